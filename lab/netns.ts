@@ -1,0 +1,84 @@
+import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** A network namespace inside the private world (see `lab/world`): a host, as far as the network can tell. */
+export class NetworkNamespace {
+  readonly name: string;
+
+  private constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Creates it with loopback up. */
+  static async create(name: string): Promise<NetworkNamespace> {
+    if (process.env.BELLMAN_WORLD === undefined)
+      throw new Error('network namespaces are made in a private world only: run this under lab/world');
+    await run('ip', ['netns', 'add', name]);
+    const namespace = new NetworkNamespace(name);
+    await namespace.ip('link', 'set', 'lo', 'up');
+    return namespace;
+  }
+
+  /** Runs a command to its end and returns its standard output; rejects when it fails, with its standard error. */
+  async exec(command: string, ...args: string[]): Promise<string> {
+    const { stdout } = await run('ip', ['netns', 'exec', this.name, command, ...args], {
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return stdout;
+  }
+
+  /** `ip` of iproute2 in this namespace. */
+  async ip(...args: string[]): Promise<string> {
+    return (await run('ip', ['-n', this.name, ...args], { maxBuffer: 64 * 1024 * 1024 })).stdout;
+  }
+
+  /** Starts a process that stays. */
+  spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    return spawn('ip', ['netns', 'exec', this.name, command, ...args], options);
+  }
+}
+
+/** One end of a cable. */
+export interface CableEnd {
+  readonly namespace: NetworkNamespace;
+  readonly interface: string;
+  readonly mac?: string;
+  /** With prefix length, e.g. `192.0.2.1/24`. */
+  readonly addresses?: readonly string[];
+}
+
+/** Connects two namespaces by a veth pair, both ends up, addresses usable at once (no DAD wait). */
+export async function cable(a: CableEnd, b: CableEnd): Promise<void> {
+  await a.namespace.ip(
+    ...['link', 'add', a.interface, ...(a.mac ? ['address', a.mac] : []), 'type', 'veth'],
+    ...['peer', 'name', b.interface, ...(b.mac ? ['address', b.mac] : []), 'netns', b.namespace.name],
+  );
+  for (const end of [a, b]) {
+    await end.namespace.exec('sysctl', '-qw', `net.ipv6.conf.${end.interface}.accept_dad=0`);
+    for (const address of end.addresses ?? [])
+      await end.namespace.ip(
+        ...['address', 'add', address, 'dev', end.interface],
+        ...(address.includes(':') ? ['nodad'] : []),
+      );
+    await end.namespace.ip('link', 'set', end.interface, 'up');
+  }
+}
+
+/** Makes a bridge (a plain switch: no STP, forwarding at once) in the namespace. */
+export async function bridge(namespace: NetworkNamespace, name: string): Promise<void> {
+  await namespace.ip('link', 'add', name, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
+  await namespace.ip('link', 'set', name, 'up');
+}
+
+/** Connects a host to a switch; the port on the switch's side is named after the host. */
+export async function plug(
+  host: CableEnd,
+  switchNamespace: NetworkNamespace,
+  bridgeName: string,
+  port: string,
+): Promise<void> {
+  await cable(host, { namespace: switchNamespace, interface: port });
+  await switchNamespace.ip('link', 'set', port, 'master', bridgeName);
+}

@@ -1,0 +1,3 @@
+export * from './ip.ts';
+export * from './prefix.ts';
+export * from './range.ts';

@@ -1,0 +1,122 @@
+import type { IpAddress, Prefix } from '../address/index.ts';
+import type { LargeCommunity } from '../config/config.ts';
+
+/** RFC 4760 section 3 with IANA's numbers; we speak unicast only. */
+export const Afi = { IPv4: 1, IPv6: 2 } as const;
+export type Afi = (typeof Afi)[keyof typeof Afi];
+export const safiUnicast = 1;
+
+/** RFC 4271 section 4.1, RFC 2918. */
+export const MessageType = { Open: 1, Update: 2, Notification: 3, Keepalive: 4, RouteRefresh: 5 } as const;
+
+export interface AddressFamily {
+  readonly afi: number;
+  readonly safi: number;
+}
+
+/** RFC 5492. `unknown` keeps what we do not speak, so that it can be logged and encoded again. */
+export type Capability =
+  | { readonly kind: 'multiprotocol'; readonly family: AddressFamily }
+  | { readonly kind: 'route-refresh' }
+  | {
+      readonly kind: 'extended-next-hop';
+      readonly tuples: readonly (AddressFamily & { readonly nextHopAfi: number })[];
+    }
+  | { readonly kind: 'extended-message' }
+  | { readonly kind: 'role'; readonly role: number }
+  | {
+      readonly kind: 'graceful-restart';
+      readonly restarting: boolean;
+      /** RFC 8538 N bit. */
+      readonly notification: boolean;
+      readonly restartTimeSeconds: number;
+      readonly families: readonly (AddressFamily & { readonly forwarding: boolean })[];
+    }
+  | { readonly kind: 'four-octet-as'; readonly asn: number }
+  | {
+      readonly kind: 'add-path';
+      readonly tuples: readonly (AddressFamily & { readonly mode: number })[];
+    }
+  | { readonly kind: 'enhanced-route-refresh' }
+  | { readonly kind: 'fqdn'; readonly host: string; readonly domain: string }
+  | { readonly kind: 'unknown'; readonly code: number; readonly value: Uint8Array };
+
+export interface OpenMessage {
+  readonly kind: 'open';
+  readonly version: number;
+  /** The 2-octet field: AS_TRANS (23456) when the real number needs four. */
+  readonly myAs: number;
+  readonly holdTimeSeconds: number;
+  readonly routerId: number;
+  readonly capabilities: readonly Capability[];
+}
+
+export type AsPathSegment = {
+  readonly type: 'set' | 'sequence' | 'confed-sequence' | 'confed-set';
+  readonly asns: readonly number[];
+};
+
+export interface UnknownAttribute {
+  readonly type: number;
+  readonly flags: number;
+  readonly value: Uint8Array;
+}
+
+/** Path attributes of an UPDATE by their RFC names; absent is absent on the wire. */
+export interface PathAttributes {
+  readonly origin?: 'igp' | 'egp' | 'incomplete';
+  readonly asPath?: readonly AsPathSegment[];
+  readonly nextHop?: IpAddress;
+  readonly med?: number;
+  readonly localPref?: number;
+  readonly atomicAggregate?: boolean;
+  readonly aggregator?: { readonly asn: number; readonly address: IpAddress };
+  /** RFC 1997. */
+  readonly communities?: readonly number[];
+  readonly originatorId?: number;
+  readonly clusterList?: readonly number[];
+  /** RFC 4360: eight octets each. */
+  readonly extendedCommunities?: readonly Uint8Array[];
+  /** RFC 8092. */
+  readonly largeCommunities?: readonly LargeCommunity[];
+  readonly mpReach?: MpReach;
+  readonly mpUnreach?: AddressFamily & { readonly withdrawn: readonly Prefix[] };
+  readonly unknown?: readonly UnknownAttribute[];
+}
+
+export interface MpReach extends AddressFamily {
+  /** Global next hop, and a link-local one after it where both are sent (RFC 2545 section 3). */
+  readonly nextHops: readonly IpAddress[];
+  readonly nlri: readonly Prefix[];
+}
+
+export interface UpdateMessage {
+  readonly kind: 'update';
+  readonly withdrawn: readonly Prefix[];
+  readonly attributes: PathAttributes;
+  readonly nlri: readonly Prefix[];
+}
+
+export interface NotificationMessage {
+  readonly kind: 'notification';
+  readonly code: number;
+  readonly subcode: number;
+  readonly data: Uint8Array;
+}
+
+export interface KeepaliveMessage {
+  readonly kind: 'keepalive';
+}
+
+/** RFC 2918; `subtype` is RFC 7313's: 0 request, 1 begin, 2 end. */
+export interface RouteRefreshMessage extends AddressFamily {
+  readonly kind: 'route-refresh';
+  readonly subtype: number;
+}
+
+export type Message =
+  | OpenMessage
+  | UpdateMessage
+  | NotificationMessage
+  | KeepaliveMessage
+  | RouteRefreshMessage;

@@ -1,0 +1,21 @@
+/** A pending callback; cancelling one that has fired does nothing. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Time as the shells see it, so that tests can run them in virtual time. */
+export interface Clock {
+  /** Monotonic milliseconds; the origin has no meaning. */
+  now(): number;
+  /** Calls back once, not earlier than `delayMs` from now. Does not keep the process alive. */
+  after(delayMs: number, callback: () => void): Timer;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(delayMs, callback) {
+    const handle = setTimeout(callback, delayMs);
+    handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+};

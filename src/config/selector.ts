@@ -1,0 +1,28 @@
+import type { LabelRequirement, LabelSelector } from './config.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Kubernetes' rules for `metav1.LabelSelector`: `NotIn` holds also where the key is missing. */
+export function selectorMatches(selector: LabelSelector, labels: Labels): boolean {
+  for (const [key, value] of Object.entries(selector.matchLabels)) if (labels[key] !== value) return false;
+  return selector.matchExpressions.every((requirement) => requirementHolds(requirement, labels));
+}
+
+function requirementHolds({ key, operator, values }: LabelRequirement, labels: Labels): boolean {
+  const value = labels[key];
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+  }
+}
+
+/** A list of selectors as our configuration uses it: empty matches everything, else one must match. */
+export function anySelectorMatches(selectors: readonly LabelSelector[], labels: Labels): boolean {
+  return selectors.length === 0 || selectors.some((selector) => selectorMatches(selector, labels));
+}

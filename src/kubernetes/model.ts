@@ -1,0 +1,96 @@
+/** Kubernetes objects as plain data, cut down to what the pure parts decide by. */
+export interface ObjectKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** `namespace/name`. */
+export function objectKey(object: ObjectKey): string {
+  return `${object.namespace}/${object.name}`;
+}
+
+export type IpFamilyName = 'IPv4' | 'IPv6';
+export type IpFamilyPolicy = 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
+export type ServiceProtocol = 'TCP' | 'UDP' | 'SCTP';
+
+export interface ServicePort {
+  readonly name?: string;
+  readonly protocol: ServiceProtocol;
+  readonly port: number;
+}
+
+export interface IngressAddress {
+  readonly ip: string;
+  readonly ipMode?: string;
+}
+
+export interface Service extends ObjectKey {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970. */
+  readonly createdAtMs: number;
+  readonly deleting: boolean;
+  readonly type: string;
+  readonly loadBalancerClass?: string;
+  readonly loadBalancerIP?: string;
+  readonly clusterIPs: readonly string[];
+  readonly ipFamilies: readonly IpFamilyName[];
+  readonly ipFamilyPolicy: IpFamilyPolicy;
+  readonly externalTrafficPolicy: 'Cluster' | 'Local';
+  readonly ports: readonly ServicePort[];
+  readonly selector: Readonly<Record<string, string>>;
+  /** `status.loadBalancer.ingress` entries that carry an address. */
+  readonly ingress: readonly IngressAddress[];
+}
+
+export interface Node {
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly ready: boolean;
+  readonly networkUnavailable: boolean;
+  readonly unschedulable: boolean;
+  /** `status.addresses` of type InternalIP. */
+  readonly internalIPs: readonly string[];
+}
+
+export interface Endpoint {
+  readonly addresses: readonly string[];
+  readonly nodeName?: string;
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+}
+
+export interface EndpointSlice extends ObjectKey {
+  readonly serviceName: string;
+  readonly family: IpFamilyName;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface Namespace {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ConfigMap extends ObjectKey {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly data: Readonly<Record<string, string>>;
+}
+
+export interface Secret extends ObjectKey {
+  /** Decoded. */
+  readonly data: Readonly<Record<string, Uint8Array>>;
+}
+
+/** A speaker's Pod, for joining the membership. */
+export interface Pod extends ObjectKey {
+  readonly nodeName?: string;
+  readonly podIPs: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}

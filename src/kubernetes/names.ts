@@ -1,0 +1,26 @@
+/** Every name that Bellman shares with people and with its own other half through the Kubernetes API. */
+export const defaultNamespace = 'bellman-system';
+export const configMapName = 'config';
+export const configMapKey = 'config';
+/** Where the last good configuration is kept for the day the ConfigMap itself is deleted. */
+export const acceptedConfigMapName = 'bellman-accepted-config';
+
+const prefix = 'bellman.dev/';
+export const annotations = {
+  acceptedConfig: `${prefix}accepted-config`,
+  acceptedHash: `${prefix}accepted-hash`,
+  acceptedAt: `${prefix}accepted-at`,
+  configStatus: `${prefix}config-status`,
+  configError: `${prefix}config-error`,
+  /** On a Service, written by the controller: the pool (or pools, comma separated) its addresses come from. */
+  pool: `${prefix}ip-allocated-from-pool`,
+  /** On a Service, written by the speaker that answers: `address=node/interface`, comma separated. */
+  announcing: `${prefix}announcing`,
+} as const;
+
+/** Prefixes under which a Service may carry requests; MetalLB's mean the same as ours. */
+export const requestPrefixes = [prefix, 'metallb.universe.tf/', 'metallb.io/'] as const;
+
+/** Kubernetes' own names. */
+export const excludeFromLoadBalancersLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
+export const serviceNameLabel = 'kubernetes.io/service-name';

@@ -1,0 +1,73 @@
+/**
+ * What the Kubernetes side tells the layer-2 process, and what it hears back. Plain JSON: it crosses a process
+ * border, so that answers and membership never wait behind a resync.
+ */
+
+/** One address to be answered for by exactly one node. */
+export interface Layer2Entry {
+  /** Canonical text of the address: the key. */
+  readonly address: string;
+  /** Nodes that Kubernetes-side rules allow: node and pool selectors, Ready, endpoints. Sorted. */
+  readonly candidates: readonly string[];
+  /** Interfaces that the pool's advertisements name; empty: those whose subnet holds the address. */
+  readonly interfaces: readonly string[];
+  /** Addresses of one group prefer one node (the two families of a dual-stack Service). */
+  readonly group: string;
+  /** Who was last seen to announce it, by the Service's annotation. */
+  readonly recordedOwner?: string;
+}
+
+/** A peer of the membership, known from Kubernetes before gossip has spoken of it. */
+export interface KnownSpeaker {
+  readonly node: string;
+  /** Where its membership socket listens: the Pod's or Node's addresses. */
+  readonly addresses: readonly string[];
+}
+
+export type ToLayer2 =
+  /** The whole table, after start or resync; replaces everything before. */
+  | { readonly kind: 'table'; readonly entries: readonly Layer2Entry[] }
+  | {
+      readonly kind: 'change';
+      readonly upsert: readonly Layer2Entry[];
+      readonly remove: readonly string[];
+    }
+  | { readonly kind: 'speakers'; readonly known: readonly KnownSpeaker[] }
+  /** Membership keys, base64 of 32 octets each; the first encrypts, all decrypt, so that keys rotate. */
+  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  /** Hand over, leave, and exit. */
+  | { readonly kind: 'stop' };
+
+export interface Announcing {
+  readonly address: string;
+  readonly interfaces: readonly string[];
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+export interface MemberStatus {
+  readonly node: string;
+  readonly state: 'alive' | 'suspect' | 'dead' | 'left';
+  readonly address: string;
+  readonly since: string;
+}
+
+export type FromLayer2 =
+  /** Sent on each change of what this node answers for. */
+  | {
+      readonly kind: 'announcing';
+      readonly started: readonly Announcing[];
+      readonly stopped: readonly string[];
+    }
+  /** Somebody else claims an address that is ours. */
+  | {
+      readonly kind: 'conflict';
+      readonly address: string;
+      readonly mac: string;
+      readonly interface: string;
+      readonly action: 'defended' | 'yielded' | 'waiting';
+    }
+  | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
+  /** Every second: prom-client's JSON of the process' registry, to be merged into the speaker's. */
+  | { readonly kind: 'metrics'; readonly metrics: unknown }
+  | { readonly kind: 'stopped' };

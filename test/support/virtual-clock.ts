@@ -1,0 +1,43 @@
+import type { Clock, Timer } from '../../src/clock.ts';
+
+interface Pending {
+  readonly at: number;
+  readonly order: number;
+  readonly callback: () => void;
+}
+
+/** A clock that moves only when told to, firing timers in order of time and then of creation. */
+export class VirtualClock implements Clock {
+  #now = 0;
+  #order = 0;
+  readonly #pending = new Set<Pending>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const pending = { at: this.#now + Math.max(0, delayMs), order: this.#order++, callback };
+    this.#pending.add(pending);
+    return { cancel: () => void this.#pending.delete(pending) };
+  }
+
+  /** Moves forward, firing everything due on the way; timers set by callbacks are honoured. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      let next: Pending | undefined;
+      for (const pending of this.#pending)
+        if (
+          pending.at <= end &&
+          (!next || pending.at < next.at || (pending.at === next.at && pending.order < next.order))
+        )
+          next = pending;
+      if (!next) break;
+      this.#pending.delete(next);
+      this.#now = next.at;
+      next.callback();
+    }
+    this.#now = end;
+  }
+}
