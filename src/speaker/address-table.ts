@@ -1,0 +1,81 @@
+import type { Layer2Entry } from '../layer2/table.ts';
+
+/** What the layer-2 process has to be told. */
+export interface AddressChange {
+  readonly upsert: readonly Layer2Entry[];
+  readonly remove: readonly string[];
+}
+
+/**
+ * Layer-2 addresses by what the Services that use them want. Services that share an address are answered by one node, so
+ * their wishes become one entry.
+ */
+export class AddressTable {
+  /** By address, by Service. */
+  readonly #wanted = new Map<string, Map<string, Layer2Entry>>();
+  readonly #addressesOfService = new Map<string, readonly string[]>();
+  readonly #told = new Map<string, string>();
+
+  /** Replaces what a Service wants and returns the difference. */
+  update(service: string, entries: readonly Layer2Entry[]): AddressChange {
+    const touched = new Set(this.#addressesOfService.get(service) ?? []);
+    for (const address of touched) this.#wanted.get(address)?.delete(service);
+    for (const entry of entries) {
+      const byService = this.#wanted.get(entry.address) ?? new Map<string, Layer2Entry>();
+      this.#wanted.set(entry.address, byService.set(service, entry));
+      touched.add(entry.address);
+    }
+    if (entries.length > 0)
+      this.#addressesOfService.set(
+        service,
+        entries.map(({ address }) => address),
+      );
+    else this.#addressesOfService.delete(service);
+
+    const upsert: Layer2Entry[] = [];
+    const remove: string[] = [];
+    for (const address of touched) {
+      const merged = mergeEntries([...(this.#wanted.get(address)?.values() ?? [])]);
+      if (!merged) {
+        this.#wanted.delete(address);
+        this.#told.delete(address);
+        remove.push(address);
+        continue;
+      }
+      const text = JSON.stringify(merged);
+      if (text === this.#told.get(address)) continue;
+      this.#told.set(address, text);
+      upsert.push(merged);
+    }
+    return { upsert, remove };
+  }
+
+  /** Every entry, for a layer-2 process that starts anew. */
+  entries(): Layer2Entry[] {
+    return [...this.#wanted.values()].flatMap((byService) => mergeEntries([...byService.values()]) ?? []);
+  }
+
+  /** Services that use the address. */
+  servicesOf(address: string): readonly string[] {
+    return [...(this.#wanted.get(address)?.keys() ?? [])];
+  }
+}
+
+/**
+ * Sharing demands the same backends under `externalTrafficPolicy: Local`, so candidate sets differ only where a Service has no
+ * endpoints: their union is right.
+ */
+function mergeEntries(entries: readonly Layer2Entry[]): Layer2Entry | undefined {
+  const [first, ...rest] = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));
+  if (!first || rest.length === 0) return first;
+  const all = [first, ...rest];
+  const owner = all.find(({ recordedOwner }) => recordedOwner !== undefined)?.recordedOwner;
+  const unrestricted = all.some(({ interfaces }) => interfaces.length === 0);
+  return {
+    address: first.address,
+    candidates: [...new Set(all.flatMap(({ candidates }) => candidates))].sort(),
+    interfaces: unrestricted ? [] : [...new Set(all.flatMap(({ interfaces }) => interfaces))].sort(),
+    group: first.group,
+    ...(owner === undefined ? {} : { recordedOwner: owner }),
+  };
+}

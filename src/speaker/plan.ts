@@ -1,0 +1,205 @@
+/**
+ * What one node should do about one Service: a pure function of the Service, its endpoints, the nodes and the accepted
+ * configuration. Its result goes two ways: routes for the BGP peers of this node (every eligible node announces), and an
+ * entry for the layer-2 process (exactly one of the candidates answers; which one is its decision, not the plan's).
+ *
+ *   Service ─┐                         ┌─ routes: peer, prefix, attributes → RouteTable → BGP
+ *   endpoints┼→ planService(…, context)┤
+ *   nodes,   │                         └─ layer2: address, candidates     → AddressTable → layer-2 process
+ *   config  ─┘
+ *
+ * A node is eligible when it is Ready, its network is available and it is not labelled out of load balancing. A Service
+ * needs an endpoint that serves (a terminating one still counts while it does): anywhere, or on the node itself with
+ * `externalTrafficPolicy: Local`.
+ */
+import {
+  formatIp,
+  hostPrefix,
+  type IpAddress,
+  type Prefix,
+  parseIp,
+  prefixOf,
+  rangeContains,
+} from '../address/index.ts';
+import type { RouteAttributes } from '../bgp/speaker-api.ts';
+import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../config/config.ts';
+import { anySelectorMatches } from '../config/selector.ts';
+import {
+  type EndpointSlice,
+  type IpFamilyName,
+  type Node,
+  objectKey,
+  type Service,
+} from '../kubernetes/model.ts';
+import { excludeFromLoadBalancersLabel } from '../kubernetes/names.ts';
+import type { Layer2Entry } from '../layer2/table.ts';
+import { parseAnnouncing } from './announcing.ts';
+
+export interface PlanContext {
+  readonly config: Config;
+  /** The node this speaker runs on. */
+  readonly nodeName: string;
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** Whether the Service is Bellman's to announce, by its class. */
+  readonly isOurs: (service: Service) => boolean;
+}
+
+export interface PeerRoute {
+  readonly peer: string;
+  readonly prefix: Prefix;
+  readonly attributes: RouteAttributes;
+}
+
+/** Where a Service's traffic can end, by address family. */
+export interface ServingNodes {
+  /** A serving endpoint exists, whether or not its node is known. */
+  readonly any: boolean;
+  readonly nodes: ReadonlySet<string>;
+}
+
+export interface ServicePlan {
+  readonly routes: readonly PeerRoute[];
+  readonly layer2: readonly Layer2Entry[];
+  /** Addresses that this node does not announce by BGP or stand for in layer 2, and why. */
+  readonly refusals: readonly { readonly address: string; readonly reason: string }[];
+}
+
+const nothing: ServicePlan = { routes: [], layer2: [], refusals: [] };
+
+export function planService(
+  service: Service,
+  slices: Iterable<EndpointSlice>,
+  context: PlanContext,
+): ServicePlan {
+  if (service.type !== 'LoadBalancer' || service.deleting || !context.isOurs(service)) return nothing;
+  const serving = servingNodes(slices);
+  const routes: PeerRoute[] = [];
+  const layer2: Layer2Entry[] = [];
+  const refusals: { address: string; reason: string }[] = [];
+  const announcing = parseAnnouncing(service);
+  const group = service.ingress[0]?.ip ?? objectKey(service);
+
+  for (const { ip } of service.ingress) {
+    const address = parseIp(ip);
+    const pool = address && poolOf(context.config, address);
+    if (!address || !pool) continue;
+    const text = formatIp(address);
+    const endpoints = serving[address.family === 4 ? 'IPv4' : 'IPv6'];
+    if (pool.protocol === 'bgp') {
+      const reason = refusal(service, endpoints, context);
+      if (reason === undefined) routes.push(...routesOf(address, pool, context));
+      else refusals.push({ address: text, reason });
+    } else {
+      const { candidates, interfaces } = layer2Candidates(service, pool, endpoints, context);
+      const owner = announcing.get(text)?.node;
+      layer2.push({
+        address: text,
+        candidates,
+        interfaces,
+        group,
+        ...(owner === undefined ? {} : { recordedOwner: owner }),
+      });
+      if (!candidates.includes(context.nodeName))
+        refusals.push({
+          address: text,
+          reason: refusal(service, endpoints, context) ?? 'no layer 2 advertisement selects this node',
+        });
+    }
+  }
+  return { routes, layer2, refusals };
+}
+
+/** The pool whose ranges hold the address. */
+export function poolOf(config: Config, address: IpAddress): PoolConfig | undefined {
+  return config.pools.find((pool) => pool.ranges.some((range) => rangeContains(range, address)));
+}
+
+/** Peers that this node should have sessions with, by the peers' node selectors. */
+export function peersOfNode(config: Config, node: Node | undefined): PeerConfig[] {
+  return config.peers.filter((peer) => anySelectorMatches(peer.nodeSelectors, node?.labels ?? {}));
+}
+
+/** Why a node may not carry any load balancer traffic, or `undefined` when it may. */
+export function nodeRefusal(name: string, node: Node | undefined): string | undefined {
+  if (!node) return `node ${name} is not known to Kubernetes`;
+  if (!node.ready) return `node ${name} is not Ready`;
+  if (node.networkUnavailable) return `the network of node ${name} is unavailable`;
+  if (excludeFromLoadBalancersLabel in node.labels)
+    return `node ${name} is labelled ${excludeFromLoadBalancersLabel}`;
+  return undefined;
+}
+
+function refusal(service: Service, endpoints: ServingNodes, context: PlanContext): string | undefined {
+  const { nodeName } = context;
+  if (!endpoints.any) return 'no endpoint of this address family is ready';
+  if (service.externalTrafficPolicy === 'Local' && !endpoints.nodes.has(nodeName))
+    return `externalTrafficPolicy is Local and node ${nodeName} has no ready endpoint`;
+  return nodeRefusal(nodeName, context.nodes.get(nodeName));
+}
+
+function servingNodes(slices: Iterable<EndpointSlice>): Record<IpFamilyName, ServingNodes> {
+  const found = {
+    IPv4: { any: false, nodes: new Set<string>() },
+    IPv6: { any: false, nodes: new Set<string>() },
+  };
+  for (const slice of slices) {
+    for (const endpoint of slice.endpoints) {
+      if (!endpoint.serving && !endpoint.ready) continue;
+      found[slice.family].any = true;
+      if (endpoint.nodeName !== undefined) found[slice.family].nodes.add(endpoint.nodeName);
+    }
+  }
+  return found;
+}
+
+function routesOf(address: IpAddress, pool: PoolConfig, context: PlanContext): PeerRoute[] {
+  const node = context.nodes.get(context.nodeName);
+  const peers = peersOfNode(context.config, node);
+  const routes: PeerRoute[] = [];
+  for (const advertisement of pool.bgpAdvertisements) {
+    if (!anySelectorMatches(advertisement.nodeSelectors, node?.labels ?? {})) continue;
+    const length = address.family === 4 ? advertisement.aggregationLength : advertisement.aggregationLengthV6;
+    const host = hostPrefix(address);
+    const prefix = length >= host.length ? host : prefixOf(address, length);
+    for (const peer of peers)
+      if (advertisement.peers.length === 0 || advertisement.peers.includes(peer.name))
+        routes.push({ peer: peer.name, prefix, attributes: attributesOf(advertisement) });
+  }
+  return routes;
+}
+
+function attributesOf(advertisement: BgpAdvertisement): RouteAttributes {
+  const { localPref, med, asPathPrepend, communities, largeCommunities } = advertisement;
+  return {
+    ...(localPref === undefined ? {} : { localPref }),
+    ...(med === undefined ? {} : { med }),
+    asPathPrepend,
+    communities,
+    largeCommunities,
+  };
+}
+
+function layer2Candidates(
+  service: Service,
+  pool: PoolConfig,
+  endpoints: ServingNodes,
+  context: PlanContext,
+): { candidates: string[]; interfaces: string[] } {
+  const candidates: string[] = [];
+  const interfaces = new Set<string>();
+  let anyInterface = pool.l2Advertisements.length === 0;
+  for (const node of context.nodes.values()) {
+    const local = service.externalTrafficPolicy !== 'Local' || endpoints.nodes.has(node.name);
+    if (!endpoints.any || !local || nodeRefusal(node.name, node) !== undefined) continue;
+    const matching = pool.l2Advertisements.filter(({ nodeSelectors }) =>
+      anySelectorMatches(nodeSelectors, node.labels),
+    );
+    if (matching.length === 0 && pool.l2Advertisements.length > 0) continue;
+    candidates.push(node.name);
+    for (const advertisement of matching) {
+      if (advertisement.interfaces.length === 0) anyInterface = true;
+      for (const name of advertisement.interfaces) interfaces.add(name);
+    }
+  }
+  return { candidates: candidates.sort(), interfaces: anyInterface ? [] : [...interfaces].sort() };
+}

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatPrefix } from '../../../src/address/index.ts';
+import type { LabelSelector } from '../../../src/config/config.ts';
+import type { Node } from '../../../src/kubernetes/model.ts';
+import { type PlanContext, planService } from '../../../src/speaker/plan.ts';
+import { advertisement, config, node, peer, pool, service, slice } from './fixtures.ts';
+
+const rack = (name: string): LabelSelector => ({ matchLabels: { rack: name }, matchExpressions: [] });
+
+function context(over: Partial<PlanContext> & { nodeList?: Node[] } = {}): PlanContext {
+  const nodes = over.nodeList ?? [
+    node('node-1', { labels: { rack: 'a' } }),
+    node('node-2', { labels: { rack: 'b' } }),
+    node('node-3'),
+  ];
+  return {
+    config: config([pool('public', ['198.51.100.0/24', '2001:db8:100::/112'])]),
+    nodeName: 'node-1',
+    nodes: new Map(nodes.map((each) => [each.name, each])),
+    isOurs: () => true,
+    ...over,
+  };
+}
+
+function prefixes(plan: ReturnType<typeof planService>): string[] {
+  return plan.routes.map((route) => `${route.peer} ${formatPrefix(route.prefix)}`);
+}
+
+const web = service('web', ['198.51.100.7']);
+const everywhere = [slice('web', ['node-1', 'node-2', 'node-3'])];
+
+test('planService() announces each address as a host route to each peer', () => {
+  assert.deepEqual(prefixes(planService(web, everywhere, context())), ['router 198.51.100.7/32']);
+});
+
+test('planService() announces a dual-stack Service when both families have endpoints', () => {
+  const dual = service('web', ['198.51.100.7', '2001:db8:100::7']);
+  const slices = [...everywhere, slice('web', ['node-2'], { family: 'IPv6' })];
+  assert.deepEqual(prefixes(planService(dual, slices, context())), [
+    'router 198.51.100.7/32',
+    'router 2001:db8:100::7/128',
+  ]);
+});
+
+test('planService() judges endpoints by the family of the address', () => {
+  const dual = service('web', ['198.51.100.7', '2001:db8:100::7']);
+  const plan = planService(dual, everywhere, context());
+  assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
+  assert.deepEqual(plan.refusals, [
+    { address: '2001:db8:100::7', reason: 'no endpoint of this address family is ready' },
+  ]);
+});
+
+const silent: readonly (readonly [string, Parameters<typeof planService>, RegExp | undefined])[] = [
+  ['a Service of another type', [{ ...web, type: 'ClusterIP' }, everywhere, context()], undefined],
+  ['a Service being deleted', [{ ...web, deleting: true }, everywhere, context()], undefined],
+  ['a Service of another class', [web, everywhere, context({ isOurs: () => false })], undefined],
+  ['an address in no pool', [service('web', ['203.0.113.1']), everywhere, context()], undefined],
+  ['no endpoints at all', [web, [], context()], /no endpoint/],
+  [
+    'Local without an endpoint here',
+    [{ ...web, externalTrafficPolicy: 'Local' }, [slice('web', ['node-2'])], context()],
+    /Local and node node-1 has no ready endpoint/,
+  ],
+  [
+    'a node that is not Ready',
+    [web, everywhere, context({ nodeList: [node('node-1', { ready: false })] })],
+    /node-1 is not Ready/,
+  ],
+  [
+    'a node whose network is unavailable',
+    [web, everywhere, context({ nodeList: [node('node-1', { networkUnavailable: true })] })],
+    /network of node node-1/,
+  ],
+  [
+    'a node labelled out of load balancing',
+    [
+      web,
+      everywhere,
+      context({
+        nodeList: [
+          node('node-1', { labels: { 'node.kubernetes.io/exclude-from-external-load-balancers': '' } }),
+        ],
+      }),
+    ],
+    /labelled node\.kubernetes\.io/,
+  ],
+  ['a node that Kubernetes does not know', [web, everywhere, context({ nodeList: [] })], /not known/],
+];
+for (const [name, args, reason] of silent) {
+  test(`planService() announces nothing for ${name}`, () => {
+    const plan = planService(...args);
+    assert.deepEqual(plan.routes, []);
+    if (reason === undefined) assert.deepEqual(plan.refusals, []);
+    else assert.match(plan.refusals[0]?.reason ?? '', reason);
+  });
+}
+
+test('planService() counts a terminating endpoint while it serves', () => {
+  const terminating = {
+    addresses: ['10.1.0.1'],
+    nodeName: 'node-1',
+    ready: false,
+    serving: true,
+    terminating: true,
+  };
+  const local = { ...web, externalTrafficPolicy: 'Local' as const };
+  const slices = [slice('web', [], { endpoints: [terminating] })];
+  assert.deepEqual(prefixes(planService(local, slices, context())), ['router 198.51.100.7/32']);
+  const gone = [slice('web', [], { endpoints: [{ ...terminating, serving: false }] })];
+  assert.deepEqual(prefixes(planService(local, gone, context())), []);
+});
+
+test('planService() aggregates by advertisement, each to its peers, from its nodes', () => {
+  const ads = [
+    advertisement({ aggregationLength: 24, communities: [1], peers: ['router'] }),
+    advertisement({ localPref: 200, peers: ['spine'] }),
+    advertisement({ nodeSelectors: [rack('b')], communities: [9] }),
+  ];
+  const peers = [peer('router'), peer('spine'), peer('far', { nodeSelectors: [rack('b')] })];
+  const both = context({
+    config: config([pool('public', ['198.51.100.0/24'], { bgpAdvertisements: ads })], peers),
+  });
+  assert.deepEqual(prefixes(planService(web, everywhere, both)), [
+    'router 198.51.100.0/24',
+    'spine 198.51.100.7/32',
+  ]);
+  assert.deepEqual(prefixes(planService(web, everywhere, { ...both, nodeName: 'node-2' })).sort(), [
+    'far 198.51.100.7/32',
+    'router 198.51.100.0/24',
+    'router 198.51.100.7/32',
+    'spine 198.51.100.7/32',
+    'spine 198.51.100.7/32',
+  ]);
+});
+
+const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })], []);
+const printer = service('printer', ['192.0.2.241']);
+
+test('planService() names every eligible node as a layer 2 candidate', () => {
+  const plan = planService(printer, [slice('printer', ['node-2'])], context({ config: office }));
+  assert.deepEqual(plan.layer2, [
+    {
+      address: '192.0.2.241',
+      candidates: ['node-1', 'node-2', 'node-3'],
+      interfaces: [],
+      group: '192.0.2.241',
+    },
+  ]);
+  assert.deepEqual(plan.routes, []);
+});
+
+test('planService() follows ready endpoints with externalTrafficPolicy Local in layer 2', () => {
+  const local = { ...printer, externalTrafficPolicy: 'Local' as const };
+  const plan = planService(local, [slice('printer', ['node-2'])], context({ config: office }));
+  assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);
+  assert.match(plan.refusals[0]?.reason ?? '', /Local/);
+});
+
+test('planService() passes the recorded owner on', () => {
+  const recorded = {
+    ...printer,
+    annotations: { 'bellman.dev/announcing': '192.0.2.241=node-3/eth0' },
+  };
+  const plan = planService(recorded, [slice('printer', ['node-2'])], context({ config: office }));
+  assert.equal(plan.layer2[0]?.recordedOwner, 'node-3');
+});
+
+test('planService() restricts layer 2 to the nodes and interfaces of its advertisements', () => {
+  const restricted = config([
+    pool('office', ['192.0.2.240/28'], {
+      protocol: 'layer2',
+      l2Advertisements: [{ interfaces: ['eth1'], nodeSelectors: [rack('b')] }],
+    }),
+  ]);
+  const plan = planService(printer, [slice('printer', ['node-1'])], context({ config: restricted }));
+  assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);
+  assert.deepEqual(plan.layer2[0]?.interfaces, ['eth1']);
+  assert.match(plan.refusals[0]?.reason ?? '', /no layer 2 advertisement selects this node/);
+});

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatPrefix, hostPrefix } from '../../../src/address/index.ts';
+import { AddressTable } from '../../../src/speaker/address-table.ts';
+import { formatAnnouncing, parseAnnouncing, recordAnnouncing } from '../../../src/speaker/announcing.ts';
+import { mergeAttributes, RouteTable } from '../../../src/speaker/route-table.ts';
+import { routerIdOf } from '../../../src/speaker/router-id.ts';
+import { ip, node, prefix } from './fixtures.ts';
+
+const plain = { asPathPrepend: 0, communities: [], largeCommunities: [] };
+
+test('RouteTable keeps a shared prefix until its last Service goes', () => {
+  const table = new RouteTable();
+  const route = { peer: 'router', prefix: prefix('198.51.100.0/24'), attributes: plain };
+  assert.equal(table.update('a', [route]).length, 1);
+  assert.deepEqual(table.update('b', [route]), []);
+  assert.deepEqual(table.update('a', []), []);
+  assert.deepEqual(table.update('b', []), [{ peer: 'router', prefix: route.prefix }]);
+  assert.equal(table.size, 0);
+});
+
+test('RouteTable says nothing about what did not change', () => {
+  const table = new RouteTable();
+  const route = { peer: 'router', prefix: prefix('198.51.100.7/32'), attributes: plain };
+  table.update('a', [route]);
+  assert.deepEqual(table.update('a', [{ ...route, attributes: { ...plain } }]), []);
+  assert.deepEqual(table.update('a', [{ ...route, attributes: { ...plain, med: 5 } }]), [
+    { ...route, attributes: { ...plain, med: 5 } },
+  ]);
+});
+
+test('mergeAttributes() takes the strongest preference and every community', () => {
+  assert.deepEqual(
+    mergeAttributes([
+      { localPref: 50, med: 9, asPathPrepend: 2, communities: [7, 1], largeCommunities: [[1, 2, 3]] },
+      {
+        localPref: 90,
+        asPathPrepend: 1,
+        communities: [1],
+        largeCommunities: [
+          [1, 2, 3],
+          [1, 1, 1],
+        ],
+      },
+    ]),
+    {
+      localPref: 90,
+      med: 9,
+      asPathPrepend: 1,
+      communities: [1, 7],
+      largeCommunities: [
+        [1, 1, 1],
+        [1, 2, 3],
+      ],
+    },
+  );
+});
+
+test('RouteTable tells a peer exactly the union of what the Services want, in any order of updates', () => {
+  const update = fc.record({
+    service: fc.constantFrom('a', 'b', 'c'),
+    hosts: fc.uniqueArray(fc.integer({ min: 1, max: 5 })),
+  });
+  fc.assert(
+    fc.property(fc.array(update, { maxLength: 60 }), (updates) => {
+      const table = new RouteTable();
+      const atPeer = new Set<string>();
+      const wanted = new Map<string, number[]>();
+      for (const { service, hosts } of updates) {
+        wanted.set(service, hosts);
+        const routes = hosts.map((host) => ({
+          peer: 'router',
+          prefix: hostPrefix(ip(`198.51.100.${host}`)),
+          attributes: plain,
+        }));
+        for (const change of table.update(service, routes)) {
+          const key = formatPrefix(change.prefix);
+          if (change.attributes) atPeer.add(key);
+          else assert.ok(atPeer.delete(key), 'a prefix is withdrawn only after it was announced');
+        }
+        const union = new Set([...wanted.values()].flat().map((host) => `198.51.100.${host}/32`));
+        assert.deepEqual([...atPeer].sort(), [...union].sort());
+        assert.equal(table.size, union.size);
+      }
+    }),
+  );
+});
+
+const entry = { address: '192.0.2.241', candidates: ['node-1'], interfaces: [], group: 'a' };
+
+test('AddressTable joins Services that share an address into one entry', () => {
+  const table = new AddressTable();
+  assert.deepEqual(table.update('a', [entry]), { upsert: [entry], remove: [] });
+  assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }]).upsert, [
+    { ...entry, candidates: ['node-1', 'node-2'] },
+  ]);
+  assert.deepEqual(table.servicesOf('192.0.2.241').toSorted(), ['a', 'b']);
+  assert.deepEqual(table.update('a', []).upsert, [{ ...entry, candidates: ['node-2'], group: 'b' }]);
+  assert.deepEqual(table.update('b', []), { upsert: [], remove: ['192.0.2.241'] });
+  assert.deepEqual(table.entries(), []);
+});
+
+test('AddressTable is silent when nothing changes', () => {
+  const table = new AddressTable();
+  table.update('a', [entry]);
+  assert.deepEqual(table.update('a', [{ ...entry }]), { upsert: [], remove: [] });
+});
+
+test('parseAnnouncing() reads what formatAnnouncing() writes and skips what is no record', () => {
+  const record = new Map([
+    ['192.0.2.241', { node: 'node-1', interfaces: ['eth0'] }],
+    ['2001:db8::1', { node: 'node-2', interfaces: ['eth0', 'eth1'] }],
+  ]);
+  const text = formatAnnouncing(record);
+  assert.equal(text, '192.0.2.241=node-1/eth0,2001:db8::1=node-2/eth0+eth1');
+  assert.deepEqual(parseAnnouncing({ annotations: { 'bellman.dev/announcing': text } }), record);
+  assert.equal(parseAnnouncing({ annotations: { 'bellman.dev/announcing': 'x=y/z,,nonsense' } }).size, 0);
+  assert.equal(parseAnnouncing({ annotations: {} }).size, 0);
+});
+
+test('recordAnnouncing() keeps the lines of other nodes and drops addresses the Service no longer has', () => {
+  const service = {
+    annotations: { 'bellman.dev/announcing': '192.0.2.241=node-1/eth0,192.0.2.9=node-1/eth0' },
+    ingress: [{ ip: '192.0.2.241' }, { ip: '2001:db8::1' }],
+  };
+  const taken = new Map([['2001:db8::1', { node: 'node-2', interfaces: ['eth0'] }]]);
+  const text = recordAnnouncing(service, taken);
+  assert.equal(text, '192.0.2.241=node-1/eth0,2001:db8::1=node-2/eth0');
+  assert.equal(
+    recordAnnouncing({ ...service, annotations: { 'bellman.dev/announcing': text ?? '' } }, taken),
+    undefined,
+  );
+});
+
+test('routerIdOf() takes the IPv4 InternalIP, else a stable hash of the name', () => {
+  assert.equal(routerIdOf('n', node('n', { internalIPs: ['2001:db8::1', '192.0.2.1'] })), 0xc0000201);
+  const hashed = routerIdOf('n', node('n', { internalIPs: ['2001:db8::1'] }));
+  assert.equal(hashed, routerIdOf('n', undefined));
+  assert.notEqual(hashed, routerIdOf('m', undefined));
+  assert.ok(hashed > 0 && hashed <= 0xffffffff);
+});
