@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { formatPrefix } from '../../../src/address/index.ts';
+import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/speaker-api.ts';
+import { Speaker } from '../../../src/speaker/speaker.ts';
+import { config, node, peer, pool, service, slice } from './fixtures.ts';
+
+/** A speaker with its outputs written down, one line each. */
+function recorded() {
+  const lines: string[] = [];
+  const peers: ResolvedPeer[][] = [];
+  const bgp: BgpSpeaker = {
+    setPeers: (all) => {
+      peers.push([...all]);
+      lines.push(`peers ${all.map((p) => p.config.name).join(' ')}`.trim());
+    },
+    announce: (name, prefix) => void lines.push(`announce ${name} ${formatPrefix(prefix)}`),
+    withdraw: (name, prefix) => void lines.push(`withdraw ${name} ${formatPrefix(prefix)}`),
+    synced: () => void lines.push('synced'),
+    status: () => [],
+    stop: () => Promise.resolve(),
+  };
+  const speaker = new Speaker({
+    nodeName: 'node-1',
+    isOurs: () => true,
+    bgp,
+    layer2: {
+      table: (entries) => void lines.push(`table ${entries.map(({ address }) => address).join(' ')}`.trim()),
+      change: (upsert, remove) =>
+        void lines.push(`change ${upsert.map((e) => `${e.address}:${e.candidates}`).join(' ')} -${remove}`),
+    },
+    logger: pino({ level: 'silent' }),
+  });
+  return { speaker, peers, take: () => lines.splice(0) };
+}
+
+const both = config([
+  pool('public', ['198.51.100.0/24']),
+  pool('office', ['192.0.2.240/28'], { protocol: 'layer2' }),
+]);
+
+test('Speaker announces nothing before the picture is whole, then everything, then End-of-RIB', () => {
+  const { speaker, take } = recorded();
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  speaker.setService('default/web', service('web', ['198.51.100.7']));
+  speaker.setEndpointSlice('default/web-1', slice('web', ['node-1']));
+  assert.deepEqual(take(), []);
+  speaker.start();
+  assert.deepEqual(take(), ['peers router', 'announce router 198.51.100.7/32', 'table', 'synced']);
+});
+
+test('Speaker follows one Service and its endpoints by differences', () => {
+  const { speaker, take } = recorded();
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  speaker.start();
+  take();
+  speaker.setService('default/web', service('web', ['198.51.100.7']));
+  assert.deepEqual(take(), []);
+  speaker.setEndpointSlice('default/web-1', slice('web', ['node-2']));
+  assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
+  speaker.setEndpointSlice('default/web-2', slice('web', ['node-1']));
+  speaker.setEndpointSlice('default/web-1', undefined);
+  assert.deepEqual(take(), []);
+  speaker.setEndpointSlice('default/web-2', slice('web', []));
+  assert.deepEqual(take(), ['withdraw router 198.51.100.7/32']);
+  speaker.setService('default/printer', service('printer', ['192.0.2.241']));
+  speaker.setEndpointSlice('default/printer-1', slice('printer', ['node-2']));
+  assert.deepEqual(take(), ['change 192.0.2.241: -', 'change 192.0.2.241:node-1 -']);
+  speaker.setService('default/printer', undefined);
+  assert.deepEqual(take(), ['change  -192.0.2.241']);
+});
+
+test('Speaker does not touch what a change of configuration leaves as it was', () => {
+  const { speaker, take } = recorded();
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  speaker.setService('default/web', service('web', ['198.51.100.7']));
+  speaker.setEndpointSlice('default/web-1', slice('web', ['node-1']));
+  speaker.start();
+  take();
+  speaker.setConfig(config([pool('renamed', ['198.51.100.0/25']), pool('new', ['203.0.113.0/24'])]));
+  assert.deepEqual(take(), []);
+  speaker.setConfig(config([pool('renamed', ['198.51.100.0/25'])], [peer('router'), peer('spine')]));
+  assert.deepEqual(take(), ['peers router spine', 'announce spine 198.51.100.7/32']);
+});
+
+test('Speaker withdraws when its node becomes ineligible and ignores what does not matter', () => {
+  const { speaker, take } = recorded();
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  speaker.setService('default/web', service('web', ['198.51.100.7']));
+  speaker.setEndpointSlice('default/web-1', slice('web', ['node-1']));
+  speaker.start();
+  take();
+  speaker.setNode('node-1', node('node-1', { annotations: { heartbeat: '1' } }));
+  assert.deepEqual(take(), []);
+  speaker.setNode('node-1', node('node-1', { ready: false }));
+  assert.deepEqual(take(), ['withdraw router 198.51.100.7/32']);
+  speaker.setNode('node-1', node('node-1'));
+  assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
+});
+
+test('Speaker starts a peer only when its password Secret is there, and follows its rotation', () => {
+  const { speaker, peers, take } = recorded();
+  const secret = (text: string) => ({
+    namespace: 'bellman-system',
+    name: 'tor',
+    data: { password: new TextEncoder().encode(text) },
+  });
+  speaker.setConfig(config([], [peer('router', { passwordSecret: { name: 'tor', key: 'password' } })]));
+  speaker.setNode('node-1', node('node-1'));
+  speaker.start();
+  assert.deepEqual(take(), ['peers', 'table', 'synced']);
+  speaker.setSecret('tor', secret('one'));
+  assert.equal(peers.at(-1)?.[0]?.password, 'one');
+  speaker.setSecret('tor', secret('two'));
+  assert.equal(peers.at(-1)?.[0]?.password, 'two');
+  take();
+  speaker.setSecret('tor', secret('two'));
+  assert.deepEqual(take(), []);
+  speaker.setSecret('tor', undefined);
+  assert.deepEqual(take(), ['peers']);
+});
