@@ -1,0 +1,86 @@
+/**
+ * Runs test files that need a network, each in a private world of its own (see `lab/world`), a few at a time, and sums up.
+ *   node test/run.ts [--jobs N] [--timeout-seconds N] FILE…
+ * Prints a file's whole report when it ends, failed files again at the end. Exits 0 only when every file passed.
+ */
+import { spawn } from 'node:child_process';
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+
+interface Report {
+  readonly file: string;
+  readonly ok: boolean;
+  readonly seconds: number;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    jobs: { type: 'string', default: '2' },
+    'timeout-seconds': { type: 'string', default: '600' },
+  },
+});
+const world = new URL('../lab/world', import.meta.url).pathname;
+const running = new Set<() => void>();
+
+async function runFile(file: string): Promise<Report> {
+  const started = performance.now();
+  const args = [process.execPath, '--test', '--test-reporter=spec', file];
+  const child = spawn(world, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const kill = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has ended in between.
+    }
+  };
+  running.add(kill);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
+  const limit = setTimeout(() => {
+    output += `\ntime limit of ${values['timeout-seconds']} s reached, ended\n`;
+    kill();
+  }, Number(values['timeout-seconds']) * 1000);
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  clearTimeout(limit);
+  running.delete(kill);
+  const seconds = (performance.now() - started) / 1000;
+  const counts = new Map<string, number>();
+  for (const [, name, count] of output.matchAll(/^ℹ (tests|pass|fail|skipped|cancelled) (\d+)$/gm))
+    if (name !== undefined) counts.set(name, Number(count));
+  const ok = code === 0 && (counts.get('tests') ?? 0) > 0;
+  process.stdout.write(
+    `\n── ${basename(file)} ${ok ? 'passed' : 'FAILED'} in ${seconds.toFixed(1)} s\n${output}`,
+  );
+  return { file, ok, seconds, counts };
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    for (const kill of running) kill();
+    process.exit(130);
+  });
+
+const waiting = [...positionals];
+const reports: Report[] = [];
+await Promise.all(
+  Array.from({ length: Math.max(1, Number(values.jobs)) }, async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
+      reports.push(await runFile(file));
+  }),
+);
+const sum = (name: string) => reports.reduce((total, { counts }) => total + (counts.get(name) ?? 0), 0);
+const failed = reports.filter(({ ok }) => !ok);
+console.log(`\n── ${reports.length} files in worlds of their own`);
+for (const { file, ok, seconds, counts } of reports)
+  console.log(
+    `${ok ? '✔' : '✖'} ${file}: ${counts.get('pass') ?? 0}/${counts.get('tests') ?? 0} in ${seconds.toFixed(1)} s`,
+  );
+console.log(
+  `tests ${sum('tests')}, pass ${sum('pass')}, fail ${sum('fail')}, skipped ${sum('skipped')}, cancelled ${sum('cancelled')}`,
+);
+process.exitCode = failed.length === 0 && reports.length > 0 ? 0 : 1;
