@@ -1,0 +1,152 @@
+/**
+ * The command line: `bellman controller | speaker | validate | status`. Each flag of a daemon has an environment variable beside
+ * it, as a Deployment or DaemonSet sets them. Exit codes: 0 clean, 1 a negative answer (`validate`), 2 could not run.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defaultNamespace } from './kubernetes/names.ts';
+import { createLogger, type LogLevel, logLevels } from './log.ts';
+
+/** Where an HTTP endpoint listens. */
+interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface DaemonFlags {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly metricsAddress: ListenAddress;
+  readonly loadBalancerClass?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** `host:port`, `[v6]:port` or `:port`. */
+function listenAddress(text: string): ListenAddress {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
+  if (port === undefined || Number(port) > 65535)
+    throw new InvalidArgumentError('expected host:port, [v6]:port or :port');
+  return { host: bracketed ?? (plain || '::'), port: Number(port) };
+}
+
+function portNumber(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65535) throw new InvalidArgumentError('expected a port, 1 to 65535');
+  return port;
+}
+
+function daemon(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(
+      new Option(
+        '--kubeconfig <file>',
+        'how to reach the API server; inside a cluster the service account serves',
+      ).env('KUBECONFIG'),
+    )
+    .addOption(
+      new Option('--namespace <name>', 'where the ConfigMap lives')
+        .env('BELLMAN_NAMESPACE')
+        .default(defaultNamespace),
+    )
+    .addOption(
+      new Option('--metrics-address <host:port>', 'serves /metrics, /healthz and /status')
+        .env('BELLMAN_METRICS_ADDRESS')
+        .argParser(listenAddress)
+        .default(
+          { host: '::', port: name === 'controller' ? 7471 : 7472 },
+          name === 'controller' ? ':7471' : ':7472',
+        ),
+    )
+    .addOption(
+      new Option(
+        '--load-balancer-class <class>',
+        'serve only Services of this class; without it, those without a class',
+      ).env('BELLMAN_LOAD_BALANCER_CLASS'),
+    )
+    .addOption(new Option('--log-level <level>').env('BELLMAN_LOG_LEVEL').choices(logLevels).default('info'));
+}
+
+/** Aborts on SIGTERM or SIGINT; a second signal ends the process at once. */
+function untilSignalled(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(1);
+      stop.abort(signal);
+    });
+  return stop.signal;
+}
+
+const controller = daemon('controller', 'judges the ConfigMap and allocates addresses')
+  .addOption(
+    new Option('--no-leader-election', 'run without a Lease: only when there is one replica for sure').env(
+      'BELLMAN_LEADER_ELECTION',
+    ),
+  )
+  .action(async (flags: DaemonFlags & { leaderElection: boolean }) => {
+    const { runController } = await import('./controller/run.ts');
+    const { logLevel, ...options } = flags;
+    await runController({
+      ...options,
+      logger: createLogger('controller', logLevel),
+      signal: untilSignalled(),
+    });
+  });
+
+const speaker = daemon('speaker', 'announces addresses from the node it runs on')
+  .addOption(
+    new Option('--node-name <name>', 'the Node object of this machine')
+      .env('BELLMAN_NODE_NAME')
+      .makeOptionMandatory(),
+  )
+  .addOption(
+    new Option('--membership-port <port>', 'UDP port on which speakers watch each other')
+      .env('BELLMAN_MEMBERSHIP_PORT')
+      .argParser(portNumber)
+      .default(7946),
+  )
+  .action(async (flags: DaemonFlags & { nodeName: string; membershipPort: number }) => {
+    const { runSpeaker } = await import('./speaker/run.ts');
+    const { logLevel, ...options } = flags;
+    await runSpeaker({
+      ...options,
+      logLevel,
+      logger: createLogger('speaker', logLevel),
+      signal: untilSignalled(),
+    });
+  });
+
+const validate = new Command('validate')
+  .description('judges configuration files by the very code of the controller')
+  .argument('<file...>', 'YAML of the configuration or of its ConfigMap; - for standard input')
+  .option('--kubeconfig <file>', 'also say which assigned addresses each file would orphan')
+  .action(async (files: string[], flags: { kubeconfig?: string }) => {
+    const { validateFiles } = await import('./commands/validate.ts');
+    process.exitCode = await validateFiles(files, flags);
+  });
+
+const status = new Command('status')
+  .description('pools, configuration, addresses with their announcers, sessions and members')
+  .addOption(new Option('--kubeconfig <file>').env('KUBECONFIG'))
+  .addOption(new Option('--namespace <name>').env('BELLMAN_NAMESPACE').default(defaultNamespace))
+  .action(async (flags: { kubeconfig?: string; namespace: string }) => {
+    const { printStatus } = await import('./commands/status.ts');
+    process.exitCode = await printStatus(flags);
+  });
+
+const program = new Command('bellman')
+  .description('LoadBalancer addresses on bare metal, announced by BGP, ARP and NDP')
+  .showHelpAfterError('(add --help for the flags)')
+  .exitOverride();
+for (const command of [controller, speaker, validate, status])
+  program.addCommand(command.copyInheritedSettings(program));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`bellman: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 2;
+  }
+}
