@@ -12,13 +12,13 @@ function bellman(...args: string[]) {
 }
 
 const refused: readonly (readonly [string, string[], RegExp])[] = [
-  ['an unknown flag', ['controller', '--nmaespace', 'x'], /unknown option '--nmaespace'[^]*--namespace/],
-  ['an unknown command', ['contoller'], /unknown command 'contoller'[^]*controller/],
+  ['an unknown flag', ['controller', '--nmaespace', 'x'], /unknown option '--nmaespace'[\s\S]*--namespace/],
+  ['an unknown command', ['contoller'], /unknown command 'contoller'[\s\S]*controller/],
   ['a speaker without a node', ['speaker'], /--node-name <name>' not specified/],
   [
     'a listening address that is none',
     ['controller', '--metrics-address', 'nonsense'],
-    /--metrics-address[^]*'nonsense' is invalid. expected host:port/,
+    /--metrics-address[\s\S]*'nonsense' is invalid. expected host:port/,
   ],
   ['a port out of range', ['speaker', '--node-name', 'a', '--membership-port', '70000'], /expected a port/],
   ['a log level that is none', ['speaker', '--node-name', 'a', '--log-level', 'loud'], /Allowed choices are/],
