@@ -1,0 +1,182 @@
+/**
+ * Follows one kind of object: lists it in pages, then watches from the list's resourceVersion. A watch that ends is resumed where
+ * it stood; `410 Gone` lists again and reports only the differences. Levels, not edges: a handler is told the newest state of a
+ * key, `undefined` when it is gone, and once when the first list is complete.
+ */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { ApiError, type KubernetesClient } from './client.ts';
+
+export interface WatchHandler<T> {
+  changed(key: string, object: T | undefined): void;
+  /** The first list is complete; called once. */
+  synced(): void;
+}
+
+export interface WatchOptions<T> {
+  readonly client: KubernetesClient;
+  /** Collection, e.g. `/api/v1/services`, without a query. */
+  readonly path: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** An API object as plain data; `undefined` leaves the object out, as if it did not exist. */
+  readonly decode: (object: RawObject) => T | undefined;
+  readonly handler: WatchHandler<T>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly random?: () => number;
+}
+
+/** What every object of the API has. */
+export interface RawObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+  };
+}
+
+interface RawList {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly RawObject[];
+}
+
+interface RawEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: RawObject & {
+    readonly code?: number;
+    readonly reason?: string;
+    readonly message?: string;
+  };
+}
+
+const pageSize = 500;
+const watchTimeoutSeconds = 300;
+const backoff = { firstMs: 200, maxMs: 10_000 } as const;
+
+/** Follows until the signal aborts; never rejects. Losing and regaining the API server is logged once each. */
+export async function watch<T>(options: WatchOptions<T>): Promise<void> {
+  const { client, path, handler, clock, logger, signal, random = Math.random } = options;
+  const known = new Set<string>();
+  let synced = false;
+  let resourceVersion: string | undefined;
+  let failures = 0;
+
+  const apply = (raw: RawObject, deleted: boolean) => {
+    const key = keyOf(raw);
+    const object = deleted ? undefined : options.decode(raw);
+    if (object !== undefined) known.add(key);
+    else if (!known.delete(key)) return;
+    handler.changed(key, object);
+  };
+
+  const list = async () => {
+    const seen = new Set<string>();
+    let page: RawList | undefined;
+    do {
+      page = await client.request<RawList>({
+        method: 'GET',
+        path: `${path}?${query(options, { limit: String(pageSize), continue: page?.metadata.continue })}`,
+        signal,
+        timeoutMs: 60_000,
+      });
+      for (const item of page.items) {
+        seen.add(keyOf(item));
+        apply(item, false);
+      }
+    } while (page.metadata.continue);
+    for (const key of [...known]) {
+      if (seen.has(key)) continue;
+      known.delete(key);
+      handler.changed(key, undefined);
+    }
+    resourceVersion = page.metadata.resourceVersion;
+    if (!synced) handler.synced();
+    synced = true;
+  };
+
+  const follow = async () => {
+    await client.stream(
+      `${path}?${query(options, {
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion,
+        timeoutSeconds: String(watchTimeoutSeconds),
+      })}`,
+      (line) => {
+        const { type, object } = line as RawEvent;
+        if (type === 'ERROR')
+          throw new ApiError(object.code ?? 0, object.reason ?? 'Unknown', object.message ?? 'watch error');
+        reached();
+        resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
+        if (type !== 'BOOKMARK') apply(object, type === 'DELETED');
+      },
+      signal,
+    );
+  };
+
+  const reached = () => {
+    if (failures > 1) logger.info({ resource: path }, 'API server reached again');
+    failures = 0;
+  };
+
+  while (!signal.aborted) {
+    try {
+      if (resourceVersion === undefined) {
+        await list();
+        reached();
+      }
+      const started = clock.now();
+      await follow();
+      // A server that ends watches at once must not be asked in a tight loop.
+      if (clock.now() - started < 1000) await pause(clock, 500 + random() * 500, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      const { status, reason, message } = asApiError(error);
+      if (status === 410 || reason === 'Expired' || reason === 'Gone') {
+        resourceVersion = undefined;
+        continue;
+      }
+      failures++;
+      // The first failure is most often a watch cut off in passing.
+      if (failures === 2)
+        logger.warn({ resource: path, reason: message }, 'API server not reached, retrying');
+      const delay = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(failures - 1, 10));
+      await pause(clock, delay * (0.5 + random() / 2), signal);
+    }
+  }
+}
+
+function keyOf({ metadata: { namespace, name } }: RawObject): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+function query(
+  { labelSelector, fieldSelector }: { labelSelector?: string; fieldSelector?: string },
+  more: Record<string, string | undefined>,
+): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries({ labelSelector, fieldSelector, ...more }))
+    if (value !== undefined) parameters.set(name, value);
+  return parameters.toString();
+}
+
+function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, 'Error', String(error), error);
+}
+
+/** Resolves after the delay or when the signal aborts. */
+export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = clock.after(delayMs, done);
+    signal.addEventListener('abort', done);
+  });
+}
