@@ -1,0 +1,73 @@
+import { ApiError, type KubernetesClient } from './client.ts';
+import type { IngressAddress, ObjectKey } from './model.ts';
+import type { RawObject } from './watch.ts';
+
+/** Paths of the collections that Bellman reads and writes. */
+export const paths = {
+  services: '/api/v1/services',
+  nodes: '/api/v1/nodes',
+  namespaces: '/api/v1/namespaces',
+  endpointSlices: '/apis/discovery.k8s.io/v1/endpointslices',
+  configMaps: (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`,
+  secrets: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
+  pods: (namespace: string) => `/api/v1/namespaces/${namespace}/pods`,
+  leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
+  events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
+} as const;
+
+function servicePath({ namespace, name }: ObjectKey): string {
+  return `/api/v1/namespaces/${namespace}/services/${name}`;
+}
+
+/**
+ * Replaces `status.loadBalancer.ingress`. The resourceVersion makes it a conflict (ApiError 409) when somebody has written in
+ * between: the caller looks again instead of overwriting.
+ */
+export function patchServiceStatus(
+  client: KubernetesClient,
+  key: ObjectKey,
+  resourceVersion: string,
+  ingress: readonly IngressAddress[],
+): Promise<RawObject> {
+  return client.request({
+    method: 'PATCH',
+    path: `${servicePath(key)}/status`,
+    contentType: 'application/merge-patch+json',
+    body: {
+      metadata: { resourceVersion },
+      status: { loadBalancer: ingress.length > 0 ? { ingress } : { ingress: null } },
+    },
+  });
+}
+
+/** Sets annotations of an object; `null` removes one. With a resourceVersion it is a conflict when somebody wrote in between. */
+export function patchAnnotations(
+  client: KubernetesClient,
+  objectPath: string,
+  annotations: Readonly<Record<string, string | null>>,
+  resourceVersion?: string,
+): Promise<RawObject> {
+  return client.request({
+    method: 'PATCH',
+    path: objectPath,
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { annotations, ...(resourceVersion === undefined ? {} : { resourceVersion }) } },
+  });
+}
+
+export function patchServiceAnnotations(
+  client: KubernetesClient,
+  key: ObjectKey,
+  annotations: Readonly<Record<string, string | null>>,
+  resourceVersion?: string,
+): Promise<RawObject> {
+  return patchAnnotations(client, servicePath(key), annotations, resourceVersion);
+}
+
+export function isConflict(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 409;
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
