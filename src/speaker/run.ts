@@ -1,0 +1,242 @@
+/**
+ * The speaker's process: connects the Kubernetes API, the BGP sessions and the layer-2 process to the {@link Speaker}, which
+ * decides. Started bottom up and stopped top down: on a signal the layer-2 process hands its addresses over while BGP says
+ * goodbye, then watches and the HTTP endpoint end.
+ */
+import { hostname } from 'node:os';
+import { Registry } from 'prom-client';
+import { createBgpSpeaker } from '../bgp/index.ts';
+import { systemClock } from '../clock.ts';
+import { loadBalancerClassMatches } from '../controller/service-class.ts';
+import { connect } from '../kubernetes/client.ts';
+import {
+  decodeConfigMap,
+  decodeEndpointSlice,
+  decodeNode,
+  decodeSecret,
+  decodeService,
+} from '../kubernetes/decode.ts';
+import { EventRecorder } from '../kubernetes/event-recorder.ts';
+import type { Service } from '../kubernetes/model.ts';
+import { acceptedConfigMapName, configMapName, membershipSecretName } from '../kubernetes/names.ts';
+import { type RawObject, watch } from '../kubernetes/watch.ts';
+import { paths } from '../kubernetes/write.ts';
+import { type Layer2, startLayer2 } from '../layer2/parent.ts';
+import type { FromLayer2, MemberStatus } from '../layer2/table.ts';
+import type { Logger, LogLevel } from '../log.ts';
+import { serveMetrics } from '../metrics/server.ts';
+import { AcceptedConfig } from './accepted-config.ts';
+import { OwnershipRecord } from './ownership-record.ts';
+import { Speaker } from './speaker.ts';
+
+export interface RunSpeakerOptions {
+  readonly nodeName: string;
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly metricsAddress: { readonly host: string; readonly port: number };
+  readonly loadBalancerClass?: string;
+  readonly membershipPort: number;
+  readonly logLevel: LogLevel;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Runs until the signal aborts and everything has been told. Rejects only when it cannot start. */
+export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
+  const { nodeName, namespace, logger, signal } = options;
+  const client = connect(options.kubeconfig, 'bellman-speaker');
+  const registry = new Registry();
+  const watching = new AbortController();
+  const services = new Map<string, Service>();
+  const owned = new Map<string, string>();
+  let members: readonly MemberStatus[] = [];
+
+  const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger });
+  const record = new OwnershipRecord({
+    nodeName,
+    client,
+    events,
+    logger,
+    service: (key) => services.get(key),
+  });
+  const bgp = createBgpSpeaker({
+    logger: logger.child({ component: 'bgp' }),
+    registry,
+    hostName: hostname(),
+  });
+  const layer2: Layer2 = startLayer2({
+    nodeName,
+    port: options.membershipPort,
+    logLevel: options.logLevel,
+    logger: logger.child({ component: 'layer2' }),
+    registry,
+    onMessage: heard,
+    entries: () => speaker.layer2Entries(),
+  });
+  const speaker = new Speaker({
+    nodeName,
+    isOurs: (service) => loadBalancerClassMatches(service, options.loadBalancerClass),
+    bgp,
+    layer2,
+    logger,
+  });
+
+  function heard(message: FromLayer2): void {
+    switch (message.kind) {
+      case 'announcing':
+        for (const announcing of message.started) {
+          owned.set(announcing.address, announcing.since);
+          record.started(announcing, speaker.servicesOf(announcing.address));
+        }
+        for (const address of message.stopped) {
+          owned.delete(address);
+          record.stopped(address);
+        }
+        return;
+      case 'conflict':
+        for (const service of speaker.servicesOf(message.address))
+          events.record({
+            regarding: {
+              kind: 'Service',
+              namespace: service.namespace,
+              name: service.name,
+              uid: service.uid,
+            },
+            type: 'Warning',
+            reason: 'AddressConflict',
+            message: `${message.mac} on ${message.interface} of node ${nodeName} claims ${message.address} too: ${message.action}`,
+          });
+        return;
+      case 'members':
+        members = message.members;
+        return;
+      case 'metrics':
+      case 'stopped':
+        return;
+    }
+  }
+
+  const awaited = new Set(['config', 'services', 'endpoints', 'nodes', 'secrets']);
+  const arrived = (what: string) => {
+    if (!awaited.delete(what) || awaited.size > 0) return;
+    speaker.start();
+    logger.info({ node: nodeName, services: services.size }, 'announcing');
+  };
+
+  const server = await serveMetrics(options.metricsAddress.host, options.metricsAddress.port, {
+    registry,
+    unhealthy: () => layer2.unhealthy(),
+    status: () => ({
+      node: nodeName,
+      waitingFor: [...awaited],
+      peers: bgp.status(),
+      announcing: Object.fromEntries(owned),
+      members,
+      notAnnounced: speaker.refusals(),
+    }),
+  });
+  logger.info({ node: nodeName, server: client.server, metricsPort: server.port }, 'speaker started');
+
+  const follow = <T>(
+    path: string,
+    decode: (raw: RawObject) => T | undefined,
+    changed: (key: string, object: T | undefined) => void,
+    synced: () => void,
+    fieldSelector?: string,
+  ) =>
+    watch({
+      client,
+      path,
+      decode,
+      handler: { changed, synced },
+      clock: systemClock,
+      logger,
+      signal: watching.signal,
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    });
+
+  const accepted = new AcceptedConfig();
+  let configLists = 2;
+  let configured = false;
+  const configChanged = (name: string, raw: RawObject | undefined) => {
+    const config = accepted.update(name, raw && decodeConfigMap(raw));
+    if (!config) return;
+    speaker.setConfig(config);
+    configured = true;
+    logger.info({ peers: config.peers.length, pools: config.pools.length }, 'configuration in force');
+    if (configLists === 0) arrived('config');
+  };
+  const configListed = () => {
+    configLists--;
+    if (configLists > 0) return;
+    if (configured) arrived('config');
+    else
+      logger.warn(
+        { reason: `no accepted configuration on ConfigMap ${namespace}/${configMapName} yet` },
+        'waiting',
+      );
+  };
+  const watches = [configMapName, acceptedConfigMapName].map((name) =>
+    follow(
+      paths.configMaps(namespace),
+      (raw) => raw,
+      (_, raw) => configChanged(name, raw),
+      configListed,
+      `metadata.name=${name}`,
+    ),
+  );
+  watches.push(
+    follow(
+      paths.services,
+      decodeService,
+      (key, service) => {
+        if (service) services.set(key, service);
+        else services.delete(key);
+        speaker.setService(key, service);
+        if (service) record.serviceChanged(service);
+      },
+      () => arrived('services'),
+    ),
+    follow(
+      paths.endpointSlices,
+      decodeEndpointSlice,
+      (key, slice) => speaker.setEndpointSlice(key, slice),
+      () => arrived('endpoints'),
+    ),
+    follow(
+      paths.nodes,
+      decodeNode,
+      (name, node) => {
+        speaker.setNode(name, node);
+        layer2.setSpeaker(name, node?.internalIPs);
+      },
+      () => arrived('nodes'),
+    ),
+    follow(
+      paths.secrets(namespace),
+      decodeSecret,
+      (key, secret) => {
+        const name = key.slice(namespace.length + 1);
+        if (name === membershipSecretName) layer2.setKeys(secret);
+        else speaker.setSecret(name, secret);
+      },
+      () => arrived('secrets'),
+    ),
+  );
+
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  const draining = speaker.node(nodeName)?.unschedulable ?? false;
+  logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
+  await Promise.all([
+    layer2.stop(),
+    bgp.stop(draining ? { kind: 'shutdown', reason: `node drain: ${nodeName}` } : { kind: 'restart' }),
+  ]);
+  record.stop();
+  await events.flush(1000);
+  watching.abort();
+  await Promise.all([...watches, server.close()]);
+  logger.info({ node: nodeName }, 'stopped');
+}
