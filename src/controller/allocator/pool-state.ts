@@ -1,0 +1,75 @@
+import { type Family, type IpAddress, rangeContains } from '../../address/index.ts';
+import { anySelectorMatches, type Labels, type PoolConfig } from '../../config/index.ts';
+import type { Service } from '../../kubernetes/model.ts';
+import { FreeList } from './free-list.ts';
+
+/** A pool with what is free in it and who holds how much. */
+export class PoolState {
+  readonly config: PoolConfig;
+  readonly #free: ReadonlyMap<Family, FreeList>;
+  readonly #held = new Map<string, number>();
+
+  constructor(config: PoolConfig) {
+    this.config = config;
+    const of = (family: Family) =>
+      new FreeList(
+        config.ranges.filter((range) => range.family === family),
+        config.avoidBuggyIps,
+      );
+    this.#free = new Map([
+      [4, of(4)],
+      [6, of(6)],
+    ]);
+  }
+
+  contains(address: IpAddress): boolean {
+    return this.config.ranges.some((range) => rangeContains(range, address));
+  }
+
+  free(family: Family): FreeList {
+    const list = this.#free.get(family);
+    if (!list) throw new Error(`no free list for family ${family}`);
+    return list;
+  }
+
+  /** An address of this pool has its first owner in the namespace, or loses its last. */
+  count(namespace: string, change: 1 | -1): void {
+    const next = this.held(namespace) + change;
+    if (next > 0) this.#held.set(namespace, next);
+    else this.#held.delete(namespace);
+  }
+
+  /** How many (address, Service) pairs of the namespace this pool carries. */
+  held(namespace: string): number {
+    return this.#held.get(namespace) ?? 0;
+  }
+
+  /** Why a Service may get nothing new from here, whatever is free; `undefined` when it may. */
+  refusal(service: Service, namespaceLabels: Labels): string | undefined {
+    const { name, draining, limitPerNamespace } = this.config;
+    const held = this.held(service.namespace);
+    if (draining) return `pool ${name} is draining`;
+    if (limitPerNamespace !== undefined && held >= limitPerNamespace)
+      return `namespace ${service.namespace} holds ${held} addresses of pool ${name}, its limit`;
+    return this.admissionRefusal(service, namespaceLabels);
+  }
+
+  /** Why the pool is not for this Service at all, by its namespaces and selectors. */
+  admissionRefusal(service: Service, namespaceLabels: Labels): string | undefined {
+    const { name, namespaces, namespaceSelectors, serviceSelectors } = this.config;
+    const restricted = namespaces.length + namespaceSelectors.length > 0;
+    const admitted =
+      namespaces.includes(service.namespace) ||
+      (namespaceSelectors.length > 0 && anySelectorMatches(namespaceSelectors, namespaceLabels));
+    if (restricted && !admitted) return `pool ${name} is not for namespace ${service.namespace}`;
+    if (!anySelectorMatches(serviceSelectors, service.labels))
+      return `pool ${name} selects Services by labels that this one lacks`;
+    return undefined;
+  }
+
+  /** True for a pool that names whom it is for: it comes before those for everybody. */
+  get selective(): boolean {
+    const { namespaces, namespaceSelectors, serviceSelectors } = this.config;
+    return namespaces.length + namespaceSelectors.length + serviceSelectors.length > 0;
+  }
+}

@@ -1,0 +1,87 @@
+import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
+import type { Service } from '../../kubernetes/model.ts';
+import { requestPrefixes } from '../../kubernetes/names.ts';
+import { fail, ok, type Result } from '../../result.ts';
+
+/** What a Service asks for. */
+export interface AddressRequest {
+  /** At most one of each family; empty: any. */
+  readonly addresses: readonly IpAddress[];
+  /** Pools to try, in order; empty: those that the rules give. */
+  readonly pools: readonly string[];
+  readonly sharingKey?: string;
+}
+
+const names = { addresses: 'loadBalancerIPs', pool: 'address-pool', sharing: 'allow-shared-ip' } as const;
+
+/**
+ * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs`, `address-pool` (one or several, comma separated) and
+ * `allow-shared-ip` under every prefix. The same request may stand in several places; different ones are an error.
+ */
+export function readRequest(service: Service): Result<AddressRequest, string> {
+  const addressText = only(service, names.addresses, service.loadBalancerIP, canonicalList);
+  if (!addressText.ok) return addressText;
+  const poolText = only(service, names.pool, undefined, tidyList);
+  if (!poolText.ok) return poolText;
+  const sharing = only(service, names.sharing, undefined, (text) => text);
+  if (!sharing.ok) return sharing;
+
+  const addresses: IpAddress[] = [];
+  for (const item of splitList(addressText.value)) {
+    const address = parseIp(item);
+    if (!address) return fail(`the requested address ${item} is not an IP address`);
+    if (addresses.some((other) => sameIp(other, address))) continue;
+    const twin = addresses.find((other) => other.family === address.family);
+    if (twin)
+      return fail(
+        `${formatIp(twin)} and ${formatIp(address)} are requested: one address of each family at most`,
+      );
+    addresses.push(address);
+  }
+  return ok({
+    addresses,
+    pools: splitList(poolText.value),
+    ...(sharing.value === undefined || sharing.value === '' ? {} : { sharingKey: sharing.value }),
+  });
+}
+
+function only(
+  service: Service,
+  name: string,
+  field: string | undefined,
+  canonical: (text: string) => string,
+): Result<string | undefined, string> {
+  const found = new Map<string, { where: string; text: string }>();
+  const see = (where: string, text: string | undefined) => {
+    if (text !== undefined && text.trim() !== '' && !found.has(canonical(text)))
+      found.set(canonical(text), { where, text });
+  };
+  see('spec.loadBalancerIP', field);
+  for (const prefix of requestPrefixes)
+    see(`annotation ${prefix}${name}`, service.annotations[prefix + name]);
+  const all = [...found.values()];
+  if (all.length > 1)
+    return fail(`conflicting requests: ${all.map(({ where, text }) => `${where} says ${text}`).join(', ')}`);
+  return ok(all[0]?.text);
+}
+
+function splitList(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function tidyList(text: string): string {
+  return splitList(text).join(',');
+}
+
+function canonicalList(text: string): string {
+  return splitList(text)
+    .map((item) => {
+      const address = parseIp(item);
+      return address ? formatIp(address) : item;
+    })
+    .sort()
+    .join(',');
+}

@@ -1,0 +1,401 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatIp, rangeContains } from '../../../src/address/index.ts';
+import type { PoolConfig } from '../../../src/config/index.ts';
+import { Allocator, type Outcome } from '../../../src/controller/allocator/allocator.ts';
+import { FreeList } from '../../../src/controller/allocator/free-list.ts';
+import { objectKey, type Service } from '../../../src/kubernetes/model.ts';
+import { config, ip, pool, service } from '../speaker/fixtures.ts';
+
+function allocator(pools: readonly PoolConfig[]): Allocator {
+  const made = new Allocator();
+  made.setConfig(config(pools, []));
+  return made;
+}
+
+const ips = (outcome: Outcome) => outcome.assigned.map(({ address }) => formatIp(address));
+const plain = (name: string, over: Partial<Service> = {}) => service(name, [], over);
+const dual = { ipFamilies: ['IPv4', 'IPv6'] as const, ipFamilyPolicy: 'RequireDualStack' as const };
+const four = pool('four', ['192.0.2.0/30']);
+const both = pool('both', ['192.0.2.0/30', '2001:db8::/126']);
+
+test('Allocator hands out the lowest free address and keeps it', () => {
+  const a = allocator([four]);
+  assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
+  assert.deepEqual(ips(a.reconcile(plain('b'))), ['192.0.2.1']);
+  assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
+  a.release('default/a');
+  assert.deepEqual(ips(a.reconcile(plain('b'))), ['192.0.2.1']);
+  assert.deepEqual(ips(a.reconcile(plain('c'))), ['192.0.2.0']);
+});
+
+test('Allocator learns before it hands out', () => {
+  const a = allocator([four]);
+  a.learn(service('old', ['192.0.2.0']));
+  assert.deepEqual(ips(a.reconcile(plain('new'))), ['192.0.2.1']);
+  assert.deepEqual(
+    ips(a.reconcile(plain('old'))),
+    ['192.0.2.0'],
+    'a wiped status gets the same address again',
+  );
+});
+
+test('Allocator refuses a full pool with how full, and serves those who wait in order', () => {
+  const a = allocator([pool('one', ['192.0.2.1/32'])]);
+  a.reconcile(plain('a'));
+  assert.deepEqual(a.reconcile(plain('c')).refusal, {
+    cause: 'pool-exhausted',
+    message: 'pool one is full: all 1 IPv4 addresses are in use',
+  });
+  a.reconcile(plain('b'));
+  a.reconcile(plain('c'));
+  assert.deepEqual(a.waiting(), ['default/c', 'default/b']);
+  a.release('default/a');
+  assert.deepEqual(ips(a.reconcile(plain('c'))), ['192.0.2.1']);
+  assert.deepEqual(a.waiting(), ['default/b']);
+});
+
+const annotated = (annotations: Record<string, string>, over: Partial<Service> = {}) =>
+  plain('a', { annotations, ...over });
+const pools = [
+  pool('auto', ['198.51.100.0/24'], { priority: 5 }),
+  pool('first', ['203.0.113.0/28'], { priority: 1 }),
+  pool('named', ['192.0.2.0/28'], { autoAssign: false }),
+  pool('team', ['10.9.0.0/24'], { namespaces: ['team'] }),
+  pool('labelled', ['10.8.0.0/24'], {
+    serviceSelectors: [{ matchLabels: { tier: 'web' }, matchExpressions: [] }],
+  }),
+  pool('buggy', ['10.7.0.0/31'], { autoAssign: false, avoidBuggyIps: true }),
+  pool('leaving', ['10.6.0.0/24'], { draining: true, autoAssign: false }),
+];
+const given: readonly (readonly [string, Service, string])[] = [
+  ['the pool of lowest priority number', plain('a'), '203.0.113.0'],
+  ['the pool that names its namespace', plain('a', { namespace: 'team' }), '10.9.0.0'],
+  ['the pool that selects its labels', plain('a', { labels: { tier: 'web' } }), '10.8.0.0'],
+  ['a named pool without auto-assign', annotated({ 'bellman.dev/address-pool': 'named' }), '192.0.2.0'],
+  ['a pool named as MetalLB does', annotated({ 'metallb.universe.tf/address-pool': 'named' }), '192.0.2.0'],
+  [
+    'the next of several named pools',
+    annotated({ 'metallb.io/address-pool': 'leaving, named' }),
+    '192.0.2.0',
+  ],
+  ['the address of its spec', plain('a', { loadBalancerIP: '198.51.100.77' }), '198.51.100.77'],
+  [
+    'the address of its annotation',
+    annotated({ 'metallb.universe.tf/loadBalancerIPs': '192.0.2.9' }),
+    '192.0.2.9',
+  ],
+  [
+    'one request written twice',
+    annotated(
+      { 'bellman.dev/loadBalancerIPs': '192.0.2.9', 'metallb.io/loadBalancerIPs': ' 192.0.2.9' },
+      { loadBalancerIP: '192.0.2.9' },
+    ),
+    '192.0.2.9',
+  ],
+  ['no .0 from a pool that avoids it', annotated({ 'bellman.dev/address-pool': 'buggy' }), '10.7.0.1'],
+];
+for (const [name, wish, expected] of given)
+  test(`Allocator gives ${name}`, () => assert.deepEqual(ips(allocator(pools).reconcile(wish)), [expected]));
+
+const refused: readonly (readonly [string, Service, string, RegExp])[] = [
+  [
+    'an unknown pool',
+    annotated({ 'bellman.dev/address-pool': 'nope' }),
+    'no-such-pool',
+    /no pool nope; pools: auto, first/,
+  ],
+  [
+    'a draining pool',
+    annotated({ 'bellman.dev/address-pool': 'leaving' }),
+    'pool-not-allowed',
+    /leaving is draining/,
+  ],
+  [
+    'another team’s pool',
+    annotated({ 'bellman.dev/address-pool': 'team' }),
+    'pool-not-allowed',
+    /team is not for namespace default/,
+  ],
+  [
+    'an address in no pool',
+    plain('a', { loadBalancerIP: '8.8.8.8' }),
+    'not-in-pool',
+    /8\.8\.8\.8 is in no pool/,
+  ],
+  [
+    'an address of another pool than named',
+    annotated({ 'bellman.dev/address-pool': 'named' }, { loadBalancerIP: '198.51.100.1' }),
+    'not-in-pool',
+    /in pool auto, not in named/,
+  ],
+  [
+    'an address that is none',
+    plain('a', { loadBalancerIP: 'x' }),
+    'invalid-request',
+    /x is not an IP address/,
+  ],
+  [
+    'conflicting pools',
+    annotated({ 'bellman.dev/address-pool': 'auto', 'metallb.io/address-pool': 'named' }),
+    'invalid-request',
+    /conflicting requests: annotation bellman\.dev\/address-pool says auto/,
+  ],
+  [
+    'two addresses of a family',
+    annotated({ 'bellman.dev/loadBalancerIPs': '192.0.2.1,192.0.2.2' }),
+    'invalid-request',
+    /one address of each family/,
+  ],
+  [
+    'an address of a family it lacks',
+    plain('a', { loadBalancerIP: '2001:db8::1' }),
+    'invalid-request',
+    /not of the Service's IP families/,
+  ],
+  ['a buggy address', plain('a', { loadBalancerIP: '10.7.0.0' }), 'pool-not-allowed', /ends in \.0 or \.255/],
+];
+for (const [name, wish, cause, message] of refused) {
+  test(`Allocator refuses ${name}`, () => {
+    const outcome = allocator(pools).reconcile(wish);
+    assert.deepEqual(outcome.assigned, []);
+    assert.equal(outcome.refusal?.cause, cause);
+    assert.match(outcome.refusal?.message ?? '', message);
+  });
+}
+
+test('Allocator gives dual-stack Services both families in their order, from one pool or two', () => {
+  assert.deepEqual(ips(allocator([both]).reconcile(plain('a', dual))), ['192.0.2.0', '2001:db8::']);
+  const turned = { ...dual, ipFamilies: ['IPv6', 'IPv4'] as const };
+  assert.deepEqual(ips(allocator([four, pool('six', ['2001:db8::/126'])]).reconcile(plain('a', turned))), [
+    '2001:db8::',
+    '192.0.2.0',
+  ]);
+});
+
+test('Allocator gives RequireDualStack all or nothing, PreferDualStack what there is and the rest later', () => {
+  const a = allocator([four]);
+  const needs = a.reconcile(plain('needs', dual));
+  assert.deepEqual(needs.assigned, []);
+  assert.match(needs.refusal?.message ?? '', /no IPv6 addresses/);
+  const prefers = plain('prefers', { ...dual, ipFamilyPolicy: 'PreferDualStack' });
+  assert.deepEqual(ips(a.reconcile(prefers)), ['192.0.2.0']);
+  a.setConfig(config([both], []));
+  assert.ok(a.waiting().includes('default/prefers'));
+  assert.deepEqual(ips(a.reconcile(prefers)), ['192.0.2.0', '2001:db8::']);
+});
+
+test('Allocator follows a changed request in place, and keeps what it has when the wish cannot be met', () => {
+  const a = allocator([four]);
+  a.reconcile(plain('a'));
+  assert.deepEqual(ips(a.reconcile(plain('a', { loadBalancerIP: '192.0.2.3' }))), ['192.0.2.3']);
+  const wish = a.reconcile(plain('a', { loadBalancerIP: '8.8.8.8' }));
+  assert.deepEqual(ips(wish), ['192.0.2.3']);
+  assert.equal(wish.refusal?.cause, 'not-in-pool');
+});
+
+const key = { annotations: { 'bellman.dev/allow-shared-ip': 'k' } };
+const port = (number: number, protocol: 'TCP' | 'UDP' = 'TCP') => ({ ports: [{ protocol, port: number }] });
+
+test('Allocator shares an address by key while ports are disjoint per protocol', () => {
+  const a = allocator([four]);
+  assert.deepEqual(ips(a.reconcile(plain('a', { ...key, ...port(80) }))), ['192.0.2.0']);
+  assert.deepEqual(ips(a.reconcile(plain('b', { ...key, ...port(80, 'UDP') }))), ['192.0.2.0']);
+  assert.deepEqual(ips(a.reconcile(plain('c', { ...key, ...port(80) }))), ['192.0.2.1']);
+  const forced = a.reconcile(plain('d', { ...key, ...port(80), loadBalancerIP: '192.0.2.0' }));
+  assert.match(forced.refusal?.message ?? '', /port TCP\/80 on it is in use by default\/a/);
+  const keyless = a.reconcile(plain('e', { ...port(81), loadBalancerIP: '192.0.2.0' }));
+  assert.match(keyless.refusal?.message ?? '', /in use by default\/a, shared by the key "k"/);
+});
+
+test('Allocator shares under externalTrafficPolicy Local only with the same backends', () => {
+  const a = allocator([four]);
+  const local = { ...key, externalTrafficPolicy: 'Local' as const };
+  a.reconcile(plain('a', { ...local, ...port(80), selector: { app: 'x' } }));
+  assert.deepEqual(ips(a.reconcile(plain('b', { ...local, ...port(81), selector: { app: 'x' } }))), [
+    '192.0.2.0',
+  ]);
+  assert.deepEqual(ips(a.reconcile(plain('c', { ...local, ...port(82), selector: { app: 'y' } }))), [
+    '192.0.2.1',
+  ]);
+});
+
+test('Allocator judges a port change anew', () => {
+  const a = allocator([four]);
+  a.reconcile(plain('a', { ...key, ...port(80) }));
+  a.reconcile(plain('b', { ...key, ...port(81) }));
+  assert.deepEqual(ips(a.reconcile(plain('b', { ...key, ...port(80) }))), ['192.0.2.1']);
+});
+
+test('Allocator holds a namespace to its limit', () => {
+  const a = allocator([pool('p', ['192.0.2.0/28'], { limitPerNamespace: 2 })]);
+  a.reconcile(plain('a'));
+  a.reconcile(plain('b'));
+  assert.match(a.reconcile(plain('c')).refusal?.message ?? '', /holds 2 addresses of pool p, its limit/);
+  assert.deepEqual(ips(a.reconcile(plain('d', { namespace: 'other' }))), ['192.0.2.2']);
+});
+
+test('Allocator moves nothing when pools are split, renamed or drained', () => {
+  const a = allocator([pool('p', ['192.0.2.0/28'])]);
+  a.reconcile(plain('a'));
+  a.reconcile(plain('b'));
+  a.setConfig(
+    config(
+      [pool('x', ['192.0.2.0/32'], { draining: true }), pool('y', ['192.0.2.1/32'], { autoAssign: false })],
+      [],
+    ),
+  );
+  assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
+  assert.deepEqual(ips(a.reconcile(plain('b'))), ['192.0.2.1']);
+  assert.deepEqual(
+    [...a.assigned()].map((each) => each.pool),
+    ['x', 'y'],
+  );
+});
+
+test('FreeList agrees with a plain set, whatever is taken and put back', () => {
+  const step = fc.record({ take: fc.boolean(), value: fc.bigInt(0n, 40n) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (steps, avoidBuggy) => {
+      const ranges = [
+        { family: 4 as const, first: 20n, last: 38n },
+        { family: 4 as const, first: 2n, last: 9n },
+      ];
+      const list = new FreeList(ranges, avoidBuggy);
+      const model = new Set(
+        ranges.flatMap(({ first, last }) =>
+          Array.from({ length: Number(last - first) + 1 }, (_, i) => first + BigInt(i)),
+        ),
+      );
+      const taken = new Set<bigint>();
+      for (const { take, value } of steps) {
+        if (take) {
+          assert.equal(list.take(value), model.delete(value));
+          if (!model.has(value) && list.has(value) === false) taken.add(value);
+        } else if (
+          taken.delete(value) &&
+          ranges.some((range) => rangeContains(range, { family: 4, value }))
+        ) {
+          list.put(value);
+          model.add(value);
+        }
+        assert.equal(list.free, BigInt(model.size));
+        assert.equal(list.lowest(), [...model].sort((x, y) => Number(x - y))[0]);
+      }
+    }),
+  );
+});
+
+test('Allocator never breaks its invariants, whatever happens in whatever order', () => {
+  const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+  const wish = fc.record({
+    sharing: fc.boolean(),
+    port: fc.constantFrom(80, 81),
+    local: fc.boolean(),
+    dual: fc.constantFrom('SingleStack', 'PreferDualStack', 'RequireDualStack'),
+    requested: fc.option(fc.constantFrom('192.0.2.1', '192.0.2.2', '8.8.8.8')),
+    pool: fc.option(fc.constantFrom('four', 'other', 'nope')),
+  });
+  const configs = [
+    [four],
+    [both],
+    [pool('other', ['192.0.2.0/31']), pool('rest', ['192.0.2.2/31'])],
+    [pool('four', ['192.0.2.0/29'])],
+  ];
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('ask' as const), name, wish }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const), name }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('config' as const), index: fc.nat(configs.length - 1) }),
+    },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      const a = new Allocator();
+      let active = configs[0] ?? [];
+      a.setConfig(config(active, []));
+      const seen = new Map<string, Service>();
+      for (const each of steps) {
+        if (each.kind === 'config') {
+          active = configs[each.index] ?? active;
+          a.setConfig(config(active, []));
+        } else if (each.kind === 'release') {
+          a.release(`default/${each.name}`);
+          seen.delete(`default/${each.name}`);
+        } else {
+          const { sharing, local, requested } = each.wish;
+          const asking = plain(each.name, {
+            annotations: {
+              ...(sharing ? key.annotations : {}),
+              ...(each.wish.pool === null ? {} : { 'bellman.dev/address-pool': each.wish.pool }),
+            },
+            ports: [{ protocol: 'TCP', port: each.wish.port }],
+            externalTrafficPolicy: local ? 'Local' : 'Cluster',
+            selector: { app: each.name < 'd' ? 'x' : 'y' },
+            ipFamilies: ['IPv4', 'IPv6'],
+            ipFamilyPolicy: each.wish.dual as Service['ipFamilyPolicy'],
+            ...(requested === null ? {} : { loadBalancerIP: requested }),
+          });
+          const before = a.holdingOf(objectKey(asking));
+          const same = JSON.stringify(seen.get(objectKey(asking))) === JSON.stringify(asking);
+          const outcome = a.reconcile(asking);
+          seen.set(objectKey(asking), asking);
+          for (const { address } of outcome.assigned)
+            assert.ok(
+              active.some((p) => p.ranges.some((range) => rangeContains(range, address))),
+              'outside every pool',
+            );
+          if (same)
+            for (const held of before)
+              if (active.some((p) => p.ranges.some((range) => rangeContains(range, held.address))))
+                assert.ok(
+                  outcome.assigned.some((now) => formatIp(now.address) === formatIp(held.address)),
+                  'moved without being asked',
+                );
+          if (outcome.assigned.length === 0) assert.ok(outcome.refusal, 'nothing given and no cause');
+        }
+        const owners = new Map<string, string[]>();
+        for (const { service: owner, address } of a.assigned())
+          owners.set(formatIp(address), [...(owners.get(formatIp(address)) ?? []), owner]);
+        for (const [address, sharers] of owners) {
+          if (sharers.length === 1) continue;
+          const all = sharers.map((sharer) => seen.get(sharer));
+          assert.ok(
+            all.every((s) => s?.annotations['bellman.dev/allow-shared-ip'] === 'k'),
+            `${address} has two owners`,
+          );
+          const ports = all.flatMap((s) => s?.ports.map(({ port: number }) => number) ?? []);
+          assert.equal(new Set(ports).size, ports.length, 'shared with the same port');
+        }
+        const rebuilt = new Allocator();
+        rebuilt.setConfig(config(active, []));
+        for (const [owner, s] of seen)
+          rebuilt.learn({
+            ...s,
+            ingress: a.holdingOf(owner).map(({ address }) => ({ ip: formatIp(address) })),
+          });
+        const state = (of: Allocator) =>
+          [...of.assigned()].map((x) => `${x.service} ${formatIp(x.address)} ${x.pool}`).sort();
+        assert.deepEqual(state(rebuilt), state(a));
+        const numbers = (of: Allocator) =>
+          of.usage().map(({ pool: p, family, size, free }) => [p, family, Number(size), Number(free)]);
+        assert.deepEqual(numbers(rebuilt), numbers(a));
+      }
+    }),
+    { numRuns: Number(process.env.BELLMAN_RUNS ?? 100) },
+  );
+});
+
+test('Allocator finds an address in a /64 as in a /30', () => {
+  const a = allocator([pool('vast', ['2001:db8::/64'])]);
+  const six = { ipFamilies: ['IPv6'] as const };
+  assert.deepEqual(ips(a.reconcile(plain('a', six))), ['2001:db8::']);
+  assert.deepEqual(
+    ips(a.reconcile(plain('b', { ...six, loadBalancerIP: '2001:db8::ffff:ffff:ffff:ffff' }))),
+    ['2001:db8::ffff:ffff:ffff:ffff'],
+  );
+  assert.equal(a.usage()[0]?.free, 2n ** 64n - 2n);
+  assert.equal(formatIp(ip('2001:db8::')), '2001:db8::');
+});
