@@ -32,6 +32,8 @@ export interface PeerStatus {
   readonly holdTimeSeconds?: number;
   readonly families: readonly string[];
   readonly capabilities: readonly string[];
+  /** One sentence for each address family that the session does not carry. */
+  readonly warnings: readonly string[];
   readonly routesDesired: number;
   readonly routesSent: number;
   /** What ended or prevented the last session, in the words of the RFC. */
@@ -52,6 +54,8 @@ export interface BgpSpeaker {
   /** Announces a prefix to a peer, replacing what was announced for it before; peers not configured yet are remembered. */
   announce(peerName: string, prefix: Prefix, attributes: RouteAttributes): void;
   withdraw(peerName: string, prefix: Prefix): void;
+  /** BFD has lost the peer: its session ends with Cease/BFD Down (RFC 9384) and is tried again. */
+  bfdDown(peerName: string): void;
   /** The desired routes are complete: from now on End-of-RIB may be sent (RFC 4724 section 4.1). */
   synced(): void;
   status(): readonly PeerStatus[];

@@ -1,0 +1,215 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { BgpState } from './speaker-api.ts';
+
+/** The order of BGP4-MIB's bgpPeerState (RFC 4273), from 1. */
+const stateNumbers: Readonly<Record<BgpState, number>> = {
+  Idle: 1,
+  Connect: 2,
+  Active: 3,
+  OpenSent: 4,
+  OpenConfirm: 5,
+  Established: 6,
+};
+
+const messageKinds = ['opens', 'keepalives', 'notifications', 'updates', 'route_refreshes'] as const;
+export type MessageKind = (typeof messageKinds)[number];
+
+const peer = ['peer'] as const;
+
+/** All families carry the label `peer`, the peer's name; the first groups bear the names that MetalLB's dashboards know. */
+export class BgpMetrics {
+  readonly #all: { remove(labels: { peer: string }): void }[] = [];
+  readonly #registry: Registry;
+  readonly sessionUp: Gauge<'peer'>;
+  readonly updates: Counter<'peer'>;
+  readonly announcedPrefixes: Gauge<'peer'>;
+  readonly pendingPrefixes: Gauge<'peer'>;
+  readonly receivedPrefixes: Counter<'peer'>;
+  readonly #sent: Record<MessageKind, Counter<'peer'>>;
+  readonly #received: Record<MessageKind, Counter<'peer'>>;
+  readonly #totalSent: Counter<'peer'>;
+  readonly #totalReceived: Counter<'peer'>;
+  readonly fsmState: Gauge<'peer'>;
+  readonly #fsmTransitions: DetailedCounter<'from' | 'to'>;
+  readonly establishedTransitions: Counter<'peer'>;
+  readonly holdExpiries: Counter<'peer'>;
+  readonly sendHoldExpiries: Counter<'peer'>;
+  readonly #notifications: DetailedCounter<'direction' | 'code' | 'subcode'>;
+  readonly sentBytes: Counter<'peer'>;
+  readonly receivedBytes: Counter<'peer'>;
+  readonly queuedBytes: Gauge<'peer'>;
+  readonly prefixesPerUpdate: Histogram<'peer'>;
+  readonly #malformedUpdates: DetailedCounter<'treatment'>;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.sessionUp = this.#gauge('session_up', '1 while the session is Established.');
+    this.updates = this.#counter('updates_total', 'UPDATE messages sent.');
+    this.announcedPrefixes = this.#gauge('announced_prefixes_total', 'Prefixes the peer holds of us.');
+    this.pendingPrefixes = this.#gauge('pending_prefixes_total', 'Prefixes that the peer should hold of us.');
+    this.receivedPrefixes = this.#counter('received_prefixes_total', 'Prefixes received, and dropped.');
+    this.#sent = this.#perKind('sent');
+    this.#received = this.#perKind('received');
+    this.#totalSent = this.#counter('total_sent', 'Messages sent.');
+    this.#totalReceived = this.#counter('total_received', 'Messages received.');
+    this.fsmState = this.#gauge(
+      'fsm_state',
+      'State: 1 Idle, 2 Connect, 3 Active, 4 OpenSent, 5 OpenConfirm, 6 Established.',
+    );
+    this.#fsmTransitions = this.#detailed('fsm_transitions_total', 'Changes of state.', ['from', 'to']);
+    this.establishedTransitions = this.#counter(
+      'established_transitions_total',
+      'Times the session came up.',
+    );
+    this.holdExpiries = this.#counter(
+      'hold_timer_expiries_total',
+      'Sessions ended because the peer fell silent.',
+    );
+    this.sendHoldExpiries = this.#counter(
+      'send_hold_timer_expiries_total',
+      'Sessions ended because the peer read nothing.',
+    );
+    this.#notifications = this.#detailed('notifications_total', 'NOTIFICATION messages by error.', [
+      'direction',
+      'code',
+      'subcode',
+    ]);
+    this.sentBytes = this.#counter('sent_bytes_total', 'Octets of messages sent.');
+    this.receivedBytes = this.#counter('received_bytes_total', 'Octets received.');
+    this.queuedBytes = this.#gauge('queued_bytes', 'Octets written that the socket has not taken.');
+    this.prefixesPerUpdate = this.#histogram();
+    this.#malformedUpdates = this.#detailed(
+      'malformed_updates_total',
+      'UPDATE messages in error by RFC 7606 treatment.',
+      ['treatment'],
+    );
+  }
+
+  sent(name: string, kind: MessageKind, bytes: number): void {
+    this.#sent[kind].inc({ peer: name });
+    this.#totalSent.inc({ peer: name });
+    this.sentBytes.inc({ peer: name }, bytes);
+  }
+
+  /** Prefixes of each UPDATE, and the octets of all messages together. */
+  sentUpdates(name: string, updates: readonly number[], routeRefreshes: number, bytes: number): void {
+    const labels = { peer: name };
+    for (const prefixes of updates) this.prefixesPerUpdate.observe(labels, prefixes);
+    this.updates.inc(labels, updates.length);
+    this.#sent.updates.inc(labels, updates.length);
+    this.#sent.route_refreshes.inc(labels, routeRefreshes);
+    this.#totalSent.inc(labels, updates.length + routeRefreshes);
+    this.sentBytes.inc(labels, bytes);
+  }
+
+  received(name: string, kind: MessageKind): void {
+    this.#received[kind].inc({ peer: name });
+    this.#totalReceived.inc({ peer: name });
+  }
+
+  transition(name: string, from: BgpState, to: BgpState): void {
+    this.fsmState.set({ peer: name }, stateNumbers[to]);
+    this.#fsmTransitions.inc(name, { from, to });
+    if (to === 'Established') this.establishedTransitions.inc({ peer: name });
+    this.sessionUp.set({ peer: name }, to === 'Established' ? 1 : 0);
+  }
+
+  notification(name: string, direction: 'sent' | 'received', code: number, subcode: number): void {
+    this.#notifications.inc(name, { direction, code: String(code), subcode: String(subcode) });
+  }
+
+  malformedUpdate(name: string, treatment: string): void {
+    this.#malformedUpdates.inc(name, { treatment });
+  }
+
+  /** Shows a peer from the start: a family without samples cannot be alerted on. */
+  add(name: string): void {
+    this.sessionUp.set({ peer: name }, 0);
+    this.fsmState.set({ peer: name }, stateNumbers.Idle);
+    this.announcedPrefixes.set({ peer: name }, 0);
+    this.pendingPrefixes.set({ peer: name }, 0);
+    this.establishedTransitions.inc({ peer: name }, 0);
+    this.holdExpiries.inc({ peer: name }, 0);
+    this.updates.inc({ peer: name }, 0);
+  }
+
+  /** Forgets a peer that is no longer configured. */
+  remove(name: string): void {
+    for (const metric of this.#all) metric.remove({ peer: name });
+  }
+
+  #perKind(direction: 'sent' | 'received'): Record<MessageKind, Counter<'peer'>> {
+    const counter = (kind: MessageKind) =>
+      this.#counter(`${kind}_${direction}`, `${kind.replace('_', ' ')} ${direction}.`);
+    return {
+      opens: counter('opens'),
+      keepalives: counter('keepalives'),
+      notifications: counter('notifications'),
+      updates: counter('updates'),
+      route_refreshes: counter('route_refreshes'),
+    };
+  }
+
+  #gauge(name: string, help: string): Gauge<'peer'> {
+    const gauge = new Gauge({
+      name: `bellman_bgp_${name}`,
+      help,
+      labelNames: peer,
+      registers: [this.#registry],
+    });
+    this.#all.push(gauge);
+    return gauge;
+  }
+
+  #counter(name: string, help: string): Counter<'peer'> {
+    const counter = new Counter({
+      name: `bellman_bgp_${name}`,
+      help,
+      labelNames: peer,
+      registers: [this.#registry],
+    });
+    this.#all.push(counter);
+    return counter;
+  }
+
+  #detailed<L extends string>(name: string, help: string, labels: readonly L[]): DetailedCounter<L> {
+    const counter = new DetailedCounter(this.#registry, `bellman_bgp_${name}`, help, labels);
+    this.#all.push(counter);
+    return counter;
+  }
+
+  #histogram(): Histogram<'peer'> {
+    const histogram = new Histogram({
+      name: 'bellman_bgp_update_prefixes',
+      help: 'Prefixes per UPDATE message sent: how well they are packed.',
+      labelNames: peer,
+      // A full message of 4096 octets holds about 800 /32 or 230 /128.
+      buckets: [1, 2, 5, 10, 25, 50, 100, 200, 400, 800, 1600, 13_000],
+      registers: [this.#registry],
+    });
+    this.#all.push(histogram);
+    return histogram;
+  }
+}
+
+/** A counter with labels beside `peer`, which remembers them: series are removed one by one. */
+class DetailedCounter<L extends string> {
+  readonly #counter: Counter<string>;
+  readonly #seen = new Map<string, Map<string, Record<L, string>>>();
+
+  constructor(registry: Registry, name: string, help: string, labels: readonly L[]) {
+    this.#counter = new Counter({ name, help, labelNames: [...peer, ...labels], registers: [registry] });
+  }
+
+  inc(name: string, labels: Record<L, string>): void {
+    this.#counter.inc({ peer: name, ...labels });
+    const seen = this.#seen.get(name) ?? new Map<string, Record<L, string>>();
+    this.#seen.set(name, seen.set(JSON.stringify(labels), labels));
+  }
+
+  remove({ peer: name }: { peer: string }): void {
+    for (const labels of this.#seen.get(name)?.values() ?? [])
+      this.#counter.remove({ peer: name, ...labels });
+    this.#seen.delete(name);
+  }
+}

@@ -1,0 +1,244 @@
+/** What an OPEN says and what two of them agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure. */
+import type { Family } from '../address/index.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { NotificationError } from './fsm-types.ts';
+import { type AddressFamily, Afi, type Capability, type OpenMessage, safiUnicast } from './message.ts';
+
+/** RFC 6793: stands in two octets for a number that needs four. */
+export const asTrans = 23456;
+/** RFC 4271 section 4.1, and RFC 8654. */
+export const standardMessageLimit = 4096;
+export const extendedMessageLimit = 65535;
+
+/** What we bring to a session. */
+export interface LocalEnd {
+  /** The number the peer shall see: `localAsn` where configured. */
+  readonly asn: number;
+  /** Whom we expect; `external` and `internal` accept any other number than ours, or only ours. */
+  readonly peerAsn: number | 'internal' | 'external';
+  readonly routerId: number;
+  readonly holdTimeSeconds: number;
+  readonly keepaliveTimeSeconds: number;
+  readonly hostName: string;
+  /** The session runs over IPv6: IPv4 routes could have an IPv6 next hop (RFC 8950). */
+  readonly overIpv6: boolean;
+  readonly gracefulRestart?: GracefulRestartOffer;
+  /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` sends an OPEN without any. */
+  readonly refusedCapabilities: ReadonlySet<number> | 'all';
+}
+
+export interface GracefulRestartOffer {
+  readonly restartTimeSeconds: number;
+  /** RFC 4724 R bit: this process has started anew. */
+  readonly restarting: boolean;
+  /** RFC 4724 F bit: the node forwarded on meanwhile. */
+  readonly forwarding: boolean;
+}
+
+/** What both ends can do. */
+export interface Negotiated {
+  readonly peerAsn: number;
+  readonly peerRouterId: number;
+  readonly internal: boolean;
+  /** 0: no keepalives and no hold timer. */
+  readonly holdTimeSeconds: number;
+  readonly keepaliveTimeSeconds: number;
+  readonly fourOctetAs: boolean;
+  readonly families: readonly Family[];
+  /** IPv4 routes may be sent with an IPv6 next hop. */
+  readonly extendedNextHop: boolean;
+  readonly routeRefresh: boolean;
+  readonly enhancedRouteRefresh: boolean;
+  /** Longest UPDATE the peer accepts, header included. */
+  readonly sendLimit: number;
+  /** Longest message we said we accept. */
+  readonly receiveLimit: number;
+  /** The peer keeps our routes for this long when the session breaks; absent when it does not. */
+  readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
+  /** Of the peer's capabilities, by name. */
+  readonly capabilities: readonly string[];
+}
+
+const unicast: Record<Family, AddressFamily> = {
+  4: { afi: Afi.IPv4, safi: safiUnicast },
+  6: { afi: Afi.IPv6, safi: safiUnicast },
+};
+const families: readonly Family[] = [4, 6];
+
+/** IANA's capability codes of those we may offer. */
+const capabilityCodes: Record<Exclude<Capability['kind'], 'unknown'>, number> = {
+  multiprotocol: 1,
+  'route-refresh': 2,
+  'extended-next-hop': 5,
+  'extended-message': 6,
+  role: 9,
+  'graceful-restart': 64,
+  'four-octet-as': 65,
+  'add-path': 69,
+  'enhanced-route-refresh': 70,
+  fqdn: 73,
+};
+
+export function addressFamily(family: Family): AddressFamily {
+  return unicast[family];
+}
+
+/** The family we speak that the numbers mean, if any. */
+export function familyOf({ afi, safi }: AddressFamily): Family | undefined {
+  return families.find((family) => unicast[family].afi === afi && unicast[family].safi === safi);
+}
+
+export function familyName(family: Family): string {
+  return family === 4 ? 'ipv4-unicast' : 'ipv6-unicast';
+}
+
+/** Our OPEN. Capabilities that the peer refused before are left out. */
+export function localOpen(local: LocalEnd): OpenMessage {
+  const { refusedCapabilities: refused, asn } = local;
+  return {
+    kind: 'open',
+    version: 4,
+    myAs: asn > 0xffff ? asTrans : asn,
+    holdTimeSeconds: local.holdTimeSeconds,
+    routerId: local.routerId,
+    capabilities:
+      refused === 'all' ? [] : offeredCapabilities(local).filter((c) => !refused.has(capabilityCode(c))),
+  };
+}
+
+function capabilityCode(capability: Capability): number {
+  return capability.kind === 'unknown' ? capability.code : capabilityCodes[capability.kind];
+}
+
+function offeredCapabilities(local: LocalEnd): Capability[] {
+  const { gracefulRestart, overIpv6, hostName } = local;
+  return [
+    ...families.map((family): Capability => ({ kind: 'multiprotocol', family: unicast[family] })),
+    { kind: 'route-refresh' },
+    { kind: 'enhanced-route-refresh' },
+    ...(overIpv6
+      ? [{ kind: 'extended-next-hop', tuples: [{ ...unicast[4], nextHopAfi: Afi.IPv6 }] } as const]
+      : []),
+    { kind: 'extended-message' },
+    { kind: 'four-octet-as', asn: local.asn },
+    ...(gracefulRestart
+      ? [
+          {
+            kind: 'graceful-restart',
+            restarting: gracefulRestart.restarting,
+            notification: true,
+            restartTimeSeconds: gracefulRestart.restartTimeSeconds,
+            families: families.map((family) => ({
+              ...unicast[family],
+              forwarding: gracefulRestart.forwarding,
+            })),
+          } as const,
+        ]
+      : []),
+    ...(hostName === '' ? [] : [{ kind: 'fqdn', host: hostName, domain: '' } as const]),
+  ];
+}
+
+/** Judges the peer's OPEN beside ours: what is agreed, or the OPEN Message Error to send (RFC 4271 section 6.2). */
+export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated, NotificationError> {
+  if (open.version !== 4) return fail(openError(1, Uint8Array.of(0, 4)));
+  const ours = localOpen(local).capabilities;
+  const theirs = open.capabilities;
+  const fourOctet = find(theirs, 'four-octet-as');
+  const peerAsn = fourOctet ? fourOctet.asn : open.myAs;
+  if (!acceptsAsn(local, peerAsn)) return fail(openError(2));
+  const internal = peerAsn === local.asn;
+  if (open.routerId === 0 || (internal && open.routerId === local.routerId)) return fail(openError(3));
+  if (open.holdTimeSeconds === 1 || open.holdTimeSeconds === 2) return fail(openError(6));
+  const holdTimeSeconds = Math.min(local.holdTimeSeconds, open.holdTimeSeconds);
+  const both = (kind: Capability['kind']) => Boolean(find(ours, kind) && find(theirs, kind));
+  const gracefulRestart = both('graceful-restart') ? find(theirs, 'graceful-restart') : undefined;
+  return ok({
+    peerAsn,
+    peerRouterId: open.routerId,
+    internal,
+    holdTimeSeconds,
+    keepaliveTimeSeconds: Math.max(1, Math.min(local.keepaliveTimeSeconds, holdTimeSeconds / 3)),
+    fourOctetAs: both('four-octet-as'),
+    families: families.filter((family) => speaks(ours, family) && speaks(theirs, family)),
+    extendedNextHop: both('extended-next-hop') && takesIpv6NextHop(theirs),
+    routeRefresh: both('route-refresh'),
+    enhancedRouteRefresh: both('enhanced-route-refresh'),
+    sendLimit: both('extended-message') ? extendedMessageLimit : standardMessageLimit,
+    receiveLimit: find(ours, 'extended-message') ? extendedMessageLimit : standardMessageLimit,
+    ...(gracefulRestart
+      ? {
+          gracefulRestart: {
+            restartTimeSeconds: gracefulRestart.restartTimeSeconds,
+            notification: gracefulRestart.notification,
+          },
+        }
+      : {}),
+    capabilities: [...new Set(theirs.map(capabilityName))],
+  });
+}
+
+/** What to leave out next time after the peer refused our OPEN, `undefined` when that was not about capabilities. */
+export function refusedAfter(
+  { code, subcode, data }: NotificationError,
+  refused: ReadonlySet<number> | 'all',
+): ReadonlySet<number> | 'all' | undefined {
+  const unsupportedOptionalParameter = code === 2 && subcode === 4;
+  const unsupportedCapability = code === 2 && subcode === 7;
+  if (refused === 'all' || !(unsupportedOptionalParameter || unsupportedCapability)) return undefined;
+  const named = unsupportedCapability ? capabilitiesIn(data) : [];
+  const wider = new Set([...refused, ...named]);
+  return wider.size > refused.size ? wider : 'all';
+}
+
+/** The codes in the data of an Unsupported Capability: a row of `code | length | value` (RFC 5492 section 5). */
+function capabilitiesIn(data: Uint8Array): number[] {
+  const codes: number[] = [];
+  for (let at = 0; at + 2 <= data.length; at += 2 + (data[at + 1] ?? 0)) codes.push(data[at] ?? 0);
+  return codes;
+}
+
+function acceptsAsn({ peerAsn, asn }: LocalEnd, offered: number): boolean {
+  // RFC 7607 for 0. AS_TRANS as the real number would mean that the peer hides it.
+  if (offered === 0) return false;
+  if (peerAsn === 'internal') return offered === asn;
+  if (peerAsn === 'external') return offered !== asn;
+  return offered === peerAsn || (peerAsn > 0xffff && offered === asTrans);
+}
+
+/** Without any multiprotocol capability a peer speaks IPv4 unicast (RFC 4760 section 8). */
+function speaks(capabilities: readonly Capability[], family: Family): boolean {
+  const offered = capabilities.filter((capability) => capability.kind === 'multiprotocol');
+  return offered.length === 0
+    ? family === 4
+    : offered.some((capability) => familyOf(capability.family) === family);
+}
+
+function takesIpv6NextHop(capabilities: readonly Capability[]): boolean {
+  return capabilities.some(
+    (capability) =>
+      capability.kind === 'extended-next-hop' &&
+      capability.tuples.some((tuple) => familyOf(tuple) === 4 && tuple.nextHopAfi === Afi.IPv6),
+  );
+}
+
+function find<K extends Capability['kind']>(
+  capabilities: readonly Capability[],
+  kind: K,
+): Extract<Capability, { kind: K }> | undefined {
+  return capabilities.find(
+    (capability): capability is Extract<Capability, { kind: K }> => capability.kind === kind,
+  );
+}
+
+function capabilityName(capability: Capability): string {
+  if (capability.kind === 'unknown') return `code-${capability.code}`;
+  if (capability.kind !== 'multiprotocol') return capability.kind;
+  const family = familyOf(capability.family);
+  return family ? familyName(family) : `afi-${capability.family.afi}-safi-${capability.family.safi}`;
+}
+
+/** RFC 4271 section 4.5: error code 2. */
+function openError(subcode: number, data = new Uint8Array(0)): NotificationError {
+  return { code: 2, subcode, data };
+}

@@ -1,0 +1,46 @@
+/** Which families a session carries, and with what next hops. Pure. */
+import type { Family, IpAddress } from '../../address/index.ts';
+import type { PeerConfig } from '../../config/config.ts';
+import { familyName, type Negotiated } from '../negotiation.ts';
+import { type InterfaceAddresses, nextHopsOf } from '../next-hop.ts';
+
+export interface CarriedFamilies {
+  readonly families: readonly Family[];
+  readonly nextHops: Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
+  /** One sentence for each family that is not carried. */
+  readonly warnings: readonly string[];
+}
+
+const both: readonly Family[] = [4, 6];
+
+export function carriedFamilies(
+  local: IpAddress,
+  negotiated: Negotiated,
+  config: PeerConfig,
+  interfaces: readonly InterfaceAddresses[],
+): CarriedFamilies {
+  const families: Family[] = [];
+  const nextHops: Partial<Record<Family, readonly IpAddress[]>> = {};
+  const warnings: string[] = [];
+  for (const family of both) {
+    if (!negotiated.families.includes(family)) {
+      warnings.push(`${familyName(family)} is not sent: the peer did not offer it`);
+      continue;
+    }
+    const found = nextHopsOf(family, {
+      local,
+      interfaces,
+      extendedNextHop: negotiated.extendedNextHop,
+      ...(config.interface === undefined ? {} : { interfaceName: config.interface }),
+    });
+    if (!found) {
+      warnings.push(
+        `${familyName(family)} is not sent: the session's interface has no global IPv${family} address to be the next hop`,
+      );
+      continue;
+    }
+    families.push(family);
+    nextHops[family] = found;
+  }
+  return { families, nextHops, warnings };
+}

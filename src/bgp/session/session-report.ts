@@ -1,0 +1,165 @@
+import { formatIp, ipFromBytes } from '../../address/index.ts';
+import type { Logger } from '../../log.ts';
+import type { DownCause } from '../fsm-types.ts';
+import type { Message } from '../message.ts';
+import type { BgpMetrics, MessageKind } from '../metrics.ts';
+import { familyName, type Negotiated } from '../negotiation.ts';
+import { describeNotification } from '../notification-text.ts';
+import type { BgpState, PeerStatus, ResolvedPeer } from '../speaker-api.ts';
+import type { CarriedFamilies } from './carried-families.ts';
+import type { ReceivedMessage } from './receiver.ts';
+
+/** What the session knows at the moment it is asked. */
+interface Snapshot {
+  readonly state: BgpState;
+  readonly negotiated: Negotiated | undefined;
+  readonly carried: CarriedFamilies | undefined;
+  readonly routesDesired: number;
+  readonly routesSent: number;
+}
+
+/**
+ * What people see of a session: log lines, metrics, status. A session that comes up or goes down is one line; attempts that fail
+ * are one line for as long as they fail for the same reason.
+ */
+export class SessionReport {
+  peer: ResolvedPeer;
+  readonly #logger: Logger;
+  readonly #metrics: BgpMetrics;
+  #state: BgpState = 'Idle';
+  #since = new Date();
+  #lastError: string | undefined;
+  #saidError: string | undefined;
+  #resetReason: string | undefined;
+  readonly #saidFaults = new Set<string>();
+
+  constructor(peer: ResolvedPeer, logger: Logger, metrics: BgpMetrics) {
+    this.peer = peer;
+    this.#logger = logger.child({ peer: peer.config.name });
+    this.#metrics = metrics;
+    metrics.add(peer.config.name);
+  }
+
+  state(to: BgpState): void {
+    const from = this.#state;
+    if (from === to) return;
+    this.#state = to;
+    this.#since = new Date();
+    this.#metrics.transition(this.peer.config.name, from, to);
+  }
+
+  /** The reason of the next `down`, where it is ours. */
+  resetBecause(reason: string): void {
+    this.#resetReason = reason;
+  }
+
+  up({ peerAsn, peerRouterId, holdTimeSeconds }: Negotiated, { families, warnings }: CarriedFamilies): void {
+    this.#resetReason = undefined;
+    this.#saidError = undefined;
+    this.#saidFaults.clear();
+    const details = {
+      peerAsn,
+      peerRouterId: formatRouterId(peerRouterId),
+      holdTimeSeconds,
+      families: families.map(familyName),
+    };
+    this.#logger.info(details, 'session established');
+    for (const reason of warnings) this.#logger.warn({ reason }, 'address family not carried');
+  }
+
+  /** A session or an attempt has ended. */
+  down(cause: DownCause): void {
+    const name = this.peer.config.name;
+    if (cause.kind === 'hold-timer') this.#metrics.holdExpiries.inc({ peer: name });
+    if (cause.kind === 'send-hold-timer') this.#metrics.sendHoldExpiries.inc({ peer: name });
+    if (cause.kind === 'received')
+      this.#metrics.notification(name, 'received', cause.error.code, cause.error.subcode);
+    const reason = cause.kind === 'stopped' ? (this.#resetReason ?? 'stopped') : describeCause(cause);
+    this.#resetReason = undefined;
+    if (cause.kind === 'stopped') {
+      this.#logger.info({ reason }, 'session closed');
+      return;
+    }
+    this.failed(reason);
+  }
+
+  /** Logs a failure unless it is the same as before, and keeps it as the last error. */
+  failed(reason: string): void {
+    this.#lastError = reason;
+    if (this.#saidError === reason) return;
+    this.#saidError = reason;
+    this.#logger.warn({ reason }, 'session down');
+  }
+
+  /** Attributes too long for a message: an operator's mistake, said once per session. */
+  unsendable(): void {
+    if (this.#saidFaults.has('unsendable')) return;
+    this.#saidFaults.add('unsendable');
+    this.#logger.error({ reason: 'path attributes fill a whole message' }, 'route not announced');
+  }
+
+  /** Counts an UPDATE, whose routes are dropped, and says once per attribute what was wrong with it (RFC 7606 section 6). */
+  update({ prefixes, faults }: ReceivedMessage): void {
+    const name = this.peer.config.name;
+    if (prefixes > 0) this.#metrics.receivedPrefixes.inc({ peer: name }, prefixes);
+    for (const { attribute, treatment, reason } of faults) {
+      this.#metrics.malformedUpdate(name, treatment);
+      const key = `${attribute} ${treatment}`;
+      if (this.#saidFaults.has(key)) continue;
+      this.#saidFaults.add(key);
+      this.#logger.warn({ attribute, treatment, reason }, 'malformed UPDATE');
+    }
+  }
+
+  sent(message: Message, kind: MessageKind, octets: number): void {
+    const name = this.peer.config.name;
+    this.#metrics.sent(name, kind, octets);
+    if (message.kind === 'notification')
+      this.#metrics.notification(name, 'sent', message.code, message.subcode);
+  }
+
+  status({ state, negotiated, carried, routesDesired, routesSent }: Snapshot): PeerStatus {
+    const { name, address } = this.peer.config;
+    return {
+      name,
+      address,
+      state,
+      since: this.#since.toISOString(),
+      ...(negotiated
+        ? {
+            peerAsn: negotiated.peerAsn,
+            peerRouterId: formatRouterId(negotiated.peerRouterId),
+            holdTimeSeconds: negotiated.holdTimeSeconds,
+          }
+        : {}),
+      families: (carried?.families ?? []).map(familyName),
+      capabilities: negotiated?.capabilities ?? [],
+      warnings: carried?.warnings ?? [],
+      routesDesired,
+      routesSent,
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+    };
+  }
+}
+
+function describeCause(cause: Exclude<DownCause, { kind: 'stopped' }>): string {
+  switch (cause.kind) {
+    case 'sent':
+      return `NOTIFICATION sent: ${describeNotification(cause.error)}`;
+    case 'received':
+      return `NOTIFICATION received: ${describeNotification(cause.error)}`;
+    case 'hold-timer':
+      return 'Hold Timer Expired';
+    case 'send-hold-timer':
+      return 'Send Hold Timer Expired';
+    case 'tcp':
+    case 'reset':
+      return cause.cause;
+  }
+}
+
+function formatRouterId(routerId: number): string {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, routerId);
+  return formatIp(ipFromBytes(bytes));
+}

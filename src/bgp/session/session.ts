@@ -1,0 +1,363 @@
+import { formatIp, isLinkLocal, sameIp } from '../../address/index.ts';
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../log.ts';
+import { survivingConnection } from '../collision.ts';
+import type { DownCause, NotificationError } from '../fsm-types.ts';
+import type { Message, OpenMessage } from '../message.ts';
+import type { BgpMetrics, MessageKind } from '../metrics.ts';
+import {
+  familyOf,
+  judgeOpen,
+  type LocalEnd,
+  localOpen,
+  type Negotiated,
+  refusedAfter,
+} from '../negotiation.ts';
+import type { InterfaceAddresses } from '../next-hop.ts';
+import { Cease, cease, hardReset } from '../notification-text.ts';
+import type { PeerStatus, ResolvedPeer } from '../speaker-api.ts';
+import type { Incoming, Stream, StreamHandler, Transport } from '../transport/transport.ts';
+import { type CarriedFamilies, carriedFamilies } from './carried-families.ts';
+import { Connection, type ConnectionOwner } from './connection.ts';
+import {
+  connectTargetOf,
+  fsmConfigOf,
+  isInternal,
+  localEndOf,
+  sessionAsn,
+  settingsChange,
+  socketRulesOf,
+} from './peer-settings.ts';
+import type { Received } from './receiver.ts';
+import type { RouteOutput } from './route-output.ts';
+import { SessionReport } from './session-report.ts';
+
+/** What all sessions of a speaker share. */
+export interface SessionContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: BgpMetrics;
+  readonly transport: Transport;
+  readonly hostName: string;
+  readonly interfaces: () => readonly InterfaceAddresses[];
+  /** This process took over from one before it while the node forwarded on (RFC 4724). */
+  readonly restarting: boolean;
+}
+
+/** How long a stopping session may take to send its withdrawals. */
+const flushDeadlineMs = 2000;
+const flushPollMs = 10;
+/** After a second connection of the peer has failed, none is taken for this long. */
+const secondConnectionPauseMs = 5000;
+
+/**
+ * The session with one peer: the machine of its connection, that of a second one while a collision is open, and the routes it is
+ * sent. The first connection is the one that configuration and status speak of.
+ */
+export class Session implements ConnectionOwner {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly #context: SessionContext;
+  readonly #report: SessionReport;
+  readonly #output: RouteOutput;
+  #peer: ResolvedPeer;
+  #first: Connection;
+  #second: Connection | undefined;
+  #secondAllowedAt = 0;
+  #refused: ReadonlySet<number> | 'all' = new Set();
+  #carried: CarriedFamilies | undefined;
+  #restarting: boolean;
+  #hasBeenUp = false;
+
+  constructor(peer: ResolvedPeer, output: RouteOutput, context: SessionContext) {
+    this.#peer = peer;
+    this.#context = context;
+    this.clock = context.clock;
+    this.random = context.random;
+    this.#restarting = context.restarting;
+    this.#report = new SessionReport(peer, context.logger, context.metrics);
+    this.#output = output;
+    output.configured = true;
+    this.#first = new Connection(this, fsmConfigOf(peer.config));
+  }
+
+  get peer(): ResolvedPeer {
+    return this.#peer;
+  }
+
+  start(): void {
+    this.#first.handle({ kind: 'start' });
+  }
+
+  /** Takes over an edit of the peer; only what went into the connection or the OPEN starts the session over. */
+  update(peer: ResolvedPeer): void {
+    const change = settingsChange(this.#peer, peer);
+    const before = this.#peer.config;
+    this.#peer = peer;
+    this.#report.peer = peer;
+    if (change === 'none') return;
+    if (change === 'reset') {
+      this.#refused = new Set();
+      this.#report.resetBecause('its configuration changed');
+      this.#restart(cease(Cease.otherConfigurationChange));
+      return;
+    }
+    this.#first.configure(fsmConfigOf(peer.config));
+    const { name } = this.#first.state;
+    if (
+      before.passive !== peer.config.passive &&
+      (name === 'Active' || name === 'Connect' || name === 'Idle')
+    )
+      this.#restart(undefined);
+    this.#first.stream?.apply(socketRulesOf(peer.config));
+    const holdTimeSeconds = this.#first.negotiated?.holdTimeSeconds;
+    if (holdTimeSeconds)
+      this.#first.handle({
+        kind: 'keepalive-interval',
+        keepaliveMs: Math.max(1, Math.min(peer.config.keepaliveTimeSeconds, holdTimeSeconds / 3)) * 1000,
+      });
+  }
+
+  /** BFD says that the peer is gone (RFC 5882 section 4.2, RFC 9384). */
+  bfdDown(): void {
+    if (this.#first.state.name !== 'Established') return;
+    this.#first.handle({
+      kind: 'reset',
+      error: cease(Cease.bfdDown),
+      cause: 'BFD says that the peer is down',
+    });
+  }
+
+  /** True when a connection from the address is this peer's. */
+  expects({ remoteAddress, interface: arrivedOn }: Incoming): boolean {
+    const { address, interface: configured } = this.#peer.config;
+    if (!sameIp(address, remoteAddress)) return false;
+    return !isLinkLocal(address) || arrivedOn === undefined || arrivedOn === configured;
+  }
+
+  /** A connection that the peer has made: taken as the first one while nothing else goes on, else as the second. */
+  incoming(incoming: Incoming): void {
+    const rules = socketRulesOf(this.#peer.config);
+    const accept = (handler: StreamHandler) => incoming.accept(rules, handler);
+    const { name, tcp } = this.#first.state;
+    if (name === 'Active' && tcp === 'none') {
+      this.#first.adopt(accept);
+      return;
+    }
+    // In Idle a peer is damped or stopped; a peer that held its session without graceful restart keeps it (RFC 4271 section 6.8).
+    const mayReplace = name !== 'Established' || this.#first.negotiated?.gracefulRestart !== undefined;
+    if (name === 'Idle' || this.#second || !mayReplace || this.clock.now() < this.#secondAllowedAt) {
+      incoming.reject();
+      return;
+    }
+    const second = new Connection(this, { ...fsmConfigOf(this.#peer.config), passive: true, delayOpenMs: 0 });
+    this.#second = second;
+    second.handle({ kind: 'start' });
+    second.adopt(accept);
+  }
+
+  /** Ends the session for good. */
+  async close(error: NotificationError | undefined): Promise<void> {
+    this.#second?.discard();
+    this.#second = undefined;
+    const wrapped = error && this.#first.negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
+    this.#first.handle({ kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
+    this.#output.down();
+    this.#output.configured = false;
+    await this.#first.closing;
+  }
+
+  /** Waits until what should be told has left, no longer than the deadline. */
+  async flush(): Promise<void> {
+    const deadline = this.clock.now() + flushDeadlineMs;
+    while (this.#first.state.name === 'Established' && !this.#output.isIdle && this.clock.now() < deadline)
+      await new Promise<void>((resolve) => void this.clock.after(flushPollMs, resolve));
+  }
+
+  /** The peer keeps our routes while we are away. */
+  get keepsRoutes(): boolean {
+    return this.#first.state.name === 'Established' && this.#first.negotiated?.gracefulRestart !== undefined;
+  }
+
+  status(): PeerStatus {
+    const { negotiated, state } = this.#first;
+    return this.#report.status({
+      state: state.name,
+      negotiated,
+      carried: state.name === 'Established' ? this.#carried : undefined,
+      routesDesired: this.#output.desiredCount,
+      routesSent: this.#output.sentCount,
+    });
+  }
+
+  forget(): void {
+    this.#context.metrics.remove(this.#peer.config.name);
+  }
+
+  connect(handler: StreamHandler): Stream {
+    return this.#context.transport.connect(connectTargetOf(this.#peer), handler);
+  }
+
+  localOpen(): OpenMessage {
+    return localOpen(this.#localEnd());
+  }
+
+  judge(connection: Connection, open: OpenMessage): Negotiated | { error: NotificationError } | undefined {
+    const local = this.#localEnd();
+    const judged = judgeOpen(open, local);
+    if (!judged.ok) return { error: judged.error };
+    const other = connection === this.#first ? this.#second : this.#first;
+    if (!other) return judged.value;
+    if (other.state.name === 'Established') {
+      // RFC 4724 section 4.2: a peer that keeps our routes and comes back has restarted; the old connection ends without a word.
+      if (other.negotiated?.gracefulRestart) other.handle({ kind: 'stop' });
+      else return this.#dump(connection);
+    } else if (other.state.name === 'OpenConfirm') {
+      const surviving = survivingConnection(local, { routerId: open.routerId, asn: judged.value.peerAsn });
+      const mine = connection.initiator === 'us' ? 'outgoing' : 'incoming';
+      if (other.initiator === connection.initiator || mine !== surviving) return this.#dump(connection);
+      this.#dump(other);
+    }
+    return judged.value;
+  }
+
+  changed(connection: Connection): void {
+    if (connection === this.#first) this.#report.state(connection.state.name);
+  }
+
+  up(connection: Connection): void {
+    const { negotiated, stream } = connection;
+    if (!negotiated || !stream?.localAddress) return;
+    const other = connection === this.#first ? this.#second : this.#first;
+    this.#first = connection;
+    this.#second = undefined;
+    connection.configure(fsmConfigOf(this.#peer.config));
+    other?.handle({ kind: 'collision-dump' });
+    other?.discard();
+    this.#report.state('Established');
+    this.#restarting = false;
+    this.#hasBeenUp = true;
+    const carried = carriedFamilies(
+      stream.localAddress,
+      negotiated,
+      this.#peer.config,
+      this.#context.interfaces(),
+    );
+    this.#carried = carried;
+    this.#report.up(negotiated, carried);
+    const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
+    const localAsn = sessionAsn(this.#peer.config);
+    this.#output.up({
+      sink: stream,
+      wire: { internal, fourOctetAs, sendLimit, localAsn, nextHops: carried.nextHops },
+      families: carried.families,
+      enhancedRefresh: enhancedRouteRefresh,
+      unsendable: () => this.#report.unsendable(),
+    });
+  }
+
+  down(connection: Connection, cause: DownCause): void {
+    if (connection === this.#second) {
+      this.#second = undefined;
+      this.#secondAllowedAt = this.clock.now() + secondConnectionPauseMs;
+      return;
+    }
+    if (connection !== this.#first) return;
+    if (cause.kind === 'received') {
+      const refused = refusedAfter(cause.error, this.#refused);
+      if (refused) this.#refused = refused;
+    }
+    this.#output.down();
+    this.#carried = undefined;
+    if (this.#second) {
+      this.#promoteSecond();
+      return;
+    }
+    this.#report.down(cause);
+  }
+
+  unanswered(): void {
+    const { config } = this.#peer;
+    const hint =
+      isInternal(config) || config.ebgpMultihop > 1 || config.ttlSecurity
+        ? ''
+        : '; a peer more than one hop away needs ebgp-multihop';
+    this.#report.failed(`no answer from ${formatIp(config.address)} port ${config.port}${hint}`);
+  }
+
+  received(connection: Connection, received: Received): void {
+    if (received.kind === 'error') return;
+    const { message } = received;
+    this.#context.metrics.received(this.#peer.config.name, metricKind(message));
+    if (message.kind === 'update') {
+      this.#report.update(received);
+      return;
+    }
+    if (message.kind !== 'route-refresh' || message.subtype !== 0 || connection.state.name !== 'Established')
+      return;
+    const family = familyOf(message);
+    if (family) this.#output.refresh(family);
+  }
+
+  sent(message: Message, octets: number): void {
+    this.#report.sent(message, metricKind(message), octets);
+  }
+
+  receivedBytes(octets: number): void {
+    this.#context.metrics.receivedBytes.inc({ peer: this.#peer.config.name }, octets);
+  }
+
+  drained(connection: Connection): void {
+    if (connection === this.#first) this.#output.drained();
+  }
+
+  #localEnd(): LocalEnd {
+    return localEndOf(this.#peer, {
+      hostName: this.#context.hostName,
+      refusedCapabilities: this.#refused,
+      restarting: this.#restarting,
+      forwarding: this.#restarting || this.#hasBeenUp,
+    });
+  }
+
+  /** Ends what is, without damping, and begins anew with the configuration as it is now. */
+  #restart(error: NotificationError | undefined): void {
+    this.#second?.discard();
+    this.#second = undefined;
+    this.#first.handle({ kind: 'stop', ...(error ? { error } : {}) });
+    this.#first.configure(fsmConfigOf(this.#peer.config));
+    this.#first.handle({ kind: 'start' });
+  }
+
+  /** The loser of a collision. Returns nothing, for it has nothing to go on with. */
+  #dump(connection: Connection): undefined {
+    connection.handle({ kind: 'collision-dump' });
+    return undefined;
+  }
+
+  #promoteSecond(): void {
+    const second = this.#second;
+    if (!second) return;
+    this.#first.discard();
+    this.#first = second;
+    this.#second = undefined;
+    second.configure(fsmConfigOf(this.#peer.config));
+    this.#report.state(second.state.name);
+  }
+}
+
+function metricKind(message: Message): MessageKind {
+  switch (message.kind) {
+    case 'open':
+      return 'opens';
+    case 'keepalive':
+      return 'keepalives';
+    case 'notification':
+      return 'notifications';
+    case 'update':
+      return 'updates';
+    case 'route-refresh':
+      return 'route_refreshes';
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The BGP of a node: one session per configured peer, and the routes each peer should hold.
+ *
+ *   setPeers ──────────→ sessions ─→ connections (fsm.ts) ─→ transport (TCP)
+ *   announce, withdraw → adj-RIB-out per peer ─→ UPDATE messages ─┘
+ *
+ * The speaker originates and never learns: routes received are judged (RFC 7606), counted and dropped, and nothing is installed or
+ * passed on. Capabilities are offered to every peer alike: multiprotocol IPv4 and IPv6 unicast (RFC 4760), route refresh (2918,
+ * 7313), 4-octet AS numbers (6793), extended messages (8654), graceful restart (4724, 8538) where configured, and over IPv6
+ * the extended next hop (8950).
+ *
+ * Layers, outermost first. This file: the set of peers and the listener. session/: one peer, its two connections at most, its
+ * output, what people see of it. rib/: what a peer should hold and how it is packed. fsm.ts, negotiation.ts, collision.ts,
+ * next-hop.ts, codec/: pure. transport/: sockets with the options Node lacks.
+ *
+ * Bounds. A peer that reads slowly holds 256 KiB of messages and two numbers per route; one that floods us holds a message. The
+ * listener is open only while a passive peer is configured, and hears configured peers only.
+ */
+import { networkInterfaces } from 'node:os';
+import type { Registry } from 'prom-client';
+import { type Prefix, parseIp } from '../address/index.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { BgpMetrics } from './metrics.ts';
+import type { InterfaceAddresses } from './next-hop.ts';
+import { Cease, cease } from './notification-text.ts';
+import { AttributeTable } from './rib/attribute-table.ts';
+import { PrefixTable } from './rib/prefix-table.ts';
+import { acceptedPeerOf } from './session/peer-settings.ts';
+import { RouteOutput } from './session/route-output.ts';
+import { Session, type SessionContext } from './session/session.ts';
+import type { BgpSpeaker, PeerStatus, ResolvedPeer, RouteAttributes, StopMode } from './speaker-api.ts';
+import { tcpTransport } from './transport/tcp.ts';
+import type { Incoming, Listener, Transport } from './transport/transport.ts';
+
+export interface BgpSpeakerOptions {
+  readonly logger: Logger;
+  readonly registry: Registry;
+  /** Shown to peers (FQDN capability). */
+  readonly hostName: string;
+  /** The node has forwarded on since another process of ours spoke for it: peers that kept its routes keep them (RFC 4724). */
+  readonly restarting?: boolean;
+  /** Where passive peers connect to. */
+  readonly listenPort?: number;
+  readonly clock?: Clock;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  readonly transport?: Transport;
+  readonly interfaces?: () => readonly InterfaceAddresses[];
+}
+
+/** IANA's port of BGP. */
+const bgpPort = 179;
+const listenRetryMs = 10_000;
+
+/** BGP for one node. It does nothing until peers are set. */
+export function createBgpSpeaker(options: BgpSpeakerOptions): BgpSpeaker {
+  return new Speaker(options);
+}
+
+class Speaker implements BgpSpeaker {
+  readonly #logger: Logger;
+  readonly #context: SessionContext;
+  readonly #listenPort: number;
+  readonly #tables = { prefixes: new PrefixTable(), attributes: new AttributeTable() };
+  readonly #sessions = new Map<string, Session>();
+  /** Also of peers that are not configured: a password that comes later must not cost routes. */
+  readonly #outputs = new Map<string, RouteOutput>();
+  #synced = false;
+  #stopped = false;
+  #listener: { readonly listener: Listener; readonly key: string } | undefined;
+  #listenFailure: string | undefined;
+
+  constructor(options: BgpSpeakerOptions) {
+    this.#logger = options.logger;
+    this.#listenPort = options.listenPort ?? bgpPort;
+    this.#context = {
+      clock: options.clock ?? systemClock,
+      random: options.random ?? Math.random,
+      logger: options.logger,
+      metrics: new BgpMetrics(options.registry),
+      transport: options.transport ?? tcpTransport,
+      hostName: options.hostName,
+      interfaces: options.interfaces ?? systemInterfaces,
+      restarting: options.restarting ?? false,
+    };
+  }
+
+  setPeers(peers: readonly ResolvedPeer[]): void {
+    if (this.#stopped) return;
+    const wanted = new Set(peers.map(({ config }) => config.name));
+    for (const [name, session] of this.#sessions) if (!wanted.has(name)) this.#remove(name, session);
+    // Keys must be on the listener before a peer can reach it.
+    this.#listen(peers);
+    for (const peer of peers) {
+      const known = this.#sessions.get(peer.config.name);
+      if (known) known.update(peer);
+      else this.#add(peer);
+    }
+  }
+
+  announce(peerName: string, prefix: Prefix, attributes: RouteAttributes): void {
+    this.#output(peerName).announce(prefix, attributes);
+  }
+
+  withdraw(peerName: string, prefix: Prefix): void {
+    const output = this.#outputs.get(peerName);
+    if (!output) return;
+    output.withdraw(prefix);
+    this.#forgetIdleOutput(peerName, output);
+  }
+
+  bfdDown(peerName: string): void {
+    this.#sessions.get(peerName)?.bfdDown();
+  }
+
+  synced(): void {
+    this.#synced = true;
+    for (const output of this.#outputs.values()) output.synced();
+  }
+
+  status(): readonly PeerStatus[] {
+    return [...this.#sessions.values()].map((session) => session.status());
+  }
+
+  async stop(mode: StopMode): Promise<void> {
+    this.#stopped = true;
+    this.#listener?.listener.close();
+    this.#listener = undefined;
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.all(sessions.map((session) => this.#stopSession(session, mode)));
+  }
+
+  async #stopSession(session: Session, mode: StopMode): Promise<void> {
+    if (mode.kind === 'restart' && session.keepsRoutes) {
+      await session.flush();
+      await session.close(undefined);
+      return;
+    }
+    this.#outputs.get(session.peer.config.name)?.withdrawAll();
+    await session.flush();
+    const reason = mode.kind === 'shutdown' ? mode.reason : 'restarting';
+    await session.close(cease(Cease.administrativeShutdown, reason));
+  }
+
+  #add(peer: ResolvedPeer): void {
+    const session = new Session(peer, this.#output(peer.config.name), this.#context);
+    this.#sessions.set(peer.config.name, session);
+    session.start();
+  }
+
+  #remove(name: string, session: Session): void {
+    this.#sessions.delete(name);
+    void session.close(cease(Cease.peerDeconfigured));
+    session.forget();
+    const output = this.#outputs.get(name);
+    if (output) this.#forgetIdleOutput(name, output);
+  }
+
+  #output(peerName: string): RouteOutput {
+    let output = this.#outputs.get(peerName);
+    if (!output) {
+      output = new RouteOutput(this.#context.clock, this.#tables, this.#context.metrics, peerName);
+      if (this.#synced) output.synced();
+      this.#outputs.set(peerName, output);
+    }
+    return output;
+  }
+
+  #forgetIdleOutput(peerName: string, output: RouteOutput): void {
+    if (output.desiredCount === 0 && !this.#sessions.has(peerName)) this.#outputs.delete(peerName);
+  }
+
+  /** Opens, renews or closes the listener as the peers ask for it. */
+  #listen(peers: readonly ResolvedPeer[]): void {
+    const accepted = peers.some(({ config }) => config.passive) ? peers.map(acceptedPeerOf) : [];
+    const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    if (this.#listener?.key === key) return;
+    this.#listener?.listener.close();
+    this.#listener = undefined;
+    if (accepted.length === 0) return;
+    const listener = this.#context.transport.listen(
+      this.#listenPort,
+      accepted,
+      (incoming) => this.#incoming(incoming),
+      (reason) => this.#listenFailed(reason),
+    );
+    this.#listener = { listener, key };
+  }
+
+  #listenFailed(reason: string): void {
+    if (this.#listenFailure !== reason)
+      this.#logger.error({ reason, port: this.#listenPort }, 'cannot listen for passive peers, trying again');
+    this.#listenFailure = reason;
+    this.#context.clock.after(listenRetryMs, () => {
+      if (this.#stopped) return;
+      this.#listener?.listener.close();
+      this.#listener = undefined;
+      this.#listen([...this.#sessions.values()].map(({ peer }) => peer));
+    });
+  }
+
+  /** Hands the connection to the peer it comes from; of several at one address to the one that waits for it. */
+  #incoming(incoming: Incoming): void {
+    const expecting = [...this.#sessions.values()].filter((session) => session.expects(incoming));
+    const session = expecting.find(({ peer }) => peer.config.passive) ?? expecting[0];
+    if (session) session.incoming(incoming);
+    else incoming.reject();
+  }
+}
+
+function systemInterfaces(): readonly InterfaceAddresses[] {
+  return Object.entries(networkInterfaces()).map(([name, infos]) => ({
+    name,
+    addresses: (infos ?? []).flatMap(({ address }) => parseIp(address.replace(/%.*$/, '')) ?? []),
+  }));
+}

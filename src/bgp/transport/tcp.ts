@@ -1,0 +1,276 @@
+/** TCP for BGP: sockets whose options are set natively before Node takes them over. */
+import { createServer, type Server, Socket } from 'node:net';
+import { type Family, formatIp, type IpAddress, isLinkLocal, parseIp } from '../../address/index.ts';
+import {
+  bindSocket,
+  bindToDevice,
+  closeSocket,
+  openSocket,
+  SocketError,
+  setIpv6Only,
+  setMd5Key,
+  setMinimumTtl,
+  setReuseAddress,
+  setRules,
+  setSessionDefaults,
+  setTtl,
+  unacknowledgedBytes,
+} from './socket-options.ts';
+import type {
+  AcceptedPeer,
+  ConnectTarget,
+  Incoming,
+  Listener,
+  SocketRules,
+  Stream,
+  StreamHandler,
+  Transport,
+} from './transport.ts';
+
+/** How long a closing connection may take to hand over its last words. */
+const lingerMs = 1000;
+const listenBacklog = 64;
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by the peer',
+  EPIPE: 'connection closed by the peer',
+  ETIMEDOUT: 'connection timed out',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  EADDRNOTAVAIL: 'source address is not on this node',
+  ENODEV: 'interface does not exist',
+  EADDRINUSE: 'address and port already in use',
+};
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const known = code === undefined ? undefined : reasons[code];
+  return known ?? (error instanceof Error ? error.message : String(error));
+}
+
+class TcpStream implements Stream {
+  readonly #socket: Socket;
+  readonly #fd: number;
+  readonly #family: Family;
+  readonly #handler: StreamHandler;
+  #open = true;
+
+  constructor(socket: Socket, fd: number, family: Family, handler: StreamHandler) {
+    this.#socket = socket;
+    this.#fd = fd;
+    this.#family = family;
+    this.#handler = handler;
+    socket.on('data', (bytes: Uint8Array) => {
+      if (this.#open) handler.onData(bytes);
+    });
+    socket.on('drain', () => {
+      if (this.#open) handler.onDrain();
+    });
+    socket.on('end', () => this.#closed('connection closed by the peer'));
+    socket.on('error', (error) => this.#closed(reasonOf(error)));
+    socket.on('close', () => this.#closed('connection closed'));
+  }
+
+  get localAddress(): IpAddress | undefined {
+    return parseIp((this.#socket.localAddress ?? '').replace(/%.*$/, ''));
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  acknowledgedBytes(): number {
+    if (this.#socket.destroyed) return this.#socket.bytesWritten;
+    return this.#socket.bytesWritten - this.#socket.writableLength - unacknowledgedBytes(this.#fd);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#open) this.#socket.write(bytes);
+  }
+
+  apply(rules: SocketRules): void {
+    if (!this.#socket.destroyed) setRules(this.#fd, this.#family, rules);
+  }
+
+  end(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) return Promise.resolve();
+    this.#open = false;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => socket.destroy(), lingerMs);
+      socket.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (socket.connecting) {
+        socket.destroy();
+        return;
+      }
+      // Unread input would turn the close into a reset, and the reset would overtake the NOTIFICATION: keep reading.
+      socket.once('end', () => socket.destroySoon());
+      socket.end();
+      socket.resume();
+    });
+  }
+
+  destroy(): void {
+    this.#open = false;
+    this.#socket.destroy();
+  }
+
+  #closed(reason: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#socket.destroy();
+    this.#handler.onClosed(reason);
+  }
+}
+
+/** A stream that never came to be; tells so in the next turn, when its owner has it in hand. */
+class FailedStream implements Stream {
+  readonly localAddress = undefined;
+  readonly queuedBytes = 0;
+  #open = true;
+
+  constructor(reason: string, handler: StreamHandler) {
+    setImmediate(() => {
+      if (this.#open) handler.onClosed(reason);
+    });
+  }
+
+  acknowledgedBytes(): number {
+    return 0;
+  }
+
+  write(): void {}
+
+  apply(): void {}
+
+  end(): Promise<void> {
+    this.#open = false;
+    return Promise.resolve();
+  }
+
+  destroy(): void {
+    this.#open = false;
+  }
+}
+
+function connect(target: ConnectTarget, handler: StreamHandler): Stream {
+  const { address, port, sourceAddress, password } = target;
+  const { family } = address;
+  let fd = -1;
+  try {
+    fd = openSocket(family);
+    setSessionDefaults(fd, family);
+    setRules(fd, family, target);
+    if (target.interface !== undefined) bindToDevice(fd, target.interface);
+    if (password !== undefined) setMd5Key(fd, address, password);
+    if (sourceAddress)
+      bindSocket(fd, sourceAddress, 0, isLinkLocal(sourceAddress) ? target.interface : undefined);
+  } catch (error) {
+    if (fd >= 0) closeSocket(fd);
+    return new FailedStream(reasonOf(error), handler);
+  }
+  // Reading must not start before the connection is there.
+  const options = { fd, pauseOnCreate: true };
+  const socket = new Socket(options);
+  const stream = new TcpStream(socket, fd, family, handler);
+  socket.once('connect', () => {
+    handler.onConnected();
+    socket.resume();
+  });
+  const zone = isLinkLocal(address) && target.interface !== undefined ? `%${target.interface}` : '';
+  socket.connect({ host: `${formatIp(address)}${zone}`, port });
+  return stream;
+}
+
+/** Node's handle of a socket, for its file descriptor. */
+function descriptorOf(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
+  return typeof fd === 'number' ? fd : -1;
+}
+
+function incoming(socket: Socket): Incoming | undefined {
+  const [remote = '', zone] = (socket.remoteAddress ?? '').split('%');
+  const remoteAddress = parseIp(remote);
+  const fd = descriptorOf(socket);
+  if (!remoteAddress || fd < 0) return undefined;
+  const { family } = remoteAddress;
+  return {
+    remoteAddress,
+    ...(zone === undefined ? {} : { interface: zone }),
+    accept(rules, handler) {
+      try {
+        setSessionDefaults(fd, family);
+        setRules(fd, family, rules);
+      } catch (error) {
+        socket.destroy();
+        return new FailedStream(reasonOf(error), handler);
+      }
+      const stream = new TcpStream(socket, fd, family, handler);
+      setImmediate(() => socket.resume());
+      return stream;
+    },
+    reject: () => socket.destroy(),
+  };
+}
+
+/** A listener of one family, its keys set before the first connection can arrive. */
+function listenFamily(
+  family: Family,
+  port: number,
+  peers: readonly AcceptedPeer[],
+  onIncoming: (incoming: Incoming) => void,
+  onFailed: (reason: string) => void,
+): Server | undefined {
+  let fd = -1;
+  try {
+    fd = openSocket(family);
+    setReuseAddress(fd);
+    if (family === 6) setIpv6Only(fd);
+    // What a peer with TTL security sees of the handshake comes from here.
+    setTtl(fd, family, 255);
+    const minimum = Math.min(...peers.map(({ minimumTtl }) => minimumTtl ?? 0));
+    if (minimum > 0) setMinimumTtl(fd, family, minimum);
+    for (const { address, password } of peers) if (password !== undefined) setMd5Key(fd, address, password);
+    bindSocket(fd, { family, value: 0n }, port);
+  } catch (error) {
+    if (fd >= 0) closeSocket(fd);
+    onFailed(error instanceof SocketError ? reasonOf(error) : String(error));
+    return undefined;
+  }
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    const accepted = incoming(socket);
+    if (accepted) onIncoming(accepted);
+    else socket.destroy();
+  });
+  server.on('error', (error) => onFailed(reasonOf(error)));
+  server.listen({ fd, backlog: listenBacklog });
+  return server;
+}
+
+export const tcpTransport: Transport = {
+  connect,
+  listen(port, peers, onIncoming, onFailed): Listener {
+    let failed = false;
+    const failOnce = (reason: string) => {
+      if (!failed) onFailed(reason);
+      failed = true;
+    };
+    const families: readonly Family[] = [4, 6];
+    const servers = families.flatMap((family) => {
+      const ofFamily = peers.filter(({ address }) => address.family === family);
+      if (ofFamily.length === 0) return [];
+      return listenFamily(family, port, ofFamily, onIncoming, failOnce) ?? [];
+    });
+    return {
+      close() {
+        for (const server of servers) server.close();
+      },
+    };
+  },
+};

@@ -1,0 +1,140 @@
+/** One speaker of ours in this process, one router in a namespace, a cable between them. */
+import { execFile } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { Registry } from 'prom-client';
+import { NetworkNamespace } from '../../lab/netns.ts';
+import { type Prefix, parseIp, parsePrefix } from '../../src/address/index.ts';
+import { type BgpSpeakerOptions, createBgpSpeaker } from '../../src/bgp/speaker.ts';
+import type { BgpSpeaker, ResolvedPeer, RouteAttributes } from '../../src/bgp/speaker-api.ts';
+import type { PeerConfig } from '../../src/config/config.ts';
+import { createLogger } from '../../src/log.ts';
+import type { Daemon, RouterConfig, RunningDaemon } from './daemons/daemon.ts';
+
+const run = promisify(execFile);
+
+export const ourAsn = 64512;
+export const theirAsn = 64500;
+export const ourIpv4 = '192.0.2.1';
+export const theirIpv4 = '192.0.2.2';
+export const ourIpv6 = '2001:db8:0:1::1';
+export const theirIpv6 = '2001:db8:0:1::2';
+const ourRouterId = 0xc0000201;
+
+export const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
+
+export function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (!parsed) throw new Error(`not a prefix: ${text}`);
+  return parsed;
+}
+
+export function address(text: string) {
+  const parsed = parseIp(text);
+  if (!parsed) throw new Error(`not an address: ${text}`);
+  return parsed;
+}
+
+/** A peer of ours with the defaults of the configuration, timers for tests. */
+export function peer(changes: Partial<PeerConfig> = {}, password?: string): ResolvedPeer {
+  return {
+    config: {
+      name: 'router',
+      myAsn: ourAsn,
+      peerAsn: theirAsn,
+      address: address(theirIpv4),
+      port: 179,
+      holdTimeSeconds: 90,
+      keepaliveTimeSeconds: 30,
+      connectTimeSeconds: 1,
+      ebgpMultihop: 1,
+      ttlSecurity: false,
+      passive: false,
+      nodeSelectors: [],
+      ...changes,
+    },
+    routerId: ourRouterId,
+    ...(password === undefined ? {} : { password }),
+  };
+}
+
+/** The router's side of `peer()`, which waits for us. */
+export function router(
+  changes: Partial<Omit<RouterConfig, 'neighbor'>> = {},
+  neighbor: Partial<RouterConfig['neighbor']> = {},
+): RouterConfig {
+  return {
+    asn: theirAsn,
+    routerId: '192.0.2.2',
+    localAddress: theirIpv4,
+    ...changes,
+    neighbor: { address: ourIpv4, asn: ourAsn, passive: true, ...neighbor },
+  };
+}
+
+/** Log lines of the speaker, as text. */
+export interface OurSide {
+  readonly speaker: BgpSpeaker;
+  readonly registry: Registry;
+}
+
+export function ourSide(options: Partial<BgpSpeakerOptions> = {}): OurSide {
+  const registry = new Registry();
+  const level = process.env.BELLMAN_TEST_LOG === undefined ? 'error' : 'debug';
+  const logger = createLogger('speaker', level);
+  return { registry, speaker: createBgpSpeaker({ logger, registry, hostName: 'node-1', ...options }) };
+}
+
+let count = 0;
+
+/** A router's namespace, cabled to this process' own. */
+export interface Wire {
+  readonly namespace: NetworkNamespace;
+  /** Our interface. */
+  readonly device: string;
+  cut(): Promise<void>;
+}
+
+const bothFamilies = { ours: [ourIpv4, ourIpv6], theirs: [theirIpv4, theirIpv6] };
+
+/** Lays the cable; without IPv4 addresses it carries IPv6 only. */
+export async function wire(addresses: { ours: string[]; theirs: string[] } = bothFamilies): Promise<Wire> {
+  const id = ++count;
+  const namespace = await NetworkNamespace.create(`router${id}`);
+  const device = `to-router${id}`;
+  await run('ip', ['link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace.name]);
+  const length = (text: string) => (text.includes(':') ? [`${text}/64`, 'nodad'] : [`${text}/24`]);
+  await run('sysctl', ['-qw', `net.ipv6.conf.${device}.accept_dad=0`]);
+  await namespace.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=0');
+  for (const one of addresses.ours) await run('ip', ['address', 'add', ...length(one), 'dev', device]);
+  for (const one of addresses.theirs) await namespace.ip('address', 'add', ...length(one), 'dev', 'eth0');
+  await run('ip', ['link', 'set', device, 'up']);
+  await namespace.ip('link', 'set', 'eth0', 'up');
+  return {
+    namespace,
+    device,
+    cut: async () => {
+      await run('ip', ['link', 'del', device]);
+      await run('ip', ['netns', 'del', namespace.name]);
+    },
+  };
+}
+
+export async function startRouter(
+  daemon: Daemon,
+  { namespace }: Wire,
+  config: RouterConfig,
+): Promise<RunningDaemon> {
+  return daemon.start(namespace, config, await mkdtemp('/tmp/router-'));
+}
+
+/** Ends a process of ours and waits for it. */
+export async function endProcess(
+  { process }: Pick<RunningDaemon, 'process'>,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<void> {
+  if (process.exitCode !== null || process.signalCode !== null) return;
+  const ended = new Promise((resolve) => process.once('exit', resolve));
+  process.kill(signal);
+  await ended;
+}

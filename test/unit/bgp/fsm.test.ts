@@ -1,0 +1,374 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { idleHoldAfter, initialFsmState, openSentHoldMs, step } from '../../../src/bgp/fsm.ts';
+import type { FsmAction, FsmConfig, FsmEvent, FsmState, FsmTimer } from '../../../src/bgp/fsm-types.ts';
+import type { BgpState } from '../../../src/bgp/speaker-api.ts';
+
+const config: FsmConfig = {
+  passive: false,
+  connectRetryMs: 30_000,
+  delayOpenMs: 0,
+  idleHoldMs: 1000,
+  idleHoldMaximumMs: 120_000,
+  lastingMs: 60_000,
+  sendHoldMs: 480_000,
+};
+const none = new Uint8Array(0);
+const badPeerAs = { code: 2, subcode: 2, data: none };
+const shutdown = { code: 6, subcode: 2, data: none };
+
+/** One representative of each state; the variants are states of their own as far as the machine can tell. */
+const states = {
+  Idle: initialFsmState,
+  Connect: { ...initialFsmState, name: 'Connect', tcp: 'connecting' },
+  'Connect+DelayOpen': { ...initialFsmState, name: 'Connect', tcp: 'connected', delayOpenRunning: true },
+  Active: { ...initialFsmState, name: 'Active' },
+  'Active+DelayOpen': { ...initialFsmState, name: 'Active', tcp: 'connected', delayOpenRunning: true },
+  OpenSent: { ...initialFsmState, name: 'OpenSent', tcp: 'connected' },
+  OpenConfirm: {
+    ...initialFsmState,
+    name: 'OpenConfirm',
+    tcp: 'connected',
+    holdTimeMs: 90_000,
+    keepaliveMs: 30_000,
+  },
+  Established: {
+    ...initialFsmState,
+    name: 'Established',
+    tcp: 'connected',
+    holdTimeMs: 90_000,
+    keepaliveMs: 30_000,
+  },
+} as const satisfies Record<string, FsmState>;
+type StateName = keyof typeof states;
+
+const events = {
+  start: { kind: 'start' },
+  stop: { kind: 'stop', error: shutdown },
+  'stop silently': { kind: 'stop' },
+  reset: { kind: 'reset', error: shutdown, cause: 'BFD' },
+  ConnectRetryTimer_Expires: { kind: 'timer', timer: 'connect-retry' },
+  HoldTimer_Expires: { kind: 'timer', timer: 'hold' },
+  KeepaliveTimer_Expires: { kind: 'timer', timer: 'keepalive' },
+  DelayOpenTimer_Expires: { kind: 'timer', timer: 'delay-open' },
+  IdleHoldTimer_Expires: { kind: 'timer', timer: 'idle-hold' },
+  SendHoldTimer_Expires: { kind: 'timer', timer: 'send-hold' },
+  lasting: { kind: 'timer', timer: 'lasting' },
+  TcpConnected: { kind: 'tcp-connected' },
+  TcpConnectionFails: { kind: 'tcp-failed', cause: 'connection refused' },
+  BGPOpen: { kind: 'open', holdTimeMs: 90_000, keepaliveMs: 30_000 },
+  'message error': { kind: 'message-error', error: badPeerAs },
+  OpenCollisionDump: { kind: 'collision-dump' },
+  NotifMsg: { kind: 'notification', error: shutdown },
+  KeepAliveMsg: { kind: 'keepalive' },
+  UpdateMsg: { kind: 'update' },
+  'keepalive interval': { kind: 'keepalive-interval', keepaliveMs: 10_000 },
+} as const satisfies Record<string, FsmEvent>;
+type EventName = keyof typeof events;
+
+/** Actions in short: `+hold` starts a timer, `-hold` stops it, `N4/0` sends a NOTIFICATION. */
+function short(action: FsmAction): string {
+  switch (action.kind) {
+    case 'start-timer':
+      return `+${action.timer}`;
+    case 'stop-timer':
+      return `-${action.timer}`;
+    case 'send-notification':
+      return `N${action.error.code}/${action.error.subcode}`;
+    case 'down':
+      return `down:${action.cause.kind}`;
+    default:
+      return action.kind;
+  }
+}
+
+/** What matters of a step: where it leads and what it does, timers stopped on the way out aside. */
+function outcome(state: FsmState, event: FsmEvent): string {
+  const { state: after, actions } = step(state, event, config, 0);
+  return [after.name, ...actions.map(short).filter((text) => !text.startsWith('-'))].join(' ');
+}
+
+const ignored = (name: StateName) => states[name].name;
+const refusedFromConnect = (tell: string) => `Idle ${tell}drop +idle-hold`;
+
+/** RFC 4271 section 8.2.2, event by event; where a cell is absent the event is ignored. */
+const table: Record<StateName, Partial<Record<EventName, string>>> = {
+  Idle: {
+    start: 'Connect +connect-retry connect',
+    IdleHoldTimer_Expires: 'Connect +connect-retry connect',
+    TcpConnected: 'Idle drop',
+  },
+  Connect: {
+    stop: 'Idle drop down:stopped',
+    'stop silently': 'Idle drop down:stopped',
+    reset: `${refusedFromConnect('')} down:reset`,
+    ConnectRetryTimer_Expires: 'Connect drop +connect-retry connect',
+    TcpConnected: 'OpenSent send-open +hold',
+    TcpConnectionFails: `${refusedFromConnect('')} down:tcp`,
+    BGPOpen: `${refusedFromConnect('')} down:tcp`,
+    'message error': `${refusedFromConnect('')} down:sent`,
+    OpenCollisionDump: `${refusedFromConnect('')} down:sent`,
+    NotifMsg: `${refusedFromConnect('')} down:received`,
+    KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
+    UpdateMsg: `${refusedFromConnect('')} down:tcp`,
+  },
+  'Connect+DelayOpen': {
+    stop: 'Idle drop down:stopped',
+    'stop silently': 'Idle drop down:stopped',
+    reset: `${refusedFromConnect('')} down:reset`,
+    DelayOpenTimer_Expires: 'OpenSent send-open +hold',
+    TcpConnected: 'OpenSent send-open +hold',
+    TcpConnectionFails: 'Active +connect-retry',
+    BGPOpen: 'OpenConfirm send-open send-keepalive +hold +keepalive',
+    'message error': `${refusedFromConnect('N2/2 ')} down:sent`,
+    OpenCollisionDump: `${refusedFromConnect('')} down:sent`,
+    NotifMsg: `${refusedFromConnect('')} down:received`,
+    KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
+    UpdateMsg: `${refusedFromConnect('')} down:tcp`,
+  },
+  Active: {
+    stop: 'Idle down:stopped',
+    'stop silently': 'Idle down:stopped',
+    reset: 'Idle +idle-hold down:reset',
+    ConnectRetryTimer_Expires: 'Connect +connect-retry connect',
+    TcpConnected: 'OpenSent send-open +hold',
+    TcpConnectionFails: 'Idle +idle-hold down:tcp',
+    BGPOpen: 'Idle +idle-hold down:tcp',
+    'message error': 'Idle +idle-hold down:sent',
+    OpenCollisionDump: 'Idle +idle-hold down:sent',
+    NotifMsg: 'Idle +idle-hold down:received',
+    KeepAliveMsg: 'Idle +idle-hold down:tcp',
+    UpdateMsg: 'Idle +idle-hold down:tcp',
+  },
+  'Active+DelayOpen': {
+    stop: 'Idle drop down:stopped',
+    'stop silently': 'Idle drop down:stopped',
+    reset: `${refusedFromConnect('')} down:reset`,
+    DelayOpenTimer_Expires: 'OpenSent send-open +hold',
+    TcpConnected: 'OpenSent send-open +hold',
+    TcpConnectionFails: `${refusedFromConnect('')} down:tcp`,
+    BGPOpen: 'OpenConfirm send-open send-keepalive +hold +keepalive',
+    'message error': `${refusedFromConnect('N2/2 ')} down:sent`,
+    OpenCollisionDump: `${refusedFromConnect('')} down:sent`,
+    NotifMsg: `${refusedFromConnect('')} down:received`,
+    KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
+    UpdateMsg: `${refusedFromConnect('')} down:tcp`,
+  },
+  OpenSent: {
+    stop: 'Idle N6/2 drop down:stopped',
+    'stop silently': 'Idle drop down:stopped',
+    reset: 'Idle N6/2 drop +idle-hold down:reset',
+    HoldTimer_Expires: 'Idle N4/0 drop +idle-hold down:hold-timer',
+    TcpConnectionFails: 'Idle drop +idle-hold down:tcp',
+    BGPOpen: 'OpenConfirm send-keepalive +hold +keepalive',
+    'message error': 'Idle N2/2 drop +idle-hold down:sent',
+    OpenCollisionDump: 'Idle N6/7 drop +idle-hold down:sent',
+    NotifMsg: 'Idle drop +idle-hold down:received',
+    KeepAliveMsg: 'Idle N5/1 drop +idle-hold down:sent',
+    UpdateMsg: 'Idle N5/1 drop +idle-hold down:sent',
+  },
+  OpenConfirm: {
+    stop: 'Idle N6/2 drop down:stopped',
+    'stop silently': 'Idle drop down:stopped',
+    reset: 'Idle N6/2 drop +idle-hold down:reset',
+    HoldTimer_Expires: 'Idle N4/0 drop +idle-hold down:hold-timer',
+    KeepaliveTimer_Expires: 'OpenConfirm send-keepalive +keepalive',
+    TcpConnectionFails: 'Idle drop +idle-hold down:tcp',
+    BGPOpen: 'Idle N5/2 drop +idle-hold down:sent',
+    'message error': 'Idle N2/2 drop +idle-hold down:sent',
+    OpenCollisionDump: 'Idle N6/7 drop +idle-hold down:sent',
+    NotifMsg: 'Idle drop +idle-hold down:received',
+    KeepAliveMsg: 'Established +hold up +lasting +send-hold',
+    UpdateMsg: 'Idle N5/2 drop +idle-hold down:sent',
+    'keepalive interval': 'OpenConfirm +keepalive',
+  },
+  Established: {
+    stop: 'Idle N6/2 drop down:stopped',
+    'stop silently': 'Idle drop down:stopped',
+    reset: 'Idle N6/2 drop +idle-hold down:reset',
+    HoldTimer_Expires: 'Idle N4/0 drop +idle-hold down:hold-timer',
+    KeepaliveTimer_Expires: 'Established send-keepalive +keepalive',
+    SendHoldTimer_Expires: 'Idle drop +idle-hold down:send-hold-timer',
+    TcpConnectionFails: 'Idle drop +idle-hold down:tcp',
+    BGPOpen: 'Idle N5/3 drop +idle-hold down:sent',
+    'message error': 'Idle N2/2 drop +idle-hold down:sent',
+    OpenCollisionDump: 'Idle N6/7 drop +idle-hold down:sent',
+    NotifMsg: 'Idle drop +idle-hold down:received',
+    KeepAliveMsg: 'Established +hold',
+    UpdateMsg: 'Established +hold',
+    'keepalive interval': 'Established +keepalive',
+  },
+};
+
+describe('step(): the table of RFC 4271 section 8.2.2', () => {
+  for (const stateName of Object.keys(states) as StateName[])
+    for (const eventName of Object.keys(events) as EventName[])
+      test(`${stateName} × ${eventName}`, () => {
+        const expected = table[stateName][eventName] ?? ignored(stateName);
+        assert.equal(outcome(states[stateName], events[eventName]), expected);
+      });
+});
+
+function delayOf(actions: readonly FsmAction[], timer: FsmTimer): number | undefined {
+  for (const action of actions)
+    if (action.kind === 'start-timer' && action.timer === timer) return action.delayMs;
+  return undefined;
+}
+
+describe('step(): timers', () => {
+  test('a passive peer is awaited: no connection, no ConnectRetry', () => {
+    const { state, actions } = step(initialFsmState, events.start, { ...config, passive: true }, 0);
+    assert.equal(state.name, 'Active');
+    assert.deepEqual(actions.map(short), ['-idle-hold']);
+  });
+
+  test('DelayOpen waits with the OPEN, and not for ever', () => {
+    const delaying = { ...config, passive: true, delayOpenMs: 1000 };
+    const { state, actions } = step(states.Active, events.TcpConnected, delaying, 0);
+    assert.equal(state.name, 'Active');
+    assert.equal(delayOf(actions, 'delay-open'), 1000);
+    assert.equal(step(state, events.DelayOpenTimer_Expires, delaying, 0).state.name, 'OpenSent');
+  });
+
+  test('hold time zero: no hold timer, no keepalive timer, no send hold timer', () => {
+    const confirmed = step(states.OpenSent, { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 }, config, 0);
+    assert.deepEqual(confirmed.actions.map(short), ['send-keepalive', '-hold']);
+    const established = step(confirmed.state, events.KeepAliveMsg, config, 0);
+    assert.deepEqual(established.actions.map(short), ['up', '+lasting']);
+  });
+
+  test('OpenSent waits four minutes for an OPEN', () => {
+    assert.equal(
+      delayOf(step(states.Connect, events.TcpConnected, config, 0).actions, 'hold'),
+      openSentHoldMs,
+    );
+  });
+
+  test('the send hold time is at least twice the hold time (RFC 9687)', () => {
+    const slow = { ...states.OpenConfirm, holdTimeMs: 300_000 };
+    assert.equal(delayOf(step(slow, events.KeepAliveMsg, config, 0).actions, 'send-hold'), 600_000);
+  });
+
+  test('jitter takes away up to a quarter (section 10)', () => {
+    const delay = (random: number) =>
+      delayOf(step(states.Established, events.KeepaliveTimer_Expires, config, random).actions, 'keepalive');
+    assert.equal(delay(0), 22_500);
+    assert.equal(delay(1), 30_000);
+  });
+
+  test('idleHoldAfter() doubles and ends at the maximum', () => {
+    assert.deepEqual(
+      [0, 1, 2, 6, 7, 1000].map((n) => idleHoldAfter(n, 1000, 120_000)),
+      [1000, 2000, 4000, 64_000, 120_000, 120_000],
+    );
+  });
+
+  test('a peer that refuses us at once is asked ever more seldom; only a lasting session resets that', () => {
+    let state: FsmState = initialFsmState;
+    const delays: (number | undefined)[] = [];
+    const attempt = (...after: FsmEvent[]) => {
+      for (const event of [events.IdleHoldTimer_Expires, events.TcpConnected, ...after]) {
+        const next = step(state, event, config, 1);
+        state = next.state;
+        const delay = delayOf(next.actions, 'idle-hold');
+        if (delay !== undefined) delays.push(delay);
+      }
+    };
+    attempt(events.NotifMsg);
+    attempt(events.TcpConnectionFails);
+    attempt(events.BGPOpen, events.KeepAliveMsg, events.NotifMsg);
+    assert.deepEqual(delays, [1000, 2000, 4000]);
+    attempt(events.BGPOpen, events.KeepAliveMsg, events.lasting, events.NotifMsg);
+    assert.deepEqual(delays, [1000, 2000, 4000, 1000]);
+  });
+
+  test('a router that is away is asked every ConnectRetryTime at least', () => {
+    let state: FsmState = initialFsmState;
+    for (let i = 0; i < 20; i++) {
+      const { actions } = step({ ...states.Connect, oscillations: i }, events.TcpConnectionFails, config, 1);
+      assert.ok((delayOf(actions, 'idle-hold') ?? Infinity) <= config.connectRetryMs);
+      state = step(state, events.start, config, 1).state;
+    }
+  });
+});
+
+const stateOf: Record<BgpState, readonly FsmTimer[]> = {
+  Idle: ['idle-hold'],
+  Connect: ['connect-retry', 'delay-open'],
+  Active: ['connect-retry', 'delay-open'],
+  OpenSent: ['hold'],
+  OpenConfirm: ['hold', 'keepalive'],
+  Established: ['hold', 'keepalive', 'send-hold', 'lasting'],
+};
+
+test('step(): invariants over random sequences of events', () => {
+  const event = fc.constantFrom<FsmEvent>(...Object.values(events));
+  const settings = fc.record({
+    passive: fc.boolean(),
+    delayOpenMs: fc.constantFrom(0, 1000),
+    random: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(settings, fc.array(event, { maxLength: 60 }), ({ random, ...changed }, sequence) => {
+      const settled = { ...config, ...changed };
+      let state: FsmState = initialFsmState;
+      const running = new Set<FsmTimer>();
+      let socket = false;
+      let up = false;
+      for (const one of sequence) {
+        // A connection succeeds or fails only where one is under way or awaited; the socket reports no more after a drop.
+        if (one.kind === 'tcp-failed' && !socket) continue;
+        if (one.kind === 'tcp-connected') socket = true;
+        if (one.kind === 'tcp-failed') socket = false;
+        if (one.kind === 'timer' && !running.delete(one.timer)) continue;
+        const before = state;
+        const { state: after, actions } = step(before, one, settled, random);
+        let told = false;
+        for (const action of actions) {
+          switch (action.kind) {
+            case 'connect':
+              assert.equal(settled.passive, false);
+              socket = true;
+              break;
+            case 'drop':
+              socket = false;
+              break;
+            case 'send-open':
+            case 'send-keepalive':
+            case 'send-notification':
+              assert.ok(socket, 'nothing is sent without a connection');
+              assert.ok(!told, 'nothing follows a NOTIFICATION');
+              told = action.kind === 'send-notification';
+              assert.ok(!(told && one.kind === 'notification'), 'a NOTIFICATION is not answered by one');
+              break;
+            case 'start-timer':
+              assert.ok(action.delayMs > 0 && Number.isFinite(action.delayMs));
+              running.add(action.timer);
+              break;
+            case 'stop-timer':
+              running.delete(action.timer);
+              break;
+            case 'up':
+              assert.ok(!up);
+              up = true;
+              break;
+            case 'down':
+              up = false;
+              break;
+          }
+        }
+        state = after;
+        assert.equal(up, state.name === 'Established');
+        assert.deepEqual(
+          [...running].filter((timer) => !stateOf[state.name].includes(timer)),
+          [],
+        );
+        assert.equal(socket, state.tcp !== 'none', `${before.name} × ${one.kind} → ${state.name}`);
+        if (state.name === 'Idle' && actions.some(({ kind }) => kind === 'down') && one.kind !== 'stop')
+          assert.ok(running.has('idle-hold'), 'a failure is always retried, and never at once');
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
