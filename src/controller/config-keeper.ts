@@ -2,260 +2,262 @@
  * The gate applied: judges each edit of the ConfigMap, keeps what was accepted as annotations on it (and on a copy beside it for the day
  * it is deleted), and says in annotation, event, log and metric when the text that stands there is not the one in force.
  *
- *   edit ──→ judge ──accepted──→ annotations, copy, event ConfigAccepted ──→ onAccepted(config)
+ *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ copy, event ConfigAccepted
  *              └───rejected──→ annotations status and error, event ConfigStale; the accepted one stays in force
  *
- * Restart with a bad text loads the accepted one first, so nothing that happens to the text can change what is in force.
+ * What is in force has been written down before: a restart at any moment finds it again, whatever stands in the ConfigMap by then. From
+ * the judgement until it is written no address is handed out, so none can end up outside the configuration that follows. Levels, not
+ * edges: the annotations and the copy are compared with what they should say, and put right also when somebody else changed them.
  */
-import {
-  type AssignedAddress,
-  type Config,
-  configHash,
-  encodeAcceptedConfig,
-  judge,
-  parseConfig,
-  readAcceptedConfig,
-  rejectionReason,
-} from '../config/index.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { Clock } from '../clock.ts';
+import type { AssignedAddress, Config } from '../config/index.ts';
+import { type Api, ApiError } from '../kubernetes/client.ts';
+import { decodeConfigMap } from '../kubernetes/decode.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../kubernetes/names.ts';
-import { isConflict, isNotFound, patchAnnotations, paths } from '../kubernetes/write.ts';
+import { WorkQueue } from '../kubernetes/work-queue.ts';
+import { isConflict, isNotFound, isOlderVersion, patchAnnotations, paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
+import {
+  type Accepted,
+  type AnnotationChange,
+  configMapChange,
+  copyChange,
+  judgeConfigMap,
+  recallAccepted,
+  type Verdict,
+} from './config-verdict.ts';
 import type { ControllerMetrics } from './metrics.ts';
 
 export interface ConfigKeeperOptions {
-  readonly client: KubernetesClient;
+  readonly client: Api;
   readonly namespace: string;
   readonly events: EventRecorder;
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly assigned: () => Iterable<AssignedAddress>;
-  /** Called before anything is written, so that what the cluster reads as accepted is in force here. */
-  readonly onAccepted: (config: Config) => void;
-  readonly mayWrite: () => boolean;
+  /** Puts a configuration in force. */
+  readonly inForce: (config: Config) => void;
+  /** While true no address may be handed out or given back. */
+  readonly hold: (held: boolean) => void;
 }
 
 export interface ConfigState {
   readonly status: 'none' | 'active' | 'stale';
   readonly hash?: string;
+  readonly acceptedAt?: string;
   readonly error?: string;
 }
 
-/** How many errors or orphans the annotation and the event name; the log has all. */
-const namedInEvents = 10;
+/** Released addresses are looked at together before a text that would have orphaned them is judged again. */
+const rejudgeDelayMs = 1000;
 
 export class ConfigKeeper {
   readonly #options: ConfigKeeperOptions;
+  readonly #queue: WorkQueue;
   #configMap: ConfigMap | undefined;
+  /** Of the ConfigMap when it was last there: what is said of its absence belongs to it. */
+  #uid = '';
   #copy: ConfigMap | undefined;
-  #accepted: string | undefined;
-  /** The rejected text last told of, with its reason: told once. */
+  #accepted: Accepted | undefined;
+  #verdict: Verdict = { kind: 'none', reason: 'not judged yet' };
+  /** The rejected text and kind of refusal that was last told, so that it is told once. */
   #told: string | undefined;
-  #state: ConfigState = { status: 'none' };
-  #writing: Promise<void> = Promise.resolve();
   #started = false;
+  #rejudging = false;
 
   constructor(options: ConfigKeeperOptions) {
     this.#options = options;
+    this.#queue = new WorkQueue({
+      clock: options.clock,
+      concurrency: 1,
+      work: () => this.#look(),
+      onError: (_, error) => {
+        if (isConflict(error)) return;
+        if (error instanceof ApiError && error.status === 0)
+          options.client.reachability.missed(options.logger, error.message);
+        else options.logger.warn({ reason: String(error) }, 'configuration state not written, retrying');
+      },
+    });
   }
 
   state(): ConfigState {
-    return this.#state;
+    const verdict = this.#verdict;
+    return {
+      status: verdict.kind,
+      ...(this.#accepted ? { hash: this.#accepted.hash, acceptedAt: this.#accepted.at } : {}),
+      ...(verdict.kind === 'active' ? {} : { error: verdict.reason }),
+    };
   }
 
   setConfigMap(configMap: ConfigMap | undefined): void {
-    this.#configMap = configMap;
-    if (this.#started) this.#judge();
+    this.#configMap = newer(this.#configMap, configMap);
+    this.#uid = configMap?.uid ?? this.#uid;
+    this.#lookSoon();
   }
 
   setCopy(copy: ConfigMap | undefined): void {
-    this.#copy = copy;
+    this.#copy = newer(this.#copy, copy);
+    this.#lookSoon();
   }
 
-  /** Puts the last accepted configuration in force, before any Service is learned and any edit is judged. */
-  load(): void {
-    const text =
-      (this.#configMap && readAcceptedConfig(this.#configMap.annotations)) ??
-      (this.#copy && readAcceptedConfig(this.#copy.annotations));
-    const parsed = text === undefined ? undefined : parseConfig(text);
-    if (text !== undefined && parsed?.ok) this.#force(text, parsed.value);
-  }
-
-  /** Services are learned: judges what stands in the ConfigMap now and every edit from here on. */
+  /** Both ConfigMaps and the Services are known: what was accepted last is in force again, then the text that stands there is judged. */
   start(): void {
+    this.#accepted = recallAccepted(this.#configMap, this.#copy);
+    if (this.#accepted) this.#force(this.#accepted);
+    const carrier = this.#configMap ?? this.#copy;
+    if (carrier?.annotations[annotations.configStatus] === 'stale')
+      this.#told = carrier.annotations[annotations.configError];
     this.#started = true;
-    this.#judge();
+    this.#lookSoon();
   }
 
-  /** Resolves when what has been decided is written, or given up. */
-  settled(): Promise<void> {
-    return this.#writing;
+  /** Addresses were given back: a text that was refused for their sake may pass now. */
+  addressesReleased(): void {
+    if (this.#verdict.kind !== 'stale' || !this.#verdict.orphans || this.#rejudging) return;
+    this.#rejudging = true;
+    this.#options.clock.after(rejudgeDelayMs, () => {
+      this.#rejudging = false;
+      this.#lookSoon();
+    });
   }
 
-  #force(text: string, config: Config): void {
-    this.#accepted = text;
+  /** Nothing new is begun; resolves when what was under way is over. */
+  async stop(): Promise<void> {
+    this.#queue.stop();
+    await this.#queue.settled();
+  }
+
+  #lookSoon(): void {
+    if (this.#started) this.#queue.add(configMapName);
+  }
+
+  async #look(): Promise<void> {
+    const { hold, assigned } = this.#options;
+    const configMap = this.#configMap;
+    const verdict = judgeConfigMap(configMap, this.#accepted, assigned, new Date().toISOString());
+    if (verdict.kind === 'active' && verdict.isNew) {
+      hold(true);
+      try {
+        if (configMap) await this.#annotate(configMap, configMapChange(configMap, verdict));
+        this.#accepted = verdict.accepted;
+        this.#force(verdict.accepted);
+      } finally {
+        hold(false);
+      }
+    } else if (configMap && verdict.kind !== 'none')
+      await this.#annotate(configMap, configMapChange(configMap, verdict));
+    this.#tell(verdict);
+    if (verdict.kind !== 'none') await this.#keepCopy(configMap, verdict);
+  }
+
+  #force(accepted: Accepted): void {
     this.#options.metrics.configLoaded.set(1);
-    this.#options.onAccepted(config);
+    this.#options.inForce(accepted.config);
   }
 
-  #judge(): void {
-    const configMap = this.#configMap;
-    const text = configMap?.data[configMapKey];
-    if (!configMap) {
-      this.#missing();
-    } else if (text === undefined) {
-      this.#reject(configMap, '', `the ConfigMap has no key "${configMapKey}"`);
-    } else if (text === this.#accepted) {
-      this.#accept(configMap, text);
-    } else {
-      const judgement = judge(text, this.#options.assigned());
-      if (judgement.kind === 'rejected') {
-        const all = rejectionReason(judgement, Number.POSITIVE_INFINITY);
-        this.#reject(configMap, text, rejectionReason(judgement, namedInEvents), all);
-      } else {
-        this.#force(text, judgement.config);
-        this.#accept(configMap, text);
-      }
-    }
-  }
-
-  #accept(configMap: ConfigMap, text: string): void {
+  #tell(verdict: Verdict): void {
     const { metrics, logger } = this.#options;
-    const hash = configHash(text);
-    const wasStale = this.#state.status === 'stale';
-    this.#told = undefined;
-    this.#state = { status: 'active', hash };
-    metrics.configStale.set(0);
-    const encoded = encodeAcceptedConfig(text);
-    if (!encoded.ok) return;
-    const right =
-      configMap.annotations[annotations.acceptedConfig] === encoded.value &&
-      configMap.annotations[annotations.configStatus] === 'active' &&
-      configMap.annotations[annotations.configError] === undefined;
-    const isNew = configMap.annotations[annotations.acceptedHash] !== hash;
-    if (isNew || wasStale)
-      logger.info({ hash }, isNew ? 'configuration accepted' : 'configuration active again');
-    if (right && this.#copy?.annotations[annotations.acceptedHash] === hash) return;
-    this.#write(async () => {
-      if (!right) {
-        const at = isNew
-          ? new Date().toISOString()
-          : (configMap.annotations[annotations.acceptedAt] ?? new Date().toISOString());
-        await this.#annotate(configMap, {
-          [annotations.acceptedConfig]: encoded.value,
-          [annotations.acceptedHash]: hash,
-          [annotations.acceptedAt]: at,
-          [annotations.configStatus]: 'active',
-          [annotations.configError]: null,
-        });
-        this.#event(configMap, 'Normal', 'ConfigAccepted', `configuration ${hash} is in force`);
+    const before = this.#verdict;
+    this.#verdict = verdict;
+    metrics.configStale(verdict.kind === 'stale');
+    switch (verdict.kind) {
+      case 'none':
+        if (before.kind !== 'none' || before.reason !== verdict.reason)
+          logger.warn({ reason: verdict.reason }, 'no configuration yet');
+        return;
+      case 'active': {
+        const { hash } = verdict.accepted;
+        const wasStale = before.kind === 'stale' || this.#told !== undefined;
+        this.#told = undefined;
+        if (!verdict.isNew && !wasStale) return;
+        const said = verdict.isNew ? 'configuration accepted' : 'configuration back at the accepted one';
+        if (verdict.isNew) metrics.configUpdates.inc();
+        logger.info({ hash }, said);
+        this.#event('Normal', 'ConfigAccepted', `${said}: ${hash} is in force`);
+        return;
       }
-      await this.#keepCopy(encoded.value, hash);
-    });
-  }
-
-  #reject(configMap: ConfigMap, text: string, reason: string, all = reason): void {
-    const { metrics, logger } = this.#options;
-    this.#state = {
-      status: 'stale',
-      error: reason,
-      ...(this.#accepted === undefined ? {} : { hash: configHash(this.#accepted) }),
-    };
-    metrics.configStale.set(1);
-    const known =
-      configMap.annotations[annotations.configStatus] === 'stale' &&
-      configMap.annotations[annotations.configError] === reason;
-    const telling = `${text}\n${reason}`;
-    if (this.#told !== telling)
-      logger.error({ reason: all }, 'configuration not accepted, the last accepted one stays in force');
-    this.#told = telling;
-    if (known) return;
-    this.#write(async () => {
-      await this.#annotate(configMap, {
-        [annotations.configStatus]: 'stale',
-        [annotations.configError]: reason,
-      });
-      this.#event(configMap, 'Warning', 'ConfigStale', `not accepted: ${reason}`);
-    });
-  }
-
-  #missing(): void {
-    const { metrics, logger, namespace } = this.#options;
-    const reason = `ConfigMap ${namespace}/${configMapName} does not exist`;
-    if (this.#accepted === undefined) {
-      if (this.#told !== reason) logger.warn({ reason }, 'no configuration yet');
-    } else {
-      this.#state = { status: 'stale', hash: configHash(this.#accepted), error: reason };
-      metrics.configStale.set(1);
-      if (this.#told !== reason) {
-        logger.error({ reason }, 'configuration not accepted, the last accepted one stays in force');
-        const copy = this.#copy;
-        if (copy)
-          this.#write(() =>
-            Promise.resolve(
-              this.#event(copy, 'Warning', 'ConfigStale', `${reason}; this copy stays in force`),
-            ),
-          );
-      }
-    }
-    this.#told = reason;
-  }
-
-  /** One write after another, each retried until it is done, overtaken by another edit, or not ours to do any more. */
-  #write(work: () => Promise<void>): void {
-    const configMap = this.#configMap;
-    const { logger, mayWrite } = this.#options;
-    this.#writing = this.#writing.then(async () => {
-      for (let attempt = 0; mayWrite() && this.#configMap?.data === configMap?.data; attempt++) {
-        try {
-          return await work();
-        } catch (error) {
-          // Somebody else wrote: the watch brings their state, and with it another judgement.
-          if (isConflict(error) || isNotFound(error)) return;
-          if (attempt === 0)
-            logger.warn({ reason: String(error) }, 'configuration state not written, retrying');
-          await new Promise((resolve) => setTimeout(resolve, Math.min(5000, 200 * 2 ** attempt)).unref());
+      case 'stale': {
+        const sameText = before.kind === 'stale' && before.subject === verdict.subject;
+        // After a restart only the reason is known of what was told before.
+        if (sameText || this.#told === verdict.reason) {
+          this.#told = verdict.reason;
+          return;
         }
+        this.#told = verdict.reason;
+        metrics.configErrors.inc();
+        const stays = verdict.accepted
+          ? `the accepted one, ${verdict.accepted.hash}, stays in force`
+          : 'none was accepted so far';
+        logger.error({ reason: verdict.details }, `configuration not accepted, ${stays}`);
+        this.#event('Warning', 'ConfigStale', `${stays}; not accepted: ${verdict.reason}`);
       }
-    });
-  }
-
-  async #annotate(configMap: ConfigMap, values: Readonly<Record<string, string | null>>): Promise<void> {
-    const path = `${paths.configMaps(this.#options.namespace)}/${configMap.name}`;
-    await patchAnnotations(this.#options.client, path, values, configMap.resourceVersion);
-    this.#options.metrics.writes.inc({ object: 'configmap', result: 'ok' });
-  }
-
-  async #keepCopy(encoded: string, hash: string): Promise<void> {
-    if (this.#copy?.annotations[annotations.acceptedHash] === hash) return;
-    const { client, namespace } = this.#options;
-    const collection = paths.configMaps(namespace);
-    const kept = { [annotations.acceptedConfig]: encoded, [annotations.acceptedHash]: hash };
-    try {
-      await patchAnnotations(client, `${collection}/${acceptedConfigMapName}`, kept);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      await client.request({
-        method: 'POST',
-        path: collection,
-        body: {
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { name: acceptedConfigMapName, namespace, annotations: kept },
-        },
-      });
     }
   }
 
-  #event(configMap: ConfigMap, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    const { namespace, name, uid } = configMap;
-    this.#options.events.record({
-      regarding: { kind: 'ConfigMap', namespace, name, uid },
+  async #annotate(configMap: ConfigMap, change: AnnotationChange | undefined): Promise<void> {
+    if (!change) return;
+    const { client, namespace, metrics } = this.#options;
+    try {
+      const path = `${paths.configMaps(namespace)}/${configMap.name}`;
+      const written = await patchAnnotations(client, path, change, configMap.resourceVersion);
+      metrics.writes.inc({ object: 'configmap', result: 'ok' });
+      this.#configMap = newer(this.#configMap, decodeConfigMap(written));
+    } catch (error) {
+      metrics.writes.inc({ object: 'configmap', result: isConflict(error) ? 'conflict' : 'error' });
+      // Deleted meanwhile: the watch says so in a moment.
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  async #keepCopy(
+    configMap: ConfigMap | undefined,
+    verdict: Exclude<Verdict, { kind: 'none' }>,
+  ): Promise<void> {
+    const change = copyChange(this.#copy, configMap, verdict);
+    if (!change) return;
+    const { client, namespace, metrics } = this.#options;
+    const metadata = { name: acceptedConfigMapName, namespace, annotations: change.annotations };
+    const data = { [configMapKey]: change.text };
+    const collection = paths.configMaps(namespace);
+    const copy = this.#copy;
+    const written = await client.request<Parameters<typeof decodeConfigMap>[0]>(
+      copy
+        ? {
+            method: 'PATCH',
+            path: `${collection}/${acceptedConfigMapName}`,
+            contentType: 'application/merge-patch+json',
+            body: { metadata: { ...metadata, resourceVersion: copy.resourceVersion }, data },
+          }
+        : {
+            method: 'POST',
+            path: collection,
+            body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: withoutNulls(metadata), data },
+          },
+    );
+    metrics.writes.inc({ object: 'configmap', result: 'ok' });
+    this.#copy = newer(this.#copy, decodeConfigMap(written));
+  }
+
+  #event(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const { namespace, events } = this.#options;
+    events.record({
+      regarding: { kind: 'ConfigMap', namespace, name: configMapName, uid: this.#uid },
       type,
       reason,
       message,
     });
   }
+}
+
+/** A watch may still bring what was before our own last write. */
+function newer(known: ConfigMap | undefined, said: ConfigMap | undefined): ConfigMap | undefined {
+  return known && said && isOlderVersion(said.resourceVersion, known.resourceVersion) ? known : said;
+}
+
+function withoutNulls<T extends { annotations: AnnotationChange }>(metadata: T): T {
+  const annotations = Object.entries(metadata.annotations).filter(([, value]) => value !== null);
+  return { ...metadata, annotations: Object.fromEntries(annotations) };
 }

@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { Api } from '../kubernetes/client.ts';
 import { membershipSecretKey, membershipSecretName } from '../kubernetes/names.ts';
 import { isConflict, isNotFound, paths } from '../kubernetes/write.ts';
 
 /** Makes the Secret by which speakers recognise each other when it is missing; an existing one is left as it is. */
-export async function ensureMembershipSecret(
-  client: KubernetesClient,
-  namespace: string,
-): Promise<'created' | 'present'> {
+export async function ensureMembershipSecret(client: Api, namespace: string): Promise<'created' | 'present'> {
   const collection = paths.secrets(namespace);
   try {
     await client.request({ method: 'GET', path: `${collection}/${membershipSecretName}` });

@@ -1,64 +1,126 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { PoolConfig } from '../config/index.ts';
 import type { Allocator } from './allocator/allocator.ts';
+
+/** What the gauges of pools are read from when they are asked for. */
+export interface PoolSource {
+  readonly allocator: Allocator;
+  readonly pools: () => readonly PoolConfig[];
+}
 
 /** The controller's metrics; families that MetalLB has keep their names under our prefix. */
 export class ControllerMetrics {
   readonly configLoaded: Gauge;
-  readonly configStale: Gauge;
+  readonly configUpdates: Counter;
+  readonly configErrors: Counter;
   readonly leading: Gauge;
   readonly writes: Counter<'object' | 'result'>;
   readonly refusals: Counter<'cause'>;
   readonly allocationSeconds: Histogram;
+  readonly #configStale: readonly Gauge[];
+  #source: PoolSource | undefined;
 
-  constructor(registry: Registry, allocator: Allocator) {
+  constructor(registry: Registry) {
     const registers = [registry];
-    this.configLoaded = new Gauge({
-      name: 'bellman_k8s_client_config_loaded_bool',
-      help: '1 when a configuration is in force.',
-      registers,
-    });
-    this.configStale = new Gauge({
-      name: 'bellman_k8s_client_config_stale_bool',
-      help: '1 when the ConfigMap was edited into something that was not accepted; the last accepted configuration is in force.',
-      registers,
-    });
-    this.leading = new Gauge({
-      name: 'bellman_controller_leader_bool',
-      help: '1 while this replica holds the Lease.',
-      registers,
-    });
-    this.writes = new Counter({
-      name: 'bellman_controller_writes_total',
-      help: 'Writes to the API server by kind of object and result.',
-      labelNames: ['object', 'result'],
-      registers,
-    });
-    this.refusals = new Counter({
-      name: 'bellman_allocator_refusals_total',
-      help: 'Allocations refused, by cause.',
-      labelNames: ['cause'],
-      registers,
-    });
+    const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+    const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+      new Counter<L>({ name, help, labelNames, registers });
+    this.configLoaded = gauge('bellman_k8s_client_config_loaded_bool', '1 when a configuration is in force.');
+    const stale =
+      '1 when the ConfigMap says something that was not accepted; the last accepted configuration is in force.';
+    this.#configStale = ['bellman_k8s_client_config_stale_bool', 'bellman_config_stale'].map((name) =>
+      gauge(name, stale),
+    );
+    this.configUpdates = counter('bellman_k8s_client_updates_total', 'Configurations accepted.');
+    this.configErrors = counter('bellman_k8s_client_update_errors_total', 'Configurations refused.');
+    this.leading = gauge('bellman_controller_leader_bool', '1 while this replica may write.');
+    this.writes = counter(
+      'bellman_controller_writes_total',
+      'Writes to the API server by kind of object and result (ok, conflict, error).',
+      'object',
+      'result',
+    );
+    this.refusals = counter('bellman_allocator_refusals_total', 'Allocations refused, by cause.', 'cause');
     this.allocationSeconds = new Histogram({
       name: 'bellman_controller_allocation_seconds',
       help: 'From a Service seen to lack an address until its status is written.',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     });
-    const perPool = (name: string, help: string, value: (size: number, free: number) => number) =>
-      new Gauge({
+    this.#perPool(registry);
+  }
+
+  configStale(stale: boolean): void {
+    for (const gauge of this.#configStale) gauge.set(Number(stale));
+  }
+
+  /** Where the gauges of pools come from; `undefined` on a replica that does not lead: it does not know. */
+  read(source: PoolSource | undefined): void {
+    this.#source = source;
+  }
+
+  #perPool(registry: Registry): void {
+    const collected = (
+      name: string,
+      help: string,
+      labelNames: string[],
+      values: (source: PoolSource) => Iterable<readonly [Record<string, string>, number]>,
+    ) => {
+      const gauge: Gauge = new Gauge({
         name,
         help,
-        labelNames: ['pool', 'family'],
-        registers,
-        collect() {
-          this.reset();
-          for (const { pool, family, size, free } of allocator.usage())
-            this.set({ pool, family: `ipv${family}` }, value(Number(size), Number(free)));
+        labelNames,
+        registers: [registry],
+        collect: () => {
+          gauge.reset();
+          if (this.#source) for (const [labels, value] of values(this.#source)) gauge.set(labels, value);
         },
       });
-    perPool('bellman_allocator_addresses_total', 'Usable addresses of the pool.', (size) => size);
-    perPool('bellman_allocator_addresses_in_use_total', 'Addresses in use.', (size, free) => size - free);
-    perPool('bellman_allocator_addresses_free_total', 'Addresses free.', (_, free) => free);
+    };
+    const usage = (name: string, help: string, value: (size: number, free: number) => number) =>
+      collected(name, help, ['pool', 'family'], ({ allocator }) =>
+        allocator
+          .usage()
+          .map(({ pool, family, size, free }) => [
+            { pool, family: `ipv${family}` },
+            value(Number(size), Number(free)),
+          ]),
+      );
+    usage('bellman_allocator_addresses_total', 'Usable addresses of the pool.', (size) => size);
+    usage('bellman_allocator_addresses_in_use_total', 'Addresses in use.', (size, free) => size - free);
+    usage('bellman_allocator_addresses_free_total', 'Addresses free.', (_, free) => free);
+    collected(
+      'bellman_allocator_namespace_limit',
+      'Addresses that Services of one namespace may hold of the pool.',
+      ['pool'],
+      ({ pools }) =>
+        pools().flatMap(({ name, limitPerNamespace }) =>
+          limitPerNamespace === undefined ? [] : [[{ pool: name }, limitPerNamespace] as const],
+        ),
+    );
+    collected(
+      'bellman_allocator_namespace_addresses_in_use_total',
+      'Addresses of a pool with such a limit that Services of a namespace hold.',
+      ['pool', 'namespace'],
+      heldPerNamespace,
+    );
+  }
+}
+
+function* heldPerNamespace({ pools, allocator }: PoolSource): Iterable<[Record<string, string>, number]> {
+  const limited = new Set(
+    pools()
+      .filter(({ limitPerNamespace }) => limitPerNamespace !== undefined)
+      .map(({ name }) => name),
+  );
+  if (limited.size === 0) return;
+  const held = new Map<string, number>();
+  for (const { service, pool } of allocator.assigned()) {
+    const key = `${pool}/${service.slice(0, service.indexOf('/'))}`;
+    if (limited.has(pool)) held.set(key, (held.get(key) ?? 0) + 1);
+  }
+  for (const [key, count] of held) {
+    const slash = key.lastIndexOf('/');
+    yield [{ pool: key.slice(0, slash), namespace: key.slice(slash + 1) }, count];
   }
 }

@@ -1,189 +1,89 @@
 /**
- * The controller's process. Watches run from the start, also on a standby, so that a take-over begins with a warm picture; only the holder
- * of the Lease decides and writes. Order at take-over: the accepted configuration is loaded, Services' addresses are learned, then edits
- * are judged and Services reconciled: nothing new is handed out before what exists is known.
+ * The controller's process: one place that judges the ConfigMap and hands out addresses.
+ *
+ *   ConfigMap ──→ gate (config-keeper) ──→ accepted configuration ─┐
+ *   namespaces ────────────────────────────────────────────────────┼─→ allocator (pure) ──→ Service status, annotation, event
+ *   Services ──────────────────────────────────────────────────────┘
+ *
+ * Any number of replicas may run. The holder of the Lease serves a term (`term.ts`), the others wait; the connection given to a term
+ * refuses to write as soon as the right to may be another's. It refuses to give an address two owners, to renumber, and to act on
+ * a configuration that it has not written down as accepted. Started bottom up (HTTP endpoint, Lease, watches) and stopped top down:
+ * writes under way end, events are sent, the Lease is given back, so that the next replica begins at once.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
-import { formatIp } from '../address/index.ts';
 import { systemClock } from '../clock.ts';
-import type { Labels } from '../config/index.ts';
-import { connect } from '../kubernetes/client.ts';
-import { decodeConfigMap, decodeNamespace, decodeService } from '../kubernetes/decode.ts';
+import { type Api, connect } from '../kubernetes/client.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
-import { LeaderLease } from '../kubernetes/lease.ts';
-import { acceptedConfigMapName, configMapName } from '../kubernetes/names.ts';
-import { pause, type RawObject, watch } from '../kubernetes/watch.ts';
-import { paths } from '../kubernetes/write.ts';
+import { LeaderElection } from '../kubernetes/leader-election.ts';
 import type { Logger } from '../log.ts';
 import { serveMetrics } from '../metrics/server.ts';
-import { Allocator } from './allocator/allocator.ts';
-import { ConfigKeeper } from './config-keeper.ts';
-import { ensureMembershipSecret } from './membership-secret.ts';
 import { ControllerMetrics } from './metrics.ts';
-import { ServiceReconciler } from './service-reconciler.ts';
+import { Term } from './term.ts';
 
 export interface RunControllerOptions {
   readonly kubeconfig?: string;
   readonly namespace: string;
   readonly metricsAddress: { readonly host: string; readonly port: number };
   readonly loadBalancerClass?: string;
+  /** False only when no other replica can run. */
   readonly leaderElection: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Runs until the signal aborts. Rejects only when it cannot start, or when the Lease is lost: then it must not go on. */
+const leaseName = 'bellman-controller';
+const eventsAtStopMs = 2000;
+
+/** Runs until the signal aborts and everything has been written. Rejects only when it cannot start. */
 export async function runController(options: RunControllerOptions): Promise<void> {
-  const { namespace, logger, signal } = options;
+  const { namespace, loadBalancerClass, logger, signal } = options;
   const client = connect(options.kubeconfig, 'bellman-controller');
   const registry = new Registry();
-  const allocator = new Allocator();
-  const metrics = new ControllerMetrics(registry, allocator);
+  const metrics = new ControllerMetrics(registry);
   const identity = `${hostname()}_${randomUUID()}`;
-  const watching = new AbortController();
-  const lease = options.leaderElection
-    ? new LeaderLease({
-        client,
-        namespace,
-        name: 'bellman-controller',
-        identity,
-        clock: systemClock,
-        logger,
-        signal,
-      })
-    : undefined;
-  let leading = false;
-  const mayWrite = () => leading && (lease?.isHeld ?? true);
-
+  const clock = systemClock;
+  // Not held back by the Lease: what it tells of has happened.
   const events = new EventRecorder({ client, component: 'bellman-controller', host: hostname(), logger });
-  const reconciler = new ServiceReconciler({
-    client,
-    allocator,
-    events,
-    metrics,
-    logger,
-    loadBalancerClass: options.loadBalancerClass,
-    mayWrite,
-  });
-  const keeper = new ConfigKeeper({
-    client,
-    namespace,
-    events,
-    metrics,
-    logger,
-    assigned: () => allocator.assigned(),
-    onAccepted: (config) => {
-      allocator.setConfig(config);
-      reconciler.reconcileAll();
-    },
-    mayWrite,
-  });
+  let term: Term | undefined;
+
+  const serve = async (api: Api, until: AbortSignal) => {
+    term = new Term({
+      client: api,
+      namespace,
+      loadBalancerClass,
+      events,
+      metrics,
+      logger,
+      clock,
+      signal: until,
+    });
+    await term.serve();
+    term = undefined;
+  };
+  const election = options.leaderElection
+    ? new LeaderElection({ client, namespace, name: leaseName, identity, clock, logger })
+    : undefined;
 
   const server = await serveMetrics(options.metricsAddress.host, options.metricsAddress.port, {
     registry,
     unhealthy: () => [],
     status: () => ({
-      leader: mayWrite(),
-      config: keeper.state(),
-      pools: allocator
-        .usage()
-        .map((usage) => ({ ...usage, size: Number(usage.size), free: Number(usage.free) })),
-      addresses: [...allocator.assigned()].map(({ service, address, pool }) => ({
-        service,
-        ip: formatIp(address),
-        pool,
-      })),
-      waiting: allocator.waiting(),
+      identity,
+      leading: term !== undefined,
+      leader: election ? election.leader : identity,
+      apiServer: client.reachability.lost ? 'not reached' : 'reached',
+      ...term?.status(),
     }),
   });
   logger.info({ server: client.server, metricsPort: server.port, identity }, 'controller started');
 
-  const namespaces = new Map<string, Labels>();
-  const lists: Promise<void>[] = [];
-  const follow = <T>(
-    path: string,
-    decode: (raw: RawObject) => T | undefined,
-    changed: (key: string, object: T | undefined) => void,
-    fieldSelector?: string,
-  ) => {
-    let listed: () => void = () => {};
-    lists.push(
-      new Promise((resolve) => {
-        listed = resolve;
-      }),
-    );
-    return watch({
-      client,
-      path,
-      decode,
-      handler: { changed, synced: () => listed() },
-      clock: systemClock,
-      logger,
-      signal: watching.signal,
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
-    });
-  };
-  const watches = [
-    follow(
-      paths.configMaps(namespace),
-      decodeConfigMap,
-      (_, configMap) => keeper.setConfigMap(configMap),
-      `metadata.name=${configMapName}`,
-    ),
-    follow(
-      paths.configMaps(namespace),
-      decodeConfigMap,
-      (_, copy) => keeper.setCopy(copy),
-      `metadata.name=${acceptedConfigMapName}`,
-    ),
-    follow(paths.namespaces, decodeNamespace, (name, object) => {
-      const before = JSON.stringify(namespaces.get(name));
-      if (object) namespaces.set(name, object.labels);
-      else namespaces.delete(name);
-      if (JSON.stringify(namespaces.get(name)) !== before) reconciler.reconcileAll();
-    }),
-    follow(paths.services, decodeService, (key, service) => reconciler.setService(key, service)),
-  ];
+  await (election ? election.run(serve, signal) : serve(client, signal));
 
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-  await Promise.race([stopped, Promise.all([lease?.acquire(), ...lists])]);
-  let lost = false;
-  if (!signal.aborted) {
-    leading = true;
-    metrics.leading.set(1);
-    logger.info({ identity }, 'leading');
-    allocator.setNamespaces(namespaces);
-    keeper.load();
-    void makeMembershipSecret();
-    reconciler.start();
-    keeper.start();
-    lost = (await (lease ? lease.keep() : stopped.then(() => false))) === true;
-  }
-
-  leading = false;
-  metrics.leading.set(0);
-  reconciler.stop();
-  if (!lost) logger.info({ reason: String(signal.reason) }, 'stopping');
-  await events.flush(1000);
-  watching.abort();
-  await Promise.all([...watches, server.close()]);
-  if (lost) throw new Error('the lease was lost: another replica leads now');
-
-  async function makeMembershipSecret(): Promise<void> {
-    for (let waitMs = 500; mayWrite(); waitMs = Math.min(30_000, waitMs * 2)) {
-      try {
-        if ((await ensureMembershipSecret(client, namespace)) === 'created')
-          logger.info('membership Secret created');
-        return;
-      } catch (error) {
-        logger.debug({ reason: String(error) }, 'membership Secret not looked after yet');
-        await pause(systemClock, waitMs, signal);
-      }
-    }
-  }
+  logger.info({ reason: String(signal.reason) }, 'stopping');
+  await events.flush(eventsAtStopMs);
+  await server.close();
+  client.close();
+  logger.info('stopped');
 }

@@ -1,226 +1,321 @@
 /**
- * Brings each Service's status to what the allocator says, one key at a time. It compares before it writes, so nothing is written that
- * is already so; a conflict means looking again. Events tell outcomes, and only when an outcome changes.
+ * Brings each Service's status to what the allocator says.
+ *
+ *   Service seen ──→ decide (in memory, at once, in order) ──→ queue ──→ compare, patch status and annotation together
+ *
+ * Deciding is one step of the program, so two Services cannot be given one address. Writing is bounded, compares before it writes so
+ * that nothing is written that is already so, and looks again after a conflict. An address that another Service's status still shows,
+ * because it has moved away and that is not written yet, is not written a second time before: in the API, too, it never has two
+ * owners. Who waits for an address is served before who comes new, in the order they asked. Events tell outcomes, and only when an
+ * outcome changes.
  */
-import { formatIp } from '../address/index.ts';
-import { systemClock } from '../clock.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import { formatIp, parseIp } from '../address/index.ts';
+import type { Clock } from '../clock.ts';
+import type { AssignedAddress, Config, Labels } from '../config/index.ts';
+import { type Api, ApiError } from '../kubernetes/client.ts';
+import { decodeService } from '../kubernetes/decode.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
-import { type IngressAddress, objectKey, type Service } from '../kubernetes/model.ts';
-import { annotations } from '../kubernetes/names.ts';
+import { objectKey, type Service } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
-import { isConflict, isNotFound, patchServiceAnnotations, patchServiceStatus } from '../kubernetes/write.ts';
+import { isConflict, isNotFound, patchServiceStatus } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
-import type { Allocator, Assigned, Outcome } from './allocator/allocator.ts';
+import type { Allocator, Assigned, Refusal } from './allocator/allocator.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import { loadBalancerClassMatches } from './service-class.ts';
+import { farewellChange, isMarked, isOurs, isRecorded, poolsOf, serviceChange } from './service-change.ts';
+import { ServiceStore } from './service-store.ts';
 
 export interface ServiceReconcilerOptions {
-  readonly client: KubernetesClient;
+  readonly client: Api;
   readonly allocator: Allocator;
   readonly events: EventRecorder;
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly loadBalancerClass: string | undefined;
-  /** Asked before every write. */
-  readonly mayWrite: () => boolean;
+  /** Addresses were given back. */
+  readonly released: () => void;
 }
+
+/** Writes under way at once: enough to be limited by the API server, too few to crowd others out. */
+const concurrency = 8;
 
 export class ServiceReconciler {
   readonly #options: ServiceReconcilerOptions;
-  readonly #services = new Map<string, Service>();
+  readonly #services = new ServiceStore();
   readonly #queue: WorkQueue;
   /** The last refusal told, by Service. */
-  readonly #told = new Map<string, string>();
+  readonly #refusals = new Map<string, Refusal>();
+  /** Services to be written once the key's status shows an address no more. */
+  readonly #blocked = new Map<string, Set<string>>();
+  /** When a Service was first seen to need what it lacks. */
   readonly #seenAtMs = new Map<string, number>();
-  #active = false;
+  /** To be decided about when decisions are allowed again; `undefined` when they are. */
+  #held: Set<string> | undefined;
+  /** Something became free that those who wait have not been asked about yet. */
+  #freed = false;
+  #serving = false;
+  #state: 'gathering' | 'learning' | 'active' | 'stopped' = 'gathering';
 
   constructor(options: ServiceReconcilerOptions) {
     this.#options = options;
     this.#queue = new WorkQueue({
-      clock: systemClock,
-      concurrency: 16,
-      work: (key) => this.#reconcile(key),
+      clock: options.clock,
+      concurrency,
+      work: (key) => this.#write(key),
       onError: (service, error, retryInMs) => {
-        if (!isConflict(error))
-          options.logger.warn({ service, reason: String(error), retryInMs }, 'status not written');
+        if (isConflict(error)) return;
+        if (error instanceof ApiError && error.status === 0)
+          options.client.reachability.missed(options.logger, error.message);
+        else options.logger.warn({ service, reason: String(error), retryInMs }, 'status not written');
       },
     });
   }
 
-  /** Takes the newest state of a Service. */
+  /** Takes the newest state of a Service; `undefined` when it is gone. */
   setService(key: string, service: Service | undefined): void {
-    if (service) this.#services.set(key, service);
-    else this.#services.delete(key);
-    if (this.#active) this.#queue.add(key);
+    const before = this.#services.get(key);
+    if (!this.#services.set(key, service)) return;
+    if (this.#state !== 'active') return;
+    this.#decide(key);
+    if (!service && before) this.#forget(key);
+    for (const other of this.#blocked.get(key) ?? []) this.#queue.add(other);
+    this.#blocked.delete(key);
   }
 
-  /** Learns what is assigned and starts to write. Configuration, namespaces and Services are complete. */
-  start(): void {
+  /** Puts a configuration in force. The first time, what the Services' status says is learned before anything is decided. */
+  setConfig(config: Config): void {
     const { allocator } = this.#options;
-    const inOrder = [...this.#services.values()].filter((service) => this.#isOurs(service)).sort(byAge);
-    for (const service of inOrder) allocator.learn(service);
-    this.#active = true;
-    for (const service of inOrder) this.#queue.add(objectKey(service));
-    for (const key of this.#services.keys()) this.#queue.add(key);
+    allocator.setConfig(config);
+    if (this.#state === 'gathering') {
+      this.#state = 'learning';
+      const inOrder = this.#services.byAge();
+      for (const service of inOrder) if (this.#isOurs(service)) allocator.learn(service);
+      for (const service of inOrder) this.#decide(objectKey(service));
+      this.#state = 'active';
+    } else this.#decideAll();
   }
 
-  /** Configuration or namespaces changed: everything is looked at again, those who wait first and in their order. */
-  reconcileAll(): void {
-    if (!this.#active) return;
-    for (const key of this.#options.allocator.waiting()) this.#queue.add(key);
-    for (const key of this.#services.keys()) this.#queue.add(key);
+  setNamespaces(labelsByName: ReadonlyMap<string, Labels>): void {
+    this.#options.allocator.setNamespaces(labelsByName);
+    if (this.#state === 'active') this.#decideAll();
   }
 
-  stop(): void {
-    this.#active = false;
+  /** While held nothing is decided; what changes meanwhile is decided afterwards. */
+  hold(held: boolean): void {
+    if (held) this.#held ??= new Set();
+    else {
+      const keys = this.#held ?? [];
+      this.#held = undefined;
+      for (const key of keys) this.#decide(key);
+      if (this.#freed) this.#serveWaiting();
+    }
+  }
+
+  /** The addresses in use: as decided, or, before anything was ever decided, as recorded on Services. */
+  *assigned(): Iterable<AssignedAddress> {
+    if (this.#state !== 'gathering') return yield* this.#options.allocator.assigned();
+    for (const service of this.#services.values())
+      if (this.#isOurs(service) && isRecorded(service))
+        for (const { ip } of service.ingress) {
+          const address = parseIp(ip);
+          if (address) yield { service: objectKey(service), address };
+        }
+  }
+
+  /** What `/status` says of Services that have an address or want one. */
+  status(): readonly object[] {
+    const { allocator } = this.#options;
+    return [...this.#services.values()]
+      .filter((service) => this.#isOurs(service))
+      .map((service) => {
+        const key = objectKey(service);
+        const refusal = this.#refusals.get(key);
+        const addresses = allocator
+          .holdingOf(key)
+          .map(({ address, pool }) => ({ ip: formatIp(address), pool }));
+        return { service: key, addresses, ...(refusal ? { refusal } : {}) };
+      });
+  }
+
+  /** Nothing new is decided or begun; resolves when what was under way is over. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
     this.#queue.stop();
-  }
-
-  service(key: string): Service | undefined {
-    return this.#services.get(key);
-  }
-
-  get depth(): number {
-    return this.#queue.depth;
+    await this.#queue.settled();
   }
 
   #isOurs(service: Service): boolean {
-    return (
-      service.type === 'LoadBalancer' &&
-      !service.deleting &&
-      loadBalancerClassMatches(service, this.#options.loadBalancerClass)
-    );
+    return isOurs(service, this.#options.loadBalancerClass);
   }
 
-  async #reconcile(key: string): Promise<void> {
-    if (!this.#active || !this.#options.mayWrite()) return;
-    const service = this.#services.get(key);
-    if (!service || !this.#isOurs(service)) return this.#letGo(key, service);
-    const before = this.#options.allocator.holdingOf(key);
-    const outcome = this.#options.allocator.reconcile(service);
-    this.#freed(before, outcome.assigned);
-    this.#tell(key, service, outcome);
-    if (outcome.assigned.length < (service.ingress.length || 1) && !this.#seenAtMs.has(key))
-      this.#seenAtMs.set(key, systemClock.now());
-    await this.#write(key, service, outcome.assigned);
+  #decideAll(): void {
+    for (const key of this.#options.allocator.waiting()) this.#decide(key);
+    for (const key of this.#services.keys()) this.#decide(key);
   }
 
-  /** What the Service held and holds no more is for those who wait. */
-  #freed(before: readonly Assigned[], after: readonly Assigned[]): void {
-    const kept = new Set(after.map(({ address }) => formatIp(address)));
-    if (before.some(({ address }) => !kept.has(formatIp(address))))
-      for (const waiting of this.#options.allocator.waiting()) this.#queue.add(waiting);
-  }
-
-  /** A Service that is deleted, or no longer ours: its addresses are free, and what we wrote on it is taken back. */
-  async #letGo(key: string, service: Service | undefined): Promise<void> {
-    const { allocator, events, logger, client, metrics } = this.#options;
-    const freed = allocator.release(key);
-    this.#told.delete(key);
-    this.#seenAtMs.delete(key);
-    this.#freed(freed, []);
-    if (freed.length > 0) {
-      const ip = freed.map(({ address }) => formatIp(address)).join(', ');
-      logger.info({ service: key, ip }, 'address released');
-      if (service) events.record(eventOn(service, 'Normal', 'IPReleased', `released ${ip}`));
+  /** Decides about a Service and has the outcome written. Not yet while held. */
+  #decide(key: string): void {
+    if (this.#held) {
+      this.#held.add(key);
+      return;
     }
-    // Ours by the annotation that only we write: a class or type that changed hands leaves nothing of us behind.
-    if (!service || service.deleting || service.annotations[annotations.pool] === undefined) return;
+    const { allocator } = this.#options;
+    const service = this.#services.get(key);
+    if (!service || !this.#isOurs(service)) this.#letGo(key, service);
+    else if (service.deleting) this.#keepUntilGone(key);
+    else {
+      // A newcomer takes nothing that somebody waits for.
+      if (!this.#serving && !this.#refusals.has(key)) this.#serveWaiting();
+      const before = allocator.holdingOf(key);
+      const outcome = allocator.reconcile(service);
+      if (hasLost(before, outcome.assigned)) this.#released();
+      this.#tell(key, service, outcome.refusal);
+      this.#observe(key, service, outcome.assigned);
+      if (serviceChange(service, outcome.assigned)) this.#queue.add(key);
+    }
+  }
+
+  /** Deleted, or not ours any more: its addresses are free, and what we wrote on it is taken back. */
+  #letGo(key: string, service: Service | undefined): void {
+    const { allocator, logger } = this.#options;
+    const freed = allocator.release(key);
+    this.#refusals.delete(key);
+    this.#seenAtMs.delete(key);
+    if (freed.length > 0) {
+      logger.info({ service: key, ip: addressList(freed), pool: poolsOf(freed) }, 'address released');
+      this.#released();
+    }
+    if (service && isMarked(service)) this.#queue.add(key);
+  }
+
+  /** A Service on its way out keeps what it has and is given nothing. */
+  #keepUntilGone(key: string): void {
+    const { allocator } = this.#options;
+    if (allocator.holdingOf(key).length === 0) allocator.release(key);
+    this.#refusals.delete(key);
+  }
+
+  #forget(key: string): void {
+    for (const [blocker, keys] of this.#blocked) {
+      keys.delete(key);
+      if (keys.size === 0) this.#blocked.delete(blocker);
+    }
+  }
+
+  /** Those who wait are served soon, many releases at once together; a newcomer before then has them served first. */
+  #released(): void {
+    this.#options.released();
+    if (this.#freed) return;
+    this.#freed = true;
+    this.#options.clock.after(0, () => this.#serveWaiting());
+  }
+
+  #serveWaiting(): void {
+    if (this.#state === 'stopped' || this.#held) return;
+    this.#serving = true;
+    while (this.#freed) {
+      this.#freed = false;
+      for (const key of this.#options.allocator.waiting()) this.#decide(key);
+    }
+    this.#serving = false;
+  }
+
+  async #write(key: string): Promise<void> {
+    const { client, allocator, metrics } = this.#options;
+    const service = this.#services.get(key);
+    if (!service || service.deleting) return;
+    const ours = this.#isOurs(service);
+    const assigned = allocator.holdingOf(key);
+    const change = ours ? serviceChange(service, assigned) : farewellChange(service);
+    if (!change || this.#waitsForOthers(key, assigned)) return;
     try {
-      if (service.type !== 'LoadBalancer' && service.ingress.length > 0) {
-        await patchServiceStatus(client, service, service.resourceVersion, []);
-        metrics.writes.inc({ object: 'service-status', result: 'ok' });
-      }
-      await patchServiceAnnotations(client, service, {
-        [annotations.pool]: null,
-        [annotations.announcing]: null,
-      });
+      const written = await patchServiceStatus(client, service, service.resourceVersion, change);
       metrics.writes.inc({ object: 'service', result: 'ok' });
+      client.reachability.answered(this.#options.logger);
+      if (change.ingress) this.#tellWritten(key, service, ours ? assigned : []);
+      this.setService(key, decodeService(written));
     } catch (error) {
+      metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
+      // Deleted meanwhile: the watch says so in a moment.
       if (!isNotFound(error)) throw error;
     }
   }
 
-  async #write(key: string, service: Service, assigned: readonly Assigned[]): Promise<void> {
-    const { client, metrics } = this.#options;
-    const ingress: IngressAddress[] = assigned.map(({ address }) => ({
-      ip: formatIp(address),
-      ipMode: 'VIP',
-    }));
-    const pools = [...new Set(assigned.map(({ pool }) => pool))].join(',');
-    const hadPools = service.annotations[annotations.pool];
-    const statusIsRight = sameIngress(service.ingress, ingress);
-    try {
-      // The annotation first: an address in the status is then always explained.
-      let { resourceVersion } = service;
-      if ((hadPools ?? '') !== pools) {
-        const written = await patchServiceAnnotations(
-          client,
-          service,
-          { [annotations.pool]: pools || null },
-          resourceVersion,
-        );
-        resourceVersion = written.metadata.resourceVersion ?? resourceVersion;
-        metrics.writes.inc({ object: 'service', result: 'ok' });
+  /** Whether another status still shows one of the addresses without a right to it; then the write follows that one's. */
+  #waitsForOthers(key: string, assigned: readonly Assigned[]): boolean {
+    const { allocator } = this.#options;
+    let waits = false;
+    for (const { address } of assigned)
+      for (const other of this.#services.showing(formatIp(address))) {
+        const service = this.#services.get(other);
+        const mine = service && (this.#isOurs(service) || isMarked(service));
+        const shares = allocator.holdingOf(other).some((held) => sameAddress(held, address));
+        if (other === key || !mine || shares) continue;
+        this.#blocked.set(other, (this.#blocked.get(other) ?? new Set()).add(key));
+        waits = true;
       }
-      if (!statusIsRight) {
-        await patchServiceStatus(client, service, resourceVersion, ingress);
-        metrics.writes.inc({ object: 'service-status', result: 'ok' });
-        this.#written(key, service, assigned);
-      }
-    } catch (error) {
-      if (isNotFound(error)) return;
-      metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
-      throw error;
-    }
+    return waits;
   }
 
-  #written(key: string, service: Service, assigned: readonly Assigned[]): void {
-    const { events, logger, metrics } = this.#options;
+  #observe(key: string, { ingress }: Service, assigned: readonly Assigned[]): void {
+    if (assigned.length > ingress.length) {
+      if (!this.#seenAtMs.has(key)) this.#seenAtMs.set(key, this.#options.clock.now());
+    } else this.#seenAtMs.delete(key);
+  }
+
+  #tellWritten(key: string, service: Service, assigned: readonly Assigned[]): void {
+    const { logger, metrics, clock } = this.#options;
     const seenAtMs = this.#seenAtMs.get(key);
     this.#seenAtMs.delete(key);
+    const before = service.ingress.map(({ ip }) => ip).join(', ');
     if (assigned.length === 0) {
-      events.record(
-        eventOn(
-          service,
-          'Normal',
-          'IPReleased',
-          `released ${service.ingress.map(({ ip }) => ip).join(', ')}`,
-        ),
-      );
+      this.#event(service, 'Normal', 'IPReleased', `released ${before}`);
       return;
     }
-    if (seenAtMs !== undefined) metrics.allocationSeconds.observe((systemClock.now() - seenAtMs) / 1000);
-    const ip = assigned.map(({ address }) => formatIp(address));
-    const pool = [...new Set(assigned.map((each) => each.pool))].join(', ');
-    logger.info({ service: key, ip: ip.join(', '), pool }, 'address assigned');
-    events.record(eventOn(service, 'Normal', 'IPAllocated', `assigned ${ip.join(', ')} from pool ${pool}`));
+    if (seenAtMs !== undefined) metrics.allocationSeconds.observe((clock.now() - seenAtMs) / 1000);
+    const ip = addressList(assigned);
+    const pool = poolsOf(assigned);
+    logger.info({ service: key, ip, pool, ...(before ? { before } : {}) }, 'address assigned');
+    const was = before ? `, before ${before}` : '';
+    this.#event(service, 'Normal', 'IPAllocated', `assigned ${ip} from pool ${pool}${was}`);
   }
 
-  #tell(key: string, service: Service, { refusal }: Outcome): void {
-    const { events, logger, metrics } = this.#options;
-    if (this.#told.get(key) === refusal?.message) return;
+  #tell(key: string, service: Service, refusal: Refusal | undefined): void {
+    const { logger, metrics } = this.#options;
     if (!refusal) {
-      this.#told.delete(key);
+      this.#refusals.delete(key);
       return;
     }
-    this.#told.set(key, refusal.message);
-    metrics.refusals.inc({ cause: refusal.cause });
+    const known = this.#refusals.get(key);
+    this.#refusals.set(key, refusal);
+    if (known?.message === refusal.message) return;
+    if (known?.cause !== refusal.cause) metrics.refusals.inc({ cause: refusal.cause });
     logger.warn({ service: key, cause: refusal.cause, reason: refusal.message }, 'allocation refused');
-    events.record(eventOn(service, 'Warning', 'AllocationFailed', refusal.message));
+    this.#event(service, 'Warning', 'AllocationFailed', refusal.message);
+  }
+
+  #event(service: Service, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const { namespace, name, uid } = service;
+    // What is found at a start has most likely been told before it.
+    const onlyIfNew = this.#state === 'learning';
+    this.#options.events.record({
+      regarding: { kind: 'Service', namespace, name, uid },
+      type,
+      reason,
+      message,
+      onlyIfNew,
+    });
   }
 }
 
-function byAge(a: Service, b: Service): number {
-  return a.createdAtMs - b.createdAtMs || (objectKey(a) < objectKey(b) ? -1 : 1);
+function addressList(assigned: readonly Assigned[]): string {
+  return assigned.map(({ address }) => formatIp(address)).join(', ');
 }
 
-function sameIngress(a: readonly IngressAddress[], b: readonly IngressAddress[]): boolean {
-  return a.length === b.length && a.every(({ ip }, i) => ip === b[i]?.ip);
+function sameAddress(held: Assigned, address: Assigned['address']): boolean {
+  return held.address.family === address.family && held.address.value === address.value;
 }
 
-function eventOn(service: Service, type: 'Normal' | 'Warning', reason: string, message: string) {
-  const { namespace, name, uid } = service;
-  return { regarding: { kind: 'Service' as const, namespace, name, uid }, type, reason, message };
+function hasLost(before: readonly Assigned[], after: readonly Assigned[]): boolean {
+  return before.some(({ address }) => !after.some((held) => sameAddress(held, address)));
 }

@@ -7,4 +7,6 @@ export interface EventRecord {
   /** UpperCamelCase, e.g. `IPAllocated`. */
   readonly reason: string;
   readonly message: string;
+  /** Set when the outcome may be known from before a restart: an equal event that stands already is not counted again. */
+  readonly onlyIfNew?: boolean;
 }

@@ -1,186 +1,88 @@
 /**
- * Leader election by a Lease (coordination.k8s.io/v1). Only the holder may write, and it stops believing in itself before anybody else
- * can: what it holds counts from before its last successful renewal was sent, on its own monotonic clock, and ends `renewDeadlineMs`
- * later; a challenger waits `leaseDurationMs` from when *it* last saw the record change, so clocks of two machines are never compared.
+ * Who leads, as a pure machine over one Lease object. A candidate trusts no other clock: it takes the Lease over when it has itself
+ * seen it unchanged for the whole duration. Every write carries the resourceVersion last read, so of two that try, one wins.
+ *
+ *     renewal sent
+ *     0 s ───────── 6 s ──────── 8 s ─────────── 10 s ──────────────── 12.4 s
+ *     │ leader writes │ its last   │ margin for    │ a standby sees the Lease
+ *     │               │ write ends │ a late packet │ stale and takes over
+ *
+ * The deadline is counted from before the renewal was sent, on the monotonic clock, and is looked at before each write: a leader
+ * that was stopped for a minute finds out before it writes, not after.
  */
-import type { Clock } from '../clock.ts';
-import type { Logger } from '../log.ts';
-import { ApiError, type KubernetesClient } from './client.ts';
-import { pause } from './watch.ts';
-import { isConflict, isNotFound, paths } from './write.ts';
 
-export interface LeaseTimes {
-  /** How long the record protects its holder after it was last seen to change. */
-  readonly leaseDurationMs: number;
-  /** How long a holder believes in itself without a successful renewal; shorter than the lease. */
-  readonly renewDeadlineMs: number;
-  readonly retryMs: number;
-}
+export const leaseTiming = {
+  /** How long a Lease lives that nobody renews. */
+  durationMs: 10_000,
+  /** A leader that could not renew for so long begins no write. */
+  renewDeadlineMs: 6000,
+  /** A write under way when the deadline passes is given up so much later. */
+  writeGraceMs: 2000,
+  /** Between two attempts, with up to a fifth of jitter. */
+  retryMs: 2000,
+  /** For reading and writing the Lease itself. */
+  requestTimeoutMs: 1500,
+} as const;
 
-export const leaseTimes: LeaseTimes = { leaseDurationMs: 10_000, renewDeadlineMs: 7_000, retryMs: 2_000 };
-
+/** What matters of a `coordination.k8s.io/v1` Lease. */
 export interface LeaseRecord {
-  readonly holderIdentity?: string;
-  readonly leaseDurationSeconds?: number;
-  readonly renewTime?: string;
-  readonly acquireTime?: string;
-  readonly leaseTransitions?: number;
+  /** Empty when it was given back. */
+  readonly holder: string;
+  readonly durationMs: number;
+  readonly transitions: number;
+  /** resourceVersion. */
+  readonly version: string;
 }
 
-/** What a challenger knows: the record as last read, and when (monotonic) it was first seen like this. */
-export interface Observation {
-  readonly record: LeaseRecord;
-  readonly resourceVersion: string;
-  readonly seenAtMs: number;
-}
-
-/** Whether the identity may take or renew the lease now. */
-export function mayAcquire(
-  observed: Observation | undefined,
-  identity: string,
-  nowMs: number,
-  times: LeaseTimes,
-): boolean {
-  if (!observed?.record.holderIdentity || observed.record.holderIdentity === identity) return true;
-  return nowMs - observed.seenAtMs > times.leaseDurationMs;
-}
-
-export interface LeaseOptions {
-  readonly client: KubernetesClient;
-  readonly namespace: string;
-  readonly name: string;
+export interface Candidate {
   readonly identity: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-  readonly times?: LeaseTimes;
+  /** The version seen last, and when it was seen first. */
+  readonly seen: { readonly version: string; readonly atMs: number } | undefined;
+  /** Until when this candidate may begin a write; in the past when it does not lead. */
+  readonly writesUntilMs: number;
 }
 
-interface RawLease {
-  readonly metadata: { readonly resourceVersion: string };
-  readonly spec?: LeaseRecord;
+/** What to try now. */
+export type LeaseMove = 'create' | 'renew' | 'take' | 'wait';
+
+export function newCandidate(identity: string): Candidate {
+  return { identity, seen: undefined, writesUntilMs: Number.NEGATIVE_INFINITY };
 }
 
-export class LeaderLease {
-  readonly #options: LeaseOptions;
-  readonly #times: LeaseTimes;
-  #observed: Observation | undefined;
-  /** Monotonic; before this moment we hold the lease. */
-  #heldUntilMs = Number.NEGATIVE_INFINITY;
+/** Takes note of the Lease as it was just read. */
+export function observeLease(candidate: Candidate, lease: LeaseRecord, nowMs: number): Candidate {
+  if (candidate.seen?.version === lease.version) return candidate;
+  return { ...candidate, seen: { version: lease.version, atMs: nowMs } };
+}
 
-  constructor(options: LeaseOptions) {
-    this.#options = options;
-    this.#times = options.times ?? leaseTimes;
-  }
+/** What a candidate does about the Lease it has observed; `undefined`: there is none. */
+export function nextLeaseMove(
+  candidate: Candidate,
+  lease: LeaseRecord | undefined,
+  nowMs: number,
+): LeaseMove {
+  if (!lease) return 'create';
+  if (lease.holder === candidate.identity) return 'renew';
+  if (lease.holder === '') return 'take';
+  const { seen } = candidate;
+  const stale = seen?.version === lease.version && nowMs - seen.atMs >= lease.durationMs;
+  return stale ? 'take' : 'wait';
+}
 
-  /** To be asked before each write. */
-  get isHeld(): boolean {
-    return this.#options.clock.now() < this.#heldUntilMs;
-  }
+/** The write that was sent at `sentMs` went through: the Lease is ours from then on. */
+export function leaseGranted(candidate: Candidate, version: string, sentMs: number): Candidate {
+  return {
+    ...candidate,
+    seen: { version, atMs: sentMs },
+    writesUntilMs: sentMs + leaseTiming.renewDeadlineMs,
+  };
+}
 
-  /** Resolves when the lease is first held, or when the signal aborts. */
-  async acquire(): Promise<void> {
-    const { clock, signal, logger, identity } = this.#options;
-    let said = '';
-    while (!signal.aborted) {
-      await this.#try();
-      if (this.isHeld) return;
-      const holder = this.#observed?.record.holderIdentity ?? '';
-      if (holder !== said && holder !== '') logger.info({ holder, identity }, 'waiting for the lease');
-      said = holder;
-      await pause(clock, this.#times.retryMs, signal);
-    }
-  }
+/** The Lease is somebody else's, or was given back. */
+export function leaseLost(candidate: Candidate): Candidate {
+  return { ...candidate, writesUntilMs: Number.NEGATIVE_INFINITY };
+}
 
-  /** Renews until it is lost or the signal aborts, then gives the lease back if it is still ours. Resolves true when it was lost. */
-  async keep(): Promise<boolean> {
-    const { clock, signal } = this.#options;
-    while (!signal.aborted) {
-      await pause(clock, this.#times.retryMs, signal);
-      if (signal.aborted) break;
-      await this.#try();
-      if (!this.isHeld) return true;
-    }
-    await this.#release();
-    return false;
-  }
-
-  async #try(): Promise<void> {
-    const { client, clock, identity, logger } = this.#options;
-    const startedAtMs = clock.now();
-    try {
-      await this.#observe();
-      if (!mayAcquire(this.#observed, identity, clock.now(), this.#times)) return;
-      const now = new Date().toISOString().replace('Z', '000Z');
-      const before = this.#observed?.record;
-      const ours = before?.holderIdentity === identity;
-      const spec: LeaseRecord = {
-        holderIdentity: identity,
-        leaseDurationSeconds: this.#times.leaseDurationMs / 1000,
-        renewTime: now,
-        acquireTime: ours ? (before.acquireTime ?? now) : now,
-        leaseTransitions: (before?.leaseTransitions ?? 0) + (ours || !before ? 0 : 1),
-      };
-      const written = await client.request<RawLease>(this.#write(spec));
-      this.#observed = {
-        record: spec,
-        resourceVersion: written.metadata.resourceVersion,
-        seenAtMs: startedAtMs,
-      };
-      this.#heldUntilMs = startedAtMs + this.#times.renewDeadlineMs;
-    } catch (error) {
-      if (isConflict(error)) return;
-      logger.debug({ reason: String(error) }, 'lease not renewed');
-    }
-  }
-
-  #write(spec: LeaseRecord): Parameters<KubernetesClient['request']>[0] {
-    const { namespace, name } = this.#options;
-    const body = {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: {
-        name,
-        namespace,
-        ...(this.#observed ? { resourceVersion: this.#observed.resourceVersion } : {}),
-      },
-      spec,
-    };
-    const collection = paths.leases(namespace);
-    const timeoutMs = this.#times.retryMs;
-    return this.#observed
-      ? { method: 'PUT', path: `${collection}/${name}`, body, timeoutMs }
-      : { method: 'POST', path: collection, body, timeoutMs };
-  }
-
-  async #observe(): Promise<void> {
-    const { client, namespace, name, clock } = this.#options;
-    try {
-      const { metadata, spec } = await client.request<RawLease>({
-        method: 'GET',
-        path: `${paths.leases(namespace)}/${name}`,
-        timeoutMs: this.#times.retryMs,
-      });
-      if (this.#observed?.resourceVersion === metadata.resourceVersion) return;
-      this.#observed = {
-        record: spec ?? {},
-        resourceVersion: metadata.resourceVersion,
-        seenAtMs: clock.now(),
-      };
-    } catch (error) {
-      if (!(error instanceof ApiError) || !isNotFound(error)) throw error;
-      this.#observed = undefined;
-    }
-  }
-
-  async #release(): Promise<void> {
-    const { client, identity, logger } = this.#options;
-    if (!this.isHeld || this.#observed?.record.holderIdentity !== identity) return;
-    this.#heldUntilMs = Number.NEGATIVE_INFINITY;
-    try {
-      await client.request(this.#write({ ...this.#observed.record, holderIdentity: '' }));
-    } catch (error) {
-      logger.debug({ reason: String(error) }, 'lease not given back');
-    }
-  }
+export function mayWrite(candidate: Candidate, nowMs: number): boolean {
+  return nowMs < candidate.writesUntilMs;
 }

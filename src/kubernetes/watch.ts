@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { ApiError, type KubernetesClient } from './client.ts';
+import { type Api, ApiError } from './client.ts';
 
 export interface WatchHandler<T> {
   changed(key: string, object: T | undefined): void;
@@ -14,7 +14,7 @@ export interface WatchHandler<T> {
 }
 
 export interface WatchOptions<T> {
-  readonly client: KubernetesClient;
+  readonly client: Api;
   /** Collection, e.g. `/api/v1/services`, without a query. */
   readonly path: string;
   readonly labelSelector?: string;
@@ -59,16 +59,20 @@ const backoff = { firstMs: 200, maxMs: 10_000 } as const;
 /** Follows until the signal aborts; never rejects. Losing and regaining the API server is logged once each. */
 export async function watch<T>(options: WatchOptions<T>): Promise<void> {
   const { client, path, handler, clock, logger, signal, random = Math.random } = options;
-  const known = new Set<string>();
+  /** The resourceVersion of each object told, so that another list tells only what is different. */
+  const told = new Map<string, string | undefined>();
   let synced = false;
   let resourceVersion: string | undefined;
   let failures = 0;
+  let refusal: string | undefined;
 
-  const apply = (raw: RawObject, deleted: boolean) => {
+  const tell = (raw: RawObject, deleted: boolean) => {
     const key = keyOf(raw);
+    const version = raw.metadata.resourceVersion;
+    if (!deleted && version !== undefined && told.get(key) === version) return;
     const object = deleted ? undefined : options.decode(raw);
-    if (object !== undefined) known.add(key);
-    else if (!known.delete(key)) return;
+    if (object !== undefined) told.set(key, version);
+    else if (!told.delete(key)) return;
     handler.changed(key, object);
   };
 
@@ -84,12 +88,12 @@ export async function watch<T>(options: WatchOptions<T>): Promise<void> {
       });
       for (const item of page.items) {
         seen.add(keyOf(item));
-        apply(item, false);
+        tell(item, false);
       }
     } while (page.metadata.continue);
-    for (const key of [...known]) {
+    for (const key of [...told.keys()]) {
       if (seen.has(key)) continue;
-      known.delete(key);
+      told.delete(key);
       handler.changed(key, undefined);
     }
     resourceVersion = page.metadata.resourceVersion;
@@ -97,8 +101,8 @@ export async function watch<T>(options: WatchOptions<T>): Promise<void> {
     synced = true;
   };
 
-  const follow = async () => {
-    await client.stream(
+  const follow = () =>
+    client.stream(
       `${path}?${query(options, {
         watch: 'true',
         allowWatchBookmarks: 'true',
@@ -109,40 +113,58 @@ export async function watch<T>(options: WatchOptions<T>): Promise<void> {
         const { type, object } = line as RawEvent;
         if (type === 'ERROR')
           throw new ApiError(object.code ?? 0, object.reason ?? 'Unknown', object.message ?? 'watch error');
-        reached();
+        failures = 0;
         resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
-        if (type !== 'BOOKMARK') apply(object, type === 'DELETED');
+        if (type !== 'BOOKMARK') tell(object, type === 'DELETED');
       },
       signal,
     );
+
+  const answered = () => {
+    client.reachability.answered(logger);
+    if (refusal !== undefined) logger.info({ resource: path }, 'API server grants it now');
+    refusal = undefined;
   };
 
-  const reached = () => {
-    if (failures > 1) logger.info({ resource: path }, 'API server reached again');
-    failures = 0;
+  const failed = (error: ApiError) => {
+    const { status, message } = error;
+    failures++;
+    if (isExpired(error)) resourceVersion = undefined;
+    else if (status > 0) {
+      client.reachability.answered(logger);
+      if (refusal !== message)
+        logger.warn({ resource: path, reason: message }, 'API server refuses, retrying');
+      refusal = message;
+    } else if (failures > 1) {
+      // The first failure is most often a watch cut off in passing.
+      client.reachability.missed(logger, message);
+    }
   };
 
   while (!signal.aborted) {
     try {
       if (resourceVersion === undefined) {
         await list();
-        reached();
+        answered();
       }
       const started = clock.now();
       await follow();
+      answered();
+      failures = 0;
       // A server that ends watches at once must not be asked in a tight loop.
       if (clock.now() - started < 1000) await pause(clock, 500 + random() * 500, signal);
     } catch (error) {
       if (signal.aborted) return;
-      const { status, reason, message } = asApiError(error);
-      if (status === 410 || reason === 'Expired' || reason === 'Gone') {
+      if (error instanceof ApiError) failed(error);
+      else {
+        // A bug in what is told of a change; another list tells everything that was missed.
+        failures++;
+        for (const key of told.keys()) told.set(key, undefined);
         resourceVersion = undefined;
-        continue;
+        logger.error({ resource: path, err: error }, 'change not processed');
       }
-      failures++;
-      // The first failure is most often a watch cut off in passing.
-      if (failures === 2)
-        logger.warn({ resource: path, reason: message }, 'API server not reached, retrying');
+      // A resourceVersion too old is no fault: the list follows at once, unless that does not help either.
+      if (isExpired(error) && failures === 1) continue;
       const delay = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(failures - 1, 10));
       await pause(clock, delay * (0.5 + random() / 2), signal);
     }
@@ -163,8 +185,12 @@ function query(
   return parameters.toString();
 }
 
-function asApiError(error: unknown): ApiError {
-  return error instanceof ApiError ? error : new ApiError(0, 'Error', String(error), error);
+/** The server no longer has the history that was asked for. */
+function isExpired(error: unknown): boolean {
+  return (
+    error instanceof ApiError &&
+    (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone')
+  );
 }
 
 /** Resolves after the delay or when the signal aborts. */

@@ -20,6 +20,7 @@ export class WorkQueue {
   readonly #waiting = new Set<string>();
   readonly #active = new Set<string>();
   readonly #again = new Set<string>();
+  readonly #running = new Set<Promise<void>>();
   readonly #failures = new Map<string, number>();
   #stopped = false;
 
@@ -40,6 +41,11 @@ export class WorkQueue {
     this.#waiting.clear();
   }
 
+  /** Resolves when no work is under way. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
   get depth(): number {
     return this.#waiting.size + this.#active.size;
   }
@@ -49,7 +55,9 @@ export class WorkQueue {
       if (this.#active.size >= this.#options.concurrency) return;
       this.#waiting.delete(key);
       this.#active.add(key);
-      void this.#run(key);
+      const run = this.#run(key);
+      this.#running.add(run);
+      void run.then(() => this.#running.delete(run));
     }
   }
 

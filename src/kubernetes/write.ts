@@ -1,4 +1,4 @@
-import { ApiError, type KubernetesClient } from './client.ts';
+import { type Api, ApiError } from './client.ts';
 import type { IngressAddress, ObjectKey } from './model.ts';
 import type { RawObject } from './watch.ts';
 
@@ -20,29 +20,37 @@ function servicePath({ namespace, name }: ObjectKey): string {
 }
 
 /**
- * Replaces `status.loadBalancer.ingress`. The resourceVersion makes it a conflict (ApiError 409) when somebody has written in
- * between: the caller looks again instead of overwriting.
+ * Replaces `status.loadBalancer.ingress` and sets annotations (`null` removes one) in a single write: for Services the status
+ * subresource takes metadata too, so that both change together and `services/status` is all the permission needed. The
+ * resourceVersion makes it a conflict (ApiError 409) when somebody has written in between: the caller looks again instead of
+ * overwriting.
  */
 export function patchServiceStatus(
-  client: KubernetesClient,
+  client: Api,
   key: ObjectKey,
   resourceVersion: string,
-  ingress: readonly IngressAddress[],
+  change: {
+    readonly ingress?: readonly IngressAddress[];
+    readonly annotations?: Readonly<Record<string, string | null>>;
+  },
 ): Promise<RawObject> {
+  const { ingress, annotations } = change;
   return client.request({
     method: 'PATCH',
     path: `${servicePath(key)}/status`,
     contentType: 'application/merge-patch+json',
     body: {
-      metadata: { resourceVersion },
-      status: { loadBalancer: ingress.length > 0 ? { ingress } : { ingress: null } },
+      metadata: { resourceVersion, ...(annotations === undefined ? {} : { annotations }) },
+      ...(ingress === undefined
+        ? {}
+        : { status: { loadBalancer: { ingress: ingress.length > 0 ? ingress : null } } }),
     },
   });
 }
 
 /** Sets annotations of an object; `null` removes one. With a resourceVersion it is a conflict when somebody wrote in between. */
 export function patchAnnotations(
-  client: KubernetesClient,
+  client: Api,
   objectPath: string,
   annotations: Readonly<Record<string, string | null>>,
   resourceVersion?: string,
@@ -56,7 +64,7 @@ export function patchAnnotations(
 }
 
 export function patchServiceAnnotations(
-  client: KubernetesClient,
+  client: Api,
   key: ObjectKey,
   annotations: Readonly<Record<string, string | null>>,
   resourceVersion?: string,
@@ -66,6 +74,15 @@ export function patchServiceAnnotations(
 
 export function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409;
+}
+
+/**
+ * Whether one resourceVersion is older than another of the same object: they are numbers that grow (KEP-5504). Versions that are
+ * not numbers count as newer, so that nothing is ever ignored.
+ */
+export function isOlderVersion(version: string, than: string): boolean {
+  const decimal = /^\d{1,32}$/;
+  return decimal.test(version) && decimal.test(than) && BigInt(version) < BigInt(than);
 }
 
 export function isNotFound(error: unknown): boolean {

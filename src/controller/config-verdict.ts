@@ -1,0 +1,152 @@
+/**
+ * What the ConfigMap's state means, as pure functions: which configuration was accepted last, whether the text that stands there now
+ * is it, replaces it, or is refused, and what the annotations should say then.
+ */
+import {
+  type AssignedAddress,
+  type Config,
+  configHash,
+  encodeAcceptedConfig,
+  judge,
+  parseConfig,
+  readAcceptedConfig,
+  rejectionReason,
+} from '../config/index.ts';
+import type { ConfigMap } from '../kubernetes/model.ts';
+import { annotations, configMapKey, configMapName } from '../kubernetes/names.ts';
+
+/** A configuration that passed the gate. */
+export interface Accepted {
+  readonly text: string;
+  readonly hash: string;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly config: Config;
+}
+
+export type Verdict =
+  /** Nothing was ever accepted and there is nothing to judge. */
+  | { readonly kind: 'none'; readonly reason: string }
+  /** The text is the accepted one, already or from now on. */
+  | { readonly kind: 'active'; readonly accepted: Accepted; readonly isNew: boolean }
+  /** The text is not the accepted one; that one, if there is any, stays in force. */
+  | {
+      readonly kind: 'stale';
+      readonly accepted: Accepted | undefined;
+      /** Tells one bad state from another: the hash of the text, or why there is none. */
+      readonly subject: string;
+      /** Names the first ten things that are wrong. */
+      readonly reason: string;
+      /** Names all of them. */
+      readonly details: string;
+      /** True when Services in the way are all that is wrong: it passes once they are gone. */
+      readonly orphans: boolean;
+    };
+
+/** How many errors or orphans annotation and event name. */
+const named = 10;
+
+/**
+ * The newest accepted configuration that the ConfigMaps still carry. A text that does not belong to its hash was edited by hand, one
+ * that does not parse was accepted by another version: both are passed over.
+ */
+export function recallAccepted(...configMaps: readonly (ConfigMap | undefined)[]): Accepted | undefined {
+  let newest: Accepted | undefined;
+  for (const configMap of configMaps) {
+    const text = configMap && readAcceptedConfig(configMap.annotations);
+    if (text === undefined) continue;
+    const hash = configHash(text);
+    if ((configMap?.annotations[annotations.acceptedHash] ?? hash) !== hash) continue;
+    const parsed = parseConfig(text);
+    if (!parsed.ok) continue;
+    const at = configMap?.annotations[annotations.acceptedAt] ?? '';
+    if (newest === undefined || time(at) > time(newest.at)) newest = { text, hash, at, config: parsed.value };
+  }
+  return newest;
+}
+
+function time(at: string): number {
+  return Date.parse(at) || 0;
+}
+
+/** Judges the ConfigMap as it is. `now` is RFC 3339. */
+export function judgeConfigMap(
+  configMap: ConfigMap | undefined,
+  accepted: Accepted | undefined,
+  assigned: () => Iterable<AssignedAddress>,
+  now: string,
+): Verdict {
+  const text = configMap?.data[configMapKey];
+  if (text === undefined) {
+    const reason = configMap
+      ? `ConfigMap ${configMapName} has no key "${configMapKey}"`
+      : `there is no ConfigMap ${configMapName}`;
+    if (!configMap && !accepted) return { kind: 'none', reason };
+    return { kind: 'stale', accepted, subject: reason, reason, details: reason, orphans: false };
+  }
+  if (text === accepted?.text) return { kind: 'active', accepted, isNew: false };
+  const judgement = judge(text, assigned());
+  const hash = configHash(text);
+  if (judgement.kind === 'accepted')
+    return { kind: 'active', accepted: { text, hash, at: now, config: judgement.config }, isNew: true };
+  return {
+    kind: 'stale',
+    accepted,
+    subject: hash,
+    reason: rejectionReason(judgement, named),
+    details: rejectionReason(judgement, Number.POSITIVE_INFINITY),
+    orphans: judgement.orphans.length > 0,
+  };
+}
+
+export type AnnotationChange = Readonly<Record<string, string | null>>;
+
+/** What has to change on the ConfigMap so that it says the verdict; `undefined` when it does. */
+export function configMapChange(
+  configMap: ConfigMap,
+  verdict: Exclude<Verdict, { kind: 'none' }>,
+): AnnotationChange | undefined {
+  return difference(configMap.annotations, {
+    ...(verdict.accepted ? acceptedAnnotations(verdict.accepted) : {}),
+    [annotations.configStatus]: verdict.kind,
+    [annotations.configError]: verdict.kind === 'stale' ? verdict.reason : null,
+  });
+}
+
+/**
+ * What has to change on the copy. It carries state and reason only while the ConfigMap itself is not there to carry them.
+ */
+export function copyChange(
+  copy: ConfigMap | undefined,
+  configMap: ConfigMap | undefined,
+  verdict: Exclude<Verdict, { kind: 'none' }>,
+): { readonly annotations: AnnotationChange; readonly text: string } | undefined {
+  if (!verdict.accepted) return undefined;
+  const orphaned = configMap === undefined && verdict.kind === 'stale';
+  const change = difference(copy?.annotations ?? {}, {
+    ...acceptedAnnotations(verdict.accepted),
+    [annotations.configStatus]: orphaned ? 'stale' : null,
+    [annotations.configError]: orphaned ? verdict.reason : null,
+  });
+  const { text } = verdict.accepted;
+  if (change === undefined && copy?.data[configMapKey] === text) return undefined;
+  return { annotations: change ?? {}, text };
+}
+
+function acceptedAnnotations({ text, hash, at }: Accepted): AnnotationChange {
+  const encoded = encodeAcceptedConfig(text);
+  return {
+    // The gate let only texts pass that can be kept.
+    ...(encoded.ok ? { [annotations.acceptedConfig]: encoded.value } : {}),
+    [annotations.acceptedHash]: hash,
+    ...(at === '' ? {} : { [annotations.acceptedAt]: at }),
+  };
+}
+
+function difference(
+  current: Readonly<Record<string, string>>,
+  wanted: AnnotationChange,
+): AnnotationChange | undefined {
+  const changes = Object.entries(wanted).filter(([name, value]) => (current[name] ?? null) !== value);
+  return changes.length === 0 ? undefined : Object.fromEntries(changes);
+}

@@ -1,0 +1,56 @@
+import { objectKey, type Service } from '../kubernetes/model.ts';
+import { isOlderVersion } from '../kubernetes/write.ts';
+
+/** Services as the API has them, with an index of the addresses that stand in their status. */
+export class ServiceStore {
+  readonly #services = new Map<string, Service>();
+  readonly #byAddress = new Map<string, Set<string>>();
+
+  get(key: string): Service | undefined {
+    return this.#services.get(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#services.keys();
+  }
+
+  values(): IterableIterator<Service> {
+    return this.#services.values();
+  }
+
+  get size(): number {
+    return this.#services.size;
+  }
+
+  /** Takes the newest state of a Service; false when ours is newer or the same. */
+  set(key: string, service: Service | undefined): boolean {
+    const before = this.#services.get(key);
+    if (before && service) {
+      if (before.uid === service.uid && isOlderVersion(service.resourceVersion, before.resourceVersion))
+        return false;
+      if (before.resourceVersion !== '' && before.resourceVersion === service.resourceVersion) return false;
+    }
+    for (const { ip } of before?.ingress ?? []) {
+      const keys = this.#byAddress.get(ip);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#byAddress.delete(ip);
+    }
+    if (!service) return this.#services.delete(key);
+    this.#services.set(key, service);
+    for (const { ip } of service.ingress)
+      this.#byAddress.set(ip, (this.#byAddress.get(ip) ?? new Set()).add(key));
+    return true;
+  }
+
+  /** Keys of Services whose status shows the address. */
+  showing(ip: string): Iterable<string> {
+    return this.#byAddress.get(ip) ?? [];
+  }
+
+  /** Oldest first: who came first is served first. */
+  byAge(): Service[] {
+    return [...this.#services.values()].sort(
+      (a, b) => a.createdAtMs - b.createdAtMs || (objectKey(a) < objectKey(b) ? -1 : 1),
+    );
+  }
+}
