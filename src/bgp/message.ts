@@ -79,22 +79,35 @@ export interface PathAttributes {
   readonly extendedCommunities?: readonly Uint8Array[];
   /** RFC 8092. */
   readonly largeCommunities?: readonly LargeCommunity[];
+  /** RFC 9234: Only to Customer. */
+  readonly onlyToCustomer?: number;
   readonly mpReach?: MpReach;
-  readonly mpUnreach?: AddressFamily & { readonly withdrawn: readonly Prefix[] };
+  readonly mpUnreach?: AddressFamily & { readonly withdrawn: NlriSequence };
+  /** What we do not interpret: also MP_REACH_NLRI and MP_UNREACH_NLRI of other families than unicast. */
   readonly unknown?: readonly UnknownAttribute[];
+}
+
+/** A prefix as UPDATE carries it; the identifier is RFC 7911's, present where the session negotiated it for the family. */
+export interface Nlri extends Prefix {
+  readonly pathId?: number;
+}
+
+/** Prefixes of a message: an array, or what the codec has decoded, which makes values only when iterated. */
+export interface NlriSequence extends Iterable<Nlri> {
+  readonly length: number;
 }
 
 export interface MpReach extends AddressFamily {
   /** Global next hop, and a link-local one after it where both are sent (RFC 2545 section 3). */
   readonly nextHops: readonly IpAddress[];
-  readonly nlri: readonly Prefix[];
+  readonly nlri: NlriSequence;
 }
 
 export interface UpdateMessage {
   readonly kind: 'update';
-  readonly withdrawn: readonly Prefix[];
+  readonly withdrawn: NlriSequence;
   readonly attributes: PathAttributes;
-  readonly nlri: readonly Prefix[];
+  readonly nlri: NlriSequence;
 }
 
 export interface NotificationMessage {

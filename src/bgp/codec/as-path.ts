@@ -1,0 +1,122 @@
+/**
+ * AS_PATH and AS4_PATH (RFC 4271 section 4.3, RFC 5065, RFC 6793): segments of `type | number of ASes | ASes`, each AS in two octets or
+ * four.
+ */
+import { fail, ok, type Result } from '../../result.ts';
+import type { AsPathSegment } from '../message.ts';
+import type { OctetWriter } from './octet-writer.ts';
+import { readUint8, readUint16, readUint32 } from './octets.ts';
+
+/** RFC 6793: stands in two octets for a number that needs four. */
+export const asTrans = 23456;
+/** The count of a segment is one octet. */
+const longestSegment = 255;
+
+const segmentTypes: Readonly<Record<AsPathSegment['type'], number>> = {
+  set: 1,
+  sequence: 2,
+  'confed-sequence': 3,
+  'confed-set': 4,
+};
+const typeOfNumber: readonly (AsPathSegment['type'] | undefined)[] = [
+  undefined,
+  'set',
+  'sequence',
+  'confed-sequence',
+  'confed-set',
+];
+
+export type AsWidth = 2 | 4;
+
+/**
+ * Decodes a path, or says what is malformed about it: an unknown or empty segment, one that does not fit (RFC 7606 section 7.2), AS 0
+ * (RFC 7607), or a confederation's segment where none may be (RFC 5065 section 5).
+ */
+export function decodeAsPath(
+  value: Uint8Array,
+  width: AsWidth,
+  mayHoldConfederation: boolean,
+): Result<AsPathSegment[], string> {
+  const segments: AsPathSegment[] = [];
+  let at = 0;
+  while (at < value.length) {
+    const type = typeOfNumber[readUint8(value, at)];
+    if (!type) return fail(`the segment type ${readUint8(value, at)} is unknown`);
+    if (!mayHoldConfederation && isConfederation(type))
+      return fail('the path holds a confederation segment of an external peer');
+    const count = readUint8(value, at + 1);
+    const end = at + 2 + count * width;
+    if (at + 2 > value.length || end > value.length) return fail('a segment is longer than the path');
+    if (count === 0) return fail('a segment is empty');
+    const asns: number[] = [];
+    for (let i = at + 2; i < end; i += width) {
+      const asn = width === 4 ? readUint32(value, i) : readUint16(value, i);
+      if (asn === 0) return fail('the path holds AS 0');
+      asns.push(asn);
+    }
+    segments.push({ type, asns });
+    at = end;
+  }
+  return ok(segments);
+}
+
+/** Appends a path; in two octets a greater number becomes AS_TRANS. Longer segments are cut into several. */
+export function writeAsPath(writer: OctetWriter, path: readonly AsPathSegment[], width: AsWidth): void {
+  for (const { type, asns } of path)
+    for (let from = 0; from < asns.length; from += longestSegment) {
+      const part = asns.slice(from, from + longestSegment);
+      writer.uint8(segmentTypes[type]).uint8(part.length);
+      for (const asn of part)
+        if (width === 4) writer.uint32(asn);
+        else writer.uint16(asn > 0xffff ? asTrans : asn);
+    }
+}
+
+/**
+ * What AS4_PATH says beside an AS_PATH of two octets: nothing where no AS needs four, else the whole path without the segments of a
+ * confederation (RFC 6793 section 4.2.2).
+ */
+export function as4PathOf(path: readonly AsPathSegment[]): readonly AsPathSegment[] | undefined {
+  const outside = path.filter(({ type }) => !isConfederation(type));
+  return outside.some(({ asns }) => asns.some((asn) => asn > 0xffff)) ? outside : undefined;
+}
+
+/**
+ * The real path from the two that an old peer sends (RFC 6793 section 4.2.3): AS4_PATH behind as many ASes of AS_PATH as it lacks. One that
+ * is longer than AS_PATH means nothing.
+ */
+export function mergeAsPaths(
+  asPath: readonly AsPathSegment[],
+  as4Path: readonly AsPathSegment[],
+): readonly AsPathSegment[] {
+  let missing = pathLength(asPath) - pathLength(as4Path);
+  if (missing < 0) return asPath;
+  const merged: AsPathSegment[] = [];
+  for (const segment of asPath) {
+    // Segments of a confederation have no length of their own and stay where they lead.
+    if (missing === 0 && !isConfederation(segment.type)) break;
+    const kept = segment.type === 'sequence' ? { ...segment, asns: segment.asns.slice(0, missing) } : segment;
+    merged.push(kept);
+    missing -= pathLength([kept]);
+  }
+  for (const segment of as4Path) {
+    if (isConfederation(segment.type)) continue;
+    const last = merged.at(-1);
+    const fits = last && last.asns.length + segment.asns.length <= longestSegment;
+    if (fits && last.type === 'sequence' && segment.type === 'sequence')
+      merged[merged.length - 1] = { type: 'sequence', asns: [...last.asns, ...segment.asns] };
+    else merged.push(segment);
+  }
+  return merged;
+}
+
+/** RFC 4271 section 9.1.2.2 (a set counts one) and RFC 5065 section 5.3 (a confederation's segments count nothing). */
+function pathLength(path: readonly AsPathSegment[]): number {
+  let length = 0;
+  for (const { type, asns } of path) length += type === 'sequence' ? asns.length : type === 'set' ? 1 : 0;
+  return length;
+}
+
+function isConfederation(type: AsPathSegment['type']): boolean {
+  return type === 'confed-sequence' || type === 'confed-set';
+}

@@ -1,0 +1,210 @@
+/**
+ * The path attributes of an UPDATE as a whole (RFC 4271 section 4.3, RFC 7606 sections 3 to 5): each is
+ *
+ *   flags | type | length 1, or 2 with the extended length flag | value
+ */
+import { fail, ok, type Result } from '../../result.ts';
+import type { PathAttributes, UnknownAttribute } from '../message.ts';
+import { asTrans, mergeAsPaths } from './as-path.ts';
+import { type AttributeRow, attributeRows, type Draft, Flag } from './attribute-rows.ts';
+import { type BgpError, UpdateSubcode, updateError } from './errors.ts';
+import { decodeMpReach, decodeMpUnreach, encodeMpReach, encodeMpUnreach } from './multiprotocol.ts';
+import { OctetWriter } from './octet-writer.ts';
+import { readUint8, readUint16 } from './octets.ts';
+import type { ReceiveOptions, SendOptions } from './options.ts';
+
+/** A malformed attribute that does not end the session (RFC 7606 section 2). */
+export interface AttributeFault {
+  /** IANA's number; 0 where the octets end before it. */
+  readonly attributeType: number;
+  /** `withdraw`: the routes of the UPDATE count as withdrawn. `discard`: only the attribute is gone. */
+  readonly treatment: 'discard' | 'withdraw';
+  readonly error: BgpError;
+}
+
+export interface DecodedAttributes {
+  readonly attributes: PathAttributes;
+  readonly faults: readonly AttributeFault[];
+  /** Types seen, malformed ones too. */
+  readonly seen: ReadonlySet<number>;
+  /** MP_REACH_NLRI brings routes, of whatever family. */
+  readonly reaches: boolean;
+}
+
+const AttributeType = { nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
+
+/** Decodes the attributes. Fails only with what must end the session. */
+export function decodeAttributeList(
+  bytes: Uint8Array,
+  options: ReceiveOptions,
+): Result<DecodedAttributes, BgpError> {
+  const reader = new AttributeListReader(options);
+  let at = 0;
+  while (at < bytes.length) {
+    const flags = readUint8(bytes, at);
+    const lengthOctets = flags & Flag.extendedLength ? 2 : 1;
+    const valueAt = at + 2 + lengthOctets;
+    const isCut = valueAt > bytes.length;
+    const length = lengthOctets === 2 ? readUint16(bytes, at + 2) : readUint8(bytes, at + 2);
+    if (isCut || valueAt + length > bytes.length) {
+      // RFC 7606 section 4: what follows cannot be told apart, but where the attributes end is known.
+      reader.overrun(bytes.subarray(at));
+      break;
+    }
+    const error = reader.attribute(bytes.subarray(at, valueAt + length), 2 + lengthOctets);
+    if (error) return fail(error);
+    at = valueAt + length;
+  }
+  return ok(reader.finish());
+}
+
+class AttributeListReader {
+  readonly #options: ReceiveOptions;
+  readonly #draft: Draft = {};
+  readonly #faults: AttributeFault[] = [];
+  readonly #seen = new Set<number>();
+  readonly #unknown: UnknownAttribute[] = [];
+  #reaches = false;
+
+  constructor(options: ReceiveOptions) {
+    this.#options = options;
+  }
+
+  /** Takes one attribute, header and value; returns what ends the session. */
+  attribute(octets: Uint8Array, valueAt: number): BgpError | undefined {
+    const type = readUint8(octets, 1);
+    const isMultiprotocol = type === AttributeType.mpReach || type === AttributeType.mpUnreach;
+    if (this.#seen.has(type)) {
+      // RFC 7606 section 3 (g): of two the first counts, unless they are of those that name routes.
+      const error = updateError(UpdateSubcode.malformedList, `attribute ${type} occurs twice`);
+      if (isMultiprotocol) return error;
+      this.#fault(type, 'discard', error);
+      return undefined;
+    }
+    this.#seen.add(type);
+    if (isMultiprotocol) return this.#multiprotocol(type, octets, valueAt);
+    const row = attributeRows.get(type);
+    if (row) this.#known(type, row, octets, valueAt);
+    else if (readUint8(octets, 0) & Flag.optional) this.#keep(type, octets, valueAt);
+    else
+      return updateError(
+        UpdateSubcode.unrecognizedWellKnown,
+        `attribute ${type} is not optional and unknown`,
+        octets,
+      );
+    return undefined;
+  }
+
+  /** The attributes end within one. */
+  overrun(octets: Uint8Array): void {
+    const type = readUint8(octets, 1);
+    const text = `attribute ${type} is longer than the attributes`;
+    const error =
+      octets.length < 3
+        ? updateError(UpdateSubcode.malformedList, 'the attributes end within a header', octets)
+        : updateError(UpdateSubcode.length, text, octets);
+    this.#fault(type, 'withdraw', error);
+  }
+
+  finish(): DecodedAttributes {
+    const { as4Path, as4Aggregator, ...attributes } = this.#draft;
+    const { asPath, aggregator } = attributes;
+    // RFC 6793 section 4.2.3: an aggregator that is not AS_TRANS was added by one who left both attributes as they were.
+    const isStale = aggregator !== undefined && as4Aggregator !== undefined && aggregator.asn !== asTrans;
+    if (asPath && as4Path && !isStale) attributes.asPath = mergeAsPaths(asPath, as4Path);
+    if (aggregator && as4Aggregator && !isStale) attributes.aggregator = as4Aggregator;
+    if (this.#unknown.length > 0) attributes.unknown = this.#unknown;
+    return { attributes, faults: this.#faults, seen: this.#seen, reaches: this.#reaches };
+  }
+
+  #known(type: number, row: AttributeRow, octets: Uint8Array, valueAt: number): void {
+    if (!hasFlags(octets, row.flags)) {
+      this.#flagsFault(type, octets);
+      return;
+    }
+    if (row.isInternal && !this.#options.internal) {
+      const text = `${row.name} is of no meaning from an external peer`;
+      this.#fault(type, 'discard', updateError(UpdateSubcode.malformedList, text, octets));
+      return;
+    }
+    const problem = row.decode(octets.subarray(valueAt), this.#draft, this.#options);
+    if (problem)
+      this.#fault(
+        type,
+        problem.treatment ?? row.treatment,
+        updateError(problem.subcode, `${row.name}: ${problem.text}`, octets),
+      );
+    else if (!row.encode) this.#keep(type, octets, valueAt);
+  }
+
+  #multiprotocol(type: number, octets: Uint8Array, valueAt: number): BgpError | undefined {
+    const value = octets.subarray(valueAt);
+    const isReach = type === AttributeType.mpReach;
+    const decoded = isReach ? decodeMpReach(value, this.#options) : decodeMpUnreach(value, this.#options);
+    if (!decoded.ok) return updateError(UpdateSubcode.optional, decoded.error, octets);
+    // RFC 7606 section 3 (c): the routes are found nevertheless.
+    if (!hasFlags(octets, Flag.optional)) this.#flagsFault(type, octets);
+    const part = decoded.value;
+    if ('foreign' in part) {
+      this.#reaches ||= part.hasNlri;
+      this.#keep(type, octets, valueAt);
+    } else if ('nlri' in part) {
+      this.#reaches ||= part.nlri.length > 0;
+      this.#draft.mpReach = part;
+    } else this.#draft.mpUnreach = part;
+    return undefined;
+  }
+
+  #keep(type: number, octets: Uint8Array, valueAt: number): void {
+    this.#unknown.push({
+      type,
+      flags: readUint8(octets, 0) & ~Flag.extendedLength,
+      value: octets.slice(valueAt),
+    });
+  }
+
+  #flagsFault(type: number, octets: Uint8Array): void {
+    const text = `attribute ${type} has the flags 0x${readUint8(octets, 0).toString(16)}`;
+    this.#fault(type, 'withdraw', updateError(UpdateSubcode.flags, text, octets));
+  }
+
+  #fault(attributeType: number, treatment: AttributeFault['treatment'], error: BgpError): void {
+    this.#faults.push({ attributeType, treatment, error });
+  }
+}
+
+/** RFC 4271 section 4.3: partial only for optional transitive attributes; the lower bits mean nothing. */
+function hasFlags(octets: Uint8Array, expected: number): boolean {
+  const isOptionalTransitive = expected === (Flag.optional | Flag.transitive);
+  const judgedFlags = Flag.optional | Flag.transitive | (isOptionalTransitive ? 0 : Flag.partial);
+  return (readUint8(octets, 0) & judgedFlags) === expected;
+}
+
+/**
+ * Encodes attributes in the order that receivers count on: MP_UNREACH_NLRI and MP_REACH_NLRI first (RFC 7606 section 5.1), then by number
+ * (RFC 4271 section 5). For a peer with AS numbers of two octets AS4_PATH and AS4_AGGREGATOR are added where they are needed.
+ */
+export function encodeAttributeList(attributes: PathAttributes, options: SendOptions): Uint8Array {
+  const { mpReach, mpUnreach, unknown = [] } = attributes;
+  const writer = new OctetWriter();
+  if (mpUnreach)
+    writeAttribute(writer, Flag.optional, AttributeType.mpUnreach, encodeMpUnreach(mpUnreach, options));
+  if (mpReach) writeAttribute(writer, Flag.optional, AttributeType.mpReach, encodeMpReach(mpReach, options));
+  const others: UnknownAttribute[] = [...unknown];
+  for (const [type, { flags, encode }] of attributeRows) {
+    const value = encode?.(attributes, options);
+    if (value) others.push({ type, flags, value });
+  }
+  others.sort((a, b) => a.type - b.type);
+  for (const { type, flags, value } of others) writeAttribute(writer, flags, type, value);
+  return writer.finish();
+}
+
+function writeAttribute(writer: OctetWriter, flags: number, type: number, value: Uint8Array): void {
+  if (value.length > 0xffff) throw new RangeError(`an attribute cannot have ${value.length} octets`);
+  const isLong = value.length > 255;
+  writer.uint8(isLong ? flags | Flag.extendedLength : flags).uint8(type);
+  if (isLong) writer.uint16(value.length);
+  else writer.uint8(value.length);
+  writer.octets(value);
+}

@@ -1,0 +1,218 @@
+/**
+ * Capabilities in OPEN (RFC 5492): `code | length | value`, in a row. What we do not know is kept as octets; a known one whose value
+ * has a wrong length makes the OPEN malformed, except the host name, which is for people only.
+ */
+import { fail, ok, type Result } from '../../result.ts';
+import type { Capability } from '../message.ts';
+import { type BgpError, OpenSubcode, openError } from './errors.ts';
+import { OctetWriter } from './octet-writer.ts';
+import { readUint8, readUint16, readUint32 } from './octets.ts';
+
+type Known = Exclude<Capability, { kind: 'unknown' }>;
+type Value<K extends Known['kind']> = Extract<Known, { kind: K }>;
+
+/** A capability's code and form: one row each. `decode` returns `undefined` for a value that cannot be. */
+interface Row<K extends Known['kind']> {
+  readonly code: number;
+  decode(value: Uint8Array): Value<K> | undefined;
+  encode(capability: Value<K>, writer: OctetWriter): void;
+}
+
+const rows: { readonly [K in Known['kind']]: Row<K> } = {
+  /** RFC 4760 section 8: `AFI 2 | reserved | SAFI`. */
+  multiprotocol: {
+    code: 1,
+    decode: (value) =>
+      value.length === 4
+        ? { kind: 'multiprotocol', family: { afi: readUint16(value, 0), safi: readUint8(value, 3) } }
+        : undefined,
+    encode: ({ family }, writer) => writer.uint16(family.afi).uint8(0).uint8(family.safi),
+  },
+  /** RFC 2918 section 2. */
+  'route-refresh': bare('route-refresh', 2),
+  /** RFC 8950 section 4: rows of `AFI 2 | SAFI 2 | next hop AFI 2`. */
+  'extended-next-hop': {
+    code: 5,
+    decode: (value) =>
+      value.length % 6 === 0
+        ? {
+            kind: 'extended-next-hop',
+            tuples: steps(value, 0, 6).map((at) => ({
+              afi: readUint16(value, at),
+              safi: readUint16(value, at + 2),
+              nextHopAfi: readUint16(value, at + 4),
+            })),
+          }
+        : undefined,
+    encode: ({ tuples }, writer) => {
+      for (const { afi, safi, nextHopAfi } of tuples) writer.uint16(afi).uint16(safi).uint16(nextHopAfi);
+    },
+  },
+  /** RFC 8654 section 3. */
+  'extended-message': bare('extended-message', 6),
+  /** RFC 9234 section 4.1: one octet. */
+  role: {
+    code: 9,
+    decode: (value) => (value.length === 1 ? { kind: 'role', role: readUint8(value, 0) } : undefined),
+    encode: ({ role }, writer) => writer.uint8(role),
+  },
+  /** RFC 4724 section 3 and RFC 8538: `R | N | 2 reserved bits | 12 bits of restart time`, rows of `AFI 2 | SAFI | F and 7 reserved bits`. */
+  'graceful-restart': {
+    code: 64,
+    decode: (value) =>
+      value.length % 4 === 2
+        ? {
+            kind: 'graceful-restart',
+            restarting: (readUint8(value, 0) & 0x80) !== 0,
+            notification: (readUint8(value, 0) & 0x40) !== 0,
+            restartTimeSeconds: readUint16(value, 0) & longestRestartTime,
+            families: steps(value, 2, 4).map((at) => ({
+              afi: readUint16(value, at),
+              safi: readUint8(value, at + 2),
+              forwarding: (readUint8(value, at + 3) & 0x80) !== 0,
+            })),
+          }
+        : undefined,
+    encode: ({ restarting, notification, restartTimeSeconds, families }, writer) => {
+      const time = Math.min(restartTimeSeconds, longestRestartTime);
+      writer.uint16((restarting ? 0x8000 : 0) | (notification ? 0x4000 : 0) | time);
+      for (const { afi, safi, forwarding } of families)
+        writer
+          .uint16(afi)
+          .uint8(safi)
+          .uint8(forwarding ? 0x80 : 0);
+    },
+  },
+  /** RFC 6793 section 3: the AS number in four octets. */
+  'four-octet-as': {
+    code: 65,
+    decode: (value) =>
+      value.length === 4 ? { kind: 'four-octet-as', asn: readUint32(value, 0) } : undefined,
+    encode: ({ asn }, writer) => writer.uint32(asn),
+  },
+  /** RFC 7911 section 4: rows of `AFI 2 | SAFI | mode`. */
+  'add-path': {
+    code: 69,
+    decode: (value) =>
+      value.length % 4 === 0
+        ? {
+            kind: 'add-path',
+            tuples: steps(value, 0, 4).map((at) => ({
+              afi: readUint16(value, at),
+              safi: readUint8(value, at + 2),
+              mode: readUint8(value, at + 3),
+            })),
+          }
+        : undefined,
+    encode: ({ tuples }, writer) => {
+      for (const { afi, safi, mode } of tuples) writer.uint16(afi).uint8(safi).uint8(mode);
+    },
+  },
+  /** RFC 7313 section 3.1. */
+  'enhanced-route-refresh': bare('enhanced-route-refresh', 70),
+  /** draft-walton-bgp-hostname-capability: `length | host name | length | domain name`, UTF-8. */
+  fqdn: {
+    code: 73,
+    decode: (value) => {
+      const hostEnd = 1 + readUint8(value, 0);
+      if (value.length < 1 || hostEnd >= value.length) return undefined;
+      const domainEnd = hostEnd + 1 + readUint8(value, hostEnd);
+      if (domainEnd !== value.length) return undefined;
+      const host = utf8(value.subarray(1, hostEnd));
+      const domain = utf8(value.subarray(hostEnd + 1, domainEnd));
+      return host === undefined || domain === undefined ? undefined : { kind: 'fqdn', host, domain };
+    },
+    encode: ({ host, domain }, writer) => {
+      writeName(writer, host);
+      writeName(writer, domain);
+    },
+  },
+};
+
+/** RFC 4724 section 3: twelve bits. */
+const longestRestartTime = 0xfff;
+/** So that both names and their lengths fit into the one octet of the capability's length. */
+const longestName = 64;
+
+const rowByCode: ReadonlyMap<number, Row<Known['kind']>> = new Map(
+  Object.values(rows).map((row) => [row.code, row as Row<Known['kind']>]),
+);
+
+/** IANA's code of the capability. */
+export function capabilityCode(capability: Capability): number {
+  return capability.kind === 'unknown' ? capability.code : rows[capability.kind].code;
+}
+
+/** The capabilities of one optional parameter. */
+export function decodeCapabilities(bytes: Uint8Array): Result<Capability[], BgpError> {
+  const capabilities: Capability[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const end = at + 2 + readUint8(bytes, at + 1);
+    if (at + 2 > bytes.length || end > bytes.length)
+      return fail(
+        openError(OpenSubcode.unspecific, 'a capability is longer than its parameter', bytes.subarray(at)),
+      );
+    const code = readUint8(bytes, at);
+    const value = bytes.subarray(at + 2, end);
+    const row = rowByCode.get(code);
+    const known = row?.decode(value);
+    if (row && !known && code !== rows.fqdn.code)
+      return fail(
+        openError(
+          OpenSubcode.unspecific,
+          `the capability ${code} has ${value.length} octets`,
+          bytes.subarray(at, end),
+        ),
+      );
+    capabilities.push(known ?? { kind: 'unknown', code, value: value.slice() });
+    at = end;
+  }
+  return ok(capabilities);
+}
+
+/** `code | length | value`. A value over 255 octets is a bug of the caller. */
+export function encodeCapability(capability: Capability): Uint8Array {
+  const value = new OctetWriter();
+  if (capability.kind === 'unknown') value.octets(capability.value);
+  else (rows[capability.kind] as Row<Known['kind']>).encode(capability, value);
+  if (value.length > 255) throw new RangeError(`a capability cannot have ${value.length} octets`);
+  return new OctetWriter()
+    .uint8(capabilityCode(capability))
+    .uint8(value.length)
+    .octets(value.finish())
+    .finish();
+}
+
+/** A capability that says everything by being there. */
+function bare<K extends 'route-refresh' | 'extended-message' | 'enhanced-route-refresh'>(
+  kind: K,
+  code: number,
+): Row<K> {
+  return {
+    code,
+    decode: (value) => (value.length === 0 ? ({ kind } as Value<K>) : undefined),
+    encode: () => undefined,
+  };
+}
+
+/** Offsets of rows of `width` octets from `from` to the end. */
+function steps(value: Uint8Array, from: number, width: number): number[] {
+  return Array.from({ length: (value.length - from) / width }, (_, row) => from + row * width);
+}
+
+/** The text, or nothing where it is not UTF-8. */
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Cut on the border of a character. */
+function writeName(writer: OctetWriter, name: string): void {
+  const bytes = new Uint8Array(longestName);
+  const { written } = new TextEncoder().encodeInto(name, bytes);
+  writer.uint8(written).octets(bytes.subarray(0, written));
+}

@@ -1,0 +1,66 @@
+/**
+ * The header of every message (RFC 4271 section 4.1), drawn with its offsets:
+ *
+ *    0                 16       18     19
+ *   | marker, all ones | length | type | body …
+ */
+import { MessageType } from '../message.ts';
+import { type BgpError, HeaderSubcode, headerError } from './errors.ts';
+import { readUint8, readUint16 } from './octets.ts';
+
+export const headerOctets = 19;
+const markerOctets = 16;
+/** RFC 4271 section 4.1; RFC 8654 section 4 keeps it for OPEN and KEEPALIVE. */
+export const standardLimit = 4096;
+/** RFC 8654 section 4: what the length field can say. */
+export const extendedLimit = 65535;
+
+/** Shortest message of each type, header included (RFC 4271 section 6.1, RFC 2918 section 3). */
+const shortest: Readonly<Record<number, number>> = {
+  [MessageType.Open]: 29,
+  [MessageType.Update]: 23,
+  [MessageType.Notification]: 21,
+  [MessageType.Keepalive]: 19,
+  [MessageType.RouteRefresh]: 23,
+};
+
+/** The length that the header at the offset states. */
+export function statedLength(bytes: Uint8Array, at: number): number {
+  return readUint16(bytes, at + markerOctets);
+}
+
+export function messageType(frame: Uint8Array): number {
+  return readUint8(frame, headerOctets - 1);
+}
+
+/**
+ * Judges the 19 octets at the offset in the order of RFC 4271 section 6.1: marker (1,1), length (1,2) with the length as data,
+ * type (1,3) with the type as data. `limit` is the longest message we said we take.
+ */
+export function judgeHeader(bytes: Uint8Array, at: number, limit: number): BgpError | undefined {
+  for (let i = at; i < at + markerOctets; i++)
+    if (bytes[i] !== 0xff) return headerError(HeaderSubcode.notSynchronized, 'the marker is not all ones');
+  const length = statedLength(bytes, at);
+  const type = readUint8(bytes, at + headerOctets - 1);
+  const isBounded = type === MessageType.Open || type === MessageType.Keepalive;
+  const longest = type === MessageType.Keepalive ? headerOctets : isBounded ? standardLimit : limit;
+  if (length < (shortest[type] ?? headerOctets) || length > longest)
+    return headerError(
+      HeaderSubcode.badLength,
+      `a message of type ${type} has ${length} octets`,
+      bytes.subarray(at + markerOctets, at + markerOctets + 2),
+    );
+  if (shortest[type] === undefined)
+    return headerError(HeaderSubcode.badType, `the message type ${type} is unknown`, Uint8Array.of(type));
+  return undefined;
+}
+
+/** Writes marker, length and type of a message over its first 19 octets. A length over 65535 is a bug of the caller. */
+export function writeHeader(into: Uint8Array, start: number, end: number, type: number): void {
+  const length = end - start;
+  if (length > extendedLimit) throw new RangeError(`a message cannot have ${length} octets`);
+  into.fill(0xff, start, start + markerOctets);
+  into[start + markerOctets] = length >>> 8;
+  into[start + markerOctets + 1] = length;
+  into[start + headerOctets - 1] = type;
+}

@@ -1,0 +1,13 @@
+/** Numbers in network byte order, read at an offset that the caller has judged to be inside. */
+
+export function readUint8(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0;
+}
+
+export function readUint16(bytes: Uint8Array, at: number): number {
+  return (readUint8(bytes, at) << 8) | readUint8(bytes, at + 1);
+}
+
+export function readUint32(bytes: Uint8Array, at: number): number {
+  return ((readUint16(bytes, at) << 16) | readUint16(bytes, at + 2)) >>> 0;
+}

@@ -1,0 +1,144 @@
+/**
+ * OPEN (RFC 4271 section 4.2), from the offset of the message:
+ *
+ *   19        20      22          24               28                   29
+ *   | version | my AS | hold time | BGP identifier | parameters' length | parameters: type | length | value
+ *
+ * When the parameters need more than 255 octets (RFC 9072 section 2): `255 | 255 | length 2 | type | length 2 | value …`.
+ */
+import { fail, ok, type Result } from '../../result.ts';
+import { type Capability, MessageType, type OpenMessage } from '../message.ts';
+import { decodeCapabilities, encodeCapability } from './capabilities.ts';
+import { type BgpError, OpenSubcode, openError } from './errors.ts';
+import { headerOctets, standardLimit, writeHeader } from './header.ts';
+import { OctetWriter } from './octet-writer.ts';
+import { readUint8, readUint16, readUint32 } from './octets.ts';
+
+const bgpVersion = 4;
+const parametersAt = 29;
+const capabilitiesParameter = 2;
+/** RFC 9072: where a parameter's type would be. */
+const extendedMark = 255;
+
+/**
+ * Decodes an OPEN whose header has been judged. Refused here is what no session could accept (RFC 4271 section 6.2): another
+ * version (2,1), AS 0 (2,2; RFC 7607), identifier 0 (2,3; RFC 6286), a parameter other than capabilities (2,4), a hold time of
+ * 1 or 2 s (2,6), two roles (2,11; RFC 9234), and what cannot be read (2,0).
+ */
+export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
+  const version = readUint8(frame, headerOctets);
+  if (version !== bgpVersion)
+    return fail(
+      openError(OpenSubcode.unsupportedVersion, `version ${version} is not 4`, Uint8Array.of(0, bgpVersion)),
+    );
+  const capabilities = decodeParameters(frame);
+  if (!capabilities.ok) return capabilities;
+  const open: OpenMessage = {
+    kind: 'open',
+    version,
+    myAs: readUint16(frame, 20),
+    holdTimeSeconds: readUint16(frame, 22),
+    routerId: readUint32(frame, 24),
+    capabilities: capabilities.value,
+  };
+  const error = judgeValues(open, frame);
+  return error ? fail(error) : ok(open);
+}
+
+function judgeValues(open: OpenMessage, frame: Uint8Array): BgpError | undefined {
+  const { myAs, holdTimeSeconds, routerId, capabilities } = open;
+  const roles = new Set<number>();
+  let isAsZero = myAs === 0;
+  for (const capability of capabilities) {
+    if (capability.kind === 'role') roles.add(capability.role);
+    if (capability.kind === 'four-octet-as' && capability.asn === 0) isAsZero = true;
+  }
+  if (isAsZero) return openError(OpenSubcode.badPeerAs, 'AS 0 is reserved');
+  if (routerId === 0) return openError(OpenSubcode.badIdentifier, 'the BGP identifier is 0');
+  if (holdTimeSeconds === 1 || holdTimeSeconds === 2)
+    return openError(
+      OpenSubcode.unacceptableHoldTime,
+      `a hold time of ${holdTimeSeconds} s is too short`,
+      frame.subarray(22, 24),
+    );
+  if (roles.size > 1) return openError(OpenSubcode.roleMismatch, 'the peer states two roles');
+  return undefined;
+}
+
+function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpError> {
+  const stated = readUint8(frame, parametersAt - 1);
+  // RFC 9072 section 2: the mark decides, whatever the one-octet length says, unless that is 0.
+  const isExtended =
+    stated !== 0 && frame.length > parametersAt && readUint8(frame, parametersAt) === extendedMark;
+  const lengthOctets = isExtended ? 2 : 1;
+  const start = isExtended ? parametersAt + 3 : parametersAt;
+  if (start > frame.length)
+    return malformed('the OPEN ends in its parameters length', frame.subarray(parametersAt - 1));
+  const length = isExtended ? readUint16(frame, parametersAt + 1) : stated;
+  if (start + length !== frame.length)
+    return malformed(
+      `parameters of ${length} octets in an OPEN with ${frame.length - start} left`,
+      frame.subarray(parametersAt - 1),
+    );
+  const capabilities: Capability[] = [];
+  let at = start;
+  while (at < frame.length) {
+    const valueAt = at + 1 + lengthOctets;
+    if (valueAt > frame.length) return malformed('the OPEN ends in a parameter', frame.subarray(at));
+    const end = valueAt + (isExtended ? readUint16(frame, at + 1) : readUint8(frame, at + 1));
+    if (end > frame.length) return malformed('a parameter is longer than the OPEN', frame.subarray(at));
+    const type = readUint8(frame, at);
+    if (type !== capabilitiesParameter)
+      return fail(
+        openError(
+          OpenSubcode.unsupportedParameter,
+          `the optional parameter ${type} is unknown`,
+          frame.subarray(at, end),
+        ),
+      );
+    const decoded = decodeCapabilities(frame.subarray(valueAt, end));
+    if (!decoded.ok) return decoded;
+    capabilities.push(...decoded.value);
+    at = end;
+  }
+  return ok(capabilities);
+}
+
+/** RFC 4271 section 6.2: a recognized parameter that is malformed has the subcode Unspecific. */
+function malformed(text: string, data: Uint8Array): { readonly ok: false; readonly error: BgpError } {
+  return fail(openError(OpenSubcode.unspecific, text, data));
+}
+
+/**
+ * Encodes an OPEN: all capabilities in one parameter, in the extended form only where they need it. A message over 4096 octets
+ * (RFC 8654 section 4) or an AS number of four octets in the field of two is a bug of the caller.
+ */
+export function encodeOpen(open: OpenMessage): Uint8Array {
+  if (open.myAs > 0xffff) throw new RangeError(`AS ${open.myAs} stands as AS_TRANS in an OPEN`);
+  const capabilities = new OctetWriter();
+  for (const capability of open.capabilities) capabilities.octets(encodeCapability(capability));
+  const writer = new OctetWriter()
+    .octets(new Uint8Array(headerOctets))
+    .uint8(open.version)
+    .uint16(open.myAs)
+    .uint16(open.holdTimeSeconds)
+    .uint32(open.routerId);
+  const { length } = capabilities;
+  if (length === 0) writer.uint8(0);
+  else if (length + 2 <= 255)
+    writer
+      .uint8(length + 2)
+      .uint8(capabilitiesParameter)
+      .uint8(length);
+  else
+    writer
+      .uint8(extendedMark)
+      .uint8(extendedMark)
+      .uint16(length + 3)
+      .uint8(capabilitiesParameter)
+      .uint16(length);
+  const bytes = writer.octets(capabilities.finish()).finish();
+  if (bytes.length > standardLimit) throw new RangeError(`an OPEN cannot have ${bytes.length} octets`);
+  writeHeader(bytes, 0, bytes.length, MessageType.Open);
+  return bytes;
+}

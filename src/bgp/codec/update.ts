@@ -1,0 +1,116 @@
+/**
+ * UPDATE (RFC 4271 section 4.3), from the offset of the message:
+ *
+ *   19                 21
+ *   | withdrawn length | withdrawn | attributes length 2 | attributes | NLRI, to the end
+ */
+import { fail, ok, type Result } from '../../result.ts';
+import { Afi, MessageType, type PathAttributes, safiUnicast, type UpdateMessage } from '../message.ts';
+import {
+  type AttributeFault,
+  type DecodedAttributes,
+  decodeAttributeList,
+  encodeAttributeList,
+} from './attribute-list.ts';
+import { type BgpError, UpdateSubcode, updateError } from './errors.ts';
+import { headerOctets, writeHeader } from './header.ts';
+import { NlriList, writeNlri } from './nlri.ts';
+import { OctetWriter } from './octet-writer.ts';
+import { readUint16 } from './octets.ts';
+import { hasAddPath, type ReceiveOptions, type SendOptions } from './options.ts';
+
+export interface DecodedUpdate {
+  readonly message: UpdateMessage;
+  /** Malformed attributes that leave the session up; the strongest treatment among them counts (RFC 7606 section 3 (h)). */
+  readonly faults: readonly AttributeFault[];
+}
+
+const ipv4Unicast = { afi: Afi.IPv4, safi: safiUnicast };
+const withdrawnAt = headerOctets + 2;
+const noFaults: readonly AttributeFault[] = [];
+const noAttributes: PathAttributes = {};
+
+/** Of a route that is announced (RFC 4271 section 5): always, and where the NLRI field has it. */
+const mandatory = { 1: 'ORIGIN', 2: 'AS_PATH' };
+const mandatoryClassic = { ...mandatory, 3: 'NEXT_HOP' };
+
+/**
+ * Decodes an UPDATE whose header has been judged. Fails with what ends the session (RFC 7606): fields that overrun each other (3,1), malformed
+ * prefixes (3,10), malformed or repeated MP_REACH_NLRI and MP_UNREACH_NLRI (3,9 and 3,1), an unknown well-known attribute (3,2), and
+ * an error whose routes would be withdrawn if the UPDATE only named them (section 5.2).
+ */
+export function decodeUpdate(frame: Uint8Array, options: ReceiveOptions): Result<DecodedUpdate, BgpError> {
+  const attributesLengthAt = withdrawnAt + readUint16(frame, headerOctets);
+  if (attributesLengthAt + 2 > frame.length) return overrun('the withdrawn routes overrun the message');
+  const attributesAt = attributesLengthAt + 2;
+  const nlriAt = attributesAt + readUint16(frame, attributesLengthAt);
+  if (nlriAt > frame.length) return overrun('the path attributes overrun the message');
+  const addPath = hasAddPath(options, ipv4Unicast);
+  const withdrawn = decodePrefixes(frame.subarray(withdrawnAt, attributesLengthAt), addPath);
+  if (!withdrawn.ok) return withdrawn;
+  const nlri = decodePrefixes(frame.subarray(nlriAt), addPath);
+  if (!nlri.ok) return nlri;
+  const message = { kind: 'update', withdrawn: withdrawn.value, nlri: nlri.value } as const;
+  if (attributesAt === nlriAt && nlri.value.length === 0)
+    return ok({ message: { ...message, attributes: noAttributes }, faults: noFaults });
+  const list = decodeAttributeList(frame.subarray(attributesAt, nlriAt), options);
+  if (!list.ok) return list;
+  const { attributes, faults } = list.value;
+  const all = [...faults, ...missing(list.value, nlri.value.length > 0)];
+  const error = unnamedRoutes(list.value, nlri.value.length > 0, all);
+  return error ? fail(error) : ok({ message: { ...message, attributes }, faults: all });
+}
+
+function decodePrefixes(octets: Uint8Array, addPath: boolean): Result<NlriList, BgpError> {
+  if (octets.length === 0) return ok(NlriList.none);
+  const list = NlriList.parse(octets, 4, addPath);
+  return list.ok ? list : fail(updateError(UpdateSubcode.network, list.error));
+}
+
+function overrun(text: string): { readonly ok: false; readonly error: BgpError } {
+  return fail(updateError(UpdateSubcode.malformedList, text));
+}
+
+/** RFC 7606 section 3 (d): routes without what a route must have are withdrawn. */
+function missing({ seen, reaches }: DecodedAttributes, hasNlri: boolean): AttributeFault[] {
+  const expected = hasNlri ? mandatoryClassic : reaches ? mandatory : {};
+  const faults: AttributeFault[] = [];
+  for (const [number, name] of Object.entries(expected)) {
+    const attributeType = Number(number);
+    if (seen.has(attributeType)) continue;
+    const error = updateError(
+      UpdateSubcode.missingWellKnown,
+      `${name} is missing`,
+      Uint8Array.of(attributeType),
+    );
+    faults.push({ attributeType, treatment: 'withdraw', error });
+  }
+  return faults;
+}
+
+/**
+ * RFC 7606 section 5.2: where an UPDATE with other attributes than MP_UNREACH_NLRI names no route, the malformed one may have hidden them; then
+ * withdrawing them is no way out.
+ */
+function unnamedRoutes(
+  { seen, reaches }: DecodedAttributes,
+  hasNlri: boolean,
+  faults: readonly AttributeFault[],
+): BgpError | undefined {
+  if (hasNlri || reaches || (seen.size === 1 && seen.has(15))) return undefined;
+  return faults.find(({ treatment }) => treatment === 'withdraw')?.error;
+}
+
+/** Encodes an UPDATE. One over 65535 octets is a bug of the caller, who knows what the peer takes. */
+export function encodeUpdate(update: UpdateMessage, options: SendOptions): Uint8Array {
+  const addPath = hasAddPath(options, ipv4Unicast);
+  const writer = new OctetWriter().octets(new Uint8Array(withdrawnAt));
+  writeNlri(writer, update.withdrawn, addPath);
+  writer.patchUint16(headerOctets, writer.length - withdrawnAt);
+  const attributes = encodeAttributeList(update.attributes, options);
+  writer.uint16(attributes.length).octets(attributes);
+  writeNlri(writer, update.nlri, addPath);
+  const bytes = writer.finish();
+  writeHeader(bytes, 0, bytes.length, MessageType.Update);
+  return bytes;
+}
