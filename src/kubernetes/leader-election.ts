@@ -45,6 +45,8 @@ export class LeaderElection {
   #candidate: Candidate;
   #lease: { readonly record: LeaseRecord; readonly acquireTime: string } | undefined;
   #leader: string | undefined;
+  /** Why the last attempt was refused, so that it is said once. */
+  #complaint: string | undefined;
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
@@ -114,6 +116,7 @@ export class LeaderElection {
       const raw = await this.#write(move, identity, signal);
       this.#candidate = leaseGranted(this.#candidate, raw.metadata.resourceVersion, sentMs);
       this.#leader = identity;
+      this.#complaint = undefined;
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -122,7 +125,10 @@ export class LeaderElection {
         this.#lease = undefined;
       } else if (error instanceof ApiError && error.status === 0)
         client.reachability.missed(logger, error.message);
-      else logger.warn({ lease: this.#path, reason: String(error) }, 'lease not written');
+      else if (this.#complaint !== String(error)) {
+        this.#complaint = String(error);
+        logger.warn({ lease: this.#path, reason: this.#complaint }, 'lease not obtained, retrying');
+      }
       return false;
     }
   }
@@ -220,7 +226,7 @@ class FencedApi implements Api {
         'NotLeading',
         `${request.method} ${request.path}: the Lease is not ours any more`,
       );
-    const leftMs = candidate.writesUntilMs + leaseTiming.writeGraceMs - now;
+    const leftMs = Math.floor(candidate.writesUntilMs + leaseTiming.writeGraceMs - now);
     return this.#api.request({ ...request, timeoutMs: Math.min(request.timeoutMs ?? leftMs, leftMs) });
   }
 
