@@ -110,13 +110,13 @@ export class LeaderElection {
       if (this.#lease?.record.holder !== identity) await this.#read(signal);
       const move = nextLeaseMove(this.#candidate, this.#lease?.record, clock.now());
       this.#leader = this.#lease?.record.holder;
-      client.reachability.answered(logger);
       if (move === 'wait') return false;
       const sentMs = clock.now();
       const raw = await this.#write(move, identity, signal);
       this.#candidate = leaseGranted(this.#candidate, raw.metadata.resourceVersion, sentMs);
       this.#leader = identity;
       this.#complaint = undefined;
+      client.reachability.answered(logger);
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -134,10 +134,11 @@ export class LeaderElection {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { client, clock, identity } = this.#options;
+    const { client, clock, identity, logger } = this.#options;
     const timeoutMs = leaseTiming.requestTimeoutMs;
     try {
       this.#take(await client.request<RawLease>({ method: 'GET', path: this.#path, timeoutMs, signal }));
+      client.reachability.answered(logger);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#lease = undefined;

@@ -1,0 +1,145 @@
+import { type Api, ApiError, type ApiRequest } from '../../src/kubernetes/client.ts';
+import { Reachability } from '../../src/kubernetes/reachability.ts';
+
+export interface StoredObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly resourceVersion?: string;
+    readonly uid?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+interface Watcher {
+  readonly path: string;
+  readonly tell: (event: unknown) => void;
+  readonly end: () => void;
+}
+
+/**
+ * An API server's objects in memory, reached without a network, for tests in virtual time: lists, watches, creation, replacement and
+ * merge patches under one counter of resourceVersions, with conflicts. `before` may delay a request or make it fail.
+ */
+export class MemoryApi implements Api {
+  readonly reachability = new Reachability();
+  /** Every write that was asked for, refused ones too. */
+  readonly writes: ApiRequest[] = [];
+  before: (request: ApiRequest) => Promise<void> | void = () => {};
+  readonly #objects = new Map<string, StoredObject>();
+  readonly #watchers = new Set<Watcher>();
+  #version = 100;
+
+  get(path: string): StoredObject | undefined {
+    return this.#objects.get(path);
+  }
+
+  /** Names of what is under a path. */
+  under(collection: string): StoredObject[] {
+    return [...this.#objects].filter(([path]) => path.startsWith(`${collection}/`)).map(([, each]) => each);
+  }
+
+  /** Stores an object as somebody else would. */
+  put(path: string, object: StoredObject): StoredObject {
+    const known = this.#objects.get(path);
+    const version = String(++this.#version);
+    const uid = known?.metadata.uid ?? object.metadata.uid ?? `uid-${version}`;
+    const stored = { ...object, metadata: { ...object.metadata, uid, resourceVersion: version } };
+    this.#objects.set(path, stored);
+    this.#publish(path, known ? 'MODIFIED' : 'ADDED', stored);
+    return stored;
+  }
+
+  remove(path: string): void {
+    const known = this.#objects.get(path);
+    if (!known) return;
+    this.#objects.delete(path);
+    const resourceVersion = String(++this.#version);
+    this.#publish(path, 'DELETED', { ...known, metadata: { ...known.metadata, resourceVersion } });
+  }
+
+  /** Ends every watch, as a restart of the server does. */
+  cutWatches(): void {
+    for (const { end } of this.#watchers) end();
+  }
+
+  async request<T>(request: ApiRequest): Promise<T> {
+    if (request.method !== 'GET') this.writes.push(request);
+    await this.before(request);
+    const path = (request.path.split('?')[0] ?? '').replace(/\/status$/, '');
+    const known = this.#objects.get(path);
+    const body = request.body as StoredObject | undefined;
+    switch (request.method) {
+      case 'GET':
+        if (known) return known as T;
+        if (/s$/.test(path) && !path.endsWith('/config'))
+          return {
+            metadata: { resourceVersion: String(this.#version) },
+            items: this.#matching(request.path),
+          } as T;
+        throw new ApiError(404, 'NotFound', `${path} not found`);
+      case 'POST': {
+        const created = `${path}/${body?.metadata.name}`;
+        if (this.#objects.has(created)) throw new ApiError(409, 'AlreadyExists', `${created} exists`);
+        return this.put(created, structuredClone(body) as StoredObject) as T;
+      }
+      default: {
+        if (!known) throw new ApiError(404, 'NotFound', `${path} not found`);
+        const asked = body?.metadata?.resourceVersion;
+        if (asked !== undefined && asked !== known.metadata.resourceVersion)
+          throw new ApiError(409, 'Conflict', `${path} was modified`);
+        const next = request.method === 'PATCH' ? mergePatch(known, body) : structuredClone(body);
+        return this.put(path, next as StoredObject) as T;
+      }
+    }
+  }
+
+  stream(path: string, onLine: (event: unknown) => void, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        this.#watchers.delete(watcher);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const watcher = { path, tell: onLine, end };
+      this.#watchers.add(watcher);
+      signal.addEventListener('abort', end);
+    });
+  }
+
+  #matching(path: string): StoredObject[] {
+    return [...this.#objects].filter(([each, object]) => selects(path, each, object)).map(([, each]) => each);
+  }
+
+  #publish(path: string, type: string, object: StoredObject): void {
+    for (const watcher of this.#watchers)
+      if (selects(watcher.path, path, object)) watcher.tell({ type, object });
+  }
+}
+
+/** Whether a list or watch of a collection, in one namespace or all, shows an object. */
+function selects(listPath: string, objectPath: string, object: StoredObject): boolean {
+  const [collection = '', query] = listPath.split('?');
+  const field = new URLSearchParams(query).get('fieldSelector');
+  if (field !== null && field !== `metadata.name=${object.metadata.name}`) return false;
+  const { namespace, name } = object.metadata;
+  const [, kind] = /\/([^/]+)$/.exec(collection) ?? [];
+  const everywhere = collection.replace(/\/[^/]+$/, '');
+  return (
+    objectPath === `${collection}/${name}` ||
+    objectPath === `${everywhere}/namespaces/${namespace}/${kind}/${name}`
+  );
+}
+
+/** RFC 7396. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return structuredClone(patch);
+  const merged: Record<string, unknown> =
+    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else merged[name] = mergePatch(merged[name], value);
+  }
+  return merged;
+}
