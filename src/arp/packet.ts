@@ -1,0 +1,80 @@
+import { type IpAddress, ipToBytes } from '../address/index.ts';
+import {
+  broadcastMac,
+  ethernetHeaderLength,
+  etherType,
+  isStationMac,
+  macLength,
+  readInt32,
+  readUint16,
+} from '../link/frame.ts';
+
+/**
+ * ARP for IPv4 over Ethernet (RFC 826), after the Ethernet header:
+ *
+ *     0        2        4    5    6          8             14         18            24
+ *     +--------+--------+----+----+----------+-------------+----------+-------------+----------+
+ *     | htype 1| 0800   | 6  | 4  | operation| sender MAC  | sender IP| target MAC  | target IP|
+ *     +--------+--------+----+----+----------+-------------+----------+-------------+----------+
+ */
+export const arpField = { operation: 6, senderMac: 8, senderIp: 14, targetMac: 18, targetIp: 24 } as const;
+const arpLength = 28;
+export const arpFrameLength: number = ethernetHeaderLength + arpLength;
+export const arpOperation = { request: 1, reply: 2 } as const;
+
+export interface ArpFrame {
+  readonly destination: Uint8Array;
+  readonly operation: keyof typeof arpOperation;
+  readonly senderMac: Uint8Array;
+  /** `undefined` is 0.0.0.0: an ARP Probe (RFC 5227 section 1.1). */
+  readonly senderIp?: IpAddress;
+  /** `undefined` is all zeros, as in a request. */
+  readonly targetMac?: Uint8Array;
+  readonly targetIp: IpAddress;
+}
+
+/** True when the payload at `at` is a whole ARP request or reply for IPv4 over Ethernet from a possible station. */
+export function isArp(frame: Uint8Array, length: number, at: number): boolean {
+  return (
+    length >= at + arpLength &&
+    readInt32(frame, at) === 0x0001_0800 &&
+    readUint16(frame, at + 4) === 0x0604 &&
+    (readUint16(frame, at + arpField.operation) === arpOperation.request ||
+      readUint16(frame, at + arpField.operation) === arpOperation.reply) &&
+    isStationMac(frame, at + arpField.senderMac)
+  );
+}
+
+/** The untagged frame, 42 octets; drivers pad it to the 60 of the wire. */
+export function encodeArp(arp: ArpFrame): Buffer {
+  const frame = Buffer.alloc(arpFrameLength);
+  frame.set(arp.destination, 0);
+  frame.set(arp.senderMac, macLength);
+  frame.writeUInt16BE(etherType.arp, 12);
+  const at = ethernetHeaderLength;
+  frame.writeUInt32BE(0x0001_0800, at);
+  frame.writeUInt16BE(0x0604, at + 4);
+  frame.writeUInt16BE(arpOperation[arp.operation], at + arpField.operation);
+  frame.set(arp.senderMac, at + arpField.senderMac);
+  if (arp.senderIp) frame.set(ipToBytes(arp.senderIp), at + arpField.senderIp);
+  if (arp.targetMac) frame.set(arp.targetMac, at + arpField.targetMac);
+  frame.set(ipToBytes(arp.targetIp), at + arpField.targetIp);
+  return frame;
+}
+
+/** Asks whether anybody uses the address, without claiming it (RFC 5227 section 2.1.1). */
+export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
+  return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, targetIp: address });
+}
+
+/**
+ * An announcement in both forms: some hosts and switches learn only from requests (RFC 5227 section 2.3), some only from
+ * replies.
+ */
+export function encodeArpAnnouncement(mac: Uint8Array, address: IpAddress): [request: Buffer, reply: Buffer] {
+  const both = { destination: broadcastMac, senderMac: mac, senderIp: address, targetIp: address } as const;
+  return [
+    encodeArp({ ...both, operation: 'request' }),
+    encodeArp({ ...both, operation: 'reply', targetMac: mac }),
+  ];
+}

@@ -1,0 +1,140 @@
+import {
+  formatIp,
+  type IpAddress,
+  isLinkLocal,
+  type Prefix,
+  prefixContains,
+  prefixOf,
+} from '../address/index.ts';
+import type { LinkMessage, RtnetlinkMessage } from './rtnetlink-message.ts';
+
+/** An interface on which neighbours can be answered. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: Uint8Array;
+  /** Subnets of its addresses: without link-local ones and without single hosts. */
+  readonly subnets: readonly Prefix[];
+  /** Grows whenever a capture on the link has to be opened anew: after every down, and with a new MAC. */
+  readonly epoch: number;
+}
+
+/** An address that the kernel has on one of its interfaces, loopback and kube-ipvs0 among them. */
+export interface LocalAddress {
+  readonly interface: string;
+  readonly address: IpAddress;
+}
+
+const hardwareEthernet = 1;
+const flag = { up: 0x1, loopback: 0x8, pointToPoint: 0x10, noArp: 0x80, lowerUp: 0x10000 } as const;
+/** A member of these has no address life of its own: frames belong to the master. A VRF only chooses routes. */
+const swallowingMasters: ReadonlySet<string | undefined> = new Set([
+  'bridge',
+  'bond',
+  'team',
+  'openvswitch',
+  undefined,
+]);
+
+interface Known {
+  readonly message: LinkMessage;
+  readonly epoch: number;
+}
+
+/** Links and addresses as rtnetlink tells of them. */
+export class LinkTable {
+  readonly #links = new Map<number, Known>();
+  readonly #addresses = new Map<
+    number,
+    Map<string, Omit<LocalAddress, 'interface'> & { readonly subnet: Prefix }>
+  >();
+  readonly #firstEpoch: number;
+
+  /** `firstEpoch` must differ from one table to the next, so that a table made anew reopens every capture. */
+  constructor(firstEpoch: number) {
+    this.#firstEpoch = firstEpoch;
+  }
+
+  /** Takes in a message; true when it may have changed something. */
+  apply(message: RtnetlinkMessage): boolean {
+    switch (message.kind) {
+      case 'link': {
+        const before = this.#links.get(message.index);
+        const lost = before !== undefined && (!isUp(message) || !sameMac(before.message, message));
+        const epoch = before === undefined ? this.#firstEpoch : before.epoch + (lost ? 1 : 0);
+        this.#links.set(message.index, { message, epoch });
+        return true;
+      }
+      case 'link-gone':
+        this.#addresses.delete(message.index);
+        return this.#links.delete(message.index);
+      case 'address': {
+        const { address, network, prefixLength } = message;
+        const ofLink = this.#addresses.get(message.index) ?? new Map();
+        this.#addresses.set(
+          message.index,
+          ofLink.set(addressKey(message), { address, subnet: prefixOf(network, prefixLength) }),
+        );
+        return true;
+      }
+      case 'address-gone':
+        return this.#addresses.get(message.index)?.delete(addressKey(message)) ?? false;
+      case 'done':
+      case 'error':
+        return false;
+    }
+  }
+
+  /** The links that can answer neighbours, by name. */
+  links(): Link[] {
+    const links: Link[] = [];
+    for (const { message, epoch } of this.#links.values()) {
+      const { index, name, mac } = message;
+      if (!mac || !isUp(message) || !canAnswer(message)) continue;
+      const subnets = new Map<string, Prefix>();
+      for (const { subnet } of this.#addresses.get(index)?.values() ?? [])
+        if (!isLinkLocal(subnet) && subnet.length < (subnet.family === 4 ? 32 : 128))
+          subnets.set(`${subnet.value}/${subnet.length}/${subnet.family}`, subnet);
+      links.push({ index, name, mac, subnets: [...subnets.values()], epoch });
+    }
+    return links.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Every address of the host, on whatever interface and in whatever state. */
+  localAddresses(): LocalAddress[] {
+    return [...this.#addresses].flatMap(([index, addresses]) => {
+      const name = this.#links.get(index)?.message.name;
+      return name === undefined
+        ? []
+        : [...addresses.values()].map(({ address }) => ({ interface: name, address }));
+    });
+  }
+}
+
+/** True when the link should answer for the address: it is one of the named, or, with none named, has its subnet. */
+export function carries(link: Link, address: IpAddress, interfaces: readonly string[]): boolean {
+  return interfaces.length > 0
+    ? interfaces.includes(link.name)
+    : link.subnets.some((subnet) => prefixContains(subnet, address));
+}
+
+function isUp({ flags }: LinkMessage): boolean {
+  return (flags & flag.up) !== 0 && (flags & flag.lowerUp) !== 0;
+}
+
+function canAnswer({ flags, hardwareType, master, memberKind }: LinkMessage): boolean {
+  const isMember = master !== undefined && swallowingMasters.has(memberKind);
+  return (
+    hardwareType === hardwareEthernet &&
+    !isMember &&
+    (flags & (flag.loopback | flag.pointToPoint | flag.noArp)) === 0
+  );
+}
+
+function sameMac(a: LinkMessage, b: LinkMessage): boolean {
+  return a.mac === undefined || b.mac === undefined ? a.mac === b.mac : Buffer.compare(a.mac, b.mac) === 0;
+}
+
+function addressKey({ address, prefixLength }: { address: IpAddress; prefixLength: number }): string {
+  return `${formatIp(address)}/${prefixLength}`;
+}

@@ -1,0 +1,180 @@
+/**
+ * The messages of rtnetlink(7) that tell of links and addresses. In the byte order of the machine:
+ *
+ *     0          4      6      8       12     16                        next multiple of 4
+ *     +----------+------+------+-------+------+----------------------+------------------------+
+ *     | length   | type | flags| seq   | port | fixed part           | attributes             |
+ *     +----------+------+------+-------+------+----------------------+------------------------+
+ *     link:    family 1 | pad 1 | type 2 | index 4 | flags 4 | change 4
+ *     address: family 1 | prefix length 1 | flags 1 | scope 1 | index 4
+ *     attribute: length 2 | type 2 | value, padded to 4
+ */
+import { endianness } from 'node:os';
+import { type IpAddress, ipFromBytes } from '../address/index.ts';
+import { macLength } from './frame.ts';
+
+export interface LinkMessage {
+  readonly kind: 'link';
+  readonly index: number;
+  readonly name: string;
+  /** `ARPHRD_…` of if_arp.h. */
+  readonly hardwareType: number;
+  /** `IFF_…` of if.h. */
+  readonly flags: number;
+  /** Absent where the hardware has no six-octet address. */
+  readonly mac?: Uint8Array;
+  readonly master?: number;
+  /** What the master makes of it: `bridge`, `bond`, `vrf`… */
+  readonly memberKind?: string;
+}
+
+export interface AddressMessage {
+  readonly kind: 'address' | 'address-gone';
+  readonly index: number;
+  readonly address: IpAddress;
+  /** Of the subnet that the address lies in; the peer's side on a point-to-point link. */
+  readonly network: IpAddress;
+  readonly prefixLength: number;
+}
+
+export type RtnetlinkMessage =
+  | LinkMessage
+  | AddressMessage
+  | { readonly kind: 'link-gone'; readonly index: number }
+  | { readonly kind: 'done' }
+  /** A positive errno. */
+  | { readonly kind: 'error'; readonly errno: number };
+
+export const requestType = { links: 18, addresses: 22 } as const;
+const messageType = { error: 2, done: 3, link: 16, linkGone: 17, address: 20, addressGone: 21 } as const;
+const linkAttribute = { address: 1, name: 3, master: 10, info: 18, infoMemberKind: 4 } as const;
+const addressAttribute = { address: 1, local: 2 } as const;
+/** `NLM_F_REQUEST | NLM_F_DUMP`. */
+const dumpFlags = 0x0301;
+const headerLength = 16;
+const linkLength = 16;
+const addressLength = 8;
+/** Bridges tell of their ports with this family: such a `link-gone` is a port unplugged, not a link that ended. */
+const familyUnspecified = 0;
+const family = { ipv4: 2, ipv6: 10 } as const;
+const nestingFlags = 0x3fff;
+
+const little = endianness() === 'LE';
+
+/** Asks for all links or all addresses. */
+export function encodeDumpRequest(
+  type: (typeof requestType)[keyof typeof requestType],
+  sequence: number,
+): Uint8Array {
+  const bytes = new Uint8Array(headerLength + linkLength);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, little);
+  view.setUint16(4, type, little);
+  view.setUint16(6, dumpFlags, little);
+  view.setUint32(8, sequence, little);
+  return bytes;
+}
+
+/** Every message of one datagram in order; what is cut off, unknown, or not about links and addresses is left out. */
+export function decodeMessages(datagram: Uint8Array): RtnetlinkMessage[] {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  const messages: RtnetlinkMessage[] = [];
+  for (let at = 0; at + headerLength <= datagram.length; ) {
+    const length = view.getUint32(at, little);
+    if (length < headerLength || at + length > datagram.length) break;
+    const type = view.getUint16(at + 4, little);
+    const message = decodeMessage(type, datagram.subarray(at + headerLength, at + length));
+    if (message) messages.push(message);
+    at += align(length);
+  }
+  return messages;
+}
+
+function decodeMessage(type: number, body: Uint8Array): RtnetlinkMessage | undefined {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  switch (type) {
+    case messageType.done:
+      return { kind: 'done' };
+    case messageType.error: {
+      const errno = body.length >= 4 ? -view.getInt32(0, little) : 0;
+      return errno === 0 ? undefined : { kind: 'error', errno };
+    }
+    case messageType.link:
+    case messageType.linkGone:
+      if (body.length < linkLength || body[0] !== familyUnspecified) return undefined;
+      return type === messageType.link
+        ? decodeLink(body, view)
+        : { kind: 'link-gone', index: view.getInt32(4, little) };
+    case messageType.address:
+    case messageType.addressGone:
+      return decodeAddress(body, view, type === messageType.address ? 'address' : 'address-gone');
+    default:
+      return undefined;
+  }
+}
+
+function decodeLink(body: Uint8Array, view: DataView): LinkMessage | undefined {
+  const attributes = decodeAttributes(body.subarray(linkLength));
+  const name = attributes.get(linkAttribute.name);
+  if (!name) return undefined;
+  const mac = attributes.get(linkAttribute.address);
+  const master = attributes.get(linkAttribute.master);
+  const info = attributes.get(linkAttribute.info);
+  const memberKind = info && decodeAttributes(info).get(linkAttribute.infoMemberKind);
+  return {
+    kind: 'link',
+    index: view.getInt32(4, little),
+    name: text(name),
+    hardwareType: view.getUint16(2, little),
+    flags: view.getUint32(8, little),
+    ...(mac?.length === macLength ? { mac: mac.slice() } : {}),
+    ...(master?.length === 4
+      ? { master: new DataView(master.buffer, master.byteOffset, 4).getUint32(0, little) }
+      : {}),
+    ...(memberKind ? { memberKind: text(memberKind) } : {}),
+  };
+}
+
+function decodeAddress(
+  body: Uint8Array,
+  view: DataView,
+  kind: AddressMessage['kind'],
+): AddressMessage | undefined {
+  if (body.length < addressLength) return undefined;
+  const octets = body[0] === family.ipv4 ? 4 : body[0] === family.ipv6 ? 16 : 0;
+  const prefixLength = body[1] ?? 0;
+  const attributes = decodeAttributes(body.subarray(addressLength));
+  const network = attributes.get(addressAttribute.address);
+  const local = attributes.get(addressAttribute.local) ?? network;
+  if (octets === 0 || network?.length !== octets || local?.length !== octets || prefixLength > octets * 8)
+    return undefined;
+  return {
+    kind,
+    index: view.getUint32(4, little),
+    address: ipFromBytes(local),
+    network: ipFromBytes(network),
+    prefixLength,
+  };
+}
+
+function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const attributes = new Map<number, Uint8Array>();
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const length = view.getUint16(at, little);
+    if (length < 4 || at + length > bytes.length) break;
+    attributes.set(view.getUint16(at + 2, little) & nestingFlags, bytes.subarray(at + 4, at + length));
+    at += align(length);
+  }
+  return attributes;
+}
+
+function align(length: number): number {
+  return (length + 3) & ~3;
+}
+
+/** A string of the kernel ends with a NUL. */
+function text(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+}

@@ -1,0 +1,101 @@
+/**
+ * Membership of IPv6 groups through raw ICMPv6 sockets, so that the kernel programs the interface's filter and reports to
+ * snooping switches (RFC 3810). Nothing is received on them. One socket holds a few thousand memberships at most
+ * (net.core.optmem_max), so that more are opened as they fill.
+ */
+import { endianness } from 'node:os';
+import raw from 'raw-socket';
+import type { GroupSocket } from './solicited-node-groups.ts';
+
+const IPPROTO_IPV6 = 41;
+const IPV6_JOIN_GROUP = 20;
+const IPV6_LEAVE_GROUP = 21;
+const IPPROTO_ICMPV6 = 58;
+const ICMPV6_FILTER = 1;
+
+interface RawSocket {
+  setOption(level: number, option: number, value: Buffer, length: number): void;
+  pauseRecv(): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  close(): void;
+}
+
+/** Opens the first socket; throws when the system refuses. */
+export function openGroupSocket(onRefused: (reason: string) => void): GroupSocket {
+  return new RawGroupSocket(onRefused);
+}
+
+class RawGroupSocket implements GroupSocket {
+  readonly #onRefused: (reason: string) => void;
+  readonly #sockets: RawSocket[] = [];
+  /** Which socket holds a membership. */
+  readonly #holders = new Map<string, RawSocket>();
+
+  constructor(onRefused: (reason: string) => void) {
+    this.#onRefused = onRefused;
+    this.#open();
+  }
+
+  join(group: Uint8Array, interfaceIndex: number): boolean {
+    const request = membership(group, interfaceIndex);
+    const last = this.#sockets.at(-1) ?? this.#open();
+    const reason = this.#tryJoin(last, request) && this.#tryJoin(this.#open(), request);
+    if (reason !== undefined) {
+      this.#sockets.pop()?.close();
+      this.#onRefused(reason);
+    }
+    return reason === undefined;
+  }
+
+  leave(group: Uint8Array, interfaceIndex: number): void {
+    const request = membership(group, interfaceIndex);
+    const key = request.toString('hex');
+    const holder = this.#holders.get(key);
+    if (!holder) return;
+    this.#holders.delete(key);
+    try {
+      holder.setOption(IPPROTO_IPV6, IPV6_LEAVE_GROUP, request, request.length);
+    } catch {
+      // The kernel has forgotten it together with the interface.
+    }
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.splice(0)) socket.close();
+    this.#holders.clear();
+  }
+
+  #open(): RawSocket {
+    const socket = raw.createSocket({
+      addressFamily: raw.AddressFamily.IPv6,
+      protocol: IPPROTO_ICMPV6,
+      bufferSize: 1,
+    });
+    socket.on('error', (error) => this.#onRefused(error.message));
+    socket.pauseRecv();
+    const blockAll = Buffer.alloc(32, 0xff);
+    socket.setOption(IPPROTO_ICMPV6, ICMPV6_FILTER, blockAll, blockAll.length);
+    this.#sockets.push(socket);
+    return socket;
+  }
+
+  /** The reason of a refusal, or `undefined` when joined. */
+  #tryJoin(socket: RawSocket, request: Buffer): string | undefined {
+    try {
+      socket.setOption(IPPROTO_IPV6, IPV6_JOIN_GROUP, request, request.length);
+      this.#holders.set(request.toString('hex'), socket);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+/** `struct ipv6_mreq`: `group 16 | interface index 4`, the index in the machine's byte order. */
+function membership(group: Uint8Array, interfaceIndex: number): Buffer {
+  const request = Buffer.alloc(20);
+  request.set(group);
+  if (endianness() === 'LE') request.writeUInt32LE(interfaceIndex, 16);
+  else request.writeUInt32BE(interfaceIndex, 16);
+  return request;
+}

@@ -1,0 +1,129 @@
+/** When and how fast announcements are repeated. */
+export interface AnnouncementPolicy {
+  /** Milliseconds from the takeover to each announcement, ascending, the first usually 0. */
+  readonly offsetsMs: readonly number[];
+  /** Repeats for switches that forget; 0: none after the last offset. */
+  readonly refreshMs: number;
+  /** Announcements in a second, over all addresses, and how many of them may go at once. */
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+interface Schedule<T> {
+  readonly item: T;
+  readonly startedAt: number;
+}
+
+interface Pending<T> {
+  readonly schedule: Schedule<T>;
+  readonly dueAt: number;
+}
+
+/**
+ * Which announcement goes next. Every address is announced once before any is announced twice: after a node's death the first
+ * announcement mends traffic, repeats only insure it. Within a round it is first come, first served. All methods take the
+ * time in milliseconds, which must not go back.
+ *
+ *     round 0: c d e          next() takes from the first round whose head is due,
+ *     round 1: a b            as long as the bucket has a token, and puts the item into the round after
+ *     refresh: z
+ */
+export class AnnouncementQueue<T> {
+  readonly #policy: AnnouncementPolicy;
+  readonly #rounds: Fifo<Pending<T>>[];
+  /** The schedule that counts, by item; what is queued of an older one is passed over. */
+  readonly #current = new Map<T, Schedule<T>>();
+  #tokens: number;
+  #filledAt = 0;
+
+  constructor(policy: AnnouncementPolicy) {
+    this.#policy = policy;
+    this.#tokens = policy.burst;
+    this.#rounds = Array.from({ length: policy.offsetsMs.length + 1 }, () => new Fifo());
+  }
+
+  /** Starts the schedule of the item, anew if it has one. */
+  start(item: T, now: number): void {
+    const schedule = { item, startedAt: now };
+    this.#current.set(item, schedule);
+    this.#enqueue(schedule, 0, now);
+  }
+
+  cancel(item: T): void {
+    this.#current.delete(item);
+  }
+
+  /** The item to announce now, or `undefined` when none is due or the pace forbids it. */
+  next(now: number): T | undefined {
+    this.#refill(now);
+    if (this.#tokens < 1) return undefined;
+    for (const [round, queue] of this.#rounds.entries()) {
+      const head = this.#head(queue);
+      if (!head || head.dueAt > now) continue;
+      queue.shift();
+      this.#tokens--;
+      this.#enqueue(head.schedule, Math.min(round + 1, this.#rounds.length - 1), now);
+      return head.schedule.item;
+    }
+    return undefined;
+  }
+
+  /** Milliseconds until `next` may have something; `undefined` when nothing is planned. */
+  delayMs(now: number): number | undefined {
+    this.#refill(now);
+    let dueAt: number | undefined;
+    for (const queue of this.#rounds) {
+      const head = this.#head(queue);
+      if (head && (dueAt === undefined || head.dueAt < dueAt)) dueAt = head.dueAt;
+    }
+    if (dueAt === undefined) return undefined;
+    const tokenDelay = this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * 1000) / this.#policy.perSecond;
+    return Math.max(0, dueAt - now, tokenDelay);
+  }
+
+  #enqueue(schedule: Schedule<T>, round: number, now: number): void {
+    const offset = this.#policy.offsetsMs[round];
+    if (offset !== undefined) {
+      this.#rounds[round]?.push({ schedule, dueAt: Math.max(now, schedule.startedAt + offset) });
+    } else if (this.#policy.refreshMs > 0) {
+      this.#rounds[round]?.push({ schedule, dueAt: now + this.#policy.refreshMs });
+    } else if (this.#current.get(schedule.item) === schedule) {
+      this.#current.delete(schedule.item);
+    }
+  }
+
+  #head(queue: Fifo<Pending<T>>): Pending<T> | undefined {
+    for (;;) {
+      const head = queue.peek();
+      if (!head || this.#current.get(head.schedule.item) === head.schedule) return head;
+      queue.shift();
+    }
+  }
+
+  #refill(now: number): void {
+    const { burst, perSecond } = this.#policy;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) * perSecond) / 1000);
+    this.#filledAt = now;
+  }
+}
+
+/** A queue whose `shift` costs the same at any length. */
+class Fifo<T> {
+  #items: T[] = [];
+  #first = 0;
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#first];
+  }
+
+  shift(): void {
+    this.#first++;
+    if (this.#first * 2 < this.#items.length) return;
+    this.#items = this.#items.slice(this.#first);
+    this.#first = 0;
+  }
+}

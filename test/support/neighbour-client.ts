@@ -1,0 +1,91 @@
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { NetworkNamespace } from '../../lab/netns.ts';
+import { eventually } from './eventually.ts';
+
+type Command =
+  | { readonly do: 'add'; readonly addresses: readonly string[]; readonly interfaces?: readonly string[] }
+  | { readonly do: 'remove'; readonly addresses: readonly string[] }
+  | { readonly do: 'probe'; readonly address: string }
+  | { readonly do: 'carriers'; readonly address: string; readonly interfaces?: readonly string[] }
+  | { readonly do: 'kernel-answers'; readonly address: string }
+  | { readonly do: 'metrics' }
+  | { readonly do: 'close' };
+
+export type HostCommand = Command & { readonly id: number };
+
+export type HostEvent =
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'links'; readonly links: readonly string[] }
+  | {
+      readonly kind: 'conflict';
+      readonly mac: string;
+      readonly interface: string;
+      readonly action: string;
+      readonly isSpeaker: boolean;
+    };
+
+/** A responder running in a namespace, driven over its standard input (see neighbour-host.ts). */
+export class NeighbourHost {
+  readonly events: HostEvent[] = [];
+  /** Its log. */
+  log = '';
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, (value: unknown) => void>();
+  #id = 0;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.log += text;
+    });
+    if (!child.stdout) throw new Error('the responder has no standard output');
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const event = JSON.parse(line) as HostEvent;
+      this.events.push(event);
+      if (event.kind === 'answer') this.#waiting.get(event.id)?.(event.value);
+    });
+  }
+
+  /** Starts it; resolves when it watches the links. */
+  static async start(
+    namespace: NetworkNamespace,
+    settings: { readonly defence?: 'defend' | 'yield'; readonly speakers?: readonly string[] } = {},
+  ): Promise<NeighbourHost> {
+    const program = new URL('./neighbour-host.ts', import.meta.url).pathname;
+    const child = namespace.spawn(process.execPath, [program, JSON.stringify(settings)]);
+    const host = new NeighbourHost(child);
+    await eventually('the responder to start', () => {
+      if (child.exitCode !== null) throw new Error(host.log);
+      return host.events.length > 0;
+    });
+    return host;
+  }
+
+  /** Sends a command and waits for its answer. */
+  async ask(command: Command): Promise<unknown> {
+    const id = ++this.#id;
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, resolve);
+      this.#child.once('exit', () => reject(new Error(`the responder has ended: ${this.log}`)));
+    });
+    this.#child.stdin?.write(`${JSON.stringify({ ...command, id })}\n`);
+    return answer;
+  }
+
+  /** The value of a metric's line, e.g. `name{ip="192.0.2.1"}`; 0 when it is not there. */
+  async metric(line: string): Promise<number> {
+    const text = String(await this.ask({ do: 'metrics' }));
+    const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `));
+    return found === undefined ? 0 : Number(found.slice(line.length + 1));
+  }
+
+  /** Ends its input; resolves to the exit code once it has ended by itself. */
+  async stop(): Promise<number | null> {
+    if (this.#child.exitCode !== null) return this.#child.exitCode;
+    await this.ask({ do: 'close' });
+    const exited = new Promise<number | null>((resolve) => this.#child.once('exit', resolve));
+    this.#child.stdin?.end();
+    return exited;
+  }
+}

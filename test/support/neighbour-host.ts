@@ -1,0 +1,68 @@
+/**
+ * A neighbour responder in a process of its own, for tests that put it into a namespace. Commands come as JSON lines on standard
+ * input, answers and events go as JSON lines to standard output. Ends with its standard input.
+ */
+import { createInterface } from 'node:readline';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { type IpAddress, parseIp } from '../../src/address/index.ts';
+import { createNeighbourResponder } from '../../src/neighbour/responder.ts';
+import type { HostCommand, HostEvent } from './neighbour-client.ts';
+
+const registry = new Registry();
+const tell = (event: HostEvent): void => {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+};
+const settings = JSON.parse(process.argv[2] ?? '{}') as { defence?: 'defend' | 'yield'; speakers?: string[] };
+
+const responder = createNeighbourResponder({
+  log: pino({ level: 'info' }, process.stderr),
+  registry,
+  ...(settings.defence ? { defence: settings.defence } : {}),
+  onConflict: ({ address: _, ...conflict }) => tell({ kind: 'conflict', ...conflict }),
+  onLinksChanged: () => tell({ kind: 'links', links: responder.links().map(({ name }) => name) }),
+});
+responder.setSpeakers(new Set(settings.speakers ?? []));
+
+function address(text: string): IpAddress {
+  const parsed = parseIp(text);
+  if (!parsed) throw new Error(`not an address: ${text}`);
+  return parsed;
+}
+
+async function obey(command: HostCommand): Promise<void> {
+  const { id } = command;
+  switch (command.do) {
+    case 'add':
+      for (const text of command.addresses) responder.add(address(text), command.interfaces);
+      return tell({ kind: 'answer', id, value: null });
+    case 'remove':
+      for (const text of command.addresses) responder.remove(address(text));
+      return tell({ kind: 'answer', id, value: null });
+    case 'probe':
+      return tell({ kind: 'answer', id, value: await responder.probe(address(command.address)) });
+    case 'carriers':
+      return tell({
+        kind: 'answer',
+        id,
+        value: responder.carriers(address(command.address), command.interfaces),
+      });
+    case 'kernel-answers':
+      return tell({
+        kind: 'answer',
+        id,
+        value: responder
+          .kernelAnswers([{ address: address(command.address), interfaces: [] }])
+          .map(({ configuredOn, answeredOn }) => ({ configuredOn, answeredOn })),
+      });
+    case 'metrics':
+      return tell({ kind: 'answer', id, value: await registry.metrics() });
+    case 'close':
+      responder.close();
+      return tell({ kind: 'answer', id, value: null });
+  }
+}
+
+const input = createInterface({ input: process.stdin });
+input.on('line', (line) => void obey(JSON.parse(line) as HostCommand));
+tell({ kind: 'links', links: responder.links().map(({ name }) => name) });
