@@ -1,0 +1,189 @@
+import { Registry } from 'prom-client';
+import { ControllerMetrics } from '../../../src/controller/metrics.ts';
+import { Term } from '../../../src/controller/term.ts';
+import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
+import { MemoryApi, type StoredObject } from '../../support/memory-api.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { pass } from '../../support/virtual-run.ts';
+
+export const namespace = 'bellman-system';
+export const configPath = `/api/v1/namespaces/${namespace}/configmaps/config`;
+export const copyPath = `/api/v1/namespaces/${namespace}/configmaps/bellman-accepted-config`;
+
+/** A pool as YAML of the configuration. */
+export function pool(name: string, addresses: string, more = ''): string {
+  return `- {name: ${name}, protocol: layer2, addresses: [${addresses}]${more && `, ${more}`}}`;
+}
+
+export function config(...pools: string[]): string {
+  return `address-pools:\n${pools.join('\n')}\n`;
+}
+
+interface RawStatus {
+  readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string; readonly ipMode?: string }[] };
+}
+
+/** A controller's term over objects in memory and in virtual time, with the hands of the people who edit them. */
+export class Office {
+  readonly api = new MemoryApi();
+  readonly clock = new VirtualClock();
+  readonly registry = new Registry();
+  readonly #metrics = new ControllerMetrics(this.registry);
+  readonly #log = memoryLogger();
+  #age = 0;
+  #term: { readonly term: Term; readonly stop: () => Promise<void> } | undefined;
+
+  constructor() {
+    this.api.put('/api/v1/namespaces/default', { metadata: { name: 'default' } });
+  }
+
+  async start(loadBalancerClass?: string): Promise<void> {
+    const stop = new AbortController();
+    const { logger } = this.#log;
+    const events = new EventRecorder({
+      client: this.api,
+      component: 'bellman-controller',
+      host: 'test',
+      logger,
+      clock: this.clock,
+    });
+    const term = new Term({
+      client: this.api,
+      namespace,
+      loadBalancerClass,
+      events,
+      metrics: this.#metrics,
+      logger,
+      clock: this.clock,
+      signal: stop.signal,
+    });
+    const done = term.serve();
+    this.#term = {
+      term,
+      stop: () => {
+        stop.abort();
+        return done;
+      },
+    };
+    await this.pass();
+  }
+
+  async stop(): Promise<void> {
+    await this.#term?.stop();
+  }
+
+  pass(ms = 3000): Promise<void> {
+    return pass(this.clock, ms, 100);
+  }
+
+  status(): ReturnType<Term['status']> | undefined {
+    return this.#term?.term.status();
+  }
+
+  /** Log lines of at least `info`, as `msg`. */
+  get log(): string[] {
+    return this.#log.lines.filter(({ level }) => level !== 'debug').map(({ msg }) => msg);
+  }
+
+  get logLines() {
+    return this.#log.lines;
+  }
+
+  /** Events as `Reason: message`, with `×n` when counted more than once, in the order they were first written. */
+  events(of = ''): string[] {
+    return [
+      ...this.api.under('/api/v1/namespaces/default/events'),
+      ...this.api.under(`/api/v1/namespaces/${namespace}/events`),
+    ]
+      .map(
+        (event) =>
+          event as StoredObject & {
+            reason: string;
+            message: string;
+            count: number;
+            involvedObject: { name: string };
+          },
+      )
+      .filter(({ involvedObject }) => of === '' || involvedObject.name === of)
+      .map(({ reason, message, count }) => `${reason}: ${message}${count > 1 ? ` ×${count}` : ''}`);
+  }
+
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
+    const found = (await this.registry.getSingleMetric(name)?.get())?.values.find((value) =>
+      Object.entries(labels).every(([label, text]) => value.labels[label] === text),
+    );
+    return found?.value;
+  }
+
+  /** Writes to objects other than events since the last call. */
+  writes(): string[] {
+    const writes = this.api.writes.splice(0).filter(({ path }) => !path.includes('/events'));
+    return writes.map(({ method, path }) => `${method} ${path.replace(/^.*\/namespaces\//, '')}`);
+  }
+
+  editConfig(text: string | undefined): void {
+    const known = this.api.get(configPath);
+    this.api.put(configPath, {
+      ...known,
+      metadata: { ...known?.metadata, name: 'config', namespace },
+      data: text === undefined ? {} : { config: text },
+    });
+  }
+
+  annotation(name: string, path = configPath): string | undefined {
+    return this.api.get(path)?.metadata.annotations?.[`bellman.dev/${name}`];
+  }
+
+  service(
+    name: string,
+    { annotations = {}, ...spec }: { annotations?: Record<string, string>; [field: string]: unknown } = {},
+  ): void {
+    const path = this.servicePath(name);
+    const known = this.api.get(path);
+    this.api.put(path, {
+      ...known,
+      metadata: {
+        ...known?.metadata,
+        name,
+        namespace: 'default',
+        creationTimestamp: new Date(1_700_000_000_000 + 1000 * this.#age++).toISOString(),
+        ...known?.metadata,
+        annotations: { ...known?.metadata.annotations, ...annotations },
+      },
+      spec: {
+        type: 'LoadBalancer',
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+        ports: [{ port: 80, protocol: 'TCP' }],
+        ...(known?.spec as object),
+        ...spec,
+      },
+    } as StoredObject);
+  }
+
+  /** Writes a status as somebody else would. */
+  setStatus(name: string, ips: readonly string[]): void {
+    const known = this.api.get(this.servicePath(name));
+    if (known)
+      this.api.put(this.servicePath(name), {
+        ...known,
+        status: {
+          loadBalancer: ips.length === 0 ? {} : { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) },
+        },
+      });
+  }
+
+  deleteService(name: string): void {
+    this.api.remove(this.servicePath(name));
+  }
+
+  addresses(name: string): string[] {
+    const status = this.api.get(this.servicePath(name))?.status as RawStatus | undefined;
+    return (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+  }
+
+  servicePath(name: string): string {
+    return `/api/v1/namespaces/default/services/${name}`;
+  }
+}
