@@ -32,6 +32,8 @@ export interface NotificationError {
   readonly code: number;
   readonly subcode: number;
   readonly data: Uint8Array;
+  /** For people here; not on the wire. */
+  readonly text?: string;
 }
 
 /** RFC 4271 section 8.1; the numbers are its event numbers. */

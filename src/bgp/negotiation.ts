@@ -1,6 +1,7 @@
 /** What an OPEN says and what two of them agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure. */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { capabilityCode } from './codec/index.ts';
 import type { NotificationError } from './fsm-types.ts';
 import { type AddressFamily, Afi, type Capability, type OpenMessage, safiUnicast } from './message.ts';
 
@@ -65,20 +66,6 @@ const unicast: Record<Family, AddressFamily> = {
 };
 const families: readonly Family[] = [4, 6];
 
-/** IANA's capability codes of those we may offer. */
-const capabilityCodes: Record<Exclude<Capability['kind'], 'unknown'>, number> = {
-  multiprotocol: 1,
-  'route-refresh': 2,
-  'extended-next-hop': 5,
-  'extended-message': 6,
-  role: 9,
-  'graceful-restart': 64,
-  'four-octet-as': 65,
-  'add-path': 69,
-  'enhanced-route-refresh': 70,
-  fqdn: 73,
-};
-
 export function addressFamily(family: Family): AddressFamily {
   return unicast[family];
 }
@@ -104,10 +91,6 @@ export function localOpen(local: LocalEnd): OpenMessage {
     capabilities:
       refused === 'all' ? [] : offeredCapabilities(local).filter((c) => !refused.has(capabilityCode(c))),
   };
-}
-
-function capabilityCode(capability: Capability): number {
-  return capability.kind === 'unknown' ? capability.code : capabilityCodes[capability.kind];
 }
 
 function offeredCapabilities(local: LocalEnd): Capability[] {
@@ -141,15 +124,17 @@ function offeredCapabilities(local: LocalEnd): Capability[] {
 
 /** Judges the peer's OPEN beside ours: what is agreed, or the OPEN Message Error to send (RFC 4271 section 6.2). */
 export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated, NotificationError> {
-  if (open.version !== 4) return fail(openError(1, Uint8Array.of(0, 4)));
+  if (open.version !== 4) return fail(openError(1, `version ${open.version} is not 4`, Uint8Array.of(0, 4)));
   const ours = localOpen(local).capabilities;
   const theirs = open.capabilities;
   const fourOctet = find(theirs, 'four-octet-as');
   const peerAsn = fourOctet ? fourOctet.asn : open.myAs;
-  if (!acceptsAsn(local, peerAsn)) return fail(openError(2));
+  if (!acceptsAsn(local, peerAsn)) return fail(openError(2, `AS ${peerAsn} is not ${local.peerAsn}`));
   const internal = peerAsn === local.asn;
-  if (open.routerId === 0 || (internal && open.routerId === local.routerId)) return fail(openError(3));
-  if (open.holdTimeSeconds === 1 || open.holdTimeSeconds === 2) return fail(openError(6));
+  if (open.routerId === 0 || (internal && open.routerId === local.routerId))
+    return fail(openError(3, 'the BGP identifier is 0, or ours'));
+  if (open.holdTimeSeconds === 1 || open.holdTimeSeconds === 2)
+    return fail(openError(6, `a hold time of ${open.holdTimeSeconds} s is too short`));
   const holdTimeSeconds = Math.min(local.holdTimeSeconds, open.holdTimeSeconds);
   const both = (kind: Capability['kind']) => Boolean(find(ours, kind) && find(theirs, kind));
   const gracefulRestart = both('graceful-restart') ? find(theirs, 'graceful-restart') : undefined;
@@ -239,6 +224,6 @@ function capabilityName(capability: Capability): string {
 }
 
 /** RFC 4271 section 4.5: error code 2. */
-function openError(subcode: number, data = new Uint8Array(0)): NotificationError {
-  return { code: 2, subcode, data };
+function openError(subcode: number, text: string, data = new Uint8Array(0)): NotificationError {
+  return { code: 2, subcode, data, text };
 }

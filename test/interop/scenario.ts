@@ -1,6 +1,6 @@
 /** One speaker of ours in this process, one router in a namespace, a cable between them. */
 import { execFile } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { Registry } from 'prom-client';
 import { NetworkNamespace } from '../../lab/netns.ts';
@@ -128,13 +128,24 @@ export async function startRouter(
   return daemon.start(namespace, config, await mkdtemp('/tmp/router-'));
 }
 
+/** Signals a process of ours and all below it: daemons that separate privileges are several. */
+export async function signalTree(
+  { pid }: { readonly pid?: number | undefined },
+  signal: NodeJS.Signals,
+): Promise<void> {
+  if (pid === undefined) return;
+  process.kill(pid, signal);
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  for (const child of children.split(' ').filter(Boolean)) await signalTree({ pid: Number(child) }, signal);
+}
+
 /** Ends a process of ours and waits for it. */
 export async function endProcess(
-  { process }: Pick<RunningDaemon, 'process'>,
+  { process: child }: Pick<RunningDaemon, 'process'>,
   signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<void> {
-  if (process.exitCode !== null || process.signalCode !== null) return;
-  const ended = new Promise((resolve) => process.once('exit', resolve));
-  process.kill(signal);
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
   await ended;
 }

@@ -1,9 +1,9 @@
 /** UPDATE messages straight from the adj-RIB-out into buffers for the socket, packed as full as the session allows. */
 import type { Family, IpAddress } from '../../address/index.ts';
 import { ipToBytes } from '../../address/index.ts';
+import { encodePathAttributes } from '../codec/index.ts';
 import { MessageType, type PathAttributes } from '../message.ts';
 import { addressFamily } from '../negotiation.ts';
-import { encodePathAttributes } from '../session/interim-codec.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
 import type { AdjRibOut, Outgoing, PrefixSource } from './adj-rib-out.ts';
 import type { AttributeTable } from './attribute-table.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { Alarm } from '../alarm.ts';
+import { encodeMessage, type ReceiveOptions } from '../codec/index.ts';
 import { initialFsmState, step } from '../fsm.ts';
 import type {
   DownCause,
@@ -14,7 +15,6 @@ import type { Message, OpenMessage } from '../message.ts';
 import { type Negotiated, standardMessageLimit } from '../negotiation.ts';
 import type { BgpState } from '../speaker-api.ts';
 import type { Stream, StreamHandler } from '../transport/transport.ts';
-import { encodeMessage } from './interim-codec.ts';
 import { type Received, Receiver } from './receiver.ts';
 
 /** What a connection asks of the session it belongs to, and tells it. */
@@ -39,6 +39,14 @@ export interface ConnectionOwner {
   receivedBytes(octets: number): void;
   drained(connection: Connection): void;
 }
+
+/** Until both OPENs are there nothing is agreed on. */
+const beforeOpen: ReceiveOptions = {
+  receiveLimit: standardMessageLimit,
+  fourOctetAs: false,
+  internal: false,
+  extendedNextHop: false,
+};
 
 /**
  * The shell of one state machine: its socket, its timers and its messages. It turns what happens into events, runs the actions,
@@ -123,7 +131,7 @@ export class Connection {
   }
 
   send(message: Message): void {
-    const bytes = encodeMessage(message);
+    const bytes = encodeMessage(message, { fourOctetAs: this.#negotiated?.fourOctetAs ?? false });
     this.#stream?.write(bytes);
     this.#owner.sent(message, bytes.length);
   }
@@ -159,9 +167,7 @@ export class Connection {
     this.#receiver.push(bytes);
     // A message may end the connection: what follows it is not heard.
     while (this.#stream === stream) {
-      const received = this.#receiver.next(
-        this.#negotiated ?? { receiveLimit: standardMessageLimit, fourOctetAs: false, internal: false },
-      );
+      const received = this.#receiver.next(this.#negotiated ?? beforeOpen);
       if (!received) return;
       this.#owner.received(this, received);
       this.#hear(received);

@@ -1,13 +1,16 @@
 import { formatIp, ipFromBytes } from '../../address/index.ts';
 import type { Logger } from '../../log.ts';
+import type { AttributeFault } from '../codec/index.ts';
 import type { DownCause } from '../fsm-types.ts';
-import type { Message } from '../message.ts';
+import type { Message, UpdateMessage } from '../message.ts';
 import type { BgpMetrics, MessageKind } from '../metrics.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
 import { describeNotification } from '../notification-text.ts';
 import type { BgpState, PeerStatus, ResolvedPeer } from '../speaker-api.ts';
 import type { CarriedFamilies } from './carried-families.ts';
-import type { ReceivedMessage } from './receiver.ts';
+
+/** Of a malformed attribute. */
+const loggedOctets = 64;
 
 /** What the session knows at the moment it is asked. */
 interface Snapshot {
@@ -99,15 +102,17 @@ export class SessionReport {
   }
 
   /** Counts an UPDATE, whose routes are dropped, and says once per attribute what was wrong with it (RFC 7606 section 6). */
-  update({ prefixes, faults }: ReceivedMessage): void {
+  update({ nlri, attributes }: UpdateMessage, faults: readonly AttributeFault[]): void {
     const name = this.peer.config.name;
+    const prefixes = nlri.length + (attributes.mpReach?.nlri.length ?? 0);
     if (prefixes > 0) this.#metrics.receivedPrefixes.inc({ peer: name }, prefixes);
-    for (const { attribute, treatment, reason } of faults) {
+    for (const { attributeType, treatment, error } of faults) {
       this.#metrics.malformedUpdate(name, treatment);
-      const key = `${attribute} ${treatment}`;
+      const key = `${attributeType} ${treatment}`;
       if (this.#saidFaults.has(key)) continue;
       this.#saidFaults.add(key);
-      this.#logger.warn({ attribute, treatment, reason }, 'malformed UPDATE');
+      const octets = Buffer.from(error.data.subarray(0, loggedOctets)).toString('hex');
+      this.#logger.warn({ attributeType, treatment, reason: error.text, octets }, 'malformed UPDATE');
     }
   }
 
@@ -145,7 +150,7 @@ export class SessionReport {
 function describeCause(cause: Exclude<DownCause, { kind: 'stopped' }>): string {
   switch (cause.kind) {
     case 'sent':
-      return `NOTIFICATION sent: ${describeNotification(cause.error)}`;
+      return `NOTIFICATION sent: ${describeNotification(cause.error)}${cause.error.text ? `, ${cause.error.text}` : ''}`;
     case 'received':
       return `NOTIFICATION received: ${describeNotification(cause.error)}`;
     case 'hold-timer':

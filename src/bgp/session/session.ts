@@ -291,7 +291,7 @@ export class Session implements ConnectionOwner {
     const { message } = received;
     this.#context.metrics.received(this.#peer.config.name, metricKind(message));
     if (message.kind === 'update') {
-      this.#report.update(received);
+      this.#report.update(message, received.faults);
       return;
     }
     if (message.kind !== 'route-refresh' || message.subtype !== 0 || connection.state.name !== 'Established')

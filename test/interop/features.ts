@@ -1,0 +1,411 @@
+/** The rows of the matrix: for each feature one body, run against every daemon. */
+import assert from 'node:assert/strict';
+import { formatIp } from '../../src/address/index.ts';
+import type { PeerStatus } from '../../src/bgp/speaker-api.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Daemon, Feature, RouterConfig, RunningDaemon, SeenRoute } from './daemons/daemon.ts';
+import {
+  address,
+  endProcess,
+  type OurSide,
+  ourAsn,
+  ourIpv4,
+  ourIpv6,
+  ourSide,
+  peer,
+  plain,
+  prefix,
+  router,
+  signalTree,
+  startRouter,
+  theirIpv6,
+  type Wire,
+  wire,
+} from './scenario.ts';
+
+const host4 = '198.51.100.1/32';
+const host6 = '2001:db8:100::1/128';
+
+interface Session extends OurSide {
+  readonly daemon: RunningDaemon;
+  readonly cable: Wire;
+}
+
+interface Setting {
+  readonly ours?: Parameters<typeof peer>[0];
+  readonly password?: string;
+  readonly theirs?: Partial<Omit<RouterConfig, 'neighbor'>>;
+  readonly neighbor?: Partial<RouterConfig['neighbor']>;
+  readonly addresses?: Parameters<typeof wire>[0];
+  /** Our peers beside the router, e.g. one to keep the listener open. */
+  readonly others?: readonly ReturnType<typeof peer>[];
+  /** Announced before anything is up. */
+  readonly routes?: readonly string[];
+}
+
+/** Starts a router and a speaker with one peer, runs the body, and ends everything however it ends. */
+async function session(
+  daemon: Daemon,
+  setting: Setting,
+  body: (session: Session) => Promise<void>,
+): Promise<void> {
+  const cable = await wire(setting.addresses);
+  const running = await startRouter(daemon, cable, router(setting.theirs, setting.neighbor));
+  const our = ourSide();
+  try {
+    our.speaker.setPeers([peer(setting.ours, setting.password), ...(setting.others ?? [])]);
+    for (const route of setting.routes ?? [host4, host6])
+      our.speaker.announce('router', prefix(route), plain);
+    our.speaker.synced();
+    await body({ ...our, daemon: running, cable });
+  } catch (error) {
+    const status = our.speaker.status().find(({ name }) => name === 'router');
+    throw new Error(
+      `${error instanceof Error ? error.message : error}; our side: ${status?.state}, ${status?.lastError}; its log ends: ${running.log().slice(-3000)}`,
+      { cause: error },
+    );
+  } finally {
+    await our.speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+    await endProcess(running);
+    await cable.cut();
+  }
+}
+
+function status({ speaker }: Pick<OurSide, 'speaker'>): PeerStatus {
+  const found = speaker.status().find(({ name }) => name === 'router');
+  assert.ok(found);
+  return found;
+}
+
+/** Waits until both ends say so. */
+async function established(session: Session): Promise<void> {
+  await eventually(
+    'both ends established',
+    async () => status(session).state === 'Established' && (await session.daemon.isEstablished()),
+  );
+}
+
+/** Waits until the daemon holds exactly these prefixes, and returns the routes by prefix. */
+async function held(daemon: RunningDaemon, ...prefixes: string[]): Promise<Map<string, SeenRoute>> {
+  const wanted = [...prefixes].sort().join();
+  return eventually(`routes ${wanted}`, async () => {
+    const routes = await daemon.routes();
+    const found = routes.map((route) => route.prefix).sort();
+    if (found.join() !== wanted) throw new Error(`it holds ${found.join(' ') || 'none'}`);
+    return new Map(routes.map((route) => [route.prefix, route]));
+  });
+}
+
+async function sample(our: OurSide, name: string, labels: Record<string, string> = {}): Promise<number> {
+  const metric = await our.registry.getSingleMetric(`bellman_bgp_${name}`)?.get();
+  return (metric?.values ?? [])
+    .filter((value) =>
+      Object.entries({ peer: 'router', ...labels }).every(([key, text]) => value.labels[key] === text),
+    )
+    .reduce((sum, { value }) => sum + value, 0);
+}
+
+const overIpv6: Setting = {
+  ours: { address: address(theirIpv6) },
+  theirs: { localAddress: theirIpv6 },
+  neighbor: { address: ourIpv6 },
+};
+
+const shortHold = { holdTimeSeconds: 3, keepaliveTimeSeconds: 1 };
+
+/** Keeps our listener open. */
+const somebodyPassive = peer({ name: 'somebody', address: address('192.0.2.99'), passive: true });
+
+/** One attribute set on one route of each family, and what the daemon shows of it. */
+async function attributes(
+  daemon: Daemon,
+  attributes: Partial<typeof plain> & { localPref?: number; med?: number },
+  check: (route: SeenRoute) => void,
+  setting: Setting = {},
+): Promise<void> {
+  await session(daemon, { ...setting, routes: [] }, async ({ speaker, daemon: running }) => {
+    for (const route of [host4, host6])
+      speaker.announce('router', prefix(route), { ...plain, ...attributes });
+    for (const route of (await held(running, host4, host6)).values()) check(route);
+  });
+}
+
+export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
+  'session over IPv4': (daemon) =>
+    session(daemon, {}, async (session) => {
+      await established(session);
+      const routes = await held(session.daemon, host4, host6);
+      assert.equal(routes.get(host4)?.nextHop, ourIpv4);
+      assert.equal(routes.get(host6)?.nextHop, ourIpv6);
+      assert.deepEqual(routes.get(host6)?.asPath, [ourAsn]);
+    }),
+
+  'session over IPv6': (daemon) =>
+    session(daemon, overIpv6, async (session) => {
+      await established(session);
+      const routes = await held(session.daemon, host4, host6);
+      assert.equal(routes.get(host4)?.nextHop, ourIpv4);
+      assert.equal(routes.get(host6)?.nextHop, ourIpv6);
+    }),
+
+  'IPv4 with an IPv6 next hop': (daemon) =>
+    session(
+      daemon,
+      {
+        ...overIpv6,
+        neighbor: { ...overIpv6.neighbor, extendedNextHop: true },
+        addresses: { ours: [ourIpv6], theirs: [theirIpv6] },
+      },
+      async (session) => {
+        await established(session);
+        const routes = await held(session.daemon, host4, host6);
+        assert.equal(routes.get(host4)?.nextHop, ourIpv6);
+        session.speaker.withdraw('router', prefix(host4));
+        await held(session.daemon, host6);
+      },
+    ),
+
+  '4-octet AS numbers': (daemon) =>
+    session(
+      daemon,
+      {
+        ours: { myAsn: 4_200_000_001, peerAsn: 4_200_000_002 },
+        theirs: { asn: 4_200_000_002 },
+        neighbor: { asn: 4_200_000_001 },
+      },
+      async (session) => {
+        await established(session);
+        const routes = await held(session.daemon, host4, host6);
+        assert.deepEqual(routes.get(host4)?.asPath, [4_200_000_001]);
+        assert.equal(status(session).peerAsn, 4_200_000_002);
+      },
+    ),
+
+  'TCP MD5': (daemon) =>
+    session(daemon, { password: 'wrong', neighbor: { password: 'right' } }, async (session) => {
+      await eventually('an attempt without an answer', () =>
+        status(session).lastError?.startsWith('no answer'),
+      );
+      assert.equal(await session.daemon.isEstablished(), false);
+      session.speaker.setPeers([peer({}, 'right')]);
+      await established(session);
+      await held(session.daemon, host4, host6);
+    }),
+
+  'TTL security': (daemon) =>
+    session(
+      daemon,
+      { ours: shortHold, neighbor: { ttlSecurity: true, holdTimeSeconds: 3 } },
+      async (session) => {
+        // The handshake may pass, for a listener serves other peers too; nothing after it does.
+        await eventually('a session that ends unheard', () =>
+          /timed out|Hold Timer Expired|no answer/.test(status(session).lastError ?? ''),
+        );
+        assert.equal(await session.daemon.isEstablished(), false);
+        session.speaker.setPeers([peer({ ...shortHold, ttlSecurity: true })]);
+        await established(session);
+        await held(session.daemon, host4, host6);
+      },
+    ),
+
+  'it waits, we connect': (daemon) =>
+    session(daemon, { neighbor: { passive: true } }, async (session) => {
+      await established(session);
+      await held(session.daemon, host4, host6);
+    }),
+
+  'it connects, we wait': (daemon) =>
+    session(daemon, { ours: { passive: true }, neighbor: { passive: false } }, async (session) => {
+      await established(session);
+      await held(session.daemon, host4, host6);
+      assert.equal(await sample(session, 'fsm_transitions_total', { to: 'Connect' }), 0);
+    }),
+
+  collision: async (daemon) => {
+    for (const theirRouterId of ['1.1.1.1', '223.0.0.1'])
+      await session(
+        daemon,
+        { theirs: { routerId: theirRouterId }, neighbor: { passive: false }, others: [somebodyPassive] },
+        async (session) => {
+          await established(session);
+          // Both ends start over at once, its own attempt made while ours waits for an answer.
+          await signalTree(session.daemon.process, 'SIGSTOP');
+          session.speaker.setPeers([somebodyPassive]);
+          session.speaker.setPeers([peer(), somebodyPassive]);
+          for (const route of [host4, host6]) session.speaker.announce('router', prefix(route), plain);
+          await eventually('our OPEN sent', () => status(session).state === 'OpenSent');
+          await signalTree(session.daemon.process, 'SIGCONT');
+          await established(session);
+          await held(session.daemon, host4, host6);
+          // The connection that lost is gone for good: nothing of it ends the one that stayed.
+          await new Promise((resolve) => setTimeout(resolve, 1500));
+          assert.equal(status(session).state, 'Established');
+          assert.equal(await session.daemon.isEstablished(), true);
+        },
+      );
+  },
+
+  communities: (daemon) =>
+    attributes(daemon, { communities: [0xfc000001, 0xfc00ffff, 0xffff0000] }, ({ communities }) => {
+      assert.deepEqual(
+        communities.map((text) => text.replace(/^(?:graceful-?shutdown|GRACEFUL_SHUTDOWN)$/i, '65535:0')),
+        ['64512:1', '64512:65535', '65535:0'],
+      );
+    }),
+
+  'large communities': (daemon) =>
+    attributes(
+      daemon,
+      {
+        largeCommunities: [
+          [ourAsn, 1, 2],
+          [4_200_000_000, 0, 4_294_967_295],
+        ],
+      },
+      (route) => {
+        assert.deepEqual(route.largeCommunities, ['64512:1:2', '4200000000:0:4294967295']);
+      },
+    ),
+
+  MED: (daemon) => attributes(daemon, { med: 77 }, ({ med }) => assert.equal(med, 77)),
+
+  'AS-path prepend': (daemon) =>
+    attributes(daemon, { asPathPrepend: 3 }, ({ asPath }) =>
+      assert.deepEqual(asPath, [ourAsn, ourAsn, ourAsn, ourAsn]),
+    ),
+
+  'local preference': (daemon) =>
+    attributes(
+      daemon,
+      { localPref: 250 },
+      ({ localPref, asPath }) => {
+        assert.equal(localPref, 250);
+        assert.deepEqual(asPath, []);
+      },
+      { ours: { peerAsn: ourAsn }, theirs: { asn: ourAsn } },
+    ),
+
+  aggregates: (daemon) =>
+    session(
+      daemon,
+      { routes: ['198.51.100.0/24', '203.0.113.128/25', '2001:db8:100::/64'] },
+      async (session) => {
+        await held(session.daemon, '198.51.100.0/24', '203.0.113.128/25', '2001:db8:100::/64');
+      },
+    ),
+
+  withdrawal: (daemon) =>
+    session(daemon, {}, async ({ daemon: running, speaker }) => {
+      await held(running, host4, host6);
+      speaker.withdraw('router', prefix(host6));
+      await held(running, host4);
+      speaker.withdraw('router', prefix(host4));
+      speaker.announce('router', prefix(host6), plain);
+      await held(running, host6);
+    }),
+
+  'route refresh': (daemon) =>
+    session(daemon, {}, async (session) => {
+      await established(session);
+      await held(session.daemon, host4, host6);
+      const before = await sample(session, 'updates_total');
+      await session.daemon.refresh();
+      await eventually(
+        'both families asked for',
+        async () => (await sample(session, 'route_refreshes_received')) >= 2,
+      );
+      await eventually(
+        'both routes sent again',
+        async () => (await sample(session, 'updates_total')) >= before + 2,
+      );
+      await held(session.daemon, host4, host6);
+      assert.equal(status(session).state, 'Established');
+    }),
+
+  'restart without losing a route': async (daemon) => {
+    const restartTimeSeconds = 30;
+    const ours = { gracefulRestart: { restartTimeSeconds } };
+    const theirs = { gracefulRestartSeconds: restartTimeSeconds };
+    await session(
+      daemon,
+      { ours, neighbor: theirs, routes: [host4, host6, '198.51.100.2/32'] },
+      async (first) => {
+        await established(first);
+        await held(first.daemon, host4, host6, '198.51.100.2/32');
+        await first.speaker.stop({ kind: 'restart' });
+        await eventually('the session down at its end', async () => !(await first.daemon.isEstablished()));
+        await held(first.daemon, host4, host6, '198.51.100.2/32');
+        const second = ourSide({ restarting: true });
+        try {
+          let lost = '';
+          let watching = true;
+          const watch = (async () => {
+            while (watching) {
+              const prefixes = (await first.daemon.routes()).map((route) => route.prefix);
+              if (!prefixes.includes(host4) || !prefixes.includes(host6)) lost = `held ${prefixes.join(' ')}`;
+            }
+          })();
+          for (const route of [host4, host6]) second.speaker.announce('router', prefix(route), plain);
+          second.speaker.setPeers([peer(ours)]);
+          await established({ ...first, ...second });
+          second.speaker.synced();
+          // What is not announced again goes with End-of-RIB.
+          await held(first.daemon, host4, host6);
+          watching = false;
+          await watch;
+          assert.equal(lost, '');
+        } finally {
+          await second.speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+        }
+      },
+    );
+  },
+
+  'hold timer expiry': (daemon) =>
+    session(daemon, { ours: shortHold }, async (session) => {
+      await established(session);
+      await signalTree(session.daemon.process, 'SIGSTOP');
+      await eventually('the hold timer', () => status(session).lastError === 'Hold Timer Expired');
+      await signalTree(session.daemon.process, 'SIGCONT');
+      assert.equal(await sample(session, 'hold_timer_expiries_total'), 1);
+      await eventually('a session again', () => status(session).state === 'Established');
+      await held(session.daemon, host4, host6);
+    }),
+
+  'shutdown with a message, theirs': (daemon) =>
+    session(daemon, {}, async (session) => {
+      await established(session);
+      await session.daemon.shutdown('cable works, back at noon');
+      await eventually('its text as our last error', () => {
+        const { lastError, state } = status(session);
+        if (state === 'Established') return false;
+        return (
+          lastError?.includes('Administrative Shutdown') && lastError.includes('cable works, back at noon')
+        );
+      });
+    }),
+
+  'shutdown with a message, ours': (daemon) =>
+    session(daemon, {}, async (session) => {
+      await established(session);
+      await session.speaker.stop({ kind: 'shutdown', reason: 'node drain: worker-3' });
+      await eventually('our text in its log', () => session.daemon.log().includes('node drain: worker-3'));
+      await held(session.daemon);
+    }),
+
+  'extended messages': (daemon) => {
+    const hosts = Array.from(
+      { length: 1200 },
+      (_, i) => `${formatIp({ family: 4, value: 0xc6120000n + BigInt(i) })}/32`,
+    );
+    return session(daemon, { routes: hosts, neighbor: { extendedMessages: true } }, async (session) => {
+      await established(session);
+      assert.ok(status(session).capabilities.includes('extended-message'));
+      await eventually('all sent', () => status(session).routesSent === hosts.length);
+      // 1,200 host routes are 6,000 octets: one message, or two of the ordinary size; and two End-of-RIB.
+      await eventually('End-of-RIB of both', async () => (await sample(session, 'updates_total')) >= 3);
+      assert.equal(await sample(session, 'updates_total'), 3);
+      await held(session.daemon, ...hosts);
+    });
+  },
+};

@@ -1,0 +1,4 @@
+import { exabgp } from './daemons/exabgp.ts';
+import { describeMatrix } from './matrix.ts';
+
+describeMatrix(exabgp);

@@ -1,0 +1,4 @@
+import { frr } from './daemons/frr.ts';
+import { describeMatrix } from './matrix.ts';
+
+describeMatrix(frr);

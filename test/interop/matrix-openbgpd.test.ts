@@ -1,0 +1,4 @@
+import { openbgpd } from './daemons/openbgpd.ts';
+import { describeMatrix } from './matrix.ts';
+
+describeMatrix(openbgpd);

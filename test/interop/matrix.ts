@@ -1,0 +1,37 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { after, describe, test } from 'node:test';
+import { type Daemon, type Feature, features } from './daemons/daemon.ts';
+import { bodies } from './features.ts';
+
+/** One column of the matrix as it is kept between the runs of the daemons. */
+export interface Column {
+  readonly daemon: string;
+  readonly version: string;
+  readonly cells: Readonly<Partial<Record<Feature, string>>>;
+}
+
+/**
+ * Runs every feature against the daemon, one after the other, each with a fresh router. With `BELLMAN_INTEROP_REPORT` set to a
+ * directory the outcome is written there, for `report.ts`.
+ */
+export function describeMatrix(daemon: Daemon): void {
+  describe(`interoperability with ${daemon.name}`, () => {
+    const cells: Partial<Record<Feature, string>> = {};
+    for (const feature of features) {
+      const reason = daemon.cannot[feature];
+      test(feature, { skip: reason ?? false }, async () => {
+        cells[feature] = 'failed';
+        await bodies[feature](daemon);
+        cells[feature] = 'yes';
+      });
+      if (reason !== undefined) cells[feature] = reason;
+    }
+    after(async () => {
+      const directory = process.env.BELLMAN_INTEROP_REPORT;
+      if (directory === undefined) return;
+      await mkdir(directory, { recursive: true });
+      const column: Column = { daemon: daemon.name, version: await daemon.version(), cells };
+      await writeFile(`${directory}/${daemon.name}.json`, JSON.stringify(column, null, 2));
+    });
+  });
+}
