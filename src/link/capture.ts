@@ -4,11 +4,12 @@
  * The package has corners that this file keeps to itself. Its descriptor falls silent for good, without an event, when the
  * link goes down: the owner closes and opens anew on every change of the link's epoch, and a capture that hears nothing
  * while the kernel counts frames for it reports itself lost. `close()` of the package only marks the session; it ends in a later
- * dispatch. And its poll handle lives inside the session object, linked into the event loop for ever, so that a session must
+ * dispatch, when it takes a frame (see packet-socket.ts). And its poll handle lives inside the session object, linked into the event loop for ever, so that a session must
  * never be garbage collected.
  */
 import pcap from 'pcap';
 import type { Clock, Timer } from '../clock.ts';
+import { openingPacketSocket, wakePacketSocket } from './packet-socket.ts';
 
 export interface CaptureOptions {
   readonly interface: string;
@@ -35,6 +36,8 @@ const snapLength = 512;
 /** Room for half a second of 20,000 frames in a second. */
 const bufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
+/** An error of the link is fetched first, and the waking frame may be on its way still. */
+const closeAttempts = 20;
 const closed: PcapSession[] = [];
 
 /** What we use of a session, and of the object within that is not in its typings. */
@@ -58,6 +61,7 @@ export const openCapture: OpenCapture = (options) => new PcapCapture(options);
 
 class PcapCapture implements Capture {
   readonly #session: PcapSession;
+  readonly #fd: number;
   readonly #options: CaptureOptions;
   readonly #liveness = new CaptureLiveness();
   #timer: Timer;
@@ -68,14 +72,17 @@ class PcapCapture implements Capture {
     this.#options = options;
     // Without an IPv4 address on the interface it would warn on the console.
     pcap.warningHandler = () => {};
-    const session: unknown = pcap.createSession(options.interface, {
-      filter: options.filter,
-      promiscuous: false,
-      buffer_timeout: 0,
-      buffer_size: bufferBytes,
-      snap_length: snapLength,
-    });
+    const [session, fd]: [unknown, number] = openingPacketSocket(() =>
+      pcap.createSession(options.interface, {
+        filter: options.filter,
+        promiscuous: false,
+        buffer_timeout: 0,
+        buffer_size: bufferBytes,
+        snap_length: snapLength,
+      }),
+    );
     this.#session = session as PcapSession;
+    this.#fd = fd;
     this.#session.on('packet', ({ buf, header }) => {
       this.#delivered++;
       // Offset 8: the captured length, in the machine's byte order, which is little on all that Node runs on but s390x.
@@ -105,7 +112,7 @@ class PcapCapture implements Capture {
     this.#isOpen = false;
     this.#timer.cancel();
     // Its constructor reads once more in the next tick; ending it before would read from freed memory.
-    setImmediate(() => endSession(this.#session));
+    setImmediate(() => endSession(this.#session, this.#fd, closeAttempts));
   }
 
   #drain(): void {
@@ -136,13 +143,16 @@ class PcapCapture implements Capture {
   }
 }
 
-function endSession(session: PcapSession): void {
-  session.session.read_callback = () => {};
-  session.close();
-  // An error of the link may have to be fetched before the end is reported.
-  for (let reads = 0; reads < 4 && session.session.dispatch(session.buf, session.header) !== -2; reads++);
-  session.buf = Buffer.alloc(0);
-  closed.push(session);
+function endSession(session: PcapSession, fd: number, attempts: number): void {
+  if (attempts === closeAttempts) {
+    session.session.read_callback = () => {};
+    session.close();
+    wakePacketSocket(fd);
+  }
+  // After the end, -2, another dispatch would read from freed memory.
+  const isEnded = session.session.dispatch(session.buf, session.header) === -2;
+  if (!isEnded && attempts > 1) setImmediate(() => endSession(session, fd, attempts - 1));
+  else closed.push(session);
 }
 
 /** Tells a deaf capture from an idle link: deaf is when the kernel goes on counting and nothing is delivered, twice in a row. */
