@@ -1,35 +1,58 @@
 /**
  * The accepted configuration as annotations of a ConfigMap: plain while it is small, so that `kubectl describe` shows it, compressed
- * when large. Kubernetes allows 256 KiB of annotations on an object in all.
+ * when large. Kubernetes allows 256 KiB of annotations on an object in all, and refuses a write that goes beyond.
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { annotations } from '../kubernetes/names.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { maxTextOctets } from './yaml.ts';
+
+type Annotations = Readonly<Record<string, string>>;
 
 const gzipMark = 'gzip:';
 const plainLimit = 16 * 1024;
-/** Leaves room for the other annotations, `kubectl apply`'s copy of a small ConfigMap among them. */
-const annotationLimit = 200 * 1024;
-const textLimit = 1024 * 1024;
+/** Kubernetes' TotalAnnotationSizeLimitB, over all keys and values. */
+const totalLimit = 256 * 1024;
+/** For our other annotations: hash, time, status, and an error of ten causes. */
+const reserved = 24 * 1024;
+const ours: ReadonlySet<string> = new Set([
+  annotations.acceptedConfig,
+  annotations.acceptedHash,
+  annotations.acceptedAt,
+  annotations.configStatus,
+  annotations.configError,
+]);
 
-/** The text as it is stored, or why it cannot be. */
-export function encodeAcceptedConfig(text: string): Result<string, string> {
-  if (Buffer.byteLength(text) <= plainLimit && !text.startsWith(gzipMark)) return ok(text);
+/** Most octets that the accepted configuration may take on an object without foreign annotations. */
+export const annotationLimit = totalLimit - reserved;
+
+/** Octets that the accepted configuration may take beside others' annotations, `kubectl apply`'s copy of the manifest among them. */
+export function annotationRoom(present: Annotations): number {
+  let foreign = 0;
+  for (const [key, value] of Object.entries(present))
+    if (!ours.has(key)) foreign += Buffer.byteLength(key) + Buffer.byteLength(value);
+  return Math.max(0, annotationLimit - foreign);
+}
+
+/** The text as it is stored in at most `room` octets, or why it cannot be. */
+export function encodeAcceptedConfig(text: string, room: number = annotationLimit): Result<string, string> {
+  const octets = Buffer.byteLength(text);
+  if (octets <= Math.min(plainLimit, room) && !text.startsWith(gzipMark)) return ok(text);
   const encoded = gzipMark + gzipSync(text).toString('base64');
-  if (encoded.length <= annotationLimit) return ok(encoded);
+  if (encoded.length <= room) return ok(encoded);
   return fail(
-    `the configuration is too large to be kept: compressed ${encoded.length} octets, at most ${annotationLimit}`,
+    `the configuration is too large to be kept on its ConfigMap: ${encoded.length} octets compressed, ${room} are free; kubectl apply --server-side keeps no copy of its own there`,
   );
 }
 
 /** The accepted text among annotations; `undefined` when there is none or it is damaged. */
-export function readAcceptedConfig(of: Readonly<Record<string, string>>): string | undefined {
+export function readAcceptedConfig(of: Annotations): string | undefined {
   const stored = of[annotations.acceptedConfig];
   if (stored === undefined || !stored.startsWith(gzipMark)) return stored;
   try {
     const text = gunzipSync(Buffer.from(stored.slice(gzipMark.length), 'base64'), {
-      maxOutputLength: textLimit,
+      maxOutputLength: maxTextOctets,
     });
     return text.toString('utf8');
   } catch {

@@ -1,179 +1,90 @@
-import type { z } from 'zod';
 import { fail, ok, type Result } from '../result.ts';
 import type { Config } from './config.ts';
+import { type ConfigError, formatPath, type Path } from './errors.ts';
+import { LineIndex } from './line-index.ts';
 import { resolveConfig } from './resolve.ts';
-import { configSchema } from './schema.ts';
-import { spellingHint } from './spelling.ts';
-import { positionOf, readYaml, type YamlNode } from './yaml.ts';
+import { configSchema, type RawConfig, type Sound } from './schema.ts';
+import { type Complain, complainOfShape, removeUnsound } from './shape-errors.ts';
+import { typedValue } from './typed.ts';
+import { findNode, readYaml, type YamlDocument, type YamlNode } from './yaml.ts';
 
-/** One thing that is wrong, with where it stands. */
-export interface ConfigError {
-  /** As `address-pools[1].addresses[0]`; empty for the document. */
-  readonly path: string;
-  /** From 1. */
-  readonly line: number;
-  /** From 1. */
-  readonly column: number;
-  /** What is wrong and what would be right. */
-  readonly message: string;
-}
-
-type Path = readonly (string | number)[];
+/** Deeper than any configuration is. */
+const maxDepth = 20;
+/** Errors that are told one by one; a text with more is no configuration with slips any more. */
+const maxErrors = 1000;
 
 /**
  * Reads and judges a configuration. Pure; never throws on any input; the time and memory it takes are bounded by the text's length.
  * All errors are returned at once, in the order of the text.
  */
 export function parseConfig(text: string): Result<Config, readonly ConfigError[]> {
-  const document = readYaml(text);
-  if (!document.ok)
-    return fail(
-      document.error.map(({ path, offset, message }) => ({
-        path: formatPath(path),
-        ...positionOf(text, offset),
-        message,
-      })),
-    );
-  const root = document.value;
-  const found = new Map<string, { offset: number; error: Omit<ConfigError, 'line' | 'column'> }>();
-  const complain = (path: Path, message: string, atKey = false) => {
-    const error = { path: formatPath(path), message };
-    found.set(`${error.path} ${message}`, { offset: offsetOf(root, path, atKey), error });
+  const complaints = new Complaints(text);
+  const read = readYaml(text, maxDepth);
+  if (!read.ok) {
+    complaints.add(read.error.path, read.error.offset, () => read.error.message);
+    return fail(complaints.errors());
+  }
+  const [document, second] = read.value;
+  if (second)
+    complaints.add([], second.root.offset, () => 'a second YAML document; the configuration is one');
+  const config = judgeDocument(document ?? emptyDocument, complaints);
+  return complaints.isEmpty() ? ok(config) : fail(complaints.errors());
+}
+
+/** Without peers and pools: what an empty text means. */
+const emptyDocument: YamlDocument = {
+  root: { kind: 'mapping', offset: 0, entries: new Map() },
+  errors: [],
+};
+
+function judgeDocument({ root: written, errors }: YamlDocument, complaints: Complaints): Config {
+  for (const { path, offset, message } of errors) complaints.add(path, offset, () => message);
+  const root: YamlNode = written.kind === 'scalar' && written.value === null ? emptyDocument.root : written;
+  const complain: Complain = (path, message, at = 'value') => {
+    const { node, keyOffset, isFound } = findNode(root, path);
+    complaints.add(path, isFound && at === 'key' ? keyOffset : node.offset, message);
   };
-
-  // An empty document is a configuration without peers and pools.
-  const plain = root.kind === 'scalar' && root.value === null ? {} : plainOf(root);
-  const parsed = configSchema.safeParse(plain);
-  if (!parsed.success) for (const issue of parsed.error.issues) explain(issue, [], plain, complain);
-  const config = parsed.success ? resolveConfig(parsed.data, complain) : undefined;
-  if (config && found.size === 0) return ok(config);
-  const errors = [...found.values()].sort((a, b) => a.offset - b.offset);
-  return fail(errors.map(({ offset, error }) => ({ ...error, ...positionOf(text, offset) })));
+  const data = typedValue(root, configSchema);
+  const parsed = configSchema.safeParse(data);
+  if (parsed.success) return resolveConfig(parsed.data, complain);
+  complainOfShape(parsed.error.issues, root, complain);
+  if (root.kind !== 'mapping') return { peers: [], pools: [] };
+  removeUnsound(data, parsed.error.issues);
+  return resolveConfig(data as Sound<RawConfig>, complain);
 }
 
-/** One line for people: `address-pools[1].addresses[0], line 14, column 7: …`. */
-export function formatConfigError({ path, line, column, message }: ConfigError): string {
-  return `${path === '' ? '' : `${path}, `}line ${line}, column ${column}: ${message}`;
-}
+/** Errors by place; messages are made for those that are told only, whatever number a hostile text provokes. */
+class Complaints {
+  readonly #text: string;
+  readonly #list: { path: Path; offset: number; message: () => string }[] = [];
 
-function explain(
-  issue: z.core.$ZodIssue,
-  prefix: Path,
-  plain: unknown,
-  complain: (path: Path, message: string, atKey?: boolean) => void,
-): void {
-  const path = [...prefix, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))];
-  const value = valueAt(plain, path);
-  if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schemaKeysAt(path));
-    for (const key of issue.keys) {
-      const hint = spellingHint(key, known);
-      complain(
-        [...path, key],
-        `unknown key ${key}${hint ? `; did you mean ${hint}?` : `; known here: ${known.join(', ')}`}`,
-        true,
-      );
-    }
-    return;
+  constructor(text: string) {
+    this.#text = text;
   }
-  if (issue.code === 'invalid_type' && value === undefined) {
-    complain(path, `${String(path.at(-1))} is missing`);
-    return;
+
+  add(path: Path, offset: number, message: () => string): void {
+    this.#list.push({ path, offset, message });
   }
-  if (issue.code === 'invalid_union' && typeof value === 'object' && value !== null) {
-    const closest = issue.errors.find((issues) =>
-      issues.some(({ path: inner, code }) => inner.length > 0 || code === 'unrecognized_keys'),
-    );
-    if (closest) {
-      for (const inner of closest) explain(inner, path, plain, complain);
-      return;
-    }
+
+  isEmpty(): boolean {
+    return this.#list.length === 0;
   }
-  if (value === undefined) complain(path, `${String(path.at(-1))} is missing`);
-  else if (issue.code === 'invalid_type' && issue.expected === 'object')
-    complain(path, `expected keys and values, not ${describe(value)}`);
-  else complain(path, `${describe(value)}: ${issue.message}`);
-}
 
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null) return 'keys and values';
-  return value === null ? 'nothing' : JSON.stringify(value);
-}
-
-interface SchemaInner {
-  readonly def: {
-    readonly type: string;
-    readonly innerType?: SchemaInner;
-    readonly element?: SchemaInner;
-    readonly options?: readonly SchemaInner[];
-  };
-  readonly shape?: Readonly<Record<string, SchemaInner>>;
-}
-
-/** The keys that the schema knows at a path. */
-function schemaKeysAt(path: Path): Readonly<Record<string, SchemaInner>> {
-  let schema: SchemaInner | undefined = configSchema as unknown as SchemaInner;
-  for (const part of [...path, undefined]) {
-    while (schema?.def.innerType) schema = schema.def.innerType;
-    if (schema?.def.type === 'union') schema = schema.def.options?.find(({ shape }) => shape);
-    if (part === undefined) break;
-    schema = typeof part === 'number' ? schema?.def.element : schema?.shape?.[part];
+  errors(): ConfigError[] {
+    const places = new LineIndex(this.#text);
+    const sorted = this.#list.sort((a, b) => a.offset - b.offset);
+    const errors = sorted.slice(0, maxErrors).map(({ path, offset, message }) => ({
+      path: formatPath(path),
+      ...places.placeOf(offset),
+      message: message(),
+    }));
+    const next = sorted[maxErrors];
+    if (next)
+      errors.push({
+        path: '',
+        ...places.placeOf(next.offset),
+        message: `${sorted.length - maxErrors} more errors from here on`,
+      });
+    return errors;
   }
-  return schema?.shape ?? {};
-}
-
-function valueAt(plain: unknown, path: Path): unknown {
-  let value = plain;
-  for (const part of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string | number, unknown>)[part];
-  }
-  return value;
-}
-
-/** Data without prototypes, so that no key can be more than a key. */
-function plainOf(node: YamlNode): unknown {
-  switch (node.kind) {
-    case 'scalar':
-      return node.value;
-    case 'sequence':
-      return node.items.map(plainOf);
-    case 'mapping': {
-      const plain: Record<string, unknown> = {};
-      for (const [key, { value }] of node.entries)
-        Object.defineProperty(plain, key, {
-          value: plainOf(value),
-          enumerable: true,
-          configurable: true,
-          writable: true,
-        });
-      return plain;
-    }
-  }
-}
-
-/** Where the value stands, or the nearest thing around it that does. */
-function offsetOf(root: YamlNode, path: Path, atKey: boolean): number {
-  let node = root;
-  for (const [depth, part] of path.entries()) {
-    if (node.kind === 'mapping') {
-      const entry = node.entries.get(String(part));
-      if (!entry) return node.offset;
-      if (atKey && depth === path.length - 1) return entry.keyOffset;
-      node = entry.value;
-    } else if (node.kind === 'sequence') {
-      const item = node.items[Number(part)];
-      if (!item) return node.offset;
-      node = item;
-    }
-  }
-  return node.offset;
-}
-
-function formatPath(path: Path): string {
-  return path.reduce<string>(
-    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`),
-    '',
-  );
 }

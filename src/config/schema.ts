@@ -1,199 +1,250 @@
 /**
- * The shape of the ConfigMap's YAML: one definition for the parser and for the JSON Schema that editors use. It knows types, bounds
- * and the names of keys; what needs more than one value at once (references, overlaps) is judged in `resolve.ts`.
+ * The shape of the ConfigMap's YAML: one definition for the parser and for the JSON Schema that editors use. It knows the names of
+ * keys, types and bounds; what needs a reader of its own (addresses, durations) or more than one value at once (references, overlaps)
+ * is judged in the `resolve-` files. Each leaf's message is the noun of what is expected there: errors are built around it.
  */
 import { z } from 'zod';
 
-const asn = z
-  .int('an AS number is a whole number')
-  .min(1, 'an AS number is 1 to 4294967295')
-  .max(4294967295, 'an AS number is 1 to 4294967295');
-const port = z
-  .int('a port is a whole number')
-  .min(1, 'a port is 1 to 65535')
-  .max(65535, 'a port is 1 to 65535');
-const name = z.string('a name is text').min(1, 'a name must not be empty');
-const duration = z.union([z.string(), z.number()], 'a duration is written like 90s or 1m30s');
-const labels = z.record(
-  z.string(),
-  z.string('a label value is text: quote it'),
-  'labels are key: value pairs',
-);
-const uint32 = z
-  .int('expected a whole number')
-  .min(0, 'expected 0 to 4294967295')
-  .max(4294967295, 'expected 0 to 4294967295');
+const uint32Max = 4294967295;
+
+const wholeNumber = (min: number, max: number, noun: string) => z.int(noun).min(min, noun).max(max, noun);
+const text = (noun: string, maxLength = 1024) => z.string(noun).min(1, noun).max(maxLength, noun);
+const list = <T extends z.ZodType>(element: T, noun: string) => z.array(element, noun);
+const flag = () => z.boolean('true or false');
+/** Optional and documented; the default stands in the JSON Schema for people, `resolve` applies it. */
+const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: unknown) =>
+  schema.meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }) }).optional();
+
+const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
+const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
+/** Go's notation; the empty text counts as absent, as it always has in MetalLB. */
+const duration = (description: string, byDefault?: string) =>
+  key(
+    z
+      .string('a duration like 90s or 1m30s')
+      .meta({ pattern: '^(0|(\\d+(\\.\\d+)?(h|m|s|ms))+)?$', examples: ['90s', '1m30s'] }),
+    description,
+    byDefault,
+  );
+const labelKey = text('a label key');
+const labelValue = z.string('a label value');
 
 export const selectorSchema = z
-  .strictObject({
-    'match-labels': labels.optional().describe('Labels that must be there with these values.'),
-    'match-expressions': z
-      .array(
-        z.strictObject({
-          key: name,
-          operator: z.enum(
-            ['In', 'NotIn', 'Exists', 'DoesNotExist'],
-            'one of In, NotIn, Exists, DoesNotExist',
+  .strictObject(
+    {
+      'match-labels': key(
+        z.record(z.string(), labelValue, 'labels (key: value)'),
+        'Labels that must be there with these values.',
+      ),
+      'match-expressions': key(
+        list(
+          z.strictObject(
+            {
+              key: labelKey.meta({ description: 'The label.' }),
+              operator: z
+                .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'], 'In, NotIn, Exists or DoesNotExist')
+                .meta({ description: 'NotIn holds also where the label is missing.' }),
+              values: key(
+                list(labelValue, 'a list of label values'),
+                'For In and NotIn; none for the others.',
+              ),
+            },
+            'a requirement with key and operator',
           ),
-          values: z.array(z.string('a label value is text: quote it')).optional(),
-        }),
-        'a list of requirements',
+          'a list of requirements',
+        ),
+        'Requirements that must all hold.',
+      ),
+    },
+    'a selector with match-labels or match-expressions',
+  )
+  .meta({ description: 'A label selector, as Kubernetes defines it; an empty one matches everything.' });
+const selectors = list(selectorSchema, 'a list of selectors');
+
+export const peerSchema = z.strictObject(
+  {
+    name: key(
+      text('a name of up to 253 characters', 253),
+      'Unique; the address by default, with :port when that is not 179.',
+    ),
+    'my-asn': asn.meta({ description: 'Our AS number.' }),
+    'local-asn': key(asn, 'AS number shown to this peer instead of my-asn (RFC 7705).'),
+    'peer-asn': z
+      .union(
+        [asn, z.enum(['internal', 'external'])],
+        `an AS number (1 to ${uint32Max}), internal or external`,
       )
-      .optional()
-      .describe('Requirements that must all hold.'),
-  })
-  .describe('A label selector, as Kubernetes defines it.');
-const selectors = z.array(selectorSchema, 'a list of selectors');
+      .meta({ description: "The peer's AS number, or internal (ours) or external (any but ours)." }),
+    'peer-address': text('an address').meta({ description: 'IPv4, IPv6, or link-local with %interface.' }),
+    'peer-port': key(wholeNumber(0, 65535, 'a port (1 to 65535)'), 'TCP port of the peer; 0 means 179.', 179),
+    'source-address': key(
+      z.string('an address'),
+      'Local address of the session; the one the kernel chooses by default.',
+    ),
+    interface: key(
+      text('an interface name of up to 15 characters', 15),
+      'Interface the session is bound to.',
+    ),
+    'hold-time': duration(
+      'Without a word from the peer for this long the session ends: 0 or 3s to 65535s.',
+      '90s',
+    ),
+    'keepalive-time': duration(
+      'Time between keepalives, a third of hold-time by default, at most hold-time.',
+    ),
+    'connect-time': duration('Time between attempts to connect, 1s to 65535s.', '5s'),
+    'router-id': key(
+      z.string('a router id like 10.0.0.1'),
+      "BGP Identifier; the node's IPv4 address by default.",
+    ),
+    password: key(z.string('a password of up to 80 octets'), 'TCP MD5 password (RFC 2385) in the clear.'),
+    'password-secret': key(
+      z.strictObject(
+        {
+          name: text('the name of a Secret', 253).meta({ description: 'Name of the Secret.' }),
+          key: key(text('a key of a Secret', 253), 'Key inside the Secret.', 'password'),
+        },
+        'a reference with name and key',
+      ),
+      'Secret in our own namespace that holds the TCP MD5 password.',
+    ),
+    'ebgp-multihop': key(
+      z.union([flag(), wholeNumber(1, 255, 'hops')], 'true, false, or a number of hops from 1 to 255'),
+      'The eBGP peer is not directly connected; a number limits the hops.',
+      false,
+    ),
+    'ttl-security': key(flag(), 'Accept only packets that crossed no router (RFC 5082).', false),
+    passive: key(flag(), 'Wait for the peer to connect.', false),
+    'graceful-restart': key(
+      z.union(
+        [
+          flag(),
+          z.strictObject({ 'restart-time': duration('How long the peer keeps our routes, 1s to 4095s.') }),
+        ],
+        'true, false, or restart-time',
+      ),
+      'The peer keeps our routes while the speaker restarts (RFC 4724); for hold-time by default.',
+      false,
+    ),
+    'bfd-profile': key(z.string('the name of a profile'), 'Not supported yet.'),
+    'node-selectors': key(selectors, 'Nodes that have this session, one match is enough; all by default.'),
+  },
+  'a peer with my-asn, peer-asn and peer-address',
+);
 
-export const peerSchema = z.strictObject({
-  name: name.optional().describe('Unique name; the address when absent.'),
-  'my-asn': asn.describe('Our AS number.'),
-  'local-asn': asn.optional().describe('AS number shown to this peer instead of my-asn.'),
-  'peer-asn': z
-    .union([asn, z.enum(['internal', 'external'])], 'an AS number, internal or external')
-    .describe("The peer's AS number, or internal (ours) or external (any but ours)."),
-  'peer-address': z.string('an address is text').describe('IPv4, IPv6, or link-local with %interface.'),
-  'peer-port': port.optional().describe('TCP port of the peer, 179 by default.'),
-  'source-address': z.string('an address is text').optional().describe('Local address of the session.'),
-  interface: name.optional().describe('Interface the session is bound to.'),
-  'hold-time': duration.optional().describe('90s by default; 0 or at least 3s.'),
-  'keepalive-time': duration.optional().describe('A third of hold-time by default.'),
-  'connect-time': duration.optional().describe('Time between attempts to connect, 5s by default.'),
-  'router-id': z
-    .string('a router id is written like an IPv4 address')
-    .optional()
-    .describe("BGP Identifier, the node's IPv4 address by default."),
-  password: z
-    .string('a password is text: quote it')
-    .max(80, 'TCP MD5 takes at most 80 characters')
-    .optional()
-    .describe('TCP MD5 password in the clear.'),
-  'password-secret': z
-    .strictObject({ name, key: name.optional() })
-    .optional()
-    .describe('Secret in the same namespace that holds the TCP MD5 password; key is password by default.'),
-  'ebgp-multihop': z
-    .union([z.boolean(), z.int().min(1).max(255)], 'true, false, or a number of hops from 1 to 255')
-    .optional()
-    .describe('The eBGP peer is not directly connected; a number limits the hops.'),
-  'ttl-security': z
-    .boolean('true or false')
-    .optional()
-    .describe('RFC 5082: accept packets with TTL 255 only.'),
-  passive: z.boolean('true or false').optional().describe('Wait for the peer to connect.'),
-  'graceful-restart': z
-    .union(
-      [z.boolean(), z.strictObject({ 'restart-time': duration.optional() })],
-      'true, false, or restart-time',
-    )
-    .optional()
-    .describe('RFC 4724: the peer keeps our routes while the speaker restarts.'),
-  'bfd-profile': z.string().optional().describe('Not supported yet.'),
-  'node-selectors': selectors.optional().describe('Nodes that have this session; all by default.'),
-});
+export const bgpAdvertisementSchema = z.strictObject(
+  {
+    'aggregation-length': key(
+      wholeNumber(0, 32, 'a prefix length (0 to 32)'),
+      'Length of the announced IPv4 prefix.',
+      32,
+    ),
+    'aggregation-length-v6': key(
+      wholeNumber(0, 128, 'a prefix length (0 to 128)'),
+      'Length of the announced IPv6 prefix.',
+      128,
+    ),
+    localpref: key(uint32, 'LOCAL_PREF towards iBGP peers.'),
+    med: key(uint32, 'MULTI_EXIT_DISC.'),
+    'as-path-prepend': key(
+      wholeNumber(0, 10, 'a number from 0 to 10'),
+      'How many times our AS number is put in front once more, towards eBGP peers.',
+      0,
+    ),
+    communities: key(
+      list(text('a community'), 'a list of communities'),
+      'a:b, large a:b:c, a well-known name, or a name from bgp-communities.',
+    ),
+    peers: key(
+      list(text('the name of a peer'), 'a list of peer names'),
+      'Peers that hear of it; all by default.',
+    ),
+    'node-selectors': key(selectors, 'Nodes that announce it, one match is enough; all by default.'),
+  },
+  'an advertisement',
+);
 
-export const bgpAdvertisementSchema = z.strictObject({
-  'aggregation-length': z
-    .int()
-    .min(0, 'expected 0 to 32')
-    .max(32, 'expected 0 to 32')
-    .optional()
-    .describe('Prefix length announced for IPv4, 32 by default.'),
-  'aggregation-length-v6': z
-    .int()
-    .min(0, 'expected 0 to 128')
-    .max(128, 'expected 0 to 128')
-    .optional()
-    .describe('Prefix length announced for IPv6, 128 by default.'),
-  localpref: uint32.optional().describe('LOCAL_PREF to iBGP peers.'),
-  med: uint32.optional().describe('MULTI_EXIT_DISC.'),
-  'as-path-prepend': z
-    .int()
-    .min(0, 'expected 0 to 10')
-    .max(10, 'expected 0 to 10')
-    .optional()
-    .describe('How often our AS number is repeated, 0 by default.'),
-  communities: z
-    .array(z.union([z.string(), z.number()]), 'a list of communities')
-    .optional()
-    .describe('a:b, large a:b:c, a well-known name, or an alias.'),
-  peers: z.array(name, 'a list of peer names').optional().describe('Peers that hear of it; all by default.'),
-  'node-selectors': selectors.optional().describe('Nodes that announce it; all by default.'),
-});
+export const l2AdvertisementSchema = z.strictObject(
+  {
+    interfaces: key(
+      list(text('an interface name of up to 15 characters', 15), 'a list of interface names'),
+      'Interfaces to answer on; by default those whose subnet holds the address.',
+    ),
+    'node-selectors': key(selectors, 'Nodes that may answer, one match is enough; all by default.'),
+  },
+  'an advertisement',
+);
 
-export const l2AdvertisementSchema = z.strictObject({
-  interfaces: z
-    .array(name, 'a list of interface names')
-    .optional()
-    .describe('Interfaces to answer on; by default those whose subnet holds the address.'),
-  'node-selectors': selectors.optional().describe('Nodes that may answer; all by default.'),
-});
-
-export const poolSchema = z.strictObject({
-  name: name.describe('Unique name.'),
-  protocol: z
-    .enum(['bgp', 'layer2'], 'the protocol is bgp or layer2')
-    .describe('How its addresses are announced.'),
-  addresses: z
-    .array(z.string('an address range is text'), 'a list of prefixes or ranges')
-    .min(1, 'at least one prefix or range')
-    .describe('CIDR prefixes or first-last ranges.'),
-  'auto-assign': z
-    .boolean('true or false')
-    .optional()
-    .describe('Used for Services that name no pool, true by default.'),
-  'avoid-buggy-ips': z
-    .boolean('true or false')
-    .optional()
-    .describe('Hands out no IPv4 address ending in .0 or .255, false by default.'),
-  draining: z
-    .boolean('true or false')
-    .optional()
-    .describe('Keeps what is assigned, hands out nothing new; false by default.'),
-  priority: z
-    .int('a priority is a whole number')
-    .min(0, 'a priority is 0 or more')
-    .optional()
-    .describe('Lower is tried first; pools without one come last.'),
-  namespaces: z
-    .array(name, 'a list of namespaces')
-    .optional()
-    .describe('Namespaces that may use it; all by default.'),
-  'namespace-selectors': selectors.optional().describe('Namespaces that may use it, by label.'),
-  'service-selectors': selectors.optional().describe('Services that may use it, by label.'),
-  'limit-per-namespace': z
-    .int('a limit is a whole number')
-    .min(1, 'a limit is at least 1')
-    .optional()
-    .describe('Most addresses that one namespace may hold.'),
-  'bgp-advertisements': z
-    .array(bgpAdvertisementSchema, 'a list of advertisements')
-    .optional()
-    .describe('How its prefixes are announced; one host route without attributes by default.'),
-  'l2-advertisements': z
-    .array(l2AdvertisementSchema, 'a list of advertisements')
-    .optional()
-    .describe('Where its addresses are answered.'),
-});
+export const poolSchema = z.strictObject(
+  {
+    name: text('a name of up to 253 characters', 253).meta({ description: 'Unique name.' }),
+    protocol: z
+      .enum(['bgp', 'layer2'], 'bgp or layer2')
+      .meta({ description: 'How its addresses are announced.' }),
+    addresses: list(text('a prefix or a range'), 'a list of prefixes or ranges')
+      .min(1, 'at least one prefix or range')
+      .meta({
+        description: 'CIDR prefixes and first-last ranges, IPv4 and IPv6, none overlapping another.',
+        examples: [['192.0.2.0/24', '2001:db8::10-2001:db8::ff']],
+      }),
+    'auto-assign': key(flag(), 'Serves Services that name no pool.', true),
+    'avoid-buggy-ips': key(flag(), 'Hands out no IPv4 address that ends in .0 or .255.', false),
+    draining: key(flag(), 'Keeps what is assigned, hands out nothing new.', false),
+    priority: key(
+      wholeNumber(0, 2147483647, 'a priority (0 to 2147483647)'),
+      'Lower is tried first; pools without one come last.',
+    ),
+    namespaces: key(
+      list(text('a namespace'), 'a list of namespaces'),
+      'Namespaces that may use it; all by default.',
+    ),
+    'namespace-selectors': key(selectors, 'Namespaces that may use it, by label; one match is enough.'),
+    'service-selectors': key(selectors, 'Services that may use it, by label; one match is enough.'),
+    'limit-per-namespace': key(
+      wholeNumber(1, 2147483647, 'a limit (1 to 2147483647)'),
+      'Most addresses of this pool that the Services of one namespace may hold; no limit by default.',
+    ),
+    'bgp-advertisements': key(
+      list(bgpAdvertisementSchema, 'a list of advertisements'),
+      'How its prefixes are announced; host routes without attributes by default. For protocol bgp.',
+    ),
+    'l2-advertisements': key(
+      list(l2AdvertisementSchema, 'a list of advertisements'),
+      'Where its addresses are answered. For protocol layer2.',
+    ),
+  },
+  'a pool with name, protocol and addresses',
+);
 
 export const configSchema = z
-  .strictObject({
-    peers: z.array(peerSchema, 'a list of peers').nullish().describe('Routers to peer with.'),
-    'bgp-communities': z
-      .record(z.string(), z.union([z.string(), z.number()]), 'name: community pairs')
-      .nullish()
-      .describe('Names for communities.'),
-    'address-pools': z.array(poolSchema, 'a list of pools').nullish().describe('Where addresses come from.'),
-    'bfd-profiles': z
-      .array(z.unknown())
-      .max(0, 'BFD is not supported yet')
-      .nullish()
-      .describe('Not supported yet.'),
-  })
-  .describe("Bellman's configuration.");
+  .strictObject(
+    {
+      peers: key(list(peerSchema, 'a list of peers'), 'Routers to peer with.'),
+      'bgp-communities': key(
+        z.record(z.string(), text('a community'), 'communities by name (name: a:b)'),
+        'Names for communities, to be used in advertisements.',
+      ),
+      'address-pools': key(list(poolSchema, 'a list of pools'), 'Where addresses come from.'),
+      'bfd-profiles': key(
+        z.array(z.unknown(), 'an empty list').max(0, 'an empty list'),
+        'Not supported yet; may be empty.',
+      ),
+    },
+    'peers, bgp-communities and address-pools',
+  )
+  .meta({ title: 'Bellman configuration', description: "What stands under the ConfigMap's key `config`." });
 
+/** As written, when the shape is right. */
 export type RawConfig = z.infer<typeof configSchema>;
 export type RawPeer = z.infer<typeof peerSchema>;
 export type RawPool = z.infer<typeof poolSchema>;
 export type RawBgpAdvertisement = z.infer<typeof bgpAdvertisementSchema>;
+export type RawL2Advertisement = z.infer<typeof l2AdvertisementSchema>;
 export type RawSelector = z.infer<typeof selectorSchema>;
+
+/** What is left of a document after everything of the wrong shape was taken out: each value has its type or is missing. */
+export type Sound<T> = T extends readonly (infer E)[]
+  ? readonly (Sound<E> | undefined)[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Sound<T[K]> | undefined }
+    : T;

@@ -1,14 +1,49 @@
-/** The known word nearest to a misspelt one, if near enough to be meant: other case, `_` for `-`, camelCase, or two slips. */
+/** What people write for a key and what it is called here. */
+const synonyms: Readonly<Record<string, string>> = {
+  asn: 'my-asn',
+  'local-as': 'local-asn',
+  'my-as': 'my-asn',
+  'remote-asn': 'peer-asn',
+  'remote-as': 'peer-asn',
+  'peer-as': 'peer-asn',
+  neighbor: 'peer-address',
+  neighbors: 'peers',
+  neighbours: 'peers',
+  pools: 'address-pools',
+  'ip-pools': 'address-pools',
+  cidrs: 'addresses',
+  cidr: 'addresses',
+  ranges: 'addresses',
+  range: 'addresses',
+  communities: 'bgp-communities',
+  advertisements: 'bgp-advertisements',
+  port: 'peer-port',
+  address: 'peer-address',
+  'local-preference': 'localpref',
+  'max-hops': 'ebgp-multihop',
+  'dynamic-asn': 'peer-asn',
+  'enable-graceful-restart': 'graceful-restart',
+  drain: 'draining',
+};
+
+/** Candidates beyond these are not looked at: names of peers may be many. */
+const maxCandidates = 200;
+
+/** The known word that a misspelt one most likely means: other case, `_` for `-`, camelCase, a synonym, or up to two slips. */
 export function spellingHint(word: string, known: readonly string[]): string | undefined {
   const kebab = word
+    .slice(0, 64)
     .replace(/([a-z0-9])([A-Z])/g, '$1-$2')
     .replace(/[_ ]/g, '-')
     .toLowerCase();
   if (known.includes(kebab)) return kebab;
+  const synonym = Object.hasOwn(synonyms, kebab) ? synonyms[kebab] : undefined;
+  if (synonym !== undefined && known.includes(synonym)) return synonym;
   let best: string | undefined;
   let bestDistance = 3;
-  for (const candidate of known) {
-    const distance = editDistance(kebab.slice(0, 64), candidate);
+  for (const candidate of known.slice(0, maxCandidates)) {
+    if (Math.abs(candidate.length - kebab.length) >= bestDistance) continue;
+    const distance = editDistance(kebab, candidate);
     if (distance < bestDistance && distance < candidate.length / 2) {
       best = candidate;
       bestDistance = distance;

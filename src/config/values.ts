@@ -1,7 +1,9 @@
 /** Single values of the configuration, read from text: each reader returns the value or what is wrong with it. */
 import {
   compareIp,
+  type Family,
   familyBits,
+  formatIp,
   formatPrefix,
   type IpAddress,
   type IpRange,
@@ -12,18 +14,49 @@ import {
   rangeOfPrefix,
 } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
-import type { LargeCommunity } from './config.ts';
+import { show } from './errors.ts';
 
-/** `90s`, `1m30s`, `500ms` in Go's notation, or a number of seconds; whole seconds only. */
-export function readDurationSeconds(value: string | number): Result<number, string> {
-  const wrong = fail(`${JSON.stringify(value)} is not a duration like 90s or 1m30s`);
-  if (typeof value === 'number') return Number.isInteger(value) && value >= 0 ? ok(value) : wrong;
-  if (!/^(\d+(h|m|s|ms))+$/.test(value)) return value === '0' ? ok(0) : wrong;
-  let milliseconds = 0;
-  for (const [, amount, unit] of value.matchAll(/(\d+)(ms|h|m|s)/g))
-    milliseconds += Number(amount) * ({ h: 3_600_000, m: 60_000, s: 1000, ms: 1 }[unit ?? 's'] ?? 0);
-  if (milliseconds % 1000 !== 0) return fail(`${value} is not a whole number of seconds`);
-  return ok(milliseconds / 1000);
+/** `90s`, `1m30s`, `1.5h` in Go's notation; a fraction of a second is dropped, as MetalLB does. */
+export function readDurationSeconds(text: string): Result<number, string> {
+  if (text === '0') return ok(0);
+  if (/^\d{1,9}$/.test(text)) return fail(`${text} has no unit; write ${text}s`);
+  if (!/^\+?((\d{1,9}(\.\d{0,9})?|\.\d{1,9})(h|m|s|ms|us|µs|ns)){1,8}$/.test(text))
+    return fail(`${show(text)} is not a duration like 90s or 1m30s`);
+  let seconds = 0;
+  for (const [, amount, unit = ''] of text.matchAll(/([\d.]+)([a-zµ]+)/g))
+    seconds += Number(amount) * (unitSeconds.get(unit) ?? 0);
+  if (seconds > 0 && seconds < 1) return fail(`${text} is less than a second`);
+  return ok(Math.floor(seconds));
+}
+
+const unitSeconds: ReadonlyMap<string, number> = new Map([
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+  ['ms', 1e-3],
+  ['us', 1e-6],
+  ['µs', 1e-6],
+  ['ns', 1e-9],
+]);
+
+/** An address without a zone or length. */
+export function readAddress(text: string): Result<IpAddress, string> {
+  const address = parseIp(text);
+  if (address && address.family === 6 && address.value >> 32n === 0xffffn)
+    return fail(
+      `${show(text)} is an IPv4 address in IPv6 clothes; write ${formatIp({ family: 4, value: address.value & 0xffffffffn })}`,
+    );
+  if (address) return ok(address);
+  const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text.split(/[/%]/, 1)[0] ?? '';
+  if (bare !== text && parseIp(bare)) return fail(`${show(text)} is not an address; write ${bare}`);
+  const octets = text.split('.');
+  if (octets.length === 4 && octets.every((octet) => /^\d{1,3}$/.test(octet))) {
+    const plain = octets.map(Number).join('.');
+    if (parseIp(plain)) return fail(`${text} is not an address; write ${plain}, without leading zeros`);
+    const large = octets.find((octet) => Number(octet) > 255);
+    return fail(`${text} is not an address; ${large} is more than 255`);
+  }
+  return fail(`${show(text)} is not an address`);
 }
 
 /** A CIDR prefix or a `first-last` range. */
@@ -32,76 +65,78 @@ export function readRange(text: string): Result<IpRange, string> {
   if (dash >= 0) return readFirstLast(text.slice(0, dash).trim(), text.slice(dash + 1).trim());
   const slash = text.indexOf('/');
   if (slash < 0) {
-    const address = parseIp(text);
-    return fail(
-      address
-        ? `${text} is one address: write ${text}/${familyBits(address.family)}`
-        : `${text} is not a prefix or a range: expected like 192.0.2.0/24 or 192.0.2.10-192.0.2.20`,
-    );
+    const address = readAddress(text);
+    if (address.ok) return fail(`${text} is one address; write ${text}/${familyBits(address.value.family)}`);
+    return /^[\d.:a-f]+$/i.test(text)
+      ? address
+      : fail(`${show(text)} is not a prefix or a range like 192.0.2.0/24 or 192.0.2.10-192.0.2.20`);
   }
   const prefix = parsePrefix(text);
+  const address = readAddress(text.slice(0, slash));
+  if (!address.ok) return address;
   if (prefix) return ok(rangeOfPrefix(prefix));
-  const address = parseIp(text.slice(0, slash));
-  if (!address) return fail(`${text.slice(0, slash)} is not an address`);
   const length = Number(text.slice(slash + 1));
-  if (!/^\d+$/.test(text.slice(slash + 1)) || length > familyBits(address.family))
-    return fail(
-      `/${text.slice(slash + 1)} is not a prefix length: expected 0 to ${familyBits(address.family)}`,
-    );
-  return fail(`${text} has host bits set: the prefix is ${formatPrefix(prefixOf(address, length))}`);
+  const bits = familyBits(address.value.family);
+  if (!/^(0|[1-9]\d{0,2})$/.test(text.slice(slash + 1)) || length > bits)
+    return fail(`/${show(text.slice(slash + 1))} is not a prefix length (0 to ${bits})`);
+  return fail(
+    `${text} has host bits set; the prefix is ${formatPrefix(prefixOf(address.value, length))}, the address alone is ${formatIp(address.value)}/${bits}`,
+  );
 }
 
 function readFirstLast(firstText: string, lastText: string): Result<IpRange, string> {
-  const first = parseIp(firstText);
-  const last = parseIp(lastText);
-  if (!first) return fail(`${firstText} is not an address`);
-  if (!last) return fail(`${lastText} is not an address: the end of a range is written out in full`);
-  if (first.family !== last.family) return fail(`${firstText} and ${lastText} are of two families`);
-  if (compareIp(first, last) > 0)
-    return fail(
-      `the range is backwards: ${firstText} comes after ${lastText}; write ${lastText}-${firstText}`,
-    );
-  return ok({ family: first.family, first: first.value, last: last.value });
+  const first = readAddress(firstText);
+  if (!first.ok) return first;
+  const last = readAddress(lastText);
+  if (!last.ok) {
+    const whole = completedEnd(firstText, lastText, first.value.family);
+    return fail(last.error + (whole ? `; the end of a range is written in full: ${firstText}-${whole}` : ''));
+  }
+  const families = first.value.family + last.value.family;
+  if (families === 10)
+    return fail(`${firstText} and ${lastText} are of two families; a range lies within one`);
+  if (compareIp(first.value, last.value) > 0)
+    return fail(`the range is backwards; write ${lastText}-${firstText}`);
+  return ok({ family: first.value.family, first: first.value.value, last: last.value.value });
 }
 
-/** A peer's address; link-local ones with the interface after `%`. */
+/** `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. */
+function completedEnd(firstText: string, lastText: string, family: Family): string | undefined {
+  if (family !== 4 || !/^[\d.]{1,15}$/.test(lastText)) return undefined;
+  const octets = firstText.split('.');
+  const given = lastText.split('.');
+  const whole = [...octets.slice(0, Math.max(0, 4 - given.length)), ...given].join('.');
+  return parseIp(whole) ? whole : undefined;
+}
+
+/** A peer's address; a link-local one with its interface after `%`. */
 export function readPeerAddress(text: string): Result<{ address: IpAddress; zone?: string }, string> {
   const percent = text.indexOf('%');
-  const address = parseIp(percent < 0 ? text : text.slice(0, percent));
-  if (!address) return fail(`${text} is not an address`);
+  const read = readAddress(percent < 0 ? text : text.slice(0, percent));
+  if (!read.ok) return read;
+  const address = read.value;
+  if (isNobody(address)) return fail(`${show(text)} is not the address of one router`);
   if (percent < 0) return ok({ address });
   const zone = text.slice(percent + 1);
-  if (!isLinkLocal(address) || zone === '')
-    return fail(`${text}: %interface goes with a link-local address only`);
-  return ok({ address, zone });
+  if (!isLinkLocal(address)) return fail(`${show(text)}: %interface goes with a link-local address only`);
+  const wrong = interfaceNameFault(zone);
+  return wrong === undefined ? ok({ address, zone }) : fail(wrong);
 }
 
-/** RFC 1997, RFC 3765, RFC 7999, RFC 8326, as routers name them. */
-export const wellKnownCommunities: Readonly<Record<string, number>> = {
-  'no-export': 0xffffff01,
-  'no-advertise': 0xffffff02,
-  'no-export-subconfed': 0xffffff03,
-  'no-peer': 0xffffff04,
-  blackhole: 0xffff029a,
-  'graceful-shutdown': 0xffff0000,
-};
+/** Unspecified and multicast addresses, and the limited broadcast. */
+function isNobody({ family, value }: IpAddress): boolean {
+  if (family === 4) return value >> 24n === 0n || value >> 28n >= 14n;
+  return value === 0n || value >> 120n === 0xffn;
+}
 
-export type Community =
-  | { readonly kind: 'standard'; readonly value: number }
-  | { readonly kind: 'large'; readonly value: LargeCommunity };
+/** What is wrong with a name of a Linux interface. */
+export function interfaceNameFault(name: string): string | undefined {
+  if (/^[!-.0-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
+  return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces or slashes`;
+}
 
-/** `a:b` with 16-bit parts, or a large `a:b:c` (also `large:a:b:c`) with 32-bit parts. */
-export function readCommunity(text: string): Result<Community, string> {
-  const parts = text.replace(/^large:/, '').split(':');
-  const numbers = parts.map((part) => (/^\d{1,10}$/.test(part) ? Number(part) : Number.NaN));
-  const [a = Number.NaN, b = Number.NaN, c = Number.NaN] = numbers;
-  if (parts.length === 2 && !text.startsWith('large:')) {
-    if (a <= 65535 && b <= 65535) return ok({ kind: 'standard', value: a * 65536 + b });
-    return fail(`${text} is not a community: both numbers are 0 to 65535`);
-  }
-  if (parts.length === 3) {
-    if (Math.max(a, b, c) <= 4294967295) return ok({ kind: 'large', value: [a, b, c] });
-    return fail(`${text} is not a large community: the numbers are 0 to 4294967295`);
-  }
-  return fail(`${text} is no community, no well-known name and no alias under bgp-communities`);
+/** What is wrong with a name of a namespace (RFC 1123 label). */
+export function namespaceFault(name: string): string | undefined {
+  if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return undefined;
+  return `${show(name)} is not the name of a namespace: up to 63 of a-z, 0-9 and -`;
 }

@@ -1,25 +1,40 @@
 /**
- * YAML text to plain data of which every part knows where it stands. Built on js-yaml's events, because errors must name line and
+ * YAML text to plain nodes of which every one knows where it stands. Built on js-yaml's events, because errors must name line and
  * column, and because what YAML allows beyond our needs is refused before it costs anything: aliases are resolved under a budget
- * of nodes, merge keys, tags and several documents are not taken, duplicate keys are errors.
+ * of nodes, merge keys and tags are not taken, duplicate keys are errors.
  */
-import { CORE_SCHEMA, type Event, getScalarValue, parseEvents, type YAMLException } from 'js-yaml';
+import {
+  CORE_SCHEMA,
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  YAMLException,
+} from 'js-yaml';
 import { fail, ok, type Result } from '../result.ts';
+import { type Path, show } from './errors.ts';
 
 export interface YamlError {
-  readonly path: readonly (string | number)[];
+  readonly path: Path;
   readonly offset: number;
   readonly message: string;
 }
 
+export interface YamlScalar {
+  readonly kind: 'scalar';
+  readonly offset: number;
+  /** As YAML 1.2's core schema reads it; quoted ones are always text. */
+  readonly value: string | number | boolean | null;
+  readonly text: string;
+  readonly isPlain: boolean;
+  /** Of a literal block (`|`): where its content begins and how far it is indented. */
+  readonly literal?: { readonly offset: number; readonly indent: number };
+}
+
 /** A value with the offset of its first character in the text. */
 export type YamlNode =
-  | {
-      readonly kind: 'scalar';
-      readonly offset: number;
-      readonly value: string | number | boolean | null;
-      readonly text: string;
-    }
+  | YamlScalar
   | { readonly kind: 'sequence'; readonly offset: number; readonly items: readonly YamlNode[] }
   | { readonly kind: 'mapping'; readonly offset: number; readonly entries: ReadonlyMap<string, YamlEntry> };
 
@@ -28,104 +43,130 @@ export interface YamlEntry {
   readonly value: YamlNode;
 }
 
+/** A document with what is wrong in it; the root is there all the same, without what was refused. */
+export interface YamlDocument {
+  readonly root: YamlNode;
+  readonly errors: readonly YamlError[];
+}
+
 /** Most nodes that a document may have once aliases are followed: far above any real one, far below what hurts. */
 const nodeBudget = 500_000;
-const maxDepth = 20;
 /** A ConfigMap holds at most 1 MiB in all. */
-const maxTextLength = 1_048_576;
+export const maxTextOctets = 1_048_576;
 
-const eventKind = { document: 1, sequence: 2, mapping: 3, scalar: 4, alias: 5, pop: 6 } as const;
-const plainStyle = 1;
+const nothing: YamlScalar = { kind: 'scalar', offset: 0, value: null, text: '', isPlain: true };
 
-/** Reads one document. An empty one is `null`. */
-export function readYaml(text: string): Result<YamlNode, readonly YamlError[]> {
-  if (text.length > maxTextLength)
-    return fail([
-      {
-        path: [],
-        offset: 0,
-        message: `the text has ${text.length} characters, at most ${maxTextLength} are read`,
-      },
-    ]);
+/**
+ * Reads all documents of a text. Fails on what leaves nothing to judge: broken syntax, a text or nesting too large, an alias bomb.
+ * Never throws.
+ */
+export function readYaml(text: string, maxDepth: number): Result<YamlDocument[], YamlError> {
+  const octets = Buffer.byteLength(text);
+  if (octets > maxTextOctets)
+    return fail({
+      path: [],
+      offset: 0,
+      message: `the text has ${octets} octets; at most ${maxTextOctets} are read`,
+    });
   let events: Event[];
   try {
     events = parseEvents(text, { maxDepth });
   } catch (error) {
-    return fail([syntaxError(text, error as YAMLException)]);
+    return fail(syntaxError(text, error));
   }
-  const reader = new Reader(text, events);
-  const root = reader.document();
-  return reader.errors.length > 0 ? fail(reader.errors) : ok(root);
+  const documents: YamlDocument[] = [];
+  for (const reader = new Reader(text, events); reader.hasMore(); ) {
+    const document = reader.document();
+    const fatal = document.errors.find(({ message }) => message === overBudget);
+    if (fatal) return fail(fatal);
+    documents.push(document);
+  }
+  return ok(documents);
 }
 
-function syntaxError(text: string, { reason, mark }: YAMLException): YamlError {
-  const offset = mark?.position ?? 0;
+const overBudget = `more than ${nodeBudget} values, those behind aliases counted`;
+
+function syntaxError(text: string, error: unknown): YamlError {
+  const [reason, offset] =
+    error instanceof YAMLException
+      ? [error.reason, Math.min(error.mark?.position ?? 0, text.length)]
+      : [String(error), 0];
   const lineStart = text.lastIndexOf('\n', Math.max(0, offset - 1)) + 1;
-  const lineEnd = text.indexOf('\n', offset);
-  const line = text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd);
-  const hint = /^\s*\t/.test(line) ? '; indent with spaces, YAML does not allow tabs' : '';
+  const line = text.slice(lineStart, lineStart + 1000).split('\n', 1)[0] ?? '';
+  let hint = '';
+  if (/^[ -]*\t/.test(line)) hint = '; indent with spaces, YAML allows no tabs there';
+  else if (/:\s+[@`]/.test(line)) hint = '; quote a value that begins with @ or `';
+  else if (/:\s[^'"#]*:(\s|$)/.test(line)) hint = '; quote a value that holds a colon and a space';
+  else if (/:\s+[%&*!|>]/.test(line)) hint = '; quote a value that begins with one of % & * ! | >';
   return { path: [], offset, message: `not valid YAML: ${reason}${hint}` };
 }
 
 class Reader {
-  readonly errors: YamlError[] = [];
+  #errors: YamlError[] = [];
   readonly #text: string;
   readonly #events: readonly Event[];
-  readonly #anchors = new Map<string, { readonly node: YamlNode; readonly size: number }>();
+  #anchors = new Map<string, { readonly node: YamlNode; readonly size: number }>();
   #next = 0;
   #nodes = 0;
+  /** Behind what has been read: where a value that is not written would stand. */
+  #cursor = 0;
 
   constructor(text: string, events: readonly Event[]) {
     this.#text = text;
     this.#events = events;
   }
 
-  document(): YamlNode {
-    const empty: YamlNode = { kind: 'scalar', offset: 0, value: null, text: '' };
-    if (this.#events.length === 0) return empty;
+  hasMore(): boolean {
+    return this.#next < this.#events.length;
+  }
+
+  document(): YamlDocument {
+    this.#errors = [];
+    this.#anchors = new Map();
     this.#next++;
-    const root = this.#events[this.#next]?.type === eventKind.pop ? empty : this.#node([]);
-    if (this.#events.slice(this.#next + 1).some(({ type }) => type === eventKind.document))
-      this.#error([], this.#text.length, 'more than one YAML document; the configuration is one');
-    return root;
+    const root = this.#events[this.#next]?.type === EVENT_ID.POP ? nothing : this.#node([]);
+    this.#next++;
+    return { root, errors: this.#errors };
   }
 
-  #error(path: readonly (string | number)[], offset: number, message: string): void {
-    this.errors.push({ path, offset, message });
+  #error(path: Path, offset: number, message: string): void {
+    this.#errors.push({ path, offset, message });
   }
 
-  #node(path: readonly (string | number)[]): YamlNode {
+  #node(path: Path, isItem = false): YamlNode {
     const event = this.#events[this.#next++];
     const before = this.#nodes++;
-    let node: YamlNode = { kind: 'scalar', offset: 0, value: null, text: '' };
+    let node: YamlNode = nothing;
     if (!event || this.#nodes > nodeBudget) {
-      if (this.#nodes === nodeBudget + 1)
-        this.#error(path, 0, `more than ${nodeBudget} values, aliases counted`);
+      if (this.#errors.at(-1)?.message !== overBudget) this.#error([], this.#cursor, overBudget);
       return node;
     }
     switch (event.type) {
-      case eventKind.scalar:
+      case EVENT_ID.SCALAR:
         this.#tagless(path, event.tagStart);
-        node = this.#scalar(event);
+        node = this.#scalar(event, isItem);
         break;
-      case eventKind.sequence: {
+      case EVENT_ID.SEQUENCE: {
         this.#tagless(path, event.tagStart);
+        this.#cursor = event.start;
         const items: YamlNode[] = [];
-        while (this.#more()) items.push(this.#node([...path, items.length]));
+        while (this.#more()) items.push(this.#node([...path, items.length], true));
         node = { kind: 'sequence', offset: event.start, items };
         break;
       }
-      case eventKind.mapping:
+      case EVENT_ID.MAPPING:
         this.#tagless(path, event.tagStart);
+        this.#cursor = event.start;
         node = this.#mapping(path, event.start);
         break;
-      case eventKind.alias: {
+      case EVENT_ID.ALIAS: {
         const name = this.#text.slice(event.anchorStart, event.anchorEnd);
+        this.#cursor = event.anchorEnd;
         const target = this.#anchors.get(name);
-        if (!target) this.#error(path, event.anchorStart - 1, `the alias *${name} names no anchor before it`);
-        else node = { ...target.node, offset: event.anchorStart - 1 };
+        if (!target)
+          this.#error(path, event.anchorStart - 1, `the alias *${show(name)} names no anchor before it`);
         this.#nodes += target?.size ?? 0;
-        return node;
+        return { ...(target?.node ?? nothing), offset: event.anchorStart - 1 };
       }
       default:
         return node;
@@ -141,54 +182,86 @@ class Reader {
   /** Whether the open collection has another child; steps over its end. */
   #more(): boolean {
     const event = this.#events[this.#next];
-    if (event && event.type !== eventKind.pop) return this.#nodes <= nodeBudget;
+    if (event && event.type !== EVENT_ID.POP) return this.#nodes <= nodeBudget;
     this.#next++;
     return false;
   }
 
-  #scalar(event: Extract<Event, { type: 4 }>): YamlNode {
+  #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, isItem: boolean): YamlScalar {
+    if (event.valueStart < 0) {
+      // Nothing is written: an item stands at its dash, a key's value at the end of the key.
+      const dash = isItem ? this.#text.indexOf('-', this.#cursor) : -1;
+      if (dash < 0) return { ...nothing, offset: this.#cursor };
+      this.#cursor = dash + 1;
+      return { ...nothing, offset: dash };
+    }
+    this.#cursor = event.valueEnd;
     const text = getScalarValue(this.#text, event);
-    const offset = Math.max(
-      0,
-      event.style === plainStyle || event.valueStart === 0 ? event.valueStart : event.valueStart - 1,
-    );
-    return { kind: 'scalar', offset, text, value: event.style === plainStyle ? plainValue(text) : text };
+    const isPlain = event.style === SCALAR_STYLE.PLAIN;
+    const value = isPlain ? plainValue(text) : text;
+    switch (event.style) {
+      case SCALAR_STYLE.PLAIN:
+        return { kind: 'scalar', offset: event.valueStart, text, value, isPlain };
+      case SCALAR_STYLE.LITERAL_BLOCK: {
+        const literal = { offset: event.valueStart, indent: Math.max(0, event.indent) };
+        return { kind: 'scalar', offset: event.valueStart, text, value, isPlain, literal };
+      }
+      case SCALAR_STYLE.FOLDED_BLOCK:
+        return { kind: 'scalar', offset: event.valueStart, text, value, isPlain };
+      default:
+        return { kind: 'scalar', offset: event.valueStart - 1, text, value, isPlain };
+    }
   }
 
-  #mapping(path: readonly (string | number)[], offset: number): YamlNode {
+  #mapping(path: Path, offset: number): YamlNode {
     const entries = new Map<string, YamlEntry>();
     while (this.#more()) {
       const key = this.#node(path);
       const name = key.kind === 'scalar' ? key.text : '';
-      const value = this.#node([...path, name]);
-      if (key.kind !== 'scalar') this.#error(path, key.offset, 'a key must be a plain word');
+      const within = [...path, name];
+      const value = this.#node(within);
+      if (key.kind !== 'scalar')
+        this.#error(path, key.offset, 'a key is a word, not a list or keys and values');
       else if (name === '<<')
-        this.#error([...path, name], key.offset, 'merge keys are not supported: write the keys out');
-      else if (entries.has(name)) this.#error([...path, name], key.offset, 'this key stands here twice');
+        this.#error(within, key.offset, 'merge keys are not supported; write the keys out');
+      else if (name === '__proto__') this.#error(within, key.offset, '__proto__ is not taken as a key');
+      else if (entries.has(name)) this.#error(within, key.offset, 'this key stands here twice');
       else entries.set(name, { keyOffset: key.offset, value });
     }
     return { kind: 'mapping', offset, entries };
   }
 
-  #tagless(path: readonly (string | number)[], tagStart: number): void {
-    if (tagStart >= 0) this.#error(path, tagStart, 'YAML tags are not supported');
+  #tagless(path: Path, tagStart: number): void {
+    if (tagStart >= 0) this.#error(path, tagStart, 'YAML tags are not supported; write the value without it');
   }
 }
 
+const implicitTags = CORE_SCHEMA.tags.flatMap((tag) =>
+  tag.nodeKind === 'scalar' && tag.implicit ? [tag] : [],
+);
+
 /** A plain scalar by YAML 1.2's core schema: null, booleans, numbers, else text. */
 function plainValue(text: string): string | number | boolean | null {
-  for (const tag of CORE_SCHEMA.implicitScalarTags) {
-    const value = tag.resolve(text, false, tag.tagName);
+  for (const tag of implicitTags) {
+    const value: unknown = tag.resolve(text, false, tag.tagName);
     if (value === null || typeof value === 'boolean' || typeof value === 'number') return value;
   }
   return text;
 }
 
-/** Line and column, both from 1. */
-export function positionOf(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  const lineStart = before.lastIndexOf('\n') + 1;
-  let line = 1;
-  for (let i = before.indexOf('\n'); i >= 0; i = before.indexOf('\n', i + 1)) line++;
-  return { line, column: offset - lineStart + 1 };
+/** The node at a path, or the nearest around it that there is, and the offset of the key that leads to it. */
+export function findNode(
+  root: YamlNode,
+  path: Path,
+): { node: YamlNode; keyOffset: number; isFound: boolean } {
+  let node = root;
+  let keyOffset = root.offset;
+  for (const part of path) {
+    const entry = node.kind === 'mapping' ? node.entries.get(String(part)) : undefined;
+    const child = node.kind === 'sequence' ? node.items[Number(part)] : entry?.value;
+    if (!child) return { node, keyOffset, isFound: false };
+    keyOffset = entry?.keyOffset ?? child.offset;
+    node = child;
+  }
+  return { node, keyOffset, isFound: true };
 }

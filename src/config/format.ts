@@ -1,0 +1,110 @@
+import { dump } from 'js-yaml';
+import {
+  formatIp,
+  formatPrefix,
+  formatRange,
+  type IpRange,
+  isLinkLocal,
+  prefixesOfRange,
+} from '../address/index.ts';
+import type { BgpAdvertisement, Config, LabelSelector, PeerConfig, PoolConfig } from './config.ts';
+
+/** YAML that parses to the same configuration, every default written out. */
+export function formatConfig({ peers, pools }: Config): string {
+  const plain = {
+    ...(peers.length > 0 ? { peers: peers.map(plainPeer) } : {}),
+    ...(pools.length > 0 ? { 'address-pools': pools.map(plainPool) } : {}),
+  };
+  return dump(plain, { noRefs: true, lineWidth: -1, seqNoIndent: true });
+}
+
+function plainPeer(peer: PeerConfig): object {
+  const { address, sourceAddress, interface: zone, routerId, gracefulRestart, passwordSecret } = peer;
+  const isZoned = isLinkLocal(address) && zone !== undefined;
+  return {
+    name: peer.name,
+    'my-asn': peer.myAsn,
+    ...(peer.localAsn === undefined ? {} : { 'local-asn': peer.localAsn }),
+    'peer-asn': peer.peerAsn,
+    'peer-address': formatIp(address) + (isZoned ? `%${zone}` : ''),
+    'peer-port': peer.port,
+    ...(sourceAddress ? { 'source-address': formatIp(sourceAddress) } : {}),
+    ...(zone !== undefined && !isZoned ? { interface: zone } : {}),
+    'hold-time': `${peer.holdTimeSeconds}s`,
+    'keepalive-time': `${peer.keepaliveTimeSeconds}s`,
+    'connect-time': `${peer.connectTimeSeconds}s`,
+    ...(routerId === undefined ? {} : { 'router-id': formatIp({ family: 4, value: BigInt(routerId) }) }),
+    ...(peer.password === undefined ? {} : { password: peer.password }),
+    ...(passwordSecret ? { 'password-secret': { ...passwordSecret } } : {}),
+    ...(peer.ebgpMultihop > 1 ? { 'ebgp-multihop': peer.ebgpMultihop } : {}),
+    'ttl-security': peer.ttlSecurity,
+    passive: peer.passive,
+    ...(gracefulRestart
+      ? { 'graceful-restart': { 'restart-time': `${gracefulRestart.restartTimeSeconds}s` } }
+      : {}),
+    ...plainSelectors('node-selectors', peer.nodeSelectors),
+  };
+}
+
+function plainPool(pool: PoolConfig): object {
+  const ofBgp = pool.bgpAdvertisements.map(plainBgpAdvertisement);
+  const ofLayer2 = pool.l2Advertisements.map(({ interfaces, nodeSelectors }) => ({
+    ...(interfaces.length > 0 ? { interfaces } : {}),
+    ...plainSelectors('node-selectors', nodeSelectors),
+  }));
+  return {
+    name: pool.name,
+    protocol: pool.protocol,
+    addresses: pool.ranges.map(plainRange),
+    'auto-assign': pool.autoAssign,
+    'avoid-buggy-ips': pool.avoidBuggyIps,
+    draining: pool.draining,
+    ...(pool.priority === undefined ? {} : { priority: pool.priority }),
+    ...(pool.namespaces.length > 0 ? { namespaces: pool.namespaces } : {}),
+    ...plainSelectors('namespace-selectors', pool.namespaceSelectors),
+    ...plainSelectors('service-selectors', pool.serviceSelectors),
+    ...(pool.limitPerNamespace === undefined ? {} : { 'limit-per-namespace': pool.limitPerNamespace }),
+    ...(ofBgp.length > 0 ? { 'bgp-advertisements': ofBgp } : {}),
+    ...(ofLayer2.length > 0 ? { 'l2-advertisements': ofLayer2 } : {}),
+  };
+}
+
+/** As a prefix when it is one. */
+function plainRange(range: IpRange): string {
+  const [prefix, ...more] = prefixesOfRange(range);
+  return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
+}
+
+function plainBgpAdvertisement(advertisement: BgpAdvertisement): object {
+  const communities = [
+    ...advertisement.communities.map((value) => `${value >>> 16}:${value & 0xffff}`),
+    ...advertisement.largeCommunities.map((value) => value.join(':')),
+  ];
+  return {
+    'aggregation-length': advertisement.aggregationLength,
+    'aggregation-length-v6': advertisement.aggregationLengthV6,
+    ...(advertisement.localPref === undefined ? {} : { localpref: advertisement.localPref }),
+    ...(advertisement.med === undefined ? {} : { med: advertisement.med }),
+    'as-path-prepend': advertisement.asPathPrepend,
+    ...(communities.length > 0 ? { communities } : {}),
+    ...(advertisement.peers.length > 0 ? { peers: advertisement.peers } : {}),
+    ...plainSelectors('node-selectors', advertisement.nodeSelectors),
+  };
+}
+
+function plainSelectors(key: string, selectors: readonly LabelSelector[]): object {
+  if (selectors.length === 0) return {};
+  const plain = selectors.map(({ matchLabels, matchExpressions }) => ({
+    ...(Object.keys(matchLabels).length > 0 ? { 'match-labels': matchLabels } : {}),
+    ...(matchExpressions.length > 0
+      ? {
+          'match-expressions': matchExpressions.map(({ key: label, operator, values }) => ({
+            key: label,
+            operator,
+            ...(values.length > 0 ? { values } : {}),
+          })),
+        }
+      : {}),
+  }));
+  return { [key]: plain };
+}
