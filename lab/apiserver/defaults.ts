@@ -1,0 +1,115 @@
+import { ApiProblem } from './problem.ts';
+import { field, type KubernetesObject, type Resource } from './resources.ts';
+
+type Spec = Record<string, unknown>;
+
+/** Hands out cluster IPs in order; they are not given back, a lab does not live that long. */
+let nextClusterIp = 0;
+
+/** What a real API server fills in and refuses. `before` is the stored object of an update. */
+export function admit(
+  resource: Resource,
+  object: KubernetesObject,
+  before: KubernetesObject | undefined,
+): KubernetesObject {
+  const { metadata } = object;
+  if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(metadata.name) || metadata.name.length > 253)
+    throw invalid(
+      resource,
+      metadata.name,
+      `metadata.name: Invalid value: "${metadata.name}": a lowercase RFC 1123 subdomain is required`,
+    );
+  const annotationBytes = Object.entries(metadata.annotations ?? {}).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
+    0,
+  );
+  if (annotationBytes > 262_144)
+    throw invalid(
+      resource,
+      metadata.name,
+      'metadata.annotations: Too long: may not be more than 262144 bytes',
+    );
+  for (const [kind, values] of Object.entries({ labels: metadata.labels, annotations: metadata.annotations }))
+    for (const [key, value] of Object.entries(values ?? {}))
+      if (typeof value !== 'string')
+        throw new ApiProblem(400, 'BadRequest', `metadata.${kind}.${key}: expected a string`);
+  if (resource.kind === 'Service') return admitService(resource, object, before);
+  if (resource.kind === 'Secret') return admitSecret(object);
+  if (resource.kind === 'Namespace') return { status: { phase: 'Active' }, ...object };
+  return object;
+}
+
+function invalid({ kind, plural }: Resource, name: string, message: string): ApiProblem {
+  return new ApiProblem(422, 'Invalid', `${kind} "${name}" is invalid: ${message}`, { name, kind: plural });
+}
+
+function admitSecret(object: KubernetesObject): KubernetesObject {
+  const { stringData, ...rest } = object;
+  const plain = Object.entries((stringData ?? {}) as Record<string, string>);
+  const data = {
+    ...((rest.data ?? {}) as object),
+    ...Object.fromEntries(plain.map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+  };
+  return { type: 'Opaque', ...rest, ...(Object.keys(data).length > 0 ? { data } : {}) };
+}
+
+function admitService(
+  resource: Resource,
+  object: KubernetesObject,
+  before: KubernetesObject | undefined,
+): KubernetesObject {
+  const spec: Spec = { ...((object.spec ?? {}) as Spec) };
+  const { name } = object.metadata;
+  const ports = Array.isArray(spec.ports) ? (spec.ports as Spec[]) : [];
+  if (ports.length === 0 && spec.clusterIP !== 'None' && spec.type !== 'ExternalName')
+    throw invalid(resource, name, 'spec.ports: Required value');
+  if (ports.length > 1 && ports.some((port) => !port.name))
+    throw invalid(resource, name, 'spec.ports[0].name: Required value');
+  spec.ports = ports.map((port) => ({ protocol: 'TCP', targetPort: port.port, ...port }));
+  spec.type ??= 'ClusterIP';
+  spec.sessionAffinity ??= 'None';
+  spec.internalTrafficPolicy ??= 'Cluster';
+  const policies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'];
+  spec.ipFamilyPolicy ??=
+    Array.isArray(spec.ipFamilies) && spec.ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack';
+  if (!policies.includes(String(spec.ipFamilyPolicy)))
+    throw invalid(
+      resource,
+      name,
+      `spec.ipFamilyPolicy: Unsupported value: "${spec.ipFamilyPolicy}": supported values: ${policies.join(', ')}`,
+    );
+  const asked = Array.isArray(spec.ipFamilies) ? (spec.ipFamilies as string[]) : [];
+  const first = asked[0] ?? 'IPv4';
+  spec.ipFamilies =
+    spec.ipFamilyPolicy === 'SingleStack' ? [first] : [first, first === 'IPv4' ? 'IPv6' : 'IPv4'];
+  if (spec.type === 'LoadBalancer') {
+    spec.externalTrafficPolicy ??= 'Cluster';
+    spec.allocateLoadBalancerNodePorts ??= true;
+    const classBefore =
+      field(before, 'spec', 'type') === 'LoadBalancer'
+        ? field(before, 'spec', 'loadBalancerClass')
+        : spec.loadBalancerClass;
+    if (classBefore !== spec.loadBalancerClass)
+      throw invalid(resource, name, 'spec.loadBalancerClass: Invalid value: may not change once set');
+  } else if (before && field(before, 'spec', 'type') === 'LoadBalancer') {
+    delete spec.externalTrafficPolicy;
+    delete spec.allocateLoadBalancerNodePorts;
+    delete spec.loadBalancerClass;
+  }
+  if (spec.clusterIP !== 'None' && spec.type !== 'ExternalName') {
+    const had = Array.isArray(spec.clusterIPs) ? (spec.clusterIPs as string[]) : [];
+    const families = spec.ipFamilies as string[];
+    const index = families.every((family) => had.some((ip) => ip.includes(':') === (family === 'IPv6')))
+      ? 0
+      : ++nextClusterIp;
+    spec.clusterIPs = families.map(
+      (family) => had.find((ip) => ip.includes(':') === (family === 'IPv6')) ?? clusterIp(family, index),
+    );
+    spec.clusterIP = (spec.clusterIPs as string[])[0];
+  }
+  return { ...object, spec, status: object.status ?? { loadBalancer: {} } };
+}
+
+function clusterIp(family: string, index: number): string {
+  return family === 'IPv6' ? `fd00:96::${index.toString(16)}` : `10.96.${index >>> 8}.${index & 255}`;
+}

@@ -1,0 +1,77 @@
+/**
+ * The lab's API server as a process of its own.
+ *   node lab/apiserver/main.ts [--host ADDRESS] [--port N] [--tls] [--token TOKEN] [--kubeconfig-out FILE]
+ * Prints its URL when it is ready. Without a port it takes a free one.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ApiServer } from './server.ts';
+
+const { values } = parseArgs({
+  options: {
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '0' },
+    tls: { type: 'boolean', default: false },
+    token: { type: 'string' },
+    'kubeconfig-out': { type: 'string' },
+  },
+});
+
+function selfSigned(host: string): { key: string; cert: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'bellman-api-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  try {
+    const request = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+    ];
+    execFileSync(
+      'openssl',
+      [...request, '-subj', '/CN=lab', '-addext', `subjectAltName=IP:${host}`, '-keyout', key, '-out', cert],
+      { stdio: 'pipe' },
+    );
+    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const tls = values.tls ? selfSigned(values.host) : undefined;
+const server = new ApiServer({
+  ...(tls ? { tls } : {}),
+  ...(values.token === undefined ? {} : { token: values.token }),
+});
+const port = await server.listen(Number(values.port), values.host);
+const url = `${tls ? 'https' : 'http'}://${isIPv6(values.host) ? `[${values.host}]` : values.host}:${port}`;
+if (values['kubeconfig-out'] !== undefined) {
+  const kubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      {
+        name: 'lab',
+        cluster: {
+          server: url,
+          ...(tls ? { 'certificate-authority-data': Buffer.from(tls.cert).toString('base64') } : {}),
+        },
+      },
+    ],
+    users: [{ name: 'lab', user: values.token === undefined ? {} : { token: values.token } }],
+    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab' } }],
+    'current-context': 'lab',
+  };
+  writeFileSync(values['kubeconfig-out'], JSON.stringify(kubeconfig, null, 2));
+}
+console.log(url);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void server.close());

@@ -1,0 +1,31 @@
+/** An answer that is an error, as the API's Status object says it. */
+export class ApiProblem extends Error {
+  readonly code: number;
+  readonly reason: string;
+  readonly details: Record<string, unknown>;
+
+  constructor(code: number, reason: string, message: string, details: Record<string, unknown> = {}) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+    this.details = details;
+  }
+
+  toStatus(): object {
+    const { code, reason, message, details } = this;
+    return {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message,
+      reason,
+      details,
+      code,
+    };
+  }
+}
+
+export function notFound(plural: string, name: string): ApiProblem {
+  return new ApiProblem(404, 'NotFound', `${plural} "${name}" not found`, { name, kind: plural });
+}

@@ -1,0 +1,115 @@
+import type { KubernetesObject } from './resources.ts';
+
+export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** A change as watchers hear of it. */
+export interface Change {
+  readonly type: ChangeType;
+  readonly resourceVersion: number;
+  readonly object: KubernetesObject;
+  /** The state before, so that a watcher with a selector can tell leaving from never having been there. */
+  readonly before?: KubernetesObject;
+}
+
+interface Collection {
+  readonly objects: Map<string, KubernetesObject>;
+  changes: Change[];
+  /** Watches from before this version are told `410 Gone`. */
+  compactedAt: number;
+  readonly listeners: Set<(change: Change) => void>;
+}
+
+const keptChanges = 20_000;
+
+/**
+ * Objects by kind and key under one counter of resourceVersions, with the history that lets watches resume. Objects handed out are
+ * never changed afterwards: each write stores a new one.
+ */
+export class Store {
+  readonly #collections = new Map<string, Collection>();
+  #version = 1;
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get(kind: string, key: string): KubernetesObject | undefined {
+    return this.#collection(kind).objects.get(key);
+  }
+
+  /** In the order of keys, as etcd has them. */
+  list(kind: string): [string, KubernetesObject][] {
+    return [...this.#collection(kind).objects].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  put(kind: string, key: string, object: KubernetesObject): KubernetesObject {
+    const collection = this.#collection(kind);
+    const before = collection.objects.get(key);
+    const stored = this.#stamp(object);
+    collection.objects.set(key, stored);
+    this.#publish(collection, {
+      type: before ? 'MODIFIED' : 'ADDED',
+      object: stored,
+      ...(before ? { before } : {}),
+    });
+    return stored;
+  }
+
+  remove(kind: string, key: string): KubernetesObject | undefined {
+    const collection = this.#collection(kind);
+    const before = collection.objects.get(key);
+    if (!before) return undefined;
+    collection.objects.delete(key);
+    const object = this.#stamp(before);
+    this.#publish(collection, { type: 'DELETED', object, before });
+    return object;
+  }
+
+  /** Changes after a version, or `undefined` when they are no longer known. */
+  since(kind: string, version: number): readonly Change[] | undefined {
+    const { changes, compactedAt } = this.#collection(kind);
+    if (version < compactedAt) return undefined;
+    const first = changes.findIndex(({ resourceVersion }) => resourceVersion > version);
+    return first < 0 ? [] : changes.slice(first);
+  }
+
+  /** Calls back on each change until the returned function is called. */
+  listen(kind: string, listener: (change: Change) => void): () => void {
+    const { listeners } = this.#collection(kind);
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /** Forgets all history, so that every watch that resumes from before is told `410 Gone`. */
+  compact(): void {
+    this.#version++;
+    for (const collection of this.#collections.values()) {
+      collection.changes = [];
+      collection.compactedAt = this.#version;
+    }
+  }
+
+  #stamp(object: KubernetesObject): KubernetesObject {
+    this.#version++;
+    return { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
+  }
+
+  #publish(collection: Collection, change: Omit<Change, 'resourceVersion'>): void {
+    const full = { ...change, resourceVersion: this.#version };
+    collection.changes.push(full);
+    if (collection.changes.length > keptChanges * 2) {
+      collection.changes = collection.changes.slice(-keptChanges);
+      collection.compactedAt = collection.changes[0]?.resourceVersion ?? this.#version;
+    }
+    for (const listener of collection.listeners) listener(full);
+  }
+
+  #collection(kind: string): Collection {
+    let collection = this.#collections.get(kind);
+    if (!collection) {
+      collection = { objects: new Map(), changes: [], compactedAt: 0, listeners: new Set() };
+      this.#collections.set(kind, collection);
+    }
+    return collection;
+  }
+}

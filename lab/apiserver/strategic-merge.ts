@@ -1,0 +1,94 @@
+/**
+ * Strategic merge patch as kubectl sends it: like a JSON merge patch, but lists of objects are merged by a key, and directives
+ * (`$patch`, `$deleteFromPrimitiveList/…`, `$setElementOrder/…`, `$retainKeys`) say what a merge cannot.
+ */
+type Json = unknown;
+type JsonObject = Record<string, Json>;
+
+/** Lists that are merged by a key in the kinds we serve; all others are replaced. */
+const mergeKeys: Readonly<Record<string, string>> = {
+  ports: 'port',
+  containers: 'name',
+  initContainers: 'name',
+  env: 'name',
+  volumes: 'name',
+  conditions: 'type',
+  addresses: 'type',
+  ownerReferences: 'uid',
+  taints: 'key',
+  secrets: 'name',
+};
+const mergedPrimitives = new Set(['finalizers']);
+
+export function strategicMerge(target: Json, patch: Json): Json {
+  if (!isObject(patch)) return patch;
+  if (patch.$patch === 'replace') return without(patch, '$patch');
+  if (patch.$patch === 'delete') return undefined;
+  const result: JsonObject = isObject(target) ? { ...target } : {};
+  if (Array.isArray(patch.$retainKeys))
+    for (const key of Object.keys(result)) if (!patch.$retainKeys.includes(key)) delete result[key];
+  for (const [key, value] of Object.entries(patch)) {
+    const [, directive, of] = /^\$(deleteFromPrimitiveList|setElementOrder)\/(.*)$/.exec(key) ?? [];
+    if (directive === 'deleteFromPrimitiveList' && of !== undefined && Array.isArray(value)) {
+      const now = result[of];
+      if (Array.isArray(now)) result[of] = now.filter((item) => !value.includes(item));
+    } else if (key.startsWith('$')) {
+    } else if (value === null) {
+      delete result[key];
+    } else if (Array.isArray(value)) {
+      result[key] = mergeList(key, result[key], value, patch[`$setElementOrder/${key}`]);
+    } else {
+      const merged = strategicMerge(result[key], value);
+      if (merged === undefined) delete result[key];
+      else result[key] = merged;
+    }
+  }
+  return result;
+}
+
+function mergeList(name: string, target: Json, patch: readonly Json[], order: Json): Json {
+  const before = Array.isArray(target) ? target : [];
+  const mergeKey = mergeKeys[name];
+  if (mergedPrimitives.has(name)) return [...new Set([...before, ...patch])];
+  if (mergeKey === undefined || !patch.every((item) => isObject(item))) return patch;
+  if (patch.some((item) => isObject(item) && item.$patch === 'replace'))
+    return patch.filter((item) => !(isObject(item) && item.$patch === 'replace'));
+  // A node may have two addresses of a type, one of each family; then the list is not a map.
+  if (
+    name === 'addresses' &&
+    new Set(patch.map((item) => (item as JsonObject)[mergeKey])).size < patch.length
+  )
+    return patch;
+  const result = [...before];
+  for (const item of patch as readonly JsonObject[]) {
+    const index = result.findIndex((each) => isObject(each) && each[mergeKey] === item[mergeKey]);
+    if (item.$patch === 'delete') {
+      if (index >= 0) result.splice(index, 1);
+    } else if (index >= 0) result[index] = strategicMerge(result[index], item);
+    else result.push(strategicMerge({}, item));
+  }
+  if (!Array.isArray(order)) return result;
+  const rank = (item: Json) =>
+    order.findIndex((each) => isObject(each) && isObject(item) && each[mergeKey] === item[mergeKey]);
+  return result.sort((a, b) => rank(a) - rank(b));
+}
+
+/** RFC 7396. */
+export function mergePatch(target: Json, patch: Json): Json {
+  if (!isObject(patch)) return patch;
+  const result: JsonObject = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = mergePatch(result[key], value);
+  }
+  return result;
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function without(object: JsonObject, key: string): JsonObject {
+  const { [key]: _, ...rest } = object;
+  return rest;
+}
