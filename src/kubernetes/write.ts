@@ -69,7 +69,8 @@ export function patchServiceAnnotations(
   annotations: Readonly<Record<string, string | null>>,
   resourceVersion?: string,
 ): Promise<RawObject> {
-  return patchAnnotations(client, servicePath(key), annotations, resourceVersion);
+  // By the status path, so that no permission to change a Service's spec is needed.
+  return patchAnnotations(client, `${servicePath(key)}/status`, annotations, resourceVersion);
 }
 
 export function isConflict(error: unknown): boolean {

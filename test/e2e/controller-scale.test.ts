@@ -1,0 +1,112 @@
+/** The controller with many Services: a restart that writes nothing, and a leader lost in the middle of a storm. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ControlPlane, type Daemon } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { addresses, allServices, makeService, makeServices, writeConfig } from './controller-fixtures.ts';
+
+const config = 'address-pools:\n- {name: big, protocol: bgp, addresses: [10.0.0.0/16]}\n';
+
+let plane: ControlPlane;
+before(async () => {
+  plane = await ControlPlane.start();
+  await writeConfig(plane, config);
+});
+after(() => plane.stop());
+
+async function countAssigned(): Promise<number> {
+  return (await allServices(plane)).filter(({ status }) => status?.loadBalancer?.ingress?.length).length;
+}
+
+async function assertAllDistinct(count: number): Promise<void> {
+  const ips = (await allServices(plane)).flatMap(({ status }) =>
+    (status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip),
+  );
+  assert.equal(ips.length, count);
+  assert.equal(new Set(ips).size, count, 'no address has two owners');
+}
+
+async function leader(...controllers: Daemon[]): Promise<Daemon> {
+  return eventually('a leader', async () => {
+    for (const controller of controllers) if ((await controller.status()).leading) return controller;
+    return undefined;
+  });
+}
+
+test('two controllers: the leader is killed in the middle of a storm, the other takes over within 15 s', async () => {
+  const [one, two] = [plane.controller(), plane.controller()];
+  const first = await leader(one, two);
+  const second = first === one ? two : one;
+  const storm = makeServices(plane, 3000, 'storm');
+  await eventually('a thousand addresses', async () => (await countAssigned()) > 1000, 60_000);
+  first.signal('SIGKILL');
+  const killedAt = performance.now();
+  await second.logged('leading');
+  const takeOverMs = performance.now() - killedAt;
+  assert.ok(takeOverMs < 15_000, `took over after ${takeOverMs} ms`);
+  await storm;
+  await eventually('all addresses', async () => (await countAssigned()) === 3000, 60_000);
+  await assertAllDistinct(3000);
+  assert.equal(await second.stop(), 0);
+});
+
+test('two controllers: the leader is stopped for longer than the Lease, and writes nothing when it goes on', async () => {
+  const [one, two] = [plane.controller(), plane.controller()];
+  const first = await leader(one, two);
+  const second = first === one ? two : one;
+  first.signal('SIGSTOP');
+  await second.logged('leading');
+  await makeServices(plane, 200, 'while-stopped');
+  await eventually('their addresses', async () => (await countAssigned()) === 3200, 60_000);
+  await plane.knob('reset');
+  first.signal('SIGCONT');
+  await first.logged('no longer leading');
+  const written = await plane.requests('bellman-controller');
+  assert.deepEqual(
+    [...written.keys()].filter((key) => /^(PATCH|POST) (services|configmaps)/.test(key)),
+    [],
+  );
+  await assertAllDistinct(3200);
+  // The Lease is given back at a clean stop: the other does not wait for it to run out.
+  assert.equal(await second.stop(), 0);
+  await eventually('the first to lead again', async () => (await first.status()).leading);
+  assert.equal(await first.stop(), 0);
+});
+
+test('a restart with 10,000 Services in place writes nothing', async (t) => {
+  let controller = plane.controller('--no-leader-election');
+  await makeServices(plane, 6800, 'more');
+  await eventually('all addresses', async () => (await countAssigned()) === 10_000, 120_000);
+  await controller.stop();
+  const versions = new Map(
+    (await allServices(plane)).map(({ metadata }) => [metadata.name, metadata.resourceVersion]),
+  );
+  await plane.knob('reset');
+
+  const startedAt = performance.now();
+  controller = plane.controller('--no-leader-election');
+  await eventually(
+    'the gate to have judged',
+    async () => (await controller.status()).config?.status === 'active',
+    60_000,
+  );
+  t.diagnostic(
+    `10,000 Services learned ${Math.round(performance.now() - startedAt)} ms after the process was started`,
+  );
+  await makeService(plane, 'the-next');
+  await eventually('its address', async () => (await addresses(plane, 'the-next')).length === 1);
+
+  const requests = await plane.requests('bellman-controller');
+  const writes = [...requests].filter(([key]) => !/^(GET|LIST|WATCH) /.test(key));
+  assert.deepEqual(
+    new Map(writes),
+    new Map([
+      ['PATCH services/status', 1],
+      ['POST events', 1],
+    ]),
+  );
+  for (const { metadata } of await allServices(plane))
+    if (metadata.name !== 'the-next') assert.equal(metadata.resourceVersion, versions.get(metadata.name));
+  await assertAllDistinct(10_001);
+  assert.equal(await controller.stop(), 0);
+});

@@ -1,0 +1,260 @@
+/** The controller as a process, against the lab's API server as another: the gate, allocation, and what happens at the edges. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { ControlPlane, Daemon } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  addresses,
+  annotation,
+  assigned,
+  configMaps,
+  configStatus,
+  event,
+  events,
+  makeService,
+  services,
+  writeConfig,
+} from './controller-fixtures.ts';
+
+const good = `address-pools:
+- {name: public, protocol: bgp, addresses: [198.51.100.0/28, '2001:db8:100::/120']}
+- {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.241], auto-assign: false}
+`;
+const bad = good.replace('layer2', 'pigeon');
+
+let plane: ControlPlane;
+before(async () => {
+  plane = await ControlPlane.start();
+});
+after(() => plane.stop());
+
+test('an edit of the ConfigMap and a Service become an address, an annotation and an event that kubectl shows', async () => {
+  const controller = plane.controller();
+  await writeConfig(plane, good);
+  await makeService(plane, 'web', { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'] });
+  await assigned(plane, 'web', '198.51.100.0', '2001:db8:100::');
+  await event(plane, 'Service', 'web', /IPAllocated/);
+  const described = await plane.kubectl('describe', 'service', 'web');
+  assert.match(described, /bellman\.dev\/ip-allocated-from-pool: public/);
+  assert.match(described, /Normal +IPAllocated .*assigned 198\.51\.100\.0, 2001:db8:100:: from pool public/);
+  assert.match(await plane.kubectl('get', 'service', 'web'), /198\.51\.100\.0,2001:db8:100::/);
+  assert.equal(
+    await controller.metric('bellman_allocator_addresses_in_use_total{pool="public",family="ipv4"}'),
+    1,
+  );
+  assert.equal(await controller.fetch('/healthz'), 'ok\n');
+  assert.equal((await controller.status()).config?.status, 'active');
+  assert.equal(await controller.stop(), 0);
+});
+
+const requests: [string, object, Record<string, string>, RegExp | string[]][] = [
+  ['by-field', { loadBalancerIP: '198.51.100.7' }, {}, ['198.51.100.7']],
+  ['by-annotation', {}, { 'bellman.dev/loadBalancerIPs': '198.51.100.8' }, ['198.51.100.8']],
+  ['by-metallb', {}, { 'metallb.universe.tf/loadBalancerIPs': '198.51.100.9' }, ['198.51.100.9']],
+  [
+    'two-at-once',
+    { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv6', 'IPv4'] },
+    { 'metallb.io/loadBalancerIPs': '198.51.100.10,2001:db8:100::10' },
+    ['2001:db8:100::10', '198.51.100.10'],
+  ],
+  ['by-pool', {}, { 'metallb.universe.tf/address-pool': 'office' }, ['192.0.2.240']],
+  ['by-pools', {}, { 'bellman.dev/address-pool': 'office,public' }, ['192.0.2.241']],
+  [
+    'prefers-both',
+    { ipFamilyPolicy: 'PreferDualStack', ipFamilies: ['IPv4', 'IPv6'] },
+    {},
+    ['198.51.100.1', '2001:db8:100::1'],
+  ],
+  [
+    'shares-1',
+    { loadBalancerIP: '198.51.100.11' },
+    { 'bellman.dev/allow-shared-ip': 'k' },
+    ['198.51.100.11'],
+  ],
+  [
+    'shares-2',
+    { loadBalancerIP: '198.51.100.11', ports: [{ port: 81 }] },
+    { 'bellman.dev/allow-shared-ip': 'k' },
+    ['198.51.100.11'],
+  ],
+  [
+    'port-taken',
+    { loadBalancerIP: '198.51.100.11' },
+    { 'bellman.dev/allow-shared-ip': 'k' },
+    /TCP\/80 .*default\/shares-1/,
+  ],
+  ['in-use', { loadBalancerIP: '198.51.100.7' }, {}, /198\.51\.100\.7.*in use by default\/by-field/],
+  ['outside', { loadBalancerIP: '203.0.113.1' }, {}, /203\.0\.113\.1 is in no pool/],
+  ['no-such-pool', {}, { 'bellman.dev/address-pool': 'nope' }, /no pool nope; pools: /],
+  ['full', {}, { 'bellman.dev/address-pool': 'office' }, /pool office is full/],
+  [
+    'conflicting',
+    { loadBalancerIP: '198.51.100.12' },
+    { 'bellman.dev/loadBalancerIPs': '198.51.100.13' },
+    /conflicting requests/,
+  ],
+  ['nonsense', {}, { 'bellman.dev/loadBalancerIPs': 'localhost' }, /localhost is not an IP address/],
+];
+
+test('each kind of request is met or refused with a cause', async (t) => {
+  const controller = plane.controller();
+  await controller.logged('leading');
+  for (const [name, spec, annotations, expected] of requests)
+    await t.test(name, async () => {
+      await makeService(plane, name, spec, annotations);
+      if (expected instanceof RegExp) {
+        await event(plane, 'Service', name, new RegExp(`^Warning AllocationFailed .*${expected.source}`));
+        assert.deepEqual(await addresses(plane, name), []);
+      } else {
+        await assigned(plane, name, ...expected);
+        await event(plane, 'Service', name, /^Normal IPAllocated/);
+      }
+    });
+  await t.test('an address that is freed goes to the Service that waits for it', async () => {
+    await plane.delete(`${services}/by-pool`);
+    await assigned(plane, 'full', '192.0.2.240');
+  });
+  await t.test('a Service of another class is left alone', async () => {
+    await makeService(plane, 'theirs', { loadBalancerClass: 'example.com/other' });
+    await makeService(plane, 'after-theirs');
+    await assigned(plane, 'after-theirs', '198.51.100.2');
+    assert.deepEqual(await addresses(plane, 'theirs'), []);
+    assert.deepEqual(await events(plane, 'Service', 'theirs'), []);
+  });
+  await t.test('a Service that becomes ClusterIP gives its address back', async () => {
+    await plane.merge(`${services}/after-theirs`, { spec: { type: 'ClusterIP' } });
+    await assigned(plane, 'after-theirs');
+    await event(plane, 'Service', 'after-theirs', /IPReleased released 198\.51\.100\.2/);
+  });
+  assert.equal(await controller.stop(), 0);
+});
+
+test('the gate: a bad text, a restart with it, its removal, an orphaning edit, draining and a split', async (t) => {
+  let controller = plane.controller();
+  await controller.logged('leading');
+  const before = await addresses(plane, 'web');
+
+  await t.test('kubectl tells the story of a bad edit', async () => {
+    await writeConfig(plane, bad);
+    await configStatus(plane, 'stale');
+    await event(plane, 'ConfigMap', 'config', /ConfigStale/);
+    const described = await plane.kubectl('describe', 'configmap', '-n', 'bellman-system', 'config');
+    assert.match(described, /bellman\.dev\/config-status: stale/);
+    assert.match(described, /bellman\.dev\/config-error:\s+address-pools\[1\]\.protocol/);
+    assert.match(described, /Warning +ConfigStale .*stays in force/);
+    assert.match(
+      await plane.kubectl('get', 'events', '-n', 'bellman-system'),
+      /ConfigStale +configmap\/config/,
+    );
+    assert.equal(await controller.metric('bellman_config_stale'), 1);
+    const stale = await controller.logged(
+      controller.messages.find((msg) => msg.startsWith('configuration not accepted')) ?? 'stale',
+    );
+    assert.match(String(stale.reason), /address-pools\[1\]\.protocol/);
+  });
+
+  await t.test('a killed controller comes back with the accepted one and writes nothing', async () => {
+    const told = await events(plane, 'ConfigMap', 'config');
+    controller.signal('SIGKILL');
+    await controller.exited;
+    await plane.knob('reset');
+    controller = plane.controller('--no-leader-election');
+    await eventually(
+      'the gate to have judged',
+      async () => (await controller.status()).config?.status === 'stale',
+    );
+    await makeService(plane, 'under-stale');
+    await assigned(plane, 'under-stale', '198.51.100.2');
+    assert.deepEqual(await addresses(plane, 'web'), before);
+    assert.equal((await plane.requests('bellman-controller')).get('PATCH configmaps'), undefined);
+    assert.deepEqual(await events(plane, 'ConfigMap', 'config'), told);
+  });
+
+  await t.test(
+    'a deleted ConfigMap is stale, also for a controller that starts then, and its return clears it',
+    async () => {
+      await plane.delete(`${configMaps}/config`);
+      await event(plane, 'ConfigMap', 'config', /ConfigStale .*there is no ConfigMap config/);
+      await controller.stop();
+      controller = plane.controller('--no-leader-election');
+      await makeService(plane, 'under-deleted');
+      await assigned(plane, 'under-deleted', '198.51.100.3');
+      assert.equal(await controller.metric('bellman_config_stale'), 1);
+      await writeConfig(plane, good);
+      await configStatus(plane, 'active');
+      assert.equal(await annotation(plane, 'accepted-config'), good);
+      await event(plane, 'ConfigMap', 'config', /ConfigAccepted configuration back at the accepted one/);
+    },
+  );
+
+  await t.test('an edit that would orphan addresses is refused and names them', async () => {
+    await writeConfig(plane, good.replace(/^.*office.*\n/m, ''));
+    await configStatus(plane, 'stale');
+    assert.match(
+      (await annotation(plane, 'config-error')) ?? '',
+      /default\/(full|by-pools) 192\.0\.2\.24[01]/,
+    );
+    await assigned(plane, 'full', '192.0.2.240');
+  });
+
+  await t.test('a draining pool keeps what is assigned and hands out nothing new', async () => {
+    await writeConfig(plane, good.replace('name: office,', 'name: office, draining: true,'));
+    await configStatus(plane, 'active');
+    await plane.delete(`${services}/by-pools`);
+    await makeService(plane, 'too-late', {}, { 'bellman.dev/address-pool': 'office' });
+    await event(plane, 'Service', 'too-late', /AllocationFailed .*draining/);
+    await assigned(plane, 'full', '192.0.2.240');
+  });
+
+  await t.test('a pool is split without an address changing', async () => {
+    const [split] = [
+      good.replace(
+        /^.*public.*\n/m,
+        `- {name: low, protocol: bgp, addresses: [198.51.100.0/29]}
+- {name: high, protocol: bgp, addresses: [198.51.100.8/29, '2001:db8:100::/120']}
+`,
+      ),
+    ];
+    await writeConfig(plane, split);
+    await eventually(
+      'the split to be in force',
+      async () => (await annotation(plane, 'accepted-config')) === split,
+    );
+    await eventually('the pools to be named', async () =>
+      /: low,high/.test(await plane.kubectl('describe', 'service', 'web')),
+    );
+    assert.deepEqual(await addresses(plane, 'web'), before);
+  });
+  assert.equal(await controller.stop(), 0);
+});
+
+test('an API server that is away at the start and later is waited for, and said once', async () => {
+  await plane.knob('refuse');
+  const controller = plane.controller('--no-leader-election');
+  await controller.logged('API server not reached, retrying');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await plane.knob('serve');
+  await controller.logged('API server reached again');
+  await makeService(plane, 'after-absence');
+  await eventually('an address', async () => (await addresses(plane, 'after-absence')).length === 1);
+  assert.equal(controller.messages.filter((msg) => msg === 'API server not reached, retrying').length, 1);
+
+  await plane.knob('cut-watches');
+  await plane.knob('compact');
+  await makeService(plane, 'after-compaction');
+  await eventually('an address', async () => (await addresses(plane, 'after-compaction')).length === 1);
+  assert.equal(await controller.stop(), 0);
+});
+
+test('what cannot run says why in one line and exits 2', async () => {
+  const missing = join(plane.folder, 'missing');
+  const without = new Daemon(['src/main.ts', 'controller', '--metrics-address', '127.0.0.1:0'], {
+    KUBECONFIG: missing,
+  });
+  assert.equal(await without.exited, 2);
+  assert.match(without.errors, new RegExp(`^bellman: kubeconfig ${missing} cannot be read: .*\n$`));
+  const unknown = new Daemon(['src/main.ts', 'controller', '--no-such-flag']);
+  assert.equal(await unknown.exited, 2);
+  assert.match(unknown.errors, /unknown option '--no-such-flag'/);
+});

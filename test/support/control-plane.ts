@@ -1,0 +1,175 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { connect, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { eventually } from './eventually.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+const run = promisify(execFile);
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+/** A process of ours, with the JSON lines it has logged. */
+export class Daemon {
+  readonly lines: LogLine[] = [];
+  readonly exited: Promise<number | NodeJS.Signals | null>;
+  readonly #child: ChildProcess;
+  #errors = '';
+
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    let rest = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines)
+        this.lines.push(line.startsWith('{') ? JSON.parse(line) : { level: '', msg: line });
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#errors += chunk;
+    });
+    this.exited = new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal)));
+  }
+
+  get errors(): string {
+    return this.#errors;
+  }
+
+  get messages(): string[] {
+    return this.lines.map(({ msg }) => msg);
+  }
+
+  logged(msg: string): Promise<LogLine> {
+    return eventually(`the log line "${msg}"`, () => this.lines.find((line) => line.msg === msg));
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Ends it as Kubernetes does and returns its exit code. */
+  stop(): Promise<number | NodeJS.Signals | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM');
+    return this.exited;
+  }
+
+  async fetch(path: string): Promise<string> {
+    const { metricsPort } = await this.logged('controller started');
+    const response = await fetch(`http://127.0.0.1:${String(metricsPort)}${path}`);
+    return response.text();
+  }
+
+  async status(): Promise<ControllerStatus> {
+    return JSON.parse(await this.fetch('/status')) as ControllerStatus;
+  }
+
+  async metric(line: string): Promise<number | undefined> {
+    const found = (await this.fetch('/metrics')).split('\n').find((each) => each.startsWith(`${line} `));
+    return found === undefined ? undefined : Number(found.slice(line.length + 1));
+  }
+}
+
+export interface ControllerStatus {
+  readonly leading: boolean;
+  readonly config?: { readonly status: string; readonly error?: string };
+  readonly waitingFor?: readonly string[];
+}
+
+/** The lab's API server as a process, its clients, and controllers beside it. Everything ends with `stop`. */
+export class ControlPlane {
+  readonly folder: string;
+  readonly kubeconfig: string;
+  readonly url: string;
+  readonly client: KubernetesClient;
+  readonly #server: Daemon;
+  readonly #daemons: Daemon[] = [];
+
+  private constructor(folder: string, url: string, server: Daemon) {
+    this.folder = folder;
+    this.kubeconfig = join(folder, 'kubeconfig');
+    this.url = url;
+    this.#server = server;
+    this.client = connect(this.kubeconfig, 'test');
+  }
+
+  static async start(...flags: string[]): Promise<ControlPlane> {
+    const folder = await mkdtemp(join(tmpdir(), 'bellman-test-'));
+    const server = new Daemon([
+      'lab/apiserver/main.ts',
+      '--kubeconfig-out',
+      join(folder, 'kubeconfig'),
+      ...flags,
+    ]);
+    const url = await eventually('the API server', () =>
+      server.messages.find((line) => line.startsWith('http')),
+    );
+    const plane = new ControlPlane(folder, url, server);
+    await plane.create('/api/v1/namespaces', { metadata: { name: 'bellman-system' } });
+    return plane;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#daemons.map((daemon) => daemon.stop()));
+    await this.#server.stop();
+    this.client.close();
+    await rm(this.folder, { recursive: true });
+  }
+
+  controller(...flags: string[]): Daemon {
+    const daemon = new Daemon(['src/main.ts', 'controller', '--metrics-address', '127.0.0.1:0', ...flags], {
+      KUBECONFIG: this.kubeconfig,
+    });
+    this.#daemons.push(daemon);
+    return daemon;
+  }
+
+  /** A stock `kubectl`; returns its standard output. */
+  async kubectl(...args: string[]): Promise<string> {
+    const env = { ...process.env, KUBECONFIG: this.kubeconfig, HOME: this.folder };
+    return (await run('kubectl', args, { env, maxBuffer: 64 * 1024 * 1024 })).stdout;
+  }
+
+  create(path: string, body: object): Promise<unknown> {
+    return this.client.request({ method: 'POST', path, body });
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.client.request<T>({ method: 'GET', path });
+  }
+
+  merge(path: string, body: object): Promise<unknown> {
+    return this.client.request({
+      method: 'PATCH',
+      path,
+      body,
+      contentType: 'application/merge-patch+json',
+    });
+  }
+
+  delete(path: string): Promise<unknown> {
+    return this.client.request({ method: 'DELETE', path });
+  }
+
+  /** One of the server's knobs, see `lab/apiserver/server.ts`. */
+  async knob(name: 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'serve'): Promise<void> {
+    await fetch(`${this.url}/lab/${name}`, { method: 'POST' });
+  }
+
+  /** Requests of an agent since the last reset, as `VERB resource` with their count. */
+  async requests(agent: string): Promise<Map<string, number>> {
+    const all = (await (await fetch(`${this.url}/lab/requests`)).json()) as Record<string, number>;
+    const own = Object.entries(all).filter(([key]) => key.startsWith(`${agent} `));
+    return new Map(own.map(([key, count]) => [key.slice(agent.length + 1), count]));
+  }
+}
