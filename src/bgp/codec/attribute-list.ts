@@ -31,7 +31,9 @@ export interface DecodedAttributes {
   readonly reaches: boolean;
 }
 
-const AttributeType = { nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
+const AttributeType = { mpReach: 14, mpUnreach: 15 } as const;
+/** Where the octets end before the number of an attribute. */
+const noType = 0;
 
 /** Decodes the attributes. Fails only with what must end the session. */
 export function decodeAttributeList(
@@ -48,7 +50,8 @@ export function decodeAttributeList(
     const length = lengthOctets === 2 ? readUint16(bytes, at + 2) : readUint8(bytes, at + 2);
     if (isCut || valueAt + length > bytes.length) {
       // RFC 7606 section 4: what follows cannot be told apart, but where the attributes end is known.
-      reader.overrun(bytes.subarray(at));
+      const error = reader.overrun(bytes.subarray(at));
+      if (error) return fail(error);
       break;
     }
     const error = reader.attribute(bytes.subarray(at, valueAt + length), 2 + lengthOctets);
@@ -73,16 +76,15 @@ class AttributeListReader {
   /** Takes one attribute, header and value; returns what ends the session. */
   attribute(octets: Uint8Array, valueAt: number): BgpError | undefined {
     const type = readUint8(octets, 1);
-    const isMultiprotocol = type === AttributeType.mpReach || type === AttributeType.mpUnreach;
     if (this.#seen.has(type)) {
       // RFC 7606 section 3 (g): of two the first counts, unless they are of those that name routes.
       const error = updateError(UpdateSubcode.malformedList, `attribute ${type} occurs twice`);
-      if (isMultiprotocol) return error;
+      if (isMultiprotocol(type)) return error;
       this.#fault(type, 'discard', error);
       return undefined;
     }
     this.#seen.add(type);
-    if (isMultiprotocol) return this.#multiprotocol(type, octets, valueAt);
+    if (isMultiprotocol(type)) return this.#multiprotocol(type, octets, valueAt);
     const row = attributeRows.get(type);
     if (row) this.#known(type, row, octets, valueAt);
     else if (readUint8(octets, 0) & Flag.optional) this.#keep(type, octets, valueAt);
@@ -95,15 +97,24 @@ class AttributeListReader {
     return undefined;
   }
 
-  /** The attributes end within one. */
-  overrun(octets: Uint8Array): void {
+  /** The attributes end within this one; returns what ends the session: where it would have named routes, they are lost. */
+  overrun(octets: Uint8Array): BgpError | undefined {
+    if (octets.length < 3) {
+      this.#seen.add(noType);
+      const text = 'the attributes end within a header';
+      this.#fault(noType, 'withdraw', updateError(UpdateSubcode.malformedList, text, octets));
+      return undefined;
+    }
     const type = readUint8(octets, 1);
-    const text = `attribute ${type} is longer than the attributes`;
-    const error =
-      octets.length < 3
-        ? updateError(UpdateSubcode.malformedList, 'the attributes end within a header', octets)
-        : updateError(UpdateSubcode.length, text, octets);
+    const error = updateError(
+      UpdateSubcode.length,
+      `attribute ${type} is longer than the attributes`,
+      octets,
+    );
+    if (isMultiprotocol(type)) return error;
+    this.#seen.add(type);
     this.#fault(type, 'withdraw', error);
+    return undefined;
   }
 
   finish(): DecodedAttributes {
@@ -171,6 +182,10 @@ class AttributeListReader {
   #fault(attributeType: number, treatment: AttributeFault['treatment'], error: BgpError): void {
     this.#faults.push({ attributeType, treatment, error });
   }
+}
+
+function isMultiprotocol(type: number): boolean {
+  return type === AttributeType.mpReach || type === AttributeType.mpUnreach;
 }
 
 /** RFC 4271 section 4.3: partial only for optional transitive attributes; the lower bits mean nothing. */

@@ -40,7 +40,7 @@ export interface AttributeRow {
   readonly treatment: 'discard' | 'withdraw';
   /** Means nothing from an external peer: discarded whatever it says (RFC 7606 sections 7.5, 7.9 and 7.10). */
   readonly isInternal?: true;
-  /** Puts the value into the draft, or says what is malformed about it and leaves the draft alone. */
+  /** Puts the value into the draft, says what is malformed about it, or both where it can be read all the same. */
   decode(value: Uint8Array, draft: Draft, options: ReceiveOptions): Problem | undefined;
   /** The value to send; `undefined` when the attribute is not there, or is only understood and never sent. */
   encode?(attributes: PathAttributes, options: SendOptions): Uint8Array | undefined;
@@ -93,10 +93,10 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
       treatment: 'withdraw',
       decode(value, draft) {
         if (value.length !== 4) return wrongLength(value);
-        if (!isHostAddress(value))
-          return { subcode: UpdateSubcode.nextHop, text: `${value.join('.')} is not the address of a host` };
         draft.nextHop = ipFromBytes(value);
-        return undefined;
+        return isHostAddress(value)
+          ? undefined
+          : { subcode: UpdateSubcode.nextHop, text: `${value.join('.')} is not the address of a host` };
       },
       encode: ({ nextHop }) => nextHop && ipToBytes(nextHop),
     },
@@ -167,8 +167,9 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
       name: 'AS4_PATH',
       flags: optionalTransitive,
       treatment: 'withdraw',
-      decode(value, draft, { fourOctetAs, internal }) {
-        const path = decodeAsPath(value, 4, internal);
+      decode(value, draft, { fourOctetAs }) {
+        // RFC 6793 section 6: a confederation's segments are passed over, and mergeAsPaths does.
+        const path = decodeAsPath(value, 4, true);
         const isMalformed = !path.ok || path.value.length === 0;
         // RFC 6793 section 6 discards what an old peer sends; a new one must not send it, and then only a sound one is harmless.
         if (isMalformed)

@@ -19,7 +19,7 @@ export class FrameReader {
   #assembled: Uint8Array = nothing;
   #filled = 0;
 
-  /** Takes the next octets of the stream. They must not be changed while messages cut from them are in use. */
+  /** Takes the next octets of the stream: they and the messages cut from them stay as they are until `next` returns `undefined`. */
   push(chunk: Uint8Array): void {
     if (this.#at < this.#chunk.length) {
       const rest = this.#chunk.subarray(this.#at);

@@ -39,7 +39,7 @@ export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
     myAs: readUint16(frame, 20),
     holdTimeSeconds: readUint16(frame, 22),
     routerId: readUint32(frame, 24),
-    capabilities: capabilities.value,
+    capabilities: withoutFormerRestarts(capabilities.value),
   };
   const error = judgeValues(open, frame);
   return error ? fail(error) : ok(open);
@@ -63,6 +63,12 @@ function judgeValues(open: OpenMessage, frame: Uint8Array): BgpError | undefined
     );
   if (roles.size > 1) return openError(OpenSubcode.roleMismatch, 'the peer states two roles');
   return undefined;
+}
+
+/** RFC 4724 section 3: of several graceful restart capabilities the last one counts. */
+function withoutFormerRestarts(capabilities: readonly Capability[]): readonly Capability[] {
+  const last = capabilities.findLastIndex(({ kind }) => kind === 'graceful-restart');
+  return capabilities.filter(({ kind }, index) => kind !== 'graceful-restart' || index === last);
 }
 
 function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpError> {

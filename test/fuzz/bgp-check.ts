@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import {
+  type AttributeFault,
+  type BgpError,
+  type Decoded,
+  decodeMessage,
+  encodeMessage,
+  type ReceiveOptions,
+} from '../../src/bgp/codec/index.ts';
+import type { Message, NlriSequence, UpdateMessage } from '../../src/bgp/message.ts';
+
+/** RFC 4271 section 4.5 and 7313: the greatest subcode of each code that a decoder may answer with. */
+const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 7: 1 };
+const longestData = 4096 - 21;
+
+/**
+ * Decodes and holds the answer to what must be true of any: an error that a NOTIFICATION can carry, or a message that is not larger than its
+ * octets, whose prefixes are as many as counted and belong to their family, and which means the same when it is sent on. Throws
+ * AssertionError otherwise; whatever else is thrown is the decoder's.
+ */
+export function checkDecode(bytes: Uint8Array, options: ReceiveOptions): 'refused' | 'with faults' | 'sound' {
+  const result = decodeMessage(bytes, options);
+  if (!result.ok) {
+    checkError(result.error, bytes);
+    return 'refused';
+  }
+  const { message, faults } = result.value;
+  for (const fault of faults) checkFault(fault, bytes);
+  if (message.kind === 'update') checkUpdate(message, bytes, options);
+  if (faults.length === 0) checkSentOn(result.value, options);
+  return faults.length === 0 ? 'sound' : 'with faults';
+}
+
+function checkError({ code, subcode, data, text }: BgpError, bytes: Uint8Array): void {
+  assert.ok(subcode <= (greatestSubcode[code] ?? -1), `error (${code},${subcode}) is none of a decoder`);
+  assert.ok(data.length <= Math.min(longestData, Math.max(bytes.length, 2)), `${data.length} octets of data`);
+  assert.ok(text.length > 0 && text.length < 200, 'the text is one sentence');
+}
+
+function checkFault({ attributeType, treatment, error }: AttributeFault, bytes: Uint8Array): void {
+  assert.equal(error.code, 3);
+  assert.ok(attributeType >= 0 && attributeType <= 255);
+  assert.ok(treatment === 'discard' || treatment === 'withdraw');
+  checkError(error, bytes);
+}
+
+function checkUpdate(update: UpdateMessage, bytes: Uint8Array, options: ReceiveOptions): void {
+  const { attributes, withdrawn, nlri } = update;
+  let elements = checkPrefixes(withdrawn, 4) + checkPrefixes(nlri, 4);
+  const { mpReach, mpUnreach, asPath = [], unknown = [] } = attributes;
+  if (mpReach) {
+    elements += checkPrefixes(mpReach.nlri, mpReach.afi === 1 ? 4 : 6);
+    assert.ok(mpReach.nextHops.length === 1 || mpReach.nextHops.length === 2);
+    if (!options.extendedNextHop)
+      assert.ok(mpReach.nextHops.every(({ family }) => family === (mpReach.afi === 1 ? 4 : 6)));
+  }
+  if (mpUnreach) elements += checkPrefixes(mpUnreach.withdrawn, mpUnreach.afi === 1 ? 4 : 6);
+  for (const { asns } of asPath) elements += asns.length;
+  for (const { value } of unknown) elements += value.length;
+  elements += (attributes.communities?.length ?? 0) + (attributes.clusterList?.length ?? 0);
+  elements += (attributes.extendedCommunities?.length ?? 0) + (attributes.largeCommunities?.length ?? 0);
+  assert.ok(elements <= bytes.length, `${elements} elements of ${bytes.length} octets`);
+}
+
+function checkPrefixes(prefixes: NlriSequence, family: 4 | 6): number {
+  const bits = family === 4 ? 32 : 128;
+  let count = 0;
+  for (const { length, value, family: of } of prefixes) {
+    count++;
+    const hostBits = BigInt(bits - length);
+    if (
+      of !== family ||
+      length > bits ||
+      (value >> hostBits) << hostBits !== value ||
+      value >> BigInt(bits) !== 0n
+    )
+      assert.fail(`${value}/${length} is no prefix of IPv${family}`);
+  }
+  assert.equal(count, prefixes.length);
+  return count;
+}
+
+/** A message without faults means the same when we send it. */
+function checkSentOn({ message }: Decoded, options: ReceiveOptions): void {
+  const bytes = encodeMessage(message, options);
+  if (bytes.length > options.receiveLimit) return;
+  const again = decodeMessage(bytes, options);
+  assert.ok(again.ok, again.ok ? '' : `sent on it is refused: ${again.error.text}`);
+  assert.deepEqual(again.value.faults, []);
+  assert.deepEqual(comparable(again.value.message), comparable(message));
+}
+
+/** The message with its prefixes made, so that equal messages are deeply equal. */
+function comparable(message: Message): object {
+  if (message.kind !== 'update') return message;
+  const { mpReach, mpUnreach, ...plain } = message.attributes;
+  return {
+    withdrawn: [...message.withdrawn],
+    nlri: [...message.nlri],
+    plain,
+    reach: mpReach && { ...mpReach, nlri: [...mpReach.nlri] },
+    unreach: mpUnreach && { ...mpUnreach, withdrawn: [...mpUnreach.withdrawn] },
+  };
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encodePathAttributes } from '../../../../src/bgp/codec/index.ts';
+import type { AsPathSegment, PathAttributes } from '../../../../src/bgp/message.ts';
+import {
+  attribute,
+  decodedUpdate,
+  external,
+  hex,
+  nextHop,
+  octets,
+  onePrefix,
+  origin,
+  update,
+} from './wire.ts';
+
+const old = { ...external, fourOctetAs: false };
+
+function received(asPath: string, ...others: string[]): PathAttributes {
+  const attributes = [origin, attribute(0x50, 2, asPath), nextHop, ...others].join('');
+  return decodedUpdate(update({ attributes, nlri: onePrefix }), old).attributes;
+}
+
+const as4Path = (value: string) => attribute(0xc0, 17, value);
+const sequence = (...asns: number[]): AsPathSegment => ({ type: 'sequence', asns });
+const set = (...asns: number[]): AsPathSegment => ({ type: 'set', asns });
+
+/** AS_PATH, AS4_PATH and what they mean together (RFC 6793 section 4.2.3). */
+const merges: readonly [name: string, asPath: string, as4Path: string, means: AsPathSegment[]][] = [
+  ['equally long', '0202 5ba0 5ba0', '0202 00010001 00010002', [sequence(65537, 65538)]],
+  [
+    'one shorter: an old AS has put itself in front',
+    '0203 fde9 5ba0 5ba0',
+    '0202 00010001 00010002',
+    [sequence(65001, 65537, 65538)],
+  ],
+  ['longer than AS_PATH: it means nothing', '0201 5ba0', '0202 00010001 00010002', [sequence(23456)]],
+  [
+    'a set counts one',
+    '0202 fde9 5ba0 0102 0001 5ba0',
+    '0201 00010001 0102 00000001 00010002',
+    [sequence(65001, 65537), set(1, 65538)],
+  ],
+  ['a set in front is kept whole', '0102 0001 0002 0201 5ba0', '0201 00010001', [set(1, 2), sequence(65537)]],
+  [
+    'nothing missing but a set at the end',
+    '0201 5ba0 0101 5ba0',
+    '0201 00010001 0101 00010002',
+    [sequence(65537), set(65538)],
+  ],
+  [
+    'the confederation segments of AS4_PATH are passed over',
+    '0202 fde9 5ba0',
+    '0301 0000fdea 0201 00010001',
+    [sequence(65001, 65537)],
+  ],
+];
+
+for (const [name, asPath, as4, means] of merges)
+  test(`AS4_PATH ${name}`, () => assert.deepEqual(received(asPath, as4Path(as4)).asPath, means));
+
+test('without AS4_PATH the path is as it came', () =>
+  assert.deepEqual(received('0202 fde9 5ba0').asPath, [sequence(65001, 23456)]));
+
+test('a merged sequence is not longer than a segment can be', () => {
+  const asPath = `02ff ${'fde9'.repeat(255)} 0201 5ba0`;
+  assert.deepEqual(received(asPath, as4Path('0201 00010001')).asPath, [
+    sequence(...Array.from({ length: 255 }, () => 65001)),
+    sequence(65537),
+  ]);
+});
+
+const aggregator = (value: string) => attribute(0xc0, 7, value);
+const as4Aggregator = (value: string) => attribute(0xc0, 18, value);
+
+test('AS4_AGGREGATOR takes the place of AS_TRANS', () => {
+  const { aggregator: found } = received(
+    '0201 5ba0',
+    aggregator('5ba0 c0000201'),
+    as4Aggregator('00010001 c0000202'),
+  );
+  assert.deepEqual(found, { asn: 65537, address: { family: 4, value: 0xc0000202n } });
+});
+
+test('an aggregator other than AS_TRANS makes both new attributes stale (RFC 6793 section 4.2.3)', () => {
+  const found = received(
+    '0202 fde9 5ba0',
+    aggregator('fde9 c0000201'),
+    as4Path('0201 00010001'),
+    as4Aggregator('00010001 c0000202'),
+  );
+  assert.deepEqual(found.aggregator, { asn: 65001, address: { family: 4, value: 0xc0000201n } });
+  assert.deepEqual(found.asPath, [sequence(65001, 23456)]);
+});
+
+test('AS4_AGGREGATOR alone means nothing', () =>
+  assert.equal(received('0201 5ba0', as4Aggregator('00010001 c0000202')).aggregator, undefined));
+
+const sent = (attributes: PathAttributes) => hex(encodePathAttributes(attributes, old));
+
+test('encodePathAttributes() says in AS4_PATH and AS4_AGGREGATOR what two octets cannot (RFC 6793 section 4.2.2)', () => {
+  const address = { family: 4, value: 0xc0000202n } as const;
+  assert.equal(
+    sent({ asPath: [sequence(65001, 65537)], aggregator: { asn: 65538, address } }),
+    hex(
+      octets(
+        '40 02 06 0202 fde9 5ba0   c0 07 06 5ba0 c0000202   c0 11 0a 0202 0000fde9 00010001   c0 12 08 00010002 c0000202',
+      ),
+    ),
+  );
+});
+
+test('encodePathAttributes() adds neither where two octets say everything', () => {
+  const address = { family: 4, value: 0xc0000202n } as const;
+  assert.equal(
+    sent({ asPath: [sequence(65001)], aggregator: { asn: 65002, address } }),
+    hex(octets('40 02 04 0201 fde9   c0 07 06 fdea c0000202')),
+  );
+});
+
+test('encodePathAttributes() leaves the segments of a confederation out of AS4_PATH', () => {
+  const confederation: AsPathSegment = { type: 'confed-sequence', asns: [65010] };
+  assert.equal(
+    sent({ asPath: [confederation, sequence(65537)] }),
+    hex(octets('40 02 08 0301 fdf2 0201 5ba0   c0 11 06 0201 00010001')),
+  );
+});
+
+test('encodePathAttributes() cuts a sequence that is longer than a segment', () => {
+  const bytes = encodePathAttributes(
+    { asPath: [sequence(...Array.from({ length: 300 }, () => 65001))] },
+    { fourOctetAs: true },
+  );
+  assert.equal(bytes.length, 4 + 2 * 2 + 300 * 4);
+  assert.deepEqual([bytes[4], bytes[5], bytes[4 + 2 + 255 * 4], bytes[4 + 3 + 255 * 4]], [2, 255, 2, 45]);
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeMessage, FrameReader } from '../../../../src/bgp/codec/index.ts';
+import { everyCapture, keepalive, opens } from './captures.ts';
+import { external, hex, marker, message, number, octets } from './wire.ts';
+
+const stream = octets(everyCapture.map(({ bytes }) => hex(bytes)).join(''));
+
+/** Pushes the stream in pieces and collects the messages. */
+function cut(pieces: Iterable<Uint8Array>, limit = 4096): string[] {
+  const reader = new FrameReader();
+  const frames: string[] = [];
+  for (const piece of pieces) {
+    reader.push(piece);
+    for (let frame = reader.next(limit); frame; frame = reader.next(limit)) {
+      assert.ok(frame.ok);
+      frames.push(hex(frame.value));
+    }
+  }
+  return frames;
+}
+
+function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
+}
+
+const expected = everyCapture.map(({ bytes }) => hex(bytes));
+
+test('FrameReader cuts the same messages from a stream whatever its pieces are', () => {
+  for (let size = 1; size <= 200; size++) assert.deepEqual(cut(piecesOf(stream, size)), expected);
+  assert.deepEqual(cut([stream]), expected);
+});
+
+test('FrameReader cuts a stream in two at any octet', () => {
+  for (let at = 0; at <= 300; at++) assert.deepEqual(cut([stream.slice(0, at), stream.slice(at)]), expected);
+});
+
+test('FrameReader copies a message only when it comes in pieces', () => {
+  const reader = new FrameReader();
+  reader.push(stream);
+  const first = reader.next(4096);
+  assert.ok(first?.ok);
+  assert.equal(first.value.buffer, stream.buffer);
+});
+
+test('FrameReader takes more before it has been asked for everything', () => {
+  const reader = new FrameReader();
+  reader.push(keepalive);
+  reader.push(keepalive);
+  assert.ok(reader.next(4096)?.ok);
+  assert.ok(reader.next(4096)?.ok);
+  assert.equal(reader.next(4096), undefined);
+});
+
+test('FrameReader sets aside no more than a message says it has, and that only after its header has been judged', () => {
+  const reader = new FrameReader();
+  reader.push(octets(marker));
+  assert.equal(reader.next(4096), undefined);
+  reader.push(octets('ffff 02'));
+  const answer = reader.next(4096);
+  assert.ok(answer && !answer.ok);
+  assert.deepEqual([answer.error.code, answer.error.subcode, hex(answer.error.data)], [1, 2, 'ffff']);
+});
+
+interface HeaderCase {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly limit?: number;
+  readonly error?: readonly [code: number, subcode: number, data: string];
+}
+
+const sized = (type: number, length: number) =>
+  octets(marker + number(length, 2) + number(type, 1) + '00'.repeat(Math.max(0, length - 19)));
+
+/** RFC 4271 section 6.1, RFC 8654 section 4 and RFC 2918. */
+const headerCases: readonly HeaderCase[] = [
+  { name: 'a marker with one bit off', bytes: octets(`ff7f${marker.slice(4)} 0013 04`), error: [1, 1, ''] },
+  { name: 'a marker of zeros', bytes: octets(`${'00'.repeat(16)} 0013 04`), error: [1, 1, ''] },
+  {
+    name: 'an error in marker, length and type',
+    bytes: octets(`${'00'.repeat(16)} 0000 09`),
+    error: [1, 1, ''],
+  },
+  { name: 'length 18', bytes: octets(`${marker} 0012 04`), error: [1, 2, '0012'] },
+  { name: 'length 0', bytes: octets(`${marker} 0000 04`), error: [1, 2, '0000'] },
+  { name: 'length over 4096', bytes: sized(2, 4097), error: [1, 2, '1001'] },
+  { name: 'length 4096', bytes: sized(3, 4096) },
+  { name: 'length 4097 where long messages are taken', bytes: sized(3, 4097), limit: 65535 },
+  { name: 'length 65535 where long messages are taken', bytes: sized(3, 65535), limit: 65535 },
+  {
+    name: 'a long OPEN where long messages are taken',
+    bytes: sized(1, 4097),
+    limit: 65535,
+    error: [1, 2, '1001'],
+  },
+  { name: 'a KEEPALIVE of 20 octets', bytes: sized(4, 20), error: [1, 2, '0014'] },
+  { name: 'an OPEN of 28 octets', bytes: sized(1, 28), error: [1, 2, '001c'] },
+  { name: 'an UPDATE of 22 octets', bytes: sized(2, 22), error: [1, 2, '0016'] },
+  { name: 'a NOTIFICATION of 20 octets', bytes: sized(3, 20), error: [1, 2, '0014'] },
+  { name: 'a ROUTE-REFRESH of 22 octets', bytes: sized(5, 22), error: [1, 2, '0016'] },
+  { name: 'type 0', bytes: sized(0, 19), error: [1, 3, '00'] },
+  { name: 'type 6', bytes: sized(6, 40), error: [1, 3, '06'] },
+  { name: 'type 255 with length over 4096', bytes: sized(255, 5000), error: [1, 2, '1388'] },
+];
+
+for (const { name, bytes, limit = 4096, error } of headerCases)
+  test(`a message header with ${name} is ${error ? `(${error[0]},${error[1]})` : 'taken'}`, () => {
+    const reader = new FrameReader();
+    reader.push(bytes);
+    const whole = reader.next(limit);
+    const inPieces = new FrameReader();
+    inPieces.push(bytes.slice(0, 7));
+    assert.equal(inPieces.next(limit), undefined);
+    inPieces.push(bytes.slice(7));
+    for (const answer of [whole, inPieces.next(limit)]) {
+      if (error) {
+        assert.ok(answer && !answer.ok);
+        assert.deepEqual([answer.error.code, answer.error.subcode, hex(answer.error.data)], error);
+      } else {
+        assert.ok(answer?.ok);
+        assert.equal(hex(answer.value), hex(bytes));
+      }
+    }
+    if (error) {
+      const decoded = decodeMessage(bytes, { ...external, receiveLimit: limit });
+      assert.ok(!decoded.ok && decoded.error.code === 1);
+    }
+  });
+
+test('decodeMessage() refuses octets that are not one message', () => {
+  const open = opens[0]?.bytes ?? keepalive;
+  for (const bytes of [
+    new Uint8Array(0),
+    keepalive.slice(0, 18),
+    open.slice(0, -1),
+    octets(`${hex(open)}00`),
+  ]) {
+    const decoded = decodeMessage(bytes, external);
+    assert.ok(!decoded.ok);
+    assert.deepEqual([decoded.error.code, decoded.error.subcode], [1, 2]);
+  }
+  assert.ok(decodeMessage(message(4, ''), external).ok);
+});
