@@ -82,3 +82,26 @@ export async function plug(
   await cable(host, { namespace: switchNamespace, interface: port });
   await switchNamespace.ip('link', 'set', port, 'master', bridgeName);
 }
+
+/** Gives the world itself, where tests and the demo run, an interface on a switch. */
+export async function connectWorld(
+  switchNamespace: NetworkNamespace,
+  bridgeName: string,
+  address: string,
+): Promise<void> {
+  await run('ip', [
+    'link',
+    'add',
+    'world0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'world',
+    'netns',
+    switchNamespace.name,
+  ]);
+  await run('ip', ['address', 'add', address, 'dev', 'world0']);
+  await run('ip', ['link', 'set', 'world0', 'up']);
+  await switchNamespace.ip('link', 'set', 'world', 'master', bridgeName, 'up');
+}

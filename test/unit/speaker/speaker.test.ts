@@ -18,6 +18,7 @@ function recorded() {
     announce: (name, prefix) => void lines.push(`announce ${name} ${formatPrefix(prefix)}`),
     withdraw: (name, prefix) => void lines.push(`withdraw ${name} ${formatPrefix(prefix)}`),
     synced: () => void lines.push('synced'),
+    bfdDown: () => undefined,
     status: () => [],
     stop: () => Promise.resolve(),
   };

@@ -1,0 +1,338 @@
+/**
+ * The whole of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, a stand-in for kube-proxy, BIRD
+ * on the router, and the unmodified `bellman` processes. Everything ends with the world; nothing here needs to be undone.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
+import { paths } from '../src/kubernetes/write.ts';
+import { addresses, birdConfig, buildFabric, buildPod, type Fabric, type LabNode } from './fabric.ts';
+import type { NetworkNamespace } from './netns.ts';
+
+const root = new URL('..', import.meta.url).pathname;
+const folder = '/run/lab';
+const apiPort = 6443;
+/** Every process of the lab has this port to itself: each runs in a network namespace of its own. */
+const metricsPort = 7472;
+
+export const kubeconfigPath = join(folder, 'kubeconfig');
+export const birdSocketPath = join(folder, 'bird.ctl');
+
+export interface LabOptions {
+  /** How many nodes; 3 when absent. */
+  readonly nodes?: number;
+  /** Without them only the fabric, the API server and the router run. */
+  readonly bellman?: boolean;
+}
+
+export class Lab {
+  readonly fabric: Fabric;
+  readonly client: KubernetesClient;
+  readonly #processes = new Map<string, ChildProcess>();
+  #pods = 0;
+
+  private constructor(fabric: Fabric) {
+    this.fabric = fabric;
+    this.client = connect(kubeconfigPath, 'lab');
+  }
+
+  /** Brings it up and returns when the API server answers and, if wanted, the controller and speakers have started. */
+  static async start(options: LabOptions = {}): Promise<Lab> {
+    mkdirSync(folder, { recursive: true });
+    writeKubeconfig();
+    const fabric = await buildFabric(options.nodes ?? 3);
+    const lab = new Lab(fabric);
+    lab.#start('apiserver', fabric.control, process.execPath, [
+      join(root, 'lab/apiserver/main.ts'),
+      ...['--host', addresses.control, '--port', String(apiPort)],
+    ]);
+    writeFileSync(join(folder, 'bird.conf'), birdConfig(fabric));
+    lab.#start('bird', fabric.router, 'bird', ['-f', '-c', join(folder, 'bird.conf'), '-s', birdSocketPath]);
+    await lab.until(
+      'the API server answers',
+      async () => (await lab.kubectl('get', '--raw', '/readyz')) === 'ok',
+    );
+    await lab.apply(
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bellman-system' } },
+      ...fabric.nodes.map((node) => nodeObject(node)),
+    );
+    for (const node of fabric.nodes) await lab.markReady(node);
+    lab.#start('kube-proxy', fabric.control, process.execPath, [
+      join(root, 'lab/kube-proxy.ts'),
+      ...['--kubeconfig', kubeconfigPath, ...fabric.nodes.flatMap(({ name }) => ['--node', name])],
+    ]);
+    if (options.bellman ?? true) {
+      lab.startController();
+      for (const node of fabric.nodes) lab.startSpeaker(node);
+    }
+    return lab;
+  }
+
+  node(name: string): LabNode {
+    const node = this.fabric.nodes.find((each) => each.name === name);
+    if (!node) throw new Error(`the lab has no node ${name}`);
+    return node;
+  }
+
+  startController(): void {
+    this.#start('controller', this.fabric.control, join(root, 'bin/bellman'), [
+      'controller',
+      ...['--kubeconfig', kubeconfigPath, '--metrics-address', `127.0.0.1:${metricsPort}`],
+    ]);
+  }
+
+  startSpeaker(node: LabNode): void {
+    this.#start(`speaker-${node.name}`, node.namespace, join(root, 'bin/bellman'), [
+      'speaker',
+      ...[
+        '--node-name',
+        node.name,
+        '--kubeconfig',
+        kubeconfigPath,
+        '--metrics-address',
+        `127.0.0.1:${metricsPort}`,
+      ],
+    ]);
+  }
+
+  /** Ends a process of the lab, with all of its children, and waits until it is gone. */
+  async stop(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#processes.get(name);
+    if (!child?.pid) throw new Error(`the lab runs no process ${name}`);
+    this.#processes.delete(name);
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    // SIGTERM is for the process itself, as a kubelet sends it; SIGKILL must leave nothing of the group.
+    process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
+    await gone;
+  }
+
+  isRunning(name: string): boolean {
+    const child = this.#processes.get(name);
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** What a process has written so far. */
+  log(name: string): string {
+    return readFileSync(join(folder, `${name}.log`), 'utf8');
+  }
+
+  kubectl(...args: string[]): Promise<string> {
+    const flags = ['--kubeconfig', kubeconfigPath, '--cache-dir', join(folder, 'kube-cache')];
+    return this.fabric.control.exec('kubectl', ...flags, ...args);
+  }
+
+  birdc(...args: string[]): Promise<string> {
+    return this.fabric.router.exec('birdc', '-r', '-s', birdSocketPath, ...args);
+  }
+
+  /** The body of `http://ADDRESS/` as a host sees it. */
+  curl(host: NetworkNamespace, address: string): Promise<string> {
+    return host.exec(
+      'curl',
+      '-sS',
+      '-g',
+      '--max-time',
+      '2',
+      `http://${address.includes(':') ? `[${address}]` : address}/`,
+    );
+  }
+
+  /** The link-layer address that a host's kernel has for a neighbour, once it has asked. */
+  async neighbourOf(host: NetworkNamespace, address: string): Promise<string | undefined> {
+    const [entry] = JSON.parse(await host.ip('-j', 'neigh', 'show', address)) as { lladdr?: string }[];
+    return entry?.lladdr;
+  }
+
+  async macOf(node: LabNode): Promise<string> {
+    const [link] = JSON.parse(await node.namespace.ip('-j', 'link', 'show', 'eth0')) as { address: string }[];
+    return link?.address ?? '';
+  }
+
+  /** Creates or updates objects as `kubectl apply` does. */
+  async apply(...objects: readonly object[]): Promise<void> {
+    const file = join(folder, `apply-${process.pid}-${Math.random().toString(36).slice(2)}.json`);
+    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+    await this.kubectl('apply', '-f', file);
+  }
+
+  /** Puts a configuration into the ConfigMap, as an edit would. */
+  async configure(text: string): Promise<void> {
+    await this.apply({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'config', namespace: 'bellman-system' },
+      data: { config: text },
+    });
+  }
+
+  /** One pod on each of the nodes, an HTTP server on port 8080, behind the Service's EndpointSlices. */
+  async addPods(service: string, nodes: readonly LabNode[]): Promise<void> {
+    const endpoints = [];
+    for (const node of nodes) {
+      const hostNumber = ++this.#pods + 1;
+      const name = `${service}-${hostNumber}`;
+      const pod = await buildPod(node, name, hostNumber);
+      this.#start(name, pod.namespace, process.execPath, [join(root, 'lab/pod.ts'), name, node.name, '8080']);
+      endpoints.push({ node, addresses: pod.addresses });
+    }
+    for (const [family, index] of [
+      ['IPv4', 0],
+      ['IPv6', 1],
+    ] as const)
+      await this.apply({
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: {
+          name: `${service}-${family.toLowerCase()}`,
+          namespace: 'default',
+          labels: { 'kubernetes.io/service-name': service },
+        },
+        addressType: family,
+        ports: [{ name: '', port: 8080, protocol: 'TCP' }],
+        endpoints: endpoints.map(({ node, addresses: pair }) => ({
+          addresses: [pair[index]],
+          nodeName: node.name,
+          conditions: { ready: true, serving: true, terminating: false },
+        })),
+      });
+  }
+
+  /** A dual-stack Service of type LoadBalancer on port 80. */
+  async addService(name: string, pool: string, spec: object = {}): Promise<void> {
+    await this.apply({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': pool } },
+      spec: {
+        type: 'LoadBalancer',
+        ipFamilyPolicy: 'RequireDualStack',
+        ipFamilies: ['IPv4', 'IPv6'],
+        selector: { app: name },
+        ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }],
+        ...spec,
+      },
+    });
+  }
+
+  /** The addresses in a Service's status. */
+  async addressesOf(service: string): Promise<string[]> {
+    const text = await this.kubectl(
+      'get',
+      'service',
+      service,
+      '-o',
+      'jsonpath={.status.loadBalancer.ingress[*].ip}',
+    );
+    return text.split(' ').filter((ip) => ip !== '');
+  }
+
+  async markReady(node: LabNode, ready = true): Promise<void> {
+    await this.client.request({
+      method: 'PATCH',
+      path: `${paths.nodes}/${node.name}/status`,
+      contentType: 'application/merge-patch+json',
+      body: {
+        status: {
+          conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', reason: 'Lab' }],
+          addresses: node.addresses.map((address) => ({ type: 'InternalIP', address })),
+          nodeInfo: { kubeletVersion: 'v1.32.0' },
+        },
+      },
+    });
+  }
+
+  /** Turns a knob of the API server: cut-watches, compact, refuse, serve, reset. */
+  async api(knob: string): Promise<void> {
+    await this.fabric.control.exec(
+      'curl',
+      '-sS',
+      '-X',
+      'POST',
+      `http://${addresses.control}:${apiPort}/lab/${knob}`,
+    );
+  }
+
+  /** Requests since the last reset, by user agent, verb and resource. */
+  async requests(): Promise<Record<string, number>> {
+    return JSON.parse(
+      await this.fabric.control.exec('curl', '-sS', `http://${addresses.control}:${apiPort}/lab/requests`),
+    ) as Record<string, number>;
+  }
+
+  /** A process' own account of itself. */
+  async status(host: NetworkNamespace): Promise<unknown> {
+    return JSON.parse(await host.exec('curl', '-sS', `http://127.0.0.1:${metricsPort}/status`));
+  }
+
+  metrics(host: NetworkNamespace): Promise<string> {
+    return host.exec('curl', '-sS', `http://127.0.0.1:${metricsPort}/metrics`);
+  }
+
+  /** Waits for a condition; fails with what was awaited and the last error. */
+  async until(what: string, holds: () => Promise<boolean>, deadlineMs = 20_000): Promise<void> {
+    const end = performance.now() + deadlineMs;
+    for (let last: unknown; ; ) {
+      try {
+        if (await holds()) return;
+        last = undefined;
+      } catch (error) {
+        last = error;
+      }
+      if (performance.now() > end)
+        throw new Error(`waited ${deadlineMs} ms for: ${what}${last === undefined ? '' : `; last: ${last}`}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Ends every process; the namespaces end with the world. */
+  async close(): Promise<void> {
+    this.client.close();
+    await Promise.all(
+      [...this.#processes.keys()].map((name) => this.stop(name, 'SIGKILL').catch((error: unknown) => error)),
+    );
+  }
+
+  #start(name: string, host: NetworkNamespace, command: string, args: readonly string[]): void {
+    const log = openSync(join(folder, `${name}.log`), 'a');
+    // A group of its own: a node's death takes the speaker and its child at once.
+    this.#processes.set(name, host.spawn(command, args, { stdio: ['ignore', log, log], detached: true }));
+  }
+}
+
+function nodeObject({ name }: LabNode): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+    spec: {},
+  };
+}
+
+function writeKubeconfig(): void {
+  const kubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'lab', cluster: { server: `http://${addresses.control}:${apiPort}` } }],
+    users: [{ name: 'lab', user: {} }],
+    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab' } }],
+    'current-context': 'lab',
+  };
+  writeFileSync(kubeconfigPath, JSON.stringify(kubeconfig));
+}
+
+/** The demo's and tests' configuration: a BGP pool and a layer-2 pool, both families each. */
+export const labConfig = `peers:
+- my-asn: 64512
+  peer-asn: 64500
+  peer-address: ${addresses.router[0]}
+  hold-time: 9s
+address-pools:
+- name: public
+  protocol: bgp
+  addresses: [198.51.100.0/24, 2001:db8:100::/112]
+- name: office
+  protocol: layer2
+  addresses: [192.0.2.240-192.0.2.250, 2001:db8:2::f0-2001:db8:2::fa]
+`;

@@ -1,0 +1,2 @@
+export { type BgpSpeakerOptions, createBgpSpeaker } from './speaker.ts';
+export type { BgpSpeaker, PeerStatus, ResolvedPeer, RouteAttributes, StopMode } from './speaker-api.ts';
