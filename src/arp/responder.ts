@@ -14,6 +14,7 @@ import type { AddressIndex, Answerable } from '../link/address-index.ts';
 import {
   copyBytes,
   equalBytes,
+  etherType,
   isAddressedTo,
   macLength,
   payloadOffset,
@@ -47,7 +48,7 @@ export class ArpResponder<T extends Answerable> {
     this.entry = undefined;
     const at = payloadOffset(frame, length);
     if (at < 0) return at === -2 ? 'other-vlan' : 'malformed';
-    if (!isArp(frame, length, at)) return 'malformed';
+    if (readUint16(frame, at - 2) !== etherType.arp || !isArp(frame, length, at)) return 'malformed';
     if (!isAddressedTo(frame, this.#mac)) return 'not-for-us';
     if (equalBytes(frame, at + arpField.senderMac, this.#mac, 0, macLength)) return 'own-frame';
 

@@ -127,7 +127,7 @@ function decodeLink(body: Uint8Array, view: DataView): LinkMessage | undefined {
     name: text(name),
     hardwareType: view.getUint16(2, little),
     flags: view.getUint32(8, little),
-    ...(mac?.length === macLength ? { mac: mac.slice() } : {}),
+    ...(mac?.length === macLength ? { mac: Uint8Array.from(mac) } : {}),
     ...(master?.length === 4
       ? { master: new DataView(master.buffer, master.byteOffset, 4).getUint32(0, little) }
       : {}),

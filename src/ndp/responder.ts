@@ -15,10 +15,12 @@ import type { AddressIndex, Answerable } from '../link/address-index.ts';
 import {
   copyBytes,
   equalBytes,
+  etherType,
   isAddressedTo,
   isStationMac,
   macLength,
   payloadOffset,
+  readUint16,
   type Verdict,
 } from '../link/frame.ts';
 import { Advertisement, icmpType, NeighbourMessage, ndpField } from './packet.ts';
@@ -49,6 +51,7 @@ export class NdpResponder<T extends Answerable> {
     this.entry = undefined;
     const at = payloadOffset(frame, length);
     if (at < 0) return at === -2 ? 'other-vlan' : 'malformed';
+    if (readUint16(frame, at - 2) !== etherType.ipv6) return 'malformed';
     const message = this.#message;
     const problem = message.read(frame, length, at);
     if (problem !== undefined) return problem;

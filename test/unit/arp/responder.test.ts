@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { encodeArp, encodeArpAnnouncement, encodeArpProbe } from '../../../src/arp/packet.ts';
+import { ArpResponder } from '../../../src/arp/responder.ts';
+import { AddressIndex } from '../../../src/link/address-index.ts';
+import { formatMac, parseMac } from '../../../src/link/frame.ts';
+import { captured, changed, frame, hex, ip, tagged } from '../../support/neighbour-frames.ts';
+
+const ownMac = parseMac('02:00:00:00:00:0a') ?? assert.fail();
+
+function responder(...addresses: { text: string; answering: boolean }[]) {
+  const index = new AddressIndex<{ text: string; answering: boolean }>();
+  for (const state of addresses) index.set(ip(state.text), state);
+  return new ArpResponder(ownMac, index);
+}
+
+const owner = () => responder({ text: '192.0.2.1', answering: true });
+
+describe('ArpResponder answers as the kernel does, octet for octet:', () => {
+  for (const [name, request, reply] of [
+    ['a broadcast request', captured.arpRequest, captured.arpReply],
+    ['a unicast request', captured.arpUnicastRequest, captured.arpReply],
+    ['a probe', captured.arpProbe, captured.arpProbeReply],
+  ] as const)
+    test(name, () => {
+      const arp = owner();
+      assert.equal(arp.receive(frame(request), request.length / 2), 'answer');
+      assert.equal(hex(arp.reply), reply);
+      assert.equal(arp.entry?.text, '192.0.2.1');
+    });
+
+  test('a request with a priority tag, without one', () => {
+    const arp = owner();
+    const request = tagged(frame(captured.arpRequest), 0);
+    assert.equal(arp.receive(request, request.length), 'answer');
+    assert.equal(hex(arp.reply), captured.arpReply);
+  });
+
+  test('a request that is padded to the least length of Ethernet', () => {
+    const arp = owner();
+    assert.equal(arp.receive(Buffer.concat([frame(captured.arpRequest), Buffer.alloc(18)]), 60), 'answer');
+  });
+
+  test('one request after another, each to its own asker', () => {
+    const arp = owner();
+    arp.receive(frame(captured.arpProbe), 42);
+    arp.receive(frame(captured.arpRequest), 42);
+    assert.equal(hex(arp.reply), captured.arpReply);
+  });
+});
+
+describe('ArpResponder stays silent:', () => {
+  const request = frame(captured.arpRequest);
+  for (const [name, bytes, verdict] of [
+    ['for another address', changed(request, { 41: 9 }), 'unknown-address'],
+    [
+      'about a reply to somebody else',
+      frame(
+        captured.arpReply
+          .replace('02000000000b', '02000000000a')
+          .replace('02000000000ac0000201', '02000000000cc0000203'),
+      ),
+      'unknown-address',
+    ],
+    [
+      'to a frame for another station',
+      changed(request, { 0: 2, 1: 0, 2: 0, 3: 0, 4: 0, 5: 12 }),
+      'not-for-us',
+    ],
+    ['in a VLAN, which has an interface of its own', tagged(request, 5), 'other-vlan'],
+    ['to itself', changed(request, { 27: 10 }), 'own-frame'],
+    ['to a group as the sender', changed(request, { 22: 3 }), 'malformed'],
+    ['to a sender without a MAC', changed(request, { 22: 0, 27: 0 }), 'malformed'],
+    ['to hardware that is not Ethernet', changed(request, { 15: 6 }), 'malformed'],
+    ['to a protocol that is not IPv4', changed(request, { 16: 0x86 }), 'malformed'],
+    ['to addresses of other lengths', changed(request, { 18: 8 }), 'malformed'],
+    ['to an operation that is neither request nor reply', changed(request, { 21: 3 }), 'malformed'],
+  ] as const)
+    test(name, () => assert.equal(owner().receive(bytes, bytes.length), verdict));
+
+  test('to a request cut off at any octet', () => {
+    for (let length = 0; length < request.length; length++)
+      assert.equal(owner().receive(request, length), 'malformed', `${length} octets`);
+  });
+
+  test('to a request for an address that is only probed', () => {
+    assert.equal(
+      responder({ text: '192.0.2.1', answering: false }).receive(request, request.length),
+      'unknown-address',
+    );
+  });
+});
+
+describe('ArpResponder reports a claim:', () => {
+  for (const [name, bytes] of [
+    ['a gratuitous request', captured.arpGratuitousRequest],
+    ['a gratuitous reply', captured.arpGratuitousReply],
+    ['a request for something else from the address', captured.arpRequest],
+  ] as const)
+    for (const answering of [true, false])
+      test(`${name}, ${answering ? 'while announcing' : 'while probing'}`, () => {
+        const arp = responder({ text: '192.0.2.2', answering });
+        assert.equal(arp.receive(frame(bytes), bytes.length / 2), 'claim');
+        assert.equal(formatMac(arp.claimant), '02:00:00:00:00:0b');
+        assert.equal(arp.entry?.text, '192.0.2.2');
+      });
+
+  test("another host's probe, while probing (RFC 5227 section 2.1.1)", () => {
+    const arp = responder({ text: '192.0.2.1', answering: false });
+    assert.equal(arp.receive(frame(captured.arpProbe), 42), 'claim');
+  });
+});
+
+test('ArpResponder answers a mutated request only where what it says is still true', () => {
+  const request = frame(captured.arpRequest);
+  // Octets that decide: destination's group bit, EtherType, the fixed ARP fields, a valid sender, our address.
+  const decisive = new Set([12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 38, 39, 40, 41]);
+  for (let at = 0; at < request.length; at++)
+    for (let value = 0; value < 256; value++) {
+      if (value === request[at]) continue;
+      const verdict = owner().receive(changed(request, { [at]: value }), request.length);
+      if (decisive.has(at)) assert.notEqual(verdict, 'answer', `octet ${at} = ${value}`);
+    }
+});
+
+test('ArpResponder judges any octets without throwing', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+      assert.equal(typeof owner().receive(bytes, bytes.length), 'string');
+    }),
+  );
+});
+
+test('encodeArp() writes what the kernel and arping write', () => {
+  const mac = parseMac('02:00:00:00:00:0b') ?? assert.fail();
+  const broadcast = parseMac('ff:ff:ff:ff:ff:ff') ?? assert.fail();
+  const common = { destination: broadcast, senderMac: mac, senderIp: ip('192.0.2.2') } as const;
+  assert.equal(
+    hex(encodeArp({ ...common, operation: 'request', targetIp: ip('192.0.2.1') })),
+    captured.arpRequest,
+  );
+  const [request, reply] = encodeArpAnnouncement(mac, ip('192.0.2.2'));
+  assert.equal(hex(reply), captured.arpGratuitousReply);
+  assert.equal(
+    hex(request),
+    captured.arpGratuitousRequest.replace('c0000202ffffffffffff', 'c0000202000000000000'),
+  );
+  assert.equal(
+    hex(encodeArpProbe(mac, ip('192.0.2.1'))),
+    captured.arpProbe.replace('00000000ffffffffffff', '00000000000000000000'),
+  );
+});
