@@ -129,7 +129,12 @@ const status = new Command('status')
   .description('pools, configuration, addresses with their announcers, sessions and members')
   .addOption(new Option('--kubeconfig <file>').env('KUBECONFIG'))
   .addOption(new Option('--namespace <name>').env('BELLMAN_NAMESPACE').default(defaultNamespace))
-  .action(async (flags: { kubeconfig?: string; namespace: string }) => {
+  .addOption(
+    new Option('--speaker-port <port>', 'where speakers serve /status on their nodes')
+      .argParser(portNumber)
+      .default(7472),
+  )
+  .action(async (flags: { kubeconfig?: string; namespace: string; speakerPort: number }) => {
     const { printStatus } = await import('./commands/status.ts');
     process.exitCode = await printStatus(flags);
   });
