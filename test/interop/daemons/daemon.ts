@@ -41,6 +41,8 @@ export interface RunningDaemon {
   isEstablished(): Promise<boolean>;
   /** What it holds of us, of both families. */
   routes(): Promise<readonly SeenRoute[]>;
+  /** Prefixes alone, where the whole is slow to read. */
+  prefixes?(): Promise<readonly string[]>;
   /** Asks us for our routes again. */
   refresh(): Promise<void>;
   /** Ends the session with a shutdown communication (RFC 9003). */

@@ -37,7 +37,7 @@ function configText({ asn, routerId, localAddress, neighbor }: RouterConfig, dir
     '  api {',
     '    processes [ api ];',
     '    neighbor-changes;',
-    '    receive { parsed; update; notification; }',
+    '    receive { parsed; update; }',
     '  }',
     '}',
     '',
@@ -108,6 +108,8 @@ export const exabgp: Daemon = {
     'restart without losing a route': 'it has no table to keep routes in',
     'shutdown with a message, theirs': 'it sends no text of its own',
     collision: 'it either listens or connects',
+    'shutdown with a message, ours': 'it fails on a NOTIFICATION that bears a text',
+    'TTL security': 'it checks the TTL on connections of its own making only',
   },
   async version() {
     const { stdout } = await run('exabgp', ['--version']);

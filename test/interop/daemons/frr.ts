@@ -91,12 +91,15 @@ export const frr: Daemon = {
         )
       ).stdout;
     const { address } = config.neighbor;
-    const routesOf = async (family: 'ipv4' | 'ipv6'): Promise<SeenRoute[]> => {
+    const prefixesOf = async (family: 'ipv4' | 'ipv6'): Promise<string[]> => {
       const table: { routes?: Record<string, unknown> } = JSON.parse(
         await vtysh(`show bgp ${family} unicast json`),
       );
+      return Object.keys(table.routes ?? {});
+    };
+    const routesOf = async (family: 'ipv4' | 'ipv6'): Promise<SeenRoute[]> => {
       const routes: SeenRoute[] = [];
-      for (const prefix of Object.keys(table.routes ?? {})) {
+      for (const prefix of await prefixesOf(family)) {
         const detail: { paths?: FrrPath[] } = JSON.parse(
           await vtysh(`show bgp ${family} unicast ${prefix} json`),
         );
@@ -111,6 +114,7 @@ export const frr: Daemon = {
         const all: Record<string, { bgpState?: string }> = JSON.parse(await vtysh('show bgp neighbors json'));
         return all[address]?.bgpState === 'Established';
       },
+      prefixes: async () => [...(await prefixesOf('ipv4')), ...(await prefixesOf('ipv6'))],
       routes: async () => [...(await routesOf('ipv4')), ...(await routesOf('ipv6'))],
       async refresh() {
         await vtysh(`clear bgp ipv4 unicast ${address} soft in`);

@@ -81,9 +81,9 @@ async function allowPrivilegeDrop(directory: string): Promise<string> {
 export const openbgpd: Daemon = {
   name: 'OpenBGPD',
   cannot: {
-    'TCP MD5': 'the portable version has no TCP MD5 on Linux',
-    'IPv4 with an IPv6 next hop': 'RFC 8950 came with version 8.6',
-    'extended messages': 'RFC 8654 came with version 8.6',
+    'TCP MD5': 'with a password its listener answers nobody on Linux',
+    'IPv4 with an IPv6 next hop': 'this version has no RFC 8950',
+    'extended messages': 'this version has no RFC 8654',
   },
   async version() {
     const { stdout, stderr } = await run('bgpd', ['-V']);

@@ -1,0 +1,144 @@
+/** Edits of a running speaker: only what must start over does, and other peers see nothing. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PeerConfig } from '../../src/config/config.ts';
+import { eventually } from '../support/eventually.ts';
+import { bird } from './daemons/bird.ts';
+import type { RunningDaemon } from './daemons/daemon.ts';
+import {
+  address,
+  endProcess,
+  type OurSide,
+  ourIpv4,
+  ourSide,
+  peer,
+  plain,
+  prefix,
+  router,
+  startRouter,
+  theirIpv4,
+  type Wire,
+  wire,
+} from './scenario.ts';
+
+/** A second router address on the same cable, so that the other session is a real one, too. */
+const otherIpv4 = '192.0.2.3';
+
+describe('an edit of a peer', () => {
+  let cable: Wire;
+  let edited: RunningDaemon;
+  let other: RunningDaemon;
+  let our: OurSide;
+  let current: Partial<PeerConfig> = {};
+  let password: string | undefined;
+
+  const otherPeer = peer({ name: 'other', address: address(otherIpv4) });
+
+  before(async () => {
+    cable = await wire({ ours: [ourIpv4, '192.0.2.4'], theirs: [theirIpv4, otherIpv4] });
+    // Any AS, either source address, with or without a password: what is edited is our side.
+    edited = await startRouter(bird, cable, router());
+    other = await startRouter(bird, cable, router({ localAddress: otherIpv4, routerId: otherIpv4 }));
+    our = ourSide();
+    our.speaker.setPeers([peer(), otherPeer]);
+    for (const name of ['router', 'other']) our.speaker.announce(name, prefix('198.51.100.1/32'), plain);
+    our.speaker.synced();
+    await eventually(
+      'both sessions',
+      async () => (await edited.isEstablished()) && (await other.isEstablished()),
+    );
+  });
+
+  after(async () => {
+    await our.speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+    await endProcess(edited);
+    await endProcess(other);
+    await cable.cut();
+  });
+
+  async function transitions(name: string): Promise<number> {
+    const metric = await our.registry.getSingleMetric('bellman_bgp_established_transitions_total')?.get();
+    return metric?.values.find(({ labels }) => labels.peer === name)?.value ?? 0;
+  }
+
+  const state = (name: string) => our.speaker.status().find((status) => status.name === name)?.state;
+
+  /** Applies the edit on top of those before, waits for the session, and says how often it came up for that. */
+  async function edit(changes: Partial<PeerConfig>, routerId?: number): Promise<number> {
+    const before = await transitions('router');
+    current = { ...current, ...changes };
+    const resolved = peer(current, password);
+    our.speaker.setPeers([{ ...resolved, routerId: routerId ?? resolved.routerId }, otherPeer]);
+    // Whatever an edit does to the session it does in this turn or the next.
+    await sleep(20);
+    await eventually(
+      'the session as edited',
+      async () => state('router') === 'Established' && edited.isEstablished(),
+    );
+    await eventually('the route', async () => (await edited.routes()).length === 1);
+    assert.equal(await transitions('other'), 1, 'the other session saw nothing');
+    return (await transitions('router')) - before;
+  }
+
+  for (const [key, changes] of [
+    ['nothing', {}],
+    ['keepalive-time', { keepaliveTimeSeconds: 7 }],
+    ['connect-time', { connectTimeSeconds: 2 }],
+    ['ebgp-multihop', { ebgpMultihop: 5 }],
+    ['ttl-security', { ttlSecurity: true }],
+    // The router has none: what it sends would be dropped for ever.
+    ['ttl-security undone', { ttlSecurity: false }],
+    ['node-selectors', { nodeSelectors: [{ matchLabels: { rack: '1' }, matchExpressions: [] }] }],
+  ] as const satisfies readonly (readonly [string, Partial<PeerConfig>])[])
+    test(`${key}: the session stays`, async () => {
+      assert.equal(await edit(changes), 0);
+    });
+
+  for (const [key, changes] of [
+    ['hold-time', { holdTimeSeconds: 60 }],
+    ['graceful-restart', { gracefulRestart: { restartTimeSeconds: 30 } }],
+    ['source-address', { sourceAddress: address(ourIpv4) }],
+  ] as const satisfies readonly (readonly [string, Partial<PeerConfig>])[])
+    test(`${key}: the session starts over`, async () => {
+      assert.equal(await edit(changes), 1);
+      assert.match(edited.log(), /Other configuration change/);
+    });
+
+  test('router-id: the session starts over', async () => {
+    assert.equal(await edit({}, 0xc0000299), 1);
+    assert.equal(await edit({}), 1);
+  });
+
+  test('a wrong AS number ends the session with the reason, and undoing it brings it back', async () => {
+    our.speaker.setPeers([peer({ ...current, myAsn: 64999 }), otherPeer]);
+    await eventually('the refusal', () =>
+      our.speaker
+        .status()
+        .find(({ name }) => name === 'router')
+        ?.lastError?.includes('Bad Peer AS'),
+    );
+    assert.equal(await edit({}), 1);
+  });
+
+  test('a password that only we have ends the session; without it the session is back', async () => {
+    password = 'only ours';
+    our.speaker.setPeers([peer(current, password), otherPeer]);
+    await eventually('no answer', () =>
+      our.speaker
+        .status()
+        .find(({ name }) => name === 'router')
+        ?.lastError?.startsWith('no answer'),
+    );
+    password = undefined;
+    assert.equal(await edit({}), 1);
+  });
+
+  test('a peer that leaves is told so, and its routes come back with it', async () => {
+    our.speaker.setPeers([otherPeer]);
+    await eventually('the goodbye', () => edited.log().includes('Peer de-configured'));
+    await eventually('no routes', async () => (await edited.routes()).length === 0);
+    assert.equal(state('router'), undefined);
+    assert.equal(await edit({}), 1);
+  });
+});

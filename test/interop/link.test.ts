@@ -1,0 +1,159 @@
+/** Links that go down, come back, change their subnets, or are none of ours. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { cable, type NetworkNamespace } from '../../lab/netns.ts';
+import { eventually } from '../support/eventually.ts';
+import { NeighbourHost } from '../support/neighbour-client.ts';
+import { macOf, Segment } from '../support/segment.ts';
+
+const ipv4 = '192.0.2.200';
+const ipv6 = '2001:db8::5:200';
+let segment: Segment;
+let node: NetworkNamespace;
+let client: NetworkNamespace;
+let responder: NeighbourHost;
+
+before(async () => {
+  segment = await Segment.create();
+  node = await segment.host('node', 1);
+  client = await segment.host('client', 3);
+  // A second link with a subnet of its own.
+  await cable(
+    { namespace: node, interface: 'eth1', mac: macOf(11), addresses: ['198.51.100.1/24'] },
+    { namespace: client, interface: 'eth1', mac: macOf(13), addresses: ['198.51.100.3/24'] },
+  );
+  responder = await NeighbourHost.start(node);
+  await responder.ask({ do: 'add', addresses: [ipv4, ipv6] });
+});
+after(async () => {
+  assert.equal(await responder?.stop(), 0, 'nothing keeps the process alive');
+});
+
+/** True when both families are answered on the link, to a neighbour that asks once. */
+async function isAnswered(interfaceName = 'eth0'): Promise<boolean> {
+  return (await arpAnswers(ipv4, interfaceName)) && (await ndpAnswers(ipv6, interfaceName));
+}
+
+async function arpAnswers(address: string, interfaceName: string): Promise<boolean> {
+  const text = await client
+    .exec('arping', '-c', '1', '-w', '1', '-I', interfaceName, address)
+    .catch(() => 'Received 0');
+  return /Received 1/.test(text);
+}
+
+async function ndpAnswers(address: string, interfaceName: string): Promise<boolean> {
+  return client.exec('ndisc6', '-q', '-r', '1', '-w', '500', address, interfaceName).then(
+    () => true,
+    () => false,
+  );
+}
+
+test('both families are answered on the link that carries the subnet', async () => {
+  await eventually('answers', () => isAnswered());
+});
+
+test('another link stays silent about the subnet it does not carry', async () => {
+  assert.deepEqual(await responder.ask({ do: 'carriers', address: ipv4 }), ['eth0']);
+  assert.equal(await arpAnswers(ipv4, 'eth1'), false);
+  assert.equal(await ndpAnswers(ipv6, 'eth1'), false);
+});
+
+test('a named link answers without the subnet, and then the others do not', async () => {
+  const named = '192.0.2.201';
+  await responder.ask({ do: 'add', addresses: [named], interfaces: ['eth1'] });
+  assert.equal(await arpAnswers(named, 'eth1'), true);
+  assert.equal(await arpAnswers(named, 'eth0'), false);
+  await responder.ask({ do: 'remove', addresses: [named] });
+});
+
+test('the link goes down and up, three times: answers are back', async () => {
+  for (let i = 0; i < 3; i++) {
+    await node.ip('link', 'set', 'eth0', 'down');
+    await node.ip('link', 'set', 'eth0', 'up');
+    // The kernel drops IPv6 addresses of a link that goes down, and with them the subnet.
+    await node.ip('address', 'replace', '2001:db8::1/64', 'dev', 'eth0', 'nodad');
+    await eventually('answers after down and up', () => isAnswered());
+  }
+});
+
+test("the other end's link goes down and up: answers are back", async () => {
+  await segment.switch.ip('link', 'set', 'node', 'down');
+  await eventually('the link to be left', async () => {
+    const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
+    return carriers.length === 0;
+  });
+  await segment.switch.ip('link', 'set', 'node', 'up');
+  await eventually('answers after the carrier came back', () => isAnswered());
+});
+
+test('the interface is deleted and made again: answers are back, groups included', async () => {
+  await node.ip('link', 'delete', 'eth0');
+  await eventually('the link to be left', async () => {
+    const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
+    return carriers.length === 0;
+  });
+  await segment.plug(node, 1);
+  await eventually('answers on the new interface', () => isAnswered());
+  assert.match(await node.ip('maddress', 'show', 'dev', 'eth0'), /ff02::1:ff05:200/);
+});
+
+test('a subnet that goes takes the answers along, and brings them back', async () => {
+  await node.ip('address', 'del', '192.0.2.1/24', 'dev', 'eth0');
+  await eventually('silence', async () => !(await arpAnswers(ipv4, 'eth0')));
+  await node.ip('address', 'add', '192.0.2.1/24', 'dev', 'eth0');
+  await eventually('answers', () => arpAnswers(ipv4, 'eth0'));
+});
+
+test('a link that becomes a member of a bridge is left, and the bridge answers in its place', async () => {
+  await node.ip('link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
+  await node.ip('link', 'set', 'br0', 'up');
+  await node.ip('link', 'set', 'eth0', 'master', 'br0');
+  await node.ip('address', 'add', '192.0.2.1/24', 'dev', 'br0');
+  await eventually('the bridge alone to carry the address', async () => {
+    const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
+    return carriers.join() === 'br0';
+  });
+  await eventually('answers through the bridge', () => arpAnswers(ipv4, 'eth0'));
+  await node.ip('link', 'set', 'eth0', 'nomaster');
+  await node.ip('link', 'delete', 'br0');
+  await eventually('answers on the link itself', () => isAnswered());
+});
+
+test("the switch's forwarding table leads to the new owner after a takeover", async () => {
+  const second = await segment.host('second', 2);
+  const successor = await NeighbourHost.start(second);
+  const moved = '192.0.2.220';
+  await responder.ask({ do: 'add', addresses: [moved] });
+  await responder.ask({ do: 'remove', addresses: [moved] });
+  await segment.switch.exec('bridge', 'fdb', 'flush', 'dev', 'br0', 'dynamic').catch(() => '');
+  await successor.ask({ do: 'add', addresses: [moved] });
+  await eventually('the port to be learnt from the announcement', async () => {
+    const table = await segment.switch.exec('bridge', 'fdb', 'show', 'br', 'br0');
+    return new RegExp(`^${macOf(2)} dev second`, 'm').test(table);
+  });
+  assert.equal(await arpAnswers(moved, 'eth0'), true);
+  await successor.stop();
+});
+
+test('priority-tagged requests are answered and those of a VLAN are not', async () => {
+  const send = new URL('../support/send-tagged.ts', import.meta.url).pathname;
+  const answeredToTag = async (vlan: number) =>
+    Number(await client.exec(process.execPath, send, 'eth0', macOf(3), ipv4, String(vlan)));
+  assert.equal(await answeredToTag(0), 1);
+  assert.equal(await answeredToTag(5), 0);
+  assert.ok(
+    (await responder.metric('bellman_layer2_requests_dropped{protocol="arp",reason="other-vlan"}')) >= 1,
+  );
+});
+
+test('an address that the kernel has as well is told, by interface', async () => {
+  assert.deepEqual(await responder.ask({ do: 'kernel-answers', address: ipv4 }), []);
+  await node.ip('address', 'add', `${ipv4}/32`, 'dev', 'lo');
+  await eventually('the warning', async () => {
+    const answers = await responder.ask({ do: 'kernel-answers', address: ipv4 });
+    return JSON.stringify(answers) === JSON.stringify([{ configuredOn: 'lo', answeredOn: 'eth0' }]);
+  });
+  await node.exec('sysctl', '-qw', 'net.ipv4.conf.all.arp_ignore=1');
+  assert.deepEqual(await responder.ask({ do: 'kernel-answers', address: ipv4 }), []);
+  await node.ip('address', 'del', `${ipv4}/32`, 'dev', 'lo');
+});

@@ -1,0 +1,312 @@
+/** Peers that no router would be: none of them may cost another session a keepalive, the process its memory, or a reader the log. */
+import assert from 'node:assert/strict';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DestinationStream, pino } from 'pino';
+import { Registry } from 'prom-client';
+import { encodeMessage } from '../../src/bgp/codec/index.ts';
+import { createBgpSpeaker } from '../../src/bgp/speaker.ts';
+import type { BgpSpeaker, ResolvedPeer } from '../../src/bgp/speaker-api.ts';
+import { eventually } from '../support/eventually.ts';
+import { bird } from './daemons/bird.ts';
+import type { RunningDaemon } from './daemons/daemon.ts';
+import {
+  address,
+  endProcess,
+  peer,
+  plain,
+  prefix,
+  router,
+  startRouter,
+  theirAsn,
+  type Wire,
+  wire,
+} from './scenario.ts';
+
+const badPort = 1790;
+const listenPort = 1179;
+const bad = (changes: Partial<ResolvedPeer['config']> = {}) =>
+  peer({
+    name: 'bad',
+    address: address('127.0.0.1'),
+    port: badPort,
+    holdTimeSeconds: 3,
+    keepaliveTimeSeconds: 1,
+    ...changes,
+  });
+const good = peer({ holdTimeSeconds: 3, keepaliveTimeSeconds: 1 });
+
+const options = { fourOctetAs: true };
+const open = (asn: number, holdTimeSeconds = 90) =>
+  encodeMessage(
+    {
+      kind: 'open',
+      version: 4,
+      myAs: asn,
+      holdTimeSeconds,
+      routerId: 0x7f000001,
+      capabilities: [
+        { kind: 'multiprotocol', family: { afi: 1, safi: 1 } },
+        { kind: 'four-octet-as', asn },
+      ],
+    },
+    options,
+  );
+const keepalive = encodeMessage({ kind: 'keepalive' }, options);
+
+/** A full UPDATE of 800 host routes, the n-th of its kind. */
+function routes(n: number): Uint8Array {
+  return encodeMessage(
+    {
+      kind: 'update',
+      withdrawn: [],
+      attributes: {
+        origin: 'igp',
+        asPath: [{ type: 'sequence', asns: [theirAsn] }],
+        nextHop: address('127.0.0.1'),
+      },
+      nlri: Array.from(
+        { length: 800 },
+        (_, i) => ({ family: 4, value: BigInt(0x0a000000 + n * 800 + i), length: 32 }) as const,
+      ),
+    },
+    options,
+  );
+}
+
+describe('a misbehaving peer', () => {
+  let cable: Wire;
+  let router1: RunningDaemon;
+  let speaker: BgpSpeaker;
+  let registry: Registry;
+  let server: Server;
+  let behave: (socket: Socket) => void;
+  const lines: string[] = [];
+  const sockets = new Set<Socket>();
+
+  before(async () => {
+    cable = await wire();
+    router1 = await startRouter(bird, cable, router({}, { holdTimeSeconds: 3 }));
+    registry = new Registry();
+    const destination: DestinationStream = { write: (line) => void lines.push(line) };
+    speaker = createBgpSpeaker({ logger: pino({}, destination), registry, hostName: 'node-1', listenPort });
+    behave = (socket) => socket.destroy();
+    server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+      behave(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(badPort, '127.0.0.1', resolve));
+    speaker.setPeers([good]);
+    for (let i = 0; i < 20_000; i++)
+      speaker.announce('router', { family: 4, value: 0xc6120000n + BigInt(i), length: 32 }, plain);
+    speaker.announce('bad', prefix('198.51.100.1/32'), plain);
+    speaker.synced();
+    await eventually('the good session', () => router1.isEstablished());
+  });
+
+  after(async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+    await endProcess(router1);
+    await cable.cut();
+  });
+
+  const lastError = () => speaker.status().find(({ name }) => name === 'bad')?.lastError;
+  const stateOf = (peerName: string) => speaker.status().find(({ name }) => name === peerName)?.state;
+
+  /** Lets a peer behave in its way until the condition holds, with the good session watched. */
+  async function endure(
+    how: (socket: Socket) => void,
+    what: string,
+    until: () => boolean | undefined | Promise<boolean>,
+    config = bad(),
+  ): Promise<void> {
+    behave = how;
+    lines.length = 0;
+    speaker.setPeers([good]);
+    speaker.setPeers([good, config]);
+    await eventually(what, until, 20_000);
+    for (const socket of sockets) socket.destroy();
+    speaker.setPeers([good]);
+    const flaps = await registry.getSingleMetric('bellman_bgp_established_transitions_total')?.get();
+    assert.equal(
+      flaps?.values.find(({ labels }) => labels.peer === 'router')?.value,
+      1,
+      'the good session never flapped',
+    );
+    assert.equal(stateOf('router'), 'Established');
+    assert.equal(await router1.isEstablished(), true);
+    assert.ok(lines.length < 20, `${lines.length} lines were logged: ${lines.slice(0, 5).join('')}`);
+  }
+
+  test('is silent after its OPEN: the hold timer ends it', () =>
+    endure(
+      (socket) => socket.write(open(theirAsn)),
+      'the hold timer',
+      () => lastError() === 'Hold Timer Expired',
+    ));
+
+  test('writes half a message a second: bytes are not life', () =>
+    endure(
+      (socket) => {
+        socket.write(open(theirAsn));
+        socket.write(keepalive);
+        const timer = setInterval(() => socket.write(Uint8Array.of(0xff)), 200);
+        socket.on('close', () => clearInterval(timer));
+      },
+      'the hold timer',
+      () => lastError() === 'Hold Timer Expired',
+    ));
+
+  test('has another AS number each time: it is asked ever more seldom', async () => {
+    let asked = 0;
+    await endure(
+      (socket) => {
+        asked++;
+        socket.write(open(65_000 + asked));
+      },
+      'refusals',
+      () => asked >= 3 && lastError()?.startsWith('NOTIFICATION sent: OPEN Message Error/Bad Peer AS'),
+    );
+    assert.equal(asked, 3);
+  });
+
+  for (const [what, bytes, error] of [
+    [
+      'sends what is no BGP',
+      new TextEncoder().encode('GET / HTTP/1.1\r\nHost: node-1\r\n\r\n'),
+      'Message Header Error/Connection Not Synchronized',
+    ],
+    [
+      'states a length over the limit',
+      Uint8Array.of(...new Uint8Array(16).fill(0xff), 0xff, 0xff, 1),
+      'Message Header Error/Bad Message Length',
+    ],
+    [
+      'states a length under the header',
+      Uint8Array.of(...new Uint8Array(16).fill(0xff), 0, 18, 4),
+      'Message Header Error/Bad Message Length',
+    ],
+  ] as const)
+    test(`${what}: it is told what is wrong`, async () => {
+      const heard: Buffer[] = [];
+      await endure(
+        (socket) => {
+          socket.on('data', (data: Buffer) => heard.push(data));
+          socket.write(bytes);
+        },
+        error,
+        () => lastError()?.includes(error),
+      );
+      assert.equal(Buffer.concat(heard).includes(Buffer.from([3, 1])), true, 'a NOTIFICATION of code 1');
+    });
+
+  test('ends in the middle of a message', () =>
+    endure(
+      (socket) => socket.end(open(theirAsn).subarray(0, 25)),
+      'the end of the connection',
+      () => lastError() === 'connection closed by the peer',
+    ));
+
+  test('sends a million routes: they are counted and dropped', async () => {
+    const before = process.memoryUsage().rss;
+    let peak = before;
+    const received = async () =>
+      (await registry.getSingleMetric('bellman_bgp_received_prefixes_total')?.get())?.values.find(
+        ({ labels }) => labels.peer === 'bad',
+      )?.value ?? 0;
+    await endure(
+      (socket) => {
+        socket.write(open(theirAsn));
+        socket.write(keepalive);
+        let sent = 0;
+        const more = () => {
+          while (sent < 1250 && socket.writableLength < 1 << 20) socket.write(routes(sent++));
+          if (sent < 1250) socket.once('drain', more);
+        };
+        more();
+      },
+      'a million routes',
+      async () => {
+        peak = Math.max(peak, process.memoryUsage().rss);
+        return (await received()) >= 1_000_000;
+      },
+      bad({ holdTimeSeconds: 90, keepaliveTimeSeconds: 30 }),
+    );
+    // This process sends them, too; a table of them would take more than twice this.
+    assert.ok(peak - before < 150e6, `memory grew by ${Math.round((peak - before) / 1e6)} MB`);
+  });
+
+  test('reads nothing: it costs its window, and the others nothing', async () => {
+    for (let i = 0; i < 300_000; i++)
+      speaker.announce(
+        'bad',
+        { family: 4, value: 0x0b000000n + BigInt(i), length: 32 },
+        { ...plain, med: i & 0xfff },
+      );
+    let queued = 0;
+    await endure(
+      (socket) => {
+        socket.pause();
+        socket.write(open(theirAsn));
+        socket.write(keepalive);
+        const timer = setInterval(() => socket.write(keepalive), 500);
+        socket.on('close', () => clearInterval(timer));
+      },
+      'the kernel to end a connection that stands still',
+      async () => {
+        const metric = await registry.getSingleMetric('bellman_bgp_queued_bytes')?.get();
+        queued = Math.max(queued, metric?.values.find(({ labels }) => labels.peer === 'bad')?.value ?? 0);
+        return lastError() === 'connection timed out';
+      },
+    );
+    assert.ok(queued > 0 && queued <= 256 * 1024 + 65_536, `${queued} bytes were queued`);
+    for (let i = 0; i < 300_000; i++)
+      speaker.withdraw('bad', { family: 4, value: 0x0b000000n + BigInt(i), length: 32 });
+  });
+
+  test('connects and closes a hundred times a second', async () => {
+    let connections = 0;
+    const flood = setInterval(() => {
+      connections++;
+      const socket = connect(listenPort, '127.0.0.1', () => socket.destroy());
+      socket.on('error', () => undefined);
+    }, 10);
+    try {
+      await endure(
+        (socket) => socket.destroy(),
+        'two hundred connections',
+        () => connections > 200,
+        bad({ passive: true }),
+      );
+    } finally {
+      clearInterval(flood);
+    }
+    const opens = await registry.getSingleMetric('bellman_bgp_opens_sent')?.get();
+    assert.ok((opens?.values.find(({ labels }) => labels.peer === 'bad')?.value ?? 0) < 20);
+  });
+
+  test('a stranger connects: it is closed, and nothing is said', async () => {
+    speaker.setPeers([good, bad({ passive: true, address: address('127.0.0.9') })]);
+    const socket = connect(listenPort, '127.0.0.1');
+    socket.on('error', () => undefined);
+    let heard = 0;
+    socket.on('data', (data: Buffer) => {
+      heard += data.length;
+    });
+    await new Promise((resolve) => socket.once('close', resolve));
+    assert.equal(heard, 0);
+    speaker.setPeers([good]);
+    await sleep(0);
+    const refused = await new Promise<string>((resolve) => {
+      const again = connect(listenPort, '127.0.0.1');
+      again.once('error', (error) => resolve('code' in error ? String(error.code) : ''));
+      again.once('connect', () => resolve('connected'));
+    });
+    assert.equal(refused, 'ECONNREFUSED', 'without a passive peer nobody listens');
+  });
+});

@@ -1,0 +1,117 @@
+/** Neighbour Discovery, judged by ndisc6 and by the kernels of other hosts on a switch. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { NetworkNamespace } from '../../lab/netns.ts';
+import { eventually } from '../support/eventually.ts';
+import { NeighbourHost } from '../support/neighbour-client.ts';
+import { hastenDoubt, macOf, neighbour, poke, Segment, watchStates } from '../support/segment.ts';
+
+const service = '2001:db8::5:200';
+let node: NetworkNamespace;
+let other: NetworkNamespace;
+let client: NetworkNamespace;
+let responder: NeighbourHost;
+
+before(async () => {
+  const segment = await Segment.create();
+  node = await segment.host('node', 1);
+  other = await segment.host('other', 2);
+  client = await segment.host('client', 3);
+  responder = await NeighbourHost.start(node);
+  await responder.ask({ do: 'add', addresses: [service] });
+});
+after(async () => {
+  await responder?.stop();
+});
+
+test('ndisc6 resolves the address to the node', async () => {
+  const text = await client.exec('ndisc6', service, 'eth0');
+  assert.match(text, new RegExp(`Target link-layer address: ${macOf(1)}`, 'i'));
+});
+
+test("the kernel's neighbour goes REACHABLE, STALE, PROBE and REACHABLE again by our answers", async () => {
+  await hastenDoubt(client);
+  await poke(client, service);
+  const states = await watchStates(client, service, ['REACHABLE', 'STALE', 'PROBE', 'REACHABLE']);
+  assert.equal(states.at(-1), 'REACHABLE', states.join(' '));
+  assert.equal((await neighbour(client, service)).mac, macOf(1));
+  assert.doesNotMatch(await client.ip('neigh', 'show', service), /router/);
+});
+
+test('duplicate address detection of another host is defended: its kernel gives the address up', async () => {
+  await other.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=1', 'net.ipv6.conf.eth0.dad_transmits=1');
+  await other.ip('address', 'add', `${service}/64`, 'dev', 'eth0');
+  await eventually('the kernel to find the duplicate', async () =>
+    /dadfailed/.test(await other.ip('address', 'show', 'dev', 'eth0')),
+  );
+  await other.ip('address', 'del', `${service}/64`, 'dev', 'eth0');
+});
+
+test('a foreign claim is reported with its MAC and defended: neighbours come back', async () => {
+  await poke(client, service);
+  await other.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.ndisc_notify=1');
+  await other.ip('address', 'add', `${service}/64`, 'dev', 'eth0', 'nodad');
+  // The kernel of the claimant advertises when its link comes up.
+  await other.ip('link', 'set', 'eth0', 'down');
+  await other.ip('link', 'set', 'eth0', 'up');
+  await other.ip('address', 'replace', `${service}/64`, 'dev', 'eth0', 'nodad');
+  await eventually('the conflict to be reported', async () => {
+    // It answers those who ask it, and its answers are seen by whom they are for: so the node asks.
+    await node.exec('ndisc6', '-q', '-r', '1', '-w', '100', service, 'eth0').catch(() => '');
+    return responder.events.some((event) => event.kind === 'conflict' && event.mac === macOf(2));
+  });
+  await other.ip('address', 'del', `${service}/64`, 'dev', 'eth0');
+  await eventually('the client to send to the node again', async () => {
+    await poke(client, service);
+    return (await neighbour(client, service)).mac === macOf(1);
+  });
+});
+
+test('a probe tells an address in use from a free one', async () => {
+  assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::3' }), {
+    kind: 'claimed',
+    mac: macOf(3),
+    interface: 'eth0',
+  });
+  assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::77' }), { kind: 'free' });
+});
+
+test('the solicited-node group is joined once for two addresses that share it, and left after both', async () => {
+  const group = /ff02::1:ff44:5566/;
+  const shared = ['2001:db8::44:5566', '2001:db8::1:0:44:5566'];
+  const isJoined = async () => group.test(await node.ip('maddress', 'show', 'dev', 'eth0'));
+  await responder.ask({ do: 'add', addresses: shared });
+  assert.equal(await isJoined(), true);
+  await responder.ask({ do: 'remove', addresses: shared.slice(0, 1) });
+  assert.equal(await isJoined(), true);
+  await responder.ask({ do: 'remove', addresses: shared.slice(1) });
+  assert.equal(await isJoined(), false);
+});
+
+test('thousands of groups are joined, more than one socket may hold', async () => {
+  const addresses = Array.from({ length: 5000 }, (_, i) => `2001:db8::7:${(i + 1).toString(16)}`);
+  await responder.ask({ do: 'add', addresses });
+  const joined = (await node.ip('maddress', 'show', 'dev', 'eth0')).match(/inet6 ff02::1:ff/g) ?? [];
+  assert.ok(joined.length >= 5000, `${joined.length} groups`);
+  const last = addresses.at(-1) ?? '';
+  assert.match(await client.exec('ndisc6', last, 'eth0'), new RegExp(macOf(1), 'i'));
+  await responder.ask({ do: 'remove', addresses });
+});
+
+test("takeover: the old owner's neighbours learn the new one at once", async () => {
+  const moved = '2001:db8::5:210';
+  const successor = await NeighbourHost.start(other);
+  await responder.ask({ do: 'add', addresses: [moved] });
+  await eventually('the client to know the first owner', async () => {
+    await poke(client, moved);
+    return (await neighbour(client, moved)).mac === macOf(1);
+  });
+  await responder.ask({ do: 'remove', addresses: [moved] });
+  await successor.ask({ do: 'add', addresses: [moved] });
+  await eventually(
+    'the client to know the second, without asking',
+    async () => (await neighbour(client, moved)).mac === macOf(2),
+    3000,
+  );
+  await successor.stop();
+});
