@@ -13,10 +13,10 @@ export class ControllerMetrics {
   readonly configLoaded: Gauge;
   readonly configUpdates: Counter;
   readonly configErrors: Counter;
-  readonly leading: Gauge;
   readonly writes: Counter<'object' | 'result'>;
   readonly refusals: Counter<'cause'>;
   readonly allocationSeconds: Histogram;
+  readonly #leading: Gauge;
   readonly #configStale: readonly Gauge[];
   #source: PoolSource | undefined;
 
@@ -33,7 +33,7 @@ export class ControllerMetrics {
     );
     this.configUpdates = counter('bellman_k8s_client_updates_total', 'Configurations accepted.');
     this.configErrors = counter('bellman_k8s_client_update_errors_total', 'Configurations refused.');
-    this.leading = gauge('bellman_controller_leader_bool', '1 while this replica may write.');
+    this.#leading = gauge('bellman_controller_leader_bool', '1 while this replica may write.');
     this.writes = counter(
       'bellman_controller_writes_total',
       'Writes to the API server by kind of object and result (ok, conflict, error).',
@@ -54,9 +54,18 @@ export class ControllerMetrics {
     for (const gauge of this.#configStale) gauge.set(Number(stale));
   }
 
-  /** Where the gauges of pools come from; `undefined` on a replica that does not lead: it does not know. */
-  read(source: PoolSource | undefined): void {
+  /** This replica decides from now on; gauges of pools are read from `source`. */
+  termBegun(source: PoolSource): void {
+    this.#leading.set(1);
     this.#source = source;
+  }
+
+  /** Another replica knows better now: what this one said last is not said any longer. */
+  termOver(): void {
+    this.#leading.set(0);
+    this.configLoaded.set(0);
+    this.configStale(false);
+    this.#source = undefined;
   }
 
   #perPool(registry: Registry): void {

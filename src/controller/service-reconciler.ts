@@ -111,6 +111,11 @@ export class ServiceReconciler {
     }
   }
 
+  /** How many Services there are, others' too. */
+  get known(): number {
+    return this.#services.size;
+  }
+
   /** The addresses in use: as decided, or, before anything was ever decided, as recorded on Services. */
   *assigned(): Iterable<AssignedAddress> {
     if (this.#state !== 'gathering') return yield* this.#options.allocator.assigned();

@@ -101,15 +101,13 @@ export class Term {
         this.#reconciler.setService(key, service),
       ),
     ];
-    metrics.leading.set(1);
-    metrics.read({ allocator: this.#allocator, pools: () => this.#pools });
+    metrics.termBegun({ allocator: this.#allocator, pools: () => this.#pools });
     const secret = this.#lookAfterSecret();
     await Promise.all(watches);
     if (!signal.aborted) throw new Error('watches ended before the term did');
     secret.stop();
     await Promise.all([this.#reconciler.stop(), this.#keeper.stop(), secret.settled()]);
-    metrics.read(undefined);
-    metrics.leading.set(0);
+    metrics.termOver();
   }
 
   #follow<T>(
@@ -130,6 +128,8 @@ export class Term {
   }
 
   #begin(): void {
+    const known = { namespaces: this.#namespaces.size, services: this.#reconciler.known };
+    this.#options.logger.info(known, 'state of the cluster known');
     this.#reconciler.setNamespaces(this.#namespaces);
     this.#keeper.start();
   }

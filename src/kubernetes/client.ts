@@ -207,7 +207,7 @@ const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token
  */
 export function connect(kubeconfig: string | undefined, userAgent: string): KubernetesClient {
   const config = new KubeConfig();
-  if (kubeconfig !== undefined) {
+  if (kubeconfig) {
     try {
       readFileSync(kubeconfig);
     } catch (cause) {

@@ -7,7 +7,6 @@ import type {
   V1EndpointSlice,
   V1Namespace,
   V1Node,
-  V1Pod,
   V1Secret,
   V1Service,
 } from '@kubernetes/client-node';
@@ -19,7 +18,6 @@ import type {
   Namespace,
   Node,
   ObjectKey,
-  Pod,
   Secret,
   Service,
   ServicePort,
@@ -131,15 +129,5 @@ export function decodeSecret(raw: RawObject): Secret {
     data: Object.fromEntries(
       entries.map(([key, value]) => [key, new Uint8Array(Buffer.from(value, 'base64'))]),
     ),
-  };
-}
-
-export function decodePod(raw: RawObject): Pod {
-  const { metadata, spec, status } = as<V1Pod>(raw);
-  return {
-    ...keyOf(raw),
-    ...(spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName }),
-    podIPs: (status?.podIPs ?? []).flatMap(({ ip }) => (ip ? [ip] : [])),
-    labels: metadata?.labels ?? {},
   };
 }

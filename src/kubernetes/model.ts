@@ -87,10 +87,3 @@ export interface Secret extends ObjectKey {
   /** Decoded. */
   readonly data: Readonly<Record<string, Uint8Array>>;
 }
-
-/** A speaker's Pod, for joining the membership. */
-export interface Pod extends ObjectKey {
-  readonly nodeName?: string;
-  readonly podIPs: readonly string[];
-  readonly labels: Readonly<Record<string, string>>;
-}

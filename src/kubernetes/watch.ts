@@ -17,7 +17,6 @@ export interface WatchOptions<T> {
   readonly client: Api;
   /** Collection, e.g. `/api/v1/services`, without a query. */
   readonly path: string;
-  readonly labelSelector?: string;
   readonly fieldSelector?: string;
   /** An API object as plain data; `undefined` leaves the object out, as if it did not exist. */
   readonly decode: (object: RawObject) => T | undefined;
@@ -176,11 +175,11 @@ function keyOf({ metadata: { namespace, name } }: RawObject): string {
 }
 
 function query(
-  { labelSelector, fieldSelector }: { labelSelector?: string; fieldSelector?: string },
+  { fieldSelector }: { fieldSelector?: string },
   more: Record<string, string | undefined>,
 ): string {
   const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries({ labelSelector, fieldSelector, ...more }))
+  for (const [name, value] of Object.entries({ fieldSelector, ...more }))
     if (value !== undefined) parameters.set(name, value);
   return parameters.toString();
 }

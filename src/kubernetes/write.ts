@@ -10,7 +10,6 @@ export const paths = {
   endpointSlices: '/apis/discovery.k8s.io/v1/endpointslices',
   configMaps: (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`,
   secrets: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
-  pods: (namespace: string) => `/api/v1/namespaces/${namespace}/pods`,
   leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
   events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
 } as const;

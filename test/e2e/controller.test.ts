@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { loadAll } from 'js-yaml';
 import { ControlPlane, Daemon } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -22,6 +23,14 @@ const good = `address-pools:
 - {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.241], auto-assign: false}
 `;
 const bad = good.replace('layer2', 'pigeon');
+
+interface Role {
+  readonly metadata: { readonly name: string };
+  readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
+}
+
+/** RBAC's words for HTTP's, where they differ. */
+const rbacVerbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update' };
 
 let plane: ControlPlane;
 before(async () => {
@@ -158,7 +167,7 @@ test('the gate: a bad text, a restart with it, its removal, an orphaning edit, d
     const told = await events(plane, 'ConfigMap', 'config');
     controller.signal('SIGKILL');
     await controller.exited;
-    await plane.knob('reset');
+    const annotated = (await plane.requests('bellman-controller')).get('PATCH configmaps');
     controller = plane.controller('--no-leader-election');
     await eventually(
       'the gate to have judged',
@@ -167,7 +176,7 @@ test('the gate: a bad text, a restart with it, its removal, an orphaning edit, d
     await makeService(plane, 'under-stale');
     await assigned(plane, 'under-stale', '198.51.100.2');
     assert.deepEqual(await addresses(plane, 'web'), before);
-    assert.equal((await plane.requests('bellman-controller')).get('PATCH configmaps'), undefined);
+    assert.equal((await plane.requests('bellman-controller')).get('PATCH configmaps'), annotated);
     assert.deepEqual(await events(plane, 'ConfigMap', 'config'), told);
   });
 
@@ -245,6 +254,41 @@ test('an API server that is away at the start and later is waited for, and said 
   await makeService(plane, 'after-compaction');
   await eventually('an address', async () => (await addresses(plane, 'after-compaction')).length === 1);
   assert.equal(await controller.stop(), 0);
+});
+
+test('over TLS with a token, and refused without it', async () => {
+  const secure = await ControlPlane.start('--tls', '--token', 'abc');
+  try {
+    const controller = secure.controller();
+    await writeConfig(secure, good);
+    await configStatus(secure, 'active');
+    await assert.rejects(secure.kubectl('get', 'services', '--token', 'wrong'), /Unauthorized|logged in/);
+    assert.equal(await controller.stop(), 0);
+  } finally {
+    await secure.stop();
+  }
+});
+
+test('the roles of the manifests allow every request that the controller has made', async () => {
+  const rendered = loadAll(await plane.kubectl('kustomize', 'manifests')) as Role[];
+  const allowed = new Set(
+    rendered
+      .filter(({ metadata }) => /^(bellman-)?controller$/.test(metadata.name))
+      .flatMap(({ rules = [] }) =>
+        rules.flatMap(({ resources, verbs }) =>
+          resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+        ),
+      ),
+  );
+  const asked = [...(await plane.requests('bellman-controller')).keys()].map((key) => {
+    const [verb = '', resource] = key.split(' ');
+    return `${rbacVerbs[verb] ?? verb.toLowerCase()} ${resource}`;
+  });
+  assert.ok(asked.length >= 10);
+  assert.deepEqual(
+    asked.filter((each) => !allowed.has(each)),
+    [],
+  );
 });
 
 test('what cannot run says why in one line and exits 2', async () => {

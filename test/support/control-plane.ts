@@ -137,7 +137,7 @@ export class ControlPlane {
   /** A stock `kubectl`; returns its standard output. */
   async kubectl(...args: string[]): Promise<string> {
     const env = { ...process.env, KUBECONFIG: this.kubeconfig, HOME: this.folder };
-    return (await run('kubectl', args, { env, maxBuffer: 64 * 1024 * 1024 })).stdout;
+    return (await run('kubectl', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout;
   }
 
   create(path: string, body: object): Promise<unknown> {

@@ -178,12 +178,24 @@ test('a Service being deleted keeps its address until it is gone', async () => {
     metadata: { ...known.metadata, deletionTimestamp: new Date().toISOString() } as typeof known.metadata,
   });
   o.service('next');
+  o.service('never');
+  const never = o.api.get(o.servicePath('never'));
+  assert.ok(never);
+  o.api.put(o.servicePath('never'), {
+    ...never,
+    metadata: { ...never.metadata, deletionTimestamp: new Date().toISOString() } as typeof never.metadata,
+  });
   await o.pass();
   assert.deepEqual(o.addresses('next'), []);
   assert.deepEqual(o.addresses('web'), ['192.0.2.0']);
   o.deleteService('web');
+  o.deleteService('next');
   await o.pass();
-  assert.deepEqual(o.addresses('next'), ['192.0.2.0']);
+  assert.deepEqual(o.addresses('never'), [], 'on its way out it is given nothing');
+  assert.deepEqual((o.status() as { waiting: string[] }).waiting, []);
+  o.service('later');
+  await o.pass();
+  assert.deepEqual(o.addresses('later'), ['192.0.2.0']);
   await o.stop();
 });
 

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WorkQueue } from '../../../src/kubernetes/work-queue.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { pass, settle } from '../../support/virtual-run.ts';
+
+function setUp(concurrency = 2, fails: (key: string) => boolean = () => false) {
+  const clock = new VirtualClock();
+  const begun: string[] = [];
+  const retries: number[] = [];
+  const ends = new Map<string, () => void>();
+  const queue = new WorkQueue({
+    clock,
+    concurrency,
+    work: async (key) => {
+      begun.push(key);
+      if (fails(key)) throw new Error('no');
+      await new Promise<void>((resolve) => ends.set(key, resolve));
+    },
+    onError: (_, __, retryInMs) => retries.push(retryInMs),
+  });
+  return { clock, queue, begun, retries, end: (key: string) => ends.get(key)?.() };
+}
+
+test('WorkQueue works on as many keys at once as it may, each once', async () => {
+  const { queue, begun, end } = setUp();
+  for (const key of ['a', 'b', 'c', 'c', 'd']) queue.add(key);
+  assert.deepEqual(begun, ['a', 'b']);
+  assert.equal(queue.depth, 4);
+  end('a');
+  await settle();
+  assert.deepEqual(begun, ['a', 'b', 'c']);
+});
+
+test('WorkQueue works once more on a key that was added while it was worked on, never twice at once', async () => {
+  const { queue, begun, end } = setUp();
+  queue.add('a');
+  queue.add('a');
+  queue.add('a');
+  assert.deepEqual(begun, ['a']);
+  end('a');
+  await settle();
+  assert.deepEqual(begun, ['a', 'a']);
+  end('a');
+  await settle();
+  assert.equal(queue.depth, 0);
+});
+
+test('WorkQueue retries with delays that double up to a limit, without holding others up', async () => {
+  const { clock, queue, begun, retries } = setUp(2, (key) => key === 'bad');
+  queue.add('bad');
+  queue.add('good');
+  await pass(clock, 120_000, 100);
+  assert.deepEqual(retries.slice(0, 4), [100, 200, 400, 800]);
+  assert.equal(Math.max(...retries), 30_000);
+  assert.equal(begun[1], 'good');
+});
+
+test('WorkQueue begins nothing after stop() and is settled when what was under way is over', async () => {
+  const { clock, queue, begun, end } = setUp(1);
+  queue.add('a');
+  queue.add('b');
+  queue.stop();
+  queue.add('c');
+  let settled = false;
+  const done = queue.settled().then(() => {
+    settled = true;
+  });
+  await pass(clock, 1000);
+  assert.equal(settled, false);
+  end('a');
+  await done;
+  assert.deepEqual(begun, ['a']);
+});

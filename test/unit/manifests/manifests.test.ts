@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { loadAll } from 'js-yaml';
+import { parseConfig } from '../../../src/config/index.ts';
+import { configMapKey, configMapName, defaultNamespace } from '../../../src/kubernetes/names.ts';
+
+const folder = new URL('../../../manifests/', import.meta.url).pathname;
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
+  readonly roleRef?: { readonly kind: string; readonly name: string };
+  readonly subjects?: readonly { readonly name: string; readonly namespace: string }[];
+  readonly spec?: {
+    readonly template?: {
+      readonly spec: {
+        readonly serviceAccountName: string;
+        readonly hostNetwork?: boolean;
+        readonly containers: readonly {
+          readonly args: readonly string[];
+          readonly env: readonly { readonly name: string }[];
+          readonly securityContext: { readonly capabilities: { readonly add?: readonly string[] } };
+        }[];
+      };
+    };
+  };
+}
+
+const rendered = loadAll(execFileSync('kubectl', ['kustomize', folder], { encoding: 'utf8' })) as Manifest[];
+
+function one(kind: string, name: string): Manifest {
+  const found = rendered.filter((each) => each.kind === kind && each.metadata.name === name);
+  assert.equal(found.length, 1, `${kind} ${name}`);
+  return found[0] as Manifest;
+}
+
+test('manifests render with kubectl kustomize, each object once, in our namespace', () => {
+  const keys = rendered.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  assert.equal(new Set(keys).size, keys.length);
+  for (const { kind, metadata } of rendered)
+    assert.equal(
+      metadata.namespace,
+      /^(Namespace|ClusterRole)/.test(kind) ? undefined : defaultNamespace,
+      kind,
+    );
+});
+
+test('manifests bind each role to the service account of the process that it is for', () => {
+  for (const [process, kind] of [
+    ['controller', 'Deployment'],
+    ['speaker', 'DaemonSet'],
+  ] as const) {
+    assert.equal(one(kind, process).spec?.template?.spec.serviceAccountName, process);
+    one('ServiceAccount', process);
+    for (const [binding, role] of [
+      ['ClusterRoleBinding', `bellman-${process}`],
+      ['RoleBinding', process],
+    ] as const) {
+      const { roleRef, subjects } = one(binding, role);
+      one(roleRef?.kind ?? '', roleRef?.name ?? '');
+      assert.deepEqual(
+        subjects?.map(({ name, namespace }) => [name, namespace]),
+        [[process, defaultNamespace]],
+      );
+    }
+  }
+});
+
+test('manifests grant no wildcard, no change of a Service spec, and no listing of Secrets to the controller', () => {
+  for (const { rules } of rendered)
+    for (const { resources, verbs } of rules ?? []) {
+      assert.ok(!resources.includes('*') && !verbs.includes('*'));
+      if (resources.includes('services'))
+        assert.ok(verbs.every((verb) => verb === 'list' || verb === 'watch'));
+    }
+  for (const { resources, verbs } of one('Role', 'controller').rules ?? [])
+    if (resources.includes('secrets')) assert.ok(!verbs.includes('list'));
+});
+
+test('manifests start each role with its arguments; only the speaker has the network and its capabilities', () => {
+  const controller = one('Deployment', 'controller').spec?.template?.spec;
+  const speaker = one('DaemonSet', 'speaker').spec?.template?.spec;
+  assert.deepEqual(controller?.containers[0]?.args, ['controller']);
+  assert.deepEqual(speaker?.containers[0]?.args, ['speaker']);
+  assert.deepEqual(
+    speaker?.containers[0]?.env.map(({ name }) => name),
+    ['BELLMAN_NAMESPACE', 'BELLMAN_NODE_NAME'],
+  );
+  assert.equal(controller?.hostNetwork, undefined);
+  assert.equal(speaker?.hostNetwork, true);
+  assert.equal(controller?.containers[0]?.securityContext.capabilities.add, undefined);
+  assert.deepEqual(speaker?.containers[0]?.securityContext.capabilities.add, [
+    'NET_RAW',
+    'NET_ADMIN',
+    'NET_BIND_SERVICE',
+  ]);
+});
+
+test('the example ConfigMap is under the name that is read, is accepted, and is not part of what is applied', () => {
+  const [example] = loadAll(readFileSync(`${folder}example-config.yaml`, 'utf8')) as Manifest[];
+  assert.deepEqual(example?.metadata, { name: configMapName, namespace: defaultNamespace });
+  const parsed = parseConfig(example?.data?.[configMapKey] ?? '');
+  assert.ok(parsed.ok);
+  assert.ok(!rendered.some(({ kind }) => kind === 'ConfigMap'));
+});
