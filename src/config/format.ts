@@ -1,13 +1,7 @@
 import { dump } from 'js-yaml';
-import {
-  formatIp,
-  formatPrefix,
-  formatRange,
-  type IpRange,
-  isLinkLocal,
-  prefixesOfRange,
-} from '../address/index.ts';
+import { formatIp, isLinkLocal } from '../address/index.ts';
 import type { BgpAdvertisement, Config, LabelSelector, PeerConfig, PoolConfig } from './config.ts';
+import { printRange } from './values.ts';
 
 /** YAML that parses to the same configuration, every default written out. */
 export function formatConfig({ peers, pools }: Config): string {
@@ -55,7 +49,7 @@ function plainPool(pool: PoolConfig): object {
   return {
     name: pool.name,
     protocol: pool.protocol,
-    addresses: pool.ranges.map(plainRange),
+    addresses: pool.ranges.map(printRange),
     'auto-assign': pool.autoAssign,
     'avoid-buggy-ips': pool.avoidBuggyIps,
     draining: pool.draining,
@@ -67,12 +61,6 @@ function plainPool(pool: PoolConfig): object {
     ...(ofBgp.length > 0 ? { 'bgp-advertisements': ofBgp } : {}),
     ...(ofLayer2.length > 0 ? { 'l2-advertisements': ofLayer2 } : {}),
   };
-}
-
-/** As a prefix when it is one. */
-function plainRange(range: IpRange): string {
-  const [prefix, ...more] = prefixesOfRange(range);
-  return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
 }
 
 function plainBgpAdvertisement(advertisement: BgpAdvertisement): object {

@@ -12,8 +12,8 @@
  * means: host bits set in a prefix, two peers that are one session, a hold time that rounds down to nothing.
  *
  * All errors are found at once, each with path, line and column: what has the wrong shape is taken out and the rest judged on. Keys that
- * nothing implements yet are refused, never ignored. Hostile text is refused at a cost bounded by its length: 1 MiB, 20 levels, half a
- * million values behind aliases, a thousand errors told.
+ * nothing implements yet are refused, never ignored. Hostile text is refused at a cost bounded by its length: 1 MiB, 20 levels, 200,000
+ * values with those behind aliases, a thousand errors told.
  *
  * `gate.ts` judges an edit against the addresses in use; `accepted.ts` stores what was accepted; `validate.ts` is the same judgement
  * for files; `json-schema.ts` the same shape for editors.

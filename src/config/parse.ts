@@ -39,9 +39,12 @@ const emptyDocument: YamlDocument = {
 
 function judgeDocument({ root: written, errors }: YamlDocument, complaints: Complaints): Config {
   for (const { path, offset, message } of errors) complaints.add(path, offset, () => message);
+  // What YAML itself could not give a value needs no second complaint about the value.
+  const refused = new Set(errors.map(({ offset }) => offset));
   const root: YamlNode = written.kind === 'scalar' && written.value === null ? emptyDocument.root : written;
   const complain: Complain = (path, message, at = 'value') => {
     const { node, keyOffset, isFound } = findNode(root, path);
+    if (at === 'value' && isFound && refused.has(node.offset)) return;
     complaints.add(path, isFound && at === 'key' ? keyOffset : node.offset, message);
   };
   const data = typedValue(root, configSchema);

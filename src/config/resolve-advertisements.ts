@@ -1,4 +1,4 @@
-import { type Family, formatRange, type IpRange, prefixesOfRange } from '../address/index.ts';
+import { type Family, familyBits, type IpRange, rangeSize } from '../address/index.ts';
 import { type Community, readCommunity } from './communities.ts';
 import type { BgpAdvertisement, LargeCommunity, PoolConfig } from './config.ts';
 import { type Path, show, showSome } from './errors.ts';
@@ -6,6 +6,7 @@ import type { RawBgpAdvertisement, Sound } from './schema.ts';
 import { resolveSelectors } from './selectors.ts';
 import type { Complain } from './shape-errors.ts';
 import { spellingHint } from './spelling.ts';
+import { printRange } from './values.ts';
 
 /** What advertisements may name. */
 export interface References {
@@ -47,7 +48,7 @@ export function resolveBgpAdvertisements(
         complain(
           [...at, key],
           () =>
-            `/${length} is shorter than the pool's ${formatRange(range.range)} allows, /${range.shortest}: it would announce addresses outside the pool`,
+            `/${length} is shorter than the pool's ${printRange(range.range)} allows, /${range.shortest}: it would announce addresses outside the pool`,
         );
     }
     const advertisement = resolveOne(each, at, references, complain);
@@ -67,10 +68,21 @@ function strictestRange(
   let strictest: { range: IpRange; shortest: number } | undefined;
   for (const range of ranges) {
     if (range.family !== family) continue;
-    const shortest = Math.min(...prefixesOfRange(range).map(({ length }) => length));
+    const shortest = shortestPrefixLength(range);
     if (!strictest || shortest > strictest.shortest) strictest = { range, shortest };
   }
   return strictest;
+}
+
+/** Length of the largest prefix inside a range; the loop turns twice at most, since 2ⁿ addresses in a row hold an aligned 2ⁿ⁻¹. */
+function shortestPrefixLength(range: IpRange): number {
+  let hostBits = rangeSize(range).toString(2).length - 1;
+  for (; hostBits > 0; hostBits--) {
+    const block = 1n << BigInt(hostBits);
+    const aligned = ((range.first + block - 1n) / block) * block;
+    if (aligned + block - 1n <= range.last) break;
+  }
+  return familyBits(range.family) - hostBits;
 }
 
 function resolveOne(

@@ -67,7 +67,7 @@ function resolvePool(
   const ofBgp = raw['bgp-advertisements'] ?? [];
   const ofLayer2 = raw['l2-advertisements'] ?? [];
   if (name?.includes(','))
-    complain(at('name'), () => 'a name without commas: annotations list pools separated by them');
+    complain(at('name'), () => 'expected a name without commas; annotations list pools separated by them');
   if (protocol === 'bgp' && ofLayer2.length > 0)
     complain(at('l2-advertisements'), () => 'the pool is announced by bgp; write bgp-advertisements', 'key');
   if (protocol === 'layer2' && ofBgp.length > 0)
@@ -137,9 +137,9 @@ function complainOfOverlaps(
     if (furthest && rangesOverlap(furthest.range, each.range)) {
       const [earlier, later] = isEarlier(furthest, each) ? [furthest, each] : [each, furthest];
       complain(['address-pools', later.pool, 'addresses', later.item], () => {
-        const name = pools[earlier.pool]?.name ?? `number ${earlier.pool + 1}`;
-        const whose = earlier.pool === later.pool ? 'of the same pool' : `of pool ${show(name)}`;
-        return `${later.text} overlaps ${earlier.text} ${whose}`;
+        const name = pools[earlier.pool]?.name;
+        const other = name === undefined ? `address-pools[${earlier.pool}]` : `pool ${show(name)}`;
+        return `${later.text} overlaps ${earlier.text} of ${earlier.pool === later.pool ? 'the same pool' : other}`;
       });
     }
     if (!furthest || each.range.family !== furthest.range.family || each.range.last > furthest.range.last)

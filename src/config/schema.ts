@@ -26,6 +26,7 @@ const duration = (description: string, byDefault?: string) =>
     description,
     byDefault,
   );
+const hops = 'true, false, or a number of hops from 1 to 255';
 const labelKey = text('a label key');
 const labelValue = z.string('a label value');
 
@@ -109,7 +110,7 @@ export const peerSchema = z.strictObject(
       'Secret in our own namespace that holds the TCP MD5 password.',
     ),
     'ebgp-multihop': key(
-      z.union([flag(), wholeNumber(1, 255, 'hops')], 'true, false, or a number of hops from 1 to 255'),
+      z.union([flag(), wholeNumber(1, 255, hops)], hops),
       'The eBGP peer is not directly connected; a number limits the hops.',
       false,
     ),

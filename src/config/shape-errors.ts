@@ -10,8 +10,30 @@ export type Complain = (path: Path, message: () => string, at?: 'key' | 'value')
 
 type Issue = z.core.$ZodIssue;
 
+/** Misspelt keys that are compared with missing ones: a text with more has other troubles. */
+const maxCompared = 1000;
+
 export function complainOfShape(issues: readonly Issue[], root: YamlNode, complain: Complain): void {
-  for (const issue of issues) explain(issue, [], root, complain);
+  const meant = keysMeant(issues);
+  for (const issue of issues)
+    if (!meant.has(formatPath(pathOf(issue, [])))) explain(issue, [], root, complain);
+}
+
+/** Paths of keys that are there after all, misspelt: one slip is one error, not a missing key besides. */
+function keysMeant(issues: readonly Issue[]): ReadonlySet<string> {
+  const meant = new Set<string>();
+  let compared = 0;
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const holder = pathOf(issue, []);
+    const known = keysOf(schemaAt(holder));
+    for (const key of issue.keys.slice(0, maxCompared - compared)) {
+      const hint = spellingHint(key, known);
+      if (hint !== undefined) meant.add(formatPath([...holder, hint]));
+      compared++;
+    }
+  }
+  return meant;
 }
 
 function explain(issue: Issue, prefix: Path, root: YamlNode, complain: Complain): void {
@@ -44,7 +66,7 @@ function pathOf(issue: Issue, prefix: Path): Path {
 }
 
 function describe(node: YamlNode): string {
-  if (node.kind === 'sequence') return 'a list';
+  if (node.kind === 'sequence') return node.items.length === 0 ? 'an empty list' : 'a list';
   if (node.kind === 'mapping') return 'keys and values';
   if (node.value === null) return 'nothing';
   return node.isPlain ? show(node.text) : JSON.stringify(node.text.slice(0, 64).toWellFormed());
@@ -56,6 +78,7 @@ function unknownKey(key: string, holder: Path): string {
     return `${key} belongs to a manifest; the configuration is only what stands under data.config of the ConfigMap`;
   const meant = spellingHint(key, known);
   if (meant !== undefined) return `unknown key ${show(key)}; did you mean ${meant}?`;
+  if (known.includes('match-labels')) return `unknown key ${show(key)}; labels stand under match-labels`;
   const homes = homesOfKeys.get(key);
   if (homes) return `${key} has no meaning here; it belongs to ${homes.join(' or ')}`;
   return `unknown key ${show(key)}; known ${holder.length === 0 ? 'at the top' : `in ${formatPath(holder)}`}: ${showSome(known, 30)}`;
@@ -66,8 +89,8 @@ function slipHint(issue: Issue, node: YamlNode, path: Path): string {
   const expected = issue.message;
   if (expected.includes('list of') && issue.code === 'invalid_type') {
     if (node.kind === 'mapping') return '; begin each item with "- "';
-    if (node.kind === 'scalar' && node.value !== null)
-      return '; write it as an item: [ ] around it, or "- " in front';
+    const isListOfTexts = keysOf(schemaAt([...path, 0])).length === 0;
+    if (node.kind === 'scalar' && node.value !== null && isListOfTexts) return `; write [${show(node.text)}]`;
   }
   if (node.kind === 'mapping' && expected.includes('community') && node.entries.size === 1) {
     const [[key, { value }] = ['', { value: node }]] = [...node.entries];
@@ -79,22 +102,25 @@ function slipHint(issue: Issue, node: YamlNode, path: Path): string {
     const [high = 0, low = 0] = node.text.split('.').map(Number);
     if (high <= 65535 && low <= 65535) return `; write ${high * 65536 + low}`;
   }
+  if (wantsNumber && expected.startsWith('an AS number') && /^AS\d{1,10}$/i.test(node.text))
+    return `; write ${node.text.slice(2)}`;
   if (wantsNumber && /^[-+]?0\d+$/.test(node.text)) return '; write it without leading zeros';
   if (wantsNumber && !node.isPlain && /^\d+$/.test(node.text)) return '; write it without quotes';
   if (expected === 'true or false' && !node.isPlain && /^(true|false|yes|no|on|off)$/i.test(node.text))
     return '; write it without quotes';
-  if (issue.code === 'invalid_value') {
-    const meant =
-      spellingHint(node.text, issue.values.map(String)) ?? caseless(node.text, issue.values.map(String));
-    if (meant !== undefined) return `; did you mean ${meant}?`;
-  }
+  const words = wordsOf(issue);
+  const meant =
+    spellingHint(node.text, words) ?? words.find((word) => word.toLowerCase() === node.text.toLowerCase());
+  if (meant !== undefined) return `; did you mean ${meant}?`;
   return path.at(-1) === 'protocol' && /^(l2|arp|ndp|layer-?2)$/i.test(node.text)
     ? '; did you mean layer2?'
     : '';
 }
 
-function caseless(word: string, known: readonly string[]): string | undefined {
-  return known.find((each) => each.toLowerCase() === word.toLowerCase());
+/** The words that an enumeration takes, also one within a union. */
+function wordsOf(issue: Issue): readonly string[] {
+  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(wordsOf);
+  return issue.code === 'invalid_value' ? issue.values.map(String) : [];
 }
 
 /** The data without what the issues are about: what is left has the schema's types. Changes the data in place. */

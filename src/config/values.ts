@@ -5,11 +5,13 @@ import {
   familyBits,
   formatIp,
   formatPrefix,
+  formatRange,
   type IpAddress,
   type IpRange,
   isLinkLocal,
   parseIp,
   parsePrefix,
+  prefixesOfRange,
   prefixOf,
   rangeOfPrefix,
 } from '../address/index.ts';
@@ -44,7 +46,7 @@ export function readAddress(text: string): Result<IpAddress, string> {
   const address = parseIp(text);
   if (address && address.family === 6 && address.value >> 32n === 0xffffn)
     return fail(
-      `${show(text)} is an IPv4 address in IPv6 clothes; write ${formatIp({ family: 4, value: address.value & 0xffffffffn })}`,
+      `${show(text)} is an IPv4-mapped address; write ${formatIp({ family: 4, value: address.value & 0xffffffffn })}`,
     );
   if (address) return ok(address);
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text.split(/[/%]/, 1)[0] ?? '';
@@ -62,7 +64,11 @@ export function readAddress(text: string): Result<IpAddress, string> {
 /** A CIDR prefix or a `first-last` range. */
 export function readRange(text: string): Result<IpRange, string> {
   const dash = text.indexOf('-');
-  if (dash >= 0) return readFirstLast(text.slice(0, dash).trim(), text.slice(dash + 1).trim());
+  if (dash >= 0) {
+    const [first, last] = [text.slice(0, dash).trim(), text.slice(dash + 1).trim()];
+    if (first !== '' && last !== '') return readFirstLast(first, last);
+    return fail(`${show(text)} has only one end; a range is written like 192.0.2.10-192.0.2.20`);
+  }
   const slash = text.indexOf('/');
   if (slash < 0) {
     const address = readAddress(text);
@@ -78,10 +84,25 @@ export function readRange(text: string): Result<IpRange, string> {
   const length = Number(text.slice(slash + 1));
   const bits = familyBits(address.value.family);
   if (!/^(0|[1-9]\d{0,2})$/.test(text.slice(slash + 1)) || length > bits)
-    return fail(`/${show(text.slice(slash + 1))} is not a prefix length (0 to ${bits})`);
+    return fail(
+      `/${show(text.slice(slash + 1))} is not a prefix length (0 to ${bits})${maskHint(text.slice(slash + 1))}`,
+    );
   return fail(
     `${text} has host bits set; the prefix is ${formatPrefix(prefixOf(address.value, length))}, the address alone is ${formatIp(address.value)}/${bits}`,
   );
+}
+
+function maskHint(text: string): string {
+  const mask = parseIp(text);
+  if (mask?.family !== 4) return '';
+  const [, ones = ''] = /^(1*)0*$/.exec(mask.value.toString(2).padStart(32, '0')) ?? [];
+  return ones === '' ? '' : `; write /${ones.length}`;
+}
+
+/** As a prefix when it is one. */
+export function printRange(range: IpRange): string {
+  const [prefix, ...more] = prefixesOfRange(range);
+  return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
 }
 
 function readFirstLast(firstText: string, lastText: string): Result<IpRange, string> {

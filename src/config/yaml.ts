@@ -49,8 +49,8 @@ export interface YamlDocument {
   readonly errors: readonly YamlError[];
 }
 
-/** Most nodes that a document may have once aliases are followed: far above any real one, far below what hurts. */
-const nodeBudget = 500_000;
+/** Most nodes that a document may have once aliases are followed: 1 MiB of a real configuration has some 120,000. */
+const nodeBudget = 200_000;
 /** A ConfigMap holds at most 1 MiB in all. */
 export const maxTextOctets = 1_048_576;
 
@@ -93,11 +93,13 @@ function syntaxError(text: string, error: unknown): YamlError {
       : [String(error), 0];
   const lineStart = text.lastIndexOf('\n', Math.max(0, offset - 1)) + 1;
   const line = text.slice(lineStart, lineStart + 1000).split('\n', 1)[0] ?? '';
+  if (reason.startsWith('nesting exceeded')) return { path: [], offset, message: 'nested too deeply' };
   let hint = '';
   if (/^[ -]*\t/.test(line)) hint = '; indent with spaces, YAML allows no tabs there';
   else if (/:\s+[@`]/.test(line)) hint = '; quote a value that begins with @ or `';
   else if (/:\s[^'"#]*:(\s|$)/.test(line)) hint = '; quote a value that holds a colon and a space';
   else if (/:\s+[%&*!|>]/.test(line)) hint = '; quote a value that begins with one of % & * ! | >';
+  else if (reason === 'deficient indentation') hint = '; is a bracket or a quote before it not closed?';
   return { path: [], offset, message: `not valid YAML: ${reason}${hint}` };
 }
 

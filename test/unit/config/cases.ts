@@ -1,0 +1,54 @@
+/**
+ * Reads the tables of documents beside this file. A case is a title, a document, and what is expected of it:
+ *
+ *     ### hold time of two seconds
+ *     peers: [{my-asn: 64512, peer-asn: 64500, peer-address: 10.0.0.1, hold-time: 2s}]
+ *     => peers[0].hold-time 1:78 2s is not allowed: 0, or 3s to 65535s (RFC 4271)
+ *
+ * `=> valid`, or a line for each error in order: path (`.` for the document), line:column, message.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { ConfigError } from '../../../src/config/index.ts';
+
+export interface DocumentCase {
+  /** File and title. */
+  readonly name: string;
+  readonly text: string;
+  /** Empty for a valid document. */
+  readonly errors: readonly ConfigError[];
+}
+
+const folder = new URL('./documents/', import.meta.url);
+
+export function documentCases(): DocumentCase[] {
+  return readdirSync(folder)
+    .sort()
+    .flatMap((file) => {
+      const topic = file.replace(/\.txt$/, '');
+      const [before, ...cases] = readFileSync(new URL(file, folder), 'utf8').split(/^### /m);
+      if (before !== '') throw new Error(`${file}: text before the first title`);
+      return cases.map((text) => readCase(topic, text));
+    });
+}
+
+function readCase(topic: string, text: string): DocumentCase {
+  const [title = '', ...lines] = text.trimEnd().split('\n');
+  const end = lines.findIndex((line) => line.startsWith('=> '));
+  const name = `${topic}: ${title}`;
+  const expected = lines.slice(end).map((line) => line.slice('=> '.length));
+  if (end < 0) throw new Error(`${name}: expects nothing`);
+  return {
+    name,
+    text: lines
+      .slice(0, end)
+      .map((line) => `${line}\n`)
+      .join(''),
+    errors: expected[0] === 'valid' ? [] : expected.map((line) => readError(name, line)),
+  };
+}
+
+function readError(name: string, line: string): ConfigError {
+  const [, path, lineNumber, column, message] = /^(\S.*?) (\d+):(\d+) (.+)$/.exec(line) ?? [];
+  if (path === undefined || message === undefined) throw new Error(`${name}: cannot read "${line}"`);
+  return { path: path === '.' ? '' : path, line: Number(lineNumber), column: Number(column), message };
+}
