@@ -7,7 +7,7 @@ import {
   encodeMessage,
   type ReceiveOptions,
 } from '../../src/bgp/codec/index.ts';
-import type { Message, NlriSequence, UpdateMessage } from '../../src/bgp/message.ts';
+import type { AsPathSegment, Message, NlriSequence, UpdateMessage } from '../../src/bgp/message.ts';
 
 /** RFC 4271 section 4.5 and 7313: the greatest subcode of each code that a decoder may answer with. */
 const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 7: 1 };
@@ -87,18 +87,30 @@ function checkSentOn({ message }: Decoded, options: ReceiveOptions): void {
   const again = decodeMessage(bytes, options);
   assert.ok(again.ok, again.ok ? '' : `sent on it is refused: ${again.error.text}`);
   assert.deepEqual(again.value.faults, []);
-  assert.deepEqual(comparable(again.value.message), comparable(message));
+  assert.deepEqual(comparable(again.value.message, options), comparable(message, options));
 }
 
 /** The message with its prefixes made, so that equal messages are deeply equal. */
-function comparable(message: Message): object {
+function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
   if (message.kind !== 'update') return message;
-  const { mpReach, mpUnreach, ...plain } = message.attributes;
+  const { mpReach, mpUnreach, unknown = [], asPath = [], ...plain } = message.attributes;
   return {
     withdrawn: [...message.withdrawn],
     nlri: [...message.nlri],
     plain,
+    asPath: fourOctetAs ? asPath : asesOutside(asPath),
+    unknown: unknown.toSorted((a, b) => a.type - b.type),
     reach: mpReach && { ...mpReach, nlri: [...mpReach.nlri] },
     unreach: mpUnreach && { ...mpUnreach, withdrawn: [...mpUnreach.withdrawn] },
   };
+}
+
+/**
+ * The ASes outside of a confederation in their order, those of sets marked: what a path is sure to keep through AS4_PATH, which has no
+ * segments of a confederation and joins sequences.
+ */
+export function asesOutside(path: readonly AsPathSegment[]): (number | string)[] {
+  return path.flatMap(({ type, asns }): (number | string)[] =>
+    type === 'sequence' ? [...asns] : type === 'set' ? asns.map((asn) => `${asn} in a set`) : [],
+  );
 }

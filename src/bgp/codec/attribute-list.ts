@@ -6,7 +6,7 @@
 import { fail, ok, type Result } from '../../result.ts';
 import type { PathAttributes, UnknownAttribute } from '../message.ts';
 import { asTrans, mergeAsPaths } from './as-path.ts';
-import { type AttributeRow, attributeRows, type Draft, Flag } from './attribute-rows.ts';
+import { type AttributeRow, AttributeType, attributeRows, type Draft, Flag } from './attribute-rows.ts';
 import { type BgpError, UpdateSubcode, updateError } from './errors.ts';
 import { decodeMpReach, decodeMpUnreach, encodeMpReach, encodeMpUnreach } from './multiprotocol.ts';
 import { OctetWriter } from './octet-writer.ts';
@@ -31,7 +31,6 @@ export interface DecodedAttributes {
   readonly reaches: boolean;
 }
 
-const AttributeType = { mpReach: 14, mpUnreach: 15 } as const;
 /** Where the octets end before the number of an attribute. */
 const noType = 0;
 
@@ -210,9 +209,13 @@ export function encodeAttributeList(attributes: PathAttributes, options: SendOpt
     const value = encode?.(attributes, options);
     if (value) others.push({ type, flags, value });
   }
-  others.sort((a, b) => a.type - b.type);
+  others.sort((a, b) => rank(a) - rank(b));
   for (const { type, flags, value } of others) writeAttribute(writer, flags, type, value);
   return writer.finish();
+}
+
+function rank({ type }: UnknownAttribute): number {
+  return isMultiprotocol(type) ? 0 : type;
 }
 
 function writeAttribute(writer: OctetWriter, flags: number, type: number, value: Uint8Array): void {

@@ -17,6 +17,9 @@ const wellKnown = Flag.transitive;
 const optional = Flag.optional;
 const optionalTransitive = Flag.optional | Flag.transitive;
 
+/** IANA's numbers of those that are named elsewhere. */
+export const AttributeType = { origin: 1, asPath: 2, nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
+
 /** The attributes while they are read. */
 export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] } & {
   /** RFC 6793: what an old peer could not say in AS_PATH and AGGREGATOR. */
@@ -50,7 +53,7 @@ const origins = ['igp', 'egp', 'incomplete'] as const;
 
 export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, AttributeRow>([
   [
-    1,
+    AttributeType.origin,
     {
       name: 'ORIGIN',
       flags: wellKnown,
@@ -66,7 +69,7 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
     },
   ],
   [
-    2,
+    AttributeType.asPath,
     {
       name: 'AS_PATH',
       flags: wellKnown,
@@ -86,7 +89,7 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
     },
   ],
   [
-    3,
+    AttributeType.nextHop,
     {
       name: 'NEXT_HOP',
       flags: wellKnown,

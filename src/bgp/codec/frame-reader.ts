@@ -33,7 +33,7 @@ export class FrameReader {
 
   /**
    * The next whole message with its header, or what is wrong with its header; `undefined` until more has been pushed. After an error
-   * the stream has lost its borders and nothing more is to be asked.
+   * the stream has lost its borders: the answer stays the same.
    */
   next(receiveLimit: number): Result<Uint8Array, BgpError> | undefined {
     return this.#filled > 0 ? this.#assemble(receiveLimit) : this.#cut(receiveLimit);
@@ -58,16 +58,16 @@ export class FrameReader {
   }
 
   #assemble(receiveLimit: number): Result<Uint8Array, BgpError> | undefined {
-    if (this.#filled < headerOctets) {
-      this.#fill();
+    this.#fill();
+    if (this.#assembled.length === headerOctets) {
       if (this.#filled < headerOctets) return undefined;
       const error = judgeHeader(this.#assembled, 0, receiveLimit);
       if (error) return fail(error);
       const whole = new Uint8Array(statedLength(this.#assembled, 0));
       whole.set(this.#assembled);
       this.#assembled = whole;
+      this.#fill();
     }
-    this.#fill();
     if (this.#filled < this.#assembled.length) return undefined;
     const frame = this.#assembled;
     this.#assembled = nothing;

@@ -12,6 +12,7 @@ import {
   decodeAttributeList,
   encodeAttributeList,
 } from './attribute-list.ts';
+import { AttributeType, attributeRows } from './attribute-rows.ts';
 import { type BgpError, UpdateSubcode, updateError } from './errors.ts';
 import { headerOctets, writeHeader } from './header.ts';
 import { NlriList, writeNlri } from './nlri.ts';
@@ -31,8 +32,8 @@ const noFaults: readonly AttributeFault[] = [];
 const noAttributes: PathAttributes = {};
 
 /** Of a route that is announced (RFC 4271 section 5): always, and where the NLRI field has it. */
-const mandatory = { 1: 'ORIGIN', 2: 'AS_PATH' };
-const mandatoryClassic = { ...mandatory, 3: 'NEXT_HOP' };
+const mandatory: readonly number[] = [AttributeType.origin, AttributeType.asPath];
+const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop];
 
 /**
  * Decodes an UPDATE whose header has been judged. Fails with what ends the session (RFC 7606): fields that overrun each other (3,1), malformed
@@ -55,9 +56,10 @@ export function decodeUpdate(frame: Uint8Array, options: ReceiveOptions): Result
     return ok({ message: { ...message, attributes: noAttributes }, faults: noFaults });
   const list = decodeAttributeList(frame.subarray(attributesAt, nlriAt), options);
   if (!list.ok) return list;
-  const { attributes, faults } = list.value;
-  const all = [...faults, ...missing(list.value, nlri.value.length > 0)];
-  const error = unnamedRoutes(list.value, nlri.value.length > 0, all);
+  const { attributes } = list.value;
+  const hasNlri = nlri.value.length > 0;
+  const all = [...relevant(list.value, hasNlri), ...missing(list.value, hasNlri)];
+  const error = unnamedRoutes(list.value, hasNlri, all);
   return error ? fail(error) : ok({ message: { ...message, attributes }, faults: all });
 }
 
@@ -71,13 +73,19 @@ function overrun(text: string): { readonly ok: false; readonly error: BgpError }
   return fail(updateError(UpdateSubcode.malformedList, text));
 }
 
+/** RFC 4760 section 3: beside MP_REACH_NLRI alone NEXT_HOP says nothing, and some peers send it as 0.0.0.0. */
+function relevant({ faults, reaches }: DecodedAttributes, hasNlri: boolean): readonly AttributeFault[] {
+  if (hasNlri || !reaches) return faults;
+  return faults.filter(({ attributeType }) => attributeType !== AttributeType.nextHop);
+}
+
 /** RFC 7606 section 3 (d): routes without what a route must have are withdrawn. */
 function missing({ seen, reaches }: DecodedAttributes, hasNlri: boolean): AttributeFault[] {
-  const expected = hasNlri ? mandatoryClassic : reaches ? mandatory : {};
+  const expected = hasNlri ? mandatoryClassic : reaches ? mandatory : [];
   const faults: AttributeFault[] = [];
-  for (const [number, name] of Object.entries(expected)) {
-    const attributeType = Number(number);
+  for (const attributeType of expected) {
     if (seen.has(attributeType)) continue;
+    const name = attributeRows.get(attributeType)?.name;
     const error = updateError(
       UpdateSubcode.missingWellKnown,
       `${name} is missing`,
@@ -97,7 +105,7 @@ function unnamedRoutes(
   hasNlri: boolean,
   faults: readonly AttributeFault[],
 ): BgpError | undefined {
-  if (hasNlri || reaches || (seen.size === 1 && seen.has(15))) return undefined;
+  if (hasNlri || reaches || (seen.size === 1 && seen.has(AttributeType.mpUnreach))) return undefined;
   return faults.find(({ treatment }) => treatment === 'withdraw')?.error;
 }
 

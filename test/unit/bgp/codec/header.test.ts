@@ -112,7 +112,12 @@ for (const { name, bytes, limit = 4096, error } of headerCases)
     inPieces.push(bytes.slice(0, 7));
     assert.equal(inPieces.next(limit), undefined);
     inPieces.push(bytes.slice(7));
-    for (const answer of [whole, inPieces.next(limit)]) {
+    const answers = [
+      whole,
+      inPieces.next(limit),
+      ...(error ? [reader.next(limit), inPieces.next(limit)] : []),
+    ];
+    for (const answer of answers) {
       if (error) {
         assert.ok(answer && !answer.ok);
         assert.deepEqual([answer.error.code, answer.error.subcode, hex(answer.error.data)], error);

@@ -479,6 +479,17 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
     bytes: update({ attributes: attribute(0x40, 1, '03') + asPath + nextHop, nlri: onePrefix }),
     verdict: ['1 withdraw 3 6'],
   },
+  {
+    name: 'a NEXT_HOP that nobody reads may be anything (RFC 4760 section 3)',
+    bytes: update({
+      attributes:
+        attribute(0x80, 14, `${ipv6Reach} 30 20010db80100`) +
+        origin +
+        asPath +
+        attribute(0x40, 3, '00000000'),
+    }),
+    verdict: [],
+  },
   { name: 'nothing is needed to withdraw', bytes: update({ withdrawn: onePrefix }), verdict: [] },
   { name: 'nothing is needed to end a RIB', bytes: update({}), verdict: [] },
 ]);

@@ -1,7 +1,7 @@
 /** Messages in hexadecimal, as tests write them. */
 import { formatIp, formatPrefix } from '../../../../src/address/index.ts';
 import { decodeMessage, type ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
-import type { Message, NlriSequence, UpdateMessage } from '../../../../src/bgp/message.ts';
+import type { Message, NlriSequence, PathAttributes, UpdateMessage } from '../../../../src/bgp/message.ts';
 
 /** Of hexadecimal digits; blanks are for the reader. */
 export function octets(text: string): Uint8Array {
@@ -74,8 +74,11 @@ export function prefixes(sequence: NlriSequence): string[] {
   );
 }
 
+/** What `readable` shows: fields by name, absent ones left out. */
+export type Readable = Pick<PathAttributes, 'asPath'> & Readonly<Record<string, unknown>>;
+
 /** An UPDATE with addresses and octets as text, so that it can be compared and read. */
-export function readable(of: UpdateMessage) {
+export function readable(of: UpdateMessage): Readable {
   const {
     mpReach,
     mpUnreach,
