@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { type IpAddress, parseIp } from '../../../src/address/index.ts';
+import { decodeMessage, encodeMessage, FrameReader } from '../../../src/bgp/codec/index.ts';
+import type { Message } from '../../../src/bgp/message.ts';
+import type {
+  AcceptedPeer,
+  ConnectTarget,
+  Incoming,
+  SocketRules,
+  Stream,
+  StreamHandler,
+  Transport,
+} from '../../../src/bgp/transport/transport.ts';
+
+const receive = { receiveLimit: 65535, fourOctetAs: true, internal: false, extendedNextHop: true };
+
+/** A connection in memory, held at the peer's end by a test. */
+export class MemoryStream implements Stream {
+  readonly localAddress = parseIp('192.0.2.1');
+  readonly #handler: StreamHandler;
+  readonly #frames = new FrameReader();
+  readonly messages: Message[] = [];
+  rules: SocketRules;
+  /** While false nothing written leaves. */
+  isReading = true;
+  isOpen = true;
+  queuedBytes = 0;
+  #acknowledged = 0;
+
+  constructor(handler: StreamHandler, rules: SocketRules) {
+    this.#handler = handler;
+    this.rules = rules;
+  }
+
+  acknowledgedBytes(): number {
+    return this.#acknowledged;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.isReading) {
+      this.queuedBytes += bytes.length;
+      return;
+    }
+    this.#acknowledged += bytes.length;
+    this.#frames.push(bytes);
+    for (let frame = this.#frames.next(65535); frame; frame = this.#frames.next(65535)) {
+      assert.ok(frame.ok);
+      const decoded = decodeMessage(frame.value, receive);
+      assert.ok(decoded.ok);
+      this.messages.push(decoded.value.message);
+    }
+  }
+
+  apply(rules: SocketRules): void {
+    this.rules = rules;
+  }
+
+  end(): Promise<void> {
+    this.isOpen = false;
+    return Promise.resolve();
+  }
+
+  destroy(): void {
+    this.isOpen = false;
+  }
+
+  /** The kinds of what was written so far. */
+  kinds(): string[] {
+    return this.messages.map(({ kind }) => kind);
+  }
+
+  connected(): void {
+    this.#handler.onConnected();
+  }
+
+  send(...messages: readonly Message[]): void {
+    for (const message of messages) this.sendBytes(encodeMessage(message, { fourOctetAs: true }));
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    if (this.isOpen) this.#handler.onData(bytes);
+  }
+
+  closed(reason: string): void {
+    this.isOpen = false;
+    this.#handler.onClosed(reason);
+  }
+}
+
+export class MemoryTransport implements Transport {
+  /** Every connection the speaker asked for, and took. */
+  readonly streams: MemoryStream[] = [];
+  listening: readonly AcceptedPeer[] | undefined;
+  #onIncoming: ((incoming: Incoming) => void) | undefined;
+
+  connect(target: ConnectTarget, handler: StreamHandler): Stream {
+    const stream = new MemoryStream(handler, target);
+    this.streams.push(stream);
+    return stream;
+  }
+
+  listen(_port: number, peers: readonly AcceptedPeer[], onIncoming: (incoming: Incoming) => void) {
+    this.listening = peers;
+    this.#onIncoming = onIncoming;
+    return {
+      close: () => {
+        this.listening = undefined;
+      },
+    };
+  }
+
+  /** A connection from the address; `undefined` when it was rejected. */
+  arrive(remoteAddress: IpAddress): MemoryStream | undefined {
+    let taken: MemoryStream | undefined;
+    this.#onIncoming?.({
+      remoteAddress,
+      accept: (rules, handler) => {
+        taken = new MemoryStream(handler, rules);
+        this.streams.push(taken);
+        return taken;
+      },
+      reject: () => undefined,
+    });
+    return taken;
+  }
+
+  /** The newest connection. */
+  get last(): MemoryStream {
+    const stream = this.streams.at(-1);
+    assert.ok(stream, 'no connection yet');
+    return stream;
+  }
+}

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { survivingConnection } from '../../../src/bgp/collision.ts';
+import type { Capability, OpenMessage } from '../../../src/bgp/message.ts';
+import { judgeOpen, type LocalEnd, localOpen, refusedAfter } from '../../../src/bgp/negotiation.ts';
+
+const local: LocalEnd = {
+  asn: 64512,
+  peerAsn: 64500,
+  routerId: 0x0a000001,
+  holdTimeSeconds: 90,
+  keepaliveTimeSeconds: 30,
+  hostName: 'node-1',
+  overIpv6: false,
+  refusedCapabilities: new Set(),
+};
+const ipv4: Capability = { kind: 'multiprotocol', family: { afi: 1, safi: 1 } };
+const ipv6: Capability = { kind: 'multiprotocol', family: { afi: 2, safi: 1 } };
+const theirs: OpenMessage = {
+  kind: 'open',
+  version: 4,
+  myAs: 64500,
+  holdTimeSeconds: 180,
+  routerId: 0x0a000002,
+  capabilities: [ipv4, ipv6, { kind: 'four-octet-as', asn: 64500 }],
+};
+
+function agreed(open: Partial<OpenMessage> = {}, end: Partial<LocalEnd> = {}) {
+  const judged = judgeOpen({ ...theirs, ...open }, { ...local, ...end });
+  assert.ok(judged.ok, JSON.stringify(judged));
+  return judged.value;
+}
+
+function refused(open: Partial<OpenMessage>, end: Partial<LocalEnd> = {}): string {
+  const judged = judgeOpen({ ...theirs, ...open }, { ...local, ...end });
+  assert.ok(!judged.ok);
+  return `${judged.error.code}/${judged.error.subcode}`;
+}
+
+describe('localOpen()', () => {
+  test('hides an AS number of four octets behind AS_TRANS (RFC 6793)', () => {
+    const open = localOpen({ ...local, asn: 4_200_000_001 });
+    assert.equal(open.myAs, 23456);
+    assert.ok(open.capabilities.some((one) => one.kind === 'four-octet-as' && one.asn === 4_200_000_001));
+  });
+
+  test('offers an IPv6 next hop for IPv4 over IPv6 only (RFC 8950)', () => {
+    const offers = (overIpv6: boolean) =>
+      localOpen({ ...local, overIpv6 }).capabilities.some(({ kind }) => kind === 'extended-next-hop');
+    assert.deepEqual([offers(false), offers(true)], [false, true]);
+  });
+
+  test('offers graceful restart where it is configured, with the R and F bits as they are', () => {
+    const gracefulRestart = { restartTimeSeconds: 120, restarting: true, forwarding: true };
+    const offered = localOpen({ ...local, gracefulRestart }).capabilities.find(
+      ({ kind }) => kind === 'graceful-restart',
+    );
+    assert.deepEqual(offered, {
+      kind: 'graceful-restart',
+      restarting: true,
+      notification: true,
+      restartTimeSeconds: 120,
+      families: [
+        { afi: 1, safi: 1, forwarding: true },
+        { afi: 2, safi: 1, forwarding: true },
+      ],
+    });
+    assert.ok(!localOpen(local).capabilities.some(({ kind }) => kind === 'graceful-restart'));
+  });
+
+  test('leaves out what this peer has refused', () => {
+    const kinds = (refusedCapabilities: LocalEnd['refusedCapabilities']) =>
+      localOpen({ ...local, refusedCapabilities }).capabilities.map(({ kind }) => kind);
+    assert.ok(!kinds(new Set([73])).includes('fqdn'));
+    assert.deepEqual(kinds('all'), []);
+  });
+});
+
+describe('judgeOpen()', () => {
+  test('takes the smaller hold time, and a keepalive interval of a third at most', () => {
+    const { holdTimeSeconds, keepaliveTimeSeconds } = agreed({ holdTimeSeconds: 9 });
+    assert.deepEqual([holdTimeSeconds, keepaliveTimeSeconds], [9, 3]);
+    assert.equal(agreed({ holdTimeSeconds: 0 }).holdTimeSeconds, 0);
+    assert.equal(agreed({}, { keepaliveTimeSeconds: 5 }).keepaliveTimeSeconds, 5);
+  });
+
+  test('refuses what RFC 4271 section 6.2 refuses, by its subcode', () => {
+    assert.equal(refused({ version: 3 }), '2/1');
+    assert.equal(refused({ myAs: 64501, capabilities: [] }), '2/2');
+    assert.equal(refused({ capabilities: [{ kind: 'four-octet-as', asn: 64501 }] }), '2/2');
+    assert.equal(refused({ myAs: 0, capabilities: [] }), '2/2');
+    assert.equal(refused({ routerId: 0 }), '2/3');
+    assert.equal(refused({ holdTimeSeconds: 2 }), '2/6');
+  });
+
+  test('a router id equal to ours is refused inside the AS only (RFC 6286)', () => {
+    assert.equal(agreed({ routerId: local.routerId }).internal, false);
+    const inside = { myAs: 64512, capabilities: [], routerId: local.routerId };
+    assert.equal(refused(inside, { peerAsn: 64512 }), '2/3');
+  });
+
+  test('`external` takes every other AS, `internal` only ours', () => {
+    assert.equal(agreed({}, { peerAsn: 'external' }).peerAsn, 64500);
+    assert.equal(refused({ myAs: 64512, capabilities: [] }, { peerAsn: 'external' }), '2/2');
+    assert.equal(agreed({ myAs: 64512, capabilities: [] }, { peerAsn: 'internal' }).internal, true);
+    assert.equal(refused({}, { peerAsn: 'internal' }), '2/2');
+  });
+
+  test('a peer of two octets shows AS_TRANS for a number of four', () => {
+    const { fourOctetAs, peerAsn } = agreed(
+      { myAs: 23456, capabilities: [ipv4] },
+      { peerAsn: 4_200_000_002 },
+    );
+    assert.deepEqual([fourOctetAs, peerAsn], [false, 23456]);
+  });
+
+  test('carries what both offer, and IPv4 where the peer offers nothing (RFC 4760 section 8)', () => {
+    assert.deepEqual(agreed().families, [4, 6]);
+    assert.deepEqual(agreed({ capabilities: [ipv6] }).families, [6]);
+    assert.deepEqual(agreed({ capabilities: [] }).families, [4]);
+    assert.deepEqual(agreed({}, { refusedCapabilities: 'all' }).families, [4]);
+  });
+
+  test('extended messages, refresh and restart need both ends', () => {
+    const all: Capability[] = [
+      { kind: 'extended-message' },
+      { kind: 'route-refresh' },
+      { kind: 'enhanced-route-refresh' },
+      {
+        kind: 'graceful-restart',
+        restarting: false,
+        notification: true,
+        restartTimeSeconds: 60,
+        families: [],
+      },
+    ];
+    const both = agreed({ capabilities: all });
+    assert.deepEqual(
+      [both.sendLimit, both.receiveLimit, both.routeRefresh, both.enhancedRouteRefresh],
+      [65535, 65535, true, true],
+    );
+    assert.equal(both.gracefulRestart, undefined, 'it is not configured here');
+    const gracefulRestart = { restartTimeSeconds: 120, restarting: false, forwarding: false };
+    assert.deepEqual(agreed({ capabilities: all }, { gracefulRestart }).gracefulRestart, {
+      restartTimeSeconds: 60,
+      notification: true,
+    });
+    const alone = agreed();
+    assert.deepEqual([alone.sendLimit, alone.receiveLimit, alone.routeRefresh], [4096, 65535, false]);
+  });
+
+  test('IPv4 takes an IPv6 next hop where both say so for exactly that', () => {
+    const tuple = (afi: number, nextHopAfi: number): Capability => ({
+      kind: 'extended-next-hop',
+      tuples: [{ afi, safi: 1, nextHopAfi }],
+    });
+    const takes = (capability: Capability, overIpv6: boolean) =>
+      agreed({ capabilities: [capability] }, { overIpv6 }).extendedNextHop;
+    assert.equal(takes(tuple(1, 2), true), true);
+    assert.equal(takes(tuple(1, 2), false), false);
+    assert.equal(takes(tuple(2, 1), true), false);
+  });
+});
+
+describe('refusedAfter()', () => {
+  const none = new Set<number>();
+  const error = (subcode: number, ...data: number[]) => ({ code: 2, subcode, data: Uint8Array.from(data) });
+
+  test('leaves out the capabilities that the peer names (RFC 5492 section 5)', () => {
+    assert.deepEqual(refusedAfter(error(7, 73, 2, 0, 0, 6, 0), none), new Set([73, 6]));
+  });
+
+  test('leaves out all where it names none, or what was left out already', () => {
+    assert.equal(refusedAfter(error(4), none), 'all');
+    assert.equal(refusedAfter(error(7), none), 'all');
+    assert.equal(refusedAfter(error(7, 73, 0), new Set([73])), 'all');
+  });
+
+  test('knows when it was about something else', () => {
+    assert.equal(refusedAfter(error(2), none), undefined);
+    assert.equal(refusedAfter(error(7), 'all'), undefined);
+  });
+});
+
+describe('survivingConnection()', () => {
+  const end = (routerId: number, asn: number) => ({ routerId, asn });
+
+  test('keeps the connection made by the end with the higher identifier, read as a number', () => {
+    assert.equal(survivingConnection(end(2, 1), end(1, 9)), 'outgoing');
+    assert.equal(survivingConnection(end(1, 9), end(0xf0000000, 1)), 'incoming');
+  });
+
+  test('compares AS numbers of equal identifiers (RFC 6286 section 2.3)', () => {
+    assert.equal(survivingConnection(end(1, 2), end(1, 1)), 'outgoing');
+    assert.equal(survivingConnection(end(1, 1), end(1, 2)), 'incoming');
+  });
+
+  test('both ends keep the same one', () => {
+    for (const [a, b] of [
+      [end(1, 1), end(2, 1)],
+      [end(3, 1), end(2, 1)],
+      [end(2, 7), end(2, 8)],
+    ] as const)
+      assert.notEqual(survivingConnection(a, b), survivingConnection(b, a));
+  });
+});

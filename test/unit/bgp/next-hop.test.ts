@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts';
+import { type InterfaceAddresses, nextHopsOf } from '../../../src/bgp/next-hop.ts';
+
+function ip(text: string): IpAddress {
+  const parsed = parseIp(text);
+  assert.ok(parsed, text);
+  return parsed;
+}
+
+const interfaces: readonly InterfaceAddresses[] = [
+  { name: 'lo', addresses: [ip('127.0.0.1'), ip('::1')] },
+  { name: 'eth0', addresses: [ip('192.0.2.1'), ip('fe80::1'), ip('2001:db8::1')] },
+  { name: 'eth1', addresses: [ip('fe80::1'), ip('169.254.0.1'), ip('2001:db8:1::1')] },
+  { name: 'eth2', addresses: [ip('fe80::2')] },
+];
+
+/** local address, zone, extended next hop → next hops for IPv4, for IPv6. */
+const rows: readonly (readonly [string, string, string | undefined, boolean, string, string])[] = [
+  [
+    'over IPv4: the other family from the same interface',
+    '192.0.2.1',
+    undefined,
+    false,
+    '192.0.2.1',
+    '2001:db8::1',
+  ],
+  [
+    'over IPv6: the other family from the same interface',
+    '2001:db8::1',
+    undefined,
+    true,
+    '192.0.2.1',
+    '2001:db8::1',
+  ],
+  [
+    'over IPv6 without IPv4: its own address where the peer takes it',
+    '2001:db8:1::1',
+    undefined,
+    true,
+    '2001:db8:1::1',
+    '2001:db8:1::1',
+  ],
+  [
+    'over IPv6 without IPv4: nothing where it does not',
+    '2001:db8:1::1',
+    undefined,
+    false,
+    '',
+    '2001:db8:1::1',
+  ],
+  ['link-local: a global address first', 'fe80::1', 'eth0', false, '192.0.2.1', '2001:db8::1 fe80::1'],
+  [
+    'link-local: of the interface with the zone',
+    'fe80::1',
+    'eth1',
+    true,
+    '2001:db8:1::1 fe80::1',
+    '2001:db8:1::1 fe80::1',
+  ],
+  ['link-local only', 'fe80::2', 'eth2', true, 'fe80::2', 'fe80::2'],
+  [
+    'over loopback: an address that others can reach',
+    '127.0.0.1',
+    undefined,
+    false,
+    '192.0.2.1',
+    '2001:db8::1',
+  ],
+  ['an address of no interface', '203.0.113.9', undefined, false, '203.0.113.9', ''],
+];
+
+describe('nextHopsOf()', () => {
+  for (const [what, local, interfaceName, extendedNextHop, ipv4, ipv6] of rows)
+    test(what, () => {
+      const session = {
+        local: ip(local),
+        interfaces,
+        extendedNextHop,
+        ...(interfaceName === undefined ? {} : { interfaceName }),
+      };
+      const text = (family: 4 | 6) => (nextHopsOf(family, session) ?? []).map(formatIp).join(' ');
+      assert.deepEqual([text(4), text(6)], [ipv4, ipv6]);
+    });
+});

@@ -1,0 +1,367 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type DestinationStream, pino } from 'pino';
+import { Registry } from 'prom-client';
+import { type Prefix, parseIp, parsePrefix } from '../../../src/address/index.ts';
+import type { Capability, Message, OpenMessage } from '../../../src/bgp/message.ts';
+import { createBgpSpeaker } from '../../../src/bgp/speaker.ts';
+import type { ResolvedPeer, RouteAttributes } from '../../../src/bgp/speaker-api.ts';
+import type { PeerConfig } from '../../../src/config/config.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { type MemoryStream, MemoryTransport } from './memory-transport.ts';
+
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  assert.ok(parsed);
+  return parsed;
+}
+
+function ip(text: string) {
+  const parsed = parseIp(text);
+  assert.ok(parsed);
+  return parsed;
+}
+
+const routerAddress = ip('192.0.2.2');
+const host = prefix('198.51.100.1/32');
+const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
+
+function peer(changes: Partial<PeerConfig> = {}): ResolvedPeer {
+  return {
+    config: {
+      name: 'router',
+      myAsn: 64512,
+      peerAsn: 64500,
+      address: routerAddress,
+      port: 179,
+      holdTimeSeconds: 90,
+      keepaliveTimeSeconds: 30,
+      connectTimeSeconds: 5,
+      ebgpMultihop: 1,
+      ttlSecurity: false,
+      passive: false,
+      nodeSelectors: [],
+      ...changes,
+    },
+    routerId: 0xc0000201,
+  };
+}
+
+const gracefulRestart: Capability = {
+  kind: 'graceful-restart',
+  restarting: false,
+  notification: true,
+  restartTimeSeconds: 60,
+  families: [],
+};
+
+function open(...more: readonly Capability[]): OpenMessage {
+  return {
+    kind: 'open',
+    version: 4,
+    myAs: 64500,
+    holdTimeSeconds: 90,
+    routerId: 0xc0000202,
+    capabilities: [
+      { kind: 'multiprotocol', family: { afi: 1, safi: 1 } },
+      { kind: 'four-octet-as', asn: 64500 },
+      ...more,
+    ],
+  };
+}
+
+const keepalive: Message = { kind: 'keepalive' };
+const notification = (code: number, subcode: number, data = new Uint8Array(0)): Message => ({
+  kind: 'notification',
+  code,
+  subcode,
+  data,
+});
+
+function fixture(options: { restarting?: boolean } = {}) {
+  const clock = new VirtualClock();
+  const transport = new MemoryTransport();
+  const lines: string[] = [];
+  const destination: DestinationStream = { write: (line) => void lines.push(line) };
+  const registry = new Registry();
+  const speaker = createBgpSpeaker({
+    ...options,
+    logger: pino({}, destination),
+    registry,
+    hostName: 'node-1',
+    clock,
+    random: () => 0.999,
+    transport,
+    interfaces: () => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }],
+  });
+  return {
+    clock,
+    transport,
+    lines,
+    registry,
+    speaker,
+    /** Brings the newest connection up. */
+    establish(...capabilities: readonly Capability[]): MemoryStream {
+      const stream = transport.last;
+      stream.connected();
+      stream.send(open(...capabilities), keepalive);
+      assert.equal(speaker.status()[0]?.state, 'Established');
+      return stream;
+    },
+    status() {
+      const [first] = speaker.status();
+      assert.ok(first);
+      return first;
+    },
+  };
+}
+
+describe('a session in virtual time', () => {
+  test('routes leave at once, End-of-RIB only when the routes are complete', () => {
+    const { speaker, clock, establish } = fixture();
+    speaker.setPeers([peer()]);
+    speaker.announce('router', host, plain);
+    const stream = establish();
+    clock.advance(1);
+    assert.deepEqual(stream.kinds(), ['open', 'keepalive', 'update']);
+    clock.advance(10_000);
+    assert.equal(stream.messages.filter(({ kind }) => kind === 'update').length, 1);
+    speaker.synced();
+    clock.advance(1);
+    const last = stream.messages.at(-1);
+    assert.ok(last?.kind === 'update' && last.nlri.length === 0 && last.withdrawn.length === 0);
+  });
+
+  test('keepalives leave by a third of the hold time, and silence ends the session with 4/0', () => {
+    const { speaker, clock, establish, status, transport } = fixture();
+    speaker.setPeers([peer()]);
+    const stream = establish();
+    clock.advance(60_000);
+    assert.equal(stream.kinds().filter((kind) => kind === 'keepalive').length, 3);
+    stream.send(keepalive);
+    clock.advance(89_000);
+    assert.equal(status().state, 'Established');
+    clock.advance(1_100);
+    assert.equal(status().lastError, 'Hold Timer Expired');
+    const last = stream.messages.at(-1);
+    assert.ok(last?.kind === 'notification' && last.code === 4);
+    clock.advance(1_000);
+    assert.equal(transport.streams.length, 2, 'it is tried again after the idle hold time');
+  });
+
+  test('a KEEPALIVE that waits behind a busy loop counts: the hold timer looks before it fires', () => {
+    const { speaker, clock, establish, status } = fixture();
+    speaker.setPeers([peer()]);
+    const stream = establish();
+    // In the loop's turn of the expiry the bytes are read after the timers have run.
+    clock.after(90_000, () => undefined);
+    clock.advance(90_000);
+    stream.send(keepalive);
+    clock.advance(10);
+    assert.equal(status().state, 'Established');
+  });
+
+  test('a peer that takes nothing is left after eight minutes, without a word (RFC 9687)', () => {
+    const { speaker, clock, establish, status } = fixture();
+    speaker.setPeers([peer()]);
+    const stream = establish();
+    stream.isReading = false;
+    const spoken = stream.messages.length;
+    for (let i = 0; i < 47; i++) {
+      clock.advance(10_000);
+      stream.send(keepalive);
+    }
+    assert.equal(status().state, 'Established');
+    clock.advance(11_000);
+    assert.equal(status().lastError, 'Send Hold Timer Expired');
+    assert.equal(stream.messages.length, spoken);
+  });
+
+  test('a peer that flaps is logged once per cause, and asked ever more seldom', () => {
+    const { speaker, clock, transport, lines } = fixture();
+    speaker.setPeers([peer()]);
+    for (let i = 0; i < 3600; i++) {
+      clock.advance(1000);
+      if (!transport.last.isOpen) continue;
+      transport.last.connected();
+      transport.last.send(notification(6, 5));
+    }
+    assert.ok(transport.streams.length < 45, `${transport.streams.length} connections in an hour`);
+    assert.equal(lines.filter((line) => line.includes('Connection Rejected')).length, 1);
+  });
+
+  test('a refused capability is left out the next time', () => {
+    const { speaker, clock, transport } = fixture();
+    speaker.setPeers([peer()]);
+    transport.last.connected();
+    transport.last.send(notification(2, 7, Uint8Array.of(73, 0)));
+    clock.advance(1_100);
+    transport.last.connected();
+    const [sent] = transport.last.messages;
+    assert.ok(sent?.kind === 'open');
+    assert.ok(!sent.capabilities.some(({ kind }) => kind === 'fqdn'));
+    assert.ok(sent.capabilities.some(({ kind }) => kind === 'four-octet-as'));
+  });
+
+  test('the R bit is set until the session is back, the F bit for as long as this process lives (RFC 4724)', () => {
+    const { speaker, clock, transport, establish } = fixture({ restarting: true });
+    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
+    const bits = (stream: MemoryStream) => {
+      const [sent] = stream.messages;
+      assert.ok(sent?.kind === 'open');
+      const found = sent.capabilities.find((one) => one.kind === 'graceful-restart');
+      return [found?.restarting, found?.families[0]?.forwarding];
+    };
+    const first = establish();
+    assert.deepEqual(bits(first), [true, true]);
+    first.closed('connection reset by the peer');
+    clock.advance(1_100);
+    establish();
+    assert.deepEqual(bits(transport.last), [false, true]);
+  });
+
+  test('a stop for a restart leaves the routes where graceful restart is agreed on', async () => {
+    const { speaker, clock, establish } = fixture();
+    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
+    speaker.announce('router', host, plain);
+    const stream = establish(gracefulRestart);
+    clock.advance(1);
+    await speaker.stop({ kind: 'restart' });
+    assert.equal(stream.isOpen, false);
+    assert.deepEqual(stream.kinds(), ['open', 'keepalive', 'update']);
+  });
+
+  test('a shutdown withdraws first, and is a Hard Reset where restarts keep routes (RFC 8538)', async () => {
+    const { speaker, clock, establish } = fixture();
+    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
+    speaker.announce('router', host, plain);
+    const stream = establish(gracefulRestart);
+    clock.advance(1);
+    const stopped = speaker.stop({ kind: 'shutdown', reason: 'drain' });
+    clock.advance(20);
+    await Promise.resolve();
+    clock.advance(20);
+    await stopped;
+    const [withdrawal, goodbye] = stream.messages.slice(-2);
+    assert.ok(withdrawal?.kind === 'update' && withdrawal.withdrawn.length === 1);
+    assert.ok(goodbye?.kind === 'notification');
+    assert.deepEqual([goodbye.code, goodbye.subcode, [...goodbye.data.subarray(0, 2)]], [6, 9, [6, 2]]);
+  });
+
+  test('a malformed UPDATE is counted each time and logged once per attribute (RFC 7606)', async () => {
+    const { speaker, establish, lines, registry, status } = fixture();
+    speaker.setPeers([peer()]);
+    const stream = establish();
+    // ORIGIN with the undefined value 9, an empty AS_PATH, NEXT_HOP, one prefix.
+    const attributes = '40010109' + '400200' + '400304c0000202';
+    const update = `${'ff'.repeat(16)}002b02${'0000'}${(attributes.length / 2).toString(16).padStart(4, '0')}${attributes}20c6336401`;
+    const bytes = Uint8Array.from(Buffer.from(update, 'hex'));
+    bytes[17] = bytes.length;
+    for (let i = 0; i < 5; i++) stream.sendBytes(bytes);
+    assert.equal(status().state, 'Established');
+    assert.equal(lines.filter((line) => line.includes('malformed UPDATE')).length, 1);
+    const counted = await registry.getSingleMetric('bellman_bgp_malformed_updates_total')?.get();
+    assert.deepEqual(counted?.values, [{ labels: { peer: 'router', treatment: 'withdraw' }, value: 5 }]);
+  });
+
+  test('a family without a next hop is not sent, and the status says why', () => {
+    const { speaker, clock, establish, status } = fixture();
+    speaker.setPeers([peer()]);
+    speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
+    const stream = establish();
+    clock.advance(1);
+    assert.deepEqual(stream.kinds(), ['open', 'keepalive']);
+    assert.deepEqual(status().warnings, ['ipv6-unicast is not sent: the peer did not offer it']);
+  });
+
+  test('routes of a peer that is not configured yet are remembered', () => {
+    const { speaker, clock, establish } = fixture();
+    speaker.announce('router', host, plain);
+    speaker.setPeers([peer()]);
+    establish().messages.length = 0;
+    clock.advance(1);
+    speaker.setPeers([]);
+    speaker.setPeers([peer()]);
+    const stream = establish();
+    clock.advance(1);
+    assert.ok(stream.kinds().includes('update'));
+  });
+
+  test('BFD down ends the session with Cease/BFD Down', () => {
+    const { speaker, establish, status } = fixture();
+    speaker.setPeers([peer()]);
+    const stream = establish();
+    speaker.bfdDown('router');
+    const last = stream.messages.at(-1);
+    assert.ok(last?.kind === 'notification' && last.code === 6 && last.subcode === 10);
+    assert.equal(status().state, 'Idle');
+  });
+});
+
+describe('connections that peers make', () => {
+  test('are heard only while a passive peer is configured, and from configured peers', () => {
+    const { speaker, transport } = fixture();
+    speaker.setPeers([peer()]);
+    const heard = () => transport.listening?.length;
+    assert.equal(heard(), undefined);
+    speaker.setPeers([peer({ passive: true })]);
+    assert.equal(heard(), 1);
+    assert.equal(transport.arrive(ip('192.0.2.66')), undefined);
+    assert.ok(transport.arrive(routerAddress));
+    speaker.setPeers([]);
+    assert.equal(heard(), undefined);
+  });
+
+  test('a passive session answers the OPEN it is sent', () => {
+    const { speaker, transport, status } = fixture();
+    speaker.setPeers([peer({ passive: true })]);
+    const stream = transport.arrive(routerAddress);
+    assert.ok(stream);
+    assert.deepEqual(stream.kinds(), [], 'DelayOpen waits for the peer');
+    stream.send(open(), keepalive);
+    assert.deepEqual(stream.kinds(), ['open', 'keepalive']);
+    assert.equal(status().state, 'Established');
+  });
+
+  const somebodyPassive = peer({ name: 'somebody', address: ip('192.0.2.99'), passive: true });
+
+  for (const [theirId, stays] of [
+    [0xf0000000, 'theirs'],
+    [0x01000000, 'ours'],
+  ] as const)
+    test(`collide: the connection of the higher identifier stays, here ${stays}`, () => {
+      const { speaker, transport, status } = fixture();
+      speaker.setPeers([peer(), somebodyPassive]);
+      const ours = transport.last;
+      ours.connected();
+      const theirs = transport.arrive(routerAddress);
+      assert.ok(theirs);
+      ours.send({ ...open(), routerId: theirId });
+      theirs.send({ ...open(), routerId: theirId });
+      const [kept, dumped] = stays === 'ours' ? [ours, theirs] : [theirs, ours];
+      const last = dumped.messages.at(-1);
+      assert.ok(last?.kind === 'notification' && last.code === 6 && last.subcode === 7);
+      assert.equal(dumped.isOpen, false);
+      kept.send(keepalive);
+      assert.equal(status().state, 'Established');
+      assert.equal(kept.isOpen, true);
+    });
+
+  test('an established session stays, unless its peer has restarted', () => {
+    const { speaker, transport, establish, status } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    establish();
+    assert.equal(transport.arrive(routerAddress), undefined);
+    assert.equal(status().state, 'Established');
+
+    const second = fixture();
+    second.speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), somebodyPassive]);
+    const before = second.establish(gracefulRestart);
+    const after = second.transport.arrive(routerAddress);
+    assert.ok(after);
+    after.send(open(gracefulRestart), keepalive);
+    assert.equal(before.isOpen, false);
+    assert.ok(!before.kinds().includes('notification'), 'RFC 4724 section 4.2: without a NOTIFICATION');
+    assert.equal(second.status().state, 'Established');
+  });
+});

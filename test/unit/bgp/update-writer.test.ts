@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type Family,
+  formatIp,
+  formatPrefix,
+  type Prefix,
+  parseIp,
+  parsePrefix,
+} from '../../../src/address/index.ts';
+import { decodeMessage, FrameReader } from '../../../src/bgp/codec/index.ts';
+import { AdjRibOut } from '../../../src/bgp/rib/adj-rib-out.ts';
+import { AttributeTable } from '../../../src/bgp/rib/attribute-table.ts';
+import { PrefixTable } from '../../../src/bgp/rib/prefix-table.ts';
+import { UpdateWriter, type WireSession } from '../../../src/bgp/rib/update-writer.ts';
+import type { RouteAttributes } from '../../../src/bgp/speaker-api.ts';
+
+function ip(text: string) {
+  const parsed = parseIp(text);
+  assert.ok(parsed);
+  return parsed;
+}
+
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  assert.ok(parsed);
+  return parsed;
+}
+
+const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
+const external: WireSession = {
+  internal: false,
+  localAsn: 64512,
+  fourOctetAs: true,
+  sendLimit: 4096,
+  nextHops: { 4: [ip('192.0.2.1')], 6: [ip('2001:db8::1')] },
+};
+
+function fixture(session: Partial<WireSession> = {}) {
+  const prefixes = new PrefixTable();
+  const attributes = new AttributeTable();
+  const rib = new AdjRibOut(prefixes, attributes);
+  const writer = new UpdateWriter(rib, prefixes, attributes, { ...external, ...session });
+  rib.up([4, 6], false);
+  return {
+    rib,
+    writer,
+    /** Frames of everything that would leave now. */
+    frames(): Uint8Array[] {
+      const reader = new FrameReader();
+      const frames: Uint8Array[] = [];
+      for (let written = writer.next(); written; written = writer.next()) {
+        reader.push(written.bytes);
+        for (let frame = reader.next(65535); frame; frame = reader.next(65535)) {
+          assert.ok(frame.ok);
+          frames.push(frame.value);
+        }
+      }
+      return frames;
+    },
+  };
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+const marker = 'ff'.repeat(16);
+
+function updates(frames: readonly Uint8Array[]) {
+  return frames.map((frame) => {
+    const decoded = decodeMessage(frame, {
+      receiveLimit: 65535,
+      fourOctetAs: true,
+      internal: false,
+      extendedNextHop: true,
+    });
+    assert.ok(decoded.ok && decoded.value.message.kind === 'update');
+    assert.deepEqual(decoded.value.faults, []);
+    return decoded.value.message;
+  });
+}
+
+describe('UpdateWriter: bytes by RFC 4271 section 4.3 and RFC 4760', () => {
+  test('IPv4 with NEXT_HOP', () => {
+    const { rib, frames } = fixture();
+    rib.announce(prefix('198.51.100.1/32'), plain);
+    assert.deepEqual(frames().map(hex), [
+      `${marker}0030` +
+        '02' +
+        '0000' +
+        '0014' +
+        '40010100' +
+        '4002060201' +
+        '0000fc00' +
+        '400304c0000201' +
+        '20c6336401',
+    ]);
+  });
+
+  test('IPv6 in MP_REACH_NLRI, which comes first', () => {
+    const { rib, frames } = fixture();
+    rib.announce(prefix('2001:db8:100::/64'), plain);
+    assert.deepEqual(frames().map(hex), [
+      `${marker}0046` +
+        '02' +
+        '0000' +
+        '002f' +
+        '900e001e' +
+        '0002' +
+        '01' +
+        '10' +
+        '20010db8000000000000000000000001' +
+        '00' +
+        '4020010db801000000' +
+        '40010100' +
+        '4002060201' +
+        '0000fc00',
+    ]);
+  });
+
+  test('withdrawals and End-of-RIB of both families', () => {
+    const { rib, frames } = fixture();
+    rib.announce(prefix('198.51.100.1/32'), plain);
+    rib.announce(prefix('2001:db8:100::/64'), plain);
+    frames();
+    rib.withdraw(prefix('198.51.100.1/32'));
+    rib.withdraw(prefix('2001:db8:100::/64'));
+    rib.synced();
+    assert.deepEqual(frames().map(hex), [
+      `${marker}001c02000520c63364010000`,
+      `${marker}00270200000010900f000c0002014020010db801000000`,
+      `${marker}00170200000000`,
+      `${marker}001e0200000007900f0003000201`,
+    ]);
+  });
+
+  test('IPv4 with an IPv6 next hop travels in MP_REACH_NLRI without NEXT_HOP (RFC 8950)', () => {
+    const { rib, frames } = fixture({ nextHops: { 4: [ip('2001:db8::1')] } });
+    rib.announce(prefix('198.51.100.1/32'), plain);
+    const [update] = updates(frames());
+    assert.equal(update?.attributes.nextHop, undefined);
+    assert.deepEqual(update?.attributes.mpReach?.nextHops.map(formatIp), ['2001:db8::1']);
+    rib.withdraw(prefix('198.51.100.1/32'));
+    const [withdrawal] = updates(frames());
+    assert.deepEqual([...(withdrawal?.attributes.mpUnreach?.withdrawn ?? [])].map(formatPrefix), [
+      '198.51.100.1/32',
+    ]);
+  });
+
+  test('internal peers get LOCAL_PREF and no AS number, external ones the reverse', () => {
+    const attributes = { ...plain, localPref: 250, asPathPrepend: 2 };
+    const seen = (session: Partial<WireSession>) => {
+      const { rib, frames } = fixture(session);
+      rib.announce(prefix('198.51.100.1/32'), attributes);
+      const frame = frames()[0];
+      assert.ok(frame);
+      const decoded = decodeMessage(frame, {
+        receiveLimit: 4096,
+        fourOctetAs: true,
+        internal: session.internal ?? false,
+        extendedNextHop: false,
+      });
+      assert.ok(decoded.ok && decoded.value.message.kind === 'update');
+      const { localPref, asPath } = decoded.value.message.attributes;
+      return { localPref, asns: (asPath ?? []).flatMap(({ asns }) => asns) };
+    };
+    assert.deepEqual(seen({}), { localPref: undefined, asns: [64512, 64512, 64512] });
+    assert.deepEqual(seen({ internal: true }), { localPref: 250, asns: [] });
+  });
+});
+
+describe('UpdateWriter: packing', () => {
+  const host = (family: Family, i: number): Prefix =>
+    family === 4
+      ? { family, value: 0x0a000000n + BigInt(i), length: 32 }
+      : { family, value: (0x20010db8n << 96n) + BigInt(i), length: 128 };
+
+  for (const family of [4, 6] as const)
+    for (const sendLimit of [4096, 65535])
+      test(`3000 host routes of IPv${family} fill messages of ${sendLimit} octets, both ways`, () => {
+        const { rib, frames } = fixture({ sendLimit });
+        for (let i = 0; i < 3000; i++) rib.announce(host(family, i), plain);
+        const octets = family === 4 ? 5 : 17;
+        for (const way of ['announced', 'withdrawn'] as const) {
+          const sent = frames();
+          assert.ok(sent.every((frame) => frame.length <= sendLimit));
+          for (const frame of sent.slice(0, -1))
+            assert.ok(sendLimit - frame.length < octets, 'full but for one more');
+          const lists = updates(sent).map(({ nlri, withdrawn, attributes }) =>
+            way === 'announced'
+              ? [...nlri, ...(attributes.mpReach?.nlri ?? [])]
+              : [...withdrawn, ...(attributes.mpUnreach?.withdrawn ?? [])],
+          );
+          assert.equal(new Set(lists.flat().map(formatPrefix)).size, 3000);
+          for (let i = 0; i < 3000; i++) rib.withdraw(host(family, i));
+        }
+      });
+
+  test('attributes that fill a message are skipped and counted, and hold nobody up', () => {
+    const { rib, writer } = fixture();
+    const communities = Array.from({ length: 1100 }, (_, i) => i);
+    rib.announce(host(4, 1), { ...plain, communities });
+    rib.announce(host(4, 2), plain);
+    const written = writer.next();
+    assert.deepEqual([written?.unsendable, written?.updates], [1, [1]]);
+    assert.equal(writer.next(), undefined);
+  });
+});
