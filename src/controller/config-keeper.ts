@@ -51,7 +51,7 @@ export interface ConfigState {
   readonly error?: string;
 }
 
-/** Released addresses are looked at together before a text that would have orphaned them is judged again. */
+/** Changes of addresses in use are taken together before a text that would orphan some is judged again. */
 const rejudgeDelayMs = 1000;
 
 export class ConfigKeeper {
@@ -114,8 +114,8 @@ export class ConfigKeeper {
     this.#lookSoon();
   }
 
-  /** Addresses were given back: a text that was refused for their sake may pass now. */
-  addressesReleased(): void {
+  /** A text that was refused for the sake of addresses in use may pass now, or be refused for others. */
+  addressesChanged(): void {
     if (this.#verdict.kind !== 'stale' || !this.#verdict.orphans || this.#rejudging) return;
     this.#rejudging = true;
     this.#options.clock.after(rejudgeDelayMs, () => {

@@ -2,6 +2,7 @@
  * What the ConfigMap's state means, as pure functions: which configuration was accepted last, whether the text that stands there now
  * is it, replaces it, or is refused, and what the annotations should say then.
  */
+import { compareIp } from '../address/index.ts';
 import {
   type AssignedAddress,
   type Config,
@@ -85,7 +86,7 @@ export function judgeConfigMap(
     return { kind: 'stale', accepted, subject: reason, reason, details: reason, orphans: false };
   }
   if (text === accepted?.text) return { kind: 'active', accepted, isNew: false };
-  const judgement = judge(text, assigned());
+  const judgement = judge(text, [...assigned()].sort(byService));
   const hash = configHash(text);
   if (judgement.kind === 'accepted')
     return { kind: 'active', accepted: { text, hash, at: now, config: judgement.config }, isNew: true };
@@ -97,6 +98,12 @@ export function judgeConfigMap(
     details: rejectionReason(judgement, Number.POSITIVE_INFINITY),
     orphans: judgement.orphans.length > 0,
   };
+}
+
+/** The same addresses in use give the same reason, whatever order they were found in. */
+function byService(a: AssignedAddress, b: AssignedAddress): number {
+  if (a.service !== b.service) return a.service < b.service ? -1 : 1;
+  return compareIp(a.address, b.address);
 }
 
 export type AnnotationChange = Readonly<Record<string, string | null>>;

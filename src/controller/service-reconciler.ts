@@ -32,8 +32,8 @@ export interface ServiceReconcilerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly loadBalancerClass: string | undefined;
-  /** Addresses were given back. */
-  readonly released: () => void;
+  /** Addresses were handed out or given back. */
+  readonly changed: () => void;
 }
 
 /** Writes under way at once: enough to be limited by the API server, too few to crowd others out. */
@@ -174,6 +174,7 @@ export class ServiceReconciler {
       const before = allocator.holdingOf(key);
       const outcome = allocator.reconcile(service);
       if (hasLost(before, outcome.assigned)) this.#released();
+      else if (hasLost(outcome.assigned, before)) this.#options.changed();
       this.#tell(key, service, outcome.refusal);
       this.#observe(key, service, outcome.assigned);
       if (serviceChange(service, outcome.assigned)) this.#queue.add(key);
@@ -209,7 +210,7 @@ export class ServiceReconciler {
 
   /** Those who wait are served soon, many releases at once together; a newcomer before then has them served first. */
   #released(): void {
-    this.#options.released();
+    this.#options.changed();
     if (this.#freed) return;
     this.#freed = true;
     this.#options.clock.after(0, () => this.#serveWaiting());
@@ -321,6 +322,7 @@ function sameAddress(held: Assigned, address: Assigned['address']): boolean {
   return held.address.family === address.family && held.address.value === address.value;
 }
 
+/** Whether something that was held before is not held after. */
 function hasLost(before: readonly Assigned[], after: readonly Assigned[]): boolean {
   return before.some(({ address }) => !after.some((held) => sameAddress(held, address)));
 }

@@ -44,7 +44,7 @@ export class Term {
     this.#reconciler = new ServiceReconciler({
       ...options,
       allocator: this.#allocator,
-      released: () => this.#keeper.addressesReleased(),
+      changed: () => this.#keeper.addressesChanged(),
     });
     this.#keeper = new ConfigKeeper({
       ...options,

@@ -74,7 +74,7 @@ export class Office {
   }
 
   pass(ms = 3000): Promise<void> {
-    return pass(this.clock, ms, 100);
+    return pass(this.clock, ms, ms > 20_000 ? 500 : 100);
   }
 
   status(): ReturnType<Term['status']> | undefined {

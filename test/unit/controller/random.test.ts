@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ApiError } from '../../../src/kubernetes/client.ts';
+import { config, Office, pool } from './office.ts';
+
+const names = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
+const texts = [
+  config(pool('one', '192.0.2.0-192.0.2.3'), pool('two', '198.51.100.0-198.51.100.1')),
+  config(pool('one', '192.0.2.0-192.0.2.3', 'draining: true'), pool('two', '198.51.100.0-198.51.100.1')),
+  config(pool('uno', '192.0.2.0-192.0.2.1'), pool('due', '192.0.2.2-192.0.2.3')),
+  config(pool('two', '198.51.100.0-198.51.100.1')),
+  'address-pools: nonsense',
+] as const;
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('create'), name: fc.constantFrom(...names) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('delete'), name: fc.constantFrom(...names) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('ask'),
+      name: fc.constantFrom(...names),
+      pool: fc.constantFrom('one', 'two', 'uno', ''),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('type'),
+      name: fc.constantFrom(...names),
+      type: fc.constantFrom('ClusterIP', 'LoadBalancer'),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wipe'), name: fc.constantFrom(...names) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('edit'), text: fc.nat(texts.length - 1) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('restart') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('trouble'), writes: fc.integer({ min: 1, max: 5 }) }),
+  },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('pass'), ms: fc.integer({ min: 1, max: 400 }) }) },
+);
+
+/** Addresses that more than one Service shows. */
+function shownTwice(office: Office): string[] {
+  const shown = names.flatMap((name) => office.addresses(name));
+  return shown.filter((ip, i) => shown.indexOf(ip) !== i);
+}
+
+test('whatever people do and whatever fails: no address has two owners, none is left over, a restart changes nothing', async () => {
+  let writes = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
+      const o = new Office();
+      o.editConfig(texts[0]);
+      await o.start();
+      let failures = 0;
+      o.api.before = ({ method }) => {
+        assert.deepEqual(shownTwice(o), []);
+        if (method === 'GET' || failures <= 0) return;
+        failures--;
+        throw new ApiError(0, 'ECONNRESET', 'lost');
+      };
+      for (const each of steps) {
+        switch (each.kind) {
+          case 'create':
+            o.service(each.name);
+            break;
+          case 'delete':
+            o.deleteService(each.name);
+            break;
+          case 'ask':
+            if (o.api.get(o.servicePath(each.name)))
+              o.service(each.name, { annotations: { 'bellman.dev/address-pool': each.pool } });
+            break;
+          case 'type':
+            if (o.api.get(o.servicePath(each.name))) o.service(each.name, { type: each.type });
+            break;
+          case 'wipe':
+            o.setStatus(each.name, []);
+            break;
+          case 'edit':
+            o.editConfig(texts[each.text] ?? '');
+            break;
+          case 'restart':
+            await o.stop();
+            await o.start();
+            break;
+          case 'trouble':
+            failures = each.writes;
+            break;
+          case 'pass':
+            await o.pass(each.ms);
+            break;
+        }
+      }
+      failures = 0;
+      await o.pass(70_000);
+      assert.deepEqual(shownTwice(o), []);
+      const before = names.map((name) => [name, o.addresses(name)]);
+      const { services, waiting } = o.status() as {
+        services: { service: string; addresses: { ip: string }[]; refusal?: object }[];
+        waiting: string[];
+      };
+      for (const { service, addresses } of services)
+        assert.deepEqual(
+          o.addresses(service.slice('default/'.length)),
+          addresses.map(({ ip }) => ip),
+          'memory is what the API says',
+        );
+      assert.deepEqual(
+        new Set(waiting),
+        new Set(services.filter(({ refusal }) => refusal).map(({ service }) => service)),
+        'who lacks something waits and knows why',
+      );
+      for (const { addresses, refusal } of services) assert.ok(addresses.length > 0 || refusal);
+      writes += o.writes().length;
+      await o.stop();
+      await o.start();
+      assert.deepEqual(o.writes(), []);
+      assert.deepEqual(
+        names.map((name) => [name, o.addresses(name)]),
+        before,
+      );
+      await o.stop();
+    }),
+    { numRuns: 15 },
+  );
+  assert.ok(writes > 100, `${writes} writes`);
+});
