@@ -26,6 +26,18 @@ export interface LabOptions {
   readonly bellman?: boolean;
 }
 
+export interface ProbeResult {
+  readonly asked: number;
+  readonly answered: number;
+  readonly longestGapMs: number;
+}
+
+export interface Probe {
+  /** It has begun to ask. */
+  readonly ready: Promise<void>;
+  stop(): Promise<ProbeResult>;
+}
+
 export class Lab {
   readonly fabric: Fabric;
   readonly client: KubernetesClient;
@@ -106,6 +118,23 @@ export class Lab {
     // SIGTERM is for the process itself, as a kubelet sends it; SIGKILL must leave nothing of the group.
     process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
     await gone;
+  }
+
+  /**
+   * A node dies as far as the network can tell: its speaker is killed without a word, and Service traffic that arrives is lost. Its pods
+   * live on, so that what is seen is the failover and nothing else.
+   */
+  async killNode(node: LabNode): Promise<void> {
+    const dropping =
+      'add table inet dead; add chain inet dead lost { type filter hook prerouting priority -400; }; add rule inet dead lost iifname "eth0" tcp dport 80 drop';
+    await node.namespace.exec('nft', dropping);
+    await this.stop(`speaker-${node.name}`, 'SIGKILL');
+  }
+
+  /** The node comes back. */
+  async reviveNode(node: LabNode): Promise<void> {
+    await node.namespace.exec('nft', 'delete table inet dead');
+    this.startSpeaker(node);
   }
 
   isRunning(name: string): boolean {
@@ -199,21 +228,9 @@ export class Lab {
       });
   }
 
-  /** A dual-stack Service of type LoadBalancer on port 80. */
-  async addService(name: string, pool: string, spec: object = {}): Promise<void> {
-    await this.apply({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': pool } },
-      spec: {
-        type: 'LoadBalancer',
-        ipFamilyPolicy: 'RequireDualStack',
-        ipFamilies: ['IPv4', 'IPv6'],
-        selector: { app: name },
-        ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }],
-        ...spec,
-      },
-    });
+  /** Applies one of `lab/examples`. */
+  applyExample(name: string): Promise<string> {
+    return this.kubectl('apply', '-f', join(root, 'lab/examples', `${name}.yaml`));
   }
 
   /** The addresses in a Service's status. */
@@ -270,6 +287,30 @@ export class Lab {
     return host.exec('curl', '-sS', `http://127.0.0.1:${metricsPort}/metrics`);
   }
 
+  /** Asks an address every 10 ms from a host until stopped. */
+  probe(host: NetworkNamespace, address: string): Probe {
+    const url = `http://${address.includes(':') ? `[${address}]` : address}/`;
+    const child = host.spawn(process.execPath, [join(root, 'lab/prober.ts'), url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    const ready = new Promise<void>((resolve) => {
+      child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+        output += chunk;
+        if (output.includes('ready\n')) resolve();
+      });
+    });
+    return {
+      ready,
+      stop: async () => {
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        child.kill('SIGTERM');
+        await ended;
+        return JSON.parse(output.slice(output.indexOf('{'))) as ProbeResult;
+      },
+    };
+  }
+
   /** Waits for a condition; fails with what was awaited and the last error. */
   async until(what: string, holds: () => Promise<boolean>, deadlineMs = 20_000): Promise<void> {
     const end = performance.now() + deadlineMs;
@@ -321,18 +362,3 @@ function writeKubeconfig(): void {
   };
   writeFileSync(kubeconfigPath, JSON.stringify(kubeconfig));
 }
-
-/** The demo's and tests' configuration: a BGP pool and a layer-2 pool, both families each. */
-export const labConfig = `peers:
-- my-asn: 64512
-  peer-asn: 64500
-  peer-address: ${addresses.router[0]}
-  hold-time: 9s
-address-pools:
-- name: public
-  protocol: bgp
-  addresses: [198.51.100.0/24, 2001:db8:100::/112]
-- name: office
-  protocol: layer2
-  addresses: [192.0.2.240-192.0.2.250, 2001:db8:2::f0-2001:db8:2::fa]
-`;

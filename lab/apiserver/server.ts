@@ -85,8 +85,7 @@ export class ApiServer {
         throw new ApiProblem(401, 'Unauthorized', 'Unauthorized');
       if (/^\/(healthz|readyz|livez)/.test(url.pathname)) return send(response, 200, 'ok');
       // An empty document in protobuf: old kubectl then leaves validation to the server.
-      if (url.pathname === '/openapi/v2')
-        return send(response, 200, '', 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf');
+      if (url.pathname === '/openapi/v2') return send(response, 200, '', 'application/octet-stream');
       const answer = discovery(url.pathname.replace(/(.)\/$/, '$1'));
       if (answer) return send(response, 200, answer);
       const target = targetOf(url.pathname);
@@ -265,7 +264,7 @@ export class ApiServer {
     return this.#replace(target, before, storedForm(target.resource, after as KubernetesObject));
   }
 
-  /** Stores an update: the status only by its own path, everything else only without it. */
+  /** Stores an update: the status only by its own path, the spec only without it, metadata by both. */
   #replace(target: Target, before: KubernetesObject, after: KubernetesObject): KubernetesObject {
     const { resource, status } = target;
     const asked = after.metadata?.resourceVersion;
@@ -505,6 +504,13 @@ function now(): string {
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
+  const type = request.headers['content-type'] ?? 'application/json';
+  if (type.includes('protobuf'))
+    throw new ApiProblem(
+      415,
+      'UnsupportedMediaType',
+      'the lab reads JSON only: use kubectl apply or kubectl create -f',
+    );
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch (error) {

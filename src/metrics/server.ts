@@ -39,7 +39,10 @@ export async function serveMetrics(host: string, port: number, endpoints: Endpoi
       } else {
         response.writeHead(404, { 'content-type': 'text/plain' }).end('try /metrics, /healthz or /status\n');
       }
-    })().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+    })().catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, { 'content-type': 'text/plain' }).end(`${error}\n`);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

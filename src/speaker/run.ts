@@ -5,6 +5,7 @@
  */
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
+import { formatIp } from '../address/index.ts';
 import { createBgpSpeaker } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
 import { loadBalancerClassMatches } from '../controller/service-class.ts';
@@ -23,7 +24,7 @@ import { type RawObject, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
 import type { FromLayer2, MemberStatus } from '../layer2/table.ts';
-import type { Logger, LogLevel } from '../log.ts';
+import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { serveMetrics } from '../metrics/server.ts';
 import { AcceptedConfig } from './accepted-config.ts';
 import { OwnershipRecord } from './ownership-record.ts';
@@ -68,7 +69,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     nodeName,
     port: options.membershipPort,
     logLevel: options.logLevel,
-    logger: logger.child({ component: 'layer2' }),
+    logger: createLogger('layer2', options.logLevel),
     registry,
     onMessage: heard,
     entries: () => speaker.layer2Entries(),
@@ -129,7 +130,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     status: () => ({
       node: nodeName,
       waitingFor: [...awaited],
-      peers: bgp.status(),
+      peers: bgp.status().map((peer) => ({ ...peer, address: formatIp(peer.address) })),
       announcing: Object.fromEntries(owned),
       members,
       notAnnounced: speaker.refusals(),

@@ -1,0 +1,20 @@
+/** `make demo`: the tour. Exits 0 only when every check held. */
+import { Lab } from './lab.ts';
+import { steps } from './steps.ts';
+import { Tour } from './tour.ts';
+
+const tour = new Tour();
+let lab: Lab | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+try {
+  lab = await Lab.start();
+  for (const { title, run } of steps) {
+    tour.step(title);
+    await run(lab, tour);
+  }
+} catch (error) {
+  tour.verdict(`the demo ran to its end: ${error instanceof Error ? error.message : String(error)}`, false);
+}
+process.exitCode = tour.finish();
+await lab?.close();
+process.exit();

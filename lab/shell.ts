@@ -1,0 +1,75 @@
+/**
+ * `make lab`: the lab of the demo with both Services, and a shell inside it. Commands for each host are on the PATH: `on HOST COMMAND`,
+ * `kubectl`, `birdc` and `bellman` work at once, `curl` asks from the near client. It ends with the shell.
+ */
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { birdSocketPath, kubeconfigPath, Lab } from './lab.ts';
+
+const root = new URL('..', import.meta.url).pathname;
+const bin = '/run/lab/bin';
+
+function script(name: string, ...lines: string[]): void {
+  const path = join(bin, name);
+  writeFileSync(path, `#!/bin/sh\n${lines.join('\n')}\n`);
+  chmodSync(path, 0o755);
+}
+
+process.stdout.write('Bringing up three nodes, a router, two clients, a controller and three speakers …\n');
+const lab = await Lab.start();
+await lab.applyExample('config');
+for (const service of ['web', 'printer']) {
+  await lab.addPods(service, lab.fabric.nodes);
+  await lab.applyExample(service);
+  await lab.until(`${service} has addresses`, async () => (await lab.addressesOf(service)).length === 2);
+}
+
+mkdirSync(bin);
+script('on', 'host=$1; shift', 'exec ip netns exec "$host" "$@"');
+script(
+  'kubectl',
+  `exec ip netns exec control /usr/bin/env -u LAB_SHELL "$(command -v -p kubectl || echo /usr/bin/kubectl)" --kubeconfig ${kubeconfigPath} --cache-dir /run/lab/kube-cache "$@"`,
+);
+script('birdc', `exec ip netns exec router /usr/sbin/birdc -s ${birdSocketPath} "$@"`);
+script(
+  'bellman',
+  `exec ip netns exec control env KUBECONFIG=${kubeconfigPath} ${join(root, 'bin/bellman')} "$@"`,
+);
+script('curl', 'exec ip netns exec near /usr/bin/curl "$@"');
+const environment = {
+  PATH: `${bin}:${process.env.PATH}`,
+  PS1: 'lab$ ',
+  LAB_SHELL: '1',
+  KUBECONFIG: kubeconfigPath,
+};
+writeFileSync(
+  '/run/lab/environment',
+  Object.entries(environment)
+    .map(([name, value]) => `export ${name}='${value}'\n`)
+    .join(''),
+);
+
+const [web = ''] = await lab.addressesOf('web');
+const [printer = ''] = await lab.addressesOf('printer');
+process.stdout.write(`
+Hosts: node-1 node-2 node-3 near far router control. Five things to try:
+  kubectl get services,events
+  birdc show route ${web}/32 all
+  on far curl -s http://${web}/
+  on near arping -c 3 -I eth0 ${printer}
+  kubectl -n bellman-system edit configmap config
+
+Logs are in /run/lab. Another terminal enters with: ${process.env.BELLMAN_WORLD_ENTER ?? 'lab/enter'}
+Leave with exit or Ctrl-D: everything here ends with this shell.
+
+`);
+const shell = spawn('/bin/bash', ['--norc', '--noprofile'], {
+  stdio: 'inherit',
+  env: { ...process.env, ...environment },
+});
+// The terminal sends Ctrl-C to both; it is the shell's to handle.
+process.on('SIGINT', () => {});
+shell.on('exit', (code) => {
+  void lab.close().then(() => process.exit(code ?? 0));
+});
