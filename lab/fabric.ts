@@ -78,6 +78,9 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
   await defaultRoute(far, '203.0.113.1', '2001:db8:f::1');
   const nodes: LabNode[] = [];
   for (let index = 1; index <= nodeCount; index++) nodes.push(await buildNode(index, segment, control));
+  // Operators' tools on the management network reach the nodes too.
+  const [first] = nodes;
+  if (first) await control.ip('route', 'add', '192.0.2.0/24', 'via', `10.255.0.${10 + first.index}`);
   for (const node of nodes)
     for (const other of nodes) {
       if (other === node) continue;

@@ -90,21 +90,14 @@ export class Lab {
   startController(): void {
     this.#start('controller', this.fabric.control, join(root, 'bin/bellman'), [
       'controller',
-      ...['--kubeconfig', kubeconfigPath, '--metrics-address', `127.0.0.1:${metricsPort}`],
+      ...['--kubeconfig', kubeconfigPath, '--metrics-address', `:${metricsPort}`],
     ]);
   }
 
   startSpeaker(node: LabNode): void {
     this.#start(`speaker-${node.name}`, node.namespace, join(root, 'bin/bellman'), [
       'speaker',
-      ...[
-        '--node-name',
-        node.name,
-        '--kubeconfig',
-        kubeconfigPath,
-        '--metrics-address',
-        `127.0.0.1:${metricsPort}`,
-      ],
+      ...['--node-name', node.name, '--kubeconfig', kubeconfigPath, '--metrics-address', `:${metricsPort}`],
     ]);
   }
 
