@@ -200,14 +200,14 @@ export class AdjRibOut {
   #source(bucket: Bucket): PrefixSource {
     return {
       peek: () => (bucket.head === none ? undefined : bucket.head),
-      take: () => this.#take(bucket.head),
+      take: () => this.#take(bucket, bucket.head),
     };
   }
 
-  #take(id: number): void {
+  #take(bucket: Bucket, id: number): void {
     const before = this.#sent[id] ?? noAttributes;
     const desired = this.#desired[id] ?? noAttributes;
-    this.#unlink(id);
+    this.#unlinkFrom(bucket, id);
     if (before === noAttributes) this.#sentCount++;
     else if (before !== stale) this.#attributes.release(before);
     if (desired === noAttributes) this.#sentCount--;
@@ -266,18 +266,20 @@ export class AdjRibOut {
   }
 
   #unlink(id: number): void {
-    const family = this.#prefixes.family(id);
-    const key = bucketKey(family, this.#desired[id] ?? noAttributes);
-    const bucket = this.#buckets.get(key);
+    const bucket = this.#buckets.get(bucketKey(this.#prefixes.family(id), this.#desired[id] ?? noAttributes));
     if (!bucket) throw new RangeError(`prefix ${id} is not queued`);
+    this.#unlinkFrom(bucket, id);
+  }
+
+  #unlinkFrom(bucket: Bucket, id: number): void {
     const previous = this.#previous[id] ?? none;
     const next = this.#next[id] ?? none;
     if (previous === none) bucket.head = next;
     else this.#next[previous] = next;
     if (next === none) bucket.tail = previous;
     else this.#previous[next] = previous;
-    if (bucket.head === none) this.#buckets.delete(key);
-    this.#families[family].queued--;
+    if (bucket.head === none) this.#buckets.delete(bucketKey(bucket.family, bucket.attributes));
+    this.#families[bucket.family].queued--;
   }
 
   /** Makes room for the number. */

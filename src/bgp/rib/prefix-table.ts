@@ -1,4 +1,4 @@
-import { type Family, type IpAddress, ipToBytes, type Prefix } from '../../address/index.ts';
+import type { Family, Prefix } from '../../address/index.ts';
 
 /** Octets that one prefix takes in the table: the length in bits, then the address, whatever the family. */
 const stride = 17;
@@ -11,9 +11,12 @@ const stride = 17;
 export class PrefixTable {
   /** Per prefix: `length | address octets` (RFC 4271 section 4.3), in a row of fixed width. */
   #octets = new Uint8Array(64 * stride);
+  #view = new DataView(this.#octets.buffer);
   #families = new Uint8Array(64);
   #references = new Uint32Array(64);
-  readonly #ids = new Map<number | string, number>();
+  /** By length, then by address as a signed number of 32 bits: a key the engine need not allocate nor hash at length. */
+  readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
+  readonly #ids6 = new Map<string, number>();
   readonly #free: number[] = [];
   #next = 0;
 
@@ -24,29 +27,30 @@ export class PrefixTable {
 
   /** Prefixes in use. */
   get size(): number {
-    return this.#ids.size;
+    return this.#ids4.reduce((sum, ids) => sum + ids.size, this.#ids6.size);
   }
 
   /** The number of the prefix, without taking a reference; `undefined` when it is not in the table. */
   find(prefix: Prefix): number | undefined {
-    return this.#ids.get(keyOf(prefix));
+    return prefix.family === 4
+      ? this.#ids4[prefix.length]?.get(Number(prefix.value) | 0)
+      : this.#ids6.get(keyOf(prefix));
   }
 
   /** The number of the prefix, new or known, with one reference more. */
   acquire(prefix: Prefix): number {
-    const key = keyOf(prefix);
-    const known = this.#ids.get(key);
+    const known = this.find(prefix);
     if (known !== undefined) {
       this.#references[known] = (this.#references[known] ?? 0) + 1;
       return known;
     }
     const id = this.#free.pop() ?? this.#next++;
     if (id >= this.#families.length) this.#grow();
-    this.#ids.set(key, id);
+    if (prefix.family === 4) this.#ids4[prefix.length]?.set(Number(prefix.value) | 0, id);
+    else this.#ids6.set(keyOf(prefix), id);
     this.#families[id] = prefix.family;
     this.#references[id] = 1;
-    this.#octets[id * stride] = prefix.length;
-    this.#octets.set(ipToBytes(prefix), id * stride + 1);
+    this.#store(id, prefix);
     return id;
   }
 
@@ -55,7 +59,9 @@ export class PrefixTable {
     const left = (this.#references[id] ?? 0) - 1;
     this.#references[id] = left;
     if (left > 0) return;
-    this.#ids.delete(keyOf(this.prefix(id)));
+    if (this.#families[id] === 4)
+      this.#ids4[this.#octets[id * stride] ?? 0]?.delete(this.#view.getInt32(id * stride + 1));
+    else this.#ids6.delete(keyOf(this.prefix(id)));
     this.#free.push(id);
   }
 
@@ -79,12 +85,22 @@ export class PrefixTable {
   }
 
   prefix(id: number): Prefix {
-    const family = this.family(id);
-    const start = id * stride;
-    let value = 0n;
-    for (let i = 1; i <= (family === 4 ? 4 : 16); i++)
-      value = (value << 8n) | BigInt(this.#octets[start + i] ?? 0);
-    return { family, value, length: this.#octets[start] ?? 0 };
+    const length = this.#octets[id * stride] ?? 0;
+    const at = id * stride + 1;
+    if (this.family(id) === 4) return { family: 4, value: BigInt(this.#view.getUint32(at)), length };
+    const value = (this.#view.getBigUint64(at) << 64n) | this.#view.getBigUint64(at + 8);
+    return { family: 6, value, length };
+  }
+
+  #store(id: number, { family, value, length }: Prefix): void {
+    const at = id * stride + 1;
+    this.#octets[at - 1] = length;
+    if (family === 4) {
+      this.#view.setUint32(at, Number(value));
+    } else {
+      this.#view.setBigUint64(at, value >> 64n);
+      this.#view.setBigUint64(at + 8, value & 0xffff_ffff_ffff_ffffn);
+    }
   }
 
   #grow(): void {
@@ -92,6 +108,7 @@ export class PrefixTable {
     const octets = new Uint8Array(capacity * stride);
     octets.set(this.#octets);
     this.#octets = octets;
+    this.#view = new DataView(octets.buffer);
     const families = new Uint8Array(capacity);
     families.set(this.#families);
     this.#families = families;
@@ -101,7 +118,6 @@ export class PrefixTable {
   }
 }
 
-/** A number for IPv4 (37 bits), text for IPv6. */
-function keyOf({ family, value, length }: Prefix & IpAddress): number | string {
-  return family === 4 ? Number(value) * 64 + length : `${value.toString(36)}/${length}`;
+function keyOf({ value, length }: Prefix): string {
+  return `${value.toString(36)}/${length}`;
 }

@@ -1,0 +1,127 @@
+/**
+ * A child of `bgp-convergence.ts`: connects to the router, sends its routes, and withdraws them when told so on standard input.
+ *   node bench/bgp-sender.ts speaker|bare ROUTES
+ * `speaker` is the whole of Bellman's BGP; `bare` a socket that replays the same bytes, made beforehand.
+ */
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { Registry } from 'prom-client';
+import { type IpAddress, type Prefix, parseIp } from '../src/address/index.ts';
+import { encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
+import { localOpen } from '../src/bgp/negotiation.ts';
+import { AdjRibOut } from '../src/bgp/rib/adj-rib-out.ts';
+import { AttributeTable } from '../src/bgp/rib/attribute-table.ts';
+import { PrefixTable } from '../src/bgp/rib/prefix-table.ts';
+import { UpdateWriter } from '../src/bgp/rib/update-writer.ts';
+import { createBgpSpeaker } from '../src/bgp/speaker.ts';
+import type { RouteAttributes } from '../src/bgp/speaker-api.ts';
+import { createLogger } from '../src/log.ts';
+
+const [, , kind, countText] = process.argv;
+const count = Number(countText);
+const ourAddress = address('192.0.2.1');
+const routerAddress = address('192.0.2.2');
+const routerId = 0xc0000201;
+const attributes: RouteAttributes = { asPathPrepend: 0, communities: [0xfc000001], largeCommunities: [] };
+const routes: readonly Prefix[] = Array.from({ length: count }, (_, i) => ({
+  family: 4,
+  value: 0x0a000000n + BigInt(i),
+  length: 32,
+}));
+
+function address(text: string): IpAddress {
+  const parsed = parseIp(text);
+  if (!parsed) throw new Error(`not an address: ${text}`);
+  return parsed;
+}
+
+/** Calls back when a line arrives: the word to withdraw. */
+function onTold(withdraw: () => void): void {
+  createInterface({ input: process.stdin }).once('line', withdraw);
+}
+
+function speak(): void {
+  const speaker = createBgpSpeaker({
+    logger: createLogger('speaker', 'error'),
+    registry: new Registry(),
+    hostName: 'bench',
+  });
+  for (const route of routes) speaker.announce('router', route, attributes);
+  speaker.synced();
+  speaker.setPeers([
+    {
+      config: {
+        name: 'router',
+        myAsn: 64512,
+        peerAsn: 64500,
+        address: routerAddress,
+        port: 179,
+        holdTimeSeconds: 90,
+        keepaliveTimeSeconds: 30,
+        connectTimeSeconds: 1,
+        ebgpMultihop: 1,
+        ttlSecurity: false,
+        passive: false,
+        nodeSelectors: [],
+      },
+      routerId,
+    },
+  ]);
+  onTold(() => {
+    for (const route of routes) speaker.withdraw('router', route);
+  });
+}
+
+/** Everything an adj-RIB-out has to send, in the messages of the speaker. */
+function messages(writer: UpdateWriter): Buffer {
+  const chunks: Uint8Array[] = [];
+  for (let written = writer.next(); written; written = writer.next()) chunks.push(written.bytes);
+  return Buffer.concat(chunks);
+}
+
+function replay(): void {
+  const prefixes = new PrefixTable();
+  const sets = new AttributeTable();
+  const rib = new AdjRibOut(prefixes, sets);
+  const writer = new UpdateWriter(rib, prefixes, sets, {
+    internal: false,
+    localAsn: 64512,
+    fourOctetAs: true,
+    sendLimit: 4096,
+    nextHops: { 4: [ourAddress] },
+  });
+  rib.up([4], false);
+  rib.synced();
+  for (const route of routes) rib.announce(route, attributes);
+  const announcements = messages(writer);
+  rib.withdrawAll();
+  const withdrawals = messages(writer);
+  const options = { fourOctetAs: true };
+  const open = localOpen({
+    asn: 64512,
+    peerAsn: 64500,
+    routerId,
+    holdTimeSeconds: 90,
+    keepaliveTimeSeconds: 30,
+    hostName: '',
+    overIpv6: false,
+    refusedCapabilities: new Set([6]),
+  });
+  const socket = connect({ host: '192.0.2.2', port: 179, noDelay: true });
+  const frames = new FrameReader();
+  let heard = 0;
+  socket.once('connect', () => socket.write(encodeMessage(open, options)));
+  socket.on('data', (bytes: Buffer) => {
+    frames.push(bytes);
+    for (let frame = frames.next(65535); frame; frame = frames.next(65535)) {
+      heard++;
+      // Its OPEN, then its KEEPALIVE.
+      if (heard === 1) socket.write(encodeMessage({ kind: 'keepalive' }, options));
+      if (heard === 2) socket.write(announcements);
+    }
+  });
+  onTold(() => socket.write(withdrawals));
+}
+
+if (kind === 'speaker') speak();
+else replay();
