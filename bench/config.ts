@@ -44,16 +44,15 @@ function medianMs(work: () => unknown): number {
   return times.sort((a, b) => a - b)[rounds >> 1] ?? 0;
 }
 
-/** Octets that stay allocated for what `work` returns, and the most that was allocated on the way (GC held off by the caller's heap). */
-function heapOf(work: () => unknown): { kept: number; during: number } {
+/** Octets of heap that stay in use for what `work` returns. */
+function heapOf(work: () => unknown): number {
   globalThis.gc?.();
   const before = process.memoryUsage().heapUsed;
   const result = work();
-  const during = process.memoryUsage().heapUsed - before;
   globalThis.gc?.();
   const kept = process.memoryUsage().heapUsed - before;
   if (result === undefined) throw new Error('nothing measured');
-  return { kept, during };
+  return kept;
 }
 
 const row = (...cells: (string | number)[]) =>
@@ -61,13 +60,13 @@ const row = (...cells: (string | number)[]) =>
 const mib = (octets: number) => `${(octets / 1_048_576).toFixed(1)} MiB`;
 
 parseConfig(configText(200, 40));
-row('pools', 'peers', 'text KiB', 'gzip KiB', 'ms', 'µs/pool', 'allocated', 'kept');
+row('pools', 'peers', 'text KiB', 'gzip KiB', 'ms', 'µs/pool', 'kept', 'peak RSS');
 for (const pools of [125, 250, 500, 1000, 2000]) {
   const peers = pools / 5;
   const text = configText(pools, peers);
   if (!parseConfig(text).ok) throw new Error('the measured configuration is not valid');
   const ms = medianMs(() => parseConfig(text));
-  const { kept, during } = heapOf(() => parseConfig(text));
+  const kept = heapOf(() => parseConfig(text));
   const kib = (octets: number) => (octets / 1024).toFixed(0);
   row(
     pools,
@@ -76,8 +75,8 @@ for (const pools of [125, 250, 500, 1000, 2000]) {
     kib(gzipSync(text).length),
     ms.toFixed(1),
     ((ms / pools) * 1000).toFixed(0),
-    mib(during),
     mib(kept),
+    mib(process.resourceUsage().maxRSS * 1024),
   );
 }
 
@@ -105,3 +104,4 @@ const hostile: readonly (readonly [string, string])[] = [
 ];
 for (const [name, text] of hostile)
   console.log(`hostile, ${name} (${mib(text.length)}): ${medianMs(() => parseConfig(text)).toFixed(0)} ms`);
+console.log(`peak RSS of all: ${mib(process.resourceUsage().maxRSS * 1024)}`);

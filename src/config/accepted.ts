@@ -37,12 +37,12 @@ export function annotationRoom(present: Annotations): number {
 
 /** The text as it is stored in at most `room` octets, or why it cannot be. */
 export function encodeAcceptedConfig(text: string, room: number = annotationLimit): Result<string, string> {
-  const octets = Buffer.byteLength(text);
-  if (octets <= Math.min(plainLimit, room) && !text.startsWith(gzipMark)) return ok(text);
-  const encoded = gzipMark + gzipSync(text).toString('base64');
-  if (encoded.length <= room) return ok(encoded);
+  const isPlain = Buffer.byteLength(text) <= plainLimit && !text.startsWith(gzipMark);
+  const stored = isPlain ? text : gzipMark + gzipSync(text).toString('base64');
+  const octets = Buffer.byteLength(stored);
+  if (octets <= room) return ok(stored);
   return fail(
-    `the configuration is too large to be kept on its ConfigMap: ${encoded.length} octets compressed, ${room} are free; kubectl apply --server-side keeps no copy of its own there`,
+    `the configuration is too large to be kept on its ConfigMap: ${octets} octets as kept, ${room} are free; kubectl apply --server-side keeps no copy of its own there`,
   );
 }
 

@@ -1,0 +1,91 @@
+/**
+ * Texts that cost much in other parsers. What is bounded is work, so the bounds are told by what is refused and how much is said;
+ * `bench/config.ts` has the times. A case that took quadratic time at a mebibyte would not end within the deadline of the test.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../../../src/config/index.ts';
+
+const mebibyte = 1_048_576;
+const filled = (unit: string, head = '') =>
+  head + unit.repeat(Math.floor((mebibyte - head.length) / unit.length));
+const counted = (count: number, line: (index: number) => string) =>
+  Array.from({ length: count }, (_, i) => `${line(i)}\n`).join('');
+const pool = 'address-pools:\n- name: a\n  protocol: bgp\n';
+
+const refused: readonly (readonly [string, string, RegExp])[] = [
+  ['a text of more than 1 MiB', '#'.repeat(mebibyte + 1), /has 1048577 octets; at most 1048576 are read/],
+  ['more than 1 MiB in fewer characters', '#€'.repeat(mebibyte / 3), /octets; at most/],
+  [
+    'an alias bomb of ten to the twelfth',
+    `a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n${counted(12, (i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(10)}]`)}`,
+    /more than 200000 values/,
+  ],
+  [
+    'a long chain of aliases',
+    `a0: &a0 [x]\n${counted(5000, (i) => `a${i + 1}: &a${i + 1} [*a${i}]`)}`,
+    /more than 200000 values/,
+  ],
+  ['a million brackets', filled('['), /nested too deeply/],
+  ['a million braces', filled('{'), /nested too deeply/],
+  ['dashes in a row', filled('- '), /nested too deeply/],
+  ['questions in a row', filled('? '), /nested too deeply/],
+  ['half a million empty items', filled('-\n'), /more than 200000 values/],
+  ['pools without anything', `address-pools:\n${'- {}\n'.repeat(60_000)}`, /name is missing/],
+  ['a hundred thousand unknown keys', counted(90_000, (i) => `k${i}: 1`), /unknown key k0/],
+  ['one key over and over', 'a: 1\n'.repeat(90_000), /unknown key a/],
+  ['merge keys over and over', '<<: a\n'.repeat(90_000), /merge keys are not supported/],
+  ['tags over and over', filled('- !x a\n'), /YAML tags are not supported|expected peers/],
+  ['__proto__ over and over', '__proto__: 1\n'.repeat(80_000), /__proto__ is not taken as a key/],
+  ['empty documents over and over', '---\n'.repeat(90_000), /a second YAML document/],
+  [
+    'one peer over and over',
+    filled(`- {my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1}\n`, 'peers:\n'),
+    /the same session as peers\[0\]/,
+  ],
+  [
+    'one range over and over',
+    filled('  - 2001::1-ffff::1\n', `${pool}  bgp-advertisements: [{}]\n  addresses:\n`),
+    /overlaps/,
+  ],
+  [
+    'one advertisement over and over',
+    filled('  - {}\n', `${pool}  addresses: [192.0.2.0/24]\n  bgp-advertisements:\n`),
+    /the same advertisement/,
+  ],
+  ['a key of a mebibyte', filled('k').replace(/kkk$/, ': 1'), /unknown key "k{63}…"/],
+  [
+    'a value of a mebibyte',
+    filled('1s', `peers: [{hold-time: `).replace(/1s$/, '}]'),
+    /is not a duration|missing/,
+  ],
+  ['a line that never ends its quote', filled('"'), /not valid YAML/],
+  ['a null byte', 'peers: \0', /not valid YAML: null byte/],
+];
+for (const [name, text, message] of refused) {
+  test(`parseConfig() refuses ${name} at a bounded cost`, { timeout: 20_000 }, () => {
+    const result = parseConfig(text);
+    assert.ok(!result.ok);
+    assert.match(result.error.map((error) => error.message).join('\n'), message);
+    assert.ok(result.error.length <= 1001);
+    for (const error of result.error) assert.ok(error.message.length < 600 && error.path.length < 600);
+  });
+}
+
+test('parseConfig() says how many errors it does not list', () => {
+  const result = parseConfig(counted(1500, (i) => `k${i}: 1`));
+  assert.ok(!result.ok);
+  assert.equal(result.error.length, 1001);
+  assert.deepEqual(result.error.at(-1), {
+    path: '',
+    line: 1001,
+    column: 1,
+    message: '500 more errors from here on',
+  });
+});
+
+test('parseConfig() leaves prototypes alone', () => {
+  parseConfig('__proto__: {polluted: true}\nconstructor: {prototype: {polluted: true}}\n');
+  parseConfig('bgp-communities: {__proto__: "1:1", constructor: "1:1"}\n');
+  assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false);
+});

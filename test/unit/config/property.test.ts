@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Config, formatConfig, type LabelSelector, parseConfig } from '../../../src/config/index.ts';
+import { documentCases } from './cases.ts';
+
+const documents = documentCases().map(({ text }) => text);
+
+/** What must hold for any text: a result, places inside the text, and what is accepted means the same when printed. */
+function holdsFor(text: string): void {
+  const result = parseConfig(text);
+  if (result.ok) {
+    assert.deepEqual(parseConfig(formatConfig(result.value)), result);
+    return;
+  }
+  assert.ok(result.error.length > 0);
+  const lines = text.split(/\r\n|\r|\n/);
+  for (const { line, column, message } of result.error) {
+    assert.ok(line >= 1 && line <= lines.length, `line ${line} of ${lines.length}`);
+    assert.ok(column >= 1 && column <= (lines[line - 1]?.length ?? 0) + 2, `column ${column}`);
+    assert.notEqual(message, '');
+  }
+}
+
+const yamlScraps = fc.constantFrom(
+  ...[
+    '- ',
+    '  ',
+    '\n',
+    ': ',
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    '"',
+    "'",
+    '|',
+    '>',
+    '&a ',
+    '*a',
+    '!!str ',
+    '<<',
+    '---\n',
+    '#',
+    '\t',
+    '? ',
+  ],
+  ...[
+    'peers',
+    'address-pools',
+    'bgp-communities',
+    'bfd-profiles',
+    'name',
+    'addresses',
+    'protocol',
+    'bgp',
+    'my-asn',
+  ],
+  ...[
+    '10.0.0.0/8',
+    '64512:1',
+    '90s',
+    'true',
+    'no',
+    '0',
+    '-1',
+    '~',
+    '\uFEFF',
+    '\0',
+    '\r\n',
+    '__proto__',
+    '\u2028',
+    '\ud800',
+  ],
+);
+
+test('parseConfig() takes any text without throwing', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), holdsFor), { numRuns: 300 });
+});
+
+test('parseConfig() takes any sequence of scraps of YAML without throwing', () => {
+  const scraps = fc.array(yamlScraps, { maxLength: 40 }).map((parts) => parts.join(''));
+  fc.assert(fc.property(scraps, holdsFor), { numRuns: 1000 });
+});
+
+test('parseConfig() takes any document with a piece cut out or put in without throwing', () => {
+  const edited = fc
+    .tuple(
+      fc.constantFrom(...documents),
+      fc.nat(),
+      fc.nat({ max: 12 }),
+      fc.oneof(yamlScraps, fc.string({ maxLength: 8 })),
+    )
+    .map(([text, at, cut, piece]) => {
+      const start = at % (text.length + 1);
+      return text.slice(0, start) + piece + text.slice(start + cut);
+    });
+  fc.assert(fc.property(edited, holdsFor), { numRuns: 1500 });
+});
+
+test('parseConfig() takes the values of one document in place of those of another without throwing', () => {
+  const value = /(?<=: )[^\n{}[\],]+/g;
+  const values = documents.flatMap((text) => text.match(value) ?? []);
+  const swapped = fc
+    .tuple(
+      fc.constantFrom(...documents),
+      fc.array(fc.constantFrom(...values), { minLength: 1, maxLength: 8 }),
+      fc.nat(),
+    )
+    .map(([text, others, seed]) => {
+      let count = seed;
+      return text.replace(value, (own) => (++count % 3 === 0 ? (others[count % others.length] ?? own) : own));
+    });
+  fc.assert(fc.property(swapped, holdsFor), { numRuns: 1000 });
+});
+
+/** Records like the parser's own: with a prototype, as `deepEqual` tells the difference. */
+const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  fc.record<T>(model, { noNullPrototype: true });
+
+const asn = fc.integer({ min: 1, max: 4294967295 });
+const uint32 = fc.nat({ max: 4294967295 });
+const word = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?$/);
+const anyName = fc.string({ minLength: 1, maxLength: 20 }).filter((name) => name.isWellFormed());
+const selector: fc.Arbitrary<LabelSelector> = record({
+  matchLabels: fc.dictionary(word, fc.oneof(word, fc.constant('')), { maxKeys: 3, noNullPrototype: true }),
+  matchExpressions: fc.array(
+    fc.oneof(
+      record({
+        key: word,
+        operator: fc.constantFrom('In' as const, 'NotIn' as const),
+        values: fc.array(word, { minLength: 1, maxLength: 3 }),
+      }),
+      record({
+        key: word,
+        operator: fc.constantFrom('Exists' as const, 'DoesNotExist' as const),
+        values: fc.constant<string[]>([]),
+      }),
+    ),
+    { maxLength: 2 },
+  ),
+});
+const selectors = fc.array(selector, { maxLength: 2 });
+
+const peer = fc
+  .record({
+    myAsn: asn,
+    peerAsn: fc.oneof(asn, fc.constantFrom('internal' as const, 'external' as const)),
+    port: fc.integer({ min: 1, max: 65535 }),
+    holdTimeSeconds: fc.oneof(fc.constant(0), fc.integer({ min: 3, max: 65535 })),
+    connectTimeSeconds: fc.integer({ min: 1, max: 65535 }),
+    ttlSecurity: fc.boolean(),
+    passive: fc.boolean(),
+    nodeSelectors: selectors,
+    isIpv6: fc.boolean(),
+    keepaliveThousandths: fc.nat({ max: 1000 }),
+    optional: fc.record(
+      {
+        localAsn: asn,
+        routerId: fc.integer({ min: 1, max: 4294967295 }),
+        password: fc.string({ minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed()),
+        gracefulRestart: fc
+          .integer({ min: 1, max: 4095 })
+          .map((restartTimeSeconds) => ({ restartTimeSeconds })),
+        interface: word,
+      },
+      { requiredKeys: [] },
+    ),
+  })
+  .map(({ isIpv6, keepaliveThousandths, optional, ...rest }) => ({
+    isIpv6,
+    keepaliveThousandths,
+    optional,
+    rest,
+  }));
+
+const pool = fc.record({
+  protocol: fc.constantFrom('bgp' as const, 'layer2' as const),
+  sizes: fc.array(fc.nat({ max: 1000 }), { minLength: 1, maxLength: 4 }),
+  isIpv6: fc.boolean(),
+  flags: fc.record({ autoAssign: fc.boolean(), avoidBuggyIps: fc.boolean(), draining: fc.boolean() }),
+  limits: fc.record(
+    { priority: fc.nat(), limitPerNamespace: fc.integer({ min: 1, max: 1000 }) },
+    { requiredKeys: [] },
+  ),
+  namespaces: fc.array(word, { maxLength: 3 }),
+  namespaceSelectors: selectors,
+  serviceSelectors: selectors,
+  advertisements: fc.array(
+    fc.record({
+      localPref: uint32,
+      med: uint32,
+      asPathPrepend: fc.nat({ max: 10 }),
+      communities: fc.uniqueArray(uint32, { maxLength: 3 }),
+      large: fc.uniqueArray(uint32, { maxLength: 2 }),
+      nodeSelectors: selectors,
+    }),
+    { maxLength: 3 },
+  ),
+  interfaces: fc.array(word, { maxLength: 2 }),
+});
+
+/** A judged configuration as the parser could have returned it: names unique, ranges disjoint, lists sorted. */
+const config: fc.Arbitrary<Config> = fc
+  .tuple(
+    fc.array(peer, { maxLength: 4 }),
+    fc.array(pool, { maxLength: 4 }),
+    fc.uniqueArray(anyName, { minLength: 8, maxLength: 8 }),
+  )
+  .map(([peers, pools, names]): Config => {
+    let next = 0x0a000000n;
+    return {
+      peers: peers.map(({ isIpv6, keepaliveThousandths, optional, rest }, i) => ({
+        ...rest,
+        ...optional,
+        name: names[i] ?? '',
+        address: { family: isIpv6 ? 6 : 4, value: (isIpv6 ? 0x20010db8n << 96n : 0x0a000001n) + BigInt(i) },
+        keepaliveTimeSeconds: Math.floor((rest.holdTimeSeconds * keepaliveThousandths) / 1000),
+        ebgpMultihop: 1,
+      })),
+      pools: pools.map(
+        ({ sizes, isIpv6, flags, limits, advertisements, interfaces, protocol, ...rest }, i) => ({
+          ...rest,
+          ...flags,
+          ...limits,
+          protocol,
+          name: (names[4 + i] ?? '').replaceAll(',', ';'),
+          ranges: sizes.map((size) => {
+            const first = (isIpv6 ? 0x20010db8n << 96n : 0n) + next;
+            next += BigInt(size) + 1n;
+            return { family: isIpv6 ? (6 as const) : (4 as const), first, last: first + BigInt(size) };
+          }),
+          bgpAdvertisements:
+            protocol === 'layer2'
+              ? []
+              : [
+                  ...advertisements.map(({ communities, large, ...each }, n) => ({
+                    ...each,
+                    aggregationLength: 32,
+                    aggregationLengthV6: 128,
+                    communities: [...communities].sort((a, b) => a - b),
+                    largeCommunities: [...large].sort((a, b) => a - b).map((value) => [value, n, i] as const),
+                    peers: peers.length > 0 ? [names[0] ?? ''] : [],
+                  })),
+                  {
+                    aggregationLength: 32,
+                    aggregationLengthV6: 128,
+                    asPathPrepend: 0,
+                    communities: [],
+                    largeCommunities: [],
+                    peers: [],
+                    nodeSelectors: [],
+                  },
+                ],
+          l2Advertisements:
+            protocol === 'layer2' && interfaces.length > 0
+              ? [{ interfaces, nodeSelectors: rest.serviceSelectors }]
+              : [],
+        }),
+      ),
+    };
+  })
+  .filter(({ pools }) => new Set(pools.map(({ name }) => name)).size === pools.length);
+
+test('formatConfig() prints any configuration so that it parses to the same', () => {
+  fc.assert(
+    fc.property(config, (written) => {
+      assert.deepEqual(parseConfig(formatConfig(written)), { ok: true, value: written });
+    }),
+    { numRuns: 500 },
+  );
+});

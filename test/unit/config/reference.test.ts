@@ -1,0 +1,191 @@
+/** What people read and copy: the examples, the JSON Schema and the page that documents each key, held to the parser. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { type Config, formatConfigError, parseConfig } from '../../../src/config/index.ts';
+import { configJsonSchema } from '../../../src/config/json-schema.ts';
+import { findConfigs } from '../../../src/config/manifest.ts';
+import {
+  bgpAdvertisementSchema,
+  configSchema,
+  l2AdvertisementSchema,
+  peerSchema,
+  poolSchema,
+  selectorSchema,
+} from '../../../src/config/schema.ts';
+
+const root = new URL('../../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+
+function parsed(text: string): Config {
+  const result = parseConfig(text);
+  assert.ok(result.ok, result.ok ? '' : `${result.error.map(formatConfigError).join('\n')}\n${text}`);
+  return result.value;
+}
+
+const examples = readdirSync(new URL('config/', root)).filter((file) => file.endsWith('.yaml'));
+
+for (const file of examples) {
+  test(`config/${file} is a ConfigMap with a valid configuration`, () => {
+    const text = read(`config/${file}`);
+    assert.match(text, /^# .+\n/, 'it begins by saying what it is for');
+    assert.match(text, /^ {2}namespace: bellman-system$/m);
+    const found = findConfigs(text);
+    assert.ok(found.ok);
+    assert.equal(found.value.length, 1);
+    for (const { text: inner } of found.value) assert.ok(parsed(inner).pools.length > 0);
+  });
+}
+
+test('config/schema.json is what scripts/config-schema.ts writes', () => {
+  assert.deepEqual(JSON.parse(read('config/schema.json')), configJsonSchema());
+});
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly description?: string;
+}
+
+test('config/schema.json describes every key and takes no others', () => {
+  let count = 0;
+  const visit = (schema: JsonSchema, path: string): void => {
+    if (schema.properties) assert.equal(schema.additionalProperties, false, path);
+    for (const [key, value] of Object.entries(schema.properties ?? {})) {
+      assert.ok(value.description, `${path}.${key} has a description`);
+      count++;
+      visit(value, `${path}.${key}`);
+    }
+    if (schema.items) visit(schema.items, `${path}[]`);
+    for (const option of schema.anyOf ?? []) visit(option, path);
+  };
+  visit(configJsonSchema(), '');
+  assert.ok(count > 50);
+});
+
+/** Every key that an object's schema has, with whether it must be written. */
+function keysOf(schema: z.ZodObject): Map<string, boolean> {
+  return new Map(
+    Object.entries(schema.shape).map(([key, value]) => [key, !(value instanceof z.ZodOptional)] as const),
+  );
+}
+
+function inner(schema: z.ZodObject, key: string): z.ZodObject {
+  let value: unknown = schema.shape[key];
+  while (value instanceof z.ZodOptional || value instanceof z.ZodArray)
+    value = value instanceof z.ZodOptional ? value.unwrap() : value.element;
+  if (value instanceof z.ZodUnion) value = value.options.find((option) => option instanceof z.ZodObject);
+  assert.ok(value instanceof z.ZodObject, key);
+  return value;
+}
+
+const peer = (keys: string) => `peers:\n- {${keys}}\n`;
+const required = {
+  peer: ['my-asn: 64512', 'peer-asn: 64500', 'peer-address: 10.0.0.1'],
+  pool: ['name: a', 'protocol: bgp', 'addresses: [192.0.2.0/24]'],
+};
+
+/** The required keys with one of them replaced, or the key added. */
+function withKey(lines: readonly string[], example: string): string {
+  const key = example.split(':', 1)[0];
+  return [...lines.filter((line) => !line.startsWith(`${key}:`)), example].join(', ');
+}
+
+const pool = (keys: string) => `address-pools:\n- {${keys}}\n`;
+const advertisement = (keys: string) =>
+  `peers: [{name: tor-a, ${required.peer.join(', ')}}]\n${pool(`name: a, protocol: bgp, addresses: [192.0.2.0/24, '2001:db8::/64'], bgp-advertisements: [{${keys}}]`)}`;
+const selector = (keys: string) => peer(`${required.peer.join(', ')}, node-selectors: [{${keys}}]`);
+
+/** Each section of the page with a table of keys: the schema it documents, and a document around one of its examples. */
+const sections: readonly (readonly [string, z.ZodObject, (example: string) => string])[] = [
+  ['## `peers`', peerSchema, (example) => peer(withKey(required.peer, example))],
+  [
+    '### `password-secret`',
+    inner(peerSchema, 'password-secret'),
+    (example) => peer(`${required.peer.join(', ')}, password-secret: {${withKey(['name: a'], example)}}`),
+  ],
+  [
+    '### `graceful-restart`',
+    inner(peerSchema, 'graceful-restart'),
+    (example) => peer(`${required.peer.join(', ')}, graceful-restart: {${example}}`),
+  ],
+  [
+    '## `address-pools`',
+    poolSchema,
+    (example) =>
+      pool(
+        withKey(
+          example.startsWith('l2-')
+            ? required.pool.map((line) => line.replace('bgp', 'layer2'))
+            : required.pool,
+          example,
+        ),
+      ),
+  ],
+  ['### `bgp-advertisements`', bgpAdvertisementSchema, advertisement],
+  [
+    '### `l2-advertisements`',
+    l2AdvertisementSchema,
+    (example) =>
+      pool(`name: a, protocol: layer2, addresses: [192.0.2.0/24], l2-advertisements: [{${example}}]`),
+  ],
+  ['## Selectors', selectorSchema, selector],
+  [
+    '### `match-expressions`',
+    inner(selectorSchema, 'match-expressions'),
+    (example) =>
+      selector(`match-expressions: [{${withKey(['key: a', 'operator: In', 'values: [b]'], example)}}]`),
+  ],
+];
+
+const page = read('docs/configuration.md');
+
+function sectionOf(heading: string): string {
+  const start = page.indexOf(`\n${heading}\n`);
+  assert.ok(start >= 0, `docs/configuration.md has the heading ${heading}`);
+  const rest = page.slice(start + heading.length + 2);
+  const next = rest.search(/^##/m);
+  return next < 0 ? rest : rest.slice(0, next);
+}
+
+for (const [heading, schema, documentAround] of sections) {
+  test(`docs/configuration.md documents every key of ${heading}, with default, bounds and an example that parses`, () => {
+    const rows = sectionOf(heading)
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+    const keys = keysOf(schema);
+    assert.deepEqual(
+      rows.map(([, key]) => key),
+      [...keys.keys()].map((key) => `\`${key}\``),
+    );
+    for (const [, quoted = '', meaning, byDefault, bounds, example = ''] of rows) {
+      const key = quoted.replaceAll('`', '');
+      assert.ok(meaning && byDefault && bounds, `${key} has meaning, default and bounds`);
+      assert.equal(byDefault === 'required', keys.get(key), `${key} is said to be required when it is`);
+      const text = example.replace(/^`|`$/g, '');
+      assert.ok(text.startsWith(`${key}: `), `the example of ${key} shows it`);
+      parsed(documentAround(text));
+    }
+  });
+}
+
+test('docs/configuration.md has a section for every key at the top', () => {
+  for (const key of Object.keys(configSchema.shape)) assert.ok(sectionOf(`## \`${key}\``).length > 20);
+});
+
+test('docs/configuration.md shows configurations that parse', () => {
+  const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
+  assert.ok(blocks.length >= 3);
+  for (const block of blocks) parsed(block);
+});
+
+test('config/reference.yaml has every key', () => {
+  const text = read('config/reference.yaml');
+  for (const [, schema] of sections)
+    for (const key of keysOf(schema).keys())
+      if (key !== 'bfd-profile') assert.match(text, new RegExp(`[ {]${key}:`), key);
+});
