@@ -25,6 +25,7 @@ import {
   configMapChange,
   copyChange,
   judgeConfigMap,
+  notKept,
   recallAccepted,
   type Verdict,
 } from './config-verdict.ts';
@@ -135,22 +136,36 @@ export class ConfigKeeper {
   }
 
   async #look(): Promise<void> {
-    const { hold, assigned } = this.#options;
     const configMap = this.#configMap;
-    const verdict = judgeConfigMap(configMap, this.#accepted, assigned, new Date().toISOString());
-    if (verdict.kind === 'active' && verdict.isNew) {
-      hold(true);
-      try {
-        if (configMap) await this.#annotate(configMap, configMapChange(configMap, verdict));
-        this.#accepted = verdict.accepted;
-        this.#force(verdict.accepted);
-      } finally {
-        hold(false);
-      }
-    } else if (configMap && verdict.kind !== 'none')
+    const now = new Date().toISOString();
+    let verdict = judgeConfigMap(configMap, this.#accepted, this.#options.assigned, now);
+    if (configMap && verdict.kind === 'active' && verdict.isNew) {
+      const refusal = await this.#accept(configMap, verdict);
+      if (refusal !== undefined) verdict = notKept(verdict.accepted, this.#accepted, refusal);
+    }
+    if (configMap && verdict.kind !== 'none' && !(verdict.kind === 'active' && verdict.isNew))
       await this.#annotate(configMap, configMapChange(configMap, verdict));
     this.#tell(verdict);
     if (verdict.kind !== 'none') await this.#keepCopy(configMap, verdict);
+  }
+
+  /** Writes down and puts in force; returns why the API server will not have it written down. */
+  async #accept(
+    configMap: ConfigMap,
+    verdict: Extract<Verdict, { kind: 'active' }>,
+  ): Promise<string | undefined> {
+    this.#options.hold(true);
+    try {
+      await this.#annotate(configMap, configMapChange(configMap, verdict));
+      this.#accepted = verdict.accepted;
+      this.#force(verdict.accepted);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 413 || error.status === 422)) return error.message;
+      throw error;
+    } finally {
+      this.#options.hold(false);
+    }
   }
 
   #force(accepted: Accepted): void {

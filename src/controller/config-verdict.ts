@@ -100,6 +100,16 @@ export function judgeConfigMap(
   };
 }
 
+/** A text that would pass, but that the API server does not let us keep, as too large: what cannot be kept is not put in force. */
+export function notKept(
+  text: Accepted,
+  accepted: Accepted | undefined,
+  refusal: string,
+): Extract<Verdict, { kind: 'stale' }> {
+  const reason = `it cannot be kept as accepted: ${refusal}`;
+  return { kind: 'stale', accepted, subject: text.hash, reason, details: reason, orphans: false };
+}
+
 /** The same addresses in use give the same reason, whatever order they were found in. */
 function byService(a: AssignedAddress, b: AssignedAddress): number {
   if (a.service !== b.service) return a.service < b.service ? -1 : 1;

@@ -234,11 +234,13 @@ export class ServiceReconciler {
     const assigned = allocator.holdingOf(key);
     const change = ours ? serviceChange(service, assigned) : farewellChange(service);
     if (!change || this.#waitsForOthers(key, assigned)) return;
+    // The watch may bring our own write before its answer comes.
+    const seenAtMs = this.#seenAtMs.get(key);
     try {
       const written = await patchServiceStatus(client, service, service.resourceVersion, change);
       metrics.writes.inc({ object: 'service', result: 'ok' });
       client.reachability.answered(this.#options.logger);
-      if (change.ingress) this.#tellWritten(key, service, ours ? assigned : []);
+      if (change.ingress) this.#tellWritten(key, service, ours ? assigned : [], seenAtMs);
       this.setService(key, decodeService(written));
     } catch (error) {
       metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
@@ -269,10 +271,13 @@ export class ServiceReconciler {
     } else this.#seenAtMs.delete(key);
   }
 
-  #tellWritten(key: string, service: Service, assigned: readonly Assigned[]): void {
+  #tellWritten(
+    key: string,
+    service: Service,
+    assigned: readonly Assigned[],
+    seenAtMs: number | undefined,
+  ): void {
     const { logger, metrics, clock } = this.#options;
-    const seenAtMs = this.#seenAtMs.get(key);
-    this.#seenAtMs.delete(key);
     const before = service.ingress.map(({ ip }) => ip).join(', ');
     if (assigned.length === 0) {
       this.#event(service, 'Normal', 'IPReleased', `released ${before}`);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -44,6 +44,14 @@ export class Daemon {
 
   get errors(): string {
     return this.#errors;
+  }
+
+  /** Memory in use, in MiB, and the highest so far. */
+  async memory(): Promise<{ readonly now: number; readonly peak: number }> {
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
+    const of = (name: string) =>
+      Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);
+    return { now: of('VmRSS'), peak: of('VmHWM') };
   }
 
   get messages(): string[] {

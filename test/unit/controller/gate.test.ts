@@ -222,6 +222,24 @@ test('gate puts in force only what has been written down', async () => {
   await o.stop();
 });
 
+test('gate refuses a text that the API server does not let it keep', async () => {
+  const o = await office(good);
+  o.api.before = ({ body }) => {
+    const annotations = (body as { metadata?: { annotations?: object } } | undefined)?.metadata?.annotations;
+    if (annotations && 'bellman.dev/accepted-config' in annotations)
+      throw new ApiError(422, 'Invalid', 'metadata.annotations: Too long');
+  };
+  o.editConfig(other);
+  await o.pass();
+  assert.match(
+    o.annotation('config-error') ?? '',
+    /cannot be kept as accepted: metadata\.annotations: Too long/,
+  );
+  assert.equal(o.annotation('accepted-config'), good);
+  assert.equal(o.events('config').length, 2);
+  await o.stop();
+});
+
 test('gate hands nothing out between the judgement and its being written', async () => {
   const o = await office(other);
   let answer: () => void = () => {};

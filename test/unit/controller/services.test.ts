@@ -21,6 +21,7 @@ test('a Service gets its address and pool in one write, and one event', async ()
   });
   assert.equal(o.annotation('ip-allocated-from-pool', o.servicePath('web')), 'a');
   assert.deepEqual(o.events('web'), ['IPAllocated: assigned 192.0.2.0 from pool a']);
+  assert.match(await o.registry.metrics(), /^bellman_controller_allocation_seconds_count 1$/m);
   assert.equal(await o.metric('bellman_allocator_addresses_in_use_total', { pool: 'a', family: 'ipv4' }), 1);
   assert.equal(await o.metric('bellman_allocator_addresses_total', { pool: 'a', family: 'ipv4' }), 16);
   await o.stop();

@@ -1,0 +1,65 @@
+/**
+ * The controller with 10,000 Services, as a process beside the lab's API server: the storm in which they are made, and a cold start
+ * with all of them in place.
+ *   node bench/controller.ts [--services N]
+ * Storm: from the first Service's creation to the last address, and the time from a Service seen to its status written. Cold start:
+ * from the start of the process to the state of the cluster known, and to every address learned and a new Service served.
+ */
+import { parseArgs } from 'node:util';
+import { addresses, makeService, makeServices, writeConfig } from '../test/e2e/controller-fixtures.ts';
+import { ControlPlane, type LogLine } from '../test/support/control-plane.ts';
+import { eventually } from '../test/support/eventually.ts';
+
+const { values } = parseArgs({ options: { services: { type: 'string', default: '10000' } } });
+const count = Number(values.services);
+const deadlineMs = 300_000;
+
+function say(what: string, figure: string): void {
+  console.log(`${what.padEnd(62)} ${figure}`);
+}
+
+function milliseconds(line: LogLine | undefined, since: number): string {
+  return `${Date.parse(String(line?.ts)) - since} ms`;
+}
+
+const plane = await ControlPlane.start();
+try {
+  await writeConfig(plane, 'address-pools:\n- {name: big, protocol: bgp, addresses: [10.0.0.0/15]}\n');
+  const controller = plane.controller();
+  await controller.logged('configuration accepted');
+  const begun = performance.now();
+  await makeServices(plane, count);
+  const made = performance.now();
+  const written = () => controller.metric('bellman_controller_allocation_seconds_count');
+  await eventually('all addresses', async () => (await written()) === count, deadlineMs);
+  const finished = performance.now();
+  say(`storm: ${count} Services made by 16 clients at once`, `${Math.round(made - begun)} ms`);
+  say('storm: last address after the last was made', `${Math.round(finished - made)} ms`);
+  for (const [metric, what] of [
+    ['bellman_controller_allocation_seconds_bucket{le="0.01"}', 'within 10 ms'],
+    ['bellman_controller_allocation_seconds_bucket{le="0.1"}', 'within 100 ms'],
+    ['bellman_controller_allocation_seconds_bucket{le="1"}', 'within 1 s'],
+  ] as const) {
+    const share = (((await controller.metric(metric)) ?? 0) / count) * 100;
+    say(`storm: from Service seen to status written, ${what}`, `${share.toFixed(1)} %`);
+  }
+  const { now, peak } = await controller.memory();
+  say('storm: memory of the controller, now and at most', `${now} MiB, ${peak} MiB`);
+  await controller.stop();
+
+  await plane.knob('reset');
+  const startedAt = Date.now();
+  const again = plane.controller();
+  const known = await again.logged('state of the cluster known');
+  say('cold start: state of the cluster known after', milliseconds(known, startedAt));
+  await makeService(plane, 'newcomer');
+  await eventually('its address', async () => (await addresses(plane, 'newcomer')).length === 1, deadlineMs);
+  const served = again.lines.find(({ service }) => service === 'default/newcomer');
+  say('cold start: a new Service served after', milliseconds(served, startedAt));
+  const requests = await plane.requests('bellman-controller');
+  say('cold start: writes of status, the new one among them', String(requests.get('PATCH services/status')));
+  const cold = await again.memory();
+  say('cold start: memory of the controller, now and at most', `${cold.now} MiB, ${cold.peak} MiB`);
+} finally {
+  await plane.stop();
+}
