@@ -115,7 +115,7 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
     code: 73,
     decode: (value) => {
       const hostEnd = 1 + readUint8(value, 0);
-      if (value.length < 1 || hostEnd >= value.length) return undefined;
+      if (hostEnd >= value.length) return undefined;
       const domainEnd = hostEnd + 1 + readUint8(value, hostEnd);
       if (domainEnd !== value.length) return undefined;
       const host = utf8(value.subarray(1, hostEnd));

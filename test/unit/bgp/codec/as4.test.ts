@@ -70,6 +70,13 @@ test('a merged sequence is not longer than a segment can be', () => {
   ]);
 });
 
+test('a merged sequence may be as long as a segment', () => {
+  const asPath = `02fe ${'fde9'.repeat(254)} 0201 5ba0`;
+  assert.deepEqual(received(asPath, as4Path('0201 00010001')).asPath, [
+    sequence(...Array.from({ length: 254 }, () => 65001), 65537),
+  ]);
+});
+
 const aggregator = (value: string) => attribute(0xc0, 7, value);
 const as4Aggregator = (value: string) => attribute(0xc0, 18, value);
 
@@ -113,8 +120,8 @@ test('encodePathAttributes() says in AS4_PATH and AS4_AGGREGATOR what two octets
 test('encodePathAttributes() adds neither where two octets say everything', () => {
   const address = { family: 4, value: 0xc0000202n } as const;
   assert.equal(
-    sent({ asPath: [sequence(65001)], aggregator: { asn: 65002, address } }),
-    hex(octets('40 02 04 0201 fde9   c0 07 06 fdea c0000202')),
+    sent({ asPath: [sequence(65001, 65535)], aggregator: { asn: 65535, address } }),
+    hex(octets('40 02 06 0202 fde9 ffff   c0 07 06 ffff c0000202')),
   );
 });
 
@@ -133,4 +140,16 @@ test('encodePathAttributes() cuts a sequence that is longer than a segment', () 
   );
   assert.equal(bytes.length, 4 + 2 * 2 + 300 * 4);
   assert.deepEqual([bytes[4], bytes[5], bytes[4 + 2 + 255 * 4], bytes[4 + 3 + 255 * 4]], [2, 255, 2, 45]);
+});
+
+test('encodePathAttributes() states a length in two octets only where it needs them, and refuses one that needs more', () => {
+  const lengthOf = (octetsOfValue: number) => {
+    const value = new Uint8Array(octetsOfValue);
+    const bytes = encodePathAttributes({ unknown: [{ type: 200, flags: 0xc0, value }] }, old);
+    return hex(bytes.subarray(0, bytes.length - octetsOfValue));
+  };
+  assert.equal(lengthOf(255), 'c0c8ff');
+  assert.equal(lengthOf(256), 'd0c80100');
+  assert.equal(lengthOf(65535), 'd0c8ffff');
+  assert.throws(() => lengthOf(65536), RangeError);
 });

@@ -138,8 +138,15 @@ const rows: readonly Row[] = [
   ['ONLY_TO_CUSTOMER of AS 0 (RFC 9234)', 0xc0, 35, '00000000', ['35 withdraw 3 9']],
   ['ONLY_TO_CUSTOMER of three octets', 0xc0, 35, '00fde9', ['35 withdraw 3 5']],
   ['PMSI_TUNNEL of ingress replication', 0xc0, 22, '00 06 000000 c0000202', []],
+  ['PMSI_TUNNEL without an identifier', 0xc0, 22, '00 00 000000', []],
+  ['PMSI_TUNNEL of ingress replication without an address', 0xc0, 22, '00 06 000000', ['22 withdraw 3 5']],
+  ['PMSI_TUNNEL of ingress replication over IPv6', 0xc0, 22, `00 06 000000 ${'20'.repeat(16)}`, []],
+  ['PMSI_TUNNEL of four octets', 0xc0, 22, '00 00 0000', ['22 withdraw 3 5']],
   ['PMSI_TUNNEL of type 8', 0xc0, 22, '00 08 000000 c0000202', ['22 withdraw 3 9']],
-  ['TUNNEL_ENCAPSULATION', 0xc0, 23, '0008 0006 0104 00000001 000f 0004 80 0001 aa', []],
+  ['TUNNEL_ENCAPSULATION', 0xc0, 23, '0008 0006 0104 ffffffff 000f 0004 80 0001 aa', []],
+  ['TUNNEL_ENCAPSULATION without sub-TLVs', 0xc0, 23, '0008 0000', []],
+  ['TUNNEL_ENCAPSULATION with empty sub-TLVs', 0xc0, 23, '0008 0005 0100 80 0000', []],
+  ['TUNNEL_ENCAPSULATION with half a sub-TLV', 0xc0, 23, '0008 0001 01', ['23 withdraw 3 5']],
   ['TUNNEL_ENCAPSULATION with a long sub-TLV', 0xc0, 23, '0008 0004 80 0002 aa', ['23 withdraw 3 5']],
   ['TUNNEL_ENCAPSULATION that is cut', 0xc0, 23, '0008 00', ['23 withdraw 3 5']],
   ['an unknown optional transitive attribute', 0xc0, 128, 'aabb', []],
@@ -291,6 +298,21 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
     name: 'MP_UNREACH_NLRI with wrong flags: it withdraws anyway',
     bytes: update({ attributes: attribute(0xc0, 15, ipv6Unreach) }),
     verdict: ['15 withdraw 3 4'],
+  },
+  {
+    name: 'another family without a next hop (flow specification) is left alone',
+    bytes: reach('0001 85 00 00'),
+    verdict: [],
+  },
+  {
+    name: 'another family without routes needs no other attribute',
+    bytes: update({ attributes: attribute(0x80, 14, '0001 85 00 00') }),
+    verdict: [],
+  },
+  {
+    name: 'another family with routes does',
+    bytes: update({ attributes: attribute(0x80, 14, '0001 85 00 00 03 010800') }),
+    verdict: ['1 withdraw 3 3', '2 withdraw 3 3'],
   },
   {
     name: 'another family (VPN) is left alone',
@@ -489,6 +511,23 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
         attribute(0x40, 3, '00000000'),
     }),
     verdict: [],
+  },
+  {
+    name: 'a NEXT_HOP that the NLRI need may not',
+    bytes: update({
+      attributes:
+        attribute(0x80, 14, `${ipv6Reach} 30 20010db80100`) +
+        origin +
+        asPath +
+        attribute(0x40, 3, '00000000'),
+      nlri: onePrefix,
+    }),
+    verdict: ['3 withdraw 3 8'],
+  },
+  {
+    name: 'a NEXT_HOP of no route at all may not',
+    bytes: update({ attributes: origin + asPath + attribute(0x40, 3, '00000000') }),
+    verdict: 'reset 3 8 40030400000000',
   },
   { name: 'nothing is needed to withdraw', bytes: update({ withdrawn: onePrefix }), verdict: [] },
   { name: 'nothing is needed to end a RIB', bytes: update({}), verdict: [] },
