@@ -2,10 +2,12 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { PoolConfig } from '../config/index.ts';
 import type { Allocator } from './allocator/allocator.ts';
 
-/** What the gauges of pools are read from when they are asked for. */
-export interface PoolSource {
+/** What gauges are read from when they are asked for. */
+export interface GaugeSource {
   readonly allocator: Allocator;
   readonly pools: () => readonly PoolConfig[];
+  /** Services whose status waits to be written. */
+  readonly queued: () => number;
 }
 
 /** The controller's metrics; families that MetalLB has keep their names under our prefix. */
@@ -18,7 +20,7 @@ export class ControllerMetrics {
   readonly allocationSeconds: Histogram;
   readonly #leading: Gauge;
   readonly #configStale: readonly Gauge[];
-  #source: PoolSource | undefined;
+  #source: GaugeSource | undefined;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -47,15 +49,15 @@ export class ControllerMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     });
-    this.#perPool(registry);
+    this.#collected(registry);
   }
 
   configStale(stale: boolean): void {
     for (const gauge of this.#configStale) gauge.set(Number(stale));
   }
 
-  /** This replica decides from now on; gauges of pools are read from `source`. */
-  termBegun(source: PoolSource): void {
+  /** This replica decides from now on; gauges are read from `source`. */
+  termBegun(source: GaugeSource): void {
     this.#leading.set(1);
     this.#source = source;
   }
@@ -68,12 +70,12 @@ export class ControllerMetrics {
     this.#source = undefined;
   }
 
-  #perPool(registry: Registry): void {
+  #collected(registry: Registry): void {
     const collected = (
       name: string,
       help: string,
       labelNames: string[],
-      values: (source: PoolSource) => Iterable<readonly [Record<string, string>, number]>,
+      values: (source: GaugeSource) => Iterable<readonly [Record<string, string>, number]>,
     ) => {
       const gauge: Gauge = new Gauge({
         name,
@@ -99,6 +101,12 @@ export class ControllerMetrics {
     usage('bellman_allocator_addresses_in_use_total', 'Addresses in use.', (size, free) => size - free);
     usage('bellman_allocator_addresses_free_total', 'Addresses free.', (_, free) => free);
     collected(
+      'bellman_controller_queue_depth',
+      'Services whose status is being written or waits for it.',
+      [],
+      ({ queued }) => [[{}, queued()]],
+    );
+    collected(
       'bellman_allocator_namespace_limit',
       'Addresses that Services of one namespace may hold of the pool.',
       ['pool'],
@@ -116,7 +124,7 @@ export class ControllerMetrics {
   }
 }
 
-function* heldPerNamespace({ pools, allocator }: PoolSource): Iterable<[Record<string, string>, number]> {
+function* heldPerNamespace({ pools, allocator }: GaugeSource): Iterable<[Record<string, string>, number]> {
   const limited = new Set(
     pools()
       .filter(({ limitPerNamespace }) => limitPerNamespace !== undefined)

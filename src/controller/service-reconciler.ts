@@ -116,6 +116,11 @@ export class ServiceReconciler {
     return this.#services.size;
   }
 
+  /** Services whose status is being written or waits for it. */
+  get queued(): number {
+    return this.#queue.depth;
+  }
+
   /** The addresses in use: as decided, or, before anything was ever decided, as recorded on Services. */
   *assigned(): Iterable<AssignedAddress> {
     if (this.#state !== 'gathering') return yield* this.#options.allocator.assigned();

@@ -101,7 +101,11 @@ export class Term {
         this.#reconciler.setService(key, service),
       ),
     ];
-    metrics.termBegun({ allocator: this.#allocator, pools: () => this.#pools });
+    metrics.termBegun({
+      allocator: this.#allocator,
+      pools: () => this.#pools,
+      queued: () => this.#reconciler.queued,
+    });
     const secret = this.#lookAfterSecret();
     await Promise.all(watches);
     if (!signal.aborted) throw new Error('watches ended before the term did');

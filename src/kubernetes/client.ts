@@ -30,7 +30,7 @@ export class ApiError extends Error {
   }
 }
 
-export type PatchType =
+type PatchType =
   | 'application/merge-patch+json'
   | 'application/strategic-merge-patch+json'
   | 'application/json-patch+json';

@@ -111,6 +111,7 @@ test('an address that moves is not written for its next owner before its last on
   o.service('waiter', { annotations: { 'bellman.dev/address-pool': 'a' } });
   await o.pass();
   assert.deepEqual(o.addresses('mover'), ['192.0.2.0']);
+  assert.equal(await o.metric('bellman_controller_queue_depth'), 0);
   let away = true;
   o.api.before = ({ method, path }) => {
     if (away && method === 'PATCH' && path.includes('/mover/')) throw new ApiError(0, 'ECONNRESET', 'lost');
