@@ -1,15 +1,9 @@
 /** What an OPEN says and what two of them agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure. */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { capabilityCode } from './codec/index.ts';
+import { asTrans, capabilityCode, extendedMessageLimit, standardMessageLimit } from './codec/index.ts';
 import type { NotificationError } from './fsm-types.ts';
 import { type AddressFamily, Afi, type Capability, type OpenMessage, safiUnicast } from './message.ts';
-
-/** RFC 6793: stands in two octets for a number that needs four. */
-export const asTrans = 23456;
-/** RFC 4271 section 4.1, and RFC 8654. */
-export const standardMessageLimit = 4096;
-export const extendedMessageLimit = 65535;
 
 /** What we bring to a session. */
 export interface LocalEnd {

@@ -3,7 +3,6 @@
  * decoding and its encoding. MP_REACH_NLRI and MP_UNREACH_NLRI are in multiprotocol.ts: errors in them reset the session.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
-import type { LargeCommunity } from '../../config/config.ts';
 import type { PathAttributes } from '../message.ts';
 import { as4PathOf, asTrans, decodeAsPath, writeAsPath } from './as-path.ts';
 import { UpdateSubcode } from './errors.ts';
@@ -221,11 +220,7 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
     32,
     list('LARGE_COMMUNITIES', 'largeCommunities', 12, {
       flags: optionalTransitive,
-      read: (value, at): LargeCommunity => [
-        readUint32(value, at),
-        readUint32(value, at + 4),
-        readUint32(value, at + 8),
-      ],
+      read: (value, at) => [readUint32(value, at), readUint32(value, at + 4), readUint32(value, at + 8)],
       write: (community, writer) => {
         for (const part of community) writer.uint32(part);
       },

@@ -11,9 +11,9 @@ import { readUint8, readUint16 } from './octets.ts';
 export const headerOctets = 19;
 const markerOctets = 16;
 /** RFC 4271 section 4.1; RFC 8654 section 4 keeps it for OPEN and KEEPALIVE. */
-export const standardLimit = 4096;
+export const standardMessageLimit = 4096;
 /** RFC 8654 section 4: what the length field can say. */
-export const extendedLimit = 65535;
+export const extendedMessageLimit = 65535;
 
 /** Shortest message of each type, header included (RFC 4271 section 6.1, RFC 2918 section 3). */
 const shortest: Readonly<Record<number, number>> = {
@@ -43,7 +43,7 @@ export function judgeHeader(bytes: Uint8Array, at: number, limit: number): BgpEr
   const length = statedLength(bytes, at);
   const type = readUint8(bytes, at + headerOctets - 1);
   const isBounded = type === MessageType.Open || type === MessageType.Keepalive;
-  const longest = type === MessageType.Keepalive ? headerOctets : isBounded ? standardLimit : limit;
+  const longest = type === MessageType.Keepalive ? headerOctets : isBounded ? standardMessageLimit : limit;
   if (length < (shortest[type] ?? headerOctets) || length > longest)
     return headerError(
       HeaderSubcode.badLength,
@@ -58,7 +58,7 @@ export function judgeHeader(bytes: Uint8Array, at: number, limit: number): BgpEr
 /** Writes marker, length and type of a message over its first 19 octets. A length over 65535 is a bug of the caller. */
 export function writeHeader(into: Uint8Array, start: number, end: number, type: number): void {
   const length = end - start;
-  if (length > extendedLimit) throw new RangeError(`a message cannot have ${length} octets`);
+  if (length > extendedMessageLimit) throw new RangeError(`a message cannot have ${length} octets`);
   into.fill(0xff, start, start + markerOctets);
   into[start + markerOctets] = length >>> 8;
   into[start + markerOctets + 1] = length;

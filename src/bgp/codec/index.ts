@@ -20,11 +20,12 @@
  * (four-octet AS), 7607 (AS 0), 6286 (identifier), 7606 (error handling), 7911 (path identifiers), 2918 and 7313 (route refresh), 4724
  * and 8538 (graceful restart), 1997, 4360, 8092 (communities), 4456 (reflection), 9234 (roles).
  */
+export { asTrans } from './as-path.ts';
 export type { AttributeFault } from './attribute-list.ts';
 export { encodeAttributeList as encodePathAttributes } from './attribute-list.ts';
 export { capabilityCode } from './capabilities.ts';
 export type { BgpError } from './errors.ts';
 export { FrameReader } from './frame-reader.ts';
-export { extendedLimit, standardLimit } from './header.ts';
+export { extendedMessageLimit, standardMessageLimit } from './header.ts';
 export { type Decoded, decodeMessage, encodeMessage } from './message-codec.ts';
 export type { ReceiveOptions, SendOptions } from './options.ts';

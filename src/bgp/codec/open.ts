@@ -10,7 +10,7 @@ import { fail, ok, type Result } from '../../result.ts';
 import { type Capability, MessageType, type OpenMessage } from '../message.ts';
 import { decodeCapabilities, encodeCapability } from './capabilities.ts';
 import { type BgpError, OpenSubcode, openError } from './errors.ts';
-import { headerOctets, standardLimit, writeHeader } from './header.ts';
+import { headerOctets, standardMessageLimit, writeHeader } from './header.ts';
 import { OctetWriter } from './octet-writer.ts';
 import { readUint8, readUint16, readUint32 } from './octets.ts';
 
@@ -144,7 +144,7 @@ export function encodeOpen(open: OpenMessage): Uint8Array {
       .uint8(capabilitiesParameter)
       .uint16(length);
   const bytes = writer.octets(capabilities.finish()).finish();
-  if (bytes.length > standardLimit) throw new RangeError(`an OPEN cannot have ${bytes.length} octets`);
+  if (bytes.length > standardMessageLimit) throw new RangeError(`an OPEN cannot have ${bytes.length} octets`);
   writeHeader(bytes, 0, bytes.length, MessageType.Open);
   return bytes;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { Alarm } from '../alarm.ts';
-import { encodeMessage, type ReceiveOptions } from '../codec/index.ts';
+import { encodeMessage, type ReceiveOptions, standardMessageLimit } from '../codec/index.ts';
 import { initialFsmState, step } from '../fsm.ts';
 import type {
   DownCause,
@@ -12,7 +12,7 @@ import type {
   NotificationError,
 } from '../fsm-types.ts';
 import type { Message, OpenMessage } from '../message.ts';
-import { type Negotiated, standardMessageLimit } from '../negotiation.ts';
+import type { Negotiated } from '../negotiation.ts';
 import type { BgpState } from '../speaker-api.ts';
 import type { Stream, StreamHandler } from '../transport/transport.ts';
 import { type Received, Receiver } from './receiver.ts';
