@@ -112,7 +112,11 @@ export class LinkTable {
 }
 
 /** True when the link should answer for the address: it is one of the named, or, with none named, has its subnet. */
-export function carries(link: Link, address: IpAddress, interfaces: readonly string[]): boolean {
+export function carries(
+  link: Pick<Link, 'name' | 'subnets'>,
+  address: IpAddress,
+  interfaces: readonly string[],
+): boolean {
   return interfaces.length > 0
     ? interfaces.includes(link.name)
     : link.subnets.some((subnet) => prefixContains(subnet, address));

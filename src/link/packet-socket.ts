@@ -13,6 +13,9 @@ const nativeSocket = libc.func('int socket(int domain, int type, int protocol)')
 const nativeGetsockopt = libc.func(
   'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
 );
+const nativeSetsockopt = libc.func(
+  'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
+);
 const nativeBind = libc.func('int bind(int fd, const void *address, uint32_t length)');
 const nativeSendto = libc.func(
   'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
@@ -22,6 +25,7 @@ const nativeClose = libc.func('int close(int fd)');
 const AF_PACKET = 17;
 const SOCK_RAW_CLOEXEC = 0o2000003;
 const SOL_SOCKET = 1;
+const SO_DETACH_FILTER = 27;
 const SO_DOMAIN = 39;
 const ETH_P_ALL = 0x0003;
 /** The kernel gives it to every network namespace's loopback, first of all. */
@@ -35,10 +39,11 @@ export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
   return [opened, fd ?? -1];
 }
 
-/** Turns the socket to loopback and sends a frame there that any filter for ARP takes: a reader of the socket wakes up. */
+/** Turns the socket to loopback, takes its filter off, and sends a frame there: whoever reads the socket gets it. */
 export function wakePacketSocket(fd: number): void {
   const loopback = linkAddress(ETH_P_ALL);
-  if (fd < 0 || nativeBind(fd, loopback, loopback.length) < 0) return;
+  if (fd < 0 || nativeSetsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, new Uint8Array(4), 4) < 0) return;
+  if (nativeBind(fd, loopback, loopback.length) < 0) return;
   const sender: number = nativeSocket(AF_PACKET, SOCK_RAW_CLOEXEC, 0);
   if (sender < 0) return;
   const frame = Buffer.alloc(ethernetHeaderLength + 28);

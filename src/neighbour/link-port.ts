@@ -22,10 +22,13 @@ export interface LinkPortOptions {
 }
 
 /**
- * Everything ARP, and of ICMPv6 solicitations (135) and advertisements (136); not what we send ourselves. The tags of VLANs
- * are out of the kernel filter's sight, so tagged frames pass it like others.
+ * Everything ARP, and of ICMPv6 solicitations (135) and advertisements (136), but not what this link sends itself. It is told by
+ * the MAC: `inbound` is known to the kernel only, and libpcap judges the first frames after opening itself, so that it would
+ * lose them. The tags of VLANs are out of the kernel filter's sight, so tagged frames pass it like others.
  */
-const filter = 'inbound and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))';
+function filterFor(mac: Uint8Array): string {
+  return `not ether src ${formatMac(mac)} and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))`;
+}
 
 /** One link with its capture, its addresses, and both responders. */
 export class LinkPort {
@@ -47,7 +50,7 @@ export class LinkPort {
     this.#ndp = new NdpResponder(link.mac, this.#addresses);
     this.#capture = options.openCapture({
       interface: link.name,
-      filter,
+      filter: filterFor(link.mac),
       clock: options.clock,
       onFrame: (frame, length) => this.#receive(frame, length),
       onLost: (reason) => options.onLost(this, reason),

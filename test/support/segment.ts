@@ -1,0 +1,114 @@
+import { bridge, NetworkNamespace, plug } from '../../lab/netns.ts';
+import { eventually } from './eventually.ts';
+
+/** One switch with hosts plugged in, each with `eth0`, 192.0.2.N/24 and 2001:db8::N/64, and a MAC that ends in N. */
+export class Segment {
+  readonly switch: NetworkNamespace;
+
+  private constructor(namespace: NetworkNamespace) {
+    this.switch = namespace;
+  }
+
+  static async create(name = 'switch'): Promise<Segment> {
+    const namespace = await NetworkNamespace.create(name);
+    await bridge(namespace, 'br0');
+    return new Segment(namespace);
+  }
+
+  /** Adds a host; `number` is at most 99, and its octet of the MAC is written like it. */
+  async host(name: string, number: number): Promise<NetworkNamespace> {
+    const namespace = await NetworkNamespace.create(name);
+    await this.plug(namespace, number);
+    return namespace;
+  }
+
+  /** Plugs the host's `eth0` in, anew if it has been deleted. */
+  async plug(namespace: NetworkNamespace, number: number): Promise<void> {
+    await plug(
+      {
+        namespace,
+        interface: 'eth0',
+        mac: macOf(number),
+        addresses: [`192.0.2.${number}/24`, `2001:db8::${number}/64`],
+      },
+      this.switch,
+      'br0',
+      namespace.name,
+    );
+  }
+}
+
+export function macOf(number: number): string {
+  return `02:00:00:00:00:${String(number).padStart(2, '0')}`;
+}
+
+/** What the host's kernel knows of a neighbour, e.g. `{ mac, state: 'REACHABLE' }`. */
+export async function neighbour(
+  host: NetworkNamespace,
+  address: string,
+): Promise<{ readonly mac: string | undefined; readonly state: string | undefined }> {
+  const text = await host.ip('neigh', 'show', address, 'dev', 'eth0');
+  return { mac: /lladdr (\S+)/.exec(text)?.[1], state: /([A-Z]+)\s*$/.exec(text)?.[1] };
+}
+
+/** Sends one packet to the address, so that the kernel has to know the neighbour; nobody need answer it. */
+export async function poke(host: NetworkNamespace, address: string): Promise<void> {
+  await host.exec('ping', '-c', '1', '-W', '0.05', '-n', address).catch(() => '');
+}
+
+/**
+ * Makes the host's kernel doubt its neighbours within a few seconds, where it usually takes half a minute; still longer than it
+ * takes a use to be forgotten (a second), or else they would pass from REACHABLE to DELAY without STALE.
+ */
+export async function hastenDoubt(host: NetworkNamespace): Promise<void> {
+  for (const family of ['ipv4', 'ipv6'])
+    await host.exec(
+      ...(['sysctl', '-qw'] as const),
+      `net.${family}.neigh.eth0.base_reachable_time_ms=3000`,
+      `net.${family}.neigh.eth0.delay_first_probe_time=1`,
+    );
+}
+
+/**
+ * The states that the kernel gives the neighbour, in order, as `ip monitor` tells them, while it is sent to whenever it is
+ * stale; ends when `expected` has come in this order, others between allowed.
+ */
+export async function watchStates(
+  host: NetworkNamespace,
+  address: string,
+  expected: readonly string[],
+): Promise<readonly string[]> {
+  const seen: string[] = [];
+  const monitor = host.spawn('ip', ['monitor', 'neigh']);
+  let text = '';
+  monitor.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+    const lines = text.split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) {
+      const state = line.startsWith(`${address} `) ? /([A-Z]+)\s*$/.exec(line)?.[1] : undefined;
+      if (state !== undefined) seen.push(state);
+    }
+  });
+  const isComplete = () => {
+    let at = 0;
+    for (const state of seen) if (state === expected[at]) at++;
+    return at === expected.length;
+  };
+  try {
+    await eventually(
+      `${expected.join(', ')} of ${address}`,
+      async () => {
+        const { state } = await neighbour(host, address);
+        if (state === undefined || state === 'STALE' || state === 'FAILED') await poke(host, address);
+        return isComplete();
+      },
+      45_000,
+    ).catch((error: unknown) => {
+      throw new Error(`seen: ${seen.join(', ')}`, { cause: error });
+    });
+  } finally {
+    monitor.kill();
+  }
+  return seen;
+}
