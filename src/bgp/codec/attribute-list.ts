@@ -6,7 +6,8 @@
 import { fail, ok, type Result } from '../../result.ts';
 import type { PathAttributes, UnknownAttribute } from '../message.ts';
 import { asTrans, mergeAsPaths } from './as-path.ts';
-import { type AttributeRow, AttributeType, attributeRows, type Draft, Flag } from './attribute-rows.ts';
+import { type AttributeRow, AttributeType, type Draft, Flag, optionalTransitive } from './attribute-row.ts';
+import { attributeRows } from './attribute-rows.ts';
 import { type BgpError, UpdateSubcode, updateError } from './errors.ts';
 import { decodeMpReach, decodeMpUnreach, encodeMpReach, encodeMpUnreach } from './multiprotocol.ts';
 import { OctetWriter } from './octet-writer.ts';
@@ -31,7 +32,7 @@ export interface DecodedAttributes {
   readonly reaches: boolean;
 }
 
-/** Where the octets end before the number of an attribute. */
+/** Stands for the number of an attribute where the octets end before it. */
 const noType = 0;
 
 /** Decodes the attributes. Fails only with what must end the session. */
@@ -98,13 +99,7 @@ class AttributeListReader {
 
   /** The attributes end within this one; returns what ends the session: where it would have named routes, they are lost. */
   overrun(octets: Uint8Array): BgpError | undefined {
-    if (octets.length < 3) {
-      this.#seen.add(noType);
-      const text = 'the attributes end within a header';
-      this.#fault(noType, 'withdraw', updateError(UpdateSubcode.malformedList, text, octets));
-      return undefined;
-    }
-    const type = readUint8(octets, 1);
+    const type = octets.length < 2 ? noType : readUint8(octets, 1);
     const error = updateError(
       UpdateSubcode.length,
       `attribute ${type} is longer than the attributes`,
@@ -189,7 +184,7 @@ function isMultiprotocol(type: number): boolean {
 
 /** RFC 4271 section 4.3: partial only for optional transitive attributes; the lower bits mean nothing. */
 function hasFlags(octets: Uint8Array, expected: number): boolean {
-  const isOptionalTransitive = expected === (Flag.optional | Flag.transitive);
+  const isOptionalTransitive = expected === optionalTransitive;
   const judgedFlags = Flag.optional | Flag.transitive | (isOptionalTransitive ? 0 : Flag.partial);
   return (readUint8(octets, 0) & judgedFlags) === expected;
 }

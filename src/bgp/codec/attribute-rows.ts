@@ -5,48 +5,23 @@
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import type { PathAttributes } from '../message.ts';
 import { as4PathOf, asTrans, decodeAsPath, writeAsPath } from './as-path.ts';
+import {
+  type AttributeRow,
+  AttributeType,
+  isRowsOf,
+  judged,
+  list,
+  number,
+  optional,
+  optionalTransitive,
+  type Problem,
+  wellKnown,
+  wrongLength,
+} from './attribute-row.ts';
 import { UpdateSubcode } from './errors.ts';
 import { OctetWriter } from './octet-writer.ts';
 import { readUint8, readUint16, readUint32 } from './octets.ts';
-import type { ReceiveOptions, SendOptions } from './options.ts';
-
-/** RFC 4271 section 4.3. */
-export const Flag = { optional: 0x80, transitive: 0x40, partial: 0x20, extendedLength: 0x10 } as const;
-const wellKnown = Flag.transitive;
-const optional = Flag.optional;
-const optionalTransitive = Flag.optional | Flag.transitive;
-
-/** IANA's numbers of those that are named elsewhere. */
-export const AttributeType = { origin: 1, asPath: 2, nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
-
-/** The attributes while they are read. */
-export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] } & {
-  /** RFC 6793: what an old peer could not say in AS_PATH and AGGREGATOR. */
-  as4Path?: PathAttributes['asPath'];
-  as4Aggregator?: PathAttributes['aggregator'];
-};
-
-/** What is wrong with a value, and the subcode that names it. */
-export interface Problem {
-  readonly subcode: number;
-  readonly text: string;
-  /** Where it differs from the row's. */
-  readonly treatment?: 'discard' | 'withdraw';
-}
-
-export interface AttributeRow {
-  readonly name: string;
-  /** Optional and transitive as they must be. */
-  readonly flags: number;
-  /** RFC 7606's treatment of a malformed value. */
-  readonly treatment: 'discard' | 'withdraw';
-  /** Means nothing from an external peer: discarded whatever it says (RFC 7606 sections 7.5, 7.9 and 7.10). */
-  readonly isInternal?: true;
-  /** Puts the value into the draft, says what is malformed about it, or both where it can be read all the same. */
-  decode(value: Uint8Array, draft: Draft, options: ReceiveOptions): Problem | undefined;
-  /** The value to send; `undefined` when the attribute is not there, or is only understood and never sent. */
-  encode?(attributes: PathAttributes, options: SendOptions): Uint8Array | undefined;
-}
+import { judgePmsiTunnel, judgeTunnelEncapsulation } from './tunnel-attributes.ts';
 
 const origins = ['igp', 'egp', 'incomplete'] as const;
 
@@ -252,73 +227,6 @@ const fromNewPeer: Problem = {
   treatment: 'discard',
 };
 
-function wrongLength(value: Uint8Array): Problem {
-  return { subcode: UpdateSubcode.length, text: `the value has ${value.length} octets` };
-}
-
-/** One or more rows, nothing left over. */
-function isRowsOf(value: Uint8Array, octets: number): boolean {
-  return value.length > 0 && value.length % octets === 0;
-}
-
-/** An attribute of one number in four octets. */
-function number(name: string, flags: number, key: 'med' | 'localPref' | 'originatorId'): AttributeRow {
-  return {
-    name,
-    flags,
-    treatment: 'withdraw',
-    decode(value, draft) {
-      if (value.length !== 4) return wrongLength(value);
-      draft[key] = readUint32(value, 0);
-      return undefined;
-    },
-    encode(attributes) {
-      const value = attributes[key];
-      return value === undefined ? undefined : new OctetWriter().uint32(value).finish();
-    },
-  };
-}
-
-type ListKey = 'communities' | 'clusterList' | 'extendedCommunities' | 'largeCommunities';
-type Element<K extends ListKey> = NonNullable<PathAttributes[K]>[number];
-
-/** An attribute of one or more elements of equal size. An empty list is not sent. */
-function list<K extends ListKey>(
-  name: string,
-  key: K,
-  octets: number,
-  form: {
-    readonly flags: number;
-    read(value: Uint8Array, at: number): Element<K>;
-    write(element: Element<K>, writer: OctetWriter): void;
-  },
-): AttributeRow {
-  return {
-    name,
-    flags: form.flags,
-    treatment: 'withdraw',
-    decode(value, draft) {
-      if (!isRowsOf(value, octets)) return wrongLength(value);
-      const elements: Element<K>[] = [];
-      for (let at = 0; at < value.length; at += octets) elements.push(form.read(value, at));
-      Object.assign(draft, { [key]: elements });
-      return undefined;
-    },
-    encode(attributes) {
-      const elements: readonly Element<K>[] = attributes[key] ?? [];
-      if (elements.length === 0) return undefined;
-      const writer = new OctetWriter();
-      for (const element of elements) form.write(element, writer);
-      return writer.finish();
-    },
-  };
-}
-
-/** An optional transitive attribute that is judged as its RFC says and not understood further. */
-function judged(name: string, judge: (value: Uint8Array) => Problem | undefined): AttributeRow {
-  return { name, flags: optionalTransitive, treatment: 'withdraw', decode: judge };
-}
-
 type Aggregator = NonNullable<PathAttributes['aggregator']>;
 
 /** `AS 2 or 4 | IPv4 address` (RFC 4271 section 4.3, RFC 6793); AS 0 is malformed (RFC 7607). */
@@ -340,30 +248,4 @@ function encodeAggregator({ asn, address }: Aggregator, width: 2 | 4): Uint8Arra
 function isHostAddress(address: Uint8Array): boolean {
   const first = readUint8(address, 0);
   return first !== 0 && first !== 127 && first < 224;
-}
-
-/** RFC 6514 section 5: `flags | tunnel type | label 3 | tunnel identifier`; ingress replication's identifier is an address. */
-function judgePmsiTunnel(value: Uint8Array): Problem | undefined {
-  if (value.length < 5) return wrongLength(value);
-  const type = readUint8(value, 1);
-  if (type > 7) return { subcode: UpdateSubcode.optional, text: `the tunnel type ${type} is unknown` };
-  if (type === 6 && value.length !== 9 && value.length !== 21) return wrongLength(value);
-  return undefined;
-}
-
-/** RFC 9012 section 2: `tunnel type 2 | length 2 | sub-TLVs: type | length 1, or 2 from type 128 on | value`. */
-function judgeTunnelEncapsulation(value: Uint8Array): Problem | undefined {
-  let at = 0;
-  while (at < value.length) {
-    const end = at + 4 + readUint16(value, at + 2);
-    if (at + 4 > value.length || end > value.length) return wrongLength(value);
-    for (at += 4; at < end; ) {
-      const isLong = readUint8(value, at) >= 128;
-      const valueAt = at + (isLong ? 3 : 2);
-      if (valueAt > end) return wrongLength(value);
-      at = valueAt + (isLong ? readUint16(value, at + 1) : readUint8(value, at + 1));
-      if (at > end) return wrongLength(value);
-    }
-  }
-  return undefined;
 }

@@ -12,7 +12,8 @@ import {
   decodeAttributeList,
   encodeAttributeList,
 } from './attribute-list.ts';
-import { AttributeType, attributeRows } from './attribute-rows.ts';
+import { AttributeType } from './attribute-row.ts';
+import { attributeRows } from './attribute-rows.ts';
 import { type BgpError, UpdateSubcode, updateError } from './errors.ts';
 import { headerOctets, writeHeader } from './header.ts';
 import { NlriList, writeNlri } from './nlri.ts';

@@ -1,0 +1,113 @@
+import type { PathAttributes } from '../message.ts';
+import { UpdateSubcode } from './errors.ts';
+import { OctetWriter } from './octet-writer.ts';
+import { readUint32 } from './octets.ts';
+import type { ReceiveOptions, SendOptions } from './options.ts';
+
+/** RFC 4271 section 4.3. */
+export const Flag = { optional: 0x80, transitive: 0x40, partial: 0x20, extendedLength: 0x10 } as const;
+/** The classes of attributes (RFC 4271 section 5). */
+export const wellKnown = Flag.transitive;
+export const optional = Flag.optional;
+export const optionalTransitive = Flag.optional | Flag.transitive;
+
+/** IANA's numbers of those that are named elsewhere. */
+export const AttributeType = { origin: 1, asPath: 2, nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
+
+/** The attributes while they are read. */
+export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] } & {
+  /** RFC 6793: what an old peer could not say in AS_PATH and AGGREGATOR. */
+  as4Path?: PathAttributes['asPath'];
+  as4Aggregator?: PathAttributes['aggregator'];
+};
+
+/** What is wrong with a value, and the subcode that names it. */
+export interface Problem {
+  readonly subcode: number;
+  readonly text: string;
+  /** Where it differs from the row's. */
+  readonly treatment?: 'discard' | 'withdraw';
+}
+
+/** One path attribute: how it looks, what is malformed about it, how it is read and written. */
+export interface AttributeRow {
+  readonly name: string;
+  /** Optional and transitive as they must be. */
+  readonly flags: number;
+  /** RFC 7606's treatment of a malformed value. */
+  readonly treatment: 'discard' | 'withdraw';
+  /** Means nothing from an external peer: discarded whatever it says (RFC 7606 sections 7.5, 7.9 and 7.10). */
+  readonly isInternal?: true;
+  /** Puts the value into the draft, says what is malformed about it, or both where it can be read all the same. */
+  decode(value: Uint8Array, draft: Draft, options: ReceiveOptions): Problem | undefined;
+  /** The value to send; `undefined` when the attribute is not there, or is only understood and never sent. */
+  encode?(attributes: PathAttributes, options: SendOptions): Uint8Array | undefined;
+}
+
+/** A value of a length that its attribute cannot have. */
+export function wrongLength(value: Uint8Array): Problem {
+  return { subcode: UpdateSubcode.length, text: `the value has ${value.length} octets` };
+}
+
+/** One or more rows, nothing left over. */
+export function isRowsOf(value: Uint8Array, octets: number): boolean {
+  return value.length > 0 && value.length % octets === 0;
+}
+
+/** An attribute of one number in four octets. */
+export function number(name: string, flags: number, key: 'med' | 'localPref' | 'originatorId'): AttributeRow {
+  return {
+    name,
+    flags,
+    treatment: 'withdraw',
+    decode(value, draft) {
+      if (value.length !== 4) return wrongLength(value);
+      draft[key] = readUint32(value, 0);
+      return undefined;
+    },
+    encode(attributes) {
+      const value = attributes[key];
+      return value === undefined ? undefined : new OctetWriter().uint32(value).finish();
+    },
+  };
+}
+
+type ListKey = 'communities' | 'clusterList' | 'extendedCommunities' | 'largeCommunities';
+type Element<K extends ListKey> = NonNullable<PathAttributes[K]>[number];
+
+/** An attribute of one or more elements of equal size. An empty list is not sent. */
+export function list<K extends ListKey>(
+  name: string,
+  key: K,
+  octets: number,
+  form: {
+    readonly flags: number;
+    read(value: Uint8Array, at: number): Element<K>;
+    write(element: Element<K>, writer: OctetWriter): void;
+  },
+): AttributeRow {
+  return {
+    name,
+    flags: form.flags,
+    treatment: 'withdraw',
+    decode(value, draft) {
+      if (!isRowsOf(value, octets)) return wrongLength(value);
+      const elements: Element<K>[] = [];
+      for (let at = 0; at < value.length; at += octets) elements.push(form.read(value, at));
+      Object.assign(draft, { [key]: elements });
+      return undefined;
+    },
+    encode(attributes) {
+      const elements: readonly Element<K>[] = attributes[key] ?? [];
+      if (elements.length === 0) return undefined;
+      const writer = new OctetWriter();
+      for (const element of elements) form.write(element, writer);
+      return writer.finish();
+    },
+  };
+}
+
+/** An optional transitive attribute that is judged as its RFC says and not understood further. */
+export function judged(name: string, judge: (value: Uint8Array) => Problem | undefined): AttributeRow {
+  return { name, flags: optionalTransitive, treatment: 'withdraw', decode: judge };
+}

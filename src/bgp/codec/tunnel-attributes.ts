@@ -1,0 +1,33 @@
+/** Attributes of tunnels: judged as their RFCs say, and not understood further. */
+import { type Problem, wrongLength } from './attribute-row.ts';
+import { UpdateSubcode } from './errors.ts';
+import { readUint8, readUint16 } from './octets.ts';
+
+/**
+ * PMSI_TUNNEL (RFC 6514 section 5): `flags | tunnel type | label 3 | tunnel identifier`. Ingress replication's identifier is an address; types
+ * after those of the RFC are malformed, as FRR has it.
+ */
+export function judgePmsiTunnel(value: Uint8Array): Problem | undefined {
+  if (value.length < 5) return wrongLength(value);
+  const type = readUint8(value, 1);
+  if (type > 7) return { subcode: UpdateSubcode.optional, text: `the tunnel type ${type} is unknown` };
+  if (type === 6 && value.length !== 9 && value.length !== 21) return wrongLength(value);
+  return undefined;
+}
+
+/** TUNNEL_ENCAPSULATION (RFC 9012 section 2): `tunnel type 2 | length 2 | sub-TLVs: type | length 1, or 2 from type 128 on | value`. */
+export function judgeTunnelEncapsulation(value: Uint8Array): Problem | undefined {
+  let at = 0;
+  while (at < value.length) {
+    const end = at + 4 + readUint16(value, at + 2);
+    if (at + 4 > value.length || end > value.length) return wrongLength(value);
+    for (at += 4; at < end; ) {
+      const isLong = readUint8(value, at) >= 128;
+      const valueAt = at + (isLong ? 3 : 2);
+      if (valueAt > end) return wrongLength(value);
+      at = valueAt + (isLong ? readUint16(value, at + 1) : readUint8(value, at + 1));
+      if (at > end) return wrongLength(value);
+    }
+  }
+  return undefined;
+}
