@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 
 /** What a process serves over HTTP beside its metrics. */
 export interface Endpoints {
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
   /** Empty when healthy, else the reasons. */
   readonly unhealthy: () => readonly string[];
   /** The process' state as JSON, for `bellman status`. */

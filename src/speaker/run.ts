@@ -4,7 +4,7 @@
  * goodbye, then watches and the HTTP endpoint end.
  */
 import { hostname } from 'node:os';
-import { Registry } from 'prom-client';
+import { AggregatorRegistry, Registry } from 'prom-client';
 import { formatIp } from '../address/index.ts';
 import { createBgpSpeaker } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
@@ -18,8 +18,13 @@ import {
   decodeService,
 } from '../kubernetes/decode.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
-import type { Service } from '../kubernetes/model.ts';
-import { acceptedConfigMapName, configMapName, membershipSecretName } from '../kubernetes/names.ts';
+import type { Secret, Service } from '../kubernetes/model.ts';
+import {
+  acceptedConfigMapName,
+  configMapName,
+  membershipSecretKey,
+  membershipSecretName,
+} from '../kubernetes/names.ts';
 import { type RawObject, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
@@ -70,7 +75,6 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     port: options.membershipPort,
     logLevel: options.logLevel,
     logger: createLogger('layer2', options.logLevel),
-    registry,
     onMessage: heard,
     entries: () => speaker.layer2Entries(),
   });
@@ -125,7 +129,13 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   };
 
   const server = await serveMetrics(options.metricsAddress.host, options.metricsAddress.port, {
-    registry,
+    registry: {
+      contentType: registry.contentType,
+      metrics: async () => {
+        const own = (await registry.getMetricsAsJSON()) as object[];
+        return AggregatorRegistry.aggregate([own, [...layer2.metrics()]]).metrics();
+      },
+    },
     unhealthy: () => layer2.unhealthy(),
     status: () => ({
       node: nodeName,
@@ -218,7 +228,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       decodeSecret,
       (key, secret) => {
         const name = key.slice(namespace.length + 1);
-        if (name === membershipSecretName) layer2.setKeys(secret);
+        if (name === membershipSecretName) layer2.setKeys(membershipKeys(secret));
         else speaker.setSecret(name, secret);
       },
       () => arrived('secrets'),
@@ -240,4 +250,10 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   watching.abort();
   await Promise.all([...watches, server.close()]);
   logger.info({ node: nodeName }, 'stopped');
+}
+
+/** Lines of base64 in the membership Secret. */
+function membershipKeys(secret: Secret | undefined): string[] {
+  const text = new TextDecoder().decode(secret?.data[membershipSecretKey] ?? new Uint8Array());
+  return text.split('\n').flatMap((line) => line.trim() || []);
 }

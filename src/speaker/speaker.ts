@@ -115,9 +115,9 @@ export class Speaker {
     return this.#addresses.servicesOf(address).flatMap((key) => this.#services.get(key) ?? []);
   }
 
-  /** Layer-2 entries as they stand, for a layer-2 process that starts anew. */
-  layer2Entries(): Layer2Entry[] {
-    return this.#addresses.entries();
+  /** Layer-2 entries as they stand, for a layer-2 process that starts anew; `undefined` before the picture is whole. */
+  layer2Entries(): Layer2Entry[] | undefined {
+    return this.#started ? this.#addresses.entries() : undefined;
   }
 
   /** Why this node does not announce an address, by Service. */

@@ -1,0 +1,384 @@
+/**
+ * The layer-2 process' inside: connects ownership (who should answer), membership (who is alive and claims what) and the neighbour
+ * responder (who is answered). It knows nothing of Kubernetes: tables come in, what happened goes out.
+ *
+ *   tables, speakers, keys ─→ Ownership ──orders──→ NeighbourResponder (ARP, NDP)
+ *                               ↑   └──claims──→ MembershipNode (UDP) ←──→ other nodes
+ *                               └──view, claims──────┘
+ *
+ * Without keys there is no membership, and without membership no answers: a node that cannot hear the others would answer beside them.
+ */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { formatIp, type IpAddress } from '../address/index.ts';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { ClaimStore } from '../membership/claim-store.ts';
+import { isLive } from '../membership/member-table.ts';
+import type { Changes } from '../membership/membership.ts';
+import { MembershipNode } from '../membership/node.ts';
+import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
+import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
+import { type Order, Ownership } from './ownership.ts';
+import type { FromLayer2, KnownSpeaker, Layer2Entry, ToLayer2 } from './table.ts';
+
+export interface Layer2AgentOptions {
+  readonly nodeName: string;
+  /** UDP port of the membership, the same on every node. */
+  readonly port: number;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly report: (message: FromLayer2) => void;
+  readonly clock?: Clock;
+}
+
+/** Without an answer of any other speaker, a node begins on its own after this. */
+const aloneMs = 3000;
+/** Longest a planned stop waits for others to take over. */
+const handoverMs = 3000;
+/** How often an address that somebody else uses is looked at again. */
+const reprobeMs = 10_000;
+
+export class Layer2Agent {
+  readonly #options: Layer2AgentOptions;
+  readonly #clock: Clock;
+  readonly #claims = new ClaimStore();
+  readonly #ownership: Ownership;
+  readonly #responder: NeighbourResponder;
+  readonly #metrics: Layer2Metrics;
+  readonly #started = new Map<string, string>();
+  #membership: MembershipNode | undefined;
+  #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
+  #known: readonly KnownSpeaker[] = [];
+  #hasTable = false;
+  #isLeaving = false;
+  #facts = '';
+  #timer: Timer | undefined;
+  /** When nodes that are gone were last heard, for the time a takeover took. */
+  readonly #lastHeardMs = new Map<string, number>();
+  #onHandedOver: (() => void) | undefined;
+
+  constructor(options: Layer2AgentOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#ownership = new Ownership(options.nodeName, this.#claims);
+    this.#metrics = new Layer2Metrics(options.registry, {
+      members: () => [...(this.#membership?.machine.members() ?? [])].map(({ state }) => state),
+      unreachable: () => this.#membership?.machine.unreachable().length ?? 0,
+      owned: () => this.#ownership.answered().length,
+    });
+    this.#responder = createNeighbourResponder({
+      log: options.logger,
+      registry: options.registry,
+      isOwner: (address) => this.#ownership.isAnswering(formatIp(address)),
+      onConflict: (conflict) => this.#conflict(conflict),
+      onLinksChanged: () => this.#tellFacts(),
+    });
+  }
+
+  /** Takes an order of the Kubernetes side; `stop` resolves when it is done, the others at once. */
+  async handle(message: ToLayer2): Promise<void> {
+    const now = this.#clock.now();
+    switch (message.kind) {
+      case 'table':
+        this.#hasTable = true;
+        this.#obey(this.#ownership.table(message.entries, now));
+        this.#tellFacts();
+        this.#tryToStart();
+        return;
+      case 'change':
+        this.#obey(this.#ownership.change(message.upsert, message.remove, now));
+        this.#tellFacts();
+        return;
+      case 'speakers':
+        this.#known = message.known;
+        this.#know();
+        return;
+      case 'keys':
+        return this.#setKeys(message.keys);
+      case 'stop':
+        return this.#stop();
+    }
+  }
+
+  async #setKeys(texts: readonly string[]): Promise<void> {
+    const [first, ...rest] = texts.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
+    if (!first || [first, ...rest].some(({ length }) => length !== 32)) {
+      this.#options.logger.error({ reason: 'each key is 32 octets in base64' }, 'membership keys not taken');
+      return;
+    }
+    this.#keys = [first, ...rest];
+    this.#membership?.setKeys(this.#keys);
+    if (!this.#membership) await this.#join(this.#keys);
+  }
+
+  async #join(keys: readonly [Uint8Array, ...Uint8Array[]]): Promise<void> {
+    const { nodeName, port, logger } = this.#options;
+    this.#facts = this.#ownFacts();
+    this.#membership = await MembershipNode.start({
+      name: nodeName,
+      port,
+      keys,
+      metadata: this.#facts,
+      claims: this.#claims,
+      changed: (changes) => this.#changed(changes),
+      count: (what) => this.#metrics.datagram(what),
+    });
+    logger.info({ node: nodeName, port }, 'membership joined');
+    this.#know();
+    this.#look();
+    this.#clock.after(aloneMs, () => this.#tryToStart(true));
+    this.#tryToStart();
+  }
+
+  #know(): void {
+    const { nodeName, port } = this.#options;
+    const others = this.#known.filter(({ node }) => node !== nodeName);
+    this.#membership?.know(
+      new Map(others.map(({ node, addresses }) => [node, addresses.map((host) => ({ host, port }))])),
+    );
+    this.#tryToStart();
+  }
+
+  /** Decisions begin when the table and the others' claims are known, or when there is nobody to ask. */
+  #tryToStart(isPatienceOver = false): void {
+    if (this.#ownership.isStarted || !this.#hasTable || !this.#membership || this.#isLeaving) return;
+    if (!this.#membership.machine.isSynced && !isPatienceOver) return;
+    this.#obey(this.#ownership.start(this.#clock.now()));
+  }
+
+  #changed({ members, claims, lost }: Omit<Changes, 'packets'>): void {
+    for (const { name, heardAt } of lost) this.#lastHeardMs.set(name, heardAt);
+    if (members) this.#look();
+    if (claims.size > 0) this.#obey(this.#ownership.claimsChanged(claims, this.#clock.now()));
+    this.#tryToStart();
+    this.#lookForEnd();
+  }
+
+  /** Shows ownership who lives, and everybody else too. */
+  #look(): void {
+    const { nodeName, report } = this.#options;
+    const machine = this.#membership?.machine;
+    if (!machine) return;
+    const all = [...machine.members()].filter(({ name }) => name !== nodeName);
+    const live = all.filter(isLive);
+    const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
+    nodes.set(nodeName, parseFacts(this.#ownFacts()));
+    const known = new Set(this.#known.map(({ node }) => node));
+    const dead = all.filter((member) => !isLive(member) && member.state !== 'left' && known.has(member.name));
+    this.#responder.setSpeakers(
+      new Set([...nodes.values()].flatMap(({ links }) => links.map(({ mac }) => mac))),
+    );
+    this.#obey(
+      this.#ownership.setView(
+        { nodes, mayClaim: (live.length + 1) * 2 >= live.length + 1 + dead.length },
+        this.#clock.now(),
+      ),
+    );
+    const since = (sinceMs: number) => new Date(Date.now() - (this.#clock.now() - sinceMs)).toISOString();
+    report({
+      kind: 'members',
+      members: all.map((member) => ({
+        node: member.name,
+        state: member.state,
+        address: member.endpoint.host,
+        since: since(member.since),
+      })),
+    });
+  }
+
+  #ownFacts(): string {
+    return formatFacts(this.#responder.links(), this.#ownership.namedInterfaces(), this.#isLeaving);
+  }
+
+  #tellFacts(): void {
+    const facts = this.#ownFacts();
+    if (facts === this.#facts) return;
+    this.#facts = facts;
+    this.#membership?.setMetadata(facts);
+    this.#look();
+  }
+
+  #obey(orders: readonly Order[]): void {
+    for (const order of orders) {
+      switch (order.kind) {
+        case 'answer':
+          this.#answer(order);
+          break;
+        case 'adjust':
+          this.#responder.add(order.address, order.entry.interfaces);
+          break;
+        case 'silence':
+          this.#silence(order.address, order.reason);
+          break;
+        case 'claim':
+          this.#membership?.claim(order.claims);
+          break;
+      }
+    }
+    this.#timer?.cancel();
+    const wakeAt = this.#ownership.wakeAt();
+    if (wakeAt === Number.POSITIVE_INFINITY) return;
+    this.#timer = this.#clock.after(wakeAt - this.#clock.now(), () =>
+      this.#obey(this.#ownership.wake(this.#clock.now())),
+    );
+  }
+
+  #answer({ entry, address, reason, from }: Extract<Order, { kind: 'answer' }>): void {
+    if (reason === 'first') {
+      void this.#answerWhenFree(entry, address);
+      return;
+    }
+    this.#begin(entry, address, { reason, ...(from === '' ? {} : { from }) });
+    const heardMs = this.#lastHeardMs.get(from);
+    if (reason === 'failover' && heardMs !== undefined)
+      this.#metrics.takeoverSeconds.observe((this.#clock.now() - heardMs) / 1000);
+  }
+
+  /** Nobody of us has owned it: somebody else may use it (RFC 5227, RFC 4862). */
+  async #answerWhenFree(entry: Layer2Entry, address: IpAddress): Promise<void> {
+    const text = formatIp(address);
+    const outcome = await this.#responder.probe(address, entry.interfaces);
+    const current = this.#ownership.entry(text);
+    if (!current || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
+    if (outcome.kind !== 'claimed') {
+      this.#begin(current, address, { reason: 'first' });
+      return;
+    }
+    const { mac, interface: link } = outcome;
+    this.#options.logger.warn(
+      { ip: text, mac, interface: link },
+      'the address is in use by another host: not answering',
+    );
+    this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action: 'waiting' });
+    this.#clock.after(reprobeMs, () => void this.#answerWhenFree(current, address));
+  }
+
+  #begin(
+    entry: Layer2Entry,
+    address: IpAddress,
+    why: { readonly reason: string; readonly from?: string },
+  ): void {
+    const { logger, report } = this.#options;
+    this.#responder.add(address, entry.interfaces);
+    const interfaces = this.#responder.carriers(address, entry.interfaces);
+    const since = new Date().toISOString();
+    this.#started.set(entry.address, since);
+    logger.info({ ip: entry.address, interface: interfaces.join(','), ...why }, 'answering');
+    report({ kind: 'announcing', started: [{ address: entry.address, interfaces, since }], stopped: [] });
+  }
+
+  #silence(address: IpAddress, reason: string): void {
+    const text = formatIp(address);
+    this.#responder.remove(address);
+    if (!this.#started.delete(text)) return;
+    this.#options.logger.info({ ip: text, reason }, 'silent');
+    this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
+  }
+
+  #conflict({ address, mac, interface: link, action, isSpeaker }: Conflict): void {
+    // Between speakers the claims decide, and a handover always shows both for a moment.
+    if (isSpeaker) return;
+    const shown = action === 'defended' || action === 'yielded' ? action : 'waiting';
+    this.#options.report({
+      kind: 'conflict',
+      address: formatIp(address),
+      mac,
+      interface: link,
+      action: shown,
+    });
+  }
+
+  /** Hands over, leaves, lets go of every socket. */
+  async #stop(): Promise<void> {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    const done = new Promise<void>((resolve) => {
+      this.#onHandedOver = resolve;
+    });
+    const limit = this.#clock.after(handoverMs, () => this.#onHandedOver?.());
+    this.#tellFacts();
+    this.#lookForEnd();
+    await done;
+    limit.cancel();
+    this.#timer?.cancel();
+    this.#membership?.leave();
+    this.#responder.close();
+    this.#options.report({ kind: 'stopped' });
+  }
+
+  #lookForEnd(): void {
+    if (!this.#onHandedOver) return;
+    const hasOthers = [...(this.#membership?.machine.members() ?? [])].some(
+      (member) => member.name !== this.#options.nodeName && isLive(member),
+    );
+    if (!hasOthers || this.#ownership.answered().length === 0) this.#onHandedOver();
+  }
+}
+
+class Layer2Metrics {
+  readonly takeoverSeconds: Histogram;
+  readonly #datagrams: Counter<'direction'>;
+  readonly #dropped: Counter<'reason'>;
+
+  constructor(
+    registry: Registry,
+    state: {
+      readonly members: () => readonly string[];
+      readonly unreachable: () => number;
+      readonly owned: () => number;
+    },
+  ) {
+    const registers = [registry];
+    this.takeoverSeconds = new Histogram({
+      name: 'bellman_layer2_takeover_seconds',
+      help: 'From when a dead owner was last heard until this node answered in its place.',
+      buckets: [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 5],
+      registers,
+    });
+    this.#datagrams = new Counter({
+      name: 'bellman_membership_datagrams_total',
+      help: 'Membership datagrams, by direction.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#dropped = new Counter({
+      name: 'bellman_membership_dropped_total',
+      help: 'Membership datagrams that were not taken, by reason.',
+      labelNames: ['reason'],
+      registers,
+    });
+    new Gauge({
+      name: 'bellman_membership_members',
+      help: 'Other speakers by what this one thinks of them.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        this.reset();
+        for (const each of ['alive', 'suspect', 'dead', 'left']) this.set({ state: each }, 0);
+        for (const each of state.members()) this.inc({ state: each });
+      },
+    });
+    new Gauge({
+      name: 'bellman_membership_unreachable',
+      help: 'Speakers that Kubernetes knows and this one does not reach: above 0 for long, the network is parted.',
+      registers,
+      collect() {
+        this.set(state.unreachable());
+      },
+    });
+    new Gauge({
+      name: 'bellman_layer2_addresses_owned',
+      help: 'Addresses that this node answers for.',
+      registers,
+      collect() {
+        this.set(state.owned());
+      },
+    });
+  }
+
+  datagram({ sent, received, dropped }: { sent?: number; received?: number; dropped?: string }): void {
+    if (sent !== undefined) this.#datagrams.inc({ direction: 'sent' });
+    if (received !== undefined) this.#datagrams.inc({ direction: 'received' });
+    if (dropped !== undefined) this.#dropped.inc({ reason: dropped });
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * Ownership: which addresses this node answers for. A machine: entries from Kubernetes, live nodes and claims from the
+ * membership, and the time in; orders to answer, to fall silent and to claim out.
+ *
+ * An address belongs to who claims it, as long as that node lives and is eligible; a node that comes back finds its addresses with
+ * others and leaves them there. When nobody has claimed it yet, the owner recorded on the Service counts as claimant.
+ *
+ *     claimant lives, is eligible   it is the owner
+ *     claimant lives, is not        handover: the next owner answers and announces, then claims; the old one sees the claim and
+ *                                   falls silent; without a next owner it falls silent at once
+ *     claimant is gone              orphan: whom the placement names answers at once, and claims
+ *     never claimed                 the placed node claims first, and answers once a probe has shown that the address is free
+ *
+ * All members place alike (`election.ts`), so none waits for another. Where the placed node does not act, because it has not
+ * heard of the entry, the others place again without it after a second.
+ *
+ * A minority of the members that were seen answers for what it must, but claims nothing: when a partition ends, what the
+ * majority did holds. Half of them counts as majority, for the sake of clusters of two.
+ *
+ * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
+ */
+import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
+import type { ClaimStore } from '../membership/claim-store.ts';
+import type { Claim } from '../membership/packet.ts';
+import { type Orphan, placeOrphans } from './election.ts';
+import { Eligibility } from './eligibility.ts';
+import type { NodeFacts } from './node-facts.ts';
+import type { Layer2Entry } from './table.ts';
+
+/** Live nodes as the membership sees them, this one included. */
+export interface View {
+  readonly nodes: ReadonlyMap<string, NodeFacts>;
+  /** False in a minority. */
+  readonly mayClaim: boolean;
+}
+
+export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
+
+export type Order =
+  | {
+      readonly kind: 'answer';
+      readonly entry: Layer2Entry;
+      readonly address: IpAddress;
+      readonly reason: TakeoverReason;
+      /** The owner before. */
+      readonly from: string;
+    }
+  /** Interfaces of an address that is answered have changed. */
+  | { readonly kind: 'adjust'; readonly entry: Layer2Entry; readonly address: IpAddress }
+  | { readonly kind: 'silence'; readonly address: IpAddress; readonly reason: string }
+  /** After the answers, so that the old owner hears of it when neighbours have. */
+  | { readonly kind: 'claim'; readonly claims: readonly Claim[] };
+
+/** A first placement waits for entries that arrive together, so that all nodes place the same set. */
+const settleMs = 100;
+/** A placed node that has not claimed by then is passed over. */
+const patienceMs = 1000;
+
+interface Item {
+  entry: Layer2Entry;
+  readonly address: IpAddress;
+  isAnswering: boolean;
+  /** Set while it has no owner that could stay. */
+  pending?: { readonly since: number; passedOverAt: number; readonly passedOver: Set<string> };
+}
+
+export class Ownership {
+  readonly #self: string;
+  readonly #claims: ClaimStore;
+  readonly #items = new Map<string, Item>();
+  readonly #groups = new Map<string, Set<string>>();
+  readonly #candidateLists = new Map<string, readonly string[]>();
+  readonly #pending = new Set<string>();
+  #eligibility = new Eligibility(new Map());
+  #mayClaim = false;
+  #isStarted = false;
+
+  constructor(self: string, claims: ClaimStore) {
+    this.#self = self;
+    this.#claims = claims;
+  }
+
+  /** Members and claims are known: decisions may be made. */
+  start(now: number): Order[] {
+    this.#isStarted = true;
+    return this.#decide(this.#items.keys(), now);
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
+  /** The whole table; replaces what was before. */
+  table(entries: readonly Layer2Entry[], now: number): Order[] {
+    const kept = new Set(entries.map(({ address }) => address));
+    return this.change(
+      entries,
+      [...this.#items.keys()].filter((address) => !kept.has(address)),
+      now,
+    );
+  }
+
+  change(upsert: readonly Layer2Entry[], remove: readonly string[], now: number): Order[] {
+    const orders: Order[] = [];
+    const released: Claim[] = [];
+    for (const text of remove) {
+      const item = this.#items.get(text);
+      if (!item) continue;
+      this.#remove(text, item);
+      if (item.isAnswering) orders.push(silence(item, 'no Service uses it any more'));
+      released.push(...this.#release(text));
+    }
+    for (const entry of upsert) this.#put(entry, orders);
+    if (released.length > 0) orders.push({ kind: 'claim', claims: released });
+    return [
+      ...orders,
+      ...this.#decide(
+        upsert.map(({ address }) => address),
+        now,
+      ),
+    ];
+  }
+
+  setView(view: View, now: number): Order[] {
+    this.#eligibility = new Eligibility(view.nodes);
+    this.#mayClaim = view.mayClaim;
+    return this.#decide(this.#items.keys(), now);
+  }
+
+  claimsChanged(addresses: Iterable<string>, now: number): Order[] {
+    return this.#decide(addresses, now);
+  }
+
+  /** Call it at `wakeAt()`. */
+  wake(now: number): Order[] {
+    return this.#decide([], now);
+  }
+
+  wakeAt(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const text of this.#pending) {
+      const item = this.#items.get(text);
+      if (!item?.pending) continue;
+      const { since, passedOverAt } = item.pending;
+      at = Math.min(at, passedOverAt === since ? since + settleMs : at, passedOverAt + patienceMs);
+    }
+    return at;
+  }
+
+  /** Addresses that this node answers for. */
+  answered(): string[] {
+    return [...this.#items].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
+  }
+
+  entry(address: string): Layer2Entry | undefined {
+    return this.#items.get(address)?.entry;
+  }
+
+  isAnswering(address: string): boolean {
+    return this.#items.get(address)?.isAnswering ?? false;
+  }
+
+  /** True when some address that this node answers for could be answered by another. */
+  hasSuccessors(): boolean {
+    for (const { isAnswering, address, entry } of this.#items.values())
+      if (isAnswering && this.#eligibility.eligible(address, entry).some((node) => node !== this.#self))
+        return true;
+    return false;
+  }
+
+  /** Interfaces that entries name. */
+  namedInterfaces(): Set<string> {
+    return new Set([...this.#items.values()].flatMap(({ entry }) => entry.interfaces));
+  }
+
+  #put(entry: Layer2Entry, orders: Order[]): void {
+    const address = parseIp(entry.address);
+    if (!address) return;
+    const text = formatIp(address);
+    const known = this.#items.get(text);
+    if (known && known.entry.group !== entry.group) this.#leaveGroup(text, known.entry.group);
+    const shared = { ...entry, candidates: this.#sharedList(entry.candidates) };
+    const item: Item = known ?? { entry: shared, address, isAnswering: false };
+    const hasMoved = known && known.entry.interfaces.join() !== entry.interfaces.join();
+    item.entry = shared;
+    this.#items.set(text, item);
+    this.#groups.set(entry.group, (this.#groups.get(entry.group) ?? new Set()).add(text));
+    if (hasMoved && item.isAnswering) orders.push({ kind: 'adjust', entry: shared, address });
+  }
+
+  /** Entries with the same candidates get the same list, by which eligibility is remembered. */
+  #sharedList(candidates: readonly string[]): readonly string[] {
+    const key = candidates.join();
+    const known = this.#candidateLists.get(key) ?? candidates;
+    if (this.#candidateLists.size > 1000) this.#candidateLists.clear();
+    this.#candidateLists.set(key, known);
+    return known;
+  }
+
+  #remove(text: string, item: Item): void {
+    this.#items.delete(text);
+    this.#pending.delete(text);
+    this.#leaveGroup(text, item.entry.group);
+  }
+
+  #leaveGroup(text: string, group: string): void {
+    const members = this.#groups.get(group);
+    members?.delete(text);
+    if (members?.size === 0) this.#groups.delete(group);
+  }
+
+  #decide(addresses: Iterable<string>, now: number): Order[] {
+    if (!this.#isStarted) return [];
+    const orders: Order[] = [];
+    const claims: Claim[] = [];
+    for (const text of addresses) {
+      const item = this.#items.get(text);
+      if (item) this.#judge(text, item, now, orders, claims);
+      else claims.push(...this.#release(text));
+    }
+    if (this.#pending.size > 0) this.#place(now, orders, claims);
+    if (claims.length > 0) orders.push({ kind: 'claim', claims });
+    return orders;
+  }
+
+  #judge(text: string, item: Item, now: number, orders: Order[], claims: Claim[]): void {
+    const { entry, address } = item;
+    const claim = this.#claims.get(text);
+    const owner = claim?.owner ?? entry.recordedOwner;
+    if (owner === undefined || !this.#eligibility.isEligible(owner, address, entry)) {
+      item.pending ??= { since: now, passedOverAt: now, passedOver: new Set() };
+      this.#pending.add(text);
+      return;
+    }
+    if (!claim && owner !== this.#self) {
+      // The recorded owner is about to claim; when it does not, it is passed over as a placed node is.
+      item.pending ??= { since: now, passedOverAt: now, passedOver: new Set() };
+      this.#pending.add(text);
+    } else {
+      this.#settle(text, item);
+    }
+    if (owner === this.#self) {
+      if (!item.isAnswering) orders.push(answer(item, claim ? 'failover' : 'recorded', owner));
+      if (!claim) claims.push(...this.#newClaim(text, owner));
+    } else if (item.isAnswering && claim) {
+      item.isAnswering = false;
+      orders.push(silence(item, `${owner} owns it`));
+    }
+  }
+
+  #settle(text: string, item: Item): void {
+    delete item.pending;
+    this.#pending.delete(text);
+  }
+
+  /** Places everything that has no owner to stay, and takes what falls to this node. */
+  #place(now: number, orders: Order[], claims: Claim[]): void {
+    const orphans = this.#orphans(now);
+    const takenOf = new Map<string, number>();
+    for (const { takenBy } of orphans)
+      if (takenBy !== undefined) takenOf.set(takenBy, (takenOf.get(takenBy) ?? 0) + 1);
+    const placed = placeOrphans(orphans, {
+      load: (node) => this.#claims.load(node) - (takenOf.get(node) ?? 0),
+      ownersOf: (group) => this.#ownersOf(group),
+    });
+    for (const { address: text, takenBy } of orphans) {
+      const item = this.#items.get(text);
+      if (!item || takenBy !== undefined) continue;
+      const next = placed.get(text);
+      if (next === this.#self) this.#take(text, item, orders, claims);
+      else if (item.isAnswering && next === undefined) {
+        // Nobody could take it over, this node neither: to answer would be to lie.
+        item.isAnswering = false;
+        orders.push(silence(item, 'no node is eligible'));
+        claims.push(...this.#release(text));
+      } else if (item.isAnswering && this.#claims.get(text)?.owner !== this.#self) {
+        item.isAnswering = false;
+        orders.push(silence(item, `${next} answers`));
+      }
+    }
+  }
+
+  #take(text: string, item: Item, orders: Order[], claims: Claim[]): void {
+    const before = this.#claims.get(text)?.owner ?? item.entry.recordedOwner ?? '';
+    if (!item.isAnswering) {
+      const isHandover = this.#eligibility.isLive(before) && before !== this.#self;
+      orders.push(answer(item, before === '' ? 'first' : isHandover ? 'handover' : 'failover', before));
+    }
+    if (!this.#mayClaim) return;
+    claims.push(...this.#newClaim(text, before));
+    this.#settle(text, item);
+  }
+
+  /** What is to be placed now, with what others have already taken of the same owners. */
+  #orphans(now: number): Orphan[] {
+    const orphans: Orphan[] = [];
+    const lost = new Set<string>();
+    for (const text of this.#pending) {
+      const item = this.#items.get(text);
+      if (!item?.pending) continue;
+      const { entry, address, pending } = item;
+      const claim = this.#claims.get(text);
+      const owner = claim?.owner ?? entry.recordedOwner;
+      if (now - pending.passedOverAt >= patienceMs) this.#passOver(text, item, owner, now);
+      const isAwaited =
+        claim === undefined &&
+        owner !== undefined &&
+        this.#eligibility.isEligible(owner, address, entry) &&
+        !pending.passedOver.has(owner);
+      if (isAwaited || (owner === undefined && now - pending.since < settleMs)) continue;
+      if (claim && !this.#eligibility.isLive(claim.owner)) lost.add(claim.owner);
+      const eligible = this.#eligibility.eligible(address, entry);
+      const patient = eligible.filter((node) => !pending.passedOver.has(node));
+      orphans.push({
+        address: text,
+        group: entry.group,
+        eligible: patient.length > 0 ? patient : eligible,
+      });
+    }
+    if (lost.size > 0)
+      for (const claim of this.#claims.all())
+        if (claim.owner !== '' && lost.has(claim.from) && this.#eligibility.isLive(claim.owner))
+          orphans.push({ address: claim.address, group: '', eligible: [], takenBy: claim.owner });
+    return orphans;
+  }
+
+  #passOver(text: string, item: Item, owner: string | undefined, now: number): void {
+    if (!item.pending) return;
+    const { entry, address, pending } = item;
+    pending.passedOverAt = now;
+    const isRecorded = !this.#claims.get(text) && owner !== undefined && !pending.passedOver.has(owner);
+    const eligible = this.#eligibility
+      .eligible(address, entry)
+      .filter((node) => !pending.passedOver.has(node));
+    const silent = isRecorded
+      ? owner
+      : placeOrphans([{ address: text, group: entry.group, eligible }], {
+          load: (node) => this.#claims.load(node),
+          ownersOf: (group) => this.#ownersOf(group),
+        }).get(text);
+    if (silent !== undefined && silent !== this.#self) pending.passedOver.add(silent);
+  }
+
+  *#ownersOf(group: string): Iterable<string> {
+    for (const text of this.#groups.get(group) ?? []) {
+      const claim = this.#claims.get(text);
+      if (claim && !this.#pending.has(text)) yield claim.owner;
+    }
+  }
+
+  #newClaim(address: string, from: string): Claim[] {
+    if (!this.#mayClaim) return [];
+    const epoch = (this.#claims.newest(address)?.epoch ?? 0) + 1;
+    return [{ kind: 'claim', address, owner: this.#self, epoch, from }];
+  }
+
+  /** Takes back a claim of ours. */
+  #release(address: string): Claim[] {
+    const claim = this.#claims.get(address);
+    if (claim?.owner !== this.#self) return [];
+    return [{ kind: 'claim', address, owner: '', epoch: claim.epoch + 1, from: this.#self }];
+  }
+}
+
+function answer(item: Item, reason: TakeoverReason, from: string): Order {
+  item.isAnswering = true;
+  return { kind: 'answer', entry: item.entry, address: item.address, reason, from };
+}
+
+function silence(item: Item, reason: string): Order {
+  return { kind: 'silence', address: item.address, reason };
+}

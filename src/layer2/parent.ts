@@ -1,0 +1,145 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Logger, LogLevel } from '../log.ts';
+import type { FromLayer2, KnownSpeaker, Layer2Entry, ToLayer2 } from './table.ts';
+
+export interface Layer2Options {
+  readonly nodeName: string;
+  /** UDP port of the membership. */
+  readonly port: number;
+  readonly logLevel: LogLevel;
+  readonly logger: Logger;
+  readonly onMessage: (message: FromLayer2) => void;
+  /** The whole table as it stands, for a process that starts anew; `undefined` while it is not known yet. */
+  readonly entries: () => readonly Layer2Entry[] | undefined;
+}
+
+/** The layer-2 process as the speaker holds it. */
+export interface Layer2 {
+  table(entries: readonly Layer2Entry[]): void;
+  change(upsert: readonly Layer2Entry[], remove: readonly string[]): void;
+  /** A node that should have a speaker, by its addresses; `undefined` when it has gone. */
+  setSpeaker(node: string, addresses: readonly string[] | undefined): void;
+  /** Membership keys, base64; none: nothing is answered. */
+  setKeys(keys: readonly string[]): void;
+  /** The last metrics that the process told, prom-client's JSON. */
+  metrics(): readonly object[];
+  /** Empty when the process runs and has its keys, else the reasons. */
+  unhealthy(): readonly string[];
+  /** Hands over and ends the process; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+const restart = { firstMs: 100, maxMs: 5000, calmMs: 10_000 } as const;
+/** A process that has not handed over by then is ended. */
+const stopMs = 6000;
+
+/** Starts the process and keeps it running until it is stopped. */
+export function startLayer2(options: Layer2Options): Layer2 {
+  return new Layer2Parent(options);
+}
+
+class Layer2Parent implements Layer2 {
+  readonly #options: Layer2Options;
+  readonly #speakers = new Map<string, readonly string[]>();
+  #keys: readonly string[] = [];
+  #metrics: readonly object[] = [];
+  #child: ChildProcess | undefined;
+  #startedAtMs = 0;
+  #delayMs: number = restart.firstMs;
+  #isStopping = false;
+
+  constructor(options: Layer2Options) {
+    this.#options = options;
+    this.#start();
+  }
+
+  table(entries: readonly Layer2Entry[]): void {
+    this.#send({ kind: 'table', entries });
+  }
+
+  change(upsert: readonly Layer2Entry[], remove: readonly string[]): void {
+    this.#send({ kind: 'change', upsert, remove });
+  }
+
+  setSpeaker(node: string, addresses: readonly string[] | undefined): void {
+    if (addresses?.join() === this.#speakers.get(node)?.join()) return;
+    if (addresses) this.#speakers.set(node, addresses);
+    else this.#speakers.delete(node);
+    this.#send({ kind: 'speakers', known: this.#known() });
+  }
+
+  setKeys(keys: readonly string[]): void {
+    if (keys.length === 0)
+      this.#options.logger.warn({ reason: 'the membership Secret has no keys' }, 'layer 2 keeps its keys');
+    if (keys.length === 0 || keys.join() === this.#keys.join()) return;
+    this.#keys = keys;
+    this.#send({ kind: 'keys', keys });
+  }
+
+  metrics(): readonly object[] {
+    return this.#metrics;
+  }
+
+  unhealthy(): readonly string[] {
+    return this.#child ? [] : ['the layer-2 process is not running'];
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const child = this.#child;
+    if (!child) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    this.#send({ kind: 'stop' });
+    const limit = setTimeout(() => child.kill('SIGKILL'), stopMs);
+    await gone;
+    clearTimeout(limit);
+  }
+
+  #start(): void {
+    const { nodeName, port, logLevel, logger } = this.#options;
+    const program = new URL(import.meta.url.replace(/parent\.(ts|js)$/, 'process.$1'));
+    const child = fork(program, [nodeName, String(port), logLevel], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#child = child;
+    this.#startedAtMs = performance.now();
+    child.on('message', (message) => this.#heard(message as FromLayer2));
+    child.on('error', (error) => logger.error({ reason: error.message }, 'layer-2 process'));
+    child.on('exit', (code, signal) => this.#ended(code, signal));
+    this.#send({ kind: 'speakers', known: this.#known() });
+    if (this.#keys.length > 0) this.#send({ kind: 'keys', keys: this.#keys });
+    // In the next turn: whoever starts us may not be able to answer yet.
+    setImmediate(() => {
+      const entries = this.#options.entries();
+      if (entries && this.#child === child) this.#send({ kind: 'table', entries });
+    });
+  }
+
+  #ended(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#child = undefined;
+    this.#metrics = [];
+    if (this.#isStopping) return;
+    if (performance.now() - this.#startedAtMs > restart.calmMs) this.#delayMs = restart.firstMs;
+    this.#options.logger.error(
+      { reason: signal ?? `exit code ${code}`, retryInMs: this.#delayMs },
+      'the layer-2 process ended',
+    );
+    setTimeout(() => {
+      if (!this.#isStopping) this.#start();
+    }, this.#delayMs);
+    this.#delayMs = Math.min(restart.maxMs, this.#delayMs * 2);
+  }
+
+  #heard(message: FromLayer2): void {
+    if (message.kind === 'metrics') this.#metrics = message.metrics as readonly object[];
+    else this.#options.onMessage(message);
+  }
+
+  #known(): KnownSpeaker[] {
+    return [...this.#speakers].map(([node, addresses]) => ({ node, addresses }));
+  }
+
+  #send(message: ToLayer2): void {
+    if (this.#child?.connected) this.#child.send(message);
+  }
+}

@@ -1,0 +1,105 @@
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { Channel, type DatagramDrop } from './channel.ts';
+import type { ClaimStore } from './claim-store.ts';
+import { type Changes, Membership } from './membership.ts';
+import type { Claim, Endpoint } from './packet.ts';
+import { type DatagramSocket, openDatagramSocket } from './socket.ts';
+import type { MembershipSettings } from './timing.ts';
+
+export interface MembershipNodeOptions {
+  readonly name: string;
+  readonly port: number;
+  readonly keys: readonly [Uint8Array, ...Uint8Array[]];
+  readonly metadata: string;
+  readonly claims: ClaimStore;
+  readonly settings?: Partial<MembershipSettings>;
+  readonly clock?: Clock;
+  /** The view or claims have changed. */
+  readonly changed: (changes: Omit<Changes, 'packets'>) => void;
+  readonly count: (what: {
+    readonly sent?: number;
+    readonly received?: number;
+    readonly dropped?: DatagramDrop;
+  }) => void;
+}
+
+/** The membership machine with its socket and its timer. */
+export class MembershipNode {
+  readonly #options: MembershipNodeOptions;
+  readonly #clock: Clock;
+  readonly #channel: Channel;
+  readonly machine: Membership;
+  #socket: DatagramSocket | undefined;
+  #timer: Timer | undefined;
+
+  private constructor(options: MembershipNodeOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    const { name, port, metadata, claims, settings = {}, count } = options;
+    this.machine = new Membership({
+      ...{ name, metadata, claims, settings, random: Math.random },
+      incarnation: Date.now(),
+      endpoint: { host: '', port },
+    });
+    this.#channel = new Channel(options.keys, {
+      name,
+      transmit: (datagram, endpoint) => {
+        count({ sent: datagram.length });
+        this.#socket?.send(datagram, endpoint);
+      },
+      deliver: (packet, source) => this.#do((now) => this.machine.receive(packet, source, now)),
+      drop: (dropped) => count({ dropped }),
+    });
+  }
+
+  /** Binds the port and begins. Rejects when it is taken. */
+  static async start(options: MembershipNodeOptions): Promise<MembershipNode> {
+    const node = new MembershipNode(options);
+    node.#socket = await openDatagramSocket(options.port, (datagram, source) => {
+      options.count({ received: datagram.length });
+      node.#channel.receive(datagram, source);
+    });
+    node.#wake();
+    return node;
+  }
+
+  setKeys(keys: readonly [Uint8Array, ...Uint8Array[]]): void {
+    this.#channel.setKeys(keys);
+  }
+
+  know(speakers: ReadonlyMap<string, readonly Endpoint[]>): void {
+    this.#do((now) => this.machine.know(speakers, now));
+  }
+
+  setMetadata(metadata: string): void {
+    this.#do((now) => this.machine.setMetadata(metadata, now));
+  }
+
+  claim(claims: readonly Claim[]): void {
+    this.#do((now) => this.machine.claim(claims, now));
+  }
+
+  /** Says goodbye and closes. */
+  leave(): void {
+    this.#do((now) => this.machine.leave(now));
+    this.#timer?.cancel();
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  #wake(): void {
+    // Timers come before sockets in a turn: after a pause, what has arrived meanwhile must be read before anybody is judged.
+    setImmediate(() => {
+      if (this.#socket) this.#do((now) => this.machine.wake(now));
+    });
+  }
+
+  #do(step: (now: number) => void): void {
+    step(this.#clock.now());
+    const { packets, ...changes } = this.machine.take();
+    for (const { to, endpoint, packet } of packets) this.#channel.send(to, endpoint, packet);
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wake());
+    if (changes.members || changes.claims.size > 0) this.#options.changed(changes);
+  }
+}
