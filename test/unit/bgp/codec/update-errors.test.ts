@@ -426,6 +426,11 @@ check(
       verdict: ['0 withdraw 3 1'],
     },
     {
+      name: 'flags and type of MP_REACH_NLRI at the end, with NLRI',
+      bytes: update({ attributes: `${plainAttributes} 800e`, nlri: onePrefix }),
+      verdict: 'reset 3 5 800e',
+    },
+    {
       name: 'half of an extended length at the end',
       bytes: update({ attributes: `${plainAttributes} 500500`, nlri: onePrefix }),
       verdict: ['5 withdraw 3 5'],
@@ -433,7 +438,7 @@ check(
     {
       name: 'one octet without routes',
       bytes: update({ attributes: 'c0' }),
-      verdict: 'reset 3 1 c0',
+      verdict: 'reset 3 5 c0',
     },
   ],
 );
