@@ -11,8 +11,30 @@ const stateNumbers: Readonly<Record<BgpState, number>> = {
   Established: 6,
 };
 
-const messageKinds = ['opens', 'keepalives', 'notifications', 'updates', 'route_refreshes'] as const;
-export type MessageKind = (typeof messageKinds)[number];
+const messageNames = {
+  opens: 'OPEN',
+  keepalives: 'KEEPALIVE',
+  notifications: 'NOTIFICATION',
+  updates: 'UPDATE',
+  route_refreshes: 'ROUTE-REFRESH',
+} as const;
+export type MessageKind = keyof typeof messageNames;
+
+/** The names that MetalLB gave them, irregular as they are. */
+const sentNames: Readonly<Record<MessageKind, string>> = {
+  opens: 'opens_sent',
+  keepalives: 'keepalives_sent',
+  notifications: 'notifications_sent',
+  updates: 'updates_total',
+  route_refreshes: 'route_refresh_sent',
+};
+const receivedNames: Readonly<Record<MessageKind, string>> = {
+  opens: 'opens_received',
+  keepalives: 'keepalives_received',
+  notifications: 'notifications_received',
+  updates: 'updates_total_received',
+  route_refreshes: 'route_refresh_received',
+};
 
 const peer = ['peer'] as const;
 
@@ -21,7 +43,6 @@ export class BgpMetrics {
   readonly #all: { remove(labels: { peer: string }): void }[] = [];
   readonly #registry: Registry;
   readonly sessionUp: Gauge<'peer'>;
-  readonly updates: Counter<'peer'>;
   readonly announcedPrefixes: Gauge<'peer'>;
   readonly pendingPrefixes: Gauge<'peer'>;
   readonly receivedPrefixes: Counter<'peer'>;
@@ -44,12 +65,11 @@ export class BgpMetrics {
   constructor(registry: Registry) {
     this.#registry = registry;
     this.sessionUp = this.#gauge('session_up', '1 while the session is Established.');
-    this.updates = this.#counter('updates_total', 'UPDATE messages sent.');
     this.announcedPrefixes = this.#gauge('announced_prefixes_total', 'Prefixes the peer holds of us.');
     this.pendingPrefixes = this.#gauge('pending_prefixes_total', 'Prefixes that the peer should hold of us.');
     this.receivedPrefixes = this.#counter('received_prefixes_total', 'Prefixes received, and dropped.');
-    this.#sent = this.#perKind('sent');
-    this.#received = this.#perKind('received');
+    this.#sent = this.#perKind(sentNames);
+    this.#received = this.#perKind(receivedNames);
     this.#totalSent = this.#counter('total_sent', 'Messages sent.');
     this.#totalReceived = this.#counter('total_received', 'Messages received.');
     this.fsmState = this.#gauge(
@@ -95,7 +115,6 @@ export class BgpMetrics {
   sentUpdates(name: string, updates: readonly number[], routeRefreshes: number, bytes: number): void {
     const labels = { peer: name };
     for (const prefixes of updates) this.prefixesPerUpdate.observe(labels, prefixes);
-    this.updates.inc(labels, updates.length);
     this.#sent.updates.inc(labels, updates.length);
     this.#sent.route_refreshes.inc(labels, routeRefreshes);
     this.#totalSent.inc(labels, updates.length + routeRefreshes);
@@ -130,7 +149,7 @@ export class BgpMetrics {
     this.pendingPrefixes.set({ peer: name }, 0);
     this.establishedTransitions.inc({ peer: name }, 0);
     this.holdExpiries.inc({ peer: name }, 0);
-    this.updates.inc({ peer: name }, 0);
+    this.#sent.updates.inc({ peer: name }, 0);
   }
 
   /** Forgets a peer that is no longer configured. */
@@ -138,9 +157,12 @@ export class BgpMetrics {
     for (const metric of this.#all) metric.remove({ peer: name });
   }
 
-  #perKind(direction: 'sent' | 'received'): Record<MessageKind, Counter<'peer'>> {
+  #perKind(names: Readonly<Record<MessageKind, string>>): Record<MessageKind, Counter<'peer'>> {
     const counter = (kind: MessageKind) =>
-      this.#counter(`${kind}_${direction}`, `${kind.replace('_', ' ')} ${direction}.`);
+      this.#counter(
+        names[kind],
+        `${messageNames[kind]} messages ${names[kind].endsWith('received') ? 'received' : 'sent'}.`,
+      );
     return {
       opens: counter('opens'),
       keepalives: counter('keepalives'),

@@ -311,7 +311,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       await session.daemon.refresh();
       await eventually(
         'both families asked for',
-        async () => (await sample(session, 'route_refreshes_received')) >= 2,
+        async () => (await sample(session, 'route_refresh_received')) >= 2,
       );
       await eventually(
         'both routes sent again',

@@ -20,11 +20,6 @@ export class PrefixTable {
   readonly #free: number[] = [];
   #next = 0;
 
-  /** One more than the greatest number in use: what arrays indexed by number must hold. */
-  get bound(): number {
-    return this.#next;
-  }
-
   /** Prefixes in use. */
   get size(): number {
     return this.#ids4.reduce((sum, ids) => sum + ids.size, this.#ids6.size);

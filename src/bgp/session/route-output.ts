@@ -10,6 +10,9 @@ import type { RouteAttributes } from '../speaker-api.ts';
 /** Messages are built while the socket holds less than this: a slow peer costs no more, and delays nobody. */
 const writeWindowBytes = 256 * 1024;
 
+/** Changes that are worth messages of their own: about ten full ones. */
+const burstRoutes = 8192;
+
 /** Prefixes and attribute sets that all peers share. */
 export interface RouteTables {
   readonly prefixes: PrefixTable;
@@ -117,8 +120,12 @@ export class RouteOutput {
     this.#pump();
   }
 
-  /** What changes in one turn of the loop leaves in one go. */
+  /** What changes in one turn of the loop leaves in one go, unless it is so much that the peer could work on it meanwhile. */
   #schedule(): void {
+    if (this.#rib.queuedCount >= burstRoutes && this.#sink && this.#sink.queuedBytes < writeWindowBytes) {
+      this.#pump();
+      return;
+    }
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#clock.after(0, () => {

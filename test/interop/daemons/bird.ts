@@ -39,7 +39,7 @@ function configText(config: RouterConfig): string {
 }
 
 /** BIRD's `show route all`: a line with the prefix, then tab-indented lines `BGP.attribute: value`. */
-export function parseBirdRoutes(text: string): SeenRoute[] {
+function parseBirdRoutes(text: string): SeenRoute[] {
   const routes: SeenRoute[] = [];
   let prefix = '';
   let fields = new Map<string, string>();

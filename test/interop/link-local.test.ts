@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatIp } from '../../src/address/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { bird } from './daemons/bird.ts';
+import {
+  address,
+  endProcess,
+  ourIpv4,
+  ourIpv6,
+  ourSide,
+  peer,
+  plain,
+  prefix,
+  router,
+  startRouter,
+  theirIpv4,
+  theirIpv6,
+  wire,
+} from './scenario.ts';
+
+test('a session over link-local addresses, bound to its interface, with global next hops', async () => {
+  const cable = await wire({
+    ours: [ourIpv4, ourIpv6, 'fe80::1'],
+    theirs: [theirIpv4, theirIpv6, 'fe80::2'],
+  });
+  const daemon = await startRouter(
+    bird,
+    cable,
+    router({ localAddress: "fe80::2%'eth0'" }, { address: "fe80::1%'eth0'" }),
+  );
+  const { speaker } = ourSide();
+  speaker.setPeers([
+    peer({
+      address: address('fe80::2'),
+      interface: cable.device,
+      sourceAddress: address('fe80::1'),
+    }),
+  ]);
+  speaker.announce('router', prefix('198.51.100.1/32'), plain);
+  speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
+  speaker.synced();
+  await eventually('both routes at BIRD', async () => (await daemon.routes()).length === 2);
+  const nextHops = new Map((await daemon.routes()).map((route) => [route.prefix, route.nextHop]));
+  assert.equal(nextHops.get('198.51.100.1/32'), ourIpv4);
+  assert.equal(nextHops.get('2001:db8:100::1/128'), `${ourIpv6} fe80::1`);
+  const [status] = speaker.status();
+  assert.ok(status);
+  assert.equal(formatIp(status.address), 'fe80::2');
+  await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+  await endProcess(daemon);
+});
+
+test('a link-local peer that connects is known by its address and its interface', async () => {
+  const cable = await wire({ ours: [ourIpv4, 'fe80::1'], theirs: [theirIpv4, 'fe80::2'] });
+  const daemon = await startRouter(
+    bird,
+    cable,
+    router({ localAddress: "fe80::2%'eth0'" }, { address: "fe80::1%'eth0'", passive: false }),
+  );
+  const { speaker } = ourSide();
+  speaker.setPeers([peer({ address: address('fe80::2'), interface: cable.device, passive: true })]);
+  await eventually('the session', () => daemon.isEstablished());
+  await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+  await endProcess(daemon);
+});
