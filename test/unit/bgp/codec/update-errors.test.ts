@@ -418,12 +418,12 @@ check(
     {
       name: 'one octet at the end',
       bytes: update({ attributes: `${plainAttributes} 40`, nlri: onePrefix }),
-      verdict: ['0 withdraw 3 1'],
+      verdict: ['0 withdraw 3 5'],
     },
     {
       name: 'two octets at the end',
       bytes: update({ attributes: `${plainAttributes} 4005`, nlri: onePrefix }),
-      verdict: ['0 withdraw 3 1'],
+      verdict: ['5 withdraw 3 5'],
     },
     {
       name: 'flags and type of MP_REACH_NLRI at the end, with NLRI',
