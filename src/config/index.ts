@@ -1,11 +1,9 @@
 /**
  * The configuration: one ConfigMap's YAML to a typed Config, and the judgement on every edit of it. Pure: text in, values out.
  *
- *   text ──yaml.ts──→ nodes with places ──typed.ts──→ plain data ──schema.ts (zod)──→ right shape
- *                        │                                            │                  │
- *                        │                     shape-errors.ts ←─ issues      what is sound of it
- *                        │                            │                                  │
- *                        └──────→ place of each error ┴──────────────── resolve*.ts ─────┴──→ Config
+ *   text ──yaml.ts──→ nodes with places ──read-shape.ts──→ what is sound of the shape ──resolve*.ts──→ Config
+ *                                              ↑                       │                        │
+ *                             schema.ts (zod) ─┘                       └──→ ConfigError[] ←─────┘
  *
  * The format is a superset of MetalLB's ConfigMap of v0.9 to v0.12: the same keys, defaults and refusals, read with the same eyes
  * (`auto-assign: no`, an empty value as an absent one). On top of that it refuses what MetalLB would take and most likely nobody

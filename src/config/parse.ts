@@ -2,16 +2,17 @@ import { fail, ok, type Result } from '../result.ts';
 import type { Config } from './config.ts';
 import { type ConfigError, formatPath, type Path } from './errors.ts';
 import { LineIndex } from './line-index.ts';
+import { type Complain, readShape } from './read-shape.ts';
 import { resolveConfig } from './resolve.ts';
 import { configSchema, type RawConfig, type Sound } from './schema.ts';
-import { type Complain, complainOfShape, removeUnsound } from './shape-errors.ts';
-import { typedValue } from './typed.ts';
 import { findNode, readYaml, type YamlDocument, type YamlNode } from './yaml.ts';
 
 /** Deeper than any configuration is. */
 const maxDepth = 20;
 /** Errors that are told one by one; a text with more is no configuration with slips any more. */
 const maxErrors = 1000;
+/** Errors that are kept to be put in order; with so many the rest is not looked at. */
+const maxKept = 20_000;
 
 /**
  * Reads and judges a configuration. Pure; never throws on any input; the time and memory it takes are bounded by the text's length.
@@ -47,30 +48,31 @@ function judgeDocument({ root: written, errors }: YamlDocument, complaints: Comp
     if (at === 'value' && isFound && refused.has(node.offset)) return;
     complaints.add(path, isFound && at === 'key' ? keyOffset : node.offset, message);
   };
-  const data = typedValue(root, configSchema);
-  const parsed = configSchema.safeParse(data);
-  if (parsed.success) return resolveConfig(parsed.data, complain);
-  complainOfShape(parsed.error.issues, root, complain);
-  if (root.kind !== 'mapping') return { peers: [], pools: [] };
-  removeUnsound(data, parsed.error.issues);
-  return resolveConfig(data as Sound<RawConfig>, complain);
+  const isFull = () => complaints.isFull();
+  const sound = readShape(root, configSchema, complain, isFull) as Sound<RawConfig> | undefined;
+  return resolveConfig(isFull() ? {} : (sound ?? {}), complain);
 }
 
 /** Errors by place; messages are made for those that are told only, whatever number a hostile text provokes. */
 class Complaints {
   readonly #text: string;
   readonly #list: { path: Path; offset: number; message: () => string }[] = [];
+  #count = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
   add(path: Path, offset: number, message: () => string): void {
-    this.#list.push({ path, offset, message });
+    if (this.#count++ < maxKept) this.#list.push({ path, offset, message });
   }
 
   isEmpty(): boolean {
-    return this.#list.length === 0;
+    return this.#count === 0;
+  }
+
+  isFull(): boolean {
+    return this.#count >= maxKept;
   }
 
   errors(): ConfigError[] {
@@ -86,7 +88,7 @@ class Complaints {
       errors.push({
         path: '',
         ...places.placeOf(next.offset),
-        message: `${sorted.length - maxErrors} more errors from here on`,
+        message: `${this.isFull() ? 'many' : this.#count - maxErrors} more errors from here on`,
       });
     return errors;
   }

@@ -2,9 +2,9 @@ import { type Family, familyBits, type IpRange, rangeSize } from '../address/ind
 import { type Community, readCommunity } from './communities.ts';
 import type { BgpAdvertisement, LargeCommunity, PoolConfig } from './config.ts';
 import { type Path, show, showSome } from './errors.ts';
+import type { Complain } from './read-shape.ts';
 import type { RawBgpAdvertisement, Sound } from './schema.ts';
 import { resolveSelectors } from './selectors.ts';
-import type { Complain } from './shape-errors.ts';
 import { spellingHint } from './spelling.ts';
 import { printRange } from './values.ts';
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { formatIp, type IpAddress, isLinkLocal } from '../address/index.ts';
 import type { PeerConfig } from './config.ts';
 import { type Path, show } from './errors.ts';
+import type { Complain } from './read-shape.ts';
 import type { RawPeer, Sound } from './schema.ts';
 import { resolveSelectors } from './selectors.ts';
-import type { Complain } from './shape-errors.ts';
 import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress } from './values.ts';
 
 const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secretKey: 'password' } as const;

@@ -1,10 +1,10 @@
 import { type IpRange, rangesOverlap } from '../address/index.ts';
 import type { Layer2Advertisement, PoolConfig } from './config.ts';
 import { type Path, show } from './errors.ts';
+import type { Complain } from './read-shape.ts';
 import { type References, resolveBgpAdvertisements } from './resolve-advertisements.ts';
 import type { RawPool, Sound } from './schema.ts';
 import { resolveSelectors } from './selectors.ts';
-import type { Complain } from './shape-errors.ts';
 import { interfaceNameFault, namespaceFault, readRange } from './values.ts';
 
 /** A range with where it was written. */
@@ -46,6 +46,11 @@ export function resolvePools(
 }
 
 function readRanges(pool: Sound<RawPool>, index: number, complain: Complain): WrittenRange[] {
+  if (pool.addresses?.length === 0)
+    complain(
+      ['address-pools', index, 'addresses'],
+      () => 'expected at least one prefix or range, not an empty list',
+    );
   return (pool.addresses ?? []).flatMap((text, item) => {
     if (text === undefined) return [];
     const read = readRange(text);

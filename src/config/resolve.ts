@@ -1,16 +1,18 @@
 /** From the document's shape to the typed Config: values read, defaults filled in, references and overlaps judged. */
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
 import type { Config } from './config.ts';
+import type { Complain } from './read-shape.ts';
 import { resolvePeers } from './resolve-peers.ts';
 import { resolvePools } from './resolve-pools.ts';
 import type { RawConfig, Sound } from './schema.ts';
-import type { Complain } from './shape-errors.ts';
 
 /**
  * The configuration, meaningless when anything was complained of. What had the wrong shape is missing from `raw`: all the rest is
  * judged, so that one slip does not hide another.
  */
 export function resolveConfig(raw: Sound<RawConfig>, complain: Complain): Config {
+  if ((raw['bfd-profiles'] ?? []).length > 0)
+    complain(['bfd-profiles'], () => 'bfd-profiles is not supported yet; leave it out', 'key');
   const communities = new Map<string, Community>(wellKnownCommunities);
   for (const [name, text] of Object.entries(raw['bgp-communities'] ?? {})) {
     const community = text === undefined ? undefined : readCommunity(text);

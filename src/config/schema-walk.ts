@@ -1,80 +1,79 @@
-/** Questions to the schema that the parser asks: which keys are known at a place, and what a scalar there may be. */
+/** Questions to the schema that the parser asks: what a thing is, which keys it knows, how it is called. */
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
-/** The schema without what wraps it. */
-function bare(schema: z.core.$ZodType | undefined): z.core.$ZodType | undefined {
+export type Schema = z.core.$ZodType;
+
+/** The schema without what makes it optional. */
+export function bare(schema: Schema): Schema {
   return schema instanceof z.ZodOptional ? bare(schema.unwrap()) : schema;
 }
 
-/** The schema of a child by key or position. */
-export function childSchema(
-  parent: z.core.$ZodType | undefined,
-  part: string | number,
-): z.core.$ZodType | undefined {
-  const schema = bare(parent);
-  if (schema instanceof z.ZodUnion)
-    return childSchema(
-      schema.options.find((option) => option instanceof z.ZodObject),
-      part,
-    );
-  if (schema instanceof z.ZodArray) return schema.element;
-  if (schema instanceof z.ZodRecord) return schema.valueType;
-  if (schema instanceof z.ZodObject && Object.hasOwn(schema.shape, part))
-    return (schema.shape as Record<string | number, z.core.$ZodType>)[part];
-  return undefined;
-}
-
-/** The schema at a path of the configuration. */
-export function schemaAt(path: readonly (string | number)[]): z.core.$ZodType | undefined {
-  let schema: z.core.$ZodType | undefined = configSchema;
-  for (const part of path) schema = childSchema(schema, part);
-  return schema;
-}
-
-/** The keys that an object's schema knows; none for other schemas. */
-export function keysOf(of: z.core.$ZodType | undefined): readonly string[] {
+/** The object that a schema is, or has among its alternatives. */
+export function objectOf(of: Schema): z.ZodObject | undefined {
   const schema = bare(of);
-  if (schema instanceof z.ZodUnion)
-    return schema.options.flatMap((option: z.core.$ZodType) => keysOf(option));
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  if (schema instanceof z.ZodObject) return schema;
+  return schema instanceof z.ZodUnion
+    ? schema.options.find((option) => option instanceof z.ZodObject)
+    : undefined;
 }
 
-/** What a scalar at this place may be. */
+/** The keys that an object's schema knows, in its order. */
+export function keysOf(schema: z.ZodObject): readonly string[] {
+  return Object.keys(schema.shape);
+}
+
+/** What is expected where a schema stands, as the schema says it of a value that can be nothing. */
+export function nounOf(of: Schema): string {
+  const schema = bare(of);
+  let noun = nouns.get(schema);
+  if (noun === undefined) {
+    noun = z.safeParse(schema, undefined).error?.issues[0]?.message ?? 'another value';
+    nouns.set(schema, noun);
+  }
+  return noun;
+}
+
+const nouns = new WeakMap<Schema, string>();
+
+/** What a scalar may be where a schema stands. */
 export interface ScalarTypes {
   readonly text: boolean;
   readonly number: boolean;
   readonly boolean: boolean;
+  /** The words of an enumeration. */
+  readonly words: readonly string[];
 }
 
-const known = new WeakMap<z.core.$ZodType, ScalarTypes>();
-
-export function scalarTypes(of: z.core.$ZodType): ScalarTypes {
-  const schema = bare(of) ?? of;
-  let types = known.get(schema);
-  if (!types) {
-    const options = schema instanceof z.ZodUnion ? schema.options.map((option) => bare(option)) : [schema];
-    types = {
+export function scalarTypes(of: Schema): ScalarTypes {
+  const schema = bare(of);
+  let found = types.get(schema);
+  if (!found) {
+    const options: readonly Schema[] = schema instanceof z.ZodUnion ? schema.options : [schema];
+    found = {
       text: options.some((option) => option instanceof z.ZodString || option instanceof z.ZodEnum),
       number: options.some((option) => option instanceof z.ZodNumber),
       boolean: options.some((option) => option instanceof z.ZodBoolean),
+      words: options.flatMap((option) => (option instanceof z.ZodEnum ? option.options.map(String) : [])),
     };
-    known.set(schema, types);
+    types.set(schema, found);
   }
-  return types;
+  return found;
 }
+
+const types = new WeakMap<Schema, ScalarTypes>();
 
 /** Where in the configuration a key has a meaning, as the name of what holds it: for keys written in the wrong place. */
 export const homesOfKeys: ReadonlyMap<string, readonly string[]> = (() => {
   const homes = new Map<string, string[]>();
-  const visit = (of: z.core.$ZodType | undefined, home: string) => {
+  const visit = (of: Schema, home: string) => {
     const schema = bare(of);
     if (schema instanceof z.ZodArray) visit(schema.element, home);
-    for (const name of keysOf(schema)) {
-      const list = homes.get(name) ?? [];
+    for (const [key, value] of Object.entries(objectOf(schema)?.shape ?? {})) {
+      const list = homes.get(key) ?? [];
       if (!list.includes(home)) list.push(home);
-      homes.set(name, list);
-      visit(childSchema(schema, name), name);
+      homes.set(key, list);
+      visit(value, key);
     }
   };
   visit(configSchema, 'the top level');

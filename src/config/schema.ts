@@ -182,12 +182,11 @@ export const poolSchema = z.strictObject(
     protocol: z
       .enum(['bgp', 'layer2'], 'bgp or layer2')
       .meta({ description: 'How its addresses are announced.' }),
-    addresses: list(text('a prefix or a range'), 'a list of prefixes or ranges')
-      .min(1, 'at least one prefix or range')
-      .meta({
-        description: 'CIDR prefixes and first-last ranges, IPv4 and IPv6, none overlapping another.',
-        examples: [['192.0.2.0/24', '2001:db8::10-2001:db8::ff']],
-      }),
+    addresses: list(text('a prefix or a range'), 'a list of prefixes or ranges').meta({
+      minItems: 1,
+      description: 'CIDR prefixes and first-last ranges, IPv4 and IPv6, none overlapping another.',
+      examples: [['192.0.2.0/24', '2001:db8::10-2001:db8::ff']],
+    }),
     'auto-assign': key(flag(), 'Serves Services that name no pool.', true),
     'avoid-buggy-ips': key(flag(), 'Hands out no IPv4 address that ends in .0 or .255.', false),
     draining: key(flag(), 'Keeps what is assigned, hands out nothing new.', false),
@@ -227,7 +226,7 @@ export const configSchema = z
       ),
       'address-pools': key(list(poolSchema, 'a list of pools'), 'Where addresses come from.'),
       'bfd-profiles': key(
-        z.array(z.unknown(), 'an empty list').max(0, 'an empty list'),
+        z.array(z.unknown(), 'an empty list').meta({ maxItems: 0 }),
         'Not supported yet; may be empty.',
       ),
     },

@@ -1,8 +1,8 @@
 /** Label selectors, under the rules that Kubernetes itself has for keys, values and operators. */
 import type { LabelSelector } from './config.ts';
 import { type Path, show } from './errors.ts';
+import type { Complain } from './read-shape.ts';
 import type { RawSelector, Sound } from './schema.ts';
-import type { Complain } from './shape-errors.ts';
 
 export function resolveSelectors(
   raw: readonly (Sound<RawSelector> | undefined)[] | undefined,

@@ -1,68 +1,26 @@
-/** What zod found wrong with a document's shape, said so that the person who wrote it knows what to write instead. */
-import type { z } from 'zod';
+/** What is wrong with a document's shape, said so that the person who wrote it knows what to write instead. */
+import { z } from 'zod';
 import { formatPath, type Path, show, showSome } from './errors.ts';
-import { homesOfKeys, keysOf, schemaAt } from './schema-walk.ts';
+import { bare, homesOfKeys, objectOf, type Schema, scalarTypes } from './schema-walk.ts';
 import { spellingHint } from './spelling.ts';
-import { findNode, type YamlNode } from './yaml.ts';
+import type { YamlNode, YamlScalar } from './yaml.ts';
 
-/** Takes a complaint; its message is made only if it will be shown. */
-export type Complain = (path: Path, message: () => string, at?: 'key' | 'value') => void;
-
-type Issue = z.core.$ZodIssue;
-
-/** Misspelt keys that are compared with missing ones: a text with more has other troubles. */
-const maxCompared = 1000;
-
-export function complainOfShape(issues: readonly Issue[], root: YamlNode, complain: Complain): void {
-  const meant = keysMeant(issues);
-  for (const issue of issues)
-    if (!meant.has(formatPath(pathOf(issue, [])))) explain(issue, [], root, complain);
+/** A key that its holder does not know. */
+export function unknownKey(key: string, known: readonly string[], holder: Path): string {
+  if (holder.length === 0 && ['apiVersion', 'kind', 'metadata', 'data'].includes(key))
+    return `${key} belongs to a manifest; the configuration is only what stands under data.config of the ConfigMap`;
+  const meant = spellingHint(key, known);
+  if (meant !== undefined) return `unknown key ${show(key)}; did you mean ${meant}?`;
+  if (known.includes('match-labels')) return `unknown key ${show(key)}; labels stand under match-labels`;
+  const homes = homesOfKeys.get(key);
+  if (homes) return `${key} has no meaning here; it belongs to ${homes.join(' or ')}`;
+  const where = holder.length === 0 ? 'at the top' : `in ${formatPath(holder)}`;
+  return `unknown key ${show(key)}; known ${where}: ${showSome(known, 30)}`;
 }
 
-/** Paths of keys that are there after all, misspelt: one slip is one error, not a missing key besides. */
-function keysMeant(issues: readonly Issue[]): ReadonlySet<string> {
-  const meant = new Set<string>();
-  let compared = 0;
-  for (const issue of issues) {
-    if (issue.code !== 'unrecognized_keys') continue;
-    const holder = pathOf(issue, []);
-    const known = keysOf(schemaAt(holder));
-    for (const key of issue.keys.slice(0, maxCompared - compared)) {
-      const hint = spellingHint(key, known);
-      if (hint !== undefined) meant.add(formatPath([...holder, hint]));
-      compared++;
-    }
-  }
-  return meant;
-}
-
-function explain(issue: Issue, prefix: Path, root: YamlNode, complain: Complain): void {
-  const path = pathOf(issue, prefix);
-  if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys) complain([...path, key], () => unknownKey(key, path), 'key');
-    return;
-  }
-  const { node, isFound } = findNode(root, path);
-  if (!isFound) {
-    complain(path, () => `${String(path.at(-1))} is missing; expected ${issue.message}`);
-    return;
-  }
-  if (issue.code === 'invalid_union' && node.kind === 'mapping') {
-    const ofObject = issue.errors.find((inner) => !inner.some(({ code, path: at }) => isAtScalar(code, at)));
-    for (const inner of ofObject ?? []) explain(inner, path, root, complain);
-    if (ofObject) return;
-  }
-  if (path[0] === 'bfd-profiles')
-    complain(path, () => 'bfd-profiles is not supported yet; leave it out', 'key');
-  else complain(path, () => `expected ${issue.message}, not ${describe(node)}${slipHint(issue, node, path)}`);
-}
-
-function isAtScalar(code: string, path: readonly PropertyKey[]): boolean {
-  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
-}
-
-function pathOf(issue: Issue, prefix: Path): Path {
-  return [...prefix, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))];
+/** A value that is not what its place takes, with the likely reason. */
+export function mismatch(expected: string, node: YamlNode, schema: Schema): string {
+  return `expected ${expected}, not ${describe(node)}${slipHint(expected, node, bare(schema))}`;
 }
 
 function describe(node: YamlNode): string {
@@ -72,76 +30,33 @@ function describe(node: YamlNode): string {
   return node.isPlain ? show(node.text) : JSON.stringify(node.text.slice(0, 64).toWellFormed());
 }
 
-function unknownKey(key: string, holder: Path): string {
-  const known = keysOf(schemaAt(holder));
-  if (holder.length === 0 && ['apiVersion', 'kind', 'metadata', 'data'].includes(key))
-    return `${key} belongs to a manifest; the configuration is only what stands under data.config of the ConfigMap`;
-  const meant = spellingHint(key, known);
-  if (meant !== undefined) return `unknown key ${show(key)}; did you mean ${meant}?`;
-  if (known.includes('match-labels')) return `unknown key ${show(key)}; labels stand under match-labels`;
-  const homes = homesOfKeys.get(key);
-  if (homes) return `${key} has no meaning here; it belongs to ${homes.join(' or ')}`;
-  return `unknown key ${show(key)}; known ${holder.length === 0 ? 'at the top' : `in ${formatPath(holder)}`}: ${showSome(known, 30)}`;
-}
-
-/** The likely reason for a value of the wrong type. */
-function slipHint(issue: Issue, node: YamlNode, path: Path): string {
-  const expected = issue.message;
-  if (expected.includes('list of') && issue.code === 'invalid_type') {
+function slipHint(expected: string, node: YamlNode, schema: Schema): string {
+  if (schema instanceof z.ZodArray) {
     if (node.kind === 'mapping') return '; begin each item with "- "';
-    const isListOfTexts = keysOf(schemaAt([...path, 0])).length === 0;
-    if (node.kind === 'scalar' && node.value !== null && isListOfTexts) return `; write [${show(node.text)}]`;
+    const isListOfTexts = objectOf(schema.element) === undefined;
+    return node.kind === 'scalar' && node.value !== null && isListOfTexts
+      ? `; write [${show(node.text)}]`
+      : '';
   }
   if (node.kind === 'mapping' && expected.includes('community') && node.entries.size === 1) {
-    const [[key, { value }] = ['', { value: node }]] = [...node.entries];
-    if (value.kind === 'scalar') return `; write ${show(`${key}:${value.text}`)} without a space`;
+    for (const [key, { value }] of node.entries)
+      if (value.kind === 'scalar') return `; write ${show(`${key}:${value.text}`)} without a space`;
   }
-  if (node.kind !== 'scalar') return '';
-  const wantsNumber = /number|port|length|priority|limit/.test(expected);
-  if (wantsNumber && expected.startsWith('an AS number') && /^\d{1,5}\.\d{1,5}$/.test(node.text)) {
-    const [high = 0, low = 0] = node.text.split('.').map(Number);
-    if (high <= 65535 && low <= 65535) return `; write ${high * 65536 + low}`;
+  return node.kind === 'scalar' && node.value !== null ? scalarHint(expected, node, schema) : '';
+}
+
+function scalarHint(expected: string, { text, isPlain }: YamlScalar, schema: Schema): string {
+  const { number, boolean, words } = scalarTypes(schema);
+  if (expected.startsWith('an AS number')) {
+    const [, high, low] = /^(\d{1,5})\.(\d{1,5})$/.exec(text) ?? [];
+    if (Number(high) <= 65535 && Number(low) <= 65535) return `; write ${Number(high) * 65536 + Number(low)}`;
+    if (/^AS\d{1,10}$/i.test(text)) return `; write ${text.slice(2)}`;
   }
-  if (wantsNumber && expected.startsWith('an AS number') && /^AS\d{1,10}$/i.test(node.text))
-    return `; write ${node.text.slice(2)}`;
-  if (wantsNumber && /^[-+]?0\d+$/.test(node.text)) return '; write it without leading zeros';
-  if (wantsNumber && !node.isPlain && /^\d+$/.test(node.text)) return '; write it without quotes';
-  if (expected === 'true or false' && !node.isPlain && /^(true|false|yes|no|on|off)$/i.test(node.text))
-    return '; write it without quotes';
-  const words = wordsOf(issue);
+  if (number && /^[-+]?0\d+$/.test(text)) return '; write it without leading zeros';
+  if (!isPlain && number && /^\d+$/.test(text)) return '; write it without quotes';
+  if (!isPlain && boolean && /^(true|false|yes|no|on|off)$/i.test(text)) return '; write it without quotes';
   const meant =
-    spellingHint(node.text, words) ?? words.find((word) => word.toLowerCase() === node.text.toLowerCase());
+    spellingHint(text, words) ?? words.find((word) => word.toLowerCase() === text.slice(0, 64).toLowerCase());
   if (meant !== undefined) return `; did you mean ${meant}?`;
-  return path.at(-1) === 'protocol' && /^(l2|arp|ndp|layer-?2)$/i.test(node.text)
-    ? '; did you mean layer2?'
-    : '';
-}
-
-/** The words that an enumeration takes, also one within a union. */
-function wordsOf(issue: Issue): readonly string[] {
-  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(wordsOf);
-  return issue.code === 'invalid_value' ? issue.values.map(String) : [];
-}
-
-/** The data without what the issues are about: what is left has the schema's types. Changes the data in place. */
-export function removeUnsound(data: unknown, issues: readonly Issue[]): void {
-  for (const issue of issues) {
-    let holder = data;
-    for (const part of issue.path.slice(0, -1)) holder = memberOf(holder, part);
-    const last = issue.path.at(-1);
-    const victim = last === undefined ? data : memberOf(holder, last);
-    if (issue.code === 'unrecognized_keys') {
-      if (isRecord(victim)) for (const key of issue.keys) delete victim[key];
-    } else if (isRecord(holder) && last !== undefined && Object.hasOwn(holder, last)) {
-      holder[last] = undefined;
-    }
-  }
-}
-
-function memberOf(holder: unknown, part: PropertyKey): unknown {
-  return isRecord(holder) && Object.hasOwn(holder, part) ? holder[part] : undefined;
-}
-
-function isRecord(value: unknown): value is Record<PropertyKey, unknown> {
-  return typeof value === 'object' && value !== null;
+  return words.includes('layer2') && /^(l2|arp|ndp|layer-?2)$/i.test(text) ? '; did you mean layer2?' : '';
 }

@@ -31,9 +31,14 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['dashes in a row', filled('- '), /nested too deeply/],
   ['questions in a row', filled('? '), /nested too deeply/],
   ['half a million empty items', filled('-\n'), /more than 200000 values/],
-  ['pools without anything', `address-pools:\n${'- {}\n'.repeat(60_000)}`, /name is missing/],
+  ['pools without anything', `address-pools:\n${'- {}\n'.repeat(199_000)}`, /name is missing/],
+  [
+    'as many wrong items in one place as there may be',
+    `peers: [{node-selectors: [{match-expressions: [${'{},'.repeat(199_000)}]}]}]`,
+    /key is missing/,
+  ],
   ['a hundred thousand unknown keys', counted(90_000, (i) => `k${i}: 1`), /unknown key k0/],
-  ['one key over and over', 'a: 1\n'.repeat(90_000), /unknown key a/],
+  ['one key over and over', 'a: 1\n'.repeat(90_000), /this key stands here twice/],
   ['merge keys over and over', '<<: a\n'.repeat(90_000), /merge keys are not supported/],
   ['tags over and over', filled('- !x a\n'), /YAML tags are not supported|expected peers/],
   ['__proto__ over and over', '__proto__: 1\n'.repeat(80_000), /__proto__ is not taken as a key/],
@@ -66,7 +71,13 @@ for (const [name, text, message] of refused) {
   test(`parseConfig() refuses ${name} at a bounded cost`, { timeout: 20_000 }, () => {
     const result = parseConfig(text);
     assert.ok(!result.ok);
-    assert.match(result.error.map((error) => error.message).join('\n'), message);
+    assert.match(
+      result.error
+        .slice(0, 5)
+        .map((error) => error.message)
+        .join('\n'),
+      message,
+    );
     assert.ok(result.error.length <= 1001);
     for (const error of result.error) assert.ok(error.message.length < 600 && error.path.length < 600);
   });
