@@ -233,12 +233,9 @@ export class Connection {
     });
   }
 
-  /** RFC 9687: the timer counts from the last octet that left. */
+  /** RFC 9687: the timer counts from the last octet that the peer took; keepalives see to it that there always is one to take. */
   #judgeStandstill(): void {
-    const stream = this.#stream;
-    if (!stream) return;
-    const acknowledged = stream.acknowledgedBytes();
-    if (acknowledged > this.#acknowledged || stream.queuedBytes === 0) this.#startSendHold();
+    if ((this.#stream?.acknowledgedBytes() ?? 0) > this.#acknowledged) this.#startSendHold();
     else this.handle({ kind: 'timer', timer: 'send-hold' });
   }
 

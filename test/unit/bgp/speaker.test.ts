@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type Prefix, parseIp, parsePrefix } from '../../../src/address/index.ts';
@@ -295,6 +296,56 @@ describe('a session in virtual time', () => {
     const last = stream.messages.at(-1);
     assert.ok(last?.kind === 'notification' && last.code === 6 && last.subcode === 10);
     assert.equal(status().state, 'Idle');
+  });
+});
+
+describe('whatever a peer sends', () => {
+  const message = fc.oneof(
+    fc.uint8Array({ maxLength: 80 }),
+    fc
+      .tuple(fc.integer({ min: 0, max: 6 }), fc.uint8Array({ maxLength: 60 }))
+      .map(([type, body]) =>
+        Uint8Array.of(...new Uint8Array(16).fill(0xff), 0, 19 + body.length, type, ...body),
+      ),
+    fc.constantFrom<Message>(open(), open(gracefulRestart), keepalive, notification(6, 2)),
+  );
+
+  test('the session answers or ends, and is tried again', () => {
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 12 }), fc.boolean(), (sent, isUp) => {
+        const { speaker, transport, clock, establish, status } = fixture();
+        speaker.setPeers([peer()]);
+        speaker.announce('router', host, plain);
+        if (isUp) establish();
+        else transport.last.connected();
+        const stream = transport.last;
+        for (const one of sent) {
+          if (one instanceof Uint8Array) stream.sendBytes(one);
+          else stream.send(one);
+          clock.advance(1);
+        }
+        assert.equal(stream.isOpen, ['OpenSent', 'OpenConfirm', 'Established'].includes(status().state));
+        if (stream.isOpen) return;
+        clock.advance(2000);
+        assert.equal(transport.streams.length, 2);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a peer that is no longer configured leaves no sample behind', async () => {
+    const { speaker, clock, establish, registry } = fixture();
+    speaker.setPeers([peer()]);
+    speaker.announce('router', host, plain);
+    establish().send(notification(6, 4));
+    clock.advance(1);
+    assert.match(
+      await registry.metrics(),
+      /bellman_bgp_notifications_total\{peer="router",direction="received",code="6",subcode="4"\} 1/,
+    );
+    speaker.setPeers([]);
+    clock.advance(1);
+    assert.doesNotMatch(await registry.metrics(), /peer="router"/);
   });
 });
 
