@@ -39,8 +39,11 @@ export function admit(
   return object;
 }
 
-function invalid({ kind, plural }: Resource, name: string, message: string): ApiProblem {
-  return new ApiProblem(422, 'Invalid', `${kind} "${name}" is invalid: ${message}`, { name, kind: plural });
+/** `message` begins with the field it is about. */
+function invalid({ kind }: Resource, name: string, message: string): ApiProblem {
+  const [, field = '', rest = message] = /^(\S+): (.*)$/s.exec(message) ?? [];
+  const causes = [{ reason: 'FieldValueInvalid', field, message: rest }];
+  return new ApiProblem(422, 'Invalid', `${kind} "${name}" is invalid: ${message}`, { name, kind, causes });
 }
 
 function admitSecret(object: KubernetesObject): KubernetesObject {
@@ -79,7 +82,14 @@ function admitService(
       `spec.ipFamilyPolicy: Unsupported value: "${spec.ipFamilyPolicy}": supported values: ${policies.join(', ')}`,
     );
   const asked = Array.isArray(spec.ipFamilies) ? (spec.ipFamilies as string[]) : [];
-  const first = asked[0] ?? 'IPv4';
+  const familiesBefore = field(before, 'spec', 'ipFamilies') as string[] | undefined;
+  const first = asked[0] ?? familiesBefore?.[0] ?? 'IPv4';
+  if (familiesBefore?.[0] !== undefined && familiesBefore[0] !== first)
+    throw invalid(
+      resource,
+      name,
+      'spec.ipFamilies[0]: Invalid value: the primary ipFamily may not change once set',
+    );
   spec.ipFamilies =
     spec.ipFamilyPolicy === 'SingleStack' ? [first] : [first, first === 'IPv4' ? 'IPv6' : 'IPv4'];
   if (spec.type === 'LoadBalancer') {
@@ -97,7 +107,8 @@ function admitService(
     delete spec.loadBalancerClass;
   }
   if (spec.clusterIP !== 'None' && spec.type !== 'ExternalName') {
-    const had = Array.isArray(spec.clusterIPs) ? (spec.clusterIPs as string[]) : [];
+    // A replacement that names none keeps what the Service has.
+    const had = (spec.clusterIPs ?? field(before, 'spec', 'clusterIPs') ?? []) as string[];
     const families = spec.ipFamilies as string[];
     const index = families.every((family) => had.some((ip) => ip.includes(':') === (family === 'IPv6')))
       ? 0
@@ -111,5 +122,7 @@ function admitService(
 }
 
 function clusterIp(family: string, index: number): string {
-  return family === 'IPv6' ? `fd00:96::${index.toString(16)}` : `10.96.${index >>> 8}.${index & 255}`;
+  return family === 'IPv6'
+    ? `fd00:96::${index.toString(16)}`
+    : `10.${96 + (index >>> 16)}.${(index >>> 8) & 255}.${index & 255}`;
 }

@@ -71,7 +71,7 @@ function resourceList(at: GroupVersion): object {
         kind,
         verbs,
         ...(shortNames ? { shortNames } : {}),
-        categories: plural === 'secrets' ? [] : ['all'],
+        categories: ['pods', 'services'].includes(plural) ? ['all'] : [],
       },
       ...(hasStatus
         ? [
@@ -88,9 +88,13 @@ function resourceList(at: GroupVersion): object {
   };
 }
 
-/** Just enough for `kubectl apply`: which kinds exist, and that the server validates fields itself. */
+/** Just enough for `kubectl apply`: which kinds exist, and that the server validates fields itself and can run dry. */
 function openApi(at: GroupVersion): object {
-  const parameters = [{ name: 'fieldValidation', in: 'query', schema: { type: 'string' } }];
+  const parameters = ['fieldValidation', 'dryRun'].map((name) => ({
+    name,
+    in: 'query',
+    schema: { type: 'string' },
+  }));
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: 'v1.32.0' },

@@ -1,6 +1,7 @@
 /**
  * The lab's API server as a process of its own.
  *   node lab/apiserver/main.ts [--host ADDRESS] [--port N] [--tls] [--token TOKEN] [--kubeconfig-out FILE]
+ *                               [--bookmark-ms N]
  * Prints its URL when it is ready. Without a port it takes a free one.
  */
 import { execFileSync } from 'node:child_process';
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     tls: { type: 'boolean', default: false },
     token: { type: 'string' },
     'kubeconfig-out': { type: 'string' },
+    'bookmark-ms': { type: 'string', default: '30000' },
   },
 });
 
@@ -49,6 +51,7 @@ function selfSigned(host: string): { key: string; cert: string } {
 
 const tls = values.tls ? selfSigned(values.host) : undefined;
 const server = new ApiServer({
+  bookmarkMs: Number(values['bookmark-ms']),
   ...(tls ? { tls } : {}),
   ...(values.token === undefined ? {} : { token: values.token }),
 });

@@ -63,13 +63,12 @@ export function storedForm(resource: Resource, object: KubernetesObject): Kubern
 export function table(
   resource: Resource,
   objects: readonly KubernetesObject[],
-  resourceVersion: string,
-  more: object = {},
+  metadata: { readonly resourceVersion: string },
 ): object {
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
-    metadata: { resourceVersion, ...more },
+    metadata,
     columnDefinitions: resource.columns.map(({ name, type = 'string', priority = 0 }) => ({
       name,
       type,

@@ -65,10 +65,15 @@ export class Store {
     return object;
   }
 
+  /** Whether all changes after a version are still known. A version that is yet to come is of another server's life: it is not. */
+  remembers(kind: string, version: number): boolean {
+    return version >= this.#collection(kind).compactedAt && version <= this.#version;
+  }
+
   /** Changes after a version, or `undefined` when they are no longer known. */
   since(kind: string, version: number): readonly Change[] | undefined {
-    const { changes, compactedAt } = this.#collection(kind);
-    if (version < compactedAt) return undefined;
+    if (!this.remembers(kind, version)) return undefined;
+    const { changes } = this.#collection(kind);
     const first = changes.findIndex(({ resourceVersion }) => resourceVersion > version);
     return first < 0 ? [] : changes.slice(first);
   }
@@ -99,6 +104,7 @@ export class Store {
     collection.changes.push(full);
     if (collection.changes.length > keptChanges * 2) {
       collection.changes = collection.changes.slice(-keptChanges);
+      // Whoever saw the first that is kept needs nothing from before it.
       collection.compactedAt = collection.changes[0]?.resourceVersion ?? this.#version;
     }
     for (const listener of collection.listeners) listener(full);

@@ -1,28 +1,27 @@
-import { readAcceptedConfig } from '../config/accepted.ts';
-import type { Config } from '../config/config.ts';
-import { parseConfig } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
+import { recallAccepted } from '../controller/config-verdict.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 import { acceptedConfigMapName, configMapName } from '../kubernetes/names.ts';
 
 /**
- * The configuration that the controller accepted last: from the ConfigMap itself, or, when that is deleted or was never judged,
- * from the copy kept beside it. What people wrote but nobody accepted is never looked at.
+ * The configuration that the controller accepted last: on the ConfigMap itself or on the copy kept beside it, whichever is newer, so that
+ * neither a deletion nor an old manifest applied with its annotations brings anything back. What people wrote but nobody accepted
+ * is never looked at.
  */
 export class AcceptedConfig {
-  readonly #texts = new Map<string, string>();
-  #applied: string | undefined;
+  readonly #configMaps = new Map<string, ConfigMap>();
+  #hash: string | undefined;
 
   /** Takes a change of either ConfigMap; returns the configuration when it is a new one. */
   update(name: string, configMap: ConfigMap | undefined): Config | undefined {
-    const text = configMap && readAcceptedConfig(configMap.annotations);
-    if (text === undefined) this.#texts.delete(name);
-    else this.#texts.set(name, text);
-    const accepted = this.#texts.get(configMapName) ?? this.#texts.get(acceptedConfigMapName);
-    if (accepted === undefined || accepted === this.#applied) return undefined;
-    const parsed = parseConfig(accepted);
-    // Accepted by another version than ours: staying on the last one understood is the safe side.
-    if (!parsed.ok) return undefined;
-    this.#applied = accepted;
-    return parsed.value;
+    if (configMap) this.#configMaps.set(name, configMap);
+    else this.#configMaps.delete(name);
+    const accepted = recallAccepted(
+      this.#configMaps.get(configMapName),
+      this.#configMaps.get(acceptedConfigMapName),
+    );
+    if (!accepted || accepted.hash === this.#hash) return undefined;
+    this.#hash = accepted.hash;
+    return accepted.config;
   }
 }

@@ -91,11 +91,12 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
   });
 
   test('describe tells of the object and its events', async () => {
+    const uid = await kubectl('get', 'service', 'web', '-o', 'jsonpath={.metadata.uid}');
     const event = {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name: 'web.1', namespace: 'default' },
-      involvedObject: { apiVersion: 'v1', kind: 'Service', name: 'web', namespace: 'default' },
+      involvedObject: { apiVersion: 'v1', kind: 'Service', name: 'web', namespace: 'default', uid },
       type: 'Normal',
       reason: 'IPAllocated',
       message: 'assigned 192.0.2.1',
@@ -277,7 +278,12 @@ describe('@kubernetes/client-node against the lab’s API server', { concurrency
       api.listNamespacedConfigMap({ namespace: 'default' }),
     );
     informer.on('add', (object) => void seen.add(object.metadata?.name ?? ''));
-    informer.on('error', () => void setTimeout(() => void informer.start(), 50));
+    let isOver = false;
+    informer.on('error', () => {
+      setTimeout(() => {
+        if (!isOver) void informer.start();
+      }, 50);
+    });
     await informer.start();
     try {
       await put('first');
@@ -290,6 +296,7 @@ describe('@kubernetes/client-node against the lab’s API server', { concurrency
       await put('third');
       await eventually('an object after the history was forgotten', () => seen.has('third'));
     } finally {
+      isOver = true;
       await informer.stop();
     }
   });

@@ -1,0 +1,276 @@
+/**
+ * The verbs of the API on the objects of a store: what may be written, what a write fills in, what it leaves alone. Knows nothing of HTTP;
+ * whatever cannot be done is thrown as an {@link ApiProblem}.
+ */
+import { randomUUID } from 'node:crypto';
+import jsonPatch from 'fast-json-patch';
+import { admit } from './defaults.ts';
+import { present, storedForm } from './presentation.ts';
+import { ApiProblem, notFound } from './problem.ts';
+import { apiVersionOf, type KubernetesObject, type Resource, resources, storageKey } from './resources.ts';
+import type { Matcher } from './selectors.ts';
+import type { Store } from './store.ts';
+import { mergePatch, strategicMerge } from './strategic-merge.ts';
+import { decodeContinuation, encodeContinuation, keyOf, type Target } from './target.ts';
+
+/** What etcd takes at most. */
+const maxObjectBytes = 1_572_864;
+const firstNamespaces = ['default', 'kube-system'];
+
+/** One page of a list. */
+export interface Page {
+  readonly items: readonly KubernetesObject[];
+  /** `metadata` of the list. */
+  readonly metadata: {
+    readonly resourceVersion: string;
+    readonly continue?: string;
+    readonly remainingItemCount?: number;
+  };
+}
+
+export class Objects {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+    for (const name of firstNamespaces)
+      store.put('/v1/namespaces', name, {
+        metadata: { name, uid: randomUUID(), creationTimestamp: now() },
+        status: { phase: 'Active' },
+      });
+  }
+
+  get({ resource, namespace, name = '' }: Target): KubernetesObject {
+    const object = this.#store.get(storageKey(resource), keyOf(resource, namespace, name));
+    if (!object) throw notFound(resource.plural, name);
+    return object;
+  }
+
+  /** `limit` 0 is everything. A continuation from before forgotten history is refused with 410. */
+  list({ resource }: Target, matches: Matcher, limit: number, token: string | null): Page {
+    const kind = storageKey(resource);
+    const from = token ? decodeContinuation(token) : undefined;
+    if (from && !this.#store.remembers(kind, Number(from.version)))
+      throw new ApiProblem(410, 'Expired', 'the continue token is too old, list anew');
+    const found = this.#store
+      .list(kind)
+      .filter(([key, object]) => (from === undefined || key > from.after) && matches(object));
+    const page = limit > 0 ? found.slice(0, limit) : found;
+    const version = from?.version ?? String(this.#store.version);
+    const last = page.at(-1)?.[0];
+    const more =
+      last !== undefined && found.length > page.length
+        ? {
+            continue: encodeContinuation({ after: last, version }),
+            remainingItemCount: found.length - page.length,
+          }
+        : {};
+    return {
+      items: page.map(([, object]) => present(resource, object)),
+      metadata: { resourceVersion: version, ...more },
+    };
+  }
+
+  create(target: Target, body: KubernetesObject): KubernetesObject {
+    const { resource } = target;
+    const { resourceVersion: _, ...metadata } = { ...body.metadata };
+    if (!metadata.name && metadata.generateName)
+      metadata.name = metadata.generateName + randomUUID().slice(0, 8);
+    if (!metadata.name)
+      throw new ApiProblem(
+        422,
+        'Invalid',
+        `${resource.kind} is invalid: metadata.name: Required value: name or generateName is required`,
+      );
+    const namespace = resource.namespaced ? (target.namespace ?? metadata.namespace ?? 'default') : undefined;
+    if (namespace !== undefined) {
+      if (metadata.namespace !== undefined && metadata.namespace !== namespace)
+        throw new ApiProblem(
+          400,
+          'BadRequest',
+          `the namespace of the object (${metadata.namespace}) is not that of the request (${namespace})`,
+        );
+      if (!this.#store.get('/v1/namespaces', namespace)) throw notFound('namespaces', namespace);
+      metadata.namespace = namespace;
+    }
+    const key = keyOf(resource, namespace, metadata.name);
+    if (this.#store.get(storageKey(resource), key))
+      throw new ApiProblem(409, 'AlreadyExists', `${resource.plural} "${metadata.name}" already exists`, {
+        name: metadata.name,
+        kind: resource.plural,
+      });
+    const object = admit(
+      resource,
+      {
+        ...storedForm(resource, body),
+        metadata: { ...metadata, uid: randomUUID(), creationTimestamp: now(), generation: 1 },
+      },
+      undefined,
+    );
+    return this.#put(target, key, object);
+  }
+
+  update(target: Target, body: KubernetesObject): KubernetesObject {
+    return this.#replace(target, this.get(target), storedForm(target.resource, body));
+  }
+
+  /** `contentType` says of which of the three types the patch is; others are refused with 415. */
+  patch(target: Target, contentType: string, patch: unknown): KubernetesObject {
+    const before = this.get(target);
+    const after = patched(present(target.resource, before), contentType, patch);
+    return this.#replace(target, before, storedForm(target.resource, after));
+  }
+
+  /** With finalizers an object is only marked; the update that takes away the last one deletes it. */
+  delete(target: Target, preconditions: { readonly uid?: string } = {}): KubernetesObject {
+    const object = this.get(target);
+    if (preconditions.uid !== undefined && preconditions.uid !== object.metadata.uid)
+      throw new ApiProblem(
+        409,
+        'Conflict',
+        `the UID in the precondition (${preconditions.uid}) does not match`,
+      );
+    return this.#remove(target, object);
+  }
+
+  deleteCollection(target: Target, matches: Matcher): void {
+    for (const [, object] of this.#store.list(storageKey(target.resource)))
+      if (matches(object)) this.#remove(target, object);
+  }
+
+  #remove({ resource, dryRun }: Target, object: KubernetesObject): KubernetesObject {
+    if (dryRun) return object;
+    const kind = storageKey(resource);
+    const { name, namespace, finalizers = [], deletionTimestamp } = object.metadata;
+    const key = keyOf(resource, namespace, name);
+    if (finalizers.length > 0)
+      return deletionTimestamp === undefined
+        ? this.#store.put(kind, key, {
+            ...object,
+            metadata: { ...object.metadata, deletionTimestamp: now() },
+          })
+        : object;
+    if (resource.kind === 'Namespace') this.#empty(name);
+    return this.#store.remove(kind, key) ?? object;
+  }
+
+  #empty(namespace: string): void {
+    for (const resource of resources) {
+      if (!resource.namespaced || resource.storedAs !== undefined) continue;
+      const kind = storageKey(resource);
+      for (const [key, object] of this.#store.list(kind))
+        if (object.metadata.namespace === namespace) this.#store.remove(kind, key);
+    }
+  }
+
+  /** Stores an update: the status only by its own path, the spec only without it, metadata by both. */
+  #replace(target: Target, before: KubernetesObject, after: KubernetesObject): KubernetesObject {
+    const { resource, status } = target;
+    const asked = after.metadata?.resourceVersion;
+    if (asked !== undefined && asked !== '' && asked !== before.metadata.resourceVersion)
+      throw new ApiProblem(
+        409,
+        'Conflict',
+        `Operation cannot be fulfilled on ${resource.plural} "${before.metadata.name}": the object has been modified; please apply your changes to the latest version and try again`,
+        { name: before.metadata.name, kind: resource.plural },
+      );
+    const chosen: KubernetesObject = status
+      ? { ...before, ...(after.status === undefined ? {} : { status: after.status }) }
+      : { ...after, ...(resource.hasStatus && before.status !== undefined ? { status: before.status } : {}) };
+    // The status path takes metadata too, as Kubernetes' own kinds do; only the spec stays as it was.
+    const merged = { ...chosen, metadata: { ...after.metadata, ...fixedMetadata(before) } };
+    const next = status ? merged : admit(resource, merged, before);
+    if (canonical(next) === canonical(before)) return before;
+    const { generation = 1, name, namespace, deletionTimestamp } = before.metadata;
+    const key = keyOf(resource, namespace, name);
+    if (!target.dryRun && deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0)
+      return this.#store.remove(storageKey(resource), key) ?? next;
+    const specChanged = canonical(specOf(next)) !== canonical(specOf(before));
+    return this.#put(target, key, {
+      ...next,
+      metadata: { ...next.metadata, generation: specChanged ? generation + 1 : generation },
+    });
+  }
+
+  #put({ resource, dryRun }: Target, key: string, object: KubernetesObject): KubernetesObject {
+    const size = Buffer.byteLength(JSON.stringify(object));
+    if (size > maxObjectBytes)
+      throw new ApiProblem(
+        413,
+        'RequestEntityTooLarge',
+        `the object has ${size} bytes, at most ${maxObjectBytes} are stored`,
+      );
+    return dryRun ? object : this.#store.put(storageKey(resource), key, object);
+  }
+}
+
+function patched(shown: KubernetesObject, contentType: string, patch: unknown): KubernetesObject {
+  const [type] = contentType.split(';');
+  switch (type) {
+    case 'application/json-patch+json': {
+      const operations = patch as jsonPatch.Operation[];
+      const problem = jsonPatch.validate(operations, shown);
+      if (problem)
+        throw new ApiProblem(
+          422,
+          'Invalid',
+          `the patch cannot be applied: ${problem.message.split('\n')[0]}`,
+        );
+      return jsonPatch.applyPatch(structuredClone(shown), operations).newDocument;
+    }
+    case 'application/merge-patch+json':
+      return mergePatch(shown, patch) as KubernetesObject;
+    case 'application/strategic-merge-patch+json':
+      return strategicMerge(shown, patch) as KubernetesObject;
+    default:
+      throw unsupportedPatch(contentType);
+  }
+}
+
+/** Server-side apply is one of those that are not served: it needs a record of who manages which field. */
+export function unsupportedPatch(contentType: string): ApiProblem {
+  return new ApiProblem(
+    415,
+    'UnsupportedMediaType',
+    contentType.startsWith('application/apply-patch')
+      ? 'the lab has no server-side apply: use kubectl apply without --server-side'
+      : `patches of type ${contentType} are not supported by the lab`,
+  );
+}
+
+/** What no update changes. */
+function fixedMetadata({ metadata }: KubernetesObject): KubernetesObject['metadata'] {
+  const fixed: KubernetesObject['metadata'] = { name: metadata.name };
+  const names = [
+    'namespace',
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'resourceVersion',
+    'generation',
+  ];
+  for (const name of names) if (metadata[name] !== undefined) fixed[name] = metadata[name];
+  return fixed;
+}
+
+function specOf(object: KubernetesObject): object {
+  return { ...object, metadata: {}, status: {} };
+}
+
+/** JSON that does not depend on the order of keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+}
+
+function now(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** `kind: …List` of a page. */
+export function listOf(resource: Resource, { items, metadata }: Page): object {
+  return { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata, items };
+}
