@@ -44,15 +44,18 @@ function medianMs(work: () => unknown): number {
   return times.sort((a, b) => a - b)[rounds >> 1] ?? 0;
 }
 
+const results: unknown[] = [];
+
 /** Octets of heap that stay in use for what `work` returns. */
 function heapOf(work: () => unknown): number {
-  globalThis.gc?.();
-  const before = process.memoryUsage().heapUsed;
-  const result = work();
-  globalThis.gc?.();
-  const kept = process.memoryUsage().heapUsed - before;
-  if (result === undefined) throw new Error('nothing measured');
-  return kept;
+  const used = () => {
+    globalThis.gc?.();
+    globalThis.gc?.();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  results.push(work());
+  return used() - before;
 }
 
 const row = (...cells: (string | number)[]) =>
