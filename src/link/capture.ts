@@ -1,7 +1,7 @@
 /**
  * Frames of one link, in and out, through libpcap: not promiscuous, in immediate mode, with a filter in the kernel.
  *
- * The package has corners that this file keeps to itself. Its descriptor falls silent for good, without an event, when the
+ * The package has corners that this file keeps to itself. Its descriptor may fall silent for good, without an event, when the
  * link goes down: the owner closes and opens anew on every change of the link's epoch, and a capture that hears nothing
  * while the kernel counts frames for it reports itself lost. `close()` of the package only marks the session; it ends in a later
  * dispatch, when it takes a frame (see packet-socket.ts). And its poll handle lives inside the session object, linked into the event loop for ever, so that a session must

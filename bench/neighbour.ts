@@ -1,0 +1,189 @@
+/**
+ * How fast neighbours are answered: beside the kernel on the same link, under load, and with many addresses.
+ *   lab/world node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10]
+ *
+ * Round trips are taken from the kernel's timestamps of both frames on the asker's interface, so that the asker's own delay is
+ * not in them; the kernel's answers and ours are asked for in turn. `kernel` is what the same host's kernel takes for its own
+ * address over the same link.
+ */
+import { parseArgs } from 'node:util';
+import pcap from 'pcap';
+import { cable, NetworkNamespace } from '../lab/netns.ts';
+import type { IpAddress } from '../src/address/index.ts';
+import { encodeArp } from '../src/arp/packet.ts';
+import { ArpResponder } from '../src/arp/responder.ts';
+import { AddressIndex } from '../src/link/address-index.ts';
+import { broadcastMac, parseMac } from '../src/link/frame.ts';
+import { NdpResponder } from '../src/ndp/responder.ts';
+import { NeighbourHost } from '../test/support/neighbour-client.ts';
+import { captured, frame, ip, withChecksum } from '../test/support/neighbour-frames.ts';
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '5000' },
+    rate: { type: 'string', default: '20000' },
+    seconds: { type: 'string', default: '10' },
+    /** Set for the process that runs in the asker's namespace. */
+    asker: { type: 'boolean', default: false },
+  },
+});
+const askerMac = parseMac('02:00:00:00:00:03') ?? new Uint8Array(6);
+const kernelAddress = '192.0.2.1';
+const serviceAddress = '192.0.2.200';
+
+function request(address: string): Buffer {
+  return encodeArp({
+    destination: broadcastMac,
+    operation: 'request',
+    senderMac: askerMac,
+    senderIp: ip('192.0.2.3'),
+    targetIp: ip(address),
+  });
+}
+
+function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+/** Asks for one address after another, each once the one before is answered, and gives the round trips in µs, sorted. */
+async function roundTrips(addresses: readonly string[], count: number): Promise<number[][]> {
+  const sender = pcap.createSession('eth0', { filter: 'less 1', buffer_timeout: 0, promiscuous: false });
+  const observer = pcap.createSession('eth0', {
+    filter: 'arp',
+    buffer_timeout: 0,
+    promiscuous: false,
+    snap_length: 128,
+  });
+  let askedAt = 0;
+  let answered: ((µs: number) => void) | undefined;
+  observer.on('packet', ({ buf, header }: { buf: Buffer; header: Buffer }) => {
+    const at = header.readUInt32LE(0) * 1e6 + header.readUInt32LE(4);
+    if (buf[21] === 1) askedAt = at;
+    else if (buf.readUInt32BE(0) === 0x02000000) answered?.(at - askedAt);
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const results = addresses.map((): number[] => []);
+  const requests = addresses.map(request);
+  for (let i = 0; i < count; i++)
+    for (const [which, bytes] of requests.entries()) {
+      const µs = await new Promise<number>((resolve) => {
+        const limit = setTimeout(() => resolve(Number.POSITIVE_INFINITY), 1000);
+        answered = (value) => {
+          clearTimeout(limit);
+          resolve(value);
+        };
+        sender.inject(bytes);
+      });
+      results[which]?.push(µs);
+    }
+  return results.map((list) => list.sort((a, b) => a - b));
+}
+
+/** Sends at the rate and counts replies. */
+async function load(
+  address: string,
+  rate: number,
+  seconds: number,
+): Promise<{ sent: number; answered: number }> {
+  const session = pcap.createSession('eth0', {
+    filter: 'ether dst 02:00:00:00:00:03 and arp[6:2] = 2',
+    buffer_timeout: 0,
+    promiscuous: false,
+    snap_length: 64,
+  });
+  let answered = 0;
+  session.on('packet', () => {
+    answered++;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const bytes = request(address);
+  const started = performance.now();
+  let sent = 0;
+  while (sent < rate * seconds) {
+    const due = Math.min(rate * seconds, ((performance.now() - started) * rate) / 1000);
+    // At most 50 at once, so that a late loop does not turn into a burst that no host would send.
+    for (let burst = 0; sent < due && burst < 50; burst++, sent++) session.inject(bytes);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const elapsed = (performance.now() - started) / 1000;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  console.log(
+    `load: ${sent} requests in ${elapsed.toFixed(1)} s (${Math.round(sent / elapsed)}/s), answered ${((answered / sent) * 100).toFixed(3)} %`,
+  );
+  return { sent, answered };
+}
+
+/** Nanoseconds and heap octets that one answered request costs, with that many addresses in the table. */
+function answerCost(family: 4 | 6, addresses: number): { ns: number; octets: number } {
+  const index = new AddressIndex<{ readonly answering: boolean }>();
+  const state = { answering: true };
+  const base = ip(family === 4 ? '10.0.0.0' : '2001:db8::1:0:0').value;
+  for (let i = 0; i < addresses; i++)
+    index.set({ family, value: base + BigInt(i) } satisfies IpAddress, state);
+  const mac = parseMac('02:00:00:00:00:0a') ?? new Uint8Array(6);
+  const template = frame(family === 4 ? captured.arpRequest : captured.solicitation);
+  const requests = Array.from({ length: 256 }, (_, i) => {
+    const host = base + BigInt(Math.floor((i * addresses) / 256));
+    const copy = Buffer.from(template);
+    if (family === 4) copy.writeUInt32BE(Number(host), 38);
+    else copy.writeBigUInt64BE(host & 0xffff_ffff_ffff_ffffn, 70);
+    return family === 4 ? copy : withChecksum(copy);
+  });
+  const responder = family === 4 ? new ArpResponder(mac, index) : new NdpResponder(mac, index);
+  const rounds = 1000;
+  const run = (times: number) => {
+    for (let round = 0; round < times; round++)
+      for (const bytes of requests)
+        if (responder.receive(bytes, bytes.length) !== 'answer') throw new Error('not answered');
+  };
+  run(rounds);
+  const heap = process.memoryUsage().heapUsed;
+  const started = performance.now();
+  run(rounds);
+  const ns = ((performance.now() - started) * 1e6) / (rounds * requests.length);
+  const octets = Math.max(0, process.memoryUsage().heapUsed - heap) / (rounds * requests.length);
+  return { ns, octets };
+}
+
+async function ask(): Promise<void> {
+  const [kernel = [], ours = []] = await roundTrips([kernelAddress, serviceAddress], Number(values.requests));
+  for (const [name, list] of [
+    ['kernel', kernel],
+    ['bellman', ours],
+  ] as const)
+    console.log(
+      `${name}: ${list.length} round trips, median ${quantile(list, 0.5)} µs, p99 ${quantile(list, 0.99)} µs, max ${list.at(-1)} µs`,
+    );
+  await load(serviceAddress, Number(values.rate), Number(values.seconds));
+  process.exit(0);
+}
+
+async function main(): Promise<void> {
+  for (const family of [4, 6] as const)
+    for (const addresses of [10, 10_000]) {
+      const { ns, octets } = answerCost(family, addresses);
+      console.log(
+        `${family === 4 ? 'ARP' : 'NDP'} answer with ${addresses} addresses: ${ns.toFixed(0)} ns, ${octets.toFixed(1)} octets of heap`,
+      );
+    }
+  const node = await NetworkNamespace.create('node');
+  const client = await NetworkNamespace.create('client');
+  await cable(
+    { namespace: node, interface: 'eth0', mac: '02:00:00:00:00:01', addresses: [`${kernelAddress}/24`] },
+    { namespace: client, interface: 'eth0', mac: '02:00:00:00:00:03', addresses: ['192.0.2.3/24'] },
+  );
+  const responder = await NeighbourHost.start(node);
+  await responder.ask({ do: 'add', addresses: [serviceAddress] });
+  const args = ['--asker', '--requests', values.requests, '--rate', values.rate, '--seconds', values.seconds];
+  const asker = client.spawn(process.execPath, [new URL(import.meta.url).pathname, ...args], {
+    stdio: 'inherit',
+  });
+  const code = await new Promise((resolve) => asker.on('exit', resolve));
+  const requests = await responder.metric(`bellman_layer2_requests_received{ip="${serviceAddress}"}`);
+  const responses = await responder.metric(`bellman_layer2_responses_sent{ip="${serviceAddress}"}`);
+  console.log(`responder: ${requests} requests received, ${responses} responses sent`);
+  await responder.stop();
+  process.exitCode = code === 0 ? 0 : 1;
+}
+
+await (values.asker ? ask() : main());

@@ -1,0 +1,126 @@
+/** A capture's life on real links: after hours of silence, after its link was down, and its end. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { systemClock } from '../../src/clock.ts';
+import { type Capture, openCapture } from '../../src/link/capture.ts';
+import { eventually } from '../support/eventually.ts';
+import { captured, frame } from '../support/neighbour-frames.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const run = promisify(execFile);
+const request = frame(captured.arpRequest);
+
+before(async () => {
+  assert.ok(process.env.BELLMAN_WORLD, 'run under lab/world');
+  await run('ip', ['link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far']);
+  for (const end of ['near', 'far']) await run('ip', ['link', 'set', end, 'up']);
+});
+
+/** Opens a capture on `near`, whose clock stands still until it is moved. */
+function listen(): {
+  readonly clock: VirtualClock;
+  readonly heard: number[];
+  readonly lost: string[];
+  readonly near: Capture;
+} {
+  const clock = new VirtualClock();
+  const heard: number[] = [];
+  const lost: string[] = [];
+  const near = openCapture({
+    interface: 'near',
+    filter: 'arp',
+    clock,
+    onFrame: (_frame, length) => heard.push(length),
+    onLost: (reason) => lost.push(reason),
+  });
+  return { clock, heard, lost, near };
+}
+
+/** The other end of the cable, to send from. */
+function speak(): Capture {
+  return openCapture({
+    interface: 'far',
+    filter: 'less 1',
+    clock: systemClock,
+    onFrame: () => {},
+    onLost: () => {},
+  });
+}
+
+test('a capture hears the first frame after it was opened', async () => {
+  for (let i = 0; i < 10; i++) {
+    const { near, heard } = listen();
+    const far = speak();
+    assert.ok(far.send(request));
+    await eventually('the frame', () => heard.length === 1, 3000);
+    near.close();
+    far.close();
+  }
+});
+
+test('a capture hears after an hour without a frame', async () => {
+  const { clock, near, heard, lost } = listen();
+  const far = speak();
+  clock.advance(3_600_000);
+  assert.deepEqual(lost, []);
+  assert.ok(far.send(request));
+  await eventually('the frame', () => heard.length === 1, 3000);
+  near.close();
+  far.close();
+});
+
+test('a capture whose link went down and up unnoticed hears again or says that it is lost, never neither', async () => {
+  const { clock, near, heard, lost } = listen();
+  await run('ip', ['link', 'set', 'near', 'down']);
+  await run('ip', ['link', 'set', 'near', 'up']);
+  const far = speak();
+  await eventually('a frame or the report', () => {
+    far.send(request);
+    clock.advance(1000);
+    return heard.length > 0 || lost.length > 0;
+  });
+  near.close();
+  far.close();
+});
+
+test('captures give their descriptors back, whatever became of the link', async () => {
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = descriptors();
+  for (const [down, up] of [
+    [[], []],
+    [
+      ['link', 'set', 'near', 'down'],
+      ['link', 'set', 'near', 'up'],
+    ],
+    [
+      ['link', 'delete', 'near'],
+      ['link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far'],
+    ],
+  ] as const) {
+    const { near } = listen();
+    const far = speak();
+    assert.equal(descriptors(), before + 2);
+    if (down.length > 0) await run('ip', [...down]);
+    near.close();
+    far.close();
+    await eventually('the descriptors', () => descriptors() <= before);
+    if (up.length > 0) await run('ip', [...up]);
+    for (const end of ['near', 'far']) await run('ip', ['link', 'set', end, 'up']);
+  }
+});
+
+test('a capture of an interface that is not there cannot be opened', () => {
+  assert.throws(() =>
+    openCapture({
+      interface: 'nowhere',
+      filter: 'arp',
+      clock: systemClock,
+      onFrame: () => {},
+      onLost: () => {},
+    }),
+  );
+});
