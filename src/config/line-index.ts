@@ -1,4 +1,4 @@
-export interface Place {
+interface Place {
   /** From 1. */
   readonly line: number;
   /** From 1, in UTF-16 units, as editors count. */

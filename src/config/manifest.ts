@@ -13,7 +13,7 @@ import { LineIndex } from './line-index.ts';
 import { findNode, readYaml, type YamlNode, type YamlScalar } from './yaml.ts';
 
 /** A configuration inside a file. */
-export interface FoundConfig {
+interface FoundConfig {
   readonly text: string;
   /** The same error with its place in the file. */
   readonly inFile: (error: ConfigError) => ConfigError;

@@ -37,7 +37,7 @@ export function nounOf(of: Schema): string {
 const nouns = new WeakMap<Schema, string>();
 
 /** What a scalar may be where a schema stands. */
-export interface ScalarTypes {
+interface ScalarTypes {
   readonly text: boolean;
   readonly number: boolean;
   readonly boolean: boolean;

@@ -239,7 +239,6 @@ export type RawConfig = z.infer<typeof configSchema>;
 export type RawPeer = z.infer<typeof peerSchema>;
 export type RawPool = z.infer<typeof poolSchema>;
 export type RawBgpAdvertisement = z.infer<typeof bgpAdvertisementSchema>;
-export type RawL2Advertisement = z.infer<typeof l2AdvertisementSchema>;
 export type RawSelector = z.infer<typeof selectorSchema>;
 
 /** What is left of a document after everything of the wrong shape was taken out: each value has its type or is missing. */

@@ -3,7 +3,7 @@ import type { LabelRequirement, LabelSelector } from './config.ts';
 export type Labels = Readonly<Record<string, string>>;
 
 /** Kubernetes' rules for `metav1.LabelSelector`: `NotIn` holds also where the key is missing. */
-export function selectorMatches(selector: LabelSelector, labels: Labels): boolean {
+function selectorMatches(selector: LabelSelector, labels: Labels): boolean {
   for (const [key, value] of Object.entries(selector.matchLabels)) if (labels[key] !== value) return false;
   return selector.matchExpressions.every((requirement) => requirementHolds(requirement, labels));
 }

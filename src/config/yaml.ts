@@ -15,7 +15,7 @@ import {
 import { fail, ok, type Result } from '../result.ts';
 import { type Path, show } from './errors.ts';
 
-export interface YamlError {
+interface YamlError {
   readonly path: Path;
   readonly offset: number;
   readonly message: string;
@@ -38,7 +38,7 @@ export type YamlNode =
   | { readonly kind: 'sequence'; readonly offset: number; readonly items: readonly YamlNode[] }
   | { readonly kind: 'mapping'; readonly offset: number; readonly entries: ReadonlyMap<string, YamlEntry> };
 
-export interface YamlEntry {
+interface YamlEntry {
   readonly keyOffset: number;
   readonly value: YamlNode;
 }
