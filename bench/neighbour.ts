@@ -13,10 +13,10 @@ import type { IpAddress } from '../src/address/index.ts';
 import { encodeArp } from '../src/arp/packet.ts';
 import { ArpResponder } from '../src/arp/responder.ts';
 import { AddressIndex } from '../src/link/address-index.ts';
-import { broadcastMac, parseMac } from '../src/link/frame.ts';
+import { broadcastMac } from '../src/link/frame.ts';
 import { NdpResponder } from '../src/ndp/responder.ts';
 import { NeighbourHost } from '../test/support/neighbour-client.ts';
-import { captured, frame, ip, withChecksum } from '../test/support/neighbour-frames.ts';
+import { captured, frame, ip, mac as macFrom, withChecksum } from '../test/support/neighbour-frames.ts';
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     asker: { type: 'boolean', default: false },
   },
 });
-const askerMac = parseMac('02:00:00:00:00:03') ?? new Uint8Array(6);
+const askerMac = macFrom('02:00:00:00:00:03');
 const kernelAddress = '192.0.2.1';
 const serviceAddress = '192.0.2.200';
 
@@ -120,7 +120,7 @@ function answerCost(family: 4 | 6, addresses: number): { ns: number; octets: num
   const base = ip(family === 4 ? '10.0.0.0' : '2001:db8::1:0:0').value;
   for (let i = 0; i < addresses; i++)
     index.set({ family, value: base + BigInt(i) } satisfies IpAddress, state);
-  const mac = parseMac('02:00:00:00:00:0a') ?? new Uint8Array(6);
+  const mac = macFrom('02:00:00:00:00:0a');
   const template = frame(family === 4 ? captured.arpRequest : captured.solicitation);
   const requests = Array.from({ length: 256 }, (_, i) => {
     const host = base + BigInt(Math.floor((i * addresses) / 256));

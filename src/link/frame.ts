@@ -78,7 +78,7 @@ export function copyBytes(
 }
 
 /** Group addresses, broadcast among them, have the lowest bit of the first octet set. */
-export function isGroupMac(bytes: Uint8Array, at: number): boolean {
+function isGroupMac(bytes: Uint8Array, at: number): boolean {
   return ((bytes[at] ?? 0) & 1) === 1;
 }
 
@@ -97,11 +97,4 @@ export function formatMac(bytes: Uint8Array, at = 0): string {
   return Array.from(bytes.subarray(at, at + macLength), (byte) => byte.toString(16).padStart(2, '0')).join(
     ':',
   );
-}
-
-/** Reads six colon-separated octets; `undefined` for anything else. */
-export function parseMac(text: string): Uint8Array | undefined {
-  return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)
-    ? Uint8Array.from(text.split(':'), (octet) => Number.parseInt(octet, 16))
-    : undefined;
 }

@@ -36,7 +36,7 @@ const hopLimit = 255;
 const shortestMessage = 24;
 const flag = { solicited: 0x40, override: 0x20 } as const;
 
-export const allNodes: Uint8Array = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+const allNodes: Uint8Array = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const unspecified = new Uint8Array(16);
 
 /** The Ethernet group of an IPv6 group: 33:33 and the last 32 bits (RFC 2464 section 7). */

@@ -4,7 +4,7 @@ import type { AddressState } from './address-state.ts';
 import type { Protocol } from './link-port.ts';
 
 /** Names without their prefix are those that MetalLB's users know. */
-export const neighbourMetric = {
+const neighbourMetric = {
   requestsReceived: 'bellman_layer2_requests_received',
   responsesSent: 'bellman_layer2_responses_sent',
   gratuitousSent: 'bellman_layer2_gratuitous_sent',
@@ -22,10 +22,6 @@ export class NeighbourCounters {
   drop(protocol: Protocol, reason: DropReason): void {
     const counts = this.#dropped[protocol];
     counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  }
-
-  dropped(protocol: Protocol, reason: DropReason): number {
-    return this.#dropped[protocol].get(reason) ?? 0;
   }
 
   *drops(): Generator<{ readonly protocol: Protocol; readonly reason: DropReason; readonly count: number }> {

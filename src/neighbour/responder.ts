@@ -34,7 +34,7 @@ import { LinkPort } from './link-port.ts';
 import { NeighbourCounters, registerNeighbourMetrics } from './metrics.ts';
 import { type ProbeOutcome, Prober } from './prober.ts';
 
-export const defaultAnnouncements: AnnouncementPolicy = {
+const defaultAnnouncements: AnnouncementPolicy = {
   offsetsMs: [0, 50, 200, 500, 1000, 2000, 4000],
   refreshMs: 0,
   // Four thousand frames of 60 octets are 2 Mbit/s: a takeover of 2,000 addresses is told in a second.

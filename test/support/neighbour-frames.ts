@@ -42,6 +42,12 @@ export function ip(text: string): IpAddress {
   return address;
 }
 
+/** Six colon-separated octets. */
+export function mac(text: string): Uint8Array {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(text)) throw new Error(`not a MAC: ${text}`);
+  return Uint8Array.from(text.split(':'), (octet) => Number.parseInt(octet, 16));
+}
+
 /** The frame with octets replaced, e.g. `{ 21: 8 }`. */
 export function changed(bytes: Buffer, octets: Readonly<Record<number, number>>): Buffer {
   const copy = Buffer.from(bytes);

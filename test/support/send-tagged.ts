@@ -5,12 +5,11 @@
 import { arpFrameLength, encodeArp } from '../../src/arp/packet.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openCapture } from '../../src/link/capture.ts';
-import { broadcastMac, parseMac } from '../../src/link/frame.ts';
-import { ip, tagged } from './neighbour-frames.ts';
+import { broadcastMac } from '../../src/link/frame.ts';
+import { ip, mac as macFrom, tagged } from './neighbour-frames.ts';
 
 const [interfaceName = '', macText = '', target = '', vlan = '0'] = process.argv.slice(2);
-const mac = parseMac(macText);
-if (!mac) throw new Error(`not a MAC: ${macText}`);
+const mac = macFrom(macText);
 let replies = 0;
 const capture = openCapture({
   interface: interfaceName,

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { encodeArp, encodeArpAnnouncement, encodeArpProbe } from '../../../src/arp/packet.ts';
 import { ArpResponder } from '../../../src/arp/responder.ts';
 import { AddressIndex } from '../../../src/link/address-index.ts';
-import { formatMac, parseMac } from '../../../src/link/frame.ts';
-import { captured, changed, frame, hex, ip, tagged } from '../../support/neighbour-frames.ts';
+import { formatMac } from '../../../src/link/frame.ts';
+import { captured, changed, frame, hex, ip, mac as macFrom, tagged } from '../../support/neighbour-frames.ts';
 
-const ownMac = parseMac('02:00:00:00:00:0a') ?? assert.fail();
+const ownMac = macFrom('02:00:00:00:00:0a');
 
 function responder(...addresses: { text: string; answering: boolean }[]) {
   const index = new AddressIndex<{ text: string; answering: boolean }>();
@@ -133,8 +133,8 @@ test('ArpResponder judges any octets without throwing', () => {
 });
 
 test('encodeArp() writes what the kernel and arping write', () => {
-  const mac = parseMac('02:00:00:00:00:0b') ?? assert.fail();
-  const broadcast = parseMac('ff:ff:ff:ff:ff:ff') ?? assert.fail();
+  const mac = macFrom('02:00:00:00:00:0b');
+  const broadcast = macFrom('ff:ff:ff:ff:ff:ff');
   const common = { destination: broadcast, senderMac: mac, senderIp: ip('192.0.2.2') } as const;
   assert.equal(
     hex(encodeArp({ ...common, operation: 'request', targetIp: ip('192.0.2.1') })),

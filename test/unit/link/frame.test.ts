@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMac, isStationMac, parseMac, payloadOffset, payloadType } from '../../../src/link/frame.ts';
-import { captured, frame, tagged } from '../../support/neighbour-frames.ts';
+import { formatMac, isStationMac, payloadOffset, payloadType } from '../../../src/link/frame.ts';
+import { captured, frame, mac as macFrom, tagged } from '../../support/neighbour-frames.ts';
 
 test('payloadOffset() looks through priority tags and not into VLANs', () => {
   const bytes = frame(captured.arpRequest);
@@ -20,10 +20,8 @@ test('payloadType() tells the type of what is inside', () => {
   assert.equal(payloadType(tagged(bytes, 1), 46), -2);
 });
 
-test('parseMac() reads what formatMac() writes and nothing else', () => {
-  assert.equal(formatMac(parseMac('02:0A:00:00:00:ff') ?? assert.fail()), '02:0a:00:00:00:ff');
-  for (const text of ['', '02:0a:00:00:00', '02:0a:00:00:00:0g', '020a000000ff', '02:0a:00:00:00:ff:00'])
-    assert.equal(parseMac(text), undefined, text);
+test('formatMac() writes lower-case octets with colons', () => {
+  assert.equal(formatMac(Uint8Array.of(9, 2, 10, 0, 0, 0, 255), 1), '02:0a:00:00:00:ff');
 });
 
 test('isStationMac() refuses groups and zeros', () => {
@@ -34,5 +32,5 @@ test('isStationMac() refuses groups and zeros', () => {
     ['ff:ff:ff:ff:ff:ff', false],
     ['33:33:00:00:00:01', false],
   ] as const)
-    assert.equal(isStationMac(parseMac(text) ?? assert.fail(), 0), expected, text);
+    assert.equal(isStationMac(macFrom(text), 0), expected, text);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { AddressIndex } from '../../../src/link/address-index.ts';
-import { formatMac, parseMac } from '../../../src/link/frame.ts';
+import { formatMac } from '../../../src/link/frame.ts';
 import {
   encodeDuplicateAddressProbe,
   encodeUnsolicitedAdvertisement,
@@ -10,9 +10,18 @@ import {
   solicitedNodeGroup,
 } from '../../../src/ndp/packet.ts';
 import { NdpResponder } from '../../../src/ndp/responder.ts';
-import { captured, changed, frame, hex, ip, tagged, withChecksum } from '../../support/neighbour-frames.ts';
+import {
+  captured,
+  changed,
+  frame,
+  hex,
+  ip,
+  mac as macFrom,
+  tagged,
+  withChecksum,
+} from '../../support/neighbour-frames.ts';
 
-const ownMac = parseMac('02:00:00:00:00:0a') ?? assert.fail();
+const ownMac = macFrom('02:00:00:00:00:0a');
 const solicitation = frame(captured.solicitation);
 /** Without its source link-layer option. */
 const bare = withChecksum(changed(solicitation.subarray(0, 78), { 19: 24 }));
@@ -40,7 +49,7 @@ describe('NdpResponder answers', () => {
   });
 
   test('a unicast solicitation', () => {
-    const ndp = responder('2001:db8::b', true, parseMac('02:00:00:00:00:0b'));
+    const ndp = responder('2001:db8::b', true, macFrom('02:00:00:00:00:0b'));
     const bytes = frame(captured.unicastSolicitation);
     assert.equal(ndp.receive(bytes, bytes.length), 'answer');
     const reply = hex(ndp.reply);
@@ -121,7 +130,7 @@ describe('NdpResponder stays silent (RFC 4861 section 7.1.1):', () => {
 
 describe('NdpResponder reports a claim:', () => {
   test('an advertisement of another station', () => {
-    const ndp = responder('2001:db8::a', true, parseMac('02:00:00:00:00:0b'));
+    const ndp = responder('2001:db8::a', true, macFrom('02:00:00:00:00:0b'));
     assert.equal(ndp.receive(frame(captured.advertisement), 86), 'claim');
     assert.equal(formatMac(ndp.claimant), '02:00:00:00:00:0a');
   });
@@ -142,7 +151,7 @@ describe('NdpResponder reports a claim:', () => {
       changed(frame(captured.advertisement), { 0: 0x33, 1: 0x33, 5: 1, 38: 0xff, 39: 2 }),
     );
     assert.equal(
-      responder('2001:db8::a', true, parseMac('02:00:00:00:00:0c')).receive(bytes, 86),
+      responder('2001:db8::a', true, macFrom('02:00:00:00:00:0c')).receive(bytes, 86),
       'malformed',
     );
   });
@@ -180,7 +189,7 @@ test('NdpResponder accepts any options that are well formed and finds the source
 });
 
 test('encodeDuplicateAddressProbe() writes what the kernel writes, but for the nonce', () => {
-  const mac = parseMac('02:00:00:00:00:0b') ?? assert.fail();
+  const mac = macFrom('02:00:00:00:00:0b');
   const expected = withChecksum(changed(frame(captured.duplicateAddressProbe).subarray(0, 78), { 19: 24 }));
   assert.equal(hex(encodeDuplicateAddressProbe(mac, ip('2001:db8::b'))), hex(expected));
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pino } from 'pino';
 import { parsePrefix } from '../../../src/address/index.ts';
-import { findKernelAnswers } from '../../../src/neighbour/kernel-answers.ts';
+import { KernelAnswerWarnings } from '../../../src/neighbour/kernel-answer-warnings.ts';
+import { findKernelAnswers, type KernelAnswer } from '../../../src/neighbour/kernel-answers.ts';
 import { ip } from '../../support/neighbour-frames.ts';
 
 const subnets = ['192.0.2.0/24', '2001:db8::/64'].map((text) => parsePrefix(text) ?? assert.fail());
@@ -35,3 +37,32 @@ for (const [name, address, holder, arpIgnore, expected] of [
       expected === undefined ? [] : [[expected, 'eth0']],
     );
   });
+
+test('KernelAnswerWarnings warns once, says the way out, and tells the end', () => {
+  const lines: { level: number; ip: string; reason?: string }[] = [];
+  let answers: KernelAnswer[] = [
+    { address: ip('192.0.2.50'), configuredOn: 'kube-ipvs0', answeredOn: 'eth0' },
+    { address: ip('192.0.2.51'), configuredOn: 'eth0', answeredOn: 'eth0' },
+  ];
+  const warnings = new KernelAnswerWarnings(
+    { kernelAnswers: () => answers },
+    pino({}, { write: (text) => void lines.push(JSON.parse(text)) }),
+  );
+  assert.equal(warnings.look([]), 2);
+  warnings.look([]);
+  assert.deepEqual(
+    lines
+      .splice(0)
+      .map(({ level, ip: address, reason }) => [level, address, /strictARP|remove/.exec(reason ?? '')?.[0]]),
+    [
+      [40, '192.0.2.50', 'strictARP'],
+      [40, '192.0.2.51', 'remove'],
+    ],
+  );
+  answers = answers.slice(1);
+  assert.equal(warnings.look([]), 1);
+  assert.deepEqual(
+    lines.map(({ level, ip: address }) => [level, address]),
+    [[30, '192.0.2.50']],
+  );
+});

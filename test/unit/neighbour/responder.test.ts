@@ -4,14 +4,13 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { parsePrefix } from '../../../src/address/index.ts';
 import type { CaptureOptions } from '../../../src/link/capture.ts';
-import { parseMac } from '../../../src/link/frame.ts';
 import type { Link } from '../../../src/link/link-table.ts';
 import {
   type Conflict,
   createNeighbourResponder,
   type NeighbourResponderOptions,
 } from '../../../src/neighbour/responder.ts';
-import { captured, frame, hex, ip } from '../../support/neighbour-frames.ts';
+import { captured, frame, hex, ip, mac as macFrom } from '../../support/neighbour-frames.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 /** A host whose links are memory: what it sends is kept, what it hears is given. */
@@ -88,7 +87,7 @@ class MemoryHost {
 const eth0: Link = {
   index: 2,
   name: 'eth0',
-  mac: parseMac('02:00:00:00:00:0a') ?? assert.fail(),
+  mac: macFrom('02:00:00:00:00:0a'),
   subnets: ['192.0.2.0/24', '2001:db8::/64'].map((text) => parsePrefix(text) ?? assert.fail()),
   epoch: 0,
 };
