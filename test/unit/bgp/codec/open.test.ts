@@ -244,6 +244,25 @@ test('encodeMessage() refuses an OPEN that cannot be', () => {
   assert.throws(() => encodeMessage({ ...value, capabilities: many }, external), RangeError);
 });
 
+test('encodeMessage() takes what is just possible: AS 65535, and an OPEN of 4096 octets (RFC 8654 section 4)', () => {
+  // 29 octets in front, 3 more and the parameter's 3 for the extended form, 15 capabilities of 257 octets and one of the rest.
+  const sizes = [...Array.from({ length: 15 }, () => 255), 4096 - 35 - 15 * 257 - 2];
+  const capabilities = sizes.map(
+    (size): Capability => ({ kind: 'unknown', code: 200, value: new Uint8Array(size) }),
+  );
+  const value: OpenMessage = {
+    kind: 'open',
+    version: 4,
+    myAs: 65535,
+    holdTimeSeconds: 90,
+    routerId: 1,
+    capabilities,
+  };
+  const bytes = encodeMessage(value, external);
+  assert.equal(bytes.length, 4096);
+  assert.deepEqual(decoded(bytes), value);
+});
+
 test('a long host name is cut on the border of a character', () => {
   const fqdn: Capability = { kind: 'fqdn', host: `${'a'.repeat(63)}é`, domain: 'b'.repeat(64) };
   const value: OpenMessage = {

@@ -142,6 +142,7 @@ const rows: readonly Row[] = [
   ['PMSI_TUNNEL of ingress replication without an address', 0xc0, 22, '00 06 000000', ['22 withdraw 3 5']],
   ['PMSI_TUNNEL of ingress replication over IPv6', 0xc0, 22, `00 06 000000 ${'20'.repeat(16)}`, []],
   ['PMSI_TUNNEL of four octets', 0xc0, 22, '00 00 0000', ['22 withdraw 3 5']],
+  ['PMSI_TUNNEL of type 7', 0xc0, 22, '00 07 000000 c0000202', []],
   ['PMSI_TUNNEL of type 8', 0xc0, 22, '00 08 000000 c0000202', ['22 withdraw 3 9']],
   ['TUNNEL_ENCAPSULATION', 0xc0, 23, '0008 0006 0104 ffffffff 000f 0004 80 0001 aa', []],
   ['TUNNEL_ENCAPSULATION without sub-TLVs', 0xc0, 23, '0008 0000', []],
