@@ -38,7 +38,7 @@ test('a message with any octet changed is judged', () => {
 });
 
 test('a message with any octet of its OPEN or UPDATE set to every value is judged', () => {
-  const short = corpus.filter(({ bytes }) => bytes.length < 90).filter((_, index) => index % 5 === 0);
+  const short = corpus.filter(({ bytes }) => bytes.length < 90).filter((_, index) => index % 8 === 0);
   for (const { bytes, options } of short)
     for (let at = 18; at < bytes.length; at++)
       for (let value = 0; value < 256; value++) {
