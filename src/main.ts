@@ -105,16 +105,26 @@ const speaker = daemon('speaker', 'announces addresses from the node it runs on'
       .argParser(portNumber)
       .default(7946),
   )
-  .action(async (flags: DaemonFlags & { nodeName: string; membershipPort: number }) => {
-    const { runSpeaker } = await import('./speaker/run.ts');
-    const { logLevel, ...options } = flags;
-    await runSpeaker({
-      ...options,
-      logLevel,
-      logger: createLogger('speaker', logLevel),
-      signal: untilSignalled(),
-    });
-  });
+  .addOption(
+    new Option(
+      '--state-directory <path>',
+      'survives the speaker but not the node: tells a restart from a boot',
+    )
+      .env('BELLMAN_STATE_DIRECTORY')
+      .default('/run/bellman'),
+  )
+  .action(
+    async (flags: DaemonFlags & { nodeName: string; membershipPort: number; stateDirectory: string }) => {
+      const { runSpeaker } = await import('./speaker/run.ts');
+      const { logLevel, ...options } = flags;
+      await runSpeaker({
+        ...options,
+        logLevel,
+        logger: createLogger('speaker', logLevel),
+        signal: untilSignalled(),
+      });
+    },
+  );
 
 const validate = new Command('validate')
   .description('judges configuration files by the very code of the controller')

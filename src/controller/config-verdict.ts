@@ -5,6 +5,7 @@
 import { compareIp } from '../address/index.ts';
 import {
   type AssignedAddress,
+  annotationRoom,
   type Config,
   configHash,
   encodeAcceptedConfig,
@@ -86,7 +87,11 @@ export function judgeConfigMap(
     return { kind: 'stale', accepted, subject: reason, reason, details: reason, orphans: false };
   }
   if (text === accepted?.text) return { kind: 'active', accepted, isNew: false };
-  const judgement = judge(text, [...assigned()].sort(byService));
+  const judgement = judge(
+    text,
+    [...assigned()].sort(byService),
+    annotationRoom(configMap?.annotations ?? {}),
+  );
   const hash = configHash(text);
   if (judgement.kind === 'accepted')
     return { kind: 'active', accepted: { text, hash, at: now, config: judgement.config }, isNew: true };

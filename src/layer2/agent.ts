@@ -16,6 +16,7 @@ import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
+import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
 import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
@@ -37,6 +38,7 @@ const aloneMs = 3000;
 const handoverMs = 3000;
 /** How often an address that somebody else uses is looked at again. */
 const reprobeMs = 10_000;
+const kernelLookMs = 1000;
 
 export class Layer2Agent {
   readonly #options: Layer2AgentOptions;
@@ -44,6 +46,7 @@ export class Layer2Agent {
   readonly #claims = new ClaimStore();
   readonly #ownership: Ownership;
   readonly #responder: NeighbourResponder;
+  readonly #kernelAnswers: KernelAnswerWarnings;
   readonly #metrics: Layer2Metrics;
   readonly #started = new Map<string, string>();
   #membership: MembershipNode | undefined;
@@ -53,6 +56,7 @@ export class Layer2Agent {
   #isLeaving = false;
   #facts = '';
   #timer: Timer | undefined;
+  #kernelLook: Timer | undefined;
   /** When nodes that are gone were last heard, for the time a takeover took. */
   readonly #lastHeardMs = new Map<string, number>();
   #onHandedOver: (() => void) | undefined;
@@ -71,8 +75,12 @@ export class Layer2Agent {
       registry: options.registry,
       isOwner: (address) => this.#ownership.isAnswering(formatIp(address)),
       onConflict: (conflict) => this.#conflict(conflict),
-      onLinksChanged: () => this.#tellFacts(),
+      onLinksChanged: () => {
+        this.#tellFacts();
+        this.#lookAtKernel();
+      },
     });
+    this.#kernelAnswers = new KernelAnswerWarnings(this.#responder, options.logger);
   }
 
   /** Takes an order of the Kubernetes side; `stop` resolves when it is done, the others at once. */
@@ -83,11 +91,13 @@ export class Layer2Agent {
         this.#hasTable = true;
         this.#obey(this.#ownership.table(message.entries, now));
         this.#tellFacts();
+        this.#lookAtKernel();
         this.#tryToStart();
         return;
       case 'change':
         this.#obey(this.#ownership.change(message.upsert, message.remove, now));
         this.#tellFacts();
+        this.#lookAtKernel();
         return;
       case 'speakers':
         this.#known = message.known;
@@ -196,6 +206,14 @@ export class Layer2Agent {
     this.#facts = facts;
     this.#membership?.setMetadata(facts);
     this.#look();
+  }
+
+  /** A little later, so that a storm of changes costs one look. */
+  #lookAtKernel(): void {
+    this.#kernelLook ??= this.#clock.after(kernelLookMs, () => {
+      this.#kernelLook = undefined;
+      this.#kernelAnswers.look(this.#ownership.addresses());
+    });
   }
 
   #obey(orders: readonly Order[]): void {

@@ -156,6 +156,11 @@ export class Ownership {
     return this.#items.get(address)?.entry;
   }
 
+  /** Everything in the table, whoever owns it. */
+  *addresses(): Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }> {
+    for (const { address, entry } of this.#items.values()) yield { address, interfaces: entry.interfaces };
+  }
+
   isAnswering(address: string): boolean {
     return this.#items.get(address)?.isAnswering ?? false;
   }

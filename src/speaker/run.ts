@@ -33,6 +33,7 @@ import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { serveMetrics } from '../metrics/server.ts';
 import { AcceptedConfig } from './accepted-config.ts';
 import { OwnershipRecord } from './ownership-record.ts';
+import { markRestart } from './restart-mark.ts';
 import { Speaker } from './speaker.ts';
 
 export interface RunSpeakerOptions {
@@ -42,6 +43,8 @@ export interface RunSpeakerOptions {
   readonly metricsAddress: { readonly host: string; readonly port: number };
   readonly loadBalancerClass?: string;
   readonly membershipPort: number;
+  /** Where a mark tells the next speaker on this node that it is a restart. */
+  readonly stateDirectory: string;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -69,6 +72,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     logger: logger.child({ component: 'bgp' }),
     registry,
     hostName: hostname(),
+    restarting: markRestart(options.stateDirectory, nodeName),
   });
   const layer2: Layer2 = startLayer2({
     nodeName,

@@ -1,0 +1,103 @@
+/** What is left when the lab ends: nothing, however it ends; and two labs do not see each other. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+const started: ChildProcess[] = [];
+after(() => {
+  for (const child of started) child.kill('SIGKILL');
+});
+
+/** A lab in a world of its own, inside ours; it says when it is up and stays until its input ends. */
+function lab(nodes: number): { readonly child: ChildProcess; readonly output: () => string } {
+  const script = `
+    import { Lab } from '${root}lab/lab.ts';
+    const lab = await Lab.start({ nodes: ${nodes}, bellman: false });
+    console.log('up ' + (await lab.kubectl('get', 'nodes', '-o', 'name')).trim().split('\\n').length);
+    process.stdin.on('data', () => { throw new Error('told to fail'); });
+    process.stdin.on('end', () => lab.close().then(() => process.exit(0)));`;
+  const child = spawn(
+    `${root}lab/world`,
+    [process.execPath, '--input-type=module-typescript', '-e', script],
+    {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // A group of its own, as a terminal gives to each command: Ctrl-C is for all of it.
+      detached: true,
+    },
+  );
+  started.push(child);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+  return { child, output: () => text };
+}
+
+/** PIDs of every process below one, by /proc. */
+function descendants(pid: number): number[] {
+  const parents = new Map<number, number[]>();
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      parents.set(parent, [...(parents.get(parent) ?? []), Number(entry)]);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const below = (of: number): number[] =>
+    (parents.get(of) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
+}
+
+/** Runs still; one that waits to be reaped does not. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+async function comesUp(nodes: number) {
+  const one = lab(nodes);
+  await eventually(
+    `a lab of ${nodes} nodes is up: ${one.output()}`,
+    () => one.output().includes(`up ${nodes}`),
+    60_000,
+  );
+  const pids = descendants(one.child.pid ?? 0);
+  assert.ok(pids.length >= 4, 'the lab runs processes');
+  return { ...one, pids };
+}
+
+const ends: readonly (readonly [string, (child: ChildProcess) => void])[] = [
+  ['its end', (child) => void child.stdin?.end()],
+  ['a failure', (child) => void child.stdin?.write('fail\n')],
+  ['Ctrl-C', (child) => void process.kill(-(child.pid ?? 0), 'SIGINT')],
+  ['SIGKILL', (child) => void child.kill('SIGKILL')],
+];
+for (const [name, end] of ends) {
+  test(`a lab leaves no process, namespace or file after ${name}`, async () => {
+    const files = readdirSync('/tmp').sort();
+    const { child, pids } = await comesUp(1);
+    end(child);
+    await eventually('every process is gone', () => !pids.some(isAlive));
+    assert.deepEqual(readdirSync('/tmp').sort(), files);
+    assert.deepEqual(existsSync('/run/netns') ? readdirSync('/run/netns') : [], []);
+  });
+}
+
+test('two labs run at once without seeing each other', async () => {
+  const [one, two] = await Promise.all([comesUp(1), comesUp(2)]);
+  assert.match(one.output(), /up 1/);
+  assert.match(two.output(), /up 2/);
+  for (const { child } of [one, two]) child.stdin?.end();
+  await eventually('both are gone', () => ![...one.pids, ...two.pids].some(isAlive));
+});

@@ -1,0 +1,214 @@
+/**
+ * The gate with everything real around it: whatever happens to the ConfigMap or to our processes, the router keeps its routes, the
+ * sessions stay as they are, and no address changes, unless the edit asks for it.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Lab } from '../../lab/lab.ts';
+
+let lab: Lab;
+let v4 = '';
+let v6 = '';
+
+const config = (pools: string) => `peers:
+- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s, graceful-restart: true}
+address-pools:
+${pools}`;
+const whole = config('- {name: public, protocol: bgp, addresses: [198.51.100.0/24, "2001:db8:100::/112"]}\n');
+const broken = whole.replace('protocol: bgp', 'protocol: carrier-pigeon');
+
+before(async () => {
+  lab = await Lab.start();
+  await lab.configure(whole);
+  await lab.addPods('web', lab.fabric.nodes);
+  await lab.applyExample('web');
+  await lab.until('web has addresses', async () => (await lab.addressesOf('web')).length === 2);
+  [v4 = '', v6 = ''] = await lab.addressesOf('web');
+  await lab.until('the router has all routes', () => hasRoutes(), 30_000);
+});
+after(() => lab.close());
+
+async function nextHops(prefix: string): Promise<number> {
+  try {
+    return (await lab.birdc('show', 'route', prefix)).match(/\bvia\b/g)?.length ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+async function hasRoutes(): Promise<boolean> {
+  return (await nextHops(`${v4}/32`)) === 3 && (await nextHops(`${v6}/128`)) === 3;
+}
+
+/** What the router has seen of a node: when its session came up, and how many updates and withdrawals it has had since. */
+async function seenByRouter(): Promise<string[]> {
+  const text = await lab.birdc('show', 'protocols', 'all');
+  return text
+    .split('\n')
+    .filter((line) => /^node_\d|Import (updates|withdraws):/.test(line.trim()))
+    .map((line) => line.trim().replace(/\s+/g, ' '));
+}
+
+/** Runs something while looking all the time whether the router has lost a route. */
+async function keepingRoutes(during: () => Promise<void>): Promise<void> {
+  let isOver = false;
+  const losses: string[] = [];
+  const watching = (async () => {
+    while (!isOver) {
+      for (const prefix of [`${v4}/32`, `${v6}/128`])
+        if ((await nextHops(prefix)) < 3) losses.push(`${prefix}: ${await nextHops(prefix)} next hops`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  })();
+  try {
+    await during();
+  } finally {
+    isOver = true;
+    await watching;
+  }
+  assert.deepEqual(losses, []);
+}
+
+async function state(): Promise<string> {
+  return lab.kubectl(
+    ...['get', 'configmap', 'config', '-n', 'bellman-system'],
+    ...['-o', 'jsonpath={.metadata.annotations.bellman\\.dev/config-status}'],
+  );
+}
+
+async function becomes(status: string): Promise<void> {
+  await lab.until(`the configuration is ${status}`, async () => (await state()) === status);
+}
+
+/** Runs something that must leave router and addresses exactly as they are. */
+async function changingNothing(during: () => Promise<void>): Promise<void> {
+  const before = await seenByRouter();
+  await during();
+  assert.deepEqual(await seenByRouter(), before);
+  assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
+}
+
+const speakers = () => lab.fabric.nodes.map(({ name }) => `speaker-${name}`);
+async function kill(...names: string[]): Promise<void> {
+  await Promise.all(names.map((name) => lab.stop(name, 'SIGKILL')));
+}
+async function speakersAreBack(): Promise<void> {
+  await lab.until(
+    'every session is established again',
+    async () =>
+      (await lab.birdc('show', 'protocols')).match(/Established/g)?.length === 3 && (await hasRoutes()),
+    40_000,
+  );
+}
+
+describe('a configuration that is no good', { concurrency: false }, () => {
+  test('an edit that does not parse, and its revert, change nothing at the router', () =>
+    changingNothing(async () => {
+      await lab.configure(broken);
+      await becomes('stale');
+      await lab.configure(whole);
+      await becomes('active');
+    }));
+
+  test('an edit that would orphan addresses is refused, naming each Service and address', () =>
+    changingNothing(async () => {
+      await lab.configure(config('- {name: public, protocol: bgp, addresses: [203.0.113.0/24]}\n'));
+      await becomes('stale');
+      const events = await lab.kubectl(
+        'get',
+        'events',
+        '-n',
+        'bellman-system',
+        '--field-selector',
+        'reason=ConfigStale',
+      );
+      for (const named of ['default/web', v4, v6])
+        assert.ok(events.includes(named), `the event names ${named}`);
+      await lab.configure(whole);
+      await becomes('active');
+    }));
+
+  test('a pool that is split, renamed and drained under its addresses moves none', () =>
+    changingNothing(async () => {
+      await lab.configure(
+        config(`- {name: low, protocol: bgp, addresses: [198.51.100.0/25], draining: true}
+- {name: high, protocol: bgp, addresses: [198.51.100.128/25]}
+- {name: six, protocol: bgp, addresses: ["2001:db8:100::/112"]}
+`),
+      );
+      await becomes('active');
+      await lab.configure(whole);
+      await becomes('active');
+    }));
+
+  test('the ConfigMap is deleted and comes back', () =>
+    changingNothing(async () => {
+      await lab.kubectl('delete', 'configmap', 'config', '-n', 'bellman-system');
+      await lab.until('the controller says that it is missing', () =>
+        Promise.resolve(/there is no ConfigMap config/.test(lab.log('controller'))),
+      );
+      await lab.configure(whole);
+      await becomes('active');
+    }));
+
+  test('the controller restarts on a bad ConfigMap, and a new Service still gets an address', () =>
+    changingNothing(async () => {
+      await lab.configure(broken);
+      await becomes('stale');
+      await kill('controller');
+      lab.startController();
+      await lab.applyExample('late');
+      await lab.until('late has addresses', async () => (await lab.addressesOf('late')).length === 2, 40_000);
+      await lab.kubectl('delete', 'service', 'late');
+      assert.equal(await state(), 'stale');
+    }));
+
+  test('the speakers restart on a bad ConfigMap, while the controller is away: the router keeps every route', async () => {
+    assert.equal(await state(), 'stale');
+    await kill('controller');
+    await keepingRoutes(async () => {
+      await kill(...speakers());
+      for (const node of lab.fabric.nodes) lab.startSpeaker(node);
+      await speakersAreBack();
+    });
+    lab.startController();
+    assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
+  });
+
+  test('all are killed together on a bad ConfigMap: the router keeps every route, no address changes', async () => {
+    assert.equal(await state(), 'stale');
+    await keepingRoutes(async () => {
+      await kill('controller', ...speakers());
+      for (const node of lab.fabric.nodes) lab.startSpeaker(node);
+      lab.startController();
+      await speakersAreBack();
+    });
+    assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
+  });
+
+  test('all are killed and the API server is away when they start: they come up when it does', async () => {
+    await lab.api('refuse');
+    await keepingRoutes(async () => {
+      await kill('controller', ...speakers());
+      for (const node of lab.fabric.nodes) lab.startSpeaker(node);
+      lab.startController();
+      await lab.until(
+        'a speaker has noticed',
+        () => Promise.resolve(/not reached/.test(lab.log('speaker-node-1'))),
+        30_000,
+      );
+      await lab.api('serve');
+      await speakersAreBack();
+    });
+    assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
+  });
+
+  test('the revert clears it, and the story stands where people look', async () => {
+    await lab.configure(whole);
+    await becomes('active');
+    const described = await lab.kubectl('describe', 'configmap', 'config', '-n', 'bellman-system');
+    assert.match(described, /config-status: active/);
+    const events = await lab.kubectl('get', 'events', '-n', 'bellman-system');
+    for (const reason of ['ConfigAccepted', 'ConfigStale']) assert.match(events, new RegExp(reason));
+  });
+});
