@@ -1,19 +1,21 @@
 /**
  * Stands in for kube-proxy on every node of the lab: follows Services and EndpointSlices and keeps one nftables ruleset per node.
  *   node lab/kube-proxy.ts --kubeconfig FILE --node NAME…
- * Traffic to a Service's load balancer and cluster addresses is translated to a random endpoint. `externalTrafficPolicy: Cluster` hides
- * the client behind the node, `Local` keeps it and uses the node's own endpoints only.
+ * It runs on no node itself but in each network namespace in turn: one process for all of them.
  */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import type { V1Service } from '@kubernetes/client-node';
 import { systemClock } from '../src/clock.ts';
 import { connect } from '../src/kubernetes/client.ts';
 import { decodeEndpointSlice } from '../src/kubernetes/decode.ts';
-import type { EndpointSlice } from '../src/kubernetes/model.ts';
 import { type RawObject, watch } from '../src/kubernetes/watch.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { createLogger } from '../src/log.ts';
-import { field } from './apiserver/resources.ts';
+import { type ProxiedEndpoint, type ProxiedService, rulesetOf } from './kube-proxy-rules.ts';
+
+/** Changes that come together are applied together. */
+const settleMs = 5;
 
 const { values } = parseArgs({
   options: { kubeconfig: { type: 'string' }, node: { type: 'string', multiple: true, default: [] } },
@@ -21,92 +23,54 @@ const { values } = parseArgs({
 const client = connect(values.kubeconfig, 'kube-proxy');
 const logger = createLogger('kube-proxy', 'warn');
 const stop = new AbortController();
-const services = new Map<string, RawObject>();
-const slices = new Map<string, EndpointSlice>();
+const services = new Map<string, ProxiedService>();
+const slices = new Map<string, readonly ProxiedEndpoint[]>();
+
+function serviceOf(raw: RawObject): ProxiedService {
+  const { spec, status } = raw as unknown as V1Service;
+  return {
+    key: `${raw.metadata.namespace}/${raw.metadata.name}`,
+    ingress: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []),
+    clusterIps: (spec?.clusterIPs ?? []).filter((ip) => ip !== 'None'),
+    local: spec?.externalTrafficPolicy === 'Local',
+    ports: (spec?.ports ?? []).map(({ protocol = 'TCP', port, targetPort }) => ({
+      protocol,
+      port,
+      targetPort: Number(targetPort ?? port),
+    })),
+  };
+}
+
+function endpointsOf(raw: RawObject): ProxiedEndpoint[] | undefined {
+  const slice = decodeEndpointSlice(raw);
+  return slice?.endpoints
+    .filter(({ serving }) => serving)
+    .flatMap(({ addresses: [address], nodeName }) =>
+      address === undefined
+        ? []
+        : [{ service: `${slice.namespace}/${slice.serviceName}`, address, node: nodeName }],
+    );
+}
+
 const applied = new Map<string, string>();
-
-interface Port {
-  readonly protocol: string;
-  readonly port: number;
-  readonly targetPort: number;
-}
-
-function strings(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
-}
-
-function rulesOf(key: string, service: RawObject, node: string): string[] {
-  const local = field(service, 'spec', 'externalTrafficPolicy') === 'Local';
-  const ingress = (field(service, 'status', 'loadBalancer', 'ingress') ?? []) as { ip?: string }[];
-  const external = ingress.flatMap(({ ip }) => ip ?? []);
-  const cluster = strings(field(service, 'spec', 'clusterIPs')).filter((ip) => ip !== 'None');
-  const ports = (field(service, 'spec', 'ports') ?? []) as Port[];
-  return [...external.map((ip) => ({ ip, local })), ...cluster.map((ip) => ({ ip, local: false }))].flatMap(
-    ({ ip, local: own }) => {
-      const family = ip.includes(':') ? 'ip6' : 'ip';
-      const backends = [...slices.values()]
-        .filter(
-          (slice) =>
-            `${slice.namespace}/${slice.serviceName}` === key &&
-            (slice.family === 'IPv6') === (family === 'ip6'),
-        )
-        .flatMap(({ endpoints }) => endpoints)
-        .filter((endpoint) => endpoint.serving && (!own || endpoint.nodeName === node))
-        .flatMap((endpoint) => endpoint.addresses[0] ?? []);
-      return ports.map(({ protocol, port, targetPort }) => {
-        const match = `${family} daddr ${ip} ${protocol.toLowerCase()} dport ${port}`;
-        if (backends.length === 0) return `${match} drop`;
-        const map = backends.map((backend, i) => `${i} : ${backend}`).join(', ');
-        return `${match} ${own ? '' : 'meta mark set 0x4000 '}dnat ${family} to numgen random mod ${backends.length} map { ${map} } : ${targetPort}`;
-      });
-    },
-  );
-}
-
-function ruleset(node: string): string {
-  const rules = [...services].flatMap(([key, service]) => rulesOf(key, service, node));
-  // A drop is for the filter chain: a nat chain sees the first packet of a flow only.
-  const drops = rules.filter((rule) => rule.endsWith(' drop'));
-  const translations = rules.filter((rule) => !rule.endsWith(' drop'));
-  const lines = (list: readonly string[]) => list.map((rule) => `    ${rule}\n`).join('');
-  return `table inet kube-proxy
-delete table inet kube-proxy
-table inet kube-proxy {
-  chain filter {
-    type filter hook prerouting priority -150;
-${lines(drops)}  }
-  chain prerouting {
-    type nat hook prerouting priority dstnat;
-${lines(translations)}  }
-  chain output {
-    type nat hook output priority -100;
-${lines(translations)}  }
-  chain postrouting {
-    type nat hook postrouting priority srcnat;
-    meta mark 0x4000 masquerade
-  }
-}
-`;
-}
+const busy = new Set<string>();
 
 /** One `nft` at a time on a node, each with the newest picture. */
-const busy = new Set<string>();
 function schedule(): void {
   for (const node of values.node) {
     if (busy.has(node)) continue;
     busy.add(node);
-    // A little later, so that changes that come together are applied together.
-    setTimeout(() => applyTo(node), 5);
+    setTimeout(() => applyTo(node), settleMs);
   }
 }
 
 function applyTo(node: string): void {
-  const text = ruleset(node);
-  if (applied.get(node) === text) {
+  const ruleset = rulesetOf(node, [...services.values()], [...slices.values()].flat());
+  if (applied.get(node) === ruleset) {
     busy.delete(node);
     return;
   }
-  applied.set(node, text);
+  applied.set(node, ruleset);
   const nft = spawn('ip', ['netns', 'exec', node, 'nft', '-f', '-'], {
     stdio: ['pipe', 'inherit', 'inherit'],
   });
@@ -114,7 +78,7 @@ function applyTo(node: string): void {
     if (code !== 0) logger.error({ node, code }, 'nft refused the ruleset');
     applyTo(node);
   });
-  nft.stdin.end(text);
+  nft.stdin.end(ruleset);
 }
 
 const follow = <T>(path: string, into: Map<string, T>, decode: (raw: RawObject) => T | undefined) =>
@@ -134,12 +98,14 @@ const follow = <T>(path: string, into: Map<string, T>, decode: (raw: RawObject) 
     logger,
     signal: stop.signal,
   });
-const alive = setInterval(() => {}, 1_000_000);
+// The clock's timers do not keep a process alive, and between two attempts to reach the API server nothing else would.
+const alive = setInterval(() => {}, 2 ** 30);
 process.on('SIGTERM', () => {
   stop.abort();
   clearInterval(alive);
+  client.close();
 });
 await Promise.all([
-  follow(paths.services, services, (raw) => raw),
-  follow(paths.endpointSlices, slices, decodeEndpointSlice),
+  follow(paths.services, services, serviceOf),
+  follow(paths.endpointSlices, slices, endpointsOf),
 ]);

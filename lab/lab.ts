@@ -2,13 +2,15 @@
  * The whole of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, a stand-in for kube-proxy, BIRD
  * on the router, and the unmodified `bellman` processes. Everything ends with the world; nothing here needs to be undone.
  */
-import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
-import { addresses, birdConfig, buildFabric, buildPod, type Fabric, type LabNode } from './fabric.ts';
+import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from './fabric.ts';
 import type { NetworkNamespace } from './netns.ts';
+import { Pods } from './pods.ts';
+import { Processes } from './processes.ts';
+import { put } from './put.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 const folder = '/run/lab';
@@ -41,12 +43,13 @@ export interface Probe {
 export class Lab {
   readonly fabric: Fabric;
   readonly client: KubernetesClient;
-  readonly #processes = new Map<string, ChildProcess>();
-  #pods = 0;
+  readonly processes = new Processes(folder);
+  readonly #pods: Pods;
 
   private constructor(fabric: Fabric) {
     this.fabric = fabric;
     this.client = connect(kubeconfigPath, 'lab');
+    this.#pods = new Pods(this.client, this.processes);
   }
 
   /** Brings it up and returns when the API server answers and, if wanted, the controller and speakers have started. */
@@ -55,22 +58,24 @@ export class Lab {
     writeKubeconfig();
     const fabric = await buildFabric(options.nodes ?? 3);
     const lab = new Lab(fabric);
-    lab.#start('apiserver', fabric.control, process.execPath, [
+    lab.processes.start('apiserver', fabric.control, process.execPath, [
       join(root, 'lab/apiserver/main.ts'),
       ...['--host', addresses.control, '--port', String(apiPort)],
     ]);
     writeFileSync(join(folder, 'bird.conf'), birdConfig(fabric));
-    lab.#start('bird', fabric.router, 'bird', ['-f', '-c', join(folder, 'bird.conf'), '-s', birdSocketPath]);
-    await lab.until(
-      'the API server answers',
-      async () => (await lab.kubectl('get', '--raw', '/readyz')) === 'ok',
+    lab.processes.start('bird', fabric.router, 'bird', [
+      '-f',
+      '-c',
+      join(folder, 'bird.conf'),
+      '-s',
+      birdSocketPath,
+    ]);
+    await lab.until('the API server answers', () =>
+      lab.client.request({ method: 'GET', path: '/version' }).then(() => true),
     );
-    await lab.apply(
-      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bellman-system' } },
-      ...fabric.nodes.map((node) => nodeObject(node)),
-    );
-    for (const node of fabric.nodes) await lab.markReady(node);
-    lab.#start('kube-proxy', fabric.control, process.execPath, [
+    await put(lab.client, paths.namespaces, { metadata: { name: 'bellman-system' } });
+    await Promise.all(fabric.nodes.map((node) => put(lab.client, paths.nodes, nodeObject(node))));
+    lab.processes.start('kube-proxy', fabric.control, process.execPath, [
       join(root, 'lab/kube-proxy.ts'),
       ...['--kubeconfig', kubeconfigPath, ...fabric.nodes.flatMap(({ name }) => ['--node', name])],
     ]);
@@ -88,29 +93,22 @@ export class Lab {
   }
 
   startController(): void {
-    this.#start('controller', this.fabric.control, join(root, 'bin/bellman'), [
+    this.processes.start('controller', this.fabric.control, join(root, 'bin/bellman'), [
       'controller',
       ...['--kubeconfig', kubeconfigPath, '--metrics-address', `:${metricsPort}`],
     ]);
   }
 
   startSpeaker(node: LabNode): void {
-    this.#start(`speaker-${node.name}`, node.namespace, join(root, 'bin/bellman'), [
+    this.processes.start(`speaker-${node.name}`, node.namespace, join(root, 'bin/bellman'), [
       'speaker',
       ...['--node-name', node.name, '--kubeconfig', kubeconfigPath, '--metrics-address', `:${metricsPort}`],
     ]);
   }
 
-  /** Ends a process of the lab, with all of its children, and waits until it is gone. */
-  async stop(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const child = this.#processes.get(name);
-    if (!child?.pid) throw new Error(`the lab runs no process ${name}`);
-    this.#processes.delete(name);
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    // SIGTERM is for the process itself, as a kubelet sends it; SIGKILL must leave nothing of the group.
-    process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
-    await gone;
+  /** Ends a process of the lab and waits until it is gone. */
+  stop(name: string, signal?: NodeJS.Signals): Promise<void> {
+    return this.processes.stop(name, signal);
   }
 
   /**
@@ -130,14 +128,18 @@ export class Lab {
     this.startSpeaker(node);
   }
 
+  /** Pulls a node's cable out of the segment, or puts it back: the node keeps its link to the API server. */
+  async plugNode(node: LabNode, plugged: boolean): Promise<void> {
+    await this.fabric.segment.ip('link', 'set', node.name, plugged ? 'up' : 'down');
+  }
+
   isRunning(name: string): boolean {
-    const child = this.#processes.get(name);
-    return child !== undefined && child.exitCode === null && child.signalCode === null;
+    return this.processes.isRunning(name);
   }
 
   /** What a process has written so far. */
   log(name: string): string {
-    return readFileSync(join(folder, `${name}.log`), 'utf8');
+    return this.processes.log(name);
   }
 
   kubectl(...args: string[]): Promise<string> {
@@ -189,36 +191,14 @@ export class Lab {
     });
   }
 
-  /** One pod on each of the nodes, an HTTP server on port 8080, behind the Service's EndpointSlices. */
-  async addPods(service: string, nodes: readonly LabNode[]): Promise<void> {
-    const endpoints = [];
-    for (const node of nodes) {
-      const hostNumber = ++this.#pods + 1;
-      const name = `${service}-${hostNumber}`;
-      const pod = await buildPod(node, name, hostNumber);
-      this.#start(name, pod.namespace, process.execPath, [join(root, 'lab/pod.ts'), name, node.name, '8080']);
-      endpoints.push({ node, addresses: pod.addresses });
-    }
-    for (const [family, index] of [
-      ['IPv4', 0],
-      ['IPv6', 1],
-    ] as const)
-      await this.apply({
-        apiVersion: 'discovery.k8s.io/v1',
-        kind: 'EndpointSlice',
-        metadata: {
-          name: `${service}-${family.toLowerCase()}`,
-          namespace: 'default',
-          labels: { 'kubernetes.io/service-name': service },
-        },
-        addressType: family,
-        ports: [{ name: '', port: 8080, protocol: 'TCP' }],
-        endpoints: endpoints.map(({ node, addresses: pair }) => ({
-          addresses: [pair[index]],
-          nodeName: node.name,
-          conditions: { ready: true, serving: true, terminating: false },
-        })),
-      });
+  /** One more pod on each of the nodes, an HTTP server behind the Service's EndpointSlices. */
+  addPods(service: string, nodes: readonly LabNode[]): Promise<void> {
+    return this.#pods.add(service, nodes);
+  }
+
+  /** Takes the Service's pods off a node. */
+  removePods(service: string, node: LabNode): Promise<void> {
+    return this.#pods.remove(service, node);
   }
 
   /** Applies one of `lab/examples`. */
@@ -243,17 +223,11 @@ export class Lab {
       method: 'PATCH',
       path: `${paths.nodes}/${node.name}/status`,
       contentType: 'application/merge-patch+json',
-      body: {
-        status: {
-          conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', reason: 'Lab' }],
-          addresses: node.addresses.map((address) => ({ type: 'InternalIP', address })),
-          nodeInfo: { kubeletVersion: 'v1.32.0' },
-        },
-      },
+      body: { status: { conditions: [readiness(ready)] } },
     });
   }
 
-  /** Turns a knob of the API server: cut-watches, compact, refuse, serve, reset. */
+  /** Turns a knob of the API server, see `apiserver/server.ts`. */
   async api(knob: string): Promise<void> {
     await this.fabric.control.exec(
       'curl',
@@ -323,25 +297,24 @@ export class Lab {
   /** Ends every process; the namespaces end with the world. */
   async close(): Promise<void> {
     this.client.close();
-    await Promise.all(
-      [...this.#processes.keys()].map((name) => this.stop(name, 'SIGKILL').catch((error: unknown) => error)),
-    );
-  }
-
-  #start(name: string, host: NetworkNamespace, command: string, args: readonly string[]): void {
-    const log = openSync(join(folder, `${name}.log`), 'a');
-    // A group of its own: a node's death takes the speaker and its child at once.
-    this.#processes.set(name, host.spawn(command, args, { stdio: ['ignore', log, log], detached: true }));
+    await this.processes.stopAll();
   }
 }
 
-function nodeObject({ name }: LabNode): object {
+function nodeObject({ name, addresses: own }: LabNode) {
   return {
-    apiVersion: 'v1',
-    kind: 'Node',
     metadata: { name, labels: { 'kubernetes.io/hostname': name } },
     spec: {},
+    status: {
+      conditions: [readiness(true)],
+      addresses: own.map((address) => ({ type: 'InternalIP', address })),
+      nodeInfo: { kubeletVersion: 'v1.32.0' },
+    },
   };
+}
+
+function readiness(ready: boolean) {
+  return { type: 'Ready', status: ready ? 'True' : 'False', reason: 'Lab' };
 }
 
 function writeKubeconfig(): void {

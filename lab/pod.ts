@@ -7,5 +7,5 @@ import { createServer } from 'node:http';
 const [name = 'pod', node = 'nowhere', port = '8080'] = process.argv.slice(2);
 createServer((request, response) => {
   response.end(`${name} on ${node}, you are ${request.socket.remoteAddress?.replace('::ffff:', '')}\n`);
-}).listen(Number(port), '::');
+}).listen(Number(port), '::', () => console.log('listening'));
 process.on('SIGTERM', () => process.exit(0));

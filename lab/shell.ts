@@ -60,7 +60,7 @@ Hosts: node-1 node-2 node-3 near far router control. Five things to try:
   on near arping -c 3 -I eth0 ${printer}
   kubectl -n bellman-system edit configmap config
 
-Logs are in /run/lab. Another terminal enters with: ${process.env.BELLMAN_WORLD_ENTER ?? 'lab/enter'}
+Logs are in /run/lab. Another terminal enters with: lab/enter ${process.env.BELLMAN_WORLD}
 Leave with exit or Ctrl-D: everything here ends with this shell.
 
 `);

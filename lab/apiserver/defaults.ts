@@ -19,6 +19,10 @@ export function admit(
       metadata.name,
       `metadata.name: Invalid value: "${metadata.name}": a lowercase RFC 1123 subdomain is required`,
     );
+  for (const [kind, values] of Object.entries({ labels: metadata.labels, annotations: metadata.annotations }))
+    for (const [key, value] of Object.entries(values ?? {}))
+      if (typeof value !== 'string')
+        throw new ApiProblem(400, 'BadRequest', `metadata.${kind}.${key}: expected a string`);
   const annotationBytes = Object.entries(metadata.annotations ?? {}).reduce(
     (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
     0,
@@ -29,10 +33,6 @@ export function admit(
       metadata.name,
       'metadata.annotations: Too long: may not be more than 262144 bytes',
     );
-  for (const [kind, values] of Object.entries({ labels: metadata.labels, annotations: metadata.annotations }))
-    for (const [key, value] of Object.entries(values ?? {}))
-      if (typeof value !== 'string')
-        throw new ApiProblem(400, 'BadRequest', `metadata.${kind}.${key}: expected a string`);
   if (resource.kind === 'Service') return admitService(resource, object, before);
   if (resource.kind === 'Secret') return admitSecret(object);
   if (resource.kind === 'Namespace') return { status: { phase: 'Active' }, ...object };
@@ -63,7 +63,9 @@ function admitService(
 ): KubernetesObject {
   const spec: Spec = { ...((object.spec ?? {}) as Spec) };
   const { name } = object.metadata;
-  const ports = Array.isArray(spec.ports) ? (spec.ports as Spec[]) : [];
+  const ports = portsOf(resource, name, spec.ports);
+  if (Object.values(mapOf(spec.selector)).some((value) => typeof value !== 'string'))
+    throw new ApiProblem(400, 'BadRequest', 'spec.selector: expected a map of strings');
   if (ports.length === 0 && spec.clusterIP !== 'None' && spec.type !== 'ExternalName')
     throw invalid(resource, name, 'spec.ports: Required value');
   if (ports.length > 1 && ports.some((port) => !port.name))
@@ -119,6 +121,28 @@ function admitService(
     spec.clusterIP = (spec.clusterIPs as string[])[0];
   }
   return { ...object, spec, status: object.status ?? { loadBalancer: {} } };
+}
+
+function portsOf(resource: Resource, name: string, value: unknown): Spec[] {
+  const ports = (value ?? []) as Spec[];
+  if (!Array.isArray(ports)) throw new ApiProblem(400, 'BadRequest', 'spec.ports: expected a list');
+  ports.forEach((each, index) => {
+    const port = Number(mapOf(each).port);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw invalid(
+        resource,
+        name,
+        `spec.ports[${index}].port: Invalid value: ${port}: must be between 1 and 65535, inclusive`,
+      );
+  });
+  return ports;
+}
+
+function mapOf(value: unknown): Spec {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new ApiProblem(400, 'BadRequest', `expected a map instead of ${JSON.stringify(value)}`);
+  return value as Spec;
 }
 
 function clusterIp(family: string, index: number): string {

@@ -1,6 +1,6 @@
 /**
  * An API server for the lab: enough of the Kubernetes REST dialect that `kubectl`, `@kubernetes/client-node` and Bellman itself work
- * against it unchanged. Objects live in memory and end with it. It speaks JSON only, knows the kinds of `resources.ts` only, and has
+ * against it unchanged. Objects live in memory and end with it. It answers in JSON only, knows the kinds of `resources.ts` only, and has
  * no admission but `defaults.ts`, no authorization, no server-side apply, and no controllers beside the deletion of a namespace's content.
  *
  *   request ─▶ server.ts: token, knobs, discovery ─▶ target.ts: what it is about
@@ -29,6 +29,7 @@ import { discovery } from './discovery.ts';
 import { listOf, Objects, unsupportedPatch } from './objects.ts';
 import { present, table, wantsTable } from './presentation.ts';
 import { ApiProblem } from './problem.ts';
+import { decodeProtobuf } from './protobuf.ts';
 import type { KubernetesObject } from './resources.ts';
 import { Store } from './store.ts';
 import { matcherOf, type Target, targetOf } from './target.ts';
@@ -140,17 +141,17 @@ export class ApiServer {
         );
       }
       case 'POST':
-        return show(201, this.#objects.create(target, (await readJson(request)) as KubernetesObject));
+        return show(201, this.#objects.create(target, (await readBody(request)) as KubernetesObject));
       case 'PUT':
-        return show(200, this.#objects.update(target, (await readJson(request)) as KubernetesObject));
+        return show(200, this.#objects.update(target, (await readBody(request)) as KubernetesObject));
       case 'PATCH': {
         const type = headers['content-type'] ?? '';
         // Its body is YAML: refused before it is read.
         if (!type.includes('json')) throw unsupportedPatch(type);
-        return show(200, this.#objects.patch(target, type, await readJson(request)));
+        return show(200, this.#objects.patch(target, type, await readBody(request)));
       }
       case 'DELETE': {
-        const options = await readJson(request);
+        const options = await readBody(request);
         if (name === undefined) {
           this.#objects.deleteCollection(target, matcherOf(target, url));
           return send(response, 200, success({}));
@@ -217,19 +218,14 @@ function success(details: object): object {
 }
 
 /** `undefined` when there is no body. */
-async function readJson(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const text = Buffer.concat(chunks).toString('utf8');
-  if (text === '' && request.method === 'DELETE') return undefined;
-  if (request.headers['content-type']?.includes('protobuf'))
-    throw new ApiProblem(
-      415,
-      'UnsupportedMediaType',
-      'the lab reads JSON only: use kubectl apply or kubectl create -f',
-    );
+  const body = Buffer.concat(chunks);
+  if (body.length === 0 && request.method === 'DELETE') return undefined;
+  if (request.headers['content-type']?.includes('protobuf')) return decodeProtobuf(body);
   try {
-    return JSON.parse(text);
+    return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new ApiProblem(400, 'BadRequest', `the body is not JSON: ${(error as Error).message}`);
   }

@@ -1,0 +1,111 @@
+/**
+ * The pods of a lab, in the part of Deployment, kubelet and EndpointSlice controller at once: a pod is an HTTP server in a network namespace
+ * of its own, a Pod in the API, and an endpoint in the slices of its Service.
+ */
+import { join } from 'node:path';
+import type { KubernetesClient } from '../src/kubernetes/client.ts';
+import { serviceNameLabel } from '../src/kubernetes/names.ts';
+import { paths } from '../src/kubernetes/write.ts';
+import { buildPod, type LabNode } from './fabric.ts';
+import type { Processes } from './processes.ts';
+import { put } from './put.ts';
+
+const namespace = 'default';
+const port = 8080;
+const families = ['IPv4', 'IPv6'] as const;
+
+interface Pod {
+  readonly name: string;
+  readonly service: string;
+  readonly node: LabNode;
+  /** One of each family, in the order of `families`. */
+  readonly addresses: readonly [v4: string, v6: string];
+}
+
+export class Pods {
+  readonly #client: KubernetesClient;
+  readonly #processes: Processes;
+  #pods: readonly Pod[] = [];
+  #made = 0;
+
+  constructor(client: KubernetesClient, processes: Processes) {
+    this.#client = client;
+    this.#processes = processes;
+  }
+
+  /** One more pod of the Service on each of the nodes; returns when they listen and the API says so. */
+  async add(service: string, nodes: readonly LabNode[]): Promise<void> {
+    const made = await Promise.all(nodes.map((node) => this.#make(service, node)));
+    this.#pods = [...this.#pods, ...made];
+    await Promise.all(made.map((pod) => put(this.#client, podsPath, podObject(pod))));
+    await this.#publish(service);
+  }
+
+  /** Ends the Service's pods on a node: first their endpoints go, then they. */
+  async remove(service: string, node: LabNode): Promise<void> {
+    const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
+    this.#pods = this.#pods.filter((pod) => !gone.includes(pod));
+    await this.#publish(service);
+    for (const { name } of gone) {
+      await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}` });
+      await this.#processes.stop(name);
+    }
+  }
+
+  async #make(service: string, node: LabNode): Promise<Pod> {
+    const hostNumber = ++this.#made + 1;
+    const name = `${service}-${hostNumber}`;
+    const { namespace: host, addresses } = await buildPod(node, name, hostNumber);
+    const script = join(import.meta.dirname, 'pod.ts');
+    this.#processes.start(name, host, process.execPath, [script, name, node.name, String(port)]);
+    while (!this.#processes.log(name).includes('listening')) {
+      if (!this.#processes.isRunning(name))
+        throw new Error(`pod ${name} ended: ${this.#processes.log(name)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return { name, service, node, addresses };
+  }
+
+  async #publish(service: string): Promise<void> {
+    const own = this.#pods.filter((pod) => pod.service === service);
+    await Promise.all(
+      families.map((family, index) =>
+        put(this.#client, slicesPath, {
+          apiVersion: 'discovery.k8s.io/v1',
+          kind: 'EndpointSlice',
+          metadata: {
+            name: `${service}-${family.toLowerCase()}`,
+            namespace,
+            labels: { [serviceNameLabel]: service },
+          },
+          addressType: family,
+          ports: [{ name: '', port, protocol: 'TCP' }],
+          endpoints: own.map(({ name, node, addresses }) => ({
+            addresses: [addresses[index]],
+            nodeName: node.name,
+            conditions: { ready: true, serving: true, terminating: false },
+            targetRef: { kind: 'Pod', namespace, name },
+          })),
+        }),
+      ),
+    );
+  }
+}
+
+const podsPath = `/api/v1/namespaces/${namespace}/pods`;
+const slicesPath = paths.endpointSlices.replace(/(\w+)$/, `namespaces/${namespace}/$1`);
+
+function podObject({ name, service, node, addresses }: Pod) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels: { app: service } },
+    spec: { nodeName: node.name, containers: [{ name: 'server', image: 'pod.ts' }] },
+    status: {
+      phase: 'Running',
+      podIP: addresses[0],
+      podIPs: addresses.map((ip) => ({ ip })),
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { ChildProcess } from 'node:child_process';
+import { openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NetworkNamespace } from './netns.ts';
+
+/** The processes of a lab by name, each on a host, in a process group of its own, with its output in `FOLDER/NAME.log`. */
+export class Processes {
+  readonly #folder: string;
+  readonly #running = new Map<string, ChildProcess>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  start(name: string, host: NetworkNamespace, command: string, args: readonly string[]): void {
+    if (this.isRunning(name)) throw new Error(`the lab runs ${name} already`);
+    const log = openSync(join(this.#folder, `${name}.log`), 'a');
+    // A group of its own: a node's death takes the speaker and its child at once.
+    this.#running.set(name, host.spawn(command, args, { stdio: ['ignore', log, log], detached: true }));
+  }
+
+  isRunning(name: string): boolean {
+    const child = this.#running.get(name);
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** What a process has written so far, over all its lives. */
+  log(name: string): string {
+    return readFileSync(join(this.#folder, `${name}.log`), 'utf8');
+  }
+
+  /** Ends a process, with SIGKILL all of its children too, and waits until it is gone. */
+  async stop(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#running.get(name);
+    if (child?.pid === undefined) throw new Error(`the lab runs no process ${name}`);
+    this.#running.delete(name);
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    // SIGTERM is for the process itself, as a kubelet sends it; SIGKILL must leave nothing of the group.
+    process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
+    await gone;
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((name) => this.stop(name, 'SIGKILL')));
+  }
+}

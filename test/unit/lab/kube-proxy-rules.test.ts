@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type ProxiedService, rulesetOf } from '../../../lab/kube-proxy-rules.ts';
+
+const web: ProxiedService = {
+  key: 'default/web',
+  ingress: ['198.51.100.0', '2001:db8:100::'],
+  clusterIps: ['10.96.0.1'],
+  local: false,
+  ports: [{ protocol: 'TCP', port: 80, targetPort: 8080 }],
+};
+const endpoints = [
+  { service: 'default/web', address: '10.244.1.2', node: 'node-1' },
+  { service: 'default/web', address: '10.244.2.3', node: 'node-2' },
+  { service: 'default/web', address: 'fd00:244:1::2', node: 'node-1' },
+  { service: 'default/other', address: '10.244.1.9', node: 'node-1' },
+];
+
+function rules(node: string, service: ProxiedService): string[] {
+  return [
+    ...new Set(
+      rulesetOf(node, [service], endpoints)
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => / daddr /.test(line)),
+    ),
+  ];
+}
+
+describe('rulesetOf()', () => {
+  test('policy Cluster: every endpoint from every node, the client hidden', () => {
+    assert.deepEqual(rules('node-3', web), [
+      'ip daddr 198.51.100.0 tcp dport 80 meta mark set 0x4000 dnat ip to numgen random mod 2 map { 0 : 10.244.1.2, 1 : 10.244.2.3 } : 8080',
+      'ip6 daddr 2001:db8:100:: tcp dport 80 meta mark set 0x4000 dnat ip6 to numgen random mod 1 map { 0 : fd00:244:1::2 } : 8080',
+      'ip daddr 10.96.0.1 tcp dport 80 meta mark set 0x4000 dnat ip to numgen random mod 2 map { 0 : 10.244.1.2, 1 : 10.244.2.3 } : 8080',
+    ]);
+  });
+
+  test('policy Local: own endpoints only, the client seen; the cluster IP as ever', () => {
+    const local = { ...web, local: true };
+    assert.deepEqual(rules('node-2', local), [
+      'ip6 daddr 2001:db8:100:: tcp dport 80 drop',
+      'ip daddr 198.51.100.0 tcp dport 80 dnat ip to numgen random mod 1 map { 0 : 10.244.2.3 } : 8080',
+      'ip daddr 10.96.0.1 tcp dport 80 meta mark set 0x4000 dnat ip to numgen random mod 2 map { 0 : 10.244.1.2, 1 : 10.244.2.3 } : 8080',
+    ]);
+    assert.ok(rules('node-3', local).includes('ip daddr 198.51.100.0 tcp dport 80 drop'));
+  });
+
+  test('nothing to serve is a ruleset that takes the old one away', () => {
+    const ruleset = rulesetOf('node-1', [], []);
+    assert.match(ruleset, /^table inet kube-proxy\ndelete table inet kube-proxy\ntable inet kube-proxy \{/);
+    assert.doesNotMatch(ruleset, /daddr/);
+  });
+});

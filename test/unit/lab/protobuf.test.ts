@@ -1,0 +1,27 @@
+/** The octets were sent by kubectl 1.32 (`kubectl create KIND …`) and taken down. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiProblem } from '../../../lab/apiserver/problem.ts';
+import { decodeProtobuf } from '../../../lab/apiserver/protobuf.ts';
+import { protobufCaptures } from './protobuf-captures.ts';
+
+for (const { command, base64, object } of protobufCaptures) {
+  const body = Buffer.from(base64, 'base64');
+  test(`decodeProtobuf() reads what ${command} sends`, () => {
+    assert.deepEqual(decodeProtobuf(body), object);
+  });
+  test(`decodeProtobuf() of ${command}, cut anywhere, throws a refusal or nothing else`, () => {
+    for (let length = 0; length < body.length; length++) {
+      try {
+        decodeProtobuf(body.subarray(0, length));
+      } catch (error) {
+        assert.ok(error instanceof ApiProblem, `${length} octets: ${error}`);
+      }
+    }
+  });
+}
+
+test('decodeProtobuf() refuses a kind that it does not know by name', () => {
+  const body = Buffer.from('k8s\0\x0a\x10\x0a\x02v1\x12\x0aDeployment\x12\x00', 'latin1');
+  assert.throws(() => decodeProtobuf(body), /a Deployment as JSON only/);
+});

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Change, Store } from '../../../lab/apiserver/store.ts';
+
+const kind = '/v1/services';
+const object = (name: string, more: object = {}) => ({ metadata: { name }, ...more });
+const told = (changes: readonly Change[] | undefined) =>
+  changes?.map(({ type, object: { metadata } }) => `${type} ${metadata.name}`);
+
+test('each write has a later resourceVersion than all before it, of whatever kind', () => {
+  const store = new Store();
+  const versions = [
+    store.put(kind, 'a', object('a')),
+    store.put('/v1/nodes', 'n', object('n')),
+    store.put(kind, 'a', object('a')),
+    store.remove(kind, 'a'),
+  ].map((each) => Number(each?.metadata.resourceVersion));
+  assert.deepEqual(
+    versions,
+    [...new Set(versions)].sort((a, b) => a - b),
+  );
+  assert.equal(versions.at(-1), store.version);
+});
+
+test('since() tells what came after a version, in order', () => {
+  const store = new Store();
+  const from = store.version;
+  store.put(kind, 'a', object('a'));
+  const middle = store.version;
+  store.put(kind, 'a', object('a', { spec: {} }));
+  store.put('/v1/nodes', 'n', object('n'));
+  store.remove(kind, 'a');
+  assert.deepEqual(told(store.since(kind, from)), ['ADDED a', 'MODIFIED a', 'DELETED a']);
+  assert.deepEqual(told(store.since(kind, middle)), ['MODIFIED a', 'DELETED a']);
+  assert.deepEqual(told(store.since(kind, store.version)), []);
+});
+
+test('since() knows nothing from before compaction, nor of versions to come', () => {
+  const store = new Store();
+  store.put(kind, 'a', object('a'));
+  const before = store.version;
+  store.compact();
+  assert.equal(store.since(kind, before), undefined);
+  assert.deepEqual(store.since(kind, store.version), []);
+  assert.equal(store.since(kind, store.version + 1), undefined, 'a version of a server that ran before');
+});
+
+test('history is bounded, and what is kept resumes without a gap', () => {
+  const store = new Store();
+  const start = store.version;
+  for (let i = 0; i < 40_001; i++) store.put(kind, 'a', object('a'));
+  assert.equal(store.since(kind, start), undefined);
+  const kept = store.since(kind, store.version - 20_000 + 1);
+  assert.equal(kept?.length, 19_999);
+  assert.equal(kept[0]?.resourceVersion, store.version - 20_000 + 2);
+});
+
+test('listeners hear changes of their kind until they are told to stop', () => {
+  const store = new Store();
+  const heard: Change[] = [];
+  const stop = store.listen(kind, (change) => heard.push(change));
+  store.put(kind, 'a', object('a'));
+  store.put('/v1/nodes', 'n', object('n'));
+  stop();
+  store.put(kind, 'b', object('b'));
+  assert.deepEqual(told(heard), ['ADDED a']);
+});
+
+test('list() is in the order of keys, and stored objects are not changed by later writes', () => {
+  const store = new Store();
+  const first = store.put(kind, 'b', object('b'));
+  store.put(kind, 'a', object('a'));
+  store.put(kind, 'b', object('b', { spec: 1 }));
+  assert.deepEqual(
+    store.list(kind).map(([key]) => key),
+    ['a', 'b'],
+  );
+  assert.equal(first.spec, undefined);
+});
