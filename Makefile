@@ -1,7 +1,7 @@
 # Every target does its own set-up; a second run finds it done.
 NODE := .cache/bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo lab fuzz interop clean
+.PHONY: help setup check test demo lab fuzz interop schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,12 @@ fuzz: setup ## decoders against millions of inputs
 	@$(NODE) test/fuzz/bgp.ts
 
 interop: setup ## real routers only, and docs/interop.md written anew from the run
-	@BELLMAN_WRITE_INTEROP=1 $(NODE) test/run.ts test/interop/bgp-matrix.test.ts
+	@rm -rf .cache/interop
+	@BELLMAN_INTEROP_REPORT=$(CURDIR)/.cache/interop $(NODE) test/run.ts test/interop/matrix-*.test.ts
+	@$(NODE) test/interop/report.ts .cache/interop > docs/interop.md
+
+schema: setup ## config/schema.json written anew from the definition
+	@$(NODE) scripts/config-schema.ts
 
 clean: ## forget what set-up brought
 	@rm -rf node_modules .cache dist

@@ -1,0 +1,225 @@
+/**
+ * Layer 2 with everything real around it: who answers, when nodes die, leave, come back, are parted, and when the API server is away.
+ * The kernel of the near client is the judge.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { LabNode } from '../../lab/fabric.ts';
+import { Lab } from '../../lab/lab.ts';
+import { ownerOf } from '../../lab/steps.ts';
+
+let lab: Lab;
+let v4 = '';
+let v6 = '';
+
+before(async () => {
+  lab = await Lab.start();
+  await lab.applyExample('config');
+  await lab.addPods('printer', lab.fabric.nodes);
+  await lab.applyExample('printer');
+  await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
+  [v4 = '', v6 = ''] = await lab.addressesOf('printer');
+  await lab.until('printer is answered', () => isAnswered(), 30_000);
+});
+after(() => lab.close());
+
+async function isAnswered(): Promise<boolean> {
+  const bodies = await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
+  return bodies.every((body) => body.includes('printer-'));
+}
+
+async function owner(): Promise<LabNode> {
+  const node = await ownerOf(lab, v4);
+  assert.ok(node, 'the near client knows who answers');
+  return node;
+}
+
+/** MACs that answer a broadcast request for the address: exactly one, if all is well. */
+async function answerers(): Promise<string[]> {
+  const output = await lab.fabric.near.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', v4);
+  return [
+    ...new Set([...output.matchAll(/\[([0-9A-Fa-f:]+)\]/g)].map(([, mac]) => (mac ?? '').toLowerCase())),
+  ];
+}
+
+async function membersSeenBy(node: LabNode): Promise<string> {
+  const { members } = (await lab.status(node.namespace)) as { members: { node: string; state: string }[] };
+  return members
+    .map((member) => `${member.node}:${member.state}`)
+    .sort()
+    .join(' ');
+}
+
+async function allMeet(): Promise<void> {
+  await lab.until(
+    'every speaker sees the others alive',
+    async () => {
+      const views = await Promise.all(lab.fabric.nodes.map(membersSeenBy));
+      return views.every((view) => view.match(/:alive/g)?.length === lab.fabric.nodes.length - 1);
+    },
+    30_000,
+  );
+}
+
+describe('an address in layer 2', { concurrency: false }, () => {
+  test('exactly one node answers, for both families, and the Service names it', async () => {
+    const node = await owner();
+    assert.deepEqual(await answerers(), [await lab.macOf(node)]);
+    const { stdout } = { stdout: await lab.fabric.near.exec('ndisc6', '-1', '-m', v6, 'eth0') };
+    assert.match(stdout.toLowerCase(), new RegExp(await lab.macOf(node)));
+    const annotation = [
+      'get',
+      'service',
+      'printer',
+      '-o',
+      'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
+    ];
+    await lab.until('the record names it', async () => {
+      const record = await lab.kubectl(...annotation);
+      return record.includes(`${v4}=${node.name}/eth0`) && record.includes(`${v6}=${node.name}/eth0`);
+    });
+  });
+
+  test('addresses that come one after another are spread over the nodes', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    for (const name of names)
+      await lab.apply({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': 'office' } },
+        spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], selector: { app: 'printer' } },
+      });
+    for (const name of names) await lab.addPods(name, lab.fabric.nodes.slice(0, 1));
+    const owners = new Map<string, number>();
+    await lab.until('each is answered', async () => {
+      owners.clear();
+      for (const name of ['printer', ...names]) {
+        const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
+        const record = await lab.kubectl('get', 'service', name, '-o', path);
+        const nodes = [...record.matchAll(/=(node-\d)\//g)].map(([, node]) => node ?? '');
+        if (nodes.length === 0) return false;
+        for (const node of nodes) owners.set(node, (owners.get(node) ?? 0) + 1);
+      }
+      return true;
+    });
+    const loads = [...owners.values()];
+    assert.equal(loads.length, 3, `every node has some: ${JSON.stringify([...owners])}`);
+    assert.ok(
+      Math.max(...loads) - Math.min(...loads) <= 1,
+      `within one of even: ${JSON.stringify([...owners])}`,
+    );
+    for (const name of names) await lab.kubectl('delete', 'service', name);
+  });
+
+  test('a speaker that stops hands over first: no request is lost', async () => {
+    const before = await owner();
+    const prober = lab.probe(lab.fabric.near, v4);
+    await prober.ready;
+    await lab.stop(`speaker-${before.name}`);
+    await lab.until('another answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { asked, answered } = await prober.stop();
+    assert.ok(
+      asked - answered <= 2,
+      `${answered} of ${asked} answered; at most the last ones were under way`,
+    );
+    assert.equal((await answerers()).length, 1);
+    const now = await owner();
+    lab.startSpeaker(before);
+    await allMeet();
+    assert.equal((await owner()).name, now.name, 'a node that comes back takes nothing away');
+    assert.deepEqual(await answerers(), [await lab.macOf(now)]);
+  });
+
+  test('a node that dies while the API server is away is replaced, and takes nothing back', async () => {
+    const before = await owner();
+    await lab.api('refuse');
+    await lab.killNode(before);
+    await lab.until('another answers', async () => {
+      const now = await ownerOf(lab, v4);
+      return now !== undefined && now !== before && (await isAnswered());
+    });
+    const now = await owner();
+    await lab.reviveNode(before);
+    await lab.api('serve');
+    await allMeet();
+    assert.equal((await owner()).name, now.name);
+    assert.deepEqual(await answerers(), [await lab.macOf(now)]);
+    await lab.until('the record names the new owner', async () =>
+      (
+        await lab.kubectl(
+          'get',
+          'service',
+          'printer',
+          '-o',
+          'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
+        )
+      ).includes(`${v4}=${now.name}/`),
+    );
+  });
+
+  test('a node whose link is cut is replaced; when it comes back one node answers', async () => {
+    const before = await owner();
+    await lab.fabric.segment.ip('link', 'set', before.name, 'down');
+    await lab.until('another answers', async () => {
+      const now = await ownerOf(lab, v4);
+      return now !== undefined && now !== before;
+    });
+    const now = await owner();
+    await lab.fabric.segment.ip('link', 'set', before.name, 'up');
+    await allMeet();
+    await lab.until('exactly one answers, the one that took over', async () => {
+      const macs = await answerers();
+      return macs.length === 1 && macs[0] === (await lab.macOf(now));
+    });
+  });
+
+  test('speakers that do not hear each other say so, and agree again when they do', async () => {
+    const [first, ...others] = lab.fabric.nodes;
+    assert.ok(first);
+    const rules =
+      'add table inet parted; add chain inet parted in { type filter hook input priority 0; }; add rule inet parted in udp dport 7946 drop; add chain inet parted out { type filter hook output priority 0; }; add rule inet parted out udp dport 7946 drop';
+    await first.namespace.exec('nft', rules);
+    await lab.until('the partition is reported', async () =>
+      /bellman_membership_unreachable 2/.test(await lab.metrics(first.namespace)),
+    );
+    await lab.until('the others miss the first', async () =>
+      (await Promise.all(others.map(membersSeenBy))).every((view) => /node-1:dead/.test(view)),
+    );
+    await first.namespace.exec('nft', 'delete table inet parted');
+    await allMeet();
+    await lab.until('exactly one answers', async () => (await answerers()).length === 1);
+    await lab.until('nobody is missed', async () =>
+      /bellman_membership_unreachable 0/.test(await lab.metrics(first.namespace)),
+    );
+  });
+
+  test('with externalTrafficPolicy Local the node with the endpoint answers, and the endpoint is followed', async () => {
+    const [first, second, third] = lab.fabric.nodes;
+    assert.ok(first && second && third);
+    const answeredBy = (node: LabNode) =>
+      lab.until(`${node.name} answers`, async () => {
+        await lab.curl(lab.fabric.near, v4);
+        return (await ownerOf(lab, v4)) === node && (await ownerOf(lab, v6)) === node;
+      });
+    for (const node of [first, third]) await lab.removePods('printer', node);
+    await lab.kubectl('patch', 'service', 'printer', '-p', '{"spec":{"externalTrafficPolicy":"Local"}}');
+    await answeredBy(second);
+    await lab.addPods('printer', [third]);
+    await lab.removePods('printer', second);
+    await answeredBy(third);
+    assert.deepEqual(await answerers(), [await lab.macOf(third)]);
+  });
+
+  test('a Service that is deleted is answered by nobody', async () => {
+    await lab.kubectl('delete', 'service', 'printer');
+    await lab.until('nobody answers', async () => {
+      try {
+        await answerers();
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  });
+});
