@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
+import { kubeconfigText } from './apiserver/kubeconfig.ts';
 import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from './fabric.ts';
 import type { NetworkNamespace } from './netns.ts';
 import { Pods } from './pods.ts';
@@ -55,7 +56,7 @@ export class Lab {
   /** Brings it up and returns when the API server answers and, if wanted, the controller and speakers have started. */
   static async start(options: LabOptions = {}): Promise<Lab> {
     mkdirSync(folder, { recursive: true });
-    writeKubeconfig();
+    writeFileSync(kubeconfigPath, kubeconfigText({ url: `http://${addresses.control}:${apiPort}` }));
     const fabric = await buildFabric(options.nodes ?? 3);
     const lab = new Lab(fabric);
     lab.processes.start('apiserver', fabric.control, process.execPath, [
@@ -315,16 +316,4 @@ function nodeObject({ name, addresses: own }: LabNode) {
 
 function readiness(ready: boolean) {
   return { type: 'Ready', status: ready ? 'True' : 'False', reason: 'Lab' };
-}
-
-function writeKubeconfig(): void {
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'lab', cluster: { server: `http://${addresses.control}:${apiPort}` } }],
-    users: [{ name: 'lab', user: {} }],
-    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab' } }],
-    'current-context': 'lab',
-  };
-  writeFileSync(kubeconfigPath, JSON.stringify(kubeconfig));
 }

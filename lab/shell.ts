@@ -24,6 +24,11 @@ for (const service of ['web', 'printer']) {
   await lab.applyExample(service);
   await lab.until(`${service} has addresses`, async () => (await lab.addressesOf(service)).length === 2);
 }
+const [web = ''] = await lab.addressesOf('web');
+const [printer = ''] = await lab.addressesOf('printer');
+// What is suggested below works at the first try.
+await lab.until('web is answered', () => lab.curl(lab.fabric.far, web).then(() => true));
+await lab.until('printer is answered', () => lab.curl(lab.fabric.near, printer).then(() => true));
 
 mkdirSync(bin);
 script('on', 'host=$1; shift', 'exec ip netns exec "$host" "$@"');
@@ -50,8 +55,6 @@ writeFileSync(
     .join(''),
 );
 
-const [web = ''] = await lab.addressesOf('web');
-const [printer = ''] = await lab.addressesOf('printer');
 process.stdout.write(`
 Hosts: node-1 node-2 node-3 near far router control. Five things to try:
   kubectl get services,events

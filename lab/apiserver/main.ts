@@ -10,6 +10,7 @@ import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { kubeconfigText } from './kubeconfig.ts';
 import { ApiServer } from './server.ts';
 
 const { values } = parseArgs({
@@ -57,24 +58,14 @@ const server = new ApiServer({
 });
 const port = await server.listen(Number(values.port), values.host);
 const url = `${tls ? 'https' : 'http'}://${isIPv6(values.host) ? `[${values.host}]` : values.host}:${port}`;
-if (values['kubeconfig-out'] !== undefined) {
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [
-      {
-        name: 'lab',
-        cluster: {
-          server: url,
-          ...(tls ? { 'certificate-authority-data': Buffer.from(tls.cert).toString('base64') } : {}),
-        },
-      },
-    ],
-    users: [{ name: 'lab', user: values.token === undefined ? {} : { token: values.token } }],
-    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab' } }],
-    'current-context': 'lab',
-  };
-  writeFileSync(values['kubeconfig-out'], JSON.stringify(kubeconfig, null, 2));
-}
+if (values['kubeconfig-out'] !== undefined)
+  writeFileSync(
+    values['kubeconfig-out'],
+    kubeconfigText({
+      url,
+      ...(tls ? { certificate: tls.cert } : {}),
+      ...(values.token === undefined ? {} : { token: values.token }),
+    }),
+  );
 console.log(url);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void server.close());

@@ -44,6 +44,12 @@ export interface ApiServerOptions {
   readonly bookmarkMs?: number;
 }
 
+/** The part that is heeded of a deletion's body. */
+interface DeleteOptions {
+  readonly dryRun?: readonly string[];
+  readonly preconditions?: { readonly uid?: string };
+}
+
 export class ApiServer {
   readonly #store = new Store();
   readonly #objects = new Objects(this.#store);
@@ -151,13 +157,13 @@ export class ApiServer {
         return show(200, this.#objects.patch(target, type, await readBody(request)));
       }
       case 'DELETE': {
-        const options = await readBody(request);
+        const options = ((await readBody(request)) ?? {}) as DeleteOptions;
+        const wanted = { ...target, dryRun: target.dryRun || options.dryRun?.includes('All') === true };
         if (name === undefined) {
-          this.#objects.deleteCollection(target, matcherOf(target, url));
+          this.#objects.deleteCollection(wanted, matcherOf(target, url));
           return send(response, 200, success({}));
         }
-        const { preconditions } = (options ?? {}) as { preconditions?: { uid?: string } };
-        const { uid } = this.#objects.delete(target, preconditions).metadata;
+        const { uid } = this.#objects.delete(wanted, options.preconditions).metadata;
         return send(response, 200, success({ name, kind: resource.plural, uid }));
       }
       default:

@@ -1,0 +1,204 @@
+/** Watches of the lab's API server in the hands of `@kubernetes/client-node`, and what its knobs do to them. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { KubeConfig, type KubernetesObject, type V1Status, Watch } from '@kubernetes/client-node';
+import { ControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+
+const collection = '/api/v1/namespaces/default/configmaps';
+const bookmarkMs = 100;
+
+let plane: ControlPlane;
+let config: KubeConfig;
+before(async () => {
+  plane = await ControlPlane.start('--bookmark-ms', String(bookmarkMs));
+  config = new KubeConfig();
+  config.loadFromFile(plane.kubeconfig);
+});
+after(() => plane.stop());
+
+interface Seen {
+  readonly type: string;
+  readonly object: KubernetesObject & V1Status;
+}
+
+interface Watching {
+  readonly seen: Seen[];
+  readonly names: () => string[];
+  /** It has ended, by whom ever. */
+  readonly isOver: () => boolean;
+  readonly stop: () => void;
+}
+
+async function watchFrom(query: Record<string, string | boolean>): Promise<Watching> {
+  const seen: Seen[] = [];
+  let over = false;
+  const request = await new Watch(config).watch(
+    collection,
+    query,
+    (type: string, object: Seen['object']) => void seen.push({ type, object }),
+    () => {
+      over = true;
+    },
+  );
+  const changes = () => seen.filter(({ type }) => type !== 'BOOKMARK');
+  return {
+    seen,
+    names: () => changes().map(({ type, object }) => `${type} ${object.metadata?.name}`),
+    isOver: () => over,
+    stop: () => request.abort(),
+  };
+}
+
+async function version(): Promise<string> {
+  return (await plane.get<{ metadata: { resourceVersion: string } }>(collection)).metadata.resourceVersion;
+}
+
+function create(name: string, labels: Record<string, string> = {}): Promise<unknown> {
+  return plane.create(collection, { metadata: { name, labels } });
+}
+
+test('a quiet watch is told where it stands, and may resume there after history is forgotten', async () => {
+  const watching = await watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true });
+  try {
+    const before = Number(await version());
+    await plane.create('/api/v1/nodes', { metadata: { name: 'of-another-kind' } });
+    await plane.knob('compact');
+    const bookmark = await eventually('a bookmark that has moved on', () =>
+      watching.seen.find(({ object }) => Number(object.metadata?.resourceVersion) > before),
+    );
+    assert.equal(bookmark.type, 'BOOKMARK');
+    assert.equal(bookmark.object.kind, 'ConfigMap');
+    await create('after-bookmark');
+    const resumed = await watchFrom({ resourceVersion: bookmark.object.metadata?.resourceVersion ?? '' });
+    try {
+      await eventually('what came after it', () => resumed.names().includes('ADDED after-bookmark'));
+      assert.deepEqual(resumed.names(), ['ADDED after-bookmark']);
+    } finally {
+      resumed.stop();
+    }
+  } finally {
+    watching.stop();
+  }
+});
+
+test('a watch that asks for no bookmarks gets none', async () => {
+  const [quiet, told] = await Promise.all([
+    watchFrom({ resourceVersion: await version() }),
+    watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true }),
+  ]);
+  try {
+    await eventually('three bookmarks on the other', () => told.seen.length >= 3);
+    assert.deepEqual(quiet.seen, []);
+  } finally {
+    quiet.stop();
+    told.stop();
+  }
+});
+
+test('a watch that asks for what there is hears where that ends', async () => {
+  const watching = await watchFrom({
+    sendInitialEvents: true,
+    resourceVersionMatch: 'NotOlderThan',
+    allowWatchBookmarks: true,
+  });
+  try {
+    const marked = ({ object }: Seen) =>
+      object.metadata?.annotations?.['k8s.io/initial-events-end'] === 'true';
+    await eventually('the mark', () => watching.seen.some(marked));
+    const initial = watching.seen.slice(0, watching.seen.findIndex(marked));
+    assert.ok(initial.length > 0);
+    assert.ok(initial.every(({ type }) => type === 'ADDED'));
+  } finally {
+    watching.stop();
+  }
+});
+
+test('what comes into the view of a selector was added, what leaves it was deleted', async () => {
+  const watching = await watchFrom({ resourceVersion: await version(), labelSelector: 'app=web' });
+  try {
+    await create('other', { app: 'other' });
+    await plane.merge(`${collection}/other`, { metadata: { labels: { app: 'web' } } });
+    await plane.merge(`${collection}/other`, { data: { a: 'b' } });
+    await plane.merge(`${collection}/other`, { metadata: { labels: { app: null } } });
+    await plane.delete(`${collection}/other`);
+    await create('end', { app: 'web' });
+    await eventually('the last', () => watching.names().includes('ADDED end'));
+    assert.deepEqual(watching.names(), ['ADDED other', 'MODIFIED other', 'DELETED other', 'ADDED end']);
+  } finally {
+    watching.stop();
+  }
+});
+
+test('a version of a life to come is told 410, as after a restart of the server', async () => {
+  const watching = await watchFrom({ resourceVersion: '1000000000' });
+  const [first] = await eventually('an answer', () => watching.seen.length > 0 && watching.seen);
+  assert.deepEqual([first?.type, first?.object.code, first?.object.reason], ['ERROR', 410, 'Expired']);
+  await eventually('the end of the watch', watching.isOver);
+});
+
+test('a server that is paused says nothing, and goes on without loss', async () => {
+  const watching = await watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true });
+  try {
+    await eventually('the watch is alive', () => watching.seen.length > 0);
+    await plane.knob('pause');
+    const heard = watching.seen.length;
+    let done = false;
+    const made = create('while-paused').then(() => {
+      done = true;
+    });
+    await plane.requests('test');
+    await new Promise((resolve) => setTimeout(resolve, 5 * bookmarkMs));
+    assert.equal(done, false, 'no answer');
+    assert.ok(watching.seen.length <= heard + 1, 'no bookmarks, but for one on its way');
+    await plane.knob('serve');
+    await made;
+    await eventually('the change', () => watching.names().includes('ADDED while-paused'));
+  } finally {
+    watching.stop();
+  }
+});
+
+test('a server that refuses breaks watches and requests, until it serves', async () => {
+  const watching = await watchFrom({ resourceVersion: await version() });
+  await plane.knob('refuse');
+  await eventually('the end of the watch', watching.isOver);
+  await assert.rejects(create('refused'));
+  await plane.knob('serve');
+  await create('served');
+});
+
+test('requests are counted by agent, verb and resource', async () => {
+  await plane.knob('reset');
+  assert.deepEqual(await plane.requests('test'), new Map());
+  await create('counted');
+  await plane.get(collection);
+  await plane.get(`${collection}/counted`);
+  await plane.kubectl('get', 'configmap', 'counted');
+  assert.deepEqual(
+    await plane.requests('test'),
+    new Map([
+      ['POST configmaps', 1],
+      ['LIST configmaps', 1],
+      ['GET configmaps', 1],
+    ]),
+  );
+  assert.deepEqual(await plane.requests('kubectl'), new Map([['GET configmaps', 1]]));
+});
+
+test('kubectl creates what it sends as protobuf, runs dry, and is told that there is no server-side apply', async () => {
+  await plane.kubectl('create', 'service', 'loadbalancer', 'made', '--tcp=80:8080');
+  const port = 'jsonpath={.spec.type} {.spec.ports[0].port} {.spec.ports[0].targetPort}';
+  assert.equal(await plane.kubectl('get', 'service', 'made', '-o', port), 'LoadBalancer 80 8080');
+  await plane.kubectl('create', 'secret', 'generic', 'made', '--from-literal=password=x');
+  assert.equal(await plane.kubectl('get', 'secret', 'made', '-o', 'jsonpath={.data.password}'), 'eA==');
+  assert.match(
+    await plane.kubectl('delete', 'service', 'made', '--dry-run=server'),
+    /"made" deleted \(server dry run\)/,
+  );
+  assert.match(await plane.kubectl('get', 'service', 'made', '-o', 'name'), /service\/made/);
+  await assert.rejects(
+    plane.kubectl('apply', '--server-side', '-f', 'lab/examples/web.yaml'),
+    /use kubectl apply without --server-side/,
+  );
+});

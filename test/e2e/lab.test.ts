@@ -1,0 +1,192 @@
+/** The lab's network alone, without Bellman: what nodes do with load balancer traffic, and that nothing but Bellman attracts it. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { addresses, type LabNode } from '../../lab/fabric.ts';
+import { Lab } from '../../lab/lab.ts';
+import type { NetworkNamespace } from '../../lab/netns.ts';
+
+const v4 = '198.51.100.7';
+const v6 = '2001:db8:100::7';
+const service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'web', namespace: 'default' },
+  spec: {
+    type: 'LoadBalancer',
+    ipFamilyPolicy: 'RequireDualStack',
+    ports: [{ port: 80, targetPort: 8080 }],
+  },
+};
+
+let lab: Lab;
+before(async () => {
+  lab = await Lab.start({ bellman: false });
+  await lab.apply(service);
+  await lab.client.request({
+    method: 'PATCH',
+    path: '/api/v1/namespaces/default/services/web/status',
+    contentType: 'application/merge-patch+json',
+    body: { status: { loadBalancer: { ingress: [{ ip: v4 }, { ip: v6 }] } } },
+  });
+  await lab.addPods('web', lab.fabric.nodes);
+});
+after(() => lab.close());
+
+/** What the far client hears in a number of requests, each a flow of its own. */
+async function heard(host: NetworkNamespace, address: string, times: number): Promise<string[]> {
+  const answers: string[] = [];
+  for (let i = 0; i < times; i++) answers.push((await lab.curl(host, address)).trim());
+  return answers;
+}
+
+const nodesIn = (answers: readonly string[]) =>
+  new Set(answers.map((answer) => /on (node-\d+)/.exec(answer)?.[1]));
+const clientsIn = (answers: readonly string[]) =>
+  new Set(answers.map((answer) => /you are (\S+)/.exec(answer)?.[1]));
+
+async function fails(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => false,
+    () => true,
+  );
+}
+
+/** Leads an address on the router to nodes, as BGP would. */
+async function route(address: string, nodes: readonly LabNode[]): Promise<void> {
+  const family = address.includes(':') ? 1 : 0;
+  const hops = nodes.flatMap((node) => ['nexthop', 'via', node.addresses[family]]);
+  await lab.fabric.router.ip('route', 'replace', address, ...hops);
+}
+
+describe('hosts', () => {
+  test('every host reaches every other in both families', async () => {
+    const { nodes, near, far } = lab.fabric;
+    const targets = [
+      ...nodes.flatMap((node) => node.addresses),
+      ...addresses.router,
+      ...addresses.near,
+      ...addresses.far,
+    ];
+    const pings = [near, far, ...nodes.map(({ namespace }) => namespace)].flatMap((host) =>
+      targets.map((target) => host.exec('ping', '-c', '1', '-W', '2', target)),
+    );
+    await Promise.all(pings);
+    assert.equal(pings.length, (nodes.length + 2) * (nodes.length + 3) * 2);
+  });
+
+  test('the API server is reached from every node, but not from the clients', async () => {
+    const url = `http://${addresses.control}:6443/readyz`;
+    const ask = (host: NetworkNamespace) => host.exec('curl', '-sS', '--max-time', '2', url);
+    for (const { namespace } of lab.fabric.nodes) assert.equal(await ask(namespace), 'ok');
+    for (const host of [lab.fabric.near, lab.fabric.far]) assert.ok(await fails(ask(host)));
+  });
+
+  test('nodes and pods are in the API as in a cluster', async () => {
+    assert.match(
+      await lab.kubectl('get', 'nodes', '-o', 'wide'),
+      /node-1 +Ready .* 192\.0\.2\.11\s+node-2 +Ready/,
+    );
+    const pods = await lab.kubectl('get', 'pods', '-o', 'wide', '-l', 'app=web');
+    assert.equal(pods.match(/1\/1 +Running .* 10\.244\.\d\.\d+ +node-\d/g)?.length, 3);
+    assert.match(await lab.kubectl('describe', 'service', 'web'), /Endpoints: +10\.244\.\d\.\d+:8080/);
+  });
+});
+
+describe('load balancer traffic', () => {
+  test('no kernel answers ARP or NDP for the addresses', async () => {
+    const { near } = lab.fabric;
+    const onSegment = '192.0.2.200';
+    const onSegment6 = '2001:db8:2::200';
+    const status = { status: { loadBalancer: { ingress: [{ ip: onSegment }, { ip: onSegment6 }] } } };
+    await lab.apply({ ...service, metadata: { ...service.metadata, name: 'office' } });
+    await lab.kubectl(
+      ...['patch', 'service', 'office', '--subresource', 'status', '--type', 'merge'],
+      ...['-p', JSON.stringify(status)],
+    );
+    await lab.until('every node knows the address', () => everyRuleset((rules) => rules.includes(onSegment)));
+    assert.ok(await fails(near.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', onSegment)));
+    assert.ok(await fails(near.exec('ndisc6', '-1', '-r', '2', '-w', '500', onSegment6, 'eth0')));
+  });
+
+  test('the router leads nobody anywhere by itself', async () => {
+    assert.equal(await lab.birdc('show', 'route', 'where', 'source', '=', 'RTS_BGP').then(countVia), 0);
+    assert.ok(await fails(lab.curl(lab.fabric.far, v4)));
+  });
+
+  for (const address of [v4, v6])
+    test(`Cluster: ${address} at any node is answered by pods on all nodes, who see the node`, async () => {
+      const [first] = lab.fabric.nodes;
+      assert.ok(first);
+      await route(address, [first]);
+      const answers = await heard(lab.fabric.far, address, 24);
+      assert.equal(nodesIn(answers).size, 3);
+      assert.ok(!clientsIn(answers).has(addresses.far[address === v4 ? 0 : 1]));
+    });
+
+  test('the router spreads flows over equal next hops', async () => {
+    await route(v4, lab.fabric.nodes);
+    const seen = clientsIn(await heard(lab.fabric.far, v4, 48));
+    const from = lab.fabric.nodes.filter(
+      ({ addresses: [own], index }) => seen.has(own) || seen.has(`10.244.${index}.1`),
+    );
+    assert.equal(from.length, 3, `${[...seen]}`);
+  });
+
+  test('Local: a node hands over to its own pods, who see the client', async () => {
+    await lab.apply({ ...service, spec: { ...service.spec, externalTrafficPolicy: 'Local' } });
+    await lab.until('every node follows', () => everyRuleset((rules) => !mentionsMark(rules, v4)));
+    for (const node of lab.fabric.nodes) {
+      await route(v4, [node]);
+      await route(v6, [node]);
+      assert.deepEqual([...nodesIn(await heard(lab.fabric.far, v4, 4))], [node.name]);
+      assert.deepEqual([...clientsIn(await heard(lab.fabric.far, v4, 2))], [addresses.far[0]]);
+      assert.deepEqual([...clientsIn(await heard(lab.fabric.far, v6, 2))], [addresses.far[1]]);
+    }
+  });
+
+  test('Local: a node without pods answers nobody, until it has one again', async () => {
+    const [node] = lab.fabric.nodes;
+    assert.ok(node);
+    await route(v4, [node]);
+    await lab.removePods('web', node);
+    await lab.until('the node has none to hand over to', () => fails(lab.curl(lab.fabric.far, v4)));
+    assert.equal((await lab.kubectl('get', 'pods', '-o', 'name')).trim().split('\n').length, 2);
+    await lab.addPods('web', [node]);
+    await lab.until('the node answers again', async () =>
+      (await lab.curl(lab.fabric.far, v4)).includes(node.name),
+    );
+  });
+
+  test('the cluster address is for nodes, and reaches all pods whatever the policy', async () => {
+    const [, node] = lab.fabric.nodes;
+    assert.ok(node);
+    const clusterIp = await lab.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+    assert.equal(nodesIn(await heard(node.namespace, clusterIp, 24)).size, 3);
+  });
+});
+
+test('a node whose cable is pulled is gone from the segment and still sees the API server', async () => {
+  const node = lab.node('node-2');
+  const ping = () => lab.fabric.near.exec('ping', '-c', '1', '-W', '1', node.addresses[0]);
+  await lab.plugNode(node, false);
+  assert.ok(await fails(ping()));
+  const url = `http://${addresses.control}:6443/readyz`;
+  assert.equal(await node.namespace.exec('curl', '-sS', '--max-time', '2', url), 'ok');
+  await lab.plugNode(node, true);
+  await lab.until('the node is back', async () => !(await fails(ping())));
+});
+
+async function everyRuleset(holds: (rules: string) => boolean): Promise<boolean> {
+  const all = await Promise.all(
+    lab.fabric.nodes.map(({ namespace }) => namespace.exec('nft', 'list', 'table', 'inet', 'kube-proxy')),
+  );
+  return all.every(holds);
+}
+
+function mentionsMark(rules: string, address: string): boolean {
+  return rules.split('\n').some((line) => line.includes(` ${address} `) && line.includes('mark set'));
+}
+
+function countVia(output: string): number {
+  return output.match(/\bvia\b/g)?.length ?? 0;
+}

@@ -1,0 +1,122 @@
+/** `make lab` as a person meets it: a shell in which what it suggests works, a second terminal, and an end. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+const environment = { ...process.env, EDITOR: 'cat' };
+
+/** A terminal: what is typed and what it shows. */
+class Terminal {
+  readonly ended: Promise<number | null>;
+  readonly #child: ChildProcess;
+  #shown = '';
+  #typed = 0;
+
+  constructor(command: string, ...args: string[]) {
+    this.#child = spawn(command, args, { cwd: root, env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.setEncoding('utf8').on('data', (chunk: string) => {
+        this.#shown += chunk;
+      });
+    this.ended = new Promise((resolve) => this.#child.on('close', resolve));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get shown(): string {
+    return this.#shown;
+  }
+
+  /** Types a command and returns what it showed, with its exit code in the last line. */
+  async type(command: string): Promise<string> {
+    const end = `end-${++this.#typed}-`;
+    const from = this.#shown.length;
+    this.#child.stdin?.write(`${command}; echo "${end}$?"\n`);
+    await eventually(`the end of ${command}: ${this.#shown.slice(from)}`, () =>
+      new RegExp(`${end}\\d+\\n`).test(this.#shown),
+    );
+    return this.#shown.slice(from).replace(end, 'exit code ').trim();
+  }
+
+  leave(code: number): Promise<number | null> {
+    this.#child.stdin?.write(`exit ${code}\n`);
+    return this.ended;
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+let shell: Terminal;
+let suggestions: readonly string[] = [];
+before(async () => {
+  shell = new Terminal(`${root}lab/world`, process.execPath, `${root}lab/shell.ts`);
+  await eventually('the lab is up', () => shell.shown.includes('everything here ends'), 60_000);
+  suggestions = (/Five things to try:\n((?: {2}.+\n)+)/.exec(shell.shown)?.[1] ?? '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+});
+after(() => shell.kill());
+
+test('it suggests five commands, and each of them works at once', async (t) => {
+  assert.equal(suggestions.length, 5);
+  for (const command of suggestions)
+    await t.test(command, async () => {
+      assert.match(await shell.type(command), /exit code 0$/);
+    });
+});
+
+test('kubectl, birdc, bellman and curl work at once, and commands on any host', async () => {
+  assert.match(
+    await shell.type('kubectl get services'),
+    /web +LoadBalancer .* 198\.51\.100\.0,2001:db8:100::/,
+  );
+  assert.match(
+    await shell.type('kubectl create configmap made --from-literal=a=b'),
+    /configmap\/made created/,
+  );
+  assert.match(await shell.type('birdc show protocols'), /node_3 +BGP .* Established/);
+  assert.match(await shell.type('curl -s http://192.0.2.240/'), /printer-\d+ on node-\d/);
+  assert.match(await shell.type('on far curl -s http://198.51.100.0/'), /web-\d+ on node-\d/);
+  assert.match(await shell.type('on node-2 ip -br address show eth0'), /192\.0\.2\.12\/24/);
+  assert.match(await shell.type('bellman --help'), /Usage: bellman[\s\S]*exit code 0$/);
+});
+
+test('a second terminal enters it, with the command that was printed and without its number', async () => {
+  const printed = /enters with: lab\/enter (\d+)/.exec(shell.shown)?.[1] ?? '';
+  assert.equal(printed, String(shell.pid));
+  for (const args of [[printed], []]) {
+    const second = new Terminal(`${root}lab/enter`, ...args);
+    try {
+      assert.match(await second.type('kubectl get configmap made -o name'), /configmap\/made/);
+      assert.match(await second.type('birdc show status'), /BIRD 2/);
+      assert.equal(await second.leave(3), 3);
+    } finally {
+      second.kill();
+    }
+  }
+});
+
+test('who asks for a lab that is not there is told so', async () => {
+  const lost = new Terminal(`${root}lab/enter`, '4194305');
+  assert.equal(await lost.ended, 1);
+  assert.match(lost.shown, /there is no lab 4194305/);
+});
+
+test('it ends with the shell, with its exit code and everything in it', async () => {
+  const second = new Terminal(`${root}lab/enter`);
+  await second.type('true');
+  assert.equal(await shell.leave(7), 7);
+  assert.notEqual(await second.ended, 0);
+  assert.ok(!existsSync(`/proc/${shell.pid}`));
+  const none = new Terminal(`${root}lab/enter`);
+  assert.equal(await none.ended, 1);
+  assert.match(none.shown, /no lab is running/);
+});
