@@ -157,6 +157,8 @@ export function birdConfig(fabric: Fabric): string {
     ({ name, addresses: [v4] }) => `protocol bgp ${name.replaceAll('-', '_')} {
   local ${addresses.router[0]} as ${routerAsn};
   neighbor ${v4} as ${nodeAsn};
+  connect retry time 5;
+  error wait time 2, 10;
   ipv4 { import all; export none; };
   ipv6 { import all; export none; };
 }`,

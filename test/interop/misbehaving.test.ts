@@ -35,7 +35,7 @@ const bad = (changes: Partial<ResolvedPeer['config']> = {}) =>
     keepaliveTimeSeconds: 1,
     ...changes,
   });
-const good = peer({ holdTimeSeconds: 3, keepaliveTimeSeconds: 1 });
+const good = peer({ holdTimeSeconds: 9, keepaliveTimeSeconds: 3 });
 
 const options = { fourOctetAs: true };
 const open = (asn: number, holdTimeSeconds = 90) =>
@@ -87,7 +87,7 @@ describe('a misbehaving peer', () => {
 
   before(async () => {
     cable = await wire();
-    router1 = await startRouter(bird, cable, router({}, { holdTimeSeconds: 3 }));
+    router1 = await startRouter(bird, cable, router({}, { holdTimeSeconds: 9 }));
     registry = new Registry();
     const destination: DestinationStream = { write: (line) => void lines.push(line) };
     speaker = createBgpSpeaker({ logger: pino({}, destination), registry, hostName: 'node-1', listenPort });

@@ -1,0 +1,109 @@
+/** What goes wrong in practice: each is said once, clearly, and nothing crashes. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { Lab } from '../../lab/lab.ts';
+import { plug } from '../../lab/netns.ts';
+import { ownerOf } from '../../lab/steps.ts';
+
+const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
+
+describe('a daemon that cannot start says why and exits with 2', () => {
+  const refused: readonly (readonly [string, string[], RegExp])[] = [
+    ['no way to the API server', [], /no way to the API server: .*--kubeconfig/],
+    ['a kubeconfig that is not there', ['--kubeconfig', '/nowhere'], /kubeconfig \/nowhere cannot be read/],
+    ['a kubeconfig that is none', ['--kubeconfig', '/dev/null'], /kubeconfig \/dev\/null/],
+  ];
+  for (const role of [['controller'], ['speaker', '--node-name', 'a', '--state-directory', '/run/trouble']])
+    for (const [name, flags, message] of refused)
+      test(`${role[0]}: ${name}`, () => {
+        const { status, stderr } = spawnSync(bellman, [...role, ...flags], {
+          encoding: 'utf8',
+          env: { PATH: process.env.PATH },
+          timeout: 20_000,
+        });
+        assert.match(stderr, message);
+        assert.equal(status, 2);
+      });
+});
+
+describe('a running lab in trouble', { concurrency: false }, () => {
+  let lab: Lab;
+  let printer = '';
+  before(async () => {
+    lab = await Lab.start({ nodes: 2 });
+    await lab.applyExample('config');
+    await lab.addPods('printer', lab.fabric.nodes);
+    await lab.applyExample('printer');
+    await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
+    [printer = ''] = await lab.addressesOf('printer');
+    await lab.until('printer is answered', async () =>
+      (await lab.curl(lab.fabric.near, printer)).includes('printer-'),
+    );
+    await sessions(2);
+  });
+  after(() => lab.close());
+
+  const sessions = (count: number) =>
+    lab.until(
+      `${count} sessions are established`,
+      async () => ((await lab.birdc('show', 'protocols')).match(/Established/g)?.length ?? 0) === count,
+      40_000,
+    );
+
+  test('a router that cannot be reached: one line when it goes, one when it is back, no crash', async () => {
+    const lines = () =>
+      lab
+        .log('speaker-node-1')
+        .split('\n')
+        .filter((line) => line.includes('"component":"bgp"'));
+    const before = lines().length;
+    await lab.fabric.segment.ip('link', 'set', 'router', 'down');
+    await lab.until('the speaker has noticed', async () => {
+      const { peers } = (await lab.status(lab.node('node-1').namespace)) as {
+        peers: { state: string; lastError?: string }[];
+      };
+      return peers[0]?.state !== 'Established' && (peers[0]?.lastError ?? '') !== '';
+    });
+    await lab.fabric.segment.ip('link', 'set', 'router', 'up');
+    await sessions(2);
+    const said = lines().slice(before);
+    assert.ok(said.length <= 6, `few lines: ${said.join('\n')}`);
+    assert.ok(said.some((line) => line.includes('session established')));
+    assert.ok(lab.isRunning('speaker-node-1'));
+  });
+
+  test('an interface that disappears: another node answers, and this one can again when it is made anew', async () => {
+    const owner = await ownerOf(lab, printer);
+    assert.ok(owner);
+    const other = lab.fabric.nodes.find((node) => node !== owner);
+    assert.ok(other);
+    const otherMac = await lab.macOf(other);
+    await owner.namespace.ip('link', 'delete', 'eth0');
+    await lab.until('the other node answers', async () => {
+      await lab.curl(lab.fabric.near, printer).catch(() => '');
+      return (await lab.neighbourOf(lab.fabric.near, printer)) === otherMac;
+    });
+    assert.ok(lab.isRunning(`speaker-${owner.name}`));
+    const [v4, v6] = owner.addresses;
+    await plug(
+      { namespace: owner.namespace, interface: 'eth0', addresses: [`${v4}/24`, `${v6}/64`] },
+      lab.fabric.segment,
+      'lan',
+      owner.name,
+    );
+    await owner.namespace.ip('route', 'add', 'default', 'via', '192.0.2.1');
+    await owner.namespace.ip('-6', 'route', 'add', 'default', 'via', '2001:db8:2::1');
+    await owner.namespace.ip('route', 'add', `10.244.${other.index}.0/24`, 'via', other.addresses[0]);
+    await sessions(2);
+    await lab.until('the speakers have met', async () => {
+      const { members } = (await lab.status(other.namespace)) as { members: { state: string }[] };
+      return members.every(({ state }) => state === 'alive');
+    });
+    await lab.stop(`speaker-${other.name}`);
+    await lab.until('the node with the new interface answers', async () => {
+      await lab.curl(lab.fabric.near, printer).catch(() => '');
+      return (await ownerOf(lab, printer)) === owner;
+    });
+  });
+});
