@@ -68,31 +68,40 @@ export class Pods {
 
   async #publish(service: string): Promise<void> {
     const own = this.#pods.filter((pod) => pod.service === service);
-    await Promise.all(
-      families.map((family, index) =>
-        put(this.#client, slicesPath, {
-          apiVersion: 'discovery.k8s.io/v1',
-          kind: 'EndpointSlice',
-          metadata: {
-            name: `${service}-${family.toLowerCase()}`,
-            namespace,
-            labels: { [serviceNameLabel]: service },
-          },
-          addressType: family,
-          ports: [{ name: '', port, protocol: 'TCP' }],
-          endpoints: own.map(({ name, node, addresses }) => ({
-            addresses: [addresses[index]],
-            nodeName: node.name,
-            conditions: { ready: true, serving: true, terminating: false },
-            targetRef: { kind: 'Pod', namespace, name },
-          })),
-        }),
-      ),
-    );
+    const slices = families.map((family, index) => ({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: `${service}-${family.toLowerCase()}`,
+        namespace,
+        labels: { [serviceNameLabel]: service },
+      },
+      addressType: family,
+      ports: [{ name: '', port, protocol: 'TCP' }],
+      endpoints: own.map(({ name, node, addresses }) => ({
+        addresses: [addresses[index]],
+        nodeName: node.name,
+        conditions: { ready: true, serving: true, terminating: false },
+        targetRef: { kind: 'Pod', namespace, name },
+      })),
+    }));
+    // An older `kubectl describe service` shows these; they have one family only.
+    const endpoints = {
+      metadata: { name: service, namespace },
+      subsets:
+        own.length === 0
+          ? []
+          : [{ addresses: own.map(({ addresses: [ip] }) => ({ ip })), ports: [{ port, protocol: 'TCP' }] }],
+    };
+    await Promise.all([
+      ...slices.map((slice) => put(this.#client, slicesPath, slice)),
+      put(this.#client, endpointsPath, endpoints),
+    ]);
   }
 }
 
 const podsPath = `/api/v1/namespaces/${namespace}/pods`;
+const endpointsPath = `/api/v1/namespaces/${namespace}/endpoints`;
 const slicesPath = paths.endpointSlices.replace(/(\w+)$/, `namespaces/${namespace}/$1`);
 
 function podObject({ name, service, node, addresses }: Pod) {

@@ -246,6 +246,31 @@ export const resources: readonly Resource[] = [
   },
   {
     ...core,
+    plural: 'endpoints',
+    singular: 'endpoints',
+    kind: 'Endpoints',
+    shortNames: ['ep'],
+    namespaced: true,
+    columns: [
+      name,
+      {
+        name: 'Endpoints',
+        cell: (endpoints) =>
+          text(
+            list(endpoints, 'subsets')
+              .flatMap((subset) =>
+                list(subset, 'ports').flatMap((port) =>
+                  list(subset, 'addresses').map((each) => `${field(each, 'ip')}:${field(port, 'port')}`),
+                ),
+              )
+              .join(','),
+          ),
+      },
+      ageColumn,
+    ],
+  },
+  {
+    ...core,
     plural: 'serviceaccounts',
     singular: 'serviceaccount',
     kind: 'ServiceAccount',

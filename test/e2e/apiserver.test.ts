@@ -136,7 +136,11 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
       await kubectl('get', 'service', 'web', '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}'),
       '',
     );
-    await kubectl('patch', 'service', 'web', '--subresource', 'status', '--type', 'merge', '-p', status);
+    // As `--subresource status` does, which the kubectl of Debian 12 does not have yet.
+    const object = JSON.parse(await kubectl('get', 'service', 'web', '-o', 'json')) as object;
+    const file = join(folder, 'status.json');
+    writeFileSync(file, JSON.stringify({ ...object, ...(JSON.parse(status) as object) }));
+    await kubectl('replace', '--raw', '/api/v1/namespaces/default/services/web/status', '-f', file);
     assert.match(await kubectl('get', 'service', 'web'), /192\.0\.2\.7/);
   });
 

@@ -22,17 +22,22 @@ let lab: Lab;
 before(async () => {
   lab = await Lab.start({ bellman: false });
   await lab.apply(service);
-  await lab.client.request({
-    method: 'PATCH',
-    path: '/api/v1/namespaces/default/services/web/status',
-    contentType: 'application/merge-patch+json',
-    body: { status: { loadBalancer: { ingress: [{ ip: v4 }, { ip: v6 }] } } },
-  });
+  await giveAddresses('web', v4, v6);
   await lab.addPods('web', lab.fabric.nodes);
 });
 after(() => lab.close());
 
-/** What the far client hears in a number of requests, each a flow of its own. */
+/** What Bellman's controller would write. */
+async function giveAddresses(name: string, ...ips: string[]): Promise<void> {
+  await lab.client.request({
+    method: 'PATCH',
+    path: `/api/v1/namespaces/default/services/${name}/status`,
+    contentType: 'application/merge-patch+json',
+    body: { status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } } },
+  });
+}
+
+/** What a client hears in a number of requests, each a flow of its own. */
 async function heard(host: NetworkNamespace, address: string, times: number): Promise<string[]> {
   const answers: string[] = [];
   for (let i = 0; i < times; i++) answers.push((await lab.curl(host, address)).trim());
@@ -97,12 +102,8 @@ describe('load balancer traffic', () => {
     const { near } = lab.fabric;
     const onSegment = '192.0.2.200';
     const onSegment6 = '2001:db8:2::200';
-    const status = { status: { loadBalancer: { ingress: [{ ip: onSegment }, { ip: onSegment6 }] } } };
     await lab.apply({ ...service, metadata: { ...service.metadata, name: 'office' } });
-    await lab.kubectl(
-      ...['patch', 'service', 'office', '--subresource', 'status', '--type', 'merge'],
-      ...['-p', JSON.stringify(status)],
-    );
+    await giveAddresses('office', onSegment, onSegment6);
     await lab.until('every node knows the address', () => everyRuleset((rules) => rules.includes(onSegment)));
     assert.ok(await fails(near.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', onSegment)));
     assert.ok(await fails(near.exec('ndisc6', '-1', '-r', '2', '-w', '500', onSegment6, 'eth0')));
