@@ -39,6 +39,8 @@ const handoverMs = 3000;
 /** How often an address that somebody else uses is looked at again. */
 const reprobeMs = 10_000;
 const kernelLookMs = 1000;
+/** Longer than members take to be heard of again when a partition ends: each is looked for once a second. */
+const healMs = 2000;
 
 export class Layer2Agent {
   readonly #options: Layer2AgentOptions;
@@ -57,6 +59,9 @@ export class Layer2Agent {
   #facts = '';
   #timer: Timer | undefined;
   #kernelLook: Timer | undefined;
+  /** Since it was in a minority, until that is well over. */
+  #isHealing = false;
+  #healed: Timer | undefined;
   /** When nodes that are gone were last heard, for the time a takeover took. */
   readonly #lastHeardMs = new Map<string, number>();
   #onHandedOver: (() => void) | undefined;
@@ -178,12 +183,9 @@ export class Layer2Agent {
     this.#responder.setSpeakers(
       new Set([...nodes.values()].flatMap(({ links }) => links.map(({ mac }) => mac))),
     );
-    this.#obey(
-      this.#ownership.setView(
-        { nodes, mayClaim: (live.length + 1) * 2 >= live.length + 1 + dead.length },
-        this.#clock.now(),
-      ),
-    );
+    const isMajority = (live.length + 1) * 2 >= live.length + 1 + dead.length;
+    const mayClaim = this.#mayClaim(isMajority);
+    this.#obey(this.#ownership.setView({ nodes, mayClaim }, this.#clock.now()));
     const since = (sinceMs: number) => new Date(Date.now() - (this.#clock.now() - sinceMs)).toISOString();
     report({
       kind: 'members',
@@ -194,6 +196,25 @@ export class Layer2Agent {
         since: since(member.since),
       })),
     });
+  }
+
+  /**
+   * A node that was in a minority still takes others for dead when it hears the first of them again: it claims nothing until it has had
+   * the time to hear of all.
+   */
+  #mayClaim(isMajority: boolean): boolean {
+    if (!isMajority) {
+      this.#isHealing = true;
+      this.#healed?.cancel();
+      this.#healed = undefined;
+    } else if (this.#isHealing) {
+      this.#healed ??= this.#clock.after(healMs, () => {
+        this.#isHealing = false;
+        this.#healed = undefined;
+        this.#look();
+      });
+    }
+    return !this.#isHealing;
   }
 
   #ownFacts(): string {

@@ -448,6 +448,7 @@ export class Membership {
     // A suspicion is between those who have it and the suspect.
     if (update.state === 'suspect') return 'same';
     const before = this.#table.get(update.name);
+    if (update.state === 'dead' && !isOurs && before && this.#isHeardOf(before, now)) return 'older';
     const was = { state: before?.state, metadata: before?.metadata };
     const merged = this.#table.merge(update, now);
     if (merged !== 'newer') return merged;
@@ -463,6 +464,14 @@ export class Membership {
     if (isRefutation && isLive(member)) this.#rumours.add(update);
     else this.#news(update, isOurs, now);
     return merged;
+  }
+
+  /**
+   * Nobody is called dead before he has been silent for the shortest suspicion. Who has spoken to us since is alive, and whoever says
+   * otherwise comes out of a partition with what he believed in it.
+   */
+  #isHeardOf(member: Readonly<Member>, now: number): boolean {
+    return isLive(member) && now - member.heardAt < this.#settings.suspicionMinMs;
   }
 
   /** The suspect has spoken, or another has decided: those who still look for it hear it from us. */
