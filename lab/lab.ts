@@ -289,8 +289,10 @@ export class Lab {
       } catch (error) {
         last = error;
       }
-      if (performance.now() > end)
-        throw new Error(`waited ${deadlineMs} ms for: ${what}${last === undefined ? '' : `; last: ${last}`}`);
+      if (performance.now() > end) {
+        const cause = last === undefined ? '' : `; last: ${last}`;
+        throw new Error(`waited ${deadlineMs} ms for: ${what}${cause}\n${this.processes.lastLines(15)}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

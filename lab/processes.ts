@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NetworkNamespace } from './netns.ts';
 
@@ -27,6 +27,17 @@ export class Processes {
   /** What a process has written so far, over all its lives. */
   log(name: string): string {
     return readFileSync(join(this.#folder, `${name}.log`), 'utf8');
+  }
+
+  /** The last lines of every log, for people who look for the cause of a failure. */
+  lastLines(count: number): string {
+    return readdirSync(this.#folder)
+      .filter((file) => file.endsWith('.log'))
+      .map((file) => {
+        const lines = readFileSync(join(this.#folder, file), 'utf8').trimEnd().split('\n');
+        return `── ${file}\n${lines.slice(-count).join('\n')}`;
+      })
+      .join('\n');
   }
 
   /** Ends a process, with SIGKILL all of its children too, and waits until it is gone. */

@@ -7,14 +7,14 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds; the origin has no meaning. */
   now(): number;
-  /** Calls back once, not earlier than `delayMs` from now. Does not keep the process alive. */
+  /** Calls back once, not earlier than `delayMs` from now, soon when that is past. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
 }
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delayMs, callback) {
-    const handle = setTimeout(callback, delayMs);
+    const handle = setTimeout(callback, Math.max(0, delayMs));
     handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },

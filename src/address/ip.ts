@@ -37,7 +37,33 @@ export function formatIp(address: IpAddress): string {
     const value = Number(address.value);
     return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
   }
-  return Address6.fromBigInt(address.value).correctForm();
+  return formatIpv6(address.value);
+}
+
+/** Written here because the library's takes 30 µs, and every address passes it several times. */
+function formatIpv6(value: bigint): string {
+  const groups: number[] = [];
+  const half = (bits: bigint) => {
+    const [high, low] = [Number(bits >> 32n), Number(bits & 0xffff_ffffn)];
+    groups.push(high >>> 16, high & 0xffff, low >>> 16, low & 0xffff);
+  };
+  half(value >> 64n);
+  half(value & 0xffff_ffff_ffff_ffffn);
+  const zeros = longestZeros(groups);
+  const text = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
+  if (zeros.length < 2) return text(groups);
+  return `${text(groups.slice(0, zeros.start))}::${text(groups.slice(zeros.start + zeros.length))}`;
+}
+
+/** The first of the longest runs of zero groups, which `::` stands for (RFC 5952 section 4.2). */
+function longestZeros(groups: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  let start = 0;
+  for (const [i, group] of groups.entries()) {
+    if (group !== 0) start = i + 1;
+    else if (i + 1 - start > best.length) best = { start, length: i + 1 - start };
+  }
+  return best;
 }
 
 /** Network byte order: 4 or 16 octets. */

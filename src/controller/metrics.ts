@@ -131,13 +131,6 @@ function* heldPerNamespace({ pools, allocator }: GaugeSource): Iterable<[Record<
       .map(({ name }) => name),
   );
   if (limited.size === 0) return;
-  const held = new Map<string, number>();
-  for (const { service, pool } of allocator.assigned()) {
-    const key = `${pool}/${service.slice(0, service.indexOf('/'))}`;
-    if (limited.has(pool)) held.set(key, (held.get(key) ?? 0) + 1);
-  }
-  for (const [key, count] of held) {
-    const slash = key.lastIndexOf('/');
-    yield [{ pool: key.slice(0, slash), namespace: key.slice(slash + 1) }, count];
-  }
+  for (const { pool, namespace, held } of allocator.heldByNamespace())
+    if (limited.has(pool)) yield [{ pool, namespace }, held];
 }

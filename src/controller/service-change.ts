@@ -1,7 +1,7 @@
 import { formatIp } from '../address/index.ts';
 import type { IngressAddress, Service } from '../kubernetes/model.ts';
 import { annotations, requestPrefixes } from '../kubernetes/names.ts';
-import type { Assigned } from './allocator/allocator.ts';
+import type { Assigned } from './allocator/address-book.ts';
 import { loadBalancerClassMatches } from './service-class.ts';
 
 /** What has to be written on a Service. */
@@ -56,9 +56,9 @@ export function farewellChange(service: Service): ServiceChange | undefined {
   };
 }
 
-/** Names of the pools, comma separated, each once. */
+/** Names of the pools that the addresses were allocated from, comma separated, each once. */
 export function poolsOf(assigned: readonly Assigned[]): string {
-  return [...new Set(assigned.map(({ pool }) => pool))].join(',');
+  return [...new Set(assigned.map(({ allocatedFrom }) => allocatedFrom))].join(',');
 }
 
 /** An entry without `ipMode` is one of mode VIP, by the API's default. */

@@ -17,7 +17,7 @@ export const annotations = {
   acceptedAt: `${prefix}accepted-at`,
   configStatus: `${prefix}config-status`,
   configError: `${prefix}config-error`,
-  /** On a Service, written by the controller: the pool (or pools, comma separated) its addresses come from. */
+  /** On a Service, written by the controller: the pool its addresses come from, or one for each, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
   /** On a Service, written by the speaker that answers: `address=node/interface`, comma separated. */
   announcing: `${prefix}announcing`,

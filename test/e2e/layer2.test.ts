@@ -206,7 +206,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.ok(first && second && third);
     const answeredBy = (node: LabNode) =>
       lab.until(`${node.name} answers`, async () => {
-        await lab.curl(lab.fabric.near, v4);
+        await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
         return (await ownerOf(lab, v4)) === node && (await ownerOf(lab, v6)) === node;
       });
     for (const node of [first, third]) await lab.removePods('printer', node);

@@ -1,38 +1,21 @@
 /**
  * Which address a Service gets. Deterministic and in memory: the same Services and configuration, learned in any order, give the same
- * state, because the only truth kept is what stands in the Services' status. No I/O, no clock.
+ * state, because the only truth kept is what stands on the Services. No I/O, no clock.
  *
- * An address that a Service holds is kept as long as it is legal: in a pool, of a wanted family, not against what the Service asks for,
- * and within the sharing rules. What is missing is looked for in this order: the requested addresses; the named pools; pools that
- * select the Service, by priority and name; pools for everybody, by priority and name. A refusal leaves what is held untouched.
+ * An address that a Service holds is kept as long as it may: in a pool, of a wanted family, and within the sharing rules. What is
+ * missing, or asked for instead, is looked for in this order: the requested addresses; the named pools; pools that select the Service,
+ * by priority and name; pools for everybody, by priority and name. A refusal leaves what is held untouched.
  */
-import { type Family, formatIp, type IpAddress, parseIp } from '../../address/index.ts';
+import { type Family, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { PoolState } from './pool-state.ts';
-import { type AddressRequest, readRequest } from './request.ts';
-import { type SharingTerms, sharingRefusal, sharingTerms } from './sharing.ts';
-
-export interface Assigned {
-  readonly address: IpAddress;
-  readonly pool: string;
-}
-
-/** Why there is no address; each is a label of the metric and the beginning of a page in `docs/allocation.md`. */
-export type RefusalCause =
-  | 'invalid-request'
-  | 'no-such-pool'
-  | 'pool-not-allowed'
-  | 'pool-exhausted'
-  | 'no-pool'
-  | 'not-in-pool'
-  | 'address-in-use';
-
-export interface Refusal {
-  readonly cause: RefusalCause;
-  /** For people: what is in the way and what would help. */
-  readonly message: string;
-}
+import { annotations } from '../../kubernetes/names.ts';
+import { AddressBook, type Assigned } from './address-book.ts';
+import type { PoolState } from './pool-state.ts';
+import type { Refusal } from './refusals.ts';
+import * as refusals from './refusals.ts';
+import { type AddressRequest, readRequest, readSharingKeys } from './request.ts';
+import { type SharingTerms, sharingTerms } from './sharing.ts';
 
 export interface Outcome {
   /** What the Service holds now, in the order of its families. */
@@ -48,126 +31,91 @@ export interface PoolUsage {
   readonly free: bigint;
 }
 
-interface Holding {
-  readonly assigned: readonly Assigned[];
+/** A Service that is being decided about. */
+interface Asking {
+  readonly service: Service;
+  readonly namespaceLabels: Labels;
+  readonly request: AddressRequest;
   readonly terms: SharingTerms;
+  readonly families: readonly Family[];
+  /** Of what it held, what it may keep. */
+  readonly kept: readonly Assigned[];
 }
 
-const families = { IPv4: 4, IPv6: 6 } as const;
+interface Plan {
+  readonly assigned: readonly Assigned[];
+  /** By family, in the order in which they were looked for. */
+  readonly refused: ReadonlyMap<Family, Refusal>;
+}
+
+const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 
 export class Allocator {
-  #pools: readonly PoolState[] = [];
+  readonly #book = new AddressBook();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
-  /** By Service. */
-  readonly #holdings = new Map<string, Holding>();
-  /** By address. */
-  readonly #holders = new Map<string, Set<string>>();
-  /** Addresses by sharing key: where a newcomer with the key may join. */
-  readonly #shared = new Map<string, Set<string>>();
   /** Refused Services in the order they first asked. */
   readonly #waiting = new Set<string>();
 
   /** Puts a configuration in force. Addresses in use that no pool holds any more stay with their Services until these are reconciled. */
   setConfig(config: Config): void {
-    this.#pools = config.pools.map((pool) => new PoolState(pool));
-    const holdings = [...this.#holdings];
-    this.#holdings.clear();
-    this.#holders.clear();
-    this.#shared.clear();
-    for (const [key, { assigned, terms }] of holdings)
-      this.#hold(
-        key,
-        assigned.map(({ address }) => address),
-        terms,
-      );
+    this.#book.setPools(config.pools);
   }
 
   setNamespaces(labelsByName: ReadonlyMap<string, Labels>): void {
     this.#namespaces = labelsByName;
   }
 
-  /** Takes over what a Service's status says, before anything new is handed out. */
+  /** Takes over what a Service's status says, before anything new is handed out: the first address of each family. */
   learn(service: Service): void {
     const key = objectKey(service);
-    const request = readRequest(service);
-    const terms = sharingTerms(key, service, request.ok ? request.value.sharingKey : undefined);
-    const addresses = service.ingress.flatMap(({ ip }) => parseIp(ip) ?? []);
-    const legal = addresses.filter((address) => this.#joinRefusal(address, terms) === undefined);
-    if (legal.length > 0) this.#hold(key, legal, terms);
+    const terms = sharingTerms(key, service, readSharingKeys(service));
+    const shown = service.ingress.flatMap(({ ip }) => parseIp(ip) ?? []);
+    const pools = (service.annotations[annotations.pool] ?? '').split(',');
+    const recorded = shown.map((address, i) => ({ address, allocatedFrom: pools[i] ?? pools[0] ?? '' }));
+    const legal = recorded.filter(
+      ({ address }, i) =>
+        shown.findIndex(({ family }) => family === address.family) === i &&
+        this.#book.joinRefusal(address, terms) === undefined,
+    );
+    this.#book.hold(key, legal, terms);
   }
 
   /** Decides about a Service: keeps, hands out, or refuses with a cause. */
   reconcile(service: Service): Outcome {
     const key = objectKey(service);
+    const terms = sharingTerms(key, service, readSharingKeys(service));
+    const families = wantedFamilies(service);
+    const before = this.#book.holdingOf(key);
+    this.#book.release(key);
+    const kept = families.flatMap(
+      (family) =>
+        before.find(({ address }) => address.family === family && this.#mayKeep(address, terms)) ?? [],
+    );
     const request = readRequest(service);
-    if (!request.ok) return this.#refused(key, { cause: 'invalid-request', message: request.error });
-    const terms = sharingTerms(key, service, request.value.sharingKey);
-    const before = this.#holdings.get(key)?.assigned ?? [];
-    this.#drop(key);
-
-    const wanted = wantedFamilies(service, request.value);
-    if (!wanted.ok) {
-      if (before.length > 0)
-        this.#hold(
-          key,
-          before.map(({ address }) => address),
-          terms,
-        );
-      return this.#refused(key, wanted.refusal);
-    }
-    const result: Assigned[] = [];
-    let refusal: Refusal | undefined;
-    let missing = false;
-    for (const family of wanted.families) {
-      const kept = before.find(
-        ({ address }) =>
-          address.family === family &&
-          this.#joinRefusal(address, terms) === undefined &&
-          this.#poolOf(address),
-      );
-      const asked = this.#isAskedFor(kept?.address, family, request.value);
-      const found = kept && asked ? kept : this.#find(service, family, request.value, terms);
-      if ('address' in found) {
-        result.push(found);
-        this.#hold(
-          key,
-          result.map(({ address }) => address),
-          terms,
-        );
-        continue;
-      }
-      // Not what was asked for, but better than nothing: a refused wish takes nothing away.
-      if (kept) {
-        result.push(kept);
-        this.#hold(
-          key,
-          result.map(({ address }) => address),
-          terms,
-        );
-      } else missing = true;
-      refusal ??= found;
-    }
-    if (missing && (wanted.all || result.length === 0)) {
-      this.#drop(key);
-      const kept = result.filter(({ address }) => before.some((held) => sameText(held.address, address)));
-      if (kept.length > 0)
-        this.#hold(
-          key,
-          kept.map(({ address }) => address),
-          terms,
-        );
-      return this.#refused(key, refusal);
-    }
-    const assigned = this.#holdings.get(key)?.assigned ?? [];
-    if (!refusal) this.#waiting.delete(key);
-    else this.#waiting.add(key);
-    return { assigned, ...(refusal && (!missing || wanted.all) ? { refusal } : {}) };
+    const foreign = request.ok && request.value.addresses.find(({ family }) => !families.includes(family));
+    const outcome = !request.ok
+      ? { assigned: kept, refusal: refusals.invalidRequest(request.error) }
+      : foreign
+        ? { assigned: kept, refusal: refusals.foreignFamily(foreign, service) }
+        : this.#decide({
+            service,
+            namespaceLabels: this.#namespaces.get(service.namespace) ?? {},
+            request: request.value,
+            terms,
+            families,
+            kept,
+          });
+    this.#book.hold(key, outcome.assigned, terms);
+    const assigned = this.#book.holdingOf(key);
+    if (outcome.refusal || assigned.length < families.length) this.#waiting.add(key);
+    else this.#waiting.delete(key);
+    return { ...outcome, assigned };
   }
 
   /** A Service is gone or is no longer ours; returns what became free for others. */
   release(key: string): readonly Assigned[] {
-    const assigned = this.#holdings.get(key)?.assigned ?? [];
-    this.#drop(key);
+    const assigned = this.#book.holdingOf(key);
+    this.#book.release(key);
     this.#waiting.delete(key);
     return assigned;
   }
@@ -177,17 +125,16 @@ export class Allocator {
     return [...this.#waiting];
   }
 
-  *assigned(): Iterable<{ readonly service: string; readonly address: IpAddress; readonly pool: string }> {
-    for (const [service, { assigned }] of this.#holdings)
-      for (const each of assigned) yield { service, ...each };
+  assigned(): Iterable<Assigned & { readonly service: string }> {
+    return this.#book.assigned();
   }
 
   holdingOf(key: string): readonly Assigned[] {
-    return this.#holdings.get(key)?.assigned ?? [];
+    return this.#book.holdingOf(key);
   }
 
   usage(): PoolUsage[] {
-    return this.#pools.flatMap((pool) =>
+    return this.#book.pools.flatMap((pool) =>
       ([4, 6] as const).flatMap((family) => {
         const { size, free } = pool.free(family);
         return size === 0n ? [] : [{ pool: pool.config.name, family, size, free }];
@@ -195,203 +142,172 @@ export class Allocator {
     );
   }
 
-  #refused(key: string, refusal: Refusal | undefined): Outcome {
-    this.#waiting.add(key);
-    return { assigned: this.#holdings.get(key)?.assigned ?? [], ...(refusal ? { refusal } : {}) };
+  /** Addresses that Services of each namespace hold of each pool; a shared one counts once. */
+  *heldByNamespace(): Iterable<{ readonly pool: string; readonly namespace: string; readonly held: number }> {
+    for (const pool of this.#book.pools)
+      for (const [namespace, held] of pool.heldByNamespace())
+        yield { pool: pool.config.name, namespace, held };
   }
 
-  #isAskedFor(address: IpAddress | undefined, family: Family, request: AddressRequest): boolean {
-    if (!address) return false;
-    const requested = request.addresses.find((each) => each.family === family);
-    if (requested) return requested.value === address.value;
-    const pool = this.#poolOf(address);
-    return request.pools.length === 0 || (pool !== undefined && request.pools.includes(pool.config.name));
+  #mayKeep(address: IpAddress, terms: SharingTerms): boolean {
+    return this.#book.poolOf(address) !== undefined && this.#book.joinRefusal(address, terms) === undefined;
   }
 
-  #find(service: Service, family: Family, request: AddressRequest, terms: SharingTerms): Assigned | Refusal {
-    const requested = request.addresses.find((each) => each.family === family);
-    if (requested) return this.#findRequested(service, requested, request, terms);
-    const pools = this.#candidates(service, request);
-    if (!Array.isArray(pools)) return pools;
-    const refusals: string[] = [];
-    let exhausted = false;
-    for (const pool of pools) {
-      const { size } = pool.free(family);
-      const refusal =
-        size === 0n
-          ? `pool ${pool.config.name} has no IPv${family} addresses`
-          : pool.refusal(service, this.#labels(service));
-      if (refusal !== undefined) {
-        refusals.push(refusal);
-        continue;
-      }
-      const value = this.#joinable(pool, family, terms) ?? pool.free(family).lowest();
-      if (value !== undefined) return { address: { family, value }, pool: pool.config.name };
-      exhausted = true;
-      refusals.push(`pool ${pool.config.name} is full: all ${size} IPv${family} addresses are in use`);
+  #decide(asking: Asking): Outcome {
+    const { service, request, families, kept } = asking;
+    const inOrder = this.#plan(asking, families);
+    // The family that comes first may take the last address that a limit allows, where the second has no other pool to go to.
+    const turned = inOrder.refused.size === 0 ? inOrder : this.#plan(asking, families.toReversed());
+    const { assigned, refused } = turned.refused.size === 0 ? turned : inOrder;
+    const isMissing = (family: Family) => !assigned.some(({ address }) => address.family === family);
+    const isNeeded = service.ipFamilyPolicy !== 'PreferDualStack' || assigned.length === 0;
+    const [refusal] = [...refused]
+      .filter(
+        ([family]) =>
+          !isMissing(family) || isNeeded || request.addresses.some((address) => address.family === family),
+      )
+      .map(([, each]) => each);
+    const isAllOrNothing = isNeeded && families.some(isMissing);
+    const result = isAllOrNothing
+      ? kept
+      : families.flatMap((family) => assigned.find(({ address }) => address.family === family) ?? []);
+    const recorded = result.map((each) => ({ ...each, allocatedFrom: this.#recordOf(each, request) }));
+    return { assigned: recorded, ...(refusal ? { refusal } : {}) };
+  }
+
+  /** Looks for what is missing or asked for, one family after another. */
+  #plan(asking: Asking, order: readonly Family[]): Plan {
+    const { request, kept } = asking;
+    const refused = new Map<Family, Refusal>();
+    let assigned = kept;
+    for (const family of order) {
+      const held = kept.find(({ address }) => address.family === family);
+      if (held && this.#isAskedFor(held, request)) continue;
+      const others = assigned.filter((each) => each !== held);
+      const found = this.#find(asking, family, others);
+      if ('cause' in found) refused.set(family, found);
+      else assigned = [...others, found];
     }
-    if (pools.length === 0) return { cause: 'no-pool', message: this.#whyNoPool(service) };
-    return { cause: exhausted ? 'pool-exhausted' : 'pool-not-allowed', message: refusals.join('; ') };
+    return { assigned, refused };
   }
 
-  #findRequested(
-    service: Service,
-    address: IpAddress,
-    request: AddressRequest,
-    terms: SharingTerms,
-  ): Assigned | Refusal {
-    const text = formatIp(address);
-    const pool = this.#poolOf(address);
-    if (!pool)
-      return {
-        cause: 'not-in-pool',
-        message: `the requested address ${text} is in no pool; pools: ${this.#poolNames()}`,
-      };
+  #isAskedFor({ address, allocatedFrom }: Assigned, { addresses, pools }: AddressRequest): boolean {
+    const requested = addresses.find(({ family }) => family === address.family);
+    if (requested) return sameIp(requested, address);
+    const pool = this.#book.poolOf(address)?.config.name ?? '';
+    return pools.length === 0 || pools.includes(pool) || pools.includes(allocatedFrom);
+  }
+
+  /** The pool's name; or the name by which the Service asked for it and still does, though the address is in a pool of another name now. */
+  #recordOf({ address, allocatedFrom }: Assigned, { pools }: AddressRequest): string {
+    const pool = this.#book.poolOf(address)?.config.name ?? '';
+    return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;
+  }
+
+  /** `others`: what the Service is to hold besides. */
+  #find(asking: Asking, family: Family, others: readonly Assigned[]): Assigned | Refusal {
+    const requested = asking.request.addresses.find((each) => each.family === family);
+    if (requested) return this.#findRequested(asking, requested, others);
+    const reasons: Refusal[] = [];
+    for (const pool of this.#candidates(asking)) {
+      const found = this.#findIn(pool, asking, family, others);
+      if ('address' in found) return found;
+      reasons.push(found);
+    }
+    return this.#none(asking, reasons);
+  }
+
+  #findIn(pool: PoolState, asking: Asking, family: Family, others: readonly Assigned[]): Assigned | Refusal {
+    const { service, namespaceLabels, terms } = asking;
+    const { name } = pool.config;
+    const free = pool.free(family);
+    if (free.size === 0n) return refusals.noSuchFamily(name, family);
+    const notAllowed = pool.refusal(service, namespaceLabels);
+    if (notAllowed !== undefined) return refusals.notAllowed(notAllowed);
+    let overLimit: Refusal | undefined;
+    for (const value of [...this.#joinable(pool, family, terms), free.lowest()]) {
+      if (value === undefined) continue;
+      const address = { family, value };
+      const refusal = this.#limitRefusal(pool, service.namespace, address, others);
+      if (refusal === undefined) return { address, pool: name, allocatedFrom: name };
+      overLimit ??= refusal;
+    }
+    return overLimit ?? refusals.exhausted(name, family, free.size);
+  }
+
+  #findRequested(asking: Asking, address: IpAddress, others: readonly Assigned[]): Assigned | Refusal {
+    const { service, namespaceLabels, request, terms } = asking;
+    const pool = this.#book.poolOf(address);
+    if (!pool) return refusals.inNoPool(address, this.#poolNames());
     const { name, avoidBuggyIps } = pool.config;
     if (request.pools.length > 0 && !request.pools.includes(name))
-      return {
-        cause: 'not-in-pool',
-        message: `the requested address ${text} is in pool ${name}, not in ${request.pools.join(', ')}`,
-      };
-    const refusal = pool.refusal(service, this.#labels(service));
-    if (refusal !== undefined)
-      return { cause: 'pool-not-allowed', message: `the requested address ${text}: ${refusal}` };
-    const taken = this.#joinRefusal(address, terms);
-    if (taken !== undefined)
-      return { cause: 'address-in-use', message: `the requested address ${text}: ${taken}` };
-    if (!this.#holders.has(text) && !pool.free(address.family).has(address.value))
-      return {
-        cause: 'pool-not-allowed',
-        message: `the requested address ${text} ends in .0 or .255, which pool ${name} does not hand out (avoid-buggy-ips ${avoidBuggyIps})`,
-      };
-    return { address, pool: name };
+      return refusals.inOtherPool(address, name, request.pools);
+    const notAllowed = pool.refusal(service, namespaceLabels);
+    if (notAllowed !== undefined) return refusals.about(address, refusals.notAllowed(notAllowed));
+    const taken = this.#book.joinRefusal(address, terms);
+    if (taken !== undefined) return refusals.inUse(address, taken);
+    const isHeld = this.#book.holdersOf(address).size > 0;
+    if (!isHeld && !pool.free(address.family).has(address.value))
+      return refusals.buggy(address, name, avoidBuggyIps);
+    const overLimit = this.#limitRefusal(pool, service.namespace, address, others);
+    return overLimit ? refusals.about(address, overLimit) : { address, pool: name, allocatedFrom: name };
   }
 
-  /** The lowest address of the pool that Services with the same key hold and this one may join. */
-  #joinable(pool: PoolState, family: Family, terms: SharingTerms): bigint | undefined {
-    let lowest: bigint | undefined;
-    for (const text of (terms.key !== undefined && this.#shared.get(terms.key)) || []) {
-      const address = parseIp(text);
-      if (!address || address.family !== family || !pool.contains(address)) continue;
-      if (this.#joinRefusal(address, terms) === undefined && (lowest === undefined || address.value < lowest))
-        lowest = address.value;
-    }
-    return lowest;
+  /** Addresses of the pool that Services with the same key hold and this one may join, lowest first. */
+  #joinable(pool: PoolState, family: Family, terms: SharingTerms): bigint[] {
+    if (terms.keys.length === 0) return [];
+    return [...this.#book.sharedUnder(terms.keys, family)]
+      .filter((value) => {
+        const address = { family, value };
+        return pool.contains(address) && this.#book.joinRefusal(address, terms) === undefined;
+      })
+      .sort((a, b) => (a < b ? -1 : 1));
   }
 
-  #joinRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
-    for (const holder of this.#holders.get(formatIp(address)) ?? []) {
-      const theirs = this.#holdings.get(holder)?.terms;
-      const refusal = theirs && holder !== terms.service ? sharingRefusal(terms, theirs) : undefined;
-      if (refusal !== undefined) return refusal;
-    }
-    return undefined;
-  }
-
-  #candidates(service: Service, request: AddressRequest): PoolState[] | Refusal {
-    if (request.pools.length > 0) {
-      const named = request.pools.map((name) => this.#pools.find(({ config }) => config.name === name));
-      const unknown = request.pools.filter((_, i) => named[i] === undefined);
-      const known = named.filter((pool) => pool !== undefined);
-      if (known.length === 0)
-        return {
-          cause: 'no-such-pool',
-          message: `there is no pool ${unknown.join(', ')}; pools: ${this.#poolNames()}`,
-        };
-      return known;
-    }
-    const labels = this.#labels(service);
-    return this.#pools
-      .filter((pool) => pool.config.autoAssign && pool.admissionRefusal(service, labels) === undefined)
-      .sort(
-        (a, b) =>
-          Number(b.selective) - Number(a.selective) ||
-          (a.config.priority ?? Number.POSITIVE_INFINITY) - (b.config.priority ?? Number.POSITIVE_INFINITY) ||
-          (a.config.name < b.config.name ? -1 : 1),
-      );
-  }
-
-  #whyNoPool(service: Service): string {
-    if (this.#pools.length === 0) return 'the configuration has no address pools';
-    const reasons = this.#pools.map((pool) =>
-      pool.config.autoAssign
-        ? pool.refusal(service, this.#labels(service))
-        : `pool ${pool.config.name} has auto-assign false: name it in an annotation`,
+  /** Why the namespace may not hold one address more of the pool; an address that it holds already costs nothing. */
+  #limitRefusal(
+    pool: PoolState,
+    namespace: string,
+    address: IpAddress,
+    others: readonly Assigned[],
+  ): Refusal | undefined {
+    const { name, limitPerNamespace } = pool.config;
+    if (limitPerNamespace === undefined || this.#book.isHeldIn(namespace, address)) return undefined;
+    const own = others.filter(
+      (each) => pool.contains(each.address) && !this.#book.isHeldIn(namespace, each.address),
     );
-    return `no pool is for this Service: ${reasons.filter((reason) => reason !== undefined).join('; ')}`;
+    const held = pool.held(namespace) + own.length;
+    return held < limitPerNamespace
+      ? undefined
+      : refusals.limitReached(namespace, held, name, limitPerNamespace);
   }
 
-  #poolNames(): string {
-    return this.#pools.map(({ config }) => config.name).join(', ') || 'none';
+  #candidates({ service, namespaceLabels, request }: Asking): PoolState[] {
+    if (request.pools.length > 0) return request.pools.flatMap((name) => this.#book.pool(name) ?? []);
+    return this.#book.pools.filter(
+      (pool) => pool.config.autoAssign && pool.admissionRefusal(service, namespaceLabels) === undefined,
+    );
   }
 
-  #poolOf(address: IpAddress): PoolState | undefined {
-    return this.#pools.find((pool) => pool.contains(address));
+  #none({ service, namespaceLabels, request }: Asking, reasons: readonly Refusal[]): Refusal {
+    if (reasons.length > 0) return refusals.together(reasons);
+    if (request.pools.length > 0) return refusals.noSuchPool(request.pools, this.#poolNames());
+    return refusals.noPool(
+      this.#book.pools.map((pool) =>
+        pool.config.autoAssign
+          ? (pool.refusal(service, namespaceLabels) ?? '')
+          : `pool ${pool.config.name} has auto-assign false: name it in an annotation`,
+      ),
+    );
   }
 
-  #labels(service: Service): Labels {
-    return this.#namespaces.get(service.namespace) ?? {};
-  }
-
-  /** Replaces what a Service holds. */
-  #hold(key: string, addresses: readonly IpAddress[], terms: SharingTerms): void {
-    this.#drop(key);
-    const namespace = key.slice(0, key.indexOf('/'));
-    const assigned = addresses.map((address) => {
-      const pool = this.#poolOf(address);
-      const text = formatIp(address);
-      const holders = this.#holders.get(text) ?? new Set();
-      this.#holders.set(text, holders.add(key));
-      if (terms.key !== undefined)
-        this.#shared.set(terms.key, (this.#shared.get(terms.key) ?? new Set()).add(text));
-      pool?.free(address.family).take(address.value);
-      pool?.count(namespace, 1);
-      return { address, pool: pool?.config.name ?? '' };
-    });
-    this.#holdings.set(key, { assigned, terms });
-  }
-
-  #drop(key: string): void {
-    const holding = this.#holdings.get(key);
-    if (!holding) return;
-    this.#holdings.delete(key);
-    const namespace = key.slice(0, key.indexOf('/'));
-    for (const { address } of holding.assigned) {
-      const text = formatIp(address);
-      const holders = this.#holders.get(text);
-      const pool = this.#poolOf(address);
-      holders?.delete(key);
-      pool?.count(namespace, -1);
-      if (holders && holders.size > 0) continue;
-      this.#holders.delete(text);
-      const shared = holding.terms.key === undefined ? undefined : this.#shared.get(holding.terms.key);
-      shared?.delete(text);
-      if (shared?.size === 0 && holding.terms.key !== undefined) this.#shared.delete(holding.terms.key);
-      pool?.free(address.family).put(address.value);
-    }
+  #poolNames(): string[] {
+    return this.#book.pools.map(({ config }) => config.name);
   }
 }
 
-type Wanted =
-  | { readonly ok: true; readonly families: readonly Family[]; readonly all: boolean }
-  | { readonly ok: false; readonly refusal: Refusal };
-
-/** The families a Service should have an address of, in its order, and whether it needs all of them. */
-function wantedFamilies({ ipFamilies, ipFamilyPolicy }: Service, request: AddressRequest): Wanted {
-  const all: Family[] = ipFamilies.map((name) => families[name]);
-  const wanted = ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;
-  const foreign = request.addresses.find(({ family }) => !wanted.includes(family));
-  if (foreign)
-    return {
-      ok: false,
-      refusal: {
-        cause: 'invalid-request',
-        message: `the requested address ${formatIp(foreign)} is not of the Service's IP families (${ipFamilyPolicy}: ${ipFamilies.join(', ')})`,
-      },
-    };
-  return { ok: true, families: wanted, all: ipFamilyPolicy !== 'PreferDualStack' };
-}
-
-function sameText(a: IpAddress, b: IpAddress): boolean {
-  return a.family === b.family && a.value === b.value;
+/** The families a Service should have an address of, in its order. */
+function wantedFamilies({ ipFamilies, ipFamilyPolicy }: Service): readonly Family[] {
+  const all = ipFamilies.map((name) => familyNumbers[name]);
+  return ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;
 }

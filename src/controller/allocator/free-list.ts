@@ -5,9 +5,16 @@ interface Interval {
   last: bigint;
 }
 
+/** Some old firewalls take addresses that end in .0 or .255 for attacks (smurf). */
+const buggy = new Set([0n, 255n]);
+const usableOfBlock = 254n;
+
 /**
  * The free addresses of one family in one pool, as sorted intervals that do not touch. Finding the lowest free address does not depend
  * on how many are used or how large the pool is; taking or returning a given one is a binary search.
+ *
+ * With `avoidBuggy` the intervals are of ranks, an address's place among those that end in neither .0 nor .255: ranks have no gaps, so
+ * a pool of any size begins as one interval per range.
  */
 export class FreeList {
   readonly #intervals: Interval[];
@@ -15,13 +22,15 @@ export class FreeList {
   readonly size: bigint;
   #free: bigint;
 
-  /** Ranges in any order, disjoint. `avoidBuggy` leaves out IPv4 addresses that end in .0 or .255. */
+  /** Ranges of one family in any order, disjoint. `avoidBuggy` leaves out IPv4 addresses that end in .0 or .255. */
   constructor(ranges: readonly IpRange[], avoidBuggy = false) {
     this.#avoidBuggy = avoidBuggy && ranges.every(({ family }) => family === 4);
-    const usable = ranges.flatMap((range) =>
-      this.#avoidBuggy ? withoutBuggy(range) : [{ first: range.first, last: range.last }],
-    );
-    this.#intervals = usable.sort((a, b) => (a.first < b.first ? -1 : 1));
+    this.#intervals = ranges
+      .map(({ first, last }) =>
+        this.#avoidBuggy ? { first: usableBelow(first), last: usableBelow(last + 1n) - 1n } : { first, last },
+      )
+      .filter(({ first, last }) => first <= last)
+      .sort((a, b) => (a.first < b.first ? -1 : 1));
     this.size = this.#intervals.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
     this.#free = this.size;
   }
@@ -31,80 +40,82 @@ export class FreeList {
   }
 
   lowest(): bigint | undefined {
-    return this.#intervals[0]?.first;
+    const first = this.#intervals[0]?.first;
+    return first !== undefined && this.#avoidBuggy ? usableOfRank(first) : first;
   }
 
+  /** Whether the address is free here; never for one that is avoided. */
   has(value: bigint): boolean {
-    const interval = this.#intervals[this.#after(value) - 1];
-    return interval !== undefined && value <= interval.last;
+    if (this.#avoids(value)) return false;
+    const place = this.#place(value);
+    const interval = this.#intervals[this.#after(place) - 1];
+    return interval !== undefined && place <= interval.last;
   }
 
   /** Takes an address out; false when it is not free here. */
   take(value: bigint): boolean {
-    const index = this.#after(value) - 1;
+    if (this.#avoids(value)) return false;
+    const place = this.#place(value);
+    const index = this.#after(place) - 1;
     const interval = this.#intervals[index];
-    if (!interval || value > interval.last) return false;
+    if (!interval || place > interval.last) return false;
     this.#free--;
     if (interval.first === interval.last) this.#intervals.splice(index, 1);
-    else if (value === interval.first) interval.first++;
-    else if (value === interval.last) interval.last--;
+    else if (place === interval.first) interval.first++;
+    else if (place === interval.last) interval.last--;
     else {
-      this.#intervals.splice(index + 1, 0, { first: value + 1n, last: interval.last });
-      interval.last = value - 1n;
+      this.#intervals.splice(index + 1, 0, { first: place + 1n, last: interval.last });
+      interval.last = place - 1n;
     }
     return true;
   }
 
   /** Puts back an address that was taken. */
   put(value: bigint): void {
-    if (this.#avoidBuggy && isBuggy(value)) return;
-    const index = this.#after(value);
+    if (this.#avoids(value)) return;
+    const place = this.#place(value);
+    const index = this.#after(place);
     const before = this.#intervals[index - 1];
     const after = this.#intervals[index];
-    if (before && value <= before.last) return;
+    if (before && place <= before.last) return;
     this.#free++;
-    const joinsBefore = before !== undefined && before.last + 1n === value;
-    const joinsAfter = after !== undefined && value + 1n === after.first;
+    const joinsBefore = before !== undefined && before.last + 1n === place;
+    const joinsAfter = after !== undefined && place + 1n === after.first;
     if (joinsBefore && joinsAfter) {
       before.last = after.last;
       this.#intervals.splice(index, 1);
-    } else if (joinsBefore) before.last = value;
-    else if (joinsAfter) after.first = value;
-    else this.#intervals.splice(index, 0, { first: value, last: value });
+    } else if (joinsBefore) before.last = place;
+    else if (joinsAfter) after.first = place;
+    else this.#intervals.splice(index, 0, { first: place, last: place });
   }
 
-  /** Index of the first interval that begins after the value. */
-  #after(value: bigint): number {
+  #avoids(value: bigint): boolean {
+    return this.#avoidBuggy && buggy.has(value & 0xffn);
+  }
+
+  #place(value: bigint): bigint {
+    return this.#avoidBuggy ? usableBelow(value) : value;
+  }
+
+  /** Index of the first interval that begins after the place. */
+  #after(place: bigint): number {
     let low = 0;
     let high = this.#intervals.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#intervals[middle]?.first ?? 0n) <= value) low = middle + 1;
+      if ((this.#intervals[middle]?.first ?? 0n) <= place) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 }
 
-/** Some old firewalls take addresses that end in .0 or .255 for attacks (smurf). */
-function isBuggy(value: bigint): boolean {
-  return (value & 0xffn) === 0n || (value & 0xffn) === 0xffn;
+/** How many addresses below this one end in neither .0 nor .255; for such an address its rank. */
+function usableBelow(value: bigint): bigint {
+  const inBlock = value & 0xffn;
+  return (value >> 8n) * usableOfBlock + (inBlock === 0n ? 0n : inBlock - 1n);
 }
 
-/** The runs of x.x.x.1 to x.x.x.254 within a range. */
-function withoutBuggy({ first, last }: IpRange): Interval[] {
-  const runs: Interval[] = [];
-  for (let block = first & ~0xffn; block <= last; block += 0x100n) {
-    const run = { first: max(first, block + 1n), last: min(last, block + 0xfen) };
-    if (run.first <= run.last) runs.push(run);
-  }
-  return runs;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
+function usableOfRank(rank: bigint): bigint {
+  return ((rank / usableOfBlock) << 8n) + (rank % usableOfBlock) + 1n;
 }

@@ -3,10 +3,10 @@ import { anySelectorMatches, type Labels, type PoolConfig } from '../../config/i
 import type { Service } from '../../kubernetes/model.ts';
 import { FreeList } from './free-list.ts';
 
-/** A pool with what is free in it and who holds how much. */
+/** A pool with what is free in it and how much of it each namespace holds. */
 export class PoolState {
   readonly config: PoolConfig;
-  readonly #free: ReadonlyMap<Family, FreeList>;
+  readonly #free: Readonly<Record<Family, FreeList>>;
   readonly #held = new Map<string, number>();
 
   constructor(config: PoolConfig) {
@@ -16,10 +16,7 @@ export class PoolState {
         config.ranges.filter((range) => range.family === family),
         config.avoidBuggyIps,
       );
-    this.#free = new Map([
-      [4, of(4)],
-      [6, of(6)],
-    ]);
+    this.#free = { 4: of(4), 6: of(6) };
   }
 
   contains(address: IpAddress): boolean {
@@ -27,9 +24,7 @@ export class PoolState {
   }
 
   free(family: Family): FreeList {
-    const list = this.#free.get(family);
-    if (!list) throw new Error(`no free list for family ${family}`);
-    return list;
+    return this.#free[family];
   }
 
   /** An address of this pool has its first owner in the namespace, or loses its last. */
@@ -39,19 +34,20 @@ export class PoolState {
     else this.#held.delete(namespace);
   }
 
-  /** How many (address, Service) pairs of the namespace this pool carries. */
+  /** How many addresses of this pool Services of the namespace hold; one that several of them share counts once. */
   held(namespace: string): number {
     return this.#held.get(namespace) ?? 0;
   }
 
-  /** Why a Service may get nothing new from here, whatever is free; `undefined` when it may. */
+  /** The namespaces that hold addresses, and how many. */
+  heldByNamespace(): ReadonlyMap<string, number> {
+    return this.#held;
+  }
+
+  /** Why a Service may get nothing new from here, whatever is free and however little it holds; `undefined` when it may. */
   refusal(service: Service, namespaceLabels: Labels): string | undefined {
-    const { name, draining, limitPerNamespace } = this.config;
-    const held = this.held(service.namespace);
-    if (draining) return `pool ${name} is draining`;
-    if (limitPerNamespace !== undefined && held >= limitPerNamespace)
-      return `namespace ${service.namespace} holds ${held} addresses of pool ${name}, its limit`;
-    return this.admissionRefusal(service, namespaceLabels);
+    const { name, draining } = this.config;
+    return draining ? `pool ${name} is draining` : this.admissionRefusal(service, namespaceLabels);
   }
 
   /** Why the pool is not for this Service at all, by its namespaces and selectors. */
@@ -61,7 +57,13 @@ export class PoolState {
     const admitted =
       namespaces.includes(service.namespace) ||
       (namespaceSelectors.length > 0 && anySelectorMatches(namespaceSelectors, namespaceLabels));
-    if (restricted && !admitted) return `pool ${name} is not for namespace ${service.namespace}`;
+    if (restricted && !admitted) {
+      const admits = [
+        ...namespaces,
+        ...(namespaceSelectors.length > 0 ? ['those its namespace-selectors match'] : []),
+      ];
+      return `pool ${name} is not for namespace ${service.namespace} but for ${admits.join(', ')}`;
+    }
     if (!anySelectorMatches(serviceSelectors, service.labels))
       return `pool ${name} selects Services by labels that this one lacks`;
     return undefined;

@@ -9,7 +9,6 @@ export interface AddressRequest {
   readonly addresses: readonly IpAddress[];
   /** Pools to try, in order; empty: those that the rules give. */
   readonly pools: readonly string[];
-  readonly sharingKey?: string;
 }
 
 const names = { addresses: 'loadBalancerIPs', pool: 'address-pool', sharing: 'allow-shared-ip' } as const;
@@ -38,11 +37,13 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
       );
     addresses.push(address);
   }
-  return ok({
-    addresses,
-    pools: splitList(poolText.value),
-    ...(sharing.value === undefined || sharing.value === '' ? {} : { sharingKey: sharing.value }),
-  });
+  return ok({ addresses, pools: splitList(poolText.value) });
+}
+
+/** The keys under which a Service shares its addresses: one or none, or all that contradict each other, which `readRequest` refuses. */
+export function readSharingKeys(service: Service): readonly string[] {
+  const keys = requestPrefixes.map((prefix) => service.annotations[prefix + names.sharing]?.trim() ?? '');
+  return [...new Set(keys)].filter((key) => key !== '');
 }
 
 function only(
@@ -53,8 +54,9 @@ function only(
 ): Result<string | undefined, string> {
   const found = new Map<string, { where: string; text: string }>();
   const see = (where: string, text: string | undefined) => {
-    if (text !== undefined && text.trim() !== '' && !found.has(canonical(text)))
-      found.set(canonical(text), { where, text });
+    const trimmed = text?.trim();
+    if (trimmed !== undefined && trimmed !== '' && !found.has(canonical(trimmed)))
+      found.set(canonical(trimmed), { where, text: trimmed });
   };
   see('spec.loadBalancerIP', field);
   for (const prefix of requestPrefixes)

@@ -3,18 +3,19 @@ import type { Service } from '../../kubernetes/model.ts';
 /** What decides whether two Services may hold one address. */
 export interface SharingTerms {
   readonly service: string;
-  readonly key: string | undefined;
+  /** None: it shares with nobody. Several, when its annotations disagree: it keeps what it shares under any of them. */
+  readonly keys: readonly string[];
   /** `TCP/80`. */
   readonly ports: readonly string[];
   /** Empty unless `externalTrafficPolicy: Local`: then traffic must end at the same Pods. */
   readonly backends: string;
 }
 
-export function sharingTerms(name: string, service: Service, key: string | undefined): SharingTerms {
+export function sharingTerms(name: string, service: Service, keys: readonly string[]): SharingTerms {
   const { ports, selector, externalTrafficPolicy } = service;
   return {
     service: name,
-    key,
+    keys,
     ports: ports.map(({ protocol, port }) => `${protocol}/${port}`),
     backends:
       externalTrafficPolicy === 'Local'
@@ -28,8 +29,8 @@ export function sharingTerms(name: string, service: Service, key: string | undef
 
 /** Why a Service may not join another on its address; `undefined` when it may. */
 export function sharingRefusal(newcomer: SharingTerms, holder: SharingTerms): string | undefined {
-  if (newcomer.key === undefined || holder.key === undefined || newcomer.key !== holder.key)
-    return `it is in use by ${holder.service}${holder.key === undefined ? '' : `, shared by the key "${holder.key}"`}`;
+  if (!newcomer.keys.some((key) => holder.keys.includes(key)))
+    return `it is in use by ${holder.service}${holder.keys.length === 0 ? '' : `, shared by the key "${holder.keys.join('", "')}"`}`;
   const port = newcomer.ports.find((each) => holder.ports.includes(each));
   if (port !== undefined) return `port ${port} on it is in use by ${holder.service}`;
   if (newcomer.backends !== holder.backends)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Address6 } from 'ip-address';
 import {
   compareIp,
   familyBits,
@@ -116,4 +117,15 @@ test('isLinkLocal() is fe80::/10 only', () => {
     assert.ok(parsed);
     assert.equal(isLinkLocal(parsed), expected);
   }
+});
+
+test('formatIp writes IPv6 as the library does, whatever the zeros', () => {
+  const group = fc.oneof(fc.constant(0n), fc.bigInt(0n, 0xffffn));
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {
+      const value = groups.reduce((sum, each) => (sum << 16n) | each, 0n);
+      assert.equal(formatIp({ family: 6, value }), Address6.fromBigInt(value).correctForm());
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -5,7 +5,7 @@ import { formatIp, rangeContains } from '../../../src/address/index.ts';
 import type { PoolConfig } from '../../../src/config/index.ts';
 import { Allocator, type Outcome } from '../../../src/controller/allocator/allocator.ts';
 import { FreeList } from '../../../src/controller/allocator/free-list.ts';
-import { objectKey, type Service } from '../../../src/kubernetes/model.ts';
+import type { Service } from '../../../src/kubernetes/model.ts';
 import { config, ip, pool, service } from '../speaker/fixtures.ts';
 
 function allocator(pools: readonly PoolConfig[]): Allocator {
@@ -104,7 +104,7 @@ const refused: readonly (readonly [string, Service, string, RegExp])[] = [
     'an unknown pool',
     annotated({ 'bellman.dev/address-pool': 'nope' }),
     'no-such-pool',
-    /no pool nope; pools: auto, first/,
+    /no pool nope; pools: labelled, team, first, auto/,
   ],
   [
     'a draining pool',
@@ -232,7 +232,10 @@ test('Allocator holds a namespace to its limit', () => {
   const a = allocator([pool('p', ['192.0.2.0/28'], { limitPerNamespace: 2 })]);
   a.reconcile(plain('a'));
   a.reconcile(plain('b'));
-  assert.match(a.reconcile(plain('c')).refusal?.message ?? '', /holds 2 addresses of pool p, its limit/);
+  assert.match(
+    a.reconcile(plain('c')).refusal?.message ?? '',
+    /holds 2 addresses of pool p, and its limit is 2/,
+  );
   assert.deepEqual(ips(a.reconcile(plain('d', { namespace: 'other' }))), ['192.0.2.2']);
 });
 
@@ -287,107 +290,6 @@ test('FreeList agrees with a plain set, whatever is taken and put back', () => {
   );
 });
 
-test('Allocator never breaks its invariants, whatever happens in whatever order', () => {
-  const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
-  const wish = fc.record({
-    sharing: fc.boolean(),
-    port: fc.constantFrom(80, 81),
-    local: fc.boolean(),
-    dual: fc.constantFrom('SingleStack', 'PreferDualStack', 'RequireDualStack'),
-    requested: fc.option(fc.constantFrom('192.0.2.1', '192.0.2.2', '8.8.8.8')),
-    pool: fc.option(fc.constantFrom('four', 'other', 'nope')),
-  });
-  const configs = [
-    [four],
-    [both],
-    [pool('other', ['192.0.2.0/31']), pool('rest', ['192.0.2.2/31'])],
-    [pool('four', ['192.0.2.0/29'])],
-  ];
-  const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('ask' as const), name, wish }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const), name }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({ kind: fc.constant('config' as const), index: fc.nat(configs.length - 1) }),
-    },
-  );
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-      const a = new Allocator();
-      let active = configs[0] ?? [];
-      a.setConfig(config(active, []));
-      const seen = new Map<string, Service>();
-      for (const each of steps) {
-        if (each.kind === 'config') {
-          active = configs[each.index] ?? active;
-          a.setConfig(config(active, []));
-        } else if (each.kind === 'release') {
-          a.release(`default/${each.name}`);
-          seen.delete(`default/${each.name}`);
-        } else {
-          const { sharing, local, requested } = each.wish;
-          const asking = plain(each.name, {
-            annotations: {
-              ...(sharing ? key.annotations : {}),
-              ...(each.wish.pool === null ? {} : { 'bellman.dev/address-pool': each.wish.pool }),
-            },
-            ports: [{ protocol: 'TCP', port: each.wish.port }],
-            externalTrafficPolicy: local ? 'Local' : 'Cluster',
-            selector: { app: each.name < 'd' ? 'x' : 'y' },
-            ipFamilies: ['IPv4', 'IPv6'],
-            ipFamilyPolicy: each.wish.dual as Service['ipFamilyPolicy'],
-            ...(requested === null ? {} : { loadBalancerIP: requested }),
-          });
-          const before = a.holdingOf(objectKey(asking));
-          const same = JSON.stringify(seen.get(objectKey(asking))) === JSON.stringify(asking);
-          const outcome = a.reconcile(asking);
-          seen.set(objectKey(asking), asking);
-          for (const { address } of outcome.assigned)
-            assert.ok(
-              active.some((p) => p.ranges.some((range) => rangeContains(range, address))),
-              'outside every pool',
-            );
-          if (same)
-            for (const held of before)
-              if (active.some((p) => p.ranges.some((range) => rangeContains(range, held.address))))
-                assert.ok(
-                  outcome.assigned.some((now) => formatIp(now.address) === formatIp(held.address)),
-                  'moved without being asked',
-                );
-          if (outcome.assigned.length === 0) assert.ok(outcome.refusal, 'nothing given and no cause');
-        }
-        const owners = new Map<string, string[]>();
-        for (const { service: owner, address } of a.assigned())
-          owners.set(formatIp(address), [...(owners.get(formatIp(address)) ?? []), owner]);
-        for (const [address, sharers] of owners) {
-          if (sharers.length === 1) continue;
-          const all = sharers.map((sharer) => seen.get(sharer));
-          assert.ok(
-            all.every((s) => s?.annotations['bellman.dev/allow-shared-ip'] === 'k'),
-            `${address} has two owners`,
-          );
-          const ports = all.flatMap((s) => s?.ports.map(({ port: number }) => number) ?? []);
-          assert.equal(new Set(ports).size, ports.length, 'shared with the same port');
-        }
-        const rebuilt = new Allocator();
-        rebuilt.setConfig(config(active, []));
-        for (const [owner, s] of seen)
-          rebuilt.learn({
-            ...s,
-            ingress: a.holdingOf(owner).map(({ address }) => ({ ip: formatIp(address) })),
-          });
-        const state = (of: Allocator) =>
-          [...of.assigned()].map((x) => `${x.service} ${formatIp(x.address)} ${x.pool}`).sort();
-        assert.deepEqual(state(rebuilt), state(a));
-        const numbers = (of: Allocator) =>
-          of.usage().map(({ pool: p, family, size, free }) => [p, family, Number(size), Number(free)]);
-        assert.deepEqual(numbers(rebuilt), numbers(a));
-      }
-    }),
-    { numRuns: Number(process.env.BELLMAN_RUNS ?? 100) },
-  );
-});
-
 test('Allocator finds an address in a /64 as in a /30', () => {
   const a = allocator([pool('vast', ['2001:db8::/64'])]);
   const six = { ipFamilies: ['IPv6'] as const };
@@ -398,4 +300,88 @@ test('Allocator finds an address in a /64 as in a /30', () => {
   );
   assert.equal(a.usage()[0]?.free, 2n ** 64n - 2n);
   assert.equal(formatIp(ip('2001:db8::')), '2001:db8::');
+});
+
+test('FreeList leaves out .0 and .255 of the whole IPv4 space at no cost', () => {
+  const list = new FreeList([{ family: 4, first: 0n, last: 0xffff_ffffn }], true);
+  assert.equal(list.size, 2n ** 24n * 254n);
+  assert.equal(list.lowest(), 1n);
+  assert.equal(list.has(255n), false);
+  assert.equal(list.take(256n), false);
+  for (let value = 1n; value < 255n; value++) assert.ok(list.take(value));
+  assert.equal(list.lowest(), 257n);
+});
+
+test('Allocator takes nothing away for a wish that cannot be met as a whole', () => {
+  const a = allocator([four]);
+  a.reconcile(plain('a', { loadBalancerIP: '192.0.2.2' }));
+  const outcome = a.reconcile(plain('a', { ...dual, loadBalancerIP: '192.0.2.3' }));
+  assert.deepEqual(ips(outcome), ['192.0.2.2']);
+  assert.match(outcome.refusal?.message ?? '', /no IPv6 addresses/);
+});
+
+test('Allocator judges sharing by what a Service is now, also when its request is an error', () => {
+  const a = allocator([four]);
+  a.reconcile(plain('a', { ...key, ...port(80) }));
+  a.reconcile(plain('b', { ...key, ...port(81) }));
+  const outcome = a.reconcile(plain('b', { ...key, ...port(80), loadBalancerIP: 'x' }));
+  assert.deepEqual([ips(outcome), outcome.refusal?.cause], [[], 'invalid-request']);
+});
+
+test('Allocator keeps a shared address while the annotations contradict each other about the key', () => {
+  const a = allocator([four]);
+  a.reconcile(plain('a', { ...key, ...port(80) }));
+  a.reconcile(plain('b', { ...key, ...port(81) }));
+  const torn = { annotations: { ...key.annotations, 'metallb.io/allow-shared-ip': 'other' } };
+  const outcome = a.reconcile(plain('b', { ...torn, ...port(81) }));
+  assert.deepEqual([ips(outcome), outcome.refusal?.cause], [['192.0.2.0'], 'invalid-request']);
+});
+
+test('Allocator counts an address that Services of a namespace share once against its limit', () => {
+  const a = allocator([pool('p', ['192.0.2.0/28'], { limitPerNamespace: 1 })]);
+  assert.deepEqual(ips(a.reconcile(plain('a', { ...key, ...port(80) }))), ['192.0.2.0']);
+  assert.deepEqual(ips(a.reconcile(plain('b', { ...key, ...port(81) }))), ['192.0.2.0']);
+  assert.equal(a.reconcile(plain('c', { ...key, ...port(81) })).refusal?.cause, 'limit-reached');
+  assert.deepEqual([...a.heldByNamespace()], [{ pool: 'p', namespace: 'default', held: 1 }]);
+});
+
+test('Allocator gives dual-stack Services the two families in the order that a limit allows', () => {
+  const a = allocator([
+    pool('limited', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1, priority: 1 }),
+    pool('four', ['198.51.100.0/28']),
+  ]);
+  assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
+});
+
+test('Allocator holds a limit for both families of one Service together', () => {
+  const a = allocator([pool('p', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1 })]);
+  assert.equal(a.reconcile(plain('a', dual)).refusal?.cause, 'limit-reached');
+  a.reconcile(plain('a'));
+  const outcome = a.reconcile(plain('a', { ...dual, ipFamilyPolicy: 'PreferDualStack' }));
+  assert.deepEqual(ips(outcome), ['192.0.2.0']);
+});
+
+test('Allocator sees the wish for a pool fulfilled when the pool is renamed or split, also after a restart', () => {
+  const wish = annotated({ 'bellman.dev/address-pool': 'p' });
+  const a = allocator([pool('p', ['192.0.2.0/30'])]);
+  for (const name of ['x', 'y', 'a']) a.reconcile({ ...wish, name });
+  const split = config([pool('p', ['192.0.2.0/31']), pool('q', ['192.0.2.2/31'])], []);
+  a.setConfig(split);
+  const outcome = a.reconcile(wish);
+  assert.deepEqual([ips(outcome), outcome.refusal], [['192.0.2.2'], undefined]);
+  assert.deepEqual(
+    outcome.assigned.map(({ pool: now, allocatedFrom }) => [now, allocatedFrom]),
+    [['q', 'p']],
+  );
+  const restarted = allocator([]);
+  restarted.setConfig(split);
+  const shown = {
+    ...wish,
+    ingress: [{ ip: '192.0.2.2' }],
+    annotations: { ...wish.annotations, 'bellman.dev/ip-allocated-from-pool': 'p' },
+  };
+  restarted.learn(shown);
+  assert.deepEqual(restarted.reconcile(shown), outcome);
+  const moved = restarted.reconcile({ ...shown, annotations: { 'bellman.dev/address-pool': 'q' } });
+  assert.deepEqual([ips(moved), moved.assigned[0]?.allocatedFrom], [['192.0.2.2'], 'q']);
 });

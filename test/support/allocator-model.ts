@@ -1,0 +1,402 @@
+/**
+ * The allocator's rules once more, by brute force over pools of a few addresses, and random histories of Services, configurations and
+ * restarts to hold the allocator to them.
+ */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { type Family, formatIp, type IpAddress, rangeContains, sameIp } from '../../src/address/index.ts';
+import { anySelectorMatches, type PoolConfig } from '../../src/config/index.ts';
+import { Allocator, type Outcome } from '../../src/controller/allocator/allocator.ts';
+import { objectKey, type Service } from '../../src/kubernetes/model.ts';
+import { config, ip, pool, service } from '../unit/speaker/fixtures.ts';
+
+const production = { matchLabels: { env: 'production' }, matchExpressions: [] };
+const web = { matchLabels: { tier: 'web' }, matchExpressions: [] };
+const configs: readonly (readonly PoolConfig[])[] = [
+  [pool('four', ['192.0.2.0/30'])],
+  [pool('both', ['192.0.2.0/30', '2001:db8::/126'])],
+  [pool('four', ['192.0.2.0/31']), pool('rest', ['192.0.2.2/31', '2001:db8::/127'])],
+  [
+    pool('four', ['192.0.2.0/29'], { draining: true }),
+    pool('six', ['2001:db8::/127'], { autoAssign: false }),
+  ],
+  [
+    pool('four', ['192.0.2.0/30', '2001:db8::/126'], { limitPerNamespace: 1, priority: 1 }),
+    pool('rest', ['192.0.2.4/31'], { limitPerNamespace: 2 }),
+  ],
+  [
+    pool('four', ['192.0.2.0/31'], { namespaces: ['team'] }),
+    pool('rest', ['192.0.2.2/31'], { namespaceSelectors: [production] }),
+    pool('six', ['2001:db8::/127'], { serviceSelectors: [web], priority: 3 }),
+    pool('both', ['192.0.2.4/31', '2001:db8::2/127'], { limitPerNamespace: 3 }),
+  ],
+  [pool('both', ['192.0.2.254/31', '192.0.2.0/30', '192.0.3.0/31'], { avoidBuggyIps: true })],
+  [],
+];
+const namespaces = new Map([
+  ['default', {}],
+  ['team', { env: 'production' }],
+]);
+const universe: readonly IpAddress[] = [
+  ...['0', '1', '2', '3', '4', '5', '6', '7', '254', '255'].map((host) => ip(`192.0.2.${host}`)),
+  ...['192.0.3.0', '192.0.3.1', '2001:db8::', '2001:db8::1', '2001:db8::2', '2001:db8::3'].map(ip),
+];
+const prefix = 'bellman.dev/';
+const recordName = `${prefix}ip-allocated-from-pool`;
+
+const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.option(arbitrary, { nil: undefined, freq: 3 }).chain((value) => fc.constantFrom(value, undefined));
+const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
+const wish = fc.record({
+  team: fc.boolean(),
+  web: fc.boolean(),
+  key: rarely(fc.constantFrom('k', 'l')),
+  otherKey: rarely(fc.constantFrom('k', 'l')),
+  ports: fc.uniqueArray(fc.constantFrom(80, 81, 82), { minLength: 1, maxLength: 2 }),
+  local: fc.boolean(),
+  policy: fc.constantFrom<Service['ipFamilyPolicy'][]>('SingleStack', 'PreferDualStack', 'RequireDualStack'),
+  families: fc.constantFrom<Service['ipFamilies'][]>(['IPv4', 'IPv6'], ['IPv6', 'IPv4'], ['IPv4']),
+  requested: rarely(
+    fc.constantFrom(
+      '192.0.2.1',
+      '192.0.2.2',
+      '2001:db8::1',
+      '8.8.8.8',
+      '192.0.2.1,2001:db8::1',
+      '192.0.2.255',
+      'x',
+    ),
+  ),
+  pool: rarely(fc.constantFrom('four', 'rest', 'six', 'nope,both', 'both,four')),
+});
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('ask' as const), name, wish }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('release' as const), name }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('config' as const), index: fc.nat(configs.length - 1) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+);
+type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
+
+function serviceOf(serviceName: string, each: Wish): Service {
+  const annotations = Object.entries({
+    [`${prefix}allow-shared-ip`]: each.key,
+    'metallb.io/allow-shared-ip': each.otherKey,
+    [`${prefix}loadBalancerIPs`]: each.requested,
+    [`${prefix}address-pool`]: each.pool,
+  }).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
+  return service(serviceName, [], {
+    namespace: serviceName < 'd' ? 'default' : each.team ? 'team' : 'default',
+    labels: each.web ? { tier: 'web' } : {},
+    annotations: Object.fromEntries(annotations),
+    ports: each.ports.map((port) => ({ protocol: 'TCP' as const, port })),
+    externalTrafficPolicy: each.local ? 'Local' : 'Cluster',
+    selector: { app: serviceName < 'c' ? 'x' : 'y' },
+    ipFamilies: each.families,
+    ipFamilyPolicy:
+      each.families.length === 1 && each.policy === 'RequireDualStack' ? 'SingleStack' : each.policy,
+  });
+}
+
+interface Known {
+  readonly service: Service;
+  readonly outcome: Outcome;
+}
+
+/** The rules, slowly. */
+class Model {
+  pools: readonly PoolConfig[] = [];
+  readonly known = new Map<string, Known>();
+
+  poolOf(address: IpAddress): PoolConfig | undefined {
+    return this.pools.find(({ ranges }) => ranges.some((range) => rangeContains(range, address)));
+  }
+
+  holders(address: IpAddress, but: string): Service[] {
+    return [...this.known]
+      .filter(
+        ([key, { outcome }]) => key !== but && outcome.assigned.some((each) => sameIp(each.address, address)),
+      )
+      .map(([, known]) => known.service);
+  }
+
+  mayShare(one: Service, other: Service): boolean {
+    const ports = (of: Service) => of.ports.map(({ port }) => port);
+    const backends = (of: Service) => (of.externalTrafficPolicy === 'Local' ? of.selector.app : '');
+    return (
+      keysOf(one).some((key) => keysOf(other).includes(key)) &&
+      !ports(one).some((port) => ports(other).includes(port)) &&
+      backends(one) === backends(other)
+    );
+  }
+
+  mayHold(of: Service, address: IpAddress): boolean {
+    return (
+      this.poolOf(address) !== undefined &&
+      this.holders(address, objectKey(of)).every((other) => this.mayShare(of, other))
+    );
+  }
+
+  heldIn(namespace: string, { name: poolName }: PoolConfig, but: string): Set<string> {
+    return new Set(
+      [...this.known]
+        .filter(([key, known]) => key !== but && known.service.namespace === namespace)
+        .flatMap(([, { outcome }]) => outcome.assigned)
+        .filter(({ address }) => this.poolOf(address)?.name === poolName)
+        .map(({ address }) => formatIp(address)),
+    );
+  }
+
+  /** Whether a Service that holds `others` besides may be given an address anew. */
+  mayGet(of: Service, address: IpAddress, others: readonly IpAddress[]): boolean {
+    const found = this.poolOf(address);
+    if (!found || !this.mayHold(of, address)) return false;
+    const admitted =
+      (found.namespaces.length + found.namespaceSelectors.length === 0 ||
+        found.namespaces.includes(of.namespace) ||
+        (found.namespaceSelectors.length > 0 &&
+          anySelectorMatches(found.namespaceSelectors, namespaces.get(of.namespace) ?? {}))) &&
+      anySelectorMatches(found.serviceSelectors, of.labels);
+    const last = address.value & 255n;
+    const isAvoided = found.avoidBuggyIps && address.family === 4 && (last === 0n || last === 255n);
+    if (found.draining || !admitted || (isAvoided && this.holders(address, objectKey(of)).length === 0))
+      return false;
+    const held = this.heldIn(of.namespace, found, objectKey(of));
+    const after = new Set([
+      ...held,
+      ...[address, ...others].filter((each) => this.poolOf(each) === found).map(formatIp),
+    ]);
+    const isNew = !held.has(formatIp(address));
+    if (found.limitPerNamespace !== undefined && isNew && after.size > found.limitPerNamespace) return false;
+    const { addresses, pools } = requestOf(of);
+    const requested = addresses.find(({ family }) => family === address.family);
+    if (pools.length > 0 && !pools.includes(found.name)) return false;
+    if (requested) return sameIp(requested, address);
+    return pools.length > 0 || found.autoAssign;
+  }
+
+  isAskedFor(of: Service, { address, allocatedFrom }: Outcome['assigned'][number]): boolean {
+    const { addresses, pools } = requestOf(of);
+    const requested = addresses.find(({ family }) => family === address.family);
+    if (requested) return sameIp(requested, address);
+    return (
+      pools.length === 0 || pools.includes(this.poolOf(address)?.name ?? '') || pools.includes(allocatedFrom)
+    );
+  }
+
+  /** Every way in which the Service would have all it asks for, without moving what it may keep and has asked for. */
+  *ways(of: Service, before: Outcome['assigned']): Iterable<readonly IpAddress[]> {
+    const options = familiesOf(of).map((family) => {
+      const kept = before.find((each) => each.address.family === family && this.mayHold(of, each.address));
+      if (kept && this.isAskedFor(of, kept)) return { isKept: true, addresses: [kept.address] };
+      return { isKept: false, addresses: universe.filter((address) => address.family === family) };
+    });
+    const [first, second] = options;
+    for (const one of first?.addresses ?? [])
+      for (const two of second?.addresses ?? [undefined]) {
+        const isLegal = (
+          address: IpAddress | undefined,
+          isKept: boolean | undefined,
+          other: IpAddress | undefined,
+        ) => address === undefined || isKept || this.mayGet(of, address, other ? [other] : []);
+        if (isLegal(one, first?.isKept, two) && isLegal(two, second?.isKept, one))
+          yield two ? [one, two] : [one];
+      }
+  }
+}
+
+function keysOf(of: Service): string[] {
+  return [of.annotations[`${prefix}allow-shared-ip`], of.annotations['metallb.io/allow-shared-ip']].flatMap(
+    (key) => key ?? [],
+  );
+}
+
+function requestOf(of: Service): { addresses: IpAddress[]; pools: string[] } {
+  const list = (text: string | undefined) => (text ?? '').split(',').filter((item) => item !== '');
+  const requested = list(of.annotations[`${prefix}loadBalancerIPs`]).filter((item) => item !== 'x');
+  return { addresses: requested.map(ip), pools: list(of.annotations[`${prefix}address-pool`]) };
+}
+
+function familiesOf({ ipFamilies, ipFamilyPolicy }: Service): Family[] {
+  const all = ipFamilies.map((each) => (each === 'IPv4' ? 4 : 6));
+  return ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;
+}
+
+function isInvalid(of: Service): boolean {
+  const families = familiesOf(of);
+  return (
+    of.annotations[`${prefix}loadBalancerIPs`] === 'x' ||
+    new Set(keysOf(of)).size > 1 ||
+    requestOf(of).addresses.some(({ family }) => !families.includes(family))
+  );
+}
+
+/** The Service as the API shows it. */
+function shown({ service: of, outcome }: Known): Service {
+  const record = [...new Set(outcome.assigned.map(({ allocatedFrom }) => allocatedFrom))].join(',');
+  return {
+    ...of,
+    ingress: outcome.assigned.map(({ address }) => ({ ip: formatIp(address) })),
+    annotations: { ...of.annotations, ...(record ? { [recordName]: record } : {}) },
+  };
+}
+
+/** An allocator and the model beside it. */
+class Trial {
+  readonly model = new Model();
+  allocator = new Allocator();
+
+  constructor() {
+    this.allocator.setNamespaces(namespaces);
+    this.setConfig(0);
+  }
+
+  setConfig(index: number): void {
+    this.model.pools = configs[index] ?? [];
+    this.allocator.setConfig(config([...this.model.pools], []));
+    this.reconcileAll();
+  }
+
+  reconcileAll(): void {
+    for (const key of new Set([...this.allocator.waiting(), ...this.model.known.keys()])) {
+      const known = this.model.known.get(key);
+      if (known) this.ask(known.service);
+    }
+    this.serveWaiting();
+  }
+
+  /** Until nobody who waits can be served. */
+  serveWaiting(): void {
+    for (let before = ''; before !== this.state(); ) {
+      before = this.state();
+      for (const key of this.allocator.waiting()) {
+        const known = this.model.known.get(key);
+        if (known) this.ask(known.service);
+      }
+    }
+  }
+
+  ask(of: Service): void {
+    const key = objectKey(of);
+    const known = this.model.known.get(key);
+    const before = known?.outcome.assigned ?? [];
+    const ways = isInvalid(of) ? [] : [...this.model.ways(of, before)];
+    const keepable = before.filter(
+      ({ address }) => familiesOf(of).includes(address.family) && this.model.mayHold(of, address),
+    );
+    const outcome = this.allocator.reconcile(of);
+    const now = outcome.assigned;
+    const isComplete = outcome.refusal === undefined && now.length === familiesOf(of).length;
+    assert.equal(
+      isComplete,
+      ways.length > 0,
+      `refused though legal, or the reverse: ${outcome.refusal?.message}`,
+    );
+    if (!isComplete) assert.ok(outcome.refusal || of.ipFamilyPolicy === 'PreferDualStack', 'no cause');
+    if (now.length === 0) assert.ok(outcome.refusal, 'nothing given and no cause');
+    assert.equal(this.allocator.waiting().includes(key), !isComplete, 'waits when it lacks something');
+    for (const kept of keepable) {
+      const there = now.find(({ address }) => address.family === kept.address.family);
+      assert.ok(there, 'lost what it held');
+      if (sameIp(there.address, kept.address)) continue;
+      assert.ok(!this.model.isAskedFor(of, kept), 'moved without being asked');
+      assert.ok(this.model.isAskedFor(of, there), 'moved to what was not asked for');
+    }
+    for (const { address } of now) {
+      if (keepable.some((kept) => sameIp(kept.address, address))) continue;
+      const others = now.filter((each) => each.address.family !== address.family).map((each) => each.address);
+      assert.ok(this.model.mayGet(of, address, others), `${formatIp(address)} was given against the rules`);
+    }
+    this.model.known.set(key, { service: of, outcome });
+  }
+
+  release(key: string): void {
+    this.allocator.release(key);
+    this.model.known.delete(key);
+  }
+
+  restart(): void {
+    const before = this.state();
+    const restarted = new Allocator();
+    restarted.setNamespaces(namespaces);
+    restarted.setConfig(config([...this.model.pools], []));
+    for (const known of this.model.known.values()) restarted.learn(shown(known));
+    const waiting = this.allocator.waiting();
+    this.allocator = restarted;
+    assert.equal(this.holdings(), before.slice(0, this.holdings().length), 'learned something else');
+    for (const known of this.model.known.values()) this.ask(shown(known));
+    assert.deepEqual(new Set(this.allocator.waiting()), new Set(waiting), 'others wait');
+    assert.equal(this.state(), before, 'decided something else after a restart');
+  }
+
+  check(): void {
+    for (const { service: of, outcome } of this.model.known.values())
+      for (const { address } of outcome.assigned) assert.ok(this.model.mayHold(of, address), 'two owners');
+    for (const { pool: poolName, family, size, free } of this.allocator.usage()) {
+      const found = this.model.pools.find((each) => each.name === poolName);
+      const usable = universe.filter((address) => {
+        const last = address.value & 255n;
+        const isAvoided = found?.avoidBuggyIps && family === 4 && (last === 0n || last === 255n);
+        return address.family === family && this.model.poolOf(address) === found && !isAvoided;
+      });
+      assert.equal(size, BigInt(usable.length));
+      assert.equal(
+        free,
+        BigInt(usable.filter((address) => this.model.holders(address, '').length === 0).length),
+      );
+    }
+    for (const { pool: poolName, namespace, held } of this.allocator.heldByNamespace()) {
+      const found = this.model.pools.find((each) => each.name === poolName);
+      assert.equal(held, found && this.model.heldIn(namespace, found, '').size);
+    }
+  }
+
+  holdings(): string {
+    return [...this.allocator.assigned()]
+      .map((each) => `${each.service} ${formatIp(each.address)} ${each.pool} ${each.allocatedFrom}`)
+      .sort()
+      .join('\n');
+  }
+
+  state(): string {
+    const usage = this.allocator
+      .usage()
+      .map((each) => `${each.pool} ${each.family} ${each.size} ${each.free}`);
+    return `${this.holdings()}\n${usage.join('\n')}`;
+  }
+}
+
+/** Random histories against the rules; a failure is shrunk to the shortest history that shows it. */
+export function checkAllocator({ runs, steps }: { readonly runs: number; readonly steps: number }): void {
+  fc.assert(
+    fc.property(
+      fc.array(step, { minLength: Math.min(20, steps), maxLength: steps, size: 'max' }),
+      (history) => {
+        const trial = new Trial();
+        for (const each of history) {
+          switch (each.kind) {
+            case 'config':
+              trial.setConfig(each.index);
+              break;
+            case 'release':
+              trial.release(`default/${each.name}`);
+              trial.release(`team/${each.name}`);
+              trial.serveWaiting();
+              break;
+            case 'ask':
+              trial.ask(serviceOf(each.name, each.wish));
+              trial.serveWaiting();
+              break;
+            case 'restart':
+              trial.restart();
+              break;
+          }
+          trial.check();
+        }
+      },
+    ),
+    { numRuns: runs },
+  );
+}
