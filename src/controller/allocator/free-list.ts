@@ -1,23 +1,18 @@
 import type { IpRange } from '../../address/index.ts';
-
-interface Interval {
-  first: bigint;
-  last: bigint;
-}
+import { IntervalSet } from './interval-set.ts';
 
 /** Some old firewalls take addresses that end in .0 or .255 for attacks (smurf). */
 const buggy = new Set([0n, 255n]);
 const usableOfBlock = 254n;
 
 /**
- * The free addresses of one family in one pool, as sorted intervals that do not touch. Finding the lowest free address does not depend
- * on how many are used or how large the pool is; taking or returning a given one is a binary search.
+ * The free addresses of one family in one pool. Finding the lowest does not depend on how many are used or how large the pool is.
  *
- * With `avoidBuggy` the intervals are of ranks, an address's place among those that end in neither .0 nor .255: ranks have no gaps, so
- * a pool of any size begins as one interval per range.
+ * With `avoidBuggy` it keeps ranks, an address's place among those that end in neither .0 nor .255: ranks have no gaps, so a pool of any
+ * size begins as one interval per range.
  */
 export class FreeList {
-  readonly #intervals: Interval[];
+  readonly #places: IntervalSet;
   readonly #avoidBuggy: boolean;
   readonly size: bigint;
   #free: bigint;
@@ -25,13 +20,13 @@ export class FreeList {
   /** Ranges of one family in any order, disjoint. `avoidBuggy` leaves out IPv4 addresses that end in .0 or .255. */
   constructor(ranges: readonly IpRange[], avoidBuggy = false) {
     this.#avoidBuggy = avoidBuggy && ranges.every(({ family }) => family === 4);
-    this.#intervals = ranges
+    const intervals = ranges
       .map(({ first, last }) =>
         this.#avoidBuggy ? { first: usableBelow(first), last: usableBelow(last + 1n) - 1n } : { first, last },
       )
-      .filter(({ first, last }) => first <= last)
-      .sort((a, b) => (a.first < b.first ? -1 : 1));
-    this.size = this.#intervals.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
+      .filter(({ first, last }) => first <= last);
+    this.#places = new IntervalSet(intervals);
+    this.size = intervals.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
     this.#free = this.size;
   }
 
@@ -40,53 +35,25 @@ export class FreeList {
   }
 
   lowest(): bigint | undefined {
-    const first = this.#intervals[0]?.first;
-    return first !== undefined && this.#avoidBuggy ? usableOfRank(first) : first;
+    const place = this.#places.lowest();
+    return place !== undefined && this.#avoidBuggy ? usableOfRank(place) : place;
   }
 
   /** Whether the address is free here; never for one that is avoided. */
   has(value: bigint): boolean {
-    if (this.#avoids(value)) return false;
-    const place = this.#place(value);
-    const interval = this.#intervals[this.#after(place) - 1];
-    return interval !== undefined && place <= interval.last;
+    return !this.#avoids(value) && this.#places.has(this.#place(value));
   }
 
   /** Takes an address out; false when it is not free here. */
   take(value: bigint): boolean {
-    if (this.#avoids(value)) return false;
-    const place = this.#place(value);
-    const index = this.#after(place) - 1;
-    const interval = this.#intervals[index];
-    if (!interval || place > interval.last) return false;
-    this.#free--;
-    if (interval.first === interval.last) this.#intervals.splice(index, 1);
-    else if (place === interval.first) interval.first++;
-    else if (place === interval.last) interval.last--;
-    else {
-      this.#intervals.splice(index + 1, 0, { first: place + 1n, last: interval.last });
-      interval.last = place - 1n;
-    }
-    return true;
+    const isTaken = !this.#avoids(value) && this.#places.remove(this.#place(value));
+    if (isTaken) this.#free--;
+    return isTaken;
   }
 
   /** Puts back an address that was taken. */
   put(value: bigint): void {
-    if (this.#avoids(value)) return;
-    const place = this.#place(value);
-    const index = this.#after(place);
-    const before = this.#intervals[index - 1];
-    const after = this.#intervals[index];
-    if (before && place <= before.last) return;
-    this.#free++;
-    const joinsBefore = before !== undefined && before.last + 1n === place;
-    const joinsAfter = after !== undefined && place + 1n === after.first;
-    if (joinsBefore && joinsAfter) {
-      before.last = after.last;
-      this.#intervals.splice(index, 1);
-    } else if (joinsBefore) before.last = place;
-    else if (joinsAfter) after.first = place;
-    else this.#intervals.splice(index, 0, { first: place, last: place });
+    if (!this.#avoids(value) && this.#places.add(this.#place(value))) this.#free++;
   }
 
   #avoids(value: bigint): boolean {
@@ -95,18 +62,6 @@ export class FreeList {
 
   #place(value: bigint): bigint {
     return this.#avoidBuggy ? usableBelow(value) : value;
-  }
-
-  /** Index of the first interval that begins after the place. */
-  #after(place: bigint): number {
-    let low = 0;
-    let high = this.#intervals.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#intervals[middle]?.first ?? 0n) <= place) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 

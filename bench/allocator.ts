@@ -1,0 +1,149 @@
+/**
+ * What an allocation costs: 50,000 dual-stack Services from a v4 /15 and a v6 /64, in five sizes; one allocation in an empty pool beside
+ * one in a pool that is 99.9 % full, in turns; the same where every second address is free; memory per Service.
+ *   node --expose-gc bench/allocator.ts
+ */
+import { parsePrefix, rangeOfPrefix } from '../src/address/index.ts';
+import type { Config, PoolConfig } from '../src/config/index.ts';
+import { Allocator } from '../src/controller/allocator/allocator.ts';
+import type { Service } from '../src/kubernetes/model.ts';
+
+const rounds = 9;
+
+function pool(name: string, ...cidrs: string[]): PoolConfig {
+  return {
+    name,
+    protocol: 'bgp',
+    ranges: cidrs.flatMap((cidr) => {
+      const prefix = parsePrefix(cidr);
+      return prefix ? [rangeOfPrefix(prefix)] : [];
+    }),
+    autoAssign: true,
+    avoidBuggyIps: false,
+    draining: false,
+    namespaces: [],
+    namespaceSelectors: [],
+    serviceSelectors: [],
+    bgpAdvertisements: [],
+    l2Advertisements: [],
+  };
+}
+
+function service(name: string, over: Partial<Service> = {}): Service {
+  return {
+    namespace: 'default',
+    name,
+    uid: name,
+    resourceVersion: '1',
+    labels: {},
+    annotations: {},
+    createdAtMs: 0,
+    deleting: false,
+    type: 'LoadBalancer',
+    clusterIPs: [],
+    ipFamilies: ['IPv4', 'IPv6'],
+    ipFamilyPolicy: 'RequireDualStack',
+    externalTrafficPolicy: 'Cluster',
+    ports: [{ protocol: 'TCP', port: 80 }],
+    selector: {},
+    ingress: [],
+    ...over,
+  };
+}
+
+const v4 = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' } as const;
+
+function allocator(...pools: PoolConfig[]): Allocator {
+  const made = new Allocator();
+  made.setConfig({ peers: [], pools } as unknown as Config);
+  return made;
+}
+
+function fill(into: Allocator, services: readonly Service[]): void {
+  for (const each of services) if (into.reconcile(each).refusal) throw new Error(`${each.name} was refused`);
+}
+
+function say(what: string, figure: string): void {
+  console.log(`${what.padEnd(66)} ${figure}`);
+}
+
+function spread(values: readonly number[], digits = 2): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(digits);
+  return `${at(0.5)} (${at(0)} … ${at(1)})`;
+}
+
+function microseconds(count: number, work: () => void): number {
+  const start = performance.now();
+  work();
+  return ((performance.now() - start) * 1000) / count;
+}
+
+for (const count of [3125, 6250, 12_500, 25_000, 50_000]) {
+  const services = Array.from({ length: count }, (_, i) => service(`s${i}`));
+  const times = Array.from({ length: rounds }, () => {
+    const a = allocator(pool('four', '10.0.0.0/15'), pool('six', '2001:db8::/64'));
+    return microseconds(count, () => fill(a, services));
+  });
+  say(`${count} dual-stack Services from a /15 and a /64, each`, `${spread(times)} µs`);
+}
+
+/** A /15 whose addresses but some are held, and what it costs to take and give back one of those. */
+const size = 2 ** 17;
+const all = Array.from({ length: size }, (_, i) => service(`s${i}`, v4));
+const batch = all.slice(0, 100);
+const empty = allocator(pool('four', '10.0.0.0/15'));
+const full = allocator(pool('four', '10.0.0.0/15'));
+fill(full, all);
+const held = all.map(({ name }) => `default/${name}`);
+const step = 997;
+const freed = Array.from({ length: Math.floor(size / 1000) }, (_, i) => held[(i * step) % size] ?? '');
+for (const key of freed) full.release(key);
+const halfFree = allocator(pool('four', '10.0.0.0/15'));
+fill(halfFree, all);
+for (let i = 0; i < size; i += 2) halfFree.release(held[i] ?? '');
+const newcomers = batch.map((each) => service(`new-${each.name}`, v4));
+
+function takeAndGiveBack(from: Allocator): number {
+  return microseconds(newcomers.length * 20, () => {
+    for (let i = 0; i < 20; i++) {
+      fill(from, newcomers);
+      for (const { name } of newcomers) from.release(`default/${name}`);
+    }
+  });
+}
+
+const results = { empty: [] as number[], full: [] as number[], halfFree: [] as number[] };
+for (let round = -3; round < rounds; round++) {
+  const now = {
+    empty: takeAndGiveBack(empty),
+    full: takeAndGiveBack(full),
+    halfFree: takeAndGiveBack(halfFree),
+  };
+  if (round < 0) continue;
+  for (const name of ['empty', 'full', 'halfFree'] as const) results[name].push(now[name]);
+}
+const { free, size: usable } = full.usage()[0] ?? { free: 0n, size: 1n };
+say('one allocation and its return, /15 empty', `${spread(results.empty)} µs`);
+say(
+  `the same, ${(100 - (Number(free) / Number(usable)) * 100).toFixed(2)} % full`,
+  `${spread(results.full)} µs`,
+);
+say('full to empty, in each round', spread(results.full.map((each, i) => each / (results.empty[i] ?? 1))));
+say('the same, every second address free', `${spread(results.halfFree)} µs`);
+say('every second free to empty', spread(results.halfFree.map((each, i) => each / (results.empty[i] ?? 1))));
+
+const collect = globalThis.gc;
+if (collect) {
+  const services = Array.from({ length: 50_000 }, (_, i) => service(`s${i}`));
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const a = allocator(pool('four', '10.0.0.0/15'), pool('six', '2001:db8::/64'));
+  fill(a, services);
+  collect();
+  const bytes = (process.memoryUsage().heapUsed - before) / services.length;
+  say(
+    'memory of the allocator per dual-stack Service, of 50,000',
+    `${Math.round(bytes)} octets (${[...a.assigned()].length} addresses)`,
+  );
+}

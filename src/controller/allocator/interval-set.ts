@@ -1,0 +1,118 @@
+export interface Interval {
+  first: bigint;
+  last: bigint;
+}
+
+/** Where a value stands: the last interval that begins at or before it. */
+interface Place {
+  readonly chunk: number;
+  /** −1: none begins there. */
+  readonly index: number;
+}
+
+const mostPerChunk = 512;
+
+/**
+ * Integers as sorted intervals that do not touch. Adding and removing one integer is a binary search and a move of at most
+ * one chunk of intervals, however many there are.
+ */
+export class IntervalSet {
+  /** None is empty. */
+  readonly #chunks: Interval[][] = [];
+
+  /** Intervals in any order, disjoint. */
+  constructor(intervals: readonly Interval[]) {
+    const sorted = intervals.map((each) => ({ ...each })).sort((a, b) => (a.first < b.first ? -1 : 1));
+    for (let i = 0; i < sorted.length; i += mostPerChunk)
+      this.#chunks.push(sorted.slice(i, i + mostPerChunk));
+  }
+
+  lowest(): bigint | undefined {
+    return this.#chunks[0]?.[0]?.first;
+  }
+
+  has(value: bigint): boolean {
+    const interval = this.#at(this.#find(value));
+    return interval !== undefined && value <= interval.last;
+  }
+
+  /** False when it is not in the set. */
+  remove(value: bigint): boolean {
+    const place = this.#find(value);
+    const interval = this.#at(place);
+    if (!interval || value > interval.last) return false;
+    if (interval.first === interval.last) this.#delete(place);
+    else if (value === interval.first) interval.first++;
+    else if (value === interval.last) interval.last--;
+    else {
+      this.#insertAfter(place, { first: value + 1n, last: interval.last });
+      interval.last = value - 1n;
+    }
+    return true;
+  }
+
+  /** False when it is in the set already. */
+  add(value: bigint): boolean {
+    const place = this.#find(value);
+    const before = this.#at(place);
+    if (before && value <= before.last) return false;
+    const next = this.#next(place);
+    const after = this.#at(next);
+    const joinsBefore = before !== undefined && before.last + 1n === value;
+    const joinsAfter = after !== undefined && value + 1n === after.first;
+    if (joinsBefore && joinsAfter) {
+      before.last = after.last;
+      this.#delete(next);
+    } else if (joinsBefore) before.last = value;
+    else if (joinsAfter) after.first = value;
+    else this.#insertAfter(place, { first: value, last: value });
+    return true;
+  }
+
+  #at({ chunk, index }: Place): Interval | undefined {
+    return this.#chunks[chunk]?.[index];
+  }
+
+  #next({ chunk, index }: Place): Place {
+    const isLast = index + 1 >= (this.#chunks[chunk]?.length ?? 0);
+    return isLast ? { chunk: chunk + 1, index: 0 } : { chunk, index: index + 1 };
+  }
+
+  #find(value: bigint): Place {
+    const chunk = Math.max(
+      0,
+      lastAtOrBefore(this.#chunks.length, (i) => (this.#chunks[i]?.[0]?.first ?? 0n) <= value),
+    );
+    const intervals = this.#chunks[chunk] ?? [];
+    return { chunk, index: lastAtOrBefore(intervals.length, (i) => (intervals[i]?.first ?? 0n) <= value) };
+  }
+
+  #insertAfter({ chunk, index }: Place, interval: Interval): void {
+    const intervals = this.#chunks[chunk];
+    if (!intervals) {
+      this.#chunks.push([interval]);
+      return;
+    }
+    intervals.splice(index + 1, 0, interval);
+    if (intervals.length > mostPerChunk)
+      this.#chunks.splice(chunk + 1, 0, intervals.splice(mostPerChunk / 2));
+  }
+
+  #delete({ chunk, index }: Place): void {
+    const intervals = this.#chunks[chunk];
+    intervals?.splice(index, 1);
+    if (intervals?.length === 0) this.#chunks.splice(chunk, 1);
+  }
+}
+
+/** Index of the last of `count` for which `holds`, when it holds for the first ones and not for the rest; −1 for none. */
+function lastAtOrBefore(count: number, holds: (index: number) => boolean): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
