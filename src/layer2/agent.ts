@@ -62,6 +62,8 @@ export class Layer2Agent {
   /** Since it was in a minority, until that is well over. */
   #isHealing = false;
   #healed: Timer | undefined;
+  /** Speakers that are gone, and it was said. */
+  readonly #lost = new Set<string>();
   /** When nodes that are gone were last heard, for the time a takeover took. */
   readonly #lastHeardMs = new Map<string, number>();
   #onHandedOver: (() => void) | undefined;
@@ -162,11 +164,19 @@ export class Layer2Agent {
   }
 
   #changed({ members, claims, lost }: Omit<Changes, 'packets'>): void {
-    for (const { name, heardAt } of lost) this.#lastHeardMs.set(name, heardAt);
+    for (const { name, heardAt } of lost) this.#lose(name, heardAt);
     if (members) this.#look();
     if (claims.size > 0) this.#obey(this.#ownership.claimsChanged(claims, this.#clock.now()));
     this.#tryToStart();
     this.#lookForEnd();
+  }
+
+  #lose(node: string, heardAt: number): void {
+    const { logger } = this.#options;
+    this.#lastHeardMs.set(node, heardAt);
+    this.#lost.add(node);
+    if (this.#membership?.machine.member(node)?.state === 'left') logger.info({ node }, 'speaker has left');
+    else logger.warn({ node, silentMs: Math.round(this.#clock.now() - heardAt) }, 'speaker lost');
   }
 
   /** Shows ownership who lives, and everybody else too. */
@@ -176,6 +186,8 @@ export class Layer2Agent {
     if (!machine) return;
     const all = [...machine.members()].filter(({ name }) => name !== nodeName);
     const live = all.filter(isLive);
+    for (const { name } of live)
+      if (this.#lost.delete(name)) this.#options.logger.info({ node: name }, 'speaker is back');
     const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
     nodes.set(nodeName, parseFacts(this.#ownFacts()));
     const known = new Set(this.#known.map(({ node }) => node));

@@ -25,7 +25,7 @@ import { rendezvousWinners } from './hash.ts';
 import { LocalHealth } from './local-health.ts';
 import { isLive, type Member, MemberTable, memberBucket, memberHash, updateOf } from './member-table.ts';
 import type { Body, Claim, Endpoint, MemberUpdate, Packet, Update } from './packet.ts';
-import { type Probe, Prober } from './prober.ts';
+import { type Probe, Prober, shortestProbeMs } from './prober.ts';
 import { chunks, Rumours, subjectOf } from './rumours.ts';
 import {
   defaultMembershipSettings,
@@ -78,6 +78,7 @@ const gatherMs = 2;
 /** Up to this many members, urgent news go to all of them from where they arise. */
 const smallCluster = 16;
 const syncIntervalMs = 300;
+const doubtIntervalMs = 1000;
 const maxPacketsAtOnce = 64;
 
 export class Membership {
@@ -102,6 +103,7 @@ export class Membership {
   #nextJoinAt = Number.POSITIVE_INFINITY;
   #flushAt = Number.POSITIVE_INFINITY;
   #nextSyncAt = 0;
+  #nextDoubtAt = 0;
   #differences = 0;
   #isSynced = false;
   #summaryOf = '';
@@ -139,6 +141,7 @@ export class Membership {
     }
     const sender = this.#table.get(from);
     if (sender) {
+      if (sender.state === 'dead') this.#doubtDeaths(now);
       sender.heardAt = now;
       sender.endpoint = source;
     }
@@ -250,6 +253,18 @@ export class Membership {
 
   get metadata(): string {
     return this.#metadata;
+  }
+
+  /**
+   * Somebody called dead lives: a partition may have ended, and what was believed in it of others is no better. It is told to nobody
+   * but them, and all of them are looked for.
+   */
+  #doubtDeaths(now: number): void {
+    this.#rumours.dropDeaths();
+    if (now < this.#nextDoubtAt) return;
+    this.#nextDoubtAt = now + doubtIntervalMs;
+    this.#joinAttempts.clear();
+    this.#nextJoinAt = now;
   }
 
   #handle({ from, body }: Packet, source: Endpoint, isAboutUs: boolean, now: number): void {
@@ -455,6 +470,7 @@ export class Membership {
     const member = this.#table.get(update.name);
     if (!member) return merged;
     this.#membersChanged = true;
+    if (was.state === 'dead' && isLive(member)) this.#doubtDeaths(now);
     if (!isLive(member) && was.state !== 'dead' && was.state !== 'left' && was.state !== undefined)
       this.#lost.push({ name: member.name, heardAt: member.heardAt });
     const suspicion = this.#suspicions.get(member.name);
@@ -467,11 +483,11 @@ export class Membership {
   }
 
   /**
-   * Nobody is called dead before he has been silent for the shortest suspicion. Who has spoken to us since is alive, and whoever says
-   * otherwise comes out of a partition with what he believed in it.
+   * Nobody is called dead before he has been silent for the shortest probe and the shortest suspicion. Who has spoken to us since is
+   * alive, and whoever says otherwise comes out of a partition with what he believed in it.
    */
   #isHeardOf(member: Readonly<Member>, now: number): boolean {
-    return isLive(member) && now - member.heardAt < this.#settings.suspicionMinMs;
+    return isLive(member) && now - member.heardAt < shortestProbeMs + this.#settings.suspicionMinMs;
   }
 
   /** The suspect has spoken, or another has decided: those who still look for it hear it from us. */
@@ -532,7 +548,9 @@ export class Membership {
     const members = this.#table.digest({ name: this.name, incarnation: this.#incarnation });
     const claims = this.#claims.digest(this.#owners());
     const updates: Update[] = [];
-    for (const update of [this.#self('alive'), ...[...this.#table.all()].map(updateOf)]) {
+    // A death is told when it happens. Later it may be what was believed in a partition, and who has missed it finds out himself.
+    const told = [...this.#table.all()].filter(({ state }) => state !== 'dead');
+    for (const update of [this.#self('alive'), ...told.map(updateOf)]) {
       const bucket = memberBucket(update.name);
       if (members[bucket] !== digest.members[bucket] && update.name !== from)
         updates.push(update.state === 'suspect' ? { ...update, state: 'alive' } : update);
@@ -553,7 +571,7 @@ export class Membership {
         return claim ? [claim] : [];
       }
       const member = this.#table.get(update.name);
-      return member ? [updateOf(member)] : [];
+      return member && member.state !== 'dead' ? [updateOf(member)] : [];
     });
     for (const chunk of chunks(updates, updateOctets)) this.#emit(from, endpoint, { kind: 'gossip' }, chunk);
   }
@@ -611,7 +629,9 @@ export class Membership {
         ? [{ ...updateOf(member), state: suspicion ? ('suspect' as const) : member.state }]
         : [];
     const limit = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));
-    this.#emit(to, endpoint, body, [...about, ...updates, ...this.#rumours.take(updateOctets - 400, limit)]);
+    // Who comes back from a partition is not to be told first what was believed in it.
+    const rumours = isLive(member) ? this.#rumours.take(updateOctets - 400, limit) : [];
+    this.#emit(to, endpoint, body, [...about, ...updates, ...rumours]);
   }
 
   #emit(to: string, endpoint: Endpoint, body: Body, updates: readonly Update[]): void {

@@ -34,6 +34,8 @@ export interface ProberOutput {
 
 /** Pings of one probe: the first answer counts, so that loss costs time and not a suspicion. */
 const pingsOf: Readonly<Record<ProbePurpose, number>> = { routine: 3, verify: 3, suspect: 1, join: 1 };
+/** No probe fails sooner: three pings, with the shortest waits. */
+export const shortestProbeMs = 80;
 const relayPings = 2;
 const relayIntervalMs = 20;
 

@@ -28,6 +28,12 @@ export class Rumours {
     this.#put(subject, rumour);
   }
 
+  /** What is doubtful is passed on no longer. */
+  dropDeaths(): void {
+    for (const [subject, { update }] of this.#current)
+      if (update.kind === 'member' && update.state === 'dead') this.#drop(subject);
+  }
+
   get size(): number {
     return this.#current.size;
   }

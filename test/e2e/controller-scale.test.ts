@@ -96,8 +96,9 @@ test('a restart with 10,000 Services in place writes nothing', async (t) => {
   await makeService(plane, 'the-next');
   await eventually('its address', async () => (await addresses(plane, 'the-next')).length === 1);
 
-  const requests = await plane.requests('bellman-controller');
-  const writes = [...requests].filter(([key]) => !/^(GET|LIST|WATCH) /.test(key));
+  const requests = () => plane.requests('bellman-controller');
+  await eventually('the event about it', async () => (await requests()).has('POST events'));
+  const writes = [...(await requests())].filter(([key]) => !/^(GET|LIST|WATCH) /.test(key));
   assert.deepEqual(
     new Map(writes),
     new Map([
