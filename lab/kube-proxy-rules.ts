@@ -63,8 +63,11 @@ export function rulesetOf(
 delete table inet kube-proxy
 table inet kube-proxy {
 ${chain('filter', 'filter hook prerouting priority -150', drops)}
-${chain('prerouting', 'nat hook prerouting priority dstnat', translations)}
-${chain('output', 'nat hook output priority -100', translations)}
+  chain services {
+${translations.map((rule) => `    ${rule}`).join('\n')}
+  }
+${chain('prerouting', 'nat hook prerouting priority dstnat', ['jump services'])}
+${chain('output', 'nat hook output priority -100', ['jump services'])}
 ${chain('postrouting', 'nat hook postrouting priority srcnat', [`meta mark ${masqueradeMark} masquerade`])}
 }
 `;

@@ -35,10 +35,10 @@ export interface ProbeResult {
   readonly longestGapMs: number;
 }
 
-export interface Probe {
+export interface Probe<T> {
   /** It has begun to ask. */
   readonly ready: Promise<void>;
-  stop(): Promise<ProbeResult>;
+  stop(): Promise<T>;
 }
 
 export class Lab {
@@ -118,7 +118,7 @@ export class Lab {
    */
   async killNode(node: LabNode): Promise<void> {
     const dropping =
-      'add table inet dead; add chain inet dead lost { type filter hook prerouting priority -400; }; add rule inet dead lost iifname "eth0" tcp dport 80 drop';
+      'add table inet dead; add chain inet dead lost { type filter hook prerouting priority -400; }; add rule inet dead lost iifname "eth0" th dport 80 drop';
     await node.namespace.exec('nft', dropping);
     await this.stop(`speaker-${node.name}`, 'SIGKILL');
   }
@@ -256,27 +256,16 @@ export class Lab {
   }
 
   /** Asks an address every 10 ms from a host until stopped. */
-  probe(host: NetworkNamespace, address: string): Probe {
-    const url = `http://${address.includes(':') ? `[${address}]` : address}/`;
-    const child = host.spawn(process.execPath, [join(root, 'lab/prober.ts'), url], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    const ready = new Promise<void>((resolve) => {
-      child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-        output += chunk;
-        if (output.includes('ready\n')) resolve();
-      });
-    });
-    return {
-      ready,
-      stop: async () => {
-        const ended = new Promise((resolve) => child.once('close', resolve));
-        child.kill('SIGTERM');
-        await ended;
-        return JSON.parse(output.slice(output.indexOf('{'))) as ProbeResult;
-      },
-    };
+  probe(host: NetworkNamespace, address: string): Probe<ProbeResult> {
+    return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
+  }
+
+  /** Sends a datagram every millisecond from a host, to one address after another, until stopped. */
+  probeDatagrams(
+    host: NetworkNamespace,
+    addresses: readonly string[],
+  ): Probe<readonly (ProbeResult & { readonly address: string })[]> {
+    return startProbe(host, 'datagram-prober.ts', addresses);
   }
 
   /** Waits for a condition; fails with what was awaited and the last error. */
@@ -302,6 +291,28 @@ export class Lab {
     this.client.close();
     await this.processes.stopAll();
   }
+}
+
+function startProbe<T>(host: NetworkNamespace, script: string, args: readonly string[]): Probe<T> {
+  const child = host.spawn(process.execPath, [join(root, 'lab', script), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  const ready = new Promise<void>((resolve) => {
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+      if (output.includes('ready\n')) resolve();
+    });
+  });
+  return {
+    ready,
+    stop: async () => {
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      child.kill('SIGTERM');
+      await ended;
+      return JSON.parse(output.slice(output.search(/[[{]/))) as T;
+    },
+  };
 }
 
 function nodeObject({ name, addresses: own }: LabNode) {

@@ -32,7 +32,8 @@ export interface Layer2AgentOptions {
   readonly clock?: Clock;
 }
 
-/** Without an answer of any other speaker, a node begins on its own after this. */
+/** A node that has come waits for speakers that should be there: for all of them so long, so that all place alike, for any so long. */
+const companyMs = 1500;
 const aloneMs = 3000;
 /** Longest a planned stop waits for others to take over. */
 const handoverMs = 3000;
@@ -55,6 +56,8 @@ export class Layer2Agent {
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
   #known: readonly KnownSpeaker[] = [];
   #hasTable = false;
+  /** Whom it waits for before it decides anything. */
+  #awaited: 'all' | 'any' | 'none' = 'all';
   #isLeaving = false;
   #facts = '';
   #timer: Timer | undefined;
@@ -143,7 +146,14 @@ export class Layer2Agent {
     logger.info({ node: nodeName, port }, 'membership joined');
     this.#know();
     this.#look();
-    this.#clock.after(aloneMs, () => this.#tryToStart(true));
+    this.#awaited = 'all';
+    this.#clock.after(companyMs, () => this.#awaitOnly('any'));
+    this.#clock.after(aloneMs, () => this.#awaitOnly('none'));
+    this.#tryToStart();
+  }
+
+  #awaitOnly(awaited: 'any' | 'none'): void {
+    this.#awaited = awaited;
     this.#tryToStart();
   }
 
@@ -157,9 +167,11 @@ export class Layer2Agent {
   }
 
   /** Decisions begin when the table and the others' claims are known, or when there is nobody to ask. */
-  #tryToStart(isPatienceOver = false): void {
-    if (this.#ownership.isStarted || !this.#hasTable || !this.#membership || this.#isLeaving) return;
-    if (!this.#membership.machine.isSynced && !isPatienceOver) return;
+  #tryToStart(): void {
+    const machine = this.#membership?.machine;
+    if (this.#ownership.isStarted || !this.#hasTable || !machine || this.#isLeaving) return;
+    if (this.#awaited !== 'none' && !machine.isSynced) return;
+    if (this.#awaited === 'all' && machine.unreachable().length > 0) return;
     this.#obey(this.#ownership.start(this.#clock.now()));
   }
 
