@@ -100,10 +100,11 @@ export class Lab {
     ]);
   }
 
-  startSpeaker(node: LabNode): void {
+  startSpeaker(node: LabNode, ...flags: readonly string[]): void {
     this.processes.start(`speaker-${node.name}`, node.namespace, join(root, 'bin/bellman'), [
       'speaker',
       ...['--node-name', node.name, '--kubeconfig', kubeconfigPath, '--metrics-address', `:${metricsPort}`],
+      ...flags,
     ]);
   }
 

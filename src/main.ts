@@ -5,6 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { defaultNamespace } from './kubernetes/names.ts';
 import { createLogger, type LogLevel, logLevels } from './log.ts';
+import type { DefencePolicy } from './neighbour/defence.ts';
 
 /** Where an HTTP endpoint listens. */
 interface ListenAddress {
@@ -32,6 +33,12 @@ function portNumber(text: string): number {
   const port = /^\d+$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65535) throw new InvalidArgumentError('expected a port, 1 to 65535');
   return port;
+}
+
+function seconds(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 86_400)) throw new InvalidArgumentError('expected seconds, 0 to 86400');
+  return value;
 }
 
 function daemon(name: string, description: string): Command {
@@ -106,6 +113,18 @@ const speaker = daemon('speaker', 'announces addresses from the node it runs on'
       .default(7946),
   )
   .addOption(
+    new Option('--conflict-policy <policy>', 'when another host claims an address that is answered here')
+      .env('BELLMAN_CONFLICT_POLICY')
+      .choices(['defend', 'yield'])
+      .default('defend'),
+  )
+  .addOption(
+    new Option('--announce-every <seconds>', 'in layer 2, for switches that forget; 0: only at a takeover')
+      .env('BELLMAN_ANNOUNCE_EVERY')
+      .argParser(seconds)
+      .default(0),
+  )
+  .addOption(
     new Option(
       '--state-directory <path>',
       'survives the speaker but not the node: tells a restart from a boot',
@@ -114,7 +133,15 @@ const speaker = daemon('speaker', 'announces addresses from the node it runs on'
       .default('/run/bellman'),
   )
   .action(
-    async (flags: DaemonFlags & { nodeName: string; membershipPort: number; stateDirectory: string }) => {
+    async (
+      flags: DaemonFlags & {
+        nodeName: string;
+        membershipPort: number;
+        conflictPolicy: DefencePolicy;
+        announceEvery: number;
+        stateDirectory: string;
+      },
+    ) => {
       const { runSpeaker } = await import('./speaker/run.ts');
       const { logLevel, ...options } = flags;
       await runSpeaker({

@@ -20,12 +20,9 @@ import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
 import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
-import type { FromLayer2, KnownSpeaker, Layer2Entry, ToLayer2 } from './table.ts';
+import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
-export interface Layer2AgentOptions {
-  readonly nodeName: string;
-  /** UDP port of the membership, the same on every node. */
-  readonly port: number;
+export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly report: (message: FromLayer2) => void;
@@ -83,6 +80,8 @@ export class Layer2Agent {
     this.#responder = createNeighbourResponder({
       log: options.logger,
       registry: options.registry,
+      announcements: { refreshMs: options.announceEverySeconds * 1000 },
+      defence: options.conflictPolicy,
       isOwner: (address) => this.#ownership.isAnswering(formatIp(address)),
       onConflict: (conflict) => this.#conflict(conflict),
       onLinksChanged: () => {
@@ -313,7 +312,12 @@ export class Layer2Agent {
       'the address is in use by another host: not answering',
     );
     this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action: 'waiting' });
-    this.#clock.after(reprobeMs, () => void this.#answerWhenFree(current, address));
+    this.#retry(current, address);
+  }
+
+  /** Looks later whether an address that another host uses has become free. */
+  #retry(entry: Layer2Entry, address: IpAddress): void {
+    this.#clock.after(reprobeMs, () => void this.#answerWhenFree(entry, address));
   }
 
   #begin(
@@ -341,14 +345,13 @@ export class Layer2Agent {
   #conflict({ address, mac, interface: link, action, isSpeaker }: Conflict): void {
     // Between speakers the claims decide, and a handover always shows both for a moment.
     if (isSpeaker) return;
-    const shown = action === 'defended' || action === 'yielded' ? action : 'waiting';
-    this.#options.report({
-      kind: 'conflict',
-      address: formatIp(address),
-      mac,
-      interface: link,
-      action: shown,
-    });
+    const text = formatIp(address);
+    this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action });
+    if (action !== 'yielded') return;
+    if (this.#started.delete(text))
+      this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
+    const entry = this.#ownership.entry(text);
+    if (entry) this.#retry(entry, address);
   }
 
   /** Hands over, leaves, lets go of every socket. */

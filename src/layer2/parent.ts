@@ -1,11 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Logger, LogLevel } from '../log.ts';
-import type { FromLayer2, KnownSpeaker, Layer2Entry, ToLayer2 } from './table.ts';
+import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2Options {
-  readonly nodeName: string;
-  /** UDP port of the membership. */
-  readonly port: number;
+  readonly settings: Layer2Settings;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
   readonly onMessage: (message: FromLayer2) => void;
@@ -96,9 +94,9 @@ class Layer2Parent implements Layer2 {
   }
 
   #start(): void {
-    const { nodeName, port, logLevel, logger } = this.#options;
+    const { settings, logLevel, logger } = this.#options;
     const program = new URL(import.meta.url.replace(/parent\.(ts|js)$/, 'process.$1'));
-    const child = fork(program, [nodeName, String(port), logLevel], {
+    const child = fork(program, [logLevel, JSON.stringify(settings)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;

@@ -5,9 +5,9 @@
 import { Registry } from 'prom-client';
 import { createLogger, type LogLevel } from '../log.ts';
 import { Layer2Agent } from './agent.ts';
-import type { FromLayer2, ToLayer2 } from './table.ts';
+import type { FromLayer2, Layer2Settings, ToLayer2 } from './table.ts';
 
-const [nodeName = '', port = '', logLevel = 'info'] = process.argv.slice(2);
+const [logLevel = 'info', settings = ''] = process.argv.slice(2);
 const logger = createLogger('layer2', logLevel as LogLevel);
 const registry = new Registry();
 const metricsEveryMs = 1000;
@@ -15,7 +15,7 @@ const metricsEveryMs = 1000;
 const report = (message: FromLayer2) => {
   if (process.connected) process.send?.(message);
 };
-const agent = new Layer2Agent({ nodeName, port: Number(port), logger, registry, report });
+const agent = new Layer2Agent({ ...(JSON.parse(settings) as Layer2Settings), logger, registry, report });
 
 const metrics = setInterval(() => {
   void registry.getMetricsAsJSON().then((json) => report({ kind: 'metrics', metrics: json }));

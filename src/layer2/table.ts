@@ -2,6 +2,18 @@
  * What the Kubernetes side tells the layer-2 process, and what it hears back. Plain JSON: it crosses a process
  * border, so that answers and membership never wait behind a resync.
  */
+import type { DefencePolicy } from '../neighbour/defence.ts';
+
+/** What the process is started with. */
+export interface Layer2Settings {
+  readonly nodeName: string;
+  /** UDP port of the membership, the same on every node. */
+  readonly port: number;
+  /** What is done when a host that is no speaker claims an address that is answered here. */
+  readonly conflictPolicy: DefencePolicy;
+  /** For switches that forget; 0: an address is announced when it is taken over, and not again. */
+  readonly announceEverySeconds: number;
+}
 
 /** One address to be answered for by exactly one node. */
 export interface Layer2Entry {

@@ -31,6 +31,7 @@ import { type Layer2, startLayer2 } from '../layer2/parent.ts';
 import type { FromLayer2, MemberStatus } from '../layer2/table.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { serveMetrics } from '../metrics/server.ts';
+import type { DefencePolicy } from '../neighbour/defence.ts';
 import { AcceptedConfig } from './accepted-config.ts';
 import { OwnershipRecord } from './ownership-record.ts';
 import { markRestart } from './restart-mark.ts';
@@ -43,6 +44,9 @@ export interface RunSpeakerOptions {
   readonly metricsAddress: { readonly host: string; readonly port: number };
   readonly loadBalancerClass?: string;
   readonly membershipPort: number;
+  readonly conflictPolicy: DefencePolicy;
+  /** Seconds; 0: never again. */
+  readonly announceEvery: number;
   /** Where a mark tells the next speaker on this node that it is a restart. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
@@ -75,8 +79,12 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     restarting: markRestart(options.stateDirectory, nodeName),
   });
   const layer2: Layer2 = startLayer2({
-    nodeName,
-    port: options.membershipPort,
+    settings: {
+      nodeName,
+      port: options.membershipPort,
+      conflictPolicy: options.conflictPolicy,
+      announceEverySeconds: options.announceEvery,
+    },
     logLevel: options.logLevel,
     logger: createLogger('layer2', options.logLevel),
     onMessage: heard,

@@ -1,0 +1,191 @@
+/**
+ * What the segment sees of layer 2: neighbour states of another kernel, the switch's forwarding table, hosts that claim an address, and a
+ * subnet that only one node has.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { LabNode } from '../../lab/fabric.ts';
+import { Lab } from '../../lab/lab.ts';
+import { bridge, NetworkNamespace, plug } from '../../lab/netns.ts';
+import { ownerOf } from '../../lab/steps.ts';
+
+let lab: Lab;
+let v4 = '';
+let v6 = '';
+
+before(async () => {
+  lab = await Lab.start();
+  await lab.configure(`address-pools:
+- {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250, "2001:db8:2::f0-2001:db8:2::fa"]}
+- {name: annex, protocol: layer2, auto-assign: false, addresses: [192.0.3.240-192.0.3.250]}
+`);
+  await lab.addPods('printer', lab.fabric.nodes);
+  await lab.applyExample('printer');
+  await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
+  [v4 = '', v6 = ''] = await lab.addressesOf('printer');
+  await lab.until('printer is answered', () => isAnswered());
+});
+after(() => lab.close());
+
+async function isAnswered(): Promise<boolean> {
+  const bodies = await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
+  return bodies.every((body) => body.includes('printer-'));
+}
+
+async function owner(): Promise<LabNode> {
+  const node = await ownerOf(lab, v4);
+  assert.ok(node, 'the near client knows who answers');
+  return node;
+}
+
+/** `REACHABLE`, `STALE` … as the near client's kernel sees it, and the MAC. */
+async function neighbour(address: string): Promise<{ readonly state: string; readonly mac: string }> {
+  const line = await lab.fabric.near.exec('ip', 'neigh', 'show', address, 'dev', 'eth0');
+  const [, mac = '', state = ''] = /lladdr (\S+) (?:\S+ )*?([A-Z]+)\s*$/.exec(line.trim()) ?? [];
+  return { state, mac };
+}
+
+test('another kernel finds the address reachable again by itself: STALE, PROBE, REACHABLE, for both families', async () => {
+  const { near } = lab.fabric;
+  for (const family of ['ipv4', 'ipv6'])
+    await near.exec(
+      'sysctl',
+      '-qw',
+      `net.${family}.neigh.eth0.base_reachable_time_ms=1000`,
+      `net.${family}.neigh.eth0.delay_first_probe_time=1`,
+    );
+  const mac = await lab.macOf(await owner());
+  for (const address of [v4, v6]) {
+    await lab.curl(near, address);
+    await lab.until(`${address} is stale`, async () => (await neighbour(address)).state === 'STALE');
+    // A datagram to a closed port confirms nothing: the kernel has to ask the one it knows.
+    await near.exec('bash', '-c', `echo > /dev/udp/${address}/9`);
+    const seen = new Set<string>();
+    await lab.until(`${address} is reachable`, async () => {
+      const { state, mac: now } = await neighbour(address);
+      seen.add(state);
+      assert.equal(now, mac);
+      return state === 'REACHABLE';
+    });
+    assert.ok(!seen.has('FAILED') && !seen.has('INCOMPLETE'), [...seen].join());
+  }
+});
+
+test('after a takeover the switch forwards to the port of the node that answers', async () => {
+  const { segment, near } = lab.fabric;
+  const old = await owner();
+  await segment.exec('bridge', 'fdb', 'flush', 'dev', 'lan').catch(() => '');
+  await lab.killNode(old);
+  await lab.until('another answers', async () => {
+    const now = await ownerOf(lab, v4);
+    return now !== undefined && now !== old && (await isAnswered());
+  });
+  const now = await owner();
+  const mac = await lab.macOf(now);
+  const entries = (await segment.exec('bridge', 'fdb', 'show', 'br', 'lan')).split('\n');
+  const learned = entries.filter((entry) => entry.startsWith(mac) && !entry.includes('permanent'));
+  assert.equal(learned.length, 1, entries.join('\n'));
+  assert.match(learned[0] ?? '', new RegExp(`dev ${now.name}\\b`));
+  assert.equal((await neighbour(v4)).mac, mac);
+  await lab.curl(near, v6);
+  assert.equal((await neighbour(v6)).mac, mac);
+  await lab.reviveNode(old);
+});
+
+/** The near client takes the address for itself, and says so; the router's kernel hears it. */
+async function claim(): Promise<void> {
+  const { near } = lab.fabric;
+  await near.ip('address', 'add', `${v4}/32`, 'dev', 'eth0');
+  await near.exec('arping', '-q', '-c', '1', '-A', '-I', 'eth0', v4);
+}
+
+async function routersNeighbour(): Promise<string> {
+  const line = await lab.fabric.router.exec('ip', 'neigh', 'show', v4, 'dev', 'eth0');
+  return /lladdr (\S+)/.exec(line)?.[1] ?? '';
+}
+
+test('a host that claims the address is named in an event, the log and a metric, and the address is defended', async () => {
+  const { near, router } = lab.fabric;
+  const node = await owner();
+  await lab.curl(router, v4);
+  await claim();
+  await lab.until('the event', async () =>
+    /AddressConflict.*claims 192\.0\.2\.240 too: defended/.test(await lab.kubectl('get', 'events')),
+  );
+  await lab.until(
+    'the router is back at the owner',
+    async () => (await routersNeighbour()) === (await lab.macOf(node)),
+  );
+  assert.match(lab.log(`speaker-${node.name}`), /another host claims an address that is answered here/);
+  await lab.until('the metric', async () =>
+    /bellman_layer2_conflicts\{ip="192\.0\.2\.240"\} [1-9]/.test(await lab.metrics(node.namespace)),
+  );
+  await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
+});
+
+test('with --conflict-policy yield the claimant has it, until it lets go', async () => {
+  const { near, nodes } = lab.fabric;
+  for (const node of nodes) {
+    await lab.stop(`speaker-${node.name}`);
+    lab.startSpeaker(node, '--conflict-policy', 'yield');
+  }
+  await lab.until('printer is answered', () => isAnswered());
+  const asked = () => lab.fabric.router.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', v4);
+  await lab.until('by a speaker', async () => /Received [12] response/.test(await asked()));
+  await claim();
+  const nearMac = (await near.exec('cat', '/sys/class/net/eth0/address')).trim();
+  await lab.until('only the claimant answers', async () => {
+    const macs = [...(await asked()).matchAll(/\[([0-9A-Fa-f:]+)\]/g)].map(([, mac]) => mac?.toLowerCase());
+    return macs.length > 0 && macs.every((mac) => mac === nearMac);
+  });
+  await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
+  await lab.until('a speaker answers again', () => isAnswered(), 30_000);
+});
+
+test('an address whose subnet one node has is answered by that node alone, there, and by nobody when it dies', async () => {
+  const { segment, near, nodes } = lab.fabric;
+  const third = nodes[2];
+  assert.ok(third);
+  await bridge(segment, 'annex');
+  const client = await NetworkNamespace.create('annex-client');
+  await plug(
+    { namespace: client, interface: 'eth0', addresses: ['192.0.3.100/24'] },
+    segment,
+    'annex',
+    'annex-client',
+  );
+  await plug(
+    { namespace: third.namespace, interface: 'eth1', addresses: ['192.0.3.13/24'] },
+    segment,
+    'annex',
+    'annex-node',
+  );
+  await lab.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'annex', namespace: 'default', annotations: { 'bellman.dev/address-pool': 'annex' } },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], selector: { app: 'printer' } },
+  });
+  await lab.addPods('annex', [third]);
+  await lab.until('it has an address', async () => (await lab.addressesOf('annex')).length === 1);
+  const [address = ''] = await lab.addressesOf('annex');
+  await lab.until('it is answered in its subnet', async () =>
+    (await lab.curl(client, address)).includes('annex-'),
+  );
+  const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
+  await lab.until('the record names node and interface', async () =>
+    (await lab.kubectl('get', 'service', 'annex', '-o', path)).includes(`${address}=${third.name}/eth1`),
+  );
+  const elsewhere = near.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', address);
+  await assert.rejects(elsewhere, 'the other subnet hears nothing of it');
+  await lab.killNode(third);
+  await lab.until('nobody answers', async () => {
+    const asked = client.exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', address);
+    return asked.then(
+      () => false,
+      () => true,
+    );
+  });
+  for (const { namespace } of [nodes[0], nodes[1]].flatMap((node) => node ?? []))
+    assert.doesNotMatch(JSON.stringify(await lab.status(namespace)), new RegExp(`"${address}":"`));
+});
