@@ -1,6 +1,6 @@
 /**
  * How fast neighbours are answered: beside the kernel on the same link, under load, and with many addresses.
- *   lab/world node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10]
+ *   lab/world node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10] [--kernel ADDRESS] [--service ADDRESS]
  *
  * Round trips are taken from the kernel's timestamps of both frames on the asker's interface, so that the asker's own delay is
  * not in them; the kernel's answers and ours are asked for in turn. `kernel` is what the same host's kernel takes for its own
@@ -23,13 +23,14 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '5000' },
     rate: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '10' },
+    kernel: { type: 'string', default: '192.0.2.1' },
+    service: { type: 'string', default: '192.0.2.200' },
     /** Set for the process that runs in the asker's namespace. */
     asker: { type: 'boolean', default: false },
   },
 });
 const askerMac = macFrom('02:00:00:00:00:03');
-const kernelAddress = '192.0.2.1';
-const serviceAddress = '192.0.2.200';
+const { kernel: kernelAddress, service: serviceAddress } = values;
 
 function request(address: string): Buffer {
   return encodeArp({
@@ -146,15 +147,17 @@ function answerCost(family: 4 | 6, addresses: number): { ns: number; octets: num
 }
 
 async function ask(): Promise<void> {
-  const [kernel = [], ours = []] = await roundTrips([kernelAddress, serviceAddress], Number(values.requests));
+  const count = Number(values.requests);
+  const [kernel = [], ours = []] = count > 0 ? await roundTrips([kernelAddress, serviceAddress], count) : [];
   for (const [name, list] of [
     ['kernel', kernel],
     ['bellman', ours],
   ] as const)
-    console.log(
-      `${name}: ${list.length} round trips, median ${quantile(list, 0.5)} µs, p99 ${quantile(list, 0.99)} µs, max ${list.at(-1)} µs`,
-    );
-  await load(serviceAddress, Number(values.rate), Number(values.seconds));
+    if (list.length > 0)
+      console.log(
+        `${name}: ${list.length} round trips, median ${quantile(list, 0.5)} µs, p99 ${quantile(list, 0.99)} µs, max ${list.at(-1)} µs`,
+      );
+  if (Number(values.seconds) > 0) await load(serviceAddress, Number(values.rate), Number(values.seconds));
   process.exit(0);
 }
 

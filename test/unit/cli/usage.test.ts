@@ -21,7 +21,11 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
     /--metrics-address[\s\S]*'nonsense' is invalid. expected host:port/,
   ],
   ['a port out of range', ['speaker', '--node-name', 'a', '--membership-port', '70000'], /expected a port/],
-  ['a policy that is none', ['speaker', '--node-name', 'a', '--conflict-policy', 'flee'], /Allowed choices are/],
+  [
+    'a policy that is none',
+    ['speaker', '--node-name', 'a', '--conflict-policy', 'flee'],
+    /Allowed choices are/,
+  ],
   ['seconds that are none', ['speaker', '--node-name', 'a', '--announce-every', '1m'], /expected seconds/],
   ['a log level that is none', ['speaker', '--node-name', 'a', '--log-level', 'loud'], /Allowed choices are/],
   ['validate without a file', ['validate'], /missing required argument 'file'/],
