@@ -1,5 +1,7 @@
 /** The controller as a process, against the lab's API server as another: the gate, allocation, and what happens at the edges. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { loadAll } from 'js-yaml';
@@ -253,6 +255,41 @@ test('an API server that is away at the start and later is waited for, and said 
   await plane.knob('compact');
   await makeService(plane, 'after-compaction');
   await eventually('an address', async () => (await addresses(plane, 'after-compaction')).length === 1);
+  assert.equal(await controller.stop(), 0);
+});
+
+test('validate with a kubeconfig names the assigned addresses that an edit would orphan, and says 2 when the cluster is away', async () => {
+  const controller = plane.controller();
+  await writeConfig(plane, good);
+  await configStatus(plane, 'active');
+  await makeService(plane, 'judged');
+  await eventually('an address', async () => (await addresses(plane, 'judged')).length === 1);
+  const [address = ''] = await addresses(plane, 'judged');
+  const folder = await mkdtemp(join(tmpdir(), 'bellman-validate-'));
+  try {
+    const [kept, orphaning] = [join(folder, 'kept.yaml'), join(folder, 'orphaning.yaml')];
+    await writeFile(kept, good);
+    await writeFile(orphaning, good.replace('198.51.100.0/28', '203.0.113.0/28'));
+    const validate = async (file: string) => {
+      const args = ['src/main.ts', 'validate', '--kubeconfig', plane.kubeconfig, file];
+      const process = new Daemon(args);
+      return { code: await process.exited, text: process.messages.join('\n'), errors: process.errors };
+    };
+    const valid = await validate(kept);
+    assert.equal(valid.code, 0);
+    assert.match(valid.text, /kept\.yaml: valid: 0 peers, 2 pools, \d+ assigned addresses kept/);
+    const invalid = await validate(orphaning);
+    assert.equal(invalid.code, 1);
+    const line = `${orphaning}:1:1: address-pools: no pool would hold ${address} of Service default/judged`;
+    assert.ok(invalid.text.includes(line), invalid.text);
+    await plane.knob('refuse');
+    const away = await validate(kept);
+    assert.equal(away.code, 2);
+    assert.match(away.errors, /^bellman: .*\n$/);
+  } finally {
+    await plane.knob('serve');
+    await rm(folder, { recursive: true });
+  }
   assert.equal(await controller.stop(), 0);
 });
 
