@@ -113,6 +113,11 @@ const speaker = daemon('speaker', 'announces addresses from the node it runs on'
       .default(7946),
   )
   .addOption(
+    new Option('--leave-when-cordoned', 'a node that is cordoned stops announcing; else it goes on')
+      .env('BELLMAN_LEAVE_WHEN_CORDONED')
+      .default(false),
+  )
+  .addOption(
     new Option('--conflict-policy <policy>', 'when another host claims an address that is answered here')
       .env('BELLMAN_CONFLICT_POLICY')
       .choices(['defend', 'yield'])
@@ -137,6 +142,7 @@ const speaker = daemon('speaker', 'announces addresses from the node it runs on'
       flags: DaemonFlags & {
         nodeName: string;
         membershipPort: number;
+        leaveWhenCordoned: boolean;
         conflictPolicy: DefencePolicy;
         announceEvery: number;
         stateDirectory: string;

@@ -42,6 +42,8 @@ export interface PlanContext {
   readonly nodes: ReadonlyMap<string, Node>;
   /** Whether the Service is Bellman's to announce, by its class. */
   readonly isOurs: (service: Service) => boolean;
+  /** A cordoned node is left, as one that is about to be drained; else it announces on. */
+  readonly leavesWhenCordoned: boolean;
 }
 
 export interface PeerRoute {
@@ -120,10 +122,15 @@ export function peersOfNode(config: Config, node: Node | undefined): PeerConfig[
 }
 
 /** Why a node may not carry any load balancer traffic, or `undefined` when it may. */
-export function nodeRefusal(name: string, node: Node | undefined): string | undefined {
+export function nodeRefusal(
+  name: string,
+  node: Node | undefined,
+  { leavesWhenCordoned }: Pick<PlanContext, 'leavesWhenCordoned'>,
+): string | undefined {
   if (!node) return `node ${name} is not known to Kubernetes`;
   if (!node.ready) return `node ${name} is not Ready`;
   if (node.networkUnavailable) return `the network of node ${name} is unavailable`;
+  if (leavesWhenCordoned && node.unschedulable) return `node ${name} is cordoned`;
   if (excludeFromLoadBalancersLabel in node.labels)
     return `node ${name} is labelled ${excludeFromLoadBalancersLabel}`;
   return undefined;
@@ -134,7 +141,7 @@ function refusal(service: Service, endpoints: ServingNodes, context: PlanContext
   if (!endpoints.any) return 'no endpoint of this address family is ready';
   if (service.externalTrafficPolicy === 'Local' && !endpoints.nodes.has(nodeName))
     return `externalTrafficPolicy is Local and node ${nodeName} has no ready endpoint`;
-  return nodeRefusal(nodeName, context.nodes.get(nodeName));
+  return nodeRefusal(nodeName, context.nodes.get(nodeName), context);
 }
 
 function servingNodes(slices: Iterable<EndpointSlice>): Record<IpFamilyName, ServingNodes> {
@@ -190,7 +197,7 @@ function layer2Candidates(
   let anyInterface = pool.l2Advertisements.length === 0;
   for (const node of context.nodes.values()) {
     const local = service.externalTrafficPolicy !== 'Local' || endpoints.nodes.has(node.name);
-    if (!endpoints.any || !local || nodeRefusal(node.name, node) !== undefined) continue;
+    if (!endpoints.any || !local || nodeRefusal(node.name, node, context) !== undefined) continue;
     const matching = pool.l2Advertisements.filter(({ nodeSelectors }) =>
       anySelectorMatches(nodeSelectors, node.labels),
     );

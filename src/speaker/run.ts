@@ -44,6 +44,7 @@ export interface RunSpeakerOptions {
   readonly metricsAddress: { readonly host: string; readonly port: number };
   readonly loadBalancerClass?: string;
   readonly membershipPort: number;
+  readonly leaveWhenCordoned: boolean;
   readonly conflictPolicy: DefencePolicy;
   /** Seconds; 0: never again. */
   readonly announceEvery: number;
@@ -93,6 +94,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const speaker = new Speaker({
     nodeName,
     isOurs: (service) => loadBalancerClassMatches(service, options.loadBalancerClass),
+    leavesWhenCordoned: options.leaveWhenCordoned,
     bgp,
     layer2,
     logger,

@@ -29,6 +29,7 @@ export interface Layer2Sink {
 export interface SpeakerOptions {
   readonly nodeName: string;
   readonly isOurs: (service: Service) => boolean;
+  readonly leavesWhenCordoned: boolean;
   readonly bgp: BgpSpeaker;
   readonly layer2: Layer2Sink;
   readonly logger: Logger;
@@ -84,7 +85,7 @@ export class Speaker {
     const before = this.#nodes.get(name);
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
-    if (eligibilityKey(name, before) === eligibilityKey(name, node)) return;
+    if (this.#eligibilityKey(name, before) === this.#eligibilityKey(name, node)) return;
     this.#logEligibility(name, node, before);
     this.#replanAll();
   }
@@ -159,12 +160,13 @@ export class Speaker {
   #plan(key: string): ServicePlan {
     const service = this.#services.get(key);
     if (!service) return { routes: [], layer2: [], refusals: [] };
-    const { nodeName, isOurs } = this.#options;
+    const { nodeName, isOurs, leavesWhenCordoned } = this.#options;
     return planService(service, this.#slicesOf(objectKey(service)), {
       config: this.#config,
       nodeName,
       nodes: this.#nodes,
       isOurs,
+      leavesWhenCordoned,
     });
   }
 
@@ -205,15 +207,16 @@ export class Speaker {
 
   #logEligibility(name: string, node: Node | undefined, before: Node | undefined): void {
     if (name !== this.#options.nodeName || !this.#started) return;
-    const reason = nodeRefusal(name, node);
-    if (reason === nodeRefusal(name, before)) return;
+    const reason = nodeRefusal(name, node, this.#options);
+    if (reason === nodeRefusal(name, before, this.#options)) return;
     if (reason) this.#options.logger.warn({ node: name, reason }, 'this node stops announcing');
     else this.#options.logger.info({ node: name }, 'this node announces again');
   }
-}
 
-/** What of a node matters to plans: Kubernetes updates its other fields all the time. */
-function eligibilityKey(name: string, node: Node | undefined): string {
-  if (!node) return '';
-  return JSON.stringify([nodeRefusal(name, node), Object.entries(node.labels).sort(), node.internalIPs]);
+  /** What of a node matters to plans: Kubernetes updates its other fields all the time. */
+  #eligibilityKey(name: string, node: Node | undefined): string {
+    if (!node) return '';
+    const refusal = nodeRefusal(name, node, this.#options);
+    return JSON.stringify([refusal, Object.entries(node.labels).sort(), node.internalIPs]);
+  }
 }

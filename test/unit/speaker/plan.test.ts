@@ -19,6 +19,7 @@ function context(over: Partial<PlanContext> & { nodeList?: Node[] } = {}): PlanC
     nodeName: 'node-1',
     nodes: new Map(nodes.map((each) => [each.name, each])),
     isOurs: () => true,
+    leavesWhenCordoned: false,
     ...over,
   };
 }
@@ -86,6 +87,15 @@ const silent: readonly (readonly [string, Parameters<typeof planService>, RegExp
     ],
     /labelled node\.kubernetes\.io/,
   ],
+  [
+    'a node that is cordoned, by choice',
+    [
+      web,
+      everywhere,
+      context({ nodeList: [node('node-1', { unschedulable: true })], leavesWhenCordoned: true }),
+    ],
+    /node-1 is cordoned/,
+  ],
   ['a node that Kubernetes does not know', [web, everywhere, context({ nodeList: [] })], /not known/],
 ];
 for (const [name, args, reason] of silent) {
@@ -96,6 +106,11 @@ for (const [name, args, reason] of silent) {
     else assert.match(plan.refusals[0]?.reason ?? '', reason);
   });
 }
+
+test('planService() goes on on a node that is cordoned, unless told otherwise', () => {
+  const plan = planService(web, everywhere, context({ nodeList: [node('node-1', { unschedulable: true })] }));
+  assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
+});
 
 test('planService() counts a terminating endpoint while it serves', () => {
   const terminating = {

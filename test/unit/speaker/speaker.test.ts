@@ -25,6 +25,7 @@ function recorded() {
   const speaker = new Speaker({
     nodeName: 'node-1',
     isOurs: () => true,
+    leavesWhenCordoned: false,
     bgp,
     layer2: {
       table: (entries) => void lines.push(`table ${entries.map(({ address }) => address).join(' ')}`.trim()),
