@@ -17,6 +17,7 @@ import {
   prefix,
   router,
   startRouter,
+  theirAsn,
   theirIpv4,
   type Wire,
   wire,
@@ -30,7 +31,7 @@ describe('an edit of a peer', () => {
   let edited: RunningDaemon;
   let other: RunningDaemon;
   let our: OurSide;
-  let current: Partial<PeerConfig> = {};
+  let current: Partial<PeerConfig> & { interface?: string } = {};
   let password: string | undefined;
 
   const otherPeer = peer({ name: 'other', address: address(otherIpv4) });
@@ -89,6 +90,9 @@ describe('an edit of a peer', () => {
     ['ttl-security', { ttlSecurity: true }],
     // The router has none: what it sends would be dropped for ever.
     ['ttl-security undone', { ttlSecurity: false }],
+    // The router connects to us as well, from now on; what stands stays.
+    ['passive', { passive: true }],
+    ['passive undone', { passive: false }],
     ['node-selectors', { nodeSelectors: [{ matchLabels: { rack: '1' }, matchExpressions: [] }] }],
   ] as const satisfies readonly (readonly [string, Partial<PeerConfig>])[])
     test(`${key}: the session stays`, async () => {
@@ -99,27 +103,52 @@ describe('an edit of a peer', () => {
     ['hold-time', { holdTimeSeconds: 60 }],
     ['graceful-restart', { gracefulRestart: { restartTimeSeconds: 30 } }],
     ['source-address', { sourceAddress: address(ourIpv4) }],
+    ['peer-asn external', { peerAsn: 'external' }],
+    ['peer-asn by number again', { peerAsn: theirAsn }],
   ] as const satisfies readonly (readonly [string, Partial<PeerConfig>])[])
     test(`${key}: the session starts over`, async () => {
       assert.equal(await edit(changes), 1);
       assert.match(edited.log(), /Other configuration change/);
     });
 
+  test('interface: the session starts over, bound to it', async () => {
+    assert.equal(await edit({ interface: cable.device }), 1);
+    delete current.interface;
+    assert.equal(await edit({}), 1);
+  });
+
+  test('peer-port: nobody listens there, and undone the session is back', async () => {
+    our.speaker.setPeers([peer({ ...current, port: 1790 }), otherPeer]);
+    await eventually('the goodbye', () => edited.log().includes('Other configuration change'));
+    await eventually('no session', async () => state('router') !== 'Established');
+    assert.equal(await edit({}), 1);
+  });
+
   test('router-id: the session starts over', async () => {
     assert.equal(await edit({}, 0xc0000299), 1);
     assert.equal(await edit({}), 1);
   });
 
-  test('a wrong AS number ends the session with the reason, and undoing it brings it back', async () => {
-    our.speaker.setPeers([peer({ ...current, myAsn: 64999 }), otherPeer]);
-    await eventually('the refusal', () =>
-      our.speaker
-        .status()
-        .find(({ name }) => name === 'router')
-        ?.lastError?.includes('Bad Peer AS'),
-    );
+  test('a wrong peer-asn is refused by us with the reason, and undoing it brings the session back', async () => {
+    our.speaker.setPeers([peer({ ...current, peerAsn: 64999 }), otherPeer]);
+    await eventually('the refusal', () => edited.log().includes('Bad peer AS'));
     assert.equal(await edit({}), 1);
   });
+
+  for (const [key, changes] of [
+    ['my-asn', { myAsn: 64999 }],
+    ['local-asn', { localAsn: 64999 }],
+  ] as const)
+    test(`a wrong ${key} ends the session with the reason, and undoing it brings it back`, async () => {
+      our.speaker.setPeers([peer({ ...current, ...changes }), otherPeer]);
+      await eventually('the refusal', () =>
+        our.speaker
+          .status()
+          .find(({ name }) => name === 'router')
+          ?.lastError?.includes('Bad Peer AS'),
+      );
+      assert.equal(await edit({}), 1);
+    });
 
   test('a password that only we have ends the session; without it the session is back', async () => {
     password = 'only ours';
