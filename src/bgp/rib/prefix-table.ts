@@ -6,7 +6,8 @@ const stride = 17;
 /**
  * Prefixes as small integers, shared by the adj-RIBs-out of all peers: each is stored once, in the form the wire wants it.
  * Numbers are dense and used again once nobody refers to them, so that a peer can keep what it knows of a prefix in typed
- * arrays indexed by number.
+ * arrays indexed by number. A prefix that nobody refers to keeps its number until that is needed for another: to withdraw a table costs
+ * no deletions, and to announce it again no insertions.
  */
 export class PrefixTable {
   /** Per prefix: `length | address octets` (RFC 4271 section 4.3), in a row of fixed width. */
@@ -17,36 +18,60 @@ export class PrefixTable {
   /** By length, then by address as a signed number of 32 bits: a key the engine need not allocate nor hash at length. */
   readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
   readonly #ids6 = new Map<string, number>();
+  /** Numbers without references; also some that have been taken up again by their old prefix. */
   readonly #free: number[] = [];
+  #isInFree = new Uint8Array(64);
   #next = 0;
+  #size = 0;
 
   /** Prefixes in use. */
   get size(): number {
-    return this.#ids4.reduce((sum, ids) => sum + ids.size, this.#ids6.size);
+    return this.#size;
   }
 
   /** The number of the prefix, without taking a reference; `undefined` when it is not in the table. */
   find(prefix: Prefix): number | undefined {
+    const id = this.#lookUp(prefix);
+    return id !== undefined && this.#references[id] ? id : undefined;
+  }
+
+  /** The number of the prefix, new or known, with one reference more. */
+  acquire(prefix: Prefix): number {
+    const known = this.#lookUp(prefix);
+    const id = known ?? this.#assign(prefix);
+    const references = this.#references[id] ?? 0;
+    if (references === 0) this.#size++;
+    this.#references[id] = references + 1;
+    return id;
+  }
+
+  #lookUp(prefix: Prefix): number | undefined {
     return prefix.family === 4
       ? this.#ids4[prefix.length]?.get(Number(prefix.value) | 0)
       : this.#ids6.get(keyOf(prefix));
   }
 
-  /** The number of the prefix, new or known, with one reference more. */
-  acquire(prefix: Prefix): number {
-    const known = this.find(prefix);
-    if (known !== undefined) {
-      this.#references[known] = (this.#references[known] ?? 0) + 1;
-      return known;
-    }
-    const id = this.#free.pop() ?? this.#next++;
+  /** A number for a prefix that has none. */
+  #assign(prefix: Prefix): number {
+    const id = this.#takeFree() ?? this.#next++;
     if (id >= this.#families.length) this.#grow();
     if (prefix.family === 4) this.#ids4[prefix.length]?.set(Number(prefix.value) | 0, id);
     else this.#ids6.set(keyOf(prefix), id);
     this.#families[id] = prefix.family;
-    this.#references[id] = 1;
     this.#store(id, prefix);
     return id;
+  }
+
+  #takeFree(): number | undefined {
+    for (let id = this.#free.pop(); id !== undefined; id = this.#free.pop()) {
+      this.#isInFree[id] = 0;
+      if (this.#references[id]) continue;
+      if (this.#families[id] === 4)
+        this.#ids4[this.#octets[id * stride] ?? 0]?.delete(this.#view.getInt32(id * stride + 1));
+      else this.#ids6.delete(keyOf(this.prefix(id)));
+      return id;
+    }
+    return undefined;
   }
 
   /** Gives a reference back; with the last one the number may soon mean another prefix. */
@@ -54,9 +79,9 @@ export class PrefixTable {
     const left = (this.#references[id] ?? 0) - 1;
     this.#references[id] = left;
     if (left > 0) return;
-    if (this.#families[id] === 4)
-      this.#ids4[this.#octets[id * stride] ?? 0]?.delete(this.#view.getInt32(id * stride + 1));
-    else this.#ids6.delete(keyOf(this.prefix(id)));
+    this.#size--;
+    if (this.#isInFree[id]) return;
+    this.#isInFree[id] = 1;
     this.#free.push(id);
   }
 
@@ -110,6 +135,9 @@ export class PrefixTable {
     const references = new Uint32Array(capacity);
     references.set(this.#references);
     this.#references = references;
+    const isInFree = new Uint8Array(capacity);
+    isInFree.set(this.#isInFree);
+    this.#isInFree = isInFree;
   }
 }
 

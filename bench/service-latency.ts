@@ -1,0 +1,136 @@
+/**
+ * One Service changes among 10,000: from its watch event, as it comes off the wire of the API server, until the UPDATE is at the socket of
+ * the BGP peer, which runs in this process too and so delays what it measures.
+ *   node bench/service-latency.ts [--services N] [--changes N]
+ */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Registry } from 'prom-client';
+import { encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
+import { localOpen } from '../src/bgp/negotiation.ts';
+import { createBgpSpeaker } from '../src/bgp/speaker.ts';
+import { parseConfig } from '../src/config/index.ts';
+import { decodeEndpointSlice, decodeNode, decodeService } from '../src/kubernetes/decode.ts';
+import { jsonLines } from '../src/kubernetes/json-lines.ts';
+import type { RawObject } from '../src/kubernetes/watch.ts';
+import { createLogger } from '../src/log.ts';
+import { Speaker } from '../src/speaker/speaker.ts';
+
+const { values } = parseArgs({
+  options: { services: { type: 'string', default: '10000' }, changes: { type: 'string', default: '2000' } },
+});
+const count = Number(values.services);
+const changes = Number(values.changes);
+const options = { fourOctetAs: true };
+
+/** A peer that greets and takes what comes; calls back for every piece. */
+async function startPeer(heard: () => void): Promise<number> {
+  const server = createServer((socket: Socket) => {
+    const frames = new FrameReader();
+    let messages = 0;
+    const open = localOpen({
+      asn: 64500,
+      peerAsn: 64512,
+      routerId: 1,
+      holdTimeSeconds: 240,
+      keepaliveTimeSeconds: 80,
+      hostName: '',
+      overIpv6: false,
+      refusedCapabilities: new Set([6]),
+    });
+    socket.write(encodeMessage(open, options));
+    socket.on('data', (bytes: Buffer) => {
+      heard();
+      frames.push(bytes);
+      for (let frame = frames.next(65535); frame; frame = frames.next(65535))
+        if (messages++ === 0) socket.write(encodeMessage({ kind: 'keepalive' }, options));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+const meta = (i: number) => ({ namespace: 'default', name: `s${i}`, uid: `u${i}`, resourceVersion: '1' });
+const address = (i: number) => `10.${32 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`;
+const serviceObject = (i: number, isAssigned: boolean) => ({
+  metadata: { ...meta(i), annotations: { 'bellman.dev/ip-allocated-from-pool': 'big' } },
+  spec: {
+    type: 'LoadBalancer',
+    ipFamilies: ['IPv4'],
+    ipFamilyPolicy: 'SingleStack',
+    selector: { app: `s${i}` },
+    ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 }],
+  },
+  status: { loadBalancer: isAssigned ? { ingress: [{ ip: address(i), ipMode: 'VIP' }] } : {} },
+});
+const sliceObject = (i: number) => ({
+  metadata: { ...meta(i), labels: { 'kubernetes.io/service-name': `s${i}` } },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: ['10.244.1.2'], nodeName: 'node-1', conditions: { ready: true, serving: true } }],
+});
+const nodeObject = {
+  metadata: { name: 'node-1', uid: 'n', resourceVersion: '1' },
+  status: { conditions: [{ type: 'Ready', status: 'True' }], addresses: [] },
+};
+
+let heardAt = 0;
+const port = await startPeer(() => {
+  heardAt = performance.now();
+});
+const config = parseConfig(`peers:
+- {my-asn: 64512, peer-asn: 64500, peer-address: 127.0.0.1, peer-port: ${port}, hold-time: 240s, router-id: 10.0.0.1}
+address-pools:
+- {name: big, protocol: bgp, addresses: [10.32.0.0/15]}
+`);
+if (!config.ok) throw new Error(JSON.stringify(config));
+const bgp = createBgpSpeaker({
+  logger: createLogger('bgp', 'error'),
+  registry: new Registry(),
+  hostName: 'bench',
+});
+const speaker = new Speaker({
+  nodeName: 'node-1',
+  isOurs: () => true,
+  leavesWhenCordoned: false,
+  bgp,
+  layer2: { table: () => {}, change: () => {} },
+  logger: createLogger('speaker', 'error'),
+});
+speaker.setConfig(config.value);
+speaker.setNode('node-1', decodeNode(nodeObject as unknown as RawObject));
+for (let i = 0; i < count; i++) {
+  speaker.setService(`default/s${i}`, decodeService(serviceObject(i, true) as unknown as RawObject));
+  speaker.setEndpointSlice(`default/s${i}`, decodeEndpointSlice(sliceObject(i) as unknown as RawObject));
+}
+speaker.start();
+while (bgp.status()[0]?.state !== 'Established') await sleep(10);
+await sleep(500);
+
+async function* line(text: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(text);
+}
+
+const delays: number[] = [];
+for (let change = 0; change < changes; change++) {
+  const i = (Math.floor(change / 2) * 7919) % count;
+  const object = serviceObject(i, change % 2 === 1);
+  const event = `${JSON.stringify({ type: 'MODIFIED', object: { ...object, apiVersion: 'v1', kind: 'Service' } })}\n`;
+  await sleep(Math.random() * 4);
+  const began = performance.now();
+  for await (const item of jsonLines(line(event))) {
+    const { object: raw } = item as { object: RawObject };
+    speaker.setService(`default/s${i}`, decodeService(raw));
+  }
+  while (heardAt < began) await new Promise((resolve) => setImmediate(resolve));
+  delays.push(heardAt - began);
+}
+delays.sort((a, b) => a - b);
+const at = (share: number) =>
+  (delays[Math.min(delays.length - 1, Math.floor(delays.length * share))] ?? 0).toFixed(2);
+console.log(
+  `${changes} changes of one Service among ${count}, watch event to peer's socket: median ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms`,
+);
+process.exit(0);
