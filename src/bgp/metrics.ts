@@ -61,6 +61,7 @@ export class BgpMetrics {
   readonly queuedBytes: Gauge<'peer'>;
   readonly prefixesPerUpdate: Histogram<'peer'>;
   readonly #malformedUpdates: DetailedCounter<'treatment'>;
+  readonly #lastError: LastError;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -103,6 +104,13 @@ export class BgpMetrics {
       'UPDATE messages in error by RFC 7606 treatment.',
       ['treatment'],
     );
+    this.#lastError = new LastError(registry);
+    this.#all.push(this.#lastError);
+  }
+
+  /** Why the session, or the last attempt at one, ended. */
+  lastError(name: string, error: string): void {
+    this.#lastError.set(name, error);
   }
 
   sent(name: string, kind: MessageKind, bytes: number): void {
@@ -211,6 +219,33 @@ export class BgpMetrics {
     });
     this.#all.push(histogram);
     return histogram;
+  }
+}
+
+/** One series per peer, its label the last error in words. */
+class LastError {
+  readonly #gauge: Gauge<'peer' | 'error'>;
+  readonly #errors = new Map<string, string>();
+
+  constructor(registry: Registry) {
+    this.#gauge = new Gauge({
+      name: 'bellman_bgp_last_error_timestamp_seconds',
+      help: 'When the session, or the last attempt at one, ended with the error; in seconds since 1970.',
+      labelNames: ['peer', 'error'],
+      registers: [registry],
+    });
+  }
+
+  set(name: string, error: string): void {
+    this.remove({ peer: name });
+    this.#errors.set(name, error);
+    this.#gauge.set({ peer: name, error }, Date.now() / 1000);
+  }
+
+  remove({ peer: name }: { peer: string }): void {
+    const error = this.#errors.get(name);
+    if (error !== undefined) this.#gauge.remove({ peer: name, error });
+    this.#errors.delete(name);
   }
 }
 

@@ -89,6 +89,7 @@ export class SessionReport {
   /** Logs a failure unless it is the same as before, and keeps it as the last error. */
   failed(reason: string): void {
     this.#lastError = reason;
+    this.#metrics.lastError(this.peer.config.name, reason);
     if (this.#saidError === reason) return;
     this.#saidError = reason;
     this.#logger.warn({ reason }, 'session down');

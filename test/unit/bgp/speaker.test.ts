@@ -133,8 +133,8 @@ describe('a session in virtual time', () => {
     assert.ok(last?.kind === 'update' && last.nlri.length === 0 && last.withdrawn.length === 0);
   });
 
-  test('keepalives leave by a third of the hold time, and silence ends the session with 4/0', () => {
-    const { speaker, clock, establish, status, transport } = fixture();
+  test('keepalives leave by a third of the hold time, and silence ends the session with 4/0', async () => {
+    const { speaker, clock, establish, status, transport, registry } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
     clock.advance(60_000);
@@ -144,6 +144,11 @@ describe('a session in virtual time', () => {
     assert.equal(status().state, 'Established');
     clock.advance(1_100);
     assert.equal(status().lastError, 'Hold Timer Expired');
+    const errors = await registry.getSingleMetric('bellman_bgp_last_error_timestamp_seconds')?.get();
+    assert.deepEqual(
+      errors?.values.map(({ labels }) => labels.error),
+      ['Hold Timer Expired'],
+    );
     const last = stream.messages.at(-1);
     assert.ok(last?.kind === 'notification' && last.code === 4);
     clock.advance(1_000);
