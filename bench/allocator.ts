@@ -3,59 +3,19 @@
  * one in a pool that is 99.9 % full, in turns; the same where every second address is free; memory per Service.
  *   node --expose-gc bench/allocator.ts
  */
-import { parsePrefix, rangeOfPrefix } from '../src/address/index.ts';
-import type { Config, PoolConfig } from '../src/config/index.ts';
+import type { PoolConfig } from '../src/config/index.ts';
 import { Allocator } from '../src/controller/allocator/allocator.ts';
 import type { Service } from '../src/kubernetes/model.ts';
+import { config, pool, service } from '../test/unit/speaker/fixtures.ts';
 
 const rounds = 9;
 
-function pool(name: string, ...cidrs: string[]): PoolConfig {
-  return {
-    name,
-    protocol: 'bgp',
-    ranges: cidrs.flatMap((cidr) => {
-      const prefix = parsePrefix(cidr);
-      return prefix ? [rangeOfPrefix(prefix)] : [];
-    }),
-    autoAssign: true,
-    avoidBuggyIps: false,
-    draining: false,
-    namespaces: [],
-    namespaceSelectors: [],
-    serviceSelectors: [],
-    bgpAdvertisements: [],
-    l2Advertisements: [],
-  };
-}
-
-function service(name: string, over: Partial<Service> = {}): Service {
-  return {
-    namespace: 'default',
-    name,
-    uid: name,
-    resourceVersion: '1',
-    labels: {},
-    annotations: {},
-    createdAtMs: 0,
-    deleting: false,
-    type: 'LoadBalancer',
-    clusterIPs: [],
-    ipFamilies: ['IPv4', 'IPv6'],
-    ipFamilyPolicy: 'RequireDualStack',
-    externalTrafficPolicy: 'Cluster',
-    ports: [{ protocol: 'TCP', port: 80 }],
-    selector: {},
-    ingress: [],
-    ...over,
-  };
-}
-
+const dual = { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'RequireDualStack' } as const;
 const v4 = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' } as const;
 
 function allocator(...pools: PoolConfig[]): Allocator {
   const made = new Allocator();
-  made.setConfig({ peers: [], pools } as unknown as Config);
+  made.setConfig(config(pools, []));
   return made;
 }
 
@@ -80,9 +40,9 @@ function microseconds(count: number, work: () => void): number {
 }
 
 for (const count of [3125, 6250, 12_500, 25_000, 50_000]) {
-  const services = Array.from({ length: count }, (_, i) => service(`s${i}`));
+  const services = Array.from({ length: count }, (_, i) => service(`s${i}`, [], dual));
   const times = Array.from({ length: rounds }, () => {
-    const a = allocator(pool('four', '10.0.0.0/15'), pool('six', '2001:db8::/64'));
+    const a = allocator(pool('four', ['10.0.0.0/15']), pool('six', ['2001:db8::/64']));
     return microseconds(count, () => fill(a, services));
   });
   say(`${count} dual-stack Services from a /15 and a /64, each`, `${spread(times)} µs`);
@@ -90,19 +50,19 @@ for (const count of [3125, 6250, 12_500, 25_000, 50_000]) {
 
 /** A /15 whose addresses but some are held, and what it costs to take and give back one of those. */
 const size = 2 ** 17;
-const all = Array.from({ length: size }, (_, i) => service(`s${i}`, v4));
+const all = Array.from({ length: size }, (_, i) => service(`s${i}`, [], v4));
 const batch = all.slice(0, 100);
-const empty = allocator(pool('four', '10.0.0.0/15'));
-const full = allocator(pool('four', '10.0.0.0/15'));
+const empty = allocator(pool('four', ['10.0.0.0/15']));
+const full = allocator(pool('four', ['10.0.0.0/15']));
 fill(full, all);
 const held = all.map(({ name }) => `default/${name}`);
 const step = 997;
 const freed = Array.from({ length: Math.floor(size / 1000) }, (_, i) => held[(i * step) % size] ?? '');
 for (const key of freed) full.release(key);
-const halfFree = allocator(pool('four', '10.0.0.0/15'));
+const halfFree = allocator(pool('four', ['10.0.0.0/15']));
 fill(halfFree, all);
 for (let i = 0; i < size; i += 2) halfFree.release(held[i] ?? '');
-const newcomers = batch.map((each) => service(`new-${each.name}`, v4));
+const newcomers = batch.map((each) => service(`new-${each.name}`, [], v4));
 
 function takeAndGiveBack(from: Allocator): number {
   return microseconds(newcomers.length * 20, () => {
@@ -135,10 +95,10 @@ say('every second free to empty', spread(results.halfFree.map((each, i) => each 
 
 const collect = globalThis.gc;
 if (collect) {
-  const services = Array.from({ length: 50_000 }, (_, i) => service(`s${i}`));
+  const services = Array.from({ length: 50_000 }, (_, i) => service(`s${i}`, [], dual));
   collect();
   const before = process.memoryUsage().heapUsed;
-  const a = allocator(pool('four', '10.0.0.0/15'), pool('six', '2001:db8::/64'));
+  const a = allocator(pool('four', ['10.0.0.0/15']), pool('six', ['2001:db8::/64']));
   fill(a, services);
   collect();
   const bytes = (process.memoryUsage().heapUsed - before) / services.length;
