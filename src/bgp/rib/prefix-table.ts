@@ -23,6 +23,7 @@ export class PrefixTable {
   #isInFree = new Uint8Array(64);
   #next = 0;
   #size = 0;
+  #lastFound = 0;
 
   /** Prefixes in use. */
   get size(): number {
@@ -46,9 +47,18 @@ export class PrefixTable {
   }
 
   #lookUp(prefix: Prefix): number | undefined {
-    return prefix.family === 4
-      ? this.#ids4[prefix.length]?.get(Number(prefix.value) | 0)
-      : this.#ids6.get(keyOf(prefix));
+    if (prefix.family === 6) return this.#ids6.get(keyOf(prefix));
+    const address = Number(prefix.value) | 0;
+    // Whoever changes many changes them in the order in which they came: the next number is a good guess, and near in memory.
+    const guess = this.#lastFound + 1;
+    const at = guess * stride;
+    const isNext =
+      this.#families[guess] === 4 &&
+      this.#octets[at] === prefix.length &&
+      this.#view.getInt32(at + 1) === address;
+    const id = isNext ? guess : this.#ids4[prefix.length]?.get(address);
+    if (id !== undefined) this.#lastFound = id;
+    return id;
   }
 
   /** A number for a prefix that has none. */

@@ -10,8 +10,8 @@ import type { RouteAttributes } from '../speaker-api.ts';
 /** Messages are built while the socket holds less than this: a slow peer costs no more, and delays nobody. */
 const writeWindowBytes = 256 * 1024;
 
-/** Changes that are worth messages of their own: about ten full ones. */
-const burstRoutes = 8192;
+/** Changes that are worth messages of their own: two or three full ones. */
+const burstRoutes = 2048;
 
 /** Prefixes and attribute sets that all peers share. */
 export interface RouteTables {
