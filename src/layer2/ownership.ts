@@ -15,7 +15,8 @@
  * heard of the entry, the others place again without it after a second.
  *
  * A minority of the members that were seen answers for what it must, but claims nothing: when a partition ends, what the
- * majority did holds. Half of them counts as majority, for the sake of clusters of two.
+ * majority did holds. Half of them counts as majority, for the sake of clusters of two. Where nobody claims, silence says nothing:
+ * nobody is passed over, and an old owner falls silent at once.
  *
  * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
  */
@@ -55,13 +56,23 @@ export type Order =
 const settleMs = 100;
 /** A placed node that has not claimed by then is passed over. */
 const patienceMs = 1000;
+/** Members hear of one loss within this time; what is taken of the same owner later belongs to another. */
+const lossMs = 2000;
 
 interface Item {
   entry: Layer2Entry;
   readonly address: IpAddress;
   isAnswering: boolean;
-  /** Set while it has no owner that could stay. */
-  pending?: { readonly since: number; passedOverAt: number; readonly passedOver: Set<string> };
+  pending?: Pending;
+}
+
+/** Of an address without an owner that could stay. */
+interface Pending {
+  readonly since: number;
+  readonly passedOver: Set<string>;
+  /** Whose claim is expected. */
+  awaited?: string | undefined;
+  wakeAt: number;
 }
 
 export class Ownership {
@@ -71,6 +82,8 @@ export class Ownership {
   readonly #groups = new Map<string, Set<string>>();
   readonly #candidateLists = new Map<string, readonly string[]>();
   readonly #pending = new Set<string>();
+  /** When addresses were claimed of late. */
+  readonly #taken = new Map<string, number>();
   #eligibility = new Eligibility(new Map());
   #mayClaim = false;
   #isStarted = false;
@@ -83,7 +96,8 @@ export class Ownership {
   /** Members and claims are known: decisions may be made. */
   start(now: number): Order[] {
     this.#isStarted = true;
-    return this.#decide(this.#items.keys(), now);
+    const owned = this.#claims.addressesOf(this.#self);
+    return this.#decide(new Set([...this.#items.keys(), ...owned]), now);
   }
 
   get isStarted(): boolean {
@@ -123,11 +137,13 @@ export class Ownership {
 
   setView(view: View, now: number): Order[] {
     this.#eligibility = new Eligibility(view.nodes);
+    if (view.mayClaim !== this.#mayClaim) this.#forgetSilence();
     this.#mayClaim = view.mayClaim;
     return this.#decide(this.#items.keys(), now);
   }
 
   claimsChanged(addresses: Iterable<string>, now: number): Order[] {
+    if (this.#isStarted) for (const text of addresses) this.#taken.set(text, now);
     return this.#decide(addresses, now);
   }
 
@@ -138,12 +154,7 @@ export class Ownership {
 
   wakeAt(): number {
     let at = Number.POSITIVE_INFINITY;
-    for (const text of this.#pending) {
-      const item = this.#items.get(text);
-      if (!item?.pending) continue;
-      const { since, passedOverAt } = item.pending;
-      at = Math.min(at, passedOverAt === since ? since + settleMs : at, passedOverAt + patienceMs);
-    }
+    for (const text of this.#pending) at = Math.min(at, this.#items.get(text)?.pending?.wakeAt ?? at);
     return at;
   }
 
@@ -233,14 +244,12 @@ export class Ownership {
     const claim = this.#claims.get(text);
     const owner = claim?.owner ?? entry.recordedOwner;
     if (owner === undefined || !this.#eligibility.isEligible(owner, address, entry)) {
-      item.pending ??= { since: now, passedOverAt: now, passedOver: new Set() };
-      this.#pending.add(text);
+      this.#suspend(text, item, now);
       return;
     }
     if (!claim && owner !== this.#self) {
       // The recorded owner is about to claim; when it does not, it is passed over as a placed node is.
-      item.pending ??= { since: now, passedOverAt: now, passedOver: new Set() };
-      this.#pending.add(text);
+      this.#suspend(text, item, now);
     } else {
       this.#settle(text, item);
     }
@@ -253,6 +262,11 @@ export class Ownership {
     }
   }
 
+  #suspend(text: string, item: Item, now: number): void {
+    item.pending ??= { since: now, passedOver: new Set(), wakeAt: Number.POSITIVE_INFINITY };
+    this.#pending.add(text);
+  }
+
   #settle(text: string, item: Item): void {
     delete item.pending;
     this.#pending.delete(text);
@@ -261,31 +275,52 @@ export class Ownership {
   /** Places everything that has no owner to stay, and takes what falls to this node. */
   #place(now: number, orders: Order[], claims: Claim[]): void {
     const orphans = this.#orphans(now);
+    const taken = new Set<string>();
     const takenOf = new Map<string, number>();
-    for (const { takenBy } of orphans)
-      if (takenBy !== undefined) takenOf.set(takenBy, (takenOf.get(takenBy) ?? 0) + 1);
+    for (const { address, takenBy } of orphans) {
+      if (takenBy === undefined) continue;
+      taken.add(address);
+      takenOf.set(takenBy, (takenOf.get(takenBy) ?? 0) + 1);
+    }
     const placed = placeOrphans(orphans, {
       load: (node) => this.#claims.load(node) - (takenOf.get(node) ?? 0),
-      ownersOf: (group) => this.#ownersOf(group),
+      ownersOf: (group) => this.#ownersOf(group, taken),
     });
     for (const { address: text, takenBy } of orphans) {
       const item = this.#items.get(text);
-      if (!item || takenBy !== undefined) continue;
+      if (!item?.pending || takenBy !== undefined) continue;
       const next = placed.get(text);
-      if (next === this.#self) this.#take(text, item, orders, claims);
+      this.#await(item.pending, next, now);
+      if (next === this.#self) this.#take(text, item, now, orders, claims);
       else if (item.isAnswering && next === undefined) {
         // Nobody could take it over, this node neither: to answer would be to lie.
         item.isAnswering = false;
         orders.push(silence(item, 'no node is eligible'));
         claims.push(...this.#release(text));
-      } else if (item.isAnswering && this.#claims.get(text)?.owner !== this.#self) {
+      } else if (item.isAnswering && (this.#claims.get(text)?.owner !== this.#self || !this.#mayClaim)) {
         item.isAnswering = false;
         orders.push(silence(item, `${next} answers`));
       }
     }
   }
 
-  #take(text: string, item: Item, orders: Order[], claims: Claim[]): void {
+  #await(pending: Pending, next: string | undefined, now: number): void {
+    if (next === undefined || next === this.#self || !this.#mayClaim)
+      pending.wakeAt = Number.POSITIVE_INFINITY;
+    else if (next !== pending.awaited) pending.wakeAt = now + patienceMs;
+    pending.awaited = next;
+  }
+
+  /** What was awaited under another rule. */
+  #forgetSilence(): void {
+    for (const text of this.#pending) {
+      const pending = this.#items.get(text)?.pending;
+      pending?.passedOver.clear();
+      if (pending) pending.awaited = undefined;
+    }
+  }
+
+  #take(text: string, item: Item, now: number, orders: Order[], claims: Claim[]): void {
     const before = this.#claims.get(text)?.owner ?? item.entry.recordedOwner ?? '';
     if (!item.isAnswering) {
       const isHandover = this.#eligibility.isLive(before) && before !== this.#self;
@@ -293,63 +328,75 @@ export class Ownership {
     }
     if (!this.#mayClaim) return;
     claims.push(...this.#newClaim(text, before));
+    this.#taken.set(text, now);
     this.#settle(text, item);
   }
 
   /** What is to be placed now, with what others have already taken of the same owners. */
   #orphans(now: number): Orphan[] {
     const orphans: Orphan[] = [];
-    const lost = new Set<string>();
+    const losers = new Set<string>();
     for (const text of this.#pending) {
       const item = this.#items.get(text);
       if (!item?.pending) continue;
       const { entry, address, pending } = item;
-      const claim = this.#claims.get(text);
-      const owner = claim?.owner ?? entry.recordedOwner;
-      if (now - pending.passedOverAt >= patienceMs) this.#passOver(text, item, owner, now);
-      const isAwaited =
-        claim === undefined &&
-        owner !== undefined &&
-        this.#eligibility.isEligible(owner, address, entry) &&
-        !pending.passedOver.has(owner);
-      if (isAwaited || (owner === undefined && now - pending.since < settleMs)) continue;
-      if (claim && !this.#eligibility.isLive(claim.owner)) lost.add(claim.owner);
-      const eligible = this.#eligibility.eligible(address, entry);
-      const patient = eligible.filter((node) => !pending.passedOver.has(node));
+      const owner = this.#claims.get(text)?.owner;
+      const isFirst = owner === undefined && entry.recordedOwner === undefined && !item.isAnswering;
+      if (isFirst && now - pending.since < settleMs) {
+        pending.wakeAt = pending.since + settleMs;
+        continue;
+      }
+      if (now >= pending.wakeAt && pending.awaited !== undefined) {
+        pending.passedOver.add(pending.awaited);
+        pending.awaited = undefined;
+      }
+      if (owner !== undefined) losers.add(owner);
       orphans.push({
         address: text,
         group: entry.group,
-        eligible: patient.length > 0 ? patient : eligible,
+        eligible: this.#successors(address, entry, pending, owner),
       });
     }
-    if (lost.size > 0)
-      for (const claim of this.#claims.all())
-        if (claim.owner !== '' && lost.has(claim.from) && this.#eligibility.isLive(claim.owner))
-          orphans.push({ address: claim.address, group: '', eligible: [], takenBy: claim.owner });
+    return [...orphans, ...this.#takenOf(losers, now)];
+  }
+
+  /** Who could be next: the recorded owner when nobody has claimed it yet, else all that have not been passed over. */
+  #successors(
+    address: IpAddress,
+    entry: Layer2Entry,
+    { passedOver }: Pending,
+    owner: string | undefined,
+  ): readonly string[] {
+    const eligible = this.#eligibility.eligible(address, entry);
+    const { recordedOwner } = entry;
+    const isRecordedNext =
+      owner === undefined && recordedOwner !== undefined && eligible.includes(recordedOwner);
+    if (isRecordedNext && !passedOver.has(recordedOwner)) return [recordedOwner];
+    if (passedOver.size === 0) return eligible;
+    const patient = eligible.filter((node) => !passedOver.has(node));
+    return patient.length > 0 ? patient : eligible;
+  }
+
+  #takenOf(losers: ReadonlySet<string>, now: number): Orphan[] {
+    const orphans: Orphan[] = [];
+    for (const [address, at] of this.#taken) {
+      const claim = this.#claims.get(address);
+      if (!claim || now - at > lossMs) this.#taken.delete(address);
+      else if (this.#mayClaim && losers.has(claim.from) && !this.#pending.has(address))
+        orphans.push({
+          address,
+          group: this.#items.get(address)?.entry.group ?? address,
+          eligible: [],
+          takenBy: claim.owner,
+        });
+    }
     return orphans;
   }
 
-  #passOver(text: string, item: Item, owner: string | undefined, now: number): void {
-    if (!item.pending) return;
-    const { entry, address, pending } = item;
-    pending.passedOverAt = now;
-    const isRecorded = !this.#claims.get(text) && owner !== undefined && !pending.passedOver.has(owner);
-    const eligible = this.#eligibility
-      .eligible(address, entry)
-      .filter((node) => !pending.passedOver.has(node));
-    const silent = isRecorded
-      ? owner
-      : placeOrphans([{ address: text, group: entry.group, eligible }], {
-          load: (node) => this.#claims.load(node),
-          ownersOf: (group) => this.#ownersOf(group),
-        }).get(text);
-    if (silent !== undefined && silent !== this.#self) pending.passedOver.add(silent);
-  }
-
-  *#ownersOf(group: string): Iterable<string> {
+  *#ownersOf(group: string, except: ReadonlySet<string>): Iterable<string> {
     for (const text of this.#groups.get(group) ?? []) {
       const claim = this.#claims.get(text);
-      if (claim && !this.#pending.has(text)) yield claim.owner;
+      if (claim && !this.#pending.has(text) && !except.has(text)) yield claim.owner;
     }
   }
 
