@@ -145,6 +145,33 @@ test('with --conflict-policy yield the claimant has it, until it lets go', async
   await lab.until('a speaker answers again', () => isAnswered(), 30_000);
 });
 
+test('a node that is cordoned hands over without a lost request, with --leave-when-cordoned', async () => {
+  for (const node of lab.fabric.nodes) {
+    await lab.stop(`speaker-${node.name}`);
+    lab.startSpeaker(node, '--leave-when-cordoned');
+  }
+  await lab.until('printer is answered', () => isAnswered());
+  await lab.until('every speaker knows the others', async () => {
+    const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
+    return views.every((view) => JSON.stringify(view).match(/"state":"alive"/g)?.length === 2);
+  });
+  const before = await owner();
+  const prober = lab.probe(lab.fabric.near, v4);
+  await prober.ready;
+  const cordon = (unschedulable: boolean) =>
+    lab.kubectl('patch', 'node', before.name, '-p', JSON.stringify({ spec: { unschedulable } }));
+  await cordon(true);
+  await lab.until('another answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
+  const { asked, answered } = await prober.stop();
+  assert.ok(asked - answered <= 2, `${answered} of ${asked} answered; at most the last ones were under way`);
+  const now = await owner();
+  await cordon(false);
+  await lab.until('the node may answer again', async () =>
+    /"notAnnounced":\[\]/.test(JSON.stringify(await lab.status(before.namespace))),
+  );
+  assert.equal((await owner()).name, now.name, 'and takes nothing back');
+});
+
 test('an address whose subnet one node has is answered by that node alone, there, and by nobody when it dies', async () => {
   const { segment, near, nodes } = lab.fabric;
   const third = nodes[2];
