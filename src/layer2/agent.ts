@@ -261,6 +261,7 @@ export class Layer2Agent {
   }
 
   #obey(orders: readonly Order[]): void {
+    const claimed = new Set<string>();
     for (const order of orders) {
       switch (order.kind) {
         case 'answer':
@@ -274,9 +275,12 @@ export class Layer2Agent {
           break;
         case 'claim':
           this.#membership?.claim(order.claims);
+          for (const { address } of order.claims) claimed.add(address);
           break;
       }
     }
+    // What this node owns now weighs in the placement of what is left, here as with the others.
+    if (claimed.size > 0) return this.#obey(this.#ownership.claimsChanged(claimed, this.#clock.now()));
     this.#timer?.cancel();
     const wakeAt = this.#ownership.wakeAt();
     if (wakeAt === Number.POSITIVE_INFINITY) return;

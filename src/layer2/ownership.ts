@@ -231,7 +231,7 @@ export class Ownership {
     const claims: Claim[] = [];
     for (const text of addresses) {
       const item = this.#items.get(text);
-      if (item) this.#judge(text, item, now, orders, claims);
+      if (item) this.#judge(text, item, now, orders);
       else claims.push(...this.#release(text));
     }
     if (this.#pending.size > 0) this.#place(now, orders, claims);
@@ -239,32 +239,21 @@ export class Ownership {
     return orders;
   }
 
-  #judge(text: string, item: Item, now: number, orders: Order[], claims: Claim[]): void {
+  #judge(text: string, item: Item, now: number, orders: Order[]): void {
     const { entry, address } = item;
-    const claim = this.#claims.get(text);
-    const owner = claim?.owner ?? entry.recordedOwner;
+    const owner = this.#claims.get(text)?.owner;
     if (owner === undefined || !this.#eligibility.isEligible(owner, address, entry)) {
-      this.#suspend(text, item, now);
+      item.pending ??= { since: now, passedOver: new Set(), wakeAt: Number.POSITIVE_INFINITY };
+      this.#pending.add(text);
       return;
     }
-    if (!claim && owner !== this.#self) {
-      // The recorded owner is about to claim; when it does not, it is passed over as a placed node is.
-      this.#suspend(text, item, now);
-    } else {
-      this.#settle(text, item);
-    }
+    this.#settle(text, item);
     if (owner === this.#self) {
-      if (!item.isAnswering) orders.push(answer(item, claim ? 'failover' : 'recorded', owner));
-      if (!claim) claims.push(...this.#newClaim(text, owner));
-    } else if (item.isAnswering && claim) {
+      if (!item.isAnswering) orders.push(answer(item, 'failover', owner));
+    } else if (item.isAnswering) {
       item.isAnswering = false;
       orders.push(silence(item, `${owner} owns it`));
     }
-  }
-
-  #suspend(text: string, item: Item, now: number): void {
-    item.pending ??= { since: now, passedOver: new Set(), wakeAt: Number.POSITIVE_INFINITY };
-    this.#pending.add(text);
   }
 
   #settle(text: string, item: Item): void {
@@ -322,14 +311,17 @@ export class Ownership {
 
   #take(text: string, item: Item, now: number, orders: Order[], claims: Claim[]): void {
     const before = this.#claims.get(text)?.owner ?? item.entry.recordedOwner ?? '';
-    if (!item.isAnswering) {
-      const isHandover = this.#eligibility.isLive(before) && before !== this.#self;
-      orders.push(answer(item, before === '' ? 'first' : isHandover ? 'handover' : 'failover', before));
-    }
+    if (!item.isAnswering) orders.push(answer(item, this.#reason(before), before));
     if (!this.#mayClaim) return;
     claims.push(...this.#newClaim(text, before));
     this.#taken.set(text, now);
     this.#settle(text, item);
+  }
+
+  #reason(before: string): TakeoverReason {
+    if (before === '') return 'first';
+    if (before === this.#self) return 'recorded';
+    return this.#eligibility.isLive(before) ? 'handover' : 'failover';
   }
 
   /** What is to be placed now, with what others have already taken of the same owners. */
@@ -344,6 +336,7 @@ export class Ownership {
       const isFirst = owner === undefined && entry.recordedOwner === undefined && !item.isAnswering;
       if (isFirst && now - pending.since < settleMs) {
         pending.wakeAt = pending.since + settleMs;
+        pending.awaited = undefined;
         continue;
       }
       if (now >= pending.wakeAt && pending.awaited !== undefined) {

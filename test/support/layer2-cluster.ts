@@ -229,14 +229,18 @@ export class Layer2Cluster {
   }
 
   #obey(name: string, member: Member, orders: readonly Order[]): void {
+    const claimed = new Set<string>();
     for (const order of orders) {
       if (order.kind === 'answer') member.answering.add(formatIp(order.address));
       else if (order.kind === 'silence') member.answering.delete(formatIp(order.address));
       else if (order.kind === 'claim') {
         const newer = order.claims.filter((claim) => member.claims.merge(claim) === 'newer');
         if (newer.length > 0) this.#tell(name, newer);
+        for (const { address } of order.claims) claimed.add(address);
       }
     }
+    if (claimed.size > 0)
+      return this.#obey(name, member, member.ownership.claimsChanged(claimed, this.clock.now()));
     member.wake?.cancel();
     const at = member.ownership.wakeAt();
     if (at <= this.clock.now()) throw new Error(`${name} wants to be woken at once, for ever`);
