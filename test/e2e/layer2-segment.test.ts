@@ -148,7 +148,7 @@ test('with --conflict-policy yield the claimant has it, until it lets go', async
 test('a node that is cordoned hands over without a lost request, with --leave-when-cordoned', async () => {
   for (const node of lab.fabric.nodes) {
     await lab.stop(`speaker-${node.name}`);
-    lab.startSpeaker(node, '--leave-when-cordoned');
+    lab.startSpeaker(node, '--leave-when-cordoned', '--announce-every', '1');
   }
   await lab.until('printer is answered', () => isAnswered());
   await lab.until('every speaker knows the others', async () => {
@@ -170,6 +170,19 @@ test('a node that is cordoned hands over without a lost request, with --leave-wh
     /"notAnnounced":\[\]/.test(JSON.stringify(await lab.status(before.namespace))),
   );
   assert.equal((await owner()).name, now.name, 'and takes nothing back');
+});
+
+test('with --announce-every who has forgotten the address is told again', async () => {
+  const { near } = lab.fabric;
+  const mac = await lab.macOf(await owner());
+  // What is told after a takeover has been told after five seconds.
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  await near.exec('sysctl', '-qw', 'net.ipv4.conf.eth0.arp_accept=1');
+  await near.ip('neigh', 'flush', 'dev', 'eth0');
+  await lab.until(
+    'the near client has heard of it without asking',
+    async () => (await neighbour(v4)).mac === mac,
+  );
 });
 
 test('an address whose subnet one node has is answered by that node alone, there, and by nobody when it dies', async () => {
