@@ -31,9 +31,10 @@ export class Eligibility {
   /** In the candidates' order. Judged once for all addresses of the same candidates, interfaces and subnets. */
   eligible(address: IpAddress, entry: Layer2Entry): readonly string[] {
     const { candidates, interfaces } = entry;
+    // A slash is in no interface's name.
     const key =
       interfaces.length > 0
-        ? interfaces.join('+')
+        ? `/${interfaces.join('/')}`
         : this.#subnets.map((subnet) => (prefixContains(subnet, address) ? '1' : '0')).join('');
     const byKey = this.#known.get(candidates) ?? new Map<string, readonly string[]>();
     this.#known.set(candidates, byKey);

@@ -31,10 +31,15 @@ export function formatFacts(
     .filter(({ name, subnets }) => subnets.length > 0 || namedInterfaces.has(name))
     .map(({ name, mac, subnets }) => [name, formatMac(mac), subnets.map(formatPrefix)] as const);
   for (;;) {
-    const text = JSON.stringify({ ...(isLeaving ? { leaving: true } : {}), links: told });
+    const text = inAscii(JSON.stringify({ ...(isLeaving ? { leaving: true } : {}), links: told }));
     if (text.length <= maxLength) return text;
     told.pop();
   }
+}
+
+/** Packets carry ASCII only, the kernel takes any name for a link. */
+function inAscii(json: string): string {
+  return json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Reads the text; what does not fit is left out, as a newer version may say more. */

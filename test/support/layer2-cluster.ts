@@ -36,7 +36,6 @@ class Member {
   readonly ownership: Ownership;
   readonly answering = new Set<string>();
   readonly entries = new Map<string, Layer2Entry>();
-  entriesAt = Number.NEGATIVE_INFINITY;
   view: View = { nodes: new Map(), mayClaim: false };
   wake: { cancel(): void } | undefined;
 
@@ -92,7 +91,6 @@ export class Layer2Cluster {
       if (this.members.get(name) !== member) return;
       for (const other of this.#reached(name)) this.#hold(member, [...other.claims.all()]);
       for (const entry of this.entries.values()) member.entries.set(entry.address, entry);
-      member.entriesAt = this.clock.now();
       this.#obey(name, member, member.ownership.table([...this.entries.values()], this.clock.now()));
       this.#showView(name, member);
       this.#obey(name, member, member.ownership.start(this.clock.now()));
@@ -124,7 +122,6 @@ export class Layer2Cluster {
       const gone = addresses.filter((address) => !this.entries.has(address));
       for (const entry of current) member.entries.set(entry.address, entry);
       for (const address of gone) member.entries.delete(address);
-      member.entriesAt = this.clock.now();
       this.#obey(name, member, member.ownership.change(current, gone, this.clock.now()));
     });
   }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Ownership } from '../../../src/layer2/ownership.ts';
 import type { Claim } from '../../../src/membership/packet.ts';
 import { Layer2Cluster, layer2Entry, nodeFacts } from '../../support/layer2-cluster.ts';
 
 const maxDelayMs = 50;
-/** New entries are placed when those that come with them have come too; until then nodes may see different sets. */
+/** What nobody owned is placed when what comes with it has come too; until then nodes place different sets. */
 const settleMs = 100;
 /** After the last event: everything is delivered, everybody has lost patience with whoever is silent, partitions have healed. */
 const quietMs = 5000;
@@ -105,6 +106,10 @@ function sameClaims(one: Iterable<Claim>, other: Iterable<Claim>): boolean {
   return text(one) === text(other);
 }
 
+function isSettling(ownership: Ownership, now: number): boolean {
+  return ownership.wakeAt() - now <= settleMs;
+}
+
 /** Nobody who knows the same as another, and has let it settle, answers beside it. */
 function atMostOnePerView(cluster: Layer2Cluster): void {
   const now = cluster.clock.now();
@@ -113,7 +118,7 @@ function atMostOnePerView(cluster: Layer2Cluster): void {
     for (const [i, name] of owners.entries())
       for (const other of owners.slice(i + 1)) {
         const [one, two] = [cluster.members.get(name), cluster.members.get(other)];
-        if (!one || !two || now - Math.max(one.entriesAt, two.entriesAt) <= settleMs) continue;
+        if (!one || !two || isSettling(one.ownership, now) || isSettling(two.ownership, now)) continue;
         if (one.view.mayClaim !== two.view.mayClaim) continue;
         if (one.view.nodes.size !== two.view.nodes.size || one.entries.size !== two.entries.size) continue;
         if ([...one.view.nodes].some(([node, facts]) => two.view.nodes.get(node) !== facts)) continue;

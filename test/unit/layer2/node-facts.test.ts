@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parsePrefix } from '../../../src/address/index.ts';
+import { formatFacts, parseFacts } from '../../../src/layer2/node-facts.ts';
+import type { Link } from '../../../src/link/link-table.ts';
+
+function link(name: string, ...subnets: readonly string[]): Link {
+  return {
+    index: 1,
+    epoch: 0,
+    name,
+    mac: Uint8Array.of(2, 0, 0, 0, 0xab, 1),
+    subnets: subnets.flatMap((text) => parsePrefix(text) ?? []),
+  };
+}
+
+test('what a node tells of itself is read back by the others', () => {
+  const links = [link('eth0', '192.0.2.0/24', '2001:db8::/64'), link('eth1'), link('veth7')];
+  const told = (isLeaving: boolean) => parseFacts(formatFacts(links, new Set(['eth1', 'absent']), isLeaving));
+  assert.deepEqual(told(true), {
+    isLeaving: true,
+    links: [
+      { name: 'eth0', mac: '02:00:00:00:ab:01', subnets: links[0]?.subnets },
+      { name: 'eth1', mac: '02:00:00:00:ab:01', subnets: [] },
+    ],
+  });
+  assert.equal(told(false).isLeaving, false);
+});
+
+test('what is told fits a datagram beside everything else: the last links are left out', () => {
+  for (const name of ['eth', 'größe', '網路']) {
+    const links = Array.from({ length: 200 }, (_, i) => link(`${name}${i}`, `10.${i}.0.0/16`));
+    const text = formatFacts(links, new Set(), false);
+    assert.ok(Buffer.byteLength(text) <= 900, `${Buffer.byteLength(text)} octets of ${name}`);
+    assert.ok(Buffer.byteLength(text) > 800);
+    const told = parseFacts(text).links.map(({ name: each }) => each);
+    assert.deepEqual(
+      told,
+      links.slice(0, told.length).map(({ name: each }) => each),
+    );
+  }
+});
+
+for (const text of [
+  '',
+  '{',
+  'null',
+  '7',
+  '[]',
+  '{}',
+  '{"links":7}',
+  '{"links":[7,null,[],["eth0"],["eth0",1,[]]]}',
+])
+  test(`nothing is believed of ${text || 'an empty text'}`, () => {
+    assert.deepEqual(parseFacts(text), { isLeaving: false, links: [] });
+  });
+
+test('what a newer version says more is left out, what it says alike is read', () => {
+  assert.deepEqual(
+    parseFacts(
+      '{"leaving":"soon","more":1,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24","?",7],"more"],["x"]]}',
+    ),
+    {
+      isLeaving: false,
+      links: [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets: [parsePrefix('192.0.2.0/24')] }],
+    },
+  );
+});
