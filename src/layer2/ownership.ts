@@ -142,6 +142,7 @@ export class Ownership {
     return this.#decide(this.#items.keys(), now);
   }
 
+  /** Claims of others have come, or orders of this node to claim have been carried out. */
   claimsChanged(addresses: Iterable<string>, now: number): Order[] {
     if (this.#isStarted) for (const text of addresses) this.#taken.set(text, now);
     return this.#decide(addresses, now);
@@ -280,7 +281,7 @@ export class Ownership {
       if (!item?.pending || takenBy !== undefined) continue;
       const next = placed.get(text);
       this.#await(item.pending, next, now);
-      if (next === this.#self) this.#take(text, item, now, orders, claims);
+      if (next === this.#self) this.#take(text, item, orders, claims);
       else if (item.isAnswering && next === undefined) {
         // Nobody could take it over, this node neither: to answer would be to lie.
         item.isAnswering = false;
@@ -309,12 +310,11 @@ export class Ownership {
     }
   }
 
-  #take(text: string, item: Item, now: number, orders: Order[], claims: Claim[]): void {
+  #take(text: string, item: Item, orders: Order[], claims: Claim[]): void {
     const before = this.#claims.get(text)?.owner ?? item.entry.recordedOwner ?? '';
     if (!item.isAnswering) orders.push(answer(item, this.#reason(before), before));
     if (!this.#mayClaim) return;
-    claims.push(...this.#newClaim(text, before));
-    this.#taken.set(text, now);
+    claims.push(this.#newClaim(text, before));
     this.#settle(text, item);
   }
 
@@ -393,10 +393,9 @@ export class Ownership {
     }
   }
 
-  #newClaim(address: string, from: string): Claim[] {
-    if (!this.#mayClaim) return [];
+  #newClaim(address: string, from: string): Claim {
     const epoch = (this.#claims.newest(address)?.epoch ?? 0) + 1;
-    return [{ kind: 'claim', address, owner: this.#self, epoch, from }];
+    return { kind: 'claim', address, owner: this.#self, epoch, from };
   }
 
   /** Takes back a claim of ours. */

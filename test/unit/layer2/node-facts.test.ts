@@ -27,17 +27,14 @@ test('what a node tells of itself is read back by the others', () => {
   assert.equal(told(false).isLeaving, false);
 });
 
-test('what is told fits a datagram beside everything else: the last links are left out', () => {
+test('what is told fits a datagram beside everything else, in ASCII: the last links are left out', () => {
   for (const name of ['eth', 'größe', '網路']) {
-    const links = Array.from({ length: 200 }, (_, i) => link(`${name}${i}`, `10.${i}.0.0/16`));
+    const names = Array.from({ length: 200 }, (_, i) => `${name}${i}`);
+    const links = names.map((each, i) => link(each, `10.${i}.0.0/16`));
     const text = formatFacts(links, new Set(), false);
-    assert.ok(Buffer.byteLength(text) <= 900, `${Buffer.byteLength(text)} octets of ${name}`);
-    assert.ok(Buffer.byteLength(text) > 800);
-    const told = parseFacts(text).links.map(({ name: each }) => each);
-    assert.deepEqual(
-      told,
-      links.slice(0, told.length).map(({ name: each }) => each),
-    );
+    assert.match(text, /^[ -~]{800,900}$/);
+    const told = parseFacts(text).links.map((each) => each.name);
+    assert.deepEqual(told, names.slice(0, told.length));
   }
 });
 

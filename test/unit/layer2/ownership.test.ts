@@ -126,6 +126,16 @@ function addressOf(owner: string, others: readonly string[]): string {
   throw new Error('no address falls to the node');
 }
 
+/** One that falls to `b`, without it to `c`, and to `a` last. */
+function addressOfAll(): string {
+  for (let host = 10; host < 250; host++) {
+    const address = `192.0.2.${host}`;
+    if (placed(address, ['a', 'b', 'c']) === 'b' && placed(address, ['a', 'c']) === 'c') return address;
+  }
+  throw new Error('no address falls to the nodes in this order');
+}
+
+const bBeforeC = addressOfAll();
 const forA = addressOf('a', ['b', 'c']);
 const forB = addressOf('b', ['a', 'c']);
 
@@ -259,6 +269,16 @@ const cases: readonly {
     ],
   },
   {
+    name: 'handover to a node that does not act: the old owner goes on answering, however long',
+    given: { entries: [entry(web)], claims: { [web]: 'a' } },
+    steps: [
+      [(subject) => subject.start(), [`answer ${web} failover from a`]],
+      [(subject) => subject.see({ leaving: ['a'] }), []],
+      [(subject) => subject.pass(10_000), []],
+      [(subject) => subject.hear(web, 'c', 2, 'a'), [`silence ${web}: c owns it`]],
+    ],
+  },
+  {
     name: 'handover that is called off before anybody claimed: the old owner stays',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
@@ -295,6 +315,51 @@ const cases: readonly {
         [`answer ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`],
       ],
       [(subject) => subject.hear(forB, 'b', 2), [`silence ${forB}: b owns it`]],
+    ],
+  },
+  {
+    name: 'what else happens meanwhile does not prolong the second',
+    given: { entries: [entry(forB, { candidates: ['a', 'b'] })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.pass(settleMs + 600), []],
+      [(subject) => subject.hear(mail, 'c', 1), []],
+      [(subject) => subject.pass(399), []],
+      [
+        (subject) => subject.pass(1),
+        [`answer ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`],
+      ],
+    ],
+  },
+  {
+    name: 'one after another is passed over, and all have a second again when this node has been in a minority',
+    given: { entries: [entry(bBeforeC)], claims: { [bBeforeC]: 'd' } },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.pass(patienceMs + 500), []],
+      [(subject) => subject.see({ minority: true }), []],
+      [(subject) => subject.pass(10_000), []],
+      [(subject) => subject.see({}), []],
+      [(subject) => subject.pass(2 * patienceMs - 1), []],
+      [
+        (subject) => subject.pass(1),
+        [`answer ${bBeforeC} failover from d`, `claim ${bBeforeC} 2 by a from d`],
+      ],
+    ],
+  },
+  {
+    name: 'an owner is recorded no more: its second ends, but it is not passed over in the placement that follows',
+    given: { entries: [entry(forB, { candidates: ['a', 'b'], recordedOwner: 'b' })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.pass(10), []],
+      [(subject) => subject.put(entry(forB, { candidates: ['a', 'b'] })), []],
+      [(subject) => subject.pass(90), []],
+      [(subject) => subject.pass(patienceMs - 1), []],
+      [
+        (subject) => subject.pass(1),
+        [`answer ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`],
+      ],
     ],
   },
   {
@@ -387,6 +452,15 @@ const cases: readonly {
     ],
   },
   {
+    name: 'answering in a minority as the recorded owner, and recorded no more: the placed node answers, without waiting',
+    given: { entries: [entry(forB, { recordedOwner: 'a' })] },
+    steps: [
+      [(subject) => subject.see({ live: ['a', 'b'], minority: true }), []],
+      [(subject) => subject.start(), [`answer ${forB} recorded from a`]],
+      [(subject) => subject.put(entry(forB)), [`silence ${forB}: b answers`]],
+    ],
+  },
+  {
     name: 'a removed address falls silent and is released',
     given: { entries: [entry(web), entry(mail)], claims: { [web]: 'a', [mail]: 'b' } },
     steps: [
@@ -464,36 +538,91 @@ test('a group moves together when its node dies', () => {
     assert.equal(answered.has(hosts[i] ?? ''), answered.has(hosts[i + 1] ?? ''));
 });
 
-test('the loss of one node: who hears of it late, after claims of others, takes what the others left to it', () => {
-  const hosts = Array.from({ length: 20 }, (_, i) => `192.0.2.${i + 1}`);
-  const given = {
-    entries: hosts.map((address) => entry(address)),
-    claims: Object.fromEntries(hosts.map((address) => [address, 'b'])),
-  };
-  const early = new Subject(given);
-  early.start();
-  early.see({ live: ['a', 'c'] });
-  const ofA = early.ownership.answered().sort();
-  const late = new Subject(given);
-  late.start();
-  for (const address of hosts.filter((each) => !ofA.includes(each))) late.hear(address, 'c', 2, 'b');
-  late.see({ live: ['a', 'c'] });
-  assert.deepEqual(late.ownership.answered().sort(), ofA);
+test('an address that has left its group, or the table, draws no sibling', () => {
+  const mine = new Subject({ entries: [entry(web, { group: 'web' })], claims: { [web]: 'a' } });
+  mine.start();
+  mine.put(entry(web));
+  mine.put(entry(mail, { group: 'web', candidates: ['a', 'b'] }));
+  assert.deepEqual(mine.pass(settleMs), []);
+  const its = new Subject({ entries: [entry(web, { group: 'web' })], claims: { [web]: 'b' } });
+  its.start();
+  its.remove(web);
+  its.put(entry(mail, { group: 'web', candidates: ['a', 'b'] }));
+  assert.deepEqual(its.pass(settleMs), [
+    `answer ${mail} first from nobody`,
+    `claim ${mail} 1 by a from nobody`,
+  ]);
 });
 
-test('what was taken of a node at an earlier loss is a load like any other at the next one', () => {
-  const old = ['192.0.2.201', '192.0.2.202', '192.0.2.203', '192.0.2.204'];
-  const fresh = ['192.0.2.101', '192.0.2.102', '192.0.2.103', '192.0.2.104'];
+test('who has to give an address away draws no sibling by it', () => {
+  const given = addressOf('a', ['b']);
+  const sibling = addressOf('c', ['a']);
+  assert.notEqual(given, sibling);
   const subject = new Subject({
-    entries: [...old, ...fresh].map((address) => entry(address)),
-    claims: Object.fromEntries(fresh.map((address) => [address, 'b'])),
+    entries: [
+      entry(given, { group: 'web', candidates: ['a', 'b'] }),
+      entry(sibling, { group: 'web', candidates: ['a', 'c'], recordedOwner: 'gone' }),
+    ],
+    claims: { [given]: 'c' },
   });
   subject.start();
-  for (const address of old) subject.hear(address, 'c', 1, 'b');
-  subject.pass(60_000);
-  subject.see({ live: ['a', 'c'] });
-  assert.deepEqual(subject.ownership.answered().sort(), fresh);
+  assert.deepEqual(subject.ownership.answered().sort(), [given, sibling].sort());
 });
+
+test('the loss of one node: who hears of it late, after claims of others, takes what the others left to it', () => {
+  const hosts = Array.from({ length: 30 }, (_, i) => `192.0.2.${i + 1}`);
+  const candidates = ['a', 'b', 'c', 'd'];
+  const given = {
+    live: candidates,
+    entries: hosts.map((address) => entry(address, { candidates })),
+    claims: Object.fromEntries(hosts.map((address) => [address, 'b'])),
+  };
+  const survivors = ['a', 'c', 'd'];
+  const orphans = hosts.map((address) => ({ address, group: address, eligible: survivors }));
+  const all = placeOrphans(orphans, { load: () => 0, ownersOf: () => [] });
+  const of = (owner: string) => hosts.filter((address) => all.get(address) === owner);
+  const late = new Subject(given);
+  late.start();
+  for (const address of of('c')) late.hear(address, 'c', 2, 'b');
+  late.pass(500);
+  late.see({ live: survivors });
+  assert.deepEqual(late.ownership.answered().sort(), of('a').sort());
+});
+
+test('who hears late of a loss is not drawn by siblings that were lost with its own', () => {
+  const own = addressOf('a', ['c']);
+  const sibling = '192.0.2.9';
+  const subject = new Subject({
+    entries: [
+      entry(own, { group: 'web', candidates: ['a', 'b', 'c'] }),
+      entry(sibling, { group: 'web', candidates: ['b', 'c'] }),
+    ],
+    claims: { [own]: 'b', [sibling]: 'b' },
+  });
+  subject.start();
+  subject.hear(sibling, 'c', 2, 'b');
+  subject.see({ live: ['a', 'c'] });
+  assert.deepEqual(subject.ownership.answered(), [own]);
+});
+
+for (const [what, from, afterMs, seen] of [
+  ['what was taken of the node at an earlier loss', 'b', 60_000, {}],
+  ['what was taken of another node', 'd', 0, {}],
+  ['what was taken of the node, to a minority, in which nobody takes the rest', 'b', 0, { minority: true }],
+] as const)
+  test(`a load like any other: ${what}`, () => {
+    const taken = ['192.0.2.201', '192.0.2.202', '192.0.2.203', '192.0.2.204'];
+    const lost = ['192.0.2.101', '192.0.2.102', '192.0.2.103', '192.0.2.104'];
+    const subject = new Subject({
+      entries: [...taken, ...lost].map((address) => entry(address)),
+      claims: Object.fromEntries(lost.map((address) => [address, 'b'])),
+    });
+    subject.start();
+    for (const address of taken) subject.hear(address, 'c', 1, from);
+    subject.pass(afterMs);
+    subject.see({ live: ['a', 'c'], ...seen });
+    assert.deepEqual(subject.ownership.answered().sort(), lost);
+  });
 
 test('without anything to wait for it wants no wake, though no node is eligible', () => {
   const subject = new Subject({
