@@ -177,14 +177,6 @@ export class Ownership {
     return this.#items.get(address)?.isAnswering ?? false;
   }
 
-  /** True when some address that this node answers for could be answered by another. */
-  hasSuccessors(): boolean {
-    for (const { isAnswering, address, entry } of this.#items.values())
-      if (isAnswering && this.#eligibility.eligible(address, entry).some((node) => node !== this.#self))
-        return true;
-    return false;
-  }
-
   /** Interfaces that entries name. */
   namedInterfaces(): Set<string> {
     return new Set([...this.#items.values()].flatMap(({ entry }) => entry.interfaces));
