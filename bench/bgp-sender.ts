@@ -15,6 +15,7 @@ import { PrefixTable } from '../src/bgp/rib/prefix-table.ts';
 import { UpdateWriter } from '../src/bgp/rib/update-writer.ts';
 import { createBgpSpeaker } from '../src/bgp/speaker.ts';
 import type { RouteAttributes } from '../src/bgp/speaker-api.ts';
+import { warmUp } from '../src/bgp/warm-up.ts';
 import { createLogger } from '../src/log.ts';
 
 const [, , kind, countText] = process.argv;
@@ -41,6 +42,7 @@ function onTold(withdraw: () => void): void {
 }
 
 function speak(): void {
+  warmUp();
   const speaker = createBgpSpeaker({
     logger: createLogger('speaker', 'error'),
     registry: new Registry(),

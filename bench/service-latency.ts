@@ -95,6 +95,8 @@ const speaker = new Speaker({
   nodeName: 'node-1',
   isOurs: () => true,
   leavesWhenCordoned: false,
+  namespace: 'bellman-system',
+  onPeerTrouble: () => undefined,
   bgp,
   layer2: { table: () => {}, change: () => {} },
   logger: createLogger('speaker', 'error'),

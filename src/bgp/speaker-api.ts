@@ -15,6 +15,10 @@ export interface RouteAttributes {
 export interface ResolvedPeer {
   readonly config: PeerConfig;
   readonly password?: string;
+  /** What is missing before a session may begin, in a sentence: the peer is shown, and left alone. */
+  readonly waitingFor?: string;
+  /** What is not as configured though the session may go on, in a sentence. */
+  readonly warning?: string;
   /** 32 bits, not zero (RFC 6286). */
   readonly routerId: number;
 }
@@ -32,12 +36,14 @@ export interface PeerStatus {
   readonly holdTimeSeconds?: number;
   readonly families: readonly string[];
   readonly capabilities: readonly string[];
-  /** One sentence for each address family that the session does not carry. */
+  /** One sentence for each address family that the session does not carry, and for what else is not as configured. */
   readonly warnings: readonly string[];
   readonly routesDesired: number;
   readonly routesSent: number;
   /** What ended or prevented the last session, in the words of the RFC. */
   readonly lastError?: string;
+  /** RFC 3339, of `lastError`. */
+  readonly lastErrorAt?: string;
 }
 
 /** Why the speaker ends: it decides what peers are told (RFC 4724, RFC 8538, RFC 4486). */

@@ -174,7 +174,8 @@ class Speaker implements BgpSpeaker {
 
   /** Opens, renews or closes the listener as the peers ask for it. */
   #listen(peers: readonly ResolvedPeer[]): void {
-    const accepted = peers.some(({ config }) => config.passive) ? peers.map(acceptedPeerOf) : [];
+    const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);
+    const accepted = ready.some(({ config }) => config.passive) ? ready.map(acceptedPeerOf) : [];
     const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
     if (this.#listener?.key === key) return;
     this.#listener?.listener.close();

@@ -12,6 +12,11 @@ export class AcceptedConfig {
   readonly #configMaps = new Map<string, ConfigMap>();
   #hash: string | undefined;
 
+  /** Of the ConfigMap that people write; empty when there is none. */
+  get uid(): string {
+    return this.#configMaps.get(configMapName)?.uid ?? '';
+  }
+
   /** Takes a change of either ConfigMap; returns the configuration when it is a new one. */
   update(name: string, configMap: ConfigMap | undefined): Config | undefined {
     if (configMap) this.#configMaps.set(name, configMap);

@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import { formatIp } from '../address/index.ts';
-import { createBgpSpeaker } from '../bgp/index.ts';
+import { createBgpSpeaker, warmUp } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
 import { loadBalancerClassMatches } from '../controller/service-class.ts';
 import { connect } from '../kubernetes/client.ts';
@@ -65,6 +65,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const owned = new Map<string, string>();
   let members: readonly MemberStatus[] = [];
 
+  const accepted = new AcceptedConfig();
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger });
   const record = new OwnershipRecord({
     nodeName,
@@ -73,6 +74,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     logger,
     service: (key) => services.get(key),
   });
+  warmUp();
   const bgp = createBgpSpeaker({
     logger: logger.child({ component: 'bgp' }),
     registry,
@@ -95,8 +97,19 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     nodeName,
     isOurs: (service) => loadBalancerClassMatches(service, options.loadBalancerClass),
     leavesWhenCordoned: options.leaveWhenCordoned,
+    namespace,
     bgp,
     layer2,
+    onPeerTrouble: (peer, reason) => {
+      logger.warn({ peer, reason }, 'password-secret not usable');
+      // Without the node's name: what all nodes say is one event.
+      events.record({
+        regarding: { kind: 'ConfigMap', namespace, name: configMapName, uid: accepted.uid },
+        type: 'Warning',
+        reason: 'PasswordMissing',
+        message: `peer ${peer}: ${reason}`,
+      });
+    },
     logger,
   });
 
@@ -180,7 +193,6 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
     });
 
-  const accepted = new AcceptedConfig();
   let configLists = 2;
   let configured = false;
   const configChanged = (name: string, raw: RawObject | undefined) => {

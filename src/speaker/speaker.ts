@@ -10,6 +10,7 @@
  *
  * Nothing is announced before the first `start()`: half a picture would withdraw what the other half still wants.
  */
+import { formatIp } from '../address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../bgp/speaker-api.ts';
 import type { Config, PeerConfig } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
@@ -28,10 +29,14 @@ export interface Layer2Sink {
 
 export interface SpeakerOptions {
   readonly nodeName: string;
+  /** Where password Secrets lie. */
+  readonly namespace: string;
   readonly isOurs: (service: Service) => boolean;
   readonly leavesWhenCordoned: boolean;
   readonly bgp: BgpSpeaker;
   readonly layer2: Layer2Sink;
+  /** The configuration asks of this peer what the cluster does not have. */
+  readonly onPeerTrouble: (peer: string, trouble: string) => void;
   readonly logger: Logger;
 }
 
@@ -48,6 +53,10 @@ export class Speaker {
   #config: Config = { peers: [], pools: [] };
   #started = false;
   #peersTold = '';
+  /** By peer, what was last reported. */
+  readonly #troubles = new Map<string, string>();
+  /** By peer and its address. */
+  readonly #lastPasswords = new Map<string, string>();
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
@@ -178,31 +187,48 @@ export class Speaker {
   }
 
   #applyPeers(): void {
-    const { nodeName, bgp, logger } = this.#options;
+    const { nodeName, bgp, onPeerTrouble } = this.#options;
     const node = this.#nodes.get(nodeName);
-    const resolved: ResolvedPeer[] = [];
-    const missing: string[] = [];
-    for (const peer of peersOfNode(this.#config, node)) {
-      const routerId = peer.routerId ?? routerIdOf(nodeName, node);
-      const password = this.#password(peer);
-      if (password !== undefined) resolved.push({ config: peer, routerId, ...password });
-      else missing.push(peer.name);
-    }
-    const text = JSON.stringify([resolved, missing], (_, value) =>
-      typeof value === 'bigint' ? value.toString() : value,
-    );
+    const peers = peersOfNode(this.#config, node).map((config) => ({
+      config,
+      routerId: config.routerId ?? routerIdOf(nodeName, node),
+      ...this.#passwordOf(config),
+    }));
+    const text = JSON.stringify(peers, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
     if (text === this.#peersTold) return;
     this.#peersTold = text;
-    for (const peer of missing)
-      logger.warn({ peer, reason: 'its password-secret is missing or lacks the key' }, 'peer not started');
-    bgp.setPeers(resolved);
+    bgp.setPeers(peers);
+    for (const { config, waitingFor, warning } of peers) {
+      const trouble = waitingFor ?? warning;
+      if (trouble !== this.#troubles.get(config.name) && trouble !== undefined)
+        onPeerTrouble(config.name, trouble);
+      if (trouble === undefined) this.#troubles.delete(config.name);
+      else this.#troubles.set(config.name, trouble);
+    }
   }
 
-  /** The password as a field, no field when the peer has none, `undefined` when its Secret lacks it: then no session. */
-  #password(peer: PeerConfig): { password?: string } | undefined {
+  /**
+   * The password that the peer should have. Without its Secret a peer waits, for a session without the password would be
+   * another session; one whose password was known keeps it, for a Secret that was deleted by mistake must not cost routes.
+   */
+  #passwordOf(peer: PeerConfig): Pick<ResolvedPeer, 'password' | 'waitingFor' | 'warning'> {
     if (!peer.passwordSecret) return peer.password === undefined ? {} : { password: peer.password };
-    const value = this.#secrets.get(peer.passwordSecret.name)?.data[peer.passwordSecret.key];
-    return value && value.length > 0 ? { password: new TextDecoder().decode(value) } : undefined;
+    const { name, key } = peer.passwordSecret;
+    const whose = `${peer.name} ${formatIp(peer.address)}`;
+    const secret = this.#secrets.get(name);
+    const value = secret?.data[key];
+    if (value && value.length > 0) {
+      const password = new TextDecoder().decode(value);
+      this.#lastPasswords.set(whose, password);
+      return { password };
+    }
+    const lack = secret
+      ? `Secret ${this.#options.namespace}/${name} has no key ${key}`
+      : `Secret ${this.#options.namespace}/${name} does not exist`;
+    const password = this.#lastPasswords.get(whose);
+    return password === undefined
+      ? { waitingFor: `${lack}: the session waits for its password` }
+      : { password, warning: `${lack}: the session keeps the password it had` };
   }
 
   #logEligibility(name: string, node: Node | undefined, before: Node | undefined): void {

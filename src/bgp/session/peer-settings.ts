@@ -100,12 +100,13 @@ export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): Setti
   return appliedLive(before) === appliedLive(after) ? 'none' : 'apply';
 }
 
-function openedWith({ config, password, routerId }: ResolvedPeer): string {
+function openedWith({ config, password, routerId, waitingFor }: ResolvedPeer): string {
   const { address, sourceAddress, gracefulRestart, holdTimeSeconds, port, peerAsn } = config;
   return JSON.stringify([
     [sessionAsn(config), peerAsn, routerId, holdTimeSeconds, gracefulRestart?.restartTimeSeconds],
     [address.family, String(address.value), config.interface, port, password],
     sourceAddress && String(sourceAddress.value),
+    waitingFor,
   ]);
 }
 

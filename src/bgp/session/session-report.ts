@@ -31,7 +31,7 @@ export class SessionReport {
   readonly #metrics: BgpMetrics;
   #state: BgpState = 'Idle';
   #since = new Date();
-  #lastError: string | undefined;
+  #lastError: { readonly reason: string; readonly at: string } | undefined;
   #saidError: string | undefined;
   #resetReason: string | undefined;
   readonly #saidFaults = new Set<string>();
@@ -86,13 +86,22 @@ export class SessionReport {
     this.failed(reason);
   }
 
+  /** No session may begin yet; who says why not has logged it. */
+  waiting(reason: string): void {
+    this.#keep(reason);
+  }
+
   /** Logs a failure unless it is the same as before, and keeps it as the last error. */
   failed(reason: string): void {
-    this.#lastError = reason;
-    this.#metrics.lastError(this.peer.config.name, reason);
+    this.#keep(reason);
     if (this.#saidError === reason) return;
     this.#saidError = reason;
     this.#logger.warn({ reason }, 'session down');
+  }
+
+  #keep(reason: string): void {
+    this.#lastError = { reason, at: new Date().toISOString() };
+    this.#metrics.lastError(this.peer.config.name, reason);
   }
 
   /** Attributes too long for a message: an operator's mistake, said once per session. */
@@ -126,6 +135,7 @@ export class SessionReport {
 
   status({ state, negotiated, carried, routesDesired, routesSent }: Snapshot): PeerStatus {
     const { name, address } = this.peer.config;
+    const { warning } = this.peer;
     return {
       name,
       address,
@@ -140,10 +150,10 @@ export class SessionReport {
         : {}),
       families: (carried?.families ?? []).map(familyName),
       capabilities: negotiated?.capabilities ?? [],
-      warnings: carried?.warnings ?? [],
+      warnings: [...(warning === undefined ? [] : [warning]), ...(carried?.warnings ?? [])],
       routesDesired,
       routesSent,
-      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+      ...(this.#lastError ? { lastError: this.#lastError.reason, lastErrorAt: this.#lastError.at } : {}),
     };
   }
 }

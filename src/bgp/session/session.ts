@@ -87,7 +87,8 @@ export class Session implements ConnectionOwner {
   }
 
   start(): void {
-    this.#first.handle({ kind: 'start' });
+    if (this.#peer.waitingFor === undefined) this.#first.handle({ kind: 'start' });
+    else this.#report.waiting(this.#peer.waitingFor);
   }
 
   /** Takes over an edit of the peer; only what went into the connection or the OPEN starts the session over. */
@@ -278,12 +279,14 @@ export class Session implements ConnectionOwner {
   }
 
   unanswered(): void {
-    const { config } = this.#peer;
-    const hint =
-      isInternal(config) || config.ebgpMultihop > 1 || config.ttlSecurity
-        ? ''
-        : '; a peer more than one hop away needs ebgp-multihop';
-    this.#report.failed(`no answer from ${formatIp(config.address)} port ${config.port}${hint}`);
+    const { config, password } = this.#peer;
+    const isOneHop = !isInternal(config) && config.ebgpMultihop === 1 && !config.ttlSecurity;
+    const hints = [
+      `no answer from ${formatIp(config.address)} port ${config.port}`,
+      ...(password === undefined ? [] : ['a peer with another password does not answer']),
+      ...(isOneHop ? ['one that is more than one hop away needs ebgp-multihop'] : []),
+    ];
+    this.#report.failed(hints.join('; '));
   }
 
   received(connection: Connection, received: Received): void {
@@ -327,7 +330,7 @@ export class Session implements ConnectionOwner {
     this.#second = undefined;
     this.#first.handle({ kind: 'stop', ...(error ? { error } : {}) });
     this.#first.configure(fsmConfigOf(this.#peer.config));
-    this.#first.handle({ kind: 'start' });
+    this.start();
   }
 
   /** The loser of a collision. Returns nothing, for it has nothing to go on with. */

@@ -421,3 +421,20 @@ describe('connections that peers make', () => {
     assert.equal(second.status().state, 'Established');
   });
 });
+
+test('createBgpSpeaker() shows a peer that waits, begins when it need not, and ends the session when it must again', async () => {
+  const { speaker, transport, registry, establish } = fixture();
+  const waitingFor = 'Secret bellman-system/tor does not exist';
+  const sessionUp = async () => /session_up\{peer="router"\} (\d)/.exec(await registry.metrics())?.[1];
+  speaker.setPeers([{ ...peer(), waitingFor }]);
+  assert.equal(transport.streams.length, 0);
+  assert.equal(speaker.status()[0]?.state, 'Idle');
+  assert.equal(speaker.status()[0]?.lastError, waitingFor);
+  assert.equal(await sessionUp(), '0');
+  speaker.setPeers([{ ...peer(), password: 'one' }]);
+  establish();
+  assert.equal(await sessionUp(), '1');
+  speaker.setPeers([{ ...peer(), waitingFor }]);
+  assert.equal(speaker.status()[0]?.state, 'Idle');
+  assert.equal(transport.streams.length, 1);
+});

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/speaker-api.ts';
 import { Speaker } from '../../../src/speaker/speaker.ts';
-import { config, node, peer, pool, service, slice } from './fixtures.ts';
+import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 
 /** A speaker with its outputs written down, one line each. */
 function recorded() {
@@ -32,6 +32,8 @@ function recorded() {
       change: (upsert, remove) =>
         void lines.push(`change ${upsert.map((e) => `${e.address}:${e.candidates}`).join(' ')} -${remove}`),
     },
+    namespace: 'bellman-system',
+    onPeerTrouble: (name, trouble) => void lines.push(`trouble ${name}: ${trouble}`),
     logger: pino({ level: 'silent' }),
   });
   return { speaker, peers, take: () => lines.splice(0) };
@@ -105,24 +107,41 @@ test('Speaker withdraws when its node becomes ineligible and ignores what does n
   assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
 });
 
-test('Speaker starts a peer only when its password Secret is there, and follows its rotation', () => {
+test('Speaker shows a peer without its password Secret as waiting, follows rotation, and outlives a deletion', () => {
   const { speaker, peers, take } = recorded();
-  const secret = (text: string) => ({
+  const secret = (data: Record<string, string>) => ({
     namespace: 'bellman-system',
     name: 'tor',
-    data: { password: new TextEncoder().encode(text) },
+    data: Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [key, new TextEncoder().encode(value)]),
+    ),
   });
-  speaker.setConfig(config([], [peer('router', { passwordSecret: { name: 'tor', key: 'password' } })]));
+  const passwordSecret = { name: 'tor', key: 'password' };
+  speaker.setConfig(config([], [peer('router', { passwordSecret })]));
   speaker.setNode('node-1', node('node-1'));
   speaker.start();
-  assert.deepEqual(take(), ['peers', 'table', 'synced']);
-  speaker.setSecret('tor', secret('one'));
+  const missing = 'Secret bellman-system/tor does not exist: the session waits for its password';
+  assert.deepEqual(take(), ['peers router', `trouble router: ${missing}`, 'table', 'synced']);
+  assert.equal(peers.at(-1)?.[0]?.waitingFor, missing);
+  speaker.setSecret('tor', secret({ pasword: 'one' }));
+  const lacking = 'Secret bellman-system/tor has no key password: the session waits for its password';
+  assert.deepEqual(take(), ['peers router', `trouble router: ${lacking}`]);
+  speaker.setSecret('tor', secret({ password: 'one' }));
+  assert.deepEqual(take(), ['peers router']);
   assert.equal(peers.at(-1)?.[0]?.password, 'one');
-  speaker.setSecret('tor', secret('two'));
+  assert.equal(peers.at(-1)?.[0]?.waitingFor, undefined);
+  speaker.setSecret('tor', secret({ password: 'two' }));
   assert.equal(peers.at(-1)?.[0]?.password, 'two');
   take();
-  speaker.setSecret('tor', secret('two'));
+  speaker.setSecret('tor', secret({ password: 'two' }));
   assert.deepEqual(take(), []);
   speaker.setSecret('tor', undefined);
-  assert.deepEqual(take(), ['peers']);
+  const kept = 'Secret bellman-system/tor does not exist: the session keeps the password it had';
+  assert.deepEqual(take(), ['peers router', `trouble router: ${kept}`]);
+  assert.equal(peers.at(-1)?.[0]?.password, 'two');
+  assert.equal(peers.at(-1)?.[0]?.warning, kept);
+  // Another router under the name of the old one has never had that password.
+  speaker.setConfig(config([], [peer('router', { passwordSecret, address: ip('10.0.0.2') })]));
+  assert.equal(peers.at(-1)?.[0]?.password, undefined);
+  assert.equal(peers.at(-1)?.[0]?.waitingFor, missing);
 });
