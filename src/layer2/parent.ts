@@ -116,6 +116,7 @@ class Layer2Parent implements Layer2 {
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = undefined;
     this.#metrics = [];
+    this.#options.onMessage({ kind: 'stopped' });
     if (this.#isStopping) return;
     if (performance.now() - this.#startedAtMs > restart.calmMs) this.#delayMs = restart.firstMs;
     this.#options.logger.error(

@@ -32,15 +32,21 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer>): st
 }
 
 /**
- * The record after this node has taken over some of the Service's addresses: other nodes' lines stay, lines for addresses
- * that the Service no longer has go. `undefined` when nothing changes.
+ * The record after this node has taken over some of the Service's addresses, and others have nobody any more: lines for
+ * addresses that the Service no longer has go, the others stay. `undefined` when nothing changes, `null` when no line is left.
  */
 export function recordAnnouncing(
   service: Pick<Service, 'annotations' | 'ingress'>,
   taken: ReadonlyMap<string, Announcer>,
-): string | undefined {
+  abandoned: ReadonlySet<string> = new Set(),
+): string | null | undefined {
   const current = new Set(service.ingress.map(({ ip }) => ip));
-  const next = new Map([...parseAnnouncing(service), ...taken].filter(([address]) => current.has(address)));
+  const next = new Map(
+    [...parseAnnouncing(service), ...taken].filter(
+      ([address]) => current.has(address) && (taken.has(address) || !abandoned.has(address)),
+    ),
+  );
   const text = formatAnnouncing(next);
-  return text === (service.annotations[annotations.announcing] ?? '') ? undefined : text;
+  if (text === (service.annotations[annotations.announcing] ?? '')) return undefined;
+  return text === '' ? null : text;
 }

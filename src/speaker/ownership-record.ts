@@ -1,6 +1,6 @@
-import { systemClock } from '../clock.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import type { EventRecorder } from '../kubernetes/event-recorder.ts';
+import type { Clock, Timer } from '../clock.ts';
+import type { Api } from '../kubernetes/client.ts';
+import type { EventRecord } from '../kubernetes/events.ts';
 import { objectKey, type Service } from '../kubernetes/model.ts';
 import { annotations } from '../kubernetes/names.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
@@ -9,39 +9,49 @@ import type { Announcing } from '../layer2/table.ts';
 import type { Logger } from '../log.ts';
 import { type Announcer, parseAnnouncing, recordAnnouncing } from './announcing.ts';
 
+/** Longer than a successor needs to answer and to write it down, so that a handover is one line and not three. */
+const patienceMs = 8000;
+const sweepMs = 2000;
+
+export interface OwnershipRecordOptions {
+  readonly nodeName: string;
+  readonly clock: Clock;
+  readonly client: Api;
+  readonly events: { record(event: EventRecord): void };
+  readonly logger: Logger;
+  /** By `namespace/name`. */
+  readonly services: ReadonlyMap<string, Service>;
+  /** Whether the record of the Service is for speakers like this one to keep. */
+  readonly isOurs: (service: Service) => boolean;
+  /** Whether it falls to this node to speak for one that cannot write any more. */
+  readonly speaksFor: (node: string) => boolean;
+  /** Why nobody answers for an address of the Service. */
+  readonly whyNobody: (service: Service, address: string) => string;
+}
+
 /**
- * Writes down on each Service who answers for its layer-2 addresses (`bellman.dev/announcing`), once this node does. The record is
- * compared with what is, again and again, so that it also comes right after an API server's absence. Only the owner writes; the
- * node that lost an address leaves the record to its successor.
+ * Writes down on each Service who answers for its layer-2 addresses (`bellman.dev/announcing`). The record is compared with what is,
+ * again and again, so that it also comes right after an API server's absence. Whoever begins to answer writes its line over that of
+ * whom it follows; a line whose node has not answered for a while, and that nobody has written over, is taken out by that node, or for
+ * one that is gone by another.
  */
 export class OwnershipRecord {
-  readonly #nodeName: string;
-  readonly #client: KubernetesClient;
-  readonly #events: EventRecorder;
-  readonly #logger: Logger;
-  readonly #service: (key: string) => Service | undefined;
+  readonly #options: OwnershipRecordOptions;
   readonly #owned = new Map<string, Announcer>();
+  /** By Service, by address: since when its line has not been true. */
+  readonly #doubts = new Map<string, Map<string, number>>();
   readonly #queue: WorkQueue;
+  #sweep: Timer | undefined;
 
-  constructor(options: {
-    readonly nodeName: string;
-    readonly client: KubernetesClient;
-    readonly events: EventRecorder;
-    readonly logger: Logger;
-    readonly service: (key: string) => Service | undefined;
-  }) {
-    this.#nodeName = options.nodeName;
-    this.#client = options.client;
-    this.#events = options.events;
-    this.#logger = options.logger;
-    this.#service = options.service;
+  constructor(options: OwnershipRecordOptions) {
+    this.#options = options;
     this.#queue = new WorkQueue({
-      clock: systemClock,
+      clock: options.clock,
       concurrency: 4,
       work: (key) => this.#write(key),
       onError: (service, error, retryInMs) => {
         if (!isConflict(error))
-          this.#logger.debug(
+          options.logger.debug(
             { service, reason: String(error), retryInMs },
             'announcing record not written yet',
           );
@@ -49,9 +59,18 @@ export class OwnershipRecord {
     });
   }
 
+  /** The picture is whole: lines that are not true may be looked for. */
+  start(): void {
+    this.#sweep ??= this.#options.clock.after(sweepMs, () => {
+      this.#sweep = undefined;
+      this.#look();
+      this.start();
+    });
+  }
+
   /** This node has begun to answer. */
   started({ address, interfaces }: Announcing, services: readonly Service[]): void {
-    this.#owned.set(address, { node: this.#nodeName, interfaces });
+    this.#owned.set(address, { node: this.#options.nodeName, interfaces });
     for (const service of services) this.#queue.add(objectKey(service));
   }
 
@@ -66,23 +85,60 @@ export class OwnershipRecord {
   }
 
   stop(): void {
+    this.#sweep?.cancel();
     this.#queue.stop();
   }
 
+  #look(): void {
+    const { services, isOurs, clock } = this.#options;
+    const now = clock.now();
+    const doubts = new Map<string, Map<string, number>>();
+    for (const [key, service] of services) {
+      if (service.annotations[annotations.announcing] === undefined || service.deleting) continue;
+      if (service.type === 'LoadBalancer' && !isOurs(service)) continue;
+      const doubtful = [...parseAnnouncing(service)].filter(([address, { node }]) =>
+        this.#isDoubtful(address, node),
+      );
+      if (doubtful.length === 0) continue;
+      const since = new Map(
+        doubtful.map(([address]) => [address, this.#doubts.get(key)?.get(address) ?? now]),
+      );
+      doubts.set(key, since);
+      if ([...since.values()].some((at) => now - at >= patienceMs)) this.#queue.add(key);
+    }
+    this.#doubts.clear();
+    for (const [key, since] of doubts) this.#doubts.set(key, since);
+  }
+
+  #isDoubtful(address: string, node: string): boolean {
+    const { nodeName, speaksFor } = this.#options;
+    return node === nodeName ? !this.#owned.has(address) : speaksFor(node);
+  }
+
   async #write(key: string): Promise<void> {
-    const service = this.#service(key);
+    const { client, clock, services } = this.#options;
+    const service = services.get(key);
     if (!service) return;
+    const before = parseAnnouncing(service);
     const taken = new Map(
       service.ingress.flatMap(({ ip }) => {
         const announcer = this.#owned.get(ip);
         return announcer ? [[ip, announcer] as const] : [];
       }),
     );
-    const record = taken.size === 0 ? undefined : recordAnnouncing(service, taken);
+    const abandoned = new Set(
+      [...(this.#doubts.get(key) ?? [])].flatMap(([address, since]) => {
+        const line = before.get(address);
+        const isDue = clock.now() - since >= patienceMs && line && this.#isDoubtful(address, line.node);
+        return isDue ? [address] : [];
+      }),
+    );
+    if (taken.size + abandoned.size === 0) return;
+    const record = recordAnnouncing(service, taken, abandoned);
     if (record === undefined) return;
     try {
       await patchServiceAnnotations(
-        this.#client,
+        client,
         service,
         { [annotations.announcing]: record },
         service.resourceVersion,
@@ -91,15 +147,37 @@ export class OwnershipRecord {
       if (isNotFound(error)) return;
       throw error;
     }
-    const before = parseAnnouncing(service);
-    for (const [address, { node, interfaces }] of taken) {
-      if (before.get(address)?.node === node) continue;
-      this.#events.record({
-        regarding: { kind: 'Service', namespace: service.namespace, name: service.name, uid: service.uid },
-        type: 'Normal',
-        reason: 'NodeAssigned',
-        message: `node ${node} answers for ${address} on ${interfaces.join(', ')}`,
-      });
-    }
+    this.#tell(service, before, taken, abandoned);
+  }
+
+  #tell(
+    service: Service,
+    before: ReadonlyMap<string, Announcer>,
+    taken: ReadonlyMap<string, Announcer>,
+    abandoned: ReadonlySet<string>,
+  ): void {
+    const { events, whyNobody } = this.#options;
+    const regarding = {
+      kind: 'Service',
+      namespace: service.namespace,
+      name: service.name,
+      uid: service.uid,
+    } as const;
+    for (const [address, { node, interfaces }] of taken)
+      if (before.get(address)?.node !== node)
+        events.record({
+          regarding,
+          type: 'Normal',
+          reason: 'NodeAssigned',
+          message: `node ${node} answers for ${address} on ${interfaces.join(', ')}`,
+        });
+    for (const address of abandoned)
+      if (!taken.has(address))
+        events.record({
+          regarding,
+          type: 'Normal',
+          reason: 'NodeUnassigned',
+          message: `no node answers for ${address} any more: ${whyNobody(service, address)}`,
+        });
   }
 }

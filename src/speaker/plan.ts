@@ -111,6 +111,26 @@ export function planService(
   return { routes, layer2, refusals };
 }
 
+/** Why no node answers for an address in layer 2, as far as Kubernetes and the configuration tell. */
+export function whyNobodyAnswers(
+  service: Service,
+  address: string,
+  slices: Iterable<EndpointSlice>,
+  context: PlanContext,
+): string {
+  const ip = parseIp(address);
+  if (service.type !== 'LoadBalancer' || !ip || !service.ingress.some((ingress) => ingress.ip === address))
+    return 'the Service does not have it any more';
+  const pool = poolOf(context.config, ip);
+  if (!pool) return 'no pool holds it';
+  if (pool.protocol === 'bgp') return `pool ${pool.name} announces by BGP`;
+  const endpoints = servingNodes(slices)[ip.family === 4 ? 'IPv4' : 'IPv6'];
+  if (!endpoints.any) return 'no endpoint of this address family is ready';
+  return layer2Candidates(service, pool, endpoints, context).candidates.length === 0
+    ? 'no node may announce it'
+    : 'no speaker that may is alive and has a link for it';
+}
+
 /** The pool whose ranges hold the address. */
 export function poolOf(config: Config, address: IpAddress): PoolConfig | undefined {
   return config.pools.find((pool) => pool.ranges.some((range) => rangeContains(range, address)));

@@ -33,6 +33,7 @@ import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { serveMetrics } from '../metrics/server.ts';
 import type { DefencePolicy } from '../neighbour/defence.ts';
 import { AcceptedConfig } from './accepted-config.ts';
+import { isDeputyFor } from './deputy.ts';
 import { OwnershipRecord } from './ownership-record.ts';
 import { markRestart } from './restart-mark.ts';
 import { Speaker } from './speaker.ts';
@@ -67,12 +68,17 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
 
   const accepted = new AcceptedConfig();
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger });
+  const isOurs = (service: Service) => loadBalancerClassMatches(service, options.loadBalancerClass);
   const record = new OwnershipRecord({
     nodeName,
+    clock: systemClock,
     client,
     events,
     logger,
-    service: (key) => services.get(key),
+    services,
+    isOurs,
+    speaksFor: (node) => isDeputyFor(node, { self: nodeName, members, isOut: (name) => speaker.isOut(name) }),
+    whyNobody: (service, address) => speaker.whyNobodyAnswers(service, address),
   });
   warmUp();
   const bgp = createBgpSpeaker({
@@ -95,7 +101,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   });
   const speaker = new Speaker({
     nodeName,
-    isOurs: (service) => loadBalancerClassMatches(service, options.loadBalancerClass),
+    isOurs,
     leavesWhenCordoned: options.leaveWhenCordoned,
     namespace,
     bgp,
@@ -142,8 +148,12 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       case 'members':
         members = message.members;
         return;
-      case 'metrics':
       case 'stopped':
+        for (const address of owned.keys()) record.stopped(address);
+        owned.clear();
+        members = [];
+        return;
+      case 'metrics':
         return;
     }
   }
@@ -152,6 +162,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const arrived = (what: string) => {
     if (!awaited.delete(what) || awaited.size > 0) return;
     speaker.start();
+    record.start();
     logger.info({ node: nodeName, services: services.size }, 'announcing');
   };
 

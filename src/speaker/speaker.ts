@@ -17,7 +17,14 @@ import { type EndpointSlice, type Node, objectKey, type Secret, type Service } f
 import type { Layer2Entry } from '../layer2/table.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
-import { nodeRefusal, peersOfNode, planService, type ServicePlan } from './plan.ts';
+import {
+  nodeRefusal,
+  type PlanContext,
+  peersOfNode,
+  planService,
+  type ServicePlan,
+  whyNobodyAnswers,
+} from './plan.ts';
 import { RouteTable } from './route-table.ts';
 import { routerIdOf } from './router-id.ts';
 
@@ -137,6 +144,16 @@ export class Speaker {
     );
   }
 
+  /** Why no node answers for an address in layer 2. */
+  whyNobodyAnswers(service: Service, address: string): string {
+    return whyNobodyAnswers(service, address, this.#slicesOf(objectKey(service)), this.#planContext());
+  }
+
+  /** Whether Kubernetes says that the node cannot announce anything now. */
+  isOut(name: string): boolean {
+    return nodeRefusal(name, this.#nodes.get(name), this.#options) !== undefined;
+  }
+
   node(name: string): Node | undefined {
     return this.#nodes.get(name);
   }
@@ -169,14 +186,12 @@ export class Speaker {
   #plan(key: string): ServicePlan {
     const service = this.#services.get(key);
     if (!service) return { routes: [], layer2: [], refusals: [] };
+    return planService(service, this.#slicesOf(objectKey(service)), this.#planContext());
+  }
+
+  #planContext(): PlanContext {
     const { nodeName, isOurs, leavesWhenCordoned } = this.#options;
-    return planService(service, this.#slicesOf(objectKey(service)), {
-      config: this.#config,
-      nodeName,
-      nodes: this.#nodes,
-      isOurs,
-      leavesWhenCordoned,
-    });
+    return { config: this.#config, nodeName, nodes: this.#nodes, isOurs, leavesWhenCordoned };
   }
 
   *#slicesOf(service: string): Iterable<EndpointSlice> {
