@@ -2,6 +2,7 @@
  * The command line: `bellman controller | speaker | validate | status`. Each flag of a daemon has an environment variable beside
  * it, as a Deployment or DaemonSet sets them. Exit codes: 0 clean, 1 a negative answer (`validate`), 2 could not run.
  */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { defaultNamespace } from './kubernetes/names.ts';
 import { createLogger, type LogLevel, logLevels } from './log.ts';
@@ -169,7 +170,7 @@ const validate = new Command('validate')
   });
 
 const status = new Command('status')
-  .description('pools, configuration, addresses with their announcers, sessions and members')
+  .description('configuration, pools, addresses with who announces them, sessions and members')
   .addOption(new Option('--kubeconfig <file>').env('KUBECONFIG'))
   .addOption(new Option('--namespace <name>').env('BELLMAN_NAMESPACE').default(defaultNamespace))
   .addOption(
@@ -177,13 +178,36 @@ const status = new Command('status')
       .argParser(portNumber)
       .default(7472),
   )
-  .action(async (flags: { kubeconfig?: string; namespace: string; speakerPort: number }) => {
-    const { printStatus } = await import('./commands/status.ts');
-    process.exitCode = await printStatus(flags);
-  });
+  .addOption(
+    new Option('--load-balancer-class <class>', 'as the daemons have it').env('BELLMAN_LOAD_BALANCER_CLASS'),
+  )
+  .action(
+    async (flags: {
+      kubeconfig?: string;
+      namespace: string;
+      speakerPort: number;
+      loadBalancerClass?: string;
+    }) => {
+      const { printStatus } = await import('./commands/status.ts');
+      process.exitCode = await printStatus(flags);
+    },
+  );
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** A reader that has seen enough, as `head`, is no error; output that cannot be written is. */
+function onOutputLost(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`bellman: cannot write the output: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 2);
+}
+process.stdout.on('error', onOutputLost);
+process.stderr.on('error', () => process.exit(2));
 
 const program = new Command('bellman')
   .description('LoadBalancer addresses on bare metal, announced by BGP, ARP and NDP')
+  .version(version, '--version', 'the version of this program')
   .showHelpAfterError('(add --help for the flags)')
   .exitOverride();
 for (const command of [controller, speaker, validate, status])

@@ -15,12 +15,16 @@ export interface ValidateIo {
 }
 
 /**
- * Judges each file, `-` for standard input, by the gate itself; a file is a configuration or manifests with its ConfigMap. Prints
+ * Judges each file, `-` for standard input, by the gate itself; a file, which must not be empty, is a configuration or manifests with its ConfigMap. Prints
  * `file:line:column: path: message` for each error and a line for each valid file. Returns 0 when all are valid, 1 when one is
  * not, 2 when one could not be read.
  */
 export async function runValidate(files: readonly string[], io: ValidateIo): Promise<0 | 1 | 2> {
   let code: 0 | 1 | 2 = 0;
+  if (files.filter((file) => file === '-').length > 1) {
+    io.stderr('bellman: standard input is read once: name - once\n');
+    return 2;
+  }
   for (const file of files) {
     let text: string;
     try {
@@ -42,6 +46,10 @@ function judgeFile(
   fileText: string,
   assigned: readonly AssignedAddress[] | undefined,
 ): { readonly text: readonly string[]; readonly isValid: boolean } {
+  if (fileText.trim() === '') {
+    const message = 'the file is empty; expected a configuration or manifests with its ConfigMap';
+    return { text: [formatError(file, { path: '', line: 1, column: 1, message })], isValid: false };
+  }
   const found = findConfigs(fileText);
   if (!found.ok) return { text: [formatError(file, found.error)], isValid: false };
   const text: string[] = [];

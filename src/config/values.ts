@@ -14,6 +14,7 @@ import {
   prefixesOfRange,
   prefixOf,
   rangeOfPrefix,
+  rangesOverlap,
 } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { show } from './errors.ts';
@@ -61,8 +62,36 @@ export function readAddress(text: string): Result<IpAddress, string> {
   return fail(`${show(text)} is not an address`);
 }
 
-/** A CIDR prefix or a `first-last` range. */
+/** Addresses that no Service can have: no host sends to them, or no router passes it on. */
+const unusable: readonly (readonly [string, string])[] = [
+  ['0.0.0.0/8', '"this network" (RFC 791)'],
+  ['127.0.0.0/8', 'loopback (RFC 1122)'],
+  ['224.0.0.0/4', 'multicast (RFC 5771)'],
+  ['255.255.255.255/32', 'limited broadcast (RFC 919)'],
+  ['::/128', 'unspecified (RFC 4291)'],
+  ['::1/128', 'loopback (RFC 4291)'],
+  ['::ffff:0:0/96', 'IPv4-mapped (RFC 4291)'],
+  ['fe80::/10', 'link-local (RFC 4291)'],
+  ['ff00::/8', 'multicast (RFC 4291)'],
+];
+const unusableRanges = unusable.flatMap(([text, what]) => {
+  const prefix = parsePrefix(text);
+  return prefix ? [{ text, what, range: rangeOfPrefix(prefix) }] : [];
+});
+
+/** A CIDR prefix or a `first-last` range of addresses that Services can have. */
 export function readRange(text: string): Result<IpRange, string> {
+  const read = readAnyRange(text);
+  const wrong = read.ok ? unusableRanges.find(({ range }) => rangesOverlap(range, read.value)) : undefined;
+  if (!wrong) return read;
+  return fail(
+    wrong.text === text
+      ? `${text} is no place for Services: ${wrong.what}`
+      : `${text} holds addresses of ${wrong.text}, which is no place for Services: ${wrong.what}`,
+  );
+}
+
+function readAnyRange(text: string): Result<IpRange, string> {
   const dash = text.indexOf('-');
   if (dash >= 0) {
     const [first, last] = [text.slice(0, dash).trim(), text.slice(dash + 1).trim()];

@@ -62,11 +62,13 @@ export interface ServingNodes {
 export interface ServicePlan {
   readonly routes: readonly PeerRoute[];
   readonly layer2: readonly Layer2Entry[];
+  /** Addresses that this node announces by BGP, and to whom. */
+  readonly advertised: readonly { readonly address: string; readonly peers: readonly string[] }[];
   /** Addresses that this node does not announce by BGP or stand for in layer 2, and why. */
   readonly refusals: readonly { readonly address: string; readonly reason: string }[];
 }
 
-const nothing: ServicePlan = { routes: [], layer2: [], refusals: [] };
+const nothing: ServicePlan = { routes: [], layer2: [], advertised: [], refusals: [] };
 
 export function planService(
   service: Service,
@@ -77,6 +79,7 @@ export function planService(
   const serving = servingNodes(slices);
   const routes: PeerRoute[] = [];
   const layer2: Layer2Entry[] = [];
+  const advertised: { address: string; peers: string[] }[] = [];
   const refusals: { address: string; reason: string }[] = [];
   const announcing = parseAnnouncing(service);
   const group = service.ingress[0]?.ip ?? objectKey(service);
@@ -89,8 +92,15 @@ export function planService(
     const endpoints = serving[address.family === 4 ? 'IPv4' : 'IPv6'];
     if (pool.protocol === 'bgp') {
       const reason = refusal(service, endpoints, context);
-      if (reason === undefined) routes.push(...routesOf(address, pool, context));
-      else refusals.push({ address: text, reason });
+      const own = reason === undefined ? routesOf(address, pool, context) : [];
+      routes.push(...own);
+      if (own.length > 0)
+        advertised.push({ address: text, peers: [...new Set(own.map(({ peer }) => peer))] });
+      else
+        refusals.push({
+          address: text,
+          reason: reason ?? `no peer of node ${context.nodeName} is to hear of it`,
+        });
     } else {
       const { candidates, interfaces } = layer2Candidates(service, pool, endpoints, context);
       const owner = announcing.get(text)?.node;
@@ -108,7 +118,7 @@ export function planService(
         });
     }
   }
-  return { routes, layer2, refusals };
+  return { routes, layer2, advertised, refusals };
 }
 
 /** Why no node answers for an address in layer 2, as far as Kubernetes and the configuration tell. */

@@ -180,6 +180,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       waitingFor: [...awaited],
       peers: bgp.status().map((peer) => ({ ...peer, address: formatIp(peer.address) })),
       announcing: Object.fromEntries(owned),
+      advertised: Object.fromEntries(speaker.advertised()),
       members,
       notAnnounced: speaker.refusals(),
     }),

@@ -57,6 +57,7 @@ export class Speaker {
   readonly #routes = new RouteTable();
   readonly #addresses = new AddressTable();
   readonly #refusals = new Map<string, ServicePlan['refusals']>();
+  readonly #advertised = new Map<string, ServicePlan['advertised']>();
   #config: Config = { peers: [], pools: [] };
   #started = false;
   #peersTold = '';
@@ -137,6 +138,15 @@ export class Speaker {
     return this.#started ? this.#addresses.entries() : undefined;
   }
 
+  /** Peers of this node that should hear of an address, by address; those that do are the ones with a session. */
+  advertised(): Map<string, readonly string[]> {
+    const peersOf = new Map<string, readonly string[]>();
+    for (const all of this.#advertised.values())
+      for (const { address, peers } of all)
+        peersOf.set(address, [...new Set([...(peersOf.get(address) ?? []), ...peers])]);
+    return peersOf;
+  }
+
   /** Why this node does not announce an address, by Service. */
   refusals(): { service: string; address: string; reason: string }[] {
     return [...this.#refusals].flatMap(([service, refusals]) =>
@@ -180,12 +190,14 @@ export class Speaker {
     }
     if (plan.refusals.length > 0) this.#refusals.set(key, plan.refusals);
     else this.#refusals.delete(key);
+    if (plan.advertised.length > 0) this.#advertised.set(key, plan.advertised);
+    else this.#advertised.delete(key);
     return this.#addresses.update(key, plan.layer2);
   }
 
   #plan(key: string): ServicePlan {
     const service = this.#services.get(key);
-    if (!service) return { routes: [], layer2: [], refusals: [] };
+    if (!service) return { routes: [], layer2: [], advertised: [], refusals: [] };
     return planService(service, this.#slicesOf(objectKey(service)), this.#planContext());
   }
 

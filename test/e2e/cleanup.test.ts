@@ -81,6 +81,7 @@ const ends: readonly (readonly [string, (child: ChildProcess) => void])[] = [
   ['its end', (child) => void child.stdin?.end()],
   ['a failure', (child) => void child.stdin?.write('fail\n')],
   ['Ctrl-C', (child) => void process.kill(-(child.pid ?? 0), 'SIGINT')],
+  ['SIGTERM', (child) => void child.kill('SIGTERM')],
   ['SIGKILL', (child) => void child.kill('SIGKILL')],
 ];
 for (const [name, end] of ends) {

@@ -33,7 +33,13 @@ export function sharingRefusal(newcomer: SharingTerms, holder: SharingTerms): st
     return `it is in use by ${holder.service}${holder.keys.length === 0 ? '' : `, shared by the key "${holder.keys.join('", "')}"`}`;
   const port = newcomer.ports.find((each) => holder.ports.includes(each));
   if (port !== undefined) return `port ${port} on it is in use by ${holder.service}`;
-  if (newcomer.backends !== holder.backends)
+  if (newcomer.backends === holder.backends) return undefined;
+  if (newcomer.backends !== '' && holder.backends !== '')
     return `${holder.service} on it has other backends, which externalTrafficPolicy Local does not allow`;
-  return undefined;
+  const policies = [policyOf(newcomer), policyOf(holder)] as const;
+  return `${holder.service} on it has externalTrafficPolicy ${policies[1]} and this one ${policies[0]}: Services that share an address need the same`;
+}
+
+function policyOf({ backends }: SharingTerms): Service['externalTrafficPolicy'] {
+  return backends === '' ? 'Cluster' : 'Local';
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const main = new URL('../../../src/main.ts', import.meta.url).pathname;
@@ -44,4 +45,21 @@ test('bellman --help names every command and exits 0', () => {
   assert.equal(status, 0);
   for (const command of ['controller', 'speaker', 'validate', 'status'])
     assert.match(stdout, new RegExp(command));
+});
+
+test('bellman --version is the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  assert.deepEqual(bellman('--version').stdout, `${version}\n`);
+});
+
+test('bellman says in one line that its output cannot be written, and nothing when nobody reads on', () => {
+  const full = spawnSync('sh', ['-c', `${process.execPath} ${main} --help >/dev/full`], { encoding: 'utf8' });
+  assert.equal(full.status, 2);
+  assert.match(full.stderr, /^bellman: cannot write the output: ENOSPC.*\n$/);
+  const config = new URL('../../../config/bgp-and-layer2.yaml', import.meta.url).pathname;
+  // The reader is gone before anything is written.
+  const script = `{ sleep 0.1; ${process.execPath} ${main} validate ${config}; echo "ended $?" >&2; } | true`;
+  assert.equal(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stderr, 'ended 0\n');
 });

@@ -50,7 +50,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ],
   [
     'one range over and over',
-    filled('  - 2001::1-ffff::1\n', `${pool}  bgp-advertisements: [{}]\n  addresses:\n`),
+    filled('  - 2001::1-fdff::1\n', `${pool}  bgp-advertisements: [{}]\n  addresses:\n`),
     /overlaps/,
   ],
   [

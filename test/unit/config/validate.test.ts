@@ -62,7 +62,18 @@ async function validate(
 
 const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[] = [
   ['a valid file', ['good.yaml'], 0, 'good.yaml: valid: 0 peers, 1 pool\n'],
-  ['an empty file', ['empty.yaml'], 0, 'empty.yaml: valid: 0 peers, 0 pools\n'],
+  [
+    'an empty file',
+    ['empty.yaml'],
+    1,
+    'empty.yaml:1:1: the file is empty; expected a configuration or manifests with its ConfigMap\n',
+  ],
+  [
+    'nothing on standard input',
+    ['-'],
+    1,
+    '<stdin>:1:1: the file is empty; expected a configuration or manifests with its ConfigMap\n',
+  ],
   [
     'an invalid file',
     ['bad.yaml'],
@@ -163,4 +174,11 @@ test('runValidate() names the assigned addresses that a valid file would orphan'
     out: 'good.yaml: valid: 0 peers, 1 pool, 1 assigned address kept\n',
     err: '',
   });
+});
+
+test('runValidate() refuses to read standard input twice', async () => {
+  const { code, out, err } = await validate(['-', 'good.yaml', '-'], { stdin: good });
+  assert.equal(code, 2);
+  assert.equal(out, '');
+  assert.match(err, /standard input is read once/);
 });

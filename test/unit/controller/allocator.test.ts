@@ -221,6 +221,19 @@ test('Allocator shares under externalTrafficPolicy Local only with the same back
   ]);
 });
 
+test('Allocator says that shared addresses want one externalTrafficPolicy, whatever the backends', () => {
+  const a = allocator([four]);
+  const web = { ...key, selector: { app: 'x' } };
+  a.reconcile(plain('a', { ...web, ...port(80) }));
+  const refused = a.reconcile(
+    plain('b', { ...web, ...port(81), externalTrafficPolicy: 'Local', loadBalancerIP: '192.0.2.0' }),
+  );
+  assert.match(
+    refused.refusal?.message ?? '',
+    /default\/a on it has externalTrafficPolicy Cluster and this one Local: .* need the same/,
+  );
+});
+
 test('Allocator judges a port change anew', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
