@@ -63,10 +63,8 @@ export function statusReport(view: ClusterView): { readonly text: string; readon
       view.speakers.flatMap(({ node, status }) => sessionRows(node, status)),
     ),
     formatTable(
-      ['node', 'sees as members'],
-      view.speakers.flatMap(({ node, status }) =>
-        status ? [[node, status.members.map((member) => `${member.node} ${member.state}`).join(', ')]] : [],
-      ),
+      ['node', 'sees of other speakers'],
+      view.speakers.flatMap(({ node, status }) => (status ? [[node, describeMembers(status.members)]] : [])),
     ),
   ];
   const isPending = view.services.some(({ ingress }) => ingress.length === 0);
@@ -163,6 +161,15 @@ function whyNobody(service: string, address: string, speakers: ClusterView['spea
   const [first] = [...counts].sort(([, a], [, b]) => b - a);
   if (!first) return 'no speaker that may has a link for it, or it was just added';
   return counts.size === 1 ? first[0] : `${first[0]}; the other nodes have reasons of their own`;
+}
+
+/** Those that are not alive by name. */
+function describeMembers(members: SpeakerStatus['members']): string {
+  const others = members
+    .filter(({ state }) => state !== 'alive')
+    .map(({ node, state }) => `${node} ${state}`)
+    .sort();
+  return [`${members.length - others.length} alive`, ...others].join(', ');
 }
 
 function nodeList(nodes: readonly string[]): string {

@@ -175,3 +175,9 @@ test('statusReport() dates the last error and shows warnings of a session', () =
   const report = statusReport(view([], { 'node-1': speaker({ peers }) }));
   assert.match(report.text, /no IPv6; 2026-01-02T03:04:05.000Z Secret a\/b does not exist/);
 });
+
+test('statusReport() counts members that are alive and names the others', () => {
+  const members = ['c', 'b', 'a', 'd'].map((node) => ({ node, state: node === 'b' ? 'dead' : 'alive' }));
+  const report = statusReport(view([], { 'node-1': speaker({ members }) }));
+  assert.match(report.text, /^node-1 +3 alive, b dead$/m);
+});

@@ -1,0 +1,206 @@
+/**
+ * What who runs the cluster sees, and edits: `bellman status`, events and records that stay true, and edits of the configuration that
+ * move addresses without a lost request.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { LabNode } from '../../lab/fabric.ts';
+import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+import { ownerOf } from '../../lab/steps.ts';
+
+const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
+const office = '192.0.2.240-192.0.2.250';
+
+describe('what an operator sees', { concurrency: false }, () => {
+  let lab: Lab;
+  let printer = '';
+
+  before(async () => {
+    lab = await Lab.start();
+    await lab.configure(config());
+    await lab.addPods('printer', lab.fabric.nodes);
+    await lab.apply(
+      loadBalancer('printer', { 'bellman.dev/address-pool': 'office' }),
+      loadBalancer('web', { 'bellman.dev/address-pool': 'public' }, { selector: { app: 'printer' } }),
+      loadBalancer('theirs', {}, { loadBalancerClass: 'example.org/other' }),
+    );
+    await lab.addPods('web', lab.fabric.nodes.slice(0, 1));
+    await lab.until('printer has an address', async () => (await lab.addressesOf('printer')).length === 1);
+    [printer = ''] = await lab.addressesOf('printer');
+    await lab.until('printer is answered', async () => (await ask(printer)).includes('printer-'));
+    await lab.until('every speaker knows the others', async () => {
+      const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
+      return views.every((view) => JSON.stringify(view).match(/"state":"alive"/g)?.length === 2);
+    });
+  });
+  after(() => lab.close());
+
+  function config(peer: object = {}, officePool: object = {}): string {
+    const base = { 'my-asn': 64512, 'peer-asn': 64500, 'peer-address': '192.0.2.1', 'hold-time': '9s' };
+    return JSON.stringify({
+      peers: [{ name: 'router', ...base, ...peer }],
+      'address-pools': [
+        { name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24'] },
+        { name: 'office', protocol: 'layer2', addresses: [office], ...officePool },
+      ],
+    });
+  }
+
+  function loadBalancer(name: string, annotations: object, spec: object = {}): object {
+    return {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: 'default', annotations },
+      spec: {
+        type: 'LoadBalancer',
+        ports: [{ port: 80, targetPort: 8080 }],
+        selector: { app: name },
+        ...spec,
+      },
+    };
+  }
+
+  const ask = (address: string) => lab.curl(lab.fabric.near, address);
+
+  /** Output and exit code of `bellman status`, as run on a node. */
+  async function status(...flags: string[]): Promise<{ text: string; code: number }> {
+    const node = lab.node('node-1').namespace;
+    const script = `${bellman} status --kubeconfig ${kubeconfigPath} ${flags.join(' ')}; echo "exit $?"`;
+    const text = await node.exec('sh', '-c', script);
+    return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
+  }
+
+  /** Waits until the line that begins so matches. */
+  async function shows(what: string, start: RegExp, ...flags: string[]): Promise<void> {
+    let last = '';
+    await lab
+      .until(what, async () => {
+        last = (await status(...flags)).text;
+        return start.test(last);
+      })
+      .catch((error: unknown) => {
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`);
+      });
+  }
+
+  async function record(): Promise<string> {
+    const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
+    return lab.kubectl('get', 'service', 'printer', '-o', path);
+  }
+
+  async function owner(): Promise<LabNode> {
+    const node = await ownerOf(lab, printer);
+    assert.ok(node, 'the near client knows who answers');
+    return node;
+  }
+
+  test('bellman status: pools, who announces, sessions, members; Services of others are not its business', async () => {
+    await shows('web by BGP', /^default\/web +198\.51\.100\.0 +public +node-1, node-2, node-3 by BGP$/m);
+    const { text, code } = await status();
+    assert.equal(code, 0, text);
+    const node = await owner();
+    assert.match(text, /^configuration: active \(accepted \w+ at /);
+    assert.match(text, /^office +layer2 +IPv4 +11 +1 +10$/m);
+    assert.match(
+      text,
+      new RegExp(`^default/printer +${printer.replaceAll('.', '\\.')} +office +${node.name} on eth0$`, 'm'),
+    );
+    assert.match(text, /^node-2 +router +Established +\S+ +1/m);
+    assert.match(text, /^node-1 +2 alive$/m);
+    assert.doesNotMatch(text, /theirs/);
+    await shows('the others', /^default\/theirs +<pending>/m, '--load-balancer-class', 'example.org/other');
+  });
+
+  test('a peer whose password Secret is missing is shown as waiting, and begins when it comes', async () => {
+    await lab.configure(config({ 'password-secret': { name: 'tor' } }));
+    const waiting = 'Secret bellman-system/tor does not exist: the session waits for its password';
+    await shows('waiting', new RegExp(`^node-3 +router +Idle +\\S+ +0 +\\S+ ${waiting}$`, 'm'));
+    assert.match(await lab.metrics(lab.node('node-3').namespace), /session_up\{peer="router"\} 0/);
+    await lab.until('an event', async () =>
+      (await lab.kubectl('get', 'events', '-n', 'bellman-system')).includes(`peer router: ${waiting}`),
+    );
+    await shows('nobody', /^default\/web .* nobody: no BGP session to announce it to is up$/m);
+    await lab.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'tor', namespace: 'bellman-system' },
+      data: { password: Buffer.from('not what the router has').toString('base64') },
+    });
+    await shows('a hint', /^node-3 .* no answer from 192\.0\.2\.1 port 179; a peer with another password/m);
+    await lab.configure(config());
+    await shows('the session', /^node-3 +router +Established/m);
+  });
+
+  test('an edit of node-selectors hands over to a node that it names without a lost request', async () => {
+    const old = await owner();
+    const prober = lab.probe(lab.fabric.near, printer);
+    await prober.ready;
+    const expression = { key: 'kubernetes.io/hostname', operator: 'NotIn', values: [old.name] };
+    const selectors = [{ 'match-expressions': [expression] }];
+    await lab.configure(config({}, { 'l2-advertisements': [{ 'node-selectors': selectors }] }));
+    await lab.until('another answers', async () => (await ownerOf(lab, printer))?.name !== old.name);
+    const { asked, answered } = await prober.stop();
+    assert.ok(
+      asked - answered <= 2,
+      `${answered} of ${asked} answered; at most the last ones were under way`,
+    );
+    const now = await owner();
+    await lab.until('the record says so', async () => (await record()) === `${printer}=${now.name}/eth0`);
+    await lab.configure(config());
+  });
+
+  test('interfaces of l2-advertisements decide where an address is answered', async () => {
+    await lab.configure(config({}, { 'l2-advertisements': [{ interfaces: ['eth9'] }] }));
+    const asked = () =>
+      lab.fabric.near.exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', printer).then(
+        () => true,
+        () => false,
+      );
+    await lab.until('nobody answers', async () => !(await asked()));
+    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+    await lab.until('an event says why', async () =>
+      /NodeUnassigned .*no node answers for 192\.0\.2\.240 any more: no speaker that may is alive and has a link/.test(
+        await lab.kubectl('get', 'events'),
+      ),
+    );
+    await lab.configure(config({}, { 'l2-advertisements': [{ interfaces: ['eth0'] }] }));
+    await lab.until('printer is answered', async () => (await ask(printer)).includes('printer-'));
+    await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
+    await lab.configure(config());
+  });
+
+  test('the record goes when the pool is announced by BGP, and comes back with layer 2', async () => {
+    await lab.configure(config({}, { protocol: 'bgp' }));
+    await shows('BGP', /^default\/printer .* node-1, node-2, node-3 by BGP$/m);
+    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+    await lab.configure(config());
+    await lab.until('printer is answered', async () => (await ask(printer)).includes('printer-'));
+    await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
+  });
+
+  test('the record goes with the last endpoint, and status says why nobody answers', async () => {
+    for (const node of lab.fabric.nodes) await lab.removePods('printer', node);
+    await shows('nobody', /^default\/printer .* nobody: no endpoint of this address family is ready$/m);
+    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+    await lab.addPods('printer', lab.fabric.nodes);
+    await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
+  });
+
+  test('the record goes when the Service moves to a pool of BGP', async () => {
+    await lab.apply(loadBalancer('printer', { 'bellman.dev/address-pool': 'public' }));
+    await lab.until('it has moved', async () =>
+      (await lab.addressesOf('printer')).every((address) => address.startsWith('198.51.100.')),
+    );
+    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+  });
+
+  test('a configuration that was deleted stays in force, and status says so', async () => {
+    await lab.kubectl('delete', 'configmap', 'config', '-n', 'bellman-system');
+    await shows('kept', /^configuration: .* does not exist; what was accepted as \w+ at \S+ stays in force/);
+    const { text, code } = await status();
+    assert.equal(code, 1);
+    assert.match(text, /^default\/web .* node-1, node-2, node-3 by BGP$/m);
+    await lab.configure(config());
+    await shows('active', /^configuration: active/);
+  });
+});
