@@ -56,12 +56,16 @@ writeFileSync(
 );
 
 process.stdout.write(`
-Hosts: node-1 node-2 node-3 near far router control. Five things to try:
+Hosts: node-1 node-2 node-3 near far router control. Six things to try:
   kubectl get services,events
   birdc show route ${web}/32 all
   on far curl -s http://${web}/
   on near arping -c 3 -I eth0 ${printer}
   kubectl -n bellman-system edit configmap config
+  bellman status
+
+There is no scheduler: a Service of yours gets an address, and is announced once it has endpoints. Give it an EndpointSlice, or the selector
+of web or printer and an EndpointSlice like theirs.
 
 Logs are in /run/lab. Another terminal enters with: lab/enter ${process.env.BELLMAN_WORLD}
 Leave with exit or Ctrl-D: everything here ends with this shell.

@@ -22,6 +22,7 @@ import type { Logger } from '../log.ts';
 import type { Assigned } from './allocator/address-book.ts';
 import type { Allocator } from './allocator/allocator.ts';
 import type { Refusal } from './allocator/refusals.ts';
+import { meaninglessAnnotations } from './allocator/request.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { farewellChange, isMarked, isOurs, isRecorded, poolsOf, serviceChange } from './service-change.ts';
 import { ServiceStore } from './service-store.ts';
@@ -47,6 +48,8 @@ export class ServiceReconciler {
   readonly #queue: WorkQueue;
   /** The last refusal told, by Service. */
   readonly #refusals = new Map<string, Refusal>();
+  /** Said once for as long as it stands. */
+  readonly #meaningless = new Map<string, readonly string[]>();
   /** Services to be written once the key's status shows an address no more. */
   readonly #blocked = new Map<string, Set<string>>();
   /** When a Service was first seen to need what it lacks. */
@@ -183,6 +186,7 @@ export class ServiceReconciler {
       if (hasLost(before, outcome.assigned)) this.#released();
       else if (hasLost(outcome.assigned, before)) this.#options.changed();
       this.#tell(key, service, outcome.refusal);
+      this.#tellMeaningless(key, service);
       this.#observe(key, service, outcome.assigned);
       if (serviceChange(service, outcome.assigned)) this.#queue.add(key);
     }
@@ -193,6 +197,7 @@ export class ServiceReconciler {
     const { allocator, logger } = this.#options;
     const freed = allocator.release(key);
     this.#refusals.delete(key);
+    this.#meaningless.delete(key);
     this.#seenAtMs.delete(key);
     if (freed.length > 0) {
       logger.info({ service: key, ip: addressList(freed), pool: poolsOf(freed) }, 'address released');
@@ -310,6 +315,18 @@ export class ServiceReconciler {
     if (known?.cause !== refusal.cause) metrics.refusals.inc({ cause: refusal.cause });
     logger.warn({ service: key, cause: refusal.cause, reason: refusal.message }, 'allocation refused');
     this.#event(service, 'Warning', 'AllocationFailed', refusal.message);
+  }
+
+  #tellMeaningless(key: string, service: Service): void {
+    const found = meaninglessAnnotations(service);
+    const known = this.#meaningless.get(key) ?? [];
+    if (found.length > 0) this.#meaningless.set(key, found);
+    else this.#meaningless.delete(key);
+    for (const message of found) {
+      if (known.includes(message)) continue;
+      this.#options.logger.warn({ service: key, reason: message }, 'annotation without a meaning');
+      this.#event(service, 'Warning', 'UnknownAnnotation', message);
+    }
   }
 
   #event(service: Service, type: 'Normal' | 'Warning', reason: string, message: string): void {

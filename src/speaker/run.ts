@@ -82,7 +82,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   });
   warmUp();
   const bgp = createBgpSpeaker({
-    logger: logger.child({ component: 'bgp' }),
+    logger: createLogger('bgp', options.logLevel),
     registry,
     hostName: hostname(),
     restarting: markRestart(options.stateDirectory, nodeName),

@@ -1,6 +1,7 @@
 import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
+import { spellingHint } from '../../config/spelling.ts';
 import type { Service } from '../../kubernetes/model.ts';
-import { requestPrefixes } from '../../kubernetes/names.ts';
+import { annotations, requestPrefixes } from '../../kubernetes/names.ts';
 import { fail, ok, type Result } from '../../result.ts';
 
 /** What a Service asks for. */
@@ -38,6 +39,26 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
     addresses.push(address);
   }
   return ok({ addresses, pools: splitList(poolText.value) });
+}
+
+/** Annotations under our prefix that mean nothing, in a sentence each: most likely misspelt. */
+export function meaninglessAnnotations(service: Service): string[] {
+  const [prefix] = requestPrefixes;
+  const known: readonly string[] = [
+    ...Object.values(names),
+    ...Object.values(annotations).map(withoutPrefix),
+  ];
+  return Object.keys(service.annotations)
+    .filter((key) => key.startsWith(prefix) && !known.includes(withoutPrefix(key)))
+    .sort()
+    .map((key) => {
+      const hint = spellingHint(withoutPrefix(key), Object.values(names));
+      return `annotation ${key} means nothing${hint === undefined ? '' : `; did you mean ${prefix}${hint}?`}`;
+    });
+}
+
+function withoutPrefix(key: string): string {
+  return key.slice(requestPrefixes[0].length);
 }
 
 /** The keys under which a Service shares its addresses: one or none, or all that contradict each other, which `readRequest` refuses. */

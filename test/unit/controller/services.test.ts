@@ -157,6 +157,31 @@ test('other classes, other types and their status are never touched', async () =
   await o.stop();
 });
 
+test('an annotation of ours that means nothing is told once, with what was most likely meant', async () => {
+  const o = new Office();
+  o.editConfig(config(pool('a', '192.0.2.0/28')));
+  o.service('web', {
+    annotations: {
+      'bellman.dev/adress-pool': 'a',
+      'bellman.dev/allow-shared-ip': 'k',
+      'metallb.io/adress-pool': 'a',
+      'bellman.dev/announcing': '192.0.2.0=node-1/eth0',
+    },
+  });
+  await o.start();
+  await o.pass();
+  o.service('web', { annotations: { 'bellman.dev/adress-pool': 'a', 'bellman.dev/colour': 'red' } });
+  await o.pass();
+  const told = o.events().filter((event) => event.includes('UnknownAnnotation'));
+  assert.equal(told.length, 2, told.join('\n'));
+  assert.match(
+    told[0] ?? '',
+    /bellman\.dev\/adress-pool means nothing; did you mean bellman\.dev\/address-pool\?/,
+  );
+  assert.match(told[1] ?? '', /bellman\.dev\/colour means nothing/);
+  await o.stop();
+});
+
 test('with a class of its own only Services of that class are served', async () => {
   const o = new Office();
   o.editConfig(config(pool('a', '192.0.2.0/28')));
