@@ -64,8 +64,7 @@ Hosts: node-1 node-2 node-3 near far router control. Six things to try:
   kubectl -n bellman-system edit configmap config
   bellman status
 
-There is no scheduler: a Service of yours gets an address, and is announced once it has endpoints. Give it an EndpointSlice, or the selector
-of web or printer and an EndpointSlice like theirs.
+A Service of yours gets an address at once; it is announced when it has endpoints, which nobody makes here: apply an EndpointSlice like that of web.
 
 Logs are in /run/lab. Another terminal enters with: lab/enter ${process.env.BELLMAN_WORLD}
 Leave with exit or Ctrl-D: everything here ends with this shell.
