@@ -13,6 +13,9 @@ import { type Announcer, parseAnnouncing, recordAnnouncing } from './announcing.
 const patienceMs = 8000;
 const sweepMs = 2000;
 
+type Line = readonly [address: string, announcer: Announcer];
+const noLines: readonly Line[] = [];
+
 export interface OwnershipRecordOptions {
   readonly nodeName: string;
   readonly clock: Clock;
@@ -40,6 +43,8 @@ export class OwnershipRecord {
   readonly #owned = new Map<string, Announcer>();
   /** By Service, by address: since when its line has not been true. */
   readonly #doubts = new Map<string, Map<string, number>>();
+  /** All are looked at every sweep, and few change: each is read once. */
+  readonly #lines = new WeakMap<Service, readonly Line[]>();
   readonly #queue: WorkQueue;
   #sweep: Timer | undefined;
 
@@ -94,9 +99,8 @@ export class OwnershipRecord {
     const now = clock.now();
     const doubts = new Map<string, Map<string, number>>();
     for (const [key, service] of services) {
-      if (service.annotations[annotations.announcing] === undefined || service.deleting) continue;
-      if (service.type === 'LoadBalancer' && !isOurs(service)) continue;
-      const doubtful = [...parseAnnouncing(service)].filter(([address, { node }]) =>
+      if (service.deleting || (service.type === 'LoadBalancer' && !isOurs(service))) continue;
+      const doubtful = this.#linesOf(service).filter(([address, { node }]) =>
         this.#isDoubtful(address, node),
       );
       if (doubtful.length === 0) continue;
@@ -108,6 +112,16 @@ export class OwnershipRecord {
     }
     this.#doubts.clear();
     for (const [key, since] of doubts) this.#doubts.set(key, since);
+  }
+
+  #linesOf(service: Service): readonly Line[] {
+    let lines = this.#lines.get(service);
+    if (!lines) {
+      lines =
+        service.annotations[annotations.announcing] === undefined ? noLines : [...parseAnnouncing(service)];
+      this.#lines.set(service, lines);
+    }
+    return lines;
   }
 
   #isDoubtful(address: string, node: string): boolean {
