@@ -95,7 +95,12 @@ export class OwnershipRecord {
   }
 
   #look(): void {
-    const { services, isOurs, clock } = this.#options;
+    const { client, services, isOurs, clock } = this.#options;
+    // A successor that could not write either has its time once the API server is back.
+    if (client.reachability.lost) {
+      this.#doubts.clear();
+      return;
+    }
     const now = clock.now();
     const doubts = new Map<string, Map<string, number>>();
     for (const [key, service] of services) {

@@ -44,6 +44,7 @@ function setUp(line: string | undefined, over: Partial<Service> = {}, gone: read
   });
   record.start();
   return {
+    api,
     record,
     services,
     see,
@@ -120,6 +121,19 @@ test('OwnershipRecord clears a line for an address that the Service had, and of 
   const plain = setUp('192.0.2.241=node-1/eth0', { type: 'ClusterIP', ingress: [] });
   await plain.pass(20_000);
   assert.equal(plain.line(), undefined);
+});
+
+test('OwnershipRecord gives a successor its time after the API server was away', async () => {
+  const o = setUp('192.0.2.241=node-1/eth0');
+  const { reachability } = o.api;
+  reachability.missed(pino({ level: 'silent' }), 'away');
+  await o.pass(60_000);
+  assert.equal(o.writes(), 0);
+  reachability.answered(pino({ level: 'silent' }));
+  await o.pass(7000);
+  assert.equal(o.writes(), 0);
+  await o.pass(6000);
+  assert.equal(o.line(), undefined);
 });
 
 test('OwnershipRecord writes over a newer version of the Service only after it has seen it', async () => {
