@@ -47,6 +47,9 @@ export interface SpeakerOptions {
   readonly logger: Logger;
 }
 
+/** Octets of a TCP MD5 key that the kernel takes. */
+const longestPassword = 80;
+
 export class Speaker {
   readonly #options: SpeakerOptions;
   readonly #services = new Map<string, Service>();
@@ -244,14 +247,17 @@ export class Speaker {
     const whose = `${peer.name} ${formatIp(peer.address)}`;
     const secret = this.#secrets.get(name);
     const value = secret?.data[key];
-    if (value && value.length > 0) {
+    const isUsable = value !== undefined && value.length > 0 && value.length <= longestPassword;
+    if (isUsable) {
       const password = new TextDecoder().decode(value);
       this.#lastPasswords.set(whose, password);
       return { password };
     }
-    const lack = secret
-      ? `Secret ${this.#options.namespace}/${name} has no key ${key}`
-      : `Secret ${this.#options.namespace}/${name} does not exist`;
+    const where = `Secret ${this.#options.namespace}/${name}`;
+    const tooLong = value && value.length > longestPassword;
+    const lack = tooLong
+      ? `${where} has more than ${longestPassword} octets at key ${key}`
+      : `${where} ${secret ? `has no key ${key}` : 'does not exist'}`;
     const password = this.#lastPasswords.get(whose);
     return password === undefined
       ? { waitingFor: `${lack}: the session waits for its password` }

@@ -126,6 +126,12 @@ test('Speaker shows a peer without its password Secret as waiting, follows rotat
   speaker.setSecret('tor', secret({ pasword: 'one' }));
   const lacking = 'Secret bellman-system/tor has no key password: the session waits for its password';
   assert.deepEqual(take(), ['peers router', `trouble router: ${lacking}`]);
+  speaker.setSecret('tor', secret({ password: 'x'.repeat(81) }));
+  assert.match(
+    peers.at(-1)?.[0]?.waitingFor ?? '',
+    /tor has more than 80 octets at key password: the session waits/,
+  );
+  take();
   speaker.setSecret('tor', secret({ password: 'one' }));
   assert.deepEqual(take(), ['peers router']);
   assert.equal(peers.at(-1)?.[0]?.password, 'one');
