@@ -1,6 +1,6 @@
 /**
  * The command line: `bellman controller | speaker | validate | status`. Each flag of a daemon has an environment variable beside
- * it, as a Deployment or DaemonSet sets them. Exit codes: 0 clean, 1 a negative answer (`validate`), 2 could not run.
+ * it, as a Deployment or DaemonSet sets them. Exit codes: 0 clean, 1 a negative answer (`validate`, `status`), 2 could not run.
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';

@@ -42,7 +42,7 @@ export class OwnershipRecord {
   readonly #options: OwnershipRecordOptions;
   readonly #owned = new Map<string, Announcer>();
   /** By Service, by address: since when its line has not been true. */
-  readonly #doubts = new Map<string, Map<string, number>>();
+  #doubts: ReadonlyMap<string, ReadonlyMap<string, number>> = new Map();
   /** All are looked at every sweep, and few change: each is read once. */
   readonly #lines = new WeakMap<Service, readonly Line[]>();
   readonly #queue: WorkQueue;
@@ -98,7 +98,7 @@ export class OwnershipRecord {
     const { client, services, isOurs, clock } = this.#options;
     // A successor that could not write either has its time once the API server is back.
     if (client.reachability.lost) {
-      this.#doubts.clear();
+      this.#doubts = new Map();
       return;
     }
     const now = clock.now();
@@ -115,8 +115,7 @@ export class OwnershipRecord {
       doubts.set(key, since);
       if ([...since.values()].some((at) => now - at >= patienceMs)) this.#queue.add(key);
     }
-    this.#doubts.clear();
-    for (const [key, since] of doubts) this.#doubts.set(key, since);
+    this.#doubts = doubts;
   }
 
   #linesOf(service: Service): readonly Line[] {
