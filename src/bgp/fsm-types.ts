@@ -71,7 +71,8 @@ export type DownCause =
   | { readonly kind: 'tcp'; readonly cause: string }
   | { readonly kind: 'hold-timer' }
   | { readonly kind: 'send-hold-timer' }
-  | { readonly kind: 'stopped' }
+  /** `error` is the Cease that was sent. */
+  | { readonly kind: 'stopped'; readonly error?: NotificationError }
   | { readonly kind: 'reset'; readonly cause: string };
 
 /** What the shell does, in this order. */
@@ -91,7 +92,7 @@ export interface FsmState {
   readonly name: BgpState;
   /** RFC 4271's counter. */
   readonly connectRetryCounter: number;
-  /** Failures since the last lasting session: the exponent of the idle hold time. */
+  /** Connections and sessions that broke since the last lasting session: the exponent of the idle hold time. */
   readonly oscillations: number;
   readonly tcp: 'none' | 'connecting' | 'connected';
   readonly delayOpenRunning: boolean;

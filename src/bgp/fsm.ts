@@ -14,7 +14,8 @@
  * - Damping. Each failure returns to Idle and waits there a delay that doubles with the failures in a row, and only a session
  *   that has *lasted* resets it: a peer that accepts and refuses at once is never asked in a hot loop, nor heard in one, for Idle
  *   refuses connections. Therefore a connection that breaks in OpenSent goes to Idle and not to Active, too.
- *   A failed attempt to connect waits ConnectRetryTime at most, so that a router that was away is found again soon.
+ *   An attempt that finds nobody is no oscillation: it waits ConnectRetryTime at most and counts towards no later delay, so that
+ *   a router that was away is found again soon, and its first hiccups cost what anybody's do.
  * - A NOTIFICATION is never answered by a NOTIFICATION, in OpenSent neither.
  * - In Established a dead peer's socket is not written to when the send hold timer ends it: nothing would leave.
  */
@@ -321,34 +322,37 @@ class Step {
   /** The administrator's stop: no retry. */
   #stopped(error: NotificationError | undefined): FsmStep {
     this.#close(error);
-    this.#act({ kind: 'down', cause: { kind: 'stopped' } });
+    this.#act({ kind: 'down', cause: { kind: 'stopped', ...(error ? { error } : {}) } });
     return this.#to(initialFsmState);
   }
 
   /** To Idle by a failure: closes, counts, and waits the damped delay. */
   #fail(cause: DownCause, tell?: NotificationError): FsmStep {
-    return this.#damp(cause, this.#config.idleHoldMaximumMs, tell);
+    const { oscillations } = this.#state;
+    const { idleHoldMs, idleHoldMaximumMs } = this.#config;
+    this.#close(tell);
+    return this.#rest(cause, idleHoldAfter(oscillations, idleHoldMs, idleHoldMaximumMs), oscillations + 1);
   }
 
-  /** To Idle because TCP found nobody: a refusal is not an oscillation, so it is asked again within ConnectRetryTime. */
+  /** To Idle because TCP found nobody: asked again within ConnectRetryTime, and no oscillation. */
   #unreachable(cause: string): FsmStep {
-    return this.#damp(
+    const { oscillations, connectRetryCounter } = this.#state;
+    const { idleHoldMs, idleHoldMaximumMs, connectRetryMs } = this.#config;
+    this.#close(undefined);
+    const maximumMs = Math.min(connectRetryMs, idleHoldMaximumMs);
+    return this.#rest(
       { kind: 'tcp', cause },
-      Math.min(this.#config.connectRetryMs, this.#config.idleHoldMaximumMs),
+      idleHoldAfter(connectRetryCounter, idleHoldMs, maximumMs),
+      oscillations,
     );
   }
 
-  #damp(cause: DownCause, maximumMs: number, tell?: NotificationError): FsmStep {
-    const { oscillations, connectRetryCounter } = this.#state;
-    this.#close(tell);
-    const delayMs = idleHoldAfter(oscillations, this.#config.idleHoldMs, maximumMs);
+  /** Idle, for the jittered delay. */
+  #rest(cause: DownCause, delayMs: number, oscillations: number): FsmStep {
     this.#startTimer('idle-hold', jittered(delayMs, this.#random));
     this.#act({ kind: 'down', cause });
-    return this.#to({
-      ...initialFsmState,
-      connectRetryCounter: connectRetryCounter + 1,
-      oscillations: oscillations + 1,
-    });
+    const connectRetryCounter = this.#state.connectRetryCounter + 1;
+    return this.#to({ ...initialFsmState, connectRetryCounter, oscillations });
   }
 
   /** Active: listens, and connects again when ConnectRetry expires. */

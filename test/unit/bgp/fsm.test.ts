@@ -283,13 +283,24 @@ describe('step(): timers', () => {
     assert.deepEqual(delays, [1000, 2000, 4000, 1000]);
   });
 
-  test('a router that is away is asked every ConnectRetryTime at least', () => {
+  test('a router that is away is asked ever more seldom down to every ConnectRetryTime, and costs nothing when it is back', () => {
     let state: FsmState = initialFsmState;
-    for (let i = 0; i < 20; i++) {
-      const { actions } = step({ ...states.Connect, oscillations: i }, events.TcpConnectionFails, config, 1);
-      assert.ok((delayOf(actions, 'idle-hold') ?? Infinity) <= config.connectRetryMs);
-      state = step(state, events.start, config, 1).state;
-    }
+    const delays: (number | undefined)[] = [];
+    const happens = (...all: FsmEvent[]) => {
+      for (const event of all) {
+        const next = step(state, event, config, 1);
+        state = next.state;
+        const delay = delayOf(next.actions, 'idle-hold');
+        if (delay !== undefined) delays.push(delay);
+      }
+    };
+    for (let i = 0; i < 10; i++) happens(events.IdleHoldTimer_Expires, events.TcpConnectionFails);
+    assert.deepEqual(delays.splice(0), [1000, 2000, 4000, 8000, 16_000, ...Array(5).fill(30_000)]);
+    const back = [events.IdleHoldTimer_Expires, events.TcpConnected] as const;
+    const connectionRejected = { code: 6, subcode: 5, data: none };
+    happens(...back, { kind: 'notification', error: connectionRejected });
+    happens(...back, events.BGPOpen, events.KeepAliveMsg, events.TcpConnectionFails);
+    assert.deepEqual(delays, [1000, 2000]);
   });
 });
 
