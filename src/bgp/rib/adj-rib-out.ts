@@ -9,6 +9,9 @@
  * to what the peer has leaves the queue. One change costs O(1) whatever the table holds. The buckets are lists linked through
  * typed arrays, so that a route costs a peer 16 octets beside its share of the tables (prefix-table.ts, attribute-table.ts).
  *
+ * An attribute set that the session's messages have no room for is refused: its prefixes count as desired, and are at the peer in
+ * no version, for an older one would be wrong.
+ *
  * End-of-RIB (RFC 4724) follows the first time a family's queue runs empty after `synced`; a refresh (RFC 2918) queues the family
  * again, between Begin and End marks where the peer knows them (RFC 7313), the first of which never precedes End-of-RIB.
  */
@@ -69,6 +72,8 @@ export class AdjRibOut {
   #sent = new Uint32Array(64);
   #next = new Uint32Array(64);
   #previous = new Uint32Array(64);
+  /** Keys of buckets whose set was refused in this session. */
+  readonly #refused = new Set<number>();
   /** By family and attribute set, oldest first. */
   readonly #buckets = new Map<number, Bucket>();
   readonly #families: Record<Family, FamilyState> = { 4: { ...idleFamily }, 6: { ...idleFamily } };
@@ -76,6 +81,7 @@ export class AdjRibOut {
   #synced = false;
   #desiredCount = 0;
   #sentCount = 0;
+  #refusedCount = 0;
 
   constructor(prefixes: PrefixTable, attributes: AttributeTable) {
     this.#prefixes = prefixes;
@@ -89,6 +95,11 @@ export class AdjRibOut {
   /** Routes the peer holds as far as they have been sent. */
   get sentCount(): number {
     return this.#sentCount;
+  }
+
+  /** Desired routes that no message of this session has room for. */
+  get refusedCount(): number {
+    return this.#refusedCount;
   }
 
   /** Changes that have not left yet. */
@@ -131,6 +142,9 @@ export class AdjRibOut {
   down(): void {
     for (const family of families) Object.assign(this.#families[family], idleFamily);
     this.#buckets.clear();
+    for (const key of this.#refused) this.#attributes.release(attributesOf(key));
+    this.#refused.clear();
+    this.#refusedCount = 0;
     this.#sentCount = 0;
     for (let id = 0; id < this.#sent.length; id++) {
       const sent = this.#sent[id] ?? noAttributes;
@@ -155,6 +169,22 @@ export class AdjRibOut {
     // RFC 7313 section 4: no Begin mark before the End-of-RIB of the initial table.
     if (this.#enhancedRefresh && state.endOfRib === 'sent') state.refresh = 'asked';
     this.#requeue(family);
+  }
+
+  /** Attributes that leave no room for a prefix: what was to be announced with them is withdrawn where the peer has it. */
+  refuse(family: Family, attributes: number): void {
+    const key = bucketKey(family, attributes);
+    const bucket = this.#buckets.get(key);
+    if (!bucket) return;
+    this.#attributes.retain(attributes);
+    while (bucket.head !== none) {
+      const id = bucket.head;
+      this.#unlinkFrom(bucket, id);
+      this.#refusedCount++;
+      // Until the set itself is refused, the bucket to link to would be this one.
+      if (this.#sent[id] !== noAttributes) this.#append(id, noAttributes);
+    }
+    this.#refused.add(key);
   }
 
   /** What to send next, `undefined` when the peer is up to date. Withdrawals first: they keep traffic from a black hole. */
@@ -206,23 +236,25 @@ export class AdjRibOut {
 
   #take(bucket: Bucket, id: number): void {
     const before = this.#sent[id] ?? noAttributes;
-    const desired = this.#desired[id] ?? noAttributes;
     this.#unlinkFrom(bucket, id);
     if (before === noAttributes) this.#sentCount++;
     else if (before !== stale) this.#attributes.release(before);
-    if (desired === noAttributes) this.#sentCount--;
-    else this.#attributes.retain(desired);
-    this.#sent[id] = desired;
+    if (bucket.attributes === noAttributes) this.#sentCount--;
+    else this.#attributes.retain(bucket.attributes);
+    this.#sent[id] = bucket.attributes;
     this.#forgetIfIdle(id);
   }
 
   /** Takes over the caller's reference to the set. */
   #desire(id: number, set: number): void {
     const before = this.#desired[id] ?? noAttributes;
-    const { active } = this.#families[this.#prefixes.family(id)];
-    if (active && before !== this.#sent[id]) this.#unlink(id);
+    const family = this.#prefixes.family(id);
+    const { active } = this.#families[family];
+    if (active && this.#target(id) !== this.#sent[id]) this.#unlink(id);
+    if (this.#refused.has(bucketKey(family, before))) this.#refusedCount--;
+    if (this.#refused.has(bucketKey(family, set))) this.#refusedCount++;
     this.#desired[id] = set;
-    if (active && set !== this.#sent[id]) this.#link(id);
+    if (active && this.#target(id) !== this.#sent[id]) this.#link(id);
     if (before === noAttributes) this.#desiredCount++;
     else this.#attributes.release(before);
     if (set === noAttributes) this.#desiredCount--;
@@ -239,6 +271,12 @@ export class AdjRibOut {
     }
   }
 
+  /** What the peer should have as far as this session can tell it. */
+  #target(id: number): number {
+    const desired = this.#desired[id] ?? noAttributes;
+    return this.#refused.has(bucketKey(this.#prefixes.family(id), desired)) ? noAttributes : desired;
+  }
+
   #holds(id: number): boolean {
     return Boolean(this.#desired[id]) || Boolean(this.#sent[id]);
   }
@@ -247,10 +285,13 @@ export class AdjRibOut {
     if (!this.#holds(id)) this.#prefixes.release(id);
   }
 
-  /** Appends the prefix to the bucket of what it should become. */
+  /** Queues what the prefix should become. */
   #link(id: number): void {
+    this.#append(id, this.#target(id));
+  }
+
+  #append(id: number, attributes: number): void {
     const family = this.#prefixes.family(id);
-    const attributes = this.#desired[id] ?? noAttributes;
     const key = bucketKey(family, attributes);
     let bucket = this.#buckets.get(key);
     if (!bucket) {
@@ -266,7 +307,7 @@ export class AdjRibOut {
   }
 
   #unlink(id: number): void {
-    const bucket = this.#buckets.get(bucketKey(this.#prefixes.family(id), this.#desired[id] ?? noAttributes));
+    const bucket = this.#buckets.get(bucketKey(this.#prefixes.family(id), this.#target(id)));
     if (!bucket) throw new RangeError(`prefix ${id} is not queued`);
     this.#unlinkFrom(bucket, id);
   }
@@ -295,6 +336,10 @@ export class AdjRibOut {
 
 function bucketKey(family: Family, attributes: number): number {
   return attributes * 2 + (family === 4 ? 0 : 1);
+}
+
+function attributesOf(key: number): number {
+  return Math.floor(key / 2);
 }
 
 function grown(array: Uint32Array, capacity: number): Uint32Array<ArrayBuffer> {

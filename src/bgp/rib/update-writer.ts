@@ -27,8 +27,6 @@ export interface Written {
   /** Prefixes of each UPDATE, in order; 0 for a mark. */
   readonly updates: readonly number[];
   readonly routeRefreshes: number;
-  /** Prefixes skipped because their attributes leave no room in a message. */
-  readonly unsendable: number;
 }
 
 /** Octets handed to the socket at a time. */
@@ -69,7 +67,6 @@ export class UpdateWriter {
     this.#view = new DataView(this.#chunk.buffer);
     const updates: number[] = [];
     let routeRefreshes = 0;
-    let unsendable = 0;
     let end = 0;
     while (outgoing) {
       const start = end;
@@ -79,8 +76,7 @@ export class UpdateWriter {
       } else {
         const written = this.#update(outgoing, start);
         if (outgoing.kind === 'announce' && written.prefixes === 0) {
-          outgoing.prefixes.take();
-          unsendable++;
+          this.#rib.refuse(outgoing.family, outgoing.attributes);
         } else {
           end = written.end;
           updates.push(written.prefixes);
@@ -89,7 +85,7 @@ export class UpdateWriter {
       if (this.#chunk.length - end < this.#session.sendLimit) break;
       outgoing = this.#rib.next();
     }
-    return { bytes: this.#chunk.subarray(0, end), updates, routeRefreshes, unsendable };
+    return { bytes: this.#chunk.subarray(0, end), updates, routeRefreshes };
   }
 
   #update(outgoing: Outgoing, start: number): { end: number; prefixes: number } {

@@ -62,6 +62,11 @@ export class RouteOutput {
     return this.#rib.sentCount;
   }
 
+  /** Desired routes whose attributes leave no room in a message of the session. */
+  get refusedCount(): number {
+    return this.#rib.refusedCount;
+  }
+
   /** Whether the peer is configured: the routes of one that is not are remembered, and shown nowhere. */
   set configured(configured: boolean) {
     this.#configured = configured;
@@ -138,8 +143,8 @@ export class RouteOutput {
     while (this.#sink && this.#writer && this.#sink.queuedBytes < writeWindowBytes) {
       const written = this.#writer.next();
       if (!written) break;
-      const { bytes, updates, routeRefreshes, unsendable } = written;
-      if (unsendable > 0) this.#unsendable();
+      const { bytes, updates, routeRefreshes } = written;
+      if (this.#rib.refusedCount > 0) this.#unsendable();
       if (bytes.length > 0) this.#sink.write(bytes);
       this.#metrics.sentUpdates(this.#peer, updates, routeRefreshes, bytes.length);
     }

@@ -19,6 +19,7 @@ interface Snapshot {
   readonly carried: CarriedFamilies | undefined;
   readonly routesDesired: number;
   readonly routesSent: number;
+  readonly routesRefused: number;
 }
 
 /**
@@ -133,9 +134,9 @@ export class SessionReport {
       this.#metrics.notification(name, 'sent', message.code, message.subcode);
   }
 
-  status({ state, negotiated, carried, routesDesired, routesSent }: Snapshot): PeerStatus {
+  status(snapshot: Snapshot): PeerStatus {
+    const { state, negotiated, carried, routesDesired, routesSent } = snapshot;
     const { name, address } = this.peer.config;
-    const { warning } = this.peer;
     return {
       name,
       address,
@@ -150,11 +151,22 @@ export class SessionReport {
         : {}),
       families: (carried?.families ?? []).map(familyName),
       capabilities: negotiated?.capabilities ?? [],
-      warnings: [...(warning === undefined ? [] : [warning]), ...(carried?.warnings ?? [])],
+      warnings: this.#warnings(snapshot),
       routesDesired,
       routesSent,
       ...(this.#lastError ? { lastError: this.#lastError.reason, lastErrorAt: this.#lastError.at } : {}),
     };
+  }
+
+  #warnings({ carried, routesRefused }: Snapshot): string[] {
+    const { warning } = this.peer;
+    return [
+      ...(warning === undefined ? [] : [warning]),
+      ...(carried?.warnings ?? []),
+      ...(routesRefused === 0
+        ? []
+        : [`${routesRefused} routes are not sent: their path attributes fill a whole message`]),
+    ];
   }
 }
 

@@ -189,6 +189,7 @@ export class Session implements ConnectionOwner {
       carried: state.name === 'Established' ? this.#carried : undefined,
       routesDesired: this.#output.desiredCount,
       routesSent: this.#output.sentCount,
+      routesRefused: this.#output.refusedCount,
     });
   }
 

@@ -211,7 +211,13 @@ describe('AdjRibOut', () => {
       }),
       fc.record({ kind: fc.constant('withdraw' as const), prefix: fc.constantFrom(...texts) }),
       fc.record({
-        kind: fc.constantFrom('up' as const, 'down' as const, 'refresh' as const, 'take' as const),
+        kind: fc.constantFrom(
+          'up' as const,
+          'down' as const,
+          'refresh' as const,
+          'take' as const,
+          'refuse' as const,
+        ),
       }),
     );
     const peers = fc.array(fc.tuple(fc.integer({ min: 0, max: 1 }), operation), { maxLength: 80 });
@@ -247,12 +253,26 @@ describe('AdjRibOut', () => {
               break;
             case 'take':
               receive(rib.next(), held);
+              break;
+            case 'refuse': {
+              const outgoing = rib.next();
+              if (outgoing?.kind === 'announce') rib.refuse(outgoing.family, outgoing.attributes);
+            }
           }
         }
         for (const { rib, desired, held } of ends) {
+          const drain = () => {
+            for (let outgoing = rib.next(); outgoing; outgoing = rib.next())
+              receive(outgoing, held, Infinity);
+          };
+          const { refusedCount } = rib;
+          drain();
+          for (const [text, med] of held) assert.equal(desired.get(text), med, 'no older version stays');
+          assert.equal(rib.sentCount, held.size);
+          if (held.size > 0) assert.equal(held.size, desired.size - refusedCount);
           rib.up([4, 6], false);
           held.clear();
-          for (let outgoing = rib.next(); outgoing; outgoing = rib.next()) receive(outgoing, held, Infinity);
+          drain();
           assert.deepEqual([...held].sort(), [...desired].sort());
           assert.equal(rib.desiredCount, desired.size);
           assert.equal(rib.sentCount, desired.size);

@@ -194,13 +194,24 @@ describe('UpdateWriter: packing', () => {
         }
       });
 
-  test('attributes that fill a message are skipped and counted, and hold nobody up', () => {
+  test('attributes that fill a message hold nobody up, and an older version of the route does not stay at the peer', () => {
     const { rib, writer } = fixture();
     const communities = Array.from({ length: 1100 }, (_, i) => i);
+    const counts = () => [rib.desiredCount, rib.sentCount, rib.refusedCount, rib.queuedCount];
+    rib.announce(host(4, 1), plain);
+    writer.next();
     rib.announce(host(4, 1), { ...plain, communities });
     rib.announce(host(4, 2), plain);
-    const written = writer.next();
-    assert.deepEqual([written?.unsendable, written?.updates], [1, [1]]);
+    rib.announce(host(6, 3), { ...plain, communities });
+    assert.deepEqual(writer.next()?.updates, [1, 1], 'one announcement, one withdrawal');
+    assert.deepEqual(counts(), [3, 1, 2, 0]);
     assert.equal(writer.next(), undefined);
+    rib.announce(host(4, 4), { ...plain, communities });
+    assert.deepEqual(counts(), [4, 1, 3, 0], 'what was refused is not tried again');
+    rib.announce(host(4, 1), plain);
+    rib.withdraw(host(4, 4));
+    rib.withdraw(host(6, 3));
+    assert.deepEqual(writer.next()?.updates, [1]);
+    assert.deepEqual(counts(), [2, 2, 0, 0]);
   });
 });
