@@ -16,6 +16,7 @@ const nativeSetsockopt = libc.func(
 const nativeBind = libc.func('int bind(int fd, const void *address, uint32_t length)');
 const nativeClose = libc.func('int close(int fd)');
 const nativeIoctl = libc.func('int ioctl(int fd, unsigned long request, _Out_ int *value)');
+const nativeReceive = libc.func('intptr_t recv(int fd, void *buffer, size_t length, int flags)');
 const nativeInterfaceIndex = libc.func('uint32_t if_nametoindex(const char *name)');
 
 const AF_INET = 2;
@@ -25,6 +26,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_SNDBUF = 7;
 const SO_BINDTODEVICE = 25;
+const MSG_DONTWAIT = 0x40;
 const IPPROTO_IP = 0;
 const IP_TOS = 1;
 const IP_TTL = 2;
@@ -137,6 +139,13 @@ export function bindSocket(fd: number, address: IpAddress, port: number, zone?: 
 export function unacknowledgedBytes(fd: number): number {
   const value = [0];
   return nativeIoctl(fd, SIOCOUTQ, value) < 0 ? 0 : (value[0] ?? 0);
+}
+
+/** Up to `length` bytes that have arrived already; `undefined` when there are none, or never will be. */
+export function receiveArrived(fd: number, length: number): Uint8Array | undefined {
+  const buffer = new Uint8Array(length);
+  const received: number = nativeReceive(fd, buffer, length, MSG_DONTWAIT);
+  return received > 0 ? buffer.subarray(0, received) : undefined;
 }
 
 /**

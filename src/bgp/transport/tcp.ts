@@ -6,6 +6,7 @@ import {
   bindToDevice,
   closeSocket,
   openSocket,
+  receiveArrived,
   SocketError,
   setIpv6Only,
   setMd5Key,
@@ -30,6 +31,8 @@ import type {
 /** How long a closing connection may take to hand over its last words. */
 const lingerMs = 1000;
 const listenBacklog = 64;
+/** Read at a time of what a broken connection left behind. */
+const leftoverBytes = 65_536;
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -67,6 +70,7 @@ class TcpStream implements Stream {
     socket.on('drain', () => {
       if (this.#open) handler.onDrain();
     });
+    this.#readBeforeDestroy();
     socket.on('end', () => this.#closed('connection closed by the peer'));
     socket.on('error', (error) => this.#closed(reasonOf(error)));
     socket.on('close', () => this.#closed('connection closed'));
@@ -117,6 +121,27 @@ class TcpStream implements Stream {
   destroy(): void {
     this.#open = false;
     this.#socket.destroy();
+  }
+
+  /**
+   * A write that fails destroys the socket, and with it what had arrived unread: usually the NOTIFICATION that says why the peer
+   * has closed. Linux keeps that readable after a reset.
+   */
+  #readBeforeDestroy(): void {
+    const socket = this.#socket;
+    const destroy = socket._destroy.bind(socket);
+    socket._destroy = (error, callback) => {
+      if (error) this.#readLeftover();
+      destroy(error, callback);
+    };
+  }
+
+  #readLeftover(): void {
+    while (this.#open) {
+      const bytes = receiveArrived(this.#fd, leftoverBytes);
+      if (!bytes) return;
+      this.#handler.onData(bytes);
+    }
   }
 
   #closed(reason: string): void {
