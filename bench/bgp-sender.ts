@@ -52,6 +52,7 @@ function speak(): void {
   speaker.synced();
   speaker.setPeers([
     {
+      id: 'router',
       config: {
         name: 'router',
         myAsn: 64512,

@@ -73,7 +73,7 @@ export type DownCause =
   | { readonly kind: 'send-hold-timer' }
   /** `error` is the Cease that was sent. */
   | { readonly kind: 'stopped'; readonly error?: NotificationError }
-  | { readonly kind: 'reset'; readonly cause: string };
+  | { readonly kind: 'reset'; readonly cause: string; readonly error?: NotificationError };
 
 /** What the shell does, in this order. */
 export type FsmAction =

@@ -289,7 +289,10 @@ class Step {
       case 'stop':
         return this.#stopped(event.error);
       case 'reset':
-        return this.#fail({ kind: 'reset', cause: event.cause }, event.error);
+        return this.#fail(
+          { kind: 'reset', cause: event.cause, ...(event.error ? { error: event.error } : {}) },
+          event.error,
+        );
       case 'message-error':
         return this.#fail({ kind: 'sent', error: event.error }, event.error);
       case 'collision-dump':

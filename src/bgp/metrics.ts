@@ -135,10 +135,15 @@ export class BgpMetrics {
   }
 
   transition(name: string, from: BgpState, to: BgpState): void {
-    this.fsmState.set({ peer: name }, stateNumbers[to]);
+    this.state(name, to);
     this.#fsmTransitions.inc(name, { from, to });
     if (to === 'Established') this.establishedTransitions.inc({ peer: name });
-    this.sessionUp.set({ peer: name }, to === 'Established' ? 1 : 0);
+  }
+
+  /** Shows the state without counting a change. */
+  state(name: string, state: BgpState): void {
+    this.fsmState.set({ peer: name }, stateNumbers[state]);
+    this.sessionUp.set({ peer: name }, state === 'Established' ? 1 : 0);
   }
 
   notification(name: string, direction: 'sent' | 'received', code: number, subcode: number): void {

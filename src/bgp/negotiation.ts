@@ -52,6 +52,8 @@ export interface Negotiated {
   readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
   /** Of the peer's capabilities, by name. */
   readonly capabilities: readonly string[];
+  /** Of ours, by name, those left out because the peer has refused an OPEN with them. */
+  readonly withheld: readonly string[];
 }
 
 const unicast: Record<Family, AddressFamily> = {
@@ -154,6 +156,9 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
         }
       : {}),
     capabilities: [...new Set(theirs.map(capabilityName))],
+    withheld: offeredCapabilities(local)
+      .filter((capability) => !ours.some(({ kind }) => kind === capability.kind))
+      .map(capabilityName),
   });
 }
 

@@ -71,6 +71,11 @@ export const Cease = {
 } as const;
 const ceaseCode = 6;
 
+/** Cease/Connection Collision Resolution: the end of a connection that was one too many. */
+export function isCollision({ code, subcode }: NotificationError): boolean {
+  return code === ceaseCode && subcode === Cease.connectionCollision;
+}
+
 /** RFC 9003: one octet of length counts the text. A peer that knows only RFC 8203 takes 128. */
 const longestCommunication = 128;
 

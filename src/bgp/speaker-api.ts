@@ -13,6 +13,8 @@ export interface RouteAttributes {
 
 /** A configured peer with what this node adds: its secret is read, its router id chosen. */
 export interface ResolvedPeer {
+  /** Stays through edits, also of the name, which is for people. */
+  readonly id: string;
   readonly config: PeerConfig;
   readonly password?: string;
   /** What is missing before a session may begin, in a sentence: the peer is shown, and left alone. */
@@ -58,10 +60,10 @@ export interface BgpSpeaker {
   /** The peers that should be: the difference is started, changed or stopped, the rest is not touched. */
   setPeers(peers: readonly ResolvedPeer[]): void;
   /** Announces a prefix to a peer, replacing what was announced for it before; peers not configured yet are remembered. */
-  announce(peerName: string, prefix: Prefix, attributes: RouteAttributes): void;
-  withdraw(peerName: string, prefix: Prefix): void;
+  announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void;
+  withdraw(peerId: string, prefix: Prefix): void;
   /** BFD has lost the peer: its session ends with Cease/BFD Down (RFC 9384) and is tried again. */
-  bfdDown(peerName: string): void;
+  bfdDown(peerId: string): void;
   /** The desired routes are complete: from now on End-of-RIB may be sent (RFC 4724 section 4.1). */
   synced(): void;
   status(): readonly PeerStatus[];

@@ -18,7 +18,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { Registry } from 'prom-client';
-import { type Prefix, parseIp } from '../address/index.ts';
+import { formatIp, type Prefix, parseIp, sameIp } from '../address/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { BgpMetrics } from './metrics.ts';
@@ -31,7 +31,7 @@ import { RouteOutput } from './session/route-output.ts';
 import { Session, type SessionContext } from './session/session.ts';
 import type { BgpSpeaker, PeerStatus, ResolvedPeer, RouteAttributes, StopMode } from './speaker-api.ts';
 import { tcpTransport } from './transport/tcp.ts';
-import type { Incoming, Listener, Transport } from './transport/transport.ts';
+import type { Incoming, Listener, ListenFailure, Transport } from './transport/transport.ts';
 
 export interface BgpSpeakerOptions {
   readonly logger: Logger;
@@ -69,7 +69,8 @@ class Speaker implements BgpSpeaker {
   #synced = false;
   #stopped = false;
   #listener: { readonly listener: Listener; readonly key: string } | undefined;
-  #listenFailure: string | undefined;
+  #listenFailures = new Set<string>();
+  #listensAgain = false;
 
   constructor(options: BgpSpeakerOptions) {
     this.#logger = options.logger;
@@ -88,30 +89,30 @@ class Speaker implements BgpSpeaker {
 
   setPeers(peers: readonly ResolvedPeer[]): void {
     if (this.#stopped) return;
-    const wanted = new Set(peers.map(({ config }) => config.name));
-    for (const [name, session] of this.#sessions) if (!wanted.has(name)) this.#remove(name, session);
+    const wanted = new Set(peers.map(({ id }) => id));
+    for (const [id, session] of this.#sessions) if (!wanted.has(id)) this.#remove(id, session);
     // Keys must be on the listener before a peer can reach it.
     this.#listen(peers);
     for (const peer of peers) {
-      const known = this.#sessions.get(peer.config.name);
+      const known = this.#sessions.get(peer.id);
       if (known) known.update(peer);
       else this.#add(peer);
     }
   }
 
-  announce(peerName: string, prefix: Prefix, attributes: RouteAttributes): void {
-    this.#output(peerName).announce(prefix, attributes);
+  announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void {
+    this.#output(peerId).announce(prefix, attributes);
   }
 
-  withdraw(peerName: string, prefix: Prefix): void {
-    const output = this.#outputs.get(peerName);
+  withdraw(peerId: string, prefix: Prefix): void {
+    const output = this.#outputs.get(peerId);
     if (!output) return;
     output.withdraw(prefix);
-    this.#forgetIdleOutput(peerName, output);
+    this.#forgetIdleOutput(peerId, output);
   }
 
-  bfdDown(peerName: string): void {
-    this.#sessions.get(peerName)?.bfdDown();
+  bfdDown(peerId: string): void {
+    this.#sessions.get(peerId)?.bfdDown();
   }
 
   synced(): void {
@@ -138,38 +139,38 @@ class Speaker implements BgpSpeaker {
       await session.close(undefined);
       return;
     }
-    this.#outputs.get(session.peer.config.name)?.withdrawAll();
+    this.#outputs.get(session.peer.id)?.withdrawAll();
     await session.flush();
     const reason = mode.kind === 'shutdown' ? mode.reason : 'restarting';
     await session.close(cease(Cease.administrativeShutdown, reason));
   }
 
   #add(peer: ResolvedPeer): void {
-    const session = new Session(peer, this.#output(peer.config.name), this.#context);
-    this.#sessions.set(peer.config.name, session);
+    const session = new Session(peer, this.#output(peer.id), this.#context);
+    this.#sessions.set(peer.id, session);
     session.start();
   }
 
-  #remove(name: string, session: Session): void {
-    this.#sessions.delete(name);
+  #remove(peerId: string, session: Session): void {
+    this.#sessions.delete(peerId);
     void session.close(cease(Cease.peerDeconfigured));
     session.forget();
-    const output = this.#outputs.get(name);
-    if (output) this.#forgetIdleOutput(name, output);
+    const output = this.#outputs.get(peerId);
+    if (output) this.#forgetIdleOutput(peerId, output);
   }
 
-  #output(peerName: string): RouteOutput {
-    let output = this.#outputs.get(peerName);
+  #output(peerId: string): RouteOutput {
+    let output = this.#outputs.get(peerId);
     if (!output) {
-      output = new RouteOutput(this.#context.clock, this.#tables, this.#context.metrics, peerName);
+      output = new RouteOutput(this.#context.clock, this.#tables, this.#context.metrics);
       if (this.#synced) output.synced();
-      this.#outputs.set(peerName, output);
+      this.#outputs.set(peerId, output);
     }
     return output;
   }
 
-  #forgetIdleOutput(peerName: string, output: RouteOutput): void {
-    if (output.desiredCount === 0 && !this.#sessions.has(peerName)) this.#outputs.delete(peerName);
+  #forgetIdleOutput(peerId: string, output: RouteOutput): void {
+    if (output.desiredCount === 0 && !this.#sessions.has(peerId)) this.#outputs.delete(peerId);
   }
 
   /** Opens, renews or closes the listener as the peers ask for it. */
@@ -185,16 +186,35 @@ class Speaker implements BgpSpeaker {
       this.#listenPort,
       accepted,
       (incoming) => this.#incoming(incoming),
-      (reason) => this.#listenFailed(reason),
+      // In a turn of its own: the sessions that it concerns may not be there yet.
+      (failure) => void this.#context.clock.after(0, () => this.#listenFailed(failure)),
     );
     this.#listener = { listener, key };
   }
 
-  #listenFailed(reason: string): void {
-    if (this.#listenFailure !== reason)
-      this.#logger.error({ reason, port: this.#listenPort }, 'cannot listen for passive peers, trying again');
-    this.#listenFailure = reason;
+  /** Says so once, and to each passive peer that it concerns; tries again. */
+  #listenFailed({ family, peer, reason }: ListenFailure): void {
+    if (this.#stopped) return;
+    const whom = peer ? formatIp(peer.address) : `IPv${family}`;
+    if (!this.#listenFailures.has(`${whom} ${reason}`))
+      this.#logger.error(
+        { reason, whom, port: this.#listenPort },
+        'cannot listen for passive peers, trying again',
+      );
+    this.#listenFailures.add(`${whom} ${reason}`);
+    for (const session of this.#sessions.values()) {
+      const { config } = session.peer;
+      const isConcerned = peer
+        ? sameIp(config.address, peer.address) && config.interface === peer.interface
+        : config.address.family === family;
+      if (config.passive && isConcerned)
+        session.unreachable(`cannot listen on port ${this.#listenPort}: ${reason}`);
+    }
+    // A key that the kernel does not take waits for another edit: the listener is open for everybody else.
+    if (peer || this.#listensAgain) return;
+    this.#listensAgain = true;
     this.#context.clock.after(listenRetryMs, () => {
+      this.#listensAgain = false;
       if (this.#stopped) return;
       this.#listener?.listener.close();
       this.#listener = undefined;
@@ -206,8 +226,12 @@ class Speaker implements BgpSpeaker {
   #incoming(incoming: Incoming): void {
     const expecting = [...this.#sessions.values()].filter((session) => session.expects(incoming));
     const session = expecting.find(({ peer }) => peer.config.passive) ?? expecting[0];
-    if (session) session.incoming(incoming);
-    else incoming.reject();
+    if (session) {
+      session.incoming(incoming);
+      return;
+    }
+    incoming.reject();
+    for (const one of this.#sessions.values()) one.rejected(incoming);
   }
 }
 

@@ -19,7 +19,8 @@ export function warmUp(): void {
   const attributes: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
   const families: readonly Family[] = [4, 6];
   const tables = { prefixes: new PrefixTable(), attributes: new AttributeTable() };
-  const output = new RouteOutput(systemClock, tables, new BgpMetrics(new Registry()), 'nobody');
+  const output = new RouteOutput(systemClock, tables, new BgpMetrics(new Registry()));
+  output.showAs('nobody');
   output.synced();
   output.up({
     sink: { queuedBytes: 0, write: () => undefined },

@@ -12,11 +12,12 @@
  */
 import { formatIp } from '../address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../bgp/speaker-api.ts';
-import type { Config, PeerConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { Layer2Entry } from '../layer2/table.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
+import { type IdentifiedPeer, identifyPeers } from './peer-ids.ts';
 import {
   nodeRefusal,
   type PlanContext,
@@ -63,10 +64,12 @@ export class Speaker {
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   #config: Config = { peers: [], pools: [] };
   #started = false;
+  #peers: readonly IdentifiedPeer[] = [];
+  #idOfPeer: ReadonlyMap<string, string> = new Map();
   #peersTold = '';
   /** By peer, what was last reported. */
   readonly #troubles = new Map<string, string>();
-  /** By peer and its address. */
+  /** By id of the peer and its address. */
   readonly #lastPasswords = new Map<string, string>();
 
   constructor(options: SpeakerOptions) {
@@ -187,7 +190,11 @@ export class Speaker {
 
   #replanRoutesAndAddresses(key: string): AddressChange {
     const plan = this.#plan(key);
-    for (const { peer, prefix, attributes } of this.#routes.update(key, plan.routes)) {
+    const routes = plan.routes.map((route) => ({
+      ...route,
+      peer: this.#idOfPeer.get(route.peer) ?? route.peer,
+    }));
+    for (const { peer, prefix, attributes } of this.#routes.update(key, routes)) {
       if (attributes) this.#options.bgp.announce(peer, prefix, attributes);
       else this.#options.bgp.withdraw(peer, prefix);
     }
@@ -219,10 +226,12 @@ export class Speaker {
   #applyPeers(): void {
     const { nodeName, bgp, onPeerTrouble } = this.#options;
     const node = this.#nodes.get(nodeName);
-    const peers = peersOfNode(this.#config, node).map((config) => ({
-      config,
-      routerId: config.routerId ?? routerIdOf(nodeName, node),
-      ...this.#passwordOf(config),
+    this.#peers = identifyPeers(this.#peers, peersOfNode(this.#config, node));
+    this.#idOfPeer = new Map(this.#peers.map(({ id, config }) => [config.name, id]));
+    const peers = this.#peers.map((peer) => ({
+      ...peer,
+      routerId: peer.config.routerId ?? routerIdOf(nodeName, node),
+      ...this.#passwordOf(peer),
     }));
     const text = JSON.stringify(peers, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
     if (text === this.#peersTold) return;
@@ -241,10 +250,10 @@ export class Speaker {
    * The password that the peer should have. Without its Secret a peer waits, for a session without the password would be
    * another session; one whose password was known keeps it, for a Secret that was deleted by mistake must not cost routes.
    */
-  #passwordOf(peer: PeerConfig): Pick<ResolvedPeer, 'password' | 'waitingFor' | 'warning'> {
-    if (!peer.passwordSecret) return peer.password === undefined ? {} : { password: peer.password };
-    const { name, key } = peer.passwordSecret;
-    const whose = `${peer.name} ${formatIp(peer.address)}`;
+  #passwordOf({ id, config }: IdentifiedPeer): Pick<ResolvedPeer, 'password' | 'waitingFor' | 'warning'> {
+    if (!config.passwordSecret) return config.password === undefined ? {} : { password: config.password };
+    const { name, key } = config.passwordSecret;
+    const whose = `${id} ${formatIp(config.address)}`;
     const secret = this.#secrets.get(name);
     const value = secret?.data[key];
     const isUsable = value !== undefined && value.length > 0 && value.length <= longestPassword;

@@ -124,6 +124,28 @@ describe('an edit of a peer', () => {
     assert.equal(await edit({}), 1);
   });
 
+  test('peer-address: nobody is there, and undone the session is back', async () => {
+    const heard = edited.log().length;
+    our.speaker.setPeers([peer({ ...current, address: address('192.0.2.77') }), otherPeer]);
+    await eventually('the goodbye', () => edited.log().slice(heard).includes('Other configuration change'));
+    await eventually('no session', async () => state('router') !== 'Established');
+    assert.equal(await edit({}), 1);
+  });
+
+  test('name: the session stays', async () => {
+    const heard = edited.log().length;
+    const renamed = { ...peer({ ...current, name: 'renamed' }, password), id: 'router' };
+    our.speaker.setPeers([renamed, otherPeer]);
+    await sleep(20);
+    assert.equal(state('renamed'), 'Established');
+    assert.equal(await transitions('other'), 1);
+    our.speaker.setPeers([peer(current, password), otherPeer]);
+    await sleep(20);
+    assert.equal(state('router'), 'Established');
+    assert.doesNotMatch(edited.log().slice(heard), /Received:|Error:/);
+    assert.equal((await edited.routes()).length, 1);
+  });
+
   test('router-id: the session starts over', async () => {
     assert.equal(await edit({}, 0xc0000299), 1);
     assert.equal(await edit({}), 1);

@@ -53,6 +53,7 @@ export function peer(changes: Partial<PeerConfig> = {}, password?: string): Reso
       nodeSelectors: [],
       ...changes,
     },
+    id: changes.name ?? 'router',
     routerId: ourRouterId,
     ...(password === undefined ? {} : { password }),
   };

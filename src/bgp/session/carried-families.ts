@@ -24,7 +24,10 @@ export function carriedFamilies(
   const warnings: string[] = [];
   for (const family of both) {
     if (!negotiated.families.includes(family)) {
-      warnings.push(`${familyName(family)} is not sent: the peer did not offer it`);
+      const why = negotiated.withheld.includes(familyName(family))
+        ? 'we left it out, for the peer has refused our OPEN with it'
+        : 'the peer did not offer it';
+      warnings.push(`${familyName(family)} is not sent: ${why}`);
       continue;
     }
     const found = nextHopsOf(family, {

@@ -38,19 +38,18 @@ export class RouteOutput {
   readonly #clock: Clock;
   readonly #tables: RouteTables;
   readonly #metrics: BgpMetrics;
-  readonly #peer: string;
   readonly #rib: AdjRibOut;
   #unsendable: () => void = () => undefined;
   #writer: UpdateWriter | undefined;
   #sink: RouteSink | undefined;
   #scheduled = false;
-  #configured = false;
+  /** The peer's name while it is configured. */
+  #peer: string | undefined;
 
-  constructor(clock: Clock, tables: RouteTables, metrics: BgpMetrics, peer: string) {
+  constructor(clock: Clock, tables: RouteTables, metrics: BgpMetrics) {
     this.#clock = clock;
     this.#tables = tables;
     this.#metrics = metrics;
-    this.#peer = peer;
     this.#rib = new AdjRibOut(tables.prefixes, tables.attributes);
   }
 
@@ -67,9 +66,9 @@ export class RouteOutput {
     return this.#rib.refusedCount;
   }
 
-  /** Whether the peer is configured: the routes of one that is not are remembered, and shown nowhere. */
-  set configured(configured: boolean) {
-    this.#configured = configured;
+  /** The name that metrics show; `undefined` while the peer is not configured: its routes are remembered, and shown nowhere. */
+  showAs(name: string | undefined): void {
+    this.#peer = name;
     this.#count();
   }
 
@@ -146,13 +145,14 @@ export class RouteOutput {
       const { bytes, updates, routeRefreshes } = written;
       if (this.#rib.refusedCount > 0) this.#unsendable();
       if (bytes.length > 0) this.#sink.write(bytes);
-      this.#metrics.sentUpdates(this.#peer, updates, routeRefreshes, bytes.length);
+      if (this.#peer !== undefined)
+        this.#metrics.sentUpdates(this.#peer, updates, routeRefreshes, bytes.length);
     }
     this.#count();
   }
 
   #count(): void {
-    if (!this.#configured) return;
+    if (this.#peer === undefined) return;
     this.#metrics.announcedPrefixes.set({ peer: this.#peer }, this.#rib.sentCount);
     this.#metrics.pendingPrefixes.set({ peer: this.#peer }, this.#rib.desiredCount);
     this.#metrics.queuedBytes.set({ peer: this.#peer }, this.#sink?.queuedBytes ?? 0);

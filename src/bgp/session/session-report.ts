@@ -1,11 +1,11 @@
 import { formatIp, ipFromBytes } from '../../address/index.ts';
 import type { Logger } from '../../log.ts';
 import type { AttributeFault } from '../codec/index.ts';
-import type { DownCause } from '../fsm-types.ts';
+import type { DownCause, NotificationError } from '../fsm-types.ts';
 import type { Message, UpdateMessage } from '../message.ts';
 import type { BgpMetrics, MessageKind } from '../metrics.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
-import { describeNotification } from '../notification-text.ts';
+import { describeNotification, isCollision } from '../notification-text.ts';
 import type { BgpState, PeerStatus, ResolvedPeer } from '../speaker-api.ts';
 import type { CarriedFamilies } from './carried-families.ts';
 
@@ -27,9 +27,10 @@ interface Snapshot {
  * are one line for as long as they fail for the same reason.
  */
 export class SessionReport {
-  peer: ResolvedPeer;
   readonly #logger: Logger;
   readonly #metrics: BgpMetrics;
+  #peer: ResolvedPeer;
+  #peerLogger: Logger;
   #state: BgpState = 'Idle';
   #since = new Date();
   #lastError: { readonly reason: string; readonly at: string } | undefined;
@@ -38,10 +39,24 @@ export class SessionReport {
   readonly #saidFaults = new Set<string>();
 
   constructor(peer: ResolvedPeer, logger: Logger, metrics: BgpMetrics) {
-    this.peer = peer;
-    this.#logger = logger.child({ peer: peer.config.name });
+    this.#peer = peer;
+    this.#logger = logger;
+    this.#peerLogger = logger.child({ peer: peer.config.name });
     this.#metrics = metrics;
     metrics.add(peer.config.name);
+  }
+
+  /** Goes on under the peer's new name, if it has one; counters begin anew with it. */
+  update(peer: ResolvedPeer): void {
+    const { name } = this.#peer.config;
+    this.#peer = peer;
+    if (peer.config.name === name) return;
+    this.#metrics.remove(name);
+    this.#metrics.add(peer.config.name);
+    this.#metrics.state(peer.config.name, this.#state);
+    if (this.#lastError) this.#metrics.lastError(peer.config.name, this.#lastError.reason);
+    this.#peerLogger = this.#logger.child({ peer: peer.config.name });
+    this.#peerLogger.info({ before: name }, 'peer renamed');
   }
 
   state(to: BgpState): void {
@@ -49,7 +64,7 @@ export class SessionReport {
     if (from === to) return;
     this.#state = to;
     this.#since = new Date();
-    this.#metrics.transition(this.peer.config.name, from, to);
+    this.#metrics.transition(this.#peer.config.name, from, to);
   }
 
   /** The reason of the next `down`, where it is ours. */
@@ -67,24 +82,48 @@ export class SessionReport {
       holdTimeSeconds,
       families: families.map(familyName),
     };
-    this.#logger.info(details, 'session established');
-    for (const reason of warnings) this.#logger.warn({ reason }, 'address family not carried');
+    this.#peerLogger.info(details, 'session established');
+    for (const reason of warnings) this.#peerLogger.warn({ reason }, 'address family not carried');
   }
 
   /** A session or an attempt has ended. */
   down(cause: DownCause): void {
-    const name = this.peer.config.name;
+    const name = this.#peer.config.name;
     if (cause.kind === 'hold-timer') this.#metrics.holdExpiries.inc({ peer: name });
     if (cause.kind === 'send-hold-timer') this.#metrics.sendHoldExpiries.inc({ peer: name });
     if (cause.kind === 'received')
       this.#metrics.notification(name, 'received', cause.error.code, cause.error.subcode);
-    const reason = cause.kind === 'stopped' ? (this.#resetReason ?? 'stopped') : describeCause(cause);
+    const because = this.#resetReason;
     this.#resetReason = undefined;
-    if (cause.kind === 'stopped') {
-      this.#logger.info({ reason }, 'session closed');
+    if (cause.kind !== 'stopped') {
+      this.failed(describeCause(cause));
       return;
     }
-    this.failed(reason);
+    const reason = [...(cause.error ? [describeSent(cause.error)] : []), ...(because ? [because] : [])].join(
+      ', ',
+    );
+    if (cause.error) this.#keep(reason);
+    this.#peerLogger.info({ reason: reason || 'stopped' }, 'session closed');
+  }
+
+  /** One of two connections with the peer has ended, and the other one is the session's. Collisions are nobody's error. */
+  otherDown(cause: DownCause): void {
+    const name = this.#peer.config.name;
+    if (cause.kind === 'received')
+      this.#metrics.notification(name, 'received', cause.error.code, cause.error.subcode);
+    if (cause.kind !== 'received' && cause.kind !== 'sent') return;
+    const reason = describeCause(cause);
+    if (!isCollision(cause.error)) this.#keep(reason);
+    this.#peerLogger.info({ reason }, 'one of two connections closed');
+  }
+
+  /** The next OPEN goes without what the peer refused. */
+  capabilitiesRefused(refused: ReadonlySet<number> | 'all'): void {
+    const capabilities = refused === 'all' ? refused : [...refused];
+    this.#peerLogger.warn(
+      { capabilities },
+      'the peer refuses capabilities, leaving them out until a session has ended',
+    );
   }
 
   /** No session may begin yet; who says why not has logged it. */
@@ -97,24 +136,24 @@ export class SessionReport {
     this.#keep(reason);
     if (this.#saidError === reason) return;
     this.#saidError = reason;
-    this.#logger.warn({ reason }, 'session down');
+    this.#peerLogger.warn({ reason }, 'session down');
   }
 
   #keep(reason: string): void {
     this.#lastError = { reason, at: new Date().toISOString() };
-    this.#metrics.lastError(this.peer.config.name, reason);
+    this.#metrics.lastError(this.#peer.config.name, reason);
   }
 
   /** Attributes too long for a message: an operator's mistake, said once per session. */
   unsendable(): void {
     if (this.#saidFaults.has('unsendable')) return;
     this.#saidFaults.add('unsendable');
-    this.#logger.error({ reason: 'path attributes fill a whole message' }, 'route not announced');
+    this.#peerLogger.error({ reason: 'path attributes fill a whole message' }, 'route not announced');
   }
 
   /** Counts an UPDATE, whose routes are dropped, and says once per attribute what was wrong with it (RFC 7606 section 6). */
-  update({ nlri, attributes }: UpdateMessage, faults: readonly AttributeFault[]): void {
-    const name = this.peer.config.name;
+  routesReceived({ nlri, attributes }: UpdateMessage, faults: readonly AttributeFault[]): void {
+    const name = this.#peer.config.name;
     const prefixes = nlri.length + (attributes.mpReach?.nlri.length ?? 0);
     if (prefixes > 0) this.#metrics.receivedPrefixes.inc({ peer: name }, prefixes);
     for (const { attributeType, treatment, error } of faults) {
@@ -123,12 +162,12 @@ export class SessionReport {
       if (this.#saidFaults.has(key)) continue;
       this.#saidFaults.add(key);
       const octets = Buffer.from(error.data.subarray(0, loggedOctets)).toString('hex');
-      this.#logger.warn({ attributeType, treatment, reason: error.text, octets }, 'malformed UPDATE');
+      this.#peerLogger.warn({ attributeType, treatment, reason: error.text, octets }, 'malformed UPDATE');
     }
   }
 
   sent(message: Message, kind: MessageKind, octets: number): void {
-    const name = this.peer.config.name;
+    const name = this.#peer.config.name;
     this.#metrics.sent(name, kind, octets);
     if (message.kind === 'notification')
       this.#metrics.notification(name, 'sent', message.code, message.subcode);
@@ -136,7 +175,7 @@ export class SessionReport {
 
   status(snapshot: Snapshot): PeerStatus {
     const { state, negotiated, carried, routesDesired, routesSent } = snapshot;
-    const { name, address } = this.peer.config;
+    const { name, address } = this.#peer.config;
     return {
       name,
       address,
@@ -158,11 +197,15 @@ export class SessionReport {
     };
   }
 
-  #warnings({ carried, routesRefused }: Snapshot): string[] {
-    const { warning } = this.peer;
+  #warnings({ carried, negotiated, routesRefused }: Snapshot): string[] {
+    const { warning } = this.#peer;
+    const withheld = negotiated?.withheld ?? [];
     return [
       ...(warning === undefined ? [] : [warning]),
       ...(carried?.warnings ?? []),
+      ...(withheld.length === 0
+        ? []
+        : [`the peer has refused our OPEN, which now goes without ${withheld.join(', ')}`]),
       ...(routesRefused === 0
         ? []
         : [`${routesRefused} routes are not sent: their path attributes fill a whole message`]),
@@ -173,17 +216,22 @@ export class SessionReport {
 function describeCause(cause: Exclude<DownCause, { kind: 'stopped' }>): string {
   switch (cause.kind) {
     case 'sent':
-      return `NOTIFICATION sent: ${describeNotification(cause.error)}${cause.error.text ? `, ${cause.error.text}` : ''}`;
+      return describeSent(cause.error);
     case 'received':
       return `NOTIFICATION received: ${describeNotification(cause.error)}`;
     case 'hold-timer':
       return 'Hold Timer Expired';
     case 'send-hold-timer':
       return 'Send Hold Timer Expired';
-    case 'tcp':
     case 'reset':
+      return cause.error ? `${describeSent(cause.error)}, ${cause.cause}` : cause.cause;
+    case 'tcp':
       return cause.cause;
   }
+}
+
+function describeSent(error: NotificationError): string {
+  return `NOTIFICATION sent: ${describeNotification(error)}${error.text ? `, ${error.text}` : ''}`;
 }
 
 function formatRouterId(routerId: number): string {

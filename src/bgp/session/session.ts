@@ -78,7 +78,7 @@ export class Session implements ConnectionOwner {
     this.#restarting = context.restarting;
     this.#report = new SessionReport(peer, context.logger, context.metrics);
     this.#output = output;
-    output.configured = true;
+    output.showAs(peer.config.name);
     this.#first = new Connection(this, fsmConfigOf(peer.config));
   }
 
@@ -96,7 +96,8 @@ export class Session implements ConnectionOwner {
     const change = settingsChange(this.#peer, peer);
     const before = this.#peer.config;
     this.#peer = peer;
-    this.#report.peer = peer;
+    this.#report.update(peer);
+    this.#output.showAs(peer.config.name);
     if (change === 'none') return;
     if (change === 'reset') {
       this.#refused = new Set();
@@ -130,11 +131,25 @@ export class Session implements ConnectionOwner {
     });
   }
 
-  /** True when a connection from the address is this peer's. */
-  expects({ remoteAddress, interface: arrivedOn }: Incoming): boolean {
-    const { address, interface: configured } = this.#peer.config;
+  /** True when a connection with these ends is this peer's. */
+  expects({ remoteAddress, localAddress, interface: arrivedOn }: Incoming): boolean {
+    const { address, interface: configured, sourceAddress } = this.#peer.config;
     if (!sameIp(address, remoteAddress)) return false;
+    if (sourceAddress && !sameIp(sourceAddress, localAddress)) return false;
     return !isLinkLocal(address) || arrivedOn === undefined || arrivedOn === configured;
+  }
+
+  /** A connection that no peer expected: said where it is this one's but for the address it was made to. */
+  rejected({ remoteAddress, localAddress }: Incoming): void {
+    const { address, sourceAddress } = this.#peer.config;
+    if (!sourceAddress || !sameIp(address, remoteAddress) || sameIp(sourceAddress, localAddress)) return;
+    const [to, expected] = [formatIp(localAddress), formatIp(sourceAddress)];
+    this.unreachable(`the peer has connected to ${to}, and not to source-address ${expected}`);
+  }
+
+  /** The passive peer cannot reach us, and why. */
+  unreachable(reason: string): void {
+    if (this.#first.state.name !== 'Established') this.#report.failed(reason);
   }
 
   /** A connection that the peer has made: taken as the first one while nothing else goes on, else as the second. */
@@ -165,7 +180,7 @@ export class Session implements ConnectionOwner {
     const wrapped = error && this.#first.negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
     this.#first.handle({ kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
     this.#output.down();
-    this.#output.configured = false;
+    this.#output.showAs(undefined);
     await this.#first.closing;
   }
 
@@ -260,23 +275,32 @@ export class Session implements ConnectionOwner {
   }
 
   down(connection: Connection, cause: DownCause): void {
-    if (connection === this.#second) {
+    if (connection !== this.#first) {
+      this.#report.otherDown(cause);
+      if (connection !== this.#second) return;
       this.#second = undefined;
       this.#secondAllowedAt = this.clock.now() + secondConnectionPauseMs;
       return;
     }
-    if (connection !== this.#first) return;
-    if (cause.kind === 'received') {
-      const refused = refusedAfter(cause.error, this.#refused);
-      if (refused) this.#refused = refused;
-    }
+    this.#learnRefusal(cause);
     this.#output.down();
     this.#carried = undefined;
     if (this.#second) {
+      this.#report.otherDown(cause);
       this.#promoteSecond();
       return;
     }
     this.#report.down(cause);
+  }
+
+  /** A peer that refuses capabilities gets none of them until a session has shown that it can be talked to: then it is asked anew. */
+  #learnRefusal(cause: DownCause): void {
+    if (this.#carried) this.#refused = new Set();
+    if (cause.kind !== 'received') return;
+    const refused = refusedAfter(cause.error, this.#refused);
+    if (!refused) return;
+    this.#refused = refused;
+    this.#report.capabilitiesRefused(refused);
   }
 
   unanswered(): void {
@@ -295,7 +319,7 @@ export class Session implements ConnectionOwner {
     const { message } = received;
     this.#context.metrics.received(this.#peer.config.name, metricKind(message));
     if (message.kind === 'update') {
-      this.#report.update(message, received.faults);
+      this.#report.routesReceived(message, received.faults);
       return;
     }
     if (message.kind !== 'route-refresh' || message.subtype !== 0 || connection.state.name !== 'Established')

@@ -1,6 +1,6 @@
 /** TCP for BGP: sockets whose options are set natively before Node takes them over. */
 import { createServer, type Server, Socket } from 'node:net';
-import { type Family, formatIp, type IpAddress, isLinkLocal, parseIp } from '../../address/index.ts';
+import { type Family, formatIp, type IpAddress, isLinkLocal, parseIp, sameIp } from '../../address/index.ts';
 import {
   bindSocket,
   bindToDevice,
@@ -22,6 +22,7 @@ import type {
   ConnectTarget,
   Incoming,
   Listener,
+  ListenFailure,
   SocketRules,
   Stream,
   StreamHandler,
@@ -221,11 +222,13 @@ function descriptorOf(socket: Socket): number {
 function incoming(socket: Socket): Incoming | undefined {
   const [remote = '', zone] = (socket.remoteAddress ?? '').split('%');
   const remoteAddress = parseIp(remote);
+  const localAddress = parseIp((socket.localAddress ?? '').replace(/%.*$/, ''));
   const fd = descriptorOf(socket);
-  if (!remoteAddress || fd < 0) return undefined;
+  if (!remoteAddress || !localAddress || fd < 0) return undefined;
   const { family } = remoteAddress;
   return {
     remoteAddress,
+    localAddress,
     ...(zone === undefined ? {} : { interface: zone }),
     accept(rules, handler) {
       try {
@@ -243,15 +246,38 @@ function incoming(socket: Socket): Incoming | undefined {
   };
 }
 
+/** Sets the peers' keys, one per address as the kernel has it, and returns the peers that it has none for, with why. */
+function setKeys(
+  fd: number,
+  peers: readonly AcceptedPeer[],
+): { readonly peer: AcceptedPeer; readonly reason: string }[] {
+  const keyed: AcceptedPeer[] = [];
+  return peers.flatMap((peer) => {
+    const { address, password } = peer;
+    const twin = keyed.find((other) => sameIp(other.address, address));
+    if (twin && twin.password !== password)
+      return { peer, reason: 'another peer at the address has another password, and there can be one only' };
+    keyed.push(peer);
+    if (twin || password === undefined) return [];
+    try {
+      setMd5Key(fd, address, password);
+      return [];
+    } catch (error) {
+      return { peer, reason: `its password cannot be set: ${reasonOf(error)}` };
+    }
+  });
+}
+
 /** A listener of one family, its keys set before the first connection can arrive. */
 function listenFamily(
   family: Family,
   port: number,
   peers: readonly AcceptedPeer[],
   onIncoming: (incoming: Incoming) => void,
-  onFailed: (reason: string) => void,
+  onFailed: (failure: ListenFailure) => void,
 ): Server | undefined {
   let fd = -1;
+  let keyless: ReturnType<typeof setKeys> = [];
   try {
     fd = openSocket(family);
     setReuseAddress(fd);
@@ -260,20 +286,25 @@ function listenFamily(
     setTtl(fd, family, 255);
     const minimum = Math.min(...peers.map(({ minimumTtl }) => minimumTtl ?? 0));
     if (minimum > 0) setMinimumTtl(fd, family, minimum);
-    for (const { address, password } of peers) if (password !== undefined) setMd5Key(fd, address, password);
+    keyless = setKeys(fd, peers);
     bindSocket(fd, { family, value: 0n }, port);
   } catch (error) {
     if (fd >= 0) closeSocket(fd);
-    onFailed(error instanceof SocketError ? reasonOf(error) : String(error));
+    onFailed({ family, reason: error instanceof SocketError ? reasonOf(error) : String(error) });
     return undefined;
   }
+  for (const { peer, reason } of keyless) onFailed({ family, peer, reason });
+  // Where no key could be set, the kernel would let a connection without one through.
+  const isKeyless = ({ remoteAddress }: Incoming) =>
+    keyless.some(({ peer }) => sameIp(peer.address, remoteAddress)) &&
+    !peers.some((peer) => sameIp(peer.address, remoteAddress) && !keyless.some((one) => one.peer === peer));
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     const accepted = incoming(socket);
-    if (accepted) onIncoming(accepted);
+    if (accepted && !isKeyless(accepted)) onIncoming(accepted);
     else socket.destroy();
   });
-  server.on('error', (error) => onFailed(reasonOf(error)));
+  server.on('error', (error) => onFailed({ family, reason: reasonOf(error) }));
   server.listen({ fd, backlog: listenBacklog });
   return server;
 }
@@ -281,16 +312,11 @@ function listenFamily(
 export const tcpTransport: Transport = {
   connect,
   listen(port, peers, onIncoming, onFailed): Listener {
-    let failed = false;
-    const failOnce = (reason: string) => {
-      if (!failed) onFailed(reason);
-      failed = true;
-    };
     const families: readonly Family[] = [4, 6];
     const servers = families.flatMap((family) => {
       const ofFamily = peers.filter(({ address }) => address.family === family);
       if (ofFamily.length === 0) return [];
-      return listenFamily(family, port, ofFamily, onIncoming, failOnce) ?? [];
+      return listenFamily(family, port, ofFamily, onIncoming, onFailed) ?? [];
     });
     return {
       close() {

@@ -1,4 +1,4 @@
-import type { IpAddress } from '../../address/index.ts';
+import type { Family, IpAddress } from '../../address/index.ts';
 
 /** What a session asks of its TCP connection beyond bytes. */
 export interface SocketRules {
@@ -58,6 +58,8 @@ export interface Stream {
 /** A connection that a peer has made. */
 export interface Incoming {
   readonly remoteAddress: IpAddress;
+  /** Which of our addresses it was made to. */
+  readonly localAddress: IpAddress;
   /** The zone of a link-local address. */
   readonly interface?: string;
   /** Takes the connection; whoever does not accepts nothing of it. */
@@ -69,16 +71,24 @@ export interface Listener {
   close(): void;
 }
 
+/** What keeps peers from connecting to us: all of a family, or the one whose key cannot be set. */
+export interface ListenFailure {
+  readonly family: Family;
+  readonly peer?: AcceptedPeer;
+  readonly reason: string;
+}
+
 export interface Transport {
   /** Failures, also of the socket's options, arrive at `onClosed`. */
   connect(target: ConnectTarget, handler: StreamHandler): Stream;
   /**
-   * Listens for these peers. `onFailed` is called once if listening is impossible: the port is taken, or a key cannot be set.
+   * Listens for these peers, those with a key only with their key. `onFailed` is called for what is impossible: the port is
+   * taken, or a key cannot be set.
    */
   listen(
     port: number,
     peers: readonly AcceptedPeer[],
     onIncoming: (incoming: Incoming) => void,
-    onFailed: (reason: string) => void,
+    onFailed: (failure: ListenFailure) => void,
   ): Listener;
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { type IpAddress, parseIp } from '../../../src/address/index.ts';
+import type { IpAddress } from '../../../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../../../src/bgp/codec/index.ts';
 import type { Message } from '../../../src/bgp/message.ts';
 import type {
   AcceptedPeer,
   ConnectTarget,
   Incoming,
+  ListenFailure,
   SocketRules,
   Stream,
   StreamHandler,
@@ -14,9 +15,11 @@ import type {
 
 const receive = { receiveLimit: 65535, fourOctetAs: true, internal: false, extendedNextHop: true };
 
+const ourAddress: IpAddress = { family: 4, value: 0xc0000201n };
+
 /** A connection in memory, held at the peer's end by a test. */
 export class MemoryStream implements Stream {
-  readonly localAddress = parseIp('192.0.2.1');
+  readonly localAddress = ourAddress;
   readonly #handler: StreamHandler;
   readonly #frames = new FrameReader();
   readonly messages: Message[] = [];
@@ -92,6 +95,7 @@ export class MemoryTransport implements Transport {
   readonly streams: MemoryStream[] = [];
   listening: readonly AcceptedPeer[] | undefined;
   #onIncoming: ((incoming: Incoming) => void) | undefined;
+  #onFailed: ((failure: ListenFailure) => void) | undefined;
 
   connect(target: ConnectTarget, handler: StreamHandler): Stream {
     const stream = new MemoryStream(handler, target);
@@ -99,9 +103,15 @@ export class MemoryTransport implements Transport {
     return stream;
   }
 
-  listen(_port: number, peers: readonly AcceptedPeer[], onIncoming: (incoming: Incoming) => void) {
+  listen(
+    _port: number,
+    peers: readonly AcceptedPeer[],
+    onIncoming: (incoming: Incoming) => void,
+    onFailed: (failure: ListenFailure) => void,
+  ) {
     this.listening = peers;
     this.#onIncoming = onIncoming;
+    this.#onFailed = onFailed;
     return {
       close: () => {
         this.listening = undefined;
@@ -110,10 +120,11 @@ export class MemoryTransport implements Transport {
   }
 
   /** A connection from the address; `undefined` when it was rejected. */
-  arrive(remoteAddress: IpAddress): MemoryStream | undefined {
+  arrive(remoteAddress: IpAddress, localAddress = ourAddress): MemoryStream | undefined {
     let taken: MemoryStream | undefined;
     this.#onIncoming?.({
       remoteAddress,
+      localAddress,
       accept: (rules, handler) => {
         taken = new MemoryStream(handler, rules);
         this.streams.push(taken);
@@ -122,6 +133,10 @@ export class MemoryTransport implements Transport {
       reject: () => undefined,
     });
     return taken;
+  }
+
+  cannotListen(failure: ListenFailure): void {
+    this.#onFailed?.(failure);
   }
 
   /** The newest connection. */

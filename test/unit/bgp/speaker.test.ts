@@ -44,6 +44,7 @@ function peer(changes: Partial<PeerConfig> = {}): ResolvedPeer {
       nodeSelectors: [],
       ...changes,
     },
+    id: changes.name ?? 'router',
     routerId: 0xc0000201,
   };
 }
@@ -207,6 +208,62 @@ describe('a session in virtual time', () => {
     assert.ok(sent?.kind === 'open');
     assert.ok(!sent.capabilities.some(({ kind }) => kind === 'fqdn'));
     assert.ok(sent.capabilities.some(({ kind }) => kind === 'four-octet-as'));
+  });
+
+  test('a peer that takes no capabilities gets none, the status says who left them out, and a session later it is asked again', () => {
+    const { speaker, clock, transport, establish, status, lines } = fixture();
+    const offered = () => {
+      const [sent] = transport.last.messages;
+      assert.ok(sent?.kind === 'open');
+      return sent.capabilities.length;
+    };
+    speaker.setPeers([peer()]);
+    transport.last.connected();
+    assert.ok(offered() > 0);
+    transport.last.send(notification(2, 4));
+    assert.ok(lines.some((line) => line.includes('"capabilities":"all"')));
+    clock.advance(1_100);
+    const stream = establish();
+    assert.equal(offered(), 0);
+    assert.deepEqual(status().warnings, [
+      'ipv6-unicast is not sent: we left it out, for the peer has refused our OPEN with it',
+      'the peer has refused our OPEN, which now goes without ipv4-unicast, ipv6-unicast, route-refresh, ' +
+        'enhanced-route-refresh, extended-message, four-octet-as, fqdn',
+    ]);
+    stream.closed('connection reset by the peer');
+    clock.advance(2_100);
+    establish();
+    assert.ok(offered() > 0);
+  });
+
+  test('an edit of the name goes on with the session under the new name', async () => {
+    const { speaker, establish, status, registry, transport } = fixture();
+    speaker.setPeers([peer()]);
+    speaker.announce('router', host, plain);
+    const stream = establish();
+    speaker.setPeers([{ ...peer({ name: 'top-of-rack' }), id: 'router' }]);
+    assert.deepEqual([status().name, status().state], ['top-of-rack', 'Established']);
+    assert.equal(stream.isOpen, true);
+    const metrics = await registry.metrics();
+    assert.match(metrics, /bellman_bgp_session_up\{peer="top-of-rack"\} 1/);
+    assert.match(metrics, /bellman_bgp_pending_prefixes_total\{peer="top-of-rack"\} 1/);
+    assert.doesNotMatch(metrics, /peer="router"/);
+    assert.equal(transport.streams.length, 1);
+  });
+
+  test('a NOTIFICATION that an edit sends is the last error, by its name', () => {
+    const { speaker, establish, status, lines } = fixture();
+    speaker.setPeers([peer()]);
+    establish();
+    speaker.setPeers([peer({ holdTimeSeconds: 30 })]);
+    assert.equal(
+      status().lastError,
+      'NOTIFICATION sent: Cease/Other Configuration Change, its configuration changed',
+    );
+    assert.ok(lines.some((line) => line.includes('Cease/Other Configuration Change')));
+    establish();
+    speaker.setPeers([]);
+    assert.ok(lines.some((line) => line.includes('NOTIFICATION sent: Cease/Peer De-configured')));
   });
 
   test('the R bit is set until the session is back, the F bit for as long as this process lives (RFC 4724)', () => {
@@ -379,6 +436,56 @@ describe('connections that peers make', () => {
     assert.equal(status().state, 'Established');
   });
 
+  test('a passive peer that cannot be listened for says so; others do not', () => {
+    const { speaker, transport, clock, lines } = fixture();
+    const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
+    const keyless = { ...peer({ name: 'keyless', address: ip('192.0.2.9'), passive: true }), password: 'a' };
+    speaker.setPeers([
+      peer({ passive: true }),
+      peer({ name: 'active', address: ip('192.0.2.3') }),
+      ipv6,
+      keyless,
+    ]);
+    transport.cannotListen({
+      family: 4,
+      peer: { address: ip('192.0.2.9') },
+      reason: 'its password cannot be set',
+    });
+    clock.advance(1);
+    const errors = () => speaker.status().map(({ lastError }) => lastError);
+    assert.deepEqual(errors(), [
+      undefined,
+      undefined,
+      undefined,
+      'cannot listen on port 179: its password cannot be set',
+    ]);
+    transport.cannotListen({ family: 6, reason: 'address and port already in use' });
+    transport.listening = undefined;
+    clock.advance(10_001);
+    assert.equal(errors()[2], 'cannot listen on port 179: address and port already in use');
+    assert.equal(errors()[0], undefined);
+    assert.equal(lines.filter((line) => line.includes('cannot listen for passive peers')).length, 2);
+    assert.ok(transport.listening, 'it was tried again');
+  });
+
+  test('of two peers at one address each is reached at its own source-address', () => {
+    const { speaker, transport } = fixture();
+    const at = (name: string, source: string) => peer({ name, sourceAddress: ip(source), passive: true });
+    speaker.setPeers([at('first', '192.0.2.1'), at('second', '192.0.2.4')]);
+    assert.equal(transport.arrive(routerAddress, ip('192.0.2.5')), undefined);
+    assert.equal(
+      speaker.status()[1]?.lastError,
+      'the peer has connected to 192.0.2.5, and not to source-address 192.0.2.4',
+    );
+    const stream = transport.arrive(routerAddress, ip('192.0.2.4'));
+    assert.ok(stream);
+    stream.send(open(), keepalive);
+    assert.deepEqual(
+      speaker.status().map(({ state }) => state),
+      ['Active', 'Established'],
+    );
+  });
+
   const somebodyPassive = peer({ name: 'somebody', address: ip('192.0.2.99'), passive: true });
 
   for (const [theirId, stays] of [
@@ -402,6 +509,22 @@ describe('connections that peers make', () => {
       assert.equal(status().state, 'Established');
       assert.equal(kept.isOpen, true);
     });
+
+  test('what the peer says on a second connection is logged and counted, and a collision is no error', async () => {
+    const { speaker, transport, lines, registry, status, clock } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    transport.last.connected();
+    transport.arrive(routerAddress)?.send(notification(6, 7));
+    clock.advance(5_001);
+    assert.equal(status().lastError, undefined);
+    transport.arrive(routerAddress)?.send(notification(2, 2));
+    assert.equal(status().lastError, 'NOTIFICATION received: OPEN Message Error/Bad Peer AS');
+    assert.equal(status().state, 'OpenSent');
+    assert.equal(lines.filter((line) => line.includes('one of two connections closed')).length, 2);
+    const metrics = await registry.metrics();
+    for (const code of ['code="6",subcode="7"', 'code="2",subcode="2"'])
+      assert.ok(metrics.includes(`notifications_total{peer="router",direction="received",${code}} 1`), code);
+  });
 
   test('an established session stays, unless its peer has restarted', () => {
     const { speaker, transport, establish, status } = fixture();

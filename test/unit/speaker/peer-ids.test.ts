@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseIp } from '../../../src/address/index.ts';
+import type { PeerConfig } from '../../../src/config/config.ts';
+import { identifyPeers } from '../../../src/speaker/peer-ids.ts';
+
+/** `name@address<source`, the source where there is one. */
+function peer(text: string): PeerConfig {
+  const [, name = '', remote = '', source] = /^(.*)@([^<]*)<?(.*)$/.exec(text) ?? [];
+  const [address, sourceAddress] = [parseIp(remote), parseIp(source ?? '')];
+  assert.ok(address, text);
+  return {
+    name,
+    myAsn: 64512,
+    peerAsn: 64500,
+    address,
+    port: 179,
+    holdTimeSeconds: 90,
+    keepaliveTimeSeconds: 30,
+    connectTimeSeconds: 5,
+    ebgpMultihop: 1,
+    ttlSecurity: false,
+    passive: false,
+    nodeSelectors: [],
+    ...(sourceAddress ? { sourceAddress } : {}),
+  };
+}
+
+for (const [edit, before, now, ids] of [
+  ['nothing', 'a@10.0.0.1 b@10.0.0.2', 'a@10.0.0.1 b@10.0.0.2', 'a b'],
+  ['another order', 'a@10.0.0.1 b@10.0.0.2', 'b@10.0.0.2 a@10.0.0.1', 'b a'],
+  ['another name', 'a@10.0.0.1', 'z@10.0.0.1', 'a'],
+  ['another address', 'a@10.0.0.1', 'a@10.0.0.9', 'a'],
+  ['another name and address', 'a@10.0.0.1', 'z@10.0.0.9', 'z'],
+  ['names exchanged', 'a@10.0.0.1 b@10.0.0.2', 'b@10.0.0.1 a@10.0.0.2', 'a b'],
+  [
+    'the first of two at one address gone',
+    'a@10.0.0.1<10.0.0.8 a#2@10.0.0.1<10.0.0.9',
+    'a@10.0.0.1<10.0.0.9',
+    'a#2',
+  ],
+  ['a freed name taken by another', 'a@10.0.0.1', 'z@10.0.0.1 a@10.0.0.2', 'a a~2'],
+  ['two of the same endpoint', 'a@10.0.0.1 b@10.0.0.1', 'b@10.0.0.1 a@10.0.0.1', 'b a'],
+] as const)
+  test(`identifyPeers(): ${edit}`, () => {
+    const all = (text: string) => text.split(' ').map(peer);
+    const first = identifyPeers([], all(before));
+    assert.deepEqual(
+      identifyPeers(first, all(now)).map(({ id }) => id),
+      ids.split(' '),
+    );
+  });
