@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { parseIp } from '../../../src/address/index.ts';
 import { tcpTransport } from '../../../src/bgp/transport/tcp.ts';
+import type { ListenFailure } from '../../../src/bgp/transport/transport.ts';
 
 test('what the peer said before it closed is read, also when our own write is the first to notice', async () => {
   const server = createServer({ pauseOnConnect: true });
@@ -38,5 +40,54 @@ test('what the peer said before it closed is read, also when our own write is th
     assert.equal(heard, 'last words');
   } finally {
     server.close();
+  }
+});
+
+test('listen() says which peers cannot connect and why, and lets nobody in without the key', async () => {
+  const taken = createServer();
+  taken.listen(0, '0.0.0.0');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const [first, second] = [parseIp('127.0.0.2'), parseIp('127.0.0.3')];
+  assert.ok(first && second);
+  const failures: ListenFailure[] = [];
+  const listen = (at: number) =>
+    tcpTransport.listen(
+      at,
+      [
+        { address: first, password: 'a' },
+        { address: second },
+        { address: first, password: 'b' },
+        { address: second },
+      ],
+      () => assert.fail('nobody may come in'),
+      (failure) => failures.push(failure),
+    );
+  try {
+    listen(port).close();
+    assert.deepEqual(failures.splice(0), [{ family: 4, reason: 'address and port already in use' }]);
+  } finally {
+    taken.close();
+    await once(taken, 'close');
+  }
+  const listener = listen(port);
+  try {
+    assert.deepEqual(failures, [
+      {
+        family: 4,
+        peer: { address: first, password: 'b' },
+        reason: 'another peer at the address has another password, and there can be one only',
+      },
+    ]);
+    // Its SYN has no signature: the kernel drops it.
+    const stranger = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    const outcome = await Promise.race([
+      once(stranger, 'connect').then(() => 'connected'),
+      setTimeout(100, 'no answer', { ref: false }),
+    ]);
+    stranger.destroy();
+    assert.equal(outcome, 'no answer');
+  } finally {
+    listener.close();
   }
 });
