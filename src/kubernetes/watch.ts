@@ -11,6 +11,8 @@ export interface WatchHandler<T> {
   changed(key: string, object: T | undefined): void;
   /** The first list is complete; called once. */
   synced(): void;
+  /** What is told from here on is of this resourceVersion. */
+  reached?(resourceVersion: string): void;
 }
 
 export interface WatchOptions<T> {
@@ -85,6 +87,7 @@ export async function watch<T>(options: WatchOptions<T>): Promise<void> {
         signal,
         timeoutMs: 60_000,
       });
+      handler.reached?.(page.metadata.resourceVersion);
       for (const item of page.items) {
         seen.add(keyOf(item));
         tell(item, false);
@@ -114,6 +117,7 @@ export async function watch<T>(options: WatchOptions<T>): Promise<void> {
           throw new ApiError(object.code ?? 0, object.reason ?? 'Unknown', object.message ?? 'watch error');
         failures = 0;
         resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
+        if (resourceVersion !== undefined) handler.reached?.(resourceVersion);
         if (type !== 'BOOKMARK') tell(object, type === 'DELETED');
       },
       signal,

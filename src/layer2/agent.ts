@@ -9,8 +9,9 @@
  * Without keys there is no membership, and without membership no answers: a node that cannot hear the others would answer beside them.
  */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { formatIp, type IpAddress } from '../address/index.ts';
+import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { carries, type Link } from '../link/link-table.ts';
 import type { Logger } from '../log.ts';
 import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
@@ -20,13 +21,19 @@ import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
 import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
-import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
+import type { Announcing, FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly report: (message: FromLayer2) => void;
   readonly clock?: Clock;
+}
+
+/** Why an address is answered from now on, for the log. */
+interface Takeover {
+  readonly reason: string;
+  readonly from?: string;
 }
 
 /** A node that has come waits for speakers that should be there: for all of them so long, so that all place alike, for any so long. */
@@ -48,7 +55,8 @@ export class Layer2Agent {
   readonly #responder: NeighbourResponder;
   readonly #kernelAnswers: KernelAnswerWarnings;
   readonly #metrics: Layer2Metrics;
-  readonly #started = new Map<string, string>();
+  /** What is answered, by address. */
+  readonly #announced = new Map<string, Announcing>();
   #membership: MembershipNode | undefined;
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
   #known: readonly KnownSpeaker[] = [];
@@ -57,6 +65,8 @@ export class Layer2Agent {
   #awaited: 'all' | 'any' | 'none' = 'all';
   #isLeaving = false;
   #facts = '';
+  /** Names of links that the facts have no room for. */
+  #untold = '';
   #timer: Timer | undefined;
   #kernelLook: Timer | undefined;
   /** Since it was in a minority, until that is well over. */
@@ -75,7 +85,7 @@ export class Layer2Agent {
     this.#metrics = new Layer2Metrics(options.registry, {
       members: () => [...(this.#membership?.machine.members() ?? [])].map(({ state }) => state),
       unreachable: () => this.#membership?.machine.unreachable().length ?? 0,
-      owned: () => this.#ownership.answered().length,
+      owned: () => this.#announced.size,
     });
     this.#responder = createNeighbourResponder({
       log: options.logger,
@@ -86,6 +96,7 @@ export class Layer2Agent {
       onConflict: (conflict) => this.#conflict(conflict),
       onLinksChanged: () => {
         this.#tellFacts();
+        for (const announced of this.#announced.values()) this.#follow(announced);
         this.#lookAtKernel();
       },
     });
@@ -172,6 +183,8 @@ export class Layer2Agent {
     if (this.#awaited !== 'none' && !machine.isSynced) return;
     if (this.#awaited === 'all' && machine.unreachable().length > 0) return;
     this.#obey(this.#ownership.start(this.#clock.now()));
+    // Whoever answered meanwhile falls silent when it hears that this node is ready: by then it answers.
+    this.#tellFacts();
   }
 
   #changed({ members, claims, lost }: Omit<Changes, 'packets'>): void {
@@ -200,7 +213,7 @@ export class Layer2Agent {
     for (const { name } of live)
       if (this.#lost.delete(name)) this.#options.logger.info({ node: name }, 'speaker is back');
     const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
-    nodes.set(nodeName, parseFacts(this.#ownFacts()));
+    nodes.set(nodeName, { ...parseFacts(this.#ownFacts()), isStarting: false });
     const known = new Set(this.#known.map(({ node }) => node));
     const dead = all.filter((member) => !isLive(member) && member.state !== 'left' && known.has(member.name));
     this.#responder.setSpeakers(
@@ -241,7 +254,23 @@ export class Layer2Agent {
   }
 
   #ownFacts(): string {
-    return formatFacts(this.#responder.links(), this.#ownership.namedInterfaces(), this.#isLeaving);
+    const named = this.#ownership.namedInterfaces();
+    const isNeeded = (link: Link) =>
+      named.has(link.name) ||
+      [...this.#ownership.addresses()].some(({ address }) => carries(link, address, []));
+    const { text, leftOut } = formatFacts(
+      // A node has a link without a subnet for each Pod.
+      this.#responder.links().filter(({ name, subnets }) => subnets.length > 0 || named.has(name)),
+      isNeeded,
+      { isLeaving: this.#isLeaving, isStarting: !this.#ownership.isStarted },
+    );
+    if (leftOut.join() !== this.#untold && leftOut.length > 0)
+      this.#options.logger.error(
+        { interfaces: leftOut.join() },
+        'more links than other speakers can be told of: nothing is answered on these',
+      );
+    this.#untold = leftOut.join();
+    return text;
   }
 
   #tellFacts(): void {
@@ -268,7 +297,7 @@ export class Layer2Agent {
           this.#answer(order);
           break;
         case 'adjust':
-          this.#responder.add(order.address, order.entry.interfaces);
+          this.#adjust(order);
           break;
         case 'silence':
           this.#silence(order.address, order.reason);
@@ -289,25 +318,28 @@ export class Layer2Agent {
     );
   }
 
-  #answer({ entry, address, reason, from }: Extract<Order, { kind: 'answer' }>): void {
-    if (reason === 'first') {
-      void this.#answerWhenFree(entry, address);
+  #answer(order: Extract<Order, { kind: 'answer' }>): void {
+    const { entry, address, reason, from } = order;
+    const why = { reason, ...(from === '' ? {} : { from }) };
+    if (order.mustProbe) {
+      void this.#answerWhenFree(entry, address, why);
       return;
     }
-    this.#begin(entry, address, { reason, ...(from === '' ? {} : { from }) });
+    this.#begin(entry, address, why);
     const heardMs = this.#lastHeardMs.get(from);
     if (reason === 'failover' && heardMs !== undefined)
       this.#metrics.takeoverSeconds.observe((this.#clock.now() - heardMs) / 1000);
   }
 
-  /** Nobody of us has owned it: somebody else may use it (RFC 5227, RFC 4862). */
-  async #answerWhenFree(entry: Layer2Entry, address: IpAddress): Promise<void> {
+  /** Nobody of us has answered for it: somebody else may use it (RFC 5227, RFC 4862). */
+  async #answerWhenFree(entry: Layer2Entry, address: IpAddress, why: Takeover): Promise<void> {
     const text = formatIp(address);
     const outcome = await this.#responder.probe(address, entry.interfaces);
     const current = this.#ownership.entry(text);
     if (!current || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
     if (outcome.kind !== 'claimed') {
-      this.#begin(current, address, { reason: 'first' });
+      this.#begin(current, address, why);
+      this.#obey(this.#ownership.setOccupied(text, false));
       return;
     }
     const { mac, interface: link } = outcome;
@@ -316,32 +348,53 @@ export class Layer2Agent {
       'the address is in use by another host: not answering',
     );
     this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action: 'waiting' });
-    this.#retry(current, address);
+    this.#obey(this.#ownership.setOccupied(text, true));
+    this.#retry(current, address, why);
   }
 
   /** Looks later whether an address that another host uses has become free. */
-  #retry(entry: Layer2Entry, address: IpAddress): void {
-    this.#clock.after(reprobeMs, () => void this.#answerWhenFree(entry, address));
+  #retry(entry: Layer2Entry, address: IpAddress, why: Takeover): void {
+    this.#clock.after(reprobeMs, () => void this.#answerWhenFree(entry, address, why));
   }
 
-  #begin(
-    entry: Layer2Entry,
-    address: IpAddress,
-    why: { readonly reason: string; readonly from?: string },
-  ): void {
+  #begin(entry: Layer2Entry, address: IpAddress, why: Takeover): void {
     const { logger, report } = this.#options;
     this.#responder.add(address, entry.interfaces);
     const interfaces = this.#responder.carriers(address, entry.interfaces);
-    const since = new Date().toISOString();
-    this.#started.set(entry.address, since);
+    const announced = { address: entry.address, interfaces, since: new Date().toISOString() };
+    this.#announced.set(entry.address, announced);
     logger.info({ ip: entry.address, interface: interfaces.join(','), ...why }, 'answering');
-    report({ kind: 'announcing', started: [{ address: entry.address, interfaces, since }], stopped: [] });
+    report({ kind: 'announcing', started: [announced], stopped: [] });
+  }
+
+  #adjust({ entry, address }: Extract<Order, { kind: 'adjust' }>): void {
+    const announced = this.#announced.get(entry.address);
+    if (!announced) return;
+    this.#responder.add(address, entry.interfaces);
+    this.#follow(announced);
+  }
+
+  /** Tells when an address goes on on other links. */
+  #follow({ address: text, interfaces: before, since }: Announcing): void {
+    const entry = this.#ownership.entry(text);
+    const address = parseIp(text);
+    if (!entry || !address) return;
+    const interfaces = this.#responder.carriers(address, entry.interfaces);
+    // Without a link it is another node's soon.
+    if (interfaces.length === 0 || interfaces.join() === before.join()) return;
+    const announced = { address: text, interfaces, since };
+    this.#announced.set(text, announced);
+    this.#options.logger.info(
+      { ip: text, interface: interfaces.join(','), before: before.join(',') },
+      'moved',
+    );
+    this.#options.report({ kind: 'announcing', started: [announced], stopped: [] });
   }
 
   #silence(address: IpAddress, reason: string): void {
     const text = formatIp(address);
     this.#responder.remove(address);
-    if (!this.#started.delete(text)) return;
+    if (!this.#announced.delete(text)) return;
     this.#options.logger.info({ ip: text, reason }, 'silent');
     this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
   }
@@ -352,10 +405,11 @@ export class Layer2Agent {
     const text = formatIp(address);
     this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action });
     if (action !== 'yielded') return;
-    if (this.#started.delete(text))
+    this.#obey(this.#ownership.setOccupied(text, true));
+    if (this.#announced.delete(text))
       this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
     const entry = this.#ownership.entry(text);
-    if (entry) this.#retry(entry, address);
+    if (entry) this.#retry(entry, address, { reason: 'first' });
   }
 
   /** Hands over, leaves, lets go of every socket. */

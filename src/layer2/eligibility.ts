@@ -20,12 +20,20 @@ export class Eligibility {
     this.#subnets = [...subnets.values()];
   }
 
-  isLive(node: string): boolean {
-    return this.#nodes.has(node);
+  /** Lives, and answers by now: what a node has claimed before it started anew is answered by nobody. */
+  isReady(node: string): boolean {
+    return this.#nodes.get(node)?.isStarting === false;
   }
 
   isEligible(node: string, address: IpAddress, entry: Layer2Entry): boolean {
     return this.eligible(address, entry).includes(node);
+  }
+
+  /** Whether the node could answer, whatever Kubernetes says of it. */
+  couldAnswer(node: string, address: IpAddress, { interfaces }: Layer2Entry): boolean {
+    const facts = this.#nodes.get(node);
+    if (!facts || facts.isLeaving) return false;
+    return facts.links.some((link) => carries(link, address, []) || carries(link, address, interfaces));
   }
 
   /** In the candidates' order. Judged once for all addresses of the same candidates, interfaces and subnets. */

@@ -6,10 +6,18 @@
  * others and leaves them there. When nobody has claimed it yet, the owner recorded on the Service counts as claimant.
  *
  *     claimant lives, is eligible   it is the owner
+ *     by a newer picture only       it is the owner all the same (below)
  *     claimant lives, is not        handover: the next owner answers and announces, then claims; the old one sees the claim and
  *                                   falls silent; without a next owner it falls silent at once
- *     claimant is gone              orphan: whom the placement names answers at once, and claims
- *     never claimed                 the placed node claims first, and answers once a probe has shown that the address is free
+ *     claimant is gone, or has      orphan: whom the placement names answers at once, and claims
+ *     started anew and is not ready
+ *     never claimed                 the placed node claims first, and answers once a probe has shown that the address is free;
+ *                                   so does who follows an owner that another host kept from answering
+ *
+ * Nodes hear of the cluster at different times, one that cannot reach the API server not at all. A claim says how new the picture
+ * was that it was made by, and who has an older one respects it, whatever that one says: so what the newest says wins, and no two
+ * take an address from each other without end. A claimant that ought to go, and is not followed for a second, drops its basis:
+ * then anybody may.
  *
  * All members place alike (`election.ts`), so none waits for another. Where the placed node does not act, because it has not
  * heard of the entry, the others place again without it after a second.
@@ -45,6 +53,8 @@ export type Order =
       readonly reason: TakeoverReason;
       /** The owner before. */
       readonly from: string;
+      /** Another host may have the address: it must be probed for before it is answered. */
+      readonly mustProbe: boolean;
     }
   /** Interfaces of an address that is answered have changed. */
   | { readonly kind: 'adjust'; readonly entry: Layer2Entry; readonly address: IpAddress }
@@ -159,7 +169,14 @@ export class Ownership {
     return at;
   }
 
-  /** Addresses that this node answers for. */
+  /** Another host uses an address of this node, so that it is owned and not answered; or does so no longer. */
+  setOccupied(address: string, isOccupied: boolean): Order[] {
+    const claim = this.#claims.get(address);
+    if (claim?.owner !== this.#self || claim.isOccupied === isOccupied || !this.#mayClaim) return [];
+    return [{ kind: 'claim', claims: [{ ...claim, epoch: claim.epoch + 1, isOccupied }] }];
+  }
+
+  /** Addresses that this node answers for, or would if no other host used them. */
   answered(): string[] {
     return [...this.#items].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
   }
@@ -233,20 +250,27 @@ export class Ownership {
   }
 
   #judge(text: string, item: Item, now: number, orders: Order[]): void {
-    const { entry, address } = item;
-    const owner = this.#claims.get(text)?.owner;
-    if (owner === undefined || !this.#eligibility.isEligible(owner, address, entry)) {
+    const claim = this.#claims.get(text);
+    if (!claim || !this.#mayKeep(claim, item)) {
       item.pending ??= { since: now, passedOver: new Set(), wakeAt: Number.POSITIVE_INFINITY };
       this.#pending.add(text);
       return;
     }
     this.#settle(text, item);
+    const { owner } = claim;
     if (owner === this.#self) {
-      if (!item.isAnswering) orders.push(answer(item, 'failover', owner));
+      if (!item.isAnswering) orders.push(answer(item, 'failover', owner, claim.isOccupied));
     } else if (item.isAnswering) {
       item.isAnswering = false;
       orders.push(silence(item, `${owner} owns it`));
     }
+  }
+
+  #mayKeep({ owner, basis }: Claim, { entry, address }: Item): boolean {
+    if (owner !== this.#self && !this.#eligibility.isReady(owner)) return false;
+    if (this.#eligibility.isEligible(owner, address, entry)) return true;
+    const knowsBetter = owner !== this.#self && basis > 0 && basis >= entry.version;
+    return knowsBetter && this.#eligibility.couldAnswer(owner, address, entry);
   }
 
   #settle(text: string, item: Item): void {
@@ -256,7 +280,7 @@ export class Ownership {
 
   /** Places everything that has no owner to stay, and takes what falls to this node. */
   #place(now: number, orders: Order[], claims: Claim[]): void {
-    const orphans = this.#orphans(now);
+    const orphans = this.#orphans(now, claims);
     const taken = new Set<string>();
     const takenOf = new Map<string, number>();
     for (const { address, takenBy } of orphans) {
@@ -273,7 +297,7 @@ export class Ownership {
       if (!item?.pending || takenBy !== undefined) continue;
       const next = placed.get(text);
       this.#await(item.pending, next, now);
-      if (next === this.#self) this.#take(text, item, orders, claims);
+      if (next === this.#self) this.#take(text, item, now, orders, claims);
       else if (item.isAnswering && next === undefined) {
         // Nobody could take it over, this node neither: to answer would be to lie.
         item.isAnswering = false;
@@ -302,29 +326,46 @@ export class Ownership {
     }
   }
 
-  #take(text: string, item: Item, orders: Order[], claims: Claim[]): void {
-    const before = this.#claims.get(text)?.owner ?? item.entry.recordedOwner ?? '';
-    if (!item.isAnswering) orders.push(answer(item, this.#reason(before), before));
+  #take(text: string, item: Item, now: number, orders: Order[], claims: Claim[]): void {
+    const claim = this.#claims.get(text);
+    const before = claim?.owner ?? item.entry.recordedOwner ?? '';
+    const reason = this.#reason(before);
+    const mustProbe = reason === 'first' || (claim !== undefined && this.#isUnproven(claim, now));
+    if (!item.isAnswering) orders.push(answer(item, reason, before, mustProbe));
     if (!this.#mayClaim) return;
-    claims.push(this.#newClaim(text, before));
+    claims.push({
+      kind: 'claim',
+      address: text,
+      owner: this.#self,
+      epoch: (this.#claims.newest(text)?.epoch ?? 0) + 1,
+      from: before,
+      basis: item.entry.version,
+      isOccupied: claim?.isOccupied ?? false,
+    });
     this.#settle(text, item);
   }
 
   #reason(before: string): TakeoverReason {
     if (before === '') return 'first';
     if (before === this.#self) return 'recorded';
-    return this.#eligibility.isLive(before) ? 'handover' : 'failover';
+    return this.#eligibility.isReady(before) ? 'handover' : 'failover';
+  }
+
+  /** The owner may have found another host at the address, or have gone before it knew. */
+  #isUnproven({ address, from, isOccupied }: Claim, now: number): boolean {
+    return isOccupied || (from === '' && now - (this.#taken.get(address) ?? -lossMs) < lossMs);
   }
 
   /** What is to be placed now, with what others have already taken of the same owners. */
-  #orphans(now: number): Orphan[] {
+  #orphans(now: number, claims: Claim[]): Orphan[] {
     const orphans: Orphan[] = [];
     const losers = new Set<string>();
     for (const text of this.#pending) {
       const item = this.#items.get(text);
       if (!item?.pending) continue;
       const { entry, address, pending } = item;
-      const owner = this.#claims.get(text)?.owner;
+      const claim = this.#claims.get(text);
+      const owner = claim?.owner;
       const isFirst = owner === undefined && entry.recordedOwner === undefined && !item.isAnswering;
       if (isFirst && now - pending.since < settleMs) {
         pending.wakeAt = pending.since + settleMs;
@@ -334,6 +375,8 @@ export class Ownership {
       if (now >= pending.wakeAt && pending.awaited !== undefined) {
         pending.passedOver.add(pending.awaited);
         pending.awaited = undefined;
+        if (claim && owner === this.#self && claim.basis > 0)
+          claims.push({ ...claim, epoch: claim.epoch + 1, from: this.#self, basis: 0 });
       }
       if (owner !== undefined) losers.add(owner);
       orphans.push({
@@ -352,8 +395,13 @@ export class Ownership {
     { passedOver }: Pending,
     owner: string | undefined,
   ): readonly string[] {
-    const eligible = this.#eligibility.eligible(address, entry);
+    const all = this.#eligibility.eligible(address, entry);
     const { recordedOwner } = entry;
+    // What was never claimed can wait until all that come together are there; what has lost its owner cannot.
+    const eligible =
+      owner === undefined
+        ? all
+        : all.filter((node) => node === this.#self || this.#eligibility.isReady(node));
     const isRecordedNext =
       owner === undefined && recordedOwner !== undefined && eligible.includes(recordedOwner);
     if (isRecordedNext && !passedOver.has(recordedOwner)) return [recordedOwner];
@@ -385,22 +433,17 @@ export class Ownership {
     }
   }
 
-  #newClaim(address: string, from: string): Claim {
-    const epoch = (this.#claims.newest(address)?.epoch ?? 0) + 1;
-    return { kind: 'claim', address, owner: this.#self, epoch, from };
-  }
-
   /** Takes back a claim of ours. */
   #release(address: string): Claim[] {
     const claim = this.#claims.get(address);
     if (claim?.owner !== this.#self) return [];
-    return [{ kind: 'claim', address, owner: '', epoch: claim.epoch + 1, from: this.#self }];
+    return [{ ...claim, owner: '', epoch: claim.epoch + 1, from: this.#self, isOccupied: false }];
   }
 }
 
-function answer(item: Item, reason: TakeoverReason, from: string): Order {
+function answer(item: Item, reason: TakeoverReason, from: string, mustProbe: boolean): Order {
   item.isAnswering = true;
-  return { kind: 'answer', entry: item.entry, address: item.address, reason, from };
+  return { kind: 'answer', entry: item.entry, address: item.address, reason, from, mustProbe };
 }
 
 function silence(item: Item, reason: string): Order {

@@ -15,8 +15,8 @@ export interface Layer2Settings {
   readonly announceEverySeconds: number;
 }
 
-/** One address to be answered for by exactly one node. */
-export interface Layer2Entry {
+/** One address to be answered for by exactly one node, as one Service wants it. */
+export interface Layer2Wish {
   /** Canonical text of the address: the key. */
   readonly address: string;
   /** Nodes that Kubernetes-side rules allow: node and pool selectors, Ready, endpoints. Sorted. */
@@ -27,6 +27,11 @@ export interface Layer2Entry {
   readonly group: string;
   /** Who was last seen to announce it, by the Service's annotation. */
   readonly recordedOwner?: string;
+}
+
+export interface Layer2Entry extends Layer2Wish {
+  /** How new the picture of the cluster is that says so: greater is newer; 0: unknown. */
+  readonly version: number;
 }
 
 /** A peer of the membership, known from Kubernetes before gossip has spoken of it. */

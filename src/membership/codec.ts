@@ -9,7 +9,7 @@
  *     digest   u8 wants reply │ 64 × u32 members │ 64 × u32 claims
  *     gossip, records: nothing
  *     member   u8 state (0 alive, 1 suspect, 2 dead, 3 left) │ text name │ u48 incarnation │ endpoint │ u16 length, metadata
- *     claim    u8 4 │ text address │ text owner │ u48 epoch │ text from
+ *     claim    u8 4 │ text address │ text owner │ u48 epoch │ text from │ u48 basis │ u8 occupied
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
  */
@@ -30,7 +30,7 @@ const kinds = ['ping', 'ack', 'ping-request', 'verify', 'gossip', 'digest', 'rec
 /** Octets of an update in a packet. */
 export function updateSize(update: Update): number {
   return update.kind === 'claim'
-    ? 10 + update.address.length + update.owner.length + update.from.length
+    ? 17 + update.address.length + update.owner.length + update.from.length
     : 13 + update.name.length + update.endpoint.host.length + update.metadata.length;
 }
 
@@ -123,6 +123,8 @@ function writeUpdate(writer: Writer, update: Update): void {
     writer.text(update.owner);
     writer.uint(update.epoch, 6);
     writer.text(update.from);
+    writer.uint(update.basis, 6);
+    writer.uint(update.isOccupied ? 1 : 0, 1);
     return;
   }
   writer.uint(states.indexOf(update.state), 1);
@@ -141,6 +143,8 @@ function readUpdate(reader: Reader): Update | undefined {
       owner: reader.text(),
       epoch: reader.uint(6),
       from: reader.text(),
+      basis: reader.uint(6),
+      isOccupied: reader.uint(1) === 1,
     };
   const state = states[tag];
   if (state === undefined) return undefined;

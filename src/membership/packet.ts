@@ -28,6 +28,10 @@ export interface Claim {
   readonly epoch: number;
   /** Who owned it before; empty: nobody. */
   readonly from: string;
+  /** How new the claimant's picture of the cluster was: greater is newer; 0: it knows nothing that others should respect. */
+  readonly basis: number;
+  /** Another host uses the address: the owner waits, and does not answer. */
+  readonly isOccupied: boolean;
 }
 
 export type Update = MemberUpdate | Claim;

@@ -1,4 +1,4 @@
-import type { Layer2Entry } from '../layer2/table.ts';
+import type { Layer2Entry, Layer2Wish } from '../layer2/table.ts';
 
 /** What the layer-2 process has to be told. */
 export interface AddressChange {
@@ -12,16 +12,16 @@ export interface AddressChange {
  */
 export class AddressTable {
   /** By address, by Service. */
-  readonly #wanted = new Map<string, Map<string, Layer2Entry>>();
+  readonly #wanted = new Map<string, Map<string, Layer2Wish>>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
-  readonly #told = new Map<string, string>();
+  readonly #told = new Map<string, { readonly text: string; readonly entry: Layer2Entry }>();
 
-  /** Replaces what a Service wants and returns the difference. */
-  update(service: string, entries: readonly Layer2Entry[]): AddressChange {
+  /** Replaces what a Service wants and returns the difference, marked with the version of the picture that it comes from. */
+  update(service: string, entries: readonly Layer2Wish[], version: number): AddressChange {
     const touched = new Set(this.#addressesOfService.get(service) ?? []);
     for (const address of touched) this.#wanted.get(address)?.delete(service);
     for (const entry of entries) {
-      const byService = this.#wanted.get(entry.address) ?? new Map<string, Layer2Entry>();
+      const byService = this.#wanted.get(entry.address) ?? new Map<string, Layer2Wish>();
       this.#wanted.set(entry.address, byService.set(service, entry));
       touched.add(entry.address);
     }
@@ -43,16 +43,17 @@ export class AddressTable {
         continue;
       }
       const text = JSON.stringify(merged);
-      if (text === this.#told.get(address)) continue;
-      this.#told.set(address, text);
-      upsert.push(merged);
+      if (text === this.#told.get(address)?.text) continue;
+      const entry = { ...merged, version };
+      this.#told.set(address, { text, entry });
+      upsert.push(entry);
     }
     return { upsert, remove };
   }
 
   /** Every entry, for a layer-2 process that starts anew. */
   entries(): Layer2Entry[] {
-    return [...this.#wanted.values()].flatMap((byService) => mergeEntries([...byService.values()]) ?? []);
+    return [...this.#told.values()].map(({ entry }) => entry);
   }
 
   /** Services that use the address. */
@@ -65,7 +66,7 @@ export class AddressTable {
  * Sharing demands the same backends under `externalTrafficPolicy: Local`, so candidate sets differ only where a Service has no
  * endpoints: their union is right.
  */
-function mergeEntries(entries: readonly Layer2Entry[]): Layer2Entry | undefined {
+function mergeEntries(entries: readonly Layer2Wish[]): Layer2Wish | undefined {
   const [first, ...rest] = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));
   if (!first || rest.length === 0) return first;
   const all = [first, ...rest];

@@ -32,7 +32,7 @@ import {
   type Service,
 } from '../kubernetes/model.ts';
 import { excludeFromLoadBalancersLabel } from '../kubernetes/names.ts';
-import type { Layer2Entry } from '../layer2/table.ts';
+import type { Layer2Wish } from '../layer2/table.ts';
 import { parseAnnouncing } from './announcing.ts';
 
 export interface PlanContext {
@@ -61,7 +61,7 @@ export interface ServingNodes {
 
 export interface ServicePlan {
   readonly routes: readonly PeerRoute[];
-  readonly layer2: readonly Layer2Entry[];
+  readonly layer2: readonly Layer2Wish[];
   /** Addresses that this node announces by BGP, and to whom. */
   readonly advertised: readonly { readonly address: string; readonly peers: readonly string[] }[];
   /** Addresses that this node does not announce by BGP or stand for in layer 2, and why. */
@@ -78,7 +78,7 @@ export function planService(
   if (service.type !== 'LoadBalancer' || service.deleting || !context.isOurs(service)) return nothing;
   const serving = servingNodes(slices);
   const routes: PeerRoute[] = [];
-  const layer2: Layer2Entry[] = [];
+  const layer2: Layer2Wish[] = [];
   const advertised: { address: string; peers: string[] }[] = [];
   const refusals: { address: string; reason: string }[] = [];
   const announcing = parseAnnouncing(service);

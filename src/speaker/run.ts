@@ -198,7 +198,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       client,
       path,
       decode,
-      handler: { changed, synced },
+      handler: { changed, synced, reached: (version) => speaker.reached(version) },
       clock: systemClock,
       logger,
       signal: watching.signal,

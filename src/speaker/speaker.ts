@@ -63,6 +63,7 @@ export class Speaker {
   readonly #refusals = new Map<string, ServicePlan['refusals']>();
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   #config: Config = { peers: [], pools: [] };
+  #version = 0;
   #started = false;
   #peers: readonly IdentifiedPeer[] = [];
   #idOfPeer: ReadonlyMap<string, string> = new Map();
@@ -74,6 +75,12 @@ export class Speaker {
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
+  }
+
+  /** The cluster's state is known up to this resourceVersion; versions of all kinds of objects are taken as one sequence. */
+  reached(resourceVersion: string): void {
+    const version = Number(resourceVersion);
+    if (Number.isSafeInteger(version)) this.#version = Math.max(this.#version, version);
   }
 
   setService(key: string, service: Service | undefined): void {
@@ -202,7 +209,7 @@ export class Speaker {
     else this.#refusals.delete(key);
     if (plan.advertised.length > 0) this.#advertised.set(key, plan.advertised);
     else this.#advertised.delete(key);
-    return this.#addresses.update(key, plan.layer2);
+    return this.#addresses.update(key, plan.layer2, this.#version);
   }
 
   #plan(key: string): ServicePlan {

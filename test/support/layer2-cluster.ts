@@ -17,6 +17,7 @@ export function nodeFacts(
   const subnets = over.subnets?.flatMap((text) => parsePrefix(text) ?? []) ?? (subnet ? [subnet] : []);
   return {
     isLeaving: over.isLeaving ?? false,
+    isStarting: over.isStarting ?? false,
     links: over.links ?? [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets }],
   };
 }
@@ -27,7 +28,19 @@ export function layer2Entry(
   candidates: readonly string[],
   over: Partial<Layer2Entry> = {},
 ): Layer2Entry {
-  return { address, candidates: [...candidates].sort(), interfaces: [], group: address, ...over };
+  return {
+    address,
+    candidates: [...candidates].sort(),
+    interfaces: [],
+    group: address,
+    version: 0,
+    ...over,
+  };
+}
+
+/** A claim of the first epoch that nobody need respect. */
+export function firstClaim(address: string, owner: string): Claim {
+  return { kind: 'claim', address, owner, epoch: 1, from: '', basis: 0, isOccupied: false };
 }
 
 /** One node: the machine, its claims, and what has been shown to it. */
@@ -62,6 +75,8 @@ export class Layer2Cluster {
   readonly entries = new Map<string, Layer2Entry>();
   readonly facts = new Map<string, NodeFacts>();
   readonly members = new Map<string, Member>();
+  /** Cannot reach the API server: they hear of no entries. */
+  readonly stale = new Set<string>();
   /** Went with a goodbye: no majority counts them. */
   readonly left = new Set<string>();
   /** Looked at after everything that happens to a node. */
@@ -69,6 +84,10 @@ export class Layer2Cluster {
   readonly #random: () => number;
   readonly #maxDelayMs: number;
   readonly #side = new Map<string, number>();
+  /** Have come, and do not decide yet. */
+  readonly #starting = new Set<string>();
+  readonly #startingFacts = new WeakMap<NodeFacts, NodeFacts>();
+  #version = 0;
   /** When the node may claim again after it was in a minority. */
   readonly #healsAt = new Map<string, number>();
 
@@ -79,14 +98,16 @@ export class Layer2Cluster {
     for (const name of names) this.facts.set(name, nodeFacts());
   }
 
-  /** Brings a node up; it decides once it has a table, a view and what others hold. */
-  up(name: string, held: readonly Claim[] = []): void {
+  /** Brings a node up; it decides once it has a table, a view and what others hold. With claims it has run before. */
+  up(name: string, held?: readonly Claim[]): void {
     if (this.members.has(name)) return;
     const member = new Member(name);
     this.members.set(name, member);
     this.left.delete(name);
+    this.stale.delete(name);
+    if (!held) this.#starting.add(name);
     this.#healsAt.delete(name);
-    for (const claim of held) member.claims.merge(claim);
+    for (const claim of held ?? []) member.claims.merge(claim);
     this.#shortly(() => {
       if (this.members.get(name) !== member) return;
       for (const other of this.#reached(name)) this.#hold(member, [...other.claims.all()]);
@@ -94,6 +115,8 @@ export class Layer2Cluster {
       this.#obey(name, member, member.ownership.table([...this.entries.values()], this.clock.now()));
       this.#showView(name, member);
       this.#obey(name, member, member.ownership.start(this.clock.now()));
+      this.#starting.delete(name);
+      this.#viewsChanged();
     });
     this.#viewsChanged();
   }
@@ -114,16 +137,30 @@ export class Layer2Cluster {
 
   /** Puts the entries in the place of those of the same address, or takes them away. */
   change(upsert: readonly Layer2Entry[], remove: readonly string[] = []): void {
-    for (const entry of upsert) this.entries.set(entry.address, entry);
+    const version = ++this.#version;
+    for (const entry of upsert) this.entries.set(entry.address, { ...entry, version });
     for (const address of remove) this.entries.delete(address);
     const addresses = [...upsert.map(({ address }) => address), ...remove];
     this.#each((name, member) => {
+      if (this.stale.has(name)) return;
       const current = addresses.flatMap((address) => this.entries.get(address) ?? []);
       const gone = addresses.filter((address) => !this.entries.has(address));
       for (const entry of current) member.entries.set(entry.address, entry);
       for (const address of gone) member.entries.delete(address);
       this.#obey(name, member, member.ownership.change(current, gone, this.clock.now()));
     });
+  }
+
+  /** The node hears of entries no more, or again, and then of all that it has missed. */
+  setStale(name: string, isStale: boolean): void {
+    if (isStale) this.stale.add(name);
+    else if (this.stale.delete(name))
+      this.#each((each, member) => {
+        if (each !== name || this.stale.has(name)) return;
+        member.entries.clear();
+        for (const entry of this.entries.values()) member.entries.set(entry.address, entry);
+        this.#obey(name, member, member.ownership.table([...this.entries.values()], this.clock.now()));
+      });
   }
 
   /** These hear only each other, and so do the rest. */
@@ -174,7 +211,7 @@ export class Layer2Cluster {
     const live = [...this.members.keys()].filter((other) => this.#hears(name, other));
     const dead = this.names.filter((other) => !live.includes(other) && !this.left.has(other));
     const view = {
-      nodes: this.#liveFacts(live),
+      nodes: this.#liveFacts(live).set(name, this.facts.get(name) ?? nodeFacts()),
       mayClaim: this.#mayClaim(name, member, live.length >= dead.length),
     };
     member.view = view;
@@ -200,7 +237,16 @@ export class Layer2Cluster {
   }
 
   #liveFacts(names: Iterable<string>): Map<string, NodeFacts> {
-    return new Map([...names].map((name) => [name, this.facts.get(name) ?? nodeFacts()]));
+    return new Map([...names].map((name) => [name, this.#factsOf(name)]));
+  }
+
+  /** The same object for the same facts: by it views are compared. */
+  #factsOf(name: string): NodeFacts {
+    const facts = this.facts.get(name) ?? nodeFacts();
+    if (!this.#starting.has(name)) return facts;
+    const starting = this.#startingFacts.get(facts) ?? { ...facts, isStarting: true };
+    this.#startingFacts.set(facts, starting);
+    return starting;
   }
 
   #hears(name: string, other: string): boolean {

@@ -75,7 +75,15 @@ for (const { name, address, candidates = everybody, interfaces = [], eligible } 
       assert.equal(eligibility.isEligible(node, parsed, entry), eligible.includes(node));
   });
 
-test('who leaves lives still', () => {
-  assert.ok(eligibility.isLive('leaving'));
-  assert.ok(!eligibility.isLive('dead'));
+test('who leaves still answers, who is dead or starts does not', () => {
+  const judge = new Eligibility(
+    new Map([
+      ['leaving', nodeFacts({ isLeaving: true })],
+      ['starting', nodeFacts({ isStarting: true })],
+    ]),
+  );
+  assert.deepEqual(
+    ['leaving', 'starting', 'dead'].map((node) => judge.isReady(node)),
+    [true, false, false],
+  );
 });

@@ -14,27 +14,44 @@ function link(name: string, ...subnets: readonly string[]): Link {
   };
 }
 
+const all = () => true;
+const answering = { isLeaving: false, isStarting: false };
+
 test('what a node tells of itself is read back by the others', () => {
-  const links = [link('eth0', '192.0.2.0/24', '2001:db8::/64'), link('eth1'), link('veth7')];
-  const told = (isLeaving: boolean) => parseFacts(formatFacts(links, new Set(['eth1', 'absent']), isLeaving));
-  assert.deepEqual(told(true), {
-    isLeaving: true,
-    links: [
-      { name: 'eth0', mac: '02:00:00:00:ab:01', subnets: links[0]?.subnets },
-      { name: 'eth1', mac: '02:00:00:00:ab:01', subnets: [] },
-    ],
-  });
-  assert.equal(told(false).isLeaving, false);
+  const links = [link('eth0', '192.0.2.0/24', '2001:db8::/64'), link('eth1')];
+  for (const phase of [
+    answering,
+    { isLeaving: true, isStarting: false },
+    { isLeaving: false, isStarting: true },
+  ])
+    assert.deepEqual(parseFacts(formatFacts(links, all, phase).text), {
+      ...phase,
+      links: [
+        { name: 'eth0', mac: '02:00:00:00:ab:01', subnets: links[0]?.subnets },
+        { name: 'eth1', mac: '02:00:00:00:ab:01', subnets: [] },
+      ],
+    });
 });
 
-test('what is told fits a datagram beside everything else, in ASCII: the last links are left out', () => {
+const told = (text: string) => parseFacts(text).links.map(({ name }) => name);
+
+test('of more links than fit, those that are needed are told, wherever they stand', () => {
+  const links = [
+    ...Array.from({ length: 40 }, (_, i) => link(`br-${i}`, `10.${i}.0.0/16`)),
+    link('eth0', '192.0.2.0/24'),
+  ];
+  const { text, leftOut } = formatFacts(links, ({ name }) => name === 'br-7' || name === 'eth0', answering);
+  assert.deepEqual(told(text), ['br-7', 'eth0']);
+  assert.deepEqual(leftOut, []);
+});
+
+test('what is told fits a datagram beside everything else, in ASCII: links that do not are named', () => {
   for (const name of ['eth', 'größe', '網路']) {
     const names = Array.from({ length: 200 }, (_, i) => `${name}${i}`);
     const links = names.map((each, i) => link(each, `10.${i}.0.0/16`));
-    const text = formatFacts(links, new Set(), false);
+    const { text, leftOut } = formatFacts(links, all, answering);
     assert.match(text, /^[ -~]{800,900}$/);
-    const told = parseFacts(text).links.map((each) => each.name);
-    assert.deepEqual(told, names.slice(0, told.length));
+    assert.deepEqual([...told(text), ...leftOut], names);
   }
 });
 
@@ -49,7 +66,7 @@ for (const text of [
   '{"links":[7,null,[],["eth0"],["eth0",1,[]]]}',
 ])
   test(`nothing is believed of ${text || 'an empty text'}`, () => {
-    assert.deepEqual(parseFacts(text), { isLeaving: false, links: [] });
+    assert.deepEqual(parseFacts(text), { ...answering, links: [] });
   });
 
 test('what a newer version says more is left out, what it says alike is read', () => {
@@ -58,7 +75,7 @@ test('what a newer version says more is left out, what it says alike is read', (
       '{"leaving":"soon","more":1,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24","?",7],"more"],["x"]]}',
     ),
     {
-      isLeaving: false,
+      ...answering,
       links: [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets: [parsePrefix('192.0.2.0/24')] }],
     },
   );

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Ownership } from '../../../src/layer2/ownership.ts';
 import type { Claim } from '../../../src/membership/packet.ts';
-import { Layer2Cluster, layer2Entry, nodeFacts } from '../../support/layer2-cluster.ts';
+import { firstClaim, Layer2Cluster, layer2Entry, nodeFacts } from '../../support/layer2-cluster.ts';
 
 const maxDelayMs = 50;
 /** What nobody owned is placed when what comes with it has come too; until then nodes place different sets. */
@@ -14,6 +14,7 @@ const allNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
 type Action =
   | { readonly kind: 'crash' | 'leave' | 'up' | 'toggle leaving' | 'toggle link'; readonly node: number }
+  | { readonly kind: 'stale' | 'fresh'; readonly node: number }
   | {
       readonly kind: 'put';
       readonly host: number;
@@ -36,6 +37,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constantFrom('toggle leaving', 'toggle link'), node: fc.nat(6) }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('stale', 'fresh'), node: fc.nat(6) }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -68,14 +70,18 @@ function act(cluster: Layer2Cluster, happening: Action): void {
       return cluster.down(names[happening.node % names.length] ?? '', happening.kind);
     case 'up':
       return cluster.up(names[happening.node % names.length] ?? '');
+    case 'stale':
+    case 'fresh':
+      return cluster.setStale(names[happening.node % names.length] ?? '', happening.kind === 'stale');
     case 'toggle leaving':
     case 'toggle link': {
       const name = names[happening.node % names.length] ?? '';
-      const { isLeaving, links } = cluster.facts.get(name) ?? nodeFacts();
+      const facts = cluster.facts.get(name) ?? nodeFacts();
+      const { isLeaving, links } = facts;
       return cluster.setFacts(
         name,
         happening.kind === 'toggle leaving'
-          ? { links, isLeaving: !isLeaving }
+          ? { ...facts, isLeaving: !isLeaving }
           : nodeFacts({ isLeaving, subnets: links[0]?.subnets.length ? [] : ['192.0.2.0/24'] }),
       );
     }
@@ -146,10 +152,32 @@ function exactlyOneEach(cluster: Layer2Cluster): void {
   }
 }
 
+/** However old the picture of some is: they come to rest, on one node each, and what the newest picture says wins. */
+function neverTwo(cluster: Layer2Cluster): void {
+  const claims = () =>
+    [...cluster.members.values()].flatMap((member) =>
+      [...member.claims.all()].map(({ address, owner, epoch }) => `${address} ${owner} ${epoch}`),
+    );
+  const before = claims();
+  cluster.run(quietMs);
+  assert.deepEqual(claims(), before, 'nobody contends');
+  for (const address of cluster.entries.keys()) {
+    const [owner, ...more] = cluster.answering(address);
+    assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
+    const fresh = cluster.eligible(address).filter((name) => !cluster.stale.has(name));
+    if (fresh.length > 0)
+      assert.ok(
+        owner !== undefined && cluster.eligible(address).includes(owner),
+        `${address}: ${owner} answers`,
+      );
+  }
+}
+
 test('whatever happens: one owner for each address in the end, none moved without need, never two with the same knowledge', () => {
   fc.assert(
     fc.property(fc.integer({ min: 3, max: 7 }), fc.integer(), history, (size, seed, rounds) => {
-      const cluster = new Layer2Cluster({ names: allNames.slice(0, size), seed, maxDelayMs });
+      const names = allNames.slice(0, size);
+      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
       cluster.check = () => atMostOnePerView(cluster);
       for (const name of cluster.names) cluster.up(name);
       cluster.run(quietMs);
@@ -169,6 +197,9 @@ test('whatever happens: one owner for each address in the end, none moved withou
           cluster.run(waitMs);
         }
         cluster.heal();
+        cluster.run(quietMs);
+        neverTwo(cluster);
+        for (const name of names) cluster.setStale(name, false);
         cluster.run(quietMs);
         exactlyOneEach(cluster);
         for (const [address, owner] of settled)
@@ -208,7 +239,7 @@ test('loads within one of even are so again after a death, a departure or a plan
         };
         put(count);
         const held = [...cluster.entries.keys()].map((address, i): Claim => {
-          return { kind: 'claim', address, owner: names[i % size] ?? '', epoch: 1, from: '' };
+          return firstClaim(address, names[i % size] ?? '');
         });
         for (const name of names) cluster.up(name, held);
         cluster.run(quietMs);
@@ -245,7 +276,7 @@ test('many addresses of one dead node spread evenly though every survivor hears 
       const entries = Array.from({ length: 60 }, (_, i) => layer2Entry(`192.0.2.${i}`, names));
       cluster.change(entries);
       const held = entries.map(({ address }, i): Claim => {
-        return { kind: 'claim', address, owner: names[i % size] ?? '', epoch: 1, from: '' };
+        return firstClaim(address, names[i % size] ?? '');
       });
       for (const name of names) cluster.up(name, held);
       cluster.run(quietMs);

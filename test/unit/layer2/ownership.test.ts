@@ -6,7 +6,8 @@ import type { NodeFacts } from '../../../src/layer2/node-facts.ts';
 import { type Order, Ownership } from '../../../src/layer2/ownership.ts';
 import type { Layer2Entry } from '../../../src/layer2/table.ts';
 import { ClaimStore } from '../../../src/membership/claim-store.ts';
-import { layer2Entry, nodeFacts } from '../../support/layer2-cluster.ts';
+import type { Claim } from '../../../src/membership/packet.ts';
+import { firstClaim, layer2Entry, nodeFacts } from '../../support/layer2-cluster.ts';
 
 const web = '192.0.2.1';
 const mail = '192.0.2.2';
@@ -14,8 +15,9 @@ const settleMs = 100;
 const patienceMs = 1000;
 
 interface Seen {
-  /** Live nodes; `leaving` marks one that hands over. */
+  /** Live nodes; `leaving` marks one that hands over, `starting` one that has come anew. */
   readonly live?: readonly string[];
+  readonly starting?: readonly string[];
   readonly leaving?: readonly string[];
   readonly minority?: boolean;
 }
@@ -33,8 +35,7 @@ class Subject {
   now = 0;
 
   constructor({ entries = [], claims = {}, ...seen }: Circumstances) {
-    for (const [address, owner] of Object.entries(claims))
-      this.claims.merge({ kind: 'claim', address, owner, epoch: 1, from: '' });
+    for (const [address, owner] of Object.entries(claims)) this.claims.merge(firstClaim(address, owner));
     assert.deepEqual(this.see(seen), []);
     assert.deepEqual(this.put(...entries), []);
   }
@@ -43,10 +44,10 @@ class Subject {
     return this.#obey(this.ownership.start(this.now));
   }
 
-  see({ live = ['a', 'b', 'c'], leaving = [], minority = false }: Seen): string[] {
+  see({ live = ['a', 'b', 'c'], leaving = [], starting = [], minority = false }: Seen): string[] {
     const facts = (name: string): [string, NodeFacts] => [
       name,
-      nodeFacts({ isLeaving: leaving.includes(name) }),
+      nodeFacts({ isLeaving: leaving.includes(name), isStarting: starting.includes(name) }),
     ];
     return this.#obey(
       this.ownership.setView({ nodes: new Map(live.map(facts)), mayClaim: !minority }, this.now),
@@ -65,9 +66,13 @@ class Subject {
     return this.#obey(this.ownership.table(entries, this.now));
   }
 
-  hear(address: string, owner: string, epoch: number, from = ''): string[] {
-    assert.equal(this.claims.merge({ kind: 'claim', address, owner, epoch, from }), 'newer');
+  hear(address: string, owner: string, epoch: number, from = '', over: Partial<Claim> = {}): string[] {
+    assert.equal(this.claims.merge({ ...firstClaim(address, owner), epoch, from, ...over }), 'newer');
     return this.#obey(this.ownership.claimsChanged([address], this.now));
+  }
+
+  occupied(address: string, isOccupied: boolean): string[] {
+    return this.#obey(this.ownership.setOccupied(address, isOccupied));
   }
 
   /** Lets time pass, with every wake on the way. */
@@ -96,15 +101,17 @@ class Subject {
 function textOf(order: Order): string[] {
   switch (order.kind) {
     case 'answer':
-      return [`answer ${formatIp(order.address)} ${order.reason} from ${order.from || 'nobody'}`];
+      return [
+        `${order.mustProbe ? 'probe' : 'answer'} ${formatIp(order.address)} ${order.reason} from ${order.from || 'nobody'}`,
+      ];
     case 'adjust':
       return [`adjust ${formatIp(order.address)} ${order.entry.interfaces}`];
     case 'silence':
       return [`silence ${formatIp(order.address)}: ${order.reason}`];
     case 'claim':
       return order.claims.map(
-        ({ address, owner, epoch, from }) =>
-          `claim ${address} ${epoch} by ${owner || 'nobody'} from ${from || 'nobody'}`,
+        ({ address, owner, epoch, from, isOccupied }) =>
+          `claim ${address} ${epoch} by ${owner || 'nobody'} from ${from || 'nobody'}${isOccupied ? ', occupied' : ''}`,
       );
   }
 }
@@ -166,10 +173,7 @@ const cases: readonly {
     steps: [
       [(subject) => subject.start(), []],
       [(subject) => subject.pass(settleMs - 1), []],
-      [
-        (subject) => subject.pass(1),
-        [`answer ${forA} first from nobody`, `claim ${forA} 1 by a from nobody`],
-      ],
+      [(subject) => subject.pass(1), [`probe ${forA} first from nobody`, `claim ${forA} 1 by a from nobody`]],
       [(subject) => subject.pass(10_000), []],
     ],
   },
@@ -248,6 +252,100 @@ const cases: readonly {
     ],
   },
   {
+    name: 'an owner that has come back before it was missed is not ready: its address is taken at once, and stays',
+    given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
+    steps: [
+      [(subject) => subject.start(), []],
+      [
+        (subject) => subject.see({ starting: ['b'] }),
+        [`answer ${forA} failover from b`, `claim ${forA} 2 by a from b`],
+      ],
+      [(subject) => subject.see({}), []],
+    ],
+  },
+  {
+    name: 'in a minority it answers for an owner that starts until that one is ready',
+    given: { entries: [entry(web, { candidates: ['a', 'b'] })], claims: { [web]: 'b' }, minority: true },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.see({ live: ['a'], minority: true }), [`answer ${web} failover from b`]],
+      [(subject) => subject.see({ live: ['a', 'b'], starting: ['b'], minority: true }), []],
+      [(subject) => subject.see({ live: ['a', 'b'], minority: true }), [`silence ${web}: b owns it`]],
+    ],
+  },
+  {
+    name: 'a claim by a newer picture is respected, whatever the older one says of the claimant',
+    given: { entries: [entry(web, { candidates: ['a'], version: 5 })], claims: { [web]: 'a' } },
+    steps: [
+      [(subject) => subject.start(), [`answer ${web} failover from a`]],
+      [(subject) => subject.hear(web, 'b', 2, 'a', { basis: 6 }), [`silence ${web}: b owns it`]],
+      [(subject) => subject.pass(10_000), []],
+      [(subject) => subject.put(entry(web, { candidates: ['a', 'b'], version: 6 })), []],
+      [
+        (subject) => subject.put(entry(web, { candidates: ['a'], version: 7 })),
+        [`answer ${web} handover from b`, `claim ${web} 3 by a from b`],
+      ],
+    ],
+  },
+  {
+    name: 'a claim by an older picture is taken from a claimant that the newer one rules out',
+    given: { entries: [entry(web, { candidates: ['a'], version: 5 })], claims: { [web]: 'a' } },
+    steps: [
+      [(subject) => subject.start(), [`answer ${web} failover from a`]],
+      [(subject) => subject.hear(web, 'b', 2, 'a', { basis: 4 }), [`claim ${web} 3 by a from b`]],
+    ],
+  },
+  {
+    name: 'a newer picture does not keep alive who is dead, leaves, or has no link',
+    given: { entries: [entry(web, { candidates: ['a'], version: 5 })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(web, 'b', 2, 'a', { basis: 6 }), []],
+      [
+        (subject) => subject.see({ leaving: ['b'] }),
+        [`answer ${web} handover from b`, `claim ${web} 3 by a from b`],
+      ],
+    ],
+  },
+  {
+    name: 'who ought to go and is not followed lets anybody follow, and answers until then',
+    given: { entries: [entry(web, { version: 5 })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(web, 'a', 2, '', { basis: 5 }), [`answer ${web} failover from a`]],
+      [(subject) => subject.put(entry(web, { candidates: ['b'], version: 6 })), []],
+      [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
+      [(subject) => subject.hear(web, 'b', 4, 'a'), [`silence ${web}: b owns it`]],
+    ],
+  },
+  {
+    name: 'who finds another host at its address says so; who follows it probes, and inherits the doubt',
+    given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
+    steps: [
+      [(subject) => subject.start(), [`answer ${forA} failover from a`]],
+      [(subject) => subject.occupied(forA, true), [`claim ${forA} 2 by a from nobody, occupied`]],
+      [(subject) => subject.occupied(forA, true), []],
+      [(subject) => subject.hear(forA, 'b', 3, 'a', { isOccupied: true }), [`silence ${forA}: b owns it`]],
+      [
+        (subject) => subject.see({ live: ['a', 'c'] }),
+        [`probe ${forA} failover from b`, `claim ${forA} 4 by a from b, occupied`],
+      ],
+      [(subject) => subject.occupied(forA, false), [`claim ${forA} 5 by a from b`]],
+    ],
+  },
+  {
+    name: 'who follows an owner that had no time to probe probes',
+    given: { entries: [entry(forA)] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(forA, 'b', 1), []],
+      [
+        (subject) => subject.see({ live: ['a', 'c'] }),
+        [`probe ${forA} failover from b`, `claim ${forA} 2 by a from b`],
+      ],
+    ],
+  },
+  {
     name: 'handover, as the next owner: it answers first and claims then',
     given: { entries: [entry(web, { candidates: ['a', 'b'] })], claims: { [web]: 'b' } },
     steps: [
@@ -300,7 +398,7 @@ const cases: readonly {
       [(subject) => subject.pass(10_000), []],
       [
         (subject) => subject.put(entry(web, { candidates: ['a'] })),
-        [`answer ${web} first from nobody`, `claim ${web} 3 by a from nobody`],
+        [`probe ${web} first from nobody`, `claim ${web} 3 by a from nobody`],
       ],
     ],
   },
@@ -310,10 +408,7 @@ const cases: readonly {
     steps: [
       [(subject) => subject.start(), []],
       [(subject) => subject.pass(settleMs + patienceMs - 1), []],
-      [
-        (subject) => subject.pass(1),
-        [`answer ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`],
-      ],
+      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
       [(subject) => subject.hear(forB, 'b', 2), [`silence ${forB}: b owns it`]],
     ],
   },
@@ -325,10 +420,7 @@ const cases: readonly {
       [(subject) => subject.pass(settleMs + 600), []],
       [(subject) => subject.hear(mail, 'c', 1), []],
       [(subject) => subject.pass(399), []],
-      [
-        (subject) => subject.pass(1),
-        [`answer ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`],
-      ],
+      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
     ],
   },
   {
@@ -356,10 +448,7 @@ const cases: readonly {
       [(subject) => subject.put(entry(forB, { candidates: ['a', 'b'] })), []],
       [(subject) => subject.pass(90), []],
       [(subject) => subject.pass(patienceMs - 1), []],
-      [
-        (subject) => subject.pass(1),
-        [`answer ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`],
-      ],
+      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
     ],
   },
   {
@@ -370,10 +459,7 @@ const cases: readonly {
       [(subject) => subject.pass(1950), []],
       [(subject) => subject.put(entry(forB, { candidates: ['a', 'b'] })), []],
       [(subject) => subject.pass(patienceMs - 1), []],
-      [
-        (subject) => subject.pass(1),
-        [`answer ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`],
-      ],
+      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
     ],
   },
   {
@@ -519,7 +605,7 @@ test('a group stays together: siblings go where one of them is, though others ha
   });
   assert.deepEqual(subject.start(), [`answer ${web} failover from a`, 'answer 192.0.2.3 failover from a']);
   assert.deepEqual(subject.pass(settleMs), [
-    `answer ${mail} first from nobody`,
+    `probe ${mail} first from nobody`,
     `claim ${mail} 1 by a from nobody`,
   ]);
 });
@@ -549,7 +635,7 @@ test('an address that has left its group, or the table, draws no sibling', () =>
   its.remove(web);
   its.put(entry(mail, { group: 'web', candidates: ['a', 'b'] }));
   assert.deepEqual(its.pass(settleMs), [
-    `answer ${mail} first from nobody`,
+    `probe ${mail} first from nobody`,
     `claim ${mail} 1 by a from nobody`,
   ]);
 });

@@ -12,6 +12,8 @@ const claim: fc.Arbitrary<Claim> = fc.record({
   owner: fc.constantFrom('a', 'b', 'c', ''),
   epoch: fc.nat(4),
   from: fc.constant(''),
+  basis: fc.constant(0),
+  isOccupied: fc.constant(false),
 });
 
 test('members that have heard the same claims, in whatever order and however often, hold the same', () => {

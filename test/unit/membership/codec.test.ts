@@ -29,7 +29,15 @@ const body: fc.Arbitrary<Body> = fc.oneof(
   fc.record({ kind: fc.constantFrom('gossip' as const, 'records' as const) }),
 );
 const update: fc.Arbitrary<Update> = fc.oneof(
-  fc.record({ kind: fc.constant('claim' as const), address: text, owner: text, epoch: u48, from: text }),
+  fc.record({
+    kind: fc.constant('claim' as const),
+    address: text,
+    owner: text,
+    epoch: u48,
+    from: text,
+    basis: u48,
+    isOccupied: fc.boolean(),
+  }),
   fc.record({
     kind: fc.constant('member' as const),
     name: text,

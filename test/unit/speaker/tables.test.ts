@@ -91,20 +91,24 @@ const entry = { address: '192.0.2.241', candidates: ['node-1'], interfaces: [], 
 
 test('AddressTable joins Services that share an address into one entry', () => {
   const table = new AddressTable();
-  assert.deepEqual(table.update('a', [entry]), { upsert: [entry], remove: [] });
-  assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }]).upsert, [
-    { ...entry, candidates: ['node-1', 'node-2'] },
+  assert.deepEqual(table.update('a', [entry], 7), { upsert: [{ ...entry, version: 7 }], remove: [] });
+  assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 9).upsert, [
+    { ...entry, candidates: ['node-1', 'node-2'], version: 9 },
   ]);
+  assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 10).upsert, []);
+  assert.equal(table.entries()[0]?.version, 9, 'as old as what it says');
   assert.deepEqual(table.servicesOf('192.0.2.241').toSorted(), ['a', 'b']);
-  assert.deepEqual(table.update('a', []).upsert, [{ ...entry, candidates: ['node-2'], group: 'b' }]);
-  assert.deepEqual(table.update('b', []), { upsert: [], remove: ['192.0.2.241'] });
+  assert.deepEqual(table.update('a', [], 11).upsert, [
+    { ...entry, candidates: ['node-2'], group: 'b', version: 11 },
+  ]);
+  assert.deepEqual(table.update('b', [], 12), { upsert: [], remove: ['192.0.2.241'] });
   assert.deepEqual(table.entries(), []);
 });
 
 test('AddressTable is silent when nothing changes', () => {
   const table = new AddressTable();
-  table.update('a', [entry]);
-  assert.deepEqual(table.update('a', [{ ...entry }]), { upsert: [], remove: [] });
+  table.update('a', [entry], 7);
+  assert.deepEqual(table.update('a', [{ ...entry }], 7), { upsert: [], remove: [] });
 });
 
 test('parseAnnouncing() reads what formatAnnouncing() writes and skips what is no record', () => {
