@@ -21,6 +21,8 @@ export interface SpeakerStatus {
   }[];
   /** Layer-2 addresses that it answers for. */
   readonly announcing: Readonly<Record<string, string>>;
+  /** Layer-2 addresses that it would answer for if another host, named here, did not use them. */
+  readonly inUse: Readonly<Record<string, string>>;
   /** Peers by address. */
   readonly advertised: Readonly<Record<string, readonly string[]>>;
   readonly members: readonly { readonly node: string; readonly state: string }[];
@@ -133,6 +135,9 @@ function announcedBy(service: Service, address: string, speakers: ClusterView['s
     const where = recorded && recorded.node === node ? ` on ${recorded.interfaces.join(', ')}` : '';
     return answering.length === 1 ? `${node}${where}` : `${answering.join(' and ')}: more than one answers`;
   }
+  for (const { node, status } of speakers)
+    if (status?.inUse[address])
+      return `nobody: another host uses it, as ${node} sees: ${status.inUse[address]}`;
   const advertising = speakers.flatMap(({ node, status }) => {
     const peers = status?.advertised[address] ?? [];
     return peers.length === 0 ? [] : [{ node, isUp: peers.some((peer) => isEstablished(status, peer)) }];

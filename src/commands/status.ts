@@ -88,7 +88,7 @@ async function statusOf(addresses: readonly string[], port: number): Promise<Spe
 /** Somebody else may listen on the port, or a speaker of another version. */
 function isSpeakerStatus(status: unknown): status is SpeakerStatus {
   const has = (key: string) => typeof Reflect.get(Object(status), key) === 'object';
-  return ['peers', 'announcing', 'advertised', 'members', 'notAnnounced'].every(has);
+  return ['peers', 'announcing', 'inUse', 'advertised', 'members', 'notAnnounced'].every(has);
 }
 
 function fetchJson(url: string): Promise<unknown> {

@@ -57,6 +57,8 @@ export class Layer2Agent {
   readonly #metrics: Layer2Metrics;
   /** What is answered, by address. */
   readonly #announced = new Map<string, Announcing>();
+  /** Owned, and used by another host. */
+  readonly #occupied = new Set<string>();
   #membership: MembershipNode | undefined;
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
   #known: readonly KnownSpeaker[] = [];
@@ -348,8 +350,13 @@ export class Layer2Agent {
       'the address is in use by another host: not answering',
     );
     this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action: 'waiting' });
-    this.#obey(this.#ownership.setOccupied(text, true));
+    this.#occupy(text);
     this.#retry(current, address, why);
+  }
+
+  #occupy(text: string): void {
+    this.#occupied.add(text);
+    this.#obey(this.#ownership.setOccupied(text, true));
   }
 
   /** Looks later whether an address that another host uses has become free. */
@@ -363,6 +370,7 @@ export class Layer2Agent {
     const interfaces = this.#responder.carriers(address, entry.interfaces);
     const announced = { address: entry.address, interfaces, since: new Date().toISOString() };
     this.#announced.set(entry.address, announced);
+    this.#occupied.delete(entry.address);
     logger.info({ ip: entry.address, interface: interfaces.join(','), ...why }, 'answering');
     report({ kind: 'announcing', started: [announced], stopped: [] });
   }
@@ -394,7 +402,8 @@ export class Layer2Agent {
   #silence(address: IpAddress, reason: string): void {
     const text = formatIp(address);
     this.#responder.remove(address);
-    if (!this.#announced.delete(text)) return;
+    const wasOccupied = this.#occupied.delete(text);
+    if (!this.#announced.delete(text) && !wasOccupied) return;
     this.#options.logger.info({ ip: text, reason }, 'silent');
     this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
   }
@@ -403,11 +412,12 @@ export class Layer2Agent {
     // Between speakers the claims decide, and a handover always shows both for a moment.
     if (isSpeaker) return;
     const text = formatIp(address);
-    this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action });
-    if (action !== 'yielded') return;
-    this.#obey(this.#ownership.setOccupied(text, true));
-    if (this.#announced.delete(text))
-      this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
+    const { report } = this.#options;
+    const hasYielded = action === 'yielded' && this.#announced.delete(text);
+    if (hasYielded) report({ kind: 'announcing', started: [], stopped: [text] });
+    report({ kind: 'conflict', address: text, mac, interface: link, action });
+    if (!hasYielded) return;
+    this.#occupy(text);
     const entry = this.#ownership.entry(text);
     if (entry) this.#retry(entry, address, { reason: 'first' });
   }

@@ -64,6 +64,8 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const watching = new AbortController();
   const services = new Map<string, Service>();
   const owned = new Map<string, string>();
+  /** Which other host keeps this node from answering, by address. */
+  const inUse = new Map<string, string>();
   let members: readonly MemberStatus[] = [];
 
   const accepted = new AcceptedConfig();
@@ -124,14 +126,17 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       case 'announcing':
         for (const announcing of message.started) {
           owned.set(announcing.address, announcing.since);
+          inUse.delete(announcing.address);
           record.started(announcing, speaker.servicesOf(announcing.address));
         }
         for (const address of message.stopped) {
           owned.delete(address);
+          inUse.delete(address);
           record.stopped(address);
         }
         return;
       case 'conflict':
+        if (!owned.has(message.address)) inUse.set(message.address, `${message.mac} on ${message.interface}`);
         for (const service of speaker.servicesOf(message.address))
           events.record({
             regarding: {
@@ -151,6 +156,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       case 'stopped':
         for (const address of owned.keys()) record.stopped(address);
         owned.clear();
+        inUse.clear();
         members = [];
         return;
       case 'metrics':
@@ -180,6 +186,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       waitingFor: [...awaited],
       peers: bgp.status().map((peer) => ({ ...peer, address: formatIp(peer.address) })),
       announcing: Object.fromEntries(owned),
+      inUse: Object.fromEntries(inUse),
       advertised: Object.fromEntries(speaker.advertised()),
       members,
       notAnnounced: speaker.refusals(),

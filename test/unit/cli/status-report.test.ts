@@ -26,7 +26,7 @@ function configMap(over: Readonly<Record<string, string>> = {}): ConfigMap {
 }
 
 function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
-  return { peers: [], announcing: {}, advertised: {}, members: [], notAnnounced: [], ...over };
+  return { peers: [], announcing: {}, inUse: {}, advertised: {}, members: [], notAnnounced: [], ...over };
 }
 
 function router(state: string): SpeakerStatus['peers'][number] {
@@ -64,6 +64,11 @@ const web = service('web', ['192.0.2.1'], {
 const refusal = (reason: string) => [{ service: 'default/web', address: '192.0.2.1', reason }];
 
 const rows: readonly (readonly [string, Readonly<Record<string, SpeakerStatus | undefined>>, string])[] = [
+  [
+    'that another host uses the address',
+    { 'node-1': speaker(), 'node-2': speaker({ inUse: { '192.0.2.1': '02:00:00:00:00:09 on eth0' } }) },
+    'nobody: another host uses it, as node-2 sees: 02:00:00:00:00:09 on eth0',
+  ],
   ['who answers', { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) }, 'node-1 on eth0'],
   [
     'who answers where the record is behind',
