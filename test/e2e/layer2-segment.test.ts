@@ -126,6 +126,49 @@ test('a host that claims the address is named in an event, the log and a metric,
   await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
 });
 
+test('an address that another host holds is left to it, also by the node that follows the one that found it there', async () => {
+  const { near, nodes, router } = lab.fabric;
+  const held = '192.0.2.245';
+  await near.ip('address', 'add', `${held}/32`, 'dev', 'eth0');
+  const nearMac = (await near.exec('cat', '/sys/class/net/eth0/address')).trim();
+  await lab.addPods('held', nodes);
+  await lab.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'held', namespace: 'default' },
+    spec: {
+      type: 'LoadBalancer',
+      loadBalancerIP: held,
+      ipFamilyPolicy: 'SingleStack',
+      ipFamilies: ['IPv4'],
+      selector: { app: 'held' },
+      ports: [{ port: 80 }],
+    },
+  });
+  const waiting = async (among: readonly LabNode[]) => {
+    const found: LabNode[] = [];
+    for (const node of among) {
+      const { inUse } = (await lab.status(node.namespace)) as { inUse: Record<string, string> };
+      if (inUse[held] === `${nearMac} on eth0`) found.push(node);
+    }
+    return found;
+  };
+  await lab.until('one node finds it in use', async () => (await waiting(nodes)).length === 1);
+  const [finder] = await waiting(nodes);
+  assert.ok(finder);
+  await lab.stop(`speaker-${finder.name}`, 'SIGKILL');
+  const others = nodes.filter((node) => node !== finder);
+  await lab.until('its successor finds it in use', async () => (await waiting(others)).length === 1);
+  const macs = (await router.exec('arping', '-c', '3', '-w', '3', '-I', 'eth0', held)).matchAll(
+    /\[([0-9A-Fa-f:]+)\]/g,
+  );
+  assert.deepEqual([...new Set([...macs].map(([, mac]) => mac?.toLowerCase()))], [nearMac]);
+  await near.ip('address', 'del', `${held}/32`, 'dev', 'eth0');
+  await lab.until('the successor answers', async () => (await lab.curl(near, held)).includes('held-'), 30_000);
+  lab.startSpeaker(finder);
+  await lab.kubectl('delete', 'service', 'held');
+});
+
 test('with --conflict-policy yield the claimant has it, until it lets go', async () => {
   const { near, nodes } = lab.fabric;
   for (const node of nodes) {

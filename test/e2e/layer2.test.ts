@@ -224,6 +224,27 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.deepEqual(await answerers(), [await lab.macOf(third)]);
   });
 
+  test('a node that cannot reach the API server contends with nobody for what has moved meanwhile', async () => {
+    const [, second, third] = lab.fabric.nodes;
+    assert.ok(second && third);
+    const thirdLog = () => lab.log('speaker-node-3').match(/"answering"/g)?.length ?? 0;
+    const rules =
+      'add table inet deaf; add chain inet deaf out { type filter hook output priority 0; }; add rule inet deaf out tcp dport 6443 drop';
+    await third.namespace.exec('nft', rules);
+    await lab.addPods('printer', [second]);
+    await lab.removePods('printer', third);
+    await lab.until('the node with the endpoint answers', async () => {
+      await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
+      return (await answerers()).join() === (await lab.macOf(second));
+    });
+    const answered = thirdLog();
+    const output = await lab.fabric.near.exec('arping', '-c', '5', '-w', '5', '-I', 'eth0', v4);
+    const macs = [...output.matchAll(/\[([0-9A-Fa-f:]+)\]/g)].map(([, mac]) => mac?.toLowerCase());
+    assert.deepEqual(macs, Array(5).fill(await lab.macOf(second)), 'every request one answer, of one node');
+    assert.equal(thirdLog(), answered);
+    await third.namespace.exec('nft', 'delete table inet deaf');
+  });
+
   test('a Service that is deleted is answered by nobody', async () => {
     await lab.kubectl('delete', 'service', 'printer');
     await lab.until('nobody answers', async () => {
