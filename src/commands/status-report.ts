@@ -31,6 +31,8 @@ export interface SpeakerStatus {
     readonly address: string;
     readonly reason: string;
   }[];
+  /** What keeps it from what the configuration asks for. */
+  readonly troubles: readonly string[];
 }
 
 export interface ClusterView {
@@ -46,7 +48,7 @@ export interface ClusterView {
 /** Nodes that are named before they are only counted. */
 const namedNodes = 3;
 
-/** `healthy` is false when the configuration is not in force as written, or a Service has no address. */
+/** `healthy` is false when the configuration is not in force as written, a Service has no address, or a speaker lacks something. */
 export function statusReport(view: ClusterView): { readonly text: string; readonly healthy: boolean } {
   const accepted = recallAccepted(view.configMap, view.acceptedCopy);
   const { text: configuration, isActive } = describeConfiguration(view, accepted);
@@ -69,8 +71,13 @@ export function statusReport(view: ClusterView): { readonly text: string; readon
       view.speakers.flatMap(({ node, status }) => (status ? [[node, describeMembers(status.members)]] : [])),
     ),
   ];
+  const troubles = view.speakers.flatMap(({ node, status }) =>
+    (status?.troubles ?? []).map((trouble) => `${node}: ${trouble}`),
+  );
+  if (troubles.length > 0) sections.push(troubles.join('\n'));
   const isPending = view.services.some(({ ingress }) => ingress.length === 0);
-  return { text: `${sections.join('\n\n')}\n`, healthy: isActive && !isPending };
+  const healthy = isActive && !isPending && troubles.length === 0;
+  return { text: `${sections.join('\n\n')}\n`, healthy };
 }
 
 function describeConfiguration(

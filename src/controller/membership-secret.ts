@@ -1,14 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import type { Api } from '../kubernetes/client.ts';
+import { decodeSecret } from '../kubernetes/decode.ts';
+import { readMembershipKeys } from '../kubernetes/membership-keys.ts';
 import { membershipSecretKey, membershipSecretName } from '../kubernetes/names.ts';
+import type { RawObject } from '../kubernetes/watch.ts';
 import { isConflict, isNotFound, paths } from '../kubernetes/write.ts';
 
+/** `unusable` says why the speakers cannot use the Secret that is there. */
+export type SecretState =
+  | { readonly kind: 'created' | 'present' }
+  | { readonly kind: 'unusable'; readonly reason: string };
+
 /** Makes the Secret by which speakers recognise each other when it is missing; an existing one is left as it is. */
-export async function ensureMembershipSecret(client: Api, namespace: string): Promise<'created' | 'present'> {
+export async function ensureMembershipSecret(client: Api, namespace: string): Promise<SecretState> {
   const collection = paths.secrets(namespace);
   try {
-    await client.request({ method: 'GET', path: `${collection}/${membershipSecretName}` });
-    return 'present';
+    const path = `${collection}/${membershipSecretName}`;
+    const keys = readMembershipKeys(decodeSecret(await client.request<RawObject>({ method: 'GET', path })));
+    return keys.ok ? { kind: 'present' } : { kind: 'unusable', reason: keys.error };
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
@@ -24,9 +33,9 @@ export async function ensureMembershipSecret(client: Api, namespace: string): Pr
         data: { [membershipSecretKey]: Buffer.from(randomBytes(32).toString('base64')).toString('base64') },
       },
     });
-    return 'created';
+    return { kind: 'created' };
   } catch (error) {
-    if (isConflict(error)) return 'present';
+    if (isConflict(error)) return { kind: 'present' };
     throw error;
   }
 }

@@ -18,6 +18,9 @@ import { ensureMembershipSecret } from './membership-secret.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import { ServiceReconciler } from './service-reconciler.ts';
 
+/** How often the membership Secret is looked for. */
+const secretLookMs = 10_000;
+
 export interface TermOptions {
   /** Refuses to write when the term is over. */
   readonly client: Api;
@@ -148,13 +151,19 @@ export class Term {
 
   #lookAfterSecret(): WorkQueue {
     const { client, clock, namespace, logger } = this.#options;
+    let fault: string | undefined;
     const queue = new WorkQueue({
       clock,
       concurrency: 1,
       firstRetryMs: 500,
       work: async () => {
-        if ((await ensureMembershipSecret(client, namespace)) === 'created')
-          logger.info('membership Secret made');
+        const state = await ensureMembershipSecret(client, namespace);
+        if (state.kind === 'created') logger.info('membership Secret made');
+        const reason = state.kind === 'unusable' ? state.reason : undefined;
+        if (reason !== undefined && reason !== fault)
+          logger.error({ reason }, 'membership Secret not usable; it is made anew when it is deleted');
+        fault = reason;
+        clock.after(secretLookMs, () => queue.add('membership'));
       },
       onError: (_, error) =>
         logger.debug({ reason: String(error) }, 'membership Secret not looked after yet'),

@@ -7,6 +7,7 @@ import type {
   V1EndpointSlice,
   V1Namespace,
   V1Node,
+  V1Pod,
   V1Secret,
   V1Service,
 } from '@kubernetes/client-node';
@@ -21,6 +22,7 @@ import type {
   Secret,
   Service,
   ServicePort,
+  SpeakerPod,
 } from './model.ts';
 import { serviceNameLabel } from './names.ts';
 import type { RawObject } from './watch.ts';
@@ -119,6 +121,14 @@ export function decodeConfigMap(raw: RawObject): ConfigMap {
     resourceVersion: metadata?.resourceVersion ?? '',
     annotations: metadata?.annotations ?? {},
     data: data ?? {},
+  };
+}
+
+export function decodeSpeakerPod(raw: RawObject): SpeakerPod {
+  const { spec, status } = as<V1Pod>(raw);
+  return {
+    ...(spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName }),
+    podIPs: (status?.podIPs ?? []).flatMap(({ ip }) => ip ?? []),
   };
 }
 

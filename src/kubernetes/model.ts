@@ -57,6 +57,13 @@ export interface Node {
   readonly internalIPs: readonly string[];
 }
 
+/** A Pod that a speaker runs in. */
+export interface SpeakerPod {
+  /** Absent until it is scheduled. */
+  readonly nodeName?: string;
+  readonly podIPs: readonly string[];
+}
+
 export interface Endpoint {
   readonly addresses: readonly string[];
   readonly nodeName?: string;

@@ -10,6 +10,9 @@ export const membershipSecretName = 'bellman-membership';
 /** Lines of base64, 32 octets each: the first encrypts, all decrypt, so that keys rotate. */
 export const membershipSecretKey = 'keys';
 
+/** What the Pods of speakers are labelled with. */
+export const speakerPodSelector = 'app.kubernetes.io/name=bellman,app.kubernetes.io/component=speaker';
+
 const prefix = 'bellman.dev/';
 export const annotations = {
   acceptedConfig: `${prefix}accepted-config`,

@@ -20,6 +20,7 @@ export interface WatchOptions<T> {
   /** Collection, e.g. `/api/v1/services`, without a query. */
   readonly path: string;
   readonly fieldSelector?: string;
+  readonly labelSelector?: string;
   /** An API object as plain data; `undefined` leaves the object out, as if it did not exist. */
   readonly decode: (object: RawObject) => T | undefined;
   readonly handler: WatchHandler<T>;
@@ -179,11 +180,11 @@ function keyOf({ metadata: { namespace, name } }: RawObject): string {
 }
 
 function query(
-  { fieldSelector }: { fieldSelector?: string },
+  { fieldSelector, labelSelector }: { fieldSelector?: string; labelSelector?: string },
   more: Record<string, string | undefined>,
 ): string {
   const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries({ fieldSelector, ...more }))
+  for (const [name, value] of Object.entries({ fieldSelector, labelSelector, ...more }))
     if (value !== undefined) parameters.set(name, value);
   return parameters.toString();
 }

@@ -9,6 +9,7 @@ export const paths = {
   namespaces: '/api/v1/namespaces',
   endpointSlices: '/apis/discovery.k8s.io/v1/endpointslices',
   configMaps: (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`,
+  pods: (namespace: string) => `/api/v1/namespaces/${namespace}/pods`,
   secrets: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
   leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
   events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,

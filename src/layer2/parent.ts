@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Logger, LogLevel } from '../log.ts';
+import type { Result } from '../result.ts';
 import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2Options {
@@ -15,14 +16,16 @@ export interface Layer2Options {
 export interface Layer2 {
   table(entries: readonly Layer2Entry[]): void;
   change(upsert: readonly Layer2Entry[], remove: readonly string[]): void;
-  /** A node that should have a speaker, by its addresses; `undefined` when it has gone. */
-  setSpeaker(node: string, addresses: readonly string[] | undefined): void;
-  /** Membership keys, base64; none: nothing is answered. */
-  setKeys(keys: readonly string[]): void;
+  /** Where speakers should be. */
+  setSpeakers(known: readonly KnownSpeaker[]): void;
+  /** Membership keys in base64, or why there are none. Without any nothing is answered; those that were known stay in use. */
+  setKeys(keys: Result<readonly string[], string>): void;
   /** The last metrics that the process told, prom-client's JSON. */
   metrics(): readonly object[];
-  /** Empty when the process runs and has its keys, else the reasons. */
+  /** Empty when the process runs, else the reasons. */
   unhealthy(): readonly string[];
+  /** What is wrong with the membership keys. */
+  keyFault(): string | undefined;
   /** Hands over and ends the process; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -38,8 +41,9 @@ export function startLayer2(options: Layer2Options): Layer2 {
 
 class Layer2Parent implements Layer2 {
   readonly #options: Layer2Options;
-  readonly #speakers = new Map<string, readonly string[]>();
+  #speakers: readonly KnownSpeaker[] = [];
   #keys: readonly string[] = [];
+  #keyFault: string | undefined;
   #metrics: readonly object[] = [];
   #child: ChildProcess | undefined;
   #startedAtMs = 0;
@@ -59,19 +63,30 @@ class Layer2Parent implements Layer2 {
     this.#send({ kind: 'change', upsert, remove });
   }
 
-  setSpeaker(node: string, addresses: readonly string[] | undefined): void {
-    if (addresses?.join() === this.#speakers.get(node)?.join()) return;
-    if (addresses) this.#speakers.set(node, addresses);
-    else this.#speakers.delete(node);
-    this.#send({ kind: 'speakers', known: this.#known() });
+  setSpeakers(known: readonly KnownSpeaker[]): void {
+    if (JSON.stringify(known) === JSON.stringify(this.#speakers)) return;
+    this.#speakers = known;
+    this.#send({ kind: 'speakers', known });
   }
 
-  setKeys(keys: readonly string[]): void {
-    if (keys.length === 0)
-      this.#options.logger.warn({ reason: 'the membership Secret has no keys' }, 'layer 2 keeps its keys');
-    if (keys.length === 0 || keys.join() === this.#keys.join()) return;
-    this.#keys = keys;
-    this.#send({ kind: 'keys', keys });
+  setKeys(keys: Result<readonly string[], string>): void {
+    const before = this.#keyFault;
+    this.#keyFault = keys.ok ? undefined : keys.error;
+    if (!keys.ok) {
+      const text =
+        this.#keys.length > 0
+          ? 'membership keys not usable, those known stay in use'
+          : 'no membership keys: nothing is answered in layer 2';
+      if (keys.error !== before) this.#options.logger.error({ reason: keys.error }, text);
+      return;
+    }
+    if (keys.value.join() === this.#keys.join()) return;
+    this.#keys = keys.value;
+    this.#send({ kind: 'keys', keys: keys.value });
+  }
+
+  keyFault(): string | undefined {
+    return this.#keyFault;
   }
 
   metrics(): readonly object[] {
@@ -104,7 +119,7 @@ class Layer2Parent implements Layer2 {
     child.on('message', (message) => this.#heard(message as FromLayer2));
     child.on('error', (error) => logger.error({ reason: error.message }, 'layer-2 process'));
     child.on('exit', (code, signal) => this.#ended(code, signal));
-    this.#send({ kind: 'speakers', known: this.#known() });
+    this.#send({ kind: 'speakers', known: this.#speakers });
     if (this.#keys.length > 0) this.#send({ kind: 'keys', keys: this.#keys });
     // In the next turn: whoever starts us may not be able to answer yet.
     setImmediate(() => {
@@ -132,10 +147,6 @@ class Layer2Parent implements Layer2 {
   #heard(message: FromLayer2): void {
     if (message.kind === 'metrics') this.#metrics = message.metrics as readonly object[];
     else this.#options.onMessage(message);
-  }
-
-  #known(): KnownSpeaker[] {
-    return [...this.#speakers].map(([node, addresses]) => ({ node, addresses }));
   }
 
   #send(message: ToLayer2): void {

@@ -237,9 +237,12 @@ export class Membership {
     return this.#suspicions.size;
   }
 
-  /** Speakers known to Kubernetes that are not alive here. */
+  /** Speakers known to Kubernetes that are not alive here, those that said goodbye aside. */
   unreachable(): string[] {
-    return [...this.#known.keys()].filter((name) => !isLive(this.#table.get(name)));
+    return [...this.#known.keys()].filter((name) => {
+      const member = this.#table.get(name);
+      return !isLive(member) && member?.state !== 'left';
+    });
   }
 
   /** Whether some other member was found to know the same as we. */

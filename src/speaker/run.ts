@@ -16,16 +16,18 @@ import {
   decodeNode,
   decodeSecret,
   decodeService,
+  decodeSpeakerPod,
 } from '../kubernetes/decode.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
-import type { Secret, Service } from '../kubernetes/model.ts';
+import { readMembershipKeys } from '../kubernetes/membership-keys.ts';
+import type { Service } from '../kubernetes/model.ts';
 import {
   acceptedConfigMapName,
   configMapName,
-  membershipSecretKey,
   membershipSecretName,
+  speakerPodSelector,
 } from '../kubernetes/names.ts';
-import { type RawObject, watch } from '../kubernetes/watch.ts';
+import { type RawObject, type WatchOptions, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
 import type { FromLayer2, MemberStatus } from '../layer2/table.ts';
@@ -34,6 +36,7 @@ import { serveMetrics } from '../metrics/server.ts';
 import type { DefencePolicy } from '../neighbour/defence.ts';
 import { AcceptedConfig } from './accepted-config.ts';
 import { isDeputyFor } from './deputy.ts';
+import { JoinList } from './join-list.ts';
 import { OwnershipRecord } from './ownership-record.ts';
 import { markRestart } from './restart-mark.ts';
 import { Speaker } from './speaker.ts';
@@ -164,6 +167,25 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     }
   }
 
+  let hasMembershipSecret = false;
+  /** What keeps this node from what the configuration asks for. */
+  const troubles = (): string[] => {
+    const fault = layer2.keyFault();
+    return fault === undefined || !speaker.usesLayer2 ? [] : [`layer 2: ${fault}`];
+  };
+
+  const joinList = new JoinList();
+  let isTelling = false;
+  // Many nodes and Pods change together: one list for all.
+  const tellSpeakers = () => {
+    if (isTelling) return;
+    isTelling = true;
+    setImmediate(() => {
+      isTelling = false;
+      layer2.setSpeakers(joinList.speakers());
+    });
+  };
+
   const awaited = new Set(['config', 'services', 'endpoints', 'nodes', 'secrets']);
   const arrived = (what: string) => {
     if (!awaited.delete(what) || awaited.size > 0) return;
@@ -181,6 +203,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       },
     },
     unhealthy: () => layer2.unhealthy(),
+    notReady: troubles,
     status: () => ({
       node: nodeName,
       waitingFor: [...awaited],
@@ -190,6 +213,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       advertised: Object.fromEntries(speaker.advertised()),
       members,
       notAnnounced: speaker.refusals(),
+      troubles: troubles(),
     }),
   });
   logger.info({ node: nodeName, server: client.server, metricsPort: server.port }, 'speaker started');
@@ -199,7 +223,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     decode: (raw: RawObject) => T | undefined,
     changed: (key: string, object: T | undefined) => void,
     synced: () => void,
-    fieldSelector?: string,
+    selector: Pick<WatchOptions<T>, 'fieldSelector' | 'labelSelector'> = {},
   ) =>
     watch({
       client,
@@ -209,7 +233,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       clock: systemClock,
       logger,
       signal: watching.signal,
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+      ...selector,
     });
 
   let configLists = 2;
@@ -238,7 +262,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       (raw) => raw,
       (_, raw) => configChanged(name, raw),
       configListed,
-      `metadata.name=${name}`,
+      { fieldSelector: `metadata.name=${name}` },
     ),
   );
   watches.push(
@@ -264,19 +288,36 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       decodeNode,
       (name, node) => {
         speaker.setNode(name, node);
-        layer2.setSpeaker(name, node?.internalIPs);
+        joinList.setNode(name, node);
+        tellSpeakers();
       },
       () => arrived('nodes'),
+    ),
+    follow(
+      paths.pods(namespace),
+      decodeSpeakerPod,
+      (key, pod) => {
+        joinList.setPod(key, pod);
+        tellSpeakers();
+      },
+      // Where Pods may not be seen, nodes are enough.
+      () => undefined,
+      { labelSelector: speakerPodSelector },
     ),
     follow(
       paths.secrets(namespace),
       decodeSecret,
       (key, secret) => {
         const name = key.slice(namespace.length + 1);
-        if (name === membershipSecretName) layer2.setKeys(membershipKeys(secret));
-        else speaker.setSecret(name, secret);
+        if (name === membershipSecretName) {
+          hasMembershipSecret = secret !== undefined;
+          layer2.setKeys(readMembershipKeys(secret));
+        } else speaker.setSecret(name, secret);
       },
-      () => arrived('secrets'),
+      () => {
+        if (!hasMembershipSecret) layer2.setKeys(readMembershipKeys(undefined));
+        arrived('secrets');
+      },
     ),
   );
 
@@ -295,10 +336,4 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   watching.abort();
   await Promise.all([...watches, server.close()]);
   logger.info({ node: nodeName }, 'stopped');
-}
-
-/** Lines of base64 in the membership Secret. */
-function membershipKeys(secret: Secret | undefined): string[] {
-  const text = new TextDecoder().decode(secret?.data[membershipSecretKey] ?? new Uint8Array());
-  return text.split('\n').flatMap((line) => line.trim() || []);
 }

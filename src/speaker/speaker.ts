@@ -146,6 +146,11 @@ export class Speaker {
     return this.#addresses.servicesOf(address).flatMap((key) => this.#services.get(key) ?? []);
   }
 
+  /** Some pool is announced in layer 2. */
+  get usesLayer2(): boolean {
+    return this.#config.pools.some(({ protocol }) => protocol === 'layer2');
+  }
+
   /** Layer-2 entries as they stand, for a layer-2 process that starts anew; `undefined` before the picture is whole. */
   layer2Entries(): Layer2Entry[] | undefined {
     return this.#started ? this.#addresses.entries() : undefined;

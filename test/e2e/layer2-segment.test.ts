@@ -142,7 +142,7 @@ test('an address that another host holds is left to it, also by the node that fo
       ipFamilyPolicy: 'SingleStack',
       ipFamilies: ['IPv4'],
       selector: { app: 'held' },
-      ports: [{ port: 80 }],
+      ports: [{ port: 80, targetPort: 8080 }],
     },
   });
   const waiting = async (among: readonly LabNode[]) => {
@@ -164,7 +164,11 @@ test('an address that another host holds is left to it, also by the node that fo
   );
   assert.deepEqual([...new Set([...macs].map(([, mac]) => mac?.toLowerCase()))], [nearMac]);
   await near.ip('address', 'del', `${held}/32`, 'dev', 'eth0');
-  await lab.until('the successor answers', async () => (await lab.curl(near, held)).includes('held-'), 30_000);
+  await lab.until(
+    'the successor answers',
+    async () => (await lab.curl(near, held)).includes('held-'),
+    30_000,
+  );
   lab.startSpeaker(finder);
   await lab.kubectl('delete', 'service', 'held');
 });

@@ -26,7 +26,16 @@ function configMap(over: Readonly<Record<string, string>> = {}): ConfigMap {
 }
 
 function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
-  return { peers: [], announcing: {}, inUse: {}, advertised: {}, members: [], notAnnounced: [], ...over };
+  return {
+    peers: [],
+    announcing: {},
+    inUse: {},
+    advertised: {},
+    members: [],
+    notAnnounced: [],
+    troubles: [],
+    ...over,
+  };
 }
 
 function router(state: string): SpeakerStatus['peers'][number] {

@@ -1,0 +1,38 @@
+import type { Node, SpeakerPod } from '../kubernetes/model.ts';
+import type { KnownSpeaker } from '../layer2/table.ts';
+
+/**
+ * Where speakers should be, by Kubernetes' word: on the nodes that have a Pod of ours, or, where no such Pod can be seen, for
+ * speakers need not run in Pods, on all nodes.
+ */
+export class JoinList {
+  readonly #nodes = new Map<string, Node>();
+  readonly #pods = new Map<string, SpeakerPod>();
+
+  setNode(name: string, node: Node | undefined): void {
+    if (node) this.#nodes.set(name, node);
+    else this.#nodes.delete(name);
+  }
+
+  setPod(key: string, pod: SpeakerPod | undefined): void {
+    if (pod) this.#pods.set(key, pod);
+    else this.#pods.delete(key);
+  }
+
+  /** Sorted by node. A Pod's own addresses come first; on the host's network they are the node's. */
+  speakers(): KnownSpeaker[] {
+    const known = new Map<string, Set<string>>();
+    const add = (node: string, addresses: readonly string[]) => {
+      const all = known.get(node) ?? new Set();
+      for (const address of addresses) all.add(address);
+      if (all.size > 0) known.set(node, all);
+    };
+    for (const { nodeName, podIPs } of this.#pods.values()) if (nodeName !== undefined) add(nodeName, podIPs);
+    const withPod = new Set([...this.#pods.values()].flatMap(({ nodeName }) => nodeName ?? []));
+    for (const [name, { internalIPs }] of this.#nodes)
+      if (withPod.size === 0 || withPod.has(name)) add(name, internalIPs);
+    return [...known]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([node, addresses]) => ({ node, addresses: [...addresses] }));
+  }
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Node } from '../../../src/kubernetes/model.ts';
+import { JoinList } from '../../../src/speaker/join-list.ts';
+
+function node(name: string, ...internalIPs: readonly string[]): Node {
+  return {
+    name,
+    uid: name,
+    labels: {},
+    annotations: {},
+    ready: true,
+    networkUnavailable: false,
+    unschedulable: false,
+    internalIPs,
+  };
+}
+
+function known(list: JoinList): string[] {
+  return list.speakers().map((speaker) => `${speaker.node} ${speaker.addresses.join()}`);
+}
+
+test('JoinList: nodes with a Pod of ours, all nodes where none is seen', () => {
+  const list = new JoinList();
+  list.setNode('b', node('b', '10.0.0.2', 'fd00::2'));
+  list.setNode('a', node('a', '10.0.0.1'));
+  assert.deepEqual(known(list), ['a 10.0.0.1', 'b 10.0.0.2,fd00::2']);
+
+  list.setPod('bellman-system/speaker-1', { podIPs: [] });
+  assert.deepEqual(known(list), ['a 10.0.0.1', 'b 10.0.0.2,fd00::2'], 'it is scheduled nowhere yet');
+  list.setPod('bellman-system/speaker-1', { nodeName: 'b', podIPs: [] });
+  assert.deepEqual(known(list), ['b 10.0.0.2,fd00::2']);
+  list.setPod('bellman-system/speaker-1', { nodeName: 'b', podIPs: ['10.0.0.2', '10.244.0.7'] });
+  assert.deepEqual(known(list), ['b 10.0.0.2,10.244.0.7,fd00::2']);
+  list.setPod('bellman-system/speaker-2', { nodeName: 'unheard', podIPs: ['10.0.0.9'] });
+  assert.deepEqual(known(list), ['b 10.0.0.2,10.244.0.7,fd00::2', 'unheard 10.0.0.9']);
+
+  list.setPod('bellman-system/speaker-1', undefined);
+  list.setPod('bellman-system/speaker-2', undefined);
+  list.setNode('b', undefined);
+  assert.deepEqual(known(list), ['a 10.0.0.1']);
+});
