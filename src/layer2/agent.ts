@@ -16,10 +16,12 @@ import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
+import type { AddressCounts } from '../neighbour/address-state.ts';
 import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
 import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
+import { type Entries, Gatherer } from './parts.ts';
 import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
@@ -37,6 +39,8 @@ const handoverMs = 3000;
 /** How often an address that somebody else uses is looked at again. */
 const reprobeMs = 10_000;
 const kernelLookMs = 1000;
+/** Counters in one report, so that writing it takes less than a millisecond. */
+const countsAtOnce = 500;
 /** Longer than members take to be heard of again when a partition ends: each is looked for once a second. */
 const healMs = 2000;
 
@@ -48,6 +52,9 @@ export class Layer2Agent {
   readonly #responder: NeighbourResponder;
   readonly #kernelAnswers: KernelAnswerWarnings;
   readonly #metrics: Layer2Metrics;
+  readonly #gatherer = new Gatherer();
+  /** Of what was told, the sum of its counters. */
+  readonly #toldCounts = new WeakMap<AddressCounts, number>();
   readonly #started = new Map<string, string>();
   #membership: MembershipNode | undefined;
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
@@ -71,7 +78,7 @@ export class Layer2Agent {
   constructor(options: Layer2AgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#ownership = new Ownership(options.nodeName, this.#claims);
+    this.#ownership = new Ownership(options.nodeName, this.#claims, () => this.#responder.breathe());
     this.#metrics = new Layer2Metrics(options.registry, {
       members: () => [...(this.#membership?.machine.members() ?? [])].map(({ state }) => state),
       unreachable: () => this.#membership?.machine.unreachable().length ?? 0,
@@ -94,20 +101,14 @@ export class Layer2Agent {
 
   /** Takes an order of the Kubernetes side; `stop` resolves when it is done, the others at once. */
   async handle(message: ToLayer2): Promise<void> {
-    const now = this.#clock.now();
+    this.#responder.breathe();
     switch (message.kind) {
       case 'table':
-        this.#hasTable = true;
-        this.#obey(this.#ownership.table(message.entries, now));
-        this.#tellFacts();
-        this.#lookAtKernel();
-        this.#tryToStart();
+      case 'change': {
+        const whole = this.#gatherer.take(message);
+        if (whole) this.#update(whole);
         return;
-      case 'change':
-        this.#obey(this.#ownership.change(message.upsert, message.remove, now));
-        this.#tellFacts();
-        this.#lookAtKernel();
-        return;
+      }
       case 'speakers':
         this.#known = message.known;
         this.#know();
@@ -117,6 +118,36 @@ export class Layer2Agent {
       case 'stop':
         return this.#stop();
     }
+  }
+
+  /** Reports the counters that have changed since they were told last. */
+  tellCounts(): void {
+    let counts: AddressCounts[] = [];
+    const tell = () => {
+      if (counts.length > 0) this.#options.report({ kind: 'counts', counts });
+      counts = [];
+    };
+    for (const state of this.#responder.counts()) {
+      this.#responder.breathe();
+      const { text, requests, responses, gratuitous, conflicts } = state;
+      const sum = requests + responses + gratuitous + conflicts;
+      if (this.#toldCounts.get(state) === sum) continue;
+      this.#toldCounts.set(state, sum);
+      counts.push({ text, requests, responses, gratuitous, conflicts });
+      if (counts.length === countsAtOnce) tell();
+    }
+    tell();
+  }
+
+  #update({ kind, upsert, remove }: Entries): void {
+    const now = this.#clock.now();
+    const isTable = kind === 'table';
+    this.#obey(isTable ? this.#ownership.table(upsert, now) : this.#ownership.change(upsert, remove, now));
+    this.#tellFacts();
+    this.#lookAtKernel();
+    if (!isTable) return;
+    this.#hasTable = true;
+    this.#tryToStart();
   }
 
   async #setKeys(texts: readonly string[]): Promise<void> {
@@ -139,6 +170,7 @@ export class Layer2Agent {
       keys,
       metadata: this.#facts,
       claims: this.#claims,
+      breathe: () => this.#responder.breathe(),
       changed: (changes) => this.#changed(changes),
       count: (what) => this.#metrics.datagram(what),
     });
@@ -263,6 +295,7 @@ export class Layer2Agent {
   #obey(orders: readonly Order[]): void {
     const claimed = new Set<string>();
     for (const order of orders) {
+      this.#responder.breathe();
       switch (order.kind) {
         case 'answer':
           this.#answer(order);

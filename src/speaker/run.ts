@@ -96,6 +96,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     },
     logLevel: options.logLevel,
     logger: createLogger('layer2', options.logLevel),
+    registry,
     onMessage: heard,
     entries: () => speaker.layer2Entries(),
   });
@@ -153,6 +154,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
         owned.clear();
         members = [];
         return;
+      case 'counts':
       case 'metrics':
         return;
     }
