@@ -18,6 +18,7 @@ import type { Changes } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
 import type { AddressCounts } from '../neighbour/address-state.ts';
 import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
+import { concurrentProbes } from '../neighbour/prober.ts';
 import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
@@ -55,6 +56,9 @@ export class Layer2Agent {
   readonly #gatherer = new Gatherer();
   /** Of what was told, the sum of its counters. */
   readonly #toldCounts = new WeakMap<AddressCounts, number>();
+  /** Addresses that wait for their probe. */
+  readonly #unprobed: IpAddress[] = [];
+  #probing = 0;
   readonly #started = new Map<string, string>();
   #membership: MembershipNode | undefined;
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
@@ -288,8 +292,15 @@ export class Layer2Agent {
   #lookAtKernel(): void {
     this.#kernelLook ??= this.#clock.after(kernelLookMs, () => {
       this.#kernelLook = undefined;
-      this.#kernelAnswers.look(this.#ownership.addresses());
+      this.#kernelAnswers.look(this.#addresses());
     });
+  }
+
+  *#addresses(): ReturnType<Ownership['addresses']> {
+    for (const each of this.#ownership.addresses()) {
+      this.#responder.breathe();
+      yield each;
+    }
   }
 
   #obey(orders: readonly Order[]): void {
@@ -324,7 +335,7 @@ export class Layer2Agent {
 
   #answer({ entry, address, reason, from }: Extract<Order, { kind: 'answer' }>): void {
     if (reason === 'first') {
-      void this.#answerWhenFree(entry, address);
+      this.#answerWhenFree(address);
       return;
     }
     this.#begin(entry, address, { reason, ...(from === '' ? {} : { from }) });
@@ -334,8 +345,28 @@ export class Layer2Agent {
   }
 
   /** Nobody of us has owned it: somebody else may use it (RFC 5227, RFC 4862). */
-  async #answerWhenFree(entry: Layer2Entry, address: IpAddress): Promise<void> {
+  #answerWhenFree(address: IpAddress): void {
+    this.#unprobed.push(address);
+    this.#probeNext();
+  }
+
+  /** Of thousands that wait nothing is kept but the address: what a probe keeps, all at once, has cost pauses of the collector. */
+  #probeNext(): void {
+    while (this.#probing < concurrentProbes) {
+      const address = this.#unprobed.shift();
+      if (!address) return;
+      this.#probing++;
+      void this.#probe(address).finally(() => {
+        this.#probing--;
+        this.#probeNext();
+      });
+    }
+  }
+
+  async #probe(address: IpAddress): Promise<void> {
     const text = formatIp(address);
+    const entry = this.#ownership.entry(text);
+    if (!entry || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
     const outcome = await this.#responder.probe(address, entry.interfaces);
     const current = this.#ownership.entry(text);
     if (!current || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
@@ -349,12 +380,12 @@ export class Layer2Agent {
       'the address is in use by another host: not answering',
     );
     this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action: 'waiting' });
-    this.#retry(current, address);
+    this.#retry(address);
   }
 
   /** Looks later whether an address that another host uses has become free. */
-  #retry(entry: Layer2Entry, address: IpAddress): void {
-    this.#clock.after(reprobeMs, () => void this.#answerWhenFree(entry, address));
+  #retry(address: IpAddress): void {
+    this.#clock.after(reprobeMs, () => this.#answerWhenFree(address));
   }
 
   #begin(
@@ -387,8 +418,7 @@ export class Layer2Agent {
     if (action !== 'yielded') return;
     if (this.#started.delete(text))
       this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
-    const entry = this.#ownership.entry(text);
-    if (entry) this.#retry(entry, address);
+    if (this.#ownership.entry(text)) this.#retry(address);
   }
 
   /** Hands over, leaves, lets go of every socket. */
