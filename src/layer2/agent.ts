@@ -40,6 +40,8 @@ const handoverMs = 3000;
 /** How often an address that somebody else uses is looked at again. */
 const reprobeMs = 10_000;
 const kernelLookMs = 1000;
+/** A change that follows another within this time waits, for each costs a placement of all that have no owner. */
+const gatherMs = 50;
 /** Counters in one report, so that writing it takes less than a millisecond. */
 const countsAtOnce = 500;
 /** Longer than members take to be heard of again when a partition ends: each is looked for once a second. */
@@ -54,6 +56,10 @@ export class Layer2Agent {
   readonly #kernelAnswers: KernelAnswerWarnings;
   readonly #metrics: Layer2Metrics;
   readonly #gatherer = new Gatherer();
+  /** Changes that wait, the newest of each address. */
+  readonly #changes = new Map<string, Layer2Entry | undefined>();
+  #applying: Timer | undefined;
+  #appliedAt = Number.NEGATIVE_INFINITY;
   /** Of what was told, the sum of its counters. */
   readonly #toldCounts = new WeakMap<AddressCounts, number>();
   /** Addresses that wait for their probe. */
@@ -144,14 +150,33 @@ export class Layer2Agent {
   }
 
   #update({ kind, upsert, remove }: Entries): void {
-    const now = this.#clock.now();
-    const isTable = kind === 'table';
-    this.#obey(isTable ? this.#ownership.table(upsert, now) : this.#ownership.change(upsert, remove, now));
+    if (kind === 'change') {
+      for (const entry of upsert) this.#changes.set(entry.address, entry);
+      for (const address of remove) this.#changes.set(address, undefined);
+      const waitMs = this.#appliedAt + gatherMs - this.#clock.now();
+      if (waitMs <= 0) this.#apply();
+      else this.#applying ??= this.#clock.after(waitMs, () => this.#apply());
+      return;
+    }
+    this.#changes.clear();
+    this.#obey(this.#ownership.table(upsert, this.#clock.now()));
     this.#tellFacts();
     this.#lookAtKernel();
-    if (!isTable) return;
     this.#hasTable = true;
     this.#tryToStart();
+  }
+
+  #apply(): void {
+    this.#applying?.cancel();
+    this.#applying = undefined;
+    const changes = [...this.#changes];
+    this.#changes.clear();
+    const upsert = changes.flatMap(([, entry]) => entry ?? []);
+    const remove = changes.flatMap(([address, entry]) => (entry ? [] : address));
+    this.#obey(this.#ownership.change(upsert, remove, this.#clock.now()));
+    this.#appliedAt = this.#clock.now();
+    this.#tellFacts();
+    this.#lookAtKernel();
   }
 
   async #setKeys(texts: readonly string[]): Promise<void> {
