@@ -17,10 +17,13 @@ import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
+import type { AddressCounts } from '../neighbour/address-state.ts';
 import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
+import { concurrentProbes } from '../neighbour/prober.ts';
 import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
+import { type Entries, Gatherer } from './parts.ts';
 import type { Announcing, FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
@@ -36,6 +39,8 @@ interface Takeover {
   readonly from?: string;
 }
 
+const firstTakeover: Takeover = { reason: 'first' };
+
 /** A node that has come waits for speakers that should be there: for all of them so long, so that all place alike, for any so long. */
 const companyMs = 1500;
 const aloneMs = 3000;
@@ -44,6 +49,10 @@ const handoverMs = 3000;
 /** How often an address that somebody else uses is looked at again. */
 const reprobeMs = 10_000;
 const kernelLookMs = 1000;
+/** A change that follows another within this time waits, for each costs a placement of all that have no owner. */
+const gatherMs = 50;
+/** Counters in one report, so that writing it takes less than a millisecond. */
+const countsAtOnce = 500;
 /** Longer than members take to be heard of again when a partition ends: each is looked for once a second. */
 const healMs = 2000;
 
@@ -59,6 +68,16 @@ export class Layer2Agent {
   readonly #announced = new Map<string, Announcing>();
   /** Owned, and used by another host. */
   readonly #occupied = new Set<string>();
+  readonly #gatherer = new Gatherer();
+  /** Changes that wait, the newest of each address. */
+  readonly #changes = new Map<string, Layer2Entry | undefined>();
+  #applying: Timer | undefined;
+  #appliedAt = Number.NEGATIVE_INFINITY;
+  /** Of what was told, the sum of its counters. */
+  readonly #toldCounts = new WeakMap<AddressCounts, number>();
+  /** Addresses that wait for their probe. */
+  readonly #unprobed: { readonly address: IpAddress; readonly why: Takeover }[] = [];
+  #probing = 0;
   #membership: MembershipNode | undefined;
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
   #known: readonly KnownSpeaker[] = [];
@@ -83,7 +102,7 @@ export class Layer2Agent {
   constructor(options: Layer2AgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#ownership = new Ownership(options.nodeName, this.#claims);
+    this.#ownership = new Ownership(options.nodeName, this.#claims, () => this.#responder.breathe());
     this.#metrics = new Layer2Metrics(options.registry, {
       members: () => [...(this.#membership?.machine.members() ?? [])].map(({ state }) => state),
       unreachable: () => this.#membership?.machine.unreachable().length ?? 0,
@@ -107,20 +126,14 @@ export class Layer2Agent {
 
   /** Takes an order of the Kubernetes side; `stop` resolves when it is done, the others at once. */
   async handle(message: ToLayer2): Promise<void> {
-    const now = this.#clock.now();
+    this.#responder.breathe();
     switch (message.kind) {
       case 'table':
-        this.#hasTable = true;
-        this.#obey(this.#ownership.table(message.entries, now));
-        this.#tellFacts();
-        this.#lookAtKernel();
-        this.#tryToStart();
+      case 'change': {
+        const whole = this.#gatherer.take(message);
+        if (whole) this.#update(whole);
         return;
-      case 'change':
-        this.#obey(this.#ownership.change(message.upsert, message.remove, now));
-        this.#tellFacts();
-        this.#lookAtKernel();
-        return;
+      }
       case 'speakers':
         this.#known = message.known;
         this.#know();
@@ -130,6 +143,55 @@ export class Layer2Agent {
       case 'stop':
         return this.#stop();
     }
+  }
+
+  /** Reports the counters that have changed since they were told last. */
+  tellCounts(): void {
+    let counts: AddressCounts[] = [];
+    const tell = () => {
+      if (counts.length > 0) this.#options.report({ kind: 'counts', counts });
+      counts = [];
+    };
+    for (const state of this.#responder.counts()) {
+      this.#responder.breathe();
+      const { text, requests, responses, gratuitous, conflicts } = state;
+      const sum = requests + responses + gratuitous + conflicts;
+      if (this.#toldCounts.get(state) === sum) continue;
+      this.#toldCounts.set(state, sum);
+      counts.push({ text, requests, responses, gratuitous, conflicts });
+      if (counts.length === countsAtOnce) tell();
+    }
+    tell();
+  }
+
+  #update({ kind, upsert, remove }: Entries): void {
+    if (kind === 'change') {
+      for (const entry of upsert) this.#changes.set(entry.address, entry);
+      for (const address of remove) this.#changes.set(address, undefined);
+      const waitMs = this.#appliedAt + gatherMs - this.#clock.now();
+      if (waitMs <= 0) this.#apply();
+      else this.#applying ??= this.#clock.after(waitMs, () => this.#apply());
+      return;
+    }
+    this.#changes.clear();
+    this.#obey(this.#ownership.table(upsert, this.#clock.now()));
+    this.#tellFacts();
+    this.#lookAtKernel();
+    this.#hasTable = true;
+    this.#tryToStart();
+  }
+
+  #apply(): void {
+    this.#applying?.cancel();
+    this.#applying = undefined;
+    const changes = [...this.#changes];
+    this.#changes.clear();
+    const upsert = changes.flatMap(([, entry]) => entry ?? []);
+    const remove = changes.flatMap(([address, entry]) => (entry ? [] : address));
+    this.#obey(this.#ownership.change(upsert, remove, this.#clock.now()));
+    this.#appliedAt = this.#clock.now();
+    this.#tellFacts();
+    this.#lookAtKernel();
   }
 
   async #setKeys(texts: readonly string[]): Promise<void> {
@@ -152,6 +214,7 @@ export class Layer2Agent {
       keys,
       metadata: this.#facts,
       claims: this.#claims,
+      breathe: () => this.#responder.breathe(),
       changed: (changes) => this.#changed(changes),
       count: (what) => this.#metrics.datagram(what),
     });
@@ -287,13 +350,21 @@ export class Layer2Agent {
   #lookAtKernel(): void {
     this.#kernelLook ??= this.#clock.after(kernelLookMs, () => {
       this.#kernelLook = undefined;
-      this.#kernelAnswers.look(this.#ownership.addresses());
+      this.#kernelAnswers.look(this.#addresses());
     });
+  }
+
+  *#addresses(): ReturnType<Ownership['addresses']> {
+    for (const each of this.#ownership.addresses()) {
+      this.#responder.breathe();
+      yield each;
+    }
   }
 
   #obey(orders: readonly Order[]): void {
     const claimed = new Set<string>();
     for (const order of orders) {
+      this.#responder.breathe();
       switch (order.kind) {
         case 'answer':
           this.#answer(order);
@@ -322,9 +393,9 @@ export class Layer2Agent {
 
   #answer(order: Extract<Order, { kind: 'answer' }>): void {
     const { entry, address, reason, from } = order;
-    const why = { reason, ...(from === '' ? {} : { from }) };
+    const why = from === '' ? firstTakeover : { reason, from };
     if (order.mustProbe) {
-      void this.#answerWhenFree(entry, address, why);
+      this.#answerWhenFree(address, why);
       return;
     }
     this.#begin(entry, address, why);
@@ -334,8 +405,28 @@ export class Layer2Agent {
   }
 
   /** Nobody of us has answered for it: somebody else may use it (RFC 5227, RFC 4862). */
-  async #answerWhenFree(entry: Layer2Entry, address: IpAddress, why: Takeover): Promise<void> {
+  #answerWhenFree(address: IpAddress, why: Takeover): void {
+    this.#unprobed.push({ address, why });
+    this.#probeNext();
+  }
+
+  /** Of thousands that wait next to nothing is kept: what a probe keeps, all at once, has cost pauses of the collector. */
+  #probeNext(): void {
+    while (this.#probing < concurrentProbes) {
+      const next = this.#unprobed.shift();
+      if (!next) return;
+      this.#probing++;
+      void this.#probe(next.address, next.why).finally(() => {
+        this.#probing--;
+        this.#probeNext();
+      });
+    }
+  }
+
+  async #probe(address: IpAddress, why: Takeover): Promise<void> {
     const text = formatIp(address);
+    const entry = this.#ownership.entry(text);
+    if (!entry || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
     const outcome = await this.#responder.probe(address, entry.interfaces);
     const current = this.#ownership.entry(text);
     if (!current || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
@@ -351,7 +442,7 @@ export class Layer2Agent {
     );
     this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action: 'waiting' });
     this.#occupy(text);
-    this.#retry(current, address, why);
+    this.#retry(address, why);
   }
 
   #occupy(text: string): void {
@@ -360,8 +451,8 @@ export class Layer2Agent {
   }
 
   /** Looks later whether an address that another host uses has become free. */
-  #retry(entry: Layer2Entry, address: IpAddress, why: Takeover): void {
-    this.#clock.after(reprobeMs, () => void this.#answerWhenFree(entry, address, why));
+  #retry(address: IpAddress, why: Takeover): void {
+    this.#clock.after(reprobeMs, () => this.#answerWhenFree(address, why));
   }
 
   #begin(entry: Layer2Entry, address: IpAddress, why: Takeover): void {
@@ -418,8 +509,7 @@ export class Layer2Agent {
     report({ kind: 'conflict', address: text, mac, interface: link, action });
     if (!hasYielded) return;
     this.#occupy(text);
-    const entry = this.#ownership.entry(text);
-    if (entry) this.#retry(entry, address, { reason: 'first' });
+    if (this.#ownership.entry(text)) this.#retry(address, firstTakeover);
   }
 
   /** Hands over, leaves, lets go of every socket. */

@@ -16,6 +16,8 @@ export interface Standing {
   load(node: string): number;
   /** Owners of other addresses of the group. */
   ownersOf(group: string): Iterable<string>;
+  /** Called again and again meanwhile. */
+  readonly breathe?: () => void;
 }
 
 /**
@@ -29,6 +31,7 @@ export function placeOrphans(orphans: readonly Orphan[], standing: Standing): Ma
   const added = new Map<string, number>();
   const ownersOfGroup = new Map<string, Set<string>>();
   for (const { address, group, eligible, takenBy } of [...orphans].sort(byAddress)) {
+    standing.breathe?.();
     const siblings = ownersOfGroup.get(group) ?? new Set(standing.ownersOf(group));
     ownersOfGroup.set(group, siblings);
     const beside = siblings.size === 0 ? [] : eligible.filter((node) => siblings.has(node));

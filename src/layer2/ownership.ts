@@ -26,6 +26,9 @@
  * majority did holds. Half of them counts as majority, for the sake of clusters of two. Where nobody claims, silence says nothing:
  * nobody is passed over, and an old owner falls silent at once.
  *
+ * With many addresses a decision takes longer than neighbours should wait: it calls `breathe` as it goes, in which they are answered by
+ * what was decided before, and nothing comes in here.
+ *
  * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
@@ -88,8 +91,11 @@ interface Pending {
 export class Ownership {
   readonly #self: string;
   readonly #claims: ClaimStore;
+  readonly #breathe: () => void;
   readonly #items = new Map<string, Item>();
   readonly #groups = new Map<string, Set<string>>();
+  /** How many entries name an interface. */
+  readonly #namedInterfaces = new Map<string, number>();
   readonly #candidateLists = new Map<string, readonly string[]>();
   readonly #pending = new Set<string>();
   /** When addresses were claimed of late. */
@@ -98,9 +104,10 @@ export class Ownership {
   #mayClaim = false;
   #isStarted = false;
 
-  constructor(self: string, claims: ClaimStore) {
+  constructor(self: string, claims: ClaimStore, breathe: () => void = () => {}) {
     this.#self = self;
     this.#claims = claims;
+    this.#breathe = breathe;
   }
 
   /** Members and claims are known: decisions may be made. */
@@ -128,13 +135,17 @@ export class Ownership {
     const orders: Order[] = [];
     const released: Claim[] = [];
     for (const text of remove) {
+      this.#breathe();
       const item = this.#items.get(text);
       if (!item) continue;
       this.#remove(text, item);
       if (item.isAnswering) orders.push(silence(item, 'no Service uses it any more'));
       released.push(...this.#release(text));
     }
-    for (const entry of upsert) this.#put(entry, orders);
+    for (const entry of upsert) {
+      this.#breathe();
+      this.#put(entry, orders);
+    }
     if (released.length > 0) orders.push({ kind: 'claim', claims: released });
     return [
       ...orders,
@@ -196,7 +207,15 @@ export class Ownership {
 
   /** Interfaces that entries name. */
   namedInterfaces(): Set<string> {
-    return new Set([...this.#items.values()].flatMap(({ entry }) => entry.interfaces));
+    return new Set(this.#namedInterfaces.keys());
+  }
+
+  #countInterfaces(entry: Layer2Entry, by: 1 | -1): void {
+    for (const name of entry.interfaces) {
+      const count = (this.#namedInterfaces.get(name) ?? 0) + by;
+      if (count > 0) this.#namedInterfaces.set(name, count);
+      else this.#namedInterfaces.delete(name);
+    }
   }
 
   #put(entry: Layer2Entry, orders: Order[]): void {
@@ -208,6 +227,8 @@ export class Ownership {
     const shared = { ...entry, candidates: this.#sharedList(entry.candidates) };
     const item: Item = known ?? { entry: shared, address, isAnswering: false };
     const hasMoved = known && known.entry.interfaces.join() !== entry.interfaces.join();
+    if (known) this.#countInterfaces(known.entry, -1);
+    this.#countInterfaces(shared, 1);
     item.entry = shared;
     this.#items.set(text, item);
     this.#groups.set(entry.group, (this.#groups.get(entry.group) ?? new Set()).add(text));
@@ -224,6 +245,7 @@ export class Ownership {
   }
 
   #remove(text: string, item: Item): void {
+    this.#countInterfaces(item.entry, -1);
     this.#items.delete(text);
     this.#pending.delete(text);
     this.#leaveGroup(text, item.entry.group);
@@ -240,6 +262,7 @@ export class Ownership {
     const orders: Order[] = [];
     const claims: Claim[] = [];
     for (const text of addresses) {
+      this.#breathe();
       const item = this.#items.get(text);
       if (item) this.#judge(text, item, now, orders);
       else claims.push(...this.#release(text));
@@ -291,8 +314,10 @@ export class Ownership {
     const placed = placeOrphans(orphans, {
       load: (node) => this.#claims.load(node) - (takenOf.get(node) ?? 0),
       ownersOf: (group) => this.#ownersOf(group, taken),
+      breathe: this.#breathe,
     });
     for (const { address: text, takenBy } of orphans) {
+      this.#breathe();
       const item = this.#items.get(text);
       if (!item?.pending || takenBy !== undefined) continue;
       const next = placed.get(text);
@@ -361,6 +386,7 @@ export class Ownership {
     const orphans: Orphan[] = [];
     const losers = new Set<string>();
     for (const text of this.#pending) {
+      this.#breathe();
       const item = this.#items.get(text);
       if (!item?.pending) continue;
       const { entry, address, pending } = item;

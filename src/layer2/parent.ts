@@ -1,12 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Registry } from 'prom-client';
 import type { Logger, LogLevel } from '../log.ts';
+import type { AddressCounts } from '../neighbour/address-state.ts';
+import { registerAddressMetrics } from '../neighbour/metrics.ts';
 import type { Result } from '../result.ts';
+import { split } from './parts.ts';
 import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2Options {
   readonly settings: Layer2Settings;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
+  /** Takes the counters of addresses: making them into metrics is not for the process that answers. */
+  readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
   /** The whole table as it stands, for a process that starts anew; `undefined` while it is not known yet. */
   readonly entries: () => readonly Layer2Entry[] | undefined;
@@ -20,7 +26,7 @@ export interface Layer2 {
   setSpeakers(known: readonly KnownSpeaker[]): void;
   /** Membership keys in base64, or why there are none. Without any nothing is answered; those that were known stay in use. */
   setKeys(keys: Result<readonly string[], string>): void;
-  /** The last metrics that the process told, prom-client's JSON. */
+  /** The last metrics that the process told, but for those of addresses: prom-client's JSON. */
   metrics(): readonly object[];
   /** Empty when the process runs, else the reasons. */
   unhealthy(): readonly string[];
@@ -42,6 +48,7 @@ export function startLayer2(options: Layer2Options): Layer2 {
 class Layer2Parent implements Layer2 {
   readonly #options: Layer2Options;
   #speakers: readonly KnownSpeaker[] = [];
+  readonly #counts = new Map<string, AddressCounts>();
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
   #metrics: readonly object[] = [];
@@ -52,15 +59,16 @@ class Layer2Parent implements Layer2 {
 
   constructor(options: Layer2Options) {
     this.#options = options;
+    registerAddressMetrics(options.registry, () => this.#counts.values());
     this.#start();
   }
 
   table(entries: readonly Layer2Entry[]): void {
-    this.#send({ kind: 'table', entries });
+    this.#send(...split({ kind: 'table', upsert: entries, remove: [] }));
   }
 
   change(upsert: readonly Layer2Entry[], remove: readonly string[]): void {
-    this.#send({ kind: 'change', upsert, remove });
+    this.#send(...split({ kind: 'change', upsert, remove }));
   }
 
   setSpeakers(known: readonly KnownSpeaker[]): void {
@@ -124,13 +132,14 @@ class Layer2Parent implements Layer2 {
     // In the next turn: whoever starts us may not be able to answer yet.
     setImmediate(() => {
       const entries = this.#options.entries();
-      if (entries && this.#child === child) this.#send({ kind: 'table', entries });
+      if (entries && this.#child === child) this.table(entries);
     });
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = undefined;
     this.#metrics = [];
+    this.#counts.clear();
     this.#options.onMessage({ kind: 'stopped' });
     if (this.#isStopping) return;
     if (performance.now() - this.#startedAtMs > restart.calmMs) this.#delayMs = restart.firstMs;
@@ -145,11 +154,20 @@ class Layer2Parent implements Layer2 {
   }
 
   #heard(message: FromLayer2): void {
-    if (message.kind === 'metrics') this.#metrics = message.metrics as readonly object[];
-    else this.#options.onMessage(message);
+    switch (message.kind) {
+      case 'metrics':
+        this.#metrics = message.metrics as readonly object[];
+        return;
+      case 'counts':
+        for (const each of message.counts) this.#counts.set(each.text, each);
+        return;
+      case 'announcing':
+        for (const address of message.stopped) this.#counts.delete(address);
+    }
+    this.#options.onMessage(message);
   }
 
-  #send(message: ToLayer2): void {
-    if (this.#child?.connected) this.#child.send(message);
+  #send(...messages: readonly ToLayer2[]): void {
+    for (const message of messages) if (this.#child?.connected) this.#child.send(message);
   }
 }

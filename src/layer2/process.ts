@@ -19,6 +19,7 @@ const agent = new Layer2Agent({ ...(JSON.parse(settings) as Layer2Settings), log
 
 const metrics = setInterval(() => {
   void registry.getMetricsAsJSON().then((json) => report({ kind: 'metrics', metrics: json }));
+  agent.tellCounts();
 }, metricsEveryMs);
 
 let orders: Promise<void> = Promise.resolve();

@@ -2,6 +2,7 @@
  * What the Kubernetes side tells the layer-2 process, and what it hears back. Plain JSON: it crosses a process
  * border, so that answers and membership never wait behind a resync.
  */
+import type { AddressCounts } from '../neighbour/address-state.ts';
 import type { DefencePolicy } from '../neighbour/defence.ts';
 
 /** What the process is started with. */
@@ -42,12 +43,12 @@ export interface KnownSpeaker {
 }
 
 export type ToLayer2 =
-  /** The whole table, after start or resync; replaces everything before. */
-  | { readonly kind: 'table'; readonly entries: readonly Layer2Entry[] }
+  /** Of a `table`, which is the whole and replaces everything before, or of a change. Comes in parts, of which the last is told by itself. */
   | {
-      readonly kind: 'change';
+      readonly kind: 'table' | 'change';
       readonly upsert: readonly Layer2Entry[];
       readonly remove: readonly string[];
+      readonly hasMore?: boolean;
     }
   | { readonly kind: 'speakers'; readonly known: readonly KnownSpeaker[] }
   /** Membership keys, base64 of 32 octets each; the first encrypts, all decrypt, so that keys rotate. */
@@ -85,6 +86,8 @@ export type FromLayer2 =
       readonly action: 'defended' | 'yielded' | 'waiting';
     }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
+  /** Every second, of addresses that are answered: counters that have changed, as they stand. */
+  | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }
   /** Every second: prom-client's JSON of the process' registry, to be merged into the speaker's. */
   | { readonly kind: 'metrics'; readonly metrics: unknown }
   | { readonly kind: 'stopped' };

@@ -26,6 +26,8 @@ export interface CaptureOptions {
 export interface Capture {
   /** Puts a frame on the wire; false when the system refused it. */
   send(frame: Buffer): boolean;
+  /** Takes in at once what has arrived, for a process that is busy for longer than askers should wait. */
+  drain(): void;
   close(): void;
 }
 
@@ -67,6 +69,7 @@ class PcapCapture implements Capture {
   #timer: Timer;
   #delivered = 0;
   #isOpen = true;
+  #isDraining = false;
 
   constructor(options: CaptureOptions) {
     this.#options = options;
@@ -88,7 +91,7 @@ class PcapCapture implements Capture {
       // Offset 8: the captured length, in the machine's byte order, which is little on all that Node runs on but s390x.
       if (this.#isOpen) options.onFrame(buf, Math.min(header.readUInt32LE(8), snapLength));
     });
-    this.#session.session.read_callback = () => this.#drain();
+    this.#session.session.read_callback = () => this.drain();
     this.#timer = options.clock.after(livenessIntervalMs, () => this.#checkLiveness());
     if (this.#session.link_type !== 'LINKTYPE_ETHERNET') {
       this.close();
@@ -107,18 +110,22 @@ class PcapCapture implements Capture {
     }
   }
 
+  drain(): void {
+    // The buffer holds one frame: who looks at it must be done before the next is read.
+    if (!this.#isOpen || this.#isDraining) return;
+    this.#isDraining = true;
+    const { buf, header, session } = this.#session;
+    const isLost = session.dispatch(buf, header) < 0;
+    this.#isDraining = false;
+    if (isLost) this.#lose('the interface went away');
+  }
+
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#timer.cancel();
     // Its constructor reads once more in the next tick; ending it before would read from freed memory.
     setImmediate(() => endSession(this.#session, this.#fd, closeAttempts));
-  }
-
-  #drain(): void {
-    if (!this.#isOpen) return;
-    const { buf, header, session } = this.#session;
-    if (session.dispatch(buf, header) < 0) this.#lose('the interface went away');
   }
 
   #checkLiveness(): void {

@@ -14,6 +14,8 @@ export interface MembershipNodeOptions {
   readonly claims: ClaimStore;
   readonly settings?: Partial<MembershipSettings>;
   readonly clock?: Clock;
+  /** Called again and again in long work. */
+  readonly breathe?: () => void;
   /** The view or claims have changed. */
   readonly changed: (changes: Omit<Changes, 'packets'>) => void;
   readonly count: (what: {
@@ -22,6 +24,9 @@ export interface MembershipNodeOptions {
     readonly dropped?: DatagramDrop;
   }) => void;
 }
+
+/** Between two breaths. */
+const claimsAtOnce = 100;
 
 /** The membership machine with its socket and its timer. */
 export class MembershipNode {
@@ -76,7 +81,12 @@ export class MembershipNode {
   }
 
   claim(claims: readonly Claim[]): void {
-    this.#do((now) => this.machine.claim(claims, now));
+    this.#do((now) => {
+      for (let at = 0; at < claims.length; at += claimsAtOnce) {
+        this.#options.breathe?.();
+        this.machine.claim(claims.slice(at, at + claimsAtOnce), now);
+      }
+    });
   }
 
   /** Says goodbye and closes. */
@@ -97,7 +107,10 @@ export class MembershipNode {
   #do(step: (now: number) => void): void {
     step(this.#clock.now());
     const { packets, ...changes } = this.machine.take();
-    for (const { to, endpoint, packet } of packets) this.#channel.send(to, endpoint, packet);
+    for (const { to, endpoint, packet } of packets) {
+      this.#options.breathe?.();
+      this.#channel.send(to, endpoint, packet);
+    }
     this.#timer?.cancel();
     this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wake());
     if (changes.members || changes.claims.size > 0) this.#options.changed(changes);

@@ -1,8 +1,18 @@
 import type { IpAddress } from '../address/index.ts';
 import type { ClaimHistory } from './defence.ts';
 
+/** What is counted of an address. */
+export interface AddressCounts {
+  /** The address in canonical text. */
+  readonly text: string;
+  readonly requests: number;
+  readonly responses: number;
+  readonly gratuitous: number;
+  readonly conflicts: number;
+}
+
 /** What the responder keeps of an address; one object on all links, so that a frame finds everything by one lookup. */
-export interface AddressState {
+export interface AddressState extends AddressCounts {
   readonly address: IpAddress;
   /** Canonical text, made once. */
   readonly text: string;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type IpAddress, sameIp } from '../address/index.ts';
+import type { IpAddress } from '../address/index.ts';
 import { carries, type Link, type LocalAddress } from '../link/link-table.ts';
 
 /** The kernel of this node answers for an address too, with whatever MAC the link has, owner or not. */
@@ -37,14 +37,19 @@ export function findKernelAnswers(
   local: readonly LocalAddress[],
   arpIgnore: (interfaceName: string) => number,
 ): KernelAnswer[] {
-  const localByAddress = new Map(
-    local.map((entry) => [`${entry.address.family}/${entry.address.value}`, entry]),
-  );
+  // In IPVS mode kube-proxy has every Service's address on a link of the node.
+  const holdersOf = new Map<string, LocalAddress[]>();
+  for (const entry of local) {
+    const key = `${entry.address.family}/${entry.address.value}`;
+    const holders = holdersOf.get(key) ?? [];
+    holders.push(entry);
+    holdersOf.set(key, holders);
+  }
   const answers: KernelAnswer[] = [];
   for (const { address, interfaces } of addresses) {
-    const known = localByAddress.get(`${address.family}/${address.value}`);
-    if (!known) continue;
-    const holders = local.filter((entry) => sameIp(entry.address, address));
+    const holders = holdersOf.get(`${address.family}/${address.value}`);
+    const known = holders?.at(-1);
+    if (!holders || !known) continue;
     for (const link of links) {
       if (!carries(link, address, interfaces)) continue;
       const isOnLink = holders.some((holder) => holder.interface === link.name);

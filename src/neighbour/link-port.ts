@@ -94,6 +94,11 @@ export class LinkPort {
     );
   }
 
+  /** Answers what has arrived. */
+  drain(): void {
+    this.#capture.drain();
+  }
+
   close(): void {
     this.#capture.close();
     this.#groups.clear();

@@ -15,7 +15,7 @@ export type ProbeOutcome =
 const probeCount = 3;
 const probeIntervalMs = 100;
 /** Further probes wait, so that a new pool's addresses are not asked for in one blast. */
-const concurrentProbes = 250;
+export const concurrentProbes = 250;
 
 /** Asks links whether an address is in use (RFC 5227 section 2.1, RFC 4862 section 5.4). */
 export class Prober {

@@ -26,7 +26,7 @@ import { type Links, watchLinks } from '../link/link-watcher.ts';
 import type { Logger } from '../log.ts';
 import { openGroupSocket } from '../ndp/group-socket.ts';
 import type { GroupSocket } from '../ndp/solicited-node-groups.ts';
-import { type AddressState, newAddressState } from './address-state.ts';
+import { type AddressCounts, type AddressState, newAddressState } from './address-state.ts';
 import { type AnnouncementPolicy, AnnouncementQueue } from './announcement-queue.ts';
 import { type ClaimAction, type DefencePolicy, decideClaim } from './defence.ts';
 import { findKernelAnswers, type KernelAnswer, readArpIgnore } from './kernel-answers.ts';
@@ -93,6 +93,10 @@ export interface NeighbourResponder {
   kernelAnswers(
     addresses: Iterable<{ address: IpAddress; interfaces: readonly string[] }>,
   ): readonly KernelAnswer[];
+  /** Of every address that is answered; the objects live as long as it is, and count on. */
+  counts(): Iterable<AddressCounts>;
+  /** Answers what has arrived meanwhile. Call it within long work, as often as you like. */
+  breathe(): void;
   /** Falls silent about everything and lets go of every socket. */
   close(): void;
 }
@@ -104,6 +108,8 @@ export function createNeighbourResponder(options: NeighbourResponderOptions): Ne
 
 /** A capture that failed is tried again after this. */
 const reopenDelayMs = 500;
+/** A tenth of what an answer may take; looking costs some 5 µs. */
+const breathMs = 1;
 
 class Responder implements NeighbourResponder {
   readonly #options: NeighbourResponderOptions;
@@ -123,6 +129,7 @@ class Responder implements NeighbourResponder {
   #sendTimer: Timer | undefined;
   #reopenTimer: Timer | undefined;
   #isClosed = false;
+  #breathedAt = 0;
 
   constructor(options: NeighbourResponderOptions) {
     this.#options = options;
@@ -135,11 +142,7 @@ class Responder implements NeighbourResponder {
       openGroupSocket((reason) => this.#log.warn({ reason }, 'a solicited-node group cannot be joined'));
     this.#links = options.links ?? watchLinks();
     this.#links.onChange(() => this.#followLinks());
-    if (options.registry)
-      registerNeighbourMetrics(options.registry, this.#counters, {
-        states: () => [...this.#states.values()].filter(({ answering }) => answering),
-        openLinks: () => this.#ports.size,
-      });
+    if (options.registry) registerNeighbourMetrics(options.registry, this.#counters, () => this.#ports.size);
     for (const link of this.#links.links()) this.#seen.set(link.index, signature(link));
   }
 
@@ -171,7 +174,11 @@ class Responder implements NeighbourResponder {
     if (state.answering) return { kind: 'free' };
     this.#place(state);
     try {
-      return await this.#prober.probe(state, () => this.#portsOf(state));
+      return await this.#prober.probe(state, () => {
+        // Hundreds of probes are due at one time.
+        this.breathe();
+        return this.#portsOf(state);
+      });
     } finally {
       this.#release(state);
     }
@@ -195,6 +202,17 @@ class Responder implements NeighbourResponder {
     addresses: Iterable<{ address: IpAddress; interfaces: readonly string[] }>,
   ): readonly KernelAnswer[] {
     return findKernelAnswers(addresses, this.links(), this.#links.localAddresses(), readArpIgnore);
+  }
+
+  *counts(): Iterable<AddressCounts> {
+    for (const state of this.#states.values()) if (state.answering) yield state;
+  }
+
+  breathe(): void {
+    const now = this.#clock.now();
+    if (now - this.#breathedAt < breathMs) return;
+    for (const port of [...this.#ports.values()]) port.drain();
+    this.#breathedAt = this.#clock.now();
   }
 
   close(): void {
@@ -285,7 +303,10 @@ class Responder implements NeighbourResponder {
   #reopenSoon(): void {
     this.#reopenTimer ??= this.#clock.after(reopenDelayMs, () => {
       this.#reopenTimer = undefined;
-      for (const state of this.#states.values()) if (this.#place(state)) this.#schedule(state);
+      for (const state of this.#states.values()) {
+        this.breathe();
+        if (this.#place(state)) this.#schedule(state);
+      }
     });
   }
 
@@ -320,6 +341,7 @@ class Responder implements NeighbourResponder {
     const mustReopen = old !== undefined && (old.link.epoch !== link.epoch || old.link.name !== link.name);
     if (mustReopen) this.#close(old);
     for (const state of this.#states.values()) {
+      this.breathe();
       const port = this.#ports.get(link.index);
       if (!carries(link, state.address, state.interfaces)) {
         if (port?.states.has(state)) this.#removeFrom(port, state);
@@ -347,6 +369,7 @@ class Responder implements NeighbourResponder {
       state;
       state = this.#queue.next(this.#clock.now())
     ) {
+      this.breathe();
       if (!state.answering || this.#options.isOwner?.(state.address) === false) this.#queue.cancel(state);
       else for (const port of this.#portsOf(state)) port.announce(state);
     }

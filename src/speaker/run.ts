@@ -101,6 +101,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     },
     logLevel: options.logLevel,
     logger: createLogger('layer2', options.logLevel),
+    registry,
     onMessage: heard,
     entries: () => speaker.layer2Entries(),
   });
@@ -162,6 +163,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
         inUse.clear();
         members = [];
         return;
+      case 'counts':
       case 'metrics':
         return;
     }

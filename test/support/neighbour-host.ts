@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type IpAddress, parseIp } from '../../src/address/index.ts';
+import { registerAddressMetrics } from '../../src/neighbour/metrics.ts';
 import { createNeighbourResponder } from '../../src/neighbour/responder.ts';
 import type { HostCommand, HostEvent } from './neighbour-client.ts';
 
@@ -22,6 +23,7 @@ const responder = createNeighbourResponder({
   onConflict: ({ address: _, ...conflict }) => tell({ kind: 'conflict', ...conflict }),
   onLinksChanged: () => tell({ kind: 'links', links: responder.links().map(({ name }) => name) }),
 });
+registerAddressMetrics(registry, () => responder.counts());
 responder.setSpeakers(new Set(settings.speakers ?? []));
 
 function address(text: string): IpAddress {

@@ -722,3 +722,47 @@ test('without anything to wait for it wants no wake, though no node is eligible'
   subject.pass(settleMs);
   assert.equal(subject.ownership.wakeAt(), Number.POSITIVE_INFINITY);
 });
+
+test('Ownership breathes in every decision about many addresses, having decided nothing by halves', () => {
+  let breaths = 0;
+  const claims = new ClaimStore();
+  const ownership: Ownership = new Ownership('a', claims, () => {
+    breaths++;
+    for (const address of ownership.answered()) assert.ok(ownership.entry(address));
+  });
+  const entries = Array.from({ length: 500 }, (_, i) => layer2Entry(`192.0.2.${i % 250}`, ['a', 'b']));
+  const view = (...live: string[]) => ({
+    nodes: new Map(live.map((name) => [name, nodeFacts()])),
+    mayClaim: true,
+  });
+  ownership.setView(view('a', 'b'), 0);
+  for (const decide of [
+    () => ownership.table(entries, 0),
+    () => ownership.start(0),
+    () => ownership.wake(settleMs),
+    () => ownership.setView(view('a'), 2 * settleMs),
+  ]) {
+    breaths = 0;
+    decide();
+    assert.ok(breaths >= 250, `${breaths} breaths`);
+  }
+  assert.equal(ownership.answered().length, 250);
+});
+
+test('Ownership knows the interfaces that entries name, as they come, change and go', () => {
+  const { ownership } = new Subject({});
+  const named = () => [...ownership.namedInterfaces()].sort();
+  ownership.change(
+    [
+      layer2Entry(web, ['a'], { interfaces: ['eth0', 'eth1'] }),
+      layer2Entry(mail, ['a'], { interfaces: ['eth1'] }),
+    ],
+    [],
+    0,
+  );
+  assert.deepEqual(named(), ['eth0', 'eth1']);
+  ownership.change([layer2Entry(web, ['a'], { interfaces: ['eth2'] })], [], 0);
+  assert.deepEqual(named(), ['eth1', 'eth2']);
+  ownership.table([layer2Entry(web, ['a'])], 0);
+  assert.deepEqual(named(), []);
+});

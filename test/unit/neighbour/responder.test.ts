@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { parsePrefix } from '../../../src/address/index.ts';
 import type { CaptureOptions } from '../../../src/link/capture.ts';
 import type { Link } from '../../../src/link/link-table.ts';
+import { registerAddressMetrics } from '../../../src/neighbour/metrics.ts';
 import {
   type Conflict,
   createNeighbourResponder,
@@ -19,6 +20,8 @@ class MemoryHost {
   readonly registry = new Registry();
   readonly conflicts: Conflict[] = [];
   readonly sent: { at: number; interface: string; hex: string }[] = [];
+  /** Frames that have arrived while the process is busy. */
+  readonly waiting: string[] = [];
   readonly captures = new Map<string, CaptureOptions>();
   readonly groups = new Set<string>();
   opened = 0;
@@ -52,6 +55,9 @@ class MemoryHost {
             this.sent.push({ at: this.clock.now(), interface: capture.interface, hex: hex(bytes) });
             return true;
           },
+          drain: () => {
+            for (const text of this.waiting.splice(0)) this.hear(text, capture.interface);
+          },
           close: () => {
             if (this.captures.get(capture.interface) === capture) this.captures.delete(capture.interface);
           },
@@ -67,6 +73,7 @@ class MemoryHost {
       },
       ...options,
     });
+    registerAddressMetrics(this.registry, () => this.responder.counts());
   }
 
   hear(text: string, interfaceName = 'eth0'): void {
@@ -113,6 +120,37 @@ test('NeighbourResponder announces by its schedule, in both forms, and answers f
   );
   host.clock.advance(60_000);
   assert.deepEqual(host.times(), [50, 200, 500, 1000, 2000, 4000]);
+});
+
+test('NeighbourResponder answers what has arrived when it breathes, and looks at most once a millisecond', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.1'));
+  host.clock.advance(10);
+  host.sent.length = 0;
+  host.waiting.push(captured.arpRequest);
+  host.responder.breathe();
+  assert.deepEqual(
+    host.sent.splice(0).map(({ hex: sent }) => sent),
+    [captured.arpReply],
+  );
+  host.waiting.push(captured.arpRequest);
+  host.responder.breathe();
+  assert.equal(host.sent.length, 0);
+  host.clock.advance(1);
+  host.responder.breathe();
+  assert.equal(host.sent.length, 1);
+});
+
+test('NeighbourResponder answers while it announces many addresses', () => {
+  const host = new MemoryHost({
+    announcements: { offsetsMs: [5], refreshMs: 0, perSecond: 1e6, burst: 1e6 },
+  });
+  for (const i of [1, 100, 101, 102, 103]) host.responder.add(ip(`192.0.2.${i}`));
+  host.sent.length = 0;
+  host.waiting.push(captured.arpRequest);
+  host.clock.advance(5);
+  const reply = host.sent.findIndex(({ hex: sent }) => sent === captured.arpReply);
+  assert.ok(reply >= 0 && reply < host.sent.length - 1, `reply at ${reply} of ${host.sent.length}`);
 });
 
 test('NeighbourResponder falls silent at once when the address goes, and joins and leaves its group', () => {
