@@ -21,8 +21,8 @@ export interface Standing {
 }
 
 /**
- * Places orphans one after another, in the order of their text, each on the eligible node with the fewest addresses; of equals on
- * the one with the greatest rendezvous weight. A node that owns a sibling of the group comes before all others. A pure
+ * Places orphans one after another, group by group, each on the eligible node with the fewest addresses; of equals on the one with
+ * the greatest rendezvous weight. A node that owns a sibling of the group comes before all others. A pure
  * function of what all members know, so that all come to the same result without asking each other; addresses without an eligible
  * node are missing from it. Costs O(orphans × eligible nodes).
  */
@@ -30,7 +30,7 @@ export function placeOrphans(orphans: readonly Orphan[], standing: Standing): Ma
   const placed = new Map<string, string>();
   const added = new Map<string, number>();
   const ownersOfGroup = new Map<string, Set<string>>();
-  for (const { address, group, eligible, takenBy } of [...orphans].sort(byAddress)) {
+  for (const { address, group, eligible, takenBy } of [...orphans].sort(byGroup)) {
     standing.breathe?.();
     const siblings = ownersOfGroup.get(group) ?? new Set(standing.ownersOf(group));
     ownersOfGroup.set(group, siblings);
@@ -68,6 +68,8 @@ function isHeavier(node: string, other: string, address: string): boolean {
   return difference > 0 || (difference === 0 && node < other);
 }
 
-function byAddress(a: Orphan, b: Orphan): number {
+/** Siblings follow each other, so that each is counted where it will be before the next group is placed. */
+function byGroup(a: Orphan, b: Orphan): number {
+  if (a.group !== b.group) return a.group < b.group ? -1 : 1;
   return a.address < b.address ? -1 : a.address > b.address ? 1 : 0;
 }

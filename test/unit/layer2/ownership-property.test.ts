@@ -268,6 +268,36 @@ test('loads within one of even are so again after a death, a departure or a plan
   );
 });
 
+test('Services of both families stay within one of even when a node dies', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), fc.nat(40), (seed, size, services) => {
+      const names = allNames.slice(0, size);
+      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+      for (const name of names)
+        cluster.facts.set(name, nodeFacts({ subnets: ['192.0.2.0/24', '2001:db8::/64'] }));
+      const families = Array.from({ length: services }, (_, i) => [`192.0.2.${i}`, `2001:db8::${i + 1}`]);
+      const pairs = families.map((pair, i) =>
+        pair.map((address) => layer2Entry(address, names, { group: `default/${i}` })),
+      );
+      cluster.change(pairs.flat());
+      const held = families.flatMap((pair, i) =>
+        pair.map((address) => firstClaim(address, names[i % size] ?? '')),
+      );
+      for (const name of names) cluster.up(name, held);
+      cluster.run(quietMs);
+      cluster.down('a', 'crash');
+      cluster.run(quietMs);
+      exactlyOneEach(cluster);
+      const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
+      assert.ok(
+        Math.max(...loads) - Math.min(...loads) <= 2,
+        `one Service more than another at most: ${loads}`,
+      );
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('many addresses of one dead node spread evenly though every survivor hears of the death at another time', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), (seed, size) => {
