@@ -73,6 +73,10 @@ export class Layer2Agent {
   readonly #changes = new Map<string, Layer2Entry | undefined>();
   #applying: Timer | undefined;
   #appliedAt = Number.NEGATIVE_INFINITY;
+  /** Addresses whose claims are new and not considered yet. */
+  #claimed = new Set<string>();
+  #considering: Timer | undefined;
+  #consideredAt = Number.NEGATIVE_INFINITY;
   /** Of what was told, the sum of its counters. */
   readonly #toldCounts = new WeakMap<AddressCounts, number>();
   /** Addresses that wait for their probe. */
@@ -254,9 +258,24 @@ export class Layer2Agent {
 
   #changed({ members, claims, lost }: Omit<Changes, 'packets'>): void {
     for (const { name, heardAt } of lost) this.#lose(name, heardAt);
+    for (const address of claims) this.#claimed.add(address);
+    const waitMs = this.#consideredAt + gatherMs - this.#clock.now();
+    // Who places what a dead node leaves must know what others have taken of it.
+    if (this.#claimed.size > 0 && (members || waitMs <= 0)) this.#considerClaims();
+    else if (this.#claimed.size > 0)
+      this.#considering ??= this.#clock.after(waitMs, () => this.#considerClaims());
     if (members) this.#look();
-    if (claims.size > 0) this.#obey(this.#ownership.claimsChanged(claims, this.#clock.now()));
     this.#tryToStart();
+    this.#lookForEnd();
+  }
+
+  #considerClaims(): void {
+    this.#considering?.cancel();
+    this.#considering = undefined;
+    const claimed = this.#claimed;
+    this.#claimed = new Set();
+    this.#obey(this.#ownership.claimsChanged(claimed, this.#clock.now()));
+    this.#consideredAt = this.#clock.now();
     this.#lookForEnd();
   }
 
@@ -524,7 +543,7 @@ export class Layer2Agent {
     this.#lookForEnd();
     await done;
     limit.cancel();
-    this.#timer?.cancel();
+    for (const timer of [this.#timer, this.#applying, this.#considering]) timer?.cancel();
     this.#membership?.leave();
     this.#responder.close();
     this.#options.report({ kind: 'stopped' });
