@@ -131,6 +131,53 @@ describe('what an operator sees', { concurrency: false }, () => {
     await shows('the session', /^node-3 +router +Established/m);
   });
 
+  test('a membership Secret that speakers cannot use is named everywhere, and is made anew when it is deleted', async () => {
+    const secret = ['secret', 'bellman-membership', '-n', 'bellman-system'];
+    const readyz = () =>
+      lab.node('node-2').namespace.exec('curl', '-s', '-w', '%{http_code}', 'http://127.0.0.1:7472/readyz');
+    assert.match(await readyz(), /ok\n200$/);
+    const data = { keys: Buffer.from('garbage').toString('base64') };
+    await lab.kubectl('patch', ...secret, '-p', JSON.stringify({ data }));
+    const fault = 'Secret bellman-membership, keys, line 1 is not 32 octets in base64';
+    await shows('the fault', new RegExp(`^node-2: layer 2: ${fault}$`, 'm'));
+    assert.equal((await status()).code, 1);
+    assert.equal(await readyz(), `layer 2: ${fault}\n503`);
+    await lab.until('the controller says so', async () =>
+      /membership Secret not usable; it is made anew when it is deleted/.test(lab.log('controller')),
+    );
+    assert.match(await ask(printer), /printer-/, 'the keys that were known stay in use');
+    await lab.kubectl('delete', ...secret);
+    await lab.until('every speaker is ready again', async () => /ok\n200$/.test(await readyz()));
+    await shows('members', /^node-1 +2 alive$/m);
+    assert.match(await ask(printer), /printer-/);
+  });
+
+  test('speakers are missed on nodes that have a Pod for one', async () => {
+    const missed = async () =>
+      /^bellman_membership_unreachable (\d+)/m.exec(await lab.metrics(lab.node('node-1').namespace))?.[1];
+    await lab.apply({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'without' },
+      status: { addresses: [{ type: 'InternalIP', address: '192.0.2.99' }] },
+    });
+    await lab.until('one is missed', async () => (await missed()) === '1');
+    await lab.apply(
+      ...lab.fabric.nodes.map(({ name }) => ({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: {
+          name: `speaker-${name}`,
+          namespace: 'bellman-system',
+          labels: { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' },
+        },
+        spec: { nodeName: name, containers: [] },
+      })),
+    );
+    await lab.until('none is missed', async () => (await missed()) === '0');
+    await lab.kubectl('delete', 'node', 'without');
+  });
+
   test('an edit of node-selectors hands over to a node that it names without a lost request', async () => {
     const old = await owner();
     const prober = lab.probe(lab.fabric.near, printer);
