@@ -65,8 +65,9 @@ export type Order =
   /** After the answers, so that the old owner hears of it when neighbours have. */
   | { readonly kind: 'claim'; readonly claims: readonly Claim[] };
 
-/** A first placement waits for entries that arrive together, so that all nodes place the same set. */
+/** A first placement waits until none has come for so long, so that all nodes place the same set; but no longer than that. */
 const settleMs = 100;
+const longestSettleMs = 1000;
 /** A placed node that has not claimed by then is passed over. */
 const patienceMs = 1000;
 /** Members hear of one loss within this time; what is taken of the same owner later belongs to another. */
@@ -385,6 +386,7 @@ export class Ownership {
   #orphans(now: number, claims: Claim[]): Orphan[] {
     const orphans: Orphan[] = [];
     const losers = new Set<string>();
+    const firstAt = this.#firstPlacementAt();
     for (const text of this.#pending) {
       this.#breathe();
       const item = this.#items.get(text);
@@ -392,9 +394,8 @@ export class Ownership {
       const { entry, address, pending } = item;
       const claim = this.#claims.get(text);
       const owner = claim?.owner;
-      const isFirst = owner === undefined && entry.recordedOwner === undefined && !item.isAnswering;
-      if (isFirst && now - pending.since < settleMs) {
-        pending.wakeAt = pending.since + settleMs;
+      if (now < firstAt && isFirst(item, claim)) {
+        pending.wakeAt = firstAt;
         pending.awaited = undefined;
         continue;
       }
@@ -412,6 +413,19 @@ export class Ownership {
       });
     }
     return [...orphans, ...this.#takenOf(losers, now)];
+  }
+
+  /** When those that nobody has owned are placed, all together. */
+  #firstPlacementAt(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const text of this.#pending) {
+      const item = this.#items.get(text);
+      if (!item?.pending || !isFirst(item, this.#claims.get(text))) continue;
+      oldest = Math.min(oldest, item.pending.since);
+      newest = Math.max(newest, item.pending.since);
+    }
+    return Math.min(newest + settleMs, oldest + longestSettleMs);
   }
 
   /** Who could be next: the recorded owner when nobody has claimed it yet, else all that have not been passed over. */
@@ -465,6 +479,10 @@ export class Ownership {
     if (claim?.owner !== this.#self) return [];
     return [{ ...claim, owner: '', epoch: claim.epoch + 1, from: this.#self, isOccupied: false }];
   }
+}
+
+function isFirst({ entry, isAnswering }: Item, claim: Claim | undefined): boolean {
+  return claim === undefined && entry.recordedOwner === undefined && !isAnswering;
 }
 
 function answer(item: Item, reason: TakeoverReason, from: string, mustProbe: boolean): Order {
