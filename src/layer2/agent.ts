@@ -8,10 +8,10 @@
  *
  * Without keys there is no membership, and without membership no answers: a node that cannot hear the others would answer beside them.
  */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
+import type { Registry } from 'prom-client';
+import { formatIp } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { carries, type Link } from '../link/link-table.ts';
+import type { Link } from '../link/link-table.ts';
 import type { Logger } from '../log.ts';
 import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
@@ -19,12 +19,14 @@ import type { Changes } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
 import type { AddressCounts } from '../neighbour/address-state.ts';
 import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
-import { concurrentProbes } from '../neighbour/prober.ts';
-import { type Conflict, createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
+import { createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
+import { Answers } from './answers.ts';
+import { Gathering } from './gathering.ts';
+import { Layer2Metrics } from './metrics.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
 import { type Entries, Gatherer } from './parts.ts';
-import type { Announcing, FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
+import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
@@ -33,24 +35,12 @@ export interface Layer2AgentOptions extends Layer2Settings {
   readonly clock?: Clock;
 }
 
-/** Why an address is answered from now on, for the log. */
-interface Takeover {
-  readonly reason: string;
-  readonly from?: string;
-}
-
-const firstTakeover: Takeover = { reason: 'first' };
-
 /** A node that has come waits for speakers that should be there: for all of them so long, so that all place alike, for any so long. */
 const companyMs = 1500;
 const aloneMs = 3000;
 /** Longest a planned stop waits for others to take over. */
 const handoverMs = 3000;
-/** How often an address that somebody else uses is looked at again. */
-const reprobeMs = 10_000;
 const kernelLookMs = 1000;
-/** A change that follows another within this time waits, for each costs a placement of all that have no owner. */
-const gatherMs = 50;
 /** Counters in one report, so that writing it takes less than a millisecond. */
 const countsAtOnce = 500;
 /** Longer than members take to be heard of again when a partition ends: each is looked for once a second. */
@@ -64,24 +54,16 @@ export class Layer2Agent {
   readonly #responder: NeighbourResponder;
   readonly #kernelAnswers: KernelAnswerWarnings;
   readonly #metrics: Layer2Metrics;
-  /** What is answered, by address. */
-  readonly #announced = new Map<string, Announcing>();
-  /** Owned, and used by another host. */
-  readonly #occupied = new Set<string>();
+  readonly #answers: Answers;
   readonly #gatherer = new Gatherer();
   /** Changes that wait, the newest of each address. */
   readonly #changes = new Map<string, Layer2Entry | undefined>();
-  #applying: Timer | undefined;
-  #appliedAt = Number.NEGATIVE_INFINITY;
+  readonly #applying: Gathering;
   /** Addresses whose claims are new and not considered yet. */
   #claimed = new Set<string>();
-  #considering: Timer | undefined;
-  #consideredAt = Number.NEGATIVE_INFINITY;
+  readonly #considering: Gathering;
   /** Of what was told, the sum of its counters. */
   readonly #toldCounts = new WeakMap<AddressCounts, number>();
-  /** Addresses that wait for their probe. */
-  readonly #unprobed: { readonly address: IpAddress; readonly why: Takeover }[] = [];
-  #probing = 0;
   #membership: MembershipNode | undefined;
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
   #known: readonly KnownSpeaker[] = [];
@@ -110,7 +92,7 @@ export class Layer2Agent {
     this.#metrics = new Layer2Metrics(options.registry, {
       members: () => [...(this.#membership?.machine.members() ?? [])].map(({ state }) => state),
       unreachable: () => this.#membership?.machine.unreachable().length ?? 0,
-      owned: () => this.#announced.size,
+      owned: () => this.#answers.count,
     });
     this.#responder = createNeighbourResponder({
       log: options.logger,
@@ -118,14 +100,24 @@ export class Layer2Agent {
       announcements: { refreshMs: options.announceEverySeconds * 1000 },
       defence: options.conflictPolicy,
       isOwner: (address) => this.#ownership.isAnswering(formatIp(address)),
-      onConflict: (conflict) => this.#conflict(conflict),
+      onConflict: (conflict) => this.#answers.conflict(conflict),
       onLinksChanged: () => {
         this.#tellFacts();
-        for (const announced of this.#announced.values()) this.#follow(announced);
+        this.#answers.linksChanged();
         this.#lookAtKernel();
       },
     });
     this.#kernelAnswers = new KernelAnswerWarnings(this.#responder, options.logger);
+    this.#answers = new Answers({
+      clock: this.#clock,
+      logger: options.logger,
+      report: options.report,
+      responder: this.#responder,
+      ownership: this.#ownership,
+      occupied: (address, isOccupied) => this.#obey(this.#ownership.setOccupied(address, isOccupied)),
+    });
+    this.#applying = new Gathering(this.#clock, () => this.#applyChanges());
+    this.#considering = new Gathering(this.#clock, () => this.#considerClaims());
   }
 
   /** Takes an order of the Kubernetes side; `stop` resolves when it is done, the others at once. */
@@ -172,9 +164,7 @@ export class Layer2Agent {
     if (kind === 'change') {
       for (const entry of upsert) this.#changes.set(entry.address, entry);
       for (const address of remove) this.#changes.set(address, undefined);
-      const waitMs = this.#appliedAt + gatherMs - this.#clock.now();
-      if (waitMs <= 0) this.#apply();
-      else this.#applying ??= this.#clock.after(waitMs, () => this.#apply());
+      this.#applying.ask();
       return;
     }
     this.#changes.clear();
@@ -185,15 +175,12 @@ export class Layer2Agent {
     this.#tryToStart();
   }
 
-  #apply(): void {
-    this.#applying?.cancel();
-    this.#applying = undefined;
+  #applyChanges(): void {
     const changes = [...this.#changes];
     this.#changes.clear();
     const upsert = changes.flatMap(([, entry]) => entry ?? []);
     const remove = changes.flatMap(([address, entry]) => (entry ? [] : address));
     this.#obey(this.#ownership.change(upsert, remove, this.#clock.now()));
-    this.#appliedAt = this.#clock.now();
     this.#tellFacts();
     this.#lookAtKernel();
   }
@@ -259,23 +246,18 @@ export class Layer2Agent {
   #changed({ members, claims, lost }: Omit<Changes, 'packets'>): void {
     for (const { name, heardAt } of lost) this.#lose(name, heardAt);
     for (const address of claims) this.#claimed.add(address);
-    const waitMs = this.#consideredAt + gatherMs - this.#clock.now();
     // Who places what a dead node leaves must know what others have taken of it.
-    if (this.#claimed.size > 0 && (members || waitMs <= 0)) this.#considerClaims();
-    else if (this.#claimed.size > 0)
-      this.#considering ??= this.#clock.after(waitMs, () => this.#considerClaims());
+    if (this.#claimed.size > 0 && members) this.#considering.runNow();
+    else if (this.#claimed.size > 0) this.#considering.ask();
     if (members) this.#look();
     this.#tryToStart();
     this.#lookForEnd();
   }
 
   #considerClaims(): void {
-    this.#considering?.cancel();
-    this.#considering = undefined;
     const claimed = this.#claimed;
     this.#claimed = new Set();
     this.#obey(this.#ownership.claimsChanged(claimed, this.#clock.now()));
-    this.#consideredAt = this.#clock.now();
     this.#lookForEnd();
   }
 
@@ -339,9 +321,7 @@ export class Layer2Agent {
 
   #ownFacts(): string {
     const named = this.#ownership.namedInterfaces();
-    const isNeeded = (link: Link) =>
-      named.has(link.name) ||
-      [...this.#ownership.addresses()].some(({ address }) => carries(link, address, []));
+    const isNeeded = (link: Link) => named.has(link.name) || this.#ownership.carriesAny(link);
     const { text, leftOut } = formatFacts(
       // A node has a link without a subnet for each Pod.
       this.#responder.links().filter(({ name, subnets }) => subnets.length > 0 || named.has(name)),
@@ -386,13 +366,14 @@ export class Layer2Agent {
       this.#responder.breathe();
       switch (order.kind) {
         case 'answer':
-          this.#answer(order);
+          this.#answers.answer(order);
+          this.#observeTakeover(order);
           break;
         case 'adjust':
-          this.#adjust(order);
+          this.#answers.adjust(order);
           break;
         case 'silence':
-          this.#silence(order.address, order.reason);
+          this.#answers.silence(order.address, order.reason);
           break;
         case 'claim':
           this.#membership?.claim(order.claims);
@@ -410,131 +391,17 @@ export class Layer2Agent {
     );
   }
 
-  #answer(order: Extract<Order, { kind: 'answer' }>): void {
-    const { entry, address, reason, from } = order;
-    const why = from === '' ? firstTakeover : { reason, from };
-    if (order.mustProbe) {
-      this.#answerWhenFree(address, why);
-      return;
-    }
-    this.#begin(entry, address, why);
+  #observeTakeover({ reason, from, mustProbe }: Extract<Order, { kind: 'answer' }>): void {
     const heardMs = this.#lastHeardMs.get(from);
-    if (reason === 'failover' && heardMs !== undefined)
+    if (reason === 'failover' && !mustProbe && heardMs !== undefined)
       this.#metrics.takeoverSeconds.observe((this.#clock.now() - heardMs) / 1000);
-  }
-
-  /** Nobody of us has answered for it: somebody else may use it (RFC 5227, RFC 4862). */
-  #answerWhenFree(address: IpAddress, why: Takeover): void {
-    this.#unprobed.push({ address, why });
-    this.#probeNext();
-  }
-
-  /** Of thousands that wait next to nothing is kept: what a probe keeps, all at once, has cost pauses of the collector. */
-  #probeNext(): void {
-    while (this.#probing < concurrentProbes) {
-      const next = this.#unprobed.shift();
-      if (!next) return;
-      this.#probing++;
-      void this.#probe(next.address, next.why).finally(() => {
-        this.#probing--;
-        this.#probeNext();
-      });
-    }
-  }
-
-  async #probe(address: IpAddress, why: Takeover): Promise<void> {
-    const text = formatIp(address);
-    const entry = this.#ownership.entry(text);
-    if (!entry || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
-    const outcome = await this.#responder.probe(address, entry.interfaces);
-    const current = this.#ownership.entry(text);
-    if (!current || !this.#ownership.isAnswering(text) || this.#isLeaving) return;
-    if (outcome.kind !== 'claimed') {
-      this.#begin(current, address, why);
-      this.#obey(this.#ownership.setOccupied(text, false));
-      return;
-    }
-    const { mac, interface: link } = outcome;
-    this.#options.logger.warn(
-      { ip: text, mac, interface: link },
-      'the address is in use by another host: not answering',
-    );
-    this.#options.report({ kind: 'conflict', address: text, mac, interface: link, action: 'waiting' });
-    this.#occupy(text);
-    this.#retry(address, why);
-  }
-
-  #occupy(text: string): void {
-    this.#occupied.add(text);
-    this.#obey(this.#ownership.setOccupied(text, true));
-  }
-
-  /** Looks later whether an address that another host uses has become free. */
-  #retry(address: IpAddress, why: Takeover): void {
-    this.#clock.after(reprobeMs, () => this.#answerWhenFree(address, why));
-  }
-
-  #begin(entry: Layer2Entry, address: IpAddress, why: Takeover): void {
-    const { logger, report } = this.#options;
-    this.#responder.add(address, entry.interfaces);
-    const interfaces = this.#responder.carriers(address, entry.interfaces);
-    const announced = { address: entry.address, interfaces, since: new Date().toISOString() };
-    this.#announced.set(entry.address, announced);
-    this.#occupied.delete(entry.address);
-    logger.info({ ip: entry.address, interface: interfaces.join(','), ...why }, 'answering');
-    report({ kind: 'announcing', started: [announced], stopped: [] });
-  }
-
-  #adjust({ entry, address }: Extract<Order, { kind: 'adjust' }>): void {
-    const announced = this.#announced.get(entry.address);
-    if (!announced) return;
-    this.#responder.add(address, entry.interfaces);
-    this.#follow(announced);
-  }
-
-  /** Tells when an address goes on on other links. */
-  #follow({ address: text, interfaces: before, since }: Announcing): void {
-    const entry = this.#ownership.entry(text);
-    const address = parseIp(text);
-    if (!entry || !address) return;
-    const interfaces = this.#responder.carriers(address, entry.interfaces);
-    // Without a link it is another node's soon.
-    if (interfaces.length === 0 || interfaces.join() === before.join()) return;
-    const announced = { address: text, interfaces, since };
-    this.#announced.set(text, announced);
-    this.#options.logger.info(
-      { ip: text, interface: interfaces.join(','), before: before.join(',') },
-      'moved',
-    );
-    this.#options.report({ kind: 'announcing', started: [announced], stopped: [] });
-  }
-
-  #silence(address: IpAddress, reason: string): void {
-    const text = formatIp(address);
-    this.#responder.remove(address);
-    const wasOccupied = this.#occupied.delete(text);
-    if (!this.#announced.delete(text) && !wasOccupied) return;
-    this.#options.logger.info({ ip: text, reason }, 'silent');
-    this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
-  }
-
-  #conflict({ address, mac, interface: link, action, isSpeaker }: Conflict): void {
-    // Between speakers the claims decide, and a handover always shows both for a moment.
-    if (isSpeaker) return;
-    const text = formatIp(address);
-    const { report } = this.#options;
-    const hasYielded = action === 'yielded' && this.#announced.delete(text);
-    if (hasYielded) report({ kind: 'announcing', started: [], stopped: [text] });
-    report({ kind: 'conflict', address: text, mac, interface: link, action });
-    if (!hasYielded) return;
-    this.#occupy(text);
-    if (this.#ownership.entry(text)) this.#retry(address, firstTakeover);
   }
 
   /** Hands over, leaves, lets go of every socket. */
   async #stop(): Promise<void> {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
+    this.#answers.end();
     const done = new Promise<void>((resolve) => {
       this.#onHandedOver = resolve;
     });
@@ -543,7 +410,7 @@ export class Layer2Agent {
     this.#lookForEnd();
     await done;
     limit.cancel();
-    for (const timer of [this.#timer, this.#applying, this.#considering]) timer?.cancel();
+    for (const each of [this.#timer, this.#applying, this.#considering]) each?.cancel();
     this.#membership?.leave();
     this.#responder.close();
     this.#options.report({ kind: 'stopped' });
@@ -555,73 +422,5 @@ export class Layer2Agent {
       (member) => member.name !== this.#options.nodeName && isLive(member),
     );
     if (!hasOthers || this.#ownership.answered().length === 0) this.#onHandedOver();
-  }
-}
-
-class Layer2Metrics {
-  readonly takeoverSeconds: Histogram;
-  readonly #datagrams: Counter<'direction'>;
-  readonly #dropped: Counter<'reason'>;
-
-  constructor(
-    registry: Registry,
-    state: {
-      readonly members: () => readonly string[];
-      readonly unreachable: () => number;
-      readonly owned: () => number;
-    },
-  ) {
-    const registers = [registry];
-    this.takeoverSeconds = new Histogram({
-      name: 'bellman_layer2_takeover_seconds',
-      help: 'From when a dead owner was last heard until this node answered in its place.',
-      buckets: [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 5],
-      registers,
-    });
-    this.#datagrams = new Counter({
-      name: 'bellman_membership_datagrams_total',
-      help: 'Membership datagrams, by direction.',
-      labelNames: ['direction'],
-      registers,
-    });
-    this.#dropped = new Counter({
-      name: 'bellman_membership_dropped_total',
-      help: 'Membership datagrams that were not taken, by reason.',
-      labelNames: ['reason'],
-      registers,
-    });
-    new Gauge({
-      name: 'bellman_membership_members',
-      help: 'Other speakers by what this one thinks of them.',
-      labelNames: ['state'],
-      registers,
-      collect() {
-        this.reset();
-        for (const each of ['alive', 'suspect', 'dead', 'left']) this.set({ state: each }, 0);
-        for (const each of state.members()) this.inc({ state: each });
-      },
-    });
-    new Gauge({
-      name: 'bellman_membership_unreachable',
-      help: 'Speakers that Kubernetes knows and this one does not reach: above 0 for long, the network is parted.',
-      registers,
-      collect() {
-        this.set(state.unreachable());
-      },
-    });
-    new Gauge({
-      name: 'bellman_layer2_addresses_owned',
-      help: 'Addresses that this node answers for.',
-      registers,
-      collect() {
-        this.set(state.owned());
-      },
-    });
-  }
-
-  datagram({ sent, received, dropped }: { sent?: number; received?: number; dropped?: string }): void {
-    if (sent !== undefined) this.#datagrams.inc({ direction: 'sent' });
-    if (received !== undefined) this.#datagrams.inc({ direction: 'received' });
-    if (dropped !== undefined) this.#dropped.inc({ reason: dropped });
   }
 }

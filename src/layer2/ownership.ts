@@ -31,7 +31,8 @@
  *
  * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
  */
-import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
+import { formatIp, type IpAddress, parseIp, prefixContains } from '../address/index.ts';
+import type { Link } from '../link/link-table.ts';
 import type { ClaimStore } from '../membership/claim-store.ts';
 import type { Claim } from '../membership/packet.ts';
 import { type Orphan, placeOrphans } from './election.ts';
@@ -200,6 +201,13 @@ export class Ownership {
   /** Everything in the table, whoever owns it. */
   *addresses(): Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }> {
     for (const { address, entry } of this.#items.values()) yield { address, interfaces: entry.interfaces };
+  }
+
+  /** Whether a subnet of the link holds any of them. */
+  carriesAny({ subnets }: Pick<Link, 'subnets'>): boolean {
+    for (const { address } of this.#items.values())
+      if (subnets.some((subnet) => prefixContains(subnet, address))) return true;
+    return false;
   }
 
   isAnswering(address: string): boolean {

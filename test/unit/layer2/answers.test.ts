@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import { pino } from 'pino';
+import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts';
+import { Answers } from '../../../src/layer2/answers.ts';
+import type { Order } from '../../../src/layer2/ownership.ts';
+import type { FromLayer2, Layer2Entry } from '../../../src/layer2/table.ts';
+import type { ProbeOutcome } from '../../../src/neighbour/prober.ts';
+import { layer2Entry } from '../../support/layer2-cluster.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const mac = '02:00:00:00:00:09';
+const text = '192.0.2.1';
+const claimed: ProbeOutcome = { kind: 'claimed', mac, interface: 'eth0' };
+
+function ip(address: string): IpAddress {
+  const parsed = parseIp(address);
+  assert.ok(parsed);
+  return parsed;
+}
+
+describe('Answers', () => {
+  let clock: VirtualClock;
+  let entries: Map<string, Layer2Entry>;
+  /** What happened, in order. */
+  let seen: string[];
+  let probes: { address: string; found: (outcome: ProbeOutcome) => void }[];
+  let carriers: string[];
+  let answers: Answers;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    entries = new Map();
+    seen = [];
+    probes = [];
+    carriers = ['eth0'];
+    answers = new Answers({
+      clock,
+      logger: pino({ enabled: false }),
+      report: (message) => seen.push(reported(message)),
+      responder: {
+        add: (address) => void seen.push(`add ${formatIp(address)}`),
+        remove: (address) => void seen.push(`remove ${formatIp(address)}`),
+        probe: (address) =>
+          new Promise((found) => {
+            probes.push({ address: formatIp(address), found });
+          }),
+        carriers: () => carriers,
+      },
+      ownership: {
+        entry: (address) => entries.get(address),
+        isAnswering: (address) => entries.has(address),
+      },
+      occupied: (address, isOccupied) => void seen.push(`${isOccupied ? 'occupied' : 'free'} ${address}`),
+    });
+  });
+
+  function reported(message: FromLayer2): string {
+    if (message.kind === 'conflict') return `conflict ${message.mac} ${message.action}`;
+    assert.equal(message.kind, 'announcing');
+    const started = message.started.map(({ address, interfaces }) => `started ${address} on ${interfaces}`);
+    return [...started, ...message.stopped.map((address) => `stopped ${address}`)].join();
+  }
+
+  function order(address: string, mustProbe: boolean): Extract<Order, { kind: 'answer' }> {
+    const entry = layer2Entry(address, ['a']);
+    entries.set(address, entry);
+    return { kind: 'answer', entry, address: ip(address), reason: 'failover', from: 'b', mustProbe };
+  }
+
+  /** Lets the newest probe end, and what follows it happen. */
+  async function find(outcome: ProbeOutcome): Promise<void> {
+    probes.at(-1)?.found(outcome);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  const begun = [`add ${text}`, `started ${text} on eth0`];
+
+  test('an address that had an owner is answered at once', () => {
+    answers.answer(order(text, false));
+    assert.deepEqual(seen, begun);
+    assert.equal(answers.count, 1);
+    answers.silence(ip(text), 'b owns it');
+    assert.deepEqual(seen.slice(2), [`remove ${text}`, `stopped ${text}`]);
+    assert.equal(answers.count, 0);
+  });
+
+  test('one that had none is answered when a probe has found nobody', async () => {
+    answers.answer(order(text, true));
+    assert.deepEqual(seen, []);
+    await find({ kind: 'free' });
+    assert.deepEqual(seen, [...begun, `free ${text}`]);
+  });
+
+  test('one that another host has is left to it, said, and probed again every ten seconds', async () => {
+    answers.answer(order(text, true));
+    await find(claimed);
+    assert.deepEqual(seen.splice(0), [`conflict ${mac} waiting`, `occupied ${text}`]);
+    assert.equal(answers.count, 0);
+    clock.advance(9999);
+    assert.equal(probes.length, 1);
+    clock.advance(1);
+    await find(claimed);
+    seen.length = 0;
+    clock.advance(10_000);
+    await find({ kind: 'free' });
+    assert.deepEqual(seen, [...begun, `free ${text}`]);
+  });
+
+  test('an address that another node owns meanwhile is not begun, and its silence is told', async () => {
+    answers.answer(order(text, true));
+    await find(claimed);
+    entries.delete(text);
+    answers.silence(ip(text), 'b owns it');
+    assert.deepEqual(seen.slice(2), [`remove ${text}`, `stopped ${text}`]);
+    clock.advance(10_000);
+    assert.equal(probes.length, 1);
+
+    answers.answer(order(text, true));
+    entries.delete(text);
+    await find({ kind: 'free' });
+    assert.equal(answers.count, 0);
+  });
+
+  test('thousands wait for their probes, and each gets one', async () => {
+    for (let i = 0; i < 1000; i++) answers.answer(order(`10.0.${i >> 8}.${i & 255}`, true));
+    assert.ok(probes.length < 1000);
+    for (let i = 0; i < 1000; i++) {
+      probes[i]?.found({ kind: 'free' });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(answers.count, 1000);
+  });
+
+  test('an address that goes on on another link is told anew, from when it began', () => {
+    answers.answer(order(text, false));
+    seen.length = 0;
+    answers.linksChanged();
+    assert.deepEqual(seen, []);
+    carriers = ['eth1'];
+    answers.linksChanged();
+    assert.deepEqual(seen.splice(0), [`started ${text} on eth1`]);
+    carriers = [];
+    answers.linksChanged();
+    assert.deepEqual(seen, [], 'without a link it is about to be silenced');
+  });
+
+  test('an adjusted address that waits for its probe goes on waiting', () => {
+    const { entry } = order(text, true);
+    answers.adjust({ kind: 'adjust', entry, address: ip(text) });
+    assert.deepEqual(seen, []);
+  });
+
+  test('who yields stops first and says to whom then', () => {
+    answers.answer(order(text, false));
+    seen.length = 0;
+    const conflict = { address: ip(text), mac, interface: 'eth0', isSpeaker: false } as const;
+    answers.conflict({ ...conflict, action: 'defended' });
+    answers.conflict({ ...conflict, action: 'yielded', isSpeaker: true });
+    assert.deepEqual(seen.splice(0), [`conflict ${mac} defended`]);
+    answers.conflict({ ...conflict, action: 'yielded' });
+    assert.deepEqual(seen, [`stopped ${text}`, `conflict ${mac} yielded`, `occupied ${text}`]);
+    clock.advance(10_000);
+    assert.equal(probes.length, 1);
+  });
+
+  test('nothing is begun any more when the end is near', async () => {
+    answers.answer(order(text, true));
+    answers.end();
+    await find({ kind: 'free' });
+    assert.equal(answers.count, 0);
+  });
+});
