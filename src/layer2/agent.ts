@@ -59,8 +59,7 @@ export class Layer2Agent {
   /** Changes that wait, the newest of each address. */
   readonly #changes = new Map<string, Layer2Entry | undefined>();
   readonly #applying: Gathering;
-  /** Addresses whose claims are new and not considered yet. */
-  #claimed = new Set<string>();
+  /** Claims that were heard. */
   readonly #considering: Gathering;
   /** Of what was told, the sum of its counters. */
   readonly #toldCounts = new WeakMap<AddressCounts, number>();
@@ -245,19 +244,17 @@ export class Layer2Agent {
 
   #changed({ members, claims, lost }: Omit<Changes, 'packets'>): void {
     for (const { name, heardAt } of lost) this.#lose(name, heardAt);
-    for (const address of claims) this.#claimed.add(address);
-    // Who places what a dead node leaves must know what others have taken of it.
-    if (this.#claimed.size > 0 && members) this.#considering.runNow();
-    else if (this.#claimed.size > 0) this.#considering.ask();
+    if (claims.size > 0) {
+      this.#ownership.hear(claims, this.#clock.now());
+      this.#considering.ask();
+    }
     if (members) this.#look();
     this.#tryToStart();
     this.#lookForEnd();
   }
 
   #considerClaims(): void {
-    const claimed = this.#claimed;
-    this.#claimed = new Set();
-    this.#obey(this.#ownership.claimsChanged(claimed, this.#clock.now()));
+    this.#obey(this.#ownership.wake(this.#clock.now()));
     this.#lookForEnd();
   }
 

@@ -100,6 +100,8 @@ export class Ownership {
   readonly #namedInterfaces = new Map<string, number>();
   readonly #candidateLists = new Map<string, readonly string[]>();
   readonly #pending = new Set<string>();
+  /** Claims on them are new. */
+  readonly #heard = new Set<string>();
   /** When addresses were claimed of late. */
   readonly #taken = new Map<string, number>();
   #eligibility = new Eligibility(new Map());
@@ -165,10 +167,18 @@ export class Ownership {
     return this.#decide(this.#items.keys(), now);
   }
 
+  /** Claims of others have come: they count in the next decision, whatever is decided. */
+  hear(addresses: Iterable<string>, now: number): void {
+    for (const text of addresses) {
+      if (this.#isStarted) this.#taken.set(text, now);
+      this.#heard.add(text);
+    }
+  }
+
   /** Claims of others have come, or orders of this node to claim have been carried out. */
   claimsChanged(addresses: Iterable<string>, now: number): Order[] {
-    if (this.#isStarted) for (const text of addresses) this.#taken.set(text, now);
-    return this.#decide(addresses, now);
+    this.hear(addresses, now);
+    return this.#decide([], now);
   }
 
   /** Call it at `wakeAt()`. */
@@ -270,7 +280,10 @@ export class Ownership {
     if (!this.#isStarted) return [];
     const orders: Order[] = [];
     const claims: Claim[] = [];
-    for (const text of addresses) {
+    // What is placed below is placed among what all others hold by now.
+    const all = new Set([...this.#heard, ...addresses]);
+    this.#heard.clear();
+    for (const text of all) {
       this.#breathe();
       const item = this.#items.get(text);
       if (item) this.#judge(text, item, now, orders);

@@ -51,6 +51,8 @@ class Member {
   readonly entries = new Map<string, Layer2Entry>();
   view: View = { nodes: new Map(), mayClaim: false };
   wake: { cancel(): void } | undefined;
+  /** Batches of claims that were heard, and not considered yet. */
+  unconsidered = 0;
 
   constructor(name: string) {
     this.ownership = new Ownership(name, this.claims);
@@ -263,7 +265,15 @@ export class Layer2Cluster {
     this.#each((name, member) => {
       if (name === from || !this.#hears(from, name)) return;
       const newer = this.#hold(member, claims);
-      if (newer.length > 0) this.#obey(name, member, member.ownership.claimsChanged(newer, this.clock.now()));
+      if (newer.length === 0) return;
+      member.ownership.hear(newer, this.clock.now());
+      // Claims are gathered before they are considered; whatever is decided meanwhile counts them.
+      member.unconsidered++;
+      this.#shortly(() => {
+        member.unconsidered--;
+        if (this.members.get(name) === member)
+          this.#obey(name, member, member.ownership.wake(this.clock.now()));
+      });
     });
   }
 

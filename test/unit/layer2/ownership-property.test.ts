@@ -125,6 +125,7 @@ function atMostOnePerView(cluster: Layer2Cluster): void {
       for (const other of owners.slice(i + 1)) {
         const [one, two] = [cluster.members.get(name), cluster.members.get(other)];
         if (!one || !two || isSettling(one.ownership, now) || isSettling(two.ownership, now)) continue;
+        if (one.unconsidered + two.unconsidered > 0) continue;
         if (one.view.mayClaim !== two.view.mayClaim) continue;
         if (one.view.nodes.size !== two.view.nodes.size || one.entries.size !== two.entries.size) continue;
         if ([...one.view.nodes].some(([node, facts]) => two.view.nodes.get(node) !== facts)) continue;
