@@ -266,6 +266,12 @@ export class Layer2Agent {
     else logger.warn({ node, silentMs: Math.round(this.#clock.now() - heardAt) }, 'speaker lost');
   }
 
+  /** Who is back may have answered until it heard of its absence: neighbours are told anew. */
+  #greet(node: string): void {
+    this.#options.logger.info({ node }, 'speaker is back');
+    this.#answers.announceAgain((address) => this.#claims.get(address)?.from === node);
+  }
+
   /** Shows ownership who lives, and everybody else too. */
   #look(): void {
     const { nodeName, report } = this.#options;
@@ -273,15 +279,14 @@ export class Layer2Agent {
     if (!machine) return;
     const all = [...machine.members()].filter(({ name }) => name !== nodeName);
     const live = all.filter(isLive);
-    for (const { name } of live)
-      if (this.#lost.delete(name)) this.#options.logger.info({ node: name }, 'speaker is back');
+    for (const { name } of live) if (this.#lost.delete(name)) this.#greet(name);
     const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
     nodes.set(nodeName, { ...parseFacts(this.#ownFacts()), isStarting: false });
     const known = new Set(this.#known.map(({ node }) => node));
     const dead = all.filter((member) => !isLive(member) && member.state !== 'left' && known.has(member.name));
-    this.#responder.setSpeakers(
-      new Set([...nodes.values()].flatMap(({ links }) => links.map(({ mac }) => mac))),
-    );
+    // Who is called dead may be on the other side of a partition, and is no stranger.
+    const macs = all.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac));
+    this.#responder.setSpeakers(new Set(macs));
     const isMajority = (live.length + 1) * 2 >= live.length + 1 + dead.length;
     const mayClaim = this.#mayClaim(isMajority);
     this.#obey(this.#ownership.setView({ nodes, mayClaim }, this.#clock.now()));

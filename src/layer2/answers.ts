@@ -18,7 +18,7 @@ export interface AnswersOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly report: (message: FromLayer2) => void;
-  readonly responder: Pick<NeighbourResponder, 'add' | 'remove' | 'probe' | 'carriers'>;
+  readonly responder: Pick<NeighbourResponder, 'add' | 'remove' | 'announce' | 'probe' | 'carriers'>;
   readonly ownership: Pick<Ownership, 'entry' | 'isAnswering'>;
   /** Whether another host uses an address that this node owns. */
   readonly occupied: (address: string, isOccupied: boolean) => void;
@@ -137,6 +137,14 @@ export class Answers {
     if (!announced) return;
     this.#options.responder.add(address, entry.interfaces);
     this.#follow(announced);
+  }
+
+  /** Announces those of the addresses that are answered again. */
+  announceAgain(isMeant: (address: string) => boolean): void {
+    for (const text of this.#announced.keys()) {
+      const address = isMeant(text) ? parseIp(text) : undefined;
+      if (address) this.#options.responder.announce(address);
+    }
   }
 
   /** Links have changed: tells of addresses that go on on others. */

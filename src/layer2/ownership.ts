@@ -377,7 +377,7 @@ export class Ownership {
     const claim = this.#claims.get(text);
     const before = claim?.owner ?? item.entry.recordedOwner ?? '';
     const reason = this.#reason(before);
-    const mustProbe = reason === 'first' || (claim !== undefined && this.#isUnproven(claim, now));
+    const mustProbe = reason === 'first' || this.#isUnproven(claim, reason, now);
     if (!item.isAnswering) orders.push(answer(item, reason, before, mustProbe));
     if (!this.#mayClaim) return;
     claims.push({
@@ -398,9 +398,14 @@ export class Ownership {
     return this.#eligibility.isReady(before) ? 'handover' : 'failover';
   }
 
-  /** The owner may have found another host at the address, or have gone before it knew. */
-  #isUnproven({ address, from, isOccupied }: Claim, now: number): boolean {
-    return isOccupied || (from === '' && now - (this.#taken.get(address) ?? -lossMs) < lossMs);
+  /**
+   * The owner has found another host at the address, or has gone before it knew; or nobody who lives remembers it, and the record may
+   * be as old as it likes. An owner that lives would object to the probe itself.
+   */
+  #isUnproven(claim: Claim | undefined, reason: TakeoverReason, now: number): boolean {
+    if (claim?.isOccupied) return true;
+    if (reason !== 'failover') return false;
+    return !claim || (claim.from === '' && now - (this.#taken.get(claim.address) ?? -lossMs) < lossMs);
   }
 
   /** What is to be placed now, with what others have already taken of the same owners. */

@@ -379,10 +379,11 @@ class Responder implements NeighbourResponder {
 
   #claimed(state: AddressState, mac: string, port: LinkPort): void {
     const interfaceName = port.link.name;
-    for (const onClaim of [...state.probes]) onClaim(mac, interfaceName);
+    const isSpeaker = this.#speakers.has(mac);
+    // Who of the speakers owns it the claims decide; a probe looks for everybody else.
+    if (!isSpeaker) for (const onClaim of [...state.probes]) onClaim(mac, interfaceName);
     if (!state.answering) return;
     state.conflicts++;
-    const isSpeaker = this.#speakers.has(mac);
     const policy = this.#options.defence ?? 'defend';
     const decision = decideClaim(state.claims, { mac, isSpeaker, policy }, this.#clock.now());
     state.claims = decision.history;

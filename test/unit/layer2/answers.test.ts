@@ -41,6 +41,7 @@ describe('Answers', () => {
       responder: {
         add: (address) => void seen.push(`add ${formatIp(address)}`),
         remove: (address) => void seen.push(`remove ${formatIp(address)}`),
+        announce: (address) => void seen.push(`announce ${formatIp(address)}`),
         probe: (address) =>
           new Promise((found) => {
             probes.push({ address: formatIp(address), found });
@@ -143,6 +144,14 @@ describe('Answers', () => {
     carriers = [];
     answers.linksChanged();
     assert.deepEqual(seen, [], 'without a link it is about to be silenced');
+  });
+
+  test('what is answered is announced again where that is meant', () => {
+    answers.answer(order(text, false));
+    answers.answer(order('192.0.2.2', false));
+    seen.length = 0;
+    answers.announceAgain((address) => address !== text);
+    assert.deepEqual(seen, ['announce 192.0.2.2']);
   });
 
   test('an adjusted address that waits for its probe goes on waiting', () => {

@@ -225,9 +225,9 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a recorded owner that is gone: the placed node takes over at once',
+    name: 'a recorded owner that is gone and that nobody has heard claim: the placed node probes',
     given: { entries: [entry(web, { recordedOwner: 'b', candidates: ['a', 'b'] })], live: ['a', 'c'] },
-    steps: [[(subject) => subject.start(), [`answer ${web} failover from b`, `claim ${web} 1 by a from b`]]],
+    steps: [[(subject) => subject.start(), [`probe ${web} failover from b`, `claim ${web} 1 by a from b`]]],
   },
   {
     name: 'a dead owner is replaced at once; when it comes back it finds its address with the other',
@@ -533,7 +533,7 @@ const cases: readonly {
     given: { entries: [entry(web, { recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.see({ live: ['a'], minority: true }), []],
-      [(subject) => subject.start(), [`answer ${web} failover from b`]],
+      [(subject) => subject.start(), [`probe ${web} failover from b`]],
       [(subject) => subject.see({ live: ['a', 'b'], minority: true }), [`silence ${web}: b answers`]],
     ],
   },

@@ -42,6 +42,15 @@ test('decideClaim() reports another claimant at once, without defending sooner',
   );
 });
 
+test('decideClaim() reports few of those that change their address with every packet', () => {
+  const claims = Array.from(
+    { length: 1000 },
+    (_, i) => [i, { ...foreign, mac: `02:00:00:00:00:${i}` }] as const,
+  );
+  const reported = run(claims).filter((text) => text.endsWith('reported'));
+  assert.equal(reported.length, 3);
+});
+
 test('decideClaim() yields where that is the policy', () => {
   assert.deepEqual(run([[0, { ...foreign, policy: 'yield' }]]), ['0 yielded reported']);
 });
