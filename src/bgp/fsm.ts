@@ -159,7 +159,7 @@ class Step {
           state.tcp === 'connected' ? event.error : undefined,
         );
       case 'collision-dump':
-        return this.#fail({ kind: 'sent', error: collisionCease });
+        return this.#fail({ kind: 'tcp', cause: 'another connection of the peer was kept' });
       case 'reset':
         return this.#fail({ kind: 'reset', cause: event.cause });
       case 'timer':

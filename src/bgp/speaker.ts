@@ -91,6 +91,11 @@ class Speaker implements BgpSpeaker {
     if (this.#stopped) return;
     const wanted = new Set(peers.map(({ id }) => id));
     for (const [id, session] of this.#sessions) if (!wanted.has(id)) this.#remove(id, session);
+    // Names may be exchanged: what is shown under the old ones goes before anything is shown under the new ones.
+    for (const { id, config } of peers) {
+      const known = this.#sessions.get(id);
+      if (known && known.peer.config.name !== config.name) known.forget();
+    }
     // Keys must be on the listener before a peer can reach it.
     this.#listen(peers);
     for (const peer of peers) {
@@ -176,7 +181,9 @@ class Speaker implements BgpSpeaker {
   /** Opens, renews or closes the listener as the peers ask for it. */
   #listen(peers: readonly ResolvedPeer[]): void {
     const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);
-    const accepted = ready.some(({ config }) => config.passive) ? ready.map(acceptedPeerOf) : [];
+    // Of several passwords at one address the first is in force: those of peers that only this way come to a session.
+    const passiveFirst = ready.toSorted((a, b) => Number(b.config.passive) - Number(a.config.passive));
+    const accepted = ready.some(({ config }) => config.passive) ? passiveFirst.map(acceptedPeerOf) : [];
     const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
     if (this.#listener?.key === key) return;
     this.#listener?.listener.close();
@@ -196,20 +203,21 @@ class Speaker implements BgpSpeaker {
   #listenFailed({ family, peer, reason }: ListenFailure): void {
     if (this.#stopped) return;
     const whom = peer ? formatIp(peer.address) : `IPv${family}`;
-    if (!this.#listenFailures.has(`${whom} ${reason}`))
-      this.#logger.error(
-        { reason, whom, port: this.#listenPort },
-        'cannot listen for passive peers, trying again',
-      );
-    this.#listenFailures.add(`${whom} ${reason}`);
-    for (const session of this.#sessions.values()) {
-      const { config } = session.peer;
-      const isConcerned = peer
-        ? sameIp(config.address, peer.address) && config.interface === peer.interface
+    const isConcerned = ({ config, password }: ResolvedPeer) =>
+      peer
+        ? sameIp(config.address, peer.address) &&
+          config.interface === peer.interface &&
+          password === peer.password
         : config.address.family === family;
-      if (config.passive && isConcerned)
-        session.unreachable(`cannot listen on port ${this.#listenPort}: ${reason}`);
-    }
+    const concerned = [...this.#sessions.values()].filter(
+      (session) => session.peer.config.passive && isConcerned(session.peer),
+    );
+    if (concerned.length === 0) return;
+    if (!this.#listenFailures.has(`${whom} ${reason}`))
+      this.#logger.error({ reason, whom, port: this.#listenPort }, 'cannot listen for passive peers');
+    this.#listenFailures.add(`${whom} ${reason}`);
+    for (const session of concerned)
+      session.unreachable(`cannot listen on port ${this.#listenPort}: ${reason}`);
     // A key that the kernel does not take waits for another edit: the listener is open for everybody else.
     if (peer || this.#listensAgain) return;
     this.#listensAgain = true;

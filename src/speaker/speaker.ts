@@ -10,6 +10,7 @@
  *
  * Nothing is announced before the first `start()`: half a picture would withdraw what the other half still wants.
  */
+import { isUtf8 } from 'node:buffer';
 import { formatIp } from '../address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../bgp/speaker-api.ts';
 import type { Config } from '../config/config.ts';
@@ -70,8 +71,8 @@ export class Speaker {
   #peersTold = '';
   /** By peer, what was last reported. */
   readonly #troubles = new Map<string, string>();
-  /** By id of the peer and its address. */
-  readonly #lastPasswords = new Map<string, string>();
+  /** By id of the peer, with where it came from and for which address. */
+  readonly #lastPasswords = new Map<string, { readonly source: string; readonly password: string }>();
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
@@ -239,6 +240,8 @@ export class Speaker {
     const { nodeName, bgp, onPeerTrouble } = this.#options;
     const node = this.#nodes.get(nodeName);
     this.#peers = identifyPeers(this.#peers, peersOfNode(this.#config, node));
+    const configured = new Set(this.#peers.map(({ id }) => id));
+    for (const id of this.#lastPasswords.keys()) if (!configured.has(id)) this.#lastPasswords.delete(id);
     this.#idOfPeer = new Map(this.#peers.map(({ id, config }) => [config.name, id]));
     const peers = this.#peers.map((peer) => ({
       ...peer,
@@ -265,24 +268,25 @@ export class Speaker {
   #passwordOf({ id, config }: IdentifiedPeer): Pick<ResolvedPeer, 'password' | 'waitingFor' | 'warning'> {
     if (!config.passwordSecret) return config.password === undefined ? {} : { password: config.password };
     const { name, key } = config.passwordSecret;
-    const whose = `${id} ${formatIp(config.address)}`;
+    const source = JSON.stringify([formatIp(config.address), name, key]);
     const secret = this.#secrets.get(name);
     const value = secret?.data[key];
-    const isUsable = value !== undefined && value.length > 0 && value.length <= longestPassword;
-    if (isUsable) {
-      const password = new TextDecoder().decode(value);
-      this.#lastPasswords.set(whose, password);
-      return { password };
+    const text = value && isUtf8(value) ? new TextDecoder().decode(value) : undefined;
+    if (value && text && value.length <= longestPassword) {
+      this.#lastPasswords.set(id, { source, password: text });
+      return { password: text };
     }
     const where = `Secret ${this.#options.namespace}/${name}`;
-    const tooLong = value && value.length > longestPassword;
-    const lack = tooLong
-      ? `${where} has more than ${longestPassword} octets at key ${key}`
-      : `${where} ${secret ? `has no key ${key}` : 'does not exist'}`;
-    const password = this.#lastPasswords.get(whose);
-    return password === undefined
-      ? { waitingFor: `${lack}: the session waits for its password` }
-      : { password, warning: `${lack}: the session keeps the password it had` };
+    const lack =
+      value === undefined || value.length === 0
+        ? `${where} ${secret ? `has no key ${key}` : 'does not exist'}`
+        : value.length > longestPassword
+          ? `${where} has more than ${longestPassword} octets at key ${key}`
+          : `${where} has something else than UTF-8 text at key ${key}`;
+    const last = this.#lastPasswords.get(id);
+    return last?.source === source
+      ? { password: last.password, warning: `${lack}: the session keeps the password it had` }
+      : { waitingFor: `${lack}: the session waits for its password` };
   }
 
   #logEligibility(name: string, node: Node | undefined, before: Node | undefined): void {

@@ -109,8 +109,8 @@ export class UpdateWriter {
     source: PrefixSource,
     start: number,
   ): { end: number; prefixes: number } {
-    const attributes = this.#encoded(4, set);
-    if (attributes.length > this.#room) return { end: start, prefixes: 0 };
+    const attributes = this.#fitting(4, set);
+    if (!attributes) return { end: start, prefixes: 0 };
     let at = start + updateOverhead;
     this.#view.setUint16(start + headerBytes, 0);
     this.#view.setUint16(start + headerBytes + 2, attributes.length);
@@ -131,8 +131,8 @@ export class UpdateWriter {
     source: PrefixSource,
     start: number,
   ): { end: number; prefixes: number } {
-    const attributes = this.#encoded(family, set);
-    if (attributes.length > this.#room) return { end: start, prefixes: 0 };
+    const attributes = this.#fitting(family, set);
+    if (!attributes) return { end: start, prefixes: 0 };
     const { afi, safi } = addressFamily(family);
     const reach = start + updateOverhead;
     this.#chunk[reach] = optionalExtended;
@@ -226,6 +226,16 @@ export class UpdateWriter {
   /** IPv4 with an IPv4 next hop travels outside of MP_REACH_NLRI: the form every peer knows. */
   #isClassic(family: Family): boolean {
     return family === 4 && this.#session.nextHops[4]?.[0]?.family === 4;
+  }
+
+  /** The attributes encoded; `undefined` when they leave no room for a prefix. */
+  #fitting(family: Family, set: RouteAttributes): Uint8Array | undefined {
+    // Looked at first: no attribute has more than 65,535 octets, and none that long can be encoded.
+    const { communities, largeCommunities, asPathPrepend } = set;
+    if (4 * communities.length + 12 * largeCommunities.length + 2 * asPathPrepend > this.#room)
+      return undefined;
+    const attributes = this.#encoded(family, set);
+    return attributes.length > this.#room ? undefined : attributes;
   }
 
   #encoded(family: Family, set: RouteAttributes): Uint8Array {

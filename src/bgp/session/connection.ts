@@ -12,7 +12,7 @@ import type {
   NotificationError,
 } from '../fsm-types.ts';
 import type { Message, OpenMessage } from '../message.ts';
-import type { Negotiated } from '../negotiation.ts';
+import { type LocalEnd, localOpen, type Negotiated } from '../negotiation.ts';
 import type { BgpState } from '../speaker-api.ts';
 import type { Stream, StreamHandler } from '../transport/transport.ts';
 import { type Received, Receiver } from './receiver.ts';
@@ -23,7 +23,8 @@ export interface ConnectionOwner {
   readonly random: () => number;
   /** Opens the TCP connection that the machine wants. */
   connect(handler: StreamHandler): Stream;
-  localOpen(): OpenMessage;
+  /** What a connection that begins brings to its OPEN. */
+  localEnd(): LocalEnd;
   /** What the peer's OPEN and ours agree on, or the error to send; `undefined` when this connection has lost a collision. */
   judge(
     connection: Connection,
@@ -59,6 +60,7 @@ export class Connection {
   #stream: Stream | undefined;
   #receiver = new Receiver();
   #negotiated: Negotiated | undefined;
+  #local: LocalEnd | undefined;
   /** Bytes the peer had acknowledged when the send hold timer was started. */
   #acknowledged = 0;
   #config: FsmConfig;
@@ -90,6 +92,12 @@ export class Connection {
     return this.#negotiated;
   }
 
+  /** What this connection's OPEN says, or will say: the peer's is judged beside that, and beside nothing newer. */
+  get local(): LocalEnd {
+    this.#local ??= this.#owner.localEnd();
+    return this.#local;
+  }
+
   get stream(): Stream | undefined {
     return this.#stream;
   }
@@ -102,6 +110,15 @@ export class Connection {
   /** Resolves when the connection that was dropped last is closed. */
   get closing(): Promise<void> {
     return this.#closing;
+  }
+
+  /** Takes over how often connections of the peer broke: a peer is damped, and not a connection. */
+  inherit({ oscillations, connectRetryCounter }: FsmState): void {
+    this.#state = {
+      ...this.#state,
+      oscillations: Math.max(this.#state.oscillations, oscillations),
+      connectRetryCounter: Math.max(this.#state.connectRetryCounter, connectRetryCounter),
+    };
   }
 
   /** Goes on with another configuration, from the next step on. */
@@ -147,6 +164,7 @@ export class Connection {
     this.#stream?.destroy();
     this.#receiver = new Receiver();
     this.#negotiated = undefined;
+    this.#local = undefined;
     const handler: StreamHandler = {
       onConnected: () => this.#stream === stream && this.handle({ kind: 'tcp-connected' }),
       onData: (bytes) => this.#stream === stream && this.#read(bytes),
@@ -256,7 +274,7 @@ export class Connection {
         this.#attach((handler) => this.#owner.connect(handler));
         return;
       case 'send-open':
-        this.send(this.#owner.localOpen());
+        this.send(localOpen(this.local));
         return;
       case 'send-keepalive':
         this.send({ kind: 'keepalive' });

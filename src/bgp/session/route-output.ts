@@ -1,5 +1,5 @@
 import type { Family, Prefix } from '../../address/index.ts';
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import type { BgpMetrics } from '../metrics.ts';
 import { AdjRibOut } from '../rib/adj-rib-out.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
@@ -9,6 +9,9 @@ import type { RouteAttributes } from '../speaker-api.ts';
 
 /** Messages are built while the socket holds less than this: a slow peer costs no more, and delays nobody. */
 const writeWindowBytes = 256 * 1024;
+
+/** A family is sent again so often at most, however often the peer asks. */
+const refreshPauseMs = 1000;
 
 /** Changes that are worth messages of their own: two or three full ones. */
 const burstRoutes = 2048;
@@ -43,6 +46,9 @@ export class RouteOutput {
   #writer: UpdateWriter | undefined;
   #sink: RouteSink | undefined;
   #scheduled = false;
+  /** Families that the peer has asked for, and when they are sent again. */
+  readonly #refreshing = new Map<Family, Timer>();
+  readonly #refreshedAt = new Map<Family, number>();
   /** The peer's name while it is configured. */
   #peer: string | undefined;
 
@@ -97,9 +103,18 @@ export class RouteOutput {
     this.#schedule();
   }
 
+  /** The peer asks for a family again: it gets it soon, and what it asks for meanwhile with it. */
   refresh(family: Family): void {
-    this.#rib.refresh(family);
-    this.#schedule();
+    if (this.#refreshing.has(family)) return;
+    const now = this.#clock.now();
+    const delayMs = Math.max(0, (this.#refreshedAt.get(family) ?? -refreshPauseMs) + refreshPauseMs - now);
+    const timer = this.#clock.after(delayMs, () => {
+      this.#refreshing.delete(family);
+      this.#refreshedAt.set(family, this.#clock.now());
+      this.#rib.refresh(family);
+      this.#schedule();
+    });
+    this.#refreshing.set(family, timer);
   }
 
   /** A session is up: everything desired leaves. `unsendable` is told when attributes leave no room for a prefix in a message. */
@@ -113,6 +128,9 @@ export class RouteOutput {
   }
 
   down(): void {
+    for (const timer of this.#refreshing.values()) timer.cancel();
+    this.#refreshing.clear();
+    this.#refreshedAt.clear();
     this.#sink = undefined;
     this.#writer = undefined;
     this.#rib.down();

@@ -35,6 +35,7 @@ export class SessionReport {
   #since = new Date();
   #lastError: { readonly reason: string; readonly at: string } | undefined;
   #saidError: string | undefined;
+  #saidOther: string | undefined;
   #resetReason: string | undefined;
   readonly #saidFaults = new Set<string>();
 
@@ -46,12 +47,11 @@ export class SessionReport {
     metrics.add(peer.config.name);
   }
 
-  /** Goes on under the peer's new name, if it has one; counters begin anew with it. */
+  /** Goes on under the peer's new name, if it has one; counters begin anew with it. The old one's were removed before. */
   update(peer: ResolvedPeer): void {
     const { name } = this.#peer.config;
     this.#peer = peer;
     if (peer.config.name === name) return;
-    this.#metrics.remove(name);
     this.#metrics.add(peer.config.name);
     this.#metrics.state(peer.config.name, this.#state);
     if (this.#lastError) this.#metrics.lastError(peer.config.name, this.#lastError.reason);
@@ -75,6 +75,7 @@ export class SessionReport {
   up({ peerAsn, peerRouterId, holdTimeSeconds }: Negotiated, { families, warnings }: CarriedFamilies): void {
     this.#resetReason = undefined;
     this.#saidError = undefined;
+    this.#saidOther = undefined;
     this.#saidFaults.clear();
     const details = {
       peerAsn,
@@ -114,6 +115,8 @@ export class SessionReport {
     if (cause.kind !== 'received' && cause.kind !== 'sent') return;
     const reason = describeCause(cause);
     if (!isCollision(cause.error)) this.#keep(reason);
+    if (this.#saidOther === reason) return;
+    this.#saidOther = reason;
     this.#peerLogger.info({ reason }, 'one of two connections closed');
   }
 

@@ -5,14 +5,7 @@ import { survivingConnection } from '../collision.ts';
 import type { DownCause, NotificationError } from '../fsm-types.ts';
 import type { Message, OpenMessage } from '../message.ts';
 import type { BgpMetrics, MessageKind } from '../metrics.ts';
-import {
-  familyOf,
-  judgeOpen,
-  type LocalEnd,
-  localOpen,
-  type Negotiated,
-  refusedAfter,
-} from '../negotiation.ts';
+import { familyOf, judgeOpen, type LocalEnd, type Negotiated, refusedAfter } from '../negotiation.ts';
 import type { InterfaceAddresses } from '../next-hop.ts';
 import { Cease, cease, hardReset } from '../notification-text.ts';
 import type { PeerStatus, ResolvedPeer } from '../speaker-api.ts';
@@ -170,6 +163,7 @@ export class Session implements ConnectionOwner {
     const second = new Connection(this, { ...fsmConfigOf(this.#peer.config), passive: true, delayOpenMs: 0 });
     this.#second = second;
     second.handle({ kind: 'start' });
+    second.inherit(this.#first.state);
     second.adopt(accept);
   }
 
@@ -216,20 +210,18 @@ export class Session implements ConnectionOwner {
     return this.#context.transport.connect(connectTargetOf(this.#peer), handler);
   }
 
-  localOpen(): OpenMessage {
-    return localOpen(this.#localEnd());
-  }
-
   judge(connection: Connection, open: OpenMessage): Negotiated | { error: NotificationError } | undefined {
-    const local = this.#localEnd();
+    const { local } = connection;
     const judged = judgeOpen(open, local);
     if (!judged.ok) return { error: judged.error };
     const other = connection === this.#first ? this.#second : this.#first;
     if (!other) return judged.value;
     if (other.state.name === 'Established') {
       // RFC 4724 section 4.2: a peer that keeps our routes and comes back has restarted; the old connection ends without a word.
-      if (other.negotiated?.gracefulRestart) other.handle({ kind: 'stop' });
-      else return this.#dump(connection);
+      if (other.negotiated?.gracefulRestart) {
+        this.#report.resetBecause('the peer has connected anew');
+        other.handle({ kind: 'stop' });
+      } else return this.#dump(connection);
     } else if (other.state.name === 'OpenConfirm') {
       const surviving = survivingConnection(local, { routerId: open.routerId, asn: judged.value.peerAsn });
       const mine = connection.initiator === 'us' ? 'outgoing' : 'incoming';
@@ -250,6 +242,7 @@ export class Session implements ConnectionOwner {
     this.#first = connection;
     this.#second = undefined;
     connection.configure(fsmConfigOf(this.#peer.config));
+    if (other) connection.inherit(other.state);
     other?.handle({ kind: 'collision-dump' });
     other?.discard();
     this.#report.state('Established');
@@ -275,6 +268,7 @@ export class Session implements ConnectionOwner {
   }
 
   down(connection: Connection, cause: DownCause): void {
+    this.#learnRefusal(connection, cause);
     if (connection !== this.#first) {
       this.#report.otherDown(cause);
       if (connection !== this.#second) return;
@@ -282,20 +276,17 @@ export class Session implements ConnectionOwner {
       this.#secondAllowedAt = this.clock.now() + secondConnectionPauseMs;
       return;
     }
-    this.#learnRefusal(cause);
+    const wasUp = this.#carried !== undefined;
     this.#output.down();
     this.#carried = undefined;
-    if (this.#second) {
-      this.#report.otherDown(cause);
-      this.#promoteSecond();
-      return;
-    }
-    this.#report.down(cause);
+    if (this.#second && !wasUp) this.#report.otherDown(cause);
+    else this.#report.down(cause);
+    if (this.#second) this.#promoteSecond();
   }
 
   /** A peer that refuses capabilities gets none of them until a session has shown that it can be talked to: then it is asked anew. */
-  #learnRefusal(cause: DownCause): void {
-    if (this.#carried) this.#refused = new Set();
+  #learnRefusal(connection: Connection, cause: DownCause): void {
+    if (this.#carried && connection === this.#first) this.#refused = new Set();
     if (cause.kind !== 'received') return;
     const refused = refusedAfter(cause.error, this.#refused);
     if (!refused) return;
@@ -340,7 +331,7 @@ export class Session implements ConnectionOwner {
     if (connection === this.#first) this.#output.drained();
   }
 
-  #localEnd(): LocalEnd {
+  localEnd(): LocalEnd {
     return localEndOf(this.#peer, {
       hostName: this.#context.hostName,
       refusedCapabilities: this.#refused,
@@ -367,6 +358,7 @@ export class Session implements ConnectionOwner {
   #promoteSecond(): void {
     const second = this.#second;
     if (!second) return;
+    second.inherit(this.#first.state);
     this.#first.discard();
     this.#first = second;
     this.#second = undefined;

@@ -236,6 +236,44 @@ describe('a session in virtual time', () => {
     assert.ok(offered() > 0);
   });
 
+  test('a peer that asks for its routes again and again gets them once a second', () => {
+    const { speaker, clock, establish } = fixture();
+    speaker.setPeers([peer()]);
+    speaker.announce('router', host, plain);
+    const stream = establish();
+    clock.advance(1);
+    const updates = () => stream.messages.filter(({ kind }) => kind === 'update').length;
+    const ask = () => {
+      for (let i = 0; i < 100; i++) stream.send({ kind: 'route-refresh', afi: 1, safi: 1, subtype: 0 });
+    };
+    assert.equal(updates(), 1);
+    ask();
+    clock.advance(1);
+    assert.equal(updates(), 2);
+    ask();
+    clock.advance(990);
+    assert.equal(updates(), 2);
+    clock.advance(20);
+    assert.equal(updates(), 3);
+  });
+
+  test('peers that exchange their names keep what is shown of both', async () => {
+    const { speaker, registry, transport } = fixture();
+    const named = (id: string, name: string, address: string) => ({
+      ...peer({ name, address: ip(address) }),
+      id,
+    });
+    speaker.setPeers([named('1', 'a', '192.0.2.2'), named('2', 'b', '192.0.2.3')]);
+    for (const stream of transport.streams) {
+      stream.connected();
+      stream.send(open(), keepalive);
+    }
+    speaker.setPeers([named('1', 'b', '192.0.2.2'), named('2', 'a', '192.0.2.3')]);
+    const metrics = await registry.metrics();
+    for (const name of ['a', 'b'])
+      assert.match(metrics, new RegExp(`bellman_bgp_session_up\\{peer="${name}"\\} 1`));
+  });
+
   test('an edit of the name goes on with the session under the new name', async () => {
     const { speaker, establish, status, registry, transport } = fixture();
     speaker.setPeers([peer()]);
@@ -448,7 +486,7 @@ describe('connections that peers make', () => {
     ]);
     transport.cannotListen({
       family: 4,
-      peer: { address: ip('192.0.2.9') },
+      peer: { address: ip('192.0.2.9'), password: 'a' },
       reason: 'its password cannot be set',
     });
     clock.advance(1);
@@ -509,6 +547,49 @@ describe('connections that peers make', () => {
       assert.equal(status().state, 'Established');
       assert.equal(kept.isOpen, true);
     });
+
+  test('a peer that refuses us on its own connections too is damped as any other', () => {
+    const { speaker, transport, clock, lines } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    for (let i = 0; i < 3600; i++) {
+      clock.advance(1000);
+      if (transport.last.isOpen) transport.last.connected();
+      const theirs = transport.arrive(routerAddress);
+      for (const stream of transport.streams) if (stream.isOpen) stream.send(notification(2, 2));
+      theirs?.closed('connection closed by the peer');
+    }
+    const opens = transport.streams.filter((stream) => stream.kinds().includes('open')).length;
+    assert.ok(opens < 150, `${opens} OPENs in an hour`);
+    assert.ok(lines.length < 20, `${lines.length} lines`);
+  });
+
+  test('a session that ends while another connection is open ends by name', () => {
+    const { speaker, transport, establish, clock, status, lines } = fixture();
+    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), somebodyPassive]);
+    establish(gracefulRestart);
+    assert.ok(transport.arrive(routerAddress));
+    clock.advance(91_000);
+    assert.equal(status().lastError, 'Hold Timer Expired');
+    assert.ok(lines.some((line) => line.includes('Hold Timer Expired')));
+    assert.equal(status().state, 'OpenSent', 'the other connection goes on');
+  });
+
+  test('what was refused on one connection changes nothing of what the other has offered', () => {
+    const { speaker, transport, status } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    const ours = transport.last;
+    ours.connected();
+    const theirs = transport.arrive(routerAddress);
+    assert.ok(theirs);
+    ours.send(notification(2, 4));
+    theirs.send(open(), keepalive);
+    assert.equal(status().state, 'Established');
+    assert.deepEqual(
+      status().warnings.filter((warning) => warning.includes('without')),
+      [],
+      'its OPEN had them all',
+    );
+  });
 
   test('what the peer says on a second connection is logged and counted, and a collision is no error', async () => {
     const { speaker, transport, lines, registry, status, clock } = fixture();

@@ -194,6 +194,20 @@ describe('UpdateWriter: packing', () => {
         }
       });
 
+  test('attributes that no message could hold are refused, and not encoded', () => {
+    for (const huge of [
+      { communities: Array.from({ length: 20_000 }, (_, i) => i) },
+      { largeCommunities: Array.from({ length: 6000 }, (_, i) => [1, 2, i] as const) },
+      { asPathPrepend: 40_000 },
+    ]) {
+      const { rib, writer } = fixture();
+      rib.announce(host(4, 1), { ...plain, ...huge });
+      rib.announce(host(6, 1), { ...plain, ...huge });
+      writer.next();
+      assert.deepEqual([rib.desiredCount, rib.sentCount, rib.refusedCount], [2, 0, 2]);
+    }
+  });
+
   test('attributes that fill a message hold nobody up, and an older version of the route does not stay at the peer', () => {
     const { rib, writer } = fixture();
     const communities = Array.from({ length: 1100 }, (_, i) => i);
