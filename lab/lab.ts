@@ -41,6 +41,20 @@ export interface Probe<T> {
   stop(): Promise<T>;
 }
 
+/** What a DaemonSet would have made; the process beside it is the lab's. */
+export function speakerPod(node: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: `speaker-${node}`,
+      namespace: 'bellman-system',
+      labels: { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' },
+    },
+    spec: { nodeName: node, containers: [] },
+  };
+}
+
 export class Lab {
   readonly fabric: Fabric;
   readonly client: KubernetesClient;
@@ -81,6 +95,7 @@ export class Lab {
       ...['--kubeconfig', kubeconfigPath, ...fabric.nodes.flatMap(({ name }) => ['--node', name])],
     ]);
     if (options.bellman ?? true) {
+      await Promise.all(fabric.nodes.map(({ name }) => lab.apply(speakerPod(name))));
       lab.startController();
       for (const node of fabric.nodes) lab.startSpeaker(node);
     }

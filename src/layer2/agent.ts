@@ -15,7 +15,7 @@ import type { Link } from '../link/link-table.ts';
 import type { Logger } from '../log.ts';
 import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
-import type { Changes } from '../membership/membership.ts';
+import type { Changes, Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
 import type { AddressCounts } from '../neighbour/address-state.ts';
 import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
@@ -26,7 +26,7 @@ import { Layer2Metrics } from './metrics.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
 import { type Entries, Gatherer } from './parts.ts';
-import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
+import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
@@ -65,7 +65,7 @@ export class Layer2Agent {
   readonly #toldCounts = new WeakMap<AddressCounts, number>();
   #membership: MembershipNode | undefined;
   #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
-  #known: readonly KnownSpeaker[] = [];
+  #known: KnownSpeakers = { known: [], areCertain: false };
   #hasTable = false;
   /** Whom it waits for before it decides anything. */
   #awaited: 'all' | 'any' | 'none' = 'all';
@@ -130,8 +130,9 @@ export class Layer2Agent {
         return;
       }
       case 'speakers':
-        this.#known = message.known;
+        this.#known = message;
         this.#know();
+        this.#look();
         return;
       case 'keys':
         return this.#setKeys(message.keys);
@@ -224,7 +225,7 @@ export class Layer2Agent {
 
   #know(): void {
     const { nodeName, port } = this.#options;
-    const others = this.#known.filter(({ node }) => node !== nodeName);
+    const others = this.#known.known.filter(({ node }) => node !== nodeName);
     this.#membership?.know(
       new Map(others.map(({ node, addresses }) => [node, addresses.map((host) => ({ host, port }))])),
     );
@@ -282,12 +283,11 @@ export class Layer2Agent {
     for (const { name } of live) if (this.#lost.delete(name)) this.#greet(name);
     const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
     nodes.set(nodeName, { ...parseFacts(this.#ownFacts()), isStarting: false });
-    const known = new Set(this.#known.map(({ node }) => node));
-    const dead = all.filter((member) => !isLive(member) && member.state !== 'left' && known.has(member.name));
     // Who is called dead may be on the other side of a partition, and is no stranger.
     const macs = all.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac));
     this.#responder.setSpeakers(new Set(macs));
-    const isMajority = (live.length + 1) * 2 >= live.length + 1 + dead.length;
+    const missed = this.#missed(machine);
+    const isMajority = (live.length + 1) * 2 >= live.length + 1 + missed;
     const mayClaim = this.#mayClaim(isMajority);
     this.#obey(this.#ownership.setView({ nodes, mayClaim }, this.#clock.now()));
     const since = (sinceMs: number) => new Date(Date.now() - (this.#clock.now() - sinceMs)).toISOString();
@@ -300,6 +300,13 @@ export class Layer2Agent {
         since: since(member.since),
       })),
     });
+  }
+
+  /** How many speakers should be heard and are not: those that were heard once, or all where it is certain that they run. */
+  #missed(machine: Membership): number {
+    const unreachable = machine.unreachable();
+    if (this.#known.areCertain) return unreachable.length;
+    return unreachable.filter((name) => machine.member(name)?.state === 'dead').length;
   }
 
   /**

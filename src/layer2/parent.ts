@@ -5,7 +5,7 @@ import type { AddressCounts } from '../neighbour/address-state.ts';
 import { registerAddressMetrics } from '../neighbour/metrics.ts';
 import type { Result } from '../result.ts';
 import { split } from './parts.ts';
-import type { FromLayer2, KnownSpeaker, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
+import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2Options {
   readonly settings: Layer2Settings;
@@ -23,7 +23,7 @@ export interface Layer2 {
   table(entries: readonly Layer2Entry[]): void;
   change(upsert: readonly Layer2Entry[], remove: readonly string[]): void;
   /** Where speakers should be. */
-  setSpeakers(known: readonly KnownSpeaker[]): void;
+  setSpeakers(speakers: KnownSpeakers): void;
   /** Membership keys in base64, or why there are none. Without any nothing is answered; those that were known stay in use. */
   setKeys(keys: Result<readonly string[], string>): void;
   /** The last metrics that the process told, but for those of addresses: prom-client's JSON. */
@@ -47,7 +47,7 @@ export function startLayer2(options: Layer2Options): Layer2 {
 
 class Layer2Parent implements Layer2 {
   readonly #options: Layer2Options;
-  #speakers: readonly KnownSpeaker[] = [];
+  #speakers: KnownSpeakers = { known: [], areCertain: false };
   readonly #counts = new Map<string, AddressCounts>();
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
@@ -71,10 +71,10 @@ class Layer2Parent implements Layer2 {
     this.#send(...split({ kind: 'change', upsert, remove }));
   }
 
-  setSpeakers(known: readonly KnownSpeaker[]): void {
-    if (JSON.stringify(known) === JSON.stringify(this.#speakers)) return;
-    this.#speakers = known;
-    this.#send({ kind: 'speakers', known });
+  setSpeakers(speakers: KnownSpeakers): void {
+    if (JSON.stringify(speakers) === JSON.stringify(this.#speakers)) return;
+    this.#speakers = speakers;
+    this.#send({ kind: 'speakers', ...speakers });
   }
 
   setKeys(keys: Result<readonly string[], string>): void {
@@ -127,7 +127,7 @@ class Layer2Parent implements Layer2 {
     child.on('message', (message) => this.#heard(message as FromLayer2));
     child.on('error', (error) => logger.error({ reason: error.message }, 'layer-2 process'));
     child.on('exit', (code, signal) => this.#ended(code, signal));
-    this.#send({ kind: 'speakers', known: this.#speakers });
+    this.#send({ kind: 'speakers', ...this.#speakers });
     if (this.#keys.length > 0) this.#send({ kind: 'keys', keys: this.#keys });
     // In the next turn: whoever starts us may not be able to answer yet.
     setImmediate(() => {

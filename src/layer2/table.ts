@@ -42,6 +42,12 @@ export interface KnownSpeaker {
   readonly addresses: readonly string[];
 }
 
+export interface KnownSpeakers {
+  readonly known: readonly KnownSpeaker[];
+  /** There is a speaker on each of these nodes: one that is not heard counts against the majority. */
+  readonly areCertain: boolean;
+}
+
 export type ToLayer2 =
   /** Of a `table`, which is the whole and replaces everything before, or of a change. Comes in parts, of which the last is told by itself. */
   | {
@@ -50,7 +56,7 @@ export type ToLayer2 =
       readonly remove: readonly string[];
       readonly hasMore?: boolean;
     }
-  | { readonly kind: 'speakers'; readonly known: readonly KnownSpeaker[] }
+  | ({ readonly kind: 'speakers' } & KnownSpeakers)
   /** Membership keys, base64 of 32 octets each; the first encrypts, all decrypt, so that keys rotate. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
   /** Hand over, leave, and exit. */

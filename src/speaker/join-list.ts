@@ -1,5 +1,5 @@
 import type { Node, SpeakerPod } from '../kubernetes/model.ts';
-import type { KnownSpeaker } from '../layer2/table.ts';
+import type { KnownSpeakers } from '../layer2/table.ts';
 
 /**
  * Where speakers should be, by Kubernetes' word: on the nodes that have a Pod of ours, or, where no such Pod can be seen, for
@@ -20,7 +20,7 @@ export class JoinList {
   }
 
   /** Sorted by node. A Pod's own addresses come first; on the host's network they are the node's. */
-  speakers(): KnownSpeaker[] {
+  speakers(): KnownSpeakers {
     const known = new Map<string, Set<string>>();
     const add = (node: string, addresses: readonly string[]) => {
       const all = known.get(node) ?? new Set();
@@ -31,8 +31,10 @@ export class JoinList {
     const withPod = new Set([...this.#pods.values()].flatMap(({ nodeName }) => nodeName ?? []));
     for (const [name, { internalIPs }] of this.#nodes)
       if (withPod.size === 0 || withPod.has(name)) add(name, internalIPs);
-    return [...known]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([node, addresses]) => ({ node, addresses: [...addresses] }));
+    const sorted = [...known].sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      known: sorted.map(([node, addresses]) => ({ node, addresses: [...addresses] })),
+      areCertain: withPod.size > 0,
+    };
   }
 }

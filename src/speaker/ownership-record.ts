@@ -12,6 +12,11 @@ import { type Announcer, parseAnnouncing, recordAnnouncing } from './announcing.
 /** Longer than a successor needs to answer and to write it down, so that a handover is one line and not three. */
 const patienceMs = 8000;
 const sweepMs = 2000;
+/**
+ * A line that another node has written over ours, though we answer, is written again after so long, and twice as long each time: two
+ * sides of a partition both answer, and must not spend it on telling the API server so.
+ */
+const contestMs = { first: 10_000, most: 600_000 } as const;
 
 type Line = readonly [address: string, announcer: Announcer];
 const noLines: readonly Line[] = [];
@@ -41,6 +46,8 @@ export interface OwnershipRecordOptions {
 export class OwnershipRecord {
   readonly #options: OwnershipRecordOptions;
   readonly #owned = new Map<string, Announcer>();
+  /** By address: when our line was written last, and how long one written over it stays. */
+  readonly #written = new Map<string, { readonly at: number; readonly pauseMs: number }>();
   /** By Service, by address: since when its line has not been true. */
   #doubts: ReadonlyMap<string, ReadonlyMap<string, number>> = new Map();
   /** All are looked at every sweep, and few change: each is read once. */
@@ -76,17 +83,36 @@ export class OwnershipRecord {
   /** This node has begun to answer. */
   started({ address, interfaces }: Announcing, services: readonly Service[]): void {
     this.#owned.set(address, { node: this.#options.nodeName, interfaces });
+    this.#written.delete(address);
     for (const service of services) this.#queue.add(objectKey(service));
   }
 
   /** This node has ceased to answer. */
   stopped(address: string): void {
     this.#owned.delete(address);
+    this.#written.delete(address);
   }
 
   /** A Service has changed: its record may be missing or wrong. */
   serviceChanged(service: Service): void {
-    if (service.ingress.some(({ ip }) => this.#owned.has(ip))) this.#queue.add(objectKey(service));
+    if (this.#isOverdue(service)) this.#queue.add(objectKey(service));
+  }
+
+  /** A line of an address of this node is not there, or not true, and may be written. */
+  #isOverdue(service: Service): boolean {
+    const lines = new Map(this.#linesOf(service));
+    return service.ingress.some(({ ip }) => {
+      const own = this.#owned.get(ip);
+      const line = lines.get(ip);
+      if (!own || this.#isContested(ip, line)) return false;
+      return line?.node !== own.node || line.interfaces.join() !== own.interfaces.join();
+    });
+  }
+
+  #isContested(address: string, line: Announcer | undefined): boolean {
+    const written = this.#written.get(address);
+    const isOthers = line !== undefined && line.node !== this.#options.nodeName;
+    return isOthers && written !== undefined && this.#options.clock.now() - written.at < written.pauseMs;
   }
 
   stop(): void {
@@ -105,6 +131,7 @@ export class OwnershipRecord {
     const doubts = new Map<string, Map<string, number>>();
     for (const [key, service] of services) {
       if (service.deleting || (service.type === 'LoadBalancer' && !isOurs(service))) continue;
+      if (this.#isOverdue(service)) this.#queue.add(key);
       const doubtful = this.#linesOf(service).filter(([address, { node }]) =>
         this.#isDoubtful(address, node),
       );
@@ -141,7 +168,7 @@ export class OwnershipRecord {
     const taken = new Map(
       service.ingress.flatMap(({ ip }) => {
         const announcer = this.#owned.get(ip);
-        return announcer ? [[ip, announcer] as const] : [];
+        return announcer && !this.#isContested(ip, before.get(ip)) ? [[ip, announcer] as const] : [];
       }),
     );
     const abandoned = new Set(
@@ -165,7 +192,16 @@ export class OwnershipRecord {
       if (isNotFound(error)) return;
       throw error;
     }
+    for (const address of taken.keys()) this.#wrote(address, before.get(address));
     this.#tell(service, before, taken, abandoned);
+  }
+
+  #wrote(address: string, before: Announcer | undefined): void {
+    const { clock, nodeName } = this.#options;
+    const last = this.#written.get(address);
+    const isAgain = last !== undefined && before !== undefined && before.node !== nodeName;
+    const pauseMs = isAgain ? Math.min(contestMs.most, last.pauseMs * 2) : (last?.pauseMs ?? contestMs.first);
+    this.#written.set(address, { at: clock.now(), pauseMs });
   }
 
   #tell(

@@ -207,6 +207,31 @@ describe('an address in layer 2', { concurrency: false }, () => {
     );
   });
 
+  test('a speaker that starts anew behind a partition takes nothing away when it ends', async () => {
+    const [first, ...others] = lab.fabric.nodes;
+    assert.ok(first);
+    const rules =
+      'add table inet parted; add chain inet parted in { type filter hook input priority 0; }; add chain inet parted out { type filter hook output priority 0; }; add rule inet parted in udp dport 7946 drop; add rule inet parted out udp dport 7946 drop';
+    await first.namespace.exec('nft', rules);
+    const holders = async (among: readonly LabNode[]) => {
+      const found: string[] = [];
+      for (const node of among) {
+        const { announcing } = (await lab.status(node.namespace)) as { announcing: Record<string, string> };
+        if (v4 in announcing) found.push(node.name);
+      }
+      return found;
+    };
+    await lab.until('the majority answers', async () => (await holders(others)).length === 1);
+    const before = await holders(others);
+    await lab.stop(`speaker-${first.name}`);
+    lab.startSpeaker(first);
+    await lab.until('the lonely one answers, too', async () => (await holders([first])).length === 1, 30_000);
+    await first.namespace.exec('nft', 'delete table inet parted');
+    await allMeet();
+    await lab.until('one answers', async () => (await answerers()).length === 1);
+    assert.deepEqual(await holders(lab.fabric.nodes), before);
+  });
+
   test('with externalTrafficPolicy Local the node with the endpoint answers, and the endpoint is followed', async () => {
     const [first, second, third] = lab.fabric.nodes;
     assert.ok(first && second && third);

@@ -17,7 +17,7 @@ function node(name: string, ...internalIPs: readonly string[]): Node {
 }
 
 function known(list: JoinList): string[] {
-  return list.speakers().map((speaker) => `${speaker.node} ${speaker.addresses.join()}`);
+  return list.speakers().known.map((speaker) => `${speaker.node} ${speaker.addresses.join()}`);
 }
 
 test('JoinList: nodes with a Pod of ours, all nodes where none is seen', () => {
@@ -28,7 +28,9 @@ test('JoinList: nodes with a Pod of ours, all nodes where none is seen', () => {
 
   list.setPod('bellman-system/speaker-1', { podIPs: [] });
   assert.deepEqual(known(list), ['a 10.0.0.1', 'b 10.0.0.2,fd00::2'], 'it is scheduled nowhere yet');
+  assert.equal(list.speakers().areCertain, false);
   list.setPod('bellman-system/speaker-1', { nodeName: 'b', podIPs: [] });
+  assert.equal(list.speakers().areCertain, true);
   assert.deepEqual(known(list), ['b 10.0.0.2,fd00::2']);
   list.setPod('bellman-system/speaker-1', { nodeName: 'b', podIPs: ['10.0.0.2', '10.244.0.7'] });
   assert.deepEqual(known(list), ['b 10.0.0.2,10.244.0.7,fd00::2']);

@@ -74,6 +74,33 @@ test('OwnershipRecord writes who answers, once, with an event', async () => {
   assert.equal(o.writes(), 1);
 });
 
+test('OwnershipRecord leaves a line that another node writes over its own, and writes it ever more seldom', async () => {
+  const o = setUp(undefined);
+  o.begin();
+  await o.pass(0);
+  let contested = 0;
+  for (let second = 0; second < 3600; second++) {
+    if (o.line() === '192.0.2.241=node-1/eth0') {
+      contested++;
+      o.api.put(path, {
+        metadata: {
+          name: 'web',
+          namespace: 'default',
+          annotations: { [annotation]: '192.0.2.241=node-3/eth0' },
+        },
+      });
+    }
+    o.see();
+    const web = o.services.get('default/web');
+    if (web) o.record.serviceChanged(web);
+    await o.pass(1000);
+  }
+  assert.ok(contested >= 8 && contested <= 13, `${contested} times in an hour`);
+  o.begin();
+  await o.pass(0);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0', 'who begins anew writes at once');
+});
+
 test('OwnershipRecord takes its own line out when nobody has followed it for a while', async () => {
   const o = setUp('192.0.2.241=node-1/eth0');
   o.begin();
