@@ -113,6 +113,7 @@ export class Layer2Agent {
       report: options.report,
       responder: this.#responder,
       ownership: this.#ownership,
+      nodeName: options.nodeName,
       occupied: (address, isOccupied) => this.#obey(this.#ownership.setOccupied(address, isOccupied)),
     });
     this.#applying = new Gathering(this.#clock, () => this.#applyChanges());

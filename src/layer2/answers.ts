@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { concurrentProbes } from '../neighbour/prober.ts';
 import type { Conflict, NeighbourResponder } from '../neighbour/responder.ts';
+import { interfacesOf } from './interfaces.ts';
 import type { Order, Ownership } from './ownership.ts';
 import type { Announcing, FromLayer2, Layer2Entry } from './table.ts';
 
@@ -20,6 +21,7 @@ export interface AnswersOptions {
   readonly report: (message: FromLayer2) => void;
   readonly responder: Pick<NeighbourResponder, 'add' | 'remove' | 'announce' | 'probe' | 'carriers'>;
   readonly ownership: Pick<Ownership, 'entry' | 'isAnswering'>;
+  readonly nodeName: string;
   /** Whether another host uses an address that this node owns. */
   readonly occupied: (address: string, isOccupied: boolean) => void;
 }
@@ -89,7 +91,7 @@ export class Answers {
     const { responder, logger, report, occupied } = this.#options;
     const entry = this.#awaited(text);
     if (!entry) return;
-    const outcome = await responder.probe(address, entry.interfaces);
+    const outcome = await responder.probe(address, this.#linksOf(entry));
     const current = this.#awaited(text);
     if (!current) return;
     if (outcome.kind !== 'claimed') {
@@ -111,6 +113,10 @@ export class Answers {
     return ownership.entry(text);
   }
 
+  #linksOf(entry: Layer2Entry): readonly string[] {
+    return interfacesOf(entry, this.#options.nodeName);
+  }
+
   #occupy(text: string): void {
     this.#occupied.add(text);
     this.#options.occupied(text, true);
@@ -123,8 +129,8 @@ export class Answers {
 
   #begin(entry: Layer2Entry, address: IpAddress, why: Takeover): void {
     const { logger, report } = this.#options;
-    this.#options.responder.add(address, entry.interfaces);
-    const interfaces = this.#options.responder.carriers(address, entry.interfaces);
+    this.#options.responder.add(address, this.#linksOf(entry));
+    const interfaces = this.#options.responder.carriers(address, this.#linksOf(entry));
     const announced = { address: entry.address, interfaces, since: new Date().toISOString() };
     this.#announced.set(entry.address, announced);
     this.#occupied.delete(entry.address);
@@ -135,7 +141,7 @@ export class Answers {
   adjust({ entry, address }: Extract<Order, { kind: 'adjust' }>): void {
     const announced = this.#announced.get(entry.address);
     if (!announced) return;
-    this.#options.responder.add(address, entry.interfaces);
+    this.#options.responder.add(address, this.#linksOf(entry));
     this.#follow(announced);
   }
 
@@ -156,7 +162,7 @@ export class Answers {
     const entry = this.#options.ownership.entry(text);
     const address = parseIp(text);
     if (!entry || !address) return;
-    const interfaces = this.#options.responder.carriers(address, entry.interfaces);
+    const interfaces = this.#options.responder.carriers(address, this.#linksOf(entry));
     // Without a link it is another node's soon.
     if (interfaces.length === 0 || interfaces.join() === before.join()) return;
     const announced = { address: text, interfaces, since };

@@ -1,5 +1,6 @@
 import { type IpAddress, type Prefix, prefixContains } from '../address/index.ts';
 import { carries } from '../link/link-table.ts';
+import { interfacesOf } from './interfaces.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { Layer2Entry } from './table.ts';
 
@@ -30,27 +31,32 @@ export class Eligibility {
   }
 
   /** Whether the node could answer, whatever Kubernetes says of it. */
-  couldAnswer(node: string, address: IpAddress, { interfaces }: Layer2Entry): boolean {
+  couldAnswer(node: string, address: IpAddress, entry: Layer2Entry): boolean {
     const facts = this.#nodes.get(node);
     if (!facts || facts.isLeaving) return false;
+    const interfaces = interfacesOf(entry, node);
     return facts.links.some((link) => carries(link, address, []) || carries(link, address, interfaces));
   }
 
   /** In the candidates' order. Judged once for all addresses of the same candidates, interfaces and subnets. */
   eligible(address: IpAddress, entry: Layer2Entry): readonly string[] {
-    const { candidates, interfaces } = entry;
+    const { candidates, interfaces, nodeInterfaces } = entry;
     // A slash is in no interface's name.
-    const key =
+    const special = nodeInterfaces ? `${JSON.stringify(nodeInterfaces)}/` : '';
+    const common =
       interfaces.length > 0
         ? `/${interfaces.join('/')}`
         : this.#subnets.map((subnet) => (prefixContains(subnet, address) ? '1' : '0')).join('');
+    const key = special + common;
     const byKey = this.#known.get(candidates) ?? new Map<string, readonly string[]>();
     this.#known.set(candidates, byKey);
     const known = byKey.get(key);
     if (known) return known;
     const nodes = candidates.filter((node) => {
       const facts = this.#nodes.get(node);
-      return facts && !facts.isLeaving && facts.links.some((link) => carries(link, address, interfaces));
+      if (!facts || facts.isLeaving) return false;
+      const named = interfacesOf(entry, node);
+      return facts.links.some((link) => carries(link, address, named));
     });
     byKey.set(key, nodes);
     return nodes;

@@ -37,6 +37,7 @@ import type { ClaimStore } from '../membership/claim-store.ts';
 import type { Claim } from '../membership/packet.ts';
 import { type Orphan, placeOrphans } from './election.ts';
 import { Eligibility } from './eligibility.ts';
+import { interfacesOf } from './interfaces.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { Layer2Entry } from './table.ts';
 
@@ -210,7 +211,8 @@ export class Ownership {
 
   /** Everything in the table, whoever owns it. */
   *addresses(): Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }> {
-    for (const { address, entry } of this.#items.values()) yield { address, interfaces: entry.interfaces };
+    for (const { address, entry } of this.#items.values())
+      yield { address, interfaces: interfacesOf(entry, this.#self) };
   }
 
   /** Whether a subnet of the link holds any of them. */
@@ -230,7 +232,7 @@ export class Ownership {
   }
 
   #countInterfaces(entry: Layer2Entry, by: 1 | -1): void {
-    for (const name of entry.interfaces) {
+    for (const name of interfacesOf(entry, this.#self)) {
       const count = (this.#namedInterfaces.get(name) ?? 0) + by;
       if (count > 0) this.#namedInterfaces.set(name, count);
       else this.#namedInterfaces.delete(name);
@@ -245,7 +247,8 @@ export class Ownership {
     if (known && known.entry.group !== entry.group) this.#leaveGroup(text, known.entry.group);
     const shared = { ...entry, candidates: this.#sharedList(entry.candidates) };
     const item: Item = known ?? { entry: shared, address, isAnswering: false };
-    const hasMoved = known && known.entry.interfaces.join() !== entry.interfaces.join();
+    const hasMoved =
+      known && interfacesOf(known.entry, this.#self).join() !== interfacesOf(entry, this.#self).join();
     if (known) this.#countInterfaces(known.entry, -1);
     this.#countInterfaces(shared, 1);
     item.entry = shared;

@@ -24,6 +24,8 @@ export interface Layer2Wish {
   readonly candidates: readonly string[];
   /** Interfaces that the pool's advertisements name; empty: those whose subnet holds the address. */
   readonly interfaces: readonly string[];
+  /** The same for nodes that advertisements name different ones for, by node. */
+  readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   /** Addresses of one group prefer one node (the two families of a dual-stack Service). */
   readonly group: string;
   /** Who was last seen to announce it, by the Service's annotation. */

@@ -1,3 +1,4 @@
+import { interfacesOf, perNode } from '../layer2/interfaces.ts';
 import type { Layer2Entry, Layer2Wish } from '../layer2/table.ts';
 
 /** What the layer-2 process has to be told. */
@@ -71,11 +72,17 @@ function mergeEntries(entries: readonly Layer2Wish[]): Layer2Wish | undefined {
   if (!first || rest.length === 0) return first;
   const all = [first, ...rest];
   const owner = all.find(({ recordedOwner }) => recordedOwner !== undefined)?.recordedOwner;
-  const unrestricted = all.some(({ interfaces }) => interfaces.length === 0);
+  const interfaces = new Map<string, readonly string[]>();
+  for (const node of [...new Set(all.flatMap(({ candidates }) => candidates))].sort()) {
+    const lists = all
+      .filter(({ candidates }) => candidates.includes(node))
+      .map((each) => interfacesOf(each, node));
+    interfaces.set(node, lists.some((names) => names.length === 0) ? [] : [...new Set(lists.flat())]);
+  }
   return {
     address: first.address,
-    candidates: [...new Set(all.flatMap(({ candidates }) => candidates))].sort(),
-    interfaces: unrestricted ? [] : [...new Set(all.flatMap(({ interfaces }) => interfaces))].sort(),
+    candidates: [...interfaces.keys()],
+    ...perNode(interfaces),
     group: first.group,
     ...(owner === undefined ? {} : { recordedOwner: owner }),
   };

@@ -32,6 +32,7 @@ import {
   type Service,
 } from '../kubernetes/model.ts';
 import { excludeFromLoadBalancersLabel } from '../kubernetes/names.ts';
+import { perNode } from '../layer2/interfaces.ts';
 import type { Layer2Wish } from '../layer2/table.ts';
 import { parseAnnouncing } from './announcing.ts';
 
@@ -102,16 +103,15 @@ export function planService(
           reason: reason ?? `no peer of node ${context.nodeName} is to hear of it`,
         });
     } else {
-      const { candidates, interfaces } = layer2Candidates(service, pool, endpoints, context);
+      const where = layer2Candidates(service, pool, endpoints, context);
       const owner = announcing.get(text)?.node;
       layer2.push({
         address: text,
-        candidates,
-        interfaces,
+        ...where,
         group,
         ...(owner === undefined ? {} : { recordedOwner: owner }),
       });
-      if (!candidates.includes(context.nodeName))
+      if (!where.candidates.includes(context.nodeName))
         refusals.push({
           address: text,
           reason: refusal(service, endpoints, context) ?? 'no layer 2 advertisement selects this node',
@@ -221,10 +221,8 @@ function layer2Candidates(
   pool: PoolConfig,
   endpoints: ServingNodes,
   context: PlanContext,
-): { candidates: string[]; interfaces: string[] } {
-  const candidates: string[] = [];
-  const interfaces = new Set<string>();
-  let anyInterface = pool.l2Advertisements.length === 0;
+): Pick<Layer2Wish, 'candidates' | 'interfaces' | 'nodeInterfaces'> {
+  const interfaces = new Map<string, readonly string[]>();
   for (const node of context.nodes.values()) {
     const local = service.externalTrafficPolicy !== 'Local' || endpoints.nodes.has(node.name);
     if (!endpoints.any || !local || nodeRefusal(node.name, node, context) !== undefined) continue;
@@ -232,11 +230,9 @@ function layer2Candidates(
       anySelectorMatches(nodeSelectors, node.labels),
     );
     if (matching.length === 0 && pool.l2Advertisements.length > 0) continue;
-    candidates.push(node.name);
-    for (const advertisement of matching) {
-      if (advertisement.interfaces.length === 0) anyInterface = true;
-      for (const name of advertisement.interfaces) interfaces.add(name);
-    }
+    const isAny = matching.length === 0 || matching.some((each) => each.interfaces.length === 0);
+    const named = new Set(isAny ? [] : matching.flatMap((each) => each.interfaces));
+    interfaces.set(node.name, [...named]);
   }
-  return { candidates: candidates.sort(), interfaces: anyInterface ? [] : [...interfaces].sort() };
+  return { candidates: [...interfaces.keys()].sort(), ...perNode(interfaces) };
 }

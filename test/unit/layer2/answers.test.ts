@@ -37,6 +37,7 @@ describe('Answers', () => {
     answers = new Answers({
       clock,
       logger: pino({ enabled: false }),
+      nodeName: 'a',
       report: (message) => seen.push(reported(message)),
       responder: {
         add: (address) => void seen.push(`add ${formatIp(address)}`),

@@ -25,6 +25,7 @@ const cases: readonly {
   readonly address: string;
   readonly candidates?: readonly string[];
   readonly interfaces?: readonly string[];
+  readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   readonly eligible: readonly string[];
 }[] = [
   { name: 'who has the subnet, lives and stays', address: '192.0.2.1', eligible: ['dual', 'v4'] },
@@ -61,15 +62,26 @@ const cases: readonly {
     interfaces: ['a', 'b'],
     eligible: ['pair'],
   },
+  {
+    name: 'each node by the interfaces that are named for it',
+    address: '192.0.2.1',
+    nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
+    eligible: ['pair', 'v4'],
+  },
   { name: 'an interface whose name is a number', address: '192.0.2.1', interfaces: ['10'], eligible: [] },
 ];
 
 // One instance judges all, since what it remembers of one must not be taken for another.
-for (const { name, address, candidates = everybody, interfaces = [], eligible } of cases)
+for (const { name, address, candidates = everybody, interfaces = [], nodeInterfaces, eligible } of cases)
   test(`eligible: ${name}`, () => {
     const parsed = parseIp(address);
     assert.ok(parsed);
-    const entry = { ...layer2Entry(address, []), candidates, interfaces };
+    const entry = {
+      ...layer2Entry(address, []),
+      candidates,
+      interfaces,
+      ...(nodeInterfaces ? { nodeInterfaces } : {}),
+    };
     assert.deepEqual(eligibility.eligible(parsed, entry), eligible);
     for (const node of everybody)
       assert.equal(eligibility.isEligible(node, parsed, entry), eligible.includes(node));

@@ -182,6 +182,33 @@ test('planService() passes the recorded owner on', () => {
   assert.equal(plan.layer2[0]?.recordedOwner, 'node-3');
 });
 
+test('planService() keeps the interfaces of an advertisement to the nodes that it selects', () => {
+  const of = (other: readonly string[]) =>
+    planService(
+      printer,
+      [slice('printer', ['node-1'])],
+      context({
+        config: config([
+          pool('office', ['192.0.2.240/28'], {
+            protocol: 'layer2',
+            l2Advertisements: [
+              { interfaces: ['eth1'], nodeSelectors: [rack('b')] },
+              { interfaces: other, nodeSelectors: [rack('a')] },
+            ],
+          }),
+        ]),
+      }),
+    ).layer2[0];
+  for (const [other, expected] of [
+    [['eth0'], { interfaces: [], nodeInterfaces: { 'node-1': ['eth0'], 'node-2': ['eth1'] } }],
+    [[], { interfaces: [], nodeInterfaces: { 'node-1': [], 'node-2': ['eth1'] } }],
+    [['eth1'], { interfaces: ['eth1'], nodeInterfaces: undefined }],
+  ] as const) {
+    const wish = of(other);
+    assert.deepEqual({ interfaces: wish?.interfaces, nodeInterfaces: wish?.nodeInterfaces }, expected);
+  }
+});
+
 test('planService() restricts layer 2 to the nodes and interfaces of its advertisements', () => {
   const restricted = config([
     pool('office', ['192.0.2.240/28'], {
