@@ -69,7 +69,7 @@ class Speaker implements BgpSpeaker {
   #synced = false;
   #stopped = false;
   #listener: { readonly listener: Listener; readonly key: string } | undefined;
-  #listenFailures = new Set<string>();
+  readonly #listenFailures = new Set<string>();
   #listensAgain = false;
 
   constructor(options: BgpSpeakerOptions) {

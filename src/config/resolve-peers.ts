@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatIp, type IpAddress, isLinkLocal } from '../address/index.ts';
-import type { PeerConfig } from './config.ts';
+import { maxPasswordOctets, type PeerConfig } from './config.ts';
 import { type Path, show } from './errors.ts';
 import type { Complain } from './read-shape.ts';
 import type { RawPeer, Sound } from './schema.ts';
@@ -10,8 +10,6 @@ import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress }
 const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secretKey: 'password' } as const;
 /** `ebgp-multihop: true`: as many hops as a packet can make. */
 const unlimitedHops = 255;
-/** TCP_MD5SIG_MAXKEYLEN. */
-const maxPasswordOctets = 80;
 
 /** The peers, and every name that advertisements may use, also of peers that something else was wrong with. */
 export function resolvePeers(

@@ -25,7 +25,7 @@ import { Gathering } from './gathering.ts';
 import { Layer2Metrics } from './metrics.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
-import { type Entries, Gatherer } from './parts.ts';
+import { Assembler, type Entries } from './parts.ts';
 import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
@@ -55,7 +55,7 @@ export class Layer2Agent {
   readonly #kernelAnswers: KernelAnswerWarnings;
   readonly #metrics: Layer2Metrics;
   readonly #answers: Answers;
-  readonly #gatherer = new Gatherer();
+  readonly #assembler = new Assembler();
   /** Changes that wait, the newest of each address. */
   readonly #changes = new Map<string, Layer2Entry | undefined>();
   readonly #applying: Gathering;
@@ -126,7 +126,7 @@ export class Layer2Agent {
     switch (message.kind) {
       case 'table':
       case 'change': {
-        const whole = this.#gatherer.take(message);
+        const whole = this.#assembler.take(message);
         if (whole) this.#update(whole);
         return;
       }

@@ -9,7 +9,6 @@
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { concurrentProbes } from '../neighbour/prober.ts';
 import type { Conflict, NeighbourResponder } from '../neighbour/responder.ts';
 import { interfacesOf } from './interfaces.ts';
 import type { Order, Ownership } from './ownership.ts';
@@ -36,6 +35,8 @@ const firstTakeover: Takeover = { reason: 'first' };
 
 /** How often an address that somebody else uses is looked at again. */
 const reprobeMs = 10_000;
+/** Further probes wait, so that a new pool's addresses are not asked for in one blast. */
+const concurrentProbes = 250;
 
 export class Answers {
   readonly #options: AnswersOptions;

@@ -25,7 +25,7 @@ export function split(message: Entries): Entries[] {
 }
 
 /** Puts the parts together again: what was one message is decided on as one. */
-export class Gatherer {
+export class Assembler {
   readonly #upsert: Entries['upsert'][number][] = [];
   readonly #remove: string[] = [];
 

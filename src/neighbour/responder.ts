@@ -32,7 +32,7 @@ import { type ClaimAction, type DefencePolicy, decideClaim } from './defence.ts'
 import { findKernelAnswers, type KernelAnswer, readArpIgnore } from './kernel-answers.ts';
 import { LinkPort } from './link-port.ts';
 import { NeighbourCounters, registerNeighbourMetrics } from './metrics.ts';
-import { type ProbeOutcome, Prober } from './prober.ts';
+import { type ProbeOutcome, probe } from './probe.ts';
 
 const defaultAnnouncements: AnnouncementPolicy = {
   offsetsMs: [0, 50, 200, 500, 1000, 2000, 4000],
@@ -123,7 +123,6 @@ class Responder implements NeighbourResponder {
   readonly #seen = new Map<number, string>();
   readonly #failing = new Map<number, string>();
   readonly #queue: AnnouncementQueue<AddressState>;
-  readonly #prober: Prober;
   readonly #counters = new NeighbourCounters();
   #speakers: ReadonlySet<string> = new Set();
   #sendTimer: Timer | undefined;
@@ -136,7 +135,6 @@ class Responder implements NeighbourResponder {
     this.#log = options.log;
     this.#clock = options.clock ?? systemClock;
     this.#queue = new AnnouncementQueue({ ...defaultAnnouncements, ...options.announcements });
-    this.#prober = new Prober(this.#clock);
     this.#groupSocket =
       options.groupSocket ??
       openGroupSocket((reason) => this.#log.warn({ reason }, 'a solicited-node group cannot be joined'));
@@ -174,7 +172,7 @@ class Responder implements NeighbourResponder {
     if (state.answering) return { kind: 'free' };
     this.#place(state);
     try {
-      return await this.#prober.probe(state, () => {
+      return await probe(this.#clock, state, () => {
         // Hundreds of probes are due at one time.
         this.breathe();
         return this.#portsOf(state);

@@ -13,7 +13,7 @@
 import { isUtf8 } from 'node:buffer';
 import { formatIp } from '../address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../bgp/speaker-api.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, maxPasswordOctets } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { Layer2Entry } from '../layer2/table.ts';
 import type { Logger } from '../log.ts';
@@ -48,9 +48,6 @@ export interface SpeakerOptions {
   readonly onPeerTrouble: (peer: string, trouble: string) => void;
   readonly logger: Logger;
 }
-
-/** Octets of a TCP MD5 key that the kernel takes. */
-const longestPassword = 80;
 
 export class Speaker {
   readonly #options: SpeakerOptions;
@@ -272,7 +269,7 @@ export class Speaker {
     const secret = this.#secrets.get(name);
     const value = secret?.data[key];
     const text = value && isUtf8(value) ? new TextDecoder().decode(value) : undefined;
-    if (value && text && value.length <= longestPassword) {
+    if (value && text && value.length <= maxPasswordOctets) {
       this.#lastPasswords.set(id, { source, password: text });
       return { password: text };
     }
@@ -280,8 +277,8 @@ export class Speaker {
     const lack =
       value === undefined || value.length === 0
         ? `${where} ${secret ? `has no key ${key}` : 'does not exist'}`
-        : value.length > longestPassword
-          ? `${where} has more than ${longestPassword} octets at key ${key}`
+        : value.length > maxPasswordOctets
+          ? `${where} has more than ${maxPasswordOctets} octets at key ${key}`
           : `${where} has something else than UTF-8 text at key ${key}`;
     const last = this.#lastPasswords.get(id);
     return last?.source === source

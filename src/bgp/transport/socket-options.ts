@@ -6,6 +6,7 @@
 import { endianness } from 'node:os';
 import koffi from 'koffi';
 import { type IpAddress, ipToBytes } from '../../address/index.ts';
+import { maxPasswordOctets } from '../../config/config.ts';
 import type { SocketRules } from './transport.ts';
 
 const libc = koffi.load('libc.so.6');
@@ -47,8 +48,6 @@ const SIOCOUTQ = 0x5411;
 const trafficClass = 0xc0;
 /** Bounds what the kernel holds for a peer that does not read. */
 const sendBufferBytes = 256 * 1024;
-/** `TCP_MD5SIG_MAXKEYLEN`. */
-const longestKey = 80;
 
 const little = endianness() === 'LE';
 
@@ -121,7 +120,8 @@ export function bindToDevice(fd: number, device: string): void {
  */
 export function setMd5Key(fd: number, peer: IpAddress, password: string): void {
   const key = new TextEncoder().encode(password);
-  if (key.length > longestKey) throw new RangeError(`a TCP MD5 key has at most ${longestKey} octets`);
+  if (key.length > maxPasswordOctets)
+    throw new RangeError(`a TCP MD5 key has at most ${maxPasswordOctets} octets`);
   const struct = new Uint8Array(216);
   struct.set(socketAddress(peer, 0));
   new DataView(struct.buffer).setUint16(130, key.length, little);

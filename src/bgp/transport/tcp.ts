@@ -1,6 +1,6 @@
 /** TCP for BGP: sockets whose options are set natively before Node takes them over. */
 import { createServer, type Server, Socket } from 'node:net';
-import { type Family, formatIp, type IpAddress, isLinkLocal, parseIp, sameIp } from '../../address/index.ts';
+import { type Family, formatIp, type IpAddress, isLinkLocal, parseIp } from '../../address/index.ts';
 import {
   bindSocket,
   bindToDevice,
@@ -246,26 +246,44 @@ function incoming(socket: Socket): Incoming | undefined {
   };
 }
 
-/** Sets the peers' keys, one per address as the kernel has it, and returns the peers that it has none for, with why. */
-function setKeys(
-  fd: number,
-  peers: readonly AcceptedPeer[],
-): { readonly peer: AcceptedPeer; readonly reason: string }[] {
-  const keyed: AcceptedPeer[] = [];
-  return peers.flatMap((peer) => {
+/** What became of the peers' keys. */
+interface Keys {
+  /** Peers that cannot connect, and why. */
+  readonly failures: readonly { readonly peer: AcceptedPeer; readonly reason: string }[];
+  /** Addresses whose key is not set: the kernel would let a connection without one through. */
+  readonly unguarded: ReadonlySet<string>;
+}
+
+/** Sets the peers' keys; the kernel has one per address, and the first peer's counts. */
+function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
+  const inForce = new Map<
+    string,
+    { readonly password: string | undefined; readonly fault: string | undefined }
+  >();
+  const failures = peers.flatMap((peer) => {
     const { address, password } = peer;
-    const twin = keyed.find((other) => sameIp(other.address, address));
-    if (twin && twin.password !== password)
-      return { peer, reason: 'another peer at the address has another password, and there can be one only' };
-    keyed.push(peer);
-    if (twin || password === undefined) return [];
-    try {
-      setMd5Key(fd, address, password);
-      return [];
-    } catch (error) {
-      return { peer, reason: `its password cannot be set: ${reasonOf(error)}` };
-    }
+    const text = formatIp(address);
+    const known = inForce.get(text) ?? { password, fault: keyFault(fd, peer) };
+    inForce.set(text, known);
+    const reason =
+      known.password === password
+        ? known.fault
+        : 'another peer at the address has another password, and there can be one only';
+    return reason === undefined ? [] : { peer, reason };
   });
+  const unguarded = new Set([...inForce].flatMap(([text, { fault }]) => (fault === undefined ? [] : text)));
+  return { failures, unguarded };
+}
+
+/** Sets the key of the peer's address, or says why that cannot be. */
+function keyFault(fd: number, { address, password }: AcceptedPeer): string | undefined {
+  if (password === undefined) return undefined;
+  try {
+    setMd5Key(fd, address, password);
+    return undefined;
+  } catch (error) {
+    return `its password cannot be set: ${reasonOf(error)}`;
+  }
 }
 
 /** A listener of one family, its keys set before the first connection can arrive. */
@@ -277,7 +295,7 @@ function listenFamily(
   onFailed: (failure: ListenFailure) => void,
 ): Server | undefined {
   let fd = -1;
-  let keyless: ReturnType<typeof setKeys> = [];
+  let keys: Keys;
   try {
     fd = openSocket(family);
     setReuseAddress(fd);
@@ -286,22 +304,18 @@ function listenFamily(
     setTtl(fd, family, 255);
     const minimum = Math.min(...peers.map(({ minimumTtl }) => minimumTtl ?? 0));
     if (minimum > 0) setMinimumTtl(fd, family, minimum);
-    keyless = setKeys(fd, peers);
+    keys = setKeys(fd, peers);
     bindSocket(fd, { family, value: 0n }, port);
   } catch (error) {
     if (fd >= 0) closeSocket(fd);
     onFailed({ family, reason: error instanceof SocketError ? reasonOf(error) : String(error) });
     return undefined;
   }
-  for (const { peer, reason } of keyless) onFailed({ family, peer, reason });
-  // Where no key could be set, the kernel would let a connection without one through.
-  const isKeyless = ({ remoteAddress }: Incoming) =>
-    keyless.some(({ peer }) => sameIp(peer.address, remoteAddress)) &&
-    !peers.some((peer) => sameIp(peer.address, remoteAddress) && !keyless.some((one) => one.peer === peer));
+  for (const { peer, reason } of keys.failures) onFailed({ family, peer, reason });
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     const accepted = incoming(socket);
-    if (accepted && !isKeyless(accepted)) onIncoming(accepted);
+    if (accepted && !keys.unguarded.has(formatIp(accepted.remoteAddress))) onIncoming(accepted);
     else socket.destroy();
   });
   server.on('error', (error) => onFailed({ family, reason: reasonOf(error) }));

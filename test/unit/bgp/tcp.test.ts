@@ -43,6 +43,33 @@ test('what the peer said before it closed is read, also when our own write is th
   }
 });
 
+test('where a key cannot be set nobody is let in from the address, whoever else is configured there', async () => {
+  const address = parseIp('127.0.0.4');
+  assert.ok(address);
+  const free = createServer();
+  free.listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address() as AddressInfo;
+  free.close();
+  await once(free, 'close');
+  const tooLong = 'x'.repeat(81);
+  const failures: ListenFailure[] = [];
+  const listener = tcpTransport.listen(
+    port,
+    [{ address, password: tooLong }, { address, password: tooLong }, { address }],
+    () => assert.fail('nobody may come in'),
+    (failure) => failures.push(failure),
+  );
+  try {
+    assert.equal(failures.length, 3);
+    const stranger = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.4' });
+    stranger.on('error', () => undefined);
+    await once(stranger, 'close');
+  } finally {
+    listener.close();
+  }
+});
+
 test('listen() says which peers cannot connect and why, and lets nobody in without the key', async () => {
   const taken = createServer();
   taken.listen(0, '0.0.0.0');

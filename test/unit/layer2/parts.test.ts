@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Gatherer, split } from '../../../src/layer2/parts.ts';
+import { Assembler, split } from '../../../src/layer2/parts.ts';
 import { layer2Entry } from '../../support/layer2-cluster.ts';
 
 const entries = (count: number) => Array.from({ length: count }, (_, i) => layer2Entry(`10.0.0.${i}`, ['a']));
@@ -18,19 +18,19 @@ describe('parts of a message', () => {
       const message = { kind: 'change', upsert: entries(upserted), remove } as const;
       const parts = split(message);
       assert.ok(parts.every(({ upsert, remove: gone }) => upsert.length <= 200 && gone.length <= 200));
-      const gatherer = new Gatherer();
-      const whole = parts.map((part) => gatherer.take(JSON.parse(JSON.stringify(part))));
+      const assembler = new Assembler();
+      const whole = parts.map((part) => assembler.take(JSON.parse(JSON.stringify(part))));
       assert.deepEqual(whole.pop(), message);
       assert.ok(whole.every((each) => each === undefined));
     });
 
   it('gathers one message after another', () => {
-    const gatherer = new Gatherer();
+    const assembler = new Assembler();
     for (const count of [250, 2]) {
       const message = { kind: 'table', upsert: entries(count), remove: [] } as const;
       assert.deepEqual(
         split(message)
-          .map((part) => gatherer.take(part))
+          .map((part) => assembler.take(part))
           .pop(),
         message,
       );
