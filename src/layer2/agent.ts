@@ -330,8 +330,8 @@ export class Layer2Agent {
   }
 
   #ownFacts(): string {
-    const named = this.#ownership.namedInterfaces();
-    const isNeeded = (link: Link) => named.has(link.name) || this.#ownership.carriesAny(link);
+    const named = this.#ownership.entries.namedInterfaces();
+    const isNeeded = (link: Link) => named.has(link.name) || this.#ownership.entries.carriesAny(link);
     const { text, leftOut } = formatFacts(
       // A node has a link without a subnet for each Pod.
       this.#responder.links().filter(({ name, subnets }) => subnets.length > 0 || named.has(name)),
@@ -363,8 +363,8 @@ export class Layer2Agent {
     });
   }
 
-  *#addresses(): ReturnType<Ownership['addresses']> {
-    for (const each of this.#ownership.addresses()) {
+  *#addresses(): ReturnType<Ownership['entries']['addresses']> {
+    for (const each of this.#ownership.entries.addresses()) {
       this.#responder.breathe();
       yield each;
     }

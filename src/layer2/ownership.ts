@@ -31,13 +31,12 @@
  *
  * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
  */
-import { formatIp, type IpAddress, parseIp, prefixContains } from '../address/index.ts';
-import type { Link } from '../link/link-table.ts';
+import type { IpAddress } from '../address/index.ts';
 import type { ClaimStore } from '../membership/claim-store.ts';
 import type { Claim } from '../membership/packet.ts';
 import { type Orphan, placeOrphans } from './election.ts';
 import { Eligibility } from './eligibility.ts';
-import { interfacesOf } from './interfaces.ts';
+import { EntryTable, type Row } from './entry-table.ts';
 import type { NodeFacts } from './node-facts.ts';
 import type { Layer2Entry } from './table.ts';
 
@@ -75,9 +74,7 @@ const patienceMs = 1000;
 /** Members hear of one loss within this time; what is taken of the same owner later belongs to another. */
 const lossMs = 2000;
 
-interface Item {
-  entry: Layer2Entry;
-  readonly address: IpAddress;
+interface Item extends Row {
   isAnswering: boolean;
   pending?: Pending;
 }
@@ -95,11 +92,7 @@ export class Ownership {
   readonly #self: string;
   readonly #claims: ClaimStore;
   readonly #breathe: () => void;
-  readonly #items = new Map<string, Item>();
-  readonly #groups = new Map<string, Set<string>>();
-  /** How many entries name an interface. */
-  readonly #namedInterfaces = new Map<string, number>();
-  readonly #candidateLists = new Map<string, readonly string[]>();
+  readonly #items: EntryTable<Item>;
   readonly #pending = new Set<string>();
   /** Claims on them are new. */
   readonly #heard = new Set<string>();
@@ -113,13 +106,14 @@ export class Ownership {
     this.#self = self;
     this.#claims = claims;
     this.#breathe = breathe;
+    this.#items = new EntryTable(self, (entry, address) => ({ entry, address, isAnswering: false }));
   }
 
   /** Members and claims are known: decisions may be made. */
   start(now: number): Order[] {
     this.#isStarted = true;
     const owned = this.#claims.addressesOf(this.#self);
-    return this.#decide(new Set([...this.#items.keys(), ...owned]), now);
+    return this.#decide(new Set([...this.#items.texts(), ...owned]), now);
   }
 
   get isStarted(): boolean {
@@ -131,7 +125,7 @@ export class Ownership {
     const kept = new Set(entries.map(({ address }) => address));
     return this.change(
       entries,
-      [...this.#items.keys()].filter((address) => !kept.has(address)),
+      [...this.#items.texts()].filter((address) => !kept.has(address)),
       now,
     );
   }
@@ -141,15 +135,17 @@ export class Ownership {
     const released: Claim[] = [];
     for (const text of remove) {
       this.#breathe();
-      const item = this.#items.get(text);
+      const item = this.#items.remove(text);
       if (!item) continue;
-      this.#remove(text, item);
+      this.#pending.delete(text);
       if (item.isAnswering) orders.push(silence(item, 'no Service uses it any more'));
       released.push(...this.#release(text));
     }
     for (const entry of upsert) {
       this.#breathe();
-      this.#put(entry, orders);
+      const put = this.#items.put(entry);
+      if (put?.hasMoved && put.row.isAnswering)
+        orders.push({ kind: 'adjust', entry: put.row.entry, address: put.row.address });
     }
     if (released.length > 0) orders.push({ kind: 'claim', claims: released });
     return [
@@ -165,7 +161,7 @@ export class Ownership {
     this.#eligibility = new Eligibility(view.nodes);
     if (view.mayClaim !== this.#mayClaim) this.#forgetSilence();
     this.#mayClaim = view.mayClaim;
-    return this.#decide(this.#items.keys(), now);
+    return this.#decide(this.#items.texts(), now);
   }
 
   /** Claims of others have come: they count in the next decision, whatever is decided. */
@@ -202,81 +198,20 @@ export class Ownership {
 
   /** Addresses that this node answers for, or would if no other host used them. */
   answered(): string[] {
-    return [...this.#items].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
+    return [...this.#items.rows()].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
+  }
+
+  /** The entries as they stand, whoever owns their addresses. */
+  get entries(): Pick<EntryTable<Row>, 'addresses' | 'namedInterfaces' | 'carriesAny'> {
+    return this.#items;
   }
 
   entry(address: string): Layer2Entry | undefined {
     return this.#items.get(address)?.entry;
   }
 
-  /** Everything in the table, whoever owns it. */
-  *addresses(): Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }> {
-    for (const { address, entry } of this.#items.values())
-      yield { address, interfaces: interfacesOf(entry, this.#self) };
-  }
-
-  /** Whether a subnet of the link holds any of them. */
-  carriesAny({ subnets }: Pick<Link, 'subnets'>): boolean {
-    for (const { address } of this.#items.values())
-      if (subnets.some((subnet) => prefixContains(subnet, address))) return true;
-    return false;
-  }
-
   isAnswering(address: string): boolean {
     return this.#items.get(address)?.isAnswering ?? false;
-  }
-
-  /** Interfaces that entries name. */
-  namedInterfaces(): Set<string> {
-    return new Set(this.#namedInterfaces.keys());
-  }
-
-  #countInterfaces(entry: Layer2Entry, by: 1 | -1): void {
-    for (const name of interfacesOf(entry, this.#self)) {
-      const count = (this.#namedInterfaces.get(name) ?? 0) + by;
-      if (count > 0) this.#namedInterfaces.set(name, count);
-      else this.#namedInterfaces.delete(name);
-    }
-  }
-
-  #put(entry: Layer2Entry, orders: Order[]): void {
-    const address = parseIp(entry.address);
-    if (!address) return;
-    const text = formatIp(address);
-    const known = this.#items.get(text);
-    if (known && known.entry.group !== entry.group) this.#leaveGroup(text, known.entry.group);
-    const shared = { ...entry, candidates: this.#sharedList(entry.candidates) };
-    const item: Item = known ?? { entry: shared, address, isAnswering: false };
-    const hasMoved =
-      known && interfacesOf(known.entry, this.#self).join() !== interfacesOf(entry, this.#self).join();
-    if (known) this.#countInterfaces(known.entry, -1);
-    this.#countInterfaces(shared, 1);
-    item.entry = shared;
-    this.#items.set(text, item);
-    this.#groups.set(entry.group, (this.#groups.get(entry.group) ?? new Set()).add(text));
-    if (hasMoved && item.isAnswering) orders.push({ kind: 'adjust', entry: shared, address });
-  }
-
-  /** Entries with the same candidates get the same list, by which eligibility is remembered. */
-  #sharedList(candidates: readonly string[]): readonly string[] {
-    const key = candidates.join();
-    const known = this.#candidateLists.get(key) ?? candidates;
-    if (this.#candidateLists.size > 1000) this.#candidateLists.clear();
-    this.#candidateLists.set(key, known);
-    return known;
-  }
-
-  #remove(text: string, item: Item): void {
-    this.#countInterfaces(item.entry, -1);
-    this.#items.delete(text);
-    this.#pending.delete(text);
-    this.#leaveGroup(text, item.entry.group);
-  }
-
-  #leaveGroup(text: string, group: string): void {
-    const members = this.#groups.get(group);
-    members?.delete(text);
-    if (members?.size === 0) this.#groups.delete(group);
   }
 
   #decide(addresses: Iterable<string>, now: number): Order[] {
@@ -496,7 +431,7 @@ export class Ownership {
   }
 
   *#ownersOf(group: string, except: ReadonlySet<string>): Iterable<string> {
-    for (const text of this.#groups.get(group) ?? []) {
+    for (const text of this.#items.group(group)) {
       const claim = this.#claims.get(text);
       if (claim && !this.#pending.has(text) && !except.has(text)) yield claim.owner;
     }

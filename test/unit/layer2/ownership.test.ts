@@ -748,21 +748,3 @@ test('Ownership breathes in every decision about many addresses, having decided 
   }
   assert.equal(ownership.answered().length, 250);
 });
-
-test('Ownership knows the interfaces that entries name, as they come, change and go', () => {
-  const { ownership } = new Subject({});
-  const named = () => [...ownership.namedInterfaces()].sort();
-  ownership.change(
-    [
-      layer2Entry(web, ['a'], { interfaces: ['eth0', 'eth1'] }),
-      layer2Entry(mail, ['a'], { interfaces: ['eth1'] }),
-    ],
-    [],
-    0,
-  );
-  assert.deepEqual(named(), ['eth0', 'eth1']);
-  ownership.change([layer2Entry(web, ['a'], { interfaces: ['eth2'] })], [], 0);
-  assert.deepEqual(named(), ['eth1', 'eth2']);
-  ownership.table([layer2Entry(web, ['a'])], 0);
-  assert.deepEqual(named(), []);
-});
