@@ -150,6 +150,20 @@ export class Lab {
     await this.fabric.segment.ip('link', 'set', node.name, plugged ? 'up' : 'down');
   }
 
+  /** Drops what a node sends to and hears from a port, as `udp 7946` or `tcp 6443`; undone by what it returns. */
+  async cut(node: LabNode, what: 'udp 7946' | 'tcp 6443'): Promise<() => Promise<void>> {
+    const [protocol = '', port = ''] = what.split(' ');
+    const table = `cut-${port}`;
+    const dropping = ['input', 'output'].flatMap((hook) => [
+      `add chain inet ${table} ${hook} { type filter hook ${hook} priority 0; }`,
+      ...['dport', 'sport'].map((end) => `add rule inet ${table} ${hook} ${protocol} ${end} ${port} drop`),
+    ]);
+    await node.namespace.exec('nft', [`add table inet ${table}`, ...dropping].join('; '));
+    return async () => {
+      await node.namespace.exec('nft', `delete table inet ${table}`);
+    };
+  }
+
   isRunning(name: string): boolean {
     return this.processes.isRunning(name);
   }

@@ -26,7 +26,7 @@ import { Layer2Metrics } from './metrics.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
 import { type Order, Ownership } from './ownership.ts';
 import { Assembler, type Entries } from './parts.ts';
-import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
+import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, Removal, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
@@ -57,7 +57,7 @@ export class Layer2Agent {
   readonly #answers: Answers;
   readonly #assembler = new Assembler();
   /** Changes that wait, the newest of each address. */
-  readonly #changes = new Map<string, Layer2Entry | undefined>();
+  readonly #changes = new Map<string, { readonly entry: Layer2Entry } | { readonly gone: Removal }>();
   readonly #applying: Gathering;
   /** Claims that were heard. */
   readonly #considering: Gathering;
@@ -163,8 +163,8 @@ export class Layer2Agent {
 
   #update({ kind, upsert, remove }: Entries): void {
     if (kind === 'change') {
-      for (const entry of upsert) this.#changes.set(entry.address, entry);
-      for (const address of remove) this.#changes.set(address, undefined);
+      for (const entry of upsert) this.#changes.set(entry.address, { entry });
+      for (const gone of remove) this.#changes.set(gone.address, { gone });
       this.#applying.ask();
       return;
     }
@@ -177,10 +177,10 @@ export class Layer2Agent {
   }
 
   #applyChanges(): void {
-    const changes = [...this.#changes];
+    const changes = [...this.#changes.values()];
     this.#changes.clear();
-    const upsert = changes.flatMap(([, entry]) => entry ?? []);
-    const remove = changes.flatMap(([address, entry]) => (entry ? [] : address));
+    const upsert = changes.flatMap((change) => ('entry' in change ? change.entry : []));
+    const remove = changes.flatMap((change) => ('gone' in change ? change.gone : []));
     this.#obey(this.#ownership.change(upsert, remove, this.#clock.now()));
     this.#tellFacts();
     this.#lookAtKernel();

@@ -16,7 +16,8 @@
  *
  * Nodes hear of the cluster at different times, one that cannot reach the API server not at all. A claim says how new the picture
  * was that it was made by, and who has an older one respects it, whatever that one says: so what the newest says wins, and no two
- * take an address from each other without end. A claimant that ought to go, and is not followed for a second, drops its basis:
+ * take an address from each other without end. So it is with the release of an address that no Service uses any more: who still
+ * knows one leaves it alone, until it has heard of a newer one. A claimant that ought to go, and is not followed for a second, drops its basis:
  * then anybody may.
  *
  * All members place alike (`election.ts`), so none waits for another. Where the placed node does not act, because it has not
@@ -38,7 +39,7 @@ import { type Orphan, placeOrphans } from './election.ts';
 import { Eligibility } from './eligibility.ts';
 import { EntryTable, type Row } from './entry-table.ts';
 import type { NodeFacts } from './node-facts.ts';
-import type { Layer2Entry } from './table.ts';
+import type { Layer2Entry, Removal } from './table.ts';
 
 /** Live nodes as the membership sees them, this one included. */
 export interface View {
@@ -123,23 +124,25 @@ export class Ownership {
   /** The whole table; replaces what was before. */
   table(entries: readonly Layer2Entry[], now: number): Order[] {
     const kept = new Set(entries.map(({ address }) => address));
+    const gone = [...this.#items.texts()].filter((address) => !kept.has(address));
+    // How new the whole table is it does not say: nobody need respect what it lacks.
     return this.change(
       entries,
-      [...this.#items.texts()].filter((address) => !kept.has(address)),
+      gone.map((address) => ({ address, version: 0 })),
       now,
     );
   }
 
-  change(upsert: readonly Layer2Entry[], remove: readonly string[], now: number): Order[] {
+  change(upsert: readonly Layer2Entry[], remove: readonly Removal[], now: number): Order[] {
     const orders: Order[] = [];
     const released: Claim[] = [];
-    for (const text of remove) {
+    for (const { address: text, version } of remove) {
       this.#breathe();
       const item = this.#items.remove(text);
       if (!item) continue;
       this.#pending.delete(text);
       if (item.isAnswering) orders.push(silence(item, 'no Service uses it any more'));
-      released.push(...this.#release(text));
+      released.push(...this.#release(text, version));
     }
     for (const entry of upsert) {
       this.#breathe();
@@ -234,6 +237,13 @@ export class Ownership {
 
   #judge(text: string, item: Item, now: number, orders: Order[]): void {
     const claim = this.#claims.get(text);
+    if (this.#isGone(text, item)) {
+      this.#settle(text, item);
+      if (!item.isAnswering) return;
+      item.isAnswering = false;
+      orders.push(silence(item, 'no Service uses it any more'));
+      return;
+    }
     if (!claim || !this.#mayKeep(claim, item)) {
       item.pending ??= { since: now, passedOver: new Set(), wakeAt: Number.POSITIVE_INFINITY };
       this.#pending.add(text);
@@ -247,6 +257,12 @@ export class Ownership {
       item.isAnswering = false;
       orders.push(silence(item, `${owner} owns it`));
     }
+  }
+
+  /** By a newer picture than this node's. */
+  #isGone(text: string, { entry }: Item): boolean {
+    const newest = this.#claims.newest(text);
+    return newest?.owner === '' && newest.basis > entry.version;
   }
 
   #mayKeep({ owner, basis }: Claim, { entry, address }: Item): boolean {
@@ -437,11 +453,20 @@ export class Ownership {
     }
   }
 
-  /** Takes back a claim of ours. */
-  #release(address: string): Claim[] {
+  /** Takes back a claim of ours; with the version by which nobody need claim it any more. */
+  #release(address: string, version = 0): Claim[] {
     const claim = this.#claims.get(address);
     if (claim?.owner !== this.#self) return [];
-    return [{ ...claim, owner: '', epoch: claim.epoch + 1, from: this.#self, isOccupied: false }];
+    return [
+      {
+        ...claim,
+        owner: '',
+        epoch: claim.epoch + 1,
+        from: this.#self,
+        basis: version,
+        isOccupied: false,
+      },
+    ];
   }
 }
 

@@ -5,7 +5,7 @@ import type { AddressCounts } from '../neighbour/address-state.ts';
 import { registerAddressMetrics } from '../neighbour/metrics.ts';
 import type { Result } from '../result.ts';
 import { split } from './parts.ts';
-import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, ToLayer2 } from './table.ts';
+import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, Removal, ToLayer2 } from './table.ts';
 
 export interface Layer2Options {
   readonly settings: Layer2Settings;
@@ -21,7 +21,7 @@ export interface Layer2Options {
 /** The layer-2 process as the speaker holds it. */
 export interface Layer2 {
   table(entries: readonly Layer2Entry[]): void;
-  change(upsert: readonly Layer2Entry[], remove: readonly string[]): void;
+  change(upsert: readonly Layer2Entry[], remove: readonly Removal[]): void;
   /** Where speakers should be. */
   setSpeakers(speakers: KnownSpeakers): void;
   /** Membership keys in base64, or why there are none. Without any nothing is answered; those that were known stay in use. */
@@ -67,7 +67,7 @@ class Layer2Parent implements Layer2 {
     this.#send(...split({ kind: 'table', upsert: entries, remove: [] }));
   }
 
-  change(upsert: readonly Layer2Entry[], remove: readonly string[]): void {
+  change(upsert: readonly Layer2Entry[], remove: readonly Removal[]): void {
     this.#send(...split({ kind: 'change', upsert, remove }));
   }
 

@@ -27,7 +27,7 @@ export function split(message: Entries): Entries[] {
 /** Puts the parts together again: what was one message is decided on as one. */
 export class Assembler {
   readonly #upsert: Entries['upsert'][number][] = [];
-  readonly #remove: string[] = [];
+  readonly #remove: Entries['remove'][number][] = [];
 
   /** The whole message, once its last part has come. */
   take({ kind, upsert, remove, hasMore }: Entries): Entries | undefined {

@@ -37,6 +37,13 @@ export interface Layer2Entry extends Layer2Wish {
   readonly version: number;
 }
 
+/** An address that no Service uses any more. */
+export interface Removal {
+  readonly address: string;
+  /** As an entry's. */
+  readonly version: number;
+}
+
 /** A peer of the membership, known from Kubernetes before gossip has spoken of it. */
 export interface KnownSpeaker {
   readonly node: string;
@@ -55,7 +62,7 @@ export type ToLayer2 =
   | {
       readonly kind: 'table' | 'change';
       readonly upsert: readonly Layer2Entry[];
-      readonly remove: readonly string[];
+      readonly remove: readonly Removal[];
       readonly hasMore?: boolean;
     }
   | ({ readonly kind: 'speakers' } & KnownSpeakers)

@@ -1,10 +1,10 @@
 import { interfacesOf, perNode } from '../layer2/interfaces.ts';
-import type { Layer2Entry, Layer2Wish } from '../layer2/table.ts';
+import type { Layer2Entry, Layer2Wish, Removal } from '../layer2/table.ts';
 
 /** What the layer-2 process has to be told. */
 export interface AddressChange {
   readonly upsert: readonly Layer2Entry[];
-  readonly remove: readonly string[];
+  readonly remove: readonly Removal[];
 }
 
 /**
@@ -34,13 +34,13 @@ export class AddressTable {
     else this.#addressesOfService.delete(service);
 
     const upsert: Layer2Entry[] = [];
-    const remove: string[] = [];
+    const remove: Removal[] = [];
     for (const address of touched) {
       const merged = mergeEntries([...(this.#wanted.get(address)?.values() ?? [])]);
       if (!merged) {
         this.#wanted.delete(address);
         this.#told.delete(address);
-        remove.push(address);
+        remove.push({ address, version });
         continue;
       }
       const text = JSON.stringify(merged);

@@ -15,7 +15,7 @@ import { formatIp } from '../address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../bgp/speaker-api.ts';
 import { type Config, maxPasswordOctets } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
-import type { Layer2Entry } from '../layer2/table.ts';
+import type { Layer2Entry, Removal } from '../layer2/table.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import { type IdentifiedPeer, identifyPeers } from './peer-ids.ts';
@@ -33,7 +33,7 @@ import { routerIdOf } from './router-id.ts';
 /** Where layer-2 entries go. */
 export interface Layer2Sink {
   table(entries: readonly Layer2Entry[]): void;
-  change(upsert: readonly Layer2Entry[], remove: readonly string[]): void;
+  change(upsert: readonly Layer2Entry[], remove: readonly Removal[]): void;
 }
 
 export interface SpeakerOptions {
@@ -75,10 +75,10 @@ export class Speaker {
     this.#options = options;
   }
 
-  /** The cluster's state is known up to this resourceVersion; versions of all kinds of objects are taken as one sequence. */
+  /** What is set next is of this resourceVersion; those of all kinds of objects are taken as one sequence. */
   reached(resourceVersion: string): void {
     const version = Number(resourceVersion);
-    if (Number.isSafeInteger(version)) this.#version = Math.max(this.#version, version);
+    this.#version = Number.isSafeInteger(version) ? version : 0;
   }
 
   setService(key: string, service: Service | undefined): void {

@@ -190,16 +190,14 @@ describe('an address in layer 2', { concurrency: false }, () => {
   test('speakers that do not hear each other say so, and agree again when they do', async () => {
     const [first, ...others] = lab.fabric.nodes;
     assert.ok(first);
-    const rules =
-      'add table inet parted; add chain inet parted in { type filter hook input priority 0; }; add rule inet parted in udp dport 7946 drop; add chain inet parted out { type filter hook output priority 0; }; add rule inet parted out udp dport 7946 drop';
-    await first.namespace.exec('nft', rules);
+    const heal = await lab.cut(first, 'udp 7946');
     await lab.until('the partition is reported', async () =>
       /bellman_membership_unreachable 2/.test(await lab.metrics(first.namespace)),
     );
     await lab.until('the others miss the first', async () =>
       (await Promise.all(others.map(membersSeenBy))).every((view) => /node-1:dead/.test(view)),
     );
-    await first.namespace.exec('nft', 'delete table inet parted');
+    await heal();
     await allMeet();
     await lab.until('exactly one answers', async () => (await answerers()).length === 1);
     await lab.until('nobody is missed', async () =>
@@ -210,9 +208,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
   test('a speaker that starts anew behind a partition takes nothing away when it ends', async () => {
     const [first, ...others] = lab.fabric.nodes;
     assert.ok(first);
-    const rules =
-      'add table inet parted; add chain inet parted in { type filter hook input priority 0; }; add chain inet parted out { type filter hook output priority 0; }; add rule inet parted in udp dport 7946 drop; add rule inet parted out udp dport 7946 drop';
-    await first.namespace.exec('nft', rules);
+    const heal = await lab.cut(first, 'udp 7946');
     const holders = async (among: readonly LabNode[]) => {
       const found: string[] = [];
       for (const node of among) {
@@ -230,7 +226,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       const { inUse } = (await lab.status(first.namespace)) as { inUse: Record<string, string> };
       return v4 in inUse || (await holders([first])).length === 1;
     });
-    await first.namespace.exec('nft', 'delete table inet parted');
+    await heal();
     await allMeet();
     await lab.until('one answers', async () => (await answerers()).length === 1);
     assert.deepEqual(await holders(lab.fabric.nodes), before);
@@ -257,9 +253,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const [, second, third] = lab.fabric.nodes;
     assert.ok(second && third);
     const thirdLog = () => lab.log('speaker-node-3').match(/"answering"/g)?.length ?? 0;
-    const rules =
-      'add table inet deaf; add chain inet deaf out { type filter hook output priority 0; }; add rule inet deaf out tcp dport 6443 drop';
-    await third.namespace.exec('nft', rules);
+    const reconnect = await lab.cut(third, 'tcp 6443');
     await lab.addPods('printer', [second]);
     await lab.removePods('printer', third);
     await lab.until('the node with the endpoint answers', async () => {
@@ -271,10 +265,19 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const macs = [...output.matchAll(/\[([0-9A-Fa-f:]+)\]/g)].map(([, mac]) => mac?.toLowerCase());
     assert.deepEqual(macs, Array(5).fill(await lab.macOf(second)), 'every request one answer, of one node');
     assert.equal(thirdLog(), answered);
-    await third.namespace.exec('nft', 'delete table inet deaf');
+    await reconnect();
   });
 
-  test('a Service that is deleted is answered by nobody', async () => {
+  test('a Service that is deleted is answered by nobody, nor by a node that could not hear of it', async () => {
+    await lab.kubectl('patch', 'service', 'printer', '-p', '{"spec":{"externalTrafficPolicy":"Cluster"}}');
+    const owner = await ownerOf(lab, v4);
+    const other = lab.fabric.nodes.find((node) => node !== owner);
+    assert.ok(other);
+    await lab.until('every node may answer', async () => {
+      const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
+      return views.every((view) => (view as { notAnnounced: object[] }).notAnnounced.length === 0);
+    });
+    const reconnect = await lab.cut(other, 'tcp 6443');
     await lab.kubectl('delete', 'service', 'printer');
     await lab.until('nobody answers', async () => {
       try {
@@ -284,5 +287,8 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
+    // It would have lost patience with the two others by then.
+    await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
+    await reconnect();
   });
 });

@@ -147,9 +147,10 @@ export class Layer2Cluster {
       if (this.stale.has(name)) return;
       const current = addresses.flatMap((address) => this.entries.get(address) ?? []);
       const gone = addresses.filter((address) => !this.entries.has(address));
+      const removals = gone.map((address) => ({ address, version }));
       for (const entry of current) member.entries.set(entry.address, entry);
       for (const address of gone) member.entries.delete(address);
-      this.#obey(name, member, member.ownership.change(current, gone, this.clock.now()));
+      this.#obey(name, member, member.ownership.change(current, removals, this.clock.now()));
     });
   }
 

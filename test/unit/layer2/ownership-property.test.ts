@@ -200,7 +200,8 @@ test('whatever happens: one owner for each address in the end, none moved withou
           cluster.run(waitMs);
         }
         cluster.heal();
-        cluster.run(quietMs);
+        // Who alone thinks that there is something to answer has lost patience with all others by then.
+        cluster.run(quietMs + 1000 * size);
         neverTwo(cluster);
         for (const name of names) cluster.setStale(name, false);
         cluster.run(quietMs);

@@ -59,7 +59,8 @@ class Subject {
   }
 
   remove(...addresses: readonly string[]): string[] {
-    return this.#obey(this.ownership.change([], addresses, this.now));
+    const removals = addresses.map((address) => ({ address, version: 0 }));
+    return this.#obey(this.ownership.change([], removals, this.now));
   }
 
   table(...entries: readonly Layer2Entry[]): string[] {
@@ -316,6 +317,32 @@ const cases: readonly {
       [(subject) => subject.put(entry(web, { candidates: ['b'], version: 6 })), []],
       [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
       [(subject) => subject.hear(web, 'b', 4, 'a'), [`silence ${web}: b owns it`]],
+    ],
+  },
+  {
+    name: 'an address that a newer picture knows no Service of is left alone, until a newer one knows one again',
+    given: { entries: [entry(forA, { version: 5 })], claims: { [forA]: 'b' } },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(forA, '', 2, 'b', { basis: 6 }), []],
+      [(subject) => subject.pass(10_000), []],
+      [(subject) => subject.see({ live: ['a'] }), []],
+      [(subject) => subject.put(entry(forA, { version: 7 })), []],
+      [
+        (subject) => subject.pass(settleMs),
+        [`probe ${forA} first from nobody`, `claim ${forA} 3 by a from nobody`],
+      ],
+    ],
+  },
+  {
+    name: 'who hears that the address it answers for has no Service any more falls silent',
+    given: { entries: [entry(web, { version: 5 })], minority: true, claims: { [web]: 'b' }, live: ['a'] },
+    steps: [
+      [(subject) => subject.start(), [`answer ${web} failover from b`]],
+      [
+        (subject) => subject.hear(web, '', 2, 'b', { basis: 6 }),
+        [`silence ${web}: no Service uses it any more`],
+      ],
     ],
   },
   {

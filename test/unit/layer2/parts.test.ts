@@ -14,7 +14,7 @@ describe('parts of a message', () => {
     [3, 1001],
   ] as const)
     it(`gives back ${upserted} entries and ${removed} removals as they were`, () => {
-      const remove = Array.from({ length: removed }, (_, i) => `10.1.0.${i}`);
+      const remove = Array.from({ length: removed }, (_, i) => ({ address: `10.1.0.${i}`, version: i }));
       const message = { kind: 'change', upsert: entries(upserted), remove } as const;
       const parts = split(message);
       assert.ok(parts.every(({ upsert, remove: gone }) => upsert.length <= 200 && gone.length <= 200));

@@ -30,7 +30,9 @@ function recorded() {
     layer2: {
       table: (entries) => void lines.push(`table ${entries.map(({ address }) => address).join(' ')}`.trim()),
       change: (upsert, remove) =>
-        void lines.push(`change ${upsert.map((e) => `${e.address}:${e.candidates}`).join(' ')} -${remove}`),
+        void lines.push(
+          `change ${upsert.map((e) => `${e.address}:${e.candidates}`).join(' ')} -${remove.map(({ address }) => address)}`,
+        ),
     },
     namespace: 'bellman-system',
     onPeerTrouble: (name, trouble) => void lines.push(`trouble ${name}: ${trouble}`),

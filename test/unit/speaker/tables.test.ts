@@ -101,7 +101,10 @@ test('AddressTable joins Services that share an address into one entry', () => {
   assert.deepEqual(table.update('a', [], 11).upsert, [
     { ...entry, candidates: ['node-2'], group: 'b', version: 11 },
   ]);
-  assert.deepEqual(table.update('b', [], 12), { upsert: [], remove: ['192.0.2.241'] });
+  assert.deepEqual(table.update('b', [], 12), {
+    upsert: [],
+    remove: [{ address: '192.0.2.241', version: 12 }],
+  });
   assert.deepEqual(table.entries(), []);
 });
 
