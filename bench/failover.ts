@@ -1,12 +1,12 @@
 /**
  * How long clients are without an answer when the node that answers in layer 2 dies, and when it stops as planned.
  *   lab/world .cache/bin/node bench/failover.ts [ROUNDS]
- * Five nodes, fifty Services with an address of each family, default settings. A client on the segment sends a datagram every millisecond, to one IPv4 address after another;
- * a round's figure is the longest time that any address was without an answer, so it holds detection, agreement, takeover, the client's
- * own neighbour table, and up to 50 ms between two datagrams to one address. Death is the node's cable pulled out and SIGKILL of the
- * speaker; the planned stop is SIGTERM. Before and after, every address of the victim is asked for on the segment, by ARP or by
- * Neighbour Discovery: one node must answer. Fails when that is not so, or when the gaps after a death are over 600 ms in the median or over a
- * second in any round.
+ * Five nodes, fifty Services with an address of each family, default settings. A client on the segment sends a datagram every
+ * millisecond, to one IPv4 address after another; a round's figure is the longest time that any address was without an answer,
+ * so it holds detection, agreement, takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one
+ * address. Death is the node's cable pulled out and SIGKILL of the speaker; the planned stop is SIGTERM. Before and after, every
+ * address of the victim is asked for on the segment, by ARP or by Neighbour Discovery: one node must answer. Fails when that is
+ * not so, or when the gaps after a death are over 600 ms in the median or over a second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';

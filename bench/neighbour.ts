@@ -54,8 +54,8 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-/** Asks for one address after another, each once the one before is answered, and gives the round trips in µs, sorted. */
-async function roundTrips(addresses: readonly string[], count: number): Promise<number[][]> {
+/** One to send on and one that sees both frames: a socket does not see what it sends itself. */
+function openSessions() {
   const sender = pcap.createSession('eth0', { filter: 'less 1', buffer_timeout: 0, promiscuous: false });
   const observer = pcap.createSession('eth0', {
     filter: 'arp',
@@ -63,6 +63,12 @@ async function roundTrips(addresses: readonly string[], count: number): Promise<
     promiscuous: false,
     snap_length: 128,
   });
+  return { sender, observer };
+}
+
+/** Asks for one address after another, each once the one before is answered, and gives the round trips in µs, sorted. */
+async function roundTrips(addresses: readonly string[], count: number): Promise<number[][]> {
+  const { sender, observer } = openSessions();
   let askedAt = 0;
   let answered: ((µs: number) => void) | undefined;
   observer.on('packet', ({ buf, header }: { buf: Buffer; header: Buffer }) => {
@@ -90,14 +96,7 @@ async function roundTrips(addresses: readonly string[], count: number): Promise<
 
 /** Sends so many requests at the pace and gives the round trips in µs, sorted; those never answered are infinite. */
 async function pacedTrips(address: string, count: number, perSecond: number): Promise<number[]> {
-  // A socket does not see what it sends itself.
-  const sender = pcap.createSession('eth0', { filter: 'less 1', buffer_timeout: 0, promiscuous: false });
-  const observer = pcap.createSession('eth0', {
-    filter: 'arp',
-    buffer_timeout: 0,
-    promiscuous: false,
-    snap_length: 128,
-  });
+  const { sender, observer } = openSessions();
   // Each request comes from an address of its own, which its reply names.
   const firstAsker = ip('198.18.0.0').value;
   const askedAt: number[] = [];

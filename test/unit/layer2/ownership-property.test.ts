@@ -272,13 +272,25 @@ test('loads within one of even are so again after a death, a departure or a plan
   );
 });
 
+/** Every node has a link with a subnet of each family. */
+function dualStack(size: number, seed: number): Layer2Cluster {
+  const cluster = new Layer2Cluster({ names: allNames.slice(0, size), seed, maxDelayMs });
+  for (const name of cluster.names)
+    cluster.facts.set(name, nodeFacts({ subnets: ['192.0.2.0/24', '2001:db8::/64'] }));
+  return cluster;
+}
+
+/** Each Service has two addresses. */
+function withinOneService(cluster: Layer2Cluster): void {
+  const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
+  assert.ok(Math.max(...loads) - Math.min(...loads) <= 2, `one Service more than another at most: ${loads}`);
+}
+
 test('Services of both families stay within one of even when a node dies', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), fc.nat(40), (seed, size, services) => {
-      const names = allNames.slice(0, size);
-      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
-      for (const name of names)
-        cluster.facts.set(name, nodeFacts({ subnets: ['192.0.2.0/24', '2001:db8::/64'] }));
+      const cluster = dualStack(size, seed);
+      const { names } = cluster;
       const families = Array.from({ length: services }, (_, i) => [`192.0.2.${i}`, `2001:db8::${i + 1}`]);
       const pairs = families.map((pair, i) =>
         pair.map((address) => layer2Entry(address, names, { group: `default/${i}` })),
@@ -292,11 +304,7 @@ test('Services of both families stay within one of even when a node dies', () =>
       cluster.down('a', 'crash');
       cluster.run(quietMs);
       exactlyOneEach(cluster);
-      const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
-      assert.ok(
-        Math.max(...loads) - Math.min(...loads) <= 2,
-        `one Service more than another at most: ${loads}`,
-      );
+      withinOneService(cluster);
     }),
     { numRuns: 100 },
   );
@@ -305,12 +313,9 @@ test('Services of both families stay within one of even when a node dies', () =>
 test('Services that come within a second are shared out evenly, though every node hears of each at another time', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), fc.nat(8), (seed, size, pauseMs) => {
-      const names = allNames.slice(0, size);
-      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
-      for (const name of names) {
-        cluster.facts.set(name, nodeFacts({ subnets: ['192.0.2.0/24', '2001:db8::/64'] }));
-        cluster.up(name);
-      }
+      const cluster = dualStack(size, seed);
+      const { names } = cluster;
+      for (const name of names) cluster.up(name);
       cluster.run(quietMs);
       for (let i = 0; i < 50; i++)
         for (const address of [`192.0.2.${i}`, `2001:db8::${i + 1}`]) {
@@ -319,11 +324,7 @@ test('Services that come within a second are shared out evenly, though every nod
         }
       cluster.run(quietMs);
       exactlyOneEach(cluster);
-      const loads = names.map((name) => cluster.load(name));
-      assert.ok(
-        Math.max(...loads) - Math.min(...loads) <= 2,
-        `one Service more than another at most: ${loads}`,
-      );
+      withinOneService(cluster);
     }),
     { numRuns: 50 },
   );

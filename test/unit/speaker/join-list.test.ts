@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Node } from '../../../src/kubernetes/model.ts';
 import { JoinList } from '../../../src/speaker/join-list.ts';
-
-function node(name: string, ...internalIPs: readonly string[]): Node {
-  return {
-    name,
-    uid: name,
-    labels: {},
-    annotations: {},
-    ready: true,
-    networkUnavailable: false,
-    unschedulable: false,
-    internalIPs,
-  };
-}
+import { node } from './fixtures.ts';
 
 function known(list: JoinList): string[] {
   return list.speakers().known.map((speaker) => `${speaker.node} ${speaker.addresses.join()}`);
@@ -22,8 +9,8 @@ function known(list: JoinList): string[] {
 
 test('JoinList: nodes with a Pod of ours, all nodes where none is seen', () => {
   const list = new JoinList();
-  list.setNode('b', node('b', '10.0.0.2', 'fd00::2'));
-  list.setNode('a', node('a', '10.0.0.1'));
+  list.setNode('b', node('b', { internalIPs: ['10.0.0.2', 'fd00::2'] }));
+  list.setNode('a', node('a', { internalIPs: ['10.0.0.1'] }));
   assert.deepEqual(known(list), ['a 10.0.0.1', 'b 10.0.0.2,fd00::2']);
 
   list.setPod('bellman-system/speaker-1', { podIPs: [] });

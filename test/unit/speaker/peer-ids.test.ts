@@ -1,29 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseIp } from '../../../src/address/index.ts';
 import type { PeerConfig } from '../../../src/config/config.ts';
 import { identifyPeers } from '../../../src/speaker/peer-ids.ts';
+import { ip, peer as peerConfig } from './fixtures.ts';
 
 /** `name@address<source`, the source where there is one. */
 function peer(text: string): PeerConfig {
-  const [, name = '', remote = '', source] = /^(.*)@([^<]*)<?(.*)$/.exec(text) ?? [];
-  const [address, sourceAddress] = [parseIp(remote), parseIp(source ?? '')];
-  assert.ok(address, text);
-  return {
-    name,
-    myAsn: 64512,
-    peerAsn: 64500,
-    address,
-    port: 179,
-    holdTimeSeconds: 90,
-    keepaliveTimeSeconds: 30,
-    connectTimeSeconds: 5,
-    ebgpMultihop: 1,
-    ttlSecurity: false,
-    passive: false,
-    nodeSelectors: [],
-    ...(sourceAddress ? { sourceAddress } : {}),
-  };
+  const [, name = '', address = '', source] = /^(.*)@([^<]*)<?(.*)$/.exec(text) ?? [];
+  return peerConfig(name, { address: ip(address), ...(source ? { sourceAddress: ip(source) } : {}) });
 }
 
 for (const [edit, before, now, ids] of [

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ip } from '../speaker/fixtures.ts';
+import {
+  fixture,
+  gracefulRestart,
+  keepalive,
+  notification,
+  open,
+  peer,
+  routerAddress,
+} from './session-fixture.ts';
+
+describe('connections that peers make', () => {
+  test('are heard only while a passive peer is configured, and from configured peers', () => {
+    const { speaker, transport } = fixture();
+    speaker.setPeers([peer()]);
+    const heard = () => transport.listening?.length;
+    assert.equal(heard(), undefined);
+    speaker.setPeers([peer({ passive: true })]);
+    assert.equal(heard(), 1);
+    assert.equal(transport.arrive(ip('192.0.2.66')), undefined);
+    assert.ok(transport.arrive(routerAddress));
+    speaker.setPeers([]);
+    assert.equal(heard(), undefined);
+  });
+
+  test('a passive session answers the OPEN it is sent', () => {
+    const { speaker, transport, status } = fixture();
+    speaker.setPeers([peer({ passive: true })]);
+    const stream = transport.arrive(routerAddress);
+    assert.ok(stream);
+    assert.deepEqual(stream.kinds(), [], 'DelayOpen waits for the peer');
+    stream.send(open(), keepalive);
+    assert.deepEqual(stream.kinds(), ['open', 'keepalive']);
+    assert.equal(status().state, 'Established');
+  });
+
+  test('a passive peer that cannot be listened for says so; others do not', () => {
+    const { speaker, transport, clock, lines } = fixture();
+    const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
+    const keyless = { ...peer({ name: 'keyless', address: ip('192.0.2.9'), passive: true }), password: 'a' };
+    speaker.setPeers([
+      peer({ passive: true }),
+      peer({ name: 'active', address: ip('192.0.2.3') }),
+      ipv6,
+      keyless,
+    ]);
+    transport.cannotListen({
+      family: 4,
+      peer: { address: ip('192.0.2.9'), password: 'a' },
+      reason: 'its password cannot be set',
+    });
+    clock.advance(1);
+    const errors = () => speaker.status().map(({ lastError }) => lastError);
+    assert.deepEqual(errors(), [
+      undefined,
+      undefined,
+      undefined,
+      'cannot listen on port 179: its password cannot be set',
+    ]);
+    transport.cannotListen({ family: 6, reason: 'address and port already in use' });
+    transport.listening = undefined;
+    clock.advance(10_001);
+    assert.equal(errors()[2], 'cannot listen on port 179: address and port already in use');
+    assert.equal(errors()[0], undefined);
+    assert.equal(lines.filter((line) => line.includes('cannot listen for passive peers')).length, 2);
+    assert.ok(transport.listening, 'it was tried again');
+  });
+
+  test('of two peers at one address each is reached at its own source-address', () => {
+    const { speaker, transport } = fixture();
+    const at = (name: string, source: string) => peer({ name, sourceAddress: ip(source), passive: true });
+    speaker.setPeers([at('first', '192.0.2.1'), at('second', '192.0.2.4')]);
+    assert.equal(transport.arrive(routerAddress, ip('192.0.2.5')), undefined);
+    assert.equal(
+      speaker.status()[1]?.lastError,
+      'the peer has connected to 192.0.2.5, and not to source-address 192.0.2.4',
+    );
+    const stream = transport.arrive(routerAddress, ip('192.0.2.4'));
+    assert.ok(stream);
+    stream.send(open(), keepalive);
+    assert.deepEqual(
+      speaker.status().map(({ state }) => state),
+      ['Active', 'Established'],
+    );
+  });
+
+  const somebodyPassive = peer({ name: 'somebody', address: ip('192.0.2.99'), passive: true });
+
+  for (const [theirId, stays] of [
+    [0xf0000000, 'theirs'],
+    [0x01000000, 'ours'],
+  ] as const)
+    test(`collide: the connection of the higher identifier stays, here ${stays}`, () => {
+      const { speaker, transport, status } = fixture();
+      speaker.setPeers([peer(), somebodyPassive]);
+      const ours = transport.last;
+      ours.connected();
+      const theirs = transport.arrive(routerAddress);
+      assert.ok(theirs);
+      ours.send({ ...open(), routerId: theirId });
+      theirs.send({ ...open(), routerId: theirId });
+      const [kept, dumped] = stays === 'ours' ? [ours, theirs] : [theirs, ours];
+      const last = dumped.messages.at(-1);
+      assert.ok(last?.kind === 'notification' && last.code === 6 && last.subcode === 7);
+      assert.equal(dumped.isOpen, false);
+      kept.send(keepalive);
+      assert.equal(status().state, 'Established');
+      assert.equal(kept.isOpen, true);
+    });
+
+  test('a peer that refuses us on its own connections too is damped as any other', () => {
+    const { speaker, transport, clock, lines } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    for (let i = 0; i < 3600; i++) {
+      clock.advance(1000);
+      if (transport.last.isOpen) transport.last.connected();
+      const theirs = transport.arrive(routerAddress);
+      for (const stream of transport.streams) if (stream.isOpen) stream.send(notification(2, 2));
+      theirs?.closed('connection closed by the peer');
+    }
+    const opens = transport.streams.filter((stream) => stream.kinds().includes('open')).length;
+    assert.ok(opens < 150, `${opens} OPENs in an hour`);
+    assert.ok(lines.length < 20, `${lines.length} lines`);
+  });
+
+  test('a session that ends while another connection is open ends by name', () => {
+    const { speaker, transport, establish, clock, status, lines } = fixture();
+    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), somebodyPassive]);
+    establish(gracefulRestart);
+    assert.ok(transport.arrive(routerAddress));
+    clock.advance(91_000);
+    assert.equal(status().lastError, 'Hold Timer Expired');
+    assert.ok(lines.some((line) => line.includes('Hold Timer Expired')));
+    assert.equal(status().state, 'OpenSent', 'the other connection goes on');
+  });
+
+  test('what was refused on one connection changes nothing of what the other has offered', () => {
+    const { speaker, transport, status } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    const ours = transport.last;
+    ours.connected();
+    const theirs = transport.arrive(routerAddress);
+    assert.ok(theirs);
+    ours.send(notification(2, 4));
+    theirs.send(open(), keepalive);
+    assert.equal(status().state, 'Established');
+    assert.deepEqual(
+      status().warnings.filter((warning) => warning.includes('without')),
+      [],
+      'its OPEN had them all',
+    );
+  });
+
+  test('what the peer says on a second connection is logged and counted, and a collision is no error', async () => {
+    const { speaker, transport, lines, registry, status, clock } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    transport.last.connected();
+    transport.arrive(routerAddress)?.send(notification(6, 7));
+    clock.advance(5_001);
+    assert.equal(status().lastError, undefined);
+    transport.arrive(routerAddress)?.send(notification(2, 2));
+    assert.equal(status().lastError, 'NOTIFICATION received: OPEN Message Error/Bad Peer AS');
+    assert.equal(status().state, 'OpenSent');
+    assert.equal(lines.filter((line) => line.includes('one of two connections closed')).length, 2);
+    const metrics = await registry.metrics();
+    for (const code of ['code="6",subcode="7"', 'code="2",subcode="2"'])
+      assert.ok(metrics.includes(`notifications_total{peer="router",direction="received",${code}} 1`), code);
+  });
+
+  test('an established session stays, unless its peer has restarted', () => {
+    const { speaker, transport, establish, status } = fixture();
+    speaker.setPeers([peer(), somebodyPassive]);
+    establish();
+    assert.equal(transport.arrive(routerAddress), undefined);
+    assert.equal(status().state, 'Established');
+
+    const second = fixture();
+    second.speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), somebodyPassive]);
+    const before = second.establish(gracefulRestart);
+    const after = second.transport.arrive(routerAddress);
+    assert.ok(after);
+    after.send(open(gracefulRestart), keepalive);
+    assert.equal(before.isOpen, false);
+    assert.ok(!before.kinds().includes('notification'), 'RFC 4724 section 4.2: without a NOTIFICATION');
+    assert.equal(second.status().state, 'Established');
+  });
+});
