@@ -1,7 +1,7 @@
 /**
  * What an allocation costs: 50,000 dual-stack Services from a v4 /15 and a v6 /64, in five sizes; one allocation in an empty pool beside
  * one in a pool that is 99.9 % full, in turns; the same where every second address is free; memory per Service.
- *   node --expose-gc bench/allocator.ts
+ *   .cache/bin/node --expose-gc bench/allocator.ts
  */
 import type { PoolConfig } from '../src/config/index.ts';
 import { Allocator } from '../src/controller/allocator/allocator.ts';

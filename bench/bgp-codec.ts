@@ -1,6 +1,6 @@
 /**
  * How fast UPDATEs are made and read: prefixes a second, for host routes packed into full messages of 4096 octets.
- *   node bench/bgp-codec.ts
+ *   .cache/bin/node bench/bgp-codec.ts
  * Made: out of an adj-RIB-out as a session does it, and from values by encodeMessage. Read: from a stream in chunks of 64 KiB, judged
  * and counted as a session does it, and with every prefix made into a value. Fails when one of them is below a million.
  */

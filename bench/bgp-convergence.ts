@@ -1,6 +1,6 @@
 /**
  * How long after Established a BIRD holds 100,000 host routes, and how long after the word they are gone, by who sends them.
- *   lab/world node bench/bgp-convergence.ts [--routes N]
+ *   lab/world .cache/bin/node bench/bgp-convergence.ts [--routes N]
  * Senders: Bellman; a bare socket that replays the same bytes, which is the limit; BIRD with static routes; GoBGP, fed beforehand
  * by a BIRD; ExaBGP, with routes from its API. Medians of several runs. Fails when Bellman takes more than twice the
  * limit plus 100 ms, or longer than a daemon.

@@ -1,6 +1,6 @@
 /**
  * Memory per route and peer of the adj-RIBs-out, at 100,000 host routes to four peers with everything sent.
- *   node --expose-gc bench/bgp-memory.ts
+ *   .cache/bin/node --expose-gc bench/bgp-memory.ts
  * Counts what the tables and the peers keep: heap and array buffers after a collection, against before.
  */
 import { setTimeout as sleep } from 'node:timers/promises';

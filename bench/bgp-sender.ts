@@ -1,6 +1,6 @@
 /**
  * A child of `bgp-convergence.ts`: connects to the router, sends its routes, and withdraws them when told so on standard input.
- *   node bench/bgp-sender.ts speaker|bare ROUTES
+ *   .cache/bin/node bench/bgp-sender.ts speaker|bare ROUTES
  * `speaker` is the whole of Bellman's BGP; `bare` a socket that replays the same bytes, made beforehand.
  */
 import { connect } from 'node:net';

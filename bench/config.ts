@@ -1,6 +1,6 @@
 /**
  * What judging a configuration costs: time and memory for sizes up to 1,000 pools and 200 peers, the same with one error in each pool,
- * and the time of the most expensive hostile texts found. Run with `node --expose-gc bench/config.ts`.
+ * and the time of the most expensive hostile texts found. Run with `.cache/bin/node --expose-gc bench/config.ts`.
  */
 import { gzipSync } from 'node:zlib';
 import { type AssignedAddress, judge, parseConfig } from '../src/config/index.ts';

@@ -1,7 +1,7 @@
 /**
  * The controller with 10,000 Services, as a process beside the lab's API server: the storm in which they are made, and a cold start
  * with all of them in place.
- *   node bench/controller.ts [--services N]
+ *   .cache/bin/node bench/controller.ts [--services N]
  * Storm: from the first Service's creation to the last address, and the time from a Service seen to its status written. Cold start:
  * from the start of the process to the state of the cluster known, and to every address learned and a new Service served.
  */

@@ -1,6 +1,6 @@
 /**
  * The membership in virtual time: clusters of 10, 100 and 1,000 speakers, 0, 5 and 20 % of all datagrams lost.
- *   node bench/membership.ts [--nodes N,…] [--loss PERCENT,…] [--scale FACTOR]
+ *   .cache/bin/node bench/membership.ts [--nodes N,…] [--loss PERCENT,…] [--scale FACTOR]
  * Detection: from death until the first, and until every other speaker calls it dead. False: living speakers called dead, over the node-days
  * simulated, and how often that is per node-day. Datagrams per speaker and second while nothing happens.
  */

@@ -1,6 +1,6 @@
 /**
  * How fast neighbours are answered: beside the kernel on the same link, under load, and with many addresses.
- *   lab/world node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10] [--kernel ADDRESS] [--service ADDRESS]
+ *   lab/world .cache/bin/node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10] [--kernel ADDRESS] [--service ADDRESS]
  * Fails when the speaker's median is over 100 µs, its p99 over 1 ms, or less than 99.9 % of the load is answered.
  *
  * Round trips are taken from the kernel's timestamps of both frames on the asker's interface, so that the asker's own delay is

@@ -1,7 +1,7 @@
 /**
  * One Service changes among 10,000: from its watch event, as it comes off the wire of the API server, until the UPDATE is at the socket of
  * the BGP peer, which runs in this process too and so delays what it measures.
- *   node bench/service-latency.ts [--services N] [--changes N]
+ *   .cache/bin/node bench/service-latency.ts [--services N] [--changes N]
  * Fails when the p99 is over 10 ms.
  */
 import { once } from 'node:events';
