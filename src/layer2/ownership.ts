@@ -33,7 +33,7 @@
  * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
  */
 import type { IpAddress } from '../address/index.ts';
-import type { ClaimStore } from '../membership/claim-store.ts';
+import { type ClaimStore, isWaiver } from '../membership/claim-store.ts';
 import type { Claim } from '../membership/packet.ts';
 import { type Orphan, placeOrphans } from './election.ts';
 import { Eligibility } from './eligibility.ts';
@@ -461,7 +461,8 @@ export class Ownership {
       {
         ...claim,
         owner: '',
-        epoch: claim.epoch + 1,
+        // Who takes over meanwhile has heard of neither, or of the waiver: either way it must win.
+        epoch: isWaiver(claim) ? claim.epoch : claim.epoch + 1,
         from: this.#self,
         basis: version,
         isOccupied: false,

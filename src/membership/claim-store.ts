@@ -3,13 +3,26 @@ import { type Claim, digestBuckets } from './packet.ts';
 
 export type Merge = 'newer' | 'same' | 'older';
 
-/** Order of claims on one address: epoch, then rendezvous weight; a release loses to a claim of its epoch. */
+/**
+ * Order of claims on one address: epoch; of one epoch who takes the address comes before who lets go of it, so that an owner that
+ * gives up where nobody hears it undoes nothing; then rendezvous weight.
+ */
 export function compareClaims(a: Claim, b: Claim): number {
   if (a.epoch !== b.epoch) return a.epoch - b.epoch;
+  if (grasp(a) !== grasp(b)) return grasp(a) - grasp(b);
   if (a.owner === b.owner) return 0;
-  if (a.owner === '' || b.owner === '') return a.owner === '' ? -1 : 1;
   const difference = rendezvousWeight(a.owner, a.address) - rendezvousWeight(b.owner, b.address);
   return difference || (a.owner < b.owner ? -1 : 1);
+}
+
+function grasp(claim: Claim): number {
+  if (isWaiver(claim)) return 0;
+  return claim.owner === '' ? 1 : 2;
+}
+
+/** The owner keeps the address until somebody, anybody, takes it. */
+export function isWaiver({ owner, from, basis }: Claim): boolean {
+  return owner !== '' && owner === from && basis === 0;
 }
 
 /**

@@ -18,7 +18,7 @@ export interface MemberUpdate {
   readonly metadata: string;
 }
 
-/** A node owns an address. The greater epoch is newer; of equals the greater rendezvous weight. */
+/** A node owns an address; `compareClaims` says which of two counts. */
 export interface Claim {
   readonly kind: 'claim';
   /** Canonical text. */

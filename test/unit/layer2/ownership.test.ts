@@ -19,6 +19,8 @@ interface Seen {
   readonly live?: readonly string[];
   readonly starting?: readonly string[];
   readonly leaving?: readonly string[];
+  /** Of these no link carries anything. */
+  readonly unlinked?: readonly string[];
   readonly minority?: boolean;
 }
 
@@ -44,10 +46,14 @@ class Subject {
     return this.#obey(this.ownership.start(this.now));
   }
 
-  see({ live = ['a', 'b', 'c'], leaving = [], starting = [], minority = false }: Seen): string[] {
+  see({ live = ['a', 'b', 'c'], minority = false, ...seen }: Seen): string[] {
     const facts = (name: string): [string, NodeFacts] => [
       name,
-      nodeFacts({ isLeaving: leaving.includes(name), isStarting: starting.includes(name) }),
+      nodeFacts({
+        isLeaving: seen.leaving?.includes(name) ?? false,
+        isStarting: seen.starting?.includes(name) ?? false,
+        ...(seen.unlinked?.includes(name) ? { links: [] } : {}),
+      }),
     ];
     return this.#obey(
       this.ownership.setView({ nodes: new Map(live.map(facts)), mayClaim: !minority }, this.now),
@@ -317,6 +323,25 @@ const cases: readonly {
       [(subject) => subject.put(entry(web, { candidates: ['b'], version: 6 })), []],
       [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
       [(subject) => subject.hear(web, 'b', 4, 'a'), [`silence ${web}: b owns it`]],
+    ],
+  },
+  {
+    name: 'who gives an address up where nobody hears it takes nothing from who has taken it over meanwhile',
+    given: { entries: [entry(web, { version: 5 })] },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.hear(web, 'a', 2, '', { basis: 5 }), [`answer ${web} failover from a`]],
+      [(subject) => subject.see({ unlinked: ['a'] }), []],
+      [(subject) => subject.see({ live: ['a', 'c'], unlinked: ['a'] }), []],
+      [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
+      [
+        (subject) => subject.see({ live: ['a'], unlinked: ['a'], minority: true }),
+        [`silence ${web}: no node is eligible`, `claim ${web} 3 by nobody from a`],
+      ],
+      [(subject) => subject.see({ live: ['a'], minority: true }), [`probe ${web} first from nobody`]],
+      [(subject) => subject.hear(web, 'b', 3, 'a', { basis: 5 }), []],
+      [(subject) => subject.see({ minority: true }), [`silence ${web}: b owns it`]],
+      [(subject) => subject.see({}), []],
     ],
   },
   {

@@ -11,8 +11,8 @@ const claim: fc.Arbitrary<Claim> = fc.record({
   address: fc.constantFrom('192.0.2.1', '192.0.2.2', '2001:db8::1'),
   owner: fc.constantFrom('a', 'b', 'c', ''),
   epoch: fc.nat(4),
-  from: fc.constant(''),
-  basis: fc.constant(0),
+  from: fc.constantFrom('', 'a', 'b'),
+  basis: fc.nat(1),
   isOccupied: fc.constant(false),
 });
 
@@ -39,13 +39,21 @@ test('members that have heard the same claims, in whatever order and however oft
   );
 });
 
-test('claims are totally ordered: the greater epoch, then one of the owners, the same for everybody; a release last', () => {
+test('claims are totally ordered: the greater epoch, then who takes, who releases, who waives, then one of the owners', () => {
+  const places = { waiver: 0, release: 1, taking: 2 };
+  const place = (each: Claim) => {
+    if (each.owner === '') return places.release;
+    return each.owner === each.from && each.basis === 0 ? places.waiver : places.taking;
+  };
   fc.assert(
-    fc.property(claim, claim, (a, other) => {
-      const b = { ...other, address: a.address };
+    fc.property(claim, claim, claim, (a, second, third) => {
+      const [b, c] = [second, third].map((each) => ({ ...each, address: a.address }));
+      assert.ok(b && c);
       assert.equal(Math.sign(compareClaims(a, b)), -Math.sign(compareClaims(b, a)) + 0);
+      if (compareClaims(a, b) <= 0 && compareClaims(b, c) <= 0) assert.ok(compareClaims(a, c) <= 0);
       if (a.epoch !== b.epoch) assert.equal(compareClaims(a, b) > 0, a.epoch > b.epoch);
-      else if (a.owner !== b.owner && b.owner === '') assert.ok(compareClaims(a, b) > 0);
+      else if (place(a) !== place(b)) assert.equal(compareClaims(a, b) > 0, place(a) > place(b));
+      else assert.equal(compareClaims(a, b) === 0, a.owner === b.owner);
     }),
   );
 });
