@@ -3,8 +3,8 @@
  * of its own, a Pod in the API, and an endpoint in the slices of its Service.
  */
 import { join } from 'node:path';
+import { serviceNameLabel } from '../src/cluster/names.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';
-import { serviceNameLabel } from '../src/kubernetes/names.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { buildPod, type LabNode } from './fabric.ts';
 import type { Processes } from './processes.ts';

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { defaultNamespace } from './kubernetes/names.ts';
+import { defaultNamespace } from './cluster/names.ts';
+import type { DefencePolicy } from './layer2/responder/defence.ts';
 import { createLogger, type LogLevel, logLevels } from './log.ts';
-import type { DefencePolicy } from './neighbour/defence.ts';
 
 /** Where an HTTP endpoint listens. */
 interface ListenAddress {
@@ -165,7 +165,7 @@ const validate = new Command('validate')
   .argument('<file...>', 'YAML of the configuration or of its ConfigMap; - for standard input')
   .option('--kubeconfig <file>', 'also say which assigned addresses each file would orphan')
   .action(async (files: string[], flags: { kubeconfig?: string }) => {
-    const { validateFiles } = await import('./commands/validate.ts');
+    const { validateFiles } = await import('./cli/validate.ts');
     process.exitCode = await validateFiles(files, flags);
   });
 
@@ -188,7 +188,7 @@ const status = new Command('status')
       speakerPort: number;
       loadBalancerClass?: string;
     }) => {
-      const { printStatus } = await import('./commands/status.ts');
+      const { printStatus } = await import('./cli/status.ts');
       process.exitCode = await printStatus(flags);
     },
   );

@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { annotations } from '../kubernetes/names.ts';
+import { annotations } from '../cluster/names.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { maxTextOctets } from './yaml.ts';
+import { maxTextOctets } from './text/yaml.ts';
 
 type Annotations = Readonly<Record<string, string>>;
 

@@ -1,11 +1,11 @@
 import { fail, ok, type Result } from '../result.ts';
 import type { Config } from './config.ts';
 import { type ConfigError, formatPath, type Path } from './errors.ts';
-import { LineIndex } from './line-index.ts';
-import { type Complain, readShape } from './read-shape.ts';
-import { resolveConfig } from './resolve.ts';
-import { configSchema, type RawConfig, type Sound } from './schema.ts';
-import { findNode, readYaml, type YamlDocument, type YamlNode } from './yaml.ts';
+import { resolveConfig } from './resolve/resolve.ts';
+import { type Complain, readShape } from './schema/read-shape.ts';
+import { configSchema, type RawConfig, type Sound } from './schema/schema.ts';
+import { LineIndex } from './text/line-index.ts';
+import { findNode, readYaml, type YamlDocument, type YamlNode } from './text/yaml.ts';
 
 /** Deeper than any configuration is. */
 const maxDepth = 20;

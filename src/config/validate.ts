@@ -2,7 +2,7 @@
 import { formatIp } from '../address/index.ts';
 import type { ConfigError } from './errors.ts';
 import { type AssignedAddress, judge } from './gate.ts';
-import { findConfigs } from './manifest.ts';
+import { findConfigs } from './text/manifest.ts';
 
 export interface ValidateIo {
   /** All of standard input. */

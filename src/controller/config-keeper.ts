@@ -10,12 +10,12 @@
  * edges: the annotations and the copy are compared with what they should say, and put right also when somebody else changed them.
  */
 import type { Clock } from '../clock.ts';
+import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../cluster/names.ts';
 import type { AssignedAddress, Config } from '../config/index.ts';
 import { type Api, ApiError } from '../kubernetes/client.ts';
 import { decodeConfigMap } from '../kubernetes/decode.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
-import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../kubernetes/names.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { isConflict, isNotFound, isOlderVersion, patchAnnotations, paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';

@@ -3,6 +3,7 @@
  * is it, replaces it, or is refused, and what the annotations should say then.
  */
 import { compareIp } from '../address/index.ts';
+import { annotations, configMapKey, configMapName } from '../cluster/names.ts';
 import {
   type AssignedAddress,
   annotationRoom,
@@ -15,7 +16,6 @@ import {
   rejectionReason,
 } from '../config/index.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
-import { annotations, configMapKey, configMapName } from '../kubernetes/names.ts';
 
 /** A configuration that passed the gate. */
 export interface Accepted {

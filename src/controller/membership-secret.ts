@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { readMembershipKeys } from '../cluster/membership-keys.ts';
+import { membershipSecretKey, membershipSecretName } from '../cluster/names.ts';
 import type { Api } from '../kubernetes/client.ts';
 import { decodeSecret } from '../kubernetes/decode.ts';
-import { readMembershipKeys } from '../kubernetes/membership-keys.ts';
-import { membershipSecretKey, membershipSecretName } from '../kubernetes/names.ts';
 import type { RawObject } from '../kubernetes/watch.ts';
 import { isConflict, isNotFound, paths } from '../kubernetes/write.ts';
 

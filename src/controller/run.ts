@@ -18,7 +18,7 @@ import { type Api, connect } from '../kubernetes/client.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
 import type { Logger } from '../log.ts';
-import { serveMetrics } from '../metrics/server.ts';
+import { serveMetrics } from '../telemetry/http-server.ts';
 import { ControllerMetrics } from './metrics.ts';
 import { Term } from './term.ts';
 

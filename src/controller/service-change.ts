@@ -1,8 +1,8 @@
 import { formatIp } from '../address/index.ts';
+import { annotations, requestPrefixes } from '../cluster/names.ts';
+import { loadBalancerClassMatches } from '../cluster/service-class.ts';
 import type { IngressAddress, Service } from '../kubernetes/model.ts';
-import { annotations, requestPrefixes } from '../kubernetes/names.ts';
 import type { Assigned } from './allocator/address-book.ts';
-import { loadBalancerClassMatches } from './service-class.ts';
 
 /** What has to be written on a Service. */
 export interface ServiceChange {

@@ -11,6 +11,7 @@ import type {
   V1Secret,
   V1Service,
 } from '@kubernetes/client-node';
+import { serviceNameLabel } from '../cluster/names.ts';
 import type {
   ConfigMap,
   EndpointSlice,
@@ -24,7 +25,6 @@ import type {
   ServicePort,
   SpeakerPod,
 } from './model.ts';
-import { serviceNameLabel } from './names.ts';
 import type { RawObject } from './watch.ts';
 
 function keyOf({ metadata }: RawObject): ObjectKey {

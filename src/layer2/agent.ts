@@ -17,15 +17,15 @@ import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes, Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
-import type { AddressCounts } from '../neighbour/address-state.ts';
-import { KernelAnswerWarnings } from '../neighbour/kernel-answer-warnings.ts';
-import { createNeighbourResponder, type NeighbourResponder } from '../neighbour/responder.ts';
 import { Answers } from './answers.ts';
 import { Gathering } from './gathering.ts';
 import { Layer2Metrics } from './metrics.ts';
-import { formatFacts, type NodeFacts, parseFacts } from './node-facts.ts';
-import { type Order, Ownership } from './ownership.ts';
+import { formatFacts, type NodeFacts, parseFacts } from './ownership/node-facts.ts';
+import { type Order, Ownership } from './ownership/ownership.ts';
 import { Assembler, type Entries } from './parts.ts';
+import type { AddressCounts } from './responder/address-state.ts';
+import { KernelAnswerWarnings } from './responder/kernel-answer-warnings.ts';
+import { createNeighbourResponder, type NeighbourResponder } from './responder/responder.ts';
 import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, Removal, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {

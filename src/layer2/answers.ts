@@ -9,9 +9,9 @@
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { Conflict, NeighbourResponder } from '../neighbour/responder.ts';
 import { interfacesOf } from './interfaces.ts';
-import type { Order, Ownership } from './ownership.ts';
+import type { Order, Ownership } from './ownership/ownership.ts';
+import type { Conflict, NeighbourResponder } from './responder/responder.ts';
 import type { Announcing, FromLayer2, Layer2Entry } from './table.ts';
 
 export interface AnswersOptions {

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
 import type { Logger, LogLevel } from '../log.ts';
-import type { AddressCounts } from '../neighbour/address-state.ts';
-import { registerAddressMetrics } from '../neighbour/metrics.ts';
 import type { Result } from '../result.ts';
 import { split } from './parts.ts';
+import type { AddressCounts } from './responder/address-state.ts';
+import { registerAddressMetrics } from './responder/metrics.ts';
 import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, Removal, ToLayer2 } from './table.ts';
 
 export interface Layer2Options {

@@ -2,8 +2,8 @@
  * What the Kubernetes side tells the layer-2 process, and what it hears back. Plain JSON: it crosses a process
  * border, so that answers and membership never wait behind a resync.
  */
-import type { AddressCounts } from '../neighbour/address-state.ts';
-import type { DefencePolicy } from '../neighbour/defence.ts';
+import type { AddressCounts } from './responder/address-state.ts';
+import type { DefencePolicy } from './responder/defence.ts';
 
 /** What the process is started with. */
 export interface Layer2Settings {

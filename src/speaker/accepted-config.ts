@@ -1,7 +1,7 @@
+import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
 import type { Config } from '../config/index.ts';
 import { recallAccepted } from '../controller/config-verdict.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
-import { acceptedConfigMapName, configMapName } from '../kubernetes/names.ts';
 
 /**
  * The configuration that the controller accepted last: on the ConfigMap itself or on the copy kept beside it, whichever is newer, so that

@@ -1,13 +1,13 @@
 import type { Clock, Timer } from '../clock.ts';
+import { type Announcer, parseAnnouncing, recordAnnouncing } from '../cluster/announcing.ts';
+import { annotations } from '../cluster/names.ts';
 import type { Api } from '../kubernetes/client.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
 import { objectKey, type Service } from '../kubernetes/model.ts';
-import { annotations } from '../kubernetes/names.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { isConflict, isNotFound, patchServiceAnnotations } from '../kubernetes/write.ts';
 import type { Announcing } from '../layer2/table.ts';
 import type { Logger } from '../log.ts';
-import { type Announcer, parseAnnouncing, recordAnnouncing } from './announcing.ts';
 
 /** Longer than a successor needs to answer and to write it down, so that a handover is one line and not three. */
 const patienceMs = 8000;

@@ -22,6 +22,8 @@ import {
   rangeContains,
 } from '../address/index.ts';
 import type { RouteAttributes } from '../bgp/speaker-api.ts';
+import { parseAnnouncing } from '../cluster/announcing.ts';
+import { excludeFromLoadBalancersLabel } from '../cluster/names.ts';
 import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../config/config.ts';
 import { anySelectorMatches } from '../config/selector.ts';
 import {
@@ -31,10 +33,8 @@ import {
   objectKey,
   type Service,
 } from '../kubernetes/model.ts';
-import { excludeFromLoadBalancersLabel } from '../kubernetes/names.ts';
 import { perNode } from '../layer2/interfaces.ts';
 import type { Layer2Wish } from '../layer2/table.ts';
-import { parseAnnouncing } from './announcing.ts';
 
 export interface PlanContext {
   readonly config: Config;

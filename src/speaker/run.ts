@@ -8,7 +8,14 @@ import { AggregatorRegistry, Registry } from 'prom-client';
 import { formatIp } from '../address/index.ts';
 import { createBgpSpeaker, warmUp } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
-import { loadBalancerClassMatches } from '../controller/service-class.ts';
+import { readMembershipKeys } from '../cluster/membership-keys.ts';
+import {
+  acceptedConfigMapName,
+  configMapName,
+  membershipSecretName,
+  speakerPodSelector,
+} from '../cluster/names.ts';
+import { loadBalancerClassMatches } from '../cluster/service-class.ts';
 import { connect } from '../kubernetes/client.ts';
 import {
   decodeConfigMap,
@@ -19,21 +26,14 @@ import {
   decodeSpeakerPod,
 } from '../kubernetes/decode.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
-import { readMembershipKeys } from '../kubernetes/membership-keys.ts';
 import type { Service } from '../kubernetes/model.ts';
-import {
-  acceptedConfigMapName,
-  configMapName,
-  membershipSecretName,
-  speakerPodSelector,
-} from '../kubernetes/names.ts';
 import { type RawObject, type WatchOptions, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
+import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import type { FromLayer2, MemberStatus } from '../layer2/table.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
-import { serveMetrics } from '../metrics/server.ts';
-import type { DefencePolicy } from '../neighbour/defence.ts';
+import { serveMetrics } from '../telemetry/http-server.ts';
 import { AcceptedConfig } from './accepted-config.ts';
 import { isDeputyFor } from './deputy.ts';
 import { JoinList } from './join-list.ts';

@@ -1,7 +1,7 @@
 import { formatIp, parseIp, parsePrefix } from '../../src/address/index.ts';
-import { Eligibility } from '../../src/layer2/eligibility.ts';
-import type { NodeFacts } from '../../src/layer2/node-facts.ts';
-import { type Order, Ownership, type View } from '../../src/layer2/ownership.ts';
+import { Eligibility } from '../../src/layer2/ownership/eligibility.ts';
+import type { NodeFacts } from '../../src/layer2/ownership/node-facts.ts';
+import { type Order, Ownership, type View } from '../../src/layer2/ownership/ownership.ts';
 import type { Layer2Entry } from '../../src/layer2/table.ts';
 import { ClaimStore } from '../../src/membership/claim-store.ts';
 import type { Claim } from '../../src/membership/packet.ts';

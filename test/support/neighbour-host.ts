@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type IpAddress, parseIp } from '../../src/address/index.ts';
-import { registerAddressMetrics } from '../../src/neighbour/metrics.ts';
-import { createNeighbourResponder } from '../../src/neighbour/responder.ts';
+import { registerAddressMetrics } from '../../src/layer2/responder/metrics.ts';
+import { createNeighbourResponder } from '../../src/layer2/responder/responder.ts';
 import type { HostCommand, HostEvent } from './neighbour-client.ts';
 
 const registry = new Registry();

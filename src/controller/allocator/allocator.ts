@@ -7,9 +7,9 @@
  * by priority and name; pools for everybody, by priority and name. A refusal leaves what is held untouched.
  */
 import { type Family, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
+import { annotations } from '../../cluster/names.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { annotations } from '../../kubernetes/names.ts';
 import { AddressBook, type Assigned } from './address-book.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Refusal } from './refusals.ts';

@@ -1,7 +1,7 @@
 import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
-import { spellingHint } from '../../config/spelling.ts';
+import { annotations, requestPrefixes } from '../../cluster/names.ts';
+import { spellingHint } from '../../config/schema/spelling.ts';
 import type { Service } from '../../kubernetes/model.ts';
-import { annotations, requestPrefixes } from '../../kubernetes/names.ts';
 import { fail, ok, type Result } from '../../result.ts';
 
 /** What a Service asks for. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { annotations } from '../../../src/cluster/names.ts';
 import {
   annotationLimit,
   annotationRoom,
@@ -8,7 +9,6 @@ import {
   encodeAcceptedConfig,
   readAcceptedConfig,
 } from '../../../src/config/index.ts';
-import { annotations } from '../../../src/kubernetes/names.ts';
 
 /** Text that gzip cannot make small. */
 function noise(octets: number): string {

@@ -4,8 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { type Config, formatConfigError, parseConfig } from '../../../src/config/index.ts';
-import { configJsonSchema } from '../../../src/config/json-schema.ts';
-import { findConfigs } from '../../../src/config/manifest.ts';
+import { configJsonSchema } from '../../../src/config/schema/json-schema.ts';
 import {
   bgpAdvertisementSchema,
   configSchema,
@@ -13,7 +12,8 @@ import {
   peerSchema,
   poolSchema,
   selectorSchema,
-} from '../../../src/config/schema.ts';
+} from '../../../src/config/schema/schema.ts';
+import { findConfigs } from '../../../src/config/text/manifest.ts';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readMembershipKeys } from '../../../src/kubernetes/membership-keys.ts';
+import { readMembershipKeys } from '../../../src/cluster/membership-keys.ts';
 import type { Secret } from '../../../src/kubernetes/model.ts';
 
 const one = Buffer.alloc(32, 1).toString('base64');

@@ -3,9 +3,9 @@ import { beforeEach, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts';
 import { Answers } from '../../../src/layer2/answers.ts';
-import type { Order } from '../../../src/layer2/ownership.ts';
+import type { Order } from '../../../src/layer2/ownership/ownership.ts';
+import type { ProbeOutcome } from '../../../src/layer2/responder/probe.ts';
 import type { FromLayer2, Layer2Entry } from '../../../src/layer2/table.ts';
-import type { ProbeOutcome } from '../../../src/neighbour/probe.ts';
 import { layer2Entry } from '../../support/layer2-cluster.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

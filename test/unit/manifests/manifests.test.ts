@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { loadAll } from 'js-yaml';
+import { configMapKey, configMapName, defaultNamespace } from '../../../src/cluster/names.ts';
 import { parseConfig } from '../../../src/config/index.ts';
-import { configMapKey, configMapName, defaultNamespace } from '../../../src/kubernetes/names.ts';
 
 const folder = new URL('../../../manifests/', import.meta.url).pathname;
 

@@ -1,0 +1,156 @@
+import { type Family, familyBits, type IpRange, rangeSize } from '../../address/index.ts';
+import type { BgpAdvertisement, LargeCommunity, PoolConfig } from '../config.ts';
+import { type Path, show, showSome } from '../errors.ts';
+import type { Complain } from '../schema/read-shape.ts';
+import type { RawBgpAdvertisement, Sound } from '../schema/schema.ts';
+import { spellingHint } from '../schema/spelling.ts';
+import { type Community, readCommunity } from './communities.ts';
+import { resolveSelectors } from './selectors.ts';
+import { printRange } from './values.ts';
+
+/** What advertisements may name. */
+export interface References {
+  readonly communities: ReadonlyMap<string, Community>;
+  readonly peers: ReadonlySet<string>;
+}
+
+const hostRoutes: BgpAdvertisement = {
+  aggregationLength: 32,
+  aggregationLengthV6: 128,
+  asPathPrepend: 0,
+  communities: [],
+  largeCommunities: [],
+  peers: [],
+  nodeSelectors: [],
+};
+
+/** The advertisements of a pool; host routes without attributes when a BGP pool has none. */
+export function resolveBgpAdvertisements(
+  raw: readonly (Sound<RawBgpAdvertisement> | undefined)[],
+  pool: { readonly ranges: readonly IpRange[]; readonly protocol: PoolConfig['protocol'] | undefined },
+  path: Path,
+  references: References,
+  complain: Complain,
+): BgpAdvertisement[] {
+  if (raw.length === 0) return pool.protocol === 'bgp' ? [hostRoutes] : [];
+  const strictest = { 4: strictestRange(pool.ranges, 4), 6: strictestRange(pool.ranges, 6) };
+  const seen = new Map<string, number>();
+  return raw.flatMap((each, i) => {
+    if (!each) return [];
+    const at: Path = [...path, i];
+    for (const [key, family] of [
+      ['aggregation-length', 4],
+      ['aggregation-length-v6', 6],
+    ] as const) {
+      const length = each[key];
+      const range = strictest[family];
+      if (length !== undefined && range && length < range.shortest)
+        complain(
+          [...at, key],
+          () =>
+            `/${length} is shorter than the pool's ${printRange(range.range)} allows, /${range.shortest}: it would announce addresses outside the pool`,
+        );
+    }
+    const advertisement = resolveOne(each, at, references, complain);
+    const identity = JSON.stringify(advertisement);
+    const twin = seen.get(identity);
+    if (twin === undefined) seen.set(identity, i);
+    else complain(at, () => `the same advertisement as bgp-advertisements[${twin}]`);
+    return [advertisement];
+  });
+}
+
+/** The range of a family that allows the least aggregation: by MetalLB's rule, no more than its own largest prefix. */
+function strictestRange(
+  ranges: readonly IpRange[],
+  family: Family,
+): { readonly range: IpRange; readonly shortest: number } | undefined {
+  let strictest: { range: IpRange; shortest: number } | undefined;
+  for (const range of ranges) {
+    if (range.family !== family) continue;
+    const shortest = shortestPrefixLength(range);
+    if (!strictest || shortest > strictest.shortest) strictest = { range, shortest };
+  }
+  return strictest;
+}
+
+/** Length of the largest prefix inside a range; the loop turns twice at most, since 2ⁿ addresses in a row hold an aligned 2ⁿ⁻¹. */
+function shortestPrefixLength(range: IpRange): number {
+  let hostBits = rangeSize(range).toString(2).length - 1;
+  for (; hostBits > 0; hostBits--) {
+    const block = 1n << BigInt(hostBits);
+    const aligned = ((range.first + block - 1n) / block) * block;
+    if (aligned + block - 1n <= range.last) break;
+  }
+  return familyBits(range.family) - hostBits;
+}
+
+function resolveOne(
+  raw: Sound<RawBgpAdvertisement>,
+  path: Path,
+  references: References,
+  complain: Complain,
+): BgpAdvertisement {
+  const peers = (raw.peers ?? []).flatMap((name, i) => {
+    if (name !== undefined && !references.peers.has(name))
+      complain([...path, 'peers', i], () => unknownPeer(name, [...references.peers]));
+    return name ?? [];
+  });
+  return {
+    aggregationLength: raw['aggregation-length'] ?? hostRoutes.aggregationLength,
+    aggregationLengthV6: raw['aggregation-length-v6'] ?? hostRoutes.aggregationLengthV6,
+    ...(raw.localpref === undefined ? {} : { localPref: raw.localpref }),
+    ...(raw.med === undefined ? {} : { med: raw.med }),
+    asPathPrepend: raw['as-path-prepend'] ?? hostRoutes.asPathPrepend,
+    ...resolveCommunities(raw.communities ?? [], [...path, 'communities'], references.communities, complain),
+    peers,
+    nodeSelectors: resolveSelectors(raw['node-selectors'], [...path, 'node-selectors'], complain),
+  };
+}
+
+function unknownPeer(name: string, known: readonly string[]): string {
+  const meant = spellingHint(name, known);
+  return `there is no peer ${show(name)}; ${meant === undefined ? `known: ${showSome(known)}` : `did you mean ${show(meant)}?`}`;
+}
+
+/** The same community by two names counts once; the same name twice is a slip. */
+function resolveCommunities(
+  raw: readonly (string | undefined)[],
+  path: Path,
+  names: ReadonlyMap<string, Community>,
+  complain: Complain,
+): Pick<BgpAdvertisement, 'communities' | 'largeCommunities'> {
+  const written = new Set<string>();
+  const standard = new Set<number>();
+  const large = new Map<string, LargeCommunity>();
+  raw.forEach((text, i) => {
+    if (text === undefined) return;
+    if (written.has(text)) complain([...path, i], () => `${show(text)} stands here twice`);
+    written.add(text);
+    const community = names.get(text) ?? readOrComplain(text, [...path, i], names, complain);
+    if (community?.kind === 'standard') standard.add(community.value);
+    else if (community) large.set(community.value.join(':'), community.value);
+  });
+  return {
+    communities: [...standard].sort((a, b) => a - b),
+    largeCommunities: [...large.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]),
+  };
+}
+
+function readOrComplain(
+  text: string,
+  path: Path,
+  names: ReadonlyMap<string, Community>,
+  complain: Complain,
+): Community | undefined {
+  const read = readCommunity(text);
+  if (read.ok) return read.value;
+  complain(path, () => {
+    if (/^[\d:]+$/.test(text) || text.startsWith('large:')) return read.error;
+    const meant = spellingHint(text, [...names.keys()]);
+    const known =
+      meant === undefined ? `known: ${showSome([...names.keys()], 20)}` : `did you mean ${show(meant)}?`;
+    return `${show(text)} is neither a community like 64512:1 nor a name of one; ${known}`;
+  });
+  return undefined;
+}

@@ -1,0 +1,45 @@
+import { fail, ok, type Result } from '../../result.ts';
+import type { LargeCommunity } from '../config.ts';
+import { show } from '../errors.ts';
+
+export type Community =
+  | { readonly kind: 'standard'; readonly value: number }
+  | { readonly kind: 'large'; readonly value: LargeCommunity };
+
+const wellKnown = (value: number): Community => ({ kind: 'standard', value });
+
+/** RFC 1997, RFC 3765, RFC 7999, RFC 8326, as routers name them. A name under `bgp-communities` goes before these. */
+export const wellKnownCommunities: ReadonlyMap<string, Community> = new Map([
+  ['no-export', wellKnown(0xffffff01)],
+  ['no-advertise', wellKnown(0xffffff02)],
+  ['no-export-subconfed', wellKnown(0xffffff03)],
+  ['no-peer', wellKnown(0xffffff04)],
+  ['blackhole', wellKnown(0xffff029a)],
+  ['graceful-shutdown', wellKnown(0xffff0000)],
+]);
+
+/** `a:b` of two 16-bit numbers, or a large `a:b:c` (also `large:a:b:c`) of three 32-bit numbers. */
+export function readCommunity(text: string): Result<Community, string> {
+  const isMarked = text.startsWith('large:');
+  const parts = (isMarked ? text.slice('large:'.length) : text).split(':');
+  const [a = Number.NaN, b = Number.NaN, c = Number.NaN] = parts
+    .slice(0, 3)
+    .map((part) => (/^\d{1,10}$/.test(part) ? Number(part) : Number.NaN));
+  if (parts.length === 2 && !isMarked) {
+    if (a <= 65535 && b <= 65535) return ok({ kind: 'standard', value: a * 65536 + b });
+    const asLarge = a <= 4294967295 && b <= 65535 ? `; a large one has three: ${a}:0:${b}` : '';
+    return fail(`${show(text)} is not a community: two numbers from 0 to 65535${asLarge}`);
+  }
+  if (parts.length === 3) {
+    if (Math.max(a, b, c) <= 4294967295) return ok({ kind: 'large', value: [a, b, c] });
+    return fail(`${show(text)} is not a large community: three numbers from 0 to 4294967295`);
+  }
+  return fail(`${show(text)} is not a community like 64512:1 or 64512:1:2${sexagesimalHint(text)}`);
+}
+
+/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1; a tool that rewrote the file leaves that number behind. */
+function sexagesimalHint(text: string): string {
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (number < 60) return '';
+  return `; YAML 1.1 makes ${text} of ${Math.floor(number / 60)}:${number % 60}: quote communities where other tools read the file`;
+}

@@ -1,0 +1,213 @@
+import { createHash } from 'node:crypto';
+import { formatIp, type IpAddress, isLinkLocal } from '../../address/index.ts';
+import { maxPasswordOctets, type PeerConfig } from '../config.ts';
+import { type Path, show } from '../errors.ts';
+import type { Complain } from '../schema/read-shape.ts';
+import type { RawPeer, Sound } from '../schema/schema.ts';
+import { resolveSelectors } from './selectors.ts';
+import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress } from './values.ts';
+
+const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secretKey: 'password' } as const;
+/** `ebgp-multihop: true`: as many hops as a packet can make. */
+const unlimitedHops = 255;
+
+/** The peers, and every name that advertisements may use, also of peers that something else was wrong with. */
+export function resolvePeers(
+  raw: readonly (Sound<RawPeer> | undefined)[],
+  complain: Complain,
+): { configs: PeerConfig[]; names: ReadonlySet<string> } {
+  const drafts = raw.map((peer, i) => (peer ? draftPeer(peer, ['peers', i], complain) : undefined));
+  const names = new Set<string>();
+  raw.forEach((peer, i) => {
+    if (peer?.name === undefined) return;
+    const { name } = peer;
+    if (names.has(name)) complain(['peers', i, 'name'], () => `there is another peer ${show(name)}`);
+    names.add(name);
+  });
+  const sessions = new Map<string, number>();
+  const configs: PeerConfig[] = [];
+  drafts.forEach((draft, i) => {
+    if (!draft) return;
+    const session = sessionKey(draft);
+    const twin = sessions.get(session);
+    if (twin !== undefined)
+      complain(
+        ['peers', i, 'peer-address'],
+        () => `the same session as peers[${twin}]: same address, port and nodes`,
+      );
+    else sessions.set(session, i);
+    const name = draft.name ?? defaultName(draft, names);
+    names.add(name);
+    configs.push({ ...draft, name });
+  });
+  return { configs, names };
+}
+
+type DraftPeer = Omit<PeerConfig, 'name'> & { readonly name?: string };
+
+/** Two peers with the same key would be two connections between the same two sockets. */
+function sessionKey({ address, interface: zone, port, sourceAddress, nodeSelectors }: DraftPeer): string {
+  const source = sourceAddress && formatIp(sourceAddress);
+  return JSON.stringify([formatIp(address), zone, port, source, nodeSelectors]);
+}
+
+/**
+ * The address, with the port when it is not 179: a name that does not change with other peers. A second peer there, for other
+ * nodes, gets a mark made of what tells the two apart.
+ */
+function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
+  const { address, interface: zone, port } = draft;
+  const host = formatIp(address) + (isLinkLocal(address) && zone !== undefined ? `%${zone}` : '');
+  const bracketed = address.family === 6 ? `[${host}]` : host;
+  const name = port === defaults.port ? host : `${bracketed}:${port}`;
+  if (!taken.has(name)) return name;
+  return `${name}#${createHash('sha256').update(sessionKey(draft)).digest('hex').slice(0, 8)}`;
+}
+
+function draftPeer(raw: Sound<RawPeer>, path: Path, complain: Complain): DraftPeer | undefined {
+  const at = (key: string): Path => [...path, key];
+  const times = resolveTimes(raw, path, complain);
+  const endpoint = resolveEndpoint(raw, path, complain);
+  const routerId = resolveRouterId(raw['router-id'] || undefined, at('router-id'), complain);
+  const restart = resolveRestart(raw, times.holdTimeSeconds, at('graceful-restart'), complain);
+  const multihop = resolveMultihop(raw, path, complain);
+  const nodeSelectors = resolveSelectors(raw['node-selectors'], at('node-selectors'), complain);
+  const password = raw.password || undefined;
+  if (password !== undefined && Buffer.byteLength(password) > maxPasswordOctets)
+    complain(at('password'), () => `TCP MD5 takes at most ${maxPasswordOctets} octets of password`);
+  const secret = raw['password-secret'];
+  if (password !== undefined && secret)
+    complain(at('password-secret'), () => 'password and password-secret exclude each other');
+  if (raw['bfd-profile'])
+    complain(at('bfd-profile'), () => 'bfd-profile is not supported yet; leave it out', 'key');
+  const myAsn = raw['my-asn'];
+  const peerAsn = raw['peer-asn'];
+  if (!endpoint || myAsn === undefined || peerAsn === undefined) return undefined;
+  return {
+    ...(raw.name === undefined ? {} : { name: raw.name }),
+    myAsn,
+    ...(raw['local-asn'] === undefined ? {} : { localAsn: raw['local-asn'] }),
+    peerAsn,
+    ...endpoint,
+    ...times,
+    ...(routerId === undefined ? {} : { routerId }),
+    ...(password === undefined ? {} : { password }),
+    ...(secret?.name === undefined
+      ? {}
+      : { passwordSecret: { name: secret.name, key: secret.key ?? defaults.secretKey } }),
+    ebgpMultihop: multihop,
+    ttlSecurity: raw['ttl-security'] ?? false,
+    passive: raw.passive ?? false,
+    ...(restart === undefined ? {} : { gracefulRestart: { restartTimeSeconds: restart } }),
+    nodeSelectors,
+  };
+}
+
+type Times = Pick<PeerConfig, 'holdTimeSeconds' | 'keepaliveTimeSeconds' | 'connectTimeSeconds'>;
+
+function resolveTimes(raw: Sound<RawPeer>, path: Path, complain: Complain): Times {
+  const seconds = (key: 'hold-time' | 'keepalive-time' | 'connect-time'): number | undefined =>
+    readSeconds(raw[key], [...path, key], complain);
+  const holdTimeSeconds = seconds('hold-time') ?? defaults.holdTimeSeconds;
+  if (holdTimeSeconds === 1 || holdTimeSeconds === 2 || holdTimeSeconds > 65535)
+    complain(
+      [...path, 'hold-time'],
+      () => `${holdTimeSeconds}s is not allowed: 0, or 3s to 65535s (RFC 4271)`,
+    );
+  const keepaliveTimeSeconds = seconds('keepalive-time') ?? Math.floor(holdTimeSeconds / 3);
+  if (keepaliveTimeSeconds > holdTimeSeconds)
+    complain(
+      [...path, 'keepalive-time'],
+      () => `${keepaliveTimeSeconds}s is longer than the hold time of ${holdTimeSeconds}s`,
+    );
+  const connectTimeSeconds = seconds('connect-time') ?? defaults.connectTimeSeconds;
+  if (connectTimeSeconds < 1 || connectTimeSeconds > 65535)
+    complain([...path, 'connect-time'], () => `${connectTimeSeconds}s is not allowed: 1s to 65535s`);
+  return { holdTimeSeconds, keepaliveTimeSeconds, connectTimeSeconds };
+}
+
+/** The empty text counts as absent. */
+function readSeconds(text: string | undefined, path: Path, complain: Complain): number | undefined {
+  if (!text) return undefined;
+  const read = readDurationSeconds(text);
+  if (read.ok) return read.value;
+  complain(path, () => read.error);
+  return undefined;
+}
+
+type Endpoint = Pick<PeerConfig, 'address' | 'interface' | 'sourceAddress' | 'port'>;
+
+function resolveEndpoint(raw: Sound<RawPeer>, path: Path, complain: Complain): Endpoint | undefined {
+  const at = (key: string): Path => [...path, key];
+  const peer = raw['peer-address'] === undefined ? undefined : readPeerAddress(raw['peer-address']);
+  if (peer?.ok === false) complain(at('peer-address'), () => peer.error);
+  const to = peer?.ok ? peer.value : undefined;
+  const from = raw['source-address'] ? readAddress(raw['source-address']) : undefined;
+  if (from?.ok === false) complain(at('source-address'), () => from.error);
+  const source = from?.ok ? from.value : undefined;
+  if (source && to && source.family !== to.address.family)
+    complain(at('source-address'), () => `${formatIp(source)} is not of the family of peer-address`);
+  const { interface: bound } = raw;
+  const wrong = bound === undefined ? undefined : interfaceNameFault(bound);
+  if (wrong !== undefined) complain(at('interface'), () => wrong);
+  if (!to) return undefined;
+  if (to.zone !== undefined && bound !== undefined && to.zone !== bound)
+    complain(
+      at('interface'),
+      () => `${show(bound)} is not the interface that peer-address names, ${to.zone}`,
+    );
+  const zone = to.zone ?? bound;
+  if (zone === undefined && isLinkLocal(to.address))
+    complain(
+      at('peer-address'),
+      () =>
+        `a link-local address needs its interface; write ${formatIp(to.address)}%eth0, or interface: eth0`,
+    );
+  return {
+    address: to.address,
+    ...(zone === undefined ? {} : { interface: zone }),
+    ...(source ? { sourceAddress: source } : {}),
+    port: raw['peer-port'] || defaults.port,
+  };
+}
+
+function resolveRouterId(text: string | undefined, path: Path, complain: Complain): number | undefined {
+  if (text === undefined) return undefined;
+  const read = readAddress(text);
+  const id: IpAddress | undefined = read.ok ? read.value : undefined;
+  if (id?.family === 4 && id.value !== 0n) return Number(id.value);
+  complain(path, () => `${show(text)} is not a router id: written like 10.0.0.1, not 0.0.0.0`);
+  return undefined;
+}
+
+function resolveMultihop(raw: Sound<RawPeer>, path: Path, complain: Complain): number {
+  const written = raw['ebgp-multihop'];
+  const hops = written === true ? unlimitedHops : written || 1;
+  const isInternal =
+    raw['peer-asn'] === 'internal' ||
+    (raw['peer-asn'] !== undefined && raw['peer-asn'] === (raw['local-asn'] ?? raw['my-asn']));
+  if (isInternal && written !== undefined && written !== false)
+    complain([...path, 'ebgp-multihop'], () => 'the peer has our AS number; multihop is for eBGP only');
+  if (hops > 1 && raw['ttl-security'])
+    complain(
+      [...path, 'ttl-security'],
+      () => 'ttl-security is for directly connected peers; it excludes ebgp-multihop',
+    );
+  return hops;
+}
+
+/** How long the peer keeps our routes, in seconds; `undefined` without graceful restart. */
+function resolveRestart(
+  raw: Sound<RawPeer>,
+  holdTimeSeconds: number,
+  path: Path,
+  complain: Complain,
+): number | undefined {
+  const written = raw['graceful-restart'];
+  if (written === undefined || written === false) return undefined;
+  const at = [...path, 'restart-time'];
+  const time = written === true ? undefined : readSeconds(written['restart-time'], at, complain);
+  if (time !== undefined && (time < 1 || time > 4095))
+    complain(at, () => `${time}s is not allowed: 1s to 4095s (RFC 4724)`);
+  return time ?? Math.min(4095, holdTimeSeconds || defaults.holdTimeSeconds);
+}

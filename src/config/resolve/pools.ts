@@ -1,0 +1,153 @@
+import { type IpRange, rangesOverlap } from '../../address/index.ts';
+import type { Layer2Advertisement, PoolConfig } from '../config.ts';
+import { type Path, show } from '../errors.ts';
+import type { Complain } from '../schema/read-shape.ts';
+import type { RawPool, Sound } from '../schema/schema.ts';
+import { type References, resolveBgpAdvertisements } from './advertisements.ts';
+import { resolveSelectors } from './selectors.ts';
+import { interfaceNameFault, namespaceFault, readRange } from './values.ts';
+
+/** A range with where it was written. */
+interface WrittenRange {
+  readonly range: IpRange;
+  readonly text: string;
+  readonly pool: number;
+  readonly item: number;
+}
+
+export function resolvePools(
+  raw: readonly (Sound<RawPool> | undefined)[],
+  references: References,
+  complain: Complain,
+): PoolConfig[] {
+  const written: WrittenRange[] = [];
+  const pools = raw.flatMap((pool, i) => {
+    if (!pool) return [];
+    const path: Path = ['address-pools', i];
+    const own = readRanges(pool, i, complain);
+    written.push(...own);
+    return resolvePool(
+      pool,
+      own.map(({ range }) => range),
+      path,
+      references,
+      complain,
+    );
+  });
+  const names = new Set<string>();
+  raw.forEach((pool, i) => {
+    if (pool?.name === undefined) return;
+    const { name } = pool;
+    if (names.has(name)) complain(['address-pools', i, 'name'], () => `there is another pool ${show(name)}`);
+    names.add(name);
+  });
+  complainOfOverlaps(written, raw, complain);
+  return pools;
+}
+
+function readRanges(pool: Sound<RawPool>, index: number, complain: Complain): WrittenRange[] {
+  if (pool.addresses?.length === 0)
+    complain(
+      ['address-pools', index, 'addresses'],
+      () => 'expected at least one prefix or range, not an empty list',
+    );
+  return (pool.addresses ?? []).flatMap((text, item) => {
+    if (text === undefined) return [];
+    const read = readRange(text);
+    if (read.ok) return [{ range: read.value, text, pool: index, item }];
+    complain(['address-pools', index, 'addresses', item], () => read.error);
+    return [];
+  });
+}
+
+function resolvePool(
+  raw: Sound<RawPool>,
+  ranges: readonly IpRange[],
+  path: Path,
+  references: References,
+  complain: Complain,
+): PoolConfig[] {
+  const at = (key: string): Path => [...path, key];
+  const { name, protocol } = raw;
+  const ofBgp = raw['bgp-advertisements'] ?? [];
+  const ofLayer2 = raw['l2-advertisements'] ?? [];
+  if (name?.includes(','))
+    complain(at('name'), () => 'expected a name without commas; annotations list pools separated by them');
+  if (protocol === 'bgp' && ofLayer2.length > 0)
+    complain(at('l2-advertisements'), () => 'the pool is announced by bgp; write bgp-advertisements', 'key');
+  if (protocol === 'layer2' && ofBgp.length > 0)
+    complain(
+      at('bgp-advertisements'),
+      () => 'the pool is announced in layer2; write l2-advertisements',
+      'key',
+    );
+  const bgpAdvertisements = resolveBgpAdvertisements(
+    ofBgp,
+    { ranges, protocol },
+    at('bgp-advertisements'),
+    references,
+    complain,
+  );
+  const l2Advertisements = ofLayer2.map((each, i): Layer2Advertisement => {
+    const within: Path = [...at('l2-advertisements'), i];
+    return {
+      interfaces: soundNames(each?.interfaces, interfaceNameFault, [...within, 'interfaces'], complain),
+      nodeSelectors: resolveSelectors(each?.['node-selectors'], [...within, 'node-selectors'], complain),
+    };
+  });
+  const selectors = (key: 'namespace-selectors' | 'service-selectors') =>
+    resolveSelectors(raw[key], at(key), complain);
+  const pool = {
+    ranges,
+    autoAssign: raw['auto-assign'] ?? true,
+    avoidBuggyIps: raw['avoid-buggy-ips'] ?? false,
+    draining: raw.draining ?? false,
+    ...(raw.priority === undefined ? {} : { priority: raw.priority }),
+    namespaces: soundNames(raw.namespaces, namespaceFault, at('namespaces'), complain),
+    namespaceSelectors: selectors('namespace-selectors'),
+    serviceSelectors: selectors('service-selectors'),
+    ...(raw['limit-per-namespace'] === undefined ? {} : { limitPerNamespace: raw['limit-per-namespace'] }),
+    bgpAdvertisements,
+    l2Advertisements,
+  };
+  return name === undefined || protocol === undefined ? [] : [{ name, protocol, ...pool }];
+}
+
+function soundNames(
+  names: readonly (string | undefined)[] | undefined,
+  faultOf: (name: string) => string | undefined,
+  path: Path,
+  complain: Complain,
+): string[] {
+  return (names ?? []).flatMap((name, i) => {
+    const wrong = name === undefined ? undefined : faultOf(name);
+    if (wrong !== undefined) complain([...path, i], () => wrong);
+    return name ?? [];
+  });
+}
+
+/** Sorted by first address, a range can only overlap what reaches furthest before it: n log n for any number of ranges. */
+function complainOfOverlaps(
+  written: readonly WrittenRange[],
+  pools: readonly (Sound<RawPool> | undefined)[],
+  complain: Complain,
+): void {
+  const isEarlier = (a: WrittenRange, b: WrittenRange) =>
+    a.pool < b.pool || (a.pool === b.pool && a.item < b.item);
+  const sorted = [...written].sort(({ range: a }, { range: b }) =>
+    a.family !== b.family ? a.family - b.family : a.first < b.first ? -1 : a.first > b.first ? 1 : 0,
+  );
+  let furthest: WrittenRange | undefined;
+  for (const each of sorted) {
+    if (furthest && rangesOverlap(furthest.range, each.range)) {
+      const [earlier, later] = isEarlier(furthest, each) ? [furthest, each] : [each, furthest];
+      complain(['address-pools', later.pool, 'addresses', later.item], () => {
+        const name = pools[earlier.pool]?.name;
+        const other = name === undefined ? `address-pools[${earlier.pool}]` : `pool ${show(name)}`;
+        return `${later.text} overlaps ${earlier.text} of ${earlier.pool === later.pool ? 'the same pool' : other}`;
+      });
+    }
+    if (!furthest || each.range.family !== furthest.range.family || each.range.last > furthest.range.last)
+      furthest = each;
+  }
+}

@@ -1,0 +1,28 @@
+/** From the document's shape to the typed Config: values read, defaults filled in, references and overlaps judged. */
+
+import type { Config } from '../config.ts';
+import type { Complain } from '../schema/read-shape.ts';
+import type { RawConfig, Sound } from '../schema/schema.ts';
+import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
+import { resolvePeers } from './peers.ts';
+import { resolvePools } from './pools.ts';
+
+/**
+ * The configuration, meaningless when anything was complained of. What had the wrong shape is missing from `raw`: all the rest is
+ * judged, so that one slip does not hide another.
+ */
+export function resolveConfig(raw: Sound<RawConfig>, complain: Complain): Config {
+  if ((raw['bfd-profiles'] ?? []).length > 0)
+    complain(['bfd-profiles'], () => 'bfd-profiles is not supported yet; leave it out', 'key');
+  const communities = new Map<string, Community>(wellKnownCommunities);
+  for (const [name, text] of Object.entries(raw['bgp-communities'] ?? {})) {
+    const community = text === undefined ? undefined : readCommunity(text);
+    if (community?.ok) communities.set(name, community.value);
+    else if (community) complain(['bgp-communities', name], () => community.error);
+  }
+  const peers = resolvePeers(raw.peers ?? [], complain);
+  return {
+    peers: peers.configs,
+    pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, complain),
+  };
+}

@@ -1,0 +1,65 @@
+/** Label selectors, under the rules that Kubernetes itself has for keys, values and operators. */
+import type { LabelSelector } from '../config.ts';
+import { type Path, show } from '../errors.ts';
+import type { Complain } from '../schema/read-shape.ts';
+import type { RawSelector, Sound } from '../schema/schema.ts';
+
+export function resolveSelectors(
+  raw: readonly (Sound<RawSelector> | undefined)[] | undefined,
+  path: Path,
+  complain: Complain,
+): LabelSelector[] {
+  return (raw ?? []).map((selector, i) => ({
+    matchLabels: resolveLabels(selector?.['match-labels'] ?? {}, [...path, i, 'match-labels'], complain),
+    matchExpressions: (selector?.['match-expressions'] ?? []).flatMap((requirement, j) => {
+      const at = [...path, i, 'match-expressions', j];
+      if (!requirement) return [];
+      const { key, operator, values } = requirement;
+      const named = (values ?? []).flatMap((value) => value ?? []);
+      const keyWrong = key === undefined ? undefined : labelKeyFault(key);
+      if (keyWrong !== undefined) complain([...at, 'key'], () => keyWrong);
+      named.forEach((value, n) => {
+        const wrong = labelValueFault(value);
+        if (wrong !== undefined) complain([...at, 'values', n], () => wrong);
+      });
+      const takesValues = operator === 'In' || operator === 'NotIn';
+      if (takesValues && (values ?? []).length === 0)
+        complain([...at, 'values'], () => `${operator} needs at least one value`);
+      if (operator !== undefined && !takesValues && (values ?? []).length > 0)
+        complain([...at, 'values'], () => `${operator} takes no values`);
+      return key === undefined || operator === undefined ? [] : [{ key, operator, values: named }];
+    }),
+  }));
+}
+
+function resolveLabels(
+  raw: Readonly<Record<string, string | undefined>>,
+  path: Path,
+  complain: Complain,
+): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const [key, value] of Object.entries(raw)) {
+    const keyWrong = labelKeyFault(key);
+    if (keyWrong !== undefined) complain([...path, key], () => keyWrong, 'key');
+    const valueWrong = value === undefined ? undefined : labelValueFault(value);
+    if (valueWrong !== undefined) complain([...path, key], () => valueWrong);
+    if (value !== undefined) labels[key] = value;
+  }
+  return labels;
+}
+
+const word = /^[A-Za-z0-9]([-\w.]*[A-Za-z0-9])?$/;
+const domain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+function labelKeyFault(key: string): string | undefined {
+  const slash = key.indexOf('/');
+  const prefix = slash < 0 ? 'a' : key.slice(0, slash);
+  const name = key.slice(slash + 1);
+  if (prefix.length <= 253 && name.length <= 63 && domain.test(prefix) && word.test(name)) return undefined;
+  return `${show(key)} is not a label key: an optional domain and a slash, then up to 63 of A-Z, a-z, 0-9, -, _ and .`;
+}
+
+function labelValueFault(value: string): string | undefined {
+  if (value === '' || (value.length <= 63 && word.test(value))) return undefined;
+  return `${show(value)} is not a label value: up to 63 of A-Z, a-z, 0-9, -, _ and .`;
+}

@@ -1,0 +1,192 @@
+/** Single values of the configuration, read from text: each reader returns the value or what is wrong with it. */
+import {
+  compareIp,
+  type Family,
+  familyBits,
+  formatIp,
+  formatPrefix,
+  formatRange,
+  type IpAddress,
+  type IpRange,
+  isLinkLocal,
+  parseIp,
+  parsePrefix,
+  prefixesOfRange,
+  prefixOf,
+  rangeOfPrefix,
+  rangesOverlap,
+} from '../../address/index.ts';
+import { fail, ok, type Result } from '../../result.ts';
+import { show } from '../errors.ts';
+
+/** `90s`, `1m30s`, `1.5h` in Go's notation; a fraction of a second is dropped, as MetalLB does. */
+export function readDurationSeconds(text: string): Result<number, string> {
+  if (text === '0') return ok(0);
+  if (/^\d{1,9}$/.test(text)) return fail(`${text} has no unit; write ${text}s`);
+  if (!/^\+?((\d{1,9}(\.\d{0,9})?|\.\d{1,9})(h|m|s|ms|us|µs|ns)){1,8}$/.test(text))
+    return fail(`${show(text)} is not a duration like 90s or 1m30s`);
+  let seconds = 0;
+  for (const [, amount, unit = ''] of text.matchAll(/([\d.]+)([a-zµ]+)/g))
+    seconds += Number(amount) * (unitSeconds.get(unit) ?? 0);
+  if (seconds > 0 && seconds < 1) return fail(`${text} is less than a second`);
+  return ok(Math.floor(seconds));
+}
+
+const unitSeconds: ReadonlyMap<string, number> = new Map([
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+  ['ms', 1e-3],
+  ['us', 1e-6],
+  ['µs', 1e-6],
+  ['ns', 1e-9],
+]);
+
+/** An address without a zone or length. */
+export function readAddress(text: string): Result<IpAddress, string> {
+  const address = parseIp(text);
+  if (address && address.family === 6 && address.value >> 32n === 0xffffn)
+    return fail(
+      `${show(text)} is an IPv4-mapped address; write ${formatIp({ family: 4, value: address.value & 0xffffffffn })}`,
+    );
+  if (address) return ok(address);
+  const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text.split(/[/%]/, 1)[0] ?? '';
+  if (bare !== text && parseIp(bare)) return fail(`${show(text)} is not an address; write ${bare}`);
+  const octets = text.split('.');
+  if (octets.length === 4 && octets.every((octet) => /^\d{1,3}$/.test(octet))) {
+    const plain = octets.map(Number).join('.');
+    if (parseIp(plain)) return fail(`${text} is not an address; write ${plain}, without leading zeros`);
+    const large = octets.find((octet) => Number(octet) > 255);
+    return fail(`${text} is not an address; ${large} is more than 255`);
+  }
+  return fail(`${show(text)} is not an address`);
+}
+
+/** Addresses that no Service can have: no host sends to them, or no router passes it on. */
+const unusable: readonly (readonly [string, string])[] = [
+  ['0.0.0.0/8', '"this network" (RFC 791)'],
+  ['127.0.0.0/8', 'loopback (RFC 1122)'],
+  ['224.0.0.0/4', 'multicast (RFC 5771)'],
+  ['255.255.255.255/32', 'limited broadcast (RFC 919)'],
+  ['::/128', 'unspecified (RFC 4291)'],
+  ['::1/128', 'loopback (RFC 4291)'],
+  ['::ffff:0:0/96', 'IPv4-mapped (RFC 4291)'],
+  ['fe80::/10', 'link-local (RFC 4291)'],
+  ['ff00::/8', 'multicast (RFC 4291)'],
+];
+const unusableRanges = unusable.flatMap(([text, what]) => {
+  const prefix = parsePrefix(text);
+  return prefix ? [{ text, what, range: rangeOfPrefix(prefix) }] : [];
+});
+
+/** A CIDR prefix or a `first-last` range of addresses that Services can have. */
+export function readRange(text: string): Result<IpRange, string> {
+  const read = readAnyRange(text);
+  const wrong = read.ok ? unusableRanges.find(({ range }) => rangesOverlap(range, read.value)) : undefined;
+  if (!wrong) return read;
+  return fail(
+    wrong.text === text
+      ? `${text} is no place for Services: ${wrong.what}`
+      : `${text} holds addresses of ${wrong.text}, which is no place for Services: ${wrong.what}`,
+  );
+}
+
+function readAnyRange(text: string): Result<IpRange, string> {
+  const dash = text.indexOf('-');
+  if (dash >= 0) {
+    const [first, last] = [text.slice(0, dash).trim(), text.slice(dash + 1).trim()];
+    if (first !== '' && last !== '') return readFirstLast(first, last);
+    return fail(`${show(text)} has only one end; a range is written like 192.0.2.10-192.0.2.20`);
+  }
+  const slash = text.indexOf('/');
+  if (slash < 0) {
+    const address = readAddress(text);
+    if (address.ok) return fail(`${text} is one address; write ${text}/${familyBits(address.value.family)}`);
+    return /^[\d.:a-f]+$/i.test(text)
+      ? address
+      : fail(`${show(text)} is not a prefix or a range like 192.0.2.0/24 or 192.0.2.10-192.0.2.20`);
+  }
+  const prefix = parsePrefix(text);
+  const address = readAddress(text.slice(0, slash));
+  if (!address.ok) return address;
+  if (prefix) return ok(rangeOfPrefix(prefix));
+  const length = Number(text.slice(slash + 1));
+  const bits = familyBits(address.value.family);
+  if (!/^(0|[1-9]\d{0,2})$/.test(text.slice(slash + 1)) || length > bits)
+    return fail(
+      `/${show(text.slice(slash + 1))} is not a prefix length (0 to ${bits})${maskHint(text.slice(slash + 1))}`,
+    );
+  return fail(
+    `${text} has host bits set; the prefix is ${formatPrefix(prefixOf(address.value, length))}, the address alone is ${formatIp(address.value)}/${bits}`,
+  );
+}
+
+function maskHint(text: string): string {
+  const mask = parseIp(text);
+  if (mask?.family !== 4) return '';
+  const [, ones = ''] = /^(1*)0*$/.exec(mask.value.toString(2).padStart(32, '0')) ?? [];
+  return ones === '' ? '' : `; write /${ones.length}`;
+}
+
+/** As a prefix when it is one. */
+export function printRange(range: IpRange): string {
+  const [prefix, ...more] = prefixesOfRange(range);
+  return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
+}
+
+function readFirstLast(firstText: string, lastText: string): Result<IpRange, string> {
+  const first = readAddress(firstText);
+  if (!first.ok) return first;
+  const last = readAddress(lastText);
+  if (!last.ok) {
+    const whole = completedEnd(firstText, lastText, first.value.family);
+    return fail(last.error + (whole ? `; the end of a range is written in full: ${firstText}-${whole}` : ''));
+  }
+  const families = first.value.family + last.value.family;
+  if (families === 10)
+    return fail(`${firstText} and ${lastText} are of two families; a range lies within one`);
+  if (compareIp(first.value, last.value) > 0)
+    return fail(`the range is backwards; write ${lastText}-${firstText}`);
+  return ok({ family: first.value.family, first: first.value.value, last: last.value.value });
+}
+
+/** `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. */
+function completedEnd(firstText: string, lastText: string, family: Family): string | undefined {
+  if (family !== 4 || !/^[\d.]{1,15}$/.test(lastText)) return undefined;
+  const octets = firstText.split('.');
+  const given = lastText.split('.');
+  const whole = [...octets.slice(0, Math.max(0, 4 - given.length)), ...given].join('.');
+  return parseIp(whole) ? whole : undefined;
+}
+
+/** A peer's address; a link-local one with its interface after `%`. */
+export function readPeerAddress(text: string): Result<{ address: IpAddress; zone?: string }, string> {
+  const percent = text.indexOf('%');
+  const read = readAddress(percent < 0 ? text : text.slice(0, percent));
+  if (!read.ok) return read;
+  const address = read.value;
+  if (isNobody(address)) return fail(`${show(text)} is not the address of one router`);
+  if (percent < 0) return ok({ address });
+  const zone = text.slice(percent + 1);
+  if (!isLinkLocal(address)) return fail(`${show(text)}: %interface goes with a link-local address only`);
+  const wrong = interfaceNameFault(zone);
+  return wrong === undefined ? ok({ address, zone }) : fail(wrong);
+}
+
+/** Unspecified and multicast addresses, and the limited broadcast. */
+function isNobody({ family, value }: IpAddress): boolean {
+  if (family === 4) return value >> 24n === 0n || value >> 28n >= 14n;
+  return value === 0n || value >> 120n === 0xffn;
+}
+
+/** What is wrong with a name of a Linux interface. */
+export function interfaceNameFault(name: string): string | undefined {
+  if (/^[!-.0-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
+  return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces or slashes`;
+}
+
+/** What is wrong with a name of a namespace (RFC 1123 label). */
+export function namespaceFault(name: string): string | undefined {
+  if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return undefined;
+  return `${show(name)} is not the name of a namespace: up to 63 of a-z, 0-9 and -`;
+}

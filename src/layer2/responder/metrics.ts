@@ -1,0 +1,92 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { DropReason } from '../../link/frame.ts';
+import type { AddressCounts } from './address-state.ts';
+import type { Protocol } from './link-port.ts';
+
+/** Names without their prefix are those that MetalLB's users know. */
+const neighbourMetric = {
+  requestsReceived: 'bellman_layer2_requests_received',
+  responsesSent: 'bellman_layer2_responses_sent',
+  gratuitousSent: 'bellman_layer2_gratuitous_sent',
+  conflicts: 'bellman_layer2_conflicts',
+  dropped: 'bellman_layer2_requests_dropped',
+  capturesLost: 'bellman_layer2_captures_lost',
+  links: 'bellman_layer2_links',
+} as const;
+
+/** Plain integers on the answering path, read only when somebody scrapes. */
+export class NeighbourCounters {
+  readonly #dropped: Record<Protocol, Map<DropReason, number>> = { arp: new Map(), ndp: new Map() };
+  capturesLost = 0;
+
+  drop(protocol: Protocol, reason: DropReason): void {
+    const counts = this.#dropped[protocol];
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+
+  *drops(): Generator<{ readonly protocol: Protocol; readonly reason: DropReason; readonly count: number }> {
+    for (const protocol of ['arp', 'ndp'] as const)
+      for (const [reason, count] of this.#dropped[protocol]) yield { protocol, reason, count };
+  }
+}
+
+/** Registers what is counted of each address. Reading it costs a process tens of milliseconds with 10,000 of them. */
+export function registerAddressMetrics(registry: Registry, counts: () => Iterable<AddressCounts>): void {
+  const perAddress = [
+    [neighbourMetric.requestsReceived, 'Layer 2 requests received for an owned address', 'requests'],
+    [neighbourMetric.responsesSent, 'Layer 2 responses sent for an owned address', 'responses'],
+    [neighbourMetric.gratuitousSent, 'Gratuitous layer 2 packets sent for an owned address', 'gratuitous'],
+    [
+      neighbourMetric.conflicts,
+      'Layer 2 packets in which another host claimed an owned address',
+      'conflicts',
+    ],
+  ] as const;
+  for (const [name, help, field] of perAddress) {
+    new Counter({
+      name,
+      help,
+      labelNames: ['ip'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const each of counts()) this.inc({ ip: each.text }, each[field]);
+      },
+    });
+  }
+}
+
+/** Registers what the responder counts of frames and links. */
+export function registerNeighbourMetrics(
+  registry: Registry,
+  counters: NeighbourCounters,
+  openLinks: () => number,
+): void {
+  new Counter({
+    name: neighbourMetric.dropped,
+    help: 'ARP and NDP packets seen and not answered, by reason',
+    labelNames: ['protocol', 'reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { protocol, reason, count } of counters.drops()) this.inc({ protocol, reason }, count);
+    },
+  });
+  new Counter({
+    name: neighbourMetric.capturesLost,
+    help: 'Captures that fell silent or failed and were opened anew',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(counters.capturesLost);
+    },
+  });
+  new Gauge({
+    name: neighbourMetric.links,
+    help: 'Links on which addresses are answered',
+    registers: [registry],
+    collect() {
+      this.set(openLinks());
+    },
+  });
+}

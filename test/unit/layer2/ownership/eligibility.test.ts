@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseIp } from '../../../../src/address/index.ts';
+import { Eligibility } from '../../../../src/layer2/ownership/eligibility.ts';
+import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
+import { layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
+
+function link(name: string, ...subnets: readonly string[]) {
+  return { name, mac: '02:00:00:00:00:01', subnets: nodeFacts({ subnets }).links[0]?.subnets ?? [] };
+}
+
+const eligibility = new Eligibility(
+  new Map<string, NodeFacts>([
+    ['v4', nodeFacts({ links: [link('eth0', '192.0.2.0/24')] })],
+    ['dual', nodeFacts({ links: [link('eth0', '192.0.2.0/24', '2001:db8::/64'), link('1')] })],
+    ['leaving', nodeFacts({ isLeaving: true })],
+    ['bare', nodeFacts({ links: [link('eth1'), link('a+b')] })],
+    ['pair', nodeFacts({ links: [link('a'), link('b')] })],
+  ]),
+);
+const everybody = ['bare', 'dead', 'dual', 'leaving', 'pair', 'v4'];
+
+const cases: readonly {
+  readonly name: string;
+  readonly address: string;
+  readonly candidates?: readonly string[];
+  readonly interfaces?: readonly string[];
+  readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
+  readonly eligible: readonly string[];
+}[] = [
+  { name: 'who has the subnet, lives and stays', address: '192.0.2.1', eligible: ['dual', 'v4'] },
+  { name: 'by family', address: '2001:db8::1', eligible: ['dual'] },
+  { name: 'nobody has the subnet', address: '198.51.100.1', eligible: [] },
+  { name: 'candidates only', address: '192.0.2.1', candidates: ['bare', 'v4'], eligible: ['v4'] },
+  {
+    name: 'an interface without a subnet, by name',
+    address: '192.0.2.1',
+    interfaces: ['eth1'],
+    eligible: ['bare'],
+  },
+  {
+    name: 'any of the interfaces',
+    address: '192.0.2.1',
+    interfaces: ['eth1', 'a'],
+    eligible: ['bare', 'pair'],
+  },
+  {
+    name: 'named interfaces only, though another has the subnet',
+    address: '192.0.2.1',
+    interfaces: ['b'],
+    eligible: ['pair'],
+  },
+  {
+    name: 'an interface whose name has a plus',
+    address: '192.0.2.1',
+    interfaces: ['a+b'],
+    eligible: ['bare'],
+  },
+  {
+    name: 'and the two that it could be taken for',
+    address: '192.0.2.1',
+    interfaces: ['a', 'b'],
+    eligible: ['pair'],
+  },
+  {
+    name: 'each node by the interfaces that are named for it',
+    address: '192.0.2.1',
+    nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
+    eligible: ['pair', 'v4'],
+  },
+  { name: 'an interface whose name is a number', address: '192.0.2.1', interfaces: ['10'], eligible: [] },
+];
+
+// One instance judges all, since what it remembers of one must not be taken for another.
+for (const { name, address, candidates = everybody, interfaces = [], nodeInterfaces, eligible } of cases)
+  test(`eligible: ${name}`, () => {
+    const parsed = parseIp(address);
+    assert.ok(parsed);
+    const entry = {
+      ...layer2Entry(address, []),
+      candidates,
+      interfaces,
+      ...(nodeInterfaces ? { nodeInterfaces } : {}),
+    };
+    assert.deepEqual(eligibility.eligible(parsed, entry), eligible);
+    for (const node of everybody)
+      assert.equal(eligibility.isEligible(node, parsed, entry), eligible.includes(node));
+  });
+
+test('who leaves still answers, who is dead or starts does not', () => {
+  const judge = new Eligibility(
+    new Map([
+      ['leaving', nodeFacts({ isLeaving: true })],
+      ['starting', nodeFacts({ isStarting: true })],
+    ]),
+  );
+  assert.deepEqual(
+    ['leaving', 'starting', 'dead'].map((node) => judge.isReady(node)),
+    [true, false, false],
+  );
+});

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parsePrefix } from '../../../../src/address/index.ts';
+import { formatFacts, parseFacts } from '../../../../src/layer2/ownership/node-facts.ts';
+import type { Link } from '../../../../src/link/link-table.ts';
+
+function link(name: string, ...subnets: readonly string[]): Link {
+  return {
+    index: 1,
+    epoch: 0,
+    name,
+    mac: Uint8Array.of(2, 0, 0, 0, 0xab, 1),
+    subnets: subnets.flatMap((text) => parsePrefix(text) ?? []),
+  };
+}
+
+const all = () => true;
+const answering = { isLeaving: false, isStarting: false };
+
+test('what a node tells of itself is read back by the others', () => {
+  const links = [link('eth0', '192.0.2.0/24', '2001:db8::/64'), link('eth1')];
+  for (const phase of [
+    answering,
+    { isLeaving: true, isStarting: false },
+    { isLeaving: false, isStarting: true },
+  ])
+    assert.deepEqual(parseFacts(formatFacts(links, all, phase).text), {
+      ...phase,
+      links: [
+        { name: 'eth0', mac: '02:00:00:00:ab:01', subnets: links[0]?.subnets },
+        { name: 'eth1', mac: '02:00:00:00:ab:01', subnets: [] },
+      ],
+    });
+});
+
+const told = (text: string) => parseFacts(text).links.map(({ name }) => name);
+
+test('of more links than fit, those that are needed are told, wherever they stand', () => {
+  const links = [
+    ...Array.from({ length: 40 }, (_, i) => link(`br-${i}`, `10.${i}.0.0/16`)),
+    link('eth0', '192.0.2.0/24'),
+  ];
+  const { text, leftOut } = formatFacts(links, ({ name }) => name === 'br-7' || name === 'eth0', answering);
+  assert.deepEqual(told(text), ['br-7', 'eth0']);
+  assert.deepEqual(leftOut, []);
+});
+
+test('what is told fits a datagram beside everything else, in ASCII: links that do not are named', () => {
+  for (const name of ['eth', 'größe', '網路']) {
+    const names = Array.from({ length: 200 }, (_, i) => `${name}${i}`);
+    const links = names.map((each, i) => link(each, `10.${i}.0.0/16`));
+    const { text, leftOut } = formatFacts(links, all, answering);
+    assert.match(text, /^[ -~]{800,900}$/);
+    assert.deepEqual([...told(text), ...leftOut], names);
+  }
+});
+
+for (const text of [
+  '',
+  '{',
+  'null',
+  '7',
+  '[]',
+  '{}',
+  '{"links":7}',
+  '{"links":[7,null,[],["eth0"],["eth0",1,[]]]}',
+])
+  test(`nothing is believed of ${text || 'an empty text'}`, () => {
+    assert.deepEqual(parseFacts(text), { ...answering, links: [] });
+  });
+
+test('what a newer version says more is left out, what it says alike is read', () => {
+  assert.deepEqual(
+    parseFacts(
+      '{"leaving":"soon","more":1,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24","?",7],"more"],["x"]]}',
+    ),
+    {
+      ...answering,
+      links: [{ name: 'eth0', mac: '02:00:00:00:00:01', subnets: [parsePrefix('192.0.2.0/24')] }],
+    },
+  );
+});

@@ -1,0 +1,357 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
+import type { Claim } from '../../../../src/membership/packet.ts';
+import { firstClaim, Layer2Cluster, layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
+
+const maxDelayMs = 50;
+/** What nobody owned is placed when what comes with it has come too; until then nodes place different sets. */
+const settleMs = 100;
+/** After the last event: everything is delivered, everybody has lost patience with whoever is silent, partitions have healed. */
+const quietMs = 5000;
+const allNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+
+type Action =
+  | { readonly kind: 'crash' | 'leave' | 'up' | 'toggle leaving' | 'toggle link'; readonly node: number }
+  | { readonly kind: 'stale' | 'fresh'; readonly node: number }
+  | {
+      readonly kind: 'put';
+      readonly host: number;
+      readonly candidates: number;
+      readonly hasSibling: boolean;
+      readonly recorded: number;
+    }
+  | { readonly kind: 'remove'; readonly host: number }
+  | { readonly kind: 'part'; readonly nodes: number }
+  | { readonly kind: 'heal' };
+
+type Step = { readonly action: Action; readonly waitMs: number };
+
+const host = fc.nat(9);
+const mask = fc.nat(127);
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('crash', 'leave'), node: fc.nat(6) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('up'), node: fc.nat(6) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom('toggle leaving', 'toggle link'), node: fc.nat(6) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('stale', 'fresh'), node: fc.nat(6) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('put'),
+      host,
+      candidates: fc.oneof(fc.constant(127), mask),
+      hasSibling: fc.boolean(),
+      recorded: fc.nat(20),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove'), host }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('part'), nodes: mask }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('heal') }) },
+);
+const step: fc.Arbitrary<Step> = fc.record({
+  action,
+  waitMs: fc.oneof(fc.constant(0), fc.nat(60), fc.nat(2500)),
+});
+const history = fc.array(fc.array(step, { maxLength: 8 }), { minLength: 1, maxLength: 4 });
+
+function picked(names: readonly string[], bits: number): string[] {
+  return names.filter((_, i) => (bits >> i) % 2 === 1);
+}
+
+function act(cluster: Layer2Cluster, happening: Action): void {
+  const { names } = cluster;
+  switch (happening.kind) {
+    case 'crash':
+    case 'leave':
+      return cluster.down(names[happening.node % names.length] ?? '', happening.kind);
+    case 'up':
+      return cluster.up(names[happening.node % names.length] ?? '');
+    case 'stale':
+    case 'fresh':
+      return cluster.setStale(names[happening.node % names.length] ?? '', happening.kind === 'stale');
+    case 'toggle leaving':
+    case 'toggle link': {
+      const name = names[happening.node % names.length] ?? '';
+      const facts = cluster.facts.get(name) ?? nodeFacts();
+      const { isLeaving, links } = facts;
+      return cluster.setFacts(
+        name,
+        happening.kind === 'toggle leaving'
+          ? { ...facts, isLeaving: !isLeaving }
+          : nodeFacts({ isLeaving, subnets: links[0]?.subnets.length ? [] : ['192.0.2.0/24'] }),
+      );
+    }
+    case 'put': {
+      const { candidates, recorded, hasSibling } = happening;
+      const recordedOwner = names[recorded];
+      const over = {
+        ...(hasSibling ? { group: `pair ${happening.host >> 1}` } : {}),
+        ...(recordedOwner === undefined ? {} : { recordedOwner }),
+      };
+      return cluster.change([layer2Entry(`192.0.2.${happening.host}`, picked(names, candidates), over)]);
+    }
+    case 'remove':
+      return cluster.change([], [`192.0.2.${happening.host}`]);
+    case 'part':
+      return cluster.part(picked(names, happening.nodes));
+    case 'heal':
+      return cluster.heal();
+  }
+}
+
+function sameClaims(one: Iterable<Claim>, other: Iterable<Claim>): boolean {
+  const text = (claims: Iterable<Claim>) =>
+    [...claims]
+      .map(({ address, owner, epoch }) => `${address} ${owner} ${epoch}`)
+      .sort()
+      .join();
+  return text(one) === text(other);
+}
+
+function isSettling(ownership: Ownership, now: number): boolean {
+  return ownership.wakeAt() - now <= settleMs;
+}
+
+/** Nobody who knows the same as another, and has let it settle, answers beside it. */
+function atMostOnePerView(cluster: Layer2Cluster): void {
+  const now = cluster.clock.now();
+  for (const address of cluster.entries.keys()) {
+    const [...owners] = cluster.answering(address);
+    for (const [i, name] of owners.entries())
+      for (const other of owners.slice(i + 1)) {
+        const [one, two] = [cluster.members.get(name), cluster.members.get(other)];
+        if (!one || !two || isSettling(one.ownership, now) || isSettling(two.ownership, now)) continue;
+        if (one.unconsidered + two.unconsidered > 0) continue;
+        if (one.view.mayClaim !== two.view.mayClaim) continue;
+        if (one.view.nodes.size !== two.view.nodes.size || one.entries.size !== two.entries.size) continue;
+        if ([...one.view.nodes].some(([node, facts]) => two.view.nodes.get(node) !== facts)) continue;
+        if ([...one.entries].some(([text, entry]) => two.entries.get(text) !== entry)) continue;
+        if (!sameClaims(one.claims.all(), two.claims.all())) continue;
+        assert.fail(`${name} and ${other} know the same and both answer for ${address} at ${now} ms`);
+      }
+  }
+}
+
+function exactlyOneEach(cluster: Layer2Cluster): void {
+  for (const address of cluster.entries.keys()) {
+    const [owner, ...more] = cluster.answering(address);
+    const eligible = cluster.eligible(address);
+    assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
+    assert.equal(owner === undefined, eligible.length === 0, `${address}: ${owner} answers of ${eligible}`);
+    assert.ok(owner === undefined || eligible.includes(owner), `${address}: ${owner} is not eligible`);
+  }
+  for (const [name, { answering, claims, ownership }] of cluster.members) {
+    assert.deepEqual([...answering].sort(), ownership.answered().sort());
+    for (const address of answering)
+      assert.ok(cluster.entries.has(address), `${name} answers for ${address}, which is gone`);
+    for (const address of claims.addressesOf(name))
+      assert.ok(cluster.entries.has(address), `${name} claims ${address}, which is gone`);
+  }
+}
+
+/** However old the picture of some is: they come to rest, on one node each, and what the newest picture says wins. */
+function neverTwo(cluster: Layer2Cluster): void {
+  const claims = () =>
+    [...cluster.members.values()].flatMap((member) =>
+      [...member.claims.all()].map(({ address, owner, epoch }) => `${address} ${owner} ${epoch}`),
+    );
+  const before = claims();
+  cluster.run(quietMs);
+  assert.deepEqual(claims(), before, 'nobody contends');
+  for (const address of cluster.entries.keys()) {
+    const [owner, ...more] = cluster.answering(address);
+    assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
+    // A minority passes nobody over: one of it that has not heard of an address is waited for.
+    if (![...cluster.members.values()].every(({ view }) => view.mayClaim)) continue;
+    const fresh = cluster.eligible(address).filter((name) => !cluster.stale.has(name));
+    if (fresh.length > 0)
+      assert.ok(
+        owner !== undefined && cluster.eligible(address).includes(owner),
+        `${address}: ${owner} answers`,
+      );
+  }
+}
+
+test('whatever happens: one owner for each address in the end, none moved without need, never two with the same knowledge', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 3, max: 7 }), fc.integer(), history, (size, seed, rounds) => {
+      const names = allNames.slice(0, size);
+      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+      cluster.check = () => atMostOnePerView(cluster);
+      for (const name of cluster.names) cluster.up(name);
+      cluster.run(quietMs);
+      for (const round of rounds) {
+        const settled = new Map<string, string>();
+        for (const address of cluster.entries.keys()) {
+          const owner = cluster.owner(address);
+          if (owner !== undefined && cluster.answering(address)[0] === owner) settled.set(address, owner);
+        }
+        const drop = () => {
+          for (const [address, owner] of settled)
+            if (cluster.isParted || !cluster.eligible(address).includes(owner)) settled.delete(address);
+        };
+        for (const { action: happening, waitMs } of round) {
+          act(cluster, happening);
+          drop();
+          cluster.run(waitMs);
+        }
+        cluster.heal();
+        // Who alone thinks that there is something to answer has lost patience with all others by then.
+        cluster.run(quietMs + 1000 * size);
+        neverTwo(cluster);
+        for (const name of names) cluster.setStale(name, false);
+        cluster.run(quietMs);
+        exactlyOneEach(cluster);
+        for (const [address, owner] of settled)
+          assert.deepEqual(cluster.answering(address), [owner], `${address} has left ${owner} without need`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+function loadsWithinOne(cluster: Layer2Cluster): boolean {
+  const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
+  return Math.max(...loads) - Math.min(...loads) <= 1;
+}
+
+test('loads within one of even are so again after a death, a departure or a planned stop, every time', () => {
+  const loss = fc.record({
+    node: fc.nat(6),
+    how: fc.constantFrom('crash', 'leave', 'hand over'),
+    more: fc.nat(12),
+  });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 3, max: 7 }),
+      fc.integer(),
+      fc.nat(30),
+      fc.array(loss, { minLength: 1, maxLength: 5 }),
+      (size, seed, count, losses) => {
+        const names = allNames.slice(0, size);
+        const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+        let last = 0;
+        const put = (many: number) => {
+          const entries = Array.from({ length: many }, () =>
+            layer2Entry(`192.0.2.${(++last * 37) % 256}`, names),
+          );
+          cluster.change(entries);
+        };
+        put(count);
+        const held = [...cluster.entries.keys()].map((address, i): Claim => {
+          return firstClaim(address, names[i % size] ?? '');
+        });
+        for (const name of names) cluster.up(name, held);
+        cluster.run(quietMs);
+        assert.ok(loadsWithinOne(cluster), 'claims are kept');
+        for (const { node, how, more } of losses) {
+          const name = names[node % size] ?? '';
+          const wasEven = loadsWithinOne(cluster);
+          if (how === 'hand over') {
+            cluster.setFacts(name, nodeFacts({ isLeaving: true }));
+            cluster.run(quietMs);
+            assert.equal(cluster.load(name), 0);
+            cluster.setFacts(name, nodeFacts());
+            cluster.down(name, 'leave');
+          } else cluster.down(name, how);
+          cluster.run(quietMs);
+          exactlyOneEach(cluster);
+          if (wasEven) assert.ok(loadsWithinOne(cluster), `uneven without ${name}`);
+          cluster.up(name);
+          cluster.run(quietMs);
+          put(more);
+          cluster.run(quietMs);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+/** Every node has a link with a subnet of each family. */
+function dualStack(size: number, seed: number): Layer2Cluster {
+  const cluster = new Layer2Cluster({ names: allNames.slice(0, size), seed, maxDelayMs });
+  for (const name of cluster.names)
+    cluster.facts.set(name, nodeFacts({ subnets: ['192.0.2.0/24', '2001:db8::/64'] }));
+  return cluster;
+}
+
+/** Each Service has two addresses. */
+function withinOneService(cluster: Layer2Cluster): void {
+  const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
+  assert.ok(Math.max(...loads) - Math.min(...loads) <= 2, `one Service more than another at most: ${loads}`);
+}
+
+test('Services of both families stay within one of even when a node dies', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), fc.nat(40), (seed, size, services) => {
+      const cluster = dualStack(size, seed);
+      const { names } = cluster;
+      const families = Array.from({ length: services }, (_, i) => [`192.0.2.${i}`, `2001:db8::${i + 1}`]);
+      const pairs = families.map((pair, i) =>
+        pair.map((address) => layer2Entry(address, names, { group: `default/${i}` })),
+      );
+      cluster.change(pairs.flat());
+      const held = families.flatMap((pair, i) =>
+        pair.map((address) => firstClaim(address, names[i % size] ?? '')),
+      );
+      for (const name of names) cluster.up(name, held);
+      cluster.run(quietMs);
+      cluster.down('a', 'crash');
+      cluster.run(quietMs);
+      exactlyOneEach(cluster);
+      withinOneService(cluster);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('Services that come within a second are shared out evenly, though every node hears of each at another time', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), fc.nat(8), (seed, size, pauseMs) => {
+      const cluster = dualStack(size, seed);
+      const { names } = cluster;
+      for (const name of names) cluster.up(name);
+      cluster.run(quietMs);
+      for (let i = 0; i < 50; i++)
+        for (const address of [`192.0.2.${i}`, `2001:db8::${i + 1}`]) {
+          cluster.change([layer2Entry(address, names, { group: `default/${i}` })]);
+          cluster.run(pauseMs);
+        }
+      cluster.run(quietMs);
+      exactlyOneEach(cluster);
+      withinOneService(cluster);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('many addresses of one dead node spread evenly though every survivor hears of the death at another time', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), (seed, size) => {
+      const names = allNames.slice(0, size);
+      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+      const entries = Array.from({ length: 60 }, (_, i) => layer2Entry(`192.0.2.${i}`, names));
+      cluster.change(entries);
+      const held = entries.map(({ address }, i): Claim => {
+        return firstClaim(address, names[i % size] ?? '');
+      });
+      for (const name of names) cluster.up(name, held);
+      cluster.run(quietMs);
+      cluster.down('a', 'crash');
+      cluster.run(maxDelayMs * 2);
+      exactlyOneEach(cluster);
+      assert.ok(loadsWithinOne(cluster));
+      for (const { address } of entries)
+        assert.equal(
+          cluster.members.get('b')?.claims.get(address)?.epoch,
+          held.find((claim) => claim.address === address)?.owner === 'a' ? 2 : 1,
+        );
+    }),
+    { numRuns: 30 },
+  );
+});

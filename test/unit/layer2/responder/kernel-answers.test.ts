@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { parsePrefix } from '../../../../src/address/index.ts';
+import { KernelAnswerWarnings } from '../../../../src/layer2/responder/kernel-answer-warnings.ts';
+import { findKernelAnswers, type KernelAnswer } from '../../../../src/layer2/responder/kernel-answers.ts';
+import { ip } from '../../../support/neighbour-frames.ts';
+
+const subnets = ['192.0.2.0/24', '2001:db8::/64'].map((text) => parsePrefix(text) ?? assert.fail());
+const link = { index: 2, name: 'eth0', mac: new Uint8Array(6), subnets, epoch: 0 };
+
+for (const [name, address, holder, arpIgnore, expected] of [
+  ['kube-proxy in IPVS mode without strict ARP', '192.0.2.50', 'kube-ipvs0', 0, 'kube-ipvs0'],
+  ['kube-proxy in IPVS mode with strict ARP', '192.0.2.50', 'kube-ipvs0', 1, undefined],
+  ['an address on the link itself', '192.0.2.50', 'eth0', 2, 'eth0'],
+  ['an address on a link that answers nothing', '192.0.2.50', 'eth0', 8, undefined],
+  [
+    'IPv6 on another interface, which its kernel never answers for',
+    '2001:db8::50',
+    'kube-ipvs0',
+    0,
+    undefined,
+  ],
+  ['IPv6 on the link itself', '2001:db8::50', 'eth0', 0, 'eth0'],
+  ['an address that the host does not have', '192.0.2.51', undefined, 0, undefined],
+] as const)
+  test(`findKernelAnswers(): ${name}`, () => {
+    const local = holder === undefined ? [] : [{ interface: holder, address: ip(address) }];
+    const found = findKernelAnswers(
+      [{ address: ip(address), interfaces: [] }],
+      [link],
+      local,
+      () => arpIgnore,
+    );
+    assert.deepEqual(
+      found.map(({ configuredOn, answeredOn }) => [configuredOn, answeredOn]),
+      expected === undefined ? [] : [[expected, 'eth0']],
+    );
+  });
+
+test('KernelAnswerWarnings warns once, says the way out, and tells the end', () => {
+  const lines: { level: number; ip: string; reason?: string }[] = [];
+  let answers: KernelAnswer[] = [
+    { address: ip('192.0.2.50'), configuredOn: 'kube-ipvs0', answeredOn: 'eth0' },
+    { address: ip('192.0.2.51'), configuredOn: 'eth0', answeredOn: 'eth0' },
+  ];
+  const warnings = new KernelAnswerWarnings(
+    { kernelAnswers: () => answers },
+    pino({}, { write: (text) => void lines.push(JSON.parse(text)) }),
+  );
+  assert.equal(warnings.look([]), 2);
+  warnings.look([]);
+  assert.deepEqual(
+    lines
+      .splice(0)
+      .map(({ level, ip: address, reason }) => [level, address, /strictARP|remove/.exec(reason ?? '')?.[0]]),
+    [
+      [40, '192.0.2.50', 'strictARP'],
+      [40, '192.0.2.51', 'remove'],
+    ],
+  );
+  answers = answers.slice(1);
+  assert.equal(warnings.look([]), 1);
+  assert.deepEqual(
+    lines.map(({ level, ip: address }) => [level, address]),
+    [[30, '192.0.2.50']],
+  );
+});

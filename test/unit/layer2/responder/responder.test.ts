@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { parsePrefix } from '../../../../src/address/index.ts';
+import { registerAddressMetrics } from '../../../../src/layer2/responder/metrics.ts';
+import {
+  type Conflict,
+  createNeighbourResponder,
+  type NeighbourResponderOptions,
+} from '../../../../src/layer2/responder/responder.ts';
+import type { CaptureOptions } from '../../../../src/link/capture.ts';
+import type { Link } from '../../../../src/link/link-table.ts';
+import { captured, frame, hex, ip, mac as macFrom } from '../../../support/neighbour-frames.ts';
+import { VirtualClock } from '../../../support/virtual-clock.ts';
+
+/** A host whose links are memory: what it sends is kept, what it hears is given. */
+class MemoryHost {
+  readonly clock = new VirtualClock();
+  readonly registry = new Registry();
+  readonly conflicts: Conflict[] = [];
+  readonly sent: { at: number; interface: string; hex: string }[] = [];
+  /** Frames that have arrived while the process is busy. */
+  readonly waiting: string[] = [];
+  readonly captures = new Map<string, CaptureOptions>();
+  readonly groups = new Set<string>();
+  opened = 0;
+  failsToOpen = false;
+  owned = true;
+  links: Link[] = [eth0];
+  #changed: () => void = () => {};
+  readonly responder;
+
+  constructor(options: Partial<NeighbourResponderOptions> = {}) {
+    this.responder = createNeighbourResponder({
+      log: pino({ level: 'silent' }),
+      registry: this.registry,
+      clock: this.clock,
+      onConflict: (conflict) => this.conflicts.push(conflict),
+      isOwner: () => this.owned,
+      links: {
+        links: () => this.links,
+        localAddresses: () => [],
+        onChange: (callback) => {
+          this.#changed = callback;
+        },
+        close: () => {},
+      },
+      openCapture: (capture) => {
+        if (this.failsToOpen) throw new Error('No such device');
+        this.opened++;
+        this.captures.set(capture.interface, capture);
+        return {
+          send: (bytes) => {
+            this.sent.push({ at: this.clock.now(), interface: capture.interface, hex: hex(bytes) });
+            return true;
+          },
+          drain: () => {
+            for (const text of this.waiting.splice(0)) this.hear(text, capture.interface);
+          },
+          close: () => {
+            if (this.captures.get(capture.interface) === capture) this.captures.delete(capture.interface);
+          },
+        };
+      },
+      groupSocket: {
+        join: (group, index) => {
+          this.groups.add(`${index} ${hex(group)}`);
+          return true;
+        },
+        leave: (group, index) => void this.groups.delete(`${index} ${hex(group)}`),
+        close: () => {},
+      },
+      ...options,
+    });
+    registerAddressMetrics(this.registry, () => this.responder.counts());
+  }
+
+  hear(text: string, interfaceName = 'eth0'): void {
+    this.captures.get(interfaceName)?.onFrame(frame(text), text.length / 2);
+  }
+
+  setLinks(...links: Link[]): void {
+    this.links = links;
+    this.#changed();
+  }
+
+  /** Times of what was sent since the last call, on any link. */
+  times(): number[] {
+    return [...new Set(this.sent.splice(0).map(({ at }) => at))];
+  }
+}
+
+const eth0: Link = {
+  index: 2,
+  name: 'eth0',
+  mac: macFrom('02:00:00:00:00:0a'),
+  subnets: ['192.0.2.0/24', '2001:db8::/64'].map((text) => parsePrefix(text) ?? assert.fail()),
+  epoch: 0,
+};
+const eth1: Link = {
+  ...eth0,
+  index: 3,
+  name: 'eth1',
+  subnets: [parsePrefix('198.51.100.0/24') ?? assert.fail()],
+};
+
+test('NeighbourResponder announces by its schedule, in both forms, and answers from the first moment', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.1'));
+  assert.deepEqual(
+    host.sent.map(({ hex: sent }) => sent.slice(40, 44)),
+    ['0001', '0002'],
+  );
+  host.sent.length = 0;
+  host.hear(captured.arpRequest);
+  assert.deepEqual(
+    host.sent.splice(0).map(({ hex: sent }) => sent),
+    [captured.arpReply],
+  );
+  host.clock.advance(60_000);
+  assert.deepEqual(host.times(), [50, 200, 500, 1000, 2000, 4000]);
+});
+
+test('NeighbourResponder answers what has arrived when it breathes, and looks at most once a millisecond', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.1'));
+  host.clock.advance(10);
+  host.sent.length = 0;
+  host.waiting.push(captured.arpRequest);
+  host.responder.breathe();
+  assert.deepEqual(
+    host.sent.splice(0).map(({ hex: sent }) => sent),
+    [captured.arpReply],
+  );
+  host.waiting.push(captured.arpRequest);
+  host.responder.breathe();
+  assert.equal(host.sent.length, 0);
+  host.clock.advance(1);
+  host.responder.breathe();
+  assert.equal(host.sent.length, 1);
+});
+
+test('NeighbourResponder answers while it announces many addresses', () => {
+  const host = new MemoryHost({
+    announcements: { offsetsMs: [5], refreshMs: 0, perSecond: 1e6, burst: 1e6 },
+  });
+  for (const i of [1, 100, 101, 102, 103]) host.responder.add(ip(`192.0.2.${i}`));
+  host.sent.length = 0;
+  host.waiting.push(captured.arpRequest);
+  host.clock.advance(5);
+  const reply = host.sent.findIndex(({ hex: sent }) => sent === captured.arpReply);
+  assert.ok(reply >= 0 && reply < host.sent.length - 1, `reply at ${reply} of ${host.sent.length}`);
+});
+
+test('NeighbourResponder falls silent at once when the address goes, and joins and leaves its group', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('2001:db8::a'));
+  assert.deepEqual([...host.groups], ['2 ff0200000000000000000001ff00000a']);
+  host.sent.length = 0;
+  host.hear(captured.solicitation);
+  assert.equal(host.sent.length, 1);
+  host.responder.remove(ip('2001:db8::a'));
+  host.sent.length = 0;
+  host.hear(captured.solicitation);
+  host.clock.advance(10_000);
+  assert.deepEqual(host.sent, []);
+  assert.equal(host.groups.size, 0);
+  assert.equal(host.captures.size, 0, 'a link without addresses is not captured');
+});
+
+test('NeighbourResponder looks at ownership before each announcement', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.1'));
+  host.clock.advance(100);
+  host.times();
+  host.owned = false;
+  host.clock.advance(10_000);
+  assert.deepEqual(host.times(), []);
+});
+
+test('NeighbourResponder serves the links that carry the subnet, or those named', () => {
+  const host = new MemoryHost();
+  host.links = [eth0, eth1];
+  host.responder.add(ip('192.0.2.1'));
+  assert.deepEqual([...host.captures.keys()], ['eth0']);
+  assert.deepEqual(host.responder.carriers(ip('192.0.2.1'), ['eth1']), ['eth1']);
+  host.responder.add(ip('192.0.2.1'), ['eth1']);
+  assert.deepEqual([...host.captures.keys()], ['eth1']);
+  assert.deepEqual(host.responder.carriers(ip('203.0.113.1')), []);
+  host.responder.add(ip('203.0.113.1'));
+  assert.deepEqual([...host.captures.keys()], ['eth1']);
+});
+
+test('NeighbourResponder opens a link anew and announces again after a down, a new index, a subnet that comes', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.1'));
+  host.clock.advance(10_000);
+  host.times();
+  for (const [name, links] of [
+    ['down and up seen as one', [{ ...eth0, epoch: 1 }]],
+    ['down', []],
+    ['up', [{ ...eth0, epoch: 2 }]],
+    ['made anew', [{ ...eth0, index: 9, epoch: 0 }]],
+    ['subnet gone', [{ ...eth0, index: 9, subnets: [] }]],
+    ['subnet back', [{ ...eth0, index: 9 }]],
+  ] as const) {
+    host.setLinks(...links);
+    const carriesNow = links.some(({ subnets }) => subnets.length > 0);
+    assert.equal(host.times().length, carriesNow ? 1 : 0, name);
+    assert.equal(host.captures.size, carriesNow ? 1 : 0, name);
+  }
+  assert.equal(host.opened, 5);
+  host.setLinks({ ...eth0, index: 9 }, { ...eth1, name: 'veth1', subnets: [] });
+  assert.equal(host.opened, 5, "a pod's link is left alone");
+});
+
+test('NeighbourResponder tries again when a capture cannot be opened or is lost', async () => {
+  const host = new MemoryHost();
+  host.failsToOpen = true;
+  host.responder.add(ip('192.0.2.1'));
+  host.failsToOpen = false;
+  host.clock.advance(600);
+  assert.equal(host.opened, 1);
+  host.captures.get('eth0')?.onLost('deaf');
+  host.clock.advance(600);
+  assert.equal(host.opened, 2);
+  assert.match(await host.registry.metrics(), /^bellman_layer2_captures_lost 1$/m);
+});
+
+test('NeighbourResponder defends against a claim, reports it, and not too often', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.2'));
+  host.clock.advance(10_000);
+  host.times();
+  for (let i = 0; i < 5; i++) host.hear(captured.arpGratuitousReply);
+  assert.equal(host.sent.length, 2, 'one announcement, in both forms');
+  assert.deepEqual(host.conflicts, [
+    {
+      address: ip('192.0.2.2'),
+      mac: '02:00:00:00:00:0b',
+      interface: 'eth0',
+      action: 'defended',
+      isSpeaker: false,
+    },
+  ]);
+});
+
+test('NeighbourResponder yields by policy, and leaves claims of speakers to the speakers', () => {
+  const yielding = new MemoryHost({ defence: 'yield' });
+  yielding.responder.add(ip('192.0.2.2'));
+  yielding.hear(captured.arpGratuitousReply);
+  assert.equal(yielding.conflicts[0]?.action, 'yielded');
+  assert.equal(yielding.captures.size, 0);
+
+  const host = new MemoryHost();
+  host.responder.setSpeakers(new Set(['02:00:00:00:00:0b']));
+  host.responder.add(ip('192.0.2.2'));
+  host.clock.advance(10_000);
+  host.times();
+  host.hear(captured.arpGratuitousReply);
+  assert.deepEqual(host.times(), []);
+  assert.deepEqual(
+    host.conflicts.map(({ action, isSpeaker }) => [action, isSpeaker]),
+    [['waiting', true]],
+  );
+});
+
+test('NeighbourResponder probes three times and calls an address free within 500 ms', async () => {
+  const host = new MemoryHost();
+  const outcome = host.responder.probe(ip('192.0.2.1'));
+  host.clock.advance(500);
+  assert.deepEqual(await outcome, { kind: 'free' });
+  assert.deepEqual(host.times(), [0, 100, 200]);
+  assert.equal(host.captures.size, 0);
+});
+
+test('NeighbourResponder stops probing at the first claim, of either family', async () => {
+  const host = new MemoryHost();
+  for (const [address, claim, mac] of [
+    ['192.0.2.2', captured.arpGratuitousReply, '02:00:00:00:00:0b'],
+    ['2001:db8::b', captured.duplicateAddressProbe, '02:00:00:00:00:0b'],
+  ] as const) {
+    const outcome = host.responder.probe(ip(address));
+    host.clock.advance(50);
+    host.hear(claim);
+    assert.deepEqual(await outcome, { kind: 'claimed', mac, interface: 'eth0' });
+  }
+});
+
+test('NeighbourResponder cannot probe where no link carries the address', async () => {
+  const host = new MemoryHost();
+  const outcome = host.responder.probe(ip('203.0.113.1'));
+  host.clock.advance(500);
+  assert.deepEqual(await outcome, { kind: 'no-link' });
+});
+
+test('NeighbourResponder goes on answering an address that is added while it is probed', async () => {
+  const host = new MemoryHost();
+  const outcome = host.responder.probe(ip('192.0.2.1'));
+  host.clock.advance(50);
+  host.responder.add(ip('192.0.2.1'));
+  host.clock.advance(500);
+  await outcome;
+  host.sent.length = 0;
+  host.hear(captured.arpRequest);
+  assert.equal(host.sent.length, 1);
+});
+
+test('NeighbourResponder counts by address and drops by reason', async () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.1'));
+  host.hear(captured.arpRequest);
+  host.hear(captured.arpGratuitousRequest);
+  host.hear(captured.solicitation);
+  const text = await host.registry.metrics();
+  for (const line of [
+    'bellman_layer2_requests_received{ip="192.0.2.1"} 1',
+    'bellman_layer2_responses_sent{ip="192.0.2.1"} 1',
+    'bellman_layer2_gratuitous_sent{ip="192.0.2.1"} 2',
+    'bellman_layer2_requests_dropped{protocol="arp",reason="unknown-address"} 1',
+    'bellman_layer2_requests_dropped{protocol="ndp",reason="unknown-address"} 1',
+    'bellman_layer2_links 1',
+  ])
+    assert.ok(text.includes(`\n${line}\n`) || text.endsWith(`\n${line}\n`), line);
+});
