@@ -7,12 +7,15 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds; the origin has no meaning. */
   now(): number;
+  /** Wall clock, for people to read: milliseconds since the Unix epoch. It may jump. */
+  epochMs(): number;
   /** Calls back once, not earlier than `delayMs` from now, soon when that is past. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
 }
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  epochMs: () => Date.now(),
   after(delayMs, callback) {
     const handle = setTimeout(callback, Math.max(0, delayMs));
     handle.unref();

@@ -6,6 +6,9 @@ interface Pending {
   readonly callback: () => void;
 }
 
+/** Wall time of a virtual clock at zero: 2026-01-01T00:00:00Z. */
+export const virtualEpochMs = Date.UTC(2026, 0, 1);
+
 /** A clock that moves only when told to, firing timers in order of time and then of creation. */
 export class VirtualClock implements Clock {
   #now = 0;
@@ -14,6 +17,10 @@ export class VirtualClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  epochMs(): number {
+    return virtualEpochMs + this.#now;
   }
 
   after(delayMs: number, callback: () => void): Timer {

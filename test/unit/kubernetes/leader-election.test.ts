@@ -28,6 +28,10 @@ class StoppableClock implements Clock {
     return this.#clock.now();
   }
 
+  epochMs(): number {
+    return this.#clock.epochMs();
+  }
+
   after(delayMs: number, callback: () => void): Timer {
     return this.#clock.after(delayMs, () => {
       if (this.#late) this.#late.push(callback);

@@ -1,0 +1,141 @@
+/**
+ * The flight recorder keeps the last events of each state machine, so that an operator can read how a machine got where it is and a
+ * test can replay it. One machine is one name, such as `peer router-a`, `ownership` or `membership`.
+ *
+ * Events are reduced to plain JSON when they are recorded: octets become hex, long values are cut, and values under keys that look
+ * secret are masked. A recording therefore holds no reference to live buffers, has a bounded size, and is safe to hand out.
+ */
+import type { Clock } from '../clock.ts';
+
+/** One step of a machine. */
+export interface RecordedEvent {
+  readonly machine: string;
+  /** Wall clock, milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** The machine's state after the event. */
+  readonly state: string;
+  readonly event: unknown;
+  readonly actions: readonly unknown[];
+}
+
+export interface FlightRecorderOptions {
+  readonly clock: Clock;
+  /** Events kept for each machine; the oldest give way. */
+  readonly eventsPerMachine?: number;
+  /** Machines kept; the one that has been silent longest gives way. */
+  readonly machines?: number;
+  /** Receives each event as it is recorded, for `--log-level debug`. */
+  readonly debug?: (event: RecordedEvent) => void;
+}
+
+const defaultEventsPerMachine = 256;
+const defaultMachines = 512;
+/** An OPEN with extended parameters fits mostly; an UPDATE is cut. */
+const maxOctets = 512;
+const maxTextLength = 256;
+const maxItems = 32;
+const maxDepth = 6;
+const secretKey = /password|secret|^keys?$|token/i;
+
+export class FlightRecorder {
+  readonly #options: FlightRecorderOptions;
+  readonly #events = new Map<string, RecordedEvent[]>();
+
+  constructor(options: FlightRecorderOptions) {
+    this.#options = options;
+  }
+
+  record(machine: string, state: string, event: unknown, actions: readonly unknown[]): void {
+    const { clock, debug, eventsPerMachine = defaultEventsPerMachine } = this.#options;
+    const recorded: RecordedEvent = {
+      machine,
+      at: clock.epochMs(),
+      state,
+      event: plain(event),
+      actions: actions.map((action) => plain(action)),
+    };
+    const events = this.#events.get(machine) ?? [];
+    // Deleted and set again, the machine stands last in the order of the map.
+    this.#events.delete(machine);
+    this.#events.set(machine, events);
+    events.push(recorded);
+    if (events.length > eventsPerMachine) events.shift();
+    this.#dropSilent();
+    debug?.(recorded);
+  }
+
+  /** Events in the order in which they were recorded; of all machines, or of one. */
+  events(machine?: string): RecordedEvent[] {
+    if (machine !== undefined) return [...(this.#events.get(machine) ?? [])];
+    return [...this.#events.values()].flat().sort((a, b) => a.at - b.at);
+  }
+
+  forget(machine: string): void {
+    this.#events.delete(machine);
+  }
+
+  #dropSilent(): void {
+    const { machines = defaultMachines } = this.#options;
+    for (const machine of this.#events.keys()) {
+      if (this.#events.size <= machines) return;
+      this.#events.delete(machine);
+    }
+  }
+}
+
+/** Octets as they stand in a recording. */
+export interface RecordedOctets {
+  readonly hex: string;
+  /** Length before the cut, when the octets were cut. */
+  readonly cutFrom?: number;
+}
+
+/** A value as bounded JSON, without secrets. */
+export function plain(value: unknown, depth = 0): unknown {
+  switch (typeof value) {
+    case 'string':
+      return value.length > maxTextLength ? `${value.slice(0, maxTextLength)}…` : value;
+    case 'bigint':
+      return value.toString();
+    case 'function':
+    case 'symbol':
+      return undefined;
+    case 'object':
+      return value === null ? null : plainObject(value, depth);
+    default:
+      return value;
+  }
+}
+
+function plainObject(value: object, depth: number): unknown {
+  if (value instanceof Uint8Array) return plainOctets(value);
+  if (value instanceof Error) return { error: plain(value.message) };
+  if (depth >= maxDepth) return '…';
+  if (value instanceof Map) return plainList([...take(value, maxItems + 1)], value.size, depth);
+  if (value instanceof Set) return plainList([...take(value, maxItems + 1)], value.size, depth);
+  if (Array.isArray(value)) return plainList(value, value.length, depth);
+  const entries = Object.entries(value).slice(0, maxItems);
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key, secretKey.test(key) ? '***' : plain(item, depth + 1)]),
+  );
+}
+
+function plainOctets(octets: Uint8Array): RecordedOctets {
+  const hex = Buffer.from(octets.buffer, octets.byteOffset, Math.min(octets.length, maxOctets)).toString(
+    'hex',
+  );
+  return octets.length > maxOctets ? { hex, cutFrom: octets.length } : { hex };
+}
+
+function plainList(items: readonly unknown[], length: number, depth: number): unknown[] {
+  const kept = items.slice(0, maxItems).map((item) => plain(item, depth + 1));
+  return length > maxItems ? [...kept, `… ${length - maxItems} more`] : kept;
+}
+
+function* take<T>(items: Iterable<T>, count: number): Generator<T> {
+  let taken = 0;
+  for (const item of items) {
+    if (taken++ === count) return;
+    yield item;
+  }
+}

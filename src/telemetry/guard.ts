@@ -1,0 +1,80 @@
+/**
+ * The guard at each entrance of foreign octets: a TCP peer's stream, a datagram, a frame, an HTTP body, a watch event. An exception
+ * while one input is handled is a bug, but it costs that input (or its session), never the process. The guard counts it, logs it once
+ * per source and kind with the first octets, and leaves it in the flight recorder.
+ */
+import type { Logger } from 'pino';
+import { type FlightRecorder, plain } from './flight-recorder.ts';
+
+export const entrances = ['bgp', 'membership', 'frame', 'http', 'watch'] as const;
+export type Entrance = (typeof entrances)[number];
+
+export interface GuardOptions {
+  readonly logger: Logger;
+  /** Counts one failure; the labels have few values. */
+  readonly count?: (entrance: Entrance, kind: string) => void;
+  readonly recorder?: FlightRecorder;
+}
+
+/** The input that is being handled. */
+export interface GuardedInput {
+  readonly entrance: Entrance;
+  /** Who sent it: a peer's name, an address, a path. */
+  readonly source: string;
+  readonly octets?: Uint8Array;
+}
+
+const loggedOctets = 64;
+/** Sources and kinds that are remembered as logged; beyond it the oldest may be logged again. */
+const maxRemembered = 1024;
+
+export class Guard {
+  readonly #options: GuardOptions;
+  readonly #logged = new Set<string>();
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** Runs `handle`. Returns true when it returned, false when it threw: the caller then ends the session or drops the input. */
+  run(input: GuardedInput, handle: () => void): boolean {
+    try {
+      handle();
+      return true;
+    } catch (error) {
+      this.failed(input, error);
+      return false;
+    }
+  }
+
+  /** Reports a failure that was caught elsewhere, for instance a rejected promise. */
+  failed({ entrance, source, octets }: GuardedInput, error: unknown): void {
+    const { logger, count, recorder } = this.#options;
+    const kind = kindOf(error);
+    count?.(entrance, kind);
+    const first = octets?.subarray(0, loggedOctets);
+    const reason = plain(error instanceof Error ? error.message : String(error));
+    recorder?.record('guard', 'input dropped', { entrance, source, kind, reason, octets: first }, []);
+    if (!this.#isNew(`${entrance} ${source} ${kind}`)) return;
+    const stack = error instanceof Error ? error.stack : undefined;
+    const hex = first && Buffer.from(first).toString('hex');
+    logger.error({ entrance, source: plain(source), kind, reason, octets: hex, stack }, 'bug: input dropped');
+  }
+
+  #isNew(key: string): boolean {
+    if (this.#logged.has(key)) return false;
+    this.#logged.add(key);
+    for (const oldest of this.#logged) {
+      if (this.#logged.size <= maxRemembered) break;
+      this.#logged.delete(oldest);
+    }
+    return true;
+  }
+}
+
+/** The error's stable code where it has one, else its class. */
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : error.name;
+}
