@@ -26,10 +26,10 @@ test: check ## check, then real routers, real kernels, and the lab end to end
 fuzz: setup ## decoders against millions of inputs
 	@$(NODE) test/fuzz/bgp.ts
 
-interop: setup ## real routers only, and docs/interop.md written anew from the run
+interop: setup ## real routers only, and docs/reference/interop.md written anew from the run
 	@rm -rf .cache/interop
 	@BELLMAN_INTEROP_REPORT=$(CURDIR)/.cache/interop $(NODE) test/run.ts test/interop/matrix-*.test.ts
-	@$(NODE) test/interop/report.ts .cache/interop > docs/interop.md
+	@$(NODE) test/interop/report.ts .cache/interop > docs/reference/interop.md
 
 schema: setup ## config/schema.json written anew from the definition
 	@$(NODE) scripts/config-schema.ts

@@ -13,7 +13,7 @@ export interface MembershipSettings {
   readonly stallToleranceMs: number;
 }
 
-/** The measurements for these are in docs/failover.md. */
+/** The measurements for these are in docs/design/failover.md. */
 export const defaultMembershipSettings: MembershipSettings = {
   probeIntervalMs: 100,
   relays: 3,

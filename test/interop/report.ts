@@ -1,6 +1,6 @@
 /**
  * Writes the page of the matrix from the columns that the runs have left (see `matrix.ts`).
- *   node test/interop/report.ts DIRECTORY > docs/interop.md
+ *   node test/interop/report.ts DIRECTORY > docs/reference/interop.md
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { argv, exit, stderr, stdout } from 'node:process';

@@ -2,7 +2,7 @@
 import { type Family, formatIp, type IpAddress } from '../../address/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
 
-/** Each is a label of the metric and a row in `docs/allocation.md`. */
+/** Each is a label of the metric and a row in `docs/design/allocation.md`. */
 export type RefusalCause =
   | 'invalid-request'
   | 'no-such-pool'

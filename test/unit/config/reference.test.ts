@@ -141,18 +141,18 @@ const sections: readonly (readonly [string, z.ZodObject, (example: string) => st
   ],
 ];
 
-const page = read('docs/configuration.md');
+const page = read('docs/reference/configuration.md');
 
 function sectionOf(heading: string): string {
   const start = page.indexOf(`\n${heading}\n`);
-  assert.ok(start >= 0, `docs/configuration.md has the heading ${heading}`);
+  assert.ok(start >= 0, `docs/reference/configuration.md has the heading ${heading}`);
   const rest = page.slice(start + heading.length + 2);
   const next = rest.search(/^##/m);
   return next < 0 ? rest : rest.slice(0, next);
 }
 
 for (const [heading, schema, documentAround] of sections) {
-  test(`docs/configuration.md documents every key of ${heading}, with default, bounds and an example that parses`, () => {
+  test(`docs/reference/configuration.md documents every key of ${heading}, with default, bounds and an example that parses`, () => {
     const rows = sectionOf(heading)
       .split('\n')
       .filter((line) => line.startsWith('| `'))
@@ -173,11 +173,11 @@ for (const [heading, schema, documentAround] of sections) {
   });
 }
 
-test('docs/configuration.md has a section for every key at the top', () => {
+test('docs/reference/configuration.md has a section for every key at the top', () => {
   for (const key of Object.keys(configSchema.shape)) assert.ok(sectionOf(`## \`${key}\``).length > 20);
 });
 
-test('docs/configuration.md shows configurations that parse', () => {
+test('docs/reference/configuration.md shows configurations that parse', () => {
   const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
   assert.ok(blocks.length >= 3);
   for (const block of blocks) parsed(block);
