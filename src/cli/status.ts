@@ -1,113 +1,30 @@
-/**
- * `bellman status`: what the cluster says of Bellman (configuration, addresses) and what the speakers say of themselves where
- * their HTTP endpoints can be reached (who announces, sessions, members).
- */
-import { get } from 'node:http';
-import { isIPv6 } from 'node:net';
-import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
-import { loadBalancerClassMatches } from '../cluster/service-class.ts';
-import { connect, type KubernetesClient } from '../kubernetes/client.ts';
-import { decodeConfigMap, decodeNode, decodeService } from '../kubernetes/decode.ts';
-import type { ConfigMap } from '../kubernetes/model.ts';
-import type { RawObject } from '../kubernetes/watch.ts';
-import { isNotFound, paths } from '../kubernetes/write.ts';
-import { type SpeakerStatus, statusReport } from './status-report.ts';
+import { Command, Option } from 'commander';
+import { defaultHttpPort, kubeconfigFlag, loadBalancerClassFlag, namespaceFlag, parsePort } from './flags.ts';
 
-export interface StatusFlags {
+interface StatusFlags {
   readonly kubeconfig?: string;
   readonly namespace: string;
   readonly speakerPort: number;
   readonly loadBalancerClass?: string;
 }
 
-const reachMs = 1500;
-
-/** Prints the state and returns the exit code: 1 when the configuration is not in force as written or an address is missing. */
-export async function printStatus(flags: StatusFlags): Promise<0 | 1> {
-  const { kubeconfig, namespace, speakerPort, loadBalancerClass } = flags;
-  const client = connect(kubeconfig, 'bellman-status');
-  try {
-    const [configMap, acceptedCopy, services, nodes] = await Promise.all([
-      configMapOf(client, namespace, configMapName),
-      configMapOf(client, namespace, acceptedConfigMapName),
-      list(client, paths.services),
-      list(client, paths.nodes),
-    ]);
-    const speakers = await Promise.all(
-      nodes.map(decodeNode).map(async ({ name, internalIPs }) => ({
-        node: name,
-        status: await statusOf(internalIPs, speakerPort),
-      })),
-    );
-    const { text, healthy } = statusReport({
-      namespace,
-      configMap,
-      acceptedCopy,
-      services: services
-        .map(decodeService)
-        .filter(
-          (service) =>
-            service.type === 'LoadBalancer' && loadBalancerClassMatches(service, loadBalancerClass),
-        ),
-      speakers,
+/** `bellman status`: prints the state of the cluster as the API server and the speakers report it. */
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('print configuration, pools, addresses and their announcers, sessions and members')
+    .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
+    .addOption(namespaceFlag())
+    .addOption(
+      new Option('--speaker-port <port>', 'TCP port on which speakers serve /status on their nodes')
+        .argParser(parsePort)
+        .default(defaultHttpPort.speaker),
+    )
+    .addOption(loadBalancerClassFlag('class that the daemons serve'))
+    .action(async (flags: StatusFlags) => {
+      const { collectStatus } = await import('./status/collect.ts');
+      const { statusReport } = await import('./status/report.ts');
+      const { text, healthy } = statusReport(await collectStatus(flags));
+      process.stdout.write(text);
+      process.exitCode = healthy ? 0 : 1;
     });
-    process.stdout.write(text);
-    return healthy ? 0 : 1;
-  } finally {
-    client.close();
-  }
-}
-
-async function configMapOf(
-  client: KubernetesClient,
-  namespace: string,
-  name: string,
-): Promise<ConfigMap | undefined> {
-  try {
-    const path = `${paths.configMaps(namespace)}/${name}`;
-    return decodeConfigMap(await client.request<RawObject>({ method: 'GET', path }));
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
-async function list(client: KubernetesClient, path: string): Promise<RawObject[]> {
-  return (await client.request<{ items: RawObject[] }>({ method: 'GET', path, timeoutMs: 60_000 })).items;
-}
-
-/** The first of the addresses that answers. */
-async function statusOf(addresses: readonly string[], port: number): Promise<SpeakerStatus | undefined> {
-  for (const address of addresses) {
-    const status = await fetchJson(`http://${isIPv6(address) ? `[${address}]` : address}:${port}/status`);
-    if (isSpeakerStatus(status)) return status;
-  }
-  return undefined;
-}
-
-/** Somebody else may listen on the port, or a speaker of another version. */
-function isSpeakerStatus(status: unknown): status is SpeakerStatus {
-  const has = (key: string) => typeof Reflect.get(Object(status), key) === 'object';
-  return ['peers', 'announcing', 'inUse', 'advertised', 'members', 'notAnnounced'].every(has);
-}
-
-function fetchJson(url: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    const request = get(url, { agent: false, timeout: reachMs }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        body += chunk;
-      });
-      response.on('error', () => resolve(undefined));
-      response.on('end', () => {
-        try {
-          resolve(JSON.parse(body));
-        } catch {
-          resolve(undefined);
-        }
-      });
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(undefined));
-  });
 }

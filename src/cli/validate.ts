@@ -1,54 +1,30 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { parseIp } from '../address/index.ts';
-import { annotations } from '../cluster/names.ts';
-import type { AssignedAddress } from '../config/index.ts';
-import { runValidate } from '../config/validate.ts';
-import { connect } from '../kubernetes/client.ts';
-import { decodeService } from '../kubernetes/decode.ts';
-import { objectKey } from '../kubernetes/model.ts';
-import type { RawObject } from '../kubernetes/watch.ts';
-import { paths } from '../kubernetes/write.ts';
+import { Command } from 'commander';
+import { kubeconfigFlag } from './flags.ts';
 
-/**
- * `bellman validate`: judges the files and, when it is given a kubeconfig, also whether they would orphan addresses that are assigned in
- * that cluster. Returns the exit code: 0 valid, 1 not valid, 2 could not run.
- */
-export async function validateFiles(
-  files: readonly string[],
-  flags: { readonly kubeconfig?: string },
-): Promise<0 | 1 | 2> {
-  const assigned = flags.kubeconfig === undefined ? undefined : await assignedAddresses(flags.kubeconfig);
-  return runValidate(files, {
-    stdin: () => text(process.stdin),
-    readFile: (path) => readFile(path, 'utf8'),
-    stdout: (line) => void process.stdout.write(line),
-    stderr: (line) => void process.stderr.write(line),
-    ...(assigned === undefined ? {} : { assigned }),
-  });
+interface ValidateFlags {
+  readonly kubeconfig?: string;
 }
 
-/** Addresses that Bellman gave, by the annotation that it alone writes. */
-async function assignedAddresses(kubeconfig: string): Promise<AssignedAddress[]> {
-  const client = connect(kubeconfig, 'bellman-validate');
-  try {
-    const { items } = await client.request<{ items: RawObject[] }>({
-      method: 'GET',
-      path: paths.services,
-      timeoutMs: 60_000,
+/**
+ * `bellman validate`: judges configuration files with the controller's own gate. With a kubeconfig it also reports assigned addresses
+ * that a file would orphan. Exit codes: 0 all files are valid, 1 a file is not, 2 the command could not run.
+ */
+export function validateCommand(): Command {
+  return new Command('validate')
+    .description('judge configuration files as the controller would')
+    .argument('<file...>', 'YAML of the configuration or of its ConfigMap; - for standard input')
+    .addOption(kubeconfigFlag('also report assigned addresses that a file would orphan'))
+    .action(async (files: string[], { kubeconfig }: ValidateFlags) => {
+      const { runValidate } = await import('../config/validate.ts');
+      const { assignedAddresses } = await import('./assigned-addresses.ts');
+      process.exitCode = await runValidate(files, {
+        stdin: () => text(process.stdin),
+        readFile: (path) => readFile(path, 'utf8'),
+        stdout: (line) => void process.stdout.write(line),
+        stderr: (line) => void process.stderr.write(line),
+        ...(kubeconfig === undefined ? {} : { assigned: await assignedAddresses(kubeconfig) }),
+      });
     });
-    return items
-      .map(decodeService)
-      .filter(
-        (service) => service.type === 'LoadBalancer' && service.annotations[annotations.pool] !== undefined,
-      )
-      .flatMap((service) =>
-        service.ingress.flatMap(({ ip }) => {
-          const address = parseIp(ip);
-          return address ? [{ service: objectKey(service), address }] : [];
-        }),
-      );
-  } finally {
-    client.close();
-  }
 }

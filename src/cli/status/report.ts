@@ -1,11 +1,11 @@
 /** What `bellman status` says of a cluster: text and verdict, pure. */
-import { parseIp } from '../address/index.ts';
-import { parseAnnouncing } from '../cluster/announcing.ts';
-import { acceptedConfigMapName, annotations, configMapName } from '../cluster/names.ts';
-import type { Config } from '../config/index.ts';
-import { AddressBook } from '../controller/allocator/address-book.ts';
-import { type Accepted, recallAccepted } from '../controller/config-verdict.ts';
-import { type ConfigMap, objectKey, type Service } from '../kubernetes/model.ts';
+import { parseIp } from '../../address/index.ts';
+import { parseAnnouncing } from '../../cluster/announcing.ts';
+import { acceptedConfigMapName, annotations, configMapName } from '../../cluster/names.ts';
+import type { Config } from '../../config/index.ts';
+import { AddressBook } from '../../controller/allocator/address-book.ts';
+import { type Accepted, recallAccepted } from '../../controller/config-verdict.ts';
+import { type ConfigMap, objectKey, type Service } from '../../kubernetes/model.ts';
 import { formatTable } from './table.ts';
 
 /** What a speaker's `/status` says, as far as it is shown. */

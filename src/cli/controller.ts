@@ -1,0 +1,22 @@
+import { type Command, Option } from 'commander';
+import { createLogger } from '../log.ts';
+import { type DaemonFlags, daemonCommand } from './flags.ts';
+import { stopSignal } from './stop-signal.ts';
+
+/** `bellman controller`: the daemon that judges the ConfigMap and allocates addresses. */
+export function controllerCommand(): Command {
+  return daemonCommand('controller', 'judge the ConfigMap and allocate addresses')
+    .addOption(
+      new Option('--no-leader-election', 'run without a Lease; only safe with exactly one replica').env(
+        'BELLMAN_LEADER_ELECTION',
+      ),
+    )
+    .action(async ({ logLevel, ...options }: DaemonFlags & { readonly leaderElection: boolean }) => {
+      const { runController } = await import('../controller/run.ts');
+      await runController({
+        ...options,
+        logger: createLogger('controller', logLevel),
+        signal: stopSignal(),
+      });
+    });
+}

@@ -1,0 +1,87 @@
+/**
+ * Flags that several commands share. Each flag of a daemon can also be set by an environment variable, because Deployments and
+ * DaemonSets configure containers that way. The flag wins over the variable.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { defaultNamespace } from '../cluster/names.ts';
+import { type LogLevel, logLevels } from '../log.ts';
+
+/** The address on which an HTTP endpoint listens. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Flags of both daemons. */
+export interface DaemonFlags {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly metricsAddress: ListenAddress;
+  readonly loadBalancerClass?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** TCP ports on which the daemons serve HTTP unless a flag says otherwise. */
+export const defaultHttpPort = { controller: 7471, speaker: 7472 } as const;
+
+/** A daemon's command with the flags that both daemons have. */
+export function daemonCommand(name: keyof typeof defaultHttpPort, description: string): Command {
+  const port = defaultHttpPort[name];
+  return new Command(name)
+    .description(description)
+    .addOption(
+      kubeconfigFlag('kubeconfig of the API server; without it, the service account of the Pod').env(
+        'KUBECONFIG',
+      ),
+    )
+    .addOption(namespaceFlag())
+    .addOption(
+      new Option('--metrics-address <host:port>', 'where to serve /metrics, /healthz, /readyz and /status')
+        .env('BELLMAN_METRICS_ADDRESS')
+        .argParser(parseListenAddress)
+        .default({ host: '::', port }, `:${port}`),
+    )
+    .addOption(
+      loadBalancerClassFlag('serve only Services of this class; without it, Services without a class'),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'least severe level to log')
+        .env('BELLMAN_LOG_LEVEL')
+        .choices(logLevels)
+        .default('info'),
+    );
+}
+
+export function kubeconfigFlag(description: string): Option {
+  return new Option('--kubeconfig <file>', description);
+}
+
+export function namespaceFlag(): Option {
+  return new Option('--namespace <name>', 'namespace of the ConfigMap')
+    .env('BELLMAN_NAMESPACE')
+    .default(defaultNamespace);
+}
+
+export function loadBalancerClassFlag(description: string): Option {
+  return new Option('--load-balancer-class <class>', description).env('BELLMAN_LOAD_BALANCER_CLASS');
+}
+
+/** Parses `host:port`, `[v6]:port` or `:port`. Without a host the endpoint listens on all addresses. */
+function parseListenAddress(text: string): ListenAddress {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
+  if (port === undefined || Number(port) > 65535)
+    throw new InvalidArgumentError('expected host:port, [v6]:port or :port');
+  return { host: bracketed ?? (plain || '::'), port: Number(port) };
+}
+
+export function parsePort(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65535) throw new InvalidArgumentError('expected a port, 1 to 65535');
+  return port;
+}
+
+export function parseSeconds(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 86_400)) throw new InvalidArgumentError('expected seconds, 0 to 86400');
+  return value;
+}

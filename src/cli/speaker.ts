@@ -1,0 +1,66 @@
+import { type Command, Option } from 'commander';
+import type { DefencePolicy } from '../layer2/responder/defence.ts';
+import { createLogger } from '../log.ts';
+import { type DaemonFlags, daemonCommand, parsePort, parseSeconds } from './flags.ts';
+import { stopSignal } from './stop-signal.ts';
+
+interface SpeakerFlags extends DaemonFlags {
+  readonly nodeName: string;
+  readonly membershipPort: number;
+  readonly leaveWhenCordoned: boolean;
+  readonly conflictPolicy: DefencePolicy;
+  readonly announceEvery: number;
+  readonly stateDirectory: string;
+}
+
+/** `bellman speaker`: the daemon that announces addresses from its node. */
+export function speakerCommand(): Command {
+  return daemonCommand('speaker', 'announce addresses from the node it runs on')
+    .addOption(
+      new Option('--node-name <name>', 'name of this machine’s Node object')
+        .env('BELLMAN_NODE_NAME')
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--membership-port <port>', 'UDP port on which speakers probe each other')
+        .env('BELLMAN_MEMBERSHIP_PORT')
+        .argParser(parsePort)
+        .default(7946),
+    )
+    .addOption(
+      new Option('--leave-when-cordoned', 'stop announcing while the node is cordoned')
+        .env('BELLMAN_LEAVE_WHEN_CORDONED')
+        .default(false),
+    )
+    .addOption(
+      new Option('--conflict-policy <policy>', 'reaction when a foreign host claims an announced address')
+        .env('BELLMAN_CONFLICT_POLICY')
+        .choices(['defend', 'yield'])
+        .default('defend'),
+    )
+    .addOption(
+      new Option(
+        '--announce-every <seconds>',
+        'interval of repeated layer 2 announcements, for switches that forget; 0: only at a takeover',
+      )
+        .env('BELLMAN_ANNOUNCE_EVERY')
+        .argParser(parseSeconds)
+        .default(0),
+    )
+    .addOption(
+      new Option(
+        '--state-directory <path>',
+        'directory that outlives the speaker but not a reboot; tells a restart from a boot',
+      )
+        .env('BELLMAN_STATE_DIRECTORY')
+        .default('/run/bellman'),
+    )
+    .action(async (flags: SpeakerFlags) => {
+      const { runSpeaker } = await import('../speaker/run.ts');
+      await runSpeaker({
+        ...flags,
+        logger: createLogger('speaker', flags.logLevel),
+        signal: stopSignal(),
+      });
+    });
+}
