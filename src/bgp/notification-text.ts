@@ -62,6 +62,7 @@ const subcodeNames: Readonly<Record<number, readonly (string | undefined)[]>> = 
 };
 
 export const Cease = {
+  unspecific: 0,
   administrativeShutdown: 2,
   peerDeconfigured: 3,
   otherConfigurationChange: 6,

@@ -21,6 +21,7 @@ import type { Registry } from 'prom-client';
 import { formatIp, type Prefix, parseIp, sameIp } from '../address/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { Guard } from '../telemetry/guard.ts';
 import { BgpMetrics } from './metrics.ts';
 import type { InterfaceAddresses } from './next-hop.ts';
 import { Cease, cease } from './notification-text.ts';
@@ -46,6 +47,8 @@ export interface BgpSpeakerOptions {
   /** In [0, 1). */
   readonly random?: () => number;
   readonly transport?: Transport;
+  /** Stands where octets of peers enter; counts and logs exceptions. */
+  readonly guard?: Guard;
   readonly interfaces?: () => readonly InterfaceAddresses[];
 }
 
@@ -80,6 +83,7 @@ class Speaker implements BgpSpeaker {
       random: options.random ?? Math.random,
       logger: options.logger,
       metrics: new BgpMetrics(options.registry),
+      guard: options.guard ?? new Guard({ logger: options.logger }),
       transport: options.transport ?? tcpTransport,
       hostName: options.hostName,
       interfaces: options.interfaces ?? systemInterfaces,

@@ -13,6 +13,7 @@ import type {
 } from '../fsm-types.ts';
 import type { Message, OpenMessage } from '../message.ts';
 import { type LocalEnd, localOpen, type Negotiated } from '../negotiation.ts';
+import { Cease, cease } from '../notification-text.ts';
 import type { BgpState } from '../speaker-api.ts';
 import type { Stream, StreamHandler } from '../transport/transport.ts';
 import { type Received, Receiver } from './receiver.ts';
@@ -39,6 +40,8 @@ export interface ConnectionOwner {
   sent(message: Message, octets: number): void;
   receivedBytes(octets: number): void;
   drained(connection: Connection): void;
+  /** Counts and logs an exception while octets of the peer were handled. */
+  broken(octets: Uint8Array | undefined, error: unknown): void;
 }
 
 /** Until both OPENs are there nothing is agreed on. */
@@ -166,17 +169,33 @@ export class Connection {
     this.#negotiated = undefined;
     this.#local = undefined;
     const handler: StreamHandler = {
-      onConnected: () => this.#stream === stream && this.handle({ kind: 'tcp-connected' }),
-      onData: (bytes) => this.#stream === stream && this.#read(bytes),
-      onDrain: () => this.#stream === stream && this.#owner.drained(this),
+      onConnected: () =>
+        this.#stream === stream && this.#guard(undefined, () => this.handle({ kind: 'tcp-connected' })),
+      onData: (bytes) => this.#stream === stream && this.#guard(bytes, () => this.#read(bytes)),
+      onDrain: () => this.#stream === stream && this.#guard(undefined, () => this.#owner.drained(this)),
       onClosed: (cause) => {
         if (this.#stream !== stream) return;
         this.#stream = undefined;
-        this.handle({ kind: 'tcp-failed', cause });
+        this.#guard(undefined, () => this.handle({ kind: 'tcp-failed', cause }));
       },
     };
     const stream = open(handler);
     this.#stream = stream;
+  }
+
+  /** An exception is a bug. It costs this connection, which ends with a Cease, and nothing else. */
+  #guard(octets: Uint8Array | undefined, handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      this.#owner.broken(octets, error);
+      const cause = `internal error: ${error instanceof Error ? error.message : String(error)}`;
+      try {
+        this.handle({ kind: 'reset', error: cease(Cease.unspecific), cause });
+      } catch (again) {
+        this.#owner.broken(undefined, again);
+      }
+    }
   }
 
   #read(bytes: Uint8Array): void {

@@ -11,6 +11,10 @@ import type { CarriedFamilies } from './carried-families.ts';
 
 /** Of a malformed attribute. */
 const loggedOctets = 64;
+/** Characters of a reason, which may quote the peer. */
+const longestReason = 400;
+/** A peer may offer thousands of capabilities; status names this many. */
+const shownCapabilities = 64;
 
 /** What the session knows at the moment it is asked. */
 interface Snapshot {
@@ -159,13 +163,17 @@ export class SessionReport {
     const name = this.#peer.config.name;
     const prefixes = nlri.length + (attributes.mpReach?.nlri.length ?? 0);
     if (prefixes > 0) this.#metrics.receivedPrefixes.inc({ peer: name }, prefixes);
-    for (const { attributeType, treatment, error } of faults) {
+    for (const treatment of new Set(faults.map((fault) => fault.treatment)))
       this.#metrics.malformedUpdate(name, treatment);
+    for (const { attributeType, treatment, error } of firstOfEachType(faults)) {
       const key = `${attributeType} ${treatment}`;
       if (this.#saidFaults.has(key)) continue;
       this.#saidFaults.add(key);
       const octets = Buffer.from(error.data.subarray(0, loggedOctets)).toString('hex');
-      this.#peerLogger.warn({ attributeType, treatment, reason: error.text, octets }, 'malformed UPDATE');
+      this.#peerLogger.warn(
+        { attributeType, treatment, reason: bounded(error.text), octets },
+        'malformed UPDATE',
+      );
     }
   }
 
@@ -192,7 +200,7 @@ export class SessionReport {
           }
         : {}),
       families: (carried?.families ?? []).map(familyName),
-      capabilities: negotiated?.capabilities ?? [],
+      capabilities: (negotiated?.capabilities ?? []).slice(0, shownCapabilities),
       warnings: this.#warnings(snapshot),
       routesDesired,
       routesSent,
@@ -216,25 +224,37 @@ export class SessionReport {
   }
 }
 
+/** One message may repeat an attribute thousands of times. Its first fault stands for all of them. */
+function firstOfEachType(faults: readonly AttributeFault[]): readonly AttributeFault[] {
+  const byType = new Map<number, AttributeFault>();
+  for (const fault of faults) if (!byType.has(fault.attributeType)) byType.set(fault.attributeType, fault);
+  return [...byType.values()];
+}
+
+/** Cuts text that may quote the peer: it becomes a log line, a metric label and a line of status. */
+function bounded(reason: string): string {
+  return reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason;
+}
+
 function describeCause(cause: Exclude<DownCause, { kind: 'stopped' }>): string {
   switch (cause.kind) {
     case 'sent':
       return describeSent(cause.error);
     case 'received':
-      return `NOTIFICATION received: ${describeNotification(cause.error)}`;
+      return bounded(`NOTIFICATION received: ${describeNotification(cause.error)}`);
     case 'hold-timer':
       return 'Hold Timer Expired';
     case 'send-hold-timer':
       return 'Send Hold Timer Expired';
     case 'reset':
-      return cause.error ? `${describeSent(cause.error)}, ${cause.cause}` : cause.cause;
+      return bounded(cause.error ? `${describeSent(cause.error)}, ${cause.cause}` : cause.cause);
     case 'tcp':
       return cause.cause;
   }
 }
 
 function describeSent(error: NotificationError): string {
-  return `NOTIFICATION sent: ${describeNotification(error)}${error.text ? `, ${error.text}` : ''}`;
+  return bounded(`NOTIFICATION sent: ${describeNotification(error)}${error.text ? `, ${error.text}` : ''}`);
 }
 
 function formatRouterId(routerId: number): string {

@@ -1,6 +1,7 @@
 import { formatIp, isLinkLocal, sameIp } from '../../address/index.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
+import type { Guard } from '../../telemetry/guard.ts';
 import { survivingConnection } from '../collision.ts';
 import type { DownCause, NotificationError } from '../fsm-types.ts';
 import type { Message, OpenMessage } from '../message.ts';
@@ -31,6 +32,7 @@ export interface SessionContext {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: BgpMetrics;
+  readonly guard: Guard;
   readonly transport: Transport;
   readonly hostName: string;
   readonly interfaces: () => readonly InterfaceAddresses[];
@@ -329,6 +331,11 @@ export class Session implements ConnectionOwner {
 
   drained(connection: Connection): void {
     if (connection === this.#first) this.#output.drained();
+  }
+
+  broken(octets: Uint8Array | undefined, error: unknown): void {
+    const source = this.#peer.config.name;
+    this.#context.guard.failed({ entrance: 'bgp', source, ...(octets ? { octets } : {}) }, error);
   }
 
   localEnd(): LocalEnd {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Capability, Message, OpenMessage } from '../../../src/bgp/message.ts';
-import { createBgpSpeaker } from '../../../src/bgp/speaker.ts';
+import { type BgpSpeakerOptions, createBgpSpeaker } from '../../../src/bgp/speaker.ts';
 import type { ResolvedPeer, RouteAttributes } from '../../../src/bgp/speaker-api.ts';
 import type { PeerConfig } from '../../../src/config/config.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -51,14 +51,13 @@ export const notification = (code: number, subcode: number, data = new Uint8Arra
   data,
 });
 
-export function fixture(options: { restarting?: boolean } = {}) {
+export function fixture(options: Partial<Pick<BgpSpeakerOptions, 'restarting' | 'interfaces'>> = {}) {
   const clock = new VirtualClock();
   const transport = new MemoryTransport();
   const lines: string[] = [];
   const destination: DestinationStream = { write: (line) => void lines.push(line) };
   const registry = new Registry();
   const speaker = createBgpSpeaker({
-    ...options,
     logger: pino({}, destination),
     registry,
     hostName: 'node-1',
@@ -66,6 +65,7 @@ export function fixture(options: { restarting?: boolean } = {}) {
     random: () => 0.999,
     transport,
     interfaces: () => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }],
+    ...options,
   });
   return {
     clock,

@@ -262,6 +262,21 @@ describe('a session in virtual time', () => {
     assert.deepEqual(counted?.values, [{ labels: { peer: 'router', treatment: 'withdraw' }, value: 5 }]);
   });
 
+  test('an UPDATE with thousands of faults is one increment per treatment and one log line per attribute', async () => {
+    const { speaker, establish, lines, registry, status } = fixture();
+    speaker.setPeers([peer()]);
+    const stream = establish({ kind: 'extended-message' });
+    // Attribute 99 without a value: optional, transitive, and repeated 21,000 times.
+    const attributes = Buffer.from('c06300'.repeat(21_000), 'hex');
+    const length = 19 + 4 + attributes.length;
+    const head = [...new Uint8Array(16).fill(0xff), length >> 8, length & 0xff, 2, 0, 0];
+    stream.sendBytes(Uint8Array.of(...head, attributes.length >> 8, attributes.length & 0xff, ...attributes));
+    assert.equal(status().state, 'Established');
+    assert.equal(lines.filter((line) => line.includes('malformed UPDATE')).length, 1);
+    const counted = await registry.getSingleMetric('bellman_bgp_malformed_updates_total')?.get();
+    assert.deepEqual(counted?.values, [{ labels: { peer: 'router', treatment: 'discard' }, value: 1 }]);
+  });
+
   test('a family without a next hop is not sent, and the status says why', () => {
     const { speaker, clock, establish, status } = fixture();
     speaker.setPeers([peer()]);
@@ -328,6 +343,43 @@ describe('whatever a peer sends', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test('an exception while its octets are handled ends its session and no other', () => {
+    let fails = false;
+    const interfaces = () => {
+      if (fails) throw new RangeError('Maximum call stack size exceeded');
+      return [];
+    };
+    const { speaker, transport, clock, lines } = fixture({ interfaces });
+    speaker.setPeers([peer(), peer({ name: 'other', address: ip('192.0.2.3') })]);
+    const [first, second] = transport.streams;
+    assert.ok(first && second);
+    second.connected();
+    second.send(open(), keepalive);
+    fails = true;
+    first.connected();
+    first.send(open(), keepalive);
+    const states = () => speaker.status().map(({ state }) => state);
+    assert.deepEqual(states(), ['Idle', 'Established']);
+    assert.equal(first.isOpen, false);
+    assert.match(speaker.status()[0]?.lastError ?? '', /internal error.*Maximum call stack size exceeded/);
+    assert.equal(lines.filter((line) => line.includes('bug: input dropped')).length, 1);
+    fails = false;
+    clock.advance(2000);
+    transport.last.connected();
+    transport.last.send(open(), keepalive);
+    assert.deepEqual(states(), ['Established', 'Established'], 'the peer is tried again');
+  });
+
+  test('a Hard Reset nested thousands of times ends its session with a short reason', () => {
+    const { speaker, establish, status, lines } = fixture();
+    speaker.setPeers([peer()]);
+    const nested = Uint8Array.from({ length: 12_000 }, (_, i) => (i % 2 === 0 ? 6 : 9));
+    establish().send(notification(6, 9, nested));
+    assert.equal(status().state, 'Idle');
+    assert.ok((status().lastError ?? '').length <= 401, status().lastError?.slice(0, 500));
+    assert.ok(lines.every((line) => line.length < 3000));
   });
 
   test('a peer that is no longer configured leaves no sample behind', async () => {
