@@ -75,6 +75,12 @@ export function familyName(family: Family): string {
   return family === 4 ? 'ipv4-unicast' : 'ipv6-unicast';
 }
 
+/** `ipv4-unicast`, or the numbers of a family that we do not speak. */
+export function addressFamilyName(addressFamily: AddressFamily): string {
+  const family = familyOf(addressFamily);
+  return family ? familyName(family) : `afi-${addressFamily.afi}-safi-${addressFamily.safi}`;
+}
+
 /** Our OPEN. Capabilities that the peer refused before are left out. */
 export function localOpen(local: LocalEnd): OpenMessage {
   const { refusedCapabilities: refused, asn } = local;
@@ -125,7 +131,8 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
   const theirs = open.capabilities;
   const fourOctet = find(theirs, 'four-octet-as');
   const peerAsn = fourOctet ? fourOctet.asn : open.myAs;
-  if (!acceptsAsn(local, peerAsn)) return fail(openError(2, `AS ${peerAsn} is not ${local.peerAsn}`));
+  if (!acceptsAsn(local, peerAsn))
+    return fail(openError(2, `peer said AS ${peerAsn}, configured ${expectedAs(local)}`));
   const internal = peerAsn === local.asn;
   if (open.routerId === 0 || (internal && open.routerId === local.routerId))
     return fail(openError(3, 'the BGP identifier is 0, or ours'));
@@ -190,6 +197,11 @@ function acceptsAsn({ peerAsn, asn }: LocalEnd, offered: number): boolean {
   return offered === peerAsn || (peerAsn > 0xffff && offered === asTrans);
 }
 
+function expectedAs({ peerAsn, asn }: LocalEnd): string {
+  if (peerAsn === 'internal') return `internal (AS ${asn})`;
+  return peerAsn === 'external' ? `external (any AS but ${asn})` : String(peerAsn);
+}
+
 /** Without any multiprotocol capability a peer speaks IPv4 unicast (RFC 4760 section 8). */
 function speaks(capabilities: readonly Capability[], family: Family): boolean {
   const offered = capabilities.filter((capability) => capability.kind === 'multiprotocol');
@@ -217,9 +229,7 @@ function find<K extends Capability['kind']>(
 
 function capabilityName(capability: Capability): string {
   if (capability.kind === 'unknown') return `code-${capability.code}`;
-  if (capability.kind !== 'multiprotocol') return capability.kind;
-  const family = familyOf(capability.family);
-  return family ? familyName(family) : `afi-${capability.family.afi}-safi-${capability.family.safi}`;
+  return capability.kind === 'multiprotocol' ? addressFamilyName(capability.family) : capability.kind;
 }
 
 /** RFC 4271 section 4.5: error code 2. */

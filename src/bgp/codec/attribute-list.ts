@@ -178,6 +178,13 @@ class AttributeListReader {
   }
 }
 
+/** The name that its RFC gives a path attribute, such as `AS_PATH`; `attribute 99` for one that this speaker does not know. */
+export function attributeName(type: number): string {
+  if (type === AttributeType.mpReach) return 'MP_REACH_NLRI';
+  if (type === AttributeType.mpUnreach) return 'MP_UNREACH_NLRI';
+  return attributeRows.get(type)?.name ?? `attribute ${type}`;
+}
+
 function isMultiprotocol(type: number): boolean {
   return type === AttributeType.mpReach || type === AttributeType.mpUnreach;
 }

@@ -138,9 +138,18 @@ const rowByCode: ReadonlyMap<number, Row<Known['kind']>> = new Map(
   Object.values(rows).map((row) => [row.code, row as Row<Known['kind']>]),
 );
 
+const nameByCode: ReadonlyMap<number, string> = new Map(
+  Object.entries(rows).map(([name, { code }]) => [code, name]),
+);
+
 /** IANA's code of the capability. */
 export function capabilityCode(capability: Capability): number {
   return capability.kind === 'unknown' ? capability.code : rows[capability.kind].code;
+}
+
+/** The name of the capability with IANA's code, such as `route-refresh`; `code-99` for one that this speaker does not know. */
+export function capabilityNameOf(code: number): string {
+  return nameByCode.get(code) ?? `code-${code}`;
 }
 
 /** The capabilities of one optional parameter. */

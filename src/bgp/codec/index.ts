@@ -22,8 +22,8 @@
  */
 export { asTrans } from './as-path.ts';
 export type { AttributeFault } from './attribute-list.ts';
-export { encodeAttributeList as encodePathAttributes } from './attribute-list.ts';
-export { capabilityCode } from './capabilities.ts';
+export { attributeName, encodeAttributeList as encodePathAttributes } from './attribute-list.ts';
+export { capabilityCode, capabilityNameOf } from './capabilities.ts';
 export type { BgpError } from './errors.ts';
 export { FrameReader } from './frame-reader.ts';
 export { extendedMessageLimit, standardMessageLimit } from './header.ts';

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { Alarm } from '../alarm.ts';
+import { Cease, cease } from '../cease.ts';
 import { encodeMessage, type ReceiveOptions, standardMessageLimit } from '../codec/index.ts';
 import { initialFsmState, step } from '../fsm.ts';
 import type {
@@ -13,7 +14,6 @@ import type {
 } from '../fsm-types.ts';
 import type { Message, OpenMessage } from '../message.ts';
 import { type LocalEnd, localOpen, type Negotiated } from '../negotiation.ts';
-import { Cease, cease } from '../notification-text.ts';
 import type { BgpState } from '../speaker-api.ts';
 import type { Stream, StreamHandler } from '../transport/transport.ts';
 import { type Received, Receiver } from './receiver.ts';

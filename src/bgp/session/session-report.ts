@@ -1,11 +1,12 @@
 import { formatIp, ipFromBytes } from '../../address/index.ts';
 import type { Logger } from '../../log.ts';
+import { isCollision } from '../cease.ts';
 import type { AttributeFault } from '../codec/index.ts';
 import type { DownCause, NotificationError } from '../fsm-types.ts';
 import type { Message, UpdateMessage } from '../message.ts';
 import type { BgpMetrics, MessageKind } from '../metrics.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
-import { describeNotification, isCollision } from '../notification-text.ts';
+import { describeNotification } from '../notification-text.ts';
 import type { BgpState, PeerStatus, ResolvedPeer } from '../speaker-api.ts';
 import type { CarriedFamilies } from './carried-families.ts';
 

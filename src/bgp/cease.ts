@@ -1,0 +1,57 @@
+/**
+ * The Cease NOTIFICATIONs that this speaker sends (RFC 4271 section 6.7, RFC 4486): their subcodes, the shutdown communication and
+ * the Hard Reset that wraps one.
+ */
+import type { NotificationError } from './fsm-types.ts';
+
+/** RFC 4271 section 4.5. */
+export const ceaseCode = 6;
+
+/** RFC 4486 section 4, RFC 8538 section 3 (Hard Reset), RFC 9384 section 3 (BFD Down). */
+export const Cease = {
+  unspecific: 0,
+  maximumPrefixes: 1,
+  administrativeShutdown: 2,
+  peerDeconfigured: 3,
+  otherConfigurationChange: 6,
+  connectionCollision: 7,
+  hardReset: 9,
+  bfdDown: 10,
+} as const;
+
+/** RFC 9003 allows 255 octets; a peer that implements only its predecessor, RFC 8203, accepts 128. */
+const maxCommunicationOctets = 128;
+
+/** True for Cease/Connection Collision Resolution: the end of a redundant connection, which is no error. */
+export function isCollision({ code, subcode }: NotificationError): boolean {
+  return code === ceaseCode && subcode === Cease.connectionCollision;
+}
+
+/** A Cease with the subcode. A reason is sent as shutdown communication (RFC 9003), cut to 128 octets. */
+export function cease(subcode: number, reason = ''): NotificationError {
+  return { code: ceaseCode, subcode, data: reason === '' ? new Uint8Array(0) : encodeCommunication(reason) };
+}
+
+/**
+ * Wraps a NOTIFICATION in Cease/Hard Reset: a peer with which graceful restart is negotiated then drops our routes at once.
+ *
+ * RFC 8538 section 3.1, the data of the Hard Reset:
+ *
+ *    0      1         2
+ *   | code | subcode | data …
+ */
+export function hardReset({ code, subcode, data }: NotificationError): NotificationError {
+  return { code: ceaseCode, subcode: Cease.hardReset, data: Uint8Array.of(code, subcode, ...data) };
+}
+
+/**
+ * RFC 9003 section 2; the text is cut at a character boundary.
+ *
+ *    0        1
+ *   | length | UTF-8 text …
+ */
+function encodeCommunication(reason: string): Uint8Array {
+  const text = new Uint8Array(maxCommunicationOctets);
+  const { written } = new TextEncoder().encodeInto(reason, text);
+  return Uint8Array.of(written, ...text.subarray(0, written));
+}
