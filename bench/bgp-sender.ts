@@ -53,19 +53,18 @@ function speak(): void {
   speaker.setPeers([
     {
       id: 'router',
-      config: {
+      settings: {
         name: 'router',
-        myAsn: 64512,
+        localAsn: 64512,
         peerAsn: 64500,
         address: routerAddress,
         port: 179,
         holdTimeSeconds: 90,
         keepaliveTimeSeconds: 30,
-        connectTimeSeconds: 1,
-        ebgpMultihop: 1,
+        connectRetrySeconds: 1,
+        ebgpHops: 1,
         ttlSecurity: false,
         passive: false,
-        nodeSelectors: [],
       },
       routerId,
     },

@@ -1,5 +1,4 @@
 import type { IpAddress, Prefix } from '../address/index.ts';
-import type { LargeCommunity } from '../config/config.ts';
 
 /** RFC 4760 section 3 with IANA's numbers; we speak unicast only. */
 export const Afi = { IPv4: 1, IPv6: 2 } as const;
@@ -55,6 +54,9 @@ export type AsPathSegment = {
   readonly type: 'set' | 'sequence' | 'confed-sequence' | 'confed-set';
   readonly asns: readonly number[];
 };
+
+/** A large community (RFC 8092): global administrator, local data 1, local data 2. */
+export type LargeCommunity = readonly [number, number, number];
 
 export interface UnknownAttribute {
   readonly type: number;

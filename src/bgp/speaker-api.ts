@@ -1,5 +1,6 @@
 import type { IpAddress, Prefix } from '../address/index.ts';
-import type { LargeCommunity, PeerConfig } from '../config/config.ts';
+import type { LargeCommunity } from './message.ts';
+import type { ResolvedPeer } from './peer.ts';
 
 /** What the plan decides about a route; ORIGIN, AS_PATH and NEXT_HOP follow from the session. */
 export interface RouteAttributes {
@@ -9,20 +10,6 @@ export interface RouteAttributes {
   readonly asPathPrepend: number;
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
-}
-
-/** A configured peer with what this node adds: its secret is read, its router id chosen. */
-export interface ResolvedPeer {
-  /** Stays through edits, also of the name, which is for people. */
-  readonly id: string;
-  readonly config: PeerConfig;
-  readonly password?: string;
-  /** What is missing before a session may begin, in a sentence: the peer is shown, and left alone. */
-  readonly waitingFor?: string;
-  /** What is not as configured though the session may go on, in a sentence. */
-  readonly warning?: string;
-  /** 32 bits, not zero (RFC 6286). */
-  readonly routerId: number;
 }
 
 export type BgpState = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';

@@ -25,12 +25,13 @@ import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
 import { BgpMetrics } from './metrics.ts';
 import type { InterfaceAddresses } from './next-hop.ts';
+import type { ResolvedPeer } from './peer.ts';
 import { AttributeTable } from './rib/attribute-table.ts';
 import { PrefixTable } from './rib/prefix-table.ts';
 import { acceptedPeerOf } from './session/peer-settings.ts';
 import { RouteOutput } from './session/route-output.ts';
 import { Session, type SessionContext } from './session/session.ts';
-import type { BgpSpeaker, PeerStatus, ResolvedPeer, RouteAttributes, StopMode } from './speaker-api.ts';
+import type { BgpSpeaker, PeerStatus, RouteAttributes, StopMode } from './speaker-api.ts';
 import { tcpTransport } from './transport/tcp.ts';
 import type { Incoming, Listener, ListenFailure, Transport } from './transport/transport.ts';
 
@@ -96,9 +97,9 @@ class Speaker implements BgpSpeaker {
     const wanted = new Set(peers.map(({ id }) => id));
     for (const [id, session] of this.#sessions) if (!wanted.has(id)) this.#remove(id, session);
     // Names may be exchanged: what is shown under the old ones goes before anything is shown under the new ones.
-    for (const { id, config } of peers) {
+    for (const { id, settings } of peers) {
       const known = this.#sessions.get(id);
-      if (known && known.peer.config.name !== config.name) known.forget();
+      if (known && known.peer.settings.name !== settings.name) known.forget();
     }
     // Keys must be on the listener before a peer can reach it.
     this.#listen(peers);
@@ -186,8 +187,8 @@ class Speaker implements BgpSpeaker {
   #listen(peers: readonly ResolvedPeer[]): void {
     const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);
     // Of several passwords at one address the first is in force: those of peers that only this way come to a session.
-    const passiveFirst = ready.toSorted((a, b) => Number(b.config.passive) - Number(a.config.passive));
-    const accepted = ready.some(({ config }) => config.passive) ? passiveFirst.map(acceptedPeerOf) : [];
+    const passiveFirst = ready.toSorted((a, b) => Number(b.settings.passive) - Number(a.settings.passive));
+    const accepted = ready.some(({ settings }) => settings.passive) ? passiveFirst.map(acceptedPeerOf) : [];
     const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
     if (this.#listener?.key === key) return;
     this.#listener?.listener.close();
@@ -207,14 +208,14 @@ class Speaker implements BgpSpeaker {
   #listenFailed({ family, peer, reason }: ListenFailure): void {
     if (this.#stopped) return;
     const whom = peer ? formatIp(peer.address) : `IPv${family}`;
-    const isConcerned = ({ config, password }: ResolvedPeer) =>
+    const isConcerned = ({ settings, password }: ResolvedPeer) =>
       peer
-        ? sameIp(config.address, peer.address) &&
-          config.interface === peer.interface &&
+        ? sameIp(settings.address, peer.address) &&
+          settings.interface === peer.interface &&
           password === peer.password
-        : config.address.family === family;
+        : settings.address.family === family;
     const concerned = [...this.#sessions.values()].filter(
-      (session) => session.peer.config.passive && isConcerned(session.peer),
+      (session) => session.peer.settings.passive && isConcerned(session.peer),
     );
     if (concerned.length === 0) return;
     if (!this.#listenFailures.has(`${whom} ${reason}`))
@@ -237,7 +238,7 @@ class Speaker implements BgpSpeaker {
   /** Hands the connection to the peer it comes from; of several at one address to the one that waits for it. */
   #incoming(incoming: Incoming): void {
     const expecting = [...this.#sessions.values()].filter((session) => session.expects(incoming));
-    const session = expecting.find(({ peer }) => peer.config.passive) ?? expecting[0];
+    const session = expecting.find(({ peer }) => peer.settings.passive) ?? expecting[0];
     if (session) {
       session.incoming(incoming);
       return;

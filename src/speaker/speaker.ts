@@ -12,13 +12,14 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { formatIp } from '../address/index.ts';
-import type { BgpSpeaker, ResolvedPeer } from '../bgp/speaker-api.ts';
+import type { BgpSpeaker, ResolvedPeer } from '../bgp/index.ts';
 import { type Config, maxPasswordOctets } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { Layer2Entry, Removal } from '../layer2/table.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import { type IdentifiedPeer, identifyPeers } from './peer-ids.ts';
+import { peerSettingsOf } from './peer-settings.ts';
 import {
   nodeRefusal,
   type PlanContext,
@@ -241,7 +242,8 @@ export class Speaker {
     for (const id of this.#lastPasswords.keys()) if (!configured.has(id)) this.#lastPasswords.delete(id);
     this.#idOfPeer = new Map(this.#peers.map(({ id, config }) => [config.name, id]));
     const peers = this.#peers.map((peer) => ({
-      ...peer,
+      id: peer.id,
+      settings: peerSettingsOf(peer.config),
       routerId: peer.config.routerId ?? routerIdOf(nodeName, node),
       ...this.#passwordOf(peer),
     }));
@@ -249,12 +251,12 @@ export class Speaker {
     if (text === this.#peersTold) return;
     this.#peersTold = text;
     bgp.setPeers(peers);
-    for (const { config, waitingFor, warning } of peers) {
+    for (const { settings, waitingFor, warning } of peers) {
       const trouble = waitingFor ?? warning;
-      if (trouble !== this.#troubles.get(config.name) && trouble !== undefined)
-        onPeerTrouble(config.name, trouble);
-      if (trouble === undefined) this.#troubles.delete(config.name);
-      else this.#troubles.set(config.name, trouble);
+      if (trouble !== this.#troubles.get(settings.name) && trouble !== undefined)
+        onPeerTrouble(settings.name, trouble);
+      if (trouble === undefined) this.#troubles.delete(settings.name);
+      else this.#troubles.set(settings.name, trouble);
     }
   }
 

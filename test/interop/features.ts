@@ -169,7 +169,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     session(
       daemon,
       {
-        ours: { myAsn: 4_200_000_001, peerAsn: 4_200_000_002 },
+        ours: { localAsn: 4_200_000_001, peerAsn: 4_200_000_002 },
         theirs: { asn: 4_200_000_002 },
         neighbor: { asn: 4_200_000_001 },
       },

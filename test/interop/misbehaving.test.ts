@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
 import { encodeMessage } from '../../src/bgp/codec/index.ts';
+import type { ResolvedPeer } from '../../src/bgp/peer.ts';
 import { createBgpSpeaker } from '../../src/bgp/speaker.ts';
-import type { BgpSpeaker, ResolvedPeer } from '../../src/bgp/speaker-api.ts';
+import type { BgpSpeaker } from '../../src/bgp/speaker-api.ts';
 import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
 import type { RunningDaemon } from './daemons/daemon.ts';
@@ -26,7 +27,7 @@ import {
 
 const badPort = 1790;
 const listenPort = 1179;
-const bad = (changes: Partial<ResolvedPeer['config']> = {}) =>
+const bad = (changes: Partial<ResolvedPeer['settings']> = {}) =>
   peer({
     name: 'bad',
     address: address('127.0.0.1'),

@@ -5,9 +5,9 @@ import { promisify } from 'node:util';
 import { Registry } from 'prom-client';
 import { NetworkNamespace } from '../../lab/netns.ts';
 import { type Prefix, parseIp, parsePrefix } from '../../src/address/index.ts';
+import type { PeerSettings, ResolvedPeer } from '../../src/bgp/peer.ts';
 import { type BgpSpeakerOptions, createBgpSpeaker } from '../../src/bgp/speaker.ts';
-import type { BgpSpeaker, ResolvedPeer, RouteAttributes } from '../../src/bgp/speaker-api.ts';
-import type { PeerConfig } from '../../src/config/config.ts';
+import type { BgpSpeaker, RouteAttributes } from '../../src/bgp/speaker-api.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Daemon, RouterConfig, RunningDaemon } from './daemons/daemon.ts';
 
@@ -36,21 +36,20 @@ export function address(text: string) {
 }
 
 /** A peer of ours with the defaults of the configuration, timers for tests. */
-export function peer(changes: Partial<PeerConfig> = {}, password?: string): ResolvedPeer {
+export function peer(changes: Partial<PeerSettings> = {}, password?: string): ResolvedPeer {
   return {
-    config: {
+    settings: {
       name: 'router',
-      myAsn: ourAsn,
+      localAsn: ourAsn,
       peerAsn: theirAsn,
       address: address(theirIpv4),
       port: 179,
       holdTimeSeconds: 90,
       keepaliveTimeSeconds: 30,
-      connectTimeSeconds: 1,
-      ebgpMultihop: 1,
+      connectRetrySeconds: 1,
+      ebgpHops: 1,
       ttlSecurity: false,
       passive: false,
-      nodeSelectors: [],
       ...changes,
     },
     id: changes.name ?? 'router',

@@ -1,8 +1,8 @@
 /** Which families a session carries, and with what next hops. Pure. */
 import type { Family, IpAddress } from '../../address/index.ts';
-import type { PeerConfig } from '../../config/config.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
 import { type InterfaceAddresses, nextHopsOf } from '../next-hop.ts';
+import type { PeerSettings } from '../peer.ts';
 
 export interface CarriedFamilies {
   readonly families: readonly Family[];
@@ -16,7 +16,7 @@ const both: readonly Family[] = [4, 6];
 export function carriedFamilies(
   local: IpAddress,
   negotiated: Negotiated,
-  config: PeerConfig,
+  settings: PeerSettings,
   interfaces: readonly InterfaceAddresses[],
 ): CarriedFamilies {
   const families: Family[] = [];
@@ -34,7 +34,7 @@ export function carriedFamilies(
       local,
       interfaces,
       extendedNextHop: negotiated.extendedNextHop,
-      ...(config.interface === undefined ? {} : { interfaceName: config.interface }),
+      ...(settings.interface === undefined ? {} : { interfaceName: settings.interface }),
     });
     if (!found) {
       warnings.push(

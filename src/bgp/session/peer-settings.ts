@@ -1,8 +1,7 @@
 /** What a peer's configuration means for its machine, its socket and its OPEN, and what an edit of it asks for. Pure. */
-import type { PeerConfig } from '../../config/config.ts';
 import type { FsmConfig } from '../fsm-types.ts';
 import type { LocalEnd } from '../negotiation.ts';
-import type { ResolvedPeer } from '../speaker-api.ts';
+import type { PeerSettings, ResolvedPeer } from '../peer.ts';
 import type { AcceptedPeer, ConnectTarget, SocketRules } from '../transport/transport.ts';
 
 /** First idle hold time; seconds after a router's restart are enough, and it doubles. */
@@ -17,20 +16,15 @@ const sendHoldMs = 480_000;
 const passiveDelayOpenMs = 1000;
 const maximumTtl = 255;
 
-/** The AS number that the peer sees. */
-export function sessionAsn(config: PeerConfig): number {
-  return config.localAsn ?? config.myAsn;
+export function isInternal(settings: PeerSettings): boolean {
+  return settings.peerAsn === 'internal' || settings.peerAsn === settings.localAsn;
 }
 
-export function isInternal(config: PeerConfig): boolean {
-  return config.peerAsn === 'internal' || config.peerAsn === sessionAsn(config);
-}
-
-export function fsmConfigOf(config: PeerConfig): FsmConfig {
+export function fsmConfigOf(settings: PeerSettings): FsmConfig {
   return {
-    passive: config.passive,
-    connectRetryMs: config.connectTimeSeconds * 1000,
-    delayOpenMs: config.passive ? passiveDelayOpenMs : 0,
+    passive: settings.passive,
+    connectRetryMs: settings.connectRetrySeconds * 1000,
+    delayOpenMs: settings.passive ? passiveDelayOpenMs : 0,
     idleHoldMs,
     idleHoldMaximumMs,
     lastingMs,
@@ -39,29 +33,29 @@ export function fsmConfigOf(config: PeerConfig): FsmConfig {
 }
 
 /** An external peer gets exactly the hops that are configured; TTL security says so to the kernel in both directions. */
-export function socketRulesOf(config: PeerConfig): SocketRules {
-  const hops = isInternal(config) ? 1 : config.ebgpMultihop;
-  const userTimeoutMs = config.holdTimeSeconds * 1000;
-  if (config.ttlSecurity) return { ttl: maximumTtl, minimumTtl: maximumTtl + 1 - hops, userTimeoutMs };
-  return isInternal(config) ? { userTimeoutMs } : { ttl: hops, userTimeoutMs };
+export function socketRulesOf(settings: PeerSettings): SocketRules {
+  const hops = isInternal(settings) ? 1 : settings.ebgpHops;
+  const userTimeoutMs = settings.holdTimeSeconds * 1000;
+  if (settings.ttlSecurity) return { ttl: maximumTtl, minimumTtl: maximumTtl + 1 - hops, userTimeoutMs };
+  return isInternal(settings) ? { userTimeoutMs } : { ttl: hops, userTimeoutMs };
 }
 
-export function connectTargetOf({ config, password }: ResolvedPeer): ConnectTarget {
+export function connectTargetOf({ settings, password }: ResolvedPeer): ConnectTarget {
   return {
-    ...socketRulesOf(config),
-    address: config.address,
-    port: config.port,
-    ...(config.sourceAddress ? { sourceAddress: config.sourceAddress } : {}),
-    ...(config.interface === undefined ? {} : { interface: config.interface }),
+    ...socketRulesOf(settings),
+    address: settings.address,
+    port: settings.port,
+    ...(settings.sourceAddress ? { sourceAddress: settings.sourceAddress } : {}),
+    ...(settings.interface === undefined ? {} : { interface: settings.interface }),
     ...(password === undefined ? {} : { password }),
   };
 }
 
-export function acceptedPeerOf({ config, password }: ResolvedPeer): AcceptedPeer {
-  const { minimumTtl } = socketRulesOf(config);
+export function acceptedPeerOf({ settings, password }: ResolvedPeer): AcceptedPeer {
+  const { minimumTtl } = socketRulesOf(settings);
   return {
-    address: config.address,
-    ...(config.interface === undefined ? {} : { interface: config.interface }),
+    address: settings.address,
+    ...(settings.interface === undefined ? {} : { interface: settings.interface }),
     ...(password === undefined ? {} : { password }),
     ...(minimumTtl === undefined ? {} : { minimumTtl }),
   };
@@ -69,19 +63,19 @@ export function acceptedPeerOf({ config, password }: ResolvedPeer): AcceptedPeer
 
 /** What of the local end follows from the configuration alone. */
 export function localEndOf(
-  { config, routerId }: ResolvedPeer,
+  { settings, routerId }: ResolvedPeer,
   rest: Pick<LocalEnd, 'hostName' | 'refusedCapabilities'> & { restarting: boolean; forwarding: boolean },
 ): LocalEnd {
-  const { gracefulRestart } = config;
+  const { gracefulRestart } = settings;
   const { restarting, forwarding, hostName, refusedCapabilities } = rest;
   return {
-    asn: sessionAsn(config),
-    peerAsn: config.peerAsn,
+    asn: settings.localAsn,
+    peerAsn: settings.peerAsn,
     routerId,
-    holdTimeSeconds: config.holdTimeSeconds,
-    keepaliveTimeSeconds: config.keepaliveTimeSeconds,
+    holdTimeSeconds: settings.holdTimeSeconds,
+    keepaliveTimeSeconds: settings.keepaliveTimeSeconds,
     hostName,
-    overIpv6: config.address.family === 6,
+    overIpv6: settings.address.family === 6,
     refusedCapabilities,
     ...(gracefulRestart
       ? {
@@ -100,17 +94,17 @@ export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): Setti
   return appliedLive(before) === appliedLive(after) ? 'none' : 'apply';
 }
 
-function openedWith({ config, password, routerId, waitingFor }: ResolvedPeer): string {
-  const { address, sourceAddress, gracefulRestart, holdTimeSeconds, port, peerAsn } = config;
+function openedWith({ settings, password, routerId, waitingFor }: ResolvedPeer): string {
+  const { address, sourceAddress, gracefulRestart, holdTimeSeconds, port, peerAsn } = settings;
   return JSON.stringify([
-    [sessionAsn(config), peerAsn, routerId, holdTimeSeconds, gracefulRestart?.restartTimeSeconds],
-    [address.family, String(address.value), config.interface, port, password],
+    [settings.localAsn, peerAsn, routerId, holdTimeSeconds, gracefulRestart?.restartTimeSeconds],
+    [address.family, String(address.value), settings.interface, port, password],
     sourceAddress && String(sourceAddress.value),
     waitingFor,
   ]);
 }
 
-function appliedLive({ config }: ResolvedPeer): string {
-  const { keepaliveTimeSeconds, connectTimeSeconds, passive } = config;
-  return JSON.stringify([keepaliveTimeSeconds, connectTimeSeconds, passive, socketRulesOf(config)]);
+function appliedLive({ settings }: ResolvedPeer): string {
+  const { keepaliveTimeSeconds, connectRetrySeconds, passive } = settings;
+  return JSON.stringify([keepaliveTimeSeconds, connectRetrySeconds, passive, socketRulesOf(settings)]);
 }

@@ -7,7 +7,8 @@ import type { Message, UpdateMessage } from '../message.ts';
 import type { BgpMetrics, MessageKind } from '../metrics.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
 import { describeNotification } from '../notification-text.ts';
-import type { BgpState, PeerStatus, ResolvedPeer } from '../speaker-api.ts';
+import type { ResolvedPeer } from '../peer.ts';
+import type { BgpState, PeerStatus } from '../speaker-api.ts';
 import type { CarriedFamilies } from './carried-families.ts';
 
 /** Of a malformed attribute. */
@@ -47,20 +48,20 @@ export class SessionReport {
   constructor(peer: ResolvedPeer, logger: Logger, metrics: BgpMetrics) {
     this.#peer = peer;
     this.#logger = logger;
-    this.#peerLogger = logger.child({ peer: peer.config.name });
+    this.#peerLogger = logger.child({ peer: peer.settings.name });
     this.#metrics = metrics;
-    metrics.add(peer.config.name);
+    metrics.add(peer.settings.name);
   }
 
   /** Goes on under the peer's new name, if it has one; counters begin anew with it. The old one's were removed before. */
   update(peer: ResolvedPeer): void {
-    const { name } = this.#peer.config;
+    const { name } = this.#peer.settings;
     this.#peer = peer;
-    if (peer.config.name === name) return;
-    this.#metrics.add(peer.config.name);
-    this.#metrics.state(peer.config.name, this.#state);
-    if (this.#lastError) this.#metrics.lastError(peer.config.name, this.#lastError.reason);
-    this.#peerLogger = this.#logger.child({ peer: peer.config.name });
+    if (peer.settings.name === name) return;
+    this.#metrics.add(peer.settings.name);
+    this.#metrics.state(peer.settings.name, this.#state);
+    if (this.#lastError) this.#metrics.lastError(peer.settings.name, this.#lastError.reason);
+    this.#peerLogger = this.#logger.child({ peer: peer.settings.name });
     this.#peerLogger.info({ before: name }, 'peer renamed');
   }
 
@@ -69,7 +70,7 @@ export class SessionReport {
     if (from === to) return;
     this.#state = to;
     this.#since = new Date();
-    this.#metrics.transition(this.#peer.config.name, from, to);
+    this.#metrics.transition(this.#peer.settings.name, from, to);
   }
 
   /** The reason of the next `down`, where it is ours. */
@@ -94,7 +95,7 @@ export class SessionReport {
 
   /** A session or an attempt has ended. */
   down(cause: DownCause): void {
-    const name = this.#peer.config.name;
+    const name = this.#peer.settings.name;
     if (cause.kind === 'hold-timer') this.#metrics.holdExpiries.inc({ peer: name });
     if (cause.kind === 'send-hold-timer') this.#metrics.sendHoldExpiries.inc({ peer: name });
     if (cause.kind === 'received')
@@ -114,7 +115,7 @@ export class SessionReport {
 
   /** One of two connections with the peer has ended, and the other one is the session's. Collisions are nobody's error. */
   otherDown(cause: DownCause): void {
-    const name = this.#peer.config.name;
+    const name = this.#peer.settings.name;
     if (cause.kind === 'received')
       this.#metrics.notification(name, 'received', cause.error.code, cause.error.subcode);
     if (cause.kind !== 'received' && cause.kind !== 'sent') return;
@@ -149,7 +150,7 @@ export class SessionReport {
 
   #keep(reason: string): void {
     this.#lastError = { reason, at: new Date().toISOString() };
-    this.#metrics.lastError(this.#peer.config.name, reason);
+    this.#metrics.lastError(this.#peer.settings.name, reason);
   }
 
   /** Attributes too long for a message: an operator's mistake, said once per session. */
@@ -161,7 +162,7 @@ export class SessionReport {
 
   /** Counts an UPDATE, whose routes are dropped, and says once per attribute what was wrong with it (RFC 7606 section 6). */
   routesReceived({ nlri, attributes }: UpdateMessage, faults: readonly AttributeFault[]): void {
-    const name = this.#peer.config.name;
+    const name = this.#peer.settings.name;
     const prefixes = nlri.length + (attributes.mpReach?.nlri.length ?? 0);
     if (prefixes > 0) this.#metrics.receivedPrefixes.inc({ peer: name }, prefixes);
     for (const treatment of new Set(faults.map((fault) => fault.treatment)))
@@ -179,7 +180,7 @@ export class SessionReport {
   }
 
   sent(message: Message, kind: MessageKind, octets: number): void {
-    const name = this.#peer.config.name;
+    const name = this.#peer.settings.name;
     this.#metrics.sent(name, kind, octets);
     if (message.kind === 'notification')
       this.#metrics.notification(name, 'sent', message.code, message.subcode);
@@ -187,7 +188,7 @@ export class SessionReport {
 
   status(snapshot: Snapshot): PeerStatus {
     const { state, negotiated, carried, routesDesired, routesSent } = snapshot;
-    const { name, address } = this.#peer.config;
+    const { name, address } = this.#peer.settings;
     return {
       name,
       address,

@@ -9,7 +9,8 @@ import type { Message, OpenMessage } from '../message.ts';
 import type { BgpMetrics, MessageKind } from '../metrics.ts';
 import { familyOf, judgeOpen, type LocalEnd, type Negotiated, refusedAfter } from '../negotiation.ts';
 import type { InterfaceAddresses } from '../next-hop.ts';
-import type { PeerStatus, ResolvedPeer } from '../speaker-api.ts';
+import type { ResolvedPeer } from '../peer.ts';
+import type { PeerStatus } from '../speaker-api.ts';
 import type { Incoming, Stream, StreamHandler, Transport } from '../transport/transport.ts';
 import { type CarriedFamilies, carriedFamilies } from './carried-families.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
@@ -18,7 +19,6 @@ import {
   fsmConfigOf,
   isInternal,
   localEndOf,
-  sessionAsn,
   settingsChange,
   socketRulesOf,
 } from './peer-settings.ts';
@@ -73,8 +73,8 @@ export class Session implements ConnectionOwner {
     this.#restarting = context.restarting;
     this.#report = new SessionReport(peer, context.logger, context.metrics);
     this.#output = output;
-    output.showAs(peer.config.name);
-    this.#first = new Connection(this, fsmConfigOf(peer.config));
+    output.showAs(peer.settings.name);
+    this.#first = new Connection(this, fsmConfigOf(peer.settings));
   }
 
   get peer(): ResolvedPeer {
@@ -89,10 +89,10 @@ export class Session implements ConnectionOwner {
   /** Takes over an edit of the peer; only what went into the connection or the OPEN starts the session over. */
   update(peer: ResolvedPeer): void {
     const change = settingsChange(this.#peer, peer);
-    const before = this.#peer.config;
+    const before = this.#peer.settings;
     this.#peer = peer;
     this.#report.update(peer);
-    this.#output.showAs(peer.config.name);
+    this.#output.showAs(peer.settings.name);
     if (change === 'none') return;
     if (change === 'reset') {
       this.#refused = new Set();
@@ -100,19 +100,19 @@ export class Session implements ConnectionOwner {
       this.#restart(cease(Cease.otherConfigurationChange));
       return;
     }
-    this.#first.configure(fsmConfigOf(peer.config));
+    this.#first.configure(fsmConfigOf(peer.settings));
     const { name } = this.#first.state;
     if (
-      before.passive !== peer.config.passive &&
+      before.passive !== peer.settings.passive &&
       (name === 'Active' || name === 'Connect' || name === 'Idle')
     )
       this.#restart(undefined);
-    this.#first.stream?.apply(socketRulesOf(peer.config));
+    this.#first.stream?.apply(socketRulesOf(peer.settings));
     const holdTimeSeconds = this.#first.negotiated?.holdTimeSeconds;
     if (holdTimeSeconds)
       this.#first.handle({
         kind: 'keepalive-interval',
-        keepaliveMs: Math.max(1, Math.min(peer.config.keepaliveTimeSeconds, holdTimeSeconds / 3)) * 1000,
+        keepaliveMs: Math.max(1, Math.min(peer.settings.keepaliveTimeSeconds, holdTimeSeconds / 3)) * 1000,
       });
   }
 
@@ -128,7 +128,7 @@ export class Session implements ConnectionOwner {
 
   /** True when a connection with these ends is this peer's. */
   expects({ remoteAddress, localAddress, interface: arrivedOn }: Incoming): boolean {
-    const { address, interface: configured, sourceAddress } = this.#peer.config;
+    const { address, interface: configured, sourceAddress } = this.#peer.settings;
     if (!sameIp(address, remoteAddress)) return false;
     if (sourceAddress && !sameIp(sourceAddress, localAddress)) return false;
     return !isLinkLocal(address) || arrivedOn === undefined || arrivedOn === configured;
@@ -136,7 +136,7 @@ export class Session implements ConnectionOwner {
 
   /** A connection that no peer expected: said where it is this one's but for the address it was made to. */
   rejected({ remoteAddress, localAddress }: Incoming): void {
-    const { address, sourceAddress } = this.#peer.config;
+    const { address, sourceAddress } = this.#peer.settings;
     if (!sourceAddress || !sameIp(address, remoteAddress) || sameIp(sourceAddress, localAddress)) return;
     const [to, expected] = [formatIp(localAddress), formatIp(sourceAddress)];
     this.unreachable(`the peer has connected to ${to}, and not to source-address ${expected}`);
@@ -149,7 +149,7 @@ export class Session implements ConnectionOwner {
 
   /** A connection that the peer has made: taken as the first one while nothing else goes on, else as the second. */
   incoming(incoming: Incoming): void {
-    const rules = socketRulesOf(this.#peer.config);
+    const rules = socketRulesOf(this.#peer.settings);
     const accept = (handler: StreamHandler) => incoming.accept(rules, handler);
     const { name, tcp } = this.#first.state;
     if (name === 'Active' && tcp === 'none') {
@@ -162,7 +162,11 @@ export class Session implements ConnectionOwner {
       incoming.reject();
       return;
     }
-    const second = new Connection(this, { ...fsmConfigOf(this.#peer.config), passive: true, delayOpenMs: 0 });
+    const second = new Connection(this, {
+      ...fsmConfigOf(this.#peer.settings),
+      passive: true,
+      delayOpenMs: 0,
+    });
     this.#second = second;
     second.handle({ kind: 'start' });
     second.inherit(this.#first.state);
@@ -205,7 +209,7 @@ export class Session implements ConnectionOwner {
   }
 
   forget(): void {
-    this.#context.metrics.remove(this.#peer.config.name);
+    this.#context.metrics.remove(this.#peer.settings.name);
   }
 
   connect(handler: StreamHandler): Stream {
@@ -243,7 +247,7 @@ export class Session implements ConnectionOwner {
     const other = connection === this.#first ? this.#second : this.#first;
     this.#first = connection;
     this.#second = undefined;
-    connection.configure(fsmConfigOf(this.#peer.config));
+    connection.configure(fsmConfigOf(this.#peer.settings));
     if (other) connection.inherit(other.state);
     other?.handle({ kind: 'collision-dump' });
     other?.discard();
@@ -253,13 +257,13 @@ export class Session implements ConnectionOwner {
     const carried = carriedFamilies(
       stream.localAddress,
       negotiated,
-      this.#peer.config,
+      this.#peer.settings,
       this.#context.interfaces(),
     );
     this.#carried = carried;
     this.#report.up(negotiated, carried);
     const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
-    const localAsn = sessionAsn(this.#peer.config);
+    const localAsn = this.#peer.settings.localAsn;
     this.#output.up({
       sink: stream,
       wire: { internal, fourOctetAs, sendLimit, localAsn, nextHops: carried.nextHops },
@@ -297,10 +301,10 @@ export class Session implements ConnectionOwner {
   }
 
   unanswered(): void {
-    const { config, password } = this.#peer;
-    const isOneHop = !isInternal(config) && config.ebgpMultihop === 1 && !config.ttlSecurity;
+    const { settings, password } = this.#peer;
+    const isOneHop = !isInternal(settings) && settings.ebgpHops === 1 && !settings.ttlSecurity;
     const hints = [
-      `no answer from ${formatIp(config.address)} port ${config.port}`,
+      `no answer from ${formatIp(settings.address)} port ${settings.port}`,
       ...(password === undefined ? [] : ['a peer with another password does not answer']),
       ...(isOneHop ? ['one that is more than one hop away needs ebgp-multihop'] : []),
     ];
@@ -310,7 +314,7 @@ export class Session implements ConnectionOwner {
   received(connection: Connection, received: Received): void {
     if (received.kind === 'error') return;
     const { message } = received;
-    this.#context.metrics.received(this.#peer.config.name, metricKind(message));
+    this.#context.metrics.received(this.#peer.settings.name, metricKind(message));
     if (message.kind === 'update') {
       this.#report.routesReceived(message, received.faults);
       return;
@@ -326,7 +330,7 @@ export class Session implements ConnectionOwner {
   }
 
   receivedBytes(octets: number): void {
-    this.#context.metrics.receivedBytes.inc({ peer: this.#peer.config.name }, octets);
+    this.#context.metrics.receivedBytes.inc({ peer: this.#peer.settings.name }, octets);
   }
 
   drained(connection: Connection): void {
@@ -334,7 +338,7 @@ export class Session implements ConnectionOwner {
   }
 
   broken(octets: Uint8Array | undefined, error: unknown): void {
-    const source = this.#peer.config.name;
+    const source = this.#peer.settings.name;
     this.#context.guard.failed({ entrance: 'bgp', source, ...(octets ? { octets } : {}) }, error);
   }
 
@@ -352,7 +356,7 @@ export class Session implements ConnectionOwner {
     this.#second?.discard();
     this.#second = undefined;
     this.#first.handle({ kind: 'stop', ...(error ? { error } : {}) });
-    this.#first.configure(fsmConfigOf(this.#peer.config));
+    this.#first.configure(fsmConfigOf(this.#peer.settings));
     this.start();
   }
 
@@ -369,7 +373,7 @@ export class Session implements ConnectionOwner {
     this.#first.discard();
     this.#first = second;
     this.#second = undefined;
-    second.configure(fsmConfigOf(this.#peer.config));
+    second.configure(fsmConfigOf(this.#peer.settings));
     this.#report.state(second.state.name);
   }
 }

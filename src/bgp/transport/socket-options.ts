@@ -6,8 +6,10 @@
 import { endianness } from 'node:os';
 import koffi from 'koffi';
 import { type IpAddress, ipToBytes } from '../../address/index.ts';
-import { maxPasswordOctets } from '../../config/config.ts';
 import type { SocketRules } from './transport.ts';
+
+/** TCP_MD5SIG_MAXKEYLEN. */
+const maxMd5KeyOctets = 80;
 
 const libc = koffi.load('libc.so.6');
 const nativeSocket = libc.func('int socket(int domain, int type, int protocol)');
@@ -120,8 +122,8 @@ export function bindToDevice(fd: number, device: string): void {
  */
 export function setMd5Key(fd: number, peer: IpAddress, password: string): void {
   const key = new TextEncoder().encode(password);
-  if (key.length > maxPasswordOctets)
-    throw new RangeError(`a TCP MD5 key has at most ${maxPasswordOctets} octets`);
+  if (key.length > maxMd5KeyOctets)
+    throw new RangeError(`a TCP MD5 key has at most ${maxMd5KeyOctets} octets`);
   const struct = new Uint8Array(216);
   struct.set(socketAddress(peer, 0));
   new DataView(struct.buffer).setUint16(130, key.length, little);

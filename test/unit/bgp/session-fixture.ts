@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Capability, Message, OpenMessage } from '../../../src/bgp/message.ts';
+import type { PeerSettings, ResolvedPeer } from '../../../src/bgp/peer.ts';
 import { type BgpSpeakerOptions, createBgpSpeaker } from '../../../src/bgp/speaker.ts';
-import type { ResolvedPeer, RouteAttributes } from '../../../src/bgp/speaker-api.ts';
-import type { PeerConfig } from '../../../src/config/config.ts';
+import type { RouteAttributes } from '../../../src/bgp/speaker-api.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { ip, peer as peerConfig, prefix } from '../speaker/fixtures.ts';
+import { ip, prefix } from '../speaker/fixtures.ts';
 import { type MemoryStream, MemoryTransport } from './memory-transport.ts';
 
 export const routerAddress = ip('192.0.2.2');
@@ -15,9 +15,22 @@ export const host = prefix('198.51.100.1/32');
 export const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 
 /** The router, with its name for an id. */
-export function peer(changes: Partial<PeerConfig> = {}): ResolvedPeer {
-  const config = peerConfig('router', { address: routerAddress, ...changes });
-  return { config, id: config.name, routerId: 0xc0000201 };
+export function peer(changes: Partial<PeerSettings> = {}): ResolvedPeer {
+  const settings: PeerSettings = {
+    name: 'router',
+    localAsn: 64512,
+    peerAsn: 64500,
+    address: routerAddress,
+    port: 179,
+    holdTimeSeconds: 90,
+    keepaliveTimeSeconds: 30,
+    connectRetrySeconds: 5,
+    ebgpHops: 1,
+    ttlSecurity: false,
+    passive: false,
+    ...changes,
+  };
+  return { settings, id: settings.name, routerId: 0xc0000201 };
 }
 
 export const gracefulRestart: Capability = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
-import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/speaker-api.ts';
+import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/index.ts';
 import { Speaker } from '../../../src/speaker/speaker.ts';
 import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 
@@ -13,7 +13,7 @@ function recorded() {
   const bgp: BgpSpeaker = {
     setPeers: (all) => {
       peers.push([...all]);
-      lines.push(`peers ${all.map((p) => p.config.name).join(' ')}`.trim());
+      lines.push(`peers ${all.map((p) => p.settings.name).join(' ')}`.trim());
     },
     announce: (name, prefix) => void lines.push(`announce ${name} ${formatPrefix(prefix)}`),
     withdraw: (name, prefix) => void lines.push(`withdraw ${name} ${formatPrefix(prefix)}`),
