@@ -1,7 +1,7 @@
 /** Writes config/schema.json anew from the definition that the parser uses. Run it from the repository's root. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { configJsonSchema } from '../src/config/schema/json-schema.ts';
+import { configJsonSchema } from '../src/config/index.ts';
 
 const file = 'config/schema.json';
 writeFileSync(file, JSON.stringify(configJsonSchema(), null, 2));

@@ -17,7 +17,7 @@ export function validateCommand(): Command {
     .argument('<file...>', 'YAML of the configuration or of its ConfigMap; - for standard input')
     .addOption(kubeconfigFlag('also report assigned addresses that a file would orphan'))
     .action(async (files: string[], { kubeconfig }: ValidateFlags) => {
-      const { runValidate } = await import('../config/validate.ts');
+      const { runValidate } = await import('./validate-files.ts');
       const { assignedAddresses } = await import('./assigned-addresses.ts');
       process.exitCode = await runValidate(files, {
         stdin: () => text(process.stdin),

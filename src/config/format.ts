@@ -1,7 +1,7 @@
 import { dump } from 'js-yaml';
 import { formatIp, isLinkLocal } from '../address/index.ts';
 import type { BgpAdvertisement, Config, LabelSelector, PeerConfig, PoolConfig } from './config.ts';
-import { printRange } from './resolve/values.ts';
+import { printRange } from './resolve/index.ts';
 
 /** YAML that parses to the same configuration, every default written out. */
 export function formatConfig({ peers, pools }: Config): string {

@@ -1,25 +1,33 @@
 /**
- * The configuration: one ConfigMap's YAML to a typed Config, and the judgement on every edit of it. Pure: text in, values out.
+ * The configuration: the YAML of one ConfigMap becomes a typed Config in three stages, and a gate judges every edit. Everything here is
+ * pure: text in, values out.
  *
- *   text ──yaml.ts──→ nodes with places ──read-shape.ts──→ what is sound of the shape ──resolve*.ts──→ Config
- *                                              ↑                       │                        │
- *                             schema.ts (zod) ─┘                       └──→ ConfigError[] ←─────┘
+ *   text ── text/ ──→ nodes with offsets ── schema/ ──→ data of the schema's shape ── resolve/ ──→ Config
+ *             │                               │                                          │
+ *             └───────────────────────────────┴──────→ ConfigError[] ←───────────────────┘
  *
- * The format is a superset of MetalLB's ConfigMap of v0.9 to v0.12: the same keys, defaults and refusals, read with the same eyes
- * (`auto-assign: no`, an empty value as an absent one). On top of that it refuses what MetalLB would take and most likely nobody
- * means: host bits set in a prefix, two peers that are one session, a hold time that rounds down to nothing.
+ * Each stage has one entry (its `index.ts`) and imports only from the stages before it; `parse.ts` runs them in order.
  *
- * All errors are found at once, each with path, line and column: what has the wrong shape is taken out and the rest judged on. Keys that
- * nothing implements yet are refused, never ignored. Hostile text is refused at a cost bounded by its length: 1 MiB, 20 levels, 200,000
- * values with those behind aliases, a thousand errors told.
+ * The format is a superset of MetalLB's ConfigMap of v0.9 to v0.12: the same keys, defaults and refusals, and the same reading of YAML
+ * 1.1 values (`auto-assign: no` is false, an empty value is an absent one). Bellman also refuses what MetalLB accepts although it is
+ * almost certainly a mistake, such as two peers that are one session or a hold time that rounds down to nothing.
  *
- * `gate.ts` judges an edit against the addresses in use; `accepted.ts` stores what was accepted; `validate.ts` is the same judgement
- * for files; `json-schema.ts` the same shape for editors.
+ * The parser reports all errors at once, each with its path, line and column: it leaves out values of the wrong shape and goes on with
+ * the rest. It refuses keys that nothing implements yet; it never ignores one. The cost of a hostile text is bounded by its length:
+ * 1 MiB of text, 20 levels, 200,000 values after aliases are followed, and 1000 reported errors.
+ *
+ * `gate.ts` judges an edit against the addresses in use. `pool-index.ts` finds the pool of an address, `pool-order.ts` holds the order
+ * in which pools are tried, and `usable-addresses.ts` says which addresses a pool may hand out.
  */
-export * from './accepted.ts';
 export * from './config.ts';
 export { type ConfigError, formatConfigError } from './errors.ts';
 export { formatConfig } from './format.ts';
-export * from './gate.ts';
+export { type AssignedAddress, type Judgement, type JudgeOptions, judge, rejectionReason } from './gate.ts';
 export { parseConfig } from './parse.ts';
-export * from './selector.ts';
+export { PoolIndex, poolIndexOf } from './pool-index.ts';
+export { comparePools } from './pool-order.ts';
+export { configJsonSchema } from './schema/index.ts';
+export { anySelectorMatches, type Labels } from './selector.ts';
+export { spellingHint } from './spelling.ts';
+export { findConfigs, maxTextOctets } from './text/index.ts';
+export { addressOfRank, isBuggy, rankOf, usableInterval, usableSize } from './usable-addresses.ts';

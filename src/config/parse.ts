@@ -1,11 +1,9 @@
 import { fail, ok, type Result } from '../result.ts';
 import type { Config } from './config.ts';
 import { type ConfigError, formatPath, type Path } from './errors.ts';
-import { resolveConfig } from './resolve/resolve.ts';
-import { type Complain, readShape } from './schema/read-shape.ts';
-import { configSchema, type RawConfig, type Sound } from './schema/schema.ts';
-import { LineIndex } from './text/line-index.ts';
-import { findNode, readYaml, type YamlDocument, type YamlNode } from './text/yaml.ts';
+import { resolveConfig } from './resolve/index.ts';
+import { type Complain, configSchema, type RawConfig, readShape, type Sound } from './schema/index.ts';
+import { findNode, LineIndex, readYaml, type YamlDocument, type YamlNode } from './text/index.ts';
 
 /** Deeper than any configuration is. */
 const maxDepth = 20;

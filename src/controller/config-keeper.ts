@@ -10,6 +10,7 @@
  * edges: the annotations and the copy are compared with what they should say, and put right also when somebody else changed them.
  */
 import type { Clock } from '../clock.ts';
+import { type AcceptedConfig, recallAcceptedConfig } from '../cluster/accepted-config.ts';
 import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../cluster/names.ts';
 import type { AssignedAddress, Config } from '../config/index.ts';
 import { type Api, ApiError } from '../kubernetes/client.ts';
@@ -20,13 +21,11 @@ import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { isConflict, isNotFound, isOlderVersion, patchAnnotations, paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
 import {
-  type Accepted,
   type AnnotationChange,
   configMapChange,
   copyChange,
   judgeConfigMap,
   notKept,
-  recallAccepted,
   type Verdict,
 } from './config-verdict.ts';
 import type { ControllerMetrics } from './metrics.ts';
@@ -62,7 +61,7 @@ export class ConfigKeeper {
   /** Of the ConfigMap when it was last there: what is said of its absence belongs to it. */
   #uid = '';
   #copy: ConfigMap | undefined;
-  #accepted: Accepted | undefined;
+  #accepted: AcceptedConfig | undefined;
   #verdict: Verdict = { kind: 'none', reason: 'not judged yet' };
   /** The rejected text and kind of refusal that was last told, so that it is told once. */
   #told: string | undefined;
@@ -106,7 +105,7 @@ export class ConfigKeeper {
 
   /** Both ConfigMaps and the Services are known: what was accepted last is in force again, then the text that stands there is judged. */
   start(): void {
-    this.#accepted = recallAccepted(this.#configMap, this.#copy);
+    this.#accepted = recallAcceptedConfig(this.#configMap, this.#copy);
     if (this.#accepted) this.#force(this.#accepted);
     const carrier = this.#configMap ?? this.#copy;
     if (carrier?.annotations[annotations.configStatus] === 'stale')
@@ -168,7 +167,7 @@ export class ConfigKeeper {
     }
   }
 
-  #force(accepted: Accepted): void {
+  #force(accepted: AcceptedConfig): void {
     this.#options.metrics.configLoaded.set(1);
     this.#options.inForce(accepted.config);
   }

@@ -3,38 +3,25 @@
  * is it, replaces it, or is refused, and what the annotations should say then.
  */
 import { compareIp } from '../address/index.ts';
-import { annotations, configMapKey, configMapName } from '../cluster/names.ts';
 import {
-  type AssignedAddress,
+  type AcceptedConfig,
   annotationRoom,
-  type Config,
   configHash,
   encodeAcceptedConfig,
-  judge,
-  parseConfig,
-  readAcceptedConfig,
-  rejectionReason,
-} from '../config/index.ts';
+} from '../cluster/accepted-config.ts';
+import { annotations, configMapKey, configMapName } from '../cluster/names.ts';
+import { type AssignedAddress, judge, rejectionReason } from '../config/index.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
-
-/** A configuration that passed the gate. */
-export interface Accepted {
-  readonly text: string;
-  readonly hash: string;
-  /** RFC 3339. */
-  readonly at: string;
-  readonly config: Config;
-}
 
 export type Verdict =
   /** Nothing was ever accepted and there is nothing to judge. */
   | { readonly kind: 'none'; readonly reason: string }
   /** The text is the accepted one, already or from now on. */
-  | { readonly kind: 'active'; readonly accepted: Accepted; readonly isNew: boolean }
+  | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }
   /** The text is not the accepted one; that one, if there is any, stays in force. */
   | {
       readonly kind: 'stale';
-      readonly accepted: Accepted | undefined;
+      readonly accepted: AcceptedConfig | undefined;
       /** Tells one bad state from another: the hash of the text, or why there is none. */
       readonly subject: string;
       /** Names the first ten things that are wrong. */
@@ -48,33 +35,10 @@ export type Verdict =
 /** How many errors or orphans annotation and event name. */
 const named = 10;
 
-/**
- * The newest accepted configuration that the ConfigMaps still carry. A text that does not belong to its hash was edited by hand, one
- * that does not parse was accepted by another version: both are passed over.
- */
-export function recallAccepted(...configMaps: readonly (ConfigMap | undefined)[]): Accepted | undefined {
-  let newest: Accepted | undefined;
-  for (const configMap of configMaps) {
-    const text = configMap && readAcceptedConfig(configMap.annotations);
-    if (text === undefined) continue;
-    const hash = configHash(text);
-    if ((configMap?.annotations[annotations.acceptedHash] ?? hash) !== hash) continue;
-    const parsed = parseConfig(text);
-    if (!parsed.ok) continue;
-    const at = configMap?.annotations[annotations.acceptedAt] ?? '';
-    if (newest === undefined || time(at) > time(newest.at)) newest = { text, hash, at, config: parsed.value };
-  }
-  return newest;
-}
-
-function time(at: string): number {
-  return Date.parse(at) || 0;
-}
-
 /** Judges the ConfigMap as it is. `now` is RFC 3339. */
 export function judgeConfigMap(
   configMap: ConfigMap | undefined,
-  accepted: Accepted | undefined,
+  accepted: AcceptedConfig | undefined,
   assigned: () => Iterable<AssignedAddress>,
   now: string,
 ): Verdict {
@@ -87,11 +51,11 @@ export function judgeConfigMap(
     return { kind: 'stale', accepted, subject: reason, reason, details: reason, orphans: false };
   }
   if (text === accepted?.text) return { kind: 'active', accepted, isNew: false };
-  const judgement = judge(
-    text,
-    [...assigned()].sort(byService),
-    annotationRoom(configMap?.annotations ?? {}),
-  );
+  const stored = encodeAcceptedConfig(text, annotationRoom(configMap?.annotations ?? {}));
+  const judgement = judge(text, {
+    assigned: [...assigned()].sort(byService),
+    storageFault: stored.ok ? undefined : stored.error,
+  });
   const hash = configHash(text);
   if (judgement.kind === 'accepted')
     return { kind: 'active', accepted: { text, hash, at: now, config: judgement.config }, isNew: true };
@@ -107,8 +71,8 @@ export function judgeConfigMap(
 
 /** A text that would pass, but that the API server does not let us keep, as too large: what cannot be kept is not put in force. */
 export function notKept(
-  text: Accepted,
-  accepted: Accepted | undefined,
+  text: AcceptedConfig,
+  accepted: AcceptedConfig | undefined,
   refusal: string,
 ): Extract<Verdict, { kind: 'stale' }> {
   const reason = `it cannot be kept as accepted: ${refusal}`;
@@ -155,7 +119,7 @@ export function copyChange(
   return { annotations: change ?? {}, text };
 }
 
-function acceptedAnnotations({ text, hash, at }: Accepted): AnnotationChange {
+function acceptedAnnotations({ text, hash, at }: AcceptedConfig): AnnotationChange {
   const encoded = encodeAcceptedConfig(text);
   return {
     // The gate let only texts pass that can be kept.

@@ -1,6 +1,6 @@
+import { recallAcceptedConfig } from '../cluster/accepted-config.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
 import type { Config } from '../config/index.ts';
-import { recallAccepted } from '../controller/config-verdict.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 
 /**
@@ -21,7 +21,7 @@ export class AcceptedConfig {
   update(name: string, configMap: ConfigMap | undefined): Config | undefined {
     if (configMap) this.#configMaps.set(name, configMap);
     else this.#configMaps.delete(name);
-    const accepted = recallAccepted(
+    const accepted = recallAcceptedConfig(
       this.#configMaps.get(configMapName),
       this.#configMaps.get(acceptedConfigMapName),
     );

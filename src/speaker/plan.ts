@@ -12,20 +12,18 @@
  * needs an endpoint that serves (a terminating one still counts while it does): anywhere, or on the node itself with
  * `externalTrafficPolicy: Local`.
  */
-import {
-  formatIp,
-  hostPrefix,
-  type IpAddress,
-  type Prefix,
-  parseIp,
-  prefixOf,
-  rangeContains,
-} from '../address/index.ts';
+import { formatIp, hostPrefix, type IpAddress, type Prefix, parseIp, prefixOf } from '../address/index.ts';
 import type { RouteAttributes } from '../bgp/speaker-api.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
 import { excludeFromLoadBalancersLabel } from '../cluster/names.ts';
-import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../config/config.ts';
-import { anySelectorMatches } from '../config/selector.ts';
+import {
+  anySelectorMatches,
+  type BgpAdvertisement,
+  type Config,
+  type PeerConfig,
+  type PoolConfig,
+  poolIndexOf,
+} from '../config/index.ts';
 import {
   type EndpointSlice,
   type IpFamilyName,
@@ -87,7 +85,7 @@ export function planService(
 
   for (const { ip } of service.ingress) {
     const address = parseIp(ip);
-    const pool = address && poolOf(context.config, address);
+    const pool = address && poolIndexOf(context.config).poolOf(address);
     if (!address || !pool) continue;
     const text = formatIp(address);
     const endpoints = serving[address.family === 4 ? 'IPv4' : 'IPv6'];
@@ -131,7 +129,7 @@ export function whyNobodyAnswers(
   const ip = parseIp(address);
   if (service.type !== 'LoadBalancer' || !ip || !service.ingress.some((ingress) => ingress.ip === address))
     return 'the Service does not have it any more';
-  const pool = poolOf(context.config, ip);
+  const pool = poolIndexOf(context.config).poolOf(ip);
   if (!pool) return 'no pool holds it';
   if (pool.protocol === 'bgp') return `pool ${pool.name} announces by BGP`;
   const endpoints = servingNodes(slices)[ip.family === 4 ? 'IPv4' : 'IPv6'];
@@ -139,11 +137,6 @@ export function whyNobodyAnswers(
   return layer2Candidates(service, pool, endpoints, context).candidates.length === 0
     ? 'no node may announce it'
     : 'no speaker that may is alive and has a link for it';
-}
-
-/** The pool whose ranges hold the address. */
-export function poolOf(config: Config, address: IpAddress): PoolConfig | undefined {
-  return config.pools.find((pool) => pool.ranges.some((range) => rangeContains(range, address)));
 }
 
 /** Peers that this node should have sessions with, by the peers' node selectors. */

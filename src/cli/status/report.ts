@@ -1,10 +1,9 @@
 /** What `bellman status` says of a cluster: text and verdict, pure. */
 import { parseIp } from '../../address/index.ts';
+import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
 import { acceptedConfigMapName, annotations, configMapName } from '../../cluster/names.ts';
-import type { Config } from '../../config/index.ts';
-import { AddressBook } from '../../controller/allocator/address-book.ts';
-import { type Accepted, recallAccepted } from '../../controller/config-verdict.ts';
+import { type Config, comparePools, poolIndexOf, usableSize } from '../../config/index.ts';
 import { type ConfigMap, objectKey, type Service } from '../../kubernetes/model.ts';
 import { formatTable } from './table.ts';
 
@@ -50,7 +49,7 @@ const namedNodes = 3;
 
 /** `healthy` is false when the configuration is not in force as written, a Service has no address, or a speaker lacks something. */
 export function statusReport(view: ClusterView): { readonly text: string; readonly healthy: boolean } {
-  const accepted = recallAccepted(view.configMap, view.acceptedCopy);
+  const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
   const { text: configuration, isActive } = describeConfiguration(view, accepted);
   const sections = [
     `configuration: ${configuration}`,
@@ -82,7 +81,7 @@ export function statusReport(view: ClusterView): { readonly text: string; readon
 
 function describeConfiguration(
   { namespace, configMap, acceptedCopy }: ClusterView,
-  accepted: Accepted | undefined,
+  accepted: AcceptedConfig | undefined,
 ): { readonly text: string; readonly isActive: boolean } {
   if (!configMap) {
     const kept = accepted
@@ -99,22 +98,21 @@ function describeConfiguration(
 
 function poolRows(config: Config | undefined, services: readonly Service[]): string[][] {
   if (!config) return [];
-  const book = new AddressBook();
-  book.setPools(config.pools);
+  const index = poolIndexOf(config);
   const inUse = new Map<string, Set<string>>();
   for (const { ingress } of services)
     for (const { ip } of ingress) {
       const address = parseIp(ip);
-      const pool = address && book.poolOf(address);
+      const pool = address && index.poolOf(address);
       if (!address || !pool) continue;
-      const key = `${pool.config.name} ${address.family}`;
+      const key = `${pool.name} ${address.family}`;
       inUse.set(key, (inUse.get(key) ?? new Set()).add(ip));
     }
-  return book.pools.flatMap((pool) =>
+  return [...config.pools].sort(comparePools).flatMap((pool) =>
     ([4, 6] as const).flatMap((family) => {
-      const { size } = pool.free(family);
-      const used = BigInt(inUse.get(`${pool.config.name} ${family}`)?.size ?? 0);
-      const { name, protocol } = pool.config;
+      const size = usableSize(pool, family);
+      const used = BigInt(inUse.get(`${pool.name} ${family}`)?.size ?? 0);
+      const { name, protocol } = pool;
       const free = used > size ? 0n : size - used;
       return size === 0n ? [] : [[name, protocol, `IPv${family}`, `${size}`, `${used}`, `${free}`]];
     }),

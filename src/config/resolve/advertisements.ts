@@ -1,9 +1,8 @@
 import { type Family, familyBits, type IpRange, rangeSize } from '../../address/index.ts';
 import type { BgpAdvertisement, LargeCommunity, PoolConfig } from '../config.ts';
 import { type Path, show, showSome } from '../errors.ts';
-import type { Complain } from '../schema/read-shape.ts';
-import type { RawBgpAdvertisement, Sound } from '../schema/schema.ts';
-import { spellingHint } from '../schema/spelling.ts';
+import type { Complain, RawBgpAdvertisement, Sound } from '../schema/index.ts';
+import { spellingHint } from '../spelling.ts';
 import { type Community, readCommunity } from './communities.ts';
 import { resolveSelectors } from './selectors.ts';
 import { printRange } from './values.ts';

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { formatIp, type IpAddress, isLinkLocal } from '../../address/index.ts';
 import { maxPasswordOctets, type PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
-import type { Complain } from '../schema/read-shape.ts';
-import type { RawPeer, Sound } from '../schema/schema.ts';
+import type { Complain, RawPeer, Sound } from '../schema/index.ts';
 import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress } from './values.ts';
 

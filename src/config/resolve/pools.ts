@@ -1,8 +1,7 @@
 import { type IpRange, rangesOverlap } from '../../address/index.ts';
 import type { Layer2Advertisement, PoolConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
-import type { Complain } from '../schema/read-shape.ts';
-import type { RawPool, Sound } from '../schema/schema.ts';
+import type { Complain, RawPool, Sound } from '../schema/index.ts';
 import { type References, resolveBgpAdvertisements } from './advertisements.ts';
 import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, namespaceFault, readRange } from './values.ts';

@@ -1,8 +1,7 @@
 /** Label selectors, under the rules that Kubernetes itself has for keys, values and operators. */
 import type { LabelSelector } from '../config.ts';
 import { type Path, show } from '../errors.ts';
-import type { Complain } from '../schema/read-shape.ts';
-import type { RawSelector, Sound } from '../schema/schema.ts';
+import type { Complain, RawSelector, Sound } from '../schema/index.ts';
 
 export function resolveSelectors(
   raw: readonly (Sound<RawSelector> | undefined)[] | undefined,

@@ -7,10 +7,10 @@
  */
 import { z } from 'zod';
 import type { Path } from '../errors.ts';
-import type { YamlNode, YamlScalar } from '../text/yaml.ts';
+import { spellingHint } from '../spelling.ts';
+import type { YamlNode, YamlScalar } from '../text/index.ts';
 import { bare, keysOf, nounOf, objectOf, type Schema, scalarTypes } from './schema-walk.ts';
 import { mismatch, unknownKey } from './shape-errors.ts';
-import { spellingHint } from './spelling.ts';
 
 /** Takes a complaint; its message is made only if it will be shown. */
 export type Complain = (path: Path, message: () => string, at?: 'key' | 'value') => void;

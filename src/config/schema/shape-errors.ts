@@ -1,9 +1,9 @@
 /** What is wrong with a document's shape, said so that the person who wrote it knows what to write instead. */
 import { z } from 'zod';
 import { formatPath, type Path, show, showSome } from '../errors.ts';
-import type { YamlNode, YamlScalar } from '../text/yaml.ts';
+import { spellingHint } from '../spelling.ts';
+import type { YamlNode, YamlScalar } from '../text/index.ts';
 import { bare, homesOfKeys, objectOf, type Schema, scalarTypes } from './schema-walk.ts';
-import { spellingHint } from './spelling.ts';
 
 /** A key that its holder does not know. */
 export function unknownKey(key: string, known: readonly string[], holder: Path): string {

@@ -1,58 +1,61 @@
 /**
- * A file of manifests as `kubectl apply` takes it: where in it the configuration stands, and which line of the file each line of the
- * configuration is. A literal block keeps every line, so places map exactly; any other style of scalar is pointed at as a whole.
+ * Finds the configuration inside a file of manifests, as `kubectl apply` takes it, and maps lines of the configuration to lines of the
+ * file. A literal block keeps every line, so places map exactly. For any other style of scalar, errors point at its start.
  *
  *     data:                    file line 5
  *       config: |              file line 6
  *         peers:               file line 7 = line 1 of the configuration, columns shifted by the indent
  */
-import { configMapKey, configMapName } from '../../cluster/names.ts';
-import { ok, type Result } from '../../result.ts';
+import { fail, ok, type Result } from '../../result.ts';
 import type { ConfigError } from '../errors.ts';
 import { LineIndex } from './line-index.ts';
 import { findNode, readYaml, type YamlNode, type YamlScalar } from './yaml.ts';
 
 /** A configuration inside a file. */
-interface FoundConfig {
+export interface FoundConfig {
   readonly text: string;
   /** The same error with its place in the file. */
   readonly inFile: (error: ConfigError) => ConfigError;
 }
 
-/** Custom resource definitions nest deeply, and may stand in the same file. */
+/** The ConfigMap that holds the configuration, and the key under `data`. */
+export interface ConfigMapKey {
+  readonly name: string;
+  readonly key: string;
+}
+
+/** Custom resource definitions nest deeply and may stand in the same file. */
 const maxDepth = 100;
 
-/** The configurations of a file: the file itself, or those of the ConfigMaps in it. The error is one of YAML. */
-export function findConfigs(fileText: string): Result<readonly FoundConfig[], ConfigError> {
+/**
+ * The configurations of a file: the file itself, or those of the ConfigMaps in it. ConfigMaps of the given name win over others. Fails
+ * when the file holds manifests but no configuration.
+ */
+export function findConfigs(
+  fileText: string,
+  { name, key }: ConfigMapKey,
+): Result<readonly FoundConfig[], ConfigError> {
   const read = readYaml(fileText, maxDepth);
-  // A text that is no YAML has no structure to find anything in: it is judged, and refused, as a configuration.
+  // A text that is not YAML has no structure to search: it is judged, and refused, as a configuration.
   if (!read.ok) return ok([{ text: fileText, inFile: (error) => error }]);
   const roots = read.value.map(({ root }) => root);
   if (!roots.some(isManifest)) return ok([{ text: fileText, inFile: (error) => error }]);
   const configMaps = roots.flatMap(itemsOf).filter((root) => textAt(root, ['kind']) === 'ConfigMap');
-  const named = configMaps.filter((root) => textAt(root, ['metadata', 'name']) === configMapName);
+  const named = configMaps.filter((root) => textAt(root, ['metadata', 'name']) === name);
   const places = new LineIndex(fileText);
   const found = (named.length > 0 ? named : configMaps).flatMap((root) => {
-    const scalar = scalarAt(root, ['data', configMapKey]);
-    return scalar ? [placed(scalar, places)] : [];
+    const scalar = scalarAt(root, ['data', key]);
+    return scalar ? [locate(scalar, places)] : [];
   });
   if (found.length > 0) return ok(found);
-  return {
-    ok: false,
-    error: {
-      path: '',
-      line: 1,
-      column: 1,
-      message: `no ConfigMap here has a text under data.${configMapKey}`,
-    },
-  };
+  return fail({ path: '', line: 1, column: 1, message: `no ConfigMap here has a text under data.${key}` });
 }
 
 function isManifest(root: YamlNode): boolean {
   return root.kind === 'mapping' && root.entries.has('kind') && root.entries.has('apiVersion');
 }
 
-/** The objects of a `kind: List`, else the object itself. */
+/** The objects of a `kind: List`; otherwise the object itself. */
 function itemsOf(root: YamlNode): readonly YamlNode[] {
   const items = root.kind === 'mapping' ? root.entries.get('items')?.value : undefined;
   return items?.kind === 'sequence' ? items.items : [root];
@@ -67,7 +70,7 @@ function textAt(root: YamlNode, path: readonly string[]): string | undefined {
   return scalarAt(root, path)?.text;
 }
 
-function placed({ text, offset, literal }: YamlScalar, places: LineIndex): FoundConfig {
+function locate({ text, offset, literal }: YamlScalar, places: LineIndex): FoundConfig {
   if (!literal) {
     const place = places.placeOf(offset);
     const inFile = ({ path, line, message }: ConfigError): ConfigError => ({

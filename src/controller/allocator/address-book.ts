@@ -1,5 +1,5 @@
 import { type Family, type IpAddress, sameIp } from '../../address/index.ts';
-import type { PoolConfig } from '../../config/index.ts';
+import { comparePools, type PoolConfig, PoolIndex } from '../../config/index.ts';
 import { PoolState } from './pool-state.ts';
 import { type SharingTerms, sharingRefusal } from './sharing.ts';
 
@@ -20,19 +20,13 @@ interface Holding {
   readonly terms: SharingTerms;
 }
 
-interface PoolRange {
-  readonly first: bigint;
-  readonly last: bigint;
-  readonly pool: PoolState;
-}
-
 const nobody: ReadonlySet<string> = new Set();
 
 /** Who holds which address, on which terms, and from which pool: the allocator's memory, without its judgement. */
 export class AddressBook {
   #pools: readonly PoolState[] = [];
   #poolsByName: ReadonlyMap<string, PoolState> = new Map();
-  #ranges: Readonly<Record<Family, readonly PoolRange[]>> = { 4: [], 6: [] };
+  #index = new PoolIndex<PoolState>([]);
   /** By Service. */
   readonly #holdings = new Map<string, Holding>();
   /** Services by address. */
@@ -42,17 +36,11 @@ export class AddressBook {
 
   /** Puts other pools in place of those there are. Everybody keeps what he holds, in a pool or not. */
   setPools(configs: readonly PoolConfig[]): void {
-    this.#pools = configs.map((config) => new PoolState(config)).sort(byPreference);
+    this.#pools = configs
+      .map((config) => new PoolState(config))
+      .sort((a, b) => comparePools(a.config, b.config));
     this.#poolsByName = new Map(this.#pools.map((pool) => [pool.config.name, pool]));
-    const rangesOf = (family: Family) =>
-      this.#pools
-        .flatMap((pool) =>
-          pool.config.ranges
-            .filter((range) => range.family === family)
-            .map(({ first, last }) => ({ first, last, pool })),
-        )
-        .sort((a, b) => (a.first < b.first ? -1 : 1));
-    this.#ranges = { 4: rangesOf(4), 6: rangesOf(6) };
+    this.#index = new PoolIndex(this.#pools);
     const holdings = [...this.#holdings];
     this.#holdings.clear();
     this.#shared.clear();
@@ -60,7 +48,7 @@ export class AddressBook {
     for (const [key, { assigned, terms }] of holdings) this.hold(key, assigned, terms);
   }
 
-  /** Those that name whom they are for before those for everybody; then by priority and name. */
+  /** In the order in which they are tried. */
   get pools(): readonly PoolState[] {
     return this.#pools;
   }
@@ -69,17 +57,8 @@ export class AddressBook {
     return this.#poolsByName.get(name);
   }
 
-  poolOf({ family, value }: IpAddress): PoolState | undefined {
-    const ranges = this.#ranges[family];
-    let low = 0;
-    let high = ranges.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((ranges[middle]?.first ?? 0n) <= value) low = middle + 1;
-      else high = middle;
-    }
-    const range = ranges[low - 1];
-    return range && value <= range.last ? range.pool : undefined;
+  poolOf(address: IpAddress): PoolState | undefined {
+    return this.#index.poolOf(address);
   }
 
   holdingOf(key: string): readonly Assigned[] {
@@ -173,13 +152,4 @@ export function namespaceOf(key: string): string {
 
 export function includesIp(assigned: readonly Assigned[], address: IpAddress): boolean {
   return assigned.some((held) => sameIp(held.address, address));
-}
-
-function byPreference(a: PoolState, b: PoolState): number {
-  const priority = (pool: PoolState) => pool.config.priority ?? Number.POSITIVE_INFINITY;
-  return (
-    Number(b.selective) - Number(a.selective) ||
-    (priority(a) === priority(b) ? 0 : priority(a) - priority(b)) ||
-    (a.config.name < b.config.name ? -1 : 1)
-  );
 }

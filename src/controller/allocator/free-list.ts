@@ -1,15 +1,13 @@
 import type { IpRange } from '../../address/index.ts';
+import { addressOfRank, isBuggy, rankOf, usableInterval } from '../../config/index.ts';
 import { IntervalSet } from './interval-set.ts';
 
-/** Some old firewalls take addresses that end in .0 or .255 for attacks (smurf). */
-const buggy = new Set([0n, 255n]);
-const usableOfBlock = 254n;
-
 /**
- * The free addresses of one family in one pool. Finding the lowest does not depend on how many are used or how large the pool is.
+ * The free addresses of one family in one pool. Finding the lowest one costs the same for any size of pool and any number of used
+ * addresses.
  *
- * With `avoidBuggy` it keeps ranks, an address's place among those that end in neither .0 nor .255: ranks have no gaps, so a pool of any
- * size begins as one interval per range.
+ * With `avoidBuggy` the set holds ranks (see `usable-addresses.ts`) in place of addresses. Ranks have no gaps, so each range starts as
+ * one interval.
  */
 export class FreeList {
   readonly #places: IntervalSet;
@@ -17,13 +15,11 @@ export class FreeList {
   readonly size: bigint;
   #free: bigint;
 
-  /** Ranges of one family in any order, disjoint. `avoidBuggy` leaves out IPv4 addresses that end in .0 or .255. */
+  /** Ranges of one family, disjoint, in any order. `avoidBuggy` leaves out IPv4 addresses that end in .0 or .255. */
   constructor(ranges: readonly IpRange[], avoidBuggy = false) {
     this.#avoidBuggy = avoidBuggy && ranges.every(({ family }) => family === 4);
     const intervals = ranges
-      .map(({ first, last }) =>
-        this.#avoidBuggy ? { first: usableBelow(first), last: usableBelow(last + 1n) - 1n } : { first, last },
-      )
+      .map((range) => usableInterval(range, this.#avoidBuggy))
       .filter(({ first, last }) => first <= last);
     this.#places = new IntervalSet(intervals);
     this.size = intervals.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
@@ -34,12 +30,13 @@ export class FreeList {
     return this.#free;
   }
 
+  /** `undefined` when nothing is free. */
   lowest(): bigint | undefined {
     const place = this.#places.lowest();
-    return place !== undefined && this.#avoidBuggy ? usableOfRank(place) : place;
+    return place !== undefined && this.#avoidBuggy ? addressOfRank(place) : place;
   }
 
-  /** Whether the address is free here; never for one that is avoided. */
+  /** Whether the address is free here; false for one that the pool avoids. */
   has(value: bigint): boolean {
     return !this.#avoids(value) && this.#places.has(this.#place(value));
   }
@@ -57,20 +54,10 @@ export class FreeList {
   }
 
   #avoids(value: bigint): boolean {
-    return this.#avoidBuggy && buggy.has(value & 0xffn);
+    return this.#avoidBuggy && isBuggy(value);
   }
 
   #place(value: bigint): bigint {
-    return this.#avoidBuggy ? usableBelow(value) : value;
+    return this.#avoidBuggy ? rankOf(value) : value;
   }
-}
-
-/** How many addresses below this one end in neither .0 nor .255; for such an address its rank. */
-function usableBelow(value: bigint): bigint {
-  const inBlock = value & 0xffn;
-  return (value >> 8n) * usableOfBlock + (inBlock === 0n ? 0n : inBlock - 1n);
-}
-
-function usableOfRank(rank: bigint): bigint {
-  return ((rank / usableOfBlock) << 8n) + (rank % usableOfBlock) + 1n;
 }

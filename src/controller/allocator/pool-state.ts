@@ -1,4 +1,4 @@
-import { type Family, type IpAddress, rangeContains } from '../../address/index.ts';
+import { type Family, type IpAddress, type IpRange, rangeContains } from '../../address/index.ts';
 import { anySelectorMatches, type Labels, type PoolConfig } from '../../config/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
 import { FreeList } from './free-list.ts';
@@ -17,6 +17,10 @@ export class PoolState {
         config.avoidBuggyIps,
       );
     this.#free = { 4: of(4), 6: of(6) };
+  }
+
+  get ranges(): readonly IpRange[] {
+    return this.config.ranges;
   }
 
   contains(address: IpAddress): boolean {
@@ -67,11 +71,5 @@ export class PoolState {
     if (!anySelectorMatches(serviceSelectors, service.labels))
       return `pool ${name} selects Services by labels that this one lacks`;
     return undefined;
-  }
-
-  /** True for a pool that names whom it is for: it comes before those for everybody. */
-  get selective(): boolean {
-    const { namespaces, namespaceSelectors, serviceSelectors } = this.config;
-    return namespaces.length + namespaceSelectors.length + serviceSelectors.length > 0;
   }
 }

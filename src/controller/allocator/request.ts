@@ -1,6 +1,6 @@
 import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations, requestPrefixes } from '../../cluster/names.ts';
-import { spellingHint } from '../../config/schema/spelling.ts';
+import { spellingHint } from '../../config/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
 import { fail, ok, type Result } from '../../result.ts';
 

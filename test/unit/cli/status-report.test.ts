@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ClusterView, type SpeakerStatus, statusReport } from '../../../src/cli/status/report.ts';
-import { configHash } from '../../../src/config/index.ts';
+import { configHash } from '../../../src/cluster/accepted-config.ts';
 import type { ConfigMap, Service } from '../../../src/kubernetes/model.ts';
 import { service } from '../speaker/fixtures.ts';
 

@@ -39,7 +39,7 @@ const accepted: readonly (readonly [string, string])[] = [
 ];
 for (const [name, text] of accepted) {
   test(`judge() accepts ${name}`, () => {
-    const judgement = judge(pools(text), inUse);
+    const judgement = judge(pools(text), { assigned: inUse });
     assert.equal(judgement.kind, 'accepted');
   });
 }
@@ -67,7 +67,7 @@ const orphaning: readonly (readonly [string, string, readonly string[]])[] = [
 ];
 for (const [name, text, orphans] of orphaning) {
   test(`judge() rejects ${name} and names who would be orphaned`, () => {
-    const judgement = judge(text, inUse);
+    const judgement = judge(text, { assigned: inUse });
     assert.ok(judgement.kind === 'rejected');
     assert.deepEqual(judgement.errors, []);
     assert.deepEqual(
@@ -83,32 +83,29 @@ test('judge() finds the one range among many that holds an address', () => {
     .join('');
   const text = `address-pools:\n- name: a\n  protocol: bgp\n  addresses:\n${many}`;
   for (const octet of [0, 1, 77, 254]) {
-    assert.equal(judge(text, held(['a/a', `10.0.${octet}.127`])).kind, 'accepted');
-    assert.equal(judge(text, held(['a/a', `10.0.${octet}.128`])).kind, 'rejected');
+    assert.equal(judge(text, { assigned: held(['a/a', `10.0.${octet}.127`]) }).kind, 'accepted');
+    assert.equal(judge(text, { assigned: held(['a/a', `10.0.${octet}.128`]) }).kind, 'rejected');
   }
-  assert.equal(judge(text, held(['a/a', '9.255.255.255'])).kind, 'rejected');
-  assert.equal(judge(text, held(['a/a', '::a00:1'])).kind, 'rejected');
+  assert.equal(judge(text, { assigned: held(['a/a', '9.255.255.255']) }).kind, 'rejected');
+  assert.equal(judge(text, { assigned: held(['a/a', '::a00:1']) }).kind, 'rejected');
 });
 
 test('judge() rejects what does not parse with its errors, whatever is assigned', () => {
-  const judgement = judge('peers: 1\n', inUse);
+  const judgement = judge('peers: 1\n', { assigned: inUse });
   assert.ok(judgement.kind === 'rejected');
   assert.deepEqual(judgement.orphans, []);
   assert.equal(rejectionReason(judgement, 10), 'peers, line 1, column 8: expected a list of peers, not 1');
 });
 
-test('judge() rejects what would not fit into the annotations', () => {
-  const judgement = judge(pools(v6), [], 10);
+test('judge() rejects a text that cannot be stored', () => {
+  const judgement = judge(pools(v6), { storageFault: 'too large' });
   assert.ok(judgement.kind === 'rejected');
-  assert.match(
-    rejectionReason(judgement, 10),
-    /too large to be kept on its ConfigMap: \d+ octets as kept, 10 are free/,
-  );
+  assert.equal(rejectionReason(judgement, 10), 'line 1, column 1: too large');
 });
 
 test('rejectionReason() names as many as it is told and counts the others', () => {
   const many = held(...Array.from({ length: 12 }, (_, i) => [`ns/s${i}`, `192.0.2.${i}`] as const));
-  const judgement = judge('', many);
+  const judgement = judge('', { assigned: many });
   assert.ok(judgement.kind === 'rejected');
   const reason = rejectionReason(judgement, 10);
   assert.match(

@@ -3,8 +3,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { type Config, formatConfigError, parseConfig } from '../../../src/config/index.ts';
-import { configJsonSchema } from '../../../src/config/schema/json-schema.ts';
+import {
+  type Config,
+  configJsonSchema,
+  findConfigs,
+  formatConfigError,
+  parseConfig,
+} from '../../../src/config/index.ts';
 import {
   bgpAdvertisementSchema,
   configSchema,
@@ -13,7 +18,6 @@ import {
   poolSchema,
   selectorSchema,
 } from '../../../src/config/schema/schema.ts';
-import { findConfigs } from '../../../src/config/text/manifest.ts';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -31,7 +35,7 @@ for (const file of examples) {
     const text = read(`config/${file}`);
     assert.match(text, /^# .+\n/, 'it begins by saying what it is for');
     assert.match(text, /^ {2}namespace: bellman-system$/m);
-    const found = findConfigs(text);
+    const found = findConfigs(text, { name: 'config', key: 'config' });
     assert.ok(found.ok);
     assert.equal(found.value.length, 1);
     for (const { text: inner } of found.value) assert.ok(parsed(inner).pools.length > 0);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configHash } from '../../../src/config/index.ts';
+import { configHash } from '../../../src/cluster/accepted-config.ts';
 import { ApiError } from '../../../src/kubernetes/client.ts';
 import { config, configPath, copyPath, Office, pool } from './office.ts';
 

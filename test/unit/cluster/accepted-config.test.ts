@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { annotations } from '../../../src/cluster/names.ts';
 import {
   annotationLimit,
   annotationRoom,
   configHash,
+  decodeAcceptedConfig,
   encodeAcceptedConfig,
-  readAcceptedConfig,
-} from '../../../src/config/index.ts';
+} from '../../../src/cluster/accepted-config.ts';
+import { annotations } from '../../../src/cluster/names.ts';
 
 /** Text that gzip cannot make small. */
 function noise(octets: number): string {
@@ -37,7 +37,7 @@ for (const [name, text, how] of cases) {
   test(`encodeAcceptedConfig() keeps ${name} ${how}`, () => {
     const value = stored(text);
     assert.equal(value === text, how === 'plain');
-    assert.equal(readAcceptedConfig({ [annotations.acceptedConfig]: value }), text);
+    assert.equal(decodeAcceptedConfig({ [annotations.acceptedConfig]: value }), text);
   });
 }
 
@@ -57,9 +57,9 @@ test("encodeAcceptedConfig() stays within Kubernetes' limit together with everyt
   assert.equal(annotationRoom({ a: 'x'.repeat(300_000) }), 0);
 });
 
-test('readAcceptedConfig() takes nothing from what is missing, damaged or a bomb', () => {
-  const read = (value: string) => readAcceptedConfig({ [annotations.acceptedConfig]: value });
-  assert.equal(readAcceptedConfig({}), undefined);
+test('decodeAcceptedConfig() takes nothing from what is missing, damaged or a bomb', () => {
+  const read = (value: string) => decodeAcceptedConfig({ [annotations.acceptedConfig]: value });
+  assert.equal(decodeAcceptedConfig({}), undefined);
   assert.equal(read('gzip:'), undefined);
   assert.equal(read('gzip:not base64 at all'), undefined);
   assert.equal(read(stored('x'.repeat(20_000)).slice(0, -12)), undefined);

@@ -1,8 +1,8 @@
 /** What `bellman validate` says about files, and the exit code that goes with it. */
 import { formatIp } from '../address/index.ts';
-import type { ConfigError } from './errors.ts';
-import { type AssignedAddress, judge } from './gate.ts';
-import { findConfigs } from './text/manifest.ts';
+import { encodeAcceptedConfig } from '../cluster/accepted-config.ts';
+import { configMapKey, configMapName } from '../cluster/names.ts';
+import { type AssignedAddress, type ConfigError, findConfigs, judge } from '../config/index.ts';
 
 export interface ValidateIo {
   /** All of standard input. */
@@ -50,12 +50,16 @@ function judgeFile(
     const message = 'the file is empty; expected a configuration or manifests with its ConfigMap';
     return { text: [formatError(file, { path: '', line: 1, column: 1, message })], isValid: false };
   }
-  const found = findConfigs(fileText);
+  const found = findConfigs(fileText, { name: configMapName, key: configMapKey });
   if (!found.ok) return { text: [formatError(file, found.error)], isValid: false };
   const text: string[] = [];
   let isValid = true;
   for (const { text: configText, inFile } of found.value) {
-    const judgement = judge(configText, assigned ?? []);
+    const stored = encodeAcceptedConfig(configText);
+    const judgement = judge(configText, {
+      assigned: assigned ?? [],
+      storageFault: stored.ok ? undefined : stored.error,
+    });
     if (judgement.kind === 'accepted') {
       const { peers, pools } = judgement.config;
       const kept = assigned ? `, ${counted(assigned.length, 'assigned address', 'es')} kept` : '';

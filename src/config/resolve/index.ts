@@ -1,11 +1,12 @@
 /** From the document's shape to the typed Config: values read, defaults filled in, references and overlaps judged. */
 
 import type { Config } from '../config.ts';
-import type { Complain } from '../schema/read-shape.ts';
-import type { RawConfig, Sound } from '../schema/schema.ts';
+import type { Complain, RawConfig, Sound } from '../schema/index.ts';
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
+
+export { printRange } from './values.ts';
 
 /**
  * The configuration, meaningless when anything was complained of. What had the wrong shape is missing from `raw`: all the rest is

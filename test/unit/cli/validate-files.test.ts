@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp } from '../../../src/address/index.ts';
+import { runValidate } from '../../../src/cli/validate-files.ts';
 import type { AssignedAddress } from '../../../src/config/index.ts';
-import { runValidate } from '../../../src/config/validate.ts';
 
 const good = 'address-pools:\n- {name: a, protocol: bgp, addresses: [192.0.2.0/24]}\n';
 const bad = 'address-pools:\n- {name: a, protocol: bgp, addresses: [192.0.2.0/33]}\n';

@@ -1,4 +1,6 @@
-/** What people write for a key and what it is called here. */
+/** Guesses what a misspelt word was meant to be, for error messages. */
+
+/** Keys of other programs and of older versions, with the key that means the same here. */
 const synonyms: Readonly<Record<string, string>> = {
   asn: 'my-asn',
   'local-as': 'local-asn',
@@ -26,10 +28,10 @@ const synonyms: Readonly<Record<string, string>> = {
   drain: 'draining',
 };
 
-/** Candidates beyond these are not looked at: names of peers may be many. */
+/** Only the first candidates are compared, because a configuration may name many peers. */
 const maxCandidates = 200;
 
-/** The known word that a misspelt one most likely means: other case, `_` for `-`, camelCase, a synonym, or up to two slips. */
+/** The known word that `word` most likely means: another case, `_` for `-`, camelCase, a synonym, or up to two typing errors. */
 export function spellingHint(word: string, known: readonly string[]): string | undefined {
   const kebab = word
     .slice(0, 64)
@@ -52,7 +54,7 @@ export function spellingHint(word: string, known: readonly string[]): string | u
   return best;
 }
 
-/** Levenshtein's distance. */
+/** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
