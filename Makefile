@@ -1,7 +1,8 @@
 # Every target does its own set-up; a second run finds it done.
 NODE := .cache/bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo lab fuzz interop schema clean
+.PHONY: help setup check fix test demo lab bench fuzz interop schema clean
+BENCHES := allocator bgp-codec bgp-convergence bgp-memory config controller failover membership neighbour resync service-latency
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,13 +16,25 @@ demo: setup ## the whole program on one machine, a tour of two minutes
 lab: setup ## the same lab with a shell inside, where kubectl, birdc and curl work
 	@lab/world $(NODE) lab/shell.ts
 
-check: setup ## types, lint, format, unit tests: under a minute
+check: setup ## types, lint, walls, dead exports, unit tests: under a minute
 	@$(NODE) node_modules/.bin/tsc --noEmit
 	@node_modules/.bin/biome check --error-on-warnings .
+	@$(NODE) node_modules/.bin/knip --no-progress
 	@$(NODE) --test --test-reporter=spec 'test/unit/**/*.test.ts'
 
-test: check ## check, then real routers, real kernels, and the lab end to end
+fix: setup ## format the code and apply the linter's safe fixes
+	@node_modules/.bin/biome check --write .
+
+ifdef FILE
+test: setup
+	@$(NODE) test/run.ts $(FILE)
+else
+test: check ## check, then real routers, real kernels, the lab; FILE=PATH… runs only those files
 	@$(NODE) test/run.ts test/interop/*.test.ts test/e2e/*.test.ts
+endif
+
+bench: setup ## every figure in docs/, measured; NAME=failover… measures only those
+	@set -e; for name in $(or $(NAME),$(BENCHES)); do printf '\n── %s\n' $$name; lab/world $(NODE) --expose-gc bench/$$name.ts; done
 
 fuzz: setup ## decoders against millions of inputs
 	@$(NODE) test/fuzz/bgp.ts
