@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadAll } from 'js-yaml';
 import { configMapKey, configMapName, defaultNamespace } from '../../../src/cluster/names.ts';
@@ -23,6 +25,9 @@ interface Manifest {
         readonly containers: readonly {
           readonly args: readonly string[];
           readonly env: readonly { readonly name: string }[];
+          readonly startupProbe?: { readonly periodSeconds?: number; readonly failureThreshold?: number };
+          readonly livenessProbe?: { readonly timeoutSeconds?: number };
+          readonly resources: { readonly limits?: { readonly memory?: string } };
           readonly securityContext: { readonly capabilities: { readonly add?: readonly string[] } };
         }[];
       };
@@ -93,11 +98,46 @@ test('manifests start each role with its arguments; only the speaker has the net
   assert.equal(controller?.hostNetwork, undefined);
   assert.equal(speaker?.hostNetwork, true);
   assert.equal(controller?.containers[0]?.securityContext.capabilities.add, undefined);
-  assert.deepEqual(speaker?.containers[0]?.securityContext.capabilities.add, [
-    'NET_RAW',
-    'NET_ADMIN',
-    'NET_BIND_SERVICE',
-  ]);
+  assert.deepEqual(speaker?.containers[0]?.securityContext.capabilities.add, ['NET_RAW']);
+});
+
+test('the passive-peers component lets the speaker bind port 179', () => {
+  const overlay = mkdtempSync(join(tmpdir(), 'bellman-overlay-'));
+  try {
+    cpSync(folder, join(overlay, 'manifests'), { recursive: true });
+    mkdirSync(join(overlay, 'site'));
+    const kustomization = 'resources: [../manifests]\ncomponents: [../manifests/passive-peers]\n';
+    writeFileSync(join(overlay, 'site/kustomization.yaml'), kustomization);
+    const text = execFileSync('kubectl', ['kustomize', join(overlay, 'site')], { encoding: 'utf8' });
+    const speaker = (loadAll(text) as Manifest[]).find(({ kind }) => kind === 'DaemonSet')?.spec?.template
+      ?.spec;
+    const added = speaker?.containers[0]?.securityContext.capabilities.add;
+    assert.deepEqual(added, ['NET_RAW', 'NET_BIND_SERVICE']);
+  } finally {
+    rmSync(overlay, { recursive: true, force: true });
+  }
+});
+
+test('manifests give each process a slow start, patient probes and a memory limit', () => {
+  for (const [kind, name] of [
+    ['Deployment', 'controller'],
+    ['DaemonSet', 'speaker'],
+  ] as const) {
+    const container = one(kind, name).spec?.template?.spec.containers[0];
+    const { startupProbe, livenessProbe } = container ?? {};
+    assert.ok((startupProbe?.periodSeconds ?? 0) * (startupProbe?.failureThreshold ?? 0) >= 120, name);
+    assert.ok((livenessProbe?.timeoutSeconds ?? 0) >= 5, name);
+    assert.match(container?.resources.limits?.memory ?? '', /^\d+[MG]i$/);
+  }
+  one('PodDisruptionBudget', 'controller');
+  one('NetworkPolicy', 'controller');
+});
+
+test('manifests let `bellman status` read the ConfigMaps from a Pod of either process', () => {
+  for (const name of ['controller', 'speaker']) {
+    const rule = one('Role', name).rules?.find(({ resources }) => resources.includes('configmaps'));
+    assert.ok(rule?.verbs.includes('get'), name);
+  }
 });
 
 test('the example ConfigMap is under the name that is read, is accepted, and is not part of what is applied', () => {
