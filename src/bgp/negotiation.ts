@@ -124,9 +124,11 @@ function offeredCapabilities(local: LocalEnd): Capability[] {
   ];
 }
 
-/** Judges the peer's OPEN beside ours: what is agreed, or the OPEN Message Error to send (RFC 4271 section 6.2). */
+/**
+ * Compares the peer's OPEN with ours. Returns what both ends agree on, or the OPEN Message Error to send (RFC 4271 section 6.2). The codec
+ * has already refused an OPEN that no session could accept.
+ */
 export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated, NotificationError> {
-  if (open.version !== 4) return fail(openError(1, `version ${open.version} is not 4`, Uint8Array.of(0, 4)));
   const ours = localOpen(local).capabilities;
   const theirs = open.capabilities;
   const fourOctet = find(theirs, 'four-octet-as');
@@ -134,10 +136,8 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
   if (!acceptsAsn(local, peerAsn))
     return fail(openError(2, `peer said AS ${peerAsn}, configured ${expectedAs(local)}`));
   const internal = peerAsn === local.asn;
-  if (open.routerId === 0 || (internal && open.routerId === local.routerId))
-    return fail(openError(3, 'the BGP identifier is 0, or ours'));
-  if (open.holdTimeSeconds === 1 || open.holdTimeSeconds === 2)
-    return fail(openError(6, `a hold time of ${open.holdTimeSeconds} s is too short`));
+  // RFC 6286 section 2.2: within an AS no two speakers have the same identifier.
+  if (internal && open.routerId === local.routerId) return fail(openError(3, 'the BGP identifier is ours'));
   const holdTimeSeconds = Math.min(local.holdTimeSeconds, open.holdTimeSeconds);
   const both = (kind: Capability['kind']) => Boolean(find(ours, kind) && find(theirs, kind));
   const gracefulRestart = both('graceful-restart') ? find(theirs, 'graceful-restart') : undefined;
@@ -190,10 +190,9 @@ function capabilitiesIn(data: Uint8Array): number[] {
 }
 
 function acceptsAsn({ peerAsn, asn }: LocalEnd, offered: number): boolean {
-  // RFC 7607 for 0. AS_TRANS as the real number would mean that the peer hides it.
-  if (offered === 0) return false;
   if (peerAsn === 'internal') return offered === asn;
   if (peerAsn === 'external') return offered !== asn;
+  // RFC 6793 section 4.2.1: a peer that knows two octets only says AS_TRANS for a greater number.
   return offered === peerAsn || (peerAsn > 0xffff && offered === asTrans);
 }
 
@@ -233,6 +232,6 @@ function capabilityName(capability: Capability): string {
 }
 
 /** RFC 4271 section 4.5: error code 2. */
-function openError(subcode: number, text: string, data = new Uint8Array(0)): NotificationError {
-  return { code: 2, subcode, data, text };
+function openError(subcode: number, text: string): NotificationError {
+  return { code: 2, subcode, data: new Uint8Array(0), text };
 }

@@ -64,7 +64,8 @@ export function decodeAttributeList(
 class AttributeListReader {
   readonly #options: ReceiveOptions;
   readonly #draft: Draft = {};
-  readonly #faults: AttributeFault[] = [];
+  /** By attribute type: an UPDATE can repeat one attribute 21,000 times, and its first fault says it all. */
+  readonly #faults = new Map<number, AttributeFault>();
   readonly #seen = new Set<number>();
   readonly #unknown: UnknownAttribute[] = [];
   #reaches = false;
@@ -77,10 +78,10 @@ class AttributeListReader {
   attribute(octets: Uint8Array, valueAt: number): BgpError | undefined {
     const type = readUint8(octets, 1);
     if (this.#seen.has(type)) {
-      // RFC 7606 section 3 (g): of two the first counts, unless they are of those that name routes.
-      const error = updateError(UpdateSubcode.malformedList, `attribute ${type} occurs twice`);
-      if (isMultiprotocol(type)) return error;
-      this.#fault(type, 'discard', error);
+      // RFC 7606 section 3 (g): MP_REACH_NLRI and MP_UNREACH_NLRI must not repeat; of another attribute the first one counts.
+      const error = () => updateError(UpdateSubcode.malformedList, `attribute ${type} occurs twice`);
+      if (isMultiprotocol(type)) return error();
+      if (!this.#faults.has(type)) this.#fault(type, 'discard', error());
       return undefined;
     }
     this.#seen.add(type);
@@ -119,7 +120,7 @@ class AttributeListReader {
     if (asPath && as4Path && !isStale) attributes.asPath = mergeAsPaths(asPath, as4Path);
     if (aggregator && as4Aggregator && !isStale) attributes.aggregator = as4Aggregator;
     if (this.#unknown.length > 0) attributes.unknown = this.#unknown;
-    return { attributes, faults: this.#faults, seen: this.#seen, reaches: this.#reaches };
+    return { attributes, faults: [...this.#faults.values()], seen: this.#seen, reaches: this.#reaches };
   }
 
   #known(type: number, row: AttributeRow, octets: Uint8Array, valueAt: number): void {
@@ -173,8 +174,10 @@ class AttributeListReader {
     this.#fault(type, 'withdraw', updateError(UpdateSubcode.flags, text, octets));
   }
 
+  /** Keeps one fault for each attribute type: the first, unless a later one has the stronger treatment. */
   #fault(attributeType: number, treatment: AttributeFault['treatment'], error: BgpError): void {
-    this.#faults.push({ attributeType, treatment, error });
+    if (this.#faults.get(attributeType)?.treatment === 'withdraw') return;
+    this.#faults.set(attributeType, { attributeType, treatment, error });
   }
 }
 
@@ -189,11 +192,9 @@ function isMultiprotocol(type: number): boolean {
   return type === AttributeType.mpReach || type === AttributeType.mpUnreach;
 }
 
-/** RFC 4271 section 4.3: partial only for optional transitive attributes; the lower bits mean nothing. */
+/** RFC 7606 section 3 (c): the Optional and Transitive flags must be as specified; the other flags are not judged. */
 function hasFlags(octets: Uint8Array, expected: number): boolean {
-  const isOptionalTransitive = expected === optionalTransitive;
-  const judgedFlags = Flag.optional | Flag.transitive | (isOptionalTransitive ? 0 : Flag.partial);
-  return (readUint8(octets, 0) & judgedFlags) === expected;
+  return (readUint8(octets, 0) & optionalTransitive) === expected;
 }
 
 /**

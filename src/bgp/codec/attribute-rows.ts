@@ -143,19 +143,14 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
     {
       name: 'AS4_PATH',
       flags: optionalTransitive,
-      treatment: 'withdraw',
+      treatment: 'discard',
       decode(value, draft, { fourOctetAs }) {
-        // RFC 6793 section 6: a confederation's segments are passed over, and mergeAsPaths does.
-        const path = decodeAsPath(value, 4, true);
-        const isMalformed = !path.ok || path.value.length === 0;
-        // RFC 6793 section 6 discards what an old peer sends; a new one must not send it, and then only a sound one is harmless.
-        if (isMalformed)
-          return {
-            subcode: UpdateSubcode.optional,
-            text: path.ok ? 'the path is empty' : path.error,
-            treatment: fourOctetAs ? 'withdraw' : 'discard',
-          };
+        // RFC 6793 section 4.1: between two speakers with four-octet AS numbers it is discarded, whatever it says.
         if (fourOctetAs) return fromNewPeer;
+        // RFC 6793 section 6: confederation segments are skipped, which mergeAsPaths does; a malformed path is discarded.
+        const path = decodeAsPath(value, 4, true);
+        if (!path.ok) return { subcode: UpdateSubcode.optional, text: path.error };
+        if (path.value.length === 0) return { subcode: UpdateSubcode.optional, text: 'the path is empty' };
         draft.as4Path = path.value;
         return undefined;
       },
@@ -175,9 +170,9 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
       flags: optionalTransitive,
       treatment: 'discard',
       decode(value, draft, { fourOctetAs }) {
+        if (fourOctetAs) return fromNewPeer;
         const aggregator = decodeAggregator(value, 4);
         if ('subcode' in aggregator) return aggregator;
-        if (fourOctetAs) return fromNewPeer;
         draft.as4Aggregator = aggregator;
         return undefined;
       },

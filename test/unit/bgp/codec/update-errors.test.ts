@@ -77,7 +77,7 @@ const rows: readonly Row[] = [
   ['ORIGIN 3', 0x40, 1, '03', ['1 withdraw 3 6']],
   ['ORIGIN that is optional', 0xc0, 1, '00', ['1 withdraw 3 4']],
   ['ORIGIN that is not transitive', 0x00, 1, '00', ['1 withdraw 3 4']],
-  ['ORIGIN that is partial', 0x60, 1, '00', ['1 withdraw 3 4']],
+  ['ORIGIN that is partial (section 3 c)', 0x60, 1, '00', []],
   ['ORIGIN with the lower flag bits set', 0x4f, 1, '00', []],
   ['ORIGIN with an extended length', 0x50, 1, '00', []],
   ['an empty AS_PATH', 0x40, 2, '', []],
@@ -102,7 +102,7 @@ const rows: readonly Row[] = [
   ['MULTI_EXIT_DISC', 0x80, 4, '0000000a', []],
   ['MULTI_EXIT_DISC of three octets', 0x80, 4, '00000a', ['4 withdraw 3 5']],
   ['MULTI_EXIT_DISC that is transitive', 0xc0, 4, '0000000a', ['4 withdraw 3 4']],
-  ['MULTI_EXIT_DISC that is partial', 0xa0, 4, '0000000a', ['4 withdraw 3 4']],
+  ['MULTI_EXIT_DISC that is partial (section 3 c)', 0xa0, 4, '0000000a', []],
   ['LOCAL_PREF', 0x40, 5, '00000064', ['5 discard 3 1'], []],
   ['LOCAL_PREF of three octets', 0x40, 5, '000064', ['5 discard 3 1'], ['5 withdraw 3 5']],
   ['LOCAL_PREF that is optional', 0xc0, 5, '00000064', ['5 withdraw 3 4']],
@@ -128,7 +128,7 @@ const rows: readonly Row[] = [
   ['EXTENDED_COMMUNITIES of nine octets', 0xc0, 16, '0002fde90000000100', ['16 withdraw 3 5']],
   ['AS4_PATH between new peers (RFC 6793)', 0xc0, 17, '0201 0000fde9', ['17 discard 3 9']],
   ['AS4_AGGREGATOR between new peers (RFC 6793)', 0xc0, 18, '0000fde9 c0000202', ['18 discard 3 9']],
-  ['AS4_AGGREGATOR of seven octets', 0xc0, 18, '0000fde9 c00002', ['18 discard 3 5']],
+  ['AS4_AGGREGATOR of seven octets', 0xc0, 18, '0000fde9 c00002', ['18 discard 3 9']],
   ['IPV6_EXTENDED_COMMUNITIES', 0xc0, 25, '00'.repeat(20), []],
   ['IPV6_EXTENDED_COMMUNITIES of 21 octets', 0xc0, 25, '00'.repeat(21), ['25 withdraw 3 5']],
   ['LARGE_COMMUNITIES', 0xc0, 32, '0000fde90000000100000002', []],
@@ -207,9 +207,9 @@ check('from a peer with AS numbers of two octets (RFC 6793)', [
   },
 ]);
 
-test('a well-formed AS4_PATH of a new peer is discarded, a malformed one withdraws', () => {
+test('an AS4_PATH of a peer with four-octet AS numbers is discarded, malformed or not (RFC 6793 section 4.1)', () => {
   const malformed = route(attribute(0xc0, 17, '0001 0000fde9'));
-  assert.deepEqual(verdict(malformed, external), ['17 withdraw 3 9']);
+  assert.deepEqual(verdict(malformed, external), ['17 discard 3 9']);
 });
 
 const anyReach = '0001 01 04 c0000202 00';
@@ -531,9 +531,30 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
     verdict: ['3 withdraw 3 8'],
   },
   {
-    name: 'a NEXT_HOP of no route at all may not',
+    name: 'a NEXT_HOP 0.0.0.0 of no route at all is ignored',
     bytes: update({ attributes: origin + asPath + attribute(0x40, 3, '00000000') }),
-    verdict: 'reset 3 8 40030400000000',
+    verdict: [],
+  },
+  {
+    name: 'a NEXT_HOP 0.0.0.0 beside withdrawn routes is ignored',
+    bytes: update({
+      withdrawn: onePrefix,
+      attributes: origin + attribute(0x40, 2, '') + attribute(0x40, 3, '00000000'),
+    }),
+    verdict: [],
+  },
+  {
+    name: 'a NEXT_HOP 0.0.0.0 beside MP_UNREACH_NLRI is ignored',
+    bytes: update({
+      attributes:
+        attribute(0x80, 15, ipv6Unreach) + origin + attribute(0x40, 2, '') + attribute(0x40, 3, '00000000'),
+    }),
+    verdict: [],
+  },
+  {
+    name: 'a NEXT_HOP of three octets beside withdrawn routes',
+    bytes: update({ withdrawn: onePrefix, attributes: attribute(0x40, 3, 'c00002') }),
+    verdict: 'reset 3 5 400303c00002',
   },
   { name: 'nothing is needed to withdraw', bytes: update({ withdrawn: onePrefix }), verdict: [] },
   { name: 'nothing is needed to end a RIB', bytes: update({}), verdict: [] },
@@ -548,6 +569,19 @@ test('of an attribute that occurs twice the first counts (RFC 7606 section 3 g)'
   const result = decodeMessage(bytes, external);
   assert.ok(result.ok && result.value.message.kind === 'update');
   assert.equal(result.value.message.attributes.med, 1);
+});
+
+test('an attribute that occurs 21,000 times is one fault, the strongest one', () => {
+  const options = { ...external, receiveLimit: 65535 };
+  const many = 'c06300'.repeat(21_000);
+  assert.deepEqual(verdict(update({ attributes: plainAttributes + many, nlri: onePrefix }), options), [
+    '99 discard 3 1',
+  ]);
+  const malformed = attribute(0x40, 6, '00').repeat(1000);
+  assert.deepEqual(
+    verdict(update({ attributes: `${plainAttributes}${malformed} 4006ff`, nlri: onePrefix }), options),
+    ['6 withdraw 3 5'],
+  );
 });
 
 test('several errors are told each, and the strongest ends the session (RFC 7606 section 3 h)', () => {
