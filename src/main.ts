@@ -1,14 +1,8 @@
-/**
- * The `bellman` program: chooses a command. Each command is a file in `cli/`.
- *
- * Exit codes: 0 success, 1 a negative answer (`validate`, `status`), 2 the command could not run.
- */
+/** The `bellman` program: chooses a command. Each command is a file in `cli/`, and the exit codes are in `cli/exit-codes.ts`. */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { controllerCommand } from './cli/controller.ts';
-import { speakerCommand } from './cli/speaker.ts';
-import { statusCommand } from './cli/status.ts';
-import { validateCommand } from './cli/validate.ts';
+import { CommanderError } from 'commander';
+import { exitCodes } from './cli/exit-codes.ts';
+import { bellmanProgram } from './cli/program.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -16,26 +10,20 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** A reader that stops reading early, such as `head`, is not an error. Output that cannot be written is one. */
 function endOnLostOutput(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') process.stderr.write(`bellman: cannot write the output: ${error.message}\n`);
-  process.exit(error.code === 'EPIPE' ? 0 : 2);
+  if (error.code === 'EPIPE') process.exit(exitCodes.success);
+  process.stderr.write(`bellman: cannot write the output: ${error.message}\n`);
+  process.exit(exitCodes.failed);
 }
 process.stdout.on('error', endOnLostOutput);
-process.stderr.on('error', () => process.exit(2));
-
-const program = new Command('bellman')
-  .description('LoadBalancer addresses on bare metal, announced by BGP, ARP and NDP')
-  .version(version, '--version', 'print the version')
-  .showHelpAfterError('(add --help for the flags)')
-  .exitOverride();
-for (const command of [controllerCommand(), speakerCommand(), validateCommand(), statusCommand()])
-  program.addCommand(command.copyInheritedSettings(program));
+process.stderr.on('error', () => process.exit(exitCodes.failed));
 
 try {
-  await program.parseAsync();
+  await bellmanProgram(version).parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError)
+    process.exitCode = error.exitCode === 0 ? exitCodes.success : exitCodes.failed;
   else {
     process.stderr.write(`bellman: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 2;
+    process.exitCode = exitCodes.failed;
   }
 }

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { exitCodes } from './exit-codes.ts';
 import { defaultHttpPort, kubeconfigFlag, loadBalancerClassFlag, namespaceFlag, parsePort } from './flags.ts';
 
 interface StatusFlags {
@@ -25,6 +26,6 @@ export function statusCommand(): Command {
       const { statusReport } = await import('./status/report.ts');
       const { text, healthy } = statusReport(await collectStatus(flags));
       process.stdout.write(text);
-      process.exitCode = healthy ? 0 : 1;
+      process.exitCode = healthy ? exitCodes.success : exitCodes.negative;
     });
 }

@@ -3,6 +3,7 @@ import { formatIp } from '../address/index.ts';
 import { encodeAcceptedConfig } from '../cluster/accepted-config.ts';
 import { configMapKey, configMapName } from '../cluster/names.ts';
 import { type AssignedAddress, type ConfigError, findConfigs, judge } from '../config/index.ts';
+import { type ExitCode, exitCodes } from './exit-codes.ts';
 
 export interface ValidateIo {
   /** All of standard input. */
@@ -19,11 +20,11 @@ export interface ValidateIo {
  * `file:line:column: path: message` for each error and a line for each valid file. Returns 0 when all are valid, 1 when one is
  * not, 2 when one could not be read.
  */
-export async function runValidate(files: readonly string[], io: ValidateIo): Promise<0 | 1 | 2> {
-  let code: 0 | 1 | 2 = 0;
+export async function runValidate(files: readonly string[], io: ValidateIo): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.success;
   if (files.filter((file) => file === '-').length > 1) {
     io.stderr('bellman: standard input is read once: name - once\n');
-    return 2;
+    return exitCodes.failed;
   }
   for (const file of files) {
     let text: string;
@@ -31,12 +32,12 @@ export async function runValidate(files: readonly string[], io: ValidateIo): Pro
       text = await (file === '-' ? io.stdin() : io.readFile(file));
     } catch (error) {
       io.stderr(`bellman: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}\n`);
-      code = 2;
+      code = exitCodes.failed;
       continue;
     }
     const lines = judgeFile(file === '-' ? '<stdin>' : file, text, io.assigned);
     for (const line of lines.text) io.stdout(`${line}\n`);
-    if (!lines.isValid && code === 0) code = 1;
+    if (!lines.isValid && code === exitCodes.success) code = exitCodes.negative;
   }
   return code;
 }

@@ -15,6 +15,7 @@ import { acceptedConfigMapName, annotations, configMapKey, configMapName } from 
 import type { AssignedAddress, Config } from '../config/index.ts';
 import { type Api, ApiError } from '../kubernetes/client.ts';
 import { decodeConfigMap } from '../kubernetes/decode.ts';
+import type { EventReason } from '../kubernetes/event-reasons.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
@@ -255,7 +256,7 @@ export class ConfigKeeper {
     this.#copy = newer(this.#copy, decodeConfigMap(written));
   }
 
-  #event(type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #event(type: 'Normal' | 'Warning', reason: EventReason, message: string): void {
     const { namespace, events } = this.#options;
     events.record({
       regarding: { kind: 'ConfigMap', namespace, name: configMapName, uid: this.#uid },

@@ -14,6 +14,7 @@ import type { Clock } from '../clock.ts';
 import type { AssignedAddress, Config, Labels } from '../config/index.ts';
 import { type Api, ApiError } from '../kubernetes/client.ts';
 import { decodeService } from '../kubernetes/decode.ts';
+import type { EventReason } from '../kubernetes/event-reasons.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { objectKey, type Service } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
@@ -329,7 +330,7 @@ export class ServiceReconciler {
     }
   }
 
-  #event(service: Service, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #event(service: Service, type: 'Normal' | 'Warning', reason: EventReason, message: string): void {
     const { namespace, name, uid } = service;
     // What is found at a start has most likely been told before it.
     const onlyIfNew = this.#state === 'learning';

@@ -22,14 +22,14 @@ function setUp() {
 
 function said(message: string, more: Partial<EventRecord> = {}): EventRecord {
   const regarding = { kind: 'Service' as const, namespace: 'a', name: 'web', uid: 'u' };
-  return { regarding, type: 'Normal', reason: 'Said', message, ...more };
+  return { regarding, type: 'Normal', reason: 'IPAllocated', message, ...more };
 }
 
 test('EventRecorder writes the events of an object in order', async () => {
   const { recorder, written } = setUp();
   for (const word of ['one', 'two', 'three']) recorder.record(said(word));
   await settle();
-  assert.deepEqual(written(), ['Said one ×1', 'Said two ×1', 'Said three ×1']);
+  assert.deepEqual(written(), ['IPAllocated one ×1', 'IPAllocated two ×1', 'IPAllocated three ×1']);
 });
 
 test('EventRecorder counts what is said again on the event that stands, unless it should be new', async () => {
@@ -39,7 +39,7 @@ test('EventRecorder counts what is said again on the event that stands, unless i
   recorder.record(said('one'));
   recorder.record(said('one', { onlyIfNew: true }));
   await settle();
-  assert.deepEqual(written(), ['Said one ×2']);
+  assert.deepEqual(written(), ['IPAllocated one ×2']);
 });
 
 test('EventRecorder keeps what it cannot send, and sends it when the server is back', async () => {
@@ -54,7 +54,7 @@ test('EventRecorder keeps what it cannot send, and sends it when the server is b
   assert.deepEqual(written(), []);
   away = false;
   await pass(clock, 31_000, 500);
-  assert.deepEqual(written(), ['Said one ×1', 'Said two ×1']);
+  assert.deepEqual(written(), ['IPAllocated one ×1', 'IPAllocated two ×1']);
   assert.deepEqual(
     lines.map(({ msg }) => msg),
     ['API server not reached, retrying'],
@@ -69,7 +69,7 @@ test('EventRecorder lets a refused event go with a word, and goes on with the ne
   recorder.record(said('one'));
   recorder.record(said('two'));
   await settle();
-  assert.deepEqual(written(), ['Said two ×1']);
+  assert.deepEqual(written(), ['IPAllocated two ×1']);
   assert.deepEqual(
     lines.map(({ msg }) => msg),
     ['event not written'],

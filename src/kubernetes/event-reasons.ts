@@ -1,0 +1,61 @@
+/** Reasons of all Kubernetes events that Bellman records, with the object and what the event means. */
+export const eventReasons = {
+  ConfigAccepted: {
+    object: 'ConfigMap',
+    type: 'Normal',
+    meaning: 'The text of the ConfigMap is in force.',
+  },
+  ConfigStale: {
+    object: 'ConfigMap',
+    type: 'Warning',
+    meaning: 'The text of the ConfigMap was rejected. The message says why, and what stays in force.',
+  },
+  PasswordMissing: {
+    object: 'ConfigMap',
+    type: 'Warning',
+    meaning: 'The `password-secret` of a peer does not exist or lacks the key. The session waits for it.',
+  },
+  IPAllocated: {
+    object: 'Service',
+    type: 'Normal',
+    meaning: 'The Service has the addresses that the message names.',
+  },
+  IPReleased: {
+    object: 'Service',
+    type: 'Normal',
+    meaning: 'The Service has no address any more.',
+  },
+  AllocationFailed: {
+    object: 'Service',
+    type: 'Warning',
+    meaning: 'The Service lacks an address that it asks for. The message gives the cause and the remedy.',
+  },
+  UnknownAnnotation: {
+    object: 'Service',
+    type: 'Warning',
+    meaning: 'An annotation under a prefix of ours has no meaning; its name is most likely misspelt.',
+  },
+  NodeAssigned: {
+    object: 'Service',
+    type: 'Normal',
+    meaning: 'A node has begun to answer for an address in layer 2.',
+  },
+  NodeUnassigned: {
+    object: 'Service',
+    type: 'Normal',
+    meaning: 'No node answers for an address in layer 2 any more. The message says why.',
+  },
+  AddressConflict: {
+    object: 'Service',
+    type: 'Warning',
+    meaning: 'Another host uses the address. The message names its MAC, and what the node does about it.',
+  },
+} as const satisfies Record<string, EventMeaning>;
+
+export type EventReason = keyof typeof eventReasons;
+
+interface EventMeaning {
+  readonly object: 'ConfigMap' | 'Service';
+  readonly type: 'Normal' | 'Warning';
+  readonly meaning: string;
+}
