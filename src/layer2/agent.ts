@@ -13,13 +13,14 @@ import { formatIp } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Link } from '../link/link-table.ts';
 import type { Logger } from '../log.ts';
-import { ClaimStore } from '../membership/claim-store.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes, Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
 import { Answers } from './answers.ts';
 import { Gathering } from './gathering.ts';
 import { Layer2Metrics } from './metrics.ts';
+import { ClaimPayloads, payloadOf } from './ownership/claim-payloads.ts';
+import { ClaimStore } from './ownership/claim-store.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './ownership/node-facts.ts';
 import { type Order, Ownership } from './ownership/ownership.ts';
 import { Assembler, type Entries } from './parts.ts';
@@ -205,7 +206,7 @@ export class Layer2Agent {
       port,
       keys,
       metadata: this.#facts,
-      claims: this.#claims,
+      payloads: new ClaimPayloads(this.#claims),
       breathe: () => this.#responder.breathe(),
       changed: (changes) => this.#changed(changes),
       count: (what) => this.#metrics.datagram(what),
@@ -244,10 +245,10 @@ export class Layer2Agent {
     this.#tellFacts();
   }
 
-  #changed({ members, claims, lost }: Omit<Changes, 'packets'>): void {
+  #changed({ members, payloads, lost }: Omit<Changes, 'packets'>): void {
     for (const { name, heardAt } of lost) this.#lose(name, heardAt);
-    if (claims.size > 0) {
-      this.#ownership.hear(claims, this.#clock.now());
+    if (payloads.size > 0) {
+      this.#ownership.hear(payloads, this.#clock.now());
       this.#considering.ask();
     }
     if (members) this.#look();
@@ -386,7 +387,7 @@ export class Layer2Agent {
           this.#answers.silence(order.address, order.reason);
           break;
         case 'claim':
-          this.#membership?.claim(order.claims);
+          this.#membership?.publish(order.claims.map(payloadOf));
           for (const { address } of order.claims) claimed.add(address);
           break;
       }

@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import { decodePacket, encodePacket } from './codec.ts';
 import type { Endpoint, Packet } from './packet.ts';
+import type { PayloadFormat } from './payload.ts';
 import { ReplayGuard } from './replay-guard.ts';
 import { Seal, type SealError } from './seal.ts';
 
@@ -17,6 +18,7 @@ export type DatagramDrop = SealError | 'malformed' | 'replayed' | 'unproven' | '
 
 export interface ChannelOptions {
   readonly name: string;
+  readonly payloads: PayloadFormat;
   readonly transmit: (datagram: Buffer, endpoint: Endpoint) => void;
   readonly deliver: (packet: Packet, source: Endpoint) => void;
   readonly drop: (reason: DatagramDrop) => void;
@@ -80,7 +82,7 @@ export class Channel {
       answered.writeUIntBE(sequence, 0, 6);
       return this.#transmit(kind.challenge, verdict.token, answered, source);
     }
-    const packet = decodePacket(body);
+    const packet = decodePacket(body, this.#options.payloads);
     if (!packet.ok || packet.value.from !== from) return this.#options.drop('malformed');
     this.#options.deliver(packet.value, source);
   }

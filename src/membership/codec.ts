@@ -6,31 +6,25 @@
  *     ack      u32 sequence │ text target
  *     request  u32 sequence │ text target │ endpoint
  *     verify   text target │ u48 incarnation
- *     digest   u8 wants reply │ 64 × u32 members │ 64 × u32 claims
+ *     digest   u8 wants reply │ 64 × u32 members │ 64 × u32 payloads
  *     gossip, records: nothing
  *     member   u8 state (0 alive, 1 suspect, 2 dead, 3 left) │ text name │ u48 incarnation │ endpoint │ u16 length, metadata
- *     claim    u8 4 │ text address │ text owner │ u48 epoch │ text from │ u48 basis │ u8 occupied
+ *     payload  u8 4 │ a record, whose end its `PayloadFormat` finds
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
  */
 import { fail, ok, type Result } from '../result.ts';
-import {
-  type Body,
-  digestBuckets,
-  type Endpoint,
-  type MemberState,
-  type Packet,
-  type Update,
-} from './packet.ts';
+import type { Body, Endpoint, MemberState, Packet, Update } from './packet.ts';
+import { digestBuckets, type PayloadFormat, type PayloadRecord } from './payload.ts';
 
 const states: readonly MemberState[] = ['alive', 'suspect', 'dead', 'left'];
-const claimTag = 4;
+const payloadTag = 4;
 const kinds = ['ping', 'ack', 'ping-request', 'verify', 'gossip', 'digest', 'records'] as const;
 
 /** Octets of an update in a packet. */
 export function updateSize(update: Update): number {
-  return update.kind === 'claim'
-    ? 17 + update.address.length + update.owner.length + update.from.length
+  return update.kind === 'payload'
+    ? 1 + update.octets.length
     : 13 + update.name.length + update.endpoint.host.length + update.metadata.length;
 }
 
@@ -49,7 +43,7 @@ export function encodePacket(packet: Packet): Buffer {
 }
 
 /** Reads a packet; the error says what does not fit. */
-export function decodePacket(bytes: Uint8Array): Result<Packet, string> {
+export function decodePacket(bytes: Uint8Array, payloads: PayloadFormat): Result<Packet, string> {
   const reader = new Reader(bytes);
   const from = reader.text();
   const incarnation = reader.uint(6);
@@ -59,7 +53,7 @@ export function decodePacket(bytes: Uint8Array): Result<Packet, string> {
   const body = readBody(reader, kind);
   const updates: Update[] = [];
   while (!reader.isShort && !reader.isAtEnd) {
-    const update = readUpdate(reader);
+    const update = readUpdate(reader, payloads);
     if (!update) return fail('unknown update kind');
     updates.push(update);
   }
@@ -85,7 +79,7 @@ function writeBody(writer: Writer, body: Body): void {
     case 'digest':
       writer.uint(body.wantsReply ? 1 : 0, 1);
       for (const hash of body.members) writer.uint(hash, 4);
-      for (const hash of body.claims) writer.uint(hash, 4);
+      for (const hash of body.payloads) writer.uint(hash, 4);
       return;
     case 'gossip':
     case 'records':
@@ -108,7 +102,7 @@ function readBody(reader: Reader, kind: Body['kind']): Body {
         kind,
         wantsReply: reader.uint(1) === 1,
         members: Uint32Array.from({ length: digestBuckets }, () => reader.uint(4)),
-        claims: Uint32Array.from({ length: digestBuckets }, () => reader.uint(4)),
+        payloads: Uint32Array.from({ length: digestBuckets }, () => reader.uint(4)),
       };
     case 'gossip':
     case 'records':
@@ -117,15 +111,9 @@ function readBody(reader: Reader, kind: Body['kind']): Body {
 }
 
 function writeUpdate(writer: Writer, update: Update): void {
-  if (update.kind === 'claim') {
-    writer.uint(claimTag, 1);
-    writer.text(update.address);
-    writer.text(update.owner);
-    writer.uint(update.epoch, 6);
-    writer.text(update.from);
-    writer.uint(update.basis, 6);
-    writer.uint(update.isOccupied ? 1 : 0, 1);
-    return;
+  if (update.kind === 'payload') {
+    writer.uint(payloadTag, 1);
+    return writer.octets(update.octets);
   }
   writer.uint(states.indexOf(update.state), 1);
   writer.text(update.name);
@@ -134,18 +122,9 @@ function writeUpdate(writer: Writer, update: Update): void {
   writer.text(update.metadata, 2);
 }
 
-function readUpdate(reader: Reader): Update | undefined {
+function readUpdate(reader: Reader, payloads: PayloadFormat): Update | undefined {
   const tag = reader.uint(1);
-  if (tag === claimTag)
-    return {
-      kind: 'claim',
-      address: reader.text(),
-      owner: reader.text(),
-      epoch: reader.uint(6),
-      from: reader.text(),
-      basis: reader.uint(6),
-      isOccupied: reader.uint(1) === 1,
-    };
+  if (tag === payloadTag) return reader.payload(payloads);
   const state = states[tag];
   if (state === undefined) return undefined;
   return {
@@ -173,6 +152,11 @@ class Writer {
   text(value: string, lengthOctets: 1 | 2 = 1): void {
     this.uint(value.length, lengthOctets);
     this.#at += this.#buffer.write(value, this.#at, 'latin1');
+  }
+
+  octets(octets: Uint8Array): void {
+    this.#buffer.set(octets, this.#at);
+    this.#at += octets.length;
   }
 
   endpoint(endpoint: Endpoint): void {
@@ -211,6 +195,14 @@ class Reader {
     if (!this.#has(length)) return '';
     this.#at += length;
     return this.#bytes.toString('latin1', this.#at - length, this.#at);
+  }
+
+  payload(payloads: PayloadFormat): PayloadRecord | undefined {
+    const found = payloads.read(this.#bytes, this.#at);
+    if (!found) return undefined;
+    const octets = this.#bytes.subarray(this.#at, found.end);
+    this.#at = found.end;
+    return { kind: 'payload', key: found.key, octets };
   }
 
   endpoint(): Endpoint {

@@ -1,5 +1,6 @@
-import { hash32 } from './hash.ts';
-import { digestBuckets, type Endpoint, type MemberState, type MemberUpdate } from './packet.ts';
+import { hash32 } from '../hash.ts';
+import type { Endpoint, MemberState, MemberUpdate } from './packet.ts';
+import { digestBuckets } from './payload.ts';
 import { firstRtt, type RttEstimate } from './timing.ts';
 
 const rank: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 };

@@ -19,12 +19,11 @@
  * It refuses to trust the network: packets come here only after `channel.ts` has decrypted them and seen that they are new.
  * Das, Gupta, Motivala: SWIM (2002). Dadgar, Phillips, Currey: Lifeguard (2018).
  */
-import type { ClaimStore } from './claim-store.ts';
-import { claimBucket } from './claim-store.ts';
-import { rendezvousWinners } from './hash.ts';
+import { rendezvousWinners } from '../hash.ts';
 import { LocalHealth } from './local-health.ts';
 import { isLive, type Member, MemberTable, memberBucket, memberHash, updateOf } from './member-table.ts';
-import type { Body, Claim, Endpoint, MemberUpdate, Packet, Update } from './packet.ts';
+import type { Body, Endpoint, MemberUpdate, Packet, Update } from './packet.ts';
+import { digestBuckets, type PayloadRecord, type PayloadStore } from './payload.ts';
 import { type Probe, Prober, shortestProbeMs } from './prober.ts';
 import { chunks, Rumours, subjectOf } from './rumours.ts';
 import {
@@ -41,7 +40,7 @@ export interface MembershipOptions {
   readonly incarnation: number;
   readonly endpoint: Endpoint;
   readonly metadata: string;
-  readonly claims: ClaimStore;
+  readonly payloads: PayloadStore;
   /** 0 to below 1. */
   readonly random: () => number;
   readonly settings?: Partial<MembershipSettings>;
@@ -57,7 +56,7 @@ export interface Outgoing {
 export interface Changes {
   readonly packets: readonly Outgoing[];
   readonly members: boolean;
-  readonly claims: ReadonlySet<string>;
+  readonly payloads: ReadonlySet<string>;
   /** Members newly called dead or left, and when they were last heard. */
   readonly lost: readonly { readonly name: string; readonly heardAt: number }[];
 }
@@ -85,7 +84,7 @@ export class Membership {
   readonly name: string;
   readonly #settings: MembershipSettings;
   readonly #random: () => number;
-  readonly #claims: ClaimStore;
+  readonly #payloads: PayloadStore;
   readonly #table = new MemberTable();
   readonly #rumours = new Rumours();
   readonly #health = new LocalHealth();
@@ -111,14 +110,14 @@ export class Membership {
   #expectedAt = Number.POSITIVE_INFINITY;
   #packets: Outgoing[] = [];
   #membersChanged = false;
-  #claimsChanged = new Set<string>();
+  #payloadsChanged = new Set<string>();
   #lost: { name: string; heardAt: number }[] = [];
 
   constructor(options: MembershipOptions) {
     this.name = options.name;
     this.#settings = { ...defaultMembershipSettings, ...options.settings };
     this.#random = options.random;
-    this.#claims = options.claims;
+    this.#payloads = options.payloads;
     this.#incarnation = options.incarnation;
     this.#endpoint = options.endpoint;
     this.#metadata = options.metadata;
@@ -194,9 +193,9 @@ export class Membership {
     this.#tellOfSelf(now);
   }
 
-  /** Tells claims of our own, or releases. */
-  claim(claims: readonly Claim[], now: number): void {
-    for (const claim of claims) if (this.#claims.merge(claim) === 'newer') this.#news(claim, true, now);
+  /** Merges records of this node's own and tells the others. */
+  publish(records: readonly PayloadRecord[], now: number): void {
+    for (const record of records) if (this.#payloads.merge(record) === 'newer') this.#news(record, true, now);
   }
 
   /** Says goodbye; nothing is taken in after that. */
@@ -211,12 +210,12 @@ export class Membership {
     const changes = {
       packets: this.#packets,
       members: this.#membersChanged,
-      claims: this.#claimsChanged,
+      payloads: this.#payloadsChanged,
       lost: this.#lost,
     };
     this.#packets = [];
     this.#membersChanged = false;
-    this.#claimsChanged = new Set();
+    this.#payloadsChanged = new Set();
     this.#lost = [];
     return changes;
   }
@@ -455,10 +454,10 @@ export class Membership {
   }
 
   #merge(update: Update, now: number, isOurs = false): 'newer' | 'same' | 'older' {
-    if (update.kind === 'claim') {
-      const merged = this.#claims.merge(update);
+    if (update.kind === 'payload') {
+      const merged = this.#payloads.merge(update);
       if (merged === 'newer') {
-        this.#claimsChanged.add(update.address);
+        this.#payloadsChanged.add(update.key);
         this.#news(update, isOurs, now);
       }
       return merged;
@@ -543,13 +542,13 @@ export class Membership {
 
   #sendDigest(name: string, endpoint: Endpoint, wantsReply: boolean): void {
     const members = this.#table.digest({ name: this.name, incarnation: this.#incarnation });
-    const claims = this.#claims.digest(this.#owners());
-    this.#emit(name, endpoint, { kind: 'digest', members, claims, wantsReply }, []);
+    const payloads = this.#payloads.digest(this.#owners());
+    this.#emit(name, endpoint, { kind: 'digest', members, payloads, wantsReply }, []);
   }
 
   #answerDigest(from: string, source: Endpoint, digest: Body & { kind: 'digest' }): void {
     const members = this.#table.digest({ name: this.name, incarnation: this.#incarnation });
-    const claims = this.#claims.digest(this.#owners());
+    const payloads = this.#payloads.digest(this.#owners());
     const updates: Update[] = [];
     // A death is told when it happens. Later it may be what was believed in a partition, and who has missed it finds out himself.
     const told = [...this.#table.all()].filter(({ state }) => state !== 'dead');
@@ -558,9 +557,12 @@ export class Membership {
       if (members[bucket] !== digest.members[bucket] && update.name !== from)
         updates.push(update.state === 'suspect' ? { ...update, state: 'alive' } : update);
     }
-    for (const claim of this.#claims.all()) {
-      const bucket = claimBucket(claim.address);
-      if (claims[bucket] !== digest.claims[bucket]) updates.push(claim);
+    const differing = new Set<number>();
+    for (let bucket = 0; bucket < digestBuckets; bucket++)
+      if (payloads[bucket] !== digest.payloads[bucket]) differing.add(bucket);
+    for (const key of this.#payloads.keysIn(differing)) {
+      const record = this.#payloads.newest(key);
+      if (record) updates.push(record);
     }
     for (const chunk of chunks(updates, updateOctets).slice(0, maxPacketsAtOnce))
       this.#emit(from, source, { kind: 'records' }, chunk);
@@ -569,9 +571,9 @@ export class Membership {
 
   #tellNewer(from: string, endpoint: Endpoint, older: readonly Update[]): void {
     const updates = older.flatMap((update): Update[] => {
-      if (update.kind === 'claim') {
-        const claim = this.#claims.newest(update.address);
-        return claim ? [claim] : [];
+      if (update.kind === 'payload') {
+        const record = this.#payloads.newest(update.key);
+        return record ? [record] : [];
       }
       const member = this.#table.get(update.name);
       return member && member.state !== 'dead' ? [updateOf(member)] : [];
@@ -585,11 +587,11 @@ export class Membership {
 
   /** Kept until something changes: it goes out with every packet. */
   #summary(): number {
-    const versions = `${this.#incarnation} ${this.#table.version} ${this.#claims.version}`;
+    const versions = `${this.#incarnation} ${this.#table.version} ${this.#payloads.version}`;
     if (versions !== this.#summaryOf) {
       this.#summaryOf = versions;
       const self = memberHash({ name: this.name, incarnation: this.#incarnation });
-      this.#summaryHash = (this.#table.summary() ^ self ^ this.#claims.summary(this.#owners())) >>> 0;
+      this.#summaryHash = (this.#table.summary() ^ self ^ xorOf(this.#payloads.digest(this.#owners()))) >>> 0;
     }
     return this.#summaryHash;
   }
@@ -645,6 +647,10 @@ export class Membership {
       packet: { from: this.name, incarnation: this.#incarnation, summary: this.#summary(), body, updates },
     });
   }
+}
+
+function xorOf(hashes: Uint32Array): number {
+  return hashes.reduce((sum, hash) => sum ^ hash, 0);
 }
 
 type MemberState = MemberUpdate['state'];

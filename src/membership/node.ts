@@ -1,8 +1,8 @@
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { Channel, type DatagramDrop } from './channel.ts';
-import type { ClaimStore } from './claim-store.ts';
 import { type Changes, Membership } from './membership.ts';
-import type { Claim, Endpoint } from './packet.ts';
+import type { Endpoint } from './packet.ts';
+import type { PayloadRecord, PayloadStore } from './payload.ts';
 import { type DatagramSocket, openDatagramSocket } from './socket.ts';
 import type { MembershipSettings } from './timing.ts';
 
@@ -11,12 +11,12 @@ export interface MembershipNodeOptions {
   readonly port: number;
   readonly keys: readonly [Uint8Array, ...Uint8Array[]];
   readonly metadata: string;
-  readonly claims: ClaimStore;
+  readonly payloads: PayloadStore;
   readonly settings?: Partial<MembershipSettings>;
   readonly clock?: Clock;
   /** Called again and again in long work. */
   readonly breathe?: () => void;
-  /** The view or claims have changed. */
+  /** The view or the payload records have changed. */
   readonly changed: (changes: Omit<Changes, 'packets'>) => void;
   readonly count: (what: {
     readonly sent?: number;
@@ -26,7 +26,7 @@ export interface MembershipNodeOptions {
 }
 
 /** Between two breaths. */
-const claimsAtOnce = 100;
+const recordsAtOnce = 100;
 
 /** The membership machine with its socket and its timer. */
 export class MembershipNode {
@@ -40,14 +40,15 @@ export class MembershipNode {
   private constructor(options: MembershipNodeOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const { name, port, metadata, claims, settings = {}, count } = options;
+    const { name, port, metadata, payloads, settings = {}, count } = options;
     this.machine = new Membership({
-      ...{ name, metadata, claims, settings, random: Math.random },
+      ...{ name, metadata, payloads, settings, random: Math.random },
       incarnation: Date.now(),
       endpoint: { host: '', port },
     });
     this.#channel = new Channel(options.keys, {
       name,
+      payloads,
       transmit: (datagram, endpoint) => {
         count({ sent: datagram.length });
         this.#socket?.send(datagram, endpoint);
@@ -80,11 +81,11 @@ export class MembershipNode {
     this.#do((now) => this.machine.setMetadata(metadata, now));
   }
 
-  claim(claims: readonly Claim[]): void {
+  publish(records: readonly PayloadRecord[]): void {
     this.#do((now) => {
-      for (let at = 0; at < claims.length; at += claimsAtOnce) {
+      for (let at = 0; at < records.length; at += recordsAtOnce) {
         this.#options.breathe?.();
-        this.machine.claim(claims.slice(at, at + claimsAtOnce), now);
+        this.machine.publish(records.slice(at, at + recordsAtOnce), now);
       }
     });
   }
@@ -113,6 +114,6 @@ export class MembershipNode {
     }
     this.#timer?.cancel();
     this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wake());
-    if (changes.members || changes.claims.size > 0) this.#options.changed(changes);
+    if (changes.members || changes.payloads.size > 0) this.#options.changed(changes);
   }
 }

@@ -1,3 +1,5 @@
+import type { PayloadRecord } from './payload.ts';
+
 /** Where a member's socket is. */
 export interface Endpoint {
   /** An address as text; empty while the member does not know its own. */
@@ -18,23 +20,7 @@ export interface MemberUpdate {
   readonly metadata: string;
 }
 
-/** A node owns an address; `compareClaims` says which of two counts. */
-export interface Claim {
-  readonly kind: 'claim';
-  /** Canonical text. */
-  readonly address: string;
-  /** Empty: released, nobody owns it. */
-  readonly owner: string;
-  readonly epoch: number;
-  /** Who owned it before; empty: nobody. */
-  readonly from: string;
-  /** How new the claimant's picture of the cluster was: greater is newer; 0: it knows nothing that others should respect. */
-  readonly basis: number;
-  /** Another host uses the address: the owner waits, and does not answer. */
-  readonly isOccupied: boolean;
-}
-
-export type Update = MemberUpdate | Claim;
+export type Update = MemberUpdate | PayloadRecord;
 
 export type Body =
   | { readonly kind: 'ping'; readonly sequence: number }
@@ -53,7 +39,7 @@ export type Body =
   | {
       readonly kind: 'digest';
       readonly members: Uint32Array;
-      readonly claims: Uint32Array;
+      readonly payloads: Uint32Array;
       readonly wantsReply: boolean;
     }
   /** An answer to a digest. What the receiver knows better it sends back. */
@@ -68,5 +54,3 @@ export interface Packet {
   readonly body: Body;
   readonly updates: readonly Update[];
 }
-
-export const digestBuckets = 64;

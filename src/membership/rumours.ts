@@ -8,7 +8,7 @@ interface Rumour {
 
 /** What an update is about: news on the same subject replaces older news. */
 export function subjectOf(update: Update): string {
-  return update.kind === 'claim' ? update.address : `member ${update.name}`;
+  return update.kind === 'payload' ? update.key : `member ${update.name}`;
 }
 
 /**

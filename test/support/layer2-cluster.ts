@@ -1,10 +1,10 @@
 import { formatIp, parseIp, parsePrefix } from '../../src/address/index.ts';
+import type { Claim } from '../../src/layer2/ownership/claim.ts';
+import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
 import { Eligibility } from '../../src/layer2/ownership/eligibility.ts';
 import type { NodeFacts } from '../../src/layer2/ownership/node-facts.ts';
 import { type Order, Ownership, type View } from '../../src/layer2/ownership/ownership.ts';
 import type { Layer2Entry } from '../../src/layer2/table.ts';
-import { ClaimStore } from '../../src/membership/claim-store.ts';
-import type { Claim } from '../../src/membership/packet.ts';
 import { seededRandom } from './membership-net.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -40,7 +40,7 @@ export function layer2Entry(
 
 /** A claim of the first epoch that nobody need respect. */
 export function firstClaim(address: string, owner: string): Claim {
-  return { kind: 'claim', address, owner, epoch: 1, from: '', basis: 0, isOccupied: false };
+  return { address, owner, epoch: 1, from: '', basis: 0, isOccupied: false };
 }
 
 /** One node: the machine, its claims, and what has been shown to it. */

@@ -1,4 +1,5 @@
-import { ClaimStore } from '../../src/membership/claim-store.ts';
+import { ClaimPayloads } from '../../src/layer2/ownership/claim-payloads.ts';
+import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
 import { isLive } from '../../src/membership/member-table.ts';
 import { Membership } from '../../src/membership/membership.ts';
 import type { Endpoint, Packet } from '../../src/membership/packet.ts';
@@ -131,7 +132,7 @@ export class MembershipNet {
     const claims = new ClaimStore();
     const machine = new Membership({
       name,
-      claims,
+      payloads: new ClaimPayloads(claims),
       incarnation: Math.round(this.now) + 1,
       endpoint: { host: name, port: 1 },
       metadata: '',

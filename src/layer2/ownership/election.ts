@@ -1,4 +1,4 @@
-import { rendezvousWeight } from '../../membership/hash.ts';
+import { rendezvousWeight } from '../../hash.ts';
 
 /** An address that has lost its owner, or never had one. */
 export interface Orphan {

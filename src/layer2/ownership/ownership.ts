@@ -33,9 +33,9 @@
  * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
  */
 import type { IpAddress } from '../../address/index.ts';
-import { type ClaimStore, isWaiver } from '../../membership/claim-store.ts';
-import type { Claim } from '../../membership/packet.ts';
 import type { Layer2Entry, Removal } from '../table.ts';
+import { type Claim, isWaiver } from './claim.ts';
+import type { ClaimStore } from './claim-store.ts';
 import { type Orphan, placeOrphans } from './election.ts';
 import { Eligibility } from './eligibility.ts';
 import { EntryTable, type Row } from './entry-table.ts';
@@ -335,7 +335,6 @@ export class Ownership {
     if (!item.isAnswering) orders.push(answer(item, reason, before, mustProbe));
     if (!this.#mayClaim) return;
     claims.push({
-      kind: 'claim',
       address: text,
       owner: this.#self,
       epoch: (this.#claims.newest(text)?.epoch ?? 0) + 1,

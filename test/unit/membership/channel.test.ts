@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Channel } from '../../../src/membership/channel.ts';
 import type { Endpoint, Packet } from '../../../src/membership/packet.ts';
+import { textPayloads } from '../../support/text-payloads.ts';
 
 type Keys = readonly [Uint8Array, ...Uint8Array[]];
 const key = (octet: number) => new Uint8Array(32).fill(octet);
@@ -19,6 +20,7 @@ class Wire {
   join(name: string, keys: Keys): Channel {
     const channel = new Channel(keys, {
       name,
+      payloads: textPayloads,
       transmit: (datagram, { host }) => {
         this.seen.push({ to: host, datagram });
         this.#underWay.push(() => this.put(host, datagram, name));

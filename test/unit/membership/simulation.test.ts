@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { payloadOf } from '../../../src/layer2/ownership/claim-payloads.ts';
 import type { MemberUpdate } from '../../../src/membership/packet.ts';
 import { firstClaim } from '../../support/layer2-cluster.ts';
 import { MembershipNet, type NetOptions } from '../../support/membership-net.ts';
@@ -79,7 +80,7 @@ test('claims reach everybody through loss, also who comes late', () => {
   const addresses = Array.from({ length: 200 }, (_, i) => `192.0.2.${i}`);
   for (const [i, address] of addresses.entries()) {
     const owner = `node-${i % 9}`;
-    net.do(owner, (machine, now) => machine.claim([firstClaim(address, owner)], now));
+    net.do(owner, (machine, now) => machine.publish([payloadOf(firstClaim(address, owner))], now));
   }
   const knows = (name: string) =>
     addresses.every((address, i) => net.claims(name)?.get(address)?.owner === `node-${i % 9}`);

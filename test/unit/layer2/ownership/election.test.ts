@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { rendezvousWeight } from '../../../../src/hash.ts';
 import { type Orphan, placeOrphans, type Standing } from '../../../../src/layer2/ownership/election.ts';
-import { rendezvousWeight } from '../../../../src/membership/hash.ts';
 
 const nodes = ['a', 'b', 'c', 'd', 'e'];
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
 import type { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
-import type { Claim } from '../../../../src/membership/packet.ts';
 import { firstClaim, Layer2Cluster, layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const maxDelayMs = 50;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../../../src/address/index.ts';
+import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
+import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
 import { placeOrphans } from '../../../../src/layer2/ownership/election.ts';
 import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
 import { type Order, Ownership } from '../../../../src/layer2/ownership/ownership.ts';
 import type { Layer2Entry } from '../../../../src/layer2/table.ts';
-import { ClaimStore } from '../../../../src/membership/claim-store.ts';
-import type { Claim } from '../../../../src/membership/packet.ts';
 import { firstClaim, layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const web = '192.0.2.1';

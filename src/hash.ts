@@ -1,4 +1,4 @@
-/** 32 bits of a text: FNV-1a, then the finalizer of MurmurHash3, since FNV's high bits mix badly on short texts. */
+/** A 32-bit hash of a text: FNV-1a, then MurmurHash3's finalizer, because FNV mixes the high bits of short texts badly. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -7,12 +7,12 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** The weight of a node for a key (highest random weight hashing): the node with the greatest wins. */
+/** The weight of a node for a key in rendezvous (highest random weight) hashing. The heaviest node wins the key. */
 export function rendezvousWeight(node: string, key: string): number {
   return hash32(`${node}\n${key}`);
 }
 
-/** The `count` nodes of the greatest weight for the key, best first. */
+/** The `count` heaviest nodes for the key, heaviest first. */
 export function rendezvousWinners(nodes: Iterable<string>, key: string, count: number): string[] {
   return [...nodes]
     .map((node) => ({ node, weight: rendezvousWeight(node, key) }))

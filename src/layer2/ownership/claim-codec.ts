@@ -1,0 +1,56 @@
+/**
+ * Claims as octets, as they travel in membership packets. Numbers are big endian; a text is a length octet and ISO 8859-1.
+ *
+ *     claim    text address │ text owner │ u48 epoch │ text from │ u48 basis │ u8 occupied
+ */
+import type { Claim } from './claim.ts';
+
+/** Octets of the two numbers, the flag and the three length octets. */
+const fixedLength = 6 + 6 + 1 + 3;
+/** One claim raises the epoch by one. The bound leaves room below the 48 bits of the wire. */
+const maxEpoch = 2 ** 47 - 1;
+
+/** The claim's octets. Its texts are ASCII of at most 255 characters. */
+export function encodeClaim({ address, owner, epoch, from, basis, isOccupied }: Claim): Buffer {
+  const bytes = Buffer.allocUnsafe(fixedLength + address.length + owner.length + from.length);
+  let at = writeText(bytes, address, 0);
+  at = writeText(bytes, owner, at);
+  at = bytes.writeUIntBE(epoch, at, 6);
+  at = writeText(bytes, from, at);
+  at = bytes.writeUIntBE(basis, at, 6);
+  bytes.writeUInt8(isOccupied ? 1 : 0, at);
+  return bytes;
+}
+
+/** Reads the claim at `offset` and returns the offset behind it. Undefined when it is cut short or its epoch is out of bounds. */
+export function decodeClaim(
+  bytes: Buffer,
+  offset = 0,
+): { readonly claim: Claim; readonly end: number } | undefined {
+  const addressEnd = textEnd(bytes, offset);
+  const ownerEnd = textEnd(bytes, addressEnd);
+  const fromEnd = textEnd(bytes, ownerEnd + 6);
+  const end = fromEnd + 7;
+  if (end > bytes.length) return undefined;
+  const epoch = bytes.readUIntBE(ownerEnd, 6);
+  if (epoch > maxEpoch || addressEnd === offset + 1) return undefined;
+  const claim = {
+    address: bytes.toString('latin1', offset + 1, addressEnd),
+    owner: bytes.toString('latin1', addressEnd + 1, ownerEnd),
+    epoch,
+    from: bytes.toString('latin1', ownerEnd + 7, fromEnd),
+    basis: bytes.readUIntBE(fromEnd, 6),
+    isOccupied: bytes[fromEnd + 6] === 1,
+  };
+  return { claim, end };
+}
+
+function writeText(bytes: Buffer, text: string, at: number): number {
+  bytes.writeUInt8(text.length, at);
+  return at + 1 + bytes.write(text, at + 1, 'latin1');
+}
+
+/** The offset behind the text; beyond the octets when it is cut short, so that the caller checks once. */
+function textEnd(bytes: Buffer, at: number): number {
+  return at + 1 + (bytes[at] ?? 0);
+}

@@ -1,0 +1,49 @@
+import type { MergeOrder, PayloadRecord, PayloadStore } from '../../membership/payload.ts';
+import type { Claim } from './claim.ts';
+import { decodeClaim, encodeClaim } from './claim-codec.ts';
+import type { ClaimStore } from './claim-store.ts';
+
+/** A claim as a record that the membership replicates. */
+export function payloadOf(claim: Claim): PayloadRecord {
+  return { kind: 'payload', key: claim.address, octets: encodeClaim(claim) };
+}
+
+/** The claims as the membership sees them: records with a key, some octets and a merge order. */
+export class ClaimPayloads implements PayloadStore {
+  readonly #claims: ClaimStore;
+
+  constructor(claims: ClaimStore) {
+    this.#claims = claims;
+  }
+
+  get version(): number {
+    return this.#claims.version;
+  }
+
+  read(bytes: Buffer, offset: number): { readonly key: string; readonly end: number } | undefined {
+    const decoded = decodeClaim(bytes, offset);
+    return decoded && { key: decoded.claim.address, end: decoded.end };
+  }
+
+  merge({ octets }: PayloadRecord): MergeOrder {
+    const decoded = decodeClaim(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
+    return decoded ? this.#claims.merge(decoded.claim) : 'same';
+  }
+
+  newest(key: string): PayloadRecord | undefined {
+    const claim = this.#claims.newest(key);
+    return claim && payloadOf(claim);
+  }
+
+  *keysIn(buckets: ReadonlySet<number>): Iterable<string> {
+    for (const { address } of this.#claims.inBuckets(buckets)) yield address;
+  }
+
+  digest(members: Iterable<string>): Uint32Array {
+    return this.#claims.digest(members);
+  }
+
+  expire(nowMs: number): void {
+    this.#claims.expire(nowMs);
+  }
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Claim, compareClaims } from '../../../../src/layer2/ownership/claim.ts';
+import { decodeClaim, encodeClaim } from '../../../../src/layer2/ownership/claim-codec.ts';
+import { ClaimStore, releaseKeptMs, releaseToldMs } from '../../../../src/layer2/ownership/claim-store.ts';
+import { digestBuckets } from '../../../../src/membership/payload.ts';
+
+const claim: fc.Arbitrary<Claim> = fc.record({
+  address: fc.constantFrom('192.0.2.1', '192.0.2.2', '2001:db8::1'),
+  owner: fc.constantFrom('a', 'b', 'c', ''),
+  epoch: fc.nat(4),
+  from: fc.constantFrom('', 'a', 'b'),
+  basis: fc.nat(1),
+  isOccupied: fc.constant(false),
+});
+const owners = ['a', 'b', 'c'];
+
+test('stores that merge the same claims hold the same, in any order and with repetitions', () => {
+  fc.assert(
+    fc.property(
+      fc.array(claim, { maxLength: 20 }),
+      fc.array(fc.nat(), { maxLength: 40 }),
+      (claims, again) => {
+        const [one, other] = [new ClaimStore(), new ClaimStore()];
+        for (const each of claims) one.merge(each);
+        const repeated = again.flatMap((index) => claims[index % Math.max(1, claims.length)] ?? []);
+        for (const each of [...repeated, ...claims.toReversed()]) other.merge(each);
+        const held = (store: ClaimStore) =>
+          [...store.all()].map(({ address, owner, epoch }) => `${address} ${owner} ${epoch}`).sort();
+        assert.deepEqual(held(other), held(one));
+        assert.deepEqual(other.digest(owners), one.digest(owners));
+        for (const owner of owners)
+          assert.equal(one.load(owner), [...one.all()].filter((each) => each.owner === owner).length);
+      },
+    ),
+  );
+});
+
+test('claims are totally ordered: by epoch, then takeover over release over waiver, then by owner', () => {
+  const places = { waiver: 0, release: 1, takeover: 2 };
+  const place = (each: Claim) => {
+    if (each.owner === '') return places.release;
+    return each.owner === each.from && each.basis === 0 ? places.waiver : places.takeover;
+  };
+  fc.assert(
+    fc.property(claim, claim, claim, (a, second, third) => {
+      const [b, c] = [second, third].map((each) => ({ ...each, address: a.address }));
+      assert.ok(b && c);
+      assert.equal(Math.sign(compareClaims(a, b)), -Math.sign(compareClaims(b, a)) + 0);
+      if (compareClaims(a, b) <= 0 && compareClaims(b, c) <= 0) assert.ok(compareClaims(a, c) <= 0);
+      if (a.epoch !== b.epoch) assert.equal(compareClaims(a, b) > 0, a.epoch > b.epoch);
+      else if (place(a) !== place(b)) assert.equal(compareClaims(a, b) > 0, place(a) > place(b));
+      else assert.equal(compareClaims(a, b) === 0, a.owner === b.owner);
+    }),
+  );
+});
+
+test('a claim decodes to what was encoded', () => {
+  fc.assert(
+    fc.property(claim, fc.nat(20), (each, offset) => {
+      const bytes = Buffer.concat([Buffer.alloc(offset, 0xff), encodeClaim(each), Buffer.alloc(3, 0xff)]);
+      assert.deepEqual(decodeClaim(bytes, offset), { claim: { ...each }, end: bytes.length - 3 });
+    }),
+  );
+});
+
+test('a claim encodes as its layout says', () => {
+  const bytes = encodeClaim({ address: '::1', owner: 'a', epoch: 258, from: '', basis: 7, isOccupied: true });
+  assert.equal(bytes.toString('hex'), '033a3a31' + '0161' + '000000000102' + '00' + '000000000007' + '01');
+});
+
+test('a claim that is cut anywhere, or has an epoch beyond its bound, does not decode', () => {
+  const each = { address: '192.0.2.1', owner: 'a', epoch: 3, from: 'b', basis: 7, isOccupied: false };
+  const bytes = encodeClaim(each);
+  for (let length = 0; length < bytes.length; length++)
+    assert.equal(decodeClaim(bytes.subarray(0, length)), undefined, `${length} octets`);
+  assert.equal(decodeClaim(encodeClaim({ ...each, epoch: 2 ** 48 - 1 })), undefined);
+  assert.equal(decodeClaim(encodeClaim({ ...each, epoch: 2 ** 47 })), undefined);
+  assert.ok(decodeClaim(encodeClaim({ ...each, epoch: 2 ** 47 - 1 })));
+});
+
+test('a release is repeated for an hour, stops older claims for a day, and is then dropped', () => {
+  const store = new ClaimStore();
+  const held = { address: '192.0.2.1', owner: 'a', epoch: 1, from: '', basis: 0, isOccupied: false };
+  const buckets = new Set(Array.from({ length: digestBuckets }, (_, bucket) => bucket));
+  store.expire(0);
+  store.merge(held);
+  store.merge({ ...held, owner: '', epoch: 2, from: 'a' });
+  store.expire(1000);
+  assert.equal([...store.inBuckets(buckets)].length, 1);
+  store.expire(1001 + releaseToldMs);
+  assert.equal([...store.inBuckets(buckets)].length, 0);
+  assert.equal(store.merge(held), 'older');
+  store.expire(1001 + releaseKeptMs);
+  assert.equal([...store.all()].length, 0);
+  assert.deepEqual(store.digest(['']), new Uint32Array(digestBuckets));
+});
