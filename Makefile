@@ -1,7 +1,7 @@
 # Every target does its own set-up; a second run finds it done.
 NODE := .cache/bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo lab bench fuzz interop schema clean
+.PHONY: help setup check fix test demo lab bench fuzz interop schema docs clean
 BENCHES := allocator bgp-codec bgp-convergence bgp-memory config controller failover membership neighbour resync service-latency
 
 help: ## this list
@@ -39,13 +39,16 @@ bench: setup ## every figure in docs/, measured; NAME=failover… measures only 
 fuzz: setup ## decoders against millions of inputs
 	@$(NODE) test/fuzz/bgp.ts
 
-interop: setup ## real routers only, and docs/reference/interop.md written anew from the run
+interop: setup ## real routers only, and docs/reference/interop.md from their results
 	@rm -rf .cache/interop
 	@BELLMAN_INTEROP_REPORT=$(CURDIR)/.cache/interop $(NODE) test/run.ts test/interop/matrix-*.test.ts
 	@$(NODE) test/interop/report.ts .cache/interop > docs/reference/interop.md
 
-schema: setup ## config/schema.json written anew from the definition
+schema: setup ## write config/schema.json from its definition in the code
 	@$(NODE) scripts/config-schema.ts
 
-clean: ## forget what set-up brought
+docs: setup ## write the generated pages of docs/reference/ from the code
+	@$(NODE) scripts/reference.ts
+
+clean: ## remove what set-up installed
 	@rm -rf node_modules .cache dist

@@ -12,18 +12,19 @@ export interface AddressRequest {
   readonly pools: readonly string[];
 }
 
-const names = { addresses: 'loadBalancerIPs', pool: 'address-pool', sharing: 'allow-shared-ip' } as const;
+/** Names of the annotations that a Service may carry, without their prefix. */
+export const requestNames = { addresses: 'loadBalancerIPs', pool: 'address-pool', sharing: 'allow-shared-ip' } as const;
 
 /**
  * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs`, `address-pool` (one or several, comma separated) and
  * `allow-shared-ip` under every prefix. The same request may stand in several places; different ones are an error.
  */
 export function readRequest(service: Service): Result<AddressRequest, string> {
-  const addressText = only(service, names.addresses, service.loadBalancerIP, canonicalList);
+  const addressText = only(service, requestNames.addresses, service.loadBalancerIP, canonicalList);
   if (!addressText.ok) return addressText;
-  const poolText = only(service, names.pool, undefined, tidyList);
+  const poolText = only(service, requestNames.pool, undefined, tidyList);
   if (!poolText.ok) return poolText;
-  const sharing = only(service, names.sharing, undefined, (text) => text);
+  const sharing = only(service, requestNames.sharing, undefined, (text) => text);
   if (!sharing.ok) return sharing;
 
   const addresses: IpAddress[] = [];
@@ -45,14 +46,14 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
 export function meaninglessAnnotations(service: Service): string[] {
   const [prefix] = requestPrefixes;
   const known: readonly string[] = [
-    ...Object.values(names),
+    ...Object.values(requestNames),
     ...Object.values(annotations).map(withoutPrefix),
   ];
   return Object.keys(service.annotations)
     .filter((key) => key.startsWith(prefix) && !known.includes(withoutPrefix(key)))
     .sort()
     .map((key) => {
-      const hint = spellingHint(withoutPrefix(key), Object.values(names));
+      const hint = spellingHint(withoutPrefix(key), Object.values(requestNames));
       return `annotation ${key} means nothing${hint === undefined ? '' : `; did you mean ${prefix}${hint}?`}`;
     });
 }
@@ -63,7 +64,7 @@ function withoutPrefix(key: string): string {
 
 /** The keys under which a Service shares its addresses: one or none, or all that contradict each other, which `readRequest` refuses. */
 export function readSharingKeys(service: Service): readonly string[] {
-  const keys = requestPrefixes.map((prefix) => service.annotations[prefix + names.sharing]?.trim() ?? '');
+  const keys = requestPrefixes.map((prefix) => service.annotations[prefix + requestNames.sharing]?.trim() ?? '');
   return [...new Set(keys)].filter((key) => key !== '');
 }
 

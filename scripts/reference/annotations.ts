@@ -1,0 +1,85 @@
+/** The page of annotations and labels. The compiler refuses an annotation without a row. */
+import { annotations, excludeFromLoadBalancersLabel, requestPrefixes } from '../../src/cluster/names.ts';
+import { requestNames } from '../../src/controller/allocator/request.ts';
+import { code, page, table } from './markdown.ts';
+
+interface Row {
+  readonly object: string;
+  readonly writer: string;
+  readonly meaning: string;
+}
+
+const written: Record<keyof typeof annotations, Row> = {
+  acceptedConfig: {
+    object: 'ConfigMap',
+    writer: 'controller',
+    meaning: 'The configuration in force. A text of more than 16 KiB is compressed.',
+  },
+  acceptedHash: { object: 'ConfigMap', writer: 'controller', meaning: 'Hash of the configuration in force.' },
+  acceptedAt: {
+    object: 'ConfigMap',
+    writer: 'controller',
+    meaning: 'When the configuration in force was accepted.',
+  },
+  configStatus: {
+    object: 'ConfigMap',
+    writer: 'controller',
+    meaning:
+      '`active`: the text is in force. `stale`: the text was rejected, and the accepted configuration is in force.',
+  },
+  configError: { object: 'ConfigMap', writer: 'controller', meaning: 'Why the text is not in force.' },
+  pool: {
+    object: 'Service',
+    writer: 'controller',
+    meaning: 'The pool of the Service’s addresses, or one pool for each address, comma separated.',
+  },
+  announcing: {
+    object: 'Service',
+    writer: 'speaker',
+    meaning: 'Which node answers in layer 2: `address=node/interface`, comma separated.',
+  },
+};
+
+const requests: Record<keyof typeof requestNames, { readonly value: string; readonly meaning: string }> = {
+  addresses: {
+    value: 'one address, or one of each family, comma separated',
+    meaning: 'The addresses that the Service asks for.',
+  },
+  pool: { value: 'pool names, comma separated', meaning: 'Pools to try, in this order.' },
+  sharing: {
+    value: 'a sharing key',
+    meaning:
+      'Services with the same key may share an address. See [sharing](../design/allocation.md#sharing).',
+  },
+};
+
+export function annotationsPage(): string {
+  const keys = Object.keys(requestNames) as (keyof typeof requestNames)[];
+  return page(
+    'Annotations and labels',
+    '## What a Service may ask for',
+    `The prefixes ${requestPrefixes.map(code).join(', ')} mean the same. Two annotations that contradict each other are an error.`,
+    table(
+      ['annotation', 'value', 'meaning'],
+      keys.map((key) => [
+        requestPrefixes.map((prefix) => code(prefix + requestNames[key])).join('<br>'),
+        requests[key].value,
+        requests[key].meaning,
+      ]),
+    ),
+    '## What Bellman writes',
+    'Do not edit these.',
+    table(
+      ['annotation', 'object', 'written by', 'meaning'],
+      (Object.keys(annotations) as (keyof typeof annotations)[]).map((key) => {
+        const { object, writer, meaning } = written[key];
+        return [code(annotations[key]), object, writer, meaning];
+      }),
+    ),
+    '## Labels of Kubernetes that Bellman reads',
+    table(
+      ['label', 'object', 'meaning'],
+      [[code(excludeFromLoadBalancersLabel), 'Node', 'The node announces nothing.']],
+    ),
+  );
+}

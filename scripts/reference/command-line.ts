@@ -1,0 +1,99 @@
+/** The page of commands, flags and exit codes, made from the commands themselves. */
+import type { Command, Option } from 'commander';
+import { exitCodes } from '../../src/cli/exit-codes.ts';
+import { bellmanProgram } from '../../src/cli/program.ts';
+import { code, page, table } from './markdown.ts';
+
+/** What each exit code means, by command; `*` is a command that is not named. */
+const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, string>>> = {
+  success: {
+    controller: 'It stopped after SIGTERM or SIGINT.',
+    speaker: 'It stopped after SIGTERM or SIGINT.',
+    validate: 'All files are valid.',
+    status: 'The configuration is in force as written, and every address is announced.',
+  },
+  negative: {
+    controller: 'A second signal ended it before it had stopped.',
+    speaker: 'A second signal ended it before it had stopped.',
+    validate: 'A file is not valid.',
+    status: 'The configuration is not in force as written, or an address is not announced.',
+  },
+  failed: {
+    controller: 'It could not start, for instance because a flag is wrong or its port is taken.',
+    speaker: 'It could not start, for instance because a flag is wrong or its port is taken.',
+    validate: 'A file could not be read, or the API server could not be reached.',
+    status: 'The API server could not be reached.',
+  },
+};
+
+export function commandLinePage(): string {
+  const program = bellmanProgram('');
+  return page(
+    'Command line',
+    'One program, `bellman`, is both daemons and all tools. Each flag of a daemon can also be set by its environment variable; the flag wins.\n`bellman COMMAND --help` prints the same.',
+    table(
+      ['command', 'what it does'],
+      program.commands.map((command) => [
+        `[${code(command.name())}](#bellman-${command.name()})`,
+        sentence(command.description()),
+      ]),
+    ),
+    ...program.commands.flatMap(commandSection),
+    '## Exit codes',
+    table(
+      ['code', ...program.commands.map((command) => code(command.name()))],
+      Object.entries(exitCodes).map(([name, number]) => [
+        String(number),
+        ...program.commands.map((command) => exitMeaning(name as keyof typeof exitCodes, command.name())),
+      ]),
+    ),
+    'A flag that does not exist ends every command with 2.',
+  );
+}
+
+function commandSection(command: Command): string[] {
+  const name = `bellman ${command.name()}`;
+  const usage = [name, '[flags]', ...command.registeredArguments.map(argumentUsage)].join(' ');
+  const operands = command.registeredArguments.map(
+    (argument) => `${code(argumentUsage(argument))}: ${sentence(argument.description)}`,
+  );
+  return [
+    `## ${name}`,
+    `${sentence(command.description())}\n\n    ${usage}`,
+    ...operands,
+    table(['flag', 'environment', 'default', 'meaning'], command.options.map(flagRow)),
+  ];
+}
+
+function argumentUsage(argument: Command['registeredArguments'][number]): string {
+  return `<${argument.name()}${argument.variadic ? '...' : ''}>`;
+}
+
+function flagRow(option: Option): string[] {
+  return [
+    code(option.flags),
+    option.envVar === undefined ? '' : code(option.envVar),
+    defaultText(option),
+    sentence(option.description) +
+      (option.argChoices ? ` One of ${option.argChoices.map(code).join(', ')}.` : ''),
+  ];
+}
+
+function defaultText(option: Option): string {
+  if (option.mandatory) return 'required';
+  if (option.defaultValueDescription !== undefined) return code(option.defaultValueDescription);
+  const value: unknown = option.defaultValue;
+  return value === undefined || typeof value === 'boolean' ? '' : code(String(value));
+}
+
+function exitMeaning(name: keyof typeof exitCodes, command: string): string {
+  const meaning = exitMeanings[name][command];
+  if (meaning === undefined)
+    throw new Error(`scripts/reference/command-line.ts: say what exit code ${name} of ${command} means`);
+  return meaning;
+}
+
+/** Descriptions on the command line begin small and have no full stop. */
+function sentence(text: string): string {
+  return text === '' ? '' : `${text[0]?.toUpperCase()}${text.slice(1)}.`;
+}

@@ -1,0 +1,162 @@
+/**
+ * Finds the calls of the logger in a source text. TypeScript's own parser is not available as a library in the version that the
+ * project uses, so this reads just enough of the language: strings, templates, comments and brackets.
+ */
+
+export interface LogCall {
+  readonly level: string;
+  /** Every message that the call can write. What a template inserts is shown as `…`. */
+  readonly messages: readonly string[];
+  /** Keys of the call's object that stand in the source. */
+  readonly fields: readonly string[];
+  /** Line of the call, counted from 1. */
+  readonly line: number;
+}
+
+const call =
+  /\b(?:\w*[lL]ogger|log)\??\.(trace|debug|info|warn|error|fatal)\(|#(?:\w*[lL]ogger|log)\.(trace|debug|info|warn|error|fatal)\(/g;
+
+export function logCalls(source: string): readonly LogCall[] {
+  const text = withoutComments(source);
+  return Array.from(text.matchAll(call), (match) => {
+    const args = splitTopLevel(text, match.index + match[0].length);
+    const [first = '', second] = args;
+    return {
+      level: match[1] ?? match[2] ?? '',
+      messages: messagesOf(second ?? first, text),
+      fields: second === undefined ? [] : fieldsOf(first, text),
+      line: source.slice(0, match.index).split('\n').length,
+    };
+  });
+}
+
+/** The expressions between an opening bracket, which stands just before `start`, and its closing one, split at their commas. */
+function splitTopLevel(text: string, start: number): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let from = start;
+  for (let at = start; at < text.length; at++) {
+    const char = text[at] ?? '';
+    if (isQuote(char)) at = endOfString(text, at);
+    else if ('([{'.includes(char)) depth++;
+    else if (')]}'.includes(char)) {
+      if (depth-- > 0) continue;
+      parts.push(text.slice(from, at).trim());
+      break;
+    } else if (char === ',' && depth === 0) {
+      parts.push(text.slice(from, at).trim());
+      from = at + 1;
+    }
+  }
+  return parts.filter((part) => part !== '');
+}
+
+/** All strings and templates in the expression; a name stands for the constant of the same source. */
+function messagesOf(expression: string, text: string): string[] {
+  const literals = stringsIn(expression);
+  return literals.length > 0 ? literals : stringsIn(constant(expression, text));
+}
+
+function stringsIn(expression: string): string[] {
+  const found: string[] = [];
+  for (let at = 0; at < expression.length; at++) {
+    if (!isQuote(expression[at] ?? '')) continue;
+    const end = endOfString(expression, at);
+    // A string that is compared is a condition and no message.
+    if (!/[=!]==\s*$/.test(expression.slice(0, at))) found.push(shown(expression.slice(at + 1, end)));
+    at = end;
+  }
+  return found;
+}
+
+/** A literal's text as a reader sees it. */
+function shown(literal: string): string {
+  let result = '';
+  for (let at = 0; at < literal.length; at++) {
+    if (literal[at] === '\\') result += literal[++at] ?? '';
+    else if (literal.startsWith('${', at)) {
+      at = endOfInsertion(literal, at);
+      result += '…';
+    } else result += literal[at];
+  }
+  return result;
+}
+
+function fieldsOf(expression: string, text: string): string[] {
+  const object = expression.startsWith('{') ? expression : constant(expression, text);
+  if (!object.startsWith('{')) return [];
+  return splitTopLevel(object, 1).flatMap((part) => {
+    if (part.startsWith('...'))
+      return Array.from(part.matchAll(/\{/g), ({ index }) => fieldsOf(part.slice(index), text)).flat();
+    const [, key] = /^(\w+)/.exec(part) ?? [];
+    return key === undefined ? [] : [key];
+  });
+}
+
+/** The expression that a constant of the source is made of, or nothing. */
+function constant(name: string, text: string): string {
+  if (!/^\w+$/.test(name)) return '';
+  const definition = new RegExp(`\\bconst ${name}(?:: [^=]+)? =\\s+`).exec(text);
+  if (definition === null) return '';
+  const start = definition.index + definition[0].length;
+  return text.slice(start, text.indexOf(';', start));
+}
+
+function isQuote(char: string): boolean {
+  return char === "'" || char === '"' || char === '`';
+}
+
+/** Index of the quote that closes the one at `start`. */
+function endOfString(text: string, start: number): number {
+  const quote = text[start];
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (quote === '`' && text.startsWith('${', at)) at = endOfInsertion(text, at);
+    else if (text[at] === quote) return at;
+  }
+  return text.length;
+}
+
+/** Index of the bracket that closes the `${` at `start`. */
+function endOfInsertion(text: string, start: number): number {
+  let depth = 0;
+  for (let at = start + 1; at < text.length; at++) {
+    const char = text[at] ?? '';
+    if (isQuote(char)) at = endOfString(text, at);
+    else if (char === '{') depth++;
+    else if (char === '}' && --depth === 0) return at;
+  }
+  return text.length;
+}
+
+/** The source with its comments blanked out; every other character keeps its place. */
+function withoutComments(source: string): string {
+  let result = '';
+  for (let at = 0; at < source.length; at++) {
+    const char = source[at] ?? '';
+    const regex = char === '/' ? regexAt(source, at) : undefined;
+    let end = at;
+    if (isQuote(char)) end = endOfString(source, at);
+    else if (source.startsWith('//', at)) end = lineEnd(source, at) - 1;
+    else if (source.startsWith('/*', at)) end = source.indexOf('*/', at) + 1;
+    else if (regex !== undefined) end = at + regex.length - 1;
+    const part = source.slice(at, end + 1);
+    const isComment = char === '/' && regex === undefined && end > at;
+    result += isComment ? part.replaceAll(/[^\n]/g, ' ') : part;
+    at = end;
+  }
+  return result;
+}
+
+function lineEnd(text: string, start: number): number {
+  const end = text.indexOf('\n', start);
+  return end < 0 ? text.length : end;
+}
+
+/** The regular expression that begins at a slash, if one does: after an operator or an opening bracket. */
+function regexAt(source: string, at: number): string | undefined {
+  if (source[at + 1] === '/' || source[at + 1] === '*') return undefined;
+  const before = source.slice(Math.max(0, at - 20), at).trimEnd();
+  if (!/(?:^|[=(,:[!&|?{};+]|return)$/.test(before)) return undefined;
+  return /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\/\w*/.exec(source.slice(at, lineEnd(source, at)))?.[0];
+}

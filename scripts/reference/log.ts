@@ -1,0 +1,118 @@
+/** The page of log messages and their fields, made from the calls of the logger. */
+import { globSync, readFileSync } from 'node:fs';
+import { type LogCall, logCalls } from './log-calls.ts';
+import { code, page, table } from './markdown.ts';
+
+const root = new URL('../../', import.meta.url);
+
+/** What each field of a log line means. */
+const fields: Readonly<Record<string, string>> = {
+  action: 'what the node does about it',
+  attributeType: 'type code of the path attribute',
+  before: 'the value before the change',
+  capabilities: 'names of the capabilities',
+  cause: 'cause of a [refusal](../design/allocation.md#refusals)',
+  entrance: 'where the input came from: `bgp`, `membership`, `frame`, `http`, `watch`',
+  err: 'the exception, with its stack',
+  event: 'reason of the event',
+  families: 'address families that the session carries',
+  hash: 'hash of the configuration',
+  holdTimeSeconds: 'negotiated hold time',
+  identity: 'name of this replica in the Lease',
+  interface: 'name of the network interface, or several',
+  interfaces: 'names of network interfaces',
+  ip: 'address of a Service, or several',
+  kind: 'class or code of the exception',
+  lease: 'path of the Lease',
+  mac: 'MAC of the other host',
+  metricsPort: 'port of the HTTP endpoint',
+  namespaces: 'number of Namespaces',
+  node: 'name of the node',
+  object: 'namespace and name of an object',
+  octets: 'the first octets of the input, in hexadecimal',
+  peer: 'name of the peer; stands on every line about a session',
+  peerAsn: 'AS number of the peer',
+  peerRouterId: 'BGP Identifier of the peer',
+  peers: 'number of peers',
+  pool: 'name of the pool, or several',
+  pools: 'number of pools',
+  port: 'port number',
+  reason: 'why; the text to read first',
+  resource: 'path of the API resource',
+  retryInMs: 'milliseconds until the next attempt',
+  server: 'address of the API server',
+  service: 'namespace and name of the Service',
+  services: 'number of Services',
+  silentMs: 'milliseconds since the speaker was last heard',
+  source: 'sender of the input',
+  speaker: 'name of the speaker that sent the packet',
+  stack: 'stack of the exception',
+  treatment: 'treatment by RFC 7606',
+  whom: 'the peers that are concerned',
+};
+
+/** The part of the program that a folder of `src/` is, in the order of the page. */
+const parts: readonly (readonly [string, readonly string[]])[] = [
+  ['Controller', ['controller']],
+  ['Speaker', ['speaker']],
+  ['BGP', ['bgp']],
+  ['Layer 2', ['layer2', 'arp', 'ndp', 'link', 'membership']],
+  ['Kubernetes API, in both daemons', ['kubernetes']],
+  ['Guard and HTTP endpoint', ['telemetry', 'cli', 'linux', 'cluster', 'config']],
+];
+
+interface Located extends LogCall {
+  readonly file: string;
+}
+
+export function logPage(): string {
+  const calls = allLogCalls();
+  const used = new Set(calls.flatMap((call) => call.fields));
+  for (const field of used)
+    if (fields[field] === undefined)
+      throw new Error(`scripts/reference/log.ts: say what the log field ${field} means`);
+  return page(
+    'Log',
+    'Each daemon writes one JSON object a line to standard output. `--log-level` sets the least severe level.',
+    '## Fields of every line',
+    table(
+      ['field', 'meaning'],
+      [
+        [code('level'), '`debug`, `info`, `warn`, `error`'],
+        [code('ts'), 'time, RFC 3339'],
+        [code('component'), '`controller`, `speaker`, or `layer2` for the speaker’s layer-2 process'],
+        [code('msg'), 'the message; see below'],
+      ],
+    ),
+    '## Other fields',
+    table(
+      ['field', 'meaning'],
+      Object.entries(fields)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([field, meaning]) => [code(field), meaning]),
+    ),
+    '## Messages',
+    '`…` is a part that changes.',
+    ...parts.flatMap(([title, folders]) => {
+      const rows = calls
+        .filter(({ file }) => folders.includes(file.split('/')[1] ?? ''))
+        .flatMap(({ level, messages, fields: own }) =>
+          messages.map((message) => [level, message, own.map(code).join(', ')]),
+        )
+        .sort(([, a = ''], [, b = '']) => (a < b ? -1 : 1));
+      return rows.length === 0 ? [] : [`### ${title}`, table(['level', 'message', 'fields'], rows)];
+    }),
+  );
+}
+
+function allLogCalls(): readonly Located[] {
+  return globSync('src/**/*.ts', { cwd: root })
+    .sort()
+    .flatMap((file) =>
+      logCalls(readFileSync(new URL(file, root), 'utf8')).map((call) => {
+        if (call.messages.length === 0)
+          throw new Error(`${file}:${call.line}: the message of a log line must be a string or a constant`);
+        return { ...call, file };
+      }),
+    );
+}

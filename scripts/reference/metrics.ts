@@ -1,0 +1,116 @@
+/** The page of metrics: every collector is registered, and its name, type, labels and help text are read back. */
+import { Registry } from 'prom-client';
+import { BgpMetrics } from '../../src/bgp/metrics.ts';
+import { ControllerMetrics } from '../../src/controller/metrics.ts';
+import { Layer2Metrics } from '../../src/layer2/metrics.ts';
+import {
+  NeighbourCounters,
+  registerAddressMetrics,
+  registerNeighbourMetrics,
+} from '../../src/layer2/responder/metrics.ts';
+import { code, page, table } from './markdown.ts';
+
+/** The fields of a registered metric, which the types of prom-client list in part. */
+interface Metric {
+  readonly name: string;
+  readonly type: string;
+  readonly labelNames: readonly string[];
+  readonly help: string;
+}
+
+interface Process {
+  readonly title: string;
+  readonly text: string;
+  readonly register: (registry: Registry) => void;
+}
+
+const processes: readonly Process[] = [
+  {
+    title: 'Controller',
+    text: 'Only the leader has the metrics of pools and Services.',
+    register: (registry) => void new ControllerMetrics(registry),
+  },
+  {
+    title: 'Speaker: BGP',
+    text: 'The label `peer` is the name of the peer. The names of the first groups, irregular as they are, come from MetalLB.',
+    register: (registry) => void new BgpMetrics(registry),
+  },
+  {
+    title: 'Speaker: layer 2',
+    text: 'The names of the metrics per address come from MetalLB.',
+    register: (registry) => {
+      registerAddressMetrics(registry, () => []);
+      registerNeighbourMetrics(registry, new NeighbourCounters(), () => 0);
+      new Layer2Metrics(registry, { members: () => [], unreachable: () => 0, owned: () => 0 });
+    },
+  },
+];
+
+/** What each label means. A label that means different things stands under the name of its metric. */
+const labels: Readonly<Record<string, string>> = {
+  peer: 'name of the peer',
+  pool: 'name of the pool',
+  family: '`ipv4`, `ipv6`',
+  namespace: 'name of the namespace',
+  ip: 'the address',
+  cause: 'see [refusals](../design/allocation.md#refusals)',
+  object: '`configmap`, `service`',
+  result: '`ok`, `conflict`, `error`',
+  from: 'state before',
+  to: 'state after',
+  code: 'error code of RFC 4271',
+  subcode: 'error subcode',
+  treatment: 'see RFC 7606 section 2',
+  error: 'the error in words',
+  direction: '`sent`, `received`',
+  protocol: '`arp`, `ndp`',
+  state: '`alive`, `suspect`, `dead`, `left`',
+  'bellman_layer2_requests_dropped reason':
+    '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `send-failed`',
+  'bellman_membership_dropped_total reason':
+    '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not shown that it hears us), `truncated`, `malformed`, `version`, `own`',
+};
+
+export function metricsPage(): string {
+  const sections = processes.flatMap((process) => [
+    `## ${process.title}`,
+    process.text,
+    table(['metric', 'type', 'labels', 'meaning'], metricsOf(process).map(row)),
+  ]);
+  return page(
+    'Metrics',
+    'Each daemon serves its metrics in the Prometheus format at `/metrics`: the controller on port 7471, the speaker on port 7472.\n`--metrics-address` changes the port.',
+    ...sections,
+    '## Labels',
+    table(['label', 'meaning'], labelRows()),
+  );
+}
+
+/** Names of all registered metrics. */
+export function metricNames(): readonly string[] {
+  return processes.flatMap((process) => metricsOf(process).map(({ name }) => name));
+}
+
+function metricsOf({ register }: Process): readonly Metric[] {
+  const registry = new Registry();
+  register(registry);
+  return registry.getMetricsAsArray() as readonly object[] as readonly Metric[];
+}
+
+function row({ name, type, labelNames, help }: Metric): string[] {
+  return [code(name), type, labelNames.map(code).join(', '), help.endsWith('.') ? help : `${help}.`];
+}
+
+/** A row for each label, or for each metric on which it means something else. */
+function labelRows(): readonly (readonly [string, string])[] {
+  const rows = new Map<string, string>();
+  for (const { name, labelNames } of processes.flatMap(metricsOf))
+    for (const label of labelNames) {
+      const own = labels[`${name} ${label}`];
+      const meaning = own ?? labels[label];
+      if (meaning === undefined)
+        throw new Error(`scripts/reference/metrics.ts: say what the label ${label} of ${name} means`);
+      rows.set(own === undefined ? code(label) : `${code(label)} of ${code(name)}`, meaning);
+    }
+  return [...rows];
+}
