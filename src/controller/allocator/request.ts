@@ -13,7 +13,11 @@ export interface AddressRequest {
 }
 
 /** Names of the annotations that a Service may carry, without their prefix. */
-export const requestNames = { addresses: 'loadBalancerIPs', pool: 'address-pool', sharing: 'allow-shared-ip' } as const;
+export const requestNames = {
+  addresses: 'loadBalancerIPs',
+  pool: 'address-pool',
+  sharing: 'allow-shared-ip',
+} as const;
 
 /**
  * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs`, `address-pool` (one or several, comma separated) and
@@ -64,7 +68,9 @@ function withoutPrefix(key: string): string {
 
 /** The keys under which a Service shares its addresses: one or none, or all that contradict each other, which `readRequest` refuses. */
 export function readSharingKeys(service: Service): readonly string[] {
-  const keys = requestPrefixes.map((prefix) => service.annotations[prefix + requestNames.sharing]?.trim() ?? '');
+  const keys = requestPrefixes.map(
+    (prefix) => service.annotations[prefix + requestNames.sharing]?.trim() ?? '',
+  );
   return [...new Set(keys)].filter((key) => key !== '');
 }
 
