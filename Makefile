@@ -2,7 +2,7 @@
 NODE := .cache/bin/node
 .DEFAULT_GOAL := help
 .PHONY: help setup check fix test demo lab bench fuzz interop schema docs clean
-BENCHES := allocator bgp-codec bgp-convergence bgp-memory config controller failover membership neighbour resync service-latency
+BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover membership neighbour resync service-latency
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

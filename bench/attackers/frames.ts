@@ -1,0 +1,111 @@
+/**
+ * Floods nodes with frames from one host of the segment.
+ *   node frames.ts INTERFACE SETTINGS   (JSON, see FrameAttack)
+ * Prints `ready`, floods until its time is over, then prints the number of frames sent.
+ */
+import { randomBytes, randomInt } from 'node:crypto';
+import { encodeArp } from '../../src/arp/packet.ts';
+import { systemClock } from '../../src/clock.ts';
+import { openCapture } from '../../src/link/capture.ts';
+import { broadcastMac } from '../../src/link/frame.ts';
+import { ip, mac } from '../../test/support/neighbour-frames.ts';
+
+export interface FrameAttack {
+  readonly kind: 'random' | 'forged' | 'replayed' | 'arp';
+  /** MAC address of the attacker. */
+  readonly from: string;
+  readonly targets: readonly { readonly mac: string; readonly address: string }[];
+  /** Membership datagrams seen on the segment, in hex, with the address of their sender. */
+  readonly recorded: readonly { readonly source: string; readonly hex: string }[];
+  /** Frames per second to each target. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+const membershipPort = 7946;
+const headerLength = 29;
+
+/** Ethernet, IPv4 and UDP around a payload. A UDP checksum of zero means that there is none (RFC 768). */
+function udpFrame(
+  attack: FrameAttack,
+  target: FrameAttack['targets'][number],
+  source: string,
+  payload: Buffer,
+): Buffer {
+  const header = Buffer.alloc(14 + 20 + 8);
+  header.set(mac(target.mac), 0);
+  header.set(mac(attack.from), 6);
+  header.writeUInt16BE(0x0800, 12);
+  header.set([0x45, 0], 14);
+  header.writeUInt16BE(20 + 8 + payload.length, 16);
+  header.set([64, 17], 22);
+  header.writeUInt32BE(Number(ip(source).value), 26);
+  header.writeUInt32BE(Number(ip(target.address).value), 30);
+  let sum = 0;
+  for (let at = 14; at < 34; at += 2) sum += header.readUInt16BE(at);
+  sum = (sum & 0xffff) + (sum >> 16);
+  header.writeUInt16BE(~((sum & 0xffff) + (sum >> 16)) & 0xffff, 24);
+  header.writeUInt16BE(membershipPort, 34);
+  header.writeUInt16BE(membershipPort, 36);
+  header.writeUInt16BE(8 + payload.length, 38);
+  return Buffer.concat([header, payload]);
+}
+
+function frameFor(attack: FrameAttack, target: FrameAttack['targets'][number]): Buffer {
+  const { source = '192.0.2.66', hex = '' } =
+    attack.recorded[randomInt(Math.max(1, attack.recorded.length))] ?? {};
+  const seen = Buffer.from(hex, 'hex');
+  switch (attack.kind) {
+    case 'random':
+      return udpFrame(attack, target, `192.0.2.${randomInt(60, 90)}`, randomBytes(randomInt(1, 600)));
+    case 'forged':
+      // Version and key id stand in clear on the wire; session, sequence and ciphertext are made up.
+      return udpFrame(
+        attack,
+        target,
+        source,
+        Buffer.concat([seen.subarray(0, 5), randomBytes(headerLength + 200)]),
+      );
+    case 'replayed':
+      return udpFrame(attack, target, source, seen);
+    case 'arp':
+      return encodeArp({
+        destination: broadcastMac,
+        operation: 'request',
+        senderMac: mac(attack.from),
+        senderIp: ip(`192.0.2.${randomInt(60, 90)}`),
+        targetIp: ip(`192.0.2.${randomInt(1, 255)}`),
+      });
+  }
+}
+
+const [interfaceName = '', settings = '{}'] = process.argv.slice(2);
+const attack = JSON.parse(settings) as FrameAttack;
+const capture = openCapture({
+  interface: interfaceName,
+  filter: 'less 1',
+  clock: systemClock,
+  onFrame: () => {},
+  onLost: (reason) => {
+    throw new Error(reason);
+  },
+});
+// Made beforehand, so that the flood costs the machine little more than its delivery.
+const frames = Array.from({ length: 2000 }, (_, i) => {
+  const target = attack.targets[i % attack.targets.length];
+  if (!target) throw new Error('no target');
+  return frameFor(attack, target);
+});
+const perSecond = attack.kind === 'arp' ? attack.rate : attack.rate * attack.targets.length;
+console.log('ready');
+const started = performance.now();
+const end = started + attack.seconds * 1000;
+let sent = 0;
+while (performance.now() < end) {
+  const due = ((performance.now() - started) * perSecond) / 1000;
+  for (let burst = 0; sent < due && burst < 100; burst++)
+    capture.send(frames[sent++ % frames.length] as Buffer);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+}
+console.log(sent);
+process.exit();

@@ -1,0 +1,24 @@
+/**
+ * Prints membership datagrams that a host receives, as JSON lines `{"source", "hex"}`.
+ *   node record.ts INTERFACE COUNT
+ */
+import { systemClock } from '../../src/clock.ts';
+import { openCapture } from '../../src/link/capture.ts';
+
+const [interfaceName = '', count = '50'] = process.argv.slice(2);
+let seen = 0;
+openCapture({
+  interface: interfaceName,
+  filter: 'ip and udp dst port 7946 and inbound',
+  clock: systemClock,
+  onFrame: (frame, length) => {
+    const bytes = Buffer.from(frame.subarray(0, length));
+    const payload = bytes.subarray(42, 34 + bytes.readUInt16BE(38));
+    console.log(JSON.stringify({ source: bytes.subarray(26, 30).join('.'), hex: payload.toString('hex') }));
+    if (++seen === Number(count)) process.exit();
+  },
+  onLost: (reason) => {
+    throw new Error(reason);
+  },
+});
+setInterval(() => {}, 1000);
