@@ -12,17 +12,17 @@ function hostMask(family: Family, length: number): bigint {
   return (1n << BigInt(familyBits(family) - length)) - 1n;
 }
 
-/** The prefix of `length` bits that holds the address. */
+/** The prefix of `length` bits that contains the address. */
 export function prefixOf(address: IpAddress, length: number): Prefix {
   return { family: address.family, value: address.value & ~hostMask(address.family, length), length };
 }
 
-/** The /32 or /128 of an address. */
+/** The /32 or /128 prefix of the address. */
 export function hostPrefix(address: IpAddress): Prefix {
   return { family: address.family, value: address.value, length: familyBits(address.family) };
 }
 
-/** Reads `address/length` with all host bits zero; `undefined` for anything else. */
+/** Reads `address/length` with all host bits zero. Returns `undefined` for anything else. */
 export function parsePrefix(text: string): Prefix | undefined {
   const slash = text.indexOf('/');
   const address = slash < 0 ? undefined : parseIp(text.slice(0, slash));
@@ -34,14 +34,17 @@ export function parsePrefix(text: string): Prefix | undefined {
   return prefix.value === address.value ? prefix : undefined;
 }
 
+/** `address/length`. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatIp(prefix)}/${prefix.length}`;
 }
 
+/** First address of the prefix. */
 export function firstOf(prefix: Prefix): IpAddress {
   return { family: prefix.family, value: prefix.value };
 }
 
+/** Last address of the prefix. */
 export function lastOf(prefix: Prefix): IpAddress {
   return { family: prefix.family, value: prefix.value | hostMask(prefix.family, prefix.length) };
 }
@@ -53,7 +56,7 @@ export function prefixContains(prefix: Prefix, address: IpAddress): boolean {
   );
 }
 
-/** Orders by family, first address, then length. */
+/** Orders by family, then first address, then length. */
 export function comparePrefix(a: Prefix, b: Prefix): number {
   return compareIp(a, b) || a.length - b.length;
 }

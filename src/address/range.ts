@@ -8,10 +8,12 @@ export interface IpRange {
   readonly last: bigint;
 }
 
+/** All addresses of the prefix. */
 export function rangeOfPrefix(prefix: Prefix): IpRange {
   return { family: prefix.family, first: prefix.value, last: lastOf(prefix).value };
 }
 
+/** Number of addresses. */
 export function rangeSize(range: IpRange): bigint {
   return range.last - range.first + 1n;
 }
@@ -24,13 +26,13 @@ export function rangesOverlap(a: IpRange, b: IpRange): boolean {
   return a.family === b.family && a.first <= b.last && b.first <= a.last;
 }
 
-/** `first-last`. */
+/** `first-last`, both in canonical text. */
 export function formatRange(range: IpRange): string {
   const { family } = range;
   return `${formatIp({ family, value: range.first })}-${formatIp({ family, value: range.last })}`;
 }
 
-/** The fewest prefixes that together hold exactly the range, in order. */
+/** The smallest list of prefixes that covers exactly the range, in order. */
 export function prefixesOfRange(range: IpRange): Prefix[] {
   const bits = range.family === 4 ? 32 : 128;
   const prefixes: Prefix[] = [];
@@ -50,7 +52,7 @@ export function prefixesOfRange(range: IpRange): Prefix[] {
   return prefixes;
 }
 
-/** The range of exactly one address. */
+/** The range of a single address. */
 export function rangeOfAddress(address: IpAddress): IpRange {
   return { family: address.family, first: address.value, last: address.value };
 }

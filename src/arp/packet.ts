@@ -10,9 +10,9 @@ import {
 } from '../link/frame.ts';
 
 /**
- * ARP for IPv4 over Ethernet (RFC 826), after the Ethernet header:
+ * ARP packets for IPv4 over Ethernet (RFC 826). Offsets count from the end of the Ethernet header:
  *
- *     0        2        4    5    6          8             14         18            24
+ *     0        2        4    5    6          8             14         18            24          28
  *     +--------+--------+----+----+----------+-------------+----------+-------------+----------+
  *     | htype 1| 0800   | 6  | 4  | operation| sender MAC  | sender IP| target MAC  | target IP|
  *     +--------+--------+----+----+----------+-------------+----------+-------------+----------+
@@ -26,14 +26,14 @@ export interface ArpFrame {
   readonly destination: Uint8Array;
   readonly operation: keyof typeof arpOperation;
   readonly senderMac: Uint8Array;
-  /** `undefined` is 0.0.0.0: an ARP Probe (RFC 5227 section 1.1). */
+  /** `undefined` stands for 0.0.0.0 and makes an ARP Probe (RFC 5227 section 1.1). */
   readonly senderIp?: IpAddress;
-  /** `undefined` is all zeros, as in a request. */
+  /** `undefined` stands for all zeros, as in a request. */
   readonly targetMac?: Uint8Array;
   readonly targetIp: IpAddress;
 }
 
-/** True when the payload at `at` is a whole ARP request or reply for IPv4 over Ethernet from a possible station. */
+/** Whether the payload at `at` is a whole ARP request or reply for IPv4 over Ethernet, sent by a station's MAC. */
 export function isArp(frame: Uint8Array, length: number, at: number): boolean {
   return (
     length >= at + arpLength &&
@@ -45,7 +45,7 @@ export function isArp(frame: Uint8Array, length: number, at: number): boolean {
   );
 }
 
-/** The untagged frame, 42 octets; drivers pad it to the 60 of the wire. */
+/** Encodes an untagged frame of 42 octets. Drivers pad it to the 60 octets of the wire. */
 export function encodeArp(arp: ArpFrame): Buffer {
   const frame = Buffer.alloc(arpFrameLength);
   frame.set(arp.destination, 0);
@@ -62,19 +62,19 @@ export function encodeArp(arp: ArpFrame): Buffer {
   return frame;
 }
 
-/** Asks whether anybody uses the address, without claiming it (RFC 5227 section 2.1.1). */
+/** Encodes an ARP Probe: it asks for the address without claiming it (RFC 5227 section 2.1.1). */
 export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, targetIp: address });
 }
 
 /**
- * An announcement in both forms: some hosts and switches learn only from requests (RFC 5227 section 2.3), some only from
+ * Encodes an announcement in both forms: some hosts and switches learn only from requests (RFC 5227 section 2.3), others only from
  * replies.
  */
 export function encodeArpAnnouncement(mac: Uint8Array, address: IpAddress): [request: Buffer, reply: Buffer] {
-  const both = { destination: broadcastMac, senderMac: mac, senderIp: address, targetIp: address } as const;
+  const common = { destination: broadcastMac, senderMac: mac, senderIp: address, targetIp: address } as const;
   return [
-    encodeArp({ ...both, operation: 'request' }),
-    encodeArp({ ...both, operation: 'reply', targetMac: mac }),
+    encodeArp({ ...common, operation: 'request' }),
+    encodeArp({ ...common, operation: 'reply', targetMac: mac }),
   ];
 }

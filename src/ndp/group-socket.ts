@@ -1,7 +1,7 @@
 /**
- * Membership of IPv6 groups through raw ICMPv6 sockets, so that the kernel programs the interface's filter and reports to
- * snooping switches (RFC 3810). Nothing is received on them. One socket holds a few thousand memberships at most
- * (net.core.optmem_max), so that more are opened as they fill.
+ * Joins IPv6 groups through raw ICMPv6 sockets: the kernel then programs the interface's filter and reports the membership to snooping
+ * switches (RFC 3810). The sockets receive nothing. Each holds a few thousand memberships at most (net.core.optmem_max), so more sockets
+ * are opened as they fill.
  */
 import { endianness } from 'node:os';
 import raw from 'raw-socket';
@@ -20,7 +20,7 @@ interface RawSocket {
   close(): void;
 }
 
-/** Opens the first socket; throws when the system refuses. */
+/** Opens the first socket. Throws when the system refuses. */
 export function openGroupSocket(onRefused: (reason: string) => void): GroupSocket {
   return new RawGroupSocket(onRefused);
 }
@@ -28,7 +28,7 @@ export function openGroupSocket(onRefused: (reason: string) => void): GroupSocke
 class RawGroupSocket implements GroupSocket {
   readonly #onRefused: (reason: string) => void;
   readonly #sockets: RawSocket[] = [];
-  /** Which socket holds a membership. */
+  /** The socket that holds each membership, by the request in hex. */
   readonly #holders = new Map<string, RawSocket>();
 
   constructor(onRefused: (reason: string) => void) {
@@ -56,7 +56,7 @@ class RawGroupSocket implements GroupSocket {
     try {
       holder.setOption(IPPROTO_IPV6, IPV6_LEAVE_GROUP, request, request.length);
     } catch {
-      // The kernel has forgotten it together with the interface.
+      // The kernel dropped the membership together with the interface.
     }
   }
 
@@ -79,7 +79,7 @@ class RawGroupSocket implements GroupSocket {
     return socket;
   }
 
-  /** The reason of a refusal, or `undefined` when joined. */
+  /** Returns the reason of a refusal, or `undefined` after joining. */
   #tryJoin(socket: RawSocket, request: Buffer): string | undefined {
     try {
       socket.setOption(IPPROTO_IPV6, IPV6_JOIN_GROUP, request, request.length);
@@ -91,7 +91,14 @@ class RawGroupSocket implements GroupSocket {
   }
 }
 
-/** `struct ipv6_mreq`: `group 16 | interface index 4`, the index in the machine's byte order. */
+/**
+ * `struct ipv6_mreq`, the index in the machine's byte order:
+ *
+ *     0        16                20
+ *     +--------+-----------------+
+ *     | group  | interface index |
+ *     +--------+-----------------+
+ */
 function membership(group: Uint8Array, interfaceIndex: number): Buffer {
   const request = Buffer.alloc(20);
   request.set(group);

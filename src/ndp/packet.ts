@@ -10,14 +10,20 @@ import {
 } from '../link/frame.ts';
 
 /**
- * Neighbour Discovery (RFC 4861 sections 4.3 and 4.4), after the Ethernet header:
+ * Neighbour Discovery messages (RFC 4861 sections 4.3 and 4.4). Offsets count from the IPv6 header:
  *
  *     0        4        6     7     8          24           40     41     42        44          48       64
  *     +--------+--------+-----+-----+----------+------------+------+------+---------+-----------+--------+---------
  *     | 6 …    | length | 58  | 255 | source   | destination| type | code | checksum| flags …   | target | options
  *     +--------+--------+-----+-----+----------+------------+------+------+---------+-----------+--------+---------
+ *      IPv6 header, 40 octets                               | ICMPv6 message, `length` octets
  *
- * An option is `type 1 | length in units of 8 octets 1 | …`; 1 and 2 carry a link-layer address.
+ *     0      1        2                     8 * length
+ *     +------+--------+---------------------+
+ *     | type | length | link-layer address  |   option; type 1 is the source's address, type 2 the target's
+ *     +------+--------+---------------------+
+ *
+ * Messages are judged as the Linux kernel judges them, because hosts expect a Service's address to behave like one of the kernel's.
  */
 export const ndpField = {
   hopLimit: 7,
@@ -31,49 +37,59 @@ export const ndpField = {
 export const icmpType = { solicitation: 135, advertisement: 136 } as const;
 const optionType = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
 const icmpv6 = 58;
-/** RFC 4861 section 7.1: a lower one has crossed a router. */
+/** A router decrements the hop limit, so 255 proves that the sender is on this link (RFC 4861 section 7.1). */
 const hopLimit = 255;
-const shortestMessage = 24;
+/** A message without options. */
+const minMessageLength = 24;
+/** A link-layer option for Ethernet: two octets and the MAC (RFC 2464 section 6). */
+const linkLayerOptionLength = 8;
 const flag = { solicited: 0x40, override: 0x20 } as const;
 
 const allNodes: Uint8Array = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const unspecified = new Uint8Array(16);
 
-/** The Ethernet group of an IPv6 group: 33:33 and the last 32 bits (RFC 2464 section 7). */
+/** Ethernet address of an IPv6 group: 33:33 and the group's last 32 bits (RFC 2464 section 7). */
 export function groupMac(group: Uint8Array): Uint8Array {
   return Uint8Array.of(0x33, 0x33, ...group.subarray(12, 16));
 }
 
-/** ff02::1:ffXX:XXXX with the last 24 bits of the address (RFC 4291 section 2.7.1). */
+/** Solicited-node group, ff02::1:ffXX:XXXX with the last 24 bits of the address (RFC 4291 section 2.7.1). */
 export function solicitedNodeGroup(address: IpAddress): Uint8Array {
   const group = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0);
   group.set(ipToBytes(address).subarray(13), 13);
   return group;
 }
 
-/** A place in a frame, read without allocating; filled by `read`. */
+/** What is wrong with a message; a subset of the drop reasons. */
+type Problem = Extract<DropReason, 'malformed' | 'hop-limit' | 'checksum'>;
+
+/** A view of one message within a frame. `read` fills it; reusing it keeps the answering path free of allocations. */
 export class NeighbourMessage {
   /** `icmpType.solicitation` or `icmpType.advertisement`. */
   type = 0;
-  /** Where the IPv6 header starts. */
+  /** Offset of the IPv6 header. */
   at = 0;
-  /** Where the sender's link-layer address stands in an option; 0: it gave none. */
+  /** Offset of the sender's link-layer address within its option; 0 without the option. */
   linkLayerAt = 0;
 
-  /** Checks what RFC 4861 sections 7.1.1 and 7.1.2 demand; `undefined` is valid. */
+  /** Reads and validates the message at `at`. Returns `undefined` when it is valid (RFC 4861 sections 7.1.1 and 7.1.2). */
   read(frame: Uint8Array, length: number, at: number): Problem | undefined {
     this.at = at;
     this.linkLayerAt = 0;
     const icmp = at + ndpField.icmp;
     const payloadLength = readUint16(frame, at + 4);
     const end = icmp + payloadLength;
-    if (length < icmp + shortestMessage || payloadLength < shortestMessage || end > length)
+    if (length < icmp + minMessageLength || payloadLength < minMessageLength || end > length)
       return 'malformed';
     if ((frame[at] ?? 0) >> 4 !== 6 || frame[at + 6] !== icmpv6) return 'malformed';
+    if (isImpossibleSource(frame, at + ndpField.source)) return 'malformed';
+    // "The IP Hop Limit field has a value of 255, i.e., the packet could not possibly have been forwarded by a router."
     if (frame[at + ndpField.hopLimit] !== hopLimit) return 'hop-limit';
     this.type = frame[icmp] ?? 0;
     if (this.type !== icmpType.solicitation && this.type !== icmpType.advertisement) return 'malformed';
+    // "ICMP Code is 0." "Target Address is not a multicast address."
     if (frame[icmp + 1] !== 0 || frame[at + ndpField.target] === 0xff) return 'malformed';
+    // "All included options have a length that is greater than zero."
     if (!this.#readOptions(frame, at + ndpField.options, end)) return 'malformed';
     if (
       this.type === icmpType.solicitation &&
@@ -81,6 +97,7 @@ export class NeighbourMessage {
       !this.#isDuplicateAddressProbe(frame)
     )
       return 'malformed';
+    // "If the IP Destination Address is a multicast address the Solicited flag is zero."
     if (
       this.type === icmpType.advertisement &&
       this.isToGroup(frame) &&
@@ -92,20 +109,17 @@ export class NeighbourMessage {
 
   isFromUnspecified(frame: Uint8Array): boolean {
     const at = this.at + ndpField.source;
-    return (
-      (readInt32(frame, at) |
-        readInt32(frame, at + 4) |
-        readInt32(frame, at + 8) |
-        readInt32(frame, at + 12)) ===
-      0
-    );
+    return hasZeroPrefix(frame, at) && readInt32(frame, at + 12) === 0;
   }
 
   isToGroup(frame: Uint8Array): boolean {
     return frame[this.at + ndpField.destination] === 0xff;
   }
 
-  /** From the unspecified address: to a solicited-node group only, and without a link-layer address. */
+  /**
+   * "If the IP source address is the unspecified address, the IP destination address is a solicited-node multicast address" and "there
+   * is no source link-layer address option in the message".
+   */
   #isDuplicateAddressProbe(frame: Uint8Array): boolean {
     const at = this.at + ndpField.destination;
     return (
@@ -117,29 +131,46 @@ export class NeighbourMessage {
     );
   }
 
+  /**
+   * Finds the link-layer option that belongs to the message type. The first one counts and later ones are ignored, but a first one of
+   * the wrong length invalidates the message, as in the kernel's `ndisc_parse_options` and `ndisc_opt_addr_data`.
+   */
   #readOptions(frame: Uint8Array, from: number, end: number): boolean {
     const wanted =
       this.type === icmpType.solicitation ? optionType.sourceLinkLayer : optionType.targetLinkLayer;
     for (let at = from; at < end; ) {
       const octets = (frame[at + 1] ?? 0) * 8;
       if (octets === 0 || at + octets > end) return false;
-      if (frame[at] === wanted && octets === 8) this.linkLayerAt = at + 2;
+      if (frame[at] === wanted && this.linkLayerAt === 0) {
+        if (octets !== linkLayerOptionLength) return false;
+        this.linkLayerAt = at + 2;
+      }
       at += octets;
     }
     return true;
   }
 }
 
-/** What can be wrong with a message, of the drop reasons. */
-type Problem = Extract<DropReason, 'malformed' | 'hop-limit' | 'checksum'>;
+/**
+ * "Multicast addresses must not be used as source addresses in IPv6 packets" (RFC 4291 section 2.7), and the loopback address never leaves
+ * its node (section 2.5.3).
+ */
+function isImpossibleSource(frame: Uint8Array, at: number): boolean {
+  return frame[at] === 0xff || (hasZeroPrefix(frame, at) && readInt32(frame, at + 12) === 1);
+}
+
+/** Whether the first 96 bits are zero. */
+function hasZeroPrefix(frame: Uint8Array, at: number): boolean {
+  return (readInt32(frame, at) | readInt32(frame, at + 4) | readInt32(frame, at + 8)) === 0;
+}
 
 /**
- * The ones' complement sum of RFC 4443 section 2.3 over pseudo-header and message, complemented: what belongs into a checksum
- * field that is zero, and 0 over a message whose checksum is right.
+ * The ICMPv6 checksum over pseudo-header and message (RFC 4443 section 2.3). Over a message whose checksum field is zero, it is the value
+ * to store there; over a message with a correct checksum, it is 0.
  */
 function checksumOf(frame: Uint8Array, at: number, payloadLength: number): number {
   let sum = payloadLength + icmpv6;
-  // Source and destination stand in a row, directly before the message.
+  // Source, destination and message are adjacent, so one loop covers all three.
   const end = at + ndpField.icmp + payloadLength;
   let i = at + ndpField.source;
   for (; i + 1 < end; i += 2) sum += readUint16(frame, i);
@@ -171,7 +202,7 @@ function seal(frame: Buffer): Buffer {
   return frame;
 }
 
-/** The solicitation that duplicate address detection sends (RFC 4862 section 5.4.2): 78 octets, no source, no option. */
+/** A duplicate-address-detection solicitation (RFC 4862 section 5.4.2): 78 octets, unspecified source, no option. */
 export function encodeDuplicateAddressProbe(mac: Uint8Array, address: IpAddress): Buffer {
   const frame = encodeMessage(solicitationLength, icmpType.solicitation, mac);
   const group = solicitedNodeGroup(address);
@@ -182,7 +213,7 @@ export function encodeDuplicateAddressProbe(mac: Uint8Array, address: IpAddress)
   return seal(frame);
 }
 
-/** An advertisement to all nodes that nobody asked for (RFC 4861 section 7.2.6): override set, solicited clear. */
+/** An unsolicited advertisement to all nodes (RFC 4861 section 7.2.6): override set, solicited clear. */
 export function encodeUnsolicitedAdvertisement(mac: Uint8Array, address: IpAddress): Buffer {
   const advertisement = new Advertisement(mac);
   advertisement.frame.set(ipToBytes(address), ethernetHeaderLength + ndpField.target);
@@ -190,9 +221,9 @@ export function encodeUnsolicitedAdvertisement(mac: Uint8Array, address: IpAddre
 }
 
 /**
- * A reusable advertisement of 86 octets: write the target, then finish it. The source is the target itself. The router flag stays
- * clear on every node, whether it forwards or not: the address belongs to a Service, nobody routes through it, and the flag
- * must not change when the address moves.
+ * A reusable advertisement of 86 octets. Write the target, then finish the frame; the target is also its source address. The router flag
+ * stays clear on every node, whether or not the node forwards: a Service's address is no router, and the flag must not change
+ * when the address moves.
  */
 export class Advertisement {
   readonly frame: Buffer;
@@ -205,19 +236,19 @@ export class Advertisement {
     this.frame.set(mac, option + 2);
   }
 
-  /** Copies the target from a solicitation. */
+  /** Copies the target address from a solicitation. */
   setTarget(from: Uint8Array, at: number): void {
     copyBytes(from, at, this.frame, ethernetHeaderLength + ndpField.target, 16);
   }
 
-  /** Finishes it for the station and address that asked: solicited and override. */
-  toAsker(from: Uint8Array, macAt: number, addressAt: number): Buffer {
+  /** Finishes a reply to the soliciting station and address: solicited and override set. */
+  toSolicitor(from: Uint8Array, macAt: number, addressAt: number): Buffer {
     copyBytes(from, macAt, this.frame, 0, macLength);
     copyBytes(from, addressAt, this.frame, ethernetHeaderLength + ndpField.destination, 16);
     return this.#finish(flag.solicited | flag.override);
   }
 
-  /** Finishes it for everybody: override only. */
+  /** Finishes an advertisement to all nodes: override set. */
   toAllNodes(): Buffer {
     copyBytes(allNodesMac, 0, this.frame, 0, macLength);
     copyBytes(allNodes, 0, this.frame, ethernetHeaderLength + ndpField.destination, 16);

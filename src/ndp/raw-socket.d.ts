@@ -1,4 +1,4 @@
-/** The part of the package that is used; it has no typings of its own. */
+/** The parts of the package that Bellman uses. The package has no typings. */
 declare module 'raw-socket' {
   interface Socket {
     setOption(level: number, option: number, value: Buffer, length: number): void;

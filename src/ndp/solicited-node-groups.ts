@@ -1,20 +1,22 @@
 import { formatIp, type IpAddress } from '../address/index.ts';
 import { solicitedNodeGroup } from './packet.ts';
 
-/** Joins and leaves IPv6 groups on interfaces; false when the system refused. */
+/** Membership of IPv6 groups on interfaces. */
 export interface GroupSocket {
+  /** Returns false when the system refused. */
   join(group: Uint8Array, interfaceIndex: number): boolean;
   leave(group: Uint8Array, interfaceIndex: number): void;
   close(): void;
 }
 
 /**
- * The solicited-node groups of one link. Addresses with the same last 24 bits share a group, so they are counted: it is
- * joined for the first and left after the last.
+ * The solicited-node groups of one link (RFC 4291 section 2.7.1). Addresses with the same last 24 bits share a group, which is joined with the
+ * first of them and left with the last.
  */
 export class SolicitedNodeGroups {
   readonly #socket: GroupSocket;
   readonly #interfaceIndex: number;
+  /** Addresses of each group, by the last 24 bits. */
   readonly #users = new Map<number, Set<string>>();
 
   constructor(socket: GroupSocket, interfaceIndex: number) {
@@ -22,7 +24,7 @@ export class SolicitedNodeGroups {
     this.#interfaceIndex = interfaceIndex;
   }
 
-  /** Counts the address in; false when its group could not be joined, in which case it is not counted. */
+  /** Adds the address to its group. Returns false, and adds nothing, when the group cannot be joined. */
   add(address: IpAddress): boolean {
     const key = groupKey(address);
     const users = this.#users.get(key);
@@ -43,7 +45,7 @@ export class SolicitedNodeGroups {
     this.#socket.leave(solicitedNodeGroup(address), this.#interfaceIndex);
   }
 
-  /** Leaves all: also frees what the kernel still keeps for an interface that has gone. */
+  /** Leaves all groups. This also releases memberships that the kernel keeps for an interface that is gone. */
   clear(): void {
     for (const key of this.#users.keys())
       this.#socket.leave(solicitedNodeGroup({ family: 6, value: BigInt(key) }), this.#interfaceIndex);

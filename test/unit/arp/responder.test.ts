@@ -17,7 +17,7 @@ function responder(...addresses: { text: string; answering: boolean }[]) {
 
 const owner = () => responder({ text: '192.0.2.1', answering: true });
 
-describe('ArpResponder answers as the kernel does, octet for octet:', () => {
+describe('ArpResponder answers octet for octet like the kernel:', () => {
   for (const [name, request, reply] of [
     ['a broadcast request', captured.arpRequest, captured.arpReply],
     ['a unicast request', captured.arpUnicastRequest, captured.arpReply],
@@ -27,22 +27,22 @@ describe('ArpResponder answers as the kernel does, octet for octet:', () => {
       const arp = owner();
       assert.equal(arp.receive(frame(request), request.length / 2), 'answer');
       assert.equal(hex(arp.reply), reply);
-      assert.equal(arp.entry?.text, '192.0.2.1');
+      assert.equal(arp.matched?.text, '192.0.2.1');
     });
 
-  test('a request with a priority tag, without one', () => {
+  test('a request with a priority tag, in a reply without a tag', () => {
     const arp = owner();
     const request = tagged(frame(captured.arpRequest), 0);
     assert.equal(arp.receive(request, request.length), 'answer');
     assert.equal(hex(arp.reply), captured.arpReply);
   });
 
-  test('a request that is padded to the least length of Ethernet', () => {
+  test('a request padded to the minimum length of Ethernet', () => {
     const arp = owner();
     assert.equal(arp.receive(Buffer.concat([frame(captured.arpRequest), Buffer.alloc(18)]), 60), 'answer');
   });
 
-  test('one request after another, each to its own asker', () => {
+  test('successive requests, each towards its own sender', () => {
     const arp = owner();
     arp.receive(frame(captured.arpProbe), 42);
     arp.receive(frame(captured.arpRequest), 42);
@@ -50,12 +50,12 @@ describe('ArpResponder answers as the kernel does, octet for octet:', () => {
   });
 });
 
-describe('ArpResponder stays silent:', () => {
+describe('ArpResponder does not answer:', () => {
   const request = frame(captured.arpRequest);
   for (const [name, bytes, verdict] of [
-    ['for another address', changed(request, { 41: 9 }), 'unknown-address'],
+    ['a request for another address', changed(request, { 41: 9 }), 'unknown-address'],
     [
-      'about a reply to somebody else',
+      'a reply to another host',
       frame(
         captured.arpReply
           .replace('02000000000b', '02000000000a')
@@ -63,28 +63,24 @@ describe('ArpResponder stays silent:', () => {
       ),
       'unknown-address',
     ],
-    [
-      'to a frame for another station',
-      changed(request, { 0: 2, 1: 0, 2: 0, 3: 0, 4: 0, 5: 12 }),
-      'not-for-us',
-    ],
-    ['in a VLAN, which has an interface of its own', tagged(request, 5), 'other-vlan'],
-    ['to itself', changed(request, { 27: 10 }), 'own-frame'],
-    ['to a group as the sender', changed(request, { 22: 3 }), 'malformed'],
-    ['to a sender without a MAC', changed(request, { 22: 0, 27: 0 }), 'malformed'],
-    ['to hardware that is not Ethernet', changed(request, { 15: 6 }), 'malformed'],
-    ['to a protocol that is not IPv4', changed(request, { 16: 0x86 }), 'malformed'],
-    ['to addresses of other lengths', changed(request, { 18: 8 }), 'malformed'],
-    ['to an operation that is neither request nor reply', changed(request, { 21: 3 }), 'malformed'],
+    ['a frame for another station', changed(request, { 0: 2, 1: 0, 2: 0, 3: 0, 4: 0, 5: 12 }), 'not-for-us'],
+    ['a frame of a VLAN', tagged(request, 5), 'other-vlan'],
+    ['its own frame', changed(request, { 27: 10 }), 'own-frame'],
+    ['a sender with a group MAC', changed(request, { 22: 3 }), 'malformed'],
+    ['a sender without a MAC', changed(request, { 22: 0, 27: 0 }), 'malformed'],
+    ['hardware other than Ethernet', changed(request, { 15: 6 }), 'malformed'],
+    ['a protocol other than IPv4', changed(request, { 16: 0x86 }), 'malformed'],
+    ['addresses of other lengths', changed(request, { 18: 8 }), 'malformed'],
+    ['an operation other than request and reply', changed(request, { 21: 3 }), 'malformed'],
   ] as const)
     test(name, () => assert.equal(owner().receive(bytes, bytes.length), verdict));
 
-  test('to a request cut off at any octet', () => {
+  test('a request truncated at any octet', () => {
     for (let length = 0; length < request.length; length++)
       assert.equal(owner().receive(request, length), 'malformed', `${length} octets`);
   });
 
-  test('to a request for an address that is only probed', () => {
+  test('a request for an address that is only probed', () => {
     assert.equal(
       responder({ text: '192.0.2.1', answering: false }).receive(request, request.length),
       'unknown-address',
@@ -92,29 +88,29 @@ describe('ArpResponder stays silent:', () => {
   });
 });
 
-describe('ArpResponder reports a claim:', () => {
+describe('ArpResponder reports a conflict:', () => {
   for (const [name, bytes] of [
     ['a gratuitous request', captured.arpGratuitousRequest],
     ['a gratuitous reply', captured.arpGratuitousReply],
-    ['a request for something else from the address', captured.arpRequest],
+    ['a request from the address for another one', captured.arpRequest],
   ] as const)
     for (const answering of [true, false])
-      test(`${name}, ${answering ? 'while announcing' : 'while probing'}`, () => {
+      test(`${name}, ${answering ? 'while answering' : 'while probing'}`, () => {
         const arp = responder({ text: '192.0.2.2', answering });
-        assert.equal(arp.receive(frame(bytes), bytes.length / 2), 'claim');
-        assert.equal(formatMac(arp.claimant), '02:00:00:00:00:0b');
-        assert.equal(arp.entry?.text, '192.0.2.2');
+        assert.equal(arp.receive(frame(bytes), bytes.length / 2), 'conflict');
+        assert.equal(formatMac(arp.conflictingMac), '02:00:00:00:00:0b');
+        assert.equal(arp.matched?.text, '192.0.2.2');
       });
 
   test("another host's probe, while probing (RFC 5227 section 2.1.1)", () => {
     const arp = responder({ text: '192.0.2.1', answering: false });
-    assert.equal(arp.receive(frame(captured.arpProbe), 42), 'claim');
+    assert.equal(arp.receive(frame(captured.arpProbe), 42), 'conflict');
   });
 });
 
-test('ArpResponder answers a mutated request only where what it says is still true', () => {
+test('ArpResponder does not answer a request with a changed decisive octet', () => {
   const request = frame(captured.arpRequest);
-  // Octets that decide: destination's group bit, EtherType, the fixed ARP fields, a valid sender, our address.
+  // EtherType, the fixed ARP fields, the operation, and our address.
   const decisive = new Set([12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 38, 39, 40, 41]);
   for (let at = 0; at < request.length; at++)
     for (let value = 0; value < 256; value++) {
@@ -124,7 +120,7 @@ test('ArpResponder answers a mutated request only where what it says is still tr
     }
 });
 
-test('ArpResponder judges any octets without throwing', () => {
+test('ArpResponder judges arbitrary octets without throwing', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
       assert.equal(typeof owner().receive(bytes, bytes.length), 'string');
@@ -132,7 +128,7 @@ test('ArpResponder judges any octets without throwing', () => {
   );
 });
 
-test('encodeArp() writes what the kernel and arping write', () => {
+test('encodeArp() writes the frames of the kernel and of arping', () => {
   const mac = macFrom('02:00:00:00:00:0b');
   const broadcast = macFrom('ff:ff:ff:ff:ff:ff');
   const common = { destination: broadcast, senderMac: mac, senderIp: ip('192.0.2.2') } as const;

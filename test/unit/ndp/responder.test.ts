@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { ipToBytes } from '../../../src/address/index.ts';
 import { AddressIndex } from '../../../src/link/address-index.ts';
 import { formatMac } from '../../../src/link/frame.ts';
 import {
@@ -34,17 +35,42 @@ function responder(text: string, answering = true, mac = ownMac) {
 
 const owner = () => responder('2001:db8::a');
 
+const sourceOption = '010102000000000b';
+
+/** The solicitation with other options. */
+function withOptions(...options: readonly string[]): Buffer {
+  const bytes = Buffer.concat([solicitation.subarray(0, 78), frame(options.join(''))]);
+  bytes.writeUInt16BE(bytes.length - 54, 18);
+  return withChecksum(bytes);
+}
+
+function withSource(text: string): Buffer {
+  const bytes = Buffer.from(solicitation);
+  bytes.set(ipToBytes(ip(text)), 22);
+  return withChecksum(bytes);
+}
+
 describe('NdpResponder answers', () => {
-  test('a solicitation to the group as the kernel does, octet for octet', () => {
+  test('a solicitation to the group, octet for octet like the kernel', () => {
     const ndp = owner();
     assert.equal(ndp.receive(solicitation, solicitation.length), 'answer');
     assert.equal(hex(ndp.reply), captured.advertisement);
-    assert.equal(ndp.entry?.text, '2001:db8::a');
+    assert.equal(ndp.matched?.text, '2001:db8::a');
   });
 
-  test('a solicitation without a link-layer option, to the station that the frame came from', () => {
+  test('a solicitation without a link-layer option, towards the source MAC of the frame', () => {
     const ndp = owner();
     assert.equal(ndp.receive(bare, bare.length), 'answer');
+    assert.equal(hex(ndp.reply), captured.advertisement);
+  });
+
+  test('a solicitation with two source link-layer options: the first counts', () => {
+    const ndp = owner();
+    const bytes = withOptions(sourceOption, '01010200000000ff');
+    assert.equal(ndp.receive(bytes, bytes.length), 'answer');
+    assert.equal(hex(ndp.reply), captured.advertisement);
+    const wrongSecond = withOptions(sourceOption, `0102${'00'.repeat(14)}`);
+    assert.equal(ndp.receive(wrongSecond, wrongSecond.length), 'answer');
     assert.equal(hex(ndp.reply), captured.advertisement);
   });
 
@@ -58,7 +84,7 @@ describe('NdpResponder answers', () => {
     assert.equal(reply.slice(116, 124), '60000000');
   });
 
-  test('duplicate address detection to all nodes, not solicited', () => {
+  test('duplicate address detection, towards all nodes with the Solicited flag clear', () => {
     const ndp = responder('2001:db8::b');
     const bytes = frame(captured.duplicateAddressProbe);
     assert.equal(ndp.receive(bytes, bytes.length), 'answer');
@@ -74,14 +100,14 @@ describe('NdpResponder answers', () => {
     assert.equal(owner().receive(bytes, bytes.length), 'answer');
   });
 
-  test('a frame longer than the packet in it', () => {
+  test('a frame longer than its packet', () => {
     const ndp = owner();
     const bytes = Buffer.concat([solicitation, Buffer.alloc(6, 0xff)]);
     assert.equal(ndp.receive(bytes, bytes.length), 'answer');
   });
 });
 
-describe('NdpResponder stays silent (RFC 4861 section 7.1.1):', () => {
+describe('NdpResponder does not answer (RFC 4861 section 7.1.1, and as the Linux kernel):', () => {
   const probe = frame(captured.duplicateAddressProbe);
   for (const [name, bytes, verdict] of [
     ['hop limit below 255', changed(solicitation, { 21: 254 }), 'hop-limit'],
@@ -93,24 +119,36 @@ describe('NdpResponder stays silent (RFC 4861 section 7.1.1):', () => {
     ['option of length 0', withChecksum(changed(solicitation, { 79: 0 })), 'malformed'],
     ['option past the end', withChecksum(changed(solicitation, { 79: 2 })), 'malformed'],
     ['router solicitation', withChecksum(changed(solicitation, { 54: 133 })), 'malformed'],
-    ['from nowhere, but not to a solicited-node group', withChecksum(changed(probe, { 49: 2 })), 'malformed'],
-    ['from nowhere, with a link-layer option', withChecksum(changed(probe, { 78: 1 })), 'malformed'],
-    ['for another address', withChecksum(changed(solicitation, { 77: 9 })), 'unknown-address'],
+    [
+      'unspecified source, but not to a solicited-node group',
+      withChecksum(changed(probe, { 49: 2 })),
+      'malformed',
+    ],
+    ['unspecified source, with a link-layer option', withChecksum(changed(probe, { 78: 1 })), 'malformed'],
+    ['another target', withChecksum(changed(solicitation, { 77: 9 })), 'unknown-address'],
     ['to another station', changed(solicitation, { 0: 2 }), 'not-for-us'],
     ['of a VLAN', tagged(solicitation, 7), 'other-vlan'],
-    ['our own frame', changed(solicitation, { 11: 10 }), 'own-frame'],
-    ['from a group MAC', changed(solicitation, { 6: 3 }), 'malformed'],
+    ['its own frame', changed(solicitation, { 11: 10 }), 'own-frame'],
+    ['group source MAC', changed(solicitation, { 6: 3 }), 'malformed'],
+    ['multicast source', withSource('ff02::1'), 'malformed'],
+    ['loopback source', withSource('::1'), 'malformed'],
+    ['source link-layer option of 16 octets', withOptions(`0102${'00'.repeat(14)}`), 'malformed'],
+    [
+      'source link-layer option of 16 octets, then one of 8',
+      withOptions(`0102${'00'.repeat(14)}`, sourceOption),
+      'malformed',
+    ],
   ] as const)
     test(name, () => assert.equal(owner().receive(bytes, bytes.length), verdict));
 
-  test('cut off at any octet', () => {
+  test('truncation at any octet', () => {
     for (let length = 0; length < solicitation.length; length++)
       assert.equal(owner().receive(solicitation, length), 'malformed', `${length} octets`);
   });
 
-  test('any octet of the packet changed: the checksum or a field tells', () => {
+  test('a change of any octet, which the checksum or a field reveals', () => {
     for (let at = 14; at < solicitation.length; at++) {
-      // Traffic class and flow label are covered by nothing.
+      // No check covers the traffic class and the flow label.
       if (at >= 15 && at <= 17) continue;
       for (let value = 0; value < 256; value++) {
         if (value === solicitation[at] || (at === 14 && value >> 4 === 6)) continue;
@@ -123,30 +161,30 @@ describe('NdpResponder stays silent (RFC 4861 section 7.1.1):', () => {
     }
   });
 
-  test('about an address that is only probed', () => {
+  test('a solicitation for an address that is only probed', () => {
     assert.equal(responder('2001:db8::a', false).receive(solicitation, 86), 'unknown-address');
   });
 });
 
-describe('NdpResponder reports a claim:', () => {
-  test('an advertisement of another station', () => {
+describe('NdpResponder reports a conflict:', () => {
+  test('an advertisement by another station', () => {
     const ndp = responder('2001:db8::a', true, macFrom('02:00:00:00:00:0b'));
-    assert.equal(ndp.receive(frame(captured.advertisement), 86), 'claim');
-    assert.equal(formatMac(ndp.claimant), '02:00:00:00:00:0a');
+    assert.equal(ndp.receive(frame(captured.advertisement), 86), 'conflict');
+    assert.equal(formatMac(ndp.conflictingMac), '02:00:00:00:00:0a');
   });
 
-  test('a solicitation that comes from the address', () => {
+  test('a solicitation from the address', () => {
     const ndp = responder('2001:db8::b');
-    assert.equal(ndp.receive(solicitation, 86), 'claim');
-    assert.equal(formatMac(ndp.claimant), '02:00:00:00:00:0b');
+    assert.equal(ndp.receive(solicitation, 86), 'conflict');
+    assert.equal(formatMac(ndp.conflictingMac), '02:00:00:00:00:0b');
   });
 
   test("another host's probe, while probing (RFC 4862 section 5.4.3)", () => {
     const bytes = frame(captured.duplicateAddressProbe);
-    assert.equal(responder('2001:db8::b', false).receive(bytes, bytes.length), 'claim');
+    assert.equal(responder('2001:db8::b', false).receive(bytes, bytes.length), 'conflict');
   });
 
-  test('not for an advertisement with the solicited flag to a group', () => {
+  test('but not on an advertisement to a group with the Solicited flag', () => {
     const bytes = withChecksum(
       changed(frame(captured.advertisement), { 0: 0x33, 1: 0x33, 5: 1, 38: 0xff, 39: 2 }),
     );
@@ -157,7 +195,7 @@ describe('NdpResponder reports a claim:', () => {
   });
 });
 
-test('NdpResponder judges any octets without throwing', () => {
+test('NdpResponder judges arbitrary octets without throwing', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 160 }), fc.boolean(), (bytes, realistic) => {
       const input = realistic ? Buffer.concat([solicitation.subarray(0, 54), bytes]) : Buffer.from(bytes);
@@ -166,7 +204,7 @@ test('NdpResponder judges any octets without throwing', () => {
   );
 });
 
-test('NdpResponder accepts any options that are well formed and finds the source among them', () => {
+test('NdpResponder finds the source link-layer option among any well-formed options', () => {
   const option = fc.record({
     type: fc.integer({ min: 3, max: 255 }),
     units: fc.integer({ min: 1, max: 3 }),
@@ -188,13 +226,13 @@ test('NdpResponder accepts any options that are well formed and finds the source
   );
 });
 
-test('encodeDuplicateAddressProbe() writes what the kernel writes, but for the nonce', () => {
+test('encodeDuplicateAddressProbe() writes the frame of the kernel without the nonce', () => {
   const mac = macFrom('02:00:00:00:00:0b');
   const expected = withChecksum(changed(frame(captured.duplicateAddressProbe).subarray(0, 78), { 19: 24 }));
   assert.equal(hex(encodeDuplicateAddressProbe(mac, ip('2001:db8::b'))), hex(expected));
 });
 
-test('encodeUnsolicitedAdvertisement() speaks to all nodes with override set and the others clear', () => {
+test('encodeUnsolicitedAdvertisement() addresses all nodes with only the Override flag set', () => {
   const bytes = encodeUnsolicitedAdvertisement(ownMac, ip('2001:db8::a'));
   const expected = withChecksum(
     Buffer.concat([
@@ -209,7 +247,7 @@ test('encodeUnsolicitedAdvertisement() speaks to all nodes with override set and
   assert.equal(hex(bytes), hex(expected));
 });
 
-test('solicitedNodeGroup() is that of RFC 4291 section 2.7.1', () => {
+test('solicitedNodeGroup() returns the example of RFC 4291 section 2.7.1', () => {
   const group = solicitedNodeGroup(ip('4037::1:800:200e:8c6c'));
   assert.equal(hex(group), 'ff0200000000000000000001ff0e8c6c');
   assert.equal(formatMac(groupMac(group)), '33:33:ff:0e:8c:6c');

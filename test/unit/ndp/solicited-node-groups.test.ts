@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { SolicitedNodeGroups } from '../../../src/ndp/solicited-node-groups.ts';
 import { hex, ip } from '../../support/neighbour-frames.ts';
 
-/** Fails as the kernel does when a group is joined twice. */
+/** Fails like the kernel when a group is joined twice. */
 class MemoryGroupSocket {
   readonly joined = new Set<string>();
   refuses = false;
@@ -18,7 +18,7 @@ class MemoryGroupSocket {
   }
 
   leave(group: Uint8Array, index: number): void {
-    assert.ok(this.joined.delete(`${index} ${hex(group)}`), 'left what was not joined');
+    assert.ok(this.joined.delete(`${index} ${hex(group)}`), 'left a group that was not joined');
   }
 
   close(): void {}
@@ -48,7 +48,7 @@ test('SolicitedNodeGroups tries a refused group again with the next address', ()
   assert.equal(socket.joined.size, 1);
 });
 
-test('SolicitedNodeGroups has joined exactly the groups of its addresses, in any order of changes', () => {
+test('SolicitedNodeGroups has joined exactly the groups of its addresses after any sequence of changes', () => {
   const step = fc.record({
     host: fc.integer({ min: 0, max: 5 }),
     net: fc.integer({ min: 0, max: 2 }),
