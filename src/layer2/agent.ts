@@ -88,7 +88,7 @@ export class Layer2Agent {
   constructor(options: Layer2AgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#ownership = new Ownership(options.nodeName, this.#claims, () => this.#responder.breathe());
+    this.#ownership = new Ownership(options.nodeName, this.#claims, () => this.#responder.drainCaptures());
     this.#metrics = new Layer2Metrics(options.registry, {
       members: () => [...(this.#membership?.machine.members() ?? [])].map(({ state }) => state),
       unreachable: () => this.#membership?.machine.unreachable().length ?? 0,
@@ -123,7 +123,7 @@ export class Layer2Agent {
 
   /** Takes an order of the Kubernetes side; `stop` resolves when it is done, the others at once. */
   async handle(message: ToLayer2): Promise<void> {
-    this.#responder.breathe();
+    this.#responder.drainCaptures();
     switch (message.kind) {
       case 'table':
       case 'change': {
@@ -151,7 +151,7 @@ export class Layer2Agent {
       counts = [];
     };
     for (const state of this.#responder.counts()) {
-      this.#responder.breathe();
+      this.#responder.drainCaptures();
       const { text, requests, responses, gratuitous, conflicts } = state;
       const sum = requests + responses + gratuitous + conflicts;
       if (this.#toldCounts.get(state) === sum) continue;
@@ -207,7 +207,7 @@ export class Layer2Agent {
       keys,
       metadata: this.#facts,
       payloads: new ClaimPayloads(this.#claims),
-      breathe: () => this.#responder.breathe(),
+      breathe: () => this.#responder.drainCaptures(),
       changed: (changes) => this.#changed(changes),
       count: (what) => this.#metrics.datagram(what),
     });
@@ -360,13 +360,13 @@ export class Layer2Agent {
   #lookAtKernel(): void {
     this.#kernelLook ??= this.#clock.after(kernelLookMs, () => {
       this.#kernelLook = undefined;
-      this.#kernelAnswers.look(this.#addresses());
+      this.#kernelAnswers.check(this.#addresses());
     });
   }
 
   *#addresses(): ReturnType<Ownership['entries']['addresses']> {
     for (const each of this.#ownership.entries.addresses()) {
-      this.#responder.breathe();
+      this.#responder.drainCaptures();
       yield each;
     }
   }
@@ -374,7 +374,7 @@ export class Layer2Agent {
   #obey(orders: readonly Order[]): void {
     const claimed = new Set<string>();
     for (const order of orders) {
-      this.#responder.breathe();
+      this.#responder.drainCaptures();
       switch (order.kind) {
         case 'answer':
           this.#answers.answer(order);

@@ -11,7 +11,8 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { interfacesOf } from './interfaces.ts';
 import type { Order, Ownership } from './ownership/ownership.ts';
-import type { Conflict, NeighbourResponder } from './responder/responder.ts';
+import type { Conflict } from './responder/conflicts.ts';
+import type { NeighbourResponder } from './responder/responder.ts';
 import type { Announcing, FromLayer2, Layer2Entry } from './table.ts';
 
 export interface AnswersOptions {
@@ -95,7 +96,7 @@ export class Answers {
     const outcome = await responder.probe(address, this.#linksOf(entry));
     const current = this.#awaited(text);
     if (!current) return;
-    if (outcome.kind !== 'claimed') {
+    if (outcome.kind !== 'in-use') {
       this.#begin(current, address, why);
       occupied(text, false);
       return;

@@ -1,9 +1,9 @@
 import { type IpAddress, ipToBytes } from '../address/index.ts';
 import { readInt32 } from './frame.ts';
 
-/** What a responder has to know of an address that it finds. */
+/** The part of an address's state that a packet responder reads. */
 export interface Answerable {
-  /** False while the address is only probed: claims are noticed, requests are not answered. */
+  /** False while the address is only probed: conflicts are detected, but requests stay unanswered. */
   readonly answering: boolean;
 }
 
@@ -13,8 +13,8 @@ interface Slot<T> {
 }
 
 /**
- * Values by address, found straight from a frame's bytes: one hash lookup, no allocation, the same cost whatever the number of
- * addresses. IPv4 keys are the 32 bits themselves; IPv6 keys are mixed into 32 bits, and the few that meet share a slot list.
+ * A map keyed by address, looked up straight from a frame's octets: one hash lookup, without allocation, at the same cost for any number
+ * of addresses. An IPv4 key is the 32 bits themselves. IPv6 keys are hashed to 32 bits; addresses with the same hash share a list.
  */
 export class AddressIndex<T> {
   readonly #ipv4 = new Map<number, T>();
@@ -48,7 +48,7 @@ export class AddressIndex<T> {
     return address.family === 4 ? this.find4(bytes, 0) : this.find6(bytes, 0);
   }
 
-  /** Adds or replaces. */
+  /** Adds the value, or replaces the value of the same address. */
   set(address: IpAddress, value: T): void {
     const known = this.get(address) !== undefined;
     const bytes = ipToBytes(address);
@@ -92,7 +92,7 @@ function sameWords(a: Words, b: Words): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
-/** Odd multipliers spread the low words, in which the addresses of a pool differ. */
+/** Hashes the four words. The odd multipliers spread the low words, in which the addresses of a pool differ. */
 function mix(a: number, b: number, c: number, d: number): number {
   let hash =
     Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca77) ^ Math.imul(c, 0xc2b2ae3d) ^ Math.imul(d, 0x27d4eb2f);

@@ -1,11 +1,13 @@
 /**
- * Frames of one link, in and out, through libpcap: not promiscuous, in immediate mode, with a filter in the kernel.
+ * Captures and injects frames on one link through libpcap: not promiscuous, in immediate mode, with a filter in the kernel.
  *
- * The package has corners that this file keeps to itself. Its descriptor may fall silent for good, without an event, when the
- * link goes down: the owner closes and opens anew on every change of the link's epoch, and a capture that hears nothing
- * while the kernel counts frames for it reports itself lost. `close()` of the package only marks the session; it ends in a later
- * dispatch, when it takes a frame (see packet-socket.ts). And its poll handle lives inside the session object, linked into the event loop for ever, so that a session must
- * never be garbage collected.
+ * The `pcap` package has three traps, all handled here:
+ *
+ * - Its descriptor may fall silent for good, without an event, when the link goes down. The owner therefore reopens the capture
+ *   whenever the link's epoch changes, and a capture that delivers nothing while the kernel counts frames reports itself lost.
+ * - `close()` only marks the session. The session ends in a later dispatch, when it takes a frame (see packet-socket.ts).
+ * - Its poll handle lives inside the session object and stays linked into the event loop, so a session must never be garbage
+ *   collected.
  */
 import pcap from 'pcap';
 import type { Clock, Timer } from '../clock.ts';
@@ -16,33 +18,48 @@ export interface CaptureOptions {
   /** An expression of pcap-filter(7). */
   readonly filter: string;
   readonly clock: Clock;
-  /** The frame stands in the first `length` octets and is overwritten by the next one. */
-  readonly onFrame: (frame: Uint8Array, length: number) => void;
-  /** It will hear nothing any more, and has closed itself. */
+  /**
+   * Receives each frame, in the first `length` octets of a buffer that the next frame overwrites. `ageMs` is the time since the kernel
+   * took the frame in; it is negative when the wall clock was set back in between. Must not throw.
+   */
+  readonly onFrame: (frame: Uint8Array, length: number, ageMs: number) => void;
+  /** Called once when the capture has failed. It has closed itself by then. */
   readonly onLost: (reason: string) => void;
 }
 
 /** An open capture. */
 export interface Capture {
-  /** Puts a frame on the wire; false when the system refused it. */
+  /** Sends a frame. Returns false when the system refused it. */
   send(frame: Buffer): boolean;
-  /** Takes in at once what has arrived, for a process that is busy for longer than askers should wait. */
+  /** Delivers the frames that have arrived, for a process that is busy for longer than neighbours should wait. */
   drain(): void;
   close(): void;
 }
 
 export type OpenCapture = (options: CaptureOptions) => Capture;
 
-/** Room for the longest solicitation that is worth reading. */
+/** No valid request or solicitation is longer. */
 const snapLength = 512;
-/** Room for half a second of 20,000 frames in a second. */
+/** Holds half a second of 20,000 frames per second. */
 const bufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
-/** An error of the link is fetched first, and the waking frame may be on its way still. */
+/** The first dispatches may return a link error instead, or come before the waking frame. */
 const closeAttempts = 20;
+/** Keeps ended sessions from the garbage collector. */
 const closed: PcapSession[] = [];
 
-/** What we use of a session, and of the object within that is not in its typings. */
+/**
+ * Header of a captured packet, as `pcap_session.cc` fills it from `struct pcap_pkthdr`, in the machine's byte order. Node runs on one big-endian
+ * platform (s390x), which Bellman does not support.
+ *
+ *     0         4              8                 12
+ *     +---------+--------------+-----------------+
+ *     | seconds | microseconds | captured length |   time of arrival since the Unix epoch
+ *     +---------+--------------+-----------------+
+ */
+const headerField = { seconds: 0, microseconds: 4, capturedLength: 8 } as const;
+
+/** The parts of a session that are used here, including the native object that its typings leave out. */
 interface PcapSession {
   buf: Buffer;
   header: Buffer;
@@ -53,12 +70,12 @@ interface PcapSession {
   stats(): { readonly ps_recv: number };
   readonly session: {
     read_callback: () => void;
-    /** Number of packets read, or negative: -1 an error, -2 closed for good. */
+    /** Returns the number of packets read, -1 on an error, -2 once the session has ended. */
     dispatch(buffer: Buffer, header: Buffer): number;
   };
 }
 
-/** Opens a capture. Throws when the interface is not there or the system refuses. */
+/** Opens a capture. Throws when the interface does not exist or the system refuses. */
 export const openCapture: OpenCapture = (options) => new PcapCapture(options);
 
 class PcapCapture implements Capture {
@@ -73,7 +90,7 @@ class PcapCapture implements Capture {
 
   constructor(options: CaptureOptions) {
     this.#options = options;
-    // Without an IPv4 address on the interface it would warn on the console.
+    // The package warns on the console when an interface has no IPv4 address.
     pcap.warningHandler = () => {};
     const [session, fd]: [unknown, number] = openingPacketSocket(() =>
       pcap.createSession(options.interface, {
@@ -88,14 +105,17 @@ class PcapCapture implements Capture {
     this.#fd = fd;
     this.#session.on('packet', ({ buf, header }) => {
       this.#delivered++;
-      // Offset 8: the captured length, in the machine's byte order, which is little on all that Node runs on but s390x.
-      if (this.#isOpen) options.onFrame(buf, Math.min(header.readUInt32LE(8), snapLength));
+      if (!this.#isOpen) return;
+      const length = Math.min(header.readUInt32LE(headerField.capturedLength), snapLength);
+      options.onFrame(buf, length, options.clock.epochMs() - arrivalMs(header));
     });
     this.#session.session.read_callback = () => this.drain();
     this.#timer = options.clock.after(livenessIntervalMs, () => this.#checkLiveness());
     if (this.#session.link_type !== 'LINKTYPE_ETHERNET') {
       this.close();
-      throw new Error(`${options.interface} is not an Ethernet link but ${this.#session.link_type}`);
+      throw new Error(
+        `${options.interface} is no Ethernet link (libpcap reports ${this.#session.link_type})`,
+      );
     }
   }
 
@@ -105,13 +125,13 @@ class PcapCapture implements Capture {
       this.#session.inject(frame);
       return true;
     } catch {
-      // libpcap gives no reason; a link that is down is the common one, and its end is told by the link's epoch.
+      // libpcap gives no reason. Usually the link is down, which its epoch reports.
       return false;
     }
   }
 
   drain(): void {
-    // The buffer holds one frame: who looks at it must be done before the next is read.
+    // The buffer holds a single frame, so a handler must finish before the next frame is read.
     if (!this.#isOpen || this.#isDraining) return;
     this.#isDraining = true;
     const { buf, header, session } = this.#session;
@@ -124,7 +144,7 @@ class PcapCapture implements Capture {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#timer.cancel();
-    // Its constructor reads once more in the next tick; ending it before would read from freed memory.
+    // The package's constructor dispatches once more in the next tick, which would read freed memory after the end.
     setImmediate(() => endSession(this.#session, this.#fd, closeAttempts));
   }
 
@@ -138,7 +158,7 @@ class PcapCapture implements Capture {
     try {
       const received = this.#session.stats().ps_recv;
       const isDeaf = this.#liveness.check(received, this.#delivered) === 'deaf';
-      return isDeaf ? 'the kernel counts frames that do not arrive' : undefined;
+      return isDeaf ? 'the kernel counts frames that are not delivered' : undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
@@ -150,25 +170,31 @@ class PcapCapture implements Capture {
   }
 }
 
+function arrivalMs(header: Buffer): number {
+  return (
+    header.readUInt32LE(headerField.seconds) * 1000 + header.readUInt32LE(headerField.microseconds) / 1000
+  );
+}
+
 function endSession(session: PcapSession, fd: number, attempts: number): void {
   if (attempts === closeAttempts) {
     session.session.read_callback = () => {};
     session.close();
     wakePacketSocket(fd);
   }
-  // After the end, -2, another dispatch would read from freed memory.
+  // Once the session has ended, another dispatch would read freed memory.
   const isEnded = session.session.dispatch(session.buf, session.header) === -2;
   if (!isEnded && attempts > 1) setImmediate(() => endSession(session, fd, attempts - 1));
   else closed.push(session);
 }
 
-/** Tells a deaf capture from an idle link: deaf is when the kernel goes on counting and nothing is delivered, twice in a row. */
+/** Distinguishes a deaf capture from an idle link: in two checks in a row, the kernel has counted frames and none was delivered. */
 export class CaptureLiveness {
   #received = 0;
   #delivered = 0;
   #silentChecks = 0;
 
-  /** Takes both counters, which only grow. */
+  /** Compares both counters, which never decrease, with those of the last check. */
   check(received: number, delivered: number): 'alive' | 'deaf' {
     const isSilent = received > this.#received && delivered === this.#delivered;
     this.#silentChecks = isSilent ? this.#silentChecks + 1 : 0;

@@ -1,5 +1,5 @@
 /**
- * Ethernet II frames (IEEE 802.3 clause 3), read in place: the answering path allocates nothing.
+ * Ethernet II frames (IEEE 802.3 clause 3), read in place so that the answering path allocates nothing.
  *
  *     0              6              12     14
  *     +--------------+--------------+------+----------
@@ -8,7 +8,7 @@
  *     | destination  | source       | 8100 | tci | type | …   802.1Q: tci = priority 3 | drop 1 | VLAN id 12
  */
 
-/** Why a frame that reached us got no answer; label values of the metric. */
+/** Why a captured frame got no answer; these are label values of a metric. */
 export type DropReason =
   | 'malformed'
   | 'other-vlan'
@@ -17,41 +17,45 @@ export type DropReason =
   | 'hop-limit'
   | 'checksum'
   | 'unknown-address'
+  /** The frame waited so long that its sender has asked again. */
+  | 'late'
   | 'send-failed';
 
-/**
- * What a responder makes of a frame. `claim`: another host uses an address that is ours. Anything that is neither is a reason
- * for silence.
- */
-export type Verdict = 'answer' | 'claim' | Exclude<DropReason, 'send-failed'>;
+/** A responder's verdict on a frame. `conflict`: another host uses an address of ours. The rest are reasons not to answer. */
+export type Verdict = 'answer' | 'conflict' | Exclude<DropReason, 'late' | 'send-failed'>;
 
 export const macLength = 6;
 export const ethernetHeaderLength = 14;
 export const etherType = { arp: 0x0806, ipv6: 0x86dd, vlan: 0x8100 } as const;
 export const broadcastMac: Uint8Array = new Uint8Array(macLength).fill(0xff);
 
-/** The EtherType of the payload, priority tags looked through; -1 for a runt, -2 for a frame of a VLAN. */
+/** Results of `payloadOffset` and `payloadType` for frames without a payload for us. */
+const runt = -1;
+export const otherVlan = -2;
+
+/** The payload's EtherType, behind a priority tag if there is one; `runt` or `otherVlan` for frames without a payload for us. */
 export function payloadType(frame: Uint8Array, length: number): number {
   const at = payloadOffset(frame, length);
   return at < 0 ? at : readUint16(frame, at - 2);
 }
 
 /**
- * Where the payload starts: 14, or 18 after a priority tag (VLAN id 0, which the kernel also takes as untagged). -1 for a runt;
- * -2 for a frame of a VLAN: it belongs to the VLAN's own interface and must not be answered on the one below.
+ * Offset of the payload: 14, or 18 behind a priority tag (VLAN id 0, which the kernel also treats as untagged). `otherVlan` for a tagged
+ * frame: it belongs to the VLAN's own interface and must not be answered on the interface below. `runt` for a frame cut short.
  */
 export function payloadOffset(frame: Uint8Array, length: number): number {
-  if (length < ethernetHeaderLength) return -1;
+  if (length < ethernetHeaderLength) return runt;
   if (readUint16(frame, 12) !== etherType.vlan) return ethernetHeaderLength;
-  if (length < ethernetHeaderLength + 4) return -1;
-  return (readUint16(frame, 14) & 0x0fff) === 0 ? ethernetHeaderLength + 4 : -2;
+  if (length < ethernetHeaderLength + 4) return runt;
+  return (readUint16(frame, 14) & 0x0fff) === 0 ? ethernetHeaderLength + 4 : otherVlan;
 }
 
+/** 16 bits in network byte order. */
 export function readUint16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
-/** 32 bits as a signed integer, which V8 keeps without allocating. */
+/** 32 bits in network byte order as a signed integer, which V8 holds without allocating. */
 export function readInt32(bytes: Uint8Array, at: number): number {
   return (
     ((bytes[at] ?? 0) << 24) |
@@ -66,7 +70,7 @@ export function equalBytes(a: Uint8Array, aAt: number, b: Uint8Array, bAt: numbe
   return true;
 }
 
-/** `copyWithin` across arrays without making a view. */
+/** Copies octets between arrays without creating a view. */
 export function copyBytes(
   from: Uint8Array,
   fromAt: number,
@@ -77,22 +81,22 @@ export function copyBytes(
   for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i] ?? 0;
 }
 
-/** Group addresses, broadcast among them, have the lowest bit of the first octet set. */
+/** Group addresses, including broadcast, have the lowest bit of the first octet set. */
 function isGroupMac(bytes: Uint8Array, at: number): boolean {
   return ((bytes[at] ?? 0) & 1) === 1;
 }
 
-/** An address that a single station may have: not a group, not all zeros. */
+/** Whether a single station may have the address: it is neither a group nor all zeros. */
 export function isStationMac(bytes: Uint8Array, at: number): boolean {
   return !isGroupMac(bytes, at) && (readInt32(bytes, at) !== 0 || readUint16(bytes, at + 4) !== 0);
 }
 
-/** True when the kernel would take the frame for this interface: addressed to it or to a group. */
+/** Whether the kernel would accept the frame on this interface: it is addressed to the MAC or to a group. */
 export function isAddressedTo(frame: Uint8Array, mac: Uint8Array): boolean {
   return isGroupMac(frame, 0) || equalBytes(frame, 0, mac, 0, macLength);
 }
 
-/** Lower-case, colon separated. */
+/** The MAC at `at` in lower case, separated by colons. */
 export function formatMac(bytes: Uint8Array, at = 0): string {
   return Array.from(bytes.subarray(at, at + macLength), (byte) => byte.toString(16).padStart(2, '0')).join(
     ':',

@@ -13,13 +13,13 @@ export interface Link {
   readonly index: number;
   readonly name: string;
   readonly mac: Uint8Array;
-  /** Subnets of its addresses: without link-local ones and without single hosts. */
+  /** Subnets of the link's addresses, without link-local subnets and host routes. */
   readonly subnets: readonly Prefix[];
-  /** Grows whenever a capture on the link has to be opened anew: after every down, and with a new MAC. */
+  /** Increases whenever captures on the link must be reopened: after it was down, and with a new MAC. */
   readonly epoch: number;
 }
 
-/** An address that the kernel has on one of its interfaces, loopback and kube-ipvs0 among them. */
+/** An address that the kernel has on one of its interfaces, including loopback and kube-ipvs0. */
 export interface LocalAddress {
   readonly interface: string;
   readonly address: IpAddress;
@@ -27,7 +27,7 @@ export interface LocalAddress {
 
 const hardwareEthernet = 1;
 const flag = { up: 0x1, loopback: 0x8, pointToPoint: 0x10, noArp: 0x80, lowerUp: 0x10000 } as const;
-/** A member of these has no address life of its own: frames belong to the master. A VRF only chooses routes. */
+/** Frames of a member of these belong to the master. A VRF, in contrast, only selects routes. */
 const swallowingMasters: ReadonlySet<string | undefined> = new Set([
   'bridge',
   'bond',
@@ -41,7 +41,7 @@ interface Known {
   readonly epoch: number;
 }
 
-/** Links and addresses as rtnetlink tells of them. */
+/** The links and addresses that rtnetlink has reported. */
 export class LinkTable {
   readonly #links = new Map<number, Known>();
   readonly #addresses = new Map<
@@ -50,12 +50,12 @@ export class LinkTable {
   >();
   readonly #firstEpoch: number;
 
-  /** `firstEpoch` must differ from one table to the next, so that a table made anew reopens every capture. */
+  /** `firstEpoch` must differ between tables, so that replacing the table reopens every capture. */
   constructor(firstEpoch: number) {
     this.#firstEpoch = firstEpoch;
   }
 
-  /** Takes in a message; true when it may have changed something. */
+  /** Applies a message. Returns true when it may have changed something. */
   apply(message: RtnetlinkMessage): boolean {
     switch (message.kind) {
       case 'link': {
@@ -85,7 +85,7 @@ export class LinkTable {
     }
   }
 
-  /** The links that can answer neighbours, by name. */
+  /** The links that can answer neighbours, sorted by name. */
   links(): Link[] {
     const links: Link[] = [];
     for (const { message, epoch } of this.#links.values()) {
@@ -100,7 +100,7 @@ export class LinkTable {
     return links.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Every address of the host, on whatever interface and in whatever state. */
+  /** Every address of the host, whatever the interface and its state. */
   localAddresses(): LocalAddress[] {
     return [...this.#addresses].flatMap(([index, addresses]) => {
       const name = this.#links.get(index)?.message.name;
@@ -111,7 +111,7 @@ export class LinkTable {
   }
 }
 
-/** True when the link should answer for the address: it is one of the named, or, with none named, has its subnet. */
+/** Whether the link should answer for the address: it is named, or no link is named and a subnet of the link holds the address. */
 export function carries(
   link: Pick<Link, 'name' | 'subnets'>,
   address: IpAddress,

@@ -1,44 +1,53 @@
 /**
- * Links: the interfaces of this host that can answer neighbours, followed as they change. The kernel tells each change over
- * rtnetlink, so nothing is polled; when it had to drop messages, everything is asked for anew and every capture reopened.
+ * Watches the interfaces of this host that can answer neighbours. The kernel reports each change over rtnetlink(7), so nothing is polled.
+ * When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened.
  *
- * Left out: loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges
- * and bonds, whose frames belong to the master.
+ * Left out are loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges and
+ * bonds, whose frames belong to the master.
  *
- *     rtnetlink → decodeMessages → LinkTable → links(), onChange
+ *     rtnetlink → splitDatagram → decodeMessage → LinkTable → links(), onChange
  */
+import type { Guard } from '../telemetry/guard.ts';
 import type { Link, LocalAddress } from './link-table.ts';
 import { LinkTable } from './link-table.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
-import { decodeMessages, encodeDumpRequest, requestType } from './rtnetlink-message.ts';
+import {
+  decodeMessage,
+  encodeDumpRequest,
+  type RtnetlinkMessage,
+  requestType,
+  splitDatagram,
+} from './rtnetlink-message.ts';
 
-/** Epochs of one table stay below those of the next. */
+/** Distance between the first epochs of two tables; no link changes this often. */
 const epochsPerTable = 1_000_000;
 
 /** The links of this host as they are now. */
 export interface Links {
-  /** Those that can answer neighbours, by name. */
+  /** Links that can answer neighbours, sorted by name. */
   links(): readonly Link[];
-  /** Every address that the kernel has, on whatever interface. */
+  /** Every address that the kernel has, on any interface. */
   localAddresses(): readonly LocalAddress[];
-  /** Called after each change of either; replaces an earlier callback. */
+  /** Sets the callback that runs after each change of either list; it replaces an earlier one. */
   onChange(callback: () => void): void;
   close(): void;
 }
 
-/** Opens the watch; all that exists is known when it returns. Throws when the system refuses a netlink socket. */
-export function watchLinks(): Links {
-  return new LinkWatcher();
+/** Opens the watch. All existing links are known when it returns. Throws when the system refuses a netlink socket. */
+export function watchLinks(guard: Guard): Links {
+  return new LinkWatcher(guard);
 }
 
 class LinkWatcher implements Links {
+  readonly #guard: Guard;
   #socket: NetlinkSocket;
   #table: LinkTable;
   #tables = 0;
   #links: readonly Link[] = [];
-  #changed: () => void = () => {};
+  #onChange: () => void = () => {};
 
-  constructor() {
+  constructor(guard: Guard) {
+    this.#guard = guard;
     [this.#socket, this.#table] = this.#open();
   }
 
@@ -51,7 +60,7 @@ class LinkWatcher implements Links {
   }
 
   onChange(callback: () => void): void {
-    this.#changed = callback;
+    this.#onChange = callback;
   }
 
   close(): void {
@@ -66,7 +75,7 @@ class LinkWatcher implements Links {
       for (let isDone = false; !isDone; ) {
         const read = socket.receive(true);
         if (read.kind !== 'datagram') continue;
-        for (const message of decodeMessages(read.bytes)) {
+        for (const message of this.#decode(read.bytes)) {
           table.apply(message);
           if (message.kind === 'error') throw new Error(`netlink dump refused, errno ${message.errno}`);
           if (message.kind === 'done') isDone = true;
@@ -89,10 +98,21 @@ class LinkWatcher implements Links {
         isChanged = true;
         break;
       }
-      for (const message of decodeMessages(read.bytes)) if (this.#table.apply(message)) isChanged = true;
+      for (const message of this.#decode(read.bytes)) if (this.#table.apply(message)) isChanged = true;
     }
     if (!isChanged) return;
     this.#links = this.#table.links();
-    this.#changed();
+    this.#onChange();
+  }
+
+  /** Decodes a datagram. An exception costs the one message. */
+  *#decode(datagram: Uint8Array): Generator<RtnetlinkMessage> {
+    for (const raw of splitDatagram(datagram)) {
+      let message: RtnetlinkMessage | undefined;
+      this.#guard.run({ entrance: 'frame', source: 'rtnetlink', octets: raw.body }, () => {
+        message = decodeMessage(raw);
+      });
+      if (message) yield message;
+    }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The messages of rtnetlink(7) that tell of links and addresses. In the byte order of the machine:
+ * The rtnetlink(7) messages about links and addresses. All numbers are in the machine's byte order:
  *
  *     0          4      6      8       12     16                        next multiple of 4
  *     +----------+------+------+-------+------+----------------------+------------------------+
@@ -17,14 +17,14 @@ export interface LinkMessage {
   readonly kind: 'link';
   readonly index: number;
   readonly name: string;
-  /** `ARPHRD_…` of if_arp.h. */
+  /** `ARPHRD_…` in if_arp.h. */
   readonly hardwareType: number;
-  /** `IFF_…` of if.h. */
+  /** `IFF_…` in if.h. */
   readonly flags: number;
   /** Absent where the hardware has no six-octet address. */
   readonly mac?: Uint8Array;
   readonly master?: number;
-  /** What the master makes of it: `bridge`, `bond`, `vrf`… */
+  /** Kind of the master: `bridge`, `bond`, `vrf`… */
   readonly memberKind?: string;
 }
 
@@ -32,7 +32,7 @@ export interface AddressMessage {
   readonly kind: 'address' | 'address-gone';
   readonly index: number;
   readonly address: IpAddress;
-  /** Of the subnet that the address lies in; the peer's side on a point-to-point link. */
+  /** An address in the subnet; on a point-to-point link, the peer's address. */
   readonly network: IpAddress;
   readonly prefixLength: number;
 }
@@ -54,14 +54,14 @@ const dumpFlags = 0x0301;
 const headerLength = 16;
 const linkLength = 16;
 const addressLength = 8;
-/** Bridges tell of their ports with this family: such a `link-gone` is a port unplugged, not a link that ended. */
+/** Messages about links have this family. With a bridge's family, `link-gone` means that a port left the bridge. */
 const familyUnspecified = 0;
 const family = { ipv4: 2, ipv6: 10 } as const;
 const nestingFlags = 0x3fff;
 
 const little = endianness() === 'LE';
 
-/** Asks for all links or all addresses. */
+/** Encodes a request for all links or all addresses. */
 export function encodeDumpRequest(
   type: (typeof requestType)[keyof typeof requestType],
   sequence: number,
@@ -75,22 +75,25 @@ export function encodeDumpRequest(
   return bytes;
 }
 
-/** Every message of one datagram in order; what is cut off, unknown, or not about links and addresses is left out. */
-export function decodeMessages(datagram: Uint8Array): RtnetlinkMessage[] {
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  const messages: RtnetlinkMessage[] = [];
-  for (let at = 0; at + headerLength <= datagram.length; ) {
-    const length = view.getUint32(at, little);
-    if (length < headerLength || at + length > datagram.length) break;
-    const type = view.getUint16(at + 4, little);
-    const message = decodeMessage(type, datagram.subarray(at + headerLength, at + length));
-    if (message) messages.push(message);
-    at += align(length);
-  }
-  return messages;
+/** One message of a datagram, not yet decoded. */
+export interface RawMessage {
+  readonly type: number;
+  readonly body: Uint8Array;
 }
 
-function decodeMessage(type: number, body: Uint8Array): RtnetlinkMessage | undefined {
+/** The messages of one datagram, in order. A message that is cut off ends the list. */
+export function* splitDatagram(datagram: Uint8Array): Generator<RawMessage> {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  for (let at = 0; at + headerLength <= datagram.length; ) {
+    const length = view.getUint32(at, little);
+    if (length < headerLength || at + length > datagram.length) return;
+    yield { type: view.getUint16(at + 4, little), body: datagram.subarray(at + headerLength, at + length) };
+    at += align(length);
+  }
+}
+
+/** Decodes a message. Returns `undefined` when it is malformed, or not about links and addresses. */
+export function decodeMessage({ type, body }: RawMessage): RtnetlinkMessage | undefined {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   switch (type) {
     case messageType.done:
@@ -173,7 +176,7 @@ function align(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** A string of the kernel ends with a NUL. */
+/** Reads a kernel string, which ends with a NUL. */
 function text(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));

@@ -119,7 +119,7 @@ test('a host that claims the address is named in an event, the log and a metric,
     'the router is back at the owner',
     async () => (await routersNeighbour()) === (await lab.macOf(node)),
   );
-  assert.match(lab.log(`speaker-${node.name}`), /another host claims an address that is answered here/);
+  assert.match(lab.log(`speaker-${node.name}`), /another host uses an address of this node/);
   await lab.until('the metric', async () =>
     /bellman_layer2_conflicts\{ip="192\.0\.2\.240"\} [1-9]/.test(await lab.metrics(node.namespace)),
   );

@@ -1,4 +1,4 @@
-/** A capture's life on real links: after hours of silence, after its link was down, and its end. */
+/** Captures on real links: after hours of silence, after the link was down, after a stall, and their end. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -19,7 +19,7 @@ before(async () => {
   for (const end of ['near', 'far']) await run('ip', ['link', 'set', end, 'up']);
 });
 
-/** Opens a capture on `near`, whose clock stands still until it is moved. */
+/** Opens a capture on `near` with a virtual clock. */
 function listen(): {
   readonly clock: VirtualClock;
   readonly heard: number[];
@@ -39,7 +39,7 @@ function listen(): {
   return { clock, heard, lost, near };
 }
 
-/** The other end of the cable, to send from. */
+/** Opens the other end of the cable for sending. */
 function speak(): Capture {
   return openCapture({
     interface: 'far',
@@ -61,6 +61,27 @@ test('a capture hears the first frame after it was opened', async () => {
   }
 });
 
+test('a capture tells how long a frame waited while the process stood still', async () => {
+  const agesMs: number[] = [];
+  const near = openCapture({
+    interface: 'near',
+    filter: 'arp',
+    clock: systemClock,
+    onFrame: (_frame, _length, ageMs) => agesMs.push(ageMs),
+    onLost: () => {},
+  });
+  const far = speak();
+  far.send(request);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  far.send(request);
+  await eventually('both frames', () => agesMs.length === 2);
+  const [old = 0, fresh = 0] = agesMs;
+  assert.ok(old >= 299 && old < 2000, `${old} ms`);
+  assert.ok(fresh > -1 && fresh < old - 250, `${fresh} ms`);
+  near.close();
+  far.close();
+});
+
 test('a capture hears after an hour without a frame', async () => {
   const { clock, near, heard, lost } = listen();
   const far = speak();
@@ -72,7 +93,7 @@ test('a capture hears after an hour without a frame', async () => {
   far.close();
 });
 
-test('a capture whose link went down and up unnoticed hears again or says that it is lost, never neither', async () => {
+test('a capture whose link went down and up unnoticed delivers frames again or reports itself lost', async () => {
   const { clock, near, heard, lost } = listen();
   await run('ip', ['link', 'set', 'near', 'down']);
   await run('ip', ['link', 'set', 'near', 'up']);
@@ -86,7 +107,7 @@ test('a capture whose link went down and up unnoticed hears again or says that i
   far.close();
 });
 
-test('captures give their descriptors back, whatever became of the link', async () => {
+test('captures release their descriptors, whatever happened to the link', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length;
   await new Promise((resolve) => setTimeout(resolve, 200));
   const before = descriptors();
@@ -113,7 +134,7 @@ test('captures give their descriptors back, whatever became of the link', async 
   }
 });
 
-test('a capture of an interface that is not there cannot be opened', () => {
+test('a capture of a missing interface cannot be opened', () => {
   assert.throws(() =>
     openCapture({
       interface: 'nowhere',

@@ -9,7 +9,7 @@ interface Pending {
 /** Wall time of a virtual clock at zero: 2026-01-01T00:00:00Z. */
 export const virtualEpochMs = Date.UTC(2026, 0, 1);
 
-/** A clock that moves only when told to, firing timers in order of time and then of creation. */
+/** A clock that moves only on demand. Timers fire in order of time, then of creation. */
 export class VirtualClock implements Clock {
   #now = 0;
   #order = 0;
@@ -29,7 +29,14 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.#pending.delete(pending) };
   }
 
-  /** Moves forward, firing everything due on the way; timers set by callbacks are honoured. */
+  /** Jumps forward as if the process had been stopped, then fires the timers that fell due meanwhile; each sees the late time. */
+  stall(ms: number): void {
+    this.#now += ms;
+    for (const pending of [...this.#pending].sort((a, b) => a.at - b.at || a.order - b.order))
+      if (pending.at <= this.#now && this.#pending.delete(pending)) pending.callback();
+  }
+
+  /** Moves forward, firing all timers that fall due on the way, including those set by callbacks. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {

@@ -1,7 +1,7 @@
 import type { IpAddress } from '../../address/index.ts';
-import type { ClaimHistory } from './defence.ts';
+import type { ConflictHistory } from './defence.ts';
 
-/** What is counted of an address. */
+/** Counters of one address since it was added. */
 export interface AddressCounts {
   /** The address in canonical text. */
   readonly text: string;
@@ -11,19 +11,17 @@ export interface AddressCounts {
   readonly conflicts: number;
 }
 
-/** What the responder keeps of an address; one object on all links, so that a frame finds everything by one lookup. */
+/** State of one address. All links share the object, so a frame finds everything with one lookup. */
 export interface AddressState extends AddressCounts {
   readonly address: IpAddress;
-  /** Canonical text, made once. */
-  readonly text: string;
-  /** Links that must answer; empty: those whose subnet holds the address. */
+  /** Links that must answer, by name. When empty, every link whose subnet holds the address answers. */
   interfaces: readonly string[];
-  /** False while it is only probed. */
+  /** False while the address is only probed. */
   answering: boolean;
-  /** Probes under way that need its claims noticed. */
+  /** Listeners of running probes; each conflicting packet of another host is passed to them. */
   readonly probes: Set<(mac: string, interfaceName: string) => void>;
-  /** Of other hosts' claims, for rate limits. */
-  claims: ClaimHistory | undefined;
+  /** Recent conflicts, for rate limits. */
+  conflictHistory: ConflictHistory | undefined;
   requests: number;
   responses: number;
   gratuitous: number;
@@ -41,7 +39,7 @@ export function newAddressState(
     interfaces,
     answering: false,
     probes: new Set(),
-    claims: undefined,
+    conflictHistory: undefined,
     requests: 0,
     responses: 0,
     gratuitous: 0,

@@ -1,10 +1,10 @@
-/** When and how fast announcements are repeated. */
+/** Times and pace of announcements. */
 export interface AnnouncementPolicy {
-  /** Milliseconds from the takeover to each announcement, ascending, the first usually 0. */
+  /** Milliseconds from the takeover to each announcement, in ascending order. */
   readonly offsetsMs: readonly number[];
-  /** Repeats for switches that forget; 0: none after the last offset. */
+  /** Interval of the repeats after the last offset, for switches that forget; 0 for none. */
   readonly refreshMs: number;
-  /** Announcements in a second, over all addresses, and how many of them may go at once. */
+  /** Announcements per second over all addresses, and the size of a burst. */
   readonly perSecond: number;
   readonly burst: number;
 }
@@ -20,18 +20,18 @@ interface Pending<T> {
 }
 
 /**
- * Which announcement goes next. Every address is announced once before any is announced twice: after a node's death the first
- * announcement mends traffic, repeats only insure it. Within a round it is first come, first served. All methods take the
- * time in milliseconds, which must not go back.
+ * Chooses the next announcement. Every address is announced once before any is announced twice: after a node's death, the first
+ * announcement restores traffic and repeats only insure against loss. Within a round, the order is that of the starts. A token bucket
+ * bounds the pace. All methods take a monotonic time in milliseconds.
  *
- *     round 0: c d e          next() takes from the first round whose head is due,
- *     round 1: a b            as long as the bucket has a token, and puts the item into the round after
+ *     round 0: c d e          next() takes the head of the first round whose head is due, while the bucket
+ *     round 1: a b            has a token, and moves it to the following round
  *     refresh: z
  */
 export class AnnouncementQueue<T> {
   readonly #policy: AnnouncementPolicy;
   readonly #rounds: Fifo<Pending<T>>[];
-  /** The schedule that counts, by item; what is queued of an older one is passed over. */
+  /** The valid schedule of each item. Queued announcements of an older schedule are skipped. */
   readonly #current = new Map<T, Schedule<T>>();
   #tokens: number;
   #filledAt = 0;
@@ -42,7 +42,7 @@ export class AnnouncementQueue<T> {
     this.#rounds = Array.from({ length: policy.offsetsMs.length + 1 }, () => new Fifo());
   }
 
-  /** Starts the schedule of the item, anew if it has one. */
+  /** Starts the item's schedule, or restarts it. */
   start(item: T, now: number): void {
     const schedule = { item, startedAt: now };
     this.#current.set(item, schedule);
@@ -53,7 +53,7 @@ export class AnnouncementQueue<T> {
     this.#current.delete(item);
   }
 
-  /** The item to announce now, or `undefined` when none is due or the pace forbids it. */
+  /** The item to announce now; `undefined` when none is due or the pace forbids it. */
   next(now: number): T | undefined {
     this.#refill(now);
     if (this.#tokens < 1) return undefined;
@@ -68,7 +68,7 @@ export class AnnouncementQueue<T> {
     return undefined;
   }
 
-  /** Milliseconds until `next` may have something; `undefined` when nothing is planned. */
+  /** Milliseconds until `next` may return an item; `undefined` when nothing is scheduled. */
   delayMs(now: number): number | undefined {
     this.#refill(now);
     let dueAt: number | undefined;
@@ -107,7 +107,7 @@ export class AnnouncementQueue<T> {
   }
 }
 
-/** A queue whose `shift` costs the same at any length. */
+/** A queue whose `shift` takes constant time on average. */
 class Fifo<T> {
   #items: T[] = [];
   #first = 0;

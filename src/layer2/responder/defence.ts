@@ -1,44 +1,57 @@
-/** What is done about a foreign claim. */
+/** What to do when another host uses an address of ours. */
 export type DefencePolicy = 'defend' | 'yield';
-export type ClaimAction = 'defended' | 'yielded' | 'waiting';
+export type ConflictAction = 'defended' | 'yielded' | 'waiting';
 
-/** What is remembered of the claims on one address. */
-export interface ClaimHistory {
-  readonly lastDefenceAt?: number;
-  /** Of the last ten seconds. */
-  readonly reports: readonly { readonly mac: string; readonly at: number }[];
+/** Earlier conflicts over one address. */
+export interface ConflictHistory {
+  readonly lastDefenceAtMs?: number;
+  /** Reports of the last ten seconds. */
+  readonly reports: readonly { readonly mac: string; readonly atMs: number }[];
 }
 
-export interface ClaimDecision {
-  readonly action: ClaimAction;
-  /** True when it should be told: a new claimant, or the old one after a while; few claimants at a time. */
+/** One packet in which another host uses the address. */
+export interface ObservedConflict {
+  /** Lower case, colon separated. */
+  readonly mac: string;
+  readonly isSpeaker: boolean;
+  readonly policy: DefencePolicy;
+}
+
+export interface DefenceDecision {
+  readonly action: ConflictAction;
+  /** Whether to report the conflict: the host is new, or its last report is ten seconds old. */
   readonly report: boolean;
-  readonly history: ClaimHistory;
+  readonly history: ConflictHistory;
 }
 
 /** DEFEND_INTERVAL (RFC 5227 section 1.1). */
 const defendIntervalMs = 10_000;
-/** A host that changes its address with every packet is told of so often. */
-const reportsAtMost = 3;
+/** Reports in one interval, so that a host that changes its MAC with every packet cannot flood the log. */
+const maxReports = 3;
 
 /**
- * Decides about a claim (RFC 5227 section 2.4). `defend` answers with an announcement, but not twice within ten seconds: two
- * hosts that both defend must not fill the wire. `yield` stops answering. A claim by another speaker is neither: who owns the
- * address is for the speakers to settle.
+ * Decides how to react to a conflict (RFC 5227 section 2.4).
+ *
+ * - `defend` sends an announcement, at most once in ten seconds: two hosts that both defend must not flood the link.
+ * - `yield` stops answering.
+ * - A conflict with another speaker is only reported, because the speakers settle ownership among themselves.
  */
-export function decideClaim(
-  history: ClaimHistory | undefined,
-  claim: { readonly mac: string; readonly isSpeaker: boolean; readonly policy: DefencePolicy },
-  now: number,
-): ClaimDecision {
-  const recent = (history?.reports ?? []).filter(({ at }) => now - at < defendIntervalMs);
-  const report = recent.length < reportsAtMost && !recent.some(({ mac }) => mac === claim.mac);
-  const reported = { reports: report ? [...recent, { mac: claim.mac, at: now }] : recent };
-  const lastDefence = history?.lastDefenceAt === undefined ? {} : { lastDefenceAt: history.lastDefenceAt };
-  if (claim.isSpeaker) return { action: 'waiting', report, history: { ...lastDefence, ...reported } };
-  if (claim.policy === 'yield') return { action: 'yielded', report: true, history: reported };
-  const mayDefend = history?.lastDefenceAt === undefined || now - history.lastDefenceAt >= defendIntervalMs;
+export function decideDefence(
+  history: ConflictHistory | undefined,
+  { mac, isSpeaker, policy }: ObservedConflict,
+  nowMs: number,
+): DefenceDecision {
+  const recent = (history?.reports ?? []).filter(({ atMs }) => nowMs - atMs < defendIntervalMs);
+  const report = recent.length < maxReports && !recent.some((earlier) => earlier.mac === mac);
+  const reports = report ? [...recent, { mac, atMs: nowMs }] : recent;
+  const lastDefenceAtMs = history?.lastDefenceAtMs;
+  const unchanged = lastDefenceAtMs === undefined ? { reports } : { reports, lastDefenceAtMs };
+  if (isSpeaker) return { action: 'waiting', report, history: unchanged };
+  // Section 2.4 (a): "upon receiving a conflicting ARP packet, a host MAY elect to immediately cease using the address".
+  if (policy === 'yield') return { action: 'yielded', report: true, history: { reports } };
+  // Section 2.4 (c): a host that has seen no other conflict within DEFEND_INTERVAL "broadcasts one single ARP Announcement".
+  const mayDefend = lastDefenceAtMs === undefined || nowMs - lastDefenceAtMs >= defendIntervalMs;
   return mayDefend
-    ? { action: 'defended', report, history: { ...reported, lastDefenceAt: now } }
-    : { action: 'waiting', report, history: { ...lastDefence, ...reported } };
+    ? { action: 'defended', report, history: { reports, lastDefenceAtMs: nowMs } }
+    : { action: 'waiting', report, history: unchanged };
 }

@@ -8,7 +8,10 @@ import type { Link } from '../../link/link-table.ts';
 import { encodeDuplicateAddressProbe, encodeUnsolicitedAdvertisement } from '../../ndp/packet.ts';
 import { NdpResponder } from '../../ndp/responder.ts';
 import { type GroupSocket, SolicitedNodeGroups } from '../../ndp/solicited-node-groups.ts';
+import type { Guard } from '../../telemetry/guard.ts';
 import type { AddressState } from './address-state.ts';
+import { FrameBacklog } from './frame-backlog.ts';
+import { answerWithinMs } from './stall.ts';
 
 export type Protocol = 'arp' | 'ndp';
 
@@ -16,21 +19,22 @@ export interface LinkPortOptions {
   readonly openCapture: OpenCapture;
   readonly groupSocket: GroupSocket;
   readonly clock: Clock;
+  readonly guard: Guard;
   readonly onDrop: (protocol: Protocol, reason: DropReason) => void;
-  readonly onClaim: (state: AddressState, mac: string, port: LinkPort) => void;
+  readonly onConflict: (state: AddressState, mac: string, port: LinkPort) => void;
   readonly onLost: (port: LinkPort, reason: string) => void;
 }
 
 /**
- * Everything ARP, and of ICMPv6 solicitations (135) and advertisements (136), but not what this link sends itself. It is told by
- * the MAC: `inbound` is known to the kernel only, and libpcap judges the first frames after opening itself, so that it would
- * lose them. The tags of VLANs are out of the kernel filter's sight, so tagged frames pass it like others.
+ * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends. Those
+ * are recognised by their MAC: only the kernel knows a frame's direction, and libpcap filters the first frames after opening in user
+ * space, where it would lose all of them. The filter cannot see VLAN tags, so tagged frames pass it.
  */
 function filterFor(mac: Uint8Array): string {
   return `not ether src ${formatMac(mac)} and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))`;
 }
 
-/** One link with its capture, its addresses, and both responders. */
+/** One link: its capture, the addresses on it, and a responder for each protocol. */
 export class LinkPort {
   readonly link: Link;
   readonly #options: LinkPortOptions;
@@ -40,19 +44,24 @@ export class LinkPort {
   readonly #groups: SolicitedNodeGroups;
   readonly #arp: ArpResponder<AddressState>;
   readonly #ndp: NdpResponder<AddressState>;
+  readonly #backlog: FrameBacklog;
 
-  /** Opens the capture; throws when that fails. */
+  /** Opens the capture. Throws when that fails. */
   constructor(link: Link, options: LinkPortOptions) {
     this.link = link;
     this.#options = options;
     this.#groups = new SolicitedNodeGroups(options.groupSocket, link.index);
     this.#arp = new ArpResponder(link.mac, this.#addresses);
     this.#ndp = new NdpResponder(link.mac, this.#addresses);
+    this.#backlog = new FrameBacklog(options.clock, (...held) => this.#guarded(...held));
     this.#capture = options.openCapture({
       interface: link.name,
       filter: filterFor(link.mac),
       clock: options.clock,
-      onFrame: (frame, length) => this.#receive(frame, length),
+      onFrame: (frame, length, ageMs) => {
+        if (!this.#backlog.mustHold(ageMs)) this.#guarded(frame, length, ageMs);
+        else if (!this.#backlog.hold(frame, length, ageMs)) options.onDrop(protocolOf(frame, length), 'late');
+      },
       onLost: (reason) => options.onLost(this, reason),
     });
   }
@@ -74,7 +83,7 @@ export class LinkPort {
     if (state.address.family === 6) this.#groups.remove(state.address);
   }
 
-  /** Tells the link that the address is here: gratuitous ARP in both forms, or an unsolicited advertisement. */
+  /** Sends a gratuitous ARP packet in both forms, or an unsolicited advertisement. */
   announce(state: AddressState): void {
     const { mac } = this.link;
     const frames =
@@ -84,40 +93,47 @@ export class LinkPort {
     for (const frame of frames) if (this.#send(frame, state)) state.gratuitous++;
   }
 
-  /** Asks the link whether anybody has the address. */
+  /** Sends an ARP Probe or a duplicate-address-detection solicitation. */
   probe(state: AddressState): void {
     const { mac } = this.link;
-    const isIpv4 = state.address.family === 4;
-    this.#send(
-      isIpv4 ? encodeArpProbe(mac, state.address) : encodeDuplicateAddressProbe(mac, state.address),
-      state,
-    );
+    const encode = state.address.family === 4 ? encodeArpProbe : encodeDuplicateAddressProbe;
+    this.#send(encode(mac, state.address), state);
   }
 
-  /** Answers what has arrived. */
+  /** Handles the frames that have arrived. */
   drain(): void {
     this.#capture.drain();
   }
 
   close(): void {
     this.#capture.close();
+    this.#backlog.close();
     this.#groups.clear();
   }
 
-  #receive(frame: Uint8Array, length: number): void {
-    const type = payloadType(frame, length);
-    // Frames of a VLAN do not show their payload; they are counted as ARP's, which is what they mostly are.
-    const protocol = type === etherType.ipv6 ? 'ndp' : 'arp';
+  /** An exception costs the frame. Written out rather than through `Guard.run`, which would allocate for each frame. */
+  #guarded(frame: Uint8Array, length: number, ageMs: number): void {
+    try {
+      this.#receive(frame, length, ageMs);
+    } catch (error) {
+      const octets = frame.subarray(0, length);
+      this.#options.guard.failed({ entrance: 'frame', source: this.link.name, octets }, error);
+    }
+  }
+
+  #receive(frame: Uint8Array, length: number, ageMs: number): void {
+    const protocol = protocolOf(frame, length);
     const responder = protocol === 'ndp' ? this.#ndp : this.#arp;
     const verdict = responder.receive(frame, length);
-    const { entry } = responder;
-    if (verdict === 'answer' && entry) {
-      entry.requests++;
-      if (this.#capture.send(responder.reply)) entry.responses++;
+    const { matched } = responder;
+    if (verdict === 'answer' && matched) {
+      matched.requests++;
+      if (ageMs > answerWithinMs) this.#options.onDrop(protocol, 'late');
+      else if (this.#capture.send(responder.reply)) matched.responses++;
       else this.#options.onDrop(protocol, 'send-failed');
-    } else if (verdict === 'claim' && entry) {
-      this.#options.onClaim(entry, formatMac(responder.claimant), this);
-    } else if (verdict !== 'answer' && verdict !== 'claim') {
+    } else if (verdict === 'conflict' && matched) {
+      this.#options.onConflict(matched, formatMac(responder.conflictingMac), this);
+    } else if (verdict !== 'answer' && verdict !== 'conflict') {
       this.#options.onDrop(protocol, verdict);
     }
   }
@@ -127,4 +143,9 @@ export class LinkPort {
     if (!isSent) this.#options.onDrop(state.address.family === 4 ? 'arp' : 'ndp', 'send-failed');
     return isSent;
   }
+}
+
+/** Tagged frames hide their payload type from `payloadType`; they count as ARP, which most of them are. */
+function protocolOf(frame: Uint8Array, length: number): Protocol {
+  return payloadType(frame, length) === etherType.ipv6 ? 'ndp' : 'arp';
 }

@@ -3,7 +3,7 @@ import type { DropReason } from '../../link/frame.ts';
 import type { AddressCounts } from './address-state.ts';
 import type { Protocol } from './link-port.ts';
 
-/** Names without their prefix are those that MetalLB's users know. */
+/** After the prefix, the names are those of MetalLB. */
 const neighbourMetric = {
   requestsReceived: 'bellman_layer2_requests_received',
   responsesSent: 'bellman_layer2_responses_sent',
@@ -14,7 +14,7 @@ const neighbourMetric = {
   links: 'bellman_layer2_links',
 } as const;
 
-/** Plain integers on the answering path, read only when somebody scrapes. */
+/** Counters on the answering path: plain integers, turned into metrics only by a scrape. */
 export class NeighbourCounters {
   readonly #dropped: Record<Protocol, Map<DropReason, number>> = { arp: new Map(), ndp: new Map() };
   capturesLost = 0;
@@ -30,17 +30,13 @@ export class NeighbourCounters {
   }
 }
 
-/** Registers what is counted of each address. Reading it costs a process tens of milliseconds with 10,000 of them. */
+/** Registers the counters of each address. With 10,000 addresses, a scrape costs tens of milliseconds. */
 export function registerAddressMetrics(registry: Registry, counts: () => Iterable<AddressCounts>): void {
   const perAddress = [
     [neighbourMetric.requestsReceived, 'Layer 2 requests received for an owned address', 'requests'],
     [neighbourMetric.responsesSent, 'Layer 2 responses sent for an owned address', 'responses'],
     [neighbourMetric.gratuitousSent, 'Gratuitous layer 2 packets sent for an owned address', 'gratuitous'],
-    [
-      neighbourMetric.conflicts,
-      'Layer 2 packets in which another host claimed an owned address',
-      'conflicts',
-    ],
+    [neighbourMetric.conflicts, 'Layer 2 packets in which another host used an owned address', 'conflicts'],
   ] as const;
   for (const [name, help, field] of perAddress) {
     new Counter({
@@ -56,7 +52,7 @@ export function registerAddressMetrics(registry: Registry, counts: () => Iterabl
   }
 }
 
-/** Registers what the responder counts of frames and links. */
+/** Registers the responder's counters of frames and links. */
 export function registerNeighbourMetrics(
   registry: Registry,
   counters: NeighbourCounters,
@@ -64,7 +60,7 @@ export function registerNeighbourMetrics(
 ): void {
   new Counter({
     name: neighbourMetric.dropped,
-    help: 'ARP and NDP packets seen and not answered, by reason',
+    help: 'ARP and NDP packets left unanswered, by reason',
     labelNames: ['protocol', 'reason'],
     registers: [registry],
     collect() {
@@ -74,7 +70,7 @@ export function registerNeighbourMetrics(
   });
   new Counter({
     name: neighbourMetric.capturesLost,
-    help: 'Captures that fell silent or failed and were opened anew',
+    help: 'Captures that fell silent or failed, and were reopened',
     registers: [registry],
     collect() {
       this.reset();

@@ -1,23 +1,24 @@
 import type { Clock } from '../../clock.ts';
 import type { AddressState } from './address-state.ts';
 import type { LinkPort } from './link-port.ts';
+import { stallMs } from './stall.ts';
 
 export type ProbeOutcome =
   | { readonly kind: 'free' }
-  | { readonly kind: 'claimed'; readonly mac: string; readonly interface: string }
-  /** No link carries the address: nobody can be asked. */
+  | { readonly kind: 'in-use'; readonly mac: string; readonly interface: string }
+  /** No link carries the address, so there is no host to ask. */
   | { readonly kind: 'no-link' };
 
 /**
- * PROBE_NUM of RFC 5227 with intervals that fit a Service's first announcement: its own of a second and more are made
- * for hosts that boot, while a host that uses an address answers within a millisecond.
+ * PROBE_NUM of RFC 5227 with shorter intervals. The RFC's own, a second and more, are made for hosts that boot; a host that uses an
+ * address answers within a millisecond, and a new Service should not wait for seconds.
  */
 const probeCount = 3;
 const probeIntervalMs = 100;
 
 /**
- * Asks links whether an address is in use (RFC 5227 section 2.1, RFC 4862 section 5.4): ends with the first claim, or 100 ms after
- * the last probe. Ports are asked for at each one.
+ * Probes for another host that uses the address (RFC 5227 section 2.1, RFC 4862 section 5.4). Resolves on the first conflicting packet, or
+ * 100 ms after the last probe. `ports` is read before each probe.
  */
 export async function probe(
   clock: Clock,
@@ -25,12 +26,23 @@ export async function probe(
   ports: () => readonly LinkPort[],
 ): Promise<ProbeOutcome> {
   const { promise, resolve } = Promise.withResolvers<ProbeOutcome>();
-  const onClaim = (mac: string, interfaceName: string) =>
-    resolve({ kind: 'claimed', mac, interface: interfaceName });
-  state.probes.add(onClaim);
+  const onConflict = (mac: string, interfaceName: string) =>
+    resolve({ kind: 'in-use', mac, interface: interfaceName });
+  state.probes.add(onConflict);
   let sent = 0;
   let reached = 0;
+  let dueAtMs = clock.now();
+  const stepAfter = (delayMs: number) => {
+    dueAtMs = clock.now() + delayMs;
+    return clock.after(delayMs, step);
+  };
   const step = () => {
+    const isStalled = sent > 0 && clock.now() - dueAtMs > stallMs;
+    if (isStalled) {
+      // Answers that arrived during the stall are still unread.
+      timer = stepAfter(probeIntervalMs);
+      return;
+    }
     if (sent === probeCount || (sent > 0 && reached === 0)) {
       resolve({ kind: reached === 0 ? 'no-link' : 'free' });
       return;
@@ -40,13 +52,13 @@ export async function probe(
       port.probe(state);
       reached++;
     }
-    timer = clock.after(reached === 0 ? 0 : probeIntervalMs, step);
+    timer = stepAfter(reached === 0 ? 0 : probeIntervalMs);
   };
-  let timer = clock.after(0, step);
+  let timer = stepAfter(0);
   try {
     return await promise;
   } finally {
     timer.cancel();
-    state.probes.delete(onClaim);
+    state.probes.delete(onConflict);
   }
 }

@@ -1,69 +1,60 @@
 /**
- * The neighbour responder: answers ARP and NDP for the addresses it is given, on the links that should carry them, and tells
- * neighbours when an address has come here. It decides nothing about ownership: what is added is answered.
+ * The neighbour responder answers ARP and NDP for the addresses that it is given, on the links that should carry them, and announces an
+ * address when it arrives on this node. It decides nothing about ownership.
  *
- * An address is answered on the links that its pool names, or else on those whose subnet holds it. Links are followed as they
- * change; a link that comes back, with the same or another interface index, is captured anew, its multicast groups joined
- * anew, and its addresses announced anew. A capture is open only on links that have something to answer for.
+ * An address is answered on the links that its pool names, or on every link whose subnet holds it (`link-ports.ts`). Announcements follow
+ * one schedule per address, and a common pace bounds all of them (`announcer.ts`). When another host uses an address, the policy decides
+ * whether to defend it or to yield (`conflicts.ts`). `probe` finds out whether an address is free before it is announced for the first
+ * time; a takeover from a dead node skips it, because failover must not wait.
  *
- * Announcements follow one schedule per address, paced over all, each sent only while the address is still ours. Claims of
- * other hosts are reported, and defended or yielded by policy; another speaker's claim is only reported, since the speakers
- * settle ownership among themselves. `probe` asks the links whether an address is free, before it is announced for the first
- * time; an address that had an owner is taken over without, because failover must not wait.
+ * After a stall of the process, the responder waits until other speakers can be heard before it answers or announces (`stall.ts`).
  *
- *     rtnetlink → Links ──→ NeighbourResponder ──→ LinkPort per link ──→ ArpResponder, NdpResponder
- *     add, remove ──────→        │    ↑                 ↑ ↓
- *     AnnouncementQueue ←────────┘    └── claims ── pcap capture
+ *     rtnetlink → Links ──→ LinkPorts ──→ LinkPort per link ──→ ArpResponder, NdpResponder
+ *     add, remove ──────→  ↑              ↑ ↓      └── conflicts ──→ ConflictHandler
+ *     Announcer ───────────┘              pcap capture
  *
- * RFC 826, 4861, 4862, 5227.
+ * RFC 826 (ARP), 4861 (Neighbour Discovery), 4862 (duplicate address detection), 5227 (IPv4 address conflict detection).
  */
 import type { Registry } from 'prom-client';
 import { formatIp, type IpAddress } from '../../address/index.ts';
-import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { type OpenCapture, openCapture } from '../../link/capture.ts';
+import { type Clock, systemClock } from '../../clock.ts';
+import type { OpenCapture } from '../../link/capture.ts';
 import { carries, type Link } from '../../link/link-table.ts';
 import { type Links, watchLinks } from '../../link/link-watcher.ts';
 import type { Logger } from '../../log.ts';
 import { openGroupSocket } from '../../ndp/group-socket.ts';
 import type { GroupSocket } from '../../ndp/solicited-node-groups.ts';
+import { Guard } from '../../telemetry/guard.ts';
 import { type AddressCounts, type AddressState, newAddressState } from './address-state.ts';
-import { type AnnouncementPolicy, AnnouncementQueue } from './announcement-queue.ts';
-import { type ClaimAction, type DefencePolicy, decideClaim } from './defence.ts';
+import type { AnnouncementPolicy } from './announcement-queue.ts';
+import { Announcer } from './announcer.ts';
+import { type Conflict, ConflictHandler } from './conflicts.ts';
+import type { DefencePolicy } from './defence.ts';
 import { findKernelAnswers, type KernelAnswer, readArpIgnore } from './kernel-answers.ts';
-import { LinkPort } from './link-port.ts';
+import { LinkPorts } from './link-ports.ts';
 import { NeighbourCounters, registerNeighbourMetrics } from './metrics.ts';
 import { type ProbeOutcome, probe } from './probe.ts';
 
 const defaultAnnouncements: AnnouncementPolicy = {
   offsetsMs: [0, 50, 200, 500, 1000, 2000, 4000],
   refreshMs: 0,
-  // Four thousand frames of 60 octets are 2 Mbit/s: a takeover of 2,000 addresses is told in a second.
+  // 4,000 frames of 60 octets are 2 Mbit/s. A takeover of 2,000 addresses is announced within a second.
   perSecond: 2000,
   burst: 250,
 };
 
-/** Another host uses an address that is answered here. */
-export interface Conflict {
-  readonly address: IpAddress;
-  /** Lower-case, colon separated. */
-  readonly mac: string;
-  readonly interface: string;
-  readonly action: ClaimAction;
-  /** The claimant is another speaker: two nodes think that they own the address, or a handover is under way. */
-  readonly isSpeaker: boolean;
-}
-
 export interface NeighbourResponderOptions {
   readonly log: Logger;
   readonly registry?: Registry;
+  readonly guard?: Guard;
   readonly announcements?: Partial<AnnouncementPolicy>;
-  /** What to do about claims of hosts that are no speakers; `defend` by default. */
+  /** Reaction to a conflict with a host that is no speaker; `defend` by default. */
   readonly defence?: DefencePolicy;
-  /** Told on change, and every ten seconds while a claim goes on. */
+  /** Called on a new conflict, and every ten seconds while it lasts. */
   readonly onConflict?: (conflict: Conflict) => void;
-  /** Told after links or their subnets have changed: ask `carriers` again. */
+  /** Called after links or their subnets have changed; the results of `carriers` may differ from then on. */
   readonly onLinksChanged?: () => void;
-  /** Asked before each announcement: a last look at ownership. */
+  /** Checked before each announcement. */
   readonly isOwner?: (address: IpAddress) => boolean;
   readonly clock?: Clock;
   readonly links?: Links;
@@ -71,77 +62,91 @@ export interface NeighbourResponderOptions {
   readonly groupSocket?: GroupSocket;
 }
 
+/** An address and the links that may carry it; no links means every link whose subnet holds the address. */
+export interface PlacedAddress {
+  readonly address: IpAddress;
+  readonly interfaces: readonly string[];
+}
+
 export interface NeighbourResponder {
   /**
-   * Answers for the address from now on and announces it. `interfaces` are the links named by the pool; empty or absent:
-   * those whose subnet holds the address. For an address that is answered already, only changes of links take effect.
+   * Answers for the address from now on, and announces it. Without `interfaces`, every link whose subnet holds the address answers. When
+   * the address is answered already, only its links change.
    */
   add(address: IpAddress, interfaces?: readonly string[]): void;
-  /** Falls silent about the address at once. */
+  /** Stops answering for the address at once. */
   remove(address: IpAddress): void;
-  /** Starts the schedule of announcements again, of an address that is answered. */
+  /** Restarts the announcements of an address that is answered. */
   announce(address: IpAddress): void;
-  /** Whether anybody on the links uses the address: known within 300 ms. */
+  /** Finds out within 300 ms whether another host uses the address. */
   probe(address: IpAddress, interfaces?: readonly string[]): Promise<ProbeOutcome>;
-  /** Links on which the address would be answered, by name; none: this node is not eligible. */
+  /** Names of the links on which the address would be answered. An empty result means that this node is not eligible. */
   carriers(address: IpAddress, interfaces?: readonly string[]): readonly string[];
   /** Links that can answer neighbours now. */
   links(): readonly Link[];
-  /** MACs of the other speakers (lower-case, colon separated): their claims are reported as such and never defended. */
+  /** MACs of the other speakers, lower case and colon separated. Conflicts with them are reported but never defended. */
   setSpeakers(macs: ReadonlySet<string>): void;
-  /** Which of the addresses this host's own kernel answers for, whatever the speakers decide. */
-  kernelAnswers(
-    addresses: Iterable<{ address: IpAddress; interfaces: readonly string[] }>,
-  ): readonly KernelAnswer[];
-  /** Of every address that is answered; the objects live as long as it is, and count on. */
+  /** Finds the addresses that this host's own kernel answers for. */
+  kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[];
+  /** Counters of every address that is answered. Each object stays the same, and counts on, while its address is answered. */
   counts(): Iterable<AddressCounts>;
-  /** Answers what has arrived meanwhile. Call it within long work, as often as you like. */
-  breathe(): void;
-  /** Falls silent about everything and lets go of every socket. */
+  /** Handles the frames that have arrived. Long tasks call it between items so that neighbours do not wait. */
+  drainCaptures(): void;
+  /** Stops answering and closes every socket. */
   close(): void;
 }
 
-/** Opens the watch of links; throws when the system refuses it. */
+/** Opens the link watch. Throws when the system refuses it. */
 export function createNeighbourResponder(options: NeighbourResponderOptions): NeighbourResponder {
   return new Responder(options);
 }
 
-/** A capture that failed is tried again after this. */
-const reopenDelayMs = 500;
-/** A tenth of what an answer may take; looking costs some 5 µs. */
-const breathMs = 1;
-
 class Responder implements NeighbourResponder {
-  readonly #options: NeighbourResponderOptions;
-  readonly #log: Logger;
   readonly #clock: Clock;
   readonly #links: Links;
   readonly #groupSocket: GroupSocket;
   readonly #states = new Map<string, AddressState>();
-  /** By interface index. */
-  readonly #ports = new Map<number, LinkPort>();
-  readonly #seen = new Map<number, string>();
-  readonly #failing = new Map<number, string>();
-  readonly #queue: AnnouncementQueue<AddressState>;
-  readonly #counters = new NeighbourCounters();
-  #speakers: ReadonlySet<string> = new Set();
-  #sendTimer: Timer | undefined;
-  #reopenTimer: Timer | undefined;
-  #isClosed = false;
-  #breathedAt = 0;
+  readonly #ports: LinkPorts;
+  readonly #announcer: Announcer;
+  readonly #conflicts: ConflictHandler;
 
   constructor(options: NeighbourResponderOptions) {
-    this.#options = options;
-    this.#log = options.log;
-    this.#clock = options.clock ?? systemClock;
-    this.#queue = new AnnouncementQueue({ ...defaultAnnouncements, ...options.announcements });
+    const { log, registry, clock = systemClock, isOwner = () => true, onConflict = () => {} } = options;
+    const guard = options.guard ?? new Guard({ logger: log });
+    const counters = new NeighbourCounters();
+    this.#clock = clock;
     this.#groupSocket =
       options.groupSocket ??
-      openGroupSocket((reason) => this.#log.warn({ reason }, 'a solicited-node group cannot be joined'));
-    this.#links = options.links ?? watchLinks();
-    this.#links.onChange(() => this.#followLinks());
-    if (options.registry) registerNeighbourMetrics(options.registry, this.#counters, () => this.#ports.size);
-    for (const link of this.#links.links()) this.#seen.set(link.index, signature(link));
+      openGroupSocket((reason) => log.warn({ reason }, 'cannot join a solicited-node group'));
+    this.#links = options.links ?? watchLinks(guard);
+    this.#ports = new LinkPorts({
+      log,
+      clock,
+      guard,
+      links: this.#links,
+      groupSocket: this.#groupSocket,
+      ...(options.openCapture ? { openCapture: options.openCapture } : {}),
+      counters,
+      states: () => this.#states.values(),
+      onPlaced: (state) => this.#announcer.start(state),
+      onConflict: (state, mac, port) => this.#conflicts.handle(state, mac, port),
+      onLinksChanged: () => options.onLinksChanged?.(),
+    });
+    this.#announcer = new Announcer({
+      clock,
+      policy: { ...defaultAnnouncements, ...options.announcements },
+      portsOf: (state) => this.#ports.portsOf(state),
+      isOwner,
+      drainCaptures: () => this.drainCaptures(),
+    });
+    this.#conflicts = new ConflictHandler({
+      log,
+      clock,
+      policy: options.defence ?? 'defend',
+      yieldAddress: (address) => this.remove(address),
+      onConflict,
+    });
+    if (registry) registerNeighbourMetrics(registry, counters, () => this.#ports.count);
   }
 
   add(address: IpAddress, interfaces: readonly string[] = []): void {
@@ -149,36 +154,36 @@ class Responder implements NeighbourResponder {
     state.interfaces = interfaces;
     const isNew = !state.answering;
     state.answering = true;
-    const joined = this.#place(state);
-    if (isNew || joined) this.#schedule(state);
+    const hasNewLink = this.#ports.place(state);
+    if (isNew || hasNewLink) this.#announcer.start(state);
   }
 
   remove(address: IpAddress): void {
     const state = this.#states.get(formatIp(address));
     if (!state) return;
     state.answering = false;
-    state.claims = undefined;
-    this.#queue.cancel(state);
-    this.#release(state);
+    state.conflictHistory = undefined;
+    this.#announcer.cancel(state);
+    this.#forgetUnused(state);
   }
 
   announce(address: IpAddress): void {
     const state = this.#states.get(formatIp(address));
-    if (state?.answering) this.#schedule(state);
+    if (state) this.#announcer.start(state);
   }
 
   async probe(address: IpAddress, interfaces: readonly string[] = []): Promise<ProbeOutcome> {
     const state = this.#state(address, interfaces);
     if (state.answering) return { kind: 'free' };
-    this.#place(state);
+    this.#ports.place(state);
     try {
       return await probe(this.#clock, state, () => {
-        // Hundreds of probes are due at one time.
-        this.breathe();
-        return this.#portsOf(state);
+        // Hundreds of probes fall due at the same time.
+        this.drainCaptures();
+        return this.#ports.portsOf(state);
       });
     } finally {
-      this.#release(state);
+      this.#forgetUnused(state);
     }
   }
 
@@ -193,12 +198,10 @@ class Responder implements NeighbourResponder {
   }
 
   setSpeakers(macs: ReadonlySet<string>): void {
-    this.#speakers = macs;
+    this.#conflicts.setSpeakers(macs);
   }
 
-  kernelAnswers(
-    addresses: Iterable<{ address: IpAddress; interfaces: readonly string[] }>,
-  ): readonly KernelAnswer[] {
+  kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[] {
     return findKernelAnswers(addresses, this.links(), this.#links.localAddresses(), readArpIgnore);
   }
 
@@ -206,20 +209,14 @@ class Responder implements NeighbourResponder {
     for (const state of this.#states.values()) if (state.answering) yield state;
   }
 
-  breathe(): void {
-    const now = this.#clock.now();
-    if (now - this.#breathedAt < breathMs) return;
-    for (const port of [...this.#ports.values()]) port.drain();
-    this.#breathedAt = this.#clock.now();
+  drainCaptures(): void {
+    this.#ports.drain();
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#sendTimer?.cancel();
-    this.#reopenTimer?.cancel();
+    this.#announcer.close();
     this.#links.close();
-    for (const port of this.#ports.values()) port.close();
-    this.#ports.clear();
+    this.#ports.close();
     this.#groupSocket.close();
   }
 
@@ -230,179 +227,9 @@ class Responder implements NeighbourResponder {
     return state;
   }
 
-  /** Forgets an address that nobody needs any more. */
-  #release(state: AddressState): void {
+  #forgetUnused(state: AddressState): void {
     if (state.answering || state.probes.size > 0) return;
     this.#states.delete(state.text);
-    for (const port of this.#portsOf(state)) this.#removeFrom(port, state);
+    this.#ports.remove(state);
   }
-
-  #portsOf(state: AddressState): LinkPort[] {
-    return [...this.#ports.values()].filter((port) => port.states.has(state));
-  }
-
-  /** Puts the address on exactly the links that carry it; true when one was added. */
-  #place(state: AddressState): boolean {
-    let isAdded = false;
-    for (const link of this.links()) {
-      const port = this.#ports.get(link.index);
-      if (!carries(link, state.address, state.interfaces)) {
-        if (port?.states.has(state)) this.#removeFrom(port, state);
-      } else if (!port?.states.has(state)) {
-        const opened = port ?? this.#open(link);
-        opened?.add(state);
-        isAdded ||= opened !== undefined;
-      }
-    }
-    return isAdded;
-  }
-
-  #removeFrom(port: LinkPort, state: AddressState): void {
-    port.remove(state);
-    if (port.states.size === 0) this.#close(port);
-  }
-
-  #open(link: Link): LinkPort | undefined {
-    try {
-      const port = new LinkPort(link, {
-        openCapture: this.#options.openCapture ?? openCapture,
-        groupSocket: this.#groupSocket,
-        clock: this.#clock,
-        onDrop: (protocol, reason) => this.#counters.drop(protocol, reason),
-        onClaim: (state, mac, claimedOn) => this.#claimed(state, mac, claimedOn),
-        onLost: (lost, reason) => this.#lost(lost, reason),
-      });
-      this.#ports.set(link.index, port);
-      this.#failing.delete(link.index);
-      this.#log.info({ interface: link.name }, 'answering neighbours on the link');
-      return port;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (this.#failing.get(link.index) !== reason)
-        this.#log.warn({ interface: link.name, reason }, 'the link cannot be captured; trying again');
-      this.#failing.set(link.index, reason);
-      this.#reopenSoon();
-      return undefined;
-    }
-  }
-
-  #close(port: LinkPort): void {
-    port.close();
-    if (this.#ports.get(port.link.index) === port) this.#ports.delete(port.link.index);
-  }
-
-  #lost(port: LinkPort, reason: string): void {
-    this.#counters.capturesLost++;
-    this.#log.warn({ interface: port.link.name, reason }, 'the capture ended; opening it anew');
-    this.#close(port);
-    this.#reopenSoon();
-  }
-
-  #reopenSoon(): void {
-    this.#reopenTimer ??= this.#clock.after(reopenDelayMs, () => {
-      this.#reopenTimer = undefined;
-      for (const state of this.#states.values()) {
-        this.breathe();
-        if (this.#place(state)) this.#schedule(state);
-      }
-    });
-  }
-
-  /** Only links that have changed are looked at: pods come and go with theirs all the time. */
-  #followLinks(): void {
-    if (this.#isClosed) return;
-    const links = this.links();
-    const present = new Set(links.map(({ index }) => index));
-    let isChanged = false;
-    for (const index of this.#seen.keys()) {
-      if (present.has(index)) continue;
-      isChanged = true;
-      this.#seen.delete(index);
-      this.#failing.delete(index);
-      const port = this.#ports.get(index);
-      if (!port) continue;
-      this.#log.info({ interface: port.link.name }, 'the link has gone');
-      this.#close(port);
-    }
-    for (const link of links) {
-      const now = signature(link);
-      if (this.#seen.get(link.index) === now) continue;
-      isChanged = true;
-      this.#seen.set(link.index, now);
-      this.#refreshLink(link);
-    }
-    if (isChanged) this.#options.onLinksChanged?.();
-  }
-
-  #refreshLink(link: Link): void {
-    const old = this.#ports.get(link.index);
-    const mustReopen = old !== undefined && (old.link.epoch !== link.epoch || old.link.name !== link.name);
-    if (mustReopen) this.#close(old);
-    for (const state of this.#states.values()) {
-      this.breathe();
-      const port = this.#ports.get(link.index);
-      if (!carries(link, state.address, state.interfaces)) {
-        if (port?.states.has(state)) this.#removeFrom(port, state);
-      } else if (!port?.states.has(state)) {
-        const opened = port ?? this.#open(link);
-        if (!opened) return;
-        opened.add(state);
-        if (state.answering) this.#schedule(state);
-      }
-    }
-  }
-
-  #schedule(state: AddressState): void {
-    if (!state.answering) return;
-    this.#queue.start(state, this.#clock.now());
-    this.#sendDue();
-  }
-
-  #sendDue(): void {
-    this.#sendTimer?.cancel();
-    this.#sendTimer = undefined;
-    if (this.#isClosed) return;
-    for (
-      let state = this.#queue.next(this.#clock.now());
-      state;
-      state = this.#queue.next(this.#clock.now())
-    ) {
-      this.breathe();
-      if (!state.answering || this.#options.isOwner?.(state.address) === false) this.#queue.cancel(state);
-      else for (const port of this.#portsOf(state)) port.announce(state);
-    }
-    const delayMs = this.#queue.delayMs(this.#clock.now());
-    if (delayMs !== undefined) this.#sendTimer = this.#clock.after(delayMs, () => this.#sendDue());
-  }
-
-  #claimed(state: AddressState, mac: string, port: LinkPort): void {
-    const interfaceName = port.link.name;
-    const isSpeaker = this.#speakers.has(mac);
-    // Who of the speakers owns it the claims decide; a probe looks for everybody else.
-    if (!isSpeaker) for (const onClaim of [...state.probes]) onClaim(mac, interfaceName);
-    if (!state.answering) return;
-    state.conflicts++;
-    const policy = this.#options.defence ?? 'defend';
-    const decision = decideClaim(state.claims, { mac, isSpeaker, policy }, this.#clock.now());
-    state.claims = decision.history;
-    if (decision.action === 'defended') port.announce(state);
-    if (decision.action === 'yielded') this.remove(state.address);
-    if (!decision.report) return;
-    this.#log.warn(
-      { ip: state.text, mac, interface: interfaceName, action: decision.action, speaker: isSpeaker },
-      'another host claims an address that is answered here',
-    );
-    this.#options.onConflict?.({
-      address: state.address,
-      mac,
-      interface: interfaceName,
-      action: decision.action,
-      isSpeaker,
-    });
-  }
-}
-
-/** Changes with everything that decides about captures and addresses. */
-function signature({ name, epoch, mac, subnets }: Link): string {
-  return `${name} ${epoch} ${mac.join(':')} ${subnets.map(({ value, length }) => `${value}/${length}`).join(' ')}`;
 }

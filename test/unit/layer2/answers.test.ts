@@ -11,7 +11,7 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const mac = '02:00:00:00:00:09';
 const text = '192.0.2.1';
-const claimed: ProbeOutcome = { kind: 'claimed', mac, interface: 'eth0' };
+const inUse: ProbeOutcome = { kind: 'in-use', mac, interface: 'eth0' };
 
 function ip(address: string): IpAddress {
   const parsed = parseIp(address);
@@ -96,13 +96,13 @@ describe('Answers', () => {
 
   test('one that another host has is left to it, said, and probed again every ten seconds', async () => {
     answers.answer(order(text, true));
-    await find(claimed);
+    await find(inUse);
     assert.deepEqual(seen.splice(0), [`conflict ${mac} waiting`, `occupied ${text}`]);
     assert.equal(answers.count, 0);
     clock.advance(9999);
     assert.equal(probes.length, 1);
     clock.advance(1);
-    await find(claimed);
+    await find(inUse);
     seen.length = 0;
     clock.advance(10_000);
     await find({ kind: 'free' });
@@ -111,7 +111,7 @@ describe('Answers', () => {
 
   test('an address that another node owns meanwhile is not begun, and its silence is told', async () => {
     answers.answer(order(text, true));
-    await find(claimed);
+    await find(inUse);
     entries.delete(text);
     answers.silence(ip(text), 'b owns it');
     assert.deepEqual(seen.slice(2), [`remove ${text}`, `stopped ${text}`]);

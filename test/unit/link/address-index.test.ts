@@ -5,7 +5,7 @@ import { formatIp, type IpAddress, ipToBytes } from '../../../src/address/index.
 import { AddressIndex } from '../../../src/link/address-index.ts';
 
 const ipv4 = fc.record({ family: fc.constant(4 as const), value: fc.bigInt(0n, 0xffff_ffffn) });
-// Few bits, spread, so that keys meet and differ in each of the four words.
+// Few distinct words, so that keys collide, and differ in any of the four words.
 const ipv6 = fc.record({
   family: fc.constant(6 as const),
   value: fc
@@ -13,7 +13,7 @@ const ipv6 = fc.record({
     .map((words) => words.reduce<bigint>((all, word) => (all << 32n) | word, 0n)),
 });
 
-test('AddressIndex is a map by address, read from bytes at any place', () => {
+test('AddressIndex behaves as a map by address, with keys read at any offset', () => {
   const step = fc.record({ address: fc.oneof(ipv4, ipv6), add: fc.boolean(), offset: fc.nat(20) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
@@ -39,7 +39,7 @@ test('AddressIndex is a map by address, read from bytes at any place', () => {
   );
 });
 
-test('AddressIndex keeps addresses of a pool in short lists', () => {
+test('AddressIndex finds each of 10,000 consecutive addresses', () => {
   const index = new AddressIndex<number>();
   const base = 0x2001_0db8_0000_0000_0000_0000_0000_0000n;
   for (let i = 0; i < 10_000; i++) index.set({ family: 6, value: base + BigInt(i) }, i);

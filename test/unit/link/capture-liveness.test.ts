@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CaptureLiveness } from '../../../src/link/capture.ts';
 
-test('CaptureLiveness takes an hour of silence for an idle link', () => {
+test('CaptureLiveness treats an hour of silence as an idle link', () => {
   const liveness = new CaptureLiveness();
   assert.equal(liveness.check(5, 5), 'alive');
   for (let second = 0; second < 3600; second++) assert.equal(liveness.check(5, 5), 'alive');
 });
 
-test('CaptureLiveness finds a deaf capture at the second check', () => {
+test('CaptureLiveness detects a deaf capture at the second check', () => {
   const liveness = new CaptureLiveness();
   liveness.check(5, 5);
   assert.equal(liveness.check(6, 5), 'alive', 'a frame may be on its way');
   assert.equal(liveness.check(7, 5), 'deaf');
 });
 
-test('CaptureLiveness forgives frames that are late or dropped while others arrive', () => {
+test('CaptureLiveness tolerates late and dropped frames while others arrive', () => {
   const liveness = new CaptureLiveness();
   for (const [received, delivered] of [
     [10, 5],

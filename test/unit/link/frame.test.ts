@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { formatMac, isStationMac, payloadOffset, payloadType } from '../../../src/link/frame.ts';
 import { captured, frame, mac as macFrom, tagged } from '../../support/neighbour-frames.ts';
 
-test('payloadOffset() looks through priority tags and not into VLANs', () => {
+test('payloadOffset() skips priority tags and rejects VLAN tags', () => {
   const bytes = frame(captured.arpRequest);
   assert.equal(payloadOffset(bytes, bytes.length), 14);
   assert.equal(payloadOffset(tagged(bytes, 0), 46), 18);
@@ -13,18 +13,18 @@ test('payloadOffset() looks through priority tags and not into VLANs', () => {
   assert.equal(payloadOffset(bytes, 13), -1);
 });
 
-test('payloadType() tells the type of what is inside', () => {
+test('payloadType() returns the type behind a priority tag', () => {
   const bytes = frame(captured.arpRequest);
   assert.equal(payloadType(tagged(bytes, 0), 46), 0x0806);
   assert.equal(payloadType(frame(captured.solicitation), 86), 0x86dd);
   assert.equal(payloadType(tagged(bytes, 1), 46), -2);
 });
 
-test('formatMac() writes lower-case octets with colons', () => {
+test('formatMac() writes lower-case octets separated by colons', () => {
   assert.equal(formatMac(Uint8Array.of(9, 2, 10, 0, 0, 0, 255), 1), '02:0a:00:00:00:ff');
 });
 
-test('isStationMac() refuses groups and zeros', () => {
+test('isStationMac() rejects groups and zeros', () => {
   for (const [text, expected] of [
     ['02:00:00:00:00:0a', true],
     ['00:00:00:00:00:01', true],

@@ -4,12 +4,19 @@ import fc from 'fast-check';
 import { formatIp, formatPrefix } from '../../../src/address/index.ts';
 import { carries, LinkTable } from '../../../src/link/link-table.ts';
 import {
-  decodeMessages,
+  decodeMessage,
   encodeDumpRequest,
   type LinkMessage,
+  type RtnetlinkMessage,
   requestType,
+  splitDatagram,
 } from '../../../src/link/rtnetlink-message.ts';
 import { frame, hex, ip } from '../../support/neighbour-frames.ts';
+
+/** Decodes all messages of a datagram. */
+function decodeMessages(datagram: Uint8Array): RtnetlinkMessage[] {
+  return [...splitDatagram(datagram)].flatMap((raw) => decodeMessage(raw) ?? []);
+}
 
 /** RTM_NEWADDR of Linux 6 (x86-64) for 192.0.2.2/24 and 2001:db8::b/64 on interface 2, and the end of the dump. */
 const dumped = [
@@ -18,7 +25,7 @@ const dumped = [
   '1400000003000200010000001d00000000000000',
 ].join('');
 
-test('decodeMessages() reads the addresses that the kernel dumps', () => {
+test('decodeMessage() reads the addresses of a kernel dump', () => {
   const messages = decodeMessages(frame(dumped));
   assert.deepEqual(
     messages.map((message) =>
@@ -30,7 +37,7 @@ test('decodeMessages() reads the addresses that the kernel dumps', () => {
   );
 });
 
-test('decodeMessages() reads a link with its master, and leaves out what bridges tell of their ports', () => {
+test('decodeMessage() reads a link with its master, and ignores messages of bridges about their ports', () => {
   const attributes = [
     '0700030065620000', // name "eb"
     '0a00010002000000000b0000', // address
@@ -55,10 +62,14 @@ test('decodeMessages() reads a link with its master, and leaves out what bridges
     },
   ]);
   assert.deepEqual(decodeMessages(frame(link('11', '00'))), [{ kind: 'link-gone', index: 2 }]);
-  assert.deepEqual(decodeMessages(frame(link('11', '07'))), [], 'a port unplugged is not a link that ended');
+  assert.deepEqual(
+    decodeMessages(frame(link('11', '07'))),
+    [],
+    'a port that leaves a bridge is not a deleted link',
+  );
 });
 
-test('decodeMessages() reads what is whole of a datagram cut off anywhere, and survives any change', () => {
+test('splitDatagram() and decodeMessage() survive truncation at every octet and changes of any octet', () => {
   const bytes = frame(dumped);
   for (let length = 0; length <= bytes.length; length++)
     assert.ok(decodeMessages(bytes.subarray(0, length)).length <= 3);
@@ -72,7 +83,7 @@ test('decodeMessages() reads what is whole of a datagram cut off anywhere, and s
   );
 });
 
-test('encodeDumpRequest() asks as iproute2 does', () => {
+test('encodeDumpRequest() writes the requests of iproute2', () => {
   assert.equal(
     hex(encodeDumpRequest(requestType.addresses, 1)),
     '2000000016000103010000000000000000000000000000000000000000000000',
@@ -111,14 +122,14 @@ describe('LinkTable leaves out', () => {
       assert.deepEqual(table.links(), []);
     });
 
-  test('not a member of a VRF', () => {
+  test('but no member of a VRF', () => {
     const table = new LinkTable(0);
     table.apply({ ...eth0, master: 5, memberKind: 'vrf' });
     assert.equal(table.links().length, 1);
   });
 });
 
-test('LinkTable follows addresses and gives subnets, without link-local ones and single hosts', () => {
+test('LinkTable lists the subnets of current addresses, without link-local subnets and host routes', () => {
   const table = new LinkTable(0);
   table.apply(eth0);
   for (const message of [
@@ -138,7 +149,7 @@ test('LinkTable follows addresses and gives subnets, without link-local ones and
   assert.ok(table.localAddresses().some((local) => formatIp(local.address) === '198.51.100.1'));
 });
 
-test('LinkTable counts an epoch for each down and each new MAC, and for nothing else', () => {
+test('LinkTable begins an epoch with each down and each new MAC only', () => {
   const table = new LinkTable(10);
   const epoch = () => table.links()[0]?.epoch;
   table.apply(eth0);
@@ -157,7 +168,7 @@ test('LinkTable counts an epoch for each down and each new MAC, and for nothing 
   assert.deepEqual(table.localAddresses(), []);
 });
 
-test('carries() goes by subnet, or by name alone where links are named', () => {
+test('carries() compares subnets, or only names when links are named', () => {
   const table = new LinkTable(0);
   table.apply(eth0);
   table.apply(address('192.0.2.5', 24));

@@ -5,7 +5,7 @@ import { AnnouncementQueue } from '../../../../src/layer2/responder/announcement
 
 const policy = { offsetsMs: [0, 50, 200], refreshMs: 0, perSecond: 1000, burst: 10 };
 
-/** Everything that is sent until `endMs`, as [time, item]. */
+/** Everything sent until `endMs`, as [time, item]. */
 function drain<T>(queue: AnnouncementQueue<T>, from: number, endMs: number): [number, T][] {
   const sent: [number, T][] = [];
   for (let now = from; now <= endMs; ) {
@@ -17,7 +17,7 @@ function drain<T>(queue: AnnouncementQueue<T>, from: number, endMs: number): [nu
   return sent;
 }
 
-test('AnnouncementQueue repeats an address at the offsets and then forgets it', () => {
+test('AnnouncementQueue announces an address at the offsets, then forgets it', () => {
   const queue = new AnnouncementQueue<string>(policy);
   queue.start('a', 1000);
   assert.deepEqual(drain(queue, 1000, 5000), [
@@ -28,7 +28,7 @@ test('AnnouncementQueue repeats an address at the offsets and then forgets it', 
   assert.equal(queue.delayMs(1200), undefined);
 });
 
-test('AnnouncementQueue goes on after the last offset where a refresh is asked for', () => {
+test('AnnouncementQueue repeats after the last offset when a refresh is configured', () => {
   const queue = new AnnouncementQueue<string>({ ...policy, offsetsMs: [0], refreshMs: 60_000 });
   queue.start('a', 0);
   assert.deepEqual(
@@ -37,7 +37,7 @@ test('AnnouncementQueue goes on after the last offset where a refresh is asked f
   );
 });
 
-test('AnnouncementQueue announces every address once before any twice, within the pace', () => {
+test('AnnouncementQueue announces every address once before any twice, at the configured pace', () => {
   const queue = new AnnouncementQueue<number>(policy);
   for (let i = 0; i < 500; i++) queue.start(i, 0);
   const sent = drain(queue, 0, 10_000);
@@ -52,7 +52,7 @@ test('AnnouncementQueue announces every address once before any twice, within th
   }
 });
 
-test('AnnouncementQueue says nothing of what was cancelled, and starts anew on request', () => {
+test('AnnouncementQueue skips a cancelled item, and restarts a schedule', () => {
   const queue = new AnnouncementQueue<string>(policy);
   queue.start('a', 0);
   queue.start('b', 0);
@@ -67,7 +67,7 @@ test('AnnouncementQueue says nothing of what was cancelled, and starts anew on r
   ]);
 });
 
-test('AnnouncementQueue sends each address as often as there are offsets, whatever the order of starts and cancels', () => {
+test('AnnouncementQueue announces each address once per offset, in any order of starts and cancels', () => {
   const step = fc.record({ item: fc.nat(4), cancel: fc.boolean(), waitMs: fc.nat(300) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {

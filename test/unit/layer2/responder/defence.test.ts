@@ -1,25 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ClaimHistory, decideClaim } from '../../../../src/layer2/responder/defence.ts';
+import {
+  type ConflictHistory,
+  decideDefence,
+  type ObservedConflict,
+} from '../../../../src/layer2/responder/defence.ts';
 
-const foreign = { mac: '02:00:00:00:00:ff', isSpeaker: false, policy: 'defend' } as const;
+const foreign: ObservedConflict = { mac: '02:00:00:00:00:ff', isSpeaker: false, policy: 'defend' };
 
-/** Decides one claim after another, and tells `time action reported`. */
-function run(
-  claims: readonly (readonly [
-    number,
-    typeof foreign | { mac: string; isSpeaker: boolean; policy: 'defend' | 'yield' },
-  ])[],
-) {
-  let history: ClaimHistory | undefined;
-  return claims.map(([now, claim]) => {
-    const decision = decideClaim(history, claim, now);
+/** Decides a series of conflicts. Returns `time action` for each, with ` reported` where it is reported. */
+function run(conflicts: readonly (readonly [nowMs: number, conflict: ObservedConflict])[]) {
+  let history: ConflictHistory | undefined;
+  return conflicts.map(([nowMs, conflict]) => {
+    const decision = decideDefence(history, conflict, nowMs);
     history = decision.history;
-    return `${now} ${decision.action}${decision.report ? ' reported' : ''}`;
+    return `${nowMs} ${decision.action}${decision.report ? ' reported' : ''}`;
   });
 }
 
-test('decideClaim() defends at most every ten seconds and reports as often', () => {
+test('decideDefence() defends and reports at most once in ten seconds', () => {
   assert.deepEqual(
     run([
       [0, foreign],
@@ -32,7 +31,7 @@ test('decideClaim() defends at most every ten seconds and reports as often', () 
   );
 });
 
-test('decideClaim() reports another claimant at once, without defending sooner', () => {
+test('decideDefence() reports another host at once, without defending sooner', () => {
   assert.deepEqual(
     run([
       [0, foreign],
@@ -42,20 +41,20 @@ test('decideClaim() reports another claimant at once, without defending sooner',
   );
 });
 
-test('decideClaim() reports few of those that change their address with every packet', () => {
-  const claims = Array.from(
+test('decideDefence() bounds the reports of a host that changes its MAC with every packet', () => {
+  const conflicts = Array.from(
     { length: 1000 },
     (_, i) => [i, { ...foreign, mac: `02:00:00:00:00:${i}` }] as const,
   );
-  const reported = run(claims).filter((text) => text.endsWith('reported'));
+  const reported = run(conflicts).filter((text) => text.endsWith('reported'));
   assert.equal(reported.length, 3);
 });
 
-test('decideClaim() yields where that is the policy', () => {
+test('decideDefence() yields under the policy `yield`', () => {
   assert.deepEqual(run([[0, { ...foreign, policy: 'yield' }]]), ['0 yielded reported']);
 });
 
-test('decideClaim() neither fights nor gives way to another speaker', () => {
+test('decideDefence() neither defends against nor yields to another speaker', () => {
   for (const policy of ['defend', 'yield'] as const)
     assert.deepEqual(
       run([

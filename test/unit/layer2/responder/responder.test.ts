@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { parsePrefix } from '../../../../src/address/index.ts';
+import type { Conflict } from '../../../../src/layer2/responder/conflicts.ts';
 import { registerAddressMetrics } from '../../../../src/layer2/responder/metrics.ts';
 import {
-  type Conflict,
   createNeighbourResponder,
   type NeighbourResponderOptions,
 } from '../../../../src/layer2/responder/responder.ts';
@@ -14,17 +15,20 @@ import type { Link } from '../../../../src/link/link-table.ts';
 import { captured, frame, hex, ip, mac as macFrom } from '../../../support/neighbour-frames.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
-/** A host whose links are memory: what it sends is kept, what it hears is given. */
+/** A responder on links in memory: the frames it sends are kept, and `hear` delivers frames to it. */
 class MemoryHost {
   readonly clock = new VirtualClock();
   readonly registry = new Registry();
   readonly conflicts: Conflict[] = [];
   readonly sent: { at: number; interface: string; hex: string }[] = [];
-  /** Frames that have arrived while the process is busy. */
+  /** Frames that the next drain delivers. */
   readonly waiting: string[] = [];
   readonly captures = new Map<string, CaptureOptions>();
   readonly groups = new Set<string>();
+  readonly log: { readonly level: number; readonly msg: string; readonly entrance?: string }[] = [];
   opened = 0;
+  /** Sending raises an exception, as a bug would. */
+  isBroken = false;
   failsToOpen = false;
   owned = true;
   links: Link[] = [eth0];
@@ -33,7 +37,7 @@ class MemoryHost {
 
   constructor(options: Partial<NeighbourResponderOptions> = {}) {
     this.responder = createNeighbourResponder({
-      log: pino({ level: 'silent' }),
+      log: pino({}, { write: (line) => void this.log.push(JSON.parse(line)) }),
       registry: this.registry,
       clock: this.clock,
       onConflict: (conflict) => this.conflicts.push(conflict),
@@ -52,6 +56,7 @@ class MemoryHost {
         this.captures.set(capture.interface, capture);
         return {
           send: (bytes) => {
+            if (this.isBroken) throw new Error('bug');
             this.sent.push({ at: this.clock.now(), interface: capture.interface, hex: hex(bytes) });
             return true;
           },
@@ -76,8 +81,13 @@ class MemoryHost {
     registerAddressMetrics(this.registry, () => this.responder.counts());
   }
 
-  hear(text: string, interfaceName = 'eth0'): void {
-    this.captures.get(interfaceName)?.onFrame(frame(text), text.length / 2);
+  hear(text: string, interfaceName = 'eth0', ageMs = 0): void {
+    this.captures.get(interfaceName)?.onFrame(frame(text), text.length / 2, ageMs);
+  }
+
+  /** Frames sent since the last call, in hex. */
+  takeSent(): string[] {
+    return this.sent.splice(0).map((sent) => sent.hex);
   }
 
   setLinks(...links: Link[]): void {
@@ -85,7 +95,7 @@ class MemoryHost {
     this.#changed();
   }
 
-  /** Times of what was sent since the last call, on any link. */
+  /** Times at which frames were sent since the last call, on any link. */
   times(): number[] {
     return [...new Set(this.sent.splice(0).map(({ at }) => at))];
   }
@@ -105,7 +115,7 @@ const eth1: Link = {
   subnets: [parsePrefix('198.51.100.0/24') ?? assert.fail()],
 };
 
-test('NeighbourResponder announces by its schedule, in both forms, and answers from the first moment', () => {
+test('NeighbourResponder announces by its schedule in both forms, and answers at once', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   assert.deepEqual(
@@ -122,22 +132,22 @@ test('NeighbourResponder announces by its schedule, in both forms, and answers f
   assert.deepEqual(host.times(), [50, 200, 500, 1000, 2000, 4000]);
 });
 
-test('NeighbourResponder answers what has arrived when it breathes, and looks at most once a millisecond', () => {
+test('NeighbourResponder answers waiting frames when captures are drained, at most once a millisecond', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   host.clock.advance(10);
   host.sent.length = 0;
   host.waiting.push(captured.arpRequest);
-  host.responder.breathe();
+  host.responder.drainCaptures();
   assert.deepEqual(
     host.sent.splice(0).map(({ hex: sent }) => sent),
     [captured.arpReply],
   );
   host.waiting.push(captured.arpRequest);
-  host.responder.breathe();
+  host.responder.drainCaptures();
   assert.equal(host.sent.length, 0);
   host.clock.advance(1);
-  host.responder.breathe();
+  host.responder.drainCaptures();
   assert.equal(host.sent.length, 1);
 });
 
@@ -153,7 +163,7 @@ test('NeighbourResponder answers while it announces many addresses', () => {
   assert.ok(reply >= 0 && reply < host.sent.length - 1, `reply at ${reply} of ${host.sent.length}`);
 });
 
-test('NeighbourResponder falls silent at once when the address goes, and joins and leaves its group', () => {
+test('NeighbourResponder stops answering at once when the address is removed, and joins and leaves its group', () => {
   const host = new MemoryHost();
   host.responder.add(ip('2001:db8::a'));
   assert.deepEqual([...host.groups], ['2 ff0200000000000000000001ff00000a']);
@@ -169,7 +179,7 @@ test('NeighbourResponder falls silent at once when the address goes, and joins a
   assert.equal(host.captures.size, 0, 'a link without addresses is not captured');
 });
 
-test('NeighbourResponder looks at ownership before each announcement', () => {
+test('NeighbourResponder checks ownership before each announcement', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   host.clock.advance(100);
@@ -179,7 +189,7 @@ test('NeighbourResponder looks at ownership before each announcement', () => {
   assert.deepEqual(host.times(), []);
 });
 
-test('NeighbourResponder serves the links that carry the subnet, or those named', () => {
+test('NeighbourResponder answers on links with the subnet, or on the named links', () => {
   const host = new MemoryHost();
   host.links = [eth0, eth1];
   host.responder.add(ip('192.0.2.1'));
@@ -192,7 +202,7 @@ test('NeighbourResponder serves the links that carry the subnet, or those named'
   assert.deepEqual([...host.captures.keys()], ['eth1']);
 });
 
-test('NeighbourResponder opens a link anew and announces again after a down, a new index, a subnet that comes', () => {
+test('NeighbourResponder reopens a link and announces again after a down, a new index or a new subnet', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   host.clock.advance(10_000);
@@ -201,7 +211,7 @@ test('NeighbourResponder opens a link anew and announces again after a down, a n
     ['down and up seen as one', [{ ...eth0, epoch: 1 }]],
     ['down', []],
     ['up', [{ ...eth0, epoch: 2 }]],
-    ['made anew', [{ ...eth0, index: 9, epoch: 0 }]],
+    ['recreated', [{ ...eth0, index: 9, epoch: 0 }]],
     ['subnet gone', [{ ...eth0, index: 9, subnets: [] }]],
     ['subnet back', [{ ...eth0, index: 9 }]],
   ] as const) {
@@ -215,7 +225,7 @@ test('NeighbourResponder opens a link anew and announces again after a down, a n
   assert.equal(host.opened, 5, "a pod's link is left alone");
 });
 
-test('NeighbourResponder tries again when a capture cannot be opened or is lost', async () => {
+test('NeighbourResponder retries when a capture cannot be opened or is lost', async () => {
   const host = new MemoryHost();
   host.failsToOpen = true;
   host.responder.add(ip('192.0.2.1'));
@@ -228,7 +238,7 @@ test('NeighbourResponder tries again when a capture cannot be opened or is lost'
   assert.match(await host.registry.metrics(), /^bellman_layer2_captures_lost 1$/m);
 });
 
-test('NeighbourResponder defends against a claim, reports it, and not too often', () => {
+test('NeighbourResponder defends against a conflict and reports it, both at a limited rate', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.2'));
   host.clock.advance(10_000);
@@ -246,7 +256,7 @@ test('NeighbourResponder defends against a claim, reports it, and not too often'
   ]);
 });
 
-test('NeighbourResponder yields by policy, and leaves claims of speakers to the speakers', () => {
+test('NeighbourResponder yields by policy, and only reports a conflict with another speaker', () => {
   const yielding = new MemoryHost({ defence: 'yield' });
   yielding.responder.add(ip('192.0.2.2'));
   yielding.hear(captured.arpGratuitousReply);
@@ -266,7 +276,7 @@ test('NeighbourResponder yields by policy, and leaves claims of speakers to the 
   );
 });
 
-test('NeighbourResponder probes three times and calls an address free within 500 ms', async () => {
+test('NeighbourResponder probes three times before an address is free, within 500 ms', async () => {
   const host = new MemoryHost();
   const outcome = host.responder.probe(ip('192.0.2.1'));
   host.clock.advance(500);
@@ -275,27 +285,27 @@ test('NeighbourResponder probes three times and calls an address free within 500
   assert.equal(host.captures.size, 0);
 });
 
-test('NeighbourResponder stops probing at the first claim, of either family', async () => {
+test('NeighbourResponder stops probing at the first conflict, in either family', async () => {
   const host = new MemoryHost();
-  for (const [address, claim, mac] of [
+  for (const [address, packet, mac] of [
     ['192.0.2.2', captured.arpGratuitousReply, '02:00:00:00:00:0b'],
     ['2001:db8::b', captured.duplicateAddressProbe, '02:00:00:00:00:0b'],
   ] as const) {
     const outcome = host.responder.probe(ip(address));
     host.clock.advance(50);
-    host.hear(claim);
-    assert.deepEqual(await outcome, { kind: 'claimed', mac, interface: 'eth0' });
+    host.hear(packet);
+    assert.deepEqual(await outcome, { kind: 'in-use', mac, interface: 'eth0' });
   }
 });
 
-test('NeighbourResponder cannot probe where no link carries the address', async () => {
+test('NeighbourResponder cannot probe when no link carries the address', async () => {
   const host = new MemoryHost();
   const outcome = host.responder.probe(ip('203.0.113.1'));
   host.clock.advance(500);
   assert.deepEqual(await outcome, { kind: 'no-link' });
 });
 
-test('NeighbourResponder goes on answering an address that is added while it is probed', async () => {
+test('NeighbourResponder keeps answering an address that was added during a probe', async () => {
   const host = new MemoryHost();
   const outcome = host.responder.probe(ip('192.0.2.1'));
   host.clock.advance(50);
@@ -307,7 +317,7 @@ test('NeighbourResponder goes on answering an address that is added while it is 
   assert.equal(host.sent.length, 1);
 });
 
-test('NeighbourResponder counts by address and drops by reason', async () => {
+test('NeighbourResponder counts packets by address and drops by reason', async () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   host.hear(captured.arpRequest);
@@ -323,4 +333,109 @@ test('NeighbourResponder counts by address and drops by reason', async () => {
     'bellman_layer2_links 1',
   ])
     assert.ok(text.includes(`\n${line}\n`) || text.endsWith(`\n${line}\n`), line);
+});
+
+test('NeighbourResponder loses only the frame that raises an exception', () => {
+  const host = new MemoryHost();
+  host.responder.add(ip('192.0.2.1'));
+  host.takeSent();
+  host.isBroken = true;
+  host.hear(captured.arpRequest);
+  host.hear(captured.arpRequest);
+  host.isBroken = false;
+  host.hear(captured.arpRequest);
+  assert.deepEqual(host.takeSent(), [captured.arpReply]);
+  assert.equal(host.log.filter(({ entrance }) => entrance === 'frame').length, 1, 'logged once');
+});
+
+test('NeighbourResponder survives random, changed and truncated frames, and reports no exception', () => {
+  const host = new MemoryHost();
+  for (const address of ['192.0.2.1', '192.0.2.2', '2001:db8::a', '2001:db8::b'])
+    host.responder.add(ip(address));
+  const known = fc
+    .record({
+      hex: fc.constantFrom(...Object.values(captured)),
+      at: fc.nat(90),
+      octet: fc.nat(255),
+      length: fc.nat(120),
+    })
+    .map(({ hex: text, at, octet, length }) => {
+      const bytes = frame(text);
+      bytes[at] = octet;
+      return bytes.subarray(0, length).toString('hex');
+    });
+  const random = fc.uint8Array({ maxLength: 512 }).map((bytes) => hex(bytes));
+  fc.assert(
+    fc.property(fc.oneof(known, random), fc.constantFrom(0, 200, 5000), (text, ageMs) => {
+      host.hear(text, 'eth0', ageMs);
+      host.clock.advance(50);
+    }),
+    { numRuns: 2000 },
+  );
+  assert.deepEqual(
+    host.log.filter(({ entrance }) => entrance !== undefined),
+    [],
+  );
+});
+
+describe('NeighbourResponder after a stall', () => {
+  const stalledMs = 5000;
+
+  function stalledHost(): MemoryHost {
+    const host = new MemoryHost();
+    host.responder.add(ip('192.0.2.1'));
+    host.clock.advance(20_000);
+    host.takeSent();
+    return host;
+  }
+
+  test('leaves old requests unanswered and counts them as late', async () => {
+    const host = stalledHost();
+    for (let ageMs = stalledMs; ageMs > 300; ageMs -= 60) host.hear(captured.arpRequest, 'eth0', ageMs);
+    host.clock.advance(1000);
+    assert.deepEqual(host.takeSent(), []);
+    assert.match(
+      await host.registry.metrics(),
+      /bellman_layer2_requests_dropped\{protocol="arp",reason="late"\} 79/,
+    );
+  });
+
+  test('answers recent requests, but only after other speakers could be heard', () => {
+    const host = stalledHost();
+    for (const ageMs of [stalledMs, 200, 10, 0]) host.hear(captured.arpRequest, 'eth0', ageMs);
+    assert.deepEqual(host.takeSent(), [], 'membership comes first');
+    host.clock.advance(20);
+    assert.equal(host.takeSent().length, 3);
+    host.hear(captured.arpRequest);
+    assert.equal(host.takeSent().length, 1);
+  });
+
+  test('answers nothing once membership has taken the address away', () => {
+    const host = stalledHost();
+    for (const ageMs of [stalledMs, 200, 10]) host.hear(captured.arpRequest, 'eth0', ageMs);
+    host.responder.remove(ip('192.0.2.1'));
+    host.clock.advance(1000);
+    assert.deepEqual(host.takeSent(), []);
+  });
+
+  test('announces only after other speakers could be heard', () => {
+    const host = stalledHost();
+    host.responder.announce(ip('192.0.2.1'));
+    host.takeSent();
+    host.clock.stall(stalledMs);
+    assert.deepEqual(host.takeSent(), []);
+    host.owned = false;
+    host.clock.advance(1000);
+    assert.deepEqual(host.takeSent(), []);
+  });
+
+  test('does not call a probed address free before answers to the probe are read', async () => {
+    const host = stalledHost();
+    const outcome = host.responder.probe(ip('192.0.2.2'));
+    host.clock.advance(250);
+    host.clock.stall(stalledMs);
+    host.hear(captured.arpGratuitousReply, 'eth0', stalledMs);
+    host.clock.advance(1000);
+    assert.equal((await outcome).kind, 'in-use');
+  });
 });

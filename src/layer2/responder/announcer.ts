@@ -1,0 +1,65 @@
+import type { IpAddress } from '../../address/index.ts';
+import type { Clock, Timer } from '../../clock.ts';
+import type { AddressState } from './address-state.ts';
+import { type AnnouncementPolicy, AnnouncementQueue } from './announcement-queue.ts';
+import type { LinkPort } from './link-port.ts';
+import { catchUpMs, stallMs } from './stall.ts';
+
+export interface AnnouncerOptions {
+  readonly clock: Clock;
+  readonly policy: AnnouncementPolicy;
+  readonly portsOf: (state: AddressState) => readonly LinkPort[];
+  /** Checked before each announcement. */
+  readonly isOwner: (address: IpAddress) => boolean;
+  /** Called before each announcement, so that a long series delays no answer. */
+  readonly drainCaptures: () => void;
+}
+
+/** Sends announcements as the queue schedules them, each only while the address is still answered here. */
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+  readonly #queue: AnnouncementQueue<AddressState>;
+  #timer: Timer | undefined;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+    this.#queue = new AnnouncementQueue(options.policy);
+  }
+
+  /** Starts the schedule of an address that is answered, or restarts it. */
+  start(state: AddressState): void {
+    if (!state.answering) return;
+    this.#queue.start(state, this.#options.clock.now());
+    this.#sendDue();
+  }
+
+  cancel(state: AddressState): void {
+    this.#queue.cancel(state);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  #sendDue(): void {
+    const { clock, portsOf, isOwner, drainCaptures } = this.#options;
+    for (let state = this.#queue.next(clock.now()); state; state = this.#queue.next(clock.now())) {
+      drainCaptures();
+      if (!state.answering || !isOwner(state.address)) this.#queue.cancel(state);
+      else for (const port of portsOf(state)) port.announce(state);
+    }
+    const delayMs = this.#queue.delayMs(clock.now());
+    this.#timer?.cancel();
+    this.#timer = delayMs === undefined ? undefined : this.#wakeAfter(delayMs);
+  }
+
+  #wakeAfter(delayMs: number): Timer {
+    const { clock } = this.#options;
+    const dueAtMs = clock.now() + delayMs;
+    return clock.after(delayMs, () => {
+      // After a stall, another node may own the addresses: hear the other speakers first.
+      if (clock.now() - dueAtMs > stallMs) this.#timer = clock.after(catchUpMs, () => this.#sendDue());
+      else this.#sendDue();
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import type { Clock, Timer } from '../../clock.ts';
+import { catchUpMs, stallMs } from './stall.ts';
+
+interface HeldFrame {
+  readonly octets: Uint8Array;
+  readonly arrivedAtMs: number;
+}
+
+/** Enough for a stall of several seconds on a busy link; further frames are dropped. */
+const maxFrames = 1024;
+
+/**
+ * Frames held back after a stall until the membership socket has been read. A frame that waited too long opens the backlog, and every
+ * later frame joins it until it is released, so that frames keep their order. On the usual path, `mustHold` costs two comparisons.
+ */
+export class FrameBacklog {
+  readonly #clock: Clock;
+  readonly #release: (frame: Uint8Array, length: number, ageMs: number) => void;
+  #frames: HeldFrame[] = [];
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, release: (frame: Uint8Array, length: number, ageMs: number) => void) {
+    this.#clock = clock;
+    this.#release = release;
+  }
+
+  mustHold(ageMs: number): boolean {
+    return this.#timer !== undefined || ageMs > stallMs;
+  }
+
+  /** Copies the frame in; false when the backlog is full. */
+  hold(frame: Uint8Array, length: number, ageMs: number): boolean {
+    if (this.#frames.length === maxFrames) return false;
+    const octets = Uint8Array.from(frame.subarray(0, length));
+    this.#frames.push({ octets, arrivedAtMs: this.#clock.now() - ageMs });
+    this.#timer ??= this.#clock.after(catchUpMs, () => this.#releaseAll());
+    return true;
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#frames = [];
+  }
+
+  #releaseAll(): void {
+    this.#timer = undefined;
+    const frames = this.#frames;
+    this.#frames = [];
+    for (const { octets, arrivedAtMs } of frames)
+      this.#release(octets, octets.length, this.#clock.now() - arrivedAtMs);
+  }
+}

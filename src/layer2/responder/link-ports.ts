@@ -1,0 +1,199 @@
+import type { Clock, Timer } from '../../clock.ts';
+import { type OpenCapture, openCapture } from '../../link/capture.ts';
+import { carries, type Link } from '../../link/link-table.ts';
+import type { Links } from '../../link/link-watcher.ts';
+import type { Logger } from '../../log.ts';
+import type { GroupSocket } from '../../ndp/solicited-node-groups.ts';
+import type { Guard } from '../../telemetry/guard.ts';
+import type { AddressState } from './address-state.ts';
+import { LinkPort } from './link-port.ts';
+import type { NeighbourCounters } from './metrics.ts';
+
+export interface LinkPortsOptions {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly guard: Guard;
+  readonly links: Links;
+  readonly groupSocket: GroupSocket;
+  readonly openCapture?: OpenCapture;
+  readonly counters: NeighbourCounters;
+  /** Every address that is answered or probed. */
+  readonly states: () => Iterable<AddressState>;
+  /** Called when a link begins to carry an address outside `place`. */
+  readonly onPlaced: (state: AddressState) => void;
+  readonly onConflict: (state: AddressState, mac: string, port: LinkPort) => void;
+  /** Called after links or their subnets have changed. */
+  readonly onLinksChanged: () => void;
+}
+
+const reopenDelayMs = 500;
+/** A tenth of the time that an answer may take; looking for frames costs some 5 µs. */
+const drainIntervalMs = 1;
+
+/**
+ * The open links. An address is placed on exactly the links that carry it, and a link is captured only while it has an address. Links are
+ * followed as they change: a link that returns, with the same interface index or another, gets a new capture and joins its multicast
+ * groups again. A capture that fails is retried.
+ */
+export class LinkPorts {
+  readonly #options: LinkPortsOptions;
+  /** By interface index, like the maps below. */
+  readonly #ports = new Map<number, LinkPort>();
+  readonly #signatures = new Map<number, string>();
+  /** Reasons of the last failure to capture, so that each is logged once. */
+  readonly #failures = new Map<number, string>();
+  #reopenTimer: Timer | undefined;
+  #drainedAtMs = 0;
+  #isClosed = false;
+
+  constructor(options: LinkPortsOptions) {
+    this.#options = options;
+    const { links } = options;
+    links.onChange(() => this.#followLinks());
+    for (const link of links.links()) this.#signatures.set(link.index, signature(link));
+  }
+
+  get count(): number {
+    return this.#ports.size;
+  }
+
+  portsOf(state: AddressState): LinkPort[] {
+    return [...this.#ports.values()].filter((port) => port.states.has(state));
+  }
+
+  /** Places the address on the links that carry it and takes it off all others. Returns true when a link was added. */
+  place(state: AddressState): boolean {
+    let isAdded = false;
+    for (const link of this.#options.links.links())
+      if (this.#placeOn(link, state) === 'added') isAdded = true;
+    return isAdded;
+  }
+
+  remove(state: AddressState): void {
+    for (const port of this.portsOf(state)) this.#removeFrom(port, state);
+  }
+
+  /** Handles the frames that have arrived. Cheap enough to be called for each item of a long task. */
+  drain(): void {
+    const { clock } = this.#options;
+    if (clock.now() - this.#drainedAtMs < drainIntervalMs) return;
+    for (const port of [...this.#ports.values()]) port.drain();
+    this.#drainedAtMs = clock.now();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#reopenTimer?.cancel();
+    for (const port of this.#ports.values()) port.close();
+    this.#ports.clear();
+  }
+
+  #placeOn(link: Link, state: AddressState): 'added' | 'unchanged' | 'failed' {
+    const port = this.#ports.get(link.index);
+    if (!carries(link, state.address, state.interfaces)) {
+      if (port?.states.has(state)) this.#removeFrom(port, state);
+      return 'unchanged';
+    }
+    if (port?.states.has(state)) return 'unchanged';
+    const opened = port ?? this.#open(link);
+    opened?.add(state);
+    return opened ? 'added' : 'failed';
+  }
+
+  #removeFrom(port: LinkPort, state: AddressState): void {
+    port.remove(state);
+    if (port.states.size === 0) this.#close(port);
+  }
+
+  #open(link: Link): LinkPort | undefined {
+    const { log, clock, guard, groupSocket, counters, onConflict } = this.#options;
+    try {
+      const port = new LinkPort(link, {
+        openCapture: this.#options.openCapture ?? openCapture,
+        groupSocket,
+        clock,
+        guard,
+        onDrop: (protocol, reason) => counters.drop(protocol, reason),
+        onConflict,
+        onLost: (lost, reason) => this.#lost(lost, reason),
+      });
+      this.#ports.set(link.index, port);
+      this.#failures.delete(link.index);
+      log.info({ interface: link.name }, 'answering neighbours on the link');
+      return port;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#failures.get(link.index) !== reason)
+        log.warn({ interface: link.name, reason }, 'cannot capture frames on the link; retrying');
+      this.#failures.set(link.index, reason);
+      this.#reopenSoon();
+      return undefined;
+    }
+  }
+
+  #close(port: LinkPort): void {
+    port.close();
+    if (this.#ports.get(port.link.index) === port) this.#ports.delete(port.link.index);
+  }
+
+  #lost(port: LinkPort, reason: string): void {
+    this.#options.counters.capturesLost++;
+    this.#options.log.warn({ interface: port.link.name, reason }, 'capture lost; reopening it');
+    this.#close(port);
+    this.#reopenSoon();
+  }
+
+  #reopenSoon(): void {
+    this.#reopenTimer ??= this.#options.clock.after(reopenDelayMs, () => {
+      this.#reopenTimer = undefined;
+      for (const state of this.#options.states()) {
+        this.drain();
+        if (this.place(state)) this.#options.onPlaced(state);
+      }
+    });
+  }
+
+  /** Looks at changed links only: each Pod that starts or ends brings a link or takes one away. */
+  #followLinks(): void {
+    if (this.#isClosed) return;
+    const links = this.#options.links.links();
+    const isChanged = this.#dropGoneLinks(links);
+    const changed = links.filter((link) => this.#signatures.get(link.index) !== signature(link));
+    for (const link of changed) {
+      this.#signatures.set(link.index, signature(link));
+      this.#refresh(link);
+    }
+    if (isChanged || changed.length > 0) this.#options.onLinksChanged();
+  }
+
+  #dropGoneLinks(links: readonly Link[]): boolean {
+    const present = new Set(links.map(({ index }) => index));
+    const gone = [...this.#signatures.keys()].filter((index) => !present.has(index));
+    for (const index of gone) {
+      this.#signatures.delete(index);
+      this.#failures.delete(index);
+      const port = this.#ports.get(index);
+      if (!port) continue;
+      this.#options.log.info({ interface: port.link.name }, 'link gone');
+      this.#close(port);
+    }
+    return gone.length > 0;
+  }
+
+  #refresh(link: Link): void {
+    const old = this.#ports.get(link.index);
+    const mustReopen = old !== undefined && (old.link.epoch !== link.epoch || old.link.name !== link.name);
+    if (mustReopen) this.#close(old);
+    for (const state of this.#options.states()) {
+      this.drain();
+      const placed = this.#placeOn(link, state);
+      if (placed === 'failed') return;
+      if (placed === 'added') this.#options.onPlaced(state);
+    }
+  }
+}
+
+/** Differs whenever a change of the link affects its capture or its addresses. */
+function signature({ name, epoch, mac, subnets }: Link): string {
+  return `${name} ${epoch} ${mac.join(':')} ${subnets.map(({ value, length }) => `${value}/${length}`).join(' ')}`;
+}
