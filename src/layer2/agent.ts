@@ -16,18 +16,19 @@ import type { Logger } from '../log.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes, Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
+import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import { Answers } from './answers.ts';
 import { Gathering } from './gathering.ts';
+import { type EntriesMessage, MessageAssembler } from './message-parts.ts';
+import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
 import { Layer2Metrics } from './metrics.ts';
 import { ClaimPayloads, payloadOf } from './ownership/claim-payloads.ts';
 import { ClaimStore } from './ownership/claim-store.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './ownership/node-facts.ts';
 import { type Order, Ownership } from './ownership/ownership.ts';
-import { Assembler, type Entries } from './parts.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import { KernelAnswerWarnings } from './responder/kernel-answer-warnings.ts';
 import { createNeighbourResponder, type NeighbourResponder } from './responder/responder.ts';
-import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, Removal, ToLayer2 } from './table.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
@@ -56,9 +57,9 @@ export class Layer2Agent {
   readonly #kernelAnswers: KernelAnswerWarnings;
   readonly #metrics: Layer2Metrics;
   readonly #answers: Answers;
-  readonly #assembler = new Assembler();
+  readonly #assembler = new MessageAssembler();
   /** Changes that wait, the newest of each address. */
-  readonly #changes = new Map<string, { readonly entry: Layer2Entry } | { readonly gone: Removal }>();
+  readonly #changes = new Map<string, { readonly entry: AddressEntry } | { readonly gone: AddressRemoval }>();
   readonly #applying: Gathering;
   /** Claims that were heard. */
   readonly #considering: Gathering;
@@ -115,7 +116,7 @@ export class Layer2Agent {
       responder: this.#responder,
       ownership: this.#ownership,
       nodeName: options.nodeName,
-      occupied: (address, isOccupied) => this.#obey(this.#ownership.setOccupied(address, isOccupied)),
+      occupied: (address, inConflict) => this.#obey(this.#ownership.setInConflict(address, inConflict)),
     });
     this.#applying = new Gathering(this.#clock, () => this.#applyChanges());
     this.#considering = new Gathering(this.#clock, () => this.#considerClaims());
@@ -162,7 +163,7 @@ export class Layer2Agent {
     tell();
   }
 
-  #update({ kind, upsert, remove }: Entries): void {
+  #update({ kind, upsert, remove }: EntriesMessage): void {
     if (kind === 'change') {
       for (const entry of upsert) this.#changes.set(entry.address, { entry });
       for (const gone of remove) this.#changes.set(gone.address, { gone });

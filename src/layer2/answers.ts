@@ -9,11 +9,12 @@
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { interfacesOf } from './interfaces.ts';
+import type { AddressEntry } from './address-entry.ts';
+import { interfacesOf } from './address-entry.ts';
+import type { Announcing, FromLayer2 } from './messages.ts';
 import type { Order, Ownership } from './ownership/ownership.ts';
 import type { Conflict } from './responder/conflicts.ts';
 import type { NeighbourResponder } from './responder/responder.ts';
-import type { Announcing, FromLayer2, Layer2Entry } from './table.ts';
 
 export interface AnswersOptions {
   readonly clock: Clock;
@@ -23,7 +24,7 @@ export interface AnswersOptions {
   readonly ownership: Pick<Ownership, 'entry' | 'isAnswering'>;
   readonly nodeName: string;
   /** Whether another host uses an address that this node owns. */
-  readonly occupied: (address: string, isOccupied: boolean) => void;
+  readonly occupied: (address: string, inConflict: boolean) => void;
 }
 
 /** Why an address is answered from now on, for the log. */
@@ -109,13 +110,13 @@ export class Answers {
   }
 
   /** The entry of an address that is to be answered, and is not yet. */
-  #awaited(text: string): Layer2Entry | undefined {
+  #awaited(text: string): AddressEntry | undefined {
     const { ownership } = this.#options;
     if (this.#isEnding || this.#announced.has(text) || !ownership.isAnswering(text)) return undefined;
     return ownership.entry(text);
   }
 
-  #linksOf(entry: Layer2Entry): readonly string[] {
+  #linksOf(entry: AddressEntry): readonly string[] {
     return interfacesOf(entry, this.#options.nodeName);
   }
 
@@ -129,7 +130,7 @@ export class Answers {
     this.#options.clock.after(reprobeMs, () => this.#answerWhenFree(address, why));
   }
 
-  #begin(entry: Layer2Entry, address: IpAddress, why: Takeover): void {
+  #begin(entry: AddressEntry, address: IpAddress, why: Takeover): void {
     const { logger, report } = this.#options;
     this.#options.responder.add(address, this.#linksOf(entry));
     const interfaces = this.#options.responder.carriers(address, this.#linksOf(entry));

@@ -2,10 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
 import type { Logger, LogLevel } from '../log.ts';
 import type { Result } from '../result.ts';
-import { split } from './parts.ts';
+import type { AddressEntry, AddressRemoval } from './address-entry.ts';
+import { splitMessage } from './message-parts.ts';
+import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import { registerAddressMetrics } from './responder/metrics.ts';
-import type { FromLayer2, KnownSpeakers, Layer2Entry, Layer2Settings, Removal, ToLayer2 } from './table.ts';
 
 export interface Layer2Options {
   readonly settings: Layer2Settings;
@@ -15,13 +16,13 @@ export interface Layer2Options {
   readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
   /** The whole table as it stands, for a process that starts anew; `undefined` while it is not known yet. */
-  readonly entries: () => readonly Layer2Entry[] | undefined;
+  readonly entries: () => readonly AddressEntry[] | undefined;
 }
 
 /** The layer-2 process as the speaker holds it. */
 export interface Layer2 {
-  table(entries: readonly Layer2Entry[]): void;
-  change(upsert: readonly Layer2Entry[], remove: readonly Removal[]): void;
+  table(entries: readonly AddressEntry[]): void;
+  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
   /** Where speakers should be. */
   setSpeakers(speakers: KnownSpeakers): void;
   /** Membership keys in base64, or why there are none. Without any nothing is answered; those that were known stay in use. */
@@ -63,12 +64,12 @@ class Layer2Parent implements Layer2 {
     this.#start();
   }
 
-  table(entries: readonly Layer2Entry[]): void {
-    this.#send(...split({ kind: 'table', upsert: entries, remove: [] }));
+  table(entries: readonly AddressEntry[]): void {
+    this.#send(...splitMessage({ kind: 'table', upsert: entries, remove: [] }));
   }
 
-  change(upsert: readonly Layer2Entry[], remove: readonly Removal[]): void {
-    this.#send(...split({ kind: 'change', upsert, remove }));
+  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void {
+    this.#send(...splitMessage({ kind: 'change', upsert, remove }));
   }
 
   setSpeakers(speakers: KnownSpeakers): void {

@@ -5,7 +5,7 @@
 import { Registry } from 'prom-client';
 import { createLogger, type LogLevel } from '../log.ts';
 import { Layer2Agent } from './agent.ts';
-import type { FromLayer2, Layer2Settings, ToLayer2 } from './table.ts';
+import type { FromLayer2, Layer2Settings, ToLayer2 } from './messages.ts';
 
 const [logLevel = 'info', settings = ''] = process.argv.slice(2);
 const logger = createLogger('layer2', logLevel as LogLevel);

@@ -1,10 +1,10 @@
-import { interfacesOf, perNode } from '../layer2/interfaces.ts';
-import type { Layer2Entry, Layer2Wish, Removal } from '../layer2/table.ts';
+import type { AddressEntry, AddressRemoval, UnversionedEntry } from '../layer2/address-entry.ts';
+import { interfacesOf, perNode } from '../layer2/address-entry.ts';
 
 /** What the layer-2 process has to be told. */
 export interface AddressChange {
-  readonly upsert: readonly Layer2Entry[];
-  readonly remove: readonly Removal[];
+  readonly upsert: readonly AddressEntry[];
+  readonly remove: readonly AddressRemoval[];
 }
 
 /**
@@ -13,16 +13,16 @@ export interface AddressChange {
  */
 export class AddressTable {
   /** By address, by Service. */
-  readonly #wanted = new Map<string, Map<string, Layer2Wish>>();
+  readonly #wanted = new Map<string, Map<string, UnversionedEntry>>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
-  readonly #told = new Map<string, { readonly text: string; readonly entry: Layer2Entry }>();
+  readonly #told = new Map<string, { readonly text: string; readonly entry: AddressEntry }>();
 
   /** Replaces what a Service wants and returns the difference, marked with the version of the picture that it comes from. */
-  update(service: string, entries: readonly Layer2Wish[], version: number): AddressChange {
+  update(service: string, entries: readonly UnversionedEntry[], observedVersion: number): AddressChange {
     const touched = new Set(this.#addressesOfService.get(service) ?? []);
     for (const address of touched) this.#wanted.get(address)?.delete(service);
     for (const entry of entries) {
-      const byService = this.#wanted.get(entry.address) ?? new Map<string, Layer2Wish>();
+      const byService = this.#wanted.get(entry.address) ?? new Map<string, UnversionedEntry>();
       this.#wanted.set(entry.address, byService.set(service, entry));
       touched.add(entry.address);
     }
@@ -33,19 +33,19 @@ export class AddressTable {
       );
     else this.#addressesOfService.delete(service);
 
-    const upsert: Layer2Entry[] = [];
-    const remove: Removal[] = [];
+    const upsert: AddressEntry[] = [];
+    const remove: AddressRemoval[] = [];
     for (const address of touched) {
       const merged = mergeEntries([...(this.#wanted.get(address)?.values() ?? [])]);
       if (!merged) {
         this.#wanted.delete(address);
         this.#told.delete(address);
-        remove.push({ address, version });
+        remove.push({ address, observedVersion });
         continue;
       }
       const text = JSON.stringify(merged);
       if (text === this.#told.get(address)?.text) continue;
-      const entry = { ...merged, version };
+      const entry = { ...merged, observedVersion };
       this.#told.set(address, { text, entry });
       upsert.push(entry);
     }
@@ -53,7 +53,7 @@ export class AddressTable {
   }
 
   /** Every entry, for a layer-2 process that starts anew. */
-  entries(): Layer2Entry[] {
+  entries(): AddressEntry[] {
     return [...this.#told.values()].map(({ entry }) => entry);
   }
 
@@ -67,7 +67,7 @@ export class AddressTable {
  * Sharing demands the same backends under `externalTrafficPolicy: Local`, so candidate sets differ only where a Service has no
  * endpoints: their union is right.
  */
-function mergeEntries(entries: readonly Layer2Wish[]): Layer2Wish | undefined {
+function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
   const [first, ...rest] = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));
   if (!first || rest.length === 0) return first;
   const all = [first, ...rest];

@@ -1,4 +1,4 @@
-import type { MemberStatus } from '../layer2/table.ts';
+import type { MemberStatus } from '../layer2/messages.ts';
 
 /**
  * Whether this node is the one that speaks for another which is gone: the first by name of those alive. In a partition each side

@@ -1,5 +1,5 @@
 import type { Node, SpeakerPod } from '../kubernetes/model.ts';
-import type { KnownSpeakers } from '../layer2/table.ts';
+import type { KnownSpeakers } from '../layer2/messages.ts';
 
 /**
  * Where speakers should be, by Kubernetes' word: on the nodes that have a Pod of ours, or, where no such Pod can be seen, for

@@ -6,7 +6,7 @@ import type { EventRecord } from '../kubernetes/events.ts';
 import { objectKey, type Service } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { isConflict, isNotFound, patchServiceAnnotations } from '../kubernetes/write.ts';
-import type { Announcing } from '../layer2/table.ts';
+import type { Announcing } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 
 /** Longer than a successor needs to answer and to write it down, so that a handover is one line and not three. */

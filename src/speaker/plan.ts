@@ -31,8 +31,8 @@ import {
   objectKey,
   type Service,
 } from '../kubernetes/model.ts';
-import { perNode } from '../layer2/interfaces.ts';
-import type { Layer2Wish } from '../layer2/table.ts';
+import type { UnversionedEntry } from '../layer2/address-entry.ts';
+import { perNode } from '../layer2/address-entry.ts';
 
 export interface PlanContext {
   readonly config: Config;
@@ -60,7 +60,7 @@ export interface ServingNodes {
 
 export interface ServicePlan {
   readonly routes: readonly PeerRoute[];
-  readonly layer2: readonly Layer2Wish[];
+  readonly layer2: readonly UnversionedEntry[];
   /** Addresses that this node announces by BGP, and to whom. */
   readonly advertised: readonly { readonly address: string; readonly peers: readonly string[] }[];
   /** Addresses that this node does not announce by BGP or stand for in layer 2, and why. */
@@ -77,7 +77,7 @@ export function planService(
   if (service.type !== 'LoadBalancer' || service.deleting || !context.isOurs(service)) return nothing;
   const serving = servingNodes(slices);
   const routes: PeerRoute[] = [];
-  const layer2: Layer2Wish[] = [];
+  const layer2: UnversionedEntry[] = [];
   const advertised: { address: string; peers: string[] }[] = [];
   const refusals: { address: string; reason: string }[] = [];
   const announcing = parseAnnouncing(service);
@@ -214,7 +214,7 @@ function layer2Candidates(
   pool: PoolConfig,
   endpoints: ServingNodes,
   context: PlanContext,
-): Pick<Layer2Wish, 'candidates' | 'interfaces' | 'nodeInterfaces'> {
+): Pick<UnversionedEntry, 'candidates' | 'interfaces' | 'nodeInterfaces'> {
   const interfaces = new Map<string, readonly string[]>();
   for (const node of context.nodes.values()) {
     const local = service.externalTrafficPolicy !== 'Local' || endpoints.nodes.has(node.name);

@@ -15,7 +15,7 @@ import { formatIp } from '../address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../bgp/index.ts';
 import { type Config, maxPasswordOctets } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
-import type { Layer2Entry, Removal } from '../layer2/table.ts';
+import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import { type IdentifiedPeer, identifyPeers } from './peer-ids.ts';
@@ -33,8 +33,8 @@ import { routerIdOf } from './router-id.ts';
 
 /** Where layer-2 entries go. */
 export interface Layer2Sink {
-  table(entries: readonly Layer2Entry[]): void;
-  change(upsert: readonly Layer2Entry[], remove: readonly Removal[]): void;
+  table(entries: readonly AddressEntry[]): void;
+  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
 }
 
 export interface SpeakerOptions {
@@ -151,7 +151,7 @@ export class Speaker {
   }
 
   /** Layer-2 entries as they stand, for a layer-2 process that starts anew; `undefined` before the picture is whole. */
-  layer2Entries(): Layer2Entry[] | undefined {
+  layer2Entries(): AddressEntry[] | undefined {
     return this.#started ? this.#addresses.entries() : undefined;
   }
 

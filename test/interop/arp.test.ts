@@ -88,7 +88,7 @@ test('a foreign claim is reported with its MAC and defended: neighbours come bac
 test('a probe tells an address in use from a free one, in less than 500 ms', async () => {
   const started = performance.now();
   assert.deepEqual(await responder.ask({ do: 'probe', address: '192.0.2.2' }), {
-    kind: 'claimed',
+    kind: 'in-use',
     mac: macOf(2),
     interface: 'eth0',
   });

@@ -68,7 +68,7 @@ test('a foreign claim is reported with its MAC and defended: neighbours come bac
 
 test('a probe tells an address in use from a free one', async () => {
   assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::3' }), {
-    kind: 'claimed',
+    kind: 'in-use',
     mac: macOf(3),
     interface: 'eth0',
   });

@@ -1,10 +1,10 @@
 import { formatIp, parseIp, parsePrefix } from '../../src/address/index.ts';
+import type { AddressEntry } from '../../src/layer2/address-entry.ts';
 import type { Claim } from '../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
 import { Eligibility } from '../../src/layer2/ownership/eligibility.ts';
 import type { NodeFacts } from '../../src/layer2/ownership/node-facts.ts';
 import { type Order, Ownership, type View } from '../../src/layer2/ownership/ownership.ts';
-import type { Layer2Entry } from '../../src/layer2/table.ts';
 import { seededRandom } from './membership-net.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -23,24 +23,24 @@ export function nodeFacts(
 }
 
 /** An entry for every candidate with the subnet, in a group of its own. */
-export function layer2Entry(
+export function addressEntry(
   address: string,
   candidates: readonly string[],
-  over: Partial<Layer2Entry> = {},
-): Layer2Entry {
+  over: Partial<AddressEntry> = {},
+): AddressEntry {
   return {
     address,
     candidates: [...candidates].sort(),
     interfaces: [],
     group: address,
-    version: 0,
+    observedVersion: 0,
     ...over,
   };
 }
 
 /** A claim of the first epoch that nobody need respect. */
 export function firstClaim(address: string, owner: string): Claim {
-  return { address, owner, epoch: 1, from: '', basis: 0, isOccupied: false };
+  return { address, owner, epoch: 1, from: '', observedVersion: 0, inConflict: false };
 }
 
 /** One node: the machine, its claims, and what has been shown to it. */
@@ -48,7 +48,7 @@ class Member {
   readonly claims = new ClaimStore();
   readonly ownership: Ownership;
   readonly answering = new Set<string>();
-  readonly entries = new Map<string, Layer2Entry>();
+  readonly entries = new Map<string, AddressEntry>();
   view: View = { nodes: new Map(), mayClaim: false };
   wake: { cancel(): void } | undefined;
   /** Batches of claims that were heard, and not considered yet. */
@@ -74,7 +74,7 @@ export interface ClusterOptions {
 export class Layer2Cluster {
   readonly clock = new VirtualClock();
   readonly names: readonly string[];
-  readonly entries = new Map<string, Layer2Entry>();
+  readonly entries = new Map<string, AddressEntry>();
   readonly facts = new Map<string, NodeFacts>();
   readonly members = new Map<string, Member>();
   /** Cannot reach the API server: they hear of no entries. */
@@ -138,16 +138,16 @@ export class Layer2Cluster {
   }
 
   /** Puts the entries in the place of those of the same address, or takes them away. */
-  change(upsert: readonly Layer2Entry[], remove: readonly string[] = []): void {
-    const version = ++this.#version;
-    for (const entry of upsert) this.entries.set(entry.address, { ...entry, version });
+  change(upsert: readonly AddressEntry[], remove: readonly string[] = []): void {
+    const observedVersion = ++this.#version;
+    for (const entry of upsert) this.entries.set(entry.address, { ...entry, observedVersion });
     for (const address of remove) this.entries.delete(address);
     const addresses = [...upsert.map(({ address }) => address), ...remove];
     this.#each((name, member) => {
       if (this.stale.has(name)) return;
       const current = addresses.flatMap((address) => this.entries.get(address) ?? []);
       const gone = addresses.filter((address) => !this.entries.has(address));
-      const removals = gone.map((address) => ({ address, version }));
+      const removals = gone.map((address) => ({ address, observedVersion }));
       for (const entry of current) member.entries.set(entry.address, entry);
       for (const address of gone) member.entries.delete(address);
       this.#obey(name, member, member.ownership.change(current, removals, this.clock.now()));

@@ -1,7 +1,7 @@
 /**
  * Claims as octets, as they travel in membership packets. Numbers are big endian; a text is a length octet and ISO 8859-1.
  *
- *     claim    text address │ text owner │ u48 epoch │ text from │ u48 basis │ u8 occupied
+ *     claim    text address │ text owner │ u48 epoch │ text from │ u48 observedVersion │ u8 occupied
  */
 import type { Claim } from './claim.ts';
 
@@ -11,14 +11,14 @@ const fixedLength = 6 + 6 + 1 + 3;
 const maxEpoch = 2 ** 47 - 1;
 
 /** The claim's octets. Its texts are ASCII of at most 255 characters. */
-export function encodeClaim({ address, owner, epoch, from, basis, isOccupied }: Claim): Buffer {
+export function encodeClaim({ address, owner, epoch, from, observedVersion, inConflict }: Claim): Buffer {
   const bytes = Buffer.allocUnsafe(fixedLength + address.length + owner.length + from.length);
   let at = writeText(bytes, address, 0);
   at = writeText(bytes, owner, at);
   at = bytes.writeUIntBE(epoch, at, 6);
   at = writeText(bytes, from, at);
-  at = bytes.writeUIntBE(basis, at, 6);
-  bytes.writeUInt8(isOccupied ? 1 : 0, at);
+  at = bytes.writeUIntBE(observedVersion, at, 6);
+  bytes.writeUInt8(inConflict ? 1 : 0, at);
   return bytes;
 }
 
@@ -39,8 +39,8 @@ export function decodeClaim(
     owner: bytes.toString('latin1', addressEnd + 1, ownerEnd),
     epoch,
     from: bytes.toString('latin1', ownerEnd + 7, fromEnd),
-    basis: bytes.readUIntBE(fromEnd, 6),
-    isOccupied: bytes[fromEnd + 6] === 1,
+    observedVersion: bytes.readUIntBE(fromEnd, 6),
+    inConflict: bytes[fromEnd + 6] === 1,
   };
   return { claim, end };
 }

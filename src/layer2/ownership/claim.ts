@@ -10,10 +10,10 @@ export interface Claim {
   readonly epoch: number;
   /** The previous owner; empty when there was none. */
   readonly from: string;
-  /** The newest resourceVersion the claimant had seen. 0: other nodes need not respect the claim. */
-  readonly basis: number;
+  /** Newest resourceVersion that the claimant had observed. Nodes that have observed less respect the claim; 0 binds no node. */
+  readonly observedVersion: number;
   /** Another host uses the address, so its owner does not answer for it. */
-  readonly isOccupied: boolean;
+  readonly inConflict: boolean;
 }
 
 /**
@@ -22,18 +22,19 @@ export interface Claim {
  */
 export function compareClaims(a: Claim, b: Claim): number {
   if (a.epoch !== b.epoch) return a.epoch - b.epoch;
-  if (grasp(a) !== grasp(b)) return grasp(a) - grasp(b);
+  if (rank(a) !== rank(b)) return rank(a) - rank(b);
   if (a.owner === b.owner) return 0;
   const difference = rendezvousWeight(a.owner, a.address) - rendezvousWeight(b.owner, b.address);
   return difference || (a.owner < b.owner ? -1 : 1);
 }
 
-function grasp(claim: Claim): number {
-  if (isWaiver(claim)) return 0;
+/** Rank within an epoch: a takeover beats a release, and a release beats one by an owner that keeps answering. */
+function rank(claim: Claim): number {
+  if (isReleasedByOwner(claim)) return 0;
   return claim.owner === '' ? 1 : 2;
 }
 
-/** The owner keeps the address until any other node takes it. */
-export function isWaiver({ owner, from, basis }: Claim): boolean {
-  return owner !== '' && owner === from && basis === 0;
+/** Whether the owner has released the address but keeps answering until another node takes it over. */
+export function isReleasedByOwner({ owner, from, observedVersion }: Claim): boolean {
+  return owner !== '' && owner === from && observedVersion === 0;
 }

@@ -1,7 +1,7 @@
 import { type IpAddress, type Prefix, prefixContains } from '../../address/index.ts';
 import { carries } from '../../link/link-table.ts';
-import { interfacesOf } from '../interfaces.ts';
-import type { Layer2Entry } from '../table.ts';
+import type { AddressEntry } from '../address-entry.ts';
+import { interfacesOf } from '../address-entry.ts';
 import type { NodeFacts } from './node-facts.ts';
 
 /** Who could answer for an address: Kubernetes-side candidates that live, stay, and have a link for it. */
@@ -26,12 +26,12 @@ export class Eligibility {
     return this.#nodes.get(node)?.isStarting === false;
   }
 
-  isEligible(node: string, address: IpAddress, entry: Layer2Entry): boolean {
+  isEligible(node: string, address: IpAddress, entry: AddressEntry): boolean {
     return this.eligible(address, entry).includes(node);
   }
 
   /** Whether the node could answer, whatever Kubernetes says of it. */
-  couldAnswer(node: string, address: IpAddress, entry: Layer2Entry): boolean {
+  couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
     if (!facts || facts.isLeaving) return false;
     const interfaces = interfacesOf(entry, node);
@@ -39,7 +39,7 @@ export class Eligibility {
   }
 
   /** In the candidates' order. Judged once for all addresses of the same candidates, interfaces and subnets. */
-  eligible(address: IpAddress, entry: Layer2Entry): readonly string[] {
+  eligible(address: IpAddress, entry: AddressEntry): readonly string[] {
     const { candidates, interfaces, nodeInterfaces } = entry;
     // A slash is in no interface's name.
     const special = nodeInterfaces ? `${JSON.stringify(nodeInterfaces)}/` : '';

@@ -1,25 +1,25 @@
 import { formatIp, type IpAddress, parseIp, prefixContains } from '../../address/index.ts';
 import type { Link } from '../../link/link-table.ts';
-import { interfacesOf } from '../interfaces.ts';
-import type { Layer2Entry } from '../table.ts';
+import type { AddressEntry } from '../address-entry.ts';
+import { interfacesOf } from '../address-entry.ts';
 
 /** An entry with what is decided of its address. */
 export interface Row {
-  entry: Layer2Entry;
+  entry: AddressEntry;
   readonly address: IpAddress;
 }
 
 /** The entries of a node by address, by group, and by what interfaces they name for it. One change costs O(1). */
 export class EntryTable<R extends Row> {
   readonly #self: string;
-  readonly #newRow: (entry: Layer2Entry, address: IpAddress) => R;
+  readonly #newRow: (entry: AddressEntry, address: IpAddress) => R;
   readonly #rows = new Map<string, R>();
   readonly #groups = new Map<string, Set<string>>();
   /** How many entries name an interface. */
   readonly #named = new Map<string, number>();
   readonly #candidateLists = new Map<string, readonly string[]>();
 
-  constructor(self: string, newRow: (entry: Layer2Entry, address: IpAddress) => R) {
+  constructor(self: string, newRow: (entry: AddressEntry, address: IpAddress) => R) {
     this.#self = self;
     this.#newRow = newRow;
   }
@@ -61,7 +61,7 @@ export class EntryTable<R extends Row> {
   }
 
   /** Takes the entry in, or in the place of the one of its address; `undefined` when that is none. */
-  put(entry: Layer2Entry): { readonly row: R; readonly hasMoved: boolean } | undefined {
+  put(entry: AddressEntry): { readonly row: R; readonly hasMoved: boolean } | undefined {
     const address = parseIp(entry.address);
     if (!address) return undefined;
     const text = formatIp(address);
@@ -74,7 +74,7 @@ export class EntryTable<R extends Row> {
     this.#rows.set(text, row);
     this.#groups.set(entry.group, (this.#groups.get(entry.group) ?? new Set()).add(text));
     this.#countInterfaces(shared, 1);
-    const links = (of: Layer2Entry) => interfacesOf(of, this.#self).join();
+    const links = (of: AddressEntry) => interfacesOf(of, this.#self).join();
     return { row, hasMoved: before !== undefined && links(before) !== links(entry) };
   }
 
@@ -86,14 +86,14 @@ export class EntryTable<R extends Row> {
     return row;
   }
 
-  #unlink(text: string, entry: Layer2Entry): void {
+  #unlink(text: string, entry: AddressEntry): void {
     this.#countInterfaces(entry, -1);
     const members = this.#groups.get(entry.group);
     members?.delete(text);
     if (members?.size === 0) this.#groups.delete(entry.group);
   }
 
-  #countInterfaces(entry: Layer2Entry, by: 1 | -1): void {
+  #countInterfaces(entry: AddressEntry, by: 1 | -1): void {
     for (const name of interfacesOf(entry, this.#self)) {
       const count = (this.#named.get(name) ?? 0) + by;
       if (count > 0) this.#named.set(name, count);

@@ -17,7 +17,7 @@
  * Nodes hear of the cluster at different times, one that cannot reach the API server not at all. A claim says how new the picture
  * was that it was made by, and who has an older one respects it, whatever that one says: so what the newest says wins, and no two
  * take an address from each other without end. So it is with the release of an address that no Service uses any more: who still
- * knows one leaves it alone, until it has heard of a newer one. A claimant that ought to go, and is not followed for a second, drops its basis:
+ * knows one leaves it alone, until it has heard of a newer one. A claimant that ought to go, and is not followed for a second, drops its observedVersion:
  * then anybody may.
  *
  * All members place alike (`election.ts`), so none waits for another. Where the placed node does not act, because it has not
@@ -33,8 +33,8 @@
  * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
  */
 import type { IpAddress } from '../../address/index.ts';
-import type { Layer2Entry, Removal } from '../table.ts';
-import { type Claim, isWaiver } from './claim.ts';
+import type { AddressEntry, AddressRemoval } from '../address-entry.ts';
+import { type Claim, isReleasedByOwner } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
 import { type Orphan, placeOrphans } from './election.ts';
 import { Eligibility } from './eligibility.ts';
@@ -53,7 +53,7 @@ export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
 export type Order =
   | {
       readonly kind: 'answer';
-      readonly entry: Layer2Entry;
+      readonly entry: AddressEntry;
       readonly address: IpAddress;
       readonly reason: TakeoverReason;
       /** The owner before. */
@@ -62,7 +62,7 @@ export type Order =
       readonly mustProbe: boolean;
     }
   /** Interfaces of an address that is answered have changed. */
-  | { readonly kind: 'adjust'; readonly entry: Layer2Entry; readonly address: IpAddress }
+  | { readonly kind: 'adjust'; readonly entry: AddressEntry; readonly address: IpAddress }
   | { readonly kind: 'silence'; readonly address: IpAddress; readonly reason: string }
   /** After the answers, so that the old owner hears of it when neighbours have. */
   | { readonly kind: 'claim'; readonly claims: readonly Claim[] };
@@ -122,27 +122,27 @@ export class Ownership {
   }
 
   /** The whole table; replaces what was before. */
-  table(entries: readonly Layer2Entry[], now: number): Order[] {
+  table(entries: readonly AddressEntry[], now: number): Order[] {
     const kept = new Set(entries.map(({ address }) => address));
     const gone = [...this.#items.texts()].filter((address) => !kept.has(address));
     // How new the whole table is it does not say: nobody need respect what it lacks.
     return this.change(
       entries,
-      gone.map((address) => ({ address, version: 0 })),
+      gone.map((address) => ({ address, observedVersion: 0 })),
       now,
     );
   }
 
-  change(upsert: readonly Layer2Entry[], remove: readonly Removal[], now: number): Order[] {
+  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[], now: number): Order[] {
     const orders: Order[] = [];
     const released: Claim[] = [];
-    for (const { address: text, version } of remove) {
+    for (const { address: text, observedVersion } of remove) {
       this.#breathe();
       const item = this.#items.remove(text);
       if (!item) continue;
       this.#pending.delete(text);
       if (item.isAnswering) orders.push(silence(item, 'no Service uses it any more'));
-      released.push(...this.#release(text, version));
+      released.push(...this.#release(text, observedVersion));
     }
     for (const entry of upsert) {
       this.#breathe();
@@ -193,10 +193,10 @@ export class Ownership {
   }
 
   /** Another host uses an address of this node, so that it is owned and not answered; or does so no longer. */
-  setOccupied(address: string, isOccupied: boolean): Order[] {
+  setInConflict(address: string, inConflict: boolean): Order[] {
     const claim = this.#claims.get(address);
-    if (claim?.owner !== this.#self || claim.isOccupied === isOccupied || !this.#mayClaim) return [];
-    return [{ kind: 'claim', claims: [{ ...claim, epoch: claim.epoch + 1, isOccupied }] }];
+    if (claim?.owner !== this.#self || claim.inConflict === inConflict || !this.#mayClaim) return [];
+    return [{ kind: 'claim', claims: [{ ...claim, epoch: claim.epoch + 1, inConflict }] }];
   }
 
   /** Addresses that this node answers for, or would if no other host used them. */
@@ -209,7 +209,7 @@ export class Ownership {
     return this.#items;
   }
 
-  entry(address: string): Layer2Entry | undefined {
+  entry(address: string): AddressEntry | undefined {
     return this.#items.get(address)?.entry;
   }
 
@@ -252,7 +252,7 @@ export class Ownership {
     this.#settle(text, item);
     const { owner } = claim;
     if (owner === this.#self) {
-      if (!item.isAnswering) orders.push(answer(item, 'failover', owner, claim.isOccupied));
+      if (!item.isAnswering) orders.push(answer(item, 'failover', owner, claim.inConflict));
     } else if (item.isAnswering) {
       item.isAnswering = false;
       orders.push(silence(item, `${owner} owns it`));
@@ -262,13 +262,14 @@ export class Ownership {
   /** By a newer picture than this node's. */
   #isGone(text: string, { entry }: Item): boolean {
     const newest = this.#claims.newest(text);
-    return newest?.owner === '' && newest.basis > entry.version;
+    return newest?.owner === '' && newest.observedVersion > entry.observedVersion;
   }
 
-  #mayKeep({ owner, basis }: Claim, { entry, address }: Item): boolean {
+  #mayKeep({ owner, observedVersion }: Claim, { entry, address }: Item): boolean {
     if (owner !== this.#self && !this.#eligibility.isReady(owner)) return false;
     if (this.#eligibility.isEligible(owner, address, entry)) return true;
-    const knowsBetter = owner !== this.#self && basis > 0 && basis >= entry.version;
+    const knowsBetter =
+      owner !== this.#self && observedVersion > 0 && observedVersion >= entry.observedVersion;
     return knowsBetter && this.#eligibility.couldAnswer(owner, address, entry);
   }
 
@@ -339,8 +340,8 @@ export class Ownership {
       owner: this.#self,
       epoch: (this.#claims.newest(text)?.epoch ?? 0) + 1,
       from: before,
-      basis: item.entry.version,
-      isOccupied: claim?.isOccupied ?? false,
+      observedVersion: item.entry.observedVersion,
+      inConflict: claim?.inConflict ?? false,
     });
     this.#settle(text, item);
   }
@@ -356,7 +357,7 @@ export class Ownership {
    * be as old as it likes. An owner that lives would object to the probe itself.
    */
   #isUnproven(claim: Claim | undefined, reason: TakeoverReason, now: number): boolean {
-    if (claim?.isOccupied) return true;
+    if (claim?.inConflict) return true;
     if (reason !== 'failover') return false;
     return !claim || (claim.from === '' && now - (this.#taken.get(claim.address) ?? -lossMs) < lossMs);
   }
@@ -381,8 +382,8 @@ export class Ownership {
       if (now >= pending.wakeAt && pending.awaited !== undefined) {
         pending.passedOver.add(pending.awaited);
         pending.awaited = undefined;
-        if (claim && owner === this.#self && claim.basis > 0)
-          claims.push({ ...claim, epoch: claim.epoch + 1, from: this.#self, basis: 0 });
+        if (claim && owner === this.#self && claim.observedVersion > 0)
+          claims.push({ ...claim, epoch: claim.epoch + 1, from: this.#self, observedVersion: 0 });
       }
       if (owner !== undefined) losers.add(owner);
       orphans.push({
@@ -410,7 +411,7 @@ export class Ownership {
   /** Who could be next: the recorded owner when nobody has claimed it yet, else all that have not been passed over. */
   #successors(
     address: IpAddress,
-    entry: Layer2Entry,
+    entry: AddressEntry,
     { passedOver }: Pending,
     owner: string | undefined,
   ): readonly string[] {
@@ -452,8 +453,8 @@ export class Ownership {
     }
   }
 
-  /** Takes back a claim of ours; with the version by which nobody need claim it any more. */
-  #release(address: string, version = 0): Claim[] {
+  /** Takes back a claim of ours; with the observedVersion by which nobody need claim it any more. */
+  #release(address: string, observedVersion = 0): Claim[] {
     const claim = this.#claims.get(address);
     if (claim?.owner !== this.#self) return [];
     return [
@@ -461,10 +462,10 @@ export class Ownership {
         ...claim,
         owner: '',
         // Who takes over meanwhile has heard of neither, or of the waiver: either way it must win.
-        epoch: isWaiver(claim) ? claim.epoch : claim.epoch + 1,
+        epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
         from: this.#self,
-        basis: version,
-        isOccupied: false,
+        observedVersion: observedVersion,
+        inConflict: false,
       },
     ];
   }

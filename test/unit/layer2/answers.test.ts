@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts';
+import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { Answers } from '../../../src/layer2/answers.ts';
+import type { FromLayer2 } from '../../../src/layer2/messages.ts';
 import type { Order } from '../../../src/layer2/ownership/ownership.ts';
 import type { ProbeOutcome } from '../../../src/layer2/responder/probe.ts';
-import type { FromLayer2, Layer2Entry } from '../../../src/layer2/table.ts';
-import { layer2Entry } from '../../support/layer2-cluster.ts';
+import { addressEntry } from '../../support/layer2-cluster.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const mac = '02:00:00:00:00:09';
@@ -21,7 +22,7 @@ function ip(address: string): IpAddress {
 
 describe('Answers', () => {
   let clock: VirtualClock;
-  let entries: Map<string, Layer2Entry>;
+  let entries: Map<string, AddressEntry>;
   /** What happened, in order. */
   let seen: string[];
   let probes: { address: string; found: (outcome: ProbeOutcome) => void }[];
@@ -53,7 +54,7 @@ describe('Answers', () => {
         entry: (address) => entries.get(address),
         isAnswering: (address) => entries.has(address),
       },
-      occupied: (address, isOccupied) => void seen.push(`${isOccupied ? 'occupied' : 'free'} ${address}`),
+      occupied: (address, inConflict) => void seen.push(`${inConflict ? 'occupied' : 'free'} ${address}`),
     });
   });
 
@@ -65,7 +66,7 @@ describe('Answers', () => {
   }
 
   function order(address: string, mustProbe: boolean): Extract<Order, { kind: 'answer' }> {
-    const entry = layer2Entry(address, ['a']);
+    const entry = addressEntry(address, ['a']);
     entries.set(address, entry);
     return { kind: 'answer', entry, address: ip(address), reason: 'failover', from: 'b', mustProbe };
   }

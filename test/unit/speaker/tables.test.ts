@@ -91,19 +91,19 @@ const entry = { address: '192.0.2.241', candidates: ['node-1'], interfaces: [], 
 
 test('AddressTable joins Services that share an address into one entry', () => {
   const table = new AddressTable();
-  assert.deepEqual(table.update('a', [entry], 7), { upsert: [{ ...entry, version: 7 }], remove: [] });
+  assert.deepEqual(table.update('a', [entry], 7), { upsert: [{ ...entry, observedVersion: 7 }], remove: [] });
   assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 9).upsert, [
-    { ...entry, candidates: ['node-1', 'node-2'], version: 9 },
+    { ...entry, candidates: ['node-1', 'node-2'], observedVersion: 9 },
   ]);
   assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 10).upsert, []);
-  assert.equal(table.entries()[0]?.version, 9, 'as old as what it says');
+  assert.equal(table.entries()[0]?.observedVersion, 9, 'as old as what it says');
   assert.deepEqual(table.servicesOf('192.0.2.241').toSorted(), ['a', 'b']);
   assert.deepEqual(table.update('a', [], 11).upsert, [
-    { ...entry, candidates: ['node-2'], group: 'b', version: 11 },
+    { ...entry, candidates: ['node-2'], group: 'b', observedVersion: 11 },
   ]);
   assert.deepEqual(table.update('b', [], 12), {
     upsert: [],
-    remove: [{ address: '192.0.2.241', version: 12 }],
+    remove: [{ address: '192.0.2.241', observedVersion: 12 }],
   });
   assert.deepEqual(table.entries(), []);
 });

@@ -11,8 +11,8 @@ const claim: fc.Arbitrary<Claim> = fc.record({
   owner: fc.constantFrom('a', 'b', 'c', ''),
   epoch: fc.nat(4),
   from: fc.constantFrom('', 'a', 'b'),
-  basis: fc.nat(1),
-  isOccupied: fc.constant(false),
+  observedVersion: fc.nat(1),
+  inConflict: fc.constant(false),
 });
 const owners = ['a', 'b', 'c'];
 
@@ -41,7 +41,7 @@ test('claims are totally ordered: by epoch, then takeover over release over waiv
   const places = { waiver: 0, release: 1, takeover: 2 };
   const place = (each: Claim) => {
     if (each.owner === '') return places.release;
-    return each.owner === each.from && each.basis === 0 ? places.waiver : places.takeover;
+    return each.owner === each.from && each.observedVersion === 0 ? places.waiver : places.takeover;
   };
   fc.assert(
     fc.property(claim, claim, claim, (a, second, third) => {
@@ -66,12 +66,26 @@ test('a claim decodes to what was encoded', () => {
 });
 
 test('a claim encodes as its layout says', () => {
-  const bytes = encodeClaim({ address: '::1', owner: 'a', epoch: 258, from: '', basis: 7, isOccupied: true });
+  const bytes = encodeClaim({
+    address: '::1',
+    owner: 'a',
+    epoch: 258,
+    from: '',
+    observedVersion: 7,
+    inConflict: true,
+  });
   assert.equal(bytes.toString('hex'), '033a3a31' + '0161' + '000000000102' + '00' + '000000000007' + '01');
 });
 
 test('a claim that is cut anywhere, or has an epoch beyond its bound, does not decode', () => {
-  const each = { address: '192.0.2.1', owner: 'a', epoch: 3, from: 'b', basis: 7, isOccupied: false };
+  const each = {
+    address: '192.0.2.1',
+    owner: 'a',
+    epoch: 3,
+    from: 'b',
+    observedVersion: 7,
+    inConflict: false,
+  };
   const bytes = encodeClaim(each);
   for (let length = 0; length < bytes.length; length++)
     assert.equal(decodeClaim(bytes.subarray(0, length)), undefined, `${length} octets`);
@@ -82,7 +96,14 @@ test('a claim that is cut anywhere, or has an epoch beyond its bound, does not d
 
 test('a release is repeated for an hour, stops older claims for a day, and is then dropped', () => {
   const store = new ClaimStore();
-  const held = { address: '192.0.2.1', owner: 'a', epoch: 1, from: '', basis: 0, isOccupied: false };
+  const held = {
+    address: '192.0.2.1',
+    owner: 'a',
+    epoch: 1,
+    from: '',
+    observedVersion: 0,
+    inConflict: false,
+  };
   const buckets = new Set(Array.from({ length: digestBuckets }, (_, bucket) => bucket));
   store.expire(0);
   store.merge(held);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseIp } from '../../../../src/address/index.ts';
 import { Eligibility } from '../../../../src/layer2/ownership/eligibility.ts';
 import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
-import { layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
+import { addressEntry, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 function link(name: string, ...subnets: readonly string[]) {
   return { name, mac: '02:00:00:00:00:01', subnets: nodeFacts({ subnets }).links[0]?.subnets ?? [] };
@@ -77,7 +77,7 @@ for (const { name, address, candidates = everybody, interfaces = [], nodeInterfa
     const parsed = parseIp(address);
     assert.ok(parsed);
     const entry = {
-      ...layer2Entry(address, []),
+      ...addressEntry(address, []),
       candidates,
       interfaces,
       ...(nodeInterfaces ? { nodeInterfaces } : {}),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../../../src/address/index.ts';
 import { EntryTable } from '../../../../src/layer2/ownership/entry-table.ts';
-import { layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
+import { addressEntry, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const web = '192.0.2.1';
 const mail = '192.0.2.2';
@@ -14,23 +14,23 @@ function newTable() {
 test('EntryTable knows the interfaces that entries name for its node, as they come, change and go', () => {
   const table = newTable();
   const named = () => [...table.namedInterfaces()].sort();
-  table.put(layer2Entry(web, ['a'], { interfaces: ['eth0', 'eth1'] }));
-  table.put(layer2Entry(mail, ['a'], { interfaces: ['eth1'] }));
+  table.put(addressEntry(web, ['a'], { interfaces: ['eth0', 'eth1'] }));
+  table.put(addressEntry(mail, ['a'], { interfaces: ['eth1'] }));
   assert.deepEqual(named(), ['eth0', 'eth1']);
-  table.put(layer2Entry(web, ['a', 'b'], { nodeInterfaces: { a: ['eth2'], b: ['eth9'] } }));
+  table.put(addressEntry(web, ['a', 'b'], { nodeInterfaces: { a: ['eth2'], b: ['eth9'] } }));
   assert.deepEqual(named(), ['eth1', 'eth2']);
-  table.put(layer2Entry(web, ['a']));
+  table.put(addressEntry(web, ['a']));
   table.remove(mail);
   assert.deepEqual(named(), []);
 });
 
 test('EntryTable says whether an entry has moved to other links of its node, and keeps its row', () => {
   const table = newTable();
-  const first = table.put(layer2Entry(web, ['a']));
+  const first = table.put(addressEntry(web, ['a']));
   assert.equal(first?.hasMoved, false);
   const elsewhere = { nodeInterfaces: { a: [], b: ['eth9'] } };
-  assert.equal(table.put(layer2Entry(web, ['a', 'b'], elsewhere))?.hasMoved, false);
-  const moved = table.put(layer2Entry(web, ['a'], { interfaces: ['eth1'] }));
+  assert.equal(table.put(addressEntry(web, ['a', 'b'], elsewhere))?.hasMoved, false);
+  const moved = table.put(addressEntry(web, ['a'], { interfaces: ['eth1'] }));
   assert.equal(moved?.hasMoved, true);
   assert.equal(moved?.row, first?.row);
   assert.deepEqual(table.get(web)?.entry.interfaces, ['eth1']);
@@ -38,18 +38,18 @@ test('EntryTable says whether an entry has moved to other links of its node, and
 
 test('EntryTable follows its entries from group to group', () => {
   const table = newTable();
-  table.put(layer2Entry(web, ['a'], { group: 'x' }));
-  table.put(layer2Entry(mail, ['a'], { group: 'x' }));
+  table.put(addressEntry(web, ['a'], { group: 'x' }));
+  table.put(addressEntry(mail, ['a'], { group: 'x' }));
   assert.deepEqual([...table.group('x')], [web, mail]);
-  table.put(layer2Entry(web, ['a'], { group: 'y' }));
+  table.put(addressEntry(web, ['a'], { group: 'y' }));
   table.remove(mail);
   assert.deepEqual([[...table.group('x')], [...table.group('y')]], [[], [web]]);
 });
 
 test('EntryTable takes an address in any spelling, and none that is no address', () => {
   const table = newTable();
-  assert.equal(table.put(layer2Entry('web', ['a'])), undefined);
-  table.put(layer2Entry('2001:DB8:0::1', ['a']));
+  assert.equal(table.put(addressEntry('web', ['a'])), undefined);
+  table.put(addressEntry('2001:DB8:0::1', ['a']));
   assert.deepEqual([...table.texts()], ['2001:db8::1']);
   assert.deepEqual(
     [...table.addresses()].map(({ address }) => formatIp(address)),
@@ -59,7 +59,7 @@ test('EntryTable takes an address in any spelling, and none that is no address',
 
 test('EntryTable knows the links whose subnet holds an address', () => {
   const table = newTable();
-  table.put(layer2Entry(web, ['a']));
+  table.put(addressEntry(web, ['a']));
   const holds = (subnet: string) =>
     table.carriesAny({ subnets: nodeFacts({ subnets: [subnet] }).links[0]?.subnets ?? [] });
   assert.deepEqual([holds('192.0.2.0/24'), holds('198.51.100.0/24')], [true, false]);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
 import type { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
-import { firstClaim, Layer2Cluster, layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
+import { addressEntry, firstClaim, Layer2Cluster, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const maxDelayMs = 50;
 /** What nobody owned is placed when what comes with it has come too; until then nodes place different sets. */
@@ -92,7 +92,7 @@ function act(cluster: Layer2Cluster, happening: Action): void {
         ...(hasSibling ? { group: `pair ${happening.host >> 1}` } : {}),
         ...(recordedOwner === undefined ? {} : { recordedOwner }),
       };
-      return cluster.change([layer2Entry(`192.0.2.${happening.host}`, picked(names, candidates), over)]);
+      return cluster.change([addressEntry(`192.0.2.${happening.host}`, picked(names, candidates), over)]);
     }
     case 'remove':
       return cluster.change([], [`192.0.2.${happening.host}`]);
@@ -237,7 +237,7 @@ test('loads within one of even are so again after a death, a departure or a plan
         let last = 0;
         const put = (many: number) => {
           const entries = Array.from({ length: many }, () =>
-            layer2Entry(`192.0.2.${(++last * 37) % 256}`, names),
+            addressEntry(`192.0.2.${(++last * 37) % 256}`, names),
           );
           cluster.change(entries);
         };
@@ -293,7 +293,7 @@ test('Services of both families stay within one of even when a node dies', () =>
       const { names } = cluster;
       const families = Array.from({ length: services }, (_, i) => [`192.0.2.${i}`, `2001:db8::${i + 1}`]);
       const pairs = families.map((pair, i) =>
-        pair.map((address) => layer2Entry(address, names, { group: `default/${i}` })),
+        pair.map((address) => addressEntry(address, names, { group: `default/${i}` })),
       );
       cluster.change(pairs.flat());
       const held = families.flatMap((pair, i) =>
@@ -319,7 +319,7 @@ test('Services that come within a second are shared out evenly, though every nod
       cluster.run(quietMs);
       for (let i = 0; i < 50; i++)
         for (const address of [`192.0.2.${i}`, `2001:db8::${i + 1}`]) {
-          cluster.change([layer2Entry(address, names, { group: `default/${i}` })]);
+          cluster.change([addressEntry(address, names, { group: `default/${i}` })]);
           cluster.run(pauseMs);
         }
       cluster.run(quietMs);
@@ -335,7 +335,7 @@ test('many addresses of one dead node spread evenly though every survivor hears 
     fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), (seed, size) => {
       const names = allNames.slice(0, size);
       const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
-      const entries = Array.from({ length: 60 }, (_, i) => layer2Entry(`192.0.2.${i}`, names));
+      const entries = Array.from({ length: 60 }, (_, i) => addressEntry(`192.0.2.${i}`, names));
       cluster.change(entries);
       const held = entries.map(({ address }, i): Claim => {
         return firstClaim(address, names[i % size] ?? '');

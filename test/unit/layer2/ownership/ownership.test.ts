@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../../../src/address/index.ts';
+import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
 import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
 import { placeOrphans } from '../../../../src/layer2/ownership/election.ts';
 import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
 import { type Order, Ownership } from '../../../../src/layer2/ownership/ownership.ts';
-import type { Layer2Entry } from '../../../../src/layer2/table.ts';
-import { firstClaim, layer2Entry, nodeFacts } from '../../../support/layer2-cluster.ts';
+import { addressEntry, firstClaim, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const web = '192.0.2.1';
 const mail = '192.0.2.2';
@@ -25,7 +25,7 @@ interface Seen {
 }
 
 interface Circumstances extends Seen {
-  readonly entries?: readonly Layer2Entry[];
+  readonly entries?: readonly AddressEntry[];
   /** Owner by address, as claims of epoch 1. */
   readonly claims?: Readonly<Record<string, string>>;
 }
@@ -60,16 +60,16 @@ class Subject {
     );
   }
 
-  put(...entries: readonly Layer2Entry[]): string[] {
+  put(...entries: readonly AddressEntry[]): string[] {
     return this.#obey(this.ownership.change(entries, [], this.now));
   }
 
   remove(...addresses: readonly string[]): string[] {
-    const removals = addresses.map((address) => ({ address, version: 0 }));
+    const removals = addresses.map((address) => ({ address, observedVersion: 0 }));
     return this.#obey(this.ownership.change([], removals, this.now));
   }
 
-  table(...entries: readonly Layer2Entry[]): string[] {
+  table(...entries: readonly AddressEntry[]): string[] {
     return this.#obey(this.ownership.table(entries, this.now));
   }
 
@@ -78,8 +78,8 @@ class Subject {
     return this.#obey(this.ownership.claimsChanged([address], this.now));
   }
 
-  occupied(address: string, isOccupied: boolean): string[] {
-    return this.#obey(this.ownership.setOccupied(address, isOccupied));
+  occupied(address: string, inConflict: boolean): string[] {
+    return this.#obey(this.ownership.setInConflict(address, inConflict));
   }
 
   /** Lets time pass, with every wake on the way. */
@@ -117,14 +117,14 @@ function textOf(order: Order): string[] {
       return [`silence ${formatIp(order.address)}: ${order.reason}`];
     case 'claim':
       return order.claims.map(
-        ({ address, owner, epoch, from, isOccupied }) =>
-          `claim ${address} ${epoch} by ${owner || 'nobody'} from ${from || 'nobody'}${isOccupied ? ', occupied' : ''}`,
+        ({ address, owner, epoch, from, inConflict }) =>
+          `claim ${address} ${epoch} by ${owner || 'nobody'} from ${from || 'nobody'}${inConflict ? ', occupied' : ''}`,
       );
   }
 }
 
-function entry(address: string, over: Partial<Layer2Entry> = {}): Layer2Entry {
-  return layer2Entry(address, over.candidates ?? ['a', 'b', 'c'], over);
+function entry(address: string, over: Partial<AddressEntry> = {}): AddressEntry {
+  return addressEntry(address, over.candidates ?? ['a', 'b', 'c'], over);
 }
 
 /** Whom the placement names for a single address when nobody owns anything. */
@@ -282,32 +282,32 @@ const cases: readonly {
   },
   {
     name: 'a claim by a newer picture is respected, whatever the older one says of the claimant',
-    given: { entries: [entry(web, { candidates: ['a'], version: 5 })], claims: { [web]: 'a' } },
+    given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
-      [(subject) => subject.hear(web, 'b', 2, 'a', { basis: 6 }), [`silence ${web}: b owns it`]],
+      [(subject) => subject.hear(web, 'b', 2, 'a', { observedVersion: 6 }), [`silence ${web}: b owns it`]],
       [(subject) => subject.pass(10_000), []],
-      [(subject) => subject.put(entry(web, { candidates: ['a', 'b'], version: 6 })), []],
+      [(subject) => subject.put(entry(web, { candidates: ['a', 'b'], observedVersion: 6 })), []],
       [
-        (subject) => subject.put(entry(web, { candidates: ['a'], version: 7 })),
+        (subject) => subject.put(entry(web, { candidates: ['a'], observedVersion: 7 })),
         [`answer ${web} handover from b`, `claim ${web} 3 by a from b`],
       ],
     ],
   },
   {
     name: 'a claim by an older picture is taken from a claimant that the newer one rules out',
-    given: { entries: [entry(web, { candidates: ['a'], version: 5 })], claims: { [web]: 'a' } },
+    given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
-      [(subject) => subject.hear(web, 'b', 2, 'a', { basis: 4 }), [`claim ${web} 3 by a from b`]],
+      [(subject) => subject.hear(web, 'b', 2, 'a', { observedVersion: 4 }), [`claim ${web} 3 by a from b`]],
     ],
   },
   {
     name: 'a newer picture does not keep alive who is dead, leaves, or has no link',
-    given: { entries: [entry(web, { candidates: ['a'], version: 5 })] },
+    given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
-      [(subject) => subject.hear(web, 'b', 2, 'a', { basis: 6 }), []],
+      [(subject) => subject.hear(web, 'b', 2, 'a', { observedVersion: 6 }), []],
       [
         (subject) => subject.see({ leaving: ['b'] }),
         [`answer ${web} handover from b`, `claim ${web} 3 by a from b`],
@@ -316,21 +316,21 @@ const cases: readonly {
   },
   {
     name: 'who ought to go and is not followed lets anybody follow, and answers until then',
-    given: { entries: [entry(web, { version: 5 })] },
+    given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
-      [(subject) => subject.hear(web, 'a', 2, '', { basis: 5 }), [`answer ${web} failover from a`]],
-      [(subject) => subject.put(entry(web, { candidates: ['b'], version: 6 })), []],
+      [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
+      [(subject) => subject.put(entry(web, { candidates: ['b'], observedVersion: 6 })), []],
       [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
       [(subject) => subject.hear(web, 'b', 4, 'a'), [`silence ${web}: b owns it`]],
     ],
   },
   {
     name: 'who gives an address up where nobody hears it takes nothing from who has taken it over meanwhile',
-    given: { entries: [entry(web, { version: 5 })] },
+    given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
-      [(subject) => subject.hear(web, 'a', 2, '', { basis: 5 }), [`answer ${web} failover from a`]],
+      [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
       [(subject) => subject.see({ unlinked: ['a'] }), []],
       [(subject) => subject.see({ live: ['a', 'c'], unlinked: ['a'] }), []],
       [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
@@ -339,20 +339,20 @@ const cases: readonly {
         [`silence ${web}: no node is eligible`, `claim ${web} 3 by nobody from a`],
       ],
       [(subject) => subject.see({ live: ['a'], minority: true }), [`probe ${web} first from nobody`]],
-      [(subject) => subject.hear(web, 'b', 3, 'a', { basis: 5 }), []],
+      [(subject) => subject.hear(web, 'b', 3, 'a', { observedVersion: 5 }), []],
       [(subject) => subject.see({ minority: true }), [`silence ${web}: b owns it`]],
       [(subject) => subject.see({}), []],
     ],
   },
   {
     name: 'an address that a newer picture knows no Service of is left alone, until a newer one knows one again',
-    given: { entries: [entry(forA, { version: 5 })], claims: { [forA]: 'b' } },
+    given: { entries: [entry(forA, { observedVersion: 5 })], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
-      [(subject) => subject.hear(forA, '', 2, 'b', { basis: 6 }), []],
+      [(subject) => subject.hear(forA, '', 2, 'b', { observedVersion: 6 }), []],
       [(subject) => subject.pass(10_000), []],
       [(subject) => subject.see({ live: ['a'] }), []],
-      [(subject) => subject.put(entry(forA, { version: 7 })), []],
+      [(subject) => subject.put(entry(forA, { observedVersion: 7 })), []],
       [
         (subject) => subject.pass(settleMs),
         [`probe ${forA} first from nobody`, `claim ${forA} 3 by a from nobody`],
@@ -361,11 +361,16 @@ const cases: readonly {
   },
   {
     name: 'who hears that the address it answers for has no Service any more falls silent',
-    given: { entries: [entry(web, { version: 5 })], minority: true, claims: { [web]: 'b' }, live: ['a'] },
+    given: {
+      entries: [entry(web, { observedVersion: 5 })],
+      minority: true,
+      claims: { [web]: 'b' },
+      live: ['a'],
+    },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from b`]],
       [
-        (subject) => subject.hear(web, '', 2, 'b', { basis: 6 }),
+        (subject) => subject.hear(web, '', 2, 'b', { observedVersion: 6 }),
         [`silence ${web}: no Service uses it any more`],
       ],
     ],
@@ -377,7 +382,7 @@ const cases: readonly {
       [(subject) => subject.start(), [`answer ${forA} failover from a`]],
       [(subject) => subject.occupied(forA, true), [`claim ${forA} 2 by a from nobody, occupied`]],
       [(subject) => subject.occupied(forA, true), []],
-      [(subject) => subject.hear(forA, 'b', 3, 'a', { isOccupied: true }), [`silence ${forA}: b owns it`]],
+      [(subject) => subject.hear(forA, 'b', 3, 'a', { inConflict: true }), [`silence ${forA}: b owns it`]],
       [
         (subject) => subject.see({ live: ['a', 'c'] }),
         [`probe ${forA} failover from b`, `claim ${forA} 4 by a from b, occupied`],
@@ -649,7 +654,7 @@ for (const { name, given, steps } of cases)
   });
 
 test('a group stays together: siblings go where one of them is, though others have less', () => {
-  const family = (address: string, over: Partial<Layer2Entry> = {}) =>
+  const family = (address: string, over: Partial<AddressEntry> = {}) =>
     entry(address, { group: 'web', candidates: ['a', 'b'], ...over });
   const subject = new Subject({
     entries: [family(web), family(mail), entry('192.0.2.3')],
@@ -782,7 +787,7 @@ test('Ownership breathes in every decision about many addresses, having decided 
     breaths++;
     for (const address of ownership.answered()) assert.ok(ownership.entry(address));
   });
-  const entries = Array.from({ length: 500 }, (_, i) => layer2Entry(`192.0.2.${i % 250}`, ['a', 'b']));
+  const entries = Array.from({ length: 500 }, (_, i) => addressEntry(`192.0.2.${i % 250}`, ['a', 'b']));
   const view = (...live: string[]) => ({
     nodes: new Map(live.map((name) => [name, nodeFacts()])),
     mayClaim: true,

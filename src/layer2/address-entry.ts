@@ -1,0 +1,43 @@
+/** One address that exactly one node should answer for, without its version. */
+export interface UnversionedEntry {
+  /** Canonical text; the key. */
+  readonly address: string;
+  /** Nodes that are allowed by node and pool selectors, readiness and endpoints. Sorted. */
+  readonly candidates: readonly string[];
+  /** Interfaces named by the pool's advertisements. When empty, every interface whose subnet holds the address. */
+  readonly interfaces: readonly string[];
+  /** Interfaces by node, for nodes whose list differs from that of the others. */
+  readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
+  /** Addresses of one group prefer the same node. The two families of a dual-stack Service form a group. */
+  readonly group: string;
+  /** The last owner by the Service's annotation. */
+  readonly recordedOwner?: string;
+}
+
+/** An entry with the version of the cluster state that it was made from. */
+export interface AddressEntry extends UnversionedEntry {
+  /** Newest resourceVersion that the speaker had observed: greater is newer, 0 is unknown. */
+  readonly observedVersion: number;
+}
+
+/** An address that no Service uses any longer. */
+export interface AddressRemoval {
+  readonly address: string;
+  /** As in `AddressEntry`. */
+  readonly observedVersion: number;
+}
+
+type Interfaces = Pick<UnversionedEntry, 'interfaces' | 'nodeInterfaces'>;
+
+/** Interfaces that the node may answer on, by name. When empty, every interface whose subnet holds the address. */
+export function interfacesOf({ interfaces, nodeInterfaces }: Interfaces, node: string): readonly string[] {
+  return nodeInterfaces?.[node] ?? interfaces;
+}
+
+/** Stores each node's interfaces in the shortest form: a single list when all nodes have the same. */
+export function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfaces {
+  const lists = new Map([...byNode].map(([node, names]) => [node, [...names].sort()]));
+  const [first = []] = lists.values();
+  const isOne = [...lists.values()].every((names) => names.join('/') === first.join('/'));
+  return isOne ? { interfaces: first } : { interfaces: [], nodeInterfaces: Object.fromEntries(lists) };
+}

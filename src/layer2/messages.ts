@@ -1,0 +1,85 @@
+/**
+ * Messages between the speaker process and its layer-2 process. They are plain JSON over the IPC channel of the child process. The two are
+ * separate processes so that answers and membership never wait behind a resync of Kubernetes objects.
+ */
+import type { AddressEntry, AddressRemoval } from './address-entry.ts';
+import type { AddressCounts } from './responder/address-state.ts';
+import type { DefencePolicy } from './responder/defence.ts';
+
+/** Settings that the process is started with. */
+export interface Layer2Settings {
+  readonly nodeName: string;
+  /** UDP port of the membership, the same on every node. */
+  readonly port: number;
+  /** Reaction to a conflict with a host that is no speaker. */
+  readonly conflictPolicy: DefencePolicy;
+  /** Interval of repeated announcements, for switches that forget; 0 announces only after a takeover. */
+  readonly announceEverySeconds: number;
+}
+
+/** A speaker that Kubernetes knows, whether or not the membership has heard it. */
+export interface KnownSpeaker {
+  readonly node: string;
+  /** Addresses of its membership socket: those of the Pod or the Node. */
+  readonly addresses: readonly string[];
+}
+
+export interface KnownSpeakers {
+  readonly known: readonly KnownSpeaker[];
+  /** A speaker surely runs on each of these nodes. One that cannot be heard then counts against the majority. */
+  readonly areCertain: boolean;
+}
+
+/** A message to the layer-2 process. */
+export type ToLayer2 =
+  /** `table` replaces all entries, `change` updates some. A long message is sent in parts; all but the last have `hasMore`. */
+  | {
+      readonly kind: 'table' | 'change';
+      readonly upsert: readonly AddressEntry[];
+      readonly remove: readonly AddressRemoval[];
+      readonly hasMore?: boolean;
+    }
+  | ({ readonly kind: 'speakers' } & KnownSpeakers)
+  /** Membership keys, base64 of 32 octets each. The first encrypts and all decrypt, so that keys can be rotated. */
+  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  /** Hands over, leaves the membership, and exits. */
+  | { readonly kind: 'stop' };
+
+/** An address that this node answers for. */
+export interface Announcing {
+  readonly address: string;
+  readonly interfaces: readonly string[];
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+export interface MemberStatus {
+  readonly node: string;
+  readonly state: 'alive' | 'suspect' | 'dead' | 'left';
+  readonly address: string;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+/** A message from the layer-2 process. */
+export type FromLayer2 =
+  /** The addresses that this node answers for have changed. */
+  | {
+      readonly kind: 'announcing';
+      readonly started: readonly Announcing[];
+      readonly stopped: readonly string[];
+    }
+  /** Another host uses an address that this node owns. */
+  | {
+      readonly kind: 'conflict';
+      readonly address: string;
+      readonly mac: string;
+      readonly interface: string;
+      readonly action: 'defended' | 'yielded' | 'waiting';
+    }
+  | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
+  /** Every second: the counters that have changed, with their totals. */
+  | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }
+  /** Every second: the process's registry as prom-client's JSON, to be merged into the speaker's. */
+  | { readonly kind: 'metrics'; readonly metrics: unknown }
+  | { readonly kind: 'stopped' };
