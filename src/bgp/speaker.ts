@@ -32,7 +32,7 @@ import { acceptedPeerOf } from './session/peer-settings.ts';
 import { RouteOutput } from './session/route-output.ts';
 import { Session, type SessionContext } from './session/session.ts';
 import type { BgpSpeaker, PeerStatus, RouteAttributes, StopMode } from './speaker-api.ts';
-import { tcpTransport } from './transport/tcp.ts';
+import { createTcpTransport } from './transport/tcp.ts';
 import type { Incoming, Listener, ListenFailure, Transport } from './transport/transport.ts';
 
 export interface BgpSpeakerOptions {
@@ -85,7 +85,7 @@ class Speaker implements BgpSpeaker {
       logger: options.logger,
       metrics: new BgpMetrics(options.registry),
       guard: options.guard ?? new Guard({ logger: options.logger }),
-      transport: options.transport ?? tcpTransport,
+      transport: options.transport ?? createTcpTransport(options.clock ?? systemClock),
       hostName: options.hostName,
       interfaces: options.interfaces ?? systemInterfaces,
       restarting: options.restarting ?? false,

@@ -25,9 +25,6 @@ export interface SecretReference {
   readonly key: string;
 }
 
-/** Most octets of a TCP MD5 password: `TCP_MD5SIG_MAXKEYLEN` of Linux. */
-export const maxPasswordOctets = 80;
-
 /** A router to peer with. Lists of selectors: one that matches is enough; an empty list matches every node. */
 export interface PeerConfig {
   /** Unique; the `name` key, or `peer-address` (with `:port` when two peers differ only by it). */

@@ -4,23 +4,16 @@
  * each lost capture would keep its descriptor and its ring for ever.
  */
 import { readdirSync } from 'node:fs';
-import { endianness } from 'node:os';
-import koffi from 'koffi';
+import {
+  bindSocket,
+  closeDescriptor,
+  integerOption,
+  isLittleEndian,
+  openSocket,
+  sendTo,
+  setIntegerOption,
+} from '../linux/libc.ts';
 import { ethernetHeaderLength, etherType } from './frame.ts';
-
-const libc = koffi.load('libc.so.6');
-const nativeSocket = libc.func('int socket(int domain, int type, int protocol)');
-const nativeGetsockopt = libc.func(
-  'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
-);
-const nativeSetsockopt = libc.func(
-  'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
-);
-const nativeBind = libc.func('int bind(int fd, const void *address, uint32_t length)');
-const nativeSendto = libc.func(
-  'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
-);
-const nativeClose = libc.func('int close(int fd)');
 
 const AF_PACKET = 17;
 const SOCK_RAW_CLOEXEC = 0o2000003;
@@ -41,26 +34,34 @@ export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
 
 /** Turns the socket to loopback, takes its filter off, and sends a frame there: whoever reads the socket gets it. */
 export function wakePacketSocket(fd: number): void {
-  const loopback = linkAddress(ETH_P_ALL);
-  if (fd < 0 || nativeSetsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, new Uint8Array(4), 4) < 0) return;
-  if (nativeBind(fd, loopback, loopback.length) < 0) return;
-  const sender: number = nativeSocket(AF_PACKET, SOCK_RAW_CLOEXEC, 0);
-  if (sender < 0) return;
-  const frame = Buffer.alloc(ethernetHeaderLength + 28);
-  frame.writeUInt16BE(etherType.arp, 12);
-  const destination = linkAddress(etherType.arp);
-  nativeSendto(sender, frame, frame.length, 0, destination, destination.length);
-  nativeClose(sender);
+  if (fd < 0) return;
+  try {
+    setIntegerOption(fd, 'SO_DETACH_FILTER', SOL_SOCKET, SO_DETACH_FILTER, 0);
+    bindSocket(fd, linkAddress(ETH_P_ALL));
+    sendToLoopback();
+  } catch {
+    // The socket is gone, and with it the session that was to end.
+  }
+}
+
+function sendToLoopback(): void {
+  const sender = openSocket(AF_PACKET, SOCK_RAW_CLOEXEC, 0);
+  try {
+    const frame = Buffer.alloc(ethernetHeaderLength + 28);
+    frame.writeUInt16BE(etherType.arp, 12);
+    sendTo(sender, frame, linkAddress(etherType.arp));
+  } finally {
+    closeDescriptor(sender);
+  }
 }
 
 /** `struct sockaddr_ll`: `family 2 | protocol 2, network order | index 4 | …`, 20 octets. */
 function linkAddress(protocol: number): Uint8Array {
   const address = new Uint8Array(20);
   const view = new DataView(address.buffer);
-  const little = endianness() === 'LE';
-  view.setUint16(0, AF_PACKET, little);
+  view.setUint16(0, AF_PACKET, isLittleEndian);
   view.setUint16(2, protocol, false);
-  view.setInt32(4, loopbackIndex, little);
+  view.setInt32(4, loopbackIndex, isLittleEndian);
   return address;
 }
 
@@ -69,6 +70,5 @@ function descriptors(): number[] {
 }
 
 function isPacketSocket(fd: number): boolean {
-  const domain = [0];
-  return nativeGetsockopt(fd, SOL_SOCKET, SO_DOMAIN, domain, [4]) === 0 && domain[0] === AF_PACKET;
+  return integerOption(fd, SOL_SOCKET, SO_DOMAIN) === AF_PACKET;
 }

@@ -13,9 +13,10 @@
 import { isUtf8 } from 'node:buffer';
 import { formatIp } from '../address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../bgp/index.ts';
-import { type Config, maxPasswordOctets } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
+import { maxPasswordOctets } from '../linux/limits.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import { type IdentifiedPeer, identifyPeers } from './peer-ids.ts';

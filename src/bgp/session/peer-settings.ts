@@ -32,10 +32,19 @@ export function fsmConfigOf(settings: PeerSettings): FsmConfig {
   };
 }
 
-/** An external peer gets exactly the hops that are configured; TTL security says so to the kernel in both directions. */
-export function socketRulesOf(settings: PeerSettings): SocketRules {
+/**
+ * An external peer gets exactly the hops that are configured; TTL security says so to the kernel in both directions. `holdTimeSeconds` is
+ * the negotiated hold time once there is one.
+ *
+ * The hold timer finds a dead peer. The kernel's user timeout only backs it up, and counts a peer that is alive but reads nothing as
+ * dead: it must not forestall the send hold timer (RFC 9687), which fires up to two periods after the peer last took an octet.
+ */
+export function socketRulesOf(
+  settings: PeerSettings,
+  holdTimeSeconds: number = settings.holdTimeSeconds,
+): SocketRules {
   const hops = isInternal(settings) ? 1 : settings.ebgpHops;
-  const userTimeoutMs = settings.holdTimeSeconds * 1000;
+  const userTimeoutMs = 2 * Math.max(sendHoldMs, 2 * holdTimeSeconds * 1000);
   if (settings.ttlSecurity) return { ttl: maximumTtl, minimumTtl: maximumTtl + 1 - hops, userTimeoutMs };
   return isInternal(settings) ? { userTimeoutMs } : { ttl: hops, userTimeoutMs };
 }

@@ -107,8 +107,8 @@ export class Session implements ConnectionOwner {
       (name === 'Active' || name === 'Connect' || name === 'Idle')
     )
       this.#restart(undefined);
-    this.#first.stream?.apply(socketRulesOf(peer.settings));
     const holdTimeSeconds = this.#first.negotiated?.holdTimeSeconds;
+    this.#first.stream?.apply(socketRulesOf(peer.settings, holdTimeSeconds));
     if (holdTimeSeconds)
       this.#first.handle({
         kind: 'keepalive-interval',
@@ -244,6 +244,7 @@ export class Session implements ConnectionOwner {
   up(connection: Connection): void {
     const { negotiated, stream } = connection;
     if (!negotiated || !stream?.localAddress) return;
+    stream.apply(socketRulesOf(this.#peer.settings, negotiated.holdTimeSeconds));
     const other = connection === this.#first ? this.#second : this.#first;
     this.#first = connection;
     this.#second = undefined;

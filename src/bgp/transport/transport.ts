@@ -1,21 +1,24 @@
+/**
+ * TCP as a session sees it: streams of octets to a peer, made by us or by the peer. The speaker runs on tcp.ts, tests run on memory.
+ */
 import type { Family, IpAddress } from '../../address/index.ts';
 
-/** What a session asks of its TCP connection beyond bytes. */
+/** Rules of a TCP connection that follow from the peer's configuration. */
 export interface SocketRules {
-  /** TTL or hop limit of what we send; absent is the system's default. */
+  /** TTL or hop limit of outgoing segments; absent means the system's default. */
   readonly ttl?: number;
-  /** RFC 5082: what arrives with less is dropped by the kernel. */
+  /** RFC 5082: the kernel drops segments that arrive with a lower TTL. */
   readonly minimumTtl?: number;
-  /** TCP_USER_TIMEOUT; 0 is the system's default. */
+  /** TCP_USER_TIMEOUT: the kernel resets the connection when the peer takes no octet for this long; 0 is the system's default. */
   readonly userTimeoutMs: number;
 }
 
-/** The peer's end of a connection to be made, and ours where it is set. */
+/** Both ends of a connection to be made. */
 export interface ConnectTarget extends SocketRules {
   readonly address: IpAddress;
   readonly port: number;
   readonly sourceAddress?: IpAddress;
-  /** Zone of a link-local address, and the device the socket is bound to. */
+  /** Zone of a link-local address, and the device that the socket is bound to. */
   readonly interface?: string;
   /** RFC 2385; a connection without the key is never made. */
   readonly password?: string;
@@ -29,9 +32,10 @@ export interface AcceptedPeer {
   readonly minimumTtl?: number;
 }
 
+/** Receives the events of a stream. */
 export interface StreamHandler {
   onConnected(): void;
-  /** The bytes are the handler's only during the call. */
+  /** Octets in the order in which the peer sent them. They are valid during the call only. */
   onData(bytes: Uint8Array): void;
   /** Everything written has left for the kernel. */
   onDrain(): void;
@@ -39,30 +43,29 @@ export interface StreamHandler {
   onClosed(reason: string): void;
 }
 
-/** One TCP connection, made or on its way. */
+/** One TCP connection, made or being made. */
 export interface Stream {
   /** Our end; `undefined` until connected. */
   readonly localAddress: IpAddress | undefined;
-  /** Bytes written that the kernel has not taken yet. */
+  /** Octets written that the kernel has not taken yet. */
   readonly queuedBytes: number;
-  /** Bytes the peer's TCP has acknowledged so far. */
+  /** Octets that the peer's TCP has acknowledged so far. */
   acknowledgedBytes(): number;
   write(bytes: Uint8Array): void;
-  /** Applies the rules to the connection as it is. */
+  /** Replaces the rules of the open connection. */
   apply(rules: SocketRules): void;
-  /** Closes after what was written has left, or after a second; resolves when it is closed. */
+  /** Closes once everything written has left, or after a second. Resolves when the connection is closed. */
   end(): Promise<void>;
   destroy(): void;
 }
 
-/** A connection that a peer has made. */
+/** A connection that a peer has made and that waits to be accepted. */
 export interface Incoming {
   readonly remoteAddress: IpAddress;
-  /** Which of our addresses it was made to. */
+  /** The address of ours that the peer connected to. */
   readonly localAddress: IpAddress;
-  /** The zone of a link-local address. */
+  /** Zone of a link-local address. */
   readonly interface?: string;
-  /** Takes the connection; whoever does not accepts nothing of it. */
   accept(rules: SocketRules, handler: StreamHandler): Stream;
   reject(): void;
 }
@@ -71,7 +74,7 @@ export interface Listener {
   close(): void;
 }
 
-/** What keeps peers from connecting to us: all of a family, or the one whose key cannot be set. */
+/** Keeps peers from connecting to us: all peers of a family, or the one whose key cannot be set. */
 export interface ListenFailure {
   readonly family: Family;
   readonly peer?: AcceptedPeer;
@@ -79,11 +82,11 @@ export interface ListenFailure {
 }
 
 export interface Transport {
-  /** Failures, also of the socket's options, arrive at `onClosed`. */
+  /** Opens a connection. Failures, those of socket options included, arrive at `onClosed`. */
   connect(target: ConnectTarget, handler: StreamHandler): Stream;
   /**
-   * Listens for these peers, those with a key only with their key. `onFailed` is called for what is impossible: the port is
-   * taken, or a key cannot be set.
+   * Listens for the peers; one with a password or a minimum TTL can connect only with it. Of several peers at one address the first one's
+   * password and minimum TTL are in force. `onFailed` reports a port that is taken or a key that cannot be set.
    */
   listen(
     port: number,

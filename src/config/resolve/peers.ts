@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { formatIp, type IpAddress, isLinkLocal } from '../../address/index.ts';
-import { maxPasswordOctets, type PeerConfig } from '../config.ts';
+import { maxPasswordOctets } from '../../linux/limits.ts';
+import type { PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Complain, RawPeer, Sound } from '../schema/index.ts';
 import { resolveSelectors } from './selectors.ts';

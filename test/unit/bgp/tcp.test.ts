@@ -1,63 +1,151 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { parseIp } from '../../../src/address/index.ts';
-import { tcpTransport } from '../../../src/bgp/transport/tcp.ts';
-import type { ListenFailure } from '../../../src/bgp/transport/transport.ts';
+import { type IpAddress, parseIp } from '../../../src/address/index.ts';
+import { createTcpTransport } from '../../../src/bgp/transport/tcp.ts';
+import { TcpStream } from '../../../src/bgp/transport/tcp-stream.ts';
+import type { Incoming, ListenFailure, StreamHandler } from '../../../src/bgp/transport/transport.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 
-test('what the peer said before it closed is read, also when our own write is the first to notice', async () => {
+const tcpTransport = createTcpTransport(systemClock);
+
+function ip(text: string): IpAddress {
+  const address = parseIp(text);
+  assert.ok(address, text);
+  return address;
+}
+
+/** A port that nothing listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A router on loopback, and a stream of ours that is connected to it. */
+async function connected(handler: Partial<StreamHandler>) {
   const server = createServer({ pauseOnConnect: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = parseIp('127.0.0.1');
-  assert.ok(address);
-  let heard = '';
-  const connected = Promise.withResolvers<void>();
+  const accepted = once(server, 'connection');
+  const isConnected = Promise.withResolvers<void>();
+  const stream = tcpTransport.connect(
+    { address: ip('127.0.0.1'), port: (server.address() as AddressInfo).port, userTimeoutMs: 0 },
+    {
+      onConnected: isConnected.resolve,
+      onData: () => undefined,
+      onDrain: () => undefined,
+      onClosed: () => undefined,
+      ...handler,
+    },
+  );
+  await isConnected.promise;
+  const [router] = (await accepted) as [Socket];
+  server.close();
+  return { stream, router };
+}
+
+function busy(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+test('the octets last sent before a close are read, also when our own write is the first to fail', async () => {
+  let received = '';
   const closed = Promise.withResolvers<string>();
-  try {
-    const accepted = once(server, 'connection');
-    const stream = tcpTransport.connect(
-      { address, port: (server.address() as AddressInfo).port, userTimeoutMs: 0 },
-      {
-        onConnected: connected.resolve,
-        onData: (bytes) => {
-          heard += new TextDecoder().decode(bytes);
-        },
-        onDrain: () => undefined,
-        onClosed: closed.resolve,
-      },
-    );
-    await connected.promise;
-    const [peer] = (await accepted) as [Socket];
-    stream.write(new Uint8Array(1000));
-    // All in one turn of the loop: the reset is there before anything can be read.
-    peer.write('last words');
-    peer.destroy();
-    stream.write(new Uint8Array(1000));
-    assert.match(await closed.promise, /^connection (reset|closed) by the peer$/);
-    assert.equal(heard, 'last words');
-  } finally {
-    server.close();
-  }
+  const { stream, router } = await connected({
+    onData: (bytes) => {
+      received += new TextDecoder().decode(bytes);
+    },
+    onClosed: closed.resolve,
+  });
+  stream.write(new Uint8Array(1000));
+  // All in one turn of the loop: the reset arrives before anything can be read.
+  router.write('last words');
+  router.destroy();
+  stream.write(new Uint8Array(1000));
+  assert.match(await closed.promise, /^connection (reset|closed) by the peer$/);
+  assert.equal(received, 'last words');
 });
 
-test('where a key cannot be set nobody is let in from the address, whoever else is configured there', async () => {
-  const address = parseIp('127.0.0.4');
-  assert.ok(address);
-  const free = createServer();
-  free.listen(0, '127.0.0.1');
-  await once(free, 'listening');
-  const { port } = free.address() as AddressInfo;
-  free.close();
-  await once(free, 'close');
+test('a stream whose octets take 5 ms to handle waits for the next turn of the loop', () => {
+  const clock = new VirtualClock();
+  const socket = new Socket();
+  const handler: StreamHandler = {
+    onConnected: () => undefined,
+    onData: () => clock.advance(2),
+    onDrain: () => undefined,
+    onClosed: () => undefined,
+  };
+  const stream = new TcpStream({ socket, fd: -1, family: 4, handler, clock });
+  const pausedAfter = Array.from({ length: 3 }, () => {
+    socket.emit('data', new Uint8Array(65_536));
+    return socket.isPaused();
+  });
+  assert.deepEqual(pausedAfter, [false, false, true]);
+  clock.advance(1);
+  assert.equal(socket.isPaused(), false);
+  stream.destroy();
+});
+
+test('the octets of a peer that sends faster than they are handled arrive whole and in order', async () => {
+  const total = 4 * 1024 * 1024;
+  let received = 0;
+  let inOrder = true;
+  const closed = Promise.withResolvers<string>();
+  const { stream, router } = await connected({
+    onData: (bytes) => {
+      for (const octet of bytes) inOrder &&= octet === received++ % 251;
+      busy(3);
+    },
+    onClosed: closed.resolve,
+  });
+  router.end(Uint8Array.from({ length: total }, (_, at) => at % 251));
+  assert.equal(await closed.promise, 'connection closed by the peer');
+  assert.ok(inOrder);
+  assert.equal(received, total);
+  stream.destroy();
+});
+
+test('octets that wait for their turn come before those that a broken connection left behind', async () => {
+  const total = 600_000;
+  let received = 0;
+  let inOrder = true;
+  const closed = Promise.withResolvers<string>();
+  const { stream, router } = await connected({
+    onData: (bytes) => {
+      for (const octet of bytes) inOrder &&= octet === received++ % 251;
+      busy(6);
+      // The peer has gone: this write fails while the stream waits.
+      stream.write(new Uint8Array(100));
+    },
+    onClosed: closed.resolve,
+  });
+  router.write(
+    Uint8Array.from({ length: total }, (_, at) => at % 251),
+    () => router.destroy(),
+  );
+  await closed.promise;
+  assert.ok(inOrder);
+  assert.ok(received > 65_536, `${received} octets`);
+});
+
+test('an address whose key cannot be set gets no connection, also for another peer there', async () => {
+  const address = ip('127.0.0.4');
+  const port = await freePort();
   const tooLong = 'x'.repeat(81);
   const failures: ListenFailure[] = [];
   const listener = tcpTransport.listen(
     port,
     [{ address, password: tooLong }, { address, password: tooLong }, { address }],
-    () => assert.fail('nobody may come in'),
+    () => assert.fail('a connection was accepted'),
     (failure) => failures.push(failure),
   );
   try {
@@ -70,13 +158,12 @@ test('where a key cannot be set nobody is let in from the address, whoever else 
   }
 });
 
-test('listen() says which peers cannot connect and why, and lets nobody in without the key', async () => {
+test('listen() reports which peers cannot connect and why, and accepts no connection without the key', async () => {
   const taken = createServer();
   taken.listen(0, '0.0.0.0');
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;
-  const [first, second] = [parseIp('127.0.0.2'), parseIp('127.0.0.3')];
-  assert.ok(first && second);
+  const [first, second] = [ip('127.0.0.2'), ip('127.0.0.3')];
   const failures: ListenFailure[] = [];
   const listen = (at: number) =>
     tcpTransport.listen(
@@ -87,7 +174,7 @@ test('listen() says which peers cannot connect and why, and lets nobody in witho
         { address: first, password: 'b' },
         { address: second },
       ],
-      () => assert.fail('nobody may come in'),
+      () => assert.fail('a connection was accepted'),
       (failure) => failures.push(failure),
     );
   try {
@@ -103,7 +190,7 @@ test('listen() says which peers cannot connect and why, and lets nobody in witho
       {
         family: 4,
         peer: { address: first, password: 'b' },
-        reason: 'another peer at the address has another password, and there can be one only',
+        reason: 'another peer at the address has another password, and the kernel takes one for each address',
       },
     ]);
     // Its SYN has no signature: the kernel drops it.
@@ -114,6 +201,63 @@ test('listen() says which peers cannot connect and why, and lets nobody in witho
     ]);
     stranger.destroy();
     assert.equal(outcome, 'no answer');
+  } finally {
+    listener.close();
+  }
+});
+
+/** Connects from the address with the TTL, and says whether the handshake completes within 150 ms. */
+async function handshake(
+  port: number,
+  localAddress: string,
+  ttl: number,
+  to = '127.0.0.1',
+): Promise<boolean> {
+  const target = ip(to);
+  const outcome = Promise.withResolvers<boolean>();
+  const stream = tcpTransport.connect(
+    { address: target, port, sourceAddress: ip(localAddress), ttl, userTimeoutMs: 0 },
+    {
+      onConnected: () => outcome.resolve(true),
+      onData: () => undefined,
+      onDrain: () => undefined,
+      onClosed: (reason) => outcome.reject(new Error(reason)),
+    },
+  );
+  const isConnected = await Promise.race([outcome.promise, setTimeout(150, false, { ref: false })]);
+  stream.destroy();
+  return isConnected;
+}
+
+test('the listener drops the first SYN of a peer that has TTL security and of no other (RFC 5082)', async () => {
+  const port = await freePort();
+  const accepted: Incoming[] = [];
+  const listener = tcpTransport.listen(
+    port,
+    [
+      { address: ip('127.0.0.2'), minimumTtl: 255 },
+      { address: ip('127.0.0.3') },
+      { address: ip('127.0.0.4'), minimumTtl: 200 },
+      { address: ip('::1'), minimumTtl: 255 },
+    ],
+    (incoming) => {
+      accepted.push(incoming);
+      incoming.reject();
+    },
+    ({ reason }) => assert.fail(reason),
+  );
+  try {
+    const rows: [from: string, ttl: number, connects: boolean, to?: string][] = [
+      ['127.0.0.2', 254, false],
+      ['127.0.0.2', 255, true],
+      ['127.0.0.3', 1, true],
+      ['127.0.0.4', 199, false],
+      ['127.0.0.4', 200, true],
+      ['::1', 64, false, '::1'],
+      ['::1', 255, true, '::1'],
+    ];
+    for (const [from, ttl, connects, to] of rows)
+      assert.equal(await handshake(port, from, ttl, to), connects, `${from} with TTL ${ttl}`);
   } finally {
     listener.close();
   }

@@ -1,0 +1,31 @@
+import type { Stream, StreamHandler } from './transport.ts';
+
+/** A connection that could not be made. It reports the reason in a later turn of the loop, when its owner holds it. */
+export class FailedStream implements Stream {
+  readonly localAddress = undefined;
+  readonly queuedBytes = 0;
+  #isOpen = true;
+
+  constructor(reason: string, handler: StreamHandler) {
+    setImmediate(() => {
+      if (this.#isOpen) handler.onClosed(reason);
+    });
+  }
+
+  acknowledgedBytes(): number {
+    return 0;
+  }
+
+  write(): void {}
+
+  apply(): void {}
+
+  end(): Promise<void> {
+    this.#isOpen = false;
+    return Promise.resolve();
+  }
+
+  destroy(): void {
+    this.#isOpen = false;
+  }
+}

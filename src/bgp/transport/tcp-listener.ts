@@ -1,0 +1,154 @@
+/**
+ * Listening for peers over TCP. Keys and TTL rules are on the listener before the first segment can arrive, so that a connection
+ * without the peer's key, or from further away than its TTL security allows, never comes to be.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Family, formatIp, parseIp } from '../../address/index.ts';
+import type { Clock } from '../../clock.ts';
+import { attachSocketFilter, closeDescriptor } from '../../linux/libc.ts';
+import { FailedStream } from './failed-stream.ts';
+import { failureReason } from './failure-reason.ts';
+import {
+  bindTcpSocket,
+  openTcpSocket,
+  setIpv6Only,
+  setMd5Key,
+  setReuseAddress,
+  setRules,
+  setSessionDefaults,
+  setTtl,
+} from './socket-options.ts';
+import { TcpStream } from './tcp-stream.ts';
+import type { AcceptedPeer, Incoming, ListenFailure } from './transport.ts';
+import { ttlFilter } from './ttl-filter.ts';
+
+const listenBacklog = 64;
+/** TTL of the listener's answers to a SYN: a peer with TTL security accepts nothing lower (RFC 5082 section 3). */
+const maximumTtl = 255;
+
+export interface FamilyListenerOptions {
+  readonly family: Family;
+  readonly port: number;
+  /** The peers of the family. */
+  readonly peers: readonly AcceptedPeer[];
+  readonly clock: Clock;
+  readonly onIncoming: (incoming: Incoming) => void;
+  readonly onFailed: (failure: ListenFailure) => void;
+}
+
+/** Opens a listener for the peers of one family; `undefined` when it cannot, which `onFailed` reports. */
+export function listenFamily(options: FamilyListenerOptions): Server | undefined {
+  const { family, clock, onIncoming, onFailed } = options;
+  const opened = open(options);
+  if (!opened) return undefined;
+  const { fd, keys } = opened;
+  for (const { peer, reason } of keys.failures) onFailed({ family, peer, reason });
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    const incoming = incomingOf(socket, clock);
+    if (incoming && !keys.unguarded.has(formatIp(incoming.remoteAddress))) onIncoming(incoming);
+    else socket.destroy();
+  });
+  server.on('error', (error) => onFailed({ family, reason: failureReason(error) }));
+  server.listen({ fd, backlog: listenBacklog });
+  return server;
+}
+
+function open({
+  family,
+  port,
+  peers,
+  onFailed,
+}: FamilyListenerOptions): { readonly fd: number; readonly keys: Keys } | undefined {
+  let fd = -1;
+  try {
+    fd = openTcpSocket(family);
+    setReuseAddress(fd);
+    if (family === 6) setIpv6Only(fd);
+    setTtl(fd, family, maximumTtl);
+    const filter = ttlFilter(family, peers);
+    if (filter) attachSocketFilter(fd, filter);
+    const keys = setKeys(fd, peers);
+    bindTcpSocket(fd, { family, value: 0n }, port);
+    return { fd, keys };
+  } catch (error) {
+    if (fd >= 0) closeDescriptor(fd);
+    onFailed({ family, reason: failureReason(error) });
+    return undefined;
+  }
+}
+
+/** Outcome of setting the peers' keys. */
+interface Keys {
+  /** Peers that cannot connect, and why. */
+  readonly failures: readonly { readonly peer: AcceptedPeer; readonly reason: string }[];
+  /** Addresses whose key is not set: the kernel would accept a connection from there without one. */
+  readonly unguarded: ReadonlySet<string>;
+}
+
+/** Sets the peers' keys. The kernel has one key for each address: that of the first peer there. */
+function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
+  const inForce = new Map<
+    string,
+    { readonly password: string | undefined; readonly fault: string | undefined }
+  >();
+  const failures = peers.flatMap((peer) => {
+    const { address, password } = peer;
+    const text = formatIp(address);
+    const known = inForce.get(text) ?? { password, fault: keyFault(fd, peer) };
+    inForce.set(text, known);
+    const reason =
+      known.password === password
+        ? known.fault
+        : 'another peer at the address has another password, and the kernel takes one for each address';
+    return reason === undefined ? [] : { peer, reason };
+  });
+  const unguarded = new Set([...inForce].flatMap(([text, { fault }]) => (fault === undefined ? [] : text)));
+  return { failures, unguarded };
+}
+
+/** Sets the key of the peer's address; returns the reason when the kernel refuses it. */
+function keyFault(fd: number, { address, password }: AcceptedPeer): string | undefined {
+  if (password === undefined) return undefined;
+  try {
+    setMd5Key(fd, address, password);
+    return undefined;
+  } catch (error) {
+    return `its password cannot be set: ${failureReason(error)}`;
+  }
+}
+
+/** The connection as its owner sees it; `undefined` when it is closed already. */
+function incomingOf(socket: Socket, clock: Clock): Incoming | undefined {
+  const [remote = '', zone] = (socket.remoteAddress ?? '').split('%');
+  const remoteAddress = parseIp(remote);
+  const localAddress = parseIp((socket.localAddress ?? '').replace(/%.*$/, ''));
+  const fd = descriptorOf(socket);
+  if (!remoteAddress || !localAddress || fd < 0) return undefined;
+  const { family } = remoteAddress;
+  return {
+    remoteAddress,
+    localAddress,
+    ...(zone === undefined ? {} : { interface: zone }),
+    accept(rules, handler) {
+      try {
+        setSessionDefaults(fd, family);
+        setRules(fd, family, rules);
+      } catch (error) {
+        socket.destroy();
+        return new FailedStream(failureReason(error), handler);
+      }
+      const stream = new TcpStream({ socket, fd, family, handler, clock });
+      setImmediate(() => socket.resume());
+      return stream;
+    },
+    reject: () => socket.destroy(),
+  };
+}
+
+/** The descriptor of Node's handle; -1 when there is none. */
+function descriptorOf(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
+  return typeof fd === 'number' ? fd : -1;
+}

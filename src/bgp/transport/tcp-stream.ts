@@ -1,0 +1,146 @@
+import type { Socket } from 'node:net';
+import { type Family, type IpAddress, parseIp } from '../../address/index.ts';
+import type { Clock } from '../../clock.ts';
+import { failureReason } from './failure-reason.ts';
+import { receiveArrived, setRules, unacknowledgedOctets } from './socket-options.ts';
+import type { SocketRules, Stream, StreamHandler } from './transport.ts';
+
+/** Deadline for a closing connection to flush what was written. */
+const lingerMs = 1000;
+/** Octets of one read of what a broken connection left behind. */
+const leftoverOctets = 65_536;
+/**
+ * Handling time after which a stream waits for the next turn of the loop. libuv reads up to 32 chunks of 64 KiB from one socket in a
+ * turn; full UPDATEs take some 3 ms a chunk, so that one peer could stop the loop for 100 ms.
+ */
+const readBudgetMs = 5;
+
+/** Environment of a stream. */
+export interface TcpStreamOptions {
+  readonly socket: Socket;
+  /** The socket's descriptor, for options that Node cannot set. */
+  readonly fd: number;
+  readonly family: Family;
+  readonly handler: StreamHandler;
+  readonly clock: Clock;
+}
+
+/** A Node socket as a Stream. */
+export class TcpStream implements Stream {
+  readonly #socket: Socket;
+  readonly #fd: number;
+  readonly #family: Family;
+  readonly #handler: StreamHandler;
+  readonly #clock: Clock;
+  #isOpen = true;
+  /** Handling time since the stream last waited for a turn. */
+  #handledMs = 0;
+
+  constructor({ socket, fd, family, handler, clock }: TcpStreamOptions) {
+    this.#socket = socket;
+    this.#fd = fd;
+    this.#family = family;
+    this.#handler = handler;
+    this.#clock = clock;
+    socket.on('data', (bytes: Uint8Array) => this.#receive(bytes));
+    socket.on('drain', () => {
+      if (this.#isOpen) handler.onDrain();
+    });
+    this.#readBeforeDestroy();
+    socket.on('end', () => this.#closed('connection closed by the peer'));
+    socket.on('error', (error) => this.#closed(failureReason(error)));
+    socket.on('close', () => this.#closed('connection closed'));
+  }
+
+  get localAddress(): IpAddress | undefined {
+    return parseIp((this.#socket.localAddress ?? '').replace(/%.*$/, ''));
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  acknowledgedBytes(): number {
+    if (this.#socket.destroyed) return this.#socket.bytesWritten;
+    return this.#socket.bytesWritten - this.#socket.writableLength - unacknowledgedOctets(this.#fd);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isOpen) this.#socket.write(bytes);
+  }
+
+  apply(rules: SocketRules): void {
+    if (!this.#socket.destroyed) setRules(this.#fd, this.#family, rules);
+  }
+
+  end(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) return Promise.resolve();
+    this.#isOpen = false;
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(lingerMs, () => socket.destroy());
+      socket.once('close', () => {
+        timer.cancel();
+        resolve();
+      });
+      if (socket.connecting) {
+        socket.destroy();
+        return;
+      }
+      // A close with unread input becomes a reset, and the reset would overtake the NOTIFICATION: keep reading.
+      socket.once('end', () => socket.destroySoon());
+      socket.end();
+      socket.resume();
+    });
+  }
+
+  destroy(): void {
+    this.#isOpen = false;
+    this.#socket.destroy();
+  }
+
+  /** Hands over a chunk. A peer that sends faster than its octets are handled waits, so that the loop serves everything else. */
+  #receive(bytes: Uint8Array): void {
+    if (!this.#isOpen) return;
+    const before = this.#clock.now();
+    this.#handler.onData(bytes);
+    this.#handledMs += this.#clock.now() - before;
+    if (this.#handledMs < readBudgetMs || !this.#isOpen) return;
+    this.#socket.pause();
+    this.#clock.after(0, () => {
+      this.#handledMs = 0;
+      this.#socket.resume();
+    });
+  }
+
+  /**
+   * A failed write destroys the socket, and with it what arrived unread: usually the NOTIFICATION that says why the peer has closed.
+   * Linux keeps that readable after a reset.
+   */
+  #readBeforeDestroy(): void {
+    const socket = this.#socket;
+    const destroy = socket._destroy.bind(socket);
+    socket._destroy = (error, callback) => {
+      if (error) this.#readLeftover();
+      destroy(error, callback);
+    };
+  }
+
+  #readLeftover(): void {
+    // A stream that waits for its turn may hold a chunk that came before what the kernel holds.
+    const held: Uint8Array | null = this.#isOpen && this.#socket.isPaused() ? this.#socket.read() : null;
+    if (held) this.#handler.onData(held);
+    while (this.#isOpen) {
+      const bytes = receiveArrived(this.#fd, leftoverOctets);
+      if (!bytes) return;
+      this.#handler.onData(bytes);
+    }
+  }
+
+  #closed(reason: string): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#socket.destroy();
+    this.#handler.onClosed(reason);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The C library, through koffi: the socket calls that Node lacks. This is the only binding; other folders name the options that they
+ * need and lay out the structures.
+ *
+ * A call that fails throws a SystemError, except where its comment names another answer. Descriptors are plain numbers: whoever opens
+ * one closes it.
+ */
+import { endianness } from 'node:os';
+import koffi from 'koffi';
+
+const library = koffi.load('libc.so.6');
+const native = {
+  socket: library.func('int socket(int domain, int type, int protocol)'),
+  close: library.func('int close(int fd)'),
+  bind: library.func('int bind(int fd, const void *address, uint32_t length)'),
+  send: library.func('intptr_t send(int fd, const void *data, size_t length, int flags)'),
+  sendto: library.func(
+    'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
+  ),
+  recv: library.func('intptr_t recv(int fd, void *data, size_t length, int flags)'),
+  setsockopt: library.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
+  getsockopt: library.func(
+    'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
+  ),
+  ioctl: library.func('int ioctl(int fd, unsigned long request, _Out_ int *value)'),
+  if_nametoindex: library.func('uint32_t if_nametoindex(const char *name)'),
+};
+
+/** `struct sock_fprog`: `instructions 2 | padding | pointer to the program`. */
+const programType = koffi.struct('sock_fprog', { length: 'uint16_t', program: 'const void *' });
+const attachFilter = library.func('setsockopt', 'int', [
+  'int',
+  'int',
+  'int',
+  koffi.pointer(programType),
+  'uint32_t',
+]);
+
+const MSG_DONTWAIT = 0x40;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+/** Octets of one instruction of a classic BPF program. */
+const instructionOctets = 8;
+
+/** The order of octets in the structures of the kernel. */
+export const isLittleEndian = endianness() === 'LE';
+
+/** A call failed. `code` is the name of the errno, such as `ECONNREFUSED`. */
+export class SystemError extends Error {
+  readonly code: string;
+
+  constructor(call: string, code = errnoName()) {
+    super(`${call}: ${code}`);
+    this.name = 'SystemError';
+    this.code = code;
+  }
+}
+
+/** Opens a socket. */
+export function openSocket(domain: number, type: number, protocol: number): number {
+  return checked('socket', native.socket(domain, type, protocol));
+}
+
+export function closeDescriptor(fd: number): void {
+  native.close(fd);
+}
+
+/** Binds the socket to a `struct sockaddr` of its family. */
+export function bindSocket(fd: number, address: Uint8Array): void {
+  checked('bind', native.bind(fd, address, address.length));
+}
+
+export function send(fd: number, octets: Uint8Array): void {
+  checked('send', Number(native.send(fd, octets, octets.length, 0)));
+}
+
+/** Sends one datagram to a `struct sockaddr` of the socket's family. */
+export function sendTo(fd: number, octets: Uint8Array, address: Uint8Array): void {
+  checked('sendto', Number(native.sendto(fd, octets, octets.length, 0, address, address.length)));
+}
+
+/**
+ * Receives into the buffer and returns the number of octets; 0 at the end of a stream. Where nothing can be received it returns the name
+ * of the errno, `EAGAIN` when nothing has arrived. `wait` blocks the thread until something has.
+ */
+export function receive(fd: number, into: Uint8Array, wait = false): number | string {
+  const length = Number(native.recv(fd, into, into.length, wait ? 0 : MSG_DONTWAIT));
+  return length >= 0 ? length : errnoName();
+}
+
+/** Sets a socket option; `label` names it in the error. */
+export function setOption(fd: number, label: string, level: number, name: number, value: Uint8Array): void {
+  checked(`setsockopt ${label}`, native.setsockopt(fd, level, name, value, value.length));
+}
+
+/** Sets a socket option whose value is an `int`. */
+export function setIntegerOption(
+  fd: number,
+  label: string,
+  level: number,
+  name: number,
+  value: number,
+): void {
+  const octets = new Uint8Array(4);
+  new DataView(octets.buffer).setInt32(0, value, isLittleEndian);
+  setOption(fd, label, level, name, octets);
+}
+
+/** The value of a socket option that is an `int`; `undefined` where the descriptor is no socket or lacks the option. */
+export function integerOption(fd: number, level: number, name: number): number | undefined {
+  const value = [0];
+  return native.getsockopt(fd, level, name, value, [4]) === 0 ? value[0] : undefined;
+}
+
+/** Attaches a classic BPF program of 8-octet instructions: the kernel drops the segments for which it returns 0. */
+export function attachSocketFilter(fd: number, program: Uint8Array): void {
+  const value = { length: program.length / instructionOctets, program };
+  checked(
+    'setsockopt SO_ATTACH_FILTER',
+    attachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, koffi.sizeof(programType)),
+  );
+}
+
+/** The `int` that an ioctl request answers with; `undefined` where it fails. */
+export function requestInteger(fd: number, request: number): number | undefined {
+  const value = [0];
+  return native.ioctl(fd, request, value) < 0 ? undefined : value[0];
+}
+
+/** The index of the network interface; 0 where there is none of that name. */
+export function interfaceIndex(name: string): number {
+  return native.if_nametoindex(name);
+}
+
+/** Calls back whenever the descriptor can be read, until the returned function is called. Does not keep the process alive. */
+export function onReadable(fd: number, callback: () => void): () => void {
+  const poll = koffi.node.poll(fd, { readable: true }, callback);
+  poll.unref();
+  return () => poll.close();
+}
+
+function checked(call: string, result: number): number {
+  if (result < 0) throw new SystemError(call);
+  return result;
+}
+
+/** The name of the last call's errno. */
+function errnoName(): string {
+  const errno = koffi.errno();
+  return Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+}
