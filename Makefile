@@ -1,7 +1,7 @@
 # Every target does its own set-up; a second run finds it done.
 NODE := .cache/bin/node
 .DEFAULT_GOAL := help
-.PHONY: help setup check fix test demo lab bench fuzz interop schema docs clean
+.PHONY: help setup check fix test demo lab bench chaos fuzz interop schema docs clean
 BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover membership neighbour resync service-latency
 
 help: ## this list
@@ -35,6 +35,9 @@ endif
 
 bench: setup ## every figure in docs/, measured; NAME=failover… measures only those
 	@set -e; for name in $(or $(NAME),$(BENCHES)); do printf '\n── %s\n' $$name; lab/world $(NODE) --expose-gc bench/$$name.ts; done
+
+chaos: setup ## bursts of faults against the whole lab; BURSTS=200 SEED=1
+	@lab/world $(NODE) test/chaos/run.ts --bursts $(or $(BURSTS),200) --seed $(or $(SEED),1)
 
 fuzz: setup ## decoders against millions of inputs
 	@$(NODE) test/fuzz/bgp.ts

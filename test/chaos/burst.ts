@@ -1,0 +1,80 @@
+/** One burst of faults: they begin within two seconds, overlap, end, and the cluster must come right. */
+import type { Lab } from '../../lab/lab.ts';
+import type { Random } from '../fuzz/random.ts';
+import { type Fault, pickFaults } from './faults.ts';
+import { bugsLogged, logLengths, type Picture, takePicture, violations } from './invariants.ts';
+
+const settleDeadlineMs = 120_000;
+
+export interface BurstResult {
+  readonly faults: readonly string[];
+  readonly settledAfterMs: number;
+  /** One line each; empty when every invariant held. */
+  readonly violations: readonly string[];
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+async function strike(fault: Fault, delayMs: number, lastsMs: number): Promise<void> {
+  await pause(delayMs);
+  await fault.begin();
+  await pause(lastsMs);
+  await fault.end();
+}
+
+/** Waits until the cluster is as it should be; resolves to what is still wrong at the deadline. */
+async function settle(lab: Lab): Promise<string[]> {
+  const end = performance.now() + settleDeadlineMs;
+  for (;;) {
+    const wrong = await violations(lab).catch((error: unknown) => [`cannot look: ${error}`]);
+    if (wrong.length === 0 || performance.now() > end) return wrong;
+    await pause(250);
+  }
+}
+
+/** Addresses that moved away from a node that no fault touched. */
+function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
+  const victims = new Set(faults.flatMap(({ victim }) => victim?.name ?? []));
+  const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));
+  return [...before.owners].flatMap(([address, [owner = '']]) => {
+    const [now] = after.owners.get(address) ?? [];
+    const service = before.services.get(address) ?? '';
+    if (now === owner || victims.has(owner) || darkened.has(service)) return [];
+    return [`${address} of ${service} moved from ${owner} to ${now}`];
+  });
+}
+
+/** Events that say that no node answers for a Service that kept its endpoints. */
+function falseEvents(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
+  const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));
+  return [...after.unassigned].flatMap(([service, count]) =>
+    count > (before.unassigned.get(service) ?? 0) && !darkened.has(service)
+      ? [`an event says that no node answers for ${service}`]
+      : [],
+  );
+}
+
+/** Runs one burst on a settled cluster. */
+export async function runBurst(lab: Lab, random: Random): Promise<BurstResult> {
+  const faults = pickFaults(lab, random);
+  const timing = faults.map(() => ({ delayMs: random.below(2000), lastsMs: 300 + random.below(8000) }));
+  const before = await takePicture(lab);
+  const lengths = logLengths(lab);
+  const names = faults.map(
+    ({ name }, i) => `${name} after ${timing[i]?.delayMs} ms for ${timing[i]?.lastsMs} ms`,
+  );
+  await Promise.all(
+    faults.map((fault, i) => strike(fault, timing[i]?.delayMs ?? 0, timing[i]?.lastsMs ?? 0)),
+  );
+  const ended = performance.now();
+  const wrong = await settle(lab);
+  const settledAfterMs = Math.round(performance.now() - ended);
+  if (wrong.length > 0) return { faults: names, settledAfterMs, violations: wrong };
+  const after = await takePicture(lab);
+  const found = [
+    ...unaskedMoves(before, after, faults),
+    ...falseEvents(before, after, faults),
+    ...bugsLogged(lab, lengths),
+  ];
+  return { faults: names, settledAfterMs, violations: found };
+}

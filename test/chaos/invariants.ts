@@ -1,0 +1,111 @@
+/** What must be true of the cluster once the faults of a burst are over. */
+
+import type { Lab } from '../../lab/lab.ts';
+import { parseAnnouncing } from '../../src/cluster/announcing.ts';
+import { bgpServices, layer2Services } from './cluster.ts';
+
+export interface Picture {
+  /** Nodes that say they answer, by address. */
+  readonly owners: ReadonlyMap<string, readonly string[]>;
+  /** Service of each layer-2 address. */
+  readonly services: ReadonlyMap<string, string>;
+  /** Number of NodeUnassigned events, by Service. */
+  readonly unassigned: ReadonlyMap<string, number>;
+}
+
+interface ServiceObject {
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string }[] } };
+}
+
+async function getList<T>(lab: Lab, ...what: string[]): Promise<readonly T[]> {
+  return (JSON.parse(await lab.kubectl('get', ...what, '-o', 'json')) as { items: readonly T[] }).items;
+}
+
+/** The number of hosts that answer a question for an address on the segment. */
+async function answerers(lab: Lab, address: string): Promise<number> {
+  const [command, ...flags] = address.includes('.')
+    ? ['arping', '-c', '2', '-w', '2', '-I', 'eth0', address]
+    : ['ndisc6', '-q', '-m', '-r', '1', '-w', '2000', address, 'eth0'];
+  const output = await lab.fabric.near.exec(command ?? '', ...flags).catch(() => '');
+  return new Set(output.toLowerCase().match(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g)).size;
+}
+
+export async function takePicture(lab: Lab): Promise<Picture> {
+  const owners = new Map<string, string[]>();
+  for (const { name, namespace } of lab.fabric.nodes) {
+    const { announcing } = (await lab.status(namespace)) as { announcing: Readonly<Record<string, string>> };
+    for (const address of Object.keys(announcing))
+      owners.set(address, [...(owners.get(address) ?? []), name]);
+  }
+  const services = new Map<string, string>();
+  for (const { metadata, status } of await getList<ServiceObject>(lab, 'services'))
+    if (layer2Services.includes(metadata.name))
+      for (const { ip } of status?.loadBalancer?.ingress ?? []) services.set(ip, metadata.name);
+  const unassigned = new Map<string, number>();
+  const events = await getList<{ reason: string; count?: number; involvedObject: { name: string } }>(
+    lab,
+    'events',
+  );
+  for (const { reason, count = 1, involvedObject } of events)
+    if (reason === 'NodeUnassigned')
+      unassigned.set(involvedObject.name, (unassigned.get(involvedObject.name) ?? 0) + count);
+  return { owners, services, unassigned };
+}
+
+/** Everything that is not as it should be, one line each; empty when all is well. */
+export async function violations(lab: Lab): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const name of ['controller', 'bird', ...lab.fabric.nodes.map((node) => `speaker-${node.name}`)])
+    if (!lab.isRunning(name)) wrong.push(`${name} has ended`);
+  if (wrong.length > 0) return wrong;
+  const { owners, services } = await takePicture(lab);
+  const objects = await getList<ServiceObject>(lab, 'services');
+  for (const name of layer2Services) {
+    const object = objects.find(({ metadata }) => metadata.name === name);
+    const addresses = (object?.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+    if (addresses.length !== 2) wrong.push(`${name} has ${addresses.length} addresses`);
+    const record = parseAnnouncing({ annotations: object?.metadata.annotations ?? {} });
+    for (const address of addresses) {
+      const nodes = owners.get(address) ?? [];
+      if (nodes.length !== 1) wrong.push(`${address} of ${name}: status of [${nodes}] says that it answers`);
+      if (record.get(address)?.node !== nodes[0])
+        wrong.push(
+          `${address} of ${name}: the record names ${record.get(address)?.node}, [${nodes}] answers`,
+        );
+    }
+    for (const address of record.keys())
+      if (!addresses.includes(address))
+        wrong.push(`${name}: the record names ${address}, which it does not have`);
+  }
+  for (const [address, nodes] of owners)
+    if (!services.has(address)) wrong.push(`${address} belongs to no Service, [${nodes}] answers`);
+  for (const name of bgpServices)
+    for (const address of await lab.addressesOf(name)) {
+      const routes = await lab.birdc('show', 'route', 'for', address).catch(() => '');
+      const count = routes.match(/\bvia\b/g)?.length ?? 0;
+      if (count !== lab.fabric.nodes.length)
+        wrong.push(`${name}: the router has ${count} next hops for ${address}`);
+    }
+  if (wrong.length > 0) return wrong;
+  const counts = await Promise.all(
+    [...services.keys()].map(async (each) => [each, await answerers(lab, each)] as const),
+  );
+  for (const [address, count] of counts) if (count !== 1) wrong.push(`${address}: ${count} hosts answer`);
+  return wrong;
+}
+
+const signsOfBugs = /"msg":"bug:|uncaughtException|unhandledRejection|FATAL ERROR|^\s+at .*\.ts:\d+/m;
+
+/** Traces of bugs in what the processes logged since the given lengths. */
+export function bugsLogged(lab: Lab, since: ReadonlyMap<string, number>): string[] {
+  return [...since].flatMap(([name, length]) => {
+    const found = signsOfBugs.exec(lab.log(name).slice(length));
+    return found ? [`${name} logged ${found[0]}`] : [];
+  });
+}
+
+export function logLengths(lab: Lab): Map<string, number> {
+  const names = ['controller', ...lab.fabric.nodes.map((node) => `speaker-${node.name}`)];
+  return new Map(names.map((name) => [name, lab.log(name).length]));
+}

@@ -1,0 +1,39 @@
+/**
+ * Bursts of faults against the whole of Bellman in the lab; the same seed gives the same bursts.
+ *   lab/world .cache/bin/node test/chaos/run.ts [--bursts 200] [--seed 1] [--first 0]
+ * Prints a line for each burst. Exits with 1 when an invariant was violated.
+ */
+import { parseArgs } from 'node:util';
+import { Random } from '../fuzz/random.ts';
+import { runBurst } from './burst.ts';
+import { startCluster } from './cluster.ts';
+import { violations } from './invariants.ts';
+
+const { values } = parseArgs({
+  options: {
+    bursts: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+    first: { type: 'string', default: '0' },
+  },
+});
+const lab = await startCluster();
+await lab.until('the cluster is settled', async () => (await violations(lab)).length === 0, 120_000);
+let failed = 0;
+const settled: number[] = [];
+for (let burst = Number(values.first); burst < Number(values.first) + Number(values.bursts); burst++) {
+  // A seed of its own for each burst, so that one burst can be run alone.
+  const result = await runBurst(lab, new Random(Number(values.seed) * 100_003 + burst));
+  settled.push(result.settledAfterMs);
+  const verdict = result.violations.length === 0 ? 'clean' : 'VIOLATED';
+  console.log(
+    `burst ${burst}: ${verdict}, settled after ${result.settledAfterMs} ms: ${result.faults.join('; ')}`,
+  );
+  for (const line of result.violations) console.log(`  ${line}`);
+  if (result.violations.length > 0) failed++;
+}
+settled.sort((a, b) => a - b);
+console.log(
+  `${values.bursts} bursts, ${failed} violated; settled after ${settled[settled.length >> 1]} ms in the median, ${settled.at(-1)} ms at most`,
+);
+await lab.close();
+process.exit(failed === 0 ? 0 : 1);
