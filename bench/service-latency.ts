@@ -4,6 +4,7 @@
  *   .cache/bin/node bench/service-latency.ts [--services N] [--changes N]
  * Fails when the p99 is over 10 ms.
  */
+
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,9 +14,10 @@ import { encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
 import { localOpen } from '../src/bgp/negotiation.ts';
 import { createBgpSpeaker } from '../src/bgp/speaker.ts';
 import { parseConfig } from '../src/config/index.ts';
+import type { RawObject } from '../src/kubernetes/api.ts';
 import { decodeEndpointSlice, decodeNode, decodeService } from '../src/kubernetes/decode.ts';
-import { jsonLines } from '../src/kubernetes/json-lines.ts';
-import type { RawObject } from '../src/kubernetes/watch.ts';
+import { textLines } from '../src/kubernetes/text-lines.ts';
+import { readWatchEvent } from '../src/kubernetes/watch-event.ts';
 import { createLogger } from '../src/log.ts';
 import { Speaker } from '../src/speaker/speaker.ts';
 
@@ -124,9 +126,9 @@ for (let change = 0; change < changes; change++) {
   const event = `${JSON.stringify({ type: 'MODIFIED', object: { ...object, apiVersion: 'v1', kind: 'Service' } })}\n`;
   await sleep(Math.random() * 4);
   const began = performance.now();
-  for await (const item of jsonLines(line(event))) {
-    const { object: raw } = item as { object: RawObject };
-    speaker.setService(`default/s${i}`, decodeService(raw));
+  for await (const text of textLines(line(event), 2 ** 20)) {
+    const read = readWatchEvent(text);
+    if (read.kind === 'changed') speaker.setService(`default/s${i}`, decodeService(read.object));
   }
   while (heardAt < began) await new Promise((resolve) => setImmediate(resolve));
   delays.push(heardAt - began);

@@ -1,4 +1,5 @@
-import { ApiError, type KubernetesClient } from '../src/kubernetes/client.ts';
+import { ApiError } from '../src/kubernetes/api-error.ts';
+import type { KubernetesClient } from '../src/kubernetes/client.ts';
 
 interface NamedObject {
   readonly metadata: { readonly name: string; readonly [field: string]: unknown };

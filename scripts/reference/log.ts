@@ -30,6 +30,7 @@ const fields: Readonly<Record<string, string>> = {
   node: 'name of the node',
   object: 'namespace and name of an object',
   octets: 'the first octets of the input, in hexadecimal',
+  outageMs: 'milliseconds for which the API server did not answer',
   peer: 'name of the peer; stands on every line about a session',
   peerAsn: 'AS number of the peer',
   peerRouterId: 'BGP Identifier of the peer',

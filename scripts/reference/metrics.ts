@@ -1,7 +1,10 @@
 /** The page of metrics: every collector is registered, and its name, type, labels and help text are read back. */
 import { Registry } from 'prom-client';
 import { BgpMetrics } from '../../src/bgp/metrics.ts';
+import { systemClock } from '../../src/clock.ts';
 import { ControllerMetrics } from '../../src/controller/metrics.ts';
+import { registerKubernetesMetrics } from '../../src/kubernetes/metrics.ts';
+import { Reachability } from '../../src/kubernetes/reachability.ts';
 import { Layer2Metrics } from '../../src/layer2/metrics.ts';
 import {
   NeighbourCounters,
@@ -25,6 +28,11 @@ interface Process {
 }
 
 const processes: readonly Process[] = [
+  {
+    title: 'Controller and speaker: API server',
+    text: 'Both processes have the metrics of their connection to the API server.',
+    register: (registry) => registerKubernetesMetrics(registry, new Reachability({ clock: systemClock })),
+  },
   {
     title: 'Controller',
     text: 'Only the leader has the metrics of pools and Services.',

@@ -1,10 +1,10 @@
 import { parseIp } from '../address/index.ts';
 import { annotations } from '../cluster/names.ts';
 import type { AssignedAddress } from '../config/index.ts';
+import type { RawObject } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
 import { decodeService } from '../kubernetes/decode.ts';
 import { objectKey } from '../kubernetes/model.ts';
-import type { RawObject } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 
 /**

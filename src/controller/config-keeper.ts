@@ -9,17 +9,19 @@
  * the judgement until it is written no address is handed out, so none can end up outside the configuration that follows. Levels, not
  * edges: the annotations and the copy are compared with what they should say, and put right also when somebody else changed them.
  */
+
 import type { Clock } from '../clock.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../cluster/accepted-config.ts';
 import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../cluster/names.ts';
 import type { AssignedAddress, Config } from '../config/index.ts';
-import { type Api, ApiError } from '../kubernetes/client.ts';
+import type { Api } from '../kubernetes/api.ts';
+import { ApiError, isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import { decodeConfigMap } from '../kubernetes/decode.ts';
 import type { EventReason } from '../kubernetes/event-reasons.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
-import { isConflict, isNotFound, isOlderVersion, patchAnnotations, paths } from '../kubernetes/write.ts';
+import { isOlderVersion, patchAnnotations, paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
 import {
   type AnnotationChange,
@@ -74,12 +76,12 @@ export class ConfigKeeper {
     this.#queue = new WorkQueue({
       clock: options.clock,
       concurrency: 1,
+      reachability: options.client.reachability,
       work: () => this.#look(),
       onError: (_, error) => {
         if (isConflict(error)) return;
-        if (error instanceof ApiError && error.status === 0)
-          options.client.reachability.missed(options.logger, error.message);
-        else options.logger.warn({ reason: String(error) }, 'configuration state not written, retrying');
+        if (error instanceof ApiError && error.status === 0) return;
+        options.logger.warn({ reason: String(error) }, 'configuration state not written, retrying');
       },
     });
   }

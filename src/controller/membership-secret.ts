@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { readMembershipKeys } from '../cluster/membership-keys.ts';
 import { membershipSecretKey, membershipSecretName } from '../cluster/names.ts';
-import type { Api } from '../kubernetes/client.ts';
+import type { Api, RawObject } from '../kubernetes/api.ts';
+import { isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import { decodeSecret } from '../kubernetes/decode.ts';
-import type { RawObject } from '../kubernetes/watch.ts';
-import { isConflict, isNotFound, paths } from '../kubernetes/write.ts';
+import { paths } from '../kubernetes/write.ts';
 
 /** `unusable` says why the speakers cannot use the Secret that is there. */
 export type SecretState =

@@ -10,13 +10,16 @@
  * a configuration that it has not written down as accepted. Started bottom up (HTTP endpoint, Lease, watches) and stopped top down:
  * writes under way end, events are sent, the Lease is given back, so that the next replica begins at once.
  */
+
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';
-import { type Api, connect } from '../kubernetes/client.ts';
+import type { Api } from '../kubernetes/api.ts';
+import { connect } from '../kubernetes/client.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
+import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import type { Logger } from '../log.ts';
 import { serveMetrics } from '../telemetry/http-server.ts';
 import { ControllerMetrics } from './metrics.ts';
@@ -39,13 +42,20 @@ const eventsAtStopMs = 2000;
 /** Runs until the signal aborts and everything has been written. Rejects only when it cannot start. */
 export async function runController(options: RunControllerOptions): Promise<void> {
   const { namespace, loadBalancerClass, logger, signal } = options;
-  const client = connect(options.kubeconfig, 'bellman-controller');
+  const client = connect(options.kubeconfig, 'bellman-controller', { logger });
   const registry = new Registry();
+  registerKubernetesMetrics(registry, client.reachability);
   const metrics = new ControllerMetrics(registry);
   const identity = `${hostname()}_${randomUUID()}`;
   const clock = systemClock;
   // Not held back by the Lease: what it tells of has happened.
-  const events = new EventRecorder({ client, component: 'bellman-controller', host: hostname(), logger });
+  const events = new EventRecorder({
+    client,
+    component: 'bellman-controller',
+    host: hostname(),
+    logger,
+    clock,
+  });
   let term: Term | undefined;
 
   const serve = async (api: Api, until: AbortSignal) => {
@@ -73,7 +83,7 @@ export async function runController(options: RunControllerOptions): Promise<void
       identity,
       leading: term !== undefined,
       leader: election ? election.leader : identity,
-      apiServer: client.reachability.lost ? 'not reached' : 'reached',
+      apiServer: client.reachability.isAnswering ? 'reached' : 'not reached',
       ...term?.status(),
     }),
   });

@@ -9,16 +9,18 @@
  * owners. Who waits for an address is served before who comes new, in the order they asked. Events tell outcomes, and only when an
  * outcome changes.
  */
+
 import { formatIp, parseIp } from '../address/index.ts';
 import type { Clock } from '../clock.ts';
 import type { AssignedAddress, Config, Labels } from '../config/index.ts';
-import { type Api, ApiError } from '../kubernetes/client.ts';
+import type { Api } from '../kubernetes/api.ts';
+import { ApiError, isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import { decodeService } from '../kubernetes/decode.ts';
 import type { EventReason } from '../kubernetes/event-reasons.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { objectKey, type Service } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
-import { isConflict, isNotFound, patchServiceStatus } from '../kubernetes/write.ts';
+import { patchServiceStatus } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
 import type { Assigned } from './allocator/address-book.ts';
 import type { Allocator } from './allocator/allocator.ts';
@@ -67,12 +69,12 @@ export class ServiceReconciler {
     this.#queue = new WorkQueue({
       clock: options.clock,
       concurrency,
+      reachability: options.client.reachability,
       work: (key) => this.#write(key),
       onError: (service, error, retryInMs) => {
         if (isConflict(error)) return;
-        if (error instanceof ApiError && error.status === 0)
-          options.client.reachability.missed(options.logger, error.message);
-        else options.logger.warn({ service, reason: String(error), retryInMs }, 'status not written');
+        if (error instanceof ApiError && error.status === 0) return;
+        options.logger.warn({ service, reason: String(error), retryInMs }, 'status not written');
       },
     });
   }
@@ -252,7 +254,6 @@ export class ServiceReconciler {
     try {
       const written = await patchServiceStatus(client, service, service.resourceVersion, change);
       metrics.writes.inc({ object: 'service', result: 'ok' });
-      client.reachability.answered(this.#options.logger);
       if (change.ingress) this.#tellWritten(key, service, ours ? assigned : [], seenAtMs);
       this.setService(key, decodeService(written));
     } catch (error) {

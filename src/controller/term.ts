@@ -2,13 +2,14 @@
  * One term of leadership: watches → gate → allocator → Services. Everything is listed afresh once the Lease is ours, so that what the
  * predecessor wrote last is known; and nothing is handed out before all of it is there: the ConfigMaps, the namespaces, the Services.
  */
+
 import type { Clock } from '../clock.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
 import type { Labels, PoolConfig } from '../config/index.ts';
-import type { Api } from '../kubernetes/client.ts';
+import type { Api, RawObject } from '../kubernetes/api.ts';
 import { decodeConfigMap, decodeNamespace, decodeService } from '../kubernetes/decode.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
-import { type RawObject, watch } from '../kubernetes/watch.ts';
+import { watch } from '../kubernetes/watch.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';

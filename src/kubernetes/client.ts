@@ -1,8 +1,11 @@
 /**
- * One connection to the API server: requests with JSON bodies, and streams of JSON lines for watches. Where to go and how to
- * authenticate comes from `@kubernetes/client-node`'s KubeConfig (files, in-cluster, exec plugins, rotated tokens); requests are
- * our own, because watches need bookmarks, resumption and limits that a generated client hides, and because its agents open a
- * connection for each request.
+ * One connection to the API server over HTTP: requests with JSON bodies, and watch streams. `@kubernetes/client-node`'s KubeConfig
+ * supplies the address and the credentials (files, in-cluster, exec plugins, rotated tokens). The requests are our own, because
+ * watches need bookmarks, resumption and limits that the generated client hides, and because its agents open a connection for each
+ * request.
+ *
+ * Each exchange reports to {@link Reachability}. During an outage the client asks for `/version` once a second, so that the return of the
+ * server is known within two seconds, whatever the back-off of the watches.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
@@ -13,53 +16,43 @@ import {
   Agent as SecureAgent,
 } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
-import { jsonLines } from './json-lines.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { systemRandom } from '../random.ts';
+import type { Api, ApiRequest } from './api.ts';
+import { ApiError, UnusableResponse } from './api-error.ts';
 import { Reachability } from './reachability.ts';
+import { pause } from './retry.ts';
+import { textLines } from './text-lines.ts';
 
-/** A call that the API server answered with an error, or that did not reach it. */
-export class ApiError extends Error {
-  /** HTTP status, 0 when there was no answer. */
-  readonly status: number;
-  /** `reason` of the Status object, e.g. `Conflict`, `Expired`. */
-  readonly reason: string;
-
-  constructor(status: number, reason: string, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.status = status;
-    this.reason = reason;
-  }
-}
-
-type PatchType =
-  | 'application/merge-patch+json'
-  | 'application/strategic-merge-patch+json'
-  | 'application/json-patch+json';
-
-export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Absolute, with its query. */
-  readonly path: string;
-  readonly body?: unknown;
-  readonly contentType?: PatchType | 'application/json';
-  readonly signal?: AbortSignal;
-  readonly timeoutMs?: number;
-}
-
-/** What the rest of the code needs of a connection; a {@link KubernetesClient}, or one that is held back by a Lease. */
-export interface Api {
-  readonly reachability: Reachability;
-  request<T>(request: ApiRequest): Promise<T>;
-  stream(path: string, onLine: (event: unknown) => void, signal: AbortSignal): Promise<void>;
-}
-
-/** Longest silence on a watch before it is taken for dead: bookmarks arrive about every minute. */
+/** Longest silence on a watch; bookmarks arrive about once a minute. */
 const watchSilenceMs = 330_000;
-/** First keepalive probe on a quiet watch; libuv sends ten more, a second apart, before the connection is given up. */
-const watchKeepAliveMs = 15_000;
+/** Keepalive on watches: a server that vanishes without a FIN is noticed after 5 s of silence and three unanswered probes. */
+const keepAlive = { initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
+/** During an outage: the pause between two probes, with jitter, and the time limit of one. */
+const probe = { pauseMs: 800, timeoutMs: 1000 } as const;
+
+/** A page of 500 objects is a few megabytes. Users can make it larger by annotations of 256 KiB; the watch then asks for smaller pages. */
+const maxBodyLength = 64 * 2 ** 20;
+/** etcd limits an object to 1.5 MiB, which JSON escapes can multiply. */
+const maxLineLength = 16 * 2 ** 20;
+
+export interface ClientOptions {
+  readonly userAgent: string;
+  readonly clock?: Clock;
+  /** Logs when the server is lost and when it is back; silent by default. */
+  readonly logger?: Logger;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
 
 export class KubernetesClient implements Api {
-  readonly reachability = new Reachability();
+  readonly reachability: Reachability;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #closed = new AbortController();
+  #isProbing = false;
   readonly #config: KubeConfig;
   readonly #server: URL;
   readonly #proxied: boolean;
@@ -67,14 +60,18 @@ export class KubernetesClient implements Api {
   readonly #plainAgent = new Agent({ keepAlive: true });
   #secureAgent: { readonly credentials: string; readonly agent: SecureAgent } | undefined;
 
-  constructor(config: KubeConfig, userAgent: string) {
+  constructor(config: KubeConfig, options: ClientOptions) {
+    const { clock = systemClock, logger, random = systemRandom } = options;
+    this.reachability = new Reachability({ clock, logger });
+    this.#clock = clock;
+    this.#random = random;
     const cluster = config.getCurrentCluster();
     if (!cluster) throw new Error('the kubeconfig names no current cluster');
     this.#config = config;
     this.#server = new URL(cluster.server);
     this.#proxied = cluster.proxyUrl !== undefined;
-    this.#userAgent = userAgent;
-    // KubeConfig refuses plain HTTP, as `kubectl proxy` and test servers speak it, unless told that TLS does not matter.
+    this.#userAgent = options.userAgent;
+    // `kubectl proxy` and test servers speak plain HTTP, which KubeConfig refuses without skipTLSVerify.
     if (this.#server.protocol === 'http:' && !cluster.skipTLSVerify)
       config.loadFromClusterAndUser(
         { ...cluster, skipTLSVerify: true },
@@ -86,27 +83,43 @@ export class KubernetesClient implements Api {
     return this.#server.href;
   }
 
-  /** Sends a request and returns the parsed body. Rejects with {@link ApiError}. */
-  async request<T>(request: ApiRequest): Promise<T> {
-    const { signal: outer, timeoutMs = requestTimeoutMs } = request;
-    const limit = AbortSignal.timeout(timeoutMs);
-    const response = await this.#send(request, outer ? AbortSignal.any([outer, limit]) : limit);
+  request<T>(request: ApiRequest): Promise<T> {
+    return this.#observe(request.signal, async () => {
+      const { signal: outer, timeoutMs = requestTimeoutMs } = request;
+      const limit = AbortSignal.timeout(timeoutMs);
+      const response = await this.#send(request, outer ? AbortSignal.any([outer, limit]) : limit);
+      return (await readJson(response, request)) as T;
+    });
+  }
+
+  async openStream(path: string, signal: AbortSignal): Promise<AsyncIterable<string>> {
+    const silence = new AbortController();
+    const response = await this.#observe(signal, () =>
+      this.#open(path, AbortSignal.any([signal, silence.signal])),
+    );
+    response.socket.setKeepAlive(keepAlive);
+    response.socket.setTimeout(watchSilenceMs, () => silence.abort(new Error('the watch fell silent')));
+    return this.#lines(response, path, signal);
+  }
+
+  /** The headers of a watch arrive at once, even when no event follows for minutes. */
+  async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const opening = new AbortController();
+    const limit = this.#clock.after(requestTimeoutMs, () => opening.abort(new Error('no answer in time')));
     try {
-      return (await readBody(response)) as T;
-    } catch (error) {
-      throw noAnswer(request.method, request.path, error);
+      return await this.#send({ method: 'GET', path }, AbortSignal.any([signal, opening.signal]));
+    } finally {
+      limit.cancel();
     }
   }
 
-  /** Opens a watch and hands over each event until the server ends it. Rejects with {@link ApiError} when it cannot start or breaks. */
-  async stream(path: string, onLine: (event: unknown) => void, signal: AbortSignal): Promise<void> {
-    const silence = new AbortController();
-    const both = AbortSignal.any([signal, silence.signal]);
-    const response = await this.#send({ method: 'GET', path }, both);
-    response.socket.setKeepAlive(true, watchKeepAliveMs);
-    response.socket.setTimeout(watchSilenceMs, () => silence.abort(new Error('the watch fell silent')));
+  async *#lines(response: IncomingMessage, path: string, signal: AbortSignal): AsyncGenerator<string> {
     try {
-      for await (const line of unbroken(response, path)) onLine(line);
+      yield* textLines(response, maxLineLength);
+    } catch (cause) {
+      const error = cause instanceof ApiError ? cause : noAnswer('GET', path, cause);
+      this.#observeFailure(error, signal);
+      throw error;
     } finally {
       response.destroy();
     }
@@ -114,8 +127,40 @@ export class KubernetesClient implements Api {
 
   /** Closes idle connections, so that the process can end. */
   close(): void {
+    this.#closed.abort();
     this.#plainAgent.destroy();
     this.#secureAgent?.agent.destroy();
+  }
+
+  async #observe<T>(signal: AbortSignal | undefined, exchange: () => Promise<T>): Promise<T> {
+    try {
+      const result = await exchange();
+      this.reachability.answered();
+      return result;
+    } catch (error) {
+      this.#observeFailure(error, signal);
+      throw error;
+    }
+  }
+
+  #observeFailure(error: unknown, signal?: AbortSignal): void {
+    this.reachability.observeFailure(error, signal);
+    if (!this.reachability.isAnswering && !this.#isProbing) void this.#probeUntilAnswered();
+  }
+
+  async #probeUntilAnswered(): Promise<void> {
+    this.#isProbing = true;
+    const { signal } = this.#closed;
+    for (;;) {
+      await pause(this.#clock, probe.pauseMs * (0.5 + this.#random() / 2), signal);
+      if (signal.aborted || this.reachability.isAnswering) break;
+      await this.request({ method: 'GET', path: '/version', timeoutMs: probe.timeoutMs, signal }).catch(
+        () => {
+          // The request has reported its outcome to the reachability.
+        },
+      );
+    }
+    this.#isProbing = false;
   }
 
   async #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
@@ -138,19 +183,14 @@ export class KubernetesClient implements Api {
       throw noAnswer(method, url.pathname, cause);
     });
     if ((response.statusCode ?? 0) < 300) return response;
-    const status = (await readBody(response).catch(() => ({}))) as { reason?: string; message?: string };
-    throw new ApiError(
-      response.statusCode ?? 0,
-      status.reason ?? String(response.statusCode),
-      `${method} ${url.pathname}: ${status.message ?? response.statusMessage ?? 'no reason given'}`,
-    );
+    throw await refusalOf(response, `${method} ${url.pathname}`);
   }
 
   #exchange(url: URL, options: RequestOptions, payload: string | undefined): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, resolve);
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
-        // The server closed an idle connection in the moment it was taken up again: a new one is asked once more.
+        // The server closed an idle connection just as the request went out on it: send it on a new one.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET')
           resolve(this.#exchange(url, options, payload));
         else reject(error);
@@ -159,7 +199,7 @@ export class KubernetesClient implements Api {
     });
   }
 
-  /** Keeps connections open between requests, and makes new ones when certificates have been rotated. */
+  /** One agent, which keeps connections open between requests; a new one after a rotation of the certificates. */
   #agent(options: RequestOptions): Agent | SecureAgent {
     if (this.#server.protocol === 'http:') return this.#plainAgent;
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized } = options;
@@ -173,39 +213,78 @@ export class KubernetesClient implements Api {
   }
 }
 
-/** TLS options tell `undefined` from absent: `rejectUnauthorized: undefined` switches verification off. */
+/** Node distinguishes an undefined TLS option from an absent one: `rejectUnauthorized: undefined` switches verification off. */
 function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** The lines of a watch; its own failures become an {@link ApiError}, those of the consumer stay what they are. */
-async function* unbroken(response: IncomingMessage, path: string): AsyncGenerator<unknown> {
-  try {
-    yield* jsonLines(response);
-  } catch (error) {
-    throw noAnswer('GET', path, error);
-  }
-}
-
 function noAnswer(method: string, path: string, cause: unknown): ApiError {
   const { code, name, message } = cause as NodeJS.ErrnoException;
-  // An aborted or broken connection has a code or at least a name; a refused one on several addresses has no message.
+  // An aborted or broken connection has a code or at least a name; a refusal by several addresses has no message.
   return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, cause);
 }
 
-async function readBody(response: IncomingMessage): Promise<unknown> {
+/** The error in a response with a status of 300 or more. A proxy's error page is not a Status object. */
+async function refusalOf(response: IncomingMessage, what: string): Promise<ApiError> {
+  const status = response.statusCode ?? 0;
+  const body = await readText(response)
+    .then(JSON.parse)
+    .catch(() => undefined);
+  const { reason, message } = (typeof body === 'object' && body !== null ? body : {}) as Record<
+    string,
+    unknown
+  >;
+  return new ApiError(
+    status,
+    typeof reason === 'string' ? reason : String(status),
+    `${what}: ${typeof message === 'string' ? message.slice(0, maxMessageLength) : response.statusMessage || 'no reason given'}`,
+  );
+}
+
+const maxMessageLength = 1024;
+
+async function readJson(response: IncomingMessage, { method, path }: ApiRequest): Promise<unknown> {
+  const status = response.statusCode ?? 0;
+  let text: string;
+  try {
+    text = await readText(response);
+  } catch (error) {
+    throw error instanceof ApiError ? error : noAnswer(method, path, error);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UnusableResponse(status, `${method} ${path.split('?')[0]}: ${(error as Error).message}`);
+  }
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > maxBodyLength)
+      throw new UnusableResponse(
+        response.statusCode ?? 0,
+        `a body is longer than ${maxBodyLength} octets`,
+        true,
+      );
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /**
- * Connects by the file given, else by the service account of the Pod it runs in. Throws an error that says what is missing when
- * there is neither; it does not contact the server.
+ * Makes a client from the kubeconfig file, or without one from the service account of the Pod. It does not contact the server. Throws
+ * an error that names the missing or broken file.
  */
-export function connect(kubeconfig: string | undefined, userAgent: string): KubernetesClient {
+export function connect(
+  kubeconfig: string | undefined,
+  userAgent: string,
+  options: Omit<ClientOptions, 'userAgent'> = {},
+): KubernetesClient {
   const config = new KubeConfig();
   if (kubeconfig) {
     try {
@@ -227,5 +306,5 @@ export function connect(kubeconfig: string | undefined, userAgent: string): Kube
   } else {
     throw new Error('no way to the API server: outside a cluster, give --kubeconfig FILE or set KUBECONFIG');
   }
-  return new KubernetesClient(config, userAgent);
+  return new KubernetesClient(config, { ...options, userAgent });
 }

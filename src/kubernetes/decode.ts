@@ -1,17 +1,8 @@
 /**
- * API objects, as the server sends them, into the plain models. Fields that are absent get Kubernetes' own defaults, so the pure
- * parts never ask twice.
+ * API objects, as the server sends them, to the plain models. Absent fields get Kubernetes' own defaults, so that no reader has to
+ * know them. Fields of the wrong type throw {@link InvalidObject}.
  */
-import type {
-  V1ConfigMap,
-  V1EndpointSlice,
-  V1Namespace,
-  V1Node,
-  V1Pod,
-  V1Secret,
-  V1Service,
-} from '@kubernetes/client-node';
-import { serviceNameLabel } from '../cluster/names.ts';
+import type { RawObject } from './api.ts';
 import type {
   ConfigMap,
   EndpointSlice,
@@ -25,119 +16,172 @@ import type {
   ServicePort,
   SpeakerPod,
 } from './model.ts';
-import type { RawObject } from './watch.ts';
+import { InvalidObject, ObjectReader } from './object-reader.ts';
 
-function keyOf({ metadata }: RawObject): ObjectKey {
-  return { namespace: metadata.namespace ?? '', name: metadata.name };
-}
+/** Names the Service that an EndpointSlice belongs to. */
+const serviceNameLabel = 'kubernetes.io/service-name';
 
-/** Dates arrive as RFC 3339 text, whatever the client library's types say. */
-function milliseconds(date: unknown): number {
-  return typeof date === 'string' ? Date.parse(date) || 0 : 0;
-}
-
-/** An object of the API as its documented type: the server's word is taken for its shape. */
-function as<T>(raw: RawObject): T {
-  return raw as unknown as T;
-}
+const ipFamilies = ['IPv4', 'IPv6'] as const;
+const ipFamilyPolicies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'] as const;
+const protocols = ['TCP', 'UDP', 'SCTP'] as const;
 
 export function decodeService(raw: RawObject): Service {
-  const { metadata, spec, status } = as<V1Service>(raw);
+  const object = new ObjectReader(raw);
+  const metadata = object.object('metadata');
+  const spec = object.object('spec');
+  const loadBalancerClass = spec.text('loadBalancerClass');
+  const loadBalancerIP = spec.text('loadBalancerIP');
   return {
-    ...keyOf(raw),
-    uid: metadata?.uid ?? '',
-    resourceVersion: metadata?.resourceVersion ?? '',
-    labels: metadata?.labels ?? {},
-    annotations: metadata?.annotations ?? {},
-    createdAtMs: milliseconds(metadata?.creationTimestamp),
-    deleting: metadata?.deletionTimestamp !== undefined,
-    type: spec?.type ?? 'ClusterIP',
-    ...(spec?.loadBalancerClass === undefined ? {} : { loadBalancerClass: spec.loadBalancerClass }),
-    ...(spec?.loadBalancerIP ? { loadBalancerIP: spec.loadBalancerIP } : {}),
-    clusterIPs: spec?.clusterIPs ?? (spec?.clusterIP ? [spec.clusterIP] : []),
-    ipFamilies: (spec?.ipFamilies ?? ['IPv4']) as IpFamilyName[],
-    ipFamilyPolicy: (spec?.ipFamilyPolicy ?? 'SingleStack') as Service['ipFamilyPolicy'],
-    externalTrafficPolicy: spec?.externalTrafficPolicy === 'Local' ? 'Local' : 'Cluster',
-    ports: (spec?.ports ?? []).map(
-      ({ name, protocol, port }): ServicePort => ({
-        ...(name === undefined ? {} : { name }),
-        protocol: (protocol ?? 'TCP') as ServicePort['protocol'],
-        port,
-      }),
+    ...keyOf(metadata),
+    uid: metadata.text('uid') ?? '',
+    resourceVersion: metadata.text('resourceVersion') ?? '',
+    labels: metadata.textMap('labels'),
+    annotations: metadata.textMap('annotations'),
+    createdAtMs: milliseconds(metadata.text('creationTimestamp')),
+    deleting: metadata.has('deletionTimestamp'),
+    type: spec.text('type') ?? 'ClusterIP',
+    ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+    ...(loadBalancerIP ? { loadBalancerIP } : {}),
+    clusterIPs: clusterIPs(spec),
+    ipFamilies: spec.has('ipFamilies')
+      ? spec.texts('ipFamilies').map((family): IpFamilyName => oneOf(ipFamilies, family, 'spec.ipFamilies'))
+      : ['IPv4'],
+    ipFamilyPolicy: oneOf(
+      ipFamilyPolicies,
+      spec.text('ipFamilyPolicy') ?? 'SingleStack',
+      'spec.ipFamilyPolicy',
     ),
-    selector: spec?.selector ?? {},
-    ingress: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }): IngressAddress[] =>
-      ip === undefined ? [] : [{ ip, ...(ipMode === undefined ? {} : { ipMode }) }],
-    ),
+    externalTrafficPolicy: spec.text('externalTrafficPolicy') === 'Local' ? 'Local' : 'Cluster',
+    ports: spec.objects('ports').map(decodePort),
+    selector: spec.textMap('selector'),
+    ingress: object.object('status').object('loadBalancer').objects('ingress').flatMap(decodeIngress),
   };
+}
+
+function clusterIPs(spec: ObjectReader): readonly string[] {
+  if (spec.has('clusterIPs')) return spec.texts('clusterIPs');
+  const only = spec.text('clusterIP');
+  return only ? [only] : [];
+}
+
+function decodePort(port: ObjectReader): ServicePort {
+  const name = port.text('name');
+  return {
+    ...(name === undefined ? {} : { name }),
+    protocol: oneOf(protocols, port.text('protocol') ?? 'TCP', 'spec.ports.protocol'),
+    port: port.number('port') ?? 0,
+  };
+}
+
+/** Empty for an entry that carries a host name. */
+function decodeIngress(entry: ObjectReader): IngressAddress[] {
+  const ip = entry.text('ip');
+  const ipMode = entry.text('ipMode');
+  return ip === undefined ? [] : [{ ip, ...(ipMode === undefined ? {} : { ipMode }) }];
 }
 
 export function decodeNode(raw: RawObject): Node {
-  const { metadata, spec, status } = as<V1Node>(raw);
-  const condition = (type: string) => status?.conditions?.find((each) => each.type === type)?.status;
+  const object = new ObjectReader(raw);
+  const metadata = object.object('metadata');
+  const status = object.object('status');
+  const conditions = new Map(
+    status.objects('conditions').map((condition) => [condition.text('type'), condition.text('status')]),
+  );
   return {
-    name: raw.metadata.name,
-    uid: metadata?.uid ?? '',
-    labels: metadata?.labels ?? {},
-    annotations: metadata?.annotations ?? {},
-    ready: condition('Ready') === 'True',
-    networkUnavailable: condition('NetworkUnavailable') === 'True',
-    unschedulable: spec?.unschedulable === true,
-    internalIPs: (status?.addresses ?? [])
-      .filter(({ type }) => type === 'InternalIP')
-      .map(({ address }) => address),
+    name: metadata.requiredText('name'),
+    uid: metadata.text('uid') ?? '',
+    labels: metadata.textMap('labels'),
+    annotations: metadata.textMap('annotations'),
+    ready: conditions.get('Ready') === 'True',
+    networkUnavailable: conditions.get('NetworkUnavailable') === 'True',
+    unschedulable: object.object('spec').boolean('unschedulable') === true,
+    internalIPs: status
+      .objects('addresses')
+      .filter((entry) => entry.text('type') === 'InternalIP')
+      .map((entry) => entry.requiredText('address')),
   };
 }
 
-/** `undefined` for slices of FQDN endpoints and those that belong to no Service. */
+/** `undefined` for a slice of FQDN endpoints and for one without a Service. */
 export function decodeEndpointSlice(raw: RawObject): EndpointSlice | undefined {
-  const { metadata, addressType, endpoints } = as<V1EndpointSlice>(raw);
-  const serviceName = metadata?.labels?.[serviceNameLabel];
-  if (serviceName === undefined || (addressType !== 'IPv4' && addressType !== 'IPv6')) return undefined;
+  const object = new ObjectReader(raw);
+  const metadata = object.object('metadata');
+  const serviceName = metadata.textMap('labels')[serviceNameLabel];
+  const family = object.text('addressType');
+  if (serviceName === undefined || (family !== 'IPv4' && family !== 'IPv6')) return undefined;
   return {
-    ...keyOf(raw),
+    ...keyOf(metadata),
     serviceName,
-    family: addressType,
-    // An unknown condition counts as true, except terminating (EndpointConditions' own documentation).
-    endpoints: (endpoints ?? []).map(({ addresses, nodeName, conditions }) => ({
-      addresses,
-      ...(nodeName === undefined ? {} : { nodeName }),
-      ready: conditions?.ready ?? true,
-      serving: conditions?.serving ?? conditions?.ready ?? true,
-      terminating: conditions?.terminating ?? false,
-    })),
+    family,
+    endpoints: object.objects('endpoints').map((endpoint) => {
+      const conditions = endpoint.object('conditions');
+      const nodeName = endpoint.text('nodeName');
+      // An unknown condition counts as true, except terminating (API reference, EndpointConditions).
+      const ready = conditions.boolean('ready') ?? true;
+      return {
+        addresses: endpoint.texts('addresses'),
+        ...(nodeName === undefined ? {} : { nodeName }),
+        ready,
+        serving: conditions.boolean('serving') ?? ready,
+        terminating: conditions.boolean('terminating') ?? false,
+      };
+    }),
   };
 }
 
 export function decodeNamespace(raw: RawObject): Namespace {
-  return { name: raw.metadata.name, labels: as<V1Namespace>(raw).metadata?.labels ?? {} };
+  const metadata = new ObjectReader(raw).object('metadata');
+  return { name: metadata.requiredText('name'), labels: metadata.textMap('labels') };
 }
 
 export function decodeConfigMap(raw: RawObject): ConfigMap {
-  const { metadata, data } = as<V1ConfigMap>(raw);
+  const object = new ObjectReader(raw);
+  const metadata = object.object('metadata');
   return {
-    ...keyOf(raw),
-    uid: metadata?.uid ?? '',
-    resourceVersion: metadata?.resourceVersion ?? '',
-    annotations: metadata?.annotations ?? {},
-    data: data ?? {},
+    ...keyOf(metadata),
+    uid: metadata.text('uid') ?? '',
+    resourceVersion: metadata.text('resourceVersion') ?? '',
+    annotations: metadata.textMap('annotations'),
+    data: object.textMap('data'),
   };
 }
 
 export function decodeSpeakerPod(raw: RawObject): SpeakerPod {
-  const { spec, status } = as<V1Pod>(raw);
+  const object = new ObjectReader(raw);
+  const nodeName = object.object('spec').text('nodeName');
   return {
-    ...(spec?.nodeName === undefined ? {} : { nodeName: spec.nodeName }),
-    podIPs: (status?.podIPs ?? []).flatMap(({ ip }) => ip ?? []),
+    ...(nodeName === undefined ? {} : { nodeName }),
+    podIPs: object
+      .object('status')
+      .objects('podIPs')
+      .flatMap((entry) => entry.text('ip') ?? []),
   };
 }
 
 export function decodeSecret(raw: RawObject): Secret {
-  const entries = Object.entries(as<V1Secret>(raw).data ?? {});
+  const object = new ObjectReader(raw);
   return {
-    ...keyOf(raw),
+    ...keyOf(object.object('metadata')),
     data: Object.fromEntries(
-      entries.map(([key, value]) => [key, new Uint8Array(Buffer.from(value, 'base64'))]),
+      Object.entries(object.textMap('data')).map(([key, value]) => [
+        key,
+        new Uint8Array(Buffer.from(value, 'base64')),
+      ]),
     ),
   };
+}
+
+function keyOf(metadata: ObjectReader): ObjectKey {
+  return { namespace: metadata.text('namespace') ?? '', name: metadata.requiredText('name') };
+}
+
+/** RFC 3339; 0 for a date that cannot be read. */
+function milliseconds(date: string | undefined): number {
+  return date === undefined ? 0 : Date.parse(date) || 0;
+}
+
+function oneOf<T extends string>(allowed: readonly T[], value: string, path: string): T {
+  const found = allowed.find((each) => each === value);
+  if (found === undefined) throw new InvalidObject(`${path} is not one of ${allowed.join(', ')}`);
+  return found;
 }

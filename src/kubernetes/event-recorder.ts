@@ -1,86 +1,96 @@
+/**
+ * Writes events in the background: those of one object in order, those of different objects side by side. Events wait while the API
+ * server is away. The name of an event is a digest of its content, so a repeated event, even from the next process, raises the count of
+ * the first. Events are advice: one that the server keeps refusing is logged and dropped.
+ */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Api, ApiError } from './client.ts';
+import type { Api } from './api.ts';
+import { ApiError, isConflict } from './api-error.ts';
 import type { EventRecord } from './events.ts';
 import { objectKey } from './model.ts';
+import { ObjectReader } from './object-reader.ts';
+import { isPassing, pause } from './retry.ts';
 import { WorkQueue } from './work-queue.ts';
-import { isConflict, paths } from './write.ts';
+import { paths } from './write.ts';
 
-/** Objects whose events wait to be sent; beyond it events are only in the log. One is a few hundred octets. */
-const queueLimit = 20_000;
+/** Objects with waiting events; further events appear only in the log. An event is a few hundred octets. */
+const maxWaitingObjects = 20_000;
 const concurrency = 4;
 /** The API refuses longer messages. */
-const messageLimit = 1024;
+const maxMessageLength = 1024;
+/** A starting API server refuses valid accounts for seconds, so a refused event is tried for this long. */
+const refusedForMs = 10_000;
+const flushPollMs = 10;
 
-interface Pending {
+interface PendingEvent {
   readonly record: EventRecord;
-  readonly at: Date;
+  /** Monotonic time. */
+  readonly recordedMs: number;
+  /** Wall clock. */
+  readonly epochMs: number;
 }
 
-interface RecordedEvent {
-  readonly count?: number;
+export interface EventRecorderOptions {
+  readonly client: Api;
+  /** E.g. `bellman-speaker`. */
+  readonly component: string;
+  readonly host: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
 }
 
-/**
- * Writes events without making anybody wait: those of one object in order, those of different objects side by side, again while the
- * API server is away. An event's name is made of what it says, so the same thing said twice, also by the next process, is one event
- * with a count. An event is advice: one that the server refuses is logged and let go.
- */
 export class EventRecorder {
-  readonly #client: Api;
-  readonly #component: string;
-  readonly #host: string;
-  readonly #logger: Logger;
-  readonly #pending = new Map<string, Pending[]>();
+  readonly #options: EventRecorderOptions;
+  readonly #pending = new Map<string, PendingEvent[]>();
   readonly #queue: WorkQueue;
-  #full = false;
+  #isFull = false;
 
-  constructor(options: { client: Api; component: string; host: string; logger: Logger; clock?: Clock }) {
-    this.#client = options.client;
-    this.#component = options.component;
-    this.#host = options.host;
-    this.#logger = options.logger;
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
     this.#queue = new WorkQueue({
-      clock: options.clock ?? systemClock,
+      clock: options.clock,
       concurrency,
       work: (key) => this.#sendAll(key),
-      onError: (_, error) => {
-        if (error instanceof ApiError && error.status === 0)
-          this.#client.reachability.missed(this.#logger, error.message);
-      },
+      onError: (object, error, retryInMs) =>
+        options.logger.debug({ object, reason: String(error), retryInMs }, 'event not written yet'),
+      reachability: options.client.reachability,
     });
   }
 
   record(record: EventRecord): void {
+    const { clock, logger } = this.#options;
     const key = `${record.regarding.kind} ${objectKey(record.regarding)}`;
+    const event = { record, recordedMs: clock.now(), epochMs: clock.epochMs() };
     const waiting = this.#pending.get(key);
-    if (waiting) waiting.push({ record, at: new Date() });
-    else if (this.#pending.size < queueLimit) this.#pending.set(key, [{ record, at: new Date() }]);
-    else if (!this.#full) {
-      this.#full = true;
-      this.#logger.warn({ reason: `events of ${queueLimit} objects wait already` }, 'events are lost');
+    if (waiting) waiting.push(event);
+    else if (this.#pending.size < maxWaitingObjects) this.#pending.set(key, [event]);
+    else if (!this.#isFull) {
+      this.#isFull = true;
+      logger.warn({ reason: `events of ${maxWaitingObjects} objects are waiting` }, 'events are lost');
     }
     this.#queue.add(key);
   }
 
-  /** Resolves when what is queued has been sent or the time is over. */
+  /** Resolves once the queued events are sent, or after the deadline. */
   async flush(deadlineMs: number): Promise<void> {
-    const end = performance.now() + deadlineMs;
-    while (this.#pending.size > 0 && performance.now() < end)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    const { clock } = this.#options;
+    const end = clock.now() + deadlineMs;
+    while (this.#pending.size > 0 && clock.now() < end) await pause(clock, flushPollMs, never);
   }
 
   async #sendAll(key: string): Promise<void> {
+    const { clock, logger } = this.#options;
     const events = this.#pending.get(key) ?? [];
     for (let next = events[0]; next !== undefined; next = events[0]) {
       try {
         await this.#send(next);
       } catch (error) {
         if (!(error instanceof ApiError) || error.status === 0) throw error;
+        if (isPassing(error.status) && clock.now() - next.recordedMs < refusedForMs) throw error;
         const { reason, regarding } = next.record;
-        this.#logger.warn(
+        logger.warn(
           { event: reason, object: objectKey(regarding), reason: error.message },
           'event not written',
         );
@@ -88,17 +98,18 @@ export class EventRecorder {
       events.shift();
     }
     this.#pending.delete(key);
-    this.#full = false;
+    this.#isFull = false;
   }
 
-  async #send({ record, at }: Pending): Promise<void> {
+  async #send({ record, epochMs }: PendingEvent): Promise<void> {
+    const { client, component, host } = this.#options;
     const { regarding, type, reason, message } = record;
-    // Events on objects without a namespace go to `default`, as the API demands.
+    // The API wants events on objects without a namespace in `default`.
     const namespace = regarding.namespace || 'default';
-    const time = at.toISOString().replace(/\.\d+Z$/, 'Z');
-    const name = eventName(record, this.#component);
+    const time = new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    const name = eventName(record, component);
     try {
-      await this.#client.request({
+      await client.request({
         method: 'POST',
         path: paths.events(namespace),
         body: {
@@ -114,10 +125,11 @@ export class EventRecorder {
           },
           type,
           reason,
-          message: message.length > messageLimit ? `${message.slice(0, messageLimit - 2)} …` : message,
-          source: { component: this.#component, host: this.#host },
-          reportingComponent: this.#component,
-          reportingInstance: this.#host,
+          message:
+            message.length > maxMessageLength ? `${message.slice(0, maxMessageLength - 2)} …` : message,
+          source: { component, host },
+          reportingComponent: component,
+          reportingInstance: host,
           firstTimestamp: time,
           lastTimestamp: time,
           count: 1,
@@ -125,13 +137,14 @@ export class EventRecorder {
       });
     } catch (error) {
       if (!isConflict(error)) throw error;
-      if (!record.onlyIfNew) await this.#again(`${paths.events(namespace)}/${name}`, time);
+      if (!record.onlyIfNew) await this.#raiseCount(`${paths.events(namespace)}/${name}`, time);
     }
   }
 
-  async #again(path: string, time: string): Promise<void> {
-    const { count = 1 } = await this.#client.request<RecordedEvent>({ method: 'GET', path });
-    await this.#client.request({
+  async #raiseCount(path: string, time: string): Promise<void> {
+    const { client } = this.#options;
+    const count = new ObjectReader(await client.request({ method: 'GET', path })).number('count') ?? 1;
+    await client.request({
       method: 'PATCH',
       path,
       contentType: 'application/merge-patch+json',
@@ -140,9 +153,11 @@ export class EventRecorder {
   }
 }
 
-/** A name of at most 253 characters, as all objects have. */
+const never = new AbortController().signal;
+
+/** A name of at most 253 characters, the limit for all objects. */
 function eventName({ regarding, type, reason, message }: EventRecord, component: string): string {
-  const said = JSON.stringify([component, regarding.kind, regarding.uid, type, reason, message]);
-  const digest = createHash('sha256').update(said).digest('hex').slice(0, 16);
+  const content = JSON.stringify([component, regarding.kind, regarding.uid, type, reason, message]);
+  const digest = createHash('sha256').update(content).digest('hex').slice(0, 16);
   return `${regarding.name.slice(0, 230)}.${digest}`;
 }

@@ -1,8 +1,13 @@
+/** Campaigns for a Lease, leads while it lasts, and gives it back at the end. `lease.ts` decides; this file reads, writes and waits. */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Api, ApiError, type ApiRequest } from './client.ts';
+import { systemRandom } from '../random.ts';
+import type { Api } from './api.ts';
+import { ApiError, isConflict, isNotFound } from './api-error.ts';
+import { FencedApi } from './fenced-api.ts';
 import {
   type Candidate,
+  campaignDelayMs,
   type LeaseMove,
   type LeaseRecord,
   leaseGranted,
@@ -12,41 +17,39 @@ import {
   newCandidate,
   nextLeaseMove,
   observeLease,
+  renewalDelayMs,
 } from './lease.ts';
-import { pause } from './watch.ts';
-import { isConflict, isNotFound, paths } from './write.ts';
+import { ObjectReader } from './object-reader.ts';
+import { pause, type Refusal, refused } from './retry.ts';
+import { paths } from './write.ts';
 
 export interface LeaderElectionOptions {
   readonly client: Api;
   readonly namespace: string;
   /** Name of the Lease. */
   readonly name: string;
-  /** Different for each process that ever runs. */
+  /** Unique to this process among all that ever run. */
   readonly identity: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** In [0, 1). */
   readonly random?: () => number;
 }
 
-interface RawLease {
-  readonly metadata: { readonly resourceVersion: string };
-  readonly spec?: {
-    readonly holderIdentity?: string;
-    readonly leaseDurationSeconds?: number;
-    readonly leaseTransitions?: number;
-    readonly acquireTime?: string;
-  };
+interface ReadLease {
+  readonly record: LeaseRecord;
+  /** RFC 3339 with microseconds, as the API wants it back. */
+  readonly acquireTime: string;
 }
 
-/** Campaigns for a Lease, leads while it lasts, gives it back at the end. The rules are in `lease.ts`. */
 export class LeaderElection {
   readonly #options: LeaderElectionOptions;
   readonly #path: string;
   #candidate: Candidate;
-  #lease: { readonly record: LeaseRecord; readonly acquireTime: string } | undefined;
+  /** The Lease as last read or written; `undefined` when it must be read. */
+  #lease: ReadLease | undefined;
   #leader: string | undefined;
-  /** Why the last attempt was refused, so that it is said once. */
-  #complaint: string | undefined;
+  #refusal: Refusal | undefined;
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
@@ -54,20 +57,20 @@ export class LeaderElection {
     this.#candidate = newCandidate(options.identity);
   }
 
-  /** Identity of who held the Lease when it was last looked at. */
+  /** Holder of the Lease when it was last read. */
   get leader(): string | undefined {
     return this.#leader;
   }
 
   /**
-   * Runs until the signal aborts. `lead` is called each time the Lease has become ours, with a connection that refuses to write
-   * once the right to is over, and a signal that aborts then; the next campaign waits for it to end.
+   * Runs until the signal aborts. Calls `lead` each time this process has won the Lease, with a connection that refuses to write
+   * after the term and a signal that aborts at its end. The next campaign waits for `lead` to finish.
    */
   async run(lead: (api: Api, signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const { clock, logger, identity } = this.#options;
+    const { clock, logger, identity, random = systemRandom } = this.#options;
     while (!signal.aborted) {
       if (!(await this.#attempt(signal))) {
-        await pause(clock, this.#interval(), signal);
+        await pause(clock, campaignDelayMs(random()), signal);
         continue;
       }
       logger.info({ lease: this.#path, identity }, 'leading');
@@ -85,74 +88,71 @@ export class LeaderElection {
     }
   }
 
-  #interval(): number {
-    const { random = Math.random } = this.#options;
-    return leaseTiming.retryMs * (1 + random() / 5);
-  }
-
+  /** Renews until the term ends, and ends the term when the deadline passes. */
   async #renew(term: AbortController, end: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    let delayMs: number = leaseTiming.retryMs;
+    let isRenewed = true;
     for (;;) {
-      const leftMs = this.#candidate.writesUntilMs - clock.now();
-      await pause(clock, Math.min(delayMs, leftMs), end);
+      await pause(clock, renewalDelayMs(this.#candidate, isRenewed, clock.now()), end);
       if (end.aborted) return;
       if (!mayWrite(this.#candidate, clock.now())) return term.abort();
-      const renewed = await this.#attempt(end);
-      delayMs = renewed ? leaseTiming.retryMs : leaseTiming.retryMs / 4;
+      isRenewed = await this.#attempt(end);
     }
   }
 
-  /** One round: read if need be, then create, renew or take. Resolves to whether the Lease is ours by this very round. */
+  /** One round: reads if necessary, then creates, renews or takes. Resolves to whether this round won the Lease. */
   async #attempt(signal: AbortSignal): Promise<boolean> {
-    const { client, clock, logger, identity } = this.#options;
+    const { clock, identity } = this.#options;
     try {
       if (this.#lease?.record.holder !== identity) await this.#read(signal);
       const move = nextLeaseMove(this.#candidate, this.#lease?.record, clock.now());
       this.#leader = this.#lease?.record.holder;
       if (move === 'wait') return false;
       const sentMs = clock.now();
-      const raw = await this.#write(move, identity, signal);
-      this.#candidate = leaseGranted(this.#candidate, raw.metadata.resourceVersion, sentMs);
+      const version = await this.#write(move, identity, signal);
+      this.#candidate = leaseGranted(this.#candidate, version, sentMs);
       this.#leader = identity;
-      this.#complaint = undefined;
-      client.reachability.answered(logger);
+      this.#refusal = undefined;
       return true;
     } catch (error) {
-      if (signal.aborted) return false;
-      if (isConflict(error)) {
-        // Somebody else wrote, or an earlier write of ours went through unheard: the next round reads.
-        this.#lease = undefined;
-      } else if (error instanceof ApiError && error.status === 0)
-        client.reachability.missed(logger, error.message);
-      else if (this.#complaint !== String(error)) {
-        this.#complaint = String(error);
-        logger.warn({ lease: this.#path, reason: this.#complaint }, 'lease not obtained, retrying');
-      }
+      if (!signal.aborted) this.#failed(error);
       return false;
     }
   }
 
+  #failed(error: unknown): void {
+    const { clock, logger } = this.#options;
+    // Another candidate wrote, or an earlier write succeeded although its answer was lost: the next round reads.
+    if (isConflict(error)) this.#lease = undefined;
+    else if (!(error instanceof ApiError) || error.status > 0) {
+      const { refusal, isWorthLogging } = refused(this.#refusal, String(error), clock.now());
+      this.#refusal = refusal;
+      if (isWorthLogging)
+        logger.warn({ lease: this.#path, reason: refusal.logged }, 'lease not obtained, retrying');
+    }
+  }
+
   async #read(signal: AbortSignal): Promise<void> {
-    const { client, clock, identity, logger } = this.#options;
+    const { client, clock, identity } = this.#options;
     const timeoutMs = leaseTiming.requestTimeoutMs;
     try {
-      this.#take(await client.request<RawLease>({ method: 'GET', path: this.#path, timeoutMs, signal }));
-      client.reachability.answered(logger);
+      this.#lease = decodeLease(await client.request({ method: 'GET', path: this.#path, timeoutMs, signal }));
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#lease = undefined;
       return;
     }
-    if (this.#lease) this.#candidate = observeLease(this.#candidate, this.#lease.record, clock.now());
-    if (this.#lease?.record.holder !== identity) this.#candidate = leaseLost(this.#candidate);
+    this.#candidate = observeLease(this.#candidate, this.#lease.record, clock.now());
+    if (this.#lease.record.holder !== identity) this.#candidate = leaseLost(this.#candidate);
   }
 
-  async #write(move: Exclude<LeaseMove, 'wait'>, holder: string, signal?: AbortSignal): Promise<RawLease> {
-    const { client, namespace, name } = this.#options;
-    const now = new Date().toISOString().replace('Z', '000Z');
+  /** Resolves to the resourceVersion that the write made. */
+  async #write(move: Exclude<LeaseMove, 'wait'>, holder: string, signal?: AbortSignal): Promise<string> {
+    const { client, clock, namespace, name } = this.#options;
+    // A MicroTime: six decimals.
+    const now = new Date(clock.epochMs()).toISOString().replace('Z', '000Z');
     const before = this.#lease;
-    const raw = await client.request<RawLease>({
+    const raw = await client.request({
       method: move === 'create' ? 'POST' : 'PUT',
       path: move === 'create' ? paths.leases(namespace) : this.#path,
       timeoutMs: leaseTiming.requestTimeoutMs,
@@ -170,68 +170,35 @@ export class LeaderElection {
         },
       },
     });
-    this.#take(raw);
-    return raw;
+    this.#lease = decodeLease(raw);
+    return this.#lease.record.version;
   }
 
-  #take({ metadata, spec }: RawLease): void {
-    this.#lease = {
-      acquireTime: spec?.acquireTime ?? '',
-      record: {
-        holder: spec?.holderIdentity ?? '',
-        durationMs: (spec?.leaseDurationSeconds ?? leaseTiming.durationMs / 1000) * 1000,
-        transitions: spec?.leaseTransitions ?? 0,
-        version: metadata.resourceVersion,
-      },
-    };
-  }
-
-  /** Lets the next one begin at once; nothing of ours is under way any more. */
+  /** Lets the next candidate start at once. No write of this term is under way any more. */
   async #giveBack(): Promise<void> {
     const { clock, logger, identity } = this.#options;
-    const still = mayWrite(this.#candidate, clock.now()) && this.#lease?.record.holder === identity;
+    const isHolder = mayWrite(this.#candidate, clock.now()) && this.#lease?.record.holder === identity;
     this.#candidate = leaseLost(this.#candidate);
-    if (!still) return;
+    if (!isHolder) return;
     try {
       await this.#write('renew', '');
     } catch (error) {
-      logger.debug({ lease: this.#path, reason: String(error) }, 'lease not given back, it runs out');
+      logger.debug({ lease: this.#path, reason: String(error) }, 'lease not given back, it expires');
     }
     this.#lease = undefined;
   }
 }
 
-/** A connection that writes only while the Lease allows it, and gives a write up before anybody else could begin. */
-class FencedApi implements Api {
-  readonly #api: Api;
-  readonly #clock: Clock;
-  readonly #candidate: () => Candidate;
-
-  constructor(api: Api, clock: Clock, candidate: () => Candidate) {
-    this.#api = api;
-    this.#clock = clock;
-    this.#candidate = candidate;
-  }
-
-  get reachability() {
-    return this.#api.reachability;
-  }
-
-  async request<T>(request: ApiRequest): Promise<T> {
-    if (request.method === 'GET') return this.#api.request(request);
-    const now = this.#clock.now();
-    const candidate = this.#candidate();
-    if (!mayWrite(candidate, now))
-      throw new ApiError(
-        0,
-        'NotLeading',
-        `${request.method} ${request.path}: the Lease is not ours any more`,
-      );
-    const leftMs = Math.floor(candidate.writesUntilMs + leaseTiming.writeGraceMs - now);
-    return this.#api.request({ ...request, timeoutMs: Math.min(request.timeoutMs ?? leftMs, leftMs) });
-  }
-
-  stream(path: string, onLine: (event: unknown) => void, signal: AbortSignal): Promise<void> {
-    return this.#api.stream(path, onLine, signal);
-  }
+function decodeLease(raw: unknown): ReadLease {
+  const object = new ObjectReader(raw);
+  const spec = object.object('spec');
+  return {
+    acquireTime: spec.text('acquireTime') ?? '',
+    record: {
+      holder: spec.text('holderIdentity') ?? '',
+      durationMs: (spec.number('leaseDurationSeconds') ?? leaseTiming.durationMs / 1000) * 1000,
+      transitions: spec.number('leaseTransitions') ?? 0,
+      version: object.object('metadata').requiredText('resourceVersion'),
+    },
+  };
 }

@@ -1,32 +1,34 @@
 /**
- * Who leads, as a pure machine over one Lease object. A candidate trusts no other clock: it takes the Lease over when it has itself
- * seen it unchanged for the whole duration. Every write carries the resourceVersion last read, so of two that try, one wins.
+ * Leader election over one Lease object, as pure functions. A candidate trusts no other clock: it takes the Lease over once it has itself
+ * seen it unchanged for the whole duration. Every write carries the resourceVersion last read, so of two simultaneous writes one wins.
  *
  *     renewal sent
  *     0 s ───────── 6 s ──────── 8 s ─────────── 10 s ──────────────── 12.4 s
  *     │ leader writes │ its last   │ margin for    │ a standby sees the Lease
  *     │               │ write ends │ a late packet │ stale and takes over
  *
- * The deadline is counted from before the renewal was sent, on the monotonic clock, and is looked at before each write: a leader
- * that was stopped for a minute finds out before it writes, not after.
+ * The deadline counts from before the renewal was sent, on the monotonic clock, and the leader checks it before each write. A leader
+ * that was suspended for a minute therefore finds out before it writes.
  */
 
 export const leaseTiming = {
-  /** How long a Lease lives that nobody renews. */
+  /** Lifetime of a Lease without renewal. */
   durationMs: 10_000,
-  /** A leader that could not renew for so long begins no write. */
+  /** A leader starts no write this long after its last successful renewal. */
   renewDeadlineMs: 6000,
-  /** A write under way when the deadline passes is given up so much later. */
+  /** Time after the deadline at which a write under way is aborted. */
   writeGraceMs: 2000,
-  /** Between two attempts, with up to a fifth of jitter. */
+  /** Pause between two attempts, with up to a fifth of jitter. */
   retryMs: 2000,
-  /** For reading and writing the Lease itself. */
+  /** Pause after a failed renewal, of which several fit before the deadline. */
+  renewRetryMs: 500,
+  /** Limit for reading or writing the Lease. */
   requestTimeoutMs: 1500,
 } as const;
 
-/** What matters of a `coordination.k8s.io/v1` Lease. */
+/** The fields of a `coordination.k8s.io/v1` Lease that decide. */
 export interface LeaseRecord {
-  /** Empty when it was given back. */
+  /** Empty after the holder gave the Lease back. */
   readonly holder: string;
   readonly durationMs: number;
   readonly transitions: number;
@@ -36,13 +38,12 @@ export interface LeaseRecord {
 
 export interface Candidate {
   readonly identity: string;
-  /** The version seen last, and when it was seen first. */
+  /** The version seen last, and the time at which it was first seen. */
   readonly seen: { readonly version: string; readonly atMs: number } | undefined;
-  /** Until when this candidate may begin a write; in the past when it does not lead. */
+  /** Time until which this candidate may start a write; in the past when it does not lead. */
   readonly writesUntilMs: number;
 }
 
-/** What to try now. */
 export type LeaseMove = 'create' | 'renew' | 'take' | 'wait';
 
 export function newCandidate(identity: string): Candidate {
@@ -55,7 +56,7 @@ export function observeLease(candidate: Candidate, lease: LeaseRecord, nowMs: nu
   return { ...candidate, seen: { version: lease.version, atMs: nowMs } };
 }
 
-/** What a candidate does about the Lease it has observed; `undefined`: there is none. */
+/** The candidate's next move. `lease` is `undefined` when there is none. */
 export function nextLeaseMove(
   candidate: Candidate,
   lease: LeaseRecord | undefined,
@@ -65,11 +66,11 @@ export function nextLeaseMove(
   if (lease.holder === candidate.identity) return 'renew';
   if (lease.holder === '') return 'take';
   const { seen } = candidate;
-  const stale = seen?.version === lease.version && nowMs - seen.atMs >= lease.durationMs;
-  return stale ? 'take' : 'wait';
+  const isStale = seen?.version === lease.version && nowMs - seen.atMs >= lease.durationMs;
+  return isStale ? 'take' : 'wait';
 }
 
-/** The write that was sent at `sentMs` went through: the Lease is ours from then on. */
+/** The write sent at `sentMs` succeeded: the candidate leads from then on. */
 export function leaseGranted(candidate: Candidate, version: string, sentMs: number): Candidate {
   return {
     ...candidate,
@@ -78,11 +79,27 @@ export function leaseGranted(candidate: Candidate, version: string, sentMs: numb
   };
 }
 
-/** The Lease is somebody else's, or was given back. */
+/** Another candidate holds the Lease, or this one gave it back. */
 export function leaseLost(candidate: Candidate): Candidate {
   return { ...candidate, writesUntilMs: Number.NEGATIVE_INFINITY };
 }
 
 export function mayWrite(candidate: Candidate, nowMs: number): boolean {
   return nowMs < candidate.writesUntilMs;
+}
+
+/** Longest that a write started now may take; an older one could arrive after a successor's. */
+export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
+  return Math.floor(candidate.writesUntilMs + leaseTiming.writeGraceMs - nowMs);
+}
+
+/** Pause before the next attempt to renew; not beyond the deadline, at which the leader must stop. */
+export function renewalDelayMs(candidate: Candidate, lastSucceeded: boolean, nowMs: number): number {
+  const delayMs = lastSucceeded ? leaseTiming.retryMs : leaseTiming.renewRetryMs;
+  return Math.min(delayMs, candidate.writesUntilMs - nowMs);
+}
+
+/** Pause of a candidate that does not lead. `random` is in [0, 1). */
+export function campaignDelayMs(random: number): number {
+  return leaseTiming.retryMs * (1 + random / 5);
 }

@@ -1,4 +1,4 @@
-/** Kubernetes objects as plain data, cut down to what the pure parts decide by. */
+/** Kubernetes objects as plain data, reduced to the fields that Bellman decides by. */
 export interface ObjectKey {
   readonly namespace: string;
   readonly name: string;
@@ -57,9 +57,9 @@ export interface Node {
   readonly internalIPs: readonly string[];
 }
 
-/** A Pod that a speaker runs in. */
+/** A Pod of a speaker. */
 export interface SpeakerPod {
-  /** Absent until it is scheduled. */
+  /** Absent until the Pod is scheduled. */
   readonly nodeName?: string;
   readonly podIPs: readonly string[];
 }

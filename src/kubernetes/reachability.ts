@@ -1,27 +1,164 @@
-import type { Logger } from '../log.ts';
-
 /**
- * Whether the API server answers, as all watches and writers of a process have found together: it is said once when it is lost and
- * once when it is back, however many of them notice.
+ * Whether the API server answers, as all requests and watches of the process find together.
+ *
+ * Any response is an answer, even a refusal; an opened watch is one too, however long it then stays silent. A request without a
+ * response, or a watch that breaks, is a miss. An API server that restarts behind a load balancer causes misses that end within a
+ * second, so an outage is logged once misses have lasted {@link graceMs}, and its end once.
+ *
+ * {@link stepReachability} decides; {@link Reachability} runs its actions.
  */
+import type { Clock, Timer } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { ApiError } from './api-error.ts';
+
+/** Duration of misses before an outage is logged. */
+const graceMs = 3000;
+
+export type ReachabilityState =
+  | { readonly kind: 'answering' }
+  /** Misses, not logged yet. */
+  | { readonly kind: 'missing'; readonly sinceMs: number; readonly reason: string }
+  /** An outage that has been logged. */
+  | { readonly kind: 'lost'; readonly sinceMs: number };
+
+export type ReachabilityEvent =
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'missed'; readonly reason: string }
+  | { readonly kind: 'grace over' };
+
+export type ReachabilityAction =
+  | { readonly kind: 'start grace'; readonly delayMs: number }
+  | { readonly kind: 'cancel grace' }
+  | { readonly kind: 'log lost'; readonly reason: string }
+  | { readonly kind: 'log returned'; readonly outageMs: number }
+  /** Start the retries that wait for the server. */
+  | { readonly kind: 'wake' };
+
+export interface ReachabilityStep {
+  readonly state: ReachabilityState;
+  readonly actions: readonly ReachabilityAction[];
+}
+
+export function stepReachability(
+  state: ReachabilityState,
+  event: ReachabilityEvent,
+  nowMs: number,
+): ReachabilityStep {
+  switch (event.kind) {
+    case 'answered':
+      switch (state.kind) {
+        case 'answering':
+          return { state, actions: [] };
+        case 'missing':
+          return { state: { kind: 'answering' }, actions: [{ kind: 'cancel grace' }, { kind: 'wake' }] };
+        case 'lost':
+          return {
+            state: { kind: 'answering' },
+            actions: [{ kind: 'log returned', outageMs: nowMs - state.sinceMs }, { kind: 'wake' }],
+          };
+      }
+      break;
+    case 'missed':
+      if (state.kind === 'answering')
+        return {
+          state: { kind: 'missing', sinceMs: nowMs, reason: event.reason },
+          actions: [{ kind: 'start grace', delayMs: graceMs }],
+        };
+      if (state.kind === 'missing') return { state: { ...state, reason: event.reason }, actions: [] };
+      return { state, actions: [] };
+    case 'grace over':
+      if (state.kind !== 'missing') return { state, actions: [] };
+      return {
+        state: { kind: 'lost', sinceMs: state.sinceMs },
+        actions: [{ kind: 'log lost', reason: state.reason }],
+      };
+  }
+}
+
+export interface ReachabilityOptions {
+  readonly clock: Clock;
+  /** Silent by default. */
+  readonly logger?: Logger | undefined;
+}
+
 export class Reachability {
-  #lost = false;
+  readonly #options: ReachabilityOptions;
+  readonly #waiting = new Set<() => void>();
+  #state: ReachabilityState = { kind: 'answering' };
+  #grace: Timer | undefined;
+  #newestEventAtMs: number | undefined;
 
-  get lost(): boolean {
-    return this.#lost;
+  constructor(options: ReachabilityOptions) {
+    this.#options = options;
   }
 
-  /** There was no answer. */
-  missed(logger: Logger, reason: string): void {
-    if (this.#lost) return;
-    this.#lost = true;
-    logger.warn({ reason }, 'API server not reached, retrying');
+  /** False from the first miss to the next answer. */
+  get isAnswering(): boolean {
+    return this.#state.kind === 'answering';
   }
 
-  /** There was an answer, if only a refusal. */
-  answered(logger: Logger): void {
-    if (!this.#lost) return;
-    this.#lost = false;
-    logger.info('API server reached again');
+  answered(): void {
+    this.#step({ kind: 'answered' });
+  }
+
+  missed(reason: string): void {
+    this.#step({ kind: 'missed', reason });
+  }
+
+  /** Calls back once, at the end of this outage. Returns a function that cancels the call. */
+  onReturn(callback: () => void): () => void {
+    // A wrapper of its own, so that the same callback may wait twice.
+    const waiting = () => callback();
+    this.#waiting.add(waiting);
+    return () => void this.#waiting.delete(waiting);
+  }
+
+  /** A list, a change or a bookmark has arrived. */
+  receivedEvent(): void {
+    this.#newestEventAtMs = this.#options.clock.now();
+  }
+
+  /** Age of the newest list, change or bookmark of any watch; `undefined` before the first. */
+  newestEventAgeMs(): number | undefined {
+    return this.#newestEventAtMs === undefined
+      ? undefined
+      : this.#options.clock.now() - this.#newestEventAtMs;
+  }
+
+  /** Takes a failed exchange as a refusal, which is an answer, or as a miss. An exchange that the caller aborted is neither. */
+  observeFailure(error: unknown, signal?: AbortSignal): void {
+    if (!(error instanceof ApiError)) return;
+    if (error.status > 0) this.answered();
+    else if (!signal?.aborted) this.missed(error.message);
+  }
+
+  #step(event: ReachabilityEvent): void {
+    const { state, actions } = stepReachability(this.#state, event, this.#options.clock.now());
+    this.#state = state;
+    for (const action of actions) this.#run(action);
+  }
+
+  #run(action: ReachabilityAction): void {
+    const { clock, logger } = this.#options;
+    switch (action.kind) {
+      case 'start grace':
+        this.#grace = clock.after(action.delayMs, () => this.#step({ kind: 'grace over' }));
+        return;
+      case 'cancel grace':
+        this.#grace?.cancel();
+        return;
+      case 'log lost':
+        logger?.warn({ reason: action.reason }, 'API server not reached, retrying');
+        return;
+      case 'log returned':
+        logger?.info({ outageMs: Math.round(action.outageMs) }, 'API server reached again');
+        return;
+      case 'wake': {
+        const waiting = [...this.#waiting];
+        this.#waiting.clear();
+        for (const callback of waiting) callback();
+        return;
+      }
+    }
   }
 }

@@ -1,212 +1,270 @@
 /**
- * Follows one kind of object: lists it in pages, then watches from the list's resourceVersion. A watch that ends is resumed where
- * it stood; `410 Gone` lists again and reports only the differences. Levels, not edges: a handler is told the newest state of a
- * key, `undefined` when it is gone, and once when the first list is complete.
+ * Follows one collection of objects: lists it in pages, then watches from the list's resourceVersion. A watch that ends resumes where
+ * it stood. `410 Gone` lists again and reports only the differences. The handler sees levels, not edges: the newest state of each
+ * key, `undefined` once it is gone, and one call when the first list is complete.
+ *
+ * Whatever the server sends costs at most one object. An object that does not decode, or whose handler throws, goes to the guard and is
+ * handled again later, from the newest state that the server sent. A line without a readable key may hide any change, so the
+ * watch lists again.
  */
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Api, ApiError } from './client.ts';
+import { systemRandom } from '../random.ts';
+import { Guard } from '../telemetry/guard.ts';
+import type { Api, RawObject } from './api.ts';
+import { ApiError, isExpired, UnusableResponse } from './api-error.ts';
+import { pauseForRetry } from './retry.ts';
+import { readListPage, readRawObject, readWatchEvent, type WatchEvent } from './watch-event.ts';
+import { initialWatchRetry, nextWatchTry, type WatchOutcome } from './watch-retry.ts';
 
 export interface WatchHandler<T> {
   changed(key: string, object: T | undefined): void;
   /** The first list is complete; called once. */
   synced(): void;
-  /** What is told from here on is of this resourceVersion. */
+  /** The changes that follow belong to this resourceVersion. */
   reached?(resourceVersion: string): void;
 }
 
 export interface WatchOptions<T> {
   readonly client: Api;
-  /** Collection, e.g. `/api/v1/services`, without a query. */
+  /** Collection without a query, e.g. `/api/v1/services`. */
   readonly path: string;
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
-  /** An API object as plain data; `undefined` leaves the object out, as if it did not exist. */
+  /** An API object to plain data; `undefined` leaves the object out, as if it did not exist. */
   readonly decode: (object: RawObject) => T | undefined;
   readonly handler: WatchHandler<T>;
+  readonly guard?: Guard;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** In [0, 1). */
   readonly random?: () => number;
 }
 
-/** What every object of the API has. */
-export interface RawObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly uid?: string;
-    readonly resourceVersion?: string;
-  };
-}
-
-interface RawList {
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly RawObject[];
-}
-
-interface RawEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  readonly object: RawObject & {
-    readonly code?: number;
-    readonly reason?: string;
-    readonly message?: string;
-  };
-}
-
-const pageSize = 500;
+/** The server ends a watch after this time; a fifth of it is random, so that the watches of many speakers end apart. */
 const watchTimeoutSeconds = 300;
-const backoff = { firstMs: 200, maxMs: 10_000 } as const;
+const listTimeoutMs = 60_000;
+/** A server that never ends a list must not fill the memory. */
+const maxPages = 100_000;
+const redo = { firstMs: 1000, maxMs: 300_000 } as const;
+const maxLoggedLength = 64;
 
-/** Follows until the signal aborts; never rejects. Losing and regaining the API server is logged once each. */
-export async function watch<T>(options: WatchOptions<T>): Promise<void> {
-  const { client, path, handler, clock, logger, signal, random = Math.random } = options;
-  /** The resourceVersion of each object told, so that another list tells only what is different. */
-  const told = new Map<string, string | undefined>();
-  let synced = false;
-  let resourceVersion: string | undefined;
-  let failures = 0;
-  let refusal: string | undefined;
+/** Follows until the signal aborts; never rejects. */
+export function watch<T>(options: WatchOptions<T>): Promise<void> {
+  return new CollectionWatch(options).run();
+}
 
-  const tell = (raw: RawObject, deleted: boolean) => {
-    const key = keyOf(raw);
-    const version = raw.metadata.resourceVersion;
-    if (!deleted && version !== undefined && told.get(key) === version) return;
-    const object = deleted ? undefined : options.decode(raw);
-    if (object !== undefined) told.set(key, version);
-    else if (!told.delete(key)) return;
-    handler.changed(key, object);
-  };
+class CollectionWatch<T> {
+  readonly #options: WatchOptions<T>;
+  readonly #guard: Guard;
+  readonly #random: () => number;
+  /** The resourceVersion of each object that the handler knows; `undefined` when it must be handled again. */
+  readonly #known = new Map<string, string | undefined>();
+  /** The newest state of objects whose handling failed; `undefined` for a deleted one. */
+  readonly #failed = new Map<string, RawObject | undefined>();
+  #redoTimer: Timer | undefined;
+  #redoDelayMs: number = redo.firstMs;
+  /** Where the watch stands; `undefined` when a list is due. */
+  #resourceVersion: string | undefined;
+  #isSynced = false;
+  #retry = initialWatchRetry;
 
-  const list = async () => {
-    const seen = new Set<string>();
-    let page: RawList | undefined;
-    do {
-      page = await client.request<RawList>({
-        method: 'GET',
-        path: `${path}?${query(options, { limit: String(pageSize), continue: page?.metadata.continue })}`,
-        signal,
-        timeoutMs: 60_000,
-      });
-      handler.reached?.(page.metadata.resourceVersion);
-      for (const item of page.items) {
-        seen.add(keyOf(item));
-        tell(item, false);
-      }
-    } while (page.metadata.continue);
-    for (const key of [...told.keys()]) {
-      if (seen.has(key)) continue;
-      told.delete(key);
-      handler.changed(key, undefined);
+  constructor(options: WatchOptions<T>) {
+    this.#options = options;
+    this.#guard = options.guard ?? new Guard({ logger: options.logger });
+    this.#random = options.random ?? systemRandom;
+  }
+
+  async run(): Promise<void> {
+    const { client, clock, signal } = this.#options;
+    while (!signal.aborted) {
+      const outcome = await this.#listAndFollow();
+      if (signal.aborted) break;
+      const delayMs = this.#note(outcome);
+      if (delayMs > 0) await pauseForRetry(clock, delayMs, client.reachability, signal);
     }
-    resourceVersion = page.metadata.resourceVersion;
-    if (!synced) handler.synced();
-    synced = true;
-  };
+    this.#redoTimer?.cancel();
+  }
 
-  const follow = () =>
-    client.stream(
-      `${path}?${query(options, {
-        watch: 'true',
-        allowWatchBookmarks: 'true',
-        resourceVersion,
-        timeoutSeconds: String(watchTimeoutSeconds),
-      })}`,
-      (line) => {
-        const { type, object } = line as RawEvent;
-        if (type === 'ERROR')
-          throw new ApiError(object.code ?? 0, object.reason ?? 'Unknown', object.message ?? 'watch error');
-        failures = 0;
-        resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
-        if (resourceVersion !== undefined) handler.reached?.(resourceVersion);
-        if (type !== 'BOOKMARK') tell(object, type === 'DELETED');
-      },
-      signal,
-    );
-
-  const answered = () => {
-    client.reachability.answered(logger);
-    if (refusal !== undefined) logger.info({ resource: path }, 'API server grants it now');
-    refusal = undefined;
-  };
-
-  const failed = (error: ApiError) => {
-    const { status, message } = error;
-    failures++;
-    if (isExpired(error)) resourceVersion = undefined;
-    else if (status > 0) {
-      client.reachability.answered(logger);
-      if (refusal !== message)
-        logger.warn({ resource: path, reason: message }, 'API server refuses, retrying');
-      refusal = message;
-    } else if (failures > 1) {
-      // The first failure is most often a watch cut off in passing.
-      client.reachability.missed(logger, message);
-    }
-  };
-
-  while (!signal.aborted) {
+  /** Lists if a list is due, then follows the watch to its end. */
+  async #listAndFollow(): Promise<WatchOutcome> {
+    const { clock } = this.#options;
     try {
-      if (resourceVersion === undefined) {
-        await list();
-        answered();
+      if (this.#resourceVersion === undefined) {
+        await this.#list();
+        this.#note({ kind: 'accepted' });
       }
-      const started = clock.now();
-      await follow();
-      answered();
-      failures = 0;
-      // A server that ends watches at once must not be asked in a tight loop.
-      if (clock.now() - started < 1000) await pause(clock, 500 + random() * 500, signal);
+      const lines = await this.#open();
+      const openedMs = clock.now();
+      this.#note({ kind: 'accepted' });
+      for await (const line of lines) this.#handleLine(line);
+      return { kind: 'ended', openForMs: clock.now() - openedMs };
     } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof ApiError) failed(error);
-      else {
-        // A bug in what is told of a change; another list tells everything that was missed.
-        failures++;
-        for (const key of told.keys()) told.set(key, undefined);
-        resourceVersion = undefined;
-        logger.error({ resource: path, err: error }, 'change not processed');
-      }
-      // A resourceVersion too old is no fault: the list follows at once, unless that does not help either.
-      if (isExpired(error) && failures === 1) continue;
-      const delay = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(failures - 1, 10));
-      await pause(clock, delay * (0.5 + random() / 2), signal);
+      return this.#outcomeOf(error);
     }
+  }
+
+  #outcomeOf(error: unknown): WatchOutcome {
+    if (error instanceof ApiError && !(error instanceof UnusableResponse)) {
+      if (isExpired(error)) return { kind: 'expired' };
+      if (error.status === 0) return { kind: 'unanswered' };
+      return { kind: 'refused', reason: error.message };
+    }
+    this.#report(error);
+    return { kind: 'unusable', isTooLarge: error instanceof UnusableResponse && error.isTooLarge };
+  }
+
+  /** Takes note of an outcome; returns the pause before the next request. */
+  #note(outcome: WatchOutcome): number {
+    const { path, clock, logger } = this.#options;
+    const { state, delayMs, relist, report } = nextWatchTry(
+      this.#retry,
+      outcome,
+      clock.now(),
+      this.#random(),
+    );
+    this.#retry = state;
+    if (relist) this.#resourceVersion = undefined;
+    if (report === 'granted') logger.info({ resource: path }, 'API server grants access again');
+    if (report === 'refused')
+      logger.warn({ resource: path, reason: state.refusal?.logged }, 'API server refuses, retrying');
+    return delayMs;
+  }
+
+  async #list(): Promise<void> {
+    const { client, path, handler, signal } = this.#options;
+    const listed = new Set<string>();
+    let next = '';
+    for (let pages = 0; pages < maxPages; pages++) {
+      const page = readListPage(
+        await client.request({
+          method: 'GET',
+          path: `${path}?${this.#query({ limit: String(this.#retry.pageSize), continue: next || undefined })}`,
+          signal,
+          timeoutMs: listTimeoutMs,
+        }),
+      );
+      client.reachability.receivedEvent();
+      this.#guarded(() => handler.reached?.(page.resourceVersion));
+      for (const item of page.items)
+        this.#guarded(() => {
+          const object = readRawObject(item);
+          listed.add(keyOf(object));
+          this.#apply(keyOf(object), object);
+        });
+      next = page.next;
+      if (next !== '') continue;
+      for (const key of [...this.#known.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
+      for (const key of [...this.#failed.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
+      this.#resourceVersion = page.resourceVersion;
+      if (!this.#isSynced) this.#guarded(() => handler.synced());
+      this.#isSynced = true;
+      return;
+    }
+    throw new UnusableResponse(200, `a list of more than ${maxPages} pages`);
+  }
+
+  #open(): Promise<AsyncIterable<string>> {
+    const { client, path, signal } = this.#options;
+    const seconds = Math.round(watchTimeoutSeconds * (1 - this.#random() / 5));
+    const query = this.#query({
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: this.#resourceVersion,
+      timeoutSeconds: String(seconds),
+    });
+    return client.openStream(`${path}?${query}`, signal);
+  }
+
+  #handleLine(line: string): void {
+    const { client, handler, signal } = this.#options;
+    if (signal.aborted) return;
+    let event: WatchEvent;
+    try {
+      event = readWatchEvent(line);
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      throw new UnreadableLine(line, error);
+    }
+    client.reachability.receivedEvent();
+    this.#note({ kind: 'delivered' });
+    const version = event.kind === 'bookmark' ? event.resourceVersion : event.object.metadata.resourceVersion;
+    if (version !== undefined) {
+      this.#resourceVersion = version;
+      this.#guarded(() => handler.reached?.(version));
+    }
+    if (event.kind === 'bookmark') return;
+    this.#apply(keyOf(event.object), event.kind === 'deleted' ? undefined : event.object);
+  }
+
+  /** Hands the newest state of an object to the handler, unless the handler knows it. Never throws. */
+  #apply(key: string, raw: RawObject | undefined): void {
+    const version = raw?.metadata.resourceVersion;
+    if (raw && version !== undefined && this.#known.get(key) === version) return;
+    this.#failed.delete(key);
+    const isHandled = this.#guarded(() => {
+      const object = raw && this.#options.decode(raw);
+      if (object === undefined) {
+        if (!this.#known.has(key)) return;
+        this.#options.handler.changed(key, undefined);
+        this.#known.delete(key);
+      } else {
+        // Noted first: a handler that throws may have taken the object in part, so its deletion must still be reported.
+        this.#known.set(key, undefined);
+        this.#options.handler.changed(key, object);
+        this.#known.set(key, version);
+      }
+    });
+    if (isHandled) return;
+    this.#failed.set(key, raw);
+    this.#scheduleRedo();
+  }
+
+  #scheduleRedo(): void {
+    this.#redoTimer ??= this.#options.clock.after(this.#redoDelayMs, () => {
+      this.#redoTimer = undefined;
+      if (this.#options.signal.aborted) return;
+      this.#redoDelayMs = Math.min(redo.maxMs, this.#redoDelayMs * 2);
+      for (const [key, raw] of [...this.#failed]) this.#apply(key, raw);
+      if (this.#failed.size === 0) this.#redoDelayMs = redo.firstMs;
+    });
+  }
+
+  #guarded(handle: () => void): boolean {
+    return this.#guard.run({ entrance: 'watch', source: this.#options.path }, handle);
+  }
+
+  #report(error: unknown): void {
+    const { path } = this.#options;
+    const input = { entrance: 'watch', source: path } as const;
+    if (error instanceof UnreadableLine)
+      this.#guard.failed(
+        { ...input, octets: Buffer.from(error.line.slice(0, maxLoggedLength)) },
+        error.cause,
+      );
+    else this.#guard.failed(input, error);
+  }
+
+  #query(more: Readonly<Record<string, string | undefined>>): string {
+    const { fieldSelector, labelSelector } = this.#options;
+    const parameters = new URLSearchParams();
+    for (const [name, value] of Object.entries({ fieldSelector, labelSelector, ...more }))
+      if (value !== undefined) parameters.set(name, value);
+    return parameters.toString();
+  }
+}
+
+/** A line of a watch that is not an event. */
+class UnreadableLine extends Error {
+  readonly line: string;
+
+  constructor(line: string, cause: unknown) {
+    super('a line of the watch is not an event', { cause });
+    this.line = line;
   }
 }
 
 function keyOf({ metadata: { namespace, name } }: RawObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
-}
-
-function query(
-  { fieldSelector, labelSelector }: { fieldSelector?: string; labelSelector?: string },
-  more: Record<string, string | undefined>,
-): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries({ fieldSelector, labelSelector, ...more }))
-    if (value !== undefined) parameters.set(name, value);
-  return parameters.toString();
-}
-
-/** The server no longer has the history that was asked for. */
-function isExpired(error: unknown): boolean {
-  return (
-    error instanceof ApiError &&
-    (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone')
-  );
-}
-
-/** Resolves after the delay or when the signal aborts. */
-export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      timer.cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = clock.after(delayMs, done);
-    signal.addEventListener('abort', done);
-  });
 }

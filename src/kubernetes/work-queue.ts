@@ -1,18 +1,21 @@
-import type { Clock } from '../clock.ts';
-
 /**
- * Keys waiting to be worked on. A key is worked on by one worker at a time; added again meanwhile it is worked on once more. A
- * failed key waits with exponential backoff, others do not wait for it.
+ * Keys that wait to be worked on. One worker at a time works on a key; a key added meanwhile is worked on once more. A failed key
+ * waits with exponential back-off and holds up no other key.
  */
+import type { Clock, Timer } from '../clock.ts';
+import type { Reachability } from './reachability.ts';
+
 export interface WorkQueueOptions {
   readonly clock: Clock;
-  /** How many keys are worked on at once. */
+  /** Keys worked on at once. */
   readonly concurrency: number;
-  /** Works on a key; a rejection schedules it again. */
+  /** Works on a key; a rejection schedules a retry. */
   readonly work: (key: string) => Promise<void>;
   readonly onError: (key: string, error: unknown, retryInMs: number) => void;
   readonly firstRetryMs?: number;
   readonly maxRetryMs?: number;
+  /** The end of an outage starts all retries at once. */
+  readonly reachability?: Reachability;
 }
 
 export class WorkQueue {
@@ -22,6 +25,8 @@ export class WorkQueue {
   readonly #again = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   readonly #failures = new Map<string, number>();
+  readonly #retries = new Map<string, Timer>();
+  #stopWaiting: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: WorkQueueOptions) {
@@ -35,13 +40,16 @@ export class WorkQueue {
     this.#fill();
   }
 
-  /** Nothing new is begun; what is under way goes on to its end. */
+  /** Starts no more work; work under way goes on to its end. */
   stop(): void {
     this.#stopped = true;
     this.#waiting.clear();
+    this.#stopWaiting?.();
+    for (const timer of this.#retries.values()) timer.cancel();
+    this.#retries.clear();
   }
 
-  /** Resolves when no work is under way. */
+  /** Resolves once no work is under way. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
@@ -62,7 +70,7 @@ export class WorkQueue {
   }
 
   async #run(key: string): Promise<void> {
-    const { clock, work, onError, firstRetryMs = 100, maxRetryMs = 30_000 } = this.#options;
+    const { work, onError, firstRetryMs = 100, maxRetryMs = 30_000 } = this.#options;
     try {
       await work(key);
       this.#failures.delete(key);
@@ -71,10 +79,33 @@ export class WorkQueue {
       this.#failures.set(key, failures);
       const delay = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 20));
       onError(key, error, delay);
-      clock.after(delay, () => this.add(key));
+      this.#retryAfter(key, delay);
     }
     this.#active.delete(key);
     if (this.#again.delete(key)) this.add(key);
     else this.#fill();
+  }
+
+  #retryAfter(key: string, delayMs: number): void {
+    if (this.#stopped) return;
+    this.#retries.get(key)?.cancel();
+    this.#retries.set(
+      key,
+      this.#options.clock.after(delayMs, () => {
+        this.#retries.delete(key);
+        this.add(key);
+      }),
+    );
+    this.#stopWaiting ??= this.#options.reachability?.onReturn(() => {
+      this.#stopWaiting = undefined;
+      this.#retryAll();
+    });
+  }
+
+  #retryAll(): void {
+    const keys = [...this.#retries.keys()];
+    for (const timer of this.#retries.values()) timer.cancel();
+    this.#retries.clear();
+    for (const key of keys) this.add(key);
   }
 }

@@ -1,8 +1,7 @@
-import { type Api, ApiError } from './client.ts';
+/** Paths and patches of the objects that Bellman writes. */
+import type { Api, RawObject } from './api.ts';
 import type { IngressAddress, ObjectKey } from './model.ts';
-import type { RawObject } from './watch.ts';
 
-/** Paths of the collections that Bellman reads and writes. */
 export const paths = {
   services: '/api/v1/services',
   nodes: '/api/v1/nodes',
@@ -20,10 +19,9 @@ function servicePath({ namespace, name }: ObjectKey): string {
 }
 
 /**
- * Replaces `status.loadBalancer.ingress` and sets annotations (`null` removes one) in a single write: for Services the status
- * subresource takes metadata too, so that both change together and `services/status` is all the permission needed. The
- * resourceVersion makes it a conflict (ApiError 409) when somebody has written in between: the caller looks again instead of
- * overwriting.
+ * Replaces `status.loadBalancer.ingress` and sets annotations (`null` removes one) in a single write. The status subresource of a
+ * Service accepts metadata too, so both change together and `services/status` is the only permission needed. With an outdated
+ * resourceVersion it rejects with a conflict (409) instead of overwriting another writer's change.
  */
 export function patchServiceStatus(
   client: Api,
@@ -48,7 +46,7 @@ export function patchServiceStatus(
   });
 }
 
-/** Sets annotations of an object; `null` removes one. With a resourceVersion it is a conflict when somebody wrote in between. */
+/** Sets annotations of an object; `null` removes one. An outdated resourceVersion rejects with a conflict (409). */
 export function patchAnnotations(
   client: Api,
   objectPath: string,
@@ -69,23 +67,15 @@ export function patchServiceAnnotations(
   annotations: Readonly<Record<string, string | null>>,
   resourceVersion?: string,
 ): Promise<RawObject> {
-  // By the status path, so that no permission to change a Service's spec is needed.
+  // The status path needs no permission to change a Service's spec.
   return patchAnnotations(client, `${servicePath(key)}/status`, annotations, resourceVersion);
 }
 
-export function isConflict(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 409;
-}
-
 /**
- * Whether one resourceVersion is older than another of the same object: they are numbers that grow (KEP-5504). Versions that are
- * not numbers count as newer, so that nothing is ever ignored.
+ * Whether one resourceVersion is older than another of the same object: resourceVersions are growing numbers (KEP-5504). A version that is
+ * not a number counts as newer, so no change is ever ignored.
  */
 export function isOlderVersion(version: string, than: string): boolean {
   const decimal = /^\d{1,32}$/;
   return decimal.test(version) && decimal.test(than) && BigInt(version) < BigInt(than);
-}
-
-export function isNotFound(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 404;
 }

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../clock.ts';
 import { type Announcer, parseAnnouncing, recordAnnouncing } from '../cluster/announcing.ts';
 import { annotations } from '../cluster/names.ts';
-import type { Api } from '../kubernetes/client.ts';
+import type { Api } from '../kubernetes/api.ts';
+import { isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
 import { objectKey, type Service } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
-import { isConflict, isNotFound, patchServiceAnnotations } from '../kubernetes/write.ts';
+import { patchServiceAnnotations } from '../kubernetes/write.ts';
 import type { Announcing } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 
@@ -60,6 +61,7 @@ export class OwnershipRecord {
     this.#queue = new WorkQueue({
       clock: options.clock,
       concurrency: 4,
+      reachability: options.client.reachability,
       work: (key) => this.#write(key),
       onError: (service, error, retryInMs) => {
         if (!isConflict(error))
@@ -123,7 +125,7 @@ export class OwnershipRecord {
   #look(): void {
     const { client, services, isOurs, clock } = this.#options;
     // A successor that could not write either has its time once the API server is back.
-    if (client.reachability.lost) {
+    if (!client.reachability.isAnswering) {
       this.#doubts = new Map();
       return;
     }

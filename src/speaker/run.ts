@@ -3,6 +3,7 @@
  * decides. Started bottom up and stopped top down: on a signal the layer-2 process hands its addresses over while BGP says
  * goodbye, then watches and the HTTP endpoint end.
  */
+
 import { hostname } from 'node:os';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import { formatIp } from '../address/index.ts';
@@ -16,6 +17,7 @@ import {
   speakerPodSelector,
 } from '../cluster/names.ts';
 import { loadBalancerClassMatches } from '../cluster/service-class.ts';
+import type { RawObject } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
 import {
   decodeConfigMap,
@@ -26,8 +28,9 @@ import {
   decodeSpeakerPod,
 } from '../kubernetes/decode.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
+import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import type { Service } from '../kubernetes/model.ts';
-import { type RawObject, type WatchOptions, watch } from '../kubernetes/watch.ts';
+import { type WatchOptions, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { FromLayer2, MemberStatus } from '../layer2/messages.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
@@ -62,8 +65,9 @@ export interface RunSpeakerOptions {
 /** Runs until the signal aborts and everything has been told. Rejects only when it cannot start. */
 export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const { nodeName, namespace, logger, signal } = options;
-  const client = connect(options.kubeconfig, 'bellman-speaker');
+  const client = connect(options.kubeconfig, 'bellman-speaker', { logger });
   const registry = new Registry();
+  registerKubernetesMetrics(registry, client.reachability);
   const watching = new AbortController();
   const services = new Map<string, Service>();
   const owned = new Map<string, string>();
@@ -72,7 +76,13 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   let members: readonly MemberStatus[] = [];
 
   const accepted = new AcceptedConfig();
-  const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger });
+  const events = new EventRecorder({
+    client,
+    component: 'bellman-speaker',
+    host: nodeName,
+    logger,
+    clock: systemClock,
+  });
   const isOurs = (service: Service) => loadBalancerClassMatches(service, options.loadBalancerClass);
   const record = new OwnershipRecord({
     nodeName,
@@ -208,6 +218,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     notReady: troubles,
     status: () => ({
       node: nodeName,
+      apiServer: client.reachability.isAnswering ? 'reached' : 'not reached',
       waitingFor: [...awaited],
       peers: bgp.status().map((peer) => ({ ...peer, address: formatIp(peer.address) })),
       announcing: Object.fromEntries(owned),

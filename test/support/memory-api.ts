@@ -1,5 +1,9 @@
-import { type Api, ApiError, type ApiRequest } from '../../src/kubernetes/client.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
+import type { Api, ApiRequest } from '../../src/kubernetes/api.ts';
+import { ApiError } from '../../src/kubernetes/api-error.ts';
 import { Reachability } from '../../src/kubernetes/reachability.ts';
+import type { Logger } from '../../src/log.ts';
+import { LineStream } from './line-stream.ts';
 
 export interface StoredObject {
   readonly metadata: {
@@ -14,33 +18,36 @@ export interface StoredObject {
 
 interface Watcher {
   readonly path: string;
-  readonly tell: (event: unknown) => void;
-  readonly end: () => void;
+  readonly lines: LineStream;
 }
 
 /**
- * An API server's objects in memory, reached without a network, for tests in virtual time: lists, watches, creation, replacement and
- * merge patches under one counter of resourceVersions, with conflicts. `before` may delay a request or make it fail.
+ * The objects of an API server in memory, for tests in virtual time: lists, watches, creation, replacement and merge patches under one
+ * counter of resourceVersions, with conflicts. `before` may delay a request or make it fail.
  */
 export class MemoryApi implements Api {
-  readonly reachability = new Reachability();
-  /** Every write that was asked for, refused ones too. */
+  readonly reachability: Reachability;
+  /** Every write request, including refused ones. */
   readonly writes: ApiRequest[] = [];
   before: (request: ApiRequest) => Promise<void> | void = () => {};
   readonly #objects = new Map<string, StoredObject>();
   readonly #watchers = new Set<Watcher>();
   #version = 100;
 
+  constructor(clock: Clock = systemClock, logger?: Logger) {
+    this.reachability = new Reachability({ clock, logger });
+  }
+
   get(path: string): StoredObject | undefined {
     return this.#objects.get(path);
   }
 
-  /** Names of what is under a path. */
+  /** The objects of a collection. */
   under(collection: string): StoredObject[] {
     return [...this.#objects].filter(([path]) => path.startsWith(`${collection}/`)).map(([, each]) => each);
   }
 
-  /** Stores an object as somebody else would. */
+  /** Stores an object on behalf of another client. */
   put(path: string, object: StoredObject): StoredObject {
     const known = this.#objects.get(path);
     const version = String(++this.#version);
@@ -61,12 +68,19 @@ export class MemoryApi implements Api {
 
   /** Ends every watch, as a restart of the server does. */
   cutWatches(): void {
-    for (const { end } of this.#watchers) end();
+    for (const { lines } of this.#watchers) lines.end();
+    this.#watchers.clear();
   }
 
   async request<T>(request: ApiRequest): Promise<T> {
     if (request.method !== 'GET') this.writes.push(request);
-    await this.before(request);
+    try {
+      await this.before(request);
+    } catch (error) {
+      this.reachability.observeFailure(error, request.signal);
+      throw error;
+    }
+    this.reachability.answered();
     const path = (request.path.split('?')[0] ?? '').replace(/\/status$/, '');
     const known = this.#objects.get(path);
     const body = request.body as StoredObject | undefined;
@@ -95,17 +109,11 @@ export class MemoryApi implements Api {
     }
   }
 
-  stream(path: string, onLine: (event: unknown) => void, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        this.#watchers.delete(watcher);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const watcher = { path, tell: onLine, end };
-      this.#watchers.add(watcher);
-      signal.addEventListener('abort', end);
-    });
+  async openStream(path: string, signal: AbortSignal): Promise<AsyncIterable<string>> {
+    const watcher = { path, lines: new LineStream(signal) };
+    this.#watchers.add(watcher);
+    signal.addEventListener('abort', () => this.#watchers.delete(watcher), { once: true });
+    return watcher.lines;
   }
 
   #matching(path: string): StoredObject[] {
@@ -114,7 +122,7 @@ export class MemoryApi implements Api {
 
   #publish(path: string, type: string, object: StoredObject): void {
     for (const watcher of this.#watchers)
-      if (selects(watcher.path, path, object)) watcher.tell({ type, object });
+      if (selects(watcher.path, path, object)) watcher.lines.send({ type, object });
   }
 }
 

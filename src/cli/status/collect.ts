@@ -2,11 +2,12 @@ import { get } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { acceptedConfigMapName, configMapName } from '../../cluster/names.ts';
 import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
+import type { RawObject } from '../../kubernetes/api.ts';
+import { isNotFound } from '../../kubernetes/api-error.ts';
 import { connect, type KubernetesClient } from '../../kubernetes/client.ts';
 import { decodeConfigMap, decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import type { ConfigMap } from '../../kubernetes/model.ts';
-import type { RawObject } from '../../kubernetes/watch.ts';
-import { isNotFound, paths } from '../../kubernetes/write.ts';
+import { paths } from '../../kubernetes/write.ts';
 import type { ClusterView, SpeakerStatus } from './report.ts';
 
 export interface StatusSource {

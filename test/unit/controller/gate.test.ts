@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
-import { ApiError } from '../../../src/kubernetes/client.ts';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { config, configPath, copyPath, Office, pool } from './office.ts';
 
 const good = config(pool('a', '192.0.2.0/28'));

@@ -26,8 +26,8 @@ interface RawStatus {
 
 /** A controller's term over objects in memory and in virtual time, with the hands of the people who edit them. */
 export class Office {
-  readonly api = new MemoryApi();
   readonly clock = new VirtualClock();
+  readonly api: MemoryApi;
   readonly registry = new Registry();
   readonly #metrics = new ControllerMetrics(this.registry);
   readonly #log = memoryLogger();
@@ -35,6 +35,7 @@ export class Office {
   #term: { readonly term: Term; readonly stop: () => Promise<void> } | undefined;
 
   constructor() {
+    this.api = new MemoryApi(this.clock, this.#log.logger);
     this.api.put('/api/v1/namespaces/default', { metadata: { name: 'default' } });
   }
 

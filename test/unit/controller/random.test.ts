@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ApiError } from '../../../src/kubernetes/client.ts';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { config, Office, pool } from './office.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f'] as const;

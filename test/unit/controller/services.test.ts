@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError } from '../../../src/kubernetes/client.ts';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { config, Office, pool } from './office.ts';
 
 async function office(...pools: string[]): Promise<Office> {

@@ -5,7 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { ApiError, connect, type KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiError, UnusableResponse } from '../../../src/kubernetes/api-error.ts';
+import { connect, type KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bellman-client-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -45,7 +48,7 @@ async function served(
   }
 }
 
-test('request() sends method, path, token, agent and body, and returns the parsed answer', async () => {
+test('request() sends method, path, token, agent and body, and returns the parsed response', async () => {
   const seen: unknown[] = [];
   await served(
     (request, response) => {
@@ -74,7 +77,7 @@ test('request() sends method, path, token, agent and body, and returns the parse
   ]);
 });
 
-test('request() uses one connection for requests that follow each other', async () => {
+test('request() reuses one connection for consecutive requests', async () => {
   await served(
     (_, response) => response.end('{}'),
     async (client, connections) => {
@@ -84,7 +87,7 @@ test('request() uses one connection for requests that follow each other', async 
   );
 });
 
-test('request() asks again when the server had closed the idle connection in that moment', async () => {
+test('request() sends again on a new connection when the server closes the idle one at that moment', async () => {
   let answered = 0;
   await served(
     (request, response) => {
@@ -116,7 +119,7 @@ test('request() rejects with status, reason and message of a refusal', async () 
   );
 });
 
-test('request() rejects with status 0 when nobody answers, when the answer breaks off, and when it takes too long', async () => {
+test('request() rejects with status 0 without a server, when the response breaks off, and after the time limit', async () => {
   const nobody = connect(kubeconfig('nobody', configFor('http://127.0.0.1:1')), 'agent');
   await assert.rejects(nobody.request({ method: 'GET', path: '/' }), { status: 0, reason: 'ECONNREFUSED' });
   await served(
@@ -133,7 +136,7 @@ test('request() rejects with status 0 when nobody answers, when the answer break
   );
 });
 
-test('stream() hands over each line, ends with the server, and stops by its signal', async () => {
+test('openStream() yields each line, ends with the server, and fails when its signal aborts', async () => {
   await served(
     (request, response) => {
       response.write('{"n":1}\n{"n":2}\n');
@@ -141,27 +144,95 @@ test('stream() hands over each line, ends with the server, and stops by its sign
     },
     async (client) => {
       const lines: unknown[] = [];
-      await client.stream('/ends', (line) => lines.push(line), new AbortController().signal);
-      assert.deepEqual(lines, [{ n: 1 }, { n: 2 }]);
+      for await (const line of await client.openStream('/ends', new AbortController().signal))
+        lines.push(line);
+      assert.deepEqual(lines, ['{"n":1}', '{"n":2}']);
       const stop = new AbortController();
-      const staying = client.stream('/stays', () => stop.abort(), stop.signal);
-      await assert.rejects(staying, { status: 0 });
+      const staying = await client.openStream('/stays', stop.signal);
+      const reading = async () => {
+        for await (const _ of staying) stop.abort();
+      };
+      await assert.rejects(reading(), { status: 0 });
+      assert.equal(client.reachability.isAnswering, true, 'an abort is not an outage');
     },
   );
 });
 
-test('stream() lets an error of its consumer through as it is', async () => {
+test('openStream() closes its connection when the reader stops', async () => {
+  let closed = false;
   await served(
-    (_, response) => void response.write('{"n":1}\n'),
+    (_, response) => {
+      response.on('close', () => {
+        closed = true;
+      });
+      response.write('{"n":1}\n');
+    },
     async (client) => {
-      const failing = client.stream(
-        '/',
-        () => {
-          throw new TypeError('a bug');
-        },
-        new AbortController().signal,
-      );
-      await assert.rejects(failing, TypeError);
+      for await (const _ of await client.openStream('/', new AbortController().signal)) break;
+      await eventually('the server sees the end', () => closed);
+    },
+  );
+});
+
+test('request() rejects with UnusableResponse when the body is not JSON or does not end', async () => {
+  await served(
+    (request, response) => {
+      if (request.url === '/prefix/text') return void response.end('<html>');
+      const chunk = Buffer.alloc(2 ** 20, ' ');
+      const more = () => {
+        while (response.write(chunk));
+        response.once('drain', more);
+      };
+      more();
+    },
+    async (client) => {
+      await assert.rejects(client.request({ method: 'GET', path: '/text' }), UnusableResponse);
+      await assert.rejects(client.request({ method: 'GET', path: '/endless' }), { isTooLarge: true });
+    },
+  );
+});
+
+test('request() reads a refusal whose body is not a Status object', async () => {
+  for (const body of ['', 'null', '5', '{"message":{"a":1},"reason":7}', '<html>', '[1]'])
+    await served(
+      (_, response) => response.writeHead(502).end(body),
+      async (client) => {
+        await assert.rejects(client.request({ method: 'GET', path: '/' }), { status: 502, reason: '502' });
+      },
+    );
+});
+
+test('KubernetesClient finds the server back within two seconds, without a request of its user', async () => {
+  let isAway = false;
+  await served(
+    (request, response) => {
+      if (isAway) request.socket.resetAndDestroy();
+      else response.end('{}');
+    },
+    async (client) => {
+      isAway = true;
+      await assert.rejects(client.request({ method: 'GET', path: '/' }), { status: 0 });
+      assert.equal(client.reachability.isAnswering, false);
+      await sleep(1000);
+      isAway = false;
+      const returned = performance.now();
+      await eventually('the return', () => client.reachability.isAnswering);
+      assert.ok(performance.now() - returned < 2000);
+    },
+  );
+});
+
+test('KubernetesClient takes an opened watch for an answer', async () => {
+  await served(
+    (request, response) => {
+      if (request.url?.startsWith('/prefix/watch')) response.writeHead(200).flushHeaders();
+      else request.socket.destroy();
+    },
+    async (client) => {
+      await assert.rejects(client.request({ method: 'GET', path: '/' }));
+      assert.equal(client.reachability.isAnswering, false);
+      await client.openStream('/watch', new AbortController().signal);
+      assert.equal(client.reachability.isAnswering, true);
     },
   );
 });
@@ -174,7 +245,7 @@ for (const { what, content, message } of [
     message: /has no cluster for its current-context "gone"$/,
   },
 ])
-  test(`connect() says of a kubeconfig that ${what} which file it is and why`, () => {
+  test(`connect() names the file and the fault of a kubeconfig that ${what}`, () => {
     const path = kubeconfig('broken', content);
     assert.throws(
       () => connect(path, 'agent'),
@@ -182,6 +253,6 @@ for (const { what, content, message } of [
     );
   });
 
-test('connect() says how to give it a way to the API server when there is none', () => {
+test('connect() names the flag and the variable when there is no kubeconfig', () => {
   assert.throws(() => connect(undefined, 'agent'), /give --kubeconfig FILE or set KUBECONFIG/);
 });

@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import type { RawObject } from '../../../src/kubernetes/api.ts';
 import {
+  decodeConfigMap,
   decodeEndpointSlice,
+  decodeNamespace,
   decodeNode,
   decodeSecret,
   decodeService,
+  decodeSpeakerPod,
 } from '../../../src/kubernetes/decode.ts';
-import type { RawObject } from '../../../src/kubernetes/watch.ts';
+import { InvalidObject } from '../../../src/kubernetes/object-reader.ts';
 
 function raw(metadata: object, rest: object = {}): RawObject {
   return { metadata: { name: 'n', namespace: 'ns', uid: 'u', resourceVersion: '7', ...metadata }, ...rest };
 }
 
-test('decodeService() fills in what the API leaves out', () => {
+test('decodeService() fills absent fields with the defaults of Kubernetes', () => {
   assert.deepEqual(decodeService(raw({})), {
     namespace: 'ns',
     name: 'n',
@@ -33,7 +38,7 @@ test('decodeService() fills in what the API leaves out', () => {
   });
 });
 
-test('decodeService() reads what matters, and only ingress entries that carry an address', () => {
+test('decodeService() reads every field of the model, and only ingress entries with an address', () => {
   const service = decodeService(
     raw(
       { creationTimestamp: '2026-01-02T03:04:05Z', deletionTimestamp: '2026-01-02T03:04:06Z' },
@@ -64,7 +69,7 @@ test('decodeService() reads what matters, and only ingress entries that carry an
   assert.equal(service.externalTrafficPolicy, 'Local');
 });
 
-test('decodeNode() knows readiness, network, cordon and addresses', () => {
+test('decodeNode() reads readiness, network, cordon and addresses', () => {
   const node = decodeNode(
     raw(
       { namespace: undefined },
@@ -90,7 +95,7 @@ test('decodeNode() knows readiness, network, cordon and addresses', () => {
   assert.equal(decodeNode(raw({}, { status: {} })).ready, false);
 });
 
-test('decodeEndpointSlice() takes unknown conditions as the API documents them', () => {
+test('decodeEndpointSlice() reads unknown conditions as the API documents them', () => {
   const slice = decodeEndpointSlice(
     raw(
       { labels: { 'kubernetes.io/service-name': 'web' } },
@@ -119,7 +124,7 @@ test('decodeEndpointSlice() takes unknown conditions as the API documents them',
   assert.equal(slice?.serviceName, 'web');
 });
 
-test('decodeEndpointSlice() leaves out slices of names and of no Service', () => {
+test('decodeEndpointSlice() leaves out slices of host names and slices without a Service', () => {
   const labels = { 'kubernetes.io/service-name': 'web' };
   assert.equal(decodeEndpointSlice(raw({ labels }, { addressType: 'FQDN' })), undefined);
   assert.equal(decodeEndpointSlice(raw({}, { addressType: 'IPv4' })), undefined);
@@ -128,4 +133,58 @@ test('decodeEndpointSlice() leaves out slices of names and of no Service', () =>
 test('decodeSecret() decodes base64', () => {
   const secret = decodeSecret(raw({}, { data: { password: 'c2VjcmV0' } }));
   assert.equal(Buffer.from(secret.data.password ?? []).toString(), 'secret');
+});
+
+for (const { field, decode } of [
+  { field: 'metadata.labels', decode: () => decodeService(raw({ labels: 5 })) },
+  { field: 'metadata.annotations', decode: () => decodeService(raw({ annotations: { a: 5 } })) },
+  { field: 'spec', decode: () => decodeService(raw({}, { spec: 'LoadBalancer' })) },
+  { field: 'spec.clusterIPs', decode: () => decodeService(raw({}, { spec: { clusterIPs: [5] } })) },
+  { field: 'spec.ports', decode: () => decodeService(raw({}, { spec: { ports: { port: 80 } } })) },
+  {
+    field: 'spec.ports[1].port',
+    decode: () => decodeService(raw({}, { spec: { ports: [{}, { port: '80' }] } })),
+  },
+  { field: 'spec.ipFamilies', decode: () => decodeService(raw({}, { spec: { ipFamilies: ['IPv5'] } })) },
+  { field: 'status.conditions', decode: () => decodeNode(raw({}, { status: { conditions: 'Ready' } })) },
+  { field: 'spec.unschedulable', decode: () => decodeNode(raw({}, { spec: { unschedulable: 'yes' } })) },
+  { field: 'data', decode: () => decodeConfigMap(raw({}, { data: { config: {} } })) },
+  { field: 'data', decode: () => decodeSecret(raw({}, { data: { keys: 5 } })) },
+  { field: 'metadata.name', decode: () => decodeNamespace(raw({ name: undefined })) },
+])
+  test(`decode: a ${field} of the wrong type throws InvalidObject with its path`, () => {
+    assert.throws(
+      decode,
+      (error) => error instanceof InvalidObject && error.message.startsWith(`${field} is `),
+    );
+  });
+
+test('decode: arbitrary objects decode or throw InvalidObject', () => {
+  const decoders = [
+    decodeConfigMap,
+    decodeEndpointSlice,
+    decodeNamespace,
+    decodeNode,
+    decodeSecret,
+    decodeService,
+    decodeSpeakerPod,
+  ];
+  const fields = fc.object({
+    key: fc.constantFrom('labels', 'ports', 'conditions', 'ip', 'type'),
+    maxDepth: 3,
+  });
+  const hostile = fc.record(
+    { metadata: fc.anything(), spec: fields, status: fields, data: fc.anything(), endpoints: fc.anything() },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(hostile, (value) => {
+      for (const decode of decoders)
+        try {
+          decode(value as RawObject);
+        } catch (error) {
+          assert.ok(error instanceof InvalidObject, String(error));
+        }
+    }),
+  );
 });

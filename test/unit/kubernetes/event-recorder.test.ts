@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError } from '../../../src/kubernetes/client.ts';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
 import type { EventRecord } from '../../../src/kubernetes/events.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
@@ -9,79 +9,104 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
 function setUp() {
-  const api = new MemoryApi();
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();
+  const api = new MemoryApi(clock, logger);
   const recorder = new EventRecorder({ client: api, component: 'me', host: 'h', logger, clock });
   const written = () =>
     api
       .under('/api/v1/namespaces/a/events')
-      .map((event) => `${event.reason} ${event.message} ×${event.count}`);
+      .map(({ reason, message, count }) => `${reason} ${message} ×${count}`);
   return { api, clock, lines, recorder, written };
 }
 
-function said(message: string, more: Partial<EventRecord> = {}): EventRecord {
+function event(message: string, more: Partial<EventRecord> = {}): EventRecord {
   const regarding = { kind: 'Service' as const, namespace: 'a', name: 'web', uid: 'u' };
   return { regarding, type: 'Normal', reason: 'IPAllocated', message, ...more };
 }
 
 test('EventRecorder writes the events of an object in order', async () => {
   const { recorder, written } = setUp();
-  for (const word of ['one', 'two', 'three']) recorder.record(said(word));
+  for (const word of ['one', 'two', 'three']) recorder.record(event(word));
   await settle();
   assert.deepEqual(written(), ['IPAllocated one ×1', 'IPAllocated two ×1', 'IPAllocated three ×1']);
 });
 
-test('EventRecorder counts what is said again on the event that stands, unless it should be new', async () => {
+test('EventRecorder raises the count of a repeated event, unless it is to be recorded only once', async () => {
   const { recorder, written } = setUp();
-  recorder.record(said('one'));
+  recorder.record(event('one'));
   await settle();
-  recorder.record(said('one'));
-  recorder.record(said('one', { onlyIfNew: true }));
+  recorder.record(event('one'));
+  recorder.record(event('one', { onlyIfNew: true }));
   await settle();
   assert.deepEqual(written(), ['IPAllocated one ×2']);
 });
 
-test('EventRecorder keeps what it cannot send, and sends it when the server is back', async () => {
+test('EventRecorder keeps events during an outage and sends them as soon as the server is back', async () => {
   const { api, clock, recorder, written, lines } = setUp();
-  let away = true;
+  let isAway = true;
   api.before = () => {
-    if (away) throw new ApiError(0, 'ECONNREFUSED', 'away');
+    if (isAway) throw new ApiError(0, 'ECONNREFUSED', 'away');
   };
-  recorder.record(said('one'));
-  recorder.record(said('two'));
-  await pass(clock, 5000);
+  recorder.record(event('one'));
+  recorder.record(event('two'));
+  await pass(clock, 60_000, 500);
   assert.deepEqual(written(), []);
-  away = false;
-  await pass(clock, 31_000, 500);
+  isAway = false;
+  api.reachability.answered();
+  await settle();
   assert.deepEqual(written(), ['IPAllocated one ×1', 'IPAllocated two ×1']);
   assert.deepEqual(
-    lines.map(({ msg }) => msg),
-    ['API server not reached, retrying'],
+    lines.filter(({ level }) => level !== 'debug').map(({ msg }) => msg),
+    ['API server not reached, retrying', 'API server reached again'],
   );
 });
 
-test('EventRecorder lets a refused event go with a word, and goes on with the next', async () => {
-  const { api, recorder, written, lines } = setUp();
+test('EventRecorder tries a refused event for ten seconds, drops it with a log line and sends the next', async () => {
+  const { api, clock, recorder, written, lines } = setUp();
   api.before = ({ body }) => {
-    if ((body as { message: string }).message === 'one') throw new ApiError(403, 'Forbidden', 'not you');
+    if ((body as { message: string }).message === 'one')
+      throw new ApiError(403, 'Forbidden', 'no permission');
   };
-  recorder.record(said('one'));
-  recorder.record(said('two'));
-  await settle();
+  recorder.record(event('one'));
+  recorder.record(event('two'));
+  await pass(clock, 6000);
+  assert.deepEqual(written(), []);
+  await pass(clock, 14_000);
   assert.deepEqual(written(), ['IPAllocated two ×1']);
   assert.deepEqual(
-    lines.map(({ msg }) => msg),
+    lines.filter(({ level }) => level !== 'debug').map(({ msg }) => msg),
     ['event not written'],
   );
 });
 
-test('EventRecorder cuts a message to what the API takes, and puts events of cluster objects into default', async () => {
+test('EventRecorder writes an event that the server refuses only in its first seconds', async () => {
+  const { api, clock, recorder, written } = setUp();
+  api.before = () => {
+    if (clock.now() < 5000) throw new ApiError(403, 'Forbidden', 'no permission');
+  };
+  recorder.record(event('one'));
+  await pass(clock, 10_000);
+  assert.deepEqual(written(), ['IPAllocated one ×1']);
+});
+
+test('EventRecorder drops an event that the server calls invalid at once', async () => {
+  const { api, recorder, written } = setUp();
+  api.before = ({ body }) => {
+    if ((body as { message: string }).message === 'one') throw new ApiError(422, 'Invalid', 'no');
+  };
+  recorder.record(event('one'));
+  recorder.record(event('two'));
+  await settle();
+  assert.deepEqual(written(), ['IPAllocated two ×1']);
+});
+
+test('EventRecorder cuts a message to the limit of the API and puts events on cluster objects into default', async () => {
   const { api, recorder } = setUp();
   recorder.record(
-    said('x'.repeat(3000), { regarding: { kind: 'Node', namespace: '', name: 'node-1', uid: 'n' } }),
+    event('x'.repeat(3000), { regarding: { kind: 'Node', namespace: '', name: 'node-1', uid: 'n' } }),
   );
   await settle();
-  const [event] = api.under('/api/v1/namespaces/default/events');
-  assert.equal(String(event?.message).length, 1024);
+  const [written] = api.under('/api/v1/namespaces/default/events');
+  assert.equal(String(written?.message).length, 1024);
 });

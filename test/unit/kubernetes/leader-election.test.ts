@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Clock, Timer } from '../../../src/clock.ts';
-import { type Api, ApiError, type ApiRequest } from '../../../src/kubernetes/client.ts';
+import type { Api, ApiRequest } from '../../../src/kubernetes/api.ts';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { LeaderElection } from '../../../src/kubernetes/leader-election.ts';
 import { Reachability } from '../../../src/kubernetes/reachability.ts';
-import { pause } from '../../../src/kubernetes/watch.ts';
+import { pause } from '../../../src/kubernetes/retry.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -15,8 +16,8 @@ const leasePath = '/apis/coordination.k8s.io/v1/namespaces/ns/leases/controller'
 const dataPath = '/api/v1/namespaces/ns/configmaps/data';
 const never = new AbortController().signal;
 
-/** A process that can be stopped: time goes on without it, and its timers fire when it goes on. */
-class StoppableClock implements Clock {
+/** The clock of a process that can be suspended: time passes, and due timers fire when it resumes. */
+class SuspendableClock implements Clock {
   readonly #clock: VirtualClock;
   #late: (() => void)[] | undefined;
 
@@ -39,26 +40,32 @@ class StoppableClock implements Clock {
     });
   }
 
-  stop(): void {
+  suspend(): void {
     this.#late ??= [];
   }
 
-  goOn(): void {
+  resume(): void {
     const late = this.#late ?? [];
     this.#late = undefined;
     for (const callback of late) callback();
   }
 }
 
-/** A network with delays and losses between one process and the server; a request given up may still arrive a little later. */
+/** A network with delays and losses between one process and the server. A request that timed out may still arrive a little later. */
 class SlowApi implements Api {
-  readonly reachability = new Reachability();
+  readonly reachability: Reachability;
   readonly #server: MemoryApi;
   readonly #clock: VirtualClock;
   readonly delayMs: (request: ApiRequest) => number;
   readonly lateMs = 1900;
 
-  constructor(server: MemoryApi, clock: VirtualClock, delayMs: (request: ApiRequest) => number) {
+  constructor(
+    server: MemoryApi,
+    clock: VirtualClock,
+    delayMs: (request: ApiRequest) => number,
+    logger = memoryLogger().logger,
+  ) {
+    this.reachability = new Reachability({ clock, logger });
     this.#server = server;
     this.#clock = clock;
     this.delayMs = delayMs;
@@ -71,24 +78,26 @@ class SlowApi implements Api {
     if (delay <= limit) {
       await pause(this.#clock, delay, never);
       const answer = await this.#server.request<T>(request);
+      this.reachability.answered();
       if (signal.aborted) throw new ApiError(0, 'AbortError', 'aborted');
       return answer;
     }
     if (delay <= limit + this.lateMs)
       void pause(this.#clock, delay, never).then(() => this.#server.request(request).catch(() => {}));
     await pause(this.#clock, limit, never);
-    throw new ApiError(0, 'TimeoutError', 'no answer in time');
+    const timeout = new ApiError(0, 'TimeoutError', 'no answer in time');
+    this.reachability.observeFailure(timeout, signal);
+    throw timeout;
   }
 
-  stream(): Promise<void> {
+  openStream(): Promise<never> {
     throw new Error('not used here');
   }
 }
 
-/** A replica that writes as often as it may. */
-function replica(name: string, api: Api, clock: Clock, writes: string[]) {
+/** A replica that writes continually while it leads. */
+function replica(name: string, api: Api, clock: Clock, writes: string[], { logger, lines } = memoryLogger()) {
   const stop = new AbortController();
-  const { logger, lines } = memoryLogger();
   const election = new LeaderElection({
     client: api,
     namespace: 'ns',
@@ -131,7 +140,7 @@ function setUp() {
   return { clock, server, violations };
 }
 
-test('LeaderElection lets one lead, and the other at once when the first gives the Lease back', async () => {
+test('LeaderElection lets one replica lead, and the other as soon as the first gives the Lease back', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];
   const first = replica('first', server, clock, writes);
@@ -148,33 +157,34 @@ test('LeaderElection lets one lead, and the other at once when the first gives t
   await second.stop();
 });
 
-test('LeaderElection takes over within 15 s from a leader that was killed or stopped, which then writes no more', async () => {
+test('LeaderElection takes over within 15 s from a suspended leader, which writes no more when it resumes', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];
-  const frozen = new StoppableClock(clock);
+  const frozen = new SuspendableClock(clock);
   replica('first', server, frozen, writes);
   await pass(clock, 5000);
   const second = replica('second', server, clock, writes);
   await pass(clock, 5000);
-  frozen.stop();
+  frozen.suspend();
   const stoppedAt = clock.now();
   while (!writes.includes('second') && clock.now() - stoppedAt < 60_000) await pass(clock, 100, 100);
   const tookMs = clock.now() - stoppedAt;
   assert.ok(tookMs <= 15_000, `took over after ${tookMs} ms`);
   const before = writes.length;
-  frozen.goOn();
+  frozen.resume();
   await pass(clock, 20_000);
   assert.deepEqual([...new Set(writes.slice(before))], ['second']);
   assert.deepEqual(violations, []);
   await second.stop();
 });
 
-test('LeaderElection stops leading when it cannot renew, and leads again when it can', async () => {
+test('LeaderElection ends the term without renewal and leads again after the outage', async () => {
   const { clock, server } = setUp();
   const writes: string[] = [];
   let away = false;
-  const api = new SlowApi(server, clock, () => (away ? 60_000 : 1));
-  const { lines, stop } = replica('only', api, clock, writes);
+  const log = memoryLogger();
+  const api = new SlowApi(server, clock, () => (away ? 60_000 : 1), log.logger);
+  const { lines, stop } = replica('only', api, clock, writes, log);
   await pass(clock, 5000);
   away = true;
   await pass(clock, 30_000);
@@ -197,20 +207,20 @@ test('LeaderElection stops leading when it cannot renew, and leads again when it
   await stopped;
 });
 
-test('LeaderElection keeps its term when a renewal went through unheard', async () => {
+test('LeaderElection keeps its term when the answer to a successful renewal is lost', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];
-  let unheard = 0;
+  let lostAnswers = 0;
   let next = 0;
   const api = new SlowApi(server, clock, ({ method }) => {
     if (method !== 'PUT' || clock.now() < next) return 1;
     next = clock.now() + 8000;
-    unheard++;
+    lostAnswers++;
     return 2000;
   });
   const { lines, stop } = replica('only', api, clock, writes);
   await pass(clock, 60_000);
-  assert.ok(unheard >= 5);
+  assert.ok(lostAnswers >= 5);
   assert.deepEqual(
     lines.map(({ msg }) => msg).filter((msg) => msg === 'no longer leading'),
     [],
@@ -221,7 +231,7 @@ test('LeaderElection keeps its term when a renewal went through unheard', async 
   await stopped;
 });
 
-test('LeaderElection never lets two write, whatever is delayed, lost or stopped', async () => {
+test('LeaderElection never lets two replicas write, whatever is delayed, lost or suspended', async () => {
   let changes = 0;
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 2 ** 31 - 1 }), async (seed) => {
@@ -233,7 +243,7 @@ test('LeaderElection never lets two write, whatever is delayed, lost or stopped'
       const { clock, server, violations } = setUp();
       const writes: string[] = [];
       const clocks = ['a', 'b', 'c'].map((name) => {
-        const own = new StoppableClock(clock);
+        const own = new SuspendableClock(clock);
         let trouble = 0;
         const api = new SlowApi(server, clock, () => {
           if (trouble-- <= 0 && random() < 0.05) trouble = Math.floor(random() * 20);
@@ -244,8 +254,8 @@ test('LeaderElection never lets two write, whatever is delayed, lost or stopped'
       });
       for (let step = 0; step < 100; step++) {
         for (const own of clocks) {
-          if (random() < 0.04) own.stop();
-          else if (random() < 0.2) own.goOn();
+          if (random() < 0.04) own.suspend();
+          else if (random() < 0.2) own.resume();
         }
         await pass(clock, 1000, 100);
       }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   type Candidate,
+  campaignDelayMs,
   type LeaseRecord,
   leaseGranted,
   leaseLost,
@@ -10,6 +11,8 @@ import {
   newCandidate,
   nextLeaseMove,
   observeLease,
+  renewalDelayMs,
+  writeTimeoutMs,
 } from '../../../src/kubernetes/lease.ts';
 
 function lease(holder: string, version: string): LeaseRecord {
@@ -20,43 +23,49 @@ const seenAtZero = observeLease(newCandidate('me'), lease('other', '1'), 0);
 
 for (const { what, candidate, record, now, move } of [
   {
-    what: 'creates what is not there',
+    what: 'creates a missing Lease',
     candidate: newCandidate('me'),
     record: undefined,
     now: 0,
     move: 'create',
   },
-  { what: 'renews its own', candidate: newCandidate('me'), record: lease('me', '1'), now: 0, move: 'renew' },
   {
-    what: 'takes what was given back',
+    what: 'renews its own Lease',
+    candidate: newCandidate('me'),
+    record: lease('me', '1'),
+    now: 0,
+    move: 'renew',
+  },
+  {
+    what: 'takes a Lease that was given back',
     candidate: newCandidate('me'),
     record: lease('', '1'),
     now: 0,
     move: 'take',
   },
   {
-    what: 'waits when it sees it first',
+    what: 'waits when it first sees another holder',
     candidate: newCandidate('me'),
     record: lease('other', '1'),
     now: 9e9,
     move: 'wait',
   },
   {
-    what: 'waits for the whole duration',
+    what: 'waits for the whole duration of an unchanged Lease',
     candidate: seenAtZero,
     record: lease('other', '1'),
     now: 9999,
     move: 'wait',
   },
   {
-    what: 'takes it when unchanged for the duration',
+    what: 'takes a Lease unchanged for its duration',
     candidate: seenAtZero,
     record: lease('other', '1'),
     now: 10_000,
     move: 'take',
   },
   {
-    what: 'waits on when it was renewed',
+    what: 'waits on after a renewal',
     candidate: seenAtZero,
     record: lease('other', '2'),
     now: 10_000,
@@ -67,14 +76,14 @@ for (const { what, candidate, record, now, move } of [
     assert.equal(nextLeaseMove(candidate, record, now), move);
   });
 
-test('observeLease() counts from when a version was seen first', () => {
+test('observeLease() keeps the time at which a version was first seen', () => {
   const again = observeLease(seenAtZero, lease('other', '1'), 5000);
   assert.equal(again.seen?.atMs, 0);
   const renewed = observeLease(again, lease('other', '2'), 7000);
   assert.equal(renewed.seen?.atMs, 7000);
 });
 
-test('mayWrite() ends the deadline after the renewal was sent, not after it was answered', () => {
+test('mayWrite() counts the deadline from the sending of the renewal, not from its answer', () => {
   const leader = leaseGranted(newCandidate('me'), '5', 1000);
   assert.equal(mayWrite(leader, 1000 + leaseTiming.renewDeadlineMs - 1), true);
   assert.equal(mayWrite(leader, 1000 + leaseTiming.renewDeadlineMs), false);
@@ -82,8 +91,30 @@ test('mayWrite() ends the deadline after the renewal was sent, not after it was 
   assert.equal(mayWrite(newCandidate('me'), 0), false);
 });
 
-test('leaseTiming leaves a gap between the last write of one and the first of the next', () => {
+test('leaseTiming leaves a gap between the last write of one leader and the first of the next', () => {
   const { durationMs, renewDeadlineMs, writeGraceMs, retryMs, requestTimeoutMs } = leaseTiming;
   assert.ok(renewDeadlineMs + writeGraceMs < durationMs);
-  assert.ok(retryMs + requestTimeoutMs < renewDeadlineMs, 'one lost renewal does not end a term');
+  assert.ok(retryMs + requestTimeoutMs < renewDeadlineMs, 'a term survives one lost renewal');
+});
+
+test('writeTimeoutMs() ends a write before another candidate may take the Lease', () => {
+  const leader = leaseGranted(newCandidate('me'), '5', 1000);
+  const { renewDeadlineMs, writeGraceMs, durationMs } = leaseTiming;
+  for (const sinceMs of [0, 3000, renewDeadlineMs - 1]) {
+    const endsMs = sinceMs + writeTimeoutMs(leader, 1000 + sinceMs);
+    assert.equal(endsMs, renewDeadlineMs + writeGraceMs);
+    assert.ok(endsMs < durationMs);
+  }
+});
+
+test('renewalDelayMs() retries sooner after a failure and never sleeps past the deadline', () => {
+  const leader = leaseGranted(newCandidate('me'), '5', 1000);
+  assert.equal(renewalDelayMs(leader, true, 1000), leaseTiming.retryMs);
+  assert.equal(renewalDelayMs(leader, false, 1000), leaseTiming.renewRetryMs);
+  assert.equal(renewalDelayMs(leader, true, 1000 + leaseTiming.renewDeadlineMs - 100), 100);
+});
+
+test('campaignDelayMs() spreads candidates over a fifth of the pause', () => {
+  assert.equal(campaignDelayMs(0), leaseTiming.retryMs);
+  assert.equal(campaignDelayMs(1), leaseTiming.retryMs * 1.2);
 });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Reachability } from '../../../src/kubernetes/reachability.ts';
 import { WorkQueue } from '../../../src/kubernetes/work-queue.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
@@ -22,7 +24,7 @@ function setUp(concurrency = 2, fails: (key: string) => boolean = () => false) {
   return { clock, queue, begun, retries, end: (key: string) => ends.get(key)?.() };
 }
 
-test('WorkQueue works on as many keys at once as it may, each once', async () => {
+test('WorkQueue works on as many keys at once as its concurrency, each once', async () => {
   const { queue, begun, end } = setUp();
   for (const key of ['a', 'b', 'c', 'c', 'd']) queue.add(key);
   assert.deepEqual(begun, ['a', 'b']);
@@ -32,7 +34,7 @@ test('WorkQueue works on as many keys at once as it may, each once', async () =>
   assert.deepEqual(begun, ['a', 'b', 'c']);
 });
 
-test('WorkQueue works once more on a key that was added while it was worked on, never twice at once', async () => {
+test('WorkQueue works once more on a key added during its work, never twice at once', async () => {
   const { queue, begun, end } = setUp();
   queue.add('a');
   queue.add('a');
@@ -46,7 +48,7 @@ test('WorkQueue works once more on a key that was added while it was worked on, 
   assert.equal(queue.depth, 0);
 });
 
-test('WorkQueue retries with delays that double up to a limit, without holding others up', async () => {
+test('WorkQueue retries with delays that double up to a limit and holds up no other key', async () => {
   const { clock, queue, begun, retries } = setUp(2, (key) => key === 'bad');
   queue.add('bad');
   queue.add('good');
@@ -56,7 +58,7 @@ test('WorkQueue retries with delays that double up to a limit, without holding o
   assert.equal(begun[1], 'good');
 });
 
-test('WorkQueue begins nothing after stop() and is settled when what was under way is over', async () => {
+test('WorkQueue starts nothing after stop() and settles when the work under way ends', async () => {
   const { clock, queue, begun, end } = setUp(1);
   queue.add('a');
   queue.add('b');
@@ -71,4 +73,33 @@ test('WorkQueue begins nothing after stop() and is settled when what was under w
   end('a');
   await done;
   assert.deepEqual(begun, ['a']);
+});
+
+test('WorkQueue retries all failed keys at once when an outage ends, until it is stopped', async () => {
+  const clock = new VirtualClock();
+  const reachability = new Reachability({ clock, logger: memoryLogger().logger });
+  const worked: string[] = [];
+  const queue = new WorkQueue({
+    clock,
+    concurrency: 4,
+    reachability,
+    work: async (key) => {
+      if (!reachability.isAnswering) throw new Error('away');
+      worked.push(key);
+    },
+    onError: () => {},
+  });
+  reachability.missed('away');
+  for (const key of ['a', 'b', 'c']) queue.add(key);
+  await pass(clock, 60_000, 500);
+  reachability.answered();
+  await settle();
+  assert.deepEqual(worked, ['a', 'b', 'c']);
+  reachability.missed('away');
+  queue.add('d');
+  await settle();
+  queue.stop();
+  reachability.answered();
+  await pass(clock, 60_000, 500);
+  assert.deepEqual(worked, ['a', 'b', 'c']);
 });

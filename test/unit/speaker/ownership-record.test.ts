@@ -153,10 +153,10 @@ test('OwnershipRecord clears a line for an address that the Service had, and of 
 test('OwnershipRecord gives a successor its time after the API server was away', async () => {
   const o = setUp('192.0.2.241=node-1/eth0');
   const { reachability } = o.api;
-  reachability.missed(pino({ level: 'silent' }), 'away');
+  reachability.missed('away');
   await o.pass(60_000);
   assert.equal(o.writes(), 0);
-  reachability.answered(pino({ level: 'silent' }));
+  reachability.answered();
   await o.pass(7000);
   assert.equal(o.writes(), 0);
   await o.pass(6000);

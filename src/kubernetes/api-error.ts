@@ -1,0 +1,42 @@
+/** Errors of calls to the API server. */
+/** A call that the API server answered with an error, or that got no answer. */
+export class ApiError extends Error {
+  /** HTTP status; 0 without a response. */
+  readonly status: number;
+  /** `reason` of the Status object, e.g. `Conflict` or `Expired`; the system's error code without a response. */
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+/** A response that arrived but cannot be used: too large, not JSON, or not of the documented shape. */
+export class UnusableResponse extends ApiError {
+  readonly code = 'ERR_UNUSABLE_RESPONSE';
+  /** Set when a smaller request may succeed. */
+  readonly isTooLarge: boolean;
+
+  constructor(status: number, message: string, isTooLarge = false) {
+    super(status, 'UnusableResponse', message);
+    this.isTooLarge = isTooLarge;
+  }
+}
+
+export function isConflict(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 409;
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
+/** The server no longer has the history, or the page of a list, that was asked for. */
+export function isExpired(error: unknown): boolean {
+  return (
+    error instanceof ApiError &&
+    (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone')
+  );
+}

@@ -1,0 +1,39 @@
+/** The API server as the rest of the code sees it: requests and watch streams. */
+import type { Reachability } from './reachability.ts';
+
+type PatchType =
+  | 'application/merge-patch+json'
+  | 'application/strategic-merge-patch+json'
+  | 'application/json-patch+json';
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Absolute, with its query. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly contentType?: PatchType | 'application/json';
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+/** A connection to the API server, possibly one that refuses to write without the Lease. */
+export interface Api {
+  readonly reachability: Reachability;
+  /** Resolves to the parsed body. Rejects with {@link ApiError}. */
+  request<T>(request: ApiRequest): Promise<T>;
+  /**
+   * Resolves when the server has opened a watch, to its lines of JSON. The lines end when the server ends the watch; both the
+   * promise and the lines fail with {@link ApiError}.
+   */
+  openStream(path: string, signal: AbortSignal): Promise<AsyncIterable<string>>;
+}
+
+/** The fields common to all API objects. */
+export interface RawObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+  };
+}

@@ -1,0 +1,62 @@
+/** Waiting and retrying, as the watches, the Lease and the work queue share it. */
+import type { Clock } from '../clock.ts';
+import type { Reachability } from './reachability.ts';
+
+/** Resolves after the delay or when the signal aborts. */
+export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = clock.after(delayMs, done);
+    signal.addEventListener('abort', done);
+  });
+}
+
+/** Like {@link pause}; ends early when an outage of the API server ends. */
+export async function pauseForRetry(
+  clock: Clock,
+  delayMs: number,
+  reachability: Reachability,
+  signal: AbortSignal,
+): Promise<void> {
+  const returned = new AbortController();
+  const cancel = reachability.onReturn(() => returned.abort());
+  const forward = () => returned.abort();
+  if (signal.aborted) return cancel();
+  signal.addEventListener('abort', forward);
+  await pause(clock, delayMs, returned.signal);
+  signal.removeEventListener('abort', forward);
+  cancel();
+}
+
+/** A run of refusals, e.g. 401 or 403. */
+export interface Refusal {
+  readonly sinceMs: number;
+  /** The reason that was logged last; `undefined` before the first. */
+  readonly logged: string | undefined;
+}
+
+/**
+ * An API server that starts refuses valid accounts for its first seconds, until its authorizer is ready. Refusals are logged once they have
+ * lasted longer, and again when the reason changes.
+ */
+const refusalGraceMs = 10_000;
+
+export function refused(
+  before: Refusal | undefined,
+  reason: string,
+  nowMs: number,
+): { readonly refusal: Refusal; readonly isWorthLogging: boolean } {
+  const sinceMs = before?.sinceMs ?? nowMs;
+  const isWorthLogging = nowMs - sinceMs >= refusalGraceMs && before?.logged !== reason;
+  return { refusal: { sinceMs, logged: isWorthLogging ? reason : before?.logged }, isWorthLogging };
+}
+
+/** Whether waiting may help: the server is starting, overloaded, or its authorizer lags. */
+export function isPassing(status: number): boolean {
+  return status === 0 || status === 401 || status === 403 || status === 429 || status >= 500;
+}

@@ -1,0 +1,106 @@
+/**
+ * When a watch tries again, and what it logs: the decisions of `watch.ts` as a pure function. The delay doubles from failure to failure.
+ * An opened watch that delivers something resets it.
+ */
+import { type Refusal, refused } from './retry.ts';
+
+export interface WatchRetryState {
+  /** Failures since the last success. */
+  readonly failures: number;
+  readonly refusal: Refusal | undefined;
+  /** Objects in one page of a list. */
+  readonly pageSize: number;
+}
+
+export type WatchOutcome =
+  /** The list is complete, or the watch is open. */
+  | { readonly kind: 'accepted' }
+  /** The watch has delivered a change or a bookmark. */
+  | { readonly kind: 'delivered' }
+  /** The server ended the watch, as it does every few minutes. */
+  | { readonly kind: 'ended'; readonly openForMs: number }
+  | { readonly kind: 'unanswered' }
+  /** The history or the page is gone: 410. */
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** The response could not be read, so a change may have been missed. */
+  | { readonly kind: 'unusable'; readonly isTooLarge: boolean };
+
+export interface WatchRetryStep {
+  readonly state: WatchRetryState;
+  /** Pause before the next request. */
+  readonly delayMs: number;
+  /** Whether the next request lists, instead of resuming the watch. */
+  readonly relist: boolean;
+  readonly report: 'refused' | 'granted' | undefined;
+}
+
+const largestPage = 500;
+const backoff = { firstMs: 200, maxMs: 10_000 } as const;
+/** A server that ends watches at once must not be asked in a tight loop. */
+const shortWatch = { openForMs: 1000, pauseMs: 1000 } as const;
+/** Speakers whose watches expire together, after a compaction, spread their lists over this time. */
+const relistJitterMs = 500;
+
+export const initialWatchRetry: WatchRetryState = {
+  failures: 0,
+  refusal: undefined,
+  pageSize: largestPage,
+};
+
+/** `random` is in [0, 1). */
+export function nextWatchTry(
+  state: WatchRetryState,
+  outcome: WatchOutcome,
+  nowMs: number,
+  random: number,
+): WatchRetryStep {
+  const onward = { delayMs: 0, relist: false, report: undefined };
+  switch (outcome.kind) {
+    case 'accepted':
+      return {
+        ...onward,
+        state: { ...state, refusal: undefined },
+        report: state.refusal?.logged === undefined ? undefined : 'granted',
+      };
+    case 'delivered':
+      return { ...onward, state: { ...state, failures: 0 } };
+    case 'ended':
+      return {
+        ...onward,
+        state: { ...state, failures: 0 },
+        delayMs: outcome.openForMs < shortWatch.openForMs ? shortWatch.pauseMs * jitter(random) : 0,
+      };
+    case 'unanswered':
+      return { ...failed(state, random), relist: false };
+    case 'expired': {
+      // An expired resourceVersion is no fault: the list follows soon, unless the list itself is what expires.
+      const step = failed(state, random);
+      return step.state.failures === 1 ? { ...step, delayMs: relistJitterMs * random } : step;
+    }
+    case 'refused': {
+      const { refusal, isWorthLogging } = refused(state.refusal, outcome.reason, nowMs);
+      const step = failed({ ...state, refusal }, random);
+      return { ...step, relist: false, report: isWorthLogging ? 'refused' : undefined };
+    }
+    case 'unusable': {
+      const pageSize = outcome.isTooLarge ? Math.max(1, Math.floor(state.pageSize / 2)) : state.pageSize;
+      return failed({ ...state, pageSize }, random);
+    }
+  }
+}
+
+function failed(state: WatchRetryState, random: number): WatchRetryStep {
+  const delayMs = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(state.failures, 10));
+  return {
+    state: { ...state, failures: state.failures + 1 },
+    delayMs: delayMs * jitter(random),
+    relist: true,
+    report: undefined,
+  };
+}
+
+/** Half of the delay is fixed, half is random. */
+function jitter(random: number): number {
+  return 0.5 + random / 2;
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  initialWatchRetry,
+  nextWatchTry,
+  type WatchOutcome,
+  type WatchRetryState,
+} from '../../../src/kubernetes/watch-retry.ts';
+
+const refusal: WatchOutcome = { kind: 'refused', reason: 'forbidden' };
+
+/** Feeds the same outcome several times; returns the last step. */
+function repeat(outcome: WatchOutcome, times: number, state: WatchRetryState = initialWatchRetry, nowMs = 0) {
+  let step = nextWatchTry(state, outcome, nowMs, 1);
+  for (let i = 1; i < times; i++) step = nextWatchTry(step.state, outcome, nowMs, 1);
+  return step;
+}
+
+test('nextWatchTry() doubles the delay with each failure up to ten seconds', () => {
+  const delays = [1, 2, 3, 4, 50].map((times) => repeat({ kind: 'unanswered' }, times).delayMs);
+  assert.deepEqual(delays, [200, 400, 800, 1600, 10_000]);
+});
+
+test('nextWatchTry() halves the delay at most by jitter', () => {
+  assert.equal(nextWatchTry(initialWatchRetry, { kind: 'unanswered' }, 0, 0).delayMs, 100);
+});
+
+test('nextWatchTry() resumes after a missing answer and after a refusal, and lists after anything else', () => {
+  const lists = (outcome: WatchOutcome) => nextWatchTry(initialWatchRetry, outcome, 0, 0).relist;
+  assert.deepEqual(
+    [
+      lists({ kind: 'unanswered' }),
+      lists(refusal),
+      lists({ kind: 'expired' }),
+      lists({ kind: 'unusable', isTooLarge: false }),
+    ],
+    [false, false, true, true],
+  );
+});
+
+test('nextWatchTry() lists within half a second after the first expiry and backs off after the next', () => {
+  assert.equal(repeat({ kind: 'expired' }, 1).delayMs, 500);
+  assert.equal(repeat({ kind: 'expired' }, 4).delayMs, 1600);
+});
+
+test('nextWatchTry() resets the delay once the watch delivers or ends', () => {
+  for (const outcome of [{ kind: 'delivered' }, { kind: 'ended', openForMs: 300_000 }] as const) {
+    const { state } = repeat({ kind: 'unanswered' }, 6);
+    assert.equal(nextWatchTry(state, outcome, 0, 1).state.failures, 0);
+  }
+});
+
+test('nextWatchTry() pauses after a watch that ends at once', () => {
+  assert.equal(nextWatchTry(initialWatchRetry, { kind: 'ended', openForMs: 10 }, 0, 1).delayMs, 1000);
+  assert.equal(nextWatchTry(initialWatchRetry, { kind: 'ended', openForMs: 5000 }, 0, 1).delayMs, 0);
+});
+
+test('nextWatchTry() reports a refusal only after ten seconds, once, and its end only then', () => {
+  const first = repeat(refusal, 1);
+  assert.equal(first.report, undefined);
+  const granted = nextWatchTry(first.state, { kind: 'accepted' }, 5000, 1);
+  assert.equal(granted.report, undefined, 'a refusal of seconds leaves no line');
+  const late = nextWatchTry(first.state, refusal, 10_000, 1);
+  assert.equal(late.report, 'refused');
+  assert.equal(nextWatchTry(late.state, refusal, 20_000, 1).report, undefined);
+  assert.equal(nextWatchTry(late.state, { ...refusal, reason: 'other' }, 20_000, 1).report, 'refused');
+  assert.equal(nextWatchTry(late.state, { kind: 'accepted' }, 20_000, 1).report, 'granted');
+});
+
+test('nextWatchTry() halves the page after a body that is too large, down to one object', () => {
+  assert.equal(repeat({ kind: 'unusable', isTooLarge: true }, 1).state.pageSize, 250);
+  assert.equal(repeat({ kind: 'unusable', isTooLarge: true }, 20).state.pageSize, 1);
+});
