@@ -13,9 +13,11 @@ import { formatIp } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Link } from '../link/link-table.ts';
 import type { Logger } from '../log.ts';
+import { type Keys, parseKeys } from '../membership/keyring.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes, Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
+import { Guard } from '../telemetry/guard.ts';
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import { Answers } from './answers.ts';
 import { Gathering } from './gathering.ts';
@@ -43,6 +45,7 @@ const aloneMs = 3000;
 /** Longest a planned stop waits for others to take over. */
 const handoverMs = 3000;
 const kernelLookMs = 1000;
+const unknownKeyLogMs = 600_000;
 /** Counters in one report, so that writing it takes less than a millisecond. */
 const countsAtOnce = 500;
 /** Longer than members take to be heard of again when a partition ends: each is looked for once a second. */
@@ -66,7 +69,7 @@ export class Layer2Agent {
   /** Of what was told, the sum of its counters. */
   readonly #toldCounts = new WeakMap<AddressCounts, number>();
   #membership: MembershipNode | undefined;
-  #keys: readonly [Uint8Array, ...Uint8Array[]] | undefined;
+  #keys: Keys | undefined;
   #known: KnownSpeakers = { known: [], areCertain: false };
   #hasTable = false;
   /** Whom it waits for before it decides anything. */
@@ -84,6 +87,7 @@ export class Layer2Agent {
   readonly #lost = new Set<string>();
   /** When nodes that are gone were last heard, for the time a takeover took. */
   readonly #lastHeardMs = new Map<string, number>();
+  readonly #unknownKeyLoggedAt = new Map<string, number>();
   #onHandedOver: (() => void) | undefined;
 
   constructor(options: Layer2AgentOptions) {
@@ -189,17 +193,17 @@ export class Layer2Agent {
   }
 
   async #setKeys(texts: readonly string[]): Promise<void> {
-    const [first, ...rest] = texts.map((text) => new Uint8Array(Buffer.from(text, 'base64')));
-    if (!first || [first, ...rest].some(({ length }) => length !== 32)) {
-      this.#options.logger.error({ reason: 'each key is 32 octets in base64' }, 'membership keys not taken');
+    const keys = parseKeys(texts);
+    if (!keys.ok) {
+      this.#options.logger.error({ reason: keys.error }, 'membership keys rejected');
       return;
     }
-    this.#keys = [first, ...rest];
+    this.#keys = keys.value;
     this.#membership?.setKeys(this.#keys);
     if (!this.#membership) await this.#join(this.#keys);
   }
 
-  async #join(keys: readonly [Uint8Array, ...Uint8Array[]]): Promise<void> {
+  async #join(keys: Keys): Promise<void> {
     const { nodeName, port, logger } = this.#options;
     this.#facts = this.#ownFacts();
     this.#membership = await MembershipNode.start({
@@ -208,9 +212,12 @@ export class Layer2Agent {
       keys,
       metadata: this.#facts,
       payloads: new ClaimPayloads(this.#claims),
-      breathe: () => this.#responder.drainCaptures(),
+      guard: new Guard({ logger }),
+      clock: this.#clock,
+      drainCaptures: () => this.#responder.drainCaptures(),
       changed: (changes) => this.#changed(changes),
       count: (what) => this.#metrics.datagram(what),
+      onUnknownKey: (node) => this.#reportUnknownKey(node),
     });
     logger.info({ node: nodeName, port }, 'membership joined');
     this.#know();
@@ -219,6 +226,18 @@ export class Layer2Agent {
     this.#clock.after(companyMs, () => this.#awaitOnly('any'));
     this.#clock.after(aloneMs, () => this.#awaitOnly('none'));
     this.#tryToStart();
+  }
+
+  /** Once per speaker in `unknownKeyLogMs`: each of its datagrams would be a line. */
+  #reportUnknownKey(node: string): void {
+    const now = this.#clock.now();
+    const loggedAt = this.#unknownKeyLoggedAt.get(node);
+    if (loggedAt !== undefined && now - loggedAt < unknownKeyLogMs) return;
+    this.#unknownKeyLoggedAt.set(node, now);
+    this.#options.logger.error(
+      { node, reason: 'the membership Secret changed and did not reach every speaker yet' },
+      'speaker uses an unknown membership key',
+    );
   }
 
   #awaitOnly(awaited: 'any' | 'none'): void {

@@ -1,111 +1,203 @@
 /**
- * The way between packets and datagrams: sealed, known to be fresh, counted. A plaintext is
+ * Between packets and datagrams: sealed, fresh and counted. A machine: datagrams and the time in, packets and datagrams out. The
+ * plaintext of a datagram is
  *
- *     u8 kind │ u8 length, sender │ token, 8 octets │ packet                      kind 0
- *     u8 kind │ u8 length, sender │ token, 8 octets │ u48 sequence it answers     kind 1: a challenge
+ *     u8 kind │ u8 length, sender │ token, 8 octets │ packet
+ *     u8 kind │ u8 length, sender │ token, 8 octets │ u48 sequence number of the datagram that is challenged
  *
- * where the token is the one that the receiver gave us; zeros when it gave none yet. What a challenge answers is sent again with
- * the token, once, so that a first contact costs one round trip and no retransmission.
+ * The token is the one that the receiver gave the sender, zeros before that; in a challenge it is the one for the receiver to show.
+ * After a challenge the packet is sent again with the token, so a first contact costs one round trip and no retransmission.
+ *
+ * Nothing that comes from the network chooses where a challenge goes: it goes only to an endpoint that is known for the name.
+ *
+ * Versions of the seal: a member sends version 1, which every release opens, until it knows that the other opens version 2. Kind
+ * 2 says so in a datagram of version 1; releases that know only version 1 read it as kind 0. When every speaker runs a release with
+ * version 2, all datagrams after the first contact are of version 2.
  */
-import { randomBytes } from 'node:crypto';
-import { decodePacket, encodePacket } from './codec.ts';
-import type { Endpoint, Packet } from './packet.ts';
-import type { PayloadFormat } from './payload.ts';
-import { ReplayGuard } from './replay-guard.ts';
-import { Seal, type SealError } from './seal.ts';
 
-export type DatagramDrop = SealError | 'malformed' | 'replayed' | 'unproven' | 'own';
+import { Admission } from './admission.ts';
+import { decodePacket, encodePacket } from './codec.ts';
+import { type Endpoint, isDeliverable, isSameEndpoint } from './endpoint.ts';
+import { Keyring, type Keys } from './keyring.ts';
+import type { Packet } from './packet.ts';
+import type { PayloadFormat } from './payload.ts';
+import { noToken, ReplayGuard, tokenLength } from './replay-guard.ts';
+import { Seal, type SealError, type SealVersion } from './seal.ts';
+
+/** Why a datagram was dropped; the label of a metric. */
+export type DatagramDrop = SealError | 'flood' | 'replayed' | 'unproven' | 'own';
 
 export interface ChannelOptions {
   readonly name: string;
+  readonly keys: Keys;
   readonly payloads: PayloadFormat;
-  readonly transmit: (datagram: Buffer, endpoint: Endpoint) => void;
-  readonly deliver: (packet: Packet, source: Endpoint) => void;
-  readonly drop: (reason: DatagramDrop) => void;
+  readonly randomOctets: (length: number) => Buffer;
 }
 
-const kind = { packet: 0, challenge: 1 } as const;
-const tokenLength = 8;
-const noToken = '0'.repeat(2 * tokenLength);
-/** Unproven first packets kept per peer until its challenge comes. */
+export interface Transmission {
+  readonly datagram: Buffer;
+  readonly endpoint: Endpoint;
+}
+
+/** What came of a datagram. */
+export interface Received {
+  readonly packet?: Packet;
+  readonly dropped?: DatagramDrop;
+  readonly transmissions: readonly Transmission[];
+}
+
+/** Times at the moment of receipt, in milliseconds: of the monotonic and of the wall clock. */
+export interface Instant {
+  readonly nowMs: number;
+  readonly epochMs: number;
+}
+
+const kinds = { packet: 0, challenge: 1, packetOfVersion2: 2 } as const;
+/** Packets kept for each member in case a challenge asks for them again. */
 const keptForChallenge = 8;
 
-interface Unproven {
+interface SentPacket {
+  readonly endpoint: Endpoint;
   readonly sequence: number;
   readonly packet: Packet;
 }
 
 export class Channel {
-  readonly #options: ChannelOptions;
-  readonly #session = randomBytes(16);
-  readonly #guard = new ReplayGuard(() => randomBytes(tokenLength).toString('hex'));
+  readonly #name: string;
+  readonly #payloads: PayloadFormat;
+  readonly #session: string;
+  readonly #keyring: Keyring;
+  readonly #seal: Seal;
+  readonly #guard: ReplayGuard;
+  readonly #admission = new Admission();
   readonly #tokens = new Map<string, string>();
-  readonly #unproven = new Map<string, Unproven[]>();
-  #seal: Seal;
+  readonly #sent = new Map<string, SentPacket[]>();
+  readonly #opensVersion2 = new Set<string>();
 
-  constructor(keys: readonly [Uint8Array, ...Uint8Array[]], options: ChannelOptions) {
-    this.#options = options;
-    this.#seal = new Seal(keys, this.#session);
+  constructor({ name, keys, payloads, randomOctets }: ChannelOptions) {
+    const session = randomOctets(16);
+    this.#name = name;
+    this.#payloads = payloads;
+    this.#session = session.toString('hex');
+    this.#keyring = new Keyring(keys);
+    this.#seal = new Seal(name, this.#keyring, session);
+    this.#guard = new ReplayGuard(randomOctets(32));
   }
 
-  /** From now on the first of these keys seals and all open. */
-  setKeys(keys: readonly [Uint8Array, ...Uint8Array[]]): void {
-    this.#seal = new Seal(keys, this.#session, this.#seal.sequence);
+  /** The first of the keys seals from now on, all open, and those that are missing open a while longer. */
+  setKeys(keys: Keys, nowMs: number): void {
+    this.#keyring.replace(keys, nowMs);
   }
 
-  send(to: string, endpoint: Endpoint, packet: Packet): void {
-    const token = this.#tokens.get(to) ?? noToken;
-    this.#transmit(kind.packet, token, encodePacket(packet), endpoint);
-    const waiting = this.#unproven.get(to) ?? [];
-    waiting.push({ sequence: this.#seal.sequence, packet });
-    if (waiting.length > keptForChallenge) waiting.shift();
-    this.#unproven.set(to, waiting);
+  /** Replaces the hosts that speakers run on by Kubernetes' account. */
+  setListedHosts(hosts: ReadonlySet<string>): void {
+    this.#admission.setListed(hosts);
   }
 
-  receive(datagram: Uint8Array, source: Endpoint): void {
-    const opened = this.#seal.open(datagram);
-    if (!opened.ok) return this.#options.drop(opened.error);
-    const { session, sequence, plaintext } = opened.value;
-    if (session === this.#session.toString('hex')) return this.#options.drop('own');
+  /** The datagram that carries the packet; none when it cannot be delivered. */
+  send(to: string, endpoint: Endpoint, packet: Packet): Transmission[] {
+    if (!isDeliverable(endpoint)) return [];
+    const transmission = this.#packet(to, endpoint, packet);
+    const sent = this.#sent.get(to) ?? [];
+    sent.push({ endpoint, sequence: this.#seal.sequence, packet });
+    if (sent.length > keptForChallenge) sent.shift();
+    this.#sent.set(to, sent);
+    return [transmission];
+  }
+
+  /** `endpointsOf` names the endpoints known for a member. */
+  receive(
+    datagram: Uint8Array,
+    source: Endpoint,
+    { nowMs, epochMs }: Instant,
+    endpointsOf: (name: string) => readonly Endpoint[],
+  ): Received {
+    const sealed = this.#seal.inspect(datagram, nowMs);
+    if (!sealed.ok) return drop(sealed.error);
+    if (!this.#admission.admits(source.host, sealed.value.isKnownSession, nowMs)) return drop('flood');
+    const opened = this.#seal.open(sealed.value);
+    if (!opened.ok) return drop(opened.error);
+    const { version, session, sequence, plaintext } = opened.value;
+    if (session === this.#session) return drop('own');
     const nameEnd = 2 + (plaintext[1] ?? 0);
     const bodyAt = nameEnd + tokenLength;
-    if (plaintext.length < bodyAt) return this.#options.drop('malformed');
+    if (plaintext.length < bodyAt) return drop('malformed');
+    const kind = plaintext[0];
     const from = plaintext.toString('latin1', 2, nameEnd);
     const token = plaintext.toString('hex', nameEnd, bodyAt);
     const body = plaintext.subarray(bodyAt);
-    if (plaintext[0] === kind.challenge) return this.#challenged(from, token, body, source);
+    if (kind === kinds.challenge) return this.#challenged(from, token, body, version);
+    const opensVersion2 = version === 2 || kind === kinds.packetOfVersion2;
     const verdict = this.#guard.judge(from, session, sequence, token);
-    if (verdict.kind === 'replayed') return this.#options.drop('replayed');
+    if (verdict.kind === 'replayed') return drop('replayed');
     if (verdict.kind === 'challenge') {
-      this.#options.drop('unproven');
-      const answered = Buffer.alloc(6);
-      answered.writeUIntBE(sequence, 0, 6);
-      return this.#transmit(kind.challenge, verdict.token, answered, source);
+      const endpoint = challengeEndpoint(source, endpointsOf(from));
+      const transmissions = endpoint
+        ? [this.#challenge(from, verdict.token, sequence, endpoint, opensVersion2 ? 2 : 1)]
+        : [];
+      return { dropped: 'unproven', transmissions };
     }
-    const packet = decodePacket(body, this.#options.payloads);
-    if (!packet.ok || packet.value.from !== from) return this.#options.drop('malformed');
-    this.#options.deliver(packet.value, source);
+    this.#admission.prove(source.host);
+    this.#setVersion(from, opensVersion2);
+    const packet = decodePacket(body, { payloads: this.#payloads, epochMs });
+    if (!packet.ok || packet.value.from !== from) return drop('malformed');
+    return { packet: packet.value, transmissions: [] };
   }
 
-  #challenged(from: string, token: string, body: Buffer, source: Endpoint): void {
-    if (body.length !== 6) return this.#options.drop('malformed');
+  /** A challenge counts only when it answers a datagram sent to that member just now: a recorded challenge does not. */
+  #challenged(from: string, token: string, body: Buffer, version: SealVersion): Received {
+    if (body.length !== 6) return drop('malformed');
     const sequence = body.readUIntBE(0, 6);
-    const waiting = this.#unproven.get(from) ?? [];
-    // It must answer what we sent to that peer just now: a recorded challenge does not.
-    const answered = waiting.find((each) => each.sequence === sequence);
-    if (!answered) return this.#options.drop('replayed');
+    const sent = this.#sent.get(from) ?? [];
+    const challenged = sent.find((each) => each.sequence === sequence);
+    if (!challenged) return drop('replayed');
+    const rest = sent.filter((each) => each !== challenged);
+    this.#sent.set(from, rest);
     this.#tokens.set(from, token);
-    this.#unproven.set(
-      from,
-      waiting.filter((each) => each !== answered),
-    );
-    this.#transmit(kind.packet, token, encodePacket(answered.packet), source);
+    this.#setVersion(from, version === 2);
+    return { transmissions: [this.#packet(from, challenged.endpoint, challenged.packet)] };
   }
 
-  #transmit(plaintextKind: number, token: string, body: Buffer, endpoint: Endpoint): void {
-    const { name } = this.#options;
-    const head = Buffer.from([plaintextKind, name.length]);
-    const plaintext = Buffer.concat([head, Buffer.from(name, 'latin1'), Buffer.from(token, 'hex'), body]);
-    this.#options.transmit(this.#seal.seal(plaintext), endpoint);
+  #setVersion(name: string, opensVersion2: boolean): void {
+    if (opensVersion2) this.#opensVersion2.add(name);
+    else this.#opensVersion2.delete(name);
   }
+
+  #packet(to: string, endpoint: Endpoint, packet: Packet): Transmission {
+    const token = this.#tokens.get(to) ?? noToken;
+    const version = this.#opensVersion2.has(to) ? 2 : 1;
+    const kind = version === 2 ? kinds.packet : kinds.packetOfVersion2;
+    const datagram = this.#seal.seal(this.#plaintext(kind, token, encodePacket(packet)), to, version);
+    return { datagram, endpoint };
+  }
+
+  #challenge(
+    to: string,
+    token: string,
+    sequence: number,
+    endpoint: Endpoint,
+    version: SealVersion,
+  ): Transmission {
+    const body = Buffer.alloc(6);
+    body.writeUIntBE(sequence, 0, 6);
+    return {
+      datagram: this.#seal.seal(this.#plaintext(kinds.challenge, token, body), to, version),
+      endpoint,
+    };
+  }
+
+  #plaintext(kind: number, token: string, body: Buffer): Buffer {
+    const head = Buffer.from([kind, this.#name.length]);
+    return Buffer.concat([head, Buffer.from(this.#name, 'latin1'), Buffer.from(token, 'hex'), body]);
+  }
+}
+
+function drop(reason: DatagramDrop): Received {
+  return { dropped: reason, transmissions: [] };
+}
+
+/** The source when it is known for the name, else a known endpoint: a node may send from another of its addresses. */
+function challengeEndpoint(source: Endpoint, known: readonly Endpoint[]): Endpoint | undefined {
+  const deliverable = known.filter(isDeliverable);
+  return deliverable.find((each) => isSameEndpoint(each, source)) ?? deliverable[0];
 }

@@ -1,5 +1,5 @@
 /**
- * Packets as octets. All numbers are big endian; a text is its length and ISO 8859-1 (names and addresses are ASCII).
+ * Packets as octets. Numbers are big endian; a text is its length and ISO 8859-1 (names and addresses are ASCII).
  *
  *     packet   text from │ u48 incarnation │ u32 summary │ u8 kind │ body │ update…
  *     ping     u32 sequence
@@ -12,27 +12,40 @@
  *     payload  u8 4 │ a record, whose end its `PayloadFormat` finds
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
+ *
+ * The decoder holds every value to its bounds, because a member that adopted one beyond them could not be refuted: a refutation
+ * needs a greater incarnation, and the greatest number has none.
  */
 import { fail, ok, type Result } from '../result.ts';
-import type { Body, Endpoint, MemberState, Packet, Update } from './packet.ts';
-import { digestBuckets, type PayloadFormat, type PayloadRecord } from './payload.ts';
+import { type Endpoint, isDeliverable } from './endpoint.ts';
+import { OctetReader, OctetWriter } from './octets.ts';
+import { type Body, type MemberState, maxMetadataOctets, type Packet, type Update } from './packet.ts';
+import { digestBuckets, maxPayloadOctets, type PayloadFormat } from './payload.ts';
 
 const states: readonly MemberState[] = ['alive', 'suspect', 'dead', 'left'];
 const payloadTag = 4;
 const kinds = ['ping', 'ack', 'ping-request', 'verify', 'gossip', 'digest', 'records'] as const;
+const dayMs = 86_400_000;
+/** Half of what 48 bits hold. As milliseconds since 1970 it lies beyond the year 6000. */
+const maxIncarnation = 2 ** 47 - 1;
 
-/** Octets of an update in a packet. */
+export interface DecodeContext {
+  readonly payloads: PayloadFormat;
+  /** Wall clock. Incarnations are times of start, so one that is far in the future is refused. */
+  readonly epochMs: number;
+}
+
+/** The number of octets that an update takes in a packet. */
 export function updateSize(update: Update): number {
   return update.kind === 'payload'
     ? 1 + update.octets.length
     : 13 + update.name.length + update.endpoint.host.length + update.metadata.length;
 }
 
-/** The packet's octets; texts are names and addresses in ASCII, at most 255 long (metadata 65,535). */
+/** The packet's octets. Texts are ASCII of at most 255 characters. */
 export function encodePacket(packet: Packet): Buffer {
-  const writer = new Writer(
-    700 + packet.from.length * 2 + packet.updates.reduce((sum, update) => sum + updateSize(update), 0),
-  );
+  const updatesSize = packet.updates.reduce((sum, update) => sum + updateSize(update), 0);
+  const writer = new OctetWriter(1400 + packet.from.length + updatesSize);
   writer.text(packet.from);
   writer.uint(packet.incarnation, 6);
   writer.uint(packet.summary, 4);
@@ -42,9 +55,9 @@ export function encodePacket(packet: Packet): Buffer {
   return writer.bytes();
 }
 
-/** Reads a packet; the error says what does not fit. */
-export function decodePacket(bytes: Uint8Array, payloads: PayloadFormat): Result<Packet, string> {
-  const reader = new Reader(bytes);
+/** Reads a packet. The error says what is wrong with it. */
+export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<Packet, string> {
+  const reader = new OctetReader(bytes);
   const from = reader.text();
   const incarnation = reader.uint(6);
   const summary = reader.uint(4);
@@ -53,16 +66,33 @@ export function decodePacket(bytes: Uint8Array, payloads: PayloadFormat): Result
   const body = readBody(reader, kind);
   const updates: Update[] = [];
   while (!reader.isShort && !reader.isAtEnd) {
-    const update = readUpdate(reader, payloads);
-    if (!update) return fail('unknown update kind');
+    const update = readUpdate(reader, context.payloads);
+    if (!update) return fail('malformed update');
+    if (!reader.isShort && !isInBounds(update, context.epochMs)) return fail('update out of bounds');
     updates.push(update);
   }
   if (reader.isShort) return fail('truncated');
   if (from === '') return fail('no sender');
+  // A member that refutes the greatest incarnation accepted in an update goes beyond it.
+  if (incarnation > Math.min(maxIncarnation, context.epochMs + 2 * dayMs))
+    return fail('incarnation out of bounds');
+  if (body.kind === 'ping-request' && !isDeliverable(body.endpoint)) return fail('no address to ping');
   return ok({ from, incarnation, summary, body, updates });
 }
 
-function writeBody(writer: Writer, body: Body): void {
+function isInBounds(update: Update, epochMs: number): boolean {
+  if (update.kind === 'payload') return update.octets.length <= maxPayloadOctets;
+  const { incarnation, endpoint, metadata } = update;
+  if (incarnation > Math.min(maxIncarnation - 1, epochMs + dayMs)) return false;
+  return metadata.length <= maxMetadataOctets && isPlausible(endpoint);
+}
+
+/** An endpoint in an update may lack the host: a member does not know its own until Kubernetes names it. */
+function isPlausible(endpoint: Endpoint): boolean {
+  return endpoint.host === '' ? endpoint.port > 0 : isDeliverable(endpoint);
+}
+
+function writeBody(writer: OctetWriter, body: Body): void {
   switch (body.kind) {
     case 'ping':
       return writer.uint(body.sequence, 4);
@@ -87,7 +117,7 @@ function writeBody(writer: Writer, body: Body): void {
   }
 }
 
-function readBody(reader: Reader, kind: Body['kind']): Body {
+function readBody(reader: OctetReader, kind: Body['kind']): Body {
   switch (kind) {
     case 'ping':
       return { kind, sequence: reader.uint(4) };
@@ -110,7 +140,7 @@ function readBody(reader: Reader, kind: Body['kind']): Body {
   }
 }
 
-function writeUpdate(writer: Writer, update: Update): void {
+function writeUpdate(writer: OctetWriter, update: Update): void {
   if (update.kind === 'payload') {
     writer.uint(payloadTag, 1);
     return writer.octets(update.octets);
@@ -122,7 +152,7 @@ function writeUpdate(writer: Writer, update: Update): void {
   writer.text(update.metadata, 2);
 }
 
-function readUpdate(reader: Reader, payloads: PayloadFormat): Update | undefined {
+function readUpdate(reader: OctetReader, payloads: PayloadFormat): Update | undefined {
   const tag = reader.uint(1);
   if (tag === payloadTag) return reader.payload(payloads);
   const state = states[tag];
@@ -135,83 +165,4 @@ function readUpdate(reader: Reader, payloads: PayloadFormat): Update | undefined
     endpoint: reader.endpoint(),
     metadata: reader.text(2),
   };
-}
-
-class Writer {
-  readonly #buffer: Buffer;
-  #at = 0;
-
-  constructor(capacity: number) {
-    this.#buffer = Buffer.allocUnsafe(capacity);
-  }
-
-  uint(value: number, octets: number): void {
-    this.#at = this.#buffer.writeUIntBE(value, this.#at, octets);
-  }
-
-  text(value: string, lengthOctets: 1 | 2 = 1): void {
-    this.uint(value.length, lengthOctets);
-    this.#at += this.#buffer.write(value, this.#at, 'latin1');
-  }
-
-  octets(octets: Uint8Array): void {
-    this.#buffer.set(octets, this.#at);
-    this.#at += octets.length;
-  }
-
-  endpoint(endpoint: Endpoint): void {
-    this.text(endpoint.host);
-    this.uint(endpoint.port, 2);
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#at);
-  }
-}
-
-/** Reads zeros past the end and remembers that it did, so that callers check once. */
-class Reader {
-  readonly #bytes: Buffer;
-  #at = 0;
-  isShort = false;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  uint(octets: number): number {
-    if (!this.#has(octets)) return 0;
-    const value = this.#bytes.readUIntBE(this.#at, octets);
-    this.#at += octets;
-    return value;
-  }
-
-  text(lengthOctets: 1 | 2 = 1): string {
-    const length = this.uint(lengthOctets);
-    if (!this.#has(length)) return '';
-    this.#at += length;
-    return this.#bytes.toString('latin1', this.#at - length, this.#at);
-  }
-
-  payload(payloads: PayloadFormat): PayloadRecord | undefined {
-    const found = payloads.read(this.#bytes, this.#at);
-    if (!found) return undefined;
-    const octets = this.#bytes.subarray(this.#at, found.end);
-    this.#at = found.end;
-    return { kind: 'payload', key: found.key, octets };
-  }
-
-  endpoint(): Endpoint {
-    return { host: this.text(), port: this.uint(2) };
-  }
-
-  #has(octets: number): boolean {
-    if (this.#at + octets <= this.#bytes.length) return true;
-    this.isShort = true;
-    return false;
-  }
 }

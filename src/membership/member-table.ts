@@ -1,5 +1,6 @@
 import { hash32 } from '../hash.ts';
-import type { Endpoint, MemberState, MemberUpdate } from './packet.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { MemberState, MemberUpdate } from './packet.ts';
 import { digestBuckets } from './payload.ts';
 import { firstRtt, type RttEstimate } from './timing.ts';
 

@@ -20,9 +20,10 @@
  * Das, Gupta, Motivala: SWIM (2002). Dadgar, Phillips, Currey: Lifeguard (2018).
  */
 import { rendezvousWinners } from '../hash.ts';
+import type { Endpoint } from './endpoint.ts';
 import { LocalHealth } from './local-health.ts';
 import { isLive, type Member, MemberTable, memberBucket, memberHash, updateOf } from './member-table.ts';
-import type { Body, Endpoint, MemberUpdate, Packet, Update } from './packet.ts';
+import type { Body, MemberUpdate, Packet, Update } from './packet.ts';
 import { digestBuckets, type PayloadRecord, type PayloadStore } from './payload.ts';
 import { type Probe, Prober, shortestProbeMs } from './prober.ts';
 import { chunks, Rumours, subjectOf } from './rumours.ts';
@@ -185,6 +186,19 @@ export class Membership {
       this.#tellOfSelf(now);
     }
     this.#nextJoinAt = Math.min(this.#nextJoinAt, now);
+  }
+
+  /** Where the member may be reached: by Kubernetes' account first, then where its packets came from. */
+  endpointsOf(name: string): readonly Endpoint[] {
+    const member = this.#table.get(name);
+    return [...(this.#known.get(name) ?? []), ...(member ? [member.endpoint] : [])];
+  }
+
+  /** The name of the speaker that Kubernetes lists at the host. */
+  listedAt(host: string): string | undefined {
+    for (const [name, endpoints] of this.#known)
+      if (endpoints.some((endpoint) => endpoint.host === host)) return name;
+    return undefined;
   }
 
   setMetadata(metadata: string, now: number): void {

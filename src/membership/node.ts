@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { Channel, type DatagramDrop } from './channel.ts';
+import { systemRandom } from '../random.ts';
+import type { Guard } from '../telemetry/guard.ts';
+import { Channel, type DatagramDrop, type Transmission } from './channel.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Keys } from './keyring.ts';
 import { type Changes, Membership } from './membership.ts';
-import type { Endpoint } from './packet.ts';
 import type { PayloadRecord, PayloadStore } from './payload.ts';
 import { type DatagramSocket, openDatagramSocket } from './socket.ts';
 import type { MembershipSettings } from './timing.ts';
@@ -9,111 +13,151 @@ import type { MembershipSettings } from './timing.ts';
 export interface MembershipNodeOptions {
   readonly name: string;
   readonly port: number;
-  readonly keys: readonly [Uint8Array, ...Uint8Array[]];
+  readonly keys: Keys;
   readonly metadata: string;
   readonly payloads: PayloadStore;
   readonly settings?: Partial<MembershipSettings>;
+  /** An exception in a datagram costs that datagram. */
+  readonly guard: Guard;
   readonly clock?: Clock;
-  /** Called again and again in long work. */
-  readonly breathe?: () => void;
-  /** The view or the payload records have changed. */
+  /** From 0 to below 1. */
+  readonly random?: () => number;
+  readonly randomOctets?: (length: number) => Buffer;
+  /** Runs the callback once the sockets have been read. */
+  readonly afterSockets?: (callback: () => void) => void;
+  /** Called between the steps of long work, so that neighbours are answered meanwhile. */
+  readonly drainCaptures?: () => void;
+  /** The members or the payload records have changed. */
   readonly changed: (changes: Omit<Changes, 'packets'>) => void;
-  readonly count: (what: {
+  readonly count: (datagram: {
     readonly sent?: number;
     readonly received?: number;
     readonly dropped?: DatagramDrop;
   }) => void;
+  /** A datagram from a listed speaker is sealed with a key that this one does not have. */
+  readonly onUnknownKey?: (speaker: string) => void;
 }
 
-/** Between two breaths. */
+/** Records merged between two calls of `drainCaptures`. */
 const recordsAtOnce = 100;
 
-/** The membership machine with its socket and its timer. */
+/** The shell around the membership machine: its socket, its timer and the channel between. */
 export class MembershipNode {
   readonly #options: MembershipNodeOptions;
   readonly #clock: Clock;
+  readonly #afterSockets: (callback: () => void) => void;
   readonly #channel: Channel;
   readonly machine: Membership;
   #socket: DatagramSocket | undefined;
   #timer: Timer | undefined;
 
   private constructor(options: MembershipNodeOptions) {
+    const { name, port, keys, metadata, payloads, settings = {} } = options;
+    const { clock = systemClock, random = systemRandom, randomOctets = randomBytes } = options;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    const { name, port, metadata, payloads, settings = {}, count } = options;
+    this.#clock = clock;
+    this.#afterSockets = options.afterSockets ?? setImmediate;
     this.machine = new Membership({
-      ...{ name, metadata, payloads, settings, random: Math.random },
-      incarnation: Date.now(),
+      ...{ name, metadata, payloads, settings, random },
+      incarnation: clock.epochMs(),
       endpoint: { host: '', port },
     });
-    this.#channel = new Channel(options.keys, {
-      name,
-      payloads,
-      transmit: (datagram, endpoint) => {
-        count({ sent: datagram.length });
-        this.#socket?.send(datagram, endpoint);
-      },
-      deliver: (packet, source) => this.#do((now) => this.machine.receive(packet, source, now)),
-      drop: (dropped) => count({ dropped }),
-    });
+    this.#channel = new Channel({ name, keys, payloads, randomOctets });
   }
 
-  /** Binds the port and begins. Rejects when it is taken. */
+  /** Binds the port and joins. Rejects when the port is taken. */
   static async start(options: MembershipNodeOptions): Promise<MembershipNode> {
     const node = new MembershipNode(options);
     node.#socket = await openDatagramSocket(options.port, (datagram, source) => {
       options.count({ received: datagram.length });
-      node.#channel.receive(datagram, source);
+      const input = {
+        entrance: 'membership',
+        source: `${source.host} ${source.port}`,
+        octets: datagram,
+      } as const;
+      options.guard.run(input, () => node.#receive(datagram, source));
     });
-    node.#wake();
+    node.#wakeSoon();
     return node;
   }
 
-  setKeys(keys: readonly [Uint8Array, ...Uint8Array[]]): void {
-    this.#channel.setKeys(keys);
+  setKeys(keys: Keys): void {
+    this.#channel.setKeys(keys, this.#clock.now());
   }
 
+  /** Speakers that exist by Kubernetes' account. */
   know(speakers: ReadonlyMap<string, readonly Endpoint[]>): void {
-    this.#do((now) => this.machine.know(speakers, now));
+    this.#channel.setListedHosts(
+      new Set([...speakers.values()].flatMap((all) => all.map(({ host }) => host))),
+    );
+    this.#step((now) => this.machine.know(speakers, now));
   }
 
   setMetadata(metadata: string): void {
-    this.#do((now) => this.machine.setMetadata(metadata, now));
+    this.#step((now) => this.machine.setMetadata(metadata, now));
   }
 
+  /** Merges records of this node's own and tells the others. */
   publish(records: readonly PayloadRecord[]): void {
-    this.#do((now) => {
+    this.#step((now) => {
       for (let at = 0; at < records.length; at += recordsAtOnce) {
-        this.#options.breathe?.();
+        this.#options.drainCaptures?.();
         this.machine.publish(records.slice(at, at + recordsAtOnce), now);
       }
     });
   }
 
-  /** Says goodbye and closes. */
+  /** Tells the others that this node leaves, and closes the socket. */
   leave(): void {
-    this.#do((now) => this.machine.leave(now));
+    this.#step((now) => this.machine.leave(now));
     this.#timer?.cancel();
     this.#socket?.close();
     this.#socket = undefined;
   }
 
-  #wake(): void {
-    // Timers come before sockets in a turn: after a pause, what has arrived meanwhile must be read before anybody is judged.
-    setImmediate(() => {
-      if (this.#socket) this.#do((now) => this.machine.wake(now));
+  #receive(datagram: Buffer, source: Endpoint): void {
+    const instant = { nowMs: this.#clock.now(), epochMs: this.#clock.epochMs() };
+    const received = this.#channel.receive(datagram, source, instant, (name) =>
+      this.machine.endpointsOf(name),
+    );
+    const { packet, dropped, transmissions } = received;
+    if (dropped) this.#options.count({ dropped });
+    if (dropped === 'unknown-key') this.#reportUnknownKey(source);
+    this.#transmit(transmissions);
+    if (packet) this.#step((now) => this.machine.receive(packet, source, now));
+  }
+
+  #reportUnknownKey({ host }: Endpoint): void {
+    const speaker = this.machine.listedAt(host);
+    if (speaker !== undefined) this.#options.onUnknownKey?.(speaker);
+  }
+
+  /**
+   * Timers come before sockets in a turn of the event loop. After a pause, the packets that arrived meanwhile must be read before
+   * the machine judges anyone's silence.
+   */
+  #wakeSoon(): void {
+    this.#afterSockets(() => {
+      if (this.#socket) this.#step((now) => this.machine.wake(now));
     });
   }
 
-  #do(step: (now: number) => void): void {
+  #step(step: (now: number) => void): void {
     step(this.#clock.now());
     const { packets, ...changes } = this.machine.take();
     for (const { to, endpoint, packet } of packets) {
-      this.#options.breathe?.();
-      this.#channel.send(to, endpoint, packet);
+      this.#options.drainCaptures?.();
+      this.#transmit(this.#channel.send(to, endpoint, packet));
     }
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wake());
+    this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wakeSoon());
     if (changes.members || changes.payloads.size > 0) this.#options.changed(changes);
+  }
+
+  #transmit(transmissions: readonly Transmission[]): void {
+    for (const { datagram, endpoint } of transmissions) {
+      this.#options.count({ sent: datagram.length });
+      this.#socket?.send(datagram, endpoint);
+    }
   }
 }

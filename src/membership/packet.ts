@@ -1,55 +1,56 @@
+import type { Endpoint } from './endpoint.ts';
 import type { PayloadRecord } from './payload.ts';
-
-/** Where a member's socket is. */
-export interface Endpoint {
-  /** An address as text; empty while the member does not know its own. */
-  readonly host: string;
-  readonly port: number;
-}
 
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left';
 
-/** What one member says of another, or of itself. The greater incarnation is newer; then the later state of the type's order. */
+/**
+ * A statement about a member, by itself or by another. The greater incarnation is newer; within an incarnation the later state in
+ * the order of `MemberState` wins.
+ */
 export interface MemberUpdate {
   readonly kind: 'member';
   readonly name: string;
   readonly state: MemberState;
   readonly incarnation: number;
   readonly endpoint: Endpoint;
-  /** What the member tells of itself; opaque here. */
+  /** The member's description of itself, opaque here. At most `maxMetadataOctets`. */
   readonly metadata: string;
 }
+
+export const maxMetadataOctets = 1000;
 
 export type Update = MemberUpdate | PayloadRecord;
 
 export type Body =
   | { readonly kind: 'ping'; readonly sequence: number }
-  /** `target` is alive: the sender, or whom the sender asked for the receiver. */
+  /** `target` is alive: the sender itself, or the member that the receiver asked the sender to ping. */
   | { readonly kind: 'ack'; readonly sequence: number; readonly target: string }
+  /** Asks the receiver to ping the target and to pass its ack on. */
   | {
       readonly kind: 'ping-request';
       readonly sequence: number;
       readonly target: string;
       readonly endpoint: Endpoint;
     }
-  /** The sender cannot reach the target and asks the receiver to look for itself. */
+  /** The sender cannot reach the target and asks the receiver to try for itself. */
   | { readonly kind: 'verify'; readonly target: string; readonly incarnation: number }
   | { readonly kind: 'gossip' }
-  /** Hashes of what the sender holds, bucket by bucket; the receiver sends what differs. */
+  /** Hashes of the sender's knowledge, bucket by bucket. The receiver sends the buckets that differ. */
   | {
       readonly kind: 'digest';
       readonly members: Uint32Array;
       readonly payloads: Uint32Array;
+      /** The receiver sends its own digest when it is done. */
       readonly wantsReply: boolean;
     }
-  /** An answer to a digest. What the receiver knows better it sends back. */
+  /** Part of the answer to a digest. */
   | { readonly kind: 'records' };
 
-/** One datagram's content. */
+/** The content of one datagram. */
 export interface Packet {
   readonly from: string;
   readonly incarnation: number;
-  /** Hash of everything the sender holds; equal hashes mean equal knowledge. */
+  /** Hash of all that the sender knows; members with equal hashes know the same. */
   readonly summary: number;
   readonly body: Body;
   readonly updates: readonly Update[];

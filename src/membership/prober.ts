@@ -1,4 +1,5 @@
-import type { Body, Endpoint } from './packet.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Body } from './packet.ts';
 import { retransmitMs } from './timing.ts';
 
 /** Why a member is probed. `routine`: its turn; `verify`: another member cannot reach it; `suspect`: a last call; `join`: it may be there. */

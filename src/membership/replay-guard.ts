@@ -1,71 +1,60 @@
-/** How far behind the newest a datagram of a session may arrive. */
-const windowSize = 256n;
+import { createHmac } from 'node:crypto';
+import { ReplayWindow } from './replay-window.ts';
 
-/** Which sequence numbers have come, as in RFC 4303 section 3.4.3: each once, none too old. */
-export class ReplayWindow {
-  #newest = 0;
-  #seen = 0n;
+/** Octets of a token on the wire. */
+export const tokenLength = 8;
+/** The token of a member that was given none yet. */
+export const noToken = '00'.repeat(tokenLength);
 
-  /** True the first time, for a number that is new or within the window. */
-  accept(sequence: number): boolean {
-    if (sequence > this.#newest) {
-      const shift = BigInt(sequence - this.#newest);
-      this.#seen = shift >= windowSize ? 1n : ((this.#seen << shift) | 1n) & ((1n << windowSize) - 1n);
-      this.#newest = sequence;
-      return true;
-    }
-    const behind = BigInt(this.#newest - sequence);
-    if (behind >= windowSize || (this.#seen >> behind) & 1n) return false;
-    this.#seen |= 1n << behind;
-    return true;
-  }
-}
-
-interface PeerSession {
+interface ProvenSession {
   readonly session: string;
-  /** What we gave the peer to show in each datagram. */
   readonly token: string;
   readonly window: ReplayWindow;
+  /** Counts the sessions that the member has proven to us. */
+  readonly generation: number;
 }
 
-export type GuardVerdict =
+export type ReplayVerdict =
   | { readonly kind: 'accept' }
   | { readonly kind: 'replayed' }
-  /** Send the token to the peer: it has to show it before it is believed. */
+  /** The sender must show this token before it is believed. */
   | { readonly kind: 'challenge'; readonly token: string };
 
 /**
- * Lets each datagram in once, and none of an earlier life of the sender or of ourselves. A session is believed only when it
- * shows a token that we made up for it; a recorded datagram shows an old one. A proven new session ends the old.
+ * Accepts each datagram once, and none from an earlier life of the sender or of this process. A session counts as fresh when it
+ * shows a token that this life made for it:
+ *
+ *     token = first 8 octets of HMAC-SHA-256(secret of this life, generation │ session │ name)
+ *
+ * A token needs no memory until it comes back, so recorded datagrams cost no state and disturb no challenge under way. The
+ * generation grows with each proven session of the name: the tokens of its ended sessions are then void.
  */
 export class ReplayGuard {
-  readonly #newToken: () => string;
-  readonly #current = new Map<string, PeerSession>();
-  readonly #pending = new Map<string, PeerSession>();
+  readonly #secret: Uint8Array;
+  readonly #proven = new Map<string, ProvenSession>();
 
-  constructor(newToken: () => string) {
-    this.#newToken = newToken;
+  /** `secret` is random and lives as long as the process. */
+  constructor(secret: Uint8Array) {
+    this.#secret = secret;
   }
 
-  judge(peer: string, session: string, sequence: number, token: string): GuardVerdict {
-    const current = this.#current.get(peer);
-    if (current?.session === session && current.token === token)
-      return current.window.accept(sequence) ? { kind: 'accept' } : { kind: 'replayed' };
-    const pending = this.#pending.get(peer);
-    if (pending?.session === session && pending.token === token) {
-      this.#pending.delete(peer);
-      this.#current.set(peer, pending);
-      pending.window.accept(sequence);
-      return { kind: 'accept' };
+  judge(name: string, session: string, sequence: number, token: string): ReplayVerdict {
+    const proven = this.#proven.get(name);
+    if (proven?.session === session) {
+      if (proven.token !== token) return { kind: 'challenge', token: proven.token };
+      return proven.window.accept(sequence) ? { kind: 'accept' } : { kind: 'replayed' };
     }
-    // Right after a challenge, datagrams sent before it are still on their way: they get the same token.
-    const asked =
-      pending?.session === session
-        ? pending
-        : current?.session === session
-          ? current
-          : { session, token: this.#newToken(), window: new ReplayWindow() };
-    if (asked !== current) this.#pending.set(peer, asked);
-    return { kind: 'challenge', token: asked.token };
+    const generation = (proven?.generation ?? 0) + 1;
+    const expected = this.#token(name, session, generation);
+    if (token !== expected) return { kind: 'challenge', token: expected };
+    const window = new ReplayWindow();
+    window.accept(sequence);
+    this.#proven.set(name, { session, token, window, generation });
+    return { kind: 'accept' };
+  }
+
+  #token(name: string, session: string, generation: number): string {
+    const hmac = createHmac('sha256', this.#secret).update(`${generation} ${session} ${name}`, 'latin1');
+    return hmac.digest('hex').slice(0, 2 * tokenLength);
   }
 }

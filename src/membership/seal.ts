@@ -1,95 +1,118 @@
 /**
- * Datagrams sealed with AES-256-GCM. Each process life derives its own key from the shared one (HKDF, RFC 5869, the random
- * session as salt), so that a counter serves as nonce without ever meeting one that another speaker used.
+ * Datagrams sealed with AES-256-GCM. Each process life derives a key of its own from the shared one (HKDF, RFC 5869, with its
+ * random session as salt). A counter can therefore serve as nonce: no two speakers ever use one nonce with one key.
  *
- *      0       1            5                 21               29
- *      ├───────┼────────────┼─────────────────┼────────────────┼───────────────┬──────────┐
- *      │ 0x01  │ key id, 4  │ session, 16     │ sequence, 8    │ ciphertext …  │ tag, 16  │
- *      └───────┴────────────┴─────────────────┴────────────────┴───────────────┴──────────┘
- *      └──────────────── authenticated, in clear ──────────────┘  nonce: 4 zeros, sequence
+ *      0         1            5                 21               29
+ *      ├─────────┼────────────┼─────────────────┼────────────────┼───────────────┬──────────┐
+ *      │ version │ key id, 4  │ session, 16     │ sequence, 8    │ ciphertext …  │ tag, 16  │
+ *      └─────────┴────────────┴─────────────────┴────────────────┴───────────────┴──────────┘
+ *      └──────────────── authenticated, in clear ────────────────┘  nonce: 4 zeros, sequence
+ *
+ * Version 2 also authenticates the name of the receiver, which is not sent: a datagram for one member does not open at another.
+ * Version 1 lacks it. It is understood so that speakers can be upgraded node by node (`channel.ts`).
  */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
+import type { Keyring, SharedKey } from './keyring.ts';
 
-const version = 1;
+export type SealVersion = 1 | 2;
+
 const headerLength = 29;
 const tagLength = 16;
-const sessionLength = 16;
-const keyLength = 32;
-/** Sessions whose derived key is kept: of every speaker, with room for restarts. */
-const keptSessions = 4096;
+const sessionEnd = 21;
+const derivedKeyLength = 32;
+/** Senders keep packets below 1,400 octets; the rest is room for those of later versions. */
+const maxDatagramLength = 4096;
+/** Sessions whose derived key is kept: one for each speaker, with room for restarts. */
+const maxSessions = 4096;
 
-export type SealError = 'truncated' | 'version' | 'unknown-key' | 'authentication';
+export type SealError = 'truncated' | 'malformed' | 'version' | 'unknown-key' | 'authentication';
 
 export interface Opened {
-  /** Of the sender's process life, in hexadecimal. */
+  readonly version: SealVersion;
+  /** The sender's process life, in hexadecimal. */
   readonly session: string;
   /** Grows with each datagram of the session. */
   readonly sequence: number;
   readonly plaintext: Buffer;
 }
 
-interface SharedKey {
-  readonly id: number;
-  readonly key: Buffer;
+/** A datagram whose header was read and whose key is known; nothing in it is authentic yet. */
+export interface SealedDatagram {
+  readonly bytes: Buffer;
+  readonly version: SealVersion;
+  readonly key: SharedKey;
+  /** The key of its session is derived already. */
+  readonly isKnownSession: boolean;
 }
 
-/** Seals what this process sends and opens what others sent. */
+/** Seals the datagrams of one process life and opens those of other members. */
 export class Seal {
-  readonly #keys: readonly SharedKey[];
-  readonly #own: { readonly session: Buffer; readonly derived: Buffer; readonly id: number };
+  readonly #name: string;
+  readonly #keyring: Keyring;
+  readonly #session: Buffer;
   readonly #derived = new Map<string, Buffer>();
-  #sequence: number;
+  #own: { readonly keyId: number; readonly derived: Buffer } | undefined;
+  #sequence = 0;
 
-  /** The first of the keys (32 octets each) seals, all open. `session` is 16 random octets; `sequence` the last one used in it. */
-  constructor(keys: readonly [Uint8Array, ...Uint8Array[]], session: Uint8Array, sequence = 0) {
-    this.#keys = keys.map((key) => ({ id: keyId(key), key: Buffer.from(key) }));
-    this.#own = { session: Buffer.from(session), derived: derive(keys[0], session), id: keyId(keys[0]) };
-    this.#sequence = sequence;
+  /** `session` is 16 random octets. */
+  constructor(name: string, keyring: Keyring, session: Buffer) {
+    this.#name = name;
+    this.#keyring = keyring;
+    this.#session = session;
   }
 
-  /** The last sequence number used. */
+  /** The sequence number of the last datagram sealed. */
   get sequence(): number {
     return this.#sequence;
   }
 
-  seal(plaintext: Uint8Array): Buffer {
+  /** A datagram for the receiver. */
+  seal(plaintext: Uint8Array, receiver: string, version: SealVersion): Buffer {
+    const { sealing } = this.#keyring;
+    if (this.#own?.keyId !== sealing.id)
+      this.#own = { keyId: sealing.id, derived: derive(sealing, this.#session) };
     const header = Buffer.alloc(headerLength);
-    header[0] = version;
-    header.writeUInt32BE(this.#own.id, 1);
-    this.#own.session.copy(header, 5);
-    header.writeBigUInt64BE(BigInt(++this.#sequence), 21);
+    header.writeUInt8(version, 0);
+    header.writeUInt32BE(sealing.id, 1);
+    this.#session.copy(header, 5);
+    header.writeBigUInt64BE(BigInt(++this.#sequence), sessionEnd);
     const cipher = createCipheriv('aes-256-gcm', this.#own.derived, nonceOf(header));
-    cipher.setAAD(header);
+    cipher.setAAD(authenticated(header, receiver, version));
     const body = cipher.update(plaintext);
     cipher.final();
     return Buffer.concat([header, body, cipher.getAuthTag()]);
   }
 
-  open(datagram: Uint8Array): Result<Opened, SealError> {
+  /** Reads the header, which costs next to nothing. */
+  inspect(datagram: Uint8Array, nowMs: number): Result<SealedDatagram, SealError> {
     if (datagram.length < headerLength + tagLength) return fail('truncated');
-    if (datagram[0] !== version) return fail('version');
+    if (datagram.length > maxDatagramLength) return fail('malformed');
+    const version = datagram[0];
+    if (version !== 1 && version !== 2) return fail('version');
     const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-    const id = bytes.readUInt32BE(1);
-    const shared = this.#keys.find((key) => key.id === id);
-    if (!shared) return fail('unknown-key');
+    const key = this.#keyring.opening(bytes.readUInt32BE(1), nowMs);
+    if (!key) return fail('unknown-key');
+    return ok({ bytes, version, key, isKnownSession: this.#derived.has(sessionKey(bytes)) });
+  }
+
+  /** Opens a datagram for this member. */
+  open({ bytes, version, key }: SealedDatagram): Result<Opened, SealError> {
     const header = bytes.subarray(0, headerLength);
-    const session = bytes.subarray(5, 5 + sessionLength);
-    const cacheKey = header.toString('hex', 1, 5 + sessionLength);
-    const derived = this.#derived.get(cacheKey) ?? derive(shared.key, session);
+    const session = bytes.subarray(5, sessionEnd);
+    const cacheKey = sessionKey(bytes);
+    const derived = this.#derived.get(cacheKey) ?? derive(key, session);
     const decipher = createDecipheriv('aes-256-gcm', derived, nonceOf(header));
-    decipher.setAAD(header);
+    decipher.setAAD(authenticated(header, this.#name, version));
     decipher.setAuthTag(bytes.subarray(-tagLength));
     try {
-      const plaintext = Buffer.concat([
-        decipher.update(bytes.subarray(headerLength, -tagLength)),
-        decipher.final(),
-      ]);
+      const ciphertext = bytes.subarray(headerLength, -tagLength);
+      const plaintext = Buffer.concat([decipher.update(ciphertext), decipher.final()]);
       this.#keep(cacheKey, derived);
-      const sequence = Number(bytes.readBigUInt64BE(21));
-      return ok({ session: session.toString('hex'), sequence, plaintext });
+      const sequence = Number(bytes.readBigUInt64BE(sessionEnd));
+      return ok({ version, session: session.toString('hex'), sequence, plaintext });
     } catch {
-      // The only thing that `final` throws for: the tag does not fit.
+      // `final` throws only when the tag does not fit.
       return fail('authentication');
     }
   }
@@ -97,31 +120,26 @@ export class Seal {
   #keep(cacheKey: string, derived: Buffer): void {
     if (this.#derived.has(cacheKey)) return;
     this.#derived.set(cacheKey, derived);
-    if (this.#derived.size <= keptSessions) return;
     for (const oldest of this.#derived.keys()) {
+      if (this.#derived.size <= maxSessions) break;
       this.#derived.delete(oldest);
-      break;
     }
   }
 }
 
-/** Reads the Secret's value: lines of base64, 32 octets each. The error says which line is wrong. */
-export function parseKeys(lines: readonly string[]): Result<readonly [Uint8Array, ...Uint8Array[]], string> {
-  const keys = lines.map((line) => Buffer.from(line, 'base64'));
-  const wrong = keys.findIndex((key) => key.length !== keyLength);
-  if (wrong >= 0) return fail(`key ${wrong + 1} is not base64 of ${keyLength} octets`);
-  const [first, ...rest] = keys;
-  return first ? ok([first, ...rest]) : fail('no key');
+/** Key id and session. */
+function sessionKey(bytes: Buffer): string {
+  return bytes.toString('hex', 1, sessionEnd);
 }
 
-function keyId(key: Uint8Array): number {
-  return createHash('sha256').update('bellman membership key id').update(key).digest().readUInt32BE(0);
+function authenticated(header: Buffer, receiver: string, version: SealVersion): Buffer {
+  return version === 1 ? header : Buffer.concat([header, Buffer.from(receiver, 'latin1')]);
 }
 
-function derive(key: Uint8Array, session: Uint8Array): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, session, 'bellman membership', keyLength));
+function derive({ octets }: SharedKey, session: Uint8Array): Buffer {
+  return Buffer.from(hkdfSync('sha256', octets, session, 'bellman membership', derivedKeyLength));
 }
 
 function nonceOf(header: Buffer): Buffer {
-  return Buffer.concat([Buffer.alloc(4), header.subarray(21, 29)]);
+  return Buffer.concat([Buffer.alloc(4), header.subarray(sessionEnd, headerLength)]);
 }

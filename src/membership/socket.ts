@@ -1,24 +1,22 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv4 } from 'node:net';
-import type { Endpoint } from './packet.ts';
+import { type Endpoint, isDeliverable } from './endpoint.ts';
 
 /** A UDP socket for both families. */
 export interface DatagramSocket {
+  /** Never throws. A datagram that the system refuses is lost, as others are on the network. */
   send(datagram: Buffer, endpoint: Endpoint): void;
   close(): void;
 }
 
-/** Literal addresses only: a look-up would make each send wait for a turn of the event loop. */
-const literal = (
+/** Literal addresses only: a real look-up would hold each datagram back for a turn of the event loop. */
+const literalLookup = (
   address: string,
   _: unknown,
   found: (error: null, address: string, family: number) => void,
 ): void => found(null, address, isIPv4(address) ? 4 : 6);
 
-/**
- * Binds the port on every address; where the host has no IPv6, for IPv4 only. Rejects when the port is taken. Datagrams that the
- * system refuses to send are lost, as others are in the network.
- */
+/** Binds the port on every address, or on every IPv4 address where the host has no IPv6. Rejects when the port is taken. */
 export async function openDatagramSocket(
   port: number,
   receive: (datagram: Buffer, source: Endpoint) => void,
@@ -31,18 +29,24 @@ export async function openDatagramSocket(
   socket.on('message', (datagram: Buffer, { address, port: sourcePort }: RemoteInfo) =>
     receive(datagram, { host: address.replace(/^::ffff:(?=\d+\.)/, ''), port: sourcePort }),
   );
-  // ICMP errors of earlier datagrams arrive here; the membership notices silence by itself.
+  // ICMP errors of earlier datagrams arrive here. The failure detector notices the silence.
   socket.on('error', () => {});
   return {
-    send(datagram, { host, port: to }) {
-      socket.send(datagram, to, isDual && isIPv4(host) ? `::ffff:${host}` : host, () => {});
+    send(datagram, endpoint) {
+      if (!isDeliverable(endpoint)) return;
+      const { host, port: to } = endpoint;
+      try {
+        socket.send(datagram, to, isDual && isIPv4(host) ? `::ffff:${host}` : host, () => {});
+      } catch {
+        // The socket is closed, or Node refuses the address.
+      }
     },
     close: () => socket.close(),
   };
 }
 
 function bind(type: 'udp4' | 'udp6', port: number): Promise<Socket> {
-  const socket = createSocket({ type, lookup: literal, recvBufferSize: 1 << 20 });
+  const socket = createSocket({ type, lookup: literalLookup, recvBufferSize: 1 << 20 });
   return new Promise((resolve, reject) => {
     socket.once('error', (error) => {
       socket.close();

@@ -1,8 +1,9 @@
 import { ClaimPayloads } from '../../src/layer2/ownership/claim-payloads.ts';
 import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
+import type { Endpoint } from '../../src/membership/endpoint.ts';
 import { isLive } from '../../src/membership/member-table.ts';
 import { Membership } from '../../src/membership/membership.ts';
-import type { Endpoint, Packet } from '../../src/membership/packet.ts';
+import type { Packet } from '../../src/membership/packet.ts';
 import type { MembershipSettings } from '../../src/membership/timing.ts';
 
 /** Seeded random numbers, 0 to below 1 (mulberry32). */

@@ -1,50 +1,83 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { createHash } from 'node:crypto';
+import { describe, test } from 'node:test';
 import { Channel } from '../../../src/membership/channel.ts';
-import type { Endpoint, Packet } from '../../../src/membership/packet.ts';
+import { encodePacket } from '../../../src/membership/codec.ts';
+import type { Endpoint } from '../../../src/membership/endpoint.ts';
+import { Keyring, type Keys, retiredKeyMs } from '../../../src/membership/keyring.ts';
+import type { Packet } from '../../../src/membership/packet.ts';
+import { Seal } from '../../../src/membership/seal.ts';
 import { textPayloads } from '../../support/text-payloads.ts';
 
-type Keys = readonly [Uint8Array, ...Uint8Array[]];
 const key = (octet: number) => new Uint8Array(32).fill(octet);
-const at = (host: string): Endpoint => ({ host, port: 1 });
+const hosts: Readonly<Record<string, string>> = { a: '192.0.2.1', b: '192.0.2.2', c: '192.0.2.3' };
+const at = (name: string): Endpoint => ({ host: hosts[name] ?? name, port: 7946 });
 
-/** Two channels and everything that passes between them and is made of it. */
-class Wire {
-  readonly delivered: string[] = [];
-  readonly dropped: string[] = [];
-  /** Every datagram, with its receiver. */
-  readonly seen: { readonly to: string; readonly datagram: Buffer }[] = [];
-  readonly #channels = new Map<string, Channel>();
-  readonly #underWay: (() => void)[] = [];
-
-  join(name: string, keys: Keys): Channel {
-    const channel = new Channel(keys, {
-      name,
-      payloads: textPayloads,
-      transmit: (datagram, { host }) => {
-        this.seen.push({ to: host, datagram });
-        this.#underWay.push(() => this.put(host, datagram, name));
-      },
-      deliver: ({ from, body }) => this.delivered.push(`${name} heard ${from}: ${body.kind}`),
-      drop: (reason) => this.dropped.push(`${name}: ${reason}`),
-    });
-    this.#channels.set(name, channel);
-    return channel;
-  }
-
-  /** Sends a packet and lets everything arrive that comes of it. */
-  send(from: string, to: string): void {
-    this.#channels.get(from)?.send(to, at(to), packet(from));
-    for (let next = this.#underWay.shift(); next; next = this.#underWay.shift()) next();
-  }
-
-  put(to: string, datagram: Uint8Array, from: string): void {
-    this.#channels.get(to)?.receive(datagram, at(from));
-  }
+/** Distinct octets for each call. */
+let drawn = 0;
+function randomOctets(length: number): Buffer {
+  return createHash('sha256').update(`${++drawn}`).digest().subarray(0, length);
 }
 
 function packet(from: string): Packet {
   return { from, incarnation: 1, summary: 0, body: { kind: 'gossip' }, updates: [] };
+}
+
+interface SeenDatagram {
+  readonly from: string;
+  readonly to: string;
+  readonly datagram: Buffer;
+}
+
+/** Channels of a, b and c, and all datagrams between them. */
+class Wire {
+  readonly delivered: string[] = [];
+  readonly dropped: string[] = [];
+  readonly seen: SeenDatagram[] = [];
+  /** Endpoints to which datagrams went that belong to no channel. */
+  readonly astray: Endpoint[] = [];
+  nowMs = 0;
+  readonly #channels = new Map<string, Channel>();
+  readonly #underWay: SeenDatagram[] = [];
+
+  join(name: string, keys: Keys = [key(1)]): Channel {
+    const channel = new Channel({ name, keys, payloads: textPayloads, randomOctets });
+    channel.setListedHosts(new Set(Object.values(hosts)));
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  /** Sends a packet and delivers everything that follows from it. */
+  send(from: string, to: string): void {
+    for (const { datagram } of this.#channels.get(from)?.send(to, at(to), packet(from)) ?? [])
+      this.put(to, datagram, from);
+    this.settle();
+  }
+
+  put(to: string, datagram: Uint8Array, from: string, source = at(from)): void {
+    this.seen.push({ from, to, datagram: Buffer.from(datagram) });
+    const instant = { nowMs: this.nowMs, epochMs: 1_700_000_000_000 };
+    const known = (name: string) => (hosts[name] === undefined ? [] : [at(name)]);
+    const received = this.#channels.get(to)?.receive(datagram, source, instant, known);
+    if (received?.packet)
+      this.delivered.push(`${to} heard ${received.packet.from}: ${received.packet.body.kind}`);
+    if (received?.dropped) this.dropped.push(`${to}: ${received.dropped}`);
+    for (const { datagram: answer, endpoint } of received?.transmissions ?? []) {
+      const target = Object.keys(hosts).find((name) => hosts[name] === endpoint.host);
+      if (target && endpoint.port === 7946) this.#underWay.push({ from: to, to: target, datagram: answer });
+      else this.astray.push(endpoint);
+    }
+  }
+
+  settle(): void {
+    for (let next = this.#underWay.shift(); next; next = this.#underWay.shift())
+      this.put(next.to, next.datagram, next.from);
+  }
+
+  /** Drops what is under way. */
+  lose(): number {
+    return this.#underWay.splice(0).length;
+  }
 }
 
 function pair(keysOfA: Keys = [key(1)], keysOfB: Keys = [key(1)]): { wire: Wire; a: Channel; b: Channel } {
@@ -52,119 +85,279 @@ function pair(keysOfA: Keys = [key(1)], keysOfB: Keys = [key(1)]): { wire: Wire;
   return { wire, a: wire.join('a', keysOfA), b: wire.join('b', keysOfB) };
 }
 
-test('a first packet arrives once, after its sender has shown that it is fresh', () => {
-  const { wire } = pair();
-  wire.send('a', 'b');
-  assert.deepEqual(wire.delivered, ['b heard a: gossip']);
-  assert.deepEqual(wire.dropped, ['b: unproven']);
-  wire.send('a', 'b');
-  assert.equal(wire.delivered.length, 2);
-  assert.equal(wire.dropped.length, 1);
+/** A pair that has exchanged packets both ways. */
+function acquainted(): ReturnType<typeof pair> {
+  const both = pair();
+  both.wire.send('a', 'b');
+  both.wire.send('b', 'a');
+  both.wire.delivered.length = 0;
+  both.wire.dropped.length = 0;
+  return both;
+}
+
+describe('Channel', () => {
+  test('delivers a first packet once, after its sender has shown that it is fresh', () => {
+    const { wire } = pair();
+    wire.send('a', 'b');
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
+    assert.deepEqual(wire.dropped, ['b: unproven']);
+    wire.send('a', 'b');
+    assert.equal(wire.delivered.length, 2);
+    assert.equal(wire.dropped.length, 1);
+  });
+
+  test('drops and counts each recorded datagram that is sent again', () => {
+    const { wire } = acquainted();
+    const recorded = [...wire.seen];
+    for (const { to, from, datagram } of recorded) wire.put(to, datagram, from);
+    assert.deepEqual(wire.delivered, []);
+    assert.equal(wire.dropped.length, recorded.length);
+  });
+
+  test('does not believe a datagram that was recorded in an earlier life of the receiver', () => {
+    const { wire } = acquainted();
+    const recorded = wire.seen.filter(({ to }) => to === 'b');
+    wire.join('b');
+    wire.join('a', [key(2)]);
+    for (const { datagram } of recorded) wire.put('b', datagram, 'a');
+    wire.settle();
+    assert.deepEqual(wire.delivered, []);
+  });
+
+  test('delivers a first packet while recorded datagrams arrive between challenge and answer', () => {
+    const { wire } = acquainted();
+    const recorded = wire.seen.filter(({ to }) => to === 'b');
+    wire.join('a');
+    const restarted = wire.join('b');
+    assert.ok(restarted);
+    for (let i = 0; i < 50; i++) {
+      wire.send('a', 'b');
+      for (const { datagram } of recorded) wire.put('b', datagram, 'a');
+      wire.settle();
+    }
+    assert.equal(wire.delivered.length, 50);
+  });
+
+  test('drops each bad datagram with its reason', () => {
+    const { wire } = acquainted();
+    wire.send('a', 'b');
+    const good = wire.seen.findLast(({ to }) => to === 'b')?.datagram ?? Buffer.alloc(0);
+    const changed = (offset: number, octet: number) => {
+      const bytes = Buffer.from(good);
+      bytes[offset] = octet;
+      return bytes;
+    };
+    wire.put('b', good.subarray(0, 20), 'a');
+    wire.put('b', changed(40, (good[40] ?? 0) ^ 1), 'a');
+    wire.put('b', changed(0, 9), 'a');
+    wire.put('b', changed(1, (good[1] ?? 0) ^ 1), 'a');
+    wire.put('b', Buffer.concat([good, Buffer.alloc(5000)]), 'a');
+    wire.put('b', good, 'a');
+    const own = wire.seen.find(({ to }) => to === 'b')?.datagram ?? Buffer.alloc(0);
+    wire.put('a', own, 'b');
+    assert.deepEqual(wire.dropped, [
+      'b: truncated',
+      'b: authentication',
+      'b: version',
+      'b: unknown-key',
+      'b: malformed',
+      'b: replayed',
+      'a: own',
+    ]);
+  });
+
+  test('drops a datagram that is cut at any length', () => {
+    const { wire } = acquainted();
+    wire.send('a', 'b');
+    const good = wire.seen.findLast(({ to }) => to === 'b')?.datagram ?? Buffer.alloc(0);
+    wire.dropped.length = 0;
+    for (let length = 0; length < good.length; length++) wire.put('b', good.subarray(0, length), 'a');
+    assert.equal(wire.dropped.length, good.length);
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
+  });
+
+  test('counts a flood from strangers and still hears members', () => {
+    const { wire } = acquainted();
+    const noise = Buffer.from(wire.seen[0]?.datagram ?? '');
+    for (let i = 0; i < 20_000; i++) {
+      noise.writeUInt32BE(i, 5);
+      wire.nowMs = i / 20;
+      wire.put('b', noise, 'stranger', { host: `198.51.100.${i % 50}`, port: 9 });
+    }
+    const floods = wire.dropped.filter((each) => each === 'b: flood').length;
+    assert.equal(wire.dropped.length, 20_000);
+    assert.ok(floods > 19_800, `${floods} dropped before any cryptography`);
+    wire.send('a', 'b');
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
+  });
+
+  test('drops forged sessions before any cryptography, though they come from the address of a member', () => {
+    const { wire } = acquainted();
+    const noise = Buffer.from(wire.seen[0]?.datagram ?? '');
+    for (let i = 0; i < 3000; i++) {
+      noise.writeUInt32BE(i, 5);
+      wire.nowMs = i / 3;
+      wire.put('b', noise, 'a');
+    }
+    assert.ok(wire.dropped.filter((each) => each === 'b: flood').length > 2900);
+    wire.send('a', 'b');
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
+  });
 });
 
-test('what is recorded and sent again is dropped and counted, each datagram of it', () => {
-  const { wire } = pair();
-  wire.send('a', 'b');
-  wire.send('b', 'a');
-  const recorded = [...wire.seen];
-  const before = wire.delivered.length;
-  wire.dropped.length = 0;
-  for (const { to, datagram } of recorded) wire.put(to, datagram, to === 'a' ? 'b' : 'a');
-  assert.equal(wire.delivered.length, before);
-  assert.equal(wire.dropped.length, recorded.length);
+describe('Channel, challenges', () => {
+  test('go to the known endpoint of the name, wherever the datagram came from', () => {
+    const { wire } = pair();
+    wire.send('a', 'b');
+    const recorded = wire.seen[0]?.datagram ?? Buffer.alloc(0);
+    wire.lose();
+    for (const source of [
+      { host: '198.51.100.9', port: 7946 },
+      { host: hosts.a ?? '', port: 0 },
+      { host: hosts.a ?? '', port: 53 },
+      { host: '224.0.0.1', port: 7946 },
+      { host: 'not-an-address', port: 7946 },
+    ]) {
+      wire.join('b');
+      wire.put('b', recorded, 'a', source);
+      assert.deepEqual(wire.astray, [], JSON.stringify(source));
+      assert.equal(wire.lose(), 1, 'the challenge goes to the endpoint of a');
+    }
+  });
+
+  test('are not sent for a name without a known endpoint', () => {
+    const wire = new Wire();
+    wire.join('b');
+    const stranger = new Channel({ name: 'x', keys: [key(1)], payloads: textPayloads, randomOctets });
+    const [sent] = stranger.send('b', at('b'), packet('x'));
+    assert.ok(sent);
+    wire.put('b', sent.datagram, 'x', at('a'));
+    assert.deepEqual(wire.dropped, ['b: unproven']);
+    assert.equal(wire.lose(), 0);
+  });
+
+  test('nothing is sent to an endpoint without a port or a literal address', () => {
+    const { a } = pair();
+    assert.deepEqual(a.send('b', { host: hosts.b ?? '', port: 0 }, packet('a')), []);
+    assert.deepEqual(a.send('b', { host: 'node-b', port: 7946 }, packet('a')), []);
+  });
 });
 
-test('what was recorded in an earlier life of the receiver is not believed in the next', () => {
-  const { wire } = pair();
-  wire.send('a', 'b');
-  const recorded = wire.seen.filter(({ to }) => to === 'b');
-  const before = wire.delivered.length;
-  wire.join('b', [key(1)]);
-  wire.join('a', [key(2)]);
-  for (const { datagram } of recorded) wire.put('b', datagram, 'a');
-  assert.equal(wire.delivered.length, before);
-});
+describe('Channel, versions of the seal', () => {
+  test('a datagram for one member does not open at another', () => {
+    const { wire } = acquainted();
+    wire.join('c');
+    wire.send('a', 'b');
+    const forB = wire.seen.findLast(({ to }) => to === 'b')?.datagram ?? Buffer.alloc(0);
+    assert.equal(forB[0], 2);
+    wire.dropped.length = 0;
+    wire.put('c', forB, 'a');
+    assert.deepEqual(wire.dropped, ['c: authentication']);
+  });
 
-test('another key, another version, cut and changed datagrams, and our own: each dropped with its reason', () => {
-  const { wire } = pair([key(1)], [key(2)]);
-  wire.send('a', 'b');
-  assert.deepEqual(wire.dropped, ['b: unknown-key']);
-  const [sent] = wire.seen;
-  assert.ok(sent);
-  const other = pair();
-  other.wire.send('a', 'b');
-  const good = other.wire.seen.at(-1)?.datagram ?? Buffer.alloc(0);
-  const flipped = Buffer.from(good);
-  flipped[40] = (flipped[40] ?? 0) ^ 1;
-  const strange = Buffer.from(good);
-  strange[0] = 9;
-  other.wire.dropped.length = 0;
-  other.wire.put('b', good.subarray(0, 20), 'a');
-  other.wire.put('b', flipped, 'a');
-  other.wire.put('b', strange, 'a');
-  other.wire.put('a', good, 'a');
-  other.wire.put('b', good, 'a');
-  assert.deepEqual(other.wire.dropped, [
-    'b: truncated',
-    'b: authentication',
-    'b: version',
-    'a: own',
-    'b: replayed',
-  ]);
-});
-
-test('every length of a cut datagram is dropped', () => {
-  const { wire } = pair();
-  wire.send('a', 'b');
-  const good = wire.seen.at(-1)?.datagram ?? Buffer.alloc(0);
-  wire.dropped.length = 0;
-  for (let length = 0; length < good.length; length++) wire.put('b', good.subarray(0, length), 'a');
-  assert.equal(wire.dropped.length, good.length);
-  assert.deepEqual(wire.delivered, ['b heard a: gossip']);
-});
-
-test('a flood of strangers is counted and does not keep members from being heard', () => {
-  const { wire } = pair();
-  wire.send('a', 'b');
-  wire.dropped.length = 0;
-  const noise = Buffer.alloc(200, 1);
-  for (let i = 0; i < 20_000; i++) {
-    noise.writeUInt32BE(i, 1);
-    wire.put('b', noise, `stranger-${i % 50}`);
-  }
-  assert.equal(wire.dropped.length, 20_000);
-  wire.send('a', 'b');
-  assert.equal(wire.delivered.length, 2);
-});
-
-test('keys rotate without a lost packet: both know both, then each seals with the new one, then the old one goes', () => {
-  const { wire, a, b } = pair();
-  const talk = () => {
+  test('two members use version 2 from the first challenge on', () => {
+    const { wire } = pair();
     wire.send('a', 'b');
     wire.send('b', 'a');
-  };
-  talk();
-  const steps: [Keys, Keys][] = [
-    [[key(1), key(2)], [key(1)]],
-    [
-      [key(1), key(2)],
-      [key(1), key(2)],
-    ],
-    [
-      [key(2), key(1)],
-      [key(1), key(2)],
-    ],
-    [
-      [key(2), key(1)],
-      [key(2), key(1)],
-    ],
-    [[key(2)], [key(2), key(1)]],
-    [[key(2)], [key(2)]],
-  ];
-  for (const [forA, forB] of steps) {
-    a.setKeys(forA);
-    b.setKeys(forB);
-    talk();
-  }
-  assert.equal(wire.delivered.length, 2 * (1 + steps.length));
+    assert.deepEqual(
+      wire.seen.map(({ datagram }) => datagram[0]),
+      [1, 2, 2, 2, 2, 2],
+    );
+  });
+
+  test('a member of a release with version 1 alone is heard and spoken to in version 1', () => {
+    const wire = new Wire();
+    const b = wire.join('b');
+    const old = new Seal('a', new Keyring([key(1)]), randomOctets(16));
+    const send = (token: Buffer) => {
+      const body = encodePacket(packet('a'));
+      const plaintext = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), token, body]);
+      return b.receive(old.seal(plaintext, '', 1), at('a'), { nowMs: 0, epochMs: 2 }, () => [at('a')]);
+    };
+    const open = (datagram: Buffer) => {
+      const sealed = old.inspect(datagram, 0);
+      assert.ok(sealed.ok && sealed.value.version === 1);
+      const opened = old.open(sealed.value);
+      assert.ok(opened.ok);
+      return opened.value.plaintext;
+    };
+    const [challenge] = send(Buffer.alloc(8)).transmissions;
+    assert.ok(challenge);
+    const challenged = open(challenge.datagram);
+    assert.equal(challenged[0], 1);
+    assert.equal(send(challenged.subarray(3, 11)).packet?.from, 'a');
+    const [answer] = b.send('a', at('a'), packet('b'));
+    assert.ok(answer);
+    assert.notEqual(open(answer.datagram)[0], 1);
+  });
+
+  test('a member that was set back to an old release is spoken to in version 1 again', () => {
+    const { wire, b } = acquainted();
+    const old = new Seal('a', new Keyring([key(1)]), randomOctets(16));
+    const send = (token: Buffer) => {
+      const plaintext = Buffer.concat([
+        Buffer.from([0, 1]),
+        Buffer.from('a'),
+        token,
+        encodePacket(packet('a')),
+      ]);
+      return b.receive(old.seal(plaintext, '', 1), at('a'), { nowMs: 0, epochMs: 2 }, () => [at('a')]);
+    };
+    assert.equal(b.send('a', at('a'), packet('b'))[0]?.datagram[0], 2);
+    const [challenge] = send(Buffer.alloc(8)).transmissions;
+    assert.equal(challenge?.datagram[0], 1);
+    const sealed = old.inspect(challenge?.datagram ?? Buffer.alloc(0), 0);
+    assert.ok(sealed.ok);
+    const opened = old.open(sealed.value);
+    assert.ok(opened.ok);
+    assert.ok(send(opened.value.plaintext.subarray(3, 11)).packet);
+    assert.equal(b.send('a', at('a'), packet('b'))[0]?.datagram[0], 1);
+    assert.deepEqual(wire.delivered, []);
+  });
+});
+
+describe('Channel, keys', () => {
+  test('rotate without a lost packet: both hold both, then each seals with the new one, then the old one goes', () => {
+    const { wire, a, b } = acquainted();
+    const talk = () => {
+      wire.send('a', 'b');
+      wire.send('b', 'a');
+    };
+    const steps: [Keys, Keys][] = [
+      [[key(1), key(2)], [key(1)]],
+      [
+        [key(1), key(2)],
+        [key(1), key(2)],
+      ],
+      [
+        [key(2), key(1)],
+        [key(1), key(2)],
+      ],
+      [
+        [key(2), key(1)],
+        [key(2), key(1)],
+      ],
+      [[key(2)], [key(2), key(1)]],
+      [[key(2)], [key(2)]],
+    ];
+    for (const [forA, forB] of steps) {
+      a.setKeys(forA, 0);
+      b.setKeys(forB, 0);
+      talk();
+    }
+    assert.equal(wire.delivered.length, 2 * steps.length);
+    assert.deepEqual(wire.dropped, []);
+  });
+
+  test('a key that left the Secret opens for ten minutes, and does not seal', () => {
+    const { wire, a } = acquainted();
+    a.setKeys([key(2)], 0);
+    wire.send('b', 'a');
+    assert.deepEqual(wire.delivered, ['a heard b: gossip']);
+    wire.send('a', 'b');
+    assert.deepEqual(wire.dropped, ['b: unknown-key']);
+    wire.nowMs = retiredKeyMs;
+    wire.send('b', 'a');
+    assert.deepEqual(wire.dropped, ['b: unknown-key', 'a: unknown-key']);
+  });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodePacket, encodePacket, updateSize } from '../../../src/membership/codec.ts';
+import { isDeliverable } from '../../../src/membership/endpoint.ts';
 import type { Body, Packet, Update } from '../../../src/membership/packet.ts';
 import { digestBuckets } from '../../../src/membership/payload.ts';
 import { textPayload, textPayloads } from '../../support/text-payloads.ts';
@@ -12,8 +13,12 @@ const text = fc.string({
   maxLength: 40,
 });
 const u32 = fc.nat(0xffff_ffff);
-const u48 = fc.maxSafeNat().map((value) => value % 2 ** 48);
-const endpoint = fc.record({ host: text, port: fc.nat(65535) });
+const epochMs = 1_700_000_000_000;
+const dayMs = 86_400_000;
+const context = { payloads: textPayloads, epochMs };
+const incarnation = fc.nat(epochMs + dayMs);
+const host = fc.oneof(fc.ipV4(), fc.ipV6()).filter((each) => isDeliverable({ host: each, port: 1 }));
+const endpoint = fc.record({ host, port: fc.integer({ min: 1, max: 65_535 }) });
 const hashes = fc
   .array(u32, { minLength: digestBuckets, maxLength: digestBuckets })
   .map((all) => Uint32Array.from(all));
@@ -21,7 +26,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
   fc.record({ kind: fc.constant('ping' as const), sequence: u32 }),
   fc.record({ kind: fc.constant('ack' as const), sequence: u32, target: text }),
   fc.record({ kind: fc.constant('ping-request' as const), sequence: u32, target: text, endpoint }),
-  fc.record({ kind: fc.constant('verify' as const), target: text, incarnation: u48 }),
+  fc.record({ kind: fc.constant('verify' as const), target: text, incarnation }),
   fc.record({
     kind: fc.constant('digest' as const),
     members: hashes,
@@ -36,14 +41,14 @@ const update: fc.Arbitrary<Update> = fc.oneof(
     kind: fc.constant('member' as const),
     name: text,
     state: fc.constantFrom('alive' as const, 'suspect' as const, 'dead' as const, 'left' as const),
-    incarnation: u48,
+    incarnation,
     endpoint,
     metadata: text,
   }),
 );
 const packet: fc.Arbitrary<Packet> = fc.record({
   from: text,
-  incarnation: u48,
+  incarnation,
   summary: u32,
   body,
   updates: fc.array(update),
@@ -56,28 +61,28 @@ function comparable(updates: readonly Update[]): unknown[] {
   );
 }
 
-test('a packet is read as it was written, and its updates take the room that was counted', () => {
+test('a packet decodes to what was encoded, and its updates take the octets that updateSize says', () => {
   fc.assert(
     fc.property(packet, (drawn) => {
       const written = structuredClone(drawn);
       const bytes = encodePacket(written);
-      const read = decodePacket(bytes, textPayloads);
+      const read = decodePacket(bytes, context);
       assert.ok(read.ok);
       assert.deepEqual(comparable(read.value.updates), comparable(written.updates));
       assert.deepEqual({ ...read.value, updates: [] }, { ...written, updates: [] });
       const without = encodePacket({ ...written, updates: [] }).length;
       const counted = written.updates.reduce((sum, each) => sum + updateSize(each), 0);
-      assert.ok(bytes.length - without <= counted, 'never more than counted');
+      assert.ok(bytes.length - without <= counted, 'never more than updateSize says');
     }),
   );
 });
 
-test('a packet cut anywhere is refused, or is one with fewer updates', () => {
+test('a packet that is cut anywhere does not decode, or decodes to one with fewer updates', () => {
   fc.assert(
     fc.property(packet, fc.nat(), (drawn, at) => {
       const written = structuredClone(drawn);
       const bytes = encodePacket(written);
-      const cut = decodePacket(bytes.subarray(0, at % bytes.length), textPayloads);
+      const cut = decodePacket(bytes.subarray(0, at % bytes.length), context);
       if (!cut.ok) return;
       const { updates } = cut.value;
       assert.deepEqual(comparable(updates), comparable(written.updates.slice(0, updates.length)));
@@ -87,7 +92,49 @@ test('a packet cut anywhere is refused, or is one with fewer updates', () => {
 
 test('no octets crash the decoder', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void decodePacket(bytes, textPayloads)),
+    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void decodePacket(bytes, context)),
     { numRuns: 500 },
   );
+});
+
+test('the decoder refuses values beyond their bounds', () => {
+  const member = {
+    kind: 'member',
+    name: 'b',
+    state: 'alive',
+    incarnation: 1,
+    endpoint: { host: '192.0.2.2', port: 7946 },
+    metadata: '',
+  } as const;
+  const plain = {
+    from: 'a',
+    incarnation: 1,
+    summary: 0,
+    body: { kind: 'gossip' },
+    updates: [member],
+  } as const;
+  const decodes = (over: Partial<Packet>) => decodePacket(encodePacket({ ...plain, ...over }), context).ok;
+  const withMember = (over: Partial<Update>) => decodes({ updates: [{ ...member, ...over } as Update] });
+  const pingOf = (host: string, port: number) =>
+    decodes({ body: { kind: 'ping-request', sequence: 1, target: 'b', endpoint: { host, port } } });
+
+  assert.ok(withMember({ incarnation: epochMs + dayMs }));
+  assert.equal(withMember({ incarnation: epochMs + dayMs + 1 }), false);
+  assert.equal(withMember({ incarnation: 2 ** 48 - 1 }), false);
+  assert.ok(decodes({ incarnation: epochMs + dayMs + 1 }), 'a refutation of the greatest incarnation');
+  assert.equal(decodes({ incarnation: 2 ** 48 - 1 }), false);
+  const late = { payloads: textPayloads, epochMs: 2 ** 48 };
+  const greatest = encodePacket({ ...plain, updates: [{ ...member, incarnation: 2 ** 47 - 1 }] });
+  assert.equal(decodePacket(greatest, late).ok, false, 'a refutation needs a greater incarnation');
+
+  assert.ok(withMember({ endpoint: { host: '', port: 7946 } }), 'a member that does not know its address');
+  assert.equal(withMember({ endpoint: { host: '', port: 0 } }), false);
+  assert.equal(withMember({ endpoint: { host: '192.0.2.2', port: 0 } }), false);
+  assert.equal(withMember({ endpoint: { host: 'node-b', port: 7946 } }), false);
+  assert.equal(withMember({ endpoint: { host: '224.0.0.1', port: 7946 } }), false);
+  assert.ok(withMember({ metadata: 'x'.repeat(1000) }));
+  assert.equal(withMember({ metadata: 'x'.repeat(1001) }), false);
+  assert.ok(pingOf('192.0.2.2', 7946));
+  assert.equal(pingOf('192.0.2.2', 0), false);
+  assert.equal(pingOf('node-b', 7946), false);
 });

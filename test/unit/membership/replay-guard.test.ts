@@ -1,20 +1,47 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import fc from 'fast-check';
-import { ReplayWindow } from '../../../src/membership/replay-guard.ts';
+import { describe, test } from 'node:test';
+import { noToken, ReplayGuard } from '../../../src/membership/replay-guard.ts';
 
-test('a replay window accepts each number once, in any order within 256 of the newest', () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 2000 }), { maxLength: 200 }), (numbers) => {
-      const window = new ReplayWindow();
-      const seen = new Set<number>();
-      let newest = 0;
-      for (const number of numbers) {
-        const isNew = !seen.has(number) && number > newest - 256;
-        assert.equal(window.accept(number), isNew, `${number} after ${newest}`);
-        seen.add(number);
-        newest = Math.max(newest, number);
-      }
-    }),
-  );
+const secret = new Uint8Array(32).fill(7);
+
+function tokenOf(guard: ReplayGuard, name: string, session: string): string {
+  const verdict = guard.judge(name, session, 1, noToken);
+  assert.equal(verdict.kind, 'challenge');
+  return verdict.kind === 'challenge' ? verdict.token : '';
+}
+
+describe('ReplayGuard', () => {
+  test('accepts a session that shows its token, each sequence number once', () => {
+    const guard = new ReplayGuard(secret);
+    const token = tokenOf(guard, 'a', 's1');
+    assert.deepEqual(guard.judge('a', 's1', 2, token), { kind: 'accept' });
+    assert.deepEqual(guard.judge('a', 's1', 2, token), { kind: 'replayed' });
+    assert.deepEqual(guard.judge('a', 's1', 3, token), { kind: 'accept' });
+  });
+
+  test('keeps a challenge valid while datagrams of other sessions arrive', () => {
+    const guard = new ReplayGuard(secret);
+    const token = tokenOf(guard, 'a', 's1');
+    for (let i = 0; i < 100; i++) tokenOf(guard, 'a', `recorded-${i}`);
+    assert.deepEqual(guard.judge('a', 's1', 2, token), { kind: 'accept' });
+  });
+
+  test('does not accept the token of another name, another session or another life', () => {
+    const guard = new ReplayGuard(secret);
+    const token = tokenOf(guard, 'a', 's1');
+    assert.equal(guard.judge('b', 's1', 2, token).kind, 'challenge');
+    assert.equal(guard.judge('a', 's2', 2, token).kind, 'challenge');
+    assert.equal(new ReplayGuard(new Uint8Array(32)).judge('a', 's1', 2, token).kind, 'challenge');
+  });
+
+  test('does not return to a session that a newer one has ended', () => {
+    const guard = new ReplayGuard(secret);
+    const first = tokenOf(guard, 'a', 's1');
+    guard.judge('a', 's1', 2, first);
+    const second = tokenOf(guard, 'a', 's2');
+    assert.deepEqual(guard.judge('a', 's2', 2, second), { kind: 'accept' });
+    assert.equal(guard.judge('a', 's1', 2, first).kind, 'challenge');
+    assert.equal(guard.judge('a', 's1', 3, first).kind, 'challenge');
+    assert.deepEqual(guard.judge('a', 's2', 3, second), { kind: 'accept' });
+  });
 });

@@ -1,0 +1,23 @@
+/** A token bucket: so many takes per second on average, and a burst after a pause. */
+export class Budget {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #tokens: number;
+  #atMs = Number.NEGATIVE_INFINITY;
+
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#tokens = burst;
+  }
+
+  /** Takes one; false when the budget is spent. */
+  take(nowMs: number): boolean {
+    const earned = ((nowMs - this.#atMs) * this.#perSecond) / 1000;
+    this.#tokens = Math.min(this.#burst, this.#tokens + earned);
+    this.#atMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}

@@ -1,0 +1,26 @@
+import { isIP, isIPv4 } from 'node:net';
+
+/** The UDP socket of a member. */
+export interface Endpoint {
+  /** A literal address, maybe with a zone; empty while the member does not know its own. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.host === b.host && a.port === b.port;
+}
+
+/** Whether a datagram can be sent there: a literal unicast address and a port from 1 to 65535. */
+export function isDeliverable({ host, port }: Endpoint): boolean {
+  return Number.isInteger(port) && port > 0 && port <= 65_535 && isUnicast(host);
+}
+
+/** Multicast is 224.0.0.0/4 (RFC 5771) and ff00::/8 (RFC 4291 section 2.7); 240.0.0.0/4 is reserved and holds the broadcast address. */
+function isUnicast(host: string): boolean {
+  if (isIPv4(host)) {
+    const first = Number.parseInt(host, 10);
+    return first > 0 && first < 224;
+  }
+  return isIP(host) === 6 && host !== '::' && !host.toLowerCase().startsWith('ff');
+}

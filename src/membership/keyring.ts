@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { fail, ok, type Result } from '../result.ts';
+
+/** Shared keys, 32 octets each. The first seals, all open. */
+export type Keys = readonly [Uint8Array, ...Uint8Array[]];
+
+/**
+ * How long a key that left the Secret still opens datagrams. Speakers read a changed Secret at different times, and the last one
+ * to do so must still be heard.
+ */
+export const retiredKeyMs = 600_000;
+const keyLength = 32;
+
+export interface SharedKey {
+  /** In clear in each datagram. */
+  readonly id: number;
+  readonly octets: Uint8Array;
+}
+
+interface HeldKey extends SharedKey {
+  readonly opensUntilMs: number;
+}
+
+/** The keys in use, and for a while those that were. */
+export class Keyring {
+  #sealing: SharedKey;
+  #held: readonly HeldKey[];
+
+  constructor(keys: Keys) {
+    this.#sealing = sharedKey(keys[0]);
+    this.#held = keys.map(heldForGood);
+  }
+
+  replace(keys: Keys, nowMs: number): void {
+    const current = keys.map(heldForGood);
+    const retired = this.#held
+      .filter((old) => old.opensUntilMs > nowMs && !current.some(({ id }) => id === old.id))
+      .map((old) => ({ ...old, opensUntilMs: Math.min(old.opensUntilMs, nowMs + retiredKeyMs) }));
+    this.#sealing = sharedKey(keys[0]);
+    this.#held = [...current, ...retired];
+  }
+
+  get sealing(): SharedKey {
+    return this.#sealing;
+  }
+
+  opening(id: number, nowMs: number): SharedKey | undefined {
+    return this.#held.find((key) => key.id === id && key.opensUntilMs > nowMs);
+  }
+}
+
+/** Reads the lines of the Secret: base64 of 32 octets each. The error says which line is wrong. */
+export function parseKeys(lines: readonly string[]): Result<Keys, string> {
+  const keys = lines.map((line) => new Uint8Array(Buffer.from(line, 'base64')));
+  const wrong = keys.findIndex((key) => key.length !== keyLength);
+  if (wrong >= 0) return fail(`key ${wrong + 1} is not base64 of ${keyLength} octets`);
+  const [first, ...rest] = keys;
+  return first ? ok([first, ...rest]) : fail('no key');
+}
+
+function heldForGood(octets: Uint8Array): HeldKey {
+  return { ...sharedKey(octets), opensUntilMs: Number.POSITIVE_INFINITY };
+}
+
+function sharedKey(octets: Uint8Array): SharedKey {
+  const hash = createHash('sha256').update('bellman membership key id').update(octets);
+  return { id: hash.digest().readUInt32BE(0), octets };
+}

@@ -1,0 +1,22 @@
+/** How far behind the newest datagram of a session another may arrive. */
+const windowSize = 256n;
+
+/** Accepts each sequence number of a session once, as the anti-replay window of RFC 4303 section 3.4.3 does. */
+export class ReplayWindow {
+  #newest = 0;
+  #seen = 0n;
+
+  /** True the first time, for a number that is new or within the window. */
+  accept(sequence: number): boolean {
+    if (sequence > this.#newest) {
+      const shift = BigInt(sequence - this.#newest);
+      this.#seen = shift >= windowSize ? 1n : ((this.#seen << shift) | 1n) & ((1n << windowSize) - 1n);
+      this.#newest = sequence;
+      return true;
+    }
+    const behind = BigInt(this.#newest - sequence);
+    if (behind >= windowSize || (this.#seen >> behind) & 1n) return false;
+    this.#seen |= 1n << behind;
+    return true;
+  }
+}

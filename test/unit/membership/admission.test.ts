@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Admission } from '../../../src/membership/admission.ts';
+
+/** How many of `count` datagrams in one second are admitted. */
+function admitted(
+  admission: Admission,
+  count: number,
+  host: (i: number) => string,
+  isKnown: boolean,
+): number {
+  let total = 0;
+  for (let i = 0; i < count; i++) if (admission.admits(host(i), isKnown, (i * 1000) / count)) total++;
+  return total;
+}
+
+describe('Admission', () => {
+  test('admits each datagram of a known session from a listed host', () => {
+    const admission = new Admission();
+    admission.setListed(new Set(['192.0.2.1']));
+    assert.equal(
+      admitted(admission, 3000, () => '192.0.2.1', true),
+      3000,
+    );
+  });
+
+  test('bounds the new sessions of a listed host, and leaves those of the others alone', () => {
+    const admission = new Admission();
+    admission.setListed(new Set(['192.0.2.1', '192.0.2.2']));
+    assert.ok(admitted(admission, 3000, () => '192.0.2.1', false) <= 60);
+    assert.ok(admission.admits('192.0.2.2', false, 1000));
+  });
+
+  test('bounds strangers together, however many addresses they send from', () => {
+    const admission = new Admission();
+    assert.ok(admitted(admission, 3000, (i) => `198.51.100.${i % 250}`, false) <= 150);
+    admission.setListed(new Set(['192.0.2.1']));
+    assert.ok(admission.admits('192.0.2.1', false, 1000));
+  });
+
+  test('treats a host that has proven itself as known', () => {
+    const admission = new Admission();
+    admission.prove('198.51.100.1');
+    assert.equal(
+      admitted(admission, 3000, () => '198.51.100.1', true),
+      3000,
+    );
+  });
+});
