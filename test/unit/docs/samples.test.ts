@@ -1,0 +1,108 @@
+/** What the pages show works: configurations parse, commands and flags exist, names are those of the code. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+import { loadAll } from 'js-yaml';
+import { metricNames } from '../../../scripts/reference/metrics.ts';
+import { bellmanProgram } from '../../../src/cli/program.ts';
+import { annotations, configMapKey, configMapName, requestPrefixes } from '../../../src/cluster/names.ts';
+import { findConfigs, formatConfigError, parseConfig } from '../../../src/config/index.ts';
+import { requestNames } from '../../../src/controller/allocator/request.ts';
+import { codeBlocks, pages, read, root } from './pages.ts';
+
+/** The changelog tells of names that are gone, too. */
+const checkedPages = pages.filter((page) => page !== 'CHANGELOG.md');
+
+for (const page of checkedPages)
+  for (const { language, text, line } of codeBlocks(read(page)))
+    if (language === 'yaml')
+      test(`${page}:${line} shows YAML that parses`, () => {
+        for (const document of loadAll(text)) if (isConfiguration(document)) assertParses(text);
+        if (!/^kind: ConfigMap$/m.test(text)) return;
+        const found = findConfigs(text, { name: configMapName, key: configMapKey });
+        assert.ok(found.ok && found.value.length > 0);
+        for (const config of found.value) assertParses(config.text);
+      });
+
+function isConfiguration(document: unknown): boolean {
+  return typeof document === 'object' && document !== null && !('kind' in document);
+}
+
+function assertParses(text: string): void {
+  const result = parseConfig(text);
+  assert.ok(result.ok, result.ok ? '' : result.error.map(formatConfigError).join('\n'));
+}
+
+const program = bellmanProgram('');
+const flagsByCommand = new Map(
+  program.commands.map((command) => [command.name(), command.options.map(({ long }) => long)]),
+);
+
+for (const page of checkedPages)
+  test(`${page} shows only commands and flags that exist`, () => {
+    const text = read(page);
+    const shell = codeBlocks(text)
+      .filter(({ language }) => language === 'sh' || language === 'console')
+      .flatMap((block) => block.text.split('\n'));
+    const inline = Array.from(text.matchAll(/`([^`\n]+)`/g), ([, span = '']) => span);
+    for (const command of [...shell, ...inline]) assertCommandExists(command);
+  });
+
+function assertCommandExists(text: string): void {
+  const line = text.replace(/^[a-z0-9-]*\$ /, '').replace(/ #.*/, '');
+  const [, name, rest = ''] = /(?:^|-- )bellman ([a-z]+)\b(.*)/.exec(line) ?? [];
+  if (name !== undefined) {
+    const flags = flagsByCommand.get(name);
+    assert.ok(flags, `${text}: no such command`);
+    for (const [flag] of rest.matchAll(/--[a-z-]+/g))
+      assert.ok(flags.includes(flag), `${text}: no such flag`);
+  }
+  const [, flag] = /^(--[a-z][a-z-]+)(?: [A-Za-z]+)?$/.exec(line) ?? [];
+  if (flag !== undefined)
+    assert.ok([...flagsByCommand.values()].flat().includes(flag), `${text}: no such flag`);
+  const [, target] = /^make ([a-z]+)/.exec(line) ?? [];
+  if (target !== undefined)
+    assert.match(read('Makefile'), new RegExp(`^${target}:`, 'm'), `${text}: no such target`);
+  for (const [path] of line.matchAll(
+    /\b(?:bench|test|lab|scripts|config|src)\/[\w./-]+\.(?:ts|yaml|json|sh)\b/g,
+  ))
+    assert.ok(existsSync(new URL(path, root)), `${text}: ${path} does not exist`);
+}
+
+for (const page of checkedPages)
+  test(`${page} names only metrics and annotations that exist`, () => {
+    const text = read(page);
+    const metrics = metricNames();
+    for (const [name] of text.matchAll(/\bbellman_[a-z0-9_]+/g))
+      assert.ok(metrics.includes(name), `${name}: no such metric`);
+    const keys: readonly string[] = [
+      ...Object.values(annotations),
+      ...requestPrefixes.flatMap((prefix) => Object.values(requestNames).map((name) => prefix + name)),
+    ];
+    for (const [key] of text.matchAll(/\b(?:bellman\.dev|metallb\.universe\.tf|metallb\.io)\/[A-Za-z-]+/g))
+      assert.ok(keys.includes(key), `${key}: no such annotation`);
+  });
+
+test('guides/from-metallb.md lists only texts that are rejected', () => {
+  const table =
+    read('docs/guides/from-metallb.md').split('## What Bellman rejects')[1]?.split('\n## ')[0] ?? '';
+  const texts = table
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .flatMap((line) =>
+      Array.from((line.split('|')[1] ?? '').matchAll(/`([a-z-]+: [^`]+)`/g), ([, span = '']) => span),
+    );
+  assert.ok(texts.length >= 6);
+  for (const text of texts) assert.ok(!parseConfig(configWith(text)).ok, `${text} is accepted`);
+});
+
+/** A configuration in which one key of the peer or the pool is replaced. */
+function configWith(text: string): string {
+  const without = (lines: readonly string[]) =>
+    lines.filter((line) => !line.startsWith(`${text.split(':', 1)[0]}:`));
+  const peer = without(['my-asn: 64512', 'peer-asn: 64500', 'peer-address: 10.0.0.1']);
+  const pool = without(['name: a', 'protocol: bgp', 'addresses: [192.0.2.0/24]']);
+  if (text.startsWith('addresses')) pool.push(text);
+  else peer.push(text);
+  return `peers:\n- {${peer.join(', ')}}\naddress-pools:\n- {${pool.join(', ')}}\n`;
+}
