@@ -207,13 +207,13 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     });
   },
 
-  'it waits, we connect': (daemon) =>
+  'the peer is passive': (daemon) =>
     session(daemon, { neighbor: { passive: true } }, async (session) => {
       await established(session);
       await held(session.daemon, host4, host6);
     }),
 
-  'it connects, we wait': (daemon) =>
+  'Bellman is passive': (daemon) =>
     session(daemon, { ours: { passive: true }, neighbor: { passive: false } }, async (session) => {
       await established(session);
       await held(session.daemon, host4, host6);
@@ -321,7 +321,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       assert.equal(status(session).state, 'Established');
     }),
 
-  'restart without losing a route': async (daemon) => {
+  'restart without a lost route': async (daemon) => {
     const restartTimeSeconds = 30;
     const ours = { gracefulRestart: { restartTimeSeconds } };
     const theirs = { gracefulRestartSeconds: restartTimeSeconds };
@@ -371,7 +371,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       await held(session.daemon, host4, host6);
     }),
 
-  'shutdown with a message, theirs': (daemon) =>
+  'shutdown message from the peer': (daemon) =>
     session(daemon, {}, async (session) => {
       await established(session);
       await session.daemon.shutdown('cable works, back at noon');
@@ -384,7 +384,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       });
     }),
 
-  'shutdown with a message, ours': (daemon) =>
+  'shutdown message to the peer': (daemon) =>
     session(daemon, {}, async (session) => {
       await established(session);
       await session.speaker.stop({ kind: 'shutdown', reason: 'node drain: worker-3' });

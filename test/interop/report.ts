@@ -1,5 +1,5 @@
 /**
- * Writes the page of the matrix from the columns that the runs have left (see `matrix.ts`).
+ * Prints the interoperability page, made from the columns that the matrix tests have written (see `matrix.ts`).
  *   node test/interop/report.ts DIRECTORY > docs/reference/interop.md
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -33,8 +33,8 @@ stdout.write(
   [
     '# Interoperability',
     '',
-    'Bellman against other implementations of BGP, each in a network namespace of its own. This page is written by the run of the',
-    'tests (`test/interop/matrix-*.test.ts`), never by hand: *yes* is a test that passed.',
+    'Bellman was tested against other BGP implementations, each in a network namespace of its own. `make interop` writes this page from',
+    'the results of `test/interop/matrix-*.test.ts`. *yes* is a test that passed.',
     '',
     `| | ${columns.map(({ daemon, version }) => `${daemon} ${version}`).join(' | ')} |`,
     `|---|${columns.map(() => '---|').join('')}`,

@@ -105,11 +105,11 @@ function replay(text: string): { established: boolean; routes: SeenRoute[] } {
 export const exabgp: Daemon = {
   name: 'ExaBGP',
   cannot: {
-    'restart without losing a route': 'it has no table to keep routes in',
-    'shutdown with a message, theirs': 'it sends no text of its own',
+    'restart without a lost route': 'it has no table to keep routes in',
+    'shutdown message from the peer': 'it sends no text of its own',
     collision: 'it either listens or connects',
-    'shutdown with a message, ours': 'it fails on a NOTIFICATION that bears a text',
-    'TTL security': 'it checks the TTL on connections of its own making only',
+    'shutdown message to the peer': 'it fails on a NOTIFICATION with a text',
+    'TTL security': 'it checks the TTL only on connections that it opened',
   },
   async version() {
     const { stdout } = await run('exabgp', ['--version']);

@@ -92,7 +92,7 @@ function seen(prefix: string, { attrs }: GobgpPath): SeenRoute {
 export const gobgp: Daemon = {
   name: 'GoBGP',
   cannot: {
-    'route refresh': 'it keeps what it received and asks for nothing',
+    'route refresh': 'it keeps the routes that it received and never asks for them again',
     'extended messages': 'it has no RFC 8654',
   },
   async version() {

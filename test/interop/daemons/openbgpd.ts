@@ -81,7 +81,7 @@ async function allowPrivilegeDrop(directory: string): Promise<string> {
 export const openbgpd: Daemon = {
   name: 'OpenBGPD',
   cannot: {
-    'TCP MD5': 'with a password its listener answers nobody on Linux',
+    'TCP MD5': 'with a password, its listener accepts no connection on Linux',
     'IPv4 with an IPv6 next hop': 'this version has no RFC 8950',
     'extended messages': 'this version has no RFC 8654',
   },
