@@ -25,6 +25,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import { Authentication } from './authentication.ts';
 import { discovery } from './discovery.ts';
 import { listOf, Objects, unsupportedPatch } from './objects.ts';
 import { present, table, wantsTable } from './presentation.ts';
@@ -57,6 +58,7 @@ export class ApiServer {
   readonly #server: Server;
   readonly #watches = new Set<ServerResponse>();
   readonly #counts = new Map<string, number>();
+  readonly #authentication = new Authentication();
   #refusing = false;
   #paused: PromiseWithResolvers<void> | undefined;
 
@@ -100,6 +102,8 @@ export class ApiServer {
       if (url.pathname === '/openapi/v2') return send(response, 200, '', 'application/octet-stream');
       const answer = discovery(url.pathname.replace(/(.)\/$/, '$1'));
       if (answer) return send(response, 200, answer);
+      if (request.method === 'POST' && Authentication.serves(url.pathname))
+        return send(response, 201, this.#authentication.answer(url.pathname, await readBody(request)));
       const target = targetOf(url);
       if (!target) throw new ApiProblem(404, 'NotFound', 'the server could not find the requested resource');
       await this.#serve(target, request, url, response);

@@ -1,0 +1,59 @@
+/**
+ * Tokens of ServiceAccounts, in the small: TokenRequest issues one, TokenReview recognises it, SubjectAccessReview grants the
+ * `viewer` of `bellman-system` the paths that the manifests grant it. A token lives as long as the server.
+ */
+import { randomBytes } from 'node:crypto';
+import { ApiProblem } from './problem.ts';
+import { field } from './resources.ts';
+
+interface Issued {
+  readonly username: string;
+  readonly audiences: readonly string[];
+}
+
+const reviewsPath = '/apis/authentication.k8s.io/v1/tokenreviews';
+const accessPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+const tokenPath = /^\/api\/v1\/namespaces\/([^/]+)\/serviceaccounts\/([^/]+)\/token$/;
+const viewer = 'system:serviceaccount:bellman-system:viewer';
+
+export class Authentication {
+  readonly #issued = new Map<string, Issued>();
+
+  static serves(path: string): boolean {
+    return path === reviewsPath || path === accessPath || tokenPath.test(path);
+  }
+
+  /** Answers a POST to a path that it serves. */
+  answer(path: string, body: unknown): object {
+    if (path === reviewsPath) return this.#review(body);
+    if (path === accessPath) return authorize(body);
+    const [, namespace, name] = tokenPath.exec(path) ?? [];
+    return this.#issue(`${namespace}:${name}`, body);
+  }
+
+  #issue(account: string, body: unknown): object {
+    const audiences = field(body, 'spec', 'audiences');
+    if (!Array.isArray(audiences)) throw new ApiProblem(422, 'Invalid', 'spec.audiences: Required value');
+    const token = randomBytes(24).toString('base64url');
+    this.#issued.set(token, { username: `system:serviceaccount:${account}`, audiences });
+    return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', status: { token } };
+  }
+
+  #review(body: unknown): object {
+    const issued = this.#issued.get(String(field(body, 'spec', 'token')));
+    const wanted = field(body, 'spec', 'audiences');
+    const audiences =
+      issued?.audiences.filter((each) => Array.isArray(wanted) && wanted.includes(each)) ?? [];
+    const status =
+      issued && audiences.length > 0
+        ? { authenticated: true, audiences, user: { username: issued.username } }
+        : { authenticated: false };
+    return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', status };
+  }
+}
+
+function authorize(body: unknown): object {
+  const path = String(field(body, 'spec', 'nonResourceAttributes', 'path'));
+  const allowed = field(body, 'spec', 'user') === viewer && /^\/(status$|debug\/)/.test(path);
+  return { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', status: { allowed } };
+}

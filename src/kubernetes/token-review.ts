@@ -1,0 +1,82 @@
+/**
+ * Asks the API server about a bearer token that a client presented: TokenReview (authentication.k8s.io/v1) says which user it
+ * belongs to, SubjectAccessReview (authorization.k8s.io/v1) whether RBAC grants that user a non-resource path.
+ */
+import type { Api } from './client.ts';
+
+/** The user of a token, as the API server knows it. */
+interface TokenUser {
+  readonly username?: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+interface TokenReview {
+  readonly status?: {
+    readonly authenticated?: boolean;
+    readonly user?: TokenUser;
+    readonly audiences?: readonly string[];
+  };
+}
+
+interface SubjectAccessReview {
+  readonly status?: { readonly allowed?: boolean };
+}
+
+export type TokenVerdict = 'allowed' | 'unauthenticated' | 'forbidden';
+
+/**
+ * Judges a GET of `path` with the token. The token must be issued for `audience`, so a token that leaks here opens nothing else.
+ * Rejects with ApiError when the API server cannot be asked.
+ */
+export async function judgeToken(
+  client: Api,
+  token: string,
+  audience: string,
+  path: string,
+): Promise<TokenVerdict> {
+  const { status: review } = await client.request<TokenReview>({
+    method: 'POST',
+    path: '/apis/authentication.k8s.io/v1/tokenreviews',
+    body: {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      spec: { token, audiences: [audience] },
+    },
+  });
+  const isMeantForUs = review?.audiences?.includes(audience) === true;
+  if (review?.authenticated !== true || !isMeantForUs) return 'unauthenticated';
+  const { username, uid, groups, extra } = review.user ?? {};
+  const { status: access } = await client.request<SubjectAccessReview>({
+    method: 'POST',
+    path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+    body: {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: { user: username, uid, groups, extra, nonResourceAttributes: { path, verb: 'get' } },
+    },
+  });
+  return access?.allowed === true ? 'allowed' : 'forbidden';
+}
+
+/** Asks for a short-lived token of a ServiceAccount for one audience (TokenRequest). Rejects with ApiError. */
+export async function requestToken(
+  client: Api,
+  namespace: string,
+  serviceAccount: string,
+  audience: string,
+): Promise<string> {
+  const { status } = await client.request<{ readonly status?: { readonly token?: string } }>({
+    method: 'POST',
+    path: `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`,
+    body: {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      // The shortest life that the API server accepts.
+      spec: { audiences: [audience], expirationSeconds: 600 },
+    },
+  });
+  if (typeof status?.token !== 'string') throw new Error('the API server issued no token');
+  return status.token;
+}

@@ -1,0 +1,94 @@
+/**
+ * Access to the paths that show the inside of a process (`/status`, `/debug/…`). Clients on loopback are allowed; others present a
+ * bearer token, which the API server judges. Verdicts are kept for a while, so neither a dashboard nor an attacker can make this
+ * process ask the API server for every request.
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+
+/** The answer to a request, as the HTTP status that carries a refusal. */
+export type Access =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly status: 401 | 403 | 429 | 503; readonly reason: string };
+
+export interface AccessOptions {
+  readonly clock: Clock;
+  /** Judges a token for a path. Rejects when it cannot be judged now. */
+  readonly judge: (token: string, path: string) => Promise<'allowed' | 'unauthenticated' | 'forbidden'>;
+}
+
+const grantedMs = 60_000;
+const refusedMs = 10_000;
+const maxKept = 256;
+/** Questions to the API server that may wait for an answer at the same time. */
+const maxPending = 4;
+/** A ServiceAccount token has about 1 KiB. */
+const maxTokenLength = 8192;
+
+export class AccessControl {
+  readonly #options: AccessOptions;
+  /** By hash of token and path, oldest first. */
+  readonly #kept = new Map<string, { readonly access: Access; readonly until: number }>();
+  #pending = 0;
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+  }
+
+  /** `authorization` is the header's value. */
+  async check(
+    remoteAddress: string | undefined,
+    authorization: string | undefined,
+    path: string,
+  ): Promise<Access> {
+    if (isLoopback(remoteAddress)) return { allowed: true };
+    const [, token] = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? '') ?? [];
+    if (token === undefined || token.length > maxTokenLength)
+      return { allowed: false, status: 401, reason: `${path} needs a bearer token, or a client on loopback` };
+    const key = createHash('sha256').update(`${path}\n${token}`).digest('base64');
+    const kept = this.#kept.get(key);
+    if (kept && kept.until > this.#options.clock.now()) return kept.access;
+    if (this.#pending >= maxPending)
+      return { allowed: false, status: 429, reason: 'too many tokens to judge at once' };
+    return this.#ask(key, token, path);
+  }
+
+  async #ask(key: string, token: string, path: string): Promise<Access> {
+    this.#pending++;
+    try {
+      const access = accessOf(await this.#options.judge(token, path), path);
+      this.#keep(key, access);
+      return access;
+    } catch (error) {
+      const reason = `the API server could not judge the token: ${error instanceof Error ? error.message : error}`;
+      return { allowed: false, status: 503, reason };
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  #keep(key: string, access: Access): void {
+    const until = this.#options.clock.now() + (access.allowed ? grantedMs : refusedMs);
+    this.#kept.delete(key);
+    this.#kept.set(key, { access, until });
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= maxKept) return;
+      this.#kept.delete(oldest);
+    }
+  }
+}
+
+function accessOf(verdict: 'allowed' | 'unauthenticated' | 'forbidden', path: string): Access {
+  switch (verdict) {
+    case 'allowed':
+      return { allowed: true };
+    case 'unauthenticated':
+      return { allowed: false, status: 401, reason: 'the API server does not know this token' };
+    case 'forbidden':
+      return { allowed: false, status: 403, reason: `RBAC does not grant this user to get ${path}` };
+  }
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address ?? '');
+}

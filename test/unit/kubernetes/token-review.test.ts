@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Api, ApiRequest } from '../../../src/kubernetes/client.ts';
+import { judgeToken, requestToken } from '../../../src/kubernetes/token-review.ts';
+
+/** An API server that gives the same answer to each review. */
+function api(answers: Readonly<Record<string, unknown>>): { api: Api; requests: ApiRequest[] } {
+  const requests: ApiRequest[] = [];
+  const client = {
+    request: (request: ApiRequest) => {
+      requests.push(request);
+      return Promise.resolve(answers[request.path.split('/').at(-1) ?? '']);
+    },
+  } as unknown as Api;
+  return { api: client, requests };
+}
+
+const user = { username: 'system:serviceaccount:bellman-system:viewer', groups: ['system:authenticated'] };
+const authenticated = { status: { authenticated: true, user, audiences: ['bellman.dev'] } };
+
+describe('judgeToken()', () => {
+  test('allows a user to whom RBAC grants the path', async () => {
+    const { api: client, requests } = api({
+      tokenreviews: authenticated,
+      subjectaccessreviews: { status: { allowed: true } },
+    });
+    assert.equal(await judgeToken(client, 'secret', 'bellman.dev', '/status'), 'allowed');
+    const [review, access] = requests.map(({ body }) => (body as { spec: unknown }).spec);
+    assert.deepEqual(review, { token: 'secret', audiences: ['bellman.dev'] });
+    assert.deepEqual(JSON.parse(JSON.stringify(access)), {
+      user: user.username,
+      groups: user.groups,
+      nonResourceAttributes: { path: '/status', verb: 'get' },
+    });
+  });
+
+  test('refuses a user without the right', async () => {
+    const { api: client } = api({
+      tokenreviews: authenticated,
+      subjectaccessreviews: { status: { allowed: false } },
+    });
+    assert.equal(await judgeToken(client, 'secret', 'bellman.dev', '/status'), 'forbidden');
+  });
+
+  test('refuses unknown tokens, tokens of another audience and answers of a wrong shape', async () => {
+    const refused = [
+      { status: { authenticated: false } },
+      { status: { authenticated: true, user, audiences: ['https://kubernetes.default.svc'] } },
+      { status: { authenticated: true, user } },
+      {},
+    ];
+    for (const tokenreviews of refused) {
+      const { api: client, requests } = api({
+        tokenreviews,
+        subjectaccessreviews: { status: { allowed: true } },
+      });
+      assert.equal(await judgeToken(client, 'secret', 'bellman.dev', '/status'), 'unauthenticated');
+      assert.equal(requests.length, 1);
+    }
+  });
+});
+
+describe('requestToken()', () => {
+  test('asks for a token of one audience', async () => {
+    const { api: client, requests } = api({ token: { status: { token: 'issued' } } });
+    assert.equal(await requestToken(client, 'bellman-system', 'viewer', 'bellman.dev'), 'issued');
+    assert.equal(requests[0]?.path, '/api/v1/namespaces/bellman-system/serviceaccounts/viewer/token');
+  });
+
+  test('rejects an answer without a token', async () => {
+    const { api: client } = api({ token: {} });
+    await assert.rejects(requestToken(client, 'bellman-system', 'viewer', 'bellman.dev'), /no token/);
+  });
+});

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { AccessControl } from '../../../src/telemetry/access.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+type Verdict = 'allowed' | 'unauthenticated' | 'forbidden';
+
+function control(judge: (token: string) => Promise<Verdict>) {
+  const clock = new VirtualClock();
+  const asked: string[] = [];
+  const access = new AccessControl({
+    clock,
+    judge: (token) => {
+      asked.push(token);
+      return judge(token);
+    },
+  });
+  const check = async (token?: string, from = '192.0.2.1') => {
+    const result = await access.check(from, token === undefined ? undefined : `Bearer ${token}`, '/status');
+    return result.allowed ? 200 : result.status;
+  };
+  return { clock, asked, check };
+}
+
+describe('AccessControl.check()', () => {
+  test('allows loopback without a token', async () => {
+    const { check, asked } = control(() => Promise.reject(new Error('not asked')));
+    for (const from of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1'])
+      assert.equal(await check(undefined, from), 200);
+    assert.deepEqual(asked, []);
+  });
+
+  test('refuses other clients without a usable token', async () => {
+    const { check, asked } = control(() => Promise.resolve('allowed'));
+    for (const token of [undefined, '', 'a b', 'x'.repeat(8193), 'ü']) assert.equal(await check(token), 401);
+    for (const from of ['::ffff:192.0.2.1', '128.0.0.1', '::2'])
+      assert.equal(await check(undefined, from), 401);
+    assert.deepEqual(asked, []);
+  });
+
+  test('answers as the API server judges', async () => {
+    const { check } = control((token) => Promise.resolve(token as Verdict));
+    assert.equal(await check('allowed'), 200);
+    assert.equal(await check('unauthenticated'), 401);
+    assert.equal(await check('forbidden'), 403);
+  });
+
+  test('asks once per token until the verdict expires', async () => {
+    const { check, asked, clock } = control((token) => Promise.resolve(token as Verdict));
+    for (let i = 0; i < 3; i++) {
+      await check('allowed');
+      await check('forbidden');
+    }
+    assert.deepEqual(asked, ['allowed', 'forbidden']);
+    clock.advance(11_000);
+    await check('allowed');
+    await check('forbidden');
+    assert.deepEqual(asked, ['allowed', 'forbidden', 'forbidden']);
+    clock.advance(60_000);
+    await check('allowed');
+    assert.equal(asked.length, 4);
+  });
+
+  test('does not remember that the API server was away', async () => {
+    let isAway = true;
+    const { check } = control(() =>
+      isAway ? Promise.reject(new Error('connection refused')) : Promise.resolve('allowed'),
+    );
+    assert.equal(await check('token'), 503);
+    isAway = false;
+    assert.equal(await check('token'), 200);
+  });
+
+  test('bounds the questions that wait at the same time', async () => {
+    const { promise, resolve } = Promise.withResolvers<Verdict>();
+    const { check, asked } = control(() => promise);
+    const waiting = ['a', 'b', 'c', 'd'].map((token) => check(token));
+    assert.equal(await check('e'), 429);
+    assert.equal(asked.length, 4);
+    resolve('allowed');
+    assert.deepEqual(await Promise.all(waiting), [200, 200, 200, 200]);
+  });
+});
