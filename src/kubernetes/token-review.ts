@@ -2,7 +2,7 @@
  * Asks the API server about a bearer token that a client presented: TokenReview (authentication.k8s.io/v1) says which user it
  * belongs to, SubjectAccessReview (authorization.k8s.io/v1) whether RBAC grants that user a non-resource path.
  */
-import type { Api } from './client.ts';
+import type { Api } from './api.ts';
 
 /** The user of a token, as the API server knows it. */
 interface TokenUser {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Api, ApiRequest } from '../../../src/kubernetes/client.ts';
+import type { Api, ApiRequest } from '../../../src/kubernetes/api.ts';
 import { judgeToken, requestToken } from '../../../src/kubernetes/token-review.ts';
 
 /** An API server that gives the same answer to each review. */
