@@ -19,7 +19,7 @@ import { decodeEndpointSlice, decodeNode, decodeService } from '../src/kubernete
 import { textLines } from '../src/kubernetes/text-lines.ts';
 import { readWatchEvent } from '../src/kubernetes/watch-event.ts';
 import { createLogger } from '../src/log.ts';
-import { Speaker } from '../src/speaker/speaker.ts';
+import { NodeSpeaker } from '../src/speaker/node-speaker.ts';
 
 const { values } = parseArgs({
   options: { services: { type: 'string', default: '10000' }, changes: { type: 'string', default: '2000' } },
@@ -95,7 +95,7 @@ const bgp = createBgpSpeaker({
   registry: new Registry(),
   hostName: 'bench',
 });
-const speaker = new Speaker({
+const speaker = new NodeSpeaker({
   nodeName: 'node-1',
   isOurs: () => true,
   leavesWhenCordoned: false,

@@ -24,6 +24,7 @@ import { Gathering } from './gathering.ts';
 import { type EntriesMessage, MessageAssembler } from './message-parts.ts';
 import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
 import { Layer2Metrics } from './metrics.ts';
+import { isReleasedByOwner } from './ownership/claim.ts';
 import { ClaimPayloads, payloadOf } from './ownership/claim-payloads.ts';
 import { ClaimStore } from './ownership/claim-store.ts';
 import { formatFacts, type NodeFacts, parseFacts } from './ownership/node-facts.ts';
@@ -143,9 +144,24 @@ export class Layer2Agent {
         return;
       case 'keys':
         return this.#setKeys(message.keys);
+      case 'claimed': {
+        const addresses = message.addresses.filter((address) => this.#isClaimed(address));
+        return this.#options.report({ kind: 'claimed', id: message.id, addresses });
+      }
+      case 'events':
+        return this.#options.report({ kind: 'events', id: message.id, events: [] });
       case 'stop':
         return this.#stop();
     }
+  }
+
+  /** Whether a live node claims the address and answers for it. */
+  #isClaimed(address: string): boolean {
+    const claim = this.#claims.get(address);
+    if (!claim || claim.inConflict || isReleasedByOwner(claim)) return false;
+    if (claim.owner === this.#options.nodeName) return this.#ownership.isAnswering(address);
+    const owner = this.#membership?.machine.member(claim.owner);
+    return owner !== undefined && isLive(owner);
   }
 
   /** Reports the counters that have changed since they were told last. */

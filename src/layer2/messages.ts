@@ -2,6 +2,7 @@
  * Messages between the speaker process and its layer-2 process. They are plain JSON over the IPC channel of the child process. The two are
  * separate processes so that answers and membership never wait behind a resync of Kubernetes objects.
  */
+import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import type { DefencePolicy } from './responder/defence.ts';
@@ -42,6 +43,10 @@ export type ToLayer2 =
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
   /** Membership keys, base64 of 32 octets each. The first encrypts and all decrypt, so that keys can be rotated. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  /** Asks which of the addresses a live node claims; answered by `claimed`. */
+  | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
+  /** Asks for the flight recorder's events; answered by `events`. */
+  | { readonly kind: 'events'; readonly id: number }
   /** Hands over, leaves the membership, and exits. */
   | { readonly kind: 'stop' };
 
@@ -82,4 +87,8 @@ export type FromLayer2 =
   | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }
   /** Every second: the process's registry as prom-client's JSON, to be merged into the speaker's. */
   | { readonly kind: 'metrics'; readonly metrics: unknown }
+  /** Answers the question `claimed`: the addresses that a live node claims, this node included. */
+  | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
+  /** Answers the question `events`. */
+  | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] }
   | { readonly kind: 'stopped' };

@@ -1,10 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
+import { systemClock } from '../clock.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import type { Result } from '../result.ts';
+import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import { splitMessage } from './message-parts.ts';
 import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
+import { Questions } from './questions.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import { registerAddressMetrics } from './responder/metrics.ts';
 
@@ -33,6 +36,10 @@ export interface Layer2 {
   unhealthy(): readonly string[];
   /** What is wrong with the membership keys. */
   keyFault(): string | undefined;
+  /** Which of the addresses a live node claims, this node included. Rejects when the process is not there to answer. */
+  claimed(addresses: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Events of the process' flight recorder. Rejects when the process is not there to answer. */
+  events(): Promise<readonly RecordedEvent[]>;
   /** Hands over and ends the process; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -50,6 +57,7 @@ class Layer2Parent implements Layer2 {
   readonly #options: Layer2Options;
   #speakers: KnownSpeakers = { known: [], areCertain: false };
   readonly #counts = new Map<string, AddressCounts>();
+  readonly #questions = new Questions(systemClock);
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
   #metrics: readonly object[] = [];
@@ -106,6 +114,16 @@ class Layer2Parent implements Layer2 {
     return this.#child ? [] : ['the layer-2 process is not running'];
   }
 
+  async claimed(addresses: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(
+      await this.#questions.ask<readonly string[]>((id) => this.#send({ kind: 'claimed', id, addresses })),
+    );
+  }
+
+  events(): Promise<readonly RecordedEvent[]> {
+    return this.#questions.ask((id) => this.#send({ kind: 'events', id }));
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true;
     const child = this.#child;
@@ -141,6 +159,7 @@ class Layer2Parent implements Layer2 {
     this.#child = undefined;
     this.#metrics = [];
     this.#counts.clear();
+    this.#questions.failAll();
     this.#options.onMessage({ kind: 'stopped' });
     if (this.#isStopping) return;
     if (performance.now() - this.#startedAtMs > restart.calmMs) this.#delayMs = restart.firstMs;
@@ -162,6 +181,10 @@ class Layer2Parent implements Layer2 {
       case 'counts':
         for (const each of message.counts) this.#counts.set(each.text, each);
         return;
+      case 'claimed':
+        return this.#questions.answered(message.id, message.addresses);
+      case 'events':
+        return this.#questions.answered(message.id, message.events);
       case 'announcing':
         for (const address of message.stopped) this.#counts.delete(address);
     }

@@ -1,23 +1,23 @@
 import type { AddressEntry, AddressRemoval, UnversionedEntry } from '../layer2/address-entry.ts';
 import { interfacesOf, perNode } from '../layer2/address-entry.ts';
 
-/** What the layer-2 process has to be told. */
+/** A difference to send to the layer-2 process. */
 export interface AddressChange {
   readonly upsert: readonly AddressEntry[];
   readonly remove: readonly AddressRemoval[];
 }
 
 /**
- * Layer-2 addresses by what the Services that use them want. Services that share an address are answered by one node, so
- * their wishes become one entry.
+ * Layer-2 addresses with the Services that use them. One node answers for a shared address, so the entries of all its Services are
+ * merged into one.
  */
 export class AddressTable {
   /** By address, by Service. */
   readonly #wanted = new Map<string, Map<string, UnversionedEntry>>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
-  readonly #told = new Map<string, { readonly text: string; readonly entry: AddressEntry }>();
+  readonly #sent = new Map<string, { readonly text: string; readonly entry: AddressEntry }>();
 
-  /** Replaces what a Service wants and returns the difference, marked with the version of the picture that it comes from. */
+  /** Replaces the entries of a Service. Returns the difference, marked with the resourceVersion on which it is based. */
   update(service: string, entries: readonly UnversionedEntry[], observedVersion: number): AddressChange {
     const touched = new Set(this.#addressesOfService.get(service) ?? []);
     for (const address of touched) this.#wanted.get(address)?.delete(service);
@@ -39,22 +39,22 @@ export class AddressTable {
       const merged = mergeEntries([...(this.#wanted.get(address)?.values() ?? [])]);
       if (!merged) {
         this.#wanted.delete(address);
-        this.#told.delete(address);
+        this.#sent.delete(address);
         remove.push({ address, observedVersion });
         continue;
       }
       const text = JSON.stringify(merged);
-      if (text === this.#told.get(address)?.text) continue;
+      if (text === this.#sent.get(address)?.text) continue;
       const entry = { ...merged, observedVersion };
-      this.#told.set(address, { text, entry });
+      this.#sent.set(address, { text, entry });
       upsert.push(entry);
     }
     return { upsert, remove };
   }
 
-  /** Every entry, for a layer-2 process that starts anew. */
+  /** All entries, for a layer-2 process that has just started. */
   entries(): AddressEntry[] {
-    return [...this.#told.values()].map(({ entry }) => entry);
+    return [...this.#sent.values()].map(({ entry }) => entry);
   }
 
   /** Services that use the address. */
@@ -64,8 +64,8 @@ export class AddressTable {
 }
 
 /**
- * Sharing demands the same backends under `externalTrafficPolicy: Local`, so candidate sets differ only where a Service has no
- * endpoints: their union is right.
+ * Merges the entries of Services that share an address. Under `externalTrafficPolicy: Local` sharing requires the same backends, so
+ * candidates differ only where a Service has no endpoints. The union of the candidates is therefore correct.
  */
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
   const [first, ...rest] = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));

@@ -1,81 +1,82 @@
 import { formatPrefix, type Prefix } from '../address/index.ts';
 import type { RouteAttributes } from '../bgp/speaker-api.ts';
-import type { PeerRoute } from './plan.ts';
+import type { PeerRoute } from './peer-routes.ts';
 
-/** A change to make at a peer; without attributes the prefix is withdrawn. */
+/** A change to make at a peer. Without attributes the prefix is withdrawn. */
 export interface RouteChange {
   readonly peer: string;
   readonly prefix: Prefix;
   readonly attributes?: RouteAttributes;
 }
 
-interface Entry {
+interface Route {
   readonly peer: string;
   readonly prefix: Prefix;
-  /** By Service: what it wants; several when Services share or aggregate into the prefix. */
+  /** Desired attributes, by Service. Several Services share a prefix, or aggregate into it. */
   readonly wanted: Map<string, RouteAttributes[]>;
+  /** JSON of the attributes announced last. */
   announced: string;
 }
 
 /**
- * Which prefixes each peer should hear of, and for which Services. A prefix goes when its last Service does. An update costs
- * in proportion to the routes of the one Service.
+ * Prefixes that each peer should receive, with the Services that need them. A prefix is withdrawn with its last Service. An update
+ * costs in proportion to the routes of one Service.
  */
 export class RouteTable {
-  readonly #entries = new Map<string, Entry>();
+  readonly #routes = new Map<string, Route>();
   readonly #keysOfService = new Map<string, ReadonlySet<string>>();
 
-  /** Replaces what a Service wants and returns what changes at the peers. */
-  update(service: string, routes: readonly PeerRoute[]): RouteChange[] {
+  /** Replaces the routes of a Service. Returns the changes to make at the peers. */
+  update(service: string, wanted: readonly PeerRoute[]): RouteChange[] {
     const before = this.#keysOfService.get(service) ?? new Set<string>();
     const now = new Set<string>();
-    for (const { peer, prefix, attributes } of routes) {
+    for (const { peer, prefix, attributes } of wanted) {
       const key = `${peer} ${formatPrefix(prefix)}`;
-      let entry = this.#entries.get(key);
-      if (!entry) {
-        entry = { peer, prefix, wanted: new Map(), announced: '' };
-        this.#entries.set(key, entry);
+      let route = this.#routes.get(key);
+      if (!route) {
+        route = { peer, prefix, wanted: new Map(), announced: '' };
+        this.#routes.set(key, route);
       }
-      if (now.has(key)) entry.wanted.get(service)?.push(attributes);
-      else entry.wanted.set(service, [attributes]);
+      if (now.has(key)) route.wanted.get(service)?.push(attributes);
+      else route.wanted.set(service, [attributes]);
       now.add(key);
     }
     if (now.size > 0) this.#keysOfService.set(service, now);
     else this.#keysOfService.delete(service);
     const changes: RouteChange[] = [];
     for (const key of before.union(now)) {
-      const entry = this.#entries.get(key);
-      if (!entry) continue;
-      if (!now.has(key)) entry.wanted.delete(service);
-      const { peer, prefix } = entry;
-      if (entry.wanted.size === 0) {
-        this.#entries.delete(key);
+      const route = this.#routes.get(key);
+      if (!route) continue;
+      if (!now.has(key)) route.wanted.delete(service);
+      const { peer, prefix } = route;
+      if (route.wanted.size === 0) {
+        this.#routes.delete(key);
         changes.push({ peer, prefix });
         continue;
       }
-      const attributes = mergeAttributes([...entry.wanted.values()].flat());
+      const attributes = mergeAttributes([...route.wanted.values()].flat());
       const text = JSON.stringify(attributes);
-      if (text === entry.announced) continue;
-      entry.announced = text;
+      if (text === route.announced) continue;
+      route.announced = text;
       changes.push({ peer, prefix, attributes });
     }
     return changes;
   }
 
-  /** Services known, so that those that are gone can be updated to nothing. */
+  /** Services that have routes. */
   services(): Iterable<string> {
     return this.#keysOfService.keys();
   }
 
-  /** How many (peer, prefix) pairs are wanted. */
+  /** Number of (peer, prefix) pairs. */
   get size(): number {
-    return this.#entries.size;
+    return this.#routes.size;
   }
 }
 
 /**
- * One prefix has one set of attributes: where Services or advertisements differ, the strongest preference wins (highest
- * LOCAL_PREF, lowest MED, fewest prepends) and communities are united, so that the result depends on no order.
+ * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
+ * lowest MED, fewest prepends) and all communities are sent. The result does not depend on the order.
  */
 export function mergeAttributes(all: readonly RouteAttributes[]): RouteAttributes {
   const defined = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined);

@@ -1,48 +1,37 @@
 /**
- * The speaker's process: connects the Kubernetes API, the BGP sessions and the layer-2 process to the {@link Speaker}, which
- * decides. Started bottom up and stopped top down: on a signal the layer-2 process hands its addresses over while BGP says
- * goodbye, then watches and the HTTP endpoint end.
+ * The speaker process. It wires the parts together and decides nothing:
+ *
+ *   watches ──→ NodeSpeaker ──→ BgpSpeaker (sessions and routes)
+ *                    └────────→ layer-2 process (who answers, and ARP and NDP)
+ *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
+ *   HTTP endpoint: /metrics, /healthz, /readyz, /status
+ *
+ * The parts start from the bottom up, and stop from the top down. On a signal the layer-2 process hands over its addresses while BGP
+ * ends its sessions; then the watches and the HTTP endpoint end.
  */
-
 import { hostname } from 'node:os';
-import { AggregatorRegistry, Registry } from 'prom-client';
-import { formatIp } from '../address/index.ts';
-import { createBgpSpeaker, warmUp } from '../bgp/index.ts';
+import { Registry } from 'prom-client';
+import { type BgpSpeaker, createBgpSpeaker, type StopMode, warmUp } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
-import { readMembershipKeys } from '../cluster/membership-keys.ts';
-import {
-  acceptedConfigMapName,
-  configMapName,
-  membershipSecretName,
-  speakerPodSelector,
-} from '../cluster/names.ts';
 import { loadBalancerClassMatches } from '../cluster/service-class.ts';
-import type { RawObject } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
-import {
-  decodeConfigMap,
-  decodeEndpointSlice,
-  decodeNode,
-  decodeSecret,
-  decodeService,
-  decodeSpeakerPod,
-} from '../kubernetes/decode.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import type { Service } from '../kubernetes/model.ts';
-import { type WatchOptions, watch } from '../kubernetes/watch.ts';
-import { paths } from '../kubernetes/write.ts';
-import type { FromLayer2, MemberStatus } from '../layer2/messages.ts';
+import type { FromLayer2 } from '../layer2/messages.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
-import { serveMetrics } from '../telemetry/http-server.ts';
-import { AcceptedConfig } from './accepted-config.ts';
-import { isDeputyFor } from './deputy.ts';
-import { JoinList } from './join-list.ts';
-import { OwnershipRecord } from './ownership-record.ts';
+import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import { AnnouncingReconciler } from './announcing-reconciler.ts';
+import { actsForDeadNode } from './dead-node.ts';
+import { serveSpeaker } from './http.ts';
+import { type AwaitedKind, InitialSync } from './initial-sync.ts';
+import { Layer2Reports } from './layer2-reports.ts';
+import { NodeSpeaker } from './node-speaker.ts';
+import { peerTroubleEvent } from './peer-trouble-report.ts';
 import { markRestart } from './restart-mark.ts';
-import { Speaker } from './speaker.ts';
+import { SpeakerWatches } from './watches.ts';
 
 export interface RunSpeakerOptions {
   readonly nodeName: string;
@@ -53,300 +42,170 @@ export interface RunSpeakerOptions {
   readonly membershipPort: number;
   readonly leaveWhenCordoned: boolean;
   readonly conflictPolicy: DefencePolicy;
-  /** Seconds; 0: never again. */
+  /** Seconds; 0: only at a takeover. */
   readonly announceEvery: number;
-  /** Where a mark tells the next speaker on this node that it is a restart. */
+  /** Directory for the mark by which the next speaker on this node knows that it is a restart. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Runs until the signal aborts and everything has been told. Rejects only when it cannot start. */
+/** Time for the last events at a stop. */
+const eventsAtStopMs = 1000;
+
+/** Runs until the signal aborts and every peer has been informed. Rejects only when it cannot start. */
 export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const { nodeName, namespace, logger, signal } = options;
+  const clock = systemClock;
   const client = connect(options.kubeconfig, 'bellman-speaker', { logger });
   const registry = new Registry();
   registerKubernetesMetrics(registry, client.reachability);
-  const watching = new AbortController();
   const services = new Map<string, Service>();
-  const owned = new Map<string, string>();
-  /** Which other host keeps this node from answering, by address. */
-  const inUse = new Map<string, string>();
-  let members: readonly MemberStatus[] = [];
-
-  const accepted = new AcceptedConfig();
-  const events = new EventRecorder({
-    client,
-    component: 'bellman-speaker',
-    host: nodeName,
-    logger,
-    clock: systemClock,
-  });
+  const accepted = new AcceptedConfigTracker();
+  const sync = new InitialSync();
+  const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger, clock });
   const isOurs = (service: Service) => loadBalancerClassMatches(service, options.loadBalancerClass);
-  const record = new OwnershipRecord({
-    nodeName,
-    clock: systemClock,
-    client,
-    events,
-    logger,
-    services,
-    isOurs,
-    speaksFor: (node) => isDeputyFor(node, { self: nodeName, members, isOut: (name) => speaker.isOut(name) }),
-    whyNobody: (service, address) => speaker.whyNobodyAnswers(service, address),
-  });
-  warmUp();
-  const bgp = createBgpSpeaker({
-    logger: createLogger('bgp', options.logLevel),
-    registry,
-    hostName: hostname(),
-    restarting: markRestart(options.stateDirectory, nodeName),
-  });
-  const layer2: Layer2 = startLayer2({
-    settings: {
-      nodeName,
-      port: options.membershipPort,
-      conflictPolicy: options.conflictPolicy,
-      announceEverySeconds: options.announceEvery,
-    },
-    logLevel: options.logLevel,
-    logger: createLogger('layer2', options.logLevel),
-    registry,
-    onMessage: heard,
+
+  const bgp = startBgp(options, registry);
+  const layer2 = startLayer2Process(options, registry, {
+    onMessage: (message) => reports.handle(message),
     entries: () => speaker.layer2Entries(),
   });
-  const speaker = new Speaker({
+  const speaker = new NodeSpeaker({
     nodeName,
     isOurs,
     leavesWhenCordoned: options.leaveWhenCordoned,
     namespace,
     bgp,
     layer2,
-    onPeerTrouble: (peer, reason) => {
-      logger.warn({ peer, reason }, 'password-secret not usable');
-      // Without the node's name: what all nodes say is one event.
-      events.record({
-        regarding: { kind: 'ConfigMap', namespace, name: configMapName, uid: accepted.uid },
-        type: 'Warning',
-        reason: 'PasswordMissing',
-        message: `peer ${peer}: ${reason}`,
-      });
+    onPeerTrouble: (trouble) => {
+      logger.warn({ peer: trouble.peer, reason: trouble.reason }, 'password-secret not usable');
+      events.record(peerTroubleEvent(trouble, { namespace, uid: accepted.uid }));
     },
     logger,
   });
+  const reconciler = new AnnouncingReconciler({
+    nodeName,
+    clock,
+    client,
+    events,
+    logger,
+    services,
+    isOurs,
+    actsFor: (node) =>
+      actsForDeadNode(node, {
+        self: nodeName,
+        members: reports.members,
+        isOut: (name) => speaker.isOut(name),
+      }),
+    claimed: (addresses) => layer2.claimed(addresses),
+    unansweredReason: (service, address) => speaker.unansweredReason(service, address),
+  });
+  const reports = new Layer2Reports({
+    nodeName,
+    events,
+    servicesOf: (address) => speaker.servicesOf(address),
+    reconciler,
+  });
 
-  function heard(message: FromLayer2): void {
-    switch (message.kind) {
-      case 'announcing':
-        for (const announcing of message.started) {
-          owned.set(announcing.address, announcing.since);
-          inUse.delete(announcing.address);
-          record.started(announcing, speaker.servicesOf(announcing.address));
-        }
-        for (const address of message.stopped) {
-          owned.delete(address);
-          inUse.delete(address);
-          record.stopped(address);
-        }
-        return;
-      case 'conflict':
-        if (!owned.has(message.address)) inUse.set(message.address, `${message.mac} on ${message.interface}`);
-        for (const service of speaker.servicesOf(message.address))
-          events.record({
-            regarding: {
-              kind: 'Service',
-              namespace: service.namespace,
-              name: service.name,
-              uid: service.uid,
-            },
-            type: 'Warning',
-            reason: 'AddressConflict',
-            message: `${message.mac} on ${message.interface} of node ${nodeName} claims ${message.address} too: ${message.action}`,
-          });
-        return;
-      case 'members':
-        members = message.members;
-        return;
-      case 'stopped':
-        for (const address of owned.keys()) record.stopped(address);
-        owned.clear();
-        inUse.clear();
-        members = [];
-        return;
-      case 'counts':
-      case 'metrics':
-        return;
-    }
-  }
-
-  let hasMembershipSecret = false;
-  /** What keeps this node from what the configuration asks for. */
-  const troubles = (): string[] => {
-    const fault = layer2.keyFault();
-    return fault === undefined || !speaker.usesLayer2 ? [] : [`layer 2: ${fault}`];
-  };
-
-  const joinList = new JoinList();
-  let isTelling = false;
-  // Many nodes and Pods change together: one list for all.
-  const tellSpeakers = () => {
-    if (isTelling) return;
-    isTelling = true;
-    setImmediate(() => {
-      isTelling = false;
-      layer2.setSpeakers(joinList.speakers());
-    });
-  };
-
-  const awaited = new Set(['config', 'services', 'endpoints', 'nodes', 'secrets']);
-  const arrived = (what: string) => {
-    if (!awaited.delete(what) || awaited.size > 0) return;
-    speaker.start();
-    record.start();
-    logger.info({ node: nodeName, services: services.size }, 'announcing');
-  };
-
-  const server = await serveMetrics(options.metricsAddress.host, options.metricsAddress.port, {
-    registry: {
-      contentType: registry.contentType,
-      metrics: async () => {
-        const own = (await registry.getMetricsAsJSON()) as object[];
-        return AggregatorRegistry.aggregate([own, [...layer2.metrics()]]).metrics();
-      },
+  const server = await serveSpeaker({
+    address: options.metricsAddress,
+    registry,
+    layer2,
+    status: {
+      nodeName,
+      sync,
+      accepted,
+      reachability: client.reachability,
+      bgp,
+      speaker,
+      layer2: reports,
+      troubles: () => layer2Troubles(layer2, speaker),
     },
-    unhealthy: () => layer2.unhealthy(),
-    notReady: troubles,
-    status: () => ({
-      node: nodeName,
-      apiServer: client.reachability.isAnswering ? 'reached' : 'not reached',
-      waitingFor: [...awaited],
-      peers: bgp.status().map((peer) => ({ ...peer, address: formatIp(peer.address) })),
-      announcing: Object.fromEntries(owned),
-      inUse: Object.fromEntries(inUse),
-      advertised: Object.fromEntries(speaker.advertised()),
-      members,
-      notAnnounced: speaker.refusals(),
-      troubles: troubles(),
-    }),
   });
   logger.info({ node: nodeName, server: client.server, metricsPort: server.port }, 'speaker started');
 
-  const follow = <T>(
-    path: string,
-    decode: (raw: RawObject) => T | undefined,
-    changed: (key: string, object: T | undefined) => void,
-    synced: () => void,
-    selector: Pick<WatchOptions<T>, 'fieldSelector' | 'labelSelector'> = {},
-  ) =>
-    watch({
-      client,
-      path,
-      decode,
-      handler: { changed, synced, reached: (version) => speaker.reached(version) },
-      clock: systemClock,
-      logger,
-      signal: watching.signal,
-      ...selector,
-    });
-
-  let configLists = 2;
-  let configured = false;
-  const configChanged = (name: string, raw: RawObject | undefined) => {
-    const config = accepted.update(name, raw && decodeConfigMap(raw));
-    if (!config) return;
-    speaker.setConfig(config);
-    configured = true;
-    logger.info({ peers: config.peers.length, pools: config.pools.length }, 'configuration in force');
-    if (configLists === 0) arrived('config');
+  const arrived = (kind: AwaitedKind) => {
+    if (!sync.arrived(kind)) return;
+    speaker.start();
+    reconciler.start();
+    logger.info({ node: nodeName, services: services.size }, 'in sync, announcing');
   };
-  const configListed = () => {
-    configLists--;
-    if (configLists > 0) return;
-    if (configured) arrived('config');
-    else
-      logger.warn(
-        { reason: `no accepted configuration on ConfigMap ${namespace}/${configMapName} yet` },
-        'waiting',
-      );
-  };
-  const watches = [configMapName, acceptedConfigMapName].map((name) =>
-    follow(
-      paths.configMaps(namespace),
-      (raw) => raw,
-      (_, raw) => configChanged(name, raw),
-      configListed,
-      { fieldSelector: `metadata.name=${name}` },
-    ),
-  );
-  watches.push(
-    follow(
-      paths.services,
-      decodeService,
-      (key, service) => {
-        if (service) services.set(key, service);
-        else services.delete(key);
-        speaker.setService(key, service);
-        if (service) record.serviceChanged(service);
-      },
-      () => arrived('services'),
-    ),
-    follow(
-      paths.endpointSlices,
-      decodeEndpointSlice,
-      (key, slice) => speaker.setEndpointSlice(key, slice),
-      () => arrived('endpoints'),
-    ),
-    follow(
-      paths.nodes,
-      decodeNode,
-      (name, node) => {
-        speaker.setNode(name, node);
-        joinList.setNode(name, node);
-        tellSpeakers();
-      },
-      () => arrived('nodes'),
-    ),
-    follow(
-      paths.pods(namespace),
-      decodeSpeakerPod,
-      (key, pod) => {
-        joinList.setPod(key, pod);
-        tellSpeakers();
-      },
-      // Where Pods may not be seen, nodes are enough.
-      () => undefined,
-      { labelSelector: speakerPodSelector },
-    ),
-    follow(
-      paths.secrets(namespace),
-      decodeSecret,
-      (key, secret) => {
-        const name = key.slice(namespace.length + 1);
-        if (name === membershipSecretName) {
-          hasMembershipSecret = secret !== undefined;
-          layer2.setKeys(readMembershipKeys(secret));
-        } else speaker.setSecret(name, secret);
-      },
-      () => {
-        if (!hasMembershipSecret) layer2.setKeys(readMembershipKeys(undefined));
-        arrived('secrets');
-      },
-    ),
-  );
+  const watching = new AbortController();
+  const watches = new SpeakerWatches({
+    namespace,
+    client,
+    clock,
+    logger,
+    signal: watching.signal,
+    services,
+    accepted,
+    speaker,
+    layer2,
+    reconciler,
+    arrived,
+  }).run();
 
-  await new Promise<void>((resolve) => {
+  await aborted(signal);
+  logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
+  await Promise.all([layer2.stop(), bgp.stop(stopMode(nodeName, speaker))]);
+  reconciler.stop();
+  await events.flush(eventsAtStopMs);
+  watching.abort();
+  await Promise.all([watches, server.close()]);
+  logger.info({ node: nodeName }, 'stopped');
+}
+
+function startBgp(options: RunSpeakerOptions, registry: Registry): BgpSpeaker {
+  warmUp();
+  return createBgpSpeaker({
+    logger: createLogger('bgp', options.logLevel),
+    registry,
+    hostName: hostname(),
+    restarting: markRestart(options.stateDirectory, options.nodeName),
+  });
+}
+
+function startLayer2Process(
+  options: RunSpeakerOptions,
+  registry: Registry,
+  handlers: {
+    readonly onMessage: (message: FromLayer2) => void;
+    readonly entries: () => ReturnType<NodeSpeaker['layer2Entries']>;
+  },
+): Layer2 {
+  const { nodeName, membershipPort, conflictPolicy, announceEvery, logLevel } = options;
+  return startLayer2({
+    settings: {
+      nodeName,
+      port: membershipPort,
+      conflictPolicy,
+      announceEverySeconds: announceEvery,
+    },
+    logLevel,
+    logger: createLogger('layer2', logLevel),
+    registry,
+    ...handlers,
+  });
+}
+
+/** Membership keys matter only while a pool is announced in layer 2. */
+function layer2Troubles(layer2: Layer2, speaker: NodeSpeaker): string[] {
+  const fault = layer2.keyFault();
+  return fault === undefined || !speaker.usesLayer2 ? [] : [`layer 2: ${fault}`];
+}
+
+/** A speaker on a cordoned node does not come back soon; on any other node its successor starts within seconds. */
+function stopMode(nodeName: string, speaker: NodeSpeaker): StopMode {
+  return speaker.node(nodeName)?.unschedulable
+    ? { kind: 'shutdown', reason: `node drain: ${nodeName}` }
+    : { kind: 'restart' };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-  const draining = speaker.node(nodeName)?.unschedulable ?? false;
-  logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
-  await Promise.all([
-    layer2.stop(),
-    bgp.stop(draining ? { kind: 'shutdown', reason: `node drain: ${nodeName}` } : { kind: 'restart' }),
-  ]);
-  record.stop();
-  await events.flush(1000);
-  watching.abort();
-  await Promise.all([...watches, server.close()]);
-  logger.info({ node: nodeName }, 'stopped');
 }

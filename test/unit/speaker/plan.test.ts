@@ -49,7 +49,11 @@ test('planService() judges endpoints by the family of the address', () => {
   const plan = planService(dual, everywhere, context());
   assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
   assert.deepEqual(plan.refusals, [
-    { address: '2001:db8:100::7', reason: 'no endpoint of this address family is ready' },
+    {
+      address: '2001:db8:100::7',
+      cause: 'no-endpoint',
+      reason: 'no endpoint of this address family is ready',
+    },
   ]);
 });
 

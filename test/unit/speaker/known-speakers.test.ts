@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { JoinList } from '../../../src/speaker/join-list.ts';
+import { KnownSpeakerList } from '../../../src/speaker/known-speakers.ts';
 import { node } from './fixtures.ts';
 
-function known(list: JoinList): string[] {
+function known(list: KnownSpeakerList): string[] {
   return list.speakers().known.map((speaker) => `${speaker.node} ${speaker.addresses.join()}`);
 }
 
-test('JoinList: nodes with a Pod of ours, all nodes where none is seen', () => {
-  const list = new JoinList();
+test('KnownSpeakerList lists nodes with a speaker Pod, or all nodes when no such Pod is visible', () => {
+  const list = new KnownSpeakerList();
   list.setNode('b', node('b', { internalIPs: ['10.0.0.2', 'fd00::2'] }));
   list.setNode('a', node('a', { internalIPs: ['10.0.0.1'] }));
   assert.deepEqual(known(list), ['a 10.0.0.1', 'b 10.0.0.2,fd00::2']);
 
   list.setPod('bellman-system/speaker-1', { podIPs: [] });
-  assert.deepEqual(known(list), ['a 10.0.0.1', 'b 10.0.0.2,fd00::2'], 'it is scheduled nowhere yet');
+  assert.deepEqual(known(list), ['a 10.0.0.1', 'b 10.0.0.2,fd00::2'], 'the Pod is not scheduled yet');
   assert.equal(list.speakers().areCertain, false);
   list.setPod('bellman-system/speaker-1', { nodeName: 'b', podIPs: [] });
   assert.equal(list.speakers().areCertain, true);

@@ -2,10 +2,10 @@ import type { Node, SpeakerPod } from '../kubernetes/model.ts';
 import type { KnownSpeakers } from '../layer2/messages.ts';
 
 /**
- * Where speakers should be, by Kubernetes' word: on the nodes that have a Pod of ours, or, where no such Pod can be seen, for
- * speakers need not run in Pods, on all nodes.
+ * Nodes on which Kubernetes expects speakers: those with a speaker Pod, or all nodes when no speaker Pod is visible, because speakers
+ * need not run in Pods.
  */
-export class JoinList {
+export class KnownSpeakerList {
   readonly #nodes = new Map<string, Node>();
   readonly #pods = new Map<string, SpeakerPod>();
 
@@ -19,7 +19,7 @@ export class JoinList {
     else this.#pods.delete(key);
   }
 
-  /** Sorted by node. A Pod's own addresses come first; on the host's network they are the node's. */
+  /** Sorted by node. A Pod's own addresses come first; on the host's network they equal the node's. */
   speakers(): KnownSpeakers {
     const known = new Map<string, Set<string>>();
     const add = (node: string, addresses: readonly string[]) => {

@@ -1,27 +1,27 @@
 import { formatIp } from '../address/index.ts';
 import type { PeerConfig } from '../config/config.ts';
 
-/** A peer with the id that it keeps for as long as it is configured. */
+/** A peer with the id that it keeps while it is configured. */
 export interface IdentifiedPeer {
   readonly id: string;
   readonly config: PeerConfig;
 }
 
 /**
- * Finds the peers of an edited configuration again: a peer is the one with the same endpoint, else the one with the same name, so
- * that neither a new name nor a new address makes another peer of it. New ones get an id that nobody has. Pure.
+ * Matches the peers of an edited configuration to those before the edit: by endpoint and name, then by endpoint, then by name. A
+ * renamed or renumbered peer therefore keeps its id, and its session survives a new name. Unmatched peers get an unused id.
  */
 export function identifyPeers(
   before: readonly IdentifiedPeer[],
   now: readonly PeerConfig[],
 ): IdentifiedPeer[] {
-  const left = new Set(before);
+  const unmatched = new Set(before);
   const ids = new Map<PeerConfig, string>();
   const match = (isSame: (before: PeerConfig, now: PeerConfig) => boolean) => {
     for (const config of now) {
-      const found = ids.has(config) ? undefined : [...left].find((old) => isSame(old.config, config));
+      const found = ids.has(config) ? undefined : [...unmatched].find((old) => isSame(old.config, config));
       if (!found) continue;
-      left.delete(found);
+      unmatched.delete(found);
       ids.set(config, found.id);
     }
   };
@@ -30,7 +30,7 @@ export function identifyPeers(
   match((a, b) => a.name === b.name);
   const taken = new Set(ids.values());
   return now.map((config) => {
-    const id = ids.get(config) ?? freeId(config.name, taken);
+    const id = ids.get(config) ?? unusedId(config.name, taken);
     taken.add(id);
     return { id, config };
   });
@@ -40,7 +40,7 @@ function endpointOf({ address, interface: zone, port, sourceAddress }: PeerConfi
   return JSON.stringify([formatIp(address), zone, port, sourceAddress && formatIp(sourceAddress)]);
 }
 
-function freeId(name: string, taken: ReadonlySet<string>): string {
+function unusedId(name: string, taken: ReadonlySet<string>): string {
   let id = name;
   for (let n = 2; taken.has(id); n++) id = `${name}~${n}`;
   return id;

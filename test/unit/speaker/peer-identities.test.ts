@@ -1,30 +1,30 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PeerConfig } from '../../../src/config/config.ts';
-import { identifyPeers } from '../../../src/speaker/peer-ids.ts';
+import { identifyPeers } from '../../../src/speaker/peer-identities.ts';
 import { ip, peer as peerConfig } from './fixtures.ts';
 
-/** `name@address<source`, the source where there is one. */
+/** Parses `name@address` or `name@address<source`. */
 function peer(text: string): PeerConfig {
   const [, name = '', address = '', source] = /^(.*)@([^<]*)<?(.*)$/.exec(text) ?? [];
   return peerConfig(name, { address: ip(address), ...(source ? { sourceAddress: ip(source) } : {}) });
 }
 
 for (const [edit, before, now, ids] of [
-  ['nothing', 'a@10.0.0.1 b@10.0.0.2', 'a@10.0.0.1 b@10.0.0.2', 'a b'],
+  ['no change', 'a@10.0.0.1 b@10.0.0.2', 'a@10.0.0.1 b@10.0.0.2', 'a b'],
   ['another order', 'a@10.0.0.1 b@10.0.0.2', 'b@10.0.0.2 a@10.0.0.1', 'b a'],
   ['another name', 'a@10.0.0.1', 'z@10.0.0.1', 'a'],
   ['another address', 'a@10.0.0.1', 'a@10.0.0.9', 'a'],
   ['another name and address', 'a@10.0.0.1', 'z@10.0.0.9', 'z'],
-  ['names exchanged', 'a@10.0.0.1 b@10.0.0.2', 'b@10.0.0.1 a@10.0.0.2', 'a b'],
+  ['two names exchanged', 'a@10.0.0.1 b@10.0.0.2', 'b@10.0.0.1 a@10.0.0.2', 'a b'],
   [
-    'the first of two at one address gone',
+    'the first of two peers at one address removed',
     'a@10.0.0.1<10.0.0.8 a#2@10.0.0.1<10.0.0.9',
     'a@10.0.0.1<10.0.0.9',
     'a#2',
   ],
-  ['a freed name taken by another', 'a@10.0.0.1', 'z@10.0.0.1 a@10.0.0.2', 'a a~2'],
-  ['two of the same endpoint', 'a@10.0.0.1 b@10.0.0.1', 'b@10.0.0.1 a@10.0.0.1', 'b a'],
+  ['a freed name given to a new peer', 'a@10.0.0.1', 'z@10.0.0.1 a@10.0.0.2', 'a a~2'],
+  ['two peers with the same endpoint', 'a@10.0.0.1 b@10.0.0.1', 'b@10.0.0.1 a@10.0.0.1', 'b a'],
 ] as const)
   test(`identifyPeers(): ${edit}`, () => {
     const all = (text: string) => text.split(' ').map(peer);

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/index.ts';
-import { Speaker } from '../../../src/speaker/speaker.ts';
+import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 
-/** A speaker with its outputs written down, one line each. */
+/** A NodeSpeaker whose outputs are recorded, one line each. */
 function recorded() {
   const lines: string[] = [];
   const peers: ResolvedPeer[][] = [];
@@ -22,7 +22,7 @@ function recorded() {
     status: () => [],
     stop: () => Promise.resolve(),
   };
-  const speaker = new Speaker({
+  const speaker = new NodeSpeaker({
     nodeName: 'node-1',
     isOurs: () => true,
     leavesWhenCordoned: false,
@@ -35,7 +35,7 @@ function recorded() {
         ),
     },
     namespace: 'bellman-system',
-    onPeerTrouble: (name, trouble) => void lines.push(`trouble ${name}: ${trouble}`),
+    onPeerTrouble: ({ peer: name, reason }) => void lines.push(`trouble ${name}: ${reason}`),
     logger: pino({ level: 'silent' }),
   });
   return { speaker, peers, take: () => lines.splice(0) };
@@ -46,7 +46,7 @@ const both = config([
   pool('office', ['192.0.2.240/28'], { protocol: 'layer2' }),
 ]);
 
-test('Speaker announces nothing before the picture is whole, then everything, then End-of-RIB', () => {
+test('NodeSpeaker announces nothing before start(), then everything, then End-of-RIB', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));
@@ -57,7 +57,7 @@ test('Speaker announces nothing before the picture is whole, then everything, th
   assert.deepEqual(take(), ['peers router', 'announce router 198.51.100.7/32', 'table', 'synced']);
 });
 
-test('Speaker follows one Service and its endpoints by differences', () => {
+test('NodeSpeaker passes on only the differences that a Service or its endpoints make', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));
@@ -79,7 +79,7 @@ test('Speaker follows one Service and its endpoints by differences', () => {
   assert.deepEqual(take(), ['change  -192.0.2.241']);
 });
 
-test('Speaker does not touch what a change of configuration leaves as it was', () => {
+test('NodeSpeaker leaves routes alone that a new configuration does not change', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));
@@ -93,7 +93,7 @@ test('Speaker does not touch what a change of configuration leaves as it was', (
   assert.deepEqual(take(), ['peers router spine', 'announce spine 198.51.100.7/32']);
 });
 
-test('Speaker withdraws when its node becomes ineligible and ignores what does not matter', () => {
+test('NodeSpeaker withdraws when its node becomes ineligible and ignores a heartbeat', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));
@@ -109,7 +109,7 @@ test('Speaker withdraws when its node becomes ineligible and ignores what does n
   assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
 });
 
-test('Speaker shows a peer without its password Secret as waiting, follows rotation, and outlives a deletion', () => {
+test('NodeSpeaker keeps a peer waiting for its password Secret, follows a rotation, and survives a deletion', () => {
   const { speaker, peers, take } = recorded();
   const secret = (data: Record<string, string>) => ({
     namespace: 'bellman-system',
@@ -126,7 +126,8 @@ test('Speaker shows a peer without its password Secret as waiting, follows rotat
   assert.deepEqual(take(), ['peers router', `trouble router: ${missing}`, 'table', 'synced']);
   assert.equal(peers.at(-1)?.[0]?.waitingFor, missing);
   speaker.setSecret('tor', secret({ pasword: 'one' }));
-  const lacking = 'Secret bellman-system/tor has no key password: the session waits for its password';
+  const lacking =
+    'Secret bellman-system/tor has no key password, only pasword: the session waits for its password';
   assert.deepEqual(take(), ['peers router', `trouble router: ${lacking}`]);
   speaker.setSecret('tor', secret({ password: 'x'.repeat(81) }));
   assert.match(
@@ -144,11 +145,11 @@ test('Speaker shows a peer without its password Secret as waiting, follows rotat
   speaker.setSecret('tor', secret({ password: 'two' }));
   assert.deepEqual(take(), []);
   speaker.setSecret('tor', undefined);
-  const kept = 'Secret bellman-system/tor does not exist: the session keeps the password it had';
+  const kept = 'Secret bellman-system/tor does not exist: the session keeps its last password';
   assert.deepEqual(take(), ['peers router', `trouble router: ${kept}`]);
   assert.equal(peers.at(-1)?.[0]?.password, 'two');
   assert.equal(peers.at(-1)?.[0]?.warning, kept);
-  // Another router under the name of the old one has never had that password.
+  // Another router under the same name never had that password.
   speaker.setConfig(config([], [peer('router', { passwordSecret, address: ip('10.0.0.2') })]));
   assert.equal(peers.at(-1)?.[0]?.password, undefined);
   assert.equal(peers.at(-1)?.[0]?.waitingFor, missing);

@@ -1,0 +1,120 @@
+/**
+ * The JSON that a speaker and the controller serve at `/status`, and its decoders. Servers use the types; `bellman status` decodes.
+ * The format only grows: a field is never removed and never changes its meaning, so every version of the command reads every version
+ * of a daemon. A change that breaks this rule raises {@link statusVersion}.
+ *
+ * A decoded text comes from another host. It is one line, contains no control, format or separator characters, and has a bounded
+ * length, so it can be printed as it is.
+ */
+import { z } from 'zod';
+import { printable } from '../printable.ts';
+import { fail, ok, type Result } from '../result.ts';
+
+/** Version of the format. A status without a version was written by a release that had no version yet. */
+export const statusVersion = 1;
+
+const maxTextCharacters = 1024;
+
+const text = z.string().transform((value) => printable(value, maxTextCharacters));
+const texts = z.array(text);
+const version = z.number().int().max(statusVersion, 'is newer than this program').default(0);
+
+/** Why a speaker does not announce an address. */
+export const refusalCauses = ['no-endpoint', 'no-local-endpoint', 'node', 'not-selected', 'no-peer'] as const;
+export type RefusalCause = (typeof refusalCauses)[number];
+
+const peer = z.object({
+  name: text,
+  /** State of the session's FSM (RFC 4271, section 8.2.2). */
+  state: text,
+  /** RFC 3339, of the last change of state. */
+  since: text,
+  routesSent: z.number(),
+  /** One sentence for each difference from the configuration. */
+  warnings: texts.default([]),
+  lastError: text.optional(),
+  /** RFC 3339. */
+  lastErrorAt: text.optional(),
+});
+
+const speakerStatus = z.object({
+  version,
+  node: text.default(''),
+  /** Kinds of objects that the speaker has not read completely. Empty when it is in sync. */
+  waitingFor: texts.default([]),
+  /** Configuration in force at this speaker. */
+  config: z.object({ hash: text, acceptedAt: text }).optional(),
+  /** Whether the speaker can reach the API server. */
+  apiServer: text.default('reached'),
+  peers: z.array(peer),
+  /** Layer-2 addresses that the speaker answers for, with the time (RFC 3339) since when. */
+  announcing: z.record(text, text),
+  /** Layer-2 addresses that a foreign host uses, with its MAC and interface. */
+  inUse: z.record(text, text),
+  /** Addresses announced by BGP, with the names of the peers. */
+  advertised: z.record(text, texts),
+  /** All other speakers, as the membership sees them. */
+  members: z.array(z.object({ node: text, state: text })),
+  notAnnounced: z.array(
+    z.object({
+      service: text,
+      address: text,
+      reason: text,
+      /** Absent in a status without a version. */
+      cause: z.enum(refusalCauses).optional().catch(undefined),
+    }),
+  ),
+  /** Faults that keep the speaker from what the configuration asks for. */
+  troubles: texts.default([]),
+});
+
+const controllerStatus = z.object({
+  version,
+  identity: text,
+  leading: z.boolean(),
+  /** Identity of the replica that holds the Lease. */
+  leader: text.optional(),
+  apiServer: text.optional(),
+  waitingFor: texts.default([]),
+  /** The leader's verdict on the ConfigMap. */
+  config: z.object({ status: text, hash: text.optional(), error: text.optional() }).optional(),
+  /** Served Services, with the reason for each one without an address. Only the leader knows them. */
+  services: z
+    .array(z.object({ service: text, refusal: z.object({ cause: text, message: text }).optional() }))
+    .default([]),
+});
+
+/** A status as a server writes it. */
+export type SpeakerStatusBody = DeepReadonly<z.input<typeof speakerStatus>>;
+export type ControllerStatusBody = DeepReadonly<z.input<typeof controllerStatus>>;
+
+/** Status of a speaker as decoded. */
+export type SpeakerStatus = z.output<typeof speakerStatus>;
+/** Status of a controller replica as decoded. */
+export type ControllerStatus = z.output<typeof controllerStatus>;
+
+/** Decodes the body of a speaker's `/status`, or says what is wrong with it. */
+export function decodeSpeakerStatus(body: string): Result<SpeakerStatus, string> {
+  return decode(speakerStatus, body);
+}
+
+/** Decodes the body of a controller's `/status`, or says what is wrong with it. */
+export function decodeControllerStatus(body: string): Result<ControllerStatus, string> {
+  return decode(controllerStatus, body);
+}
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+
+function decode<T>(schema: z.ZodType<T>, body: string): Result<T, string> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    return fail('not JSON');
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return ok(result.data);
+  const [issue] = result.error.issues;
+  const path = issue?.path.join('.') ?? '';
+  return fail(printable(`not a status of this version: ${path} ${issue?.message ?? ''}`, maxTextCharacters));
+}

@@ -1,0 +1,277 @@
+/**
+ * Keeps the record of layer-2 owners on each Service (`bellman.dev/announcing`), one line per address.
+ *
+ *   begins to answer ──────→ writes its line at once, over the previous owner's
+ *   line overwritten ──────→ leaves it for a pause that doubles (`record-contest.ts`)
+ *   ceased to answer ──────→ removes its line if no successor has overwritten it within the patience
+ *   node dead ─────────────→ one live node removes the dead node's line, after the same patience
+ *   Service lost the address → its line is removed after the patience, without an event
+ *
+ * A sweep compares the record with the facts every two seconds, so the record becomes right again after an absence of the API server.
+ * Before a line is removed, the writer asks the layer-2 process who claims the address: as long as a live node claims it, that node
+ * writes the line, and no event says that the address is unanswered.
+ */
+import type { Clock, Timer } from '../clock.ts';
+import { type Announcer, parseAnnouncing, recordAnnouncing } from '../cluster/announcing.ts';
+import { annotations } from '../cluster/names.ts';
+import type { Api } from '../kubernetes/api.ts';
+import { isConflict, isNotFound } from '../kubernetes/api-error.ts';
+import type { EventRecord } from '../kubernetes/events.ts';
+import { objectKey, type Service } from '../kubernetes/model.ts';
+import { WorkQueue } from '../kubernetes/work-queue.ts';
+import { patchServiceAnnotations } from '../kubernetes/write.ts';
+import type { Announcing } from '../layer2/messages.ts';
+import type { Logger } from '../log.ts';
+import {
+  lineSeen,
+  lineWritten,
+  mayWriteLine,
+  newContest,
+  type RecordContest,
+  type SeenLine,
+} from './record-contest.ts';
+import { nextStaleLines, type StaleLines } from './stale-lines.ts';
+
+/** Longer than a successor needs to answer and to write its line, so a handover writes one line and not three. */
+const patienceMs = 8000;
+const sweepMs = 2000;
+const writers = 4;
+
+type Line = readonly [address: string, announcer: Announcer];
+const noLines: readonly Line[] = [];
+
+export interface AnnouncingReconcilerOptions {
+  readonly nodeName: string;
+  readonly clock: Clock;
+  readonly client: Api;
+  readonly events: { record(event: EventRecord): void };
+  readonly logger: Logger;
+  /** By `namespace/name`. */
+  readonly services: ReadonlyMap<string, Service>;
+  /** Whether this Bellman serves the Service. */
+  readonly isOurs: (service: Service) => boolean;
+  /** Whether this node acts for a dead node. */
+  readonly actsFor: (node: string) => boolean;
+  /** Which of the addresses a live node claims in layer 2, this node included. */
+  readonly claimed: (addresses: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Why no node answers for an address of the Service. */
+  readonly unansweredReason: (service: Service, address: string) => string;
+}
+
+/** Changes to one Service's record. */
+interface RecordChange {
+  readonly before: ReadonlyMap<string, Announcer>;
+  /** Lines to write for this node. */
+  readonly taken: ReadonlyMap<string, Announcer>;
+  /** Addresses that no node answers for any more. */
+  readonly abandoned: ReadonlySet<string>;
+}
+
+export class AnnouncingReconciler {
+  readonly #options: AnnouncingReconcilerOptions;
+  readonly #owned = new Map<string, Announcer>();
+  /** By owned address. */
+  readonly #contests = new Map<string, RecordContest>();
+  #stale: StaleLines = new Map();
+  /** Each sweep reads all Services, and few change: a record is parsed once. */
+  readonly #lines = new WeakMap<Service, readonly Line[]>();
+  readonly #queue: WorkQueue;
+  #sweep: Timer | undefined;
+
+  constructor(options: AnnouncingReconcilerOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue({
+      clock: options.clock,
+      concurrency: writers,
+      reachability: options.client.reachability,
+      work: (key) => this.#reconcile(key),
+      onError: (service, error, retryInMs) => {
+        if (isConflict(error)) return;
+        options.logger.debug(
+          { service, reason: String(error), retryInMs },
+          'announcing record not written, retrying',
+        );
+      },
+    });
+  }
+
+  /** Starts the sweeps. To be called when all Services are known. */
+  start(): void {
+    this.#sweep ??= this.#options.clock.after(sweepMs, () => {
+      this.#sweep = undefined;
+      this.#sweepAll();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#sweep?.cancel();
+    this.#queue.stop();
+  }
+
+  /** This node has begun to answer for an address of these Services. */
+  started({ address, interfaces }: Announcing, services: readonly Service[]): void {
+    this.#owned.set(address, { node: this.#options.nodeName, interfaces });
+    this.#contests.set(address, newContest);
+    for (const service of services) this.#queue.add(objectKey(service));
+  }
+
+  /** This node has ceased to answer for an address. */
+  stopped(address: string): void {
+    this.#owned.delete(address);
+    this.#contests.delete(address);
+  }
+
+  /** A Service has changed: its record may be incomplete or wrong. */
+  serviceChanged(service: Service): void {
+    if (this.#isOverdue(service)) this.#queue.add(objectKey(service));
+  }
+
+  #sweepAll(): void {
+    const { client, services, isOurs, clock } = this.#options;
+    // While the API server is away no successor can write. Each gets the full patience once the server is back.
+    if (!client.reachability.isAnswering) {
+      this.#stale = new Map();
+      return;
+    }
+    const stale = new Map<string, readonly string[]>();
+    for (const [key, service] of services) {
+      if (service.deleting || (service.type === 'LoadBalancer' && !isOurs(service))) continue;
+      if (this.#isOverdue(service)) this.#queue.add(key);
+      const addresses = this.#linesOf(service)
+        .filter(([address, { node }]) => this.#isStale(service, address, node))
+        .map(([address]) => address);
+      if (addresses.length > 0) stale.set(key, addresses);
+    }
+    this.#stale = nextStaleLines(this.#stale, stale, clock.now());
+    for (const [key, since] of this.#stale)
+      if ([...since.values()].some((at) => this.#isDue(at))) this.#queue.add(key);
+  }
+
+  /** Whether the record lacks a line of this node that may be written. */
+  #isOverdue(service: Service): boolean {
+    const lines = new Map(this.#linesOf(service));
+    return service.ingress.some(({ ip }) => {
+      const own = this.#owned.get(ip);
+      const line = lines.get(ip);
+      return own !== undefined && this.#mayWrite(ip, line) && !isSameLine(line, own);
+    });
+  }
+
+  /** Notes the line as seen, and returns whether this node's line may replace it. */
+  #mayWrite(address: string, line: Announcer | undefined): boolean {
+    const nowMs = this.#options.clock.now();
+    const seen = this.#seen(line);
+    const contest = lineSeen(this.#contests.get(address) ?? newContest, seen, nowMs);
+    this.#contests.set(address, contest);
+    return mayWriteLine(contest, seen, nowMs);
+  }
+
+  /** A dead node does not contest a line. */
+  #seen(line: Announcer | undefined): SeenLine {
+    if (line === undefined) return 'absent';
+    if (line.node === this.#options.nodeName) return 'ours';
+    return this.#options.actsFor(line.node) ? 'absent' : 'other';
+  }
+
+  /** Whether a line no longer holds and this node is the one to remove it. */
+  #isStale(service: Service, address: string, node: string): boolean {
+    const { nodeName, actsFor } = this.#options;
+    if (node !== nodeName && !actsFor(node)) return false;
+    return !this.#owned.has(address) || !hasAddress(service, address);
+  }
+
+  #isDue(sinceMs: number): boolean {
+    return this.#options.clock.now() - sinceMs >= patienceMs;
+  }
+
+  #linesOf(service: Service): readonly Line[] {
+    let lines = this.#lines.get(service);
+    if (!lines) {
+      lines =
+        service.annotations[annotations.announcing] === undefined ? noLines : [...parseAnnouncing(service)];
+      this.#lines.set(service, lines);
+    }
+    return lines;
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    const { client, services } = this.#options;
+    const service = services.get(key);
+    if (!service) return;
+    const change = await this.#changeOf(key, service);
+    if (change.taken.size + change.abandoned.size === 0) return;
+    const record = recordAnnouncing(service, change.taken, change.abandoned);
+    if (record === undefined) return;
+    try {
+      await patchServiceAnnotations(
+        client,
+        service,
+        { [annotations.announcing]: record },
+        service.resourceVersion,
+      );
+    } catch (error) {
+      if (isNotFound(error)) return;
+      throw error;
+    }
+    for (const address of change.taken.keys()) this.#written(address, change.before.get(address));
+    this.#recordEvents(service, change);
+  }
+
+  async #changeOf(key: string, service: Service): Promise<RecordChange> {
+    const before = parseAnnouncing(service);
+    const due = [...(this.#stale.get(key) ?? [])].flatMap(([address, since]) => {
+      const line = before.get(address);
+      return line && this.#isDue(since) && this.#isStale(service, address, line.node) ? [address] : [];
+    });
+    const claimed = due.length > 0 ? await this.#options.claimed(due) : new Set<string>();
+    // What the node owned may have changed while the answer was awaited, so nothing is computed before it.
+    const taken = new Map(
+      service.ingress.flatMap(({ ip }) => {
+        const announcer = this.#owned.get(ip);
+        return announcer && this.#mayWrite(ip, before.get(ip)) ? [[ip, announcer] as const] : [];
+      }),
+    );
+    const abandoned = new Set(
+      due.filter(
+        (address) => !hasAddress(service, address) || !(claimed.has(address) || this.#owned.has(address)),
+      ),
+    );
+    return { before, taken, abandoned };
+  }
+
+  #written(address: string, over: Announcer | undefined): void {
+    const contest = this.#contests.get(address);
+    if (contest) this.#contests.set(address, lineWritten(contest, this.#seen(over)));
+  }
+
+  #recordEvents(service: Service, { before, taken, abandoned }: RecordChange): void {
+    const { events, unansweredReason } = this.#options;
+    const { namespace, name, uid } = service;
+    const regarding = { kind: 'Service', namespace, name, uid } as const;
+    for (const [address, { node, interfaces }] of taken)
+      if (before.get(address)?.node !== node)
+        events.record({
+          regarding,
+          type: 'Normal',
+          reason: 'NodeAssigned',
+          message: `node ${node} answers for ${address} on ${interfaces.join(', ')}`,
+        });
+    for (const address of abandoned)
+      if (hasAddress(service, address))
+        events.record({
+          regarding,
+          type: 'Normal',
+          reason: 'NodeUnassigned',
+          message: `no node answers for ${address} any more: ${unansweredReason(service, address)}`,
+        });
+  }
+}
+
+function hasAddress({ ingress }: Service, address: string): boolean {
+  return ingress.some(({ ip }) => ip === address);
+}
+
+function isSameLine(line: Announcer | undefined, own: Announcer): boolean {
+  return line?.node === own.node && line.interfaces.join() === own.interfaces.join();
+}

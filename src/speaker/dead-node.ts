@@ -1,0 +1,22 @@
+import type { MemberStatus } from '../layer2/messages.ts';
+
+/** What a node knows about the others when it decides whether to act for a dead one. */
+export interface DeadNodeView {
+  readonly self: string;
+  /** All other members. */
+  readonly members: readonly Pick<MemberStatus, 'node' | 'state'>[];
+  /** Whether Kubernetes rules the node out as an announcer. */
+  readonly isOut: (node: string) => boolean;
+}
+
+/**
+ * Whether this node acts for a dead node, which can no longer correct its own records. Of the live nodes only the first by name acts.
+ * In a partition each side takes the other for dead; the minority acts for a node only when Kubernetes rules that node out as well.
+ */
+export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
+  const present = members.filter(({ state }) => state !== 'left');
+  const alive = present.filter(({ state }) => state !== 'dead').map((member) => member.node);
+  if (node === self || alive.includes(node) || alive.some((other) => other < self)) return false;
+  const isMajority = 2 * (alive.length + 1) > present.length + 1;
+  return isMajority || isOut(node);
+}

@@ -1,0 +1,21 @@
+import type { Logger } from '../log.ts';
+
+/** Logs when this node loses or regains its eligibility to announce, once per change. */
+export class EligibilityLog {
+  readonly #node: string;
+  readonly #logger: Logger;
+  #refusal: string | undefined;
+
+  constructor(node: string, logger: Logger) {
+    this.#node = node;
+    this.#logger = logger;
+  }
+
+  /** `refusal` is the reason why the node may not announce, `undefined` when it may. */
+  update(refusal: string | undefined): void {
+    if (refusal === this.#refusal) return;
+    this.#refusal = refusal;
+    if (refusal === undefined) this.#logger.info({ node: this.#node }, 'this node announces again');
+    else this.#logger.warn({ node: this.#node, reason: refusal }, 'this node stops announcing');
+  }
+}

@@ -1,0 +1,36 @@
+import type { PoolConfig } from '../config/config.ts';
+import { anySelectorMatches } from '../config/selector.ts';
+import type { Node, Service } from '../kubernetes/model.ts';
+import type { UnversionedEntry } from '../layer2/address-entry.ts';
+import { perNode } from '../layer2/address-entry.ts';
+import { type EligibilityRules, nodeRefusal } from './node-eligibility.ts';
+import type { ServingNodes } from './serving-nodes.ts';
+
+export interface CandidateContext extends EligibilityRules {
+  readonly nodes: ReadonlyMap<string, Node>;
+}
+
+/**
+ * Nodes that may answer for an address in layer 2, sorted, and the interfaces on which each may answer. A node that several
+ * advertisements select may use the interfaces of all of them; an advertisement without interfaces allows every interface.
+ */
+export function layer2Candidates(
+  service: Service,
+  pool: PoolConfig,
+  endpoints: ServingNodes,
+  context: CandidateContext,
+): Pick<UnversionedEntry, 'candidates' | 'interfaces' | 'nodeInterfaces'> {
+  const interfaces = new Map<string, readonly string[]>();
+  for (const node of context.nodes.values()) {
+    const hasEndpoint = service.externalTrafficPolicy !== 'Local' || endpoints.nodes.has(node.name);
+    if (!endpoints.any || !hasEndpoint || nodeRefusal(node.name, node, context) !== undefined) continue;
+    const matching = pool.l2Advertisements.filter(({ nodeSelectors }) =>
+      anySelectorMatches(nodeSelectors, node.labels),
+    );
+    if (matching.length === 0 && pool.l2Advertisements.length > 0) continue;
+    const allowsAll = matching.length === 0 || matching.some((each) => each.interfaces.length === 0);
+    const named = new Set(allowsAll ? [] : matching.flatMap((each) => each.interfaces));
+    interfaces.set(node.name, [...named]);
+  }
+  return { candidates: [...interfaces.keys()].sort(), ...perNode(interfaces) };
+}

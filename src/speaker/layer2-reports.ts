@@ -1,0 +1,89 @@
+import type { EventRecord } from '../kubernetes/events.ts';
+import type { Service } from '../kubernetes/model.ts';
+import type { Announcing, FromLayer2, MemberStatus } from '../layer2/messages.ts';
+
+export interface Layer2ReportsOptions {
+  readonly nodeName: string;
+  readonly events: { record(event: EventRecord): void };
+  readonly servicesOf: (address: string) => readonly Service[];
+  /** Keeps the record of owners on the Services. */
+  readonly reconciler: {
+    started(announcing: Announcing, services: readonly Service[]): void;
+    stopped(address: string): void;
+  };
+}
+
+/** The last state that the layer-2 process has reported. Passes ownership on to the record, and conflicts on to events. */
+export class Layer2Reports {
+  readonly #options: Layer2ReportsOptions;
+  readonly #owned = new Map<string, string>();
+  readonly #inUse = new Map<string, string>();
+  #members: readonly MemberStatus[] = [];
+
+  constructor(options: Layer2ReportsOptions) {
+    this.#options = options;
+  }
+
+  /** Addresses that this node answers for, with the time (RFC 3339) since when. */
+  get owned(): ReadonlyMap<string, string> {
+    return this.#owned;
+  }
+
+  /** Addresses that this node would answer for if the foreign host named here did not use them. */
+  get inUse(): ReadonlyMap<string, string> {
+    return this.#inUse;
+  }
+
+  /** All other members. */
+  get members(): readonly MemberStatus[] {
+    return this.#members;
+  }
+
+  handle(message: FromLayer2): void {
+    switch (message.kind) {
+      case 'announcing':
+        for (const announcing of message.started) this.#started(announcing);
+        for (const address of message.stopped) this.#stopped(address);
+        return;
+      case 'conflict':
+        return this.#conflict(message);
+      case 'members':
+        this.#members = message.members;
+        return;
+      case 'stopped':
+        for (const address of [...this.#owned.keys()]) this.#stopped(address);
+        this.#inUse.clear();
+        this.#members = [];
+        return;
+      case 'counts':
+      case 'metrics':
+        return;
+    }
+  }
+
+  #started(announcing: Announcing): void {
+    const { reconciler, servicesOf } = this.#options;
+    this.#owned.set(announcing.address, announcing.since);
+    this.#inUse.delete(announcing.address);
+    reconciler.started(announcing, servicesOf(announcing.address));
+  }
+
+  #stopped(address: string): void {
+    this.#owned.delete(address);
+    this.#inUse.delete(address);
+    this.#options.reconciler.stopped(address);
+  }
+
+  #conflict(conflict: Extract<FromLayer2, { kind: 'conflict' }>): void {
+    const { events, nodeName, servicesOf } = this.#options;
+    const { address, mac, action } = conflict;
+    if (!this.#owned.has(address)) this.#inUse.set(address, `${mac} on ${conflict.interface}`);
+    for (const { namespace, name, uid } of servicesOf(address))
+      events.record({
+        regarding: { kind: 'Service', namespace, name, uid },
+        type: 'Warning',
+        reason: 'AddressConflict',
+        message: `${mac} on ${conflict.interface} of node ${nodeName} claims ${address} too: ${action}`,
+      });
+  }
+}

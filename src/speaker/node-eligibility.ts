@@ -1,0 +1,29 @@
+import { excludeFromLoadBalancersLabel } from '../cluster/names.ts';
+import type { Node } from '../kubernetes/model.ts';
+
+export interface EligibilityRules {
+  /** A cordoned node stops announcing, as one that is about to be drained. */
+  readonly leavesWhenCordoned: boolean;
+}
+
+/** Why a node may not carry load balancer traffic, or `undefined` when it may. */
+export function nodeRefusal(
+  name: string,
+  node: Node | undefined,
+  { leavesWhenCordoned }: EligibilityRules,
+): string | undefined {
+  if (!node) return `node ${name} is not known to Kubernetes`;
+  if (!node.ready) return `node ${name} is not Ready`;
+  if (node.networkUnavailable) return `the network of node ${name} is unavailable`;
+  if (leavesWhenCordoned && node.unschedulable) return `node ${name} is cordoned`;
+  if (excludeFromLoadBalancersLabel in node.labels)
+    return `node ${name} is labelled ${excludeFromLoadBalancersLabel}`;
+  return undefined;
+}
+
+/** The node's fields that affect plans, as one comparable text. Kubernetes updates the other fields every few seconds. */
+export function planningKey(name: string, node: Node | undefined, rules: EligibilityRules): string {
+  if (!node) return '';
+  const refusal = nodeRefusal(name, node, rules);
+  return JSON.stringify([refusal, Object.entries(node.labels).sort(), node.internalIPs]);
+}

@@ -1,0 +1,212 @@
+/**
+ * The node's desired state. It keeps the cluster's objects, plans each Service for this node, and passes only differences on to BGP
+ * and to the layer-2 process. One Service's change costs O(that Service). A change of configuration or of a node replans all
+ * Services. It knows neither sockets nor the Kubernetes API: `watches.ts` sets its inputs, and its outputs are handed in.
+ *
+ *   setService, setEndpointSlice ──→ plan of one Service ──┐
+ *   setConfig, setNode ────────────→ plan of all ──────────┴→ RouteTable → BgpSpeaker
+ *   setSecret ─────────────────────→ PeerSet ───────────────→ BgpSpeaker
+ *                                                             AddressTable → Layer2Sink
+ *
+ * Nothing is announced before `start()`: a partial picture would withdraw routes that the missing part still needs.
+ */
+import type { BgpSpeaker } from '../bgp/speaker-api.ts';
+import type { Config } from '../config/config.ts';
+import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
+import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
+import type { Logger } from '../log.ts';
+import { type AddressChange, AddressTable } from './address-table.ts';
+import { EligibilityLog } from './eligibility-log.ts';
+import { EndpointSliceIndex } from './endpoint-slice-index.ts';
+import { nodeRefusal, planningKey } from './node-eligibility.ts';
+import { PeerSet, type PeerTrouble } from './peer-set.ts';
+import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
+import { RouteTable } from './route-table.ts';
+import { unansweredReason } from './unanswered-reason.ts';
+
+/** Receives layer-2 entries. */
+export interface Layer2Sink {
+  table(entries: readonly AddressEntry[]): void;
+  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
+}
+
+export interface NodeSpeakerOptions {
+  readonly nodeName: string;
+  /** Namespace of password Secrets. */
+  readonly namespace: string;
+  readonly isOurs: (service: Service) => boolean;
+  readonly leavesWhenCordoned: boolean;
+  readonly bgp: BgpSpeaker;
+  readonly layer2: Layer2Sink;
+  readonly onPeerTrouble: (trouble: PeerTrouble) => void;
+  readonly logger: Logger;
+}
+
+export class NodeSpeaker {
+  readonly #options: NodeSpeakerOptions;
+  readonly #services = new Map<string, Service>();
+  readonly #slices = new EndpointSliceIndex();
+  readonly #nodes = new Map<string, Node>();
+  readonly #peers: PeerSet;
+  readonly #routes = new RouteTable();
+  readonly #addresses = new AddressTable();
+  readonly #eligibility: EligibilityLog;
+  /** By Service. */
+  readonly #refusals = new Map<string, readonly Refusal[]>();
+  /** By Service. */
+  readonly #advertised = new Map<string, ServicePlan['advertised']>();
+  #config: Config = { peers: [], pools: [] };
+  #observedVersion = 0;
+  #isStarted = false;
+
+  constructor(options: NodeSpeakerOptions) {
+    this.#options = options;
+    this.#peers = new PeerSet(options.nodeName, options.namespace);
+    this.#eligibility = new EligibilityLog(options.nodeName, options.logger);
+  }
+
+  /** Objects set from now on are as of this resourceVersion. The versions of all kinds of objects count as one sequence. */
+  reached(resourceVersion: string): void {
+    const version = Number(resourceVersion);
+    this.#observedVersion = Number.isSafeInteger(version) ? version : 0;
+  }
+
+  setService(key: string, service: Service | undefined): void {
+    if (service) this.#services.set(key, service);
+    else this.#services.delete(key);
+    this.#replan([key]);
+  }
+
+  setEndpointSlice(key: string, slice: EndpointSlice | undefined): void {
+    for (const service of this.#slices.set(key, slice)) this.#replan([service]);
+  }
+
+  setNode(name: string, node: Node | undefined): void {
+    const before = planningKey(name, this.#nodes.get(name), this.#options);
+    if (node) this.#nodes.set(name, node);
+    else this.#nodes.delete(name);
+    if (before === planningKey(name, node, this.#options)) return;
+    if (name === this.#options.nodeName) this.#logEligibility();
+    this.#replanAll();
+  }
+
+  setSecret(name: string, secret: Secret | undefined): void {
+    this.#peers.setSecret(name, secret);
+    if (this.#isStarted) this.#applyPeers();
+  }
+
+  setConfig(config: Config): void {
+    this.#config = config;
+    this.#replanAll();
+  }
+
+  /** Announces the complete picture. Every later change is announced at once. */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#logEligibility();
+    this.#applyPeers();
+    for (const key of this.#services.keys()) this.#replanRoutesAndAddresses(key);
+    this.#options.layer2.table(this.#addresses.entries());
+    this.#options.bgp.synced();
+  }
+
+  /** Services that use a layer-2 address. */
+  servicesOf(address: string): Service[] {
+    return this.#addresses.servicesOf(address).flatMap((key) => this.#services.get(key) ?? []);
+  }
+
+  /** Whether a pool is announced in layer 2. */
+  get usesLayer2(): boolean {
+    return this.#config.pools.some(({ protocol }) => protocol === 'layer2');
+  }
+
+  /** All layer-2 entries, for a layer-2 process that has just started; `undefined` before the picture is complete. */
+  layer2Entries(): AddressEntry[] | undefined {
+    return this.#isStarted ? this.#addresses.entries() : undefined;
+  }
+
+  /** Names of the peers that should receive an address, by address. */
+  advertised(): Map<string, readonly string[]> {
+    const peersOf = new Map<string, readonly string[]>();
+    for (const all of this.#advertised.values())
+      for (const { address, peers } of all)
+        peersOf.set(address, [...new Set([...(peersOf.get(address) ?? []), ...peers])]);
+    return peersOf;
+  }
+
+  /** Addresses that this node does not announce, with their Services. */
+  refusals(): (Refusal & { readonly service: string })[] {
+    return [...this.#refusals].flatMap(([service, refusals]) =>
+      refusals.map((refusal) => ({ service, ...refusal })),
+    );
+  }
+
+  /** Why no node answers for an address in layer 2. */
+  unansweredReason(service: Service, address: string): string {
+    return unansweredReason(service, address, this.#slices.slicesOf(objectKey(service)), this.#planContext());
+  }
+
+  /** Whether Kubernetes rules the node out as an announcer. */
+  isOut(name: string): boolean {
+    return nodeRefusal(name, this.#nodes.get(name), this.#options) !== undefined;
+  }
+
+  node(name: string): Node | undefined {
+    return this.#nodes.get(name);
+  }
+
+  #replanAll(): void {
+    if (!this.#isStarted) return;
+    this.#applyPeers();
+    this.#replan([...new Set([...this.#services.keys(), ...this.#routes.services()])]);
+  }
+
+  #replan(keys: readonly string[]): void {
+    if (!this.#isStarted) return;
+    const changes = keys.map((key) => this.#replanRoutesAndAddresses(key));
+    const upsert = changes.flatMap((change) => change.upsert);
+    const remove = changes.flatMap((change) => change.remove);
+    if (upsert.length + remove.length > 0) this.#options.layer2.change(upsert, remove);
+  }
+
+  #replanRoutesAndAddresses(key: string): AddressChange {
+    const { bgp } = this.#options;
+    const plan = this.#plan(key);
+    const routes = plan.routes.map((route) => ({ ...route, peer: this.#peers.idOf(route.peer) }));
+    for (const { peer, prefix, attributes } of this.#routes.update(key, routes)) {
+      if (attributes) bgp.announce(peer, prefix, attributes);
+      else bgp.withdraw(peer, prefix);
+    }
+    if (plan.refusals.length > 0) this.#refusals.set(key, plan.refusals);
+    else this.#refusals.delete(key);
+    if (plan.advertised.length > 0) this.#advertised.set(key, plan.advertised);
+    else this.#advertised.delete(key);
+    return this.#addresses.update(key, plan.layer2, this.#observedVersion);
+  }
+
+  #plan(key: string): ServicePlan {
+    const service = this.#services.get(key);
+    if (!service) return emptyPlan;
+    return planService(service, this.#slices.slicesOf(objectKey(service)), this.#planContext());
+  }
+
+  #planContext(): PlanContext {
+    const { nodeName, isOurs, leavesWhenCordoned } = this.#options;
+    return { config: this.#config, nodeName, nodes: this.#nodes, isOurs, leavesWhenCordoned };
+  }
+
+  #applyPeers(): void {
+    const { nodeName, bgp, onPeerTrouble } = this.#options;
+    const change = this.#peers.update(this.#config, this.#nodes.get(nodeName));
+    if (!change) return;
+    bgp.setPeers(change.peers);
+    for (const trouble of change.troubles) onPeerTrouble(trouble);
+  }
+
+  #logEligibility(): void {
+    const { nodeName } = this.#options;
+    if (this.#isStarted)
+      this.#eligibility.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.#options));
+  }
+}

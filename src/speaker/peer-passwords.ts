@@ -1,0 +1,81 @@
+import { isUtf8 } from 'node:buffer';
+import { formatIp } from '../address/index.ts';
+import type { Secret } from '../kubernetes/model.ts';
+import { maxPasswordOctets } from '../linux/limits.ts';
+import type { IdentifiedPeer } from './peer-identities.ts';
+
+/** The password with which a peer's session runs. */
+export interface PeerPassword {
+  /** Absent when the peer has none, or while it is missing. */
+  readonly password?: string;
+  /** Why the session may not start, in a sentence. */
+  readonly waitingFor?: string;
+  /** What differs from the configuration although the session runs, in a sentence. */
+  readonly warning?: string;
+}
+
+/** A password that was usable once, with the Secret key and the peer address that it belongs to. */
+interface LastPassword {
+  readonly source: string;
+  readonly password: string;
+}
+
+/**
+ * TCP MD5 passwords of peers, read from Secrets (`password-secret`). A peer whose Secret was never usable waits: a session without
+ * the password would be another session. A peer whose password is known keeps it when the Secret disappears, so a Secret deleted by
+ * mistake costs no routes.
+ */
+export class PeerPasswords {
+  readonly #namespace: string;
+  readonly #secrets = new Map<string, Secret>();
+  /** By id of the peer. */
+  readonly #last = new Map<string, LastPassword>();
+
+  /** `namespace` holds the Secrets. */
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+  }
+
+  setSecret(name: string, secret: Secret | undefined): void {
+    if (secret) this.#secrets.set(name, secret);
+    else this.#secrets.delete(name);
+  }
+
+  /** Resolves the passwords of all configured peers, in order. Passwords of other peers are forgotten. */
+  resolve(peers: readonly IdentifiedPeer[]): PeerPassword[] {
+    const configured = new Set(peers.map(({ id }) => id));
+    for (const id of this.#last.keys()) if (!configured.has(id)) this.#last.delete(id);
+    return peers.map((peer) => this.#passwordOf(peer));
+  }
+
+  #passwordOf({ id, config }: IdentifiedPeer): PeerPassword {
+    if (!config.passwordSecret) return config.password === undefined ? {} : { password: config.password };
+    const { name, key } = config.passwordSecret;
+    const source = JSON.stringify([formatIp(config.address), name, key]);
+    const secret = this.#secrets.get(name);
+    const fault = secretFault(secret, key);
+    if (fault === undefined) {
+      const password = new TextDecoder().decode(secret?.data[key]);
+      this.#last.set(id, { source, password });
+      return { password };
+    }
+    const lack = `Secret ${this.#namespace}/${name} ${fault}`;
+    const last = this.#last.get(id);
+    return last?.source === source
+      ? { password: last.password, warning: `${lack}: the session keeps its last password` }
+      : { waitingFor: `${lack}: the session waits for its password` };
+  }
+}
+
+/** Why the Secret holds no password at the key. Other keys are named, because a misspelt key is the usual mistake. */
+function secretFault(secret: Secret | undefined, key: string): string | undefined {
+  if (!secret) return 'does not exist';
+  const value = secret.data[key];
+  if (value === undefined || value.length === 0) {
+    const others = Object.keys(secret.data).filter((other) => other !== key);
+    const present = others.length === 0 ? '' : `, only ${others.sort().join(', ')}`;
+    return value === undefined ? `has no key ${key}${present}` : `is empty at key ${key}`;
+  }
+  if (value.length > maxPasswordOctets) return `has more than ${maxPasswordOctets} octets at key ${key}`;
+  return isUtf8(value) ? undefined : `has no UTF-8 text at key ${key}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * When to write an address's line in the announcing record again after another node has overwritten it. Two nodes that both answer,
+ * for instance on both sides of a partition, would otherwise overwrite each other for ever. During a planned handover the old owner
+ * still answers for a moment after its successor has written its line, and must leave that line alone.
+ *
+ * A pure machine, one state per address: each function returns the next state.
+ */
+export interface RecordContest {
+  /** The record has carried our line since we began to answer. */
+  readonly isRecorded: boolean;
+  /** When another node's line was first seen in place of ours. */
+  readonly overwrittenAtMs: number | undefined;
+  /** How long another node's line stays before we overwrite it. */
+  readonly pauseMs: number;
+}
+
+/** Longer than an old owner answers beside its successor, so a handover writes one line. */
+const firstPauseMs = 10_000;
+const maxPauseMs = 600_000;
+
+/** The node has begun to answer: its line is written at once, whatever the record says. */
+export const newContest: RecordContest = {
+  isRecorded: false,
+  overwrittenAtMs: undefined,
+  pauseMs: firstPauseMs,
+};
+
+/** The line as it stands in the record: ours, another live node's, or absent. */
+export type SeenLine = 'ours' | 'other' | 'absent';
+
+export function lineSeen(contest: RecordContest, line: SeenLine, nowMs: number): RecordContest {
+  if (line === 'ours')
+    return contest.isRecorded && contest.overwrittenAtMs === undefined
+      ? contest
+      : { ...contest, isRecorded: true, overwrittenAtMs: undefined };
+  if (line === 'absent' || !contest.isRecorded || contest.overwrittenAtMs !== undefined) return contest;
+  return { ...contest, overwrittenAtMs: nowMs };
+}
+
+/** Our line was written, over `over`. Each line written over another node's doubles the next pause. */
+export function lineWritten(contest: RecordContest, over: SeenLine): RecordContest {
+  const isAgain = contest.isRecorded && over === 'other';
+  const pauseMs = isAgain ? Math.min(maxPauseMs, contest.pauseMs * 2) : contest.pauseMs;
+  return { isRecorded: true, overwrittenAtMs: undefined, pauseMs };
+}
+
+/** Whether our line may be written over `line`. */
+export function mayWriteLine(contest: RecordContest, line: SeenLine, nowMs: number): boolean {
+  if (line !== 'other' || !contest.isRecorded) return true;
+  return contest.overwrittenAtMs !== undefined && nowMs - contest.overwrittenAtMs >= contest.pauseMs;
+}

@@ -1,0 +1,39 @@
+import { formatIp } from '../address/index.ts';
+import type { BgpSpeaker } from '../bgp/index.ts';
+import { type SpeakerStatusBody, statusVersion } from '../cluster/status.ts';
+import type { Reachability } from '../kubernetes/reachability.ts';
+import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import type { InitialSync } from './initial-sync.ts';
+import type { Layer2Reports } from './layer2-reports.ts';
+import type { NodeSpeaker } from './node-speaker.ts';
+
+/** Parts of the speaker that its status is made of. */
+export interface StatusSources {
+  readonly nodeName: string;
+  readonly sync: InitialSync;
+  readonly accepted: AcceptedConfigTracker;
+  readonly reachability: Reachability;
+  readonly bgp: BgpSpeaker;
+  readonly speaker: NodeSpeaker;
+  readonly layer2: Layer2Reports;
+  readonly troubles: () => readonly string[];
+}
+
+/** The body of `/status`; `cluster/status.ts` describes the fields that other programs may rely on. */
+export function speakerStatus(sources: StatusSources) {
+  const { accepted, speaker, layer2 } = sources;
+  return {
+    version: statusVersion,
+    node: sources.nodeName,
+    waitingFor: sources.sync.missing,
+    ...(accepted.current && { config: { hash: accepted.current.hash, acceptedAt: accepted.current.at } }),
+    apiServer: sources.reachability.isAnswering ? 'reached' : 'not reached',
+    peers: sources.bgp.status().map((peer) => ({ ...peer, address: formatIp(peer.address) })),
+    announcing: Object.fromEntries(layer2.owned),
+    inUse: Object.fromEntries(layer2.inUse),
+    advertised: Object.fromEntries(speaker.advertised()),
+    members: layer2.members,
+    notAnnounced: speaker.refusals(),
+    troubles: sources.troubles(),
+  } satisfies SpeakerStatusBody;
+}

@@ -1,0 +1,25 @@
+import { parseIp } from '../address/index.ts';
+import type { EndpointSlice, Service } from '../kubernetes/model.ts';
+import { layer2Candidates } from './layer2-candidates.ts';
+import { type PlanContext, poolOf } from './plan.ts';
+import { servingNodes } from './serving-nodes.ts';
+
+/** Why no node answers for a Service's address in layer 2, as far as Kubernetes and the configuration tell. */
+export function unansweredReason(
+  service: Service,
+  address: string,
+  slices: Iterable<EndpointSlice>,
+  context: PlanContext,
+): string {
+  const ip = parseIp(address);
+  if (service.type !== 'LoadBalancer' || !ip || !service.ingress.some((ingress) => ingress.ip === address))
+    return 'the Service no longer has it';
+  const pool = poolOf(context.config, ip);
+  if (!pool) return 'no pool contains it';
+  if (pool.protocol === 'bgp') return `pool ${pool.name} announces by BGP`;
+  const endpoints = servingNodes(slices)[ip.family === 4 ? 'IPv4' : 'IPv6'];
+  if (!endpoints.any) return 'no endpoint of this address family is ready';
+  return layer2Candidates(service, pool, endpoints, context).candidates.length === 0
+    ? 'no node may announce it'
+    : 'no live speaker that may announce it has a link for it';
+}

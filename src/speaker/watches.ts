@@ -1,0 +1,203 @@
+import type { Clock } from '../clock.ts';
+import { readMembershipKeys } from '../cluster/membership-keys.ts';
+import {
+  acceptedConfigMapName,
+  configMapName,
+  membershipSecretName,
+  speakerPodSelector,
+} from '../cluster/names.ts';
+import type { Api, RawObject } from '../kubernetes/api.ts';
+import {
+  decodeConfigMap,
+  decodeEndpointSlice,
+  decodeNode,
+  decodeSecret,
+  decodeService,
+  decodeSpeakerPod,
+} from '../kubernetes/decode.ts';
+import type { Secret, Service } from '../kubernetes/model.ts';
+import { type WatchOptions, watch } from '../kubernetes/watch.ts';
+import { paths } from '../kubernetes/write.ts';
+import type { Layer2 } from '../layer2/parent.ts';
+import type { Logger } from '../log.ts';
+import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import type { AnnouncingReconciler } from './announcing-reconciler.ts';
+import type { AwaitedKind } from './initial-sync.ts';
+import { KnownSpeakerList } from './known-speakers.ts';
+import type { NodeSpeaker } from './node-speaker.ts';
+
+export interface SpeakerWatchesOptions {
+  readonly namespace: string;
+  readonly client: Api;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Ends all watches. */
+  readonly signal: AbortSignal;
+  /** Filled by the watch of Services; by `namespace/name`. */
+  readonly services: Map<string, Service>;
+  readonly accepted: AcceptedConfigTracker;
+  readonly speaker: NodeSpeaker;
+  readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
+  readonly reconciler: Pick<AnnouncingReconciler, 'serviceChanged'>;
+  /** A kind of object is known completely. */
+  readonly arrived: (kind: AwaitedKind) => void;
+}
+
+/** The watches of a speaker: each feeds the objects of one kind to the parts that need them. */
+export class SpeakerWatches {
+  readonly #options: SpeakerWatchesOptions;
+  readonly #knownSpeakers = new KnownSpeakerList();
+  #sendsSpeakers = false;
+  #unlistedConfigMaps = 2;
+  #hasMembershipSecret = false;
+
+  constructor(options: SpeakerWatchesOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the signal has aborted and all watches have ended. */
+  async run(): Promise<void> {
+    await Promise.all([
+      this.#watchConfigMap(configMapName),
+      this.#watchConfigMap(acceptedConfigMapName),
+      this.#watchServices(),
+      this.#watchEndpointSlices(),
+      this.#watchNodes(),
+      this.#watchPods(),
+      this.#watchSecrets(),
+    ]);
+  }
+
+  #watchConfigMap(name: string): Promise<void> {
+    const { namespace } = this.#options;
+    return this.#watch(
+      paths.configMaps(namespace),
+      (raw) => raw,
+      (_, raw) => this.#configMapChanged(name, raw),
+      () => this.#configMapListed(),
+      { fieldSelector: `metadata.name=${name}` },
+    );
+  }
+
+  #configMapChanged(name: string, raw: RawObject | undefined): void {
+    const { accepted, speaker, logger } = this.#options;
+    if (!accepted.update(name, raw && decodeConfigMap(raw)) || !accepted.current) return;
+    const { config, hash } = accepted.current;
+    speaker.setConfig(config);
+    logger.info({ hash, peers: config.peers.length, pools: config.pools.length }, 'configuration in force');
+    if (this.#unlistedConfigMaps === 0) this.#options.arrived('config');
+  }
+
+  /** An older accepted configuration may stand on the ConfigMap that was listed first, so both lists are awaited. */
+  #configMapListed(): void {
+    const { accepted, arrived, logger, namespace } = this.#options;
+    this.#unlistedConfigMaps--;
+    if (this.#unlistedConfigMaps > 0) return;
+    if (accepted.current) return arrived('config');
+    const reason = `no accepted configuration on ConfigMap ${namespace}/${configMapName} yet`;
+    logger.warn({ reason }, 'waiting');
+  }
+
+  #watchServices(): Promise<void> {
+    const { services, speaker, reconciler, arrived } = this.#options;
+    return this.#watch(
+      paths.services,
+      decodeService,
+      (key, service) => {
+        if (service) services.set(key, service);
+        else services.delete(key);
+        speaker.setService(key, service);
+        if (service) reconciler.serviceChanged(service);
+      },
+      () => arrived('services'),
+    );
+  }
+
+  #watchEndpointSlices(): Promise<void> {
+    const { speaker, arrived } = this.#options;
+    return this.#watch(
+      paths.endpointSlices,
+      decodeEndpointSlice,
+      (key, slice) => speaker.setEndpointSlice(key, slice),
+      () => arrived('endpoints'),
+    );
+  }
+
+  #watchNodes(): Promise<void> {
+    const { speaker, arrived } = this.#options;
+    return this.#watch(
+      paths.nodes,
+      decodeNode,
+      (name, node) => {
+        speaker.setNode(name, node);
+        this.#knownSpeakers.setNode(name, node);
+        this.#sendSpeakers();
+      },
+      () => arrived('nodes'),
+    );
+  }
+
+  /** Pods are not awaited: where they may not be listed, the nodes alone say where speakers are. */
+  #watchPods(): Promise<void> {
+    return this.#watch(
+      paths.pods(this.#options.namespace),
+      decodeSpeakerPod,
+      (key, pod) => {
+        this.#knownSpeakers.setPod(key, pod);
+        this.#sendSpeakers();
+      },
+      () => undefined,
+      { labelSelector: speakerPodSelector },
+    );
+  }
+
+  #watchSecrets(): Promise<void> {
+    const { namespace, layer2, arrived } = this.#options;
+    return this.#watch(
+      paths.secrets(namespace),
+      decodeSecret,
+      (key, secret) => this.#secretChanged(key.slice(namespace.length + 1), secret),
+      () => {
+        if (!this.#hasMembershipSecret) layer2.setKeys(readMembershipKeys(undefined));
+        arrived('secrets');
+      },
+    );
+  }
+
+  #secretChanged(name: string, secret: Secret | undefined): void {
+    const { layer2, speaker } = this.#options;
+    if (name !== membershipSecretName) return speaker.setSecret(name, secret);
+    this.#hasMembershipSecret = secret !== undefined;
+    layer2.setKeys(readMembershipKeys(secret));
+  }
+
+  /** Nodes and Pods change in bursts. One list is sent per turn of the event loop. */
+  #sendSpeakers(): void {
+    if (this.#sendsSpeakers) return;
+    this.#sendsSpeakers = true;
+    this.#options.clock.after(0, () => {
+      this.#sendsSpeakers = false;
+      this.#options.layer2.setSpeakers(this.#knownSpeakers.speakers());
+    });
+  }
+
+  #watch<T>(
+    path: string,
+    decode: (raw: RawObject) => T | undefined,
+    changed: (key: string, object: T | undefined) => void,
+    synced: () => void,
+    selector: Pick<WatchOptions<T>, 'fieldSelector' | 'labelSelector'> = {},
+  ): Promise<void> {
+    const { client, clock, logger, signal, speaker } = this.#options;
+    return watch({
+      client,
+      path,
+      decode,
+      handler: { changed, synced, reached: (version) => speaker.reached(version) },
+      clock,
+      logger,
+      signal,
+      ...selector,
+    });
+  }
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { EventRecord } from '../../../src/kubernetes/events.ts';
+import type { Service } from '../../../src/kubernetes/model.ts';
+import { AnnouncingReconciler } from '../../../src/speaker/announcing-reconciler.ts';
+import { MemoryApi } from '../../support/memory-api.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { pass, settle } from '../../support/virtual-run.ts';
+import { service } from './fixtures.ts';
+
+const annotation = 'bellman.dev/announcing';
+const path = '/api/v1/namespaces/default/services/web';
+
+interface SetUpOptions {
+  /** The record before the test. */
+  readonly line?: string;
+  readonly service?: Partial<Service>;
+  /** Dead nodes for which node-1 acts. */
+  readonly dead?: readonly string[];
+}
+
+/** The reconciler of node-1, with the Service default/web at 192.0.2.241. */
+function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
+  const api = new MemoryApi();
+  const clock = new VirtualClock();
+  const events: EventRecord[] = [];
+  const services = new Map<string, Service>();
+  const claimed = new Set<string>();
+  const put = (text: string | undefined) =>
+    api.put(path, {
+      metadata: {
+        name: 'web',
+        namespace: 'default',
+        annotations: text === undefined ? {} : { [annotation]: text },
+      },
+    });
+  /** Delivers the Service as the API server has it. */
+  const see = () => {
+    const { annotations = {}, resourceVersion = '' } = api.get(path)?.metadata ?? {};
+    const web = service('web', ['192.0.2.241'], { ...over, annotations, resourceVersion });
+    services.set('default/web', web);
+    reconciler.serviceChanged(web);
+  };
+  const reconciler = new AnnouncingReconciler({
+    nodeName: 'node-1',
+    clock,
+    client: api,
+    events: { record: (event) => void events.push(event) },
+    logger: pino({ level: 'silent' }),
+    services,
+    isOurs: () => true,
+    actsFor: (node) => dead.includes(node),
+    claimed: (addresses) => Promise.resolve(new Set(addresses.filter((address) => claimed.has(address)))),
+    unansweredReason: () => 'because',
+  });
+  put(line);
+  see();
+  reconciler.start();
+  return {
+    api,
+    reconciler,
+    services,
+    /** Addresses that a live node claims. */
+    claimed,
+    put,
+    see,
+    events: () => events.splice(0).map(({ reason, message }) => `${reason} ${message}`),
+    line: () => api.get(path)?.metadata.annotations?.[annotation],
+    writes: () => api.writes.length,
+    pass: async (ms: number) => {
+      await pass(clock, ms);
+      await settle();
+    },
+    answer: (address = '192.0.2.241') =>
+      reconciler.started({ address, interfaces: ['eth0'], since: '' }, [...services.values()].slice(0, 1)),
+  };
+}
+
+test('AnnouncingReconciler writes the line of a new owner once, with an event', async () => {
+  const o = setUp({ line: '192.0.2.241=node-2/eth0' });
+  o.answer();
+  await o.pass(0);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0');
+  assert.deepEqual(o.events(), ['NodeAssigned node node-1 answers for 192.0.2.241 on eth0']);
+  o.see();
+  await o.pass(60_000);
+  assert.equal(o.writes(), 1);
+});
+
+test('AnnouncingReconciler leaves a line that a live node keeps overwriting for longer and longer', async () => {
+  const o = setUp();
+  o.answer();
+  await o.pass(0);
+  let overwritten = 0;
+  for (let second = 0; second < 3600; second++) {
+    if (o.line() === '192.0.2.241=node-1/eth0') {
+      overwritten++;
+      o.see();
+      o.put('192.0.2.241=node-3/eth0');
+    }
+    o.see();
+    await o.pass(1000);
+  }
+  assert.ok(overwritten >= 8 && overwritten <= 13, `${overwritten} times in an hour`);
+  o.answer();
+  await o.pass(0);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0', 'a node that begins to answer writes at once');
+});
+
+test('AnnouncingReconciler leaves the line of a successor while this node still answers', async () => {
+  const o = setUp({ line: '192.0.2.241=node-1/eth0' });
+  o.answer();
+  await o.pass(60_000);
+  // The successor answers and writes its line a moment before this node falls silent.
+  o.put('192.0.2.241=node-2/eth0');
+  o.see();
+  await o.pass(3000);
+  o.reconciler.stopped('192.0.2.241');
+  await o.pass(60_000);
+  assert.equal(o.line(), '192.0.2.241=node-2/eth0');
+  assert.deepEqual([o.writes(), o.events()], [0, []]);
+});
+
+test('AnnouncingReconciler writes both families of a Service although its own first write is not seen yet', async () => {
+  const over = { ingress: [{ ip: '192.0.2.241' }, { ip: '2001:db8::1' }] };
+  const o = setUp({ line: '192.0.2.241=node-2/eth0,2001:db8::1=node-2/eth0', service: over });
+  o.answer();
+  o.answer('2001:db8::1');
+  await o.pass(0);
+  o.see();
+  await o.pass(1000);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0,2001:db8::1=node-1/eth0');
+});
+
+test('AnnouncingReconciler removes its line when no successor overwrites it', async () => {
+  const o = setUp({ line: '192.0.2.241=node-1/eth0' });
+  o.answer();
+  await o.pass(20_000);
+  assert.equal(o.writes(), 0);
+  o.reconciler.stopped('192.0.2.241');
+  await o.pass(7000);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0');
+  await o.pass(8000);
+  assert.equal(o.line(), undefined);
+  assert.deepEqual(o.events(), ['NodeUnassigned no node answers for 192.0.2.241 any more: because']);
+  o.see();
+  const written = o.writes();
+  await o.pass(60_000);
+  assert.equal(o.writes(), written);
+  assert.deepEqual(o.events(), []);
+});
+
+test('AnnouncingReconciler keeps its line, without an event, while another live node claims the address', async () => {
+  const o = setUp({ line: '192.0.2.241=node-1/eth0' });
+  o.claimed.add('192.0.2.241');
+  await o.pass(60_000);
+  assert.deepEqual([o.line(), o.events()], ['192.0.2.241=node-1/eth0', []]);
+  o.claimed.clear();
+  await o.pass(4000);
+  assert.equal(o.line(), undefined);
+});
+
+test('AnnouncingReconciler keeps its line when this node answers again in time', async () => {
+  const o = setUp({ line: '192.0.2.241=node-1/eth0' });
+  o.answer();
+  await o.pass(1000);
+  o.reconciler.stopped('192.0.2.241');
+  await o.pass(5000);
+  o.answer();
+  await o.pass(5000);
+  o.reconciler.stopped('192.0.2.241');
+  await o.pass(6000);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0');
+});
+
+test('AnnouncingReconciler leaves the line of a live node', async () => {
+  const o = setUp({ line: '192.0.2.241=node-2/eth0' });
+  await o.pass(60_000);
+  assert.equal(o.writes(), 0);
+});
+
+test('AnnouncingReconciler removes the line of a dead node for which it acts', async () => {
+  const o = setUp({ line: '192.0.2.241=node-9/eth0', dead: ['node-9'] });
+  await o.pass(20_000);
+  assert.equal(o.line(), undefined);
+});
+
+test('AnnouncingReconciler writes its own line, without NodeUnassigned, over that of a dead node', async () => {
+  const o = setUp({ dead: ['node-9'] });
+  o.answer();
+  await o.pass(0);
+  o.see();
+  o.put('192.0.2.241=node-9/eth0');
+  o.see();
+  await o.pass(20_000);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0');
+  assert.deepEqual(
+    o.events().filter((event) => event.startsWith('NodeUnassigned')),
+    [],
+  );
+});
+
+test('AnnouncingReconciler removes the line of an address that the Service no longer has', async () => {
+  const moved = setUp({ line: '192.0.2.9=node-1/eth0,192.0.2.241=node-2/eth0' });
+  await moved.pass(20_000);
+  assert.equal(moved.line(), '192.0.2.241=node-2/eth0');
+  const plain = setUp({ line: '192.0.2.241=node-1/eth0', service: { type: 'ClusterIP', ingress: [] } });
+  await plain.pass(20_000);
+  assert.equal(plain.line(), undefined);
+});
+
+test('AnnouncingReconciler removes that line although another Service still uses the address', async () => {
+  const o = setUp({ line: '192.0.2.9=node-1/eth0,192.0.2.241=node-2/eth0' });
+  o.reconciler.started({ address: '192.0.2.9', interfaces: ['eth0'], since: '' }, []);
+  await o.pass(20_000);
+  assert.equal(o.line(), '192.0.2.241=node-2/eth0');
+  assert.deepEqual(o.events(), []);
+});
+
+test('AnnouncingReconciler gives a successor the full patience after an absence of the API server', async () => {
+  const o = setUp({ line: '192.0.2.241=node-1/eth0' });
+  const { reachability } = o.api;
+  reachability.missed('away');
+  await o.pass(60_000);
+  assert.equal(o.writes(), 0);
+  reachability.answered();
+  await o.pass(7000);
+  assert.equal(o.writes(), 0);
+  await o.pass(6000);
+  assert.equal(o.line(), undefined);
+});
+
+test('AnnouncingReconciler overwrites a newer version of the Service only after it has seen that version', async () => {
+  const o = setUp({ line: '192.0.2.241=node-1/eth0' });
+  const stale = o.services.get('default/web');
+  assert.ok(stale);
+  o.services.set('default/web', { ...stale, resourceVersion: '1' });
+  await o.pass(20_000);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0');
+  o.see();
+  await o.pass(60_000);
+  assert.equal(o.line(), undefined);
+});

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { actsForDeadNode } from '../../../src/speaker/dead-node.ts';
+
+test('actsForDeadNode() selects one live node, and in a minority none unless Kubernetes rules the node out', () => {
+  const members = (text: string) =>
+    text.split(' ').map((each) => {
+      const [node = '', state = 'alive'] = each.split('=');
+      return { node, state: state as 'alive' | 'suspect' | 'dead' | 'left' };
+    });
+  const cases: readonly (readonly [string, string, string, boolean, boolean])[] = [
+    // dead node, this node, other members, ruled out by Kubernetes, expected
+    ['c', 'a', 'b c=dead', false, true],
+    ['c', 'b', 'a c=dead', false, false],
+    ['c', 'a', 'b c=suspect', false, false],
+    ['a', 'a', 'b c', true, false],
+    ['c', 'b', 'a=dead c=dead', false, false],
+    ['c', 'b', 'a=dead c=dead', true, true],
+    ['c', 'a', 'b c=left', false, true],
+    ['z', 'a', 'b c', false, true],
+    ['b', 'a', 'b=dead', false, false],
+    ['b', 'a', 'b=dead', true, true],
+  ];
+  for (const [node, self, others, isOut, verdict] of cases)
+    assert.equal(
+      actsForDeadNode(node, { self, members: members(others), isOut: () => isOut }),
+      verdict,
+      `${node} by ${self}, others ${others}`,
+    );
+});

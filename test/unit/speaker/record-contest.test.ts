@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  lineSeen,
+  lineWritten,
+  mayWriteLine,
+  newContest,
+  type SeenLine,
+} from '../../../src/speaker/record-contest.ts';
+
+/** Steps: `see LINE`, `write LINE` (over LINE), and `at SECOND LINE YES|NO`, which asks whether the line may be overwritten. */
+const tables: readonly (readonly [string, readonly string[]])[] = [
+  ['a new owner writes over any line', ['at 0 absent yes', 'at 0 ours yes', 'at 0 other yes']],
+  ['an owner writes a line that has disappeared', ['write absent', 'at 0 absent yes']],
+  [
+    'an owner leaves another line for ten seconds after it was first seen',
+    ['see ours', 'at 0 other no', 'see other', 'at 9 other no', 'at 10 other yes'],
+  ],
+  ['the pause ends when our line is back', ['see ours', 'see other', 'see ours', 'at 60 other no']],
+  [
+    'each line overwritten doubles the pause',
+    ['see ours', 'see other', 'write other', 'see other', 'at 19 other no', 'at 20 other yes'],
+  ],
+  ['the first line written does not double it', ['write other', 'see other', 'at 10 other yes']],
+];
+for (const [name, steps] of tables)
+  test(`RecordContest: ${name}`, () => {
+    let contest = newContest;
+    for (const step of steps) {
+      const [verb, first = '', line = '', expected] = step.split(' ');
+      if (verb === 'see') contest = lineSeen(contest, first as SeenLine, 0);
+      else if (verb === 'write') contest = lineWritten(contest, first as SeenLine);
+      else
+        assert.equal(mayWriteLine(contest, line as SeenLine, Number(first) * 1000), expected === 'yes', step);
+    }
+  });
+
+test('RecordContest: the pause never exceeds ten minutes', () => {
+  let contest = lineSeen(newContest, 'ours', 0);
+  for (let i = 0; i < 40; i++) contest = lineWritten(lineSeen(contest, 'other', 0), 'other');
+  assert.equal(contest.pauseMs, 600_000);
+});
