@@ -66,42 +66,54 @@ export class BgpMetrics {
   constructor(registry: Registry) {
     this.#registry = registry;
     this.sessionUp = this.#gauge('session_up', '1 while the session is Established.');
-    this.announcedPrefixes = this.#gauge('announced_prefixes_total', 'Prefixes the peer holds of us.');
-    this.pendingPrefixes = this.#gauge('pending_prefixes_total', 'Prefixes that the peer should hold of us.');
-    this.receivedPrefixes = this.#counter('received_prefixes_total', 'Prefixes received, and dropped.');
+    this.announcedPrefixes = this.#gauge(
+      'announced_prefixes_total',
+      'Prefixes that the peer has from this node.',
+    );
+    this.pendingPrefixes = this.#gauge(
+      'pending_prefixes_total',
+      'Prefixes that the peer should have from this node.',
+    );
+    this.receivedPrefixes = this.#counter(
+      'received_prefixes_total',
+      'Prefixes received from the peer. All are dropped.',
+    );
     this.#sent = this.#perKind(sentNames);
     this.#received = this.#perKind(receivedNames);
     this.#totalSent = this.#counter('total_sent', 'Messages sent.');
     this.#totalReceived = this.#counter('total_received', 'Messages received.');
     this.fsmState = this.#gauge(
       'fsm_state',
-      'State: 1 Idle, 2 Connect, 3 Active, 4 OpenSent, 5 OpenConfirm, 6 Established.',
+      'State of the session: 1 Idle, 2 Connect, 3 Active, 4 OpenSent, 5 OpenConfirm, 6 Established.',
     );
-    this.#fsmTransitions = this.#detailed('fsm_transitions_total', 'Changes of state.', ['from', 'to']);
+    this.#fsmTransitions = this.#detailed('fsm_transitions_total', 'Changes of the session state.', [
+      'from',
+      'to',
+    ]);
     this.establishedTransitions = this.#counter(
       'established_transitions_total',
-      'Times the session came up.',
+      'How often the session came up.',
     );
     this.holdExpiries = this.#counter(
       'hold_timer_expiries_total',
-      'Sessions ended because the peer fell silent.',
+      'Sessions that ended because the peer was silent for the hold time.',
     );
     this.sendHoldExpiries = this.#counter(
       'send_hold_timer_expiries_total',
-      'Sessions ended because the peer read nothing.',
+      'Sessions that ended because the peer did not read.',
     );
-    this.#notifications = this.#detailed('notifications_total', 'NOTIFICATION messages by error.', [
+    this.#notifications = this.#detailed('notifications_total', 'NOTIFICATION messages, by error.', [
       'direction',
       'code',
       'subcode',
     ]);
-    this.sentBytes = this.#counter('sent_bytes_total', 'Octets of messages sent.');
+    this.sentBytes = this.#counter('sent_bytes_total', 'Octets sent.');
     this.receivedBytes = this.#counter('received_bytes_total', 'Octets received.');
-    this.queuedBytes = this.#gauge('queued_bytes', 'Octets written that the socket has not taken.');
+    this.queuedBytes = this.#gauge('queued_bytes', 'Octets that wait for the socket.');
     this.prefixesPerUpdate = this.#histogram();
     this.#malformedUpdates = this.#detailed(
       'malformed_updates_total',
-      'UPDATE messages in error by RFC 7606 treatment.',
+      'UPDATE messages with errors, by treatment of RFC 7606.',
       ['treatment'],
     );
     this.#lastError = new LastError(registry);
@@ -216,7 +228,7 @@ export class BgpMetrics {
   #histogram(): Histogram<'peer'> {
     const histogram = new Histogram({
       name: 'bellman_bgp_update_prefixes',
-      help: 'Prefixes per UPDATE message sent: how well they are packed.',
+      help: 'Prefixes in each UPDATE message sent.',
       labelNames: peer,
       // A full message of 4096 octets holds about 800 /32 or 230 /128.
       buckets: [1, 2, 5, 10, 25, 50, 100, 200, 400, 800, 1600, 13_000],
@@ -235,7 +247,7 @@ class LastError {
   constructor(registry: Registry) {
     this.#gauge = new Gauge({
       name: 'bellman_bgp_last_error_timestamp_seconds',
-      help: 'When the session, or the last attempt at one, ended with the error; in seconds since 1970.',
+      help: 'Time of the last error of the session, in seconds since 1970.',
       labelNames: ['peer', 'error'],
       registers: [registry],
     });

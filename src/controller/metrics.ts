@@ -27,25 +27,28 @@ export class ControllerMetrics {
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
     const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
       new Counter<L>({ name, help, labelNames, registers });
-    this.configLoaded = gauge('bellman_k8s_client_config_loaded_bool', '1 when a configuration is in force.');
+    this.configLoaded = gauge(
+      'bellman_k8s_client_config_loaded_bool',
+      '1 while a configuration is in force.',
+    );
     const stale =
-      '1 when the ConfigMap says something that was not accepted; the last accepted configuration is in force.';
+      '1 while the text of the ConfigMap is rejected and the last accepted configuration is in force.';
     this.#configStale = ['bellman_k8s_client_config_stale_bool', 'bellman_config_stale'].map((name) =>
       gauge(name, stale),
     );
     this.configUpdates = counter('bellman_k8s_client_updates_total', 'Configurations accepted.');
-    this.configErrors = counter('bellman_k8s_client_update_errors_total', 'Configurations refused.');
+    this.configErrors = counter('bellman_k8s_client_update_errors_total', 'Configurations rejected.');
     this.#leading = gauge('bellman_controller_leader_bool', '1 while this replica may write.');
     this.writes = counter(
       'bellman_controller_writes_total',
-      'Writes to the API server by kind of object and result (ok, conflict, error).',
+      'Writes to the API server, by kind of object and result.',
       'object',
       'result',
     );
     this.refusals = counter('bellman_allocator_refusals_total', 'Allocations refused, by cause.', 'cause');
     this.allocationSeconds = new Histogram({
       name: 'bellman_controller_allocation_seconds',
-      help: 'From a Service seen to lack an address until its status is written.',
+      help: 'Time from the first sight of a Service without an address until its status is written.',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     });
@@ -102,13 +105,13 @@ export class ControllerMetrics {
     usage('bellman_allocator_addresses_free_total', 'Addresses free.', (_, free) => free);
     collected(
       'bellman_controller_queue_depth',
-      'Services whose status is being written or waits for it.',
+      'Services whose status waits to be written or is being written.',
       [],
       ({ queued }) => [[{}, queued()]],
     );
     collected(
       'bellman_allocator_namespace_limit',
-      'Addresses that Services of one namespace may hold of the pool.',
+      'Limit of the pool for the addresses of one namespace.',
       ['pool'],
       ({ pools }) =>
         pools().flatMap(({ name, limitPerNamespace }) =>
@@ -117,7 +120,7 @@ export class ControllerMetrics {
     );
     collected(
       'bellman_allocator_namespace_addresses_in_use_total',
-      'Addresses of a pool with such a limit that Services of a namespace hold.',
+      'Addresses that a namespace holds of a pool with a limit per namespace.',
       ['pool', 'namespace'],
       heldPerNamespace,
     );

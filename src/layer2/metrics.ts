@@ -17,7 +17,7 @@ export class Layer2Metrics {
     const registers = [registry];
     this.takeoverSeconds = new Histogram({
       name: 'bellman_layer2_takeover_seconds',
-      help: 'From when a dead owner was last heard until this node answered in its place.',
+      help: 'Time from the last packet of a dead owner until this node answered in its place.',
       buckets: [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 5],
       registers,
     });
@@ -29,13 +29,13 @@ export class Layer2Metrics {
     });
     this.#dropped = new Counter({
       name: 'bellman_membership_dropped_total',
-      help: 'Membership datagrams that were not taken, by reason.',
+      help: 'Membership datagrams dropped, by reason.',
       labelNames: ['reason'],
       registers,
     });
     new Gauge({
       name: 'bellman_membership_members',
-      help: 'Other speakers by what this one thinks of them.',
+      help: 'Other speakers, by their state as this speaker sees it.',
       labelNames: ['state'],
       registers,
       collect() {
@@ -46,7 +46,7 @@ export class Layer2Metrics {
     });
     new Gauge({
       name: 'bellman_membership_unreachable',
-      help: 'Speakers that Kubernetes knows and this one does not reach: above 0 for long, the network is parted.',
+      help: 'Speakers that Kubernetes knows and this one does not hear, except those that left. Above 0 for long: a partition.',
       registers,
       collect() {
         this.set(state.unreachable());
