@@ -14,7 +14,7 @@ interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly data?: Readonly<Record<string, string>>;
-  readonly rules?: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[];
+  readonly rules?: readonly { readonly resources?: readonly string[]; readonly verbs: readonly string[] }[];
   readonly roleRef?: { readonly kind: string; readonly name: string };
   readonly subjects?: readonly { readonly name: string; readonly namespace: string }[];
   readonly spec?: {
@@ -49,7 +49,7 @@ test('manifests render with kubectl kustomize, each object once, in our namespac
   for (const { kind, metadata } of rendered)
     assert.equal(
       metadata.namespace,
-      /^(Namespace|ClusterRole)/.test(kind) ? undefined : defaultNamespace,
+      /^(Namespace|ClusterRole|ValidatingAdmission)/.test(kind) ? undefined : defaultNamespace,
       kind,
     );
 });
@@ -77,12 +77,12 @@ test('manifests bind each role to the service account of the process that it is 
 
 test('manifests grant no wildcard, no change of a Service spec, and no listing of Secrets to the controller', () => {
   for (const { rules } of rendered)
-    for (const { resources, verbs } of rules ?? []) {
+    for (const { resources = [], verbs } of rules ?? []) {
       assert.ok(!resources.includes('*') && !verbs.includes('*'));
       if (resources.includes('services'))
         assert.ok(verbs.every((verb) => verb === 'list' || verb === 'watch'));
     }
-  for (const { resources, verbs } of one('Role', 'controller').rules ?? [])
+  for (const { resources = [], verbs } of one('Role', 'controller').rules ?? [])
     if (resources.includes('secrets')) assert.ok(!verbs.includes('list'));
 });
 
@@ -135,7 +135,7 @@ test('manifests give each process a slow start, patient probes and a memory limi
 
 test('manifests let `bellman status` read the ConfigMaps from a Pod of either process', () => {
   for (const name of ['controller', 'speaker']) {
-    const rule = one('Role', name).rules?.find(({ resources }) => resources.includes('configmaps'));
+    const rule = one('Role', name).rules?.find(({ resources = [] }) => resources.includes('configmaps'));
     assert.ok(rule?.verbs.includes('get'), name);
   }
 });

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { Environment } from '@marcbachmann/cel-js';
+import { loadAll } from 'js-yaml';
+
+interface Policy {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
+    readonly variables: readonly { readonly name: string; readonly expression: string }[];
+    readonly validations: readonly { readonly expression: string; readonly message: string }[];
+  };
+}
+
+interface Update {
+  readonly user: string;
+  readonly namespace?: string;
+  readonly node?: string;
+  readonly before: object;
+  readonly after: object;
+}
+
+const text = readFileSync(new URL('../../../manifests/admission.yaml', import.meta.url), 'utf8');
+const policies = (loadAll(text) as Policy[]).filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
+const environment = new Environment({ unlistedVariablesAreDyn: true });
+const account = (name: string) => `system:serviceaccount:bellman-system:${name}`;
+
+/** Messages of the validations that refuse the update; `undefined` when the policy does not apply to it. */
+function refusals(policyName: string, { user, namespace = 'bellman-system', node, before, after }: Update) {
+  const policy = policies.find(({ metadata }) => metadata.name === policyName);
+  assert.ok(policy);
+  const extra = node === undefined ? {} : { extra: { 'authentication.kubernetes.io/node-name': [node] } };
+  const variables: Record<string, unknown> = {};
+  const context = {
+    object: after,
+    oldObject: before,
+    request: { namespace, userInfo: { username: user, ...extra } },
+    variables,
+  };
+  const evaluate = (expression: string): unknown => environment.evaluate(expression, context);
+  if (!policy.spec.matchConditions.every(({ expression }) => evaluate(expression) === true)) return undefined;
+  for (const { name, expression } of policy.spec.variables) variables[name] = evaluate(expression);
+  return policy.spec.validations
+    .filter(({ expression }) => evaluate(expression) !== true)
+    .map(({ message }) => message);
+}
+
+const status = { loadBalancer: { ingress: [{ ip: '192.0.2.240' }] } };
+const other = { metallb: 'x' };
+const announcing = (value: string) => ({ ...other, 'bellman.dev/announcing': value });
+
+describe('the admission policy of speakers', () => {
+  const refuse = (before: object, after: object, node = 'node-1') =>
+    refusals('bellman-speaker-services', { user: account('speaker'), node, before, after });
+  const service = (annotations?: object, more: object = {}) => ({
+    metadata: { ...(annotations ? { annotations } : {}), labels: { app: 'a' } },
+    status,
+    ...more,
+  });
+
+  test('lets a speaker announce as its own node, first and again', () => {
+    const own = '192.0.2.240=node-1/eth0';
+    assert.deepEqual(refuse(service(), service({ 'bellman.dev/announcing': own })), []);
+    assert.deepEqual(refuse(service(other), service(announcing(own))), []);
+    const dual = '192.0.2.240=node-2/eth0,2001:db8::1=node-1/eth0';
+    assert.deepEqual(refuse(service(announcing('192.0.2.240=node-2/eth0')), service(announcing(dual))), []);
+  });
+
+  test('lets a speaker remove lines, also of other nodes', () => {
+    assert.deepEqual(refuse(service(announcing('192.0.2.240=node-2/eth0')), service(other)), []);
+  });
+
+  test('refuses a line of another node', () => {
+    const forged = service(announcing('192.0.2.240=node-2/eth0'));
+    assert.deepEqual(refuse(service(other), forged), [
+      'a speaker may announce a Service only as its own node',
+    ]);
+  });
+
+  test('refuses other annotations, labels and status', () => {
+    const before = service(other);
+    assert.equal(refuse(before, service({ ...other, 'bellman.dev/address-pool': 'x' }))?.length, 1);
+    assert.equal(refuse(before, service({ metallb: 'y' }))?.length, 1);
+    assert.equal(refuse(before, service())?.length, 1);
+    assert.equal(
+      refuse(before, { ...before, metadata: { annotations: other, labels: { app: 'b' } } })?.length,
+      1,
+    );
+    assert.equal(refuse(before, { ...before, metadata: { annotations: other } })?.length, 1);
+    assert.equal(refuse(before, { ...before, status: { loadBalancer: {} } })?.length, 1);
+  });
+
+  test('does not apply to other users', () => {
+    const update = { user: account('controller'), before: service(), after: service(other) };
+    assert.equal(refusals('bellman-speaker-services', update), undefined);
+  });
+});
+
+describe('the admission policy of the ConfigMap', () => {
+  const map = (annotations?: object) => ({ metadata: annotations ? { annotations } : {} });
+  const accepted = { 'bellman.dev/accepted-config': 'peers: []', note: 'mine' };
+
+  test('lets people edit the text, their own annotations, and remove ours', () => {
+    for (const after of [map(accepted), map({ ...accepted, note: 'yours' }), map({ note: 'mine' }), map()])
+      assert.deepEqual(
+        refusals('bellman-accepted-config', { user: 'jane', before: map(accepted), after }),
+        [],
+      );
+  });
+
+  test('refuses to set or change annotations of the controller', () => {
+    for (const after of [
+      map({ ...accepted, 'bellman.dev/accepted-config': 'x' }),
+      map({ 'bellman.dev/x': '' }),
+    ])
+      assert.equal(
+        refusals('bellman-accepted-config', { user: 'jane', before: map(accepted), after })?.length,
+        1,
+      );
+    const own = { user: account('controller'), before: map(), after: map(accepted) };
+    assert.equal(refusals('bellman-accepted-config', own), undefined);
+    const elsewhere = { user: 'jane', namespace: 'default', before: map(), after: map(accepted) };
+    assert.equal(refusals('bellman-accepted-config', elsewhere), undefined);
+  });
+});
