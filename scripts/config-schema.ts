@@ -1,4 +1,4 @@
-/** Writes config/schema.json anew from the definition that the parser uses. Run it from the repository's root. */
+/** Writes config/schema.json from the schema that the parser uses. Run it from the repository's root: `make schema`. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { configJsonSchema } from '../src/config/index.ts';

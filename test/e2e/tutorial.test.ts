@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { runTutorial } from '../../lab/tutorial.ts';
+
+test('the commands of the tutorial print what the page shows', async () => {
+  const page = readFileSync(new URL('../../docs/tutorial.md', import.meta.url), 'utf8');
+  assert.deepEqual(stableLines(await runTutorial(page)), stableLines(page));
+});
+
+/** The lines without what differs from run to run: times, ages, MACs, the nodes and Pods that answer, and the order of lines. */
+function stableLines(page: string): readonly string[] {
+  return page
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replaceAll(/\d\d:\d\d:\d\d\.\d{3}/g, 'TIME')
+    .replaceAll(/\b\d+(?:\.\d+)?ms\b/g, 'DURATION')
+    .replaceAll(/(?<=\s)(?:\d+m)?\d+s\b/g, 'AGE')
+    .replaceAll(/(?:[0-9A-F]{2}:){5}[0-9A-F]{2}/g, 'MAC')
+    .replaceAll(/\bnode[-_]\d\b/g, 'NODE')
+    .replaceAll(/\bprinter-\d+/g, 'POD')
+    .replaceAll(/you are [\d.]+/g, 'you are ADDRESS')
+    .replaceAll(/(?<=\]|TIME\]) \* (?=\()/g, ' ')
+    .replaceAll(/ +/g, ' ')
+    .split('\n')
+    .sort();
+}
