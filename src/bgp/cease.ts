@@ -2,7 +2,7 @@
  * The Cease NOTIFICATIONs that this speaker sends (RFC 4271 section 6.7, RFC 4486): their subcodes, the shutdown communication and
  * the Hard Reset that wraps one.
  */
-import type { NotificationError } from './fsm-types.ts';
+import type { NotificationError } from './message.ts';
 
 /** RFC 4271 section 4.5. */
 export const ceaseCode = 6;

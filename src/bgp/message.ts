@@ -119,6 +119,15 @@ export interface NotificationMessage {
   readonly data: Uint8Array;
 }
 
+/** A NOTIFICATION to send, or as received: code, subcode and data (RFC 4271 section 4.5). */
+export interface NotificationError {
+  readonly code: number;
+  readonly subcode: number;
+  readonly data: Uint8Array;
+  /** Detail for the log; it is not on the wire. */
+  readonly text?: string;
+}
+
 export interface KeepaliveMessage {
   readonly kind: 'keepalive';
 }

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { BgpState } from './speaker-api.ts';
+import type { BgpState } from './fsm/connection-state.ts';
 
 /** The order of BGP4-MIB's bgpPeerState (RFC 4273), from 1. */
 const stateNumbers: Readonly<Record<BgpState, number>> = {
@@ -121,8 +121,8 @@ export class BgpMetrics {
   }
 
   /** Why the session, or the last attempt at one, ended. */
-  lastError(name: string, error: string): void {
-    this.#lastError.set(name, error);
+  lastError(name: string, error: string, atEpochMs: number): void {
+    this.#lastError.set(name, error, atEpochMs);
   }
 
   sent(name: string, kind: MessageKind, bytes: number): void {
@@ -253,10 +253,10 @@ class LastError {
     });
   }
 
-  set(name: string, error: string): void {
+  set(name: string, error: string, atEpochMs: number): void {
     this.remove({ peer: name });
     this.#errors.set(name, error);
-    this.#gauge.set({ peer: name, error }, Date.now() / 1000);
+    this.#gauge.set({ peer: name, error }, atEpochMs / 1000);
   }
 
   remove({ peer: name }: { peer: string }): void {

@@ -2,7 +2,7 @@
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { asTrans, capabilityCode, extendedMessageLimit, standardMessageLimit } from './codec/index.ts';
-import type { NotificationError } from './fsm-types.ts';
+import type { NotificationError } from './message.ts';
 import { type AddressFamily, Afi, type Capability, type OpenMessage, safiUnicast } from './message.ts';
 
 /** What we bring to a session. */

@@ -9,7 +9,7 @@ import { formatIp, ipFromBytes } from '../address/index.ts';
 import { printable } from '../printable.ts';
 import { Cease, ceaseCode } from './cease.ts';
 import { attributeName, capabilityNameOf } from './codec/index.ts';
-import type { NotificationError } from './fsm-types.ts';
+import type { NotificationError } from './message.ts';
 import { MessageType } from './message.ts';
 import { addressFamilyName } from './negotiation.ts';
 

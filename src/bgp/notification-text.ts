@@ -1,6 +1,6 @@
 /** A NOTIFICATION as text for an operator: the names that the RFCs give its code and subcode, and its data in words. Pure. */
 import { Cease, ceaseCode } from './cease.ts';
-import type { NotificationError } from './fsm-types.ts';
+import type { NotificationError } from './message.ts';
 import { describeData } from './notification-data.ts';
 
 const codeNames: Readonly<Record<number, string>> = {

@@ -1,4 +1,5 @@
 import type { IpAddress, Prefix } from '../address/index.ts';
+import type { BgpState } from './fsm/connection-state.ts';
 import type { LargeCommunity } from './message.ts';
 import type { ResolvedPeer } from './peer.ts';
 
@@ -11,8 +12,6 @@ export interface RouteAttributes {
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
 }
-
-export type BgpState = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';
 
 export interface PeerStatus {
   readonly name: string;

@@ -21,6 +21,7 @@ import type { Registry } from 'prom-client';
 import { formatIp, type Prefix, parseIp, sameIp } from '../address/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
 import { BgpMetrics } from './metrics.ts';
@@ -28,7 +29,7 @@ import type { InterfaceAddresses } from './next-hop.ts';
 import type { ResolvedPeer } from './peer.ts';
 import { AttributeTable } from './rib/attribute-table.ts';
 import { PrefixTable } from './rib/prefix-table.ts';
-import { acceptedPeerOf } from './session/peer-settings.ts';
+import { acceptedPeerOf } from './session/connection-settings.ts';
 import { RouteOutput } from './session/route-output.ts';
 import { Session, type SessionContext } from './session/session.ts';
 import type { BgpSpeaker, PeerStatus, RouteAttributes, StopMode } from './speaker-api.ts';
@@ -48,6 +49,8 @@ export interface BgpSpeakerOptions {
   /** In [0, 1). */
   readonly random?: () => number;
   readonly transport?: Transport;
+  /** Keeps the last events of each peer's machine, under `peer NAME`. */
+  readonly recorder?: FlightRecorder;
   /** Stands where octets of peers enter; counts and logs exceptions. */
   readonly guard?: Guard;
   readonly interfaces?: () => readonly InterfaceAddresses[];
@@ -84,6 +87,7 @@ class Speaker implements BgpSpeaker {
       random: options.random ?? Math.random,
       logger: options.logger,
       metrics: new BgpMetrics(options.registry),
+      recorder: options.recorder,
       guard: options.guard ?? new Guard({ logger: options.logger }),
       transport: options.transport ?? createTcpTransport(options.clock ?? systemClock),
       hostName: options.hostName,

@@ -10,7 +10,7 @@ export type Received =
   | ({ readonly kind: 'message' } & Decoded)
   | { readonly kind: 'error'; readonly error: BgpError };
 
-/** Messages from a stream of bytes, one at a time: what a message changes counts for the next. */
+/** Reads messages from a stream of octets one at a time, since each may change how the next is read. */
 export class Receiver {
   readonly #frames = new FrameReader();
 
@@ -18,7 +18,7 @@ export class Receiver {
     this.#frames.push(bytes);
   }
 
-  /** The next whole message, `undefined` when more must arrive first. After an error nothing more can be read. */
+  /** The next whole message; `undefined` until more octets arrive. After an error the stream cannot be read any further. */
   next(options: ReceiveOptions): Received | undefined {
     const frame = this.#frames.next(options.receiveLimit);
     if (!frame) return undefined;

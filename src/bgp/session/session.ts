@@ -1,80 +1,79 @@
+/**
+ * The session with one peer: a shell that decides nothing. Its stages:
+ *
+ *   1. Something happens: an edit, a stop, a connection made by the peer, an input of one of our connections.
+ *   2. `#handle` turns it into an event, takes one step of the peer's machine, and records event and actions.
+ *   3. `#run` executes each action: on a connection, on the routes, or as a report to the operator.
+ */
 import { formatIp, isLinkLocal, sameIp } from '../../address/index.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
+import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
 import type { Guard } from '../../telemetry/guard.ts';
-import { Cease, cease, hardReset } from '../cease.ts';
-import { survivingConnection } from '../collision.ts';
-import type { DownCause, NotificationError } from '../fsm-types.ts';
-import type { Message, OpenMessage } from '../message.ts';
-import type { BgpMetrics, MessageKind } from '../metrics.ts';
-import { familyOf, judgeOpen, type LocalEnd, type Negotiated, refusedAfter } from '../negotiation.ts';
+import type { PeerAction, PeerEvent } from '../fsm/peer-events.ts';
+import { stepPeer } from '../fsm/peer-machine.ts';
+import { describePeerState, initialPeerState, type PeerState } from '../fsm/peer-state.ts';
+import type { Message, NotificationError } from '../message.ts';
+import type { BgpMetrics } from '../metrics.ts';
 import type { InterfaceAddresses } from '../next-hop.ts';
 import type { ResolvedPeer } from '../peer.ts';
 import type { PeerStatus } from '../speaker-api.ts';
-import type { Incoming, Stream, StreamHandler, Transport } from '../transport/transport.ts';
+import type { Incoming, Transport } from '../transport/transport.ts';
 import { type CarriedFamilies, carriedFamilies } from './carried-families.ts';
-import { Connection, type ConnectionOwner } from './connection.ts';
-import {
-  connectTargetOf,
-  fsmConfigOf,
-  isInternal,
-  localEndOf,
-  settingsChange,
-  socketRulesOf,
-} from './peer-settings.ts';
+import { describeNoAnswer } from './cause-text.ts';
+import { Connection, type ConnectionInput, type ConnectionOwner } from './connection.ts';
+import { connectTargetOf, machineSettingsOf, socketRulesOf } from './connection-settings.ts';
+import { eventOfError, eventOfMessage } from './message-event.ts';
+import { peerStatus } from './peer-status.ts';
 import type { Received } from './receiver.ts';
 import type { RouteOutput } from './route-output.ts';
 import { SessionReport } from './session-report.ts';
+import { settingsChange } from './settings-change.ts';
 
 /** What all sessions of a speaker share. */
 export interface SessionContext {
   readonly clock: Clock;
+  /** In [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: BgpMetrics;
   readonly guard: Guard;
+  readonly recorder: FlightRecorder | undefined;
   readonly transport: Transport;
   readonly hostName: string;
   readonly interfaces: () => readonly InterfaceAddresses[];
-  /** This process took over from one before it while the node forwarded on (RFC 4724). */
+  /** This process took over from one before it while the node kept forwarding (RFC 4724). */
   readonly restarting: boolean;
 }
 
-/** How long a stopping session may take to send its withdrawals. */
+/** Deadline for a stopping session to flush its withdrawals. */
 const flushDeadlineMs = 2000;
 const flushPollMs = 10;
-/** After a second connection of the peer has failed, none is taken for this long. */
-const secondConnectionPauseMs = 5000;
 
-/**
- * The session with one peer: the machine of its connection, that of a second one while a collision is open, and the routes it is
- * sent. The first connection is the one that configuration and status speak of.
- */
 export class Session implements ConnectionOwner {
   readonly clock: Clock;
   readonly random: () => number;
   readonly #context: SessionContext;
   readonly #report: SessionReport;
   readonly #output: RouteOutput;
+  /** By id in the peer's machine. */
+  readonly #connections = new Map<number, Connection>();
   #peer: ResolvedPeer;
-  #first: Connection;
-  #second: Connection | undefined;
-  #secondAllowedAt = 0;
-  #refused: ReadonlySet<number> | 'all' = new Set();
+  #state: PeerState = initialPeerState;
+  /** The connection that the peer has just made, while the machine decides about it. */
+  #incoming: Incoming | undefined;
+  /** `undefined` unless the session is up. */
   #carried: CarriedFamilies | undefined;
-  #restarting: boolean;
-  #hasBeenUp = false;
 
   constructor(peer: ResolvedPeer, output: RouteOutput, context: SessionContext) {
+    const { clock, random, logger, metrics } = context;
+    this.clock = clock;
+    this.random = random;
     this.#peer = peer;
     this.#context = context;
-    this.clock = context.clock;
-    this.random = context.random;
-    this.#restarting = context.restarting;
-    this.#report = new SessionReport(peer, context.logger, context.metrics);
+    this.#report = new SessionReport(peer.settings.name, clock, logger, metrics);
     this.#output = output;
     output.showAs(peer.settings.name);
-    this.#first = new Connection(this, fsmConfigOf(peer.settings));
   }
 
   get peer(): ResolvedPeer {
@@ -82,48 +81,28 @@ export class Session implements ConnectionOwner {
   }
 
   start(): void {
-    if (this.#peer.waitingFor === undefined) this.#first.handle({ kind: 'start' });
-    else this.#report.waiting(this.#peer.waitingFor);
+    const settings = machineSettingsOf(this.#peer, this.#context.hostName);
+    this.#handle({ kind: 'start', settings, restarting: this.#context.restarting });
+    this.#reportWaiting();
   }
 
-  /** Takes over an edit of the peer; only what went into the connection or the OPEN starts the session over. */
+  /** Takes over an edit of the peer. */
   update(peer: ResolvedPeer): void {
     const change = settingsChange(this.#peer, peer);
-    const before = this.#peer.settings;
+    const { name } = this.#peer.settings;
     this.#peer = peer;
-    this.#report.update(peer);
+    if (peer.settings.name !== name) this.#context.recorder?.forget(machineName(name));
+    this.#report.rename(peer.settings.name);
     this.#output.showAs(peer.settings.name);
     if (change === 'none') return;
-    if (change === 'reset') {
-      this.#refused = new Set();
-      this.#report.resetBecause('its configuration changed');
-      this.#restart(cease(Cease.otherConfigurationChange));
-      return;
-    }
-    this.#first.configure(fsmConfigOf(peer.settings));
-    const { name } = this.#first.state;
-    if (
-      before.passive !== peer.settings.passive &&
-      (name === 'Active' || name === 'Connect' || name === 'Idle')
-    )
-      this.#restart(undefined);
-    const holdTimeSeconds = this.#first.negotiated?.holdTimeSeconds;
-    this.#first.stream?.apply(socketRulesOf(peer.settings, holdTimeSeconds));
-    if (holdTimeSeconds)
-      this.#first.handle({
-        kind: 'keepalive-interval',
-        keepaliveMs: Math.max(1, Math.min(peer.settings.keepaliveTimeSeconds, holdTimeSeconds / 3)) * 1000,
-      });
+    const settings = machineSettingsOf(peer, this.#context.hostName);
+    this.#handle({ kind: 'configure', settings, restart: change === 'restart' });
+    if (change === 'restart') this.#reportWaiting();
   }
 
-  /** BFD says that the peer is gone (RFC 5882 section 4.2, RFC 9384). */
+  /** BFD has lost the peer (RFC 5882 section 4.2, RFC 9384). */
   bfdDown(): void {
-    if (this.#first.state.name !== 'Established') return;
-    this.#first.handle({
-      kind: 'reset',
-      error: cease(Cease.bfdDown),
-      cause: 'BFD says that the peer is down',
-    });
+    this.#handle({ kind: 'bfd-down' });
   }
 
   /** True when a connection with these ends is this peer's. */
@@ -134,262 +113,269 @@ export class Session implements ConnectionOwner {
     return !isLinkLocal(address) || arrivedOn === undefined || arrivedOn === configured;
   }
 
-  /** A connection that no peer expected: said where it is this one's but for the address it was made to. */
+  /** No peer expected this connection. Reports it where only the address that it was made to is wrong for this peer. */
   rejected({ remoteAddress, localAddress }: Incoming): void {
     const { address, sourceAddress } = this.#peer.settings;
     if (!sourceAddress || !sameIp(address, remoteAddress) || sameIp(sourceAddress, localAddress)) return;
     const [to, expected] = [formatIp(localAddress), formatIp(sourceAddress)];
-    this.unreachable(`the peer has connected to ${to}, and not to source-address ${expected}`);
+    this.unreachable(`the peer connected to ${to} instead of source-address ${expected}`);
   }
 
-  /** The passive peer cannot reach us, and why. */
+  /** Reports why the peer cannot reach this speaker. */
   unreachable(reason: string): void {
-    if (this.#first.state.name !== 'Established') this.#report.failed(reason);
+    if (!this.#isEstablished) this.#report.failed(reason);
   }
 
-  /** A connection that the peer has made: taken as the first one while nothing else goes on, else as the second. */
+  /** Takes or rejects a connection that the peer has made. */
   incoming(incoming: Incoming): void {
-    const rules = socketRulesOf(this.#peer.settings);
-    const accept = (handler: StreamHandler) => incoming.accept(rules, handler);
-    const { name, tcp } = this.#first.state;
-    if (name === 'Active' && tcp === 'none') {
-      this.#first.adopt(accept);
-      return;
-    }
-    // In Idle a peer is damped or stopped; a peer that held its session without graceful restart keeps it (RFC 4271 section 6.8).
-    const mayReplace = name !== 'Established' || this.#first.negotiated?.gracefulRestart !== undefined;
-    if (name === 'Idle' || this.#second || !mayReplace || this.clock.now() < this.#secondAllowedAt) {
-      incoming.reject();
-      return;
-    }
-    const second = new Connection(this, {
-      ...fsmConfigOf(this.#peer.settings),
-      passive: true,
-      delayOpenMs: 0,
-    });
-    this.#second = second;
-    second.handle({ kind: 'start' });
-    second.inherit(this.#first.state);
-    second.adopt(accept);
+    this.#incoming = incoming;
+    this.#handle({ kind: 'incoming' });
+    this.#incoming = undefined;
   }
 
-  /** Ends the session for good. */
+  /** Ends the session for good; resolves when its connection is closed. Without an error it closes silently. */
   async close(error: NotificationError | undefined): Promise<void> {
-    this.#second?.discard();
-    this.#second = undefined;
-    const wrapped = error && this.#first.negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
-    this.#first.handle({ kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
+    const connection = this.#connections.get(this.#state.primary.id);
+    this.#handle({ kind: 'shutdown', ...(error ? { error } : {}) });
     this.#output.down();
     this.#output.showAs(undefined);
-    await this.#first.closing;
+    await connection?.closing;
   }
 
-  /** Waits until what should be told has left, no longer than the deadline. */
+  /** Waits until all changes have left, up to the deadline. */
   async flush(): Promise<void> {
     const deadline = this.clock.now() + flushDeadlineMs;
-    while (this.#first.state.name === 'Established' && !this.#output.isIdle && this.clock.now() < deadline)
+    while (this.#isEstablished && !this.#output.isIdle && this.clock.now() < deadline)
       await new Promise<void>((resolve) => void this.clock.after(flushPollMs, resolve));
   }
 
-  /** The peer keeps our routes while we are away. */
+  /** The peer keeps our routes while this process is away. */
   get keepsRoutes(): boolean {
-    return this.#first.state.name === 'Established' && this.#first.negotiated?.gracefulRestart !== undefined;
+    return this.#isEstablished && this.#state.primary.negotiated?.gracefulRestart !== undefined;
   }
 
   status(): PeerStatus {
-    const { negotiated, state } = this.#first;
-    return this.#report.status({
-      state: state.name,
+    const { fsm, negotiated } = this.#state.primary;
+    return peerStatus({
+      peer: this.#peer,
+      state: fsm.name,
+      sinceEpochMs: this.#report.sinceEpochMs,
       negotiated,
-      carried: state.name === 'Established' ? this.#carried : undefined,
+      carried: this.#carried,
       routesDesired: this.#output.desiredCount,
       routesSent: this.#output.sentCount,
       routesRefused: this.#output.refusedCount,
+      lastError: this.#report.lastError,
     });
   }
 
+  /** Removes the peer's metrics and recordings. */
   forget(): void {
-    this.#context.metrics.remove(this.#peer.settings.name);
+    this.#report.metrics.forget();
+    this.#context.recorder?.forget(machineName(this.#peer.settings.name));
   }
 
-  connect(handler: StreamHandler): Stream {
-    return this.#context.transport.connect(connectTargetOf(this.#peer), handler);
-  }
-
-  judge(connection: Connection, open: OpenMessage): Negotiated | { error: NotificationError } | undefined {
-    const { local } = connection;
-    const judged = judgeOpen(open, local);
-    if (!judged.ok) return { error: judged.error };
-    const other = connection === this.#first ? this.#second : this.#first;
-    if (!other) return judged.value;
-    if (other.state.name === 'Established') {
-      // RFC 4724 section 4.2: a peer that keeps our routes and comes back has restarted; the old connection ends without a word.
-      if (other.negotiated?.gracefulRestart) {
-        this.#report.resetBecause('the peer has connected anew');
-        other.handle({ kind: 'stop' });
-      } else return this.#dump(connection);
-    } else if (other.state.name === 'OpenConfirm') {
-      const surviving = survivingConnection(local, { routerId: open.routerId, asn: judged.value.peerAsn });
-      const mine = connection.initiator === 'us' ? 'outgoing' : 'incoming';
-      if (other.initiator === connection.initiator || mine !== surviving) return this.#dump(connection);
-      this.#dump(other);
+  /** An input of one of the connections. */
+  input(connection: Connection, input: ConnectionInput): void {
+    const { id } = connection;
+    switch (input.kind) {
+      case 'connected':
+        this.#step({ kind: 'tcp-connected', connection: id });
+        return;
+      case 'closed':
+        this.#step({ kind: 'tcp-failed', connection: id, reason: input.reason });
+        return;
+      case 'expired':
+        this.#step({ kind: 'timer', connection: id, timer: input.timer });
+        return;
+      case 'octets':
+        this.#report.metrics.receivedOctets(input.count);
+        return;
+      case 'received':
+        this.#received(id, input.received);
+        return;
+      case 'drained':
+        if (id === this.#state.primary.id) this.#output.drained();
     }
-    return judged.value;
   }
 
-  changed(connection: Connection): void {
-    if (connection === this.#first) this.#report.state(connection.state.name);
+  /** Runs `handle`. An exception is a bug: it ends this connection, is counted and logged, and reaches nothing else. */
+  guard({ id }: Connection, octets: Uint8Array | undefined, handle: () => void): void {
+    const error = this.#failureOf(octets, handle);
+    if (error === undefined) return;
+    this.#handle({ kind: 'internal-error', connection: id, reason: error.message });
   }
 
-  up(connection: Connection): void {
-    const { negotiated, stream } = connection;
+  #received(connection: number, received: Received): void {
+    if (received.kind === 'error') {
+      this.#step(eventOfError(connection, received.error));
+      return;
+    }
+    const { message, faults } = received;
+    this.#report.metrics.received(message);
+    if (message.kind === 'update') this.#report.updateReceived(message, faults);
+    this.#step(eventOfMessage(connection, message));
+  }
+
+  /** A step outside of a connection's guard. */
+  #handle(event: PeerEvent): void {
+    this.#failureOf(undefined, () => this.#step(event));
+  }
+
+  /** What `handle` throws, counted and logged. */
+  #failureOf(octets: Uint8Array | undefined, handle: () => void): Error | undefined {
+    try {
+      handle();
+      return undefined;
+    } catch (error) {
+      const source = this.#peer.settings.name;
+      this.#context.guard.failed({ entrance: 'bgp', source, ...(octets ? { octets } : {}) }, error);
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  /** One step of the peer's machine. Every action is run, even if one before it throws: sockets and timers must match the state. */
+  #step(event: PeerEvent): void {
+    const { state, actions } = stepPeer(this.#state, event, this.clock.now());
+    this.#state = state;
+    this.#record(event, actions);
+    const failures: unknown[] = [];
+    for (const action of actions)
+      try {
+        this.#run(action);
+      } catch (error) {
+        failures.push(error);
+      }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** An UPDATE that only restarts the hold timer is left out: a full table would displace everything else. */
+  #record(event: PeerEvent, actions: readonly PeerAction[]): void {
+    const { recorder } = this.#context;
+    if (!recorder || (event.kind === 'update' && actions.length <= 1)) return;
+    recorder.record(machineName(this.#peer.settings.name), describePeerState(this.#state), event, actions);
+  }
+
+  #run(action: PeerAction): void {
+    switch (action.kind) {
+      case 'connect': {
+        const { transport } = this.#context;
+        const target = connectTargetOf(this.#peer);
+        this.#connection(action.connection).attach((handler) => transport.connect(target, handler));
+        return;
+      }
+      case 'accept': {
+        const incoming = this.#incoming;
+        const rules = socketRulesOf(this.#peer.settings);
+        if (incoming)
+          this.#connection(action.connection).attach((handler) => incoming.accept(rules, handler));
+        return;
+      }
+      case 'reject':
+        this.#incoming?.reject();
+        this.#report.action(action);
+        return;
+      case 'agree':
+        this.#connection(action.connection).agree(action.negotiated);
+        return;
+      case 'send-open':
+        this.#send(action.connection, action.open);
+        return;
+      case 'send-keepalive':
+        this.#send(action.connection, { kind: 'keepalive' });
+        return;
+      case 'send-notification':
+        this.#send(action.connection, { kind: 'notification', ...action.error });
+        return;
+      case 'start-timer':
+        this.#connection(action.connection).timers.start(action);
+        return;
+      case 'stop-timer':
+        this.#connection(action.connection).timers.stop(action.timer);
+        return;
+      case 'drop':
+        this.#connection(action.connection).end();
+        return;
+      case 'discard':
+        this.#connections.get(action.connection)?.discard();
+        this.#connections.delete(action.connection);
+        return;
+      case 'apply-socket-rules':
+        this.#applySocketRules(action.connection);
+        return;
+      case 'session-up':
+        this.#report.action(action);
+        this.#startRoutes(action.connection);
+        return;
+      case 'session-down':
+        this.#output.down();
+        this.#carried = undefined;
+        this.#report.action(action);
+        return;
+      case 'refresh':
+        this.#output.refresh(action.family);
+        return;
+      case 'no-answer':
+        this.#report.failed(describeNoAnswer(this.#peer));
+        return;
+      case 'state-changed':
+      case 'attempt-failed':
+      case 'connection-lost':
+      case 'capabilities-refused':
+        this.#report.action(action);
+    }
+  }
+
+  /** The shell of the machine's connection with this id. */
+  #connection(id: number): Connection {
+    const known = this.#connections.get(id);
+    if (known) return known;
+    const connection = new Connection(id, this);
+    this.#connections.set(id, connection);
+    return connection;
+  }
+
+  #send(connection: number, message: Message): void {
+    const octets = this.#connection(connection).send(message);
+    this.#report.metrics.sent(message, octets);
+  }
+
+  /** The session is up: decides which families it carries, and sends everything desired. */
+  #startRoutes(connection: number): void {
+    const { negotiated } = this.#state.primary;
+    const stream = this.#connection(connection).stream;
+    // Without a local address the socket is gone already; its end is the next event.
     if (!negotiated || !stream?.localAddress) return;
-    stream.apply(socketRulesOf(this.#peer.settings, negotiated.holdTimeSeconds));
-    const other = connection === this.#first ? this.#second : this.#first;
-    this.#first = connection;
-    this.#second = undefined;
-    connection.configure(fsmConfigOf(this.#peer.settings));
-    if (other) connection.inherit(other.state);
-    other?.handle({ kind: 'collision-dump' });
-    other?.discard();
-    this.#report.state('Established');
-    this.#restarting = false;
-    this.#hasBeenUp = true;
-    const carried = carriedFamilies(
-      stream.localAddress,
-      negotiated,
-      this.#peer.settings,
-      this.#context.interfaces(),
-    );
+    this.#applySocketRules(connection);
+    const { settings } = this.#peer;
+    const carried = carriedFamilies(stream.localAddress, negotiated, settings, this.#context.interfaces());
     this.#carried = carried;
-    this.#report.up(negotiated, carried);
+    this.#report.log.established(negotiated, carried);
     const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
-    const localAsn = this.#peer.settings.localAsn;
     this.#output.up({
       sink: stream,
-      wire: { internal, fourOctetAs, sendLimit, localAsn, nextHops: carried.nextHops },
+      wire: { internal, fourOctetAs, sendLimit, localAsn: settings.localAsn, nextHops: carried.nextHops },
       families: carried.families,
       enhancedRefresh: enhancedRouteRefresh,
-      unsendable: () => this.#report.unsendable(),
+      unsendable: () => this.#report.log.unsendable(),
     });
   }
 
-  down(connection: Connection, cause: DownCause): void {
-    this.#learnRefusal(connection, cause);
-    if (connection !== this.#first) {
-      this.#report.otherDown(cause);
-      if (connection !== this.#second) return;
-      this.#second = undefined;
-      this.#secondAllowedAt = this.clock.now() + secondConnectionPauseMs;
-      return;
-    }
-    const wasUp = this.#carried !== undefined;
-    this.#output.down();
-    this.#carried = undefined;
-    if (this.#second && !wasUp) this.#report.otherDown(cause);
-    else this.#report.down(cause);
-    if (this.#second) this.#promoteSecond();
+  #applySocketRules(connection: number): void {
+    const rules = socketRulesOf(this.#peer.settings, this.#state.primary.negotiated?.holdTimeSeconds);
+    this.#connection(connection).stream?.apply(rules);
   }
 
-  /** A peer that refuses capabilities gets none of them until a session has shown that it can be talked to: then it is asked anew. */
-  #learnRefusal(connection: Connection, cause: DownCause): void {
-    if (this.#carried && connection === this.#first) this.#refused = new Set();
-    if (cause.kind !== 'received') return;
-    const refused = refusedAfter(cause.error, this.#refused);
-    if (!refused) return;
-    this.#refused = refused;
-    this.#report.capabilitiesRefused(refused);
+  #reportWaiting(): void {
+    if (this.#peer.waitingFor !== undefined) this.#report.waiting(this.#peer.waitingFor);
   }
 
-  unanswered(): void {
-    const { settings, password } = this.#peer;
-    const isOneHop = !isInternal(settings) && settings.ebgpHops === 1 && !settings.ttlSecurity;
-    const hints = [
-      `no answer from ${formatIp(settings.address)} port ${settings.port}`,
-      ...(password === undefined ? [] : ['a peer with another password does not answer']),
-      ...(isOneHop ? ['one that is more than one hop away needs ebgp-multihop'] : []),
-    ];
-    this.#report.failed(hints.join('; '));
-  }
-
-  received(connection: Connection, received: Received): void {
-    if (received.kind === 'error') return;
-    const { message } = received;
-    this.#context.metrics.received(this.#peer.settings.name, metricKind(message));
-    if (message.kind === 'update') {
-      this.#report.routesReceived(message, received.faults);
-      return;
-    }
-    if (message.kind !== 'route-refresh' || message.subtype !== 0 || connection.state.name !== 'Established')
-      return;
-    const family = familyOf(message);
-    if (family) this.#output.refresh(family);
-  }
-
-  sent(message: Message, octets: number): void {
-    this.#report.sent(message, metricKind(message), octets);
-  }
-
-  receivedBytes(octets: number): void {
-    this.#context.metrics.receivedBytes.inc({ peer: this.#peer.settings.name }, octets);
-  }
-
-  drained(connection: Connection): void {
-    if (connection === this.#first) this.#output.drained();
-  }
-
-  broken(octets: Uint8Array | undefined, error: unknown): void {
-    const source = this.#peer.settings.name;
-    this.#context.guard.failed({ entrance: 'bgp', source, ...(octets ? { octets } : {}) }, error);
-  }
-
-  localEnd(): LocalEnd {
-    return localEndOf(this.#peer, {
-      hostName: this.#context.hostName,
-      refusedCapabilities: this.#refused,
-      restarting: this.#restarting,
-      forwarding: this.#restarting || this.#hasBeenUp,
-    });
-  }
-
-  /** Ends what is, without damping, and begins anew with the configuration as it is now. */
-  #restart(error: NotificationError | undefined): void {
-    this.#second?.discard();
-    this.#second = undefined;
-    this.#first.handle({ kind: 'stop', ...(error ? { error } : {}) });
-    this.#first.configure(fsmConfigOf(this.#peer.settings));
-    this.start();
-  }
-
-  /** The loser of a collision. Returns nothing, for it has nothing to go on with. */
-  #dump(connection: Connection): undefined {
-    connection.handle({ kind: 'collision-dump' });
-    return undefined;
-  }
-
-  #promoteSecond(): void {
-    const second = this.#second;
-    if (!second) return;
-    second.inherit(this.#first.state);
-    this.#first.discard();
-    this.#first = second;
-    this.#second = undefined;
-    second.configure(fsmConfigOf(this.#peer.settings));
-    this.#report.state(second.state.name);
+  get #isEstablished(): boolean {
+    return this.#state.primary.fsm.name === 'Established';
   }
 }
 
-function metricKind(message: Message): MessageKind {
-  switch (message.kind) {
-    case 'open':
-      return 'opens';
-    case 'keepalive':
-      return 'keepalives';
-    case 'notification':
-      return 'notifications';
-    case 'update':
-      return 'updates';
-    case 'route-refresh':
-      return 'route_refreshes';
-  }
+/** The peer's name in the flight recorder. */
+function machineName(peer: string): string {
+  return `peer ${peer}`;
 }

@@ -75,7 +75,7 @@ describe('connections that peers make', () => {
     assert.equal(transport.arrive(routerAddress, ip('192.0.2.5')), undefined);
     assert.equal(
       speaker.status()[1]?.lastError,
-      'the peer has connected to 192.0.2.5, and not to source-address 192.0.2.4',
+      'the peer connected to 192.0.2.5 instead of source-address 192.0.2.4',
     );
     const stream = transport.arrive(routerAddress, ip('192.0.2.4'));
     assert.ok(stream);
@@ -167,6 +167,24 @@ describe('connections that peers make', () => {
     const metrics = await registry.metrics();
     for (const code of ['code="6",subcode="7"', 'code="2",subcode="2"'])
       assert.ok(metrics.includes(`notifications_total{peer="router",direction="received",${code}} 1`), code);
+  });
+
+  test('silent connections from the address of a passive peer keep it out for seconds only', () => {
+    const { speaker, transport, clock, status, lines } = fixture();
+    speaker.setPeers([peer({ passive: true })]);
+    assert.ok(transport.arrive(routerAddress));
+    assert.ok(transport.arrive(routerAddress));
+    assert.equal(transport.arrive(routerAddress), undefined, 'both connections are in use');
+    const refused = 'a connection from the peer was refused: two others from its address are open';
+    assert.equal(status().lastError, refused);
+    assert.equal(lines.filter((line) => line.includes(refused)).length, 1);
+    clock.advance(5000);
+    const stream = transport.arrive(routerAddress);
+    assert.ok(stream);
+    assert.match(status().lastError ?? '', /carried no OPEN for 5 s and yields to a newer connection/);
+    stream.send(open(), keepalive);
+    assert.equal(status().state, 'Established');
+    assert.ok(lines.some((line) => line.includes('carried no OPEN')));
   });
 
   test('an established session stays, unless its peer has restarted', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { survivingConnection } from '../../../src/bgp/collision.ts';
+import { survivingConnection } from '../../../src/bgp/fsm/collision.ts';
 import type { Capability, OpenMessage } from '../../../src/bgp/message.ts';
 import { judgeOpen, type LocalEnd, localOpen, refusedAfter } from '../../../src/bgp/negotiation.ts';
 

@@ -94,6 +94,51 @@ describe('a session in virtual time', () => {
     assert.equal(lines.filter((line) => line.includes('Connection Rejected')).length, 1);
   });
 
+  test('a NOTIFICATION stays the last error when later connections are only reset', () => {
+    const { speaker, clock, transport, establish, status, lines } = fixture();
+    speaker.setPeers([peer()]);
+    transport.last.connected();
+    transport.last.send(notification(2, 2));
+    const cause = status().lastError ?? '';
+    assert.match(cause, /NOTIFICATION received: OPEN Message Error\/Bad Peer AS/);
+    const retry = () => {
+      while (!transport.last.isOpen) clock.advance(500);
+    };
+    for (let i = 0; i < 3; i++) {
+      retry();
+      transport.last.connected();
+      transport.last.closed('connection reset by the peer');
+      assert.equal(status().lastError, cause);
+    }
+    assert.equal(lines.filter((line) => line.includes('session down')).length, 1);
+    retry();
+    transport.last.closed('connection refused');
+    assert.equal(status().lastError, 'connection refused', 'a reason that explains replaces it');
+    retry();
+    establish().closed('connection reset by the peer');
+    assert.equal(status().lastError, 'connection reset by the peer', 'so does any reason after a session');
+  });
+
+  for (const [state, subcode, octets] of [
+    // An UPDATE whose withdrawn routes overrun the message.
+    ['OpenSent', 1, '001702ffff0000'],
+    ['OpenConfirm', 2, '001702ffff0000'],
+    // An OPEN of version 3.
+    ['Established', 3, '001d0103fbf4005ac000020200'],
+  ] as const)
+    test(`a malformed message that ${state} does not expect is Finite State Machine Error ${subcode}`, () => {
+      const { speaker, transport } = fixture();
+      speaker.setPeers([peer()]);
+      const stream = transport.last;
+      stream.connected();
+      if (state !== 'OpenSent') stream.send(open());
+      if (state === 'Established') stream.send(keepalive);
+      stream.sendBytes(Uint8Array.from(Buffer.from('ff'.repeat(16) + octets, 'hex')));
+      const last = stream.messages.at(-1);
+      assert.ok(last?.kind === 'notification');
+      assert.deepEqual([last.code, last.subcode], [5, subcode]);
+    });
+
   test('a refused capability is left out the next time', () => {
     const { speaker, clock, transport } = fixture();
     speaker.setPeers([peer()]);

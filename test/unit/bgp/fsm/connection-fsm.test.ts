@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { idleHoldAfter, initialFsmState, openSentHoldMs, step } from '../../../src/bgp/fsm.ts';
-import type { FsmAction, FsmConfig, FsmEvent, FsmState, FsmTimer } from '../../../src/bgp/fsm-types.ts';
-import type { BgpState } from '../../../src/bgp/speaker-api.ts';
+import { openSentHoldMs } from '../../../../src/bgp/fsm/connecting-states.ts';
+import type { FsmAction, FsmEvent } from '../../../../src/bgp/fsm/connection-events.ts';
+import { stepConnection } from '../../../../src/bgp/fsm/connection-fsm.ts';
+import {
+  type BgpState,
+  type FsmConfig,
+  type FsmState,
+  type FsmTimer,
+  initialFsmState,
+} from '../../../../src/bgp/fsm/connection-state.ts';
+import { idleHoldAfter } from '../../../../src/bgp/fsm/transition.ts';
 
 const config: FsmConfig = {
   passive: false,
@@ -16,9 +24,11 @@ const config: FsmConfig = {
 };
 const none = new Uint8Array(0);
 const badPeerAs = { code: 2, subcode: 2, data: none };
+const badLength = { code: 1, subcode: 2, data: none };
+const malformedList = { code: 3, subcode: 1, data: none };
 const shutdown = { code: 6, subcode: 2, data: none };
 
-/** One representative of each state; the variants are states of their own as far as the machine can tell. */
+/** One representative of each state. DelayOpenTimer running makes a state of its own. */
 const states = {
   Idle: initialFsmState,
   Connect: { ...initialFsmState, name: 'Connect', tcp: 'connecting' },
@@ -47,7 +57,7 @@ const events = {
   start: { kind: 'start' },
   stop: { kind: 'stop', error: shutdown },
   'stop silently': { kind: 'stop' },
-  reset: { kind: 'reset', error: shutdown, cause: 'BFD' },
+  reset: { kind: 'reset', error: shutdown, because: 'BFD' },
   ConnectRetryTimer_Expires: { kind: 'timer', timer: 'connect-retry' },
   HoldTimer_Expires: { kind: 'timer', timer: 'hold' },
   KeepaliveTimer_Expires: { kind: 'timer', timer: 'keepalive' },
@@ -56,9 +66,11 @@ const events = {
   SendHoldTimer_Expires: { kind: 'timer', timer: 'send-hold' },
   lasting: { kind: 'timer', timer: 'lasting' },
   TcpConnected: { kind: 'tcp-connected' },
-  TcpConnectionFails: { kind: 'tcp-failed', cause: 'connection refused' },
+  TcpConnectionFails: { kind: 'tcp-failed', reason: 'connection refused' },
   BGPOpen: { kind: 'open', holdTimeMs: 90_000, keepaliveMs: 30_000 },
-  'message error': { kind: 'message-error', error: badPeerAs },
+  BGPHeaderErr: { kind: 'header-error', error: badLength },
+  BGPOpenMsgErr: { kind: 'open-error', error: badPeerAs },
+  UpdateMsgErr: { kind: 'update-error', error: malformedList },
   OpenCollisionDump: { kind: 'collision-dump' },
   NotifMsg: { kind: 'notification', error: shutdown },
   KeepAliveMsg: { kind: 'keepalive' },
@@ -83,16 +95,16 @@ function short(action: FsmAction): string {
   }
 }
 
-/** What matters of a step: where it leads and what it does, timers stopped on the way out aside. */
+/** The next state and the actions of a step, without stopped timers. */
 function outcome(state: FsmState, event: FsmEvent): string {
-  const { state: after, actions } = step(state, event, config, 0);
+  const { state: after, actions } = stepConnection(state, event, config);
   return [after.name, ...actions.map(short).filter((text) => !text.startsWith('-'))].join(' ');
 }
 
 const ignored = (name: StateName) => states[name].name;
 const refusedFromConnect = (tell: string) => `Idle ${tell}drop +idle-hold`;
 
-/** RFC 4271 section 8.2.2, event by event; where a cell is absent the event is ignored. */
+/** RFC 4271 section 8.2.2, event by event. An absent cell means that the event is ignored. */
 const table: Record<StateName, Partial<Record<EventName, string>>> = {
   Idle: {
     start: 'Connect +connect-retry connect',
@@ -103,11 +115,13 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     stop: 'Idle drop down:stopped',
     'stop silently': 'Idle drop down:stopped',
     reset: `${refusedFromConnect('')} down:reset`,
-    ConnectRetryTimer_Expires: 'Connect drop +connect-retry connect',
+    ConnectRetryTimer_Expires: 'Connect no-answer drop +connect-retry connect',
     TcpConnected: 'OpenSent send-open +hold',
     TcpConnectionFails: `${refusedFromConnect('')} down:tcp`,
     BGPOpen: `${refusedFromConnect('')} down:tcp`,
-    'message error': `${refusedFromConnect('')} down:sent`,
+    BGPHeaderErr: `${refusedFromConnect('')} down:sent`,
+    BGPOpenMsgErr: `${refusedFromConnect('')} down:sent`,
+    UpdateMsgErr: `${refusedFromConnect('')} down:tcp`,
     OpenCollisionDump: `${refusedFromConnect('')} down:tcp`,
     NotifMsg: `${refusedFromConnect('')} down:received`,
     KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
@@ -121,7 +135,9 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     TcpConnected: 'OpenSent send-open +hold',
     TcpConnectionFails: 'Active +connect-retry',
     BGPOpen: 'OpenConfirm send-open send-keepalive +hold +keepalive',
-    'message error': `${refusedFromConnect('N2/2 ')} down:sent`,
+    BGPHeaderErr: `${refusedFromConnect('N1/2 ')} down:sent`,
+    BGPOpenMsgErr: `${refusedFromConnect('N2/2 ')} down:sent`,
+    UpdateMsgErr: `${refusedFromConnect('')} down:tcp`,
     OpenCollisionDump: `${refusedFromConnect('')} down:tcp`,
     NotifMsg: `${refusedFromConnect('')} down:received`,
     KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
@@ -135,7 +151,9 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     TcpConnected: 'OpenSent send-open +hold',
     TcpConnectionFails: 'Idle +idle-hold down:tcp',
     BGPOpen: 'Idle +idle-hold down:tcp',
-    'message error': 'Idle +idle-hold down:sent',
+    BGPHeaderErr: 'Idle +idle-hold down:sent',
+    BGPOpenMsgErr: 'Idle +idle-hold down:sent',
+    UpdateMsgErr: 'Idle +idle-hold down:tcp',
     OpenCollisionDump: 'Idle +idle-hold down:tcp',
     NotifMsg: 'Idle +idle-hold down:received',
     KeepAliveMsg: 'Idle +idle-hold down:tcp',
@@ -149,7 +167,9 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     TcpConnected: 'OpenSent send-open +hold',
     TcpConnectionFails: `${refusedFromConnect('')} down:tcp`,
     BGPOpen: 'OpenConfirm send-open send-keepalive +hold +keepalive',
-    'message error': `${refusedFromConnect('N2/2 ')} down:sent`,
+    BGPHeaderErr: `${refusedFromConnect('N1/2 ')} down:sent`,
+    BGPOpenMsgErr: `${refusedFromConnect('N2/2 ')} down:sent`,
+    UpdateMsgErr: `${refusedFromConnect('')} down:tcp`,
     OpenCollisionDump: `${refusedFromConnect('')} down:tcp`,
     NotifMsg: `${refusedFromConnect('')} down:received`,
     KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
@@ -162,7 +182,9 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     HoldTimer_Expires: 'Idle N4/0 drop +idle-hold down:hold-timer',
     TcpConnectionFails: 'Idle drop +idle-hold down:tcp',
     BGPOpen: 'OpenConfirm send-keepalive +hold +keepalive',
-    'message error': 'Idle N2/2 drop +idle-hold down:sent',
+    BGPHeaderErr: 'Idle N1/2 drop +idle-hold down:sent',
+    BGPOpenMsgErr: 'Idle N2/2 drop +idle-hold down:sent',
+    UpdateMsgErr: 'Idle N5/1 drop +idle-hold down:sent',
     OpenCollisionDump: 'Idle N6/7 drop +idle-hold down:sent',
     NotifMsg: 'Idle drop +idle-hold down:received',
     KeepAliveMsg: 'Idle N5/1 drop +idle-hold down:sent',
@@ -176,7 +198,9 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     KeepaliveTimer_Expires: 'OpenConfirm send-keepalive +keepalive',
     TcpConnectionFails: 'Idle drop +idle-hold down:tcp',
     BGPOpen: 'Idle N5/2 drop +idle-hold down:sent',
-    'message error': 'Idle N2/2 drop +idle-hold down:sent',
+    BGPHeaderErr: 'Idle N1/2 drop +idle-hold down:sent',
+    BGPOpenMsgErr: 'Idle N2/2 drop +idle-hold down:sent',
+    UpdateMsgErr: 'Idle N5/2 drop +idle-hold down:sent',
     OpenCollisionDump: 'Idle N6/7 drop +idle-hold down:sent',
     NotifMsg: 'Idle drop +idle-hold down:received',
     KeepAliveMsg: 'Established +hold up +lasting +send-hold',
@@ -192,7 +216,9 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     SendHoldTimer_Expires: 'Idle drop +idle-hold down:send-hold-timer',
     TcpConnectionFails: 'Idle drop +idle-hold down:tcp',
     BGPOpen: 'Idle N5/3 drop +idle-hold down:sent',
-    'message error': 'Idle N2/2 drop +idle-hold down:sent',
+    BGPHeaderErr: 'Idle N1/2 drop +idle-hold down:sent',
+    BGPOpenMsgErr: 'Idle N5/3 drop +idle-hold down:sent',
+    UpdateMsgErr: 'Idle N3/1 drop +idle-hold down:sent',
     OpenCollisionDump: 'Idle N6/7 drop +idle-hold down:sent',
     NotifMsg: 'Idle drop +idle-hold down:received',
     KeepAliveMsg: 'Established +hold',
@@ -201,7 +227,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   },
 };
 
-describe('step(): the table of RFC 4271 section 8.2.2', () => {
+describe('stepConnection(): the table of RFC 4271 section 8.2.2', () => {
   for (const stateName of Object.keys(states) as StateName[])
     for (const eventName of Object.keys(events) as EventName[])
       test(`${stateName} × ${eventName}`, () => {
@@ -216,45 +242,51 @@ function delayOf(actions: readonly FsmAction[], timer: FsmTimer): number | undef
   return undefined;
 }
 
-describe('step(): timers', () => {
-  test('a passive peer is awaited: no connection, no ConnectRetry', () => {
-    const { state, actions } = step(initialFsmState, events.start, { ...config, passive: true }, 0);
+describe('stepConnection(): timers', () => {
+  test('a passive peer is awaited without a connection or ConnectRetryTimer', () => {
+    const { state, actions } = stepConnection(initialFsmState, events.start, { ...config, passive: true });
     assert.equal(state.name, 'Active');
     assert.deepEqual(actions.map(short), ['-idle-hold']);
   });
 
-  test('DelayOpen waits with the OPEN, and not for ever', () => {
+  test('DelayOpenTimer delays the OPEN, and sends it when it expires', () => {
     const delaying = { ...config, passive: true, delayOpenMs: 1000 };
-    const { state, actions } = step(states.Active, events.TcpConnected, delaying, 0);
+    const { state, actions } = stepConnection(states.Active, events.TcpConnected, delaying);
     assert.equal(state.name, 'Active');
     assert.equal(delayOf(actions, 'delay-open'), 1000);
-    assert.equal(step(state, events.DelayOpenTimer_Expires, delaying, 0).state.name, 'OpenSent');
+    assert.equal(stepConnection(state, events.DelayOpenTimer_Expires, delaying).state.name, 'OpenSent');
   });
 
-  test('hold time zero: no hold timer, no keepalive timer, no send hold timer', () => {
-    const confirmed = step(states.OpenSent, { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 }, config, 0);
+  test('hold time zero starts no hold, keepalive or send hold timer', () => {
+    const confirmed = stepConnection(
+      states.OpenSent,
+      { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 },
+      config,
+    );
     assert.deepEqual(confirmed.actions.map(short), ['send-keepalive', '-hold']);
-    const established = step(confirmed.state, events.KeepAliveMsg, config, 0);
+    const established = stepConnection(confirmed.state, events.KeepAliveMsg, config);
     assert.deepEqual(established.actions.map(short), ['up', '+lasting']);
   });
 
   test('OpenSent waits four minutes for an OPEN', () => {
     assert.equal(
-      delayOf(step(states.Connect, events.TcpConnected, config, 0).actions, 'hold'),
+      delayOf(stepConnection(states.Connect, events.TcpConnected, config).actions, 'hold'),
       openSentHoldMs,
     );
   });
 
   test('the send hold time is at least twice the hold time (RFC 9687)', () => {
     const slow = { ...states.OpenConfirm, holdTimeMs: 300_000 };
-    assert.equal(delayOf(step(slow, events.KeepAliveMsg, config, 0).actions, 'send-hold'), 600_000);
+    assert.equal(delayOf(stepConnection(slow, events.KeepAliveMsg, config).actions, 'send-hold'), 600_000);
   });
 
-  test('jitter takes away up to a quarter (section 10)', () => {
-    const delay = (random: number) =>
-      delayOf(step(states.Established, events.KeepaliveTimer_Expires, config, random).actions, 'keepalive');
-    assert.equal(delay(0), 22_500);
-    assert.equal(delay(1), 30_000);
+  test('jitter applies to ConnectRetryTimer, KeepaliveTimer and IdleHoldTimer (section 10)', () => {
+    const jittered = new Set<FsmTimer>();
+    for (const state of Object.values(states))
+      for (const event of Object.values(events))
+        for (const action of stepConnection(state, event, config).actions)
+          if (action.kind === 'start-timer' && action.isJittered) jittered.add(action.timer);
+    assert.deepEqual([...jittered].sort(), ['connect-retry', 'idle-hold', 'keepalive']);
   });
 
   test('idleHoldAfter() doubles and ends at the maximum', () => {
@@ -264,12 +296,12 @@ describe('step(): timers', () => {
     );
   });
 
-  test('a peer that refuses us at once is asked ever more seldom; only a lasting session resets that', () => {
+  test('the retry delay doubles after each refusal, and only a lasting session resets it', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const attempt = (...after: FsmEvent[]) => {
       for (const event of [events.IdleHoldTimer_Expires, events.TcpConnected, ...after]) {
-        const next = step(state, event, config, 1);
+        const next = stepConnection(state, event, config);
         state = next.state;
         const delay = delayOf(next.actions, 'idle-hold');
         if (delay !== undefined) delays.push(delay);
@@ -283,12 +315,12 @@ describe('step(): timers', () => {
     assert.deepEqual(delays, [1000, 2000, 4000, 1000]);
   });
 
-  test('a router that is away is asked ever more seldom down to every ConnectRetryTime, and costs nothing when it is back', () => {
+  test('a router without TCP is retried within ConnectRetryTime, and starts undamped when it returns', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const happens = (...all: FsmEvent[]) => {
       for (const event of all) {
-        const next = step(state, event, config, 1);
+        const next = stepConnection(state, event, config);
         state = next.state;
         const delay = delayOf(next.actions, 'idle-hold');
         if (delay !== undefined) delays.push(delay);
@@ -313,28 +345,27 @@ const stateOf: Record<BgpState, readonly FsmTimer[]> = {
   Established: ['hold', 'keepalive', 'send-hold', 'lasting'],
 };
 
-test('step(): invariants over random sequences of events', () => {
+test('stepConnection(): invariants over random sequences of events', () => {
   const event = fc.constantFrom<FsmEvent>(...Object.values(events));
   const settings = fc.record({
     passive: fc.boolean(),
     delayOpenMs: fc.constantFrom(0, 1000),
-    random: fc.double({ min: 0, max: 1, noNaN: true }),
   });
   fc.assert(
-    fc.property(settings, fc.array(event, { maxLength: 60 }), ({ random, ...changed }, sequence) => {
+    fc.property(settings, fc.array(event, { maxLength: 60 }), (changed, sequence) => {
       const settled = { ...config, ...changed };
       let state: FsmState = initialFsmState;
       const running = new Set<FsmTimer>();
       let socket = false;
       let up = false;
       for (const one of sequence) {
-        // A connection succeeds or fails only where one is under way or awaited; the socket reports no more after a drop.
+        // TCP fails only while a connection is under way: a dropped socket reports nothing more.
         if (one.kind === 'tcp-failed' && !socket) continue;
         if (one.kind === 'tcp-connected') socket = true;
         if (one.kind === 'tcp-failed') socket = false;
         if (one.kind === 'timer' && !running.delete(one.timer)) continue;
         const before = state;
-        const { state: after, actions } = step(before, one, settled, random);
+        const { state: after, actions } = stepConnection(before, one, settled);
         let told = false;
         for (const action of actions) {
           switch (action.kind) {
@@ -377,7 +408,7 @@ test('step(): invariants over random sequences of events', () => {
         );
         assert.equal(socket, state.tcp !== 'none', `${before.name} × ${one.kind} → ${state.name}`);
         if (state.name === 'Idle' && actions.some(({ kind }) => kind === 'down') && one.kind !== 'stop')
-          assert.ok(running.has('idle-hold'), 'a failure is always retried, and never at once');
+          assert.ok(running.has('idle-hold'), 'a failure is always retried after a delay');
       }
     }),
     { numRuns: 500 },

@@ -1,10 +1,10 @@
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 
 /**
- * A timer that is pushed back far more often than it fires, as a hold timer by every UPDATE: starting it again only notes the new
- * deadline while the timer underneath runs, which checks the deadline when it fires.
+ * A timer for deadlines that move far more often than they expire, such as a hold timer that every UPDATE restarts. A restart only
+ * notes the new deadline; the clock's timer underneath goes on and checks the deadline when it fires.
  */
-export class Alarm {
+export class DeadlineTimer {
   readonly #clock: Clock;
   readonly #expired: () => void;
   #deadline: number | undefined;
@@ -15,11 +15,12 @@ export class Alarm {
     this.#expired = expired;
   }
 
-  /** When it expires, on the clock; `undefined` while stopped. */
-  get deadline(): number | undefined {
-    return this.#deadline;
+  /** True from `start` until it expires or is stopped. */
+  get isRunning(): boolean {
+    return this.#deadline !== undefined;
   }
 
+  /** Starts it, or moves the deadline of a running one. */
   start(delayMs: number): void {
     const deadline = this.#clock.now() + delayMs;
     this.#deadline = deadline;
@@ -39,7 +40,7 @@ export class Alarm {
       this.#timer = undefined;
       const deadline = this.#deadline;
       if (deadline === undefined) return;
-      // A timer may fire a fraction of a millisecond early.
+      // Node may fire a timer a fraction of a millisecond early.
       if (deadline - this.#clock.now() > 1) {
         this.#arm(deadline);
         return;

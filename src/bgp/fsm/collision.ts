@@ -1,0 +1,15 @@
+/** Which end of a session: enough to settle a connection collision. */
+export interface CollidingEnd {
+  readonly routerId: number;
+  readonly asn: number;
+}
+
+/**
+ * The connection that survives a collision: the one made by the end with the higher BGP Identifier (RFC 4271 section 6.8). Equal
+ * identifiers compare their AS numbers (RFC 6286 section 2.3).
+ */
+export function survivingConnection(local: CollidingEnd, remote: CollidingEnd): 'outgoing' | 'incoming' {
+  const localWins =
+    local.routerId === remote.routerId ? local.asn > remote.asn : local.routerId > remote.routerId;
+  return localWins ? 'outgoing' : 'incoming';
+}

@@ -1,0 +1,77 @@
+/** What happens to the state machine of one connection, and what it asks for in return. Plain data. */
+import type { NotificationError } from '../message.ts';
+import type { FsmState, FsmTimer } from './connection-state.ts';
+
+/** The events of RFC 4271 section 8.1, by number. */
+export type FsmEvent =
+  /** 1 and 3 to 7: a start by the administrator or by the speaker. */
+  | { readonly kind: 'start' }
+  /**
+   * 2 (ManualStop): the connection ends and is not retried. `error` is the Cease to send (RFC 4486); without it the connection
+   * closes silently (RFC 4724). `because` is for people.
+   */
+  | { readonly kind: 'stop'; readonly error?: NotificationError; readonly because?: string }
+  /** 8 (AutomaticStop): the connection ends and is retried, for instance when BFD has lost the peer. */
+  | { readonly kind: 'reset'; readonly error?: NotificationError; readonly because: string }
+  /** 9 to 13, and those of RFC 9687 and of damping: a timer expires. */
+  | { readonly kind: 'timer'; readonly timer: FsmTimer }
+  /** 16 (our attempt succeeded) and 17 (the peer connected). */
+  | { readonly kind: 'tcp-connected' }
+  /** 18 (TcpConnectionFails). */
+  | { readonly kind: 'tcp-failed'; readonly reason: string }
+  /** 19 (BGPOpen), or 20 while the DelayOpenTimer runs. The times are the negotiated ones; hold time 0 means none. */
+  | { readonly kind: 'open'; readonly holdTimeMs: number; readonly keepaliveMs: number }
+  /** 21 (BGPHeaderErr). */
+  | { readonly kind: 'header-error'; readonly error: NotificationError }
+  /** 22 (BGPOpenMsgErr). */
+  | { readonly kind: 'open-error'; readonly error: NotificationError }
+  /** 23 (OpenCollisionDump). `because` is for people. */
+  | { readonly kind: 'collision-dump'; readonly because?: string }
+  /** 24 and 25 (NotifMsgVerErr, NotifMsg). */
+  | { readonly kind: 'notification'; readonly error: NotificationError }
+  /** 26 (KeepAliveMsg). */
+  | { readonly kind: 'keepalive' }
+  /** 27 (UpdateMsg). A ROUTE-REFRESH counts the same. */
+  | { readonly kind: 'update' }
+  /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts the same. */
+  | { readonly kind: 'update-error'; readonly error: NotificationError }
+  /** Not in the RFC: the administrator has changed the keepalive interval. */
+  | { readonly kind: 'keepalive-interval'; readonly keepaliveMs: number };
+
+/** Why a connection or an attempt ended. */
+export type DownCause =
+  | { readonly kind: 'sent' | 'received'; readonly error: NotificationError }
+  /** TCP did not come up, or broke. */
+  | { readonly kind: 'tcp'; readonly reason: string }
+  | { readonly kind: 'hold-timer' }
+  | { readonly kind: 'send-hold-timer' }
+  /** `error` is the Cease that was sent, if any. */
+  | { readonly kind: 'stopped'; readonly error?: NotificationError; readonly because?: string }
+  | { readonly kind: 'reset'; readonly error?: NotificationError; readonly because: string };
+
+/** What the shell does, in this order. */
+export type FsmAction =
+  | { readonly kind: 'connect' }
+  | { readonly kind: 'send-open' }
+  | { readonly kind: 'send-keepalive' }
+  | { readonly kind: 'send-notification'; readonly error: NotificationError }
+  /** Ends the TCP connection or the attempt. What was written before still leaves. */
+  | { readonly kind: 'drop' }
+  /** `isJittered`: the shell shortens the delay at random (RFC 4271 section 10). */
+  | {
+      readonly kind: 'start-timer';
+      readonly timer: FsmTimer;
+      readonly delayMs: number;
+      readonly isJittered?: true;
+    }
+  | { readonly kind: 'stop-timer'; readonly timer: FsmTimer }
+  /** The peer did not answer the attempt to connect. The machine tries again. */
+  | { readonly kind: 'no-answer' }
+  | { readonly kind: 'up' }
+  /** The attempt or the session has ended. */
+  | { readonly kind: 'down'; readonly cause: DownCause };
+
+export interface FsmStep {
+  readonly state: FsmState;
+  readonly actions: readonly FsmAction[];
+}

@@ -1,0 +1,57 @@
+/** What the state machine of one connection remembers, and what it is configured with. */
+
+/** The states of RFC 4271 section 8.2.2. */
+export type BgpState = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';
+
+/** The attributes of RFC 4271 section 8 that an operator or the speaker sets. Durations are in milliseconds. */
+export interface FsmConfig {
+  /** PassiveTcpEstablishment: wait for the peer, never connect. */
+  readonly passive: boolean;
+  /** ConnectRetryTime, before jitter. */
+  readonly connectRetryMs: number;
+  /** DelayOpenTime; 0 sends the OPEN at once. */
+  readonly delayOpenMs: number;
+  /** First IdleHoldTime. It doubles with each failure. */
+  readonly idleHoldMs: number;
+  readonly idleHoldMaximumMs: number;
+  /** A session that has lasted this long clears the count of failures. */
+  readonly lastingMs: number;
+  /** SendHoldTime (RFC 9687); never less than twice the hold time. */
+  readonly sendHoldMs: number;
+}
+
+/**
+ * The timers of RFC 4271 section 8, SendHoldTimer of RFC 9687, and `lasting`, which ends the damping of a peer that has proven
+ * stable.
+ */
+export type FsmTimer =
+  | 'connect-retry'
+  | 'hold'
+  | 'keepalive'
+  | 'delay-open'
+  | 'idle-hold'
+  | 'send-hold'
+  | 'lasting';
+
+export interface FsmState {
+  readonly name: BgpState;
+  /** ConnectRetryCounter. */
+  readonly connectRetryCounter: number;
+  /** Connections and sessions that broke since the last lasting session: the exponent of the idle hold time. */
+  readonly oscillations: number;
+  readonly tcp: 'none' | 'connecting' | 'connected';
+  readonly delayOpenRunning: boolean;
+  /** Negotiated; 0 before, and when the peers agreed on no hold timer. */
+  readonly holdTimeMs: number;
+  readonly keepaliveMs: number;
+}
+
+export const initialFsmState: FsmState = {
+  name: 'Idle',
+  connectRetryCounter: 0,
+  oscillations: 0,
+  tcp: 'none',
+  delayOpenRunning: false,
+  holdTimeMs: 0,
+  keepaliveMs: 0,
+};

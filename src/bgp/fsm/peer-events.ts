@@ -1,0 +1,105 @@
+/** What happens to a peer, and what its machine asks for in return. Plain data, so that both can be recorded and replayed. */
+import type { Family } from '../../address/index.ts';
+import type { NotificationError, OpenMessage } from '../message.ts';
+import type { Negotiated } from '../negotiation.ts';
+import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
+import type { BgpState } from './connection-state.ts';
+import type { PeerMachineSettings, PeerState } from './peer-state.ts';
+
+/** Events of a connection that go to its state machine as they are. */
+type ConnectionFsmEvent = Extract<
+  FsmEvent,
+  {
+    kind:
+      | 'timer'
+      | 'tcp-connected'
+      | 'tcp-failed'
+      | 'header-error'
+      | 'open-error'
+      | 'update-error'
+      | 'notification'
+      | 'keepalive'
+      | 'update';
+  }
+>;
+
+/** An event on the connection with this id. */
+export type ConnectionEvent = (
+  | ConnectionFsmEvent
+  | { readonly kind: 'open'; readonly open: OpenMessage }
+  /** `family` is absent when it is not one of ours; `subtype` is that of RFC 7313. */
+  | { readonly kind: 'route-refresh'; readonly family?: Family; readonly subtype: number }
+  /** An exception was caught while the connection's input was handled. */
+  | { readonly kind: 'internal-error'; readonly reason: string }
+) & { readonly connection: number };
+
+export type PeerEvent =
+  /** The first event of a peer. */
+  | { readonly kind: 'start'; readonly settings: PeerMachineSettings; readonly restarting: boolean }
+  /** An edit. `restart`: it changes what went into the connection or the OPEN, so that the session must start over. */
+  | { readonly kind: 'configure'; readonly settings: PeerMachineSettings; readonly restart: boolean }
+  /** The last event of a peer. Without an error the connection closes silently (RFC 4724). */
+  | { readonly kind: 'shutdown'; readonly error?: NotificationError }
+  /** RFC 5882 section 4.2. */
+  | { readonly kind: 'bfd-down' }
+  /** The link of a directly connected session has lost its carrier, or is gone. */
+  | { readonly kind: 'link-down'; readonly interface: string }
+  /** The peer has connected; the machine accepts or rejects the connection. */
+  | { readonly kind: 'incoming' }
+  | ConnectionEvent;
+
+/** Why a connection made by the peer is not accepted. */
+export type RejectReason =
+  /** Idle: the peer is stopped or damped. */
+  | 'idle'
+  /** A session is up, and its peer cannot have restarted without ending it. */
+  | 'established'
+  /** The contender before it failed a moment ago. */
+  | 'paused'
+  /** Both connections are in use. */
+  | 'occupied';
+
+/** Actions of a connection's state machine that go to its shell as they are. */
+type ConnectionFsmAction = Extract<
+  FsmAction,
+  { kind: 'connect' | 'send-keepalive' | 'send-notification' | 'drop' | 'start-timer' | 'stop-timer' }
+>;
+
+/** An action on the connection with this id. */
+export type ConnectionAction = (
+  | ConnectionFsmAction
+  | { readonly kind: 'send-open'; readonly open: OpenMessage }
+  /** Take the connection that the peer has just made. */
+  | { readonly kind: 'accept' }
+  /** From now on messages are read and written as agreed. */
+  | { readonly kind: 'agree'; readonly negotiated: Negotiated }
+  /** The session's socket settings have changed. */
+  | { readonly kind: 'apply-socket-rules' }
+  /** The connection is no longer the peer's: close it, stop its timers, forget it. */
+  | { readonly kind: 'discard' }
+) & { readonly connection: number };
+
+/** What the session does beside its connections: start and stop the routes, tell the operator. */
+export type SessionAction =
+  | { readonly kind: 'reject'; readonly reason: RejectReason }
+  /** The state of the peer as status shows it. */
+  | { readonly kind: 'state-changed'; readonly from: BgpState; readonly to: BgpState }
+  | { readonly kind: 'session-up'; readonly connection: number }
+  /** A session that was up has ended. */
+  | { readonly kind: 'session-down'; readonly cause: DownCause }
+  /** An attempt has ended before a session came up. */
+  | { readonly kind: 'attempt-failed'; readonly cause: DownCause }
+  /** One of two connections has ended; the other goes on. */
+  | { readonly kind: 'connection-lost'; readonly cause: DownCause }
+  | { readonly kind: 'no-answer' }
+  /** The next OPEN leaves these capabilities out. */
+  | { readonly kind: 'capabilities-refused'; readonly capabilities: readonly number[] | 'all' }
+  /** The peer asks for the routes of a family again (RFC 2918). */
+  | { readonly kind: 'refresh'; readonly family: Family };
+
+export type PeerAction = ConnectionAction | SessionAction;
+
+export interface PeerStep {
+  readonly state: PeerState;
+  readonly actions: readonly PeerAction[];
+}

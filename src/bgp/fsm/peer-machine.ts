@@ -1,0 +1,450 @@
+/**
+ * The machine of one peer, as a pure function `(state, event, now) → { state, actions }`: its connections, of which there are two
+ * while both ends connect at the same time, and what is decided between them.
+ *
+ *   events of connection 1 ──→ FSM of the primary ───┐
+ *   events of connection 2 ──→ FSM of the contender ─┼──→ actions on each connection, and on the session
+ *   edits, stops, BFD, incoming connections ─────────┘
+ *
+ * The primary is the connection that status speaks of. A connection that the peer makes becomes the primary when the primary waits
+ * for one, and the contender otherwise. Decisions:
+ * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the one made by the end with the higher BGP
+ *   Identifier survives.
+ * - Restart of the peer (RFC 4724 section 4.2): an OPEN on a new connection replaces an Established session for which graceful
+ *   restart is negotiated, silently. Without graceful restart the Established session stays.
+ * - A connection that carries no OPEN for some seconds yields to a newer one, so that silent connections from the peer's address
+ *   cannot keep the peer out.
+ * - After a contender has failed, the next one is accepted only after a pause.
+ * - Capabilities that the peer refuses are left out of the next OPEN (RFC 5492 section 5) until a session has ended.
+ */
+import { Cease, cease, hardReset } from '../cease.ts';
+import type { OpenMessage } from '../message.ts';
+import { judgeOpen, type LocalEnd, localOpen, type Negotiated, refusedAfter } from '../negotiation.ts';
+import { survivingConnection } from './collision.ts';
+import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
+import { stepConnection } from './connection-fsm.ts';
+import { type BgpState, type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
+import type { ConnectionEvent, PeerAction, PeerEvent, PeerStep, RejectReason } from './peer-events.ts';
+import type { ConnectionState, PeerState } from './peer-state.ts';
+
+/** After a contender has failed, no other is accepted for this long: a peer that fails at once is not worth more. */
+const contenderPauseMs = 5000;
+/** A peer sends its OPEN as soon as TCP is up, or after a DelayOpenTime of a second or two. */
+export const silentConnectionMs = 5000;
+
+/** One step; `nowMs` is a monotonic time. */
+export function stepPeer(state: PeerState, event: PeerEvent, nowMs: number): PeerStep {
+  return new PeerTransition(state, nowMs).run(event);
+}
+
+/** One step in the making. It lives no longer than the call. */
+class PeerTransition {
+  #state: PeerState;
+  readonly #nowMs: number;
+  readonly #actions: PeerAction[] = [];
+  #shownState: BgpState;
+
+  constructor(state: PeerState, nowMs: number) {
+    this.#state = state;
+    this.#nowMs = nowMs;
+    this.#shownState = state.primary.fsm.name;
+  }
+
+  run(event: PeerEvent): PeerStep {
+    switch (event.kind) {
+      case 'start':
+        this.#state = { ...this.#state, settings: event.settings, restarting: event.restarting };
+        this.#start();
+        break;
+      case 'configure':
+        this.#configure(event);
+        break;
+      case 'shutdown':
+        this.#shutdown(event);
+        break;
+      case 'bfd-down':
+        this.#endEstablished({
+          kind: 'reset',
+          error: cease(Cease.bfdDown),
+          because: 'BFD says that the peer is down',
+        });
+        break;
+      case 'link-down':
+        // No NOTIFICATION: the link would not carry it, and a peer that kept our routes (RFC 4724) would drop them when it returns.
+        this.#endEstablished({ kind: 'reset', because: `link ${event.interface} is down` });
+        break;
+      case 'incoming':
+        this.#incoming();
+        break;
+      default:
+        this.#connectionEvent(event);
+    }
+    return { state: this.#state, actions: this.#actions };
+  }
+
+  #connectionEvent(event: ConnectionEvent): void {
+    const connection = this.#find(event.connection);
+    if (!connection) return;
+    switch (event.kind) {
+      case 'open':
+        this.#open(connection, event.open);
+        return;
+      case 'route-refresh':
+        this.#feed(connection.id, { kind: 'update' });
+        if (this.#established === connection.id && event.subtype === 0 && event.family !== undefined)
+          this.#act({ kind: 'refresh', family: event.family });
+        return;
+      case 'internal-error':
+        this.#feed(connection.id, {
+          kind: 'reset',
+          error: cease(Cease.unspecific),
+          because: `internal error: ${event.reason}`,
+        });
+        return;
+      default: {
+        const { connection: id, ...fsmEvent } = event;
+        this.#feed(id, fsmEvent);
+      }
+    }
+  }
+
+  #start(): void {
+    if (this.#state.settings.mayStart) this.#feed(this.#state.primary.id, { kind: 'start' });
+  }
+
+  /** Applies an edit; only what went into the connection or the OPEN starts the session over. */
+  #configure({ settings, restart }: Extract<PeerEvent, { kind: 'configure' }>): void {
+    const wasPassive = this.#state.settings.fsm.passive;
+    this.#state = { ...this.#state, settings };
+    if (restart) {
+      this.#state = { ...this.#state, refusedCapabilities: new Set() };
+      const error = cease(Cease.otherConfigurationChange);
+      this.#restart({ kind: 'stop', error, because: 'its configuration changed' });
+      return;
+    }
+    const { primary } = this.#state;
+    const { name } = primary.fsm;
+    const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
+    if (wasPassive !== settings.fsm.passive && isConnecting) this.#restart({ kind: 'stop' });
+    this.#act({ kind: 'apply-socket-rules', connection: primary.id });
+    const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;
+    if (holdTimeSeconds)
+      this.#feed(primary.id, {
+        kind: 'keepalive-interval',
+        keepaliveMs: keepaliveSeconds(settings.localEnd.keepaliveTimeSeconds, holdTimeSeconds) * 1000,
+      });
+  }
+
+  /** Ends all connections without damping, and starts with the settings as they are now. */
+  #restart(stop: Extract<FsmEvent, { kind: 'stop' }>): void {
+    this.#discardContender();
+    this.#feed(this.#state.primary.id, stop);
+    this.#start();
+  }
+
+  /** RFC 8538 section 3.1: where a NOTIFICATION would start graceful restart, a Hard Reset ends the session for good. */
+  #shutdown({ error }: Extract<PeerEvent, { kind: 'shutdown' }>): void {
+    this.#discardContender();
+    const { id, negotiated } = this.#state.primary;
+    const wrapped = error && negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
+    this.#feed(id, { kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
+  }
+
+  #endEstablished(reset: Extract<FsmEvent, { kind: 'reset' }>): void {
+    if (this.#established !== undefined) this.#feed(this.#established, reset);
+  }
+
+  /** The peer has connected: to the primary when that waits for it, as the contender otherwise. */
+  #incoming(): void {
+    const { primary } = this.#state;
+    if (primary.fsm.name === 'Active' && primary.fsm.tcp === 'none') {
+      this.#update({ ...primary, initiator: 'remote', local: undefined, negotiated: undefined });
+      this.#accept(primary.id);
+      return;
+    }
+    const reason = this.#refusal();
+    if (reason) {
+      this.#act({ kind: 'reject', reason });
+      return;
+    }
+    const id = this.#state.nextConnectionId;
+    const contender: ConnectionState = {
+      id,
+      fsm: inherit({ ...initialFsmState, name: 'Active' }, this.#state.primary.fsm),
+      initiator: 'remote',
+      connectedAtMs: undefined,
+      local: undefined,
+      negotiated: undefined,
+    };
+    this.#state = { ...this.#state, contender, nextConnectionId: id + 1 };
+    this.#accept(id);
+  }
+
+  #accept(id: number): void {
+    this.#act({ kind: 'accept', connection: id });
+    this.#feed(id, { kind: 'tcp-connected' });
+  }
+
+  /** Why no contender is accepted now; makes room where a silent connection can yield. */
+  #refusal(): RejectReason | undefined {
+    const { primary, contender, contenderAllowedAtMs } = this.#state;
+    if (primary.fsm.name === 'Idle') return 'idle';
+    // RFC 4271 section 6.8 with CollisionDetectEstablishedState off; RFC 4724 section 4.2.
+    if (primary.fsm.name === 'Established' && !primary.negotiated?.gracefulRestart) return 'established';
+    if (this.#nowMs < contenderAllowedAtMs) return 'paused';
+    if (contender && !this.#yieldSilent(primary, contender)) return 'occupied';
+    return undefined;
+  }
+
+  /** Ends one connection that should have carried an OPEN by now. */
+  #yieldSilent(primary: ConnectionState, contender: ConnectionState): boolean {
+    const silent = [contender, primary].find((connection) => this.#isSilent(connection));
+    if (!silent) return false;
+    const because = `it carried no OPEN for ${silentConnectionMs / 1000} s and yields to a newer connection of the peer`;
+    this.#withoutPause(() => this.#feed(silent.id, { kind: 'collision-dump', because }));
+    return true;
+  }
+
+  #isSilent({ negotiated, connectedAtMs, fsm }: ConnectionState): boolean {
+    if (negotiated || fsm.tcp !== 'connected' || connectedAtMs === undefined) return false;
+    return this.#nowMs - connectedAtMs >= silentConnectionMs;
+  }
+
+  /** The peer's OPEN is judged here, once; its connection learns the outcome. */
+  #open(connection: ConnectionState, open: OpenMessage): void {
+    const { id, fsm } = connection;
+    if (fsm.name !== 'OpenSent' && !fsm.delayOpenRunning) {
+      this.#feed(id, { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 });
+      return;
+    }
+    const local = this.#localOf(connection);
+    const judged = judgeOpen(open, local);
+    if (!judged.ok) {
+      this.#feed(id, { kind: 'open-error', error: judged.error });
+      return;
+    }
+    const negotiated = judged.value;
+    if (!this.#survives(connection, local, negotiated)) {
+      this.#feed(id, { kind: 'collision-dump' });
+      return;
+    }
+    // Another connection may have ended meanwhile, and this one may have become the primary.
+    const survivor = this.#find(id);
+    if (!survivor) return;
+    this.#update({ ...survivor, negotiated });
+    this.#act({ kind: 'agree', connection: id, negotiated });
+    this.#feed(id, {
+      kind: 'open',
+      holdTimeMs: negotiated.holdTimeSeconds * 1000,
+      keepaliveMs: negotiated.keepaliveTimeSeconds * 1000,
+    });
+  }
+
+  /** Settles a collision of this connection with the other one; false when this one must end. */
+  #survives(connection: ConnectionState, local: LocalEnd, negotiated: Negotiated): boolean {
+    const other = this.#otherThan(connection.id);
+    if (!other) return true;
+    switch (other.fsm.name) {
+      // RFC 4724 section 4.2: a peer that keeps our routes and connects again has restarted. "The Receiving Speaker MUST … close the
+      // old TCP connection", without a NOTIFICATION. Without graceful restart the new connection is closed (RFC 4271 section 6.8).
+      case 'Established':
+        if (!other.negotiated?.gracefulRestart) return false;
+        this.#feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
+        return true;
+      // RFC 4271 section 6.8: "the local system MUST examine all of its connections that are in the OpenConfirm state".
+      case 'OpenConfirm': {
+        const surviving = survivingConnection(local, {
+          routerId: negotiated.peerRouterId,
+          asn: negotiated.peerAsn,
+        });
+        const direction = connection.initiator === 'local' ? 'outgoing' : 'incoming';
+        if (other.initiator === connection.initiator || direction !== surviving) return false;
+        this.#feed(other.id, { kind: 'collision-dump' });
+        return true;
+      }
+      default:
+        return true;
+    }
+  }
+
+  /** Runs one step of a connection's state machine. */
+  #feed(id: number, event: FsmEvent): void {
+    const connection = this.#find(id);
+    if (!connection) return;
+    const before = connection.fsm;
+    const { state: fsm, actions } = stepConnection(before, event, this.#configOf(id));
+    const connectedAtMs = fsm.tcp !== 'connected' ? undefined : (connection.connectedAtMs ?? this.#nowMs);
+    this.#update({ ...connection, fsm, connectedAtMs });
+    const wasUp = before.name === 'Established';
+    for (const action of actions) this.#runFsmAction(id, action, wasUp);
+  }
+
+  #runFsmAction(id: number, action: FsmAction, wasUp: boolean): void {
+    switch (action.kind) {
+      case 'connect':
+        this.#change(id, { initiator: 'local', local: undefined, negotiated: undefined });
+        this.#act({ kind: 'connect', connection: id });
+        return;
+      case 'send-open': {
+        const connection = this.#find(id);
+        if (connection)
+          this.#act({ kind: 'send-open', connection: id, open: localOpen(this.#localOf(connection)) });
+        return;
+      }
+      case 'no-answer':
+        this.#act(action);
+        return;
+      case 'up':
+        this.#up(id);
+        return;
+      case 'down':
+        this.#down(id, action.cause, wasUp);
+        return;
+      default:
+        this.#act({ ...action, connection: id });
+    }
+  }
+
+  /** A connection is Established: it is the primary from now on, and the only one. */
+  #up(id: number): void {
+    const connection = this.#find(id);
+    const other = this.#otherThan(id);
+    if (!connection) return;
+    if (other) {
+      const primary = { ...connection, fsm: inherit(connection.fsm, other.fsm) };
+      this.#state = { ...this.#state, primary, contender: other };
+      this.#withoutPause(() => this.#feed(other.id, { kind: 'collision-dump' }));
+    }
+    this.#state = { ...this.#state, restarting: false, hasBeenUp: true };
+    this.#showState();
+    this.#act({ kind: 'session-up', connection: id });
+  }
+
+  #down(id: number, cause: DownCause, wasUp: boolean): void {
+    this.#learnRefusal(cause, wasUp);
+    const { contender } = this.#state;
+    if (contender?.id === id) {
+      this.#act({ kind: 'connection-lost', cause });
+      this.#discardContender();
+      this.#state = { ...this.#state, contenderAllowedAtMs: this.#nowMs + contenderPauseMs };
+      return;
+    }
+    if (wasUp) this.#act({ kind: 'session-down', cause });
+    else if (contender) this.#act({ kind: 'connection-lost', cause });
+    else this.#act({ kind: 'attempt-failed', cause });
+    if (contender) this.#promote(contender);
+  }
+
+  /** The primary has ended; the contender takes its place. */
+  #promote(contender: ConnectionState): void {
+    const { primary } = this.#state;
+    this.#act({ kind: 'discard', connection: primary.id });
+    const promoted = { ...contender, fsm: inherit(contender.fsm, primary.fsm) };
+    this.#state = { ...this.#state, primary: promoted, contender: undefined };
+    this.#showState();
+  }
+
+  #discardContender(): void {
+    const { contender } = this.#state;
+    if (!contender) return;
+    this.#act({ kind: 'discard', connection: contender.id });
+    this.#state = { ...this.#state, contender: undefined };
+  }
+
+  /** A peer that refuses capabilities gets an OPEN without them until a session has ended: then all are offered again. */
+  #learnRefusal(cause: DownCause, wasUp: boolean): void {
+    if (wasUp) this.#state = { ...this.#state, refusedCapabilities: new Set() };
+    if (cause.kind !== 'received') return;
+    const refused = refusedAfter(cause.error, this.#state.refusedCapabilities);
+    if (!refused) return;
+    this.#state = { ...this.#state, refusedCapabilities: refused };
+    this.#act({ kind: 'capabilities-refused', capabilities: refused === 'all' ? refused : [...refused] });
+  }
+
+  /** Our side of the connection's OPEN, settled when it is first needed. */
+  #localOf(connection: ConnectionState): LocalEnd {
+    const local = connection.local ?? localEndOf(this.#state);
+    this.#change(connection.id, { local });
+    return local;
+  }
+
+  /** A contender was made by the peer: it never connects, and its OPEN leaves at once. */
+  #configOf(id: number): FsmConfig {
+    const { fsm } = this.#state.settings;
+    return id === this.#state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };
+  }
+
+  /** The end of a connection that lost to another one does not count against the peer. */
+  #withoutPause(run: () => void): void {
+    const { contenderAllowedAtMs } = this.#state;
+    run();
+    this.#state = { ...this.#state, contenderAllowedAtMs };
+  }
+
+  /** Id of the Established connection. */
+  get #established(): number | undefined {
+    const { primary } = this.#state;
+    return primary.fsm.name === 'Established' ? primary.id : undefined;
+  }
+
+  #find(id: number): ConnectionState | undefined {
+    const { primary, contender } = this.#state;
+    if (primary.id === id) return primary;
+    return contender?.id === id ? contender : undefined;
+  }
+
+  #otherThan(id: number): ConnectionState | undefined {
+    const { primary, contender } = this.#state;
+    return primary.id === id ? contender : primary;
+  }
+
+  #change(id: number, changes: Partial<ConnectionState>): void {
+    const connection = this.#find(id);
+    if (connection) this.#update({ ...connection, ...changes });
+  }
+
+  #update(connection: ConnectionState): void {
+    this.#state =
+      connection.id === this.#state.primary.id
+        ? { ...this.#state, primary: connection }
+        : { ...this.#state, contender: connection };
+    this.#showState();
+  }
+
+  #showState(): void {
+    const to = this.#state.primary.fsm.name;
+    if (to === this.#shownState) return;
+    this.#act({ kind: 'state-changed', from: this.#shownState, to });
+    this.#shownState = to;
+  }
+
+  #act(action: PeerAction): void {
+    this.#actions.push(action);
+  }
+}
+
+/** Connections of one peer share its failures: the peer is damped, not the connection. */
+function inherit(fsm: FsmState, other: FsmState): FsmState {
+  return {
+    ...fsm,
+    oscillations: Math.max(fsm.oscillations, other.oscillations),
+    connectRetryCounter: Math.max(fsm.connectRetryCounter, other.connectRetryCounter),
+  };
+}
+
+function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {
+  const { localEnd, restartTimeSeconds } = settings;
+  const forwarding = restarting || hasBeenUp;
+  return {
+    ...localEnd,
+    refusedCapabilities,
+    ...(restartTimeSeconds === undefined
+      ? {}
+      : { gracefulRestart: { restartTimeSeconds, restarting, forwarding } }),
+  };
+}
+
+/** A third of the hold time at most (RFC 4271 section 4.4), a second at least. */
+function keepaliveSeconds(configured: number, holdTimeSeconds: number): number {
+  return Math.max(1, Math.min(configured, holdTimeSeconds / 3));
+}

@@ -1,0 +1,95 @@
+/** What the machine of one peer remembers: its connections, and what it has learnt about the peer. */
+import type { LocalEnd, Negotiated } from '../negotiation.ts';
+import { type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
+
+/** The part of a peer's settings that its machine acts on. */
+export interface PeerMachineSettings {
+  /** False while something is missing, such as the password: the peer stays Idle. */
+  readonly mayStart: boolean;
+  readonly fsm: FsmConfig;
+  /** Our side of the OPEN, without what depends on the course of the sessions. */
+  readonly localEnd: Omit<LocalEnd, 'refusedCapabilities' | 'gracefulRestart'>;
+  /** Present when graceful restart is offered (RFC 4724). */
+  readonly restartTimeSeconds?: number;
+}
+
+/** One TCP connection with the peer, or the attempt at one. */
+export interface ConnectionState {
+  /** Unique among the connections of a peer, never used again. */
+  readonly id: number;
+  readonly fsm: FsmState;
+  /** The end that made the TCP connection. */
+  readonly initiator: 'local' | 'remote';
+  /** On the machine's clock; `undefined` until TCP is up. */
+  readonly connectedAtMs: number | undefined;
+  /** What our OPEN says on this connection. The peer's OPEN is judged beside it, even if settings have changed since. */
+  readonly local: LocalEnd | undefined;
+  /** `undefined` until the peer's OPEN is accepted. Survives the connection until the next one starts. */
+  readonly negotiated: Negotiated | undefined;
+}
+
+export interface PeerState {
+  readonly settings: PeerMachineSettings;
+  /** The connection that status and configuration speak of. */
+  readonly primary: ConnectionState;
+  /** A connection that the peer made while the primary was under way or Established. */
+  readonly contender: ConnectionState | undefined;
+  readonly nextConnectionId: number;
+  /** Until then no contender is accepted; on the machine's clock. */
+  readonly contenderAllowedAtMs: number;
+  /** Capabilities to leave out of the next OPEN because the peer refused them (RFC 5492 section 5). */
+  readonly refusedCapabilities: ReadonlySet<number> | 'all';
+  /** RFC 4724 R bit: this process took over from another, and no session has come up since. */
+  readonly restarting: boolean;
+  readonly hasBeenUp: boolean;
+}
+
+const noSettings: PeerMachineSettings = {
+  mayStart: false,
+  fsm: {
+    passive: true,
+    connectRetryMs: 0,
+    delayOpenMs: 0,
+    idleHoldMs: 0,
+    idleHoldMaximumMs: 0,
+    lastingMs: 0,
+    sendHoldMs: 0,
+  },
+  localEnd: {
+    asn: 0,
+    peerAsn: 0,
+    routerId: 0,
+    holdTimeSeconds: 0,
+    keepaliveTimeSeconds: 0,
+    hostName: '',
+    overIpv6: false,
+  },
+};
+
+/** Id of the connection that a peer starts with. */
+const firstConnectionId = 1;
+
+/** Before the `start` event, which brings the settings. */
+export const initialPeerState: PeerState = {
+  settings: noSettings,
+  primary: {
+    id: firstConnectionId,
+    fsm: initialFsmState,
+    initiator: 'local',
+    connectedAtMs: undefined,
+    local: undefined,
+    negotiated: undefined,
+  },
+  contender: undefined,
+  nextConnectionId: firstConnectionId + 1,
+  contenderAllowedAtMs: 0,
+  refusedCapabilities: new Set(),
+  restarting: false,
+  hasBeenUp: false,
+};
+
+/** `Connect`, or `OpenSent, contender OpenConfirm` while a collision is open. */
+export function describePeerState({ primary, contender }: PeerState): string {
+  const { name } = primary.fsm;
+  return contender ? `${name}, contender ${contender.fsm.name}` : name;
+}

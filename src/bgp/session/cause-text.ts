@@ -1,0 +1,69 @@
+/** Causes as an operator reads them. Pure. */
+import { formatIp } from '../../address/index.ts';
+import type { DownCause } from '../fsm/connection-events.ts';
+import type { RejectReason } from '../fsm/peer-events.ts';
+import type { NotificationError } from '../message.ts';
+import { describeNotification } from '../notification-text.ts';
+import type { ResolvedPeer } from '../peer.ts';
+import { isOneHop } from './connection-settings.ts';
+
+/** A reason may quote the peer, and becomes a log line, a metric label and a line of status. */
+const maxReasonCharacters = 400;
+
+export function bounded(reason: string): string {
+  return reason.length > maxReasonCharacters ? `${reason.slice(0, maxReasonCharacters)}…` : reason;
+}
+
+/** Why a connection or a session ended, in the words of the RFCs. Empty for a stop without a reason. */
+export function describeCause(cause: DownCause): string {
+  return bounded(causeText(cause));
+}
+
+function causeText(cause: DownCause): string {
+  switch (cause.kind) {
+    case 'sent':
+      return describeSent(cause.error);
+    case 'received':
+      return `NOTIFICATION received: ${describeNotification(cause.error)}`;
+    case 'hold-timer':
+      return 'Hold Timer Expired';
+    case 'send-hold-timer':
+      return 'Send Hold Timer Expired';
+    case 'tcp':
+      return cause.reason;
+    case 'stopped':
+    case 'reset': {
+      const sent = cause.error && describeSent(cause.error);
+      return [sent, cause.because].filter((part) => part !== undefined).join(', ');
+    }
+  }
+}
+
+function describeSent(error: NotificationError): string {
+  const described = `NOTIFICATION sent: ${describeNotification(error)}`;
+  return error.text ? `${described}, ${error.text}` : described;
+}
+
+/** Why a connection made by the peer is refused; `undefined` where that is the ordinary course of things. */
+export function describeRejection(reason: RejectReason): string | undefined {
+  switch (reason) {
+    case 'occupied':
+      return 'a connection from the peer was refused: two others from its address are open';
+    case 'idle':
+    case 'established':
+    case 'paused':
+      return undefined;
+  }
+}
+
+/** The peer's host did not answer an attempt to connect: the likely reasons. */
+export function describeNoAnswer({ settings, password }: ResolvedPeer): string {
+  const hints = [
+    `no answer from ${formatIp(settings.address)} port ${settings.port}`,
+    ...(password === undefined ? [] : ['a peer with another password does not answer']),
+    ...(isOneHop(settings) && !settings.ttlSecurity
+      ? ['a peer more than one hop away needs ebgp-multihop']
+      : []),
+  ];
+  return hints.join('; ');
+}

@@ -1,0 +1,100 @@
+/** What a peer's settings mean for its state machine, its sockets and its OPEN. Pure. */
+import type { FsmConfig } from '../fsm/connection-state.ts';
+import type { PeerMachineSettings } from '../fsm/peer-state.ts';
+import type { PeerSettings, ResolvedPeer } from '../peer.ts';
+import type { AcceptedPeer, ConnectTarget, SocketRules } from '../transport/transport.ts';
+
+/** First IdleHoldTime: a restarted router is back within seconds, and the delay doubles. */
+const idleHoldMs = 1000;
+/** Longest IdleHoldTime: how often a peer that keeps refusing is tried in the long run. */
+const idleHoldMaximumMs = 120_000;
+/** A session this old has proven stable. */
+const lastingMs = 60_000;
+/** RFC 9687 section 4: eight minutes. */
+const sendHoldMs = 480_000;
+/** DelayOpenTime (RFC 4271 section 8.1.1). A passive peer's OPEN usually follows its connection at once, so ours can answer it. */
+const passiveDelayOpenMs = 1000;
+const maximumTtl = 255;
+
+/** The peer is known to be in our AS. */
+export function isInternal({ peerAsn, localAsn }: PeerSettings): boolean {
+  return peerAsn === 'internal' || peerAsn === localAsn;
+}
+
+/** The session can only run over a link that this node shares with the peer. */
+export function isOneHop(settings: PeerSettings): boolean {
+  return !isInternal(settings) && settings.ebgpHops === 1;
+}
+
+export function machineSettingsOf(
+  { settings, routerId, waitingFor }: ResolvedPeer,
+  hostName: string,
+): PeerMachineSettings {
+  const { localAsn, peerAsn, holdTimeSeconds, keepaliveTimeSeconds, address, gracefulRestart } = settings;
+  return {
+    mayStart: waitingFor === undefined,
+    fsm: fsmConfigOf(settings),
+    localEnd: {
+      asn: localAsn,
+      peerAsn,
+      routerId,
+      holdTimeSeconds,
+      keepaliveTimeSeconds,
+      hostName,
+      overIpv6: address.family === 6,
+    },
+    ...(gracefulRestart ? { restartTimeSeconds: gracefulRestart.restartTimeSeconds } : {}),
+  };
+}
+
+function fsmConfigOf({ passive, connectRetrySeconds }: PeerSettings): FsmConfig {
+  return {
+    passive,
+    connectRetryMs: connectRetrySeconds * 1000,
+    delayOpenMs: passive ? passiveDelayOpenMs : 0,
+    idleHoldMs,
+    idleHoldMaximumMs,
+    lastingMs,
+    sendHoldMs,
+  };
+}
+
+/**
+ * The socket options of a session. An external peer gets exactly the configured hops; with TTL security (RFC 5082) the kernel
+ * checks them in both directions. `holdTimeSeconds` is the negotiated hold time once there is one.
+ *
+ * The hold timer finds a dead peer; the kernel's user timeout only backs it up. It also counts a peer that is alive but reads
+ * nothing as dead, so it must not forestall the send hold timer (RFC 9687), which fires up to two periods after the peer last took
+ * an octet.
+ */
+export function socketRulesOf(
+  settings: PeerSettings,
+  holdTimeSeconds: number = settings.holdTimeSeconds,
+): SocketRules {
+  const { ebgpHops, ttlSecurity } = settings;
+  const hops = isInternal(settings) ? 1 : ebgpHops;
+  const userTimeoutMs = 2 * Math.max(sendHoldMs, 2 * holdTimeSeconds * 1000);
+  if (ttlSecurity) return { ttl: maximumTtl, minimumTtl: maximumTtl + 1 - hops, userTimeoutMs };
+  return isInternal(settings) ? { userTimeoutMs } : { ttl: hops, userTimeoutMs };
+}
+
+export function connectTargetOf({ settings, password }: ResolvedPeer): ConnectTarget {
+  return {
+    ...socketRulesOf(settings),
+    address: settings.address,
+    port: settings.port,
+    ...(settings.sourceAddress ? { sourceAddress: settings.sourceAddress } : {}),
+    ...(settings.interface === undefined ? {} : { interface: settings.interface }),
+    ...(password === undefined ? {} : { password }),
+  };
+}
+
+export function acceptedPeerOf({ settings, password }: ResolvedPeer): AcceptedPeer {
+  const { minimumTtl } = socketRulesOf(settings);
+  return {
+    address: settings.address,
+    ...(settings.interface === undefined ? {} : { interface: settings.interface }),
+    ...(password === undefined ? {} : { password }),
+    ...(minimumTtl === undefined ? {} : { minimumTtl }),
+  };
+}

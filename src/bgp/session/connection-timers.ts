@@ -1,0 +1,76 @@
+import type { Clock } from '../../clock.ts';
+import type { FsmAction } from '../fsm/connection-events.ts';
+import type { FsmTimer } from '../fsm/connection-state.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
+
+type StartTimer = Extract<FsmAction, { kind: 'start-timer' }>;
+
+export interface ConnectionTimersOptions {
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Octets that the peer's TCP has acknowledged on the present connection. */
+  readonly acknowledgedBytes: () => number;
+  readonly expired: (timer: FsmTimer) => void;
+}
+
+/**
+ * The timers of one connection. Two of them declare a peer dead, and neither does so before the evidence is in:
+ * - `hold`: what arrived while the process was busy is read first, since it restarts the timer.
+ * - `send-hold` (RFC 9687) counts from the last octet that the peer's TCP acknowledged. Keepalives ensure that there are octets to
+ *   acknowledge.
+ */
+export class ConnectionTimers {
+  readonly #options: ConnectionTimersOptions;
+  readonly #timers: Readonly<Record<FsmTimer, DeadlineTimer>>;
+  #acknowledgedAtStart = 0;
+  #sendHoldMs = 0;
+
+  constructor(options: ConnectionTimersOptions) {
+    this.#options = options;
+    const { clock, expired } = options;
+    const timer = (name: FsmTimer) => new DeadlineTimer(clock, () => expired(name));
+    this.#timers = {
+      'connect-retry': timer('connect-retry'),
+      hold: new DeadlineTimer(clock, () => this.#holdExpired()),
+      keepalive: timer('keepalive'),
+      'delay-open': timer('delay-open'),
+      'idle-hold': timer('idle-hold'),
+      'send-hold': new DeadlineTimer(clock, () => this.#sendHoldExpired()),
+      lasting: timer('lasting'),
+    };
+  }
+
+  /** RFC 4271 section 10: jitter multiplies the delay by a random factor from 0.75 to 1. */
+  start({ timer, delayMs, isJittered }: StartTimer): void {
+    if (timer === 'send-hold') this.#startSendHold(delayMs);
+    else if (isJittered) this.#timers[timer].start(delayMs * (0.75 + 0.25 * this.#options.random()));
+    else this.#timers[timer].start(delayMs);
+  }
+
+  stop(timer: FsmTimer): void {
+    this.#timers[timer].stop();
+  }
+
+  stopAll(): void {
+    for (const timer of Object.values(this.#timers)) timer.stop();
+  }
+
+  #holdExpired(): void {
+    const { clock, expired } = this.#options;
+    clock.after(1, () => {
+      if (!this.#timers.hold.isRunning) expired('hold');
+    });
+  }
+
+  #startSendHold(delayMs: number): void {
+    this.#sendHoldMs = delayMs;
+    this.#acknowledgedAtStart = this.#options.acknowledgedBytes();
+    this.#timers['send-hold'].start(delayMs);
+  }
+
+  #sendHoldExpired(): void {
+    if (this.#options.acknowledgedBytes() > this.#acknowledgedAtStart) this.#startSendHold(this.#sendHoldMs);
+    else this.#options.expired('send-hold');
+  }
+}

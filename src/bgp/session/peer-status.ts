@@ -1,0 +1,75 @@
+/** A peer as `bellman status` shows it. Pure. */
+import { formatIp, ipFromBytes } from '../../address/index.ts';
+import type { BgpState } from '../fsm/connection-state.ts';
+import { familyName, type Negotiated } from '../negotiation.ts';
+import type { ResolvedPeer } from '../peer.ts';
+import type { PeerStatus } from '../speaker-api.ts';
+import type { CarriedFamilies } from './carried-families.ts';
+
+/** A peer may offer thousands of capabilities. */
+const shownCapabilities = 64;
+
+/** What the parts of a session know at the moment. */
+export interface SessionSnapshot {
+  readonly peer: ResolvedPeer;
+  readonly state: BgpState;
+  /** Wall clock of the last change of state. */
+  readonly sinceEpochMs: number;
+  readonly negotiated: Negotiated | undefined;
+  /** `undefined` unless the session is up. */
+  readonly carried: CarriedFamilies | undefined;
+  readonly routesDesired: number;
+  readonly routesSent: number;
+  readonly routesRefused: number;
+  readonly lastError: { readonly reason: string | undefined; readonly atEpochMs: number };
+}
+
+export function peerStatus(snapshot: SessionSnapshot): PeerStatus {
+  const { peer, state, sinceEpochMs, negotiated, carried, routesDesired, routesSent, lastError } = snapshot;
+  return {
+    name: peer.settings.name,
+    address: peer.settings.address,
+    state,
+    since: rfc3339(sinceEpochMs),
+    ...(negotiated
+      ? {
+          peerAsn: negotiated.peerAsn,
+          peerRouterId: formatRouterId(negotiated.peerRouterId),
+          holdTimeSeconds: negotiated.holdTimeSeconds,
+        }
+      : {}),
+    families: (carried?.families ?? []).map(familyName),
+    capabilities: (negotiated?.capabilities ?? []).slice(0, shownCapabilities),
+    warnings: warningsOf(snapshot),
+    routesDesired,
+    routesSent,
+    ...(lastError.reason === undefined
+      ? {}
+      : { lastError: lastError.reason, lastErrorAt: rfc3339(lastError.atEpochMs) }),
+  };
+}
+
+function warningsOf({ peer, carried, negotiated, routesRefused }: SessionSnapshot): string[] {
+  const withheld = negotiated?.withheld ?? [];
+  return [
+    ...(peer.warning === undefined ? [] : [peer.warning]),
+    ...(carried?.warnings ?? []),
+    ...(withheld.length === 0
+      ? []
+      : [`the peer has refused our OPEN, which now goes without ${withheld.join(', ')}`]),
+    ...(routesRefused === 0
+      ? []
+      : [`${routesRefused} routes are not sent: their path attributes fill a whole message`]),
+  ];
+}
+
+function rfc3339(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+/** As a dotted quad. */
+export function formatRouterId(routerId: number): string {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, routerId);
+  return formatIp(ipFromBytes(bytes));
+}

@@ -1,0 +1,101 @@
+import type { Logger } from '../../log.ts';
+import type { AttributeFault } from '../codec/index.ts';
+import { familyName, type Negotiated } from '../negotiation.ts';
+import type { CarriedFamilies } from './carried-families.ts';
+import { bounded } from './cause-text.ts';
+import { formatRouterId } from './peer-status.ts';
+
+/** Of a malformed attribute. */
+const loggedOctets = 64;
+/** Different failures that are logged before a session comes up; a peer that fails in new ways all the time is cut off here. */
+const maxRememberedFailures = 64;
+
+/**
+ * The log lines of one peer. A session that comes up or ends is one line. Failures in between are one line for each different
+ * reason, malformed UPDATEs one for each attribute type and treatment.
+ */
+export class SessionLog {
+  readonly #root: Logger;
+  #logger: Logger;
+  readonly #failures = new Set<string>();
+  readonly #faults = new Set<string>();
+  #isUnsendableLogged = false;
+
+  constructor(name: string, logger: Logger) {
+    this.#root = logger;
+    this.#logger = logger.child({ peer: name });
+  }
+
+  renamed(before: string, name: string): void {
+    this.#logger = this.#root.child({ peer: name });
+    this.#logger.info({ before }, 'peer renamed');
+  }
+
+  established(negotiated: Negotiated, { families, warnings }: CarriedFamilies): void {
+    this.#failures.clear();
+    this.#faults.clear();
+    this.#isUnsendableLogged = false;
+    const { peerAsn, peerRouterId, holdTimeSeconds } = negotiated;
+    this.#logger.info(
+      {
+        peerAsn,
+        peerRouterId: formatRouterId(peerRouterId),
+        holdTimeSeconds,
+        families: families.map(familyName),
+      },
+      'session established',
+    );
+    this.familiesNotCarried(warnings);
+  }
+
+  familiesNotCarried(warnings: readonly string[]): void {
+    for (const reason of warnings) this.#logger.warn({ reason }, 'address family not carried');
+  }
+
+  closed(reason: string): void {
+    this.#logger.info({ reason: reason || 'stopped' }, 'session closed');
+  }
+
+  down(reason: string): void {
+    if (this.#isNewFailure(reason)) this.#logger.warn({ reason }, 'session down');
+  }
+
+  oneConnectionClosed(reason: string): void {
+    if (this.#isNewFailure(`one of two: ${reason}`))
+      this.#logger.info({ reason }, 'one of two connections closed');
+  }
+
+  connectionRefused(reason: string): void {
+    if (this.#isNewFailure(reason)) this.#logger.warn({ reason }, 'connection refused');
+  }
+
+  capabilitiesRefused(capabilities: readonly number[] | 'all'): void {
+    this.#logger.warn(
+      { capabilities },
+      'the peer refuses capabilities, leaving them out until a session has ended',
+    );
+  }
+
+  /** Path attributes that fill a message are an operator's mistake. */
+  unsendable(): void {
+    if (this.#isUnsendableLogged) return;
+    this.#isUnsendableLogged = true;
+    this.#logger.error({ reason: 'path attributes fill a whole message' }, 'route not announced');
+  }
+
+  /** RFC 7606 section 6. */
+  malformedUpdate({ attributeType, treatment, error }: AttributeFault): void {
+    const key = `${attributeType} ${treatment}`;
+    if (this.#faults.has(key)) return;
+    this.#faults.add(key);
+    const octets = Buffer.from(error.data.subarray(0, loggedOctets)).toString('hex');
+    const reason = bounded(error.text);
+    this.#logger.warn({ attributeType, treatment, reason, octets }, 'malformed UPDATE');
+  }
+
+  #isNewFailure(key: string): boolean {
+    if (this.#failures.has(key) || this.#failures.size >= maxRememberedFailures) return false;
+    this.#failures.add(key);
+    return true;
+  }
+}

@@ -1,0 +1,27 @@
+/** What an edit of a peer asks for. Pure. */
+import type { ResolvedPeer } from '../peer.ts';
+import { socketRulesOf } from './connection-settings.ts';
+
+/** `none`: nothing the session shows. `apply`: new rules for the running session. `restart`: a new session. */
+export type SettingsChange = 'none' | 'apply' | 'restart';
+
+/** Settings that went into the TCP connection or the OPEN can change only with a new session. */
+export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): SettingsChange {
+  if (settledAtOpen(before) !== settledAtOpen(after)) return 'restart';
+  return changeableLive(before) === changeableLive(after) ? 'none' : 'apply';
+}
+
+function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPeer): string {
+  const { address, sourceAddress, gracefulRestart, holdTimeSeconds, port, peerAsn, localAsn } = settings;
+  return JSON.stringify([
+    [localAsn, peerAsn, routerId, holdTimeSeconds, gracefulRestart?.restartTimeSeconds],
+    [address.family, String(address.value), settings.interface, port, password],
+    sourceAddress && String(sourceAddress.value),
+    waitingFor,
+  ]);
+}
+
+function changeableLive({ settings }: ResolvedPeer): string {
+  const { keepaliveTimeSeconds, connectRetrySeconds, passive } = settings;
+  return JSON.stringify([keepaliveTimeSeconds, connectRetrySeconds, passive, socketRulesOf(settings)]);
+}

@@ -1,0 +1,632 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { PeerAction, PeerEvent } from '../../../../src/bgp/fsm/peer-events.ts';
+import { silentConnectionMs, stepPeer } from '../../../../src/bgp/fsm/peer-machine.ts';
+import {
+  describePeerState,
+  initialPeerState,
+  type PeerMachineSettings,
+  type PeerState,
+} from '../../../../src/bgp/fsm/peer-state.ts';
+import type { OpenMessage } from '../../../../src/bgp/message.ts';
+
+const ourRouterId = 0xc0000201;
+
+function settings(changes: Partial<PeerMachineSettings> = {}, passive = false): PeerMachineSettings {
+  return {
+    mayStart: true,
+    fsm: {
+      passive,
+      connectRetryMs: 5000,
+      delayOpenMs: passive ? 1000 : 0,
+      idleHoldMs: 1000,
+      idleHoldMaximumMs: 120_000,
+      lastingMs: 60_000,
+      sendHoldMs: 480_000,
+    },
+    localEnd: {
+      asn: 64512,
+      peerAsn: 64500,
+      routerId: ourRouterId,
+      holdTimeSeconds: 90,
+      keepaliveTimeSeconds: 30,
+      hostName: 'node-1',
+      overIpv6: false,
+    },
+    restartTimeSeconds: 120,
+    ...changes,
+  };
+}
+
+function open(changes: Partial<OpenMessage> = {}): OpenMessage {
+  return {
+    kind: 'open',
+    version: 4,
+    myAs: 64500,
+    holdTimeSeconds: 90,
+    routerId: 0xc0000202,
+    capabilities: [
+      { kind: 'multiprotocol', family: { afi: 1, safi: 1 } },
+      { kind: 'four-octet-as', asn: 64500 },
+    ],
+    ...changes,
+  };
+}
+
+const restartable = open({
+  capabilities: [
+    ...open().capabilities,
+    {
+      kind: 'graceful-restart',
+      restarting: false,
+      notification: true,
+      restartTimeSeconds: 60,
+      families: [],
+    },
+  ],
+});
+const lowerId = open({ routerId: 0x01000000 });
+const wrongAs = open({ myAs: 64999, capabilities: [] });
+const badPeerAs = { code: 2, subcode: 2, data: new Uint8Array(0) };
+
+const start: PeerEvent = { kind: 'start', settings: settings(), restarting: false };
+const startPassive: PeerEvent = { kind: 'start', settings: settings({}, true), restarting: false };
+const incoming: PeerEvent = { kind: 'incoming' };
+const on = (connection: number) => ({
+  connected: { kind: 'tcp-connected', connection } as const,
+  closed: { kind: 'tcp-failed', connection, reason: 'connection closed by the peer' } as const,
+  open: (message = open()) => ({ kind: 'open', connection, open: message }) as const,
+  keepalive: { kind: 'keepalive', connection } as const,
+  update: { kind: 'update', connection } as const,
+  notification: { kind: 'notification', connection, error: badPeerAs } as const,
+  refresh: { kind: 'route-refresh', connection, family: 4, subtype: 0 } as const,
+  broken: { kind: 'internal-error', connection, reason: 'RangeError' } as const,
+  idleHold: { kind: 'timer', connection, timer: 'idle-hold' } as const,
+  hold: { kind: 'timer', connection, timer: 'hold' } as const,
+});
+const first = on(1);
+const second = on(2);
+
+/** Steps from the start; each event is a millisecond after the one before. A number lets time pass. */
+function run(...events: readonly (PeerEvent | number)[]): {
+  state: PeerState;
+  actions: readonly PeerAction[];
+} {
+  let now = 0;
+  let last: { state: PeerState; actions: readonly PeerAction[] } = { state: initialPeerState, actions: [] };
+  for (const event of events) {
+    if (typeof event === 'number') now += event;
+    else last = stepPeer(last.state, event, ++now);
+  }
+  return last;
+}
+
+/** What a step decides: `2N6/7` sends Cease/Collision on connection 2. Timers and reports of state are left out. */
+function short(action: PeerAction): string[] {
+  switch (action.kind) {
+    case 'start-timer':
+    case 'stop-timer':
+    case 'state-changed':
+      return [];
+    case 'send-notification':
+      return [`${action.connection}N${action.error.code}/${action.error.subcode}`];
+    case 'send-open':
+      return [`${action.connection}open`];
+    case 'send-keepalive':
+      return [`${action.connection}keepalive`];
+    case 'reject':
+      return [`reject:${action.reason}`];
+    case 'session-down':
+    case 'attempt-failed':
+    case 'connection-lost':
+      return [`${action.kind}:${action.cause.kind}`];
+    case 'capabilities-refused':
+    case 'no-answer':
+    case 'refresh':
+      return [action.kind];
+    default:
+      return [`${action.connection}${action.kind}`];
+  }
+}
+
+function outcome(...events: readonly (PeerEvent | number)[]): string {
+  const { state, actions } = run(...events);
+  return `${describePeerState(state)}: ${actions.flatMap(short).join(' ')}`.trim();
+}
+
+/** How each state of a peer is reached. */
+const states = {
+  Idle: [start, first.connected, first.notification],
+  waiting: [{ kind: 'start', settings: settings({ mayStart: false }), restarting: false }],
+  Connect: [start],
+  'Connect with contender': [start, incoming],
+  Active: [startPassive],
+  'Active with DelayOpen': [startPassive, incoming],
+  OpenSent: [start, first.connected],
+  'OpenSent with contender': [start, first.connected, incoming],
+  OpenConfirm: [start, first.connected, first.open()],
+  'OpenConfirm with contender': [start, first.connected, incoming, first.open()],
+  'contender in OpenConfirm': [start, first.connected, incoming, second.open()],
+  Established: [start, first.connected, first.open(), first.keepalive],
+  'Established, restartable': [start, first.connected, first.open(restartable), first.keepalive],
+  'Established, restartable, with contender': [
+    start,
+    first.connected,
+    first.open(restartable),
+    first.keepalive,
+    incoming,
+  ],
+} as const satisfies Record<string, readonly PeerEvent[]>;
+
+const events = {
+  incoming,
+  'incoming after seconds': [silentConnectionMs, incoming],
+  'shutdown with Cease': { kind: 'shutdown', error: { code: 6, subcode: 2, data: new Uint8Array(0) } },
+  'silent shutdown': { kind: 'shutdown' },
+  'bfd-down': { kind: 'bfd-down' },
+  'link-down': { kind: 'link-down', interface: 'eth0' },
+  'edit that restarts': { kind: 'configure', settings: settings(), restart: true },
+  'edit of passive': { kind: 'configure', settings: settings({}, true), restart: false },
+  'OPEN on 1': first.open(),
+  'OPEN of a lower identifier on 1': first.open(lowerId),
+  'OPEN of another AS on 1': first.open(wrongAs),
+  'OPEN on 2': second.open(),
+  'OPEN of a lower identifier on 2': second.open(lowerId),
+  'KEEPALIVE on 1': first.keepalive,
+  'KEEPALIVE on 2': second.keepalive,
+  'NOTIFICATION on 1': first.notification,
+  'NOTIFICATION on 2': second.notification,
+  'ROUTE-REFRESH on 1': first.refresh,
+  'closed 1': first.closed,
+  'closed 2': second.closed,
+  'internal error on 1': first.broken,
+} as const satisfies Record<string, PeerEvent | readonly (PeerEvent | number)[]>;
+
+type StateName = keyof typeof states;
+type EventName = keyof typeof events;
+
+const establishedAlone = {
+  incoming: 'Established: reject:established',
+  'incoming after seconds': 'Established: reject:established',
+  'silent shutdown': 'Idle: 1drop session-down:stopped',
+  'bfd-down': 'Idle: 1N6/10 1drop session-down:reset',
+  'link-down': 'Idle: 1drop session-down:reset',
+  'edit that restarts': 'Connect: 1N6/6 1drop session-down:stopped 1connect',
+  'edit of passive': 'Established: 1apply-socket-rules',
+  'OPEN on 1': 'Idle: 1N5/3 1drop session-down:sent',
+  'OPEN of a lower identifier on 1': 'Idle: 1N5/3 1drop session-down:sent',
+  'OPEN of another AS on 1': 'Idle: 1N5/3 1drop session-down:sent',
+  'KEEPALIVE on 1': 'Established:',
+  'NOTIFICATION on 1': 'Idle: 1drop session-down:received',
+  'ROUTE-REFRESH on 1': 'Established: refresh',
+  'closed 1': 'Idle: 1drop session-down:tcp',
+  'internal error on 1': 'Idle: 1N6/0 1drop session-down:reset',
+} as const;
+
+/** An absent cell means that the event changes nothing. */
+const table: Record<StateName, Partial<Record<EventName, string>>> = {
+  Idle: {
+    incoming: 'Idle: reject:idle',
+    'incoming after seconds': 'Idle: reject:idle',
+    'edit that restarts': 'Connect: 1connect',
+    'edit of passive': 'Active: 1apply-socket-rules',
+  },
+  waiting: {
+    incoming: 'Idle: reject:idle',
+    'incoming after seconds': 'Idle: reject:idle',
+    'edit that restarts': 'Connect: 1connect',
+    'edit of passive': 'Active: 1apply-socket-rules',
+  },
+  Connect: {
+    incoming: 'Connect, contender OpenSent: 2accept 2open',
+    'incoming after seconds': 'Connect, contender OpenSent: 2accept 2open',
+    'shutdown with Cease': 'Idle: 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'Active: 1drop attempt-failed:stopped 1apply-socket-rules',
+    'OPEN on 1': 'Idle: 1drop attempt-failed:tcp',
+    'OPEN of a lower identifier on 1': 'Idle: 1drop attempt-failed:tcp',
+    'OPEN of another AS on 1': 'Idle: 1drop attempt-failed:tcp',
+    'KEEPALIVE on 1': 'Idle: 1drop attempt-failed:tcp',
+    'NOTIFICATION on 1': 'Idle: 1drop attempt-failed:received',
+    'ROUTE-REFRESH on 1': 'Idle: 1drop attempt-failed:tcp',
+    'closed 1': 'Idle: 1drop attempt-failed:tcp',
+    'internal error on 1': 'Idle: 1drop attempt-failed:reset',
+  },
+  'Connect with contender': {
+    incoming: 'Connect, contender OpenSent: reject:occupied',
+    'incoming after seconds':
+      'Connect, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
+    'shutdown with Cease': 'Idle: 2discard 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 2discard 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'Active: 2discard 1drop attempt-failed:stopped 1apply-socket-rules',
+    'OPEN on 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'OPEN of a lower identifier on 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'OPEN of another AS on 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'OPEN on 2': 'Connect, contender OpenConfirm: 2agree 2keepalive',
+    'OPEN of a lower identifier on 2': 'Connect, contender OpenConfirm: 2agree 2keepalive',
+    'KEEPALIVE on 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'KEEPALIVE on 2': 'Connect: 2N5/1 2drop connection-lost:sent 2discard',
+    'NOTIFICATION on 1': 'OpenSent: 1drop connection-lost:received 1discard',
+    'NOTIFICATION on 2': 'Connect: 2drop connection-lost:received 2discard',
+    'ROUTE-REFRESH on 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'closed 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'closed 2': 'Connect: 2drop connection-lost:tcp 2discard',
+    'internal error on 1': 'OpenSent: 1drop connection-lost:reset 1discard',
+  },
+  Active: {
+    incoming: 'Active: 1accept',
+    'incoming after seconds': 'Active: 1accept',
+    'shutdown with Cease': 'Idle: attempt-failed:stopped',
+    'silent shutdown': 'Idle: attempt-failed:stopped',
+    'edit that restarts': 'Connect: attempt-failed:stopped 1connect',
+    'edit of passive': 'Active: 1apply-socket-rules',
+    'OPEN on 1': 'Idle: attempt-failed:tcp',
+    'OPEN of a lower identifier on 1': 'Idle: attempt-failed:tcp',
+    'OPEN of another AS on 1': 'Idle: attempt-failed:tcp',
+    'KEEPALIVE on 1': 'Idle: attempt-failed:tcp',
+    'NOTIFICATION on 1': 'Idle: attempt-failed:received',
+    'ROUTE-REFRESH on 1': 'Idle: attempt-failed:tcp',
+    'closed 1': 'Idle: attempt-failed:tcp',
+    'internal error on 1': 'Idle: attempt-failed:reset',
+  },
+  'Active with DelayOpen': {
+    incoming: 'Active, contender OpenSent: 2accept 2open',
+    'incoming after seconds': 'Active, contender OpenSent: 2accept 2open',
+    'shutdown with Cease': 'Idle: 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'Active: 1apply-socket-rules',
+    'OPEN on 1': 'OpenConfirm: 1agree 1open 1keepalive',
+    'OPEN of a lower identifier on 1': 'OpenConfirm: 1agree 1open 1keepalive',
+    'OPEN of another AS on 1': 'Idle: 1N2/2 1drop attempt-failed:sent',
+    'KEEPALIVE on 1': 'Idle: 1drop attempt-failed:tcp',
+    'NOTIFICATION on 1': 'Idle: 1drop attempt-failed:received',
+    'ROUTE-REFRESH on 1': 'Idle: 1drop attempt-failed:tcp',
+    'closed 1': 'Idle: 1drop attempt-failed:tcp',
+    'internal error on 1': 'Idle: 1drop attempt-failed:reset',
+  },
+  OpenSent: {
+    incoming: 'OpenSent, contender OpenSent: 2accept 2open',
+    'incoming after seconds': 'OpenSent, contender OpenSent: 2accept 2open',
+    'shutdown with Cease': 'Idle: 1N6/2 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 1N6/6 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'OpenSent: 1apply-socket-rules',
+    'OPEN on 1': 'OpenConfirm: 1agree 1keepalive',
+    'OPEN of a lower identifier on 1': 'OpenConfirm: 1agree 1keepalive',
+    'OPEN of another AS on 1': 'Idle: 1N2/2 1drop attempt-failed:sent',
+    'KEEPALIVE on 1': 'Idle: 1N5/1 1drop attempt-failed:sent',
+    'NOTIFICATION on 1': 'Idle: 1drop attempt-failed:received',
+    'ROUTE-REFRESH on 1': 'Idle: 1N5/1 1drop attempt-failed:sent',
+    'closed 1': 'Idle: 1drop attempt-failed:tcp',
+    'internal error on 1': 'Idle: 1N6/0 1drop attempt-failed:reset',
+  },
+  'OpenSent with contender': {
+    incoming: 'OpenSent, contender OpenSent: reject:occupied',
+    'incoming after seconds':
+      'OpenSent, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
+    'shutdown with Cease': 'Idle: 2discard 1N6/2 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 2discard 1N6/6 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'OpenSent, contender OpenSent: 1apply-socket-rules',
+    'OPEN on 1': 'OpenConfirm, contender OpenSent: 1agree 1keepalive',
+    'OPEN of a lower identifier on 1': 'OpenConfirm, contender OpenSent: 1agree 1keepalive',
+    'OPEN of another AS on 1': 'OpenSent: 1N2/2 1drop connection-lost:sent 1discard',
+    'OPEN on 2': 'OpenSent, contender OpenConfirm: 2agree 2keepalive',
+    'OPEN of a lower identifier on 2': 'OpenSent, contender OpenConfirm: 2agree 2keepalive',
+    'KEEPALIVE on 1': 'OpenSent: 1N5/1 1drop connection-lost:sent 1discard',
+    'KEEPALIVE on 2': 'OpenSent: 2N5/1 2drop connection-lost:sent 2discard',
+    'NOTIFICATION on 1': 'OpenSent: 1drop connection-lost:received 1discard',
+    'NOTIFICATION on 2': 'OpenSent: 2drop connection-lost:received 2discard',
+    'ROUTE-REFRESH on 1': 'OpenSent: 1N5/1 1drop connection-lost:sent 1discard',
+    'closed 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'closed 2': 'OpenSent: 2drop connection-lost:tcp 2discard',
+    'internal error on 1': 'OpenSent: 1N6/0 1drop connection-lost:reset 1discard',
+  },
+  OpenConfirm: {
+    incoming: 'OpenConfirm, contender OpenSent: 2accept 2open',
+    'incoming after seconds': 'OpenConfirm, contender OpenSent: 2accept 2open',
+    'shutdown with Cease': 'Idle: 1N6/2 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 1N6/6 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'OpenConfirm: 1apply-socket-rules',
+    'OPEN on 1': 'Idle: 1N5/2 1drop attempt-failed:sent',
+    'OPEN of a lower identifier on 1': 'Idle: 1N5/2 1drop attempt-failed:sent',
+    'OPEN of another AS on 1': 'Idle: 1N5/2 1drop attempt-failed:sent',
+    'KEEPALIVE on 1': 'Established: 1session-up',
+    'NOTIFICATION on 1': 'Idle: 1drop attempt-failed:received',
+    'ROUTE-REFRESH on 1': 'Idle: 1N5/2 1drop attempt-failed:sent',
+    'closed 1': 'Idle: 1drop attempt-failed:tcp',
+    'internal error on 1': 'Idle: 1N6/0 1drop attempt-failed:reset',
+  },
+  'OpenConfirm with contender': {
+    incoming: 'OpenConfirm, contender OpenSent: reject:occupied',
+    'incoming after seconds':
+      'OpenConfirm, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
+    'shutdown with Cease': 'Idle: 2discard 1N6/2 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 2discard 1N6/6 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'OpenConfirm, contender OpenSent: 1apply-socket-rules',
+    'OPEN on 1': 'OpenSent: 1N5/2 1drop connection-lost:sent 1discard',
+    'OPEN of a lower identifier on 1': 'OpenSent: 1N5/2 1drop connection-lost:sent 1discard',
+    'OPEN of another AS on 1': 'OpenSent: 1N5/2 1drop connection-lost:sent 1discard',
+    'OPEN on 2': 'OpenConfirm: 1N6/7 1drop connection-lost:sent 1discard 2agree 2keepalive',
+    'OPEN of a lower identifier on 2': 'OpenConfirm: 2N6/7 2drop connection-lost:sent 2discard',
+    'KEEPALIVE on 1': 'Established: 2N6/7 2drop connection-lost:sent 2discard 1session-up',
+    'KEEPALIVE on 2': 'OpenConfirm: 2N5/1 2drop connection-lost:sent 2discard',
+    'NOTIFICATION on 1': 'OpenSent: 1drop connection-lost:received 1discard',
+    'NOTIFICATION on 2': 'OpenConfirm: 2drop connection-lost:received 2discard',
+    'ROUTE-REFRESH on 1': 'OpenSent: 1N5/2 1drop connection-lost:sent 1discard',
+    'closed 1': 'OpenSent: 1drop connection-lost:tcp 1discard',
+    'closed 2': 'OpenConfirm: 2drop connection-lost:tcp 2discard',
+    'internal error on 1': 'OpenSent: 1N6/0 1drop connection-lost:reset 1discard',
+  },
+  'contender in OpenConfirm': {
+    incoming: 'OpenSent, contender OpenConfirm: reject:occupied',
+    'incoming after seconds':
+      'OpenConfirm, contender OpenSent: 1N6/7 1drop connection-lost:sent 1discard 3accept 3open',
+    'shutdown with Cease': 'Idle: 2discard 1N6/2 1drop attempt-failed:stopped',
+    'silent shutdown': 'Idle: 2discard 1drop attempt-failed:stopped',
+    'edit that restarts': 'Connect: 2discard 1N6/6 1drop attempt-failed:stopped 1connect',
+    'edit of passive': 'OpenSent, contender OpenConfirm: 1apply-socket-rules',
+    'OPEN on 1': 'OpenConfirm: 1N6/7 1drop connection-lost:sent 1discard',
+    'OPEN of a lower identifier on 1':
+      'OpenConfirm: 2N6/7 2drop connection-lost:sent 2discard 1agree 1keepalive',
+    'OPEN of another AS on 1': 'OpenConfirm: 1N2/2 1drop connection-lost:sent 1discard',
+    'OPEN on 2': 'OpenSent: 2N5/2 2drop connection-lost:sent 2discard',
+    'OPEN of a lower identifier on 2': 'OpenSent: 2N5/2 2drop connection-lost:sent 2discard',
+    'KEEPALIVE on 1': 'OpenConfirm: 1N5/1 1drop connection-lost:sent 1discard',
+    'KEEPALIVE on 2': 'Established: 1N6/7 1drop connection-lost:sent 1discard 2session-up',
+    'NOTIFICATION on 1': 'OpenConfirm: 1drop connection-lost:received 1discard',
+    'NOTIFICATION on 2': 'OpenSent: 2drop connection-lost:received 2discard',
+    'ROUTE-REFRESH on 1': 'OpenConfirm: 1N5/1 1drop connection-lost:sent 1discard',
+    'closed 1': 'OpenConfirm: 1drop connection-lost:tcp 1discard',
+    'closed 2': 'OpenSent: 2drop connection-lost:tcp 2discard',
+    'internal error on 1': 'OpenConfirm: 1N6/0 1drop connection-lost:reset 1discard',
+  },
+  Established: {
+    ...establishedAlone,
+    'shutdown with Cease': 'Idle: 1N6/2 1drop session-down:stopped',
+  },
+  'Established, restartable': {
+    ...establishedAlone,
+    incoming: 'Established, contender OpenSent: 2accept 2open',
+    'incoming after seconds': 'Established, contender OpenSent: 2accept 2open',
+    // RFC 8538 section 3.1: a Hard Reset.
+    'shutdown with Cease': 'Idle: 1N6/9 1drop session-down:stopped',
+  },
+  'Established, restartable, with contender': {
+    incoming: 'Established, contender OpenSent: reject:occupied',
+    'incoming after seconds':
+      'Established, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
+    'shutdown with Cease': 'Idle: 2discard 1N6/9 1drop session-down:stopped',
+    'silent shutdown': 'Idle: 2discard 1drop session-down:stopped',
+    'bfd-down': 'OpenSent: 1N6/10 1drop session-down:reset 1discard',
+    'link-down': 'OpenSent: 1drop session-down:reset 1discard',
+    'edit that restarts': 'Connect: 2discard 1N6/6 1drop session-down:stopped 1connect',
+    'edit of passive': 'Established, contender OpenSent: 1apply-socket-rules',
+    'OPEN on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
+    'OPEN of a lower identifier on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
+    'OPEN of another AS on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
+    // RFC 4724 section 4.2: the peer has restarted; its old connection ends silently.
+    'OPEN on 2': 'OpenConfirm: 1drop session-down:stopped 1discard 2agree 2keepalive',
+    'OPEN of a lower identifier on 2': 'OpenConfirm: 1drop session-down:stopped 1discard 2agree 2keepalive',
+    'KEEPALIVE on 1': 'Established, contender OpenSent:',
+    'KEEPALIVE on 2': 'Established: 2N5/1 2drop connection-lost:sent 2discard',
+    'NOTIFICATION on 1': 'OpenSent: 1drop session-down:received 1discard',
+    'NOTIFICATION on 2': 'Established: 2drop connection-lost:received 2discard',
+    'ROUTE-REFRESH on 1': 'Established, contender OpenSent: refresh',
+    'closed 1': 'OpenSent: 1drop session-down:tcp 1discard',
+    'closed 2': 'Established: 2drop connection-lost:tcp 2discard',
+    'internal error on 1': 'OpenSent: 1N6/0 1drop session-down:reset 1discard',
+  },
+};
+
+describe('stepPeer(): the table of states and events', () => {
+  for (const stateName of Object.keys(states) as StateName[])
+    for (const eventName of Object.keys(events) as EventName[])
+      test(`${stateName} × ${eventName}`, () => {
+        const before = states[stateName];
+        const event: PeerEvent | readonly (PeerEvent | number)[] = events[eventName];
+        const unchanged = `${describePeerState(run(...before).state)}:${eventName === 'edit of passive' ? ' 1apply-socket-rules' : ''}`;
+        const list = Array.isArray(event) ? event : [event as PeerEvent];
+        assert.equal(outcome(...before, ...list), table[stateName][eventName] ?? unchanged);
+      });
+});
+
+describe('stepPeer(): decisions over time', () => {
+  test('after a contender has failed, the next one is accepted five seconds later', () => {
+    const failed = [...states['OpenSent with contender'], second.closed];
+    assert.equal(outcome(...failed, incoming), 'OpenSent: reject:paused');
+    assert.equal(outcome(...failed, 5000, incoming), 'OpenSent, contender OpenSent: 3accept 3open');
+  });
+
+  test('a silent connection yields, and the status can say why', () => {
+    const { actions } = run(...states['OpenSent with contender'], silentConnectionMs, incoming);
+    const lost = actions.find(({ kind }) => kind === 'connection-lost');
+    assert.ok(lost?.kind === 'connection-lost' && lost.cause.kind === 'sent');
+    assert.equal(
+      lost.cause.error.text,
+      'it carried no OPEN for 5 s and yields to a newer connection of the peer',
+    );
+  });
+
+  test('two silent connections of a passive peer do not keep the peer out', () => {
+    const silent = [
+      startPassive,
+      incoming,
+      { kind: 'timer', connection: 1, timer: 'delay-open' },
+      incoming,
+    ] as const;
+    assert.equal(
+      outcome(...silent, 5000, incoming, on(3).open()),
+      'OpenSent, contender OpenConfirm: 3agree 3keepalive',
+    );
+  });
+
+  test('a young connection does not yield', () => {
+    const before = [...states['OpenSent with contender'], silentConnectionMs - 100];
+    // The primary is a millisecond older than the contender, and both are younger than the limit.
+    assert.equal(outcome(...before, incoming), 'OpenSent, contender OpenSent: reject:occupied');
+  });
+
+  test('capabilities that the peer refuses are left out until a session has ended', () => {
+    const refused: PeerEvent = {
+      kind: 'notification',
+      connection: 1,
+      error: { code: 2, subcode: 4, data: new Uint8Array(0) },
+    };
+    const offered = (...more: readonly (PeerEvent | number)[]) => {
+      const sent = run(...more).actions.find(({ kind }) => kind === 'send-open');
+      assert.ok(sent?.kind === 'send-open');
+      return sent.open.capabilities.length;
+    };
+    const again = [start, first.connected, refused, first.idleHold, first.connected] as const;
+    assert.equal(offered(...again), 0);
+    const sessionLater = [
+      first.open(),
+      first.keepalive,
+      first.closed,
+      first.idleHold,
+      first.connected,
+    ] as const;
+    assert.ok(offered(...again, ...sessionLater) > 0);
+  });
+
+  test('the peer inherits the damping of its connections', () => {
+    const failing: PeerEvent[] = [start];
+    for (let i = 0; i < 5; i++) failing.push(first.connected, first.notification, first.idleHold);
+    const { state } = run(...failing, incoming, first.closed);
+    assert.equal(state.primary.id, 2);
+    assert.equal(state.primary.fsm.oscillations, 5);
+  });
+
+  test('an OPEN is judged beside what its own connection has offered', () => {
+    const edited: PeerEvent = {
+      kind: 'configure',
+      settings: settings({ localEnd: { ...settings().localEnd, keepaliveTimeSeconds: 5 } }),
+      restart: false,
+    };
+    const { state } = run(start, first.connected, edited, first.open());
+    assert.equal(state.primary.negotiated?.keepaliveTimeSeconds, 30);
+  });
+
+  test('events of a connection that is gone change nothing', () => {
+    const before = run(...states.OpenSent).state;
+    for (const event of [second.connected, second.open(), second.keepalive, second.closed, second.broken])
+      assert.deepEqual(stepPeer(before, event, 10), { state: before, actions: [] });
+  });
+});
+
+test('stepPeer(): invariants over random sequences of events', () => {
+  const anyConnection = (id: number): PeerEvent[] => {
+    const { connected, closed, keepalive, update, notification, refresh, broken, idleHold, hold } = on(id);
+    const opens = [open(), restartable, lowerId, wrongAs].map((message) => on(id).open(message));
+    const delayOpen: PeerEvent = { kind: 'timer', connection: id, timer: 'delay-open' };
+    const retry: PeerEvent = { kind: 'timer', connection: id, timer: 'connect-retry' };
+    return [
+      ...[connected, closed, keepalive, keepalive, update, notification, refresh, broken, idleHold, hold],
+      ...[...opens, delayOpen, retry],
+    ];
+  };
+  const event = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.integer({ min: 1, max: 6 }).chain((id) => fc.constantFrom(...anyConnection(id))),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom<PeerEvent>(
+        incoming,
+        { kind: 'bfd-down' },
+        { kind: 'link-down', interface: 'eth0' },
+        { kind: 'configure', settings: settings(), restart: true },
+        { kind: 'configure', settings: settings({}, true), restart: false },
+        { kind: 'configure', settings: settings({ mayStart: false }), restart: true },
+      ),
+    },
+  );
+  const pause = fc.constantFrom(1, 1000, 6000);
+  const sequence = fc.array(fc.tuple(pause, event), { maxLength: 80 });
+  fc.assert(
+    fc.property(fc.boolean(), sequence, (passive, steps) => {
+      let now = 0;
+      let state = initialPeerState;
+      let shown = 'Idle';
+      let up = false;
+      const sockets = new Map<number, 'connecting' | 'open'>();
+      const discarded = new Set<number>();
+      const take = (one: PeerEvent) => {
+        if ('connection' in one && needsSocket(one)) {
+          const socket = sockets.get(one.connection);
+          // A socket reports nothing before it is there and after it is dropped.
+          if (!socket || (socket === 'connecting') !== (one.kind === 'tcp-connected')) return;
+          if (one.kind === 'tcp-failed') sockets.delete(one.connection);
+          if (one.kind === 'tcp-connected') sockets.set(one.connection, 'open');
+        }
+        const step = stepPeer(state, one, now);
+        for (const action of step.actions) {
+          if ('connection' in action)
+            assert.ok(!discarded.has(action.connection), 'nothing follows a discard');
+          switch (action.kind) {
+            case 'connect':
+              sockets.set(action.connection, 'connecting');
+              break;
+            case 'accept':
+              sockets.set(action.connection, 'open');
+              break;
+            case 'drop':
+              sockets.delete(action.connection);
+              break;
+            case 'discard':
+              sockets.delete(action.connection);
+              discarded.add(action.connection);
+              break;
+            case 'send-open':
+            case 'send-keepalive':
+            case 'send-notification':
+              assert.equal(sockets.get(action.connection), 'open', `${action.kind} needs a connection`);
+              break;
+            case 'state-changed':
+              assert.equal(action.from, shown);
+              shown = action.to;
+              break;
+            case 'session-up':
+              assert.ok(!up);
+              up = true;
+              break;
+            case 'session-down':
+              assert.ok(up);
+              up = false;
+              break;
+          }
+        }
+        state = step.state;
+        assert.equal(shown, state.primary.fsm.name);
+        assert.equal(up, state.primary.fsm.name === 'Established');
+        assert.notEqual(state.contender?.fsm.name, 'Established', 'only the primary is Established');
+        const known = [state.primary.id, ...(state.contender ? [state.contender.id] : [])];
+        for (const id of sockets.keys()) assert.ok(known.includes(id), 'each socket belongs to a connection');
+        for (const connection of [state.primary, state.contender])
+          if (connection) assert.equal(connection.fsm.tcp !== 'none', sockets.has(connection.id));
+      };
+      take(passive ? startPassive : start);
+      for (const [ms, one] of steps) {
+        now += ms;
+        take(one);
+      }
+      take({ kind: 'shutdown' });
+      assert.equal(describePeerState(state), 'Idle');
+      assert.equal(sockets.size, 0);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+/** True for what only a live socket can report. */
+function needsSocket({ kind }: PeerEvent): boolean {
+  return kind !== 'timer' && kind !== 'internal-error';
+}
