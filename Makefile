@@ -1,5 +1,7 @@
 # Every target does its own set-up; a second run finds it done.
 NODE := .cache/bin/node
+# Tools keep their caches here, not in the home directory.
+export XDG_CACHE_HOME := $(CURDIR)/.cache
 .DEFAULT_GOAL := help
 .PHONY: help setup check fix test demo lab bench chaos fuzz interop schema docs clean
 BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover membership neighbour resync service-latency

@@ -31,7 +31,7 @@ try {
   await makeServices(plane, count);
   const made = performance.now();
   const written = () => controller.metric('bellman_controller_allocation_seconds_count');
-  await eventually('all addresses', async () => (await written()) === count, deadlineMs);
+  await eventually('all addresses', async () => (await written()) === count, { deadlineMs });
   const finished = performance.now();
   say(`storm: ${count} Services made by 16 clients at once`, `${Math.round(made - begun)} ms`);
   say('storm: last address after the last was made', `${Math.round(finished - made)} ms`);
@@ -53,7 +53,9 @@ try {
   const known = await again.logged('state of the cluster known');
   say('cold start: state of the cluster known after', milliseconds(known, startedAt));
   await makeService(plane, 'newcomer');
-  await eventually('its address', async () => (await addresses(plane, 'newcomer')).length === 1, deadlineMs);
+  await eventually('its address', async () => (await addresses(plane, 'newcomer')).length === 1, {
+    deadlineMs,
+  });
   const served = again.lines.find(({ service }) => service === 'default/newcomer');
   say('cold start: a new Service served after', milliseconds(served, startedAt));
   const requests = await plane.requests('bellman-controller');

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
+import { eventually, patienceMs } from '../test/support/eventually.ts';
 import { kubeconfigText } from './apiserver/kubeconfig.ts';
 import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from './fabric.ts';
 import type { NetworkNamespace } from './netns.ts';
@@ -51,7 +52,7 @@ export function speakerPod(node: string): object {
       namespace: 'bellman-system',
       labels: { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' },
     },
-    spec: { nodeName: node, containers: [] },
+    spec: { nodeName: node, containers: [{ name: 'speaker', image: 'bellman' }] },
   };
 }
 
@@ -75,7 +76,7 @@ export class Lab {
     const lab = new Lab(fabric);
     lab.processes.start('apiserver', fabric.control, process.execPath, [
       join(root, 'lab/apiserver/main.ts'),
-      ...['--host', addresses.control, '--port', String(apiPort)],
+      ...['--host', addresses.control, '--port', String(apiPort), '--log-folder', folder],
     ]);
     writeFileSync(join(folder, 'bird.conf'), birdConfig(fabric));
     lab.processes.start('bird', fabric.router, 'bird', [
@@ -298,22 +299,9 @@ export class Lab {
     return startProbe(host, 'datagram-prober.ts', addresses);
   }
 
-  /** Waits for a condition; fails with what was awaited and the last error. */
-  async until(what: string, holds: () => Promise<boolean>, deadlineMs = 20_000): Promise<void> {
-    const end = performance.now() + deadlineMs;
-    for (let last: unknown; ; ) {
-      try {
-        if (await holds()) return;
-        last = undefined;
-      } catch (error) {
-        last = error;
-      }
-      if (performance.now() > end) {
-        const cause = last === undefined ? '' : `; last: ${last}`;
-        throw new Error(`waited ${deadlineMs} ms for: ${what}${cause}\n${this.processes.lastLines(15)}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+  /** Waits for a condition. After the deadline it fails with the condition, the last error and the last lines of every log. */
+  async until(what: string, holds: () => Promise<boolean>, deadlineMs = patienceMs): Promise<void> {
+    await eventually(what, holds, { deadlineMs, explain: () => `\n${this.processes.lastLines(15)}` });
   }
 
   /** Ends every process; the namespaces end with the world. */

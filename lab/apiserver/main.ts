@@ -1,8 +1,8 @@
 /**
- * The lab's API server as a process of its own.
+ * The lab's API server as a process.
  *   node lab/apiserver/main.ts [--host ADDRESS] [--port N] [--tls] [--token TOKEN] [--kubeconfig-out FILE]
- *                               [--bookmark-ms N]
- * Prints its URL when it is ready. Without a port it takes a free one.
+ *                               [--bookmark-ms N] [--log-folder FOLDER]
+ * Prints its URL once it listens. Without a port it takes a free one.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     token: { type: 'string' },
     'kubeconfig-out': { type: 'string' },
     'bookmark-ms': { type: 'string', default: '30000' },
+    'log-folder': { type: 'string' },
   },
 });
 
@@ -55,6 +56,7 @@ const server = new ApiServer({
   bookmarkMs: Number(values['bookmark-ms']),
   ...(tls ? { tls } : {}),
   ...(values.token === undefined ? {} : { token: values.token }),
+  ...(values['log-folder'] === undefined ? {} : { logFolder: values['log-folder'] }),
 });
 const port = await server.listen(Number(values.port), values.host);
 const url = `${tls ? 'https' : 'http'}://${isIPv6(values.host) ? `[${values.host}]` : values.host}:${port}`;

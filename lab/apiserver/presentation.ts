@@ -1,11 +1,11 @@
 import { apiVersionOf, field, type KubernetesObject, type Resource } from './resources.ts';
 
-/** Whether the client asks for rows and columns, as `kubectl get` does. */
+/** Whether the client wants rows and columns, as `kubectl get` does. */
 export function wantsTable(accept: string | undefined): boolean {
   return (accept ?? '').split(',')[0]?.includes('as=Table') ?? false;
 }
 
-/** An object as the resource's group and version show it: the two event APIs share what is stored. */
+/** The stored object in the form of the resource's group and version. The two event APIs share their storage. */
 export function present(resource: Resource, object: KubernetesObject): KubernetesObject {
   const typed: KubernetesObject = { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object };
   typed.apiVersion = apiVersionOf(resource);
@@ -32,7 +32,7 @@ export function present(resource: Resource, object: KubernetesObject): Kubernete
   };
 }
 
-/** What is stored of an object that came in by a resource. */
+/** The stored form of an object that arrived through the resource. */
 export function storedForm(resource: Resource, object: KubernetesObject): KubernetesObject {
   const { apiVersion: _, kind: __, ...bare } = object;
   if (resource.group !== 'events.k8s.io') return bare;
@@ -59,11 +59,19 @@ export function storedForm(resource: Resource, object: KubernetesObject): Kubern
   };
 }
 
-/** `meta.k8s.io/v1 Table`. */
+/** How much of each object a Table carries beside its cells: `kubectl get --sort-by` needs all of it. */
+export type RowContent = 'metadata' | 'object';
+
+export function rowContentOf({ searchParams }: URL): RowContent {
+  return searchParams.get('includeObject') === 'Object' ? 'object' : 'metadata';
+}
+
+/** A `Table` of meta.k8s.io/v1. */
 export function table(
   resource: Resource,
   objects: readonly KubernetesObject[],
   metadata: { readonly resourceVersion: string },
+  content: RowContent,
 ): object {
   return {
     kind: 'Table',
@@ -78,7 +86,10 @@ export function table(
     })),
     rows: objects.map((object) => ({
       cells: resource.columns.map(({ cell }) => cell(object)),
-      object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata },
+      object:
+        content === 'object'
+          ? object
+          : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata },
     })),
   };
 }

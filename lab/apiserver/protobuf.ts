@@ -52,6 +52,12 @@ const serviceSpec: Schema = {
   21: ['loadBalancerClass', 'string'],
   22: ['internalTrafficPolicy', 'string'],
 };
+const deleteOptions: Schema = {
+  1: ['gracePeriodSeconds', 'integer'],
+  2: ['preconditions', { message: { 1: ['uid', 'string'] } }],
+  4: ['propagationPolicy', 'string'],
+  5: ['dryRun', { list: 'string' }],
+};
 const head = ['metadata', { message: metadata }] as const;
 const kinds: Readonly<Record<string, Schema>> = {
   ConfigMap: {
@@ -60,6 +66,7 @@ const kinds: Readonly<Record<string, Schema>> = {
     3: ['binaryData', { map: 'bytes' }],
     4: ['immutable', 'pointerToBoolean'],
   },
+  DeleteOptions: deleteOptions,
   Namespace: { 1: head },
   Secret: {
     1: head,

@@ -1,23 +1,25 @@
 /**
- * An API server for the lab: enough of the Kubernetes REST dialect that `kubectl`, `@kubernetes/client-node` and Bellman itself work
- * against it unchanged. Objects live in memory and end with it. It answers in JSON only, knows the kinds of `resources.ts` only, and has
- * no admission but `defaults.ts`, no authorization, no server-side apply, and no controllers beside the deletion of a namespace's content.
+ * An API server for the lab: enough of the Kubernetes REST API that `kubectl`, `@kubernetes/client-node` and Bellman work against it
+ * unchanged. Objects live in memory and end with the process. It speaks JSON and knows only the kinds of `resources.ts`. It has no
+ * authorization, no server-side apply, no admission beyond `defaults.ts`, and no controllers except the deletion of a namespace's content.
  *
- *   request ─▶ server.ts: token, knobs, discovery ─▶ target.ts: what it is about
- *                ├─▶ objects.ts: get, list, create, update, patch, delete ─▶ defaults.ts ─▶ store.ts
- *                └─▶ watch.ts ◀─ changes ─ store.ts
- *   answer  ◀─ presentation.ts: group and version, or rows and columns
+ *   request ──▶ server.ts: token, knobs, discovery ──▶ target.ts: resource, name, selectors
+ *                 ├──▶ objects.ts: get, list, create, update, patch, delete ──▶ defaults.ts ──▶ store.ts
+ *                 └──▶ watch.ts ◀── changes ── store.ts
+ *   response ◀── presentation.ts: group and version, or rows and columns
  *
- * Beside the API stands `/lab`: counts of requests for tests that say "nothing was written", and knobs for tests of what happens when
- * an API server fails. They need no token and work whatever the rest does.
+ * `/lab` counts requests, for tests that say "nothing was written", and has knobs that make the server fail. Its paths need no token and
+ * work whatever the knobs do.
  *   GET  /lab/requests      requests since the last reset, by user agent, verb and resource
- *   POST /lab/reset         counts from zero
- *   POST /lab/cut-watches   breaks each open watch
- *   POST /lab/compact       forgets history: watches that resume are told 410 Gone
- *   POST /lab/refuse        breaks each connection and watch at once, until serve
- *   POST /lab/pause         accepts connections and says nothing, on watches too, until serve
- *   POST /lab/serve         ends refuse and pause
+ *   POST /lab/reset         resets the counts
+ *   POST /lab/cut-watches   breaks all open watches
+ *   POST /lab/compact       forgets history: watches that resume get 410 Gone
+ *   POST /lab/refuse        breaks all connections and watches, until serve
+ *   POST /lab/pause         accepts connections and sends nothing, not even on watches, until serve
+ *   POST /lab/forbid        answers everything with 403, as a real API server does in its first seconds, until serve
+ *   POST /lab/serve         ends refuse, pause and forbid
  */
+import { readFileSync } from 'node:fs';
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -28,7 +30,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { Authentication } from './authentication.ts';
 import { discovery } from './discovery.ts';
 import { listOf, Objects, unsupportedPatch } from './objects.ts';
-import { present, table, wantsTable } from './presentation.ts';
+import { present, rowContentOf, table, wantsTable } from './presentation.ts';
 import { ApiProblem } from './problem.ts';
 import { decodeProtobuf } from './protobuf.ts';
 import type { KubernetesObject } from './resources.ts';
@@ -41,11 +43,13 @@ export interface ApiServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Bearer token that every request must carry. */
   readonly token?: string;
-  /** How often a watch that wants bookmarks gets one; 30 s when absent. */
+  /** Interval of bookmarks on watches that request them; 30 s by default. */
   readonly bookmarkMs?: number;
+  /** Holds `NAME.log` for each Pod, for `kubectl logs`. */
+  readonly logFolder?: string;
 }
 
-/** The part that is heeded of a deletion's body. */
+/** The supported part of the body of a DELETE. */
 interface DeleteOptions {
   readonly dryRun?: readonly string[];
   readonly preconditions?: { readonly uid?: string };
@@ -59,7 +63,8 @@ export class ApiServer {
   readonly #watches = new Set<ServerResponse>();
   readonly #counts = new Map<string, number>();
   readonly #authentication = new Authentication();
-  #refusing = false;
+  #isRefusing = false;
+  #isForbidding = false;
   #paused: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ApiServerOptions = {}) {
@@ -70,7 +75,7 @@ export class ApiServer {
     this.#server.keepAliveTimeout = 60_000;
   }
 
-  /** Returns the port, which the system chose when 0 was asked for. */
+  /** Resolves to the port; the system chooses one for 0. */
   listen(port: number, host: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -90,20 +95,28 @@ export class ApiServer {
     const { token } = this.#options;
     try {
       if (url.pathname.startsWith('/lab/')) return this.#control(request, url, response);
-      if (this.#refusing) {
+      if (this.#isRefusing) {
         request.socket.destroy();
         return;
       }
       await this.#paused?.promise;
       if (token !== undefined && request.headers.authorization !== `Bearer ${token}`)
         throw new ApiProblem(401, 'Unauthorized', 'Unauthorized');
+      if (this.#isForbidding)
+        throw new ApiProblem(
+          403,
+          'Forbidden',
+          `${request.method} ${url.pathname}: the lab forbids everything`,
+        );
       if (/^\/(healthz|readyz|livez)/.test(url.pathname)) return send(response, 200, 'ok');
-      // An empty document in protobuf: old kubectl then leaves validation to the server.
+      // An empty protobuf document: an old kubectl then leaves validation to the server.
       if (url.pathname === '/openapi/v2') return send(response, 200, '', 'application/octet-stream');
       const answer = discovery(url.pathname.replace(/(.)\/$/, '$1'));
       if (answer) return send(response, 200, answer);
       if (request.method === 'POST' && Authentication.serves(url.pathname))
         return send(response, 201, this.#authentication.answer(url.pathname, await readBody(request)));
+      const [, pod] = /^\/api\/v1\/namespaces\/[^/]+\/pods\/([-a-z0-9.]+)\/log$/.exec(url.pathname) ?? [];
+      if (pod !== undefined) return send(response, 200, this.#podLog(pod, url));
       const target = targetOf(url);
       if (!target) throw new ApiProblem(404, 'NotFound', 'the server could not find the requested resource');
       await this.#serve(target, request, url, response);
@@ -119,22 +132,26 @@ export class ApiServer {
     const { resource, name } = target;
     const { method = 'GET', headers } = request;
     const asTable = wantsTable(headers.accept);
-    const watching = method === 'GET' && ['true', '1'].includes(url.searchParams.get('watch') ?? '');
+    const isWatch = method === 'GET' && ['true', '1'].includes(url.searchParams.get('watch') ?? '');
     this.#count(
-      watching ? 'WATCH' : name === undefined && method === 'GET' ? 'LIST' : method,
+      isWatch ? 'WATCH' : name === undefined && method === 'GET' ? 'LIST' : method,
       target,
       request,
     );
     const show = (code: number, object: KubernetesObject) => {
       const presented = present(resource, object);
       const { resourceVersion = '' } = object.metadata;
-      send(response, code, asTable ? table(resource, [presented], { resourceVersion }) : presented);
+      send(
+        response,
+        code,
+        asTable ? table(resource, [presented], { resourceVersion }, rowContentOf(url)) : presented,
+      );
     };
     switch (method) {
       case 'GET': {
-        if (watching) {
-          const every = this.#options.bookmarkMs ?? 30_000;
-          const options = watchOptionsOf(url, resource, matcherOf(target, url), asTable, every);
+        if (isWatch) {
+          const bookmarkMs = this.#options.bookmarkMs ?? 30_000;
+          const options = watchOptionsOf(url, resource, matcherOf(target, url), asTable, bookmarkMs);
           this.#watches.add(response);
           response.on('close', () => this.#watches.delete(response));
           return serveWatch(this.#store, response, options);
@@ -147,7 +164,7 @@ export class ApiServer {
         return send(
           response,
           200,
-          asTable ? table(resource, page.items, page.metadata) : listOf(resource, page),
+          asTable ? table(resource, page.items, page.metadata, rowContentOf(url)) : listOf(resource, page),
         );
       }
       case 'POST':
@@ -156,7 +173,7 @@ export class ApiServer {
         return show(200, this.#objects.update(target, (await readBody(request)) as KubernetesObject));
       case 'PATCH': {
         const type = headers['content-type'] ?? '';
-        // Its body is YAML: refused before it is read.
+        // Server-side apply sends YAML: refuse it before parsing the body.
         if (!type.includes('json')) throw unsupportedPatch(type);
         return show(200, this.#objects.patch(target, type, await readBody(request)));
       }
@@ -181,21 +198,42 @@ export class ApiServer {
       compact: () => this.#store.compact(),
       'cut-watches': () => this.#cutWatches(),
       refuse: () => {
-        this.#refusing = true;
+        this.#isRefusing = true;
         this.#cutWatches();
       },
       pause: () => this.#pause(),
+      forbid: () => {
+        this.#isForbidding = true;
+        this.#cutWatches();
+      },
       serve: () => this.#resume(),
     };
     const name = url.pathname.slice('/lab/'.length);
-    const turn = knobs[name];
+    const turnKnob = knobs[name];
     if (name === 'requests') {
       send(response, 200, Object.fromEntries(this.#counts));
-    } else if (request.method === 'POST' && turn) {
-      turn();
+    } else if (request.method === 'POST' && turnKnob) {
+      turnKnob();
       send(response, 200, {});
     } else {
       send(response, 404, { knobs: Object.keys(knobs) });
+    }
+  }
+
+  /** The last lines of a Pod's log, as many as the query wants. */
+  #podLog(pod: string, { searchParams }: URL): string {
+    const { logFolder } = this.#options;
+    try {
+      const text = readFileSync(`${logFolder}/${pod}.log`, 'utf8');
+      const tail = Number(searchParams.get('tailLines') ?? 0);
+      return tail > 0
+        ? text
+            .split('\n')
+            .slice(-tail - 1)
+            .join('\n')
+        : text;
+    } catch {
+      throw new ApiProblem(404, 'NotFound', `the lab has no log of pod ${pod}`);
     }
   }
 
@@ -210,7 +248,8 @@ export class ApiServer {
   }
 
   #resume(): void {
-    this.#refusing = false;
+    this.#isRefusing = false;
+    this.#isForbidding = false;
     this.#paused?.resolve();
     this.#paused = undefined;
     for (const watch of this.#watches) while (watch.writableCorked > 0) watch.uncork();
@@ -227,7 +266,7 @@ function success(details: object): object {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
 }
 
-/** `undefined` when there is no body. */
+/** `undefined` for a DELETE without a body. */
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

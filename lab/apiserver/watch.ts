@@ -1,21 +1,21 @@
 import type { ServerResponse } from 'node:http';
-import { present, table } from './presentation.ts';
+import { present, type RowContent, rowContentOf, table } from './presentation.ts';
 import { ApiProblem } from './problem.ts';
 import { apiVersionOf, type KubernetesObject, type Resource, storageKey } from './resources.ts';
 import type { Matcher } from './selectors.ts';
 import type { Change, Store } from './store.ts';
 
-/** What a client asks of a watch. */
+/** The options of a watch request. */
 export interface WatchOptions {
   readonly resource: Resource;
   readonly matches: Matcher;
-  /** Rows and columns instead of objects. */
-  readonly asTable: boolean;
-  /** The version to go on after; empty or `0` begins with what there is. */
+  /** Rows and columns instead of objects, with this much of each object. */
+  readonly asTable: RowContent | undefined;
+  /** The watch starts after this version; empty or `0` starts with the existing objects. */
   readonly from: string;
-  /** How often a quiet watch is told where it stands; `undefined` when it did not ask. */
+  /** Interval of bookmarks; `undefined` when the client did not request them. */
   readonly bookmarkMs: number | undefined;
-  /** Begin with what there is, and mark its end by a bookmark. */
+  /** Start with the existing objects and mark their end with a bookmark. */
   readonly sendInitialEvents: boolean;
   readonly timeoutMs: number;
 }
@@ -23,19 +23,20 @@ export interface WatchOptions {
 const defaultTimeoutMs = 1_800_000;
 
 export function watchOptionsOf(
-  { searchParams }: URL,
+  url: URL,
   resource: Resource,
   matches: Matcher,
   asTable: boolean,
   bookmarkMs: number,
 ): WatchOptions {
+  const { searchParams } = url;
   const from = searchParams.get('resourceVersion') ?? '';
   const sendInitialEvents = searchParams.get('sendInitialEvents') === 'true';
   const seconds = Number(searchParams.get('timeoutSeconds') ?? 0);
   return {
     resource,
     matches,
-    asTable,
+    asTable: asTable ? rowContentOf(url) : undefined,
     from: sendInitialEvents ? '' : from,
     bookmarkMs: searchParams.get('allowWatchBookmarks') === 'true' && !asTable ? bookmarkMs : undefined,
     sendInitialEvents,
@@ -43,7 +44,7 @@ export function watchOptionsOf(
   };
 }
 
-/** Streams changes as JSON lines until the client goes or the time is over. `ERROR` with 410 when history was forgotten since `from`. */
+/** Streams changes as JSON lines until the client closes or the time is over. Sends ERROR with 410 when `from` lies before a compaction. */
 export function serveWatch(store: Store, response: ServerResponse, options: WatchOptions): void {
   const { resource, matches, asTable, from } = options;
   const kind = storageKey(resource);
@@ -59,16 +60,21 @@ export function serveWatch(store: Store, response: ServerResponse, options: Watc
     return;
   }
 
-  let headed = false;
+  let hasColumns = false;
   const event = (type: string, object: KubernetesObject) => {
     const presented = present(resource, object);
     if (!asTable) return write(type, presented);
-    const whole = table(resource, [presented], { resourceVersion: object.metadata.resourceVersion ?? '' });
-    // Columns are told once; the rows that follow are of the same table.
-    write(type, headed ? { ...whole, columnDefinitions: null } : whole);
-    headed = true;
+    const whole = table(
+      resource,
+      [presented],
+      { resourceVersion: object.metadata.resourceVersion ?? '' },
+      asTable,
+    );
+    // Only the first event carries the columns.
+    write(type, hasColumns ? { ...whole, columnDefinitions: null } : whole);
+    hasColumns = true;
   };
-  const tell = (change: Change) => {
+  const send = (change: Change) => {
     const seen = seenBy(matches, change);
     if (seen) event(...seen);
   };
@@ -82,18 +88,18 @@ export function serveWatch(store: Store, response: ServerResponse, options: Watc
   if (fresh) for (const [, object] of store.list(kind)) if (matches(object)) event('ADDED', object);
   if (options.sendInitialEvents && options.bookmarkMs !== undefined)
     bookmark({ 'k8s.io/initial-events-end': 'true' });
-  for (const change of history) tell(change);
-  const ignore = store.listen(kind, tell);
-  const reminding = options.bookmarkMs === undefined ? undefined : setInterval(bookmark, options.bookmarkMs);
+  for (const change of history) send(change);
+  const stopListening = store.listen(kind, send);
+  const bookmarks = options.bookmarkMs === undefined ? undefined : setInterval(bookmark, options.bookmarkMs);
   const limit = setTimeout(() => response.end(), options.timeoutMs);
   response.on('close', () => {
-    ignore();
-    clearInterval(reminding);
+    stopListening();
+    clearInterval(bookmarks);
     clearTimeout(limit);
   });
 }
 
-/** A change as a watcher with a selector sees it: what comes into its view was added, what leaves it was deleted. */
+/** A change as a watcher with a selector sees it: an object that starts to match was added, one that stops was deleted. */
 function seenBy(
   matches: Matcher,
   { type, object, before }: Change,

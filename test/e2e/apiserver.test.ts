@@ -17,9 +17,8 @@ let url = '';
 
 before(async () => {
   const main = new URL('../../lab/apiserver/main.ts', import.meta.url).pathname;
-  server = spawn(process.execPath, [main, '--kubeconfig-out', kubeconfig, '--tls', '--token', 'sesame'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const flags = ['--kubeconfig-out', kubeconfig, '--tls', '--token', 'sesame', '--log-folder', folder];
+  server = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   server.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk;
@@ -111,6 +110,42 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     assert.match(described, /IPAllocated .* assigned 192\.0\.2\.1/);
     assert.match(await kubectl('get', 'events'), /Normal +IPAllocated +service\/web +assigned 192\.0\.2\.1/);
     assert.match(await kubectl('get', 'events.events.k8s.io', '-o', 'yaml'), /note: assigned 192\.0\.2\.1/);
+  });
+
+  test('get events sorts by a field of the object', async () => {
+    const event = (name: string, lastTimestamp: string) => ({
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name, namespace: 'kube-system' },
+      involvedObject: { kind: 'Pod', name: 'p', namespace: 'kube-system' },
+      type: 'Normal',
+      reason: name,
+      lastTimestamp,
+    });
+    await kubectl(
+      ...['create', '-f'],
+      manifest('sorted', event('later', '2026-01-02T00:00:00Z'), event('earlier', '2026-01-01T00:00:00Z')),
+    );
+    const shown = await kubectl('get', 'events', '-n', 'kube-system', '--sort-by=.lastTimestamp');
+    assert.match(shown, /earlier.*later/s);
+  });
+
+  test('logs shows the log of a pod, and drain cordons a node and removes its pods', async () => {
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'drained' } };
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'talker', namespace: 'default' },
+      spec: { nodeName: 'drained', containers: [{ name: 'server', image: 'none' }] },
+    };
+    writeFileSync(join(folder, 'talker.log'), 'one\ntwo\nthree\n');
+    await kubectl('create', '-f', manifest('drain', node, pod));
+    assert.equal(await kubectl('logs', 'talker'), 'one\ntwo\nthree\n');
+    assert.equal(await kubectl('logs', '--tail=1', 'talker'), 'three\n');
+    assert.match(await refusal('logs', 'nobody'), /not found/);
+    await kubectl('drain', 'drained', '--force');
+    assert.match(await kubectl('get', 'node', 'drained'), /SchedulingDisabled/);
+    assert.match(await refusal('get', 'pod', 'talker'), /not found/);
   });
 
   test('edit changes what the editor changed', async () => {

@@ -67,10 +67,8 @@ function isAlive(pid: number): boolean {
 
 async function comesUp(nodes: number) {
   const one = lab(nodes);
-  await eventually(
-    `a lab of ${nodes} nodes is up: ${one.output()}`,
-    () => one.output().includes(`up ${nodes}`),
-    60_000,
+  await eventually(`a lab of ${nodes} nodes is up: ${one.output()}`, () =>
+    one.output().includes(`up ${nodes}`),
   );
   const pids = descendants(one.child.pid ?? 0);
   assert.ok(pids.length >= 4, 'the lab runs processes');

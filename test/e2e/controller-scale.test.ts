@@ -38,14 +38,14 @@ test('two controllers: the leader is killed in the middle of a storm, the other 
   const first = await leader(one, two);
   const second = first === one ? two : one;
   const storm = makeServices(plane, 3000, 'storm');
-  await eventually('a thousand addresses', async () => (await countAssigned()) > 1000, 60_000);
+  await eventually('a thousand addresses', async () => (await countAssigned()) > 1000);
   first.signal('SIGKILL');
   const killedAt = performance.now();
   await second.logged('leading');
   const takeOverMs = performance.now() - killedAt;
   assert.ok(takeOverMs < 15_000, `took over after ${takeOverMs} ms`);
   await storm;
-  await eventually('all addresses', async () => (await countAssigned()) === 3000, 60_000);
+  await eventually('all addresses', async () => (await countAssigned()) === 3000);
   await assertAllDistinct(3000);
   assert.equal(await second.stop(), 0);
 });
@@ -57,7 +57,7 @@ test('two controllers: the leader is stopped for longer than the Lease, and writ
   first.signal('SIGSTOP');
   await second.logged('leading');
   await makeServices(plane, 200, 'while-stopped');
-  await eventually('their addresses', async () => (await countAssigned()) === 3200, 60_000);
+  await eventually('their addresses', async () => (await countAssigned()) === 3200);
   await plane.knob('reset');
   first.signal('SIGCONT');
   await first.logged('no longer leading');
@@ -76,7 +76,7 @@ test('two controllers: the leader is stopped for longer than the Lease, and writ
 test('a restart with 10,000 Services in place writes nothing', async (t) => {
   let controller = plane.controller('--no-leader-election');
   await makeServices(plane, 6800, 'more');
-  await eventually('all addresses', async () => (await countAssigned()) === 10_000, 120_000);
+  await eventually('all addresses', async () => (await countAssigned()) === 10_000);
   await controller.stop();
   const versions = new Map(
     (await allServices(plane)).map(({ metadata }) => [metadata.name, metadata.resourceVersion]),
@@ -88,7 +88,6 @@ test('a restart with 10,000 Services in place writes nothing', async (t) => {
   await eventually(
     'the gate to have judged',
     async () => (await controller.status()).config?.status === 'active',
-    60_000,
   );
   t.diagnostic(
     `10,000 Services learned ${Math.round(performance.now() - startedAt)} ms after the process was started`,

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadAll } from 'js-yaml';
 import { ControlPlane, Daemon } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
@@ -240,11 +241,11 @@ test('the gate: a bad text, a restart with it, its removal, an orphaning edit, d
   assert.equal(await controller.stop(), 0);
 });
 
-test('an API server that is away at the start and later is waited for, and said once', async () => {
+test('the controller waits for an API server that is away when it starts, and logs the outage once', async () => {
   await plane.knob('refuse');
   const controller = plane.controller('--no-leader-election');
   await controller.logged('API server not reached, retrying');
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await sleep(1500);
   await plane.knob('serve');
   await controller.logged('API server reached again');
   await makeService(plane, 'after-absence');
@@ -255,6 +256,41 @@ test('an API server that is away at the start and later is waited for, and said 
   await plane.knob('compact');
   await makeService(plane, 'after-compaction');
   await eventually('an address', async () => (await addresses(plane, 'after-compaction')).length === 1);
+  assert.equal(await controller.stop(), 0);
+});
+
+test('the controller logs the return of the API server within two seconds', async () => {
+  const controller = plane.controller('--no-leader-election');
+  await controller.logged('state of the cluster known');
+  await plane.knob('refuse');
+  const lost = await controller.logged('API server not reached, retrying');
+  assert.equal(await controller.metric('bellman_kubernetes_api_up'), 0);
+  await sleep(8000);
+  const servedAt = Date.now();
+  await plane.knob('serve');
+  const returned = await controller.logged('API server reached again');
+  assert.ok(
+    Date.parse(String(returned.ts)) - servedAt < 2000,
+    `served at ${servedAt}, logged at ${returned.ts}`,
+  );
+  assert.ok(Date.parse(String(lost.ts)) < servedAt);
+  assert.equal(await controller.metric('bellman_kubernetes_api_up'), 1);
+  assert.equal(await controller.stop(), 0);
+});
+
+test('an API server that forbids everything for some seconds causes no warning and no missing event', async () => {
+  await plane.knob('forbid');
+  const controller = plane.controller();
+  await sleep(5000);
+  await plane.knob('serve');
+  await makeService(plane, 'after-forbidden');
+  await eventually('an address', async () => (await addresses(plane, 'after-forbidden')).length === 1);
+  assert.deepEqual(
+    controller.lines
+      .filter(({ level, msg }) => level === 'warn' || /refuses|not obtained/.test(msg))
+      .map(({ msg }) => msg),
+    [],
+  );
   assert.equal(await controller.stop(), 0);
 });
 

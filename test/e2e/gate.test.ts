@@ -11,7 +11,7 @@ let v4 = '';
 let v6 = '';
 
 const config = (pools: string) => `peers:
-- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s, graceful-restart: true}
+- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 90s, graceful-restart: {restart-time: 240s}}
 address-pools:
 ${pools}`;
 const whole = config('- {name: public, protocol: bgp, addresses: [198.51.100.0/24, "2001:db8:100::/112"]}\n');
@@ -24,7 +24,7 @@ before(async () => {
   await lab.applyExample('web');
   await lab.until('web has addresses', async () => (await lab.addressesOf('web')).length === 2);
   [v4 = '', v6 = ''] = await lab.addressesOf('web');
-  await lab.until('the router has all routes', () => hasRoutes(), 30_000);
+  await lab.until('the router has all routes', () => hasRoutes());
 });
 after(() => lab.close());
 
@@ -120,7 +120,6 @@ async function speakersAreBack(): Promise<void> {
     'every session is established again',
     async () =>
       (await lab.birdc('show', 'protocols')).match(/Established/g)?.length === 3 && (await hasRoutes()),
-    40_000,
   );
 }
 
@@ -181,7 +180,7 @@ describe('a configuration that is no good', { concurrency: false }, () => {
       await kill('controller');
       lab.startController();
       await lab.applyExample('late');
-      await lab.until('late has addresses', async () => (await lab.addressesOf('late')).length === 2, 40_000);
+      await lab.until('late has addresses', async () => (await lab.addressesOf('late')).length === 2);
       await lab.kubectl('delete', 'service', 'late');
       assert.equal(await state(), 'stale');
     }));
@@ -215,10 +214,8 @@ describe('a configuration that is no good', { concurrency: false }, () => {
       await kill('controller', ...speakers());
       for (const node of lab.fabric.nodes) lab.startSpeaker(node);
       lab.startController();
-      await lab.until(
-        'a speaker has noticed',
-        () => Promise.resolve(/not reached/.test(lab.log('speaker-node-1'))),
-        30_000,
+      await lab.until('a speaker has noticed', () =>
+        Promise.resolve(/not reached/.test(lab.log('speaker-node-1'))),
       );
       await lab.api('serve');
       await speakersAreBack();

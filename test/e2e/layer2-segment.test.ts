@@ -164,11 +164,7 @@ test('an address that another host holds is left to it, also by the node that fo
   );
   assert.deepEqual([...new Set([...macs].map(([, mac]) => mac?.toLowerCase()))], [nearMac]);
   await near.ip('address', 'del', `${held}/32`, 'dev', 'eth0');
-  await lab.until(
-    'the successor answers',
-    async () => (await lab.curl(near, held)).includes('held-'),
-    30_000,
-  );
+  await lab.until('the successor answers', async () => (await lab.curl(near, held)).includes('held-'));
   lab.startSpeaker(finder);
   await lab.kubectl('delete', 'service', 'held');
 });
@@ -189,7 +185,7 @@ test('with --conflict-policy yield the claimant has it, until it lets go', async
     return macs.length > 0 && macs.every((mac) => mac === nearMac);
   });
   await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
-  await lab.until('a speaker answers again', () => isAnswered(), 30_000);
+  await lab.until('a speaker answers again', () => isAnswered());
 });
 
 test('a node that is cordoned hands over without a lost request, with --leave-when-cordoned', async () => {

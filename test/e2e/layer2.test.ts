@@ -19,7 +19,7 @@ before(async () => {
   await lab.applyExample('printer');
   await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
   [v4 = '', v6 = ''] = await lab.addressesOf('printer');
-  await lab.until('printer is answered', () => isAnswered(), 30_000);
+  await lab.until('printer is answered', () => isAnswered());
 });
 after(() => lab.close());
 
@@ -62,14 +62,10 @@ async function membersSeenBy(node: LabNode): Promise<string> {
 }
 
 async function allMeet(): Promise<void> {
-  await lab.until(
-    'every speaker sees the others alive',
-    async () => {
-      const views = await Promise.all(lab.fabric.nodes.map(membersSeenBy));
-      return views.every((view) => view.match(/:alive/g)?.length === lab.fabric.nodes.length - 1);
-    },
-    30_000,
-  );
+  await lab.until('every speaker sees the others alive', async () => {
+    const views = await Promise.all(lab.fabric.nodes.map(membersSeenBy));
+    return views.every((view) => view.match(/:alive/g)?.length === lab.fabric.nodes.length - 1);
+  });
 }
 
 describe('an address in layer 2', { concurrency: false }, () => {

@@ -195,7 +195,7 @@ describe('what an operator sees', { concurrency: false }, () => {
         () => false,
       );
     await lab.until('nobody answers', async () => !(await asked()));
-    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+    await lab.until('the record is empty', async () => (await record()) === '');
     await lab.until('an event says why', async () =>
       /NodeUnassigned .*no node answers for 192\.0\.2\.240 any more: no speaker that may is alive and has a link/.test(
         await lab.kubectl('get', 'events'),
@@ -210,7 +210,7 @@ describe('what an operator sees', { concurrency: false }, () => {
   test('the record goes when the pool is announced by BGP, and comes back with layer 2', async () => {
     await lab.configure(config({}, { protocol: 'bgp' }));
     await shows('BGP', /^default\/printer .* node-1, node-2, node-3 by BGP$/m);
-    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+    await lab.until('the record is empty', async () => (await record()) === '');
     await lab.configure(config());
     await lab.until('printer is answered', async () => (await ask(printer)).includes('printer-'));
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
@@ -219,7 +219,7 @@ describe('what an operator sees', { concurrency: false }, () => {
   test('the record goes with the last endpoint, and status says why nobody answers', async () => {
     for (const node of lab.fabric.nodes) await lab.removePods('printer', node);
     await shows('nobody', /^default\/printer .* nobody: no endpoint of this address family is ready$/m);
-    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+    await lab.until('the record is empty', async () => (await record()) === '');
     await lab.addPods('printer', lab.fabric.nodes);
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
   });
@@ -229,7 +229,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     await lab.until('it has moved', async () =>
       (await lab.addressesOf('printer')).every((address) => address.startsWith('198.51.100.')),
     );
-    await lab.until('the record is empty', async () => (await record()) === '', 30_000);
+    await lab.until('the record is empty', async () => (await record()) === '');
   });
 
   test('a configuration that was deleted stays in force, and status says so', async () => {

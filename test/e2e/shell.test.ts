@@ -57,7 +57,7 @@ let shell: Terminal;
 let suggestions: readonly string[] = [];
 before(async () => {
   shell = new Terminal(`${root}lab/world`, process.execPath, `${root}lab/shell.ts`);
-  await eventually('the lab is up', () => shell.shown.includes('everything here ends'), 60_000);
+  await eventually('the lab is up', () => shell.shown.includes('everything here ends'));
   suggestions = (/Six things to try:\n((?: {2}.+\n)+)/.exec(shell.shown)?.[1] ?? '')
     .split('\n')
     .map((line) => line.trim())

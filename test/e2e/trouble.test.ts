@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../lab/lab.ts';
 import { plug } from '../../lab/netns.ts';
 import { ownerOf } from '../../lab/steps.ts';
@@ -48,7 +49,6 @@ describe('a running lab in trouble', { concurrency: false }, () => {
     lab.until(
       `${count} sessions are established`,
       async () => ((await lab.birdc('show', 'protocols')).match(/Established/g)?.length ?? 0) === count,
-      40_000,
     );
 
   test('a router that cannot be reached: one line when it goes, one when it is back, no crash', async () => {
@@ -71,6 +71,47 @@ describe('a running lab in trouble', { concurrency: false }, () => {
     assert.ok(said.length <= 6, `few lines: ${said.join('\n')}`);
     assert.ok(said.some((line) => line.includes('session established')));
     assert.ok(lab.isRunning('speaker-node-1'));
+  });
+
+  test('the API server is away for eight seconds: the speaker logs it, corrects the record and the return within two seconds', async () => {
+    await lab.addPods('lonely', [lab.node('node-1')]);
+    await lab.apply({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: {
+        name: 'lonely',
+        namespace: 'default',
+        annotations: { 'bellman.dev/address-pool': 'office' },
+      },
+      spec: { type: 'LoadBalancer', selector: { app: 'lonely' }, ports: [{ port: 80, targetPort: 8080 }] },
+    });
+    const record = () =>
+      lab.kubectl(
+        'get',
+        'service',
+        'lonely',
+        '-o',
+        'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
+      );
+    await lab.until('a node answers for it', async () => (await record()) !== '');
+    const log = () =>
+      lab
+        .log('speaker-node-1')
+        .split('\n')
+        .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as { msg: string; ts: string }] : []));
+    await lab.api('refuse');
+    await lab.until('the speaker logs the loss', async () =>
+      log().some(({ msg }) => msg === 'API server not reached, retrying'),
+    );
+    await sleep(5000);
+    const servedAt = Date.now();
+    await lab.api('serve');
+    await lab.removePods('lonely', lab.node('node-1'));
+    const returned = () => log().find(({ msg }) => msg === 'API server reached again');
+    await lab.until('the speaker logs the return', async () => returned() !== undefined);
+    const delayMs = Date.parse(returned()?.ts ?? '') - servedAt;
+    assert.ok(delayMs < 2000, `the line came ${delayMs} ms after the return`);
+    await lab.until('the record is empty', async () => (await record()) === '');
   });
 
   test('an interface that disappears: another node answers, and this one can again when it is made anew', async () => {

@@ -110,7 +110,6 @@ test("takeover: the old owner's neighbours and the switch learn the new one at o
   await eventually(
     'the client to know the second, without asking',
     async () => (await neighbour(client, moved)).mac === macOf(2),
-    3000,
   );
   await successor.stop();
 });

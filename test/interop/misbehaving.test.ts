@@ -130,7 +130,7 @@ describe('a misbehaving peer', () => {
     lines.length = 0;
     speaker.setPeers([good]);
     speaker.setPeers([good, config]);
-    await eventually(what, until, 20_000);
+    await eventually(what, until);
     for (const socket of sockets) socket.destroy();
     speaker.setPeers([good]);
     const flaps = await registry.getSingleMetric('bellman_bgp_established_transitions_total')?.get();

@@ -110,7 +110,6 @@ test("takeover: the old owner's neighbours learn the new one at once", async () 
   await eventually(
     'the client to know the second, without asking',
     async () => (await neighbour(client, moved)).mac === macOf(2),
-    3000,
   );
   await successor.stop();
 });

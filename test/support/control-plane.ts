@@ -170,7 +170,9 @@ export class ControlPlane {
   }
 
   /** One of the server's knobs, see `lab/apiserver/server.ts`. */
-  async knob(name: 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'pause' | 'serve'): Promise<void> {
+  async knob(
+    name: 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'pause' | 'forbid' | 'serve',
+  ): Promise<void> {
     await fetch(`${this.url}/lab/${name}`, { method: 'POST' });
   }
 

@@ -96,15 +96,11 @@ export async function watchStates(
     return at === expected.length;
   };
   try {
-    await eventually(
-      `${expected.join(', ')} of ${address}`,
-      async () => {
-        const { state } = await neighbour(host, address);
-        if (state === undefined || state === 'STALE' || state === 'FAILED') await poke(host, address);
-        return isComplete();
-      },
-      45_000,
-    ).catch((error: unknown) => {
+    await eventually(`${expected.join(', ')} of ${address}`, async () => {
+      const { state } = await neighbour(host, address);
+      if (state === undefined || state === 'STALE' || state === 'FAILED') await poke(host, address);
+      return isComplete();
+    }).catch((error: unknown) => {
       throw new Error(`seen: ${seen.join(', ')}`, { cause: error });
     });
   } finally {

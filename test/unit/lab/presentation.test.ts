@@ -63,8 +63,11 @@ test('an event is the same by both of its APIs', () => {
 
 describe('table()', () => {
   const cellsOf = (plural: string, object: KubernetesObject) =>
-    (table(resource('', plural), [object], { resourceVersion: '1' }) as { rows: { cells: unknown[] }[] })
-      .rows[0]?.cells;
+    (
+      table(resource('', plural), [object], { resourceVersion: '1' }, 'metadata') as {
+        rows: { cells: unknown[] }[];
+      }
+    ).rows[0]?.cells;
   const created = new Date().toISOString();
 
   test('a Service shows its addresses, or that it waits for them', () => {
