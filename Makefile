@@ -22,7 +22,7 @@ check: setup ## types, lint, walls, dead exports, unit tests: under a minute
 	@$(NODE) node_modules/.bin/tsc --noEmit
 	@node_modules/.bin/biome check --error-on-warnings .
 	@$(NODE) node_modules/.bin/knip --no-progress
-	@$(NODE) --test --test-reporter=spec 'test/unit/**/*.test.ts'
+	@$(NODE) --test --test-reporter=spec 'test/unit/**/*.test.ts' 'test/replay/*.test.ts'
 
 fix: setup ## format the code and apply the linter's safe fixes
 	@node_modules/.bin/biome check --write .

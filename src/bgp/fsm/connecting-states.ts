@@ -123,7 +123,6 @@ function connectOrActiveTimer(step: Transition, timer: FsmTimer): FsmStep {
 }
 
 function sendOpen(step: Transition, state: FsmState): FsmStep {
-  step.stopTimer('connect-retry');
   step.act({ kind: 'send-open' });
   step.startTimer('hold', openSentHoldMs);
   return step.to({ ...state, name: 'OpenSent', tcp: 'connected', delayOpenRunning: false });

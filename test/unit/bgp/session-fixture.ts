@@ -64,7 +64,9 @@ export const notification = (code: number, subcode: number, data = new Uint8Arra
   data,
 });
 
-export function fixture(options: Partial<Pick<BgpSpeakerOptions, 'restarting' | 'interfaces'>> = {}) {
+export function fixture(
+  options: Partial<Pick<BgpSpeakerOptions, 'restarting' | 'interfaces' | 'recorder'>> = {},
+) {
   const clock = new VirtualClock();
   const transport = new MemoryTransport();
   const lines: string[] = [];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Message } from '../../../src/bgp/message.ts';
+import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { ip, prefix } from '../speaker/fixtures.ts';
 import type { MemoryStream } from './memory-transport.ts';
 import {
@@ -343,6 +344,31 @@ describe('a session in virtual time', () => {
     const stream = establish();
     clock.advance(1);
     assert.ok(stream.kinds().includes('update'));
+  });
+
+  test('the flight recorder keeps the way of each peer, without UPDATEs that change nothing', () => {
+    let epochMs = 0;
+    const clock = { now: () => 0, epochMs: () => ++epochMs, after: () => ({ cancel: () => undefined }) };
+    const recorder = new FlightRecorder({ clock });
+    const { speaker, establish } = fixture({ recorder });
+    speaker.setPeers([{ ...peer(), password: 'hidden' }]);
+    const stream = establish();
+    for (let i = 0; i < 1000; i++) stream.send({ kind: 'update', withdrawn: [], attributes: {}, nlri: [] });
+    const recorded = recorder.events('peer router');
+    assert.deepEqual(
+      recorded.map(({ state, event }) => [(event as { kind: string }).kind, state]),
+      [
+        ['start', 'Connect'],
+        ['tcp-connected', 'OpenSent'],
+        ['open', 'OpenConfirm'],
+        ['keepalive', 'Established'],
+      ],
+    );
+    assert.ok(!JSON.stringify(recorded).includes('hidden'));
+    speaker.setPeers([{ ...peer({ name: 'top-of-rack' }), id: 'router' }]);
+    assert.deepEqual(recorder.events('peer router'), []);
+    speaker.setPeers([]);
+    assert.deepEqual(recorder.events(), []);
   });
 
   test('BFD down ends the session with Cease/BFD Down', () => {
