@@ -24,6 +24,13 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     validate: 'A file could not be read, or the API server could not be reached.',
     status: 'The API server could not be reached.',
   },
+  bug: {
+    controller: 'It met an exception that nothing caught. The log says which; another replica takes over.',
+    speaker:
+      'It met an exception that nothing caught. The log says which; the layer-2 process hands over its addresses.',
+    validate: 'Not used.',
+    status: 'Not used.',
+  },
 };
 
 export function commandLinePage(): string {

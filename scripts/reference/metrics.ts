@@ -11,6 +11,8 @@ import {
   registerAddressMetrics,
   registerNeighbourMetrics,
 } from '../../src/layer2/responder/metrics.ts';
+import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
+import { registerInputFailures } from '../../src/telemetry/input-failures.ts';
 import { code, page, table } from './markdown.ts';
 
 /** The fields of a registered metric, which the types of prom-client list in part. */
@@ -32,6 +34,14 @@ const processes: readonly Process[] = [
     title: 'Controller and speaker: API server',
     text: 'Both processes have the metrics of their connection to the API server.',
     register: (registry) => registerKubernetesMetrics(registry, new Reachability({ clock: systemClock })),
+  },
+  {
+    title: 'Controller and speaker: the process',
+    text: 'The speaker adds the failures of its layer-2 process to its own.',
+    register: (registry) => {
+      registerInputFailures(registry);
+      registerLostLogLines(registry);
+    },
   },
   {
     title: 'Controller',
@@ -57,6 +67,8 @@ const processes: readonly Process[] = [
 /** What each label means. A label that means different things stands under the name of its metric. */
 const labels: Readonly<Record<string, string>> = {
   peer: 'name of the peer',
+  entrance: '`bgp`, `membership`, `frame`, `http` or `watch`',
+  kind: 'code of the error, or its class',
   pool: 'name of the pool',
   family: '`ipv4`, `ipv6`',
   namespace: 'name of the namespace',

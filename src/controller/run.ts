@@ -15,13 +15,16 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';
+import { statusVersion } from '../cluster/status.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
 import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import type { Logger } from '../log.ts';
-import { serveMetrics } from '../telemetry/http-server.ts';
+import { endOnCrash } from '../telemetry/crash.ts';
+import { createDiagnostics } from '../telemetry/diagnostics.ts';
+import { serveHttp } from '../telemetry/http-server.ts';
 import { ControllerMetrics } from './metrics.ts';
 import { Term } from './term.ts';
 
@@ -46,6 +49,8 @@ export async function runController(options: RunControllerOptions): Promise<void
   const registry = new Registry();
   registerKubernetesMetrics(registry, client.reachability);
   const metrics = new ControllerMetrics(registry);
+  const { recorder, guard } = createDiagnostics({ clock: systemClock, logger, registry });
+  endOnCrash({ logger, recorder, clock: systemClock });
   const identity = `${hostname()}_${randomUUID()}`;
   const clock = systemClock;
   // Not held back by the Lease: what it tells of has happened.
@@ -76,10 +81,13 @@ export async function runController(options: RunControllerOptions): Promise<void
     ? new LeaderElection({ client, namespace, name: leaseName, identity, clock, logger })
     : undefined;
 
-  const server = await serveMetrics(options.metricsAddress.host, options.metricsAddress.port, {
+  const server = await serveHttp(options.metricsAddress.host, options.metricsAddress.port, {
     registry,
     unhealthy: () => [],
+    events: () => Promise.resolve(recorder.events()),
+    guard,
     status: () => ({
+      version: statusVersion,
       identity,
       leading: term !== undefined,
       leader: election ? election.leader : identity,

@@ -17,6 +17,7 @@ import { type Keys, parseKeys } from '../membership/keyring.ts';
 import { isLive } from '../membership/member-table.ts';
 import type { Changes, Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import { Answers } from './answers.ts';
@@ -37,6 +38,8 @@ export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly report: (message: FromLayer2) => void;
+  readonly guard?: Guard;
+  readonly recorder?: FlightRecorder;
   readonly clock?: Clock;
 }
 
@@ -102,6 +105,7 @@ export class Layer2Agent {
     });
     this.#responder = createNeighbourResponder({
       log: options.logger,
+      ...(options.guard ? { guard: options.guard } : {}),
       registry: options.registry,
       announcements: { refreshMs: options.announceEverySeconds * 1000 },
       defence: options.conflictPolicy,
@@ -149,7 +153,11 @@ export class Layer2Agent {
         return this.#options.report({ kind: 'claimed', id: message.id, addresses });
       }
       case 'events':
-        return this.#options.report({ kind: 'events', id: message.id, events: [] });
+        return this.#options.report({
+          kind: 'events',
+          id: message.id,
+          events: this.#options.recorder?.events() ?? [],
+        });
       case 'stop':
         return this.#stop();
     }
@@ -228,7 +236,7 @@ export class Layer2Agent {
       keys,
       metadata: this.#facts,
       payloads: new ClaimPayloads(this.#claims),
-      guard: new Guard({ logger }),
+      guard: this.#options.guard ?? new Guard({ logger }),
       clock: this.#clock,
       drainCaptures: () => this.#responder.drainCaptures(),
       changed: (changes) => this.#changed(changes),

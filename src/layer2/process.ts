@@ -1,43 +1,49 @@
 /**
- * The layer-2 process: a child of the speaker that lives on its orders (`ToLayer2`) and tells it what happens (`FromLayer2`). When the
- * speaker is gone, in whatever way, it hands its addresses over, leaves and ends.
+ * The layer-2 process, a child of the speaker. It acts on the speaker's messages (`ToLayer2`) and reports back (`FromLayer2`). When the
+ * speaker ends, in whatever way, it hands over its addresses, leaves the membership and ends.
  */
 import { Registry } from 'prom-client';
+import { systemClock } from '../clock.ts';
 import { createLogger, type LogLevel } from '../log.ts';
+import { endOnCrash } from '../telemetry/crash.ts';
+import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { Layer2Agent } from './agent.ts';
 import type { FromLayer2, Layer2Settings, ToLayer2 } from './messages.ts';
 
 const [logLevel = 'info', settings = ''] = process.argv.slice(2);
 const logger = createLogger('layer2', logLevel as LogLevel);
 const registry = new Registry();
+const { recorder, guard } = createDiagnostics({ clock: systemClock, logger, registry });
 const metricsEveryMs = 1000;
 
 const report = (message: FromLayer2) => {
   if (process.connected) process.send?.(message);
 };
-const agent = new Layer2Agent({ ...(JSON.parse(settings) as Layer2Settings), logger, registry, report });
+const agent = new Layer2Agent({
+  ...(JSON.parse(settings) as Layer2Settings),
+  logger,
+  registry,
+  report,
+  guard,
+  recorder,
+});
+endOnCrash({ logger, recorder, clock: systemClock, handOver: () => agent.handle({ kind: 'stop' }) });
 
-const metrics = setInterval(() => {
+function reportCounters(): void {
   void registry.getMetricsAsJSON().then((json) => report({ kind: 'metrics', metrics: json }));
   agent.tellCounts();
-}, metricsEveryMs);
+  systemClock.after(metricsEveryMs, reportCounters);
+}
+reportCounters();
 
-let orders: Promise<void> = Promise.resolve();
-function order(message: ToLayer2): void {
-  orders = orders
-    .then(() => agent.handle(message))
-    .catch((error: unknown) => {
-      logger.error({ reason: String(error) }, 'the layer-2 process cannot go on');
-      process.exit(1);
-    });
-  if (message.kind === 'stop')
-    void orders.then(() => {
-      clearInterval(metrics);
-      process.exit(0);
-    });
+/** Messages are handled one after another. A rejection is a bug, and ends the process by way of `endOnCrash`. */
+let handled: Promise<void> = Promise.resolve();
+function handle(message: ToLayer2): void {
+  handled = handled.then(() => agent.handle(message));
+  if (message.kind === 'stop') void handled.then(() => process.exit(0));
 }
 
-process.on('message', (message) => order(message as ToLayer2));
-process.on('disconnect', () => order({ kind: 'stop' }));
-// A terminal sends these to the whole group; the speaker says when it is time.
+process.on('message', (message) => handle(message as ToLayer2));
+process.on('disconnect', () => handle({ kind: 'stop' }));
+// A terminal sends these signals to the whole process group. The speaker says when to stop.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});

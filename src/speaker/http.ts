@@ -1,13 +1,16 @@
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import type { Layer2 } from '../layer2/parent.ts';
-import { type MetricsServer, serveMetrics } from '../telemetry/http-server.ts';
+import type { Diagnostics } from '../telemetry/diagnostics.ts';
+import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
+import { type HttpEndpoint, serveHttp } from '../telemetry/http-server.ts';
 import { unreadyReasons } from './readiness.ts';
 import { type StatusSources, speakerStatus } from './status.ts';
 
 export interface SpeakerHttpOptions {
   readonly address: { readonly host: string; readonly port: number };
   readonly registry: Registry;
-  readonly layer2: Pick<Layer2, 'metrics' | 'unhealthy'>;
+  readonly layer2: Pick<Layer2, 'metrics' | 'unhealthy' | 'events'>;
+  readonly diagnostics: Diagnostics;
   readonly status: StatusSources;
 }
 
@@ -16,10 +19,11 @@ export function serveSpeaker({
   address,
   registry,
   layer2,
+  diagnostics: { recorder, guard },
   status,
-}: SpeakerHttpOptions): Promise<MetricsServer> {
+}: SpeakerHttpOptions): Promise<HttpEndpoint> {
   const { nodeName, sync, speaker } = status;
-  return serveMetrics(address.host, address.port, {
+  return serveHttp(address.host, address.port, {
     registry: {
       contentType: registry.contentType,
       metrics: () => mergedMetrics(registry, layer2.metrics()),
@@ -33,6 +37,8 @@ export function serveSpeaker({
         troubles: status.troubles(),
       }),
     status: () => speakerStatus(status),
+    events: () => mergedEvents(recorder, layer2),
+    guard,
   });
 }
 
@@ -40,4 +46,13 @@ export function serveSpeaker({
 async function mergedMetrics(registry: Registry, layer2: readonly object[]): Promise<string> {
   const own = (await registry.getMetricsAsJSON()) as object[];
   return AggregatorRegistry.aggregate([own, [...layer2]]).metrics();
+}
+
+/** Events of this process together with those of the layer-2 process, while that can be asked. */
+async function mergedEvents(
+  recorder: FlightRecorder,
+  layer2: Pick<Layer2, 'events'>,
+): Promise<RecordedEvent[]> {
+  const others = await layer2.events().catch(() => []);
+  return [...recorder.events(), ...others].sort((a, b) => a.at - b.at);
 }

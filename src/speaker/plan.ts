@@ -11,10 +11,11 @@
  * A node is eligible when it is Ready, its network is available and it is not labelled out of load balancing. A Service needs an
  * endpoint that serves: on any node, or with `externalTrafficPolicy: Local` on the announcing node.
  */
-import { formatIp, type IpAddress, parseIp, rangeContains } from '../address/index.ts';
+import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
 import type { RefusalCause } from '../cluster/status.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
+import { poolIndexOf } from '../config/pool-index.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
@@ -59,7 +60,7 @@ export function planService(
   const serving = servingNodes(slices);
   const plans = service.ingress.flatMap(({ ip }) => {
     const address = parseIp(ip);
-    const pool = address && poolOf(context.config, address);
+    const pool = address && poolIndexOf(context.config).poolOf(address);
     if (!address || !pool) return [];
     const endpoints = serving[address.family === 4 ? 'IPv4' : 'IPv6'];
     return pool.protocol === 'bgp'
@@ -72,11 +73,6 @@ export function planService(
     advertised: plans.flatMap(({ advertised }) => advertised),
     refusals: plans.flatMap(({ refusals }) => refusals),
   };
-}
-
-/** The pool whose ranges contain the address. */
-export function poolOf(config: Config, address: IpAddress): PoolConfig | undefined {
-  return config.pools.find((pool) => pool.ranges.some((range) => rangeContains(range, address)));
 }
 
 function planBgp(

@@ -4,7 +4,7 @@
  *   watches ──→ NodeSpeaker ──→ BgpSpeaker (sessions and routes)
  *                    └────────→ layer-2 process (who answers, and ARP and NDP)
  *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
- *   HTTP endpoint: /metrics, /healthz, /readyz, /status
+ *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
  *
  * The parts start from the bottom up, and stop from the top down. On a signal the layer-2 process hands over its addresses while BGP
  * ends its sessions; then the watches and the HTTP endpoint end.
@@ -22,6 +22,8 @@ import type { FromLayer2 } from '../layer2/messages.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
+import { endOnCrash } from '../telemetry/crash.ts';
+import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
 import { actsForDeadNode } from './dead-node.ts';
@@ -61,13 +63,15 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const client = connect(options.kubeconfig, 'bellman-speaker', { logger });
   const registry = new Registry();
   registerKubernetesMetrics(registry, client.reachability);
+  const diagnostics = createDiagnostics({ clock, logger, registry });
+  endOnCrash({ logger, recorder: diagnostics.recorder, clock });
   const services = new Map<string, Service>();
   const accepted = new AcceptedConfigTracker();
   const sync = new InitialSync();
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger, clock });
   const isOurs = (service: Service) => loadBalancerClassMatches(service, options.loadBalancerClass);
 
-  const bgp = startBgp(options, registry);
+  const bgp = startBgp(options, registry, diagnostics);
   const layer2 = startLayer2Process(options, registry, {
     onMessage: (message) => reports.handle(message),
     entries: () => speaker.layer2Entries(),
@@ -113,6 +117,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     address: options.metricsAddress,
     registry,
     layer2,
+    diagnostics,
     status: {
       nodeName,
       sync,
@@ -138,6 +143,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     client,
     clock,
     logger,
+    guard: diagnostics.guard,
     signal: watching.signal,
     services,
     accepted,
@@ -157,13 +163,14 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   logger.info({ node: nodeName }, 'stopped');
 }
 
-function startBgp(options: RunSpeakerOptions, registry: Registry): BgpSpeaker {
+function startBgp(options: RunSpeakerOptions, registry: Registry, { guard }: Diagnostics): BgpSpeaker {
   warmUp();
   return createBgpSpeaker({
     logger: createLogger('bgp', options.logLevel),
     registry,
     hostName: hostname(),
     restarting: markRestart(options.stateDirectory, options.nodeName),
+    guard,
   });
 }
 

@@ -1,7 +1,8 @@
 import { parseIp } from '../address/index.ts';
+import { poolIndexOf } from '../config/pool-index.ts';
 import type { EndpointSlice, Service } from '../kubernetes/model.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
-import { type PlanContext, poolOf } from './plan.ts';
+import type { PlanContext } from './plan.ts';
 import { servingNodes } from './serving-nodes.ts';
 
 /** Why no node answers for a Service's address in layer 2, as far as Kubernetes and the configuration tell. */
@@ -14,7 +15,7 @@ export function unansweredReason(
   const ip = parseIp(address);
   if (service.type !== 'LoadBalancer' || !ip || !service.ingress.some((ingress) => ingress.ip === address))
     return 'the Service no longer has it';
-  const pool = poolOf(context.config, ip);
+  const pool = poolIndexOf(context.config).poolOf(ip);
   if (!pool) return 'no pool contains it';
   if (pool.protocol === 'bgp') return `pool ${pool.name} announces by BGP`;
   const endpoints = servingNodes(slices)[ip.family === 4 ? 'IPv4' : 'IPv6'];

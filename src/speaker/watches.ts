@@ -20,6 +20,7 @@ import { type WatchOptions, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { Layer2 } from '../layer2/parent.ts';
 import type { Logger } from '../log.ts';
+import type { Guard } from '../telemetry/guard.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import type { AnnouncingReconciler } from './announcing-reconciler.ts';
 import type { AwaitedKind } from './initial-sync.ts';
@@ -31,6 +32,7 @@ export interface SpeakerWatchesOptions {
   readonly client: Api;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Guard;
   /** Ends all watches. */
   readonly signal: AbortSignal;
   /** Filled by the watch of Services; by `namespace/name`. */
@@ -188,12 +190,13 @@ export class SpeakerWatches {
     synced: () => void,
     selector: Pick<WatchOptions<T>, 'fieldSelector' | 'labelSelector'> = {},
   ): Promise<void> {
-    const { client, clock, logger, signal, speaker } = this.#options;
+    const { client, clock, logger, guard, signal, speaker } = this.#options;
     return watch({
       client,
       path,
       decode,
       handler: { changed, synced, reached: (version) => speaker.reached(version) },
+      guard,
       clock,
       logger,
       signal,

@@ -1,54 +1,50 @@
-import { createServer, type Server } from 'node:http';
+/**
+ * The HTTP endpoint of a process.
+ *
+ *   /metrics       Prometheus text
+ *   /healthz       200 while the process works, else 503 with the reasons; a restart may help
+ *   /readyz        200 while the process can do its whole job, else 503 with the reasons
+ *   /status        the state of the process as JSON (`cluster/status.ts`)
+ *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some
+ *
+ * A request that raises an exception is answered with 500 and reported by the guard.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { type EventFilter, matchesFilter } from './event-filter.ts';
+import type { RecordedEvent } from './flight-recorder.ts';
+import type { Guard } from './guard.ts';
 
-/** What a process serves over HTTP beside its metrics. */
+/** What a process serves over HTTP. */
 export interface Endpoints {
   readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
-  /** Empty when healthy, else the reasons. */
+  /** Why the process does not work; empty while it does. */
   readonly unhealthy: () => readonly string[];
-  /** Empty when it can do all that it is asked to, else what it lacks and a restart would not bring. */
+  /** Why the process cannot do its whole job although a restart would not help. */
   readonly notReady?: () => readonly string[];
-  /** The process' state as JSON, for `bellman status`. */
   readonly status: () => unknown;
+  /** All recorded events, oldest first. */
+  readonly events: () => Promise<readonly RecordedEvent[]>;
+  readonly guard: Guard;
 }
 
-export interface MetricsServer {
+export interface HttpEndpoint {
   readonly port: number;
   close(): Promise<void>;
 }
 
-/**
- * Serves `/metrics` (Prometheus text), `/healthz` and `/readyz` (200, or 503 with the reasons) and `/status` (JSON).
- * Rejects when the address cannot be bound.
- */
-export async function serveMetrics(host: string, port: number, endpoints: Endpoints): Promise<MetricsServer> {
-  const server: Server = createServer((request, response) => {
-    void (async () => {
-      const path = (request.url ?? '/').split('?')[0];
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        response.writeHead(405, { allow: 'GET, HEAD' }).end();
-      } else if (path === '/metrics') {
-        const text = await endpoints.registry.metrics();
-        response.writeHead(200, { 'content-type': endpoints.registry.contentType }).end(text);
-      } else if (path === '/healthz' || path === '/readyz') {
-        const lacks = path === '/readyz' ? (endpoints.notReady?.() ?? []) : [];
-        const reasons = [...endpoints.unhealthy(), ...lacks];
-        response.writeHead(reasons.length === 0 ? 200 : 503, { 'content-type': 'text/plain' });
-        response.end(reasons.length === 0 ? 'ok\n' : `${reasons.join('\n')}\n`);
-      } else if (path === '/status') {
-        response.writeHead(200, { 'content-type': 'application/json' });
-        response.end(`${JSON.stringify(endpoints.status(), null, 2)}\n`);
-      } else {
-        response
-          .writeHead(404, { 'content-type': 'text/plain' })
-          .end('try /metrics, /healthz, /readyz or /status\n');
-      }
-    })().catch((error: unknown) => {
-      if (response.headersSent) response.destroy();
-      else response.writeHead(500, { 'content-type': 'text/plain' }).end(`${error}\n`);
-    });
-  });
+interface Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const plainText = 'text/plain; charset=utf-8';
+
+/** Serves the endpoints. Rejects when the address cannot be bound. */
+export async function serveHttp(host: string, port: number, endpoints: Endpoints): Promise<HttpEndpoint> {
+  const server: Server = createServer((request, response) => void answer(request, response, endpoints));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -61,4 +57,69 @@ export async function serveMetrics(host: string, port: number, endpoints: Endpoi
         server.closeAllConnections();
       }),
   };
+}
+
+/** Never rejects. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  endpoints: Endpoints,
+): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return;
+  }
+  try {
+    const { status, type, body } = await replyTo(request.url ?? '/', endpoints);
+    response.writeHead(status, { 'content-type': type }).end(body);
+  } catch (error) {
+    const source = `${request.socket.remoteAddress ?? 'unknown'} ${request.method}`;
+    endpoints.guard.failed({ entrance: 'http', source, octets: Buffer.from(request.url ?? '') }, error);
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500, { 'content-type': plainText }).end('internal error\n');
+  }
+}
+
+async function replyTo(url: string, endpoints: Endpoints): Promise<Reply> {
+  const [path = '/', query = ''] = url.split('?', 2);
+  switch (path) {
+    case '/metrics':
+      return {
+        status: 200,
+        type: endpoints.registry.contentType,
+        body: await endpoints.registry.metrics(),
+      };
+    case '/healthz':
+      return health(endpoints.unhealthy());
+    case '/readyz':
+      return health([...endpoints.unhealthy(), ...(endpoints.notReady?.() ?? [])]);
+    case '/status':
+      return {
+        status: 200,
+        type: 'application/json',
+        body: `${JSON.stringify(endpoints.status(), null, 2)}\n`,
+      };
+    case '/debug/events':
+      return eventLines(await endpoints.events(), filterOf(new URLSearchParams(query)));
+    default:
+      return {
+        status: 404,
+        type: plainText,
+        body: 'try /metrics, /healthz, /readyz, /status or /debug/events\n',
+      };
+  }
+}
+
+function health(reasons: readonly string[]): Reply {
+  if (reasons.length === 0) return { status: 200, type: plainText, body: 'ok\n' };
+  return { status: 503, type: plainText, body: `${reasons.join('\n')}\n` };
+}
+
+function filterOf(query: URLSearchParams): EventFilter {
+  return { machine: query.get('machine') ?? undefined, address: query.get('address') ?? undefined };
+}
+
+function eventLines(events: readonly RecordedEvent[], filter: EventFilter): Reply {
+  const lines = events.filter((event) => matchesFilter(event, filter)).map((event) => JSON.stringify(event));
+  return { status: 200, type: 'application/x-ndjson', body: lines.map((line) => `${line}\n`).join('') };
 }

@@ -1,0 +1,45 @@
+import { Counter, type Registry } from 'prom-client';
+import type { Clock } from '../clock.ts';
+import { type Logger, lostLogLines } from '../log.ts';
+import { FlightRecorder, type RecordedEvent } from './flight-recorder.ts';
+import { Guard } from './guard.ts';
+import { registerInputFailures } from './input-failures.ts';
+
+export interface DiagnosticsOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** What a process needs to explain itself: the flight recorder, and the guard for the entrances of foreign input. */
+export interface Diagnostics {
+  readonly recorder: FlightRecorder;
+  readonly guard: Guard;
+}
+
+/** Creates the diagnostics of a process and registers their metrics. At level debug every recorded event is logged as well. */
+export function createDiagnostics({ clock, logger, registry }: DiagnosticsOptions): Diagnostics {
+  const recorder = new FlightRecorder({
+    clock,
+    ...(logger.isLevelEnabled('debug') ? { debug: (recorded) => logEvent(logger, recorded) } : {}),
+  });
+  registerLostLogLines(registry);
+  return { recorder, guard: new Guard({ logger, count: registerInputFailures(registry), recorder }) };
+}
+
+function logEvent(logger: Logger, { machine, at, state, event, actions }: RecordedEvent): void {
+  logger.debug({ machine, at, state, event, actions }, 'event');
+}
+
+/** Registers the metric of log lines that could not be written. */
+export function registerLostLogLines(registry: Registry): void {
+  new Counter({
+    name: 'bellman_log_lines_lost_total',
+    help: 'Log lines that could not be written, for instance because the disk is full.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(lostLogLines());
+    },
+  });
+}

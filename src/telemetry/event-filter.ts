@@ -1,0 +1,22 @@
+import type { RecordedEvent } from './flight-recorder.ts';
+
+/** Selects recorded events. An absent criterion selects all. */
+export interface EventFilter {
+  /** Name of the machine, such as `peer router-a`. */
+  readonly machine: string | undefined;
+  /** Events that mention this IP address anywhere. */
+  readonly address: string | undefined;
+}
+
+export function matchesFilter(event: RecordedEvent, { machine, address }: EventFilter): boolean {
+  if (machine !== undefined && event.machine !== machine) return false;
+  return address === undefined || mentions(JSON.stringify(event), address);
+}
+
+/** Whether the text contains the address, and not as part of a longer one: 192.0.2.1 is no mention of 192.0.2.10. */
+function mentions(text: string, address: string): boolean {
+  const isPart = (character: string | undefined) => character !== undefined && /[0-9a-f.:]/i.test(character);
+  for (let at = text.indexOf(address); at >= 0; at = text.indexOf(address, at + 1))
+    if (!isPart(text[at - 1]) && !isPart(text[at + address.length])) return true;
+  return false;
+}

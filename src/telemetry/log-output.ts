@@ -1,0 +1,129 @@
+/**
+ * Writes log lines to a file descriptor without ever holding the process up. A line that cannot be written at once waits in a bounded
+ * queue. A line is lost, and counted, when the queue is full or when the write fails, for instance on a full disk. The next line that
+ * can be written is preceded by a line with the number of lost ones.
+ *
+ * pino's own destination is not used: its synchronous flush repeats a failing write for ever, and the process then no longer hears
+ * SIGTERM.
+ */
+import { constants, openSync, writeSync } from 'node:fs';
+import type { Clock } from '../clock.ts';
+
+export interface LogOutputOptions {
+  readonly clock: Clock;
+  /** Writes octets at once and returns how many it took. Throws a system error, `EAGAIN` when the reader is slow. */
+  readonly write: (octets: Uint8Array) => number;
+  readonly maxQueuedOctets?: number;
+}
+
+const defaultMaxQueuedOctets = 1024 * 1024;
+const retryMs = 100;
+const newline = Buffer.from('\n');
+
+export class LogOutput {
+  readonly #options: LogOutputOptions;
+  readonly #queue: Uint8Array[] = [];
+  #queuedOctets = 0;
+  #retries = false;
+  /** The last octet written did not end its line. */
+  #isInsideLine = false;
+  #lost = 0;
+  #reported = 0;
+
+  constructor(options: LogOutputOptions) {
+    this.#options = options;
+  }
+
+  /** Lines lost since the process started. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Takes a whole line with its newline. */
+  write(line: string): void {
+    const octets = Buffer.from(line);
+    const { maxQueuedOctets = defaultMaxQueuedOctets } = this.#options;
+    if (this.#queuedOctets + octets.length > maxQueuedOctets) {
+      this.#lost++;
+      return;
+    }
+    this.#enqueue(octets);
+    // A waiting retry means that the reader was slow a moment ago.
+    if (!this.#retries) this.#flush();
+  }
+
+  #enqueue(octets: Uint8Array): void {
+    this.#queue.push(octets);
+    this.#queuedOctets += octets.length;
+  }
+
+  #flush(): void {
+    for (let octets = this.#queue[0]; octets; octets = this.#queue[0]) {
+      const outcome = this.#writeSome(octets);
+      if (outcome === 'slow') return this.#retryLater();
+      this.#queuedOctets -= octets.length;
+      this.#queue.shift();
+      if (outcome === 'failed') this.#lost++;
+    }
+    this.#reportLost();
+  }
+
+  #writeSome(octets: Uint8Array): 'written' | 'slow' | 'failed' {
+    let done = 0;
+    try {
+      while (done < octets.length) {
+        done += this.#options.write(octets.subarray(done));
+        this.#isInsideLine = done < octets.length;
+      }
+      return 'written';
+    } catch (error) {
+      if (!isRetryable(error)) return 'failed';
+      if (done > 0) this.#replaceFirst(octets.subarray(done));
+      return 'slow';
+    }
+  }
+
+  #replaceFirst(rest: Uint8Array): void {
+    this.#queuedOctets -= (this.#queue[0]?.length ?? 0) - rest.length;
+    this.#queue[0] = rest;
+  }
+
+  #retryLater(): void {
+    this.#retries = true;
+    this.#options.clock.after(retryMs, () => {
+      this.#retries = false;
+      this.#flush();
+    });
+  }
+
+  #reportLost(): void {
+    const lines = this.#lost - this.#reported;
+    if (lines === 0) return;
+    const ts = new Date(this.#options.clock.epochMs()).toISOString();
+    const report = `${JSON.stringify({ level: 'warn', ts, component: 'log', lines, msg: 'log lines lost' })}\n`;
+    const octets = Buffer.concat([this.#isInsideLine ? newline : Buffer.alloc(0), Buffer.from(report)]);
+    if (this.#writeSome(octets) === 'written') this.#reported = this.#lost;
+  }
+}
+
+function isRetryable(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === 'EAGAIN' || code === 'EINTR';
+}
+
+/**
+ * The standard output of the process. It is opened again, so that it can be non-blocking without changing the file description that
+ * other processes share. A socket cannot be opened again, and is used as it is.
+ */
+export function standardOutput(clock: Clock): LogOutput {
+  const descriptor = openNonBlocking();
+  return new LogOutput({ clock, write: (octets) => writeSync(descriptor, octets) });
+}
+
+function openNonBlocking(): number {
+  try {
+    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+  } catch {
+    return 1;
+  }
+}

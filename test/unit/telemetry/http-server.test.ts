@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
+import { type HttpEndpoint, serveHttp } from '../../../src/telemetry/http-server.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+describe('serveHttp()', () => {
+  const recorder = new FlightRecorder({ clock: new VirtualClock() });
+  const failures: string[] = [];
+  let endpoint: HttpEndpoint;
+  let notReady: string[] = [];
+  let status: () => unknown = () => ({ version: 1 });
+
+  before(async () => {
+    endpoint = await serveHttp('127.0.0.1', 0, {
+      registry: new Registry(),
+      unhealthy: () => [],
+      notReady: () => notReady,
+      status: () => status(),
+      events: () => Promise.resolve(recorder.events()),
+      guard: new Guard({
+        logger: pino({ level: 'silent' }),
+        count: (entrance, kind) => failures.push(`${entrance} ${kind}`),
+      }),
+    });
+  });
+  after(() => endpoint.close());
+
+  async function get(path: string, method = 'GET'): Promise<{ status: number; body: string }> {
+    const response = await fetch(`http://127.0.0.1:${endpoint.port}${path}`, { method });
+    return { status: response.status, body: await response.text() };
+  }
+
+  test('answers /readyz with 503 and the reasons, then with 200', async () => {
+    notReady = ['no accepted configuration yet', 'node a is not known to Kubernetes'];
+    assert.deepEqual(await get('/readyz'), { status: 503, body: `${notReady.join('\n')}\n` });
+    assert.deepEqual(await get('/healthz'), { status: 200, body: 'ok\n' });
+    notReady = [];
+    assert.deepEqual(await get('/readyz'), { status: 200, body: 'ok\n' });
+  });
+
+  test('serves events as JSON lines, by machine and by address, without secrets', async () => {
+    recorder.record('peer a', 'Idle', { kind: 'start', settings: { password: 'hunter2' } }, []);
+    recorder.record('ownership', 'owner', { kind: 'claim', address: '192.0.2.10' }, []);
+    recorder.record('ownership', 'owner', { kind: 'claim', address: '192.0.2.1' }, []);
+    const machines = async (query: string) =>
+      (await get(`/debug/events${query}`)).body
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => (JSON.parse(line) as { machine: string }).machine);
+    assert.deepEqual(await machines(''), ['peer a', 'ownership', 'ownership']);
+    assert.deepEqual(await machines('?machine=peer%20a'), ['peer a']);
+    assert.deepEqual(await machines('?address=192.0.2.1'), ['ownership']);
+    assert.doesNotMatch((await get('/debug/events')).body, /hunter2/);
+  });
+
+  test('answers a request that raises an exception with 500, and counts it', async () => {
+    status = () => {
+      throw new TypeError('secret detail');
+    };
+    assert.deepEqual(await get('/status'), { status: 500, body: 'internal error\n' });
+    assert.deepEqual(failures, ['http TypeError']);
+    status = () => ({ version: 1 });
+    assert.equal((await get('/status')).status, 200);
+  });
+
+  test('refuses other methods and unknown paths', async () => {
+    assert.equal((await get('/status', 'POST')).status, 405);
+    assert.equal((await get('/nothing')).status, 404);
+  });
+});

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LogOutput } from '../../../src/telemetry/log-output.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { pass } from '../../support/virtual-run.ts';
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+/** An output whose writes can be made to fail, or to take only some octets. */
+function setUp(maxQueuedOctets?: number) {
+  const clock = new VirtualClock();
+  const state = { text: '', fault: undefined as string | undefined, room: Number.POSITIVE_INFINITY };
+  const output = new LogOutput({
+    clock,
+    write: (octets) => {
+      if (state.fault !== undefined) throw systemError(state.fault);
+      if (state.room === 0) throw systemError('EAGAIN');
+      const taken = octets.subarray(0, state.room);
+      state.room -= taken.length;
+      state.text += Buffer.from(taken).toString();
+      return taken.length;
+    },
+    ...(maxQueuedOctets === undefined ? {} : { maxQueuedOctets }),
+  });
+  return { clock, state, output };
+}
+
+test('LogOutput writes lines in order', () => {
+  const { state, output } = setUp();
+  output.write('one\n');
+  output.write('two\n');
+  assert.equal(state.text, 'one\ntwo\n');
+});
+
+test('LogOutput keeps lines for a slow reader, and goes on inside a line', async () => {
+  const { clock, state, output } = setUp();
+  state.room = 2;
+  output.write('one\n');
+  output.write('two\n');
+  assert.equal(state.text, 'on');
+  state.room = Number.POSITIVE_INFINITY;
+  await pass(clock, 100);
+  assert.equal(state.text, 'one\ntwo\n');
+  assert.equal(output.lost, 0);
+});
+
+test('LogOutput counts the lines that a full disk costs, and reports them once it can write', () => {
+  const { state, output } = setUp();
+  state.fault = 'ENOSPC';
+  output.write('one\n');
+  output.write('two\n');
+  assert.equal(output.lost, 2);
+  state.fault = undefined;
+  output.write('three\n');
+  const [first, second, ...rest] = state.text.trimEnd().split('\n');
+  assert.equal(first, 'three');
+  assert.deepEqual(JSON.parse(second ?? '').lines, 2);
+  output.write('four\n');
+  assert.deepEqual([rest, state.text.endsWith('four\n')], [[], true]);
+});
+
+test('LogOutput loses lines, and no memory, when the reader has stopped', () => {
+  const { state, output } = setUp(10);
+  state.room = 0;
+  for (let i = 0; i < 1000; i++) output.write('four\n');
+  assert.equal(output.lost, 998);
+});
+
+test('a controller whose standard output is full still hears SIGTERM', { timeout: 30_000 }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bellman-log-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      'current-context': 'c',
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+      clusters: [{ name: 'c', cluster: { server: 'http://127.0.0.1:9' } }],
+      users: [{ name: 'u', user: {} }],
+    }),
+  );
+  const main = new URL('../../../src/main.ts', import.meta.url).pathname;
+  const flags = `controller --kubeconfig ${kubeconfig} --metrics-address 127.0.0.1:0`;
+  const child = spawn('sh', ['-c', `exec ${process.execPath} ${main} ${flags} >/dev/full`], {
+    stdio: 'ignore',
+  });
+  const exited = once(child, 'exit');
+  const isRunning = () => child.exitCode === null && child.signalCode === null;
+  // The handler of SIGTERM exists once the process listens; before that the signal would end it in any case.
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  assert.ok(isRunning(), 'a full disk does not end the process');
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
+});
