@@ -1,0 +1,119 @@
+/** Membership keys change while one node cannot reach the API server: no address is ever answered by two nodes. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import type { LabNode } from '../../lab/fabric.ts';
+import { Lab } from '../../lab/lab.ts';
+import { membershipSecretKey, membershipSecretName } from '../../src/cluster/names.ts';
+
+const services = ['a', 'b', 'c'];
+/** Longer than speakers take to declare another one lost and to take its addresses over. */
+const watchedMs = 8000;
+
+describe('membership keys that change while a node has no API server', { concurrency: false }, () => {
+  let lab: Lab;
+  let addresses: readonly string[] = [];
+  let isolated: LabNode;
+  let reconnect = async () => {};
+
+  before(async () => {
+    lab = await Lab.start({ nodes: 3 });
+    await lab.configure(
+      'address-pools: [{name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250]}]',
+    );
+    for (const name of services) {
+      await lab.addPods(name, lab.fabric.nodes);
+      await lab.apply({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, namespace: 'default' },
+        spec: { type: 'LoadBalancer', selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
+      });
+    }
+    await lab.until('every Service has an address', async () => {
+      addresses = (await Promise.all(services.map((name) => lab.addressesOf(name)))).flat();
+      return addresses.length === services.length;
+    });
+    await lab.until('each address is answered by one node', async () =>
+      (await countAnswerers()).every((count) => count === 1),
+    );
+    isolated = lab.node('node-3');
+    reconnect = await lab.cut(isolated, 'tcp 6443');
+  });
+  after(() => lab.close());
+
+  /** The number of nodes that answer an ARP request, for each address. */
+  function countAnswerers(): Promise<number[]> {
+    return Promise.all(
+      addresses.map(async (address) => {
+        const args = ['arping', '-c', '1', '-w', '1', '-I', 'eth0', address] as const;
+        const output = await lab.fabric.near.exec(...args).catch(() => '');
+        return new Set(output.match(/\b(?:[0-9A-F]{2}:){5}[0-9A-F]{2}\b/gi)).size;
+      }),
+    );
+  }
+
+  async function expectNoSecondAnswerer(): Promise<void> {
+    const end = performance.now() + watchedMs;
+    while (performance.now() < end)
+      assert.deepEqual(
+        (await countAnswerers()).filter((count) => count > 1),
+        [],
+      );
+    await lab.until('each address is answered by one node', async () =>
+      (await countAnswerers()).every((count) => count === 1),
+    );
+  }
+
+  async function readKeys(): Promise<string[]> {
+    const text = await lab.kubectl(
+      ...['get', 'secret', membershipSecretName, '-n', 'bellman-system'],
+      ...['-o', `jsonpath={.data.${membershipSecretKey}}`],
+    );
+    return Buffer.from(text, 'base64').toString().trim().split('\n');
+  }
+
+  const writeKeys = (keys: readonly string[]) =>
+    lab.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: membershipSecretName, namespace: 'bellman-system' },
+      data: { [membershipSecretKey]: Buffer.from(`${keys.join('\n')}\n`).toString('base64') },
+    });
+
+  const newKey = () => randomBytes(32).toString('base64');
+
+  test('rotated in three steps', async () => {
+    const [old = ''] = await readKeys();
+    const fresh = newKey();
+    for (const keys of [[old, fresh], [fresh, old], [fresh]]) {
+      await writeKeys(keys);
+      await expectNoSecondAnswerer();
+    }
+  });
+
+  test('replaced in one step', async () => {
+    await writeKeys([newKey()]);
+    await expectNoSecondAnswerer();
+  });
+
+  test('deleted, and made again by the controller', async () => {
+    const before = await readKeys();
+    await lab.kubectl('delete', 'secret', membershipSecretName, '-n', 'bellman-system');
+    await lab.until('the controller makes new keys', async () => (await readKeys()).join() !== before.join());
+    await expectNoSecondAnswerer();
+  });
+
+  test('and all speakers agree once the node is back', async () => {
+    await reconnect();
+    await lab.until('each speaker hears both others', async () => {
+      const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
+      return views.every(
+        (view) =>
+          (view as { members: { state: string }[] }).members.filter(({ state }) => state === 'alive')
+            .length === 2,
+      );
+    });
+    await expectNoSecondAnswerer();
+  });
+});
