@@ -41,8 +41,8 @@ bench: setup ## every figure in docs/, measured; NAME=failover… measures only 
 chaos: setup ## bursts of faults against the whole lab; BURSTS=200 SEED=1
 	@lab/world $(NODE) test/chaos/run.ts --bursts $(or $(BURSTS),200) --seed $(or $(SEED),1)
 
-fuzz: setup ## decoders against millions of inputs
-	@$(NODE) test/fuzz/bgp.ts
+fuzz: setup ## entrances of foreign octets against millions of inputs
+	@$(NODE) test/fuzz/main.ts
 
 interop: setup ## real routers only, and docs/reference/interop.md from their results
 	@rm -rf .cache/interop

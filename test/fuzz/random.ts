@@ -1,4 +1,4 @@
-/** Numbers that look random and follow from a seed, so that a run can be repeated. */
+/** Pseudo-random numbers that follow from a seed, so that a run can be repeated. */
 export class Random {
   #state: number;
 
@@ -14,12 +14,12 @@ export class Random {
     return (mixed ^ (mixed >>> 14)) >>> 0;
   }
 
-  /** From 0 to below the bound. */
+  /** A whole number from 0 to bound - 1. */
   below(bound: number): number {
     return this.uint32() % bound;
   }
 
-  /** True once in so many times. */
+  /** True with a probability of one in `times`. */
   oneIn(times: number): boolean {
     return this.below(times) === 0;
   }

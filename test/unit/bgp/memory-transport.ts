@@ -24,6 +24,9 @@ export class MemoryStream implements Stream {
   readonly #frames = new FrameReader();
   readonly messages: Message[] = [];
   rules: SocketRules;
+  /** The connection was opened to this peer; without an address where the peer opened it. */
+  readonly target: SocketRules & Partial<ConnectTarget>;
+  isConnected = false;
   /** While false nothing written leaves. */
   isReading = true;
   isOpen = true;
@@ -33,6 +36,7 @@ export class MemoryStream implements Stream {
   constructor(handler: StreamHandler, rules: SocketRules) {
     this.#handler = handler;
     this.rules = rules;
+    this.target = rules;
   }
 
   acknowledgedBytes(): number {
@@ -73,6 +77,7 @@ export class MemoryStream implements Stream {
   }
 
   connected(): void {
+    this.isConnected = true;
     this.#handler.onConnected();
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkDecode } from '../../../fuzz/bgp-check.ts';
+import { checkDecode } from '../../../fuzz/bgp-message-check.ts';
 import { everyCapture } from './captures.ts';
 
 /** The captures, each with the session it was sent on and with those that read it differently. */

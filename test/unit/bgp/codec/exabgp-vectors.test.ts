@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { formatIp, parseIp } from '../../../../src/address/index.ts';
 import { decodeMessage, encodeMessage, type ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
 import type { UpdateMessage } from '../../../../src/bgp/message.ts';
-import { checkDecode } from '../../../fuzz/bgp-check.ts';
+import { checkDecode } from '../../../fuzz/bgp-message-check.ts';
 import { meaningOf } from './exabgp-command.ts';
 import { decodedUpdate, hex, internal, marker, message, number, octets, prefixes, readable } from './wire.ts';
 

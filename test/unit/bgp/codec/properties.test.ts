@@ -11,7 +11,7 @@ import type {
   PathAttributes,
   UpdateMessage,
 } from '../../../../src/bgp/message.ts';
-import { asesOutside } from '../../../fuzz/bgp-check.ts';
+import { asesOutside } from '../../../fuzz/bgp-message-check.ts';
 import { decoded, decodedUpdate, external, readable } from './wire.ts';
 
 /** Of values with a prototype, as decoded ones have. */

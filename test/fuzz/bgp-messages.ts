@@ -1,4 +1,4 @@
-/** Messages for the decoder: random octets, captures with mutations, and messages built by the grammar with errors put in. */
+/** Messages to fuzz with: random octets, captures with mutations, and messages built by the grammar with errors put in. */
 import type { ReceiveOptions } from '../../src/bgp/codec/index.ts';
 import { everyCapture } from '../unit/bgp/codec/captures.ts';
 import type { Random } from './random.ts';
@@ -13,7 +13,7 @@ const ipv6 = { afi: 2, safi: 1 };
 /** Values at which lengths and numbers turn. */
 const edges = [0, 1, 2, 3, 4, 5, 8, 12, 16, 17, 32, 33, 64, 127, 128, 129, 254, 255];
 
-export function nextInput(random: Random): Input {
+export function nextMessage(random: Random): Input {
   const options: ReceiveOptions = {
     fourOctetAs: !random.oneIn(3),
     internal: random.oneIn(2),

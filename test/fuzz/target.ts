@@ -1,0 +1,31 @@
+import type { Random } from './random.ts';
+
+/** Bounds for the handling of octets: one call of `Meter.measure`. */
+export interface Budget {
+  /** CPU time of this process in milliseconds. */
+  readonly cpuMs: number;
+  /** Octets allocated on the heap. */
+  readonly heapOctets: number;
+}
+
+/** Measures the target, without the making of inputs and the checks. */
+export interface Meter {
+  /** Runs the work and compares its cost with the budget. */
+  measure<T>(work: () => T): T;
+}
+
+/** One entrance of foreign octets: a decoder, or a whole part of the program behind it. */
+export interface FuzzTarget {
+  /** Chosen with `--target`. */
+  readonly name: string;
+  /** Share of the inputs of a run, relative to the other targets: slow targets have a small one. */
+  readonly weight: number;
+  readonly budget: Budget;
+  /** Verdicts that a run must see often, or its inputs mean nothing. */
+  readonly expectedVerdicts: readonly string[];
+  /**
+   * Makes one input from the numbers, lets the target handle it, and checks everything that must hold for any input. Returns the verdict in
+   * a word. Throws when a check fails, and lets exceptions of the target through.
+   */
+  run(random: Random, meter: Meter): string;
+}
