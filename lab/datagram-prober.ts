@@ -1,11 +1,11 @@
 /**
- * A client that sends a datagram every millisecond to UDP port 80 of one address after another, and takes what comes back. On SIGTERM or
- * SIGINT it prints as JSON, by address, how many were sent and answered, and the longest time without an answer.
+ * A client that sends a datagram every millisecond to UDP port 80 of one address after another and counts the echoes. On SIGTERM or
+ * SIGINT it prints for each address, as JSON, how many datagrams it sent and got back, and the longest time without an answer.
  *   node lab/datagram-prober.ts ADDRESS…
  */
 import { createSocket } from 'node:dgram';
 
-/** How long an answer may take that is waited for at the end. */
+/** Time to wait for the last answers at the end. */
 const graceMs = 300;
 const addresses = process.argv.slice(2);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
@@ -36,7 +36,7 @@ function send(): void {
 const beganAt = performance.now();
 for (const count of counts) count.lastAt = beganAt;
 const sending = setInterval(() => {
-  // A timer that fires late sends what is due all the same.
+  // A late timer catches up on the datagrams that are due.
   while (sent < performance.now() - beganAt) send();
 }, 1);
 for (const signal of ['SIGTERM', 'SIGINT'] as const)

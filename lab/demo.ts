@@ -1,4 +1,4 @@
-/** `make demo`: the tour. Exits 0 only when every check held. */
+/** `make demo`: the guided tour. Exits with 0 only if every check held. */
 import { Lab } from './lab.ts';
 import { steps } from './steps.ts';
 import { Tour } from './tour.ts';
@@ -13,7 +13,7 @@ try {
     await run(lab, tour);
   }
 } catch (error) {
-  tour.verdict(`the demo ran to its end: ${error instanceof Error ? error.message : String(error)}`, false);
+  tour.verdict(`the demo ran to the end: ${error instanceof Error ? error.message : String(error)}`, false);
 }
 process.exitCode = tour.finish();
 await lab?.close();

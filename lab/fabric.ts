@@ -1,5 +1,5 @@
 /**
- * The lab's network: hosts as network namespaces, one segment, a router in front of it, and a management network for the API server.
+ * The lab's network: hosts as network namespaces on one segment, a router in front of it, and a management network for the API server.
  *
  *                       far 203.0.113.2
  *                        │ 203.0.113.0/24, 2001:db8:f::/64
@@ -10,7 +10,7 @@
  *       │pods         │pods       │pods             10.244.N.0/24, fd00:244:N::/64
  *   ────┴─────────────┴───────────┴──── control     management 10.255.0.0/24 (API server at .1)
  *
- * Load balancer addresses are on no interface: the router hears of them by BGP, the segment by ARP and NDP, both from Bellman alone.
+ * No interface has a load balancer address. The router learns them by BGP and the segment by ARP and NDP, both from Bellman alone.
  */
 import { bridge, cable, connectWorld, NetworkNamespace, plug } from './netns.ts';
 
@@ -25,7 +25,7 @@ export interface Fabric {
 
 export interface LabNode {
   readonly name: string;
-  /** From 1. */
+  /** Starts at 1. */
   readonly index: number;
   readonly namespace: NetworkNamespace;
   readonly addresses: readonly [v4: string, v6: string];
@@ -41,7 +41,7 @@ export const addresses = {
 export const routerAsn = 64500;
 export const nodeAsn = 64512;
 
-/** Builds it all; a second fabric needs a second world. */
+/** Builds the network. A world has room for one. */
 export async function buildFabric(nodeCount: number): Promise<Fabric> {
   const [segment, control, router, near, far] = (await Promise.all(
     ['segment', 'control', 'router', 'near', 'far'].map((name) => NetworkNamespace.create(name)),
@@ -67,7 +67,7 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
     'near',
   );
   await forwarding(router);
-  // Flows, not hosts, are spread over next hops: one client then meets several nodes.
+  // Hash flows instead of hosts over next hops, so that one client meets several nodes.
   await router.exec(
     'sysctl',
     '-qw',
@@ -78,7 +78,7 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
   await defaultRoute(far, '203.0.113.1', '2001:db8:f::1');
   const nodes: LabNode[] = [];
   for (let index = 1; index <= nodeCount; index++) nodes.push(await buildNode(index, segment, control));
-  // Operators' tools on the management network reach the nodes too.
+  // Tools on the management network reach the nodes too.
   const [first] = nodes;
   if (first) await control.ip('route', 'add', '192.0.2.0/24', 'via', `10.255.0.${10 + first.index}`);
   for (const node of nodes)
@@ -118,7 +118,7 @@ async function buildNode(
   return { name, index, namespace, addresses: own };
 }
 
-/** A network namespace for a pod, attached to its node; returns its addresses. */
+/** Makes a network namespace for a pod and attaches it to its node. */
 export async function buildPod(
   node: LabNode,
   name: string,
@@ -151,7 +151,7 @@ async function defaultRoute(namespace: NetworkNamespace, v4: string, v6: string)
   await namespace.ip('-6', 'route', 'add', 'default', 'via', v6);
 }
 
-/** BIRD 2's configuration on the router: a session with each node, every equal path into the kernel. */
+/** Configuration of BIRD 2 on the router: a session with each node, all equal paths into the kernel. */
 export function birdConfig(fabric: Fabric): string {
   const sessions = fabric.nodes.map(
     ({ name, addresses: [v4] }) => `protocol bgp ${name.replaceAll('-', '_')} {

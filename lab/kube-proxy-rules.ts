@@ -1,12 +1,12 @@
-/** What the stand-in for kube-proxy tells nftables: a ruleset per node, from Services and their endpoints. */
+/** The nftables ruleset of a node, made from Services and their endpoints. */
 
 export interface ProxiedService {
   /** `namespace/name`. */
   readonly key: string;
-  /** Addresses by which it is reached from outside. */
+  /** Load balancer addresses. */
   readonly ingress: readonly string[];
   readonly clusterIps: readonly string[];
-  /** `externalTrafficPolicy: Local`: from outside only the node's own endpoints are reached, and see the client's address. */
+  /** `externalTrafficPolicy: Local`: outside traffic reaches only the node's own endpoints, which see the client's address. */
   readonly local: boolean;
   readonly ports: readonly {
     readonly protocol: string;
@@ -22,18 +22,19 @@ export interface ProxiedEndpoint {
   readonly node: string | undefined;
 }
 
-/** Marks a packet whose client is to be hidden behind the node, so that the answer comes back this way. */
+/** Marks packets to masquerade behind the node, so that the answer returns through it. */
 const masqueradeMark = '0x4000';
 
 /**
- * The whole ruleset of a node, as `nft -f` takes it in one transaction. Each flow goes to an endpoint at random; without any endpoint it is dropped.
+ * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint; a flow without an endpoint
+ * is dropped.
  */
 export function rulesetOf(
   node: string,
   services: readonly ProxiedService[],
   endpoints: readonly ProxiedEndpoint[],
 ): string {
-  // A drop is for the filter chain: a nat chain sees the first packet of a flow only.
+  // Drops need the filter chain: a nat chain sees only the first packet of a flow.
   const drops: string[] = [];
   const translations: string[] = [];
   for (const service of services) {

@@ -1,7 +1,7 @@
 /**
- * Stands in for kube-proxy on every node of the lab: follows Services and EndpointSlices and keeps one nftables ruleset per node.
+ * Stands in for kube-proxy on all nodes of the lab: follows Services and EndpointSlices and maintains one nftables ruleset per node.
  *   node lab/kube-proxy.ts --kubeconfig FILE --node NAME…
- * It runs on no node itself but in each network namespace in turn: one process for all of them.
+ * One process serves all nodes: it runs `nft` in the network namespace of each.
  */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ import { paths } from '../src/kubernetes/write.ts';
 import { createLogger } from '../src/log.ts';
 import { type ProxiedEndpoint, type ProxiedService, rulesetOf } from './kube-proxy-rules.ts';
 
-/** Changes that come together are applied together. */
+/** Collects changes that arrive together. */
 const settleMs = 5;
 
 const { values } = parseArgs({
@@ -56,7 +56,7 @@ function endpointsOf(raw: RawObject): ProxiedEndpoint[] | undefined {
 const applied = new Map<string, string>();
 const busy = new Set<string>();
 
-/** One `nft` at a time on a node, each with the newest picture. */
+/** Runs one `nft` at a time on a node, each with the newest state. */
 function schedule(): void {
   for (const node of values.node) {
     if (busy.has(node)) continue;
@@ -99,7 +99,7 @@ const follow = <T>(path: string, into: Map<string, T>, decode: (raw: RawObject) 
     logger,
     signal: stop.signal,
   });
-// The clock's timers do not keep a process alive, and between two attempts to reach the API server nothing else would.
+// The timers of the clock do not keep the process alive, and during an outage of the API server nothing else does.
 const alive = setInterval(() => {}, 2 ** 30);
 process.on('SIGTERM', () => {
   stop.abort();

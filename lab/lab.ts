@@ -1,6 +1,6 @@
 /**
- * The whole of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, a stand-in for kube-proxy, BIRD
- * on the router, and the unmodified `bellman` processes. Everything ends with the world; nothing here needs to be undone.
+ * All of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, a stand-in for kube-proxy, BIRD on the
+ * router, and the unmodified `bellman` processes. Everything ends with the world, so nothing here cleans up.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,16 +17,16 @@ import { put } from './put.ts';
 const root = new URL('..', import.meta.url).pathname;
 const folder = '/run/lab';
 const apiPort = 6443;
-/** Every process of the lab has this port to itself: each runs in a network namespace of its own. */
+/** The same for all processes of Bellman: each runs in its own network namespace. */
 const metricsPort = 7472;
 
 export const kubeconfigPath = join(folder, 'kubeconfig');
 export const birdSocketPath = join(folder, 'bird.ctl');
 
 export interface LabOptions {
-  /** How many nodes; 3 when absent. */
+  /** Number of nodes; 3 by default. */
   readonly nodes?: number;
-  /** Without them only the fabric, the API server and the router run. */
+  /** False for a lab without controller and speakers. */
   readonly bellman?: boolean;
 }
 
@@ -37,12 +37,12 @@ export interface ProbeResult {
 }
 
 export interface Probe<T> {
-  /** It has begun to ask. */
+  /** Resolves once the probe sends requests. */
   readonly ready: Promise<void>;
   stop(): Promise<T>;
 }
 
-/** What a DaemonSet would have made; the process beside it is the lab's. */
+/** The Pod that a DaemonSet would create. The lab itself starts the process. */
 export function speakerPod(node: string): object {
   return {
     apiVersion: 'v1',
@@ -68,7 +68,7 @@ export class Lab {
     this.#pods = new Pods(this.client, this.processes);
   }
 
-  /** Brings it up and returns when the API server answers and, if wanted, the controller and speakers have started. */
+  /** Resolves once the API server answers and the processes of Bellman are started. */
   static async start(options: LabOptions = {}): Promise<Lab> {
     mkdirSync(folder, { recursive: true });
     writeFileSync(kubeconfigPath, kubeconfigText({ url: `http://${addresses.control}:${apiPort}` }));
@@ -124,14 +124,14 @@ export class Lab {
     ]);
   }
 
-  /** Ends a process of the lab and waits until it is gone. */
+  /** Ends a process of the lab and waits for its exit. */
   stop(name: string, signal?: NodeJS.Signals): Promise<void> {
     return this.processes.stop(name, signal);
   }
 
   /**
-   * A node dies as far as the network can tell: its speaker is killed without a word, and Service traffic that arrives is lost. Its pods
-   * live on, so that what is seen is the failover and nothing else.
+   * Kills a node as the network sees it: the speaker gets SIGKILL, and Service traffic that arrives is lost. The pods live on, so that a
+   * test sees the failover alone.
    */
   async killNode(node: LabNode): Promise<void> {
     const dropping =
@@ -140,18 +140,18 @@ export class Lab {
     await this.stop(`speaker-${node.name}`, 'SIGKILL');
   }
 
-  /** The node comes back. */
+  /** Undoes {@link killNode}. */
   async reviveNode(node: LabNode): Promise<void> {
     await node.namespace.exec('nft', 'delete table inet dead');
     this.startSpeaker(node);
   }
 
-  /** Pulls a node's cable out of the segment, or puts it back: the node keeps its link to the API server. */
+  /** Pulls a node's cable out of the segment, or plugs it in. The node keeps its link to the API server. */
   async plugNode(node: LabNode, plugged: boolean): Promise<void> {
     await this.fabric.segment.ip('link', 'set', node.name, plugged ? 'up' : 'down');
   }
 
-  /** Drops what a node sends to and hears from a port, as `udp 7946` or `tcp 6443`; undone by what it returns. */
+  /** Drops a node's traffic to and from a port, e.g. `udp 7946`. The returned function undoes it. */
   async cut(node: LabNode, what: 'udp 7946' | 'tcp 6443'): Promise<() => Promise<void>> {
     const [protocol = '', port = ''] = what.split(' ');
     const table = `cut-${port}`;
@@ -169,7 +169,7 @@ export class Lab {
     return this.processes.isRunning(name);
   }
 
-  /** What a process has written so far. */
+  /** Everything that a process has logged. */
   log(name: string): string {
     return this.processes.log(name);
   }
@@ -183,7 +183,7 @@ export class Lab {
     return this.fabric.router.exec('birdc', '-r', '-s', birdSocketPath, ...args);
   }
 
-  /** The body of `http://ADDRESS/` as a host sees it. */
+  /** Fetches `http://ADDRESS/` from a host and returns the body. */
   curl(host: NetworkNamespace, address: string): Promise<string> {
     return host.exec(
       'curl',
@@ -195,7 +195,7 @@ export class Lab {
     );
   }
 
-  /** The link-layer address that a host's kernel has for a neighbour, once it has asked. */
+  /** MAC address in the neighbour table of a host; `undefined` before the host has resolved the address. */
   async neighbourOf(host: NetworkNamespace, address: string): Promise<string | undefined> {
     const [entry] = JSON.parse(await host.ip('-j', 'neigh', 'show', address)) as { lladdr?: string }[];
     return entry?.lladdr;
@@ -213,7 +213,7 @@ export class Lab {
     await this.kubectl('apply', '-f', file);
   }
 
-  /** Puts a configuration into the ConfigMap, as an edit would. */
+  /** Writes a configuration into the ConfigMap. */
   async configure(text: string): Promise<void> {
     await this.apply({
       apiVersion: 'v1',
@@ -223,12 +223,12 @@ export class Lab {
     });
   }
 
-  /** One more pod on each of the nodes, an HTTP server behind the Service's EndpointSlices. */
+  /** Adds a pod on each of the nodes: an HTTP server behind the Service's EndpointSlices. */
   addPods(service: string, nodes: readonly LabNode[]): Promise<void> {
     return this.#pods.add(service, nodes);
   }
 
-  /** Takes the Service's pods off a node. */
+  /** Removes the Service's pods from a node. */
   removePods(service: string, node: LabNode): Promise<void> {
     return this.#pods.remove(service, node);
   }
@@ -259,7 +259,7 @@ export class Lab {
     });
   }
 
-  /** Turns a knob of the API server, see `apiserver/server.ts`. */
+  /** Turns a knob of the API server (see `apiserver/server.ts`). */
   async api(knob: string): Promise<void> {
     await this.fabric.control.exec(
       'curl',
@@ -277,7 +277,7 @@ export class Lab {
     ) as Record<string, number>;
   }
 
-  /** A process' own account of itself. */
+  /** The `/status` of a process. */
   async status(host: NetworkNamespace): Promise<unknown> {
     return JSON.parse(await host.exec('curl', '-sS', `http://127.0.0.1:${metricsPort}/status`));
   }
@@ -286,12 +286,12 @@ export class Lab {
     return host.exec('curl', '-sS', `http://127.0.0.1:${metricsPort}/metrics`);
   }
 
-  /** Asks an address every 10 ms from a host until stopped. */
+  /** Sends an HTTP request to an address every 10 ms from a host, until stopped. */
   probe(host: NetworkNamespace, address: string): Probe<ProbeResult> {
     return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
   }
 
-  /** Sends a datagram every millisecond from a host, to one address after another, until stopped. */
+  /** Sends a datagram every millisecond from a host to one address after another, until stopped. */
   probeDatagrams(
     host: NetworkNamespace,
     addresses: readonly string[],
@@ -304,7 +304,7 @@ export class Lab {
     await eventually(what, holds, { deadlineMs, explain: () => `\n${this.processes.lastLines(15)}` });
   }
 
-  /** Ends every process; the namespaces end with the world. */
+  /** Ends all processes; the namespaces end with the world. */
   async close(): Promise<void> {
     this.client.close();
     await this.processes.stopAll();

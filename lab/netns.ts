@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A network namespace inside the private world (see `lab/world`): a host, as far as the network can tell. */
+/** A network namespace inside the private world (see `lab/world`), which to the network is a host. */
 export class NetworkNamespace {
   readonly name: string;
 
@@ -11,17 +11,17 @@ export class NetworkNamespace {
     this.name = name;
   }
 
-  /** Creates it with loopback up. */
+  /** Creates the namespace with loopback up. */
   static async create(name: string): Promise<NetworkNamespace> {
     if (process.env.BELLMAN_WORLD === undefined)
-      throw new Error('network namespaces are made in a private world only: run this under lab/world');
+      throw new Error('network namespaces need a private world: run this under lab/world');
     await run('ip', ['netns', 'add', name]);
     const namespace = new NetworkNamespace(name);
     await namespace.ip('link', 'set', 'lo', 'up');
     return namespace;
   }
 
-  /** Runs a command to its end and returns its standard output; rejects when it fails, with its standard error. */
+  /** Runs a command and resolves to its standard output. Rejects with its standard error if it fails. */
   async exec(command: string, ...args: string[]): Promise<string> {
     const { stdout } = await run('ip', ['netns', 'exec', this.name, command, ...args], {
       maxBuffer: 64 * 1024 * 1024,
@@ -29,12 +29,12 @@ export class NetworkNamespace {
     return stdout;
   }
 
-  /** `ip` of iproute2 in this namespace. */
+  /** Runs `ip` in this namespace. */
   async ip(...args: string[]): Promise<string> {
     return (await run('ip', ['-n', this.name, ...args], { maxBuffer: 64 * 1024 * 1024 })).stdout;
   }
 
-  /** Starts a process that stays. */
+  /** Starts a long-running process. */
   spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     return spawn('ip', ['netns', 'exec', this.name, command, ...args], options);
   }
@@ -45,11 +45,11 @@ export interface CableEnd {
   readonly namespace: NetworkNamespace;
   readonly interface: string;
   readonly mac?: string;
-  /** With prefix length, e.g. `192.0.2.1/24`. */
+  /** With prefix length: `192.0.2.1/24`. */
   readonly addresses?: readonly string[];
 }
 
-/** Connects two namespaces by a veth pair, both ends up, addresses usable at once (no DAD wait). */
+/** Connects two namespaces by a veth pair with both ends up. Addresses are usable at once: duplicate address detection is off. */
 export async function cable(a: CableEnd, b: CableEnd): Promise<void> {
   await a.namespace.ip(
     ...['link', 'add', a.interface, ...(a.mac ? ['address', a.mac] : []), 'type', 'veth'],
@@ -66,13 +66,13 @@ export async function cable(a: CableEnd, b: CableEnd): Promise<void> {
   }
 }
 
-/** Makes a bridge (a plain switch: no STP, forwarding at once) in the namespace. */
+/** Makes a bridge in the namespace: a plain switch without STP that forwards at once. */
 export async function bridge(namespace: NetworkNamespace, name: string): Promise<void> {
   await namespace.ip('link', 'add', name, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
   await namespace.ip('link', 'set', name, 'up');
 }
 
-/** Connects a host to a switch; the port on the switch's side is named after the host. */
+/** Connects a host to a switch by the named port. */
 export async function plug(
   host: CableEnd,
   switchNamespace: NetworkNamespace,
@@ -83,7 +83,7 @@ export async function plug(
   await switchNamespace.ip('link', 'set', port, 'master', bridgeName);
 }
 
-/** Gives the world itself, where tests and the demo run, an interface on a switch. */
+/** Connects the world itself, where tests and demo run, to a switch. */
 export async function connectWorld(
   switchNamespace: NetworkNamespace,
   bridgeName: string,

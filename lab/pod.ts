@@ -1,5 +1,5 @@
 /**
- * A pod of the lab: an HTTP server that says who it is, where it runs, and whom it sees; and a datagram server that sends back what comes.
+ * A pod of the lab: an HTTP server that answers with its name, its node and the client's address, and a UDP echo server.
  *   node lab/pod.ts NAME NODE PORT
  */
 import { createSocket } from 'node:dgram';

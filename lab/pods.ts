@@ -1,6 +1,6 @@
 /**
- * The pods of a lab, in the part of Deployment, kubelet and EndpointSlice controller at once: a pod is an HTTP server in a network namespace
- * of its own, a Pod in the API, and an endpoint in the slices of its Service.
+ * The pods of a lab. This file plays Deployment, kubelet and EndpointSlice controller: a pod is an HTTP server in its own network
+ * namespace, a Pod in the API, and an endpoint in the slices of its Service.
  */
 import { join } from 'node:path';
 import { serviceNameLabel } from '../src/cluster/names.ts';
@@ -18,7 +18,7 @@ interface Pod {
   readonly name: string;
   readonly service: string;
   readonly node: LabNode;
-  /** One of each family, in the order of `families`. */
+  /** One address of each family, in the order of `families`. */
   readonly addresses: readonly [v4: string, v6: string];
 }
 
@@ -33,7 +33,7 @@ export class Pods {
     this.#processes = processes;
   }
 
-  /** One more pod of the Service on each of the nodes; returns when they listen and the API says so. */
+  /** Adds a pod of the Service on each of the nodes. Resolves once they listen and are in the API. */
   async add(service: string, nodes: readonly LabNode[]): Promise<void> {
     const made = await Promise.all(nodes.map((node) => this.#make(service, node)));
     this.#pods = [...this.#pods, ...made];
@@ -41,7 +41,7 @@ export class Pods {
     await this.#publish(service);
   }
 
-  /** Ends the Service's pods on a node: first their endpoints go, then they. */
+  /** Removes the Service's pods from a node: first the endpoints, then the processes. */
   async remove(service: string, node: LabNode): Promise<void> {
     const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
     this.#pods = this.#pods.filter((pod) => !gone.includes(pod));
@@ -85,7 +85,7 @@ export class Pods {
         targetRef: { kind: 'Pod', namespace, name },
       })),
     }));
-    // An older `kubectl describe service` shows these; they have one family only.
+    // Old versions of `kubectl describe service` show Endpoints, which hold one family.
     const endpoints = {
       metadata: { name: service, namespace },
       subsets:

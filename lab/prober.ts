@@ -1,6 +1,6 @@
 /**
- * A client that asks an HTTP server every 10 ms, each time on a new connection, and on SIGTERM or SIGINT prints as JSON how many of its
- * requests were answered and the longest time without an answer.
+ * A client that sends an HTTP request every 10 ms, each on a new connection. On SIGTERM or SIGINT it prints as JSON how many requests
+ * were sent and answered, and the longest time without an answer.
  *   node lab/prober.ts URL
  */
 import { get } from 'node:http';

@@ -3,7 +3,7 @@ import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NetworkNamespace } from './netns.ts';
 
-/** The processes of a lab by name, each on a host, in a process group of its own, with its output in `FOLDER/NAME.log`. */
+/** The processes of a lab by name. Each runs on a host, in its own process group, and writes to `FOLDER/NAME.log`. */
 export class Processes {
   readonly #folder: string;
   readonly #running = new Map<string, ChildProcess>();
@@ -13,9 +13,9 @@ export class Processes {
   }
 
   start(name: string, host: NetworkNamespace, command: string, args: readonly string[]): void {
-    if (this.isRunning(name)) throw new Error(`the lab runs ${name} already`);
+    if (this.isRunning(name)) throw new Error(`the lab already runs ${name}`);
     const log = openSync(join(this.#folder, `${name}.log`), 'a');
-    // A group of its own: a node's death takes the speaker and its child at once.
+    // The group lets the death of a node take the speaker and its child at once.
     this.#running.set(name, host.spawn(command, args, { stdio: ['ignore', log, log], detached: true }));
   }
 
@@ -24,12 +24,12 @@ export class Processes {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
-  /** What a process has written so far, over all its lives. */
+  /** Everything that a process has logged, across restarts. */
   log(name: string): string {
     return readFileSync(join(this.#folder, `${name}.log`), 'utf8');
   }
 
-  /** The last lines of every log, for people who look for the cause of a failure. */
+  /** The last lines of all logs, for the message of a failure. */
   lastLines(count: number): string {
     return readdirSync(this.#folder)
       .filter((file) => file.endsWith('.log'))
@@ -40,14 +40,14 @@ export class Processes {
       .join('\n');
   }
 
-  /** Ends a process, with SIGKILL all of its children too, and waits until it is gone. */
+  /** Ends a process and waits for its exit. SIGKILL ends its children too. */
   async stop(name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const child = this.#running.get(name);
     if (child?.pid === undefined) throw new Error(`the lab runs no process ${name}`);
     this.#running.delete(name);
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    // SIGTERM is for the process itself, as a kubelet sends it; SIGKILL must leave nothing of the group.
+    // SIGTERM goes to the process alone, as a kubelet sends it; SIGKILL to the whole group.
     process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
     await gone;
   }

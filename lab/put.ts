@@ -6,7 +6,7 @@ interface NamedObject {
   readonly [field: string]: unknown;
 }
 
-/** Creates an object in a collection, or replaces the one that is there. */
+/** Creates an object in a collection or replaces the existing one. */
 export async function put(client: KubernetesClient, collection: string, object: NamedObject): Promise<void> {
   try {
     await client.request({ method: 'POST', path: collection, body: object });

@@ -1,6 +1,6 @@
 /**
- * `make lab`: the lab of the demo with both Services, and a shell inside it. Commands for each host are on the PATH: `on HOST COMMAND`,
- * `kubectl`, `birdc` and `bellman` work at once, `curl` asks from the near client. It ends with the shell.
+ * `make lab`: the lab of the demo with both Services, and a shell inside it. `on HOST COMMAND` runs a command on a host; `kubectl`,
+ * `birdc` and `bellman` run on the right host, `curl` on the near client. The lab ends with the shell.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ for (const service of ['web', 'printer']) {
 }
 const [web = ''] = await lab.addressesOf('web');
 const [printer = ''] = await lab.addressesOf('printer');
-// What is suggested below works at the first try.
+// The commands suggested below must work at the first try.
 await lab.until('web is answered', () => lab.curl(lab.fabric.far, web).then(() => true));
 await lab.until('printer is answered', () => lab.curl(lab.fabric.near, printer).then(() => true));
 
@@ -64,17 +64,18 @@ Hosts: node-1 node-2 node-3 near far router control. Six things to try:
   kubectl -n bellman-system edit configmap config
   bellman status
 
-A Service of yours gets an address at once; it is announced when it has endpoints, which nobody makes here: apply an EndpointSlice like that of web.
+Your own Services get an address at once. Bellman announces them once they have endpoints. The lab has no controller that creates
+endpoints: apply an EndpointSlice like that of web.
 
 Logs are in /run/lab. Another terminal enters with: lab/enter ${process.env.BELLMAN_WORLD}
-Leave with exit or Ctrl-D: everything here ends with this shell.
+Leave with exit or Ctrl-D. Everything here ends with this shell.
 
 `);
 const shell = spawn('/bin/bash', ['--norc', '--noprofile'], {
   stdio: 'inherit',
   env: { ...process.env, ...environment },
 });
-// The terminal sends Ctrl-C to both; it is the shell's to handle.
+// The terminal sends Ctrl-C to both processes; only the shell handles it.
 process.on('SIGINT', () => {});
 shell.on('exit', (code) => {
   void lab.close().then(() => process.exit(code ?? 0));

@@ -1,6 +1,6 @@
 /**
- * What the demo shows, step by step; the end-to-end tests run the very same steps and want every check to hold. Each step leaves the
- * lab as the next one expects it.
+ * The steps of the demo. The end-to-end tests run the same steps and require every check to hold. Each step leaves the lab as the next
+ * one expects it.
  */
 import type { LabNode } from './fabric.ts';
 import type { Lab } from './lab.ts';
@@ -25,7 +25,7 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    title: 'Service web, both families, pool public: announced by BGP from every node',
+    title: 'Service web, dual stack, pool public: every node announces it by BGP',
     async run(lab, tour) {
       await lab.addPods('web', lab.fabric.nodes);
       tour.show('control', 'kubectl apply -f web.yaml', await lab.applyExample('web'));
@@ -37,7 +37,7 @@ export const steps: readonly Step[] = [
         });
       for (const address of [v4, v6])
         await tour.check(
-          'the far client is answered by pods on different nodes',
+          'pods on different nodes answer the far client',
           'far',
           `for i in $(seq 12); do curl -s http://${host(address)}/; done`,
           {
@@ -49,7 +49,7 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    title: 'Service printer, both families, pool office: one node answers ARP and NDP for it',
+    title: 'Service printer, dual stack, pool office: one node answers ARP and NDP for it',
     async run(lab, tour) {
       await lab.addPods('printer', lab.fabric.nodes);
       tour.show('control', 'kubectl apply -f printer.yaml', await lab.applyExample('printer'));
@@ -77,7 +77,7 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    title: 'The node that answers for printer dies without a word: another takes over',
+    title: 'The node that answers for printer dies suddenly: another takes over',
     async run(lab, tour) {
       const [v4 = '', v6 = ''] = await lab.addressesOf('printer');
       const owner = await ownerOf(lab, v4);
@@ -85,7 +85,7 @@ export const steps: readonly Step[] = [
       const prober = lab.probe(lab.fabric.near, v4);
       await prober.ready;
       await lab.killNode(owner);
-      tour.show(owner.name, 'kill -9 the speaker, and lose what arrives', '');
+      tour.show(owner.name, 'kill -9 the speaker and drop arriving traffic', '');
       for (const address of [v4, v6])
         await tour.check(
           `another node answers for ${address}`,
@@ -100,7 +100,7 @@ export const steps: readonly Step[] = [
         );
       const after = await ownerOf(lab, v4);
       tour.verdict(
-        `the owner moved from ${owner.name} to ${after?.name ?? 'nobody'}`,
+        `the owner changed from ${owner.name} to ${after?.name ?? 'no node'}`,
         after !== undefined && after !== owner,
       );
       const { asked, answered, longestGapMs } = await prober.stop();
@@ -109,9 +109,9 @@ export const steps: readonly Step[] = [
         `probe http://${v4}/ every 10 ms`,
         `${answered} of ${asked} answered, longest gap ${longestGapMs} ms`,
       );
-      tour.verdict(`the client was without an answer for ${longestGapMs} ms`, answered > 0);
+      tour.verdict(`the client had no answer for ${longestGapMs} ms`, answered > 0);
       await tour.check(
-        'the Service says who answers now',
+        'an event on the Service names the new node',
         'control',
         'kubectl get events --field-selector reason=NodeAssigned',
         {
@@ -122,11 +122,11 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    title: 'Somebody breaks the configuration: nothing happens to the cluster, and it says why',
+    title: 'A broken edit of the configuration: the cluster keeps working and reports the errors',
     async run(lab, tour) {
       tour.show('control', 'kubectl apply -f config-broken.yaml', await lab.applyExample('config-broken'));
       await tour.check(
-        'the ConfigMap is marked stale, with the place of each error',
+        'annotations mark the ConfigMap stale and locate each error',
         'control',
         `kubectl get ${configMap.join(' ')} -o yaml | grep config-`,
         {
@@ -144,7 +144,7 @@ export const steps: readonly Step[] = [
         },
       );
       await tour.check(
-        'an event says it',
+        'an event reports it',
         'control',
         'kubectl get events -n bellman-system --field-selector reason=ConfigStale',
         {
@@ -153,7 +153,7 @@ export const steps: readonly Step[] = [
           holds: (output) => output.includes('not accepted'),
         },
       );
-      await tour.check('the log says it', 'control', 'kubectl logs deployment/controller | grep error', {
+      await tour.check('the log reports it', 'control', 'kubectl logs deployment/controller | grep error', {
         run: () =>
           Promise.resolve(
             lab
@@ -194,23 +194,18 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    title: 'Service web is deleted: its routes are gone',
+    title: 'Service web is deleted: the routes disappear',
     async run(lab, tour) {
       const both = await lab.addressesOf('web');
       tour.show('control', 'kubectl delete service web', await lab.kubectl('delete', 'service', 'web'));
-      await tour.check(
-        'BIRD has no route to web any more',
-        'router',
-        'birdc show route where source = RTS_BGP',
-        {
-          run: async () =>
-            (await lab.birdc('show', 'route', 'where', 'source', '=', 'RTS_BGP')).replace(
-              /^[\s\S]*?restricted\n/,
-              '',
-            ),
-          holds: (output) => both.length === 2 && both.every((address) => !output.includes(`${address}/`)),
-        },
-      );
+      await tour.check('BIRD has no route to web', 'router', 'birdc show route where source = RTS_BGP', {
+        run: async () =>
+          (await lab.birdc('show', 'route', 'where', 'source', '=', 'RTS_BGP')).replace(
+            /^[\s\S]*?restricted\n/,
+            '',
+          ),
+        holds: (output) => both.length === 2 && both.every((address) => !output.includes(`${address}/`)),
+      });
     },
   },
 ];
@@ -231,7 +226,7 @@ async function answers(lab: Lab, address: string, times: number): Promise<string
   return output;
 }
 
-/** The node whose MAC the near client's kernel has for the address. */
+/** The node whose MAC address the near client has resolved for the address. */
 export async function ownerOf(lab: Lab, address: string): Promise<LabNode | undefined> {
   const mac = await lab.neighbourOf(lab.fabric.near, address);
   const name = mac === undefined ? undefined : (await nodesByMac(lab)).get(mac);

@@ -1,8 +1,8 @@
 import { patienceMs } from '../test/support/eventually.ts';
 
 /**
- * How a guided tour looks on a terminal: numbered steps, the commands a person would type, what they print, and checks. The exit
- * code is 0 only when every check held.
+ * A guided tour on a terminal: numbered steps, the commands that a person would type, their output, and checks. The exit code is 0 only
+ * if every check held.
  */
 export class Tour {
   readonly #write: (text: string) => void;
@@ -20,7 +20,7 @@ export class Tour {
     this.#write(`\n\x1b[1m${this.#steps}. ${title}\x1b[0m\n`);
   }
 
-  /** Shows a command as typed on a host, and what it printed. */
+  /** Shows a command on a host and its output. */
   show(host: string, command: string, output: string): void {
     const lines = output.trimEnd().split('\n');
     this.#write(`   \x1b[2m${host}$\x1b[0m ${command}\n${lines.map((line) => `     ${line}\n`).join('')}`);
@@ -55,7 +55,7 @@ export class Tour {
     this.#write(held ? `   \x1b[32m✔\x1b[0m ${what}\n` : `   \x1b[31m✖ ${what}\x1b[0m\n`);
   }
 
-  /** Sums up and returns the exit code. */
+  /** Prints the summary and returns the exit code. */
   finish(): 0 | 1 {
     const seconds = ((performance.now() - this.#started) / 1000).toFixed(0);
     this.#write(`\n${this.#checks - this.#failures.length} of ${this.#checks} checks held, ${seconds} s.\n`);

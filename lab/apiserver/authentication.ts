@@ -1,5 +1,5 @@
 /**
- * Tokens of ServiceAccounts, in the small: TokenRequest issues one, TokenReview recognises it, SubjectAccessReview grants the
+ * A small model of ServiceAccount tokens: TokenRequest issues one, TokenReview recognises it, SubjectAccessReview grants the
  * `viewer` of `bellman-system` the paths that the manifests grant it. A token lives as long as the server.
  */
 import { randomBytes } from 'node:crypto';

@@ -3,10 +3,10 @@ import { field, type KubernetesObject, type Resource } from './resources.ts';
 
 type Spec = Record<string, unknown>;
 
-/** Hands out cluster IPs in order; they are not given back, a lab does not live that long. */
+/** Counts assigned cluster IPs. A lab is too short-lived to reuse them. */
 let nextClusterIp = 0;
 
-/** What a real API server fills in and refuses. `before` is the stored object of an update. */
+/** Defaults and validation as a real API server has them. `before` is the stored object of an update. */
 export function admit(
   resource: Resource,
   object: KubernetesObject,
@@ -39,7 +39,7 @@ export function admit(
   return object;
 }
 
-/** `message` begins with the field it is about. */
+/** `message` starts with the name of the field. */
 function invalid({ kind }: Resource, name: string, message: string): ApiProblem {
   const [, field = '', rest = message] = /^(\S+): (.*)$/s.exec(message) ?? [];
   const causes = [{ reason: 'FieldValueInvalid', field, message: rest }];
@@ -109,7 +109,7 @@ function admitService(
     delete spec.loadBalancerClass;
   }
   if (spec.clusterIP !== 'None' && spec.type !== 'ExternalName') {
-    // A replacement that names none keeps what the Service has.
+    // A replacement without addresses keeps those of the Service.
     const had = (spec.clusterIPs ?? field(before, 'spec', 'clusterIPs') ?? []) as string[];
     const families = spec.ipFamilies as string[];
     const index = families.every((family) => had.some((ip) => ip.includes(':') === (family === 'IPv6')))

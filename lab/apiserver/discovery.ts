@@ -11,7 +11,7 @@ const groups: readonly GroupVersion[] = [
   ...new Map(resources.map(({ group, version }) => [group, { group, version }])).values(),
 ].filter(({ group }) => group !== '');
 
-/** Answers of discovery by path: what `kubectl` learns about the server before anything else. */
+/** Responses of the discovery API, which `kubectl` reads first. `undefined` for other paths. */
 export function discovery(path: string): object | undefined {
   if (path === '/version')
     return {
@@ -88,7 +88,7 @@ function resourceList(at: GroupVersion): object {
   };
 }
 
-/** Just enough for `kubectl apply`: which kinds exist, and that the server validates fields itself and can run dry. */
+/** The minimum for `kubectl apply`: the kinds, and that the server validates fields itself and supports dry runs. */
 function openApi(at: GroupVersion): object {
   const parameters = ['fieldValidation', 'dryRun'].map((name) => ({
     name,

@@ -1,15 +1,15 @@
 export interface KubeconfigOptions {
   readonly url: string;
-  /** PEM of the certificate that the server shows. */
+  /** The server's certificate, PEM. */
   readonly certificate?: string;
   readonly token?: string;
 }
 
-/** The text of a kubeconfig file (JSON is YAML) with one cluster, one user, one context. */
+/** The text of a kubeconfig file with one cluster, user and context. JSON is YAML. */
 export function kubeconfigText({ url, certificate, token }: KubeconfigOptions): string {
   const trust =
     certificate === undefined
-      ? // Plain HTTP: @kubernetes/client-node wants it said that there is no TLS to verify.
+      ? // @kubernetes/client-node refuses plain HTTP without this flag.
         { 'insecure-skip-tls-verify': true }
       : { 'certificate-authority-data': Buffer.from(certificate).toString('base64') };
   const kubeconfig = {

@@ -1,6 +1,6 @@
 /**
- * The verbs of the API on the objects of a store: what may be written, what a write fills in, what it leaves alone. Knows nothing of HTTP;
- * whatever cannot be done is thrown as an {@link ApiProblem}.
+ * The verbs of the API on the objects of a store: which writes are valid, which fields they fill in and which they leave alone. It knows
+ * nothing of HTTP. It throws an {@link ApiProblem} for a request that fails.
  */
 import { randomUUID } from 'node:crypto';
 import jsonPatch from 'fast-json-patch';
@@ -13,7 +13,7 @@ import type { Store } from './store.ts';
 import { mergePatch, strategicMerge } from './strategic-merge.ts';
 import { decodeContinuation, encodeContinuation, keyOf, type Target } from './target.ts';
 
-/** What etcd takes at most. */
+/** The limit of etcd. */
 const maxObjectBytes = 1_572_864;
 const firstNamespaces = ['default', 'kube-system'];
 
@@ -46,12 +46,12 @@ export class Objects {
     return object;
   }
 
-  /** `limit` 0 is everything. A continuation from before forgotten history is refused with 410. */
+  /** `limit` 0 means all. A continuation from before a compaction fails with 410. */
   list({ resource }: Target, matches: Matcher, limit: number, token: string | null): Page {
     const kind = storageKey(resource);
     const from = token ? decodeContinuation(token) : undefined;
     if (from && !this.#store.remembers(kind, Number(from.version)))
-      throw new ApiProblem(410, 'Expired', 'the continue token is too old, list anew');
+      throw new ApiProblem(410, 'Expired', 'the continue token is too old, list again');
     const found = this.#store
       .list(kind)
       .filter(([key, object]) => (from === undefined || key > from.after) && matches(object));
@@ -114,14 +114,14 @@ export class Objects {
     return this.#replace(target, this.get(target), storedForm(target.resource, body));
   }
 
-  /** `contentType` says of which of the three types the patch is; others are refused with 415. */
+  /** `contentType` names one of the three supported types of patch; others fail with 415. */
   patch(target: Target, contentType: string, patch: unknown): KubernetesObject {
     const before = this.get(target);
     const after = patched(present(target.resource, before), contentType, patch);
     return this.#replace(target, before, storedForm(target.resource, after));
   }
 
-  /** With finalizers an object is only marked; the update that takes away the last one deletes it. */
+  /** Only marks an object with finalizers; the update that removes the last finalizer deletes it. */
   delete(target: Target, preconditions: { readonly uid?: string } = {}): KubernetesObject {
     const object = this.get(target);
     if (preconditions.uid !== undefined && preconditions.uid !== object.metadata.uid)
@@ -163,7 +163,7 @@ export class Objects {
     }
   }
 
-  /** Stores an update: the status only by its own path, the spec only without it, metadata by both. */
+  /** Stores an update. The status path changes status and metadata, the main path everything but the status. */
   #replace(target: Target, before: KubernetesObject, after: KubernetesObject): KubernetesObject {
     const { resource, status } = target;
     const asked = after.metadata?.resourceVersion;
@@ -177,7 +177,7 @@ export class Objects {
     const chosen: KubernetesObject = status
       ? { ...before, ...(after.status === undefined ? {} : { status: after.status }) }
       : { ...after, ...(resource.hasStatus && before.status !== undefined ? { status: before.status } : {}) };
-    // The status path takes metadata too, as Kubernetes' own kinds do; only the spec stays as it was.
+    // The status path of Kubernetes' own kinds accepts metadata too, and keeps only the spec.
     const merged = { ...chosen, metadata: { ...after.metadata, ...fixedMetadata(before) } };
     const next = status ? merged : admit(resource, merged, before);
     if (canonical(next) === canonical(before)) return before;
@@ -227,7 +227,7 @@ function patched(shown: KubernetesObject, contentType: string, patch: unknown): 
   }
 }
 
-/** Server-side apply is one of those that are not served: it needs a record of who manages which field. */
+/** Server-side apply is unsupported, because it needs a record of the manager of each field. */
 export function unsupportedPatch(contentType: string): ApiProblem {
   return new ApiProblem(
     415,
@@ -238,7 +238,7 @@ export function unsupportedPatch(contentType: string): ApiProblem {
   );
 }
 
-/** What no update changes. */
+/** Fields that no update changes. */
 function fixedMetadata({ metadata }: KubernetesObject): KubernetesObject['metadata'] {
   const fixed: KubernetesObject['metadata'] = { name: metadata.name };
   const names = [
@@ -257,7 +257,7 @@ function specOf(object: KubernetesObject): object {
   return { ...object, metadata: {}, status: {} };
 }
 
-/** JSON that does not depend on the order of keys. */
+/** JSON with sorted keys, for comparison. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) =>
     typeof each === 'object' && each !== null && !Array.isArray(each)

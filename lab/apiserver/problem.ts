@@ -1,4 +1,4 @@
-/** An answer that is an error, as the API's Status object says it. */
+/** An error response: a Status object of the API. */
 export class ApiProblem extends Error {
   readonly code: number;
   readonly reason: string;

@@ -1,11 +1,11 @@
 /**
- * Reads the protobuf form of the few kinds that `kubectl create KIND` sends that way; everything else comes as JSON. Reading is enough:
- * answers are JSON, which every client takes.
+ * Reads the few kinds that kubectl sends as protobuf (`kubectl create KIND`, `kubectl drain`); everything else arrives as JSON. There is
+ * no encoder, because every client accepts JSON responses.
  *
  *   "k8s\0" | Unknown { 1: TypeMeta { 1: apiVersion, 2: kind }, 2: the object }
  *
- * A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or octets after their length (type 2). Kubernetes writes
- * plain fields even when they are empty, so what is empty is taken for absent, except where a pointer makes "false" mean something.
+ * A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or a length and octets (type 2). Kubernetes also writes
+ * empty plain fields, so an empty value reads as absent, except where a pointer gives "false" a meaning.
  */
 import { ApiProblem } from './problem.ts';
 import type { KubernetesObject } from './resources.ts';
@@ -16,7 +16,7 @@ type FieldType =
   | { readonly message: Schema }
   | { readonly list: Leaf | Schema }
   | { readonly map: 'string' | 'bytes' };
-/** Fields by number, as the `.proto` files of k8s.io/api have them; those that no client sends on creation are left out. */
+/** Fields by number, from the `.proto` files of k8s.io/api; without those that no client sends. */
 type Schema = Readonly<Record<number, readonly [name: string, type: FieldType]>>;
 
 const metadata: Schema = {
@@ -81,7 +81,7 @@ const kinds: Readonly<Record<string, Schema>> = {
 
 type WireValue = number | Buffer;
 
-/** Refuses with 415 a kind that is not known, with 400 octets that are not protobuf. */
+/** Throws 415 for an unknown kind and 400 for octets that are not protobuf. */
 export function decodeProtobuf(body: Buffer): KubernetesObject {
   if (body.toString('latin1', 0, 4) !== 'k8s\0') throw unreadable();
   const envelope = fieldsOf(body.subarray(4));
@@ -92,7 +92,7 @@ export function decodeProtobuf(body: Buffer): KubernetesObject {
     throw new ApiProblem(
       415,
       'UnsupportedMediaType',
-      `the lab reads a ${kind} as JSON only: use kubectl apply or kubectl create -f`,
+      `the lab reads a ${kind} only as JSON: use kubectl apply or kubectl create -f`,
     );
   const apiVersion = octets(type.get(1)).toString('utf8');
   return { apiVersion, kind, ...messageOf(schema, octets(envelope.get(2))) } as KubernetesObject;
@@ -130,7 +130,7 @@ function leafOf(type: Leaf, value: WireValue): unknown {
   switch (type) {
     case 'string':
       return octets([value]).toString('utf8');
-    // As JSON has octets.
+    // The JSON form of octets.
     case 'bytes':
       return octets([value]).toString('base64');
     case 'integerOrString': {
@@ -153,7 +153,7 @@ function isEmpty(value: unknown): boolean {
   );
 }
 
-/** The last occurrence of a field of octets; none is empty. */
+/** The last occurrence of a field of octets; empty when the field is absent. */
 function octets(values: readonly WireValue[] | undefined): Buffer {
   const value = values?.at(-1) ?? Buffer.alloc(0);
   if (typeof value === 'number') throw unreadable();
@@ -189,5 +189,5 @@ function varint(body: Buffer, start: number): [value: number, next: number] {
 }
 
 function unreadable(): ApiProblem {
-  return new ApiProblem(400, 'BadRequest', 'the body is not the protobuf of Kubernetes');
+  return new ApiProblem(400, 'BadRequest', 'the body is not Kubernetes protobuf');
 }

@@ -23,7 +23,7 @@ export interface KubernetesObject {
 export interface Column {
   readonly name: string;
   readonly type?: 'string' | 'integer';
-  /** 0 is always shown, 1 with `-o wide`. */
+  /** 0: always shown. 1: shown with `-o wide`. */
   readonly priority?: 0 | 1;
   readonly cell: (object: KubernetesObject) => string | number;
 }
@@ -38,7 +38,7 @@ export interface Resource {
   readonly shortNames?: readonly string[];
   readonly namespaced: boolean;
   readonly hasStatus?: boolean;
-  /** Another resource whose objects this one shows too (the two event APIs). */
+  /** Key of another resource that stores these objects (the two event APIs share theirs). */
   readonly storedAs?: string;
   readonly columns: readonly Column[];
 }
@@ -60,7 +60,7 @@ function text(value: unknown, absent = '<none>'): string {
   return value === undefined || value === null || value === '' ? absent : String(value);
 }
 
-/** As kubectl prints ages: two units at most. */
+/** An age in the format of kubectl. */
 export function age(since: unknown, nowMs = Date.now()): string {
   const seconds = Math.max(0, Math.floor((nowMs - Date.parse(String(since))) / 1000));
   if (Number.isNaN(seconds)) return '<unknown>';
@@ -346,7 +346,7 @@ export const resources: readonly Resource[] = [
   },
 ];
 
-/** Where objects of a resource are kept: `group/version/plural`. */
+/** Key of a resource's collection in the store: `group/version/plural`. */
 export function storageKey(resource: Resource): string {
   return resource.storedAs ?? `${resource.group}/${resource.version}/${resource.plural}`;
 }

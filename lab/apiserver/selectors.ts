@@ -3,7 +3,7 @@ import { field, type KubernetesObject } from './resources.ts';
 
 export type Matcher = (object: KubernetesObject) => boolean;
 
-/** `metadata.name=a,involvedObject.uid!=b`: by the path of any field. */
+/** A field selector on any path: `metadata.name=a,involvedObject.uid!=b`. */
 export function fieldMatcher(selector: string | null): Matcher {
   const terms = (selector ?? '')
     .split(',')
@@ -19,7 +19,7 @@ export function fieldMatcher(selector: string | null): Matcher {
   return (object) => terms.every((term) => term(object));
 }
 
-/** Kubernetes' label selectors: `a=b,c!=d,e in (f,g),!h`. */
+/** A label selector: `a=b,c!=d,e in (f,g),!h`. */
 export function labelMatcher(selector: string | null): Matcher {
   const terms = (selector ?? '').match(/[^,(]+(\([^)]*\))?/g) ?? [];
   const tests = terms.map((term): ((labels: Record<string, string>) => boolean) => {

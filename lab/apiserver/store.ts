@@ -2,19 +2,19 @@ import type { KubernetesObject } from './resources.ts';
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** A change as watchers hear of it. */
+/** A change as watchers receive it. */
 export interface Change {
   readonly type: ChangeType;
   readonly resourceVersion: number;
   readonly object: KubernetesObject;
-  /** The state before, so that a watcher with a selector can tell leaving from never having been there. */
+  /** The previous state. With it a watcher with a selector distinguishes an object that stops to match from one that never did. */
   readonly before?: KubernetesObject;
 }
 
 interface Collection {
   readonly objects: Map<string, KubernetesObject>;
   changes: Change[];
-  /** Watches from before this version are told `410 Gone`. */
+  /** Watches from before this version get `410 Gone`. */
   compactedAt: number;
   readonly listeners: Set<(change: Change) => void>;
 }
@@ -22,8 +22,8 @@ interface Collection {
 const keptChanges = 20_000;
 
 /**
- * Objects by kind and key under one counter of resourceVersions, with the history that lets watches resume. Objects handed out are
- * never changed afterwards: each write stores a new one.
+ * Objects by kind and key under one counter of resourceVersions, with the history that lets watches resume. Objects are immutable: each
+ * write stores a new one.
  */
 export class Store {
   readonly #collections = new Map<string, Collection>();
@@ -37,7 +37,7 @@ export class Store {
     return this.#collection(kind).objects.get(key);
   }
 
-  /** In the order of keys, as etcd has them. */
+  /** In the order of keys, like etcd. */
   list(kind: string): [string, KubernetesObject][] {
     return [...this.#collection(kind).objects].sort(([a], [b]) => (a < b ? -1 : 1));
   }
@@ -65,12 +65,12 @@ export class Store {
     return object;
   }
 
-  /** Whether all changes after a version are still known. A version that is yet to come is of another server's life: it is not. */
+  /** Whether all changes after a version are known. A version from the future belongs to another server process, so its changes are not. */
   remembers(kind: string, version: number): boolean {
     return version >= this.#collection(kind).compactedAt && version <= this.#version;
   }
 
-  /** Changes after a version, or `undefined` when they are no longer known. */
+  /** Changes after a version; `undefined` when they are no longer known. */
   since(kind: string, version: number): readonly Change[] | undefined {
     if (!this.remembers(kind, version)) return undefined;
     const { changes } = this.#collection(kind);
@@ -85,7 +85,7 @@ export class Store {
     return () => void listeners.delete(listener);
   }
 
-  /** Forgets all history, so that every watch that resumes from before is told `410 Gone`. */
+  /** Forgets all history, so that every watch that resumes from before gets `410 Gone`. */
   compact(): void {
     this.#version++;
     for (const collection of this.#collections.values()) {
@@ -104,7 +104,7 @@ export class Store {
     collection.changes.push(full);
     if (collection.changes.length > keptChanges * 2) {
       collection.changes = collection.changes.slice(-keptChanges);
-      // Whoever saw the first that is kept needs nothing from before it.
+      // A watch that has seen the first kept change needs no earlier one.
       collection.compactedAt = collection.changes[0]?.resourceVersion ?? this.#version;
     }
     for (const listener of collection.listeners) listener(full);

@@ -1,11 +1,11 @@
 /**
- * Strategic merge patch as kubectl sends it: like a JSON merge patch, but lists of objects are merged by a key, and directives
- * (`$patch`, `$deleteFromPrimitiveList/…`, `$setElementOrder/…`, `$retainKeys`) say what a merge cannot.
+ * Strategic merge patch as kubectl sends it: a JSON merge patch that merges lists of objects by a key, with directives (`$patch`,
+ * `$deleteFromPrimitiveList/…`, `$setElementOrder/…`, `$retainKeys`) for changes that a merge cannot express.
  */
 type Json = unknown;
 type JsonObject = Record<string, Json>;
 
-/** Lists that are merged by a key in the kinds we serve; all others are replaced. */
+/** Lists that merge by a key in the served kinds; a patch replaces all others. */
 const mergeKeys: Readonly<Record<string, string>> = {
   ports: 'port',
   containers: 'name',
@@ -53,7 +53,7 @@ function mergeList(name: string, target: Json, patch: readonly Json[], order: Js
   if (mergeKey === undefined || !patch.every((item) => isObject(item))) return patch;
   if (patch.some((item) => isObject(item) && item.$patch === 'replace'))
     return patch.filter((item) => !(isObject(item) && item.$patch === 'replace'));
-  // A node may have two addresses of a type, one of each family; then the list is not a map.
+  // A node may have two addresses of one type, one of each family. Then the type is no key.
   if (
     name === 'addresses' &&
     new Set(patch.map((item) => (item as JsonObject)[mergeKey])).size < patch.length

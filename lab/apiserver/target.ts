@@ -2,19 +2,19 @@ import { ApiProblem } from './problem.ts';
 import { type KubernetesObject, type Resource, resources } from './resources.ts';
 import { fieldMatcher, labelMatcher, type Matcher } from './selectors.ts';
 
-/** What a request is about, read from its URL. */
+/** The object or collection that a request addresses. */
 export interface Target {
   readonly resource: Resource;
   readonly namespace?: string;
-  /** Absent for a whole collection. */
+  /** Absent for a collection. */
   readonly name?: string;
   /** The status subresource. */
   readonly status: boolean;
-  /** Everything is judged and answered, nothing is stored. */
+  /** Validate and answer, but store nothing. */
   readonly dryRun: boolean;
 }
 
-/** `undefined` when the path leads to no resource that is served. */
+/** Reads the path and the query; `undefined` for an unknown resource. */
 export function targetOf({ pathname, searchParams }: URL): Target | undefined {
   const [, core, group = '', version, rest] =
     /^\/(?:(api)|apis\/([^/]+))\/([^/]+)\/(.+?)\/?$/.exec(pathname) ?? [];
@@ -37,12 +37,12 @@ export function targetOf({ pathname, searchParams }: URL): Target | undefined {
   };
 }
 
-/** The key under which the store keeps an object. */
+/** Key of an object in the store. */
 export function keyOf(resource: Resource, namespace: string | undefined, name: string): string {
   return resource.namespaced ? `${namespace ?? 'default'}/${name}` : name;
 }
 
-/** Objects that a list or watch of the target with the URL's selectors is to show. */
+/** Matches the objects that a list or watch of the target shows, by the selectors of the URL. */
 export function matcherOf({ namespace, name }: Target, { searchParams }: URL): Matcher {
   const byField = fieldMatcher(searchParams.get('fieldSelector'));
   const byLabel = labelMatcher(searchParams.get('labelSelector'));
@@ -53,7 +53,7 @@ export function matcherOf({ namespace, name }: Target, { searchParams }: URL): M
     byLabel(object);
 }
 
-/** Where the next page of a list begins, and of which state it is. */
+/** The start of the next page of a list, and the version of the list. */
 export interface Continuation {
   readonly after: string;
   readonly version: string;
@@ -63,13 +63,13 @@ export function encodeContinuation(continuation: Continuation): string {
   return Buffer.from(JSON.stringify(continuation)).toString('base64url');
 }
 
-/** Refuses with 400 what {@link encodeContinuation} did not make. */
+/** Throws 400 for a token that {@link encodeContinuation} did not make. */
 export function decodeContinuation(token: string): Continuation {
   let value: Partial<Continuation> = {};
   try {
     value = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as Partial<Continuation>;
   } catch {
-    // Judged below, with everything else that is no token of ours.
+    // The check below covers this and all other foreign tokens.
   }
   const { after, version } = value;
   if (typeof after !== 'string' || typeof version !== 'string')

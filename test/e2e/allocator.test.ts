@@ -1,5 +1,5 @@
 import { test } from 'node:test';
 import { checkAllocator } from '../support/allocator-model.ts';
 
-test('Allocator keeps its rules through thousands of histories of hundreds of steps', () =>
+test('Allocator keeps its rules through thousands of random histories of hundreds of steps', () =>
   checkAllocator({ runs: Number(process.env.BELLMAN_RUNS ?? 2000), steps: 200 }));

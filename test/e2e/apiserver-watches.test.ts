@@ -1,4 +1,4 @@
-/** Watches of the lab's API server in the hands of `@kubernetes/client-node`, and what its knobs do to them. */
+/** Watches of the lab's API server, used through `@kubernetes/client-node`, and the effects of its knobs. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { KubeConfig, type KubernetesObject, type V1Status, Watch } from '@kubernetes/client-node';
@@ -25,7 +25,7 @@ interface Seen {
 interface Watching {
   readonly seen: Seen[];
   readonly names: () => string[];
-  /** It has ended, by whom ever. */
+  /** True once the watch has ended, for any reason. */
   readonly isOver: () => boolean;
   readonly stop: () => void;
 }
@@ -85,21 +85,21 @@ test('an idle watch gets bookmarks, and may resume from one after a compaction',
   }
 });
 
-test('a watch that asks for no bookmarks gets none', async () => {
-  const [quiet, told] = await Promise.all([
+test('a watch without allowWatchBookmarks gets no bookmark', async () => {
+  const [without, withBookmarks] = await Promise.all([
     watchFrom({ resourceVersion: await version() }),
     watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true }),
   ]);
   try {
-    await eventually('three bookmarks on the other', () => told.seen.length >= 3);
-    assert.deepEqual(quiet.seen, []);
+    await eventually('three bookmarks on the other', () => withBookmarks.seen.length >= 3);
+    assert.deepEqual(without.seen, []);
   } finally {
-    quiet.stop();
-    told.stop();
+    without.stop();
+    withBookmarks.stop();
   }
 });
 
-test('a watch that asks for what there is hears where that ends', async () => {
+test('a watch with sendInitialEvents gets a bookmark after the existing objects', async () => {
   const watching = await watchFrom({
     sendInitialEvents: true,
     resourceVersionMatch: 'NotOlderThan',
@@ -108,7 +108,7 @@ test('a watch that asks for what there is hears where that ends', async () => {
   try {
     const marked = ({ object }: Seen) =>
       object.metadata?.annotations?.['k8s.io/initial-events-end'] === 'true';
-    await eventually('the mark', () => watching.seen.some(marked));
+    await eventually('the bookmark after the existing objects', () => watching.seen.some(marked));
     const initial = watching.seen.slice(0, watching.seen.findIndex(marked));
     assert.ok(initial.length > 0);
     assert.ok(initial.every(({ type }) => type === 'ADDED'));
@@ -117,7 +117,7 @@ test('a watch that asks for what there is hears where that ends', async () => {
   }
 });
 
-test('what comes into the view of a selector was added, what leaves it was deleted', async () => {
+test('a watch with a selector sees an object that starts to match as added, one that stops as deleted', async () => {
   const watching = await watchFrom({ resourceVersion: await version(), labelSelector: 'app=web' });
   try {
     await create('other', { app: 'other' });
@@ -126,26 +126,26 @@ test('what comes into the view of a selector was added, what leaves it was delet
     await plane.merge(`${collection}/other`, { metadata: { labels: { app: null } } });
     await plane.delete(`${collection}/other`);
     await create('end', { app: 'web' });
-    await eventually('the last', () => watching.names().includes('ADDED end'));
+    await eventually('the last event', () => watching.names().includes('ADDED end'));
     assert.deepEqual(watching.names(), ['ADDED other', 'MODIFIED other', 'DELETED other', 'ADDED end']);
   } finally {
     watching.stop();
   }
 });
 
-test('a version of a life to come is told 410, as after a restart of the server', async () => {
+test('a watch from a future version gets 410, as after a restart of the server', async () => {
   const watching = await watchFrom({ resourceVersion: '1000000000' });
   const [first] = await eventually('an answer', () => watching.seen.length > 0 && watching.seen);
   assert.deepEqual([first?.type, first?.object.code, first?.object.reason], ['ERROR', 410, 'Expired']);
   await eventually('the end of the watch', watching.isOver);
 });
 
-test('a server that is paused says nothing, and goes on without loss', async () => {
+test('a paused server sends nothing and loses no change', async () => {
   const watching = await watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true });
   try {
     await eventually('the watch is alive', () => watching.seen.length > 0);
     await plane.knob('pause');
-    const heard = watching.seen.length;
+    const seenBefore = watching.seen.length;
     let done = false;
     const made = create('while-paused').then(() => {
       done = true;
@@ -153,7 +153,7 @@ test('a server that is paused says nothing, and goes on without loss', async () 
     await plane.requests('test');
     await new Promise((resolve) => setTimeout(resolve, 5 * bookmarkMs));
     assert.equal(done, false, 'no answer');
-    assert.ok(watching.seen.length <= heard + 1, 'no bookmarks, but for one on its way');
+    assert.ok(watching.seen.length <= seenBefore + 1, 'at most one bookmark that was under way');
     await plane.knob('serve');
     await made;
     await eventually('the change', () => watching.names().includes('ADDED while-paused'));
@@ -162,7 +162,7 @@ test('a server that is paused says nothing, and goes on without loss', async () 
   }
 });
 
-test('a server that refuses breaks watches and requests, until it serves', async () => {
+test('a refusing server breaks watches and requests until it serves', async () => {
   const watching = await watchFrom({ resourceVersion: await version() });
   await plane.knob('refuse');
   await eventually('the end of the watch', watching.isOver);
@@ -189,13 +189,13 @@ test('requests are counted by agent, verb and resource', async () => {
   assert.deepEqual(await plane.requests('kubectl'), new Map([['GET configmaps', 1]]));
 });
 
-test('kubectl creates what it sends as protobuf, runs dry, and is told that there is no server-side apply', async () => {
+test('kubectl creates objects by protobuf, does a dry run, and learns that there is no server-side apply', async () => {
   await plane.kubectl('create', 'service', 'loadbalancer', 'made', '--tcp=80:8080');
   const port = 'jsonpath={.spec.type} {.spec.ports[0].port} {.spec.ports[0].targetPort}';
   assert.equal(await plane.kubectl('get', 'service', 'made', '-o', port), 'LoadBalancer 80 8080');
   await plane.kubectl('create', 'secret', 'generic', 'made', '--from-literal=password=x');
   assert.equal(await plane.kubectl('get', 'secret', 'made', '-o', 'jsonpath={.data.password}'), 'eA==');
-  // kubectl 1.20 wants the server's OpenAPI before it dares a dry run: asked as newer ones ask.
+  // kubectl 1.20 requires the server's OpenAPI for a dry run, so the request is sent as newer versions send it.
   const path = '/api/v1/namespaces/default/services/made';
   await plane.client.request({ method: 'DELETE', path, body: { dryRun: ['All'] } });
   assert.match(await plane.kubectl('get', 'service', 'made', '-o', 'name'), /service\/made/);

@@ -1,4 +1,4 @@
-/** The lab's API server under the hands of those it is for: a stock `kubectl` and `@kubernetes/client-node`. */
+/** The lab's API server, used by a stock `kubectl` and by `@kubernetes/client-node`. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ before(async () => {
   server.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk;
   });
-  url = await eventually('the API server says its URL', () => /https:\S+/.exec(output)?.[0]);
+  url = await eventually('the API server prints its URL', () => /https:\S+/.exec(output)?.[0]);
 });
 after(() => {
   server.kill('SIGTERM');
@@ -73,14 +73,14 @@ async function knob(name: string): Promise<void> {
 }
 
 describe('kubectl against the lab’s API server', { concurrency: false }, () => {
-  test('apply creates, then leaves alone, then changes', async () => {
+  test('apply creates an object, then leaves it unchanged, then changes it', async () => {
     assert.match(await kubectl('apply', '-f', manifest('a', web())), /service\/web created/);
     assert.match(await kubectl('apply', '-f', manifest('a', web())), /service\/web unchanged/);
     assert.match(await kubectl('apply', '-f', manifest('a', web(81))), /service\/web configured/);
     assert.equal(await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.ports[*].port}'), '81');
   });
 
-  test('get shows the columns that people know', async () => {
+  test('get shows the usual columns', async () => {
     assert.match(
       await kubectl('get', 'svc'),
       /NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nweb +LoadBalancer +10\.96\.\d+\.\d+ +<pending> +81\/TCP/,
@@ -89,7 +89,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     assert.match(await kubectl('get', 'svc', '-A', '-o', 'wide'), /app=web/);
   });
 
-  test('describe tells of the object and its events', async () => {
+  test('describe shows the object and its events', async () => {
     const uid = await kubectl('get', 'service', 'web', '-o', 'jsonpath={.metadata.uid}');
     const event = {
       apiVersion: 'v1',
@@ -142,13 +142,13 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     await kubectl('create', '-f', manifest('drain', node, pod));
     assert.equal(await kubectl('logs', 'talker'), 'one\ntwo\nthree\n');
     assert.equal(await kubectl('logs', '--tail=1', 'talker'), 'three\n');
-    assert.match(await refusal('logs', 'nobody'), /not found/);
+    assert.match(await refusal('logs', 'missing'), /not found/);
     await kubectl('drain', 'drained', '--force');
     assert.match(await kubectl('get', 'node', 'drained'), /SchedulingDisabled/);
     assert.match(await refusal('get', 'pod', 'talker'), /not found/);
   });
 
-  test('edit changes what the editor changed', async () => {
+  test('edit stores the change that the editor made', async () => {
     assert.match(await kubectl('edit', 'service', 'web'), /edited/);
     assert.equal(await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.selector.app}'), 'edited');
   });
@@ -164,7 +164,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     });
   }
 
-  test('the status changes by its own path only', async () => {
+  test('the status changes only through its own path', async () => {
     const status = '{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.7"}]}}}';
     await kubectl('patch', 'service', 'web', '--type', 'merge', '-p', status);
     assert.equal(
@@ -179,13 +179,13 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     assert.match(await kubectl('get', 'service', 'web'), /192\.0\.2\.7/);
   });
 
-  test('selectors by label and by field', async () => {
+  test('get filters by label and by field', async () => {
     assert.match(await kubectl('get', 'svc', '-l', 'by in (json)', '-o', 'name'), /service\/web/);
     assert.equal(await kubectl('get', 'svc', '-l', 'by!=json', '-o', 'name'), '');
     assert.match(await kubectl('get', 'svc', '--field-selector', 'metadata.name=web', '-o', 'name'), /web/);
   });
 
-  test('get -w shows a change when it happens', async () => {
+  test('get -w shows a change as it happens', async () => {
     const watching = spawn('kubectl', [
       '--kubeconfig',
       kubeconfig,
@@ -210,7 +210,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     }
   });
 
-  test('an update of an old resourceVersion is a conflict', async () => {
+  test('an update with an old resourceVersion is a conflict', async () => {
     const old = await kubectl('get', 'service', 'web', '-o', 'json');
     await kubectl('annotate', 'service', 'web', 'newer=yes');
     writeFileSync(join(folder, 'old.json'), old);
@@ -220,7 +220,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     );
   });
 
-  test('what is not valid is refused with the field', async () => {
+  test('an invalid object is refused with the name of the field', async () => {
     assert.match(
       await refusal(
         'create',
@@ -251,7 +251,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     );
   });
 
-  test('every kind that Bellman needs can be created, listed and deleted', async () => {
+  test('every kind that Bellman uses can be created, listed and deleted', async () => {
     const named = (apiVersion: string, kind: string, more: object = {}) => ({
       apiVersion,
       kind,
@@ -277,7 +277,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     assert.match(await refusal('get', 'node', 'one'), /not found/);
   });
 
-  test('delete deletes, a namespace with all that is in it', async () => {
+  test('delete removes an object, and a namespace with its content', async () => {
     await kubectl(
       'create',
       '-f',
@@ -311,7 +311,7 @@ describe('@kubernetes/client-node against the lab’s API server', { concurrency
     api = config.makeApiClient(CoreV1Api);
   });
 
-  test('an informer goes on over a watch that is cut off and over forgotten history', async () => {
+  test('an informer survives broken watches and a compaction', async () => {
     const seen = new Set<string>();
     const informer = makeInformer<V1ConfigMap>(config, '/api/v1/namespaces/default/configmaps', () =>
       api.listNamespacedConfigMap({ namespace: 'default' }),
@@ -333,14 +333,14 @@ describe('@kubernetes/client-node against the lab’s API server', { concurrency
       await knob('cut-watches');
       await knob('compact');
       await put('third');
-      await eventually('an object after the history was forgotten', () => seen.has('third'));
+      await eventually('an object created after the compaction', () => seen.has('third'));
     } finally {
       isOver = true;
       await informer.stop();
     }
   });
 
-  test('a watch from before the history is told 410 Gone', async () => {
+  test('a watch from before a compaction gets 410 Gone', async () => {
     const { metadata } = await api.listNamespacedConfigMap({ namespace: 'default' });
     await put('later');
     await knob('compact');
@@ -361,7 +361,7 @@ describe('@kubernetes/client-node against the lab’s API server', { concurrency
     }
   });
 
-  test('a watch resumes where it stood and misses nothing', async () => {
+  test('a watch resumes from a version without missing a change', async () => {
     const { metadata } = await api.listNamespacedConfigMap({ namespace: 'default' });
     await put('missed-1');
     await put('missed-2');

@@ -1,4 +1,4 @@
-/** What is left when the lab ends: nothing, however it ends; and two labs do not see each other. */
+/** A lab leaves nothing behind, however it ends, and two labs do not see each other. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,20 +11,20 @@ after(() => {
   for (const child of started) child.kill('SIGKILL');
 });
 
-/** A lab in a world of its own, inside ours; it says when it is up and stays until its input ends. */
+/** A lab in its own world, inside the world of this test. It reports when it is up and runs until its input ends. */
 function lab(nodes: number): { readonly child: ChildProcess; readonly output: () => string } {
   const script = `
     import { Lab } from '${root}lab/lab.ts';
     const lab = await Lab.start({ nodes: ${nodes}, bellman: false });
     console.log('up ' + (await lab.kubectl('get', 'nodes', '-o', 'name')).trim().split('\\n').length);
-    process.stdin.on('data', () => { throw new Error('told to fail'); });
+    process.stdin.on('data', () => { throw new Error('failed on request'); });
     process.stdin.on('end', () => lab.close().then(() => process.exit(0)));`;
   const child = spawn(
     `${root}lab/world`,
     [process.execPath, '--input-type=module-typescript', '-e', script],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
-      // A group of its own, as a terminal gives to each command: Ctrl-C is for all of it.
+      // Its own process group, as a terminal gives to each command: Ctrl-C goes to all of it.
       detached: true,
     },
   );
@@ -37,7 +37,7 @@ function lab(nodes: number): { readonly child: ChildProcess; readonly output: ()
   return { child, output: () => text };
 }
 
-/** PIDs of every process below one, by /proc. */
+/** PIDs of all descendants of a process, from /proc. */
 function descendants(pid: number): number[] {
   const parents = new Map<number, number[]>();
   for (const entry of readdirSync('/proc')) {
@@ -47,7 +47,7 @@ function descendants(pid: number): number[] {
       const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
       parents.set(parent, [...(parents.get(parent) ?? []), Number(entry)]);
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
   const below = (of: number): number[] =>
@@ -55,7 +55,7 @@ function descendants(pid: number): number[] {
   return below(pid);
 }
 
-/** Runs still; one that waits to be reaped does not. */
+/** Whether the process runs. A zombie does not. */
 function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -28,7 +28,7 @@ interface EventList {
   }[];
 }
 
-/** Writes the configuration as a person does with an editor, making the ConfigMap if there is none. */
+/** Writes the configuration as an editor does; creates a missing ConfigMap. */
 export async function writeConfig(plane: ControlPlane, text: string): Promise<void> {
   const body = { metadata: { name: 'config' }, data: { config: text } };
   await plane.merge(`${configMaps}/config`, body).catch(() => plane.create(configMaps, body));
@@ -71,7 +71,7 @@ export async function assigned(plane: ControlPlane, name: string, ...ips: string
   }
 }
 
-/** Events on an object, as `Type Reason message`. */
+/** Events of an object, as `Type Reason message`. */
 export async function events(plane: ControlPlane, kind: string, name: string): Promise<string[]> {
   const { items } = await plane.get<EventList>('/api/v1/events');
   return items
@@ -85,7 +85,7 @@ export async function event(plane: ControlPlane, kind: string, name: string, sai
   );
 }
 
-/** Makes many Services, a few at a time. */
+/** Creates many Services, a few at a time. */
 export async function makeServices(plane: ControlPlane, count: number, prefix = 's'): Promise<void> {
   let next = 0;
   const worker = async () => {

@@ -1,4 +1,4 @@
-/** The controller with many Services: a restart that writes nothing, and a leader lost in the middle of a storm. */
+/** The controller with many Services: a restart that writes nothing, and the loss of a leader during a storm of changes. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ControlPlane, type Daemon } from '../support/control-plane.ts';
@@ -33,7 +33,7 @@ async function leader(...controllers: Daemon[]): Promise<Daemon> {
   });
 }
 
-test('two controllers: the leader is killed in the middle of a storm, the other takes over within 15 s', async () => {
+test('two controllers: the standby takes over within 15 s when the leader is killed during a storm of changes', async () => {
   const [one, two] = [plane.controller(), plane.controller()];
   const first = await leader(one, two);
   const second = first === one ? two : one;
@@ -50,7 +50,7 @@ test('two controllers: the leader is killed in the middle of a storm, the other 
   assert.equal(await second.stop(), 0);
 });
 
-test('two controllers: the leader is stopped for longer than the Lease, and writes nothing when it goes on', async () => {
+test('two controllers: a leader suspended for longer than the Lease writes nothing when it resumes', async () => {
   const [one, two] = [plane.controller(), plane.controller()];
   const first = await leader(one, two);
   const second = first === one ? two : one;
@@ -67,7 +67,7 @@ test('two controllers: the leader is stopped for longer than the Lease, and writ
     [],
   );
   await assertAllDistinct(3200);
-  // The Lease is given back at a clean stop: the other does not wait for it to run out.
+  // A clean stop gives the Lease back, so the standby does not wait for its expiry.
   assert.equal(await second.stop(), 0);
   await eventually('the first to lead again', async () => (await first.status()).leading);
   assert.equal(await first.stop(), 0);

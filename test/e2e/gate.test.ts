@@ -1,6 +1,6 @@
 /**
- * The gate with everything real around it: whatever happens to the ConfigMap or to our processes, the router keeps its routes, the
- * sessions stay as they are, and no address changes, unless the edit asks for it.
+ * The gate in a whole lab: whatever happens to the ConfigMap or to the processes, the router keeps its routes, the sessions stay up, and
+ * no address changes without an edit that demands it.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -40,11 +40,11 @@ async function hasRoutes(): Promise<boolean> {
   return (await nextHops(`${v4}/32`)) === 3 && (await nextHops(`${v6}/128`)) === 3;
 }
 
-/** What the router has seen of a node: when its session came up, and how many updates and withdrawals it has had since. */
+/** The sessions as the router sees them. */
 interface RouterView {
-  /** State of each session, updates and withdrawals it has brought. */
+  /** State of each session, with its counts of updates and withdrawals. */
   readonly sessions: readonly string[];
-  /** When each came up, in milliseconds of the day. */
+  /** Time of establishment of each session, in milliseconds of the day. */
   readonly upSince: readonly number[];
 }
 
@@ -64,15 +64,15 @@ async function seenByRouter(): Promise<RouterView> {
   };
 }
 
-/** A session that had started over would be a second younger; BIRD's own reckoning drifts by a millisecond. */
+/** A restarted session would be a second younger. The times that BIRD prints drift by a millisecond. */
 function assertSame(now: RouterView, before: RouterView): void {
   assert.deepEqual(now.sessions, before.sessions);
   assert.equal(now.upSince.length, 3);
   for (const [i, since] of now.upSince.entries())
-    assert.ok(Math.abs(since - (before.upSince[i] ?? 0)) < 500, `session ${i} came up anew`);
+    assert.ok(Math.abs(since - (before.upSince[i] ?? 0)) < 500, `session ${i} restarted`);
 }
 
-/** Runs something while looking all the time whether the router has lost a route. */
+/** Runs an action and checks all the while that the router has every route. */
 async function keepingRoutes(during: () => Promise<void>): Promise<void> {
   let isOver = false;
   const losses: string[] = [];
@@ -103,7 +103,7 @@ async function becomes(status: string): Promise<void> {
   await lab.until(`the configuration is ${status}`, async () => (await state()) === status);
 }
 
-/** Runs something that must leave router and addresses exactly as they are. */
+/** Runs an action that must not change the router's view or the addresses. */
 async function changingNothing(during: () => Promise<void>): Promise<void> {
   const before = await seenByRouter();
   await during();
@@ -123,8 +123,8 @@ async function speakersAreBack(): Promise<void> {
   );
 }
 
-describe('a configuration that is no good', { concurrency: false }, () => {
-  test('an edit that does not parse, and its revert, change nothing at the router', () =>
+describe('the gate under faults', { concurrency: false }, () => {
+  test('an edit that does not parse and its revert change nothing at the router', () =>
     changingNothing(async () => {
       await lab.configure(broken);
       await becomes('stale');
@@ -132,7 +132,7 @@ describe('a configuration that is no good', { concurrency: false }, () => {
       await becomes('active');
     }));
 
-  test('an edit that would orphan addresses is refused, naming each Service and address', () =>
+  test('the refusal of an edit that would orphan addresses names each Service and address', () =>
     changingNothing(async () => {
       await lab.configure(config('- {name: public, protocol: bgp, addresses: [203.0.113.0/24]}\n'));
       await becomes('stale');
@@ -150,7 +150,7 @@ describe('a configuration that is no good', { concurrency: false }, () => {
       await becomes('active');
     }));
 
-  test('a pool that is split, renamed and drained under its addresses moves none', () =>
+  test('splitting, renaming and draining a pool moves no address', () =>
     changingNothing(async () => {
       await lab.configure(
         config(`- {name: low, protocol: bgp, addresses: [198.51.100.0/25], draining: true}
@@ -163,17 +163,17 @@ describe('a configuration that is no good', { concurrency: false }, () => {
       await becomes('active');
     }));
 
-  test('the ConfigMap is deleted and comes back', () =>
+  test('a deleted ConfigMap that returns changes nothing', () =>
     changingNothing(async () => {
       await lab.kubectl('delete', 'configmap', 'config', '-n', 'bellman-system');
-      await lab.until('the controller says that it is missing', () =>
+      await lab.until('the controller reports the missing ConfigMap', () =>
         Promise.resolve(/there is no ConfigMap config/.test(lab.log('controller'))),
       );
       await lab.configure(whole);
       await becomes('active');
     }));
 
-  test('the controller restarts on a bad ConfigMap, and a new Service still gets an address', () =>
+  test('a controller that restarts on a bad ConfigMap still assigns addresses to new Services', () =>
     changingNothing(async () => {
       await lab.configure(broken);
       await becomes('stale');
@@ -185,7 +185,7 @@ describe('a configuration that is no good', { concurrency: false }, () => {
       assert.equal(await state(), 'stale');
     }));
 
-  test('the speakers restart on a bad ConfigMap, while the controller is away: the router keeps every route', async () => {
+  test('the router keeps every route when speakers restart on a bad ConfigMap without a controller', async () => {
     assert.equal(await state(), 'stale');
     await kill('controller');
     await keepingRoutes(async () => {
@@ -197,7 +197,7 @@ describe('a configuration that is no good', { concurrency: false }, () => {
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
-  test('all are killed together on a bad ConfigMap: the router keeps every route, no address changes', async () => {
+  test('the router keeps every route and no address changes when all processes restart on a bad ConfigMap', async () => {
     assert.equal(await state(), 'stale');
     await keepingRoutes(async () => {
       await kill('controller', ...speakers());
@@ -208,13 +208,13 @@ describe('a configuration that is no good', { concurrency: false }, () => {
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
-  test('all are killed and the API server is away when they start: they come up when it does', async () => {
+  test('the router keeps every route when all processes restart during an outage of the API server', async () => {
     await lab.api('refuse');
     await keepingRoutes(async () => {
       await kill('controller', ...speakers());
       for (const node of lab.fabric.nodes) lab.startSpeaker(node);
       lab.startController();
-      await lab.until('a speaker has noticed', () =>
+      await lab.until('a speaker reports the outage', () =>
         Promise.resolve(/not reached/.test(lab.log('speaker-node-1'))),
       );
       await lab.api('serve');
@@ -223,7 +223,7 @@ describe('a configuration that is no good', { concurrency: false }, () => {
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
-  test('the revert clears it, and the story stands where people look', async () => {
+  test('the revert makes the configuration active, and annotations and events tell what happened', async () => {
     await lab.configure(whole);
     await becomes('active');
     const described = await lab.kubectl('describe', 'configmap', 'config', '-n', 'bellman-system');

@@ -1,4 +1,4 @@
-/** The lab's network alone, without Bellman: what nodes do with load balancer traffic, and that nothing but Bellman attracts it. */
+/** The lab's network without Bellman: nodes forward load balancer traffic, and nothing but Bellman attracts it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { addresses, type LabNode } from '../../lab/fabric.ts';
@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => lab.close());
 
-/** What Bellman's controller would write. */
+/** Writes the status that Bellman's controller would write. */
 async function giveAddresses(name: string, ...ips: string[]): Promise<void> {
   await lab.client.request({
     method: 'PATCH',
@@ -37,7 +37,7 @@ async function giveAddresses(name: string, ...ips: string[]): Promise<void> {
   });
 }
 
-/** What a client hears in a number of requests, each a flow of its own. */
+/** The answers to a number of requests, each of which is a flow of its own. */
 async function heard(host: NetworkNamespace, address: string, times: number): Promise<string[]> {
   const answers: string[] = [];
   for (let i = 0; i < times; i++) answers.push((await lab.curl(host, address)).trim());
@@ -56,7 +56,7 @@ async function fails(promise: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** Leads an address on the router to nodes, as BGP would. */
+/** Routes an address to nodes on the router, as BGP would. */
 async function route(address: string, nodes: readonly LabNode[]): Promise<void> {
   const family = address.includes(':') ? 1 : 0;
   const hops = nodes.flatMap((node) => ['nexthop', 'via', node.addresses[family]]);
@@ -64,7 +64,7 @@ async function route(address: string, nodes: readonly LabNode[]): Promise<void> 
 }
 
 describe('hosts', () => {
-  test('every host reaches every other in both families', async () => {
+  test('every host reaches every other over IPv4 and IPv6', async () => {
     const { nodes, near, far } = lab.fabric;
     const targets = [
       ...nodes.flatMap((node) => node.addresses),
@@ -79,14 +79,14 @@ describe('hosts', () => {
     assert.equal(pings.length, (nodes.length + 2) * (nodes.length + 3) * 2);
   });
 
-  test('the API server is reached from every node, but not from the clients', async () => {
+  test('every node reaches the API server, and no client does', async () => {
     const url = `http://${addresses.control}:6443/readyz`;
     const ask = (host: NetworkNamespace) => host.exec('curl', '-sS', '--max-time', '2', url);
     for (const { namespace } of lab.fabric.nodes) assert.equal(await ask(namespace), 'ok');
     for (const host of [lab.fabric.near, lab.fabric.far]) assert.ok(await fails(ask(host)));
   });
 
-  test('nodes and pods are in the API as in a cluster', async () => {
+  test('nodes and pods appear in the API', async () => {
     assert.match(
       await lab.kubectl('get', 'nodes', '-o', 'wide'),
       /node-1 +Ready .* 192\.0\.2\.11\s+node-2 +Ready/,
@@ -109,13 +109,13 @@ describe('load balancer traffic', () => {
     assert.ok(await fails(near.exec('ndisc6', '-1', '-r', '2', '-w', '500', onSegment6, 'eth0')));
   });
 
-  test('the router leads nobody anywhere by itself', async () => {
+  test('the router has no route to the addresses by itself', async () => {
     assert.equal(await lab.birdc('show', 'route', 'where', 'source', '=', 'RTS_BGP').then(countVia), 0);
     assert.ok(await fails(lab.curl(lab.fabric.far, v4)));
   });
 
   for (const address of [v4, v6])
-    test(`Cluster: ${address} at any node is answered by pods on all nodes, who see the node`, async () => {
+    test(`Cluster: ${address} at any node reaches pods on all nodes, which see the node's address`, async () => {
       const [first] = lab.fabric.nodes;
       assert.ok(first);
       await route(address, [first]);
@@ -133,7 +133,7 @@ describe('load balancer traffic', () => {
     assert.equal(from.length, 3, `${[...seen]}`);
   });
 
-  test('Local: a node hands over to its own pods, who see the client', async () => {
+  test('Local: a node forwards to its own pods, which see the address of the client', async () => {
     await lab.apply({ ...service, spec: { ...service.spec, externalTrafficPolicy: 'Local' } });
     await lab.until('every node follows', () => everyRuleset((rules) => !mentionsMark(rules, v4)));
     for (const node of lab.fabric.nodes) {
@@ -145,12 +145,12 @@ describe('load balancer traffic', () => {
     }
   });
 
-  test('Local: a node without pods answers nobody, until it has one again', async () => {
+  test('Local: a node without pods answers no request', async () => {
     const [node] = lab.fabric.nodes;
     assert.ok(node);
     await route(v4, [node]);
     await lab.removePods('web', node);
-    await lab.until('the node has none to hand over to', () => fails(lab.curl(lab.fabric.far, v4)));
+    await lab.until('the node has no pod', () => fails(lab.curl(lab.fabric.far, v4)));
     assert.equal((await lab.kubectl('get', 'pods', '-o', 'name')).trim().split('\n').length, 2);
     await lab.addPods('web', [node]);
     await lab.until('the node answers again', async () =>
@@ -158,7 +158,7 @@ describe('load balancer traffic', () => {
     );
   });
 
-  test('the cluster address is for nodes, and reaches all pods whatever the policy', async () => {
+  test('the cluster IP works on nodes and reaches all pods under either policy', async () => {
     const [, node] = lab.fabric.nodes;
     assert.ok(node);
     const clusterIp = await lab.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
@@ -166,7 +166,7 @@ describe('load balancer traffic', () => {
   });
 });
 
-test('a node whose cable is pulled is gone from the segment and still sees the API server', async () => {
+test('a node without its segment cable still reaches the API server', async () => {
   const node = lab.node('node-2');
   const ping = () => lab.fabric.near.exec('ping', '-c', '1', '-W', '1', node.addresses[0]);
   await lab.plugNode(node, false);

@@ -1,6 +1,6 @@
 /**
- * What the segment sees of layer 2: neighbour states of another kernel, the switch's forwarding table, hosts that claim an address, and a
- * subnet that only one node has.
+ * Layer 2 as other hosts of the segment see it: neighbour states of another kernel, the forwarding table of the switch, hosts that claim
+ * an address, and a subnet that only one node has.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -34,20 +34,20 @@ async function isAnswered(): Promise<boolean> {
 
 async function owner(): Promise<LabNode> {
   const node = await ownerOf(lab, v4);
-  assert.ok(node, 'the near client knows who answers');
+  assert.ok(node, 'the near client has resolved the address');
   return node;
 }
 
-/** `REACHABLE`, `STALE` … as the near client's kernel sees it, and the MAC. */
+/** State in the neighbour table of the near client, e.g. `REACHABLE` or `STALE`, and the MAC address. */
 async function neighbour(address: string): Promise<{ readonly state: string; readonly mac: string }> {
   const line = await lab.fabric.near.exec('ip', 'neigh', 'show', address, 'dev', 'eth0');
   const [, mac = '', state = ''] = /lladdr (\S+) (?:\S+ )*?([A-Z]+)\s*$/.exec(line.trim()) ?? [];
   return { state, mac };
 }
 
-test('another kernel finds the address reachable again by itself: STALE, PROBE, REACHABLE, for both families', async () => {
+test('another kernel confirms the address by its own probes, STALE to REACHABLE, for both families', async () => {
   const { near } = lab.fabric;
-  // Longer reachable than it waits before it probes: a kernel that has used an entry shortly before never lets it become stale.
+  // The reachable time must exceed the probe delay: a kernel keeps a recently used entry from becoming stale.
   for (const family of ['ipv4', 'ipv6'])
     await near.exec(
       'sysctl',
@@ -56,12 +56,12 @@ test('another kernel finds the address reachable again by itself: STALE, PROBE, 
       `net.${family}.neigh.eth0.delay_first_probe_time=1`,
     );
   const mac = await lab.macOf(await owner());
-  // What the kernel has found before keeps the time that it had then.
+  // Existing entries keep their old timers.
   await near.ip('neigh', 'flush', 'dev', 'eth0');
   for (const address of [v4, v6]) {
     await lab.curl(near, address);
     await lab.until(`${address} is stale`, async () => (await neighbour(address)).state === 'STALE');
-    // A datagram to a closed port confirms nothing: the kernel has to ask the one it knows.
+    // A datagram to a closed port gets no confirmation, so the kernel must probe the known neighbour.
     await near.exec('bash', '-c', `echo > /dev/udp/${address}/9`);
     const seen = new Set<string>();
     await lab.until(`${address} is reachable`, async () => {
@@ -74,12 +74,12 @@ test('another kernel finds the address reachable again by itself: STALE, PROBE, 
   }
 });
 
-test('after a takeover the switch forwards to the port of the node that answers', async () => {
+test('after a takeover the switch forwards to the port of the new node', async () => {
   const { segment, near } = lab.fabric;
   const old = await owner();
   await segment.exec('bridge', 'fdb', 'flush', 'dev', 'lan').catch(() => '');
   await lab.killNode(old);
-  await lab.until('another answers', async () => {
+  await lab.until('another node answers', async () => {
     const now = await ownerOf(lab, v4);
     return now !== undefined && now !== old && (await isAnswered());
   });
@@ -95,7 +95,7 @@ test('after a takeover the switch forwards to the port of the node that answers'
   await lab.reviveNode(old);
 });
 
-/** The near client takes the address for itself, and says so; the router's kernel hears it. */
+/** Lets the near client claim the address with a gratuitous announcement, which the router's kernel receives. */
 async function claim(): Promise<void> {
   const { near } = lab.fabric;
   await near.ip('address', 'add', `${v4}/32`, 'dev', 'eth0');
@@ -107,12 +107,12 @@ async function routersNeighbour(): Promise<string> {
   return /lladdr (\S+)/.exec(line)?.[1] ?? '';
 }
 
-test('a host that claims the address is named in an event, the log and a metric, and the address is defended', async () => {
+test('an event, the log and a metric name a host that claims the address, and the owner defends it', async () => {
   const { near, router } = lab.fabric;
   const node = await owner();
   await lab.curl(router, v4);
   await claim();
-  await lab.until('the event', async () =>
+  await lab.until('the event appears', async () =>
     /AddressConflict.*claims 192\.0\.2\.240 too: defended/.test(await lab.kubectl('get', 'events')),
   );
   await lab.until(
@@ -120,13 +120,13 @@ test('a host that claims the address is named in an event, the log and a metric,
     async () => (await routersNeighbour()) === (await lab.macOf(node)),
   );
   assert.match(lab.log(`speaker-${node.name}`), /another host uses an address of this node/);
-  await lab.until('the metric', async () =>
+  await lab.until('the metric counts it', async () =>
     /bellman_layer2_conflicts\{ip="192\.0\.2\.240"\} [1-9]/.test(await lab.metrics(node.namespace)),
   );
   await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
 });
 
-test('an address that another host holds is left to it, also by the node that follows the one that found it there', async () => {
+test('no node answers for an address that another host uses, not even after the finding node has left', async () => {
   const { near, nodes, router } = lab.fabric;
   const held = '192.0.2.245';
   await near.ip('address', 'add', `${held}/32`, 'dev', 'eth0');
@@ -153,12 +153,12 @@ test('an address that another host holds is left to it, also by the node that fo
     }
     return found;
   };
-  await lab.until('one node finds it in use', async () => (await waiting(nodes)).length === 1);
+  await lab.until('one node finds the address in use', async () => (await waiting(nodes)).length === 1);
   const [finder] = await waiting(nodes);
   assert.ok(finder);
   await lab.stop(`speaker-${finder.name}`, 'SIGKILL');
   const others = nodes.filter((node) => node !== finder);
-  await lab.until('its successor finds it in use', async () => (await waiting(others)).length === 1);
+  await lab.until('its successor finds the address in use', async () => (await waiting(others)).length === 1);
   const macs = (await router.exec('arping', '-c', '3', '-w', '3', '-I', 'eth0', held)).matchAll(
     /\[([0-9A-Fa-f:]+)\]/g,
   );
@@ -169,7 +169,7 @@ test('an address that another host holds is left to it, also by the node that fo
   await lab.kubectl('delete', 'service', 'held');
 });
 
-test('with --conflict-policy yield the claimant has it, until it lets go', async () => {
+test('with --conflict-policy yield the claimant keeps the address until it releases it', async () => {
   const { near, nodes } = lab.fabric;
   for (const node of nodes) {
     await lab.stop(`speaker-${node.name}`);
@@ -177,7 +177,7 @@ test('with --conflict-policy yield the claimant has it, until it lets go', async
   }
   await lab.until('printer is answered', () => isAnswered());
   const asked = () => lab.fabric.router.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', v4);
-  await lab.until('by a speaker', async () => /Received [12] response/.test(await asked()));
+  await lab.until('a speaker answers', async () => /Received [12] response/.test(await asked()));
   await claim();
   const nearMac = (await near.exec('cat', '/sys/class/net/eth0/address')).trim();
   await lab.until('only the claimant answers', async () => {
@@ -188,13 +188,13 @@ test('with --conflict-policy yield the claimant has it, until it lets go', async
   await lab.until('a speaker answers again', () => isAnswered());
 });
 
-test('a node that is cordoned hands over without a lost request, with --leave-when-cordoned', async () => {
+test('with --leave-when-cordoned a cordoned node hands over without a lost request', async () => {
   for (const node of lab.fabric.nodes) {
     await lab.stop(`speaker-${node.name}`);
     lab.startSpeaker(node, '--leave-when-cordoned', '--announce-every', '1');
   }
   await lab.until('printer is answered', () => isAnswered());
-  await lab.until('every speaker knows the others', async () => {
+  await lab.until('every speaker sees the others alive', async () => {
     const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
     return views.every((view) => JSON.stringify(view).match(/"state":"alive"/g)?.length === 2);
   });
@@ -204,21 +204,21 @@ test('a node that is cordoned hands over without a lost request, with --leave-wh
   const cordon = (unschedulable: boolean) =>
     lab.kubectl('patch', 'node', before.name, '-p', JSON.stringify({ spec: { unschedulable } }));
   await cordon(true);
-  await lab.until('another answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
+  await lab.until('another node answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
   const { asked, answered } = await prober.stop();
   assert.ok(asked - answered <= 2, `${answered} of ${asked} answered; at most the last ones were under way`);
   const now = await owner();
   await cordon(false);
-  await lab.until('the node may answer again', async () =>
+  await lab.until('the node is eligible again', async () =>
     /"notAnnounced":\[\]/.test(JSON.stringify(await lab.status(before.namespace))),
   );
-  assert.equal((await owner()).name, now.name, 'and takes nothing back');
+  assert.equal((await owner()).name, now.name, 'a returning node takes no address back');
 });
 
-test('with --announce-every who has forgotten the address is told again', async () => {
+test('with --announce-every a host that has lost its neighbour entry learns the address again', async () => {
   const { near } = lab.fabric;
   const mac = await lab.macOf(await owner());
-  // What is told after a takeover has been told after five seconds.
+  // The announcements after a takeover end after five seconds.
   await new Promise((resolve) => setTimeout(resolve, 5000));
   await near.exec('sysctl', '-qw', 'net.ipv4.conf.eth0.arp_accept=1');
   await near.ip('neigh', 'flush', 'dev', 'eth0');
@@ -228,7 +228,7 @@ test('with --announce-every who has forgotten the address is told again', async 
   );
 });
 
-test('an address whose subnet one node has is answered by that node alone, there, and by nobody when it dies', async () => {
+test('only the node with the subnet answers for its address, and no node after its death', async () => {
   const { segment, near, nodes } = lab.fabric;
   const third = nodes[2];
   assert.ok(third);
@@ -253,9 +253,9 @@ test('an address whose subnet one node has is answered by that node alone, there
     spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], selector: { app: 'printer' } },
   });
   await lab.addPods('annex', [third]);
-  await lab.until('it has an address', async () => (await lab.addressesOf('annex')).length === 1);
+  await lab.until('annex has an address', async () => (await lab.addressesOf('annex')).length === 1);
   const [address = ''] = await lab.addressesOf('annex');
-  await lab.until('it is answered in its subnet', async () =>
+  await lab.until('annex is answered in its subnet', async () =>
     (await lab.curl(client, address)).includes('annex-'),
   );
   const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
@@ -263,9 +263,9 @@ test('an address whose subnet one node has is answered by that node alone, there
     (await lab.kubectl('get', 'service', 'annex', '-o', path)).includes(`${address}=${third.name}/eth1`),
   );
   const elsewhere = near.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', address);
-  await assert.rejects(elsewhere, 'the other subnet hears nothing of it');
+  await assert.rejects(elsewhere, 'no answer in the other subnet');
   await lab.killNode(third);
-  await lab.until('nobody answers', async () => {
+  await lab.until('no node answers', async () => {
     const asked = client.exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', address);
     return asked.then(
       () => false,

@@ -1,6 +1,6 @@
 /**
- * Layer 2 with everything real around it: who answers, when nodes die, leave, come back, are parted, and when the API server is away.
- * The kernel of the near client is the judge.
+ * Layer 2 in a whole lab: which node answers when nodes die, leave, return or are partitioned, and while the API server is away. The
+ * kernel of the near client is the judge.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -30,11 +30,11 @@ async function isAnswered(): Promise<boolean> {
 
 async function owner(): Promise<LabNode> {
   const node = await ownerOf(lab, v4);
-  assert.ok(node, 'the near client knows who answers');
+  assert.ok(node, 'the near client has resolved the address');
   return node;
 }
 
-/** MACs that answer a broadcast request for the address: exactly one, if all is well. */
+/** MAC addresses that answer a broadcast request for the address. A correct cluster has exactly one. */
 async function answerers(): Promise<string[]> {
   const output = await lab.fabric.near.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', v4);
   return [
@@ -42,7 +42,7 @@ async function answerers(): Promise<string[]> {
   ];
 }
 
-/** Waits until exactly one node answers, another than this, and returns its MAC. */
+/** Waits until exactly one node other than this one answers, and returns its MAC address. */
 async function successorOf(node: LabNode): Promise<string> {
   const mac = await lab.macOf(node);
   let macs: string[] = [];
@@ -69,7 +69,7 @@ async function allMeet(): Promise<void> {
 }
 
 describe('an address in layer 2', { concurrency: false }, () => {
-  test('exactly one node answers, for both families, and the Service names it', async () => {
+  test('exactly one node answers for both families, and the Service names it', async () => {
     const node = await owner();
     assert.deepEqual(await answerers(), [await lab.macOf(node)]);
     const answers6 = await lab.fabric.near.exec('ndisc6', '-q', '-m', v6, 'eth0');
@@ -87,7 +87,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     });
   });
 
-  test('addresses that come one after another are spread over the nodes', async () => {
+  test('addresses that arrive one after another spread over the nodes', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     for (const name of names)
       await lab.apply({
@@ -98,7 +98,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       });
     for (const name of names) await lab.addPods(name, lab.fabric.nodes.slice(0, 1));
     const owners = new Map<string, number>();
-    await lab.until('each is answered', async () => {
+    await lab.until('each address is answered', async () => {
       owners.clear();
       for (const name of ['printer', ...names]) {
         const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
@@ -110,7 +110,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return true;
     });
     const loads = [...owners.values()];
-    assert.equal(loads.length, 3, `every node has some: ${JSON.stringify([...owners])}`);
+    assert.equal(loads.length, 3, `every node has addresses: ${JSON.stringify([...owners])}`);
     assert.ok(
       Math.max(...loads) - Math.min(...loads) <= 1,
       `within one of even: ${JSON.stringify([...owners])}`,
@@ -118,12 +118,12 @@ describe('an address in layer 2', { concurrency: false }, () => {
     for (const name of names) await lab.kubectl('delete', 'service', name);
   });
 
-  test('a speaker that stops hands over first: no request is lost', async () => {
+  test('a speaker that stops hands over without a lost request', async () => {
     const before = await owner();
     const prober = lab.probe(lab.fabric.near, v4);
     await prober.ready;
     await lab.stop(`speaker-${before.name}`);
-    await lab.until('another answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
+    await lab.until('another node answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
     await new Promise((resolve) => setTimeout(resolve, 300));
     const { asked, answered } = await prober.stop();
     assert.ok(
@@ -134,16 +134,16 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const now = await owner();
     lab.startSpeaker(before);
     await allMeet();
-    assert.equal((await owner()).name, now.name, 'a node that comes back takes nothing away');
+    assert.equal((await owner()).name, now.name, 'a returning node takes no address back');
     assert.deepEqual(await answerers(), [await lab.macOf(now)]);
   });
 
-  test('a node that dies while the API server is away for a minute is replaced, and takes nothing back', async () => {
+  test('another node takes over from a node that dies during an outage of the API server, and keeps the address', async () => {
     const before = await owner();
     const awayUntil = performance.now() + 60_000;
     await lab.api('refuse');
     await lab.killNode(before);
-    await lab.until('another answers', async () => {
+    await lab.until('another node answers', async () => {
       const now = await ownerOf(lab, v4);
       return now !== undefined && now !== before && (await isAnswered());
     });
@@ -171,37 +171,37 @@ describe('an address in layer 2', { concurrency: false }, () => {
     );
   });
 
-  test('a node whose link is cut is replaced; when it comes back one node answers', async () => {
+  test('another node takes over from a node without a link; after its return one node answers', async () => {
     const before = await owner();
     await lab.fabric.segment.ip('link', 'set', before.name, 'down');
     const successor = await successorOf(before);
     await lab.fabric.segment.ip('link', 'set', before.name, 'up');
     await allMeet();
-    await lab.until('exactly one answers, the one that took over', async () => {
+    await lab.until('only the node that took over answers', async () => {
       const macs = await answerers();
       return macs.length === 1 && macs[0] === successor;
     });
   });
 
-  test('speakers that do not hear each other say so, and agree again when they do', async () => {
+  test('partitioned speakers report the partition and agree again after it heals', async () => {
     const [first, ...others] = lab.fabric.nodes;
     assert.ok(first);
     const heal = await lab.cut(first, 'udp 7946');
     await lab.until('the partition is reported', async () =>
       /bellman_membership_unreachable 2/.test(await lab.metrics(first.namespace)),
     );
-    await lab.until('the others miss the first', async () =>
+    await lab.until('the others see the first as dead', async () =>
       (await Promise.all(others.map(membersSeenBy))).every((view) => /node-1:dead/.test(view)),
     );
     await heal();
     await allMeet();
-    await lab.until('exactly one answers', async () => (await answerers()).length === 1);
-    await lab.until('nobody is missed', async () =>
+    await lab.until('exactly one node answers', async () => (await answerers()).length === 1);
+    await lab.until('no member is missing', async () =>
       /bellman_membership_unreachable 0/.test(await lab.metrics(first.namespace)),
     );
   });
 
-  test('a speaker that starts anew behind a partition takes nothing away when it ends', async () => {
+  test('a speaker that restarts behind a partition takes no address when it heals', async () => {
     const [first, ...others] = lab.fabric.nodes;
     assert.ok(first);
     const heal = await lab.cut(first, 'udp 7946');
@@ -217,18 +217,18 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const before = await holders(others);
     await lab.stop(`speaker-${first.name}`);
     lab.startSpeaker(first);
-    // It has never heard of the one that answers, and takes it for another host.
-    await lab.until('the lonely one has looked for itself', async () => {
+    // The restarted speaker does not know the answering node and takes it for a foreign host.
+    await lab.until('the isolated speaker has probed the address', async () => {
       const { inUse } = (await lab.status(first.namespace)) as { inUse: Record<string, string> };
       return v4 in inUse || (await holders([first])).length === 1;
     });
     await heal();
     await allMeet();
-    await lab.until('one answers', async () => (await answerers()).length === 1);
+    await lab.until('one node answers', async () => (await answerers()).length === 1);
     assert.deepEqual(await holders(lab.fabric.nodes), before);
   });
 
-  test('with externalTrafficPolicy Local the node with the endpoint answers, and the endpoint is followed', async () => {
+  test('with externalTrafficPolicy Local the node with the endpoint answers, also after the endpoint moves', async () => {
     const [first, second, third] = lab.fabric.nodes;
     assert.ok(first && second && third);
     const answeredBy = (node: LabNode) =>
@@ -245,7 +245,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.deepEqual(await answerers(), [await lab.macOf(third)]);
   });
 
-  test('a node that cannot reach the API server contends with nobody for what has moved meanwhile', async () => {
+  test('a node cut off from the API server does not contend for an address that has moved meanwhile', async () => {
     const [, second, third] = lab.fabric.nodes;
     assert.ok(second && third);
     const thirdLog = () => lab.log('speaker-node-3').match(/"answering"/g)?.length ?? 0;
@@ -259,23 +259,27 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const answered = thirdLog();
     const output = await lab.fabric.near.exec('arping', '-c', '5', '-w', '5', '-I', 'eth0', v4);
     const macs = [...output.matchAll(/\[([0-9A-Fa-f:]+)\]/g)].map(([, mac]) => mac?.toLowerCase());
-    assert.deepEqual(macs, Array(5).fill(await lab.macOf(second)), 'every request one answer, of one node');
+    assert.deepEqual(
+      macs,
+      Array(5).fill(await lab.macOf(second)),
+      'each request gets one answer, from the same node',
+    );
     assert.equal(thirdLog(), answered);
     await reconnect();
   });
 
-  test('a Service that is deleted is answered by nobody, nor by a node that could not hear of it', async () => {
+  test('no node answers for a deleted Service, not even one cut off from the API server', async () => {
     await lab.kubectl('patch', 'service', 'printer', '-p', '{"spec":{"externalTrafficPolicy":"Cluster"}}');
     const owner = await ownerOf(lab, v4);
     const other = lab.fabric.nodes.find((node) => node !== owner);
     assert.ok(other);
-    await lab.until('every node may answer', async () => {
+    await lab.until('every node has the address in its table', async () => {
       const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
       return views.every((view) => (view as { notAnnounced: object[] }).notAnnounced.length === 0);
     });
     const reconnect = await lab.cut(other, 'tcp 6443');
     await lab.kubectl('delete', 'service', 'printer');
-    await lab.until('nobody answers', async () => {
+    await lab.until('no node answers', async () => {
       try {
         await answerers();
         return false;
@@ -283,7 +287,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
-    // It would have lost patience with the two others by then.
+    // By then it would have given up waiting for the two others.
     await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
     await reconnect();
   });

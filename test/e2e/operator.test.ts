@@ -1,6 +1,6 @@
 /**
- * What who runs the cluster sees, and edits: `bellman status`, events and records that stay true, and edits of the configuration that
- * move addresses without a lost request.
+ * The operator's view: `bellman status`, events and records that stay true, and configuration edits that move addresses without a lost
+ * request.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -11,7 +11,7 @@ import { ownerOf } from '../../lab/steps.ts';
 const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
 const office = '192.0.2.240-192.0.2.250';
 
-describe('what an operator sees', { concurrency: false }, () => {
+describe('the view of an operator', { concurrency: false }, () => {
   let lab: Lab;
   let printer = '';
 
@@ -62,7 +62,7 @@ describe('what an operator sees', { concurrency: false }, () => {
 
   const ask = (address: string) => lab.curl(lab.fabric.near, address);
 
-  /** Output and exit code of `bellman status`, as run on a node. */
+  /** Output and exit code of `bellman status` on a node. */
   async function status(...flags: string[]): Promise<{ text: string; code: number }> {
     const node = lab.node('node-1').namespace;
     const script = `${bellman} status --kubeconfig ${kubeconfigPath} ${flags.join(' ')}; echo "exit $?"`;
@@ -70,7 +70,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
   }
 
-  /** Waits until the line that begins so matches. */
+  /** Waits until the line with this start matches. */
   async function shows(what: string, start: RegExp, ...flags: string[]): Promise<void> {
     let last = '';
     await lab
@@ -90,11 +90,11 @@ describe('what an operator sees', { concurrency: false }, () => {
 
   async function owner(): Promise<LabNode> {
     const node = await ownerOf(lab, printer);
-    assert.ok(node, 'the near client knows who answers');
+    assert.ok(node, 'the near client has resolved the address');
     return node;
   }
 
-  test('bellman status: pools, who announces, sessions, members; Services of others are not its business', async () => {
+  test('bellman status shows pools, announcers, sessions and members, and leaves out Services of other classes', async () => {
     await shows('web by BGP', /^default\/web +198\.51\.100\.0 +public +node-1, node-2, node-3 by BGP$/m);
     const { text, code } = await status();
     assert.equal(code, 0, text);
@@ -111,7 +111,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     await shows('the others', /^default\/theirs +<pending>/m, '--load-balancer-class', 'example.org/other');
   });
 
-  test('a peer whose password Secret is missing is shown as waiting, and begins when it comes', async () => {
+  test('a peer without its password Secret is shown as waiting, and its session starts once the Secret exists', async () => {
     await lab.configure(config({ 'password-secret': { name: 'tor' } }));
     const waiting = 'Secret bellman-system/tor does not exist: the session waits for its password';
     await shows('waiting', new RegExp(`^node-3 +router +Idle +\\S+ +0 +\\S+ ${waiting}$`, 'm'));
@@ -131,7 +131,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     await shows('the session', /^node-3 +router +Established/m);
   });
 
-  test('a membership Secret that speakers cannot use is named everywhere, and is made anew when it is deleted', async () => {
+  test('an unusable membership Secret is reported everywhere, and is recreated after its deletion', async () => {
     const secret = ['secret', 'bellman-membership', '-n', 'bellman-system'];
     const readyz = () =>
       lab.node('node-2').namespace.exec('curl', '-s', '-w', '%{http_code}', 'http://127.0.0.1:7472/readyz');
@@ -142,18 +142,18 @@ describe('what an operator sees', { concurrency: false }, () => {
     await shows('the fault', new RegExp(`^node-2: layer 2: ${fault}$`, 'm'));
     assert.equal((await status()).code, 1);
     assert.equal(await readyz(), `layer 2: ${fault}\n503`);
-    await lab.until('the controller says so', async () =>
+    await lab.until('the controller reports it', async () =>
       /membership Secret not usable; it is made anew when it is deleted/.test(lab.log('controller')),
     );
-    assert.match(await ask(printer), /printer-/, 'the keys that were known stay in use');
+    assert.match(await ask(printer), /printer-/, 'the known keys stay in use');
     await lab.kubectl('delete', ...secret);
     await lab.until('every speaker is ready again', async () => /ok\n200$/.test(await readyz()));
     await shows('members', /^node-1 +2 alive$/m);
     assert.match(await ask(printer), /printer-/);
   });
 
-  test('speakers are missed on nodes that have a Pod for one', async () => {
-    const missed = async () =>
+  test('a speaker counts as missing on a node that has a speaker Pod', async () => {
+    const countMissing = async () =>
       /^bellman_membership_unreachable (\d+)/m.exec(await lab.metrics(lab.node('node-1').namespace))?.[1];
     await lab.apply({
       apiVersion: 'v1',
@@ -161,42 +161,42 @@ describe('what an operator sees', { concurrency: false }, () => {
       metadata: { name: 'without' },
       status: { addresses: [{ type: 'InternalIP', address: '192.0.2.99' }] },
     });
-    assert.equal(await missed(), '0');
+    assert.equal(await countMissing(), '0');
     await lab.apply(speakerPod('without'));
-    await lab.until('one is missed', async () => (await missed()) === '1');
+    await lab.until('one speaker is missing', async () => (await countMissing()) === '1');
     await lab.kubectl('delete', 'pod', 'speaker-without', '-n', 'bellman-system');
-    await lab.until('none is missed', async () => (await missed()) === '0');
+    await lab.until('no speaker is missing', async () => (await countMissing()) === '0');
     await lab.kubectl('delete', 'node', 'without');
   });
 
-  test('an edit of node-selectors hands over to a node that it names without a lost request', async () => {
+  test('an edit of node-selectors hands over to a selected node without a lost request', async () => {
     const old = await owner();
     const prober = lab.probe(lab.fabric.near, printer);
     await prober.ready;
     const expression = { key: 'kubernetes.io/hostname', operator: 'NotIn', values: [old.name] };
     const selectors = [{ 'match-expressions': [expression] }];
     await lab.configure(config({}, { 'l2-advertisements': [{ 'node-selectors': selectors }] }));
-    await lab.until('another answers', async () => (await ownerOf(lab, printer))?.name !== old.name);
+    await lab.until('another node answers', async () => (await ownerOf(lab, printer))?.name !== old.name);
     const { asked, answered } = await prober.stop();
     assert.ok(
       asked - answered <= 2,
       `${answered} of ${asked} answered; at most the last ones were under way`,
     );
     const now = await owner();
-    await lab.until('the record says so', async () => (await record()) === `${printer}=${now.name}/eth0`);
+    await lab.until('the record names it', async () => (await record()) === `${printer}=${now.name}/eth0`);
     await lab.configure(config());
   });
 
-  test('interfaces of l2-advertisements decide where an address is answered', async () => {
+  test('the interfaces of l2-advertisements limit where an address is answered', async () => {
     await lab.configure(config({}, { 'l2-advertisements': [{ interfaces: ['eth9'] }] }));
     const asked = () =>
       lab.fabric.near.exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', printer).then(
         () => true,
         () => false,
       );
-    await lab.until('nobody answers', async () => !(await asked()));
+    await lab.until('no node answers', async () => !(await asked()));
     await lab.until('the record is empty', async () => (await record()) === '');
-    await lab.until('an event says why', async () =>
+    await lab.until('an event names the reason', async () =>
       /NodeUnassigned .*no node answers for 192\.0\.2\.240 any more: no speaker that may is alive and has a link/.test(
         await lab.kubectl('get', 'events'),
       ),
@@ -207,7 +207,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     await lab.configure(config());
   });
 
-  test('the record goes when the pool is announced by BGP, and comes back with layer 2', async () => {
+  test('the record disappears when the pool changes to BGP, and returns with layer 2', async () => {
     await lab.configure(config({}, { protocol: 'bgp' }));
     await shows('BGP', /^default\/printer .* node-1, node-2, node-3 by BGP$/m);
     await lab.until('the record is empty', async () => (await record()) === '');
@@ -216,7 +216,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
   });
 
-  test('the record goes with the last endpoint, and status says why nobody answers', async () => {
+  test('the record disappears with the last endpoint, and status names the reason', async () => {
     for (const node of lab.fabric.nodes) await lab.removePods('printer', node);
     await shows('nobody', /^default\/printer .* nobody: no endpoint of this address family is ready$/m);
     await lab.until('the record is empty', async () => (await record()) === '');
@@ -224,7 +224,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
   });
 
-  test('the record goes when the Service moves to a pool of BGP', async () => {
+  test('the record disappears when the Service moves to a BGP pool', async () => {
     await lab.apply(loadBalancer('printer', { 'bellman.dev/address-pool': 'public' }));
     await lab.until('it has moved', async () =>
       (await lab.addressesOf('printer')).every((address) => address.startsWith('198.51.100.')),
@@ -232,7 +232,7 @@ describe('what an operator sees', { concurrency: false }, () => {
     await lab.until('the record is empty', async () => (await record()) === '');
   });
 
-  test('a configuration that was deleted stays in force, and status says so', async () => {
+  test('a deleted configuration stays in force, and status reports it', async () => {
     await lab.kubectl('delete', 'configmap', 'config', '-n', 'bellman-system');
     await shows('kept', /^configuration: .* does not exist; what was accepted as \w+ at \S+ stays in force/);
     const { text, code } = await status();

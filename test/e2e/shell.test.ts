@@ -1,4 +1,4 @@
-/** `make lab` as a person meets it: a shell in which what it suggests works, a second terminal, and an end. */
+/** `make lab` from the view of its user: a shell whose suggestions work, a second terminal, and a clean end. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 const root = new URL('../../', import.meta.url).pathname;
 const environment = { ...process.env, EDITOR: 'cat' };
 
-/** A terminal: what is typed and what it shows. */
+/** A terminal with its input and output. */
 class Terminal {
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
@@ -32,7 +32,7 @@ class Terminal {
     return this.#shown;
   }
 
-  /** Types a command and returns what it showed, with its exit code in the last line. */
+  /** Types a command and returns its output, with the exit code in the last line. */
   async type(command: string): Promise<string> {
     const end = `end-${++this.#typed}-`;
     const from = this.#shown.length;
@@ -57,7 +57,7 @@ let shell: Terminal;
 let suggestions: readonly string[] = [];
 before(async () => {
   shell = new Terminal(`${root}lab/world`, process.execPath, `${root}lab/shell.ts`);
-  await eventually('the lab is up', () => shell.shown.includes('everything here ends'));
+  await eventually('the lab is up', () => shell.shown.includes('Everything here ends'));
   suggestions = (/Six things to try:\n((?: {2}.+\n)+)/.exec(shell.shown)?.[1] ?? '')
     .split('\n')
     .map((line) => line.trim())
@@ -65,7 +65,7 @@ before(async () => {
 });
 after(() => shell.kill());
 
-test('it suggests six commands, and each of them works at once', async (t) => {
+test('the lab suggests six commands, and each works at the first try', async (t) => {
   assert.equal(suggestions.length, 6);
   for (const command of suggestions)
     await t.test(command, async () => {
@@ -73,7 +73,7 @@ test('it suggests six commands, and each of them works at once', async (t) => {
     });
 });
 
-test('kubectl, birdc, bellman and curl work at once, and commands on any host', async () => {
+test('kubectl, birdc, bellman, curl and `on HOST` work without set-up', async () => {
   assert.match(
     await shell.type('kubectl get services'),
     /web +LoadBalancer .* 198\.51\.100\.0,2001:db8:100::/,
@@ -89,7 +89,7 @@ test('kubectl, birdc, bellman and curl work at once, and commands on any host', 
   assert.match(await shell.type('bellman --help'), /Usage: bellman[\s\S]*exit code 0$/);
 });
 
-test('a second terminal enters it, with the command that was printed and without its number', async () => {
+test('a second terminal enters the lab, with and without its number', async () => {
   const printed = /enters with: lab\/enter (\d+)/.exec(shell.shown)?.[1] ?? '';
   assert.equal(readFileSync(`/proc/${printed}/comm`, 'utf8'), 'unshare\n');
   for (const args of [[printed], []]) {
@@ -104,13 +104,13 @@ test('a second terminal enters it, with the command that was printed and without
   }
 });
 
-test('who asks for a lab that is not there is told so', async () => {
+test('lab/enter reports a lab that does not exist', async () => {
   const lost = new Terminal(`${root}lab/enter`, '4194305');
   assert.equal(await lost.ended, 1);
   assert.match(lost.shown, /there is no lab 4194305/);
 });
 
-test('it ends with the shell, with its exit code and everything in it', async () => {
+test('the lab ends with the shell, with the exit code of the shell and without leftover processes', async () => {
   const second = new Terminal(`${root}lab/enter`);
   await second.type('true');
   assert.equal(await shell.leave(7), 7);

@@ -1,4 +1,4 @@
-/** What goes wrong in practice: each is said once, clearly, and nothing crashes. */
+/** Common faults: each leads to one clear message and no crash. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
@@ -6,14 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../lab/lab.ts';
 import { plug } from '../../lab/netns.ts';
 import { ownerOf } from '../../lab/steps.ts';
+import { patienceMs } from '../support/eventually.ts';
 
 const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
 
-describe('a daemon that cannot start says why and exits with 2', () => {
+describe('a daemon that cannot start prints the reason and exits with 2', () => {
   const refused: readonly (readonly [string, string[], RegExp])[] = [
     ['no way to the API server', [], /no way to the API server: .*--kubeconfig/],
-    ['a kubeconfig that is not there', ['--kubeconfig', '/nowhere'], /kubeconfig \/nowhere cannot be read/],
-    ['a kubeconfig that is none', ['--kubeconfig', '/dev/null'], /kubeconfig \/dev\/null/],
+    ['a missing kubeconfig', ['--kubeconfig', '/nowhere'], /kubeconfig \/nowhere cannot be read/],
+    ['an invalid kubeconfig', ['--kubeconfig', '/dev/null'], /kubeconfig \/dev\/null/],
   ];
   for (const role of [['controller'], ['speaker', '--node-name', 'a', '--state-directory', '/run/trouble']])
     for (const [name, flags, message] of refused)
@@ -21,14 +22,14 @@ describe('a daemon that cannot start says why and exits with 2', () => {
         const { status, stderr } = spawnSync(bellman, [...role, ...flags], {
           encoding: 'utf8',
           env: { PATH: process.env.PATH },
-          timeout: 20_000,
+          timeout: patienceMs,
         });
         assert.match(stderr, message);
         assert.equal(status, 2);
       });
 });
 
-describe('a running lab in trouble', { concurrency: false }, () => {
+describe('faults in a running lab', { concurrency: false }, () => {
   let lab: Lab;
   let printer = '';
   before(async () => {
@@ -51,7 +52,7 @@ describe('a running lab in trouble', { concurrency: false }, () => {
       async () => ((await lab.birdc('show', 'protocols')).match(/Established/g)?.length ?? 0) === count,
     );
 
-  test('a router that cannot be reached: one line when it goes, one when it is back, no crash', async () => {
+  test('an unreachable router leads to one log line when it goes and one when it returns', async () => {
     const lines = () =>
       lab
         .log('speaker-node-1')
@@ -59,7 +60,7 @@ describe('a running lab in trouble', { concurrency: false }, () => {
         .filter((line) => line.includes('"component":"bgp"'));
     const before = lines().length;
     await lab.fabric.segment.ip('link', 'set', 'router', 'down');
-    await lab.until('the speaker has noticed', async () => {
+    await lab.until('the speaker reports the lost session', async () => {
       const { peers } = (await lab.status(lab.node('node-1').namespace)) as {
         peers: { state: string; lastError?: string }[];
       };
@@ -73,7 +74,7 @@ describe('a running lab in trouble', { concurrency: false }, () => {
     assert.ok(lab.isRunning('speaker-node-1'));
   });
 
-  test('the API server is away for eight seconds: the speaker logs it, corrects the record and the return within two seconds', async () => {
+  test('after an outage of the API server a speaker logs the return within two seconds and corrects the record', async () => {
     await lab.addPods('lonely', [lab.node('node-1')]);
     await lab.apply({
       apiVersion: 'v1',
@@ -114,7 +115,7 @@ describe('a running lab in trouble', { concurrency: false }, () => {
     await lab.until('the record is empty', async () => (await record()) === '');
   });
 
-  test('an interface that disappears: another node answers, and this one can again when it is made anew', async () => {
+  test('another node answers when an interface disappears, and the first can answer again on the new interface', async () => {
     const owner = await ownerOf(lab, printer);
     assert.ok(owner);
     const other = lab.fabric.nodes.find((node) => node !== owner);
@@ -137,7 +138,7 @@ describe('a running lab in trouble', { concurrency: false }, () => {
     await owner.namespace.ip('-6', 'route', 'add', 'default', 'via', '2001:db8:2::1');
     await owner.namespace.ip('route', 'add', `10.244.${other.index}.0/24`, 'via', other.addresses[0]);
     await sessions(2);
-    await lab.until('the speakers have met', async () => {
+    await lab.until('the speakers see each other alive', async () => {
       const { members } = (await lab.status(other.namespace)) as { members: { state: string }[] };
       return members.every(({ state }) => state === 'alive');
     });

@@ -8,7 +8,7 @@ test('the commands of the tutorial print what the page shows', async () => {
   assert.deepEqual(stableLines(await runTutorial(page)), stableLines(page));
 });
 
-/** The lines without what differs from run to run: times, ages, MACs, the nodes and Pods that answer, and the order of lines. */
+/** The sorted lines without parts that differ between runs: times, ages, MAC addresses, and the answering nodes and Pods. */
 function stableLines(page: string): readonly string[] {
   return page
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
