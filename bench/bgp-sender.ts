@@ -62,7 +62,6 @@ function speak(): void {
         holdTimeSeconds: 90,
         keepaliveTimeSeconds: 30,
         connectRetrySeconds: 1,
-        ebgpHops: 1,
         ttlSecurity: false,
         passive: false,
       },

@@ -19,8 +19,8 @@ export interface PeerSettings {
   readonly keepaliveTimeSeconds: number;
   /** ConnectRetryTime (RFC 4271 section 8). */
   readonly connectRetrySeconds: number;
-  /** Hops to an external peer; 1 when it is directly connected. */
-  readonly ebgpHops: number;
+  /** Largest number of hops to an external peer, 1 when it is directly connected. Absent: the system's TTL. */
+  readonly ebgpHops?: number;
   /** RFC 5082. */
   readonly ttlSecurity: boolean;
   /** Waits for the peer to connect (PassiveTcpEstablishment, RFC 4271 section 8.1.1). */

@@ -45,8 +45,8 @@ export interface PeerConfig {
   readonly routerId?: number;
   readonly password?: string;
   readonly passwordSecret?: SecretReference;
-  /** Hops allowed to an eBGP peer; 1 when directly connected. */
-  readonly ebgpMultihop: number;
+  /** Largest number of hops to an eBGP peer, 1 when it is directly connected. Absent: packets leave with the system's TTL. */
+  readonly ebgpMultihop?: number;
   /** RFC 5082. */
   readonly ttlSecurity: boolean;
   readonly passive: boolean;

@@ -30,7 +30,9 @@ function plainPeer(peer: PeerConfig): object {
     ...(routerId === undefined ? {} : { 'router-id': formatIp({ family: 4, value: BigInt(routerId) }) }),
     ...(peer.password === undefined ? {} : { password: peer.password }),
     ...(passwordSecret ? { 'password-secret': { ...passwordSecret } } : {}),
-    ...(peer.ebgpMultihop > 1 ? { 'ebgp-multihop': peer.ebgpMultihop } : {}),
+    ...(peer.ebgpMultihop === undefined
+      ? {}
+      : { 'ebgp-multihop': peer.ebgpMultihop === 1 ? false : peer.ebgpMultihop }),
     'ttl-security': peer.ttlSecurity,
     passive: peer.passive,
     ...(gracefulRestart

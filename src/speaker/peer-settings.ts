@@ -14,7 +14,7 @@ export function peerSettingsOf(config: PeerConfig): PeerSettings {
     holdTimeSeconds: config.holdTimeSeconds,
     keepaliveTimeSeconds: config.keepaliveTimeSeconds,
     connectRetrySeconds: config.connectTimeSeconds,
-    ebgpHops: config.ebgpMultihop,
+    ...(config.ebgpMultihop === undefined ? {} : { ebgpHops: config.ebgpMultihop }),
     ttlSecurity: config.ttlSecurity,
     passive: config.passive,
     ...(config.gracefulRestart === undefined ? {} : { gracefulRestart: config.gracefulRestart }),

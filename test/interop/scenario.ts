@@ -47,7 +47,6 @@ export function peer(changes: Partial<PeerSettings> = {}, password?: string): Re
       holdTimeSeconds: 90,
       keepaliveTimeSeconds: 30,
       connectRetrySeconds: 1,
-      ebgpHops: 1,
       ttlSecurity: false,
       passive: false,
       ...changes,

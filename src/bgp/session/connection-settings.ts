@@ -60,8 +60,9 @@ function fsmConfigOf({ passive, connectRetrySeconds }: PeerSettings): FsmConfig 
 }
 
 /**
- * The socket options of a session. An external peer gets exactly the configured hops; with TTL security (RFC 5082) the kernel
- * checks them in both directions. `holdTimeSeconds` is the negotiated hold time once there is one.
+ * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL, or the system's TTL
+ * without one. With TTL security (RFC 5082) the kernel checks a TTL of 255 in both directions. `holdTimeSeconds` is the negotiated hold
+ * time once there is one.
  *
  * The hold timer finds a dead peer; the kernel's user timeout only backs it up. It also counts a peer that is alive but reads
  * nothing as dead, so it must not forestall the send hold timer (RFC 9687), which fires up to two periods after the peer last took
@@ -72,10 +73,10 @@ export function socketRulesOf(
   holdTimeSeconds: number = settings.holdTimeSeconds,
 ): SocketRules {
   const { ebgpHops, ttlSecurity } = settings;
-  const hops = isInternal(settings) ? 1 : ebgpHops;
+  const hops = isInternal(settings) ? undefined : ebgpHops;
   const userTimeoutMs = 2 * Math.max(sendHoldMs, 2 * holdTimeSeconds * 1000);
-  if (ttlSecurity) return { ttl: maximumTtl, minimumTtl: maximumTtl + 1 - hops, userTimeoutMs };
-  return isInternal(settings) ? { userTimeoutMs } : { ttl: hops, userTimeoutMs };
+  if (ttlSecurity) return { ttl: maximumTtl, minimumTtl: maximumTtl + 1 - (hops ?? 1), userTimeoutMs };
+  return hops === undefined ? { userTimeoutMs } : { ttl: hops, userTimeoutMs };
 }
 
 export function connectTargetOf({ settings, password }: ResolvedPeer): ConnectTarget {

@@ -95,7 +95,7 @@ function draftPeer(raw: Sound<RawPeer>, path: Path, complain: Complain): DraftPe
     ...(secret?.name === undefined
       ? {}
       : { passwordSecret: { name: secret.name, key: secret.key ?? defaults.secretKey } }),
-    ebgpMultihop: multihop,
+    ...(multihop === undefined ? {} : { ebgpMultihop: multihop }),
     ttlSecurity: raw['ttl-security'] ?? false,
     passive: raw.passive ?? false,
     ...(restart === undefined ? {} : { gracefulRestart: { restartTimeSeconds: restart } }),
@@ -180,15 +180,19 @@ function resolveRouterId(text: string | undefined, path: Path, complain: Complai
   return undefined;
 }
 
-function resolveMultihop(raw: Sound<RawPeer>, path: Path, complain: Complain): number {
+/**
+ * The largest number of hops to an eBGP peer. Absent when it is not written: MetalLB has no such limit, so a configuration from there
+ * keeps its sessions to peers that are several hops away.
+ */
+function resolveMultihop(raw: Sound<RawPeer>, path: Path, complain: Complain): number | undefined {
   const written = raw['ebgp-multihop'];
-  const hops = written === true ? unlimitedHops : written || 1;
+  const hops = written === true ? unlimitedHops : written === false ? 1 : written;
   const isInternal =
     raw['peer-asn'] === 'internal' ||
     (raw['peer-asn'] !== undefined && raw['peer-asn'] === (raw['local-asn'] ?? raw['my-asn']));
   if (isInternal && written !== undefined && written !== false)
     complain([...path, 'ebgp-multihop'], () => 'the peer has our AS number; multihop is for eBGP only');
-  if (hops > 1 && raw['ttl-security'])
+  if (hops !== undefined && hops > 1 && raw['ttl-security'])
     complain(
       [...path, 'ttl-security'],
       () => 'ttl-security is for directly connected peers; it excludes ebgp-multihop',

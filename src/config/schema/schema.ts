@@ -111,8 +111,7 @@ export const peerSchema = z.strictObject(
     ),
     'ebgp-multihop': key(
       z.union([flag(), wholeNumber(1, 255, hops)], hops),
-      'The eBGP peer is not directly connected; a number limits the hops.',
-      false,
+      'Largest number of hops to an eBGP peer: true for any number, false for one. Absent: the TTL of the system.',
     ),
     'ttl-security': key(flag(), 'Accept only packets that crossed no router (RFC 5082).', false),
     passive: key(flag(), 'Wait for the peer to connect.', false),

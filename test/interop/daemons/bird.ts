@@ -24,6 +24,7 @@ function configText(config: RouterConfig): string {
     '  error wait time 1, 2;',
     `  connect retry time ${neighbor.connectRetrySeconds ?? 1};`,
     '  connect delay time 0;',
+    ...(neighbor.multihop ? ['  multihop;'] : []),
     '  strict bind on;',
     ...(neighbor.password === undefined ? [] : [`  password "${neighbor.password}";`]),
     ...(neighbor.ttlSecurity ? ['  ttl security on;'] : []),

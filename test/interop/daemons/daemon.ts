@@ -14,6 +14,8 @@ export interface RouterConfig {
     readonly passive: boolean;
     readonly password?: string;
     readonly ttlSecurity?: boolean;
+    /** The speaker is more than one hop away. */
+    readonly multihop?: boolean;
     readonly holdTimeSeconds?: number;
     /** Keeps our routes while we restart (RFC 4724). */
     readonly gracefulRestartSeconds?: number;

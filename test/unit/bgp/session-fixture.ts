@@ -25,7 +25,6 @@ export function peer(changes: Partial<PeerSettings> = {}): ResolvedPeer {
     holdTimeSeconds: 90,
     keepaliveTimeSeconds: 30,
     connectRetrySeconds: 5,
-    ebgpHops: 1,
     ttlSecurity: false,
     passive: false,
     ...changes,

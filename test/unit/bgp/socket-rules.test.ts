@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PeerSettings } from '../../../src/bgp/peer.ts';
+import { socketRulesOf } from '../../../src/bgp/session/connection-settings.ts';
 import { fixture, peer } from './session-fixture.ts';
 
 test('the user timeout of TCP follows the negotiated hold time and never forestalls the send hold timer', () => {
@@ -12,4 +14,39 @@ test('the user timeout of TCP follows the negotiated hold time and never foresta
   assert.equal(stream.rules.userTimeoutMs, minutes(16));
   speaker.setPeers([peer({ holdTimeSeconds: 3600, keepaliveTimeSeconds: 5 })]);
   assert.equal(stream.rules.userTimeoutMs, minutes(16));
+});
+
+const external: PeerSettings = {
+  name: 'router',
+  localAsn: 64512,
+  peerAsn: 64500,
+  address: { family: 4, value: 0x0a000001n },
+  port: 179,
+  holdTimeSeconds: 90,
+  keepaliveTimeSeconds: 30,
+  connectRetrySeconds: 5,
+  ttlSecurity: false,
+  passive: false,
+};
+
+function ttls(changes: Partial<PeerSettings>): readonly (number | undefined)[] {
+  const { ttl, minimumTtl } = socketRulesOf({ ...external, ...changes });
+  return [ttl, minimumTtl];
+}
+
+test('socketRulesOf() leaves the TTL to the system for an external peer without a limit of hops', () => {
+  assert.deepEqual(ttls({}), [undefined, undefined]);
+});
+
+test('socketRulesOf() sends the limit of hops as the TTL', () => {
+  assert.deepEqual(ttls({ ebgpHops: 1 }), [1, undefined]);
+  assert.deepEqual(ttls({ ebgpHops: 3 }), [3, undefined]);
+});
+
+test('socketRulesOf() sends and demands 255 with TTL security', () => {
+  assert.deepEqual(ttls({ ttlSecurity: true }), [255, 255]);
+});
+
+test('socketRulesOf() leaves the TTL to the system for an internal peer', () => {
+  assert.deepEqual(ttls({ peerAsn: 'internal' }), [undefined, undefined]);
 });

@@ -21,7 +21,6 @@ test('parseConfig() fills in every default of a peer', () => {
       holdTimeSeconds: 90,
       keepaliveTimeSeconds: 30,
       connectTimeSeconds: 5,
-      ebgpMultihop: 1,
       ttlSecurity: false,
       passive: false,
       nodeSelectors: [],
@@ -70,6 +69,14 @@ peers:
     gracefulRestart: { restartTimeSeconds: 90 },
     nodeSelectors: [{ matchLabels: { rack: '7' }, matchExpressions: [] }],
   });
+});
+
+test('parseConfig() tells ebgp-multihop: false from an absent one', () => {
+  const hops = (line: string) =>
+    parsed(`peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1${line}}]`).peers[0]?.ebgpMultihop;
+  assert.equal(hops(''), undefined);
+  assert.equal(hops(', ebgp-multihop: false'), 1);
+  assert.equal(hops(', ebgp-multihop: 3'), 3);
 });
 
 test('parseConfig() fills in every default of a pool', () => {

@@ -158,6 +158,7 @@ const peer = fc
     optional: fc.record(
       {
         localAsn: asn,
+        ebgpMultihop: fc.constant(1),
         routerId: fc.integer({ min: 1, max: 4294967295 }),
         password: fc.string({ minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed()),
         gracefulRestart: fc
@@ -217,7 +218,6 @@ const config: fc.Arbitrary<Config> = fc
         name: names[i] ?? '',
         address: { family: isIpv6 ? 6 : 4, value: (isIpv6 ? 0x20010db8n << 96n : 0x0a000001n) + BigInt(i) },
         keepaliveTimeSeconds: Math.floor((rest.holdTimeSeconds * keepaliveThousandths) / 1000),
-        ebgpMultihop: 1,
       })),
       pools: pools.map(
         ({ sizes, isIpv6, flags, limits, advertisements, interfaces, protocol, ...rest }, i) => ({

@@ -112,7 +112,6 @@ export function peer(name: string, over: Partial<PeerConfig> = {}): PeerConfig {
     holdTimeSeconds: 90,
     keepaliveTimeSeconds: 30,
     connectTimeSeconds: 5,
-    ebgpMultihop: 1,
     ttlSecurity: false,
     passive: false,
     nodeSelectors: [],

@@ -14,7 +14,6 @@ describe('peerSettingsOf()', () => {
       holdTimeSeconds: 90,
       keepaliveTimeSeconds: 30,
       connectRetrySeconds: 5,
-      ebgpHops: 1,
       ttlSecurity: false,
       passive: false,
     });
