@@ -16,11 +16,13 @@ import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';
 import { statusVersion } from '../cluster/status.ts';
+import { viewerAudience } from '../cluster/viewer.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
 import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
+import { accessByToken } from '../kubernetes/token-review.ts';
 import type { Logger } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
@@ -86,6 +88,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     unhealthy: () => [],
     events: () => Promise.resolve(recorder.events()),
     guard,
+    access: accessByToken(client, clock, viewerAudience),
     status: () => ({
       version: statusVersion,
       identity,

@@ -2,6 +2,8 @@
  * Asks the API server about a bearer token that a client presented: TokenReview (authentication.k8s.io/v1) says which user it
  * belongs to, SubjectAccessReview (authorization.k8s.io/v1) whether RBAC grants that user a non-resource path.
  */
+import type { Clock } from '../clock.ts';
+import { AccessControl } from '../telemetry/access.ts';
 import type { Api } from './api.ts';
 
 /** The user of a token, as the API server knows it. */
@@ -58,6 +60,11 @@ export async function judgeToken(
     },
   });
   return access?.allowed === true ? 'allowed' : 'forbidden';
+}
+
+/** Access control by tokens of one audience. */
+export function accessByToken(client: Api, clock: Clock, audience: string): AccessControl {
+  return new AccessControl({ clock, judge: (token, path) => judgeToken(client, token, audience, path) });
 }
 
 /** Asks for a short-lived token of a ServiceAccount for one audience (TokenRequest). Rejects with ApiError. */

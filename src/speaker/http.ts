@@ -1,5 +1,6 @@
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import type { Layer2 } from '../layer2/parent.ts';
+import type { AccessControl } from '../telemetry/access.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import { type HttpEndpoint, serveHttp } from '../telemetry/http-server.ts';
@@ -11,6 +12,7 @@ export interface SpeakerHttpOptions {
   readonly registry: Registry;
   readonly layer2: Pick<Layer2, 'metrics' | 'unhealthy' | 'events'>;
   readonly diagnostics: Diagnostics;
+  readonly access: AccessControl;
   readonly status: StatusSources;
 }
 
@@ -20,6 +22,7 @@ export function serveSpeaker({
   registry,
   layer2,
   diagnostics: { recorder, guard },
+  access,
   status,
 }: SpeakerHttpOptions): Promise<HttpEndpoint> {
   const { nodeName, sync, speaker } = status;
@@ -39,6 +42,7 @@ export function serveSpeaker({
     status: () => speakerStatus(status),
     events: () => mergedEvents(recorder, layer2),
     guard,
+    access,
   });
 }
 

@@ -14,10 +14,12 @@ import { Registry } from 'prom-client';
 import { type BgpSpeaker, createBgpSpeaker, type StopMode, warmUp } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
 import { loadBalancerClassMatches } from '../cluster/service-class.ts';
+import { viewerAudience } from '../cluster/viewer.ts';
 import { connect } from '../kubernetes/client.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import type { Service } from '../kubernetes/model.ts';
+import { accessByToken } from '../kubernetes/token-review.ts';
 import type { FromLayer2 } from '../layer2/messages.ts';
 import { type Layer2, startLayer2 } from '../layer2/parent.ts';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
@@ -118,6 +120,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     registry,
     layer2,
     diagnostics,
+    access: accessByToken(client, clock, viewerAudience),
     status: {
       nodeName,
       sync,

@@ -4,14 +4,15 @@
  *   /metrics       Prometheus text
  *   /healthz       200 while the process works, else 503 with the reasons; a restart may help
  *   /readyz        200 while the process can do its whole job, else 503 with the reasons
- *   /status        the state of the process as JSON (`cluster/status.ts`)
- *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some
+ *   /status        the state of the process as JSON (`cluster/status.ts`); access control applies
+ *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies
  *
  * A request that raises an exception is answered with 500 and reported by the guard.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { AccessControl } from './access.ts';
 import { type EventFilter, matchesFilter } from './event-filter.ts';
 import type { RecordedEvent } from './flight-recorder.ts';
 import type { Guard } from './guard.ts';
@@ -27,6 +28,8 @@ export interface Endpoints {
   /** All recorded events, oldest first. */
   readonly events: () => Promise<readonly RecordedEvent[]>;
   readonly guard: Guard;
+  /** Decides about requests for the paths that show the inside of the process. */
+  readonly access: Pick<AccessControl, 'check'>;
 }
 
 export interface HttpEndpoint {
@@ -70,7 +73,8 @@ async function answer(
     return;
   }
   try {
-    const { status, type, body } = await replyTo(request.url ?? '/', endpoints);
+    const refusal = await refusalOf(request, endpoints.access);
+    const { status, type, body } = refusal ?? (await replyTo(request.url ?? '/', endpoints));
     response.writeHead(status, { 'content-type': type }).end(body);
   } catch (error) {
     const source = `${request.socket.remoteAddress ?? 'unknown'} ${request.method}`;
@@ -78,6 +82,15 @@ async function answer(
     if (response.headersSent) response.destroy();
     else response.writeHead(500, { 'content-type': plainText }).end('internal error\n');
   }
+}
+
+async function refusalOf(request: IncomingMessage, access: Endpoints['access']): Promise<Reply | undefined> {
+  const [path = '/'] = (request.url ?? '/').split('?', 1);
+  if (path !== '/status' && !path.startsWith('/debug/')) return undefined;
+  const verdict = await access.check(request.socket.remoteAddress, request.headers.authorization, path);
+  return verdict.allowed
+    ? undefined
+    : { status: verdict.status, type: plainText, body: `${verdict.reason}\n` };
 }
 
 async function replyTo(url: string, endpoints: Endpoints): Promise<Reply> {

@@ -1,5 +1,3 @@
-import { get } from 'node:http';
-import { isIPv6 } from 'node:net';
 import { acceptedConfigMapName, configMapName } from '../../cluster/names.ts';
 import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
 import type { RawObject } from '../../kubernetes/api.ts';
@@ -8,6 +6,7 @@ import { connect, type KubernetesClient } from '../../kubernetes/client.ts';
 import { decodeConfigMap, decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import type { ConfigMap } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
+import { fetchText, requestViewerToken } from '../node-http.ts';
 import type { ClusterView, SpeakerStatus } from './report.ts';
 
 export interface StatusSource {
@@ -17,23 +16,22 @@ export interface StatusSource {
   readonly loadBalancerClass?: string;
 }
 
-const reachMs = 1500;
-
 /** Reads what the API server and the reachable speakers report. Rejects when the API server cannot be reached. */
 export async function collectStatus(source: StatusSource): Promise<ClusterView> {
   const { kubeconfig, namespace, speakerPort, loadBalancerClass } = source;
   const client = connect(kubeconfig, 'bellman-status');
   try {
-    const [configMap, acceptedCopy, services, nodes] = await Promise.all([
+    const [configMap, acceptedCopy, services, nodes, viewer] = await Promise.all([
       configMapOf(client, namespace, configMapName),
       configMapOf(client, namespace, acceptedConfigMapName),
       list(client, paths.services),
       list(client, paths.nodes),
+      requestViewerToken(client, namespace),
     ]);
     const speakers = await Promise.all(
       nodes.map(decodeNode).map(async ({ name, internalIPs }) => ({
         node: name,
-        status: await statusOf(internalIPs, speakerPort),
+        status: await statusOf(internalIPs, speakerPort, viewer.token),
       })),
     );
     return {
@@ -47,6 +45,7 @@ export async function collectStatus(source: StatusSource): Promise<ClusterView> 
             service.type === 'LoadBalancer' && loadBalancerClassMatches(service, loadBalancerClass),
         ),
       speakers,
+      viewerProblem: viewer.problem,
     };
   } finally {
     client.close();
@@ -71,10 +70,15 @@ async function list(client: KubernetesClient, path: string): Promise<RawObject[]
   return (await client.request<{ items: RawObject[] }>({ method: 'GET', path, timeoutMs: 60_000 })).items;
 }
 
-/** The first of the addresses that answers. */
-async function statusOf(addresses: readonly string[], port: number): Promise<SpeakerStatus | undefined> {
+/** The first of the addresses that answers as a speaker does. */
+async function statusOf(
+  addresses: readonly string[],
+  port: number,
+  token: string | undefined,
+): Promise<SpeakerStatus | undefined> {
   for (const address of addresses) {
-    const status = await fetchJson(`http://${isIPv6(address) ? `[${address}]` : address}:${port}/status`);
+    const body = await fetchText(address, port, '/status', token);
+    const status = body === undefined ? undefined : parseJson(body);
     if (isSpeakerStatus(status)) return status;
   }
   return undefined;
@@ -86,23 +90,10 @@ function isSpeakerStatus(status: unknown): status is SpeakerStatus {
   return ['peers', 'announcing', 'inUse', 'advertised', 'members', 'notAnnounced'].every(has);
 }
 
-function fetchJson(url: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    const request = get(url, { agent: false, timeout: reachMs }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        body += chunk;
-      });
-      response.on('error', () => resolve(undefined));
-      response.on('end', () => {
-        try {
-          resolve(JSON.parse(body));
-        } catch {
-          resolve(undefined);
-        }
-      });
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(undefined));
-  });
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -42,6 +42,8 @@ export interface ClusterView {
   readonly services: readonly Service[];
   /** In order; a speaker that was not reached has no status. */
   readonly speakers: readonly { readonly node: string; readonly status: SpeakerStatus | undefined }[];
+  /** Why speakers may refuse to show their state, in a sentence. */
+  readonly viewerProblem?: string | undefined;
 }
 
 /** Nodes that are named before they are only counted. */
@@ -73,6 +75,8 @@ export function statusReport(view: ClusterView): { readonly text: string; readon
   const troubles = view.speakers.flatMap(({ node, status }) =>
     (status?.troubles ?? []).map((trouble) => `${node}: ${trouble}`),
   );
+  if (view.viewerProblem !== undefined && view.speakers.some(({ status }) => !status))
+    troubles.push(view.viewerProblem);
   if (troubles.length > 0) sections.push(troubles.join('\n'));
   const isPending = view.services.some(({ ingress }) => ingress.length === 0);
   const healthy = isActive && !isPending && troubles.length === 0;

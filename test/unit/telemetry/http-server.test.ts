@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import type { Access } from '../../../src/telemetry/access.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
 import { type HttpEndpoint, serveHttp } from '../../../src/telemetry/http-server.ts';
@@ -13,6 +14,7 @@ describe('serveHttp()', () => {
   let endpoint: HttpEndpoint;
   let notReady: string[] = [];
   let status: () => unknown = () => ({ version: 1 });
+  let access: Access = { allowed: true };
 
   before(async () => {
     endpoint = await serveHttp('127.0.0.1', 0, {
@@ -25,6 +27,7 @@ describe('serveHttp()', () => {
         logger: pino({ level: 'silent' }),
         count: (entrance, kind) => failures.push(`${entrance} ${kind}`),
       }),
+      access: { check: () => Promise.resolve(access) },
     });
   });
   after(() => endpoint.close());
@@ -40,6 +43,15 @@ describe('serveHttp()', () => {
     assert.deepEqual(await get('/healthz'), { status: 200, body: 'ok\n' });
     notReady = [];
     assert.deepEqual(await get('/readyz'), { status: 200, body: 'ok\n' });
+  });
+
+  test('shows the inside of the process only to clients that are allowed', async () => {
+    access = { allowed: false, status: 401, reason: 'no token' };
+    for (const path of ['/status', '/status?x', '/debug/events', '/debug/other'])
+      assert.deepEqual(await get(path), { status: 401, body: 'no token\n' });
+    for (const path of ['/healthz', '/readyz', '/metrics']) assert.equal((await get(path)).status, 200);
+    access = { allowed: true };
+    assert.equal((await get('/status')).status, 200);
   });
 
   test('serves events as JSON lines, by machine and by address, without secrets', async () => {

@@ -1,0 +1,61 @@
+/** Who may read the inside of a speaker over the network. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { addresses, type Fabric } from '../../lab/fabric.ts';
+import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+
+const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
+
+describe('/status and /debug of a speaker', { concurrency: false }, () => {
+  let lab: Lab;
+  let fabric: Fabric;
+  const url = (path: string) => `http://192.0.2.11:7472${path}`;
+  before(async () => {
+    lab = await Lab.start({ nodes: 1 });
+    fabric = lab.fabric;
+    await lab.applyExample('config');
+    await lab.until('the speaker is ready', async () => (await code('/readyz')) === '200');
+  });
+  after(() => lab.close());
+
+  /** The HTTP status that a host of the segment gets. */
+  const code = (path: string, ...flags: string[]) =>
+    fabric.near.exec('curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', ...flags, url(path));
+
+  async function tokenOf(account: string, audience: string): Promise<string> {
+    const { status } = await lab.client.request<{ status: { token: string } }>({
+      method: 'POST',
+      path: `/api/v1/namespaces/bellman-system/serviceaccounts/${account}/token`,
+      body: { spec: { audiences: [audience] } },
+    });
+    return status.token;
+  }
+  const bearer = (token: string) => ['-H', `Authorization: Bearer ${token}`];
+
+  test('are refused without a token, with a foreign one, and without the right', async () => {
+    for (const path of ['/status', '/debug/events']) {
+      assert.equal(await code(path), '401');
+      assert.equal(await code(path, ...bearer('made-up')), '401');
+      assert.equal(await code(path, ...bearer(await tokenOf('viewer', 'other'))), '401');
+      assert.equal(await code(path, ...bearer(await tokenOf('default', 'bellman.dev'))), '403');
+    }
+  });
+
+  test('are shown to the viewer', async () => {
+    const token = await tokenOf('viewer', 'bellman.dev');
+    for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
+  });
+
+  test('leave /metrics, /healthz and /readyz open', async () => {
+    for (const path of ['/metrics', '/healthz', '/readyz']) assert.equal(await code(path), '200');
+  });
+
+  test('are read by `bellman status` with nothing but a kubeconfig', async () => {
+    await lab.until('bellman status shows the session', async () => {
+      const output = await fabric.control
+        .exec(bellman, 'status', '--kubeconfig', kubeconfigPath)
+        .catch((error: { stdout?: string }) => error.stdout ?? '');
+      return output.includes(addresses.router[0]) && output.includes('Established');
+    });
+  });
+});
