@@ -10,7 +10,7 @@
  *
  * Nothing is announced before `start()`: a partial picture would withdraw routes that the missing part still needs.
  */
-import type { BgpSpeaker } from '../bgp/speaker-api.ts';
+import type { BgpSpeaker } from '../bgp/index.ts';
 import type { Config } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';

@@ -1,5 +1,5 @@
 import { hostPrefix, type IpAddress, type Prefix, prefixOf } from '../address/index.ts';
-import type { RouteAttributes } from '../bgp/speaker-api.ts';
+import type { RouteAttributes } from '../bgp/index.ts';
 import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../config/config.ts';
 import { anySelectorMatches } from '../config/selector.ts';
 import type { Node } from '../kubernetes/model.ts';

@@ -1,5 +1,5 @@
 import { formatPrefix, type Prefix } from '../address/index.ts';
-import type { RouteAttributes } from '../bgp/speaker-api.ts';
+import type { RouteAttributes } from '../bgp/index.ts';
 import type { PeerRoute } from './peer-routes.ts';
 
 /** A change to make at a peer. Without attributes the prefix is withdrawn. */

@@ -30,7 +30,7 @@ function asRecorded(actions: readonly unknown[]): unknown {
 }
 
 /** Recorded octets, `{hex}`, become octets again. A recording whose octets were cut cannot be replayed. */
-export function revive(value: unknown): unknown {
+function revive(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(revive);
   if (typeof value !== 'object' || value === null) return value;
   if ('hex' in value && typeof value.hex === 'string') {

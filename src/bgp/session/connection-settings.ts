@@ -17,7 +17,7 @@ const passiveDelayOpenMs = 1000;
 const maximumTtl = 255;
 
 /** The peer is known to be in our AS. */
-export function isInternal({ peerAsn, localAsn }: PeerSettings): boolean {
+function isInternal({ peerAsn, localAsn }: PeerSettings): boolean {
   return peerAsn === 'internal' || peerAsn === localAsn;
 }
 

@@ -1,0 +1,99 @@
+import { formatIp, sameIp } from '../address/index.ts';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { ResolvedPeer } from './peer.ts';
+import { acceptedPeerOf } from './session/connection-settings.ts';
+import type { Incoming, Listener, ListenFailure, Transport } from './transport/transport.ts';
+
+const retryMs = 10_000;
+
+export interface PassiveListenerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly transport: Transport;
+  readonly port: number;
+  readonly incoming: (incoming: Incoming) => void;
+  /** A passive peer cannot connect, and why. */
+  readonly unreachable: (peerId: string, reason: string) => void;
+}
+
+/**
+ * The listener for peers that connect to this node. It is open only while a passive peer is configured, and accepts configured
+ * peers only. What keeps it from listening is logged once, reported to each passive peer concerned, and retried.
+ */
+export class PassiveListener {
+  readonly #options: PassiveListenerOptions;
+  #peers: readonly ResolvedPeer[] = [];
+  #open: { readonly listener: Listener; readonly key: string } | undefined;
+  readonly #loggedFailures = new Set<string>();
+  #isRetrying = false;
+  #isClosed = false;
+
+  constructor(options: PassiveListenerOptions) {
+    this.#options = options;
+  }
+
+  /** Opens, replaces or closes the listener to suit these peers. */
+  update(peers: readonly ResolvedPeer[]): void {
+    this.#peers = peers;
+    const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);
+    // The kernel holds one password for an address, the first one. Passive peers come first, since they can come no other way.
+    const passiveFirst = ready.toSorted((a, b) => Number(b.settings.passive) - Number(a.settings.passive));
+    const accepted = ready.some(({ settings }) => settings.passive) ? passiveFirst.map(acceptedPeerOf) : [];
+    const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    if (this.#open?.key === key) return;
+    this.#closeListener();
+    if (accepted.length === 0) return;
+    const { transport, port, clock, incoming } = this.#options;
+    const listener = transport.listen(port, accepted, incoming, (failure) => {
+      // In a turn of its own: the sessions that it concerns may not exist yet.
+      clock.after(0, () => this.#failed(failure));
+    });
+    this.#open = { listener, key };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#closeListener();
+  }
+
+  #closeListener(): void {
+    this.#open?.listener.close();
+    this.#open = undefined;
+  }
+
+  #failed(failure: ListenFailure): void {
+    if (this.#isClosed) return;
+    const { logger, port, unreachable } = this.#options;
+    const { family, peer, reason } = failure;
+    const concerned = this.#peers.filter((one) => one.settings.passive && concerns(failure, one));
+    if (concerned.length === 0) return;
+    const whom = peer ? formatIp(peer.address) : `IPv${family}`;
+    if (!this.#loggedFailures.has(`${whom} ${reason}`))
+      logger.error({ reason, whom, port }, 'cannot listen for passive peers');
+    this.#loggedFailures.add(`${whom} ${reason}`);
+    for (const { id } of concerned) unreachable(id, `cannot listen on port ${port}: ${reason}`);
+    // A password that the kernel refuses waits for an edit; the listener is open for the other peers.
+    if (!peer) this.#retry();
+  }
+
+  #retry(): void {
+    if (this.#isRetrying) return;
+    this.#isRetrying = true;
+    this.#options.clock.after(retryMs, () => {
+      this.#isRetrying = false;
+      if (this.#isClosed) return;
+      this.#closeListener();
+      this.update(this.#peers);
+    });
+  }
+}
+
+function concerns({ family, peer }: ListenFailure, { settings, password }: ResolvedPeer): boolean {
+  if (!peer) return settings.address.family === family;
+  return (
+    sameIp(settings.address, peer.address) &&
+    settings.interface === peer.interface &&
+    password === peer.password
+  );
+}
