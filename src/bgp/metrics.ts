@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { BgpState } from './fsm/connection-state.ts';
 
-/** The order of BGP4-MIB's bgpPeerState (RFC 4273), from 1. */
+/** Values of bgpPeerState in BGP4-MIB (RFC 4273). */
 const stateNumbers: Readonly<Record<BgpState, number>> = {
   Idle: 1,
   Connect: 2,
@@ -20,7 +20,7 @@ const messageNames = {
 } as const;
 export type MessageKind = keyof typeof messageNames;
 
-/** The names that MetalLB gave them, irregular as they are. */
+/** MetalLB's names, irregular as they are. */
 const sentNames: Readonly<Record<MessageKind, string>> = {
   opens: 'opens_sent',
   keepalives: 'keepalives_sent',
@@ -38,7 +38,7 @@ const receivedNames: Readonly<Record<MessageKind, string>> = {
 
 const peer = ['peer'] as const;
 
-/** All families carry the label `peer`, the peer's name; the first groups bear the names that MetalLB's dashboards know. */
+/** The metrics of all peers, labelled by the peer's name. The first groups keep the names that MetalLB's dashboards use. */
 export class BgpMetrics {
   readonly #all: { remove(labels: { peer: string }): void }[] = [];
   readonly #registry: Registry;
@@ -120,7 +120,7 @@ export class BgpMetrics {
     this.#all.push(this.#lastError);
   }
 
-  /** Why the session, or the last attempt at one, ended. */
+  /** What ended or prevented the last session. */
   lastError(name: string, error: string, atEpochMs: number): void {
     this.#lastError.set(name, error, atEpochMs);
   }
@@ -131,7 +131,7 @@ export class BgpMetrics {
     this.sentBytes.inc({ peer: name }, bytes);
   }
 
-  /** Prefixes of each UPDATE, and the octets of all messages together. */
+  /** `updates` holds the number of prefixes in each UPDATE; `bytes` counts the octets of all messages. */
   sentUpdates(name: string, updates: readonly number[], routeRefreshes: number, bytes: number): void {
     const labels = { peer: name };
     for (const prefixes of updates) this.prefixesPerUpdate.observe(labels, prefixes);
@@ -152,7 +152,7 @@ export class BgpMetrics {
     if (to === 'Established') this.establishedTransitions.inc({ peer: name });
   }
 
-  /** Shows the state without counting a change. */
+  /** Shows the state without counting a transition. */
   state(name: string, state: BgpState): void {
     this.fsmState.set({ peer: name }, stateNumbers[state]);
     this.sessionUp.set({ peer: name }, state === 'Established' ? 1 : 0);
@@ -166,7 +166,7 @@ export class BgpMetrics {
     this.#malformedUpdates.inc(name, { treatment });
   }
 
-  /** Shows a peer from the start: a family without samples cannot be alerted on. */
+  /** Shows a new peer with zeros: alerts cannot watch a metric without samples. */
   add(name: string): void {
     this.sessionUp.set({ peer: name }, 0);
     this.fsmState.set({ peer: name }, stateNumbers.Idle);
@@ -177,7 +177,7 @@ export class BgpMetrics {
     this.#sent.updates.inc({ peer: name }, 0);
   }
 
-  /** Forgets a peer that is no longer configured. */
+  /** Removes all samples of a peer. */
   remove(name: string): void {
     for (const metric of this.#all) metric.remove({ peer: name });
   }
@@ -239,7 +239,7 @@ export class BgpMetrics {
   }
 }
 
-/** One series per peer, its label the last error in words. */
+/** One series for each peer; its label is the text of the last error. */
 class LastError {
   readonly #gauge: Gauge<'peer' | 'error'>;
   readonly #errors = new Map<string, string>();
@@ -266,7 +266,7 @@ class LastError {
   }
 }
 
-/** A counter with labels beside `peer`, which remembers them: series are removed one by one. */
+/** A counter with labels beside `peer`. It remembers the series of each peer, since they can only be removed one by one. */
 class DetailedCounter<L extends string> {
   readonly #counter: Counter<string>;
   readonly #seen = new Map<string, Map<string, Record<L, string>>>();

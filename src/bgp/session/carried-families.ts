@@ -1,4 +1,4 @@
-/** Which families a session carries, and with what next hops. Pure. */
+/** The address families that a session carries, and their next hops. Pure. */
 import type { Family, IpAddress } from '../../address/index.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
 import { type InterfaceAddresses, nextHopsOf } from '../next-hop.ts';
@@ -7,7 +7,7 @@ import type { PeerSettings } from '../peer.ts';
 export interface CarriedFamilies {
   readonly families: readonly Family[];
   readonly nextHops: Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
-  /** One sentence for each family that is not carried. */
+  /** One sentence for each family that the session does not carry. */
   readonly warnings: readonly string[];
 }
 
@@ -25,7 +25,7 @@ export function carriedFamilies(
   for (const family of both) {
     if (!negotiated.families.includes(family)) {
       const why = negotiated.withheld.includes(familyName(family))
-        ? 'we left it out, for the peer has refused our OPEN with it'
+        ? 'the peer has refused our OPEN with it'
         : 'the peer did not offer it';
       warnings.push(`${familyName(family)} is not sent: ${why}`);
       continue;

@@ -7,22 +7,22 @@ import type { PrefixTable } from '../rib/prefix-table.ts';
 import { UpdateWriter, type WireSession } from '../rib/update-writer.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
 
-/** Messages are built while the socket holds less than this: a slow peer costs no more, and delays nobody. */
+/** Messages are built only while the socket holds less than this, so that a slow peer costs bounded memory and delays no other. */
 const writeWindowBytes = 256 * 1024;
 
-/** A family is sent again so often at most, however often the peer asks. */
+/** Least time between two refreshes of a family, however often the peer asks. */
 const refreshPauseMs = 1000;
 
-/** Changes that are worth messages of their own: two or three full ones. */
+/** So many changes fill two or three messages: they are sent without waiting for the rest of the turn. */
 const burstRoutes = 2048;
 
-/** Prefixes and attribute sets that all peers share. */
+/** Prefixes and attribute sets, shared by all peers. */
 export interface RouteTables {
   readonly prefixes: PrefixTable;
   readonly attributes: AttributeTable;
 }
 
-/** Where messages go while a session is up. */
+/** Takes the messages while a session is up. */
 export interface RouteSink {
   readonly queuedBytes: number;
   write(bytes: Uint8Array): void;
@@ -33,10 +33,11 @@ export interface OutputSession {
   readonly wire: WireSession;
   readonly families: readonly Family[];
   readonly enhancedRefresh: boolean;
+  /** Called when attributes leave no room for a prefix in a message. */
   readonly unsendable: () => void;
 }
 
-/** Sends one peer the differences of its adj-RIB-out: those of one turn of the loop together, and as the socket takes them. */
+/** Sends one peer the changes of its Adj-RIB-Out: all changes of one turn of the event loop together, as fast as the socket takes them. */
 export class RouteOutput {
   readonly #clock: Clock;
   readonly #tables: RouteTables;
@@ -46,7 +47,7 @@ export class RouteOutput {
   #writer: UpdateWriter | undefined;
   #sink: RouteSink | undefined;
   #scheduled = false;
-  /** Families that the peer has asked for, and when they are sent again. */
+  /** Refreshes that the peer has asked for and that wait for their time. */
   readonly #refreshing = new Map<Family, Timer>();
   readonly #refreshedAt = new Map<Family, number>();
   /** The peer's name while it is configured. */
@@ -67,18 +68,18 @@ export class RouteOutput {
     return this.#rib.sentCount;
   }
 
-  /** Desired routes whose attributes leave no room in a message of the session. */
+  /** Desired routes that are not sent because their attributes fill a message of the session. */
   get refusedCount(): number {
     return this.#rib.refusedCount;
   }
 
-  /** The name that metrics show; `undefined` while the peer is not configured: its routes are remembered, and shown nowhere. */
+  /** Sets the peer's name for the metrics; `undefined` while the peer is not configured, which hides its routes. */
   showAs(name: string | undefined): void {
     this.#peer = name;
     this.#count();
   }
 
-  /** Everything has been handed to the kernel. */
+  /** Every change has been handed to the kernel. */
   get isIdle(): boolean {
     return this.#rib.queuedCount === 0 && (this.#sink?.queuedBytes ?? 0) === 0;
   }
@@ -103,7 +104,7 @@ export class RouteOutput {
     this.#schedule();
   }
 
-  /** The peer asks for a family again: it gets it soon, and what it asks for meanwhile with it. */
+  /** The peer asks for a family again (RFC 2918). Requests that come before it is sent are answered together. */
   refresh(family: Family): void {
     if (this.#refreshing.has(family)) return;
     const now = this.#clock.now();
@@ -117,7 +118,7 @@ export class RouteOutput {
     this.#refreshing.set(family, timer);
   }
 
-  /** A session is up: everything desired leaves. `unsendable` is told when attributes leave no room for a prefix in a message. */
+  /** A session is up: sends everything desired. */
   up(session: OutputSession): void {
     const { sink, wire, families, enhancedRefresh } = session;
     this.#sink = sink;
@@ -137,12 +138,12 @@ export class RouteOutput {
     this.#count();
   }
 
-  /** The socket has taken everything: more may follow. */
+  /** The socket has taken everything: sends more. */
   drained(): void {
     this.#pump();
   }
 
-  /** What changes in one turn of the loop leaves in one go, unless it is so much that the peer could work on it meanwhile. */
+  /** Sends at the end of the turn, or at once when the changes are many enough for the peer to start on them. */
   #schedule(): void {
     if (this.#rib.queuedCount >= burstRoutes && this.#sink && this.#sink.queuedBytes < writeWindowBytes) {
       this.#pump();

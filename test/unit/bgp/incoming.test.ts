@@ -12,31 +12,31 @@ import {
 } from './session-fixture.ts';
 
 describe('connections that peers make', () => {
-  test('are heard only while a passive peer is configured, and from configured peers', () => {
+  test('are accepted only while a passive peer is configured, and from configured peers only', () => {
     const { speaker, transport } = fixture();
     speaker.setPeers([peer()]);
-    const heard = () => transport.listening?.length;
-    assert.equal(heard(), undefined);
+    const accepted = () => transport.listening?.length;
+    assert.equal(accepted(), undefined);
     speaker.setPeers([peer({ passive: true })]);
-    assert.equal(heard(), 1);
+    assert.equal(accepted(), 1);
     assert.equal(transport.arrive(ip('192.0.2.66')), undefined);
     assert.ok(transport.arrive(routerAddress));
     speaker.setPeers([]);
-    assert.equal(heard(), undefined);
+    assert.equal(accepted(), undefined);
   });
 
-  test('a passive session answers the OPEN it is sent', () => {
+  test('a passive session answers the OPEN of its peer', () => {
     const { speaker, transport, status } = fixture();
     speaker.setPeers([peer({ passive: true })]);
     const stream = transport.arrive(routerAddress);
     assert.ok(stream);
-    assert.deepEqual(stream.kinds(), [], 'DelayOpen waits for the peer');
+    assert.deepEqual(stream.kinds(), [], 'DelayOpenTimer waits for the peer');
     stream.send(open(), keepalive);
     assert.deepEqual(stream.kinds(), ['open', 'keepalive']);
     assert.equal(status().state, 'Established');
   });
 
-  test('a passive peer that cannot be listened for says so; others do not', () => {
+  test('the status of a passive peer says why it cannot connect, that of other peers does not', () => {
     const { speaker, transport, clock, lines } = fixture();
     const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
     const keyless = { ...peer({ name: 'keyless', address: ip('192.0.2.9'), passive: true }), password: 'a' };
@@ -65,10 +65,10 @@ describe('connections that peers make', () => {
     assert.equal(errors()[2], 'cannot listen on port 179: address and port already in use');
     assert.equal(errors()[0], undefined);
     assert.equal(lines.filter((line) => line.includes('cannot listen for passive peers')).length, 2);
-    assert.ok(transport.listening, 'it was tried again');
+    assert.ok(transport.listening, 'listening is retried');
   });
 
-  test('of two peers at one address each is reached at its own source-address', () => {
+  test('two peers at one address are told apart by source-address', () => {
     const { speaker, transport } = fixture();
     const at = (name: string, source: string) => peer({ name, sourceAddress: ip(source), passive: true });
     speaker.setPeers([at('first', '192.0.2.1'), at('second', '192.0.2.4')]);
@@ -86,15 +86,15 @@ describe('connections that peers make', () => {
     );
   });
 
-  const somebodyPassive = peer({ name: 'somebody', address: ip('192.0.2.99'), passive: true });
+  const passiveElsewhere = peer({ name: 'elsewhere', address: ip('192.0.2.99'), passive: true });
 
   for (const [theirId, stays] of [
     [0xf0000000, 'theirs'],
     [0x01000000, 'ours'],
   ] as const)
-    test(`collide: the connection of the higher identifier stays, here ${stays}`, () => {
+    test(`that collide with ours: the connection of the higher identifier stays, here ${stays}`, () => {
       const { speaker, transport, status } = fixture();
-      speaker.setPeers([peer(), somebodyPassive]);
+      speaker.setPeers([peer(), passiveElsewhere]);
       const ours = transport.last;
       ours.connected();
       const theirs = transport.arrive(routerAddress);
@@ -110,9 +110,9 @@ describe('connections that peers make', () => {
       assert.equal(kept.isOpen, true);
     });
 
-  test('a peer that refuses us on its own connections too is damped as any other', () => {
+  test('a peer that also fails on its own connections is damped like any other', () => {
     const { speaker, transport, clock, lines } = fixture();
-    speaker.setPeers([peer(), somebodyPassive]);
+    speaker.setPeers([peer(), passiveElsewhere]);
     for (let i = 0; i < 3600; i++) {
       clock.advance(1000);
       if (transport.last.isOpen) transport.last.connected();
@@ -125,20 +125,20 @@ describe('connections that peers make', () => {
     assert.ok(lines.length < 20, `${lines.length} lines`);
   });
 
-  test('a session that ends while another connection is open ends by name', () => {
+  test('a session that ends while a contender is open is reported as ended', () => {
     const { speaker, transport, establish, clock, status, lines } = fixture();
-    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), somebodyPassive]);
+    speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), passiveElsewhere]);
     establish(gracefulRestart);
     assert.ok(transport.arrive(routerAddress));
     clock.advance(91_000);
     assert.equal(status().lastError, 'Hold Timer Expired');
     assert.ok(lines.some((line) => line.includes('Hold Timer Expired')));
-    assert.equal(status().state, 'OpenSent', 'the other connection goes on');
+    assert.equal(status().state, 'OpenSent', 'the contender goes on');
   });
 
-  test('what was refused on one connection changes nothing of what the other has offered', () => {
+  test('a refusal on one connection does not change what the other has offered', () => {
     const { speaker, transport, status } = fixture();
-    speaker.setPeers([peer(), somebodyPassive]);
+    speaker.setPeers([peer(), passiveElsewhere]);
     const ours = transport.last;
     ours.connected();
     const theirs = transport.arrive(routerAddress);
@@ -149,13 +149,13 @@ describe('connections that peers make', () => {
     assert.deepEqual(
       status().warnings.filter((warning) => warning.includes('without')),
       [],
-      'its OPEN had them all',
+      'its OPEN had all capabilities',
     );
   });
 
-  test('what the peer says on a second connection is logged and counted, and a collision is no error', async () => {
+  test('a NOTIFICATION on the contender is logged and counted, and a collision is no error', async () => {
     const { speaker, transport, lines, registry, status, clock } = fixture();
-    speaker.setPeers([peer(), somebodyPassive]);
+    speaker.setPeers([peer(), passiveElsewhere]);
     transport.last.connected();
     transport.arrive(routerAddress)?.send(notification(6, 7));
     clock.advance(5_001);
@@ -189,13 +189,13 @@ describe('connections that peers make', () => {
 
   test('an established session stays, unless its peer has restarted', () => {
     const { speaker, transport, establish, status } = fixture();
-    speaker.setPeers([peer(), somebodyPassive]);
+    speaker.setPeers([peer(), passiveElsewhere]);
     establish();
     assert.equal(transport.arrive(routerAddress), undefined);
     assert.equal(status().state, 'Established');
 
     const second = fixture();
-    second.speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), somebodyPassive]);
+    second.speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } }), passiveElsewhere]);
     const before = second.establish(gracefulRestart);
     const after = second.transport.arrive(routerAddress);
     assert.ok(after);

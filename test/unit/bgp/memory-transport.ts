@@ -17,17 +17,17 @@ const receive = { receiveLimit: 65535, fourOctetAs: true, internal: false, exten
 
 const ourAddress: IpAddress = { family: 4, value: 0xc0000201n };
 
-/** A connection in memory, held at the peer's end by a test. */
+/** A connection in memory; the test plays the peer. */
 export class MemoryStream implements Stream {
   readonly localAddress = ourAddress;
   readonly #handler: StreamHandler;
   readonly #frames = new FrameReader();
   readonly messages: Message[] = [];
   rules: SocketRules;
-  /** The connection was opened to this peer; without an address where the peer opened it. */
+  /** What the connection was opened to; without an address when the peer opened it. */
   readonly target: SocketRules & Partial<ConnectTarget>;
   isConnected = false;
-  /** While false nothing written leaves. */
+  /** While false, the peer reads nothing. */
   isReading = true;
   isOpen = true;
   queuedBytes = 0;
@@ -71,7 +71,7 @@ export class MemoryStream implements Stream {
     this.isOpen = false;
   }
 
-  /** The kinds of what was written so far. */
+  /** Kinds of the messages written so far. */
   kinds(): string[] {
     return this.messages.map(({ kind }) => kind);
   }
@@ -96,7 +96,7 @@ export class MemoryStream implements Stream {
 }
 
 export class MemoryTransport implements Transport {
-  /** Every connection the speaker asked for, and took. */
+  /** Every connection that the speaker made or accepted, oldest first. */
   readonly streams: MemoryStream[] = [];
   listening: readonly AcceptedPeer[] | undefined;
   #onIncoming: ((incoming: Incoming) => void) | undefined;
@@ -124,7 +124,7 @@ export class MemoryTransport implements Transport {
     };
   }
 
-  /** A connection from the address; `undefined` when it was rejected. */
+  /** A peer connects from the address; `undefined` when the speaker rejects it. */
   arrive(remoteAddress: IpAddress, localAddress = ourAddress): MemoryStream | undefined {
     let taken: MemoryStream | undefined;
     this.#onIncoming?.({

@@ -1,4 +1,4 @@
-/** A speaker in virtual time with routers in memory. */
+/** A speaker in virtual time, with routers in memory. */
 import assert from 'node:assert/strict';
 import { type DestinationStream, pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -14,7 +14,7 @@ export const routerAddress = ip('192.0.2.2');
 export const host = prefix('198.51.100.1/32');
 export const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 
-/** The router, with its name for an id. */
+/** The router; its id is its name. */
 export function peer(changes: Partial<PeerSettings> = {}): ResolvedPeer {
   const settings: PeerSettings = {
     name: 'router',

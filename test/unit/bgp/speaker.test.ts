@@ -17,7 +17,7 @@ import {
 } from './session-fixture.ts';
 
 describe('a session in virtual time', () => {
-  test('routes leave at once, End-of-RIB only when the routes are complete', () => {
+  test('routes leave at once, End-of-RIB follows when the routes are complete', () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -32,7 +32,7 @@ describe('a session in virtual time', () => {
     assert.ok(last?.kind === 'update' && last.nlri.length === 0 && last.withdrawn.length === 0);
   });
 
-  test('keepalives leave by a third of the hold time, and silence ends the session with 4/0', async () => {
+  test('keepalives leave at a third of the hold time, and silence ends the session with 4/0', async () => {
     const { speaker, clock, establish, status, transport, registry } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
@@ -51,14 +51,14 @@ describe('a session in virtual time', () => {
     const last = stream.messages.at(-1);
     assert.ok(last?.kind === 'notification' && last.code === 4);
     clock.advance(1_000);
-    assert.equal(transport.streams.length, 2, 'it is tried again after the idle hold time');
+    assert.equal(transport.streams.length, 2, 'the session is retried after the idle hold time');
   });
 
-  test('a KEEPALIVE that waits behind a busy loop counts: the hold timer looks before it fires', () => {
+  test('a KEEPALIVE that arrived while the loop was busy counts before the hold timer expires', () => {
     const { speaker, clock, establish, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
-    // In the loop's turn of the expiry the bytes are read after the timers have run.
+    // Node runs timers before it reads sockets.
     clock.after(90_000, () => undefined);
     clock.advance(90_000);
     stream.send(keepalive);
@@ -66,7 +66,7 @@ describe('a session in virtual time', () => {
     assert.equal(status().state, 'Established');
   });
 
-  test('a peer that takes nothing is left after eight minutes, without a word (RFC 9687)', () => {
+  test('a peer that reads nothing is dropped after eight minutes, without a NOTIFICATION (RFC 9687)', () => {
     const { speaker, clock, establish, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
@@ -82,7 +82,7 @@ describe('a session in virtual time', () => {
     assert.equal(stream.messages.length, spoken);
   });
 
-  test('a peer that flaps is logged once per cause, and asked ever more seldom', () => {
+  test('a flapping peer is logged once for each cause, and retried with growing delays', () => {
     const { speaker, clock, transport, lines } = fixture();
     speaker.setPeers([peer()]);
     for (let i = 0; i < 3600; i++) {
@@ -140,7 +140,7 @@ describe('a session in virtual time', () => {
       assert.deepEqual([last.code, last.subcode], [5, subcode]);
     });
 
-  test('a refused capability is left out the next time', () => {
+  test('a refused capability is left out of the next OPEN', () => {
     const { speaker, clock, transport } = fixture();
     speaker.setPeers([peer()]);
     transport.last.connected();
@@ -153,7 +153,7 @@ describe('a session in virtual time', () => {
     assert.ok(sent.capabilities.some(({ kind }) => kind === 'four-octet-as'));
   });
 
-  test('a peer that takes no capabilities gets none, the status says who left them out, and a session later it is asked again', () => {
+  test('a peer that refuses all capabilities gets none, the status says so, and after a session all are offered again', () => {
     const { speaker, clock, transport, establish, status, lines } = fixture();
     const offered = () => {
       const [sent] = transport.last.messages;
@@ -169,7 +169,7 @@ describe('a session in virtual time', () => {
     const stream = establish();
     assert.equal(offered(), 0);
     assert.deepEqual(status().warnings, [
-      'ipv6-unicast is not sent: we left it out, for the peer has refused our OPEN with it',
+      'ipv6-unicast is not sent: the peer has refused our OPEN with it',
       'the peer has refused our OPEN, which now goes without ipv4-unicast, ipv6-unicast, route-refresh, ' +
         'enhanced-route-refresh, extended-message, four-octet-as, fqdn',
     ]);
@@ -179,7 +179,7 @@ describe('a session in virtual time', () => {
     assert.ok(offered() > 0);
   });
 
-  test('a peer that asks for its routes again and again gets them once a second', () => {
+  test('repeated ROUTE-REFRESH requests are answered once a second', () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -200,7 +200,7 @@ describe('a session in virtual time', () => {
     assert.equal(updates(), 3);
   });
 
-  test('peers that exchange their names keep what is shown of both', async () => {
+  test('peers that exchange their names keep their metrics apart', async () => {
     const { speaker, registry, transport } = fixture();
     const named = (id: string, name: string, address: string) => ({
       ...peer({ name, address: ip(address) }),
@@ -217,7 +217,7 @@ describe('a session in virtual time', () => {
       assert.match(metrics, new RegExp(`bellman_bgp_session_up\\{peer="${name}"\\} 1`));
   });
 
-  test('an edit of the name goes on with the session under the new name', async () => {
+  test('an edit of the name keeps the session, under the new name', async () => {
     const { speaker, establish, status, registry, transport } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -232,7 +232,7 @@ describe('a session in virtual time', () => {
     assert.equal(transport.streams.length, 1);
   });
 
-  test('a NOTIFICATION that an edit sends is the last error, by its name', () => {
+  test('the NOTIFICATION that an edit sends is the last error', () => {
     const { speaker, establish, status, lines } = fixture();
     speaker.setPeers([peer()]);
     establish();
@@ -247,7 +247,7 @@ describe('a session in virtual time', () => {
     assert.ok(lines.some((line) => line.includes('NOTIFICATION sent: Cease/Peer De-configured')));
   });
 
-  test('the R bit is set until the session is back, the F bit for as long as this process lives (RFC 4724)', () => {
+  test('the R bit is set until a session is up, the F bit as long as this process lives (RFC 4724)', () => {
     const { speaker, clock, transport, establish } = fixture({ restarting: true });
     speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
     const bits = (stream: MemoryStream) => {
@@ -264,7 +264,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(bits(transport.last), [false, true]);
   });
 
-  test('a stop for a restart leaves the routes where graceful restart is agreed on', async () => {
+  test('a stop for a restart leaves the routes in place when graceful restart is negotiated', async () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
     speaker.announce('router', host, plain);
@@ -275,7 +275,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(stream.kinds(), ['open', 'keepalive', 'update']);
   });
 
-  test('a shutdown withdraws first, and is a Hard Reset where restarts keep routes (RFC 8538)', async () => {
+  test('a shutdown withdraws first, and is a Hard Reset when graceful restart is negotiated (RFC 8538)', async () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
     speaker.announce('router', host, plain);
@@ -292,7 +292,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual([goodbye.code, goodbye.subcode, [...goodbye.data.subarray(0, 2)]], [6, 9, [6, 2]]);
   });
 
-  test('a malformed UPDATE is counted each time and logged once per attribute (RFC 7606)', async () => {
+  test('a malformed UPDATE is counted each time and logged once for each attribute (RFC 7606)', async () => {
     const { speaker, establish, lines, registry, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
@@ -323,7 +323,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(counted?.values, [{ labels: { peer: 'router', treatment: 'discard' }, value: 1 }]);
   });
 
-  test('a family without a next hop is not sent, and the status says why', () => {
+  test('a family that the peer does not offer is not sent, and the status says why', () => {
     const { speaker, clock, establish, status } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
@@ -382,7 +382,7 @@ describe('a session in virtual time', () => {
   });
 });
 
-describe('whatever a peer sends', () => {
+describe('a peer that sends anything', () => {
   const message = fc.oneof(
     fc.uint8Array({ maxLength: 80 }),
     fc
@@ -393,7 +393,7 @@ describe('whatever a peer sends', () => {
     fc.constantFrom<Message>(open(), open(gracefulRestart), keepalive, notification(6, 2)),
   );
 
-  test('the session answers or ends, and is tried again', () => {
+  test('gets an answer or ends its session, which is retried', () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 12 }), fc.boolean(), (sent, isUp) => {
         const { speaker, transport, clock, establish, status } = fixture();
@@ -416,7 +416,7 @@ describe('whatever a peer sends', () => {
     );
   });
 
-  test('an exception while its octets are handled ends its session and no other', () => {
+  test('and raises an exception ends its own session and no other', () => {
     let fails = false;
     const interfaces = () => {
       if (fails) throw new RangeError('Maximum call stack size exceeded');
@@ -440,10 +440,10 @@ describe('whatever a peer sends', () => {
     clock.advance(2000);
     transport.last.connected();
     transport.last.send(open(), keepalive);
-    assert.deepEqual(states(), ['Established', 'Established'], 'the peer is tried again');
+    assert.deepEqual(states(), ['Established', 'Established'], 'the peer is retried');
   });
 
-  test('a Hard Reset nested thousands of times ends its session with a short reason', () => {
+  test('ends its session with a short reason when it nests a Hard Reset thousands of times', () => {
     const { speaker, establish, status, lines } = fixture();
     speaker.setPeers([peer()]);
     const nested = Uint8Array.from({ length: 12_000 }, (_, i) => (i % 2 === 0 ? 6 : 9));
@@ -453,7 +453,7 @@ describe('whatever a peer sends', () => {
     assert.ok(lines.every((line) => line.length < 3000));
   });
 
-  test('a peer that is no longer configured leaves no sample behind', async () => {
+  test('leaves no samples behind when it is no longer configured', async () => {
     const { speaker, clock, establish, registry } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -469,7 +469,7 @@ describe('whatever a peer sends', () => {
   });
 });
 
-test('createBgpSpeaker() shows a peer that waits, begins when it need not, and ends the session when it must again', async () => {
+test('createBgpSpeaker() shows a waiting peer, starts its session once nothing is missing, and ends it when something is missing again', async () => {
   const { speaker, transport, registry, establish } = fixture();
   const waitingFor = 'Secret bellman-system/tor does not exist';
   const sessionUp = async () => /session_up\{peer="router"\} (\d)/.exec(await registry.metrics())?.[1];
