@@ -1,4 +1,4 @@
-/** ARP, judged by arping and by the kernels of other hosts on a switch. */
+/** ARP against arping and the kernels of other hosts on a switch. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { NetworkNamespace } from '../../lab/netns.ts';
@@ -25,7 +25,7 @@ after(async () => {
 });
 
 describe('arping', () => {
-  test('gets an answer to each broadcast, from the interface that owns', async () => {
+  test('gets one answer to each broadcast, with the MAC address of the owning interface', async () => {
     const text = await client.exec('arping', '-b', '-c', '3', '-w', '5', '-I', 'eth0', service);
     assert.match(text, /Received 3 response/);
     assert.match(
@@ -39,7 +39,7 @@ describe('arping', () => {
     assert.match(text, /Sent 3 probes \(1 broadcast\(s\)\)\nReceived 3 response/);
   });
 
-  test('finds the address taken in duplicate address detection', async () => {
+  test('sees the address as taken in duplicate address detection', async () => {
     const outcome = await client.exec('arping', '-D', '-c', '2', '-w', '3', '-I', 'eth0', service).then(
       () => 'free',
       () => 'taken',
@@ -47,7 +47,7 @@ describe('arping', () => {
     assert.equal(outcome, 'taken');
   });
 
-  test('hears nothing about an address that was not added, nor after it was removed', async () => {
+  test('gets no answer for an address before it is added or after it is removed', async () => {
     await responder.ask({ do: 'add', addresses: ['192.0.2.201'] });
     await responder.ask({ do: 'remove', addresses: ['192.0.2.201'] });
     const text = await client
@@ -57,13 +57,13 @@ describe('arping', () => {
   });
 });
 
-test("the kernel's neighbour goes REACHABLE, STALE, PROBE and REACHABLE again by our answers", async () => {
+test("our answers take the kernel's neighbour from REACHABLE through STALE and PROBE back to REACHABLE", async () => {
   await hastenDoubt(client);
   await watchStates(client, service, ['REACHABLE', 'STALE', 'PROBE', 'REACHABLE']);
   assert.equal((await neighbour(client, service)).mac, macOf(1));
 });
 
-test('a foreign claim is reported with its MAC and defended: neighbours come back', async () => {
+test('a foreign claim is reported with its MAC address and defended, and neighbours return to the owner', async () => {
   await poke(client, service);
   await other.ip('address', 'add', `${service}/32`, 'dev', 'eth0');
   await other.exec('arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', service).catch(() => '');
@@ -85,7 +85,7 @@ test('a foreign claim is reported with its MAC and defended: neighbours come bac
   assert.ok((await responder.metric(`bellman_layer2_conflicts{ip="${service}"}`)) >= 1);
 });
 
-test('a probe tells an address in use from a free one, in less than 500 ms', async () => {
+test('a probe distinguishes an address in use from a free one within 500 ms', async () => {
   const started = performance.now();
   assert.deepEqual(await responder.ask({ do: 'probe', address: '192.0.2.2' }), {
     kind: 'in-use',
@@ -96,7 +96,7 @@ test('a probe tells an address in use from a free one, in less than 500 ms', asy
   assert.ok(performance.now() - started < 5000);
 });
 
-test("takeover: the old owner's neighbours and the switch learn the new one at once", async () => {
+test('a takeover moves the neighbours of the old owner to the new one', async () => {
   const moved = '192.0.2.210';
   const successor = await NeighbourHost.start(other);
   await responder.ask({ do: 'add', addresses: [moved] });
@@ -108,7 +108,7 @@ test("takeover: the old owner's neighbours and the switch learn the new one at o
   await responder.ask({ do: 'remove', addresses: [moved] });
   await successor.ask({ do: 'add', addresses: [moved] });
   await eventually(
-    'the client to know the second, without asking',
+    'the client to know the second owner, without a request',
     async () => (await neighbour(client, moved)).mac === macOf(2),
   );
   await successor.stop();

@@ -1,4 +1,4 @@
-/** Captures on real links: after hours of silence, after the link was down, after a stall, and their end. */
+/** Captures on real links: after hours of silence, after a link failure, after a stall, and at their end. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -50,7 +50,7 @@ function speak(): Capture {
   });
 }
 
-test('a capture hears the first frame after it was opened', async () => {
+test('a capture delivers the first frame after it opened', async () => {
   for (let i = 0; i < 10; i++) {
     const { near, heard } = listen();
     const far = speak();
@@ -61,7 +61,7 @@ test('a capture hears the first frame after it was opened', async () => {
   }
 });
 
-test('a capture tells how long a frame waited while the process stood still', async () => {
+test('a capture reports how long a frame waited while the process stood still', async () => {
   const agesMs: number[] = [];
   const near = openCapture({
     interface: 'near',
@@ -82,7 +82,7 @@ test('a capture tells how long a frame waited while the process stood still', as
   far.close();
 });
 
-test('a capture hears after an hour without a frame', async () => {
+test('a capture delivers a frame after an hour of silence', async () => {
   const { clock, near, heard, lost } = listen();
   const far = speak();
   clock.advance(3_600_000);
@@ -93,7 +93,7 @@ test('a capture hears after an hour without a frame', async () => {
   far.close();
 });
 
-test('a capture whose link went down and up unnoticed delivers frames again or reports itself lost', async () => {
+test('after its link went down and up unnoticed, a capture delivers frames or reports itself lost', async () => {
   const { clock, near, heard, lost } = listen();
   await run('ip', ['link', 'set', 'near', 'down']);
   await run('ip', ['link', 'set', 'near', 'up']);
@@ -107,7 +107,7 @@ test('a capture whose link went down and up unnoticed delivers frames again or r
   far.close();
 });
 
-test('captures release their descriptors, whatever happened to the link', async () => {
+test('captures release their descriptors whatever happens to the link', async () => {
   const descriptors = () => readdirSync('/proc/self/fd').length;
   await new Promise((resolve) => setTimeout(resolve, 200));
   const before = descriptors();

@@ -1,4 +1,4 @@
-/** Edits of a running speaker: only what must start over does, and other peers see nothing. */
+/** Edits of a running speaker restart only the sessions that need it, and never those of other peers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +23,7 @@ import {
   wire,
 } from './scenario.ts';
 
-/** A second router address on the same cable, so that the other session is a real one, too. */
+/** A second router address on the same cable, for a second real session. */
 const otherIpv4 = '192.0.2.3';
 
 describe('an edit of a peer', () => {
@@ -38,7 +38,7 @@ describe('an edit of a peer', () => {
 
   before(async () => {
     cable = await wire({ ours: [ourIpv4, '192.0.2.4'], theirs: [theirIpv4, otherIpv4] });
-    // Any AS, either source address, with or without a password: what is edited is our side.
+    // The router accepts any AS and either source address, because the edits are on our side.
     edited = await startRouter(bird, cable, router());
     other = await startRouter(bird, cable, router({ localAddress: otherIpv4, routerId: otherIpv4 }));
     our = ourSide();
@@ -65,20 +65,20 @@ describe('an edit of a peer', () => {
 
   const state = (name: string) => our.speaker.status().find((status) => status.name === name)?.state;
 
-  /** Applies the edit on top of those before, waits for the session, and says how often it came up for that. */
+  /** Applies an edit on top of the earlier ones and waits for the session. Resolves to how often the edit established it. */
   async function edit(changes: Partial<PeerSettings>, routerId?: number): Promise<number> {
     const before = await transitions('router');
     current = { ...current, ...changes };
     const resolved = peer(current, password);
     our.speaker.setPeers([{ ...resolved, routerId: routerId ?? resolved.routerId }, otherPeer]);
-    // Whatever an edit does to the session it does in this turn or the next.
+    // An edit acts on the session in this turn of the event loop or the next.
     await sleep(20);
     await eventually(
       'the session as edited',
       async () => state('router') === 'Established' && edited.isEstablished(),
     );
     await eventually('the route', async () => (await edited.routes()).length === 1);
-    assert.equal(await transitions('other'), 1, 'the other session saw nothing');
+    assert.equal(await transitions('other'), 1, 'the other session stays up');
     return (await transitions('router')) - before;
   }
 
@@ -88,9 +88,9 @@ describe('an edit of a peer', () => {
     ['connect-time', { connectRetrySeconds: 2 }],
     ['ebgp-multihop', { ebgpHops: 5 }],
     ['ttl-security', { ttlSecurity: true }],
-    // The router has none: what it sends would be dropped for ever.
+    // The router has no TTL security, so we would drop all its packets.
     ['ttl-security undone', { ttlSecurity: false }],
-    // The router connects to us as well, from now on; what stands stays.
+    // The router starts to connect too; the existing session stays.
     ['passive', { passive: true }],
     ['passive undone', { passive: false }],
   ] as const satisfies readonly (readonly [string, Partial<PeerSettings>])[])
@@ -105,28 +105,30 @@ describe('an edit of a peer', () => {
     ['peer-asn external', { peerAsn: 'external' }],
     ['peer-asn by number again', { peerAsn: theirAsn }],
   ] as const satisfies readonly (readonly [string, Partial<PeerSettings>])[])
-    test(`${key}: the session starts over`, async () => {
+    test(`${key}: the session restarts`, async () => {
       assert.equal(await edit(changes), 1);
       assert.match(edited.log(), /Other configuration change/);
     });
 
-  test('interface: the session starts over, bound to it', async () => {
+  test('interface: the session restarts, bound to the interface', async () => {
     assert.equal(await edit({ interface: cable.device }), 1);
     delete current.interface;
     assert.equal(await edit({}), 1);
   });
 
-  test('peer-port: nobody listens there, and undone the session is back', async () => {
+  test('peer-port: a wrong port ends the session and its revert restores it', async () => {
     our.speaker.setPeers([peer({ ...current, port: 1790 }), otherPeer]);
-    await eventually('the goodbye', () => edited.log().includes('Other configuration change'));
+    await eventually('the NOTIFICATION', () => edited.log().includes('Other configuration change'));
     await eventually('no session', async () => state('router') !== 'Established');
     assert.equal(await edit({}), 1);
   });
 
-  test('peer-address: nobody is there, and undone the session is back', async () => {
+  test('peer-address: a wrong address ends the session and its revert restores it', async () => {
     const heard = edited.log().length;
     our.speaker.setPeers([peer({ ...current, address: address('192.0.2.77') }), otherPeer]);
-    await eventually('the goodbye', () => edited.log().slice(heard).includes('Other configuration change'));
+    await eventually('the NOTIFICATION', () =>
+      edited.log().slice(heard).includes('Other configuration change'),
+    );
     await eventually('no session', async () => state('router') !== 'Established');
     assert.equal(await edit({}), 1);
   });
@@ -145,18 +147,18 @@ describe('an edit of a peer', () => {
     assert.equal((await edited.routes()).length, 1);
   });
 
-  test('router-id: the session starts over', async () => {
+  test('router-id: the session restarts', async () => {
     assert.equal(await edit({}, 0xc0000299), 1);
     assert.equal(await edit({}), 1);
   });
 
-  test('a wrong peer-asn is refused by us with the reason, and undoing it brings the session back', async () => {
+  test('a wrong peer-asn ends the session with the reason, and its revert restores it', async () => {
     our.speaker.setPeers([peer({ ...current, peerAsn: 64999 }), otherPeer]);
     await eventually('the refusal', () => edited.log().includes('Bad peer AS'));
     assert.equal(await edit({}), 1);
   });
 
-  test('a wrong AS number of ours ends the session with the reason, and undoing it brings it back', async () => {
+  test('a wrong AS number of ours ends the session with the reason, and its revert restores it', async () => {
     our.speaker.setPeers([peer({ ...current, localAsn: 64999 }), otherPeer]);
     await eventually('the refusal', () =>
       our.speaker
@@ -167,7 +169,7 @@ describe('an edit of a peer', () => {
     assert.equal(await edit({}), 1);
   });
 
-  test('a password that only we have ends the session; without it the session is back', async () => {
+  test('a password on our side alone ends the session, and its removal restores it', async () => {
     password = 'only ours';
     our.speaker.setPeers([peer(current, password), otherPeer]);
     await eventually('no answer', () =>
@@ -180,9 +182,9 @@ describe('an edit of a peer', () => {
     assert.equal(await edit({}), 1);
   });
 
-  test('a peer that leaves is told so, and its routes come back with it', async () => {
+  test('a removed peer gets a NOTIFICATION, and its routes return with it', async () => {
     our.speaker.setPeers([otherPeer]);
-    await eventually('the goodbye', () => edited.log().includes('Peer de-configured'));
+    await eventually('the NOTIFICATION', () => edited.log().includes('Peer de-configured'));
     await eventually('no routes', async () => (await edited.routes()).length === 0);
     assert.equal(state('router'), undefined);
     assert.equal(await edit({}), 1);

@@ -1,4 +1,4 @@
-/** The rows of the matrix: for each feature one body, run against every daemon. */
+/** The rows of the matrix: one test body for each feature, which runs against every daemon. */
 import assert from 'node:assert/strict';
 import { formatIp } from '../../src/address/index.ts';
 import type { PeerStatus } from '../../src/bgp/speaker-api.ts';
@@ -37,13 +37,13 @@ interface Setting {
   readonly theirs?: Partial<Omit<RouterConfig, 'neighbor'>>;
   readonly neighbor?: Partial<RouterConfig['neighbor']>;
   readonly addresses?: Parameters<typeof wire>[0];
-  /** Our peers beside the router, e.g. one to keep the listener open. */
+  /** Peers besides the router, e.g. one that keeps the listener open. */
   readonly others?: readonly ReturnType<typeof peer>[];
-  /** Announced before anything is up. */
+  /** Routes announced before the session is up. */
   readonly routes?: readonly string[];
 }
 
-/** Starts a router and a speaker with one peer, runs the body, and ends everything however it ends. */
+/** Runs the body with a router and a speaker that has one peer, and ends both in any case. */
 async function session(
   daemon: Daemon,
   setting: Setting,
@@ -77,7 +77,7 @@ function status({ speaker }: Pick<OurSide, 'speaker'>): PeerStatus {
   return found;
 }
 
-/** Waits until both ends say so. */
+/** Waits until both ends report the session as established. */
 async function established(session: Session): Promise<void> {
   await eventually(
     'both ends established',
@@ -85,13 +85,13 @@ async function established(session: Session): Promise<void> {
   );
 }
 
-/** Waits until the daemon holds exactly these prefixes, and returns the routes by prefix. */
+/** Waits until the daemon holds exactly these prefixes. Resolves to the routes by prefix. */
 async function held(daemon: RunningDaemon, ...prefixes: string[]): Promise<Map<string, SeenRoute>> {
   const wanted = [...prefixes].sort().join();
   return eventually(`routes ${wanted}`, async () => {
     const routes = await daemon.routes();
     const found = routes.map((route) => route.prefix).sort();
-    if (found.join() !== wanted) throw new Error(`it holds ${found.join(' ') || 'none'}`);
+    if (found.join() !== wanted) throw new Error(`the daemon holds ${found.join(' ') || 'no route'}`);
     return new Map(routes.map((route) => [route.prefix, route]));
   });
 }
@@ -114,9 +114,9 @@ const overIpv6: Setting = {
 const shortHold = { holdTimeSeconds: 3, keepaliveTimeSeconds: 1 };
 
 /** Keeps our listener open. */
-const somebodyPassive = peer({ name: 'somebody', address: address('192.0.2.99'), passive: true });
+const passivePeer = peer({ name: 'passive', address: address('192.0.2.99'), passive: true });
 
-/** One attribute set on one route of each family, and what the daemon shows of it. */
+/** Announces one route of each family with these attributes and checks how the daemon shows them. */
 async function attributes(
   daemon: Daemon,
   attributes: Partial<typeof plain> & { localPref?: number; med?: number },
@@ -195,8 +195,8 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
   'TTL security': async (daemon) => {
     const neighbor = { ttlSecurity: true, holdTimeSeconds: 3 };
     await session(daemon, { ours: shortHold, neighbor }, async (session) => {
-      // The handshake may pass, for a listener serves other peers too; nothing after it does.
-      await eventually('a session that ends unheard', () =>
+      // The TCP handshake may succeed, because the listener serves other peers too. Nothing after it does.
+      await eventually('a session that ends without a message', () =>
         /timed out|Hold Timer Expired|no answer/.test(status(session).lastError ?? ''),
       );
       assert.equal(await session.daemon.isEstablished(), false);
@@ -224,19 +224,19 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     for (const theirRouterId of ['1.1.1.1', '223.0.0.1'])
       await session(
         daemon,
-        { theirs: { routerId: theirRouterId }, neighbor: { passive: false }, others: [somebodyPassive] },
+        { theirs: { routerId: theirRouterId }, neighbor: { passive: false }, others: [passivePeer] },
         async (session) => {
           await established(session);
-          // Both ends start over at once, its own attempt made while ours waits for an answer.
+          // Both ends connect at the same time: the router tries while our attempt waits for its answer.
           await signalTree(session.daemon.process, 'SIGSTOP');
-          session.speaker.setPeers([somebodyPassive]);
-          session.speaker.setPeers([peer(), somebodyPassive]);
+          session.speaker.setPeers([passivePeer]);
+          session.speaker.setPeers([peer(), passivePeer]);
           for (const route of [host4, host6]) session.speaker.announce('router', prefix(route), plain);
           await eventually('our OPEN sent', () => status(session).state === 'OpenSent');
           await signalTree(session.daemon.process, 'SIGCONT');
           await established(session);
           await held(session.daemon, host4, host6);
-          // The connection that lost is gone for good: nothing of it ends the one that stayed.
+          // The losing connection must not end the surviving one.
           await new Promise((resolve) => setTimeout(resolve, 1500));
           assert.equal(status(session).state, 'Established');
           assert.equal(await session.daemon.isEstablished(), true);
@@ -310,7 +310,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       const before = await sample(session, 'updates_total');
       await session.daemon.refresh();
       await eventually(
-        'both families asked for',
+        'a request for both families',
         async () => (await sample(session, 'route_refresh_received')) >= 2,
       );
       await eventually(
@@ -332,7 +332,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
         await established(first);
         await held(first.daemon, host4, host6, '198.51.100.2/32');
         await first.speaker.stop({ kind: 'restart' });
-        await eventually('the session down at its end', async () => !(await first.daemon.isEstablished()));
+        await eventually('the session down at the router', async () => !(await first.daemon.isEstablished()));
         await held(first.daemon, host4, host6, '198.51.100.2/32');
         const second = ourSide({ restarting: true });
         try {
@@ -348,7 +348,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
           second.speaker.setPeers([peer(ours)]);
           await established({ ...first, ...second });
           second.speaker.synced();
-          // What is not announced again goes with End-of-RIB.
+          // End-of-RIB removes the route that was not announced again.
           await held(first.daemon, host4, host6);
           watching = false;
           await watch;
@@ -375,7 +375,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     session(daemon, {}, async (session) => {
       await established(session);
       await session.daemon.shutdown('cable works, back at noon');
-      await eventually('its text as our last error', () => {
+      await eventually('its text in our last error', () => {
         const { lastError, state } = status(session);
         if (state === 'Established') return false;
         return (
@@ -400,13 +400,13 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     return session(daemon, { routes: hosts, neighbor: { extendedMessages: true } }, async (session) => {
       await established(session);
       assert.ok(status(session).capabilities.includes('extended-message'));
-      await eventually('all sent', () => status(session).routesSent === hosts.length);
-      // 1,200 host routes are 6,000 octets: one message, or two of the ordinary size; and two End-of-RIB.
+      await eventually('all routes sent', () => status(session).routesSent === hosts.length);
+      // 1,200 host routes are 6,000 octets: one extended message, or two ordinary ones. Two End-of-RIB follow.
       await eventually('End-of-RIB of both', async () => (await sample(session, 'updates_total')) >= 3);
       assert.equal(await sample(session, 'updates_total'), 3);
       const prefixes =
         session.daemon.prefixes ?? (async () => (await session.daemon.routes()).map(({ prefix }) => prefix));
-      await eventually('all there', async () => (await prefixes()).length === hosts.length);
+      await eventually('all routes at the router', async () => (await prefixes()).length === hosts.length);
     });
   },
 };

@@ -15,7 +15,7 @@ import {
   wire,
 } from './scenario.ts';
 
-test('a session with BIRD: up, both families announced and withdrawn, and a stop that says goodbye', async () => {
+test('a session with BIRD: establishment, routes of both families, withdrawal, and a stop with a NOTIFICATION', async () => {
   const cable = await wire();
   const daemon = await startRouter(bird, cable, router());
   const { speaker } = ourSide();
@@ -50,7 +50,7 @@ test('a session with BIRD: up, both families announced and withdrawn, and a stop
   speaker.withdraw('router', prefix('198.51.100.1/32'));
   await eventually('one route at BIRD', async () => (await daemon.routes()).length === 1);
   await speaker.stop({ kind: 'shutdown', reason: 'node drain: worker-3' });
-  await eventually('the goodbye in the log of BIRD', () =>
+  await eventually('the NOTIFICATION in the log of BIRD', () =>
     daemon.log().includes('Received: Administrative shutdown: "node drain: worker-3"'),
   );
   assert.deepEqual(await daemon.routes(), []);

@@ -19,7 +19,7 @@ import {
   wire,
 } from './scenario.ts';
 
-test('a session over link-local addresses, bound to its interface, with global next hops', async () => {
+test('a session over link-local addresses is bound to its interface and has global next hops', async () => {
   const cable = await wire({
     ours: [ourIpv4, ourIpv6, 'fe80::1'],
     theirs: [theirIpv4, theirIpv6, 'fe80::2'],
@@ -51,7 +51,7 @@ test('a session over link-local addresses, bound to its interface, with global n
   await endProcess(daemon);
 });
 
-test('a link-local peer that connects is known by its address and its interface', async () => {
+test('a connecting link-local peer is identified by its address and its interface', async () => {
   const cable = await wire({ ours: [ourIpv4, 'fe80::1'], theirs: [theirIpv4, 'fe80::2'] });
   const daemon = await startRouter(
     bird,

@@ -1,4 +1,4 @@
-/** Links that go down, come back, change their subnets, or are none of ours. */
+/** Links that go down, return, change their subnets, or do not carry the subnet. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { cable, type NetworkNamespace } from '../../lab/netns.ts';
@@ -29,7 +29,7 @@ after(async () => {
   assert.equal(await responder?.stop(), 0, 'nothing keeps the process alive');
 });
 
-/** True when both families are answered on the link, to a neighbour that asks once. */
+/** Whether one request of each family gets an answer on the link. */
 async function isAnswered(interfaceName = 'eth0'): Promise<boolean> {
   return (await arpAnswers(ipv4, interfaceName)) && (await ndpAnswers(ipv6, interfaceName));
 }
@@ -52,13 +52,13 @@ test('both families are answered on the link that carries the subnet', async () 
   await eventually('answers', () => isAnswered());
 });
 
-test('another link stays silent about the subnet it does not carry', async () => {
+test('a link without the subnet stays silent', async () => {
   assert.deepEqual(await responder.ask({ do: 'carriers', address: ipv4 }), ['eth0']);
   assert.equal(await arpAnswers(ipv4, 'eth1'), false);
   assert.equal(await ndpAnswers(ipv6, 'eth1'), false);
 });
 
-test('a named link answers without the subnet, and then the others do not', async () => {
+test('only a named link answers, even without the subnet', async () => {
   const named = '192.0.2.201';
   await responder.ask({ do: 'add', addresses: [named], interfaces: ['eth1'] });
   assert.equal(await arpAnswers(named, 'eth1'), true);
@@ -66,7 +66,7 @@ test('a named link answers without the subnet, and then the others do not', asyn
   await responder.ask({ do: 'remove', addresses: [named] });
 });
 
-test('the link goes down and up, three times: answers are back', async () => {
+test('answers return after the link goes down and up', async () => {
   for (let i = 0; i < 3; i++) {
     await node.ip('link', 'set', 'eth0', 'down');
     await node.ip('link', 'set', 'eth0', 'up');
@@ -76,7 +76,7 @@ test('the link goes down and up, three times: answers are back', async () => {
   }
 });
 
-test("the other end's link goes down and up: answers are back", async () => {
+test("answers return after the other end's link goes down and up", async () => {
   await segment.switch.ip('link', 'set', 'node', 'down');
   await eventually('the link to be left', async () => {
     const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
@@ -86,7 +86,7 @@ test("the other end's link goes down and up: answers are back", async () => {
   await eventually('answers after the carrier came back', () => isAnswered());
 });
 
-test('the interface is deleted and made again: answers are back, groups included', async () => {
+test('answers and groups return after the interface is deleted and recreated', async () => {
   await node.ip('link', 'delete', 'eth0');
   await eventually('the link to be left', async () => {
     const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
@@ -97,14 +97,14 @@ test('the interface is deleted and made again: answers are back, groups included
   assert.match(await node.ip('maddress', 'show', 'dev', 'eth0'), /ff02::1:ff05:200/);
 });
 
-test('a subnet that goes takes the answers along, and brings them back', async () => {
+test('answers end with the subnet and return with it', async () => {
   await node.ip('address', 'del', '192.0.2.1/24', 'dev', 'eth0');
   await eventually('silence', async () => !(await arpAnswers(ipv4, 'eth0')));
   await node.ip('address', 'add', '192.0.2.1/24', 'dev', 'eth0');
   await eventually('answers', () => arpAnswers(ipv4, 'eth0'));
 });
 
-test('a link that becomes a member of a bridge is left, and the bridge answers in its place', async () => {
+test('the bridge answers in place of a link that becomes its member', async () => {
   await node.ip('link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
   await node.ip('link', 'set', 'br0', 'up');
   await node.ip('link', 'set', 'eth0', 'master', 'br0');
@@ -119,7 +119,7 @@ test('a link that becomes a member of a bridge is left, and the bridge answers i
   await eventually('answers on the link itself', () => isAnswered());
 });
 
-test("the switch's forwarding table leads to the new owner after a takeover", async () => {
+test("the switch's forwarding table points to the new owner after a takeover", async () => {
   const second = await segment.host('second', 2);
   const successor = await NeighbourHost.start(second);
   const moved = '192.0.2.220';
@@ -135,7 +135,7 @@ test("the switch's forwarding table leads to the new owner after a takeover", as
   await successor.stop();
 });
 
-test('priority-tagged requests are answered and those of a VLAN are not', async () => {
+test('priority-tagged requests get answers and those of a VLAN do not', async () => {
   const send = new URL('../support/send-tagged.ts', import.meta.url).pathname;
   const answeredToTag = async (vlan: number) =>
     Number(await client.exec(process.execPath, send, 'eth0', macOf(3), ipv4, String(vlan)));
@@ -146,7 +146,7 @@ test('priority-tagged requests are answered and those of a VLAN are not', async 
   );
 });
 
-test('an address that the kernel has as well is told, by interface', async () => {
+test('an address that the kernel has too is reported with its interface', async () => {
   assert.deepEqual(await responder.ask({ do: 'kernel-answers', address: ipv4 }), []);
   await node.ip('address', 'add', `${ipv4}/32`, 'dev', 'lo');
   await eventually('the warning', async () => {

@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test';
 import { type Daemon, type Feature, features } from './daemons/daemon.ts';
 import { bodies } from './features.ts';
 
-/** One column of the matrix as it is kept between the runs of the daemons. */
+/** One column of the matrix, as stored between the runs of the daemons. */
 export interface Column {
   readonly daemon: string;
   readonly version: string;
@@ -11,8 +11,8 @@ export interface Column {
 }
 
 /**
- * Runs every feature against the daemon, one after the other, each with a fresh router. With `BELLMAN_INTEROP_REPORT` set to a
- * directory the outcome is written there, for `report.ts`.
+ * Runs the features one after another against the daemon, each with a fresh router. `BELLMAN_INTEROP_REPORT` names a directory for
+ * the results, which `report.ts` reads.
  */
 export function describeMatrix(daemon: Daemon): void {
   describe(`interoperability with ${daemon.name}`, () => {

@@ -1,4 +1,4 @@
-/** Peers that no router would be: none of them may cost another session a keepalive, the process its memory, or a reader the log. */
+/** Misbehaving peers: none may cost another session a keepalive, exhaust the memory, or flood the log. */
 import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -56,7 +56,7 @@ const open = (asn: number, holdTimeSeconds = 90) =>
   );
 const keepalive = encodeMessage({ kind: 'keepalive' }, options);
 
-/** A full UPDATE of 800 host routes, the n-th of its kind. */
+/** The n-th full UPDATE of 800 host routes. */
 function routes(n: number): Uint8Array {
   return encodeMessage(
     {
@@ -119,7 +119,7 @@ describe('a misbehaving peer', () => {
   const lastError = () => speaker.status().find(({ name }) => name === 'bad')?.lastError;
   const stateOf = (peerName: string) => speaker.status().find(({ name }) => name === peerName)?.state;
 
-  /** Lets a peer behave in its way until the condition holds, with the good session watched. */
+  /** Lets a peer misbehave until the condition holds, and checks that the good session never suffers. */
   async function endure(
     how: (socket: Socket) => void,
     what: string,
@@ -144,14 +144,14 @@ describe('a misbehaving peer', () => {
     assert.ok(lines.length < 20, `${lines.length} lines were logged: ${lines.slice(0, 5).join('')}`);
   }
 
-  test('is silent after its OPEN: the hold timer ends it', () =>
+  test('that is silent after its OPEN is ended by the hold timer', () =>
     endure(
       (socket) => socket.write(open(theirAsn)),
       'the hold timer',
       () => lastError() === 'Hold Timer Expired',
     ));
 
-  test('writes half a message a second: bytes are not life', () =>
+  test('that writes half a message a second is ended by the hold timer', () =>
     endure(
       (socket) => {
         socket.write(open(theirAsn));
@@ -163,7 +163,7 @@ describe('a misbehaving peer', () => {
       () => lastError() === 'Hold Timer Expired',
     ));
 
-  test('has another AS number each time: it is asked ever more seldom', async () => {
+  test('with a new AS number each time is retried with back-off', async () => {
     let asked = 0;
     await endure(
       (socket) => {
@@ -193,7 +193,7 @@ describe('a misbehaving peer', () => {
       'Message Header Error/Bad Message Length',
     ],
   ] as const)
-    test(`${what}: it is told what is wrong`, async () => {
+    test(`${what} gets a NOTIFICATION with the fault`, async () => {
       const heard: Buffer[] = [];
       await endure(
         (socket) => {
@@ -206,14 +206,14 @@ describe('a misbehaving peer', () => {
       assert.equal(Buffer.concat(heard).includes(Buffer.from([3, 1])), true, 'a NOTIFICATION of code 1');
     });
 
-  test('ends in the middle of a message', () =>
+  test('that closes in the middle of a message costs only its session', () =>
     endure(
       (socket) => socket.end(open(theirAsn).subarray(0, 25)),
       'the end of the connection',
       () => lastError() === 'connection closed by the peer',
     ));
 
-  test('sends a million routes: they are counted and dropped', async () => {
+  test('that sends a million routes has them counted and dropped', async () => {
     const before = process.memoryUsage().rss;
     let peak = before;
     const received = async () =>
@@ -238,11 +238,11 @@ describe('a misbehaving peer', () => {
       },
       bad({ holdTimeSeconds: 90, keepaliveTimeSeconds: 30 }),
     );
-    // This process sends them, too; a table of them would take more than twice this.
+    // The sender runs in this process too. A table of the routes would take more than twice as much.
     assert.ok(peak - before < 150e6, `memory grew by ${Math.round((peak - before) / 1e6)} MB`);
   });
 
-  test('reads nothing: it costs its window, and the others nothing', async () => {
+  test('that reads nothing costs a bounded queue, and others nothing', async () => {
     for (let i = 0; i < 300_000; i++)
       speaker.announce(
         'bad',
@@ -270,7 +270,7 @@ describe('a misbehaving peer', () => {
       speaker.withdraw('bad', { family: 4, value: 0x0b000000n + BigInt(i), length: 32 });
   });
 
-  test('connects and closes a hundred times a second', async () => {
+  test('that connects and closes a hundred times a second is harmless', async () => {
     let connections = 0;
     const flood = setInterval(() => {
       connections++;
@@ -291,7 +291,7 @@ describe('a misbehaving peer', () => {
     assert.ok((opens?.values.find(({ labels }) => labels.peer === 'bad')?.value ?? 0) < 20);
   });
 
-  test('a stranger connects: it is closed, and nothing is said', async () => {
+  test('unknown to the configuration has its connection closed without a message', async () => {
     speaker.setPeers([good, bad({ passive: true, address: address('127.0.0.9') })]);
     const socket = connect(listenPort, '127.0.0.1');
     socket.on('error', () => undefined);
@@ -308,6 +308,6 @@ describe('a misbehaving peer', () => {
       again.once('error', (error) => resolve('code' in error ? String(error.code) : ''));
       again.once('connect', () => resolve('connected'));
     });
-    assert.equal(refused, 'ECONNREFUSED', 'without a passive peer nobody listens');
+    assert.equal(refused, 'ECONNREFUSED', 'without a passive peer there is no listener');
   });
 });

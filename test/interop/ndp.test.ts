@@ -1,4 +1,4 @@
-/** Neighbour Discovery, judged by ndisc6 and by the kernels of other hosts on a switch. */
+/** Neighbour Discovery against ndisc6 and the kernels of other hosts on a switch. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { NetworkNamespace } from '../../lab/netns.ts';
@@ -29,14 +29,14 @@ test('ndisc6 resolves the address to the node', async () => {
   assert.match(text, new RegExp(`Target link-layer address: ${macOf(1)}`, 'i'));
 });
 
-test("the kernel's neighbour goes REACHABLE, STALE, PROBE and REACHABLE again by our answers", async () => {
+test("our answers take the kernel's neighbour from REACHABLE through STALE and PROBE back to REACHABLE", async () => {
   await hastenDoubt(client);
   await watchStates(client, service, ['REACHABLE', 'STALE', 'PROBE', 'REACHABLE']);
   assert.equal((await neighbour(client, service)).mac, macOf(1));
   assert.doesNotMatch(await client.ip('neigh', 'show', service), /router/);
 });
 
-test('duplicate address detection of another host is defended: its kernel gives the address up', async () => {
+test('duplicate address detection of another host gets an answer, and its kernel gives the address up', async () => {
   await other.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=1', 'net.ipv6.conf.eth0.dad_transmits=1');
   await other.ip('address', 'add', `${service}/64`, 'dev', 'eth0');
   await eventually('the kernel to find the duplicate', async () =>
@@ -45,16 +45,16 @@ test('duplicate address detection of another host is defended: its kernel gives 
   await other.ip('address', 'del', `${service}/64`, 'dev', 'eth0');
 });
 
-test('a foreign claim is reported with its MAC and defended: neighbours come back', async () => {
+test('a foreign claim is reported with its MAC address and defended, and neighbours return to the owner', async () => {
   await poke(client, service);
   await other.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.ndisc_notify=1');
   await other.ip('address', 'add', `${service}/64`, 'dev', 'eth0', 'nodad');
-  // The kernel of the claimant advertises when its link comes up.
+  // The claimant's kernel sends an advertisement when its link comes up.
   await other.ip('link', 'set', 'eth0', 'down');
   await other.ip('link', 'set', 'eth0', 'up');
   await other.ip('address', 'replace', `${service}/64`, 'dev', 'eth0', 'nodad');
   await eventually('the conflict to be reported', async () => {
-    // It answers those who ask it, and its answers are seen by whom they are for: so the node asks.
+    // Its other advertisements are unicast answers, so the node solicits one.
     await node.exec('ndisc6', '-q', '-r', '1', '-w', '100', service, 'eth0').catch(() => '');
     return responder.events.some((event) => event.kind === 'conflict' && event.mac === macOf(2));
   });
@@ -66,7 +66,7 @@ test('a foreign claim is reported with its MAC and defended: neighbours come bac
   });
 });
 
-test('a probe tells an address in use from a free one', async () => {
+test('a probe distinguishes an address in use from a free one', async () => {
   assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::3' }), {
     kind: 'in-use',
     mac: macOf(3),
@@ -75,7 +75,7 @@ test('a probe tells an address in use from a free one', async () => {
   assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::77' }), { kind: 'free' });
 });
 
-test('the solicited-node group is joined once for two addresses that share it, and left after both', async () => {
+test('two addresses that share a solicited-node group join it once and leave it with the last of them', async () => {
   const group = /ff02::1:ff44:5566/;
   const shared = ['2001:db8::44:5566', '2001:db8::1:0:44:5566'];
   const isJoined = async () => group.test(await node.ip('maddress', 'show', 'dev', 'eth0'));
@@ -87,7 +87,7 @@ test('the solicited-node group is joined once for two addresses that share it, a
   assert.equal(await isJoined(), false);
 });
 
-test('thousands of groups are joined, more than one socket may hold', async () => {
+test('thousands of groups are joined, more than one socket can hold', async () => {
   const addresses = Array.from({ length: 5000 }, (_, i) => `2001:db8::7:${(i + 1).toString(16)}`);
   await responder.ask({ do: 'add', addresses });
   const joined = (await node.ip('maddress', 'show', 'dev', 'eth0')).match(/inet6 ff02::1:ff/g) ?? [];
@@ -97,7 +97,7 @@ test('thousands of groups are joined, more than one socket may hold', async () =
   await responder.ask({ do: 'remove', addresses });
 });
 
-test("takeover: the old owner's neighbours learn the new one at once", async () => {
+test('a takeover moves the neighbours of the old owner to the new one', async () => {
   const moved = '2001:db8::5:210';
   const successor = await NeighbourHost.start(other);
   await responder.ask({ do: 'add', addresses: [moved] });
@@ -108,7 +108,7 @@ test("takeover: the old owner's neighbours learn the new one at once", async () 
   await responder.ask({ do: 'remove', addresses: [moved] });
   await successor.ask({ do: 'add', addresses: [moved] });
   await eventually(
-    'the client to know the second, without asking',
+    'the client to know the second owner, without a request',
     async () => (await neighbour(client, moved)).mac === macOf(2),
   );
   await successor.stop();

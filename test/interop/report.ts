@@ -1,5 +1,5 @@
 /**
- * Prints the interoperability page, made from the columns that the matrix tests have written (see `matrix.ts`).
+ * Prints the interoperability page from the columns that the matrix tests wrote (see `matrix.ts`).
  *   node test/interop/report.ts DIRECTORY > docs/reference/interop.md
  */
 import { readdir, readFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** One speaker of ours in this process, one router in a namespace, a cable between them. */
+/** A speaker in this process, a router in a namespace, and a cable between them. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -35,7 +35,7 @@ export function address(text: string) {
   return parsed;
 }
 
-/** A peer of ours with the defaults of the configuration, timers for tests. */
+/** A peer with the defaults of the configuration and short timers. */
 export function peer(changes: Partial<PeerSettings> = {}, password?: string): ResolvedPeer {
   return {
     settings: {
@@ -57,7 +57,7 @@ export function peer(changes: Partial<PeerSettings> = {}, password?: string): Re
   };
 }
 
-/** The router's side of `peer()`, which waits for us. */
+/** The router's side of `peer()`; it waits for our connection. */
 export function router(
   changes: Partial<Omit<RouterConfig, 'neighbor'>> = {},
   neighbor: Partial<RouterConfig['neighbor']> = {},
@@ -71,7 +71,6 @@ export function router(
   };
 }
 
-/** Log lines of the speaker, as text. */
 export interface OurSide {
   readonly speaker: BgpSpeaker;
   readonly registry: Registry;
@@ -86,7 +85,7 @@ export function ourSide(options: Partial<BgpSpeakerOptions> = {}): OurSide {
 
 let count = 0;
 
-/** A router's namespace, cabled to this process' own. */
+/** A router's namespace and its cable to the namespace of this process. */
 export interface Wire {
   readonly namespace: NetworkNamespace;
   /** Our interface. */
@@ -96,7 +95,7 @@ export interface Wire {
 
 const bothFamilies = { ours: [ourIpv4, ourIpv6], theirs: [theirIpv4, theirIpv6] };
 
-/** Lays the cable; without IPv4 addresses it carries IPv6 only. */
+/** Connects a new namespace. Without IPv4 addresses the cable carries IPv6 only. */
 export async function wire(addresses: { ours: string[]; theirs: string[] } = bothFamilies): Promise<Wire> {
   const id = ++count;
   const namespace = await NetworkNamespace.create(`router${id}`);
@@ -127,7 +126,7 @@ export async function startRouter(
   return daemon.start(namespace, config, await mkdtemp('/tmp/router-'));
 }
 
-/** Signals a process of ours and all below it: daemons that separate privileges are several. */
+/** Signals a process and all its descendants: daemons with privilege separation run several. */
 export async function signalTree(
   { pid }: { readonly pid?: number | undefined },
   signal: NodeJS.Signals,
@@ -138,7 +137,7 @@ export async function signalTree(
   for (const child of children.split(' ').filter(Boolean)) await signalTree({ pid: Number(child) }, signal);
 }
 
-/** Ends a process of ours and waits for it. */
+/** Ends a process and waits for its exit. */
 export async function endProcess(
   { process: child }: Pick<RunningDaemon, 'process'>,
   signal: NodeJS.Signals = 'SIGKILL',

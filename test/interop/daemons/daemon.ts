@@ -1,33 +1,33 @@
 import type { ChildProcess } from 'node:child_process';
 import type { NetworkNamespace } from '../../../lab/netns.ts';
 
-/** A router's side of a scenario in no daemon's language. One neighbor: us. */
+/** Configuration of a router with Bellman as its one neighbor, independent of the daemon. */
 export interface RouterConfig {
   readonly asn: number;
   readonly routerId: string;
-  /** Its own address in the session. */
+  /** The router's address in the session. */
   readonly localAddress: string;
   readonly neighbor: {
     readonly address: string;
     readonly asn: number;
-    /** It waits for us; else it connects, and listens too. */
+    /** The router only listens; otherwise it also connects. */
     readonly passive: boolean;
     readonly password?: string;
     readonly ttlSecurity?: boolean;
     /** The speaker is more than one hop away. */
     readonly multihop?: boolean;
     readonly holdTimeSeconds?: number;
-    /** Keeps our routes while we restart (RFC 4724). */
+    /** Seconds for which the router keeps our routes while we restart (RFC 4724). */
     readonly gracefulRestartSeconds?: number;
-    /** IPv4 routes with an IPv6 next hop (RFC 8950). */
+    /** Accept IPv4 routes with an IPv6 next hop (RFC 8950). */
     readonly extendedNextHop?: boolean;
     readonly extendedMessages?: boolean;
-    /** Seconds between its attempts to connect. */
+    /** Seconds between the router's attempts to connect. */
     readonly connectRetrySeconds?: number;
   };
 }
 
-/** A route as a daemon shows it; absent is not shown. */
+/** A route as a daemon shows it. Absent fields are not shown. */
 export interface SeenRoute {
   readonly prefix: string;
   readonly nextHop: string;
@@ -41,19 +41,19 @@ export interface SeenRoute {
 export interface RunningDaemon {
   readonly process: ChildProcess;
   isEstablished(): Promise<boolean>;
-  /** What it holds of us, of both families. */
+  /** Routes of both families that the daemon has from us. */
   routes(): Promise<readonly SeenRoute[]>;
-  /** Prefixes alone, where the whole is slow to read. */
+  /** Only the prefixes, where whole routes are slow to read. */
   prefixes?(): Promise<readonly string[]>;
-  /** Asks us for our routes again. */
+  /** Sends ROUTE-REFRESH for both families. */
   refresh(): Promise<void>;
   /** Ends the session with a shutdown communication (RFC 9003). */
   shutdown(message: string): Promise<void>;
-  /** What it has logged so far. */
+  /** Everything that the daemon has logged. */
   log(): string;
 }
 
-/** What a cell of the matrix may need of a daemon; a text says why it has it not. */
+/** Rows of the interoperability matrix. */
 export const features = [
   'session over IPv4',
   'session over IPv6',
@@ -82,9 +82,9 @@ export type Feature = (typeof features)[number];
 
 export interface Daemon {
   readonly name: string;
-  /** What it cannot do, and why; the cells are left out of the run. */
+  /** Features that the daemon lacks, with the reason. Their tests are skipped. */
   readonly cannot: Readonly<Partial<Record<Feature, string>>>;
   version(): Promise<string>;
-  /** Starts in the foreground in the namespace; files go to the directory, which is the daemon's alone. */
+  /** Starts the daemon in the foreground in the namespace, with its files in the directory. */
   start(namespace: NetworkNamespace, config: RouterConfig, directory: string): Promise<RunningDaemon>;
 }

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 
 function configText({ asn, routerId, localAddress, neighbor }: RouterConfig, directory: string): string {
   return [
-    // Its API is a child process: what it prints are commands, what it reads are messages.
+    // The API of ExaBGP is a child process that prints commands and reads messages.
     'process api {',
     `  run /bin/sh ${directory}/api.sh;`,
     '  encoder json;',
@@ -52,7 +52,7 @@ interface ExabgpUpdate {
     readonly community?: readonly (readonly number[])[];
     readonly 'large-community'?: readonly (readonly number[])[];
   };
-  /** By family, then by next hop. */
+  /** Keyed by family, then by next hop. */
   readonly announce?: Record<string, Record<string, readonly (string | { readonly nlri: string })[]>>;
   readonly withdraw?: Record<string, readonly (string | { readonly nlri: string })[]>;
 }
@@ -85,7 +85,7 @@ function apply(
         });
 }
 
-/** It keeps no table: what it holds follows from the messages it reports. */
+/** ExaBGP keeps no table. Its routes follow from the messages that it reports. */
 function replay(text: string): { established: boolean; routes: SeenRoute[] } {
   const routes = new Map<string, SeenRoute>();
   let established = false;
@@ -118,7 +118,7 @@ export const exabgp: Daemon = {
   async start(namespace: NetworkNamespace, config: RouterConfig, directory: string): Promise<RunningDaemon> {
     const messages = `${directory}/messages`;
     const commands = `${directory}/commands`;
-    // A shell gives what it runs in the background no standard input, hence the detour by descriptor 3.
+    // A shell takes the standard input from background processes, hence descriptor 3.
     await writeFile(
       `${directory}/api.sh`,
       `exec 3<&0\ncat <&3 >> ${messages} &\nexec tail -n +1 -f ${commands}\n`,

@@ -68,7 +68,7 @@ interface GobgpPath {
   readonly stale?: boolean;
 }
 
-/** Attributes by their type codes, as `gobgp -j` prints them. */
+/** Attributes by type code, as `gobgp -j` prints them. */
 function seen(prefix: string, { attrs }: GobgpPath): SeenRoute {
   const attribute = (type: number) => attrs.find((one) => one.type === type);
   const large = attribute(32)?.value;

@@ -58,8 +58,8 @@ function seen(route: OpenbgpdRoute): SeenRoute {
 }
 
 /**
- * Its processes drop their privileges, which a private world with a single user forbids: the world's own view of the user
- * database makes its user the one that is there, and a library says yes to `setgroups`.
+ * The processes of OpenBGPD drop their privileges, which a private world with one user forbids. The world therefore mounts its own user
+ * database, in which OpenBGPD's user is the existing one, and preloads a library in which `setgroups` succeeds.
  */
 async function allowPrivilegeDrop(directory: string): Promise<string> {
   const passwd = (await readFile('/etc/passwd', 'utf8')).replace(
