@@ -1,6 +1,10 @@
+/**
+ * The speaker process's side of the layer-2 process: starts it, restarts it with a growing delay when it ends, and hands messages on. A new
+ * process receives everything that the earlier one knew.
+ */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import type { Result } from '../result.ts';
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
@@ -15,40 +19,41 @@ export interface Layer2Options {
   readonly settings: Layer2Settings;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
-  /** Takes the counters of addresses: making them into metrics is not for the process that answers. */
+  /** Receives the metrics of addresses. They are made here, because that would delay answers in the layer-2 process. */
   readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
-  /** The whole table as it stands, for a process that starts anew; `undefined` while it is not known yet. */
+  /** The current table, for a new process; `undefined` while it is not known yet. */
   readonly entries: () => readonly AddressEntry[] | undefined;
+  readonly clock?: Clock;
 }
 
-/** The layer-2 process as the speaker holds it. */
+/** A handle on the layer-2 process. */
 export interface Layer2 {
   table(entries: readonly AddressEntry[]): void;
   change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
-  /** Where speakers should be. */
+  /** Speakers that Kubernetes knows. */
   setSpeakers(speakers: KnownSpeakers): void;
-  /** Membership keys in base64, or why there are none. Without any nothing is answered; those that were known stay in use. */
+  /** Membership keys in base64, or why there are none; earlier keys then stay in use. Without any keys, no address is answered. */
   setKeys(keys: Result<readonly string[], string>): void;
-  /** The last metrics that the process told, but for those of addresses: prom-client's JSON. */
+  /** The process's last metrics except those of addresses, as prom-client's JSON. */
   metrics(): readonly object[];
-  /** Empty when the process runs, else the reasons. */
+  /** Reasons why the process is unhealthy; empty while it runs. */
   unhealthy(): readonly string[];
-  /** What is wrong with the membership keys. */
+  /** The fault of the membership keys, if there is one. */
   keyFault(): string | undefined;
-  /** Which of the addresses a live node claims, this node included. Rejects when the process is not there to answer. */
+  /** Those of the addresses that a live node claims, this node included. Rejects when the process does not answer. */
   claimed(addresses: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Events of the process' flight recorder. Rejects when the process is not there to answer. */
+  /** Events of the process's flight recorders. Rejects when the process does not answer. */
   events(): Promise<readonly RecordedEvent[]>;
-  /** Hands over and ends the process; resolves when it is gone. */
+  /** Hands over and ends the process. Resolves when it is gone. */
   stop(): Promise<void>;
 }
 
 const restart = { firstMs: 100, maxMs: 5000, calmMs: 10_000 } as const;
-/** A process that has not handed over by then is ended. */
+/** A process that has not handed over by then is killed. */
 const stopMs = 6000;
 
-/** Starts the process and keeps it running until it is stopped. */
+/** Starts the process, and keeps one running until `stop`. */
 export function startLayer2(options: Layer2Options): Layer2 {
   return new Layer2Parent(options);
 }
@@ -57,7 +62,8 @@ class Layer2Parent implements Layer2 {
   readonly #options: Layer2Options;
   #speakers: KnownSpeakers = { known: [], areCertain: false };
   readonly #counts = new Map<string, AddressCounts>();
-  readonly #questions = new Questions(systemClock);
+  readonly #clock: Clock;
+  readonly #questions: Questions;
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
   #metrics: readonly object[] = [];
@@ -68,6 +74,8 @@ class Layer2Parent implements Layer2 {
 
   constructor(options: Layer2Options) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#questions = new Questions(this.#clock);
     registerAddressMetrics(options.registry, () => this.#counts.values());
     this.#start();
   }
@@ -92,8 +100,8 @@ class Layer2Parent implements Layer2 {
     if (!keys.ok) {
       const text =
         this.#keys.length > 0
-          ? 'membership keys not usable, those known stay in use'
-          : 'no membership keys: nothing is answered in layer 2';
+          ? 'membership keys rejected; the earlier keys stay in use'
+          : 'no membership keys: no layer-2 address is answered';
       if (keys.error !== before) this.#options.logger.error({ reason: keys.error }, text);
       return;
     }
@@ -130,9 +138,9 @@ class Layer2Parent implements Layer2 {
     if (!child) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     this.#send({ kind: 'stop' });
-    const limit = setTimeout(() => child.kill('SIGKILL'), stopMs);
+    const limit = this.#clock.after(stopMs, () => child.kill('SIGKILL'));
     await gone;
-    clearTimeout(limit);
+    limit.cancel();
   }
 
   #start(): void {
@@ -142,13 +150,13 @@ class Layer2Parent implements Layer2 {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
-    this.#startedAtMs = performance.now();
-    child.on('message', (message) => this.#heard(message as FromLayer2));
-    child.on('error', (error) => logger.error({ reason: error.message }, 'layer-2 process'));
+    this.#startedAtMs = this.#clock.now();
+    child.on('message', (message) => this.#receive(message as FromLayer2));
+    child.on('error', (error) => logger.error({ reason: error.message }, 'layer-2 process failed'));
     child.on('exit', (code, signal) => this.#ended(code, signal));
     this.#send({ kind: 'speakers', ...this.#speakers });
     if (this.#keys.length > 0) this.#send({ kind: 'keys', keys: this.#keys });
-    // In the next turn: whoever starts us may not be able to answer yet.
+    // Deferred, because the caller of the constructor may not be able to give the entries yet.
     setImmediate(() => {
       const entries = this.#options.entries();
       if (entries && this.#child === child) this.table(entries);
@@ -162,18 +170,18 @@ class Layer2Parent implements Layer2 {
     this.#questions.failAll();
     this.#options.onMessage({ kind: 'stopped' });
     if (this.#isStopping) return;
-    if (performance.now() - this.#startedAtMs > restart.calmMs) this.#delayMs = restart.firstMs;
+    if (this.#clock.now() - this.#startedAtMs > restart.calmMs) this.#delayMs = restart.firstMs;
     this.#options.logger.error(
       { reason: signal ?? `exit code ${code}`, retryInMs: this.#delayMs },
-      'the layer-2 process ended',
+      'layer-2 process ended; restarting it',
     );
-    setTimeout(() => {
+    this.#clock.after(this.#delayMs, () => {
       if (!this.#isStopping) this.#start();
-    }, this.#delayMs);
+    });
     this.#delayMs = Math.min(restart.maxMs, this.#delayMs * 2);
   }
 
-  #heard(message: FromLayer2): void {
+  #receive(message: FromLayer2): void {
     switch (message.kind) {
       case 'metrics':
         this.#metrics = message.metrics as readonly object[];

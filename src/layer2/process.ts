@@ -31,7 +31,7 @@ endOnCrash({ logger, recorder, clock: systemClock, handOver: () => agent.handle(
 
 function reportCounters(): void {
   void registry.getMetricsAsJSON().then((json) => report({ kind: 'metrics', metrics: json }));
-  agent.tellCounts();
+  agent.reportCounts();
   systemClock.after(metricsEveryMs, reportCounters);
 }
 reportCounters();

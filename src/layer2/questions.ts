@@ -6,7 +6,7 @@ interface Pending {
   readonly deadline: Timer;
 }
 
-/** Longer than the layer-2 process takes for its largest batch of work. */
+/** The largest batch of work in the layer-2 process takes less. */
 const deadlineMs = 5000;
 
 /** Questions to the layer-2 process that wait for their answers. A question fails when the process ends or does not answer in time. */

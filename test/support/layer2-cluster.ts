@@ -1,10 +1,15 @@
 import { formatIp, parseIp, parsePrefix } from '../../src/address/index.ts';
+import type { Timer } from '../../src/clock.ts';
 import type { AddressEntry } from '../../src/layer2/address-entry.ts';
 import type { Claim } from '../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
 import { Eligibility } from '../../src/layer2/ownership/eligibility.ts';
+import type { OwnershipView } from '../../src/layer2/ownership/event.ts';
 import type { NodeFacts } from '../../src/layer2/ownership/node-facts.ts';
-import { type Order, Ownership, type View } from '../../src/layer2/ownership/ownership.ts';
+import { Ownership } from '../../src/layer2/ownership/ownership.ts';
+import { Quorum } from '../../src/layer2/ownership/quorum.ts';
+import { Readiness } from '../../src/layer2/ownership/readiness.ts';
+import { OwnershipRunner } from '../../src/layer2/ownership-runner.ts';
 import { seededRandom } from './membership-net.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -22,7 +27,7 @@ export function nodeFacts(
   };
 }
 
-/** An entry for every candidate with the subnet, in a group of its own. */
+/** An entry whose candidates are all nodes with the subnet, in a group of its own. */
 export function addressEntry(
   address: string,
   candidates: readonly string[],
@@ -38,38 +43,78 @@ export function addressEntry(
   };
 }
 
-/** A claim of the first epoch that nobody need respect. */
+/** A claim of the first epoch that binds no other node. */
 export function firstClaim(address: string, owner: string): Claim {
   return { address, owner, epoch: 1, from: '', observedVersion: 0, inConflict: false };
 }
 
-/** One node: the machine, its claims, and what has been shown to it. */
+/** The state of another node as one member sees it. */
+type SeenState = 'unknown' | 'alive' | 'suspect' | 'dead' | 'left';
+
+/** One node: the product's machines, and what the node has learned so far. */
 class Member {
+  readonly name: string;
   readonly claims = new ClaimStore();
   readonly ownership: Ownership;
+  readonly runner: OwnershipRunner;
+  readonly quorum = new Quorum();
+  readonly readiness: Readiness;
   readonly answering = new Set<string>();
   readonly entries = new Map<string, AddressEntry>();
-  view: View = { nodes: new Map(), mayClaim: false };
-  wake: { cancel(): void } | undefined;
-  /** Batches of claims that were heard, and not considered yet. */
-  unconsidered = 0;
+  /** Other nodes by their state as this one sees it. */
+  readonly seen = new Map<string, SeenState>();
+  /** The state that each other node is heading for, so that a later change overtakes an earlier one. */
+  readonly expected = new Map<string, SeenState>();
+  view: OwnershipView = { nodes: new Map(), claiming: 'refused' };
+  hasEntries = false;
+  isSynced = false;
+  /** Batches of claims that were received and not decided on yet. */
+  undecided = 0;
+  timer: Timer | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, clock: VirtualClock, publish: (claims: readonly Claim[]) => void) {
+    this.name = name;
     this.ownership = new Ownership(name, this.claims);
+    this.readiness = new Readiness(clock.now());
+    this.runner = new OwnershipRunner({
+      clock,
+      ownership: this.ownership,
+      recorder: { record: () => {} },
+      answers: {
+        answer: ({ address }) => void this.answering.add(formatIp(address)),
+        adjust: () => {},
+        silence: ({ address }) => void this.answering.delete(formatIp(address)),
+      },
+      publish,
+      drainCaptures: () => {},
+      onAnswer: () => {},
+    });
+  }
+
+  stop(): void {
+    this.runner.stop();
+    this.timer?.cancel();
   }
 }
 
 export interface ClusterOptions {
   readonly names: readonly string[];
   readonly seed: number;
-  /** Claims, views and entries take up to so long, each one its own time. */
+  /** Upper limit of the delay of each claim, fact and entry; each receiver has a delay of its own. */
   readonly maxDelayMs: number;
+  /**
+   * Upper limit of the time from a suspicion to the declaration of a death; each pair of nodes has a time of its own. With 0, deaths are learned
+   * without a suspicion, as from another member. Partitions always bring suspicions, because no member tells of them.
+   */
+  readonly maxSuspicionMs?: number;
 }
 
+const partitionSuspicionMs = 1000;
+
 /**
- * Ownership machines in virtual time. What is true (who runs, who hears whom, which entries there are) changes at once; each
- * node hears of it after a time of its own. Claims get lost only between the sides of a partition and when the receiver is
- * down; stores are compared when a node comes and when a partition ends, as the membership does.
+ * A cluster of ownership machines in virtual time, with the product's quorum, readiness and runner. The truth (which nodes run, which hear each
+ * other, which entries exist) changes at once, and each node learns of it after a delay of its own. Claims get lost only across a partition
+ * and when the receiver is down. Claim stores are exchanged when a node comes up and when a partition heals, as the membership does.
  */
 export class Layer2Cluster {
   readonly clock = new VirtualClock();
@@ -77,99 +122,97 @@ export class Layer2Cluster {
   readonly entries = new Map<string, AddressEntry>();
   readonly facts = new Map<string, NodeFacts>();
   readonly members = new Map<string, Member>();
-  /** Cannot reach the API server: they hear of no entries. */
+  /** Nodes without access to the API server: they learn of no entries. */
   readonly stale = new Set<string>();
-  /** Went with a goodbye: no majority counts them. */
+  /** Nodes that said that they leave. */
   readonly left = new Set<string>();
-  /** Looked at after everything that happens to a node. */
+  /** Called after everything that happens to a node. */
   check: () => void = () => {};
   readonly #random: () => number;
   readonly #maxDelayMs: number;
+  readonly #maxSuspicionMs: number;
   readonly #side = new Map<string, number>();
-  /** Have come, and do not decide yet. */
+  /** Nodes that do not decide yet. */
   readonly #starting = new Set<string>();
   readonly #startingFacts = new WeakMap<NodeFacts, NodeFacts>();
   #version = 0;
-  /** When the node may claim again after it was in a minority. */
-  readonly #healsAt = new Map<string, number>();
 
-  constructor({ names, seed, maxDelayMs }: ClusterOptions) {
+  constructor({ names, seed, maxDelayMs, maxSuspicionMs = 0 }: ClusterOptions) {
     this.names = names;
     this.#random = seededRandom(seed);
     this.#maxDelayMs = maxDelayMs;
+    this.#maxSuspicionMs = maxSuspicionMs;
     for (const name of names) this.facts.set(name, nodeFacts());
   }
 
-  /** Brings a node up; it decides once it has a table, a view and what others hold. With claims it has run before. */
+  /** Starts a node. With `held`, the node has run before and holds these claims. */
   up(name: string, held?: readonly Claim[]): void {
     if (this.members.has(name)) return;
-    const member = new Member(name);
+    const member = new Member(name, this.clock, (claims) => this.#publish(member, claims));
     this.members.set(name, member);
     this.left.delete(name);
     this.stale.delete(name);
     if (!held) this.#starting.add(name);
-    this.#healsAt.delete(name);
     for (const claim of held ?? []) member.claims.merge(claim);
-    this.#shortly(() => {
+    this.#soon(() => {
       if (this.members.get(name) !== member) return;
-      for (const other of this.#reached(name)) this.#hold(member, [...other.claims.all()]);
-      for (const entry of this.entries.values()) member.entries.set(entry.address, entry);
-      this.#obey(name, member, member.ownership.table([...this.entries.values()], this.clock.now()));
-      this.#showView(name, member);
-      this.#obey(name, member, member.ownership.start(this.clock.now()));
-      this.#starting.delete(name);
-      this.#viewsChanged();
+      for (const other of this.#reached(name)) {
+        this.#merge(member, [...other.claims.all()]);
+        member.isSynced = true;
+        other.isSynced = true;
+      }
+      this.#showAllEntries(member);
+      member.hasEntries = true;
+      this.#showView(member);
     });
-    this.#viewsChanged();
+    this.#membersChanged();
+    this.#factsChanged();
   }
 
   down(name: string, how: 'crash' | 'leave'): void {
     const member = this.members.get(name);
     if (!member) return;
-    member.wake?.cancel();
+    member.stop();
     this.members.delete(name);
     if (how === 'leave') this.left.add(name);
-    this.#viewsChanged();
+    this.#membersChanged();
   }
 
   setFacts(name: string, facts: NodeFacts): void {
     this.facts.set(name, facts);
-    this.#viewsChanged();
+    this.#factsChanged();
   }
 
-  /** Puts the entries in the place of those of the same address, or takes them away. */
+  /** Adds or replaces entries by their address, and removes others. */
   change(upsert: readonly AddressEntry[], remove: readonly string[] = []): void {
     const observedVersion = ++this.#version;
     for (const entry of upsert) this.entries.set(entry.address, { ...entry, observedVersion });
     for (const address of remove) this.entries.delete(address);
     const addresses = [...upsert.map(({ address }) => address), ...remove];
-    this.#each((name, member) => {
-      if (this.stale.has(name)) return;
+    this.#each((member) => {
+      if (this.stale.has(member.name)) return;
       const current = addresses.flatMap((address) => this.entries.get(address) ?? []);
       const gone = addresses.filter((address) => !this.entries.has(address));
-      const removals = gone.map((address) => ({ address, observedVersion }));
       for (const entry of current) member.entries.set(entry.address, entry);
       for (const address of gone) member.entries.delete(address);
-      this.#obey(name, member, member.ownership.change(current, removals, this.clock.now()));
+      const removals = gone.map((address) => ({ address, observedVersion }));
+      member.runner.send({ kind: 'change', upsert: current, remove: removals });
     });
   }
 
-  /** The node hears of entries no more, or again, and then of all that it has missed. */
+  /** Cuts the node off from entries, or lets it learn everything that it has missed. */
   setStale(name: string, isStale: boolean): void {
     if (isStale) this.stale.add(name);
     else if (this.stale.delete(name))
-      this.#each((each, member) => {
-        if (each !== name || this.stale.has(name)) return;
-        member.entries.clear();
-        for (const entry of this.entries.values()) member.entries.set(entry.address, entry);
-        this.#obey(name, member, member.ownership.table([...this.entries.values()], this.clock.now()));
+      this.#each((member) => {
+        if (member.name === name && !this.stale.has(name)) this.#showAllEntries(member);
       });
   }
 
-  /** These hear only each other, and so do the rest. */
+  /** Parts these nodes from the others. Each side hears only itself. */
   part(names: readonly string[]): void {
     for (const name of this.names) this.#side.set(name, names.includes(name) ? 1 : 0);
-    this.#viewsChanged();
+    this.#membersChanged();
     for (const [name, { claims }] of this.members) this.#tell(name, [...claims.all()]);
   }
 
@@ -202,49 +245,86 @@ export class Layer2Cluster {
     const entry = this.entries.get(address);
     const parsed = parseIp(address);
     if (!entry || !parsed) return [];
-    return new Eligibility(this.#liveFacts(this.members.keys())).eligible(parsed, entry);
+    return new Eligibility(this.#factsOf(this.members.keys())).eligible(parsed, entry);
   }
 
-  /** All that is true and known to nobody yet gets known. */
-  #viewsChanged(): void {
-    this.#each((name, member) => this.#showView(name, member));
+  /** Lets each member find out who is reachable now. */
+  #membersChanged(): void {
+    for (const member of this.members.values())
+      for (const other of this.names) if (other !== member.name) this.#expect(member, other);
   }
 
-  #showView(name: string, member: Member): void {
-    const live = [...this.members.keys()].filter((other) => this.#hears(name, other));
-    const dead = this.names.filter((other) => !live.includes(other) && !this.left.has(other));
-    const view = {
-      nodes: this.#liveFacts(live).set(name, this.facts.get(name) ?? nodeFacts()),
-      mayClaim: this.#mayClaim(name, member, live.length >= dead.length),
-    };
-    member.view = view;
-    this.#obey(name, member, member.ownership.setView(view, this.clock.now()));
-  }
-
-  #mayClaim(name: string, member: Member, isMajority: boolean): boolean {
-    if (!isMajority) {
-      this.#healsAt.set(name, Number.POSITIVE_INFINITY);
-      return false;
-    }
-    const healsAt = this.#healsAt.get(name);
-    if (healsAt === undefined || healsAt <= this.clock.now()) {
-      this.#healsAt.delete(name);
+  #expect(member: Member, other: string): void {
+    const isReachable = this.members.has(other) && this.#hears(member.name, other);
+    const state = isReachable ? 'alive' : this.left.has(other) ? 'left' : 'dead';
+    if (member.expected.get(other) === state) return;
+    member.expected.set(other, state);
+    const become = (seen: SeenState) => {
+      if (this.members.get(member.name) !== member || member.expected.get(other) !== state) return false;
+      member.seen.set(other, seen);
+      this.#showView(member);
       return true;
+    };
+    const suspicionMs = this.isParted ? partitionSuspicionMs : this.#maxSuspicionMs;
+    if (state !== 'dead' || suspicionMs === 0 || (member.seen.get(other) ?? 'unknown') === 'unknown') {
+      this.#soon(() => become(state));
+      return;
     }
-    if (healsAt !== Number.POSITIVE_INFINITY) return false;
-    this.#healsAt.set(name, this.clock.now() + 2000);
-    this.clock.after(2000, () => {
-      if (this.members.get(name) === member) this.#showView(name, member);
+    // Every suspicion begins before the first death: a death takes longer than a round of probes.
+    this.#soon(() => {
+      if (become('suspect'))
+        this.clock.after(this.#maxDelayMs + this.#random() * suspicionMs, () => become('dead'));
     });
-    return false;
   }
 
-  #liveFacts(names: Iterable<string>): Map<string, NodeFacts> {
-    return new Map([...names].map((name) => [name, this.#factsOf(name)]));
+  #factsChanged(): void {
+    this.#each((member) => this.#showView(member));
   }
 
-  /** The same object for the same facts: by it views are compared. */
-  #factsOf(name: string): NodeFacts {
+  #showAllEntries(member: Member): void {
+    member.entries.clear();
+    for (const entry of this.entries.values()) member.entries.set(entry.address, entry);
+    member.runner.send({ kind: 'table', entries: [...this.entries.values()] });
+  }
+
+  #showView(member: Member): void {
+    const { name, seen, quorum } = member;
+    const inState = (...states: readonly SeenState[]) =>
+      [...seen].filter(([, state]) => states.includes(state)).map(([other]) => other);
+    const live = inState('alive', 'suspect');
+    const claiming = quorum.judge(
+      { live: live.length, suspected: inState('suspect').length, missing: inState('dead').length },
+      this.clock.now(),
+    );
+    member.view = { nodes: this.#factsOf(live).set(name, this.facts.get(name) ?? nodeFacts()), claiming };
+    member.runner.send({ kind: 'view', view: member.view });
+    const absent = this.names.length - 1 - live.length - inState('left').length;
+    this.#tryToStart(member, live.length, absent);
+    member.timer?.cancel();
+    const atMs = Math.min(
+      quorum.wakeAtMs(),
+      member.ownership.isStarted ? Number.POSITIVE_INFINITY : member.readiness.wakeAtMs(this.clock.now()),
+    );
+    if (atMs < Number.POSITIVE_INFINITY)
+      member.timer = this.clock.after(atMs - this.clock.now(), () => this.#showView(member));
+    this.check();
+  }
+
+  #tryToStart(member: Member, liveMembers: number, unreachable: number): void {
+    const { ownership, readiness, hasEntries, isSynced } = member;
+    if (ownership.isStarted) return;
+    if (!readiness.isReady({ hasEntries, isSynced, liveMembers, unreachable }, this.clock.now())) return;
+    member.runner.send({ kind: 'started' });
+    this.#starting.delete(member.name);
+    this.#factsChanged();
+  }
+
+  #factsOf(names: Iterable<string>): Map<string, NodeFacts> {
+    return new Map([...names].map((name) => [name, this.#currentFacts(name)]));
+  }
+
+  /** Returns the same object for equal facts, so that views can be compared by identity. */
+  #currentFacts(name: string): NodeFacts {
     const facts = this.facts.get(name) ?? nodeFacts();
     if (!this.#starting.has(name)) return facts;
     const starting = this.#startingFacts.get(facts) ?? { ...facts, isStarting: true };
@@ -257,63 +337,46 @@ export class Layer2Cluster {
   }
 
   #reached(name: string): Member[] {
-    return [...this.members]
-      .filter(([other]) => other !== name && this.#hears(name, other))
-      .map(([, member]) => member);
+    return [...this.members.values()].filter((other) => other.name !== name && this.#hears(name, other.name));
+  }
+
+  #publish(member: Member, claims: readonly Claim[]): void {
+    const newer = claims.filter((claim) => member.claims.merge(claim) === 'newer');
+    if (newer.length > 0) this.#tell(member.name, newer);
   }
 
   #tell(from: string, claims: readonly Claim[]): void {
-    this.#each((name, member) => {
-      if (name === from || !this.#hears(from, name)) return;
-      const newer = this.#hold(member, claims);
+    this.#each((member) => {
+      if (member.name === from || !this.#hears(from, member.name)) return;
+      member.isSynced = true;
+      const newer = this.#merge(member, claims);
       if (newer.length === 0) return;
-      member.ownership.hear(newer, this.clock.now());
-      // Claims are gathered before they are considered; whatever is decided meanwhile counts them.
-      member.unconsidered++;
-      this.#shortly(() => {
-        member.unconsidered--;
-        if (this.members.get(name) === member)
-          this.#obey(name, member, member.ownership.wake(this.clock.now()));
+      member.runner.send({ kind: 'claims-received', addresses: newer });
+      // Received claims are coalesced before the next decision.
+      member.undecided++;
+      this.#soon(() => {
+        member.undecided--;
+        if (this.members.get(member.name) === member) member.runner.send({ kind: 'tick' });
+        this.check();
       });
     });
   }
 
-  #hold(member: Member, claims: readonly Claim[]): string[] {
+  #merge(member: Member, claims: readonly Claim[]): string[] {
     return claims.filter((claim) => member.claims.merge(claim) === 'newer').map(({ address }) => address);
   }
 
-  #obey(name: string, member: Member, orders: readonly Order[]): void {
-    const claimed = new Set<string>();
-    for (const order of orders) {
-      if (order.kind === 'answer') member.answering.add(formatIp(order.address));
-      else if (order.kind === 'silence') member.answering.delete(formatIp(order.address));
-      else if (order.kind === 'claim') {
-        const newer = order.claims.filter((claim) => member.claims.merge(claim) === 'newer');
-        if (newer.length > 0) this.#tell(name, newer);
-        for (const { address } of order.claims) claimed.add(address);
-      }
-    }
-    if (claimed.size > 0)
-      return this.#obey(name, member, member.ownership.claimsChanged(claimed, this.clock.now()));
-    member.wake?.cancel();
-    const at = member.ownership.wakeAt();
-    if (at <= this.clock.now()) throw new Error(`${name} wants to be woken at once, for ever`);
-    if (at !== Number.POSITIVE_INFINITY)
-      member.wake = this.clock.after(at - this.clock.now(), () =>
-        this.#obey(name, member, member.ownership.wake(this.clock.now())),
-      );
-    this.check();
-  }
-
-  /** Does it to each node after a time of its own, if that still runs. */
-  #each(happen: (name: string, member: Member) => void): void {
-    for (const [name, member] of this.members)
-      this.#shortly(() => {
-        if (this.members.get(name) === member) happen(name, member);
+  /** Does it to each member after a delay of its own, if the member still runs by then. */
+  #each(happen: (member: Member) => void): void {
+    for (const member of this.members.values())
+      this.#soon(() => {
+        if (this.members.get(member.name) !== member) return;
+        happen(member);
+        this.check();
       });
   }
 
-  #shortly(happen: () => void): void {
+  #soon(happen: () => void): void {
     this.clock.after(Math.floor(this.#random() * (this.#maxDelayMs + 1)), happen);
   }
 }

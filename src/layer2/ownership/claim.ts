@@ -38,3 +38,35 @@ function rank(claim: Claim): number {
 export function isReleasedByOwner({ owner, from, observedVersion }: Claim): boolean {
   return owner !== '' && owner === from && observedVersion === 0;
 }
+
+/** The claim of a node that takes the address over. `newest` is the newest claim or release. */
+export function takeOver(
+  address: string,
+  newest: Claim | undefined,
+  claimant: Pick<Claim, 'owner' | 'from' | 'observedVersion' | 'inConflict'>,
+): Claim {
+  return { address, epoch: (newest?.epoch ?? 0) + 1, ...claimant };
+}
+
+/** The owner's release of an address that no node should answer for. Nodes that have observed less than `observedVersion` respect it. */
+export function release(claim: Claim, observedVersion: number): Claim {
+  return {
+    ...claim,
+    owner: '',
+    // After a release by the owner, a successor may have claimed the next epoch unheard. The takeover must win, so this keeps the epoch.
+    epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
+    from: claim.owner,
+    observedVersion,
+    inConflict: false,
+  };
+}
+
+/** The owner's release of an address that it answers for until another node takes over. */
+export function releaseToSuccessor(claim: Claim): Claim {
+  return { ...claim, epoch: claim.epoch + 1, from: claim.owner, observedVersion: 0 };
+}
+
+/** The owner's claim after another host began or ceased to use the address. */
+export function withConflict(claim: Claim, inConflict: boolean): Claim {
+  return { ...claim, epoch: claim.epoch + 1, inConflict };
+}

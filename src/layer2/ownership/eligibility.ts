@@ -1,16 +1,16 @@
 import { type IpAddress, type Prefix, prefixContains } from '../../address/index.ts';
 import { carries } from '../../link/link-table.ts';
-import type { AddressEntry } from '../address-entry.ts';
-import { interfacesOf } from '../address-entry.ts';
+import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 import type { NodeFacts } from './node-facts.ts';
 
-/** Who could answer for an address: Kubernetes-side candidates that live, stay, and have a link for it. */
+/** Which nodes could answer for an address: candidates of the entry that are alive, are not leaving, and have a link for it. */
 export class Eligibility {
   readonly #nodes: ReadonlyMap<string, NodeFacts>;
   readonly #subnets: readonly Prefix[];
-  readonly #known = new Map<readonly string[], Map<string, readonly string[]>>();
+  /** Results by candidate list, then by a key of the links in question. Entries share their candidate lists. */
+  readonly #cache = new Map<readonly string[], Map<string, readonly string[]>>();
 
-  /** Of the live nodes. */
+  /** `nodes` holds the live nodes. */
   constructor(nodes: ReadonlyMap<string, NodeFacts>) {
     this.#nodes = nodes;
     const subnets = new Map<string, Prefix>();
@@ -21,7 +21,7 @@ export class Eligibility {
     this.#subnets = [...subnets.values()];
   }
 
-  /** Lives, and answers by now: what a node has claimed before it started anew is answered by nobody. */
+  /** Whether the node is alive and answers by now. A node that has restarted does not answer for its earlier claims until it is ready. */
   isReady(node: string): boolean {
     return this.#nodes.get(node)?.isStarting === false;
   }
@@ -30,7 +30,7 @@ export class Eligibility {
     return this.eligible(address, entry).includes(node);
   }
 
-  /** Whether the node could answer, whatever Kubernetes says of it. */
+  /** Whether the node has a link for the address, even if it is no candidate. */
   couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
     if (!facts || facts.isLeaving) return false;
@@ -38,27 +38,31 @@ export class Eligibility {
     return facts.links.some((link) => carries(link, address, []) || carries(link, address, interfaces));
   }
 
-  /** In the candidates' order. Judged once for all addresses of the same candidates, interfaces and subnets. */
+  /** The eligible nodes, in the order of the candidates. */
   eligible(address: IpAddress, entry: AddressEntry): readonly string[] {
-    const { candidates, interfaces, nodeInterfaces } = entry;
-    // A slash is in no interface's name.
-    const special = nodeInterfaces ? `${JSON.stringify(nodeInterfaces)}/` : '';
-    const common =
-      interfaces.length > 0
-        ? `/${interfaces.join('/')}`
-        : this.#subnets.map((subnet) => (prefixContains(subnet, address) ? '1' : '0')).join('');
-    const key = special + common;
-    const byKey = this.#known.get(candidates) ?? new Map<string, readonly string[]>();
-    this.#known.set(candidates, byKey);
-    const known = byKey.get(key);
+    const { candidates } = entry;
+    const cached = this.#cache.get(candidates) ?? new Map<string, readonly string[]>();
+    this.#cache.set(candidates, cached);
+    const key = this.#keyOf(address, entry);
+    const known = cached.get(key);
     if (known) return known;
     const nodes = candidates.filter((node) => {
       const facts = this.#nodes.get(node);
       if (!facts || facts.isLeaving) return false;
-      const named = interfacesOf(entry, node);
-      return facts.links.some((link) => carries(link, address, named));
+      const interfaces = interfacesOf(entry, node);
+      return facts.links.some((link) => carries(link, address, interfaces));
     });
-    byKey.set(key, nodes);
+    cached.set(key, nodes);
     return nodes;
+  }
+
+  /** Equal for addresses of the same interfaces and subnets. No interface name contains a slash, so keys are unambiguous. */
+  #keyOf(address: IpAddress, { interfaces, nodeInterfaces }: AddressEntry): string {
+    const perNode = nodeInterfaces ? `${JSON.stringify(nodeInterfaces)}/` : '';
+    const common =
+      interfaces.length > 0
+        ? `/${interfaces.join('/')}`
+        : this.#subnets.map((subnet) => (prefixContains(subnet, address) ? '1' : '0')).join('');
+    return perNode + common;
   }
 }

@@ -1,40 +1,40 @@
 import { formatIp, type IpAddress, parseIp, prefixContains } from '../../address/index.ts';
 import type { Link } from '../../link/link-table.ts';
-import type { AddressEntry } from '../address-entry.ts';
-import { interfacesOf } from '../address-entry.ts';
+import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 
-/** An entry with what is decided of its address. */
-export interface Row {
+/** An entry with its parsed address. Users of the table extend it by their own state. */
+export interface TrackedEntry {
   entry: AddressEntry;
   readonly address: IpAddress;
 }
 
-/** The entries of a node by address, by group, and by what interfaces they name for it. One change costs O(1). */
-export class EntryTable<R extends Row> {
+/** The address entries by address, by group, and by the interfaces that they name for this node. One change costs O(1). */
+export class EntryTable<T extends TrackedEntry> {
   readonly #self: string;
-  readonly #newRow: (entry: AddressEntry, address: IpAddress) => R;
-  readonly #rows = new Map<string, R>();
+  readonly #track: (entry: AddressEntry, address: IpAddress) => T;
+  readonly #tracked = new Map<string, T>();
   readonly #groups = new Map<string, Set<string>>();
-  /** How many entries name an interface. */
+  /** Number of entries that name each interface for this node. */
   readonly #named = new Map<string, number>();
   readonly #candidateLists = new Map<string, readonly string[]>();
 
-  constructor(self: string, newRow: (entry: AddressEntry, address: IpAddress) => R) {
+  /** `track` makes the tracked entry of a new address. */
+  constructor(self: string, track: (entry: AddressEntry, address: IpAddress) => T) {
     this.#self = self;
-    this.#newRow = newRow;
+    this.#track = track;
   }
 
-  get(address: string): R | undefined {
-    return this.#rows.get(address);
+  get(address: string): T | undefined {
+    return this.#tracked.get(address);
   }
 
-  /** Of all entries, in canonical text. */
+  /** All addresses, in canonical text. */
   texts(): MapIterator<string> {
-    return this.#rows.keys();
+    return this.#tracked.keys();
   }
 
-  rows(): MapIterator<[string, R]> {
-    return this.#rows.entries();
+  tracked(): MapIterator<[string, T]> {
+    return this.#tracked.entries();
   }
 
   /** Addresses of the group. */
@@ -42,9 +42,9 @@ export class EntryTable<R extends Row> {
     return this.#groups.get(name) ?? [];
   }
 
-  /** Everything in the table with the links that it may be answered on here, whoever owns it. */
+  /** All addresses, with the interfaces that may carry each on this node. */
   *addresses(): Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }> {
-    for (const { address, entry } of this.#rows.values())
+    for (const { address, entry } of this.#tracked.values())
       yield { address, interfaces: interfacesOf(entry, this.#self) };
   }
 
@@ -55,35 +55,38 @@ export class EntryTable<R extends Row> {
 
   /** Whether a subnet of the link holds any of the addresses. */
   carriesAny({ subnets }: Pick<Link, 'subnets'>): boolean {
-    for (const { address } of this.#rows.values())
+    for (const { address } of this.#tracked.values())
       if (subnets.some((subnet) => prefixContains(subnet, address))) return true;
     return false;
   }
 
-  /** Takes the entry in, or in the place of the one of its address; `undefined` when that is none. */
-  put(entry: AddressEntry): { readonly row: R; readonly hasMoved: boolean } | undefined {
+  /**
+   * Adds the entry, or replaces the one of the same address. `hasMoved` says whether the interfaces of a known address have changed on this
+   * node. Returns `undefined` when the address does not parse.
+   */
+  put(entry: AddressEntry): { readonly tracked: T; readonly hasMoved: boolean } | undefined {
     const address = parseIp(entry.address);
     if (!address) return undefined;
     const text = formatIp(address);
-    const known = this.#rows.get(text);
+    const known = this.#tracked.get(text);
     const before = known?.entry;
     if (before) this.#unlink(text, before);
     const shared = { ...entry, candidates: this.#sharedList(entry.candidates) };
-    const row = known ?? this.#newRow(shared, address);
-    row.entry = shared;
-    this.#rows.set(text, row);
+    const tracked = known ?? this.#track(shared, address);
+    tracked.entry = shared;
+    this.#tracked.set(text, tracked);
     this.#groups.set(entry.group, (this.#groups.get(entry.group) ?? new Set()).add(text));
     this.#countInterfaces(shared, 1);
-    const links = (of: AddressEntry) => interfacesOf(of, this.#self).join();
-    return { row, hasMoved: before !== undefined && links(before) !== links(entry) };
+    const interfaces = (of: AddressEntry) => interfacesOf(of, this.#self).join();
+    return { tracked, hasMoved: before !== undefined && interfaces(before) !== interfaces(entry) };
   }
 
-  remove(address: string): R | undefined {
-    const row = this.#rows.get(address);
-    if (!row) return undefined;
-    this.#unlink(address, row.entry);
-    this.#rows.delete(address);
-    return row;
+  remove(address: string): T | undefined {
+    const tracked = this.#tracked.get(address);
+    if (!tracked) return undefined;
+    this.#unlink(address, tracked.entry);
+    this.#tracked.delete(address);
+    return tracked;
   }
 
   #unlink(text: string, entry: AddressEntry): void {
@@ -101,12 +104,15 @@ export class EntryTable<R extends Row> {
     }
   }
 
-  /** Entries with the same candidates get the same list, by which eligibility is remembered. */
+  /** Returns one list object for equal lists, because `Eligibility` caches by candidate list. */
   #sharedList(candidates: readonly string[]): readonly string[] {
     const key = candidates.join();
     const known = this.#candidateLists.get(key) ?? candidates;
-    if (this.#candidateLists.size > 1000) this.#candidateLists.clear();
+    if (this.#candidateLists.size > maxCandidateLists) this.#candidateLists.clear();
     this.#candidateLists.set(key, known);
     return known;
   }
 }
+
+/** Clusters have a few distinct lists; the bound only stops growth over months of changes. */
+const maxCandidateLists = 1000;

@@ -1,485 +1,400 @@
 /**
- * Ownership: which addresses this node answers for. A machine: entries from Kubernetes, live nodes and claims from the
- * membership, and the time in; orders to answer, to fall silent and to claim out.
+ * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and claims from the
+ * membership, and the time go in; actions to answer, to stop answering and to claim come out.
  *
- * An address belongs to who claims it, as long as that node lives and is eligible; a node that comes back finds its addresses with
- * others and leaves them there. When nobody has claimed it yet, the owner recorded on the Service counts as claimant.
+ * An address belongs to the node that claims it while that node is alive and eligible. A node that returns therefore finds its addresses with
+ * others and leaves them there. Before the first claim, the owner recorded on the Service counts as the owner.
  *
- *     claimant lives, is eligible   it is the owner
- *     by a newer picture only       it is the owner all the same (below)
- *     claimant lives, is not        handover: the next owner answers and announces, then claims; the old one sees the claim and
- *                                   falls silent; without a next owner it falls silent at once
- *     claimant is gone, or has      orphan: whom the placement names answers at once, and claims
- *     started anew and is not ready
- *     never claimed                 the placed node claims first, and answers once a probe has shown that the address is free;
- *                                   so does who follows an owner that another host kept from answering
+ *     owner is alive and eligible             it keeps the address (tenure.ts)
+ *     owner is alive and not eligible         handover: the successor answers and announces, then claims; the old owner stops when it
+ *                                             sees the claim, or at once when there is no successor
+ *     owner is dead, or restarted and not     failover: the successor answers at once, and claims
+ *     yet ready
+ *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
  *
- * Nodes hear of the cluster at different times, one that cannot reach the API server not at all. A claim says how new the picture
- * was that it was made by, and who has an older one respects it, whatever that one says: so what the newest says wins, and no two
- * take an address from each other without end. So it is with the release of an address that no Service uses any more: who still
- * knows one leaves it alone, until it has heard of a newer one. A claimant that ought to go, and is not followed for a second, drops its observedVersion:
- * then anybody may.
+ * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second, because it has
+ * not heard of the address, is passed over (vacancy.ts). An owner that should go and finds no successor within that second releases the
+ * address but keeps answering, so that any node may take over whatever it has observed.
  *
- * All members place alike (`election.ts`), so none waits for another. Where the placed node does not act, because it has not
- * heard of the entry, the others place again without it after a second.
+ * A minority answers where it must but claims nothing (quorum.ts), so the majority's decisions stand when a partition heals. On its side of the
+ * partition no node claims: silence means nothing, and an old owner stops at once.
  *
- * A minority of the members that were seen answers for what it must, but claims nothing: when a partition ends, what the
- * majority did holds. Half of them counts as majority, for the sake of clusters of two. Where nobody claims, silence says nothing:
- * nobody is passed over, and an old owner falls silent at once.
- *
- * With many addresses a decision takes longer than neighbours should wait: it calls `breathe` as it goes, in which they are answered by
- * what was decided before, and nothing comes in here.
- *
- * It refuses to decide before `start()`: a node that has just come knows neither claims nor members.
+ * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members (readiness.ts).
  */
-import type { IpAddress } from '../../address/index.ts';
 import type { AddressEntry, AddressRemoval } from '../address-entry.ts';
-import { type Claim, isReleasedByOwner } from './claim.ts';
+import { type Claim, release, releaseToSuccessor, takeOver, withConflict } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
-import { type Orphan, placeOrphans } from './election.ts';
+import { electOwners, type VacantAddress } from './election.ts';
 import { Eligibility } from './eligibility.ts';
-import { EntryTable, type Row } from './entry-table.ts';
-import type { NodeFacts } from './node-facts.ts';
+import { EntryTable, type TrackedEntry } from './entry-table.ts';
+import type {
+  AnswerAction,
+  OwnershipAction,
+  OwnershipEvent,
+  OwnershipView,
+  SilenceAction,
+  TakeoverReason,
+} from './event.ts';
+import type { Claiming } from './quorum.ts';
+import { RecentTakeovers } from './recent-takeovers.ts';
+import type { Steps } from './steps.ts';
+import { isReleasedSince, mayKeep } from './tenure.ts';
+import {
+  awaitClaim,
+  firstPlacementAtMs,
+  forgetSilence,
+  isFirstPlacement,
+  newVacancy,
+  type OwnedAddress,
+  passOverLate,
+  settleUntil,
+  successors,
+} from './vacancy.ts';
 
-/** Live nodes as the membership sees them, this one included. */
-export interface View {
-  readonly nodes: ReadonlyMap<string, NodeFacts>;
-  /** False in a minority. */
-  readonly mayClaim: boolean;
+/** One decision in the making. */
+interface Decision {
+  readonly nowMs: number;
+  readonly actions: OwnershipAction[];
+  /** Claims to publish after the other actions. */
+  readonly claims: Claim[];
 }
 
-export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
-
-export type Order =
-  | {
-      readonly kind: 'answer';
-      readonly entry: AddressEntry;
-      readonly address: IpAddress;
-      readonly reason: TakeoverReason;
-      /** The owner before. */
-      readonly from: string;
-      /** Another host may have the address: it must be probed for before it is answered. */
-      readonly mustProbe: boolean;
-    }
-  /** Interfaces of an address that is answered have changed. */
-  | { readonly kind: 'adjust'; readonly entry: AddressEntry; readonly address: IpAddress }
-  | { readonly kind: 'silence'; readonly address: IpAddress; readonly reason: string }
-  /** After the answers, so that the old owner hears of it when neighbours have. */
-  | { readonly kind: 'claim'; readonly claims: readonly Claim[] };
-
-/** A first placement waits until none has come for so long, so that all nodes place the same set; but no longer than that. */
-const settleMs = 100;
-const longestSettleMs = 1000;
-/** A placed node that has not claimed by then is passed over. */
-const patienceMs = 1000;
-/** Members hear of one loss within this time; what is taken of the same owner later belongs to another. */
-const lossMs = 2000;
-
-interface Item extends Row {
-  isAnswering: boolean;
-  pending?: Pending;
-}
-
-/** Of an address without an owner that could stay. */
-interface Pending {
-  readonly since: number;
-  readonly passedOver: Set<string>;
-  /** Whose claim is expected. */
-  awaited?: string | undefined;
-  wakeAt: number;
-}
+const unusedReason = 'no Service uses it any more';
 
 export class Ownership {
   readonly #self: string;
   readonly #claims: ClaimStore;
-  readonly #breathe: () => void;
-  readonly #items: EntryTable<Item>;
-  readonly #pending = new Set<string>();
-  /** Claims on them are new. */
-  readonly #heard = new Set<string>();
-  /** When addresses were claimed of late. */
-  readonly #taken = new Map<string, number>();
+  readonly #entries: EntryTable<OwnedAddress>;
+  readonly #vacant = new Set<string>();
+  /** Addresses whose new claims the next decision takes into account. */
+  readonly #undecided = new Set<string>();
+  readonly #takeovers = new RecentTakeovers();
   #eligibility = new Eligibility(new Map());
-  #mayClaim = false;
+  #claiming: Claiming = 'refused';
   #isStarted = false;
 
-  constructor(self: string, claims: ClaimStore, breathe: () => void = () => {}) {
+  /** `claims` is shared with the membership, which merges the claims of other nodes into it. */
+  constructor(self: string, claims: ClaimStore) {
     this.#self = self;
     this.#claims = claims;
-    this.#breathe = breathe;
-    this.#items = new EntryTable(self, (entry, address) => ({ entry, address, isAnswering: false }));
+    this.#entries = new EntryTable(self, (entry, address) => ({
+      entry,
+      address,
+      isAnswering: false,
+      vacancy: undefined,
+    }));
   }
 
-  /** Members and claims are known: decisions may be made. */
-  start(now: number): Order[] {
-    this.#isStarted = true;
-    const owned = this.#claims.addressesOf(this.#self);
-    return this.#decide(new Set([...this.#items.texts(), ...owned]), now);
+  /** Handles an event and returns the actions to run, in order. */
+  *handle(event: OwnershipEvent, nowMs: number): Steps<readonly OwnershipAction[]> {
+    const decision: Decision = { nowMs, actions: [], claims: [] };
+    switch (event.kind) {
+      case 'started':
+        this.#isStarted = true;
+        yield* this.#decide([...this.#entries.texts(), ...this.#claims.addressesOf(this.#self)], decision);
+        break;
+      case 'table':
+        yield* this.#replaceAll(event.entries, decision);
+        break;
+      case 'change':
+        yield* this.#change(event.upsert, event.remove, decision);
+        break;
+      case 'view':
+        this.#see(event.view);
+        yield* this.#decide(this.#entries.texts(), decision);
+        break;
+      case 'claims-received':
+        this.#note(event.addresses, nowMs);
+        break;
+      case 'claims-published':
+        this.#note(event.addresses, nowMs);
+        yield* this.#decide([], decision);
+        break;
+      case 'conflict':
+        this.#setConflict(event.address, event.inConflict, decision);
+        break;
+      case 'tick':
+        yield* this.#decide([], decision);
+        break;
+    }
+    const { actions, claims } = decision;
+    return claims.length > 0 ? [...actions, { kind: 'claim', claims }] : actions;
   }
 
   get isStarted(): boolean {
     return this.#isStarted;
   }
 
-  /** The whole table; replaces what was before. */
-  table(entries: readonly AddressEntry[], now: number): Order[] {
-    const kept = new Set(entries.map(({ address }) => address));
-    const gone = [...this.#items.texts()].filter((address) => !kept.has(address));
-    // How new the whole table is it does not say: nobody need respect what it lacks.
-    return this.change(
-      entries,
-      gone.map((address) => ({ address, observedVersion: 0 })),
-      now,
-    );
-  }
-
-  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[], now: number): Order[] {
-    const orders: Order[] = [];
-    const released: Claim[] = [];
-    for (const { address: text, observedVersion } of remove) {
-      this.#breathe();
-      const item = this.#items.remove(text);
-      if (!item) continue;
-      this.#pending.delete(text);
-      if (item.isAnswering) orders.push(silence(item, 'no Service uses it any more'));
-      released.push(...this.#release(text, observedVersion));
-    }
-    for (const entry of upsert) {
-      this.#breathe();
-      const put = this.#items.put(entry);
-      if (put?.hasMoved && put.row.isAnswering)
-        orders.push({ kind: 'adjust', entry: put.row.entry, address: put.row.address });
-    }
-    if (released.length > 0) orders.push({ kind: 'claim', claims: released });
-    return [
-      ...orders,
-      ...this.#decide(
-        upsert.map(({ address }) => address),
-        now,
-      ),
-    ];
-  }
-
-  setView(view: View, now: number): Order[] {
-    this.#eligibility = new Eligibility(view.nodes);
-    if (view.mayClaim !== this.#mayClaim) this.#forgetSilence();
-    this.#mayClaim = view.mayClaim;
-    return this.#decide(this.#items.texts(), now);
-  }
-
-  /** Claims of others have come: they count in the next decision, whatever is decided. */
-  hear(addresses: Iterable<string>, now: number): void {
-    for (const text of addresses) {
-      if (this.#isStarted) this.#taken.set(text, now);
-      this.#heard.add(text);
-    }
-  }
-
-  /** Claims of others have come, or orders of this node to claim have been carried out. */
-  claimsChanged(addresses: Iterable<string>, now: number): Order[] {
-    this.hear(addresses, now);
-    return this.#decide([], now);
-  }
-
-  /** Call it at `wakeAt()`. */
-  wake(now: number): Order[] {
-    return this.#decide([], now);
-  }
-
-  wakeAt(): number {
-    let at = Number.POSITIVE_INFINITY;
-    for (const text of this.#pending) at = Math.min(at, this.#items.get(text)?.pending?.wakeAt ?? at);
-    return at;
-  }
-
-  /** Another host uses an address of this node, so that it is owned and not answered; or does so no longer. */
-  setInConflict(address: string, inConflict: boolean): Order[] {
-    const claim = this.#claims.get(address);
-    if (claim?.owner !== this.#self || claim.inConflict === inConflict || !this.#mayClaim) return [];
-    return [{ kind: 'claim', claims: [{ ...claim, epoch: claim.epoch + 1, inConflict }] }];
+  /** When to send the next `tick`; infinite for never. */
+  wakeAtMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { vacancy } of this.#vacantAddresses()) atMs = Math.min(atMs, vacancy?.wakeAtMs ?? atMs);
+    return atMs;
   }
 
   /** Addresses that this node answers for, or would if no other host used them. */
   answered(): string[] {
-    return [...this.#items.rows()].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
-  }
-
-  /** The entries as they stand, whoever owns their addresses. */
-  get entries(): Pick<EntryTable<Row>, 'addresses' | 'namedInterfaces' | 'carriesAny'> {
-    return this.#items;
-  }
-
-  entry(address: string): AddressEntry | undefined {
-    return this.#items.get(address)?.entry;
+    return [...this.#entries.tracked()].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
   }
 
   isAnswering(address: string): boolean {
-    return this.#items.get(address)?.isAnswering ?? false;
+    return this.#entries.get(address)?.isAnswering ?? false;
   }
 
-  #decide(addresses: Iterable<string>, now: number): Order[] {
-    if (!this.#isStarted) return [];
-    const orders: Order[] = [];
-    const claims: Claim[] = [];
-    // What is placed below is placed among what all others hold by now.
-    const all = new Set([...this.#heard, ...addresses]);
-    this.#heard.clear();
+  /** All entries, whichever node owns their addresses. */
+  get entries(): Pick<EntryTable<TrackedEntry>, 'addresses' | 'namedInterfaces' | 'carriesAny'> {
+    return this.#entries;
+  }
+
+  entry(address: string): AddressEntry | undefined {
+    return this.#entries.get(address)?.entry;
+  }
+
+  /** One line about the state, for the flight recorder. */
+  summary(): string {
+    return `${this.#isStarted ? 'started' : 'starting'}, claiming ${this.#claiming}, ${this.#vacant.size} vacant`;
+  }
+
+  *#replaceAll(entries: readonly AddressEntry[], decision: Decision): Steps<void> {
+    const kept = new Set(entries.map(({ address }) => address));
+    // A table has no version of its own, so the removals that follow from it bind no other node.
+    const removals = [...this.#entries.texts()]
+      .filter((address) => !kept.has(address))
+      .map((address) => ({ address, observedVersion: 0 }));
+    yield* this.#change(entries, removals, decision);
+  }
+
+  *#change(
+    upsert: readonly AddressEntry[],
+    remove: readonly AddressRemoval[],
+    decision: Decision,
+  ): Steps<void> {
+    for (const { address, observedVersion } of remove) {
+      yield;
+      const removed = this.#entries.remove(address);
+      if (!removed) continue;
+      this.#vacant.delete(address);
+      if (removed.isAnswering) decision.actions.push(silence(removed, unusedReason));
+      this.#release(address, observedVersion, decision);
+    }
+    for (const entry of upsert) {
+      yield;
+      const put = this.#entries.put(entry);
+      if (put?.hasMoved && put.tracked.isAnswering)
+        decision.actions.push({ kind: 'adjust', entry: put.tracked.entry, address: put.tracked.address });
+    }
+    yield* this.#decide(
+      upsert.map(({ address }) => address),
+      decision,
+    );
+  }
+
+  #see({ nodes, claiming }: OwnershipView): void {
+    this.#eligibility = new Eligibility(nodes);
+    const wasRefused = this.#claiming === 'refused';
+    this.#claiming = claiming;
+    if (wasRefused === (claiming === 'refused')) return;
+    for (const { vacancy } of this.#vacantAddresses()) if (vacancy) forgetSilence(vacancy);
+  }
+
+  #note(addresses: Iterable<string>, nowMs: number): void {
+    for (const address of addresses) {
+      if (this.#isStarted) this.#takeovers.note(address, nowMs);
+      this.#undecided.add(address);
+    }
+  }
+
+  #setConflict(address: string, inConflict: boolean, { claims }: Decision): void {
+    const claim = this.#claims.get(address);
+    if (claim?.owner !== this.#self || claim.inConflict === inConflict) return;
+    if (this.#claiming === 'allowed') claims.push(withConflict(claim, inConflict));
+  }
+
+  *#decide(addresses: Iterable<string>, decision: Decision): Steps<void> {
+    if (!this.#isStarted) return;
+    // All claims received so far count before any vacancy is filled.
+    const all = new Set([...this.#undecided, ...addresses]);
+    this.#undecided.clear();
     for (const text of all) {
-      this.#breathe();
-      const item = this.#items.get(text);
-      if (item) this.#judge(text, item, now, orders);
-      else claims.push(...this.#release(text));
+      yield;
+      const owned = this.#entries.get(text);
+      if (owned) this.#judge(text, owned, decision);
+      else this.#release(text, 0, decision);
     }
-    if (this.#pending.size > 0) this.#place(now, orders, claims);
-    if (claims.length > 0) orders.push({ kind: 'claim', claims });
-    return orders;
+    if (this.#vacant.size > 0) yield* this.#fillVacancies(decision);
   }
 
-  #judge(text: string, item: Item, now: number, orders: Order[]): void {
+  /** Compares the address with its newest claim: it stays, goes, or becomes vacant. */
+  #judge(text: string, owned: OwnedAddress, { nowMs, actions }: Decision): void {
     const claim = this.#claims.get(text);
-    if (this.#isGone(text, item)) {
-      this.#settle(text, item);
-      if (!item.isAnswering) return;
-      item.isAnswering = false;
-      orders.push(silence(item, 'no Service uses it any more'));
+    if (isReleasedSince(this.#claims.newest(text), owned)) {
+      this.#closeVacancy(text, owned);
+      if (owned.isAnswering) actions.push(silence(owned, unusedReason));
       return;
     }
-    if (!claim || !this.#mayKeep(claim, item)) {
-      item.pending ??= { since: now, passedOver: new Set(), wakeAt: Number.POSITIVE_INFINITY };
-      this.#pending.add(text);
+    if (!claim || !mayKeep(claim, owned, this.#self, this.#eligibility)) {
+      owned.vacancy ??= newVacancy(nowMs);
+      this.#vacant.add(text);
       return;
     }
-    this.#settle(text, item);
+    this.#closeVacancy(text, owned);
     const { owner } = claim;
-    if (owner === this.#self) {
-      if (!item.isAnswering) orders.push(answer(item, 'failover', owner, claim.inConflict));
-    } else if (item.isAnswering) {
-      item.isAnswering = false;
-      orders.push(silence(item, `${owner} owns it`));
-    }
+    if (owner !== this.#self && owned.isAnswering) actions.push(silence(owned, `${owner} owns it`));
+    if (owner === this.#self && !owned.isAnswering)
+      actions.push(answer(owned, 'failover', owner, claim.inConflict));
   }
 
-  /** By a newer picture than this node's. */
-  #isGone(text: string, { entry }: Item): boolean {
-    const newest = this.#claims.newest(text);
-    return newest?.owner === '' && newest.observedVersion > entry.observedVersion;
+  #closeVacancy(text: string, owned: OwnedAddress): void {
+    owned.vacancy = undefined;
+    this.#vacant.delete(text);
   }
 
-  #mayKeep({ owner, observedVersion }: Claim, { entry, address }: Item): boolean {
-    if (owner !== this.#self && !this.#eligibility.isReady(owner)) return false;
-    if (this.#eligibility.isEligible(owner, address, entry)) return true;
-    const knowsBetter =
-      owner !== this.#self && observedVersion > 0 && observedVersion >= entry.observedVersion;
-    return knowsBetter && this.#eligibility.couldAnswer(owner, address, entry);
-  }
-
-  #settle(text: string, item: Item): void {
-    delete item.pending;
-    this.#pending.delete(text);
-  }
-
-  /** Places everything that has no owner to stay, and takes what falls to this node. */
-  #place(now: number, orders: Order[], claims: Claim[]): void {
-    const orphans = this.#orphans(now, claims);
-    const taken = new Set<string>();
-    const takenOf = new Map<string, number>();
-    for (const { address, takenBy } of orphans) {
-      if (takenBy === undefined) continue;
-      taken.add(address);
-      takenOf.set(takenBy, (takenOf.get(takenBy) ?? 0) + 1);
-    }
-    const placed = placeOrphans(orphans, {
-      load: (node) => this.#claims.load(node) - (takenOf.get(node) ?? 0),
-      ownersOf: (group) => this.#ownersOf(group, taken),
-      breathe: this.#breathe,
+  *#fillVacancies(decision: Decision): Steps<void> {
+    const vacant = yield* this.#dueVacancies(decision);
+    const taken = this.#takenSince(vacant, decision.nowMs);
+    const loadTaken = new Map<string, number>();
+    for (const { takenBy = '' } of taken) loadTaken.set(takenBy, (loadTaken.get(takenBy) ?? 0) + 1);
+    const takenAddresses = new Set(taken.map(({ address }) => address));
+    const elected = yield* electOwners([...vacant, ...taken], {
+      load: (node) => this.#claims.load(node) - (loadTaken.get(node) ?? 0),
+      ownersOf: (group) => this.#ownersOf(group, takenAddresses),
     });
-    for (const { address: text, takenBy } of orphans) {
-      this.#breathe();
-      const item = this.#items.get(text);
-      if (!item?.pending || takenBy !== undefined) continue;
-      const next = placed.get(text);
-      this.#await(item.pending, next, now);
-      if (next === this.#self) this.#take(text, item, now, orders, claims);
-      else if (item.isAnswering && next === undefined) {
-        // Nobody could take it over, this node neither: to answer would be to lie.
-        item.isAnswering = false;
-        orders.push(silence(item, 'no node is eligible'));
-        claims.push(...this.#release(text));
-      } else if (item.isAnswering && (this.#claims.get(text)?.owner !== this.#self || !this.#mayClaim)) {
-        item.isAnswering = false;
-        orders.push(silence(item, `${next} answers`));
+    for (const { address } of vacant) {
+      yield;
+      const owned = this.#entries.get(address);
+      if (owned) this.#applyElection(address, owned, elected.get(address), decision);
+    }
+  }
+
+  /** The vacancies to fill now. Late successors are passed over, and first placements that are still settling are left out. */
+  *#dueVacancies({ nowMs, claims }: Decision): Steps<VacantAddress[]> {
+    const vacant: VacantAddress[] = [];
+    const firstAtMs = firstPlacementAtMs(this.#firstVacancies());
+    for (const text of this.#vacant) {
+      yield;
+      const owned = this.#entries.get(text);
+      const vacancy = owned?.vacancy;
+      if (!vacancy) continue;
+      const { entry, address } = owned;
+      const claim = this.#claims.get(text);
+      const owner = claim?.owner;
+      if (nowMs < firstAtMs && isFirstPlacement(owned, claim)) {
+        settleUntil(vacancy, firstAtMs);
+        continue;
       }
+      const isLate = passOverLate(vacancy, nowMs);
+      if (isLate && claim && owner === this.#self && claim.observedVersion > 0)
+        claims.push(releaseToSuccessor(claim));
+      const eligible = successors({ self: this.#self, address, entry, vacancy, owner }, this.#eligibility);
+      vacant.push({ address: text, group: entry.group, eligible });
+    }
+    return vacant;
+  }
+
+  *#firstVacancies() {
+    for (const text of this.#vacant) {
+      const owned = this.#entries.get(text);
+      if (owned?.vacancy && isFirstPlacement(owned, this.#claims.get(text))) yield owned.vacancy;
     }
   }
 
-  #await(pending: Pending, next: string | undefined, now: number): void {
-    if (next === undefined || next === this.#self || !this.#mayClaim)
-      pending.wakeAt = Number.POSITIVE_INFINITY;
-    else if (next !== pending.awaited) pending.wakeAt = now + patienceMs;
-    pending.awaited = next;
-  }
-
-  /** What was awaited under another rule. */
-  #forgetSilence(): void {
-    for (const text of this.#pending) {
-      const pending = this.#items.get(text)?.pending;
-      pending?.passedOver.clear();
-      if (pending) pending.awaited = undefined;
+  *#vacantAddresses(): Iterable<OwnedAddress> {
+    for (const text of this.#vacant) {
+      const owned = this.#entries.get(text);
+      if (owned) yield owned;
     }
   }
 
-  #take(text: string, item: Item, now: number, orders: Order[], claims: Claim[]): void {
+  /** Addresses that others have recently taken from the previous owners of the vacant ones. */
+  #takenSince(vacant: readonly VacantAddress[], nowMs: number): VacantAddress[] {
+    const lost = new Set(vacant.flatMap(({ address }) => this.#claims.get(address)?.owner ?? []));
+    const taken: VacantAddress[] = [];
+    for (const address of this.#takeovers.addresses(nowMs)) {
+      const claim = this.#claims.get(address);
+      if (!claim) this.#takeovers.forget(address);
+      else if (this.#claiming !== 'refused' && lost.has(claim.from) && !this.#vacant.has(address))
+        taken.push({
+          address,
+          group: this.#entries.get(address)?.entry.group ?? address,
+          eligible: [],
+          takenBy: claim.owner,
+        });
+    }
+    return taken;
+  }
+
+  *#ownersOf(group: string, except: ReadonlySet<string>): Iterable<string> {
+    for (const text of this.#entries.group(group)) {
+      const claim = this.#claims.get(text);
+      if (claim && !this.#vacant.has(text) && !except.has(text)) yield claim.owner;
+    }
+  }
+
+  #applyElection(text: string, owned: OwnedAddress, successor: string | undefined, decision: Decision): void {
+    const { nowMs, actions } = decision;
+    if (!owned.vacancy) return;
+    const isAwaited = successor !== this.#self && this.#claiming !== 'refused';
+    awaitClaim(owned.vacancy, isAwaited ? successor : undefined, nowMs);
+    if (successor === this.#self) {
+      this.#take(text, owned, decision);
+    } else if (successor === undefined) {
+      if (!owned.isAnswering) return;
+      // To answer would mislead neighbours: this node is not eligible either.
+      actions.push(silence(owned, 'no node is eligible'));
+      this.#release(text, 0, decision);
+    } else if (owned.isAnswering) {
+      const isOldOwner = this.#claims.get(text)?.owner === this.#self;
+      if (!isOldOwner || this.#claiming === 'refused') actions.push(silence(owned, `${successor} answers`));
+    }
+  }
+
+  #take(text: string, owned: OwnedAddress, { nowMs, actions, claims }: Decision): void {
     const claim = this.#claims.get(text);
-    const before = claim?.owner ?? item.entry.recordedOwner ?? '';
-    const reason = this.#reason(before);
-    const mustProbe = reason === 'first' || this.#isUnproven(claim, reason, now);
-    if (!item.isAnswering) orders.push(answer(item, reason, before, mustProbe));
-    if (!this.#mayClaim) return;
-    claims.push({
-      address: text,
-      owner: this.#self,
-      epoch: (this.#claims.newest(text)?.epoch ?? 0) + 1,
-      from: before,
-      observedVersion: item.entry.observedVersion,
-      inConflict: claim?.inConflict ?? false,
-    });
-    this.#settle(text, item);
+    const before = claim?.owner ?? owned.entry.recordedOwner ?? '';
+    const reason = this.#reasonAfter(before);
+    if (!owned.isAnswering)
+      actions.push(answer(owned, reason, before, this.#mustProbe(claim, reason, nowMs)));
+    if (this.#claiming !== 'allowed') return;
+    claims.push(
+      takeOver(text, this.#claims.newest(text), {
+        owner: this.#self,
+        from: before,
+        observedVersion: owned.entry.observedVersion,
+        inConflict: claim?.inConflict ?? false,
+      }),
+    );
+    this.#closeVacancy(text, owned);
   }
 
-  #reason(before: string): TakeoverReason {
+  #reasonAfter(before: string): TakeoverReason {
     if (before === '') return 'first';
     if (before === this.#self) return 'recorded';
     return this.#eligibility.isReady(before) ? 'handover' : 'failover';
   }
 
-  /**
-   * The owner has found another host at the address, or has gone before it knew; or nobody who lives remembers it, and the record may
-   * be as old as it likes. An owner that lives would object to the probe itself.
-   */
-  #isUnproven(claim: Claim | undefined, reason: TakeoverReason, now: number): boolean {
+  /** Whether another host, or a node whose claim was not heard, may use the address (RFC 5227 section 2.1, RFC 4862 section 5.4). */
+  #mustProbe(claim: Claim | undefined, reason: TakeoverReason, nowMs: number): boolean {
     if (claim?.inConflict) return true;
-    if (reason !== 'failover') return false;
-    return !claim || (claim.from === '' && now - (this.#taken.get(claim.address) ?? -lossMs) < lossMs);
+    if (reason === 'recorded') return false;
+    // No claim shows that the address was in use here. In a handover, the live owner's newer claim may be on its way.
+    if (!claim) return true;
+    // The owner of a fresh address may have died before it had probed.
+    return reason === 'failover' && claim.from === '' && this.#takeovers.isRecent(claim.address, nowMs);
   }
 
-  /** What is to be placed now, with what others have already taken of the same owners. */
-  #orphans(now: number, claims: Claim[]): Orphan[] {
-    const orphans: Orphan[] = [];
-    const losers = new Set<string>();
-    const firstAt = this.#firstPlacementAt();
-    for (const text of this.#pending) {
-      this.#breathe();
-      const item = this.#items.get(text);
-      if (!item?.pending) continue;
-      const { entry, address, pending } = item;
-      const claim = this.#claims.get(text);
-      const owner = claim?.owner;
-      if (now < firstAt && isFirst(item, claim)) {
-        pending.wakeAt = firstAt;
-        pending.awaited = undefined;
-        continue;
-      }
-      if (now >= pending.wakeAt && pending.awaited !== undefined) {
-        pending.passedOver.add(pending.awaited);
-        pending.awaited = undefined;
-        if (claim && owner === this.#self && claim.observedVersion > 0)
-          claims.push({ ...claim, epoch: claim.epoch + 1, from: this.#self, observedVersion: 0 });
-      }
-      if (owner !== undefined) losers.add(owner);
-      orphans.push({
-        address: text,
-        group: entry.group,
-        eligible: this.#successors(address, entry, pending, owner),
-      });
-    }
-    return [...orphans, ...this.#takenOf(losers, now)];
-  }
-
-  /** When those that nobody has owned are placed, all together. */
-  #firstPlacementAt(): number {
-    let oldest = Number.POSITIVE_INFINITY;
-    let newest = Number.NEGATIVE_INFINITY;
-    for (const text of this.#pending) {
-      const item = this.#items.get(text);
-      if (!item?.pending || !isFirst(item, this.#claims.get(text))) continue;
-      oldest = Math.min(oldest, item.pending.since);
-      newest = Math.max(newest, item.pending.since);
-    }
-    return Math.min(newest + settleMs, oldest + longestSettleMs);
-  }
-
-  /** Who could be next: the recorded owner when nobody has claimed it yet, else all that have not been passed over. */
-  #successors(
-    address: IpAddress,
-    entry: AddressEntry,
-    { passedOver }: Pending,
-    owner: string | undefined,
-  ): readonly string[] {
-    const all = this.#eligibility.eligible(address, entry);
-    const { recordedOwner } = entry;
-    // What was never claimed can wait until all that come together are there; what has lost its owner cannot.
-    const eligible =
-      owner === undefined
-        ? all
-        : all.filter((node) => node === this.#self || this.#eligibility.isReady(node));
-    const isRecordedNext =
-      owner === undefined && recordedOwner !== undefined && eligible.includes(recordedOwner);
-    if (isRecordedNext && !passedOver.has(recordedOwner)) return [recordedOwner];
-    if (passedOver.size === 0) return eligible;
-    const patient = eligible.filter((node) => !passedOver.has(node));
-    return patient.length > 0 ? patient : eligible;
-  }
-
-  #takenOf(losers: ReadonlySet<string>, now: number): Orphan[] {
-    const orphans: Orphan[] = [];
-    for (const [address, at] of this.#taken) {
-      const claim = this.#claims.get(address);
-      if (!claim || now - at > lossMs) this.#taken.delete(address);
-      else if (this.#mayClaim && losers.has(claim.from) && !this.#pending.has(address))
-        orphans.push({
-          address,
-          group: this.#items.get(address)?.entry.group ?? address,
-          eligible: [],
-          takenBy: claim.owner,
-        });
-    }
-    return orphans;
-  }
-
-  *#ownersOf(group: string, except: ReadonlySet<string>): Iterable<string> {
-    for (const text of this.#items.group(group)) {
-      const claim = this.#claims.get(text);
-      if (claim && !this.#pending.has(text) && !except.has(text)) yield claim.owner;
-    }
-  }
-
-  /** Takes back a claim of ours; with the observedVersion by which nobody need claim it any more. */
-  #release(address: string, observedVersion = 0): Claim[] {
+  /** Releases an address that this node has claimed. */
+  #release(address: string, observedVersion: number, { claims }: Decision): void {
     const claim = this.#claims.get(address);
-    if (claim?.owner !== this.#self) return [];
-    return [
-      {
-        ...claim,
-        owner: '',
-        // Who takes over meanwhile has heard of neither, or of the waiver: either way it must win.
-        epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
-        from: this.#self,
-        observedVersion: observedVersion,
-        inConflict: false,
-      },
-    ];
+    if (claim?.owner === this.#self) claims.push(release(claim, observedVersion));
   }
 }
 
-function isFirst({ entry, isAnswering }: Item, claim: Claim | undefined): boolean {
-  return claim === undefined && entry.recordedOwner === undefined && !isAnswering;
+function answer(owned: OwnedAddress, reason: TakeoverReason, from: string, mustProbe: boolean): AnswerAction {
+  owned.isAnswering = true;
+  return { kind: 'answer', entry: owned.entry, address: owned.address, reason, from, mustProbe };
 }
 
-function answer(item: Item, reason: TakeoverReason, from: string, mustProbe: boolean): Order {
-  item.isAnswering = true;
-  return { kind: 'answer', entry: item.entry, address: item.address, reason, from, mustProbe };
-}
-
-function silence(item: Item, reason: string): Order {
-  return { kind: 'silence', address: item.address, reason };
+function silence(owned: OwnedAddress, reason: string): SilenceAction {
+  owned.isAnswering = false;
+  return { kind: 'silence', address: owned.address, reason };
 }

@@ -5,7 +5,7 @@ import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts
 import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { Answers } from '../../../src/layer2/answers.ts';
 import type { FromLayer2 } from '../../../src/layer2/messages.ts';
-import type { Order } from '../../../src/layer2/ownership/ownership.ts';
+import type { AnswerAction } from '../../../src/layer2/ownership/event.ts';
 import type { ProbeOutcome } from '../../../src/layer2/responder/probe.ts';
 import { addressEntry } from '../../support/layer2-cluster.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -23,7 +23,7 @@ function ip(address: string): IpAddress {
 describe('Answers', () => {
   let clock: VirtualClock;
   let entries: Map<string, AddressEntry>;
-  /** What happened, in order. */
+  /** Everything that happened, in order. */
   let seen: string[];
   let probes: { address: string; found: (outcome: ProbeOutcome) => void }[];
   let carriers: string[];
@@ -54,7 +54,8 @@ describe('Answers', () => {
         entry: (address) => entries.get(address),
         isAnswering: (address) => entries.has(address),
       },
-      occupied: (address, inConflict) => void seen.push(`${inConflict ? 'occupied' : 'free'} ${address}`),
+      onConflictState: (address, inConflict) =>
+        void seen.push(`${inConflict ? 'in conflict' : 'free'} ${address}`),
     });
   });
 
@@ -65,13 +66,13 @@ describe('Answers', () => {
     return [...started, ...message.stopped.map((address) => `stopped ${address}`)].join();
   }
 
-  function order(address: string, mustProbe: boolean): Extract<Order, { kind: 'answer' }> {
+  function action(address: string, mustProbe: boolean): AnswerAction {
     const entry = addressEntry(address, ['a']);
     entries.set(address, entry);
     return { kind: 'answer', entry, address: ip(address), reason: 'failover', from: 'b', mustProbe };
   }
 
-  /** Lets the newest probe end, and what follows it happen. */
+  /** Ends the newest probe, and lets its consequences happen. */
   async function find(outcome: ProbeOutcome): Promise<void> {
     probes.at(-1)?.found(outcome);
     await new Promise((resolve) => setImmediate(resolve));
@@ -80,25 +81,25 @@ describe('Answers', () => {
   const begun = [`add ${text}`, `started ${text} on eth0`];
 
   test('an address that had an owner is answered at once', () => {
-    answers.answer(order(text, false));
+    answers.answer(action(text, false));
     assert.deepEqual(seen, begun);
     assert.equal(answers.count, 1);
-    answers.silence(ip(text), 'b owns it');
+    answers.silence({ kind: 'silence', address: ip(text), reason: 'b owns it' });
     assert.deepEqual(seen.slice(2), [`remove ${text}`, `stopped ${text}`]);
     assert.equal(answers.count, 0);
   });
 
-  test('one that had none is answered when a probe has found nobody', async () => {
-    answers.answer(order(text, true));
+  test('a new address is answered once a probe has found it free', async () => {
+    answers.answer(action(text, true));
     assert.deepEqual(seen, []);
     await find({ kind: 'free' });
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
-  test('one that another host has is left to it, said, and probed again every ten seconds', async () => {
-    answers.answer(order(text, true));
+  test('an address of another host is reported, left alone, and probed again every ten seconds', async () => {
+    answers.answer(action(text, true));
     await find(inUse);
-    assert.deepEqual(seen.splice(0), [`conflict ${mac} waiting`, `occupied ${text}`]);
+    assert.deepEqual(seen.splice(0), [`conflict ${mac} waiting`, `in conflict ${text}`]);
     assert.equal(answers.count, 0);
     clock.advance(9999);
     assert.equal(probes.length, 1);
@@ -110,23 +111,23 @@ describe('Answers', () => {
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
-  test('an address that another node owns meanwhile is not begun, and its silence is told', async () => {
-    answers.answer(order(text, true));
+  test('an address that goes to another node during its probe is not answered, and its end is reported', async () => {
+    answers.answer(action(text, true));
     await find(inUse);
     entries.delete(text);
-    answers.silence(ip(text), 'b owns it');
+    answers.silence({ kind: 'silence', address: ip(text), reason: 'b owns it' });
     assert.deepEqual(seen.slice(2), [`remove ${text}`, `stopped ${text}`]);
     clock.advance(10_000);
     assert.equal(probes.length, 1);
 
-    answers.answer(order(text, true));
+    answers.answer(action(text, true));
     entries.delete(text);
     await find({ kind: 'free' });
     assert.equal(answers.count, 0);
   });
 
-  test('thousands wait for their probes, and each gets one', async () => {
-    for (let i = 0; i < 1000; i++) answers.answer(order(`10.0.${i >> 8}.${i & 255}`, true));
+  test('thousands of addresses wait for their probes, and each gets one', async () => {
+    for (let i = 0; i < 1000; i++) answers.answer(action(`10.0.${i >> 8}.${i & 255}`, true));
     assert.equal(probes.length, 250);
     for (let i = 0; i < 1000; i++) {
       probes[i]?.found({ kind: 'free' });
@@ -135,8 +136,8 @@ describe('Answers', () => {
     assert.equal(answers.count, 1000);
   });
 
-  test('an address that goes on on another link is told anew, from when it began', () => {
-    answers.answer(order(text, false));
+  test('an address that moves to another link is reported again with its first time', () => {
+    answers.answer(action(text, false));
     seen.length = 0;
     answers.linksChanged();
     assert.deepEqual(seen, []);
@@ -145,38 +146,38 @@ describe('Answers', () => {
     assert.deepEqual(seen.splice(0), [`started ${text} on eth1`]);
     carriers = [];
     answers.linksChanged();
-    assert.deepEqual(seen, [], 'without a link it is about to be silenced');
+    assert.deepEqual(seen, [], 'an address without a link is about to be silenced');
   });
 
-  test('what is answered is announced again where that is meant', () => {
-    answers.answer(order(text, false));
-    answers.answer(order('192.0.2.2', false));
+  test('announceAgain() announces the selected addresses', () => {
+    answers.answer(action(text, false));
+    answers.answer(action('192.0.2.2', false));
     seen.length = 0;
     answers.announceAgain((address) => address !== text);
     assert.deepEqual(seen, ['announce 192.0.2.2']);
   });
 
-  test('an adjusted address that waits for its probe goes on waiting', () => {
-    const { entry } = order(text, true);
+  test('an adjusted address that waits for its probe keeps waiting', () => {
+    const { entry } = action(text, true);
     answers.adjust({ kind: 'adjust', entry, address: ip(text) });
     assert.deepEqual(seen, []);
   });
 
-  test('who yields stops first and says to whom then', () => {
-    answers.answer(order(text, false));
+  test('a yielding node first stops and then reports the conflict', () => {
+    answers.answer(action(text, false));
     seen.length = 0;
     const conflict = { address: ip(text), mac, interface: 'eth0', isSpeaker: false } as const;
     answers.conflict({ ...conflict, action: 'defended' });
     answers.conflict({ ...conflict, action: 'yielded', isSpeaker: true });
     assert.deepEqual(seen.splice(0), [`conflict ${mac} defended`]);
     answers.conflict({ ...conflict, action: 'yielded' });
-    assert.deepEqual(seen, [`stopped ${text}`, `conflict ${mac} yielded`, `occupied ${text}`]);
+    assert.deepEqual(seen, [`stopped ${text}`, `conflict ${mac} yielded`, `in conflict ${text}`]);
     clock.advance(10_000);
     assert.equal(probes.length, 1);
   });
 
-  test('nothing is begun any more when the end is near', async () => {
-    answers.answer(order(text, true));
+  test('no further address is answered once the end has begun', async () => {
+    answers.answer(action(text, true));
     answers.end();
     await find({ kind: 'free' });
     assert.equal(answers.count, 0);

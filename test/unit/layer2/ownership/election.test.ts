@@ -2,11 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { rendezvousWeight } from '../../../../src/hash.ts';
-import { type Orphan, placeOrphans, type Standing } from '../../../../src/layer2/ownership/election.ts';
+import { electOwners, type Standing, type VacantAddress } from '../../../../src/layer2/ownership/election.ts';
+import { complete } from '../../../../src/layer2/ownership/steps.ts';
 
 const nodes = ['a', 'b', 'c', 'd', 'e'];
 
-function orphan(address: string, eligible: readonly string[], over: Partial<Orphan> = {}): Orphan {
+function vacant(
+  address: string,
+  eligible: readonly string[],
+  over: Partial<VacantAddress> = {},
+): VacantAddress {
   return { address, group: address, eligible, ...over };
 }
 
@@ -17,31 +22,39 @@ function standing(
   return { load: (node) => loads[node] ?? 0, ownersOf: (group) => owners[group] ?? [] };
 }
 
+function elect(vacancies: readonly VacantAddress[], from: Standing): Map<string, string> {
+  return complete(electOwners(vacancies, from));
+}
+
 function heaviest(address: string, among: readonly string[]): string | undefined {
   return [...among].sort((a, b) => rendezvousWeight(b, address) - rendezvousWeight(a, address))[0];
 }
 
 const cases: readonly {
   readonly name: string;
-  readonly orphans: readonly Orphan[];
+  readonly vacancies: readonly VacantAddress[];
   readonly from?: Standing;
   readonly placed: Readonly<Record<string, string>>;
 }[] = [
-  { name: 'nothing to place', orphans: [], placed: {} },
+  { name: 'no vacant address', vacancies: [], placed: {} },
   {
-    name: 'an orphan without an eligible node is missing',
-    orphans: [orphan('192.0.2.1', []), orphan('192.0.2.2', ['b'])],
+    name: 'an address without an eligible node is missing',
+    vacancies: [vacant('192.0.2.1', []), vacant('192.0.2.2', ['b'])],
     placed: { '192.0.2.2': 'b' },
   },
   {
-    name: 'the fewest addresses win, whatever the weight',
-    orphans: [orphan('192.0.2.1', ['a', 'b', 'c'])],
+    name: 'the node with the fewest addresses wins, whatever its weight',
+    vacancies: [vacant('192.0.2.1', ['a', 'b', 'c'])],
     from: standing({ a: 3, b: 1, c: 2 }),
     placed: { '192.0.2.1': 'b' },
   },
   {
-    name: 'what was placed before counts, in the order of the text',
-    orphans: [orphan('192.0.2.9', ['a', 'b']), orphan('192.0.2.10', ['b']), orphan('192.0.2.8', ['a', 'b'])],
+    name: 'earlier elections count as load, in the order of the text',
+    vacancies: [
+      vacant('192.0.2.9', ['a', 'b']),
+      vacant('192.0.2.10', ['b']),
+      vacant('192.0.2.8', ['a', 'b']),
+    ],
     from: standing({ a: 1 }),
     placed: {
       '192.0.2.10': 'b',
@@ -50,33 +63,33 @@ const cases: readonly {
     },
   },
   {
-    name: 'a node that owns a sibling comes before one with less',
-    orphans: [orphan('2001:db8::1', ['a', 'b'], { group: 'web' })],
+    name: 'a node that owns an address of the group beats one with fewer addresses',
+    vacancies: [vacant('2001:db8::1', ['a', 'b'], { group: 'web' })],
     from: standing({ a: 9 }, { web: ['a'] }),
     placed: { '2001:db8::1': 'a' },
   },
   {
-    name: 'of two that own siblings, the one with less',
-    orphans: [orphan('2001:db8::1', ['a', 'b', 'c'], { group: 'web' })],
+    name: 'of two nodes that own addresses of the group, the one with fewer addresses',
+    vacancies: [vacant('2001:db8::1', ['a', 'b', 'c'], { group: 'web' })],
     from: standing({ a: 9, b: 8 }, { web: ['a', 'b'] }),
     placed: { '2001:db8::1': 'b' },
   },
   {
-    name: 'a sibling owner that is not eligible does not count',
-    orphans: [orphan('2001:db8::1', ['b'], { group: 'web' })],
+    name: 'an owner of the group that is not eligible does not count',
+    vacancies: [vacant('2001:db8::1', ['b'], { group: 'web' })],
     from: standing({ b: 9 }, { web: ['a'] }),
     placed: { '2001:db8::1': 'b' },
   },
   {
-    name: 'what somebody took stays with him and counts for those after it',
-    orphans: [orphan('192.0.2.1', [], { takenBy: 'a' }), orphan('192.0.2.2', ['a', 'b'])],
+    name: 'an address that was taken stays with its owner and counts as load of later elections',
+    vacancies: [vacant('192.0.2.1', [], { takenBy: 'a' }), vacant('192.0.2.2', ['a', 'b'])],
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'b' },
   },
   {
-    name: 'what somebody took does not count for those before it',
-    orphans: [
-      orphan('192.0.2.1', ['a', 'b']),
-      orphan('192.0.2.2', [], { takenBy: heaviest('192.0.2.1', ['a', 'b']) ?? '' }),
+    name: 'an address that was taken does not count as load of earlier elections',
+    vacancies: [
+      vacant('192.0.2.1', ['a', 'b']),
+      vacant('192.0.2.2', [], { takenBy: heaviest('192.0.2.1', ['a', 'b']) ?? '' }),
     ],
     placed: {
       '192.0.2.1': heaviest('192.0.2.1', ['a', 'b']) ?? '',
@@ -84,25 +97,25 @@ const cases: readonly {
     },
   },
   {
-    name: 'whoever took a sibling draws the rest of the group',
-    orphans: [
-      orphan('192.0.2.1', [], { group: 'web', takenBy: 'a' }),
-      orphan('192.0.2.2', ['a', 'b'], { group: 'web' }),
+    name: 'the node that took one address of a group gets the rest',
+    vacancies: [
+      vacant('192.0.2.1', [], { group: 'web', takenBy: 'a' }),
+      vacant('192.0.2.2', ['a', 'b'], { group: 'web' }),
     ],
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'a' },
   },
 ];
 
-for (const { name, orphans, from, placed } of cases)
+for (const { name, vacancies, from, placed } of cases)
   test(name, () => {
-    assert.deepEqual(Object.fromEntries(placeOrphans(orphans, from ?? standing())), placed);
+    assert.deepEqual(Object.fromEntries(elect(vacancies, from ?? standing())), placed);
   });
 
-test('of equals the greatest rendezvous weight wins, and every node is that for some address', () => {
+test('among equals the greatest rendezvous weight wins, and every node wins some address', () => {
   const winners = new Set<string>();
   for (let i = 0; i < 100; i++) {
     const address = `192.0.2.${i}`;
-    const owner = placeOrphans([orphan(address, nodes)], standing()).get(address);
+    const owner = elect([vacant(address, nodes)], standing()).get(address);
     assert.equal(owner, heaviest(address, nodes));
     if (owner !== undefined) winners.add(owner);
   }
@@ -115,8 +128,8 @@ const addresses = fc.uniqueArray(
 );
 const loads = fc.dictionary(fc.constantFrom(...nodes), fc.nat(6), { noNullPrototype: true });
 const owners = fc.dictionary(fc.constantFrom('g', 'h'), fc.subarray(nodes), { noNullPrototype: true });
-/** Any orphans: with and without siblings, each with its own eligible nodes. */
-const orphans = addresses.chain((texts) =>
+/** Arbitrary vacancies, alone and in groups, each with its own eligible nodes. */
+const vacancies = addresses.chain((texts) =>
   fc.tuple(
     ...texts.map((address) =>
       fc.record({
@@ -135,10 +148,10 @@ function shuffled<T>(items: readonly T[], keys: readonly number[]): T[] {
     .map(({ item }) => item);
 }
 
-test('every orphan with an eligible node is placed on one of them, and no other is placed', () => {
+test('every vacant address goes to one of its eligible nodes, if it has any', () => {
   fc.assert(
-    fc.property(orphans, loads, owners, (some, its, their) => {
-      const placed = placeOrphans(some, standing(its, their));
+    fc.property(vacancies, loads, owners, (some, its, their) => {
+      const placed = elect(some, standing(its, their));
       for (const { address, eligible } of some) {
         const owner = placed.get(address);
         assert.equal(owner === undefined, eligible.length === 0);
@@ -149,33 +162,30 @@ test('every orphan with an eligible node is placed on one of them, and no other 
   );
 });
 
-test('the order of orphans and of their eligible nodes does not matter', () => {
+test('the order of vacancies and of their eligible nodes makes no difference', () => {
   fc.assert(
-    fc.property(orphans, loads, owners, fc.array(fc.nat(), { minLength: 1 }), (some, its, their, keys) => {
+    fc.property(vacancies, loads, owners, fc.array(fc.nat(), { minLength: 1 }), (some, its, their, keys) => {
       const other = shuffled(some, keys).map((each) => ({
         ...each,
         eligible: shuffled(each.eligible, keys),
       }));
       const byText = (placed: Map<string, string>) => [...placed].sort();
-      assert.deepEqual(
-        byText(placeOrphans(other, standing(its, their))),
-        byText(placeOrphans(some, standing(its, their))),
-      );
+      assert.deepEqual(byText(elect(other, standing(its, their))), byText(elect(some, standing(its, their))));
     }),
   );
 });
 
-test('who looks late, when some have taken what was theirs, places the rest as the others did', () => {
+test('a late election, after some nodes have taken their addresses, agrees with the early one', () => {
   fc.assert(
-    fc.property(orphans, loads, owners, fc.subarray(nodes), (some, its, their, early) => {
-      const placed = placeOrphans(some, standing(its, their));
+    fc.property(vacancies, loads, owners, fc.subarray(nodes), (some, its, their, early) => {
+      const placed = elect(some, standing(its, their));
       const late = some.map((each) => {
         const owner = placed.get(each.address);
         return owner !== undefined && early.includes(owner)
           ? { ...each, eligible: [], takenBy: owner }
           : each;
       });
-      assert.deepEqual([...placeOrphans(late, standing(its, their))].sort(), [...placed].sort());
+      assert.deepEqual([...elect(late, standing(its, their))].sort(), [...placed].sort());
     }),
   );
 });
@@ -187,7 +197,7 @@ function spread(placed: ReadonlyMap<string, string>, from: Standing, among: read
   return Math.max(...totals) - Math.min(...totals);
 }
 
-test('loads within one of even stay so, also when some of the orphans are taken already', () => {
+test('balanced loads stay balanced, even when some vacancies are already taken', () => {
   fc.assert(
     fc.property(
       addresses,
@@ -200,17 +210,17 @@ test('loads within one of even stay so, also when some of the orphans are taken 
           survivors.map((node) => [node, level + (ahead.includes(node) ? 1 : 0)]),
         );
         const from = standing(its);
-        const placed = placeOrphans(
-          texts.map((address) => orphan(address, survivors)),
+        const placed = elect(
+          texts.map((address) => vacant(address, survivors)),
           from,
         );
         assert.ok(spread(placed, from, survivors) <= 1);
-        const late = placeOrphans(
+        const late = elect(
           texts.map((address) => {
             const owner = placed.get(address);
             return owner !== undefined && early.includes(owner)
-              ? orphan(address, [], { takenBy: owner })
-              : orphan(address, survivors);
+              ? vacant(address, [], { takenBy: owner })
+              : vacant(address, survivors);
           }),
           from,
         );
@@ -220,12 +230,12 @@ test('loads within one of even stay so, also when some of the orphans are taken 
   );
 });
 
-test('uneven loads come no further apart than they were, or than one', () => {
+test('the spread of unequal loads does not grow beyond one', () => {
   fc.assert(
     fc.property(addresses, loads, (texts, its) => {
       const from = standing(its);
-      const placed = placeOrphans(
-        texts.map((address) => orphan(address, nodes)),
+      const placed = elect(
+        texts.map((address) => vacant(address, nodes)),
         from,
       );
       assert.ok(spread(placed, from, nodes) <= Math.max(1, spread(new Map(), from, nodes)));
@@ -233,11 +243,11 @@ test('uneven loads come no further apart than they were, or than one', () => {
   );
 });
 
-test('siblings that the same nodes could answer for go to one node', () => {
+test('a group with the same eligible nodes goes to one node', () => {
   fc.assert(
     fc.property(addresses, fc.subarray(nodes, { minLength: 1 }), loads, (texts, eligible, its) => {
-      const placed = placeOrphans(
-        texts.map((address, i) => orphan(address, eligible, { group: `g${i >> 1}` })),
+      const placed = elect(
+        texts.map((address, i) => vacant(address, eligible, { group: `g${i >> 1}` })),
         standing(its),
       );
       for (let i = 1; i < texts.length; i += 2)

@@ -32,7 +32,7 @@ test('EntryTable says whether an entry has moved to other links of its node, and
   assert.equal(table.put(addressEntry(web, ['a', 'b'], elsewhere))?.hasMoved, false);
   const moved = table.put(addressEntry(web, ['a'], { interfaces: ['eth1'] }));
   assert.equal(moved?.hasMoved, true);
-  assert.equal(moved?.row, first?.row);
+  assert.equal(moved?.tracked, first?.tracked);
   assert.deepEqual(table.get(web)?.entry.interfaces, ['eth1']);
 });
 

@@ -4,9 +4,11 @@ import { formatIp } from '../../../../src/address/index.ts';
 import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
 import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
-import { placeOrphans } from '../../../../src/layer2/ownership/election.ts';
+import { electOwners } from '../../../../src/layer2/ownership/election.ts';
+import type { OwnershipAction, OwnershipEvent } from '../../../../src/layer2/ownership/event.ts';
 import type { NodeFacts } from '../../../../src/layer2/ownership/node-facts.ts';
-import { type Order, Ownership } from '../../../../src/layer2/ownership/ownership.ts';
+import { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
+import { complete } from '../../../../src/layer2/ownership/steps.ts';
 import { addressEntry, firstClaim, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const web = '192.0.2.1';
@@ -22,6 +24,7 @@ interface Seen {
   /** Of these no link carries anything. */
   readonly unlinked?: readonly string[];
   readonly minority?: boolean;
+  readonly suspicion?: boolean;
 }
 
 interface Circumstances extends Seen {
@@ -43,10 +46,10 @@ class Subject {
   }
 
   start(): string[] {
-    return this.#obey(this.ownership.start(this.now));
+    return this.#send({ kind: 'started' });
   }
 
-  see({ live = ['a', 'b', 'c'], minority = false, ...seen }: Seen): string[] {
+  see({ live = ['a', 'b', 'c'], minority = false, suspicion = false, ...seen }: Seen): string[] {
     const facts = (name: string): [string, NodeFacts] => [
       name,
       nodeFacts({
@@ -55,70 +58,74 @@ class Subject {
         ...(seen.unlinked?.includes(name) ? { links: [] } : {}),
       }),
     ];
-    return this.#obey(
-      this.ownership.setView({ nodes: new Map(live.map(facts)), mayClaim: !minority }, this.now),
-    );
+    const claiming = minority ? 'refused' : suspicion ? 'paused' : 'allowed';
+    return this.#send({ kind: 'view', view: { nodes: new Map(live.map(facts)), claiming } });
   }
 
   put(...entries: readonly AddressEntry[]): string[] {
-    return this.#obey(this.ownership.change(entries, [], this.now));
+    return this.#send({ kind: 'change', upsert: entries, remove: [] });
   }
 
   remove(...addresses: readonly string[]): string[] {
     const removals = addresses.map((address) => ({ address, observedVersion: 0 }));
-    return this.#obey(this.ownership.change([], removals, this.now));
+    return this.#send({ kind: 'change', upsert: [], remove: removals });
   }
 
   table(...entries: readonly AddressEntry[]): string[] {
-    return this.#obey(this.ownership.table(entries, this.now));
+    return this.#send({ kind: 'table', entries });
   }
 
   hear(address: string, owner: string, epoch: number, from = '', over: Partial<Claim> = {}): string[] {
     assert.equal(this.claims.merge({ ...firstClaim(address, owner), epoch, from, ...over }), 'newer');
-    return this.#obey(this.ownership.claimsChanged([address], this.now));
+    return this.#hearClaims([address]);
   }
 
-  occupied(address: string, inConflict: boolean): string[] {
-    return this.#obey(this.ownership.setInConflict(address, inConflict));
+  setConflict(address: string, inConflict: boolean): string[] {
+    return this.#send({ kind: 'conflict', address, inConflict });
   }
 
   /** Lets time pass, with every wake on the way. */
   pass(ms: number): string[] {
-    const orders: string[] = [];
+    const actions: string[] = [];
     const end = this.now + ms;
-    for (let at = this.ownership.wakeAt(); at <= end; at = this.ownership.wakeAt()) {
+    for (let at = this.ownership.wakeAtMs(); at <= end; at = this.ownership.wakeAtMs()) {
       assert.ok(at > this.now, 'woken once for one reason');
       this.now = at;
-      orders.push(...this.#obey(this.ownership.wake(this.now)));
+      actions.push(...this.#send({ kind: 'tick' }));
     }
     this.now = end;
-    return orders;
+    return actions;
   }
 
-  #obey(orders: readonly Order[]): string[] {
-    const texts = orders.flatMap(textOf);
-    const claims = orders.flatMap((order) => (order.kind === 'claim' ? order.claims : []));
+  #hearClaims(addresses: readonly string[]): string[] {
+    return [...this.#send({ kind: 'claims-received', addresses }), ...this.#send({ kind: 'tick' })];
+  }
+
+  #send(event: OwnershipEvent): string[] {
+    const actions = complete(this.ownership.handle(event, this.now));
+    const claims = actions.flatMap((action) => (action.kind === 'claim' ? action.claims : []));
     for (const claim of claims) assert.equal(this.claims.merge(claim), 'newer');
+    const texts = actions.flatMap(textOf);
     if (claims.length === 0) return texts;
     const addresses = claims.map(({ address }) => address);
-    return [...texts, ...this.#obey(this.ownership.claimsChanged(addresses, this.now))];
+    return [...texts, ...this.#send({ kind: 'claims-published', addresses })];
   }
 }
 
-function textOf(order: Order): string[] {
-  switch (order.kind) {
+function textOf(action: OwnershipAction): string[] {
+  switch (action.kind) {
     case 'answer':
       return [
-        `${order.mustProbe ? 'probe' : 'answer'} ${formatIp(order.address)} ${order.reason} from ${order.from || 'nobody'}`,
+        `${action.mustProbe ? 'probe' : 'answer'} ${formatIp(action.address)} ${action.reason} from ${action.from || 'nobody'}`,
       ];
     case 'adjust':
-      return [`adjust ${formatIp(order.address)} ${order.entry.interfaces}`];
+      return [`adjust ${formatIp(action.address)} ${action.entry.interfaces}`];
     case 'silence':
-      return [`silence ${formatIp(order.address)}: ${order.reason}`];
+      return [`silence ${formatIp(action.address)}: ${action.reason}`];
     case 'claim':
-      return order.claims.map(
+      return action.claims.map(
         ({ address, owner, epoch, from, inConflict }) =>
-          `claim ${address} ${epoch} by ${owner || 'nobody'} from ${from || 'nobody'}${inConflict ? ', occupied' : ''}`,
+          `claim ${address} ${epoch} by ${owner || 'nobody'} from ${from || 'nobody'}${inConflict ? ', in conflict' : ''}`,
       );
   }
 }
@@ -129,8 +136,8 @@ function entry(address: string, over: Partial<AddressEntry> = {}): AddressEntry 
 
 /** Whom the placement names for a single address when nobody owns anything. */
 function placed(address: string, eligible: readonly string[]): string {
-  const orphan = { address, group: address, eligible };
-  return placeOrphans([orphan], { load: () => 0, ownersOf: () => [] }).get(address) ?? '';
+  const vacant = [{ address, group: address, eligible }];
+  return complete(electOwners(vacant, { load: () => 0, ownersOf: () => [] })).get(address) ?? '';
 }
 
 /** An address that falls to `owner`, before those of `others`. */
@@ -228,7 +235,7 @@ const cases: readonly {
     steps: [
       [(subject) => subject.start(), []],
       [(subject) => subject.pass(patienceMs - 1), []],
-      [(subject) => subject.pass(1), [`answer ${web} handover from b`, `claim ${web} 1 by a from b`]],
+      [(subject) => subject.pass(1), [`probe ${web} handover from b`, `claim ${web} 1 by a from b`]],
     ],
   },
   {
@@ -380,14 +387,14 @@ const cases: readonly {
     given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${forA} failover from a`]],
-      [(subject) => subject.occupied(forA, true), [`claim ${forA} 2 by a from nobody, occupied`]],
-      [(subject) => subject.occupied(forA, true), []],
+      [(subject) => subject.setConflict(forA, true), [`claim ${forA} 2 by a from nobody, in conflict`]],
+      [(subject) => subject.setConflict(forA, true), []],
       [(subject) => subject.hear(forA, 'b', 3, 'a', { inConflict: true }), [`silence ${forA}: b owns it`]],
       [
         (subject) => subject.see({ live: ['a', 'c'] }),
-        [`probe ${forA} failover from b`, `claim ${forA} 4 by a from b, occupied`],
+        [`probe ${forA} failover from b`, `claim ${forA} 4 by a from b, in conflict`],
       ],
-      [(subject) => subject.occupied(forA, false), [`claim ${forA} 5 by a from b`]],
+      [(subject) => subject.setConflict(forA, false), [`claim ${forA} 5 by a from b`]],
     ],
   },
   {
@@ -540,6 +547,26 @@ const cases: readonly {
       [(subject) => subject.see({ live: ['a'], minority: true }), [`answer ${forA} failover from b`]],
       [(subject) => subject.pass(10_000), []],
       [(subject) => subject.see({ live: ['a', 'c'] }), [`claim ${forA} 2 by a from b`]],
+    ],
+  },
+  {
+    name: 'under a suspicion it answers at once, and claims when the suspicion is over',
+    given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
+    steps: [
+      [(subject) => subject.start(), []],
+      [(subject) => subject.see({ live: ['a', 'c'], suspicion: true }), [`answer ${forA} failover from b`]],
+      [(subject) => subject.pass(500), []],
+      [(subject) => subject.see({ live: ['a', 'c'] }), [`claim ${forA} 2 by a from b`]],
+    ],
+  },
+  {
+    name: 'under a suspicion the old owner of a handover answers until its successor claims',
+    given: { entries: [entry(web)], claims: { [web]: 'a' } },
+    steps: [
+      [(subject) => subject.start(), [`answer ${web} failover from a`]],
+      [(subject) => subject.see({ leaving: ['a'], suspicion: true }), []],
+      [(subject) => subject.pass(900), []],
+      [(subject) => subject.hear(web, 'b', 2, 'a'), [`silence ${web}: b owns it`]],
     ],
   },
   {
@@ -722,8 +749,8 @@ test('the loss of one node: who hears of it late, after claims of others, takes 
     claims: Object.fromEntries(hosts.map((address) => [address, 'b'])),
   };
   const survivors = ['a', 'c', 'd'];
-  const orphans = hosts.map((address) => ({ address, group: address, eligible: survivors }));
-  const all = placeOrphans(orphans, { load: () => 0, ownersOf: () => [] });
+  const vacant = hosts.map((address) => ({ address, group: address, eligible: survivors }));
+  const all = complete(electOwners(vacant, { load: () => 0, ownersOf: () => [] }));
   const of = (owner: string) => hosts.filter((address) => all.get(address) === owner);
   for (const heard of [of('c'), of('c').slice(0, 5), of('c').slice(5)]) {
     const late = new Subject(given);
@@ -777,31 +804,29 @@ test('without anything to wait for it wants no wake, though no node is eligible'
   });
   subject.start();
   subject.pass(settleMs);
-  assert.equal(subject.ownership.wakeAt(), Number.POSITIVE_INFINITY);
+  assert.equal(subject.ownership.wakeAtMs(), Number.POSITIVE_INFINITY);
 });
 
-test('Ownership breathes in every decision about many addresses, having decided nothing by halves', () => {
-  let breaths = 0;
-  const claims = new ClaimStore();
-  const ownership: Ownership = new Ownership('a', claims, () => {
-    breaths++;
-    for (const address of ownership.answered()) assert.ok(ownership.entry(address));
-  });
+test('Ownership yields within each decision about many addresses, in a consistent state', () => {
+  const ownership = new Ownership('a', new ClaimStore());
   const entries = Array.from({ length: 500 }, (_, i) => addressEntry(`192.0.2.${i % 250}`, ['a', 'b']));
-  const view = (...live: string[]) => ({
-    nodes: new Map(live.map((name) => [name, nodeFacts()])),
-    mayClaim: true,
+  const view = (...live: string[]): OwnershipEvent => ({
+    kind: 'view',
+    view: { nodes: new Map(live.map((name) => [name, nodeFacts()])), claiming: 'allowed' },
   });
-  ownership.setView(view('a', 'b'), 0);
-  for (const decide of [
-    () => ownership.table(entries, 0),
-    () => ownership.start(0),
-    () => ownership.wake(settleMs),
-    () => ownership.setView(view('a'), 2 * settleMs),
-  ]) {
-    breaths = 0;
-    decide();
-    assert.ok(breaths >= 250, `${breaths} breaths`);
+  complete(ownership.handle(view('a', 'b'), 0));
+  for (const [event, nowMs] of [
+    [{ kind: 'table', entries }, 0],
+    [{ kind: 'started' }, 0],
+    [{ kind: 'tick' }, settleMs],
+    [view('a'), 2 * settleMs],
+  ] as const) {
+    let yields = 0;
+    complete(ownership.handle(event, nowMs), () => {
+      yields++;
+      for (const address of ownership.answered()) assert.ok(ownership.entry(address));
+    });
+    assert.ok(yields >= 250, `${yields} yields`);
   }
   assert.equal(ownership.answered().length, 250);
 });

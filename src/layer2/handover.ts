@@ -1,0 +1,34 @@
+import type { Clock, Timer } from '../clock.ts';
+
+/** Limit of a planned stop's wait for other nodes to take over. */
+const handoverMs = 3000;
+
+/** The wait of a planned stop: it ends once this node answers for nothing, when no other node could take over, or at the limit. */
+export class Handover {
+  readonly #clock: Clock;
+  #finish: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get isWaiting(): boolean {
+    return this.#finish !== undefined;
+  }
+
+  /** Resolves when the wait is over. */
+  async wait(): Promise<void> {
+    let limit: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      this.#finish = resolve;
+      limit = this.#clock.after(handoverMs, resolve);
+    });
+    this.#finish = undefined;
+    limit?.cancel();
+  }
+
+  /** Call it whenever members or answered addresses have changed. */
+  check(answeredAddresses: number, liveMembers: number): void {
+    if (answeredAddresses === 0 || liveMembers === 0) this.#finish?.();
+  }
+}

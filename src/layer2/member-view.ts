@@ -1,0 +1,97 @@
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { isLive, type Member } from '../membership/member-table.ts';
+import type { Changes, Membership } from '../membership/membership.ts';
+import type { FromLayer2 } from './messages.ts';
+import type { OwnershipView } from './ownership/event.ts';
+import { type NodeFacts, parseFacts } from './ownership/node-facts.ts';
+import { Quorum } from './ownership/quorum.ts';
+
+export interface MemberViewOptions {
+  readonly nodeName: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly report: (message: FromLayer2) => void;
+  /** Receives the MACs of all other speakers, lower case and colon separated. */
+  readonly setSpeakers: (macs: ReadonlySet<string>) => void;
+  /** Called when a member that was lost is live again. */
+  readonly onReturn: (node: string) => void;
+}
+
+type MembershipState = Pick<Membership, 'members' | 'member' | 'unreachable'>;
+
+/** Derives from the membership what ownership, the responder and the speaker process need to know of the other members. */
+export class MemberView {
+  readonly #options: MemberViewOptions;
+  readonly #quorum = new Quorum();
+  /** Members whose loss was logged. */
+  readonly #lost = new Set<string>();
+  /** When lost members were last heard, for the duration of a takeover. */
+  readonly #lastHeardAtMs = new Map<string, number>();
+
+  constructor(options: MemberViewOptions) {
+    this.#options = options;
+  }
+
+  /** When the view may change although the membership has not; infinite for never. */
+  wakeAtMs(): number {
+    return this.#quorum.wakeAtMs();
+  }
+
+  lastHeardAtMs(node: string): number | undefined {
+    return this.#lastHeardAtMs.get(node);
+  }
+
+  /** Logs members that have died or left. */
+  logLosses(lost: Changes['lost'], membership: MembershipState): void {
+    const { logger, clock } = this.#options;
+    for (const { name: node, heardAt } of lost) {
+      this.#lastHeardAtMs.set(node, heardAt);
+      this.#lost.add(node);
+      if (membership.member(node)?.state === 'left') logger.info({ node }, 'speaker has left');
+      else logger.warn({ node, silentMs: Math.round(clock.now() - heardAt) }, 'speaker lost');
+    }
+  }
+
+  /**
+   * Reports the members and returns the view for ownership. `isCertain` says that a speaker surely runs on each node that Kubernetes lists.
+   */
+  update(membership: MembershipState, ownFacts: string, isCertain: boolean): OwnershipView {
+    const { nodeName, clock, report, setSpeakers } = this.#options;
+    const others = [...membership.members()].filter(({ name }) => name !== nodeName);
+    const live = others.filter(isLive);
+    this.#logReturns(live);
+    // A member that is dead to this node may be alive across a partition; conflicts with it are conflicts with a speaker.
+    setSpeakers(new Set(others.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac))));
+    report({ kind: 'members', members: others.map((member) => this.#statusOf(member)) });
+    const count = {
+      live: live.length,
+      suspected: live.filter(({ state }) => state === 'suspect').length,
+      missing: missing(membership, isCertain),
+    };
+    const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
+    nodes.set(nodeName, { ...parseFacts(ownFacts), isStarting: false });
+    return { nodes, claiming: this.#quorum.judge(count, clock.now()) };
+  }
+
+  #logReturns(live: readonly Readonly<Member>[]): void {
+    for (const { name: node } of live) {
+      if (!this.#lost.delete(node)) continue;
+      this.#options.logger.info({ node }, 'speaker is back');
+      this.#options.onReturn(node);
+    }
+  }
+
+  #statusOf({ name: node, state, endpoint, since }: Readonly<Member>) {
+    const { clock } = this.#options;
+    const sinceEpochMs = clock.epochMs() - (clock.now() - since);
+    return { node, state, address: endpoint.host, since: new Date(sinceEpochMs).toISOString() };
+  }
+}
+
+/** Number of speakers that should be reachable and are not: all that Kubernetes lists, or only those that were heard before. */
+function missing(membership: MembershipState, isCertain: boolean): number {
+  const unreachable = membership.unreachable();
+  if (isCertain) return unreachable.length;
+  return unreachable.filter((node) => membership.member(node)?.state === 'dead').length;
+}

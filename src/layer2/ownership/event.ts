@@ -1,0 +1,72 @@
+import type { IpAddress } from '../../address/index.ts';
+import type { AddressEntry, AddressRemoval } from '../address-entry.ts';
+import type { Claim } from './claim.ts';
+import type { NodeFacts } from './node-facts.ts';
+import type { Claiming } from './quorum.ts';
+
+/** The live nodes as this node sees them, and whether it may claim addresses. */
+export interface OwnershipView {
+  /** Live nodes by name, including this one. */
+  readonly nodes: ReadonlyMap<string, NodeFacts>;
+  readonly claiming: Claiming;
+}
+
+/** An input of the ownership machine. */
+export type OwnershipEvent =
+  /** Members and claims are known; decisions begin. */
+  | { readonly kind: 'started' }
+  /** The whole table of entries, which replaces the earlier one. */
+  | { readonly kind: 'table'; readonly entries: readonly AddressEntry[] }
+  | {
+      readonly kind: 'change';
+      readonly upsert: readonly AddressEntry[];
+      readonly remove: readonly AddressRemoval[];
+    }
+  | { readonly kind: 'view'; readonly view: OwnershipView }
+  /** The claim store holds newer claims on these addresses. They count in the next decision, which `tick` can bring about. */
+  | { readonly kind: 'claims-received'; readonly addresses: Iterable<string> }
+  /** This node's own claims on these addresses were published. */
+  | { readonly kind: 'claims-published'; readonly addresses: Iterable<string> }
+  /** Another host uses an address that this node owns, or no longer does. */
+  | { readonly kind: 'conflict'; readonly address: string; readonly inConflict: boolean }
+  /** Time has passed: due at `wakeAtMs()`, harmless at any other time. */
+  | { readonly kind: 'tick' };
+
+/**
+ * Why an address is answered from now on: it never had an owner; it was recorded for this node; its owner is gone; or its owner is alive and
+ * hands over.
+ */
+export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
+
+export interface AnswerAction {
+  readonly kind: 'answer';
+  readonly entry: AddressEntry;
+  readonly address: IpAddress;
+  readonly reason: TakeoverReason;
+  /** The previous owner; empty when there was none. */
+  readonly from: string;
+  /** Another host may use the address, so it must be probed before it is answered. */
+  readonly mustProbe: boolean;
+}
+
+/** The interfaces of an address that is answered have changed. */
+export interface AdjustAction {
+  readonly kind: 'adjust';
+  readonly entry: AddressEntry;
+  readonly address: IpAddress;
+}
+
+export interface SilenceAction {
+  readonly kind: 'silence';
+  readonly address: IpAddress;
+  readonly reason: string;
+}
+
+/** Comes last, so that the previous owner sees the claim only after neighbours have seen the announcement. */
+export interface ClaimAction {
+  readonly kind: 'claim';
+  readonly claims: readonly Claim[];
+}
+
+/** An output of the ownership machine, to be run in order. */
+export type OwnershipAction = AnswerAction | AdjustAction | SilenceAction | ClaimAction;

@@ -1,0 +1,31 @@
+/** Members learn of one loss within this time. What is taken from the same owner later belongs to another loss. */
+const lossMs = 2000;
+
+/**
+ * Addresses that other nodes have claimed recently. A node that learns of a loss late must know which addresses were vacant with its own,
+ * or it would count them as load of their new owners and elect differently from the others.
+ */
+export class RecentTakeovers {
+  readonly #claimedAtMs = new Map<string, number>();
+
+  note(address: string, nowMs: number): void {
+    this.#claimedAtMs.set(address, nowMs);
+  }
+
+  isRecent(address: string, nowMs: number): boolean {
+    const claimedAtMs = this.#claimedAtMs.get(address);
+    return claimedAtMs !== undefined && nowMs - claimedAtMs < lossMs;
+  }
+
+  /** The recent addresses; forgets the others. */
+  *addresses(nowMs: number): Iterable<string> {
+    for (const [address, claimedAtMs] of this.#claimedAtMs) {
+      if (nowMs - claimedAtMs > lossMs) this.#claimedAtMs.delete(address);
+      else yield address;
+    }
+  }
+
+  forget(address: string): void {
+    this.#claimedAtMs.delete(address);
+  }
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { formatIp } from '../../../src/address/index.ts';
+import { ClaimStore } from '../../../src/layer2/ownership/claim-store.ts';
+import { Ownership } from '../../../src/layer2/ownership/ownership.ts';
+import { OwnershipRecorder } from '../../../src/layer2/ownership-recorder.ts';
+import { OwnershipRunner } from '../../../src/layer2/ownership-runner.ts';
+import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
+import { addressEntry, firstClaim, nodeFacts } from '../../support/layer2-cluster.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+const web = '192.0.2.1';
+
+/** The node `a`, alone, with the runner around its ownership machine. */
+function newNode() {
+  const clock = new VirtualClock();
+  const claims = new ClaimStore();
+  const ownership = new Ownership('a', claims);
+  const flightRecorder = new FlightRecorder({ clock });
+  const recorder = new OwnershipRecorder({ clock, recorder: flightRecorder, ownership, claims });
+  const seen: string[] = [];
+  let between = () => {};
+  const runner = new OwnershipRunner({
+    clock,
+    ownership,
+    recorder,
+    answers: {
+      answer: ({ address, mustProbe }) =>
+        void seen.push(`${mustProbe ? 'probe' : 'answer'} ${formatIp(address)}`),
+      adjust: ({ address }) => void seen.push(`adjust ${formatIp(address)}`),
+      silence: ({ address }) => void seen.push(`silence ${formatIp(address)}`),
+    },
+    publish: (published) => {
+      for (const claim of published) {
+        claims.merge(claim);
+        seen.push(`claim ${claim.address} ${claim.epoch}${claim.inConflict ? ' in conflict' : ''}`);
+      }
+    },
+    drainCaptures: () => between(),
+    onAnswer: ({ reason }) => void seen.push(reason),
+  });
+  const setBetween = (callback: () => void) => {
+    between = callback;
+  };
+  runner.send({
+    kind: 'view',
+    view: { nodes: new Map([['a', nodeFacts()]]), claiming: 'allowed' },
+  });
+  return { clock, claims, runner, seen, setBetween, recorder, flightRecorder };
+}
+
+describe('OwnershipRunner', () => {
+  test('runs actions in order and wakes the machine in time', () => {
+    const { runner, seen, clock } = newNode();
+    runner.send({ kind: 'table', entries: [addressEntry(web, ['a'])] });
+    runner.send({ kind: 'started' });
+    assert.deepEqual(seen, []);
+    clock.advance(100);
+    assert.deepEqual(seen, [`probe ${web}`, 'first', `claim ${web} 1`]);
+    runner.stop();
+    clock.advance(60_000);
+    assert.equal(seen.length, 3);
+  });
+
+  test('handles an event that arrives between two steps only after the current one', () => {
+    const { runner, seen, claims, setBetween } = newNode();
+    claims.merge(firstClaim(web, 'a'));
+    runner.send({ kind: 'table', entries: [addressEntry(web, ['a'])] });
+    let isSent = false;
+    setBetween(() => {
+      if (isSent) return;
+      isSent = true;
+      runner.send({ kind: 'conflict', address: web, inConflict: true });
+      assert.deepEqual(seen, [], 'not while the machine decides');
+    });
+    runner.send({ kind: 'started' });
+    assert.deepEqual(seen, [`answer ${web}`, 'failover', `claim ${web} 2 in conflict`]);
+  });
+});
+
+describe('OwnershipRecorder', () => {
+  test('records each event, and the steps of each address under its own name', () => {
+    const { runner, claims, recorder, flightRecorder } = newNode();
+    claims.merge(firstClaim(web, 'a'));
+    runner.send({
+      kind: 'table',
+      entries: [addressEntry(web, ['a', 'b']), addressEntry('192.0.2.2', ['b'])],
+    });
+    runner.send({ kind: 'started' });
+    runner.send({ kind: 'tick' });
+    claims.merge({ ...firstClaim(web, 'b'), epoch: 2, from: 'a' });
+    runner.send({ kind: 'claims-received', addresses: [web] });
+    assert.deepEqual(
+      flightRecorder.events('ownership').map(({ event }) => (event as { kind: string }).kind),
+      ['view', 'table', 'started', 'claims-received'],
+    );
+    const steps = recorder.addressEvents();
+    assert.deepEqual(
+      steps.map(({ machine, state, event, actions }) => [
+        machine,
+        state,
+        (event as { kind: string }).kind,
+        actions.map((action) => (action as { kind: string }).kind),
+      ]),
+      [
+        [`address ${web}`, 'answering', 'started', ['answer']],
+        [`address ${web}`, 'answering', 'claims-received', []],
+      ],
+    );
+    assert.match(JSON.stringify(steps[1]), /"owner":"b","epoch":2/);
+  });
+
+  test('keeps the steps of 1,000 addresses without displacing other machines', () => {
+    const { runner, claims, recorder, flightRecorder } = newNode();
+    flightRecorder.record('membership', 'alive', { kind: 'ping' }, []);
+    const entries = Array.from({ length: 2000 }, (_, i) =>
+      addressEntry(`10.0.${i >> 8}.${i & 255}`, ['a'], { interfaces: ['eth0'] }),
+    );
+    for (const { address } of entries) claims.merge(firstClaim(address, 'a'));
+    runner.send({ kind: 'table', entries });
+    runner.send({ kind: 'started' });
+    assert.equal(flightRecorder.events('membership').length, 1);
+    assert.equal(recorder.addressEvents().length, 1024);
+  });
+});

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Readiness, type ReadinessInput } from '../../../../src/layer2/ownership/readiness.ts';
+
+const complete: ReadinessInput = { hasEntries: true, isSynced: true, liveMembers: 2, unreachable: 0 };
+
+describe('Readiness', () => {
+  for (const [name, over, fromMs] of [
+    ['with all speakers and their claims, at once', {}, 0],
+    ['with some speakers missing, after 1.5 s', { unreachable: 1 }, 1500],
+    ['without any other member, after 3 s', { isSynced: false, liveMembers: 0, unreachable: 2 }, 3000],
+    ['with members whose claims are not all here, not before 30 s', { isSynced: false }, 30_000],
+    ['without entries, never', { hasEntries: false }, Number.POSITIVE_INFINITY],
+  ] as const)
+    test(name, () => {
+      const joinedAtMs = 500;
+      const readiness = new Readiness(joinedAtMs);
+      const input = { ...complete, ...over };
+      for (const waitedMs of [0, 1499, 1500, 2999, 3000, 29_999, 30_000, 100_000])
+        assert.equal(readiness.isReady(input, joinedAtMs + waitedMs), waitedMs >= fromMs, `${waitedMs} ms`);
+    });
+
+  test('wakeAtMs() visits each limit once', () => {
+    const readiness = new Readiness(500);
+    const visited: number[] = [];
+    for (let at = readiness.wakeAtMs(500); at < Number.POSITIVE_INFINITY; at = readiness.wakeAtMs(at))
+      visited.push(at);
+    assert.deepEqual(visited, [2000, 3500, 30_500]);
+  });
+});
