@@ -1,6 +1,6 @@
 /** What the pages show works: configurations parse, commands and flags exist, names are those of the code. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { test } from 'node:test';
 import { loadAll } from 'js-yaml';
 import { metricNames } from '../../../scripts/reference/metrics.ts';
@@ -83,7 +83,20 @@ for (const page of checkedPages)
       assert.ok(keys.includes(key), `${key}: no such annotation`);
   });
 
-test('guides/from-metallb.md lists only texts that are rejected', () => {
+test('docs/guides/troubleshooting.md quotes only messages that the code has', () => {
+  const source = globSync('src/**/*.ts', { cwd: root }).map(read).join('\n');
+  const quoted = read('docs/guides/troubleshooting.md')
+    .split('\n')
+    .filter((line) => /^ *\| /.test(line))
+    .flatMap((line) => Array.from((line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g), ([, text = '']) => text))
+    .filter((text) => !/^kubectl |: true$/.test(text));
+  assert.ok(quoted.length >= 10);
+  for (const text of quoted)
+    for (const part of text.split('…'))
+      assert.ok(source.includes(part.trim()), `${text}: no such message in src`);
+});
+
+test('docs/guides/from-metallb.md lists only texts that are rejected', () => {
   const table =
     read('docs/guides/from-metallb.md').split('## What Bellman rejects')[1]?.split('\n## ')[0] ?? '';
   const texts = table
