@@ -64,14 +64,14 @@ export class MemberView {
     // A member that is dead to this node may be alive across a partition; conflicts with it are conflicts with a speaker.
     setSpeakers(new Set(others.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac))));
     report({ kind: 'members', members: others.map((member) => this.#statusOf(member)) });
-    const count = {
-      live: live.length,
-      suspected: live.filter(({ state }) => state === 'suspect').length,
+    const quorum = {
+      live: new Set(live.map(({ name }) => name)),
+      suspected: new Set(live.filter(({ state }) => state === 'suspect').map(({ name }) => name)),
       missing: missing(membership, isCertain),
     };
     const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
     nodes.set(nodeName, { ...parseFacts(ownFacts), isStarting: false });
-    return { nodes, claiming: this.#quorum.judge(count, clock.now()) };
+    return { nodes, claiming: this.#quorum.judge(quorum, clock.now()) };
   }
 
   #logReturns(live: readonly Readonly<Member>[]): void {

@@ -11,6 +11,8 @@
  * - While it heals, a node still considers members dead that it has not heard yet. It refuses to claim until it had time to hear all.
  * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another:
  *   between the first death and the last it would count itself in a majority.
+ * - When a suspect proves to be alive while another member is missing, the link may have been cut and restored, and the missing member
+ *   may be alive as well. Claims stay paused until missing members have been tried again.
  */
 
 /**
@@ -19,34 +21,49 @@
  */
 export type Claiming = 'allowed' | 'paused' | 'refused';
 
-/** The other speakers, counted by state. */
-export interface QuorumCount {
-  /** Members that are alive, including those under suspicion. */
-  readonly live: number;
-  readonly suspected: number;
-  /** Speakers that should be reachable and are not. */
+/** The other speakers by state. */
+export interface QuorumInput {
+  /** Names of the members that are alive, including those under suspicion. */
+  readonly live: ReadonlySet<string>;
+  readonly suspected: ReadonlySet<string>;
+  /** Number of speakers that should be reachable and are not. */
   readonly missing: number;
 }
 
 /** Longer than members take to hear each other after a partition: each retries once a second. */
 export const healMs = 2000;
+/** Members retry a missing one this often. */
+export const retryMs = 1000;
 
 export class Quorum {
   /** When healing ends; infinite in a minority, `undefined` in an undisturbed majority. */
   #healedAtMs: number | undefined;
+  #suspected: ReadonlySet<string> = new Set();
+  /** When missing members have been tried again after a suspect proved to be alive. */
+  #retriedAtMs: number | undefined;
 
-  /** Judges the current count. Call it on each change of membership, and at `wakeAtMs()`. */
-  judge({ live, suspected, missing }: QuorumCount, nowMs: number): Claiming {
-    const isMajority = live + 1 >= missing;
+  /** Judges the current members. Call it on each change of membership, and at `wakeAtMs()`. */
+  judge({ live, suspected, missing }: QuorumInput, nowMs: number): Claiming {
+    const isMajority = live.size + 1 >= missing;
     if (!isMajority) this.#healedAtMs = Number.POSITIVE_INFINITY;
     else if (this.#healedAtMs === Number.POSITIVE_INFINITY) this.#healedAtMs = nowMs + healMs;
     else if (this.#healedAtMs !== undefined && nowMs >= this.#healedAtMs) this.#healedAtMs = undefined;
+
+    const hasRefuted = [...this.#suspected].some((name) => live.has(name) && !suspected.has(name));
+    this.#suspected = suspected;
+    if (missing === 0) this.#retriedAtMs = undefined;
+    else if (hasRefuted) this.#retriedAtMs = nowMs + retryMs;
+    else if (this.#retriedAtMs !== undefined && nowMs >= this.#retriedAtMs) this.#retriedAtMs = undefined;
+
     if (this.#healedAtMs !== undefined) return 'refused';
-    return suspected > 0 ? 'paused' : 'allowed';
+    return suspected.size > 0 || this.#retriedAtMs !== undefined ? 'paused' : 'allowed';
   }
 
   /** When to judge again although nothing has changed; infinite for never. */
   wakeAtMs(): number {
-    return this.#healedAtMs ?? Number.POSITIVE_INFINITY;
+    return Math.min(
+      this.#healedAtMs ?? Number.POSITIVE_INFINITY,
+      this.#retriedAtMs ?? Number.POSITIVE_INFINITY,
+    );
   }
 }

@@ -1,21 +1,27 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { healMs, Quorum } from '../../../../src/layer2/ownership/quorum.ts';
+import { healMs, Quorum, type QuorumInput, retryMs } from '../../../../src/layer2/ownership/quorum.ts';
+
+/** The first `live` of the other members b, c, d and e are alive, and the first `suspected` of them are under suspicion. */
+function members(live: number, suspected: number, missing: number): QuorumInput {
+  const names = ['b', 'c', 'd', 'e'];
+  return { live: new Set(names.slice(0, live)), suspected: new Set(names.slice(0, suspected)), missing };
+}
 
 describe('Quorum', () => {
   for (const [name, count, claiming] of [
-    ['a node alone in the world may claim', { live: 0, suspected: 0, missing: 0 }, 'allowed'],
-    ['one of two is half, which counts as a majority', { live: 0, suspected: 0, missing: 1 }, 'allowed'],
-    ['one of three is a minority', { live: 0, suspected: 0, missing: 2 }, 'refused'],
-    ['two of four are half', { live: 1, suspected: 0, missing: 2 }, 'allowed'],
-    ['two of five are a minority', { live: 1, suspected: 0, missing: 3 }, 'refused'],
-    ['two of three, but the second is under suspicion', { live: 1, suspected: 1, missing: 1 }, 'paused'],
-    ['a minority with a suspicion refuses', { live: 1, suspected: 1, missing: 3 }, 'refused'],
+    ['a node alone in the world may claim', members(0, 0, 0), 'allowed'],
+    ['one of two is half, which counts as a majority', members(0, 0, 1), 'allowed'],
+    ['one of three is a minority', members(0, 0, 2), 'refused'],
+    ['two of four are half', members(1, 0, 2), 'allowed'],
+    ['two of five are a minority', members(1, 0, 3), 'refused'],
+    ['two of three, but the second is under suspicion', members(1, 1, 1), 'paused'],
+    ['a minority with a suspicion refuses', members(1, 1, 3), 'refused'],
   ] as const)
     test(name, () => assert.equal(new Quorum().judge(count, 0), claiming));
 
-  const all = { live: 2, suspected: 0, missing: 0 };
-  const alone = { live: 0, suspected: 0, missing: 2 };
+  const all = members(2, 0, 0);
+  const alone = members(0, 0, 2);
 
   test('after a minority, it refuses until the node had time to hear all members', () => {
     const quorum = new Quorum();
@@ -23,7 +29,7 @@ describe('Quorum', () => {
     assert.equal(quorum.wakeAtMs(), Number.POSITIVE_INFINITY);
     assert.equal(quorum.judge(alone, 1000), 'refused');
     assert.equal(quorum.wakeAtMs(), Number.POSITIVE_INFINITY, 'only a change of members ends a minority');
-    assert.equal(quorum.judge({ live: 1, suspected: 0, missing: 1 }, 5000), 'refused');
+    assert.equal(quorum.judge(members(1, 0, 1), 5000), 'refused');
     assert.equal(quorum.wakeAtMs(), 5000 + healMs);
     assert.equal(quorum.judge(all, 5100), 'refused');
     assert.equal(quorum.wakeAtMs(), 5000 + healMs, 'further members do not prolong the time');
@@ -49,6 +55,27 @@ describe('Quorum', () => {
       [1, 1, 3],
       [0, 0, 4],
     ] as const)
-      assert.notEqual(quorum.judge({ live, suspected, missing }, 0), 'allowed', `${missing} lost`);
+      assert.notEqual(quorum.judge(members(live, suspected, missing), 0), 'allowed', `${missing} lost`);
+  });
+
+  test('after a suspect proved to be alive, it pauses until missing members were tried again', () => {
+    const quorum = new Quorum();
+    quorum.judge(members(2, 2, 0), 0);
+    assert.equal(quorum.judge(members(1, 1, 1), 500), 'paused');
+    assert.equal(quorum.judge(members(1, 0, 1), 600), 'paused');
+    assert.equal(quorum.wakeAtMs(), 600 + retryMs);
+    assert.equal(quorum.judge(members(1, 0, 1), 600 + retryMs), 'allowed');
+  });
+
+  test('a suspect that proved to be alive causes no pause when no member is missing', () => {
+    const quorum = new Quorum();
+    quorum.judge(members(2, 1, 0), 0);
+    assert.equal(quorum.judge(members(2, 0, 0), 100), 'allowed');
+  });
+
+  test('a suspect that dies causes no pause', () => {
+    const quorum = new Quorum();
+    quorum.judge({ live: new Set(['b', 'c']), suspected: new Set(['c']), missing: 0 }, 0);
+    assert.equal(quorum.judge({ live: new Set(['b']), suspected: new Set(), missing: 1 }, 500), 'allowed');
   });
 });
