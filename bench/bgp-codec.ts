@@ -1,8 +1,8 @@
 /**
- * How fast UPDATEs are made and read: prefixes a second, for host routes packed into full messages of 4096 octets.
+ * Speed of encoding and decoding UPDATEs, in prefixes per second, for host routes packed into full messages of 4096 octets.
  *   .cache/bin/node bench/bgp-codec.ts
- * Made: out of an adj-RIB-out as a session does it, and from values by encodeMessage. Read: from a stream in chunks of 64 KiB, judged
- * and counted as a session does it, and with every prefix made into a value. Fails when one of them is below a million.
+ * Encoding: from an Adj-RIB-Out, as a session does it, and from values by encodeMessage. Decoding: from a stream in chunks of 64 KiB,
+ * checked and counted as a session does it, and with a value for every prefix. Fails when a figure is below one million.
  */
 import { type Family, type Prefix, parseIp } from '../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
@@ -41,7 +41,7 @@ function hostRoutes(family: Family): Prefix[] {
   return Array.from({ length: routes }, (_, index) => ({ family, value: value + BigInt(index), length }));
 }
 
-/** What a session writes for all routes, from the moment it is up. */
+/** The octets that a new session writes for all routes. */
 class Output {
   readonly #rib: AdjRibOut;
   readonly #writer: UpdateWriter;
@@ -102,7 +102,7 @@ function made({ nlri, attributes: { mpReach } }: UpdateMessage): number {
   return [...nlri].length + (mpReach ? [...mpReach.nlri].length : 0);
 }
 
-/** The fastest of some rounds: what the code costs, without what else the machine does. */
+/** The fastest of several rounds, which excludes other load of the machine. */
 function report(name: string, run: () => unknown): void {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {
@@ -135,8 +135,10 @@ for (const family of [4, 6] as const) {
         : message.attributes,
     };
   });
-  report(`IPv${family} made from the adj-RIB-out`, () => output.write());
-  report(`IPv${family} made from values`, () => messages.map((message) => encodeMessage(message, options)));
-  report(`IPv${family} read, judged and counted`, () => decode(stream, counted));
-  report(`IPv${family} read and made into values`, () => decode(stream, made));
+  report(`IPv${family} encoded from the Adj-RIB-Out`, () => output.write());
+  report(`IPv${family} encoded from values`, () =>
+    messages.map((message) => encodeMessage(message, options)),
+  );
+  report(`IPv${family} decoded, checked and counted`, () => decode(stream, counted));
+  report(`IPv${family} decoded into values`, () => decode(stream, made));
 }

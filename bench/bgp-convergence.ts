@@ -1,9 +1,9 @@
 /**
- * How long after Established a BIRD holds 100,000 host routes, and how long after the word they are gone, by who sends them.
+ * Time from Established until BIRD holds 100,000 host routes, and from the withdrawal until they are gone, for several senders.
  *   lab/world .cache/bin/node bench/bgp-convergence.ts [--routes N]
- * Senders: Bellman; a bare socket that replays the same bytes, which is the limit; BIRD with static routes; GoBGP, fed beforehand
- * by a BIRD; ExaBGP, with routes from its API. Medians of several runs. Fails when Bellman takes more than twice the
- * limit plus 100 ms, or longer than a daemon.
+ * Senders: Bellman; a bare socket that replays the same bytes, which sets the limit; BIRD with static routes; GoBGP, loaded by
+ * another BIRD in advance; ExaBGP, loaded through its API. Figures are medians of several runs. Fails when Bellman takes more than
+ * twice the limit plus 100 ms, or longer than another daemon.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ const deadlineMs = 300_000;
 
 interface Sender {
   readonly name: string;
-  /** Starts what connects to the router at 192.0.2.2; resolves when it is ready to be let in. */
+  /** Starts the sender, which connects to the router at 192.0.2.2. Resolves once it is ready to connect. */
   start(
     namespace: NetworkNamespace,
     directory: string,
@@ -87,7 +87,7 @@ const gobgpSender: Sender = {
         stdio: 'ignore',
       },
     );
-    // Routes from a BIRD beside it: nothing of the command line is quick enough for so many.
+    // A second BIRD supplies the routes: the command line is too slow for so many.
     await writeFile(
       `${directory}/feeder.conf`,
       [
@@ -130,7 +130,7 @@ const exabgpSender: Sender = {
     await writeFile(`${directory}/withdraw`, `${block('withdraw')}\n`);
     await writeFile(
       `${directory}/api.sh`,
-      `while [ ! -e ${directory}/up ]; do sleep 0.01; done\ncat ${directory}/announce\nwhile [ ! -e ${directory}/told ]; do sleep 0.01; done\ncat ${directory}/withdraw\nexec sleep 1000\n`,
+      `while [ ! -e ${directory}/up ]; do sleep 0.01; done\ncat ${directory}/announce\nwhile [ ! -e ${directory}/withdrawing ]; do sleep 0.01; done\ncat ${directory}/withdraw\nexec sleep 1000\n`,
     );
     await writeFile(
       `${directory}/exabgp.conf`,
@@ -161,9 +161,9 @@ const exabgpSender: Sender = {
       },
     });
     return {
-      // Fed before, it reads for minutes and does not connect.
+      // With the routes loaded at the start, it would read for minutes before it connects.
       established: () => writeFile(`${directory}/up`, ''),
-      withdraw: () => writeFile(`${directory}/told`, ''),
+      withdraw: () => writeFile(`${directory}/withdrawing`, ''),
       stop: () => child.kill('SIGKILL'),
     };
   },
@@ -179,7 +179,7 @@ async function until(what: string, check: () => Promise<boolean>, pollMs = 100):
   }
 }
 
-/** BIRD's control socket kept open: a question costs a round trip and no process. */
+/** An open control socket of BIRD, so that a query costs a round trip instead of a process. */
 async function openControl(
   path: string,
 ): Promise<{ ask(question: string, end: RegExp): Promise<string>; close(): void }> {
@@ -262,13 +262,14 @@ async function measure(sender: Sender, index: number): Promise<{ announceMs: num
     const started = await sender.start(host, directory);
     stop = started.stop;
     const up = await Promise.race([established, sleep(deadlineMs, undefined, { ref: false })]);
-    if (up === undefined) throw new Error(`${sender.name} has not come up in ${deadlineMs} ms`);
+    if (up === undefined)
+      throw new Error(`${sender.name} has established no session within ${deadlineMs} ms`);
     await started.established?.();
     const end = performance.now() + deadlineMs;
     const wait = async (count: number) => {
       while ((await held()) !== count) {
         if (performance.now() > end) throw new Error(`${sender.name}: deadline`);
-        // Asking without a pause would take a processor from those who are measured.
+        // Polling without a pause would take a processor from the measured processes.
         await sleep(2);
       }
     };
@@ -287,7 +288,7 @@ async function measure(sender: Sender, index: number): Promise<{ announceMs: num
   }
 }
 
-/** How often each is measured; the machine may be busy, so the median counts. */
+/** Runs per sender. The machine may be busy, so the median counts. */
 const rounds: readonly (readonly [Sender, number])[] = [
   [ours('bare', 'bare socket'), 5],
   [ours('speaker', 'Bellman'), 5],

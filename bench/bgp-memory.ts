@@ -1,7 +1,7 @@
 /**
- * Memory per route and peer of the adj-RIBs-out, at 100,000 host routes to four peers with everything sent.
+ * Memory of the Adj-RIBs-Out per route and peer, with 100,000 host routes sent to four peers.
  *   .cache/bin/node --expose-gc bench/bgp-memory.ts
- * Counts what the tables and the peers keep: heap and array buffers after a collection, against before.
+ * Measures heap and array buffers after a garbage collection, less the same before.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Family, type IpAddress, parseIp } from '../src/address/index.ts';
@@ -17,7 +17,7 @@ const limitBytes = 200;
 
 async function used(): Promise<number> {
   const collect: unknown = Reflect.get(globalThis, 'gc');
-  if (typeof collect !== 'function') throw new Error('run it with node --expose-gc');
+  if (typeof collect !== 'function') throw new Error('run this with node --expose-gc');
   for (let i = 0; i < 3; i++) {
     collect();
     await sleep(20);
@@ -35,7 +35,7 @@ function address(text: string): IpAddress {
 const nextHops = { 4: [address('192.0.2.1')], 6: [address('2001:db8::1')] };
 const attributes: RouteAttributes = { asPathPrepend: 0, communities: [0xfc000001], largeCommunities: [] };
 
-/** In a function of its own, so that nothing of one measurement is alive in the next. */
+/** A function of its own, so that no object of one measurement survives into the next. */
 async function measure(family: Family): Promise<number> {
   const before = await used();
   const prefixes = new PrefixTable();
@@ -58,7 +58,7 @@ async function measure(family: Family): Promise<number> {
   const sent = ribs.reduce((sum, { sentCount }) => sum + sentCount, 0);
   if (sent !== routeCount * peerCount) throw new Error(`only ${sent} routes were sent`);
   const each = ((await used()) - before) / sent;
-  // What is measured must be alive when it is.
+  // The measured objects must be reachable during the measurement.
   if (ribs.some(({ queuedCount }) => queuedCount > 0)) throw new Error('routes are queued');
   return each;
 }

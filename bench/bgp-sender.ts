@@ -1,7 +1,7 @@
 /**
- * A child of `bgp-convergence.ts`: connects to the router, sends its routes, and withdraws them when told so on standard input.
+ * A child of `bgp-convergence.ts`: connects to the router, sends routes, and withdraws them after a line on standard input.
  *   .cache/bin/node bench/bgp-sender.ts speaker|bare ROUTES
- * `speaker` is the whole of Bellman's BGP; `bare` a socket that replays the same bytes, made beforehand.
+ * `speaker` runs all of Bellman's BGP. `bare` is a socket that replays the same bytes, encoded in advance.
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -36,7 +36,7 @@ function address(text: string): IpAddress {
   return parsed;
 }
 
-/** Calls back when a line arrives: the word to withdraw. */
+/** Calls back when a line arrives, which means to withdraw. */
 function onTold(withdraw: () => void): void {
   createInterface({ input: process.stdin }).once('line', withdraw);
 }
@@ -73,7 +73,7 @@ function speak(): void {
   });
 }
 
-/** Everything an adj-RIB-out has to send, in the messages of the speaker. */
+/** All messages that an Adj-RIB-Out has to send. */
 function messages(writer: UpdateWriter): Buffer {
   const chunks: Uint8Array[] = [];
   for (let written = writer.next(); written; written = writer.next()) chunks.push(written.bytes);
@@ -116,7 +116,7 @@ function replay(): void {
     frames.push(bytes);
     for (let frame = frames.next(65535); frame; frame = frames.next(65535)) {
       heard++;
-      // Its OPEN, then its KEEPALIVE.
+      // The router's OPEN, then its KEEPALIVE.
       if (heard === 1) socket.write(encodeMessage({ kind: 'keepalive' }, options));
       if (heard === 2) socket.write(announcements);
     }

@@ -1,7 +1,7 @@
 /**
- * Runs test files that need a network, each in a private world of its own (see `lab/world`), a few at a time, and sums up.
+ * Runs test files that need a network, each in its own private world (see `lab/world`), a few at a time.
  *   node test/run.ts [--jobs N] [--timeout-seconds N] FILE…
- * Prints a file's whole report when it ends, failed files again at the end. Exits 0 only when every file passed.
+ * Prints the report of each file when it ends, and a summary at the end. Exits with 0 only if every file passed.
  */
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
@@ -32,7 +32,7 @@ async function runFile(file: string): Promise<Report> {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     } catch {
-      // It has ended in between.
+      // The process has ended meanwhile.
     }
   };
   running.add(kill);
@@ -42,7 +42,7 @@ async function runFile(file: string): Promise<Report> {
       output += chunk;
     });
   const limit = setTimeout(() => {
-    output += `\ntime limit of ${values['timeout-seconds']} s reached, ended\n`;
+    output += `\nended: the time limit of ${values['timeout-seconds']} s is over\n`;
     kill();
   }, Number(values['timeout-seconds']) * 1000);
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -75,7 +75,7 @@ await Promise.all(
 );
 const sum = (name: string) => reports.reduce((total, { counts }) => total + (counts.get(name) ?? 0), 0);
 const failed = reports.filter(({ ok }) => !ok);
-console.log(`\n── ${reports.length} files in worlds of their own`);
+console.log(`\n── ${reports.length} files`);
 for (const { file, ok, seconds, counts } of reports)
   console.log(
     `${ok ? '✔' : '✖'} ${file}: ${counts.get('pass') ?? 0}/${counts.get('tests') ?? 0} in ${seconds.toFixed(1)} s`,

@@ -15,7 +15,7 @@ export interface LogLine {
   readonly [key: string]: unknown;
 }
 
-/** A process of ours, with the JSON lines it has logged. */
+/** A process of Bellman or the lab, with its JSON log lines. */
 export class Daemon {
   readonly lines: LogLine[] = [];
   readonly exited: Promise<number | NodeJS.Signals | null>;
@@ -46,7 +46,7 @@ export class Daemon {
     return this.#errors;
   }
 
-  /** Memory in use, in MiB, and the highest so far. */
+  /** Resident memory now and at its peak, in MiB. */
   async memory(): Promise<{ readonly now: number; readonly peak: number }> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
     const of = (name: string) =>
@@ -66,7 +66,7 @@ export class Daemon {
     this.#child.kill(signal);
   }
 
-  /** Ends it as Kubernetes does and returns its exit code. */
+  /** Ends the process as Kubernetes does. Resolves to its exit code. */
   stop(): Promise<number | NodeJS.Signals | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM');
     return this.exited;
@@ -94,7 +94,7 @@ export interface ControllerStatus {
   readonly waitingFor?: readonly string[];
 }
 
-/** The lab's API server as a process, its clients, and controllers beside it. Everything ends with `stop`. */
+/** The lab's API server as a process, with clients and controllers. `stop` ends them all. */
 export class ControlPlane {
   readonly folder: string;
   readonly kubeconfig: string;
@@ -142,7 +142,7 @@ export class ControlPlane {
     return daemon;
   }
 
-  /** A stock `kubectl`; returns its standard output. */
+  /** Runs a stock `kubectl`. Resolves to its standard output. */
   async kubectl(...args: string[]): Promise<string> {
     const env = { ...process.env, KUBECONFIG: this.kubeconfig, HOME: this.folder };
     return (await run('kubectl', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout;
@@ -169,14 +169,14 @@ export class ControlPlane {
     return this.client.request({ method: 'DELETE', path });
   }
 
-  /** One of the server's knobs, see `lab/apiserver/server.ts`. */
+  /** Turns a knob of the server (see `lab/apiserver/server.ts`). */
   async knob(
     name: 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'pause' | 'forbid' | 'serve',
   ): Promise<void> {
     await fetch(`${this.url}/lab/${name}`, { method: 'POST' });
   }
 
-  /** Requests of an agent since the last reset, as `VERB resource` with their count. */
+  /** Counts of an agent's requests since the last reset, by `VERB resource`. */
   async requests(agent: string): Promise<Map<string, number>> {
     const all = (await (await fetch(`${this.url}/lab/requests`)).json()) as Record<string, number>;
     const own = Object.entries(all).filter(([key]) => key.startsWith(`${agent} `));

@@ -8,7 +8,7 @@ export interface LogLine {
   readonly [key: string]: unknown;
 }
 
-/** A logger whose lines can be read. */
+/** A logger that keeps its lines. */
 export function memoryLogger(): { readonly logger: Logger; readonly lines: LogLine[] } {
   const lines: LogLine[] = [];
   const sink = new Writable({

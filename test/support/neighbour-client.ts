@@ -25,10 +25,10 @@ export type HostEvent =
       readonly isSpeaker: boolean;
     };
 
-/** A responder running in a namespace, driven over its standard input (see neighbour-host.ts). */
+/** A responder in a namespace, controlled through its standard input (see neighbour-host.ts). */
 export class NeighbourHost {
   readonly events: HostEvent[] = [];
-  /** Its log. */
+  /** Its log output. */
   log = '';
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (value: unknown) => void>();
@@ -47,7 +47,7 @@ export class NeighbourHost {
     });
   }
 
-  /** Starts it; resolves when it watches the links. */
+  /** Starts the responder. Resolves once it watches the links. */
   static async start(
     namespace: NetworkNamespace,
     settings: { readonly defence?: 'defend' | 'yield'; readonly speakers?: readonly string[] } = {},
@@ -73,14 +73,14 @@ export class NeighbourHost {
     return answer;
   }
 
-  /** The value of a metric's line, e.g. `name{ip="192.0.2.1"}`; 0 when it is not there. */
+  /** The value of a metric, e.g. `name{ip="192.0.2.1"}`; 0 when it is absent. */
   async metric(line: string): Promise<number> {
     const text = String(await this.ask({ do: 'metrics' }));
     const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `));
     return found === undefined ? 0 : Number(found.slice(line.length + 1));
   }
 
-  /** Ends its input; resolves to the exit code once it has ended by itself. */
+  /** Closes its input, which ends it. Resolves to the exit code. */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode !== null) return this.#child.exitCode;
     await this.ask({ do: 'close' });

@@ -1,18 +1,18 @@
 import { type IpAddress, parseIp } from '../../src/address/index.ts';
 
 /**
- * Frames that Linux 6 and iputils put on a wire between `02:00:00:00:00:0a` (192.0.2.1, 2001:db8::a) and `02:00:00:00:00:0b`
+ * Frames that Linux 6 and iputils sent between `02:00:00:00:00:0a` (192.0.2.1, 2001:db8::a) and `02:00:00:00:00:0b`
  * (192.0.2.2, 2001:db8::b), captured on a veth pair.
  */
 export const captured = {
   arpRequest: 'ffffffffffff02000000000b0806000108000604000102000000000bc0000202000000000000c0000201',
   arpReply: '02000000000b02000000000a0806000108000604000202000000000ac000020102000000000bc0000202',
-  /** Of a neighbour whose entry has gone stale. */
+  /** A unicast request for a stale neighbour entry. */
   arpUnicastRequest: '02000000000a02000000000b0806000108000604000102000000000bc0000202000000000000c0000201',
-  /** arping -D, which fills the target's MAC. */
+  /** From arping -D, which fills in the target's MAC address. */
   arpProbe: 'ffffffffffff02000000000b0806000108000604000102000000000b00000000ffffffffffffc0000201',
   arpProbeReply: '02000000000b02000000000a0806000108000604000202000000000ac000020102000000000b00000000',
-  /** arping -U and arping -A for 192.0.2.2. */
+  /** From arping -U and arping -A for 192.0.2.2. */
   arpGratuitousRequest:
     'ffffffffffff02000000000b0806000108000604000102000000000bc0000202ffffffffffffc0000202',
   arpGratuitousReply: 'ffffffffffff02000000000b0806000108000604000202000000000bc000020202000000000bc0000202',
@@ -64,7 +64,7 @@ export function tagged(bytes: Buffer, vlan: number): Buffer {
   ]);
 }
 
-/** Recomputes the ICMPv6 checksum of an untagged frame as RFC 1071 tells it: word by word, over a pseudo-header of its own. */
+/** Recomputes the ICMPv6 checksum of an untagged frame: RFC 1071, word by word, over the pseudo-header of RFC 8200 section 8.1. */
 export function withChecksum(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
   copy.writeUInt16BE(0, 56);

@@ -1,6 +1,6 @@
 /**
- * A neighbour responder in a process of its own, for tests that put it into a namespace. Commands come as JSON lines on standard
- * input, answers and events go as JSON lines to standard output. Ends with its standard input.
+ * A neighbour responder as a process, for tests that run it in a namespace. It reads commands as JSON lines from standard input and
+ * writes answers and events as JSON lines to standard output. It ends with its standard input.
  */
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';

@@ -1,10 +1,10 @@
-/** Replays what the flight recorder has kept of a machine, a JSON line for each event. */
+/** Replays a recording of the flight recorder: a JSON line for each event of a machine. */
 import assert from 'node:assert/strict';
 import { plain, type RecordedEvent } from '../../src/telemetry/flight-recorder.ts';
 
 /** A machine that a recording can be fed to. */
 export interface ReplayedMachine<E> {
-  /** Takes one step at the time and returns the state as the recorder names it, and the actions. */
+  /** Takes one step. Returns the state by the recorder's name, and the actions. */
   step(event: E, nowMs: number): { readonly state: string; readonly actions: readonly unknown[] };
 }
 
@@ -24,7 +24,7 @@ export function parseRecording(jsonLines: string): RecordedEvent[] {
     .map((line) => JSON.parse(line) as RecordedEvent);
 }
 
-/** The recorder's reduction, as it comes back from JSON. */
+/** A value as the recorder reduces it, after a round trip through JSON. */
 function asRecorded(actions: readonly unknown[]): unknown {
   return JSON.parse(JSON.stringify(actions.map((action) => plain(action))));
 }

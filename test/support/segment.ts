@@ -1,7 +1,7 @@
 import { bridge, NetworkNamespace, plug } from '../../lab/netns.ts';
 import { eventually } from './eventually.ts';
 
-/** One switch with hosts plugged in, each with `eth0`, 192.0.2.N/24 and 2001:db8::N/64, and a MAC that ends in N. */
+/** A switch with hosts. Host N has `eth0` with 192.0.2.N/24, 2001:db8::N/64 and a MAC address that ends in N. */
 export class Segment {
   readonly switch: NetworkNamespace;
 
@@ -15,14 +15,14 @@ export class Segment {
     return new Segment(namespace);
   }
 
-  /** Adds a host; `number` is at most 99, and its octet of the MAC is written like it. */
+  /** Adds a host. `number` is at most 99; its decimal digits are the last octet of the MAC address. */
   async host(name: string, number: number): Promise<NetworkNamespace> {
     const namespace = await NetworkNamespace.create(name);
     await this.plug(namespace, number);
     return namespace;
   }
 
-  /** Plugs the host's `eth0` in, anew if it has been deleted. */
+  /** Plugs the host's `eth0` in; recreates it if it was deleted. */
   async plug(namespace: NetworkNamespace, number: number): Promise<void> {
     await plug(
       {
@@ -42,7 +42,7 @@ export function macOf(number: number): string {
   return `02:00:00:00:00:${String(number).padStart(2, '0')}`;
 }
 
-/** What the host's kernel knows of a neighbour, e.g. `{ mac, state: 'REACHABLE' }`. */
+/** The neighbour entry of the host's kernel, e.g. `{ mac, state: 'REACHABLE' }`. */
 export async function neighbour(
   host: NetworkNamespace,
   address: string,
@@ -51,14 +51,14 @@ export async function neighbour(
   return { mac: /lladdr (\S+)/.exec(text)?.[1], state: /([A-Z]+)\s*$/.exec(text)?.[1] };
 }
 
-/** Sends one packet to the address, so that the kernel has to know the neighbour; nobody need answer it. */
+/** Sends one packet to the address, so that the kernel must resolve it. It needs no answer. */
 export async function poke(host: NetworkNamespace, address: string): Promise<void> {
   await host.exec('ping', '-c', '1', '-W', '0.05', '-n', address).catch(() => '');
 }
 
 /**
- * Makes the host's kernel doubt its neighbours within a few seconds, where it usually takes half a minute; still longer than it
- * takes a use to be forgotten (a second), or else they would pass from REACHABLE to DELAY without STALE.
+ * Makes neighbours of the host's kernel stale within a few seconds instead of half a minute. The time must exceed a second, for which the
+ * kernel remembers the last use: otherwise entries pass from REACHABLE to DELAY without STALE.
  */
 export async function hastenDoubt(host: NetworkNamespace): Promise<void> {
   for (const family of ['ipv4', 'ipv6'])
@@ -70,8 +70,8 @@ export async function hastenDoubt(host: NetworkNamespace): Promise<void> {
 }
 
 /**
- * The states that the kernel gives the neighbour, in order, as `ip monitor` tells them, while it is sent to whenever it is
- * stale; ends when `expected` has come in this order, others between allowed.
+ * Collects the neighbour's states from `ip monitor`, and sends a packet whenever it is stale. Resolves once the states contain
+ * `expected` in this order, with others in between allowed.
  */
 export async function watchStates(
   host: NetworkNamespace,

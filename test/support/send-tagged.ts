@@ -1,5 +1,5 @@
 /**
- * Sends an ARP request with an 802.1Q tag and prints how many replies to it alone came within a second.
+ * Sends an ARP request with an 802.1Q tag and prints the number of replies to it within a second.
  *   node send-tagged.ts INTERFACE MAC ADDRESS VLAN
  */
 import { arpFrameLength, encodeArp } from '../../src/arp/packet.ts';

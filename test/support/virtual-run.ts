@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** Lets everything that waits for a promise only, not for time, go on to its end. */
+/** Runs everything that waits only for promises, not for time. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
 
-/** Moves virtual time forward in steps, with everything that follows from each step. */
+/** Moves virtual time forward in steps, and settles after each step. */
 export async function pass(clock: VirtualClock, ms: number, stepMs = 50): Promise<void> {
   for (let left = ms; left > 0; left -= stepMs) {
     clock.advance(Math.min(stepMs, left));

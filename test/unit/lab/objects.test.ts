@@ -47,7 +47,7 @@ describe('targetOf()', () => {
 });
 
 describe('Objects', () => {
-  test('create() fills in what an API server fills in', () => {
+  test('create() fills in the defaults of an API server', () => {
     const objects = new Objects(new Store());
     const created = objects.create(target(base), service('web', { ipFamilyPolicy: 'RequireDualStack' }));
     assert.equal(created.metadata.namespace, 'default');
@@ -60,7 +60,7 @@ describe('Objects', () => {
     assert.equal(field(created, 'spec', 'externalTrafficPolicy'), 'Cluster');
   });
 
-  test('create() makes a name of generateName, and refuses a second of the same name', () => {
+  test('create() makes a name from generateName and refuses a duplicate name', () => {
     const objects = new Objects(new Store());
     const made = objects.create(target(base), service('', {}, { generateName: 'web-' }));
     assert.match(made.metadata.name, /^web-[0-9a-f]{8}$/);
@@ -113,7 +113,7 @@ describe('Objects', () => {
       assert.deepEqual(store.list('/v1/services'), []);
     });
 
-  test('update() of an old resourceVersion is a conflict, one that changes nothing is no write', () => {
+  test('update() with an old resourceVersion is a conflict, and without a change it is no write', () => {
     const store = new Store();
     const objects = new Objects(store);
     const old = objects.create(target(base), service('web'));
@@ -129,7 +129,7 @@ describe('Objects', () => {
     assert.equal(store.version, version);
   });
 
-  test('the status changes by its own path only, the spec and its generation by the other', () => {
+  test('the status changes only through its own path, the spec and its generation only through the main path', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web'));
     const merge = (url: string, patch: object) =>
@@ -172,7 +172,7 @@ describe('Objects', () => {
     );
   });
 
-  test('delete() waits for finalizers, and refuses another object of the same name', () => {
+  test('delete() waits for finalizers, and with another uid it fails', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web', {}, { finalizers: ['a/b'] }));
     const web = target(`${base}/web`);
@@ -183,7 +183,7 @@ describe('Objects', () => {
     assert.throws(() => objects.get(web), refusal(404, /services "web" not found/));
   });
 
-  test('a namespace goes with all that is in it', () => {
+  test('deleting a namespace deletes its content', () => {
     const store = new Store();
     const objects = new Objects(store);
     const namespaces = 'http://lab/api/v1/namespaces';
@@ -197,7 +197,7 @@ describe('Objects', () => {
     );
   });
 
-  test('nothing is stored of a dry run', () => {
+  test('a dry run stores nothing', () => {
     const store = new Store();
     const objects = new Objects(store);
     objects.create(target(base), service('web'));
@@ -210,7 +210,7 @@ describe('Objects', () => {
     assert.equal(store.version, version);
   });
 
-  test('list() comes in pages that miss nothing, and ends with a page that history has left behind', () => {
+  test('list() returns complete pages, and 410 for a page from before a compaction', () => {
     const store = new Store();
     const objects = new Objects(store);
     for (let i = 0; i < 25; i++) objects.create(target(base), service(`s${i}`));
@@ -232,7 +232,7 @@ describe('Objects', () => {
     assert.throws(() => objects.list(all, matches, 10, 'nonsense'), refusal(400, /continue token/));
   });
 
-  test('a JSON patch that does not fit is refused, and server-side apply is named as what it is', () => {
+  test('an inapplicable JSON patch is refused, and server-side apply is refused by name', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web'));
     const web = target(`${base}/web`);

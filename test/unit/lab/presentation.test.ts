@@ -28,16 +28,16 @@ describe('age()', () => {
     test(`${seconds} s are ${text}`, () => {
       assert.equal(age(new Date(now - seconds * 1000).toISOString(), now), text);
     });
-  test('no date is unknown', () => assert.equal(age(undefined, now), '<unknown>'));
+  test('a missing date is unknown', () => assert.equal(age(undefined, now), '<unknown>'));
 });
 
-test('wantsTable() goes by what the client prefers', () => {
+test('wantsTable() follows the first preference of the client', () => {
   assert.equal(wantsTable('application/json;as=Table;v=v1;g=meta.k8s.io,application/json'), true);
   assert.equal(wantsTable('application/json'), false);
   assert.equal(wantsTable(undefined), false);
 });
 
-test('an event is the same by both of its APIs', () => {
+test('an event is the same through both of its APIs', () => {
   const newer = resource('events.k8s.io', 'events');
   const older = resource('', 'events');
   const regarding = { kind: 'Service', name: 'web' };
@@ -70,7 +70,7 @@ describe('table()', () => {
     ).rows[0]?.cells;
   const created = new Date().toISOString();
 
-  test('a Service shows its addresses, or that it waits for them', () => {
+  test('a Service shows its addresses, or <pending>', () => {
     const service = (type: string, ...ips: string[]) => ({
       metadata: { name: 'web', creationTimestamp: created },
       spec: {
@@ -90,7 +90,7 @@ describe('table()', () => {
     assert.equal(cells('LoadBalancer', '192.0.2.1', '2001:db8::1')?.[3], '192.0.2.1,2001:db8::1');
   });
 
-  test('a Node shows whether it is ready and takes pods', () => {
+  test('a Node shows whether it is ready and schedulable', () => {
     const node = (status: string, unschedulable: boolean) => ({
       metadata: { name: 'n', creationTimestamp: created },
       spec: { unschedulable },

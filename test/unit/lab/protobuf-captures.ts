@@ -1,4 +1,4 @@
-/** Bodies of POST requests by kubectl 1.32, and the same objects as `--dry-run=client -o json` prints them, less what is empty. */
+/** Bodies of POST requests by kubectl 1.32, and the same objects as `--dry-run=client -o json` prints them, without empty fields. */
 export const protobufCaptures: readonly {
   readonly command: string;
   readonly base64: string;

@@ -1,4 +1,4 @@
-/** The octets were sent by kubectl 1.32 (`kubectl create KIND …`) and taken down. */
+/** Octets captured from kubectl 1.32 (`kubectl create KIND …`). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiProblem } from '../../../lab/apiserver/problem.ts';
@@ -7,10 +7,10 @@ import { protobufCaptures } from './protobuf-captures.ts';
 
 for (const { command, base64, object } of protobufCaptures) {
   const body = Buffer.from(base64, 'base64');
-  test(`decodeProtobuf() reads what ${command} sends`, () => {
+  test(`decodeProtobuf() reads the body of ${command}`, () => {
     assert.deepEqual(decodeProtobuf(body), object);
   });
-  test(`decodeProtobuf() of ${command}, cut anywhere, throws a refusal or nothing else`, () => {
+  test(`decodeProtobuf() of a truncated ${command} throws only an ApiProblem`, () => {
     for (let length = 0; length < body.length; length++) {
       try {
         decodeProtobuf(body.subarray(0, length));
@@ -21,7 +21,7 @@ for (const { command, base64, object } of protobufCaptures) {
   });
 }
 
-test('decodeProtobuf() refuses a kind that it does not know by name', () => {
+test('decodeProtobuf() names an unknown kind in its refusal', () => {
   const body = Buffer.from('k8s\0\x0a\x10\x0a\x02v1\x12\x0aDeployment\x12\x00', 'latin1');
-  assert.throws(() => decodeProtobuf(body), /a Deployment as JSON only/);
+  assert.throws(() => decodeProtobuf(body), /a Deployment only as JSON/);
 });

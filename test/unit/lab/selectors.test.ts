@@ -55,7 +55,7 @@ describe('fieldMatcher()', () => {
     test(`${selector} ${matches ? 'matches' : 'does not match'}`, () => {
       assert.equal(fieldMatcher(selector)(event), matches);
     });
-  test('refuses what is no selector', () => {
+  test('refuses an invalid selector', () => {
     assert.throws(() => fieldMatcher('metadata.name'), ApiProblem);
   });
 });

@@ -7,7 +7,7 @@ const object = (name: string, more: object = {}) => ({ metadata: { name }, ...mo
 const told = (changes: readonly Change[] | undefined) =>
   changes?.map(({ type, object: { metadata } }) => `${type} ${metadata.name}`);
 
-test('each write has a later resourceVersion than all before it, of whatever kind', () => {
+test('each write has a later resourceVersion than all before it, across kinds', () => {
   const store = new Store();
   const versions = [
     store.put(kind, 'a', object('a')),
@@ -22,7 +22,7 @@ test('each write has a later resourceVersion than all before it, of whatever kin
   assert.equal(versions.at(-1), store.version);
 });
 
-test('since() tells what came after a version, in order', () => {
+test('since() returns the changes after a version in order', () => {
   const store = new Store();
   const from = store.version;
   store.put(kind, 'a', object('a'));
@@ -35,7 +35,7 @@ test('since() tells what came after a version, in order', () => {
   assert.deepEqual(told(store.since(kind, store.version)), []);
 });
 
-test('since() knows nothing from before compaction, nor of versions to come', () => {
+test('since() returns undefined for versions before a compaction and for future versions', () => {
   const store = new Store();
   store.put(kind, 'a', object('a'));
   const before = store.version;
@@ -45,7 +45,7 @@ test('since() knows nothing from before compaction, nor of versions to come', ()
   assert.equal(store.since(kind, store.version + 1), undefined, 'a version of a server that ran before');
 });
 
-test('history is bounded, and what is kept resumes without a gap', () => {
+test('history is bounded, and a watch resumes from it without a gap', () => {
   const store = new Store();
   const start = store.version;
   for (let i = 0; i < 40_001; i++) store.put(kind, 'a', object('a'));
@@ -55,7 +55,7 @@ test('history is bounded, and what is kept resumes without a gap', () => {
   assert.equal(kept[0]?.resourceVersion, store.version - 20_000 + 2);
 });
 
-test('listeners hear changes of their kind until they are told to stop', () => {
+test('listeners receive the changes of their kind until they stop', () => {
   const store = new Store();
   const heard: Change[] = [];
   const stop = store.listen(kind, (change) => heard.push(change));
@@ -66,7 +66,7 @@ test('listeners hear changes of their kind until they are told to stop', () => {
   assert.deepEqual(told(heard), ['ADDED a']);
 });
 
-test('list() is in the order of keys, and stored objects are not changed by later writes', () => {
+test('list() is in the order of keys, and later writes do not change objects already returned', () => {
   const store = new Store();
   const first = store.put(kind, 'b', object('b'));
   store.put(kind, 'a', object('a'));

@@ -47,7 +47,7 @@ describe('strategicMerge()', () => {
       { ports: [{ port: 81 }] },
     ],
     [
-      'orders a merged list as the directive says',
+      'orders a merged list by a directive',
       { ports: [{ port: 80 }, { port: 81 }] },
       { '$setElementOrder/ports': [{ port: 82 }, { port: 81 }, { port: 80 }], ports: [{ port: 82 }] },
       { ports: [{ port: 82 }, { port: 81 }, { port: 80 }] },
@@ -62,7 +62,7 @@ describe('strategicMerge()', () => {
     ['deletes a map on request', { a: { b: 1 }, c: 1 }, { a: { $patch: 'delete' } }, { c: 1 }],
     ['deletes a field', { a: { b: 1, c: 2 } }, { a: { b: null } }, { a: { c: 2 } }],
     [
-      'adds to the finalizers, and takes away by the directive',
+      'adds finalizers, and removes them by a directive',
       { finalizers: ['a', 'b'] },
       { '$deleteFromPrimitiveList/finalizers': ['a'], finalizers: ['c'] },
       { finalizers: ['b', 'c'] },
@@ -73,9 +73,9 @@ describe('strategicMerge()', () => {
       { ipFamilies: ['b'] },
       { ipFamilies: ['b'] },
     ],
-    ['keeps only the keys it is told to', { a: 1, b: 2 }, { $retainKeys: ['a', 'c'], c: 3 }, { a: 1, c: 3 }],
+    ['keeps only the keys of $retainKeys', { a: 1, b: 2 }, { $retainKeys: ['a', 'c'], c: 3 }, { a: 1, c: 3 }],
     [
-      'replaces addresses that have two of a type',
+      'replaces addresses with two of one type',
       { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] },
       {
         addresses: [
