@@ -64,11 +64,12 @@ const parts: readonly (readonly [string, readonly string[]])[] = [
   ['BGP', ['bgp']],
   ['Layer 2', ['layer2', 'arp', 'ndp', 'link', 'membership']],
   ['Kubernetes API, in both daemons', ['kubernetes']],
-  ['Guard and HTTP endpoint', ['telemetry', 'cli', 'linux', 'cluster', 'config']],
+  ['All processes', ['telemetry', 'cli', 'cluster', 'config', 'linux', 'main.ts', 'log.ts']],
 ];
 
 interface Located extends LogCall {
-  readonly file: string;
+  /** Folder below `src/`, or the name of a file in `src/` itself. */
+  readonly folder: string;
 }
 
 export function logPage(): string {
@@ -101,14 +102,19 @@ export function logPage(): string {
     '`…` is a part that changes.',
     ...parts.flatMap(([title, folders]) => {
       const rows = calls
-        .filter(({ file }) => folders.includes(file.split('/')[1] ?? ''))
+        .filter(({ folder }) => folders.includes(folder))
         .flatMap(({ level, messages, fields: own }) =>
           messages.map((message) => [level, message, own.map(code).join(', ')]),
-        )
-        .sort(([, a = ''], [, b = '']) => (a < b ? -1 : 1));
-      return rows.length === 0 ? [] : [`### ${title}`, table(['level', 'message', 'fields'], rows)];
+        );
+      return rows.length === 0 ? [] : [`### ${title}`, table(['level', 'message', 'fields'], tidyRows(rows))];
     }),
   );
+}
+
+/** Sorted by message, without rows that say the same. */
+function tidyRows(rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const unique = new Map(rows.map((row) => [row.join('|'), row]));
+  return [...unique.values()].sort(([, a = ''], [, b = '']) => (a < b ? -1 : 1));
 }
 
 function allLogCalls(): readonly Located[] {
@@ -118,7 +124,10 @@ function allLogCalls(): readonly Located[] {
       logCalls(readFileSync(new URL(file, root), 'utf8')).map((call) => {
         if (call.messages.length === 0)
           throw new Error(`${file}:${call.line}: the message of a log line must be a string or a constant`);
-        return { ...call, file };
+        const [, folder = ''] = file.split('/');
+        if (!parts.some(([, folders]) => folders.includes(folder)))
+          throw new Error(`scripts/reference/log.ts: say which part of the program src/${folder} is`);
+        return { ...call, folder };
       }),
     );
 }
