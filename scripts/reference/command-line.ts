@@ -10,19 +10,23 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     controller: 'It stopped after SIGTERM or SIGINT.',
     speaker: 'It stopped after SIGTERM or SIGINT.',
     validate: 'All files are valid.',
-    status: 'The configuration is in force as written, and every address is announced.',
+    status:
+      'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is.',
+    trace: 'Events were printed.',
   },
   negative: {
     controller: 'A second signal ended it before it had stopped.',
     speaker: 'A second signal ended it before it had stopped.',
     validate: 'A file is not valid.',
-    status: 'The configuration is not in force as written, or an address is not announced.',
+    status: 'Something of that is not so, or could not be confirmed because a speaker was not reached.',
+    trace: 'There are no such events.',
   },
   failed: {
     controller: 'It could not start, for instance because a flag is wrong or its port is taken.',
     speaker: 'It could not start, for instance because a flag is wrong or its port is taken.',
     validate: 'A file could not be read, or the API server could not be reached.',
     status: 'The API server could not be reached.',
+    trace: 'The API server or a speaker could not be reached.',
   },
   bug: {
     controller: 'It met an exception that nothing caught. The log says which; another replica takes over.',
@@ -30,6 +34,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
       'It met an exception that nothing caught. The log says which; the layer-2 process hands over its addresses.',
     validate: 'Not used.',
     status: 'Not used.',
+    trace: 'Not used.',
   },
 };
 

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { controllerCommand } from './controller.ts';
 import { speakerCommand } from './speaker.ts';
 import { statusCommand } from './status.ts';
+import { traceCommand } from './trace.ts';
 import { validateCommand } from './validate.ts';
 
 /** The `bellman` program with all its commands. */
@@ -11,7 +12,13 @@ export function bellmanProgram(version: string): Command {
     .version(version, '--version', 'print the version')
     .showHelpAfterError('(add --help for the flags)')
     .exitOverride();
-  for (const command of [controllerCommand(), speakerCommand(), validateCommand(), statusCommand()])
-    program.addCommand(command.copyInheritedSettings(program));
+  const commands = [
+    controllerCommand(),
+    speakerCommand(),
+    validateCommand(),
+    statusCommand(),
+    traceCommand(),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;
 }

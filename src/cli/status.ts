@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { systemClock } from '../clock.ts';
 import { exitCodes } from './exit-codes.ts';
 import { defaultHttpPort, kubeconfigFlag, loadBalancerClassFlag, namespaceFlag, parsePort } from './flags.ts';
 
@@ -6,10 +7,14 @@ interface StatusFlags {
   readonly kubeconfig?: string;
   readonly namespace: string;
   readonly speakerPort: number;
+  readonly controllerPort: number;
   readonly loadBalancerClass?: string;
 }
 
-/** `bellman status`: prints the state of the cluster as the API server and the speakers report it. */
+/**
+ * `bellman status`: prints the state of the cluster as the API server and the daemons report it. Exit codes: 0 all is as desired, 1
+ * something is not, for instance an address that should be announced and is not, 2 the API server could not be reached.
+ */
 export function statusCommand(): Command {
   return new Command('status')
     .description('print configuration, pools, addresses and their announcers, sessions and members')
@@ -20,11 +25,16 @@ export function statusCommand(): Command {
         .argParser(parsePort)
         .default(defaultHttpPort.speaker),
     )
+    .addOption(
+      new Option('--controller-port <port>', 'TCP port on which the controller serves /status in its Pod')
+        .argParser(parsePort)
+        .default(defaultHttpPort.controller),
+    )
     .addOption(loadBalancerClassFlag('class that the daemons serve'))
     .action(async (flags: StatusFlags) => {
       const { collectStatus } = await import('./status/collect.ts');
       const { statusReport } = await import('./status/report.ts');
-      const { text, healthy } = statusReport(await collectStatus(flags));
+      const { text, healthy } = statusReport(await collectStatus({ ...flags, clock: systemClock }));
       process.stdout.write(text);
       process.exitCode = healthy ? exitCodes.success : exitCodes.negative;
     });

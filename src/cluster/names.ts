@@ -5,6 +5,9 @@ export const configMapKey = 'config';
 /** Where the last good configuration is kept for the day the ConfigMap itself is deleted. */
 export const acceptedConfigMapName = 'bellman-accepted-config';
 
+/** Lease by which the replicas of the controller elect their leader. */
+export const controllerLeaseName = 'bellman-controller';
+
 /** Holds the keys by which speakers recognise each other; the controller makes it when it is missing. */
 export const membershipSecretName = 'bellman-membership';
 /** Lines of base64, 32 octets each: the first encrypts, all decrypt, so that keys rotate. */

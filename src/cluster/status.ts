@@ -30,6 +30,7 @@ const peer = z.object({
   /** RFC 3339, of the last change of state. */
   since: text,
   routesSent: z.number(),
+  routesDesired: z.number().optional(),
   /** One sentence for each difference from the configuration. */
   warnings: texts.default([]),
   lastError: text.optional(),

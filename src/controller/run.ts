@@ -15,7 +15,8 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';
-import { statusVersion } from '../cluster/status.ts';
+import { controllerLeaseName } from '../cluster/names.ts';
+import { type ControllerStatusBody, statusVersion } from '../cluster/status.ts';
 import { viewerAudience } from '../cluster/viewer.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
@@ -41,7 +42,6 @@ export interface RunControllerOptions {
   readonly signal: AbortSignal;
 }
 
-const leaseName = 'bellman-controller';
 const eventsAtStopMs = 2000;
 
 /** Runs until the signal aborts and everything has been written. Rejects only when it cannot start. */
@@ -80,7 +80,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     term = undefined;
   };
   const election = options.leaderElection
-    ? new LeaderElection({ client, namespace, name: leaseName, identity, clock, logger })
+    ? new LeaderElection({ client, namespace, name: controllerLeaseName, identity, clock, logger })
     : undefined;
 
   const server = await serveHttp(options.metricsAddress.host, options.metricsAddress.port, {
@@ -89,7 +89,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     events: () => Promise.resolve(recorder.events()),
     guard,
     access: accessByToken(client, clock, viewerAudience),
-    status: () => ({
+    status: (): ControllerStatusBody => ({
       version: statusVersion,
       identity,
       leading: term !== undefined,

@@ -166,7 +166,11 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   logger.info({ node: nodeName }, 'stopped');
 }
 
-function startBgp(options: RunSpeakerOptions, registry: Registry, { guard }: Diagnostics): BgpSpeaker {
+function startBgp(
+  options: RunSpeakerOptions,
+  registry: Registry,
+  { guard, recorder }: Diagnostics,
+): BgpSpeaker {
   warmUp();
   return createBgpSpeaker({
     logger: createLogger('bgp', options.logLevel),
@@ -174,6 +178,7 @@ function startBgp(options: RunSpeakerOptions, registry: Registry, { guard }: Dia
     hostName: hostname(),
     restarting: markRestart(options.stateDirectory, options.nodeName),
     guard,
+    recorder,
   });
 }
 

@@ -114,12 +114,12 @@ describe('the view of an operator', { concurrency: false }, () => {
   test('a peer without its password Secret is shown as waiting, and its session starts once the Secret exists', async () => {
     await lab.configure(config({ 'password-secret': { name: 'tor' } }));
     const waiting = 'Secret bellman-system/tor does not exist: the session waits for its password';
-    await shows('waiting', new RegExp(`^node-3 +router +Idle +\\S+ +0 +\\S+ ${waiting}$`, 'm'));
+    await shows('waiting', new RegExp(`^node-3 +router +Idle +\\S+ +0(?: of 1)? +\\S+ ${waiting}$`, 'm'));
     assert.match(await lab.metrics(lab.node('node-3').namespace), /session_up\{peer="router"\} 0/);
     await lab.until('an event', async () =>
       (await lab.kubectl('get', 'events', '-n', 'bellman-system')).includes(`peer router: ${waiting}`),
     );
-    await shows('nobody', /^default\/web .* nobody: no BGP session to announce it to is up$/m);
+    await shows('no session', /^default\/web .* none: no BGP session that would announce it is up$/m);
     await lab.apply({
       apiVersion: 'v1',
       kind: 'Secret',
@@ -196,8 +196,8 @@ describe('the view of an operator', { concurrency: false }, () => {
       );
     await lab.until('no node answers', async () => !(await asked()));
     await lab.until('the record is empty', async () => (await record()) === '');
-    await lab.until('an event names the reason', async () =>
-      /NodeUnassigned .*no node answers for 192\.0\.2\.240 any more: no speaker that may is alive and has a link/.test(
+    await lab.until('an event says why', async () =>
+      /NodeUnassigned .*no node answers for 192\.0\.2\.240 any more: no live speaker that may announce it has a link/.test(
         await lab.kubectl('get', 'events'),
       ),
     );
@@ -218,7 +218,7 @@ describe('the view of an operator', { concurrency: false }, () => {
 
   test('the record disappears with the last endpoint, and status names the reason', async () => {
     for (const node of lab.fabric.nodes) await lab.removePods('printer', node);
-    await shows('nobody', /^default\/printer .* nobody: no endpoint of this address family is ready$/m);
+    await shows('the reason', /^default\/printer .* none: no endpoint of this address family is ready$/m);
     await lab.until('the record is empty', async () => (await record()) === '');
     await lab.addPods('printer', lab.fabric.nodes);
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
@@ -234,7 +234,10 @@ describe('the view of an operator', { concurrency: false }, () => {
 
   test('a deleted configuration stays in force, and status reports it', async () => {
     await lab.kubectl('delete', 'configmap', 'config', '-n', 'bellman-system');
-    await shows('kept', /^configuration: .* does not exist; what was accepted as \w+ at \S+ stays in force/);
+    await shows(
+      'kept',
+      /^configuration: .* does not exist; the configuration accepted as \w+ at \S+ stays in force/,
+    );
     const { text, code } = await status();
     assert.equal(code, 1);
     assert.match(text, /^default\/web .* node-1, node-2, node-3 by BGP$/m);

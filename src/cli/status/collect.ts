@@ -1,50 +1,80 @@
-import { acceptedConfigMapName, configMapName } from '../../cluster/names.ts';
+import type { Clock } from '../../clock.ts';
+import { acceptedConfigMapName, configMapName, controllerLeaseName } from '../../cluster/names.ts';
 import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
-import type { RawObject } from '../../kubernetes/api.ts';
-import { isNotFound } from '../../kubernetes/api-error.ts';
-import { connect, type KubernetesClient } from '../../kubernetes/client.ts';
+import { type ControllerStatus, decodeControllerStatus, decodeSpeakerStatus } from '../../cluster/status.ts';
+import type { Api, RawObject } from '../../kubernetes/api.ts';
+import { connect } from '../../kubernetes/client.ts';
 import { decodeConfigMap, decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import type { ConfigMap } from '../../kubernetes/model.ts';
+import type { ConfigMap, Node } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
-import { fetchText, requestViewerToken } from '../node-http.ts';
-import type { ClusterView, SpeakerStatus } from './report.ts';
+import { printable } from '../../printable.ts';
+import { readObject, readOptional } from '../api-read.ts';
+import { queryDaemon } from '../daemon-query.ts';
+import { requestViewerToken } from '../viewer-token.ts';
+import type { ClusterView, LeaderLease, SpeakerView } from './view.ts';
 
 export interface StatusSource {
   readonly kubeconfig?: string;
   readonly namespace: string;
   readonly speakerPort: number;
+  readonly controllerPort: number;
   readonly loadBalancerClass?: string;
+  readonly clock: Clock;
 }
 
-/** Reads what the API server and the reachable speakers report. Rejects when the API server cannot be reached. */
+interface RawLease {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly renewTime?: string;
+    readonly leaseDurationSeconds?: number;
+  };
+}
+
+interface RawPod {
+  readonly status?: { readonly podIPs?: readonly { readonly ip: string }[]; readonly podIP?: string };
+}
+
+interface RawEvents {
+  readonly items: readonly {
+    readonly involvedObject?: { readonly namespace?: string; readonly name?: string };
+    readonly reason?: string;
+    readonly message?: string;
+    readonly lastTimestamp?: string;
+  }[];
+}
+
+const maxMessageCharacters = 1024;
+const failedAllocations = '/api/v1/events?fieldSelector=reason%3DAllocationFailed&limit=500';
+
+/** Reads what the API server and the reachable daemons report. Rejects when the API server cannot be reached. */
 export async function collectStatus(source: StatusSource): Promise<ClusterView> {
-  const { kubeconfig, namespace, speakerPort, loadBalancerClass } = source;
-  const client = connect(kubeconfig, 'bellman-status');
+  const { namespace, clock } = source;
+  const client = connect(source.kubeconfig, 'bellman-status');
   try {
-    const [configMap, acceptedCopy, services, nodes, viewer] = await Promise.all([
-      configMapOf(client, namespace, configMapName),
-      configMapOf(client, namespace, acceptedConfigMapName),
+    const [configMap, acceptedCopy, rawLease, services, failures, nodes, viewer] = await Promise.all([
+      readConfigMap(client, namespace, configMapName),
+      readConfigMap(client, namespace, acceptedConfigMapName),
+      readOptional<RawLease>(client, `${paths.leases(namespace)}/${controllerLeaseName}`),
       list(client, paths.services),
+      readOptional<RawEvents>(client, failedAllocations),
       list(client, paths.nodes),
       requestViewerToken(client, namespace),
     ]);
-    const speakers = await Promise.all(
-      nodes.map(decodeNode).map(async ({ name, internalIPs }) => ({
-        node: name,
-        status: await statusOf(internalIPs, speakerPort, viewer.token),
-      })),
-    );
+    const lease = rawLease && decodeLease(rawLease, clock.epochMs());
     return {
       namespace,
       configMap,
       acceptedCopy,
+      lease,
+      controller: lease && (await controllerOf(client, lease, source, viewer.token)),
       services: services
         .map(decodeService)
         .filter(
           (service) =>
-            service.type === 'LoadBalancer' && loadBalancerClassMatches(service, loadBalancerClass),
+            service.type === 'LoadBalancer' && loadBalancerClassMatches(service, source.loadBalancerClass),
         ),
-      speakers,
+      failures: newestFailures(failures),
+      speakers: await collectSpeakers(nodes.map(decodeNode), source.speakerPort, viewer.token),
       viewerProblem: viewer.problem,
     };
   } finally {
@@ -52,48 +82,61 @@ export async function collectStatus(source: StatusSource): Promise<ClusterView> 
   }
 }
 
-async function configMapOf(
-  client: KubernetesClient,
-  namespace: string,
-  name: string,
-): Promise<ConfigMap | undefined> {
-  try {
-    const path = `${paths.configMaps(namespace)}/${name}`;
-    return decodeConfigMap(await client.request<RawObject>({ method: 'GET', path }));
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+async function readConfigMap(client: Api, namespace: string, name: string): Promise<ConfigMap | undefined> {
+  const raw = await readObject<RawObject>(client, `${paths.configMaps(namespace)}/${name}`);
+  return raw && decodeConfigMap(raw);
 }
 
-async function list(client: KubernetesClient, path: string): Promise<RawObject[]> {
-  return (await client.request<{ items: RawObject[] }>({ method: 'GET', path, timeoutMs: 60_000 })).items;
+async function list(client: Api, path: string): Promise<readonly RawObject[]> {
+  return (await readObject<{ readonly items: readonly RawObject[] }>(client, path))?.items ?? [];
 }
 
-/** The first of the addresses that answers as a speaker does. */
-async function statusOf(
-  addresses: readonly string[],
+function collectSpeakers(
+  nodes: readonly Node[],
   port: number,
   token: string | undefined,
-): Promise<SpeakerStatus | undefined> {
-  for (const address of addresses) {
-    const body = await fetchText(address, port, '/status', token);
-    const status = body === undefined ? undefined : parseJson(body);
-    if (isSpeakerStatus(status)) return status;
-  }
-  return undefined;
+): Promise<SpeakerView[]> {
+  return Promise.all(
+    nodes.map(async ({ name, internalIPs }) => ({
+      node: name,
+      status: await queryDaemon(internalIPs, { port, path: '/status', token }, decodeSpeakerStatus),
+    })),
+  );
 }
 
-/** Somebody else may listen on the port, or a speaker of another version. */
-function isSpeakerStatus(status: unknown): status is SpeakerStatus {
-  const has = (key: string) => typeof Reflect.get(Object(status), key) === 'object';
-  return ['peers', 'announcing', 'inUse', 'advertised', 'members', 'notAnnounced'].every(has);
+/** The leader's own status. A Lease names its holder `HOSTNAME_UUID`, and the host name of a Pod is the Pod's name. */
+async function controllerOf(
+  client: Api,
+  { holder }: LeaderLease,
+  { namespace, controllerPort: port }: StatusSource,
+  token: string | undefined,
+): Promise<ControllerStatus | undefined> {
+  const [, podName] = /^(.+)_[^_]+$/.exec(holder) ?? [];
+  if (podName === undefined) return undefined;
+  const pod = await readOptional<RawPod>(client, `${paths.pods(namespace)}/${podName}`);
+  const addresses = pod?.status?.podIPs?.map(({ ip }) => ip) ?? [];
+  const status = await queryDaemon(addresses, { port, path: '/status', token }, decodeControllerStatus);
+  return status.ok ? status.value : undefined;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function decodeLease({ spec }: RawLease, nowMs: number): LeaderLease {
+  const renewedMs = Date.parse(spec?.renewTime ?? '') || 0;
+  return {
+    holder: printable(spec?.holderIdentity ?? '', maxMessageCharacters),
+    ageMs: nowMs - renewedMs,
+    durationMs: (spec?.leaseDurationSeconds ?? 0) * 1000,
+  };
+}
+
+function newestFailures(events: RawEvents | undefined): Map<string, string> {
+  const byTime = (events?.items ?? [])
+    // A server that knows no field selector sends all events.
+    .filter(({ reason }) => reason === 'AllocationFailed')
+    .sort((a, b) => ((a.lastTimestamp ?? '') < (b.lastTimestamp ?? '') ? -1 : 1));
+  return new Map(
+    byTime.map(({ involvedObject, message }) => [
+      `${involvedObject?.namespace}/${involvedObject?.name}`,
+      printable(message ?? '', maxMessageCharacters),
+    ]),
+  );
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ClusterView, type SpeakerStatus, statusReport } from '../../../src/cli/status/report.ts';
+import { statusReport } from '../../../src/cli/status/report.ts';
+import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
+import type { RefusalCause, SpeakerStatus } from '../../../src/cluster/status.ts';
 import type { ConfigMap, Service } from '../../../src/kubernetes/model.ts';
+import { fail, ok } from '../../../src/result.ts';
 import { service } from '../speaker/fixtures.ts';
 
 const text =
@@ -27,6 +30,10 @@ function configMap(over: Readonly<Record<string, string>> = {}): ConfigMap {
 
 function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
   return {
+    version: 1,
+    node: '',
+    waitingFor: [],
+    apiServer: 'reached',
     peers: [],
     announcing: {},
     inUse: {},
@@ -39,7 +46,7 @@ function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
 }
 
 function router(state: string): SpeakerStatus['peers'][number] {
-  return { name: 'router', state, since: '2026-01-02T03:04:05.000Z', routesSent: 1 };
+  return { name: 'router', state, since: '2026-01-02T03:04:05.000Z', routesSent: 1, warnings: [] };
 }
 
 function view(
@@ -52,12 +59,18 @@ function view(
     configMap: configMap(),
     acceptedCopy: undefined,
     services,
-    speakers: Object.entries(speakers).map(([node, status]) => ({ node, status })),
+    lease: { holder: 'bellman-0_uuid', ageMs: 2000, durationMs: 10_000 },
+    controller: undefined,
+    failures: new Map(),
+    speakers: Object.entries(speakers).map(([node, status]) => ({
+      node,
+      status: status ? ok(status) : fail('ECONNREFUSED'),
+    })),
     ...over,
   };
 }
 
-/** The columns of the line that begins with the word. */
+/** Columns of the first line that starts with the word. */
 function line(report: { text: string }, word: string): string[] {
   const found = report.text.split('\n').find((each) => each.startsWith(word));
   assert.ok(found, `${word} in\n${report.text}`);
@@ -70,48 +83,72 @@ const web = service('web', ['192.0.2.1'], {
     'bellman.dev/announcing': '192.0.2.1=node-1/eth0',
   },
 });
-const refusal = (reason: string) => [{ service: 'default/web', address: '192.0.2.1', reason }];
+const refusal = (reason: string, cause: RefusalCause = 'no-endpoint') => [
+  { service: 'default/web', address: '192.0.2.1', reason, cause },
+];
 
-const rows: readonly (readonly [string, Readonly<Record<string, SpeakerStatus | undefined>>, string])[] = [
+type Speakers = Readonly<Record<string, SpeakerStatus | undefined>>;
+/** What is shown, the speakers, the text, and the exit code. */
+const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
-    'that another host uses the address',
+    'another host that uses the address',
     { 'node-1': speaker(), 'node-2': speaker({ inUse: { '192.0.2.1': '02:00:00:00:00:09 on eth0' } }) },
-    'nobody: another host uses it, as node-2 sees: 02:00:00:00:00:09 on eth0',
+    'none: another host uses it, as node-2 sees: 02:00:00:00:00:09 on eth0',
+    1,
   ],
-  ['who answers', { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) }, 'node-1 on eth0'],
+  ['the node that answers', { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) }, 'node-1 on eth0', 0],
   [
-    'who answers where the record is behind',
+    'the node that answers when the record is behind',
     { 'node-1': speaker(), 'node-2': speaker({ announcing: { '192.0.2.1': 'x' } }) },
     'node-2',
+    0,
   ],
   [
-    'that two answer',
+    'two nodes that answer',
     {
       'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }),
       'node-2': speaker({ announcing: { '192.0.2.1': 'x' } }),
     },
     'node-1 and node-2: more than one answers',
+    1,
   ],
   [
-    'that nobody answers, whatever the record says',
+    'that none answers, whatever the record says; without endpoints that is as desired',
     { 'node-1': speaker({ notAnnounced: refusal('no endpoint is ready') }) },
-    'nobody: no endpoint is ready',
+    'none: no endpoint is ready',
+    0,
   ],
   [
-    'the reason of most nodes',
+    'the reason of the node that has the endpoint',
     {
-      'node-1': speaker({ notAnnounced: refusal('one') }),
-      'node-2': speaker({ notAnnounced: refusal('two') }),
-      'node-3': speaker({ notAnnounced: refusal('two') }),
+      'node-1': speaker({ notAnnounced: refusal('node-1 has no endpoint', 'no-local-endpoint') }),
+      'node-2': speaker({ notAnnounced: refusal('node-2 is not Ready', 'node') }),
+      'node-3': speaker({ notAnnounced: refusal('node-3 has no endpoint', 'no-local-endpoint') }),
     },
-    'nobody: two; the other nodes have reasons of their own',
+    'none: node-2 is not Ready; 2 other nodes give another reason',
+    1,
   ],
   [
-    'the record where its node was not reached',
+    'the same reason of several nodes once',
+    {
+      'node-1': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
+      'node-2': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
+    },
+    'none: not selected',
+    1,
+  ],
+  [
+    'the record when its node was not reached',
     { 'node-1': undefined },
     'node-1 on eth0, as recorded: its speaker was not reached',
+    1,
   ],
-  ['what it does not know', { 'node-1': speaker(), 'node-2': undefined }, 'unknown: node-2 not reached'],
+  [
+    'that the announcers are unknown',
+    { 'node-1': speaker(), 'node-2': undefined },
+    'unknown: node-2 not reached',
+    1,
+  ],
   [
     'BGP nodes with a session',
     {
@@ -119,16 +156,20 @@ const rows: readonly (readonly [string, Readonly<Record<string, SpeakerStatus | 
       'node-2': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }),
     },
     'node-1 by BGP',
+    0,
   ],
   [
-    'BGP nodes without one',
+    'BGP nodes without a session',
     { 'node-1': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }) },
-    'nobody: no BGP session to announce it to is up',
+    'none: no BGP session that would announce it is up',
+    1,
   ],
 ];
-for (const [name, speakers, announcers] of rows) {
-  test(`statusReport() says ${name}`, () => {
-    assert.equal(line(statusReport(view([web], speakers)), 'default/web')[3], announcers);
+for (const [name, speakers, announcers, code] of rows) {
+  test(`statusReport() shows ${name}`, () => {
+    const report = statusReport(view([web], speakers));
+    assert.equal(line(report, 'default/web')[3], announcers);
+    assert.equal(report.healthy, code === 0);
   });
 }
 
@@ -151,25 +192,106 @@ test('statusReport() lists pools by family with what is in use, a shared address
   assert.match(report.text, /^b +bgp +IPv4 +256 +0 +256$/m);
 });
 
-test('statusReport() is healthy when the configuration is in force and each Service has an address', () => {
-  assert.equal(statusReport(view([web], {})).healthy, true);
-  assert.equal(statusReport(view([web, service('later', [])], {})).healthy, false);
+const answered = { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) };
+
+test('statusReport() is healthy when the configuration is in force and each address is announced', () => {
+  assert.equal(statusReport(view([web], answered)).healthy, true);
+  assert.equal(statusReport(view([web, service('later', [])], answered)).healthy, false);
   const stale = configMap({
     'bellman.dev/config-status': 'stale',
-    'bellman.dev/config-error': 'line 1: no\nline 2: no',
+    'bellman.dev/config-error': 'line 1: no\nline 2: no \u001b[31m',
   });
-  const report = statusReport(view([web], {}, { configMap: stale }));
+  const report = statusReport(view([web], answered, { configMap: stale }));
   assert.equal(report.healthy, false);
-  assert.match(report.text, /^configuration: stale \(accepted \w+ at .*\)\n {2}line 1: no\n {2}line 2: no\n/);
+  assert.match(
+    report.text,
+    /^configuration: stale \(accepted \w+ at .*\)\n {2}line 1: no\n {2}line 2: no {2}\[31m\n/,
+  );
 });
 
-test('statusReport() says what stays in force when the ConfigMap is gone', () => {
+test('statusReport() says that an edited text is not judged yet', () => {
+  const edited = { ...configMap(), data: { config: `${text}# more\n` } };
+  const report = statusReport(view([web], answered, { configMap: edited }));
+  assert.match(report.text, /^configuration: not judged yet \(accepted \w+ at /);
+  assert.equal(report.healthy, false);
+});
+
+for (const [name, lease, expected, healthy] of [
+  ['a leader', { holder: 'a_1', ageMs: 2000, durationMs: 10_000 }, 'a_1 leads, Lease renewed 2 s ago', true],
+  [
+    'a dead leader',
+    { holder: 'a_1', ageMs: 34_000, durationMs: 10_000 },
+    'none leads: a_1 renewed its Lease last 34 s ago',
+    false,
+  ],
+  [
+    'a Lease that was given back',
+    { holder: '', ageMs: 0, durationMs: 10_000 },
+    'none leads: the Lease was given back',
+    false,
+  ],
+  ['no Lease', undefined, 'unknown: there is no Lease, or it may not be read', true],
+] as const)
+  test(`statusReport() shows ${name}`, () => {
+    const report = statusReport(view([web], answered, { lease }));
+    assert.match(report.text, new RegExp(`^controller: ${expected}$`, 'm'));
+    assert.equal(report.healthy, healthy);
+  });
+
+test('statusReport() says why a Service waits, by the leader and else by the last event', () => {
+  const later = service('later', []);
+  const failures = new Map([['default/later', 'from the event']]);
+  assert.equal(line(statusReport(view([later], {}, { failures })), 'default/later').at(-1), 'from the event');
+  const controller = {
+    version: 1,
+    identity: 'a',
+    leading: true,
+    waitingFor: [],
+    services: [{ service: 'default/later', refusal: { cause: 'exhausted', message: 'pool p is full' } }],
+  };
+  const report = statusReport(view([later], {}, { failures, controller }));
+  assert.equal(line(report, 'default/later').at(-1), 'pool p is full');
+});
+
+test('statusReport() names speakers that run another configuration, or cannot reach the API server', () => {
+  const config = { hash: 'abc', acceptedAt: '2026-01-01T00:00:00Z' };
+  const report = statusReport(
+    view([], { 'node-1': speaker({ config, apiServer: 'not reached', waitingFor: ['nodes'] }) }),
+  );
+  assert.match(report.text, /^node-1: it runs configuration abc, accepted at 2026-01-01T00:00:00Z$/m);
+  assert.match(report.text, /^node-1: it cannot reach the API server$/m);
+  assert.match(report.text, /^node-1: not in sync: it waits for nodes$/m);
+  assert.equal(report.healthy, false);
+});
+
+test('statusReport() shows a draining pool without free addresses, and routes that are still to be sent', () => {
+  const drained = text.replace('name: p,', 'name: p, draining: true,');
+  const report = statusReport(
+    view(
+      [],
+      { 'node-1': speaker({ peers: [{ ...router('Established'), routesDesired: 2 }] }) },
+      {
+        configMap: {
+          ...configMap({
+            'bellman.dev/accepted-config': drained,
+            'bellman.dev/accepted-hash': configHash(drained),
+          }),
+          data: { config: drained },
+        },
+      },
+    ),
+  );
+  assert.deepEqual(line(report, 'p  '), ['p', 'layer2', 'IPv4', '4', '0', '0, draining']);
+  assert.equal(line(report, 'node-1')[4], '1 of 2');
+});
+
+test('statusReport() shows the configuration that stays in force when the ConfigMap is deleted', () => {
   const acceptedCopy = { ...configMap(), name: 'bellman-accepted-config' };
   const gone = statusReport(view([web], {}, { configMap: undefined, acceptedCopy }));
   assert.equal(gone.healthy, false);
   assert.match(
     gone.text,
-    /^configuration: ConfigMap bellman-system\/config does not exist; what was accepted as \w+ at 2026-01-02T03:04:05Z stays in force \(kept on bellman-accepted-config\)\n/,
+    /^configuration: ConfigMap bellman-system\/config does not exist; the configuration accepted as \w+ at 2026-01-02T03:04:05Z stays in force \(kept on bellman-accepted-config\)\n/,
   );
   assert.match(
     statusReport(view([], {}, { configMap: undefined })).text,

@@ -2,12 +2,23 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LogOutput } from '../../../src/telemetry/log-output.ts';
+import { eventually } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass } from '../../support/virtual-run.ts';
+
+/** A TCP port that nothing listens on now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
 
 function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
@@ -73,7 +84,7 @@ test('LogOutput loses lines, and no memory, when the reader has stopped', () => 
   assert.equal(output.lost, 998);
 });
 
-test('a controller whose standard output is full still hears SIGTERM', { timeout: 30_000 }, async (t) => {
+test('a controller whose standard output is full still hears SIGTERM', { timeout: 60_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-log-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const kubeconfig = join(folder, 'kubeconfig');
@@ -87,14 +98,14 @@ test('a controller whose standard output is full still hears SIGTERM', { timeout
     }),
   );
   const main = new URL('../../../src/main.ts', import.meta.url).pathname;
-  const flags = `controller --kubeconfig ${kubeconfig} --metrics-address 127.0.0.1:0`;
+  const port = await freePort();
+  const flags = `controller --kubeconfig ${kubeconfig} --metrics-address 127.0.0.1:${port}`;
   const child = spawn('sh', ['-c', `exec ${process.execPath} ${main} ${flags} >/dev/full`], {
     stdio: 'ignore',
   });
   const exited = once(child, 'exit');
   const isRunning = () => child.exitCode === null && child.signalCode === null;
-  // The handler of SIGTERM exists once the process listens; before that the signal would end it in any case.
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await eventually('the endpoint', async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok);
   assert.ok(isRunning(), 'a full disk does not end the process');
   child.kill('SIGTERM');
   assert.deepEqual(await exited, [0, null]);

@@ -1,0 +1,24 @@
+import type { Api } from '../kubernetes/api.ts';
+import { ApiError } from '../kubernetes/api-error.ts';
+
+const timeoutMs = 60_000;
+
+/** Reads an object or a list. Returns `undefined` when it does not exist. */
+export async function readObject<T>(client: Api, path: string): Promise<T | undefined> {
+  try {
+    return await client.request<T>({ method: 'GET', path, timeoutMs });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Reads what the report can do without. Returns `undefined` also when the user may not read it. */
+export async function readOptional<T>(client: Api, path: string): Promise<T | undefined> {
+  try {
+    return await readObject<T>(client, path);
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import { fail, type Result } from '../result.ts';
+import { daemonUrl, httpGet } from './http-get.ts';
+
+/** A path of a daemon's HTTP endpoint. */
+export interface DaemonQuery {
+  readonly port: number;
+  readonly path: string;
+  /** Of the viewer account; clients on loopback need none. */
+  readonly token: string | undefined;
+}
+
+/** Asks a daemon at the first of its addresses that gives a usable answer. Returns the last fault when none does. */
+export async function queryDaemon<T>(
+  addresses: readonly string[],
+  { port, path, token }: DaemonQuery,
+  decode: (body: string) => Result<T, string>,
+): Promise<Result<T, string>> {
+  let outcome: Result<T, string> = fail('it has no address');
+  for (const address of addresses) {
+    const body = await httpGet(daemonUrl(address, port, path), token);
+    outcome = body.ok ? decode(body.value) : body;
+    if (outcome.ok) break;
+  }
+  return outcome;
+}

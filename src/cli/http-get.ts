@@ -1,0 +1,36 @@
+import { get } from 'node:http';
+import { isIPv6 } from 'node:net';
+import { fail, ok, type Result } from '../result.ts';
+
+const timeoutMs = 1500;
+/** A speaker's status with 10,000 Services takes about 4 MiB. */
+const maxBodyOctets = 64 * 1024 * 1024;
+
+/** URL of a path that a daemon serves at an IP address. */
+export function daemonUrl(address: string, port: number, path: string): string {
+  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}${path}`;
+}
+
+/** The body of a successful answer, or why there is none. A silent server and an endless body are given up. `token` is sent as a bearer token. */
+export function httpGet(url: string, token?: string): Promise<Result<string, string>> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: timeoutMs, headers }, (response) => {
+      if (response.statusCode !== 200) {
+        response.resume();
+        return resolve(fail(`HTTP status ${response.statusCode}`));
+      }
+      const chunks: Buffer[] = [];
+      let octets = 0;
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        octets += chunk.length;
+        if (octets > maxBodyOctets) request.destroy(new Error(`the answer exceeds ${maxBodyOctets} octets`));
+      });
+      response.on('error', (error) => resolve(fail(error.message)));
+      response.on('end', () => resolve(ok(Buffer.concat(chunks).toString('utf8'))));
+    });
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    request.on('error', (error: NodeJS.ErrnoException) => resolve(fail(error.code ?? error.message)));
+  });
+}

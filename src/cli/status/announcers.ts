@@ -1,0 +1,146 @@
+import { parseAnnouncing } from '../../cluster/announcing.ts';
+import type { RefusalCause, SpeakerStatus } from '../../cluster/status.ts';
+import { objectKey, type Service } from '../../kubernetes/model.ts';
+import type { SpeakerView } from './view.ts';
+
+/** The nodes that announce an address, or the reason why none does. */
+export interface Announcers {
+  readonly text: string;
+  /**
+   * False when the address should be announced and is not, or when that is not known. An address whose Service has no ready endpoint
+   * should not be announced.
+   */
+  readonly isAsDesired: boolean;
+}
+
+interface NodeStatus {
+  readonly node: string;
+  readonly status: SpeakerStatus;
+}
+
+/** Nodes that are listed by name; more are counted. */
+const namedNodes = 3;
+
+/**
+ * Causes by significance: a cause further up tells more about why no node announces. A node that is out although it has an endpoint
+ * matters more than the nodes that have none.
+ */
+const significance: readonly (RefusalCause | undefined)[] = [
+  'node',
+  'not-selected',
+  'no-peer',
+  undefined,
+  'no-endpoint',
+  'no-local-endpoint',
+];
+
+/** A speaker's own word counts first; the record on the Service counts where the speaker did not answer. */
+export function announcersOf(
+  service: Service,
+  address: string,
+  speakers: readonly SpeakerView[],
+): Announcers {
+  const reached = speakers.flatMap(({ node, status }) => (status.ok ? [{ node, status: status.value }] : []));
+  const unreached = speakers.flatMap(({ node, status }) => (status.ok ? [] : [node]));
+  return (
+    layer2Announcers(service, address, reached) ??
+    bgpAnnouncers(address, reached) ??
+    unknownAnnouncers(service, address, unreached) ??
+    noAnnouncers(service, address, reached)
+  );
+}
+
+function layer2Announcers(
+  service: Service,
+  address: string,
+  reached: readonly NodeStatus[],
+): Announcers | undefined {
+  const recorded = parseAnnouncing(service).get(address);
+  const answering = reached.filter(({ status }) => status.announcing[address] !== undefined);
+  const [first] = answering;
+  if (first) {
+    if (answering.length > 1) {
+      const nodes = answering.map(({ node }) => node).join(' and ');
+      return { text: `${nodes}: more than one answers`, isAsDesired: false };
+    }
+    const where = recorded?.node === first.node ? ` on ${recorded.interfaces.join(', ')}` : '';
+    return { text: `${first.node}${where}`, isAsDesired: true };
+  }
+  const inUse = reached.find(({ status }) => status.inUse[address] !== undefined);
+  if (!inUse) return undefined;
+  const text = `none: another host uses it, as ${inUse.node} sees: ${inUse.status.inUse[address]}`;
+  return { text, isAsDesired: false };
+}
+
+function bgpAnnouncers(address: string, reached: readonly NodeStatus[]): Announcers | undefined {
+  const up = reached.filter(({ status }) =>
+    status.advertised[address]?.some((peer) => isEstablished(status, peer)),
+  );
+  if (up.length === 0) return undefined;
+  return { text: `${nodeList(up.map(({ node }) => node))} by BGP`, isAsDesired: true };
+}
+
+function unknownAnnouncers(
+  service: Service,
+  address: string,
+  unreached: readonly string[],
+): Announcers | undefined {
+  if (unreached.length === 0) return undefined;
+  const recorded = parseAnnouncing(service).get(address);
+  const text =
+    recorded && unreached.includes(recorded.node)
+      ? `${recorded.node} on ${recorded.interfaces.join(', ')}, as recorded: its speaker was not reached`
+      : `unknown: ${nodeList(unreached)} not reached`;
+  return { text, isAsDesired: false };
+}
+
+function noAnnouncers(service: Service, address: string, reached: readonly NodeStatus[]): Announcers {
+  if (reached.some(({ status }) => status.advertised[address] !== undefined))
+    return { text: 'none: no BGP session that would announce it is up', isAsDesired: false };
+  const refusals = refusalsOf(objectKey(service), address, reached);
+  const [first] = refusals;
+  if (!first) {
+    const text = 'none: no speaker that may announce it has a link for it, or it was just added';
+    return { text, isAsDesired: false };
+  }
+  const isAsDesired = refusals.every(({ cause }) => cause === 'no-endpoint');
+  return { text: `none: ${refusalText(refusals)}`, isAsDesired };
+}
+
+interface NodeRefusal {
+  readonly node: string;
+  readonly cause: RefusalCause | undefined;
+  readonly reason: string;
+}
+
+/** Refusals of all nodes, the most significant ones first. */
+function refusalsOf(service: string, address: string, reached: readonly NodeStatus[]): NodeRefusal[] {
+  return reached
+    .flatMap(({ node, status }) =>
+      status.notAnnounced
+        .filter((each) => each.service === service && each.address === address)
+        .map(({ cause, reason }) => ({ node, cause, reason })),
+    )
+    .sort((a, b) => significance.indexOf(a.cause) - significance.indexOf(b.cause));
+}
+
+/** The reasons of the most significant cause. Nodes with another cause are counted. */
+function refusalText(refusals: readonly NodeRefusal[]): string {
+  const significant = refusals.filter(({ cause }) => cause === refusals[0]?.cause);
+  const reasons = [...new Set(significant.map(({ reason }) => reason))];
+  const shown = reasons.slice(0, namedNodes).join('; ');
+  const hidden = reasons.length > namedNodes ? `; and ${reasons.length - namedNodes} more nodes` : '';
+  const others = refusals.length - significant.length;
+  const rest =
+    others === 0 ? '' : `; ${others} other ${others === 1 ? 'node gives' : 'nodes give'} another reason`;
+  return `${shown}${hidden}${rest}`;
+}
+
+function isEstablished(status: SpeakerStatus, peer: string): boolean {
+  return status.peers.some(({ name, state }) => name === peer && state === 'Established');
+}
+
+function nodeList(nodes: readonly string[]): string {
+  if (nodes.length <= namedNodes + 1) return nodes.join(', ');
+  return `${nodes.slice(0, namedNodes).join(', ')} and ${nodes.length - namedNodes} more`;
+}

@@ -1,0 +1,49 @@
+import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
+import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../../cluster/names.ts';
+import { printable } from '../../printable.ts';
+import type { ClusterView } from './view.ts';
+
+/** A line of the report, and whether it describes the desired state. */
+export interface Finding {
+  readonly text: string;
+  readonly isAsDesired: boolean;
+}
+
+const maxErrorCharacters = 1024;
+
+/** The configuration in force, and what became of the text that stands on the ConfigMap. */
+export function describeConfiguration(
+  { namespace, configMap, acceptedCopy }: ClusterView,
+  accepted: AcceptedConfig | undefined,
+): Finding {
+  if (!configMap) {
+    const kept = accepted
+      ? `; the configuration accepted as ${accepted.hash} at ${accepted.at} stays in force (kept on ${acceptedCopy?.name ?? acceptedConfigMapName})`
+      : '';
+    return { text: `ConfigMap ${namespace}/${configMapName} does not exist${kept}`, isAsDesired: false };
+  }
+  const isEdited = accepted !== undefined && configMap.data[configMapKey] !== accepted.text;
+  const marked = configMap.annotations[annotations.configStatus];
+  // The mark belongs to the text before the edit until the controller has judged the new one.
+  const state = marked === undefined || (marked === 'active' && isEdited) ? 'not judged yet' : marked;
+  const inForce = accepted ? ` (accepted ${accepted.hash} at ${accepted.at})` : '';
+  const error = configMap.annotations[annotations.configError] ?? '';
+  const errorLines = error
+    .split('\n')
+    .map((line) => printable(line, maxErrorCharacters))
+    .filter(Boolean);
+  const text = [`${state}${inForce}`, ...errorLines.map((line) => `  ${line}`)].join('\n');
+  return { text, isAsDesired: state === 'active' };
+}
+
+/** The controller that leads, by its Lease. */
+export function describeController({ lease, controller }: ClusterView): Finding {
+  if (!lease) return { text: 'unknown: there is no Lease, or it may not be read', isAsDesired: true };
+  if (lease.holder === '') return { text: 'none leads: the Lease was given back', isAsDesired: false };
+  const age = `${Math.max(0, Math.round(lease.ageMs / 1000))} s ago`;
+  if (lease.ageMs > lease.durationMs)
+    return { text: `none leads: ${lease.holder} renewed its Lease last ${age}`, isAsDesired: false };
+  const waiting = controller?.waitingFor ?? [];
+  const sync = waiting.length === 0 ? '' : `, still reads ${waiting.join(', ')}`;
+  return { text: `${lease.holder} leads, Lease renewed ${age}${sync}`, isAsDesired: true };
+}

@@ -1,0 +1,37 @@
+import type { ControllerStatus, SpeakerStatus } from '../../cluster/status.ts';
+import type { ConfigMap, Service } from '../../kubernetes/model.ts';
+import type { Result } from '../../result.ts';
+
+/** The Lease of the controller. */
+export interface LeaderLease {
+  /** Identity of the replica that leads; empty when the Lease was given back. */
+  readonly holder: string;
+  /** Milliseconds since the last renewal, by the clock of this machine. */
+  readonly ageMs: number;
+  readonly durationMs: number;
+}
+
+export interface SpeakerView {
+  readonly node: string;
+  /** The status, or why the speaker did not give one. */
+  readonly status: Result<SpeakerStatus, string>;
+}
+
+/** What the API server and the daemons say, as far as they could be asked. */
+export interface ClusterView {
+  readonly namespace: string;
+  readonly configMap: ConfigMap | undefined;
+  readonly acceptedCopy: ConfigMap | undefined;
+  /** `undefined` when there is no Lease, or the user may not read it. */
+  readonly lease: LeaderLease | undefined;
+  /** Status of the leader. */
+  readonly controller: ControllerStatus | undefined;
+  /** Services of type LoadBalancer with the class that Bellman serves. */
+  readonly services: readonly Service[];
+  /** Messages of the last `AllocationFailed` events, by `namespace/name` of the Service. */
+  readonly failures: ReadonlyMap<string, string>;
+  /** One per node, in the order of the API server. */
+  readonly speakers: readonly SpeakerView[];
+  /** Why daemons may refuse to show their state, in a sentence. */
+  readonly viewerProblem?: string | undefined;
+}

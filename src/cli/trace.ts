@@ -1,0 +1,39 @@
+import { Argument, Command, Option } from 'commander';
+import { exitCodes } from './exit-codes.ts';
+import { defaultHttpPort, kubeconfigFlag, namespaceFlag, parsePort } from './flags.ts';
+
+interface TraceFlags {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly node?: string;
+  readonly speakerPort: number;
+  readonly output: 'text' | 'json';
+}
+
+/**
+ * `bellman trace`: prints the last events of a state machine, as the speakers have recorded them. Exit codes: 0 events were printed,
+ * 1 there are none, 2 the API server or a speaker could not be reached.
+ */
+export function traceCommand(): Command {
+  return new Command('trace')
+    .description('print the last events of a BGP peer, of an address, or of the membership')
+    .addArgument(new Argument('<subject>', 'name of a peer, an IP address, or the word membership'))
+    .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
+    .addOption(namespaceFlag())
+    .addOption(new Option('--node <node>', 'ask only the speaker of this node; without it, all speakers'))
+    .addOption(
+      new Option('--speaker-port <port>', 'TCP port on which speakers serve /debug/events on their nodes')
+        .argParser(parsePort)
+        .default(defaultHttpPort.speaker),
+    )
+    .addOption(new Option('-o, --output <format>', 'format').choices(['text', 'json']).default('text'))
+    .action(async (subject: string, { output, ...source }: TraceFlags) => {
+      const { collectTrace } = await import('./trace/collect.ts');
+      const { formatTrace } = await import('./trace/format.ts');
+      const { events, faults } = await collectTrace(subject, source);
+      process.stdout.write(formatTrace(events, output));
+      for (const fault of faults) process.stderr.write(`bellman: ${fault}\n`);
+      if (faults.length > 0) process.exitCode = exitCodes.failed;
+      else process.exitCode = events.length > 0 ? exitCodes.success : exitCodes.negative;
+    });
+}

@@ -1,0 +1,38 @@
+import type { DecodedEvent } from '../../telemetry/event-codec.ts';
+
+/** A recorded event with the node whose speaker recorded it. */
+export interface TracedEvent extends DecodedEvent {
+  readonly node: string;
+}
+
+const maxLineCharacters = 400;
+
+/** Formats events for people, one line per event and one per action, or as JSON lines. */
+export function formatTrace(events: readonly TracedEvent[], format: 'text' | 'json'): string {
+  const lines =
+    format === 'json'
+      ? events.map((event) => JSON.stringify(event))
+      : events.flatMap((event) => textOf(event));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function textOf({ at, node, machine, state, event, actions }: TracedEvent): string[] {
+  const head = `${timeOf(at)}  ${node}  ${machine}  ${describe(event)}  ⇒ ${state}`;
+  return [head, ...actions.map((action) => `    → ${describe(action)}`)].map((line) =>
+    line.length > maxLineCharacters ? `${line.slice(0, maxLineCharacters)}…` : line,
+  );
+}
+
+/** A time outside the range of dates is shown as its number. */
+function timeOf(epochMs: number): string {
+  const date = new Date(epochMs);
+  return Number.isNaN(date.getTime()) ? String(epochMs) : date.toISOString();
+}
+
+/** `kind key=value …` for a tagged object, JSON for everything else. */
+function describe(value: unknown): string {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || typeof value.kind !== 'string')
+    return JSON.stringify(value) ?? '';
+  const { kind, ...rest } = value;
+  return [kind, ...Object.entries(rest).map(([key, item]) => `${key}=${JSON.stringify(item)}`)].join(' ');
+}

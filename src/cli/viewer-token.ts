@@ -1,0 +1,22 @@
+import { viewerAudience, viewerServiceAccount } from '../cluster/viewer.ts';
+import type { Api } from '../kubernetes/api.ts';
+import { requestToken } from '../kubernetes/token-review.ts';
+
+export interface ViewerToken {
+  readonly token?: string;
+  /** Why there is no token, in a sentence. */
+  readonly problem?: string;
+}
+
+/** Asks for a short-lived token of the viewer account. Without one the daemons show nothing to clients on other hosts. */
+export async function requestViewerToken(client: Api, namespace: string): Promise<ViewerToken> {
+  try {
+    return { token: await requestToken(client, namespace, viewerServiceAccount, viewerAudience) };
+  } catch (error) {
+    const account = `ServiceAccount ${namespace}/${viewerServiceAccount}`;
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      problem: `speakers show their state to a token of ${account} only, and none was issued: ${reason}`,
+    };
+  }
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  decodeControllerStatus,
+  decodeSpeakerStatus,
+  type SpeakerStatusBody,
+} from '../../../src/cluster/status.ts';
+
+const minimal: SpeakerStatusBody = {
+  peers: [],
+  announcing: {},
+  inUse: {},
+  advertised: {},
+  members: [],
+  notAnnounced: [],
+};
+
+function decoded(body: object) {
+  const result = decodeSpeakerStatus(JSON.stringify(body));
+  assert.ok(result.ok, result.ok ? '' : result.error);
+  return result.value;
+}
+
+test('decodeSpeakerStatus() reads a status of a release without a version', () => {
+  const status = decoded({
+    ...minimal,
+    notAnnounced: [{ service: 'a/b', address: '192.0.2.1', reason: 'r' }],
+  });
+  assert.deepEqual([status.version, status.troubles, status.waitingFor], [0, [], []]);
+});
+
+test('decodeSpeakerStatus() ignores fields and causes that it does not know', () => {
+  const refusal = { service: 'a/b', address: '192.0.2.1', reason: 'r', cause: 'of a later release' };
+  const status = decoded({ ...minimal, version: 1, novelty: { deep: true }, notAnnounced: [refusal] });
+  assert.equal(status.notAnnounced[0]?.cause, undefined);
+  assert.equal('novelty' in status, false);
+});
+
+test('decodeSpeakerStatus() makes every foreign text printable and bounded, keys included', () => {
+  const hostile = '\u001b]0;x\u0007\u202Eevil\u2028\u2066\u0085';
+  const { peers, inUse, troubles } = decoded({
+    ...minimal,
+    peers: [{ name: hostile, state: 'Idle', since: '', routesSent: 0, lastError: 'y'.repeat(5000) }],
+    inUse: { [hostile]: hostile },
+    troubles: [hostile],
+  });
+  const texts = [peers[0]?.name, ...Object.entries(inUse).flat(), ...troubles].join('');
+  assert.doesNotMatch(texts, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  assert.match(texts, /evil/);
+  assert.equal(peers[0]?.lastError?.length, 1025);
+});
+
+for (const [name, body, error] of [
+  ['no JSON', '<html>', /^not JSON$/],
+  ['another service on the port', '{"hello":"world"}', /^not a status of this version: peers /],
+  ['a list', '[]', /^not a status of this version/],
+  ['a later version', JSON.stringify({ ...minimal, version: 2 }), /version is newer than this program/],
+  [
+    'a field of the wrong type',
+    JSON.stringify({ ...minimal, members: [{ node: 1, state: 'alive' }] }),
+    /members\.0\.node/,
+  ],
+] as const)
+  test(`decodeSpeakerStatus() refuses ${name}`, () => {
+    const result = decodeSpeakerStatus(body);
+    assert.equal(result.ok, false);
+    assert.match(result.ok ? '' : result.error, error);
+  });
+
+test('decodeControllerStatus() reads the leader and the reasons of waiting Services', () => {
+  const result = decodeControllerStatus(
+    JSON.stringify({
+      version: 1,
+      identity: 'a_1',
+      leading: true,
+      leader: 'a_1',
+      config: { status: 'active', hash: 'h' },
+      services: [{ service: 'a/b', addresses: [], refusal: { cause: 'exhausted', message: 'full' } }],
+    }),
+  );
+  assert.ok(result.ok);
+  assert.deepEqual(result.value.services, [
+    { service: 'a/b', refusal: { cause: 'exhausted', message: 'full' } },
+  ]);
+});
