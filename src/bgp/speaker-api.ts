@@ -53,6 +53,11 @@ export interface BgpSpeaker {
   withdraw(peerId: string, prefix: Prefix): void;
   /** BFD has lost the peer: its session ends with Cease/BFD Down (RFC 9384) and is retried. */
   bfdDown(peerId: string): void;
+  /**
+   * A hint that interfaces of the node have changed: the speaker looks at once rather than within a second. A session over a link
+   * that is gone ends, and next hops follow the node's addresses.
+   */
+  interfacesChanged(): void;
   /** The desired routes are complete: from now on End-of-RIB may be sent (RFC 4724 section 4.1). */
   synced(): void;
   status(): readonly PeerStatus[];

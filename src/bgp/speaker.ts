@@ -9,26 +9,27 @@
  * (RFC 6793), extended messages (RFC 8654), graceful restart (RFC 4724, 8538) where configured, and over IPv6 the extended next hop
  * (RFC 8950).
  *
- * This file knows the set of peers. passive-listener.ts takes the connections that peers make. session/ is one peer: it runs sockets
+ * This file knows the set of peers. passive-listener.ts takes the connections that peers make, interface-watch.ts notices when the
+ * node's addresses or links change. session/ is one peer: it runs sockets
  * and timers for fsm/peer-machine.ts, which decides. rib/ holds what a peer should have and packs it into messages. codec/,
  * negotiation.ts and next-hop.ts are pure. transport/ has sockets with the options that Node lacks.
  *
  * Limits. A peer that reads slowly costs 256 KiB of messages and two numbers for each route. A peer that floods costs one message.
  */
-import { networkInterfaces } from 'node:os';
 import type { Registry } from 'prom-client';
-import { type Prefix, parseIp } from '../address/index.ts';
+import type { Prefix } from '../address/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
+import { InterfaceWatch, systemInterfaces } from './interface-watch.ts';
 import { BgpMetrics } from './metrics.ts';
-import type { InterfaceAddresses } from './next-hop.ts';
 import { PassiveListener } from './passive-listener.ts';
 import type { ResolvedPeer } from './peer.ts';
 import { AttributeTable } from './rib/attribute-table.ts';
 import { PrefixTable } from './rib/prefix-table.ts';
+import type { NodeInterface } from './session/direct-link.ts';
 import { RouteOutput } from './session/route-output.ts';
 import { Session, type SessionContext } from './session/session.ts';
 import type { BgpSpeaker, PeerStatus, RouteAttributes, StopMode } from './speaker-api.ts';
@@ -52,8 +53,8 @@ export interface BgpSpeakerOptions {
   readonly recorder?: FlightRecorder;
   /** Counts and logs exceptions raised by what a peer sends. */
   readonly guard?: Guard;
-  /** The node's interfaces that are up, with their addresses. */
-  readonly interfaces?: () => readonly InterfaceAddresses[];
+  /** The node's interfaces that are up and have a carrier. */
+  readonly interfaces?: () => readonly NodeInterface[];
 }
 
 /** IANA's port of BGP. */
@@ -67,6 +68,7 @@ export function createBgpSpeaker(options: BgpSpeakerOptions): BgpSpeaker {
 class Speaker implements BgpSpeaker {
   readonly #context: SessionContext;
   readonly #listener: PassiveListener;
+  readonly #interfaceWatch: InterfaceWatch;
   readonly #tables = { prefixes: new PrefixTable(), attributes: new AttributeTable() };
   readonly #sessions = new Map<string, Session>();
   /** By peer id. Routes may arrive before their peer, and stay while it is gone from the configuration. */
@@ -76,6 +78,7 @@ class Speaker implements BgpSpeaker {
 
   constructor(options: BgpSpeakerOptions) {
     const { logger, clock = systemClock, transport = createTcpTransport(clock) } = options;
+    const { interfaces = systemInterfaces } = options;
     this.#context = {
       clock,
       random: options.random ?? Math.random,
@@ -85,9 +88,17 @@ class Speaker implements BgpSpeaker {
       guard: options.guard ?? new Guard({ logger }),
       transport,
       hostName: options.hostName,
-      interfaces: options.interfaces ?? systemInterfaces,
+      interfaces,
       restarting: options.restarting ?? false,
     };
+    this.#interfaceWatch = new InterfaceWatch({
+      clock,
+      logger,
+      read: interfaces,
+      changed: (now) => {
+        for (const session of this.#sessions.values()) session.interfacesChanged(now);
+      },
+    });
     this.#listener = new PassiveListener({
       clock,
       logger,
@@ -114,6 +125,8 @@ class Speaker implements BgpSpeaker {
       if (session) session.update(peer);
       else this.#add(peer);
     }
+    if (this.#sessions.size > 0) this.#interfaceWatch.start();
+    else this.#interfaceWatch.stop();
   }
 
   announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void {
@@ -131,6 +144,10 @@ class Speaker implements BgpSpeaker {
     this.#sessions.get(peerId)?.bfdDown();
   }
 
+  interfacesChanged(): void {
+    this.#interfaceWatch.check();
+  }
+
   synced(): void {
     this.#isSynced = true;
     for (const output of this.#outputs.values()) output.synced();
@@ -143,6 +160,7 @@ class Speaker implements BgpSpeaker {
   async stop(mode: StopMode): Promise<void> {
     this.#isStopped = true;
     this.#listener.close();
+    this.#interfaceWatch.stop();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     await Promise.all(sessions.map((session) => this.#stopSession(session, mode)));
@@ -199,12 +217,4 @@ class Speaker implements BgpSpeaker {
     incoming.reject();
     for (const one of this.#sessions.values()) one.rejected(incoming);
   }
-}
-
-/** The interfaces that are up and have a carrier. */
-function systemInterfaces(): readonly InterfaceAddresses[] {
-  return Object.entries(networkInterfaces()).map(([name, infos]) => ({
-    name,
-    addresses: (infos ?? []).flatMap(({ address }) => parseIp(address.replace(/%.*$/, '')) ?? []),
-  }));
 }

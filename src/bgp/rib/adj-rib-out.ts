@@ -56,12 +56,20 @@ interface Bucket {
 interface FamilyState {
   /** The session carries the family. Only then is anything queued. */
   active: boolean;
+  /** The session carries the family, but has no next hop for it at the moment: the peer should hold nothing. */
+  isWithheld: boolean;
   queued: number;
   endOfRib: 'wanted' | 'sent';
   refresh: 'no' | 'asked' | 'begun' | 'asked-again';
 }
 
-const idleFamily: FamilyState = { active: false, queued: 0, endOfRib: 'wanted', refresh: 'no' };
+const idleFamily: FamilyState = {
+  active: false,
+  isWithheld: false,
+  queued: 0,
+  endOfRib: 'wanted',
+  refresh: 'no',
+};
 const families: readonly Family[] = [4, 6];
 
 export class AdjRibOut {
@@ -163,12 +171,28 @@ export class AdjRibOut {
   /** The peer asked for the family again (RFC 2918): all it should hold is queued. Asked twice at once, it is sent once more. */
   refresh(family: Family): void {
     const state = this.#families[family];
-    if (!state.active) return;
+    if (!state.active || state.isWithheld) return;
     if (state.refresh === 'begun') state.refresh = 'asked-again';
     if (state.refresh !== 'no') return;
     // RFC 7313 section 4: no Begin mark before the End-of-RIB of the initial table.
     if (this.#enhancedRefresh && state.endOfRib === 'sent') state.refresh = 'asked';
     this.#requeue(family);
+  }
+
+  /** The session carries the family from now on, or no longer: then what was sent of it is withdrawn. Costs O(routes). */
+  carry(family: Family, isCarried: boolean): void {
+    const state = this.#families[family];
+    if (!state.active && !isCarried) return;
+    const ids = [...this.#held(family)];
+    if (state.active) for (const id of ids) if (this.#target(id) !== this.#sent[id]) this.#unlink(id);
+    state.active = true;
+    state.isWithheld = !isCarried;
+    for (const id of ids) if (this.#target(id) !== this.#sent[id]) this.#link(id);
+  }
+
+  /** The family's next hop has changed: what was sent of it is sent again. Costs O(routes). */
+  resend(family: Family): void {
+    if (this.#families[family].active) this.#requeue(family);
   }
 
   /** Attributes that leave no room for a prefix: what was to be announced with them is withdrawn where the peer has it. */
@@ -215,7 +239,7 @@ export class AdjRibOut {
 
   #endMark(family: Family): 'end-of-rib' | 'refresh-end' | undefined {
     const state = this.#families[family];
-    if (!state.active || state.queued > 0) return undefined;
+    if (!state.active || state.isWithheld || state.queued > 0) return undefined;
     if (state.endOfRib === 'wanted' && this.#synced) {
       state.endOfRib = 'sent';
       return 'end-of-rib';
@@ -274,7 +298,14 @@ export class AdjRibOut {
   /** What the peer should have as far as this session can tell it. */
   #target(id: number): number {
     const desired = this.#desired[id] ?? noAttributes;
+    if (this.#families[this.#prefixes.family(id)].isWithheld) return noAttributes;
     return this.#refused.has(bucketKey(this.#prefixes.family(id), desired)) ? noAttributes : desired;
+  }
+
+  /** Prefixes of the family that the peer should hold or has been sent. */
+  *#held(family: Family): Iterable<number> {
+    for (let id = 0; id < this.#desired.length; id++)
+      if (this.#holds(id) && this.#prefixes.family(id) === family) yield id;
   }
 
   #holds(id: number): boolean {

@@ -1,5 +1,5 @@
 /** The address families that a session carries, and their next hops. Pure. */
-import type { Family, IpAddress } from '../../address/index.ts';
+import { type Family, type IpAddress, sameIp } from '../../address/index.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
 import { type InterfaceAddresses, nextHopsOf } from '../next-hop.ts';
 import type { PeerSettings } from '../peer.ts';
@@ -13,11 +13,16 @@ export interface CarriedFamilies {
 
 const both: readonly Family[] = [4, 6];
 
+/**
+ * Decides for each family. `before` is what the session carries so far: its next hops stay as long as the node has their addresses,
+ * so that a new address beside them, such as a temporary one, does not move the routes.
+ */
 export function carriedFamilies(
   local: IpAddress,
   negotiated: Negotiated,
   settings: PeerSettings,
   interfaces: readonly InterfaceAddresses[],
+  before?: CarriedFamilies,
 ): CarriedFamilies {
   const families: Family[] = [];
   const nextHops: Partial<Record<Family, readonly IpAddress[]>> = {};
@@ -43,7 +48,17 @@ export function carriedFamilies(
       continue;
     }
     families.push(family);
-    nextHops[family] = found;
+    nextHops[family] = stillValid(before?.nextHops[family], found, interfaces) ?? found;
   }
   return { families, nextHops, warnings };
+}
+
+function stillValid(
+  before: readonly IpAddress[] | undefined,
+  found: readonly IpAddress[],
+  interfaces: readonly InterfaceAddresses[],
+): readonly IpAddress[] | undefined {
+  const isOnNode = (address: IpAddress) =>
+    interfaces.some(({ addresses }) => addresses.some((one) => sameIp(one, address)));
+  return before?.length === found.length && before.every(isOnNode) ? before : undefined;
 }

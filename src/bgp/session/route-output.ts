@@ -1,4 +1,4 @@
-import type { Family, Prefix } from '../../address/index.ts';
+import { type Family, type IpAddress, type Prefix, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
 import type { BgpMetrics } from '../metrics.ts';
 import { AdjRibOut } from '../rib/adj-rib-out.ts';
@@ -15,6 +15,8 @@ const refreshPauseMs = 1000;
 
 /** So many changes fill two or three messages: they are sent without waiting for the rest of the turn. */
 const burstRoutes = 2048;
+
+const both: readonly Family[] = [4, 6];
 
 /** Prefixes and attribute sets, shared by all peers. */
 export interface RouteTables {
@@ -43,9 +45,8 @@ export class RouteOutput {
   readonly #tables: RouteTables;
   readonly #metrics: BgpMetrics;
   readonly #rib: AdjRibOut;
-  #unsendable: () => void = () => undefined;
+  #session: OutputSession | undefined;
   #writer: UpdateWriter | undefined;
-  #sink: RouteSink | undefined;
   #scheduled = false;
   /** Refreshes that the peer has asked for and that wait for their time. */
   readonly #refreshing = new Map<Family, Timer>();
@@ -81,7 +82,7 @@ export class RouteOutput {
 
   /** Every change has been handed to the kernel. */
   get isIdle(): boolean {
-    return this.#rib.queuedCount === 0 && (this.#sink?.queuedBytes ?? 0) === 0;
+    return this.#rib.queuedCount === 0 && (this.#session?.sink.queuedBytes ?? 0) === 0;
   }
 
   announce(prefix: Prefix, attributes: RouteAttributes): void {
@@ -120,11 +121,26 @@ export class RouteOutput {
 
   /** A session is up: sends everything desired. */
   up(session: OutputSession): void {
-    const { sink, wire, families, enhancedRefresh } = session;
-    this.#sink = sink;
-    this.#unsendable = session.unsendable;
-    this.#writer = new UpdateWriter(this.#rib, this.#tables.prefixes, this.#tables.attributes, wire);
-    this.#rib.up(families, enhancedRefresh);
+    this.#session = session;
+    this.#writer = this.#writerFor(session.wire);
+    this.#rib.up(session.families, session.enhancedRefresh);
+    this.#schedule();
+  }
+
+  /** The session goes on with other families or next hops: sends, sends again or withdraws what differs. */
+  recarry(families: readonly Family[], nextHops: WireSession['nextHops']): void {
+    const before = this.#session;
+    if (!before) return;
+    // Withdrawals of a family that is no longer carried still need to know how its routes were sent.
+    const wire = { ...before.wire, nextHops: { ...before.wire.nextHops, ...nextHops } };
+    this.#session = { ...before, families, wire };
+    this.#writer = this.#writerFor(wire);
+    for (const family of both) {
+      const isCarried = families.includes(family);
+      if (isCarried !== before.families.includes(family)) this.#rib.carry(family, isCarried);
+      else if (isCarried && !isSameList(before.wire.nextHops[family], nextHops[family]))
+        this.#rib.resend(family);
+    }
     this.#schedule();
   }
 
@@ -132,7 +148,7 @@ export class RouteOutput {
     for (const timer of this.#refreshing.values()) timer.cancel();
     this.#refreshing.clear();
     this.#refreshedAt.clear();
-    this.#sink = undefined;
+    this.#session = undefined;
     this.#writer = undefined;
     this.#rib.down();
     this.#count();
@@ -145,7 +161,7 @@ export class RouteOutput {
 
   /** Sends at the end of the turn, or at once when the changes are many enough for the peer to start on them. */
   #schedule(): void {
-    if (this.#rib.queuedCount >= burstRoutes && this.#sink && this.#sink.queuedBytes < writeWindowBytes) {
+    if (this.#rib.queuedCount >= burstRoutes && this.#hasRoom) {
       this.#pump();
       return;
     }
@@ -158,22 +174,41 @@ export class RouteOutput {
   }
 
   #pump(): void {
-    while (this.#sink && this.#writer && this.#sink.queuedBytes < writeWindowBytes) {
-      const written = this.#writer.next();
+    while (this.#session && this.#hasRoom) {
+      const { sink, unsendable } = this.#session;
+      const written = this.#writer?.next();
       if (!written) break;
       const { bytes, updates, routeRefreshes } = written;
-      if (this.#rib.refusedCount > 0) this.#unsendable();
-      if (bytes.length > 0) this.#sink.write(bytes);
+      if (this.#rib.refusedCount > 0) unsendable();
+      if (bytes.length > 0) sink.write(bytes);
       if (this.#peer !== undefined)
         this.#metrics.sentUpdates(this.#peer, updates, routeRefreshes, bytes.length);
     }
     this.#count();
   }
 
+  /** A session is up, and its socket takes more. */
+  get #hasRoom(): boolean {
+    return this.#session !== undefined && this.#session.sink.queuedBytes < writeWindowBytes;
+  }
+
+  #writerFor(wire: WireSession): UpdateWriter {
+    return new UpdateWriter(this.#rib, this.#tables.prefixes, this.#tables.attributes, wire);
+  }
+
   #count(): void {
     if (this.#peer === undefined) return;
     this.#metrics.announcedPrefixes.set({ peer: this.#peer }, this.#rib.sentCount);
     this.#metrics.pendingPrefixes.set({ peer: this.#peer }, this.#rib.desiredCount);
-    this.#metrics.queuedBytes.set({ peer: this.#peer }, this.#sink?.queuedBytes ?? 0);
+    this.#metrics.queuedBytes.set({ peer: this.#peer }, this.#session?.sink.queuedBytes ?? 0);
   }
+}
+
+function isSameList(a: readonly IpAddress[] | undefined, b: readonly IpAddress[] | undefined): boolean {
+  if (!a || !b) return a === b;
+  return a.length === b.length && a.every((address, i) => isSame(address, b[i]));
+}
+
+function isSame(a: IpAddress, b: IpAddress | undefined): boolean {
+  return b !== undefined && sameIp(a, b);
 }

@@ -45,11 +45,16 @@ export class SessionLog {
       },
       'session established',
     );
-    this.familiesNotCarried(warnings);
+    for (const reason of warnings) this.#logger.warn({ reason }, 'address family not carried');
   }
 
-  familiesNotCarried(warnings: readonly string[]): void {
-    for (const reason of warnings) this.#logger.warn({ reason }, 'address family not carried');
+  /** The families that the session carries have changed with the node's addresses. */
+  familiesChanged(before: CarriedFamilies, { families, warnings }: CarriedFamilies): void {
+    for (const family of families)
+      if (!before.families.includes(family))
+        this.#logger.info({ family: familyName(family) }, 'address family carried');
+    for (const reason of warnings)
+      if (!before.warnings.includes(reason)) this.#logger.warn({ reason }, 'address family not carried');
   }
 
   closed(reason: string): void {

@@ -15,7 +15,6 @@ import { stepPeer } from '../fsm/peer-machine.ts';
 import { describePeerState, initialPeerState, type PeerState } from '../fsm/peer-state.ts';
 import type { Message, NotificationError } from '../message.ts';
 import type { BgpMetrics } from '../metrics.ts';
-import type { InterfaceAddresses } from '../next-hop.ts';
 import type { ResolvedPeer } from '../peer.ts';
 import type { PeerStatus } from '../speaker-api.ts';
 import type { Incoming, Transport } from '../transport/transport.ts';
@@ -23,6 +22,7 @@ import { type CarriedFamilies, carriedFamilies } from './carried-families.ts';
 import { describeNoAnswer } from './cause-text.ts';
 import { Connection, type ConnectionInput, type ConnectionOwner } from './connection.ts';
 import { connectTargetOf, machineSettingsOf, socketRulesOf } from './connection-settings.ts';
+import { directLink, type NodeInterface } from './direct-link.ts';
 import { eventOfError, eventOfMessage } from './message-event.ts';
 import { peerStatus } from './peer-status.ts';
 import type { Received } from './receiver.ts';
@@ -41,7 +41,7 @@ export interface SessionContext {
   readonly recorder: FlightRecorder | undefined;
   readonly transport: Transport;
   readonly hostName: string;
-  readonly interfaces: () => readonly InterfaceAddresses[];
+  readonly interfaces: () => readonly NodeInterface[];
   /** This process took over from one before it while the node kept forwarding (RFC 4724). */
   readonly restarting: boolean;
 }
@@ -64,6 +64,8 @@ export class Session implements ConnectionOwner {
   #incoming: Incoming | undefined;
   /** `undefined` unless the session is up. */
   #carried: CarriedFamilies | undefined;
+  /** Name of the interface over which the peer of the session is directly connected. */
+  #link: string | undefined;
 
   constructor(peer: ResolvedPeer, output: RouteOutput, context: SessionContext) {
     const { clock, random, logger, metrics } = context;
@@ -103,6 +105,14 @@ export class Session implements ConnectionOwner {
   /** BFD has lost the peer (RFC 5882 section 4.2, RFC 9384). */
   bfdDown(): void {
     this.#handle({ kind: 'bfd-down' });
+  }
+
+  /** The interfaces of the node or their addresses have changed. */
+  interfacesChanged(interfaces: readonly NodeInterface[]): void {
+    const link = this.#link;
+    if (link !== undefined && !interfaces.some(({ name }) => name === link))
+      this.#handle({ kind: 'link-down', interface: link });
+    this.#recarry(interfaces);
   }
 
   /** True when a connection with these ends is this peer's. */
@@ -310,6 +320,7 @@ export class Session implements ConnectionOwner {
       case 'session-down':
         this.#output.down();
         this.#carried = undefined;
+        this.#link = undefined;
         this.#report.action(action);
         return;
       case 'refresh':
@@ -348,8 +359,11 @@ export class Session implements ConnectionOwner {
     if (!negotiated || !stream?.localAddress) return;
     this.#applySocketRules(connection);
     const { settings } = this.#peer;
-    const carried = carriedFamilies(stream.localAddress, negotiated, settings, this.#context.interfaces());
+    const { address, interface: zone } = settings;
+    const interfaces = this.#context.interfaces();
+    const carried = carriedFamilies(stream.localAddress, negotiated, settings, interfaces);
     this.#carried = carried;
+    this.#link = directLink(stream.localAddress, address, zone, interfaces);
     this.#report.log.established(negotiated, carried);
     const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
     this.#output.up({
@@ -359,6 +373,18 @@ export class Session implements ConnectionOwner {
       enhancedRefresh: enhancedRouteRefresh,
       unsendable: () => this.#report.log.unsendable(),
     });
+  }
+
+  /** Next hops follow the node's addresses: a family is carried once its next hop is there, and withdrawn when it is gone. */
+  #recarry(interfaces: readonly NodeInterface[]): void {
+    const before = this.#carried;
+    const { id, negotiated } = this.#state.primary;
+    const local = this.#connection(id).stream?.localAddress;
+    if (!before || !negotiated || !local) return;
+    const carried = carriedFamilies(local, negotiated, this.#peer.settings, interfaces, before);
+    this.#carried = carried;
+    this.#output.recarry(carried.families, carried.nextHops);
+    this.#report.log.familiesChanged(before, carried);
   }
 
   #applySocketRules(connection: number): void {

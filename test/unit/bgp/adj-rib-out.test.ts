@@ -139,6 +139,34 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 198.51.100.2/32', 'end-of-rib 4']);
   });
 
+  test('carry() sends a family once it can, and withdraws it when it no longer can', () => {
+    const { rib, drain } = fixture();
+    rib.announce(a, plain);
+    rib.announce(c, plain);
+    rib.synced();
+    rib.up([4], false);
+    assert.deepEqual(drain(), ['announce med - 198.51.100.1/32', 'end-of-rib 4']);
+    rib.carry(6, true);
+    assert.deepEqual(drain(), ['announce med - 2001:db8::1/128', 'end-of-rib 6']);
+    rib.carry(6, false);
+    rib.refresh(6);
+    assert.deepEqual(drain(), ['withdraw 2001:db8::1/128']);
+    rib.announce(c, { ...plain, med: 7 });
+    assert.deepEqual(drain(), []);
+    rib.carry(6, true);
+    assert.deepEqual(drain(), ['announce med 7 2001:db8::1/128']);
+  });
+
+  test('resend() sends a family again, and no other', () => {
+    const { rib, drain } = fixture();
+    rib.announce(a, plain);
+    rib.announce(c, plain);
+    rib.up([4, 6], true);
+    drain();
+    rib.resend(6);
+    assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
+  });
+
   describe('refresh()', () => {
     test('sends the family again', () => {
       const { rib, drain } = fixture();
@@ -217,6 +245,9 @@ describe('AdjRibOut', () => {
           'refresh' as const,
           'take' as const,
           'refuse' as const,
+          'withhold' as const,
+          'carry' as const,
+          'resend' as const,
         ),
       }),
     );
@@ -227,11 +258,13 @@ describe('AdjRibOut', () => {
         const attributes = new AttributeTable();
         const ends = [0, 1].map(() => ({
           rib: new AdjRibOut(prefixes, attributes),
+          isUp: false,
           desired: new Map<string, number>(),
           held: new Map<string, number>(),
         }));
         for (const [which, one] of operations) {
-          const { rib, desired, held } = ends[which] as (typeof ends)[number];
+          const end = ends[which] as (typeof ends)[number];
+          const { rib, desired, held } = end;
           switch (one.kind) {
             case 'announce':
               rib.announce(prefix(one.prefix), { ...plain, med: one.med });
@@ -248,8 +281,16 @@ describe('AdjRibOut', () => {
             case 'up':
             case 'down':
               held.clear();
+              end.isUp = one.kind === 'up';
               if (one.kind === 'up') rib.up([4, 6], true);
               else rib.down();
+              break;
+            case 'withhold':
+            case 'carry':
+              if (end.isUp) rib.carry(6, one.kind === 'carry');
+              break;
+            case 'resend':
+              rib.resend(4);
               break;
             case 'take':
               receive(rib.next(), held);
@@ -260,12 +301,13 @@ describe('AdjRibOut', () => {
             }
           }
         }
-        for (const { rib, desired, held } of ends) {
+        for (const { rib, desired, held, isUp } of ends) {
           const drain = () => {
             for (let outgoing = rib.next(); outgoing; outgoing = rib.next())
               receive(outgoing, held, Infinity);
           };
           const { refusedCount } = rib;
+          if (isUp) rib.carry(6, true);
           drain();
           for (const [text, med] of held) assert.equal(desired.get(text), med, 'no older version stays');
           assert.equal(rib.sentCount, held.size);

@@ -333,6 +333,66 @@ describe('a session in virtual time', () => {
     assert.deepEqual(status().warnings, ['ipv6-unicast is not sent: the peer did not offer it']);
   });
 
+  test('IPv6 is sent once the node has an address for it, withdrawn when that goes, and the status follows', () => {
+    const withoutIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
+    const withIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
+    let interfaces = withoutIpv6;
+    const { speaker, clock, establish, status, lines } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    speaker.announce('router', prefix('2001:db8:100::1/128'), plain);
+    speaker.synced();
+    const stream = establish({ kind: 'multiprotocol', family: { afi: 2, safi: 1 } });
+    clock.advance(1);
+    assert.deepEqual(status().families, ['ipv4-unicast']);
+    assert.match(status().warnings.join(), /ipv6-unicast is not sent: .*no global IPv6 address/);
+    const updates = () => stream.messages.filter((message) => message.kind === 'update').slice(1);
+    assert.equal(updates().length, 0, 'only the End-of-RIB of IPv4');
+    interfaces = withIpv6;
+    clock.advance(1001);
+    assert.deepEqual(status().families, ['ipv4-unicast', 'ipv6-unicast']);
+    assert.deepEqual(status().warnings, []);
+    const [announced, endOfRib] = updates();
+    assert.deepEqual(announced?.attributes.mpReach?.nextHops, [ip('2001:db8::1')]);
+    assert.equal(endOfRib?.attributes.mpUnreach?.withdrawn.length, 0);
+    interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::2'), ip('2001:db8::1')] }];
+    clock.advance(1001);
+    assert.equal(updates().length, 2, 'a new address beside the next hop moves nothing');
+    interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::2')] }];
+    speaker.interfacesChanged();
+    clock.advance(1);
+    assert.deepEqual(updates()[2]?.attributes.mpReach?.nextHops, [ip('2001:db8::2')]);
+    interfaces = withoutIpv6;
+    speaker.interfacesChanged();
+    clock.advance(1);
+    assert.equal(updates()[3]?.attributes.mpUnreach?.withdrawn.length, 1);
+    assert.deepEqual(status().families, ['ipv4-unicast']);
+    assert.equal(status().state, 'Established');
+    assert.equal(lines.filter((line) => line.includes('address family carried')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('address family not carried')).length, 2);
+  });
+
+  test('a link that is gone ends the sessions of its directly connected peers, and no other', () => {
+    const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
+    const eth1 = { name: 'eth1', addresses: [ip('203.0.113.1')], subnets: [prefix('203.0.113.0/24')] };
+    let interfaces = [eth0, eth1];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    const remote = peer({ name: 'remote', address: ip('198.51.100.9'), ebgpHops: 3 });
+    speaker.setPeers([peer(), remote]);
+    for (const stream of transport.streams) {
+      stream.connected();
+      stream.send(open(), keepalive);
+    }
+    interfaces = [eth1];
+    speaker.interfacesChanged();
+    const states = () => speaker.status().map(({ state }) => state);
+    assert.deepEqual(states(), ['Idle', 'Established']);
+    assert.equal(speaker.status()[0]?.lastError, 'link eth0 is down');
+    assert.equal(transport.streams[0]?.isOpen, false);
+    interfaces = [eth0, eth1];
+    clock.advance(1001);
+    assert.deepEqual(states(), ['Connect', 'Established'], 'the session is retried');
+  });
+
   test('routes of a peer that is not configured yet are remembered', () => {
     const { speaker, clock, establish } = fixture();
     speaker.announce('router', host, plain);

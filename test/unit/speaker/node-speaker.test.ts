@@ -19,6 +19,7 @@ function recorded() {
     withdraw: (name, prefix) => void lines.push(`withdraw ${name} ${formatPrefix(prefix)}`),
     synced: () => void lines.push('synced'),
     bfdDown: () => undefined,
+    interfacesChanged: () => undefined,
     status: () => [],
     stop: () => Promise.resolve(),
   };
