@@ -64,7 +64,7 @@ function assertCommandExists(text: string): void {
   if (target !== undefined)
     assert.match(read('Makefile'), new RegExp(`^${target}:`, 'm'), `${text}: no such target`);
   for (const [path] of line.matchAll(
-    /\b(?:bench|test|lab|scripts|config|src)\/[\w./-]+\.(?:ts|yaml|json|sh)\b/g,
+    /\b(?:bench|test|lab|scripts|config|src|manifests)\/(?:[\w.-]+\/|[\w.-]+\.(?:ts|yaml|json|sh)\b)*/g,
   ))
     assert.ok(existsSync(new URL(path, root)), `${text}: ${path} does not exist`);
 }
