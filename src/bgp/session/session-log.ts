@@ -50,9 +50,8 @@ export class SessionLog {
 
   /** The families that the session carries have changed with the node's addresses. */
   familiesChanged(before: CarriedFamilies, { families, warnings }: CarriedFamilies): void {
-    for (const family of families)
-      if (!before.families.includes(family))
-        this.#logger.info({ family: familyName(family) }, 'address family carried');
+    const gained = families.filter((family) => !before.families.includes(family));
+    if (gained.length > 0) this.#logger.info({ families: gained.map(familyName) }, 'address family carried');
     for (const reason of warnings)
       if (!before.warnings.includes(reason)) this.#logger.warn({ reason }, 'address family not carried');
   }
