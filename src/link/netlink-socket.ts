@@ -1,4 +1,4 @@
-/** A route netlink socket, which Node lacks, straight from the C library. Linux only, as the whole speaker. */
+/** A netlink(7) route socket through the C library, because Node has none. Linux only, like the whole speaker. */
 import {
   bindSocket,
   closeDescriptor,
@@ -22,11 +22,11 @@ const receiveQueueBytes = 1024 * 1024;
 /** The kernel fills at most 32 KiB into one datagram of a dump. */
 const datagramBytes = 64 * 1024;
 
-/** What one read brought. */
+/** Result of one read. */
 export type NetlinkRead =
   | { readonly kind: 'datagram'; readonly bytes: Uint8Array }
   | { readonly kind: 'empty' }
-  /** The kernel had to drop messages (ENOBUFS): what is known must be asked for anew. */
+  /** The kernel had to drop messages (ENOBUFS), so everything must be requested again. */
   | { readonly kind: 'overrun' };
 
 export class NetlinkSocket {
@@ -34,12 +34,12 @@ export class NetlinkSocket {
   readonly #buffer = new Uint8Array(datagramBytes);
   #stopPolling: () => void = () => undefined;
 
-  /** Opens it, subscribed to changes of links and addresses. Throws when the system refuses. */
+  /** Opens the socket and subscribes to changes of links and addresses. Throws when the system refuses. */
   constructor() {
     this.#fd = openSocket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE);
     try {
       setIntegerOption(this.#fd, 'SO_RCVBUF', SOL_SOCKET, SO_RCVBUF, receiveQueueBytes);
-      // struct sockaddr_nl: family 2 | pad 2 | port 4 | groups 4
+      // struct sockaddr_nl: 0 family, 2 padding, 4 port, 8 groups
       const address = new Uint8Array(12);
       const view = new DataView(address.buffer);
       view.setUint16(0, AF_NETLINK, isLittleEndian);
@@ -55,7 +55,7 @@ export class NetlinkSocket {
     send(this.#fd, message);
   }
 
-  /** Takes one datagram; the bytes are valid until the next call. `wait` blocks until there is one. */
+  /** Reads one datagram, whose bytes are valid until the next call. With `wait`, blocks until there is one. */
   receive(wait: boolean): NetlinkRead {
     const length = receive(this.#fd, this.#buffer, wait);
     if (typeof length === 'number') return { kind: 'datagram', bytes: this.#buffer.subarray(0, length) };
@@ -64,7 +64,7 @@ export class NetlinkSocket {
     throw new SystemError('netlink recv', length);
   }
 
-  /** Calls back whenever something can be received. Does not keep the process alive. */
+  /** Calls back whenever the socket is readable. Does not keep the process alive. */
   onReadable(callback: () => void): void {
     this.#stopPolling = onReadable(this.#fd, callback);
   }

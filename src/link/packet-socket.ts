@@ -1,7 +1,7 @@
 /**
- * The packet(7) socket beneath a libpcap session. libpcap notices that it should end only when it takes a frame, and a link
- * that is down or gone has none: so the socket is turned to the loopback interface, and a frame is sent there. Without this
- * each lost capture would keep its descriptor and its ring for ever.
+ * The packet(7) socket below a libpcap session. A session ends only when it takes a frame, but a link that is down or gone delivers none.
+ * The socket is therefore bound to the loopback interface, and a frame is sent there. Without this, each lost capture would keep its
+ * descriptor and its ring forever.
  */
 import { readdirSync } from 'node:fs';
 import {
@@ -21,10 +21,10 @@ const SOL_SOCKET = 1;
 const SO_DETACH_FILTER = 27;
 const SO_DOMAIN = 39;
 const ETH_P_ALL = 0x0003;
-/** The kernel gives it to every network namespace's loopback, first of all. */
+/** Loopback is the first interface of every network namespace. */
 const loopbackIndex = 1;
 
-/** Runs `open` and tells which packet socket it left open; -1 when it left none. */
+/** Runs `open` and finds the packet socket that it opened; -1 when there is none. */
 export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
   const before = new Set(descriptors());
   const opened = open();
@@ -32,7 +32,7 @@ export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
   return [opened, fd ?? -1];
 }
 
-/** Turns the socket to loopback, takes its filter off, and sends a frame there: whoever reads the socket gets it. */
+/** Removes the socket's filter, binds it to loopback and sends a frame there, which wakes the session that reads the socket. */
 export function wakePacketSocket(fd: number): void {
   if (fd < 0) return;
   try {
@@ -40,7 +40,7 @@ export function wakePacketSocket(fd: number): void {
     bindSocket(fd, linkAddress(ETH_P_ALL));
     sendToLoopback();
   } catch {
-    // The socket is gone, and with it the session that was to end.
+    // The socket is gone, and the session with it.
   }
 }
 
@@ -55,7 +55,7 @@ function sendToLoopback(): void {
   }
 }
 
-/** `struct sockaddr_ll`: `family 2 | protocol 2, network order | index 4 | …`, 20 octets. */
+/** `struct sockaddr_ll`, 20 octets: 0 family, 2 protocol in network byte order, 4 interface index. */
 function linkAddress(protocol: number): Uint8Array {
   const address = new Uint8Array(20);
   const view = new DataView(address.buffer);

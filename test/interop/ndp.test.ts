@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 import { eventually } from '../support/eventually.ts';
 import { NeighbourHost } from '../support/neighbour-client.ts';
-import { hastenDoubt, macOf, neighbour, poke, Segment, watchStates } from '../support/segment.ts';
+import { macOf, neighbour, poke, Segment, shortenReachableTime, watchStates } from '../support/segment.ts';
 
 const service = '2001:db8::5:200';
 let node: NetworkNamespace;
@@ -30,7 +30,7 @@ test('ndisc6 resolves the address to the node', async () => {
 });
 
 test("our answers take the kernel's neighbour from REACHABLE through STALE and PROBE back to REACHABLE", async () => {
-  await hastenDoubt(client);
+  await shortenReachableTime(client);
   await watchStates(client, service, ['REACHABLE', 'STALE', 'PROBE', 'REACHABLE']);
   assert.equal((await neighbour(client, service)).mac, macOf(1));
   assert.doesNotMatch(await client.ip('neigh', 'show', service), /router/);

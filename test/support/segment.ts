@@ -60,7 +60,7 @@ export async function poke(host: NetworkNamespace, address: string): Promise<voi
  * Makes neighbours of the host's kernel stale within a few seconds instead of half a minute. The time must exceed a second, for which the
  * kernel remembers the last use: otherwise entries pass from REACHABLE to DELAY without STALE.
  */
-export async function hastenDoubt(host: NetworkNamespace): Promise<void> {
+export async function shortenReachableTime(host: NetworkNamespace): Promise<void> {
   for (const family of ['ipv4', 'ipv6'])
     await host.exec(
       ...(['sysctl', '-qw'] as const),

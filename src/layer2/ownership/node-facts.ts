@@ -2,54 +2,57 @@ import { formatPrefix, parsePrefix } from '../../address/index.ts';
 import { formatMac } from '../../link/frame.ts';
 import type { Link } from '../../link/link-table.ts';
 
-/** A link as other nodes need to know it. */
+/** The part of a link that other nodes need to know. */
 export interface NodeLink extends Pick<Link, 'name' | 'subnets'> {
   /** Lower case, colon separated. */
   readonly mac: string;
 }
 
-/** What each node tells all others of itself, so that every one can judge who could answer for an address. */
+/** Facts that each node tells all others about itself, so that every node can judge which nodes could answer for an address. */
 export interface NodeFacts {
   readonly links: readonly NodeLink[];
-  /** It is handing over its addresses and must not be given any. */
+  /** The node hands over its addresses and must not get any. */
   readonly isLeaving: boolean;
-  /** It has come, and answers nothing yet: what it owned before has lost its owner. */
+  /** The node has started and does not answer yet. Addresses that it owned before have lost their owner. */
   readonly isStarting: boolean;
 }
 
-/** What a node says of itself beside its links. */
+/** The facts beside the links. */
 export type NodePhase = Pick<NodeFacts, 'isLeaving' | 'isStarting'>;
 
-/** The text that travels, and the links that it has no room for. */
+/** The text for other nodes, and the names of links that do not fit in. */
 export interface FormattedFacts {
   readonly text: string;
   readonly leftOut: readonly string[];
 }
 
-/** As many octets as fit a datagram beside everything else. */
+/** The facts share a datagram with other content. */
 const maxLength = 900;
 
 /**
- * The text that travels: JSON `{"leaving":true,"starting":true,"links":[[name, mac, [subnet…]]…]}`. Of many links, as a node has
- * that runs containers of its own, only those that `isNeeded` are told.
+ * Formats the facts for the membership's metadata:
+ *
+ *     {"leaving":true,"starting":true,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24"]]]}
+ *
+ * When not all links fit, as on a node with many container networks, only those that `isNeeded` selects are included.
  */
 export function formatFacts(
   links: readonly Link[],
   isNeeded: (link: Link) => boolean,
   phase: NodePhase,
 ): FormattedFacts {
-  const all = phaseAndLinks(links, phase);
+  const all = toJson(links, phase);
   if (all.length <= maxLength) return { text: all, leftOut: [] };
   const needed = links.filter(isNeeded);
   for (let count = needed.length; ; count--) {
-    const text = phaseAndLinks(needed.slice(0, count), phase);
+    const text = toJson(needed.slice(0, count), phase);
     if (text.length <= maxLength || count === 0)
       return { text, leftOut: needed.slice(count).map(({ name }) => name) };
   }
 }
 
-function phaseAndLinks(links: readonly Link[], { isLeaving, isStarting }: NodePhase): string {
-  return inAscii(
+function toJson(links: readonly Link[], { isLeaving, isStarting }: NodePhase): string {
+  return toAscii(
     JSON.stringify({
       ...(isLeaving ? { leaving: true } : {}),
       ...(isStarting ? { starting: true } : {}),
@@ -58,31 +61,33 @@ function phaseAndLinks(links: readonly Link[], { isLeaving, isStarting }: NodePh
   );
 }
 
-/** Packets carry ASCII only, the kernel takes any name for a link. */
-function inAscii(json: string): string {
+/** Escapes other characters: packets carry ASCII, but the kernel accepts any link name. */
+function toAscii(json: string): string {
   return json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-const nothing: NodeFacts = { links: [], isLeaving: false, isStarting: false };
+const noFacts: NodeFacts = { links: [], isLeaving: false, isStarting: false };
 
-/** Reads the text; what does not fit is left out, as a newer version may say more. */
+/** Parses the facts of another node. Unknown and malformed parts are ignored, because a newer release may add to them. */
 export function parseFacts(text: string): NodeFacts {
   let raw: unknown;
   try {
     raw = JSON.parse(text);
   } catch {
-    return nothing;
+    return noFacts;
   }
-  if (typeof raw !== 'object' || raw === null) return nothing;
+  if (typeof raw !== 'object' || raw === null) return noFacts;
   const { links, leaving, starting } = raw as { links?: unknown; leaving?: unknown; starting?: unknown };
   return {
     isLeaving: leaving === true,
     isStarting: starting === true,
-    links: (Array.isArray(links) ? links : []).flatMap((link: unknown) => {
-      if (!Array.isArray(link)) return [];
-      const [name, mac, subnets] = link as unknown[];
-      if (typeof name !== 'string' || typeof mac !== 'string' || !Array.isArray(subnets)) return [];
-      return [{ name, mac, subnets: subnets.flatMap((subnet) => parsePrefix(String(subnet)) ?? []) }];
-    }),
+    links: (Array.isArray(links) ? links : []).flatMap((link: unknown) => parseLink(link) ?? []),
   };
+}
+
+function parseLink(link: unknown): NodeLink | undefined {
+  if (!Array.isArray(link)) return undefined;
+  const [name, mac, subnets] = link as unknown[];
+  if (typeof name !== 'string' || typeof mac !== 'string' || !Array.isArray(subnets)) return undefined;
+  return { name, mac, subnets: subnets.flatMap((subnet) => parsePrefix(String(subnet)) ?? []) };
 }

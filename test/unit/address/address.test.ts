@@ -56,7 +56,7 @@ for (const text of [
   ' 10.0.0.1',
   '0x0a.0.0.1',
 ])
-  test(`parseIp() refuses ${JSON.stringify(text)}`, () => assert.equal(parseIp(text), undefined));
+  test(`parseIp() rejects ${JSON.stringify(text)}`, () => assert.equal(parseIp(text), undefined));
 
 for (const text of [
   '10.0.0.0',
@@ -68,9 +68,9 @@ for (const text of [
   '2001:db8::1/64',
   '/8',
 ])
-  test(`parsePrefix() refuses ${text}`, () => assert.equal(parsePrefix(text), undefined));
+  test(`parsePrefix() rejects ${text}`, () => assert.equal(parsePrefix(text), undefined));
 
-test('addresses survive text and bytes', () => {
+test('addresses survive formatting as text and as octets', () => {
   fc.assert(
     fc.property(address, (a) => {
       assert.deepEqual(parseIp(formatIp(a)), a);
@@ -80,7 +80,7 @@ test('addresses survive text and bytes', () => {
   );
 });
 
-test('a prefix holds its first and last address and what lies between, and survives text', () => {
+test('a prefix contains exactly the addresses from its first to its last, and survives formatting', () => {
   fc.assert(
     fc.property(address, fc.nat(128), (a, n) => {
       const prefix = prefixOf(a, n % (familyBits(a.family) + 1));
@@ -106,7 +106,7 @@ test('prefixesOfRange() covers exactly the range', () => {
   );
 });
 
-test('isLinkLocal() is fe80::/10 only', () => {
+test('isLinkLocal() accepts fe80::/10 only', () => {
   for (const [text, expected] of [
     ['fe80::1', true],
     ['febf::1', true],
@@ -119,7 +119,7 @@ test('isLinkLocal() is fe80::/10 only', () => {
   }
 });
 
-test('formatIp writes IPv6 as the library does, whatever the zeros', () => {
+test('formatIp() writes IPv6 like the library, with any runs of zeros', () => {
   const group = fc.oneof(fc.constant(0n), fc.bigInt(0n, 0xffffn));
   fc.assert(
     fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {

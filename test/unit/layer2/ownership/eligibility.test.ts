@@ -18,7 +18,7 @@ const eligibility = new Eligibility(
     ['pair', nodeFacts({ links: [link('a'), link('b')] })],
   ]),
 );
-const everybody = ['bare', 'dead', 'dual', 'leaving', 'pair', 'v4'];
+const allNodes = ['bare', 'dead', 'dual', 'leaving', 'pair', 'v4'];
 
 const cases: readonly {
   readonly name: string;
@@ -28,9 +28,9 @@ const cases: readonly {
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   readonly eligible: readonly string[];
 }[] = [
-  { name: 'who has the subnet, lives and stays', address: '192.0.2.1', eligible: ['dual', 'v4'] },
-  { name: 'by family', address: '2001:db8::1', eligible: ['dual'] },
-  { name: 'nobody has the subnet', address: '198.51.100.1', eligible: [] },
+  { name: 'live nodes with the subnet that are not leaving', address: '192.0.2.1', eligible: ['dual', 'v4'] },
+  { name: 'a subnet of the other family', address: '2001:db8::1', eligible: ['dual'] },
+  { name: 'a subnet that no node has', address: '198.51.100.1', eligible: [] },
   { name: 'candidates only', address: '192.0.2.1', candidates: ['bare', 'v4'], eligible: ['v4'] },
   {
     name: 'an interface without a subnet, by name',
@@ -39,40 +39,40 @@ const cases: readonly {
     eligible: ['bare'],
   },
   {
-    name: 'any of the interfaces',
+    name: 'nodes with any of the named interfaces',
     address: '192.0.2.1',
     interfaces: ['eth1', 'a'],
     eligible: ['bare', 'pair'],
   },
   {
-    name: 'named interfaces only, though another has the subnet',
+    name: 'named interfaces only, although another has the subnet',
     address: '192.0.2.1',
     interfaces: ['b'],
     eligible: ['pair'],
   },
   {
-    name: 'an interface whose name has a plus',
+    name: 'an interface with a plus in its name',
     address: '192.0.2.1',
     interfaces: ['a+b'],
     eligible: ['bare'],
   },
   {
-    name: 'and the two that it could be taken for',
+    name: 'two interfaces whose names joined by a plus equal another name',
     address: '192.0.2.1',
     interfaces: ['a', 'b'],
     eligible: ['pair'],
   },
   {
-    name: 'each node by the interfaces that are named for it',
+    name: 'interfaces named per node',
     address: '192.0.2.1',
     nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
     eligible: ['pair', 'v4'],
   },
-  { name: 'an interface whose name is a number', address: '192.0.2.1', interfaces: ['10'], eligible: [] },
+  { name: 'an interface with a number as its name', address: '192.0.2.1', interfaces: ['10'], eligible: [] },
 ];
 
-// One instance judges all, since what it remembers of one must not be taken for another.
-for (const { name, address, candidates = everybody, interfaces = [], nodeInterfaces, eligible } of cases)
+// All cases share one instance, because its cache must not confuse them.
+for (const { name, address, candidates = allNodes, interfaces = [], nodeInterfaces, eligible } of cases)
   test(`eligible: ${name}`, () => {
     const parsed = parseIp(address);
     assert.ok(parsed);
@@ -83,11 +83,11 @@ for (const { name, address, candidates = everybody, interfaces = [], nodeInterfa
       ...(nodeInterfaces ? { nodeInterfaces } : {}),
     };
     assert.deepEqual(eligibility.eligible(parsed, entry), eligible);
-    for (const node of everybody)
+    for (const node of allNodes)
       assert.equal(eligibility.isEligible(node, parsed, entry), eligible.includes(node));
   });
 
-test('who leaves still answers, who is dead or starts does not', () => {
+test('isReady() is true for a leaving node, and false for a dead or starting one', () => {
   const judge = new Eligibility(
     new Map([
       ['leaving', nodeFacts({ isLeaving: true })],

@@ -11,7 +11,7 @@ function newTable() {
   return new EntryTable('a', (entry, address) => ({ entry, address }));
 }
 
-test('EntryTable knows the interfaces that entries name for its node, as they come, change and go', () => {
+test('EntryTable tracks the interfaces that entries name for this node', () => {
   const table = newTable();
   const named = () => [...table.namedInterfaces()].sort();
   table.put(addressEntry(web, ['a'], { interfaces: ['eth0', 'eth1'] }));
@@ -24,7 +24,7 @@ test('EntryTable knows the interfaces that entries name for its node, as they co
   assert.deepEqual(named(), []);
 });
 
-test('EntryTable says whether an entry has moved to other links of its node, and keeps its row', () => {
+test('EntryTable reports moved interfaces of an entry, and keeps its tracked state', () => {
   const table = newTable();
   const first = table.put(addressEntry(web, ['a']));
   assert.equal(first?.hasMoved, false);
@@ -36,7 +36,7 @@ test('EntryTable says whether an entry has moved to other links of its node, and
   assert.deepEqual(table.get(web)?.entry.interfaces, ['eth1']);
 });
 
-test('EntryTable follows its entries from group to group', () => {
+test('EntryTable moves entries between groups', () => {
   const table = newTable();
   table.put(addressEntry(web, ['a'], { group: 'x' }));
   table.put(addressEntry(mail, ['a'], { group: 'x' }));
@@ -46,7 +46,7 @@ test('EntryTable follows its entries from group to group', () => {
   assert.deepEqual([[...table.group('x')], [...table.group('y')]], [[], [web]]);
 });
 
-test('EntryTable takes an address in any spelling, and none that is no address', () => {
+test('EntryTable accepts an address in any spelling, and rejects other text', () => {
   const table = newTable();
   assert.equal(table.put(addressEntry('web', ['a'])), undefined);
   table.put(addressEntry('2001:DB8:0::1', ['a']));
@@ -57,7 +57,7 @@ test('EntryTable takes an address in any spelling, and none that is no address',
   );
 });
 
-test('EntryTable knows the links whose subnet holds an address', () => {
+test("carriesAny() compares a link's subnets with all addresses", () => {
   const table = newTable();
   table.put(addressEntry(web, ['a']));
   const holds = (subnet: string) =>

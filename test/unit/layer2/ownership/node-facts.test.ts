@@ -17,7 +17,7 @@ function link(name: string, ...subnets: readonly string[]): Link {
 const all = () => true;
 const answering = { isLeaving: false, isStarting: false };
 
-test('what a node tells of itself is read back by the others', () => {
+test('parseFacts() reads what formatFacts() writes', () => {
   const links = [link('eth0', '192.0.2.0/24', '2001:db8::/64'), link('eth1')];
   for (const phase of [
     answering,
@@ -33,25 +33,25 @@ test('what a node tells of itself is read back by the others', () => {
     });
 });
 
-const told = (text: string) => parseFacts(text).links.map(({ name }) => name);
+const namesIn = (text: string) => parseFacts(text).links.map(({ name }) => name);
 
-test('of more links than fit, those that are needed are told, wherever they stand', () => {
+test('when not all links fit, formatFacts() includes the needed ones, in any position', () => {
   const links = [
     ...Array.from({ length: 40 }, (_, i) => link(`br-${i}`, `10.${i}.0.0/16`)),
     link('eth0', '192.0.2.0/24'),
   ];
   const { text, leftOut } = formatFacts(links, ({ name }) => name === 'br-7' || name === 'eth0', answering);
-  assert.deepEqual(told(text), ['br-7', 'eth0']);
+  assert.deepEqual(namesIn(text), ['br-7', 'eth0']);
   assert.deepEqual(leftOut, []);
 });
 
-test('what is told fits a datagram beside everything else, in ASCII: links that do not are named', () => {
+test('formatFacts() writes at most 900 ASCII characters and returns the links that do not fit', () => {
   for (const name of ['eth', 'größe', '網路']) {
     const names = Array.from({ length: 200 }, (_, i) => `${name}${i}`);
     const links = names.map((each, i) => link(each, `10.${i}.0.0/16`));
     const { text, leftOut } = formatFacts(links, all, answering);
     assert.match(text, /^[ -~]{800,900}$/);
-    assert.deepEqual([...told(text), ...leftOut], names);
+    assert.deepEqual([...namesIn(text), ...leftOut], names);
   }
 });
 
@@ -65,11 +65,11 @@ for (const text of [
   '{"links":7}',
   '{"links":[7,null,[],["eth0"],["eth0",1,[]]]}',
 ])
-  test(`nothing is believed of ${text || 'an empty text'}`, () => {
+  test(`parseFacts() finds no facts in ${text || 'an empty text'}`, () => {
     assert.deepEqual(parseFacts(text), { ...answering, links: [] });
   });
 
-test('what a newer version says more is left out, what it says alike is read', () => {
+test('parseFacts() ignores unknown parts and reads the rest', () => {
   assert.deepEqual(
     parseFacts(
       '{"leaving":"soon","more":1,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24","?",7],"more"],["x"]]}',

@@ -6,13 +6,13 @@ import type { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
 import { addressEntry, firstClaim, Layer2Cluster, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const maxDelayMs = 50;
-/** What nobody owned is placed when what comes with it has come too; until then nodes place different sets. */
+/** First placements wait this long for further addresses; until then, nodes may elect from different sets. */
 const settleMs = 100;
-/** After the last event: everything is delivered, everybody has lost patience with whoever is silent, partitions have healed. */
+/** After this, everything is delivered, silent nodes are passed over, and partitions have healed. */
 const quietMs = 5000;
 const allNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
-type Action =
+type Happening =
   | { readonly kind: 'crash' | 'leave' | 'up' | 'toggle leaving' | 'toggle link'; readonly node: number }
   | { readonly kind: 'stale' | 'fresh'; readonly node: number }
   | {
@@ -26,11 +26,11 @@ type Action =
   | { readonly kind: 'part'; readonly nodes: number }
   | { readonly kind: 'heal' };
 
-type Step = { readonly action: Action; readonly waitMs: number };
+type Step = { readonly happening: Happening; readonly waitMs: number };
 
 const host = fc.nat(9);
 const mask = fc.nat(127);
-const action: fc.Arbitrary<Action> = fc.oneof(
+const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('crash', 'leave'), node: fc.nat(6) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('up'), node: fc.nat(6) }) },
   {
@@ -53,7 +53,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('heal') }) },
 );
 const step: fc.Arbitrary<Step> = fc.record({
-  action,
+  happening,
   waitMs: fc.oneof(fc.constant(0), fc.nat(60), fc.nat(2500)),
 });
 const history = fc.array(fc.array(step, { maxLength: 8 }), { minLength: 1, maxLength: 4 });
@@ -62,7 +62,7 @@ function picked(names: readonly string[], bits: number): string[] {
   return names.filter((_, i) => (bits >> i) % 2 === 1);
 }
 
-function act(cluster: Layer2Cluster, happening: Action): void {
+function act(cluster: Layer2Cluster, happening: Happening): void {
   const { names } = cluster;
   switch (happening.kind) {
     case 'crash':
@@ -116,7 +116,7 @@ function isSettling(ownership: Ownership, now: number): boolean {
   return ownership.wakeAtMs() - now <= settleMs;
 }
 
-/** Nobody who knows the same as another, and has let it settle, answers beside it. */
+/** Two nodes with the same knowledge, once it has settled, do not both answer for an address. */
 function atMostOnePerView(cluster: Layer2Cluster): void {
   const now = cluster.clock.now();
   for (const address of cluster.entries.keys()) {
@@ -133,7 +133,9 @@ function atMostOnePerView(cluster: Layer2Cluster): void {
         if ([...one.view.nodes].some(([node, facts]) => two.view.nodes.get(node) !== facts)) continue;
         if ([...one.entries].some(([text, entry]) => two.entries.get(text) !== entry)) continue;
         if (!sameClaims(one.claims.all(), two.claims.all())) continue;
-        assert.fail(`${name} and ${other} know the same and both answer for ${address} at ${now} ms`);
+        assert.fail(
+          `${name} and ${other} have the same knowledge and both answer for ${address} at ${now} ms`,
+        );
       }
   }
 }
@@ -143,7 +145,11 @@ function exactlyOneEach(cluster: Layer2Cluster): void {
     const [owner, ...more] = cluster.answering(address);
     const eligible = cluster.eligible(address);
     assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
-    assert.equal(owner === undefined, eligible.length === 0, `${address}: ${owner} answers of ${eligible}`);
+    assert.equal(
+      owner === undefined,
+      eligible.length === 0,
+      `${address}: ${owner} answers, eligible are ${eligible}`,
+    );
     assert.ok(owner === undefined || eligible.includes(owner), `${address}: ${owner} is not eligible`);
   }
   for (const [name, { answering, claims, ownership }] of cluster.members) {
@@ -155,7 +161,7 @@ function exactlyOneEach(cluster: Layer2Cluster): void {
   }
 }
 
-/** However old the picture of some is: they come to rest, on one node each, and what the newest picture says wins. */
+/** However stale some nodes are, they come to rest with one owner for each address, and the newest entries win. */
 function neverTwo(cluster: Layer2Cluster): void {
   const claims = () =>
     [...cluster.members.values()].flatMap((member) =>
@@ -163,11 +169,11 @@ function neverTwo(cluster: Layer2Cluster): void {
     );
   const before = claims();
   cluster.run(quietMs);
-  assert.deepEqual(claims(), before, 'nobody contends');
+  assert.deepEqual(claims(), before, 'no contention');
   for (const address of cluster.entries.keys()) {
     const [owner, ...more] = cluster.answering(address);
     assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
-    // A minority passes nobody over: one of it that has not heard of an address is waited for.
+    // A minority passes no node over, so it waits for a node that has not learned of the address.
     if (![...cluster.members.values()].every(({ view }) => view.claiming === 'allowed')) continue;
     const fresh = cluster.eligible(address).filter((name) => !cluster.stale.has(name));
     if (fresh.length > 0)
@@ -178,7 +184,7 @@ function neverTwo(cluster: Layer2Cluster): void {
   }
 }
 
-test('whatever happens: one owner for each address in the end, none moved without need, never two with the same knowledge', () => {
+test('after any history each address has one owner and has not moved without need, and nodes with the same knowledge never both answer', () => {
   fc.assert(
     fc.property(fc.integer({ min: 3, max: 7 }), fc.integer(), history, (size, seed, rounds) => {
       const names = allNames.slice(0, size);
@@ -196,20 +202,24 @@ test('whatever happens: one owner for each address in the end, none moved withou
           for (const [address, owner] of settled)
             if (cluster.isParted || !cluster.eligible(address).includes(owner)) settled.delete(address);
         };
-        for (const { action: happening, waitMs } of round) {
+        for (const { happening, waitMs } of round) {
           act(cluster, happening);
           drop();
           cluster.run(waitMs);
         }
         cluster.heal();
-        // Who alone thinks that there is something to answer has lost patience with all others by then.
+        // A node that alone has an entry passes all others over within this time.
         cluster.run(quietMs + 1000 * size);
         neverTwo(cluster);
         for (const name of names) cluster.setStale(name, false);
         cluster.run(quietMs);
         exactlyOneEach(cluster);
         for (const [address, owner] of settled)
-          assert.deepEqual(cluster.answering(address), [owner], `${address} has left ${owner} without need`);
+          assert.deepEqual(
+            cluster.answering(address),
+            [owner],
+            `${address} moved away from ${owner} without need`,
+          );
       }
     }),
     { numRuns: 300 },
@@ -221,7 +231,7 @@ function loadsWithinOne(cluster: Layer2Cluster): boolean {
   return Math.max(...loads) - Math.min(...loads) <= 1;
 }
 
-test('loads within one of even are so again after a death, a departure or a planned stop, every time', () => {
+test('balanced loads are balanced again after each death, departure or planned stop', () => {
   const loss = fc.record({
     node: fc.nat(6),
     how: fc.constantFrom('crash', 'leave', 'hand over'),
@@ -274,7 +284,7 @@ test('loads within one of even are so again after a death, a departure or a plan
   );
 });
 
-/** Every node has a link with a subnet of each family. */
+/** A cluster whose nodes have a link with a subnet of each family. */
 function dualStack(size: number, seed: number): Layer2Cluster {
   const cluster = new Layer2Cluster({ names: allNames.slice(0, size), seed, maxDelayMs });
   for (const name of cluster.names)
@@ -282,13 +292,13 @@ function dualStack(size: number, seed: number): Layer2Cluster {
   return cluster;
 }
 
-/** Each Service has two addresses. */
+/** Loads differ by one Service, which has two addresses. */
 function withinOneService(cluster: Layer2Cluster): void {
   const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
-  assert.ok(Math.max(...loads) - Math.min(...loads) <= 2, `one Service more than another at most: ${loads}`);
+  assert.ok(Math.max(...loads) - Math.min(...loads) <= 2, `loads differ by more than one Service: ${loads}`);
 }
 
-test('Services of both families stay within one of even when a node dies', () => {
+test('dual-stack Services stay balanced when a node dies', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), fc.nat(40), (seed, size, services) => {
       const cluster = dualStack(size, seed);
@@ -312,7 +322,7 @@ test('Services of both families stay within one of even when a node dies', () =>
   );
 });
 
-test('Services that come within a second are shared out evenly, though every node hears of each at another time', () => {
+test('Services that arrive within a second are balanced, although each node learns of them at different times', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), fc.nat(8), (seed, size, pauseMs) => {
       const cluster = dualStack(size, seed);
@@ -332,7 +342,7 @@ test('Services that come within a second are shared out evenly, though every nod
   );
 });
 
-test('many addresses of one dead node spread evenly though every survivor hears of the death at another time', () => {
+test('the addresses of a dead node are balanced, although survivors learn of the death at different times', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer({ min: 3, max: 7 }), (seed, size) => {
       const names = allNames.slice(0, size);

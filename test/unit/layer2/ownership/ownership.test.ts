@@ -17,29 +17,29 @@ const settleMs = 100;
 const patienceMs = 1000;
 
 interface Seen {
-  /** Live nodes; `leaving` marks one that hands over, `starting` one that has come anew. */
+  /** Live nodes. `leaving` marks those that hand over, `starting` those that have restarted. */
   readonly live?: readonly string[];
   readonly starting?: readonly string[];
   readonly leaving?: readonly string[];
-  /** Of these no link carries anything. */
+  /** Nodes without a link that carries any address. */
   readonly unlinked?: readonly string[];
   readonly minority?: boolean;
   readonly suspicion?: boolean;
 }
 
-interface Circumstances extends Seen {
+interface Given extends Seen {
   readonly entries?: readonly AddressEntry[];
-  /** Owner by address, as claims of epoch 1. */
+  /** Owners by address, as claims of epoch 1. */
   readonly claims?: Readonly<Record<string, string>>;
 }
 
-/** The node `a`, with its own claims merged and weighed as the process does; orders as text. */
+/** The ownership machine of node `a`, whose claims are merged as by the runner. All methods return the actions as text. */
 class Subject {
   readonly claims = new ClaimStore();
   readonly ownership = new Ownership('a', this.claims);
   now = 0;
 
-  constructor({ entries = [], claims = {}, ...seen }: Circumstances) {
+  constructor({ entries = [], claims = {}, ...seen }: Given) {
     for (const [address, owner] of Object.entries(claims)) this.claims.merge(firstClaim(address, owner));
     assert.deepEqual(this.see(seen), []);
     assert.deepEqual(this.put(...entries), []);
@@ -84,12 +84,12 @@ class Subject {
     return this.#send({ kind: 'conflict', address, inConflict });
   }
 
-  /** Lets time pass, with every wake on the way. */
+  /** Lets time pass, with every tick that falls due. */
   pass(ms: number): string[] {
     const actions: string[] = [];
     const end = this.now + ms;
     for (let at = this.ownership.wakeAtMs(); at <= end; at = this.ownership.wakeAtMs()) {
-      assert.ok(at > this.now, 'woken once for one reason');
+      assert.ok(at > this.now, 'one wake-up for one reason');
       this.now = at;
       actions.push(...this.#send({ kind: 'tick' }));
     }
@@ -116,7 +116,7 @@ function textOf(action: OwnershipAction): string[] {
   switch (action.kind) {
     case 'answer':
       return [
-        `${action.mustProbe ? 'probe' : 'answer'} ${formatIp(action.address)} ${action.reason} from ${action.from || 'nobody'}`,
+        `${action.mustProbe ? 'probe' : 'answer'} ${formatIp(action.address)} ${action.reason} from ${action.from || 'no owner'}`,
       ];
     case 'adjust':
       return [`adjust ${formatIp(action.address)} ${action.entry.interfaces}`];
@@ -125,7 +125,7 @@ function textOf(action: OwnershipAction): string[] {
     case 'claim':
       return action.claims.map(
         ({ address, owner, epoch, from, inConflict }) =>
-          `claim ${address} ${epoch} by ${owner || 'nobody'} from ${from || 'nobody'}${inConflict ? ', in conflict' : ''}`,
+          `claim ${address} ${epoch} by ${owner || 'no owner'} from ${from || 'no owner'}${inConflict ? ', in conflict' : ''}`,
       );
   }
 }
@@ -134,26 +134,26 @@ function entry(address: string, over: Partial<AddressEntry> = {}): AddressEntry 
   return addressEntry(address, over.candidates ?? ['a', 'b', 'c'], over);
 }
 
-/** Whom the placement names for a single address when nobody owns anything. */
-function placed(address: string, eligible: readonly string[]): string {
+/** The node elected for a single address when no node owns anything. */
+function elected(address: string, eligible: readonly string[]): string {
   const vacant = [{ address, group: address, eligible }];
   return complete(electOwners(vacant, { load: () => 0, ownersOf: () => [] })).get(address) ?? '';
 }
 
-/** An address that falls to `owner`, before those of `others`. */
+/** An address for which `owner` is elected among itself and `others`. */
 function addressOf(owner: string, others: readonly string[]): string {
   for (let host = 10; host < 250; host++)
-    if (placed(`192.0.2.${host}`, [owner, ...others]) === owner) return `192.0.2.${host}`;
-  throw new Error('no address falls to the node');
+    if (elected(`192.0.2.${host}`, [owner, ...others]) === owner) return `192.0.2.${host}`;
+  throw new Error('no address is elected for the node');
 }
 
-/** One that falls to `b`, without it to `c`, and to `a` last. */
+/** An address for which `b` is elected, without it `c`, and `a` last. */
 function addressOfAll(): string {
   for (let host = 10; host < 250; host++) {
     const address = `192.0.2.${host}`;
-    if (placed(address, ['a', 'b', 'c']) === 'b' && placed(address, ['a', 'c']) === 'c') return address;
+    if (elected(address, ['a', 'b', 'c']) === 'b' && elected(address, ['a', 'c']) === 'c') return address;
   }
-  throw new Error('no address falls to the nodes in this order');
+  throw new Error('no address has this order of nodes');
 }
 
 const bBeforeC = addressOfAll();
@@ -162,12 +162,12 @@ const forB = addressOf('b', ['a', 'c']);
 
 const cases: readonly {
   readonly name: string;
-  readonly given: Circumstances;
-  /** Each happening, and the orders that it brings. */
+  readonly given: Given;
+  /** Each step, and the actions that it causes. */
   readonly steps: readonly (readonly [(subject: Subject) => string[], readonly string[]])[];
 }[] = [
   {
-    name: 'nothing is decided before the start: not by views, entries, claims or time',
+    name: 'nothing is decided before the start, whatever views, entries, claims and time say',
     given: { entries: [entry(forA), entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.pass(5000), []],
@@ -182,17 +182,20 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an address that nobody owned: the placed node claims it when what came with it has come',
+    name: 'a new address: the elected node claims it once no further address has come for a while',
     given: { entries: [entry(forA)] },
     steps: [
       [(subject) => subject.start(), []],
       [(subject) => subject.pass(settleMs - 1), []],
-      [(subject) => subject.pass(1), [`probe ${forA} first from nobody`, `claim ${forA} 1 by a from nobody`]],
+      [
+        (subject) => subject.pass(1),
+        [`probe ${forA} first from no owner`, `claim ${forA} 1 by a from no owner`],
+      ],
       [(subject) => subject.pass(10_000), []],
     ],
   },
   {
-    name: 'a claimant that lives and is eligible is the owner, whoever is recorded and however much it has',
+    name: 'a live and eligible claimant stays the owner, whatever the record and the loads say',
     given: {
       entries: [entry(web, { recordedOwner: 'a' }), entry(mail)],
       claims: { [web]: 'b', [mail]: 'b' },
@@ -203,24 +206,24 @@ const cases: readonly {
     ],
   },
   {
-    name: 'this node finds its own claims with the others: it answers again',
+    name: 'a node that finds its own claims answers again',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [[(subject) => subject.start(), [`answer ${web} failover from a`]]],
   },
   {
-    name: 'it finds claims of its own for an address that is in the table no more: it releases them',
+    name: 'a node that finds its own claim on an address without a Service releases it',
     given: { claims: { [web]: 'a', [mail]: 'b' } },
-    steps: [[(subject) => subject.start(), [`claim ${web} 2 by nobody from a`]]],
+    steps: [[(subject) => subject.start(), [`claim ${web} 2 by no owner from a`]]],
   },
   {
-    name: 'the recorded owner keeps an address that nobody has claimed, without waiting',
+    name: 'the recorded owner takes an unclaimed address without waiting',
     given: { entries: [entry(forB, { recordedOwner: 'a' })] },
     steps: [
       [(subject) => subject.start(), [`answer ${forB} recorded from a`, `claim ${forB} 1 by a from a`]],
     ],
   },
   {
-    name: 'another recorded owner is left the time to claim, and holds the address when it does',
+    name: 'another recorded owner gets time to claim, and keeps the address when it does',
     given: { entries: [entry(forA, { recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -230,7 +233,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a recorded owner that does not claim is passed over after a second',
+    name: 'a recorded owner that does not claim is passed over after a second, and the address is probed',
     given: { entries: [entry(web, { recordedOwner: 'b', candidates: ['a', 'b'] })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -239,12 +242,12 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a recorded owner that is gone and that nobody has heard claim: the placed node probes',
+    name: 'a dead recorded owner whose claim was never heard: the elected node probes',
     given: { entries: [entry(web, { recordedOwner: 'b', candidates: ['a', 'b'] })], live: ['a', 'c'] },
     steps: [[(subject) => subject.start(), [`probe ${web} failover from b`, `claim ${web} 1 by a from b`]]],
   },
   {
-    name: 'a dead owner is replaced at once; when it comes back it finds its address with the other',
+    name: 'a dead owner is replaced at once, and does not get its address back when it returns',
     given: { entries: [entry(forA, { recordedOwner: 'b' })], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -258,7 +261,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'the addresses of this node have gone to another while it was away: it leaves them there',
+    name: 'a node leaves addresses alone that another has claimed in its absence',
     given: { entries: [entry(forA, { recordedOwner: 'a' })], claims: { [forA]: 'c' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -266,7 +269,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner that has come back before it was missed is not ready: its address is taken at once, and stays',
+    name: 'an owner that restarted before its death was noticed loses its address at once, for good',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -278,7 +281,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'in a minority it answers for an owner that starts until that one is ready',
+    name: 'in a minority, a node answers for a restarted owner until that is ready',
     given: { entries: [entry(web, { candidates: ['a', 'b'] })], claims: { [web]: 'b' }, minority: true },
     steps: [
       [(subject) => subject.start(), []],
@@ -288,7 +291,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim by a newer picture is respected, whatever the older one says of the claimant',
+    name: 'a claim made from a newer version is respected, although the older entry excludes the claimant',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -302,7 +305,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim by an older picture is taken from a claimant that the newer one rules out',
+    name: 'a claim made from an older version is overruled when the newer entry excludes the claimant',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -310,7 +313,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a newer picture does not keep alive who is dead, leaves, or has no link',
+    name: 'a claim made from a newer version does not protect a node that leaves',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -322,7 +325,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'who ought to go and is not followed lets anybody follow, and answers until then',
+    name: 'an owner that should go and finds no successor releases the address, and answers until it is taken over',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -333,7 +336,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'who gives an address up where nobody hears it takes nothing from who has taken it over meanwhile',
+    name: 'a release that was sent into a partition loses to a takeover of the same epoch',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -343,16 +346,16 @@ const cases: readonly {
       [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
       [
         (subject) => subject.see({ live: ['a'], unlinked: ['a'], minority: true }),
-        [`silence ${web}: no node is eligible`, `claim ${web} 3 by nobody from a`],
+        [`silence ${web}: no node is eligible`, `claim ${web} 3 by no owner from a`],
       ],
-      [(subject) => subject.see({ live: ['a'], minority: true }), [`probe ${web} first from nobody`]],
+      [(subject) => subject.see({ live: ['a'], minority: true }), [`probe ${web} first from no owner`]],
       [(subject) => subject.hear(web, 'b', 3, 'a', { observedVersion: 5 }), []],
       [(subject) => subject.see({ minority: true }), [`silence ${web}: b owns it`]],
       [(subject) => subject.see({}), []],
     ],
   },
   {
-    name: 'an address that a newer picture knows no Service of is left alone, until a newer one knows one again',
+    name: 'an address released from a newer version is left alone until a still newer entry names it',
     given: { entries: [entry(forA, { observedVersion: 5 })], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -362,12 +365,12 @@ const cases: readonly {
       [(subject) => subject.put(entry(forA, { observedVersion: 7 })), []],
       [
         (subject) => subject.pass(settleMs),
-        [`probe ${forA} first from nobody`, `claim ${forA} 3 by a from nobody`],
+        [`probe ${forA} first from no owner`, `claim ${forA} 3 by a from no owner`],
       ],
     ],
   },
   {
-    name: 'who hears that the address it answers for has no Service any more falls silent',
+    name: 'a node stops answering when a newer version has released the address',
     given: {
       entries: [entry(web, { observedVersion: 5 })],
       minority: true,
@@ -383,11 +386,11 @@ const cases: readonly {
     ],
   },
   {
-    name: 'who finds another host at its address says so; who follows it probes, and inherits the doubt',
+    name: 'an owner claims that its address is in conflict; its successor probes and keeps the mark until the address is free',
     given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${forA} failover from a`]],
-      [(subject) => subject.setConflict(forA, true), [`claim ${forA} 2 by a from nobody, in conflict`]],
+      [(subject) => subject.setConflict(forA, true), [`claim ${forA} 2 by a from no owner, in conflict`]],
       [(subject) => subject.setConflict(forA, true), []],
       [(subject) => subject.hear(forA, 'b', 3, 'a', { inConflict: true }), [`silence ${forA}: b owns it`]],
       [
@@ -398,7 +401,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'who follows an owner that had no time to probe probes',
+    name: 'the successor of an owner that had no time to probe probes',
     given: { entries: [entry(forA)] },
     steps: [
       [(subject) => subject.start(), []],
@@ -410,7 +413,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'handover, as the next owner: it answers first and claims then',
+    name: 'handover, as the successor: it answers first and then claims',
     given: { entries: [entry(web, { candidates: ['a', 'b'] })], claims: { [web]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -421,7 +424,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'handover, as the old owner: it answers until it sees the claim',
+    name: 'handover, as the old owner: it answers until it sees the claim of its successor',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -431,7 +434,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'handover to a node that does not act: the old owner goes on answering, however long',
+    name: 'handover to a node that does not act: the old owner keeps answering',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -441,7 +444,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'handover that is called off before anybody claimed: the old owner stays',
+    name: 'a handover that is called off before a claim: the old owner stays',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -451,44 +454,50 @@ const cases: readonly {
     ],
   },
   {
-    name: 'without a next owner the old one falls silent at once, and nobody owns the address',
+    name: 'without a successor the old owner stops at once, and the address has no owner',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
       [
         (subject) => subject.put(entry(web, { candidates: [] })),
-        [`silence ${web}: no node is eligible`, `claim ${web} 2 by nobody from a`],
+        [`silence ${web}: no node is eligible`, `claim ${web} 2 by no owner from a`],
       ],
       [(subject) => subject.pass(10_000), []],
       [
         (subject) => subject.put(entry(web, { candidates: ['a'] })),
-        [`probe ${web} first from nobody`, `claim ${web} 3 by a from nobody`],
+        [`probe ${web} first from no owner`, `claim ${web} 3 by a from no owner`],
       ],
     ],
   },
   {
-    name: 'a placed node that has not claimed after a second is passed over',
+    name: 'an elected node that does not claim is passed over after a second',
     given: { entries: [entry(forB, { candidates: ['a', 'b'] })] },
     steps: [
       [(subject) => subject.start(), []],
       [(subject) => subject.pass(settleMs + patienceMs - 1), []],
-      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
+      [
+        (subject) => subject.pass(1),
+        [`probe ${forB} first from no owner`, `claim ${forB} 1 by a from no owner`],
+      ],
       [(subject) => subject.hear(forB, 'b', 2), [`silence ${forB}: b owns it`]],
     ],
   },
   {
-    name: 'what else happens meanwhile does not prolong the second',
+    name: 'other events do not prolong that second',
     given: { entries: [entry(forB, { candidates: ['a', 'b'] })] },
     steps: [
       [(subject) => subject.start(), []],
       [(subject) => subject.pass(settleMs + 600), []],
       [(subject) => subject.hear(mail, 'c', 1), []],
       [(subject) => subject.pass(399), []],
-      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
+      [
+        (subject) => subject.pass(1),
+        [`probe ${forB} first from no owner`, `claim ${forB} 1 by a from no owner`],
+      ],
     ],
   },
   {
-    name: 'one after another is passed over, and all have a second again when this node has been in a minority',
+    name: 'nodes are passed over one after another, and all get their second again after a minority',
     given: { entries: [entry(bBeforeC)], claims: { [bBeforeC]: 'd' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -504,7 +513,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner is recorded no more: its second ends, but it is not passed over in the placement that follows',
+    name: 'a recorded owner that is no longer recorded is not passed over in the election that follows',
     given: { entries: [entry(forB, { candidates: ['a', 'b'], recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -512,22 +521,28 @@ const cases: readonly {
       [(subject) => subject.put(entry(forB, { candidates: ['a', 'b'] })), []],
       [(subject) => subject.pass(90), []],
       [(subject) => subject.pass(patienceMs - 1), []],
-      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
+      [
+        (subject) => subject.pass(1),
+        [`probe ${forB} first from no owner`, `claim ${forB} 1 by a from no owner`],
+      ],
     ],
   },
   {
-    name: 'a node has its second from when the address fell to it, however long nobody was eligible before',
+    name: 'a node gets its full second even when no node was eligible for long before',
     given: { entries: [entry(forB, { candidates: [] })] },
     steps: [
       [(subject) => subject.start(), []],
       [(subject) => subject.pass(1950), []],
       [(subject) => subject.put(entry(forB, { candidates: ['a', 'b'] })), []],
       [(subject) => subject.pass(patienceMs - 1), []],
-      [(subject) => subject.pass(1), [`probe ${forB} first from nobody`, `claim ${forB} 1 by a from nobody`]],
+      [
+        (subject) => subject.pass(1),
+        [`probe ${forB} first from no owner`, `claim ${forB} 1 by a from no owner`],
+      ],
     ],
   },
   {
-    name: 'of two claims of one epoch the greater counts, for the one who made the other too',
+    name: 'of two claims of one epoch the greater one counts on both sides',
     given: { entries: [entry(forB)], claims: { [forB]: 'c' }, live: ['a', 'c'] },
     steps: [
       [(subject) => subject.start(), []],
@@ -540,7 +555,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a minority answers for what it must but claims nothing, and claims when it is the majority again',
+    name: 'a minority answers where it must without claiming, and claims when it is the majority again',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -570,7 +585,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'what a minority answered for goes back to the claimant when the partition ends',
+    name: 'what a minority answered for goes back to its owner when the partition heals',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -579,7 +594,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'what the majority did holds, for those that owned in the minority too',
+    name: 'the decisions of the majority hold for owners in the minority too',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -589,7 +604,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'in a minority nobody claims, so nobody is passed over for that',
+    name: 'in a minority no node claims, so none is passed over',
     given: { entries: [entry(forB)], claims: { [forB]: 'c' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -601,7 +616,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'in a minority the next owner will not claim, so the old one falls silent at once',
+    name: 'in a minority the successor will not claim, so the old owner stops at once',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -613,7 +628,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'answering in a minority, it gives way to the recorded owner, whom it hears again',
+    name: 'a node that answers in a minority stops when it hears the recorded owner again',
     given: { entries: [entry(web, { recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.see({ live: ['a'], minority: true }), []],
@@ -622,7 +637,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'answering in a minority as the recorded owner, and recorded no more: the placed node answers, without waiting',
+    name: 'a recorded owner that answers in a minority stops at once when it is no longer recorded',
     given: { entries: [entry(forB, { recordedOwner: 'a' })] },
     steps: [
       [(subject) => subject.see({ live: ['a', 'b'], minority: true }), []],
@@ -631,38 +646,38 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a removed address falls silent and is released',
+    name: 'a removed address is silenced and released',
     given: { entries: [entry(web), entry(mail)], claims: { [web]: 'a', [mail]: 'b' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
       [
         (subject) => subject.remove(web, mail),
-        [`silence ${web}: no Service uses it any more`, `claim ${web} 2 by nobody from a`],
+        [`silence ${web}: no Service uses it any more`, `claim ${web} 2 by no owner from a`],
       ],
       [(subject) => subject.pass(10_000), []],
     ],
   },
   {
-    name: 'a table takes away what is not in it',
+    name: 'a table removes the addresses that it does not list',
     given: { entries: [entry(web), entry(mail)], claims: { [web]: 'a', [mail]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`, `answer ${mail} failover from a`]],
       [
         (subject) => subject.table(entry(mail)),
-        [`silence ${web}: no Service uses it any more`, `claim ${web} 2 by nobody from a`],
+        [`silence ${web}: no Service uses it any more`, `claim ${web} 2 by no owner from a`],
       ],
     ],
   },
   {
-    name: 'a claim of its own that others bring for an address that it has not is released',
+    name: 'a node releases its own claim on an unknown address that it learns from others',
     given: {},
     steps: [
       [(subject) => subject.start(), []],
-      [(subject) => subject.hear(web, 'a', 4), [`claim ${web} 5 by nobody from a`]],
+      [(subject) => subject.hear(web, 'a', 4), [`claim ${web} 5 by no owner from a`]],
     ],
   },
   {
-    name: 'other interfaces for an address that it answers for: adjusted; for others: nothing',
+    name: 'changed interfaces adjust an answered address, and no other',
     given: { entries: [entry(web), entry(mail)], claims: { [web]: 'a', [mail]: 'b' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -676,11 +691,11 @@ const cases: readonly {
 for (const { name, given, steps } of cases)
   test(name, () => {
     const subject = new Subject(given);
-    for (const [i, [happen, orders]] of steps.entries())
-      assert.deepEqual(happen(subject), orders, `step ${i + 1}`);
+    for (const [i, [step, actions]] of steps.entries())
+      assert.deepEqual(step(subject), actions, `step ${i + 1}`);
   });
 
-test('a group stays together: siblings go where one of them is, though others have less', () => {
+test('a group stays together: its addresses go to the node that owns one, even if others have fewer', () => {
   const family = (address: string, over: Partial<AddressEntry> = {}) =>
     entry(address, { group: 'web', candidates: ['a', 'b'], ...over });
   const subject = new Subject({
@@ -689,8 +704,8 @@ test('a group stays together: siblings go where one of them is, though others ha
   });
   assert.deepEqual(subject.start(), [`answer ${web} failover from a`, 'answer 192.0.2.3 failover from a']);
   assert.deepEqual(subject.pass(settleMs), [
-    `probe ${mail} first from nobody`,
-    `claim ${mail} 1 by a from nobody`,
+    `probe ${mail} first from no owner`,
+    `claim ${mail} 1 by a from no owner`,
   ]);
 });
 
@@ -708,7 +723,7 @@ test('a group moves together when its node dies', () => {
     assert.equal(answered.has(hosts[i] ?? ''), answered.has(hosts[i + 1] ?? ''));
 });
 
-test('an address that has left its group, or the table, draws no sibling', () => {
+test('an address that has left its group or the table attracts no other address', () => {
   const mine = new Subject({ entries: [entry(web, { group: 'web' })], claims: { [web]: 'a' } });
   mine.start();
   mine.put(entry(web));
@@ -719,12 +734,12 @@ test('an address that has left its group, or the table, draws no sibling', () =>
   its.remove(web);
   its.put(entry(mail, { group: 'web', candidates: ['a', 'b'] }));
   assert.deepEqual(its.pass(settleMs), [
-    `probe ${mail} first from nobody`,
-    `claim ${mail} 1 by a from nobody`,
+    `probe ${mail} first from no owner`,
+    `claim ${mail} 1 by a from no owner`,
   ]);
 });
 
-test('who has to give an address away draws no sibling by it', () => {
+test('an address that its owner must give away attracts no other address', () => {
   const given = addressOf('a', ['b']);
   const sibling = addressOf('c', ['a']);
   assert.notEqual(given, sibling);
@@ -740,7 +755,7 @@ test('who has to give an address away draws no sibling by it', () => {
   assert.deepEqual(subject.ownership.answered().sort(), [given, sibling].sort());
 });
 
-test('the loss of one node: who hears of it late, after claims of others, takes what the others left to it', () => {
+test('a node that learns of a loss late, after claims of others, takes what the others left to it', () => {
   const hosts = Array.from({ length: 30 }, (_, i) => `192.0.2.${i + 1}`);
   const candidates = ['a', 'b', 'c', 'd'];
   const given = {
@@ -762,7 +777,7 @@ test('the loss of one node: who hears of it late, after claims of others, takes 
   }
 });
 
-test('who hears late of a loss is not drawn by siblings that were lost with its own', () => {
+test('a node that learns of a loss late is not attracted by addresses of the group lost with its own', () => {
   const own = addressOf('a', ['c']);
   const sibling = '192.0.2.9';
   const subject = new Subject({
@@ -779,11 +794,16 @@ test('who hears late of a loss is not drawn by siblings that were lost with its 
 });
 
 for (const [what, from, afterMs, seen] of [
-  ['what was taken of the node at an earlier loss', 'b', 60_000, {}],
-  ['what was taken of another node', 'd', 0, {}],
-  ['what was taken of the node, to a minority, in which nobody takes the rest', 'b', 0, { minority: true }],
+  ['addresses taken from the node at an earlier loss', 'b', 60_000, {}],
+  ['addresses taken from another node', 'd', 0, {}],
+  [
+    'addresses taken from the node, as seen by a minority, in which no node takes the rest',
+    'b',
+    0,
+    { minority: true },
+  ],
 ] as const)
-  test(`a load like any other: ${what}`, () => {
+  test(`count as ordinary load: ${what}`, () => {
     const taken = ['192.0.2.201', '192.0.2.202', '192.0.2.203', '192.0.2.204'];
     const lost = ['192.0.2.101', '192.0.2.102', '192.0.2.103', '192.0.2.104'];
     const subject = new Subject({
@@ -797,7 +817,7 @@ for (const [what, from, afterMs, seen] of [
     assert.deepEqual(subject.ownership.answered().sort(), lost);
   });
 
-test('without anything to wait for it wants no wake, though no node is eligible', () => {
+test('a vacancy without an eligible node needs no wake-up', () => {
   const subject = new Subject({
     entries: [entry(web, { candidates: [] }), entry(mail)],
     claims: { [mail]: 'b' },
