@@ -46,7 +46,7 @@ fuzz: setup ## entrances of foreign octets against millions of inputs
 
 interop: setup ## real routers only, and docs/reference/interop.md from their results
 	@rm -rf .cache/interop
-	@BELLMAN_INTEROP_REPORT=$(CURDIR)/.cache/interop $(NODE) test/run.ts test/interop/matrix-*.test.ts
+	@BELLMAN_INTEROP_REPORT="$(CURDIR)/.cache/interop" $(NODE) test/run.ts test/interop/matrix-*.test.ts
 	@$(NODE) test/interop/report.ts .cache/interop > docs/reference/interop.md
 
 schema: setup ## write config/schema.json from its definition in the code

@@ -5,6 +5,7 @@
  * During each attack an address is asked for 100 times a second by ARP from another host. Fails when a speaker is declared lost, an
  * address moves, the session with BIRD ends, a process ends, or the p99 of the answers is 20 ms or more.
  */
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Lab } from '../lab/lab.ts';
 import { NetworkNamespace, plug } from '../lab/netns.ts';
@@ -80,7 +81,7 @@ const established = async (): Promise<readonly string[]> => {
 await lab.until('every address has an owner', async () => (await owners()).size === services.length, 120_000);
 await lab.until('every session is established', async () => (await established()).length === 3, 120_000);
 
-const script = (name: string) => new URL(`attackers/${name}.ts`, import.meta.url).pathname;
+const script = (name: string) => fileURLToPath(new URL(`attackers/${name}.ts`, import.meta.url));
 
 async function record(): Promise<FrameAttack['recorded']> {
   const [node] = nodes;
@@ -123,7 +124,7 @@ const attacks: readonly (readonly [name: string, args: readonly string[]])[] = [
 /** Runs the asker until it has its answers; resolves to what it measured. */
 function askBeside(address: string): Promise<{ answered: number; p99Ms: number }> {
   const args = [
-    ...[new URL('neighbour.ts', import.meta.url).pathname, '--asker', '--service', address],
+    ...[fileURLToPath(new URL('neighbour.ts', import.meta.url)), '--asker', '--service', address],
     ...['--requests', String(seconds * 100), '--pace', '100', '--seconds', '0'],
   ];
   const asker = near.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -5,10 +5,12 @@
  * another BIRD in advance; ExaBGP, loaded through its API. Figures are medians of several runs. Fails when Bellman takes more than
  * twice the limit plus 100 ms, or longer than another daemon.
  */
+
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { cable, NetworkNamespace } from '../lab/netns.ts';
 
@@ -35,7 +37,7 @@ function ours(kind: 'speaker' | 'bare', name: string): Sender {
   return {
     name,
     async start(namespace) {
-      const script = new URL('bgp-sender.ts', import.meta.url).pathname;
+      const script = fileURLToPath(new URL('bgp-sender.ts', import.meta.url));
       const child = namespace.spawn(process.execPath, [script, kind, String(routeCount)], {
         stdio: ['pipe', 'inherit', 'inherit'],
       });

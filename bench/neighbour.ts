@@ -7,6 +7,7 @@
  * not in them; the kernel's answers and ours are asked for in turn. `kernel` is what the same host's kernel takes for its own
  * address over the same link.
  */
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pcap from 'pcap';
 import { cable, NetworkNamespace } from '../lab/netns.ts';
@@ -234,7 +235,7 @@ async function main(): Promise<void> {
   const responder = await NeighbourHost.start(node);
   await responder.ask({ do: 'add', addresses: [serviceAddress] });
   const args = ['--asker', '--requests', values.requests, '--rate', values.rate, '--seconds', values.seconds];
-  const asker = client.spawn(process.execPath, [new URL(import.meta.url).pathname, ...args], {
+  const asker = client.spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], {
     stdio: 'inherit',
   });
   const code = await new Promise((resolve) => asker.on('exit', resolve));

@@ -6,6 +6,7 @@
  * changed by edits of the configuration. Fails when the p99 of the answers is over 10 ms, when less than 99.9 % of the load is
  * answered, or when BIRD's hold timer comes near its end.
  */
+import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
 
@@ -72,7 +73,7 @@ async function statusOfAllocation(): Promise<string> {
 
 /** Runs the asker on the near client's link, and something beside it again and again until it ends. */
 async function asking(flags: readonly string[], beside: () => Promise<void>): Promise<void> {
-  const script = new URL('neighbour.ts', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('neighbour.ts', import.meta.url));
   const limit = String(p99LimitMs * 1000);
   const asker = lab.fabric.near.spawn(
     process.execPath,

@@ -2,8 +2,10 @@
  * All of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, a stand-in for kube-proxy, BIRD on the
  * router, and the unmodified `bellman` processes. Everything ends with the world, so nothing here cleans up.
  */
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { eventually, patienceMs } from '../test/support/eventually.ts';
@@ -14,7 +16,7 @@ import { Pods } from './pods.ts';
 import { Processes } from './processes.ts';
 import { put } from './put.ts';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = '/run/lab';
 const apiPort = 6443;
 /** The same for all processes of Bellman: each runs in its own network namespace. */

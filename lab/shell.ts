@@ -2,12 +2,14 @@
  * `make lab`: the lab of the demo with both Services, and a shell inside it. `on HOST COMMAND` runs a command on a host; `kubectl`,
  * `birdc` and `bellman` run on the right host, `curl` on the near client. The lab ends with the shell.
  */
+
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { birdSocketPath, kubeconfigPath, Lab } from './lab.ts';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = '/run/lab/bin';
 
 function script(name: string, ...lines: string[]): void {
@@ -39,7 +41,7 @@ script(
 script('birdc', `exec ip netns exec router /usr/sbin/birdc -s ${birdSocketPath} "$@"`);
 script(
   'bellman',
-  `exec ip netns exec control env KUBECONFIG=${kubeconfigPath} ${join(root, 'bin/bellman')} "$@"`,
+  `exec ip netns exec control env KUBECONFIG=${kubeconfigPath} "${join(root, 'bin/bellman')}" "$@"`,
 );
 script('curl', 'exec ip netns exec near /usr/bin/curl "$@"');
 const environment = {

@@ -2,7 +2,9 @@
  * Runs the commands of the tutorial in a lab. A line `lab$ COMMAND` of a console block is a command; the lines below it are its output.
  * A YAML block that begins with the comment `# NAME.yaml` is a file that the reader saves.
  */
+
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
 const prompt = 'lab$ ';
 /** Marks the end of a command's output in the shell's output. */
@@ -52,7 +54,7 @@ function tidyOutput(output: string, index: number): string {
 }
 
 function shellOutput(input: string): Promise<string> {
-  const child = spawn(process.execPath, [new URL('shell.ts', import.meta.url).pathname], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('shell.ts', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let output = '';

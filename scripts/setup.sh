@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings everything that demo, lab and tests need: Debian packages, Node 24, npm packages with their native
-# addons. A second run only compares stamps, so it costs milliseconds.
+# Installs everything that demo, lab and tests need: Debian packages, Node 24, and npm packages with their native
+# addons. A second run only compares stamps and takes milliseconds.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -11,7 +11,7 @@ fail() {
   exit 1
 }
 
-# command (or file) → Debian package; "kubectl" is taken from wherever it already comes.
+# Command or file, and its Debian package. A kubectl from another source counts too.
 debian_packages='
 g++:g++
 python3:python3
@@ -46,14 +46,14 @@ done
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null 2>&1; then
     fail "this machine lacks the programs of these Debian packages:$missing
-Bellman's lab is made for Debian 12; elsewhere install the same programs with your package manager and run again."
+Bellman's lab is made for Debian 12. Elsewhere, install the same programs with your package manager and run this again."
   fi
   if [ "$(id -u)" -ne 0 ]; then
     fail "Debian packages are missing. Install them and run again:
   sudo apt-get install --no-install-recommends$missing"
   fi
   printf 'bellman set-up: installing Debian packages:%s\n' "$missing"
-  # The routing daemons are only run inside the lab: their packages must not start them on this machine.
+  # The routing daemons run only in the lab, so their packages must not start them on this machine.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT INT TERM
@@ -90,11 +90,16 @@ if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$want" ] || [ ! -x "node_modules
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || fail 'npm ci failed (see above)'
   ln -sf "../../node_modules/$node_package/bin/node" "$cache/bin/node"
   printf 'bellman set-up: building native addons for Node %s\n' "$("$cache/bin/node" --version)"
-  PATH="$root/$cache/bin:$PATH" npm_config_nodedir="$root/node_modules/$node_package" \
+  # node-gyp does not quote the path of the headers, so it gets a link without the spaces that this path may have.
+  headers=$(mktemp -d)
+  ln -s "$root/node_modules/$node_package" "$headers/node"
+  PATH="$root/$cache/bin:$PATH" npm_config_nodedir="$headers/node" \
     npm rebuild --ignore-scripts=false --no-audit --loglevel=error pcap raw-socket koffi >"$cache/addons.log" 2>&1 || {
     tail -30 "$cache/addons.log" >&2
+    rm -rf "$headers"
     fail "building native addons failed (see $cache/addons.log)"
   }
+  rm -rf "$headers"
   "$cache/bin/node" -e 'require("pcap"); require("raw-socket"); require("koffi")' ||
     fail 'a native addon was built but does not load'
   printf '%s\n' "$want" >"$stamp"

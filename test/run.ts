@@ -3,8 +3,10 @@
  *   node test/run.ts [--jobs N] [--timeout-seconds N] FILE…
  * Prints the report of each file when it ends, and a summary at the end. Exits with 0 only if every file passed.
  */
+
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 interface Report {
@@ -21,7 +23,7 @@ const { values, positionals } = parseArgs({
     'timeout-seconds': { type: 'string', default: '600' },
   },
 });
-const world = new URL('../lab/world', import.meta.url).pathname;
+const world = fileURLToPath(new URL('../lab/world', import.meta.url));
 const running = new Set<() => void>();
 
 async function runFile(file: string): Promise<Report> {

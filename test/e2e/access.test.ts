@@ -1,10 +1,12 @@
 /** Who may read the inside of a speaker over the network. */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { addresses, type Fabric } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
 
-const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 describe('/status and /debug of a speaker', { concurrency: false }, () => {
   let lab: Lab;

@@ -1,10 +1,12 @@
 /** The lab's API server, used by a stock `kubectl` and by `@kubernetes/client-node`. */
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CoreV1Api, KubeConfig, makeInformer, type V1ConfigMap, Watch } from '@kubernetes/client-node';
 import { eventually } from '../support/eventually.ts';
@@ -16,7 +18,7 @@ let server: ChildProcess;
 let url = '';
 
 before(async () => {
-  const main = new URL('../../lab/apiserver/main.ts', import.meta.url).pathname;
+  const main = fileURLToPath(new URL('../../lab/apiserver/main.ts', import.meta.url));
   const flags = ['--kubeconfig-out', kubeconfig, '--tls', '--token', 'sesame', '--log-folder', folder];
   server = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';

@@ -2,13 +2,15 @@
  * The operator's view: `bellman status`, events and records that stay true, and configuration edits that move addresses without a lost
  * request.
  */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab, speakerPod } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
 
-const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const office = '192.0.2.240-192.0.2.250';
 
 describe('the view of an operator', { concurrency: false }, () => {

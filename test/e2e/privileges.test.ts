@@ -1,11 +1,13 @@
 /** The rights that the manifests grant are enough for layer 2 and for an active BGP peer with a password and TTL security. */
+
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { birdConfig } from '../../lab/fabric.ts';
 import { birdSocketPath, kubeconfigPath, Lab } from '../../lab/lab.ts';
 
-const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const password = 'lab-password';
 const config = `
 peers:

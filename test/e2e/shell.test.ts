@@ -1,11 +1,13 @@
 /** `make lab` from the view of its user: a shell whose suggestions work, a second terminal, and a clean end. */
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.ts';
 
-const root = new URL('../../', import.meta.url).pathname;
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const environment = { ...process.env, EDITOR: 'cat' };
 
 /** A terminal with its input and output. */

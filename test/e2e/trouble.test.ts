@@ -1,14 +1,16 @@
 /** Common faults: each leads to one clear message and no crash. */
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Lab } from '../../lab/lab.ts';
 import { plug } from '../../lab/netns.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { patienceMs } from '../support/eventually.ts';
 
-const bellman = new URL('../../bin/bellman', import.meta.url).pathname;
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 describe('a daemon that cannot start prints the reason and exits with 2', () => {
   const refused: readonly (readonly [string, string[], RegExp])[] = [

@@ -1,6 +1,8 @@
 /** Links that go down, return, change their subnets, or do not carry the subnet. */
+
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { cable, type NetworkNamespace } from '../../lab/netns.ts';
 import { eventually } from '../support/eventually.ts';
 import { NeighbourHost } from '../support/neighbour-client.ts';
@@ -136,7 +138,7 @@ test("the switch's forwarding table points to the new owner after a takeover", a
 });
 
 test('priority-tagged requests get answers and those of a VLAN do not', async () => {
-  const send = new URL('../support/send-tagged.ts', import.meta.url).pathname;
+  const send = fileURLToPath(new URL('../support/send-tagged.ts', import.meta.url));
   const answeredToTag = async (vlan: number) =>
     Number(await client.exec(process.execPath, send, 'eth0', macOf(3), ipv4, String(vlan)));
   assert.equal(await answeredToTag(0), 1);

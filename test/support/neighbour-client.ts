@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 import { eventually } from './eventually.ts';
 
@@ -52,7 +53,7 @@ export class NeighbourHost {
     namespace: NetworkNamespace,
     settings: { readonly defence?: 'defend' | 'yield'; readonly speakers?: readonly string[] } = {},
   ): Promise<NeighbourHost> {
-    const program = new URL('./neighbour-host.ts', import.meta.url).pathname;
+    const program = fileURLToPath(new URL('./neighbour-host.ts', import.meta.url));
     const child = namespace.spawn(process.execPath, [program, JSON.stringify(settings)]);
     const host = new NeighbourHost(child);
     await eventually('the responder to start', () => {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
-const main = new URL('../../../src/main.ts', import.meta.url).pathname;
+const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 function bellman(...args: string[]) {
   return spawnSync(process.execPath, [main, ...args], {
@@ -58,7 +59,7 @@ test('bellman says in one line that its output cannot be written, and nothing wh
   const full = spawnSync('sh', ['-c', `${process.execPath} ${main} --help >/dev/full`], { encoding: 'utf8' });
   assert.equal(full.status, 2);
   assert.match(full.stderr, /^bellman: cannot write the output: ENOSPC.*\n$/);
-  const config = new URL('../../../config/bgp-and-layer2.yaml', import.meta.url).pathname;
+  const config = fileURLToPath(new URL('../../../config/bgp-and-layer2.yaml', import.meta.url));
   // The reader is gone before anything is written.
   const script = `{ sleep 0.1; ${process.execPath} ${main} validate ${config}; echo "ended $?" >&2; } | true`;
   assert.equal(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stderr, 'ended 0\n');

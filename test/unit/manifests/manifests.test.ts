@@ -4,11 +4,12 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { loadAll } from 'js-yaml';
 import { configMapKey, configMapName, defaultNamespace } from '../../../src/cluster/names.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 
-const folder = new URL('../../../manifests/', import.meta.url).pathname;
+const folder = fileURLToPath(new URL('../../../manifests/', import.meta.url));
 
 interface Manifest {
   readonly kind: string;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
-const source = new URL('../../../src/', import.meta.url).pathname;
+const source = fileURLToPath(new URL('../../../src/', import.meta.url));
 
 /** Runs a program that calls `endOnCrash` with these last duties, and then the body. */
 function run(handOver: string, body: string) {

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { LogOutput } from '../../../src/telemetry/log-output.ts';
 import { eventually } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -97,10 +98,10 @@ test('a controller whose standard output is full still hears SIGTERM', { timeout
       users: [{ name: 'u', user: {} }],
     }),
   );
-  const main = new URL('../../../src/main.ts', import.meta.url).pathname;
+  const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
   const port = await freePort();
   const flags = `controller --kubeconfig ${kubeconfig} --metrics-address 127.0.0.1:${port}`;
-  const child = spawn('sh', ['-c', `exec ${process.execPath} ${main} ${flags} >/dev/full`], {
+  const child = spawn('sh', ['-c', `exec '${process.execPath}' '${main}' ${flags} >/dev/full`], {
     stdio: 'ignore',
   });
   const exited = once(child, 'exit');
