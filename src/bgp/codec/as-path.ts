@@ -1,13 +1,15 @@
 /**
- * AS_PATH and AS4_PATH (RFC 4271 section 4.3, RFC 5065, RFC 6793): segments of `type | number of ASes | ASes`, each AS in two octets or
- * four.
+ * AS_PATH and AS4_PATH (RFC 4271 section 4.3, RFC 5065, RFC 6793) are segments, one after the other:
+ *
+ *    0      1       2
+ *   | type | count | AS numbers, 2 or 4 octets each …
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { AsPathSegment } from '../message.ts';
 import type { OctetWriter } from './octet-writer.ts';
 import { readUint8, readUint16, readUint32 } from './octets.ts';
 
-/** RFC 6793: stands in two octets for a number that needs four. */
+/** RFC 6793 section 9: AS_TRANS, which stands in two octets for a number that needs four. */
 export const asTrans = 23456;
 /** The count of a segment is one octet. */
 const longestSegment = 255;
@@ -29,8 +31,8 @@ const typeOfNumber: readonly (AsPathSegment['type'] | undefined)[] = [
 export type AsWidth = 2 | 4;
 
 /**
- * Decodes a path, or says what is malformed about it: an unknown or empty segment, one that does not fit (RFC 7606 section 7.2), AS 0
- * (RFC 7607), or a confederation's segment where none may be (RFC 5065 section 5).
+ * Decodes a path. Fails with a sentence for an unknown or empty segment, a segment that does not fit (RFC 7606 section 7.2), AS 0 (RFC
+ * 7607), or a confederation segment where none is allowed (RFC 5065 section 5).
  */
 export function decodeAsPath(
   value: Uint8Array,
@@ -43,7 +45,7 @@ export function decodeAsPath(
     const type = typeOfNumber[readUint8(value, at)];
     if (!type) return fail(`the segment type ${readUint8(value, at)} is unknown`);
     if (!mayHoldConfederation && isConfederation(type))
-      return fail('the path holds a confederation segment of an external peer');
+      return fail('the path of an external peer holds a confederation segment');
     const count = readUint8(value, at + 1);
     const end = at + 2 + count * width;
     if (at + 2 > value.length || end > value.length) return fail('a segment is longer than the path');
@@ -60,7 +62,7 @@ export function decodeAsPath(
   return ok(segments);
 }
 
-/** Appends a path; in two octets a greater number becomes AS_TRANS. Longer segments are cut into several. */
+/** Appends a path. In two octets a greater number becomes AS_TRANS. A segment of more than 255 AS numbers becomes several. */
 export function writeAsPath(writer: OctetWriter, path: readonly AsPathSegment[], width: AsWidth): void {
   for (const { type, asns } of path)
     for (let from = 0; from < asns.length; from += longestSegment) {
@@ -73,8 +75,8 @@ export function writeAsPath(writer: OctetWriter, path: readonly AsPathSegment[],
 }
 
 /**
- * What AS4_PATH says beside an AS_PATH of two octets: nothing where no AS needs four, else the whole path without the segments of a
- * confederation (RFC 6793 section 4.2.2).
+ * The AS4_PATH to send beside an AS_PATH of two-octet numbers: the path without confederation segments (RFC 6793 section 4.2.2);
+ * `undefined` where no number needs four octets.
  */
 export function as4PathOf(path: readonly AsPathSegment[]): readonly AsPathSegment[] | undefined {
   const outside = path.filter(({ type }) => !isConfederation(type));
@@ -82,8 +84,8 @@ export function as4PathOf(path: readonly AsPathSegment[]): readonly AsPathSegmen
 }
 
 /**
- * The real path from the two that an old peer sends (RFC 6793 section 4.2.3): AS4_PATH behind as many ASes of AS_PATH as it lacks. One that
- * is longer than AS_PATH means nothing.
+ * Reconstructs the path from the two attributes of a peer with two-octet AS numbers (RFC 6793 section 4.2.3): the leading AS numbers of
+ * AS_PATH that AS4_PATH lacks, then AS4_PATH. An AS4_PATH that is longer than AS_PATH is ignored.
  */
 export function mergeAsPaths(
   asPath: readonly AsPathSegment[],
@@ -93,7 +95,7 @@ export function mergeAsPaths(
   if (missing < 0) return asPath;
   const merged: AsPathSegment[] = [];
   for (const segment of asPath) {
-    // Segments of a confederation have no length of their own and stay where they lead.
+    // Leading confederation segments stay; they count as no length.
     if (missing === 0 && !isConfederation(segment.type)) break;
     const kept = segment.type === 'sequence' ? { ...segment, asns: segment.asns.slice(0, missing) } : segment;
     merged.push(kept);
@@ -110,7 +112,7 @@ export function mergeAsPaths(
   return merged;
 }
 
-/** RFC 4271 section 9.1.2.2 (a set counts one) and RFC 5065 section 5.3 (a confederation's segments count nothing). */
+/** Path length: a set counts as one (RFC 4271 section 9.1.2.2), a confederation segment as none (RFC 5065 section 5.3). */
 function pathLength(path: readonly AsPathSegment[]): number {
   let length = 0;
   for (const { type, asns } of path) length += type === 'sequence' ? asns.length : type === 'set' ? 1 : 0;

@@ -1,7 +1,10 @@
 /**
- * The path attributes of an UPDATE as a whole (RFC 4271 section 4.3, RFC 7606 sections 3 to 5): each is
+ * The path attributes of an UPDATE as a list (RFC 4271 section 4.3, RFC 7606 sections 3 to 5). Each attribute is
  *
- *   flags | type | length 1, or 2 with the extended length flag | value
+ *    0       1      2
+ *   | flags | type | length 1, or 2 with the Extended Length flag | value …
+ *
+ * The values are the business of attribute-rows.ts and multiprotocol.ts.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { PathAttributes, UnknownAttribute } from '../message.ts';
@@ -18,7 +21,7 @@ import type { ReceiveOptions, SendOptions } from './options.ts';
 export interface AttributeFault {
   /** IANA's number; 0 where the octets end before it. */
   readonly attributeType: number;
-  /** `withdraw`: the routes of the UPDATE count as withdrawn. `discard`: only the attribute is gone. */
+  /** `withdraw`: the routes of the UPDATE are treated as withdrawn. `discard`: only the attribute is ignored. */
   readonly treatment: 'discard' | 'withdraw';
   readonly error: BgpError;
 }
@@ -26,16 +29,16 @@ export interface AttributeFault {
 export interface DecodedAttributes {
   readonly attributes: PathAttributes;
   readonly faults: readonly AttributeFault[];
-  /** Types seen, malformed ones too. */
+  /** Attribute types in the list, malformed ones included. */
   readonly seen: ReadonlySet<number>;
-  /** MP_REACH_NLRI brings routes, of whatever family. */
+  /** MP_REACH_NLRI announces routes, of any address family. */
   readonly reaches: boolean;
 }
 
-/** Stands for the number of an attribute where the octets end before it. */
+/** The attribute type where the octets end before the type. */
 const noType = 0;
 
-/** Decodes the attributes. Fails only with what must end the session. */
+/** Decodes the attributes. Fails only with an error that ends the session. */
 export function decodeAttributeList(
   bytes: Uint8Array,
   options: ReceiveOptions,
@@ -49,7 +52,7 @@ export function decodeAttributeList(
     const isCut = valueAt > bytes.length;
     const length = lengthOctets === 2 ? readUint16(bytes, at + 2) : readUint8(bytes, at + 2);
     if (isCut || valueAt + length > bytes.length) {
-      // RFC 7606 section 4: what follows cannot be told apart, but where the attributes end is known.
+      // RFC 7606 section 4: the rest of the list cannot be parsed, but the NLRI field behind it can.
       const error = reader.overrun(bytes.subarray(at));
       if (error) return fail(error);
       break;
@@ -74,7 +77,7 @@ class AttributeListReader {
     this.#options = options;
   }
 
-  /** Takes one attribute, header and value; returns what ends the session. */
+  /** Reads one attribute, header and value. Returns an error that ends the session. */
   attribute(octets: Uint8Array, valueAt: number): BgpError | undefined {
     const type = readUint8(octets, 1);
     if (this.#seen.has(type)) {
@@ -92,18 +95,18 @@ class AttributeListReader {
     else
       return updateError(
         UpdateSubcode.unrecognizedWellKnown,
-        `attribute ${type} is not optional and unknown`,
+        `the well-known attribute ${type} is unknown`,
         octets,
       );
     return undefined;
   }
 
-  /** The attributes end within this one; returns what ends the session: where it would have named routes, they are lost. */
+  /** Handles an attribute that is longer than the list. Returns an error that ends the session where the attribute names routes. */
   overrun(octets: Uint8Array): BgpError | undefined {
     const type = octets.length < 2 ? noType : readUint8(octets, 1);
     const error = updateError(
       UpdateSubcode.length,
-      `attribute ${type} is longer than the attributes`,
+      `attribute ${type} is longer than the rest of the attributes`,
       octets,
     );
     if (isMultiprotocol(type)) return error;
@@ -115,7 +118,7 @@ class AttributeListReader {
   finish(): DecodedAttributes {
     const { as4Path, as4Aggregator, ...attributes } = this.#draft;
     const { asPath, aggregator } = attributes;
-    // RFC 6793 section 4.2.3: an aggregator that is not AS_TRANS was added by one who left both attributes as they were.
+    // RFC 6793 section 4.2.3: an AGGREGATOR without AS_TRANS was added behind a speaker that passed on both AS4 attributes unread.
     const isStale = aggregator !== undefined && as4Aggregator !== undefined && aggregator.asn !== asTrans;
     if (asPath && as4Path && !isStale) attributes.asPath = mergeAsPaths(asPath, as4Path);
     if (aggregator && as4Aggregator && !isStale) attributes.aggregator = as4Aggregator;
@@ -129,7 +132,7 @@ class AttributeListReader {
       return;
     }
     if (row.isInternal && !this.#options.internal) {
-      const text = `${row.name} is of no meaning from an external peer`;
+      const text = `${row.name} is ignored from an external peer`;
       this.#fault(type, 'discard', updateError(UpdateSubcode.malformedList, text, octets));
       return;
     }
@@ -148,7 +151,7 @@ class AttributeListReader {
     const isReach = type === AttributeType.mpReach;
     const decoded = isReach ? decodeMpReach(value, this.#options) : decodeMpUnreach(value, this.#options);
     if (!decoded.ok) return updateError(UpdateSubcode.optional, decoded.error, octets);
-    // RFC 7606 section 3 (c): the routes are found nevertheless.
+    // RFC 7606 section 3 (c): wrong flags are a fault, but the routes are found.
     if (!hasFlags(octets, Flag.optional)) this.#flagsFault(type, octets);
     const part = decoded.value;
     if ('foreign' in part) {
@@ -198,8 +201,8 @@ function hasFlags(octets: Uint8Array, expected: number): boolean {
 }
 
 /**
- * Encodes attributes in the order that receivers count on: MP_UNREACH_NLRI and MP_REACH_NLRI first (RFC 7606 section 5.1), then by number
- * (RFC 4271 section 5). For a peer with AS numbers of two octets AS4_PATH and AS4_AGGREGATOR are added where they are needed.
+ * Encodes attributes in the order that RFCs ask for: MP_UNREACH_NLRI and MP_REACH_NLRI first (RFC 7606 section 5.1), then by ascending type
+ * (RFC 4271 section 5). For a peer with two-octet AS numbers, AS4_PATH and AS4_AGGREGATOR are added where they are needed (RFC 6793).
  */
 export function encodeAttributeList(attributes: PathAttributes, options: SendOptions): Uint8Array {
   const { mpReach, mpUnreach, unknown = [] } = attributes;

@@ -1,3 +1,4 @@
+/** The form of one path attribute as a row of a table, and makers for forms that several attributes share. */
 import type { PathAttributes } from '../message.ts';
 import { UpdateSubcode } from './errors.ts';
 import { OctetWriter } from './octet-writer.ts';
@@ -11,50 +12,50 @@ export const wellKnown = Flag.transitive;
 export const optional = Flag.optional;
 export const optionalTransitive = Flag.optional | Flag.transitive;
 
-/** IANA's numbers of those that are named elsewhere. */
+/** IANA's numbers of attributes that other files refer to. */
 export const AttributeType = { origin: 1, asPath: 2, nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
 
-/** The attributes while they are read. */
+/** The attributes while a list is being read. */
 export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] } & {
-  /** RFC 6793: what an old peer could not say in AS_PATH and AGGREGATOR. */
+  /** RFC 6793: AS4_PATH and AS4_AGGREGATOR of a peer with two-octet AS numbers. */
   as4Path?: PathAttributes['asPath'];
   as4Aggregator?: PathAttributes['aggregator'];
 };
 
-/** What is wrong with a value, and the subcode that names it. */
+/** A malformed value, with the subcode of its error. */
 export interface Problem {
   readonly subcode: number;
   readonly text: string;
-  /** Where it differs from the row's. */
+  /** The treatment where it differs from the row's. */
   readonly treatment?: 'discard' | 'withdraw';
 }
 
-/** One path attribute: how it looks, what is malformed about it, how it is read and written. */
+/** One path attribute: its flags, its errors, its decoder and its encoder. */
 export interface AttributeRow {
   readonly name: string;
-  /** Optional and transitive as they must be. */
+  /** The Optional and Transitive flags that the attribute must have. */
   readonly flags: number;
   /** RFC 7606's treatment of a malformed value. */
   readonly treatment: 'discard' | 'withdraw';
-  /** Means nothing from an external peer: discarded whatever it says (RFC 7606 sections 7.5, 7.9 and 7.10). */
+  /** The attribute is discarded from an external peer, malformed or not (RFC 7606 sections 7.5, 7.9 and 7.10). */
   readonly isInternal?: true;
-  /** Puts the value into the draft, says what is malformed about it, or both where it can be read all the same. */
+  /** Stores the value in the draft, and returns a problem where it is malformed. A malformed value that is readable does both. */
   decode(value: Uint8Array, draft: Draft, options: ReceiveOptions): Problem | undefined;
-  /** The value to send; `undefined` when the attribute is not there, or is only understood and never sent. */
+  /** The value to send; `undefined` when the attribute is absent. A row without `encode` is for an attribute that we never originate. */
   encode?(attributes: PathAttributes, options: SendOptions): Uint8Array | undefined;
 }
 
-/** A value of a length that its attribute cannot have. */
+/** The problem of a value whose length its attribute does not allow. */
 export function wrongLength(value: Uint8Array): Problem {
   return { subcode: UpdateSubcode.length, text: `the value has ${value.length} octets` };
 }
 
-/** One or more rows, nothing left over. */
+/** Whether the value is one or more elements of that many octets, without a remainder. */
 export function isRowsOf(value: Uint8Array, octets: number): boolean {
   return value.length > 0 && value.length % octets === 0;
 }
 
-/** An attribute of one number in four octets. */
+/** An attribute that is a number of four octets. */
 export function number(name: string, flags: number, key: 'med' | 'localPref' | 'originatorId'): AttributeRow {
   return {
     name,
@@ -75,7 +76,7 @@ export function number(name: string, flags: number, key: 'med' | 'localPref' | '
 type ListKey = 'communities' | 'clusterList' | 'extendedCommunities' | 'largeCommunities';
 type Element<K extends ListKey> = NonNullable<PathAttributes[K]>[number];
 
-/** An attribute of one or more elements of equal size. An empty list is not sent. */
+/** An attribute that is one or more elements of equal size. An empty list is not sent. */
 export function list<K extends ListKey>(
   name: string,
   key: K,
@@ -107,7 +108,7 @@ export function list<K extends ListKey>(
   };
 }
 
-/** An optional transitive attribute that is judged as its RFC says and not understood further. */
+/** An optional transitive attribute that is judged by its RFC and otherwise kept as octets. */
 export function judged(name: string, judge: (value: Uint8Array) => Problem | undefined): AttributeRow {
   return { name, flags: optionalTransitive, treatment: 'withdraw', decode: judge };
 }

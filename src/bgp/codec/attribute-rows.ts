@@ -1,6 +1,6 @@
 /**
- * The path attributes, one row each: number, flags, what is malformed about a value and how that is treated (RFC 7606 section 7), its
- * decoding and its encoding. MP_REACH_NLRI and MP_UNREACH_NLRI are in multiprotocol.ts: errors in them reset the session.
+ * The path attributes, one row each: type, flags, treatment of a malformed value (RFC 7606 section 7), decoder and encoder. A new attribute
+ * is a new row here. MP_REACH_NLRI and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import type { PathAttributes } from '../message.ts';
@@ -35,7 +35,8 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
       decode(value, draft) {
         if (value.length !== 1) return wrongLength(value);
         const origin = origins[readUint8(value, 0)];
-        if (!origin) return { subcode: UpdateSubcode.origin, text: `${readUint8(value, 0)} is no origin` };
+        if (!origin)
+          return { subcode: UpdateSubcode.origin, text: `the value ${readUint8(value, 0)} is undefined` };
         draft.origin = origin;
         return undefined;
       },
@@ -73,7 +74,7 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
         draft.nextHop = ipFromBytes(value);
         return isHostAddress(value)
           ? undefined
-          : { subcode: UpdateSubcode.nextHop, text: `${value.join('.')} is not the address of a host` };
+          : { subcode: UpdateSubcode.nextHop, text: `${value.join('.')} is not a host address` };
       },
       encode: ({ nextHop }) => nextHop && ipToBytes(nextHop),
     },
@@ -215,16 +216,16 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
   ],
 ]);
 
-/** RFC 6793 section 4.1: between peers that both know four octets it must not be sent, and is discarded. */
+/** RFC 6793 section 4.1: a peer with four-octet AS numbers must not send AS4 attributes; they are discarded. */
 const fromNewPeer: Problem = {
   subcode: UpdateSubcode.optional,
-  text: 'the session has AS numbers of four octets',
+  text: 'the session has four-octet AS numbers',
   treatment: 'discard',
 };
 
 type Aggregator = NonNullable<PathAttributes['aggregator']>;
 
-/** `AS 2 or 4 | IPv4 address` (RFC 4271 section 4.3, RFC 6793); AS 0 is malformed (RFC 7607). */
+/** AGGREGATOR (RFC 4271 section 4.3, RFC 6793): `AS number 2 or 4 | IPv4 address 4`. AS 0 is malformed (RFC 7607). */
 function decodeAggregator(value: Uint8Array, width: 2 | 4): Aggregator | Problem {
   if (value.length !== width + 4) return wrongLength(value);
   const asn = width === 4 ? readUint32(value, 0) : readUint16(value, 0);
@@ -239,7 +240,7 @@ function encodeAggregator({ asn, address }: Aggregator, width: 2 | 4): Uint8Arra
   return writer.octets(ipToBytes(address)).finish();
 }
 
-/** RFC 4271 section 6.3 asks for an address that a host can have: not of 0/8, 127/8, multicast or what is above. */
+/** RFC 4271 section 6.3 asks for a valid host address: outside of 0/8, 127/8, multicast and everything above. */
 function isHostAddress(address: Uint8Array): boolean {
   const first = readUint8(address, 0);
   return first !== 0 && first !== 127 && first < 224;

@@ -1,6 +1,11 @@
 /**
- * Capabilities in OPEN (RFC 5492): `code | length | value`, in a row. What we do not know is kept as octets; a known one whose value
- * has a wrong length makes the OPEN malformed, except the host name, which is for people only.
+ * Capabilities of an OPEN (RFC 5492), one after the other:
+ *
+ *    0      1        2
+ *   | code | length | value …
+ *
+ * An unknown capability is kept as octets. A known one with a malformed value makes the OPEN malformed, except for the host name (FQDN),
+ * which only operators read: it is kept as octets, too. A new capability is a new row here.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { Capability } from '../message.ts';
@@ -11,7 +16,7 @@ import { readUint8, readUint16, readUint32 } from './octets.ts';
 type Known = Exclude<Capability, { kind: 'unknown' }>;
 type Value<K extends Known['kind']> = Extract<Known, { kind: K }>;
 
-/** A capability's code and form: one row each. `decode` returns `undefined` for a value that cannot be. */
+/** Code and form of a capability. `decode` returns `undefined` for a malformed value. */
 interface Row<K extends Known['kind']> {
   readonly code: number;
   decode(value: Uint8Array): Value<K> | undefined;
@@ -30,7 +35,7 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
   },
   /** RFC 2918 section 2. */
   'route-refresh': bare('route-refresh', 2),
-  /** RFC 8950 section 4: rows of `AFI 2 | SAFI 2 | next hop AFI 2`. */
+  /** RFC 8950 section 4: tuples of `AFI 2 | SAFI 2 | next hop AFI 2`. */
   'extended-next-hop': {
     code: 5,
     decode: (value) =>
@@ -56,7 +61,10 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
     decode: (value) => (value.length === 1 ? { kind: 'role', role: readUint8(value, 0) } : undefined),
     encode: ({ role }, writer) => writer.uint8(role),
   },
-  /** RFC 4724 section 3 and RFC 8538: `R | N | 2 reserved bits | 12 bits of restart time`, rows of `AFI 2 | SAFI | F and 7 reserved bits`. */
+  /**
+   * RFC 4724 section 3 and RFC 8538 section 2: `R 1 bit | N 1 bit | reserved 2 bits | restart time 12 bits`, then for each family
+   * `AFI 2 | SAFI 1 | F 1 bit | reserved 7 bits`.
+   */
   'graceful-restart': {
     code: 64,
     decode: (value) =>
@@ -90,7 +98,7 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
       value.length === 4 ? { kind: 'four-octet-as', asn: readUint32(value, 0) } : undefined,
     encode: ({ asn }, writer) => writer.uint32(asn),
   },
-  /** RFC 7911 section 4: rows of `AFI 2 | SAFI | mode`. */
+  /** RFC 7911 section 4: tuples of `AFI 2 | SAFI 1 | mode 1`. */
   'add-path': {
     code: 69,
     decode: (value) =>
@@ -129,9 +137,9 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
   },
 };
 
-/** RFC 4724 section 3: twelve bits. */
+/** RFC 4724 section 3: the restart time has twelve bits. */
 const longestRestartTime = 0xfff;
-/** So that both names and their lengths fit into the one octet of the capability's length. */
+/** Octets of a name: both names and their lengths must fit into a capability of 255 octets. */
 const longestName = 64;
 
 const rowByCode: ReadonlyMap<number, Row<Known['kind']>> = new Map(
@@ -180,7 +188,7 @@ export function decodeCapabilities(bytes: Uint8Array): Result<Capability[], BgpE
   return ok(capabilities);
 }
 
-/** `code | length | value`. A value over 255 octets is a bug of the caller. */
+/** Encodes a capability with its code and length. Throws a RangeError for a value over 255 octets. */
 export function encodeCapability(capability: Capability): Uint8Array {
   const value = new OctetWriter();
   if (capability.kind === 'unknown') value.octets(capability.value);
@@ -193,7 +201,7 @@ export function encodeCapability(capability: Capability): Uint8Array {
     .finish();
 }
 
-/** A capability that says everything by being there. */
+/** A capability without a value. */
 function bare<K extends 'route-refresh' | 'extended-message' | 'enhanced-route-refresh'>(
   kind: K,
   code: number,
@@ -205,7 +213,7 @@ function bare<K extends 'route-refresh' | 'extended-message' | 'enhanced-route-r
   };
 }
 
-/** Offsets of rows of `width` octets from `from` to the end. */
+/** Offsets of the elements of `width` octets from `from` to the end. */
 function steps(value: Uint8Array, from: number, width: number): number[] {
   return Array.from({ length: (value.length - from) / width }, (_, row) => from + row * width);
 }
@@ -221,7 +229,7 @@ function utf8(bytes: Uint8Array): string | undefined {
   return text.includes('\ufffd') ? undefined : text;
 }
 
-/** Cut on the border of a character. */
+/** Writes `length 1 | name`; a long name is cut at a character boundary. */
 function writeName(writer: OctetWriter, name: string): void {
   const bytes = new Uint8Array(longestName);
   const { written } = new TextEncoder().encodeInto(name, bytes);

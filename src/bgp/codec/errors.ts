@@ -1,10 +1,10 @@
-/** What is wrong with a message, as the NOTIFICATION to send says it (RFC 4271 section 4.5). */
+/** A malformed message, as the NOTIFICATION that answers it (RFC 4271 section 4.5). */
 export interface BgpError {
   readonly code: number;
   readonly subcode: number;
-  /** The offending octets, as the RFC asks of this error. */
+  /** The data that the RFC asks for with this error, mostly the offending octets. */
   readonly data: Uint8Array;
-  /** For people: what was found and what was expected. */
+  /** The finding in words, for operators. It is not on the wire. */
   readonly text: string;
 }
 

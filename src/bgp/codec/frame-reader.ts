@@ -5,9 +5,9 @@ import { headerOctets, judgeHeader, statedLength } from './header.ts';
 const nothing: Uint8Array = new Uint8Array(0);
 
 /**
- * Cuts the octets of a TCP stream into messages. A message that lies inside one chunk is a view of it, without a copy; only one
- * that the chunks cut apart is put together, in a buffer of its own length that is made once its header has been judged. So
- * a reader holds one message at most beside the chunk it was given, however slowly the peer writes.
+ * Cuts the octets of a TCP stream into messages. A message that lies inside one chunk is a view of that chunk, not a copy. A message that
+ * is split between chunks is assembled in a buffer of its length, which is allocated once its header has been judged. A reader
+ * therefore holds at most one message beside the current chunk, however slowly the peer writes.
  *
  *   chunk    ………┊ message ┊ message ┊ mess       chunk    age ┊ message ┊ …
  *                view      view      └─ assembled ──────────┘   view
@@ -15,11 +15,12 @@ const nothing: Uint8Array = new Uint8Array(0);
 export class FrameReader {
   #chunk = nothing;
   #at = 0;
-  /** A message whose beginning has been seen: its header's size until that is complete, then its own. */
+  /** The message being assembled: as long as a header until the header is complete, then as long as the message. */
   #assembled: Uint8Array = nothing;
+  /** Octets of it that have arrived. */
   #filled = 0;
 
-  /** Takes the next octets of the stream: they and the messages cut from them stay as they are until `next` returns `undefined`. */
+  /** Takes the next octets of the stream. The caller leaves them unchanged until `next` returns `undefined`. */
   push(chunk: Uint8Array): void {
     if (this.#at < this.#chunk.length) {
       const rest = this.#chunk.subarray(this.#at);
@@ -32,8 +33,8 @@ export class FrameReader {
   }
 
   /**
-   * The next whole message with its header, or what is wrong with its header; `undefined` until more has been pushed. After an error
-   * the stream has lost its borders: the answer stays the same.
+   * Returns the next whole message with its header, or the error of a malformed header; `undefined` when more octets are needed. After an
+   * error the boundaries of messages are lost, and every call returns the same error.
    */
   next(receiveLimit: number): Result<Uint8Array, BgpError> | undefined {
     return this.#filled > 0 ? this.#assemble(receiveLimit) : this.#cut(receiveLimit);
@@ -80,7 +81,7 @@ export class FrameReader {
     this.#fill();
   }
 
-  /** Moves as much of the chunk as there is room for. */
+  /** Copies as much of the chunk as the message still lacks. */
   #fill(): void {
     const part = this.#chunk.subarray(this.#at, this.#at + this.#assembled.length - this.#filled);
     this.#assembled.set(part, this.#filled);

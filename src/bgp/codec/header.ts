@@ -1,8 +1,10 @@
 /**
- * The header of every message (RFC 4271 section 4.1), drawn with its offsets:
+ * The header of every message (RFC 4271 section 4.1), with offsets:
  *
- *    0                 16       18     19
+ *    0                  16       18     19
  *   | marker, all ones | length | type | body …
+ *
+ * The length counts the header and the body.
  */
 import { MessageType } from '../message.ts';
 import { type BgpError, HeaderSubcode, headerError } from './errors.ts';
@@ -12,7 +14,7 @@ export const headerOctets = 19;
 const markerOctets = 16;
 /** RFC 4271 section 4.1; RFC 8654 section 4 keeps it for OPEN and KEEPALIVE. */
 export const standardMessageLimit = 4096;
-/** RFC 8654 section 4: what the length field can say. */
+/** RFC 8654 section 4: the greatest value of the length field. */
 export const extendedMessageLimit = 65535;
 
 /** Shortest message of each type, header included (RFC 4271 section 6.1). RFC 7313 has an error of its own for a ROUTE-REFRESH. */
@@ -24,7 +26,7 @@ const shortest: Readonly<Record<number, number>> = {
   [MessageType.RouteRefresh]: headerOctets,
 };
 
-/** The length that the header at the offset states. */
+/** The length field of the header at the offset. */
 export function statedLength(bytes: Uint8Array, at: number): number {
   return readUint16(bytes, at + markerOctets);
 }
@@ -34,8 +36,8 @@ export function messageType(frame: Uint8Array): number {
 }
 
 /**
- * Judges the 19 octets at the offset in the order of RFC 4271 section 6.1: marker (1,1), length (1,2) with the length as data,
- * type (1,3) with the type as data. `limit` is the longest message we said we take.
+ * Judges the 19 octets at the offset, in the order of RFC 4271 section 6.1: marker (1,1), length (1,2) with the length as data, type
+ * (1,3) with the type as data. `limit` is the longest message that our OPEN allows.
  */
 export function judgeHeader(bytes: Uint8Array, at: number, limit: number): BgpError | undefined {
   for (let i = at; i < at + markerOctets; i++)
@@ -55,7 +57,7 @@ export function judgeHeader(bytes: Uint8Array, at: number, limit: number): BgpEr
   return undefined;
 }
 
-/** Writes marker, length and type of a message over its first 19 octets. A length over 65535 is a bug of the caller. */
+/** Writes marker, length and type over the first 19 octets of a message. Throws a RangeError for a length over 65,535. */
 export function writeHeader(into: Uint8Array, start: number, end: number, type: number): void {
   const length = end - start;
   if (length > extendedMessageLimit) throw new RangeError(`a message cannot have ${length} octets`);

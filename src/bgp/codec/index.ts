@@ -1,24 +1,22 @@
 /**
- * BGP messages between octets and values. No clock, no socket, no log: values in, values out.
+ * BGP messages between octets and values. Pure: no clock, no I/O, no log.
  *
- *   TCP octets → FrameReader → frame → decodeMessage → message + faults, or the NOTIFICATION to send
+ *   TCP octets → FrameReader → frame → decodeMessage → message and faults, or the NOTIFICATION to send
  *   message → encodeMessage → octets
  *
- * What a peer sends is judged once, here, and completely. An error that ends the session is a `BgpError`: code, subcode and data of
- * the NOTIFICATION as the RFC of that error asks for them. An error that does not (RFC 7606) is an `AttributeFault` beside the message:
- * the attribute is discarded, or the routes count as withdrawn. Whether two OPENs fit together is the session's business.
+ * Errors. The codec judges a message once and completely. An error that ends the session is a BgpError: code, subcode and data of the
+ * NOTIFICATION as its RFC asks. An error that leaves the session up (RFC 7606) is an AttributeFault beside the message: the attribute is
+ * discarded, or the routes of the UPDATE are treated as withdrawn. Whether two OPENs fit together is decided in negotiation.ts.
  *
- * Refused without looking further: families other than IPv4 and IPv6 unicast, whose MP_REACH_NLRI and MP_UNREACH_NLRI are kept as
- * octets like every attribute and capability that we do not know. Encoding never sends what no RFC allows: a message that would be too long
- * is a RangeError, for the caller has to know the limit.
+ * Unknown input. Address families other than IPv4 and IPv6 unicast, unknown attributes and unknown capabilities are kept as octets and
+ * not interpreted. Encoding a value that no RFC allows, such as a message that is too long, throws a RangeError.
  *
- * Cost. Decoding copies no message and makes nothing that is larger than its input: frames are views of the chunk they came in, and
- * prefixes are judged and counted where they lie (NlriList). What outlives a message (error data, unknown attributes, communities) is
- * copied.
+ * Cost. Decoding allocates no more than a small multiple of its input. Frames are views of the chunk in which they arrived, and prefixes
+ * are judged and counted in place (NlriList). Values that outlive the message (error data, unknown attributes, communities) are copies.
  *
  * RFC 4271 (messages), 4760 (multiprotocol), 2545 and 8950 (next hops), 5492 (capabilities), 9072 (long OPENs), 8654 (long messages), 6793
- * (four-octet AS), 7607 (AS 0), 6286 (identifier), 7606 (error handling), 7911 (path identifiers), 2918 and 7313 (route refresh), 4724
- * and 8538 (graceful restart), 1997, 4360, 8092 (communities), 4456 (reflection), 9234 (roles).
+ * (four-octet AS numbers), 7607 (AS 0), 6286 (BGP Identifier), 7606 (error handling), 7911 (path identifiers), 2918 and 7313 (route
+ * refresh), 4724 and 8538 (graceful restart), 1997, 4360 and 8092 (communities), 4456 (route reflection), 9234 (roles).
  */
 export { asTrans } from './as-path.ts';
 export type { AttributeFault } from './attribute-list.ts';

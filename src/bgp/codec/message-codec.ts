@@ -9,7 +9,7 @@ import type { ReceiveOptions, SendOptions } from './options.ts';
 import { decodeRouteRefresh, encodeRouteRefresh } from './route-refresh.ts';
 import { decodeUpdate, encodeUpdate } from './update.ts';
 
-/** A message, and what is wrong with it that leaves the session up (RFC 7606); only an UPDATE can have faults. */
+/** A message, with the faults that leave the session up (RFC 7606). Only an UPDATE has faults. */
 export interface Decoded {
   readonly message: Message;
   readonly faults: readonly AttributeFault[];
@@ -18,8 +18,8 @@ export interface Decoded {
 const noFaults: readonly AttributeFault[] = [];
 
 /**
- * Decodes one message, header included, as `FrameReader` cuts it. An error is the NOTIFICATION to send before the session ends. Prefixes
- * of an UPDATE are views of `frame` (see NlriList); everything else is a copy.
+ * Decodes one message, header included, as `FrameReader` returns it. An error is the NOTIFICATION to send before the session ends. Prefixes
+ * of an UPDATE are views of `frame` (see NlriList); all other values are copies.
  */
 export function decodeMessage(frame: Uint8Array, options: ReceiveOptions): Result<Decoded, BgpError> {
   if (frame.length < headerOctets || statedLength(frame, 0) !== frame.length)
@@ -46,7 +46,7 @@ function withoutFaults(decoded: Result<Message, BgpError>): Result<Decoded, BgpE
   return decoded.ok ? ok({ message: decoded.value, faults: noFaults }) : decoded;
 }
 
-/** Encodes a message with its header. What cannot be on the wire (RangeError) is a bug of the caller. */
+/** Encodes a message with its header. Throws a RangeError for a value that does not fit on the wire, which is a bug of the caller. */
 export function encodeMessage(message: Message, options: SendOptions): Uint8Array {
   switch (message.kind) {
     case 'open':

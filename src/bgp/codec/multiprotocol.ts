@@ -1,8 +1,11 @@
 /**
- * MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 sections 3 and 4) of IPv4 and IPv6 unicast:
+ * MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 sections 3 and 4) of IPv4 and IPv6 unicast, with offsets from the start of the value:
  *
- *   reach    AFI 2 | SAFI | next hop length | next hop, or a global and a link-local one | reserved | NLRI
- *   unreach  AFI 2 | SAFI | withdrawn
+ *              0     2      3                 4
+ *   reach     | AFI | SAFI | next hop length | next hops … | reserved 1 | NLRI …
+ *   unreach   | AFI | SAFI | withdrawn routes …
+ *
+ * The next hops are one address, or a global and a link-local one (RFC 2545 section 3).
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';
@@ -14,10 +17,10 @@ import { hasAddPath, type ReceiveOptions, type SendOptions } from './options.ts'
 
 type MpUnreach = NonNullable<PathAttributes['mpUnreach']>;
 
-/** A family we do not speak: its octets are sound as far as they can be judged. */
+/** The attribute of a family that we do not speak; its fixed fields are sound. */
 interface Foreign {
   readonly foreign: true;
-  /** There is something behind the next hop. */
+  /** Octets follow the next hop. */
   readonly hasNlri: boolean;
 }
 
@@ -25,8 +28,8 @@ const nextHopAt = 4;
 const withdrawnAt = 3;
 
 /**
- * Decodes MP_REACH_NLRI, or says why its NLRI cannot be relied on (RFC 7606 section 7.11): shorter than 5 octets, a next hop whose length the
- * family does not have, or malformed NLRI.
+ * Decodes MP_REACH_NLRI. Fails with a sentence where its NLRI cannot be relied on (RFC 7606 section 7.11): a value shorter than 5 octets, a
+ * next hop of a length that the family does not have, or malformed NLRI.
  */
 export function decodeMpReach(value: Uint8Array, options: ReceiveOptions): Result<MpReach | Foreign, string> {
   if (value.length < nextHopAt + 1) return fail(`MP_REACH_NLRI has ${value.length} octets`);
@@ -44,7 +47,7 @@ export function decodeMpReach(value: Uint8Array, options: ReceiveOptions): Resul
   return ok({ ...afiSafi, nextHops: splitNextHops(nextHop), nlri: nlri.value });
 }
 
-/** Decodes MP_UNREACH_NLRI, or says why it cannot be relied on. */
+/** Decodes MP_UNREACH_NLRI. Fails with a sentence where its prefixes cannot be relied on (RFC 7606 section 5.3). */
 export function decodeMpUnreach(
   value: Uint8Array,
   options: ReceiveOptions,
@@ -57,7 +60,7 @@ export function decodeMpUnreach(
   return withdrawn.ok ? ok({ ...afiSafi, withdrawn: withdrawn.value }) : withdrawn;
 }
 
-/** RFC 2545 section 3 and RFC 8950 section 3. */
+/** Allowed lengths of the next hop: RFC 2545 section 3 and RFC 8950 section 3. */
 function nextHopLengths({ afi }: AddressFamily, { extendedNextHop }: ReceiveOptions): readonly number[] {
   if (afi === Afi.IPv6) return [16, 32];
   return extendedNextHop ? [4, 16, 32] : [4];

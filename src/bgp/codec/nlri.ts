@@ -1,6 +1,10 @@
 /**
- * Prefixes on the wire (RFC 4271 section 4.3): `length in bits | as few octets as hold them`, with RFC 7911 in front of each
- * `path identifier 4`. Bits after the length have no meaning.
+ * Prefixes on the wire (RFC 4271 section 4.3), the path identifier only with ADD-PATH (RFC 7911 section 3):
+ *
+ *    0                  4
+ *   | path identifier | length in bits 1 | as few octets as hold the bits …
+ *
+ * Bits behind the length have no meaning.
  */
 import type { Family } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';
@@ -11,15 +15,15 @@ import { readUint8, readUint32 } from './octets.ts';
 const pathIdOctets = 4;
 const empty: Uint8Array = new Uint8Array(0);
 
-/** The family we speak that the numbers mean: unicast of IPv4 or IPv6. */
+/** The family with these numbers, if it is one that we speak: IPv4 or IPv6 unicast. */
 export function unicastFamily({ afi, safi }: AddressFamily): Family | undefined {
   if (safi !== safiUnicast) return undefined;
   return afi === Afi.IPv4 ? 4 : afi === Afi.IPv6 ? 6 : undefined;
 }
 
 /**
- * Prefixes as they came: judged and counted, and made into values only by whoever iterates, for most receivers count and drop.
- * It is a view of the message and lives no longer than that.
+ * Prefixes in their received form, judged and counted. Iteration makes values of them; most receivers only count, which costs no
+ * allocation. The list is a view of its message and is valid as long as the message.
  */
 export class NlriList implements NlriSequence {
   readonly family: Family;
@@ -36,7 +40,7 @@ export class NlriList implements NlriSequence {
 
   static readonly none = new NlriList(4, empty, false, 0);
 
-  /** Judges the field: each prefix lies inside of it and is not longer than an address (RFC 7606 section 5.3). */
+  /** Judges the field: each prefix lies inside the field and is no longer than an address (RFC 7606 section 5.3). */
   static parse(octets: Uint8Array, family: Family, addPath: boolean): Result<NlriList, string> {
     const longest = family === 4 ? 32 : 128;
     const lead = addPath ? pathIdOctets : 0;
@@ -44,7 +48,7 @@ export class NlriList implements NlriSequence {
     let count = 0;
     while (at < octets.length) {
       at += lead;
-      if (at >= octets.length) return fail('a prefix ends after its path identifier');
+      if (at >= octets.length) return fail('the field ends behind a path identifier');
       const bits = octets[at] ?? 0;
       if (bits > longest) return fail(`a prefix has ${bits} bits`);
       at += 1 + ((bits + 7) >> 3);
@@ -70,7 +74,7 @@ export class NlriList implements NlriSequence {
   }
 }
 
-/** Appends prefixes; with `addPath` each after its path identifier, 0 where it has none. */
+/** Appends prefixes; with `addPath` each behind its path identifier, 0 where it has none. */
 export function writeNlri(writer: OctetWriter, prefixes: NlriSequence, addPath: boolean): void {
   for (const prefix of prefixes) {
     if (addPath) writer.uint32(prefix.pathId ?? 0);
@@ -83,7 +87,7 @@ export function writeNlri(writer: OctetWriter, prefixes: NlriSequence, addPath: 
   }
 }
 
-/** The octets of a word that hold its first `bits` bits. */
+/** Writes the octets of a word that hold its first `bits` bits. */
 function writeTop(writer: OctetWriter, word: number, bits: number): void {
   for (let left = bits, shift = 24; left > 0; left -= 8, shift -= 8) writer.uint8(word >>> shift);
 }
@@ -99,7 +103,7 @@ function ipv6Value(octets: Uint8Array, at: number, length: number): bigint {
   return value;
 }
 
-/** 32 bits of which the first `length` are on the wire, and the rest are zero. */
+/** A word of 32 bits: the first `length` from the wire, the rest zero. */
 function word(octets: Uint8Array, at: number, length: number): number {
   if (length === 0) return 0;
   let value = 0;

@@ -1,11 +1,16 @@
-/** NOTIFICATION (RFC 4271 section 4.5), from the offset of the message: `19 code | subcode | data …`. */
+/**
+ * NOTIFICATION (RFC 4271 section 4.5), with offsets from the start of the message:
+ *
+ *    19     20        21
+ *   | code | subcode | data …
+ */
 import { MessageType, type NotificationMessage } from '../message.ts';
 import { headerOctets, writeHeader } from './header.ts';
 import { readUint8 } from './octets.ts';
 
 const dataAt = headerOctets + 2;
 
-/** Decodes a NOTIFICATION whose header has been judged; codes that nobody has defined keep their numbers. */
+/** Decodes a NOTIFICATION whose header has been judged. Undefined codes keep their numbers. */
 export function decodeNotification(frame: Uint8Array): NotificationMessage {
   return {
     kind: 'notification',

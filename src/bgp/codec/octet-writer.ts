@@ -1,6 +1,6 @@
 const initialOctets = 64;
 
-/** Octets in network byte order, one field after the other, in a buffer that grows as needed. */
+/** Writes fields in network byte order, one after the other, into a buffer that grows as needed. */
 export class OctetWriter {
   #bytes = new Uint8Array(initialOctets);
   #length = 0;
@@ -30,18 +30,18 @@ export class OctetWriter {
     return this;
   }
 
-  /** Puts two octets over those at an earlier offset: a length known only now. */
+  /** Overwrites two octets at an earlier offset, for a length that becomes known later. */
   patchUint16(at: number, value: number): void {
     this.#bytes[at] = value >>> 8;
     this.#bytes[at + 1] = value;
   }
 
-  /** What has been written, without a copy; the writer is done. */
+  /** The octets written, as a view: the writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Room for `count` octets: where they start. */
+  /** Reserves `count` octets and returns their offset. */
   #take(count: number): number {
     const at = this.#length;
     this.#length += count;

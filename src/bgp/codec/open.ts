@@ -1,10 +1,14 @@
 /**
- * OPEN (RFC 4271 section 4.2), from the offset of the message:
+ * OPEN (RFC 4271 section 4.2), with offsets from the start of the message:
  *
- *   19        20      22          24               28                   29
- *   | version | my AS | hold time | BGP identifier | parameters' length | parameters: type | length | value
+ *    19        20      22          24               28                  29
+ *   | version | my AS | hold time | BGP Identifier | parameters length | parameters …
  *
- * When the parameters need more than 255 octets (RFC 9072 section 2): `255 | 255 | length 2 | type | length 2 | value …`.
+ * A parameter is `type 1 | length 1 | value`. Parameters of more than 255 octets take the extended form (RFC 9072 section 2), in which a
+ * parameter is `type 1 | length 2 | value`:
+ *
+ *    28    29    30                  32
+ *   | 255 | 255 | parameters length | parameters …
  */
 import { fail, ok, type Result } from '../../result.ts';
 import { type Capability, MessageType, type OpenMessage } from '../message.ts';
@@ -18,13 +22,13 @@ import { readUint8, readUint16, readUint32 } from './octets.ts';
 const bgpVersion = 4;
 const parametersAt = 29;
 const capabilitiesParameter = 2;
-/** RFC 9072: where a parameter's type would be. */
+/** RFC 9072 section 2: the mark of the extended form, in place of the first parameter's type. */
 const extendedMark = 255;
 
 /**
- * Decodes an OPEN whose header has been judged. Refused here is what no session could accept (RFC 4271 section 6.2): another
+ * Decodes an OPEN whose header has been judged. Fails with an error that any session would send (RFC 4271 section 6.2): another
  * version (2,1), AS 0 or a four-octet AS_TRANS (2,2; RFC 7607, RFC 6793), identifier 0 (2,3; RFC 6286), a parameter other than capabilities (2,4), a hold time of
- * 1 or 2 s (2,6), two roles (2,11; RFC 9234), and what cannot be read (2,0).
+ * 1 or 2 s (2,6), two roles (2,11; RFC 9234), or a malformed parameter (2,0).
  */
 export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
   const version = readUint8(frame, headerOctets);
@@ -70,7 +74,7 @@ function judgeValues(open: OpenMessage, frame: Uint8Array): BgpError | undefined
   return undefined;
 }
 
-/** RFC 4724 section 3: of several graceful restart capabilities the last one counts. */
+/** RFC 4724 section 3: of several graceful restart capabilities only the last one counts. */
 function withoutFormerRestarts(capabilities: readonly Capability[]): readonly Capability[] {
   const last = capabilities.findLastIndex(({ kind }) => kind === 'graceful-restart');
   return capabilities.filter(({ kind }, index) => kind !== 'graceful-restart' || index === last);
@@ -78,13 +82,13 @@ function withoutFormerRestarts(capabilities: readonly Capability[]): readonly Ca
 
 function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpError> {
   const stated = readUint8(frame, parametersAt - 1);
-  // RFC 9072 section 2: the mark decides, whatever the one-octet length says, unless that is 0.
+  // RFC 9072 section 2: the mark makes the form extended, whatever the one-octet length is, unless it is 0.
   const isExtended =
     stated !== 0 && frame.length > parametersAt && readUint8(frame, parametersAt) === extendedMark;
   const lengthOctets = isExtended ? 2 : 1;
   const start = isExtended ? parametersAt + 3 : parametersAt;
   if (start > frame.length)
-    return malformed('the OPEN ends in its parameters length', frame.subarray(parametersAt - 1));
+    return malformed('the OPEN ends within its parameters length', frame.subarray(parametersAt - 1));
   const length = isExtended ? readUint16(frame, parametersAt + 1) : stated;
   if (start + length !== frame.length)
     return malformed(
@@ -95,7 +99,7 @@ function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpE
   let at = start;
   while (at < frame.length) {
     const valueAt = at + 1 + lengthOctets;
-    if (valueAt > frame.length) return malformed('the OPEN ends in a parameter', frame.subarray(at));
+    if (valueAt > frame.length) return malformed('the OPEN ends within a parameter', frame.subarray(at));
     const end = valueAt + (isExtended ? readUint16(frame, at + 1) : readUint8(frame, at + 1));
     if (end > frame.length) return malformed('a parameter is longer than the OPEN', frame.subarray(at));
     const type = readUint8(frame, at);
@@ -115,17 +119,17 @@ function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpE
   return ok(capabilities);
 }
 
-/** RFC 4271 section 6.2: a recognized parameter that is malformed has the subcode Unspecific. */
+/** RFC 4271 section 6.2: the subcode of a recognized but malformed parameter is 0, Unspecific. */
 function malformed(text: string, data: Uint8Array): { readonly ok: false; readonly error: BgpError } {
   return fail(openError(OpenSubcode.unspecific, text, data));
 }
 
 /**
- * Encodes an OPEN: all capabilities in one parameter, in the extended form only where they need it. A message over 4096 octets
- * (RFC 8654 section 4) or an AS number of four octets in the field of two is a bug of the caller.
+ * Encodes an OPEN with all capabilities in one parameter, in the extended form only where they need it. Throws a RangeError for a
+ * message over 4096 octets (RFC 8654 section 4) and for an AS number over 65,535 in `myAs`.
  */
 export function encodeOpen(open: OpenMessage): Uint8Array {
-  if (open.myAs > 0xffff) throw new RangeError(`AS ${open.myAs} stands as AS_TRANS in an OPEN`);
+  if (open.myAs > 0xffff) throw new RangeError(`AS ${open.myAs} does not fit into two octets: send AS_TRANS`);
   const capabilities = new OctetWriter();
   for (const capability of open.capabilities) capabilities.octets(encodeCapability(capability));
   const writer = new OctetWriter()

@@ -1,6 +1,6 @@
 import type { AddressFamily } from '../message.ts';
 
-/** What the session agreed on as far as it shapes messages to the peer. */
+/** Negotiated features that shape messages to the peer. */
 export interface SendOptions {
   /** RFC 6793: AS numbers have four octets in AS_PATH and AGGREGATOR. */
   readonly fourOctetAs: boolean;
@@ -8,9 +8,9 @@ export interface SendOptions {
   readonly addPath?: readonly AddressFamily[];
 }
 
-/** What the session agreed on as far as it shapes messages from the peer. Before the OPENs: nothing. */
+/** Negotiated features that shape messages from the peer. Before both OPENs are exchanged, all are off. */
 export interface ReceiveOptions extends SendOptions {
-  /** Octets of the longest message we said we take: 4096, or 65535 with RFC 8654. */
+  /** Octets of the longest message that our OPEN allows: 4096, or 65,535 with RFC 8654. */
   readonly receiveLimit: number;
   /** The peer is in our AS. */
   readonly internal: boolean;
@@ -18,6 +18,7 @@ export interface ReceiveOptions extends SendOptions {
   readonly extendedNextHop: boolean;
 }
 
+/** Whether NLRI of the family carry path identifiers. */
 export function hasAddPath({ addPath }: SendOptions, { afi, safi }: AddressFamily): boolean {
   return addPath?.some((family) => family.afi === afi && family.safi === safi) ?? false;
 }

@@ -1,11 +1,15 @@
-/** Attributes of tunnels: judged as their RFCs say, and not understood further. */
+/** Tunnel attributes: judged by their RFCs and otherwise kept as octets. */
 import { type Problem, wrongLength } from './attribute-row.ts';
 import { UpdateSubcode } from './errors.ts';
 import { readUint8, readUint16 } from './octets.ts';
 
 /**
- * PMSI_TUNNEL (RFC 6514 section 5): `flags | tunnel type | label 3 | tunnel identifier`. Ingress replication's identifier is an address; types
- * after those of the RFC are malformed, as FRR has it.
+ * PMSI_TUNNEL (RFC 6514 section 5):
+ *
+ *    0       1             2        5
+ *   | flags | tunnel type | label | tunnel identifier …
+ *
+ * The identifier of ingress replication (type 6) is an address. Types that the RFC does not define are malformed, as in FRR.
  */
 export function judgePmsiTunnel(value: Uint8Array): Problem | undefined {
   if (value.length < 5) return wrongLength(value);
@@ -15,7 +19,10 @@ export function judgePmsiTunnel(value: Uint8Array): Problem | undefined {
   return undefined;
 }
 
-/** TUNNEL_ENCAPSULATION (RFC 9012 section 2): `tunnel type 2 | length 2 | sub-TLVs: type | length 1, or 2 from type 128 on | value`. */
+/**
+ * TUNNEL_ENCAPSULATION (RFC 9012 section 2) is tunnels of `tunnel type 2 | length 2 | sub-TLVs …`. A sub-TLV is
+ * `type 1 | length 1, or 2 from type 128 on | value`.
+ */
 export function judgeTunnelEncapsulation(value: Uint8Array): Problem | undefined {
   let at = 0;
   while (at < value.length) {

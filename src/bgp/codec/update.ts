@@ -1,8 +1,8 @@
 /**
- * UPDATE (RFC 4271 section 4.3), from the offset of the message:
+ * UPDATE (RFC 4271 section 4.3), with offsets from the start of the message:
  *
- *   19                 21
- *   | withdrawn length | withdrawn | attributes length 2 | attributes | NLRI, to the end
+ *    19                 21
+ *   | withdrawn length | withdrawn routes … | attributes length 2 | path attributes … | NLRI, to the end
  */
 import { fail, ok, type Result } from '../../result.ts';
 import { Afi, MessageType, type PathAttributes, safiUnicast, type UpdateMessage } from '../message.ts';
@@ -23,7 +23,7 @@ import { hasAddPath, type ReceiveOptions, type SendOptions } from './options.ts'
 
 export interface DecodedUpdate {
   readonly message: UpdateMessage;
-  /** Malformed attributes that leave the session up; the strongest treatment among them counts (RFC 7606 section 3 (h)). */
+  /** Malformed attributes that leave the session up. The strongest treatment among them applies (RFC 7606 section 3 (h)). */
   readonly faults: readonly AttributeFault[];
 }
 
@@ -32,14 +32,14 @@ const withdrawnAt = headerOctets + 2;
 const noFaults: readonly AttributeFault[] = [];
 const noAttributes: PathAttributes = {};
 
-/** Of a route that is announced (RFC 4271 section 5): always, and where the NLRI field has it. */
+/** Mandatory attributes of an announced route (RFC 4271 section 5): in MP_REACH_NLRI, and in the NLRI field. */
 const mandatory: readonly number[] = [AttributeType.origin, AttributeType.asPath];
 const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop];
 
 /**
- * Decodes an UPDATE whose header has been judged. Fails with what ends the session (RFC 7606): fields that overrun each other (3,1), malformed
- * prefixes (3,10), malformed or repeated MP_REACH_NLRI and MP_UNREACH_NLRI (3,9 and 3,1), an unknown well-known attribute (3,2), and
- * an error whose routes would be withdrawn if the UPDATE only named them (section 5.2).
+ * Decodes an UPDATE whose header has been judged. Fails with an error that ends the session (RFC 7606): fields that overrun each other
+ * (3,1), malformed prefixes (3,10), malformed or repeated MP_REACH_NLRI and MP_UNREACH_NLRI (3,9 and 3,1), an unknown well-known
+ * attribute (3,2), and a fault whose treatment is withdrawal in an UPDATE that names no route (section 5.2).
  */
 export function decodeUpdate(frame: Uint8Array, options: ReceiveOptions): Result<DecodedUpdate, BgpError> {
   const attributesLengthAt = withdrawnAt + readUint16(frame, headerOctets);
@@ -86,7 +86,7 @@ function relevant({ faults, reaches }: DecodedAttributes, hasNlri: boolean): rea
   );
 }
 
-/** RFC 7606 section 3 (d): routes without what a route must have are withdrawn. */
+/** RFC 7606 section 3 (d): routes without a mandatory attribute are treated as withdrawn. */
 function missing({ seen, reaches }: DecodedAttributes, hasNlri: boolean): AttributeFault[] {
   const expected = hasNlri ? mandatoryClassic : reaches ? mandatory : [];
   const faults: AttributeFault[] = [];
@@ -104,8 +104,8 @@ function missing({ seen, reaches }: DecodedAttributes, hasNlri: boolean): Attrib
 }
 
 /**
- * RFC 7606 section 5.2: where an UPDATE with other attributes than MP_UNREACH_NLRI names no route, the malformed one may have hidden them; then
- * withdrawing them is no way out.
+ * RFC 7606 section 5.2: an UPDATE that has attributes other than MP_UNREACH_NLRI but names no route may have lost its routes to the
+ * malformed attribute. They cannot be treated as withdrawn, so the session ends.
  */
 function unnamedRoutes(
   { seen, reaches }: DecodedAttributes,
@@ -116,7 +116,7 @@ function unnamedRoutes(
   return faults.find(({ treatment }) => treatment === 'withdraw')?.error;
 }
 
-/** Encodes an UPDATE. One over 65535 octets is a bug of the caller, who knows what the peer takes. */
+/** Encodes an UPDATE. The caller keeps to the length that the peer accepts; over 65,535 octets a RangeError is thrown. */
 export function encodeUpdate(update: UpdateMessage, options: SendOptions): Uint8Array {
   const addPath = hasAddPath(options, ipv4Unicast);
   const writer = new OctetWriter().octets(new Uint8Array(withdrawnAt));
