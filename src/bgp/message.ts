@@ -1,11 +1,12 @@
+/** BGP messages as values, the same for both directions. */
 import type { IpAddress, Prefix } from '../address/index.ts';
 
-/** RFC 4760 section 3 with IANA's numbers; we speak unicast only. */
+/** Address family identifiers (RFC 4760 section 3, numbers by IANA). Only unicast is spoken. */
 export const Afi = { IPv4: 1, IPv6: 2 } as const;
 export type Afi = (typeof Afi)[keyof typeof Afi];
 export const safiUnicast = 1;
 
-/** RFC 4271 section 4.1, RFC 2918. */
+/** Types of messages (RFC 4271 section 4.1, RFC 2918 section 3). */
 export const MessageType = { Open: 1, Update: 2, Notification: 3, Keepalive: 4, RouteRefresh: 5 } as const;
 
 export interface AddressFamily {
@@ -13,7 +14,7 @@ export interface AddressFamily {
   readonly safi: number;
 }
 
-/** RFC 5492. `unknown` keeps what we do not speak, so that it can be logged and encoded again. */
+/** A capability of an OPEN (RFC 5492). `unknown` keeps the octets of one that this speaker does not interpret. */
 export type Capability =
   | { readonly kind: 'multiprotocol'; readonly family: AddressFamily }
   | { readonly kind: 'route-refresh' }
@@ -64,7 +65,7 @@ export interface UnknownAttribute {
   readonly value: Uint8Array;
 }
 
-/** Path attributes of an UPDATE by their RFC names; absent is absent on the wire. */
+/** Path attributes of an UPDATE by their RFC names. An absent property is an absent attribute. */
 export interface PathAttributes {
   readonly origin?: 'igp' | 'egp' | 'incomplete';
   readonly asPath?: readonly AsPathSegment[];
@@ -85,22 +86,22 @@ export interface PathAttributes {
   readonly onlyToCustomer?: number;
   readonly mpReach?: MpReach;
   readonly mpUnreach?: AddressFamily & { readonly withdrawn: NlriSequence };
-  /** What we do not interpret: also MP_REACH_NLRI and MP_UNREACH_NLRI of other families than unicast. */
+  /** Attributes that are not interpreted, among them MP_REACH_NLRI and MP_UNREACH_NLRI of families that are not spoken. */
   readonly unknown?: readonly UnknownAttribute[];
 }
 
-/** A prefix as UPDATE carries it; the identifier is RFC 7911's, present where the session negotiated it for the family. */
+/** A prefix of an UPDATE. `pathId` is the path identifier of RFC 7911, where the session negotiated it for the family. */
 export interface Nlri extends Prefix {
   readonly pathId?: number;
 }
 
-/** Prefixes of a message: an array, or what the codec has decoded, which makes values only when iterated. */
+/** Prefixes of a message: an array, or a decoded list that makes values only when it is iterated. */
 export interface NlriSequence extends Iterable<Nlri> {
   readonly length: number;
 }
 
 export interface MpReach extends AddressFamily {
-  /** Global next hop, and a link-local one after it where both are sent (RFC 2545 section 3). */
+  /** One address, or a global and a link-local one (RFC 2545 section 3). */
   readonly nextHops: readonly IpAddress[];
   readonly nlri: NlriSequence;
 }

@@ -1,21 +1,26 @@
-/** What an OPEN says and what two of them agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure. */
+/**
+ * Negotiation of a session: our OPEN, and the features that two OPENs agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure.
+ *
+ * Every peer is offered the same capabilities, except for those that it has refused. RFC 4760 (families), 2918 and 7313 (route refresh),
+ * 8950 (IPv6 next hops for IPv4), 8654 (long messages), 6793 (four-octet AS numbers), 4724 and 8538 (graceful restart).
+ */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { asTrans, capabilityCode, extendedMessageLimit, standardMessageLimit } from './codec/index.ts';
 import type { NotificationError } from './message.ts';
 import { type AddressFamily, Afi, type Capability, type OpenMessage, safiUnicast } from './message.ts';
 
-/** What we bring to a session. */
+/** Our side of a session. */
 export interface LocalEnd {
   /** The number the peer shall see: `localAsn` where configured. */
   readonly asn: number;
-  /** Whom we expect; `external` and `internal` accept any other number than ours, or only ours. */
+  /** The AS number that the peer must have; `external` accepts any number but ours, `internal` only ours. */
   readonly peerAsn: number | 'internal' | 'external';
   readonly routerId: number;
   readonly holdTimeSeconds: number;
   readonly keepaliveTimeSeconds: number;
   readonly hostName: string;
-  /** The session runs over IPv6: IPv4 routes could have an IPv6 next hop (RFC 8950). */
+  /** The session runs over IPv6, so that IPv4 routes may need an IPv6 next hop (RFC 8950). */
   readonly overIpv6: boolean;
   readonly gracefulRestart?: GracefulRestartOffer;
   /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` sends an OPEN without any. */
@@ -24,18 +29,18 @@ export interface LocalEnd {
 
 export interface GracefulRestartOffer {
   readonly restartTimeSeconds: number;
-  /** RFC 4724 R bit: this process has started anew. */
+  /** Restart State, the R bit (RFC 4724 section 3): this process has restarted. */
   readonly restarting: boolean;
-  /** RFC 4724 F bit: the node forwarded on meanwhile. */
+  /** Forwarding State, the F bit (RFC 4724 section 3): the node kept forwarding meanwhile. */
   readonly forwarding: boolean;
 }
 
-/** What both ends can do. */
+/** Features that both ends agree on. */
 export interface Negotiated {
   readonly peerAsn: number;
   readonly peerRouterId: number;
   readonly internal: boolean;
-  /** 0: no keepalives and no hold timer. */
+  /** 0 for no KEEPALIVEs and no hold timer. */
   readonly holdTimeSeconds: number;
   readonly keepaliveTimeSeconds: number;
   readonly fourOctetAs: boolean;
@@ -44,15 +49,15 @@ export interface Negotiated {
   readonly extendedNextHop: boolean;
   readonly routeRefresh: boolean;
   readonly enhancedRouteRefresh: boolean;
-  /** Longest UPDATE the peer accepts, header included. */
+  /** Octets of the longest UPDATE that the peer accepts, header included. */
   readonly sendLimit: number;
-  /** Longest message we said we accept. */
+  /** Octets of the longest message that our OPEN allows. */
   readonly receiveLimit: number;
-  /** The peer keeps our routes for this long when the session breaks; absent when it does not. */
+  /** Present when the peer keeps our routes while the session is down, for the restart time. */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
-  /** Of the peer's capabilities, by name. */
+  /** Names of the peer's capabilities. */
   readonly capabilities: readonly string[];
-  /** Of ours, by name, those left out because the peer has refused an OPEN with them. */
+  /** Names of our capabilities that were left out because the peer refused an OPEN with them. */
   readonly withheld: readonly string[];
 }
 
@@ -66,7 +71,7 @@ export function addressFamily(family: Family): AddressFamily {
   return unicast[family];
 }
 
-/** The family we speak that the numbers mean, if any. */
+/** The family with these numbers, if it is one that we speak. */
 export function familyOf({ afi, safi }: AddressFamily): Family | undefined {
   return families.find((family) => unicast[family].afi === afi && unicast[family].safi === safi);
 }
@@ -81,7 +86,7 @@ export function addressFamilyName(addressFamily: AddressFamily): string {
   return family ? familyName(family) : `afi-${addressFamily.afi}-safi-${addressFamily.safi}`;
 }
 
-/** Our OPEN. Capabilities that the peer refused before are left out. */
+/** Our OPEN, without the capabilities that the peer refused before. */
 export function localOpen(local: LocalEnd): OpenMessage {
   const { refusedCapabilities: refused, asn } = local;
   return {
@@ -169,7 +174,7 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
   });
 }
 
-/** What to leave out next time after the peer refused our OPEN, `undefined` when that was not about capabilities. */
+/** Capabilities to leave out of the next OPEN after a NOTIFICATION; `undefined` when it is not about capabilities. */
 export function refusedAfter(
   { code, subcode, data }: NotificationError,
   refused: ReadonlySet<number> | 'all',
@@ -182,7 +187,7 @@ export function refusedAfter(
   return wider.size > refused.size ? wider : 'all';
 }
 
-/** The codes in the data of an Unsupported Capability: a row of `code | length | value` (RFC 5492 section 5). */
+/** The codes in the data of an Unsupported Capability: capabilities of `code | length | value` (RFC 5492 section 5). */
 function capabilitiesIn(data: Uint8Array): number[] {
   const codes: number[] = [];
   for (let at = 0; at + 2 <= data.length; at += 2 + (data[at + 1] ?? 0)) codes.push(data[at] ?? 0);
@@ -201,7 +206,7 @@ function expectedAs({ peerAsn, asn }: LocalEnd): string {
   return peerAsn === 'external' ? `external (any AS but ${asn})` : String(peerAsn);
 }
 
-/** Without any multiprotocol capability a peer speaks IPv4 unicast (RFC 4760 section 8). */
+/** A peer without any multiprotocol capability speaks IPv4 unicast (RFC 4760 section 8). */
 function speaks(capabilities: readonly Capability[], family: Family): boolean {
   const offered = capabilities.filter((capability) => capability.kind === 'multiprotocol');
   return offered.length === 0
@@ -231,7 +236,7 @@ function capabilityName(capability: Capability): string {
   return capability.kind === 'multiprotocol' ? addressFamilyName(capability.family) : capability.kind;
 }
 
-/** RFC 4271 section 4.5: error code 2. */
+/** An OPEN Message Error (RFC 4271 section 4.5). */
 function openError(subcode: number, text: string): NotificationError {
   return { code: 2, subcode, data: new Uint8Array(0), text };
 }

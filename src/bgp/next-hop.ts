@@ -1,26 +1,33 @@
-/** Next hop self: which addresses of this node a peer is told to send to (RFC 4271 section 5.1.3, RFC 2545, RFC 8950). Pure. */
+/**
+ * Next hop self: the addresses of this node that a peer should send traffic to (RFC 4271 section 5.1.3, RFC 2545 section 3, RFC 8950
+ * section 3). Pure.
+ */
 import { type Family, type IpAddress, isLinkLocal, sameIp } from '../address/index.ts';
 
-/** An interface of the node as far as next hops need it. */
+/** An interface of the node and its addresses. */
 export interface InterfaceAddresses {
   readonly name: string;
   readonly addresses: readonly IpAddress[];
 }
 
-/** Where a session ends on our side. */
+/** Our end of a session. */
 export interface SessionAddress {
   readonly local: IpAddress;
   readonly interfaces: readonly InterfaceAddresses[];
   /** IPv4 routes may have an IPv6 next hop (RFC 8950 negotiated). */
   readonly extendedNextHop: boolean;
-  /** The interface of the session where its address does not tell (link-local). */
+  /** The interface of the session, which a link-local address needs. */
   readonly interfaceName?: string;
 }
 
 /**
- * The next hops for the family, in the order of MP_REACH_NLRI: a global address, and the link-local one after it where the session
- * itself is link-local. The session's own address where it is of the family; for the other family a global address of the same
- * interface, else for IPv4 an IPv6 one where the peer takes it. `undefined`: the family cannot be sent.
+ * The next hops for the family, in the order of MP_REACH_NLRI; `undefined` when the family cannot be sent.
+ *
+ * - The session's own address, where it is of the family. A link-local one follows a global address of the interface, if there is one.
+ * - For the other family a global address of the same interface.
+ * - For IPv4 without one, the IPv6 next hops of the session, where the peer accepts them (RFC 8950).
+ *
+ * A session over loopback, to a daemon on the same node, gets a global address of any interface.
  */
 export function nextHopsOf(family: Family, session: SessionAddress): readonly IpAddress[] | undefined {
   const { local, extendedNextHop } = session;
@@ -37,7 +44,7 @@ export function nextHopsOf(family: Family, session: SessionAddress): readonly Ip
 }
 
 function interfaceOf({ local, interfaces, interfaceName }: SessionAddress): InterfaceAddresses | undefined {
-  // The same link-local address may be on several interfaces.
+  // Several interfaces may have the same link-local address.
   return (
     interfaces.find(({ name, addresses }) => name === interfaceName && holds(addresses, local)) ??
     interfaces.find(({ addresses }) => holds(addresses, local))

@@ -7,20 +7,20 @@ import { PrefixTable } from './rib/prefix-table.ts';
 import { RouteOutput } from './session/route-output.ts';
 import type { RouteAttributes } from './speaker-api.ts';
 
-/** As often as the engine wants to see a function before it compiles it for good, found by bench/bgp-convergence.ts. */
+/** Rounds until the engine has compiled the functions for good; measured with bench/bgp-convergence.ts. */
 const rounds = 16;
 const routesPerRound = 2048;
 
 /**
- * Announces and withdraws routes to nobody, some 0.1 s long. A node's first withdrawal of many routes comes when it is about to
- * fail, and it would run in the interpreter: this way the engine has compiled what sends routes before there is a session.
+ * Announces and withdraws routes to no peer, for about 0.1 s, so that the engine compiles the path that sends routes. A node often
+ * withdraws many routes for the first time when it is about to fail, and without this the first time runs in the interpreter.
  */
 export function warmUp(): void {
   const attributes: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
   const families: readonly Family[] = [4, 6];
   const tables = { prefixes: new PrefixTable(), attributes: new AttributeTable() };
   const output = new RouteOutput(systemClock, tables, new BgpMetrics(new Registry()));
-  output.showAs('nobody');
+  output.showAs('warm-up');
   output.synced();
   output.up({
     sink: { queuedBytes: 0, write: () => undefined },

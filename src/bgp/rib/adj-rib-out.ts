@@ -1,31 +1,31 @@
 /**
- * What one peer should hold (RFC 4271 section 3.2, Adj-RIB-Out), what it has been sent, and the difference as a queue.
+ * The Adj-RIB-Out of one peer (RFC 4271 section 3.2): the routes that the peer should hold, the routes that it has been sent, and the
+ * difference as a queue.
  *
  *   announce, withdraw ──→ desired ──┐
- *                                    ├─ differs ─→ queue: one bucket per attribute set ─→ next() ─→ UPDATE
+ *                                    ├─ differ ─→ ChangeQueue ─→ next() ─→ UPDATE
  *   session up, ROUTE-REFRESH ─→ sent┘
  *
- * A prefix is in one bucket at most, its newest: a change that has not left yet is replaced and not followed, and a change back
- * to what the peer has leaves the queue. One change costs O(1) whatever the table holds. The buckets are lists linked through
- * typed arrays, so that a route costs a peer 16 octets beside its share of the tables (prefix-table.ts, attribute-table.ts).
+ * A queued change that is replaced never leaves, and a change back to what the peer holds leaves the queue. One change costs O(1),
+ * whatever the size of the table. A route costs 16 octets per peer beside its share of the tables (prefix-table.ts,
+ * attribute-table.ts).
  *
- * An attribute set that the session's messages have no room for is refused: its prefixes count as desired, and are at the peer in
- * no version, for an older one would be wrong.
+ * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, and the peer holds
+ * no route for them: an older version would be wrong.
  *
- * End-of-RIB (RFC 4724) follows the first time a family's queue runs empty after `synced`; a refresh (RFC 2918) queues the family
- * again, between Begin and End marks where the peer knows them (RFC 7313), the first of which never precedes End-of-RIB.
+ * End-of-RIB (RFC 4724 section 2) follows when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues the family
+ * again, between Begin and End marks where the peer knows them (RFC 7313). No Begin mark precedes the End-of-RIB.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
 import { type AttributeTable, noAttributes } from './attribute-table.ts';
+import { attributesOfKey, type Bucket, bucketKey, ChangeQueue, grown } from './change-queue.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
-/** The peer holds something for the prefix that must be sent anew: equal to no attribute set, and not to "nothing". */
+/** Stands in `sent` for a route that the peer holds and that must be sent again. It equals no attribute set and not "no route". */
 const stale = 0xffff_ffff;
-/** No neighbour in a list. */
-const none = 0xffff_ffff;
 
-/** The next thing to send. Prefixes are handed out one by one for as long as they fit into the message. */
+/** The next thing to send. The writer takes prefixes one by one, as many as fit into a message. */
 export type Outgoing =
   | { readonly kind: 'withdraw'; readonly family: Family; readonly prefixes: PrefixSource }
   | {
@@ -37,53 +37,35 @@ export type Outgoing =
     }
   | { readonly kind: 'end-of-rib' | 'refresh-begin' | 'refresh-end'; readonly family: Family };
 
-/** Prefixes of one bucket. */
+/** The prefixes of one bucket. */
 export interface PrefixSource {
-  /** The number of the next prefix without taking it, `undefined` at the end. */
+  /** The number of the next prefix, which stays in the bucket; `undefined` at the end. */
   peek(): number | undefined;
-  /** Takes what `peek` showed: it counts as sent. */
+  /** Removes the prefix that `peek` returned: it counts as sent. */
   take(): void;
 }
 
-interface Bucket {
-  readonly family: Family;
-  /** Number of the set to announce, `noAttributes` for withdrawals. */
-  readonly attributes: number;
-  head: number;
-  tail: number;
-}
-
 interface FamilyState {
-  /** The session carries the family. Only then is anything queued. */
+  /** The session carries the family. Only then are changes queued. */
   active: boolean;
-  /** The session carries the family, but has no next hop for it at the moment: the peer should hold nothing. */
+  /** The session carries the family but has no next hop for it at the moment: the peer should hold no route. */
   isWithheld: boolean;
-  queued: number;
   endOfRib: 'wanted' | 'sent';
   refresh: 'no' | 'asked' | 'begun' | 'asked-again';
 }
 
-const idleFamily: FamilyState = {
-  active: false,
-  isWithheld: false,
-  queued: 0,
-  endOfRib: 'wanted',
-  refresh: 'no',
-};
+const idleFamily: FamilyState = { active: false, isWithheld: false, endOfRib: 'wanted', refresh: 'no' };
 const families: readonly Family[] = [4, 6];
 
 export class AdjRibOut {
   readonly #prefixes: PrefixTable;
   readonly #attributes: AttributeTable;
-  /** By number of the prefix. A prefix is in a bucket exactly when its family is active and the two differ. */
+  /** Attribute sets by number of the prefix. A prefix is queued exactly when its family is active and the two differ. */
   #desired = new Uint32Array(64);
   #sent = new Uint32Array(64);
-  #next = new Uint32Array(64);
-  #previous = new Uint32Array(64);
-  /** Keys of buckets whose set was refused in this session. */
+  readonly #queue = new ChangeQueue();
+  /** Buckets whose attribute set was refused in this session, as `bucketKey`. */
   readonly #refused = new Set<number>();
-  /** By family and attribute set, oldest first. */
-  readonly #buckets = new Map<number, Bucket>();
   readonly #families: Record<Family, FamilyState> = { 4: { ...idleFamily }, 6: { ...idleFamily } };
   #enhancedRefresh = false;
   #synced = false;
@@ -100,22 +82,22 @@ export class AdjRibOut {
     return this.#desiredCount;
   }
 
-  /** Routes the peer holds as far as they have been sent. */
+  /** Routes that the peer holds, as far as they have been sent. */
   get sentCount(): number {
     return this.#sentCount;
   }
 
-  /** Desired routes that no message of this session has room for. */
+  /** Desired routes whose attributes leave no room in a message of this session. */
   get refusedCount(): number {
     return this.#refusedCount;
   }
 
-  /** Changes that have not left yet. */
+  /** Changes that have not been sent. */
   get queuedCount(): number {
-    return this.#families[4].queued + this.#families[6].queued;
+    return this.#queue.count(4) + this.#queue.count(6);
   }
 
-  /** Sets what the peer should hold for the prefix. */
+  /** Sets the route that the peer should hold for the prefix. */
   announce(prefix: Prefix, attributes: RouteAttributes): void {
     const set = this.#attributes.acquire(attributes);
     const known = this.#prefixes.find(prefix);
@@ -126,31 +108,31 @@ export class AdjRibOut {
     else this.#desire(id, set);
   }
 
-  /** The peer should hold nothing for the prefix; nothing happens when it should not before. */
+  /** The peer should hold no route for the prefix. Does nothing when that is so already. */
   withdraw(prefix: Prefix): void {
     const id = this.#prefixes.find(prefix);
     if (id !== undefined && this.#desired[id]) this.#desire(id, noAttributes);
   }
 
-  /** Everything desired is known: End-of-RIB may follow what is queued. */
+  /** The desired routes are complete: End-of-RIB may follow the queue. */
   synced(): void {
     this.#synced = true;
   }
 
-  /** A session is up and carries these families: the peer holds nothing yet. Costs O(routes). */
+  /** A session that carries these families is up; the peer holds nothing yet. Costs O(routes). */
   up(active: readonly Family[], enhancedRefresh: boolean): void {
     this.down();
     this.#enhancedRefresh = enhancedRefresh;
     for (const family of active) this.#families[family].active = true;
     for (let id = 0; id < this.#desired.length; id++)
-      if (this.#desired[id] && this.#families[this.#prefixes.family(id)].active) this.#link(id);
+      if (this.#desired[id] && this.#families[this.#prefixes.family(id)].active) this.#enqueue(id);
   }
 
-  /** The session is gone, and with it what the peer held. Costs O(routes). */
+  /** The session is down: the peer holds nothing. Costs O(routes). */
   down(): void {
     for (const family of families) Object.assign(this.#families[family], idleFamily);
-    this.#buckets.clear();
-    for (const key of this.#refused) this.#attributes.release(attributesOf(key));
+    this.#queue.clear();
+    for (const key of this.#refused) this.#attributes.release(attributesOfKey(key));
     this.#refused.clear();
     this.#refusedCount = 0;
     this.#sentCount = 0;
@@ -159,16 +141,16 @@ export class AdjRibOut {
       if (sent === noAttributes) continue;
       if (sent !== stale) this.#attributes.release(sent);
       this.#sent[id] = noAttributes;
-      this.#forgetIfIdle(id);
+      this.#releaseIfIdle(id);
     }
   }
 
-  /** The peer should hold nothing at all. Costs O(routes). */
+  /** The peer should hold no route at all. Costs O(routes). */
   withdrawAll(): void {
     for (let id = 0; id < this.#desired.length; id++) if (this.#desired[id]) this.#desire(id, noAttributes);
   }
 
-  /** The peer asked for the family again (RFC 2918): all it should hold is queued. Asked twice at once, it is sent once more. */
+  /** Queues all routes of the family again, because the peer asks for them (RFC 2918). A second request during the first adds one more round. */
   refresh(family: Family): void {
     const state = this.#families[family];
     if (!state.active || state.isWithheld) return;
@@ -179,39 +161,38 @@ export class AdjRibOut {
     this.#requeue(family);
   }
 
-  /** The session carries the family from now on, or no longer: then what was sent of it is withdrawn. Costs O(routes). */
+  /** Starts or stops carrying the family while the session is up. Stopping withdraws its routes. Costs O(routes). */
   carry(family: Family, isCarried: boolean): void {
     const state = this.#families[family];
     if (!state.active && !isCarried) return;
     const ids = [...this.#held(family)];
-    if (state.active) for (const id of ids) if (this.#target(id) !== this.#sent[id]) this.#unlink(id);
+    if (state.active)
+      for (const id of ids)
+        if (this.#target(id) !== this.#sent[id]) this.#queue.remove(id, family, this.#target(id));
     state.active = true;
     state.isWithheld = !isCarried;
-    for (const id of ids) if (this.#target(id) !== this.#sent[id]) this.#link(id);
+    for (const id of ids) if (this.#target(id) !== this.#sent[id]) this.#enqueue(id);
   }
 
-  /** The family's next hop has changed: what was sent of it is sent again. Costs O(routes). */
+  /** Sends the routes of the family again, because its next hop has changed. Costs O(routes). */
   resend(family: Family): void {
     if (this.#families[family].active) this.#requeue(family);
   }
 
-  /** Attributes that leave no room for a prefix: what was to be announced with them is withdrawn where the peer has it. */
+  /** Refuses attributes that leave no room for a prefix. The peer is sent a withdrawal where it holds an older route. */
   refuse(family: Family, attributes: number): void {
-    const key = bucketKey(family, attributes);
-    const bucket = this.#buckets.get(key);
+    const bucket = this.#queue.bucket(family, attributes);
     if (!bucket) return;
     this.#attributes.retain(attributes);
-    while (bucket.head !== none) {
-      const id = bucket.head;
-      this.#unlinkFrom(bucket, id);
+    for (let id = this.#queue.first(bucket); id !== undefined; id = this.#queue.first(bucket)) {
+      this.#queue.removeFirst(bucket);
       this.#refusedCount++;
-      // Until the set itself is refused, the bucket to link to would be this one.
-      if (this.#sent[id] !== noAttributes) this.#append(id, noAttributes);
+      if (this.#sent[id] !== noAttributes) this.#queue.append(id, family, noAttributes);
     }
-    this.#refused.add(key);
+    this.#refused.add(bucketKey(family, attributes));
   }
 
-  /** What to send next, `undefined` when the peer is up to date. Withdrawals first: they keep traffic from a black hole. */
+  /** The next thing to send, `undefined` when the peer is up to date. */
   next(): Outgoing | undefined {
     for (const family of families) {
       const state = this.#families[family];
@@ -219,10 +200,7 @@ export class AdjRibOut {
       state.refresh = 'begun';
       return { kind: 'refresh-begin', family };
     }
-    const bucket =
-      this.#buckets.get(bucketKey(4, noAttributes)) ??
-      this.#buckets.get(bucketKey(6, noAttributes)) ??
-      this.#buckets.values().next().value;
+    const bucket = this.#queue.nextBucket();
     if (bucket) {
       const { family, attributes } = bucket;
       const prefixes = this.#source(bucket);
@@ -239,7 +217,7 @@ export class AdjRibOut {
 
   #endMark(family: Family): 'end-of-rib' | 'refresh-end' | undefined {
     const state = this.#families[family];
-    if (!state.active || state.isWithheld || state.queued > 0) return undefined;
+    if (!state.active || state.isWithheld || this.#queue.count(family) > 0) return undefined;
     if (state.endOfRib === 'wanted' && this.#synced) {
       state.endOfRib = 'sent';
       return 'end-of-rib';
@@ -253,36 +231,38 @@ export class AdjRibOut {
 
   #source(bucket: Bucket): PrefixSource {
     return {
-      peek: () => (bucket.head === none ? undefined : bucket.head),
-      take: () => this.#take(bucket, bucket.head),
+      peek: () => this.#queue.first(bucket),
+      take: () => this.#take(bucket),
     };
   }
 
-  #take(bucket: Bucket, id: number): void {
+  /** Moves the first prefix of the bucket from the queue to `sent`. */
+  #take(bucket: Bucket): void {
+    const { head: id, attributes } = bucket;
     const before = this.#sent[id] ?? noAttributes;
-    this.#unlinkFrom(bucket, id);
+    this.#queue.removeFirst(bucket);
     if (before === noAttributes) this.#sentCount++;
     else if (before !== stale) this.#attributes.release(before);
-    if (bucket.attributes === noAttributes) this.#sentCount--;
-    else this.#attributes.retain(bucket.attributes);
-    this.#sent[id] = bucket.attributes;
-    this.#forgetIfIdle(id);
+    if (attributes === noAttributes) this.#sentCount--;
+    else this.#attributes.retain(attributes);
+    this.#sent[id] = attributes;
+    this.#releaseIfIdle(id);
   }
 
-  /** Takes over the caller's reference to the set. */
+  /** Changes the desired route. Takes over the caller's reference to the set. */
   #desire(id: number, set: number): void {
     const before = this.#desired[id] ?? noAttributes;
     const family = this.#prefixes.family(id);
     const { active } = this.#families[family];
-    if (active && this.#target(id) !== this.#sent[id]) this.#unlink(id);
+    if (active && this.#target(id) !== this.#sent[id]) this.#queue.remove(id, family, this.#target(id));
     if (this.#refused.has(bucketKey(family, before))) this.#refusedCount--;
     if (this.#refused.has(bucketKey(family, set))) this.#refusedCount++;
     this.#desired[id] = set;
-    if (active && this.#target(id) !== this.#sent[id]) this.#link(id);
+    if (active && this.#target(id) !== this.#sent[id]) this.#enqueue(id);
     if (before === noAttributes) this.#desiredCount++;
     else this.#attributes.release(before);
     if (set === noAttributes) this.#desiredCount--;
-    this.#forgetIfIdle(id);
+    this.#releaseIfIdle(id);
   }
 
   #requeue(family: Family): void {
@@ -291,15 +271,16 @@ export class AdjRibOut {
       if (sent === noAttributes || sent === stale || this.#prefixes.family(id) !== family) continue;
       this.#attributes.release(sent);
       this.#sent[id] = stale;
-      if (sent === this.#desired[id]) this.#link(id);
+      if (sent === this.#desired[id]) this.#enqueue(id);
     }
   }
 
-  /** What the peer should have as far as this session can tell it. */
+  /** The route that the peer should hold as far as this session can carry it. */
   #target(id: number): number {
     const desired = this.#desired[id] ?? noAttributes;
-    if (this.#families[this.#prefixes.family(id)].isWithheld) return noAttributes;
-    return this.#refused.has(bucketKey(this.#prefixes.family(id), desired)) ? noAttributes : desired;
+    const family = this.#prefixes.family(id);
+    if (this.#families[family].isWithheld) return noAttributes;
+    return this.#refused.has(bucketKey(family, desired)) ? noAttributes : desired;
   }
 
   /** Prefixes of the family that the peer should hold or has been sent. */
@@ -308,50 +289,16 @@ export class AdjRibOut {
       if (this.#holds(id) && this.#prefixes.family(id) === family) yield id;
   }
 
+  #enqueue(id: number): void {
+    this.#queue.append(id, this.#prefixes.family(id), this.#target(id));
+  }
+
   #holds(id: number): boolean {
     return Boolean(this.#desired[id]) || Boolean(this.#sent[id]);
   }
 
-  #forgetIfIdle(id: number): void {
+  #releaseIfIdle(id: number): void {
     if (!this.#holds(id)) this.#prefixes.release(id);
-  }
-
-  /** Queues what the prefix should become. */
-  #link(id: number): void {
-    this.#append(id, this.#target(id));
-  }
-
-  #append(id: number, attributes: number): void {
-    const family = this.#prefixes.family(id);
-    const key = bucketKey(family, attributes);
-    let bucket = this.#buckets.get(key);
-    if (!bucket) {
-      bucket = { family, attributes, head: none, tail: none };
-      this.#buckets.set(key, bucket);
-    }
-    this.#previous[id] = bucket.tail;
-    this.#next[id] = none;
-    if (bucket.tail === none) bucket.head = id;
-    else this.#next[bucket.tail] = id;
-    bucket.tail = id;
-    this.#families[family].queued++;
-  }
-
-  #unlink(id: number): void {
-    const bucket = this.#buckets.get(bucketKey(this.#prefixes.family(id), this.#target(id)));
-    if (!bucket) throw new RangeError(`prefix ${id} is not queued`);
-    this.#unlinkFrom(bucket, id);
-  }
-
-  #unlinkFrom(bucket: Bucket, id: number): void {
-    const previous = this.#previous[id] ?? none;
-    const next = this.#next[id] ?? none;
-    if (previous === none) bucket.head = next;
-    else this.#next[previous] = next;
-    if (next === none) bucket.tail = previous;
-    else this.#previous[next] = previous;
-    if (bucket.head === none) this.#buckets.delete(bucketKey(bucket.family, bucket.attributes));
-    this.#families[bucket.family].queued--;
   }
 
   /** Makes room for the number. */
@@ -360,21 +307,6 @@ export class AdjRibOut {
     const capacity = Math.max(this.#desired.length * 2, id + 1);
     this.#desired = grown(this.#desired, capacity);
     this.#sent = grown(this.#sent, capacity);
-    this.#next = grown(this.#next, capacity);
-    this.#previous = grown(this.#previous, capacity);
+    this.#queue.reserve(capacity);
   }
-}
-
-function bucketKey(family: Family, attributes: number): number {
-  return attributes * 2 + (family === 4 ? 0 : 1);
-}
-
-function attributesOf(key: number): number {
-  return Math.floor(key / 2);
-}
-
-function grown(array: Uint32Array, capacity: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(capacity);
-  larger.set(array);
-  return larger;
 }

@@ -1,20 +1,20 @@
 import type { RouteAttributes } from '../speaker-api.ts';
 
-/** Stands for "no route" where the number of an attribute set is expected. */
+/** The number that stands for "no route" in place of an attribute set. */
 export const noAttributes = 0;
 
 /**
- * Attribute sets as small integers, from 1: equal sets have one number for as long as anybody refers to it, so that "the same
- * attributes" is a comparison of numbers and the packing of UPDATEs a lookup.
+ * Attribute sets as small integers from 1. Equal sets have the same number while it has references, so that comparing sets compares
+ * numbers and packing UPDATEs is a lookup.
  */
 export class AttributeTable {
   readonly #ids = new Map<string, number>();
-  readonly #sets: (Entry | undefined)[] = [undefined];
+  readonly #sets: (ReferencedSet | undefined)[] = [undefined];
   readonly #free: number[] = [];
-  /** Callers hand in the same object for many routes: its text is made once. */
+  /** Callers pass the same object for many routes: its key is made once. */
   readonly #keys = new WeakMap<RouteAttributes, string>();
 
-  /** The number of the set with one reference more. */
+  /** Returns the number of the set and adds a reference. */
   acquire(attributes: RouteAttributes): number {
     const key = this.#keyOf(attributes);
     const known = this.#ids.get(key);
@@ -29,13 +29,13 @@ export class AttributeTable {
     return id;
   }
 
-  /** One reference more to a set already held. */
+  /** Adds a reference to a set that has one. */
   retain(id: number): void {
     const entry = this.#sets[id];
     if (entry) entry.references++;
   }
 
-  /** Gives a reference back; with the last one the number may soon mean another set. */
+  /** Removes a reference. Without references the number may be reused for another set. */
   release(id: number): void {
     const entry = this.#sets[id];
     if (!entry || --entry.references > 0) return;
@@ -65,7 +65,7 @@ export class AttributeTable {
   }
 }
 
-interface Entry {
+interface ReferencedSet {
   readonly attributes: RouteAttributes;
   readonly key: string;
   references: number;

@@ -1,24 +1,25 @@
 import type { Family, Prefix } from '../../address/index.ts';
 
-/** Octets that one prefix takes in the table: the length in bits, then the address, whatever the family. */
+/** Octets of a row: the length in bits, then the address of either family. */
 const stride = 17;
 
 /**
- * Prefixes as small integers, shared by the adj-RIBs-out of all peers: each is stored once, in the form the wire wants it.
- * Numbers are dense and used again once nobody refers to them, so that a peer can keep what it knows of a prefix in typed
- * arrays indexed by number. A prefix that nobody refers to keeps its number until that is needed for another: to withdraw a table costs
- * no deletions, and to announce it again no insertions.
+ * Prefixes as small integers, shared by the Adj-RIBs-Out of all peers. Each prefix is stored once, in its wire form.
+ *
+ * Numbers are dense and are reused, so that a peer keeps its state of a prefix in typed arrays indexed by number. A prefix without
+ * references keeps its number until another prefix needs it: withdrawing a whole table deletes nothing, and announcing it again
+ * inserts nothing.
  */
 export class PrefixTable {
-  /** Per prefix: `length | address octets` (RFC 4271 section 4.3), in a row of fixed width. */
+  /** A row of fixed width for each prefix: `length in bits 1 | address 4 or 16` (RFC 4271 section 4.3). */
   #octets = new Uint8Array(64 * stride);
   #view = new DataView(this.#octets.buffer);
   #families = new Uint8Array(64);
   #references = new Uint32Array(64);
-  /** By length, then by address as a signed number of 32 bits: a key the engine need not allocate nor hash at length. */
+  /** By length, then by address as a signed number of 32 bits: a key that the engine neither allocates nor hashes at length. */
   readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
   readonly #ids6 = new Map<string, number>();
-  /** Numbers without references; also some that have been taken up again by their old prefix. */
+  /** Numbers without references. Some have been acquired again by their old prefix since. */
   readonly #free: number[] = [];
   #isInFree = new Uint8Array(64);
   #next = 0;
@@ -30,13 +31,13 @@ export class PrefixTable {
     return this.#size;
   }
 
-  /** The number of the prefix, without taking a reference; `undefined` when it is not in the table. */
+  /** Returns the number of the prefix without adding a reference; `undefined` when the prefix has no references. */
   find(prefix: Prefix): number | undefined {
     const id = this.#lookUp(prefix);
     return id !== undefined && this.#references[id] ? id : undefined;
   }
 
-  /** The number of the prefix, new or known, with one reference more. */
+  /** Returns the number of the prefix, which may be new, and adds a reference. */
   acquire(prefix: Prefix): number {
     const known = this.#lookUp(prefix);
     const id = known ?? this.#assign(prefix);
@@ -49,7 +50,7 @@ export class PrefixTable {
   #lookUp(prefix: Prefix): number | undefined {
     if (prefix.family === 6) return this.#ids6.get(keyOf(prefix));
     const address = Number(prefix.value) | 0;
-    // Whoever changes many changes them in the order in which they came: the next number is a good guess, and near in memory.
+    // Bulk changes come in the order in which the prefixes came: the next number is a good guess and near in memory.
     const guess = this.#lastFound + 1;
     const at = guess * stride;
     const isNext =
@@ -61,7 +62,7 @@ export class PrefixTable {
     return id;
   }
 
-  /** A number for a prefix that has none. */
+  /** Assigns a number to a prefix that has none. */
   #assign(prefix: Prefix): number {
     const id = this.#takeFree() ?? this.#next++;
     if (id >= this.#families.length) this.#grow();
@@ -84,7 +85,7 @@ export class PrefixTable {
     return undefined;
   }
 
-  /** Gives a reference back; with the last one the number may soon mean another prefix. */
+  /** Removes a reference. Without references the number may be reused for another prefix. */
   release(id: number): void {
     const left = (this.#references[id] ?? 0) - 1;
     this.#references[id] = left;
@@ -99,7 +100,7 @@ export class PrefixTable {
     return this.#families[id] === 4 ? 4 : 6;
   }
 
-  /** Octets of the prefix as NLRI: one for the length and as few as hold its bits. */
+  /** Octets of the prefix as NLRI: one for the length, and as few as hold the bits. */
   wireLength(id: number): number {
     return 1 + (((this.#octets[id * stride] ?? 0) + 7) >> 3);
   }

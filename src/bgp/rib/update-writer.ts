@@ -1,4 +1,9 @@
-/** UPDATE messages straight from the adj-RIB-out into buffers for the socket, packed as full as the session allows. */
+/**
+ * Writes UPDATE messages from the Adj-RIB-Out straight into buffers for the socket, packed as full as the session allows.
+ *
+ * An UPDATE carries exactly one of withdrawn routes, NLRI, MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 7606 section 5.1). IPv4 with an IPv4
+ * next hop travels outside of MP_REACH_NLRI, the form that every peer knows ("classic" below).
+ */
 import type { Family, IpAddress } from '../../address/index.ts';
 import { ipToBytes } from '../../address/index.ts';
 import { encodePathAttributes } from '../codec/index.ts';
@@ -9,27 +14,27 @@ import type { AdjRibOut, Outgoing, PrefixSource } from './adj-rib-out.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
-/** What of a session shapes its UPDATEs. */
+/** Properties of a session that shape its UPDATEs. */
 export interface WireSession {
   readonly internal: boolean;
-  /** In front of the AS_PATH on external sessions. */
+  /** The AS number at the front of AS_PATH on external sessions. */
   readonly localAsn: number;
   readonly fourOctetAs: boolean;
   /** Octets of the longest message. */
   readonly sendLimit: number;
-  /** Per family what MP_REACH_NLRI or NEXT_HOP says; IPv4 with an IPv6 next hop goes by RFC 8950. */
+  /** Next hops by family, for MP_REACH_NLRI or NEXT_HOP; an IPv6 next hop for IPv4 is RFC 8950. */
   readonly nextHops: Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
 }
 
 /** Messages ready for the socket. */
 export interface Written {
   readonly bytes: Uint8Array;
-  /** Prefixes of each UPDATE, in order; 0 for a mark. */
+  /** Number of prefixes of each UPDATE, in order; 0 for End-of-RIB. */
   readonly updates: readonly number[];
   readonly routeRefreshes: number;
 }
 
-/** Octets handed to the socket at a time. */
+/** Octets of a buffer for the socket. */
 const chunkBytes = 65_536;
 const headerBytes = 19;
 /** Header, and the two length fields of an UPDATE (RFC 4271 section 4.3). */
@@ -58,11 +63,11 @@ export class UpdateWriter {
     this.#session = session;
   }
 
-  /** The next messages, at most 64 KiB of them; `undefined` when the peer is up to date. */
+  /** Writes the next messages, at most 64 KiB or one message; `undefined` when the peer is up to date. */
   next(): Written | undefined {
     let outgoing = this.#rib.next();
     if (!outgoing) return undefined;
-    // The socket keeps the buffer until it has left, so each chunk has its own; Node would zero a plain array first.
+    // The socket keeps the buffer until it is sent, so each chunk has its own. Unlike a plain array it is not zeroed first.
     this.#chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#session.sendLimit));
     this.#view = new DataView(this.#chunk.buffer);
     const updates: number[] = [];
@@ -97,13 +102,13 @@ export class UpdateWriter {
         : this.#announceMultiprotocol(family, set, outgoing.prefixes, start);
     }
     const prefixes = outgoing.kind === 'withdraw' ? outgoing.prefixes : emptySource;
-    // The End-of-RIB of IPv4 unicast is an empty UPDATE however its routes travel (RFC 4724 section 2).
+    // RFC 4724 section 2: the End-of-RIB of IPv4 unicast is an empty UPDATE, also where its routes travel in MP_REACH_NLRI.
     if (this.#isClassic(family) || (family === 4 && outgoing.kind === 'end-of-rib'))
       return this.#withdrawClassic(prefixes, start);
     return this.#withdrawMultiprotocol(family, prefixes, start);
   }
 
-  /** `header | 0 | attributes length | attributes | NLRI` */
+  /** Layout: `header | 0, withdrawn length | attributes length | attributes | NLRI`. */
   #announceClassic(
     set: RouteAttributes,
     source: PrefixSource,
@@ -122,8 +127,8 @@ export class UpdateWriter {
   }
 
   /**
-   * `header | 0 | attributes length | MP_REACH_NLRI | attributes`. MP_REACH_NLRI comes first (RFC 7606 section 5.1):
-   * `flags | 14 | length 2 | AFI 2 | SAFI | next hop length | next hops | 0 | NLRI`.
+   * Layout: `header | 0, withdrawn length | attributes length | MP_REACH_NLRI | attributes`. MP_REACH_NLRI comes first (RFC 7606 section
+   * 5.1): `flags | 14 | length 2 | AFI 2 | SAFI | next hop length | next hops | 0 | NLRI`.
    */
   #announceMultiprotocol(
     family: Family,
@@ -157,7 +162,7 @@ export class UpdateWriter {
     return { end, prefixes: filled.count };
   }
 
-  /** `header | withdrawn length | withdrawn | 0` */
+  /** Layout: `header | withdrawn length | withdrawn routes | 0, attributes length`. */
   #withdrawClassic(source: PrefixSource, start: number): { end: number; prefixes: number } {
     const routes = start + headerBytes + 2;
     const { end, count } = this.#fill(source, routes, start + this.#session.sendLimit - 2);
@@ -167,7 +172,10 @@ export class UpdateWriter {
     return { end: end + 2, prefixes: count };
   }
 
-  /** `header | 0 | attributes length | MP_UNREACH_NLRI`: `flags | 15 | length 2 | AFI 2 | SAFI | withdrawn`. */
+  /**
+   * Layout: `header | 0, withdrawn length | attributes length | MP_UNREACH_NLRI`, the latter being
+   * `flags | 15 | length 2 | AFI 2 | SAFI | withdrawn routes`.
+   */
   #withdrawMultiprotocol(
     family: Family,
     source: PrefixSource,
@@ -187,7 +195,7 @@ export class UpdateWriter {
     return { end, prefixes: count };
   }
 
-  /** `header | AFI 2 | mark | SAFI` (RFC 7313 section 3.2). */
+  /** Layout: `header | AFI 2 | mark | SAFI` (RFC 7313 section 3.2). */
   #refreshMark(outgoing: Outgoing, start: number): number {
     const { afi, safi } = addressFamily(outgoing.family);
     this.#view.setUint16(start + headerBytes, afi);
@@ -198,7 +206,7 @@ export class UpdateWriter {
     return start + headerBytes + 4;
   }
 
-  /** Takes prefixes for as long as they fit in front of `limit`. */
+  /** Takes prefixes from the source as long as they fit in front of `limit`. */
   #fill(source: PrefixSource, from: number, limit: number): { end: number; count: number } {
     let end = from;
     let count = 0;
@@ -211,26 +219,26 @@ export class UpdateWriter {
     return { end, count };
   }
 
-  /** `marker 16 | length 2 | type` (RFC 4271 section 4.1). */
+  /** Layout: `marker 16 | length 2 | type` (RFC 4271 section 4.1). */
   #header(start: number, end: number, type: number): void {
     this.#chunk.fill(0xff, start, start + 16);
     this.#view.setUint16(start + 16, end - start);
     this.#chunk[start + 18] = type;
   }
 
-  /** Octets of attributes that leave room for a prefix and its MP_REACH_NLRI. */
+  /** Octets of attributes that leave room for one prefix in MP_REACH_NLRI. */
   get #room(): number {
     return this.#session.sendLimit - 128;
   }
 
-  /** IPv4 with an IPv4 next hop travels outside of MP_REACH_NLRI: the form every peer knows. */
+  /** Whether the family travels outside of MP_REACH_NLRI. */
   #isClassic(family: Family): boolean {
     return family === 4 && this.#session.nextHops[4]?.[0]?.family === 4;
   }
 
-  /** The attributes encoded; `undefined` when they leave no room for a prefix. */
+  /** The encoded attributes; `undefined` when they leave no room for a prefix. */
   #fitting(family: Family, set: RouteAttributes): Uint8Array | undefined {
-    // Looked at first: no attribute has more than 65,535 octets, and none that long can be encoded.
+    // An attribute of more than 65,535 octets cannot be encoded, so the size is estimated first.
     const { communities, largeCommunities, asPathPrepend } = set;
     if (4 * communities.length + 12 * largeCommunities.length + 2 * asPathPrepend > this.#room)
       return undefined;
@@ -248,7 +256,7 @@ export class UpdateWriter {
 
 const emptySource: PrefixSource = { peek: () => undefined, take: () => undefined };
 
-/** The attributes a route of ours has on a session: ours in front of the path on external ones, LOCAL_PREF on internal ones only. */
+/** The attributes of our route on a session: our AS number in AS_PATH on external sessions, LOCAL_PREF on internal ones. */
 function pathAttributes(set: RouteAttributes, session: WireSession, nextHop?: IpAddress): PathAttributes {
   const { internal, localAsn } = session;
   return {
