@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { type Config, maxTextOctets, parseConfig } from '../config/index.ts';
+import { type Config, type ConfigError, maxTextOctets, parseConfig } from '../config/index.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { annotations } from './names.ts';
@@ -15,23 +15,29 @@ type Annotations = Readonly<Record<string, string>>;
 export interface AcceptedConfig {
   readonly text: string;
   readonly hash: string;
+  /** Grows with each accepted configuration; 0 when an older version accepted it. */
+  readonly generation: number;
   /** RFC 3339; empty when the ConfigMap does not say. */
   readonly at: string;
   readonly config: Config;
+  /** What is doubtful in it. */
+  readonly warnings: readonly ConfigError[];
 }
 
 const gzipMark = 'gzip:';
 const plainLimit = 16 * 1024;
 /** Kubernetes' TotalAnnotationSizeLimitB, over all keys and values. */
 const totalLimit = 256 * 1024;
-/** Room for Bellman's other annotations: hash, time, status, and an error that names ten causes. */
+/** Room for Bellman's other annotations: hash, generation, time, status, warnings, and an error that names ten causes. */
 const reserved = 24 * 1024;
 const own: ReadonlySet<string> = new Set([
   annotations.acceptedConfig,
   annotations.acceptedHash,
+  annotations.acceptedGeneration,
   annotations.acceptedAt,
   annotations.configStatus,
   annotations.configError,
+  annotations.configWarnings,
 ]);
 
 /** Most octets that the accepted configuration may take on an object without foreign annotations. */
@@ -85,7 +91,7 @@ export function recallAcceptedConfig(
   let newest: AcceptedConfig | undefined;
   for (const configMap of configMaps) {
     const found = configMap && acceptedConfigOf(configMap.annotations);
-    if (found && (newest === undefined || epochMs(found.at) > epochMs(newest.at))) newest = found;
+    if (found && (newest === undefined || isNewer(found, newest))) newest = found;
   }
   return newest;
 }
@@ -97,7 +103,23 @@ function acceptedConfigOf(of: Annotations): AcceptedConfig | undefined {
   if ((of[annotations.acceptedHash] ?? hash) !== hash) return undefined;
   const parsed = parseConfig(text);
   if (!parsed.ok) return undefined;
-  return { text, hash, at: of[annotations.acceptedAt] ?? '', config: parsed.value };
+  const generation = Number(of[annotations.acceptedGeneration]);
+  return {
+    text,
+    hash,
+    generation: Number.isSafeInteger(generation) && generation > 0 ? generation : 0,
+    at: of[annotations.acceptedAt] ?? '',
+    config: parsed.value,
+    warnings: parsed.warnings,
+  };
+}
+
+/**
+ * Whether `a` was accepted after `b`. The clock of a controller may have run ahead, so the time decides only between equal generations,
+ * which an older version of the controller leaves behind.
+ */
+function isNewer(a: AcceptedConfig, b: AcceptedConfig): boolean {
+  return a.generation !== b.generation ? a.generation > b.generation : epochMs(a.at) > epochMs(b.at);
 }
 
 /** 0 when the time cannot be read. */

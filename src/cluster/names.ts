@@ -22,7 +22,11 @@ export const annotations = {
   acceptedHash: `${prefix}accepted-hash`,
   acceptedAt: `${prefix}accepted-at`,
   configStatus: `${prefix}config-status`,
+  /** A number that grows with each accepted configuration; unlike `acceptedAt` it does not depend on a clock. */
+  acceptedGeneration: `${prefix}accepted-generation`,
   configError: `${prefix}config-error`,
+  /** What is doubtful in the accepted configuration; absent when there is nothing. */
+  configWarnings: `${prefix}config-warnings`,
   /** On a Service, written by the controller: the pool its addresses come from, or one for each, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
   /** On a Service, written by the speaker that answers: `address=node/interface`, comma separated. */

@@ -72,6 +72,8 @@ export interface PoolConfig {
   readonly serviceSelectors: readonly LabelSelector[];
   /** Most addresses that Services of one namespace may hold from this pool. */
   readonly limitPerNamespace?: number;
+  /** Services of different namespaces may share an address under one key. */
+  readonly shareAcrossNamespaces: boolean;
   readonly bgpAdvertisements: readonly BgpAdvertisement[];
   readonly l2Advertisements: readonly Layer2Advertisement[];
 }

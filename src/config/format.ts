@@ -60,6 +60,7 @@ function plainPool(pool: PoolConfig): object {
     ...plainSelectors('namespace-selectors', pool.namespaceSelectors),
     ...plainSelectors('service-selectors', pool.serviceSelectors),
     ...(pool.limitPerNamespace === undefined ? {} : { 'limit-per-namespace': pool.limitPerNamespace }),
+    ...(pool.shareAcrossNamespaces ? { 'share-across-namespaces': true } : {}),
     ...(ofBgp.length > 0 ? { 'bgp-advertisements': ofBgp } : {}),
     ...(ofLayer2.length > 0 ? { 'l2-advertisements': ofLayer2 } : {}),
   };

@@ -12,7 +12,7 @@ export interface AssignedAddress {
 }
 
 export type Judgement =
-  | { readonly kind: 'accepted'; readonly config: Config }
+  | { readonly kind: 'accepted'; readonly config: Config; readonly warnings: readonly ConfigError[] }
   | {
       readonly kind: 'rejected';
       readonly errors: readonly ConfigError[];
@@ -39,7 +39,7 @@ export function judge(text: string, { assigned = [], storageFault }: JudgeOption
   const index = poolIndexOf(parsed.value);
   const orphans = [...assigned].filter(({ address }) => index.poolOf(address) === undefined);
   if (orphans.length > 0) return { kind: 'rejected', errors: [], orphans };
-  return { kind: 'accepted', config: parsed.value };
+  return { kind: 'accepted', config: parsed.value, warnings: parsed.warnings };
 }
 
 /** Why a text was rejected, in one line that names at most `limit` errors or orphans. */

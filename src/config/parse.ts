@@ -1,68 +1,78 @@
-import { fail, ok, type Result } from '../result.ts';
 import type { Config } from './config.ts';
 import { type ConfigError, formatPath, type Path } from './errors.ts';
 import { resolveConfig } from './resolve/index.ts';
 import { type Complain, configSchema, type RawConfig, readShape, type Sound } from './schema/index.ts';
 import { findNode, LineIndex, readYaml, type YamlDocument, type YamlNode } from './text/index.ts';
 
+export type ParsedConfig =
+  | { readonly ok: true; readonly value: Config; readonly warnings: readonly ConfigError[] }
+  | { readonly ok: false; readonly error: readonly ConfigError[] };
+
 /** Deeper than any configuration is. */
 const maxDepth = 20;
-/** Errors that are told one by one; a text with more is no configuration with slips any more. */
-const maxErrors = 1000;
-/** Errors that are kept to be put in order; with so many the rest is not looked at. */
-const maxKept = 20_000;
+/** Errors that are reported one by one; a text with more is not a configuration with a few mistakes. */
+const maxReported = 1000;
+/** Errors that are collected and sorted; parsing ends when there are this many. */
+const maxCollected = 20_000;
 
 /**
  * Reads and judges a configuration. Pure; never throws on any input; the time and memory it takes are bounded by the text's length.
- * All errors are returned at once, in the order of the text.
+ * Returns all errors at once, in the order of the text.
  */
-export function parseConfig(text: string): Result<Config, readonly ConfigError[]> {
-  const complaints = new Complaints(text);
+export function parseConfig(text: string): ParsedConfig {
+  const errors = new Complaints(text, 'errors');
+  const warnings = new Complaints(text, 'warnings');
   const read = readYaml(text, maxDepth);
   if (!read.ok) {
-    complaints.add(read.error.path, read.error.offset, () => read.error.message);
-    return fail(complaints.errors());
+    errors.add(read.error.path, read.error.offset, () => read.error.message);
+    return { ok: false, error: errors.reported() };
   }
   const [document, second] = read.value;
-  if (second)
-    complaints.add([], second.root.offset, () => 'a second YAML document; the configuration is one');
-  const config = judgeDocument(document ?? emptyDocument, complaints);
-  return complaints.isEmpty() ? ok(config) : fail(complaints.errors());
+  if (second) errors.add([], second.root.offset, () => 'a second YAML document; the configuration is one');
+  const config = judgeDocument(document ?? emptyDocument, errors, warnings);
+  if (!errors.isEmpty()) return { ok: false, error: errors.reported() };
+  return { ok: true, value: config, warnings: warnings.reported() };
 }
 
-/** Without peers and pools: what an empty text means. */
+/** A configuration without peers and pools: what an empty text means. */
 const emptyDocument: YamlDocument = {
   root: { kind: 'mapping', offset: 0, entries: new Map() },
   errors: [],
 };
 
-function judgeDocument({ root: written, errors }: YamlDocument, complaints: Complaints): Config {
-  for (const { path, offset, message } of errors) complaints.add(path, offset, () => message);
-  // What YAML itself could not give a value needs no second complaint about the value.
-  const refused = new Set(errors.map(({ offset }) => offset));
+function judgeDocument(document: YamlDocument, errors: Complaints, warnings: Complaints): Config {
+  const written = document.root;
+  for (const { path, offset, message } of document.errors) errors.add(path, offset, () => message);
+  // A value that YAML itself refused needs no second complaint.
+  const refused = new Set(document.errors.map(({ offset }) => offset));
   const root: YamlNode = written.kind === 'scalar' && written.value === null ? emptyDocument.root : written;
-  const complain: Complain = (path, message, at = 'value') => {
-    const { node, keyOffset, isFound } = findNode(root, path);
-    if (at === 'value' && isFound && refused.has(node.offset)) return;
-    complaints.add(path, isFound && at === 'key' ? keyOffset : node.offset, message);
-  };
-  const isFull = () => complaints.isFull();
-  const sound = readShape(root, configSchema, complain, isFull) as Sound<RawConfig> | undefined;
-  return resolveConfig(isFull() ? {} : (sound ?? {}), complain);
+  const complainTo =
+    (complaints: Complaints): Complain =>
+    (path, message, at = 'value') => {
+      const { node, keyOffset, isFound } = findNode(root, path);
+      if (at === 'value' && isFound && refused.has(node.offset)) return;
+      complaints.add(path, isFound && at === 'key' ? keyOffset : node.offset, message);
+    };
+  const findings = { error: complainTo(errors), warning: complainTo(warnings) };
+  const isFull = () => errors.isFull();
+  const sound = readShape(root, configSchema, findings.error, isFull) as Sound<RawConfig> | undefined;
+  return resolveConfig(isFull() ? {} : (sound ?? {}), findings);
 }
 
-/** Errors by place; messages are made for those that are told only, whatever number a hostile text provokes. */
+/** Complaints by place. Messages are made only for those that are reported, however many a hostile text provokes. */
 class Complaints {
   readonly #text: string;
+  readonly #noun: string;
   readonly #list: { path: Path; offset: number; message: () => string }[] = [];
   #count = 0;
 
-  constructor(text: string) {
+  constructor(text: string, noun: 'errors' | 'warnings') {
     this.#text = text;
+    this.#noun = noun;
   }
 
   add(path: Path, offset: number, message: () => string): void {
-    if (this.#count++ < maxKept) this.#list.push({ path, offset, message });
+    if (this.#count++ < maxCollected) this.#list.push({ path, offset, message });
   }
 
   isEmpty(): boolean {
@@ -70,24 +80,26 @@ class Complaints {
   }
 
   isFull(): boolean {
-    return this.#count >= maxKept;
+    return this.#count >= maxCollected;
   }
 
-  errors(): ConfigError[] {
+  /** In the order of the text. */
+  reported(): ConfigError[] {
+    if (this.isEmpty()) return [];
     const places = new LineIndex(this.#text);
     const sorted = this.#list.sort((a, b) => a.offset - b.offset);
-    const errors = sorted.slice(0, maxErrors).map(({ path, offset, message }) => ({
+    const reported = sorted.slice(0, maxReported).map(({ path, offset, message }) => ({
       path: formatPath(path),
       ...places.placeOf(offset),
       message: message(),
     }));
-    const next = sorted[maxErrors];
+    const next = sorted[maxReported];
     if (next)
-      errors.push({
+      reported.push({
         path: '',
         ...places.placeOf(next.offset),
-        message: `${this.isFull() ? 'many' : this.#count - maxErrors} more errors from here on`,
+        message: `${this.isFull() ? 'many' : this.#count - maxReported} more ${this.#noun} from here on`,
       });
-    return errors;
+    return reported;
   }
 }

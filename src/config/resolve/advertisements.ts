@@ -1,7 +1,7 @@
 import { type Family, familyBits, type IpRange, rangeSize } from '../../address/index.ts';
 import type { BgpAdvertisement, LargeCommunity, PoolConfig } from '../config.ts';
 import { type Path, show, showSome } from '../errors.ts';
-import type { Complain, RawBgpAdvertisement, Sound } from '../schema/index.ts';
+import type { Findings, RawBgpAdvertisement, Sound } from '../schema/index.ts';
 import { spellingHint } from '../spelling.ts';
 import { type Community, readCommunity } from './communities.ts';
 import { resolveSelectors } from './selectors.ts';
@@ -29,7 +29,7 @@ export function resolveBgpAdvertisements(
   pool: { readonly ranges: readonly IpRange[]; readonly protocol: PoolConfig['protocol'] | undefined },
   path: Path,
   references: References,
-  complain: Complain,
+  findings: Findings,
 ): BgpAdvertisement[] {
   if (raw.length === 0) return pool.protocol === 'bgp' ? [hostRoutes] : [];
   const strictest = { 4: strictestRange(pool.ranges, 4), 6: strictestRange(pool.ranges, 6) };
@@ -44,17 +44,17 @@ export function resolveBgpAdvertisements(
       const length = each[key];
       const range = strictest[family];
       if (length !== undefined && range && length < range.shortest)
-        complain(
+        findings.error(
           [...at, key],
           () =>
             `/${length} is shorter than the pool's ${printRange(range.range)} allows, /${range.shortest}: it would announce addresses outside the pool`,
         );
     }
-    const advertisement = resolveOne(each, at, references, complain);
+    const advertisement = resolveOne(each, at, references, findings);
     const identity = JSON.stringify(advertisement);
     const twin = seen.get(identity);
     if (twin === undefined) seen.set(identity, i);
-    else complain(at, () => `the same advertisement as bgp-advertisements[${twin}]`);
+    else findings.error(at, () => `the same advertisement as bgp-advertisements[${twin}]`);
     return [advertisement];
   });
 }
@@ -88,11 +88,11 @@ function resolveOne(
   raw: Sound<RawBgpAdvertisement>,
   path: Path,
   references: References,
-  complain: Complain,
+  findings: Findings,
 ): BgpAdvertisement {
   const peers = (raw.peers ?? []).flatMap((name, i) => {
     if (name !== undefined && !references.peers.has(name))
-      complain([...path, 'peers', i], () => unknownPeer(name, [...references.peers]));
+      findings.error([...path, 'peers', i], () => unknownPeer(name, [...references.peers]));
     return name ?? [];
   });
   return {
@@ -101,9 +101,9 @@ function resolveOne(
     ...(raw.localpref === undefined ? {} : { localPref: raw.localpref }),
     ...(raw.med === undefined ? {} : { med: raw.med }),
     asPathPrepend: raw['as-path-prepend'] ?? hostRoutes.asPathPrepend,
-    ...resolveCommunities(raw.communities ?? [], [...path, 'communities'], references.communities, complain),
+    ...resolveCommunities(raw.communities ?? [], [...path, 'communities'], references.communities, findings),
     peers,
-    nodeSelectors: resolveSelectors(raw['node-selectors'], [...path, 'node-selectors'], complain),
+    nodeSelectors: resolveSelectors(raw['node-selectors'], [...path, 'node-selectors'], findings),
   };
 }
 
@@ -117,16 +117,16 @@ function resolveCommunities(
   raw: readonly (string | undefined)[],
   path: Path,
   names: ReadonlyMap<string, Community>,
-  complain: Complain,
+  findings: Findings,
 ): Pick<BgpAdvertisement, 'communities' | 'largeCommunities'> {
   const written = new Set<string>();
   const standard = new Set<number>();
   const large = new Map<string, LargeCommunity>();
   raw.forEach((text, i) => {
     if (text === undefined) return;
-    if (written.has(text)) complain([...path, i], () => `${show(text)} stands here twice`);
+    if (written.has(text)) findings.error([...path, i], () => `${show(text)} is here twice`);
     written.add(text);
-    const community = names.get(text) ?? readOrComplain(text, [...path, i], names, complain);
+    const community = names.get(text) ?? readOrComplain(text, [...path, i], names, findings);
     if (community?.kind === 'standard') standard.add(community.value);
     else if (community) large.set(community.value.join(':'), community.value);
   });
@@ -140,11 +140,11 @@ function readOrComplain(
   text: string,
   path: Path,
   names: ReadonlyMap<string, Community>,
-  complain: Complain,
+  findings: Findings,
 ): Community | undefined {
   const read = readCommunity(text);
   if (read.ok) return read.value;
-  complain(path, () => {
+  findings.error(path, () => {
     if (/^[\d:]+$/.test(text) || text.startsWith('large:')) return read.error;
     const meant = spellingHint(text, [...names.keys()]);
     const known =

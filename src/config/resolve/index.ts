@@ -1,7 +1,7 @@
 /** From the document's shape to the typed Config: values read, defaults filled in, references and overlaps judged. */
 
 import type { Config } from '../config.ts';
-import type { Complain, RawConfig, Sound } from '../schema/index.ts';
+import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
@@ -12,18 +12,18 @@ export { printRange } from './values.ts';
  * The configuration, meaningless when anything was complained of. What had the wrong shape is missing from `raw`: all the rest is
  * judged, so that one slip does not hide another.
  */
-export function resolveConfig(raw: Sound<RawConfig>, complain: Complain): Config {
+export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config {
   if ((raw['bfd-profiles'] ?? []).length > 0)
-    complain(['bfd-profiles'], () => 'bfd-profiles is not supported yet; leave it out', 'key');
+    findings.error(['bfd-profiles'], () => 'bfd-profiles is not supported yet; leave it out', 'key');
   const communities = new Map<string, Community>(wellKnownCommunities);
   for (const [name, text] of Object.entries(raw['bgp-communities'] ?? {})) {
     const community = text === undefined ? undefined : readCommunity(text);
     if (community?.ok) communities.set(name, community.value);
-    else if (community) complain(['bgp-communities', name], () => community.error);
+    else if (community) findings.error(['bgp-communities', name], () => community.error);
   }
-  const peers = resolvePeers(raw.peers ?? [], complain);
+  const peers = resolvePeers(raw.peers ?? [], findings);
   return {
     peers: peers.configs,
-    pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, complain),
+    pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, findings),
   };
 }

@@ -3,7 +3,7 @@ import { formatIp, type IpAddress, isLinkLocal } from '../../address/index.ts';
 import { maxPasswordOctets } from '../../linux/limits.ts';
 import type { PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
-import type { Complain, RawPeer, Sound } from '../schema/index.ts';
+import type { Findings, RawPeer, Sound } from '../schema/index.ts';
 import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress } from './values.ts';
 
@@ -14,14 +14,14 @@ const unlimitedHops = 255;
 /** The peers, and every name that advertisements may use, also of peers that something else was wrong with. */
 export function resolvePeers(
   raw: readonly (Sound<RawPeer> | undefined)[],
-  complain: Complain,
+  findings: Findings,
 ): { configs: PeerConfig[]; names: ReadonlySet<string> } {
-  const drafts = raw.map((peer, i) => (peer ? draftPeer(peer, ['peers', i], complain) : undefined));
+  const drafts = raw.map((peer, i) => (peer ? draftPeer(peer, ['peers', i], findings) : undefined));
   const names = new Set<string>();
   raw.forEach((peer, i) => {
     if (peer?.name === undefined) return;
     const { name } = peer;
-    if (names.has(name)) complain(['peers', i, 'name'], () => `there is another peer ${show(name)}`);
+    if (names.has(name)) findings.error(['peers', i, 'name'], () => `there is another peer ${show(name)}`);
     names.add(name);
   });
   const sessions = new Map<string, number>();
@@ -31,7 +31,7 @@ export function resolvePeers(
     const session = sessionKey(draft);
     const twin = sessions.get(session);
     if (twin !== undefined)
-      complain(
+      findings.error(
         ['peers', i, 'peer-address'],
         () => `the same session as peers[${twin}]: same address, port and nodes`,
       );
@@ -64,22 +64,22 @@ function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
   return `${name}#${createHash('sha256').update(sessionKey(draft)).digest('hex').slice(0, 8)}`;
 }
 
-function draftPeer(raw: Sound<RawPeer>, path: Path, complain: Complain): DraftPeer | undefined {
+function draftPeer(raw: Sound<RawPeer>, path: Path, findings: Findings): DraftPeer | undefined {
   const at = (key: string): Path => [...path, key];
-  const times = resolveTimes(raw, path, complain);
-  const endpoint = resolveEndpoint(raw, path, complain);
-  const routerId = resolveRouterId(raw['router-id'] || undefined, at('router-id'), complain);
-  const restart = resolveRestart(raw, times.holdTimeSeconds, at('graceful-restart'), complain);
-  const multihop = resolveMultihop(raw, path, complain);
-  const nodeSelectors = resolveSelectors(raw['node-selectors'], at('node-selectors'), complain);
+  const times = resolveTimes(raw, path, findings);
+  const endpoint = resolveEndpoint(raw, path, findings);
+  const routerId = resolveRouterId(raw['router-id'] || undefined, at('router-id'), findings);
+  const restart = resolveRestart(raw, times.holdTimeSeconds, at('graceful-restart'), findings);
+  const multihop = resolveMultihop(raw, path, findings);
+  const nodeSelectors = resolveSelectors(raw['node-selectors'], at('node-selectors'), findings);
   const password = raw.password || undefined;
   if (password !== undefined && Buffer.byteLength(password) > maxPasswordOctets)
-    complain(at('password'), () => `TCP MD5 takes at most ${maxPasswordOctets} octets of password`);
+    findings.error(at('password'), () => `TCP MD5 takes at most ${maxPasswordOctets} octets of password`);
   const secret = raw['password-secret'];
   if (password !== undefined && secret)
-    complain(at('password-secret'), () => 'password and password-secret exclude each other');
+    findings.error(at('password-secret'), () => 'password and password-secret exclude each other');
   if (raw['bfd-profile'])
-    complain(at('bfd-profile'), () => 'bfd-profile is not supported yet; leave it out', 'key');
+    findings.error(at('bfd-profile'), () => 'bfd-profile is not supported yet; leave it out', 'key');
   const myAsn = raw['my-asn'];
   const peerAsn = raw['peer-asn'];
   if (!endpoint || myAsn === undefined || peerAsn === undefined) return undefined;
@@ -105,60 +105,60 @@ function draftPeer(raw: Sound<RawPeer>, path: Path, complain: Complain): DraftPe
 
 type Times = Pick<PeerConfig, 'holdTimeSeconds' | 'keepaliveTimeSeconds' | 'connectTimeSeconds'>;
 
-function resolveTimes(raw: Sound<RawPeer>, path: Path, complain: Complain): Times {
+function resolveTimes(raw: Sound<RawPeer>, path: Path, findings: Findings): Times {
   const seconds = (key: 'hold-time' | 'keepalive-time' | 'connect-time'): number | undefined =>
-    readSeconds(raw[key], [...path, key], complain);
+    readSeconds(raw[key], [...path, key], findings);
   const holdTimeSeconds = seconds('hold-time') ?? defaults.holdTimeSeconds;
   if (holdTimeSeconds === 1 || holdTimeSeconds === 2 || holdTimeSeconds > 65535)
-    complain(
+    findings.error(
       [...path, 'hold-time'],
       () => `${holdTimeSeconds}s is not allowed: 0, or 3s to 65535s (RFC 4271)`,
     );
   const keepaliveTimeSeconds = seconds('keepalive-time') ?? Math.floor(holdTimeSeconds / 3);
   if (keepaliveTimeSeconds > holdTimeSeconds)
-    complain(
+    findings.error(
       [...path, 'keepalive-time'],
       () => `${keepaliveTimeSeconds}s is longer than the hold time of ${holdTimeSeconds}s`,
     );
   const connectTimeSeconds = seconds('connect-time') ?? defaults.connectTimeSeconds;
   if (connectTimeSeconds < 1 || connectTimeSeconds > 65535)
-    complain([...path, 'connect-time'], () => `${connectTimeSeconds}s is not allowed: 1s to 65535s`);
+    findings.error([...path, 'connect-time'], () => `${connectTimeSeconds}s is not allowed: 1s to 65535s`);
   return { holdTimeSeconds, keepaliveTimeSeconds, connectTimeSeconds };
 }
 
 /** The empty text counts as absent. */
-function readSeconds(text: string | undefined, path: Path, complain: Complain): number | undefined {
+function readSeconds(text: string | undefined, path: Path, findings: Findings): number | undefined {
   if (!text) return undefined;
   const read = readDurationSeconds(text);
   if (read.ok) return read.value;
-  complain(path, () => read.error);
+  findings.error(path, () => read.error);
   return undefined;
 }
 
 type Endpoint = Pick<PeerConfig, 'address' | 'interface' | 'sourceAddress' | 'port'>;
 
-function resolveEndpoint(raw: Sound<RawPeer>, path: Path, complain: Complain): Endpoint | undefined {
+function resolveEndpoint(raw: Sound<RawPeer>, path: Path, findings: Findings): Endpoint | undefined {
   const at = (key: string): Path => [...path, key];
   const peer = raw['peer-address'] === undefined ? undefined : readPeerAddress(raw['peer-address']);
-  if (peer?.ok === false) complain(at('peer-address'), () => peer.error);
+  if (peer?.ok === false) findings.error(at('peer-address'), () => peer.error);
   const to = peer?.ok ? peer.value : undefined;
   const from = raw['source-address'] ? readAddress(raw['source-address']) : undefined;
-  if (from?.ok === false) complain(at('source-address'), () => from.error);
+  if (from?.ok === false) findings.error(at('source-address'), () => from.error);
   const source = from?.ok ? from.value : undefined;
   if (source && to && source.family !== to.address.family)
-    complain(at('source-address'), () => `${formatIp(source)} is not of the family of peer-address`);
+    findings.error(at('source-address'), () => `${formatIp(source)} is not of the family of peer-address`);
   const { interface: bound } = raw;
   const wrong = bound === undefined ? undefined : interfaceNameFault(bound);
-  if (wrong !== undefined) complain(at('interface'), () => wrong);
+  if (wrong !== undefined) findings.error(at('interface'), () => wrong);
   if (!to) return undefined;
   if (to.zone !== undefined && bound !== undefined && to.zone !== bound)
-    complain(
+    findings.error(
       at('interface'),
       () => `${show(bound)} is not the interface that peer-address names, ${to.zone}`,
     );
   const zone = to.zone ?? bound;
   if (zone === undefined && isLinkLocal(to.address))
-    complain(
+    findings.error(
       at('peer-address'),
       () =>
         `a link-local address needs its interface; write ${formatIp(to.address)}%eth0, or interface: eth0`,
@@ -171,12 +171,12 @@ function resolveEndpoint(raw: Sound<RawPeer>, path: Path, complain: Complain): E
   };
 }
 
-function resolveRouterId(text: string | undefined, path: Path, complain: Complain): number | undefined {
+function resolveRouterId(text: string | undefined, path: Path, findings: Findings): number | undefined {
   if (text === undefined) return undefined;
   const read = readAddress(text);
   const id: IpAddress | undefined = read.ok ? read.value : undefined;
   if (id?.family === 4 && id.value !== 0n) return Number(id.value);
-  complain(path, () => `${show(text)} is not a router id: written like 10.0.0.1, not 0.0.0.0`);
+  findings.error(path, () => `${show(text)} is not a router id: written like 10.0.0.1, not 0.0.0.0`);
   return undefined;
 }
 
@@ -184,16 +184,16 @@ function resolveRouterId(text: string | undefined, path: Path, complain: Complai
  * The largest number of hops to an eBGP peer. Absent when it is not written: MetalLB has no such limit, so a configuration from there
  * keeps its sessions to peers that are several hops away.
  */
-function resolveMultihop(raw: Sound<RawPeer>, path: Path, complain: Complain): number | undefined {
+function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): number | undefined {
   const written = raw['ebgp-multihop'];
   const hops = written === true ? unlimitedHops : written === false ? 1 : written;
   const isInternal =
     raw['peer-asn'] === 'internal' ||
     (raw['peer-asn'] !== undefined && raw['peer-asn'] === (raw['local-asn'] ?? raw['my-asn']));
   if (isInternal && written !== undefined && written !== false)
-    complain([...path, 'ebgp-multihop'], () => 'the peer has our AS number; multihop is for eBGP only');
+    findings.error([...path, 'ebgp-multihop'], () => 'the peer has our AS number; multihop is for eBGP only');
   if (hops !== undefined && hops > 1 && raw['ttl-security'])
-    complain(
+    findings.error(
       [...path, 'ttl-security'],
       () => 'ttl-security is for directly connected peers; it excludes ebgp-multihop',
     );
@@ -205,13 +205,13 @@ function resolveRestart(
   raw: Sound<RawPeer>,
   holdTimeSeconds: number,
   path: Path,
-  complain: Complain,
+  findings: Findings,
 ): number | undefined {
   const written = raw['graceful-restart'];
   if (written === undefined || written === false) return undefined;
   const at = [...path, 'restart-time'];
-  const time = written === true ? undefined : readSeconds(written['restart-time'], at, complain);
+  const time = written === true ? undefined : readSeconds(written['restart-time'], at, findings);
   if (time !== undefined && (time < 1 || time > 4095))
-    complain(at, () => `${time}s is not allowed: 1s to 4095s (RFC 4724)`);
+    findings.error(at, () => `${time}s is not allowed: 1s to 4095s (RFC 4724)`);
   return time ?? Math.min(4095, holdTimeSeconds || defaults.holdTimeSeconds);
 }

@@ -1,7 +1,7 @@
 import { type IpRange, rangesOverlap } from '../../address/index.ts';
 import type { Layer2Advertisement, PoolConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
-import type { Complain, RawPool, Sound } from '../schema/index.ts';
+import type { Findings, RawPool, Sound } from '../schema/index.ts';
 import { type References, resolveBgpAdvertisements } from './advertisements.ts';
 import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, namespaceFault, readRange } from './values.ts';
@@ -17,45 +17,51 @@ interface WrittenRange {
 export function resolvePools(
   raw: readonly (Sound<RawPool> | undefined)[],
   references: References,
-  complain: Complain,
+  findings: Findings,
 ): PoolConfig[] {
   const written: WrittenRange[] = [];
   const pools = raw.flatMap((pool, i) => {
     if (!pool) return [];
     const path: Path = ['address-pools', i];
-    const own = readRanges(pool, i, complain);
+    const own = readRanges(pool, i, findings);
     written.push(...own);
     return resolvePool(
       pool,
       own.map(({ range }) => range),
       path,
       references,
-      complain,
+      findings,
     );
   });
   const names = new Set<string>();
   raw.forEach((pool, i) => {
     if (pool?.name === undefined) return;
     const { name } = pool;
-    if (names.has(name)) complain(['address-pools', i, 'name'], () => `there is another pool ${show(name)}`);
+    if (names.has(name))
+      findings.error(['address-pools', i, 'name'], () => `there is another pool ${show(name)}`);
     names.add(name);
   });
-  complainOfOverlaps(written, raw, complain);
+  complainOfOverlaps(written, raw, findings);
   return pools;
 }
 
-function readRanges(pool: Sound<RawPool>, index: number, complain: Complain): WrittenRange[] {
+function readRanges(pool: Sound<RawPool>, index: number, findings: Findings): WrittenRange[] {
   if (pool.addresses?.length === 0)
-    complain(
+    findings.error(
       ['address-pools', index, 'addresses'],
       () => 'expected at least one prefix or range, not an empty list',
     );
   return (pool.addresses ?? []).flatMap((text, item) => {
     if (text === undefined) return [];
     const read = readRange(text);
-    if (read.ok) return [{ range: read.value, text, pool: index, item }];
-    complain(['address-pools', index, 'addresses', item], () => read.error);
-    return [];
+    const path: Path = ['address-pools', index, 'addresses', item];
+    if (!read.ok) {
+      findings.error(path, () => read.error);
+      return [];
+    }
+    const { range, warning } = read.value;
+    if (warning !== undefined) findings.warning(path, () => warning);
+    return [{ range, text, pool: index, item }];
   });
 }
 
@@ -64,18 +70,25 @@ function resolvePool(
   ranges: readonly IpRange[],
   path: Path,
   references: References,
-  complain: Complain,
+  findings: Findings,
 ): PoolConfig[] {
   const at = (key: string): Path => [...path, key];
   const { name, protocol } = raw;
   const ofBgp = raw['bgp-advertisements'] ?? [];
   const ofLayer2 = raw['l2-advertisements'] ?? [];
   if (name?.includes(','))
-    complain(at('name'), () => 'expected a name without commas; annotations list pools separated by them');
+    findings.error(
+      at('name'),
+      () => 'expected a name without commas; annotations list pools separated by them',
+    );
   if (protocol === 'bgp' && ofLayer2.length > 0)
-    complain(at('l2-advertisements'), () => 'the pool is announced by bgp; write bgp-advertisements', 'key');
+    findings.error(
+      at('l2-advertisements'),
+      () => 'the pool is announced by bgp; write bgp-advertisements',
+      'key',
+    );
   if (protocol === 'layer2' && ofBgp.length > 0)
-    complain(
+    findings.error(
       at('bgp-advertisements'),
       () => 'the pool is announced in layer2; write l2-advertisements',
       'key',
@@ -85,27 +98,28 @@ function resolvePool(
     { ranges, protocol },
     at('bgp-advertisements'),
     references,
-    complain,
+    findings,
   );
   const l2Advertisements = ofLayer2.map((each, i): Layer2Advertisement => {
     const within: Path = [...at('l2-advertisements'), i];
     return {
-      interfaces: soundNames(each?.interfaces, interfaceNameFault, [...within, 'interfaces'], complain),
-      nodeSelectors: resolveSelectors(each?.['node-selectors'], [...within, 'node-selectors'], complain),
+      interfaces: soundNames(each?.interfaces, interfaceNameFault, [...within, 'interfaces'], findings),
+      nodeSelectors: resolveSelectors(each?.['node-selectors'], [...within, 'node-selectors'], findings),
     };
   });
   const selectors = (key: 'namespace-selectors' | 'service-selectors') =>
-    resolveSelectors(raw[key], at(key), complain);
+    resolveSelectors(raw[key], at(key), findings);
   const pool = {
     ranges,
     autoAssign: raw['auto-assign'] ?? true,
     avoidBuggyIps: raw['avoid-buggy-ips'] ?? false,
     draining: raw.draining ?? false,
     ...(raw.priority === undefined ? {} : { priority: raw.priority }),
-    namespaces: soundNames(raw.namespaces, namespaceFault, at('namespaces'), complain),
+    namespaces: soundNames(raw.namespaces, namespaceFault, at('namespaces'), findings),
     namespaceSelectors: selectors('namespace-selectors'),
     serviceSelectors: selectors('service-selectors'),
     ...(raw['limit-per-namespace'] === undefined ? {} : { limitPerNamespace: raw['limit-per-namespace'] }),
+    shareAcrossNamespaces: raw['share-across-namespaces'] ?? false,
     bgpAdvertisements,
     l2Advertisements,
   };
@@ -116,11 +130,11 @@ function soundNames(
   names: readonly (string | undefined)[] | undefined,
   faultOf: (name: string) => string | undefined,
   path: Path,
-  complain: Complain,
+  findings: Findings,
 ): string[] {
   return (names ?? []).flatMap((name, i) => {
     const wrong = name === undefined ? undefined : faultOf(name);
-    if (wrong !== undefined) complain([...path, i], () => wrong);
+    if (wrong !== undefined) findings.error([...path, i], () => wrong);
     return name ?? [];
   });
 }
@@ -129,7 +143,7 @@ function soundNames(
 function complainOfOverlaps(
   written: readonly WrittenRange[],
   pools: readonly (Sound<RawPool> | undefined)[],
-  complain: Complain,
+  findings: Findings,
 ): void {
   const isEarlier = (a: WrittenRange, b: WrittenRange) =>
     a.pool < b.pool || (a.pool === b.pool && a.item < b.item);
@@ -140,7 +154,7 @@ function complainOfOverlaps(
   for (const each of sorted) {
     if (furthest && rangesOverlap(furthest.range, each.range)) {
       const [earlier, later] = isEarlier(furthest, each) ? [furthest, each] : [each, furthest];
-      complain(['address-pools', later.pool, 'addresses', later.item], () => {
+      findings.error(['address-pools', later.pool, 'addresses', later.item], () => {
         const name = pools[earlier.pool]?.name;
         const other = name === undefined ? `address-pools[${earlier.pool}]` : `pool ${show(name)}`;
         return `${later.text} overlaps ${earlier.text} of ${earlier.pool === later.pool ? 'the same pool' : other}`;

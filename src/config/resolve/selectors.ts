@@ -1,31 +1,31 @@
 /** Label selectors, under the rules that Kubernetes itself has for keys, values and operators. */
 import type { LabelSelector } from '../config.ts';
 import { type Path, show } from '../errors.ts';
-import type { Complain, RawSelector, Sound } from '../schema/index.ts';
+import type { Findings, RawSelector, Sound } from '../schema/index.ts';
 
 export function resolveSelectors(
   raw: readonly (Sound<RawSelector> | undefined)[] | undefined,
   path: Path,
-  complain: Complain,
+  findings: Findings,
 ): LabelSelector[] {
   return (raw ?? []).map((selector, i) => ({
-    matchLabels: resolveLabels(selector?.['match-labels'] ?? {}, [...path, i, 'match-labels'], complain),
+    matchLabels: resolveLabels(selector?.['match-labels'] ?? {}, [...path, i, 'match-labels'], findings),
     matchExpressions: (selector?.['match-expressions'] ?? []).flatMap((requirement, j) => {
       const at = [...path, i, 'match-expressions', j];
       if (!requirement) return [];
       const { key, operator, values } = requirement;
       const named = (values ?? []).flatMap((value) => value ?? []);
       const keyWrong = key === undefined ? undefined : labelKeyFault(key);
-      if (keyWrong !== undefined) complain([...at, 'key'], () => keyWrong);
+      if (keyWrong !== undefined) findings.error([...at, 'key'], () => keyWrong);
       named.forEach((value, n) => {
         const wrong = labelValueFault(value);
-        if (wrong !== undefined) complain([...at, 'values', n], () => wrong);
+        if (wrong !== undefined) findings.error([...at, 'values', n], () => wrong);
       });
       const takesValues = operator === 'In' || operator === 'NotIn';
       if (takesValues && (values ?? []).length === 0)
-        complain([...at, 'values'], () => `${operator} needs at least one value`);
+        findings.error([...at, 'values'], () => `${operator} needs at least one value`);
       if (operator !== undefined && !takesValues && (values ?? []).length > 0)
-        complain([...at, 'values'], () => `${operator} takes no values`);
+        findings.error([...at, 'values'], () => `${operator} takes no values`);
       return key === undefined || operator === undefined ? [] : [{ key, operator, values: named }];
     }),
   }));
@@ -34,14 +34,14 @@ export function resolveSelectors(
 function resolveLabels(
   raw: Readonly<Record<string, string | undefined>>,
   path: Path,
-  complain: Complain,
+  findings: Findings,
 ): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const [key, value] of Object.entries(raw)) {
     const keyWrong = labelKeyFault(key);
-    if (keyWrong !== undefined) complain([...path, key], () => keyWrong, 'key');
+    if (keyWrong !== undefined) findings.error([...path, key], () => keyWrong, 'key');
     const valueWrong = value === undefined ? undefined : labelValueFault(value);
-    if (valueWrong !== undefined) complain([...path, key], () => valueWrong);
+    if (valueWrong !== undefined) findings.error([...path, key], () => valueWrong);
     if (value !== undefined) labels[key] = value;
   }
   return labels;

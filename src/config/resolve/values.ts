@@ -79,10 +79,18 @@ const unusableRanges = unusable.flatMap(([text, what]) => {
   return prefix ? [{ text, what, range: rangeOfPrefix(prefix) }] : [];
 });
 
-/** A CIDR prefix or a `first-last` range of addresses that Services can have. */
-export function readRange(text: string): Result<IpRange, string> {
+/** A range as it was understood, with a warning when the text most likely means something else. */
+export interface ReadRange {
+  readonly range: IpRange;
+  readonly warning?: string;
+}
+
+/** Reads a CIDR prefix or a `first-last` range of addresses that Services can have. */
+export function readRange(text: string): Result<ReadRange, string> {
   const read = readAnyRange(text);
-  const wrong = read.ok ? unusableRanges.find(({ range }) => rangesOverlap(range, read.value)) : undefined;
+  const wrong = read.ok
+    ? unusableRanges.find(({ range }) => rangesOverlap(range, read.value.range))
+    : undefined;
   if (!wrong) return read;
   return fail(
     wrong.text === text
@@ -91,7 +99,7 @@ export function readRange(text: string): Result<IpRange, string> {
   );
 }
 
-function readAnyRange(text: string): Result<IpRange, string> {
+function readAnyRange(text: string): Result<ReadRange, string> {
   const dash = text.indexOf('-');
   if (dash >= 0) {
     const [first, last] = [text.slice(0, dash).trim(), text.slice(dash + 1).trim()];
@@ -109,16 +117,19 @@ function readAnyRange(text: string): Result<IpRange, string> {
   const prefix = parsePrefix(text);
   const address = readAddress(text.slice(0, slash));
   if (!address.ok) return address;
-  if (prefix) return ok(rangeOfPrefix(prefix));
+  if (prefix) return ok({ range: rangeOfPrefix(prefix) });
   const length = Number(text.slice(slash + 1));
   const bits = familyBits(address.value.family);
   if (!/^(0|[1-9]\d{0,2})$/.test(text.slice(slash + 1)) || length > bits)
     return fail(
       `/${show(text.slice(slash + 1))} is not a prefix length (0 to ${bits})${maskHint(text.slice(slash + 1))}`,
     );
-  return fail(
-    `${text} has host bits set; the prefix is ${formatPrefix(prefixOf(address.value, length))}, the address alone is ${formatIp(address.value)}/${bits}`,
-  );
+  // MetalLB masks the host bits, and existing files depend on it.
+  const masked = prefixOf(address.value, length);
+  return ok({
+    range: rangeOfPrefix(masked),
+    warning: `${text} has host bits set and is read as ${formatPrefix(masked)}; the address alone is ${formatIp(address.value)}/${bits}`,
+  });
 }
 
 function maskHint(text: string): string {
@@ -134,7 +145,7 @@ export function printRange(range: IpRange): string {
   return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
 }
 
-function readFirstLast(firstText: string, lastText: string): Result<IpRange, string> {
+function readFirstLast(firstText: string, lastText: string): Result<ReadRange, string> {
   const first = readAddress(firstText);
   if (!first.ok) return first;
   const last = readAddress(lastText);
@@ -147,7 +158,9 @@ function readFirstLast(firstText: string, lastText: string): Result<IpRange, str
     return fail(`${firstText} and ${lastText} are of two families; a range lies within one`);
   if (compareIp(first.value, last.value) > 0)
     return fail(`the range is backwards; write ${lastText}-${firstText}`);
-  return ok({ family: first.value.family, first: first.value.value, last: last.value.value });
+  return ok({
+    range: { family: first.value.family, first: first.value.value, last: last.value.value },
+  });
 }
 
 /** `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. */

@@ -3,7 +3,7 @@
  * values at once.
  */
 export { configJsonSchema } from './json-schema.ts';
-export { type Complain, readShape } from './read-shape.ts';
+export { type Complain, type Findings, readShape } from './read-shape.ts';
 export {
   configSchema,
   type RawBgpAdvertisement,

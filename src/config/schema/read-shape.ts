@@ -1,9 +1,9 @@
 /**
- * YAML nodes to plain data of the schema's shape. The structure is walked here and zod judges the values at its ends: a document may be wrong
- * in a hundred thousand places, of which zod would make as many nested lists of issues, and whatever is sound is needed besides.
+ * YAML nodes to plain data of the schema's shape. This file walks the structure, and zod judges only the scalars: for a document with a
+ * hundred thousand errors zod would build as many nested issues, and the sound part of the document is needed besides.
  *
- * Existing files were read by a YAML 1.1 parser into typed fields: `auto-assign: no` is false there, `password: 0123` the text as
- * written, and a key without a value as if it were not there. Here they mean the same.
+ * Existing files were read by a YAML 1.1 parser into typed fields of Go, and they mean the same here: `auto-assign: no` is false,
+ * `password: 0123` is the text as written, a key without a value counts as absent, and an empty item is one with all defaults.
  */
 import { z } from 'zod';
 import type { Path } from '../errors.ts';
@@ -12,17 +12,23 @@ import type { YamlNode, YamlScalar } from '../text/index.ts';
 import { bare, keysOf, nounOf, objectOf, type Schema, scalarTypes } from './schema-walk.ts';
 import { mismatch, unknownKey } from './shape-errors.ts';
 
-/** Takes a complaint; its message is made only if it will be shown. */
+/** Takes a complaint about the value at a path, or about its key. The message is made only if it is shown. */
 export type Complain = (path: Path, message: () => string, at?: 'key' | 'value') => void;
+
+/** Where the stages report what they find. A document with an error is rejected; one with warnings is not. */
+export interface Findings {
+  readonly error: Complain;
+  readonly warning: Complain;
+}
 
 type Mapping = Extract<YamlNode, { kind: 'mapping' }>;
 
-/** Misspelt keys that are compared with missing ones: a text with more has other troubles. */
+/** Most misspelt keys that are compared with missing ones. */
 const maxCompared = 1000;
 
 /**
- * What is sound of a document: each value has the schema's type or is `undefined`, and was complained of then. Once `isFull` says that
- * there are complaints enough, the rest is left unread.
+ * The sound part of a document: each value has the schema's type, or is `undefined` after a complaint. Reading ends once `isFull` returns
+ * true.
  */
 export function readShape(
   root: YamlNode,
@@ -50,7 +56,7 @@ class ShapeReader {
     const object = objectOf(schema);
     if (object && node.kind === 'mapping') return this.#object(node, object, path);
     if (schema instanceof z.ZodArray && node.kind === 'sequence')
-      return node.items.map((item, i) => this.read(item, schema.element, [...path, i]));
+      return node.items.map((item, i) => this.#element(item, schema.element, [...path, i]));
     if (schema instanceof z.ZodRecord && node.kind === 'mapping') return this.#record(node, schema, path);
     if (node.kind === 'scalar' && node.value !== null) return this.#scalar(node, schema, path);
     this.#complain(path, () => mismatch(nounOf(schema), node, schema));
@@ -65,7 +71,7 @@ class ShapeReader {
     const sound: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(schema.shape)) {
       const entry = node.entries.get(key)?.value;
-      // A key without a value is as if it were not there, unless it has to be.
+      // A key without a value counts as absent.
       const isAbsent = entry === undefined || (entry.kind === 'scalar' && entry.value === null);
       if (!isAbsent) sound[key] = this.read(entry, value, [...path, key]);
       else if (!(value instanceof z.ZodOptional) && !this.#isMeant(key, unknown, known))
@@ -76,7 +82,7 @@ class ShapeReader {
     return sound;
   }
 
-  /** Whether a key is there after all, misspelt: one slip is one error, not a missing key besides. */
+  /** Whether a missing key is there under a misspelt name: one mistake is one error. */
   #isMeant(missing: string, unknown: readonly string[], known: readonly string[]): boolean {
     const looked = unknown.slice(0, maxCompared - this.#compared);
     this.#compared += looked.length;
@@ -84,11 +90,21 @@ class ShapeReader {
   }
 
   #record(node: Mapping, schema: z.ZodRecord, path: Path): unknown {
-    // `__proto__` has been refused as a key, so plain assignment only ever makes own properties.
+    // `__proto__` was refused as a key, so plain assignment only makes own properties.
     const sound: Record<string, unknown> = {};
     for (const [key, { value }] of node.entries)
-      sound[key] = this.read(value, schema.valueType, [...path, key]);
+      sound[key] = this.#element(value, schema.valueType, [...path, key]);
     return sound;
+  }
+
+  /** An item of a list or a value of a map. Nothing written there is an item with all defaults, or the empty text. */
+  #element(node: YamlNode, schema: Schema, path: Path): unknown {
+    if (node.kind === 'scalar' && node.value === null) {
+      const object = objectOf(schema);
+      if (object && Object.values(object.shape).every((value) => value instanceof z.ZodOptional)) return {};
+      if (scalarTypes(schema).text && z.safeParse(bare(schema), '').success) return '';
+    }
+    return this.read(node, schema, path);
   }
 
   #scalar(node: YamlScalar, schema: Schema, path: Path): unknown {
@@ -108,7 +124,7 @@ function typedScalar({ text, value, isPlain }: YamlScalar, schema: Schema): unkn
   const types = scalarTypes(schema);
   if (types.boolean && yesWord.test(text)) return true;
   if (types.boolean && noWord.test(text)) return false;
-  // Octal for one parser, decimal for another: as text it is refused.
+  // Some parsers read it as octal, others as decimal: as text it is refused.
   if (types.number) return /^[-+]?0\d/.test(text) ? text : value;
   return types.text ? text : value;
 }

@@ -203,6 +203,11 @@ export const poolSchema = z.strictObject(
       wholeNumber(1, 2147483647, 'a limit (1 to 2147483647)'),
       'Most addresses of this pool that the Services of one namespace may hold; no limit by default.',
     ),
+    'share-across-namespaces': key(
+      flag(),
+      'Lets Services of different namespaces share an address under one sharing key.',
+      false,
+    ),
     'bgp-advertisements': key(
       list(bgpAdvertisementSchema, 'a list of advertisements'),
       'How its prefixes are announced; host routes without attributes by default. For protocol bgp.',

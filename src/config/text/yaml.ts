@@ -1,7 +1,7 @@
 /**
- * YAML text to plain nodes of which every one knows where it stands. Built on js-yaml's events, because errors must name line and
- * column, and because what YAML allows beyond our needs is refused before it costs anything: aliases are resolved under a budget
- * of nodes, merge keys and tags are not taken, duplicate keys are errors.
+ * YAML text to plain nodes, each with its offset. Built on js-yaml's events, because errors must name line and column, and because YAML
+ * features that a configuration does not need are refused before they cost anything: aliases are resolved under a budget of nodes, and
+ * merge keys, tags and duplicate keys are errors.
  */
 import {
   CORE_SCHEMA,
@@ -14,6 +14,7 @@ import {
 } from 'js-yaml';
 import { fail, ok, type Result } from '../../result.ts';
 import { type Path, show } from '../errors.ts';
+import { joinFlowLines } from './flow-lines.ts';
 
 interface YamlError {
   readonly path: Path;
@@ -24,11 +25,11 @@ interface YamlError {
 export interface YamlScalar {
   readonly kind: 'scalar';
   readonly offset: number;
-  /** As YAML 1.2's core schema reads it; quoted ones are always text. */
+  /** As YAML 1.2's core schema reads it; a quoted scalar is always text. */
   readonly value: string | number | boolean | null;
   readonly text: string;
   readonly isPlain: boolean;
-  /** Of a literal block (`|`): where its content begins and how far it is indented. */
+  /** For a literal block (`|`): where its content begins and how far it is indented. */
   readonly literal?: { readonly offset: number; readonly indent: number };
 }
 
@@ -43,13 +44,13 @@ interface YamlEntry {
   readonly value: YamlNode;
 }
 
-/** A document with what is wrong in it; the root is there all the same, without what was refused. */
+/** A document with its errors. The root lacks what was refused. */
 export interface YamlDocument {
   readonly root: YamlNode;
   readonly errors: readonly YamlError[];
 }
 
-/** Most nodes that a document may have once aliases are followed: 1 MiB of a real configuration has some 120,000. */
+/** Most nodes of a document after aliases are followed. A real configuration of 1 MiB has some 120,000. */
 const nodeBudget = 200_000;
 /** A ConfigMap holds at most 1 MiB in all. */
 export const maxTextOctets = 1_048_576;
@@ -57,8 +58,8 @@ export const maxTextOctets = 1_048_576;
 const nothing: YamlScalar = { kind: 'scalar', offset: 0, value: null, text: '', isPlain: true };
 
 /**
- * Reads all documents of a text. Fails on what leaves nothing to judge: broken syntax, a text or nesting too large, an alias bomb.
- * Never throws.
+ * Reads all documents of a text. Fails when there is nothing left to judge: broken syntax, too large a text, too deep a nesting, or an
+ * alias bomb. Never throws.
  */
 export function readYaml(text: string, maxDepth: number): Result<YamlDocument[], YamlError> {
   const octets = Buffer.byteLength(text);
@@ -66,16 +67,12 @@ export function readYaml(text: string, maxDepth: number): Result<YamlDocument[],
     return fail({
       path: [],
       offset: 0,
-      message: `the text has ${octets} octets; at most ${maxTextOctets} are read`,
+      message: `the text has ${octets} octets; the limit is ${maxTextOctets}`,
     });
-  let events: Event[];
-  try {
-    events = parseEvents(text, { maxDepth });
-  } catch (error) {
-    return fail(syntaxError(text, error));
-  }
+  const parsed = parse(text, maxDepth);
+  if (!parsed.ok) return parsed;
   const documents: YamlDocument[] = [];
-  for (const reader = new Reader(text, events); reader.hasMore(); ) {
+  for (const reader = new Reader(parsed.value.text, parsed.value.events); reader.hasMore(); ) {
     const document = reader.document();
     const fatal = document.errors.find(({ message }) => message === overBudget);
     if (fatal) return fail(fatal);
@@ -84,7 +81,29 @@ export function readYaml(text: string, maxDepth: number): Result<YamlDocument[],
   return ok(documents);
 }
 
-const overBudget = `more than ${nodeBudget} values, those behind aliases counted`;
+const overBudget = `more than ${nodeBudget} values after aliases are followed`;
+const underindented = 'deficient indentation';
+
+/** Events with the text that their offsets refer to. */
+interface ParsedText {
+  readonly text: string;
+  readonly events: readonly Event[];
+}
+
+function parse(text: string, maxDepth: number): Result<ParsedText, YamlError> {
+  try {
+    return ok({ text, events: parseEvents(text, { maxDepth }) });
+  } catch (error) {
+    const isUnderindented = error instanceof YAMLException && error.reason === underindented;
+    const joined = isUnderindented ? joinFlowLines(text) : undefined;
+    if (joined === undefined) return fail(syntaxError(text, error));
+    try {
+      return ok({ text: joined, events: parseEvents(joined, { maxDepth }) });
+    } catch (second) {
+      return fail(syntaxError(text, second));
+    }
+  }
+}
 
 function syntaxError(text: string, error: unknown): YamlError {
   const [reason, offset] =
@@ -99,7 +118,7 @@ function syntaxError(text: string, error: unknown): YamlError {
   else if (/:\s+[@`]/.test(line)) hint = '; quote a value that begins with @ or `';
   else if (/:\s[^'"#]*:(\s|$)/.test(line)) hint = '; quote a value that holds a colon and a space';
   else if (/:\s+[%&*!|>]/.test(line)) hint = '; quote a value that begins with one of % & * ! | >';
-  else if (reason === 'deficient indentation') hint = '; is a bracket or a quote before it not closed?';
+  else if (reason === underindented) hint = '; is a bracket or a quote before it not closed?';
   return { path: [], offset, message: `not valid YAML: ${reason}${hint}` };
 }
 
@@ -110,7 +129,7 @@ class Reader {
   #anchors = new Map<string, { readonly node: YamlNode; readonly size: number }>();
   #next = 0;
   #nodes = 0;
-  /** Behind what has been read: where a value that is not written would stand. */
+  /** Behind the last thing read: where a value that is not written would stand. */
   #cursor = 0;
 
   constructor(text: string, events: readonly Event[]) {
@@ -166,7 +185,7 @@ class Reader {
         this.#cursor = event.anchorEnd;
         const target = this.#anchors.get(name);
         if (!target)
-          this.#error(path, event.anchorStart - 1, `the alias *${show(name)} names no anchor before it`);
+          this.#error(path, event.anchorStart - 1, `there is no anchor before the alias *${show(name)}`);
         this.#nodes += target?.size ?? 0;
         return { ...(target?.node ?? nothing), offset: event.anchorStart - 1 };
       }
@@ -191,7 +210,7 @@ class Reader {
 
   #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, isItem: boolean): YamlScalar {
     if (event.valueStart < 0) {
-      // Nothing is written: an item stands at its dash, a key's value at the end of the key.
+      // Nothing is written. An empty item stands at its dash, an empty value at the end of its key.
       const dash = isItem ? this.#text.indexOf('-', this.#cursor) : -1;
       if (dash < 0) return { ...nothing, offset: this.#cursor };
       this.#cursor = dash + 1;
@@ -226,8 +245,8 @@ class Reader {
         this.#error(path, key.offset, 'a key is a word, not a list or keys and values');
       else if (name === '<<')
         this.#error(within, key.offset, 'merge keys are not supported; write the keys out');
-      else if (name === '__proto__') this.#error(within, key.offset, '__proto__ is not taken as a key');
-      else if (entries.has(name)) this.#error(within, key.offset, 'this key stands here twice');
+      else if (name === '__proto__') this.#error(within, key.offset, '__proto__ is not allowed as a key');
+      else if (entries.has(name)) this.#error(within, key.offset, 'this key is here twice');
       else entries.set(name, { keyOffset: key.offset, value });
     }
     return { kind: 'mapping', offset, entries };
@@ -242,7 +261,7 @@ const implicitTags = CORE_SCHEMA.tags.flatMap((tag) =>
   tag.nodeKind === 'scalar' && tag.implicit ? [tag] : [],
 );
 
-/** A plain scalar by YAML 1.2's core schema: null, booleans, numbers, else text. */
+/** A plain scalar by YAML 1.2's core schema: null, a boolean, a number, or text. */
 function plainValue(text: string): string | number | boolean | null {
   for (const tag of implicitTags) {
     const value: unknown = tag.resolve(text, false, tag.tagName);
@@ -251,7 +270,7 @@ function plainValue(text: string): string | number | boolean | null {
   return text;
 }
 
-/** The node at a path, or the nearest around it that there is, and the offset of the key that leads to it. */
+/** The node at a path, or the nearest existing one around it, and the offset of the key that leads to it. */
 export function findNode(
   root: YamlNode,
   path: Path,

@@ -1,11 +1,12 @@
 /**
- * Reads the tables of documents beside this file. A case is a title, a document, and what is expected of it:
+ * Reads the tables of documents beside this file. A case is a title, a document, and the expected result:
  *
  *     ### hold time of two seconds
  *     peers: [{my-asn: 64512, peer-asn: 64500, peer-address: 10.0.0.1, hold-time: 2s}]
  *     => peers[0].hold-time 1:78 2s is not allowed: 0, or 3s to 65535s (RFC 4271)
  *
- * `=> valid`, or a line for each error in order: path (`.` for the document), line:column, message.
+ * `=> valid`, or one line for each error in order: path (`.` for the document), line:column, message. Lines that begin with `~>`
+ * follow `=> valid` and are warnings of the same form.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ConfigError } from '../../../src/config/index.ts';
@@ -16,6 +17,7 @@ export interface DocumentCase {
   readonly text: string;
   /** Empty for a valid document. */
   readonly errors: readonly ConfigError[];
+  readonly warnings: readonly ConfigError[];
 }
 
 const folder = new URL('./documents/', import.meta.url);
@@ -35,15 +37,21 @@ function readCase(topic: string, text: string): DocumentCase {
   const [title = '', ...lines] = text.trimEnd().split('\n');
   const end = lines.findIndex((line) => line.startsWith('=> '));
   const name = `${topic}: ${title}`;
-  const expected = lines.slice(end).map((line) => line.slice('=> '.length));
   if (end < 0) throw new Error(`${name}: expects nothing`);
+  const expected = (mark: string) =>
+    lines
+      .slice(end)
+      .filter((line) => line.startsWith(mark))
+      .map((line) => line.slice(mark.length));
+  const errors = expected('=> ');
   return {
     name,
     text: lines
       .slice(0, end)
       .map((line) => `${line}\n`)
       .join(''),
-    errors: expected[0] === 'valid' ? [] : expected.map((line) => readError(name, line)),
+    errors: errors[0] === 'valid' ? [] : errors.map((line) => readError(name, line)),
+    warnings: expected('~> ').map((line) => readError(name, line)),
   };
 }
 

@@ -88,6 +88,7 @@ test('parseConfig() fills in every default of a pool', () => {
       autoAssign: true,
       avoidBuggyIps: false,
       draining: false,
+      shareAcrossNamespaces: false,
       namespaces: [],
       namespaceSelectors: [],
       serviceSelectors: [],

@@ -96,6 +96,7 @@ export function pool(name: string, cidrs: readonly string[], over: Partial<PoolC
     namespaces: [],
     namespaceSelectors: [],
     serviceSelectors: [],
+    shareAcrossNamespaces: false,
     bgpAdvertisements: [advertisement()],
     l2Advertisements: [],
     ...over,

@@ -1,0 +1,110 @@
+/**
+ * Makes flow collections readable that are indented less than YAML 1.2 asks for. Many people close a bracket at the column of its key,
+ * and the parser that MetalLB uses accepts it:
+ *
+ *     addresses: [
+ *       192.0.2.0/24,
+ *     ]
+ *
+ * Line breaks and comments before such a line become spaces. The text keeps its length, so every offset stays valid.
+ */
+
+/** A line that opens a flow collection: indent and dashes, an optional key, an optional anchor, the bracket. */
+const opening = /^( *(?:- +)*)(?:(?:"[^"\n]*"|'[^'\n]*'|[^\s#"'[{&*!|>-][^:\n]*): +)?(?:&\S+ +)?[[{]/;
+/** A line whose value is a block scalar, which may hold anything. */
+const blockScalar = /^( *(?:- +)*)(?:[^#\n]*: +|- +)?[|>][-+0-9]*\s*(?:#.*)?$/;
+
+/** The text with its underindented flow lines joined; `undefined` when there is none, or a bracket is never closed. */
+export function joinFlowLines(text: string): string | undefined {
+  const pieces: string[] = [];
+  let copied = 0;
+  let lineStart = 0;
+  while (lineStart < text.length) {
+    const lineEnd = endOfLine(text, lineStart);
+    const line = text.slice(lineStart, lineEnd);
+    const [scalarHead, scalarIndent = ''] = blockScalar.exec(line) ?? [];
+    if (scalarHead !== undefined) {
+      lineStart = endOfBlockScalar(text, lineEnd + 1, scalarIndent.length);
+      continue;
+    }
+    const [head, indent = ''] = opening.exec(line) ?? [];
+    if (head === undefined) {
+      lineStart = lineEnd + 1;
+      continue;
+    }
+    const flow = scanFlow(text, lineStart + head.length - 1, indent.length);
+    if (!flow) return undefined;
+    for (const { from, to } of flow.gaps) {
+      pieces.push(text.slice(copied, from), ' '.repeat(to - from));
+      copied = to;
+    }
+    lineStart = endOfLine(text, flow.end) + 1;
+  }
+  return pieces.length === 0 ? undefined : pieces.join('') + text.slice(copied);
+}
+
+interface Flow {
+  /** Behind the last bracket. */
+  readonly end: number;
+  /** Line breaks and comments before underindented lines. */
+  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+}
+
+/** Follows a flow collection from its first bracket; `undefined` when it is never closed. */
+function scanFlow(text: string, start: number, keyColumn: number): Flow | undefined {
+  const gaps: { from: number; to: number }[] = [];
+  let depth = 0;
+  for (let i = start; i < text.length; i++) {
+    const character = text[i] ?? '';
+    if (character === '[' || character === '{') depth++;
+    else if (character === ']' || character === '}') {
+      if (--depth === 0) return { end: i + 1, gaps };
+    } else if ((character === '"' || character === "'") && /[\s,:[{]/.test(text[i - 1] ?? ' ')) {
+      i = endOfQuotes(text, i);
+    } else if (character === '\n' || (character === '#' && /\s/.test(text[i - 1] ?? ''))) {
+      const next = nextToken(text, i);
+      if (next.column <= keyColumn) gaps.push({ from: i, to: next.offset });
+      i = next.offset - 1;
+    }
+  }
+  return undefined;
+}
+
+/** The first character behind line breaks, blanks and comments, with its column from 0. */
+function nextToken(text: string, from: number): { readonly offset: number; readonly column: number } {
+  let lineStart = from;
+  for (let i = from; i < text.length; i++) {
+    const character = text[i];
+    if (character === '#') i = endOfLine(text, i) - 1;
+    else if (character === '\n') lineStart = i + 1;
+    else if (character !== ' ' && character !== '\t' && character !== '\r')
+      return { offset: i, column: i - lineStart };
+  }
+  return { offset: text.length, column: 0 };
+}
+
+/** Offset of the closing quote, or the end of the text. */
+function endOfQuotes(text: string, start: number): number {
+  const quote = text[start];
+  for (let i = start + 1; i < text.length; i++) {
+    if (text[i] === '\\' && quote === '"') i++;
+    else if (text[i] === quote) return i;
+  }
+  return text.length;
+}
+
+/** Start of the first line behind a block scalar: one that is not blank and not indented more than its key. */
+function endOfBlockScalar(text: string, from: number, keyColumn: number): number {
+  let lineStart = from;
+  while (lineStart < text.length) {
+    const line = text.slice(lineStart, endOfLine(text, lineStart));
+    if (line.trim() !== '' && line.search(/[^ ]/) <= keyColumn) return lineStart;
+    lineStart += line.length + 1;
+  }
+  return text.length;
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end < 0 ? text.length : end;
+}
