@@ -21,6 +21,11 @@ const written: Record<keyof typeof annotations, Row> = {
     writer: 'controller',
     meaning: 'When the configuration in force was accepted.',
   },
+  acceptedGeneration: {
+    object: 'ConfigMap',
+    writer: 'controller',
+    meaning: 'A number that grows with each accepted configuration. The highest one is in force.',
+  },
   configStatus: {
     object: 'ConfigMap',
     writer: 'controller',
@@ -28,6 +33,11 @@ const written: Record<keyof typeof annotations, Row> = {
       '`active`: the text is in force. `stale`: the text was rejected, and the accepted configuration is in force.',
   },
   configError: { object: 'ConfigMap', writer: 'controller', meaning: 'Why the text is not in force.' },
+  configWarnings: {
+    object: 'ConfigMap',
+    writer: 'controller',
+    meaning: 'What is doubtful in the configuration in force, such as host bits in a prefix.',
+  },
   pool: {
     object: 'Service',
     writer: 'controller',

@@ -1,28 +1,27 @@
 /**
- * One term of leadership: watches → gate → allocator → Services. Everything is listed afresh once the Lease is ours, so that what the
- * predecessor wrote last is known; and nothing is handed out before all of it is there: the ConfigMaps, the namespaces, the Services.
+ * One term of leadership: watches → gate → allocator → Services.
+ *
+ * A term lists everything afresh once it holds the Lease, so it knows what its predecessor wrote last. It decides nothing before the
+ * first list of each kind is complete: both ConfigMaps, the namespaces and the Services.
  */
-
 import type { Clock } from '../clock.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
-import type { Labels, PoolConfig } from '../config/index.ts';
+import type { Labels } from '../config/index.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
 import { decodeConfigMap, decodeNamespace, decodeService } from '../kubernetes/decode.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { watch } from '../kubernetes/watch.ts';
-import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
+import type { Guard } from '../telemetry/guard.ts';
 import { Allocator } from './allocator/allocator.ts';
-import { ConfigKeeper } from './config-keeper.ts';
-import { ensureMembershipSecret } from './membership-secret.ts';
+import { ConfigReconciler } from './config/config-reconciler.ts';
+import { MembershipSecretKeeper } from './membership-secret.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import { ServiceReconciler } from './service-reconciler.ts';
+import { ServiceReconciler } from './services/service-reconciler.ts';
 
-/** How often the membership Secret is looked for. */
-const secretLookMs = 10_000;
-
-export interface TermOptions {
+export interface LeaderTermOptions {
   /** Refuses to write when the term is over. */
   readonly client: Api;
   readonly namespace: string;
@@ -31,145 +30,124 @@ export interface TermOptions {
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly guard: Guard;
+  readonly recorder: FlightRecorder;
   readonly signal: AbortSignal;
 }
 
-export class Term {
-  readonly #options: TermOptions;
+export class LeaderTerm {
+  readonly #options: LeaderTermOptions;
   readonly #allocator = new Allocator();
-  readonly #reconciler: ServiceReconciler;
-  readonly #keeper: ConfigKeeper;
+  readonly #services: ServiceReconciler;
+  readonly #config: ConfigReconciler;
   readonly #namespaces = new Map<string, Labels>();
-  readonly #awaited = new Set<string>();
-  #pools: readonly PoolConfig[] = [];
+  /** Kinds of objects whose first list is not complete. */
+  readonly #unsynced = new Set<string>();
 
-  constructor(options: TermOptions) {
+  constructor(options: LeaderTermOptions) {
     this.#options = options;
-    this.#reconciler = new ServiceReconciler({
+    this.#services = new ServiceReconciler({
       ...options,
       allocator: this.#allocator,
-      changed: () => this.#keeper.addressesChanged(),
+      onAddressesChanged: () => this.#config.addressesChanged(),
     });
-    this.#keeper = new ConfigKeeper({
-      ...options,
-      assigned: () => this.#reconciler.assigned(),
-      inForce: (config) => {
-        this.#pools = config.pools;
-        this.#reconciler.setConfig(config);
-      },
-      hold: (held) => this.#reconciler.hold(held),
-    });
+    this.#config = new ConfigReconciler({ ...options, services: this.#services });
   }
 
-  /** What `/status` says of it. */
+  /** The term's part of `/status`. */
   status(): object {
+    const poolsByName = new Map(this.#config.pools.map((pool) => [pool.name, pool]));
     return {
-      waitingFor: [...this.#awaited],
-      config: this.#keeper.state(),
+      waitingFor: [...this.#unsynced],
+      config: this.#config.state(),
       pools: this.#allocator.usage().map(({ pool, family, size, free }) => ({
         pool,
-        protocol: this.#pools.find(({ name }) => name === pool)?.protocol,
-        draining: this.#pools.find(({ name }) => name === pool)?.draining,
+        protocol: poolsByName.get(pool)?.protocol,
+        draining: poolsByName.get(pool)?.draining,
         family: `ipv${family}`,
         size: Number(size),
         used: Number(size - free),
         free: Number(free),
       })),
-      services: this.#reconciler.status(),
+      services: this.#services.status(),
       waiting: this.#allocator.waiting(),
     };
   }
 
-  /** Serves until the signal aborts and what was under way is over. */
+  /** Serves until the signal aborts and the work under way is done. */
   async serve(): Promise<void> {
-    const { namespace, metrics, signal } = this.#options;
-    const watches = [
-      this.#follow(
-        'ConfigMap',
-        paths.configMaps(namespace),
-        decodeConfigMap,
-        (_, configMap) => this.#keeper.setConfigMap(configMap),
-        `metadata.name=${configMapName}`,
-      ),
-      this.#follow(
-        'accepted ConfigMap',
-        paths.configMaps(namespace),
-        decodeConfigMap,
-        (_, copy) => this.#keeper.setCopy(copy),
-        `metadata.name=${acceptedConfigMapName}`,
-      ),
-      this.#follow('namespaces', paths.namespaces, decodeNamespace, (name, object) =>
-        this.#setNamespace(name, object?.labels),
-      ),
-      this.#follow('Services', paths.services, decodeService, (key, service) =>
-        this.#reconciler.setService(key, service),
-      ),
-    ];
+    const { metrics, signal } = this.#options;
+    const watches = this.#watchAll();
+    const secret = new MembershipSecretKeeper(this.#options);
+    secret.start();
     metrics.termBegun({
       allocator: this.#allocator,
-      pools: () => this.#pools,
-      queued: () => this.#reconciler.queued,
+      pools: () => this.#config.pools,
+      queued: () => this.#services.queued,
     });
-    const secret = this.#lookAfterSecret();
     await Promise.all(watches);
     if (!signal.aborted) throw new Error('watches ended before the term did');
-    secret.stop();
-    await Promise.all([this.#reconciler.stop(), this.#keeper.stop(), secret.settled()]);
+    await Promise.all([this.#services.stop(), this.#config.stop(), secret.stop()]);
     metrics.termOver();
   }
 
+  #watchAll(): Promise<void>[] {
+    const configMaps = paths.configMaps(this.#options.namespace);
+    const named = (name: string) => `metadata.name=${name}`;
+    return [
+      this.#follow(
+        'ConfigMap',
+        configMaps,
+        decodeConfigMap,
+        (_, configMap) => this.#config.setConfigMap(configMap),
+        named(configMapName),
+      ),
+      this.#follow(
+        'accepted ConfigMap',
+        configMaps,
+        decodeConfigMap,
+        (_, copy) => this.#config.setCopy(copy),
+        named(acceptedConfigMapName),
+      ),
+      this.#follow('namespaces', paths.namespaces, decodeNamespace, (name, namespace) =>
+        this.#setNamespace(name, namespace?.labels),
+      ),
+      this.#follow('Services', paths.services, decodeService, (key, service) =>
+        this.#services.setService(key, service),
+      ),
+    ];
+  }
+
   #follow<T>(
-    what: string,
+    kind: string,
     path: string,
     decode: (raw: RawObject) => T | undefined,
     changed: (key: string, object: T | undefined) => void,
     fieldSelector?: string,
   ): Promise<void> {
-    const { client, clock, logger, signal } = this.#options;
-    this.#awaited.add(what);
+    const { client, clock, logger, guard, signal } = this.#options;
+    this.#unsynced.add(kind);
     const synced = () => {
-      this.#awaited.delete(what);
-      if (this.#awaited.size === 0) this.#begin();
+      this.#unsynced.delete(kind);
+      if (this.#unsynced.size === 0) this.#begin();
     };
     const selected = fieldSelector === undefined ? {} : { fieldSelector };
-    return watch({ client, path, decode, handler: { changed, synced }, clock, logger, signal, ...selected });
+    const handler = { changed, synced };
+    return watch({ client, path, decode, handler, guard, clock, logger, signal, ...selected });
   }
 
   #begin(): void {
-    const known = { namespaces: this.#namespaces.size, services: this.#reconciler.known };
+    const known = { namespaces: this.#namespaces.size, services: this.#services.known };
     this.#options.logger.info(known, 'state of the cluster known');
-    this.#reconciler.setNamespaces(this.#namespaces);
-    this.#keeper.start();
+    this.#services.setNamespaces(this.#namespaces);
+    this.#config.start();
   }
 
   #setNamespace(name: string, labels: Labels | undefined): void {
     const before = JSON.stringify(this.#namespaces.get(name));
     if (labels) this.#namespaces.set(name, labels);
     else this.#namespaces.delete(name);
-    if (this.#awaited.size === 0 && JSON.stringify(labels) !== before)
-      this.#reconciler.setNamespaces(this.#namespaces);
-  }
-
-  #lookAfterSecret(): WorkQueue {
-    const { client, clock, namespace, logger } = this.#options;
-    let fault: string | undefined;
-    const queue = new WorkQueue({
-      clock,
-      concurrency: 1,
-      firstRetryMs: 500,
-      work: async () => {
-        const state = await ensureMembershipSecret(client, namespace);
-        if (state.kind === 'created') logger.info('membership Secret made');
-        const reason = state.kind === 'unusable' ? state.reason : undefined;
-        if (reason !== undefined && reason !== fault)
-          logger.error({ reason }, 'membership Secret not usable; it is made anew when it is deleted');
-        fault = reason;
-        clock.after(secretLookMs, () => queue.add('membership'));
-      },
-      onError: (_, error) =>
-        logger.debug({ reason: String(error) }, 'membership Secret not looked after yet'),
-    });
-    queue.add('membership');
-    return queue;
+    if (this.#unsynced.size === 0 && JSON.stringify(labels) !== before)
+      this.#services.setNamespaces(this.#namespaces);
   }
 }

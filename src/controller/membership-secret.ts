@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
 import { readMembershipKeys } from '../cluster/membership-keys.ts';
 import { membershipSecretKey, membershipSecretName } from '../cluster/names.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
 import { isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import { decodeSecret } from '../kubernetes/decode.ts';
+import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { paths } from '../kubernetes/write.ts';
+import type { Logger } from '../log.ts';
 
-/** `unusable` says why the speakers cannot use the Secret that is there. */
+/** `unusable` carries the reason why the speakers cannot use the existing Secret. */
 export type SecretState =
   | { readonly kind: 'created' | 'present' }
   | { readonly kind: 'unusable'; readonly reason: string };
 
-/** Makes the Secret by which speakers recognise each other when it is missing; an existing one is left as it is. */
+/** Creates the Secret with which speakers authenticate each other when it is missing. An existing Secret stays as it is. */
 export async function ensureMembershipSecret(client: Api, namespace: string): Promise<SecretState> {
   const collection = paths.secrets(namespace);
   try {
@@ -37,5 +40,60 @@ export async function ensureMembershipSecret(client: Api, namespace: string): Pr
   } catch (error) {
     if (isConflict(error)) return { kind: 'present' };
     throw error;
+  }
+}
+
+export interface MembershipSecretKeeperOptions {
+  readonly client: Api;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Interval between two checks of the Secret. */
+const checkIntervalMs = 10_000;
+
+/** Checks the membership Secret from time to time and reports when the speakers cannot use it. */
+export class MembershipSecretKeeper {
+  readonly #options: MembershipSecretKeeperOptions;
+  readonly #queue: WorkQueue;
+  /** The fault that was reported last. */
+  #fault: string | undefined;
+
+  constructor(options: MembershipSecretKeeperOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue({
+      clock: options.clock,
+      concurrency: 1,
+      firstRetryMs: 500,
+      reachability: options.client.reachability,
+      work: () => this.#check(),
+      onError: (_, error) =>
+        options.logger.debug({ reason: String(error) }, 'membership Secret not checked yet'),
+    });
+  }
+
+  start(): void {
+    this.#queue.add(membershipSecretName);
+  }
+
+  /** Resolves when the check under way is done. */
+  async stop(): Promise<void> {
+    this.#queue.stop();
+    await this.#queue.settled();
+  }
+
+  async #check(): Promise<void> {
+    const { client, namespace, logger, clock } = this.#options;
+    const state = await ensureMembershipSecret(client, namespace);
+    if (state.kind === 'created') logger.info('membership Secret created');
+    const fault = state.kind === 'unusable' ? state.reason : undefined;
+    if (fault !== undefined && fault !== this.#fault)
+      logger.error(
+        { reason: fault },
+        'membership Secret not usable; delete it, and the controller creates a new one',
+      );
+    this.#fault = fault;
+    clock.after(checkIntervalMs, () => this.start());
   }
 }

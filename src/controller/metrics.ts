@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { PoolConfig } from '../config/index.ts';
 import type { Allocator } from './allocator/allocator.ts';
 
-/** What gauges are read from when they are asked for. */
+/** The state that gauges are read from when Prometheus collects them. */
 export interface GaugeSource {
   readonly allocator: Allocator;
   readonly pools: () => readonly PoolConfig[];
@@ -10,7 +10,54 @@ export interface GaugeSource {
   readonly queued: () => number;
 }
 
-/** The controller's metrics; families that MetalLB has keep their names under our prefix. */
+type Sample = readonly [labels: Record<string, string>, value: number];
+
+/** A gauge whose samples are computed on collection. */
+interface CollectedGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly samples: (source: GaugeSource) => Iterable<Sample>;
+}
+
+const collectedGauges: readonly CollectedGauge[] = [
+  usageGauge('bellman_allocator_addresses_total', 'Usable addresses of the pool.', (size) => size),
+  usageGauge('bellman_allocator_addresses_in_use_total', 'Addresses in use.', (size, free) => size - free),
+  usageGauge('bellman_allocator_addresses_free_total', 'Addresses free.', (_, free) => free),
+  {
+    name: 'bellman_controller_queue_depth',
+    help: 'Services whose status waits to be written or is being written.',
+    labelNames: [],
+    samples: ({ queued }) => [[{}, queued()]],
+  },
+  {
+    name: 'bellman_controller_services_waiting',
+    help: 'Services that lack an address they need or ask for, by cause.',
+    labelNames: ['cause'],
+    samples: ({ allocator }) => {
+      const counts = new Map<string, number>();
+      for (const { cause } of allocator.refusals()) counts.set(cause, (counts.get(cause) ?? 0) + 1);
+      return [...counts].map(([cause, count]) => [{ cause }, count]);
+    },
+  },
+  {
+    name: 'bellman_allocator_namespace_limit',
+    help: 'Limit of the pool for the addresses of one namespace.',
+    labelNames: ['pool'],
+    samples: ({ pools }) =>
+      pools().flatMap(({ name, limitPerNamespace }) =>
+        limitPerNamespace === undefined ? [] : [[{ pool: name }, limitPerNamespace] as const],
+      ),
+  },
+  {
+    name: 'bellman_allocator_namespace_addresses_in_use_total',
+    help: 'Addresses that a namespace holds of a pool with a limit per namespace.',
+    labelNames: ['pool', 'namespace'],
+    samples: heldPerNamespace,
+  },
+];
+
+/** The controller's metrics. Families that MetalLB has keep their names under Bellman's prefix. */
 export class ControllerMetrics {
   readonly configLoaded: Gauge;
   readonly configUpdates: Counter;
@@ -52,20 +99,20 @@ export class ControllerMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     });
-    this.#collected(registry);
+    for (const each of collectedGauges) this.#register(registry, each);
   }
 
-  configStale(stale: boolean): void {
-    for (const gauge of this.#configStale) gauge.set(Number(stale));
+  configStale(isStale: boolean): void {
+    for (const gauge of this.#configStale) gauge.set(Number(isStale));
   }
 
-  /** This replica decides from now on; gauges are read from `source`. */
+  /** This replica leads from now on; gauges are read from `source`. */
   termBegun(source: GaugeSource): void {
     this.#leading.set(1);
     this.#source = source;
   }
 
-  /** Another replica knows better now: what this one said last is not said any longer. */
+  /** Another replica leads now; this one's gauges would be out of date. */
   termOver(): void {
     this.#leading.set(0);
     this.configLoaded.set(0);
@@ -73,61 +120,40 @@ export class ControllerMetrics {
     this.#source = undefined;
   }
 
-  #collected(registry: Registry): void {
-    const collected = (
-      name: string,
-      help: string,
-      labelNames: string[],
-      values: (source: GaugeSource) => Iterable<readonly [Record<string, string>, number]>,
-    ) => {
-      const gauge: Gauge = new Gauge({
-        name,
-        help,
-        labelNames,
-        registers: [registry],
-        collect: () => {
-          gauge.reset();
-          if (this.#source) for (const [labels, value] of values(this.#source)) gauge.set(labels, value);
-        },
-      });
-    };
-    const usage = (name: string, help: string, value: (size: number, free: number) => number) =>
-      collected(name, help, ['pool', 'family'], ({ allocator }) =>
-        allocator
-          .usage()
-          .map(({ pool, family, size, free }) => [
-            { pool, family: `ipv${family}` },
-            value(Number(size), Number(free)),
-          ]),
-      );
-    usage('bellman_allocator_addresses_total', 'Usable addresses of the pool.', (size) => size);
-    usage('bellman_allocator_addresses_in_use_total', 'Addresses in use.', (size, free) => size - free);
-    usage('bellman_allocator_addresses_free_total', 'Addresses free.', (_, free) => free);
-    collected(
-      'bellman_controller_queue_depth',
-      'Services whose status waits to be written or is being written.',
-      [],
-      ({ queued }) => [[{}, queued()]],
-    );
-    collected(
-      'bellman_allocator_namespace_limit',
-      'Limit of the pool for the addresses of one namespace.',
-      ['pool'],
-      ({ pools }) =>
-        pools().flatMap(({ name, limitPerNamespace }) =>
-          limitPerNamespace === undefined ? [] : [[{ pool: name }, limitPerNamespace] as const],
-        ),
-    );
-    collected(
-      'bellman_allocator_namespace_addresses_in_use_total',
-      'Addresses that a namespace holds of a pool with a limit per namespace.',
-      ['pool', 'namespace'],
-      heldPerNamespace,
-    );
+  #register(registry: Registry, { name, help, labelNames, samples }: CollectedGauge): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect: () => {
+        gauge.reset();
+        if (this.#source) for (const [labels, value] of samples(this.#source)) gauge.set(labels, value);
+      },
+    });
   }
 }
 
-function* heldPerNamespace({ pools, allocator }: GaugeSource): Iterable<[Record<string, string>, number]> {
+function usageGauge(
+  name: string,
+  help: string,
+  value: (size: number, free: number) => number,
+): CollectedGauge {
+  return {
+    name,
+    help,
+    labelNames: ['pool', 'family'],
+    samples: ({ allocator }) =>
+      allocator
+        .usage()
+        .map(({ pool, family, size, free }) => [
+          { pool, family: `ipv${family}` },
+          value(Number(size), Number(free)),
+        ]),
+  };
+}
+
+function* heldPerNamespace({ pools, allocator }: GaugeSource): Iterable<Sample> {
   const limited = new Set(
     pools()
       .filter(({ limitPerNamespace }) => limitPerNamespace !== undefined)

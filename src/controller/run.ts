@@ -1,16 +1,17 @@
 /**
- * The controller's process: one place that judges the ConfigMap and hands out addresses.
+ * The controller's process: it judges the ConfigMap and assigns addresses to Services.
  *
- *   ConfigMap ──→ gate (config-keeper) ──→ accepted configuration ─┐
- *   namespaces ────────────────────────────────────────────────────┼─→ allocator (pure) ──→ Service status, annotation, event
- *   Services ──────────────────────────────────────────────────────┘
+ *   ConfigMap ──→ config/ (gate) ──→ accepted configuration ─┐
+ *   namespaces ──────────────────────────────────────────────┼─→ allocator/ (pure) ──→ services/ ──→ status, annotation, event
+ *   Services ────────────────────────────────────────────────┘
  *
- * Any number of replicas may run. The holder of the Lease serves a term (`term.ts`), the others wait; the connection given to a term
- * refuses to write as soon as the right to may be another's. It refuses to give an address two owners, to renumber, and to act on
- * a configuration that it has not written down as accepted. Started bottom up (HTTP endpoint, Lease, watches) and stopped top down:
- * writes under way end, events are sent, the Lease is given back, so that the next replica begins at once.
+ * Any number of replicas may run. The one that holds the Lease serves a term (`leader-term.ts`); the others wait. The API client of a
+ * term refuses to write as soon as another replica may hold the Lease. The controller never gives an address two owners, never renumbers
+ * a Service on its own, and never acts on a configuration before it is stored as accepted.
+ *
+ * The process starts bottom up: HTTP endpoint, Lease, watches. It stops top down: it finishes the writes under way, sends the events
+ * and gives the Lease back, so that the next replica begins at once.
  */
-
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
@@ -28,45 +29,41 @@ import type { Logger } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { serveHttp } from '../telemetry/http-server.ts';
+import { LeaderTerm } from './leader-term.ts';
 import { ControllerMetrics } from './metrics.ts';
-import { Term } from './term.ts';
 
 export interface RunControllerOptions {
   readonly kubeconfig?: string;
   readonly namespace: string;
   readonly metricsAddress: { readonly host: string; readonly port: number };
   readonly loadBalancerClass?: string;
-  /** False only when no other replica can run. */
+  /** Off only when no other replica can run. */
   readonly leaderElection: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-const eventsAtStopMs = 2000;
+/** Deadline for sending the last events when the process stops. */
+const flushDeadlineMs = 2000;
 
-/** Runs until the signal aborts and everything has been written. Rejects only when it cannot start. */
+/** Runs until the signal aborts and the work under way is done. Rejects only when it cannot start. */
 export async function runController(options: RunControllerOptions): Promise<void> {
   const { namespace, loadBalancerClass, logger, signal } = options;
+  const clock = systemClock;
   const client = connect(options.kubeconfig, 'bellman-controller', { logger });
   const registry = new Registry();
   registerKubernetesMetrics(registry, client.reachability);
   const metrics = new ControllerMetrics(registry);
-  const { recorder, guard } = createDiagnostics({ clock: systemClock, logger, registry });
-  endOnCrash({ logger, recorder, clock: systemClock });
+  const { recorder, guard } = createDiagnostics({ clock, logger, registry });
+  endOnCrash({ logger, recorder, clock });
   const identity = `${hostname()}_${randomUUID()}`;
-  const clock = systemClock;
-  // Not held back by the Lease: what it tells of has happened.
-  const events = new EventRecorder({
-    client,
-    component: 'bellman-controller',
-    host: hostname(),
-    logger,
-    clock,
-  });
-  let term: Term | undefined;
+  const component = 'bellman-controller';
+  // Uses the unrestricted client: an event reports what has happened, also after the Lease is lost.
+  const events = new EventRecorder({ client, component, host: hostname(), logger, clock });
+  let term: LeaderTerm | undefined;
 
   const serve = async (api: Api, until: AbortSignal) => {
-    term = new Term({
+    term = new LeaderTerm({
       client: api,
       namespace,
       loadBalancerClass,
@@ -74,6 +71,8 @@ export async function runController(options: RunControllerOptions): Promise<void
       metrics,
       logger,
       clock,
+      guard,
+      recorder,
       signal: until,
     });
     await term.serve();
@@ -103,7 +102,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   await (election ? election.run(serve, signal) : serve(client, signal));
 
   logger.info({ reason: String(signal.reason) }, 'stopping');
-  await events.flush(eventsAtStopMs);
+  await events.flush(flushDeadlineMs);
   await server.close();
   client.close();
   logger.info('stopped');

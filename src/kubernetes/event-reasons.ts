@@ -35,6 +35,12 @@ export const eventReasons = {
     type: 'Warning',
     meaning: 'An annotation under a prefix of ours has no meaning; its name is most likely misspelt.',
   },
+  SharedAcrossNamespaces: {
+    object: 'Service',
+    type: 'Warning',
+    meaning:
+      'A Service of another namespace shares the address, though the pool does not set `share-across-namespaces`.',
+  },
   NodeAssigned: {
     object: 'Service',
     type: 'Normal',

@@ -145,7 +145,9 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.equal((await status()).code, 1);
     assert.equal(await readyz(), `layer 2: ${fault}\n503`);
     await lab.until('the controller reports it', async () =>
-      /membership Secret not usable; it is made anew when it is deleted/.test(lab.log('controller')),
+      /membership Secret not usable; delete it, and the controller creates a new one/.test(
+        lab.log('controller'),
+      ),
     );
     assert.match(await ask(printer), /printer-/, 'the known keys stay in use');
     await lab.kubectl('delete', ...secret);

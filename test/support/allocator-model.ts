@@ -1,6 +1,6 @@
 /**
- * The allocator's rules once more, by brute force over pools of a few addresses, and random histories of Services, configurations and
- * restarts to hold the allocator to them.
+ * A model of the allocator: its rules written a second time, by brute force over pools of a few addresses. Random histories of Services,
+ * configurations and restarts compare the allocator with it.
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
@@ -31,6 +31,10 @@ const configs: readonly (readonly PoolConfig[])[] = [
     pool('both', ['192.0.2.4/31', '2001:db8::2/127'], { limitPerNamespace: 3 }),
   ],
   [pool('both', ['192.0.2.254/31', '192.0.2.0/30', '192.0.3.0/31'], { avoidBuggyIps: true })],
+  [
+    pool('four', ['192.0.2.0/31'], { shareAcrossNamespaces: true }),
+    pool('rest', ['192.0.2.2/31', '2001:db8::/127']),
+  ],
   [],
 ];
 const namespaces = new Map([
@@ -47,7 +51,7 @@ const recordName = `${prefix}ip-allocated-from-pool`;
 const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.option(arbitrary, { nil: undefined, freq: 3 }).chain((value) => fc.constantFrom(value, undefined));
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
-const wish = fc.record({
+const request = fc.record({
   team: fc.boolean(),
   web: fc.boolean(),
   key: rarely(fc.constantFrom('k', 'l')),
@@ -70,7 +74,7 @@ const wish = fc.record({
   pool: rarely(fc.constantFrom('four', 'rest', 'six', 'nope,both', 'both,four')),
 });
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('ask' as const), name, wish }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('ask' as const), name, request }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('release' as const), name }) },
   {
     weight: 1,
@@ -78,9 +82,9 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
 );
-type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
+type Request = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-function serviceOf(serviceName: string, each: Wish): Service {
+function serviceOf(serviceName: string, each: Request): Service {
   const annotations = Object.entries({
     [`${prefix}allow-shared-ip`]: each.key,
     'metallb.io/allow-shared-ip': each.otherKey,
@@ -103,12 +107,33 @@ function serviceOf(serviceName: string, each: Wish): Service {
 interface Known {
   readonly service: Service;
   readonly outcome: Outcome;
+  /** When it got each of its addresses. */
+  readonly since: ReadonlyMap<string, number>;
 }
 
-/** The rules, slowly. */
+/** The rules, by brute force. */
 class Model {
   pools: readonly PoolConfig[] = [];
   readonly known = new Map<string, Known>();
+  #time = 0;
+
+  remember(key: string, service: Service, outcome: Outcome): void {
+    const before = this.known.get(key)?.since;
+    const since = new Map(
+      outcome.assigned.map(({ address }) => {
+        const text = formatIp(address);
+        return [text, before?.get(text) ?? ++this.#time] as const;
+      }),
+    );
+    this.known.set(key, { service, outcome, since });
+  }
+
+  /** After a restart the order of learning decides who is senior. */
+  restart(): void {
+    const all = [...this.known];
+    this.known.clear();
+    for (const [key, { service, outcome }] of all) this.remember(key, service, outcome);
+  }
 
   poolOf(address: IpAddress): PoolConfig | undefined {
     return this.pools.find(({ ranges }) => ranges.some((range) => rangeContains(range, address)));
@@ -122,6 +147,15 @@ class Model {
       .map(([, known]) => known.service);
   }
 
+  /** Those of the holders that got the address earlier. */
+  seniors(of: Service, address: IpAddress): Service[] {
+    const text = formatIp(address);
+    const own = this.known.get(objectKey(of))?.since.get(text) ?? Number.POSITIVE_INFINITY;
+    return this.holders(address, objectKey(of)).filter(
+      (other) => (this.known.get(objectKey(other))?.since.get(text) ?? 0) < own,
+    );
+  }
+
   mayShare(one: Service, other: Service): boolean {
     const ports = (of: Service) => of.ports.map(({ port }) => port);
     const backends = (of: Service) => (of.externalTrafficPolicy === 'Local' ? of.selector.app : '');
@@ -132,7 +166,37 @@ class Model {
     );
   }
 
-  mayHold(of: Service, address: IpAddress): boolean {
+  mayKeep(of: Service, address: IpAddress): boolean {
+    return (
+      this.poolOf(address) !== undefined &&
+      this.seniors(of, address).every((other) => this.mayShare(of, other))
+    );
+  }
+
+  mayJoin(of: Service, address: IpAddress): boolean {
+    const found = this.poolOf(address);
+    return (
+      found !== undefined &&
+      this.holders(address, objectKey(of)).every(
+        (other) =>
+          this.mayShare(of, other) && (of.namespace === other.namespace || found.shareAcrossNamespaces),
+      )
+    );
+  }
+
+  /** Holders that came later and may not share with the Service any more. */
+  displacedBy(of: Service): Service[] {
+    const known = this.known.get(objectKey(of));
+    return (known?.outcome.assigned ?? []).flatMap(({ address }) => {
+      const seniors = this.seniors(of, address);
+      return this.holders(address, objectKey(of)).filter(
+        (other) => !seniors.includes(other) && !this.mayShare(of, other),
+      );
+    });
+  }
+
+  /** Whether two holders of an address may both be there. */
+  isLegal(of: Service, address: IpAddress): boolean {
     return (
       this.poolOf(address) !== undefined &&
       this.holders(address, objectKey(of)).every((other) => this.mayShare(of, other))
@@ -149,10 +213,10 @@ class Model {
     );
   }
 
-  /** Whether a Service that holds `others` besides may be given an address anew. */
+  /** Whether a Service that also holds `others` may get a new address. */
   mayGet(of: Service, address: IpAddress, others: readonly IpAddress[]): boolean {
     const found = this.poolOf(address);
-    if (!found || !this.mayHold(of, address)) return false;
+    if (!found || !this.mayJoin(of, address)) return false;
     const admitted =
       (found.namespaces.length + found.namespaceSelectors.length === 0 ||
         found.namespaces.includes(of.namespace) ||
@@ -186,10 +250,10 @@ class Model {
     );
   }
 
-  /** Every way in which the Service would have all it asks for, without moving what it may keep and has asked for. */
+  /** Every way to give the Service all it asks for without moving an address that it may keep and asked for. */
   *ways(of: Service, before: Outcome['assigned']): Iterable<readonly IpAddress[]> {
     const options = familiesOf(of).map((family) => {
-      const kept = before.find((each) => each.address.family === family && this.mayHold(of, each.address));
+      const kept = before.find((each) => each.address.family === family && this.mayKeep(of, each.address));
       if (kept && this.isAskedFor(of, kept)) return { isKept: true, addresses: [kept.address] };
       return { isKept: false, addresses: universe.filter((address) => address.family === family) };
     });
@@ -234,7 +298,7 @@ function isInvalid(of: Service): boolean {
 }
 
 /** The Service as the API shows it. */
-function shown({ service: of, outcome }: Known): Service {
+function shown({ service: of, outcome }: Pick<Known, 'service' | 'outcome'>): Service {
   const record = [...new Set(outcome.assigned.map(({ allocatedFrom }) => allocatedFrom))].join(',');
   return {
     ...of,
@@ -243,10 +307,11 @@ function shown({ service: of, outcome }: Known): Service {
   };
 }
 
-/** An allocator and the model beside it. */
+/** An allocator beside the model. */
 class Trial {
   readonly model = new Model();
   allocator = new Allocator();
+  #hasOpened = false;
 
   constructor() {
     this.allocator.setNamespaces(namespaces);
@@ -256,6 +321,7 @@ class Trial {
   setConfig(index: number): void {
     this.model.pools = configs[index] ?? [];
     this.allocator.setConfig(config([...this.model.pools], []));
+    this.#hasOpened = true;
     this.reconcileAll();
   }
 
@@ -267,8 +333,19 @@ class Trial {
     this.serveWaiting();
   }
 
-  /** Until nobody who waits can be served. */
+  /**
+   * Reconciles the waiting Services until nothing changes. Nothing may change unless a decision said that it opens addresses, because the
+   * controller reconsiders waiting Services only then.
+   */
   serveWaiting(): void {
+    const hasOpened = this.#hasOpened;
+    const stateBefore = this.state();
+    this.#reconcileWaiting();
+    if (!hasOpened) assert.equal(this.state(), stateBefore, 'a waiting Service was served late');
+    this.#hasOpened = false;
+  }
+
+  #reconcileWaiting(): void {
     for (let before = ''; before !== this.state(); ) {
       before = this.state();
       for (const key of this.allocator.waiting()) {
@@ -284,10 +361,11 @@ class Trial {
     const before = known?.outcome.assigned ?? [];
     const ways = isInvalid(of) ? [] : [...this.model.ways(of, before)];
     const keepable = before.filter(
-      ({ address }) => familiesOf(of).includes(address.family) && this.model.mayHold(of, address),
+      ({ address }) => familiesOf(of).includes(address.family) && this.model.mayKeep(of, address),
     );
     const outcome = this.allocator.reconcile(of);
     const now = outcome.assigned;
+    if (outcome.opensAddresses) this.#hasOpened = true;
     const isComplete = outcome.refusal === undefined && now.length === familiesOf(of).length;
     assert.equal(
       isComplete,
@@ -309,11 +387,21 @@ class Trial {
       const others = now.filter((each) => each.address.family !== address.family).map((each) => each.address);
       assert.ok(this.model.mayGet(of, address, others), `${formatIp(address)} was given against the rules`);
     }
-    this.model.known.set(key, { service: of, outcome });
+    this.model.remember(key, of, outcome);
+    const displaced = this.model.displacedBy(of);
+    assert.deepEqual(
+      new Set(outcome.displaced),
+      new Set(displaced.map((other) => objectKey(other))),
+      'displaced others',
+    );
+    for (const other of outcome.displaced) {
+      const affected = this.model.known.get(other);
+      if (affected) this.ask(affected.service);
+    }
   }
 
   release(key: string): void {
-    this.allocator.release(key);
+    if (this.allocator.release(key).length > 0) this.#hasOpened = true;
     this.model.known.delete(key);
   }
 
@@ -323,6 +411,7 @@ class Trial {
     restarted.setNamespaces(namespaces);
     restarted.setConfig(config([...this.model.pools], []));
     for (const known of this.model.known.values()) restarted.learn(shown(known));
+    this.model.restart();
     const waiting = this.allocator.waiting();
     this.allocator = restarted;
     assert.equal(this.holdings(), before.slice(0, this.holdings().length), 'learned something else');
@@ -333,7 +422,7 @@ class Trial {
 
   check(): void {
     for (const { service: of, outcome } of this.model.known.values())
-      for (const { address } of outcome.assigned) assert.ok(this.model.mayHold(of, address), 'two owners');
+      for (const { address } of outcome.assigned) assert.ok(this.model.isLegal(of, address), 'two owners');
     for (const { pool: poolName, family, size, free } of this.allocator.usage()) {
       const found = this.model.pools.find((each) => each.name === poolName);
       const usable = universe.filter((address) => {
@@ -386,7 +475,7 @@ export function checkAllocator({ runs, steps }: { readonly runs: number; readonl
               trial.serveWaiting();
               break;
             case 'ask':
-              trial.ask(serviceOf(each.name, each.wish));
+              trial.ask(serviceOf(each.name, each.request));
               trial.serveWaiting();
               break;
             case 'restart':

@@ -6,46 +6,58 @@ import { type SharingTerms, sharingRefusal } from './sharing.ts';
 /** An address that a Service has. */
 export interface Assigned {
   readonly address: IpAddress;
-  /** The pool that holds the address now; empty when none does. */
+  /** The pool that holds the address now; empty when no pool does. */
   readonly pool: string;
   /**
-   * What is recorded on the Service: the pool's name, or the name it had when the Service asked for it by that name. A pool that is
-   * split or renamed keeps the wish for it fulfilled.
+   * The name that is recorded on the Service: the pool's name, or the name by which the Service asked for the pool. A request for a
+   * pool by name therefore stays fulfilled when the pool is split or renamed.
    */
   readonly allocatedFrom: string;
 }
 
-interface Holding {
+/** Everything that a Service holds, taken out of the book. */
+export interface Holding {
   readonly assigned: readonly Assigned[];
   readonly terms: SharingTerms;
+  /** Seniority on each of the addresses, in their order: a lower number held it earlier. */
+  readonly since: readonly number[];
 }
 
-const nobody: ReadonlySet<string> = new Set();
+/** Services that hold an address, with their seniority. */
+type Holders = ReadonlyMap<string, number>;
 
-/** Who holds which address, on which terms, and from which pool: the allocator's memory, without its judgement. */
+const noHolders: Holders = new Map();
+/** Seniority of a Service that does not hold the address yet. */
+const newcomer = Number.POSITIVE_INFINITY;
+
+/**
+ * The allocator's memory: which Service holds which address, on which sharing terms, since when, and from which pool. It judges whether
+ * two Services may share an address, and nothing else.
+ */
 export class AddressBook {
   #pools: readonly PoolState[] = [];
   #poolsByName: ReadonlyMap<string, PoolState> = new Map();
   #index = new PoolIndex<PoolState>([]);
   /** By Service. */
   readonly #holdings = new Map<string, Holding>();
-  /** Services by address. */
-  readonly #holders: Readonly<Record<Family, Map<bigint, Set<string>>>> = { 4: new Map(), 6: new Map() };
-  /** Addresses by sharing key: where a newcomer with the key may join. */
+  readonly #holders: Readonly<Record<Family, Map<bigint, Map<string, number>>>> = {
+    4: new Map(),
+    6: new Map(),
+  };
+  /** Addresses by scope of their holders' sharing keys, see `scopesOf`. */
   readonly #shared = new Map<string, Record<Family, Set<bigint>>>();
+  #lastSeniority = 0;
 
-  /** Puts other pools in place of those there are. Everybody keeps what he holds, in a pool or not. */
+  /** Replaces the pools. Every Service keeps its addresses, whether or not a pool holds them. */
   setPools(configs: readonly PoolConfig[]): void {
+    const holdings = [...this.#holdings.keys()].map((key) => [key, this.release(key)] as const);
     this.#pools = configs
       .map((config) => new PoolState(config))
       .sort((a, b) => comparePools(a.config, b.config));
     this.#poolsByName = new Map(this.#pools.map((pool) => [pool.config.name, pool]));
     this.#index = new PoolIndex(this.#pools);
-    const holdings = [...this.#holdings];
-    this.#holdings.clear();
-    this.#shared.clear();
-    for (const family of [4, 6] as const) this.#holders[family].clear();
-    for (const [key, { assigned, terms }] of holdings) this.hold(key, assigned, terms);
+    for (const [key, holding] of holdings)
+      if (holding) this.hold(key, holding.assigned, holding.terms, holding);
   }
 
   /** In the order in which they are tried. */
@@ -65,85 +77,161 @@ export class AddressBook {
     return this.#holdings.get(key)?.assigned ?? [];
   }
 
+  termsOf(key: string): SharingTerms | undefined {
+    return this.#holdings.get(key)?.terms;
+  }
+
   *assigned(): Iterable<Assigned & { readonly service: string }> {
     for (const [service, { assigned }] of this.#holdings)
       for (const each of assigned) yield { service, ...each };
   }
 
-  holdersOf({ family, value }: IpAddress): ReadonlySet<string> {
-    return this.#holders[family].get(value) ?? nobody;
+  holdersOf({ family, value }: IpAddress): Holders {
+    return this.#holders[family].get(value) ?? noHolders;
   }
 
-  /** Addresses of the family, held under one of the keys. */
-  *sharedUnder(keys: readonly string[], family: Family): Iterable<bigint> {
-    for (const key of keys) yield* this.#shared.get(key)?.[family] ?? [];
+  /** Addresses of the family whose holders have one of the Service's keys, where its pool lets the key count. */
+  *sharedUnder(terms: SharingTerms, family: Family): Iterable<bigint> {
+    for (const scope of scopesOf(terms, true)) yield* this.#shared.get(scope)?.[family] ?? [];
   }
 
-  /** Why a Service on these terms may not hold an address beside those who do; `undefined` when it may. */
+  /** Why a Service that does not hold the address may not join its holders; `undefined` when it may. */
   joinRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
-    for (const holder of this.holdersOf(address)) {
-      const theirs = this.#holdings.get(holder)?.terms;
-      const refusal = theirs && holder !== terms.service ? sharingRefusal(terms, theirs) : undefined;
-      if (refusal !== undefined) return refusal;
-    }
-    return undefined;
+    return this.#conflict(address, terms, newcomer, this.#allowsAcross(address));
+  }
+
+  /**
+   * Why a Service may not keep an address that it held; `undefined` when it may. Only Services that held it earlier stand in its way,
+   * and sharing across namespaces that is already in place stays.
+   */
+  keepRefusal(address: IpAddress, terms: SharingTerms, before: Holding): string | undefined {
+    return this.#conflict(address, terms, seniorityIn(before, address), true);
+  }
+
+  /** Why a Service may not hold an address that its status shows at start; `undefined` when it may. */
+  learnRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
+    return this.#conflict(address, terms, newcomer, true);
+  }
+
+  /** Services that hold one of this Service's addresses and may not any more: it held the address earlier and its terms changed. */
+  displacedBy(key: string): string[] {
+    const holding = this.#holdings.get(key);
+    if (!holding) return [];
+    const displaced = new Set<string>();
+    for (const { address } of holding.assigned)
+      for (const [other, since] of this.holdersOf(address)) {
+        const theirs = this.#holdings.get(other)?.terms;
+        const isYounger = since > seniorityIn(holding, address);
+        if (theirs && isYounger && sharingRefusal(theirs, holding.terms, { acrossNamespaces: true }))
+          displaced.add(other);
+      }
+    return [...displaced];
+  }
+
+  /** Addresses that the Service shares with another namespace although the pool does not allow it. */
+  sharedAcrossWithoutPermission(key: string): Assigned[] {
+    return this.holdingOf(key).filter(({ address }) => {
+      const holders = this.holdersOf(address);
+      if (holders.size < 2 || this.#allowsAcross(address)) return false;
+      return [...holders.keys()].some((other) => namespaceOf(other) !== namespaceOf(key));
+    });
   }
 
   /** Whether a Service of the namespace holds the address. */
   isHeldIn(namespace: string, address: IpAddress): boolean {
-    for (const holder of this.holdersOf(address)) if (namespaceOf(holder) === namespace) return true;
+    for (const holder of this.holdersOf(address).keys()) if (namespaceOf(holder) === namespace) return true;
     return false;
   }
 
-  /** Replaces what a Service holds. */
+  /** Replaces what a Service holds. An address that is also in `before` keeps its seniority. */
   hold(
     key: string,
     assigned: readonly Pick<Assigned, 'address' | 'allocatedFrom'>[],
     terms: SharingTerms,
+    before?: Holding,
   ): void {
     this.release(key);
     if (assigned.length === 0) return;
+    const since: number[] = [];
     const placed = assigned.map(({ address, allocatedFrom }) => {
+      const { family, value } = address;
       const pool = this.poolOf(address);
-      if (pool && !this.isHeldIn(namespaceOf(key), address)) pool.count(namespaceOf(key), 1);
-      pool?.free(address.family).take(address.value);
-      const holders = this.#holders[address.family].get(address.value) ?? new Set();
-      this.#holders[address.family].set(address.value, holders.add(key));
-      for (const sharingKey of terms.keys) {
-        const shared = this.#shared.get(sharingKey) ?? { 4: new Set(), 6: new Set() };
-        shared[address.family].add(address.value);
-        this.#shared.set(sharingKey, shared);
+      if (pool && !this.isHeldIn(terms.namespace, address)) pool.count(terms.namespace, 1);
+      pool?.free(family).take(value);
+      const known = before && seniorityIn(before, address);
+      const seniority = known === undefined || known === newcomer ? ++this.#lastSeniority : known;
+      since.push(seniority);
+      const holders = this.#holders[family].get(value) ?? new Map<string, number>();
+      this.#holders[family].set(value, holders.set(key, seniority));
+      for (const scope of scopesOf(terms, this.#allowsAcross(address))) {
+        const shared = this.#shared.get(scope) ?? { 4: new Set(), 6: new Set() };
+        shared[family].add(value);
+        this.#shared.set(scope, shared);
       }
       return { address, pool: pool?.config.name ?? '', allocatedFrom };
     });
-    this.#holdings.set(key, { assigned: placed, terms });
+    this.#holdings.set(key, { assigned: placed, terms, since });
   }
 
-  release(key: string): void {
+  /** Takes a Service out; returns what it held. */
+  release(key: string): Holding | undefined {
     const holding = this.#holdings.get(key);
-    if (!holding) return;
+    if (!holding) return undefined;
     this.#holdings.delete(key);
+    const { namespace } = holding.terms;
     for (const { address } of holding.assigned) {
       const { family, value } = address;
       const holders = this.#holders[family].get(value);
       holders?.delete(key);
       const pool = this.poolOf(address);
-      if (pool && !this.isHeldIn(namespaceOf(key), address)) pool.count(namespaceOf(key), -1);
-      for (const sharingKey of holding.terms.keys) this.#unshare(sharingKey, address);
+      if (pool && !this.isHeldIn(namespace, address)) pool.count(namespace, -1);
+      for (const scope of scopesOf(holding.terms, true)) this.#unshare(scope, address);
       if (holders && holders.size > 0) continue;
       this.#holders[family].delete(value);
       pool?.free(family).put(value);
     }
+    return holding;
   }
 
-  /** Nobody may join on an address under a key that none of its holders has any more. */
-  #unshare(key: string, address: IpAddress): void {
-    for (const holder of this.holdersOf(address))
-      if (this.#holdings.get(holder)?.terms.keys.includes(key)) return;
-    const shared = this.#shared.get(key);
-    shared?.[address.family].delete(address.value);
-    if (shared && shared[4].size + shared[6].size === 0) this.#shared.delete(key);
+  #conflict(
+    address: IpAddress,
+    terms: SharingTerms,
+    seniority: number,
+    acrossNamespaces: boolean,
+  ): string | undefined {
+    for (const [holder, since] of this.holdersOf(address)) {
+      const theirs = this.#holdings.get(holder)?.terms;
+      if (!theirs || holder === terms.service || since > seniority) continue;
+      const refusal = sharingRefusal(terms, theirs, { acrossNamespaces });
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
   }
+
+  #allowsAcross(address: IpAddress): boolean {
+    return this.poolOf(address)?.config.shareAcrossNamespaces ?? false;
+  }
+
+  /** Removes the address from a scope that none of its remaining holders is in. */
+  #unshare(scope: string, address: IpAddress): void {
+    const acrossNamespaces = this.#allowsAcross(address);
+    for (const holder of this.holdersOf(address).keys()) {
+      const theirs = this.#holdings.get(holder)?.terms;
+      if (theirs && scopesOf(theirs, acrossNamespaces).includes(scope)) return;
+    }
+    const shared = this.#shared.get(scope);
+    shared?.[address.family].delete(address.value);
+    if (shared && shared[4].size + shared[6].size === 0) this.#shared.delete(scope);
+  }
+}
+
+function seniorityIn({ assigned, since }: Holding, address: IpAddress): number {
+  return since[assigned.findIndex((each) => sameIp(each.address, address))] ?? newcomer;
+}
+
+/** Where a Service's sharing keys count: in its own namespace, and in all of them where the pool allows it. */
+function scopesOf({ keys, namespace }: SharingTerms, acrossNamespaces: boolean): string[] {
+  return keys.flatMap((key) => [`${namespace}/${key}`, ...(acrossNamespaces ? [`*/${key}`] : [])]);
 }
 
 export function namespaceOf(key: string): string {

@@ -1,27 +1,34 @@
 /**
- * Which address a Service gets. Deterministic and in memory: the same Services and configuration, learned in any order, give the same
- * state, because the only truth kept is what stands on the Services. No I/O, no clock.
+ * Decides which address a Service gets. Deterministic and in memory: no I/O, no clock. The only lasting truth is what stands on the
+ * Services, so the same Services and configuration, learned in any order, give the same state.
  *
- * An address that a Service holds is kept as long as it may: in a pool, of a wanted family, and within the sharing rules. What is
- * missing, or asked for instead, is looked for in this order: the requested addresses; the named pools; pools that select the Service,
- * by priority and name; pools for everybody, by priority and name. A refusal leaves what is held untouched.
+ * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. Among Services
+ * that share an address, the one that held it first keeps it, whichever of them changes. The allocator looks for a missing or newly
+ * requested address in this order: the requested addresses; the named pools; restricted pools by priority and name; unrestricted pools
+ * by priority and name. A refusal leaves what the Service holds untouched.
  */
-import { type Family, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
+import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';
 import type { Config, Labels } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { AddressBook, type Assigned } from './address-book.ts';
+import { AddressBook, type Assigned, type Holding, includesIp } from './address-book.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Refusal } from './refusals.ts';
 import * as refusals from './refusals.ts';
 import { type AddressRequest, readRequest, readSharingKeys } from './request.ts';
-import { type SharingTerms, sharingTerms } from './sharing.ts';
+import { type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
 
 export interface Outcome {
   /** What the Service holds now, in the order of its families. */
   readonly assigned: readonly Assigned[];
   /** Set when something that the Service needs or asks for is missing. */
   readonly refusal?: Refusal;
+  /** Something that its owner should know although nothing is refused. */
+  readonly warning?: string;
+  /** Services that may no longer share an address with this one, which held it first. They must be reconciled next. */
+  readonly displaced: readonly string[];
+  /** True when waiting Services may succeed now: an address became free, or the terms of sharing one changed. */
+  readonly opensAddresses: boolean;
 }
 
 export interface PoolUsage {
@@ -31,20 +38,22 @@ export interface PoolUsage {
   readonly free: bigint;
 }
 
-/** A Service that is being decided about. */
-interface Asking {
+/** A Service with everything that the decision about it depends on. */
+interface Demand {
   readonly service: Service;
   readonly namespaceLabels: Labels;
   readonly request: AddressRequest;
   readonly terms: SharingTerms;
   readonly families: readonly Family[];
-  /** Of what it held, what it may keep. */
+  /** The addresses that it holds and may keep. */
   readonly kept: readonly Assigned[];
 }
 
+type Decision = Pick<Outcome, 'assigned' | 'refusal'>;
+
 interface Plan {
   readonly assigned: readonly Assigned[];
-  /** By family, in the order in which they were looked for. */
+  /** By family, in the order of the search. */
   readonly refused: ReadonlyMap<Family, Refusal>;
 }
 
@@ -53,10 +62,10 @@ const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 export class Allocator {
   readonly #book = new AddressBook();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
-  /** Refused Services in the order they first asked. */
-  readonly #waiting = new Set<string>();
+  /** Services that lack an address they need or ask for, in the order of their first request. */
+  readonly #waiting = new Map<string, Refusal | undefined>();
 
-  /** Puts a configuration in force. Addresses in use that no pool holds any more stay with their Services until these are reconciled. */
+  /** Puts a configuration in force. A Service keeps an address that no pool holds any more until it is reconciled. */
   setConfig(config: Config): void {
     this.#book.setPools(config.pools);
   }
@@ -65,7 +74,10 @@ export class Allocator {
     this.#namespaces = labelsByName;
   }
 
-  /** Takes over what a Service's status says, before anything new is handed out: the first address of each family. */
+  /**
+   * Takes over the addresses in a Service's status, the first one of each family, before anything new is handed out. Services are learned
+   * oldest first: an earlier one is senior on a shared address.
+   */
   learn(service: Service): void {
     const key = objectKey(service);
     const terms = sharingTerms(key, service, readSharingKeys(service));
@@ -75,54 +87,68 @@ export class Allocator {
     const legal = recorded.filter(
       ({ address }, i) =>
         shown.findIndex(({ family }) => family === address.family) === i &&
-        this.#book.joinRefusal(address, terms) === undefined,
+        this.#book.learnRefusal(address, terms) === undefined,
     );
     this.#book.hold(key, legal, terms);
   }
 
-  /** Decides about a Service: keeps, hands out, or refuses with a cause. */
+  /** Decides about a Service: keeps, hands out, or refuses with a cause. An exception leaves the Service with what it held. */
   reconcile(service: Service): Outcome {
     const key = objectKey(service);
-    const terms = sharingTerms(key, service, readSharingKeys(service));
-    const families = wantedFamilies(service);
-    const before = this.#book.holdingOf(key);
-    this.#book.release(key);
-    const kept = families.flatMap(
-      (family) =>
-        before.find(({ address }) => address.family === family && this.#mayKeep(address, terms)) ?? [],
-    );
-    const request = readRequest(service);
-    const foreign = request.ok && request.value.addresses.find(({ family }) => !families.includes(family));
-    const outcome = !request.ok
-      ? { assigned: kept, refusal: refusals.invalidRequest(request.error) }
-      : foreign
-        ? { assigned: kept, refusal: refusals.foreignFamily(foreign, service) }
-        : this.#decide({
-            service,
-            namespaceLabels: this.#namespaces.get(service.namespace) ?? {},
-            request: request.value,
-            terms,
-            families,
-            kept,
-          });
-    this.#book.hold(key, outcome.assigned, terms);
-    const assigned = this.#book.holdingOf(key);
-    if (outcome.refusal || assigned.length < families.length) this.#waiting.add(key);
-    else this.#waiting.delete(key);
-    return { ...outcome, assigned };
+    const before = this.#book.release(key);
+    try {
+      const terms = sharingTerms(key, service, readSharingKeys(service));
+      const families = wantedFamilies(service);
+      const { assigned: decided, refusal } = this.#decide(service, terms, families, before);
+      this.#book.hold(key, decided, terms, before);
+      const assigned = this.#book.holdingOf(key);
+      if (refusal || assigned.length < families.length) this.#waiting.set(key, refusal);
+      else this.#waiting.delete(key);
+      const warning = this.#sharingWarning(key);
+      return {
+        assigned,
+        ...(refusal ? { refusal } : {}),
+        ...(warning === undefined ? {} : { warning }),
+        displaced: this.#book.displacedBy(key),
+        opensAddresses:
+          before !== undefined &&
+          (!sameTerms(before.terms, terms) ||
+            before.assigned.some(({ address }) => !includesIp(assigned, address))),
+      };
+    } catch (error) {
+      if (before) this.#book.hold(key, before.assigned, before.terms, before);
+      throw error;
+    }
   }
 
-  /** A Service is gone or is no longer ours; returns what became free for others. */
+  /** Forgets a Service that is gone or no longer ours; returns the addresses that it held. */
   release(key: string): readonly Assigned[] {
-    const assigned = this.#book.holdingOf(key);
-    this.#book.release(key);
     this.#waiting.delete(key);
-    return assigned;
+    return this.#book.release(key)?.assigned ?? [];
   }
 
-  /** Services that lack an address they need or want, in the order they asked. */
+  /** A Service on its way out keeps its addresses and gets no new ones. */
+  stopWaiting(key: string): void {
+    this.#waiting.delete(key);
+  }
+
+  /** Services that lack an address they need or ask for, in the order of their first request. */
   waiting(): readonly string[] {
-    return [...this.#waiting];
+    return [...this.#waiting.keys()];
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
+  /** The refusal that a waiting Service was given last. */
+  refusalOf(key: string): Refusal | undefined {
+    return this.#waiting.get(key);
+  }
+
+  /** The last refusal of each waiting Service that has one. */
+  *refusals(): Iterable<Refusal> {
+    for (const refusal of this.#waiting.values()) if (refusal) yield refusal;
   }
 
   assigned(): Iterable<Assigned & { readonly service: string }> {
@@ -142,23 +168,49 @@ export class Allocator {
     );
   }
 
-  /** Addresses that Services of each namespace hold of each pool; a shared one counts once. */
+  /** Number of addresses of each pool that Services of each namespace hold; a shared address counts once. */
   *heldByNamespace(): Iterable<{ readonly pool: string; readonly namespace: string; readonly held: number }> {
     for (const pool of this.#book.pools)
       for (const [namespace, held] of pool.heldByNamespace())
         yield { pool: pool.config.name, namespace, held };
   }
 
-  #mayKeep(address: IpAddress, terms: SharingTerms): boolean {
-    return this.#book.poolOf(address) !== undefined && this.#book.joinRefusal(address, terms) === undefined;
+  #sharingWarning(key: string): string | undefined {
+    const shared = this.#book.sharedAcrossWithoutPermission(key);
+    if (shared.length === 0) return undefined;
+    const list = shared.map(({ address, pool }) => `${formatIp(address)} of pool ${pool}`).join(' and ');
+    return `a Service of another namespace shares ${list}, and the pool does not set share-across-namespaces: what is shared stays, but a new Service may not join across namespaces`;
   }
 
-  #decide(asking: Asking): Outcome {
-    const { service, request, families, kept } = asking;
-    const inOrder = this.#plan(asking, families);
-    // The family that comes first may take the last address that a limit allows, where the second has no other pool to go to.
-    const turned = inOrder.refused.size === 0 ? inOrder : this.#plan(asking, families.toReversed());
-    const { assigned, refused } = turned.refused.size === 0 ? turned : inOrder;
+  #decide(
+    service: Service,
+    terms: SharingTerms,
+    families: readonly Family[],
+    before: Holding | undefined,
+  ): Decision {
+    const kept = families.flatMap(
+      (family) =>
+        before?.assigned.find(
+          ({ address }) =>
+            address.family === family &&
+            this.#book.poolOf(address) !== undefined &&
+            this.#book.keepRefusal(address, terms, before) === undefined,
+        ) ?? [],
+    );
+    const request = readRequest(service);
+    if (!request.ok) return { assigned: kept, refusal: refusals.invalidRequest(request.error) };
+    const foreign = request.value.addresses.find(({ family }) => !families.includes(family));
+    if (foreign) return { assigned: kept, refusal: refusals.foreignFamily(foreign, service) };
+    const namespaceLabels = this.#namespaces.get(service.namespace) ?? {};
+    return this.#fulfil({ service, namespaceLabels, request: request.value, terms, families, kept });
+  }
+
+  #fulfil(demand: Demand): Decision {
+    const { service, request, families, kept } = demand;
+    const inOrder = this.#plan(demand, families);
+    // The first family may take the last address that a limit allows although only the second has no other pool: try the other order.
+    const reversed = inOrder.refused.size === 0 ? inOrder : this.#plan(demand, families.toReversed());
+    const { assigned, refused } = reversed.refused.size === 0 ? reversed : inOrder;
     const isMissing = (family: Family) => !assigned.some(({ address }) => address.family === family);
     const isNeeded = service.ipFamilyPolicy !== 'PreferDualStack' || assigned.length === 0;
     const [refusal] = [...refused]
@@ -175,16 +227,16 @@ export class Allocator {
     return { assigned: recorded, ...(refusal ? { refusal } : {}) };
   }
 
-  /** Looks for what is missing or asked for, one family after another. */
-  #plan(asking: Asking, order: readonly Family[]): Plan {
-    const { request, kept } = asking;
+  /** Looks for missing and requested addresses, one family after another. */
+  #plan(demand: Demand, order: readonly Family[]): Plan {
+    const { request, kept } = demand;
     const refused = new Map<Family, Refusal>();
     let assigned = kept;
     for (const family of order) {
       const held = kept.find(({ address }) => address.family === family);
       if (held && this.#isAskedFor(held, request)) continue;
       const others = assigned.filter((each) => each !== held);
-      const found = this.#find(asking, family, others);
+      const found = this.#find(demand, family, others);
       if ('cause' in found) refused.set(family, found);
       else assigned = [...others, found];
     }
@@ -198,27 +250,27 @@ export class Allocator {
     return pools.length === 0 || pools.includes(pool) || pools.includes(allocatedFrom);
   }
 
-  /** The pool's name; or the name by which the Service asked for it and still does, though the address is in a pool of another name now. */
+  /** The name of the address's pool, or the name by which the Service still asks for it after the pool was split or renamed. */
   #recordOf({ address, allocatedFrom }: Assigned, { pools }: AddressRequest): string {
     const pool = this.#book.poolOf(address)?.config.name ?? '';
     return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;
   }
 
-  /** `others`: what the Service is to hold besides. */
-  #find(asking: Asking, family: Family, others: readonly Assigned[]): Assigned | Refusal {
-    const requested = asking.request.addresses.find((each) => each.family === family);
-    if (requested) return this.#findRequested(asking, requested, others);
+  /** `others`: the addresses that the Service holds or gets besides. */
+  #find(demand: Demand, family: Family, others: readonly Assigned[]): Assigned | Refusal {
+    const requested = demand.request.addresses.find((each) => each.family === family);
+    if (requested) return this.#findRequested(demand, requested, others);
     const reasons: Refusal[] = [];
-    for (const pool of this.#candidates(asking)) {
-      const found = this.#findIn(pool, asking, family, others);
+    for (const pool of this.#candidates(demand)) {
+      const found = this.#findIn(pool, demand, family, others);
       if ('address' in found) return found;
       reasons.push(found);
     }
-    return this.#none(asking, reasons);
+    return this.#noCandidate(demand, reasons);
   }
 
-  #findIn(pool: PoolState, asking: Asking, family: Family, others: readonly Assigned[]): Assigned | Refusal {
-    const { service, namespaceLabels, terms } = asking;
+  #findIn(pool: PoolState, demand: Demand, family: Family, others: readonly Assigned[]): Assigned | Refusal {
+    const { service, namespaceLabels, terms } = demand;
     const { name } = pool.config;
     const free = pool.free(family);
     if (free.size === 0n) return refusals.noSuchFamily(name, family);
@@ -235,8 +287,8 @@ export class Allocator {
     return overLimit ?? refusals.exhausted(name, family, free.size);
   }
 
-  #findRequested(asking: Asking, address: IpAddress, others: readonly Assigned[]): Assigned | Refusal {
-    const { service, namespaceLabels, request, terms } = asking;
+  #findRequested(demand: Demand, address: IpAddress, others: readonly Assigned[]): Assigned | Refusal {
+    const { service, namespaceLabels, request, terms } = demand;
     const pool = this.#book.poolOf(address);
     if (!pool) return refusals.inNoPool(address, this.#poolNames());
     const { name, avoidBuggyIps } = pool.config;
@@ -253,10 +305,10 @@ export class Allocator {
     return overLimit ? refusals.about(address, overLimit) : { address, pool: name, allocatedFrom: name };
   }
 
-  /** Addresses of the pool that Services with the same key hold and this one may join, lowest first. */
+  /** Addresses of the pool that this Service may share under one of its keys, lowest first. */
   #joinable(pool: PoolState, family: Family, terms: SharingTerms): bigint[] {
     if (terms.keys.length === 0) return [];
-    return [...this.#book.sharedUnder(terms.keys, family)]
+    return [...this.#book.sharedUnder(terms, family)]
       .filter((value) => {
         const address = { family, value };
         return pool.contains(address) && this.#book.joinRefusal(address, terms) === undefined;
@@ -264,7 +316,7 @@ export class Allocator {
       .sort((a, b) => (a < b ? -1 : 1));
   }
 
-  /** Why the namespace may not hold one address more of the pool; an address that it holds already costs nothing. */
+  /** The refusal when the namespace's limit does not allow this address too. An address that the namespace holds already costs nothing. */
   #limitRefusal(
     pool: PoolState,
     namespace: string,
@@ -282,14 +334,14 @@ export class Allocator {
       : refusals.limitReached(namespace, held, name, limitPerNamespace);
   }
 
-  #candidates({ service, namespaceLabels, request }: Asking): PoolState[] {
+  #candidates({ service, namespaceLabels, request }: Demand): PoolState[] {
     if (request.pools.length > 0) return request.pools.flatMap((name) => this.#book.pool(name) ?? []);
     return this.#book.pools.filter(
       (pool) => pool.config.autoAssign && pool.admissionRefusal(service, namespaceLabels) === undefined,
     );
   }
 
-  #none({ service, namespaceLabels, request }: Asking, reasons: readonly Refusal[]): Refusal {
+  #noCandidate({ service, namespaceLabels, request }: Demand, reasons: readonly Refusal[]): Refusal {
     if (reasons.length > 0) return refusals.together(reasons);
     if (request.pools.length > 0) return refusals.noSuchPool(request.pools, this.#poolNames());
     return refusals.noPool(
@@ -306,7 +358,7 @@ export class Allocator {
   }
 }
 
-/** The families a Service should have an address of, in its order. */
+/** The families of which a Service should have an address, in its order. */
 function wantedFamilies({ ipFamilies, ipFamilyPolicy }: Service): readonly Family[] {
   const all = ipFamilies.map((name) => familyNumbers[name]);
   return ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;

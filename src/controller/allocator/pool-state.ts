@@ -3,7 +3,7 @@ import { anySelectorMatches, type Labels, type PoolConfig } from '../../config/i
 import type { Service } from '../../kubernetes/model.ts';
 import { FreeList } from './free-list.ts';
 
-/** A pool with what is free in it and how much of it each namespace holds. */
+/** A pool with its free addresses and the number that each namespace holds. */
 export class PoolState {
   readonly config: PoolConfig;
   readonly #free: Readonly<Record<Family, FreeList>>;
@@ -31,45 +31,39 @@ export class PoolState {
     return this.#free[family];
   }
 
-  /** An address of this pool has its first owner in the namespace, or loses its last. */
+  /** Counts an address that gains its first holder in the namespace, or loses its last one. */
   count(namespace: string, change: 1 | -1): void {
     const next = this.held(namespace) + change;
     if (next > 0) this.#held.set(namespace, next);
     else this.#held.delete(namespace);
   }
 
-  /** How many addresses of this pool Services of the namespace hold; one that several of them share counts once. */
+  /** Number of addresses of this pool that Services of the namespace hold; a shared address counts once. */
   held(namespace: string): number {
     return this.#held.get(namespace) ?? 0;
   }
 
-  /** The namespaces that hold addresses, and how many. */
+  /** Number of addresses by namespace, for namespaces that hold any. */
   heldByNamespace(): ReadonlyMap<string, number> {
     return this.#held;
   }
 
-  /** Why a Service may get nothing new from here, whatever is free and however little it holds; `undefined` when it may. */
+  /** Why a Service gets no new address from this pool, regardless of free addresses and limits; `undefined` when it may. */
   refusal(service: Service, namespaceLabels: Labels): string | undefined {
     const { name, draining } = this.config;
     return draining ? `pool ${name} is draining` : this.admissionRefusal(service, namespaceLabels);
   }
 
-  /** Why the pool is not for this Service at all, by its namespaces and selectors. */
+  /** Why the pool's namespaces and selectors exclude the Service; `undefined` when they admit it. */
   admissionRefusal(service: Service, namespaceLabels: Labels): string | undefined {
     const { name, namespaces, namespaceSelectors, serviceSelectors } = this.config;
-    const restricted = namespaces.length + namespaceSelectors.length > 0;
-    const admitted =
+    const isRestricted = namespaces.length + namespaceSelectors.length > 0;
+    const isAdmitted =
       namespaces.includes(service.namespace) ||
       (namespaceSelectors.length > 0 && anySelectorMatches(namespaceSelectors, namespaceLabels));
-    if (restricted && !admitted) {
-      const admits = [
-        ...namespaces,
-        ...(namespaceSelectors.length > 0 ? ['those its namespace-selectors match'] : []),
-      ];
-      return `pool ${name} is not for namespace ${service.namespace} but for ${admits.join(', ')}`;
-    }
+    if (isRestricted && !isAdmitted) return `pool ${name} is not for namespace ${service.namespace}`;
     if (!anySelectorMatches(serviceSelectors, service.labels))
-      return `pool ${name} selects Services by labels that this one lacks`;
+      return `pool ${name} selects Services by labels that this Service lacks`;
     return undefined;
   }
 }

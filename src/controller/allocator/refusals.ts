@@ -1,8 +1,12 @@
-/** Why a Service gets no address, in words that say what is in the way and what would help. */
+/**
+ * Why a Service gets no address: what is in the way and what would help. Messages quote text that any user may write, and they end up in
+ * logs and events, so each one is made printable and cut to the size of an event.
+ */
 import { type Family, formatIp, type IpAddress } from '../../address/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
+import { printable } from '../../printable.ts';
 
-/** Each is a label of the metric and a row in `docs/design/allocation.md`. */
+/** Each cause is a label value of the metrics and a row in `docs/design/allocation.md`. */
 export type RefusalCause =
   | 'invalid-request'
   | 'no-such-pool'
@@ -15,14 +19,21 @@ export type RefusalCause =
 
 export interface Refusal {
   readonly cause: RefusalCause;
+  /** One printable line of at most {@link maxMessageCharacters} characters. */
   readonly message: string;
 }
 
-/** More would not fit an event that people read. */
-const mostListed = 8;
+/** An event carries 1 KiB. */
+export const maxMessageCharacters = 1000;
+/** More items would make an event unreadable. */
+const maxListed = 8;
+
+function refusal(cause: RefusalCause, message: string): Refusal {
+  return { cause, message: printable(message, maxMessageCharacters) };
+}
 
 export function invalidRequest(error: string): Refusal {
-  return { cause: 'invalid-request', message: error };
+  return refusal('invalid-request', error);
 }
 
 export function foreignFamily(address: IpAddress, { ipFamilyPolicy, ipFamilies }: Service): Refusal {
@@ -32,22 +43,20 @@ export function foreignFamily(address: IpAddress, { ipFamilyPolicy, ipFamilies }
 }
 
 export function noSuchPool(named: readonly string[], pools: readonly string[]): Refusal {
-  return {
-    cause: 'no-such-pool',
-    message: `there is no pool ${named.join(', ')}; pools: ${list(pools, ', ')}`,
-  };
+  return refusal('no-such-pool', `there is no pool ${list(named, ', ')}; pools: ${list(pools, ', ')}`);
 }
 
 export function noPool(reasons: readonly string[]): Refusal {
-  const message =
+  return refusal(
+    'no-pool',
     reasons.length === 0
       ? 'the configuration has no address pools'
-      : `no pool is for this Service: ${list(reasons, '; ')}`;
-  return { cause: 'no-pool', message };
+      : `no pool is for this Service: ${list(reasons, '; ')}`,
+  );
 }
 
 export function notAllowed(reason: string): Refusal {
-  return { cause: 'pool-not-allowed', message: reason };
+  return refusal('pool-not-allowed', reason);
 }
 
 export function noSuchFamily(pool: string, family: Family): Refusal {
@@ -55,35 +64,32 @@ export function noSuchFamily(pool: string, family: Family): Refusal {
 }
 
 export function exhausted(pool: string, family: Family, size: bigint): Refusal {
-  return {
-    cause: 'pool-exhausted',
-    message: `pool ${pool} is full: all ${size} IPv${family} addresses are in use`,
-  };
+  return refusal('pool-exhausted', `pool ${pool} is full: all ${size} IPv${family} addresses are in use`);
 }
 
 export function limitReached(namespace: string, held: number, pool: string, limit: number): Refusal {
-  return {
-    cause: 'limit-reached',
-    message: `namespace ${namespace} holds ${held} addresses of pool ${pool}, and its limit is ${limit}`,
-  };
+  return refusal(
+    'limit-reached',
+    `namespace ${namespace} holds ${held} addresses of pool ${pool}, and its limit is ${limit}`,
+  );
 }
 
 export function inNoPool(address: IpAddress, pools: readonly string[]): Refusal {
-  return {
-    cause: 'not-in-pool',
-    message: `the requested address ${formatIp(address)} is in no pool; pools: ${list(pools, ', ')}`,
-  };
+  return refusal(
+    'not-in-pool',
+    `the requested address ${formatIp(address)} is in no pool; pools: ${list(pools, ', ')}`,
+  );
 }
 
 export function inOtherPool(address: IpAddress, pool: string, named: readonly string[]): Refusal {
-  return {
-    cause: 'not-in-pool',
-    message: `the requested address ${formatIp(address)} is in pool ${pool}, not in ${named.join(', ')}`,
-  };
+  return refusal(
+    'not-in-pool',
+    `the requested address ${formatIp(address)} is in pool ${pool}, not in ${list(named, ', ')}`,
+  );
 }
 
 export function inUse(address: IpAddress, reason: string): Refusal {
-  return about(address, { cause: 'address-in-use', message: reason });
+  return about(address, refusal('address-in-use', reason));
 }
 
 export function buggy(address: IpAddress, pool: string, avoidBuggyIps: boolean): Refusal {
@@ -92,25 +98,21 @@ export function buggy(address: IpAddress, pool: string, avoidBuggyIps: boolean):
   );
 }
 
+/** The refusal of a requested address. */
 export function about(address: IpAddress, { cause, message }: Refusal): Refusal {
-  return { cause, message: `the requested address ${formatIp(address)}: ${message}` };
+  return refusal(cause, `the requested address ${formatIp(address)}: ${message}`);
 }
 
-/** Several pools were tried: the cause that is nearest to being mended by somebody's leaving counts. */
+/** One refusal for several pools. Its cause is the one that another Service's departure would cure, if there is one. */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];
   const cause = order.find((each) => reasons.some((reason) => reason.cause === each)) ?? 'pool-not-allowed';
-  return {
-    cause,
-    message: list(
-      reasons.map(({ message }) => message),
-      '; ',
-    ),
-  };
+  const messages = reasons.map(({ message }) => message);
+  return refusal(cause, list(messages, '; '));
 }
 
 function list(items: readonly string[], separator: string): string {
-  const rest = items.length - mostListed;
-  const shown = items.slice(0, mostListed).filter((item) => item !== '');
+  const rest = items.length - maxListed;
+  const shown = items.slice(0, maxListed).filter((item) => item !== '');
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(separator) || 'none';
 }

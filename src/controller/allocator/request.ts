@@ -2,13 +2,15 @@ import { formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.t
 import { annotations, requestPrefixes } from '../../cluster/names.ts';
 import { spellingHint } from '../../config/index.ts';
 import type { Service } from '../../kubernetes/model.ts';
+import { printable } from '../../printable.ts';
 import { fail, ok, type Result } from '../../result.ts';
+import { maxMessageCharacters } from './refusals.ts';
 
-/** What a Service asks for. */
+/** The addresses and pools that a Service asks for. */
 export interface AddressRequest {
-  /** At most one of each family; empty: any. */
+  /** At most one of each family; empty for any address. */
   readonly addresses: readonly IpAddress[];
-  /** Pools to try, in order; empty: those that the rules give. */
+  /** Pools to try, in order; empty for the pools that select the Service. */
   readonly pools: readonly string[];
 }
 
@@ -21,7 +23,7 @@ export const requestNames = {
 
 /**
  * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs`, `address-pool` (one or several, comma separated) and
- * `allow-shared-ip` under every prefix. The same request may stand in several places; different ones are an error.
+ * `allow-shared-ip` under every prefix. The same request may stand in several places; contradictory requests are an error.
  */
 export function readRequest(service: Service): Result<AddressRequest, string> {
   const addressText = only(service, requestNames.addresses, service.loadBalancerIP, canonicalList);
@@ -39,15 +41,15 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
     const twin = addresses.find((other) => other.family === address.family);
     if (twin)
       return fail(
-        `${formatIp(twin)} and ${formatIp(address)} are requested: one address of each family at most`,
+        `${formatIp(twin)} and ${formatIp(address)} are requested: a Service may request one address of each family`,
       );
     addresses.push(address);
   }
   return ok({ addresses, pools: splitList(poolText.value) });
 }
 
-/** Annotations under our prefix that mean nothing, in a sentence each: most likely misspelt. */
-export function meaninglessAnnotations(service: Service): string[] {
+/** A sentence for each unknown annotation under Bellman's prefix, which is most likely misspelt. Each fits an event. */
+export function unknownAnnotations(service: Service): string[] {
   const [prefix] = requestPrefixes;
   const known: readonly string[] = [
     ...Object.values(requestNames),
@@ -58,7 +60,8 @@ export function meaninglessAnnotations(service: Service): string[] {
     .sort()
     .map((key) => {
       const hint = spellingHint(withoutPrefix(key), Object.values(requestNames));
-      return `annotation ${key} means nothing${hint === undefined ? '' : `; did you mean ${prefix}${hint}?`}`;
+      const message = `annotation ${key} is unknown${hint === undefined ? '' : `; did you mean ${prefix}${hint}?`}`;
+      return printable(message, maxMessageCharacters);
     });
 }
 
@@ -66,7 +69,7 @@ function withoutPrefix(key: string): string {
   return key.slice(requestPrefixes[0].length);
 }
 
-/** The keys under which a Service shares its addresses: one or none, or all that contradict each other, which `readRequest` refuses. */
+/** The Service's sharing keys: none, one, or several that contradict each other, which `readRequest` refuses. */
 export function readSharingKeys(service: Service): readonly string[] {
   const keys = requestPrefixes.map(
     (prefix) => service.annotations[prefix + requestNames.sharing]?.trim() ?? '',
@@ -81,14 +84,14 @@ function only(
   canonical: (text: string) => string,
 ): Result<string | undefined, string> {
   const found = new Map<string, { where: string; text: string }>();
-  const see = (where: string, text: string | undefined) => {
+  const collect = (where: string, text: string | undefined) => {
     const trimmed = text?.trim();
     if (trimmed !== undefined && trimmed !== '' && !found.has(canonical(trimmed)))
       found.set(canonical(trimmed), { where, text: trimmed });
   };
-  see('spec.loadBalancerIP', field);
+  collect('spec.loadBalancerIP', field);
   for (const prefix of requestPrefixes)
-    see(`annotation ${prefix}${name}`, service.annotations[prefix + name]);
+    collect(`annotation ${prefix}${name}`, service.annotations[prefix + name]);
   const all = [...found.values()];
   if (all.length > 1)
     return fail(`conflicting requests: ${all.map(({ where, text }) => `${where} says ${text}`).join(', ')}`);

@@ -2,19 +2,22 @@ import type { Service } from '../../kubernetes/model.ts';
 
 /** What decides whether two Services may hold one address. */
 export interface SharingTerms {
+  /** `namespace/name`. */
   readonly service: string;
-  /** None: it shares with nobody. Several, when its annotations disagree: it keeps what it shares under any of them. */
+  readonly namespace: string;
+  /** Empty: the Service shares with no other. Several when its annotations disagree: it keeps what it shares under any of them. */
   readonly keys: readonly string[];
-  /** `TCP/80`. */
+  /** As `TCP/80`. */
   readonly ports: readonly string[];
-  /** Empty unless `externalTrafficPolicy: Local`: then traffic must end at the same Pods. */
+  /** Empty with `externalTrafficPolicy: Cluster`. With Local, the selector: traffic for the address must end at the same Pods. */
   readonly backends: string;
 }
 
-export function sharingTerms(name: string, service: Service, keys: readonly string[]): SharingTerms {
-  const { ports, selector, externalTrafficPolicy } = service;
+export function sharingTerms(key: string, service: Service, keys: readonly string[]): SharingTerms {
+  const { namespace, ports, selector, externalTrafficPolicy } = service;
   return {
-    service: name,
+    service: key,
+    namespace,
     keys,
     ports: ports.map(({ protocol, port }) => `${protocol}/${port}`),
     backends:
@@ -22,22 +25,40 @@ export function sharingTerms(name: string, service: Service, keys: readonly stri
         ? Object.entries(selector)
             .map(([label, value]) => `${label}=${value}`)
             .sort()
-            .join(',') || `service ${name}`
+            .join(',') || `service ${key}`
         : '',
   };
 }
 
-/** Why a Service may not join another on its address; `undefined` when it may. */
-export function sharingRefusal(newcomer: SharingTerms, holder: SharingTerms): string | undefined {
-  if (!newcomer.keys.some((key) => holder.keys.includes(key)))
-    return `it is in use by ${holder.service}${holder.keys.length === 0 ? '' : `, shared by the key "${holder.keys.join('", "')}"`}`;
-  const port = newcomer.ports.find((each) => holder.ports.includes(each));
-  if (port !== undefined) return `port ${port} on it is in use by ${holder.service}`;
-  if (newcomer.backends === holder.backends) return undefined;
-  if (newcomer.backends !== '' && holder.backends !== '')
-    return `${holder.service} on it has other backends, which externalTrafficPolicy Local does not allow`;
-  const policies = [policyOf(newcomer), policyOf(holder)] as const;
-  return `${holder.service} on it has externalTrafficPolicy ${policies[1]} and this one ${policies[0]}: Services that share an address need the same`;
+export function sameTerms(a: SharingTerms, b: SharingTerms): boolean {
+  return (
+    a.backends === b.backends && a.keys.join('\n') === b.keys.join('\n') && a.ports.join() === b.ports.join()
+  );
+}
+
+/**
+ * Why a Service may not hold an address together with `holder`; `undefined` when it may. A sharing key counts within a namespace unless
+ * `acrossNamespaces` is set. The reason never names a Service of another namespace or its key.
+ */
+export function sharingRefusal(
+  asker: SharingTerms,
+  holder: SharingTerms,
+  { acrossNamespaces }: { readonly acrossNamespaces: boolean },
+): string | undefined {
+  const isVisible = asker.namespace === holder.namespace;
+  const other = isVisible ? holder.service : 'a Service of another namespace';
+  if (!isVisible && !acrossNamespaces)
+    return `it is in use by ${other}${asker.keys.length === 0 ? '' : '; a sharing key counts within a namespace unless the pool sets share-across-namespaces'}`;
+  if (!asker.keys.some((key) => holder.keys.includes(key))) {
+    const isShared = isVisible && holder.keys.length > 0;
+    return `it is in use by ${other}${isShared ? `, shared by the key "${holder.keys.join('", "')}"` : ''}`;
+  }
+  const port = asker.ports.find((each) => holder.ports.includes(each));
+  if (port !== undefined) return `port ${port} on it is in use by ${other}`;
+  if (asker.backends === holder.backends) return undefined;
+  if (asker.backends !== '' && holder.backends !== '')
+    return `${other} on it has other backends, which externalTrafficPolicy Local does not allow`;
+  return `${other} on it has externalTrafficPolicy ${policyOf(holder)} and this one ${policyOf(asker)}: Services that share an address need the same`;
 }
 
 function policyOf({ backends }: SharingTerms): Service['externalTrafficPolicy'] {

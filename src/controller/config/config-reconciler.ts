@@ -1,52 +1,50 @@
 /**
- * The gate applied: judges each edit of the ConfigMap, keeps what was accepted as annotations on it (and on a copy beside it for the day
- * it is deleted), and says in annotation, event, log and metric when the text that stands there is not the one in force.
+ * Applies the gate: judges each edit of the ConfigMap, stores an accepted text as annotations on the ConfigMap and on a copy beside it,
+ * for the case that the ConfigMap is deleted, and reports when the text is not the one in force.
  *
  *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ copy, event ConfigAccepted
- *              └───rejected──→ annotations status and error, event ConfigStale; the accepted one stays in force
+ *              └────rejected──→ annotations status and error, event ConfigStale; the accepted one stays in force
  *
- * What is in force has been written down before: a restart at any moment finds it again, whatever stands in the ConfigMap by then. From
- * the judgement until it is written no address is handed out, so none can end up outside the configuration that follows. Levels, not
- * edges: the annotations and the copy are compared with what they should say, and put right also when somebody else changed them.
+ * A configuration is stored before it is put in force. A restart at any moment therefore finds it again, whatever the ConfigMap says by
+ * then. Between the judgement and the write no address is handed out, so none can end up outside the configuration that follows.
+ *
+ * The loop compares levels: it compares the annotations and the copy with what they should say, and also repairs them after other
+ * clients changed them.
  */
+import type { Clock } from '../../clock.ts';
+import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
+import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../../cluster/names.ts';
+import type { PoolConfig } from '../../config/index.ts';
+import type { Api } from '../../kubernetes/api.ts';
+import { ApiError, isConflict, isNotFound } from '../../kubernetes/api-error.ts';
+import { decodeConfigMap } from '../../kubernetes/decode.ts';
+import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
+import type { ConfigMap } from '../../kubernetes/model.ts';
+import { WorkQueue } from '../../kubernetes/work-queue.ts';
+import { isOlderVersion, patchAnnotations, paths } from '../../kubernetes/write.ts';
+import type { Logger } from '../../log.ts';
+import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
+import type { Guard } from '../../telemetry/guard.ts';
+import type { ControllerMetrics } from '../metrics.ts';
+import type { ServiceReconciler } from '../services/service-reconciler.ts';
+import { type AnnotationChange, configMapChange, copyChange } from './config-annotations.ts';
+import { judgeConfigMap, notStored, type Verdict } from './config-verdict.ts';
+import { VerdictReporter } from './verdict-reporter.ts';
 
-import type { Clock } from '../clock.ts';
-import { type AcceptedConfig, recallAcceptedConfig } from '../cluster/accepted-config.ts';
-import { acceptedConfigMapName, annotations, configMapKey, configMapName } from '../cluster/names.ts';
-import type { AssignedAddress, Config } from '../config/index.ts';
-import type { Api } from '../kubernetes/api.ts';
-import { ApiError, isConflict, isNotFound } from '../kubernetes/api-error.ts';
-import { decodeConfigMap } from '../kubernetes/decode.ts';
-import type { EventReason } from '../kubernetes/event-reasons.ts';
-import type { EventRecorder } from '../kubernetes/event-recorder.ts';
-import type { ConfigMap } from '../kubernetes/model.ts';
-import { WorkQueue } from '../kubernetes/work-queue.ts';
-import { isOlderVersion, patchAnnotations, paths } from '../kubernetes/write.ts';
-import type { Logger } from '../log.ts';
-import {
-  type AnnotationChange,
-  configMapChange,
-  copyChange,
-  judgeConfigMap,
-  notKept,
-  type Verdict,
-} from './config-verdict.ts';
-import type { ControllerMetrics } from './metrics.ts';
-
-export interface ConfigKeeperOptions {
+export interface ConfigReconcilerOptions {
   readonly client: Api;
   readonly namespace: string;
   readonly events: EventRecorder;
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly assigned: () => Iterable<AssignedAddress>;
-  /** Puts a configuration in force. */
-  readonly inForce: (config: Config) => void;
-  /** While true no address may be handed out or given back. */
-  readonly hold: (held: boolean) => void;
+  readonly guard: Guard;
+  readonly recorder: FlightRecorder;
+  /** Receives each configuration that is put in force, and holds its decisions while one is being stored. */
+  readonly services: Pick<ServiceReconciler, 'assigned' | 'setConfig' | 'hold' | 'release'>;
 }
 
+/** The `/status` of the configuration. */
 export interface ConfigState {
   readonly status: 'none' | 'active' | 'stale';
   readonly hash?: string;
@@ -54,35 +52,31 @@ export interface ConfigState {
   readonly error?: string;
 }
 
-/** Changes of addresses in use are taken together before a text that would orphan some is judged again. */
+/** Delay before a text is judged again after addresses changed, so that many changes cost one judgement. */
 const rejudgeDelayMs = 1000;
 
-export class ConfigKeeper {
-  readonly #options: ConfigKeeperOptions;
+export class ConfigReconciler {
+  readonly #options: ConfigReconcilerOptions;
+  readonly #reporter: VerdictReporter;
   readonly #queue: WorkQueue;
   #configMap: ConfigMap | undefined;
-  /** Of the ConfigMap when it was last there: what is said of its absence belongs to it. */
+  /** Of the ConfigMap that was there last: events about its absence refer to it. */
   #uid = '';
   #copy: ConfigMap | undefined;
   #accepted: AcceptedConfig | undefined;
   #verdict: Verdict = { kind: 'none', reason: 'not judged yet' };
-  /** The rejected text and kind of refusal that was last told, so that it is told once. */
-  #told: string | undefined;
-  #started = false;
-  #rejudging = false;
+  #isStarted = false;
+  #isRejudgeDue = false;
 
-  constructor(options: ConfigKeeperOptions) {
+  constructor(options: ConfigReconcilerOptions) {
     this.#options = options;
+    this.#reporter = new VerdictReporter(options);
     this.#queue = new WorkQueue({
       clock: options.clock,
       concurrency: 1,
       reachability: options.client.reachability,
-      work: () => this.#look(),
-      onError: (_, error) => {
-        if (isConflict(error)) return;
-        if (error instanceof ApiError && error.status === 0) return;
-        options.logger.warn({ reason: String(error) }, 'configuration state not written, retrying');
-      },
+      work: () => this.#reconcile(),
+      onError: (_, error) => this.#failed(error),
     });
   }
 
@@ -95,123 +89,110 @@ export class ConfigKeeper {
     };
   }
 
+  /** The pools in force. */
+  get pools(): readonly PoolConfig[] {
+    return this.#accepted?.config.pools ?? [];
+  }
+
   setConfigMap(configMap: ConfigMap | undefined): void {
     this.#configMap = newer(this.#configMap, configMap);
     this.#uid = configMap?.uid ?? this.#uid;
-    this.#lookSoon();
+    this.#reconcileSoon();
   }
 
   setCopy(copy: ConfigMap | undefined): void {
     this.#copy = newer(this.#copy, copy);
-    this.#lookSoon();
+    this.#reconcileSoon();
   }
 
-  /** Both ConfigMaps and the Services are known: what was accepted last is in force again, then the text that stands there is judged. */
+  /** Both ConfigMaps and the Services are known: puts the last accepted text in force again, then judges the present one. */
   start(): void {
     this.#accepted = recallAcceptedConfig(this.#configMap, this.#copy);
-    if (this.#accepted) this.#force(this.#accepted);
+    if (this.#accepted) this.#putInForce(this.#accepted);
     const carrier = this.#configMap ?? this.#copy;
     if (carrier?.annotations[annotations.configStatus] === 'stale')
-      this.#told = carrier.annotations[annotations.configError];
-    this.#started = true;
-    this.#lookSoon();
+      this.#reporter.recall(carrier.annotations[annotations.configError]);
+    this.#isStarted = true;
+    this.#reconcileSoon();
   }
 
-  /** A text that was refused for the sake of addresses in use may pass now, or be refused for others. */
+  /** A text that was refused because of addresses in use may pass now, or be refused because of others. */
   addressesChanged(): void {
-    if (this.#verdict.kind !== 'stale' || !this.#verdict.orphans || this.#rejudging) return;
-    this.#rejudging = true;
+    if (this.#verdict.kind !== 'stale' || !this.#verdict.hasOrphans || this.#isRejudgeDue) return;
+    this.#isRejudgeDue = true;
     this.#options.clock.after(rejudgeDelayMs, () => {
-      this.#rejudging = false;
-      this.#lookSoon();
+      this.#isRejudgeDue = false;
+      this.#reconcileSoon();
     });
   }
 
-  /** Nothing new is begun; resolves when what was under way is over. */
+  /** Starts nothing new; resolves when the work under way is done. */
   async stop(): Promise<void> {
     this.#queue.stop();
     await this.#queue.settled();
   }
 
-  #lookSoon(): void {
-    if (this.#started) this.#queue.add(configMapName);
+  #reconcileSoon(): void {
+    if (this.#isStarted) this.#queue.add(configMapName);
   }
 
-  async #look(): Promise<void> {
+  async #reconcile(): Promise<void> {
     const configMap = this.#configMap;
-    const now = new Date().toISOString();
-    let verdict = judgeConfigMap(configMap, this.#accepted, this.#options.assigned, now);
+    const now = new Date(this.#options.clock.epochMs()).toISOString();
+    let verdict = judgeConfigMap(configMap, this.#accepted, () => this.#options.services.assigned(), now);
     if (configMap && verdict.kind === 'active' && verdict.isNew) {
-      const refusal = await this.#accept(configMap, verdict);
-      if (refusal !== undefined) verdict = notKept(verdict.accepted, this.#accepted, refusal);
+      const refusal = await this.#storeAndApply(configMap, verdict);
+      if (refusal !== undefined) verdict = notStored(verdict.accepted, this.#accepted, refusal);
     }
     if (configMap && verdict.kind !== 'none' && !(verdict.kind === 'active' && verdict.isNew))
       await this.#annotate(configMap, configMapChange(configMap, verdict));
-    this.#tell(verdict);
-    if (verdict.kind !== 'none') await this.#keepCopy(configMap, verdict);
+    this.#verdict = verdict;
+    if (this.#reporter.report(verdict, this.#uid)) this.#record(verdict);
+    if (verdict.kind !== 'none') await this.#storeCopy(configMap, verdict);
   }
 
-  /** Writes down and puts in force; returns why the API server will not have it written down. */
-  async #accept(
+  /** Stores an accepted text and puts it in force; returns the reason when the API server refuses to store it. */
+  async #storeAndApply(
     configMap: ConfigMap,
     verdict: Extract<Verdict, { kind: 'active' }>,
   ): Promise<string | undefined> {
-    this.#options.hold(true);
+    const { services } = this.#options;
+    services.hold();
     try {
       await this.#annotate(configMap, configMapChange(configMap, verdict));
       this.#accepted = verdict.accepted;
-      this.#force(verdict.accepted);
+      this.#putInForce(verdict.accepted);
       return undefined;
     } catch (error) {
       if (error instanceof ApiError && (error.status === 413 || error.status === 422)) return error.message;
       throw error;
     } finally {
-      this.#options.hold(false);
+      services.release();
     }
   }
 
-  #force(accepted: AcceptedConfig): void {
+  #putInForce(accepted: AcceptedConfig): void {
     this.#options.metrics.configLoaded.set(1);
-    this.#options.inForce(accepted.config);
+    this.#options.services.setConfig(accepted.config);
   }
 
-  #tell(verdict: Verdict): void {
-    const { metrics, logger } = this.#options;
-    const before = this.#verdict;
-    this.#verdict = verdict;
-    metrics.configStale(verdict.kind === 'stale');
-    switch (verdict.kind) {
-      case 'none':
-        if (before.kind !== 'none' || before.reason !== verdict.reason)
-          logger.warn({ reason: verdict.reason }, 'no configuration yet');
-        return;
-      case 'active': {
-        const { hash } = verdict.accepted;
-        const wasStale = before.kind === 'stale' || this.#told !== undefined;
-        this.#told = undefined;
-        if (!verdict.isNew && !wasStale) return;
-        const said = verdict.isNew ? 'configuration accepted' : 'configuration back at the accepted one';
-        if (verdict.isNew) metrics.configUpdates.inc();
-        logger.info({ hash }, said);
-        this.#event('Normal', 'ConfigAccepted', `${said}: ${hash} is in force`);
-        return;
-      }
-      case 'stale': {
-        const sameText = before.kind === 'stale' && before.subject === verdict.subject;
-        // After a restart only the reason is known of what was told before.
-        if (sameText || this.#told === verdict.reason) {
-          this.#told = verdict.reason;
-          return;
-        }
-        this.#told = verdict.reason;
-        metrics.configErrors.inc();
-        const stays = verdict.accepted
-          ? `the accepted one, ${verdict.accepted.hash}, stays in force`
-          : 'none was accepted so far';
-        logger.error({ reason: verdict.details }, `configuration not accepted, ${stays}`);
-        this.#event('Warning', 'ConfigStale', `${stays}; not accepted: ${verdict.reason}`);
-      }
-    }
+  /** Records hashes and reasons, never the text: it may hold passwords. */
+  #record(verdict: Verdict): void {
+    const inForce = this.#accepted ? [{ kind: 'inForce', hash: this.#accepted.hash }] : [];
+    const event =
+      verdict.kind === 'active'
+        ? { kind: verdict.kind, hash: verdict.accepted.hash, isNew: verdict.isNew }
+        : { kind: verdict.kind, reason: verdict.reason };
+    this.#options.recorder.record('config', verdict.kind, event, inForce);
+  }
+
+  #failed(error: unknown): void {
+    const { logger, guard } = this.#options;
+    if (isConflict(error)) return;
+    if (!(error instanceof ApiError))
+      guard.failed({ entrance: 'watch', source: `ConfigMap ${configMapName}` }, error);
+    else if (error.status !== 0)
+      logger.warn({ reason: error.message }, 'configuration state not written, retrying');
   }
 
   async #annotate(configMap: ConfigMap, change: AnnotationChange | undefined): Promise<void> {
@@ -224,12 +205,12 @@ export class ConfigKeeper {
       this.#configMap = newer(this.#configMap, decodeConfigMap(written));
     } catch (error) {
       metrics.writes.inc({ object: 'configmap', result: isConflict(error) ? 'conflict' : 'error' });
-      // Deleted meanwhile: the watch says so in a moment.
+      // Deleted meanwhile: the watch reports it in a moment.
       if (!isNotFound(error)) throw error;
     }
   }
 
-  async #keepCopy(
+  async #storeCopy(
     configMap: ConfigMap | undefined,
     verdict: Exclude<Verdict, { kind: 'none' }>,
   ): Promise<void> {
@@ -257,24 +238,15 @@ export class ConfigKeeper {
     metrics.writes.inc({ object: 'configmap', result: 'ok' });
     this.#copy = newer(this.#copy, decodeConfigMap(written));
   }
-
-  #event(type: 'Normal' | 'Warning', reason: EventReason, message: string): void {
-    const { namespace, events } = this.#options;
-    events.record({
-      regarding: { kind: 'ConfigMap', namespace, name: configMapName, uid: this.#uid },
-      type,
-      reason,
-      message,
-    });
-  }
 }
 
-/** A watch may still bring what was before our own last write. */
-function newer(known: ConfigMap | undefined, said: ConfigMap | undefined): ConfigMap | undefined {
-  return known && said && isOlderVersion(said.resourceVersion, known.resourceVersion) ? known : said;
+/** The newer of two states: a watch may still deliver the state before our own last write. */
+function newer(known: ConfigMap | undefined, received: ConfigMap | undefined): ConfigMap | undefined {
+  const isStale = known && received && isOlderVersion(received.resourceVersion, known.resourceVersion);
+  return isStale ? known : received;
 }
 
 function withoutNulls<T extends { annotations: AnnotationChange }>(metadata: T): T {
-  const annotations = Object.entries(metadata.annotations).filter(([, value]) => value !== null);
-  return { ...metadata, annotations: Object.fromEntries(annotations) };
+  const present = Object.entries(metadata.annotations).filter(([, value]) => value !== null);
+  return { ...metadata, annotations: Object.fromEntries(present) };
 }

@@ -1,39 +1,41 @@
 /**
- * What the ConfigMap's state means, as pure functions: which configuration was accepted last, whether the text that stands there now
- * is it, replaces it, or is refused, and what the annotations should say then.
+ * The meaning of the ConfigMap's state, as pure functions: whether its text is the accepted one, replaces it, or is refused.
  */
-import { compareIp } from '../address/index.ts';
+import { compareIp } from '../../address/index.ts';
 import {
   type AcceptedConfig,
   annotationRoom,
   configHash,
   encodeAcceptedConfig,
-} from '../cluster/accepted-config.ts';
-import { annotations, configMapKey, configMapName } from '../cluster/names.ts';
-import { type AssignedAddress, judge, rejectionReason } from '../config/index.ts';
-import type { ConfigMap } from '../kubernetes/model.ts';
+} from '../../cluster/accepted-config.ts';
+import { configMapKey, configMapName } from '../../cluster/names.ts';
+import { type AssignedAddress, judge, rejectionReason } from '../../config/index.ts';
+import type { ConfigMap } from '../../kubernetes/model.ts';
 
 export type Verdict =
   /** Nothing was ever accepted and there is nothing to judge. */
   | { readonly kind: 'none'; readonly reason: string }
   /** The text is the accepted one, already or from now on. */
   | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }
-  /** The text is not the accepted one; that one, if there is any, stays in force. */
-  | {
-      readonly kind: 'stale';
-      readonly accepted: AcceptedConfig | undefined;
-      /** Tells one bad state from another: the hash of the text, or why there is none. */
-      readonly subject: string;
-      /** Names the first ten things that are wrong. */
-      readonly reason: string;
-      /** Names all of them. */
-      readonly details: string;
-      /** True when Services in the way are all that is wrong: it passes once they are gone. */
-      readonly orphans: boolean;
-    };
+  | StaleVerdict;
 
-/** How many errors or orphans annotation and event name. */
-const named = 10;
+/** The text is not the accepted one, which stays in force if there is one. */
+export interface StaleVerdict {
+  readonly kind: 'stale';
+  readonly accepted: AcceptedConfig | undefined;
+  /** Identifies a bad state: the hash of the text, or the reason why there is no text. */
+  readonly subject: string;
+  /** Names the first ten errors or orphans. */
+  readonly reason: string;
+  /** For the log: names the first hundred. */
+  readonly details: string;
+  /** True when the text is refused only because Services hold addresses: it passes once they are gone. */
+  readonly hasOrphans: boolean;
+}
+
+/** Errors or orphans that the annotation and the event name. */
+const maxNamed = 10;
+const maxLogged = 100;
 
 /** Judges the ConfigMap as it is. `now` is RFC 3339. */
 export function judgeConfigMap(
@@ -48,7 +50,7 @@ export function judgeConfigMap(
       ? `ConfigMap ${configMapName} has no key "${configMapKey}"`
       : `there is no ConfigMap ${configMapName}`;
     if (!configMap && !accepted) return { kind: 'none', reason };
-    return { kind: 'stale', accepted, subject: reason, reason, details: reason, orphans: false };
+    return { kind: 'stale', accepted, subject: reason, reason, details: reason, hasOrphans: false };
   }
   if (text === accepted?.text) return { kind: 'active', accepted, isNew: false };
   const stored = encodeAcceptedConfig(text, annotationRoom(configMap?.annotations ?? {}));
@@ -57,82 +59,33 @@ export function judgeConfigMap(
     storageFault: stored.ok ? undefined : stored.error,
   });
   const hash = configHash(text);
-  if (judgement.kind === 'accepted')
-    return { kind: 'active', accepted: { text, hash, at: now, config: judgement.config }, isNew: true };
+  if (judgement.kind === 'accepted') {
+    const { config, warnings } = judgement;
+    const generation = (accepted?.generation ?? 0) + 1;
+    return { kind: 'active', accepted: { text, hash, generation, at: now, config, warnings }, isNew: true };
+  }
   return {
     kind: 'stale',
     accepted,
     subject: hash,
-    reason: rejectionReason(judgement, named),
-    details: rejectionReason(judgement, Number.POSITIVE_INFINITY),
-    orphans: judgement.orphans.length > 0,
+    reason: rejectionReason(judgement, maxNamed),
+    details: rejectionReason(judgement, maxLogged),
+    hasOrphans: judgement.orphans.length > 0,
   };
 }
 
-/** A text that would pass, but that the API server does not let us keep, as too large: what cannot be kept is not put in force. */
-export function notKept(
+/** The verdict on a text that would pass but that the API server refuses to store: it is not put in force. */
+export function notStored(
   text: AcceptedConfig,
   accepted: AcceptedConfig | undefined,
   refusal: string,
-): Extract<Verdict, { kind: 'stale' }> {
-  const reason = `it cannot be kept as accepted: ${refusal}`;
-  return { kind: 'stale', accepted, subject: text.hash, reason, details: reason, orphans: false };
+): StaleVerdict {
+  const reason = `the API server does not store it as accepted: ${refusal}`;
+  return { kind: 'stale', accepted, subject: text.hash, reason, details: reason, hasOrphans: false };
 }
 
-/** The same addresses in use give the same reason, whatever order they were found in. */
+/** A stable order, so that the same addresses in use give the same reason. */
 function byService(a: AssignedAddress, b: AssignedAddress): number {
   if (a.service !== b.service) return a.service < b.service ? -1 : 1;
   return compareIp(a.address, b.address);
-}
-
-export type AnnotationChange = Readonly<Record<string, string | null>>;
-
-/** What has to change on the ConfigMap so that it says the verdict; `undefined` when it does. */
-export function configMapChange(
-  configMap: ConfigMap,
-  verdict: Exclude<Verdict, { kind: 'none' }>,
-): AnnotationChange | undefined {
-  return difference(configMap.annotations, {
-    ...(verdict.accepted ? acceptedAnnotations(verdict.accepted) : {}),
-    [annotations.configStatus]: verdict.kind,
-    [annotations.configError]: verdict.kind === 'stale' ? verdict.reason : null,
-  });
-}
-
-/**
- * What has to change on the copy. It carries state and reason only while the ConfigMap itself is not there to carry them.
- */
-export function copyChange(
-  copy: ConfigMap | undefined,
-  configMap: ConfigMap | undefined,
-  verdict: Exclude<Verdict, { kind: 'none' }>,
-): { readonly annotations: AnnotationChange; readonly text: string } | undefined {
-  if (!verdict.accepted) return undefined;
-  const orphaned = configMap === undefined && verdict.kind === 'stale';
-  const change = difference(copy?.annotations ?? {}, {
-    ...acceptedAnnotations(verdict.accepted),
-    [annotations.configStatus]: orphaned ? 'stale' : null,
-    [annotations.configError]: orphaned ? verdict.reason : null,
-  });
-  const { text } = verdict.accepted;
-  if (change === undefined && copy?.data[configMapKey] === text) return undefined;
-  return { annotations: change ?? {}, text };
-}
-
-function acceptedAnnotations({ text, hash, at }: AcceptedConfig): AnnotationChange {
-  const encoded = encodeAcceptedConfig(text);
-  return {
-    // The gate let only texts pass that can be kept.
-    ...(encoded.ok ? { [annotations.acceptedConfig]: encoded.value } : {}),
-    [annotations.acceptedHash]: hash,
-    ...(at === '' ? {} : { [annotations.acceptedAt]: at }),
-  };
-}
-
-function difference(
-  current: Readonly<Record<string, string>>,
-  wanted: AnnotationChange,
-): AnnotationChange | undefined {
-  const changes = Object.entries(wanted).filter(([name, value]) => (current[name] ?? null) !== value);
-  return changes.length === 0 ? undefined : Object.fromEntries(changes);
 }

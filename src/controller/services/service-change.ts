@@ -1,28 +1,29 @@
-import { formatIp } from '../address/index.ts';
-import { annotations, requestPrefixes } from '../cluster/names.ts';
-import { loadBalancerClassMatches } from '../cluster/service-class.ts';
-import type { IngressAddress, Service } from '../kubernetes/model.ts';
-import type { Assigned } from './allocator/address-book.ts';
+import { formatIp } from '../../address/index.ts';
+import { annotations, requestPrefixes } from '../../cluster/names.ts';
+import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
+import type { IngressAddress, Service } from '../../kubernetes/model.ts';
+import type { Assigned } from '../allocator/address-book.ts';
 
 /** What has to be written on a Service. */
 export interface ServiceChange {
   readonly ingress?: readonly IngressAddress[];
+  /** `null` removes an annotation. */
   readonly annotations?: Readonly<Record<string, string | null>>;
 }
 
-/** Whether addresses of this Service are our business. */
+/** Whether this controller assigns the Service's addresses. */
 export function isOurs(service: Service, ownClass: string | undefined): boolean {
   return service.type === 'LoadBalancer' && loadBalancerClassMatches(service, ownClass);
 }
 
-/** Whether the Service carries our mark: what its status says was written by us. */
+/** Whether the Service carries the annotation that this controller alone writes. Its status is then ours too. */
 export function isMarked(service: Service): boolean {
   return service.annotations[annotations.pool] !== undefined;
 }
 
 /**
- * Whether somebody who means the same by it as we do has recorded that an address comes from a pool. Before any configuration was
- * accepted these are the addresses in use; others may be another implementation's.
+ * Whether an annotation, ours or MetalLB's, records that the Service's address comes from a pool. Before a configuration was accepted,
+ * these addresses count as in use; others may belong to another implementation.
  */
 export function isRecorded(service: Service): boolean {
   return requestPrefixes.some(
@@ -30,7 +31,7 @@ export function isRecorded(service: Service): boolean {
   );
 }
 
-/** The difference between what a Service of ours says and what it should say; `undefined` when there is none. */
+/** The difference between what a Service says and what it should say; `undefined` when there is none. */
 export function serviceChange(service: Service, assigned: readonly Assigned[]): ServiceChange | undefined {
   const ingress = assigned.map(({ address }) => ({ ip: formatIp(address), ipMode: 'VIP' }));
   const pools = poolsOf(assigned) || null;
@@ -44,14 +45,14 @@ export function serviceChange(service: Service, assigned: readonly Assigned[]): 
 }
 
 /**
- * What to take back from a Service that is not ours any more. Its status is cleared when nobody else can be writing it; a Service
- * that another implementation serves now keeps its status.
+ * What to take back from a Service that is no longer ours. Its status is cleared only when no other implementation can be writing it:
+ * a Service of another load balancer class keeps its status.
  */
 export function farewellChange(service: Service): ServiceChange | undefined {
   if (!isMarked(service)) return undefined;
-  const cleared = service.type !== 'LoadBalancer' && service.ingress.length > 0;
+  const isCleared = service.type !== 'LoadBalancer' && service.ingress.length > 0;
   return {
-    ...(cleared ? { ingress: [] } : {}),
+    ...(isCleared ? { ingress: [] } : {}),
     annotations: { [annotations.pool]: null, [annotations.announcing]: null },
   };
 }
@@ -61,7 +62,12 @@ export function poolsOf(assigned: readonly Assigned[]): string {
   return [...new Set(assigned.map(({ allocatedFrom }) => allocatedFrom))].join(',');
 }
 
-/** An entry without `ipMode` is one of mode VIP, by the API's default. */
+/** The addresses, comma separated. */
+export function addressesOf(assigned: readonly Assigned[]): string {
+  return assigned.map(({ address }) => formatIp(address)).join(', ');
+}
+
+/** An entry without `ipMode` has mode VIP, by the API's default. */
 function sameIngress(a: readonly IngressAddress[], b: readonly IngressAddress[]): boolean {
   return (
     a.length === b.length &&

@@ -1,7 +1,7 @@
-import { objectKey, type Service } from '../kubernetes/model.ts';
-import { isOlderVersion } from '../kubernetes/write.ts';
+import { objectKey, type Service } from '../../kubernetes/model.ts';
+import { isOlderVersion } from '../../kubernetes/write.ts';
 
-/** Services as the API has them, with an index of the addresses that stand in their status. */
+/** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
   readonly #services = new Map<string, Service>();
   readonly #byAddress = new Map<string, Set<string>>();
@@ -22,7 +22,7 @@ export class ServiceStore {
     return this.#services.size;
   }
 
-  /** Takes the newest state of a Service; false when ours is newer or the same. */
+  /** Takes a state of a Service, `undefined` when it is gone. Returns false when the known state is newer or the same. */
   set(key: string, service: Service | undefined): boolean {
     const before = this.#services.get(key);
     if (before && service) {
@@ -42,12 +42,12 @@ export class ServiceStore {
     return true;
   }
 
-  /** Keys of Services whose status shows the address. */
+  /** Keys of the Services whose status shows the address. */
   showing(ip: string): Iterable<string> {
     return this.#byAddress.get(ip) ?? [];
   }
 
-  /** Oldest first: who came first is served first. */
+  /** Oldest first. */
   byAge(): Service[] {
     return [...this.#services.values()].sort(
       (a, b) => a.createdAtMs - b.createdAtMs || (objectKey(a) < objectKey(b) ? -1 : 1),

@@ -1,7 +1,9 @@
 import { Registry } from 'prom-client';
+import { LeaderTerm } from '../../../src/controller/leader-term.ts';
 import { ControllerMetrics } from '../../../src/controller/metrics.ts';
-import { Term } from '../../../src/controller/term.ts';
 import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
+import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
+import type { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { MemoryApi, type StoredObject } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -24,19 +26,28 @@ interface RawStatus {
   readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string; readonly ipMode?: string }[] };
 }
 
-/** A controller's term over objects in memory and in virtual time, with the hands of the people who edit them. */
-export class Office {
+/** A controller's term over objects in memory and in virtual time, with methods that edit the objects as users do. */
+export class ControllerHarness {
   readonly clock = new VirtualClock();
   readonly api: MemoryApi;
   readonly registry = new Registry();
   readonly #metrics = new ControllerMetrics(this.registry);
   readonly #log = memoryLogger();
+  readonly #diagnostics = createDiagnostics({
+    clock: this.clock,
+    logger: this.#log.logger,
+    registry: this.registry,
+  });
   #age = 0;
-  #term: { readonly term: Term; readonly stop: () => Promise<void> } | undefined;
+  #term: { readonly term: LeaderTerm; readonly stop: () => Promise<void> } | undefined;
 
   constructor() {
     this.api = new MemoryApi(this.clock, this.#log.logger);
     this.api.put('/api/v1/namespaces/default', { metadata: { name: 'default' } });
+  }
+
+  get recorder(): FlightRecorder {
+    return this.#diagnostics.recorder;
   }
 
   async start(loadBalancerClass?: string): Promise<void> {
@@ -49,7 +60,7 @@ export class Office {
       logger,
       clock: this.clock,
     });
-    const term = new Term({
+    const term = new LeaderTerm({
       client: this.api,
       namespace,
       loadBalancerClass,
@@ -57,6 +68,7 @@ export class Office {
       metrics: this.#metrics,
       logger,
       clock: this.clock,
+      ...this.#diagnostics,
       signal: stop.signal,
     });
     const done = term.serve();
@@ -78,7 +90,7 @@ export class Office {
     return pass(this.clock, ms, ms > 20_000 ? 500 : 100);
   }
 
-  status(): ReturnType<Term['status']> | undefined {
+  status(): ReturnType<LeaderTerm['status']> | undefined {
     return this.#term?.term.status();
   }
 
@@ -94,8 +106,9 @@ export class Office {
   /** Events as `Reason: message`, with `×n` when counted more than once, in the order they were first written. */
   events(of = ''): string[] {
     return [
-      ...this.api.under('/api/v1/namespaces/default/events'),
-      ...this.api.under(`/api/v1/namespaces/${namespace}/events`),
+      ...['default', 'other', namespace].flatMap((each) =>
+        this.api.under(`/api/v1/namespaces/${each}/events`),
+      ),
     ]
       .map(
         (event) =>
@@ -136,18 +149,20 @@ export class Office {
     return this.api.get(path)?.metadata.annotations?.[`bellman.dev/${name}`];
   }
 
+  /** Creates or changes a Service; `name` is `namespace/name`, or a name in `default`. */
   service(
     name: string,
     { annotations = {}, ...spec }: { annotations?: Record<string, string>; [field: string]: unknown } = {},
   ): void {
     const path = this.servicePath(name);
     const known = this.api.get(path);
+    const [own, namespaceOfService = 'default'] = name.split('/').reverse();
     this.api.put(path, {
       ...known,
       metadata: {
         ...known?.metadata,
-        name,
-        namespace: 'default',
+        name: own,
+        namespace: namespaceOfService,
         creationTimestamp: new Date(1_700_000_000_000 + 1000 * this.#age++).toISOString(),
         ...known?.metadata,
         annotations: { ...known?.metadata.annotations, ...annotations },
@@ -163,7 +178,7 @@ export class Office {
     } as StoredObject);
   }
 
-  /** Writes a status as somebody else would. */
+  /** Writes a status as another client would. */
   setStatus(name: string, ips: readonly string[]): void {
     const known = this.api.get(this.servicePath(name));
     if (known)
@@ -185,6 +200,7 @@ export class Office {
   }
 
   servicePath(name: string): string {
-    return `/api/v1/namespaces/default/services/${name}`;
+    const [own, namespaceOfService = 'default'] = name.split('/').reverse();
+    return `/api/v1/namespaces/${namespaceOfService}/services/${own}`;
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ApiError } from '../../../src/kubernetes/api-error.ts';
-import { config, Office, pool } from './office.ts';
+import { ControllerHarness, config, pool } from './controller-harness.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 const texts = [
@@ -43,8 +43,8 @@ const step = fc.oneof(
 );
 
 /** Addresses that more than one Service shows. */
-function shownTwice(office: Office): string[] {
-  const shown = names.flatMap((name) => office.addresses(name));
+function shownTwice(harness: ControllerHarness): string[] {
+  const shown = names.flatMap((name) => harness.addresses(name));
   return shown.filter((ip, i) => shown.indexOf(ip) !== i);
 }
 
@@ -52,12 +52,12 @@ test('whatever people do and whatever fails: no address has two owners, none is 
   let writes = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
-      const o = new Office();
-      o.editConfig(texts[0]);
-      await o.start();
+      const harness = new ControllerHarness();
+      harness.editConfig(texts[0]);
+      await harness.start();
       let failures = 0;
-      o.api.before = ({ method }) => {
-        assert.deepEqual(shownTwice(o), []);
+      harness.api.before = ({ method }) => {
+        assert.deepEqual(shownTwice(harness), []);
         if (method === 'GET' || failures <= 0) return;
         failures--;
         throw new ApiError(0, 'ECONNRESET', 'lost');
@@ -65,47 +65,48 @@ test('whatever people do and whatever fails: no address has two owners, none is 
       for (const each of steps) {
         switch (each.kind) {
           case 'create':
-            o.service(each.name);
+            harness.service(each.name);
             break;
           case 'delete':
-            o.deleteService(each.name);
+            harness.deleteService(each.name);
             break;
           case 'ask':
-            if (o.api.get(o.servicePath(each.name)))
-              o.service(each.name, { annotations: { 'bellman.dev/address-pool': each.pool } });
+            if (harness.api.get(harness.servicePath(each.name)))
+              harness.service(each.name, { annotations: { 'bellman.dev/address-pool': each.pool } });
             break;
           case 'type':
-            if (o.api.get(o.servicePath(each.name))) o.service(each.name, { type: each.type });
+            if (harness.api.get(harness.servicePath(each.name)))
+              harness.service(each.name, { type: each.type });
             break;
           case 'wipe':
-            o.setStatus(each.name, []);
+            harness.setStatus(each.name, []);
             break;
           case 'edit':
-            o.editConfig(texts[each.text] ?? '');
+            harness.editConfig(texts[each.text] ?? '');
             break;
           case 'restart':
-            await o.stop();
-            await o.start();
+            await harness.stop();
+            await harness.start();
             break;
           case 'trouble':
             failures = each.writes;
             break;
           case 'pass':
-            await o.pass(each.ms);
+            await harness.pass(each.ms);
             break;
         }
       }
       failures = 0;
-      await o.pass(70_000);
-      assert.deepEqual(shownTwice(o), []);
-      const before = names.map((name) => [name, o.addresses(name)]);
-      const { services, waiting } = o.status() as {
+      await harness.pass(70_000);
+      assert.deepEqual(shownTwice(harness), []);
+      const before = names.map((name) => [name, harness.addresses(name)]);
+      const { services, waiting } = harness.status() as {
         services: { service: string; addresses: { ip: string }[]; refusal?: object }[];
         waiting: string[];
       };
       for (const { service, addresses } of services)
         assert.deepEqual(
-          o.addresses(service.slice('default/'.length)),
+          harness.addresses(service.slice('default/'.length)),
           addresses.map(({ ip }) => ip),
           'memory is what the API says',
         );
@@ -115,15 +116,15 @@ test('whatever people do and whatever fails: no address has two owners, none is 
         'who lacks something waits and knows why',
       );
       for (const { addresses, refusal } of services) assert.ok(addresses.length > 0 || refusal);
-      writes += o.writes().length;
-      await o.stop();
-      await o.start();
-      assert.deepEqual(o.writes(), []);
+      writes += harness.writes().length;
+      await harness.stop();
+      await harness.start();
+      assert.deepEqual(harness.writes(), []);
       assert.deepEqual(
-        names.map((name) => [name, o.addresses(name)]),
+        names.map((name) => [name, harness.addresses(name)]),
         before,
       );
-      await o.stop();
+      await harness.stop();
     }),
     { numRuns: 15 },
   );

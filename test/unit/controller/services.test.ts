@@ -1,166 +1,172 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../src/kubernetes/api-error.ts';
-import { config, Office, pool } from './office.ts';
+import { ControllerHarness, config, pool } from './controller-harness.ts';
 
-async function office(...pools: string[]): Promise<Office> {
-  const made = new Office();
+async function started(...pools: string[]): Promise<ControllerHarness> {
+  const made = new ControllerHarness();
   made.editConfig(config(...pools));
   await made.start();
   return made;
 }
 
 test('a Service gets its address and pool in one write, and one event', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
-  o.writes();
-  o.service('web');
-  await o.pass();
-  assert.deepEqual(o.writes(), ['PATCH default/services/web/status']);
-  assert.deepEqual(o.api.get(o.servicePath('web'))?.status, {
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.writes();
+  harness.service('web');
+  await harness.pass();
+  assert.deepEqual(harness.writes(), ['PATCH default/services/web/status']);
+  assert.deepEqual(harness.api.get(harness.servicePath('web'))?.status, {
     loadBalancer: { ingress: [{ ip: '192.0.2.0', ipMode: 'VIP' }] },
   });
-  assert.equal(o.annotation('ip-allocated-from-pool', o.servicePath('web')), 'a');
-  assert.deepEqual(o.events('web'), ['IPAllocated: assigned 192.0.2.0 from pool a']);
-  assert.match(await o.registry.metrics(), /^bellman_controller_allocation_seconds_count 1$/m);
-  assert.equal(await o.metric('bellman_allocator_addresses_in_use_total', { pool: 'a', family: 'ipv4' }), 1);
-  assert.equal(await o.metric('bellman_allocator_addresses_total', { pool: 'a', family: 'ipv4' }), 16);
-  await o.stop();
+  assert.equal(harness.annotation('ip-allocated-from-pool', harness.servicePath('web')), 'a');
+  assert.deepEqual(harness.events('web'), ['IPAllocated: assigned 192.0.2.0 from pool a']);
+  assert.match(await harness.registry.metrics(), /^bellman_controller_allocation_seconds_count 1$/m);
+  assert.equal(
+    await harness.metric('bellman_allocator_addresses_in_use_total', { pool: 'a', family: 'ipv4' }),
+    1,
+  );
+  assert.equal(await harness.metric('bellman_allocator_addresses_total', { pool: 'a', family: 'ipv4' }), 16);
+  await harness.stop();
 });
 
 test('a restart writes nothing that is so, and hands out nothing that is taken', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
-  for (const name of ['one', 'two', 'three']) o.service(name);
-  await o.pass();
-  await o.stop();
-  o.deleteService('one');
-  o.service('four');
-  o.writes();
-  await o.start();
-  assert.deepEqual(o.writes(), ['PATCH default/services/four/status']);
-  assert.deepEqual(o.addresses('two'), ['192.0.2.1']);
-  assert.deepEqual(o.addresses('three'), ['192.0.2.2']);
-  assert.deepEqual(o.addresses('four'), ['192.0.2.0']);
-  await o.stop();
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  for (const name of ['one', 'two', 'three']) harness.service(name);
+  await harness.pass();
+  await harness.stop();
+  harness.deleteService('one');
+  harness.service('four');
+  harness.writes();
+  await harness.start();
+  assert.deepEqual(harness.writes(), ['PATCH default/services/four/status']);
+  assert.deepEqual(harness.addresses('two'), ['192.0.2.1']);
+  assert.deepEqual(harness.addresses('three'), ['192.0.2.2']);
+  assert.deepEqual(harness.addresses('four'), ['192.0.2.0']);
+  await harness.stop();
 });
 
 test('an ingress without ipMode is what it would be by default: nothing is written', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
-  o.service('web');
-  await o.pass();
-  await o.stop();
-  const path = o.servicePath('web');
-  const known = o.api.get(path);
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('web');
+  await harness.pass();
+  await harness.stop();
+  const path = harness.servicePath('web');
+  const known = harness.api.get(path);
   assert.ok(known);
-  o.api.put(path, { ...known, status: { loadBalancer: { ingress: [{ ip: '192.0.2.0' }] } } });
-  o.writes();
-  await o.start();
-  assert.deepEqual(o.writes(), []);
-  await o.stop();
+  harness.api.put(path, { ...known, status: { loadBalancer: { ingress: [{ ip: '192.0.2.0' }] } } });
+  harness.writes();
+  await harness.start();
+  assert.deepEqual(harness.writes(), []);
+  await harness.stop();
 });
 
 test('a status that somebody wiped is restored to the same address', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
-  o.service('first');
-  o.service('web');
-  await o.pass();
-  o.deleteService('first');
-  o.setStatus('web', []);
-  await o.pass();
-  assert.deepEqual(o.addresses('web'), ['192.0.2.1']);
-  await o.stop();
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('first');
+  harness.service('web');
+  await harness.pass();
+  harness.deleteService('first');
+  harness.setStatus('web', []);
+  await harness.pass();
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.1']);
+  await harness.stop();
 });
 
 test('a refusal is told once, also across a restart, and counted by its cause', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
-  o.service('web', { annotations: { 'bellman.dev/address-pool': 'nope' } });
-  await o.pass();
-  const [event] = o.events('web');
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('web', { annotations: { 'bellman.dev/address-pool': 'nope' } });
+  await harness.pass();
+  const [event] = harness.events('web');
   assert.match(event ?? '', /^AllocationFailed: there is no pool nope; pools: a$/);
-  o.service('web', { ports: [{ port: 81, protocol: 'TCP' }] });
-  await o.pass();
-  assert.deepEqual(o.events('web'), [event]);
-  assert.equal(await o.metric('bellman_allocator_refusals_total', { cause: 'no-such-pool' }), 1);
-  await o.stop();
-  await o.start();
-  assert.deepEqual(o.events('web'), [event]);
-  o.service('web', { annotations: { 'bellman.dev/address-pool': 'a' } });
-  await o.pass();
-  assert.equal(o.events('web')[1], 'IPAllocated: assigned 192.0.2.0 from pool a');
-  await o.stop();
+  harness.service('web', { ports: [{ port: 81, protocol: 'TCP' }] });
+  await harness.pass();
+  assert.deepEqual(harness.events('web'), [event]);
+  assert.equal(await harness.metric('bellman_allocator_refusals_total', { cause: 'no-such-pool' }), 1);
+  await harness.stop();
+  await harness.start();
+  assert.deepEqual(harness.events('web'), [event]);
+  harness.service('web', { annotations: { 'bellman.dev/address-pool': 'a' } });
+  await harness.pass();
+  assert.equal(harness.events('web')[1], 'IPAllocated: assigned 192.0.2.0 from pool a');
+  await harness.stop();
 });
 
 test('a freed address goes to those who wait, in the order they asked, before a newcomer', async () => {
-  const o = await office(pool('a', '192.0.2.0-192.0.2.1'));
-  for (const name of ['one', 'two', 'z-waits', 'b-waits']) o.service(name);
-  await o.pass();
-  assert.match(o.events('z-waits')[0] ?? '', /^AllocationFailed: pool a is full/);
+  const harness = await started(pool('a', '192.0.2.0-192.0.2.1'));
+  for (const name of ['one', 'two', 'z-waits', 'b-waits']) harness.service(name);
+  await harness.pass();
+  assert.match(harness.events('z-waits')[0] ?? '', /^AllocationFailed: pool a is full/);
   // In one go, before any time passes: two releases and a newcomer.
-  o.deleteService('one');
-  o.service('newcomer');
-  o.deleteService('two');
-  await o.pass();
-  assert.deepEqual(o.addresses('z-waits'), ['192.0.2.0']);
-  assert.deepEqual(o.addresses('b-waits'), ['192.0.2.1']);
-  assert.deepEqual(o.addresses('newcomer'), []);
-  await o.stop();
+  harness.deleteService('one');
+  harness.service('newcomer');
+  harness.deleteService('two');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('z-waits'), ['192.0.2.0']);
+  assert.deepEqual(harness.addresses('b-waits'), ['192.0.2.1']);
+  assert.deepEqual(harness.addresses('newcomer'), []);
+  await harness.stop();
 });
 
 test('an address that moves is not written for its next owner before its last one has let go', async () => {
-  const o = await office(pool('a', '192.0.2.0-192.0.2.0'), pool('b', '198.51.100.0/28'));
-  o.service('mover', { annotations: { 'bellman.dev/address-pool': 'a' } });
-  o.service('waiter', { annotations: { 'bellman.dev/address-pool': 'a' } });
-  await o.pass();
-  assert.deepEqual(o.addresses('mover'), ['192.0.2.0']);
-  assert.equal(await o.metric('bellman_controller_queue_depth'), 0);
+  const harness = await started(pool('a', '192.0.2.0-192.0.2.0'), pool('b', '198.51.100.0/28'));
+  harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'a' } });
+  harness.service('waiter', { annotations: { 'bellman.dev/address-pool': 'a' } });
+  await harness.pass();
+  assert.deepEqual(harness.addresses('mover'), ['192.0.2.0']);
+  assert.equal(await harness.metric('bellman_controller_queue_depth'), 0);
   let away = true;
-  o.api.before = ({ method, path }) => {
+  harness.api.before = ({ method, path }) => {
     if (away && method === 'PATCH' && path.includes('/mover/')) throw new ApiError(0, 'ECONNRESET', 'lost');
   };
-  o.service('mover', { annotations: { 'bellman.dev/address-pool': 'b' } });
-  await o.pass();
-  assert.deepEqual(o.addresses('mover'), ['192.0.2.0'], 'not written yet');
-  assert.deepEqual(o.addresses('waiter'), [], 'so nobody else may show it');
+  harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'b' } });
+  await harness.pass();
+  assert.deepEqual(harness.addresses('mover'), ['192.0.2.0'], 'not written yet');
+  assert.deepEqual(harness.addresses('waiter'), [], 'so nobody else may show it');
   away = false;
-  await o.pass(40_000);
-  assert.deepEqual(o.addresses('mover'), ['198.51.100.0']);
-  assert.deepEqual(o.addresses('waiter'), ['192.0.2.0']);
-  assert.equal(o.events('mover').at(-1), 'IPAllocated: assigned 198.51.100.0 from pool b, before 192.0.2.0');
-  await o.stop();
+  await harness.pass(40_000);
+  assert.deepEqual(harness.addresses('mover'), ['198.51.100.0']);
+  assert.deepEqual(harness.addresses('waiter'), ['192.0.2.0']);
+  assert.equal(
+    harness.events('mover').at(-1),
+    'IPAllocated: assigned 198.51.100.0 from pool b, before 192.0.2.0',
+  );
+  await harness.stop();
 });
 
 test('a Service that becomes ClusterIP is cleaned of what we wrote, and says so', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
-  o.service('web');
-  await o.pass();
-  o.service('web', { type: 'ClusterIP' });
-  await o.pass();
-  assert.deepEqual(o.addresses('web'), []);
-  assert.equal(o.annotation('ip-allocated-from-pool', o.servicePath('web')), undefined);
-  assert.equal(o.events('web').at(-1), 'IPReleased: released 192.0.2.0');
-  o.service('next');
-  await o.pass();
-  assert.deepEqual(o.addresses('next'), ['192.0.2.0']);
-  await o.stop();
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('web');
+  await harness.pass();
+  harness.service('web', { type: 'ClusterIP' });
+  await harness.pass();
+  assert.deepEqual(harness.addresses('web'), []);
+  assert.equal(harness.annotation('ip-allocated-from-pool', harness.servicePath('web')), undefined);
+  assert.equal(harness.events('web').at(-1), 'IPReleased: released 192.0.2.0');
+  harness.service('next');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('next'), ['192.0.2.0']);
+  await harness.stop();
 });
 
 test('other classes, other types and their status are never touched', async () => {
-  const o = new Office();
-  o.editConfig(config(pool('a', '192.0.2.0/28')));
-  o.service('theirs', { loadBalancerClass: 'example.com/other' });
-  o.setStatus('theirs', ['203.0.113.1']);
-  o.service('inside', { type: 'ClusterIP' });
-  o.service('ours');
-  await o.start();
-  const services = o.writes().filter((write) => write.includes('/services/'));
+  const harness = new ControllerHarness();
+  harness.editConfig(config(pool('a', '192.0.2.0/28')));
+  harness.service('theirs', { loadBalancerClass: 'example.com/other' });
+  harness.setStatus('theirs', ['203.0.113.1']);
+  harness.service('inside', { type: 'ClusterIP' });
+  harness.service('ours');
+  await harness.start();
+  const services = harness.writes().filter((write) => write.includes('/services/'));
   assert.deepEqual(services, ['PATCH default/services/ours/status']);
-  assert.deepEqual(o.addresses('theirs'), ['203.0.113.1']);
-  await o.stop();
+  assert.deepEqual(harness.addresses('theirs'), ['203.0.113.1']);
+  await harness.stop();
 });
 
-test('an annotation of ours that means nothing is told once, with what was most likely meant', async () => {
-  const o = new Office();
-  o.editConfig(config(pool('a', '192.0.2.0/28')));
-  o.service('web', {
+test('an unknown annotation is reported once, with what was most likely meant', async () => {
+  const harness = new ControllerHarness();
+  harness.editConfig(config(pool('a', '192.0.2.0/28')));
+  harness.service('web', {
     annotations: {
       'bellman.dev/adress-pool': 'a',
       'bellman.dev/allow-shared-ip': 'k',
@@ -168,140 +174,243 @@ test('an annotation of ours that means nothing is told once, with what was most 
       'bellman.dev/announcing': '192.0.2.0=node-1/eth0',
     },
   });
-  await o.start();
-  await o.pass();
-  o.service('web', { annotations: { 'bellman.dev/adress-pool': 'a', 'bellman.dev/colour': 'red' } });
-  await o.pass();
-  const told = o.events().filter((event) => event.includes('UnknownAnnotation'));
+  await harness.start();
+  await harness.pass();
+  harness.service('web', { annotations: { 'bellman.dev/adress-pool': 'a', 'bellman.dev/colour': 'red' } });
+  await harness.pass();
+  const told = harness.events().filter((event) => event.includes('UnknownAnnotation'));
   assert.equal(told.length, 2, told.join('\n'));
   assert.match(
     told[0] ?? '',
-    /bellman\.dev\/adress-pool means nothing; did you mean bellman\.dev\/address-pool\?/,
+    /bellman\.dev\/adress-pool is unknown; did you mean bellman\.dev\/address-pool\?/,
   );
-  assert.match(told[1] ?? '', /bellman\.dev\/colour means nothing/);
-  await o.stop();
+  assert.match(told[1] ?? '', /bellman\.dev\/colour is unknown/);
+  await harness.stop();
 });
 
 test('with a class of its own only Services of that class are served', async () => {
-  const o = new Office();
-  o.editConfig(config(pool('a', '192.0.2.0/28')));
-  o.service('theirs');
-  o.service('ours', { loadBalancerClass: 'bellman.dev/lb' });
-  await o.start('bellman.dev/lb');
-  assert.deepEqual(o.addresses('ours'), ['192.0.2.0']);
-  assert.deepEqual(o.addresses('theirs'), []);
-  await o.stop();
+  const harness = new ControllerHarness();
+  harness.editConfig(config(pool('a', '192.0.2.0/28')));
+  harness.service('theirs');
+  harness.service('ours', { loadBalancerClass: 'bellman.dev/lb' });
+  await harness.start('bellman.dev/lb');
+  assert.deepEqual(harness.addresses('ours'), ['192.0.2.0']);
+  assert.deepEqual(harness.addresses('theirs'), []);
+  await harness.stop();
 });
 
 test('a Service being deleted keeps its address until it is gone', async () => {
-  const o = await office(pool('a', '192.0.2.0-192.0.2.0'));
-  o.service('web');
-  await o.pass();
-  const path = o.servicePath('web');
-  const known = o.api.get(path);
+  const harness = await started(pool('a', '192.0.2.0-192.0.2.0'));
+  harness.service('web');
+  await harness.pass();
+  const path = harness.servicePath('web');
+  const known = harness.api.get(path);
   assert.ok(known);
-  o.api.put(path, {
+  harness.api.put(path, {
     ...known,
     metadata: { ...known.metadata, deletionTimestamp: new Date().toISOString() } as typeof known.metadata,
   });
-  o.service('next');
-  o.service('never');
-  const never = o.api.get(o.servicePath('never'));
+  harness.service('next');
+  harness.service('never');
+  const never = harness.api.get(harness.servicePath('never'));
   assert.ok(never);
-  o.api.put(o.servicePath('never'), {
+  harness.api.put(harness.servicePath('never'), {
     ...never,
     metadata: { ...never.metadata, deletionTimestamp: new Date().toISOString() } as typeof never.metadata,
   });
-  await o.pass();
-  assert.deepEqual(o.addresses('next'), []);
-  assert.deepEqual(o.addresses('web'), ['192.0.2.0']);
-  o.deleteService('web');
-  o.deleteService('next');
-  await o.pass();
-  assert.deepEqual(o.addresses('never'), [], 'on its way out it is given nothing');
-  assert.deepEqual((o.status() as { waiting: string[] }).waiting, []);
-  o.service('later');
-  await o.pass();
-  assert.deepEqual(o.addresses('later'), ['192.0.2.0']);
-  await o.stop();
+  await harness.pass();
+  assert.deepEqual(harness.addresses('next'), []);
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.0']);
+  harness.deleteService('web');
+  harness.deleteService('next');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('never'), [], 'on its way out it is given nothing');
+  assert.deepEqual((harness.status() as { waiting: string[] }).waiting, []);
+  harness.service('later');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('later'), ['192.0.2.0']);
+  await harness.stop();
 });
 
 test('a conflict is looked at again from the new state', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
+  const harness = await started(pool('a', '192.0.2.0/28'));
   let once = true;
-  o.api.before = ({ method, path }) => {
+  harness.api.before = ({ method, path }) => {
     if (!once || method !== 'PATCH' || !path.includes('/services/')) return;
     once = false;
-    o.service('web', { annotations: { 'example.com/touched': 'yes' } });
+    harness.service('web', { annotations: { 'example.com/touched': 'yes' } });
   };
-  o.service('web');
-  await o.pass();
-  assert.deepEqual(o.addresses('web'), ['192.0.2.0']);
-  assert.equal(o.api.get(o.servicePath('web'))?.metadata.annotations?.['example.com/touched'], 'yes');
+  harness.service('web');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.0']);
   assert.equal(
-    await o.metric('bellman_controller_writes_total', { object: 'service', result: 'conflict' }),
+    harness.api.get(harness.servicePath('web'))?.metadata.annotations?.['example.com/touched'],
+    'yes',
+  );
+  assert.equal(
+    await harness.metric('bellman_controller_writes_total', { object: 'service', result: 'conflict' }),
     1,
   );
-  await o.stop();
+  await harness.stop();
 });
 
 test('namespaces that gain a label let their Services in', async () => {
-  const o = await office(pool('a', '192.0.2.0/28', 'namespace-selectors: [{match-labels: {team: blue}}]'));
-  o.service('web');
-  await o.pass();
-  assert.match(o.events('web')[0] ?? '', /^AllocationFailed/);
-  o.api.put('/api/v1/namespaces/default', {
+  const harness = await started(
+    pool('a', '192.0.2.0/28', 'namespace-selectors: [{match-labels: {team: blue}}]'),
+  );
+  harness.service('web');
+  await harness.pass();
+  assert.match(harness.events('web')[0] ?? '', /^AllocationFailed/);
+  harness.api.put('/api/v1/namespaces/default', {
     metadata: { name: 'default', labels: { team: 'blue' } } as { name: string },
   });
-  await o.pass();
-  assert.deepEqual(o.addresses('web'), ['192.0.2.0']);
-  await o.stop();
+  await harness.pass();
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.0']);
+  await harness.stop();
 });
 
 test('PreferDualStack gains its second family when there is one, without losing the first', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
-  o.service('web', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
-  await o.pass();
-  assert.deepEqual(o.addresses('web'), ['192.0.2.0']);
-  o.editConfig(config(pool('a', '192.0.2.0/28'), pool('six', '2001:db8::10/124')));
-  await o.pass();
-  assert.deepEqual(o.addresses('web'), ['192.0.2.0', '2001:db8::10']);
-  assert.equal(o.annotation('ip-allocated-from-pool', o.servicePath('web')), 'a,six');
-  await o.stop();
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('web', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
+  await harness.pass();
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.0']);
+  harness.editConfig(config(pool('a', '192.0.2.0/28'), pool('six', '2001:db8::10/124')));
+  await harness.pass();
+  assert.deepEqual(harness.addresses('web'), ['192.0.2.0', '2001:db8::10']);
+  assert.equal(harness.annotation('ip-allocated-from-pool', harness.servicePath('web')), 'a,six');
+  await harness.stop();
 });
 
 test('Services that share a key share an address, each with its own write', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
+  const harness = await started(pool('a', '192.0.2.0/28'));
   const annotations = { 'metallb.universe.tf/allow-shared-ip': 'k' };
-  o.service('tcp', { annotations });
-  o.service('udp', { annotations, ports: [{ port: 80, protocol: 'UDP' }] });
-  await o.pass();
-  assert.deepEqual(o.addresses('tcp'), ['192.0.2.0']);
-  assert.deepEqual(o.addresses('udp'), ['192.0.2.0']);
-  await o.stop();
+  harness.service('tcp', { annotations });
+  harness.service('udp', { annotations, ports: [{ port: 80, protocol: 'UDP' }] });
+  await harness.pass();
+  assert.deepEqual(harness.addresses('tcp'), ['192.0.2.0']);
+  assert.deepEqual(harness.addresses('udp'), ['192.0.2.0']);
+  await harness.stop();
 });
 
 test('the membership Secret is made when it is missing, with 32 random octets, and left alone when it is there', async () => {
-  const o = await office(pool('a', '192.0.2.0/28'));
+  const harness = await started(pool('a', '192.0.2.0/28'));
   const path = '/api/v1/namespaces/bellman-system/secrets/bellman-membership';
-  const data = o.api.get(path)?.data as { keys: string };
+  const data = harness.api.get(path)?.data as { keys: string };
   const line = Buffer.from(data.keys, 'base64').toString('utf8');
   assert.equal(Buffer.from(line, 'base64').length, 32);
-  await o.stop();
-  await o.start();
-  assert.deepEqual(o.api.get(path)?.data, data);
-  await o.stop();
+  await harness.stop();
+  await harness.start();
+  assert.deepEqual(harness.api.get(path)?.data, data);
+  await harness.stop();
 });
 
 test('limits per namespace are in the metrics', async () => {
-  const o = await office(pool('a', '192.0.2.0/28', 'limit-per-namespace: 2'));
-  for (const name of ['one', 'two', 'three']) o.service(name);
-  await o.pass();
-  assert.equal(await o.metric('bellman_allocator_namespace_limit', { pool: 'a' }), 2);
+  const harness = await started(pool('a', '192.0.2.0/28', 'limit-per-namespace: 2'));
+  for (const name of ['one', 'two', 'three']) harness.service(name);
+  await harness.pass();
+  assert.equal(await harness.metric('bellman_allocator_namespace_limit', { pool: 'a' }), 2);
   assert.equal(
-    await o.metric('bellman_allocator_namespace_addresses_in_use_total', { pool: 'a', namespace: 'default' }),
+    await harness.metric('bellman_allocator_namespace_addresses_in_use_total', {
+      pool: 'a',
+      namespace: 'default',
+    }),
     2,
   );
-  assert.deepEqual(o.addresses('three'), []);
-  await o.stop();
+  assert.deepEqual(harness.addresses('three'), []);
+  await harness.stop();
+});
+
+test('a request of 200,000 characters is cut where the refusal is made', async () => {
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('web', { annotations: { 'bellman.dev/loadBalancerIPs': 'x'.repeat(200_000) } });
+  harness.service('pools', { annotations: { 'bellman.dev/address-pool': 'é'.repeat(200_000) } });
+  await harness.pass();
+  const reasons = harness.logLines
+    .filter(({ msg }) => msg === 'allocation refused')
+    .map(({ reason }) => String(reason));
+  assert.equal(reasons.length, 2);
+  for (const reason of reasons) {
+    assert.ok(reason.length <= 1024, `${reason.length} characters`);
+    assert.match(reason, /…$/);
+  }
+  assert.ok(JSON.stringify(harness.status()).length < 10_000);
+  await harness.stop();
+});
+
+test('waiting Services are counted by cause', async () => {
+  const harness = await started(pool('a', '192.0.2.0-192.0.2.0'));
+  for (const name of ['holder', 'one', 'two']) harness.service(name);
+  harness.service('lost', { annotations: { 'bellman.dev/address-pool': 'nope' } });
+  await harness.pass();
+  const waiting = (cause: string) => harness.metric('bellman_controller_services_waiting', { cause });
+  assert.equal(await waiting('pool-exhausted'), 2);
+  assert.equal(await waiting('no-such-pool'), 1);
+  harness.deleteService('holder');
+  await harness.pass();
+  assert.equal(await waiting('pool-exhausted'), 1);
+  await harness.stop();
+});
+
+/** Annotations that cannot be read: a stand-in for a bug in the decision about one Service. */
+function poison(): { annotations: Record<string, string>; cure: () => void } {
+  let isPoisoned = true;
+  const annotations = new Proxy(
+    {},
+    {
+      get: (_, name) => {
+        if (isPoisoned && name === 'bellman.dev/address-pool') throw new TypeError('planted');
+        return undefined;
+      },
+    },
+  );
+  return {
+    annotations,
+    cure: () => {
+      isPoisoned = false;
+    },
+  };
+}
+
+test('a bug in the decision about one Service costs that Service a retry, and nothing else', async () => {
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('web');
+  await harness.pass();
+  const { annotations, cure } = poison();
+  const path = harness.servicePath('web');
+  const known = harness.api.get(path);
+  assert.ok(known);
+  harness.api.put(path, { ...known, metadata: { ...known.metadata, annotations } });
+  harness.service('next');
+  await harness.pass();
+  assert.deepEqual(harness.addresses('next'), ['192.0.2.1'], 'web keeps its address, next is served');
+  assert.equal(harness.log.filter((msg) => msg === 'bug: input dropped').length, 1, 'logged once');
+  const bugs = await harness.metric('bellman_input_failures_total', {
+    entrance: 'watch',
+    kind: 'TypeError',
+  });
+  assert.ok((bugs ?? 0) > 1, 'each retry is counted');
+  cure();
+  await harness.pass(40_000);
+  assert.equal(harness.annotation('ip-allocated-from-pool', path), 'a', 'decided about again');
+  await harness.stop();
+});
+
+test('the flight recorder keeps decisions that change something', async () => {
+  const harness = await started(pool('a', '192.0.2.0-192.0.2.0'));
+  harness.service('web');
+  harness.service('next');
+  await harness.pass();
+  harness.deleteService('web');
+  await harness.pass();
+  const recorded = harness.recorder.events('allocator').map(({ event, actions }) => ({ event, actions }));
+  assert.deepEqual(recorded[0], {
+    event: { kind: 'reconciled', service: 'default/web', before: '' },
+    actions: [{ kind: 'hold', ip: '192.0.2.0' }],
+  });
+  assert.deepEqual(
+    recorded.map(({ event }) => (event as { kind: string; service: string }).kind),
+    ['reconciled', 'reconciled', 'released', 'reconciled'],
+  );
+  assert.equal(harness.recorder.events('config').length, 1);
+  await harness.stop();
 });

@@ -1,0 +1,107 @@
+import type { Service } from '../../kubernetes/model.ts';
+import type { Assigned } from '../allocator/address-book.ts';
+import type { Allocator, Outcome } from '../allocator/allocator.ts';
+import { isOurs } from './service-change.ts';
+import type { ServiceStore } from './service-store.ts';
+
+/** What was decided about one Service. */
+export type Decision =
+  /** It is deleted, or no longer ours: its addresses are free. */
+  | {
+      readonly kind: 'released';
+      readonly key: string;
+      readonly service: Service | undefined;
+      readonly freed: readonly Assigned[];
+    }
+  /** It is being deleted: it keeps its addresses and gets no new ones. */
+  | { readonly kind: 'leaving'; readonly key: string }
+  | {
+      readonly kind: 'reconciled';
+      readonly key: string;
+      readonly service: Service;
+      readonly before: readonly Assigned[];
+      readonly outcome: Outcome;
+    }
+  /** A bug: the Service keeps what it had and must be decided about again. */
+  | { readonly kind: 'failed'; readonly key: string; readonly error: unknown };
+
+/**
+ * Decides about Services, in memory and in a fixed order: departures first, then the Services that lose a shared address, then waiting
+ * Services in the order of their first request, then all others. A new Service therefore never takes an address that an older one
+ * waits for. Waiting Services are reconsidered as soon as an address becomes free or the terms of a shared one change.
+ *
+ * A machine: no clock, no I/O, and it never throws.
+ */
+export class ServiceDecider {
+  readonly #allocator: Allocator;
+  readonly #services: ServiceStore;
+  readonly #loadBalancerClass: string | undefined;
+
+  constructor(allocator: Allocator, services: ServiceStore, loadBalancerClass: string | undefined) {
+    this.#allocator = allocator;
+    this.#services = services;
+    this.#loadBalancerClass = loadBalancerClass;
+  }
+
+  isOurs(service: Service): boolean {
+    return isOurs(service, this.#loadBalancerClass);
+  }
+
+  /** Decides about the changed Services and about those that a decision affects. A Service may be decided about more than once. */
+  decide(changed: Iterable<string>): Decision[] {
+    const decisions: Decision[] = [];
+    let hasOpened = false;
+    const settle = (key: string) => {
+      for (const queue = [key]; queue.length > 0; ) {
+        const next = queue.shift() ?? '';
+        const decision = this.#decideOne(next);
+        decisions.push(decision);
+        if (decision.kind === 'released' && decision.freed.length > 0) hasOpened = true;
+        if (decision.kind !== 'reconciled') continue;
+        if (decision.outcome.opensAddresses) hasOpened = true;
+        queue.push(...decision.outcome.displaced);
+      }
+    };
+    const serveWaiting = () => {
+      while (hasOpened) {
+        hasOpened = false;
+        for (const key of this.#allocator.waiting()) settle(key);
+      }
+    };
+    const { departures, waiting, others } = this.#inOrder(changed);
+    for (const key of departures) settle(key);
+    for (const key of [...waiting, ...others]) {
+      serveWaiting();
+      settle(key);
+    }
+    serveWaiting();
+    return decisions;
+  }
+
+  #inOrder(changed: Iterable<string>): Record<'departures' | 'waiting' | 'others', readonly string[]> {
+    const keys = new Set(changed);
+    const departures = [...keys].filter((key) => {
+      const service = this.#services.get(key);
+      return !service || !this.isOurs(service);
+    });
+    for (const key of departures) keys.delete(key);
+    const waiting = this.#allocator.waiting().filter((key) => keys.delete(key));
+    return { departures, waiting, others: [...keys] };
+  }
+
+  #decideOne(key: string): Decision {
+    try {
+      const service = this.#services.get(key);
+      if (!service || !this.isOurs(service))
+        return { kind: 'released', key, service, freed: this.#allocator.release(key) };
+      if (service.deleting) {
+        this.#allocator.stopWaiting(key);
+        return { kind: 'leaving', key };
+      }
+      const before = this.#allocator.holdingOf(key);
+      return { kind: 'reconciled', key, service, before, outcome: this.#allocator.reconcile(service) };
+    } catch (error) {
+      return { kind: 'failed', key, error };
+    }
+  }
+}

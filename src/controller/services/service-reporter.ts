@@ -1,0 +1,139 @@
+import type { Clock } from '../../clock.ts';
+import type { EventReason } from '../../kubernetes/event-reasons.ts';
+import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
+import type { Service } from '../../kubernetes/model.ts';
+import type { Logger } from '../../log.ts';
+import type { Assigned } from '../allocator/address-book.ts';
+import type { Refusal } from '../allocator/refusals.ts';
+import { unknownAnnotations } from '../allocator/request.ts';
+import type { ControllerMetrics } from '../metrics.ts';
+import { addressesOf, poolsOf } from './service-change.ts';
+import type { Decision } from './service-decider.ts';
+
+export interface ServiceReporterOptions {
+  readonly events: EventRecorder;
+  readonly metrics: ControllerMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Tells operators about outcomes, in events, logs and metrics, and only when an outcome changes. */
+export class ServiceReporter {
+  readonly #options: ServiceReporterOptions;
+  /** Last reported refusal, by Service. */
+  readonly #refusals = new Map<string, Refusal>();
+  /** Warnings that stand, by Service; each was reported once. */
+  readonly #warnings = new Map<string, ReadonlySet<string>>();
+  /** When a Service was first seen to lack an address that it now has, by Service. */
+  readonly #lackingSinceMs = new Map<string, number>();
+
+  constructor(options: ServiceReporterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reports a decision; returns whether it brought a refusal that was not reported before. `onlyIfNew`: the outcome may be known from
+   * before a restart, so an event that exists already is not counted again.
+   */
+  decided(decision: Decision, onlyIfNew: boolean): boolean {
+    switch (decision.kind) {
+      case 'released':
+        this.#released(decision.key, decision.freed);
+        return false;
+      case 'leaving':
+        this.#refusals.delete(decision.key);
+        return false;
+      case 'reconciled': {
+        const { key, service, outcome } = decision;
+        const isNews = this.#reportRefusal(key, service, outcome.refusal, onlyIfNew);
+        this.#reportWarnings(key, service, outcome.warning, onlyIfNew);
+        if (outcome.assigned.length <= service.ingress.length) this.#lackingSinceMs.delete(key);
+        else if (!this.#lackingSinceMs.has(key)) this.#lackingSinceMs.set(key, this.#options.clock.now());
+        return isNews;
+      }
+      case 'failed':
+        return true;
+    }
+  }
+
+  /** When the Service was first seen to lack an address, for `written`. */
+  lackingSinceMs(key: string): number | undefined {
+    return this.#lackingSinceMs.get(key);
+  }
+
+  /** The status of a Service was written; `service` is its state before. */
+  written(
+    key: string,
+    service: Service,
+    assigned: readonly Assigned[],
+    lackingSinceMs: number | undefined,
+  ): void {
+    const { logger, metrics, clock } = this.#options;
+    const before = service.ingress.map(({ ip }) => ip).join(', ');
+    if (assigned.length === 0) {
+      this.#event(service, 'Normal', 'IPReleased', `released ${before}`);
+      return;
+    }
+    if (lackingSinceMs !== undefined)
+      metrics.allocationSeconds.observe((clock.now() - lackingSinceMs) / 1000);
+    const ip = addressesOf(assigned);
+    const pool = poolsOf(assigned);
+    logger.info({ service: key, ip, pool, ...(before ? { before } : {}) }, 'address assigned');
+    const was = before ? `, before ${before}` : '';
+    this.#event(service, 'Normal', 'IPAllocated', `assigned ${ip} from pool ${pool}${was}`);
+  }
+
+  #released(key: string, freed: readonly Assigned[]): void {
+    this.#refusals.delete(key);
+    this.#warnings.delete(key);
+    this.#lackingSinceMs.delete(key);
+    if (freed.length > 0)
+      this.#options.logger.info(
+        { service: key, ip: addressesOf(freed), pool: poolsOf(freed) },
+        'address released',
+      );
+  }
+
+  #reportRefusal(key: string, service: Service, refusal: Refusal | undefined, onlyIfNew: boolean): boolean {
+    const known = this.#refusals.get(key);
+    if (!refusal) {
+      this.#refusals.delete(key);
+      return false;
+    }
+    this.#refusals.set(key, refusal);
+    if (known?.message === refusal.message) return false;
+    const { logger, metrics } = this.#options;
+    if (known?.cause !== refusal.cause) metrics.refusals.inc({ cause: refusal.cause });
+    logger.warn({ service: key, cause: refusal.cause, reason: refusal.message }, 'allocation refused');
+    this.#event(service, 'Warning', 'AllocationFailed', refusal.message, onlyIfNew);
+    return true;
+  }
+
+  #reportWarnings(key: string, service: Service, sharing: string | undefined, onlyIfNew: boolean): void {
+    const { logger } = this.#options;
+    const known = this.#warnings.get(key) ?? new Set();
+    const unknown = unknownAnnotations(service);
+    const standing = new Set(sharing === undefined ? unknown : [...unknown, sharing]);
+    if (standing.size > 0) this.#warnings.set(key, standing);
+    else this.#warnings.delete(key);
+    for (const message of unknown) {
+      if (known.has(message)) continue;
+      logger.warn({ service: key, reason: message }, 'unknown annotation');
+      this.#event(service, 'Warning', 'UnknownAnnotation', message, onlyIfNew);
+    }
+    if (sharing === undefined || known.has(sharing)) return;
+    logger.warn({ service: key, reason: sharing }, 'address shared across namespaces');
+    this.#event(service, 'Warning', 'SharedAcrossNamespaces', sharing, onlyIfNew);
+  }
+
+  #event(
+    { namespace, name, uid }: Service,
+    type: 'Normal' | 'Warning',
+    reason: EventReason,
+    message: string,
+    onlyIfNew = false,
+  ): void {
+    const regarding = { kind: 'Service', namespace, name, uid } as const;
+    this.#options.events.record({ regarding, type, reason, message, onlyIfNew });
+  }
+}
