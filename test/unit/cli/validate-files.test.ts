@@ -28,6 +28,7 @@ data:
 const files: Readonly<Record<string, string>> = {
   'good.yaml': good,
   'bad.yaml': bad,
+  'warned.yaml': good.replace('192.0.2.0', '192.0.2.9'),
   'empty.yaml': '',
   'broken.yaml': 'peers: [\n',
   'manifest.yaml': manifest,
@@ -62,6 +63,13 @@ async function validate(
 
 const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[] = [
   ['a valid file', ['good.yaml'], 0, 'good.yaml: valid: 0 peers, 1 pool\n'],
+  [
+    'a valid file with a warning',
+    ['warned.yaml'],
+    0,
+    'warned.yaml:2:40: warning: address-pools[0].addresses[0]: 192.0.2.9/24 has host bits set and is read as 192.0.2.0/24; the address alone is 192.0.2.9/32\n' +
+      'warned.yaml: valid: 0 peers, 1 pool\n',
+  ],
   [
     'an empty file',
     ['empty.yaml'],
@@ -180,5 +188,5 @@ test('runValidate() refuses to read standard input twice', async () => {
   const { code, out, err } = await validate(['-', 'good.yaml', '-'], { stdin: good });
   assert.equal(code, 2);
   assert.equal(out, '');
-  assert.match(err, /standard input is read once/);
+  assert.match(err, /standard input can be read only once/);
 });

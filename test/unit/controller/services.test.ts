@@ -351,50 +351,6 @@ test('waiting Services are counted by cause', async () => {
   await harness.stop();
 });
 
-/** Annotations that cannot be read: a stand-in for a bug in the decision about one Service. */
-function poison(): { annotations: Record<string, string>; cure: () => void } {
-  let isPoisoned = true;
-  const annotations = new Proxy(
-    {},
-    {
-      get: (_, name) => {
-        if (isPoisoned && name === 'bellman.dev/address-pool') throw new TypeError('planted');
-        return undefined;
-      },
-    },
-  );
-  return {
-    annotations,
-    cure: () => {
-      isPoisoned = false;
-    },
-  };
-}
-
-test('a bug in the decision about one Service costs that Service a retry, and nothing else', async () => {
-  const harness = await started(pool('a', '192.0.2.0/28'));
-  harness.service('web');
-  await harness.pass();
-  const { annotations, cure } = poison();
-  const path = harness.servicePath('web');
-  const known = harness.api.get(path);
-  assert.ok(known);
-  harness.api.put(path, { ...known, metadata: { ...known.metadata, annotations } });
-  harness.service('next');
-  await harness.pass();
-  assert.deepEqual(harness.addresses('next'), ['192.0.2.1'], 'web keeps its address, next is served');
-  assert.equal(harness.log.filter((msg) => msg === 'bug: input dropped').length, 1, 'logged once');
-  const bugs = await harness.metric('bellman_input_failures_total', {
-    entrance: 'watch',
-    kind: 'TypeError',
-  });
-  assert.ok((bugs ?? 0) > 1, 'each retry is counted');
-  cure();
-  await harness.pass(40_000);
-  assert.equal(harness.annotation('ip-allocated-from-pool', path), 'a', 'decided about again');
-  await harness.stop();
-});
-
 test('the flight recorder keeps decisions that change something', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.0'));
   harness.service('web');

@@ -1,0 +1,106 @@
+/** An exception while one object is handled costs that object a retry, and nothing else. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import { parseConfig } from '../../../src/config/index.ts';
+import { Allocator } from '../../../src/controller/allocator/allocator.ts';
+import { ConfigReconciler } from '../../../src/controller/config/config-reconciler.ts';
+import { ControllerMetrics } from '../../../src/controller/metrics.ts';
+import { ServiceReconciler } from '../../../src/controller/services/service-reconciler.ts';
+import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
+import type { ConfigMap, Service } from '../../../src/kubernetes/model.ts';
+import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
+import { MemoryApi } from '../../support/memory-api.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { pass } from '../../support/virtual-run.ts';
+import { service } from '../speaker/fixtures.ts';
+import { config, configPath, namespace, pool } from './controller-harness.ts';
+
+/** An object whose property throws until it is cured: a stand-in for a bug in the code that handles the object. */
+class Poison {
+  isActive = true;
+
+  in<T extends object>(object: T, name: string): T {
+    return new Proxy(object, {
+      get: (target, property) => {
+        if (this.isActive && property === name) throw new TypeError('planted');
+        return Reflect.get(target, property);
+      },
+    });
+  }
+}
+
+function parts() {
+  const clock = new VirtualClock();
+  const { logger, lines } = memoryLogger();
+  const client = new MemoryApi(clock, logger);
+  const registry = new Registry();
+  const metrics = new ControllerMetrics(registry);
+  const diagnostics = createDiagnostics({ clock, logger, registry });
+  const events = new EventRecorder({ client, component: 'test', host: 'test', logger, clock });
+  const shared = { client, clock, logger, metrics, events, ...diagnostics, namespace };
+  const services = new ServiceReconciler({
+    ...shared,
+    allocator: new Allocator(),
+    loadBalancerClass: undefined,
+    onAddressesChanged: () => {},
+  });
+  return { shared, services, lines, registry };
+}
+
+async function failures(registry: Registry): Promise<number> {
+  const metric = await registry.getSingleMetric('bellman_input_failures_total')?.get();
+  return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+}
+
+test('ServiceReconciler retries a Service whose decision throws, and serves the others', async () => {
+  const { shared, services, lines, registry } = parts();
+  const parsed = parseConfig(config(pool('a', '192.0.2.0/28')));
+  assert.ok(parsed.ok);
+  services.setConfig(parsed.value);
+  const held = () => [...services.assigned()].map((each) => `${each.service} ${each.address.value & 0xffn}`);
+  const web: Service = service('web', []);
+  services.setService('default/web', web);
+  assert.deepEqual(held(), ['default/web 0']);
+
+  const poison = new Poison();
+  const annotations = poison.in({}, 'bellman.dev/address-pool');
+  services.setService('default/web', { ...web, annotations, resourceVersion: '2' });
+  services.setService('default/next', service('next', []));
+  await pass(shared.clock, 3000, 100);
+  assert.deepEqual(new Set(held()), new Set(['default/web 0', 'default/next 1']), 'web keeps its address');
+  assert.equal(lines.filter(({ msg }) => msg === 'bug: input dropped').length, 1, 'logged once');
+  assert.ok((await failures(registry)) > 1, 'each retry is counted');
+
+  poison.isActive = false;
+  const before = await failures(registry);
+  await pass(shared.clock, 40_000, 500);
+  assert.equal(await failures(registry), before, 'decided about again');
+  await services.stop();
+});
+
+test('ConfigReconciler retries a ConfigMap whose judgement throws, and keeps the accepted configuration', async () => {
+  const { shared, services, lines } = parts();
+  const reconciler = new ConfigReconciler({ ...shared, services });
+  const text = config(pool('a', '192.0.2.0/28'));
+  shared.client.put(configPath, { metadata: { name: 'config', namespace }, data: { config: text } });
+  const stored = shared.client.get(configPath)?.metadata;
+  const configMap: ConfigMap = {
+    namespace,
+    name: 'config',
+    uid: stored?.uid ?? '',
+    resourceVersion: stored?.resourceVersion ?? '',
+    annotations: {},
+    data: { config: text },
+  };
+  const poison = new Poison();
+  reconciler.setConfigMap({ ...configMap, data: poison.in(configMap.data, 'config') });
+  reconciler.start();
+  await pass(shared.clock, 3000, 100);
+  assert.equal(lines.filter(({ msg }) => msg === 'bug: input dropped').length, 1);
+  poison.isActive = false;
+  await pass(shared.clock, 40_000, 500);
+  assert.equal(reconciler.state().status, 'active');
+  await Promise.all([services.stop(), reconciler.stop()]);
+});
