@@ -1,7 +1,6 @@
 /**
- * Whether this member is itself the slow one (Lifeguard's local health awareness): the worse, the longer it waits before it
- * blames others. It worsens when our own timers ran late or when others suspected us, and mends with each probe that is
- * answered.
+ * Lifeguard's local health awareness (section IV-A): a member whose own timers ran late, or that others suspect, is probably the slow one
+ * itself. The worse its score, the longer it waits before it accuses others. Each answered probe mends it.
  */
 export class LocalHealth {
   #score = 0;
@@ -14,12 +13,12 @@ export class LocalHealth {
     this.#score = Math.max(0, this.#score - 0.25);
   }
 
-  /** 0: well. */
+  /** From 0, which is well, to 4. */
   get score(): number {
     return this.#score;
   }
 
-  /** To stretch waiting times with: 1 to 3. */
+  /** The multiplier for waits: from 1 to 3. */
   get factor(): number {
     return 1 + this.#score / 2;
   }

@@ -1,12 +1,12 @@
 import { hash32 } from '../hash.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { MemberState, MemberUpdate } from './packet.ts';
-import { digestBuckets } from './payload.ts';
+import { digestBuckets, type MergeOrder } from './payload.ts';
 import { firstRtt, type RttEstimate } from './timing.ts';
 
 const rank: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 };
 
-/** What is known of another member. */
+/** Another member. Times are monotonic milliseconds. */
 export interface Member {
   readonly name: string;
   state: MemberState;
@@ -20,23 +20,31 @@ export interface Member {
   /** When it last answered a ping, directly or through a relay. */
   answeredAt: number;
   rtt: RttEstimate;
+  /** Only other members have mentioned it. It is not told on, and digests leave it out. */
+  isHearsay: boolean;
 }
 
+/** Suspected members are alive until they are declared dead. */
 export function isLive(member: Pick<Member, 'state'> | undefined): boolean {
   return member?.state === 'alive' || member?.state === 'suspect';
 }
 
-/** The update that tells what the member record says. */
+/** The update that states what the table holds. */
 export function updateOf({ name, state, incarnation, endpoint, metadata }: Member): MemberUpdate {
   return { kind: 'member', name, state, incarnation, endpoint, metadata };
 }
 
-/** Every other member ever heard of and not forgotten. Merging is by the order of incarnation and state, so the order of news is nothing. */
+/** Without the member's metadata, which the receivers have and which would crowd out other news. */
+export function brief(update: MemberUpdate): MemberUpdate {
+  return { ...update, metadata: '' };
+}
+
+/** All other members that are known. Merging follows the order of incarnation and state, so the order of arrival does not matter. */
 export class MemberTable {
   readonly #members = new Map<string, Member>();
   #summary = 0;
   #liveCount = 0;
-  /** Grows with every change. */
+  /** Grows with each change. */
   version = 0;
 
   get liveCount(): number {
@@ -55,30 +63,33 @@ export class MemberTable {
     return [...this.#members.values()].filter(isLive);
   }
 
-  /** Takes in what somebody says; tells how it compares with what was known. */
-  merge(update: MemberUpdate, now: number): 'newer' | 'same' | 'older' {
+  /** `isHearsay` matters for a name that is new. */
+  merge(update: MemberUpdate, now: number, isHearsay = false): MergeOrder {
     const known = this.#members.get(update.name);
-    if (known) {
-      const order =
-        update.incarnation - known.incarnation || (rank[update.state] ?? 0) - (rank[known.state] ?? 0);
-      if (order <= 0) return order === 0 ? 'same' : 'older';
-      this.#uncount(known);
-      if (known.state !== update.state) known.since = now;
-      known.state = update.state;
-      known.incarnation = update.incarnation;
-      if (update.endpoint.host !== '') known.endpoint = update.endpoint;
-      known.metadata = update.metadata;
-      this.#count(known);
+    if (!known) {
+      this.#add(update, now, isHearsay);
       return 'newer';
     }
-    const { name, state, incarnation, endpoint, metadata } = update;
-    const member: Member = {
-      ...{ name, state, incarnation, endpoint, metadata },
-      ...{ since: now, heardAt: now, answeredAt: now, rtt: firstRtt },
-    };
-    this.#members.set(name, member);
-    this.#count(member);
+    const order = update.incarnation - known.incarnation || rank[update.state] - rank[known.state];
+    if (order <= 0) return order === 0 ? 'same' : 'older';
+    this.#uncount(known);
+    if (known.state !== update.state) known.since = now;
+    known.state = update.state;
+    known.incarnation = update.incarnation;
+    if (update.endpoint.host !== '') known.endpoint = update.endpoint;
+    // Statements that a member is not alive come without its metadata.
+    if (update.state === 'alive' || update.metadata !== '') known.metadata = update.metadata;
+    this.#count(known);
     return 'newer';
+  }
+
+  /** The member has spoken for itself, or Kubernetes lists it. */
+  confirm(name: string): void {
+    const known = this.#members.get(name);
+    if (!known?.isHearsay) return;
+    this.#uncount(known);
+    known.isHearsay = false;
+    this.#count(known);
   }
 
   forget(name: string): void {
@@ -89,35 +100,39 @@ export class MemberTable {
     this.version++;
   }
 
-  /** XOR of the hashes of live members; the asker adds itself. */
+  /** XOR of the hashes of the live members, without this one. */
   summary(): number {
     return this.#summary;
   }
 
-  digest(self: { readonly name: string; readonly incarnation: number }): Uint32Array {
-    const digest = new Uint32Array(digestBuckets);
-    for (const member of [self, ...this.live()]) {
-      const bucket = memberBucket(member.name);
-      digest[bucket] = (digest[bucket] ?? 0) ^ memberHash(member);
-    }
-    return digest;
+  #add(
+    { name, state, incarnation, endpoint, metadata }: MemberUpdate,
+    now: number,
+    isHearsay: boolean,
+  ): void {
+    const member: Member = {
+      ...{ name, state, incarnation, endpoint, metadata },
+      ...{ since: now, heardAt: now, answeredAt: now, rtt: firstRtt, isHearsay },
+    };
+    this.#members.set(name, member);
+    this.#count(member);
   }
 
   #count(member: Member): void {
     this.version++;
     if (!isLive(member)) return;
     this.#liveCount++;
-    this.#summary ^= memberHash(member);
+    if (!member.isHearsay) this.#summary ^= memberHash(member);
   }
 
   #uncount(member: Member): void {
     if (!isLive(member)) return;
     this.#liveCount--;
-    this.#summary ^= memberHash(member);
+    if (!member.isHearsay) this.#summary ^= memberHash(member);
   }
 }
 
-/** The digest's bucket of a member. */
+/** The digest bucket of a member. */
 export function memberBucket(name: string): number {
   return hash32(name) % digestBuckets;
 }

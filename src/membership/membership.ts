@@ -1,48 +1,46 @@
 /**
- * Membership: who is alive, and who owns what, known to every speaker without the API server. SWIM with the refinements of
- * Lifeguard, as a machine: packets, the time and wishes in; packets out and a view. It reads no clock and opens no socket.
+ * Membership: the speakers that are alive, and the records that they replicate, known to every speaker without the API server. A machine:
+ * packets, wishes and the time in; packets and changes out. It reads no clock and opens no socket.
  *
- * Every probe interval a member pings the next of the others in a shuffled round, again after a retransmission time that
- * follows the measured one, and at last through relays. A member that stays silent is suspected by the one who probed
- * it: told so in each further ping, so that it can refute with a greater incarnation, and looked for by a few others (the
- * verifiers, the same for whoever suspects). Only who has failed to reach it himself calls it dead, the sooner the more
- * verifiers confirm. So loss of packets costs a longer look and not a wrong death; and while our own timers run late,
- * nobody is blamed.
+ *     LocalMember        this member's description of itself
+ *     MemberTable        the other members
+ *     FailureDetector    probes, suspicions, deaths                  (SWIM, Lifeguard)
+ *     GossipQueue        news that rides in other packets            (SWIM section 4.1)
+ *     UrgentNews         news that cannot wait
+ *     AntiEntropy        summaries and digests: finds and mends what news has missed
+ *     JoinList           speakers by Kubernetes' account, and when to try those that are missing
+ *     UnlistedNames      members that Kubernetes does not know
  *
- *     routine probe fails → suspect ─ verify → confirmations → dead → told to all at once
- *                              └─ pings say "you are suspect" → alive, incarnation + 1
+ * Statements about a member are ordered by incarnation and state, and payload records by an order of their own, so neither loss nor
+ * order of packets matters. Packets arrive here only after `channel.ts` has decrypted them and seen that they are fresh.
  *
- * Deaths, joins, leaves and claims go out at once to some members, who pass them on, and travel on with pings after that; a
- * summary hash in every packet finds who still differs, and a digest by buckets mends it. News that are merged are the newest
- * by an order of their own (incarnation, epoch), so neither loss nor order matters.
- *
- * It refuses to trust the network: packets come here only after `channel.ts` has decrypted them and seen that they are new.
  * Das, Gupta, Motivala: SWIM (2002). Dadgar, Phillips, Currey: Lifeguard (2018).
  */
-import { rendezvousWinners } from '../hash.ts';
-import type { Endpoint } from './endpoint.ts';
-import { LocalHealth } from './local-health.ts';
-import { isLive, type Member, MemberTable, memberBucket, memberHash, updateOf } from './member-table.ts';
-import type { Body, MemberUpdate, Packet, Update } from './packet.ts';
-import { digestBuckets, type PayloadRecord, type PayloadStore } from './payload.ts';
-import { type Probe, Prober, shortestProbeMs } from './prober.ts';
-import { chunks, Rumours, subjectOf } from './rumours.ts';
-import {
-  defaultMembershipSettings,
-  firstRtt,
-  type MembershipSettings,
-  sampleRtt,
-  suspicionMs,
-} from './timing.ts';
+import { AntiEntropy } from './anti-entropy.ts';
+import { type Draft, gossipOctets, updateOctets } from './draft.ts';
+import { type Endpoint, isSameEndpoint } from './endpoint.ts';
+import { type DetectorAction, FailureDetector } from './failure-detector.ts';
+import { GossipQueue } from './gossip-queue.ts';
+import { JoinList } from './join-list.ts';
+import { Knowledge } from './knowledge.ts';
+import { LocalMember } from './local-member.ts';
+import { brief, isLive, type Member, MemberTable, updateOf } from './member-table.ts';
+import type { MembershipEvent } from './membership-event.ts';
+import type { MemberUpdate, Packet, Update } from './packet.ts';
+import type { MergeOrder, PayloadRecord, PayloadStore } from './payload.ts';
+import { defaultMembershipSettings, type MembershipSettings } from './timing.ts';
+import { UnlistedNames } from './unlisted-names.ts';
+import { packUpdates } from './update-packing.ts';
+import { UrgentNews } from './urgent-news.ts';
 
 export interface MembershipOptions {
   readonly name: string;
-  /** Greater than in any life before: milliseconds of the epoch serve. */
+  /** Greater than in any earlier life: milliseconds since 1970 serve. */
   readonly incarnation: number;
   readonly endpoint: Endpoint;
   readonly metadata: string;
   readonly payloads: PayloadStore;
-  /** 0 to below 1. */
+  /** From 0 to below 1. */
   readonly random: () => number;
   readonly settings?: Partial<MembershipSettings>;
 }
@@ -53,184 +51,129 @@ export interface Outgoing {
   readonly packet: Packet;
 }
 
-/** What has changed since it was asked last. */
+/** Changes since the last call of `take`. */
 export interface Changes {
   readonly packets: readonly Outgoing[];
+  /** A member or its metadata changed. */
   readonly members: boolean;
+  /** `isSynced` changed. */
+  readonly sync: boolean;
+  /** Keys of payload records that became newer by others' word. */
   readonly payloads: ReadonlySet<string>;
-  /** Members newly called dead or left, and when they were last heard. */
+  /** Members newly dead or left, and when they were last heard. */
   readonly lost: readonly { readonly name: string; readonly heardAt: number }[];
+  readonly events: readonly MembershipEvent[];
 }
 
-interface Suspicion {
-  readonly incarnation: number;
-  startedAt: number;
-  readonly confirmedBy: Set<string>;
-  readonly possible: number;
-  nextCallAt: number;
-}
-
-/** Room for updates in a packet: a datagram with them, the addresses and the seal stays below 1,400 octets. */
-const updateOctets = 1100;
-const suspectCallMs = 40;
-/** Urgent news wait this long for others to travel with. */
-const gatherMs = 2;
-/** Up to this many members, urgent news go to all of them from where they arise. */
-const smallCluster = 16;
-const syncIntervalMs = 300;
-const doubtIntervalMs = 1000;
-const maxPacketsAtOnce = 64;
+/** Packets that correct a sender's outdated records. The rest is left to anti-entropy. */
+const maxCorrectionPackets = 16;
+/** A farewell that is lost costs the receiver a failure detection. The sender cannot repeat it later. */
+const farewells = 2;
+const expiryIntervalMs = 60_000;
 
 export class Membership {
-  readonly name: string;
   readonly #settings: MembershipSettings;
-  readonly #random: () => number;
+  readonly #self: LocalMember;
   readonly #payloads: PayloadStore;
   readonly #table = new MemberTable();
-  readonly #rumours = new Rumours();
-  readonly #health = new LocalHealth();
-  readonly #prober: Prober;
-  readonly #suspicions = new Map<string, Suspicion>();
-  readonly #known = new Map<string, readonly Endpoint[]>();
-  readonly #joinAttempts = new Map<string, number>();
-  readonly #urgent = new Map<string, { readonly update: Update; readonly isOurs: boolean }>();
-  #incarnation: number;
-  #endpoint: Endpoint;
-  #metadata: string;
+  readonly #detector: FailureDetector;
+  readonly #gossip = new GossipQueue();
+  readonly #urgent: UrgentNews;
+  readonly #antiEntropy: AntiEntropy;
+  readonly #knowledge: Knowledge;
+  readonly #joinList: JoinList;
+  readonly #unlisted = new UnlistedNames();
   #hasLeft = false;
-  #order: string[] = [];
-  #nextProbeAt = 0;
-  #nextJoinAt = Number.POSITIVE_INFINITY;
-  #flushAt = Number.POSITIVE_INFINITY;
-  #nextSyncAt = 0;
-  #nextDoubtAt = 0;
-  #differences = 0;
-  #isSynced = false;
-  #summaryOf = '';
-  #summaryHash = 0;
-  #expectedAt = Number.POSITIVE_INFINITY;
-  #packets: Outgoing[] = [];
-  #membersChanged = false;
-  #payloadsChanged = new Set<string>();
-  #lost: { name: string; heardAt: number }[] = [];
+  #expectedWakeAt = Number.POSITIVE_INFINITY;
+  #nextExpiryAt = 0;
+  #wasSynced = false;
+  #changes = noChanges();
 
   constructor(options: MembershipOptions) {
-    this.name = options.name;
+    const { random, payloads } = options;
     this.#settings = { ...defaultMembershipSettings, ...options.settings };
-    this.#random = options.random;
-    this.#payloads = options.payloads;
-    this.#incarnation = options.incarnation;
-    this.#endpoint = options.endpoint;
-    this.#metadata = options.metadata;
-    this.#prober = new Prober({
-      ping: (target, endpoint, body) => this.#send(target, endpoint, body),
-      askRelays: (probe) => this.#askRelays(probe),
-      failed: (probe, now) => this.#probeFailed(probe, now),
-    });
+    this.#self = new LocalMember(options);
+    this.#payloads = payloads;
+    this.#detector = new FailureDetector(this.#settings, this.#table, random);
+    this.#urgent = new UrgentNews(random);
+    this.#knowledge = new Knowledge(this.#self, this.#table, payloads);
+    this.#antiEntropy = new AntiEntropy(this.#knowledge);
+    this.#joinList = new JoinList(random);
   }
 
-  /** Takes in a packet and the endpoint it came from. */
+  get name(): string {
+    return this.#self.name;
+  }
+
+  /** Takes in a packet and the endpoint that it came from. */
   receive(packet: Packet, source: Endpoint, now: number): void {
-    const { from, body } = packet;
+    const { from } = packet;
     if (from === this.name || this.#hasLeft) return;
-    let isAboutUs = false;
-    const better: Update[] = [];
-    for (const update of packet.updates) {
-      if (update.kind === 'member' && update.name === this.name) isAboutUs = this.#hearOfSelf(update, now);
-      else if (this.#merge(update, now) === 'older' && body.kind === 'records') better.push(update);
-    }
+    const { isAboutSelf, outdated } = this.#mergeUpdates(packet, now);
     const sender = this.#table.get(from);
-    if (sender) {
-      if (sender.state === 'dead') this.#doubtDeaths(now);
-      sender.heardAt = now;
-      sender.endpoint = source;
-    }
-    this.#handle(packet, source, isAboutUs, now);
-    if (better.length > 0) this.#tellNewer(from, source, better);
-    if (!sender || packet.incarnation > sender.incarnation) this.#sync(from, source, now);
-    else if (isLive(sender)) this.#compare(packet, source, now);
+    if (sender) this.#heard(sender, source, now);
+    this.#answer(packet, source, isAboutSelf, now);
+    this.#correct(from, source, outdated);
+    this.#compareKnowledge(packet, sender, source, now);
+    this.#noteSync();
   }
 
-  /** Does what is due. Call it at `wakeAt()`, having taken in the packets that have arrived. */
+  /** Does what is due. Call it at `wakeAt()`, after the packets that have arrived were received. */
   wake(now: number): void {
-    const lateness = now - this.#expectedAt;
-    if (lateness > this.#settings.stallToleranceMs) this.#stalled(lateness);
-    this.#prober.wake(now);
-    for (const [name, suspicion] of this.#suspicions) this.#pursue(name, suspicion, now);
-    if (now >= this.#nextProbeAt) this.#probeNext(now);
-    if (now >= this.#nextJoinAt) this.#tryJoin(now);
-    if (now >= this.#flushAt) this.#flush();
+    this.#judgeStall(now);
+    this.#run(this.#detector.wake(now), now);
+    this.#join(now);
+    this.#sendAll(this.#urgent.wake(this.#table.live(), now));
+    this.#sendAll(this.#antiEntropy.wake(now));
+    this.#expire(now);
+    this.#noteSync();
   }
 
-  /** When to call `wake` again, if nothing happens before. */
+  /** When to call `wake` next if nothing else happens before. */
   wakeAt(): number {
-    let at = Math.min(this.#nextProbeAt, this.#nextJoinAt, this.#flushAt, this.#prober.wakeAt());
-    for (const [name, suspicion] of this.#suspicions)
-      at = Math.min(at, suspicion.nextCallAt, this.#deadline(name, suspicion));
-    this.#expectedAt = at;
-    return at;
+    const stages = [this.#detector, this.#joinList, this.#urgent, this.#antiEntropy, this.#unlisted];
+    this.#expectedWakeAt = Math.min(this.#nextExpiryAt, ...stages.map((stage) => stage.wakeAt()));
+    return this.#expectedWakeAt;
   }
 
-  /** Speakers that exist by Kubernetes' word, ourselves maybe among them; replaces the ones told before. */
-  know(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number): void {
-    for (const name of this.#known.keys()) {
-      if (speakers.has(name)) continue;
-      this.#known.delete(name);
+  /**
+   * Replaces the speakers that exist by Kubernetes' account; this one may be among them. `isCertain`: no other speakers exist.
+   */
+  know(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
+    const others = new Map([...speakers].filter(([name]) => name !== this.name));
+    for (const name of this.#joinList.replace(others, isCertain, now)) {
       const member = this.#table.get(name);
       if (member && !isLive(member)) this.#forget(member);
     }
-    for (const [name, endpoints] of speakers) if (name !== this.name) this.#known.set(name, endpoints);
-    const own = speakers.get(this.name)?.[0];
-    if (own && (own.host !== this.#endpoint.host || own.port !== this.#endpoint.port)) {
-      this.#endpoint = own;
-      this.#tellOfSelf(now);
-    }
-    this.#nextJoinAt = Math.min(this.#nextJoinAt, now);
+    for (const name of others.keys()) this.#confirm(name);
+    const [own] = speakers.get(this.name) ?? [];
+    if (own && !isSameEndpoint(own, this.#self.endpoint)) this.#changeSelf({ endpoint: own }, now);
   }
 
-  /** Where the member may be reached: by Kubernetes' account first, then where its packets came from. */
-  endpointsOf(name: string): readonly Endpoint[] {
-    const member = this.#table.get(name);
-    return [...(this.#known.get(name) ?? []), ...(member ? [member.endpoint] : [])];
-  }
-
-  /** The name of the speaker that Kubernetes lists at the host. */
-  listedAt(host: string): string | undefined {
-    for (const [name, endpoints] of this.#known)
-      if (endpoints.some((endpoint) => endpoint.host === host)) return name;
-    return undefined;
-  }
-
+  /** Changes this member's description of itself. */
   setMetadata(metadata: string, now: number): void {
-    if (metadata === this.#metadata) return;
-    this.#metadata = metadata;
-    this.#tellOfSelf(now);
+    if (metadata !== this.#self.metadata) this.#changeSelf({ metadata }, now);
   }
 
   /** Merges records of this node's own and tells the others. */
   publish(records: readonly PayloadRecord[], now: number): void {
-    for (const record of records) if (this.#payloads.merge(record) === 'newer') this.#news(record, true, now);
+    for (const record of records) if (this.#payloads.merge(record) === 'newer') this.#tell(record, true, now);
   }
 
-  /** Says goodbye; nothing is taken in after that. */
+  /** Tells the others that this member leaves. It takes nothing in afterwards. */
   leave(now: number): void {
-    this.#news(this.#self('left'), true, now);
-    this.#flush();
+    this.#sendAll(this.#urgent.flush(this.#table.live(), now));
+    for (let sent = 0; sent < farewells; sent++) {
+      this.#urgent.add(this.#self.as('left'), true, now);
+      this.#sendAll(this.#urgent.flush(this.#table.live(), now));
+    }
     this.#hasLeft = true;
   }
 
-  /** Hands out and clears what has changed. */
+  /** Returns the changes since the last call. */
   take(): Changes {
-    const changes = {
-      packets: this.#packets,
-      members: this.#membersChanged,
-      payloads: this.#payloadsChanged,
-      lost: this.#lost,
-    };
-    this.#packets = [];
-    this.#membersChanged = false;
-    this.#payloadsChanged = new Set();
-    this.#lost = [];
+    const changes = this.#changes;
+    this.#changes = noChanges();
     return changes;
   }
 
@@ -242,440 +185,310 @@ export class Membership {
     return this.#table.all();
   }
 
+  /** Other members that are alive, suspects among them. */
+  get liveCount(): number {
+    return this.#table.liveCount;
+  }
+
   isSuspected(name: string): boolean {
-    return this.#suspicions.has(name);
+    return this.#detector.isSuspected(name);
   }
 
   get suspects(): number {
-    return this.#suspicions.size;
+    return this.#detector.suspects;
   }
 
-  /** Speakers known to Kubernetes that are not alive here, those that said goodbye aside. */
+  /** Listed speakers that are not alive here, without those that have left. */
   unreachable(): string[] {
-    return [...this.#known.keys()].filter((name) => {
+    return [...this.#joinList.names()].filter((name) => {
       const member = this.#table.get(name);
       return !isLive(member) && member?.state !== 'left';
     });
   }
 
-  /** Whether some other member was found to know the same as we. */
-  get isSynced(): boolean {
-    return this.#isSynced;
+  /** Endpoints that are known for the member: by Kubernetes' account first, then the one that its packets come from. */
+  endpointsOf(name: string): readonly Endpoint[] {
+    const member = this.#table.get(name);
+    return member ? [...this.#joinList.endpointsOf(name), member.endpoint] : this.#joinList.endpointsOf(name);
   }
 
+  /** The speaker that Kubernetes lists at the host. */
+  listedAt(host: string): string | undefined {
+    return this.#joinList.at(host);
+  }
+
+  /** Whether this member knows what the others know. False while it hears no other member. */
+  get isSynced(): boolean {
+    return this.#antiEntropy.isSynced(this.#table.liveCount);
+  }
+
+  /** 0 while this member is well; grows to 4 as its timers run late or others suspect it. */
   get healthScore(): number {
-    return this.#health.score;
+    return this.#detector.healthScore;
   }
 
   get metadata(): string {
-    return this.#metadata;
+    return this.#self.metadata;
   }
 
-  /**
-   * Somebody called dead lives: a partition may have ended, and what was believed in it of others is no better. It is told to nobody
-   * but them, and all of them are looked for.
-   */
-  #doubtDeaths(now: number): void {
-    this.#rumours.dropDeaths();
-    if (now < this.#nextDoubtAt) return;
-    this.#nextDoubtAt = now + doubtIntervalMs;
-    this.#joinAttempts.clear();
-    this.#nextJoinAt = now;
+  /** Merges each update. Returns the records that the sender should replace with newer ones. */
+  #mergeUpdates({ from, body, updates }: Packet, now: number): { isAboutSelf: boolean; outdated: Update[] } {
+    let isAboutSelf = false;
+    const outdated: Update[] = [];
+    for (const update of updates) {
+      if (update.kind === 'member' && update.name === this.name) isAboutSelf = this.#hearOfSelf(update, now);
+      else if (this.#merge(update, from, now) === 'older') {
+        // Statements about members age quickly and travel on by themselves; those in answer to a digest do not.
+        if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
+      }
+    }
+    return { isAboutSelf, outdated };
   }
 
-  #handle({ from, body }: Packet, source: Endpoint, isAboutUs: boolean, now: number): void {
+  #heard(sender: Member, source: Endpoint, now: number): void {
+    if (sender.state === 'dead') this.#reprobeDead(now);
+    this.#confirm(sender.name);
+    sender.heardAt = now;
+    sender.endpoint = source;
+  }
+
+  #answer({ from, body }: Packet, source: Endpoint, isAboutSelf: boolean, now: number): void {
     switch (body.kind) {
       case 'ping': {
         const ack = { kind: 'ack', sequence: body.sequence, target: this.name } as const;
-        return this.#send(from, source, ack, isAboutUs ? [this.#self('alive')] : []);
+        const updates = isAboutSelf ? [this.#self.as('alive')] : [];
+        return this.#send({ to: from, endpoint: source, body: ack, updates, carriesGossip: true });
       }
       case 'ack':
-        return this.#acknowledged(from, body.sequence, body.target, now);
-      case 'ping-request':
-        return this.#prober.relay(
-          { name: from, endpoint: source, sequence: body.sequence },
-          body.target,
-          body.endpoint,
-          now,
-        );
+        return this.#run(this.#detector.acknowledged(from, body.sequence, body.target, now), now);
+      case 'ping-request': {
+        const requester = { name: from, endpoint: source, sequence: body.sequence };
+        return this.#run(this.#detector.relay(requester, body.target, body.endpoint, now), now);
+      }
       case 'verify':
-        return this.#verify(from, body.target, body.incarnation, now);
+        return this.#run(this.#detector.verify(from, body.target, body.incarnation, now), now);
       case 'digest':
-        return this.#answerDigest(from, source, body);
-      case 'gossip':
+        return this.#sendAll(this.#antiEntropy.answer(from, source, body, now));
       case 'records':
+        return this.#antiEntropy.progress(from, now);
+      case 'gossip':
         return;
     }
   }
 
-  #acknowledged(from: string, sequence: number, target: string, now: number): void {
-    const { probe, requester } = this.#prober.acknowledged(sequence, target);
-    if (requester)
-      this.#send(requester.name, requester.endpoint, { kind: 'ack', sequence: requester.sequence, target });
-    if (!probe) return;
-    const member = this.#table.get(target);
-    if (member && from === target && probe.sent === 1)
-      member.rtt = sampleRtt(member.rtt, now - probe.startedAt);
-    if (probe.purpose === 'routine') this.#health.mend();
-    // An ack through a relay proves life as well as any, though the suspect itself could not tell us.
-    if (member) {
-      member.heardAt = now;
-      member.answeredAt = now;
-    }
+  /** Answers outdated records with the newest ones. Both sides then hold the same, because records are totally ordered. */
+  #correct(to: string, endpoint: Endpoint, outdated: readonly Update[]): void {
+    const updates = outdated.flatMap((update) => this.#knowledge.current(update) ?? []);
+    for (const packed of packUpdates(updates, updateOctets).slice(0, maxCorrectionPackets))
+      this.#send({ to, endpoint, body: { kind: 'gossip' }, updates: packed });
   }
 
-  #probeNext(now: number): void {
-    const { probeIntervalMs } = this.#settings;
-    this.#nextProbeAt = Math.max(this.#nextProbeAt + probeIntervalMs, now + probeIntervalMs / 2);
-    for (let tries = this.#order.length + 1; tries > 0; tries--) {
-      const name = this.#order.pop();
-      if (name === undefined) {
-        this.#order = shuffle(
-          this.#table.live().map((member) => member.name),
-          this.#random,
-        );
-        if (this.#order.length === 0) return;
-        continue;
-      }
+  #compareKnowledge(packet: Packet, sender: Member | undefined, source: Endpoint, now: number): void {
+    const { from, incarnation, summary } = packet;
+    if (!sender || incarnation > sender.incarnation) this.#sendAll(this.#antiEntropy.meet(from, source, now));
+    else if (isLive(sender)) this.#sendAll(this.#antiEntropy.compare(from, source, summary, now));
+  }
+
+  #judgeStall(now: number): void {
+    const lateMs = now - this.#expectedWakeAt;
+    if (lateMs > this.#settings.stallToleranceMs) this.#detector.stalled(lateMs);
+  }
+
+  #join(now: number): void {
+    if (now < this.#joinList.wakeAt()) return;
+    const missing = new Set(this.unreachable());
+    for (const { name, state } of this.#table.all()) if (state === 'dead') missing.add(name);
+    for (const { name, endpoint = this.#table.get(name)?.endpoint } of this.#joinList.due(missing, now))
+      if (endpoint) this.#run(this.#detector.tryToReach(name, endpoint, now), now);
+  }
+
+  #expire(now: number): void {
+    for (const name of this.#unlisted.expire(now)) {
       const member = this.#table.get(name);
-      if (!member || !isLive(member) || this.#suspicions.has(name)) continue;
-      this.#prober.start(member, 'routine', this.#health.factor, now);
-      return;
+      if (member) this.#forget(member);
     }
+    if (now < this.#nextExpiryAt) return;
+    this.#nextExpiryAt = now + expiryIntervalMs;
+    this.#payloads.expire(now);
   }
 
-  #askRelays(probe: Probe): void {
-    const others = this.#table
-      .live()
-      .filter(({ name }) => name !== probe.target && !this.#suspicions.has(name));
-    for (const relay of shuffle(others, this.#random).slice(0, this.#settings.relays))
-      this.#send(relay.name, relay.endpoint, {
-        kind: 'ping-request',
-        sequence: probe.sequence,
-        target: probe.target,
-        endpoint: probe.endpoint,
-      });
-  }
-
-  #probeFailed(probe: Probe, now: number): void {
-    if (probe.purpose === 'join' || probe.purpose === 'suspect') return;
-    const member = this.#table.get(probe.target);
-    // It has answered another ping meanwhile: it lives, whatever became of this one.
-    if (!member || !isLive(member) || member.answeredAt > probe.startedAt) return;
-    if (!this.#suspicions.has(member.name)) this.#suspect(member, probe.askers, now);
-  }
-
-  #suspect(member: Member, askers: ReadonlySet<string>, now: number): void {
-    const verifiers = this.#verifiers(member);
-    const suspicion: Suspicion = {
-      incarnation: member.incarnation,
-      startedAt: now,
-      confirmedBy: new Set(askers),
-      possible: Math.max(verifiers.length, askers.size),
-      nextCallAt: now,
-    };
-    this.#suspicions.set(member.name, suspicion);
-    this.#table.merge({ ...updateOf(member), state: 'suspect' }, now);
-    this.#membersChanged = true;
-    for (const name of askers) this.#askToVerify(name, member);
-    this.#pursue(member.name, suspicion, now);
-  }
-
-  #verifiers(member: Member): string[] {
-    const others = this.#table
-      .live()
-      .filter(({ name }) => name !== member.name && !this.#suspicions.has(name))
-      .map(({ name }) => name);
-    return rendezvousWinners(others, `${member.name} ${member.incarnation}`, this.#settings.verifiers);
-  }
-
-  #askToVerify(verifier: string, suspect: Member): void {
-    const member = this.#table.get(verifier);
-    if (member)
-      this.#send(verifier, member.endpoint, {
-        kind: 'verify',
-        target: suspect.name,
-        incarnation: suspect.incarnation,
-      });
-  }
-
-  /** Calls the suspect again, asks those who have not confirmed again, and gives up on it in the end. */
-  #pursue(name: string, suspicion: Suspicion, now: number): void {
-    const member = this.#table.get(name);
-    if (!member || member.incarnation !== suspicion.incarnation || !isLive(member)) {
-      this.#suspicions.delete(name);
-      return;
-    }
-    if (now >= this.#deadline(name, suspicion)) {
-      this.#suspicions.delete(name);
-      this.#prober.cancel(name);
-      this.#merge({ ...updateOf(member), state: 'dead' }, now, true);
-      return;
-    }
-    if (now < suspicion.nextCallAt) return;
-    suspicion.nextCallAt = now + suspectCallMs;
-    this.#prober.start(member, 'suspect', 1, now);
-    for (const verifier of this.#verifiers(member))
-      if (!suspicion.confirmedBy.has(verifier)) this.#askToVerify(verifier, member);
-  }
-
-  #deadline(name: string, { startedAt, confirmedBy, possible }: Suspicion): number {
-    const members = this.#table.liveCount + 1;
-    const confirmations = Math.min(possible, confirmedBy.has(name) ? confirmedBy.size - 1 : confirmedBy.size);
-    return startedAt + suspicionMs(this.#settings, confirmations, possible, members) * this.#health.factor;
-  }
-
-  #verify(from: string, target: string, incarnation: number, now: number): void {
-    const member = this.#table.get(target);
-    const asker = this.#table.get(from);
-    if (!member || !asker) return;
-    if (member.incarnation > incarnation || !isLive(member))
-      return this.#send(from, asker.endpoint, { kind: 'gossip' }, [updateOf(member)]);
-    const suspicion = this.#suspicions.get(target);
-    if (suspicion) {
-      suspicion.confirmedBy.add(from);
-      return;
-    }
-    const probe = this.#prober.find(target, 'verify') ?? this.#prober.start(member, 'verify', 1, now);
-    probe.askers.add(from);
-  }
-
+  /** Returns whether the statement is about the present incarnation, so that an answer should restate it. */
   #hearOfSelf(update: MemberUpdate, now: number): boolean {
-    const isOlder = update.incarnation < this.#incarnation;
-    if (isOlder || (update.state === 'alive' && update.incarnation === this.#incarnation)) return !isOlder;
-    this.#incarnation = update.incarnation;
-    this.#health.worsen();
-    this.#tellOfSelf(now, update.state !== 'suspect');
+    if (!this.#self.mustRefute(update)) return this.#self.isCurrent(update);
+    this.#self.refute(update);
+    this.#detector.suspectedByOthers();
+    // The suspect tells those that suspect it with its acks.
+    if (update.state === 'suspect') this.#gossip.add(this.#self.as('alive'));
+    else this.#tell(this.#self.as('alive'), true, now);
     return true;
   }
 
-  #tellOfSelf(now: number, isUrgent = true): void {
-    this.#incarnation++;
-    const update = this.#self('alive');
-    if (isUrgent) this.#news(update, true, now);
-    else this.#rumours.add(update);
+  #changeSelf(over: Parameters<LocalMember['change']>[0], now: number): void {
+    this.#self.change(over);
+    this.#tell(this.#self.as('alive'), true, now);
   }
 
-  #self(state: MemberState): MemberUpdate {
-    return {
-      kind: 'member',
-      name: this.name,
-      state,
-      incarnation: this.#incarnation,
-      endpoint: this.#endpoint,
-      metadata: this.#metadata,
-    };
-  }
-
-  #merge(update: Update, now: number, isOurs = false): 'newer' | 'same' | 'older' {
-    if (update.kind === 'payload') {
-      const merged = this.#payloads.merge(update);
-      if (merged === 'newer') {
-        this.#payloadsChanged.add(update.key);
-        this.#news(update, isOurs, now);
-      }
-      return merged;
-    }
-    // A suspicion is between those who have it and the suspect.
+  /** Merges an update on the word of another member. */
+  #merge(update: Update, from: string, now: number): MergeOrder {
+    if (update.kind === 'payload') return this.#mergePayload(update, now);
+    // A suspicion concerns only the members that have it, and the suspect.
     if (update.state === 'suspect') return 'same';
-    const before = this.#table.get(update.name);
-    if (update.state === 'dead' && !isOurs && before && this.#isHeardOf(before, now)) return 'older';
-    const was = { state: before?.state, metadata: before?.metadata };
-    const merged = this.#table.merge(update, now);
-    if (merged !== 'newer') return merged;
+    const known = this.#table.get(update.name);
+    if (!known && !this.#mayKeep(update.name, from, now)) return 'same';
+    if (known && update.name !== from && this.#detector.isHeard(known, now)) {
+      if (update.state === 'dead') return 'older';
+      if (update.state === 'left' && update.incarnation >= known.incarnation) {
+        this.#run(this.#detector.questionDeparture(update, now), now);
+        return 'same';
+      }
+    }
+    return this.#mergeMember(update, false, now);
+  }
+
+  #mergePayload(record: PayloadRecord, now: number): MergeOrder {
+    const order = this.#payloads.merge(record);
+    if (order === 'newer') {
+      this.#changes.payloads.add(record.key);
+      this.#tell(record, false, now);
+    }
+    return order;
+  }
+
+  #mergeMember(update: MemberUpdate, isOwn: boolean, now: number): MergeOrder {
+    const known = this.#table.get(update.name);
+    const before = known && { ...known };
+    const order = this.#table.merge(update, now, this.#unlisted.has(update.name));
     const member = this.#table.get(update.name);
-    if (!member) return merged;
-    this.#membersChanged = true;
-    if (was.state === 'dead' && isLive(member)) this.#doubtDeaths(now);
-    if (!isLive(member) && was.state !== 'dead' && was.state !== 'left' && was.state !== undefined)
-      this.#lost.push({ name: member.name, heardAt: member.heardAt });
-    const suspicion = this.#suspicions.get(member.name);
-    if (suspicion) this.#cleared(member, suspicion);
-    const isRefutation =
-      was.state === 'suspect' || (was.state === 'alive' && was.metadata === update.metadata);
-    if (isRefutation && isLive(member)) this.#rumours.add(update);
-    else this.#news(update, isOurs, now);
-    return merged;
+    if (order !== 'newer' || !member) return order;
+    this.#noteChange(member, before, now);
+    this.#run(this.#detector.cleared(member), now);
+    if (member.isHearsay) return order;
+    if (isLive(member) && isRefutation(before, update)) this.#gossip.add(update);
+    else this.#tell(isLive(member) ? update : brief(update), isOwn, now);
+    return order;
+  }
+
+  #noteChange(member: Member, before: Member | undefined, now: number): void {
+    const { name, state, incarnation } = member;
+    this.#changes.members = true;
+    if (isLive(member)) {
+      if (before?.state === 'dead') this.#reprobeDead(now);
+      if (before?.state === 'suspect')
+        this.#changes.events.push({ kind: 'refuted', member: name, incarnation });
+      else if (!isLive(before)) this.#changes.events.push({ kind: 'joined', member: name, incarnation });
+      return;
+    }
+    this.#antiEntropy.forget(name);
+    if (!isLive(before)) return;
+    this.#changes.lost.push({ name, heardAt: member.heardAt });
+    const silentMs = Math.round(now - member.heardAt);
+    this.#changes.events.push({
+      kind: state === 'left' ? 'left' : 'dead',
+      member: name,
+      incarnation,
+      silentMs,
+    });
+  }
+
+  #noteSync(): void {
+    if (this.isSynced === this.#wasSynced) return;
+    this.#wasSynced = this.isSynced;
+    this.#changes.sync = true;
+  }
+
+  /** Whether a new name may be kept: it is listed, speaks for itself, or one of few that others mention. */
+  #mayKeep(name: string, from: string, now: number): boolean {
+    if (!this.#joinList.isCertain || this.#joinList.has(name) || name === from) return true;
+    return this.#unlisted.admit(name, from, now);
+  }
+
+  #confirm(name: string): void {
+    this.#unlisted.confirm(name);
+    this.#table.confirm(name);
   }
 
   /**
-   * Nobody is called dead before he has been silent for the shortest probe and the shortest suspicion. Who has spoken to us since is
-   * alive, and whoever says otherwise comes out of a partition with what he believed in it.
+   * A member that was declared dead lives. A partition may have ended, and other deaths that were declared in it are as doubtful: they
+   * are not spread any further, and the dead are tried again.
    */
-  #isHeardOf(member: Readonly<Member>, now: number): boolean {
-    return isLive(member) && now - member.heardAt < shortestProbeMs + this.#settings.suspicionMinMs;
-  }
-
-  /** The suspect has spoken, or another has decided: those who still look for it hear it from us. */
-  #cleared(member: Member, suspicion: Suspicion): void {
-    this.#suspicions.delete(member.name);
-    this.#prober.cancel(member.name);
-    if (!isLive(member)) return;
-    for (const name of new Set([...this.#verifiers(member), ...suspicion.confirmedBy])) {
-      const other = this.#table.get(name);
-      if (other) this.#send(name, other.endpoint, { kind: 'gossip' }, [updateOf(member)]);
-    }
-  }
-
-  #news(update: Update, isOurs: boolean, now: number): void {
-    this.#rumours.add(update);
-    this.#urgent.set(subjectOf(update), { update, isOurs });
-    this.#flushAt = Math.min(this.#flushAt, now + gatherMs);
-  }
-
-  /** Sends urgent news: our own to all or many, others' to a few. */
-  #flush(): void {
-    this.#flushAt = Number.POSITIVE_INFINITY;
-    const urgent = [...this.#urgent.values()];
-    this.#urgent.clear();
-    const live = this.#table.live();
-    const isSmall = live.length <= smallCluster;
-    for (const isOurs of [true, false]) {
-      const updates = urgent.filter((each) => each.isOurs === isOurs).map(({ update }) => update);
-      if (updates.length === 0) continue;
-      const count = isOurs ? (isSmall ? live.length : 8) : isSmall ? 2 : 4;
-      const packets = chunks(updates, updateOctets).slice(0, maxPacketsAtOnce);
-      for (const { name, endpoint } of shuffle([...live], this.#random).slice(0, count))
-        for (const chunk of packets) this.#emit(name, endpoint, { kind: 'gossip' }, chunk);
-    }
-  }
-
-  #compare({ from, summary }: Packet, source: Endpoint, now: number): void {
-    if (summary === this.#summary()) {
-      this.#differences = 0;
-      this.#isSynced = true;
-    } else if (++this.#differences >= 3) this.#sync(from, source, now);
-  }
-
-  #sync(name: string, endpoint: Endpoint, now: number): void {
-    if (now < this.#nextSyncAt) return;
-    this.#nextSyncAt = now + syncIntervalMs;
-    this.#differences = 0;
-    this.#sendDigest(name, endpoint, true);
-  }
-
-  #sendDigest(name: string, endpoint: Endpoint, wantsReply: boolean): void {
-    const members = this.#table.digest({ name: this.name, incarnation: this.#incarnation });
-    const payloads = this.#payloads.digest(this.#owners());
-    this.#emit(name, endpoint, { kind: 'digest', members, payloads, wantsReply }, []);
-  }
-
-  #answerDigest(from: string, source: Endpoint, digest: Body & { kind: 'digest' }): void {
-    const members = this.#table.digest({ name: this.name, incarnation: this.#incarnation });
-    const payloads = this.#payloads.digest(this.#owners());
-    const updates: Update[] = [];
-    // A death is told when it happens. Later it may be what was believed in a partition, and who has missed it finds out himself.
-    const told = [...this.#table.all()].filter(({ state }) => state !== 'dead');
-    for (const update of [this.#self('alive'), ...told.map(updateOf)]) {
-      const bucket = memberBucket(update.name);
-      if (members[bucket] !== digest.members[bucket] && update.name !== from)
-        updates.push(update.state === 'suspect' ? { ...update, state: 'alive' } : update);
-    }
-    const differing = new Set<number>();
-    for (let bucket = 0; bucket < digestBuckets; bucket++)
-      if (payloads[bucket] !== digest.payloads[bucket]) differing.add(bucket);
-    for (const key of this.#payloads.keysIn(differing)) {
-      const record = this.#payloads.newest(key);
-      if (record) updates.push(record);
-    }
-    for (const chunk of chunks(updates, updateOctets).slice(0, maxPacketsAtOnce))
-      this.#emit(from, source, { kind: 'records' }, chunk);
-    if (digest.wantsReply) this.#sendDigest(from, source, false);
-  }
-
-  #tellNewer(from: string, endpoint: Endpoint, older: readonly Update[]): void {
-    const updates = older.flatMap((update): Update[] => {
-      if (update.kind === 'payload') {
-        const record = this.#payloads.newest(update.key);
-        return record ? [record] : [];
-      }
-      const member = this.#table.get(update.name);
-      return member && member.state !== 'dead' ? [updateOf(member)] : [];
-    });
-    for (const chunk of chunks(updates, updateOctets)) this.#emit(from, endpoint, { kind: 'gossip' }, chunk);
-  }
-
-  #owners(): Set<string> {
-    return new Set([this.name, ...this.#table.live().map(({ name }) => name)]);
-  }
-
-  /** Kept until something changes: it goes out with every packet. */
-  #summary(): number {
-    const versions = `${this.#incarnation} ${this.#table.version} ${this.#payloads.version}`;
-    if (versions !== this.#summaryOf) {
-      this.#summaryOf = versions;
-      const self = memberHash({ name: this.name, incarnation: this.#incarnation });
-      this.#summaryHash = (this.#table.summary() ^ self ^ xorOf(this.#payloads.digest(this.#owners()))) >>> 0;
-    }
-    return this.#summaryHash;
-  }
-
-  /** Looks for speakers that should be there: new ones at once, lost ones one a second. */
-  #tryJoin(now: number): void {
-    const missing = new Set(this.unreachable());
-    for (const { name, state } of this.#table.all()) if (state === 'dead') missing.add(name);
-    const fresh = [...missing].filter((name) => (this.#joinAttempts.get(name) ?? 0) < 3);
-    const chosen = fresh.length > 0 ? fresh.slice(0, 16) : shuffle([...missing], this.#random).slice(0, 1);
-    for (const name of chosen) {
-      const attempt = this.#joinAttempts.get(name) ?? 0;
-      this.#joinAttempts.set(name, attempt + 1);
-      const known = this.#known.get(name) ?? [];
-      const endpoint = known[attempt % Math.max(1, known.length)] ?? this.#table.get(name)?.endpoint;
-      if (endpoint) this.#prober.start({ name, endpoint, rtt: firstRtt }, 'join', 1, now);
-    }
-    this.#nextJoinAt = now + (fresh.length > 0 ? 50 : 1000);
+  #reprobeDead(now: number): void {
+    this.#gossip.dropDeaths();
+    this.#joinList.tryAllAgain(now);
   }
 
   #forget(member: Member): void {
     this.#table.forget(member.name);
-    this.#suspicions.delete(member.name);
-    this.#joinAttempts.delete(member.name);
-    this.#membersChanged = true;
+    this.#detector.forget(member.name);
+    this.#joinList.forget(member.name);
+    this.#antiEntropy.forget(member.name);
+    this.#changes.members = true;
   }
 
-  #stalled(ms: number): void {
-    this.#health.worsen();
-    this.#prober.postpone(ms);
-    for (const suspicion of this.#suspicions.values()) suspicion.startedAt += ms;
+  #run(actions: readonly DetectorAction[], now: number): void {
+    for (const action of actions) {
+      switch (action.kind) {
+        case 'send':
+          this.#send(action.draft);
+          break;
+        case 'suspect': {
+          const { member, confirmedBy } = action;
+          this.#changes.members = true;
+          this.#changes.events.push({ kind: 'suspected', member, confirmedBy });
+          break;
+        }
+        case 'gone':
+          this.#mergeMember(action.update, action.update.state === 'dead', now);
+          break;
+      }
+    }
   }
 
-  /** Sends a packet with what the receiver should know of itself, and with rumours. */
-  #send(to: string, endpoint: Endpoint, body: Body, updates: readonly Update[] = []): void {
-    const member = this.#table.get(to);
-    const suspicion = this.#suspicions.has(to);
-    const about =
-      member && (suspicion || !isLive(member))
-        ? [{ ...updateOf(member), state: suspicion ? ('suspect' as const) : member.state }]
-        : [];
-    const limit = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));
-    // Who comes back from a partition is not to be told first what was believed in it.
-    const rumours = isLive(member) ? this.#rumours.take(updateOctets - 400, limit) : [];
-    this.#emit(to, endpoint, body, [...about, ...updates, ...rumours]);
+  /** Spreads news at once and with gossip. */
+  #tell(update: Update, isOwn: boolean, now: number): void {
+    this.#gossip.add(update);
+    this.#urgent.add(update, isOwn, now);
   }
 
-  #emit(to: string, endpoint: Endpoint, body: Body, updates: readonly Update[]): void {
+  #sendAll(drafts: readonly Draft[]): void {
+    for (const draft of drafts) this.#send(draft);
+  }
+
+  #send({ to, endpoint, body, updates = [], carriesGossip = false }: Draft): void {
     if (endpoint.host === '') return;
-    this.#packets.push({
-      to,
-      endpoint,
-      packet: { from: this.name, incarnation: this.#incarnation, summary: this.#summary(), body, updates },
-    });
+    const all = carriesGossip ? [...this.#aboutReceiver(to), ...updates, ...this.#gossipFor(to)] : updates;
+    const { name: from, incarnation } = this.#self;
+    const packet = { from, incarnation, summary: this.#knowledge.summary(), body, updates: all };
+    this.#changes.packets.push({ to, endpoint, packet });
+  }
+
+  /** A receiver that is suspected or not alive here learns so, and can refute. */
+  #aboutReceiver(to: string): MemberUpdate[] {
+    const member = this.#table.get(to);
+    if (!member) return [];
+    if (this.#detector.isSuspected(to)) return [{ ...brief(updateOf(member)), state: 'suspect' }];
+    return isLive(member) ? [] : [brief(updateOf(member))];
+  }
+
+  /** None for a receiver that comes back from a partition: gossip may hold beliefs from that partition. */
+  #gossipFor(to: string): Update[] {
+    if (!isLive(this.#table.get(to))) return [];
+    const transmissions = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));
+    return this.#gossip.take(gossipOctets, transmissions);
   }
 }
 
-function xorOf(hashes: Uint32Array): number {
-  return hashes.reduce((sum, hash) => sum ^ hash, 0);
+/** A live member restated itself without a change. There is no hurry to spread that. */
+function isRefutation(before: Member | undefined, { metadata }: MemberUpdate): boolean {
+  return before?.state === 'suspect' || (before?.state === 'alive' && before.metadata === metadata);
 }
 
-type MemberState = MemberUpdate['state'];
-
-/** Fisher and Yates', in place. */
-function shuffle<T>(items: T[], random: () => number): T[] {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    const [a, b] = [items[i], items[j]] as [T, T];
-    items[i] = b;
-    items[j] = a;
-  }
-  return items;
+function noChanges(): {
+  packets: Outgoing[];
+  members: boolean;
+  sync: boolean;
+  payloads: Set<string>;
+  lost: { readonly name: string; readonly heardAt: number }[];
+  events: MembershipEvent[];
+} {
+  return { packets: [], members: false, sync: false, payloads: new Set(), lost: [], events: [] };
 }

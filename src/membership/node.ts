@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { systemRandom } from '../random.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { Channel, type DatagramDrop, type Transmission } from './channel.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Keys } from './keyring.ts';
 import { type Changes, Membership } from './membership.ts';
+import type { MembershipEvent } from './membership-event.ts';
 import type { PayloadRecord, PayloadStore } from './payload.ts';
 import { type DatagramSocket, openDatagramSocket } from './socket.ts';
 import type { MembershipSettings } from './timing.ts';
@@ -19,6 +21,8 @@ export interface MembershipNodeOptions {
   readonly settings?: Partial<MembershipSettings>;
   /** An exception in a datagram costs that datagram. */
   readonly guard: Guard;
+  /** Receives each suspicion, death, join and departure, under the name `membership`. */
+  readonly recorder?: FlightRecorder;
   readonly clock?: Clock;
   /** From 0 to below 1. */
   readonly random?: () => number;
@@ -27,7 +31,7 @@ export interface MembershipNodeOptions {
   readonly afterSockets?: (callback: () => void) => void;
   /** Called between the steps of long work, so that neighbours are answered meanwhile. */
   readonly drainCaptures?: () => void;
-  /** The members or the payload records have changed. */
+  /** The members, the payload records or `isSynced` have changed. */
   readonly changed: (changes: Omit<Changes, 'packets'>) => void;
   readonly count: (datagram: {
     readonly sent?: number;
@@ -85,12 +89,12 @@ export class MembershipNode {
     this.#channel.setKeys(keys, this.#clock.now());
   }
 
-  /** Speakers that exist by Kubernetes' account. */
-  know(speakers: ReadonlyMap<string, readonly Endpoint[]>): void {
+  /** Speakers that exist by Kubernetes' account. `isCertain`: no others exist. */
+  know(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain = false): void {
     this.#channel.setListedHosts(
       new Set([...speakers.values()].flatMap((all) => all.map(({ host }) => host))),
     );
-    this.#step((now) => this.machine.know(speakers, now));
+    this.#step((now) => this.machine.know(speakers, now, isCertain));
   }
 
   setMetadata(metadata: string): void {
@@ -145,13 +149,22 @@ export class MembershipNode {
   #step(step: (now: number) => void): void {
     step(this.#clock.now());
     const { packets, ...changes } = this.machine.take();
+    this.#record(changes.events);
     for (const { to, endpoint, packet } of packets) {
       this.#options.drainCaptures?.();
       this.#transmit(this.#channel.send(to, endpoint, packet));
     }
     this.#timer?.cancel();
     this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wakeSoon());
-    if (changes.members || changes.payloads.size > 0) this.#options.changed(changes);
+    if (changes.members || changes.sync || changes.payloads.size > 0) this.#options.changed(changes);
+  }
+
+  #record(events: readonly MembershipEvent[]): void {
+    const { recorder } = this.#options;
+    if (!recorder || events.length === 0) return;
+    const { liveCount, suspects, isSynced } = this.machine;
+    const state = `${liveCount} alive, ${suspects} of them suspected, ${isSynced ? 'synced' : 'not synced'}`;
+    for (const event of events) recorder.record('membership', state, event, []);
   }
 
   #transmit(transmissions: readonly Transmission[]): void {

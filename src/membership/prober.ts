@@ -1,16 +1,24 @@
 import type { Endpoint } from './endpoint.ts';
-import type { Body } from './packet.ts';
-import { retransmitMs } from './timing.ts';
+import { type RttEstimate, retransmitMs } from './timing.ts';
 
-/** Why a member is probed. `routine`: its turn; `verify`: another member cannot reach it; `suspect`: a last call; `join`: it may be there. */
-export type ProbePurpose = 'routine' | 'verify' | 'suspect' | 'join';
+/**
+ * Why a member is probed: it is its turn (`routine`); another member cannot reach it (`verify`); it is suspected (`suspect`); it may have
+ * come up (`join`); it is said to have left (`departure`).
+ */
+export type ProbePurpose = 'routine' | 'verify' | 'suspect' | 'join' | 'departure';
+
+export interface ProbeTarget {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly rtt: RttEstimate;
+}
 
 export interface Probe {
   readonly sequence: number;
   readonly target: string;
   readonly endpoint: Endpoint;
   readonly purpose: ProbePurpose;
-  /** Who asked to verify. */
+  /** Members that asked to verify. */
   readonly askers: Set<string>;
   readonly startedAt: number;
   readonly retransmitMs: number;
@@ -19,85 +27,93 @@ export interface Probe {
   dueAt: number;
 }
 
+/** The member that asked for a relayed ping, and the sequence number of its own. */
+export interface RelayRequester {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly sequence: number;
+}
+
 interface Relay {
-  readonly requester: { readonly name: string; readonly endpoint: Endpoint; readonly sequence: number };
+  readonly requester: RelayRequester;
   readonly target: string;
   readonly endpoint: Endpoint;
   sent: number;
   dueAt: number;
 }
 
-export interface ProberOutput {
-  ping(target: string, endpoint: Endpoint, body: Body): void;
-  askRelays(probe: Probe): void;
-  failed(probe: Probe, now: number): void;
-}
+export type ProberAction =
+  | { readonly kind: 'ping'; readonly target: string; readonly endpoint: Endpoint; readonly sequence: number }
+  | { readonly kind: 'ask-relays'; readonly probe: Probe }
+  | { readonly kind: 'failed'; readonly probe: Probe };
 
-/** Pings of one probe: the first answer counts, so that loss costs time and not a suspicion. */
-const pingsOf: Readonly<Record<ProbePurpose, number>> = { routine: 3, verify: 3, suspect: 1, join: 1 };
-/** No probe fails sooner: three pings, with the shortest waits. */
+/** Pings of one probe. The first answer counts, so loss costs time rather than a suspicion. */
+const pingsOf: Readonly<Record<ProbePurpose, number>> = {
+  routine: 3,
+  verify: 3,
+  suspect: 1,
+  join: 1,
+  departure: 2,
+};
+/** No routine probe fails sooner: three pings with the shortest waits. */
 export const shortestProbeMs = 80;
 const relayPings = 2;
 const relayIntervalMs = 20;
+/** A relay waits so long for the ack to its last ping. */
+const relayPatienceMs = 100;
+/** Relayed pings under way. More are not asked for by members that keep to the protocol. */
+const maxRelays = 256;
 
 /**
- * Probes under way, ours and those made for others. A routine probe, with r the retransmission time:
+ * Probes under way, this member's own and those it relays for others. A routine probe, with r the retransmission time:
  *
  *     0      r      2r                      2r + max(2r, 40 ms)
  *     ping   ping   ping, and by relays     failed
  */
 export class Prober {
-  readonly #output: ProberOutput;
   readonly #probes = new Map<number, Probe>();
   readonly #relays = new Map<number, Relay>();
   #sequence = 0;
 
-  constructor(output: ProberOutput) {
-    this.#output = output;
-  }
-
+  /** `stretch` multiplies the waits of a member that is itself slow. */
   start(
-    target: {
-      readonly name: string;
-      readonly endpoint: Endpoint;
-      readonly rtt: Parameters<typeof retransmitMs>[0];
-    },
+    { name, endpoint, rtt }: ProbeTarget,
     purpose: ProbePurpose,
     stretch: number,
     now: number,
-  ): Probe {
+  ): { readonly probe: Probe; readonly actions: ProberAction[] } {
     const probe: Probe = {
-      sequence: this.#next(),
-      target: target.name,
-      endpoint: target.endpoint,
+      sequence: this.#nextSequence(),
+      target: name,
+      endpoint,
       purpose,
       askers: new Set(),
       startedAt: now,
-      retransmitMs: retransmitMs(target.rtt) * stretch,
+      retransmitMs: retransmitMs(rtt) * stretch,
       sent: 0,
       dueAt: now,
     };
     this.#probes.set(probe.sequence, probe);
-    this.#advance(probe, now);
-    return probe;
+    return { probe, actions: this.#advance(probe, now) };
   }
 
-  /** The probe of the purpose that is under way to the target. */
+  /** The probe with that purpose that is under way to the target. */
   find(target: string, purpose: ProbePurpose): Probe | undefined {
     for (const probe of this.#probes.values())
       if (probe.target === target && probe.purpose === purpose) return probe;
     return undefined;
   }
 
-  relay(requester: Relay['requester'], target: string, endpoint: Endpoint, now: number): void {
+  relay(requester: RelayRequester, target: string, endpoint: Endpoint, now: number): ProberAction[] {
+    if (this.#relays.size >= maxRelays) return [];
     const relay: Relay = { requester, target, endpoint, sent: 0, dueAt: now };
-    const sequence = this.#next();
+    const sequence = this.#nextSequence();
     this.#relays.set(sequence, relay);
-    this.#advanceRelay(sequence, relay, now);
+    return this.#advanceRelay(sequence, relay, now);
   }
 
-  /** The probe, or the requester of the relayed one, that an ack is for. */
-  acknowledged(sequence: number, target: string): { probe?: Probe; requester?: Relay['requester'] } {
+  /** Ends the probe or the relay that the ack answers. */
+  acknowledged(sequence: number, target: string): { probe?: Probe; requester?: RelayRequester } {
     const probe = this.#probes.get(sequence);
     if (probe?.target === target) {
       this.#probes.delete(sequence);
@@ -109,21 +125,23 @@ export class Prober {
     return { requester: relay.requester };
   }
 
-  /** Nobody is waited for any more, under whatever purpose. */
+  /** Ends all probes of the target. */
   cancel(target: string): void {
     for (const [sequence, probe] of this.#probes) if (probe.target === target) this.#probes.delete(sequence);
   }
 
-  /** Moves everything on by a time in which we were not running. */
+  /** Moves all deadlines on by a time in which this process did not run. */
   postpone(ms: number): void {
     for (const probe of this.#probes.values()) probe.dueAt += ms;
   }
 
-  wake(now: number): void {
+  wake(now: number): ProberAction[] {
+    const actions: ProberAction[] = [];
     for (const probe of [...this.#probes.values()])
-      if (probe.dueAt <= now && this.#probes.has(probe.sequence)) this.#advance(probe, now);
+      if (probe.dueAt <= now) actions.push(...this.#advance(probe, now));
     for (const [sequence, relay] of [...this.#relays])
-      if (relay.dueAt <= now) this.#advanceRelay(sequence, relay, now);
+      if (relay.dueAt <= now) actions.push(...this.#advanceRelay(sequence, relay, now));
+    return actions;
   }
 
   wakeAt(): number {
@@ -133,31 +151,33 @@ export class Prober {
     return at;
   }
 
-  #advance(probe: Probe, now: number): void {
-    const pings = pingsOf[probe.purpose];
+  #advance(probe: Probe, now: number): ProberAction[] {
+    const { target, endpoint, sequence, purpose } = probe;
+    const pings = pingsOf[purpose];
     if (probe.sent >= pings) {
-      this.#probes.delete(probe.sequence);
-      this.#output.failed(probe, now);
-      return;
+      this.#probes.delete(sequence);
+      return [{ kind: 'failed', probe }];
     }
-    this.#output.ping(probe.target, probe.endpoint, { kind: 'ping', sequence: probe.sequence });
     probe.sent++;
     const isLast = probe.sent >= pings;
-    if (isLast && probe.purpose === 'routine') this.#output.askRelays(probe);
     probe.dueAt = now + (isLast ? Math.max(40, 2 * probe.retransmitMs) : probe.retransmitMs);
+    const ping = { kind: 'ping', target, endpoint, sequence } as const;
+    return isLast && purpose === 'routine' ? [ping, { kind: 'ask-relays', probe }] : [ping];
   }
 
-  #advanceRelay(sequence: number, relay: Relay, now: number): void {
+  #advanceRelay(sequence: number, relay: Relay, now: number): ProberAction[] {
     if (relay.sent > relayPings) {
       this.#relays.delete(sequence);
-      return;
+      return [];
     }
-    if (relay.sent < relayPings) this.#output.ping(relay.target, relay.endpoint, { kind: 'ping', sequence });
-    relay.dueAt = now + (relay.sent === relayPings ? 100 : relayIntervalMs);
+    const { target, endpoint } = relay;
+    const isDone = relay.sent === relayPings;
+    relay.dueAt = now + (isDone ? relayPatienceMs : relayIntervalMs);
     relay.sent++;
+    return isDone ? [] : [{ kind: 'ping', target, endpoint, sequence }];
   }
 
-  #next(): number {
+  #nextSequence(): number {
     this.#sequence = (this.#sequence + 1) >>> 0;
     return this.#sequence;
   }

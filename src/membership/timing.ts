@@ -1,19 +1,20 @@
-/** Times of the membership protocol in milliseconds, and how many members take part in what. */
+/** Timers of the membership protocol in milliseconds, and numbers of members that take part in a step. */
 export interface MembershipSettings {
-  /** From one routine probe to the next: with the retransmissions, what the protocol costs. */
+  /** Between two routine probes. Together with retransmissions it makes up the cost of the protocol. */
   readonly probeIntervalMs: number;
-  /** Members asked to probe in one's stead. */
+  /** Members that are asked to relay a ping. */
   readonly relays: number;
-  /** Members who look for themselves before a suspect is called dead. */
+  /** Members that are asked to try for themselves before a suspect is declared dead. */
   readonly verifiers: number;
-  /** How long a suspect may refute: when every verifier confirms, and when none does. */
+  /** Time for a suspect to refute when every verifier confirms the suspicion. */
   readonly suspicionMinMs: number;
+  /** Time for a suspect to refute when no verifier confirms. */
   readonly suspicionMaxMs: number;
-  /** A wake-up later than this was our own fault, and nobody is blamed for what was not heard meanwhile. */
+  /** A wake-up that is later than this was a stall of our own. Silence of other members during it means nothing. */
   readonly stallToleranceMs: number;
 }
 
-/** The measurements for these are in docs/design/failover.md. */
+/** `docs/design/failover.md` has the measurements behind these. */
 export const defaultMembershipSettings: MembershipSettings = {
   probeIntervalMs: 100,
   relays: 3,
@@ -39,14 +40,14 @@ export function sampleRtt(rtt: RttEstimate, sampleMs: number): RttEstimate {
   };
 }
 
-/** How long to wait for an answer before asking again: below 20 ms a busy scheduler would look like loss. */
+/** The wait for an ack before the ping is repeated. Below 20 ms, a busy scheduler would look like loss. */
 export function retransmitMs({ smoothedMs, deviationMs }: RttEstimate): number {
   return Math.min(60, Math.max(20, smoothedMs + 4 * deviationMs));
 }
 
 /**
- * How long a suspicion lasts with so many confirmations of so many possible ones (Lifeguard: logarithmic from the longest to
- * the shortest), longer in large clusters, where a refutation travels further.
+ * The length of a suspicion with so many confirmations out of `possible` ones. Lifeguard lets it fall logarithmically from the longest
+ * to the shortest. In large clusters the longest is longer, because a refutation travels further.
  */
 export function suspicionMs(
   settings: MembershipSettings,
@@ -56,7 +57,7 @@ export function suspicionMs(
 ): number {
   const { suspicionMinMs: min, suspicionMaxMs } = settings;
   const max = suspicionMaxMs * Math.max(1, Math.log10(members));
-  // Nobody else can be asked: one opinion has to do, and takes twice the time.
+  // No other member can be asked, so one opinion decides, after twice the time.
   if (possible === 0) return 2 * min;
   return Math.max(min, max - ((max - min) * Math.log(confirmations + 1)) / Math.log(possible + 1));
 }

@@ -1,10 +1,10 @@
-import { ClaimPayloads } from '../../src/layer2/ownership/claim-payloads.ts';
-import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
 import type { Endpoint } from '../../src/membership/endpoint.ts';
 import { isLive } from '../../src/membership/member-table.ts';
-import { Membership } from '../../src/membership/membership.ts';
+import { type Changes, Membership } from '../../src/membership/membership.ts';
 import type { Packet } from '../../src/membership/packet.ts';
+import type { PayloadStore } from '../../src/membership/payload.ts';
 import type { MembershipSettings } from '../../src/membership/timing.ts';
+import { TextStore } from './text-payloads.ts';
 
 /** Seeded random numbers, 0 to below 1 (mulberry32). */
 export function seededRandom(seed: number): () => number {
@@ -17,24 +17,24 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-interface Happening {
+interface Scheduled {
   readonly at: number;
   readonly order: number;
-  readonly happen: () => void;
+  readonly run: () => void;
 }
 
-/** A heap by time, then by order of arrival. */
+/** A heap by time, then by order of scheduling. */
 class Agenda {
-  readonly #heap: Happening[] = [];
+  readonly #heap: Scheduled[] = [];
   #order = 0;
 
   get next(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  add(at: number, happen: () => void): void {
+  add(at: number, run: () => void): void {
     const heap = this.#heap;
-    heap.push({ at, order: this.#order++, happen });
+    heap.push({ at, order: this.#order++, run });
     for (let i = heap.length - 1; i > 0; ) {
       const parent = (i - 1) >> 1;
       if (!this.#swapIfBefore(i, parent)) break;
@@ -42,7 +42,7 @@ class Agenda {
     }
   }
 
-  take(): Happening | undefined {
+  take(): Scheduled | undefined {
     const heap = this.#heap;
     const first = heap[0];
     const last = heap.pop();
@@ -67,34 +67,36 @@ class Agenda {
   }
 }
 
-function isBefore(a: Happening | undefined, b: Happening | undefined): boolean {
+function isBefore(a: Scheduled | undefined, b: Scheduled | undefined): boolean {
   if (!a || !b) return false;
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
 export interface NetOptions {
   readonly nodes: number;
-  /** Share of datagrams that are lost, each way. */
+  /** Share of lost datagrams, from 0 to 1. */
   readonly loss: number;
   readonly seed: number;
   readonly settings?: Partial<MembershipSettings>;
+  /** Kubernetes' list of speakers is complete. */
+  readonly isListCertain?: boolean;
 }
 
 export interface Loss {
   readonly at: number;
   readonly observer: string;
   readonly subject: string;
-  /** The subject lived: a false positive. */
+  /** The subject was alive. */
   readonly isFalse: boolean;
 }
 
-interface Speaker {
+interface NetMember {
   readonly machine: Membership;
-  readonly claims: ClaimStore;
+  readonly store: PayloadStore;
   wakeAt: number;
 }
 
-/** One-way delays in milliseconds: a switch, and a process that has other things to do now and then. */
+/** One-way delays in milliseconds: of a switch, and of a process that is busy now and then. */
 const delayMs = { least: 0.2, mean: 0.4 } as const;
 
 /** Membership machines over a lossy network in virtual time. */
@@ -102,14 +104,16 @@ export class MembershipNet {
   readonly #options: NetOptions;
   readonly #random: () => number;
   readonly #agenda = new Agenda();
-  readonly #speakers = new Map<string, Speaker>();
+  readonly #members = new Map<string, NetMember>();
   readonly #names: readonly string[];
   readonly #parted = new Set<string>();
   readonly losses: Loss[] = [];
   now = 0;
   packets = 0;
+  /** Called after each step of a member. */
+  onChanges: (name: string, changes: Changes) => void = () => {};
 
-  /** Everybody starts within the first second and knows the names of all. */
+  /** All members start within the first second and know each other's names. */
   constructor(options: NetOptions) {
     this.#options = options;
     this.#random = seededRandom(options.seed);
@@ -122,53 +126,56 @@ export class MembershipNet {
   }
 
   machine(name: string): Membership | undefined {
-    return this.#speakers.get(name)?.machine;
+    return this.#members.get(name)?.machine;
   }
 
-  claims(name: string): ClaimStore | undefined {
-    return this.#speakers.get(name)?.claims;
+  /** The records of a member that was started with a store of the net's own. */
+  store(name: string): TextStore | undefined {
+    const store = this.#members.get(name)?.store;
+    return store instanceof TextStore ? store : undefined;
   }
 
-  start(name: string): void {
-    const claims = new ClaimStore();
+  start(name: string, store: PayloadStore = new TextStore()): void {
     const machine = new Membership({
       name,
-      payloads: new ClaimPayloads(claims),
+      payloads: store,
       incarnation: Math.round(this.now) + 1,
       endpoint: { host: name, port: 1 },
       metadata: '',
       random: this.#random,
       ...(this.#options.settings ? { settings: this.#options.settings } : {}),
     });
-    this.#speakers.set(name, { machine, claims, wakeAt: Number.POSITIVE_INFINITY });
-    this.do(name, (each, now) => each.know(this.#endpoints(), now));
+    this.#members.set(name, { machine, store, wakeAt: Number.POSITIVE_INFINITY });
+    this.do(name, (each, now) => each.know(this.#endpoints(), now, this.#options.isListCertain));
   }
 
-  /** Gone without a word. */
+  /** Stops the member without a farewell. */
   kill(name: string): void {
-    this.#speakers.delete(name);
+    this.#members.delete(name);
   }
 
-  /** From now on these are heard by each other only, and the rest likewise; none: a whole network again. */
+  /** From now on these members hear only each other, and so do the rest. No names: the network is whole again. */
   part(names: Iterable<string>): void {
     this.#parted.clear();
     for (const name of names) this.#parted.add(name);
   }
 
   do(name: string, step: (machine: Membership, now: number) => void): void {
-    const speaker = this.#speakers.get(name);
-    if (!speaker) return;
-    step(speaker.machine, this.now);
-    const { packets, lost } = speaker.machine.take();
+    const member = this.#members.get(name);
+    if (!member) return;
+    step(member.machine, this.now);
+    const changes = member.machine.take();
+    const { packets, lost } = changes;
+    this.onChanges(name, changes);
     for (const { name: subject } of lost)
-      this.losses.push({ at: this.now, observer: name, subject, isFalse: this.#speakers.has(subject) });
+      this.losses.push({ at: this.now, observer: name, subject, isFalse: this.#members.has(subject) });
     for (const { endpoint, packet } of packets) this.#transmit(name, endpoint, packet);
-    const wakeAt = Math.max(this.now, speaker.machine.wakeAt());
-    if (wakeAt >= speaker.wakeAt && speaker.wakeAt > this.now) return;
-    speaker.wakeAt = wakeAt;
+    const wakeAt = Math.max(this.now, member.machine.wakeAt());
+    if (wakeAt >= member.wakeAt && member.wakeAt > this.now) return;
+    member.wakeAt = wakeAt;
     this.#agenda.add(wakeAt, () => {
-      if (this.#speakers.get(name) !== speaker || speaker.wakeAt !== wakeAt) return;
-      speaker.wakeAt = Number.POSITIVE_INFINITY;
+      if (this.#members.get(name) !== member || member.wakeAt !== wakeAt) return;
+      member.wakeAt = Number.POSITIVE_INFINITY;
       this.do(name, (machine, now) => machine.wake(now));
     });
   }
@@ -179,25 +186,25 @@ export class MembershipNet {
       const next = this.#agenda.take();
       if (!next) break;
       this.now = next.at;
-      next.happen();
+      next.run();
     }
     this.now = end;
   }
 
-  /** Runs until it holds, looking every `stepMs`; false when it does not within `limitMs`. */
+  /** Runs until the condition holds, checked every `stepMs`. False when it does not within `limitMs`. */
   runUntil(holds: () => boolean, limitMs: number, stepMs = 50): boolean {
     for (const end = this.now + limitMs; this.now < end; this.run(stepMs)) if (holds()) return true;
     return holds();
   }
 
-  /** Whether every speaker takes exactly the living for alive. */
+  /** Whether each member takes exactly the running members for alive. */
   allAgree(): boolean {
-    const alive = this.#speakers.size - 1;
-    for (const { machine } of this.#speakers.values()) {
+    const alive = this.#members.size - 1;
+    for (const { machine } of this.#members.values()) {
       let live = 0;
       for (const member of machine.members()) {
         if (!isLive(member)) continue;
-        if (!this.#speakers.has(member.name)) return false;
+        if (!this.#members.has(member.name)) return false;
         live++;
       }
       if (live !== alive) return false;

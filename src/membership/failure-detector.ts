@@ -1,0 +1,310 @@
+/**
+ * The failure detector: SWIM with the refinements of Lifeguard. Each probe interval a member pings the next of the others in a
+ * shuffled round. It pings again after a time that follows the measured round trips, and at last through relays. A member that
+ * stays silent is suspected by the one that probed it. Each further ping tells the suspect so, and it can refute with a greater
+ * incarnation. A few other members, the verifiers, are asked to try for themselves. A member is declared dead only by a peer that
+ * failed to reach it. Each confirmation shortens the wait.
+ *
+ *     routine probe fails → suspect ─ verify → confirmations → dead
+ *                              └─ pings say "you are suspect" → alive, with a greater incarnation
+ *
+ * Loss of packets therefore costs a longer look rather than a wrong death. While its own timers run late, a member accuses no other.
+ */
+import { rendezvousWinners } from '../hash.ts';
+import type { Draft } from './draft.ts';
+import type { Endpoint } from './endpoint.ts';
+import { LocalHealth } from './local-health.ts';
+import { brief, isLive, type Member, type MemberTable, updateOf } from './member-table.ts';
+import type { MemberUpdate } from './packet.ts';
+import {
+  type Probe,
+  type ProbePurpose,
+  Prober,
+  type ProberAction,
+  type RelayRequester,
+  shortestProbeMs,
+} from './prober.ts';
+import { shuffle } from './shuffle.ts';
+import { Suspicion } from './suspicion.ts';
+import { firstRtt, type MembershipSettings, sampleRtt } from './timing.ts';
+
+/** How long a member that is said to have left, and was heard just before, has to contradict. */
+const departureMs = 100;
+
+export type DetectorAction =
+  | { readonly kind: 'send'; readonly draft: Draft }
+  | { readonly kind: 'suspect'; readonly member: string; readonly confirmedBy: readonly string[] }
+  /** The member is dead or has left, as far as this member can tell. */
+  | { readonly kind: 'gone'; readonly update: MemberUpdate };
+
+export class FailureDetector {
+  readonly #settings: MembershipSettings;
+  readonly #table: MemberTable;
+  readonly #random: () => number;
+  readonly #prober = new Prober();
+  readonly #health = new LocalHealth();
+  readonly #suspicions = new Map<string, Suspicion>();
+  /** Members that are said to have left. */
+  readonly #departures = new Map<string, { readonly update: MemberUpdate; readonly saidAt: number }>();
+  /** The rest of the probe round. */
+  #round: string[] = [];
+  #nextProbeAt = 0;
+
+  constructor(settings: MembershipSettings, table: MemberTable, random: () => number) {
+    this.#settings = settings;
+    this.#table = table;
+    this.#random = random;
+  }
+
+  /** 0 while this member's timers run on time and no other suspects it; grows to 4. */
+  get healthScore(): number {
+    return this.#health.score;
+  }
+
+  get suspects(): number {
+    return this.#suspicions.size;
+  }
+
+  isSuspected(name: string): boolean {
+    return this.#suspicions.has(name);
+  }
+
+  /** Others suspect this member, so it is probably the slow one. */
+  suspectedByOthers(): void {
+    this.#health.worsen();
+  }
+
+  /**
+   * No member is declared dead before it was silent for the shortest probe and the shortest suspicion. One that has spoken since is
+   * alive, and a peer that says otherwise comes out of a partition with what it believed there.
+   */
+  isHeard(member: Readonly<Member>, now: number): boolean {
+    return isLive(member) && now - member.heardAt < shortestProbeMs + this.#settings.suspicionMinMs;
+  }
+
+  /** This process did not run for a while. The silence of the others in that time means nothing. */
+  stalled(ms: number): void {
+    this.#health.worsen();
+    this.#prober.postpone(ms);
+    for (const suspicion of this.#suspicions.values()) suspicion.postpone(ms);
+  }
+
+  wake(now: number): DetectorAction[] {
+    const actions = this.#run(this.#prober.wake(now), now);
+    for (const [name, suspicion] of this.#suspicions) actions.push(...this.#pursue(name, suspicion, now));
+    for (const [name, departure] of this.#departures)
+      if (now >= departure.saidAt + departureMs) actions.push(...this.#judgeDeparture(name));
+    if (now >= this.#nextProbeAt) actions.push(...this.#probeNext(now));
+    return actions;
+  }
+
+  wakeAt(): number {
+    let at = Math.min(this.#nextProbeAt, this.#prober.wakeAt());
+    for (const suspicion of this.#suspicions.values())
+      at = Math.min(at, suspicion.wakeAt(this.#deadline(suspicion)));
+    for (const { saidAt } of this.#departures.values()) at = Math.min(at, saidAt + departureMs);
+    return at;
+  }
+
+  /** An ack came, for a probe of this member or for one that it relays. */
+  acknowledged(from: string, sequence: number, target: string, now: number): DetectorAction[] {
+    const { probe, requester } = this.#prober.acknowledged(sequence, target);
+    if (probe) this.#answered(probe, from, now);
+    if (!requester) return [];
+    const { name, endpoint } = requester;
+    return [send(name, endpoint, { kind: 'ack', sequence: requester.sequence, target })];
+  }
+
+  relay(requester: RelayRequester, target: string, endpoint: Endpoint, now: number): DetectorAction[] {
+    return this.#run(this.#prober.relay(requester, target, endpoint, now), now);
+  }
+
+  /** Another member cannot reach the target in that incarnation. */
+  verify(from: string, target: string, incarnation: number, now: number): DetectorAction[] {
+    const member = this.#table.get(target);
+    const asker = this.#table.get(from);
+    if (!member || !asker) return [];
+    if (member.incarnation > incarnation || !isLive(member))
+      return [send(from, asker.endpoint, { kind: 'gossip' }, [updateOf(member)])];
+    const suspicion = this.#suspicions.get(target);
+    if (suspicion) {
+      suspicion.confirm(from);
+      return [];
+    }
+    const underWay = this.#prober.find(target, 'verify');
+    if (underWay) {
+      underWay.askers.add(from);
+      return [];
+    }
+    const { probe, actions } = this.#prober.start(member, 'verify', 1, now);
+    probe.askers.add(from);
+    return this.#run(actions, now);
+  }
+
+  /** Pings a speaker that may have come up. */
+  tryToReach(name: string, endpoint: Endpoint, now: number): DetectorAction[] {
+    return this.#probe({ name, endpoint, rtt: firstRtt }, 'join', 1, now);
+  }
+
+  /** A third member says that this one has left, although it was heard just now. It is asked itself. */
+  questionDeparture(update: MemberUpdate, now: number): DetectorAction[] {
+    const member = this.#table.get(update.name);
+    if (!member || this.#departures.has(update.name)) return [];
+    this.#departures.set(update.name, { update, saidAt: now });
+    return this.#probe(member, 'departure', 1, now);
+  }
+
+  /** A newer statement about a suspect arrived. If it lives, the members that verify learn so from here. */
+  cleared(member: Member): DetectorAction[] {
+    const suspicion = this.#suspicions.get(member.name);
+    if (!suspicion) return [];
+    this.forget(member.name);
+    if (!isLive(member)) return [];
+    const informed = new Set([...this.#verifiers(member), ...suspicion.confirmedBy]);
+    return [...informed].flatMap((name) => {
+      const other = this.#table.get(name);
+      return other ? [send(name, other.endpoint, { kind: 'gossip' }, [updateOf(member)])] : [];
+    });
+  }
+
+  forget(name: string): void {
+    if (this.#suspicions.delete(name)) this.#prober.cancel(name);
+    this.#departures.delete(name);
+  }
+
+  #answered(probe: Probe, from: string, now: number): void {
+    const member = this.#table.get(probe.target);
+    if (member && from === probe.target && probe.sent === 1)
+      member.rtt = sampleRtt(member.rtt, now - probe.startedAt);
+    if (probe.purpose === 'routine') this.#health.mend();
+    if (!member) return;
+    // A relayed ack proves life as well as a direct one.
+    member.heardAt = now;
+    member.answeredAt = now;
+  }
+
+  #probe(
+    target: Parameters<Prober['start']>[0],
+    purpose: ProbePurpose,
+    stretch: number,
+    now: number,
+  ): DetectorAction[] {
+    return this.#run(this.#prober.start(target, purpose, stretch, now).actions, now);
+  }
+
+  #run(actions: readonly ProberAction[], now: number): DetectorAction[] {
+    return actions.flatMap((action) => this.#runOne(action, now));
+  }
+
+  #runOne(action: ProberAction, now: number): DetectorAction[] {
+    switch (action.kind) {
+      case 'ping': {
+        const { target, endpoint, sequence } = action;
+        return [send(target, endpoint, { kind: 'ping', sequence })];
+      }
+      case 'ask-relays':
+        return this.#askRelays(action.probe);
+      case 'failed':
+        return this.#probeFailed(action.probe, now);
+    }
+  }
+
+  #probeNext(now: number): DetectorAction[] {
+    const { probeIntervalMs } = this.#settings;
+    this.#nextProbeAt = Math.max(this.#nextProbeAt + probeIntervalMs, now + probeIntervalMs / 2);
+    for (let tries = this.#round.length + 1; tries > 0; tries--) {
+      const name = this.#round.pop();
+      if (name === undefined) {
+        const names = this.#table.live().map((member) => member.name);
+        this.#round = shuffle(names, this.#random);
+        if (this.#round.length === 0) return [];
+        continue;
+      }
+      const member = this.#table.get(name);
+      if (!member || !isLive(member) || this.#suspicions.has(name)) continue;
+      return this.#probe(member, 'routine', this.#health.factor, now);
+    }
+    return [];
+  }
+
+  #askRelays({ target, endpoint, sequence }: Probe): DetectorAction[] {
+    const others = this.#table.live().filter(({ name }) => name !== target && !this.#suspicions.has(name));
+    const relays = shuffle(others, this.#random).slice(0, this.#settings.relays);
+    return relays.map((relay) =>
+      send(relay.name, relay.endpoint, { kind: 'ping-request', sequence, target, endpoint }),
+    );
+  }
+
+  #probeFailed(probe: Probe, now: number): DetectorAction[] {
+    if (probe.purpose !== 'routine' && probe.purpose !== 'verify') return [];
+    const member = this.#table.get(probe.target);
+    // An answer to another ping since then shows that the target lives.
+    if (!member || !isLive(member) || member.answeredAt > probe.startedAt) return [];
+    return this.#suspicions.has(member.name) ? [] : this.#suspect(member, probe.askers, now);
+  }
+
+  #suspect(member: Member, askers: ReadonlySet<string>, now: number): DetectorAction[] {
+    const suspicion = new Suspicion(member, askers, this.#verifiers(member).length, now);
+    this.#suspicions.set(member.name, suspicion);
+    this.#table.merge({ ...updateOf(member), state: 'suspect' }, now);
+    return [
+      { kind: 'suspect', member: member.name, confirmedBy: [...askers] },
+      ...[...askers].flatMap((asker) => this.#askToVerify(asker, member)),
+      ...this.#pursue(member.name, suspicion, now),
+    ];
+  }
+
+  /** The same members for each that suspects this one. */
+  #verifiers(suspect: Member): string[] {
+    const others = this.#table
+      .live()
+      .filter(({ name }) => name !== suspect.name && !this.#suspicions.has(name))
+      .map(({ name }) => name);
+    return rendezvousWinners(others, `${suspect.name} ${suspect.incarnation}`, this.#settings.verifiers);
+  }
+
+  #askToVerify(verifier: string, { name, incarnation }: Member): DetectorAction[] {
+    const member = this.#table.get(verifier);
+    return member ? [send(verifier, member.endpoint, { kind: 'verify', target: name, incarnation })] : [];
+  }
+
+  /** Calls the suspect and the members that have not confirmed, and declares the suspect dead at the deadline. */
+  #pursue(name: string, suspicion: Suspicion, now: number): DetectorAction[] {
+    const member = this.#table.get(name);
+    if (!member || member.incarnation !== suspicion.incarnation || !isLive(member)) {
+      this.#suspicions.delete(name);
+      return [];
+    }
+    if (now >= this.#deadline(suspicion)) {
+      this.forget(name);
+      return [{ kind: 'gone', update: { ...brief(updateOf(member)), state: 'dead' } }];
+    }
+    if (!suspicion.isCallDue(now)) return [];
+    const unconfirmed = this.#verifiers(member).filter((verifier) => !suspicion.isConfirmedBy(verifier));
+    return [
+      ...this.#probe(member, 'suspect', 1, now),
+      ...unconfirmed.flatMap((verifier) => this.#askToVerify(verifier, member)),
+    ];
+  }
+
+  #deadline(suspicion: Suspicion): number {
+    return suspicion.deadline(this.#settings, this.#table.liveCount + 1, this.#health.factor);
+  }
+
+  #judgeDeparture(name: string): DetectorAction[] {
+    const departure = this.#departures.get(name);
+    const member = this.#table.get(name);
+    this.#departures.delete(name);
+    if (!departure || !member || member.heardAt > departure.saidAt) return [];
+    return [{ kind: 'gone', update: departure.update }];
+  }
+}
+
+function send(
+  to: string,
+  endpoint: Endpoint,
+  body: Draft['body'],
+  updates: Draft['updates'] = [],
+): DetectorAction {
+  return { kind: 'send', draft: { to, endpoint, body, updates, carriesGossip: true } };
+}

@@ -1,0 +1,98 @@
+import type { Endpoint } from './endpoint.ts';
+import { shuffle } from './shuffle.ts';
+
+/** Attempts to reach a speaker in quick succession, before it has to wait for its turn. */
+const quickAttempts = 3;
+const quickIntervalMs = 50;
+const slowIntervalMs = 1000;
+/** Speakers tried in one go. */
+const triesAtOnce = 16;
+/** At most so often, all dead members are tried again because one of them turned out to live. */
+const reprobeIntervalMs = 1000;
+
+export interface JoinTarget {
+  readonly name: string;
+  readonly endpoint: Endpoint | undefined;
+}
+
+/** The speakers that exist by Kubernetes' account, and when to try to reach those that are missing. */
+export class JoinList {
+  readonly #random: () => number;
+  readonly #listed = new Map<string, readonly Endpoint[]>();
+  readonly #attempts = new Map<string, number>();
+  #nextAt = Number.POSITIVE_INFINITY;
+  #nextReprobeAt = 0;
+  #isCertain = false;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** Replaces the list. `isCertain`: each speaker of the list has a Pod, and no other speaker has. Returns the names that left. */
+  replace(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain: boolean, now: number): string[] {
+    const left = [...this.#listed.keys()].filter((name) => !speakers.has(name));
+    for (const name of left) this.#listed.delete(name);
+    for (const [name, endpoints] of speakers) this.#listed.set(name, endpoints);
+    this.#isCertain = isCertain;
+    this.#nextAt = Math.min(this.#nextAt, now);
+    return left;
+  }
+
+  get isCertain(): boolean {
+    return this.#isCertain;
+  }
+
+  names(): Iterable<string> {
+    return this.#listed.keys();
+  }
+
+  has(name: string): boolean {
+    return this.#listed.has(name);
+  }
+
+  endpointsOf(name: string): readonly Endpoint[] {
+    return this.#listed.get(name) ?? [];
+  }
+
+  /** The speaker whose node has the address. */
+  at(host: string): string | undefined {
+    for (const [name, endpoints] of this.#listed)
+      if (endpoints.some((endpoint) => endpoint.host === host)) return name;
+    return undefined;
+  }
+
+  forget(name: string): void {
+    this.#attempts.delete(name);
+  }
+
+  /** A dead member turned out to live, so a partition may have ended: all missing speakers are tried at once. */
+  tryAllAgain(now: number): void {
+    if (now < this.#nextReprobeAt) return;
+    this.#nextReprobeAt = now + reprobeIntervalMs;
+    this.#attempts.clear();
+    this.#nextAt = now;
+  }
+
+  wakeAt(): number {
+    return this.#nextAt;
+  }
+
+  /** The next of the missing speakers to try: new ones quickly, the others one a second in random order. */
+  due(missing: Iterable<string>, now: number): JoinTarget[] {
+    if (now < this.#nextAt) return [];
+    const names = [...missing];
+    const fresh = names.filter((name) => this.#attemptsOf(name) < quickAttempts);
+    const chosen = fresh.length > 0 ? fresh.slice(0, triesAtOnce) : shuffle(names, this.#random).slice(0, 1);
+    this.#nextAt = now + (fresh.length > 0 ? quickIntervalMs : slowIntervalMs);
+    return chosen.map((name) => {
+      const attempt = this.#attemptsOf(name);
+      this.#attempts.set(name, attempt + 1);
+      const endpoints = this.endpointsOf(name);
+      return { name, endpoint: endpoints[attempt % Math.max(1, endpoints.length)] };
+    });
+  }
+
+  #attemptsOf(name: string): number {
+    return this.#attempts.get(name) ?? 0;
+  }
+}

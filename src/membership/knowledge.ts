@@ -1,0 +1,103 @@
+import type { LocalMember } from './local-member.ts';
+import { brief, isLive, type MemberTable, memberBucket, memberHash, updateOf } from './member-table.ts';
+import type { Update } from './packet.ts';
+import { digestBuckets, type PayloadStore } from './payload.ts';
+
+/** The name of a record: enough to find its newest version later. */
+export type RecordName =
+  | { readonly kind: 'member'; readonly name: string }
+  | { readonly kind: 'payload'; readonly key: string };
+
+export interface Digests {
+  readonly members: Uint32Array;
+  readonly payloads: Uint32Array;
+}
+
+/** All that this member knows and others may lack: itself, the other members, and the payload records of live members. */
+export class Knowledge {
+  readonly #self: LocalMember;
+  readonly #table: MemberTable;
+  readonly #payloads: PayloadStore;
+  #summary = { versions: '', value: 0 };
+  #digests: { versions: string; value: Digests } | undefined;
+
+  constructor(self: LocalMember, table: MemberTable, payloads: PayloadStore) {
+    this.#self = self;
+    this.#table = table;
+    this.#payloads = payloads;
+  }
+
+  /** One hash over everything. It goes out with each packet, so it is computed only after a change. */
+  summary(): number {
+    const versions = this.#versions();
+    if (this.#summary.versions !== versions) {
+      const payloads = this.#payloads.digest(this.#liveNames());
+      const value = (this.#table.summary() ^ this.#self.hash ^ xorOf(payloads)) >>> 0;
+      this.#summary = { versions, value };
+    }
+    return this.#summary.value;
+  }
+
+  /** A hash for each bucket. */
+  digests(): Digests {
+    const versions = this.#versions();
+    if (this.#digests?.versions !== versions) {
+      const value = { members: this.#memberDigest(), payloads: this.#payloads.digest(this.#liveNames()) };
+      this.#digests = { versions, value };
+    }
+    return this.#digests.value;
+  }
+
+  /**
+   * The records in the buckets in which a digest differs. Deaths are left out: they are told when they happen. Later they may be
+   * beliefs from a partition, and a member that missed one finds out by itself.
+   */
+  *differingFrom(digest: Digests): Iterable<RecordName> {
+    const own = this.digests();
+    const isDifferent = (name: string) => {
+      const bucket = memberBucket(name);
+      return own.members[bucket] !== digest.members[bucket];
+    };
+    if (isDifferent(this.#self.name)) yield { kind: 'member', name: this.#self.name };
+    for (const { name, state, isHearsay } of this.#table.all())
+      if (state !== 'dead' && !isHearsay && isDifferent(name)) yield { kind: 'member', name };
+    const buckets = new Set<number>();
+    for (let bucket = 0; bucket < digestBuckets; bucket++)
+      if (own.payloads[bucket] !== digest.payloads[bucket]) buckets.add(bucket);
+    for (const key of this.#payloads.keysIn(buckets)) yield { kind: 'payload', key };
+  }
+
+  /** The newest version of a record. A suspicion concerns only the suspect, so others are told that it is alive. */
+  current(record: RecordName): Update | undefined {
+    if (record.kind === 'payload') return this.#payloads.newest(record.key);
+    if (record.name === this.#self.name) return this.#self.as('alive');
+    const member = this.#table.get(record.name);
+    if (!member || member.state === 'dead') return undefined;
+    const update = updateOf(member);
+    return member.state === 'left' ? brief(update) : { ...update, state: 'alive' };
+  }
+
+  #versions(): string {
+    return `${this.#self.incarnation} ${this.#table.version} ${this.#payloads.version}`;
+  }
+
+  #memberDigest(): Uint32Array {
+    const digest = new Uint32Array(digestBuckets);
+    const add = (member: { name: string; incarnation: number }) => {
+      const bucket = memberBucket(member.name);
+      digest[bucket] = (digest[bucket] ?? 0) ^ memberHash(member);
+    };
+    add(this.#self);
+    for (const member of this.#table.all()) if (isLive(member) && !member.isHearsay) add(member);
+    return digest;
+  }
+
+  *#liveNames(): Iterable<string> {
+    yield this.#self.name;
+    for (const member of this.#table.all()) if (isLive(member)) yield member.name;
+  }
+}
+
+function xorOf(hashes: Uint32Array): number {
+  return hashes.reduce((sum, hash) => sum ^ hash, 0);
+}

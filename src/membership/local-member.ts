@@ -1,0 +1,60 @@
+import type { Endpoint } from './endpoint.ts';
+import { memberHash } from './member-table.ts';
+import type { MemberState, MemberUpdate } from './packet.ts';
+
+/** This member, as it describes itself to the others. */
+export class LocalMember {
+  readonly name: string;
+  #incarnation: number;
+  #endpoint: Endpoint;
+  #metadata: string;
+
+  constructor(update: Pick<MemberUpdate, 'name' | 'incarnation' | 'endpoint' | 'metadata'>) {
+    this.name = update.name;
+    this.#incarnation = update.incarnation;
+    this.#endpoint = update.endpoint;
+    this.#metadata = update.metadata;
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  get metadata(): string {
+    return this.#metadata;
+  }
+
+  get hash(): number {
+    return memberHash(this);
+  }
+
+  /** Changes the description. The greater incarnation makes the others adopt it. */
+  change(over: { readonly endpoint?: Endpoint; readonly metadata?: string }): void {
+    this.#endpoint = over.endpoint ?? this.#endpoint;
+    this.#metadata = over.metadata ?? this.#metadata;
+    this.#incarnation++;
+  }
+
+  /** Whether a statement about this member is of its present incarnation or a later one. */
+  isCurrent({ incarnation }: MemberUpdate): boolean {
+    return incarnation >= this.#incarnation;
+  }
+
+  /** Whether the statement is false or ahead of this member, so that a greater incarnation must replace it. */
+  mustRefute(update: MemberUpdate): boolean {
+    return update.incarnation > this.#incarnation || (this.isCurrent(update) && update.state !== 'alive');
+  }
+
+  refute(update: MemberUpdate): void {
+    this.#incarnation = Math.max(this.#incarnation, update.incarnation) + 1;
+  }
+
+  as(state: MemberState): MemberUpdate {
+    const { name, incarnation, endpoint, metadata } = this;
+    return { kind: 'member', name, state, incarnation, endpoint, metadata };
+  }
+}

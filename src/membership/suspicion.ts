@@ -1,0 +1,66 @@
+import { type MembershipSettings, suspicionMs } from './timing.ts';
+
+/** Between two last calls to a suspect. */
+const callIntervalMs = 40;
+
+/**
+ * The suspicion against one member. It ends when the suspect is heard in a newer incarnation, or at a deadline that each
+ * confirmation by another member brings closer (Lifeguard section IV-B).
+ */
+export class Suspicion {
+  readonly incarnation: number;
+  readonly #suspect: string;
+  readonly #possible: number;
+  readonly #confirmedBy: Set<string>;
+  #startedAt: number;
+  #nextCallAt: number;
+
+  /** `confirmedBy` have failed to reach the suspect already; `verifiers` members are asked to try. */
+  constructor(
+    suspect: { readonly name: string; readonly incarnation: number },
+    confirmedBy: Iterable<string>,
+    verifiers: number,
+    now: number,
+  ) {
+    this.incarnation = suspect.incarnation;
+    this.#suspect = suspect.name;
+    this.#confirmedBy = new Set(confirmedBy);
+    this.#possible = Math.max(verifiers, this.#confirmedBy.size);
+    this.#startedAt = now;
+    this.#nextCallAt = now;
+  }
+
+  confirm(member: string): void {
+    this.#confirmedBy.add(member);
+  }
+
+  isConfirmedBy(member: string): boolean {
+    return this.#confirmedBy.has(member);
+  }
+
+  get confirmedBy(): ReadonlySet<string> {
+    return this.#confirmedBy;
+  }
+
+  /** Time for a last call to the suspect and to the verifiers. True once per interval. */
+  isCallDue(now: number): boolean {
+    if (now < this.#nextCallAt) return false;
+    this.#nextCallAt = now + callIntervalMs;
+    return true;
+  }
+
+  postpone(ms: number): void {
+    this.#startedAt += ms;
+  }
+
+  /** `members` is the size of the cluster; `stretch` multiplies the wait of a member that is itself slow. */
+  deadline(settings: MembershipSettings, members: number, stretch: number): number {
+    const confirmations = this.#confirmedBy.size - (this.#confirmedBy.has(this.#suspect) ? 1 : 0);
+    const counted = Math.min(this.#possible, confirmations);
+    return this.#startedAt + suspicionMs(settings, counted, this.#possible, members) * stretch;
+  }
+
+  wakeAt(deadline: number): number {
+    return Math.min(this.#nextCallAt, deadline);
+  }
+}

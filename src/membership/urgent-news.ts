@@ -1,0 +1,72 @@
+import { type Draft, updateOctets } from './draft.ts';
+import type { Endpoint } from './endpoint.ts';
+import { subjectOf } from './gossip-queue.ts';
+import type { Update } from './packet.ts';
+import { shuffle } from './shuffle.ts';
+import { packUpdates } from './update-packing.ts';
+
+/** Urgent news waits this long for more to travel with it. */
+const gatherMs = 2;
+/** Packets to one member in one go. More would overflow the receiver's socket buffer. */
+const maxPacketsAtOnce = 64;
+/** Between one go and the next. */
+const overflowPauseMs = 10;
+/** In clusters up to this size, a member sends its own news to all others. */
+const smallCluster = 16;
+
+type Receiver = { readonly name: string; readonly endpoint: Endpoint };
+
+/**
+ * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member sends its own news to all others
+ * or to many, and passes on others' news to a few. Whatever is lost travels with gossip and anti-entropy. News beyond one go is
+ * sent in the next, a little later.
+ */
+export class UrgentNews {
+  readonly #random: () => number;
+  readonly #own = new Map<string, Update>();
+  readonly #others = new Map<string, Update>();
+  #flushAt = Number.POSITIVE_INFINITY;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  add(update: Update, isOwn: boolean, now: number): void {
+    const subject = subjectOf(update);
+    this.#own.delete(subject);
+    this.#others.delete(subject);
+    (isOwn ? this.#own : this.#others).set(subject, update);
+    this.#flushAt = Math.min(this.#flushAt, now + gatherMs);
+  }
+
+  wakeAt(): number {
+    return this.#flushAt;
+  }
+
+  wake(live: readonly Receiver[], now: number): Draft[] {
+    return now >= this.#flushAt ? this.flush(live, now) : [];
+  }
+
+  /** Sends what fits one go now. */
+  flush(live: readonly Receiver[], now: number): Draft[] {
+    const isSmall = live.length <= smallCluster;
+    const drafts = [
+      ...this.#send(this.#own, live, isSmall ? live.length : 8),
+      ...this.#send(this.#others, live, isSmall ? 2 : 4),
+    ];
+    const isEmpty = this.#own.size + this.#others.size === 0;
+    this.#flushAt = isEmpty ? Number.POSITIVE_INFINITY : now + overflowPauseMs;
+    return drafts;
+  }
+
+  #send(news: Map<string, Update>, live: readonly Receiver[], receivers: number): Draft[] {
+    if (news.size === 0) return [];
+    const packets = packUpdates(news.values(), updateOctets).slice(0, maxPacketsAtOnce);
+    for (const update of packets.flat()) news.delete(subjectOf(update));
+    return shuffle([...live], this.#random)
+      .slice(0, receivers)
+      .flatMap(({ name, endpoint }) =>
+        packets.map((updates) => ({ to: name, endpoint, body: { kind: 'gossip' }, updates }) as const),
+      );
+  }
+}

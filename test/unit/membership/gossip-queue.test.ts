@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { GossipQueue } from '../../../src/membership/gossip-queue.ts';
+import type { MemberUpdate, Update } from '../../../src/membership/packet.ts';
+import { textPayload } from '../../support/text-payloads.ts';
+
+function member(name: string, over: Partial<MemberUpdate> = {}): MemberUpdate {
+  const endpoint = { host: '192.0.2.1', port: 7946 };
+  return { kind: 'member', name, state: 'alive', incarnation: 1, endpoint, metadata: '', ...over };
+}
+
+const names = (updates: readonly Update[]) =>
+  updates.map((each) => (each.kind === 'member' ? each.name : each.key));
+
+describe('GossipQueue', () => {
+  test('takes each update as often as the limit says, the least sent first', () => {
+    const queue = new GossipQueue();
+    queue.add(member('a'));
+    assert.deepEqual(names(queue.take(700, 2)), ['a']);
+    queue.add(member('b'));
+    assert.deepEqual(names(queue.take(700, 2)), ['b', 'a']);
+    assert.deepEqual(names(queue.take(700, 2)), ['b']);
+    assert.equal(queue.size, 0);
+  });
+
+  test('replaces older news on the same subject', () => {
+    const queue = new GossipQueue();
+    queue.add(member('a'));
+    queue.add(member('a', { incarnation: 2 }));
+    queue.add(textPayload('a'));
+    const taken = queue.take(700, 3);
+    assert.deepEqual(names(taken), ['a', 'a']);
+    assert.ok(taken.some((each) => each.kind === 'member' && each.incarnation === 2));
+  });
+
+  test('skips an update that does not fit, so that it does not hold up those behind it', () => {
+    const queue = new GossipQueue();
+    queue.add(member('large', { metadata: 'x'.repeat(600) }));
+    queue.add(member('small'));
+    assert.deepEqual(names(queue.take(300, 3)), ['small']);
+    assert.deepEqual(names(queue.take(700, 3)), ['large', 'small']);
+  });
+
+  test('does not keep an update that fits no packet', () => {
+    const queue = new GossipQueue();
+    queue.add(member('a'));
+    queue.add(member('a', { incarnation: 2, metadata: 'x'.repeat(900) }));
+    assert.equal(queue.size, 0);
+  });
+
+  test('forgets deaths on request, and only those', () => {
+    const queue = new GossipQueue();
+    queue.add(member('a', { state: 'dead' }));
+    queue.add(member('b'));
+    queue.dropDeaths();
+    assert.deepEqual(names(queue.take(700, 3)), ['b']);
+  });
+});

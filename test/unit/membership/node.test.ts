@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { systemClock } from '../../../src/clock.ts';
+import { MembershipNode, type MembershipNodeOptions } from '../../../src/membership/node.ts';
+import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
+import { eventually } from '../../support/eventually.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
+import { TextStore, textPayload } from '../../support/text-payloads.ts';
+
+const keys = [new Uint8Array(32).fill(1)] as const;
+
+/** A port that is free now. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp6');
+  socket.bind(0);
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
+
+async function start(
+  over: Partial<MembershipNodeOptions> & { readonly name: string; readonly port: number },
+): Promise<MembershipNode> {
+  return MembershipNode.start({
+    keys,
+    metadata: '',
+    payloads: new TextStore(),
+    guard: new Guard({ logger: memoryLogger().logger }),
+    changed: () => {},
+    count: () => {},
+    ...over,
+  });
+}
+
+describe('MembershipNode', () => {
+  test('two nodes meet over UDP, share records, and record joins and departures', async () => {
+    const [portA, portB] = [await freePort(), await freePort()];
+    const recorder = new FlightRecorder({ clock: systemClock });
+    const store = new TextStore();
+    const a = await start({ name: 'a', port: portA, recorder, payloads: store });
+    const b = await start({ name: 'b', port: portB });
+    try {
+      const speakers = new Map([
+        ['a', [{ host: '127.0.0.1', port: portA }]],
+        ['b', [{ host: '127.0.0.1', port: portB }]],
+      ]);
+      a.know(speakers);
+      b.know(speakers);
+      b.publish([textPayload('record')]);
+      await eventually('the record arrives', () => store.size === 1);
+    } finally {
+      b.leave();
+    }
+    try {
+      await eventually('b has left', () => a.machine.member('b')?.state === 'left');
+      const kinds = recorder.events('membership').map(({ event }) => (event as { kind: string }).kind);
+      assert.deepEqual(kinds, ['joined', 'left']);
+    } finally {
+      a.leave();
+    }
+  });
+
+  test('an exception in a datagram costs that datagram and is logged', async () => {
+    const [portA, portB] = [await freePort(), await freePort()];
+    const { logger, lines } = memoryLogger();
+    class BrokenStore extends TextStore {
+      override merge(): never {
+        throw new RangeError('a record that nothing expects');
+      }
+    }
+    const a = await start({
+      name: 'a',
+      port: portA,
+      payloads: new BrokenStore(),
+      guard: new Guard({ logger }),
+    });
+    const b = await start({ name: 'b', port: portB });
+    try {
+      const speakers = new Map([
+        ['a', [{ host: '127.0.0.1', port: portA }]],
+        ['b', [{ host: '127.0.0.1', port: portB }]],
+      ]);
+      a.know(speakers);
+      b.know(speakers);
+      await eventually('b hears a', () => b.machine.liveCount === 1);
+      b.publish([textPayload('record')]);
+      await eventually('the exception is logged', () => lines.length === 1);
+      assert.equal(lines[0]?.entrance, 'membership');
+      assert.equal(b.machine.liveCount, 1);
+    } finally {
+      a.leave();
+      b.leave();
+    }
+  });
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { UrgentNews } from '../../../src/membership/urgent-news.ts';
+import { seededRandom } from '../../support/membership-net.ts';
+import { textPayload } from '../../support/text-payloads.ts';
+
+const receivers = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    name: `node-${i}`,
+    endpoint: { host: `192.0.2.${i}`, port: 1 },
+  }));
+
+describe('UrgentNews', () => {
+  test('gathers for two milliseconds, then tells all members of a small cluster its own news', () => {
+    const urgent = new UrgentNews(seededRandom(1));
+    urgent.add(textPayload('a'), true, 0);
+    urgent.add(textPayload('b'), true, 1);
+    assert.equal(urgent.wakeAt(), 2);
+    assert.deepEqual(urgent.wake(receivers(3), 1), []);
+    const drafts = urgent.wake(receivers(3), 2);
+    assert.deepEqual(drafts.map(({ to }) => to).sort(), ['node-0', 'node-1', 'node-2']);
+    assert.ok(drafts.every(({ updates }) => updates?.length === 2));
+    assert.equal(urgent.wakeAt(), Number.POSITIVE_INFINITY);
+  });
+
+  test('passes the news of others on to two members of a small cluster, to four of a large one', () => {
+    for (const [size, told] of [
+      [10, 2],
+      [100, 4],
+    ] as const) {
+      const urgent = new UrgentNews(seededRandom(1));
+      urgent.add(textPayload('a'), false, 0);
+      assert.equal(new Set(urgent.wake(receivers(size), 2).map(({ to }) => to)).size, told);
+    }
+  });
+
+  test('sends news beyond one go in the next ones, and loses none', () => {
+    const urgent = new UrgentNews(seededRandom(1));
+    const keys = Array.from({ length: 10_000 }, (_, i) => `record number ${i}`);
+    for (const key of keys) urgent.add(textPayload(key), true, 0);
+    const sent = new Set<string>();
+    for (let goes = 0; urgent.wakeAt() !== Number.POSITIVE_INFINITY; goes++) {
+      assert.ok(goes < 10);
+      const drafts = urgent.wake(receivers(1), urgent.wakeAt());
+      assert.ok(drafts.length <= 64);
+      for (const update of drafts.flatMap(({ updates = [] }) => updates))
+        if (update.kind === 'payload') sent.add(update.key);
+    }
+    assert.equal(sent.size, keys.length);
+  });
+});
