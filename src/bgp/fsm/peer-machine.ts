@@ -274,7 +274,9 @@ class PeerTransition {
     const before = connection.fsm;
     const { state: fsm, actions } = stepConnection(before, event, this.#configOf(id));
     const connectedAtMs = fsm.tcp !== 'connected' ? undefined : (connection.connectedAtMs ?? this.#nowMs);
-    this.#update({ ...connection, fsm, connectedAtMs });
+    // Most messages of a session change nothing but a timer.
+    if (fsm !== before || connectedAtMs !== connection.connectedAtMs)
+      this.#update({ ...connection, fsm, connectedAtMs });
     const wasUp = before.name === 'Established';
     for (const action of actions) this.#runFsmAction(id, action, wasUp);
   }

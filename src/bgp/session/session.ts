@@ -247,8 +247,8 @@ export class Session implements ConnectionOwner {
   /** One step of the peer's machine. Every action is run, even if one before it throws: sockets and timers must match the state. */
   #step(event: PeerEvent): void {
     const { state, actions } = stepPeer(this.#state, event, this.clock.now());
+    if (state !== this.#state || !isRoutine(event)) this.#record(state, event, actions);
     this.#state = state;
-    this.#record(event, actions);
     const failures: unknown[] = [];
     for (const action of actions)
       try {
@@ -259,11 +259,9 @@ export class Session implements ConnectionOwner {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** An UPDATE that only restarts the hold timer is left out: a full table would displace everything else. */
-  #record(event: PeerEvent, actions: readonly PeerAction[]): void {
-    const { recorder } = this.#context;
-    if (!recorder || (event.kind === 'update' && actions.length <= 1)) return;
-    recorder.record(machineName(this.#peer.settings.name), describePeerState(this.#state), event, actions);
+  #record(state: PeerState, event: PeerEvent, actions: readonly PeerAction[]): void {
+    const machine = machineName(this.#peer.settings.name);
+    this.#context.recorder?.record(machine, describePeerState(state), event, actions);
   }
 
   #run(action: PeerAction): void {
@@ -399,6 +397,14 @@ export class Session implements ConnectionOwner {
   get #isEstablished(): boolean {
     return this.#state.primary.fsm.name === 'Established';
   }
+}
+
+/**
+ * Events that a session repeats for as long as it lasts. Those that change no state are not recorded: they would displace how the
+ * session came up, and a replay does not need them.
+ */
+function isRoutine({ kind }: PeerEvent): boolean {
+  return kind === 'update' || kind === 'keepalive' || kind === 'timer';
 }
 
 /** The peer's name in the flight recorder. */

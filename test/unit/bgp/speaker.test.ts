@@ -406,14 +406,15 @@ describe('a session in virtual time', () => {
     assert.ok(stream.kinds().includes('update'));
   });
 
-  test('the flight recorder keeps the way of each peer, without UPDATEs that change nothing', () => {
+  test('the flight recorder keeps how each session came up, without messages that change nothing', () => {
     let epochMs = 0;
     const clock = { now: () => 0, epochMs: () => ++epochMs, after: () => ({ cancel: () => undefined }) };
     const recorder = new FlightRecorder({ clock });
     const { speaker, establish } = fixture({ recorder });
     speaker.setPeers([{ ...peer(), password: 'hidden' }]);
     const stream = establish();
-    for (let i = 0; i < 1000; i++) stream.send({ kind: 'update', withdrawn: [], attributes: {}, nlri: [] });
+    for (let i = 0; i < 1000; i++)
+      stream.send(keepalive, { kind: 'update', withdrawn: [], attributes: {}, nlri: [] });
     const recorded = recorder.events('peer router');
     assert.deepEqual(
       recorded.map(({ state, event }) => [(event as { kind: string }).kind, state]),

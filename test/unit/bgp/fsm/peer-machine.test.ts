@@ -604,11 +604,22 @@ test('stepPeer(): invariants over random sequences of events', () => {
               break;
           }
         }
+        const before = idsOf(state);
         state = step.state;
         assert.equal(shown, state.primary.fsm.name);
         assert.equal(up, state.primary.fsm.name === 'Established');
         assert.notEqual(state.contender?.fsm.name, 'Established', 'only the primary is Established');
-        const known = [state.primary.id, ...(state.contender ? [state.contender.id] : [])];
+        if (step.actions.some(({ kind }) => kind === 'session-up'))
+          assert.equal(state.contender, undefined, 'a session has one connection');
+        if (state.contender)
+          assert.notEqual(state.primary.fsm.name, 'Idle', 'a contender takes the place of a failed primary');
+        const known = idsOf(state);
+        for (const id of before)
+          assert.notEqual(
+            known.includes(id),
+            discarded.has(id),
+            'connections that go are discarded, no others',
+          );
         for (const id of sockets.keys()) assert.ok(known.includes(id), 'each socket belongs to a connection');
         for (const connection of [state.primary, state.contender])
           if (connection) assert.equal(connection.fsm.tcp !== 'none', sockets.has(connection.id));
@@ -625,6 +636,10 @@ test('stepPeer(): invariants over random sequences of events', () => {
     { numRuns: 1000 },
   );
 });
+
+function idsOf({ primary, contender }: PeerState): number[] {
+  return [primary.id, ...(contender ? [contender.id] : [])];
+}
 
 /** True for what only a live socket can report. */
 function needsSocket({ kind }: PeerEvent): boolean {
