@@ -19,10 +19,7 @@ import type { Registry } from 'prom-client';
 import { formatIp } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Keys, parseKeys } from '../membership/keyring.ts';
-import { isLive } from '../membership/member-table.ts';
 import type { Changes } from '../membership/membership.ts';
-import { MembershipNode } from '../membership/node.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { Answers } from './answers.ts';
@@ -30,12 +27,13 @@ import { Coalescer } from './coalescer.ts';
 import { CountsReport } from './counts-report.ts';
 import { Handover } from './handover.ts';
 import { MemberView } from './member-view.ts';
+import { MembershipPort } from './membership-port.ts';
 import { type EntriesMessage, MessageAssembler } from './message-parts.ts';
-import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
+import type { FromLayer2, Layer2Settings, ToLayer2 } from './messages.ts';
 import { Layer2Metrics } from './metrics.ts';
 import { OwnFacts } from './own-facts.ts';
 import { isReleasedByOwner } from './ownership/claim.ts';
-import { ClaimPayloads, payloadOf } from './ownership/claim-payloads.ts';
+import { ClaimPayloads } from './ownership/claim-payloads.ts';
 import { ClaimStore } from './ownership/claim-store.ts';
 import type { AnswerAction } from './ownership/event.ts';
 import { Ownership } from './ownership/ownership.ts';
@@ -49,7 +47,6 @@ import {
   type NeighbourResponder,
   type PlacedAddress,
 } from './responder/responder.ts';
-import { UnknownKeyLog } from './unknown-key-log.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
@@ -77,19 +74,15 @@ export class Layer2Agent {
   readonly #counts: CountsReport;
   readonly #members: MemberView;
   readonly #ownFacts: OwnFacts;
-  readonly #unknownKeys: UnknownKeyLog;
+  readonly #membership: MembershipPort;
   readonly #handover: Handover;
   readonly #assembler = new MessageAssembler();
   readonly #pendingEntries = new PendingEntries();
   readonly #entriesCoalescer: Coalescer;
   readonly #claimsCoalescer: Coalescer;
-  #membership: MembershipNode | undefined;
   #readiness: Readiness | undefined;
-  #speakers: KnownSpeakers = { known: [], areCertain: false };
   #hasEntries = false;
   #isLeaving = false;
-  /** The facts that the members were told last. */
-  #toldFacts = '';
   #readinessTimer: Timer | undefined;
   #quorumTimer: Timer | undefined;
   #kernelTimer: Timer | undefined;
@@ -128,7 +121,7 @@ export class Layer2Agent {
       ownership: this.#ownership,
       recorder: this.#ownershipRecorder,
       answers: this.#answers,
-      publish: (claims) => this.#membership?.publish(claims.map(payloadOf)),
+      publish: (claims) => this.#membership.publish(claims),
       drainCaptures,
       onAnswer: (action) => this.#observeTakeover(action),
     });
@@ -138,14 +131,22 @@ export class Layer2Agent {
       onReturn: (node) => this.#announceAfterReturn(node),
     });
     this.#metrics = new Layer2Metrics(registry, {
-      members: () => [...(this.#membership?.machine.members() ?? [])].map(({ state }) => state),
-      unreachable: () => this.#membership?.machine.unreachable().length ?? 0,
+      members: () => [...(this.#membership.machine?.members() ?? [])].map(({ state }) => state),
+      unreachable: () => this.#membership.machine?.unreachable().length ?? 0,
       owned: () => this.#answers.count,
     });
     this.#ownFacts = new OwnFacts(this.#ownership.entries, logger);
     this.#kernelAnswers = new KernelAnswerWarnings(this.#responder, logger);
     this.#counts = new CountsReport(this.#responder, report);
-    this.#unknownKeys = new UnknownKeyLog(clock, logger);
+    this.#membership = new MembershipPort({
+      ...{ nodeName, clock, logger, drainCaptures },
+      port: options.port,
+      guard: options.guard,
+      payloads: new ClaimPayloads(this.#claims),
+      metrics: this.#metrics,
+      onJoined: () => this.#joined(),
+      onChanged: (changes) => this.#membershipChanged(changes),
+    });
     this.#handover = new Handover(clock);
     this.#entriesCoalescer = new Coalescer(clock, () => this.#applyEntries());
     this.#claimsCoalescer = new Coalescer(clock, () => this.#decideOnClaims());
@@ -163,12 +164,13 @@ export class Layer2Agent {
         return;
       }
       case 'speakers':
-        this.#speakers = message;
-        this.#tellKnownSpeakers();
+        this.#membership.setSpeakers(message);
         this.#updateView();
+        this.#tryToStart();
         return;
       case 'keys':
-        return this.#setKeys(message.keys);
+        this.#membership.setFacts(this.#formatFacts());
+        return this.#membership.setKeys(message.keys);
       case 'claimed': {
         const addresses = message.addresses.filter((address) => this.#isClaimed(address));
         return report({ kind: 'claimed', id: message.id, addresses });
@@ -232,50 +234,15 @@ export class Layer2Agent {
 
   // Stage 2: membership
 
-  async #setKeys(texts: readonly string[]): Promise<void> {
-    const keys = parseKeys(texts);
-    if (!keys.ok) {
-      this.#options.logger.error({ reason: keys.error }, 'membership keys rejected');
-      return;
-    }
-    if (this.#membership) this.#membership.setKeys(keys.value);
-    else await this.#join(keys.value);
-  }
-
-  async #join(keys: Keys): Promise<void> {
-    const { nodeName, port, logger } = this.#options;
-    this.#toldFacts = this.#formatFacts();
-    this.#membership = await MembershipNode.start({
-      name: nodeName,
-      port,
-      keys,
-      metadata: this.#toldFacts,
-      payloads: new ClaimPayloads(this.#claims),
-      guard: this.#options.guard,
-      clock: this.#clock,
-      drainCaptures: () => this.#responder.drainCaptures(),
-      changed: (changes) => this.#membershipChanged(changes),
-      count: (datagram) => this.#metrics.datagram(datagram),
-      onUnknownKey: (node) => this.#unknownKeys.report(node),
-    });
-    logger.info({ node: nodeName, port }, 'membership joined');
+  #joined(): void {
     this.#readiness = new Readiness(this.#clock.now());
-    this.#tellKnownSpeakers();
     this.#updateView();
     this.#tryToStart();
   }
 
-  #tellKnownSpeakers(): void {
-    const { nodeName, port } = this.#options;
-    const others = this.#speakers.known.filter(({ node }) => node !== nodeName);
-    this.#membership?.know(
-      new Map(others.map(({ node, addresses }) => [node, addresses.map((host) => ({ host, port }))])),
-    );
-    this.#tryToStart();
-  }
-
   #membershipChanged({ members, payloads, lost }: Omit<Changes, 'packets'>): void {
-    if (this.#membership) this.#members.logLosses(lost, this.#membership.machine);
+    const { machine } = this.#membership;
+    if (machine) this.#members.logLosses(lost, machine);
     if (payloads.size > 0) {
       this.#runner.send({ kind: 'claims-received', addresses: payloads });
       this.#claimsCoalescer.request();
@@ -288,9 +255,9 @@ export class Layer2Agent {
   // Stage 3: the view of ownership, and this node's own facts
 
   #updateView(): void {
-    const membership = this.#membership?.machine;
-    if (!membership) return;
-    const view = this.#members.update(membership, this.#formatFacts(), this.#speakers.areCertain);
+    const { machine, areSpeakersCertain } = this.#membership;
+    if (!machine) return;
+    const view = this.#members.update(machine, this.#formatFacts(), areSpeakersCertain);
     this.#runner.send({ kind: 'view', view });
     this.#quorumTimer?.cancel();
     const atMs = this.#members.wakeAtMs();
@@ -306,11 +273,7 @@ export class Layer2Agent {
   }
 
   #tellFacts(): void {
-    const facts = this.#formatFacts();
-    if (facts === this.#toldFacts) return;
-    this.#toldFacts = facts;
-    this.#membership?.setMetadata(facts);
-    this.#updateView();
+    if (this.#membership.setFacts(this.#formatFacts())) this.#updateView();
   }
 
   #linksChanged(): void {
@@ -336,21 +299,21 @@ export class Layer2Agent {
     const claim = this.#claims.get(address);
     if (!claim || claim.inConflict || isReleasedByOwner(claim)) return false;
     if (claim.owner === this.#options.nodeName) return this.#ownership.isAnswering(address);
-    return isLive(this.#membership?.machine.member(claim.owner));
+    return this.#membership.isLive(claim.owner);
   }
 
   // Stage 5: decisions
 
   #tryToStart(): void {
-    const membership = this.#membership?.machine;
-    if (this.#ownership.isStarted || this.#isLeaving || !membership || !this.#readiness) return;
+    const { machine, liveMembers } = this.#membership;
+    if (this.#ownership.isStarted || this.#isLeaving || !machine || !this.#readiness) return;
     const nowMs = this.#clock.now();
     const isReady = this.#readiness.isReady(
       {
         hasEntries: this.#hasEntries,
-        isSynced: membership.isSynced,
-        liveMembers: this.#liveMembers(),
-        unreachable: membership.unreachable().length,
+        isSynced: machine.isSynced,
+        liveMembers,
+        unreachable: machine.unreachable().length,
       },
       nowMs,
     );
@@ -372,12 +335,6 @@ export class Layer2Agent {
       this.#metrics.takeoverSeconds.observe((this.#clock.now() - heardAtMs) / 1000);
   }
 
-  #liveMembers(): number {
-    const { nodeName } = this.#options;
-    const members = [...(this.#membership?.machine.members() ?? [])];
-    return members.filter((member) => member.name !== nodeName && isLive(member)).length;
-  }
-
   // Stage 6: stop
 
   async #stop(): Promise<void> {
@@ -391,13 +348,13 @@ export class Layer2Agent {
     this.#runner.stop();
     for (const pending of [this.#entriesCoalescer, this.#claimsCoalescer]) pending.cancel();
     for (const timer of [this.#readinessTimer, this.#quorumTimer, this.#kernelTimer]) timer?.cancel();
-    this.#membership?.leave();
+    this.#membership.leave();
     this.#responder.close();
     this.#options.report({ kind: 'stopped' });
   }
 
   #checkHandover(): void {
     if (this.#handover.isWaiting)
-      this.#handover.check(this.#ownership.answered().length, this.#liveMembers());
+      this.#handover.check(this.#ownership.answered().length, this.#membership.liveMembers);
   }
 }

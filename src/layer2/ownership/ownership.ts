@@ -13,7 +13,7 @@
  *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
  *
  * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second, because it has
- * not heard of the address, is passed over (vacancy.ts). An owner that should go and finds no successor within that second releases the
+ * not heard of the address, is passed over (vacancies.ts). An owner that should go and finds no successor within that second releases the
  * address but keeps answering, so that any node may take over whatever it has observed.
  *
  * A minority answers where it must but claims nothing (quorum.ts), so the majority's decisions stand when a partition heals. On its side of the
@@ -39,17 +39,8 @@ import type { Claiming } from './quorum.ts';
 import { RecentTakeovers } from './recent-takeovers.ts';
 import type { Steps } from './steps.ts';
 import { isReleasedSince, mayKeep } from './tenure.ts';
-import {
-  awaitClaim,
-  firstPlacementAtMs,
-  forgetSilence,
-  isFirstPlacement,
-  newVacancy,
-  type OwnedAddress,
-  passOverLate,
-  settleUntil,
-  successors,
-} from './vacancy.ts';
+import { awaitClaim, Vacancies } from './vacancies.ts';
+import { type OwnedAddress, successors } from './vacancy.ts';
 
 /** One decision in the making. */
 interface Decision {
@@ -65,7 +56,7 @@ export class Ownership {
   readonly #self: string;
   readonly #claims: ClaimStore;
   readonly #entries: EntryTable<OwnedAddress>;
-  readonly #vacant = new Set<string>();
+  readonly #vacancies: Vacancies;
   /** Addresses whose new claims the next decision takes into account. */
   readonly #undecided = new Set<string>();
   readonly #takeovers = new RecentTakeovers();
@@ -83,6 +74,7 @@ export class Ownership {
       isAnswering: false,
       vacancy: undefined,
     }));
+    this.#vacancies = new Vacancies(this.#entries, claims);
   }
 
   /** Handles an event and returns the actions to run, in order. */
@@ -127,9 +119,7 @@ export class Ownership {
 
   /** When to send the next `tick`; infinite for never. */
   wakeAtMs(): number {
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const { vacancy } of this.#vacantAddresses()) atMs = Math.min(atMs, vacancy?.wakeAtMs ?? atMs);
-    return atMs;
+    return this.#vacancies.wakeAtMs();
   }
 
   /** Addresses that this node answers for, or would if no other host used them. */
@@ -152,7 +142,7 @@ export class Ownership {
 
   /** One line about the state, for the flight recorder. */
   summary(): string {
-    return `${this.#isStarted ? 'started' : 'starting'}, claiming ${this.#claiming}, ${this.#vacant.size} vacant`;
+    return `${this.#isStarted ? 'started' : 'starting'}, claiming ${this.#claiming}, ${this.#vacancies.count} vacant`;
   }
 
   *#replaceAll(entries: readonly AddressEntry[], decision: Decision): Steps<void> {
@@ -173,7 +163,7 @@ export class Ownership {
       yield;
       const removed = this.#entries.remove(address);
       if (!removed) continue;
-      this.#vacant.delete(address);
+      this.#vacancies.close(address, removed);
       if (removed.isAnswering) decision.actions.push(silence(removed, unusedReason));
       this.#release(address, observedVersion, decision);
     }
@@ -193,8 +183,7 @@ export class Ownership {
     this.#eligibility = new Eligibility(nodes);
     const wasRefused = this.#claiming === 'refused';
     this.#claiming = claiming;
-    if (wasRefused === (claiming === 'refused')) return;
-    for (const { vacancy } of this.#vacantAddresses()) if (vacancy) forgetSilence(vacancy);
+    if (wasRefused !== (claiming === 'refused')) this.#vacancies.forgetSilence();
   }
 
   #note(addresses: Iterable<string>, nowMs: number): void {
@@ -221,44 +210,39 @@ export class Ownership {
       if (owned) this.#judge(text, owned, decision);
       else this.#release(text, 0, decision);
     }
-    if (this.#vacant.size > 0) yield* this.#fillVacancies(decision);
+    if (this.#vacancies.count > 0) yield* this.#fillVacancies(decision);
   }
 
   /** Compares the address with its newest claim: it stays, goes, or becomes vacant. */
   #judge(text: string, owned: OwnedAddress, { nowMs, actions }: Decision): void {
     const claim = this.#claims.get(text);
     if (isReleasedSince(this.#claims.newest(text), owned)) {
-      this.#closeVacancy(text, owned);
+      this.#vacancies.close(text, owned);
       if (owned.isAnswering) actions.push(silence(owned, unusedReason));
       return;
     }
     if (!claim || !mayKeep(claim, owned, this.#self, this.#eligibility)) {
-      owned.vacancy ??= newVacancy(nowMs);
-      this.#vacant.add(text);
+      this.#vacancies.open(text, owned, nowMs);
       return;
     }
-    this.#closeVacancy(text, owned);
+    this.#vacancies.close(text, owned);
     const { owner } = claim;
     if (owner !== this.#self && owned.isAnswering) actions.push(silence(owned, `${owner} owns it`));
     if (owner === this.#self && !owned.isAnswering)
       actions.push(answer(owned, 'failover', owner, claim.inConflict));
   }
 
-  #closeVacancy(text: string, owned: OwnedAddress): void {
-    owned.vacancy = undefined;
-    this.#vacant.delete(text);
-  }
-
   *#fillVacancies(decision: Decision): Steps<void> {
-    const vacant = yield* this.#dueVacancies(decision);
-    const taken = this.#takenSince(vacant, decision.nowMs);
-    const loadTaken = new Map<string, number>();
-    for (const { takenBy = '' } of taken) loadTaken.set(takenBy, (loadTaken.get(takenBy) ?? 0) + 1);
-    const takenAddresses = new Set(taken.map(({ address }) => address));
-    const elected = yield* electOwners([...vacant, ...taken], {
-      load: (node) => this.#claims.load(node) - (loadTaken.get(node) ?? 0),
-      ownersOf: (group) => this.#ownersOf(group, takenAddresses),
-    });
+    const vacant: VacantAddress[] = [];
+    for (const { text, owned, vacancy, claim, isLate } of yield* this.#vacancies.due(decision.nowMs)) {
+      yield;
+      if (isLate && claim?.owner === this.#self && claim.observedVersion > 0)
+        decision.claims.push(releaseToSuccessor(claim));
+      const { address, entry } = owned;
+      const input = { self: this.#self, address, entry, vacancy, owner: claim?.owner };
+      vacant.push({ address: text, group: entry.group, eligible: successors(input, this.#eligibility) });
+    }
+    const elected = yield* this.#elect(vacant, decision.nowMs);
     for (const { address } of vacant) {
       yield;
       const owned = this.#entries.get(address);
@@ -266,43 +250,15 @@ export class Ownership {
     }
   }
 
-  /** The vacancies to fill now. Late successors are passed over, and first placements that are still settling are left out. */
-  *#dueVacancies({ nowMs, claims }: Decision): Steps<VacantAddress[]> {
-    const vacant: VacantAddress[] = [];
-    const firstAtMs = firstPlacementAtMs(this.#firstVacancies());
-    for (const text of this.#vacant) {
-      yield;
-      const owned = this.#entries.get(text);
-      const vacancy = owned?.vacancy;
-      if (!vacancy) continue;
-      const { entry, address } = owned;
-      const claim = this.#claims.get(text);
-      const owner = claim?.owner;
-      if (nowMs < firstAtMs && isFirstPlacement(owned, claim)) {
-        settleUntil(vacancy, firstAtMs);
-        continue;
-      }
-      const isLate = passOverLate(vacancy, nowMs);
-      if (isLate && claim && owner === this.#self && claim.observedVersion > 0)
-        claims.push(releaseToSuccessor(claim));
-      const eligible = successors({ self: this.#self, address, entry, vacancy, owner }, this.#eligibility);
-      vacant.push({ address: text, group: entry.group, eligible });
-    }
-    return vacant;
-  }
-
-  *#firstVacancies() {
-    for (const text of this.#vacant) {
-      const owned = this.#entries.get(text);
-      if (owned?.vacancy && isFirstPlacement(owned, this.#claims.get(text))) yield owned.vacancy;
-    }
-  }
-
-  *#vacantAddresses(): Iterable<OwnedAddress> {
-    for (const text of this.#vacant) {
-      const owned = this.#entries.get(text);
-      if (owned) yield owned;
-    }
+  *#elect(vacant: readonly VacantAddress[], nowMs: number): Steps<Map<string, string>> {
+    const taken = this.#takenSince(vacant, nowMs);
+    const loadTaken = new Map<string, number>();
+    for (const { takenBy = '' } of taken) loadTaken.set(takenBy, (loadTaken.get(takenBy) ?? 0) + 1);
+    const takenAddresses = new Set(taken.map(({ address }) => address));
+    return yield* electOwners([...vacant, ...taken], {
+      load: (node) => this.#claims.load(node) - (loadTaken.get(node) ?? 0),
+      ownersOf: (group) => this.#ownersOf(group, takenAddresses),
+    });
   }
 
   /** Addresses that others have recently taken from the previous owners of the vacant ones. */
@@ -312,7 +268,7 @@ export class Ownership {
     for (const address of this.#takeovers.addresses(nowMs)) {
       const claim = this.#claims.get(address);
       if (!claim) this.#takeovers.forget(address);
-      else if (this.#claiming !== 'refused' && lost.has(claim.from) && !this.#vacant.has(address))
+      else if (this.#claiming !== 'refused' && lost.has(claim.from) && !this.#vacancies.has(address))
         taken.push({
           address,
           group: this.#entries.get(address)?.entry.group ?? address,
@@ -326,7 +282,7 @@ export class Ownership {
   *#ownersOf(group: string, except: ReadonlySet<string>): Iterable<string> {
     for (const text of this.#entries.group(group)) {
       const claim = this.#claims.get(text);
-      if (claim && !this.#vacant.has(text) && !except.has(text)) yield claim.owner;
+      if (claim && !this.#vacancies.has(text) && !except.has(text)) yield claim.owner;
     }
   }
 
@@ -363,7 +319,7 @@ export class Ownership {
         inConflict: claim?.inConflict ?? false,
       }),
     );
-    this.#closeVacancy(text, owned);
+    this.#vacancies.close(text, owned);
   }
 
   #reasonAfter(before: string): TakeoverReason {

@@ -1,0 +1,118 @@
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { type Keys, parseKeys } from '../membership/keyring.ts';
+import { isLive } from '../membership/member-table.ts';
+import type { Changes, Membership } from '../membership/membership.ts';
+import { MembershipNode } from '../membership/node.ts';
+import type { PayloadStore } from '../membership/payload.ts';
+import type { Guard } from '../telemetry/guard.ts';
+import type { KnownSpeakers } from './messages.ts';
+import type { Layer2Metrics } from './metrics.ts';
+import type { Claim } from './ownership/claim.ts';
+import { payloadOf } from './ownership/claim-payloads.ts';
+import { UnknownKeyLog } from './unknown-key-log.ts';
+
+export interface MembershipPortOptions {
+  readonly nodeName: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly guard: Guard;
+  readonly payloads: PayloadStore;
+  readonly metrics: Pick<Layer2Metrics, 'datagram'>;
+  readonly drainCaptures: () => void;
+  readonly onJoined: () => void;
+  readonly onChanged: (changes: Omit<Changes, 'packets'>) => void;
+}
+
+/** This node's access to the membership. It is closed until the first keys arrive. */
+export class MembershipPort {
+  readonly #options: MembershipPortOptions;
+  readonly #unknownKeys: UnknownKeyLog;
+  #node: MembershipNode | undefined;
+  #speakers: KnownSpeakers = { known: [], areCertain: false };
+  #facts = '';
+
+  constructor(options: MembershipPortOptions) {
+    this.#options = options;
+    this.#unknownKeys = new UnknownKeyLog(options.clock, options.logger);
+  }
+
+  /** The membership machine; `undefined` until this node has joined. */
+  get machine(): Membership | undefined {
+    return this.#node?.machine;
+  }
+
+  /** A speaker surely runs on each node that Kubernetes lists. */
+  get areSpeakersCertain(): boolean {
+    return this.#speakers.areCertain;
+  }
+
+  /** Number of live members other than this node. */
+  get liveMembers(): number {
+    const others = [...(this.machine?.members() ?? [])].filter(({ name }) => name !== this.#options.nodeName);
+    return others.filter(isLive).length;
+  }
+
+  isLive(node: string): boolean {
+    return isLive(this.machine?.member(node));
+  }
+
+  /** Sets the keys, base64 of 32 octets each. The first usable keys open the membership. */
+  async setKeys(texts: readonly string[]): Promise<void> {
+    const keys = parseKeys(texts);
+    if (!keys.ok) {
+      this.#options.logger.error({ reason: keys.error }, 'membership keys rejected');
+      return;
+    }
+    if (this.#node) this.#node.setKeys(keys.value);
+    else await this.#join(keys.value);
+  }
+
+  setSpeakers(speakers: KnownSpeakers): void {
+    this.#speakers = speakers;
+    this.#tellSpeakers();
+  }
+
+  /** Sets the facts that other members receive. Returns false when they have not changed. */
+  setFacts(facts: string): boolean {
+    if (facts === this.#facts) return false;
+    this.#facts = facts;
+    this.#node?.setMetadata(facts);
+    return true;
+  }
+
+  publish(claims: readonly Claim[]): void {
+    this.#node?.publish(claims.map(payloadOf));
+  }
+
+  leave(): void {
+    this.#node?.leave();
+  }
+
+  async #join(keys: Keys): Promise<void> {
+    const { nodeName: name, port, clock, logger, guard, payloads, metrics } = this.#options;
+    const { drainCaptures, onJoined, onChanged } = this.#options;
+    this.#node = await MembershipNode.start({
+      ...{ name, port, keys, clock, guard, payloads, drainCaptures },
+      metadata: this.#facts,
+      changed: onChanged,
+      count: (datagram) => metrics.datagram(datagram),
+      onUnknownKey: (node) => this.#unknownKeys.report(node),
+    });
+    logger.info({ node: name, port }, 'membership joined');
+    // The facts may have changed while the socket was opened.
+    this.#node.setMetadata(this.#facts);
+    this.#tellSpeakers();
+    onJoined();
+  }
+
+  #tellSpeakers(): void {
+    const { nodeName, port } = this.#options;
+    const others = this.#speakers.known.filter(({ node }) => node !== nodeName);
+    const endpoints = others.map(
+      ({ node, addresses }) => [node, addresses.map((host) => ({ host, port }))] as const,
+    );
+    this.#node?.know(new Map(endpoints));
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The vacancies: addresses without an owner that may keep them, and how long to wait before and after the election of a successor.
+ *
+ * Before: addresses that never had an owner are placed together once no further one has come for 100 ms, because all nodes must elect from
+ * the same set. After: an elected node that has not claimed within a second, because it has not heard of the address, is passed over.
+ */
+import type { Claim } from './claim.ts';
+import type { ClaimStore } from './claim-store.ts';
+import type { EntryTable } from './entry-table.ts';
+import type { Steps } from './steps.ts';
+import { newVacancy, type OwnedAddress, type Vacancy } from './vacancy.ts';
+
+/** The wait before a first placement, from the last new address, and its bound, from the oldest one. */
+const settleMs = 100;
+const longestSettleMs = 1000;
+/** How long an elected node may take to claim. */
+const patienceMs = 1000;
+
+/** A vacancy for which a successor is to be elected. */
+export interface DueVacancy {
+  readonly text: string;
+  readonly owned: OwnedAddress;
+  readonly vacancy: Vacancy;
+  /** The newest claim; `undefined` when the address has no owner by the claims. */
+  readonly claim: Claim | undefined;
+  /** The awaited node has just been passed over. */
+  readonly isLate: boolean;
+}
+
+export class Vacancies {
+  readonly #entries: Pick<EntryTable<OwnedAddress>, 'get'>;
+  readonly #claims: Pick<ClaimStore, 'get'>;
+  readonly #vacant = new Set<string>();
+
+  constructor(entries: Pick<EntryTable<OwnedAddress>, 'get'>, claims: Pick<ClaimStore, 'get'>) {
+    this.#entries = entries;
+    this.#claims = claims;
+  }
+
+  get count(): number {
+    return this.#vacant.size;
+  }
+
+  has(address: string): boolean {
+    return this.#vacant.has(address);
+  }
+
+  open(address: string, owned: OwnedAddress, nowMs: number): void {
+    owned.vacancy ??= newVacancy(nowMs);
+    this.#vacant.add(address);
+  }
+
+  close(address: string, owned: OwnedAddress): void {
+    owned.vacancy = undefined;
+    this.#vacant.delete(address);
+  }
+
+  /** When the next wait ends; infinite for never. */
+  wakeAtMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const [, , { wakeAtMs }] of this.#all()) atMs = Math.min(atMs, wakeAtMs);
+    return atMs;
+  }
+
+  /** Gives all nodes their time again: silence in a minority means nothing. */
+  forgetSilence(): void {
+    for (const [, , vacancy] of this.#all()) {
+      vacancy.passedOver.clear();
+      vacancy.awaited = undefined;
+    }
+  }
+
+  /** The vacancies to fill now. Late nodes are passed over, and first placements that still settle are left out. */
+  *due(nowMs: number): Steps<DueVacancy[]> {
+    const due: DueVacancy[] = [];
+    const firstAtMs = this.#firstPlacementAtMs();
+    for (const [text, owned, vacancy] of this.#all()) {
+      yield;
+      const claim = this.#claims.get(text);
+      if (nowMs < firstAtMs && isFirstPlacement(owned, claim)) {
+        vacancy.wakeAtMs = firstAtMs;
+        vacancy.awaited = undefined;
+        continue;
+      }
+      due.push({ text, owned, vacancy, claim, isLate: passOverLate(vacancy, nowMs) });
+    }
+    return due;
+  }
+
+  /** When the addresses that never had an owner are placed. */
+  #firstPlacementAtMs(): number {
+    let oldestMs = Number.POSITIVE_INFINITY;
+    let newestMs = Number.NEGATIVE_INFINITY;
+    for (const [text, owned, { sinceMs }] of this.#all()) {
+      if (!isFirstPlacement(owned, this.#claims.get(text))) continue;
+      oldestMs = Math.min(oldestMs, sinceMs);
+      newestMs = Math.max(newestMs, sinceMs);
+    }
+    return Math.min(newestMs + settleMs, oldestMs + longestSettleMs);
+  }
+
+  *#all(): Iterable<readonly [text: string, owned: OwnedAddress, vacancy: Vacancy]> {
+    for (const text of this.#vacant) {
+      const owned = this.#entries.get(text);
+      if (owned?.vacancy) yield [text, owned, owned.vacancy];
+    }
+  }
+}
+
+/** Awaits the claim of another node; `undefined` awaits none. The time runs from when that node was first awaited. */
+export function awaitClaim(vacancy: Vacancy, node: string | undefined, nowMs: number): void {
+  if (node === undefined) vacancy.wakeAtMs = Number.POSITIVE_INFINITY;
+  else if (node !== vacancy.awaited) vacancy.wakeAtMs = nowMs + patienceMs;
+  vacancy.awaited = node;
+}
+
+/** Whether the address never had an owner, as far as this node knows. */
+function isFirstPlacement({ entry, isAnswering }: OwnedAddress, claim: Claim | undefined): boolean {
+  return claim === undefined && entry.recordedOwner === undefined && !isAnswering;
+}
+
+/** Passes the awaited node over when its time is up. Returns true when it did. */
+function passOverLate(vacancy: Vacancy, nowMs: number): boolean {
+  if (nowMs < vacancy.wakeAtMs || vacancy.awaited === undefined) return false;
+  vacancy.passedOver.add(vacancy.awaited);
+  vacancy.awaited = undefined;
+  return true;
+}
