@@ -9,14 +9,14 @@ import {
 } from '../../src/bgp/codec/index.ts';
 import type { AsPathSegment, Message, NlriSequence, UpdateMessage } from '../../src/bgp/message.ts';
 
-/** RFC 4271 section 4.5 and 7313: the greatest subcode of each code that a decoder may answer with. */
+/** The greatest subcode of each code that a decoder may return (RFC 4271 section 4.5, RFC 7313 section 5). */
 const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 7: 1 };
 const longestData = 4096 - 21;
 
 /**
- * Decodes and holds the answer to what must be true of any: an error that a NOTIFICATION can carry, or a message that is not larger than its
- * octets, whose prefixes are as many as counted and belong to their family, and which means the same when it is sent on. Throws
- * AssertionError otherwise; whatever else is thrown is the decoder's.
+ * Decodes the octets and checks everything that must hold for any input: an error fits into a NOTIFICATION; a message is no larger than its
+ * octets, its prefixes are as many as counted and belong to their family, and it decodes to the same message after encoding. Throws an
+ * AssertionError when a check fails, and lets exceptions of the decoder through.
  */
 export function checkDecode(bytes: Uint8Array, options: ReceiveOptions): 'refused' | 'with faults' | 'sound' {
   const result = decodeMessage(bytes, options);
@@ -27,14 +27,14 @@ export function checkDecode(bytes: Uint8Array, options: ReceiveOptions): 'refuse
   const { message, faults } = result.value;
   for (const fault of faults) checkFault(fault, bytes);
   if (message.kind === 'update') checkUpdate(message, bytes, options);
-  if (faults.length === 0) checkSentOn(result.value, options);
+  if (faults.length === 0) checkRoundTrip(result.value, options);
   return faults.length === 0 ? 'sound' : 'with faults';
 }
 
 function checkError({ code, subcode, data, text }: BgpError, bytes: Uint8Array): void {
-  assert.ok(subcode <= (greatestSubcode[code] ?? -1), `error (${code},${subcode}) is none of a decoder`);
+  assert.ok(subcode <= (greatestSubcode[code] ?? -1), `no decoder returns the error (${code},${subcode})`);
   assert.ok(data.length <= Math.min(longestData, Math.max(bytes.length, 2)), `${data.length} octets of data`);
-  assert.ok(text.length > 0 && text.length < 200, 'the text is one sentence');
+  assert.ok(text.length > 0 && text.length < 200, 'the text is not one sentence');
 }
 
 function checkFault({ attributeType, treatment, error }: AttributeFault, bytes: Uint8Array): void {
@@ -74,23 +74,23 @@ function checkPrefixes(prefixes: NlriSequence, family: 4 | 6): number {
       (value >> hostBits) << hostBits !== value ||
       value >> BigInt(bits) !== 0n
     )
-      assert.fail(`${value}/${length} is no prefix of IPv${family}`);
+      assert.fail(`${value}/${length} is not a prefix of IPv${family}`);
   }
   assert.equal(count, prefixes.length);
   return count;
 }
 
-/** A message without faults means the same when we send it. */
-function checkSentOn({ message }: Decoded, options: ReceiveOptions): void {
+/** A message without faults decodes to the same message after encoding. */
+function checkRoundTrip({ message }: Decoded, options: ReceiveOptions): void {
   const bytes = encodeMessage(message, options);
   if (bytes.length > options.receiveLimit) return;
   const again = decodeMessage(bytes, options);
-  assert.ok(again.ok, again.ok ? '' : `sent on it is refused: ${again.error.text}`);
+  assert.ok(again.ok, again.ok ? '' : `its encoding is refused: ${again.error.text}`);
   assert.deepEqual(again.value.faults, []);
   assert.deepEqual(comparable(again.value.message, options), comparable(message, options));
 }
 
-/** The message with its prefixes made, so that equal messages are deeply equal. */
+/** The message with its prefixes as arrays, so that equal messages are deeply equal. */
 function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
   if (message.kind !== 'update') return message;
   const { mpReach, mpUnreach, unknown = [], asPath = [], ...plain } = message.attributes;
@@ -106,8 +106,8 @@ function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
 }
 
 /**
- * The ASes outside of a confederation in their order, those of sets marked: what a path is sure to keep through AS4_PATH, which has no
- * segments of a confederation and joins sequences.
+ * The AS numbers outside of confederation segments in their order, those of sets marked. A path keeps these through AS4_PATH, which has no
+ * confederation segments and joins sequences.
  */
 export function asesOutside(path: readonly AsPathSegment[]): (number | string)[] {
   return path.flatMap(({ type, asns }): (number | string)[] =>

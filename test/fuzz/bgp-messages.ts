@@ -1,6 +1,7 @@
 /** Messages to fuzz with: random octets, captures with mutations, and messages built by the grammar with errors put in. */
 import type { ReceiveOptions } from '../../src/bgp/codec/index.ts';
 import { everyCapture } from '../unit/bgp/codec/captures.ts';
+import { edges, mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 
 export interface Input {
@@ -10,8 +11,6 @@ export interface Input {
 
 const ipv4 = { afi: 1, safi: 1 };
 const ipv6 = { afi: 2, safi: 1 };
-/** Values at which lengths and numbers turn. */
-const edges = [0, 1, 2, 3, 4, 5, 8, 12, 16, 17, 32, 33, 64, 127, 128, 129, 254, 255];
 
 export function nextMessage(random: Random): Input {
   const options: ReceiveOptions = {
@@ -38,7 +37,7 @@ export function nextMessage(random: Random): Input {
   }
 }
 
-/** Random octets, mostly behind a sound header: else only the header would be tried. */
+/** Random octets, mostly behind a sound header so that they reach the body's decoder. */
 function noise(random: Random): Uint8Array {
   const body = random.octets(random.below(random.oneIn(20) ? 5000 : 120));
   return random.oneIn(8)
@@ -51,34 +50,9 @@ function framed(type: number, body: readonly number[]): Uint8Array {
   return Uint8Array.from([...new Array<number>(16).fill(0xff), length >> 8, length, type, ...body]);
 }
 
-/** One to four changes: a bit, an octet, octets put in, left out or repeated, an end cut off. The stated length mostly follows. */
+/** A message with changes behind the marker. The length field mostly follows. */
 function mutated(message: Uint8Array, random: Random): Uint8Array {
-  const octets = [...message];
-  for (let changes = 1 + random.below(4); changes > 0; changes--) {
-    const at = 16 + random.below(Math.max(1, octets.length - 16));
-    switch (random.below(7)) {
-      case 0:
-        octets[at] = (octets[at] ?? 0) ^ (1 << random.below(8));
-        break;
-      case 1:
-        octets[at] = random.below(256);
-        break;
-      case 2:
-        octets[at] = random.pick(edges);
-        break;
-      case 3:
-        octets.splice(at, 0, ...random.octets(1 + random.below(4)));
-        break;
-      case 4:
-        octets.splice(at, 1 + random.below(6));
-        break;
-      case 5:
-        octets.splice(at, 0, ...octets.slice(at, at + 1 + random.below(40)));
-        break;
-      default:
-        octets.length = Math.max(19, at);
-    }
-  }
+  const octets = mutate(message, random, 16, 19);
   if (!random.oneIn(8)) {
     octets[16] = octets.length >> 8;
     octets[17] = octets.length & 255;
@@ -86,7 +60,7 @@ function mutated(message: Uint8Array, random: Random): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** `length` as it is, and now and then another: one off, or an edge. */
+/** The length to state: mostly the right one, now and then off by one, or an edge. */
 function stated(length: number, random: Random): number {
   if (!random.oneIn(25)) return length;
   return random.oneIn(2) ? Math.max(0, length + (random.oneIn(2) ? 1 : -1)) : random.pick(edges);
@@ -156,7 +130,7 @@ function prefixes(random: Random, bits: number, hasPathId: boolean, most: number
   return octets;
 }
 
-/** Values as long as they should be; what is in them may be anything. */
+/** Values of the right length with any content. */
 const values: Readonly<Record<number, (random: Random, options: ReceiveOptions) => number[]>> = {
   1: (random) => [random.below(4)],
   2: (random, { fourOctetAs }) => path(random, fourOctetAs ? 4 : 2),

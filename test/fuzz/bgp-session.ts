@@ -35,7 +35,7 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 export const bgpSession: FuzzTarget = {
   name: 'bgp-session',
-  weight: 1,
+  weight: 2,
   budget: { cpuMs: 15, heapOctets: 16 * 1024 * 1024 },
   expectedVerdicts: ['Idle', 'Established'],
   run: (random, meter) => new Scenario(random, meter).run(),

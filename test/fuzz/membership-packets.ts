@@ -1,0 +1,89 @@
+/** Opened membership datagrams: packets with member updates and opaque records, with changes, and random octets. */
+import assert from 'node:assert/strict';
+import { decodePacket, encodePacket } from '../../src/membership/codec.ts';
+import type { Body, Packet, Update } from '../../src/membership/packet.ts';
+import { digestBuckets } from '../../src/membership/payload.ts';
+import { textPayload, textPayloads } from '../support/text-payloads.ts';
+import { mutate } from './mutate.ts';
+import type { Random } from './random.ts';
+import type { FuzzTarget } from './target.ts';
+
+const epochMs = 1_700_000_000_000;
+const context = { payloads: textPayloads, epochMs };
+const states = ['alive', 'suspect', 'dead', 'left'] as const;
+const hosts = ['', '192.0.2.1', '2001:db8::1', 'fe80::1%eth0', '0.0.0.0', 'ff02::1', 'no address'];
+
+export const membershipPackets: FuzzTarget = {
+  name: 'membership-packets',
+  weight: 20,
+  budget: { cpuMs: 5, heapOctets: 4 * 1024 * 1024 },
+  expectedVerdicts: ['decoded', 'truncated', 'update out of bounds'],
+  run(random, meter) {
+    const octets = nextDatagram(random);
+    const decoded = meter.measure(() => decodePacket(octets, context));
+    if (!decoded.ok) return decoded.error;
+    const again = decodePacket(encodePacket(decoded.value), context);
+    assert.ok(again.ok, 'the encoding of a decoded packet is refused');
+    assert.deepEqual(again.value, decoded.value);
+    return 'decoded';
+  },
+};
+
+function nextDatagram(random: Random): Buffer {
+  if (random.oneIn(10)) return Buffer.from(random.octets(random.below(1500)));
+  const octets = encodePacket(packet(random));
+  return random.oneIn(4) ? octets : Buffer.from(mutate(octets, random));
+}
+
+function packet(random: Random): Packet {
+  return {
+    from: text(random),
+    incarnation: incarnation(random),
+    summary: random.uint32(),
+    body: body(random),
+    updates: Array.from({ length: random.below(6) }, () => update(random)),
+  };
+}
+
+function body(random: Random): Body {
+  const sequence = random.uint32();
+  const hashes = () => Uint32Array.from({ length: digestBuckets }, () => random.uint32());
+  switch (random.below(6)) {
+    case 0:
+      return { kind: 'ping', sequence };
+    case 1:
+      return { kind: 'ack', sequence, target: text(random) };
+    case 2:
+      return { kind: 'ping-request', sequence, target: text(random), endpoint: endpoint(random) };
+    case 3:
+      return { kind: 'verify', target: text(random), incarnation: incarnation(random) };
+    case 4:
+      return { kind: 'digest', members: hashes(), payloads: hashes(), wantsReply: random.oneIn(2) };
+    default:
+      return { kind: random.oneIn(2) ? 'gossip' : 'records' };
+  }
+}
+
+function update(random: Random): Update {
+  if (random.oneIn(3)) return textPayload(text(random));
+  return {
+    kind: 'member',
+    name: text(random),
+    state: random.pick(states),
+    incarnation: incarnation(random),
+    endpoint: endpoint(random),
+    metadata: text(random),
+  };
+}
+
+function endpoint(random: Random): { host: string; port: number } {
+  return { host: random.pick(hosts), port: random.pick([0, 1, 7946, 65_535]) };
+}
+
+function incarnation(random: Random): number {
+  return random.pick([0, 1, epochMs, epochMs + 86_400_000, epochMs + 3 * 86_400_000, 2 ** 47]);
+}
+
+function text(random: Random): string {
+  return 'node-1.example'.slice(0, random.below(14)).padEnd(random.pick([0, 0, 1, 255]), 'x');
+}
