@@ -4,7 +4,7 @@ import type { Node, Service } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import { perNode } from '../layer2/address-entry.ts';
 import { type EligibilityRules, nodeRefusal } from './node-eligibility.ts';
-import type { ServingNodes } from './serving-nodes.ts';
+import { localNodes, type ServingNodes } from './serving-nodes.ts';
 
 export interface CandidateContext extends EligibilityRules {
   readonly nodes: ReadonlyMap<string, Node>;
@@ -21,9 +21,9 @@ export function layer2Candidates(
   context: CandidateContext,
 ): Pick<UnversionedEntry, 'candidates' | 'interfaces' | 'nodeInterfaces'> {
   const interfaces = new Map<string, readonly string[]>();
+  if (!endpoints.any) return { candidates: [], ...perNode(interfaces) };
   for (const node of context.nodes.values()) {
-    const hasEndpoint = service.externalTrafficPolicy !== 'Local' || endpoints.nodes.has(node.name);
-    if (!endpoints.any || !hasEndpoint || nodeRefusal(node.name, node, context) !== undefined) continue;
+    if (nodeRefusal(node.name, node, context) !== undefined) continue;
     const matching = pool.l2Advertisements.filter(({ nodeSelectors }) =>
       anySelectorMatches(nodeSelectors, node.labels),
     );
@@ -31,6 +31,10 @@ export function layer2Candidates(
     const allowsAll = matching.length === 0 || matching.some((each) => each.interfaces.length === 0);
     const named = new Set(allowsAll ? [] : matching.flatMap((each) => each.interfaces));
     interfaces.set(node.name, [...named]);
+  }
+  if (service.externalTrafficPolicy === 'Local') {
+    const local = localNodes(endpoints, (node) => interfaces.has(node));
+    for (const node of interfaces.keys()) if (!local.has(node)) interfaces.delete(node);
   }
   return { candidates: [...interfaces.keys()].sort(), ...perNode(interfaces) };
 }

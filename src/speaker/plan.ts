@@ -9,7 +9,7 @@
  *   config  ─┘
  *
  * A node is eligible when it is Ready, its network is available and it is not labelled out of load balancing. A Service needs an
- * endpoint that serves: on any node, or with `externalTrafficPolicy: Local` on the announcing node.
+ * endpoint that serves: on any node, or with `externalTrafficPolicy: Local` on the announcing node (see `localNodes`).
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
@@ -21,7 +21,7 @@ import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
 import { type EligibilityRules, nodeRefusal } from './node-eligibility.ts';
 import { type PeerRoute, peerRoutes } from './peer-routes.ts';
-import { type ServingNodes, servingNodes } from './serving-nodes.ts';
+import { localNodes, type ServingNodes, servingNodes } from './serving-nodes.ts';
 
 export interface PlanContext extends EligibilityRules {
   readonly config: Config;
@@ -83,9 +83,13 @@ function planBgp(
   context: PlanContext,
 ): ServicePlan {
   const address = formatIp(ip);
-  const refusal = refusalOf(service, address, endpoints, context);
-  if (refusal) return { ...emptyPlan, refusals: [refusal] };
   const { config, nodeName, nodes } = context;
+  const mayAnnounce = (name: string) => {
+    const node = nodes.get(name);
+    return nodeRefusal(name, node, context) === undefined && peerRoutes(ip, pool, config, node).length > 0;
+  };
+  const refusal = refusalOf(service, address, endpoints, mayAnnounce, context);
+  if (refusal) return { ...emptyPlan, refusals: [refusal] };
   const routes = peerRoutes(ip, pool, config, nodes.get(nodeName));
   if (routes.length === 0) {
     const reason = `no peer of node ${nodeName} receives it`;
@@ -112,7 +116,8 @@ function planLayer2(
     ...(recordedOwner === undefined ? {} : { recordedOwner }),
   };
   if (where.candidates.includes(context.nodeName)) return { ...emptyPlan, layer2: [entry] };
-  const refusal = refusalOf(service, address, endpoints, context) ?? {
+  const mayAnnounce = (name: string) => where.candidates.includes(name);
+  const refusal = refusalOf(service, address, endpoints, mayAnnounce, context) ?? {
     address,
     cause: 'not-selected',
     reason: 'no layer 2 advertisement selects this node',
@@ -120,18 +125,20 @@ function planLayer2(
   return { ...emptyPlan, layer2: [entry], refusals: [refusal] };
 }
 
-/** Why this node may not announce the address by any protocol. */
+/** Why this node may not announce the address by any protocol. `mayAnnounce` tells which nodes may, apart from their endpoints. */
 function refusalOf(
   service: Service,
   address: string,
   endpoints: ServingNodes,
+  mayAnnounce: (node: string) => boolean,
   context: PlanContext,
 ): Refusal | undefined {
   const { nodeName, nodes } = context;
   if (!endpoints.any)
     return { address, cause: 'no-endpoint', reason: 'no endpoint of this address family is ready' };
-  if (service.externalTrafficPolicy === 'Local' && !endpoints.nodes.has(nodeName)) {
-    const reason = `externalTrafficPolicy is Local and node ${nodeName} has no ready endpoint`;
+  if (service.externalTrafficPolicy === 'Local' && !localNodes(endpoints, mayAnnounce).has(nodeName)) {
+    const lack = endpoints.nodes.has(nodeName) ? 'only terminating endpoints' : 'no ready endpoint';
+    const reason = `externalTrafficPolicy is Local and node ${nodeName} has ${lack}`;
     return { address, cause: 'no-local-endpoint', reason };
   }
   const reason = nodeRefusal(nodeName, nodes.get(nodeName), context);

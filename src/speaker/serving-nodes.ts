@@ -5,19 +5,34 @@ export interface ServingNodes {
   /** At least one endpoint serves, even if its node is unknown. */
   readonly any: boolean;
   readonly nodes: ReadonlySet<string>;
+  /** The nodes with an endpoint that serves and does not terminate. */
+  readonly lasting: ReadonlySet<string>;
 }
 
 /** An endpoint counts while it serves. A terminating endpoint serves until it stops answering its readiness probe. */
 export function servingNodes(slices: Iterable<EndpointSlice>): Record<IpFamilyName, ServingNodes> {
   const found = {
-    IPv4: { any: false, nodes: new Set<string>() },
-    IPv6: { any: false, nodes: new Set<string>() },
+    IPv4: { any: false, nodes: new Set<string>(), lasting: new Set<string>() },
+    IPv6: { any: false, nodes: new Set<string>(), lasting: new Set<string>() },
   };
   for (const { family, endpoints } of slices)
-    for (const { serving, ready, nodeName } of endpoints) {
+    for (const { serving, ready, terminating, nodeName } of endpoints) {
       if (!serving && !ready) continue;
       found[family].any = true;
-      if (nodeName !== undefined) found[family].nodes.add(nodeName);
+      if (nodeName === undefined) continue;
+      found[family].nodes.add(nodeName);
+      if (!terminating) found[family].lasting.add(nodeName);
     }
   return found;
+}
+
+/**
+ * Nodes that may announce a Service with `externalTrafficPolicy: Local`. A node whose endpoints all terminate counts only while no node
+ * with a lasting endpoint may announce: new connections to it would end when its last Pod does.
+ */
+export function localNodes(
+  { nodes, lasting }: ServingNodes,
+  mayAnnounce: (node: string) => boolean,
+): ReadonlySet<string> {
+  return lasting.size < nodes.size && [...lasting].some(mayAnnounce) ? lasting : nodes;
 }

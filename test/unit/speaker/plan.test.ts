@@ -131,6 +131,44 @@ test('planService() counts a terminating endpoint while it serves', () => {
   assert.deepEqual(prefixes(planService(local, gone, context())), []);
 });
 
+const draining = [
+  slice('web', [], {
+    endpoints: [
+      { addresses: ['10.1.0.1'], nodeName: 'node-1', ready: false, serving: true, terminating: true },
+      { addresses: ['10.1.0.2'], nodeName: 'node-2', ready: true, serving: true, terminating: false },
+    ],
+  }),
+];
+
+test('planService() leaves a Local Service to nodes with a lasting endpoint when all of its own terminate', () => {
+  const local = { ...web, externalTrafficPolicy: 'Local' as const };
+  const plan = planService(local, draining, context());
+  assert.deepEqual(prefixes(plan), []);
+  assert.match(plan.refusals[0]?.reason ?? '', /node-1 has only terminating endpoints/);
+  assert.equal(prefixes(planService(local, draining, context({ nodeName: 'node-2' }))).length, 1);
+  assert.equal(prefixes(planService(web, draining, context())).length, 1);
+});
+
+test('planService() counts terminating endpoints of a Local Service while no node with a lasting one may announce', () => {
+  const local = { ...web, externalTrafficPolicy: 'Local' as const };
+  const nodeList = [node('node-1'), node('node-2', { ready: false })];
+  assert.equal(prefixes(planService(local, draining, context({ nodeList }))).length, 1);
+  const peers = [peer('router', { nodeSelectors: [rack('a')] })];
+  const onlyRackA = config([pool('public', ['198.51.100.0/24'])], peers);
+  assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
+});
+
+test('planService() prefers lasting endpoints of a Local Service in layer 2, too', () => {
+  const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
+  const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })]);
+  const candidates = (nodeList: Node[]) =>
+    planService(local, draining, context({ config: office, nodeList })).layer2[0]?.candidates;
+  assert.deepEqual(candidates([node('node-1'), node('node-2')]), ['node-2']);
+  assert.deepEqual(candidates([node('node-1'), node('node-2', { unschedulable: true, ready: false })]), [
+    'node-1',
+  ]);
+});
+
 test('planService() aggregates by advertisement, each to its peers, from its nodes', () => {
   const ads = [
     advertisement({ aggregationLength: 24, communities: [1], peers: ['router'] }),
