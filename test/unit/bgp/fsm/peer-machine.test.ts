@@ -522,33 +522,40 @@ describe('stepPeer(): decisions over time', () => {
 });
 
 test('stepPeer(): invariants over random sequences of events', () => {
-  const anyConnection = (id: number): PeerEvent[] => {
+  const eventsOf = (id: number): PeerEvent[] => {
     const { connected, closed, keepalive, update, notification, refresh, broken, idleHold, hold } = on(id);
-    const opens = [open(), restartable, lowerId, wrongAs].map((message) => on(id).open(message));
+    const opens = [open(), open(), restartable, lowerId, wrongAs].map((message) => on(id).open(message));
     const delayOpen: PeerEvent = { kind: 'timer', connection: id, timer: 'delay-open' };
     const retry: PeerEvent = { kind: 'timer', connection: id, timer: 'connect-retry' };
+    // What leads to a session comes often, so that sequences reach every state.
     return [
-      ...[connected, closed, keepalive, keepalive, update, notification, refresh, broken, idleHold, hold],
-      ...[...opens, delayOpen, retry],
+      ...[connected, connected, connected, keepalive, keepalive, keepalive, idleHold, idleHold, ...opens],
+      ...[closed, update, notification, refresh, broken, hold, delayOpen, retry],
     ];
   };
-  const event = fc.oneof(
-    {
-      weight: 4,
-      arbitrary: fc.integer({ min: 1, max: 6 }).chain((id) => fc.constantFrom(...anyConnection(id))),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.constantFrom<PeerEvent>(
-        incoming,
-        { kind: 'bfd-down' },
-        { kind: 'link-down', interface: 'eth0' },
-        { kind: 'configure', settings: settings(), restart: true },
-        { kind: 'configure', settings: settings({}, true), restart: false },
-        { kind: 'configure', settings: settings({ mayStart: false }), restart: true },
-      ),
-    },
-  );
+  const gone = 1000;
+  const onConnection = fc
+    .tuple(
+      fc.constantFrom('primary', 'primary', 'contender', 'gone'),
+      fc.nat({ max: eventsOf(gone).length - 1 }),
+    )
+    .map(([role, index]) => ({ primary, contender }: PeerState): PeerEvent => {
+      const id = role === 'primary' ? primary.id : role === 'contender' ? contender?.id : undefined;
+      return eventsOf(id ?? gone)[index] ?? incoming;
+    });
+  const onPeer = fc
+    .constantFrom<PeerEvent>(
+      incoming,
+      incoming,
+      incoming,
+      { kind: 'bfd-down' },
+      { kind: 'link-down', interface: 'eth0' },
+      { kind: 'configure', settings: settings(), restart: true },
+      { kind: 'configure', settings: settings({}, true), restart: false },
+      { kind: 'configure', settings: settings({ mayStart: false }), restart: true },
+    )
+    .map((event) => () => event);
+  const event = fc.oneof({ weight: 6, arbitrary: onConnection }, { weight: 1, arbitrary: onPeer });
   const pause = fc.constantFrom(1, 1000, 6000);
   const sequence = fc.array(fc.tuple(pause, event), { maxLength: 80 });
   fc.assert(
@@ -627,7 +634,7 @@ test('stepPeer(): invariants over random sequences of events', () => {
       take(passive ? startPassive : start);
       for (const [ms, one] of steps) {
         now += ms;
-        take(one);
+        take(one(state));
       }
       take({ kind: 'shutdown' });
       assert.equal(describePeerState(state), 'Idle');
