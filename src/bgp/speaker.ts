@@ -23,6 +23,7 @@ import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
+import { describeWrongTarget, isFromPeer } from './incoming-peer.ts';
 import { InterfaceWatch, systemInterfaces } from './interface-watch.ts';
 import { BgpMetrics } from './metrics.ts';
 import { PassiveListener } from './passive-listener.ts';
@@ -208,13 +209,17 @@ class Speaker implements BgpSpeaker {
 
   /** Hands the connection to the peer it comes from. Where several peers share an address, a passive one takes it. */
   #incoming(incoming: Incoming): void {
-    const expecting = [...this.#sessions.values()].filter((session) => session.expects(incoming));
+    const sessions = [...this.#sessions.values()];
+    const expecting = sessions.filter(({ peer }) => isFromPeer(peer, incoming));
     const session = expecting.find(({ peer }) => peer.settings.passive) ?? expecting[0];
     if (session) {
       session.incoming(incoming);
       return;
     }
     incoming.reject();
-    for (const one of this.#sessions.values()) one.rejected(incoming);
+    for (const one of sessions) {
+      const reason = describeWrongTarget(one.peer, incoming);
+      if (reason !== undefined) one.unreachable(reason);
+    }
   }
 }

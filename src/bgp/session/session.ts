@@ -5,7 +5,6 @@
  *   2. `#handle` turns it into an event, takes one step of the peer's machine, and records event and actions.
  *   3. `#run` executes each action: on a connection, on the routes, or as a report to the operator.
  */
-import { formatIp, isLinkLocal, sameIp } from '../../address/index.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
 import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
@@ -18,16 +17,16 @@ import type { BgpMetrics } from '../metrics.ts';
 import type { ResolvedPeer } from '../peer.ts';
 import type { PeerStatus } from '../speaker-api.ts';
 import type { Incoming, Transport } from '../transport/transport.ts';
-import { type CarriedFamilies, carriedFamilies } from './carried-families.ts';
 import { describeNoAnswer } from './cause-text.ts';
 import { Connection, type ConnectionInput, type ConnectionOwner } from './connection.ts';
 import { connectTargetOf, machineSettingsOf, socketRulesOf } from './connection-settings.ts';
-import { directLink, type NodeInterface } from './direct-link.ts';
+import type { NodeInterface } from './direct-link.ts';
 import { eventOfError, eventOfMessage } from './message-event.ts';
 import { peerStatus } from './peer-status.ts';
 import type { Received } from './receiver.ts';
 import type { RouteOutput } from './route-output.ts';
 import { SessionReport } from './session-report.ts';
+import { SessionRoutes } from './session-routes.ts';
 import { settingsChange } from './settings-change.ts';
 
 /** What all sessions of a speaker share. */
@@ -56,16 +55,13 @@ export class Session implements ConnectionOwner {
   readonly #context: SessionContext;
   readonly #report: SessionReport;
   readonly #output: RouteOutput;
+  readonly #routes: SessionRoutes;
   /** By id in the peer's machine. */
   readonly #connections = new Map<number, Connection>();
   #peer: ResolvedPeer;
   #state: PeerState = initialPeerState;
   /** The connection that the peer has just made, while the machine decides about it. */
   #incoming: Incoming | undefined;
-  /** `undefined` unless the session is up. */
-  #carried: CarriedFamilies | undefined;
-  /** Name of the interface over which the peer of the session is directly connected. */
-  #link: string | undefined;
 
   constructor(peer: ResolvedPeer, output: RouteOutput, context: SessionContext) {
     const { clock, random, logger, metrics } = context;
@@ -75,6 +71,7 @@ export class Session implements ConnectionOwner {
     this.#context = context;
     this.#report = new SessionReport(peer.settings.name, clock, logger, metrics);
     this.#output = output;
+    this.#routes = new SessionRoutes(output, this.#report.log);
     output.showAs(peer.settings.name);
   }
 
@@ -109,26 +106,10 @@ export class Session implements ConnectionOwner {
 
   /** The interfaces of the node or their addresses have changed. */
   interfacesChanged(interfaces: readonly NodeInterface[]): void {
-    const link = this.#link;
+    const { link } = this.#routes;
     if (link !== undefined && !interfaces.some(({ name }) => name === link))
       this.#handle({ kind: 'link-down', interface: link });
-    this.#recarry(interfaces);
-  }
-
-  /** True when a connection with these ends is this peer's. */
-  expects({ remoteAddress, localAddress, interface: arrivedOn }: Incoming): boolean {
-    const { address, interface: configured, sourceAddress } = this.#peer.settings;
-    if (!sameIp(address, remoteAddress)) return false;
-    if (sourceAddress && !sameIp(sourceAddress, localAddress)) return false;
-    return !isLinkLocal(address) || arrivedOn === undefined || arrivedOn === configured;
-  }
-
-  /** No peer expected this connection. Reports it where only the address that it was made to is wrong for this peer. */
-  rejected({ remoteAddress, localAddress }: Incoming): void {
-    const { address, sourceAddress } = this.#peer.settings;
-    if (!sourceAddress || !sameIp(address, remoteAddress) || sameIp(sourceAddress, localAddress)) return;
-    const [to, expected] = [formatIp(localAddress), formatIp(sourceAddress)];
-    this.unreachable(`the peer connected to ${to} instead of source-address ${expected}`);
+    this.#routes.interfacesChanged(interfaces);
   }
 
   /** Reports why the peer cannot reach this speaker. */
@@ -147,7 +128,7 @@ export class Session implements ConnectionOwner {
   async close(error: NotificationError | undefined): Promise<void> {
     const connection = this.#connections.get(this.#state.primary.id);
     this.#handle({ kind: 'shutdown', ...(error ? { error } : {}) });
-    this.#output.down();
+    this.#routes.down();
     this.#output.showAs(undefined);
     await connection?.closing;
   }
@@ -171,7 +152,7 @@ export class Session implements ConnectionOwner {
       state: fsm.name,
       sinceEpochMs: this.#report.sinceEpochMs,
       negotiated,
-      carried: this.#carried,
+      carried: this.#routes.carried,
       routesDesired: this.#output.desiredCount,
       routesSent: this.#output.sentCount,
       routesRefused: this.#output.refusedCount,
@@ -316,9 +297,7 @@ export class Session implements ConnectionOwner {
         this.#startRoutes(action.connection);
         return;
       case 'session-down':
-        this.#output.down();
-        this.#carried = undefined;
-        this.#link = undefined;
+        this.#routes.down();
         this.#report.action(action);
         return;
       case 'refresh':
@@ -349,40 +328,12 @@ export class Session implements ConnectionOwner {
     this.#report.metrics.sent(message, octets);
   }
 
-  /** The session is up: decides which families it carries, and sends everything desired. */
   #startRoutes(connection: number): void {
+    const { stream } = this.#connection(connection);
     const { negotiated } = this.#state.primary;
-    const stream = this.#connection(connection).stream;
-    // Without a local address the socket is gone already; its end is the next event.
-    if (!negotiated || !stream?.localAddress) return;
+    if (!stream || !negotiated) return;
     this.#applySocketRules(connection);
-    const { settings } = this.#peer;
-    const { address, interface: zone } = settings;
-    const interfaces = this.#context.interfaces();
-    const carried = carriedFamilies(stream.localAddress, negotiated, settings, interfaces);
-    this.#carried = carried;
-    this.#link = directLink(stream.localAddress, address, zone, interfaces);
-    this.#report.log.established(negotiated, carried);
-    const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
-    this.#output.up({
-      sink: stream,
-      wire: { internal, fourOctetAs, sendLimit, localAsn: settings.localAsn, nextHops: carried.nextHops },
-      families: carried.families,
-      enhancedRefresh: enhancedRouteRefresh,
-      unsendable: () => this.#report.log.unsendable(),
-    });
-  }
-
-  /** Next hops follow the node's addresses: a family is carried once its next hop is there, and withdrawn when it is gone. */
-  #recarry(interfaces: readonly NodeInterface[]): void {
-    const before = this.#carried;
-    const { id, negotiated } = this.#state.primary;
-    const local = this.#connection(id).stream?.localAddress;
-    if (!before || !negotiated || !local) return;
-    const carried = carriedFamilies(local, negotiated, this.#peer.settings, interfaces, before);
-    this.#carried = carried;
-    this.#output.recarry(carried.families, carried.nextHops);
-    this.#report.log.familiesChanged(before, carried);
+    this.#routes.up({ stream, negotiated, settings: this.#peer.settings }, this.#context.interfaces());
   }
 
   #applySocketRules(connection: number): void {

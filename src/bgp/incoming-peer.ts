@@ -1,0 +1,22 @@
+/** Which peer a connection comes from. Pure. */
+import { formatIp, isLinkLocal, sameIp } from '../address/index.ts';
+import type { ResolvedPeer } from './peer.ts';
+import type { Incoming } from './transport/transport.ts';
+
+type Ends = Pick<Incoming, 'remoteAddress' | 'localAddress' | 'interface'>;
+
+/** True when a connection with these ends is the peer's. */
+export function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
+  const { address, interface: zone, sourceAddress } = settings;
+  if (!sameIp(address, ends.remoteAddress)) return false;
+  if (sourceAddress && !sameIp(sourceAddress, ends.localAddress)) return false;
+  return !isLinkLocal(address) || ends.interface === undefined || ends.interface === zone;
+}
+
+/** Says so when the connection would be the peer's but for the address of ours that it was made to. */
+export function describeWrongTarget({ settings }: ResolvedPeer, ends: Ends): string | undefined {
+  const { address, sourceAddress } = settings;
+  if (!sourceAddress || !sameIp(address, ends.remoteAddress) || sameIp(sourceAddress, ends.localAddress))
+    return undefined;
+  return `the peer connected to ${formatIp(ends.localAddress)} instead of source-address ${formatIp(sourceAddress)}`;
+}

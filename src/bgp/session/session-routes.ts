@@ -1,0 +1,77 @@
+import type { Negotiated } from '../negotiation.ts';
+import type { PeerSettings } from '../peer.ts';
+import type { Stream } from '../transport/transport.ts';
+import { type CarriedFamilies, carriedFamilies } from './carried-families.ts';
+import { directLink, type NodeInterface } from './direct-link.ts';
+import type { RouteOutput } from './route-output.ts';
+import type { SessionLog } from './session-log.ts';
+
+/** An established session, as far as its routes need it. */
+interface Established {
+  readonly stream: Stream;
+  readonly negotiated: Negotiated;
+  readonly settings: PeerSettings;
+}
+
+/** Starts and stops the routes of a session, and keeps its families and next hops true to the node's addresses. */
+export class SessionRoutes {
+  readonly #output: RouteOutput;
+  readonly #log: SessionLog;
+  #session: Established | undefined;
+  #carried: CarriedFamilies | undefined;
+  #link: string | undefined;
+
+  constructor(output: RouteOutput, log: SessionLog) {
+    this.#output = output;
+    this.#log = log;
+  }
+
+  /** The families that the session carries; `undefined` unless it is up. */
+  get carried(): CarriedFamilies | undefined {
+    return this.#carried;
+  }
+
+  /** Name of the interface over which the peer of the session is directly connected. */
+  get link(): string | undefined {
+    return this.#link;
+  }
+
+  /** The session is up: decides which families it carries, and sends everything desired. */
+  up(session: Established, interfaces: readonly NodeInterface[]): void {
+    const { stream, negotiated, settings } = session;
+    // Without a local address the socket is gone already; its end is the next event.
+    if (!stream.localAddress) return;
+    const carried = carriedFamilies(stream.localAddress, negotiated, settings, interfaces);
+    this.#session = session;
+    this.#carried = carried;
+    this.#link = directLink(stream.localAddress, settings.address, settings.interface, interfaces);
+    this.#log.established(negotiated, carried);
+    const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
+    this.#output.up({
+      sink: stream,
+      wire: { internal, fourOctetAs, sendLimit, localAsn: settings.localAsn, nextHops: carried.nextHops },
+      families: carried.families,
+      enhancedRefresh: enhancedRouteRefresh,
+      unsendable: () => this.#log.unsendable(),
+    });
+  }
+
+  /** The node's addresses have changed: carries a family once its next hop is there, and withdraws it when it is gone. */
+  interfacesChanged(interfaces: readonly NodeInterface[]): void {
+    const before = this.#carried;
+    const local = this.#session?.stream.localAddress;
+    if (!this.#session || !before || !local) return;
+    const { negotiated, settings } = this.#session;
+    const carried = carriedFamilies(local, negotiated, settings, interfaces, before);
+    this.#carried = carried;
+    this.#output.recarry(carried.families, carried.nextHops);
+    this.#log.familiesChanged(before, carried);
+  }
+
+  down(): void {
+    this.#output.down();
+    this.#session = undefined;
+    this.#carried = undefined;
+    this.#link = undefined;
+  }
+}
