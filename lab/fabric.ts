@@ -38,8 +38,8 @@ export const addresses = {
   control: '10.255.0.1',
 } as const;
 
-export const routerAsn = 64500;
-export const nodeAsn = 64512;
+const routerAsn = 64500;
+const nodeAsn = 64512;
 
 /** Builds the network. A world has room for one. */
 export async function buildFabric(nodeCount: number): Promise<Fabric> {

@@ -1,6 +1,6 @@
 /** Markdown that the reference pages are made of. */
 
-export const generatedNotice =
+const generatedNotice =
   '<!-- Made from the code by `make docs`. Edit the code, or scripts/reference, instead of this page. -->';
 
 export function code(text: string): string {

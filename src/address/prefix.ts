@@ -1,4 +1,4 @@
-import { compareIp, type Family, familyBits, formatIp, type IpAddress, parseIp } from './ip.ts';
+import { type Family, familyBits, formatIp, type IpAddress, parseIp } from './ip.ts';
 
 /** A CIDR prefix whose host bits are zero. */
 export interface Prefix {
@@ -39,11 +39,6 @@ export function formatPrefix(prefix: Prefix): string {
   return `${formatIp(prefix)}/${prefix.length}`;
 }
 
-/** First address of the prefix. */
-export function firstOf(prefix: Prefix): IpAddress {
-  return { family: prefix.family, value: prefix.value };
-}
-
 /** Last address of the prefix. */
 export function lastOf(prefix: Prefix): IpAddress {
   return { family: prefix.family, value: prefix.value | hostMask(prefix.family, prefix.length) };
@@ -54,9 +49,4 @@ export function prefixContains(prefix: Prefix, address: IpAddress): boolean {
     prefix.family === address.family &&
     (address.value & ~hostMask(prefix.family, prefix.length)) === prefix.value
   );
-}
-
-/** Orders by family, then first address, then length. */
-export function comparePrefix(a: Prefix, b: Prefix): number {
-  return compareIp(a, b) || a.length - b.length;
 }

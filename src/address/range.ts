@@ -51,8 +51,3 @@ export function prefixesOfRange(range: IpRange): Prefix[] {
   }
   return prefixes;
 }
-
-/** The range of a single address. */
-export function rangeOfAddress(address: IpAddress): IpRange {
-  return { family: address.family, first: address.value, last: address.value };
-}

@@ -20,6 +20,7 @@ import type { Registry } from 'prom-client';
 import type { Prefix } from '../address/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { systemRandom } from '../random.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
@@ -82,7 +83,7 @@ class Speaker implements BgpSpeaker {
     const { interfaces = systemInterfaces } = options;
     this.#context = {
       clock,
-      random: options.random ?? Math.random,
+      random: options.random ?? systemRandom,
       logger,
       metrics: new BgpMetrics(options.registry),
       recorder: options.recorder,

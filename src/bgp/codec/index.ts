@@ -26,4 +26,4 @@ export type { BgpError } from './errors.ts';
 export { FrameReader } from './frame-reader.ts';
 export { extendedMessageLimit, standardMessageLimit } from './header.ts';
 export { type Decoded, decodeMessage, encodeMessage } from './message-codec.ts';
-export type { ReceiveOptions, SendOptions } from './options.ts';
+export type { ReceiveOptions } from './options.ts';
