@@ -2,5 +2,3 @@ import { crashExitCode } from '../telemetry/crash.ts';
 
 /** Exit codes that every command shares. `docs/reference/command-line.md` is made from their meanings. */
 export const exitCodes = { success: 0, negative: 1, failed: 2, bug: crashExitCode } as const;
-
-type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
