@@ -142,6 +142,7 @@ export class Layer2Agent {
       ...{ nodeName, clock, logger, drainCaptures },
       port: options.port,
       guard: options.guard,
+      recorder: options.recorder,
       payloads: new ClaimPayloads(this.#claims),
       metrics: this.#metrics,
       onJoined: () => this.#joined(),

@@ -5,6 +5,7 @@ import { isLive } from '../membership/member-table.ts';
 import type { Changes, Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
 import type { PayloadStore } from '../membership/payload.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { KnownSpeakers } from './messages.ts';
 import type { Layer2Metrics } from './metrics.ts';
@@ -18,6 +19,7 @@ export interface MembershipPortOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Guard;
+  readonly recorder: FlightRecorder;
   readonly payloads: PayloadStore;
   readonly metrics: Pick<Layer2Metrics, 'datagram'>;
   readonly drainCaptures: () => void;
@@ -91,10 +93,10 @@ export class MembershipPort {
   }
 
   async #join(keys: Keys): Promise<void> {
-    const { nodeName: name, port, clock, logger, guard, payloads, metrics } = this.#options;
+    const { nodeName: name, port, clock, logger, guard, recorder, payloads, metrics } = this.#options;
     const { drainCaptures, onJoined, onChanged } = this.#options;
     this.#node = await MembershipNode.start({
-      ...{ name, port, keys, clock, guard, payloads, drainCaptures },
+      ...{ name, port, keys, clock, guard, recorder, payloads, drainCaptures },
       metadata: this.#facts,
       changed: onChanged,
       count: (datagram) => metrics.datagram(datagram),
