@@ -19,6 +19,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Api, ApiRequest } from './api.ts';
 import { ApiError, UnusableResponse } from './api-error.ts';
 import { Reachability } from './reachability.ts';
@@ -43,6 +44,7 @@ export interface ClientOptions {
   readonly clock?: Clock;
   /** Logs when the server is lost and when it is back; silent by default. */
   readonly logger?: Logger;
+  readonly recorder?: FlightRecorder;
   /** In [0, 1). */
   readonly random?: () => number;
 }
@@ -61,8 +63,8 @@ export class KubernetesClient implements Api {
   #secureAgent: { readonly credentials: string; readonly agent: SecureAgent } | undefined;
 
   constructor(config: KubeConfig, options: ClientOptions) {
-    const { clock = systemClock, logger, random = systemRandom } = options;
-    this.reachability = new Reachability({ clock, logger });
+    const { clock = systemClock, logger, recorder, random = systemRandom } = options;
+    this.reachability = new Reachability({ clock, logger, recorder });
     this.#clock = clock;
     this.#random = random;
     const cluster = config.getCurrentCluster();

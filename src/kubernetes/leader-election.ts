@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Api } from './api.ts';
 import { ApiError, isConflict, isNotFound } from './api-error.ts';
 import { FencedApi } from './fenced-api.ts';
@@ -20,7 +21,7 @@ import {
   renewalDelayMs,
 } from './lease.ts';
 import { ObjectReader } from './object-reader.ts';
-import { pause, type Refusal, refused } from './retry.ts';
+import { pauseForRetry, type Refusal, refused } from './retry.ts';
 import { paths } from './write.ts';
 
 export interface LeaderElectionOptions {
@@ -32,6 +33,7 @@ export interface LeaderElectionOptions {
   readonly identity: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly recorder?: FlightRecorder;
   /** In [0, 1). */
   readonly random?: () => number;
 }
@@ -67,10 +69,10 @@ export class LeaderElection {
    * after the term and a signal that aborts at its end. The next campaign waits for `lead` to finish.
    */
   async run(lead: (api: Api, signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const { clock, logger, identity, random = systemRandom } = this.#options;
+    const { client, clock, logger, identity, random = systemRandom } = this.#options;
     while (!signal.aborted) {
       if (!(await this.#attempt(signal))) {
-        await pause(clock, campaignDelayMs(random()), signal);
+        await pauseForRetry(clock, campaignDelayMs(random()), client.reachability, signal);
         continue;
       }
       logger.info({ lease: this.#path, identity }, 'leading');
@@ -78,7 +80,7 @@ export class LeaderElection {
       const end = AbortSignal.any([signal, term.signal]);
       const renewing = this.#renew(term, end);
       try {
-        await lead(new FencedApi(this.#options.client, clock, () => this.#candidate), end);
+        await lead(new FencedApi(client, clock, () => this.#candidate), end);
       } finally {
         term.abort();
         await renewing;
@@ -90,10 +92,11 @@ export class LeaderElection {
 
   /** Renews until the term ends, and ends the term when the deadline passes. */
   async #renew(term: AbortController, end: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { client, clock } = this.#options;
     let isRenewed = true;
     for (;;) {
-      await pause(clock, renewalDelayMs(this.#candidate, isRenewed, clock.now()), end);
+      const delayMs = renewalDelayMs(this.#candidate, isRenewed, clock.now());
+      await pauseForRetry(clock, delayMs, client.reachability, end);
       if (end.aborted) return;
       if (!mayWrite(this.#candidate, clock.now())) return term.abort();
       isRenewed = await this.#attempt(end);
@@ -111,6 +114,8 @@ export class LeaderElection {
       const sentMs = clock.now();
       const version = await this.#write(move, identity, signal);
       this.#candidate = leaseGranted(this.#candidate, version, sentMs);
+      // Renewals come every two seconds and would push the rest out of the recorder.
+      if (move !== 'renew') this.#record('leading', { kind: move, version });
       this.#leader = identity;
       this.#refusal = undefined;
       return true;
@@ -122,6 +127,8 @@ export class LeaderElection {
 
   #failed(error: unknown): void {
     const { clock, logger } = this.#options;
+    const state = mayWrite(this.#candidate, clock.now()) ? 'leading' : 'following';
+    this.#record(state, { kind: 'failed', reason: String(error) });
     // Another candidate wrote, or an earlier write succeeded although its answer was lost: the next round reads.
     if (isConflict(error)) this.#lease = undefined;
     else if (!(error instanceof ApiError) || error.status > 0) {
@@ -130,6 +137,10 @@ export class LeaderElection {
       if (isWorthLogging)
         logger.warn({ lease: this.#path, reason: refusal.logged }, 'lease not obtained, retrying');
     }
+  }
+
+  #record(state: string, event: object): void {
+    this.#options.recorder?.record('lease', state, event, []);
   }
 
   async #read(signal: AbortSignal): Promise<void> {
@@ -179,6 +190,7 @@ export class LeaderElection {
     const { clock, logger, identity } = this.#options;
     const isHolder = mayWrite(this.#candidate, clock.now()) && this.#lease?.record.holder === identity;
     this.#candidate = leaseLost(this.#candidate);
+    this.#record('following', { kind: isHolder ? 'given back' : 'lost' });
     if (!isHolder) return;
     try {
       await this.#write('renew', '');

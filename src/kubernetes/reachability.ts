@@ -9,6 +9,7 @@
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { ApiError } from './api-error.ts';
 
 /** Duration of misses before an outage is logged. */
@@ -64,7 +65,6 @@ export function stepReachability(
           state: { kind: 'missing', sinceMs: nowMs, reason: event.reason },
           actions: [{ kind: 'start grace', delayMs: graceMs }],
         };
-      if (state.kind === 'missing') return { state: { ...state, reason: event.reason }, actions: [] };
       return { state, actions: [] };
     case 'grace over':
       if (state.kind !== 'missing') return { state, actions: [] };
@@ -79,6 +79,7 @@ export interface ReachabilityOptions {
   readonly clock: Clock;
   /** Silent by default. */
   readonly logger?: Logger | undefined;
+  readonly recorder?: FlightRecorder | undefined;
 }
 
 export class Reachability {
@@ -133,7 +134,10 @@ export class Reachability {
   }
 
   #step(event: ReachabilityEvent): void {
-    const { state, actions } = stepReachability(this.#state, event, this.#options.clock.now());
+    const { clock, recorder } = this.#options;
+    const { state, actions } = stepReachability(this.#state, event, clock.now());
+    // Thousands of answers that change nothing would push the rest out of the recorder.
+    if (state !== this.#state) recorder?.record('api server', state.kind, event, actions);
     this.#state = state;
     for (const action of actions) this.#run(action);
   }

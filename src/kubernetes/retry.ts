@@ -23,13 +23,13 @@ export async function pauseForRetry(
   reachability: Reachability,
   signal: AbortSignal,
 ): Promise<void> {
-  const returned = new AbortController();
-  const cancel = reachability.onReturn(() => returned.abort());
-  const forward = () => returned.abort();
-  if (signal.aborted) return cancel();
-  signal.addEventListener('abort', forward);
-  await pause(clock, delayMs, returned.signal);
-  signal.removeEventListener('abort', forward);
+  const end = new AbortController();
+  const cancel = reachability.onReturn(() => end.abort());
+  const abort = () => end.abort();
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  await pause(clock, delayMs, end.signal);
+  signal.removeEventListener('abort', abort);
   cancel();
 }
 

@@ -62,11 +62,12 @@ const eventsAtStopMs = 1000;
 export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const { nodeName, namespace, logger, signal } = options;
   const clock = systemClock;
-  const client = connect(options.kubeconfig, 'bellman-speaker', { logger });
   const registry = new Registry();
-  registerKubernetesMetrics(registry, client.reachability);
   const diagnostics = createDiagnostics({ clock, logger, registry });
-  endOnCrash({ logger, recorder: diagnostics.recorder, clock });
+  const { recorder } = diagnostics;
+  const client = connect(options.kubeconfig, 'bellman-speaker', { logger, recorder });
+  registerKubernetesMetrics(registry, client.reachability);
+  endOnCrash({ logger, recorder, clock });
   const services = new Map<string, Service>();
   const accepted = new AcceptedConfigTracker();
   const sync = new InitialSync();
