@@ -1,6 +1,6 @@
 /**
- * Whole BGP sessions: octets from a transport in memory through frame reader, state machines and route output to log lines, metrics and
- * status. A router connects, is connected to, or both at once, comes as far as Established in most inputs, and sends anything: sound
+ * Whole BGP sessions: octets from a transport in memory through frame reader, state machines and route output to log lines, metrics,
+ * status and flight recorder. A router connects, is connected to, or both at once, comes as far as Established in most inputs, and sends anything: sound
  * messages at the wrong time, mutated ones, and hostile ones of up to 65,535 octets.
  *
  * Whatever it sends, the speaker raises no exception, the session of another router stays up, a stream carries nothing behind a
@@ -12,6 +12,7 @@ import { Registry } from 'prom-client';
 import type { PeerSettings, ResolvedPeer } from '../../src/bgp/peer.ts';
 import { createBgpSpeaker } from '../../src/bgp/speaker.ts';
 import type { BgpSpeaker } from '../../src/bgp/speaker-api.ts';
+import { FlightRecorder } from '../../src/telemetry/flight-recorder.ts';
 import { Guard } from '../../src/telemetry/guard.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { type MemoryStream, MemoryTransport } from '../unit/bgp/memory-transport.ts';
@@ -29,6 +30,8 @@ const maxLogOctets = 128 * 1024;
 const maxLineOctets = 4096;
 const maxTextCharacters = 1024;
 const maxStatusOctets = 16 * 1024;
+/** One event of the flight recorder as JSON. */
+const maxRecordedOctets = 8 * 1024;
 /** What the session output may hold for a router that does not read. */
 const maxQueuedOctets = 512 * 1024;
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
@@ -48,6 +51,7 @@ class Scenario {
   readonly #clock = new VirtualClock();
   readonly #transport = new MemoryTransport();
   readonly #speaker: BgpSpeaker;
+  readonly #recorder = new FlightRecorder({ clock: this.#clock });
   readonly #lines: string[] = [];
   #settings: Partial<PeerSettings>;
   readonly #other: MemoryStream;
@@ -68,6 +72,7 @@ class Scenario {
       random: () => random.below(1000) / 1000,
       transport: this.#transport,
       guard,
+      recorder: this.#recorder,
       interfaces: () => [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }],
     });
     this.#settings = {
@@ -210,6 +215,10 @@ class Scenario {
         if (typeof value === 'string') checkText(value);
     }
     assert.ok(logOctets <= maxLogOctets, `${logOctets} octets of log`);
+    for (const event of this.#recorder.events()) {
+      const { length } = JSON.stringify(event);
+      assert.ok(length <= maxRecordedOctets, `an event of the flight recorder has ${length} octets`);
+    }
     const status = this.#speaker.status();
     const json = JSON.stringify(status, (_, value) => (typeof value === 'bigint' ? String(value) : value));
     assert.ok(json.length <= maxStatusOctets, `the status has ${json.length} octets`);
