@@ -23,7 +23,7 @@ interface Fixture {
   readonly prefixes: PrefixTable;
   readonly attributes: AttributeTable;
   readonly rib: AdjRibOut;
-  /** Everything that would leave now, a message each with at most `room` prefixes. */
+  /** Takes everything from the queue, in messages of at most `room` prefixes. */
   drain(room?: number): string[];
 }
 
@@ -59,7 +59,7 @@ function fixture(): Fixture {
 }
 
 describe('AdjRibOut', () => {
-  test('groups prefixes by attributes, and ends the table once it is complete', () => {
+  test('groups prefixes by attribute set, and sends End-of-RIB once the routes are complete', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(c, plain);
@@ -74,7 +74,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), []);
   });
 
-  test('splits what does not fit into one message', () => {
+  test('continues a bucket that does not fit into one message', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(b, plain);
@@ -82,7 +82,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(1), ['announce med - 198.51.100.1/32', 'announce med - 198.51.100.2/32']);
   });
 
-  test('the newest change replaces one that has not left', () => {
+  test('replaces a queued change by a newer one', () => {
     const { rib, drain } = fixture();
     rib.up([4], false);
     rib.announce(a, plain);
@@ -97,7 +97,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), [], 'what the peer never had is not withdrawn');
   });
 
-  test('the same again is not sent again', () => {
+  test('does not send the same route twice', () => {
     const { rib, drain } = fixture();
     rib.up([4], false);
     rib.announce(a, plain);
@@ -106,7 +106,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), []);
   });
 
-  test('withdraws before it announces', () => {
+  test('sends withdrawals before announcements', () => {
     const { rib, drain } = fixture();
     rib.up([4, 6], false);
     rib.announce(a, plain);
@@ -117,7 +117,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['withdraw 2001:db8::1/128', 'announce med - 198.51.100.2/32']);
   });
 
-  test('sends nothing of a family the session does not carry', () => {
+  test('sends no routes of a family that the session does not carry', () => {
     const { rib, drain } = fixture();
     rib.up([6], false);
     rib.synced();
@@ -126,7 +126,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 2001:db8::1/128', 'end-of-rib 6']);
   });
 
-  test('a new session starts from nothing', () => {
+  test('sends everything to a new session', () => {
     const { rib, drain } = fixture();
     rib.synced();
     rib.announce(a, plain);
@@ -179,7 +179,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
     });
 
-    test('marks begin and end for a peer that knows the marks (RFC 7313), again if asked again meanwhile', () => {
+    test('sends Begin and End marks to a peer that knows them (RFC 7313), and once more after a second request', () => {
       const { rib, drain } = fixture();
       rib.synced();
       rib.up([4], true);
@@ -201,7 +201,7 @@ describe('AdjRibOut', () => {
       ]);
     });
 
-    test('has no marks before End-of-RIB', () => {
+    test('sends no marks before End-of-RIB', () => {
       const { rib, drain } = fixture();
       rib.up([4], true);
       rib.announce(a, plain);
@@ -210,7 +210,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['announce med - 198.51.100.1/32']);
     });
 
-    test('does not forget that a withdrawn prefix is at the peer', () => {
+    test('still withdraws a prefix that the peer holds', () => {
       const { rib, drain } = fixture();
       rib.up([4], false);
       rib.announce(a, plain);
@@ -221,7 +221,7 @@ describe('AdjRibOut', () => {
     });
   });
 
-  test('whatever happens in whatever order, peers end up with exactly what is desired, and the tables with nothing else', () => {
+  test('leaves peers with exactly the desired routes after any sequence of changes, and the tables empty', () => {
     const texts = [
       '10.0.0.0/8',
       '10.0.0.0/9',
@@ -309,7 +309,8 @@ describe('AdjRibOut', () => {
           const { refusedCount } = rib;
           if (isUp) rib.carry(6, true);
           drain();
-          for (const [text, med] of held) assert.equal(desired.get(text), med, 'no older version stays');
+          for (const [text, med] of held)
+            assert.equal(desired.get(text), med, 'the peer holds an older version');
           assert.equal(rib.sentCount, held.size);
           if (held.size > 0) assert.equal(held.size, desired.size - refusedCount);
           rib.up([4, 6], false);
@@ -331,7 +332,7 @@ describe('AdjRibOut', () => {
             if (id === undefined) return;
             const text = formatPrefix(prefixes.prefix(id));
             if (outgoing.kind === 'withdraw')
-              assert.ok(held.delete(text), 'only what the peer has is withdrawn');
+              assert.ok(held.delete(text), 'a route that the peer does not hold is withdrawn');
             else held.set(text, attributes.get(outgoing.attributes).med ?? -1);
             outgoing.prefixes.take();
           }
@@ -356,7 +357,7 @@ describe('PrefixTable', () => {
     ),
   );
 
-  test('gives back what it was given, and numbers again once they are free', () => {
+  test('returns each prefix by its number, and reuses free numbers', () => {
     fc.assert(
       fc.property(fc.array(anyPrefix, { minLength: 1, maxLength: 300 }), (all) => {
         const table = new PrefixTable();
@@ -378,7 +379,7 @@ describe('PrefixTable', () => {
     );
   });
 
-  test('writes NLRI as RFC 4271 section 4.3 has it', () => {
+  test('writes NLRI (RFC 4271 section 4.3)', () => {
     const rows: readonly (readonly [string, string])[] = [
       ['0.0.0.0/0', '00'],
       ['10.0.0.0/8', '080a'],

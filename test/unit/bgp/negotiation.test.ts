@@ -38,19 +38,19 @@ function refused(open: Partial<OpenMessage>, end: Partial<LocalEnd> = {}): strin
 }
 
 describe('localOpen()', () => {
-  test('hides an AS number of four octets behind AS_TRANS (RFC 6793)', () => {
+  test('sends AS_TRANS for an AS number of four octets (RFC 6793)', () => {
     const open = localOpen({ ...local, asn: 4_200_000_001 });
     assert.equal(open.myAs, 23456);
     assert.ok(open.capabilities.some((one) => one.kind === 'four-octet-as' && one.asn === 4_200_000_001));
   });
 
-  test('offers an IPv6 next hop for IPv4 over IPv6 only (RFC 8950)', () => {
+  test('offers IPv6 next hops for IPv4 on IPv6 sessions only (RFC 8950)', () => {
     const offers = (overIpv6: boolean) =>
       localOpen({ ...local, overIpv6 }).capabilities.some(({ kind }) => kind === 'extended-next-hop');
     assert.deepEqual([offers(false), offers(true)], [false, true]);
   });
 
-  test('offers graceful restart where it is configured, with the R and F bits as they are', () => {
+  test('offers graceful restart where it is configured, with the R and F bits', () => {
     const gracefulRestart = { restartTimeSeconds: 120, restarting: true, forwarding: true };
     const offered = localOpen({ ...local, gracefulRestart }).capabilities.find(
       ({ kind }) => kind === 'graceful-restart',
@@ -68,7 +68,7 @@ describe('localOpen()', () => {
     assert.ok(!localOpen(local).capabilities.some(({ kind }) => kind === 'graceful-restart'));
   });
 
-  test('leaves out what this peer has refused', () => {
+  test('leaves out capabilities that the peer has refused', () => {
     const kinds = (refusedCapabilities: LocalEnd['refusedCapabilities']) =>
       localOpen({ ...local, refusedCapabilities }).capabilities.map(({ kind }) => kind);
     assert.ok(!kinds(new Set([73])).includes('fqdn'));
@@ -77,7 +77,7 @@ describe('localOpen()', () => {
 });
 
 describe('judgeOpen()', () => {
-  test('takes the smaller hold time, and a keepalive interval of a third at most', () => {
+  test('agrees on the smaller hold time, and on a KEEPALIVE interval of at most a third of it', () => {
     const { holdTimeSeconds, keepaliveTimeSeconds } = agreed({ holdTimeSeconds: 9 });
     assert.deepEqual([holdTimeSeconds, keepaliveTimeSeconds], [9, 3]);
     assert.equal(agreed({ holdTimeSeconds: 0 }).holdTimeSeconds, 0);
@@ -92,20 +92,20 @@ describe('judgeOpen()', () => {
     assert.equal(judged.ok ? '' : judged.error.text, 'peer said AS 64501, configured 64500');
   });
 
-  test('a router id equal to ours is refused inside the AS only (RFC 6286)', () => {
+  test('refuses our own BGP Identifier inside the AS only (RFC 6286)', () => {
     assert.equal(agreed({ routerId: local.routerId }).internal, false);
     const inside = { myAs: 64512, capabilities: [], routerId: local.routerId };
     assert.equal(refused(inside, { peerAsn: 64512 }), '2/3');
   });
 
-  test('`external` takes every other AS, `internal` only ours', () => {
+  test('accepts every other AS for `external`, only ours for `internal`', () => {
     assert.equal(agreed({}, { peerAsn: 'external' }).peerAsn, 64500);
     assert.equal(refused({ myAs: 64512, capabilities: [] }, { peerAsn: 'external' }), '2/2');
     assert.equal(agreed({ myAs: 64512, capabilities: [] }, { peerAsn: 'internal' }).internal, true);
     assert.equal(refused({}, { peerAsn: 'internal' }), '2/2');
   });
 
-  test('a peer of two octets shows AS_TRANS for a number of four', () => {
+  test('accepts AS_TRANS from a peer with two-octet AS numbers', () => {
     const { fourOctetAs, peerAsn } = agreed(
       { myAs: 23456, capabilities: [ipv4] },
       { peerAsn: 4_200_000_002 },
@@ -113,14 +113,14 @@ describe('judgeOpen()', () => {
     assert.deepEqual([fourOctetAs, peerAsn], [false, 23456]);
   });
 
-  test('carries what both offer, and IPv4 where the peer offers nothing (RFC 4760 section 8)', () => {
+  test('carries families that both offer, and IPv4 where the peer offers none (RFC 4760 section 8)', () => {
     assert.deepEqual(agreed().families, [4, 6]);
     assert.deepEqual(agreed({ capabilities: [ipv6] }).families, [6]);
     assert.deepEqual(agreed({ capabilities: [] }).families, [4]);
     assert.deepEqual(agreed({}, { refusedCapabilities: 'all' }).families, [4]);
   });
 
-  test('extended messages, refresh and restart need both ends', () => {
+  test('uses extended messages, route refresh and graceful restart where both ends offer them', () => {
     const all: Capability[] = [
       { kind: 'extended-message' },
       { kind: 'route-refresh' },
@@ -138,7 +138,7 @@ describe('judgeOpen()', () => {
       [both.sendLimit, both.receiveLimit, both.routeRefresh, both.enhancedRouteRefresh],
       [65535, 65535, true, true],
     );
-    assert.equal(both.gracefulRestart, undefined, 'it is not configured here');
+    assert.equal(both.gracefulRestart, undefined, 'graceful restart is not configured here');
     const gracefulRestart = { restartTimeSeconds: 120, restarting: false, forwarding: false };
     assert.deepEqual(agreed({ capabilities: all }, { gracefulRestart }).gracefulRestart, {
       restartTimeSeconds: 60,
@@ -148,7 +148,7 @@ describe('judgeOpen()', () => {
     assert.deepEqual([alone.sendLimit, alone.receiveLimit, alone.routeRefresh], [4096, 65535, false]);
   });
 
-  test('IPv4 takes an IPv6 next hop where both say so for exactly that', () => {
+  test('uses IPv6 next hops for IPv4 where both ends offer exactly that', () => {
     const tuple = (afi: number, nextHopAfi: number): Capability => ({
       kind: 'extended-next-hop',
       tuples: [{ afi, safi: 1, nextHopAfi }],
@@ -165,17 +165,17 @@ describe('refusedAfter()', () => {
   const none = new Set<number>();
   const error = (subcode: number, ...data: number[]) => ({ code: 2, subcode, data: Uint8Array.from(data) });
 
-  test('leaves out the capabilities that the peer names (RFC 5492 section 5)', () => {
+  test('returns the capabilities that the peer names (RFC 5492 section 5)', () => {
     assert.deepEqual(refusedAfter(error(7, 73, 2, 0, 0, 6, 0), none), new Set([73, 6]));
   });
 
-  test('leaves out all where it names none, or what was left out already', () => {
+  test('returns `all` where the peer names none, or only ones that were left out', () => {
     assert.equal(refusedAfter(error(4), none), 'all');
     assert.equal(refusedAfter(error(7), none), 'all');
     assert.equal(refusedAfter(error(7, 73, 0), new Set([73])), 'all');
   });
 
-  test('knows when it was about something else', () => {
+  test('returns undefined for another error', () => {
     assert.equal(refusedAfter(error(2), none), undefined);
     assert.equal(refusedAfter(error(7), 'all'), undefined);
   });

@@ -16,10 +16,10 @@ const interfaces: readonly InterfaceAddresses[] = [
   { name: 'eth2', addresses: [ip('fe80::2')] },
 ];
 
-/** local address, zone, extended next hop → next hops for IPv4, for IPv6. */
+/** Local address, zone, extended next hop; the next hops for IPv4 and for IPv6. */
 const rows: readonly (readonly [string, string, string | undefined, boolean, string, string])[] = [
   [
-    'over IPv4: the other family from the same interface',
+    'over IPv4, IPv6 has an address of the same interface',
     '192.0.2.1',
     undefined,
     false,
@@ -27,7 +27,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1',
   ],
   [
-    'over IPv6: the other family from the same interface',
+    'over IPv6, IPv4 has an address of the same interface',
     '2001:db8::1',
     undefined,
     true,
@@ -35,7 +35,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1',
   ],
   [
-    'over IPv6 without IPv4: its own address where the peer takes it',
+    'over IPv6 without IPv4, IPv4 has the IPv6 next hop where the peer accepts it',
     '2001:db8:1::1',
     undefined,
     true,
@@ -43,32 +43,39 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8:1::1',
   ],
   [
-    'over IPv6 without IPv4: nothing where it does not',
+    'over IPv6 without IPv4, IPv4 is not sent where the peer does not accept it',
     '2001:db8:1::1',
     undefined,
     false,
     '',
     '2001:db8:1::1',
   ],
-  ['link-local: a global address first', 'fe80::1', 'eth0', false, '192.0.2.1', '2001:db8::1 fe80::1'],
   [
-    'link-local: of the interface with the zone',
+    'over a link-local address, a global address comes first',
+    'fe80::1',
+    'eth0',
+    false,
+    '192.0.2.1',
+    '2001:db8::1 fe80::1',
+  ],
+  [
+    'over a link-local address, the zone chooses the interface',
     'fe80::1',
     'eth1',
     true,
     '2001:db8:1::1 fe80::1',
     '2001:db8:1::1 fe80::1',
   ],
-  ['link-local only', 'fe80::2', 'eth2', true, 'fe80::2', 'fe80::2'],
+  ['over a link-local address without a global one', 'fe80::2', 'eth2', true, 'fe80::2', 'fe80::2'],
   [
-    'over loopback: an address that others can reach',
+    'over loopback, a global address of any interface',
     '127.0.0.1',
     undefined,
     false,
     '192.0.2.1',
     '2001:db8::1',
   ],
-  ['an address of no interface', '203.0.113.9', undefined, false, '203.0.113.9', ''],
+  ['from an address of no interface', '203.0.113.9', undefined, false, '203.0.113.9', ''],
 ];
 
 describe('nextHopsOf()', () => {

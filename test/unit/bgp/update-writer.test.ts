@@ -45,7 +45,7 @@ function fixture(session: Partial<WireSession> = {}) {
   return {
     rib,
     writer,
-    /** Frames of everything that would leave now. */
+    /** The messages that bring the peer up to date. */
     frames(): Uint8Array[] {
       const reader = new FrameReader();
       const frames: Uint8Array[] = [];
@@ -78,7 +78,7 @@ function updates(frames: readonly Uint8Array[]) {
   });
 }
 
-describe('UpdateWriter: bytes by RFC 4271 section 4.3 and RFC 4760', () => {
+describe('UpdateWriter writes octets by RFC 4271 section 4.3 and RFC 4760', () => {
   test('IPv4 with NEXT_HOP', () => {
     const { rib, frames } = fixture();
     rib.announce(prefix('198.51.100.1/32'), plain);
@@ -167,7 +167,7 @@ describe('UpdateWriter: bytes by RFC 4271 section 4.3 and RFC 4760', () => {
   });
 });
 
-describe('UpdateWriter: packing', () => {
+describe('UpdateWriter packs', () => {
   const host = (family: Family, i: number): Prefix =>
     family === 4
       ? { family, value: 0x0a000000n + BigInt(i), length: 32 }
@@ -175,7 +175,7 @@ describe('UpdateWriter: packing', () => {
 
   for (const family of [4, 6] as const)
     for (const sendLimit of [4096, 65535])
-      test(`3000 host routes of IPv${family} fill messages of ${sendLimit} octets, both ways`, () => {
+      test(`3000 host routes of IPv${family} fill messages of ${sendLimit} octets, announced and withdrawn`, () => {
         const { rib, frames } = fixture({ sendLimit });
         for (let i = 0; i < 3000; i++) rib.announce(host(family, i), plain);
         const octets = family === 4 ? 5 : 17;
@@ -194,7 +194,7 @@ describe('UpdateWriter: packing', () => {
         }
       });
 
-  test('attributes that no message could hold are refused, and not encoded', () => {
+  test('attributes that fit into no message are refused without being encoded', () => {
     for (const huge of [
       { communities: Array.from({ length: 20_000 }, (_, i) => i) },
       { largeCommunities: Array.from({ length: 6000 }, (_, i) => [1, 2, i] as const) },
@@ -208,7 +208,7 @@ describe('UpdateWriter: packing', () => {
     }
   });
 
-  test('attributes that fill a message hold nobody up, and an older version of the route does not stay at the peer', () => {
+  test('attributes that fill a message delay no other route, and an older version of the route is withdrawn', () => {
     const { rib, writer } = fixture();
     const communities = Array.from({ length: 1100 }, (_, i) => i);
     const counts = () => [rib.desiredCount, rib.sentCount, rib.refusedCount, rib.queuedCount];
@@ -221,7 +221,7 @@ describe('UpdateWriter: packing', () => {
     assert.deepEqual(counts(), [3, 1, 2, 0]);
     assert.equal(writer.next(), undefined);
     rib.announce(host(4, 4), { ...plain, communities });
-    assert.deepEqual(counts(), [4, 1, 3, 0], 'what was refused is not tried again');
+    assert.deepEqual(counts(), [4, 1, 3, 0], 'refused attributes are not tried again');
     rib.announce(host(4, 1), plain);
     rib.withdraw(host(4, 4));
     rib.withdraw(host(6, 3));

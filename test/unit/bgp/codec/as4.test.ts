@@ -25,31 +25,36 @@ const as4Path = (value: string) => attribute(0xc0, 17, value);
 const sequence = (...asns: number[]): AsPathSegment => ({ type: 'sequence', asns });
 const set = (...asns: number[]): AsPathSegment => ({ type: 'set', asns });
 
-/** AS_PATH, AS4_PATH and what they mean together (RFC 6793 section 4.2.3). */
+/** AS_PATH, AS4_PATH and the path that they make together (RFC 6793 section 4.2.3). */
 const merges: readonly [name: string, asPath: string, as4Path: string, means: AsPathSegment[]][] = [
   ['equally long', '0202 5ba0 5ba0', '0202 00010001 00010002', [sequence(65537, 65538)]],
   [
-    'one shorter: an old AS has put itself in front',
+    'one shorter, behind an AS with two-octet numbers',
     '0203 fde9 5ba0 5ba0',
     '0202 00010001 00010002',
     [sequence(65001, 65537, 65538)],
   ],
-  ['longer than AS_PATH: it means nothing', '0201 5ba0', '0202 00010001 00010002', [sequence(23456)]],
+  ['longer than AS_PATH is ignored', '0201 5ba0', '0202 00010001 00010002', [sequence(23456)]],
   [
-    'a set counts one',
+    'with a set, which counts as one',
     '0202 fde9 5ba0 0102 0001 5ba0',
     '0201 00010001 0102 00000001 00010002',
     [sequence(65001, 65537), set(1, 65538)],
   ],
-  ['a set in front is kept whole', '0102 0001 0002 0201 5ba0', '0201 00010001', [set(1, 2), sequence(65537)]],
   [
-    'nothing missing but a set at the end',
+    'with a leading set, which is kept whole',
+    '0102 0001 0002 0201 5ba0',
+    '0201 00010001',
+    [set(1, 2), sequence(65537)],
+  ],
+  [
+    'with a set at the end',
     '0201 5ba0 0101 5ba0',
     '0201 00010001 0101 00010002',
     [sequence(65537), set(65538)],
   ],
   [
-    'the confederation segments of AS4_PATH are passed over',
+    'with confederation segments, which are skipped',
     '0202 fde9 5ba0',
     '0301 0000fdea 0201 00010001',
     [sequence(65001, 65537)],
@@ -59,10 +64,10 @@ const merges: readonly [name: string, asPath: string, as4Path: string, means: As
 for (const [name, asPath, as4, means] of merges)
   test(`AS4_PATH ${name}`, () => assert.deepEqual(received(asPath, as4Path(as4)).asPath, means));
 
-test('without AS4_PATH the path is as it came', () =>
+test('AS_PATH without AS4_PATH stays as received', () =>
   assert.deepEqual(received('0202 fde9 5ba0').asPath, [sequence(65001, 23456)]));
 
-test('a merged sequence is not longer than a segment can be', () => {
+test('a merged sequence has no more than 255 AS numbers', () => {
   const asPath = `02ff ${'fde9'.repeat(255)} 0201 5ba0`;
   assert.deepEqual(received(asPath, as4Path('0201 00010001')).asPath, [
     sequence(...Array.from({ length: 255 }, () => 65001)),
@@ -70,7 +75,7 @@ test('a merged sequence is not longer than a segment can be', () => {
   ]);
 });
 
-test('a merged sequence may be as long as a segment', () => {
+test('a merged sequence may have 255 AS numbers', () => {
   const asPath = `02fe ${'fde9'.repeat(254)} 0201 5ba0`;
   assert.deepEqual(received(asPath, as4Path('0201 00010001')).asPath, [
     sequence(...Array.from({ length: 254 }, () => 65001), 65537),
@@ -80,7 +85,7 @@ test('a merged sequence may be as long as a segment', () => {
 const aggregator = (value: string) => attribute(0xc0, 7, value);
 const as4Aggregator = (value: string) => attribute(0xc0, 18, value);
 
-test('AS4_AGGREGATOR takes the place of AS_TRANS', () => {
+test('AS4_AGGREGATOR replaces an AGGREGATOR with AS_TRANS', () => {
   const { aggregator: found } = received(
     '0201 5ba0',
     aggregator('5ba0 c0000201'),
@@ -89,7 +94,7 @@ test('AS4_AGGREGATOR takes the place of AS_TRANS', () => {
   assert.deepEqual(found, { asn: 65537, address: { family: 4, value: 0xc0000202n } });
 });
 
-test('an aggregator other than AS_TRANS makes both new attributes stale (RFC 6793 section 4.2.3)', () => {
+test('an AGGREGATOR without AS_TRANS voids AS4_PATH and AS4_AGGREGATOR (RFC 6793 section 4.2.3)', () => {
   const found = received(
     '0202 fde9 5ba0',
     aggregator('fde9 c0000201'),
@@ -100,12 +105,12 @@ test('an aggregator other than AS_TRANS makes both new attributes stale (RFC 679
   assert.deepEqual(found.asPath, [sequence(65001, 23456)]);
 });
 
-test('AS4_AGGREGATOR alone means nothing', () =>
+test('AS4_AGGREGATOR without AGGREGATOR is ignored', () =>
   assert.equal(received('0201 5ba0', as4Aggregator('00010001 c0000202')).aggregator, undefined));
 
 const sent = (attributes: PathAttributes) => hex(encodePathAttributes(attributes, old));
 
-test('encodePathAttributes() says in AS4_PATH and AS4_AGGREGATOR what two octets cannot (RFC 6793 section 4.2.2)', () => {
+test('encodePathAttributes() adds AS4_PATH and AS4_AGGREGATOR for numbers of four octets (RFC 6793 section 4.2.2)', () => {
   const address = { family: 4, value: 0xc0000202n } as const;
   assert.equal(
     sent({ asPath: [sequence(65001, 65537)], aggregator: { asn: 65538, address } }),
@@ -117,7 +122,7 @@ test('encodePathAttributes() says in AS4_PATH and AS4_AGGREGATOR what two octets
   );
 });
 
-test('encodePathAttributes() adds neither where two octets say everything', () => {
+test('encodePathAttributes() adds neither where all numbers fit into two octets', () => {
   const address = { family: 4, value: 0xc0000202n } as const;
   assert.equal(
     sent({ asPath: [sequence(65001, 65535)], aggregator: { asn: 65535, address } }),
@@ -125,7 +130,7 @@ test('encodePathAttributes() adds neither where two octets say everything', () =
   );
 });
 
-test('encodePathAttributes() leaves the segments of a confederation out of AS4_PATH', () => {
+test('encodePathAttributes() leaves confederation segments out of AS4_PATH', () => {
   const confederation: AsPathSegment = { type: 'confed-sequence', asns: [65010] };
   assert.equal(
     sent({ asPath: [confederation, sequence(65537)] }),
@@ -133,7 +138,7 @@ test('encodePathAttributes() leaves the segments of a confederation out of AS4_P
   );
 });
 
-test('encodePathAttributes() cuts a sequence that is longer than a segment', () => {
+test('encodePathAttributes() splits a sequence of more than 255 AS numbers', () => {
   const bytes = encodePathAttributes(
     { asPath: [sequence(...Array.from({ length: 300 }, () => 65001))] },
     { fourOctetAs: true },
@@ -142,7 +147,7 @@ test('encodePathAttributes() cuts a sequence that is longer than a segment', () 
   assert.deepEqual([bytes[4], bytes[5], bytes[4 + 2 + 255 * 4], bytes[4 + 3 + 255 * 4]], [2, 255, 2, 45]);
 });
 
-test('encodePathAttributes() states a length in two octets only where it needs them, and refuses one that needs more', () => {
+test('encodePathAttributes() uses the Extended Length flag only for values over 255 octets, and refuses one over 65,535', () => {
   const lengthOf = (octetsOfValue: number) => {
     const value = new Uint8Array(octetsOfValue);
     const bytes = encodePathAttributes({ unknown: [{ type: 200, flags: 0xc0, value }] }, old);

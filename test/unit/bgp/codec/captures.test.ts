@@ -22,7 +22,7 @@ for (const { name, bytes, options, means, isOurForm } of updates)
     if (isOurForm) assert.equal(hex(encoded), hex(bytes));
   });
 
-test('a NOTIFICATION, route refresh marks and a KEEPALIVE as other implementations send them', () => {
+test('decodeMessage() understands the NOTIFICATION, route refresh marks and KEEPALIVE of other implementations', () => {
   assert.deepEqual(decoded(notification), {
     kind: 'notification',
     code: 1,

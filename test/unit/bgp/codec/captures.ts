@@ -1,6 +1,6 @@
 /**
- * What other implementations sent to a listener: BIRD 2.0.12, FRR 8.4, GoBGP 3.10 and ExaBGP 4.2 with AS 64500 (`old`: AS 4200000001
- * towards a peer without four-octet AS numbers), and what they meant by their configuration. The marker is left out.
+ * Messages that other implementations sent to a listener, and the values that their configuration implies: BIRD 2.0.12, FRR 8.4, GoBGP
+ * 3.10 and ExaBGP 4.2 with AS 64500 (`old`: AS 4200000001 towards a peer with two-octet AS numbers). The marker is left out.
  */
 import type { ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
 import { external, marker, octets } from './wire.ts';
@@ -11,7 +11,7 @@ export interface Capture {
   readonly options: ReceiveOptions;
   /** An OPEN's fields, or an UPDATE as `readable` shows it. */
   readonly means: object;
-  /** Our encoding of the meaning is the same octets; others order attributes or state lengths in another way that is as good. */
+  /** Our encoding has the same octets. Other encodings order attributes or write lengths in another valid way. */
   readonly isOurForm: boolean;
 }
 
@@ -305,7 +305,7 @@ export const updates: readonly Capture[] = [
   ),
 ];
 
-/** Bad Message Type 9, as BIRD and FRR answer it. */
+/** Bad Message Type 9, the answer of BIRD and FRR. */
 export const notification = octets(`${marker} 0016 03 01 03 09`);
 /** Beginning and End of Route Refresh of FRR. */
 export const refreshMarks = ['0017 05 0001 01 01', '0017 05 0001 02 01'].map((text) => octets(marker + text));

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkDecode } from '../../../fuzz/bgp-message-check.ts';
 import { everyCapture } from './captures.ts';
 
-/** The captures, each with the session it was sent on and with those that read it differently. */
+/** The captures, each with the options of its session and with options that read it differently. */
 const corpus = everyCapture.flatMap(({ bytes, options }) => [
   { bytes, options },
   { bytes, options: { ...options, fourOctetAs: !options.fourOctetAs } },
@@ -16,7 +16,7 @@ function withLength(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-test('a message cut off at any octet is judged, whether its header says so or not', () => {
+test('decodeMessage() judges a message cut off at any octet, with the old and the new length in its header', () => {
   for (const { bytes, options } of corpus)
     for (let end = 0; end < bytes.length; end++) {
       const cut = bytes.slice(0, end);
@@ -25,7 +25,7 @@ test('a message cut off at any octet is judged, whether its header says so or no
     }
 });
 
-test('a message with any octet changed is judged', () => {
+test('decodeMessage() judges a message with any octet changed', () => {
   const seen = new Set<string>();
   for (const { bytes, options } of corpus)
     for (let at = 16; at < bytes.length; at++)
@@ -37,7 +37,7 @@ test('a message with any octet changed is judged', () => {
   assert.deepEqual([...seen].sort(), ['refused', 'sound', 'with faults']);
 });
 
-test('a message with any octet of its OPEN or UPDATE set to every value is judged', () => {
+test('decodeMessage() judges an OPEN or UPDATE with any octet set to every value', () => {
   const short = corpus.filter(({ bytes }) => bytes.length < 90).filter((_, index) => index % 8 === 0);
   for (const { bytes, options } of short)
     for (let at = 18; at < bytes.length; at++)
@@ -48,7 +48,7 @@ test('a message with any octet of its OPEN or UPDATE set to every value is judge
       }
 });
 
-test('a message with octets put in or left out at any place is judged', () => {
+test('decodeMessage() judges a message with octets inserted or removed anywhere', () => {
   for (const { bytes, options } of corpus)
     for (let at = 19; at <= bytes.length; at++) {
       const grown = new Uint8Array(bytes.length + 2);

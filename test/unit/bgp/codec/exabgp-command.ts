@@ -1,4 +1,4 @@
-/** ExaBGP's commands, as far as they say what we can: an announcement or a withdrawal of unicast routes with the attributes we know. */
+/** ExaBGP's commands that announce or withdraw unicast routes, with the attributes that this speaker encodes. */
 import { parseIp, parsePrefix } from '../../../../src/address/index.ts';
 import type { AsPathSegment, Nlri, PathAttributes, UpdateMessage } from '../../../../src/bgp/message.ts';
 import { octets } from './wire.ts';
@@ -9,7 +9,7 @@ const empty: UpdateMessage = { kind: 'update', withdrawn: [], nlri: [], attribut
 const ipv4 = { afi: 1, safi: 1 };
 const ipv6 = { afi: 2, safi: 1 };
 
-/** What the command means; `undefined` for families, attributes and next hops beyond ours. */
+/** The UPDATE that the command asks for; `undefined` for families, attributes and next hops that this speaker lacks. */
 export function meaningOf(command: string): UpdateMessage | undefined {
   const words = tokens(command);
   const eor = /^announce eor (ipv4|ipv6) unicast$/.exec(command);
@@ -78,7 +78,7 @@ function readAttributes(words: readonly string[], attributes: Draft): void {
   if (clusterList) attributes.clusterList = clusterList;
 }
 
-/** RFC 4360 sections 3 and 4, RFC 5668: `kind:administrator:number`, with the form that the administrator asks for. */
+/** RFC 4360 sections 3 and 4, RFC 5668: `kind:administrator:number`, in the form that fits the administrator. */
 function extendedCommunity(text: string): Uint8Array {
   const [kind = '', administrator = '', assigned = ''] = text.split(':');
   const subtypes: Readonly<Record<string, string>> = { target: '02', origin: '03' };
@@ -99,7 +99,7 @@ function extendedCommunity(text: string): Uint8Array {
     : octets(`01${subtype}${word(four, 4)}${word(value, 2)}`);
 }
 
-/** Words and bracketed lists, lists whole. */
+/** The words of a command; a bracketed list is one word. */
 function tokens(command: string): string[] {
   return command.match(/\[[^\]]*\]|\S+/g) ?? [];
 }
@@ -113,7 +113,7 @@ function listAfter(words: readonly string[], name: string): string[] | undefined
   return after(words, name)?.replaceAll(/[[\]]/g, '').trim().split(/\s+/);
 }
 
-/** A dotted quad as the number it is. */
+/** A dotted quad as a number. */
 function quad(text: string | undefined): number | undefined {
   const parsed = parseIp(text ?? '');
   return parsed?.family === 4 ? Number(parsed.value) : undefined;

@@ -8,7 +8,7 @@ import { checkDecode } from '../../../fuzz/bgp-message-check.ts';
 import { meaningOf } from './exabgp-command.ts';
 import { decodedUpdate, hex, internal, marker, message, number, octets, prefixes, readable } from './wire.ts';
 
-/** ExaBGP's messages with its commands and what it decodes them to; the folder is not part of this project. */
+/** ExaBGP's messages with its commands and its decoding. The folder is not part of this project. */
 const file = `${process.env.BELLMAN_VECTORS ?? ''}/exabgp_vectors.json`;
 const skip = existsSync(file) ? false : 'BELLMAN_VECTORS names no folder with exabgp_vectors.json';
 
@@ -35,7 +35,7 @@ function vectors(): { encode: readonly Vector[]; decode: readonly Vector[] } {
   return JSON.parse(text) as { encode: Vector[]; decode: Vector[] };
 }
 
-/** The session that ExaBGP had in the test the vector is from. */
+/** The session of the ExaBGP test that the vector comes from. */
 function optionsOf({ file: from, cmd, json }: Vector): ReceiveOptions {
   const hasPathId = JSON.stringify([cmd, json]).includes('path-information');
   return {
@@ -49,7 +49,7 @@ function optionsOf({ file: from, cmd, json }: Vector): ReceiveOptions {
 
 const families: readonly string[] = ['ipv4 unicast', 'ipv6 unicast'];
 
-/** ExaBGP's view of an UPDATE of our families; `undefined` where another family or an attribute we do not decode is in it. */
+/** ExaBGP's decoding of an UPDATE; `undefined` where it has a family or an attribute that this codec does not decode. */
 function expectedOf(update: ExaUpdate): object | undefined {
   const { attribute = {}, announce = {}, withdraw = {} } = update;
   const named = [...Object.keys(announce), ...Object.keys(withdraw)];
@@ -85,7 +85,7 @@ function attributeText(name: string, value: unknown): string {
   return String(value);
 }
 
-/** The same view of what we decode. */
+/** Our decoding in the same form. */
 function viewOf({ withdrawn, nlri, attributes }: UpdateMessage): object {
   const { mpReach, mpUnreach, nextHop, origin, asPath = [], med, localPref, ...rest } = attributes;
   const view: Record<string, string> = {};
@@ -115,7 +115,7 @@ function viewOf({ withdrawn, nlri, attributes }: UpdateMessage): object {
   };
 }
 
-/** What we judge otherwise than ExaBGP, each by the RFC's word: the verdict on it. */
+/** UPDATEs that the RFCs refuse and ExaBGP accepts. */
 const otherwise: readonly { readonly of: RegExp; readonly verdict: string; readonly why: string }[] = [
   {
     of: /attribute \[0x99 0x[67]0/,
@@ -125,13 +125,13 @@ const otherwise: readonly { readonly of: RegExp; readonly verdict: string; reado
   {
     of: /ipv6 unicast dead:beef.* next-hop 170\.170\.170\.170/,
     verdict: '3/9',
-    why: 'an IPv4 next hop for IPv6 is no form of RFC 4760 or 8950',
+    why: 'neither RFC 4760 nor RFC 8950 allows an IPv4 next hop for IPv6',
   },
 ];
-/** Next hops that no host can have: we say so, and read the rest all the same. */
+/** Next hops that are not host addresses: a fault, which leaves the rest of the UPDATE readable. */
 const strangeNextHops = /next-hop (127\.0\.0\.1|255\.255\.255\.255|self|0\.0\.0\.0) /;
 
-test("ExaBGP's messages of our families mean what ExaBGP says", { skip }, (t) => {
+test("decodeMessage() decodes ExaBGP's messages as ExaBGP does", { skip }, (t) => {
   let compared = 0;
   for (const vector of vectors().encode) {
     const update = vector.json?.neighbor.message?.update;
@@ -179,7 +179,7 @@ function rawAttributes(bytes: Uint8Array): { around: string; attributes: RawAttr
   return { around: hex(bytes.subarray(19, at)) + hex(bytes.subarray(end)), attributes };
 }
 
-test("ExaBGP's commands encode to ExaBGP's octets", { skip }, (t) => {
+test("encodeMessage() encodes ExaBGP's commands to ExaBGP's octets", { skip }, (t) => {
   let same = 0;
   let reordered = 0;
   for (const vector of vectors().encode) {
@@ -188,7 +188,7 @@ test("ExaBGP's commands encode to ExaBGP's octets", { skip }, (t) => {
     const options = optionsOf(vector);
     const theirs = octets(vector.raw);
     const decoded = decodedUpdate(theirs, options);
-    // ExaBGP adds a link-local next hop by itself, which its command does not say.
+    // ExaBGP adds a link-local next hop that its command does not name.
     if ((decoded.attributes.mpReach?.nextHops.length ?? 0) > 1) continue;
     assert.deepEqual(readable(decoded), readable(meaning), vector.cmd);
     const ours = encodeMessage(meaning, options);
@@ -196,7 +196,7 @@ test("ExaBGP's commands encode to ExaBGP's octets", { skip }, (t) => {
       same++;
       continue;
     }
-    // We put MP_REACH_NLRI and MP_UNREACH_NLRI first (RFC 7606 section 5.1), and never a long length where a short one does.
+    // Ours puts MP_REACH_NLRI and MP_UNREACH_NLRI first (RFC 7606 section 5.1) and uses short lengths where they suffice.
     const { attributes, around } = rawAttributes(ours);
     const other = rawAttributes(theirs);
     const sorted = (list: RawAttribute[]) => list.toSorted((x, y) => x.type - y.type).map(({ text }) => text);
@@ -212,14 +212,14 @@ test("ExaBGP's commands encode to ExaBGP's octets", { skip }, (t) => {
   assert.ok(same > 150, `only ${same} were the same`);
 });
 
-/** Decode vectors come with a marker, without header, or as one NLRI. */
+/** The vector as a whole message. Vectors are whole messages, bodies, or one NLRI, which is left out. */
 function asMessage({ raw, kind = '' }: Vector): Uint8Array | undefined {
   const text = raw.replaceAll(/\s/g, '').toLowerCase();
   if (text.startsWith(marker)) return octets(text);
   return kind.startsWith('update') ? message(2, text) : undefined;
 }
 
-test("ExaBGP's messages of other families, and its OPENs and NOTIFICATIONs, are judged", { skip }, (t) => {
+test("decodeMessage() judges ExaBGP's messages of other families and types", { skip }, (t) => {
   const { encode, decode } = vectors();
   const verdicts: Record<string, number> = {};
   for (const vector of [...encode, ...decode]) {

@@ -26,16 +26,16 @@ function* piecesOf(bytes: Uint8Array, size: number): Generator<Uint8Array> {
 
 const expected = everyCapture.map(({ bytes }) => hex(bytes));
 
-test('FrameReader cuts the same messages from a stream whatever its pieces are', () => {
+test('FrameReader returns the same messages for pieces of any size', () => {
   for (let size = 1; size <= 200; size++) assert.deepEqual(cut(piecesOf(stream, size)), expected);
   assert.deepEqual(cut([stream]), expected);
 });
 
-test('FrameReader cuts a stream in two at any octet', () => {
+test('FrameReader returns the same messages for a stream cut in two at any octet', () => {
   for (let at = 0; at <= 300; at++) assert.deepEqual(cut([stream.slice(0, at), stream.slice(at)]), expected);
 });
 
-test('FrameReader copies a message only when it comes in pieces', () => {
+test('FrameReader does not copy a message that lies inside one chunk', () => {
   const reader = new FrameReader();
   reader.push(stream);
   const first = reader.next(4096);
@@ -43,7 +43,7 @@ test('FrameReader copies a message only when it comes in pieces', () => {
   assert.equal(first.value.buffer, stream.buffer);
 });
 
-test('FrameReader takes more before it has been asked for everything', () => {
+test('FrameReader accepts a chunk before all messages of the last one are read', () => {
   const reader = new FrameReader();
   reader.push(keepalive);
   reader.push(keepalive);
@@ -52,7 +52,7 @@ test('FrameReader takes more before it has been asked for everything', () => {
   assert.equal(reader.next(4096), undefined);
 });
 
-test('FrameReader sets aside no more than a message says it has, and that only after its header has been judged', () => {
+test('FrameReader allocates the length of a message, after its header has been judged', () => {
   const reader = new FrameReader();
   reader.push(octets(marker));
   assert.equal(reader.next(4096), undefined);
@@ -103,7 +103,7 @@ const headerCases: readonly HeaderCase[] = [
 ];
 
 for (const { name, bytes, limit = 4096, error } of headerCases)
-  test(`a message header with ${name} is ${error ? `(${error[0]},${error[1]})` : 'taken'}`, () => {
+  test(`a message header with ${name} is ${error ? `refused with (${error[0]},${error[1]})` : 'accepted'}`, () => {
     const reader = new FrameReader();
     reader.push(bytes);
     const whole = reader.next(limit);
@@ -131,7 +131,7 @@ for (const { name, bytes, limit = 4096, error } of headerCases)
     }
   });
 
-test('a ROUTE-REFRESH shorter than its fields is (7,1), with the whole message as data (RFC 7313 section 5)', () => {
+test('decodeMessage() refuses a short ROUTE-REFRESH with (7,1) and the whole message as data (RFC 7313 section 5)', () => {
   for (const length of [19, 20, 22]) {
     const decoded = decodeMessage(sized(5, length), external);
     assert.ok(!decoded.ok);

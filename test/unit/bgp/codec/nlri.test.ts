@@ -15,7 +15,7 @@ import {
   update,
 } from './wire.ts';
 
-/** RFC 4271 section 4.3 and RFC 4760 section 5: the text, and its octets. */
+/** Prefixes and their octets (RFC 4271 section 4.3, RFC 4760 section 5). */
 const ipv4: readonly [text: string, wire: string][] = [
   ['0.0.0.0/0', '00'],
   ['128.0.0.0/1', '01 80'],
@@ -70,7 +70,7 @@ test('IPv6 prefixes take as few octets as hold their bits', () => {
   assert.equal(hex(encodeMessage({ ...bare, attributes }, external)), hex(bytes));
 });
 
-test('bits after the length of a prefix mean nothing', () => {
+test('decoding ignores bits behind the length of a prefix', () => {
   const bytes = update({ withdrawn: '00 01 ff 09 0aff 1f c00002ff' });
   assert.deepEqual(prefixes(decodedUpdate(bytes).withdrawn), [
     '0.0.0.0/0',
@@ -85,7 +85,7 @@ test('bits after the length of a prefix mean nothing', () => {
   assert.deepEqual(prefixes(mpUnreach?.withdrawn ?? []), ['2001:db8:8000::/33', '2001:db8::fffe:0:0/95']);
 });
 
-test('path identifiers stand in front of the prefixes of the families that negotiated them (RFC 7911)', () => {
+test('prefixes of families with ADD-PATH have path identifiers (RFC 7911)', () => {
   const options = { ...external, addPath: [{ afi: 1, safi: 1 }] };
   const bytes = update({
     withdrawn: `00000001 ${onePrefix} ffffffff 00`,
@@ -101,18 +101,18 @@ test('path identifiers stand in front of the prefixes of the families that negot
   assert.equal(decoded.nlri.length, 2);
 });
 
-test('a prefix without an identifier is sent with 0 where one must be', () => {
+test('encodeMessage() sends path identifier 0 for a prefix without one', () => {
   const options = { ...external, addPath: [{ afi: 1, safi: 1 }] };
   const bytes = encodeMessage({ ...bare, withdrawn: [prefix('10.0.0.0/8')] }, options);
   assert.equal(hex(bytes), hex(update({ withdrawn: '00000000 08 0a' })));
 });
 
-test('encodeMessage() refuses an UPDATE that is longer than a message can be', () => {
+test('encodeMessage() refuses an UPDATE over 65,535 octets', () => {
   const withdrawn = Array.from({ length: 13_200 }, () => prefix('192.0.2.1/32'));
   assert.throws(() => encodeMessage({ ...bare, withdrawn }, external), RangeError);
 });
 
-test('decoded prefixes are counted without being made, and can be gone through again', () => {
+test('decoded prefixes know their number and can be iterated twice', () => {
   const { withdrawn } = decodedUpdate(update({ withdrawn: '18 c63364 18 c63365' }));
   assert.equal(withdrawn.length, 2);
   assert.deepEqual([...withdrawn], [...withdrawn]);

@@ -4,7 +4,7 @@ import { decodeMessage, encodeMessage } from '../../../../src/bgp/codec/index.ts
 import type { Capability, OpenMessage } from '../../../../src/bgp/message.ts';
 import { decoded, external, hex, message, number, octets } from './wire.ts';
 
-/** `version, AS 64500, 90 s, 192.0.2.2` with fields replaced, and optional parameters. */
+/** An OPEN of AS 64500, 90 s, 192.0.2.2 with fields replaced, and optional parameters. */
 function open(
   parameters: string,
   fields: { version?: string; asn?: string; hold?: string; id?: string } = {},
@@ -13,7 +13,7 @@ function open(
   return message(1, version + asn + hold + id + parameters);
 }
 
-/** Parameters in the form of RFC 4271, each given as `type value`. */
+/** Parameters in the form of RFC 4271, from pairs of type and value. */
 function parameters(...list: [type: number, value: string][]): string {
   const body = list
     .map(([type, value]) => number(type, 1) + number(octets(value).length, 1) + value)
@@ -39,7 +39,7 @@ function errorOf(bytes: Uint8Array): [code: number, subcode: number, data: strin
   return [result.error.code, result.error.subcode, hex(result.error.data)];
 }
 
-test('an OPEN without parameters, laid out as RFC 4271 section 4.2 draws it', () => {
+test('an OPEN without parameters has the layout of RFC 4271 section 4.2', () => {
   const bytes = octets(`${'ff'.repeat(16)} 001d 01 04 fc00 00b4 0a000001 00`);
   const value: OpenMessage = {
     kind: 'open',
@@ -53,7 +53,7 @@ test('an OPEN without parameters, laid out as RFC 4271 section 4.2 draws it', ()
   assert.equal(hex(encodeMessage(value, external)), hex(bytes));
 });
 
-/** RFC 4271 section 6.2 and those that added to it. */
+/** Errors of RFC 4271 section 6.2 and of RFCs that added to it. */
 const refused: readonly [name: string, bytes: Uint8Array, error: [number, number, string]][] = [
   ['version 3', open('00', { version: '03' }), [2, 1, '0004']],
   ['version 5 with another form', open('ffeeddccbbaa', { version: '05' }), [2, 1, '0004']],
@@ -94,13 +94,13 @@ for (const [name, bytes, error] of refused)
   test(`an OPEN with ${name} is refused with (${error[0]},${error[1]})`, () =>
     assert.deepEqual(errorOf(bytes), error));
 
-test('hold times 0, 3 and 65535 are taken', () => {
+test('decodeMessage() accepts hold times 0, 3 and 65,535', () => {
   for (const hold of ['0000', '0003', 'ffff']) assert.equal(decoded(open('00', { hold })).kind, 'open');
 });
 
 const ipv4 = { afi: 1, safi: 1 };
 
-/** Code, value, what it means; `malformed` where the length cannot be. */
+/** Code, value, and the decoded capability; `malformed` for a length that the capability does not allow. */
 const capabilities: readonly [code: number, value: string, means: Capability | 'malformed' | 'unknown'][] = [
   [1, '00010001', { kind: 'multiprotocol', family: ipv4 }],
   [1, '0002ff80', { kind: 'multiprotocol', family: { afi: 2, safi: 128 } }],
@@ -169,12 +169,12 @@ for (const [code, value, means] of capabilities)
       means === 'unknown' ? { kind: 'unknown', code, value: octets(value) } : means;
     assert.deepEqual(capabilitiesOf(bytes), [expected]);
     const again = encodeMessage(decoded(bytes), external);
-    // Reserved bits are not sent.
+    // Reserved bits are sent as zero.
     if (code !== 64 && code !== 1) assert.equal(hex(again), hex(bytes));
     assert.deepEqual(capabilitiesOf(again), [expected]);
   });
 
-test('capabilities in one parameter, in many, and twice the same are all read (RFC 5492)', () => {
+test('decodeMessage() reads capabilities in one parameter, in several, and repeated ones (RFC 5492)', () => {
   const two = capability(1, '00020001');
   const families = (bytes: Uint8Array) =>
     capabilitiesOf(bytes).map((found) => (found.kind === 'multiprotocol' ? found.family.afi : found.kind));
@@ -184,7 +184,7 @@ test('capabilities in one parameter, in many, and twice the same are all read (R
   assert.deepEqual(families(open(parameters([2, '']))), []);
 });
 
-test('of several graceful restart capabilities the last one counts (RFC 4724 section 3)', () => {
+test('decodeMessage() keeps the last of several graceful restart capabilities (RFC 4724 section 3)', () => {
   const found = capabilitiesOf(open(parameters([2, capability(64, '0001') + mp4 + capability(64, '0002')])));
   assert.deepEqual(
     found.map((one) => (one.kind === 'graceful-restart' ? one.restartTimeSeconds : one.kind)),
@@ -192,18 +192,18 @@ test('of several graceful restart capabilities the last one counts (RFC 4724 sec
   );
 });
 
-test('the same role twice is one role', () => {
+test('decodeMessage() accepts a role that is stated twice', () => {
   assert.equal(capabilitiesOf(open(parameters([2, capability(9, '04') + capability(9, '04')]))).length, 2);
 });
 
-test('extended parameters are read whatever the short length says (RFC 9072)', () => {
+test('decodeMessage() reads extended parameters with any short length but 0 (RFC 9072)', () => {
   for (const short of ['ff', '01', '0a'])
     assert.deepEqual(capabilitiesOf(open(`${short} ff 0009 02 0006 ${mp4}`)), [
       { kind: 'multiprotocol', family: ipv4 },
     ]);
 });
 
-test('255 octets of parameters are the short form, even where the length looks like the mark of RFC 9072', () => {
+test('decodeMessage() reads 255 octets of parameters in the short form, though their length looks like the mark of RFC 9072', () => {
   const value = 'ab'.repeat(251);
   const bytes = open(parameters([2, capability(200, value)]));
   assert.equal(bytes[28], 255);
@@ -211,7 +211,7 @@ test('255 octets of parameters are the short form, even where the length looks l
   assert.equal(hex(encodeMessage(decoded(bytes), external)), hex(bytes));
 });
 
-test('encodeMessage() uses the extended form only when the parameters need it', () => {
+test('encodeMessage() uses the extended form only for parameters over 255 octets', () => {
   const unknown = (length: number): Capability => ({
     kind: 'unknown',
     code: 200,
@@ -233,7 +233,7 @@ test('encodeMessage() uses the extended form only when the parameters need it', 
   assert.deepEqual(decoded(encodeMessage(several, external)), several);
 });
 
-test('encodeMessage() refuses an OPEN that cannot be', () => {
+test('encodeMessage() refuses an OPEN over 4096 octets or with a four-octet AS number', () => {
   const value: OpenMessage = {
     kind: 'open',
     version: 4,
@@ -249,8 +249,8 @@ test('encodeMessage() refuses an OPEN that cannot be', () => {
   assert.throws(() => encodeMessage({ ...value, capabilities: many }, external), RangeError);
 });
 
-test('encodeMessage() takes what is just possible: AS 65535, and an OPEN of 4096 octets (RFC 8654 section 4)', () => {
-  // 29 octets in front, 3 more and the parameter's 3 for the extended form, 15 capabilities of 257 octets and one of the rest.
+test('encodeMessage() accepts AS 65535, and an OPEN of 4096 octets (RFC 8654 section 4)', () => {
+  // 29 octets, 3 for the extended form, 3 for the parameter, 15 capabilities of 257 octets, and one that fills the rest.
   const sizes = [...Array.from({ length: 15 }, () => 255), 4096 - 35 - 15 * 257 - 2];
   const capabilities = sizes.map(
     (size): Capability => ({ kind: 'unknown', code: 200, value: new Uint8Array(size) }),
@@ -268,7 +268,7 @@ test('encodeMessage() takes what is just possible: AS 65535, and an OPEN of 4096
   assert.deepEqual(decoded(bytes), value);
 });
 
-test('a long host name is cut on the border of a character', () => {
+test('encodeMessage() cuts a long host name at a character boundary', () => {
   const fqdn: Capability = { kind: 'fqdn', host: `${'a'.repeat(63)}é`, domain: 'b'.repeat(64) };
   const value: OpenMessage = {
     kind: 'open',

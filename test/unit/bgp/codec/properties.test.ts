@@ -14,11 +14,11 @@ import type {
 import { asesOutside } from '../../../fuzz/bgp-message-check.ts';
 import { decoded, decodedUpdate, external, readable } from './wire.ts';
 
-/** Of values with a prototype, as decoded ones have. */
+/** Records with a prototype, like decoded ones. */
 function record<T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
   return fc.record(model, { noNullPrototype: true });
 }
-/** The same with any of its fields left out. */
+/** A record with any of the fields left out. */
 const partial: { noNullPrototype: true; requiredKeys: [] } = { noNullPrototype: true, requiredKeys: [] };
 const uint8 = fc.nat(0xff);
 const uint16 = fc.nat(0xffff);
@@ -103,7 +103,7 @@ const segment: fc.Arbitrary<AsPathSegment> = record({
   asns: fc.array(asn, { minLength: 1, maxLength: 300 }),
 });
 
-/** Segments as they come back: none is longer than 255. */
+/** Segments after a round trip: at most 255 AS numbers each. */
 function cut(path: readonly AsPathSegment[]): AsPathSegment[] {
   return path.flatMap(({ type, asns }) =>
     Array.from({ length: Math.ceil(asns.length / 255) }, (_, part) => ({
@@ -195,7 +195,7 @@ const exchange: fc.Arbitrary<{ update: UpdateMessage; options: ReceiveOptions }>
   },
 );
 
-test('OPEN, NOTIFICATION, ROUTE-REFRESH and KEEPALIVE come back as they were sent', () => {
+test('OPEN, NOTIFICATION, ROUTE-REFRESH and KEEPALIVE survive a round trip', () => {
   fc.assert(
     fc.property(message, (sent) => {
       assert.deepEqual(decoded(encodeMessage(sent, external)), sent);
@@ -204,7 +204,7 @@ test('OPEN, NOTIFICATION, ROUTE-REFRESH and KEEPALIVE come back as they were sen
   );
 });
 
-test('an UPDATE comes back as it was sent, whatever the session negotiated', () => {
+test('an UPDATE survives a round trip with any negotiated options', () => {
   fc.assert(
     fc.property(exchange, ({ update, options }) => {
       const received = readable(decodedUpdate(encodeMessage(update, options), options));
@@ -214,7 +214,7 @@ test('an UPDATE comes back as it was sent, whatever the session negotiated', () 
         assert.deepEqual(received, { ...expected, asPath: cut(asPath) });
         return;
       }
-      // AS4_PATH joins sequences and has no segments of a confederation.
+      // AS4_PATH joins sequences and has no confederation segments.
       const { asPath: merged = [] } = received;
       assert.deepEqual({ ...received, asPath: [] }, { ...expected, asPath: [] });
       assert.deepEqual(asesOutside(merged), asesOutside(asPath));

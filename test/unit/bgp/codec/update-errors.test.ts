@@ -17,7 +17,7 @@ import {
   update,
 } from './wire.ts';
 
-/** The verdict on an UPDATE: what ends the session as code, subcode and data, or each fault as `type treatment code subcode`. */
+/** The verdict on an UPDATE: code, subcode and data of an error that ends the session, or each fault as `type treatment code subcode`. */
 function verdict(bytes: Uint8Array, options: ReceiveOptions): string | readonly string[] {
   const result = decodeMessage(bytes, options);
   if (!result.ok) {
@@ -46,7 +46,7 @@ function check(title: string, cases: readonly Case[]): void {
 
 const old: ReceiveOptions = { ...external, fourOctetAs: false };
 
-/** A route to one prefix with an attribute in the place of a sound one of its type, or beside them. */
+/** A route to one prefix. The attribute replaces the sound one of its type, or is added. */
 function route(extra: string, options: ReceiveOptions = external): Uint8Array {
   const type = octets(extra)[1];
   const path = options.fourOctetAs ? asPath : attribute(0x40, 2, '0201fde9');
@@ -60,7 +60,7 @@ function route(extra: string, options: ReceiveOptions = external): Uint8Array {
   return update({ attributes: [...attributes, extra].join(''), nlri: onePrefix });
 }
 
-/** Each row: flags, type, value, the verdict with an external peer, and with an internal one where it differs. */
+/** Flags, type, value, the verdict for an external peer, and for an internal one where it differs. */
 type Row = readonly [
   name: string,
   flags: number,
@@ -159,7 +159,7 @@ const rows: readonly Row[] = [
 ];
 
 check(
-  'one malformed attribute is treated as RFC 7606 sections 3 and 7 ask',
+  'decodeMessage() treats one malformed attribute as RFC 7606 sections 3 and 7 ask',
   rows.flatMap(([name, flags, type, value, fromExternal, fromInternal = fromExternal]): Case[] => [
     { name: `${name}, external`, bytes: route(attribute(flags, type, value)), verdict: fromExternal },
     {
@@ -207,7 +207,7 @@ check('from a peer with AS numbers of two octets (RFC 6793)', [
   },
 ]);
 
-test('an AS4_PATH of a peer with four-octet AS numbers is discarded, malformed or not (RFC 6793 section 4.1)', () => {
+test('decodeMessage() discards AS4_PATH of a peer with four-octet AS numbers, malformed or not (RFC 6793 section 4.1)', () => {
   const malformed = route(attribute(0xc0, 17, '0001 0000fde9'));
   assert.deepEqual(verdict(malformed, external), ['17 discard 3 9']);
 });
@@ -323,7 +323,7 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
 ]);
 
 check(
-  'fields that overrun each other, and prefixes that cannot be, end the session (RFC 4271 section 6.3, RFC 7606 section 5.3)',
+  'fields that overrun each other and malformed prefixes end the session (RFC 4271 section 6.3, RFC 7606 section 5.3)',
   [
     {
       name: 'withdrawn routes longer than the message',
@@ -372,7 +372,7 @@ check(
 const overrun = '40 05 ff 00000064';
 
 check(
-  'an attribute longer than the attributes is a withdrawal where the routes are known (RFC 7606 sections 4 and 5.2)',
+  'an attribute that overruns the list withdraws the routes where they are known (RFC 7606 sections 4 and 5.2)',
   [
     {
       name: 'with NLRI',
@@ -380,7 +380,7 @@ check(
       verdict: ['5 withdraw 3 5'],
     },
     {
-      name: 'with NLRI, and what is missing is told too',
+      name: 'with NLRI and missing attributes',
       bytes: update({ attributes: origin + overrun, nlri: onePrefix }),
       verdict: ['5 withdraw 3 5', '2 withdraw 3 3', '3 withdraw 3 3'],
     },
@@ -444,31 +444,34 @@ check(
   ],
 );
 
-check('a withdrawal of routes that the UPDATE does not name ends the session (RFC 7606 section 5.2)', [
-  {
-    name: 'ORIGIN 3 and no routes',
-    bytes: update({ attributes: attribute(0x40, 1, '03') }),
-    verdict: 'reset 3 6 40010103',
-  },
-  {
-    name: 'ORIGIN 3 beside MP_UNREACH_NLRI',
-    bytes: update({ attributes: attribute(0x80, 15, ipv6Unreach) + attribute(0x40, 1, '03') }),
-    verdict: 'reset 3 6 40010103',
-  },
-  {
-    name: 'ORIGIN 3 beside an MP_REACH_NLRI without routes',
-    bytes: update({ attributes: attribute(0x80, 14, ipv6Reach) + attribute(0x40, 1, '03') + asPath }),
-    verdict: 'reset 3 6 40010103',
-  },
-  {
-    name: 'what is discarded does not count',
-    bytes: update({ attributes: attribute(0x40, 6, '00') }),
-    verdict: ['6 discard 3 5'],
-  },
-  { name: 'attributes without an error', bytes: update({ attributes: plainAttributes }), verdict: [] },
-]);
+check(
+  'a fault whose treatment is withdrawal ends the session where the UPDATE names no route (RFC 7606 section 5.2)',
+  [
+    {
+      name: 'ORIGIN 3 and no routes',
+      bytes: update({ attributes: attribute(0x40, 1, '03') }),
+      verdict: 'reset 3 6 40010103',
+    },
+    {
+      name: 'ORIGIN 3 beside MP_UNREACH_NLRI',
+      bytes: update({ attributes: attribute(0x80, 15, ipv6Unreach) + attribute(0x40, 1, '03') }),
+      verdict: 'reset 3 6 40010103',
+    },
+    {
+      name: 'ORIGIN 3 beside an MP_REACH_NLRI without routes',
+      bytes: update({ attributes: attribute(0x80, 14, ipv6Reach) + attribute(0x40, 1, '03') + asPath }),
+      verdict: 'reset 3 6 40010103',
+    },
+    {
+      name: 'an attribute that is discarded',
+      bytes: update({ attributes: attribute(0x40, 6, '00') }),
+      verdict: ['6 discard 3 5'],
+    },
+    { name: 'attributes without an error', bytes: update({ attributes: plainAttributes }), verdict: [] },
+  ],
+);
 
-check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)', [
+check('routes without a mandatory attribute are treated as withdrawn (RFC 7606 section 3 d)', [
   {
     name: 'no attributes at all',
     bytes: update({ nlri: onePrefix }),
@@ -503,12 +506,12 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
     verdict: ['1 withdraw 3 3', '2 withdraw 3 3'],
   },
   {
-    name: 'a malformed one is not missing',
+    name: 'a malformed attribute is not missing',
     bytes: update({ attributes: attribute(0x40, 1, '03') + asPath + nextHop, nlri: onePrefix }),
     verdict: ['1 withdraw 3 6'],
   },
   {
-    name: 'a NEXT_HOP that nobody reads may be anything (RFC 4760 section 3)',
+    name: 'NEXT_HOP 0.0.0.0 beside MP_REACH_NLRI only is ignored (RFC 4760 section 3)',
     bytes: update({
       attributes:
         attribute(0x80, 14, `${ipv6Reach} 30 20010db80100`) +
@@ -519,7 +522,7 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
     verdict: [],
   },
   {
-    name: 'a NEXT_HOP that the NLRI need may not',
+    name: 'NEXT_HOP 0.0.0.0 beside MP_REACH_NLRI and NLRI',
     bytes: update({
       attributes:
         attribute(0x80, 14, `${ipv6Reach} 30 20010db80100`) +
@@ -531,12 +534,12 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
     verdict: ['3 withdraw 3 8'],
   },
   {
-    name: 'a NEXT_HOP 0.0.0.0 of no route at all is ignored',
+    name: 'NEXT_HOP 0.0.0.0 without any route is ignored',
     bytes: update({ attributes: origin + asPath + attribute(0x40, 3, '00000000') }),
     verdict: [],
   },
   {
-    name: 'a NEXT_HOP 0.0.0.0 beside withdrawn routes is ignored',
+    name: 'NEXT_HOP 0.0.0.0 beside withdrawn routes is ignored',
     bytes: update({
       withdrawn: onePrefix,
       attributes: origin + attribute(0x40, 2, '') + attribute(0x40, 3, '00000000'),
@@ -544,7 +547,7 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
     verdict: [],
   },
   {
-    name: 'a NEXT_HOP 0.0.0.0 beside MP_UNREACH_NLRI is ignored',
+    name: 'NEXT_HOP 0.0.0.0 beside MP_UNREACH_NLRI is ignored',
     bytes: update({
       attributes:
         attribute(0x80, 15, ipv6Unreach) + origin + attribute(0x40, 2, '') + attribute(0x40, 3, '00000000'),
@@ -552,15 +555,15 @@ check('routes without a mandatory attribute are withdrawn (RFC 7606 section 3 d)
     verdict: [],
   },
   {
-    name: 'a NEXT_HOP of three octets beside withdrawn routes',
+    name: 'NEXT_HOP of three octets beside withdrawn routes',
     bytes: update({ withdrawn: onePrefix, attributes: attribute(0x40, 3, 'c00002') }),
     verdict: 'reset 3 5 400303c00002',
   },
-  { name: 'nothing is needed to withdraw', bytes: update({ withdrawn: onePrefix }), verdict: [] },
-  { name: 'nothing is needed to end a RIB', bytes: update({}), verdict: [] },
+  { name: 'withdrawn routes need no attribute', bytes: update({ withdrawn: onePrefix }), verdict: [] },
+  { name: 'End-of-RIB needs no attribute', bytes: update({}), verdict: [] },
 ]);
 
-test('of an attribute that occurs twice the first counts (RFC 7606 section 3 g)', () => {
+test('decodeMessage() keeps the first of two equal attributes (RFC 7606 section 3 g)', () => {
   const bytes = update({
     attributes: plainAttributes + attribute(0x80, 4, '00000001') + attribute(0x80, 4, '00000002'),
     nlri: onePrefix,
@@ -571,7 +574,7 @@ test('of an attribute that occurs twice the first counts (RFC 7606 section 3 g)'
   assert.equal(result.value.message.attributes.med, 1);
 });
 
-test('an attribute that occurs 21,000 times is one fault, the strongest one', () => {
+test('decodeMessage() returns one fault, the strongest, for an attribute that occurs 21,000 times', () => {
   const options = { ...external, receiveLimit: 65535 };
   const many = 'c06300'.repeat(21_000);
   assert.deepEqual(verdict(update({ attributes: plainAttributes + many, nlri: onePrefix }), options), [
@@ -584,7 +587,7 @@ test('an attribute that occurs 21,000 times is one fault, the strongest one', ()
   );
 });
 
-test('several errors are told each, and the strongest ends the session (RFC 7606 section 3 h)', () => {
+test('decodeMessage() returns a fault for each malformed attribute, and the strongest error ends the session (RFC 7606 section 3 h)', () => {
   const faulty = attribute(0x40, 1, '09') + asPath + nextHop + attribute(0x40, 6, 'aa');
   assert.deepEqual(verdict(update({ attributes: faulty, nlri: onePrefix }), external), [
     '1 withdraw 3 6',
@@ -594,7 +597,7 @@ test('several errors are told each, and the strongest ends the session (RFC 7606
   assert.equal(verdict(update({ attributes: fatal, nlri: onePrefix }), external), 'reset 3 9 800f0100');
 });
 
-test('a malformed attribute is not among the decoded ones, the others are', () => {
+test('decodeMessage() leaves out a malformed attribute and keeps the others', () => {
   const bytes = route(attribute(0xc0, 8, 'ffffff0100'));
   const result = decodeMessage(bytes, external);
   assert.ok(result.ok && result.value.message.kind === 'update');
@@ -608,7 +611,7 @@ test('a malformed attribute is not among the decoded ones, the others are', () =
   assert.equal(hex(fault?.error.data ?? new Uint8Array(0)), 'c00805ffffff0100');
 });
 
-test('unknown attributes are kept as they are, with their partial bit', () => {
+test('decodeMessage() keeps unknown attributes with their Partial flag', () => {
   const bytes = route(attribute(0xe0, 200, 'aabb') + attribute(0xd0, 201, 'cc'.repeat(300)));
   const result = decodeMessage(bytes, external);
   assert.ok(result.ok && result.value.message.kind === 'update');

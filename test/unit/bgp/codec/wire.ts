@@ -1,9 +1,9 @@
-/** Messages in hexadecimal, as tests write them. */
+/** Messages from and to hexadecimal text, for tests. */
 import { formatIp, formatPrefix } from '../../../../src/address/index.ts';
 import { decodeMessage, type ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
 import type { Message, NlriSequence, PathAttributes, UpdateMessage } from '../../../../src/bgp/message.ts';
 
-/** Of hexadecimal digits; blanks are for the reader. */
+/** Octets from hexadecimal digits; blanks are ignored. */
 export function octets(text: string): Uint8Array {
   const digits = text.replaceAll(/\s/g, '');
   if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new Error(`not octets: ${text}`);
@@ -14,19 +14,19 @@ export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** A number as so many octets of hexadecimal. */
+/** A number as hexadecimal of `width` octets. */
 export function number(value: number, width: number): string {
   return value.toString(16).padStart(2 * width, '0');
 }
 
 export const marker = 'ff'.repeat(16);
 
-/** A whole message: marker, length and type before the body. */
+/** A whole message with marker, length and type. */
 export function message(type: number, body: string): Uint8Array {
   return octets(marker + number(octets(body).length + 19, 2) + number(type, 1) + body);
 }
 
-/** An UPDATE of its three fields. */
+/** An UPDATE with its three fields. */
 export function update(fields: { withdrawn?: string; attributes?: string; nlri?: string }): Uint8Array {
   const { withdrawn = '', attributes = '', nlri = '' } = fields;
   const withLength = (field: string) => number(octets(field).length, 2) + field;
@@ -43,7 +43,7 @@ export const origin = attribute(0x40, 1, '00');
 export const asPath = attribute(0x40, 2, '0201 0000fde9');
 export const nextHop = attribute(0x40, 3, 'c0000202');
 export const localPref = attribute(0x40, 5, '00000064');
-/** What an external peer's route must have. */
+/** The mandatory attributes of an external peer's route. */
 export const plainAttributes = origin + asPath + nextHop;
 export const onePrefix = '18 c63364';
 
@@ -67,17 +67,17 @@ export function decodedUpdate(bytes: Uint8Array, options: ReceiveOptions = exter
   return result;
 }
 
-/** Prefixes as text, with a path identifier in front where there is one. */
+/** Prefixes as text, behind the path identifier where there is one. */
 export function prefixes(sequence: NlriSequence): string[] {
   return [...sequence].map(
     (prefix) => (prefix.pathId === undefined ? '' : `${prefix.pathId}@`) + formatPrefix(prefix),
   );
 }
 
-/** What `readable` shows: fields by name, absent ones left out. */
+/** The result of `readable`: fields by name, without absent ones. */
 export type Readable = Pick<PathAttributes, 'asPath'> & Readonly<Record<string, unknown>>;
 
-/** An UPDATE with addresses and octets as text, so that it can be compared and read. */
+/** An UPDATE with addresses and octets as text, for comparisons that a person can read. */
 export function readable(of: UpdateMessage): Readable {
   const {
     mpReach,
