@@ -1,19 +1,19 @@
-/** Every name that Bellman shares with people and with its own other half through the Kubernetes API. */
+/** Names that Bellman uses in the Kubernetes API. Users and both daemons rely on them. */
 export const defaultNamespace = 'bellman-system';
 export const configMapName = 'config';
 export const configMapKey = 'config';
-/** Where the last good configuration is kept for the day the ConfigMap itself is deleted. */
+/** Holds a copy of the accepted configuration, in case the ConfigMap itself is deleted. */
 export const acceptedConfigMapName = 'bellman-accepted-config';
 
 /** Lease by which the replicas of the controller elect their leader. */
 export const controllerLeaseName = 'bellman-controller';
 
-/** Holds the keys by which speakers recognise each other; the controller makes it when it is missing. */
+/** Holds the keys with which speakers authenticate each other. The controller creates it when it is missing. */
 export const membershipSecretName = 'bellman-membership';
-/** Lines of base64, 32 octets each: the first encrypts, all decrypt, so that keys rotate. */
+/** Lines of base64, 32 octets each. The first key encrypts and all of them decrypt, so that keys can be rotated. */
 export const membershipSecretKey = 'keys';
 
-/** What the Pods of speakers are labelled with. */
+/** Labels of the speakers' Pods. */
 export const speakerPodSelector = 'app.kubernetes.io/name=bellman,app.kubernetes.io/component=speaker';
 
 const prefix = 'bellman.dev/';
@@ -27,15 +27,15 @@ export const annotations = {
   configError: `${prefix}config-error`,
   /** What is doubtful in the accepted configuration; absent when there is nothing. */
   configWarnings: `${prefix}config-warnings`,
-  /** On a Service, written by the controller: the pool its addresses come from, or one for each, comma separated. */
+  /** On a Service, by the controller: the pool of its addresses, or one pool for each, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
-  /** On a Service, written by the speaker that answers: `address=node/interface`, comma separated. */
+  /** On a Service, by the speaker that answers: `address=node/interface`, comma separated. */
   announcing: `${prefix}announcing`,
 } as const;
 
-/** Prefixes under which a Service may carry requests; MetalLB's mean the same as ours. */
+/** Prefixes of the annotations with which a Service requests something. MetalLB's prefixes mean the same as Bellman's. */
 export const requestPrefixes = [prefix, 'metallb.universe.tf/', 'metallb.io/'] as const;
 
-/** Kubernetes' own names. */
+/** Labels that Kubernetes defines. */
 export const excludeFromLoadBalancersLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 export const serviceNameLabel = 'kubernetes.io/service-name';

@@ -1,6 +1,6 @@
 import type { IpAddress, IpRange } from '../address/index.ts';
 
-/** A judged configuration: every default filled in, every reference resolved, all readonly plain data. */
+/** A valid configuration as plain data: defaults are filled in and references resolved. */
 export interface Config {
   readonly peers: readonly PeerConfig[];
   readonly pools: readonly PoolConfig[];
@@ -13,7 +13,7 @@ export interface LabelRequirement {
   readonly values: readonly string[];
 }
 
-/** As `metav1.LabelSelector`: all must hold; an empty selector matches everything. */
+/** As `metav1.LabelSelector`: all requirements must hold, and an empty selector matches everything. */
 export interface LabelSelector {
   readonly matchLabels: Readonly<Record<string, string>>;
   readonly matchExpressions: readonly LabelRequirement[];
@@ -25,16 +25,16 @@ export interface SecretReference {
   readonly key: string;
 }
 
-/** A router to peer with. Lists of selectors: one that matches is enough; an empty list matches every node. */
+/** A router to peer with. In a list of selectors one match is enough; an empty list matches every node. */
 export interface PeerConfig {
-  /** Unique; the `name` key, or `peer-address` (with `:port` when two peers differ only by it). */
+  /** Unique: the `name` key, or the address (with `:port` when it is not 179). */
   readonly name: string;
   readonly myAsn: number;
-  /** What the session itself shows to the peer instead of `myAsn` (RFC 7705 `local-as`). */
+  /** The AS number that the session shows to the peer in place of `myAsn` (`local-as` of RFC 7705). */
   readonly localAsn?: number;
   readonly peerAsn: number | 'internal' | 'external';
   readonly address: IpAddress;
-  /** Zone of a link-local address, or the interface the socket is bound to. */
+  /** Zone of a link-local address, or the interface that the socket is bound to. */
   readonly interface?: string;
   readonly sourceAddress?: IpAddress;
   readonly port: number;
@@ -60,17 +60,17 @@ export interface PoolConfig {
   /** Disjoint within and between pools, in the order written. */
   readonly ranges: readonly IpRange[];
   readonly autoAssign: boolean;
-  /** IPv4 addresses that end in .0 or .255 are not handed out. */
+  /** Assigns no IPv4 address that ends in .0 or .255. */
   readonly avoidBuggyIps: boolean;
-  /** Keeps what is assigned, hands out nothing new. */
+  /** Keeps assigned addresses and assigns no new ones. */
   readonly draining: boolean;
   /** Lower is tried first; pools without one come last. */
   readonly priority?: number;
-  /** Names of namespaces that may use the pool; with `namespaceSelectors` empty too: all. */
+  /** Namespaces that may use the pool. When `namespaceSelectors` is empty too, all may. */
   readonly namespaces: readonly string[];
   readonly namespaceSelectors: readonly LabelSelector[];
   readonly serviceSelectors: readonly LabelSelector[];
-  /** Most addresses that Services of one namespace may hold from this pool. */
+  /** Largest number of addresses of this pool that the Services of one namespace may hold. */
   readonly limitPerNamespace?: number;
   /** Services of different namespaces may share an address under one key. */
   readonly shareAcrossNamespaces: boolean;
@@ -86,19 +86,19 @@ export interface BgpAdvertisement {
   readonly aggregationLengthV6: number;
   readonly localPref?: number;
   readonly med?: number;
-  /** How many times our AS number is put in front once more (eBGP only). */
+  /** How many additional times our AS number is prepended (eBGP only). */
   readonly asPathPrepend: number;
   /** 32-bit values (RFC 1997), sorted, unique. */
   readonly communities: readonly number[];
   /** Sorted, unique. */
   readonly largeCommunities: readonly LargeCommunity[];
-  /** Names of peers; empty: all. */
+  /** Names of peers; empty for all. */
   readonly peers: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
 }
 
 export interface Layer2Advertisement {
-  /** Names of interfaces; empty: those whose subnet holds the address. */
+  /** Names of interfaces; empty for those whose subnet holds the address. */
   readonly interfaces: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
 }

@@ -1,9 +1,9 @@
-/** How errors of a configuration look: where, what is wrong, what would be right; bounded whatever was written. */
+/** Errors of a configuration and their texts. The length of each text is bounded, whatever the document holds. */
 
-/** Keys and list positions from the document's root. */
+/** Keys and list indexes from the document's root. */
 export type Path = readonly (string | number)[];
 
-/** One thing that is wrong, with where it stands. */
+/** One error or warning with its place. */
 export interface ConfigError {
   /** As `address-pools[1].addresses[0]`; empty for the document. */
   readonly path: string;
@@ -11,16 +11,16 @@ export interface ConfigError {
   readonly line: number;
   /** From 1. */
   readonly column: number;
-  /** What is wrong and what would be right. */
+  /** What is wrong, and what to write instead. */
   readonly message: string;
 }
 
-/** One line for people: `address-pools[1].addresses[0], line 14, column 7: …`. */
+/** In one line: `address-pools[1].addresses[0], line 14, column 7: …`. */
 export function formatConfigError({ path, line, column, message }: ConfigError): string {
   return `${path === '' ? '' : `${path}, `}line ${line}, column ${column}: ${message}`;
 }
 
-/** `peers[0].node-selectors[1].match-labels["a b"]`. */
+/** As `peers[0].node-selectors[1].match-labels["a b"]`. */
 export function formatPath(path: Path): string {
   let text = '';
   for (const part of path) {
@@ -31,12 +31,12 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** Text from the document as a message may carry it: as it is when it is one short word, else quoted and cut. */
+/** Text from the document for a message: one short word as it is, anything else quoted and cut. */
 export function show(text: string): string {
   return /^[\x21-\x7e]{1,64}$/.test(text) ? text : JSON.stringify(shortened(text));
 }
 
-/** Some names of many, for messages. */
+/** The first `limit` names and the number of the others, for messages. */
 export function showSome(names: readonly string[], limit = 12): string {
   if (names.length === 0) return 'none';
   const more = names.length > limit ? `, and ${names.length - limit} more` : '';

@@ -3,7 +3,7 @@ import { formatIp, isLinkLocal } from '../address/index.ts';
 import type { BgpAdvertisement, Config, LabelSelector, PeerConfig, PoolConfig } from './config.ts';
 import { printRange } from './resolve/index.ts';
 
-/** YAML that parses to the same configuration, every default written out. */
+/** YAML that parses to the same configuration, with every default written out. */
 export function formatConfig({ peers, pools }: Config): string {
   const plain = {
     ...(peers.length > 0 ? { peers: peers.map(plainPeer) } : {}),

@@ -7,7 +7,7 @@ import { type Community, readCommunity } from './communities.ts';
 import { resolveSelectors } from './selectors.ts';
 import { printRange } from './values.ts';
 
-/** What advertisements may name. */
+/** The names that advertisements may refer to. */
 export interface References {
   readonly communities: ReadonlyMap<string, Community>;
   readonly peers: ReadonlySet<string>;
@@ -59,7 +59,7 @@ export function resolveBgpAdvertisements(
   });
 }
 
-/** The range of a family that allows the least aggregation: by MetalLB's rule, no more than its own largest prefix. */
+/** The range of a family that allows the least aggregation. By MetalLB's rule, that is its own largest prefix. */
 function strictestRange(
   ranges: readonly IpRange[],
   family: Family,
@@ -73,7 +73,7 @@ function strictestRange(
   return strictest;
 }
 
-/** Length of the largest prefix inside a range; the loop turns twice at most, since 2ⁿ addresses in a row hold an aligned 2ⁿ⁻¹. */
+/** Length of the largest prefix inside a range. The loop runs at most twice, because 2ⁿ consecutive addresses hold an aligned block of 2ⁿ⁻¹. */
 function shortestPrefixLength(range: IpRange): number {
   let hostBits = rangeSize(range).toString(2).length - 1;
   for (; hostBits > 0; hostBits--) {
@@ -112,7 +112,7 @@ function unknownPeer(name: string, known: readonly string[]): string {
   return `there is no peer ${show(name)}; ${meant === undefined ? `known: ${showSome(known)}` : `did you mean ${show(meant)}?`}`;
 }
 
-/** The same community by two names counts once; the same name twice is a slip. */
+/** The same community under two names counts once; the same name twice is an error. */
 function resolveCommunities(
   raw: readonly (string | undefined)[],
   path: Path,

@@ -8,7 +8,7 @@ export type Community =
 
 const wellKnown = (value: number): Community => ({ kind: 'standard', value });
 
-/** RFC 1997, RFC 3765, RFC 7999, RFC 8326, as routers name them. A name under `bgp-communities` goes before these. */
+/** The names that routers use (RFC 1997, RFC 3765, RFC 7999, RFC 8326). A name under `bgp-communities` wins over these. */
 export const wellKnownCommunities: ReadonlyMap<string, Community> = new Map([
   ['no-export', wellKnown(0xffffff01)],
   ['no-advertise', wellKnown(0xffffff02)],
@@ -18,7 +18,7 @@ export const wellKnownCommunities: ReadonlyMap<string, Community> = new Map([
   ['graceful-shutdown', wellKnown(0xffff0000)],
 ]);
 
-/** `a:b` of two 16-bit numbers, or a large `a:b:c` (also `large:a:b:c`) of three 32-bit numbers. */
+/** Reads `a:b` of two 16-bit numbers, or a large `a:b:c` (also `large:a:b:c`) of three 32-bit numbers. */
 export function readCommunity(text: string): Result<Community, string> {
   const isMarked = text.startsWith('large:');
   const parts = (isMarked ? text.slice('large:'.length) : text).split(':');
@@ -37,9 +37,9 @@ export function readCommunity(text: string): Result<Community, string> {
   return fail(`${show(text)} is not a community like 64512:1 or 64512:1:2${sexagesimalHint(text)}`);
 }
 
-/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1; a tool that rewrote the file leaves that number behind. */
+/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1, and a tool that rewrites the file leaves that number behind. */
 function sexagesimalHint(text: string): string {
   const number = /^\d{1,10}$/.test(text) ? Number(text) : 0;
   if (number < 60) return '';
-  return `; YAML 1.1 makes ${text} of ${Math.floor(number / 60)}:${number % 60}: quote communities where other tools read the file`;
+  return `; YAML 1.1 reads ${Math.floor(number / 60)}:${number % 60} as ${text}: quote communities where other tools read the file`;
 }

@@ -8,10 +8,10 @@ import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress } from './values.ts';
 
 const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secretKey: 'password' } as const;
-/** `ebgp-multihop: true`: as many hops as a packet can make. */
+/** `ebgp-multihop: true` allows as many hops as a packet can make. */
 const unlimitedHops = 255;
 
-/** The peers, and every name that advertisements may use, also of peers that something else was wrong with. */
+/** The peers, and every name that advertisements may use, including those of peers with other errors. */
 export function resolvePeers(
   raw: readonly (Sound<RawPeer> | undefined)[],
   findings: Findings,
@@ -45,15 +45,15 @@ export function resolvePeers(
 
 type DraftPeer = Omit<PeerConfig, 'name'> & { readonly name?: string };
 
-/** Two peers with the same key would be two connections between the same two sockets. */
+/** Identifies a session. Two peers with the same key would be two connections between the same sockets. */
 function sessionKey({ address, interface: zone, port, sourceAddress, nodeSelectors }: DraftPeer): string {
   const source = sourceAddress && formatIp(sourceAddress);
   return JSON.stringify([formatIp(address), zone, port, source, nodeSelectors]);
 }
 
 /**
- * The address, with the port when it is not 179: a name that does not change with other peers. A second peer there, for other
- * nodes, gets a mark made of what tells the two apart.
+ * The address, with the port when it is not 179, so that the name does not depend on other peers. A second peer with this address gets a
+ * suffix from the hash of its session key.
  */
 function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
   const { address, interface: zone, port } = draft;
@@ -77,7 +77,7 @@ function draftPeer(raw: Sound<RawPeer>, path: Path, findings: Findings): DraftPe
     findings.error(at('password'), () => `TCP MD5 takes at most ${maxPasswordOctets} octets of password`);
   const secret = raw['password-secret'];
   if (password !== undefined && secret)
-    findings.error(at('password-secret'), () => 'password and password-secret exclude each other');
+    findings.error(at('password-secret'), () => 'password and password-secret cannot be combined');
   if (raw['bfd-profile'])
     findings.error(at('bfd-profile'), () => 'bfd-profile is not supported yet; leave it out', 'key');
   const myAsn = raw['my-asn'];
@@ -176,7 +176,7 @@ function resolveRouterId(text: string | undefined, path: Path, findings: Finding
   const read = readAddress(text);
   const id: IpAddress | undefined = read.ok ? read.value : undefined;
   if (id?.family === 4 && id.value !== 0n) return Number(id.value);
-  findings.error(path, () => `${show(text)} is not a router id: written like 10.0.0.1, not 0.0.0.0`);
+  findings.error(path, () => `${show(text)} is not a router ID like 10.0.0.1; 0.0.0.0 is not allowed`);
   return undefined;
 }
 
@@ -195,12 +195,12 @@ function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): n
   if (hops !== undefined && hops > 1 && raw['ttl-security'])
     findings.error(
       [...path, 'ttl-security'],
-      () => 'ttl-security is for directly connected peers; it excludes ebgp-multihop',
+      () => 'ttl-security is for directly connected peers and cannot be combined with ebgp-multihop',
     );
   return hops;
 }
 
-/** How long the peer keeps our routes, in seconds; `undefined` without graceful restart. */
+/** Seconds for which the peer keeps our routes; `undefined` without graceful restart. */
 function resolveRestart(
   raw: Sound<RawPeer>,
   holdTimeSeconds: number,

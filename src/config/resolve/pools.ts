@@ -6,7 +6,7 @@ import { type References, resolveBgpAdvertisements } from './advertisements.ts';
 import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, namespaceFault, readRange } from './values.ts';
 
-/** A range with where it was written. */
+/** A range with its place in the document. */
 interface WrittenRange {
   readonly range: IpRange;
   readonly text: string;
@@ -139,7 +139,7 @@ function soundNames(
   });
 }
 
-/** Sorted by first address, a range can only overlap what reaches furthest before it: n log n for any number of ranges. */
+/** In order of first addresses, a range can overlap only the one before it that reaches furthest. The cost is n log n. */
 function complainOfOverlaps(
   written: readonly WrittenRange[],
   pools: readonly (Sound<RawPool> | undefined)[],

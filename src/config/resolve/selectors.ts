@@ -1,4 +1,4 @@
-/** Label selectors, under the rules that Kubernetes itself has for keys, values and operators. */
+/** Label selectors, with the rules of Kubernetes for keys, values and operators. */
 import type { LabelSelector } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawSelector, Sound } from '../schema/index.ts';

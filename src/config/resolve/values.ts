@@ -1,4 +1,4 @@
-/** Single values of the configuration, read from text: each reader returns the value or what is wrong with it. */
+/** Readers of single values. Each returns the value, or what is wrong with the text. */
 import {
   compareIp,
   type Family,
@@ -19,7 +19,7 @@ import {
 import { fail, ok, type Result } from '../../result.ts';
 import { show } from '../errors.ts';
 
-/** `90s`, `1m30s`, `1.5h` in Go's notation; a fraction of a second is dropped, as MetalLB does. */
+/** Reads a duration in Go's notation, such as `90s`, `1m30s` or `1.5h`. Drops a fraction of a second, as MetalLB does. */
 export function readDurationSeconds(text: string): Result<number, string> {
   if (text === '0') return ok(0);
   if (/^\d{1,9}$/.test(text)) return fail(`${text} has no unit; write ${text}s`);
@@ -42,7 +42,7 @@ const unitSeconds: ReadonlyMap<string, number> = new Map([
   ['ns', 1e-9],
 ]);
 
-/** An address without a zone or length. */
+/** Reads an address without a zone or length. */
 export function readAddress(text: string): Result<IpAddress, string> {
   const address = parseIp(text);
   if (address && address.family === 6 && address.value >> 32n === 0xffffn)
@@ -62,7 +62,7 @@ export function readAddress(text: string): Result<IpAddress, string> {
   return fail(`${show(text)} is not an address`);
 }
 
-/** Addresses that no Service can have: no host sends to them, or no router passes it on. */
+/** Addresses that no Service can have, because no host sends to them or no router forwards to them. */
 const unusable: readonly (readonly [string, string])[] = [
   ['0.0.0.0/8', '"this network" (RFC 791)'],
   ['127.0.0.0/8', 'loopback (RFC 1122)'],
@@ -94,8 +94,8 @@ export function readRange(text: string): Result<ReadRange, string> {
   if (!wrong) return read;
   return fail(
     wrong.text === text
-      ? `${text} is no place for Services: ${wrong.what}`
-      : `${text} holds addresses of ${wrong.text}, which is no place for Services: ${wrong.what}`,
+      ? `${text} cannot serve Services: ${wrong.what}`
+      : `${text} holds addresses of ${wrong.text}, which cannot serve Services: ${wrong.what}`,
   );
 }
 
@@ -139,7 +139,7 @@ function maskHint(text: string): string {
   return ones === '' ? '' : `; write /${ones.length}`;
 }
 
-/** As a prefix when it is one. */
+/** A prefix when the range is exactly one; otherwise `first-last`. */
 export function printRange(range: IpRange): string {
   const [prefix, ...more] = prefixesOfRange(range);
   return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
@@ -172,13 +172,13 @@ function completedEnd(firstText: string, lastText: string, family: Family): stri
   return parseIp(whole) ? whole : undefined;
 }
 
-/** A peer's address; a link-local one with its interface after `%`. */
+/** Reads a peer's address; a link-local one carries its interface after `%`. */
 export function readPeerAddress(text: string): Result<{ address: IpAddress; zone?: string }, string> {
   const percent = text.indexOf('%');
   const read = readAddress(percent < 0 ? text : text.slice(0, percent));
   if (!read.ok) return read;
   const address = read.value;
-  if (isNobody(address)) return fail(`${show(text)} is not the address of one router`);
+  if (isNoHost(address)) return fail(`${show(text)} is not the address of one router`);
   if (percent < 0) return ok({ address });
   const zone = text.slice(percent + 1);
   if (!isLinkLocal(address)) return fail(`${show(text)}: %interface goes with a link-local address only`);
@@ -186,19 +186,19 @@ export function readPeerAddress(text: string): Result<{ address: IpAddress; zone
   return wrong === undefined ? ok({ address, zone }) : fail(wrong);
 }
 
-/** Unspecified and multicast addresses, and the limited broadcast. */
-function isNobody({ family, value }: IpAddress): boolean {
+/** True for unspecified and multicast addresses and the limited broadcast. */
+function isNoHost({ family, value }: IpAddress): boolean {
   if (family === 4) return value >> 24n === 0n || value >> 28n >= 14n;
   return value === 0n || value >> 120n === 0xffn;
 }
 
-/** What is wrong with a name of a Linux interface. */
+/** What is wrong with the name of a Linux interface; `undefined` when nothing is. */
 export function interfaceNameFault(name: string): string | undefined {
   if (/^[!-.0-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
   return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces or slashes`;
 }
 
-/** What is wrong with a name of a namespace (RFC 1123 label). */
+/** What is wrong with the name of a namespace (an RFC 1123 label); `undefined` when nothing is. */
 export function namespaceFault(name: string): string | undefined {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return undefined;
   return `${show(name)} is not the name of a namespace: up to 63 of a-z, 0-9 and -`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
-/** The configuration's shape as JSON Schema (draft 7, which editors' YAML servers know), as `config/schema.json` holds it. */
+/** The shape of the configuration as JSON Schema for `config/schema.json`. Draft 7 is what the YAML servers of editors support. */
 export function configJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(configSchema, { target: 'draft-7', io: 'input' });
 }

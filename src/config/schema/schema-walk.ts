@@ -1,15 +1,15 @@
-/** Questions to the schema that the parser asks: what a thing is, which keys it knows, how it is called. */
+/** Queries on the schema: the kind of a value, the keys of an object, and the noun for a message. */
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
 export type Schema = z.core.$ZodType;
 
-/** The schema without what makes it optional. */
+/** The schema without its optional wrapper. */
 export function bare(schema: Schema): Schema {
   return schema instanceof z.ZodOptional ? bare(schema.unwrap()) : schema;
 }
 
-/** The object that a schema is, or has among its alternatives. */
+/** The schema itself when it is an object, or the object among its alternatives. */
 export function objectOf(of: Schema): z.ZodObject | undefined {
   const schema = bare(of);
   if (schema instanceof z.ZodObject) return schema;
@@ -18,12 +18,12 @@ export function objectOf(of: Schema): z.ZodObject | undefined {
     : undefined;
 }
 
-/** The keys that an object's schema knows, in its order. */
+/** The known keys of an object, in the order of the schema. */
 export function keysOf(schema: z.ZodObject): readonly string[] {
   return Object.keys(schema.shape);
 }
 
-/** What is expected where a schema stands, as the schema says it of a value that can be nothing. */
+/** The noun for the expected value: the schema's message about a missing value. */
 export function nounOf(of: Schema): string {
   const schema = bare(of);
   let noun = nouns.get(schema);
@@ -36,7 +36,7 @@ export function nounOf(of: Schema): string {
 
 const nouns = new WeakMap<Schema, string>();
 
-/** What a scalar may be where a schema stands. */
+/** The types of scalar that a schema accepts. */
 interface ScalarTypes {
   readonly text: boolean;
   readonly number: boolean;
@@ -63,7 +63,7 @@ export function scalarTypes(of: Schema): ScalarTypes {
 
 const types = new WeakMap<Schema, ScalarTypes>();
 
-/** Where in the configuration a key has a meaning, as the name of what holds it: for keys written in the wrong place. */
+/** The names of the objects that know a key, for messages about a key in the wrong place. */
 export const homesOfKeys: ReadonlyMap<string, readonly string[]> = (() => {
   const homes = new Map<string, string[]>();
   const visit = (of: Schema, home: string) => {

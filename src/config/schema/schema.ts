@@ -1,7 +1,7 @@
 /**
- * The shape of the ConfigMap's YAML: one definition for the parser and for the JSON Schema that editors use. It knows the names of
- * keys, types and bounds; what needs a reader of its own (addresses, durations) or more than one value at once (references, overlaps)
- * is judged in the `resolve-` files. Each leaf's message is the noun of what is expected there: errors are built around it.
+ * The shape of the configuration: one definition for the parser and for the JSON Schema that editors use. It holds names of keys, types
+ * and bounds. The next stage reads values with a syntax of their own, such as addresses and durations, and judges references and overlaps.
+ * The message of each schema is a noun for the expected value; errors are built around it.
  */
 import { z } from 'zod';
 
@@ -11,13 +11,13 @@ const wholeNumber = (min: number, max: number, noun: string) => z.int(noun).min(
 const text = (noun: string, maxLength = 1024) => z.string(noun).min(1, noun).max(maxLength, noun);
 const list = <T extends z.ZodType>(element: T, noun: string) => z.array(element, noun);
 const flag = () => z.boolean('true or false');
-/** Optional and documented; the default stands in the JSON Schema for people, `resolve` applies it. */
+/** An optional key with its description. The default is for readers of the JSON Schema; `resolve/` applies it. */
 const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: unknown) =>
   schema.meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }) }).optional();
 
 const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
 const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
-/** Go's notation; the empty text counts as absent, as it always has in MetalLB. */
+/** Go's notation. As in MetalLB, the empty text counts as absent. */
 const duration = (description: string, byDefault?: string) =>
   key(
     z
@@ -35,7 +35,7 @@ export const selectorSchema = z
     {
       'match-labels': key(
         z.record(z.string(), labelValue, 'labels (key: value)'),
-        'Labels that must be there with these values.',
+        'Labels that must have these values.',
       ),
       'match-expressions': key(
         list(
@@ -44,10 +44,10 @@ export const selectorSchema = z
               key: labelKey.meta({ description: 'The label.' }),
               operator: z
                 .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'], 'In, NotIn, Exists or DoesNotExist')
-                .meta({ description: 'NotIn holds also where the label is missing.' }),
+                .meta({ description: 'NotIn also holds where the label is missing.' }),
               values: key(
                 list(labelValue, 'a list of label values'),
-                'For In and NotIn; none for the others.',
+                'Values for In and NotIn. The other operators take none.',
               ),
             },
             'a requirement with key and operator',
@@ -59,17 +59,17 @@ export const selectorSchema = z
     },
     'a selector with match-labels or match-expressions',
   )
-  .meta({ description: 'A label selector, as Kubernetes defines it; an empty one matches everything.' });
+  .meta({ description: 'A label selector of Kubernetes. An empty one matches everything.' });
 const selectors = list(selectorSchema, 'a list of selectors');
 
 export const peerSchema = z.strictObject(
   {
     name: key(
       text('a name of up to 253 characters', 253),
-      'Unique; the address by default, with :port when that is not 179.',
+      'Unique name of the peer. By default its address, with :port when the port is not 179.',
     ),
     'my-asn': asn.meta({ description: 'Our AS number.' }),
-    'local-asn': key(asn, 'AS number shown to this peer instead of my-asn (RFC 7705).'),
+    'local-asn': key(asn, 'AS number shown to this peer in place of my-asn (RFC 7705).'),
     'peer-asn': z
       .union(
         [asn, z.enum(['internal', 'external'])],
@@ -77,26 +77,24 @@ export const peerSchema = z.strictObject(
       )
       .meta({ description: "The peer's AS number, or internal (ours) or external (any but ours)." }),
     'peer-address': text('an address').meta({ description: 'IPv4, IPv6, or link-local with %interface.' }),
-    'peer-port': key(wholeNumber(0, 65535, 'a port (1 to 65535)'), 'TCP port of the peer; 0 means 179.', 179),
+    'peer-port': key(wholeNumber(0, 65535, 'a port (1 to 65535)'), 'TCP port of the peer. 0 means 179.', 179),
     'source-address': key(
       z.string('an address'),
-      'Local address of the session; the one the kernel chooses by default.',
+      'Local address of the session. By default the kernel chooses it.',
     ),
     interface: key(
       text('an interface name of up to 15 characters', 15),
-      'Interface the session is bound to.',
+      'Interface that the session is bound to.',
     ),
     'hold-time': duration(
-      'Without a word from the peer for this long the session ends: 0 or 3s to 65535s.',
+      'The session ends when the peer is silent for this long. 0 turns the timer off; otherwise 3s to 65535s.',
       '90s',
     ),
-    'keepalive-time': duration(
-      'Time between keepalives, a third of hold-time by default, at most hold-time.',
-    ),
+    'keepalive-time': duration('Time between keepalives, at most hold-time. By default a third of it.'),
     'connect-time': duration('Time between attempts to connect, 1s to 65535s.', '5s'),
     'router-id': key(
       z.string('a router id like 10.0.0.1'),
-      "BGP Identifier; the node's IPv4 address by default.",
+      "BGP Identifier. By default the node's IPv4 address.",
     ),
     password: key(z.string('a password of up to 80 octets'), 'TCP MD5 password (RFC 2385) in the clear.'),
     'password-secret': key(
@@ -107,7 +105,7 @@ export const peerSchema = z.strictObject(
         },
         'a reference with name and key',
       ),
-      'Secret in our own namespace that holds the TCP MD5 password.',
+      'Secret in the namespace of Bellman that holds the TCP MD5 password.',
     ),
     'ebgp-multihop': key(
       z.union([flag(), wholeNumber(1, 255, hops)], hops),
@@ -119,15 +117,18 @@ export const peerSchema = z.strictObject(
       z.union(
         [
           flag(),
-          z.strictObject({ 'restart-time': duration('How long the peer keeps our routes, 1s to 4095s.') }),
+          z.strictObject({ 'restart-time': duration('How long the peer keeps the routes, 1s to 4095s.') }),
         ],
         'true, false, or restart-time',
       ),
-      'The peer keeps our routes while the speaker restarts (RFC 4724); for hold-time by default.',
+      'The peer keeps the routes while the speaker restarts (RFC 4724), by default for hold-time.',
       false,
     ),
     'bfd-profile': key(z.string('the name of a profile'), 'Not supported yet.'),
-    'node-selectors': key(selectors, 'Nodes that have this session, one match is enough; all by default.'),
+    'node-selectors': key(
+      selectors,
+      'Nodes that have this session. One match is enough. By default all nodes.',
+    ),
   },
   'a peer with my-asn, peer-asn and peer-address',
 );
@@ -148,18 +149,18 @@ export const bgpAdvertisementSchema = z.strictObject(
     med: key(uint32, 'MULTI_EXIT_DISC.'),
     'as-path-prepend': key(
       wholeNumber(0, 10, 'a number from 0 to 10'),
-      'How many times our AS number is put in front once more, towards eBGP peers.',
+      'How many additional times our AS number is prepended, towards eBGP peers.',
       0,
     ),
     communities: key(
       list(text('a community'), 'a list of communities'),
-      'a:b, large a:b:c, a well-known name, or a name from bgp-communities.',
+      'Communities as a:b, as a:b:c (large), or by a well-known name or a name from bgp-communities.',
     ),
     peers: key(
       list(text('the name of a peer'), 'a list of peer names'),
-      'Peers that hear of it; all by default.',
+      'Names of the peers that receive it. By default all peers.',
     ),
-    'node-selectors': key(selectors, 'Nodes that announce it, one match is enough; all by default.'),
+    'node-selectors': key(selectors, 'Nodes that announce it. One match is enough. By default all nodes.'),
   },
   'an advertisement',
 );
@@ -168,9 +169,9 @@ export const l2AdvertisementSchema = z.strictObject(
   {
     interfaces: key(
       list(text('an interface name of up to 15 characters', 15), 'a list of interface names'),
-      'Interfaces to answer on; by default those whose subnet holds the address.',
+      'Interfaces to answer on. By default those whose subnet holds the address.',
     ),
-    'node-selectors': key(selectors, 'Nodes that may answer, one match is enough; all by default.'),
+    'node-selectors': key(selectors, 'Nodes that may answer. One match is enough. By default all nodes.'),
   },
   'an advertisement',
 );
@@ -183,25 +184,25 @@ export const poolSchema = z.strictObject(
       .meta({ description: 'How its addresses are announced.' }),
     addresses: list(text('a prefix or a range'), 'a list of prefixes or ranges').meta({
       minItems: 1,
-      description: 'CIDR prefixes and first-last ranges, IPv4 and IPv6, none overlapping another.',
+      description: 'CIDR prefixes and first-last ranges, IPv4 and IPv6. No two may overlap.',
       examples: [['192.0.2.0/24', '2001:db8::10-2001:db8::ff']],
     }),
-    'auto-assign': key(flag(), 'Serves Services that name no pool.', true),
-    'avoid-buggy-ips': key(flag(), 'Hands out no IPv4 address that ends in .0 or .255.', false),
-    draining: key(flag(), 'Keeps what is assigned, hands out nothing new.', false),
+    'auto-assign': key(flag(), 'Assigns addresses to Services that name no pool.', true),
+    'avoid-buggy-ips': key(flag(), 'Assigns no IPv4 address that ends in .0 or .255.', false),
+    draining: key(flag(), 'Keeps assigned addresses and assigns no new ones.', false),
     priority: key(
       wholeNumber(0, 2147483647, 'a priority (0 to 2147483647)'),
-      'Lower is tried first; pools without one come last.',
+      'Pools with a lower number are tried first, pools without a number last.',
     ),
     namespaces: key(
       list(text('a namespace'), 'a list of namespaces'),
-      'Namespaces that may use it; all by default.',
+      'Namespaces that may use the pool. By default all.',
     ),
-    'namespace-selectors': key(selectors, 'Namespaces that may use it, by label; one match is enough.'),
-    'service-selectors': key(selectors, 'Services that may use it, by label; one match is enough.'),
+    'namespace-selectors': key(selectors, 'Namespaces that may use the pool, by label. One match is enough.'),
+    'service-selectors': key(selectors, 'Services that may use the pool, by label. One match is enough.'),
     'limit-per-namespace': key(
       wholeNumber(1, 2147483647, 'a limit (1 to 2147483647)'),
-      'Most addresses of this pool that the Services of one namespace may hold; no limit by default.',
+      'Largest number of addresses of this pool that the Services of one namespace may hold. By default no limit.',
     ),
     'share-across-namespaces': key(
       flag(),
@@ -210,11 +211,11 @@ export const poolSchema = z.strictObject(
     ),
     'bgp-advertisements': key(
       list(bgpAdvertisementSchema, 'a list of advertisements'),
-      'How its prefixes are announced; host routes without attributes by default. For protocol bgp.',
+      'How the prefixes of the pool are announced. By default as host routes without attributes. For protocol bgp.',
     ),
     'l2-advertisements': key(
       list(l2AdvertisementSchema, 'a list of advertisements'),
-      'Where its addresses are answered. For protocol layer2.',
+      'Where nodes answer for the addresses. For protocol layer2.',
     ),
   },
   'a pool with name, protocol and addresses',
@@ -226,26 +227,26 @@ export const configSchema = z
       peers: key(list(peerSchema, 'a list of peers'), 'Routers to peer with.'),
       'bgp-communities': key(
         z.record(z.string(), text('a community'), 'communities by name (name: a:b)'),
-        'Names for communities, to be used in advertisements.',
+        'Names for communities, for use in advertisements.',
       ),
-      'address-pools': key(list(poolSchema, 'a list of pools'), 'Where addresses come from.'),
+      'address-pools': key(list(poolSchema, 'a list of pools'), 'Pools of addresses for Services.'),
       'bfd-profiles': key(
         z.array(z.unknown(), 'an empty list').meta({ maxItems: 0 }),
-        'Not supported yet; may be empty.',
+        'Not supported yet. May be empty.',
       ),
     },
     'peers, bgp-communities and address-pools',
   )
-  .meta({ title: 'Bellman configuration', description: "What stands under the ConfigMap's key `config`." });
+  .meta({ title: 'Bellman configuration', description: 'The text under the key `config` of the ConfigMap.' });
 
-/** As written, when the shape is right. */
+/** A document of the right shape. */
 export type RawConfig = z.infer<typeof configSchema>;
 export type RawPeer = z.infer<typeof peerSchema>;
 export type RawPool = z.infer<typeof poolSchema>;
 export type RawBgpAdvertisement = z.infer<typeof bgpAdvertisementSchema>;
 export type RawSelector = z.infer<typeof selectorSchema>;
 
-/** What is left of a document after everything of the wrong shape was taken out: each value has its type or is missing. */
+/** A document without the values of the wrong shape: each value has its type or is missing. */
 export type Sound<T> = T extends readonly (infer E)[]
   ? readonly (Sound<E> | undefined)[]
   : T extends object

@@ -1,24 +1,24 @@
-/** What is wrong with a document's shape, said so that the person who wrote it knows what to write instead. */
+/** Messages about a document's shape. Each says what to write instead. */
 import { z } from 'zod';
 import { formatPath, type Path, show, showSome } from '../errors.ts';
 import { spellingHint } from '../spelling.ts';
 import type { YamlNode, YamlScalar } from '../text/index.ts';
 import { bare, homesOfKeys, objectOf, type Schema, scalarTypes } from './schema-walk.ts';
 
-/** A key that its holder does not know. */
+/** The message about an unknown key. */
 export function unknownKey(key: string, known: readonly string[], holder: Path): string {
   if (holder.length === 0 && ['apiVersion', 'kind', 'metadata', 'data'].includes(key))
-    return `${key} belongs to a manifest; the configuration is only what stands under data.config of the ConfigMap`;
+    return `${key} belongs to a manifest; the configuration is only the text under data.config of the ConfigMap`;
   const meant = spellingHint(key, known);
   if (meant !== undefined) return `unknown key ${show(key)}; did you mean ${meant}?`;
-  if (known.includes('match-labels')) return `unknown key ${show(key)}; labels stand under match-labels`;
+  if (known.includes('match-labels')) return `unknown key ${show(key)}; labels go under match-labels`;
   const homes = homesOfKeys.get(key);
   if (homes) return `${key} has no meaning here; it belongs to ${homes.join(' or ')}`;
   const where = holder.length === 0 ? 'at the top' : `in ${formatPath(holder)}`;
   return `unknown key ${show(key)}; known ${where}: ${showSome(known, 30)}`;
 }
 
-/** A value that is not what its place takes, with the likely reason. */
+/** The message about a value of the wrong kind, with the likely reason. */
 export function mismatch(expected: string, node: YamlNode, schema: Schema): string {
   return `expected ${expected}, not ${describe(node)}${slipHint(expected, node, bare(schema))}`;
 }

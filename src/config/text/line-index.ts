@@ -5,7 +5,7 @@ interface Place {
   readonly column: number;
 }
 
-/** Lines and columns of offsets in a text; a lookup costs the logarithm of the number of lines. */
+/** Finds line and column of an offset in a text by binary search. */
 export class LineIndex {
   readonly #starts: number[] = [0];
 

@@ -3,21 +3,21 @@ export interface Interval {
   last: bigint;
 }
 
-/** Where a value stands: the last interval that begins at or before it. */
+/** Position of the last interval that begins at or before a value. */
 interface Place {
   readonly chunk: number;
-  /** −1: none begins there. */
+  /** −1 when there is none. */
   readonly index: number;
 }
 
 const mostPerChunk = 512;
 
 /**
- * Integers as sorted intervals that do not touch. Adding and removing one integer is a binary search and a move of at most
- * one chunk of intervals, however many there are.
+ * A set of integers as sorted intervals that do not touch. Adding or removing an integer costs a binary search and moves at most one
+ * chunk of intervals, for any number of intervals.
  */
 export class IntervalSet {
-  /** None is empty. */
+  /** No chunk is empty. */
   readonly #chunks: Interval[][] = [];
 
   /** Intervals in any order, disjoint. */
@@ -105,7 +105,7 @@ export class IntervalSet {
   }
 }
 
-/** Index of the last of `count` for which `holds`, when it holds for the first ones and not for the rest; −1 for none. */
+/** Index of the last of `count` items for which `holds` is true, when it is true for a prefix of them; −1 when for none. */
 function lastAtOrBefore(count: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = count;

@@ -10,7 +10,7 @@ import {
 } from '../../../src/cluster/accepted-config.ts';
 import { annotations } from '../../../src/cluster/names.ts';
 
-/** Text that gzip cannot make small. */
+/** Text that gzip cannot compress. */
 function noise(octets: number): string {
   let state = 1;
   return Array.from({ length: octets }, () => {
@@ -34,21 +34,21 @@ const cases: readonly (readonly [string, string, 'plain' | 'compressed'])[] = [
   ['a text that looks compressed', 'gzip:H4sIAAAA', 'compressed'],
 ];
 for (const [name, text, how] of cases) {
-  test(`encodeAcceptedConfig() keeps ${name} ${how}`, () => {
+  test(`encodeAcceptedConfig() stores ${name} ${how}`, () => {
     const value = stored(text);
     assert.equal(value === text, how === 'plain');
     assert.equal(decodeAcceptedConfig({ [annotations.acceptedConfig]: value }), text);
   });
 }
 
-test('encodeAcceptedConfig() refuses what compresses badly beyond the limit', () => {
+test('encodeAcceptedConfig() refuses a text that stays too large after compression', () => {
   const encoded = encodeAcceptedConfig(noise(220 * 1024));
   assert.ok(!encoded.ok);
   assert.match(encoded.error, new RegExp(`${annotationLimit} are free`));
   assert.ok(encodeAcceptedConfig(noise(150 * 1024)).ok);
 });
 
-test("encodeAcceptedConfig() stays within Kubernetes' limit together with everything else", () => {
+test('encodeAcceptedConfig() leaves room for other annotations within the limit of Kubernetes', () => {
   const apply = { 'kubectl.kubernetes.io/last-applied-configuration': 'x'.repeat(100_000) };
   const room = annotationRoom({ ...apply, [annotations.acceptedConfig]: 'y'.repeat(50_000) });
   assert.equal(room, annotationLimit - 100_000 - 'kubectl.kubernetes.io/last-applied-configuration'.length);
@@ -57,7 +57,7 @@ test("encodeAcceptedConfig() stays within Kubernetes' limit together with everyt
   assert.equal(annotationRoom({ a: 'x'.repeat(300_000) }), 0);
 });
 
-test('decodeAcceptedConfig() takes nothing from what is missing, damaged or a bomb', () => {
+test('decodeAcceptedConfig() returns nothing for a missing, damaged or oversized text', () => {
   const read = (value: string) => decodeAcceptedConfig({ [annotations.acceptedConfig]: value });
   assert.equal(decodeAcceptedConfig({}), undefined);
   assert.equal(read('gzip:'), undefined);

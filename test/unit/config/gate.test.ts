@@ -45,28 +45,32 @@ for (const [name, text] of accepted) {
 }
 
 const orphaning: readonly (readonly [string, string, readonly string[]])[] = [
-  ['a pool that goes', pools(v6), ['default/web', 'default/api']],
+  ['a pool that is removed', pools(v6), ['default/web', 'default/api']],
   [
     'a pool that loses its upper half',
     pools(`- {name: a, protocol: bgp, addresses: [192.0.2.0/25]}\n${v6}`),
     ['default/api'],
   ],
   [
-    'a range that ends one address before',
+    'a range that ends one address too early',
     pools(`- {name: a, protocol: bgp, addresses: [192.0.2.0-192.0.2.199]}\n${v6}`),
     ['default/api'],
   ],
   [
-    'a range that begins one address behind',
+    'a range that begins one address too late',
     pools(`- {name: a, protocol: bgp, addresses: [192.0.2.2-192.0.2.255]}\n${v6}`),
     ['default/web'],
   ],
-  ['a family that goes', pools('- {name: a, protocol: bgp, addresses: [192.0.2.0/24]}\n'), ['team/dual']],
+  [
+    'a family that is removed',
+    pools('- {name: a, protocol: bgp, addresses: [192.0.2.0/24]}\n'),
+    ['team/dual'],
+  ],
   ['an empty text', '', ['default/web', 'default/api', 'team/dual']],
   ['a text of comments', '# gone\n', ['default/web', 'default/api', 'team/dual']],
 ];
 for (const [name, text, orphans] of orphaning) {
-  test(`judge() rejects ${name} and names who would be orphaned`, () => {
+  test(`judge() rejects ${name} and names the orphans`, () => {
     const judgement = judge(text, { assigned: inUse });
     assert.ok(judgement.kind === 'rejected');
     assert.deepEqual(judgement.errors, []);
@@ -77,7 +81,7 @@ for (const [name, text, orphans] of orphaning) {
   });
 }
 
-test('judge() finds the one range among many that holds an address', () => {
+test('judge() finds the range of an address among many', () => {
   const many = Array.from({ length: 500 }, (_, i) => `  - 10.${i >> 8}.${i & 255}.0/25\n`)
     .reverse()
     .join('');
@@ -90,7 +94,7 @@ test('judge() finds the one range among many that holds an address', () => {
   assert.equal(judge(text, { assigned: held(['a/a', '::a00:1']) }).kind, 'rejected');
 });
 
-test('judge() rejects what does not parse with its errors, whatever is assigned', () => {
+test('judge() rejects a text that does not parse with its errors, and names no orphans', () => {
   const judgement = judge('peers: 1\n', { assigned: inUse });
   assert.ok(judgement.kind === 'rejected');
   assert.deepEqual(judgement.orphans, []);
@@ -103,7 +107,7 @@ test('judge() rejects a text that cannot be stored', () => {
   assert.equal(rejectionReason(judgement, 10), 'line 1, column 1: too large');
 });
 
-test('rejectionReason() names as many as it is told and counts the others', () => {
+test('rejectionReason() names up to its limit and counts the others', () => {
   const many = held(...Array.from({ length: 12 }, (_, i) => [`ns/s${i}`, `192.0.2.${i}`] as const));
   const judgement = judge('', { assigned: many });
   assert.ok(judgement.kind === 'rejected');

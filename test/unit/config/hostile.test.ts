@@ -1,6 +1,6 @@
 /**
- * Texts that cost much in other parsers. What is bounded is work, so the bounds are told by what is refused and how much is said;
- * `bench/config.ts` has the times. A case that took quadratic time at a mebibyte would not end within the deadline of the test.
+ * Texts that are expensive for other parsers. Each is about a mebibyte: a case that took quadratic time would miss the deadline of its
+ * test. `bench/config.ts` measures the times.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -31,9 +31,16 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['dashes in a row', filled('- '), /nested too deeply/],
   ['questions in a row', filled('? '), /nested too deeply/],
   ['half a million empty items', filled('-\n'), /more than 200000 values/],
+  ['a flow collection in every line that closes at its key', filled('a: [\n]\n'), /more than 200000 values/],
+  [
+    'brackets that are never closed, at the column of their key',
+    filled('a: [\nb,\n'),
+    /not valid YAML|nested too deeply/,
+  ],
+  ['a long line of keys without a value', `a: [\nb\n]\n${filled('a ', 'c')}`.slice(0, mebibyte), /./],
   ['pools without anything', `address-pools:\n${'- {}\n'.repeat(199_000)}`, /name is missing/],
   [
-    'as many wrong items in one place as there may be',
+    'as many wrong items in one list as the budget allows',
     `peers: [{node-selectors: [{match-expressions: [${'{},'.repeat(199_000)}]}]}]`,
     /key is missing/,
   ],
@@ -83,7 +90,7 @@ for (const [name, text, message] of refused) {
   });
 }
 
-test('parseConfig() says how many errors it does not list', () => {
+test('parseConfig() counts the errors that it does not list', () => {
   const result = parseConfig(counted(1500, (i) => `k${i}: 1`));
   assert.ok(!result.ok);
   assert.equal(result.error.length, 1001);
@@ -95,7 +102,7 @@ test('parseConfig() says how many errors it does not list', () => {
   });
 });
 
-test('parseConfig() leaves prototypes alone', () => {
+test('parseConfig() changes no prototype', () => {
   parseConfig('__proto__: {polluted: true}\nconstructor: {prototype: {polluted: true}}\n');
   parseConfig('bgp-communities: {__proto__: "1:1", constructor: "1:1"}\n');
   assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false);

@@ -113,7 +113,7 @@ test('parseConfig() fills in every default of a pool', () => {
   );
 });
 
-test('parseConfig() gives communities sorted and once, large ones apart, own names before well-known ones', () => {
+test('parseConfig() sorts communities, removes duplicates, separates large ones, and prefers configured names to well-known ones', () => {
   const [pool] = parsed(`
 bgp-communities: {blackhole: '64512:666', far: '64512:1', wide: '64512:1:2'}
 address-pools:
@@ -176,7 +176,7 @@ test('parseConfig() counts lines and columns behind every kind of line break', (
   }
 });
 
-test('parseConfig() takes a byte order mark in front', () => {
+test('parseConfig() accepts a byte order mark', () => {
   assert.equal(parsed(`\uFEFFpeers: [${peer}]`).peers.length, 1);
 });
 
@@ -194,7 +194,7 @@ test('formatConfigError() names path, line and column', () => {
   assert.equal(formatConfigError({ ...error, path: '' }), 'line 14, column 5: 10.0.0.300 is not an address');
 });
 
-test('formatConfig() writes the empty configuration so that it can be read', () => {
+test('formatConfig() writes an empty configuration that parses', () => {
   const empty: Config = { peers: [], pools: [] };
   assert.deepEqual(parsed(formatConfig(empty)), empty);
 });

@@ -6,7 +6,7 @@ import { documentCases } from './cases.ts';
 
 const documents = documentCases().map(({ text }) => text);
 
-/** What must hold for any text: a result, places inside the text, and what is accepted means the same when printed. */
+/** The properties of any text: the parser returns a result, errors lie inside the text, and a valid configuration survives printing. */
 function holdsFor(text: string): void {
   const result = parseConfig(text);
   if (result.ok) {
@@ -76,16 +76,16 @@ const yamlScraps = fc.constantFrom(
   ],
 );
 
-test('parseConfig() takes any text without throwing', () => {
+test('parseConfig() never throws on any text', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), holdsFor), { numRuns: 300 });
 });
 
-test('parseConfig() takes any sequence of scraps of YAML without throwing', () => {
+test('parseConfig() never throws on any sequence of YAML fragments', () => {
   const scraps = fc.array(yamlScraps, { maxLength: 40 }).map((parts) => parts.join(''));
   fc.assert(fc.property(scraps, holdsFor), { numRuns: 1000 });
 });
 
-test('parseConfig() takes any document with a piece cut out or put in without throwing', () => {
+test('parseConfig() never throws on a document with a piece removed or inserted', () => {
   const edited = fc
     .tuple(
       fc.constantFrom(...documents),
@@ -100,7 +100,7 @@ test('parseConfig() takes any document with a piece cut out or put in without th
   fc.assert(fc.property(edited, holdsFor), { numRuns: 1500 });
 });
 
-test('parseConfig() takes the values of one document in place of those of another without throwing', () => {
+test('parseConfig() never throws on a document with values of another', () => {
   const value = /(?<=: )[^\n{}[\],]+/g;
   const values = documents.flatMap((text) => text.match(value) ?? []);
   const swapped = fc
@@ -116,7 +116,7 @@ test('parseConfig() takes the values of one document in place of those of anothe
   fc.assert(fc.property(swapped, holdsFor), { numRuns: 1000 });
 });
 
-/** Records like the parser's own: with a prototype, as `deepEqual` tells the difference. */
+/** Records with a prototype, like those of the parser: `deepEqual` compares prototypes. */
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   fc.record<T>(model, { noNullPrototype: true });
 
@@ -208,7 +208,7 @@ const pool = fc.record({
   interfaces: fc.array(word, { maxLength: 2 }),
 });
 
-/** A judged configuration as the parser could have returned it: names unique, ranges disjoint, lists sorted. */
+/** A valid configuration as the parser returns it: unique names, disjoint ranges, sorted lists. */
 const config: fc.Arbitrary<Config> = fc
   .tuple(
     fc.array(peer, { maxLength: 4 }),
@@ -269,7 +269,7 @@ const config: fc.Arbitrary<Config> = fc
   })
   .filter(({ pools }) => new Set(pools.map(({ name }) => name)).size === pools.length);
 
-test('formatConfig() prints any configuration so that it parses to the same', () => {
+test('formatConfig() and parseConfig() round-trip any configuration', () => {
   fc.assert(
     fc.property(config, (written) => {
       assert.deepEqual(parseConfig(formatConfig(written)), { ok: true, value: written, warnings: [] });

@@ -1,4 +1,4 @@
-/** What people read and copy: the examples, the JSON Schema and the page that documents each key, held to the parser. */
+/** Compares the examples, the JSON Schema and the reference page of the configuration with the parser. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -54,7 +54,7 @@ interface JsonSchema {
   readonly description?: string;
 }
 
-test('config/schema.json describes every key and takes no others', () => {
+test('config/schema.json describes every key and allows no others', () => {
   let count = 0;
   const visit = (schema: JsonSchema, path: string): void => {
     if (schema.properties) assert.equal(schema.additionalProperties, false, path);
@@ -70,7 +70,7 @@ test('config/schema.json describes every key and takes no others', () => {
   assert.ok(count > 50);
 });
 
-/** Every key that an object's schema has, with whether it must be written. */
+/** Every key of an object's schema, and whether it is required. */
 function keysOf(schema: z.ZodObject): Map<string, boolean> {
   return new Map(
     Object.entries(schema.shape).map(([key, value]) => [key, !(value instanceof z.ZodOptional)] as const),
@@ -92,7 +92,7 @@ const required = {
   pool: ['name: a', 'protocol: bgp', 'addresses: [192.0.2.0/24]'],
 };
 
-/** The required keys with one of them replaced, or the key added. */
+/** The required keys, with one of them replaced or another key added. */
 function withKey(lines: readonly string[], example: string): string {
   const key = example.split(':', 1)[0];
   return [...lines.filter((line) => !line.startsWith(`${key}:`)), example].join(', ');
@@ -103,7 +103,7 @@ const advertisement = (keys: string) =>
   `peers: [{name: tor-a, ${required.peer.join(', ')}}]\n${pool(`name: a, protocol: bgp, addresses: [192.0.2.0/24, '2001:db8::/64'], bgp-advertisements: [{${keys}}]`)}`;
 const selector = (keys: string) => peer(`${required.peer.join(', ')}, node-selectors: [{${keys}}]`);
 
-/** Each section of the page with a table of keys: the schema it documents, and a document around one of its examples. */
+/** Each section with a table of keys: its schema, and a document around one of its examples. */
 const sections: readonly (readonly [string, z.ZodObject, (example: string) => string])[] = [
   ['## `peers`', peerSchema, (example) => peer(withKey(required.peer, example))],
   [

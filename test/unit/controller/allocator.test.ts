@@ -30,7 +30,7 @@ test('Allocator hands out the lowest free address and keeps it', () => {
   assert.deepEqual(ips(a.reconcile(plain('c'))), ['192.0.2.0']);
 });
 
-test('Allocator learns before it hands out', () => {
+test('Allocator never assigns an address that it has learned', () => {
   const a = allocator([four]);
   a.learn(service('old', ['192.0.2.0']));
   assert.deepEqual(ips(a.reconcile(plain('new'))), ['192.0.2.1']);
@@ -41,7 +41,7 @@ test('Allocator learns before it hands out', () => {
   );
 });
 
-test('Allocator refuses a full pool with how full, and serves those who wait in order', () => {
+test('Allocator refuses a Service when the pool is full, and serves waiting Services in order', () => {
   const a = allocator([pool('one', ['192.0.2.1/32'])]);
   a.reconcile(plain('a'));
   assert.deepEqual(a.reconcile(plain('c')).refusal, {
@@ -70,13 +70,21 @@ const pools = [
   pool('leaving', ['10.6.0.0/24'], { draining: true, autoAssign: false }),
 ];
 const given: readonly (readonly [string, Service, string])[] = [
-  ['the pool of lowest priority number', plain('a'), '203.0.113.0'],
-  ['the pool that names its namespace', plain('a', { namespace: 'team' }), '10.9.0.0'],
-  ['the pool that selects its labels', plain('a', { labels: { tier: 'web' } }), '10.8.0.0'],
-  ['a named pool without auto-assign', annotated({ 'bellman.dev/address-pool': 'named' }), '192.0.2.0'],
-  ['a pool named as MetalLB does', annotated({ 'metallb.universe.tf/address-pool': 'named' }), '192.0.2.0'],
+  ['an address from the pool with the lowest priority number', plain('a'), '203.0.113.0'],
+  ['an address from the pool that names its namespace', plain('a', { namespace: 'team' }), '10.9.0.0'],
+  ['an address from the pool that selects its labels', plain('a', { labels: { tier: 'web' } }), '10.8.0.0'],
   [
-    'the next of several named pools',
+    'an address from a named pool without auto-assign',
+    annotated({ 'bellman.dev/address-pool': 'named' }),
+    '192.0.2.0',
+  ],
+  [
+    'an address from a pool named by an annotation of MetalLB',
+    annotated({ 'metallb.universe.tf/address-pool': 'named' }),
+    '192.0.2.0',
+  ],
+  [
+    'an address from the next of several named pools',
     annotated({ 'metallb.io/address-pool': 'leaving, named' }),
     '192.0.2.0',
   ],
@@ -87,7 +95,7 @@ const given: readonly (readonly [string, Service, string])[] = [
     '192.0.2.9',
   ],
   [
-    'one request written twice',
+    'the address of one request in several places',
     annotated(
       { 'bellman.dev/loadBalancerIPs': '192.0.2.9', 'metallb.io/loadBalancerIPs': ' 192.0.2.9' },
       { loadBalancerIP: '192.0.2.9' },
@@ -96,8 +104,9 @@ const given: readonly (readonly [string, Service, string])[] = [
   ],
   ['no .0 from a pool that avoids it', annotated({ 'bellman.dev/address-pool': 'buggy' }), '10.7.0.1'],
 ];
-for (const [name, wish, expected] of given)
-  test(`Allocator gives ${name}`, () => assert.deepEqual(ips(allocator(pools).reconcile(wish)), [expected]));
+for (const [name, request, expected] of given)
+  test(`Allocator gives ${name}`, () =>
+    assert.deepEqual(ips(allocator(pools).reconcile(request)), [expected]));
 
 const refused: readonly (readonly [string, Service, string, RegExp])[] = [
   [
@@ -125,13 +134,13 @@ const refused: readonly (readonly [string, Service, string, RegExp])[] = [
     /8\.8\.8\.8 is in no pool/,
   ],
   [
-    'an address of another pool than named',
+    'an address outside the named pool',
     annotated({ 'bellman.dev/address-pool': 'named' }, { loadBalancerIP: '198.51.100.1' }),
     'not-in-pool',
     /in pool auto, not in named/,
   ],
   [
-    'an address that is none',
+    'a request that is not an address',
     plain('a', { loadBalancerIP: 'x' }),
     'invalid-request',
     /x is not an IP address/,
@@ -149,16 +158,16 @@ const refused: readonly (readonly [string, Service, string, RegExp])[] = [
     /one address of each family/,
   ],
   [
-    'an address of a family it lacks',
+    'an address of a family that the Service lacks',
     plain('a', { loadBalancerIP: '2001:db8::1' }),
     'invalid-request',
     /not of the Service's IP families/,
   ],
   ['a buggy address', plain('a', { loadBalancerIP: '10.7.0.0' }), 'pool-not-allowed', /ends in \.0 or \.255/],
 ];
-for (const [name, wish, cause, message] of refused) {
+for (const [name, request, cause, message] of refused) {
   test(`Allocator refuses ${name}`, () => {
-    const outcome = allocator(pools).reconcile(wish);
+    const outcome = allocator(pools).reconcile(request);
     assert.deepEqual(outcome.assigned, []);
     assert.equal(outcome.refusal?.cause, cause);
     assert.match(outcome.refusal?.message ?? '', message);
@@ -174,7 +183,7 @@ test('Allocator gives dual-stack Services both families in their order, from one
   ]);
 });
 
-test('Allocator gives RequireDualStack all or nothing, PreferDualStack what there is and the rest later', () => {
+test('Allocator gives RequireDualStack all or nothing, and PreferDualStack the second family later', () => {
   const a = allocator([four]);
   const needs = a.reconcile(plain('needs', dual));
   assert.deepEqual(needs.assigned, []);
@@ -186,19 +195,19 @@ test('Allocator gives RequireDualStack all or nothing, PreferDualStack what ther
   assert.deepEqual(ips(a.reconcile(prefers)), ['192.0.2.0', '2001:db8::']);
 });
 
-test('Allocator follows a changed request in place, and keeps what it has when the wish cannot be met', () => {
+test('Allocator follows a changed request, and keeps the address when it cannot be fulfilled', () => {
   const a = allocator([four]);
   a.reconcile(plain('a'));
   assert.deepEqual(ips(a.reconcile(plain('a', { loadBalancerIP: '192.0.2.3' }))), ['192.0.2.3']);
-  const wish = a.reconcile(plain('a', { loadBalancerIP: '8.8.8.8' }));
-  assert.deepEqual(ips(wish), ['192.0.2.3']);
-  assert.equal(wish.refusal?.cause, 'not-in-pool');
+  const request = a.reconcile(plain('a', { loadBalancerIP: '8.8.8.8' }));
+  assert.deepEqual(ips(request), ['192.0.2.3']);
+  assert.equal(request.refusal?.cause, 'not-in-pool');
 });
 
 const key = { annotations: { 'bellman.dev/allow-shared-ip': 'k' } };
 const port = (number: number, protocol: 'TCP' | 'UDP' = 'TCP') => ({ ports: [{ protocol, port: number }] });
 
-test('Allocator shares an address by key while ports are disjoint per protocol', () => {
+test('Allocator shares an address by key while ports are disjoint for each protocol', () => {
   const a = allocator([four]);
   assert.deepEqual(ips(a.reconcile(plain('a', { ...key, ...port(80) }))), ['192.0.2.0']);
   assert.deepEqual(ips(a.reconcile(plain('b', { ...key, ...port(80, 'UDP') }))), ['192.0.2.0']);
@@ -221,7 +230,7 @@ test('Allocator shares under externalTrafficPolicy Local only with the same back
   ]);
 });
 
-test('Allocator says that shared addresses want one externalTrafficPolicy, whatever the backends', () => {
+test('Allocator requires the same externalTrafficPolicy on a shared address', () => {
   const a = allocator([four]);
   const web = { ...key, selector: { app: 'x' } };
   a.reconcile(plain('a', { ...web, ...port(80) }));
@@ -234,14 +243,14 @@ test('Allocator says that shared addresses want one externalTrafficPolicy, whate
   );
 });
 
-test('Allocator judges a port change anew', () => {
+test('Allocator moves the later Service when it takes a port of the first one', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
   a.reconcile(plain('b', { ...key, ...port(81) }));
   assert.deepEqual(ips(a.reconcile(plain('b', { ...key, ...port(80) }))), ['192.0.2.1']);
 });
 
-test('Allocator holds a namespace to its limit', () => {
+test('Allocator enforces the limit of a namespace', () => {
   const a = allocator([pool('p', ['192.0.2.0/28'], { limitPerNamespace: 2 })]);
   a.reconcile(plain('a'));
   a.reconcile(plain('b'));
@@ -270,7 +279,7 @@ test('Allocator moves nothing when pools are split, renamed or drained', () => {
   );
 });
 
-test('FreeList agrees with a plain set, whatever is taken and put back', () => {
+test('FreeList agrees with a plain set after any sequence of take and put', () => {
   const step = fc.record({ take: fc.boolean(), value: fc.bigInt(0n, 40n) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (steps, avoidBuggy) => {
@@ -303,7 +312,7 @@ test('FreeList agrees with a plain set, whatever is taken and put back', () => {
   );
 });
 
-test('Allocator finds an address in a /64 as in a /30', () => {
+test('Allocator finds an address in a /64', () => {
   const a = allocator([pool('vast', ['2001:db8::/64'])]);
   const six = { ipFamilies: ['IPv6'] as const };
   assert.deepEqual(ips(a.reconcile(plain('a', six))), ['2001:db8::']);
@@ -325,7 +334,7 @@ test('FreeList leaves out .0 and .255 of the whole IPv4 space at no cost', () =>
   assert.equal(list.lowest(), 257n);
 });
 
-test('Allocator takes nothing away for a wish that cannot be met as a whole', () => {
+test('Allocator keeps the address when a request cannot be fulfilled as a whole', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { loadBalancerIP: '192.0.2.2' }));
   const outcome = a.reconcile(plain('a', { ...dual, loadBalancerIP: '192.0.2.3' }));
@@ -333,7 +342,7 @@ test('Allocator takes nothing away for a wish that cannot be met as a whole', ()
   assert.match(outcome.refusal?.message ?? '', /no IPv6 addresses/);
 });
 
-test('Allocator judges sharing by what a Service is now, also when its request is an error', () => {
+test('Allocator judges sharing by the present ports, also when the request is invalid', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
   a.reconcile(plain('b', { ...key, ...port(81) }));
@@ -350,7 +359,7 @@ test('Allocator keeps a shared address while the annotations contradict each oth
   assert.deepEqual([ips(outcome), outcome.refusal?.cause], [['192.0.2.0'], 'invalid-request']);
 });
 
-test('Allocator counts an address that Services of a namespace share once against its limit', () => {
+test('Allocator counts a shared address once against the limit of a namespace', () => {
   const a = allocator([pool('p', ['192.0.2.0/28'], { limitPerNamespace: 1 })]);
   assert.deepEqual(ips(a.reconcile(plain('a', { ...key, ...port(80) }))), ['192.0.2.0']);
   assert.deepEqual(ips(a.reconcile(plain('b', { ...key, ...port(81) }))), ['192.0.2.0']);
@@ -358,7 +367,7 @@ test('Allocator counts an address that Services of a namespace share once agains
   assert.deepEqual([...a.heldByNamespace()], [{ pool: 'p', namespace: 'default', held: 1 }]);
 });
 
-test('Allocator gives dual-stack Services the two families in the order that a limit allows', () => {
+test('Allocator tries the other order of families when a limit requires it', () => {
   const a = allocator([
     pool('limited', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1, priority: 1 }),
     pool('four', ['198.51.100.0/28']),
@@ -366,7 +375,7 @@ test('Allocator gives dual-stack Services the two families in the order that a l
   assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
 });
 
-test('Allocator holds a limit for both families of one Service together', () => {
+test('Allocator counts both families of a Service against one limit', () => {
   const a = allocator([pool('p', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1 })]);
   assert.equal(a.reconcile(plain('a', dual)).refusal?.cause, 'limit-reached');
   a.reconcile(plain('a'));
@@ -374,13 +383,13 @@ test('Allocator holds a limit for both families of one Service together', () => 
   assert.deepEqual(ips(outcome), ['192.0.2.0']);
 });
 
-test('Allocator sees the wish for a pool fulfilled when the pool is renamed or split, also after a restart', () => {
-  const wish = annotated({ 'bellman.dev/address-pool': 'p' });
+test('Allocator treats a request for a pool as fulfilled after the pool is renamed or split, also after a restart', () => {
+  const request = annotated({ 'bellman.dev/address-pool': 'p' });
   const a = allocator([pool('p', ['192.0.2.0/30'])]);
-  for (const name of ['x', 'y', 'a']) a.reconcile({ ...wish, name });
+  for (const name of ['x', 'y', 'a']) a.reconcile({ ...request, name });
   const split = config([pool('p', ['192.0.2.0/31']), pool('q', ['192.0.2.2/31'])], []);
   a.setConfig(split);
-  const outcome = a.reconcile(wish);
+  const outcome = a.reconcile(request);
   assert.deepEqual([ips(outcome), outcome.refusal], [['192.0.2.2'], undefined]);
   assert.deepEqual(
     outcome.assigned.map(({ pool: now, allocatedFrom }) => [now, allocatedFrom]),
@@ -389,9 +398,9 @@ test('Allocator sees the wish for a pool fulfilled when the pool is renamed or s
   const restarted = allocator([]);
   restarted.setConfig(split);
   const shown = {
-    ...wish,
+    ...request,
     ingress: [{ ip: '192.0.2.2' }],
-    annotations: { ...wish.annotations, 'bellman.dev/ip-allocated-from-pool': 'p' },
+    annotations: { ...request.annotations, 'bellman.dev/ip-allocated-from-pool': 'p' },
   };
   restarted.learn(shown);
   assert.deepEqual(restarted.reconcile(shown), outcome);

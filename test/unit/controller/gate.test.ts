@@ -15,7 +15,7 @@ async function started(text: string): Promise<ControllerHarness> {
   return made;
 }
 
-test('gate keeps an accepted text as annotations on the ConfigMap and on its copy, with one event', async () => {
+test('gate stores an accepted text as annotations of the ConfigMap and its copy, with one event', async () => {
   const harness = await started(good);
   for (const path of [configPath, copyPath]) {
     assert.equal(harness.annotation('accepted-config', path), good);
@@ -32,7 +32,7 @@ test('gate keeps an accepted text as annotations on the ConfigMap and on its cop
   await harness.stop();
 });
 
-test('gate leaves a rejected text as it is written, and says stale and why in annotation, event, log and metric', async () => {
+test('gate leaves a rejected text as it is, and reports it in annotation, event, log and metric', async () => {
   const harness = await started(good);
   harness.editConfig(bad);
   await harness.pass();
@@ -54,7 +54,7 @@ test('gate leaves a rejected text as it is written, and says stale and why in an
   await harness.stop();
 });
 
-test('gate tells the same bad text once, and another bad text again', async () => {
+test('gate reports each bad text once', async () => {
   const harness = await started(good);
   harness.editConfig(bad);
   await harness.pass();
@@ -67,7 +67,7 @@ test('gate tells the same bad text once, and another bad text again', async () =
   await harness.stop();
 });
 
-test('gate clears the stale state when the text is put back, without touching a Service', async () => {
+test('gate clears the stale state after a revert, without touching a Service', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -84,7 +84,7 @@ test('gate clears the stale state when the text is put back, without touching a 
   await harness.stop();
 });
 
-test('gate loads the accepted text after a restart with a bad one, and tells nothing twice', async () => {
+test('gate loads the accepted text after a restart with a bad one, and reports nothing twice', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -106,7 +106,7 @@ test('gate loads the accepted text after a restart with a bad one, and tells not
   await harness.stop();
 });
 
-test('gate takes a deleted ConfigMap for stale, never for a wipe; also across a restart; and its return clears it', async () => {
+test('gate treats a deleted ConfigMap as stale, also across a restart, until it returns', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -135,7 +135,7 @@ test('gate takes a deleted ConfigMap for stale, never for a wipe; also across a 
   await harness.stop();
 });
 
-test('gate takes a ConfigMap without its key for stale', async () => {
+test('gate treats a ConfigMap without its key as stale', async () => {
   const harness = await started(good);
   harness.editConfig(undefined);
   await harness.pass();
@@ -143,7 +143,7 @@ test('gate takes a ConfigMap without its key for stale', async () => {
   await harness.stop();
 });
 
-test('gate refuses an edit that would orphan an address, naming its Service, and takes it once the Service is gone', async () => {
+test('gate rejects an edit that would orphan an address, and accepts it once the Service is gone', async () => {
   const harness = await started(other);
   harness.service('web', { annotations: { 'bellman.dev/address-pool': 'b' } });
   await harness.pass();
@@ -179,7 +179,7 @@ for (const [what, next, pools] of [
     await harness.stop();
   });
 
-test('gate puts annotations and copy right that somebody else changed', async () => {
+test('gate repairs annotations and copy after another client changed them', async () => {
   const harness = await started(good);
   const known = harness.api.get(configPath);
   assert.ok(known);
@@ -191,7 +191,7 @@ test('gate puts annotations and copy right that somebody else changed', async ()
   await harness.stop();
 });
 
-test('gate believes the newer of ConfigMap and copy at a start, and none that does not belong to its hash', async () => {
+test('gate loads the newer of ConfigMap and copy, and ignores a text that does not match its hash', async () => {
   const harness = await started(good);
   harness.editConfig(other);
   await harness.pass();
@@ -210,7 +210,7 @@ test('gate believes the newer of ConfigMap and copy at a start, and none that do
   await harness.stop();
 });
 
-test('gate puts in force only what has been written down', async () => {
+test('gate stores a configuration before it puts it in force', async () => {
   const harness = await started(good);
   let refusing = true;
   harness.api.before = ({ method, path }) => {
@@ -226,7 +226,7 @@ test('gate puts in force only what has been written down', async () => {
   await harness.stop();
 });
 
-test('gate refuses a text that the API server does not let it keep', async () => {
+test('gate rejects a text that the API server refuses to store', async () => {
   const harness = await started(good);
   harness.api.before = ({ body }) => {
     const annotations = (body as { metadata?: { annotations?: object } } | undefined)?.metadata?.annotations;
@@ -244,7 +244,7 @@ test('gate refuses a text that the API server does not let it keep', async () =>
   await harness.stop();
 });
 
-test('gate hands nothing out between the judgement and its being written', async () => {
+test('gate assigns no address between the judgement and the write', async () => {
   const harness = await started(other);
   let answer: () => void = () => {};
   harness.api.before = ({ method, path }) =>
@@ -265,7 +265,7 @@ test('gate hands nothing out between the judgement and its being written', async
   await harness.stop();
 });
 
-test('gate waits for the first configuration, and touches no Service until there is one', async () => {
+test('gate touches no Service before the first configuration', async () => {
   const harness = new ControllerHarness();
   harness.service('web');
   harness.setStatus('web', ['203.0.113.9']);
@@ -283,7 +283,7 @@ test('gate waits for the first configuration, and touches no Service until there
   await harness.stop();
 });
 
-test('gate refuses a first configuration that orphans addresses recorded as given from a pool', async () => {
+test('gate rejects a first configuration that orphans addresses recorded on Services', async () => {
   const harness = new ControllerHarness();
   harness.service('web', { annotations: { 'metallb.universe.tf/ip-allocated-from-pool': 'old' } });
   harness.setStatus('web', ['203.0.113.9']);
@@ -294,7 +294,7 @@ test('gate refuses a first configuration that orphans addresses recorded as give
   await harness.stop();
 });
 
-test('gate keeps a large text compressed, and finds it again', async () => {
+test('gate stores a large text compressed, and loads it again', async () => {
   const many = Array.from({ length: 800 }, (_, i) => pool(`p${i}`, `10.${i >> 8}.${i & 255}.0/24`));
   const large = config(...many);
   assert.ok(large.length > 32 * 1024);
@@ -308,7 +308,7 @@ test('gate keeps a large text compressed, and finds it again', async () => {
   await harness.stop();
 });
 
-test('gate puts warnings of an accepted text into an annotation, and removes them with their cause', async () => {
+test('gate writes warnings into an annotation, and removes them with their cause', async () => {
   const harness = await started(config(pool('a', '192.0.2.5/28')));
   assert.equal(harness.annotation('config-status'), 'active');
   assert.match(harness.annotation('config-warnings') ?? '', /192\.0\.2\.5\/28 has host bits set/);
@@ -323,7 +323,7 @@ test('gate puts warnings of an accepted text into an annotation, and removes the
   await harness.stop();
 });
 
-test('gate counts generations, so that a clock that ran ahead does not bring an old text back', async () => {
+test('gate loads the text of the highest generation, although a clock that ran ahead stamped an older one', async () => {
   const harness = await started(good);
   assert.equal(harness.annotation('accepted-generation'), '1');
   await harness.stop();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { IntervalSet } from '../../../src/controller/allocator/interval-set.ts';
 
-test('IntervalSet agrees with a plain set, also when it falls into thousands of pieces', () => {
+test('IntervalSet agrees with a plain set, also with thousands of intervals', () => {
   const size = 6000;
   const shuffled = fc.array(fc.nat(size - 1), { minLength: 2000, maxLength: 6000, size: 'max' });
   fc.assert(
@@ -23,7 +23,7 @@ test('IntervalSet agrees with a plain set, also when it falls into thousands of 
   );
 });
 
-test('IntervalSet grows from nothing and can be emptied', () => {
+test('IntervalSet grows from empty and can be emptied', () => {
   const set = new IntervalSet([]);
   assert.equal(set.lowest(), undefined);
   for (let i = 3000n; i > 0n; i -= 2n) assert.ok(set.add(i));

@@ -48,7 +48,7 @@ function shownTwice(harness: ControllerHarness): string[] {
   return shown.filter((ip, i) => shown.indexOf(ip) !== i);
 }
 
-test('whatever people do and whatever fails: no address has two owners, none is left over, a restart changes nothing', async () => {
+test('after any edits and failures, no address has two owners, memory equals the API, and a restart changes nothing', async () => {
   let writes = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
@@ -108,12 +108,12 @@ test('whatever people do and whatever fails: no address has two owners, none is 
         assert.deepEqual(
           harness.addresses(service.slice('default/'.length)),
           addresses.map(({ ip }) => ip),
-          'memory is what the API says',
+          'memory equals the API',
         );
       assert.deepEqual(
         new Set(waiting),
         new Set(services.filter(({ refusal }) => refusal).map(({ service }) => service)),
-        'who lacks something waits and knows why',
+        'a Service that lacks an address waits and has a refusal',
       );
       for (const { addresses, refusal } of services) assert.ok(addresses.length > 0 || refusal);
       writes += harness.writes().length;

@@ -30,7 +30,7 @@ test('a Service gets its address and pool in one write, and one event', async ()
   await harness.stop();
 });
 
-test('a restart writes nothing that is so, and hands out nothing that is taken', async () => {
+test('a restart writes no unchanged status and reuses no address in use', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   for (const name of ['one', 'two', 'three']) harness.service(name);
   await harness.pass();
@@ -46,7 +46,7 @@ test('a restart writes nothing that is so, and hands out nothing that is taken',
   await harness.stop();
 });
 
-test('an ingress without ipMode is what it would be by default: nothing is written', async () => {
+test('an ingress without ipMode equals one with the default: nothing is written', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web');
   await harness.pass();
@@ -61,7 +61,7 @@ test('an ingress without ipMode is what it would be by default: nothing is writt
   await harness.stop();
 });
 
-test('a status that somebody wiped is restored to the same address', async () => {
+test('a wiped status is restored to the same address', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('first');
   harness.service('web');
@@ -73,7 +73,7 @@ test('a status that somebody wiped is restored to the same address', async () =>
   await harness.stop();
 });
 
-test('a refusal is told once, also across a restart, and counted by its cause', async () => {
+test('a refusal is reported once, also across a restart, and counted by cause', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web', { annotations: { 'bellman.dev/address-pool': 'nope' } });
   await harness.pass();
@@ -92,23 +92,23 @@ test('a refusal is told once, also across a restart, and counted by its cause', 
   await harness.stop();
 });
 
-test('a freed address goes to those who wait, in the order they asked, before a newcomer', async () => {
+test('a freed address goes to waiting Services in request order, before a new Service', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.1'));
   for (const name of ['one', 'two', 'z-waits', 'b-waits']) harness.service(name);
   await harness.pass();
   assert.match(harness.events('z-waits')[0] ?? '', /^AllocationFailed: pool a is full/);
-  // In one go, before any time passes: two releases and a newcomer.
+  // Two releases and a new Service at the same time.
   harness.deleteService('one');
-  harness.service('newcomer');
+  harness.service('latecomer');
   harness.deleteService('two');
   await harness.pass();
   assert.deepEqual(harness.addresses('z-waits'), ['192.0.2.0']);
   assert.deepEqual(harness.addresses('b-waits'), ['192.0.2.1']);
-  assert.deepEqual(harness.addresses('newcomer'), []);
+  assert.deepEqual(harness.addresses('latecomer'), []);
   await harness.stop();
 });
 
-test('an address that moves is not written for its next owner before its last one has let go', async () => {
+test('an address that moves is written for its next owner only after its last owner lost it', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.0'), pool('b', '198.51.100.0/28'));
   harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'a' } });
   harness.service('waiter', { annotations: { 'bellman.dev/address-pool': 'a' } });
@@ -134,7 +134,7 @@ test('an address that moves is not written for its next owner before its last on
   await harness.stop();
 });
 
-test('a Service that becomes ClusterIP is cleaned of what we wrote, and says so', async () => {
+test('a Service that becomes ClusterIP loses its status and annotation, with an event', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web');
   await harness.pass();
@@ -149,7 +149,7 @@ test('a Service that becomes ClusterIP is cleaned of what we wrote, and says so'
   await harness.stop();
 });
 
-test('other classes, other types and their status are never touched', async () => {
+test('Services of other classes and types are never touched', async () => {
   const harness = new ControllerHarness();
   harness.editConfig(config(pool('a', '192.0.2.0/28')));
   harness.service('theirs', { loadBalancerClass: 'example.com/other' });
@@ -188,7 +188,7 @@ test('an unknown annotation is reported once, with what was most likely meant', 
   await harness.stop();
 });
 
-test('with a class of its own only Services of that class are served', async () => {
+test('a controller with a class serves only Services of that class', async () => {
   const harness = new ControllerHarness();
   harness.editConfig(config(pool('a', '192.0.2.0/28')));
   harness.service('theirs');
@@ -232,7 +232,7 @@ test('a Service being deleted keeps its address until it is gone', async () => {
   await harness.stop();
 });
 
-test('a conflict is looked at again from the new state', async () => {
+test('a write that conflicts is retried from the new state', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   let once = true;
   harness.api.before = ({ method, path }) => {
@@ -254,7 +254,7 @@ test('a conflict is looked at again from the new state', async () => {
   await harness.stop();
 });
 
-test('namespaces that gain a label let their Services in', async () => {
+test('a namespace that gains a label admits its Services to a pool', async () => {
   const harness = await started(
     pool('a', '192.0.2.0/28', 'namespace-selectors: [{match-labels: {team: blue}}]'),
   );
@@ -292,7 +292,7 @@ test('Services that share a key share an address, each with its own write', asyn
   await harness.stop();
 });
 
-test('the membership Secret is made when it is missing, with 32 random octets, and left alone when it is there', async () => {
+test('a missing membership Secret is created with 32 random octets, and an existing one stays as it is', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   const path = '/api/v1/namespaces/bellman-system/secrets/bellman-membership';
   const data = harness.api.get(path)?.data as { keys: string };
@@ -304,7 +304,7 @@ test('the membership Secret is made when it is missing, with 32 random octets, a
   await harness.stop();
 });
 
-test('limits per namespace are in the metrics', async () => {
+test('the limit of a namespace is in the metrics', async () => {
   const harness = await started(pool('a', '192.0.2.0/28', 'limit-per-namespace: 2'));
   for (const name of ['one', 'two', 'three']) harness.service(name);
   await harness.pass();
