@@ -1,6 +1,6 @@
 /**
- * What an allocation costs: 50,000 dual-stack Services from a v4 /15 and a v6 /64, in five sizes; one allocation in an empty pool beside
- * one in a pool that is 99.9 % full, in turns; the same where every second address is free; memory per Service.
+ * Cost of an allocation: up to 50,000 dual-stack Services from an IPv4 /15 and an IPv6 /64, in five sizes; one allocation in an empty
+ * pool, in a pool that is 99.9 % full, and in one where every second address is free, measured in turns; memory per Service.
  *   .cache/bin/node --expose-gc bench/allocator.ts
  */
 import type { PoolConfig } from '../src/config/index.ts';
@@ -48,7 +48,7 @@ for (const count of [3125, 6250, 12_500, 25_000, 50_000]) {
   say(`${count} dual-stack Services from a /15 and a /64, each`, `${spread(times)} µs`);
 }
 
-/** A /15 whose addresses but some are held, and what it costs to take and give back one of those. */
+/** Measures an allocation and its release in a /15 with only some free addresses. */
 const size = 2 ** 17;
 const all = Array.from({ length: size }, (_, i) => service(`s${i}`, [], v4));
 const batch = all.slice(0, 100);
@@ -84,14 +84,20 @@ for (let round = -3; round < rounds; round++) {
   for (const name of ['empty', 'full', 'halfFree'] as const) results[name].push(now[name]);
 }
 const { free, size: usable } = full.usage()[0] ?? { free: 0n, size: 1n };
-say('one allocation and its return, /15 empty', `${spread(results.empty)} µs`);
+say('one allocation and its release, /15 empty', `${spread(results.empty)} µs`);
 say(
   `the same, ${(100 - (Number(free) / Number(usable)) * 100).toFixed(2)} % full`,
   `${spread(results.full)} µs`,
 );
-say('full to empty, in each round', spread(results.full.map((each, i) => each / (results.empty[i] ?? 1))));
+say(
+  'full compared with empty, in each round',
+  spread(results.full.map((each, i) => each / (results.empty[i] ?? 1))),
+);
 say('the same, every second address free', `${spread(results.halfFree)} µs`);
-say('every second free to empty', spread(results.halfFree.map((each, i) => each / (results.empty[i] ?? 1))));
+say(
+  'every second free compared with empty',
+  spread(results.halfFree.map((each, i) => each / (results.empty[i] ?? 1))),
+);
 
 const collect = globalThis.gc;
 if (collect) {

@@ -1,9 +1,9 @@
 /**
- * What hostile senders cost: three nodes that share layer-2 addresses and hold sessions with BIRD, while one host of the segment
- * attacks them.
+ * Cost of hostile senders: three nodes share layer-2 addresses and hold sessions with BIRD, while one host of the segment attacks
+ * them.
  *   lab/world .cache/bin/node bench/attack.ts [--seconds 30] [--rate 10000] [--only NAME]
- * During each attack an address is asked for 100 times a second by ARP from another host. Fails when a speaker is declared lost, an
- * address moves, the session with BIRD ends, a process ends, or the p99 of the answers is 20 ms or more.
+ * During each attack another host sends 100 ARP requests per second for an address. Fails when a speaker is declared lost, an address
+ * moves, a session with BIRD ends, a process ends, or the p99 of the answers reaches 20 ms.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -121,7 +121,7 @@ const attacks: readonly (readonly [name: string, args: readonly string[]])[] = [
   ],
 ];
 
-/** Runs the asker until it has its answers; resolves to what it measured. */
+/** Runs the client to its end. Resolves to its measurements. */
 function askBeside(address: string): Promise<{ answered: number; p99Ms: number }> {
   const args = [
     ...[fileURLToPath(new URL('neighbour.ts', import.meta.url)), '--asker', '--service', address],
@@ -167,7 +167,7 @@ for (const [name, args] of attacks) {
   const [asked, sent] = await Promise.all([askBeside(address), runAttack(args)]);
   const after = await owners();
   const moves = [...before.owners].filter(([each, owner]) => after.get(each) !== owner).length;
-  // BIRD prints since when a session stands: a line that is gone is a session that was lost.
+  // BIRD prints the start of each session, so a line that disappears is a lost session.
   const now = await established();
   const sessionsLost = before.sessions.filter((line) => !now.includes(line)).length;
   const deaths = countLost() - before.lost;

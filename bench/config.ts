@@ -1,6 +1,6 @@
 /**
- * What judging a configuration costs: time and memory for sizes up to 1,000 pools and 200 peers, the same with one error in each pool,
- * and the time of the most expensive hostile texts found. Run with `.cache/bin/node --expose-gc bench/config.ts`.
+ * Cost of checking a configuration: time and memory for up to 1,000 pools and 200 peers, with and without an error in each pool, and
+ * the time for the most expensive hostile texts known. Run with `.cache/bin/node --expose-gc bench/config.ts`.
  */
 import { gzipSync } from 'node:zlib';
 import { type AssignedAddress, judge, parseConfig } from '../src/config/index.ts';
@@ -46,7 +46,7 @@ function medianMs(work: () => unknown): number {
 
 const results: unknown[] = [];
 
-/** Octets of heap that stay in use for what `work` returns. */
+/** Octets of heap that the result of `work` keeps. */
 function heapOf(work: () => unknown): number {
   const used = () => {
     globalThis.gc?.();

@@ -1,9 +1,8 @@
 /**
- * The controller with 10,000 Services, as a process beside the lab's API server: the storm in which they are made, and a cold start
- * with all of them in place.
+ * The controller process with 10,000 Services against the lab's API server: their creation at once, and a cold start with all of them.
  *   .cache/bin/node bench/controller.ts [--services N]
- * Storm: from the first Service's creation to the last address, and the time from a Service seen to its status written. Cold start:
- * from the start of the process to the state of the cluster known, and to every address learned and a new Service served.
+ * Storm: time from the first creation to the last address, and from a Service seen to its status written. Cold start: time from the
+ * start of the process until the state of the cluster is known, and until a new Service has its address.
  */
 import { parseArgs } from 'node:util';
 import { addresses, makeService, makeServices, writeConfig } from '../test/e2e/controller-fixtures.ts';
@@ -33,8 +32,8 @@ try {
   const written = () => controller.metric('bellman_controller_allocation_seconds_count');
   await eventually('all addresses', async () => (await written()) === count, { deadlineMs });
   const finished = performance.now();
-  say(`storm: ${count} Services made by 16 clients at once`, `${Math.round(made - begun)} ms`);
-  say('storm: last address after the last was made', `${Math.round(finished - made)} ms`);
+  say(`storm: ${count} Services created by 16 clients at once`, `${Math.round(made - begun)} ms`);
+  say('storm: last address after the last creation', `${Math.round(finished - made)} ms`);
   for (const [metric, what] of [
     ['bellman_controller_allocation_seconds_bucket{le="0.01"}', 'within 10 ms'],
     ['bellman_controller_allocation_seconds_bucket{le="0.1"}', 'within 100 ms'],
@@ -44,7 +43,7 @@ try {
     say(`storm: from Service seen to status written, ${what}`, `${share.toFixed(1)} %`);
   }
   const { now, peak } = await controller.memory();
-  say('storm: memory of the controller, now and at most', `${now} MiB, ${peak} MiB`);
+  say('storm: memory of the controller, now and peak', `${now} MiB, ${peak} MiB`);
   await controller.stop();
 
   await plane.knob('reset');
@@ -59,9 +58,12 @@ try {
   const served = again.lines.find(({ service }) => service === 'default/newcomer');
   say('cold start: a new Service served after', milliseconds(served, startedAt));
   const requests = await plane.requests('bellman-controller');
-  say('cold start: writes of status, the new one among them', String(requests.get('PATCH services/status')));
+  say(
+    'cold start: writes of status, including the new Service',
+    String(requests.get('PATCH services/status')),
+  );
   const cold = await again.memory();
-  say('cold start: memory of the controller, now and at most', `${cold.now} MiB, ${cold.peak} MiB`);
+  say('cold start: memory of the controller, now and peak', `${cold.now} MiB, ${cold.peak} MiB`);
 } finally {
   await plane.stop();
 }

@@ -1,13 +1,13 @@
 /**
- * How long clients are without an answer when the node that answers in layer 2 dies, and when it stops as planned.
+ * Time that clients get no answer after the death of a node that answers in layer 2, and after its planned stop.
  *   lab/world .cache/bin/node bench/failover.ts [ROUNDS]
- * Five nodes, fifty Services with an address of each family, default settings. A client on the segment sends a datagram every
- * millisecond, to one IPv4 address after another; a round's figure is the longest time that any address was without an answer,
- * so it holds detection, agreement, takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one
- * address. Death is the node's cable pulled out and SIGKILL of the speaker; the planned stop is SIGTERM. Before and after, every
- * address of the victim is asked for on the segment, by ARP or by Neighbour Discovery: one node must answer. Fails when that is
- * not so, when the survivors' loads are not within one of even, when anything moves as the victim comes back, when a planned stop
- * loses a datagram, or when the gaps after a death are over 600 ms in the median or over a second in any round.
+ * Five nodes have fifty dual-stack Services with default settings. A client on the segment sends a datagram every millisecond to one
+ * IPv4 address after another. The figure of a round is the longest time without an answer from any address. It includes detection,
+ * agreement, takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. A death pulls the
+ * node's cable and kills the speaker; a planned stop is SIGTERM. Before and after each, one node must answer for every address of the
+ * victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads of the survivors differ by more than
+ * one, when an address moves as the victim returns, when a planned stop loses a datagram, or when the gap after a death exceeds 600 ms
+ * in the median or one second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
@@ -23,7 +23,7 @@ await lab.configure(`address-pools:
 const services = Array.from({ length: serviceCount }, (_, i) => `s${i + 1}`);
 const [home, ...mortal] = lab.fabric.nodes;
 if (!home) throw new Error('a lab without nodes');
-// The pods outlive every death: what is lost is lost on the way to the node that answers.
+// The pods survive each death, so every lost datagram is lost on the way to the answering node.
 await lab.addPods('all', [home, home, home]);
 const slices = JSON.parse(await lab.kubectl('get', 'endpointslices', '-o', 'json')).items as readonly {
   readonly addressType: string;
@@ -58,7 +58,7 @@ await lab.apply(
   ]),
 );
 
-/** Addresses by the node that says it answers for them. */
+/** Addresses by the node that reports to answer for them. */
 async function owners(): Promise<Map<string, string[]>> {
   const by = new Map<string, string[]>();
   for (const { name, namespace } of lab.fabric.nodes) {
@@ -72,7 +72,7 @@ async function owners(): Promise<Map<string, string[]>> {
 
 async function settled(): Promise<void> {
   await lab.until(
-    'every address has exactly one owner, every speaker is back',
+    'every address has exactly one owner and every speaker runs',
     async () => {
       const all = [...(await owners()).values()].flat();
       if (all.length !== addressCount || new Set(all).size !== addressCount) return false;
@@ -89,7 +89,7 @@ async function settled(): Promise<void> {
 
 const isIpv4 = (address: string) => address.includes('.');
 
-/** How many nodes answer a request for each of the addresses that all of them hear. */
+/** Number of nodes that answer a broadcast request, for each of the addresses. */
 async function answerers(addresses: readonly string[]): Promise<number[]> {
   return Promise.all(
     addresses.map(async (address) => {
@@ -120,7 +120,7 @@ async function round(
   await settled();
   const by = await owners();
   const [victim] = [...mortal].sort((a, b) => (by.get(b.name)?.length ?? 0) - (by.get(a.name)?.length ?? 0));
-  if (!victim) throw new Error('nobody to end');
+  if (!victim) throw new Error('no node to stop');
   const { name } = victim;
   const held = by.get(name) ?? [];
   const others = lab.fabric.nodes.filter((node) => node !== victim);
@@ -129,7 +129,7 @@ async function round(
   await prober.ready;
   await new Promise((resolve) => setTimeout(resolve, 500));
   await end(victim);
-  await lab.until('the others answer for all', async () => {
+  await lab.until('the other nodes answer for all addresses', async () => {
     const now = await owners();
     const answered = others.flatMap((node) => now.get(node.name) ?? []);
     return held.every((address) => answered.includes(address));
@@ -139,7 +139,7 @@ async function round(
   const after = await answerers(held);
   const now = await owners();
   const loads = others.map((node) => now.get(node.name)?.filter(isIpv4).length ?? 0);
-  if (Math.max(...loads) - Math.min(...loads) > 1) fail(`${what} ${name}: not even, ${loads}`);
+  if (Math.max(...loads) - Math.min(...loads) > 1) fail(`${what} ${name}: uneven loads ${loads}`);
   if ([...before, ...after].some((count) => count !== 1))
     fail(`${what} ${name}: answerers of ${held}: before ${before}, after ${after}`);
   await back(victim);
@@ -148,7 +148,7 @@ async function round(
   const moved = others.flatMap((node) =>
     (now.get(node.name) ?? []).filter((address) => !later.get(node.name)?.includes(address)),
   );
-  if (moved.length > 0) fail(`${what} ${name}: moved when it came back: ${moved}`);
+  if (moved.length > 0) fail(`${what} ${name}: moved as it returned: ${moved}`);
   return {
     longestGapMs: Math.max(...results.map(({ longestGapMs }) => longestGapMs)),
     lost: results.reduce((sum, { asked, answered }) => sum + asked - answered, 0),

@@ -1,8 +1,8 @@
 /**
- * The membership in virtual time: clusters of 10, 100 and 1,000 speakers, 0, 5 and 20 % of all datagrams lost.
+ * The membership in virtual time: clusters of 10, 100 and 1,000 speakers with a datagram loss of 0, 5 and 20 %.
  *   .cache/bin/node bench/membership.ts [--nodes N,…] [--loss PERCENT,…] [--scale FACTOR]
- * Detection: from death until the first, and until every other speaker calls it dead. False: living speakers called dead, over the node-days
- * simulated, and how often that is per node-day. Datagrams per speaker and second while nothing happens.
+ * Detection: time from a death until the first and until every other speaker declares it. False positives: living speakers declared dead
+ * per simulated node-day. Traffic: datagrams per speaker and second while nothing happens.
  */
 import { parseArgs } from 'node:util';
 import { MembershipNet } from '../test/support/membership-net.ts';
@@ -17,7 +17,7 @@ const { values } = parseArgs({
 const numbers = (text: string) => text.split(',').map(Number);
 const dayMs = 86_400_000;
 
-/** Quiet time to look for false positives in, and deaths: less of both in large clusters, which simulate as many node-hours. */
+/** Quiet time in which to look for false positives, and deaths. Large clusters need less of both for the same number of node-hours. */
 function extent(nodes: number): { quietMs: number; deaths: number } {
   const scale = Number(values.scale);
   return {
@@ -35,7 +35,7 @@ row(
   'joined',
   'first to know, median (most)',
   'all know, median (most)',
-  'called dead wrongly',
+  'false positives',
   'per node-day',
   'datagrams/s',
 );
@@ -44,7 +44,8 @@ for (const nodes of numbers(values.nodes))
   for (const loss of numbers(values.loss)) {
     const { quietMs, deaths } = extent(nodes);
     const net = new MembershipNet({ nodes, loss: loss / 100, seed: nodes + loss });
-    if (!net.runUntil(() => net.now > 1000 && net.allAgree(), 60_000)) throw new Error('they never met');
+    if (!net.runUntil(() => net.now > 1000 && net.allAgree(), 60_000))
+      throw new Error('the members never met');
     const joinedMs = net.now - 1000;
     net.run(2000);
     net.losses.length = 0;

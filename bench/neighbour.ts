@@ -1,11 +1,11 @@
 /**
- * How fast neighbours are answered: beside the kernel on the same link, under load, and with many addresses.
+ * Speed of answers to neighbours: compared with the kernel on the same link, under load, and with many addresses.
  *   lab/world .cache/bin/node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10] [--kernel ADDRESS] [--service ADDRESS]
- * Fails when the speaker's median is over 100 µs, its p99 over 1 ms, or less than 99.9 % of the load is answered.
+ * Fails when the speaker's median exceeds 100 µs, its p99 exceeds 1 ms, or less than 99.9 % of the load is answered.
  *
- * Round trips are taken from the kernel's timestamps of both frames on the asker's interface, so that the asker's own delay is
- * not in them; the kernel's answers and ours are asked for in turn. `kernel` is what the same host's kernel takes for its own
- * address over the same link.
+ * A round trip is the difference of the kernel's timestamps of both frames on the client's interface, which excludes delays in the client.
+ * Requests to the kernel and to Bellman alternate. `kernel` is the time of the same host's kernel for its own address on the same
+ * link.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -27,12 +27,12 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     kernel: { type: 'string', default: '192.0.2.1' },
     service: { type: 'string', default: '192.0.2.200' },
-    /** Requests a second that are sent whether or not the ones before were answered, so that a pause counts by its length. */
+    /** Requests per second, sent without waiting for earlier answers, so that a pause counts with its length. */
     pace: { type: 'string', default: '0' },
-    /** Most that the speaker may take, in µs. */
+    /** Limit for the speaker, in µs. */
     'median-limit': { type: 'string', default: '100' },
     'p99-limit': { type: 'string', default: '1000' },
-    /** Set for the process that runs in the asker's namespace. */
+    /** Set for the process in the client's namespace. */
     asker: { type: 'boolean', default: false },
   },
 });
@@ -55,7 +55,7 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-/** One to send on and one that sees both frames: a socket does not see what it sends itself. */
+/** One capture to send and one to see both frames: a socket does not receive its own frames. */
 function openSessions() {
   const sender = pcap.createSession('eth0', { filter: 'less 1', buffer_timeout: 0, promiscuous: false });
   const observer = pcap.createSession('eth0', {
@@ -67,7 +67,7 @@ function openSessions() {
   return { sender, observer };
 }
 
-/** Asks for one address after another, each once the one before is answered, and gives the round trips in µs, sorted. */
+/** Sends requests one after another, each after the previous answer. Resolves to the sorted round trips in µs. */
 async function roundTrips(addresses: readonly string[], count: number): Promise<number[][]> {
   const { sender, observer } = openSessions();
   let askedAt = 0;
@@ -95,10 +95,10 @@ async function roundTrips(addresses: readonly string[], count: number): Promise<
   return results.map((list) => list.sort((a, b) => a - b));
 }
 
-/** Sends so many requests at the pace and gives the round trips in µs, sorted; those never answered are infinite. */
+/** Sends requests at a fixed rate. Resolves to the sorted round trips in µs; unanswered requests count as infinite. */
 async function pacedTrips(address: string, count: number, perSecond: number): Promise<number[]> {
   const { sender, observer } = openSessions();
-  // Each request comes from an address of its own, which its reply names.
+  // Each request has its own source address, by which its reply is recognised.
   const firstAsker = ip('198.18.0.0').value;
   const askedAt: number[] = [];
   const trips = Array.from({ length: count }, () => Number.POSITIVE_INFINITY);
@@ -121,7 +121,7 @@ async function pacedTrips(address: string, count: number, perSecond: number): Pr
   return trips.sort((a, b) => a - b);
 }
 
-/** Sends at the rate and counts replies. */
+/** Sends requests at a fixed rate and counts the replies. */
 async function load(
   address: string,
   rate: number,
@@ -143,7 +143,7 @@ async function load(
   let sent = 0;
   while (sent < rate * seconds) {
     const due = Math.min(rate * seconds, ((performance.now() - started) * rate) / 1000);
-    // At most 50 at once, so that a late loop does not turn into a burst that no host would send.
+    // At most 50 at once, so that a late event loop does not send an unrealistic burst.
     for (let burst = 0; sent < due && burst < 50; burst++, sent++) session.inject(bytes);
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -155,7 +155,7 @@ async function load(
   return { sent, answered };
 }
 
-/** Nanoseconds and heap octets that one answered request costs, with that many addresses in the table. */
+/** Nanoseconds and heap octets per answered request with this number of addresses in the table. */
 function answerCost(family: 4 | 6, addresses: number): { ns: number; octets: number } {
   const index = new AddressIndex<{ readonly answering: boolean }>();
   const state = { answering: true };
@@ -176,7 +176,7 @@ function answerCost(family: 4 | 6, addresses: number): { ns: number; octets: num
   const run = (times: number) => {
     for (let round = 0; round < times; round++)
       for (const bytes of requests)
-        if (responder.receive(bytes, bytes.length) !== 'answer') throw new Error('not answered');
+        if (responder.receive(bytes, bytes.length) !== 'answer') throw new Error('no answer');
   };
   run(rounds);
   const heap = process.memoryUsage().heapUsed;
@@ -187,7 +187,7 @@ function answerCost(family: 4 | 6, addresses: number): { ns: number; octets: num
   return { ns, octets };
 }
 
-/** Whether the speaker answered as fast as it must. */
+/** Whether the speaker met its limits. */
 function isFast(trips: readonly number[]): boolean {
   return (
     quantile(trips, 0.5) <= Number(values['median-limit']) &&

@@ -1,10 +1,10 @@
 /**
- * A whole speaker beside its duties, with 10,000 Services: first announced by BGP, then answered for in layer 2.
+ * A complete speaker under load with 10,000 Services, which it first announces by BGP and then in layer 2.
  *   lab/world .cache/bin/node bench/resync.ts [SERVICES] [bgp|layer2]
- * BGP: ARP requests answered while all Services are resynced again and again, and a session with BIRD, hold time 3 s, while 20,000
- * requests a second come. Layer 2: an address that was there before is asked for 1,000 times a second while all others are placed, resynced, and
- * changed by edits of the configuration. Fails when the p99 of the answers is over 10 ms, when less than 99.9 % of the load is
- * answered, or when BIRD's hold timer comes near its end.
+ * BGP: answers to ARP requests during repeated resyncs of all Services, and a session with BIRD, hold time 3 s, under 20,000 requests
+ * per second. Layer 2: answers for an older address, at 1,000 requests per second, while all others are placed, resynced, and changed by
+ * edits of the configuration. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when
+ * BIRD's hold timer comes near its end.
  */
 import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../lab/fabric.ts';
@@ -26,7 +26,7 @@ address-pools:
 `;
 const onLinks = (...links: string[]) => `protocol: layer2, l2-advertisements: [{interfaces: [${links}]}]`;
 await lab.configure(configuration('protocol: bgp'));
-// The stand-in for kube-proxy is not made for so many Services, and no packet goes through them here.
+// The stand-in for kube-proxy cannot handle so many Services, and this bench sends no packets to them.
 await lab.stop('kube-proxy');
 await lab.addPods('printer', [node]);
 const serviceObject = (name: string, annotations: Readonly<Record<string, string>> = {}) => ({
@@ -64,14 +64,14 @@ await lab.until('the address is answered', async () =>
 );
 const routes = async () =>
   Number(/(\d+) of \d+ routes for/.exec(await lab.birdc('show', 'route', 'count'))?.[1] ?? 0);
-await lab.until('BIRD has a route for each', async () => (await routes()) >= count, 60_000);
+await lab.until('BIRD has all routes', async () => (await routes()) >= count, 60_000);
 
 async function statusOfAllocation(): Promise<string> {
   const { services } = (await lab.status(lab.fabric.control)) as { services: { addresses: object[] }[] };
   return `services":${services.filter(({ addresses }) => addresses.length > 0).length},`;
 }
 
-/** Runs the asker on the near client's link, and something beside it again and again until it ends. */
+/** Runs the client on the near host, and repeats an action until the client ends. */
 async function asking(flags: readonly string[], beside: () => Promise<void>): Promise<void> {
   const script = fileURLToPath(new URL('neighbour.ts', import.meta.url));
   const limit = String(p99LimitMs * 1000);
@@ -112,7 +112,7 @@ async function askingWhileResynced(flags: readonly string[]): Promise<void> {
     await lab.api('cut-watches');
     await pause(500);
   });
-  console.log(`resyncs meanwhile: ${(await lists()) - before}`);
+  console.log(`resyncs in this time: ${(await lists()) - before}`);
 }
 
 async function bgpBesideAnswers(): Promise<void> {
@@ -121,7 +121,7 @@ async function bgpBesideAnswers(): Promise<void> {
   console.log(`while ${count} Services are resynced:`);
   await askingWhileResynced(inTurn);
 
-  console.log('BGP session with hold time 3 s, keepalives every second, meanwhile 20,000 requests a second:');
+  console.log('BGP session with hold time 3 s, keepalives every second, under 20,000 requests per second:');
   const left: number[] = [];
   await asking(['--requests', '0', '--rate', '20000', '--seconds', '10'], async () => {
     const [, remaining] = /Hold timer:\s*([\d.]+)\//.exec(await lab.birdc('show', 'protocols', 'all')) ?? [];
@@ -138,25 +138,25 @@ async function bgpBesideAnswers(): Promise<void> {
 async function layer2BesideAnswers(on: LabNode): Promise<void> {
   const answered = async () =>
     Object.keys(((await lab.status(on.namespace)) as { announcing: object }).announcing).length;
-  console.log(`while ${count} addresses are placed in layer 2, probed, and told to the API server:`);
+  console.log(`while ${count} addresses are placed in layer 2, probed, and recorded in the API server:`);
   const began = performance.now();
   await lab.configure(configuration(onLinks('eth0')));
   await asking(paced(30), () => pause(1000));
   await lab.until('every address is answered', async () => (await answered()) === count + 1, 120_000);
   console.log(
-    `all were answered at most ${((performance.now() - began) / 1000).toFixed(0)} s after the edit`,
+    `all addresses were answered within ${((performance.now() - began) / 1000).toFixed(0)} s after the edit`,
   );
   console.log(`idle, with ${count} addresses:`);
   await asking(paced(10), () => pause(1000));
   console.log('while they are resynced:');
   await askingWhileResynced(paced(15));
-  console.log('while edits of the configuration change the links of each:');
+  console.log('while edits of the configuration change the links of all:');
   let edits = 0;
   await asking(paced(15), async () => {
     await lab.configure(configuration(onLinks('eth0', ...(edits++ % 2 === 0 ? ['eth9'] : []))));
     await pause(2000);
   });
-  console.log(`edits meanwhile: ${edits}`);
+  console.log(`edits in this time: ${edits}`);
 }
 
 if (only !== 'layer2') await bgpBesideAnswers();

@@ -120,8 +120,11 @@ test('request() rejects with status, reason and message of a refusal', async () 
 });
 
 test('request() rejects with status 0 without a server, when the response breaks off, and after the time limit', async () => {
-  const nobody = connect(kubeconfig('nobody', configFor('http://127.0.0.1:1')), 'agent');
-  await assert.rejects(nobody.request({ method: 'GET', path: '/' }), { status: 0, reason: 'ECONNREFUSED' });
+  const unreachable = connect(kubeconfig('unreachable', configFor('http://127.0.0.1:1')), 'agent');
+  await assert.rejects(unreachable.request({ method: 'GET', path: '/' }), {
+    status: 0,
+    reason: 'ECONNREFUSED',
+  });
   await served(
     (request, response) => {
       if (request.url === '/prefix/slow') return;
