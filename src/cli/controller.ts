@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { createLogger } from '../log.ts';
+import { runDaemon } from './daemon.ts';
 import { type DaemonFlags, daemonCommand } from './flags.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -13,10 +14,7 @@ export function controllerCommand(): Command {
     )
     .action(async ({ logLevel, ...options }: DaemonFlags & { readonly leaderElection: boolean }) => {
       const { runController } = await import('../controller/run.ts');
-      await runController({
-        ...options,
-        logger: createLogger('controller', logLevel),
-        signal: stopSignal(),
-      });
+      const logger = createLogger('controller', logLevel);
+      await runDaemon(logger, () => runController({ ...options, logger, signal: stopSignal() }));
     });
 }

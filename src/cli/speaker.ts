@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger } from '../log.ts';
+import { runDaemon } from './daemon.ts';
 import { type DaemonFlags, daemonCommand, parsePort, parseSeconds } from './flags.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -57,10 +58,7 @@ export function speakerCommand(): Command {
     )
     .action(async (flags: SpeakerFlags) => {
       const { runSpeaker } = await import('../speaker/run.ts');
-      await runSpeaker({
-        ...flags,
-        logger: createLogger('speaker', flags.logLevel),
-        signal: stopSignal(),
-      });
+      const logger = createLogger('speaker', flags.logLevel);
+      await runDaemon(logger, () => runSpeaker({ ...flags, logger, signal: stopSignal() }));
     });
 }

@@ -2,15 +2,15 @@ import { formatIp, parseIp } from '../address/index.ts';
 import type { Service } from '../kubernetes/model.ts';
 import { annotations } from './names.ts';
 
-/** Who answers for an address on the local segment. */
+/** The node that answers for an address on the local segment. */
 export interface Announcer {
   readonly node: string;
   readonly interfaces: readonly string[];
 }
 
 /**
- * Reads the record `bellman.dev/announcing`: `address=node/interface[+interface…]`, comma separated, by canonical address.
- * What does not parse is as if it were not there: the record is advice, and the next owner writes it anew.
+ * Parses the record `bellman.dev/announcing`: `address=node/interface[+interface…]`, comma separated. The result is keyed by canonical
+ * address. An item that does not parse is skipped: the record is advice, and the next owner writes it again.
  */
 export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<string, Announcer> {
   const announcers = new Map<string, Announcer>();
@@ -23,7 +23,7 @@ export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<stri
   return announcers;
 }
 
-/** The record's text, addresses in order. */
+/** Formats the record, sorted by address. */
 export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer>): string {
   return [...announcers]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -32,8 +32,8 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer>): st
 }
 
 /**
- * The record after this node has taken over some of the Service's addresses, and others have nobody any more: lines for
- * addresses that the Service no longer has go, the others stay. `undefined` when nothing changes, `null` when no line is left.
+ * The record after this node took some addresses and others were abandoned. Lines of addresses that the Service no longer has are
+ * dropped, the other lines stay. Returns `undefined` when nothing changes, `null` when no line is left.
  */
 export function recordAnnouncing(
   service: Pick<Service, 'annotations' | 'ingress'>,

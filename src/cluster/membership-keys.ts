@@ -4,7 +4,7 @@ import { membershipSecretKey, membershipSecretName } from './names.ts';
 
 const keyOctets = 32;
 
-/** The keys of the membership Secret as base64, the one to encrypt with first; or what is wrong with it, in a sentence. */
+/** Keys of the membership Secret as base64, the encryption key first, or the Secret's fault as a sentence. */
 export function readMembershipKeys(secret: Secret | undefined): Result<readonly string[], string> {
   const name = `Secret ${membershipSecretName}`;
   if (!secret) return fail(`${name} does not exist`);

@@ -1,8 +1,8 @@
 import type { Service } from '../kubernetes/model.ts';
 
 /**
- * Whether a Service is for us to serve: with a class of our own only Services of that class, without one only Services that name
- * none (`spec.loadBalancerClass`). Other people's Services are never touched.
+ * Whether Bellman serves a Service. With a class of its own it serves only Services of that class (`spec.loadBalancerClass`). Without
+ * one it serves only Services without a class.
  */
 export function loadBalancerClassMatches(
   service: Pick<Service, 'loadBalancerClass'>,

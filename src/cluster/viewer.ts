@@ -1,5 +1,5 @@
-/** The identity that reads `/status` and `/debug` of the processes from afar; `manifests/viewer-rbac.yaml` makes it. */
+/** ServiceAccount that may read `/status` and `/debug` of the daemons from other hosts. `manifests/viewer-rbac.yaml` creates it. */
 export const viewerServiceAccount = 'viewer';
 
-/** Audience of its tokens: such a token opens the processes' HTTP endpoints and nothing else. */
+/** Audience of its tokens. A token with this audience is good for the daemons' HTTP endpoints only. */
 export const viewerAudience = 'bellman.dev';

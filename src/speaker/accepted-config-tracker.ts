@@ -29,7 +29,16 @@ export class AcceptedConfigTracker {
       this.#configMaps.get(configMapName),
       this.#configMaps.get(acceptedConfigMapName),
     );
-    if (!accepted || accepted.hash === this.#current?.hash) return false;
+    return accepted !== undefined && this.#take(accepted);
+  }
+
+  /** Takes a configuration that neither ConfigMap carries any more. Returns true when it is in force since. */
+  recall(remembered: AcceptedConfig): boolean {
+    return this.#current === undefined && this.#take(remembered);
+  }
+
+  #take(accepted: AcceptedConfig): boolean {
+    if (accepted.hash === this.#current?.hash) return false;
     this.#current = accepted;
     return true;
   }

@@ -28,6 +28,7 @@ import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
+import { ConfigMemory } from './config-memory.ts';
 import { actsForDeadNode } from './dead-node.ts';
 import { serveSpeaker } from './http.ts';
 import { type AwaitedKind, InitialSync } from './initial-sync.ts';
@@ -48,7 +49,7 @@ export interface RunSpeakerOptions {
   readonly conflictPolicy: DefencePolicy;
   /** Seconds; 0: only at a takeover. */
   readonly announceEvery: number;
-  /** Directory for the mark by which the next speaker on this node knows that it is a restart. */
+  /** Directory for what the next speaker on this node must know: the mark of a restart, and the accepted configuration. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
@@ -151,6 +152,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     signal: watching.signal,
     services,
     accepted,
+    memory: new ConfigMemory(options.stateDirectory, nodeName),
     speaker,
     layer2,
     reconciler,

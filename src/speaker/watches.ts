@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { AcceptedConfig } from '../cluster/accepted-config.ts';
 import { readMembershipKeys } from '../cluster/membership-keys.ts';
 import {
   acceptedConfigMapName,
@@ -23,6 +24,7 @@ import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import type { AnnouncingReconciler } from './announcing-reconciler.ts';
+import type { ConfigMemory } from './config-memory.ts';
 import type { AwaitedKind } from './initial-sync.ts';
 import { KnownSpeakerList } from './known-speakers.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
@@ -38,6 +40,7 @@ export interface SpeakerWatchesOptions {
   /** Filled by the watch of Services; by `namespace/name`. */
   readonly services: Map<string, Service>;
   readonly accepted: AcceptedConfigTracker;
+  readonly memory: ConfigMemory;
   readonly speaker: NodeSpeaker;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
   readonly reconciler: Pick<AnnouncingReconciler, 'serviceChanged'>;
@@ -82,22 +85,38 @@ export class SpeakerWatches {
   }
 
   #configMapChanged(name: string, raw: RawObject | undefined): void {
-    const { accepted, speaker, logger } = this.#options;
+    const { accepted, memory, logger } = this.#options;
     if (!accepted.update(name, raw && decodeConfigMap(raw)) || !accepted.current) return;
-    const { config, hash } = accepted.current;
-    speaker.setConfig(config);
-    logger.info({ hash, peers: config.peers.length, pools: config.pools.length }, 'configuration in force');
+    this.#apply(accepted.current);
+    const reason = memory.save(accepted.current);
+    if (reason !== undefined)
+      logger.warn({ reason }, 'accepted configuration not saved in the state directory');
     if (this.#unlistedConfigMaps === 0) this.#options.arrived('config');
   }
 
   /** An older accepted configuration may stand on the ConfigMap that was listed first, so both lists are awaited. */
   #configMapListed(): void {
-    const { accepted, arrived, logger, namespace } = this.#options;
     this.#unlistedConfigMaps--;
     if (this.#unlistedConfigMaps > 0) return;
+    const { accepted, memory, arrived, logger, namespace } = this.#options;
+    const remembered = accepted.current ? undefined : memory.recall();
+    if (remembered && accepted.recall(remembered)) {
+      const reason = 'no ConfigMap carries an accepted configuration';
+      logger.warn(
+        { hash: remembered.hash, reason },
+        'the configuration saved in the state directory is used',
+      );
+      this.#apply(remembered);
+    }
     if (accepted.current) return arrived('config');
     const reason = `no accepted configuration on ConfigMap ${namespace}/${configMapName} yet`;
     logger.warn({ reason }, 'waiting');
+  }
+
+  #apply({ config, hash }: AcceptedConfig): void {
+    const { speaker, logger } = this.#options;
+    speaker.setConfig(config);
+    logger.info({ hash, peers: config.peers.length, pools: config.pools.length }, 'configuration in force');
   }
 
   #watchServices(): Promise<void> {

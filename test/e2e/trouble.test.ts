@@ -21,12 +21,14 @@ describe('a daemon that cannot start prints the reason and exits with 2', () => 
   for (const role of [['controller'], ['speaker', '--node-name', 'a', '--state-directory', '/run/trouble']])
     for (const [name, flags, message] of refused)
       test(`${role[0]}: ${name}`, () => {
-        const { status, stderr } = spawnSync(bellman, [...role, ...flags], {
+        const { status, stdout } = spawnSync(bellman, [...role, ...flags], {
           encoding: 'utf8',
           env: { PATH: process.env.PATH },
           timeout: patienceMs,
         });
-        assert.match(stderr, message);
+        const { msg, reason } = JSON.parse(stdout) as Record<string, string>;
+        assert.equal(msg, 'cannot start');
+        assert.match(reason ?? '', message);
         assert.equal(status, 2);
       });
 });

@@ -54,10 +54,10 @@ export class ConflictHandler {
     if (action === 'defended') port.announce(state);
     if (action === 'yielded') this.#options.yieldAddress(state.address);
     if (!decision.report) return;
-    log.warn(
-      { ip: state.text, mac, interface: interfaceName, action, speaker: isSpeaker },
-      'address conflict: another host uses an address of this node',
-    );
+    const fields = { ip: state.text, mac, interface: interfaceName, action };
+    // Each planned handover looks like a conflict for a moment.
+    if (isSpeaker) log.debug(fields, 'another speaker claims an address of this node');
+    else log.warn(fields, 'address conflict: another host uses an address of this node');
     this.#options.onConflict({ address: state.address, mac, interface: interfaceName, action, isSpeaker });
   }
 }

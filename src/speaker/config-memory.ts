@@ -1,0 +1,48 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type AcceptedConfig, configHash } from '../cluster/accepted-config.ts';
+import { parseConfig } from '../config/index.ts';
+
+const remembered = z.object({ text: z.string(), generation: z.number(), at: z.string() });
+
+/**
+ * Keeps a copy of the accepted configuration in the state directory. A speaker that restarts after both ConfigMaps were deleted, while
+ * no controller ran, goes on with it. Peers' passwords may stand in the configuration, so only the owner may read the file.
+ */
+export class ConfigMemory {
+  readonly #directory: string;
+  readonly #path: string;
+
+  constructor(directory: string, nodeName: string) {
+    this.#directory = directory;
+    this.#path = join(directory, `${nodeName}.accepted-config.json`);
+  }
+
+  /** Returns why the configuration could not be saved, `undefined` when it was. */
+  save({ text, generation, at }: AcceptedConfig): string | undefined {
+    const unfinished = `${this.#path}.new`;
+    try {
+      mkdirSync(this.#directory, { recursive: true });
+      writeFileSync(unfinished, JSON.stringify({ text, generation, at }), { mode: 0o600 });
+      renameSync(unfinished, this.#path);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** The configuration saved last; `undefined` when there is none that can be read. */
+  recall(): AcceptedConfig | undefined {
+    try {
+      const { text, generation, at } = remembered.parse(JSON.parse(readFileSync(this.#path, 'utf8')));
+      const parsed = parseConfig(text);
+      if (!parsed.ok) return undefined;
+      const { value: config, warnings } = parsed;
+      return { text, hash: configHash(text), generation, at, config, warnings };
+    } catch {
+      // The file is missing on the first start, and damaged after a full disk. In both cases there is nothing to recall.
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type AcceptedConfig, configHash } from '../../../src/cluster/accepted-config.ts';
+import { AcceptedConfigTracker } from '../../../src/speaker/accepted-config-tracker.ts';
+import { ConfigMemory } from '../../../src/speaker/config-memory.ts';
+
+const text = 'address-pools:\n- {name: p, protocol: layer2, addresses: [192.0.2.0/30]}\n';
+const accepted: AcceptedConfig = {
+  text,
+  hash: configHash(text),
+  generation: 7,
+  at: '2026-01-02T03:04:05Z',
+  config: { peers: [], pools: [] },
+  warnings: [],
+};
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bellman-memory-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+test('ConfigMemory recalls the configuration saved last, in a file for the owner only', (t) => {
+  const folder = join(folderOf(t), 'state');
+  const memory = new ConfigMemory(folder, 'node-1');
+  assert.equal(memory.recall(), undefined);
+  assert.equal(memory.save(accepted), undefined);
+  const recalled = new ConfigMemory(folder, 'node-1').recall();
+  const { hash, generation, at } = accepted;
+  assert.deepEqual([recalled?.hash, recalled?.generation, recalled?.at], [hash, generation, at]);
+  assert.equal(recalled?.config.pools[0]?.name, 'p');
+  assert.equal(statSync(join(folder, 'node-1.accepted-config.json')).mode & 0o777, 0o600);
+});
+
+test('ConfigMemory ignores a damaged file, and says why it could not save', (t) => {
+  const folder = folderOf(t);
+  writeFileSync(join(folder, 'node-1.accepted-config.json'), '{"text":');
+  assert.equal(new ConfigMemory(folder, 'node-1').recall(), undefined);
+  assert.match(new ConfigMemory('/dev/null/state', 'node-1').save(accepted) ?? '', /ENOTDIR|EEXIST/);
+});
+
+test('AcceptedConfigTracker takes a remembered configuration only when no ConfigMap carries one', () => {
+  const tracker = new AcceptedConfigTracker();
+  assert.equal(tracker.recall(accepted), true);
+  assert.equal(tracker.recall({ ...accepted, hash: 'other' }), false);
+  assert.equal(tracker.update('config', undefined), false);
+  assert.equal(tracker.current?.hash, accepted.hash);
+});
