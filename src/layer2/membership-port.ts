@@ -115,6 +115,6 @@ export class MembershipPort {
     const endpoints = others.map(
       ({ node, addresses }) => [node, addresses.map((host) => ({ host, port }))] as const,
     );
-    this.#node?.know(new Map(endpoints));
+    this.#node?.know(new Map(endpoints), this.#speakers.areCertain);
   }
 }

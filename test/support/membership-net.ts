@@ -1,3 +1,4 @@
+import type { Timer } from '../../src/clock.ts';
 import type { Endpoint } from '../../src/membership/endpoint.ts';
 import { isLive } from '../../src/membership/member-table.ts';
 import { type Changes, Membership } from '../../src/membership/membership.ts';
@@ -80,6 +81,8 @@ export interface NetOptions {
   readonly settings?: Partial<MembershipSettings>;
   /** Kubernetes' list of speakers is complete. */
   readonly isListCertain?: boolean;
+  /** The payload store of each member; a text store by default. */
+  readonly storeOf?: (name: string) => PayloadStore;
 }
 
 export interface Loss {
@@ -135,7 +138,7 @@ export class MembershipNet {
     return store instanceof TextStore ? store : undefined;
   }
 
-  start(name: string, store: PayloadStore = new TextStore()): void {
+  start(name: string, store: PayloadStore = this.#options.storeOf?.(name) ?? new TextStore()): void {
     const machine = new Membership({
       name,
       payloads: store,
@@ -178,6 +181,19 @@ export class MembershipNet {
       member.wakeAt = Number.POSITIVE_INFINITY;
       this.do(name, (machine, now) => machine.wake(now));
     });
+  }
+
+  /** Runs the callback after a delay. */
+  after(delayMs: number, callback: () => void): Timer {
+    let isCancelled = false;
+    this.#agenda.add(this.now + Math.max(0, delayMs), () => {
+      if (!isCancelled) callback();
+    });
+    return {
+      cancel: () => {
+        isCancelled = true;
+      },
+    };
   }
 
   run(ms: number): void {
