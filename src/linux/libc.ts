@@ -2,8 +2,8 @@
  * The C library, through koffi: the socket calls that Node lacks. This is the only binding; other folders name the options that they
  * need and lay out the structures.
  *
- * A call that fails throws a SystemError, except where its comment names another answer. Descriptors are plain numbers: whoever opens
- * one closes it.
+ * A call that fails throws a SystemError, except where its comment names another answer. Descriptors are plain numbers; the
+ * caller that opens one closes it.
  */
 import { endianness } from 'node:os';
 import koffi from 'koffi';

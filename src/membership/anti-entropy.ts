@@ -71,7 +71,7 @@ export class AntiEntropy {
     this.#knowledge = knowledge;
   }
 
-  /** A packet came from a member that is new here, or that has started anew. */
+  /** A packet came from a member that is new here, or that has restarted. */
   meet(name: string, endpoint: Endpoint, now: number): Draft[] {
     this.#agreed.delete(name);
     this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });

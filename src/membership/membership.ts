@@ -1,6 +1,6 @@
 /**
  * Membership: the speakers that are alive, and the records that they replicate, known to every speaker without the API server. A machine:
- * packets, wishes and the time in; packets and changes out. It reads no clock and opens no socket.
+ * packets, commands and the time in; packets and changes out. It reads no clock and opens no socket.
  *
  *     LocalMember        this member's description of itself
  *     MemberTable        the other members

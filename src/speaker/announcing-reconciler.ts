@@ -51,7 +51,7 @@ export interface AnnouncingReconcilerOptions {
   /** Whether this Bellman serves the Service. */
   readonly isOurs: (service: Service) => boolean;
   /** Whether this node acts for a dead node. */
-  readonly actsFor: (node: string) => boolean;
+  readonly actsForDeadNode: (node: string) => boolean;
   /** Which of the addresses a live node claims in layer 2, this node included. */
   readonly claimed: (addresses: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Why no node answers for an address of the Service. */
@@ -171,13 +171,13 @@ export class AnnouncingReconciler {
   #seen(line: Announcer | undefined): SeenLine {
     if (line === undefined) return 'absent';
     if (line.node === this.#options.nodeName) return 'ours';
-    return this.#options.actsFor(line.node) ? 'absent' : 'other';
+    return this.#options.actsForDeadNode(line.node) ? 'absent' : 'other';
   }
 
   /** Whether a line no longer holds and this node is the one to remove it. */
   #isStale(service: Service, address: string, node: string): boolean {
-    const { nodeName, actsFor } = this.#options;
-    if (node !== nodeName && !actsFor(node)) return false;
+    const { nodeName, actsForDeadNode } = this.#options;
+    if (node !== nodeName && !actsForDeadNode(node)) return false;
     return !this.#owned.has(address) || !hasAddress(service, address);
   }
 

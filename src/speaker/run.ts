@@ -101,7 +101,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     logger,
     services,
     isOurs,
-    actsFor: (node) =>
+    actsForDeadNode: (node) =>
       actsForDeadNode(node, {
         self: nodeName,
         members: reports.members,

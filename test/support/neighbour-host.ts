@@ -32,7 +32,7 @@ function address(text: string): IpAddress {
   return parsed;
 }
 
-async function obey(command: HostCommand): Promise<void> {
+async function runCommand(command: HostCommand): Promise<void> {
   const { id } = command;
   switch (command.do) {
     case 'add':
@@ -66,5 +66,5 @@ async function obey(command: HostCommand): Promise<void> {
 }
 
 const input = createInterface({ input: process.stdin });
-input.on('line', (line) => void obey(JSON.parse(line) as HostCommand));
+input.on('line', (line) => void runCommand(JSON.parse(line) as HostCommand));
 tell({ kind: 'links', links: responder.links().map(({ name }) => name) });

@@ -19,7 +19,7 @@ const user = { username: 'system:serviceaccount:bellman-system:viewer', groups: 
 const authenticated = { status: { authenticated: true, user, audiences: ['bellman.dev'] } };
 
 describe('judgeToken()', () => {
-  test('allows a user to whom RBAC grants the path', async () => {
+  test('allows a user with the right to get the path', async () => {
     const { api: client, requests } = api({
       tokenreviews: authenticated,
       subjectaccessreviews: { status: { allowed: true } },

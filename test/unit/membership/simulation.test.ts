@@ -95,7 +95,7 @@ describe('Membership, deaths', () => {
     assert.deepEqual(net.losses, []);
   });
 
-  test('a rumour of the death of a member that was heard just now is not believed', () => {
+  test('gossip about the death of a member that was heard just now is not believed', () => {
     const net = acquainted({ nodes: 4, loss: 0, seed: 7 });
     const { incarnation = 0 } = net.machine('node-0')?.member('node-1') ?? {};
     deliver(net, 'node-1', []);
@@ -142,7 +142,7 @@ describe('Membership, departures', () => {
     for (const name of net.names.slice(2)) assert.equal(net.machine(name)?.member('node-1')?.state, 'left');
   });
 
-  test('a rumour that a member has left is not believed while that member is heard', () => {
+  test('gossip that a member has left is not believed while that member is heard', () => {
     const net = acquainted({ nodes: 4, loss: 0, seed: 8 });
     const { incarnation = 0 } = net.machine('node-0')?.member('node-1') ?? {};
     deliver(net, 'node-1', []);

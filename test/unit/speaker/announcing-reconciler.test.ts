@@ -50,7 +50,7 @@ function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
     logger: pino({ level: 'silent' }),
     services,
     isOurs: () => true,
-    actsFor: (node) => dead.includes(node),
+    actsForDeadNode: (node) => dead.includes(node),
     claimed: (addresses) => Promise.resolve(new Set(addresses.filter((address) => claimed.has(address)))),
     unansweredReason: () => 'because',
   });

@@ -246,8 +246,8 @@ test('planService() keeps the interfaces of an advertisement to the nodes that i
     [[], { interfaces: [], nodeInterfaces: { 'node-1': [], 'node-2': ['eth1'] } }],
     [['eth1'], { interfaces: ['eth1'], nodeInterfaces: undefined }],
   ] as const) {
-    const wish = of(other);
-    assert.deepEqual({ interfaces: wish?.interfaces, nodeInterfaces: wish?.nodeInterfaces }, expected);
+    const entry = of(other);
+    assert.deepEqual({ interfaces: entry?.interfaces, nodeInterfaces: entry?.nodeInterfaces }, expected);
   }
 });
 

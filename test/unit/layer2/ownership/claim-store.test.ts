@@ -37,11 +37,11 @@ test('stores that merge the same claims hold the same, in any order and with rep
   );
 });
 
-test('claims are totally ordered: by epoch, then takeover over release over waiver, then by owner', () => {
-  const places = { waiver: 0, release: 1, takeover: 2 };
+test('claims are totally ordered: by epoch, then takeover, release by another node, release by the owner, then by owner', () => {
+  const places = { releaseByOwner: 0, release: 1, takeover: 2 };
   const place = (each: Claim) => {
     if (each.owner === '') return places.release;
-    return each.owner === each.from && each.observedVersion === 0 ? places.waiver : places.takeover;
+    return each.owner === each.from && each.observedVersion === 0 ? places.releaseByOwner : places.takeover;
   };
   fc.assert(
     fc.property(claim, claim, claim, (a, second, third) => {
