@@ -23,7 +23,7 @@ function fill(into: Allocator, services: readonly Service[]): void {
   for (const each of services) if (into.reconcile(each).refusal) throw new Error(`${each.name} was refused`);
 }
 
-function say(what: string, figure: string): void {
+function report(what: string, figure: string): void {
   console.log(`${what.padEnd(66)} ${figure}`);
 }
 
@@ -45,7 +45,7 @@ for (const count of [3125, 6250, 12_500, 25_000, 50_000]) {
     const a = allocator(pool('four', ['10.0.0.0/15']), pool('six', ['2001:db8::/64']));
     return microseconds(count, () => fill(a, services));
   });
-  say(`${count} dual-stack Services from a /15 and a /64, each`, `${spread(times)} µs`);
+  report(`${count} dual-stack Services from a /15 and a /64, each`, `${spread(times)} µs`);
 }
 
 /** Measures an allocation and its release in a /15 with only some free addresses. */
@@ -84,17 +84,17 @@ for (let round = -3; round < rounds; round++) {
   for (const name of ['empty', 'full', 'halfFree'] as const) results[name].push(now[name]);
 }
 const { free, size: usable } = full.usage()[0] ?? { free: 0n, size: 1n };
-say('one allocation and its release, /15 empty', `${spread(results.empty)} µs`);
-say(
+report('one allocation and its release, /15 empty', `${spread(results.empty)} µs`);
+report(
   `the same, ${(100 - (Number(free) / Number(usable)) * 100).toFixed(2)} % full`,
   `${spread(results.full)} µs`,
 );
-say(
+report(
   'full compared with empty, in each round',
   spread(results.full.map((each, i) => each / (results.empty[i] ?? 1))),
 );
-say('the same, every second address free', `${spread(results.halfFree)} µs`);
-say(
+report('the same, every second address free', `${spread(results.halfFree)} µs`);
+report(
   'every second free compared with empty',
   spread(results.halfFree.map((each, i) => each / (results.empty[i] ?? 1))),
 );
@@ -108,7 +108,7 @@ if (collect) {
   fill(a, services);
   collect();
   const bytes = (process.memoryUsage().heapUsed - before) / services.length;
-  say(
+  report(
     'memory of the allocator per dual-stack Service, of 50,000',
     `${Math.round(bytes)} octets (${[...a.assigned()].length} addresses)`,
   );

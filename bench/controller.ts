@@ -13,7 +13,7 @@ const { values } = parseArgs({ options: { services: { type: 'string', default: '
 const count = Number(values.services);
 const deadlineMs = 300_000;
 
-function say(what: string, figure: string): void {
+function report(what: string, figure: string): void {
   console.log(`${what.padEnd(62)} ${figure}`);
 }
 
@@ -32,38 +32,38 @@ try {
   const written = () => controller.metric('bellman_controller_allocation_seconds_count');
   await eventually('all addresses', async () => (await written()) === count, { deadlineMs });
   const finished = performance.now();
-  say(`storm: ${count} Services created by 16 clients at once`, `${Math.round(made - begun)} ms`);
-  say('storm: last address after the last creation', `${Math.round(finished - made)} ms`);
+  report(`storm: ${count} Services created by 16 clients at once`, `${Math.round(made - begun)} ms`);
+  report('storm: last address after the last creation', `${Math.round(finished - made)} ms`);
   for (const [metric, what] of [
     ['bellman_controller_allocation_seconds_bucket{le="0.01"}', 'within 10 ms'],
     ['bellman_controller_allocation_seconds_bucket{le="0.1"}', 'within 100 ms'],
     ['bellman_controller_allocation_seconds_bucket{le="1"}', 'within 1 s'],
   ] as const) {
     const share = (((await controller.metric(metric)) ?? 0) / count) * 100;
-    say(`storm: from Service seen to status written, ${what}`, `${share.toFixed(1)} %`);
+    report(`storm: from Service seen to status written, ${what}`, `${share.toFixed(1)} %`);
   }
   const { now, peak } = await controller.memory();
-  say('storm: memory of the controller, now and peak', `${now} MiB, ${peak} MiB`);
+  report('storm: memory of the controller, now and peak', `${now} MiB, ${peak} MiB`);
   await controller.stop();
 
   await plane.knob('reset');
   const startedAt = Date.now();
   const again = plane.controller();
   const known = await again.logged('state of the cluster known');
-  say('cold start: state of the cluster known after', milliseconds(known, startedAt));
+  report('cold start: state of the cluster known after', milliseconds(known, startedAt));
   await makeService(plane, 'newcomer');
   await eventually('its address', async () => (await addresses(plane, 'newcomer')).length === 1, {
     deadlineMs,
   });
   const served = again.lines.find(({ service }) => service === 'default/newcomer');
-  say('cold start: a new Service served after', milliseconds(served, startedAt));
+  report('cold start: a new Service served after', milliseconds(served, startedAt));
   const requests = await plane.requests('bellman-controller');
-  say(
+  report(
     'cold start: writes of status, including the new Service',
     String(requests.get('PATCH services/status')),
   );
   const cold = await again.memory();
-  say('cold start: memory of the controller, now and peak', `${cold.now} MiB, ${cold.peak} MiB`);
+  report('cold start: memory of the controller, now and peak', `${cold.now} MiB, ${cold.peak} MiB`);
 } finally {
   await plane.stop();
 }

@@ -72,7 +72,7 @@ async function statusOfAllocation(): Promise<string> {
 }
 
 /** Runs the client on the near host, and repeats an action until the client ends. */
-async function asking(flags: readonly string[], beside: () => Promise<void>): Promise<void> {
+async function measureDuring(flags: readonly string[], action: () => Promise<void>): Promise<void> {
   const script = fileURLToPath(new URL('neighbour.ts', import.meta.url));
   const limit = String(p99LimitMs * 1000);
   const asker = lab.fabric.near.spawn(
@@ -91,7 +91,7 @@ async function asking(flags: readonly string[], beside: () => Promise<void>): Pr
       resolve();
     }),
   );
-  while (!isOver) await Promise.race([over, beside()]);
+  while (!isOver) await Promise.race([over, action()]);
 }
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -107,7 +107,7 @@ const lists = async () =>
 
 async function askingWhileResynced(flags: readonly string[]): Promise<void> {
   const before = await lists();
-  await asking(flags, async () => {
+  await measureDuring(flags, async () => {
     await lab.api('compact');
     await lab.api('cut-watches');
     await pause(500);
@@ -117,13 +117,13 @@ async function askingWhileResynced(flags: readonly string[]): Promise<void> {
 
 async function bgpBesideAnswers(): Promise<void> {
   console.log('idle:');
-  await asking(inTurn, () => pause(100));
+  await measureDuring(inTurn, () => pause(100));
   console.log(`while ${count} Services are resynced:`);
   await askingWhileResynced(inTurn);
 
   console.log('BGP session with hold time 3 s, keepalives every second, under 20,000 requests per second:');
   const left: number[] = [];
-  await asking(['--requests', '0', '--rate', '20000', '--seconds', '10'], async () => {
+  await measureDuring(['--requests', '0', '--rate', '20000', '--seconds', '10'], async () => {
     const [, remaining] = /Hold timer:\s*([\d.]+)\//.exec(await lab.birdc('show', 'protocols', 'all')) ?? [];
     left.push(Number(remaining ?? 0));
     await pause(20);
@@ -141,18 +141,18 @@ async function layer2BesideAnswers(on: LabNode): Promise<void> {
   console.log(`while ${count} addresses are placed in layer 2, probed, and recorded in the API server:`);
   const began = performance.now();
   await lab.configure(configuration(onLinks('eth0')));
-  await asking(paced(30), () => pause(1000));
+  await measureDuring(paced(30), () => pause(1000));
   await lab.until('every address is answered', async () => (await answered()) === count + 1, 120_000);
   console.log(
     `all addresses were answered within ${((performance.now() - began) / 1000).toFixed(0)} s after the edit`,
   );
   console.log(`idle, with ${count} addresses:`);
-  await asking(paced(10), () => pause(1000));
+  await measureDuring(paced(10), () => pause(1000));
   console.log('while they are resynced:');
   await askingWhileResynced(paced(15));
   console.log('while edits of the configuration change the links of all:');
   let edits = 0;
-  await asking(paced(15), async () => {
+  await measureDuring(paced(15), async () => {
     await lab.configure(configuration(onLinks('eth0', ...(edits++ % 2 === 0 ? ['eth9'] : []))));
     await pause(2000);
   });

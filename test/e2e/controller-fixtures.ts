@@ -79,9 +79,9 @@ export async function events(plane: ControlPlane, kind: string, name: string): P
     .map(({ type, reason, message }) => `${type} ${reason} ${message}`);
 }
 
-export async function event(plane: ControlPlane, kind: string, name: string, said: RegExp): Promise<void> {
-  await eventually(`an event ${said} on ${kind} ${name}`, async () =>
-    (await events(plane, kind, name)).some((text) => said.test(text)),
+export async function event(plane: ControlPlane, kind: string, name: string, pattern: RegExp): Promise<void> {
+  await eventually(`an event ${pattern} on ${kind} ${name}`, async () =>
+    (await events(plane, kind, name)).some((text) => pattern.test(text)),
   );
 }
 

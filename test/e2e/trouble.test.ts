@@ -72,9 +72,9 @@ describe('faults in a running lab', { concurrency: false }, () => {
     });
     await lab.fabric.segment.ip('link', 'set', 'router', 'up');
     await sessions(2);
-    const said = lines().slice(before);
-    assert.ok(said.length <= 6, `few lines: ${said.join('\n')}`);
-    assert.ok(said.some((line) => line.includes('session established')));
+    const linesSince = lines().slice(before);
+    assert.ok(linesSince.length <= 6, `few lines: ${linesSince.join('\n')}`);
+    assert.ok(linesSince.some((line) => line.includes('session established')));
     assert.ok(lab.isRunning('speaker-node-1'));
   });
 

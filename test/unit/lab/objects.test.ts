@@ -18,8 +18,8 @@ function service(name: string, spec: object = {}, metadata: object = {}): Kubern
   return { metadata: { name, ...metadata }, spec: { type: 'LoadBalancer', ports: [{ port: 80 }], ...spec } };
 }
 
-function refusal(code: number, said: RegExp): (error: unknown) => boolean {
-  return (error) => error instanceof ApiProblem && error.code === code && said.test(error.message);
+function refusal(code: number, pattern: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof ApiProblem && error.code === code && pattern.test(error.message);
 }
 
 describe('targetOf()', () => {
@@ -70,46 +70,45 @@ describe('Objects', () => {
     );
   });
 
-  const invalid: readonly (readonly [what: string, object: KubernetesObject, code: number, said: RegExp])[] =
+  const invalid: readonly (readonly [
+    what: string,
+    object: KubernetesObject,
+    code: number,
+    pattern: RegExp,
+  ])[] = [
+    ['no name', service(''), 422, /metadata\.name: Required value/],
+    ['a bad name', service('Not_A_Name'), 422, /metadata\.name: Invalid value/],
+    ['no ports', service('a', { ports: [] }), 422, /spec\.ports: Required value/],
+    ['a port of 0', service('a', { ports: [{ port: 0 }] }), 422, /spec\.ports\[0\]\.port: Invalid value/],
+    ['two ports without names', service('a', { ports: [{ port: 1 }, { port: 2 }] }), 422, /name: Required/],
+    ['a selector that is no map', service('a', { selector: 'app=a' }), 400, /expected a map/],
+    ['ports that are no list', service('a', { ports: { port: 1 } }), 400, /expected a list/],
+    ['an unknown policy', service('a', { ipFamilyPolicy: 'Both' }), 422, /ipFamilyPolicy: Unsupported/],
     [
-      ['no name', service(''), 422, /metadata\.name: Required value/],
-      ['a bad name', service('Not_A_Name'), 422, /metadata\.name: Invalid value/],
-      ['no ports', service('a', { ports: [] }), 422, /spec\.ports: Required value/],
-      ['a port of 0', service('a', { ports: [{ port: 0 }] }), 422, /spec\.ports\[0\]\.port: Invalid value/],
-      ['two ports without names', service('a', { ports: [{ port: 1 }, { port: 2 }] }), 422, /name: Required/],
-      ['a selector that is no map', service('a', { selector: 'app=a' }), 400, /expected a map/],
-      ['ports that are no list', service('a', { ports: { port: 1 } }), 400, /expected a list/],
-      ['an unknown policy', service('a', { ipFamilyPolicy: 'Both' }), 422, /ipFamilyPolicy: Unsupported/],
-      [
-        'a namespace that is not there',
-        service('a', {}, { namespace: 'other' }),
-        400,
-        /not that of the request/,
-      ],
-      [
-        'an annotation that is no string',
-        service('a', {}, { annotations: { a: 1 } }),
-        400,
-        /expected a string/,
-      ],
-      [
-        'annotations of more than 256 KiB',
-        service('a', {}, { annotations: { a: 'x'.repeat(262_144) } }),
-        422,
-        /metadata\.annotations: Too long/,
-      ],
-      [
-        'an object of more than 1.5 MiB',
-        service('a', { more: 'x'.repeat(1_572_864) }),
-        413,
-        /at most 1572864/,
-      ],
-    ];
-  for (const [what, object, code, said] of invalid)
+      'a namespace that is not there',
+      service('a', {}, { namespace: 'other' }),
+      400,
+      /not that of the request/,
+    ],
+    [
+      'an annotation that is no string',
+      service('a', {}, { annotations: { a: 1 } }),
+      400,
+      /expected a string/,
+    ],
+    [
+      'annotations of more than 256 KiB',
+      service('a', {}, { annotations: { a: 'x'.repeat(262_144) } }),
+      422,
+      /metadata\.annotations: Too long/,
+    ],
+    ['an object of more than 1.5 MiB', service('a', { more: 'x'.repeat(1_572_864) }), 413, /at most 1572864/],
+  ];
+  for (const [what, object, code, pattern] of invalid)
     test(`create() refuses ${what}`, () => {
       const store = new Store();
       const objects = new Objects(store);
-      assert.throws(() => objects.create(target(base), object), refusal(code, said));
+      assert.throws(() => objects.create(target(base), object), refusal(code, pattern));
       assert.deepEqual(store.list('/v1/services'), []);
     });
 

@@ -4,7 +4,7 @@ import { type Change, Store } from '../../../lab/apiserver/store.ts';
 
 const kind = '/v1/services';
 const object = (name: string, more: object = {}) => ({ metadata: { name }, ...more });
-const told = (changes: readonly Change[] | undefined) =>
+const summary = (changes: readonly Change[] | undefined) =>
   changes?.map(({ type, object: { metadata } }) => `${type} ${metadata.name}`);
 
 test('each write has a later resourceVersion than all before it, across kinds', () => {
@@ -30,9 +30,9 @@ test('since() returns the changes after a version in order', () => {
   store.put(kind, 'a', object('a', { spec: {} }));
   store.put('/v1/nodes', 'n', object('n'));
   store.remove(kind, 'a');
-  assert.deepEqual(told(store.since(kind, from)), ['ADDED a', 'MODIFIED a', 'DELETED a']);
-  assert.deepEqual(told(store.since(kind, middle)), ['MODIFIED a', 'DELETED a']);
-  assert.deepEqual(told(store.since(kind, store.version)), []);
+  assert.deepEqual(summary(store.since(kind, from)), ['ADDED a', 'MODIFIED a', 'DELETED a']);
+  assert.deepEqual(summary(store.since(kind, middle)), ['MODIFIED a', 'DELETED a']);
+  assert.deepEqual(summary(store.since(kind, store.version)), []);
 });
 
 test('since() returns undefined for versions before a compaction and for future versions', () => {
@@ -57,13 +57,13 @@ test('history is bounded, and a watch resumes from it without a gap', () => {
 
 test('listeners receive the changes of their kind until they stop', () => {
   const store = new Store();
-  const heard: Change[] = [];
-  const stop = store.listen(kind, (change) => heard.push(change));
+  const received: Change[] = [];
+  const stop = store.listen(kind, (change) => received.push(change));
   store.put(kind, 'a', object('a'));
   store.put('/v1/nodes', 'n', object('n'));
   stop();
   store.put(kind, 'b', object('b'));
-  assert.deepEqual(told(heard), ['ADDED a']);
+  assert.deepEqual(summary(received), ['ADDED a']);
 });
 
 test('list() is in the order of keys, and later writes do not change objects already returned', () => {
