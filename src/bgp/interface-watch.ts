@@ -15,11 +15,16 @@ export interface InterfaceWatchOptions {
   readonly changed: (interfaces: readonly NodeInterface[]) => void;
 }
 
+/** Hints come in bursts, for instance while many addresses are added. The first is followed at once, the rest together. */
+const hintPauseMs = 100;
+
 /** Notices when the node's interfaces or their addresses change. */
 export class InterfaceWatch {
   readonly #options: InterfaceWatchOptions;
   #seen: string | undefined;
   #timer: Timer | undefined;
+  #hintTimer: Timer | undefined;
+  #isHinted = false;
   #isFailureLogged = false;
 
   constructor(options: InterfaceWatchOptions) {
@@ -35,10 +40,25 @@ export class InterfaceWatch {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#hintTimer?.cancel();
+    this.#hintTimer = undefined;
   }
 
-  /** Reads the interfaces now. */
-  check(): void {
+  /** Something may have changed: reads the interfaces now, or soon after the last such hint. */
+  hint(): void {
+    if (this.#hintTimer) {
+      this.#isHinted = true;
+      return;
+    }
+    this.#hintTimer = this.#options.clock.after(hintPauseMs, () => {
+      this.#hintTimer = undefined;
+      if (this.#isHinted) this.hint();
+    });
+    this.#isHinted = false;
+    this.#check();
+  }
+
+  #check(): void {
     if (!this.#timer) return;
     const interfaces = this.#read();
     if (!interfaces) return;
@@ -63,7 +83,7 @@ export class InterfaceWatch {
   #poll(): void {
     this.#timer = this.#options.clock.after(pollMs, () => {
       this.#poll();
-      this.check();
+      this.#check();
     });
   }
 }

@@ -147,7 +147,7 @@ class Speaker implements BgpSpeaker {
   }
 
   interfacesChanged(): void {
-    this.#interfaceWatch.check();
+    this.#interfaceWatch.hint();
   }
 
   synced(): void {

@@ -33,6 +33,7 @@ import { actsForDeadNode } from './dead-node.ts';
 import { serveSpeaker } from './http.ts';
 import { type AwaitedKind, InitialSync } from './initial-sync.ts';
 import { Layer2Reports } from './layer2-reports.ts';
+import { sendLinkHints } from './link-hints.ts';
 import { NodeSpeaker } from './node-speaker.ts';
 import { peerTroubleEvent } from './peer-trouble-report.ts';
 import { markRestart } from './restart-mark.ts';
@@ -76,6 +77,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const isOurs = (service: Service) => loadBalancerClassMatches(service, options.loadBalancerClass);
 
   const bgp = startBgp(options, registry, diagnostics);
+  const linkHints = sendLinkHints(bgp, diagnostics.guard, logger);
   const layer2 = startLayer2Process(options, registry, {
     onMessage: (message) => reports.handle(message),
     entries: () => speaker.layer2Entries(),
@@ -161,6 +163,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
 
   await aborted(signal);
   logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
+  linkHints.close();
   await Promise.all([layer2.stop(), bgp.stop(stopMode(nodeName, speaker))]);
   reconciler.stop();
   await events.flush(eventsAtStopMs);

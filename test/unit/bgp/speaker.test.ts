@@ -363,7 +363,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(updates()[2]?.attributes.mpReach?.nextHops, [ip('2001:db8::2')]);
     interfaces = withoutIpv6;
     speaker.interfacesChanged();
-    clock.advance(1);
+    clock.advance(101);
     assert.equal(updates()[3]?.attributes.mpUnreach?.withdrawn.length, 1);
     assert.deepEqual(status().families, ['ipv4-unicast']);
     assert.equal(status().state, 'Established');

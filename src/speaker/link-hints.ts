@@ -1,0 +1,20 @@
+import type { BgpSpeaker } from '../bgp/index.ts';
+import { watchLinks } from '../link/link-watcher.ts';
+import type { Logger } from '../log.ts';
+import type { Guard } from '../telemetry/guard.ts';
+
+/**
+ * Tells BGP at once when links or addresses of the node change, so that a session over a lost link ends without delay. Where the
+ * system refuses a netlink socket, BGP still notices within a second.
+ */
+export function sendLinkHints(bgp: BgpSpeaker, guard: Guard, logger: Logger): { close(): void } {
+  try {
+    const links = watchLinks(guard);
+    links.onChange(() => bgp.interfacesChanged());
+    return links;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.warn({ reason }, 'cannot follow links at once, looking every second');
+    return { close: () => undefined };
+  }
+}
