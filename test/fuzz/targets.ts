@@ -1,8 +1,15 @@
 import { bgpDecoder } from './bgp-decoder.ts';
 import { bgpSession } from './bgp-session.ts';
+import { kubernetesBodies } from './kubernetes-bodies.ts';
 import { membershipPackets } from './membership-packets.ts';
 import { neighbourFrames } from './neighbour-frames.ts';
 import type { FuzzTarget } from './target.ts';
 
 /** Every entrance that is fuzzed. A new entrance is a file with a FuzzTarget and a line here. */
-export const targets: readonly FuzzTarget[] = [bgpDecoder, bgpSession, membershipPackets, neighbourFrames];
+export const targets: readonly FuzzTarget[] = [
+  bgpDecoder,
+  bgpSession,
+  membershipPackets,
+  neighbourFrames,
+  kubernetesBodies,
+];
