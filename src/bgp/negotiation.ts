@@ -6,7 +6,13 @@
  */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { asTrans, capabilityCode, extendedMessageLimit, standardMessageLimit } from './codec/index.ts';
+import {
+  asTrans,
+  capabilityCode,
+  capabilityNameOf,
+  extendedMessageLimit,
+  standardMessageLimit,
+} from './codec/index.ts';
 import type { NotificationError } from './message.ts';
 import { type AddressFamily, Afi, type Capability, type OpenMessage, safiUnicast } from './message.ts';
 
@@ -232,8 +238,9 @@ function find<K extends Capability['kind']>(
 }
 
 function capabilityName(capability: Capability): string {
-  if (capability.kind === 'unknown') return `code-${capability.code}`;
-  return capability.kind === 'multiprotocol' ? addressFamilyName(capability.family) : capability.kind;
+  return capability.kind === 'multiprotocol'
+    ? addressFamilyName(capability.family)
+    : capabilityNameOf(capabilityCode(capability));
 }
 
 /** An OPEN Message Error (RFC 4271 section 4.5). */
