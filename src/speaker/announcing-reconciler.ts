@@ -8,7 +8,7 @@
  *   Service lost the address → its line is removed after the patience, without an event
  *
  * A sweep compares the record with the facts every two seconds, so the record becomes right again after an absence of the API server.
- * Before a line is removed, the writer asks the layer-2 process who claims the address: as long as a live node claims it, that node
+ * Before a line is removed, the writer asks the layer-2 process for claims on the address: while a live node claims it, that node
  * writes the line, and no event says that the address is unanswered.
  */
 import type { Clock, Timer } from '../clock.ts';

@@ -2,7 +2,7 @@
  * The speaker process. It wires the parts together and decides nothing:
  *
  *   watches ──→ NodeSpeaker ──→ BgpSpeaker (sessions and routes)
- *                    └────────→ layer-2 process (who answers, and ARP and NDP)
+ *                    └────────→ layer-2 process (ownership of addresses, ARP and NDP)
  *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
  *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
  *

@@ -35,7 +35,7 @@ const maxOctets = 512;
 const maxTextLength = 256;
 const maxItems = 32;
 const maxDepth = 6;
-const secretKey = /password|secret|^keys?$|token/i;
+const secretKey = /password|secret|keys?$|token/i;
 
 export class FlightRecorder {
   readonly #options: FlightRecorderOptions;
@@ -111,13 +111,18 @@ function plainObject(value: object, depth: number): unknown {
   if (value instanceof Uint8Array) return plainOctets(value);
   if (value instanceof Error) return { error: plain(value.message) };
   if (depth >= maxDepth) return '…';
-  if (value instanceof Map) return plainList([...take(value, maxItems + 1)], value.size, depth);
+  if (value instanceof Map)
+    return plainList([...take(value, maxItems + 1)].map(maskSecret), value.size, depth);
   if (value instanceof Set) return plainList([...take(value, maxItems + 1)], value.size, depth);
   if (Array.isArray(value)) return plainList(value, value.length, depth);
   const entries = Object.entries(value).slice(0, maxItems);
   return Object.fromEntries(
     entries.map(([key, item]) => [key, secretKey.test(key) ? '***' : plain(item, depth + 1)]),
   );
+}
+
+function maskSecret([key, item]: readonly [unknown, unknown]): readonly [unknown, unknown] {
+  return typeof key === 'string' && secretKey.test(key) ? [key, '***'] : [key, item];
 }
 
 function plainOctets(octets: Uint8Array): RecordedOctets {

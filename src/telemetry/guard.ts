@@ -19,7 +19,7 @@ export interface GuardOptions {
 /** The input that is being handled. */
 export interface GuardedInput {
   readonly entrance: Entrance;
-  /** Who sent it: a peer's name, an address, a path. */
+  /** Sender: the name of a peer, an address, or a path. */
   readonly source: string;
   readonly octets?: Uint8Array;
 }
@@ -72,7 +72,7 @@ export class Guard {
   }
 }
 
-/** The error's stable code where it has one, else its class. */
+/** The error's stable code, or its class when it has none. */
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const { code } = error as { code?: unknown };

@@ -113,6 +113,23 @@ describe('the view of an operator', { concurrency: false }, () => {
     await shows('the others', /^default\/theirs +<pending>/m, '--load-balancer-class', 'example.org/other');
   });
 
+  test('bellman trace shows the way of a peer to Established, and the steps of an address and the membership', async () => {
+    const node = lab.node('node-1').namespace;
+    const trace = (subject: string, ...flags: string[]) =>
+      node.exec(bellman, 'trace', subject, '--kubeconfig', kubeconfigPath, ...flags);
+    const peer = await trace('router', '--node', 'node-2');
+    assert.match(peer, /^\S+Z {2}node-2 {2}peer router {2}.* ⇒ .*OpenConfirm.*$/m);
+    assert.match(peer, /⇒ .*Established/);
+    assert.doesNotMatch(peer, /node-1 {2}/);
+    const events = (await trace(printer, '-o', 'json')).trim().split('\n');
+    const machines = events.map((line) => (JSON.parse(line) as { machine: string }).machine);
+    assert.ok(
+      machines.length > 0 && machines.every((machine) => !machine.startsWith('peer ')),
+      machines.join(),
+    );
+    assert.match(await trace('membership'), /^\S+Z {2}node-3 {2}membership /m);
+  });
+
   test('a peer without its password Secret is shown as waiting, and its session starts once the Secret exists', async () => {
     await lab.configure(config({ 'password-secret': { name: 'tor' } }));
     const waiting = 'Secret bellman-system/tor does not exist: the session waits for its password';

@@ -18,18 +18,14 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
   ['an unknown command', ['contoller'], /unknown command 'contoller'[\s\S]*controller/],
   ['a speaker without a node', ['speaker'], /--node-name <name>' not specified/],
   [
-    'a listening address that is none',
+    'an invalid listening address',
     ['controller', '--metrics-address', 'nonsense'],
     /--metrics-address[\s\S]*'nonsense' is invalid. expected host:port/,
   ],
   ['a port out of range', ['speaker', '--node-name', 'a', '--membership-port', '70000'], /expected a port/],
-  [
-    'a policy that is none',
-    ['speaker', '--node-name', 'a', '--conflict-policy', 'flee'],
-    /Allowed choices are/,
-  ],
-  ['seconds that are none', ['speaker', '--node-name', 'a', '--announce-every', '1m'], /expected seconds/],
-  ['a log level that is none', ['speaker', '--node-name', 'a', '--log-level', 'loud'], /Allowed choices are/],
+  ['an unknown policy', ['speaker', '--node-name', 'a', '--conflict-policy', 'flee'], /Allowed choices are/],
+  ['invalid seconds', ['speaker', '--node-name', 'a', '--announce-every', '1m'], /expected seconds/],
+  ['an unknown log level', ['speaker', '--node-name', 'a', '--log-level', 'loud'], /Allowed choices are/],
   ['validate without a file', ['validate'], /missing required argument 'file'/],
 ];
 for (const [name, args, message] of refused) {
@@ -44,23 +40,23 @@ for (const [name, args, message] of refused) {
 test('bellman --help names every command and exits 0', () => {
   const { status, stdout } = bellman('--help');
   assert.equal(status, 0);
-  for (const command of ['controller', 'speaker', 'validate', 'status'])
+  for (const command of ['controller', 'speaker', 'validate', 'status', 'trace'])
     assert.match(stdout, new RegExp(command));
 });
 
-test('bellman --version is the version of the package', () => {
+test('bellman --version prints the version of the package', () => {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
   assert.deepEqual(bellman('--version').stdout, `${version}\n`);
 });
 
-test('bellman says in one line that its output cannot be written, and nothing when nobody reads on', () => {
+test('bellman reports unwritable output in one line, and stays silent when its reader has gone', () => {
   const full = spawnSync('sh', ['-c', `${process.execPath} ${main} --help >/dev/full`], { encoding: 'utf8' });
   assert.equal(full.status, 2);
   assert.match(full.stderr, /^bellman: cannot write the output: ENOSPC.*\n$/);
   const config = fileURLToPath(new URL('../../../config/bgp-and-layer2.yaml', import.meta.url));
-  // The reader is gone before anything is written.
+  // The reader exits before anything is written.
   const script = `{ sleep 0.1; ${process.execPath} ${main} validate ${config}; echo "ended $?" >&2; } | true`;
   assert.equal(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stderr, 'ended 0\n');
 });

@@ -111,7 +111,7 @@ for (const [name, args, reason] of silent) {
   });
 }
 
-test('planService() goes on on a node that is cordoned, unless told otherwise', () => {
+test('planService() announces from a cordoned node unless leavesWhenCordoned is set', () => {
   const plan = planService(web, everywhere, context({ nodeList: [node('node-1', { unschedulable: true })] }));
   assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
 });
@@ -169,7 +169,7 @@ test('planService() prefers lasting endpoints of a Local Service in layer 2, too
   ]);
 });
 
-test('planService() aggregates by advertisement, each to its peers, from its nodes', () => {
+test('planService() aggregates per advertisement, for its peers and from its nodes', () => {
   const ads = [
     advertisement({ aggregationLength: 24, communities: [1], peers: ['router'] }),
     advertisement({ localPref: 200, peers: ['spine'] }),
@@ -195,7 +195,7 @@ test('planService() aggregates by advertisement, each to its peers, from its nod
 const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })], []);
 const printer = service('printer', ['192.0.2.241']);
 
-test('planService() names every eligible node as a layer 2 candidate', () => {
+test('planService() lists every eligible node as a layer-2 candidate', () => {
   const plan = planService(printer, [slice('printer', ['node-2'])], context({ config: office }));
   assert.deepEqual(plan.layer2, [
     {
@@ -215,7 +215,7 @@ test('planService() follows ready endpoints with externalTrafficPolicy Local in 
   assert.match(plan.refusals[0]?.reason ?? '', /Local/);
 });
 
-test('planService() passes the recorded owner on', () => {
+test('planService() copies the recorded owner into the layer-2 entry', () => {
   const recorded = {
     ...printer,
     annotations: { 'bellman.dev/announcing': '192.0.2.241=node-3/eth0' },
@@ -224,7 +224,7 @@ test('planService() passes the recorded owner on', () => {
   assert.equal(plan.layer2[0]?.recordedOwner, 'node-3');
 });
 
-test('planService() keeps the interfaces of an advertisement to the nodes that it selects', () => {
+test('planService() applies the interfaces of an advertisement only to the nodes that it selects', () => {
   const of = (other: readonly string[]) =>
     planService(
       printer,
@@ -251,7 +251,7 @@ test('planService() keeps the interfaces of an advertisement to the nodes that i
   }
 });
 
-test('planService() restricts layer 2 to the nodes and interfaces of its advertisements', () => {
+test('planService() restricts layer 2 to the nodes and interfaces of the advertisements', () => {
   const restricted = config([
     pool('office', ['192.0.2.240/28'], {
       protocol: 'layer2',

@@ -20,7 +20,7 @@ test('RouteTable keeps a shared prefix until its last Service goes', () => {
   assert.equal(table.size, 0);
 });
 
-test('RouteTable says nothing about what did not change', () => {
+test('RouteTable returns no change for an unchanged route', () => {
   const table = new RouteTable();
   const route = { peer: 'router', prefix: prefix('198.51.100.7/32'), attributes: plain };
   table.update('a', [route]);
@@ -30,7 +30,7 @@ test('RouteTable says nothing about what did not change', () => {
   ]);
 });
 
-test('mergeAttributes() takes the strongest preference and every community', () => {
+test('mergeAttributes() keeps the strongest preference and all communities', () => {
   assert.deepEqual(
     mergeAttributes([
       { localPref: 50, med: 9, asPathPrepend: 2, communities: [7, 1], largeCommunities: [[1, 2, 3]] },
@@ -57,7 +57,7 @@ test('mergeAttributes() takes the strongest preference and every community', () 
   );
 });
 
-test('RouteTable tells a peer exactly the union of what the Services want, in any order of updates', () => {
+test('RouteTable gives a peer the union of the routes of all Services, for any order of updates', () => {
   const update = fc.record({
     service: fc.constantFrom('a', 'b', 'c'),
     hosts: fc.uniqueArray(fc.integer({ min: 1, max: 5 })),
@@ -89,7 +89,7 @@ test('RouteTable tells a peer exactly the union of what the Services want, in an
 
 const entry = { address: '192.0.2.241', candidates: ['node-1'], interfaces: [], group: 'a' };
 
-test('AddressTable joins Services that share an address into one entry', () => {
+test('AddressTable merges the entries of Services that share an address', () => {
   const table = new AddressTable();
   assert.deepEqual(table.update('a', [entry], 7), { upsert: [{ ...entry, observedVersion: 7 }], remove: [] });
   assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 9).upsert, [
@@ -108,13 +108,13 @@ test('AddressTable joins Services that share an address into one entry', () => {
   assert.deepEqual(table.entries(), []);
 });
 
-test('AddressTable is silent when nothing changes', () => {
+test('AddressTable returns no change for an unchanged entry', () => {
   const table = new AddressTable();
   table.update('a', [entry], 7);
   assert.deepEqual(table.update('a', [{ ...entry }], 7), { upsert: [], remove: [] });
 });
 
-test('parseAnnouncing() reads what formatAnnouncing() writes and skips what is no record', () => {
+test('parseAnnouncing() reads the output of formatAnnouncing() and skips invalid items', () => {
   const record = new Map([
     ['192.0.2.241', { node: 'node-1', interfaces: ['eth0'] }],
     ['2001:db8::1', { node: 'node-2', interfaces: ['eth0', 'eth1'] }],
@@ -126,7 +126,7 @@ test('parseAnnouncing() reads what formatAnnouncing() writes and skips what is n
   assert.equal(parseAnnouncing({ annotations: {} }).size, 0);
 });
 
-test('recordAnnouncing() keeps the lines of other nodes and drops addresses the Service no longer has', () => {
+test('recordAnnouncing() keeps the lines of other nodes and drops addresses that the Service no longer has', () => {
   const service = {
     annotations: { 'bellman.dev/announcing': '192.0.2.241=node-1/eth0,192.0.2.9=node-1/eth0' },
     ingress: [{ ip: '192.0.2.241' }, { ip: '2001:db8::1' }],
@@ -140,7 +140,7 @@ test('recordAnnouncing() keeps the lines of other nodes and drops addresses the 
   );
 });
 
-test('routerIdOf() takes the IPv4 InternalIP, else a stable hash of the name', () => {
+test('routerIdOf() uses the IPv4 InternalIP, or a stable hash of the name of the node', () => {
   assert.equal(routerIdOf('n', node('n', { internalIPs: ['2001:db8::1', '192.0.2.1'] })), 0xc0000201);
   const hashed = routerIdOf('n', node('n', { internalIPs: ['2001:db8::1'] }));
   assert.equal(hashed, routerIdOf('n', undefined));

@@ -37,8 +37,17 @@ describe('FlightRecorder', () => {
 
 describe('plain()', () => {
   test('masks secrets, at any depth', () => {
-    assert.deepEqual(plain({ peer: { password: 'x', membershipKeys: 1, keys: ['y'], name: 'a' } }), {
-      peer: { password: '***', membershipKeys: 1, keys: '***', name: 'a' },
+    const peer = { password: 'x', membershipKeys: ['z'], keys: ['y'], key: 1, token: 't', name: 'a' };
+    assert.deepEqual(plain({ peer, map: new Map([['password', 'x']]) }), {
+      peer: {
+        password: '***',
+        membershipKeys: '***',
+        keys: '***',
+        key: '***',
+        token: '***',
+        name: 'a',
+      },
+      map: [['password', '***']],
     });
   });
 
