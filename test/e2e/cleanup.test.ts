@@ -1,8 +1,19 @@
 /** A lab leaves nothing behind, however it ends, and two labs do not see each other. */
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.ts';
@@ -101,4 +112,16 @@ test('two labs run at once without seeing each other', async () => {
   assert.match(two.output(), /up 2/);
   for (const { child } of [one, two]) child.stdin?.end();
   await eventually('both are gone', () => ![...one.pids, ...two.pids].some(isAlive));
+});
+
+test('a private world shows a clone below /tmp, in a path with a space, and has its own home directory', () => {
+  const clone = mkdtempSync(join(tmpdir(), 'a clone '));
+  const world = join(clone, 'lab/world');
+  mkdirSync(join(clone, 'lab'));
+  copyFileSync(join(root, 'lab/world'), world);
+  writeFileSync(join(clone, 'marker'), 'visible');
+  const script = 'cat marker; echo; echo "$HOME"; ls -A "$HOME"';
+  const { stdout, stderr } = spawnSync(world, ['sh', '-c', script], { cwd: clone, encoding: 'utf8' });
+  assert.equal(stdout, 'visible\n/run/home\n', stderr);
+  rmSync(clone, { recursive: true });
 });
