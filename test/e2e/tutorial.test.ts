@@ -19,6 +19,7 @@ function stableLines(page: string): readonly string[] {
     .replaceAll(/\bnode[-_]\d\b/g, 'NODE')
     .replaceAll(/\bprinter-\d+/g, 'POD')
     .replaceAll(/you are [\d.]+/g, 'you are ADDRESS')
+    .replaceAll(/controller: \S+ leads, Lease renewed \d+ s ago/g, 'controller: LEADER')
     .replaceAll(/(?<=\]|TIME\]) \* (?=\()/g, ' ')
     .replaceAll(/ +/g, ' ')
     .split('\n')
