@@ -4,9 +4,9 @@ import { runDaemon } from './daemon.ts';
 import { type DaemonFlags, daemonCommand } from './flags.ts';
 import { stopSignal } from './stop-signal.ts';
 
-/** `bellman controller`: the daemon that judges the ConfigMap and allocates addresses. */
+/** `bellman controller`: the daemon that accepts or rejects configurations and assigns addresses. */
 export function controllerCommand(): Command {
-  return daemonCommand('controller', 'judge the ConfigMap and allocate addresses')
+  return daemonCommand('controller', 'accept or reject configurations, and assign addresses to Services')
     .addOption(
       new Option('--no-leader-election', 'run without a Lease; only safe with exactly one replica').env(
         'BELLMAN_LEADER_ELECTION',

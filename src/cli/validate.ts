@@ -13,7 +13,7 @@ interface ValidateFlags {
  */
 export function validateCommand(): Command {
   return new Command('validate')
-    .description('judge configuration files as the controller would')
+    .description('check configuration files as the controller does')
     .argument('<file...>', 'YAML of the configuration or of its ConfigMap; - for standard input')
     .addOption(kubeconfigFlag('also report assigned addresses that a file would orphan'))
     .action(async (files: string[], { kubeconfig }: ValidateFlags) => {
