@@ -128,7 +128,7 @@ class Model {
     this.known.set(key, { service, outcome, since });
   }
 
-  /** After a restart the order of learning decides who is senior. */
+  /** After a restart the order of learning decides seniority. */
   restart(): void {
     const all = [...this.known];
     this.known.clear();

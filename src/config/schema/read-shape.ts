@@ -1,6 +1,6 @@
 /**
  * YAML nodes to plain data of the schema's shape. This file walks the structure, and zod judges only the scalars: for a document with a
- * hundred thousand errors zod would build as many nested issues, and the sound part of the document is needed besides.
+ * hundred thousand errors zod would build as many nested issues, and the next stage needs the sound part of the document.
  *
  * Existing files were read by a YAML 1.1 parser into typed fields of Go, and they mean the same here: `auto-assign: no` is false,
  * `password: 0123` is the text as written, a key without a value counts as absent, and an empty item is one with all defaults.

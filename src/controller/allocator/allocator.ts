@@ -256,7 +256,7 @@ export class Allocator {
     return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;
   }
 
-  /** `others`: the addresses that the Service holds or gets besides. */
+  /** `others` are the Service's addresses of other families. */
   #find(demand: Demand, family: Family, others: readonly Assigned[]): Assigned | Refusal {
     const requested = demand.request.addresses.find((each) => each.family === family);
     if (requested) return this.#findRequested(demand, requested, others);

@@ -122,7 +122,7 @@ test('an address that moves is written for its next owner only after its last ow
   harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'b' } });
   await harness.pass();
   assert.deepEqual(harness.addresses('mover'), ['192.0.2.0'], 'not written yet');
-  assert.deepEqual(harness.addresses('waiter'), [], 'so nobody else may show it');
+  assert.deepEqual(harness.addresses('waiter'), [], 'so no other Service may show it');
   away = false;
   await harness.pass(40_000);
   assert.deepEqual(harness.addresses('mover'), ['198.51.100.0']);

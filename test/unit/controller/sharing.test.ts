@@ -1,4 +1,4 @@
-/** Sharing one address: who may join, who keeps it, and what the others learn. */
+/** Sharing of addresses: joining, keeping, and what a refusal reveals. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControllerHarness, config, pool } from './controller-harness.ts';

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { joinFlowLines } from '../../../src/config/text/flow-lines.ts';
+
+/** Dots stand for spaces that replace a line break or a comment. */
+const joined: readonly (readonly [string, string, string])[] = [
+  ['a bracket at the column of its key', 'a: [\n  b\n]\n', 'a: [\n  b.]\n'],
+  ['a brace in a list', '- a: {\n  b: 1\n  }\n', '- a: {.  b: 1.  }\n'],
+  ['a comment before the bracket', 'a: [b # c\n]\n', 'a: [b ....]\n'],
+  ['blank lines and comments', 'a: [\n\n# b\n]\n', 'a: [......]\n'],
+  ['brackets inside quotes', `a: ["]", ']'\n]\n`, `a: ["]", ']'.]\n`],
+  ['nested collections', 'a: [[b],\n[c]\n]\n', 'a: [[b],.[c].]\n'],
+];
+for (const [name, text, expected] of joined)
+  test(`joinFlowLines() joins ${name}`, () => {
+    const result = joinFlowLines(text);
+    assert.equal(result, expected.replaceAll('.', ' '));
+    assert.equal(result?.length, text.length, 'offsets stay valid');
+  });
+
+const unchanged: readonly (readonly [string, string])[] = [
+  ['an indented collection', 'a: [\n  b,\n  c]\n'],
+  ['a collection on one line', 'a: [b]\nc: {d: 1}\n'],
+  ['a block scalar', 'a: |\n  b: [\n  ]\nc: 1\n'],
+  ['a bracket in a plain text', 'a: b[\nc: 1\n'],
+  ['a bracket in a comment', '# a: [\nb: 1\n'],
+  ['a bracket that is never closed', 'a: [\nb: 1\n'],
+  ['a quote that is never closed', 'a: ["\n]\n'],
+];
+for (const [name, text] of unchanged)
+  test(`joinFlowLines() leaves ${name} alone`, () => assert.equal(joinFlowLines(text), undefined));
