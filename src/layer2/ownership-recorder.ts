@@ -1,12 +1,16 @@
 import { formatIp } from '../address/index.ts';
 import type { Clock } from '../clock.ts';
-import { FlightRecorder, type RecordedEvent } from '../telemetry/flight-recorder.ts';
+import { FlightRecorder, type RecordedEvent, take } from '../telemetry/flight-recorder.ts';
 import type { ClaimStore } from './ownership/claim-store.ts';
 import type { OwnershipAction, OwnershipEvent } from './ownership/event.ts';
 import type { Ownership } from './ownership/ownership.ts';
+import type { Steps } from './ownership/steps.ts';
 
-/** Addresses of one event that are recorded; the flight recorder cuts longer lists anyway. */
-const maxAddresses = 32;
+/** Length of a list within one recorded event; the flight recorder cuts longer lists anyway. */
+const maxListed = 32;
+/** Addresses whose steps are kept, and the steps of each. */
+const maxAddresses = 1024;
+const stepsPerAddress = 8;
 
 export interface OwnershipRecorderOptions {
   readonly clock: Clock;
@@ -26,7 +30,11 @@ export class OwnershipRecorder {
 
   constructor(options: OwnershipRecorderOptions) {
     this.#options = options;
-    this.#addresses = new FlightRecorder({ clock: options.clock, eventsPerMachine: 16, machines: 1024 });
+    this.#addresses = new FlightRecorder({
+      clock: options.clock,
+      eventsPerMachine: stepsPerAddress,
+      machines: maxAddresses,
+    });
   }
 
   /** Steps of single addresses, in order. */
@@ -34,21 +42,21 @@ export class OwnershipRecorder {
     return this.#addresses.events();
   }
 
-  record(event: OwnershipEvent, actions: readonly OwnershipAction[]): void {
-    const { recorder, ownership } = this.#options;
+  /** Records a step, in small steps of its own. */
+  *record(event: OwnershipEvent, actions: readonly OwnershipAction[]): Steps<void> {
+    const { recorder, ownership, claims } = this.#options;
     if (event.kind === 'tick' && actions.length === 0) return;
-    recorder.record(
-      'ownership',
-      ownership.summary(),
-      summaryOf(event),
-      actions.slice(0, maxAddresses).map(flat),
-    );
+    const listed = actions.slice(0, maxListed).map(flat);
+    recorder.record('ownership', ownership.summary(), summaryOf(event), listed);
     if (event.kind === 'claims-received')
-      for (const address of event.addresses)
-        this.#recordAddress(address, { kind: event.kind, claim: this.#options.claims.newest(address) }, []);
-    for (const action of actions)
-      for (const [address, detail] of perAddress(action))
-        this.#recordAddress(address, { kind: event.kind }, [detail]);
+      for (const address of take(event.addresses, maxAddresses)) {
+        yield;
+        this.#recordAddress(address, { kind: event.kind, claim: claims.newest(address) }, []);
+      }
+    for (const [address, detail] of take(perAddress(actions), maxAddresses)) {
+      yield;
+      this.#recordAddress(address, { kind: event.kind }, [detail]);
+    }
   }
 
   #recordAddress(address: string, event: unknown, actions: readonly unknown[]): void {
@@ -65,8 +73,8 @@ function summaryOf(event: OwnershipEvent): unknown {
     case 'change':
       return {
         kind: event.kind,
-        upsert: event.upsert.slice(0, maxAddresses).map(({ address }) => address),
-        remove: event.remove.slice(0, maxAddresses).map(({ address }) => address),
+        upsert: event.upsert.slice(0, maxListed).map(({ address }) => address),
+        remove: event.remove.slice(0, maxListed).map(({ address }) => address),
       };
     case 'view': {
       const { nodes, claiming } = event.view;
@@ -77,7 +85,7 @@ function summaryOf(event: OwnershipEvent): unknown {
     }
     case 'claims-received':
     case 'claims-published':
-      return { kind: event.kind, addresses: new Set(event.addresses) };
+      return { kind: event.kind, addresses: [...take(event.addresses, maxListed)] };
     case 'started':
     case 'conflict':
     case 'tick':
@@ -101,7 +109,9 @@ function flat(action: OwnershipAction): unknown {
   }
 }
 
-function perAddress(action: OwnershipAction): (readonly [address: string, detail: unknown])[] {
-  if (action.kind !== 'claim') return [[formatIp(action.address), flat(action)]];
-  return action.claims.map((claim) => [claim.address, { kind: action.kind, ...claim }]);
+/** The details of each address, in the order of the actions. */
+function* perAddress(actions: readonly OwnershipAction[]): Iterable<readonly [string, unknown]> {
+  for (const action of actions)
+    if (action.kind !== 'claim') yield [formatIp(action.address), flat(action)];
+    else for (const claim of action.claims) yield [claim.address, { kind: action.kind, ...claim }];
 }

@@ -51,11 +51,11 @@ export class OwnershipRunner {
   #handle(event: OwnershipEvent): void {
     const { ownership, clock, recorder, drainCaptures } = this.#options;
     const actions = complete(ownership.handle(event, clock.now()), drainCaptures);
-    recorder.record(event, actions);
     for (const action of actions) {
       drainCaptures();
       this.#run(action);
     }
+    complete(recorder.record(event, actions), drainCaptures);
   }
 
   #run(action: OwnershipAction): void {

@@ -137,7 +137,8 @@ function plainList(items: readonly unknown[], length: number, depth: number): un
   return length > maxItems ? [...kept, `… ${length - maxItems} more`] : kept;
 }
 
-function* take<T>(items: Iterable<T>, count: number): Generator<T> {
+/** The first `count` items. */
+export function* take<T>(items: Iterable<T>, count: number): Generator<T> {
   let taken = 0;
   for (const item of items) {
     if (taken++ === count) return;

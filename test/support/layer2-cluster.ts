@@ -79,7 +79,7 @@ class Member {
     this.runner = new OwnershipRunner({
       clock,
       ownership: this.ownership,
-      recorder: { record: () => {} },
+      recorder: { *record() {} },
       answers: {
         answer: ({ address }) => void this.answering.add(formatIp(address)),
         adjust: () => {},

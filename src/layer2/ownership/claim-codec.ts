@@ -1,7 +1,10 @@
 /**
- * Claims as octets, as they travel in membership packets. Numbers are big endian; a text is a length octet and ISO 8859-1.
+ * Codec of claims for membership packets. Numbers are big endian; a text is a length octet and ISO 8859-1 characters.
  *
- *     claim    text address │ text owner │ u48 epoch │ text from │ u48 observedVersion │ u8 occupied
+ *     +---------+-------+-------+------+------------------+-------------+
+ *     | address | owner | epoch | from | observed version | in conflict |
+ *     +---------+-------+-------+------+------------------+-------------+
+ *       text      text    6       text   6                  1 octet
  */
 import type { Claim } from './claim.ts';
 

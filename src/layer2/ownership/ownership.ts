@@ -13,7 +13,7 @@
  *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
  *
  * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second, because it has
- * not heard of the address, is passed over (vacancies.ts). An owner that should go and finds no successor within that second releases the
+ * not learned of the address, is passed over (vacancies.ts). An owner that should go and finds no successor within that second releases the
  * address but keeps answering, so that any node may take over whatever it has observed.
  *
  * A minority answers where it must but claims nothing (quorum.ts), so the majority's decisions stand when a partition heals. On its side of the

@@ -59,7 +59,7 @@ class Speaker {
     this.#runner = new OwnershipRunner({
       clock,
       ownership: this.ownership,
-      recorder: { record: () => {} },
+      recorder: { *record() {} },
       answers: {
         answer: ({ address, mustProbe }) => {
           if (!mustProbe) this.answering.add(formatIp(address));
