@@ -157,7 +157,7 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
     peerRouterId: open.routerId,
     internal,
     holdTimeSeconds,
-    keepaliveTimeSeconds: Math.max(1, Math.min(local.keepaliveTimeSeconds, holdTimeSeconds / 3)),
+    keepaliveTimeSeconds: keepaliveSeconds(local.keepaliveTimeSeconds, holdTimeSeconds),
     fourOctetAs: both('four-octet-as'),
     families: families.filter((family) => speaks(ours, family) && speaks(theirs, family)),
     extendedNextHop: both('extended-next-hop') && takesIpv6NextHop(theirs),
@@ -178,6 +178,11 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
       .filter((capability) => !ours.some(({ kind }) => kind === capability.kind))
       .map(capabilityName),
   });
+}
+
+/** The keepalive interval of a session: a third of the hold time at most, a second at least (RFC 4271 section 4.4). */
+export function keepaliveSeconds(configured: number, holdTimeSeconds: number): number {
+  return Math.max(1, Math.min(configured, holdTimeSeconds / 3));
 }
 
 /** Capabilities to leave out of the next OPEN after a NOTIFICATION; `undefined` when it is not about capabilities. */

@@ -19,7 +19,14 @@
  */
 import { Cease, cease, hardReset } from '../cease.ts';
 import type { OpenMessage } from '../message.ts';
-import { judgeOpen, type LocalEnd, localOpen, type Negotiated, refusedAfter } from '../negotiation.ts';
+import {
+  judgeOpen,
+  keepaliveSeconds,
+  type LocalEnd,
+  localOpen,
+  type Negotiated,
+  refusedAfter,
+} from '../negotiation.ts';
 import { survivingConnection } from './collision.ts';
 import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
 import { stepConnection } from './connection-fsm.ts';
@@ -444,9 +451,4 @@ function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: Pe
       ? {}
       : { gracefulRestart: { restartTimeSeconds, restarting, forwarding } }),
   };
-}
-
-/** A third of the hold time at most (RFC 4271 section 4.4), a second at least. */
-function keepaliveSeconds(configured: number, holdTimeSeconds: number): number {
-  return Math.max(1, Math.min(configured, holdTimeSeconds / 3));
 }
