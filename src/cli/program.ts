@@ -5,7 +5,16 @@ import { statusCommand } from './status.ts';
 import { traceCommand } from './trace.ts';
 import { validateCommand } from './validate.ts';
 
-/** The `bellman` program with all its commands. */
+/**
+ * The `bellman` program: two daemons and the tools to look at them. A command parses its flags, loads the module that does the work,
+ * and prints. The module is loaded only then, because a tool must not pay for the code of a daemon.
+ *
+ *   controller, speaker   run the daemons (`daemon.ts`: failures to start; `stop-signal.ts`: SIGTERM)
+ *   validate              judges files with the gate of the controller
+ *   status, trace         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format a pure view
+ *
+ * Whatever another host sent is decoded, bounded in size, and made printable before it reaches the terminal.
+ */
 export function bellmanProgram(version: string): Command {
   const program = new Command('bellman')
     .description('LoadBalancer addresses on bare metal, announced by BGP, ARP and NDP')

@@ -16,6 +16,6 @@ export class EligibilityLog {
     if (refusal === this.#refusal) return;
     this.#refusal = refusal;
     if (refusal === undefined) this.#logger.info({ node: this.#node }, 'this node announces again');
-    else this.#logger.warn({ node: this.#node, reason: refusal }, 'this node stops announcing');
+    else this.#logger.warn({ node: this.#node, reason: refusal }, 'this node does not announce');
   }
 }

@@ -142,7 +142,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     if (!sync.arrived(kind)) return;
     speaker.start();
     reconciler.start();
-    logger.info({ node: nodeName, services: services.size }, 'in sync, announcing');
+    logger.info({ node: nodeName, services: services.size }, 'in sync');
   };
   const watching = new AbortController();
   const watches = new SpeakerWatches({

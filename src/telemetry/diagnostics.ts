@@ -1,3 +1,12 @@
+/**
+ * How a process explains itself.
+ *
+ *   flight recorder  the last events of each state machine, at `/debug/events` and in the log at level debug
+ *   guard            an exception while one input is handled costs that input, and is counted and logged
+ *   crash            any other exception ends the process with a code of its own, after the last duties
+ *   log output       a log line never holds the process up; lost lines are counted
+ *   HTTP endpoint    metrics, health, readiness, status, events
+ */
 import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import { type Logger, lostLogLines } from '../log.ts';

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Layer2Reports } from '../../../src/speaker/layer2-reports.ts';
+import { service } from './fixtures.ts';
+
+const address = '192.0.2.241';
+const since = '2026-01-02T03:04:05Z';
+
+function setUp() {
+  const lines: string[] = [];
+  const reports = new Layer2Reports({
+    nodeName: 'node-1',
+    events: { record: ({ reason, message }) => void lines.push(`${reason} ${message}`) },
+    servicesOf: () => [service('web', [address])],
+    reconciler: {
+      started: (announcing, services) =>
+        void lines.push(`started ${announcing.address} ${services.map(({ name }) => name)}`),
+      stopped: (stopped) => void lines.push(`stopped ${stopped}`),
+    },
+  });
+  const conflict = (action: 'defended' | 'yielded') =>
+    reports.handle({ kind: 'conflict', address, mac: '02:00:00:00:00:09', interface: 'eth0', action });
+  const announce = (started: boolean) =>
+    reports.handle({
+      kind: 'announcing',
+      started: started ? [{ address, interfaces: ['eth0'], since }] : [],
+      stopped: started ? [] : [address],
+    });
+  return { reports, lines, conflict, announce };
+}
+
+describe('Layer2Reports', () => {
+  test('keeps what the node answers for, and passes it on to the record', () => {
+    const { reports, lines, announce } = setUp();
+    announce(true);
+    assert.deepEqual([...reports.owned], [[address, since]]);
+    announce(false);
+    assert.deepEqual([...reports.owned], []);
+    assert.deepEqual(lines, [`started ${address} web`, `stopped ${address}`]);
+  });
+
+  test('shows the foreign host of an address until the node answers for it', () => {
+    const { reports, lines, conflict, announce } = setUp();
+    conflict('yielded');
+    assert.deepEqual([...reports.inUse], [[address, '02:00:00:00:00:09 on eth0']]);
+    assert.match(
+      lines[0] ?? '',
+      /^AddressConflict 02:00:00:00:00:09 on eth0 of node node-1 claims 192\.0\.2\.241/,
+    );
+    announce(true);
+    assert.deepEqual([...reports.inUse], []);
+    conflict('defended');
+    assert.deepEqual([...reports.inUse], [], 'the node defends the address and goes on answering');
+  });
+
+  test('forgets everything when the layer-2 process ends', () => {
+    const { reports, lines, announce } = setUp();
+    announce(true);
+    reports.handle({
+      kind: 'members',
+      members: [{ node: 'node-2', state: 'alive', address: '192.0.2.12', since }],
+    });
+    reports.handle({ kind: 'stopped' });
+    assert.deepEqual([reports.owned.size, reports.members.length], [0, 0]);
+    assert.equal(lines.at(-1), `stopped ${address}`);
+  });
+});
