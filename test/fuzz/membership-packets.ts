@@ -31,11 +31,12 @@ export const membershipPackets: FuzzTarget = {
 
 function nextDatagram(random: Random): Buffer {
   if (random.oneIn(10)) return Buffer.from(random.octets(random.below(1500)));
-  const octets = encodePacket(packet(random));
+  const octets = encodePacket(nextPacket(random));
   return random.oneIn(4) ? octets : Buffer.from(mutate(octets, random));
 }
 
-function packet(random: Random): Packet {
+/** A packet with any content that its encoding can carry. */
+export function nextPacket(random: Random): Packet {
   return {
     from: text(random),
     incarnation: incarnation(random),

@@ -1,6 +1,7 @@
 import { bgpDecoder } from './bgp-decoder.ts';
 import { bgpSession } from './bgp-session.ts';
 import { kubernetesBodies } from './kubernetes-bodies.ts';
+import { membershipDatagrams } from './membership-datagrams.ts';
 import { membershipPackets } from './membership-packets.ts';
 import { neighbourFrames } from './neighbour-frames.ts';
 import type { FuzzTarget } from './target.ts';
@@ -10,6 +11,7 @@ export const targets: readonly FuzzTarget[] = [
   bgpDecoder,
   bgpSession,
   membershipPackets,
+  membershipDatagrams,
   neighbourFrames,
   kubernetesBodies,
 ];

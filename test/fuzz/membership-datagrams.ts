@@ -1,0 +1,111 @@
+/**
+ * Sealed membership datagrams at the channel of a member. A sender without the key changes recorded datagrams. A sender with the key, such
+ * as a member of another release, seals any plaintext.
+ *
+ * No datagram raises an exception, without the key none gets past the seal, and answers go only to endpoints that are known.
+ */
+import assert from 'node:assert/strict';
+import { Channel, type Received } from '../../src/membership/channel.ts';
+import { encodePacket } from '../../src/membership/codec.ts';
+import type { Endpoint } from '../../src/membership/endpoint.ts';
+import { Keyring } from '../../src/membership/keyring.ts';
+import { Seal } from '../../src/membership/seal.ts';
+import { textPayloads } from '../support/text-payloads.ts';
+import { nextPacket } from './membership-packets.ts';
+import { mutate } from './mutate.ts';
+import type { Random } from './random.ts';
+import type { FuzzTarget, Meter } from './target.ts';
+
+const key = new Uint8Array(32).fill(1);
+const endpoints: Readonly<Record<string, Endpoint>> = {
+  a: { host: '192.0.2.1', port: 7946 },
+  b: { host: '192.0.2.2', port: 7946 },
+};
+const stranger: Endpoint = { host: '198.51.100.9', port: 7946 };
+const instant = { nowMs: 0, epochMs: 1_700_000_000_000 };
+const tokenOctets = 8;
+
+export const membershipDatagrams: FuzzTarget = {
+  name: 'membership-datagrams',
+  weight: 5,
+  budget: { cpuMs: 10, heapOctets: 4 * 1024 * 1024 },
+  expectedVerdicts: ['packet', 'authentication', 'malformed', 'unproven'],
+  run: (random, meter) => (random.oneIn(2) ? withoutKey(random, meter) : withKey(random, meter)),
+};
+
+/** Replays a datagram of an exchange between a and b, changed or not. */
+function withoutKey(random: Random, meter: Meter): string {
+  const [a, b] = [channel('a', random), channel('b', random)];
+  const packet = { ...nextPacket(random), from: 'a' };
+  const [first] = a.send('b', endpointOf('b'), packet);
+  assert.ok(first);
+  const octets = random.oneIn(4) ? [...first.datagram] : mutate(first.datagram, random);
+  const isChanged = !Buffer.from(octets).equals(first.datagram);
+  const received = receive(b, Buffer.from(octets), random, meter);
+  if (isChanged) {
+    assert.equal(received.packet, undefined, 'a changed datagram is delivered');
+    assert.deepEqual(received.transmissions, [], 'a changed datagram is answered');
+  }
+  return verdictOf(received);
+}
+
+/** Seals a plaintext: a packet with the token of a challenge, or anything. */
+function withKey(random: Random, meter: Meter): string {
+  const b = channel('b', random);
+  const session = Buffer.from(random.octets(16));
+  const seal = new Seal('a', new Keyring([key]), session);
+  const version = random.oneIn(2) ? 1 : 2;
+  const packet = { ...nextPacket(random), from: random.oneIn(8) ? 'c' : 'a' };
+  const send = (plaintext: Uint8Array) => receive(b, seal.seal(plaintext, 'b', version), random, meter);
+  const plaintext = (token: Uint8Array) =>
+    Buffer.concat([
+      Buffer.of(random.pick([0, 0, 0, 2, 1, 255]), 1),
+      Buffer.from('a'),
+      token,
+      encodePacket(packet),
+    ]);
+  if (random.oneIn(4)) return verdictOf(send(Buffer.from(random.octets(random.below(1400)))));
+  const sound = plaintext(Buffer.alloc(tokenOctets));
+  const received = send(random.oneIn(3) ? Buffer.from(mutate(sound, random)) : sound);
+  const [challenge] = received.transmissions;
+  if (!challenge) return verdictOf(received);
+  const token = tokenOf(challenge.datagram);
+  const proven = plaintext(token);
+  return verdictOf(send(random.oneIn(2) ? Buffer.from(mutate(proven, random, 3 + tokenOctets)) : proven));
+}
+
+function channel(name: string, random: Random): Channel {
+  const randomOctets = (length: number) => Buffer.from(random.octets(length));
+  const made = new Channel({ name, keys: [key], payloads: textPayloads, randomOctets });
+  made.setListedHosts(new Set(Object.values(endpoints).map(({ host }) => host)));
+  return made;
+}
+
+function endpointOf(name: string): Endpoint {
+  return endpoints[name] ?? stranger;
+}
+
+function receive(to: Channel, datagram: Buffer, random: Random, meter: Meter): Received {
+  const source = random.oneIn(4) ? stranger : endpointOf('a');
+  const known = (name: string) => (endpoints[name] ? [endpoints[name]] : []);
+  const received = meter.measure(() => to.receive(datagram, source, instant, known));
+  assert.ok(received.transmissions.length <= 1, 'one datagram has several answers');
+  for (const { endpoint } of received.transmissions)
+    assert.ok(Object.values(endpoints).includes(endpoint), `an answer goes to ${endpoint.host}`);
+  return received;
+}
+
+/** The token in a challenge: behind its kind and the sender's name of one character. */
+function tokenOf(challenge: Buffer): Uint8Array {
+  const reader = new Seal('a', new Keyring([key]), Buffer.alloc(16));
+  const sealed = reader.inspect(challenge, 0);
+  assert.ok(sealed.ok);
+  const opened = reader.open(sealed.value);
+  assert.ok(opened.ok);
+  return opened.value.plaintext.subarray(3, 3 + tokenOctets);
+}
+
+function verdictOf({ packet, dropped, transmissions }: Received): string {
+  if (packet) return 'packet';
+  return dropped ?? (transmissions.length > 0 ? 'answered' : 'accepted');
+}
