@@ -21,8 +21,9 @@ import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Api, ApiRequest } from './api.ts';
-import { ApiError, UnusableResponse } from './api-error.ts';
+import { ApiError } from './api-error.ts';
 import { Reachability } from './reachability.ts';
+import { noAnswer, readJson, refusalOf } from './response.ts';
 import { pause } from './retry.ts';
 import { textLines } from './text-lines.ts';
 
@@ -34,8 +35,6 @@ const requestTimeoutMs = 15_000;
 /** During an outage: the pause between two probes, with jitter, and the time limit of one. */
 const probe = { pauseMs: 800, timeoutMs: 1000 } as const;
 
-/** A page of 500 objects is a few megabytes. Users can make it larger by annotations of 256 KiB; the watch then asks for smaller pages. */
-const maxBodyLength = 64 * 2 ** 20;
 /** etcd limits an object to 1.5 MiB, which JSON escapes can multiply. */
 const maxLineLength = 16 * 2 ** 20;
 
@@ -218,62 +217,6 @@ export class KubernetesClient implements Api {
 /** Node distinguishes an undefined TLS option from an absent one: `rejectUnauthorized: undefined` switches verification off. */
 function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function noAnswer(method: string, path: string, cause: unknown): ApiError {
-  const { code, name, message } = cause as NodeJS.ErrnoException;
-  // An aborted or broken connection has a code or at least a name; a refusal by several addresses has no message.
-  return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, cause);
-}
-
-/** The error in a response with a status of 300 or more. A proxy's error page is not a Status object. */
-async function refusalOf(response: IncomingMessage, what: string): Promise<ApiError> {
-  const status = response.statusCode ?? 0;
-  const body = await readText(response)
-    .then(JSON.parse)
-    .catch(() => undefined);
-  const { reason, message } = (typeof body === 'object' && body !== null ? body : {}) as Record<
-    string,
-    unknown
-  >;
-  return new ApiError(
-    status,
-    typeof reason === 'string' ? reason : String(status),
-    `${what}: ${typeof message === 'string' ? message.slice(0, maxMessageLength) : response.statusMessage || 'no reason given'}`,
-  );
-}
-
-const maxMessageLength = 1024;
-
-async function readJson(response: IncomingMessage, { method, path }: ApiRequest): Promise<unknown> {
-  const status = response.statusCode ?? 0;
-  let text: string;
-  try {
-    text = await readText(response);
-  } catch (error) {
-    throw error instanceof ApiError ? error : noAnswer(method, path, error);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new UnusableResponse(status, `${method} ${path.split('?')[0]}: ${(error as Error).message}`);
-  }
-}
-
-async function readText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > maxBodyLength)
-      throw new UnusableResponse(
-        response.statusCode ?? 0,
-        `a body is longer than ${maxBodyLength} octets`,
-        true,
-      );
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';

@@ -1,0 +1,66 @@
+/** Responses of the API server: parsed bodies and errors. */
+import type { IncomingMessage } from 'node:http';
+import type { ApiRequest } from './api.ts';
+import { ApiError, UnusableResponse } from './api-error.ts';
+
+/** A page of 500 objects is a few megabytes. Users can make it larger by annotations of 256 KiB; the watch then asks for smaller pages. */
+const maxBodyLength = 64 * 2 ** 20;
+
+/** The error of a request without a response. */
+export function noAnswer(method: string, path: string, cause: unknown): ApiError {
+  const { code, name, message } = cause as NodeJS.ErrnoException;
+  // An aborted or broken connection has a code or at least a name; a refusal by several addresses has no message.
+  return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, cause);
+}
+
+/** The error in a response with a status of 300 or more. A proxy's error page is not a Status object. */
+export async function refusalOf(response: IncomingMessage, what: string): Promise<ApiError> {
+  const status = response.statusCode ?? 0;
+  const body = await readText(response)
+    .then(JSON.parse)
+    .catch(() => undefined);
+  const { reason, message } = (typeof body === 'object' && body !== null ? body : {}) as Record<
+    string,
+    unknown
+  >;
+  return new ApiError(
+    status,
+    typeof reason === 'string' ? reason.slice(0, maxReasonLength) : String(status),
+    `${what}: ${typeof message === 'string' ? message.slice(0, maxMessageLength) : response.statusMessage || 'no reason given'}`,
+  );
+}
+
+const maxReasonLength = 64;
+const maxMessageLength = 1024;
+
+/** The parsed body. Rejects with {@link UnusableResponse} when it is too large or not JSON. */
+export async function readJson(response: IncomingMessage, { method, path }: ApiRequest): Promise<unknown> {
+  const status = response.statusCode ?? 0;
+  let text: string;
+  try {
+    text = await readText(response);
+  } catch (error) {
+    throw error instanceof ApiError ? error : noAnswer(method, path, error);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UnusableResponse(status, `${method} ${path.split('?')[0]}: ${(error as Error).message}`);
+  }
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > maxBodyLength)
+      throw new UnusableResponse(
+        response.statusCode ?? 0,
+        `a body is longer than ${maxBodyLength} octets`,
+        true,
+      );
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
