@@ -32,7 +32,9 @@ export function describeConfiguration(
     .split('\n')
     .map((line) => printable(line, maxErrorCharacters))
     .filter(Boolean);
-  const text = [`${state}${inForce}`, ...errorLines.map((line) => `  ${line}`)].join('\n');
+  const warnings = printable(configMap.annotations[annotations.configWarnings] ?? '', maxErrorCharacters);
+  const notes = [...errorLines, ...(warnings === '' ? [] : [`warning: ${warnings}`])];
+  const text = [`${state}${inForce}`, ...notes.map((line) => `  ${line}`)].join('\n');
   return { text, isAsDesired: state === 'active' };
 }
 

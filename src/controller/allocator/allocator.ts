@@ -49,7 +49,7 @@ interface Demand {
   readonly kept: readonly Assigned[];
 }
 
-type Decision = Pick<Outcome, 'assigned' | 'refusal'>;
+type Allocation = Pick<Outcome, 'assigned' | 'refusal'>;
 
 interface Plan {
   readonly assigned: readonly Assigned[];
@@ -187,7 +187,7 @@ export class Allocator {
     terms: SharingTerms,
     families: readonly Family[],
     before: Holding | undefined,
-  ): Decision {
+  ): Allocation {
     const kept = families.flatMap(
       (family) =>
         before?.assigned.find(
@@ -205,7 +205,7 @@ export class Allocator {
     return this.#fulfil({ service, namespaceLabels, request: request.value, terms, families, kept });
   }
 
-  #fulfil(demand: Demand): Decision {
+  #fulfil(demand: Demand): Allocation {
     const { service, request, families, kept } = demand;
     const inOrder = this.#plan(demand, families);
     // The first family may take the last address that a limit allows although only the second has no other pool: try the other order.

@@ -27,7 +27,7 @@ import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
 import type { Guard } from '../../telemetry/guard.ts';
 import type { ControllerMetrics } from '../metrics.ts';
 import type { ServiceReconciler } from '../services/service-reconciler.ts';
-import { type AnnotationChange, configMapChange, copyChange } from './config-annotations.ts';
+import { type AnnotationChange, configMapChange, copyChange, warningText } from './config-annotations.ts';
 import { judgeConfigMap, notStored, type Verdict } from './config-verdict.ts';
 import { VerdictReporter } from './verdict-reporter.ts';
 
@@ -50,6 +50,8 @@ export interface ConfigState {
   readonly hash?: string;
   readonly acceptedAt?: string;
   readonly error?: string;
+  /** What is doubtful in the accepted configuration. */
+  readonly warnings?: string;
 }
 
 /** Delay before a text is judged again after addresses changed, so that many changes cost one judgement. */
@@ -82,10 +84,12 @@ export class ConfigReconciler {
 
   state(): ConfigState {
     const verdict = this.#verdict;
+    const warnings = this.#accepted && warningText(this.#accepted);
     return {
       status: verdict.kind,
       ...(this.#accepted ? { hash: this.#accepted.hash, acceptedAt: this.#accepted.at } : {}),
       ...(verdict.kind === 'active' ? {} : { error: verdict.reason }),
+      ...(warnings ? { warnings } : {}),
     };
   }
 

@@ -209,6 +209,16 @@ test('statusReport() is healthy when the configuration is in force and each addr
   );
 });
 
+test('statusReport() shows warnings of the configuration, which leave the cluster healthy', () => {
+  const warned = configMap({
+    'bellman.dev/config-status': 'active',
+    'bellman.dev/config-warnings': 'line 3: host bits set',
+  });
+  const report = statusReport(view([web], answered, { configMap: warned }));
+  assert.match(report.text, /^configuration: active \(accepted .*\)\n {2}warning: line 3: host bits set\n/);
+  assert.equal(report.healthy, true);
+});
+
 test('statusReport() says that an edited text is not judged yet', () => {
   const edited = { ...configMap(), data: { config: `${text}# more\n` } };
   const report = statusReport(view([web], answered, { configMap: edited }));

@@ -313,6 +313,7 @@ test('gate writes warnings into an annotation, and removes them with their cause
   assert.equal(harness.annotation('config-status'), 'active');
   assert.match(harness.annotation('config-warnings') ?? '', /192\.0\.2\.5\/28 has host bits set/);
   assert.equal(harness.log.filter((msg) => msg === 'configuration has warnings').length, 1);
+  assert.match(JSON.stringify(harness.status()), /"warnings":"[^"]*host bits set/);
   await harness.stop();
   harness.writes();
   await harness.start();
