@@ -68,8 +68,8 @@ export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
 }
 
 /**
- * Encodes an announcement in both forms: some hosts and switches learn only from requests (RFC 5227 section 2.3), others only from
- * replies.
+ * Encodes an announcement in both forms: some hosts and switches learn only from requests (RFC 5227 section 2.3), others only
+ * from replies.
  */
 export function encodeArpAnnouncement(mac: Uint8Array, address: IpAddress): [request: Buffer, reply: Buffer] {
   const common = { destination: broadcastMac, senderMac: mac, senderIp: address, targetIp: address } as const;

@@ -1,14 +1,14 @@
 /**
- * Answers ARP for addresses that the kernel does not have. One responder serves one link. A frame goes in and a verdict comes out; after
- * the verdict `answer` the reply is in `reply`. All fields are reused, so a request allocates nothing.
+ * Answers ARP for addresses that the kernel does not have. One responder serves one link. A frame goes in and a verdict comes
+ * out; after the verdict `answer` the reply is in `reply`. All fields are reused, so a request allocates nothing.
  *
- * Answered: requests for our addresses, broadcast or unicast (a neighbour's refresh), and probes by hosts that are about to take such an
- * address (RFC 5227). A reply goes to the requesting station alone, from the interface's own MAC.
+ * Answered: requests for our addresses, broadcast or unicast (a neighbour's refresh), and probes by hosts that are about to take
+ * such an address (RFC 5227). A reply goes to the requesting station alone, from the interface's own MAC.
  *
  * Dropped: malformed frames, frames for other stations or VLANs, and frames of our own.
  *
- * In conflict with us: a packet of another host whose sender address is ours, and a probe by another host for an address that we are
- * probing (RFC 5227 section 2.1.1).
+ * In conflict with us: a packet of another host whose sender address is ours, and a probe by another host for an address that we
+ * are probing (RFC 5227 section 2.1.1).
  *
  *     capture → receive() → verdict → counters, reply, or conflict handling
  */

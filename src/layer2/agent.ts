@@ -1,6 +1,7 @@
 /**
- * The agent wires the parts of the layer-2 process together: ownership (which addresses this node answers for), membership (which nodes are
- * alive, and what they claim) and the neighbour responder (ARP and NDP). It decides nothing itself and knows nothing of Kubernetes.
+ * The agent wires the parts of the layer-2 process together: ownership (which addresses this node answers for), membership (which
+ * nodes are alive, and what they claim) and the neighbour responder (ARP and NDP). It decides nothing itself and knows nothing of
+ * Kubernetes.
  *
  *     entries ─────────────→ Ownership ──actions──→ Answers ──→ NeighbourResponder
  *                              ↑   └────claims────→ MembershipNode (UDP) ←──→ other nodes

@@ -1,7 +1,7 @@
 /**
- * Answers are the addresses that this node answers for. An answer action takes effect at once, or after a probe has shown that no other host
- * uses the address. Until then, and while another host uses it, the node owns the address without answering. The speaker process receives
- * each change.
+ * Answers are the addresses that this node answers for. An answer action takes effect at once, or after a probe has shown that no
+ * other host uses the address. Until then, and while another host uses it, the node owns the address without answering. The
+ * speaker process receives each change.
  *
  *     action ──→ announced ──→ stopped
  *       │         ↑ free   │ yields

@@ -54,7 +54,8 @@ export class MemberView {
   }
 
   /**
-   * Reports the members and returns the view for ownership. `isCertain` says that a speaker surely runs on each node that Kubernetes lists.
+   * Reports the members and returns the view for ownership. `isCertain` says that a speaker surely runs on each node that
+   * Kubernetes lists.
    */
   update(membership: MembershipState, ownFacts: string, isCertain: boolean): OwnershipView {
     const { nodeName, clock, report, setSpeakers } = this.#options;

@@ -1,6 +1,6 @@
 /**
- * Messages between the speaker process and its layer-2 process. They are plain JSON over the IPC channel of the child process. The two are
- * separate processes so that answers and membership never wait behind a resync of Kubernetes objects.
+ * Messages between the speaker process and its layer-2 process. They are plain JSON over the IPC channel of the child process.
+ * The two are separate processes so that answers and membership never wait behind a resync of Kubernetes objects.
  */
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';

@@ -21,8 +21,9 @@ export interface OwnershipRecorderOptions {
 }
 
 /**
- * Records the steps of the ownership machine: each event under `ownership`, and what concerns one address under `address ADDRESS` too. Addresses
- * have a recorder of their own, so that thousands of them displace neither each other's last steps nor other machines.
+ * Records the steps of the ownership machine: each event under `ownership`, and what concerns one address under `address ADDRESS`
+ * too. Addresses have a recorder of their own, so that thousands of them displace neither each other's last steps nor other
+ * machines.
  */
 export class OwnershipRecorder {
   readonly #options: OwnershipRecorderOptions;

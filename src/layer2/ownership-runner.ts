@@ -19,8 +19,8 @@ export interface OwnershipRunnerOptions {
 }
 
 /**
- * Feeds the ownership machine with events, runs its actions and wakes it in time. Events that arrive while one is handled, for instance from a
- * frame between two steps, are handled after it.
+ * Feeds the ownership machine with events, runs its actions and wakes it in time. Events that arrive while one is handled, for
+ * instance from a frame between two steps, are handled after it.
  */
 export class OwnershipRunner {
   readonly #options: OwnershipRunnerOptions;

@@ -1,6 +1,6 @@
 /**
- * The speaker process's side of the layer-2 process: starts it, restarts it with a growing delay when it ends, and hands messages on. A new
- * process receives everything that the earlier one knew.
+ * The speaker process's side of the layer-2 process: starts it, restarts it with a growing delay when it ends, and hands messages
+ * on. A new process receives everything that the earlier one knew.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
@@ -33,7 +33,9 @@ export interface Layer2 {
   change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
   /** Speakers that Kubernetes knows. */
   setSpeakers(speakers: KnownSpeakers): void;
-  /** Membership keys in base64, or why there are none; earlier keys then stay in use. Without any keys, no address is answered. */
+  /**
+   * Membership keys in base64, or why there are none; earlier keys then stay in use. Without any keys, no address is answered.
+   */
   setKeys(keys: Result<readonly string[], string>): void;
   /** The process's last metrics except those of addresses, as prom-client's JSON. */
   metrics(): readonly object[];

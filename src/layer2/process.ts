@@ -1,6 +1,6 @@
 /**
- * The layer-2 process, a child of the speaker. It acts on the speaker's messages (`ToLayer2`) and reports back (`FromLayer2`). When the
- * speaker ends, in whatever way, it hands over its addresses, leaves the membership and ends.
+ * The layer-2 process, a child of the speaker. It acts on the speaker's messages (`ToLayer2`) and reports back (`FromLayer2`).
+ * When the speaker ends, in whatever way, it hands over its addresses, leaves the membership and ends.
  */
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';

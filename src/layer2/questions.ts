@@ -9,7 +9,10 @@ interface Pending {
 /** The largest batch of work in the layer-2 process takes less. */
 const deadlineMs = 5000;
 
-/** Questions to the layer-2 process that wait for their answers. A question fails when the process ends or does not answer in time. */
+/**
+ * Questions to the layer-2 process that wait for their answers. A question fails when the process ends or does not answer in
+ * time.
+ */
 export class Questions {
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();

@@ -13,8 +13,9 @@ interface Slot<T> {
 }
 
 /**
- * A map keyed by address, looked up straight from a frame's octets: one hash lookup, without allocation, at the same cost for any number
- * of addresses. An IPv4 key is the 32 bits themselves. IPv6 keys are hashed to 32 bits; addresses with the same hash share a list.
+ * A map keyed by address, looked up straight from a frame's octets: one hash lookup, without allocation, at the same cost for any
+ * number of addresses. An IPv4 key is the 32 bits themselves. IPv6 keys are hashed to 32 bits; addresses with the same hash share
+ * a list.
  */
 export class AddressIndex<T> {
   readonly #ipv4 = new Map<number, T>();

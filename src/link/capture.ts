@@ -19,8 +19,8 @@ export interface CaptureOptions {
   readonly filter: string;
   readonly clock: Clock;
   /**
-   * Receives each frame, in the first `length` octets of a buffer that the next frame overwrites. `ageMs` is the time since the kernel
-   * took the frame in; it is negative when the wall clock was set back in between. Must not throw.
+   * Receives each frame, in the first `length` octets of a buffer that the next frame overwrites. `ageMs` is the time since the
+   * kernel took the frame in; it is negative when the wall clock was set back in between. Must not throw.
    */
   readonly onFrame: (frame: Uint8Array, length: number, ageMs: number) => void;
   /** Called once when the capture has failed. It has closed itself by then. */
@@ -49,8 +49,8 @@ const closeAttempts = 20;
 const closed: PcapSession[] = [];
 
 /**
- * Header of a captured packet, as `pcap_session.cc` fills it from `struct pcap_pkthdr`, in the machine's byte order. Node runs on one big-endian
- * platform (s390x), which Bellman does not support.
+ * Header of a captured packet, as `pcap_session.cc` fills it from `struct pcap_pkthdr`, in the machine's byte order. Node runs on
+ * one big-endian platform (s390x), which Bellman does not support.
  *
  *     0         4              8                 12
  *     +---------+--------------+-----------------+
@@ -188,7 +188,9 @@ function endSession(session: PcapSession, fd: number, attempts: number): void {
   else closed.push(session);
 }
 
-/** Distinguishes a deaf capture from an idle link: in two checks in a row, the kernel has counted frames and none was delivered. */
+/**
+ * Distinguishes a deaf capture from an idle link: in two checks in a row, the kernel has counted frames and none was delivered.
+ */
 export class CaptureLiveness {
   #received = 0;
   #delivered = 0;

@@ -40,8 +40,9 @@ export function payloadType(frame: Uint8Array, length: number): number {
 }
 
 /**
- * Offset of the payload: 14, or 18 behind a priority tag (VLAN id 0, which the kernel also treats as untagged). `otherVlan` for a tagged
- * frame: it belongs to the VLAN's own interface and must not be answered on the interface below. `runt` for a frame cut short.
+ * Offset of the payload: 14, or 18 behind a priority tag (VLAN id 0, which the kernel also treats as untagged). `otherVlan` for a
+ * tagged frame: it belongs to the VLAN's own interface and must not be answered on the interface below. `runt` for a frame cut
+ * short.
  */
 export function payloadOffset(frame: Uint8Array, length: number): number {
   if (length < ethernetHeaderLength) return runt;

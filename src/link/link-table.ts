@@ -111,7 +111,9 @@ export class LinkTable {
   }
 }
 
-/** Whether the link should answer for the address: it is named, or no link is named and a subnet of the link holds the address. */
+/**
+ * Whether the link should answer for the address: it is named, or no link is named and a subnet of the link holds the address.
+ */
 export function carries(
   link: Pick<Link, 'name' | 'subnets'>,
   address: IpAddress,

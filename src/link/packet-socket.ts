@@ -1,7 +1,7 @@
 /**
- * The packet(7) socket below a libpcap session. A session ends only when it takes a frame, but a link that is down or gone delivers none.
- * The socket is therefore bound to the loopback interface, and a frame is sent there. Without this, each lost capture would keep its
- * descriptor and its ring forever.
+ * The packet(7) socket below a libpcap session. A session ends only when it takes a frame, but a link that is down or gone
+ * delivers none. The socket is therefore bound to the loopback interface, and a frame is sent there. Without this, each lost
+ * capture would keep its descriptor and its ring forever.
  */
 import { readdirSync } from 'node:fs';
 import {

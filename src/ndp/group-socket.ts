@@ -1,7 +1,7 @@
 /**
- * Joins IPv6 groups through raw ICMPv6 sockets: the kernel then programs the interface's filter and reports the membership to snooping
- * switches (RFC 3810). The sockets receive nothing. Each holds a few thousand memberships at most (net.core.optmem_max), so more sockets
- * are opened as they fill.
+ * Joins IPv6 groups through raw ICMPv6 sockets: the kernel then programs the interface's filter and reports the membership to
+ * snooping switches (RFC 3810). The sockets receive nothing. Each holds a few thousand memberships at most (net.core.optmem_max),
+ * so more sockets are opened as they fill.
  */
 import { endianness } from 'node:os';
 import raw from 'raw-socket';

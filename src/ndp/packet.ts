@@ -23,7 +23,8 @@ import {
  *     | type | length | link-layer address  |   option; type 1 is the source's address, type 2 the target's
  *     +------+--------+---------------------+
  *
- * Messages are judged as the Linux kernel judges them, because hosts expect a Service's address to behave like one of the kernel's.
+ * Messages are judged as the Linux kernel judges them, because hosts expect a Service's address to behave like one of the
+ * kernel's.
  */
 export const ndpField = {
   hopLimit: 7,
@@ -117,8 +118,8 @@ export class NeighbourMessage {
   }
 
   /**
-   * "If the IP source address is the unspecified address, the IP destination address is a solicited-node multicast address" and "there
-   * is no source link-layer address option in the message".
+   * "If the IP source address is the unspecified address, the IP destination address is a solicited-node multicast address" and
+   * "there is no source link-layer address option in the message".
    */
   #isDuplicateAddressProbe(frame: Uint8Array): boolean {
     const at = this.at + ndpField.destination;
@@ -132,8 +133,8 @@ export class NeighbourMessage {
   }
 
   /**
-   * Finds the link-layer option that belongs to the message type. The first one counts and later ones are ignored, but a first one of
-   * the wrong length invalidates the message, as in the kernel's `ndisc_parse_options` and `ndisc_opt_addr_data`.
+   * Finds the link-layer option that belongs to the message type. The first one counts and later ones are ignored, but a first
+   * one of the wrong length invalidates the message, as in the kernel's `ndisc_parse_options` and `ndisc_opt_addr_data`.
    */
   #readOptions(frame: Uint8Array, from: number, end: number): boolean {
     const wanted =
@@ -152,8 +153,8 @@ export class NeighbourMessage {
 }
 
 /**
- * "Multicast addresses must not be used as source addresses in IPv6 packets" (RFC 4291 section 2.7), and the loopback address never leaves
- * its node (section 2.5.3).
+ * "Multicast addresses must not be used as source addresses in IPv6 packets" (RFC 4291 section 2.7), and the loopback address
+ * never leaves its node (section 2.5.3).
  */
 function isImpossibleSource(frame: Uint8Array, at: number): boolean {
   return frame[at] === 0xff || (hasZeroPrefix(frame, at) && readInt32(frame, at + 12) === 1);
@@ -165,8 +166,8 @@ function hasZeroPrefix(frame: Uint8Array, at: number): boolean {
 }
 
 /**
- * The ICMPv6 checksum over pseudo-header and message (RFC 4443 section 2.3). Over a message whose checksum field is zero, it is the value
- * to store there; over a message with a correct checksum, it is 0.
+ * The ICMPv6 checksum over pseudo-header and message (RFC 4443 section 2.3). Over a message whose checksum field is zero, it is
+ * the value to store there; over a message with a correct checksum, it is 0.
  */
 function checksumOf(frame: Uint8Array, at: number, payloadLength: number): number {
   let sum = payloadLength + icmpv6;
@@ -221,9 +222,9 @@ export function encodeUnsolicitedAdvertisement(mac: Uint8Array, address: IpAddre
 }
 
 /**
- * A reusable advertisement of 86 octets. Write the target, then finish the frame; the target is also its source address. The router flag
- * stays clear on every node, whether or not the node forwards: a Service's address is no router, and the flag must not change
- * when the address moves.
+ * A reusable advertisement of 86 octets. Write the target, then finish the frame; the target is also its source address. The
+ * router flag stays clear on every node, whether or not the node forwards: a Service's address is no router, and the flag must
+ * not change when the address moves.
  */
 export class Advertisement {
   readonly frame: Buffer;

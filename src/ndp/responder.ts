@@ -1,17 +1,17 @@
 /**
- * Answers IPv6 Neighbour Discovery for addresses that the kernel does not have (RFC 4861, RFC 4862). One responder serves one link. A
- * frame goes in and a verdict comes out; after the verdict `answer` the advertisement is in `reply`. All fields are reused, so a
- * solicitation allocates nothing.
+ * Answers IPv6 Neighbour Discovery for addresses that the kernel does not have (RFC 4861, RFC 4862). One responder serves one
+ * link. A frame goes in and a verdict comes out; after the verdict `answer` the advertisement is in `reply`. All fields are
+ * reused, so a solicitation allocates nothing.
  *
- * Answered: solicitations to the solicited-node group or to the address itself (unreachability detection), with or without a source
- * link-layer option; without one, the reply goes to the frame's source MAC. Duplicate address detection by another host is answered
- * towards all nodes.
+ * Answered: solicitations to the solicited-node group or to the address itself (unreachability detection), with or without a
+ * source link-layer option; without one, the reply goes to the frame's source MAC. Duplicate address detection by another host is
+ * answered towards all nodes.
  *
- * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs, and
- * frames of our own.
+ * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs,
+ * and frames of our own.
  *
- * In conflict with us: an advertisement by another station for our address, a solicitation from our address, and a probe by another host
- * for an address that we are probing (RFC 4862 section 5.4.3).
+ * In conflict with us: an advertisement by another station for our address, a solicitation from our address, and a probe by
+ * another host for an address that we are probing (RFC 4862 section 5.4.3).
  *
  *     capture → receive() → verdict → counters, advertisement, or conflict handling
  */

@@ -103,8 +103,9 @@ export interface ClusterOptions {
   /** Upper limit of the delay of each claim, fact and entry; each receiver has a delay of its own. */
   readonly maxDelayMs: number;
   /**
-   * Upper limit of the time from a suspicion to the declaration of a death; each pair of nodes has a time of its own. With 0, deaths are learned
-   * without a suspicion, as from another member. Partitions always bring suspicions, because no member tells of them.
+   * Upper limit of the time from a suspicion to the declaration of a death; each pair of nodes has a time of its own. With 0,
+   * deaths are learned without a suspicion, as from another member. Partitions always bring suspicions, because no member tells
+   * of them.
    */
   readonly maxSuspicionMs?: number;
 }
@@ -112,9 +113,10 @@ export interface ClusterOptions {
 const partitionSuspicionMs = 1000;
 
 /**
- * A cluster of ownership machines in virtual time, with the product's quorum, readiness and runner. The truth (which nodes run, which hear each
- * other, which entries exist) changes at once, and each node learns of it after a delay of its own. Claims get lost only across a partition
- * and when the receiver is down. Claim stores are exchanged when a node comes up and when a partition heals, as the membership does.
+ * A cluster of ownership machines in virtual time, with the product's quorum, readiness and runner. The truth (which nodes run,
+ * which hear each other, which entries exist) changes at once, and each node learns of it after a delay of its own. Claims get
+ * lost only across a partition and when the receiver is down. Claim stores are exchanged when a node comes up and when a
+ * partition heals, as the membership does.
  */
 export class Layer2Cluster {
   readonly clock = new VirtualClock();

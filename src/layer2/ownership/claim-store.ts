@@ -17,8 +17,8 @@ interface Holdings {
 /** How long a release is remembered. A partition that lasts longer may bring a released address back. */
 export const releaseKeptMs = 24 * 3_600_000;
 /**
- * How long a release is repeated to members that lack it. Far shorter than it is remembered: if two members repeated releases that
- * the other has just dropped, a release would never end.
+ * How long a release is repeated to members that lack it. Far shorter than it is remembered: if two members repeated releases
+ * that the other has just dropped, a release would never end.
  */
 export const releaseToldMs = 3_600_000;
 

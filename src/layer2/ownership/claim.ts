@@ -48,12 +48,16 @@ export function takeOver(
   return { address, epoch: (newest?.epoch ?? 0) + 1, ...claimant };
 }
 
-/** The owner's release of an address that no node should answer for. Nodes that have observed less than `observedVersion` respect it. */
+/**
+ * The owner's release of an address that no node should answer for. Nodes that have observed less than `observedVersion` respect
+ * it.
+ */
 export function release(claim: Claim, observedVersion: number): Claim {
   return {
     ...claim,
     owner: '',
-    // After a release by the owner, a successor may have claimed the next epoch unheard. The takeover must win, so this keeps the epoch.
+    // After a release by the owner, a successor may have claimed the next epoch unheard. The takeover must win, so this keeps the
+    // epoch.
     epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
     from: claim.owner,
     observedVersion,

@@ -8,8 +8,8 @@ export interface VacantAddress {
   /** Nodes that could answer for it. */
   readonly eligible: readonly string[];
   /**
-   * The node that has claimed it already after the same loss. It is listed so that a node that learns of the loss late elects the same
-   * owners for the rest as the early ones did.
+   * The node that has claimed it already after the same loss. It is listed so that a node that learns of the loss late elects the
+   * same owners for the rest as the early ones did.
    */
   readonly takenBy?: string;
 }
@@ -23,10 +23,10 @@ export interface Standing {
 }
 
 /**
- * Elects an owner for each vacant address, group by group. A node that owns an address of the same group is preferred; otherwise the node
- * with the fewest addresses wins, and among equals the one with the greatest rendezvous weight (Thaler and Ravishankar, 1998). The result
- * depends only on state that all members share, so all elect the same owners without asking each other. Addresses without an eligible
- * node are missing from the result. Costs O(vacant addresses × eligible nodes).
+ * Elects an owner for each vacant address, group by group. A node that owns an address of the same group is preferred; otherwise
+ * the node with the fewest addresses wins, and among equals the one with the greatest rendezvous weight (Thaler and Ravishankar,
+ * 1998). The result depends only on state that all members share, so all elect the same owners without asking each other.
+ * Addresses without an eligible node are missing from the result. Costs O(vacant addresses × eligible nodes).
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],

@@ -21,7 +21,10 @@ export class Eligibility {
     this.#subnets = [...subnets.values()];
   }
 
-  /** Whether the node is alive and answers by now. A node that has restarted does not answer for its earlier claims until it is ready. */
+  /**
+   * Whether the node is alive and answers by now. A node that has restarted does not answer for its earlier claims until it is
+   * ready.
+   */
   isReady(node: string): boolean {
     return this.#nodes.get(node)?.isStarting === false;
   }

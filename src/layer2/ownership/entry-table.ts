@@ -61,8 +61,8 @@ export class EntryTable<T extends TrackedEntry> {
   }
 
   /**
-   * Adds the entry, or replaces the one of the same address. `hasMoved` says whether the interfaces of a known address have changed on this
-   * node. Returns `undefined` when the address does not parse.
+   * Adds the entry, or replaces the one of the same address. `hasMoved` says whether the interfaces of a known address have
+   * changed on this node. Returns `undefined` when the address does not parse.
    */
   put(entry: AddressEntry): { readonly tracked: T; readonly hasMoved: boolean } | undefined {
     const address = parseIp(entry.address);

@@ -33,8 +33,8 @@ export type OwnershipEvent =
   | { readonly kind: 'tick' };
 
 /**
- * Why an address is answered from now on: it never had an owner; it was recorded for this node; its owner is gone; or its owner is alive and
- * hands over.
+ * Why an address is answered from now on: it never had an owner; it was recorded for this node; its owner is gone; or its owner
+ * is alive and hands over.
  */
 export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
 

@@ -1,9 +1,9 @@
 /**
- * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and claims from the
- * membership, and the time go in; actions to answer, to stop answering and to claim come out.
+ * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and
+ * claims from the membership, and the time go in; actions to answer, to stop answering and to claim come out.
  *
- * An address belongs to the node that claims it while that node is alive and eligible. A node that returns therefore finds its addresses with
- * others and leaves them there. Before the first claim, the owner recorded on the Service counts as the owner.
+ * An address belongs to the node that claims it while that node is alive and eligible. A node that returns therefore finds its
+ * addresses with others and leaves them there. Before the first claim, the owner recorded on the Service counts as the owner.
  *
  *     owner is alive and eligible             it keeps the address (tenure.ts)
  *     owner is alive and not eligible         handover: the successor answers and announces, then claims; the old owner stops when it
@@ -12,14 +12,15 @@
  *     yet ready
  *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
  *
- * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second, because it has
- * not learned of the address, is passed over (vacancies.ts). An owner that should go and finds no successor within that second releases the
- * address but keeps answering, so that any node may take over whatever it has observed.
+ * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second,
+ * because it has not learned of the address, is passed over (vacancies.ts). An owner that should go and finds no successor within
+ * that second releases the address but keeps answering, so that any node may take over whatever it has observed.
  *
- * A minority answers where it must but claims nothing (quorum.ts), so the majority's decisions stand when a partition heals. On its side of the
- * partition no node claims: silence means nothing, and an old owner stops at once.
+ * A minority answers where it must but claims nothing (quorum.ts), so the majority's decisions stand when a partition heals. On
+ * its side of the partition no node claims: silence means nothing, and an old owner stops at once.
  *
- * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members (readiness.ts).
+ * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members
+ * (readiness.ts).
  */
 import type { AddressEntry, AddressRemoval } from '../address-entry.ts';
 import { type Claim, release, releaseToSuccessor, takeOver, withConflict } from './claim.ts';
@@ -328,7 +329,9 @@ export class Ownership {
     return this.#eligibility.isReady(before) ? 'handover' : 'failover';
   }
 
-  /** Whether another host, or a node whose claim was not heard, may use the address (RFC 5227 section 2.1, RFC 4862 section 5.4). */
+  /**
+   * Whether another host, or a node whose claim was not heard, may use the address (RFC 5227 section 2.1, RFC 4862 section 5.4).
+   */
   #mustProbe(claim: Claim | undefined, reason: TakeoverReason, nowMs: number): boolean {
     if (claim?.inConflict) return true;
     if (reason === 'recorded') return false;

@@ -1,6 +1,6 @@
 /**
- * Quorum decides whether this node may claim addresses. Without it, both sides of a partition would claim, and addresses would move back
- * and forth when the partition heals.
+ * Quorum decides whether this node may claim addresses. Without it, both sides of a partition would claim, and addresses would
+ * move back and forth when the partition heals.
  *
  *     minority ── majority again ──→ healing ── 2 s ──→ majority
  *        ↑                              │                   │
@@ -16,8 +16,8 @@
  */
 
 /**
- * `paused` holds back this node's own claims, but other nodes may claim. With `refused`, no node on this side of the partition claims, so
- * silence of another node has no meaning.
+ * `paused` holds back this node's own claims, but other nodes may claim. With `refused`, no node on this side of the partition
+ * claims, so silence of another node has no meaning.
  */
 export type Claiming = 'allowed' | 'paused' | 'refused';
 

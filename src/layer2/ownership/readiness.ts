@@ -1,6 +1,6 @@
 /**
- * Readiness decides when a node that has started may take its first decision. It must know its address entries and the claims of the other
- * members; a node that decides without the claims would take addresses that others own.
+ * Readiness decides when a node that has started may take its first decision. It must know its address entries and the claims of
+ * the other members; a node that decides without the claims would take addresses that others own.
  *
  * - For the first 1.5 s it waits for every known speaker, so that all nodes of a new cluster elect from the same set.
  * - After that, one member with the same knowledge is enough.

@@ -2,8 +2,8 @@
 const lossMs = 2000;
 
 /**
- * Addresses that other nodes have claimed recently. A node that learns of a loss late must know which addresses were vacant with its own,
- * or it would count them as load of their new owners and elect differently from the others.
+ * Addresses that other nodes have claimed recently. A node that learns of a loss late must know which addresses were vacant with
+ * its own, or it would count them as load of their new owners and elect differently from the others.
  */
 export class RecentTakeovers {
   readonly #claimedAtMs = new Map<string, number>();

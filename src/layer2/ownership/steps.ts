@@ -1,7 +1,7 @@
 /**
- * Work in small steps. A decision about thousands of addresses takes longer than neighbours should wait for an answer, so it yields after
- * each address and its caller may answer them in between. The state of the machine is consistent at each yield, but the caller must not
- * hand it another event before the steps are complete.
+ * Work in small steps. A decision about thousands of addresses takes longer than neighbours should wait for an answer, so it
+ * yields after each address and its caller may answer them in between. The state of the machine is consistent at each yield, but
+ * the caller must not hand it another event before the steps are complete.
  */
 export type Steps<Result> = Generator<undefined, Result, undefined>;
 

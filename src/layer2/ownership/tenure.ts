@@ -1,9 +1,10 @@
 /**
  * Tenure: whether the owner by the claims may keep an address.
  *
- * Nodes learn of changes at different times, and a node without access to the API server not at all. A claim therefore carries the version that
- * its claimant had observed, and nodes that have observed less respect the claim. The newest state of the cluster wins, and no two nodes take
- * an address from each other without end. The same holds for the release of an address that no Service uses any longer.
+ * Nodes learn of changes at different times, and a node without access to the API server not at all. A claim therefore carries
+ * the version that its claimant had observed, and nodes that have observed less respect the claim. The newest state of the
+ * cluster wins, and no two nodes take an address from each other without end. The same holds for the release of an address that
+ * no Service uses any longer.
  */
 import type { Claim } from './claim.ts';
 import type { Eligibility } from './eligibility.ts';

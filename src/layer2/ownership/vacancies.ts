@@ -1,8 +1,10 @@
 /**
- * The vacancies: addresses without an owner that may keep them, and how long to wait before and after the election of a successor.
+ * The vacancies: addresses without an owner that may keep them, and how long to wait before and after the election of a
+ * successor.
  *
- * Before: addresses that never had an owner are placed together once no further one has come for 100 ms, because all nodes must elect from
- * the same set. After: an elected node that has not claimed within a second, because it has not learned of the address, is passed over.
+ * Before: addresses that never had an owner are placed together once no further one has come for 100 ms, because all nodes must
+ * elect from the same set. After: an elected node that has not claimed within a second, because it has not learned of the
+ * address, is passed over.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';

@@ -39,8 +39,8 @@ export interface SuccessorInput {
 }
 
 /**
- * Nodes among which the election chooses. An address without a claim goes to the recorded owner if that is eligible. Nodes that were passed over
- * are left out, unless all were.
+ * Nodes among which the election chooses. An address without a claim goes to the recorded owner if that is eligible. Nodes that
+ * were passed over are left out, unless all were.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,

@@ -12,8 +12,9 @@ export interface KernelAnswer {
 }
 
 /**
- * Reads `arp_ignore` as the kernel applies it: the greater of the link's own value and that of `all`. With 0 the kernel answers for every
- * address of the host on every link, with 1 or 2 for those of the link itself, with 8 never. Returns 0 when it cannot be read.
+ * Reads `arp_ignore` as the kernel applies it: the greater of the link's own value and that of `all`. With 0 the kernel answers
+ * for every address of the host on every link, with 1 or 2 for those of the link itself, with 8 never. Returns 0 when it cannot
+ * be read.
  */
 export function readArpIgnore(interfaceName: string): number {
   return Math.max(

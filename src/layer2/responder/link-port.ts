@@ -26,9 +26,9 @@ export interface LinkPortOptions {
 }
 
 /**
- * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends. Those
- * are recognised by their MAC: only the kernel knows a frame's direction, and libpcap filters the first frames after opening in user
- * space, where it would lose all of them. The filter cannot see VLAN tags, so tagged frames pass it.
+ * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends.
+ * Those are recognised by their MAC: only the kernel knows a frame's direction, and libpcap filters the first frames after
+ * opening in user space, where it would lose all of them. The filter cannot see VLAN tags, so tagged frames pass it.
  */
 function filterFor(mac: Uint8Array): string {
   return `not ether src ${formatMac(mac)} and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))`;

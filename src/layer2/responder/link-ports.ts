@@ -31,9 +31,9 @@ const reopenDelayMs = 500;
 const drainIntervalMs = 1;
 
 /**
- * The open links. An address is placed on exactly the links that carry it, and a link is captured only while it has an address. Links are
- * followed as they change: a link that returns, with the same interface index or another, gets a new capture and joins its multicast
- * groups again. A capture that fails is retried.
+ * The open links. An address is placed on exactly the links that carry it, and a link is captured only while it has an address.
+ * Links are followed as they change: a link that returns, with the same interface index or another, gets a new capture and joins
+ * its multicast groups again. A capture that fails is retried.
  */
 export class LinkPorts {
   readonly #options: LinkPortsOptions;

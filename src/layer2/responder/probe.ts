@@ -10,15 +10,15 @@ export type ProbeOutcome =
   | { readonly kind: 'no-link' };
 
 /**
- * PROBE_NUM of RFC 5227 with shorter intervals. The RFC's own, a second and more, are made for hosts that boot; a host that uses an
- * address answers within a millisecond, and a new Service should not wait for seconds.
+ * PROBE_NUM of RFC 5227 with shorter intervals. The RFC's own, a second and more, are made for hosts that boot; a host that uses
+ * an address answers within a millisecond, and a new Service should not wait for seconds.
  */
 const probeCount = 3;
 const probeIntervalMs = 100;
 
 /**
- * Probes for another host that uses the address (RFC 5227 section 2.1, RFC 4862 section 5.4). Resolves on the first conflicting packet, or
- * 100 ms after the last probe. `ports` is read before each probe.
+ * Probes for another host that uses the address (RFC 5227 section 2.1, RFC 4862 section 5.4). Resolves on the first conflicting
+ * packet, or 100 ms after the last probe. `ports` is read before each probe.
  */
 export async function probe(
   clock: Clock,

@@ -1,13 +1,14 @@
 /**
- * The neighbour responder answers ARP and NDP for the addresses that it is given, on the links that should carry them, and announces an
- * address when it arrives on this node. It decides nothing about ownership.
+ * The neighbour responder answers ARP and NDP for the addresses that it is given, on the links that should carry them, and
+ * announces an address when it arrives on this node. It decides nothing about ownership.
  *
- * An address is answered on the links that its pool names, or on every link whose subnet holds it (`link-ports.ts`). Announcements follow
- * one schedule per address, and a common pace bounds all of them (`announcer.ts`). When another host uses an address, the policy decides
- * whether to defend it or to yield (`conflicts.ts`). `probe` finds out whether an address is free before it is announced for the first
- * time; a takeover from a dead node skips it, because failover must not wait.
+ * An address is answered on the links that its pool names, or on every link whose subnet holds it (`link-ports.ts`).
+ * Announcements follow one schedule per address, and a common pace bounds all of them (`announcer.ts`). When another host uses an
+ * address, the policy decides whether to defend it or to yield (`conflicts.ts`). `probe` finds out whether an address is free
+ * before it is announced for the first time; a takeover from a dead node skips it, because failover must not wait.
  *
- * After a stall of the process, the responder waits until other speakers can be heard before it answers or announces (`stall.ts`).
+ * After a stall of the process, the responder waits until other speakers can be heard before it answers or announces
+ * (`stall.ts`).
  *
  *     rtnetlink → Links ──→ LinkPorts ──→ LinkPort per link ──→ ArpResponder, NdpResponder
  *     add, remove ──────→  ↑              ↑ ↓      └── conflicts ──→ ConflictHandler
@@ -70,8 +71,8 @@ export interface PlacedAddress {
 
 export interface NeighbourResponder {
   /**
-   * Answers for the address from now on, and announces it. Without `interfaces`, every link whose subnet holds the address answers. When
-   * the address is answered already, only its links change.
+   * Answers for the address from now on, and announces it. Without `interfaces`, every link whose subnet holds the address
+   * answers. When the address is answered already, only its links change.
    */
   add(address: IpAddress, interfaces?: readonly string[]): void;
   /** Stops answering for the address at once. */
