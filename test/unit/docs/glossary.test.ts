@@ -8,11 +8,17 @@ import { read, root } from './pages.ts';
 const files = [
   'README.md',
   'CONTRIBUTING.md',
+  'Makefile',
+  'lab/enter',
+  'lab/world',
   ...globSync(
-    ['{src,test,lab,bench,scripts}/**/*.{ts,sh,yaml}', 'docs/**/*.md', '{config,manifests}/**/*.yaml'],
-    {
-      cwd: root,
-    },
+    [
+      '{src,test,lab,bench,scripts}/**/*.{ts,sh,yaml,txt}',
+      '{config,manifests}/**/*.yaml',
+      'docs/**/*.md',
+      'lint/*',
+    ],
+    { cwd: root },
   ),
 ].filter((file) => file !== 'docs/glossary.md' && !file.startsWith('test/unit/docs/glossary'));
 
