@@ -30,37 +30,31 @@ import {
 import { survivingConnection } from './collision.ts';
 import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
 import { stepConnection } from './connection-fsm.ts';
-import { type BgpState, type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
-import type { ConnectionEvent, PeerAction, PeerEvent, PeerStep, RejectReason } from './peer-events.ts';
+import { type FsmConfig, initialFsmState } from './connection-state.ts';
+import { contenderPauseMs, refusalOf, silentConnection, silentConnectionMs } from './contender-policy.ts';
+import { inheritFailures, PeerDraft } from './peer-draft.ts';
+import type { ConnectionEvent, PeerEvent, PeerStep } from './peer-events.ts';
 import type { ConnectionState, PeerState } from './peer-state.ts';
-
-/** After a contender has failed, no other is accepted for this long: a peer that fails at once is not worth more. */
-const contenderPauseMs = 5000;
-/** A peer sends its OPEN as soon as TCP is up, or after a DelayOpenTime of a second or two. */
-export const silentConnectionMs = 5000;
 
 /** One step; `nowMs` is a monotonic time. */
 export function stepPeer(state: PeerState, event: PeerEvent, nowMs: number): PeerStep {
   return new PeerTransition(state, nowMs).run(event);
 }
 
-/** One step in the making. It lives no longer than the call. */
+/** The decisions of one step. It lives no longer than the call. */
 class PeerTransition {
-  #state: PeerState;
+  readonly #draft: PeerDraft;
   readonly #nowMs: number;
-  readonly #actions: PeerAction[] = [];
-  #shownState: BgpState;
 
   constructor(state: PeerState, nowMs: number) {
-    this.#state = state;
+    this.#draft = new PeerDraft(state);
     this.#nowMs = nowMs;
-    this.#shownState = state.primary.fsm.name;
   }
 
   run(event: PeerEvent): PeerStep {
     switch (event.kind) {
       case 'start':
-        this.#state = { ...this.#state, settings: event.settings, restarting: event.restarting };
+        this.#draft.set({ settings: event.settings, restarting: event.restarting });
         this.#start();
         break;
       case 'configure':
@@ -86,11 +80,11 @@ class PeerTransition {
       default:
         this.#connectionEvent(event);
     }
-    return { state: this.#state, actions: this.#actions };
+    return this.#draft.finish();
   }
 
   #connectionEvent(event: ConnectionEvent): void {
-    const connection = this.#find(event.connection);
+    const connection = this.#draft.find(event.connection);
     if (!connection) return;
     switch (event.kind) {
       case 'open':
@@ -99,7 +93,7 @@ class PeerTransition {
       case 'route-refresh':
         this.#feed(connection.id, { kind: 'update' });
         if (this.#established === connection.id && event.subtype === 0 && event.family !== undefined)
-          this.#act({ kind: 'refresh', family: event.family });
+          this.#draft.act({ kind: 'refresh', family: event.family });
         return;
       case 'internal-error':
         this.#feed(connection.id, {
@@ -116,24 +110,24 @@ class PeerTransition {
   }
 
   #start(): void {
-    if (this.#state.settings.mayStart) this.#feed(this.#state.primary.id, { kind: 'start' });
+    if (this.#draft.state.settings.mayStart) this.#feed(this.#draft.state.primary.id, { kind: 'start' });
   }
 
   /** Applies an edit; only what went into the connection or the OPEN starts the session over. */
   #configure({ settings, restart }: Extract<PeerEvent, { kind: 'configure' }>): void {
-    const wasPassive = this.#state.settings.fsm.passive;
-    this.#state = { ...this.#state, settings };
+    const wasPassive = this.#draft.state.settings.fsm.passive;
+    this.#draft.set({ settings });
     if (restart) {
-      this.#state = { ...this.#state, refusedCapabilities: new Set() };
+      this.#draft.set({ refusedCapabilities: new Set() });
       const error = cease(Cease.otherConfigurationChange);
       this.#restart({ kind: 'stop', error, because: 'its configuration changed' });
       return;
     }
-    const { primary } = this.#state;
+    const { primary } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
     if (wasPassive !== settings.fsm.passive && isConnecting) this.#restart({ kind: 'stop' });
-    this.#act({ kind: 'apply-socket-rules', connection: primary.id });
+    this.#draft.act({ kind: 'apply-socket-rules', connection: primary.id });
     const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;
     if (holdTimeSeconds)
       this.#feed(primary.id, {
@@ -144,15 +138,15 @@ class PeerTransition {
 
   /** Ends all connections without damping, and starts with the settings as they are now. */
   #restart(stop: Extract<FsmEvent, { kind: 'stop' }>): void {
-    this.#discardContender();
-    this.#feed(this.#state.primary.id, stop);
+    this.#draft.discardContender();
+    this.#feed(this.#draft.state.primary.id, stop);
     this.#start();
   }
 
   /** RFC 8538 section 3.1: where a NOTIFICATION would start graceful restart, a Hard Reset ends the session for good. */
   #shutdown({ error }: Extract<PeerEvent, { kind: 'shutdown' }>): void {
-    this.#discardContender();
-    const { id, negotiated } = this.#state.primary;
+    this.#draft.discardContender();
+    const { id, negotiated } = this.#draft.state.primary;
     const wrapped = error && negotiated?.gracefulRestart?.notification ? hardReset(error) : error;
     this.#feed(id, { kind: 'stop', ...(wrapped ? { error: wrapped } : {}) });
   }
@@ -163,58 +157,42 @@ class PeerTransition {
 
   /** The peer has connected: to the primary when that waits for it, as the contender otherwise. */
   #incoming(): void {
-    const { primary } = this.#state;
+    const { primary } = this.#draft.state;
     if (primary.fsm.name === 'Active' && primary.fsm.tcp === 'none') {
-      this.#update({ ...primary, initiator: 'remote', local: undefined, negotiated: undefined });
+      this.#draft.change(primary.id, { initiator: 'remote', local: undefined, negotiated: undefined });
       this.#accept(primary.id);
       return;
     }
-    const reason = this.#refusal();
-    if (reason) {
-      this.#act({ kind: 'reject', reason });
+    const reason = refusalOf(this.#draft.state, this.#nowMs);
+    if (reason && !(reason === 'occupied' && this.#yieldSilent())) {
+      this.#draft.act({ kind: 'reject', reason });
       return;
     }
-    const id = this.#state.nextConnectionId;
+    const id = this.#draft.state.nextConnectionId;
     const contender: ConnectionState = {
       id,
-      fsm: inherit({ ...initialFsmState, name: 'Active' }, this.#state.primary.fsm),
+      fsm: inheritFailures({ ...initialFsmState, name: 'Active' }, this.#draft.state.primary.fsm),
       initiator: 'remote',
       connectedAtMs: undefined,
       local: undefined,
       negotiated: undefined,
     };
-    this.#state = { ...this.#state, contender, nextConnectionId: id + 1 };
+    this.#draft.set({ contender, nextConnectionId: id + 1 });
     this.#accept(id);
   }
 
   #accept(id: number): void {
-    this.#act({ kind: 'accept', connection: id });
+    this.#draft.act({ kind: 'accept', connection: id });
     this.#feed(id, { kind: 'tcp-connected' });
   }
 
-  /** Why no contender is accepted now; makes room where a silent connection can yield. */
-  #refusal(): RejectReason | undefined {
-    const { primary, contender, contenderAllowedAtMs } = this.#state;
-    if (primary.fsm.name === 'Idle') return 'idle';
-    // RFC 4271 section 6.8 with CollisionDetectEstablishedState off; RFC 4724 section 4.2.
-    if (primary.fsm.name === 'Established' && !primary.negotiated?.gracefulRestart) return 'established';
-    if (this.#nowMs < contenderAllowedAtMs) return 'paused';
-    if (contender && !this.#yieldSilent(primary, contender)) return 'occupied';
-    return undefined;
-  }
-
   /** Ends one connection that should have carried an OPEN by now. */
-  #yieldSilent(primary: ConnectionState, contender: ConnectionState): boolean {
-    const silent = [contender, primary].find((connection) => this.#isSilent(connection));
+  #yieldSilent(): boolean {
+    const silent = silentConnection(this.#draft.state, this.#nowMs);
     if (!silent) return false;
     const because = `it carried no OPEN for ${silentConnectionMs / 1000} s and yields to a newer connection of the peer`;
     this.#withoutPause(() => this.#feed(silent.id, { kind: 'collision-dump', because }));
     return true;
-  }
-
-  #isSilent({ negotiated, connectedAtMs, fsm }: ConnectionState): boolean {
-    if (negotiated || fsm.tcp !== 'connected' || connectedAtMs === undefined) return false;
-    return this.#nowMs - connectedAtMs >= silentConnectionMs;
   }
 
   /** The peer's OPEN is judged here, once; its connection learns the outcome. */
@@ -235,11 +213,8 @@ class PeerTransition {
       this.#feed(id, { kind: 'collision-dump' });
       return;
     }
-    // Another connection may have ended meanwhile, and this one may have become the primary.
-    const survivor = this.#find(id);
-    if (!survivor) return;
-    this.#update({ ...survivor, negotiated });
-    this.#act({ kind: 'agree', connection: id, negotiated });
+    this.#draft.change(id, { negotiated });
+    this.#draft.act({ kind: 'agree', connection: id, negotiated });
     this.#feed(id, {
       kind: 'open',
       holdTimeMs: negotiated.holdTimeSeconds * 1000,
@@ -249,11 +224,11 @@ class PeerTransition {
 
   /** Settles a collision of this connection with the other one; false when this one must end. */
   #survives(connection: ConnectionState, local: LocalEnd, negotiated: Negotiated): boolean {
-    const other = this.#otherThan(connection.id);
+    const other = this.#draft.otherThan(connection.id);
     if (!other) return true;
     switch (other.fsm.name) {
-      // RFC 4724 section 4.2: a peer that keeps our routes and connects again has restarted. "The Receiving Speaker MUST … close the
-      // old TCP connection", without a NOTIFICATION. Without graceful restart the new connection is closed (RFC 4271 section 6.8).
+      // RFC 4724 section 4.2: a peer with graceful restart that connects again has restarted. The old connection is closed without a
+      // NOTIFICATION, the new one is retained. Without graceful restart the new one is closed (RFC 4271 section 6.8).
       case 'Established':
         if (!other.negotiated?.gracefulRestart) return false;
         this.#feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
@@ -276,14 +251,14 @@ class PeerTransition {
 
   /** Runs one step of a connection's state machine. */
   #feed(id: number, event: FsmEvent): void {
-    const connection = this.#find(id);
+    const connection = this.#draft.find(id);
     if (!connection) return;
     const before = connection.fsm;
     const { state: fsm, actions } = stepConnection(before, event, this.#configOf(id));
     const connectedAtMs = fsm.tcp !== 'connected' ? undefined : (connection.connectedAtMs ?? this.#nowMs);
     // Most messages of a session change nothing but a timer.
     if (fsm !== before || connectedAtMs !== connection.connectedAtMs)
-      this.#update({ ...connection, fsm, connectedAtMs });
+      this.#draft.change(id, { fsm, connectedAtMs });
     const wasUp = before.name === 'Established';
     for (const action of actions) this.#runFsmAction(id, action, wasUp);
   }
@@ -291,17 +266,17 @@ class PeerTransition {
   #runFsmAction(id: number, action: FsmAction, wasUp: boolean): void {
     switch (action.kind) {
       case 'connect':
-        this.#change(id, { initiator: 'local', local: undefined, negotiated: undefined });
-        this.#act({ kind: 'connect', connection: id });
+        this.#draft.change(id, { initiator: 'local', local: undefined, negotiated: undefined });
+        this.#draft.act({ kind: 'connect', connection: id });
         return;
       case 'send-open': {
-        const connection = this.#find(id);
+        const connection = this.#draft.find(id);
         if (connection)
-          this.#act({ kind: 'send-open', connection: id, open: localOpen(this.#localOf(connection)) });
+          this.#draft.act({ kind: 'send-open', connection: id, open: localOpen(this.#localOf(connection)) });
         return;
       }
       case 'no-answer':
-        this.#act(action);
+        this.#draft.act(action);
         return;
       case 'up':
         this.#up(id);
@@ -310,135 +285,77 @@ class PeerTransition {
         this.#down(id, action.cause, wasUp);
         return;
       default:
-        this.#act({ ...action, connection: id });
+        this.#draft.act({ ...action, connection: id });
     }
   }
 
   /** A connection is Established: it is the primary from now on, and the only one. */
   #up(id: number): void {
-    const connection = this.#find(id);
-    const other = this.#otherThan(id);
+    const connection = this.#draft.find(id);
+    const other = this.#draft.otherThan(id);
     if (!connection) return;
     if (other) {
-      const primary = { ...connection, fsm: inherit(connection.fsm, other.fsm) };
-      this.#state = { ...this.#state, primary, contender: other };
+      const primary = { ...connection, fsm: inheritFailures(connection.fsm, other.fsm) };
+      this.#draft.set({ primary, contender: other });
       this.#withoutPause(() => this.#feed(other.id, { kind: 'collision-dump' }));
     }
-    this.#state = { ...this.#state, restarting: false, hasBeenUp: true };
-    this.#showState();
-    this.#act({ kind: 'session-up', connection: id });
+    this.#draft.set({ restarting: false, hasBeenUp: true });
+    this.#draft.act({ kind: 'session-up', connection: id });
   }
 
   #down(id: number, cause: DownCause, wasUp: boolean): void {
     this.#learnRefusal(cause, wasUp);
-    const { contender } = this.#state;
+    const { contender } = this.#draft.state;
     if (contender?.id === id) {
-      this.#act({ kind: 'connection-lost', cause });
-      this.#discardContender();
-      this.#state = { ...this.#state, contenderAllowedAtMs: this.#nowMs + contenderPauseMs };
+      this.#draft.act({ kind: 'connection-lost', cause });
+      this.#draft.discardContender();
+      this.#draft.set({ contenderAllowedAtMs: this.#nowMs + contenderPauseMs });
       return;
     }
-    if (wasUp) this.#act({ kind: 'session-down', cause });
-    else if (contender) this.#act({ kind: 'connection-lost', cause });
-    else this.#act({ kind: 'attempt-failed', cause });
-    if (contender) this.#promote(contender);
-  }
-
-  /** The primary has ended; the contender takes its place. */
-  #promote(contender: ConnectionState): void {
-    const { primary } = this.#state;
-    this.#act({ kind: 'discard', connection: primary.id });
-    const promoted = { ...contender, fsm: inherit(contender.fsm, primary.fsm) };
-    this.#state = { ...this.#state, primary: promoted, contender: undefined };
-    this.#showState();
-  }
-
-  #discardContender(): void {
-    const { contender } = this.#state;
-    if (!contender) return;
-    this.#act({ kind: 'discard', connection: contender.id });
-    this.#state = { ...this.#state, contender: undefined };
+    if (wasUp) this.#draft.act({ kind: 'session-down', cause });
+    else if (contender) this.#draft.act({ kind: 'connection-lost', cause });
+    else this.#draft.act({ kind: 'attempt-failed', cause });
+    this.#draft.promoteContender();
   }
 
   /** A peer that refuses capabilities gets an OPEN without them until a session has ended: then all are offered again. */
   #learnRefusal(cause: DownCause, wasUp: boolean): void {
-    if (wasUp) this.#state = { ...this.#state, refusedCapabilities: new Set() };
+    if (wasUp) this.#draft.set({ refusedCapabilities: new Set() });
     if (cause.kind !== 'received') return;
-    const refused = refusedAfter(cause.error, this.#state.refusedCapabilities);
+    const refused = refusedAfter(cause.error, this.#draft.state.refusedCapabilities);
     if (!refused) return;
-    this.#state = { ...this.#state, refusedCapabilities: refused };
-    this.#act({ kind: 'capabilities-refused', capabilities: refused === 'all' ? refused : [...refused] });
+    this.#draft.set({ refusedCapabilities: refused });
+    this.#draft.act({
+      kind: 'capabilities-refused',
+      capabilities: refused === 'all' ? refused : [...refused],
+    });
   }
 
   /** Our side of the connection's OPEN, settled when it is first needed. */
   #localOf(connection: ConnectionState): LocalEnd {
-    const local = connection.local ?? localEndOf(this.#state);
-    this.#change(connection.id, { local });
+    const local = connection.local ?? localEndOf(this.#draft.state);
+    this.#draft.change(connection.id, { local });
     return local;
   }
 
   /** A contender was made by the peer: it never connects, and its OPEN leaves at once. */
   #configOf(id: number): FsmConfig {
-    const { fsm } = this.#state.settings;
-    return id === this.#state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };
+    const { fsm } = this.#draft.state.settings;
+    return id === this.#draft.state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };
   }
 
   /** The end of a connection that lost to another one does not count against the peer. */
   #withoutPause(run: () => void): void {
-    const { contenderAllowedAtMs } = this.#state;
+    const { contenderAllowedAtMs } = this.#draft.state;
     run();
-    this.#state = { ...this.#state, contenderAllowedAtMs };
+    this.#draft.set({ contenderAllowedAtMs });
   }
 
   /** Id of the Established connection. */
   get #established(): number | undefined {
-    const { primary } = this.#state;
+    const { primary } = this.#draft.state;
     return primary.fsm.name === 'Established' ? primary.id : undefined;
   }
-
-  #find(id: number): ConnectionState | undefined {
-    const { primary, contender } = this.#state;
-    if (primary.id === id) return primary;
-    return contender?.id === id ? contender : undefined;
-  }
-
-  #otherThan(id: number): ConnectionState | undefined {
-    const { primary, contender } = this.#state;
-    return primary.id === id ? contender : primary;
-  }
-
-  #change(id: number, changes: Partial<ConnectionState>): void {
-    const connection = this.#find(id);
-    if (connection) this.#update({ ...connection, ...changes });
-  }
-
-  #update(connection: ConnectionState): void {
-    this.#state =
-      connection.id === this.#state.primary.id
-        ? { ...this.#state, primary: connection }
-        : { ...this.#state, contender: connection };
-    this.#showState();
-  }
-
-  #showState(): void {
-    const to = this.#state.primary.fsm.name;
-    if (to === this.#shownState) return;
-    this.#act({ kind: 'state-changed', from: this.#shownState, to });
-    this.#shownState = to;
-  }
-
-  #act(action: PeerAction): void {
-    this.#actions.push(action);
-  }
-}
-
-/** Connections of one peer share its failures: the peer is damped, not the connection. */
-function inherit(fsm: FsmState, other: FsmState): FsmState {
-  return {
-    ...fsm,
-    oscillations: Math.max(fsm.oscillations, other.oscillations),
-    connectRetryCounter: Math.max(fsm.connectRetryCounter, other.connectRetryCounter),
-  };
 }
 
 function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {

@@ -82,7 +82,7 @@ export function established(step: Transition, event: FsmEvent): FsmStep {
       // The session has lasted: its next failure counts as the first.
       if (event.timer === 'lasting')
         return step.to({ ...step.state, oscillations: 0, connectRetryCounter: 0 });
-      // RFC 9687 section 3.3: no NOTIFICATION, since the peer takes nothing from the socket.
+      // RFC 9687 makes the NOTIFICATION optional: it would only wait behind what the peer does not take.
       if (event.timer === 'send-hold') return step.toFailed({ kind: 'send-hold-timer' });
       return sessionTimer(step, event.timer);
     // Event 18 (TcpConnectionFails): to Idle.

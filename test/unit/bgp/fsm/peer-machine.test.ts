@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { silentConnectionMs } from '../../../../src/bgp/fsm/contender-policy.ts';
 import type { PeerAction, PeerEvent } from '../../../../src/bgp/fsm/peer-events.ts';
-import { silentConnectionMs, stepPeer } from '../../../../src/bgp/fsm/peer-machine.ts';
+import { stepPeer } from '../../../../src/bgp/fsm/peer-machine.ts';
 import {
   describePeerState,
   initialPeerState,

@@ -1,0 +1,35 @@
+/** When a connection that the peer makes is accepted beside the primary. */
+import type { RejectReason } from './peer-events.ts';
+import type { ConnectionState, PeerState } from './peer-state.ts';
+
+/** A peer sends its OPEN as soon as TCP is up, or after a DelayOpenTime of a second or two. */
+export const silentConnectionMs = 5000;
+/** After a contender has failed, the next one is accepted only after this long: it would probably fail alike. */
+export const contenderPauseMs = 5000;
+
+/** Why no contender is accepted now; `undefined` when there is room for one. */
+export function refusalOf(
+  { primary, contender, contenderAllowedAtMs }: PeerState,
+  nowMs: number,
+): RejectReason | undefined {
+  // RFC 4271 section 8.2.2, Idle: "BGP FSM refuses all incoming BGP connections for this peer."
+  if (primary.fsm.name === 'Idle') return 'idle';
+  // RFC 4271 section 6.8 with CollisionDetectEstablishedState off: an Established session stays. RFC 4724 section 4.2: unless its
+  // peer may have restarted.
+  if (primary.fsm.name === 'Established' && !primary.negotiated?.gracefulRestart) return 'established';
+  if (nowMs < contenderAllowedAtMs) return 'paused';
+  return contender ? 'occupied' : undefined;
+}
+
+/** The connection that should have carried an OPEN by now and yields to a newer one; the contender first. */
+export function silentConnection(
+  { primary, contender }: PeerState,
+  nowMs: number,
+): ConnectionState | undefined {
+  return [contender, primary].find((connection) => connection && isSilent(connection, nowMs));
+}
+
+function isSilent({ negotiated, connectedAtMs, fsm }: ConnectionState, nowMs: number): boolean {
+  if (negotiated || fsm.tcp !== 'connected' || connectedAtMs === undefined) return false;
+  return nowMs - connectedAtMs >= silentConnectionMs;
+}
