@@ -9,7 +9,7 @@
  *                         ←────────────── digest
  *     records, …          ──────────────→
  *
- * A member that starts has met nobody yet. It exchanges digests with one member after another, and counts as synced when it agrees
+ * A member that starts has met no other member. It exchanges digests with one member after another, and counts as synced when it agrees
  * with several and no exchange is under way.
  */
 
@@ -25,6 +25,8 @@ export const syncIntervalMs = 300;
 const nextMeetingMs = 100;
 /** Packets in a row whose summaries differ. A single one may just have crossed the news. */
 const differencesBeforeSync = 3;
+/** Members that were not met yet wait so long for other exchanges to begin. */
+const meetingPauseMs = 50;
 /** A member that never agrees is left to the comparison of summaries after that many exchanges. */
 const maxMeetings = 5;
 /** Agreement with so many members, or with all if there are fewer, makes this one synced. One alone may itself be starting. */
@@ -89,12 +91,14 @@ export class AntiEntropy {
 
   /** Records came in answer to a digest. */
   progress(name: string, now: number): void {
-    if (this.#exchange?.partner === name) this.#exchange.progressAt = now;
-    this.#nextExchangeAt = Math.max(this.#nextExchangeAt, now + syncIntervalMs);
+    if (this.#exchange?.partner !== name) return;
+    this.#exchange.progressAt = now;
+    this.#nextExchangeAt = now + syncIntervalMs;
   }
 
   /** A digest came: answers with the records that differ, and then with a digest if one is wanted. */
   answer(name: string, endpoint: Endpoint, digest: Digest, now: number): Draft[] {
+    if (!digest.wantsReply) this.#finished(name, digest, now);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
     const records = [...this.#knowledge.differingFrom(digest)].filter(
       (record) => record.kind !== 'member' || record.name !== name,
@@ -137,6 +141,17 @@ export class AntiEntropy {
     this.#differences = 0;
     this.#agreed.add(name);
     this.#unmet.delete(name);
+    this.#endExchange(name, now);
+  }
+
+  /** The other side's digest says that it has sent all its records. If payloads still differ, some were lost: they meet again. */
+  #finished(name: string, { payloads }: Digest, now: number): void {
+    const own = this.#knowledge.digests().payloads;
+    if (own.every((hash, bucket) => hash === payloads[bucket])) this.#unmet.delete(name);
+    this.#endExchange(name, now);
+  }
+
+  #endExchange(name: string, now: number): void {
     if (this.#exchange?.partner !== name) return;
     this.#exchange = undefined;
     this.#nextExchangeAt = Math.min(this.#nextExchangeAt, now + nextMeetingMs);
@@ -158,7 +173,8 @@ export class AntiEntropy {
 
   #nextMeetingAt(): number {
     if (this.#unmet.size === 0) return Number.POSITIVE_INFINITY;
-    return this.#exchange ? this.#exchangeEndsAt() : this.#nextExchangeAt;
+    // A little later than others may ask: a sender that is unknown here, or that differs, has more to tell.
+    return (this.#exchange ? this.#exchangeEndsAt() : this.#nextExchangeAt) + meetingPauseMs;
   }
 
   #meetNext(now: number): Draft[] {

@@ -190,10 +190,7 @@ export class Membership {
     return this.#table.liveCount;
   }
 
-  isSuspected(name: string): boolean {
-    return this.#detector.isSuspected(name);
-  }
-
+  /** Members under suspicion. */
   get suspects(): number {
     return this.#detector.suspects;
   }

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { JoinList } from '../../../src/membership/join-list.ts';
+import { seededRandom } from '../../support/membership-net.ts';
+
+const endpoint = (host: string) => ({ host, port: 7946 });
+
+function listOf(...names: readonly string[]): JoinList {
+  const list = new JoinList(seededRandom(1));
+  list.replace(
+    new Map(names.map((name) => [name, [endpoint(`${name}-v4`), endpoint(`${name}-v6`)]])),
+    true,
+    0,
+  );
+  return list;
+}
+
+describe('JoinList', () => {
+  test('tries a new speaker three times in quick succession, at each of its addresses, then once a second', () => {
+    const list = listOf('a');
+    const tries: [number, string | undefined][] = [];
+    for (let now = 0; now < 2500; now = list.wakeAt())
+      for (const { endpoint: tried } of list.due(['a'], now)) tries.push([now, tried?.host]);
+    assert.deepEqual(tries, [
+      [0, 'a-v4'],
+      [50, 'a-v6'],
+      [100, 'a-v4'],
+      [150, 'a-v6'],
+      [1150, 'a-v4'],
+      [2150, 'a-v6'],
+    ]);
+  });
+
+  test('tries at most 16 speakers in one go', () => {
+    const names = Array.from({ length: 40 }, (_, i) => `node-${i}`);
+    const list = listOf(...names);
+    assert.equal(list.due(names, 0).length, 16);
+  });
+
+  test('tries all again when a dead member turns out to live, at most once a second', () => {
+    const list = listOf('a', 'b');
+    for (let now = 0; now < 1000; now = list.wakeAt()) list.due(['a', 'b'], now);
+    list.tryAllAgain(1000);
+    assert.equal(list.due(['a', 'b'], 1000).length, 2);
+    assert.equal(list.due(['a', 'b'], 1050).length, 2);
+    for (let now = 1100; now < 1200; now += 50) list.due(['a', 'b'], now);
+    list.tryAllAgain(1500);
+    assert.equal(list.due(['a', 'b'], 1500).length, 0);
+  });
+
+  test('returns the names that left the list, and finds a speaker by its address', () => {
+    const list = listOf('a', 'b');
+    assert.equal(list.at('b-v6'), 'b');
+    assert.deepEqual(list.replace(new Map([['b', [endpoint('b-v4')]]]), true, 0), ['a']);
+    assert.deepEqual(list.endpointsOf('a'), []);
+    assert.equal(list.at('b-v6'), undefined);
+  });
+});

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { LocalMember } from '../../../src/membership/local-member.ts';
+
+const endpoint = { host: '192.0.2.1', port: 7946 };
+const local = () => new LocalMember({ name: 'a', incarnation: 5, endpoint, metadata: '' });
+const said = (state: 'alive' | 'suspect' | 'dead' | 'left', incarnation: number) =>
+  ({ kind: 'member', name: 'a', state, incarnation, endpoint, metadata: '' }) as const;
+
+describe('LocalMember', () => {
+  test('refutes what is false or ahead of it with a greater incarnation', () => {
+    for (const [update, refuted] of [
+      [said('suspect', 5), 6],
+      [said('dead', 5), 6],
+      [said('left', 7), 8],
+      [said('alive', 9), 10],
+    ] as const) {
+      const member = local();
+      assert.ok(member.mustRefute(update));
+      member.refute(update);
+      assert.equal(member.incarnation, refuted);
+    }
+  });
+
+  test('leaves alone what is true or outdated', () => {
+    assert.equal(local().mustRefute(said('alive', 5)), false);
+    assert.equal(local().mustRefute(said('dead', 4)), false);
+    assert.equal(local().isCurrent(said('dead', 4)), false);
+  });
+
+  test('raises its incarnation with each change, so that the others adopt it', () => {
+    const member = local();
+    member.change({ metadata: 'new' });
+    assert.deepEqual(member.as('alive'), { ...said('alive', 6), metadata: 'new' });
+  });
+});
