@@ -30,7 +30,7 @@ import { textLines } from './text-lines.ts';
 /** Longest silence on a watch; bookmarks arrive about once a minute. */
 const watchSilenceMs = 330_000;
 /** Keepalive on watches: a server that vanishes without a FIN is noticed after 5 s of silence and three unanswered probes. */
-const keepAlive = { initialDelay: 5000, interval: 2000, count: 3 } as const;
+const keepAlive = { enable: true, initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
 /** During an outage: the pause between two probes, with jitter, and the time limit of one. */
 const probe = { pauseMs: 800, timeoutMs: 1000 } as const;

@@ -119,6 +119,22 @@ describe('faults in a running lab', { concurrency: false }, () => {
     await lab.until('the record is empty', async () => (await record()) === '');
   });
 
+  test('a speaker whose traffic to the API server is dropped logs the outage within half a minute', async () => {
+    const node = lab.node('node-2');
+    const count = (message: string) => lab.log('speaker-node-2').split(`"msg":"${message}"`).length - 1;
+    const [lost, returned] = ['API server not reached, retrying', 'API server reached again'];
+    const before = { lost: count(lost), returned: count(returned) };
+    const heal = await lab.cut(node, 'tcp 6443');
+    const cutAt = performance.now();
+    await lab.until('the speaker logs the loss', async () => count(lost) > before.lost);
+    const delayMs = performance.now() - cutAt;
+    assert.ok(delayMs < 30_000, `the line came after ${delayMs} ms`);
+    assert.match(await lab.metrics(node.namespace), /^bellman_kubernetes_api_up 0$/m);
+    await heal();
+    await lab.until('the speaker logs the return', async () => count(returned) > before.returned);
+    assert.match(await lab.metrics(node.namespace), /^bellman_kubernetes_api_up 1$/m);
+  });
+
   test('another node answers when an interface disappears, and the first can answer again on the new interface', async () => {
     const owner = await ownerOf(lab, printer);
     assert.ok(owner);
