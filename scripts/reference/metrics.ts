@@ -86,7 +86,7 @@ const labels: Readonly<Record<string, string>> = {
   protocol: '`arp`, `ndp`',
   state: '`alive`, `suspect`, `dead`, `left`',
   'bellman_layer2_requests_dropped reason':
-    '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `send-failed`',
+    '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `late`, `send-failed`',
   'bellman_membership_dropped_total reason':
     '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not shown that it hears us), `flood` (more datagrams of unknown origin than are worth decrypting), `truncated`, `malformed`, `version`, `own`',
 };
