@@ -48,21 +48,29 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
   return ok({ addresses, pools: splitList(poolText.value) });
 }
 
-/** A sentence for each unknown annotation under Bellman's prefix, which is most likely misspelt. Each fits an event. */
+/** Unknown annotations that are reported one by one: a Service may carry thousands. */
+const maxUnknownReported = 8;
+
+/**
+ * A sentence for each of the first unknown annotations under Bellman's prefix, which are most likely misspelt, and one for the number of
+ * the others. Each fits an event.
+ */
 export function unknownAnnotations(service: Service): string[] {
   const [prefix] = requestPrefixes;
   const known: readonly string[] = [
     ...Object.values(requestNames),
     ...Object.values(annotations).map(withoutPrefix),
   ];
-  return Object.keys(service.annotations)
+  const unknown = Object.keys(service.annotations)
     .filter((key) => key.startsWith(prefix) && !known.includes(withoutPrefix(key)))
-    .sort()
-    .map((key) => {
-      const hint = spellingHint(withoutPrefix(key), Object.values(requestNames));
-      const message = `annotation ${key} is unknown${hint === undefined ? '' : `; did you mean ${prefix}${hint}?`}`;
-      return printable(message, maxMessageCharacters);
-    });
+    .sort();
+  const messages = unknown.slice(0, maxUnknownReported).map((key) => {
+    const hint = spellingHint(withoutPrefix(key), Object.values(requestNames));
+    const message = `annotation ${key} is unknown${hint === undefined ? '' : `; did you mean ${prefix}${hint}?`}`;
+    return printable(message, maxMessageCharacters);
+  });
+  const rest = unknown.length - messages.length;
+  return rest > 0 ? [...messages, `${rest} more annotations under ${prefix} are unknown`] : messages;
 }
 
 function withoutPrefix(key: string): string {

@@ -11,6 +11,7 @@ import {
 import { configMapKey, configMapName } from '../../cluster/names.ts';
 import { type AssignedAddress, judge, rejectionReason } from '../../config/index.ts';
 import type { ConfigMap } from '../../kubernetes/model.ts';
+import { printable } from '../../printable.ts';
 
 export type Verdict =
   /** Nothing was ever accepted and there is nothing to judge. */
@@ -36,6 +37,9 @@ export interface StaleVerdict {
 /** Errors or orphans that the annotation and the event name. */
 const maxNamed = 10;
 const maxLogged = 100;
+/** The annotations of a ConfigMap share 256 KiB; an error may quote long names. */
+const maxReasonCharacters = 4000;
+const maxDetailsCharacters = 16_000;
 
 /** Judges the ConfigMap as it is. `now` is RFC 3339. */
 export function judgeConfigMap(
@@ -68,8 +72,8 @@ export function judgeConfigMap(
     kind: 'stale',
     accepted,
     subject: hash,
-    reason: rejectionReason(judgement, maxNamed),
-    details: rejectionReason(judgement, maxLogged),
+    reason: printable(rejectionReason(judgement, maxNamed), maxReasonCharacters),
+    details: printable(rejectionReason(judgement, maxLogged), maxDetailsCharacters),
     hasOrphans: judgement.orphans.length > 0,
   };
 }

@@ -2,6 +2,8 @@ import { configMapName } from '../../cluster/names.ts';
 import type { EventReason } from '../../kubernetes/event-reasons.ts';
 import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
 import type { Logger } from '../../log.ts';
+import { printable } from '../../printable.ts';
+import { maxMessageCharacters } from '../allocator/refusals.ts';
 import type { ControllerMetrics } from '../metrics.ts';
 import { warningText } from './config-annotations.ts';
 import type { StaleVerdict, Verdict } from './config-verdict.ts';
@@ -84,6 +86,6 @@ export class VerdictReporter {
   #event(uid: string, type: 'Normal' | 'Warning', reason: EventReason, message: string): void {
     const { namespace, events } = this.#options;
     const regarding = { kind: 'ConfigMap', namespace, name: configMapName, uid } as const;
-    events.record({ regarding, type, reason, message });
+    events.record({ regarding, type, reason, message: printable(message, maxMessageCharacters) });
   }
 }

@@ -345,3 +345,16 @@ test('gate loads the text of the highest generation, although a clock that ran a
   assert.equal(harness.annotation('accepted-config'), other);
   await harness.stop();
 });
+
+test('gate cuts the reason of a rejection in annotation, event and log', async () => {
+  const harness = await started(good);
+  const names = Array.from({ length: 40 }, (_, i) => `'${String(i).repeat(30)}é${'x'.repeat(400)}'`);
+  harness.editConfig(`address-pools:\n- {name: a, protocol: bgp, addresses: [${names.join(', ')}]}\n`);
+  await harness.pass();
+  assert.equal(harness.annotation('config-status'), 'stale');
+  assert.ok((harness.annotation('config-error') ?? '').length <= 4001);
+  const [line] = harness.logLines.filter(({ level }) => level === 'error');
+  assert.ok(String(line?.reason).length <= 16_001);
+  assert.ok((harness.events('config').at(-1) ?? '').length <= 1024);
+  await harness.stop();
+});

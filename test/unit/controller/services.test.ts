@@ -337,6 +337,19 @@ test('a request of 200,000 characters is cut where the refusal is made', async (
   await harness.stop();
 });
 
+test('a Service with thousands of unknown annotations causes a few events', async () => {
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  const annotations = Object.fromEntries(
+    Array.from({ length: 5000 }, (_, i) => [`bellman.dev/x${String(i).padStart(4, '0')}`, '']),
+  );
+  harness.service('web', { annotations });
+  await harness.pass();
+  const reported = harness.logLines.filter(({ msg }) => msg === 'unknown annotation');
+  assert.equal(reported.length, 9);
+  assert.match(String(reported.at(-1)?.reason), /^4992 more annotations under bellman\.dev\/ are unknown$/);
+  await harness.stop();
+});
+
 test('waiting Services are counted by cause', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.0'));
   for (const name of ['holder', 'one', 'two']) harness.service(name);
