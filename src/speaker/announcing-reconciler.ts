@@ -124,11 +124,11 @@ export class AnnouncingReconciler {
 
   /** A Service has changed: its record may be incomplete or wrong. */
   serviceChanged(service: Service): void {
-    if (this.#isOverdue(service)) this.#queue.add(objectKey(service));
+    if (this.#mayTouch(service) && this.#isOverdue(service)) this.#queue.add(objectKey(service));
   }
 
   #sweepAll(): void {
-    const { client, services, isOurs, clock } = this.#options;
+    const { client, services, clock } = this.#options;
     // While the API server is away no successor can write. Each gets the full patience once the server is back.
     if (!client.reachability.isAnswering) {
       this.#stale = new Map();
@@ -136,7 +136,7 @@ export class AnnouncingReconciler {
     }
     const stale = new Map<string, readonly string[]>();
     for (const [key, service] of services) {
-      if (service.deleting || (service.type === 'LoadBalancer' && !isOurs(service))) continue;
+      if (!this.#mayTouch(service)) continue;
       if (this.#isOverdue(service)) this.#queue.add(key);
       const addresses = this.#linesOf(service)
         .filter(([address, { node }]) => this.#isStale(service, address, node))
@@ -146,6 +146,12 @@ export class AnnouncingReconciler {
     this.#stale = nextStaleLines(this.#stale, stale, clock.now());
     for (const [key, since] of this.#stale)
       if ([...since.values()].some((at) => this.#isDue(at))) this.#queue.add(key);
+  }
+
+  /** Services with the class of another implementation are left alone. Other types are cleaned of the record they had before. */
+  #mayTouch(service: Service): boolean {
+    if (service.deleting) return false;
+    return service.type !== 'LoadBalancer' || this.#options.isOurs(service);
   }
 
   /** Whether the record lacks a line of this node that may be written. */
@@ -198,7 +204,7 @@ export class AnnouncingReconciler {
   async #reconcile(key: string): Promise<void> {
     const { client, services } = this.#options;
     const service = services.get(key);
-    if (!service) return;
+    if (!service || !this.#mayTouch(service)) return;
     const change = await this.#changeOf(key, service);
     if (change.taken.size + change.abandoned.size === 0) return;
     const record = recordAnnouncing(service, change.taken, change.abandoned);

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
@@ -136,6 +137,33 @@ describe('an address in layer 2', { concurrency: false }, () => {
     await allMeet();
     assert.equal((await owner()).name, now.name, 'a returning node takes no address back');
     assert.deepEqual(await answerers(), [await lab.macOf(now)]);
+  });
+
+  test('a node that is no longer Ready hands over both families, and the record follows without a false event', async () => {
+    await allMeet();
+    const old = await owner();
+    const record = () =>
+      lab.kubectl(
+        'get',
+        'service',
+        'printer',
+        '-o',
+        'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
+      );
+    const unassigned = async () =>
+      (await lab.kubectl('get', 'events')).split('\n').filter((line) => line.includes('NodeUnassigned'));
+    const before = await unassigned();
+    await lab.markReady(old, false);
+    await lab.until('the record names one successor for both families', async () => {
+      const nodes = [...(await record()).matchAll(/=([^/]+)\//g)].map(([, node]) => node);
+      return nodes.length === 2 && nodes[0] === nodes[1] && nodes[0] !== old.name;
+    });
+    const followed = await record();
+    // Longer than an old owner waits before it corrects a line.
+    await sleep(12_000);
+    assert.equal(await record(), followed);
+    assert.deepEqual(await unassigned(), before);
+    await lab.markReady(old, true);
   });
 
   test('another node takes over from a node that dies during an outage of the API server, and keeps the address', async () => {

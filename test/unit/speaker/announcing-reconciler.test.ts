@@ -49,7 +49,7 @@ function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
     events: { record: (event) => void events.push(event) },
     logger: pino({ level: 'silent' }),
     services,
-    isOurs: () => true,
+    isOurs: ({ loadBalancerClass }) => loadBalancerClass === undefined,
     actsForDeadNode: (node) => dead.includes(node),
     claimed: (addresses) => Promise.resolve(new Set(addresses.filter((address) => claimed.has(address)))),
     unansweredReason: () => 'because',
@@ -216,6 +216,18 @@ test('AnnouncingReconciler removes that line although another Service still uses
   await o.pass(20_000);
   assert.equal(o.line(), '192.0.2.241=node-2/eth0');
   assert.deepEqual(o.events(), []);
+});
+
+test('AnnouncingReconciler leaves a Service of another class alone, even at an address of this node', async () => {
+  const o = setUp({
+    line: '192.0.2.241=node-1/eth0',
+    service: { loadBalancerClass: 'example.org/other' },
+  });
+  await o.pass(20_000);
+  o.answer();
+  o.see();
+  await o.pass(20_000);
+  assert.equal(o.writes(), 0);
 });
 
 test('AnnouncingReconciler gives a successor the full patience after an absence of the API server', async () => {
