@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { BgpState } from './fsm/connection-state.ts';
+import { LabelledCounter } from './labelled-counter.ts';
+import { LastErrorGauge } from './last-error-gauge.ts';
 
 /** Values of bgpPeerState in BGP4-MIB (RFC 4273). */
 const stateNumbers: Readonly<Record<BgpState, number>> = {
@@ -51,17 +53,17 @@ export class BgpMetrics {
   readonly #totalSent: Counter<'peer'>;
   readonly #totalReceived: Counter<'peer'>;
   readonly fsmState: Gauge<'peer'>;
-  readonly #fsmTransitions: DetailedCounter<'from' | 'to'>;
+  readonly #fsmTransitions: LabelledCounter<'from' | 'to'>;
   readonly establishedTransitions: Counter<'peer'>;
   readonly holdExpiries: Counter<'peer'>;
   readonly sendHoldExpiries: Counter<'peer'>;
-  readonly #notifications: DetailedCounter<'direction' | 'code' | 'subcode'>;
+  readonly #notifications: LabelledCounter<'direction' | 'code' | 'subcode'>;
   readonly sentBytes: Counter<'peer'>;
   readonly receivedBytes: Counter<'peer'>;
   readonly queuedBytes: Gauge<'peer'>;
   readonly prefixesPerUpdate: Histogram<'peer'>;
-  readonly #malformedUpdates: DetailedCounter<'treatment'>;
-  readonly #lastError: LastError;
+  readonly #malformedUpdates: LabelledCounter<'treatment'>;
+  readonly #lastError: LastErrorGauge;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -116,7 +118,7 @@ export class BgpMetrics {
       'UPDATE messages with errors, by treatment of RFC 7606.',
       ['treatment'],
     );
-    this.#lastError = new LastError(registry);
+    this.#lastError = new LastErrorGauge(registry);
     this.#all.push(this.#lastError);
   }
 
@@ -219,8 +221,8 @@ export class BgpMetrics {
     return counter;
   }
 
-  #detailed<L extends string>(name: string, help: string, labels: readonly L[]): DetailedCounter<L> {
-    const counter = new DetailedCounter(this.#registry, `bellman_bgp_${name}`, help, labels);
+  #detailed<L extends string>(name: string, help: string, labels: readonly L[]): LabelledCounter<L> {
+    const counter = new LabelledCounter(this.#registry, `bellman_bgp_${name}`, help, labels);
     this.#all.push(counter);
     return counter;
   }
@@ -236,54 +238,5 @@ export class BgpMetrics {
     });
     this.#all.push(histogram);
     return histogram;
-  }
-}
-
-/** One series for each peer; its label is the text of the last error. */
-class LastError {
-  readonly #gauge: Gauge<'peer' | 'error'>;
-  readonly #errors = new Map<string, string>();
-
-  constructor(registry: Registry) {
-    this.#gauge = new Gauge({
-      name: 'bellman_bgp_last_error_timestamp_seconds',
-      help: 'Time of the last error of the session, in seconds since 1970.',
-      labelNames: ['peer', 'error'],
-      registers: [registry],
-    });
-  }
-
-  set(name: string, error: string, atEpochMs: number): void {
-    this.remove({ peer: name });
-    this.#errors.set(name, error);
-    this.#gauge.set({ peer: name, error }, atEpochMs / 1000);
-  }
-
-  remove({ peer: name }: { peer: string }): void {
-    const error = this.#errors.get(name);
-    if (error !== undefined) this.#gauge.remove({ peer: name, error });
-    this.#errors.delete(name);
-  }
-}
-
-/** A counter with labels beside `peer`. It remembers the series of each peer, since they can only be removed one by one. */
-class DetailedCounter<L extends string> {
-  readonly #counter: Counter<string>;
-  readonly #seen = new Map<string, Map<string, Record<L, string>>>();
-
-  constructor(registry: Registry, name: string, help: string, labels: readonly L[]) {
-    this.#counter = new Counter({ name, help, labelNames: [...peer, ...labels], registers: [registry] });
-  }
-
-  inc(name: string, labels: Record<L, string>): void {
-    this.#counter.inc({ peer: name, ...labels });
-    const seen = this.#seen.get(name) ?? new Map<string, Record<L, string>>();
-    this.#seen.set(name, seen.set(JSON.stringify(labels), labels));
-  }
-
-  remove({ peer: name }: { peer: string }): void {
-    for (const labels of this.#seen.get(name)?.values() ?? [])
-      this.#counter.remove({ peer: name, ...labels });
-    this.#seen.delete(name);
   }
 }
