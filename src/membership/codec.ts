@@ -68,8 +68,9 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
   while (!reader.isShort && !reader.isAtEnd) {
     const update = readUpdate(reader, context.payloads);
     if (!update) return fail('malformed update');
-    if (!reader.isShort && !isInBounds(update, context.epochMs)) return fail('update out of bounds');
-    updates.push(update);
+    if (!reader.isShort && !isInBounds(update)) return fail('update out of bounds');
+    // An honest member may pass on a refutation of the greatest incarnation, so the rest of its packet counts.
+    if (isCredible(update, context.epochMs)) updates.push(update);
   }
   if (reader.isShort) return fail('truncated');
   if (from === '') return fail('no sender');
@@ -80,11 +81,15 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
   return ok({ from, incarnation, summary, body, updates });
 }
 
-function isInBounds(update: Update, epochMs: number): boolean {
+function isInBounds(update: Update): boolean {
   if (update.kind === 'payload') return update.octets.length <= maxPayloadOctets;
-  const { incarnation, endpoint, metadata } = update;
-  if (incarnation > Math.min(maxIncarnation - 1, epochMs + dayMs)) return false;
-  return metadata.length <= maxMetadataOctets && isPlausible(endpoint);
+  return update.metadata.length <= maxMetadataOctets && isPlausible(update.endpoint);
+}
+
+/** Whether the member can have started at the time that its incarnation says. */
+function isCredible(update: Update, epochMs: number): boolean {
+  if (update.kind === 'payload') return true;
+  return update.incarnation <= Math.min(maxIncarnation - 1, epochMs + dayMs);
 }
 
 /** An endpoint in an update may lack the host: a member does not know its own until Kubernetes names it. */

@@ -10,8 +10,6 @@ import type { Claim } from './claim.ts';
 
 /** Octets of the two numbers, the flag and the three length octets. */
 const fixedLength = 6 + 6 + 1 + 3;
-/** One claim raises the epoch by one. The bound leaves room below the 48 bits of the wire. */
-const maxEpoch = 2 ** 47 - 1;
 
 /** The claim's octets. Its texts are ASCII of at most 255 characters. */
 export function encodeClaim({ address, owner, epoch, from, observedVersion, inConflict }: Claim): Buffer {
@@ -25,7 +23,7 @@ export function encodeClaim({ address, owner, epoch, from, observedVersion, inCo
   return bytes;
 }
 
-/** Reads the claim at `offset` and returns the offset behind it. Undefined when it is cut short or its epoch is out of bounds. */
+/** Reads the claim at `offset` and returns the offset behind it. Undefined when it is cut short. */
 export function decodeClaim(
   bytes: Buffer,
   offset = 0,
@@ -34,13 +32,11 @@ export function decodeClaim(
   const ownerEnd = textEnd(bytes, addressEnd);
   const fromEnd = textEnd(bytes, ownerEnd + 6);
   const end = fromEnd + 7;
-  if (end > bytes.length) return undefined;
-  const epoch = bytes.readUIntBE(ownerEnd, 6);
-  if (epoch > maxEpoch || addressEnd === offset + 1) return undefined;
+  if (end > bytes.length || addressEnd === offset + 1) return undefined;
   const claim = {
     address: bytes.toString('latin1', offset + 1, addressEnd),
     owner: bytes.toString('latin1', addressEnd + 1, ownerEnd),
-    epoch,
+    epoch: bytes.readUIntBE(ownerEnd, 6),
     from: bytes.toString('latin1', ownerEnd + 7, fromEnd),
     observedVersion: bytes.readUIntBE(fromEnd, 6),
     inConflict: bytes[fromEnd + 6] === 1,

@@ -8,6 +8,12 @@ export function payloadOf(claim: Claim): PayloadRecord {
   return { kind: 'payload', key: claim.address, octets: encodeClaim(claim) };
 }
 
+/**
+ * Greatest epoch that is accepted from other members. A claim raises the epoch by one, and the next one must still fit the 48 bits of
+ * the wire.
+ */
+const maxEpoch = 2 ** 47 - 1;
+
 /** The claims as the membership sees them: records with a key, some octets and a merge order. */
 export class ClaimPayloads implements PayloadStore {
   readonly #claims: ClaimStore;
@@ -27,7 +33,7 @@ export class ClaimPayloads implements PayloadStore {
 
   merge({ octets }: PayloadRecord): MergeOrder {
     const decoded = decodeClaim(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
-    return decoded ? this.#claims.merge(decoded.claim) : 'same';
+    return decoded && decoded.claim.epoch <= maxEpoch ? this.#claims.merge(decoded.claim) : 'same';
   }
 
   newest(key: string): PayloadRecord | undefined {
