@@ -4,8 +4,7 @@
  * An UPDATE carries exactly one of withdrawn routes, NLRI, MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 7606 section 5.1). IPv4 with an IPv4
  * next hop travels outside of MP_REACH_NLRI, the form that every peer knows ("classic" below).
  */
-import type { Family, IpAddress } from '../../address/index.ts';
-import { ipToBytes } from '../../address/index.ts';
+import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
 import { encodePathAttributes } from '../codec/index.ts';
 import { MessageType, type PathAttributes } from '../message.ts';
 import { addressFamily } from '../negotiation.ts';
@@ -39,8 +38,6 @@ const chunkBytes = 65_536;
 const headerBytes = 19;
 /** Header, and the two length fields of an UPDATE (RFC 4271 section 4.3). */
 const updateOverhead = headerBytes + 4;
-/** RFC 5065 and RFC 4271 section 4.3: the count of a segment is one octet. */
-const longestSegment = 255;
 const defaultLocalPref = 100;
 
 const Attribute = { mpReach: 14, mpUnreach: 15 } as const;
@@ -261,7 +258,7 @@ function pathAttributes(set: RouteAttributes, session: WireSession, nextHop?: Ip
   const { internal, localAsn } = session;
   return {
     origin: 'igp',
-    asPath: internal ? [] : asPathOf(localAsn, set.asPathPrepend + 1),
+    asPath: internal ? [] : [{ type: 'sequence', asns: repeated(localAsn, set.asPathPrepend + 1) }],
     ...(nextHop ? { nextHop } : {}),
     ...(set.med === undefined ? {} : { med: set.med }),
     ...(internal ? { localPref: set.localPref ?? defaultLocalPref } : {}),
@@ -270,12 +267,6 @@ function pathAttributes(set: RouteAttributes, session: WireSession, nextHop?: Ip
   };
 }
 
-function asPathOf(asn: number, times: number): NonNullable<PathAttributes['asPath']> {
-  const segments = [];
-  for (let left = times; left > 0; left -= longestSegment)
-    segments.push({
-      type: 'sequence' as const,
-      asns: new Array<number>(Math.min(left, longestSegment)).fill(asn),
-    });
-  return segments;
+function repeated(asn: number, times: number): readonly number[] {
+  return new Array<number>(times).fill(asn);
 }
