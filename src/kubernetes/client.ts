@@ -32,8 +32,11 @@ const watchSilenceMs = 330_000;
 /** Keepalive on watches: a server that vanishes without a FIN is noticed after 5 s of silence and three unanswered probes. */
 const keepAlive = { enable: true, initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
-/** During an outage: the pause between two probes, with jitter, and the time limit of one. */
-const probe = { pauseMs: 800, timeoutMs: 1000 } as const;
+/**
+ * During an outage: the pause between two probes, with jitter, and the time limit of one. The limit grows, because the TLS handshakes of
+ * aborted probes would keep an overloaded server busy.
+ */
+const probe = { pauseMs: 800, timeoutMs: 1000, timeoutStepMs: 200, maxTimeoutMs: 3000 } as const;
 
 /** etcd limits an object to 1.5 MiB, which JSON escapes can multiply. */
 const maxLineLength = 16 * 2 ** 20;
@@ -152,14 +155,13 @@ export class KubernetesClient implements Api {
   async #probeUntilAnswered(): Promise<void> {
     this.#isProbing = true;
     const { signal } = this.#closed;
-    for (;;) {
+    for (let timeoutMs: number = probe.timeoutMs; ; timeoutMs += probe.timeoutStepMs) {
       await pause(this.#clock, probe.pauseMs * (0.5 + this.#random() / 2), signal);
       if (signal.aborted || this.reachability.isAnswering) break;
-      await this.request({ method: 'GET', path: '/version', timeoutMs: probe.timeoutMs, signal }).catch(
-        () => {
-          // The request has reported its outcome to the reachability.
-        },
-      );
+      const limitMs = Math.min(timeoutMs, probe.maxTimeoutMs);
+      await this.request({ method: 'GET', path: '/version', timeoutMs: limitMs, signal }).catch(() => {
+        // The request has reported its outcome to the reachability.
+      });
     }
     this.#isProbing = false;
   }
