@@ -62,13 +62,13 @@ for (const key of freed) full.release(key);
 const halfFree = allocator(pool('four', ['10.0.0.0/15']));
 fill(halfFree, all);
 for (let i = 0; i < size; i += 2) halfFree.release(held[i] ?? '');
-const newcomers = batch.map((each) => service(`new-${each.name}`, [], v4));
+const extra = batch.map((each) => service(`new-${each.name}`, [], v4));
 
-function takeAndGiveBack(from: Allocator): number {
-  return microseconds(newcomers.length * 20, () => {
+function takeAndRelease(from: Allocator): number {
+  return microseconds(extra.length * 20, () => {
     for (let i = 0; i < 20; i++) {
-      fill(from, newcomers);
-      for (const { name } of newcomers) from.release(`default/${name}`);
+      fill(from, extra);
+      for (const { name } of extra) from.release(`default/${name}`);
     }
   });
 }
@@ -76,9 +76,9 @@ function takeAndGiveBack(from: Allocator): number {
 const results = { empty: [] as number[], full: [] as number[], halfFree: [] as number[] };
 for (let round = -3; round < rounds; round++) {
   const now = {
-    empty: takeAndGiveBack(empty),
-    full: takeAndGiveBack(full),
-    halfFree: takeAndGiveBack(halfFree),
+    empty: takeAndRelease(empty),
+    full: takeAndRelease(full),
+    halfFree: takeAndRelease(halfFree),
   };
   if (round < 0) continue;
   for (const name of ['empty', 'full', 'halfFree'] as const) results[name].push(now[name]);

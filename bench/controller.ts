@@ -51,11 +51,11 @@ try {
   const again = plane.controller();
   const known = await again.logged('state of the cluster known');
   report('cold start: state of the cluster known after', milliseconds(known, startedAt));
-  await makeService(plane, 'newcomer');
-  await eventually('its address', async () => (await addresses(plane, 'newcomer')).length === 1, {
+  await makeService(plane, 'latecomer');
+  await eventually('its address', async () => (await addresses(plane, 'latecomer')).length === 1, {
     deadlineMs,
   });
-  const served = again.lines.find(({ service }) => service === 'default/newcomer');
+  const served = again.lines.find(({ service }) => service === 'default/latecomer');
   report('cold start: a new Service served after', milliseconds(served, startedAt));
   const requests = await plane.requests('bellman-controller');
   report(

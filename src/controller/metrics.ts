@@ -112,7 +112,7 @@ export class ControllerMetrics {
     this.#source = source;
   }
 
-  /** Another replica leads now; this one's gauges would be out of date. */
+  /** Another replica leads now, so the gauges of this one would be out of date. */
   termOver(): void {
     this.#leading.set(0);
     this.configLoaded.set(0);

@@ -334,7 +334,7 @@ class Trial {
   }
 
   /**
-   * Reconciles the waiting Services until nothing changes. Nothing may change unless a decision said that it opens addresses, because the
+   * Reconciles the waiting Services until nothing changes. Nothing may change unless a decision reported opened addresses, because the
    * controller reconsiders waiting Services only then.
    */
   serveWaiting(): void {

@@ -84,9 +84,9 @@ class ShapeReader {
 
   /** Whether a missing key is there under a misspelt name: one mistake is one error. */
   #isMeant(missing: string, unknown: readonly string[], known: readonly string[]): boolean {
-    const looked = unknown.slice(0, maxCompared - this.#compared);
-    this.#compared += looked.length;
-    return looked.some((key) => spellingHint(key, known) === missing);
+    const compared = unknown.slice(0, maxCompared - this.#compared);
+    this.#compared += compared.length;
+    return compared.some((key) => spellingHint(key, known) === missing);
   }
 
   #record(node: Mapping, schema: z.ZodRecord, path: Path): unknown {

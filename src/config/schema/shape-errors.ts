@@ -20,7 +20,7 @@ export function unknownKey(key: string, known: readonly string[], holder: Path):
 
 /** The message about a value of the wrong kind, with the likely reason. */
 export function mismatch(expected: string, node: YamlNode, schema: Schema): string {
-  return `expected ${expected}, not ${describe(node)}${slipHint(expected, node, bare(schema))}`;
+  return `expected ${expected}, not ${describe(node)}${mistakeHint(expected, node, bare(schema))}`;
 }
 
 function describe(node: YamlNode): string {
@@ -30,7 +30,7 @@ function describe(node: YamlNode): string {
   return node.isPlain ? show(node.text) : JSON.stringify(node.text.slice(0, 64).toWellFormed());
 }
 
-function slipHint(expected: string, node: YamlNode, schema: Schema): string {
+function mistakeHint(expected: string, node: YamlNode, schema: Schema): string {
   if (schema instanceof z.ZodArray) {
     if (node.kind === 'mapping') return '; begin each item with "- "';
     const isListOfTexts = objectOf(schema.element) === undefined;

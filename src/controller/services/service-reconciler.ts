@@ -253,7 +253,7 @@ export class ServiceReconciler {
       logger.warn({ service, reason: error.message, retryInMs }, 'status not written');
   }
 
-  /** Whether another status still shows one of the addresses without a right to it. The write is then tried again after that one's. */
+  /** Whether another Service's status still shows one of the addresses without a right to it. That Service's write goes first. */
   #mustWait(key: string, assigned: readonly Assigned[]): boolean {
     const { allocator } = this.#options;
     let mustWait = false;

@@ -169,7 +169,7 @@ for (const [heading, schema, documentAround] of sections) {
     for (const [, quoted = '', meaning, byDefault, bounds, example = ''] of rows) {
       const key = quoted.replaceAll('`', '');
       assert.ok(meaning && byDefault && bounds, `${key} has meaning, default and bounds`);
-      assert.equal(byDefault === 'required', keys.get(key), `${key} is said to be required when it is`);
+      assert.equal(byDefault === 'required', keys.get(key), `${key} is documented as required when it is`);
       const text = example.replace(/^`|`$/g, '');
       assert.ok(text.startsWith(`${key}: `), `the example of ${key} shows it`);
       parsed(documentAround(text));

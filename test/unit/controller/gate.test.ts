@@ -93,12 +93,12 @@ test('gate loads the accepted text after a restart with a bad one, and reports n
   await harness.stop();
   harness.service('later');
   harness.writes();
-  const told = harness.events('config');
+  const reported = harness.events('config');
   await harness.start();
   assert.deepEqual(harness.addresses('web'), ['192.0.2.0']);
   assert.deepEqual(harness.addresses('later'), ['192.0.2.1']);
   assert.deepEqual(harness.writes(), ['PATCH default/services/later/status']);
-  assert.deepEqual(harness.events('config'), told);
+  assert.deepEqual(harness.events('config'), reported);
   assert.equal(await harness.metric('bellman_config_stale'), 1);
   harness.editConfig(good);
   await harness.pass();
@@ -120,11 +120,11 @@ test('gate treats a deleted ConfigMap as stale, also across a restart, until it 
   await harness.stop();
   harness.service('later');
   harness.writes();
-  const told = harness.events('config').length;
+  const reported = harness.events('config').length;
   await harness.start();
   assert.deepEqual(harness.addresses('later'), ['192.0.2.1']);
   assert.deepEqual(harness.writes(), ['PATCH default/services/later/status']);
-  assert.equal(harness.events('config').length, told);
+  assert.equal(harness.events('config').length, reported);
 
   harness.editConfig(good);
   await harness.pass();

@@ -178,13 +178,13 @@ test('an unknown annotation is reported once, with what was most likely meant', 
   await harness.pass();
   harness.service('web', { annotations: { 'bellman.dev/adress-pool': 'a', 'bellman.dev/colour': 'red' } });
   await harness.pass();
-  const told = harness.events().filter((event) => event.includes('UnknownAnnotation'));
-  assert.equal(told.length, 2, told.join('\n'));
+  const reported = harness.events().filter((event) => event.includes('UnknownAnnotation'));
+  assert.equal(reported.length, 2, reported.join('\n'));
   assert.match(
-    told[0] ?? '',
+    reported[0] ?? '',
     /bellman\.dev\/adress-pool is unknown; did you mean bellman\.dev\/address-pool\?/,
   );
-  assert.match(told[1] ?? '', /bellman\.dev\/colour is unknown/);
+  assert.match(reported[1] ?? '', /bellman\.dev\/colour is unknown/);
   await harness.stop();
 });
 
