@@ -5,7 +5,8 @@ export interface TracedEvent extends DecodedEvent {
   readonly node: string;
 }
 
-const maxLineCharacters = 400;
+/** An OPEN with its capabilities is longer, and `-o json` shows all of it. */
+const maxDescriptionLength = 320;
 
 /** Formats events for people, one line per event and one per action, or as JSON lines. */
 export function formatTrace(events: readonly TracedEvent[], format: 'text' | 'json'): string {
@@ -17,10 +18,12 @@ export function formatTrace(events: readonly TracedEvent[], format: 'text' | 'js
 }
 
 function textOf({ at, node, machine, state, event, actions }: TracedEvent): string[] {
-  const head = `${timeOf(at)}  ${node}  ${machine}  ${describe(event)}  ⇒ ${state}`;
-  return [head, ...actions.map((action) => `    → ${describe(action)}`)].map((line) =>
-    line.length > maxLineCharacters ? `${line.slice(0, maxLineCharacters)}…` : line,
-  );
+  const head = `${timeOf(at)}  ${node}  ${machine}  ${shortened(describe(event))}  ⇒ ${state}`;
+  return [head, ...actions.map((action) => `    → ${shortened(describe(action))}`)];
+}
+
+function shortened(text: string): string {
+  return text.length > maxDescriptionLength ? `${text.slice(0, maxDescriptionLength)}…` : text;
 }
 
 /** A time outside the range of dates is shown as its number. */

@@ -29,6 +29,13 @@ test('formatTrace() writes JSON lines that carry the node', () => {
   assert.deepEqual(JSON.parse(line), { node: 'node-1', ...event });
 });
 
+test('formatTrace() shortens a long event, and still shows the state', () => {
+  const long = { kind: 'open', capabilities: 'x'.repeat(5000) };
+  const [line = ''] = formatTrace([{ node: 'node-1', ...event, event: long }], 'text').split('\n');
+  assert.ok(line.length < 400);
+  assert.match(line, /x… {2}⇒ OpenSent$/);
+});
+
 test('formatTrace() survives a time that is no date', () => {
   assert.match(formatTrace([{ node: 'n', ...event, at: 1e300 }], 'text'), /^1e\+300 /);
 });
