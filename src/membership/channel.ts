@@ -15,6 +15,7 @@
  * version 2, all datagrams after the first contact are of version 2.
  */
 
+import { isIP } from 'node:net';
 import { Admission } from './admission.ts';
 import { decodePacket, encodePacket } from './codec.ts';
 import { type Endpoint, isDeliverable, isSameEndpoint } from './endpoint.ts';
@@ -196,8 +197,9 @@ function drop(reason: DatagramDrop): Received {
   return { dropped: reason, transmissions: [] };
 }
 
-/** The source when it is known for the name, else a known endpoint: a node may send from another of its addresses. */
+/** The source when it is known for the name, else a known endpoint, of the same family if possible: a node may have more addresses. */
 function challengeEndpoint(source: Endpoint, known: readonly Endpoint[]): Endpoint | undefined {
   const deliverable = known.filter(isDeliverable);
-  return deliverable.find((each) => isSameEndpoint(each, source)) ?? deliverable[0];
+  const sameFamily = deliverable.find((each) => isIP(each.host) === isIP(source.host));
+  return deliverable.find((each) => isSameEndpoint(each, source)) ?? sameFamily ?? deliverable[0];
 }

@@ -225,6 +225,20 @@ describe('Channel, challenges', () => {
     }
   });
 
+  test('go to an endpoint of the family of the source, if one is known', () => {
+    const b = new Wire().join('b');
+    const a = new Channel({ name: 'a', keys: [key(1)], payloads: textPayloads, randomOctets });
+    const [sent] = a.send('b', at('b'), packet('a'));
+    assert.ok(sent);
+    const known = [at('a'), { host: '2001:db8::1', port: 7946 }];
+    const source = { host: '2001:db8::99', port: 7946 };
+    const received = b.receive(sent.datagram, source, { nowMs: 0, epochMs: 2 }, () => known);
+    assert.deepEqual(
+      received.transmissions.map(({ endpoint }) => endpoint),
+      [known[1]],
+    );
+  });
+
   test('are not sent for a name without a known endpoint', () => {
     const wire = new Wire();
     wire.join('b');
