@@ -20,7 +20,7 @@ import type { Registry } from 'prom-client';
 import { formatIp } from '../address/index.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { Changes } from '../membership/membership.ts';
+import type { Changes } from '../membership/change-log.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { Answers } from './answers.ts';

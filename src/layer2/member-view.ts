@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { Changes } from '../membership/change-log.ts';
 import { isLive, type Member } from '../membership/member-table.ts';
-import type { Changes, Membership } from '../membership/membership.ts';
+import type { Membership } from '../membership/membership.ts';
 import type { FromLayer2 } from './messages.ts';
 import type { OwnershipView } from './ownership/event.ts';
 import { type NodeFacts, parseFacts } from './ownership/node-facts.ts';

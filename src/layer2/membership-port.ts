@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { Changes } from '../membership/change-log.ts';
 import { type Keys, parseKeys } from '../membership/keyring.ts';
 import { isLive } from '../membership/member-table.ts';
-import type { Changes, Membership } from '../membership/membership.ts';
+import type { Membership } from '../membership/membership.ts';
 import { MembershipNode } from '../membership/node.ts';
 import type { PayloadStore } from '../membership/payload.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';

@@ -10,6 +10,7 @@
  *     AntiEntropy        summaries and digests: finds and mends what news has missed
  *     JoinList           speakers by Kubernetes' account, and when to try those that are missing
  *     UnlistedNames      members that Kubernetes does not know
+ *     Outbox, ChangeLog  what comes of it: packets, and changes for the rest of the program
  *
  * Statements about a member are ordered by incarnation and state, and payload records by an order of their own, so neither loss nor
  * order of packets matters. Packets arrive here only after `channel.ts` has decrypted them and seen that they are fresh.
@@ -17,15 +18,16 @@
  * Das, Gupta, Motivala: SWIM (2002). Dadgar, Phillips, Currey: Lifeguard (2018).
  */
 import { AntiEntropy } from './anti-entropy.ts';
-import { type Draft, gossipOctets, updateOctets } from './draft.ts';
+import { ChangeLog, type Changes } from './change-log.ts';
+import { updateOctets } from './draft.ts';
 import { type Endpoint, isSameEndpoint } from './endpoint.ts';
 import { type DetectorAction, FailureDetector } from './failure-detector.ts';
 import { GossipQueue } from './gossip-queue.ts';
 import { JoinList } from './join-list.ts';
 import { Knowledge } from './knowledge.ts';
 import { LocalMember } from './local-member.ts';
-import { brief, isLive, type Member, MemberTable, updateOf } from './member-table.ts';
-import type { MembershipEvent } from './membership-event.ts';
+import { brief, isLive, type Member, MemberTable } from './member-table.ts';
+import { Outbox } from './outbox.ts';
 import type { MemberUpdate, Packet, Update } from './packet.ts';
 import type { MergeOrder, PayloadRecord, PayloadStore } from './payload.ts';
 import { defaultMembershipSettings, type MembershipSettings } from './timing.ts';
@@ -45,26 +47,6 @@ export interface MembershipOptions {
   readonly settings?: Partial<MembershipSettings>;
 }
 
-export interface Outgoing {
-  readonly to: string;
-  readonly endpoint: Endpoint;
-  readonly packet: Packet;
-}
-
-/** Changes since the last call of `take`. */
-export interface Changes {
-  readonly packets: readonly Outgoing[];
-  /** A member or its metadata changed. */
-  readonly members: boolean;
-  /** `isSynced` changed. */
-  readonly sync: boolean;
-  /** Keys of payload records that became newer by others' word. */
-  readonly payloads: ReadonlySet<string>;
-  /** Members newly dead or left, and when they were last heard. */
-  readonly lost: readonly { readonly name: string; readonly heardAt: number }[];
-  readonly events: readonly MembershipEvent[];
-}
-
 /** Packets that correct a sender's outdated records. The rest is left to anti-entropy. */
 const maxCorrectionPackets = 16;
 /** A farewell that is lost costs the receiver a failure detection. The sender cannot repeat it later. */
@@ -80,14 +62,14 @@ export class Membership {
   readonly #gossip = new GossipQueue();
   readonly #urgent: UrgentNews;
   readonly #antiEntropy: AntiEntropy;
+  readonly #outbox: Outbox;
   readonly #knowledge: Knowledge;
   readonly #joinList: JoinList;
   readonly #unlisted = new UnlistedNames();
   #hasLeft = false;
   #expectedWakeAt = Number.POSITIVE_INFINITY;
   #nextExpiryAt = 0;
-  #wasSynced = false;
-  #changes = noChanges();
+  readonly #changes = new ChangeLog();
 
   constructor(options: MembershipOptions) {
     const { random, payloads } = options;
@@ -99,6 +81,7 @@ export class Membership {
     this.#knowledge = new Knowledge(this.#self, this.#table, payloads);
     this.#antiEntropy = new AntiEntropy(this.#knowledge);
     this.#joinList = new JoinList(random);
+    this.#outbox = new Outbox(this.#self, this.#table, this.#knowledge, this.#gossip);
   }
 
   get name(): string {
@@ -115,7 +98,7 @@ export class Membership {
     this.#answer(packet, source, isAboutSelf, now);
     this.#correct(from, source, outdated);
     this.#compareKnowledge(packet, sender, source, now);
-    this.#noteSync();
+    this.#changes.noteSync(this.isSynced);
   }
 
   /** Does what is due. Call it at `wakeAt()`, after the packets that have arrived were received. */
@@ -123,10 +106,10 @@ export class Membership {
     this.#judgeStall(now);
     this.#run(this.#detector.wake(now), now);
     this.#join(now);
-    this.#sendAll(this.#urgent.wake(this.#table.live(), now));
-    this.#sendAll(this.#antiEntropy.wake(now));
+    this.#outbox.sendAll(this.#urgent.wake(this.#table.live(), now));
+    this.#outbox.sendAll(this.#antiEntropy.wake(now));
     this.#expire(now);
-    this.#noteSync();
+    this.#changes.noteSync(this.isSynced);
   }
 
   /** When to call `wake` next if nothing else happens before. */
@@ -162,19 +145,17 @@ export class Membership {
 
   /** Tells the others that this member leaves. It takes nothing in afterwards. */
   leave(now: number): void {
-    this.#sendAll(this.#urgent.flush(this.#table.live(), now));
+    this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), now));
     for (let sent = 0; sent < farewells; sent++) {
       this.#urgent.add(this.#self.as('left'), true, now);
-      this.#sendAll(this.#urgent.flush(this.#table.live(), now));
+      this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), now));
     }
     this.#hasLeft = true;
   }
 
   /** Returns the changes since the last call. */
   take(): Changes {
-    const changes = this.#changes;
-    this.#changes = noChanges();
-    return changes;
+    return { ...this.#changes.take(), packets: this.#outbox.take() };
   }
 
   member(name: string): Readonly<Member> | undefined {
@@ -254,7 +235,7 @@ export class Membership {
       case 'ping': {
         const ack = { kind: 'ack', sequence: body.sequence, target: this.name } as const;
         const updates = isAboutSelf ? [this.#self.as('alive')] : [];
-        return this.#send({ to: from, endpoint: source, body: ack, updates, carriesGossip: true });
+        return this.#outbox.send({ to: from, endpoint: source, body: ack, updates, carriesGossip: true });
       }
       case 'ack':
         return this.#run(this.#detector.acknowledged(from, body.sequence, body.target, now), now);
@@ -265,7 +246,7 @@ export class Membership {
       case 'verify':
         return this.#run(this.#detector.verify(from, body.target, body.incarnation, now), now);
       case 'digest':
-        return this.#sendAll(this.#antiEntropy.answer(from, source, body, now));
+        return this.#outbox.sendAll(this.#antiEntropy.answer(from, source, body, now));
       case 'records':
         return this.#antiEntropy.progress(from, now);
       case 'gossip':
@@ -277,13 +258,14 @@ export class Membership {
   #correct(to: string, endpoint: Endpoint, outdated: readonly Update[]): void {
     const updates = outdated.flatMap((update) => this.#knowledge.current(update) ?? []);
     for (const packed of packUpdates(updates, updateOctets).slice(0, maxCorrectionPackets))
-      this.#send({ to, endpoint, body: { kind: 'gossip' }, updates: packed });
+      this.#outbox.send({ to, endpoint, body: { kind: 'gossip' }, updates: packed });
   }
 
   #compareKnowledge(packet: Packet, sender: Member | undefined, source: Endpoint, now: number): void {
     const { from, incarnation, summary } = packet;
-    if (!sender || incarnation > sender.incarnation) this.#sendAll(this.#antiEntropy.meet(from, source, now));
-    else if (isLive(sender)) this.#sendAll(this.#antiEntropy.compare(from, source, summary, now));
+    if (!sender || incarnation > sender.incarnation)
+      this.#outbox.sendAll(this.#antiEntropy.meet(from, source, now));
+    else if (isLive(sender)) this.#outbox.sendAll(this.#antiEntropy.compare(from, source, summary, now));
   }
 
   #judgeStall(now: number): void {
@@ -345,7 +327,7 @@ export class Membership {
   #mergePayload(record: PayloadRecord, now: number): MergeOrder {
     const order = this.#payloads.merge(record);
     if (order === 'newer') {
-      this.#changes.payloads.add(record.key);
+      this.#changes.notePayload(record.key);
       this.#tell(record, false, now);
     }
     return order;
@@ -357,40 +339,14 @@ export class Membership {
     const order = this.#table.merge(update, now, this.#unlisted.has(update.name));
     const member = this.#table.get(update.name);
     if (order !== 'newer' || !member) return order;
-    this.#noteChange(member, before, now);
+    this.#changes.noteMember(member, before, now);
+    if (!isLive(member)) this.#antiEntropy.forget(member.name);
+    else if (before?.state === 'dead') this.#reprobeDead(now);
     this.#run(this.#detector.cleared(member), now);
     if (member.isHearsay) return order;
     if (isLive(member) && isRefutation(before, update)) this.#gossip.add(update);
     else this.#tell(isLive(member) ? update : brief(update), isOwn, now);
     return order;
-  }
-
-  #noteChange(member: Member, before: Member | undefined, now: number): void {
-    const { name, state, incarnation } = member;
-    this.#changes.members = true;
-    if (isLive(member)) {
-      if (before?.state === 'dead') this.#reprobeDead(now);
-      if (before?.state === 'suspect')
-        this.#changes.events.push({ kind: 'refuted', member: name, incarnation });
-      else if (!isLive(before)) this.#changes.events.push({ kind: 'joined', member: name, incarnation });
-      return;
-    }
-    this.#antiEntropy.forget(name);
-    if (!isLive(before)) return;
-    this.#changes.lost.push({ name, heardAt: member.heardAt });
-    const silentMs = Math.round(now - member.heardAt);
-    this.#changes.events.push({
-      kind: state === 'left' ? 'left' : 'dead',
-      member: name,
-      incarnation,
-      silentMs,
-    });
-  }
-
-  #noteSync(): void {
-    if (this.isSynced === this.#wasSynced) return;
-    this.#wasSynced = this.isSynced;
-    this.#changes.sync = true;
   }
 
   /** Whether a new name may be kept: it is listed, speaks for itself, or one of few that others mention. */
@@ -418,21 +374,18 @@ export class Membership {
     this.#detector.forget(member.name);
     this.#joinList.forget(member.name);
     this.#antiEntropy.forget(member.name);
-    this.#changes.members = true;
+    this.#changes.noteMembers();
   }
 
   #run(actions: readonly DetectorAction[], now: number): void {
     for (const action of actions) {
       switch (action.kind) {
         case 'send':
-          this.#send(action.draft);
+          this.#outbox.send(action.draft);
           break;
-        case 'suspect': {
-          const { member, confirmedBy } = action;
-          this.#changes.members = true;
-          this.#changes.events.push({ kind: 'suspected', member, confirmedBy });
+        case 'suspect':
+          this.#changes.noteSuspicion(action.member, action.confirmedBy);
           break;
-        }
         case 'gone':
           this.#mergeMember(action.update, action.update.state === 'dead', now);
           break;
@@ -445,47 +398,9 @@ export class Membership {
     this.#gossip.add(update);
     this.#urgent.add(update, isOwn, now);
   }
-
-  #sendAll(drafts: readonly Draft[]): void {
-    for (const draft of drafts) this.#send(draft);
-  }
-
-  #send({ to, endpoint, body, updates = [], carriesGossip = false }: Draft): void {
-    if (endpoint.host === '') return;
-    const all = carriesGossip ? [...this.#aboutReceiver(to), ...updates, ...this.#gossipFor(to)] : updates;
-    const { name: from, incarnation } = this.#self;
-    const packet = { from, incarnation, summary: this.#knowledge.summary(), body, updates: all };
-    this.#changes.packets.push({ to, endpoint, packet });
-  }
-
-  /** A receiver that is suspected or not alive here learns so, and can refute. */
-  #aboutReceiver(to: string): MemberUpdate[] {
-    const member = this.#table.get(to);
-    if (!member) return [];
-    if (this.#detector.isSuspected(to)) return [{ ...brief(updateOf(member)), state: 'suspect' }];
-    return isLive(member) ? [] : [brief(updateOf(member))];
-  }
-
-  /** None for a receiver that comes back from a partition: gossip may hold beliefs from that partition. */
-  #gossipFor(to: string): Update[] {
-    if (!isLive(this.#table.get(to))) return [];
-    const transmissions = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));
-    return this.#gossip.take(gossipOctets, transmissions);
-  }
 }
 
 /** A live member restated itself without a change. There is no hurry to spread that. */
 function isRefutation(before: Member | undefined, { metadata }: MemberUpdate): boolean {
   return before?.state === 'suspect' || (before?.state === 'alive' && before.metadata === metadata);
-}
-
-function noChanges(): {
-  packets: Outgoing[];
-  members: boolean;
-  sync: boolean;
-  payloads: Set<string>;
-  lost: { readonly name: string; readonly heardAt: number }[];
-  events: MembershipEvent[];
-} {
-  return { packets: [], members: false, sync: false, payloads: new Set(), lost: [], events: [] };
 }

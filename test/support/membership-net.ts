@@ -1,7 +1,8 @@
 import type { Timer } from '../../src/clock.ts';
+import type { Changes } from '../../src/membership/change-log.ts';
 import type { Endpoint } from '../../src/membership/endpoint.ts';
 import { isLive } from '../../src/membership/member-table.ts';
-import { type Changes, Membership } from '../../src/membership/membership.ts';
+import { Membership } from '../../src/membership/membership.ts';
 import type { Packet } from '../../src/membership/packet.ts';
 import type { PayloadStore } from '../../src/membership/payload.ts';
 import type { MembershipSettings } from '../../src/membership/timing.ts';

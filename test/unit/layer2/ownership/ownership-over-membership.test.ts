@@ -13,7 +13,7 @@ import { formatFacts } from '../../../../src/layer2/ownership/node-facts.ts';
 import { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
 import { Readiness } from '../../../../src/layer2/ownership/readiness.ts';
 import { OwnershipRunner } from '../../../../src/layer2/ownership-runner.ts';
-import type { Changes } from '../../../../src/membership/membership.ts';
+import type { Changes } from '../../../../src/membership/change-log.ts';
 import { addressEntry } from '../../../support/layer2-cluster.ts';
 import { MembershipNet } from '../../../support/membership-net.ts';
 

@@ -1,0 +1,89 @@
+import type { Endpoint } from './endpoint.ts';
+import { isLive, type Member } from './member-table.ts';
+import type { MembershipEvent } from './membership-event.ts';
+import type { Packet } from './packet.ts';
+
+export interface Outgoing {
+  readonly to: string;
+  readonly endpoint: Endpoint;
+  readonly packet: Packet;
+}
+
+export interface LostMember {
+  readonly name: string;
+  readonly heardAt: number;
+}
+
+/** Changes of a membership since they were last taken. */
+export interface Changes {
+  readonly packets: readonly Outgoing[];
+  /** A member or its metadata changed. */
+  readonly members: boolean;
+  /** `isSynced` changed. */
+  readonly sync: boolean;
+  /** Keys of payload records that became newer by others' word. */
+  readonly payloads: ReadonlySet<string>;
+  /** Members newly dead or left, and when they were last heard. */
+  readonly lost: readonly LostMember[];
+  readonly events: readonly MembershipEvent[];
+}
+
+/** Collects what the rest of the program must know about changes of the members and records. */
+export class ChangeLog {
+  #members = false;
+  #sync = false;
+  #isSynced = false;
+  #payloads = new Set<string>();
+  #lost: LostMember[] = [];
+  #events: MembershipEvent[] = [];
+
+  /** Some member changed or was forgotten. */
+  noteMembers(): void {
+    this.#members = true;
+  }
+
+  /** `before` is a copy of the member before the change. */
+  noteMember(member: Member, before: Member | undefined, now: number): void {
+    const { name, state, incarnation, heardAt } = member;
+    this.#members = true;
+    if (isLive(member)) {
+      if (before?.state === 'suspect') this.#events.push({ kind: 'refuted', member: name, incarnation });
+      else if (!isLive(before)) this.#events.push({ kind: 'joined', member: name, incarnation });
+      return;
+    }
+    if (!isLive(before)) return;
+    const kind = state === 'left' ? 'left' : 'dead';
+    this.#lost.push({ name, heardAt });
+    this.#events.push({ kind, member: name, incarnation, silentMs: Math.round(now - heardAt) });
+  }
+
+  noteSuspicion(member: string, confirmedBy: readonly string[]): void {
+    this.#members = true;
+    this.#events.push({ kind: 'suspected', member, confirmedBy });
+  }
+
+  notePayload(key: string): void {
+    this.#payloads.add(key);
+  }
+
+  noteSync(isSynced: boolean): void {
+    if (isSynced !== this.#isSynced) this.#sync = true;
+    this.#isSynced = isSynced;
+  }
+
+  take(): Omit<Changes, 'packets'> {
+    const taken = {
+      members: this.#members,
+      sync: this.#sync,
+      payloads: this.#payloads,
+      lost: this.#lost,
+      events: this.#events,
+    };
+    this.#members = false;
+    this.#sync = false;
+    this.#payloads = new Set();
+    this.#lost = [];
+    this.#events = [];
+    return taken;
+  }
+}

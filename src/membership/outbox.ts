@@ -1,0 +1,55 @@
+import type { Outgoing } from './change-log.ts';
+import { type Draft, gossipOctets } from './draft.ts';
+import type { GossipQueue } from './gossip-queue.ts';
+import type { Knowledge } from './knowledge.ts';
+import type { LocalMember } from './local-member.ts';
+import { brief, isLive, type MemberTable, updateOf } from './member-table.ts';
+import type { MemberUpdate, Update } from './packet.ts';
+
+/** Completes drafts to packets: adds the sender's header, gossip, and what the receiver should know about itself. */
+export class Outbox {
+  readonly #self: LocalMember;
+  readonly #table: MemberTable;
+  readonly #knowledge: Knowledge;
+  readonly #gossip: GossipQueue;
+  #packets: Outgoing[] = [];
+
+  constructor(self: LocalMember, table: MemberTable, knowledge: Knowledge, gossip: GossipQueue) {
+    this.#self = self;
+    this.#table = table;
+    this.#knowledge = knowledge;
+    this.#gossip = gossip;
+  }
+
+  sendAll(drafts: readonly Draft[]): void {
+    for (const draft of drafts) this.send(draft);
+  }
+
+  send({ to, endpoint, body, updates = [], carriesGossip = false }: Draft): void {
+    if (endpoint.host === '') return;
+    const all = carriesGossip ? [...this.#aboutReceiver(to), ...updates, ...this.#gossipFor(to)] : updates;
+    const { name: from, incarnation } = this.#self;
+    const packet = { from, incarnation, summary: this.#knowledge.summary(), body, updates: all };
+    this.#packets.push({ to, endpoint, packet });
+  }
+
+  /** Returns the packets since the last call. */
+  take(): readonly Outgoing[] {
+    const packets = this.#packets;
+    this.#packets = [];
+    return packets;
+  }
+
+  /** A receiver that is suspected or not alive here learns so, and can refute. */
+  #aboutReceiver(to: string): MemberUpdate[] {
+    const member = this.#table.get(to);
+    return member && member.state !== 'alive' ? [brief(updateOf(member))] : [];
+  }
+
+  /** None for a receiver that comes back from a partition: gossip may hold beliefs from that partition. */
+  #gossipFor(to: string): Update[] {
+    if (!isLive(this.#table.get(to))) return [];
+    const transmissions = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));
+    return this.#gossip.take(gossipOctets, transmissions);
+  }
+}
