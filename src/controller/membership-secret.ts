@@ -15,7 +15,7 @@ export type SecretState =
   | { readonly kind: 'unusable'; readonly reason: string };
 
 /** Creates the Secret with which speakers authenticate each other when it is missing. An existing Secret stays as it is. */
-export async function ensureMembershipSecret(client: Api, namespace: string): Promise<SecretState> {
+async function ensureMembershipSecret(client: Api, namespace: string): Promise<SecretState> {
   const collection = paths.secrets(namespace);
   try {
     const path = `${collection}/${membershipSecretName}`;

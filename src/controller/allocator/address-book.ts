@@ -234,7 +234,7 @@ function scopesOf({ keys, namespace }: SharingTerms, acrossNamespaces: boolean):
   return keys.flatMap((key) => [`${namespace}/${key}`, ...(acrossNamespaces ? [`*/${key}`] : [])]);
 }
 
-export function namespaceOf(key: string): string {
+function namespaceOf(key: string): string {
   return key.slice(0, key.indexOf('/'));
 }
 

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, matchesGlob } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const copied = ['biome.json', 'knip.json', 'lint', 'package.json', 'tsconfig.json'];
+const sources = ['src', 'lab', 'scripts', 'bench', 'test'];
+
+interface Plant {
+  readonly folder: string;
+  /** An existing file to which the line is added; a file of its own when absent. */
+  readonly file?: string;
+  readonly line: string;
+  readonly says: string;
+}
+
+/** Each row plants one file in a copy of the tree. The linter must refuse it with a message that contains `says`. */
+const plants: readonly Plant[] = [
+  { folder: 'src/address', line: "export * from '../log.ts';", says: 'src/address/**' },
+  { folder: 'src/linux', line: "export * from '../log.ts';", says: 'src/linux/**' },
+  { folder: 'src/link', line: "export * from '../arp/packet.ts';", says: 'src/link/**' },
+  { folder: 'src/arp', line: "export * from '../clock.ts';", says: 'src/arp/**' },
+  { folder: 'src/ndp', line: "export * from '../log.ts';", says: 'src/ndp/**' },
+  {
+    folder: 'src/bgp/codec',
+    line: "export * from '../../config/index.ts';",
+    says: 'src/bgp/codec/**',
+  },
+  { folder: 'src/bgp/codec', line: "export * from '../../clock.ts';", says: 'src/bgp/codec/**' },
+  { folder: 'src/bgp/codec', line: "export * from 'node:fs';", says: 'src/bgp/codec/**' },
+  { folder: 'src/bgp/fsm', line: "export * from '../speaker.ts';", says: 'src/bgp/fsm/**' },
+  { folder: 'src/bgp/fsm', line: "export * from '../../clock.ts';", says: 'src/bgp/fsm/**' },
+  { folder: 'src/bgp/rib', line: "export * from '../../config/index.ts';", says: 'src/bgp/rib/**' },
+  {
+    folder: 'src/bgp/transport',
+    line: "export * from '../../config/index.ts';",
+    says: 'src/bgp/transport/**',
+  },
+  {
+    folder: 'src/bgp/session',
+    line: "export * from '../../config/index.ts';",
+    says: 'src/bgp/session/**',
+  },
+  { folder: 'src/bgp', line: "export * from '../kubernetes/model.ts';", says: 'src/bgp/*.ts' },
+  { folder: 'src/config', line: "export * from '../kubernetes/model.ts';", says: 'src/config/**' },
+  {
+    folder: 'src/membership',
+    line: "export * from '../layer2/messages.ts';",
+    says: 'The machines of src/membership',
+  },
+  { folder: 'src/membership', line: "export * from '../clock.ts';", says: 'The machines of src/membership' },
+  {
+    folder: 'src/membership',
+    file: 'node.ts',
+    line: "export * from '../layer2/messages.ts';",
+    says: 'The shells of src/membership',
+  },
+  { folder: 'src/config/text', line: "export * from '../schema/index.ts';", says: 'src/config/text/**' },
+  { folder: 'src/config/schema', line: "export * from '../resolve/index.ts';", says: 'src/config/schema/**' },
+  { folder: 'src/config/resolve', line: "export * from '../text/index.ts';", says: 'src/config/resolve/**' },
+  {
+    folder: 'src/controller/services',
+    line: "export * from '../../speaker/plan.ts';",
+    says: 'src/controller/services/**',
+  },
+  {
+    folder: 'src/layer2/ownership',
+    line: "export * from '../../clock.ts';",
+    says: 'src/layer2/ownership/**',
+  },
+  {
+    folder: 'src/layer2/responder',
+    line: "export * from '../../membership/membership.ts';",
+    says: 'src/layer2/responder/**',
+  },
+  { folder: 'src/layer2', line: "export * from '../kubernetes/model.ts';", says: 'src/layer2/*.ts' },
+  {
+    folder: 'src/kubernetes',
+    line: "export * from '../speaker/run.ts';",
+    says: 'src/kubernetes/**',
+  },
+  { folder: 'src/cluster', line: "export * from '../speaker/plan.ts';", says: 'src/cluster/**' },
+  {
+    folder: 'src/controller/allocator',
+    line: "export * from '../../log.ts';",
+    says: 'src/controller/allocator/**',
+  },
+  {
+    folder: 'src/controller',
+    line: "export * from '../speaker/plan.ts';",
+    says: 'src/controller/*.ts',
+  },
+  {
+    folder: 'src/speaker',
+    line: "export * from '../controller/allocator/allocator.ts';",
+    says: 'src/speaker/**',
+  },
+  {
+    folder: 'src/cli',
+    line: "export * from '../controller/allocator/allocator.ts';",
+    says: 'src/cli/**',
+  },
+  { folder: 'src/telemetry', line: "export * from '../bgp/index.ts';", says: 'src/telemetry/**' },
+  { folder: 'src/bgp', line: 'export const at = Date.now();', says: 'Clock.epochMs()' },
+  { folder: 'src/bgp', line: 'export const at = performance.now();', says: 'Clock.now()' },
+  { folder: 'src/speaker', line: 'setTimeout(() => {}, 1);', says: 'Clock.after()' },
+  { folder: 'src/layer2', line: 'export const dice = Math.random();', says: 'randomness' },
+];
+
+function plantedFile(row: number): string {
+  const { folder, file = `planted-${row}.ts` } = plants[row] ?? { folder: '' };
+  return `${folder}/${file}`;
+}
+
+function plantedText(row: number): string {
+  const { file, line } = plants[row] ?? { line: '' };
+  const present = file === undefined ? '' : readFileSync(join(root, plantedFile(row)), 'utf8');
+  return `${present}${line}\n`;
+}
+
+describe('make check', { concurrency: false }, () => {
+  let tree = '';
+  before(() => {
+    tree = mkdtempSync(join(tmpdir(), 'bellman-walls-'));
+    for (const name of [...copied, ...sources])
+      cpSync(join(root, name), join(tree, name), { recursive: true });
+    writeFileSync(join(tree, '.gitignore'), 'node_modules\n');
+    symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
+  });
+  after(() => rmSync(tree, { recursive: true, force: true }));
+
+  function lint(...paths: string[]): string {
+    const args = ['lint', '--reporter=github', '--max-diagnostics=none', ...paths];
+    const run = spawnSync(join(root, 'node_modules/.bin/biome'), args, { cwd: tree, encoding: 'utf8' });
+    return run.stdout + run.stderr;
+  }
+
+  function deadExports(): string {
+    const args = [join(root, 'node_modules/.bin/knip'), '--no-progress'];
+    return spawnSync(process.execPath, args, { cwd: tree, encoding: 'utf8' }).stdout;
+  }
+
+  function withFiles<T>(files: Readonly<Record<string, string>>, run: () => T): T {
+    const names = Object.keys(files);
+    try {
+      for (const [name, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(tree, name)), { recursive: true });
+        writeFileSync(join(tree, name), text);
+      }
+      return run();
+    } finally {
+      for (const name of names) {
+        rmSync(join(tree, name), { force: true });
+        if (existsSync(join(root, name))) cpSync(join(root, name), join(tree, name));
+      }
+    }
+  }
+
+  test('passes the tree as it is', () => {
+    assert.doesNotMatch(lint('src'), /^::error/m);
+    assert.equal(deadExports(), '');
+  });
+
+  let report: readonly string[] | undefined;
+  /** One run of the linter over all plants: a run for each would take half a minute. */
+  function reportOf(row: number): string[] {
+    const files = Object.fromEntries(plants.map((_, index) => [plantedFile(index), plantedText(index)]));
+    report ??= withFiles(files, () => lint(...Object.keys(files)).split('\n'));
+    return report.filter((text) => text.startsWith('::error') && text.includes(plantedFile(row)));
+  }
+
+  for (const [row, { folder, line, says }] of plants.entries())
+    test(`refuses in ${folder}: ${line}`, () => {
+      assert.ok(
+        reportOf(row).some((text) => text.includes(says)),
+        report?.join('\n'),
+      );
+    });
+
+  test('plants a violation of each wall', () => {
+    const walls = JSON.parse(readFileSync(join(root, 'lint/walls.json'), 'utf8')) as {
+      overrides: { includes: string[] }[];
+    };
+    const isPlanted = (includes: readonly string[]) =>
+      includes.some((glob) => plants.some((_, row) => matchesGlob(plantedFile(row), glob)));
+    const unplanted = walls.overrides.filter(({ includes }) => !isPlanted(includes));
+    assert.deepEqual(unplanted, []);
+  });
+
+  test('refuses an import cycle', () => {
+    const files = {
+      'src/cli/planted-a.ts': "export { b } from './planted-b.ts';\nexport const a = 1;\n",
+      'src/cli/planted-b.ts': "export { a } from './planted-a.ts';\nexport const b = 1;\n",
+    };
+    assert.match(
+      withFiles(files, () => lint(...Object.keys(files))),
+      /noImportCycles/,
+    );
+  });
+
+  test('refuses a dead export', () => {
+    const files = { 'src/cli/planted.test.ts': '', 'src/cli/planted-dead.ts': 'export const dead = 1;\n' };
+    assert.match(
+      withFiles(files, () => deadExports()),
+      /planted-dead/,
+    );
+    const address = readFileSync(join(tree, 'src/address/ip.ts'), 'utf8');
+    writeFileSync(join(tree, 'src/address/ip.ts'), `${address}export const plantedDead = 1;\n`);
+    assert.match(deadExports(), /plantedDead/);
+    writeFileSync(join(tree, 'src/address/ip.ts'), address);
+  });
+});
