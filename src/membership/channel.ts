@@ -15,10 +15,9 @@
  * version 2, all datagrams after the first contact are of version 2.
  */
 
-import { isIP } from 'node:net';
 import { Admission } from './admission.ts';
 import { decodePacket, encodePacket } from './codec.ts';
-import { type Endpoint, isDeliverable, isSameEndpoint } from './endpoint.ts';
+import { type Endpoint, isDeliverable, isSameEndpoint, isSameFamily } from './endpoint.ts';
 import { Keyring, type Keys } from './keyring.ts';
 import type { Packet } from './packet.ts';
 import type { PayloadFormat } from './payload.ts';
@@ -200,6 +199,6 @@ function drop(reason: DatagramDrop): Received {
 /** The source when it is known for the name, else a known endpoint, of the same family if possible: a node may have more addresses. */
 function challengeEndpoint(source: Endpoint, known: readonly Endpoint[]): Endpoint | undefined {
   const deliverable = known.filter(isDeliverable);
-  const sameFamily = deliverable.find((each) => isIP(each.host) === isIP(source.host));
+  const sameFamily = deliverable.find((each) => isSameFamily(each, source));
   return deliverable.find((each) => isSameEndpoint(each, source)) ?? sameFamily ?? deliverable[0];
 }

@@ -11,6 +11,11 @@ export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.host === b.host && a.port === b.port;
 }
 
+/** Whether both hosts are IPv4 addresses, or both IPv6 addresses. */
+export function isSameFamily(a: Endpoint, b: Endpoint): boolean {
+  return isIP(a.host) === isIP(b.host);
+}
+
 /** Whether a datagram can be sent there: a literal unicast address and a port from 1 to 65535. */
 export function isDeliverable({ host, port }: Endpoint): boolean {
   return Number.isInteger(port) && port > 0 && port <= 65_535 && isUnicast(host);
