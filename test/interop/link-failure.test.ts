@@ -1,0 +1,97 @@
+/** A link that fails and returns, under sessions with real routers. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import type { BgpSpeaker } from '../../src/bgp/index.ts';
+import { watchLinks } from '../../src/link/link-watcher.ts';
+import { createLogger } from '../../src/log.ts';
+import { Guard } from '../../src/telemetry/guard.ts';
+import { eventually } from '../support/eventually.ts';
+import { bird } from './daemons/bird.ts';
+import type { RunningDaemon } from './daemons/daemon.ts';
+import {
+  address,
+  endProcess,
+  ourIpv6,
+  ourSide,
+  peer,
+  plain,
+  prefix,
+  router,
+  startRouter,
+  type Wire,
+  wire,
+} from './scenario.ts';
+
+const run = promisify(execFile);
+const otherOurs = '198.18.0.1';
+const otherTheirs = '198.18.0.2';
+const ipv4Route = '203.0.113.1/32';
+const ipv6Route = '2001:db8:100::1/128';
+
+describe('a link that fails', () => {
+  let cable: Wire;
+  let otherCable: Wire;
+  let daemon: RunningDaemon;
+  let other: RunningDaemon;
+  let speaker: BgpSpeaker;
+  const links = watchLinks(new Guard({ logger: createLogger('links', 'error') }));
+
+  before(async () => {
+    cable = await wire();
+    otherCable = await wire({ ours: [otherOurs], theirs: [otherTheirs] });
+    daemon = await startRouter(bird, cable, router());
+    other = await startRouter(
+      bird,
+      otherCable,
+      router({ localAddress: otherTheirs, routerId: otherTheirs }, { address: otherOurs }),
+    );
+    speaker = ourSide().speaker;
+    links.onChange(() => speaker.interfacesChanged());
+    speaker.setPeers([peer(), peer({ name: 'other', address: address(otherTheirs) })]);
+    for (const route of [ipv4Route, ipv6Route]) speaker.announce('router', prefix(route), plain);
+    speaker.synced();
+    await eventually('both sessions', () => states().every((state) => state === 'Established'));
+    await eventually('both routes', async () => (await routes()).length === 2);
+  });
+
+  after(async () => {
+    links.close();
+    await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+    await endProcess(daemon);
+    await endProcess(other);
+    await cable.cut();
+    await otherCable.cut();
+  });
+
+  const states = () => speaker.status().map(({ state }) => state);
+  const status = () => speaker.status().find(({ name }) => name === 'router');
+  const routes = async () => (await daemon.routes()).map((route) => route.prefix).sort();
+
+  test('ends the directly connected session long before the hold time, and no other', async () => {
+    const started = performance.now();
+    await run('ip', ['link', 'set', cable.device, 'down']);
+    await eventually('the end of the session', () => status()?.lastError === `link ${cable.device} is down`);
+    assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`);
+    assert.equal(speaker.status().find(({ name }) => name === 'other')?.state, 'Established');
+  });
+
+  test('returns with IPv4 while the node has no IPv6 address, and the status says so', async () => {
+    await run('ip', ['link', 'set', cable.device, 'up']);
+    await eventually('the session', () => status()?.state === 'Established');
+    await eventually('the IPv4 route', async () => (await routes()).join() === ipv4Route);
+    assert.deepEqual(status()?.families, ['ipv4-unicast']);
+    assert.match(status()?.warnings.join() ?? '', /ipv6-unicast is not sent/);
+  });
+
+  test('carries IPv6 on the same session once the address is back, and withdraws it when it goes', async () => {
+    const since = status()?.since;
+    await run('ip', ['address', 'add', `${ourIpv6}/64`, 'dev', cable.device, 'nodad']);
+    await eventually('both routes', async () => (await routes()).length === 2);
+    assert.deepEqual(status()?.families, ['ipv4-unicast', 'ipv6-unicast']);
+    await run('ip', ['address', 'del', `${ourIpv6}/64`, 'dev', cable.device]);
+    await eventually('the withdrawal', async () => (await routes()).join() === ipv4Route);
+    assert.equal(status()?.since, since, 'the session has stayed');
+  });
+});
