@@ -76,7 +76,9 @@ export class AntiEntropy {
   /** A packet came from a member that is new here, or that has restarted. */
   meet(name: string, endpoint: Endpoint, now: number): Draft[] {
     this.#agreed.delete(name);
-    this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
+    // A member that agrees with several others leaves the rest to the comparison of summaries.
+    if (this.#agreed.size < agreementsForSync)
+      this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
     return this.#ask(name, endpoint, now);
   }
 
@@ -141,6 +143,7 @@ export class AntiEntropy {
     this.#differences = 0;
     this.#agreed.add(name);
     this.#unmet.delete(name);
+    if (this.#agreed.size >= agreementsForSync) this.#unmet.clear();
     this.#endExchange(name, now);
   }
 
