@@ -21,6 +21,7 @@ import { type Endpoint, isDeliverable, isSameEndpoint, isSameFamily } from './en
 import { Keyring, type Keys } from './keyring.ts';
 import type { Packet } from './packet.ts';
 import type { PayloadFormat } from './payload.ts';
+import { RefusedDatagrams } from './refused-datagrams.ts';
 import { noToken, ReplayGuard, tokenLength } from './replay-guard.ts';
 import { Seal, type SealError, type SealVersion } from './seal.ts';
 
@@ -70,6 +71,7 @@ export class Channel {
   readonly #seal: Seal;
   readonly #guard: ReplayGuard;
   readonly #admission = new Admission();
+  readonly #refused = new RefusedDatagrams();
   readonly #tokens = new Map<string, string>();
   readonly #sent = new Map<string, SentPacket[]>();
   readonly #opensVersion2 = new Set<string>();
@@ -114,9 +116,14 @@ export class Channel {
   ): Received {
     const sealed = this.#seal.inspect(datagram, nowMs);
     if (!sealed.ok) return drop(sealed.error);
-    if (!this.#admission.admits(source.host, sealed.value.isKnownSession, nowMs)) return drop('flood');
+    const { identity, isKnownSession } = sealed.value;
+    if (this.#refused.has(identity)) return drop('replayed');
+    if (!this.#admission.admits(source.host, isKnownSession, nowMs)) return drop('flood');
     const opened = this.#seal.open(sealed.value);
-    if (!opened.ok) return drop(opened.error);
+    if (!opened.ok) {
+      this.#refused.add(identity);
+      return drop(opened.error);
+    }
     const { version, session, sequence, plaintext } = opened.value;
     if (session === this.#session) return drop('own');
     const nameEnd = 2 + (plaintext[1] ?? 0);
@@ -129,7 +136,10 @@ export class Channel {
     if (kind === kinds.challenge) return this.#challenged(from, token, body, version);
     const opensVersion2 = version === 2 || kind === kinds.packetOfVersion2;
     const verdict = this.#guard.judge(from, session, sequence, token);
-    if (verdict.kind === 'replayed') return drop('replayed');
+    if (verdict.kind === 'replayed') {
+      this.#refused.add(identity);
+      return drop('replayed');
+    }
     if (verdict.kind === 'challenge') {
       const endpoint = challengeEndpoint(source, endpointsOf(from));
       const transmissions = endpoint

@@ -44,6 +44,8 @@ export interface SealedDatagram {
   readonly key: SharedKey;
   /** The key of its session is derived already. */
   readonly isKnownSession: boolean;
+  /** Session, sequence number and tag: equal for a datagram and its replays only. */
+  readonly identity: string;
 }
 
 /** Seals the datagrams of one process life and opens those of other members. */
@@ -93,7 +95,8 @@ export class Seal {
     const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength);
     const key = this.#keyring.opening(bytes.readUInt32BE(1), nowMs);
     if (!key) return fail('unknown-key');
-    return ok({ bytes, version, key, isKnownSession: this.#derived.has(sessionKey(bytes)) });
+    const isKnownSession = this.#derived.has(sessionKey(bytes));
+    return ok({ bytes, version, key, isKnownSession, identity: identityOf(bytes) });
   }
 
   /** Opens a datagram for this member. */
@@ -130,6 +133,10 @@ export class Seal {
 /** Key id and session. */
 function sessionKey(bytes: Buffer): string {
   return bytes.toString('hex', 1, sessionEnd);
+}
+
+function identityOf(bytes: Buffer): string {
+  return bytes.toString('latin1', 5, headerLength) + bytes.toString('latin1', bytes.length - tagLength);
 }
 
 function authenticated(header: Buffer, receiver: string, version: SealVersion): Buffer {

@@ -47,6 +47,12 @@ class Wire {
     return channel;
   }
 
+  channel(name: string): Channel {
+    const channel = this.#channels.get(name);
+    assert.ok(channel);
+    return channel;
+  }
+
   /** Sends a packet and delivers everything that follows from it. */
   send(from: string, to: string): void {
     for (const { datagram } of this.#channels.get(from)?.send(to, at(to), packet(from)) ?? [])
@@ -164,6 +170,19 @@ describe('Channel', () => {
       'b: replayed',
       'a: own',
     ]);
+  });
+
+  test('delivers a datagram after a forgery with its session and sequence number', () => {
+    const { wire } = acquainted();
+    const [transmission] = wire.channel('a').send('b', at('b'), packet('a'));
+    const good = transmission?.datagram ?? Buffer.alloc(0);
+    const forged = Buffer.from(good);
+    forged.writeUInt8((good.at(-1) ?? 0) ^ 1, good.length - 1);
+    wire.delivered.length = 0;
+    wire.dropped.length = 0;
+    for (const datagram of [forged, forged, good, good, good]) wire.put('b', datagram, 'a');
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
+    assert.deepEqual(wire.dropped, ['b: authentication', 'b: replayed', 'b: replayed', 'b: replayed']);
   });
 
   test('drops a datagram that is cut at any length', () => {
