@@ -371,7 +371,11 @@ test('a command that cannot run prints the reason in one line and exits with 2',
     KUBECONFIG: missing,
   });
   assert.equal(await without.exited, 2);
-  assert.match(without.errors, new RegExp(`^bellman: kubeconfig ${missing} cannot be read: .*\n$`));
+  assert.deepEqual(
+    without.lines.map(({ level, msg }) => [level, msg]),
+    [['error', 'cannot start']],
+  );
+  assert.match(String(without.lines[0]?.reason), new RegExp(`^kubeconfig ${missing} cannot be read: `));
   const unknown = new Daemon(['src/main.ts', 'controller', '--no-such-flag']);
   assert.equal(await unknown.exited, 2);
   assert.match(unknown.errors, /unknown option '--no-such-flag'/);
