@@ -99,6 +99,7 @@ const speaker = new NodeSpeaker({
   nodeName: 'node-1',
   isOurs: () => true,
   leavesWhenCordoned: false,
+  ignoresExcludeLabel: false,
   namespace: 'bellman-system',
   onPeerTrouble: () => undefined,
   bgp,

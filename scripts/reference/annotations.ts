@@ -89,7 +89,13 @@ export function annotationsPage(): string {
     '## Labels of Kubernetes that Bellman reads',
     table(
       ['label', 'object', 'meaning'],
-      [[code(excludeFromLoadBalancersLabel), 'Node', 'The node announces nothing.']],
+      [
+        [
+          code(excludeFromLoadBalancersLabel),
+          'Node',
+          'The node announces nothing, unless `ignore-excluded-nodes` or `--ignore-exclude-label` is set.',
+        ],
+      ],
     ),
   );
 }

@@ -9,6 +9,7 @@ interface SpeakerFlags extends DaemonFlags {
   readonly nodeName: string;
   readonly membershipPort: number;
   readonly leaveWhenCordoned: boolean;
+  readonly ignoreExcludeLabel: boolean;
   readonly conflictPolicy: DefencePolicy;
   readonly announceEvery: number;
   readonly stateDirectory: string;
@@ -31,6 +32,14 @@ export function speakerCommand(): Command {
     .addOption(
       new Option('--leave-when-cordoned', 'stop announcing while the node is cordoned')
         .env('BELLMAN_LEAVE_WHEN_CORDONED')
+        .default(false),
+    )
+    .addOption(
+      new Option(
+        '--ignore-exclude-label',
+        'announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers too',
+      )
+        .env('BELLMAN_IGNORE_EXCLUDE_LABEL')
         .default(false),
     )
     .addOption(

@@ -4,7 +4,12 @@ import type { IpAddress, IpRange } from '../address/index.ts';
 export interface Config {
   readonly peers: readonly PeerConfig[];
   readonly pools: readonly PoolConfig[];
+  /** Nodes labelled `node.kubernetes.io/exclude-from-external-load-balancers` announce like all others. */
+  readonly ignoreExcludedNodes: boolean;
 }
+
+/** What an empty document means. */
+export const emptyConfig: Config = { peers: [], pools: [], ignoreExcludedNodes: false };
 
 /** As `metav1.LabelSelectorRequirement`. */
 export interface LabelRequirement {

@@ -4,10 +4,11 @@ import type { BgpAdvertisement, Config, LabelSelector, PeerConfig, PoolConfig } 
 import { printRange } from './resolve/index.ts';
 
 /** YAML that parses to the same configuration, with every default written out. */
-export function formatConfig({ peers, pools }: Config): string {
+export function formatConfig({ peers, pools, ignoreExcludedNodes }: Config): string {
   const plain = {
     ...(peers.length > 0 ? { peers: peers.map(plainPeer) } : {}),
     ...(pools.length > 0 ? { 'address-pools': pools.map(plainPool) } : {}),
+    'ignore-excluded-nodes': ignoreExcludedNodes,
   };
   return dump(plain, { noRefs: true, lineWidth: -1, seqNoIndent: true });
 }

@@ -4,19 +4,21 @@ import type { Node } from '../kubernetes/model.ts';
 export interface EligibilityRules {
   /** A cordoned node stops announcing, as one that is about to be drained. */
   readonly leavesWhenCordoned: boolean;
+  /** A node labelled out of load balancing announces like any other. kubeadm labels every control plane. */
+  readonly ignoresExcludeLabel: boolean;
 }
 
 /** Why a node may not carry load balancer traffic, or `undefined` when it may. */
 export function nodeRefusal(
   name: string,
   node: Node | undefined,
-  { leavesWhenCordoned }: EligibilityRules,
+  { leavesWhenCordoned, ignoresExcludeLabel }: EligibilityRules,
 ): string | undefined {
   if (!node) return `node ${name} is not known to Kubernetes`;
   if (!node.ready) return `node ${name} is not Ready`;
   if (node.networkUnavailable) return `the network of node ${name} is unavailable`;
   if (leavesWhenCordoned && node.unschedulable) return `node ${name} is cordoned`;
-  if (excludeFromLoadBalancersLabel in node.labels)
+  if (!ignoresExcludeLabel && excludeFromLoadBalancersLabel in node.labels)
     return `node ${name} is labelled ${excludeFromLoadBalancersLabel}`;
   return undefined;
 }

@@ -11,14 +11,14 @@
  * Nothing is announced before `start()`: a partial picture would withdraw routes that the missing part still needs.
  */
 import type { BgpSpeaker } from '../bgp/index.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, emptyConfig } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import { EligibilityLog } from './eligibility-log.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
-import { nodeRefusal, planningKey } from './node-eligibility.ts';
+import { type EligibilityRules, nodeRefusal, planningKey } from './node-eligibility.ts';
 import { PeerSet, type PeerTrouble } from './peer-set.ts';
 import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
 import { RouteTable } from './route-table.ts';
@@ -36,6 +36,8 @@ export interface NodeSpeakerOptions {
   readonly namespace: string;
   readonly isOurs: (service: Service) => boolean;
   readonly leavesWhenCordoned: boolean;
+  /** Overrides the configuration's `ignore-excluded-nodes: false`. */
+  readonly ignoresExcludeLabel: boolean;
   readonly bgp: BgpSpeaker;
   readonly layer2: Layer2Sink;
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
@@ -55,7 +57,7 @@ export class NodeSpeaker {
   readonly #refusals = new Map<string, readonly Refusal[]>();
   /** By Service. */
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
-  #config: Config = { peers: [], pools: [] };
+  #config: Config = emptyConfig;
   #observedVersion = 0;
   #isStarted = false;
 
@@ -82,10 +84,11 @@ export class NodeSpeaker {
   }
 
   setNode(name: string, node: Node | undefined): void {
-    const before = planningKey(name, this.#nodes.get(name), this.#options);
+    const rules = this.#rules();
+    const before = planningKey(name, this.#nodes.get(name), rules);
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
-    if (before === planningKey(name, node, this.#options)) return;
+    if (before === planningKey(name, node, rules)) return;
     if (name === this.#options.nodeName) this.#logEligibility();
     this.#replanAll();
   }
@@ -97,6 +100,7 @@ export class NodeSpeaker {
 
   setConfig(config: Config): void {
     this.#config = config;
+    this.#logEligibility();
     this.#replanAll();
   }
 
@@ -149,7 +153,7 @@ export class NodeSpeaker {
 
   /** Whether Kubernetes rules the node out as an announcer. */
   isOut(name: string): boolean {
-    return nodeRefusal(name, this.#nodes.get(name), this.#options) !== undefined;
+    return nodeRefusal(name, this.#nodes.get(name), this.#rules()) !== undefined;
   }
 
   node(name: string): Node | undefined {
@@ -192,8 +196,16 @@ export class NodeSpeaker {
   }
 
   #planContext(): PlanContext {
-    const { nodeName, isOurs, leavesWhenCordoned } = this.#options;
-    return { config: this.#config, nodeName, nodes: this.#nodes, isOurs, leavesWhenCordoned };
+    const { nodeName, isOurs } = this.#options;
+    return { config: this.#config, nodeName, nodes: this.#nodes, isOurs, ...this.#rules() };
+  }
+
+  #rules(): EligibilityRules {
+    const { leavesWhenCordoned, ignoresExcludeLabel } = this.#options;
+    return {
+      leavesWhenCordoned,
+      ignoresExcludeLabel: ignoresExcludeLabel || this.#config.ignoreExcludedNodes,
+    };
   }
 
   #applyPeers(): void {
@@ -207,6 +219,6 @@ export class NodeSpeaker {
   #logEligibility(): void {
     const { nodeName } = this.#options;
     if (this.#isStarted)
-      this.#eligibility.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.#options));
+      this.#eligibility.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.#rules()));
   }
 }

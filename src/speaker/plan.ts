@@ -8,7 +8,8 @@
  *   nodes,   │                         └─ layer2: address, candidates     → AddressTable → layer-2 process
  *   config  ─┘
  *
- * A node is eligible when it is Ready, its network is available and it is not labelled out of load balancing. A Service needs an
+ * A node is eligible when it is Ready, its network is available and it is not labelled out of load balancing, unless
+ * the label is ignored. A Service needs an
  * endpoint that serves: on any node, or with `externalTrafficPolicy: Local` on the announcing node (see `localNodes`).
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';

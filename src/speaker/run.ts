@@ -47,6 +47,7 @@ export interface RunSpeakerOptions {
   readonly loadBalancerClass?: string;
   readonly membershipPort: number;
   readonly leaveWhenCordoned: boolean;
+  readonly ignoreExcludeLabel: boolean;
   readonly conflictPolicy: DefencePolicy;
   /** Seconds; 0: only at a takeover. */
   readonly announceEvery: number;
@@ -86,6 +87,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     nodeName,
     isOurs,
     leavesWhenCordoned: options.leaveWhenCordoned,
+    ignoresExcludeLabel: options.ignoreExcludeLabel,
     namespace,
     bgp,
     layer2,

@@ -25,5 +25,6 @@ export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config
   return {
     peers: peers.configs,
     pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, findings),
+    ignoreExcludedNodes: raw['ignore-excluded-nodes'] ?? false,
   };
 }

@@ -230,6 +230,11 @@ export const configSchema = z
         'Names for communities, for use in advertisements.',
       ),
       'address-pools': key(list(poolSchema, 'a list of pools'), 'Pools of addresses for Services.'),
+      'ignore-excluded-nodes': key(
+        flag(),
+        'Announces from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers too.',
+        false,
+      ),
       'bfd-profiles': key(
         z.array(z.unknown(), 'an empty list').meta({ maxItems: 0 }),
         'Not supported yet. May be empty.',

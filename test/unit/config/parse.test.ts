@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { emptyConfig } from '../../../src/config/config.ts';
 import { type Config, formatConfig, formatConfigError, parseConfig } from '../../../src/config/index.ts';
 
 function parsed(text: string): Config {
@@ -195,6 +196,5 @@ test('formatConfigError() names path, line and column', () => {
 });
 
 test('formatConfig() writes an empty configuration that parses', () => {
-  const empty: Config = { peers: [], pools: [] };
-  assert.deepEqual(parsed(formatConfig(empty)), empty);
+  assert.deepEqual(parsed(formatConfig(emptyConfig)), emptyConfig);
 });

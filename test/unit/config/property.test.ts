@@ -214,8 +214,9 @@ const config: fc.Arbitrary<Config> = fc
     fc.array(peer, { maxLength: 4 }),
     fc.array(pool, { maxLength: 4 }),
     fc.uniqueArray(anyName, { minLength: 8, maxLength: 8 }),
+    fc.boolean(),
   )
-  .map(([peers, pools, names]): Config => {
+  .map(([peers, pools, names, ignoreExcludedNodes]): Config => {
     let next = 0x0a000000n;
     return {
       peers: peers.map(({ isIpv6, keepaliveThousandths, optional, rest }, i) => ({
@@ -265,6 +266,7 @@ const config: fc.Arbitrary<Config> = fc
               : [],
         }),
       ),
+      ignoreExcludedNodes,
     };
   })
   .filter(({ pools }) => new Set(pools.map(({ name }) => name)).size === pools.length);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type AcceptedConfig, configHash } from '../../../src/cluster/accepted-config.ts';
+import { emptyConfig } from '../../../src/config/config.ts';
 import { AcceptedConfigTracker } from '../../../src/speaker/accepted-config-tracker.ts';
 import { ConfigMemory } from '../../../src/speaker/config-memory.ts';
 
@@ -13,7 +14,7 @@ const accepted: AcceptedConfig = {
   hash: configHash(text),
   generation: 7,
   at: '2026-01-02T03:04:05Z',
-  config: { peers: [], pools: [] },
+  config: emptyConfig,
   warnings: [],
 };
 

@@ -7,7 +7,7 @@ import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 
 /** A NodeSpeaker whose outputs are recorded, one line each. */
-function recorded() {
+function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   const lines: string[] = [];
   const peers: ResolvedPeer[][] = [];
   const bgp: BgpSpeaker = {
@@ -27,6 +27,7 @@ function recorded() {
     nodeName: 'node-1',
     isOurs: () => true,
     leavesWhenCordoned: false,
+    ignoresExcludeLabel: over.ignoresExcludeLabel ?? false,
     bgp,
     layer2: {
       table: (entries) => void lines.push(`table ${entries.map(({ address }) => address).join(' ')}`.trim()),
@@ -56,6 +57,29 @@ test('NodeSpeaker announces nothing before start(), then everything, then End-of
   assert.deepEqual(take(), []);
   speaker.start();
   assert.deepEqual(take(), ['peers router', 'announce router 198.51.100.7/32', 'table', 'synced']);
+});
+
+test('NodeSpeaker announces from a node labelled out of load balancing when the configuration or the flag says so', () => {
+  const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
+  const labelled = (ignoresExcludeLabel: boolean) => {
+    const harness = recorded({ ignoresExcludeLabel });
+    harness.speaker.setConfig(both);
+    harness.speaker.setNode('node-1', node('node-1', { labels }));
+    harness.speaker.setService('default/web', service('web', ['198.51.100.7']));
+    harness.speaker.setEndpointSlice('default/web-1', slice('web', ['node-1']));
+    harness.speaker.start();
+    return harness;
+  };
+  const announced = ['peers router', 'announce router 198.51.100.7/32', 'table', 'synced'];
+  assert.deepEqual(labelled(true).take(), announced);
+  const { speaker, take } = labelled(false);
+  assert.deepEqual(take(), ['peers router', 'table', 'synced']);
+  assert.equal(speaker.isOut('node-1'), true);
+  speaker.setConfig({ ...both, ignoreExcludedNodes: true });
+  assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
+  assert.equal(speaker.isOut('node-1'), false);
+  speaker.setConfig(both);
+  assert.deepEqual(take(), ['withdraw router 198.51.100.7/32']);
 });
 
 test('NodeSpeaker passes on only the differences that a Service or its endpoints make', () => {

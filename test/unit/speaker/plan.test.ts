@@ -20,6 +20,7 @@ function context(over: Partial<PlanContext> & { nodeList?: Node[] } = {}): PlanC
     nodes: new Map(nodes.map((each) => [each.name, each])),
     isOurs: () => true,
     leavesWhenCordoned: false,
+    ignoresExcludeLabel: false,
     ...over,
   };
 }
@@ -113,6 +114,13 @@ for (const [name, args, reason] of silent) {
 
 test('planService() announces from a cordoned node unless leavesWhenCordoned is set', () => {
   const plan = planService(web, everywhere, context({ nodeList: [node('node-1', { unschedulable: true })] }));
+  assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
+});
+
+test('planService() announces from a node labelled out of load balancing when the label is ignored', () => {
+  const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
+  const nodeList = [node('node-1', { labels })];
+  const plan = planService(web, everywhere, context({ nodeList, ignoresExcludeLabel: true }));
   assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
 });
 
