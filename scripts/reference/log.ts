@@ -87,7 +87,7 @@ export function logPage(): string {
       [
         [code('level'), '`debug`, `info`, `warn`, `error`'],
         [code('ts'), 'time, RFC 3339'],
-        [code('component'), '`controller`, `speaker`, or `layer2` for the speaker’s layer-2 process'],
+        [code('component'), '`controller`, or `speaker`, `bgp` and `layer2` in the log of a speaker'],
         [code('msg'), 'the message; see below'],
       ],
     ),
