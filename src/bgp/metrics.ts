@@ -40,7 +40,10 @@ const receivedNames: Readonly<Record<MessageKind, string>> = {
 
 const peer = ['peer'] as const;
 
-/** The metrics of all peers, labelled by the peer's name. The first groups keep the names that MetalLB's dashboards use. */
+/**
+ * The metrics of all peers, labelled by the peer's name. Most names here lack the prefix `bellman_bgp_…`, which registration adds. The first
+ * groups keep the names that MetalLB's dashboards use.
+ */
 export class BgpMetrics {
   readonly #all: { remove(labels: { peer: string }): void }[] = [];
   readonly #registry: Registry;

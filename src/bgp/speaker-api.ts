@@ -4,7 +4,10 @@ import type { BgpState } from './fsm/connection-state.ts';
 import type { LargeCommunity } from './message.ts';
 import type { ResolvedPeer } from './peer.ts';
 
-/** The attributes of a route that the plan chooses. ORIGIN, AS_PATH and NEXT_HOP follow from the session. */
+/**
+ * The attributes of a route that the plan chooses. ORIGIN, AS_PATH and NEXT_HOP follow from the session. codec/attribute-rows.ts lists the
+ * files that a new attribute changes.
+ */
 export interface RouteAttributes {
   /** Sent to internal peers only; 100 when absent. */
   readonly localPref?: number;

@@ -1,6 +1,13 @@
 /**
- * The path attributes, one row each: type, flags, treatment of a malformed value (RFC 7606 section 7), decoder and encoder. A new attribute
- * is a new row here. MP_REACH_NLRI and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
+ * The path attributes, one row each: type, flags, treatment of a malformed value (RFC 7606 section 7), decoder and encoder.
+ * MP_REACH_NLRI and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
+ *
+ * A new attribute is a row here and a field of PathAttributes in ../message.ts, with random values in
+ * test/unit/bgp/codec/properties.test.ts.
+ *
+ * If our routes carry it, it is also a field of RouteAttributes in ../speaker-api.ts. Two routes with different values must not share an
+ * attribute set, so the field belongs to the key in ../rib/attribute-table.ts; ../rib/update-writer.ts sends it. In the speaker,
+ * peer-routes.ts takes it from the configuration, and route-table.ts merges it where Services share a prefix.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import type { PathAttributes } from '../message.ts';
