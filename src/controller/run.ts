@@ -5,6 +5,8 @@
  *   namespaces ──────────────────────────────────────────────┼─→ allocator/ (pure) ──→ services/ ──→ status, annotation, event
  *   Services ────────────────────────────────────────────────┘
  *
+ * The folder config/ beside this file applies the gate; src/config/gate.ts is the gate.
+ *
  * Any number of replicas may run. The one that holds the Lease serves a term (`leader-term.ts`); the others wait. The API client of a
  * term refuses to write as soon as another replica may hold the Lease. The controller never gives an address two owners, never renumbers
  * a Service on its own, and never acts on a configuration before it is stored as accepted.
