@@ -49,8 +49,8 @@ try {
   await plane.knob('reset');
   const startedAt = Date.now();
   const again = plane.controller();
-  const known = await again.logged('state of the cluster known');
-  report('cold start: state of the cluster known after', milliseconds(known, startedAt));
+  const known = await again.logged('in sync');
+  report('cold start: in sync after', milliseconds(known, startedAt));
   await makeService(plane, 'latecomer');
   await eventually('its address', async () => (await addresses(plane, 'latecomer')).length === 1, {
     deadlineMs,

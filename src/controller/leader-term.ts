@@ -1,8 +1,8 @@
 /**
  * One term of leadership: watches → gate → allocator → Services.
  *
- * A term lists everything afresh once it holds the Lease, so it knows what its predecessor wrote last. It decides nothing before the
- * first list of each kind is complete: both ConfigMaps, the namespaces and the Services.
+ * A term lists everything again after the replica has got the Lease, so it knows the last writes of its predecessor. It decides nothing
+ * before the first list of each kind is complete: both ConfigMaps, the namespaces and the Services.
  */
 import type { Clock } from '../clock.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
@@ -138,7 +138,7 @@ export class LeaderTerm {
 
   #begin(): void {
     const known = { namespaces: this.#namespaces.size, services: this.#services.known };
-    this.#options.logger.info(known, 'state of the cluster known');
+    this.#options.logger.info(known, 'in sync');
     this.#services.setNamespaces(this.#namespaces);
     this.#config.start();
   }

@@ -264,7 +264,7 @@ test('the controller waits for an API server that is away when it starts, and lo
 
 test('the controller logs the return of the API server within two seconds', async () => {
   const controller = plane.controller('--no-leader-election');
-  await controller.logged('state of the cluster known');
+  await controller.logged('in sync');
   await plane.knob('refuse');
   const lost = await controller.logged('API server not reached, retrying');
   assert.equal(await controller.metric('bellman_kubernetes_api_up'), 0);
