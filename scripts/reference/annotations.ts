@@ -36,7 +36,7 @@ const written: Record<keyof typeof annotations, Row> = {
   configWarnings: {
     object: 'ConfigMap',
     writer: 'controller',
-    meaning: 'What is doubtful in the configuration in force, such as host bits in a prefix.',
+    meaning: 'Warnings about the configuration in force, for instance host bits in a prefix.',
   },
   pool: {
     object: 'Service',

@@ -20,7 +20,7 @@ export interface AcceptedConfig {
   /** RFC 3339; empty when the ConfigMap does not say. */
   readonly at: string;
   readonly config: Config;
-  /** What is doubtful in it. */
+  /** Warnings about a valid but doubtful text. */
   readonly warnings: readonly ConfigError[];
 }
 

@@ -25,7 +25,7 @@ export const annotations = {
   /** A number that grows with each accepted configuration; unlike `acceptedAt` it does not depend on a clock. */
   acceptedGeneration: `${prefix}accepted-generation`,
   configError: `${prefix}config-error`,
-  /** What is doubtful in the accepted configuration; absent when there is nothing. */
+  /** Warnings about the accepted configuration; absent when there are none. */
   configWarnings: `${prefix}config-warnings`,
   /** On a Service, by the controller: the pool of its addresses, or one pool for each, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,

@@ -23,7 +23,7 @@ export const eventReasons = {
   IPReleased: {
     object: 'Service',
     type: 'Normal',
-    meaning: 'The Service has no address any more.',
+    meaning: 'The Service no longer has an address.',
   },
   AllocationFailed: {
     object: 'Service',
@@ -33,7 +33,8 @@ export const eventReasons = {
   UnknownAnnotation: {
     object: 'Service',
     type: 'Warning',
-    meaning: 'An annotation under a prefix of ours has no meaning; its name is most likely misspelt.',
+    meaning:
+      'Bellman does not know an annotation under one of its prefixes. Its name is most likely misspelt.',
   },
   SharedAcrossNamespaces: {
     object: 'Service',
