@@ -1,7 +1,7 @@
 /**
  * Memory of the Adj-RIBs-Out per route and peer, with 100,000 host routes sent to four peers.
  *   .cache/bin/node --expose-gc bench/bgp-memory.ts
- * Measures heap and array buffers after a garbage collection, less the same before.
+ * Measures the growth of heap and array buffers, with a garbage collection before and after.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Family, type IpAddress, parseIp } from '../src/address/index.ts';

@@ -1,4 +1,4 @@
-/** What the BGP of a node offers to the rest of the speaker. */
+/** The interface between the BGP of a node and the rest of the speaker. */
 import type { IpAddress, Prefix } from '../address/index.ts';
 import type { BgpState } from './fsm/connection-state.ts';
 import type { LargeCommunity } from './message.ts';
@@ -12,7 +12,7 @@ export interface RouteAttributes {
   /** Sent to internal peers only; 100 when absent. */
   readonly localPref?: number;
   readonly med?: number;
-  /** How many more times our AS number is prepended; external peers only. */
+  /** Number of additional prepends of our AS number; external peers only. */
   readonly asPathPrepend: number;
   /** RFC 1997. */
   readonly communities: readonly number[];
@@ -34,13 +34,13 @@ export interface PeerStatus {
   readonly warnings: readonly string[];
   readonly routesDesired: number;
   readonly routesSent: number;
-  /** What ended or prevented the last session, in the words of the RFCs. */
+  /** Why the last session ended or did not start, in the words of the RFCs. */
   readonly lastError?: string;
   /** Time of `lastError`, RFC 3339. */
   readonly lastErrorAt?: string;
 }
 
-/** Why the speaker stops. It decides what peers are told (RFC 4486, 4724, 8538). */
+/** Why the speaker stops. This decides how its sessions end (RFC 4486, 4724, 8538). */
 export type StopMode =
   /** Withdraw all routes, then send Cease/Administrative Shutdown with the reason. */
   | { readonly kind: 'shutdown'; readonly reason: string }
@@ -49,7 +49,7 @@ export type StopMode =
 
 /** All BGP sessions of a node. Changes take effect in the same turn of the event loop or the next. */
 export interface BgpSpeaker {
-  /** The peers that should exist. Starts, changes and stops what differs, and leaves the other sessions alone. */
+  /** Sets the peers that should exist. Starts, changes and stops the sessions that differ, and leaves the others alone. */
   setPeers(peers: readonly ResolvedPeer[]): void;
   /** Announces a prefix to a peer, in place of an earlier announcement. The peer may be configured later. */
   announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void;
@@ -57,13 +57,13 @@ export interface BgpSpeaker {
   /** BFD has lost the peer: its session ends with Cease/BFD Down (RFC 9384) and is retried. */
   bfdDown(peerId: string): void;
   /**
-   * A hint that interfaces of the node have changed: the speaker looks at once rather than within a second. A session over a link
+   * A hint that interfaces of the node have changed: the speaker reads them at once, not within a second. A session over a link
    * that is gone ends, and next hops follow the node's addresses.
    */
   interfacesChanged(): void;
   /** The desired routes are complete: from now on End-of-RIB may be sent (RFC 4724 section 4.1). */
   synced(): void;
   status(): readonly PeerStatus[];
-  /** Resolves when every peer has been told, or its deadline has passed. */
+  /** Resolves when every session has ended, or its deadline has passed. */
   stop(mode: StopMode): Promise<void>;
 }

@@ -9,10 +9,10 @@
  * (RFC 6793), extended messages (RFC 8654), graceful restart (RFC 4724, 8538) where configured, and over IPv6 the extended next hop
  * (RFC 8950).
  *
- * This file knows the set of peers. passive-listener.ts takes the connections that peers make, interface-watch.ts notices when the
- * node's addresses or links change. session/ is one peer: it runs sockets
- * and timers for fsm/peer-machine.ts, which decides. rib/ holds what a peer should have and packs it into messages. codec/,
- * negotiation.ts and next-hop.ts are pure. transport/ has sockets with the options that Node lacks.
+ * This file manages the set of peers. passive-listener.ts accepts the connections that peers make; interface-watch.ts notices when the
+ * node's addresses or links change. session/ is one peer: it runs sockets and timers for fsm/peer-machine.ts, which decides. rib/ holds
+ * the routes that a peer should have and packs them into messages. codec/, negotiation.ts and next-hop.ts are pure. transport/ has
+ * sockets with the options that Node lacks.
  *
  * Limits. A peer that reads slowly costs 256 KiB of messages and two numbers for each route. A peer that floods costs one message.
  */
@@ -43,7 +43,7 @@ export interface BgpSpeakerOptions {
   readonly registry: Registry;
   /** Shown to peers in the FQDN capability. */
   readonly hostName: string;
-  /** This process replaces another one of ours while the node kept forwarding: peers that kept its routes keep them (RFC 4724). */
+  /** The node kept forwarding while this process replaced an earlier one, so peers may keep the routes of that one (RFC 4724). */
   readonly restarting?: boolean;
   /** TCP port that passive peers connect to; 179 by default. */
   readonly listenPort?: number;
@@ -115,7 +115,7 @@ class Speaker implements BgpSpeaker {
     if (this.#isStopped) return;
     const wanted = new Set(peers.map(({ id }) => id));
     for (const [id, session] of this.#sessions) if (!wanted.has(id)) this.#remove(id, session);
-    // Peers may exchange names, so the samples of all old names go before any new name is shown.
+    // Peers may swap names, so the samples of all old names are removed before any new name appears.
     for (const { id, settings } of peers) {
       const session = this.#sessions.get(id);
       if (session && session.peer.settings.name !== settings.name) session.forget();

@@ -1,4 +1,4 @@
-/** Misbehaving peers: none may cost another session a keepalive, exhaust the memory, or flood the log. */
+/** A misbehaving peer must not cost another session a keepalive, exhaust the memory, or flood the log. */
 import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -178,7 +178,7 @@ describe('a misbehaving peer', () => {
 
   for (const [what, bytes, error] of [
     [
-      'sends what is no BGP',
+      'sends HTTP instead of BGP',
       new TextEncoder().encode('GET / HTTP/1.1\r\nHost: node-1\r\n\r\n'),
       'Message Header Error/Connection Not Synchronized',
     ],

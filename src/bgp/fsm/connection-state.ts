@@ -1,4 +1,4 @@
-/** What the state machine of one connection remembers, and what it is configured with. */
+/** The state and the configuration of the state machine of one connection. */
 
 /** The states of RFC 4271 section 8.2.2. */
 export type BgpState = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';
@@ -41,7 +41,7 @@ export interface FsmState {
   readonly oscillations: number;
   readonly tcp: 'none' | 'connecting' | 'connected';
   readonly delayOpenRunning: boolean;
-  /** Negotiated; 0 before, and when the peers agreed on no hold timer. */
+  /** As negotiated; 0 before the negotiation, and when the peers agreed on no hold timer. */
   readonly holdTimeMs: number;
   readonly keepaliveMs: number;
 }

@@ -1,6 +1,6 @@
 /**
- * The machine of one peer, as a pure function `(state, event, now) → { state, actions }`: its connections, of which there are two
- * while both ends connect at the same time, and what is decided between them.
+ * The machine of one peer, as a pure function `(state, event, now) → { state, actions }`. A peer has two connections while both ends
+ * connect at the same time, and this machine decides between them.
  *
  *   events of connection 1 ──→ FSM of the primary ───┐
  *   events of connection 2 ──→ FSM of the contender ─┼──→ actions on each connection, and on the session

@@ -7,7 +7,7 @@ import type { Stream, StreamHandler } from '../transport/transport.ts';
 import { ConnectionTimers } from './connection-timers.ts';
 import { type Received, Receiver } from './receiver.ts';
 
-/** What happens on a connection. */
+/** An event on a connection. */
 export type ConnectionInput =
   | { readonly kind: 'connected' }
   | { readonly kind: 'closed'; readonly reason: string }
@@ -25,7 +25,7 @@ export interface ConnectionOwner {
   guard(connection: Connection, octets: Uint8Array | undefined, handle: () => void): void;
 }
 
-/** Until both OPENs are there, nothing is agreed on. */
+/** Nothing is negotiated before both OPENs have arrived. */
 const beforeOpen: ReceiveOptions = {
   receiveLimit: standardMessageLimit,
   fourOctetAs: false,
@@ -63,7 +63,7 @@ export class Connection {
     return this.#stream;
   }
 
-  /** Resolves when the stream that was ended last is closed. */
+  /** Resolves when the most recently ended stream is closed. */
   get closing(): Promise<void> {
     return this.#closing;
   }
@@ -87,7 +87,7 @@ export class Connection {
     this.#stream = stream;
   }
 
-  /** From now on messages are read and written as agreed. */
+  /** From now on, messages are read and written as negotiated. */
   agree(negotiated: Negotiated): void {
     this.#negotiated = negotiated;
   }
@@ -99,13 +99,13 @@ export class Connection {
     return bytes.length;
   }
 
-  /** Closes the stream. What was written still leaves. */
+  /** Closes the stream after it has sent everything that was written. */
   end(): void {
     if (this.#stream) this.#closing = this.#stream.end();
     this.#stream = undefined;
   }
 
-  /** Ends for good: nothing is reported any more. */
+  /** Ends the connection for good. It reports nothing more. */
   discard(): void {
     this.#isDiscarded = true;
     this.timers.stopAll();
@@ -116,7 +116,7 @@ export class Connection {
     this.#input({ kind: 'octets', count: bytes.length });
     const stream = this.#stream;
     this.#receiver.push(bytes);
-    // A message may end the connection: what follows it is not read.
+    // A message may end the connection. The octets behind it are then not read.
     while (this.#stream === stream) {
       const received = this.#receiver.next(this.#negotiated ?? beforeOpen);
       if (!received) return;

@@ -5,7 +5,7 @@ import type { CarriedFamilies } from './carried-families.ts';
 import { bounded } from './cause-text.ts';
 import { formatRouterId } from './peer-status.ts';
 
-/** Of a malformed attribute. */
+/** Octets of a malformed attribute that are logged. */
 const loggedOctets = 64;
 /** Different failures that are logged before a session comes up; a peer that fails in new ways all the time is cut off here. */
 const maxRememberedFailures = 64;

@@ -12,7 +12,7 @@ import { LastError } from './last-error.ts';
 import { SessionLog } from './session-log.ts';
 import { SessionMetrics } from './session-metrics.ts';
 
-/** Tells an operator what happens in a session: to the log, to the metrics, and as the last error of the status. */
+/** Reports the events of a session to operators: in the log, in the metrics, and as the last error in the status. */
 export class SessionReport {
   readonly log: SessionLog;
   readonly metrics: SessionMetrics;
@@ -82,7 +82,7 @@ export class SessionReport {
     this.#keep(reason);
   }
 
-  /** An attempt has failed, or none can be made. */
+  /** An attempt has failed, or could not begin. */
   failed(reason: string): void {
     if (this.#keep(reason)) this.log.down(reason);
   }
@@ -104,7 +104,7 @@ export class SessionReport {
     this.log.closed(reason);
   }
 
-  /** A collision ends one of two connections in the ordinary course of things: it is no error, unless it has a reason. */
+  /** A collision normally ends one of two connections. It counts as an error only when it has a reason. */
   #oneEnded(cause: DownCause): void {
     this.metrics.ended(cause);
     if (cause.kind !== 'received' && cause.kind !== 'sent') return;

@@ -2,7 +2,7 @@
 import type { ResolvedPeer } from '../peer.ts';
 import { socketRulesOf } from './connection-settings.ts';
 
-/** `none`: nothing the session shows. `apply`: new rules for the running session. `restart`: a new session. */
+/** `none`: the session need not change. `apply`: new rules for the running session. `restart`: a new session. */
 export type SettingsChange = 'none' | 'apply' | 'restart';
 
 /** Settings that went into the TCP connection or the OPEN can change only with a new session. */

@@ -89,7 +89,7 @@ const on = (connection: number) => ({
 const first = on(1);
 const second = on(2);
 
-/** Steps from the start; each event is a millisecond after the one before. A number lets time pass. */
+/** Runs the events from the initial state, one each millisecond. A number is a pause in milliseconds. */
 function run(...events: readonly (PeerEvent | number)[]): {
   state: PeerState;
   actions: readonly PeerAction[];
@@ -103,7 +103,7 @@ function run(...events: readonly (PeerEvent | number)[]): {
   return last;
 }
 
-/** What a step decides: `2N6/7` sends Cease/Collision on connection 2. Timers and reports of state are left out. */
+/** The decision of a step, in short: `2N6/7` sends Cease/Collision on connection 2. Timers and changes of state are left out. */
 function short(action: PeerAction): string[] {
   switch (action.kind) {
     case 'start-timer':
@@ -136,7 +136,7 @@ function outcome(...events: readonly (PeerEvent | number)[]): string {
   return `${describePeerState(state)}: ${actions.flatMap(short).join(' ')}`.trim();
 }
 
-/** How each state of a peer is reached. */
+/** The events that lead to each state of a peer. */
 const states = {
   Idle: [start, first.connected, first.notification],
   waiting: [{ kind: 'start', settings: settings({ mayStart: false }), restarting: false }],
@@ -445,7 +445,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.equal(outcome(...failed, 5000, incoming), 'OpenSent, contender OpenSent: 3accept 3open');
   });
 
-  test('a silent connection yields, and the status can say why', () => {
+  test('a silent connection yields, and its NOTIFICATION says why', () => {
     const { actions } = run(...states['OpenSent with contender'], silentConnectionMs, incoming);
     const lost = actions.find(({ kind }) => kind === 'connection-lost');
     assert.ok(lost?.kind === 'connection-lost' && lost.cause.kind === 'sent');
@@ -505,7 +505,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.equal(state.primary.fsm.oscillations, 5);
   });
 
-  test('an OPEN is judged beside what its own connection has offered', () => {
+  test('an OPEN is negotiated against the OPEN that its own connection has sent', () => {
     const edited: PeerEvent = {
       kind: 'configure',
       settings: settings({ localEnd: { ...settings().localEnd, keepaliveTimeSeconds: 5 } }),
@@ -528,7 +528,7 @@ test('stepPeer(): invariants over random sequences of events', () => {
     const opens = [open(), open(), restartable, lowerId, wrongAs].map((message) => on(id).open(message));
     const delayOpen: PeerEvent = { kind: 'timer', connection: id, timer: 'delay-open' };
     const retry: PeerEvent = { kind: 'timer', connection: id, timer: 'connect-retry' };
-    // What leads to a session comes often, so that sequences reach every state.
+    // Events that lead to a session are frequent, so that sequences reach every state.
     return [
       ...[connected, connected, connected, keepalive, keepalive, keepalive, idleHold, idleHold, ...opens],
       ...[closed, update, notification, refresh, broken, hold, delayOpen, retry],
@@ -570,7 +570,7 @@ test('stepPeer(): invariants over random sequences of events', () => {
       const take = (one: PeerEvent) => {
         if ('connection' in one && needsSocket(one)) {
           const socket = sockets.get(one.connection);
-          // A socket reports nothing before it is there and after it is dropped.
+          // A socket reports nothing before it exists or after it is dropped.
           if (!socket || (socket === 'connecting') !== (one.kind === 'tcp-connected')) return;
           if (one.kind === 'tcp-failed') sockets.delete(one.connection);
           if (one.kind === 'tcp-connected') sockets.set(one.connection, 'open');
@@ -626,7 +626,7 @@ test('stepPeer(): invariants over random sequences of events', () => {
           assert.notEqual(
             known.includes(id),
             discarded.has(id),
-            'connections that go are discarded, no others',
+            'a connection is discarded exactly when it goes',
           );
         for (const id of sockets.keys()) assert.ok(known.includes(id), 'each socket belongs to a connection');
         for (const connection of [state.primary, state.contender])
@@ -649,7 +649,7 @@ function idsOf({ primary, contender }: PeerState): number[] {
   return [primary.id, ...(contender ? [contender.id] : [])];
 }
 
-/** True for what only a live socket can report. */
+/** Whether only a live socket can report the event. */
 function needsSocket({ kind }: PeerEvent): boolean {
   return kind !== 'timer' && kind !== 'internal-error';
 }
