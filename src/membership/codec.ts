@@ -1,5 +1,5 @@
 /**
- * Packets as octets. Numbers are big endian; a text is its length and ISO 8859-1 (names and addresses are ASCII).
+ * Packets as octets. Numbers are big endian. A text is its length and its characters in ISO 8859-1; names and addresses are ASCII.
  *
  *     packet   text from │ u48 incarnation │ u32 summary │ u8 kind │ body │ update…
  *     ping     u32 sequence
@@ -13,8 +13,8 @@
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
  *
- * The decoder holds every value to its bounds, because a member that adopted one beyond them could not be refuted: a refutation
- * needs a greater incarnation, and the greatest number has none.
+ * The decoder refuses values beyond their bounds. A refutation needs a greater incarnation, so a statement with the greatest possible
+ * incarnation could never be refuted.
  */
 import { fail, ok, type Result } from '../result.ts';
 import { type Endpoint, isDeliverable } from './endpoint.ts';
@@ -26,12 +26,12 @@ const states: readonly MemberState[] = ['alive', 'suspect', 'dead', 'left'];
 const payloadTag = 4;
 const kinds = ['ping', 'ack', 'ping-request', 'verify', 'gossip', 'digest', 'records'] as const;
 const dayMs = 86_400_000;
-/** Half of what 48 bits hold. As milliseconds since 1970 it lies beyond the year 6000. */
+/** Half the range of 48 bits. As milliseconds since 1970 it lies beyond the year 6000. */
 const maxIncarnation = 2 ** 47 - 1;
 
 export interface DecodeContext {
   readonly payloads: PayloadFormat;
-  /** Wall clock. Incarnations are times of start, so one that is far in the future is refused. */
+  /** Wall clock. An incarnation is the time at which its member started, so one that is far in the future is refused. */
   readonly epochMs: number;
 }
 
@@ -55,7 +55,7 @@ export function encodePacket(packet: Packet): Buffer {
   return writer.bytes();
 }
 
-/** Reads a packet. The error says what is wrong with it. */
+/** Reads a packet. The error names the fault. */
 export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<Packet, string> {
   const reader = new OctetReader(bytes);
   const from = reader.text();
@@ -69,12 +69,12 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
     const update = readUpdate(reader, context.payloads);
     if (!update) return fail('malformed update');
     if (!reader.isShort && !isInBounds(update)) return fail('update out of bounds');
-    // An honest member may pass on a refutation of the greatest incarnation, so the rest of its packet counts.
+    // Drops this update alone: the sender may pass on in good faith the statement of a member that has gone beyond the limit.
     if (isCredible(update, context.epochMs)) updates.push(update);
   }
   if (reader.isShort) return fail('truncated');
   if (from === '') return fail('no sender');
-  // A member that refutes the greatest incarnation accepted in an update goes beyond it.
+  // The limit is higher for the sender: it may just have refuted the greatest incarnation that an update may have.
   if (incarnation > Math.min(maxIncarnation, context.epochMs + 2 * dayMs))
     return fail('incarnation out of bounds');
   if (body.kind === 'ping-request' && !isDeliverable(body.endpoint)) return fail('no address to ping');
@@ -86,7 +86,7 @@ function isInBounds(update: Update): boolean {
   return update.metadata.length <= maxMetadataOctets && isPlausible(update.endpoint);
 }
 
-/** Whether the member can have started at the time that its incarnation says. */
+/** Whether the member can have started at the time that its incarnation states. */
 function isCredible(update: Update, epochMs: number): boolean {
   if (update.kind === 'payload') return true;
   return update.incarnation <= Math.min(maxIncarnation - 1, epochMs + dayMs);

@@ -101,7 +101,7 @@ export class Membership {
     this.#changes.noteSync(this.isSynced);
   }
 
-  /** Does what is due. Call it at `wakeAt()`, after the packets that have arrived were received. */
+  /** Runs the work that is due. Call it at `wakeAt()`, after the packets that have arrived were received. */
   wake(now: number): void {
     this.#judgeStall(now);
     this.#run(this.#detector.wake(now), now);

@@ -20,7 +20,7 @@ export interface MembershipNodeOptions {
   readonly metadata: string;
   readonly payloads: PayloadStore;
   readonly settings?: Partial<MembershipSettings>;
-  /** An exception in a datagram costs that datagram. */
+  /** Catches an exception in a datagram, which then costs only that datagram. */
   readonly guard: Guard;
   /** Receives each suspicion, death, join and departure, under the name `membership`. */
   readonly recorder?: FlightRecorder;
@@ -39,14 +39,14 @@ export interface MembershipNodeOptions {
     readonly received?: number;
     readonly dropped?: DatagramDrop;
   }) => void;
-  /** A datagram from a listed speaker is sealed with a key that this one does not have. */
+  /** Called when a listed speaker seals a datagram with a key that this one does not have. */
   readonly onUnknownKey?: (speaker: string) => void;
 }
 
 /** Records merged between two calls of `drainCaptures`. */
 const recordsAtOnce = 100;
 
-/** The shell around the membership machine: its socket, its timer and the channel between. */
+/** The shell around the membership machine: its socket, its timer, and the channel between socket and machine. */
 export class MembershipNode {
   readonly #options: MembershipNodeOptions;
   readonly #clock: Clock;
@@ -90,7 +90,7 @@ export class MembershipNode {
     this.#channel.setKeys(keys, this.#clock.now());
   }
 
-  /** Speakers that exist by Kubernetes' account. `isCertain`: no others exist. */
+  /** Sets the speakers that Kubernetes lists. `isCertain`: the list is complete. */
   know(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain = false): void {
     this.#channel.setListedHosts(
       new Set([...speakers.values()].flatMap((all) => all.map(({ host }) => host))),
@@ -102,7 +102,7 @@ export class MembershipNode {
     this.#step((now) => this.machine.setMetadata(metadata, now));
   }
 
-  /** Merges records of this node's own and tells the others. */
+  /** Merges records of this node and sends them to the others. */
   publish(records: readonly PayloadRecord[]): void {
     this.#step((now) => {
       for (let at = 0; at < records.length; at += recordsAtOnce) {
@@ -139,7 +139,7 @@ export class MembershipNode {
 
   /**
    * Timers come before sockets in a turn of the event loop. After a pause, the packets that arrived meanwhile must be read before
-   * the machine judges anyone's silence.
+   * the machine takes a member for silent.
    */
   #wakeSoon(): void {
     this.#afterSockets(() => {

@@ -1,7 +1,7 @@
 import type { Endpoint } from './endpoint.ts';
 import type { PayloadFormat, PayloadRecord } from './payload.ts';
 
-/** Appends values to a buffer of a given capacity. A text is its length and ISO 8859-1. */
+/** Appends values to a buffer of a given capacity. A text is written as its length and its characters in ISO 8859-1. */
 export class OctetWriter {
   readonly #buffer: Buffer;
   #at = 0;
@@ -34,7 +34,7 @@ export class OctetWriter {
   }
 }
 
-/** Reads values in turn. Past the end it reads zeros and sets `isShort`, so that a decoder checks once. */
+/** Reads one value after another. Past the end it reads zeros and sets `isShort`, so one check at the end is enough. */
 export class OctetReader {
   readonly #bytes: Buffer;
   #at = 0;

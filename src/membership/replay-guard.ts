@@ -3,7 +3,7 @@ import { ReplayWindow } from './replay-window.ts';
 
 /** Octets of a token on the wire. */
 export const tokenLength = 8;
-/** The token of a member that was given none yet. */
+/** Stands for the token in the datagrams of a member that has not received one. */
 export const noToken = '00'.repeat(tokenLength);
 
 interface ProvenSession {
@@ -21,7 +21,7 @@ export type ReplayVerdict =
   | { readonly kind: 'challenge'; readonly token: string };
 
 /**
- * Accepts each datagram once, and none from an earlier life of the sender or of this process. A session counts as fresh when it
+ * Accepts each datagram once, and refuses datagrams from an earlier life of the sender or of this process. A session counts as fresh when it
  * shows a token that this life made for it:
  *
  *     token = first 8 octets of HMAC-SHA-256(secret of this life, generation │ session │ name)

@@ -2,7 +2,7 @@
  * Sealed membership datagrams at the channel of a member. A sender without the key changes recorded datagrams. A sender with the key, such
  * as a member of another release, seals any plaintext.
  *
- * No datagram raises an exception, without the key none gets past the seal, and answers go only to endpoints that are known.
+ * No datagram raises an exception. A datagram that was changed without the key is not delivered. Answers go only to known endpoints.
  */
 import assert from 'node:assert/strict';
 import { Channel, type Received } from '../../src/membership/channel.ts';

@@ -80,7 +80,7 @@ class Wire {
       this.put(next.to, next.datagram, next.from);
   }
 
-  /** Drops what is under way. */
+  /** Drops the datagrams under way, and returns their number. */
   lose(): number {
     return this.#underWay.splice(0).length;
   }

@@ -54,14 +54,14 @@ const packet: fc.Arbitrary<Packet> = fc.record({
   updates: fc.array(update),
 });
 
-/** Updates with octets as text, whichever class holds them. */
+/** Updates with their octets in hexadecimal, so that a Buffer equals a Uint8Array. */
 function comparable(updates: readonly Update[]): unknown[] {
   return updates.map((each) =>
     each.kind === 'payload' ? { ...each, octets: Buffer.from(each.octets).toString('hex') } : each,
   );
 }
 
-test('a packet decodes to what was encoded, and its updates take the octets that updateSize says', () => {
+test('a packet survives a round trip, and its updates take no more octets than updateSize() says', () => {
   fc.assert(
     fc.property(packet, (drawn) => {
       const written = structuredClone(drawn);
@@ -77,7 +77,7 @@ test('a packet decodes to what was encoded, and its updates take the octets that
   );
 });
 
-test('a packet that is cut anywhere does not decode, or decodes to one with fewer updates', () => {
+test('a packet that is cut at any octet does not decode, or loses only its last updates', () => {
   fc.assert(
     fc.property(packet, fc.nat(), (drawn, at) => {
       const written = structuredClone(drawn);
@@ -90,7 +90,7 @@ test('a packet that is cut anywhere does not decode, or decodes to one with fewe
   );
 });
 
-test('no octets crash the decoder', () => {
+test('no input makes the decoder throw', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void decodePacket(bytes, context)),
     { numRuns: 500 },

@@ -18,14 +18,14 @@ const undeliverable = [
   { host: 'ff02::1%lo', port: 7946 },
 ];
 
-test('isDeliverable takes literal unicast addresses with a port, and nothing else', () => {
+test('isDeliverable() accepts literal unicast addresses with a port, and nothing else', () => {
   for (const host of ['192.0.2.1', '2001:db8::1', 'fe80::1%eth0', '127.0.0.1'])
     assert.ok(isDeliverable({ host, port: 7946 }), host);
   for (const endpoint of undeliverable)
     assert.equal(isDeliverable(endpoint), false, JSON.stringify(endpoint));
 });
 
-test('the datagram socket never throws, whatever the endpoint, and goes on sending', async () => {
+test('the datagram socket throws for no endpoint, and keeps sending', async () => {
   const target = createSocket('udp4');
   target.bind(0, '127.0.0.1');
   await once(target, 'listening');

@@ -28,7 +28,7 @@ describe('FailureDetector', () => {
     for (const name of names) table.merge(alive(name), 0);
   }
 
-  /** Actions as text, until none is due before `untilMs`. Each ping to a member of `answering` is acknowledged at once. */
+  /** Actions as text, until no more are due before `untilMs`. Each ping to a member of `answering` is acknowledged at once. */
   function run(untilMs: number, answering: readonly string[] = []): string[] {
     const log: string[] = [];
     for (let now = Math.max(0, detector.wakeAt()); now <= untilMs; now = Math.max(now, detector.wakeAt())) {

@@ -33,7 +33,7 @@ describe('GossipQueue', () => {
     assert.ok(taken.some((each) => each.kind === 'member' && each.incarnation === 2));
   });
 
-  test('skips an update that does not fit, so that it does not hold up those behind it', () => {
+  test('skips an update that does not fit, so the updates behind it need not wait', () => {
     const queue = new GossipQueue();
     queue.add(member('large', { metadata: 'x'.repeat(600) }));
     queue.add(member('small'));

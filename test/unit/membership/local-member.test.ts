@@ -8,7 +8,7 @@ const said = (state: 'alive' | 'suspect' | 'dead' | 'left', incarnation: number)
   ({ kind: 'member', name: 'a', state, incarnation, endpoint, metadata: '' }) as const;
 
 describe('LocalMember', () => {
-  test('refutes what is false or ahead of it with a greater incarnation', () => {
+  test('refutes a false statement, or one with a greater incarnation than its own, with a greater incarnation still', () => {
     for (const [update, refuted] of [
       [said('suspect', 5), 6],
       [said('dead', 5), 6],
@@ -22,7 +22,7 @@ describe('LocalMember', () => {
     }
   });
 
-  test('leaves alone what is true or outdated', () => {
+  test('ignores true and outdated statements', () => {
     assert.equal(local().mustRefute(said('alive', 5)), false);
     assert.equal(local().mustRefute(said('dead', 4)), false);
     assert.equal(local().isCurrent(said('dead', 4)), false);

@@ -34,7 +34,7 @@ describe('UrgentNews', () => {
     }
   });
 
-  test('sends news beyond one go in the next ones, and loses none', () => {
+  test('sends news that does not fit into one round in the following rounds, and loses nothing', () => {
     const urgent = new UrgentNews(seededRandom(1));
     const keys = Array.from({ length: 10_000 }, (_, i) => `record number ${i}`);
     for (const key of keys) urgent.add(textPayload(key), true, 0);
