@@ -10,7 +10,7 @@ import { findConfigs, formatConfigError, parseConfig } from '../../../src/config
 import { requestNames } from '../../../src/controller/allocator/request.ts';
 import { codeBlocks, pages, read, root } from './pages.ts';
 
-/** All pages but the changelog, which also names what is gone. */
+/** All pages but the changelog, which also names removed things. */
 const checkedPages = pages.filter((page) => page !== 'CHANGELOG.md');
 
 for (const page of checkedPages)
