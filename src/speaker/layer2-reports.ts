@@ -13,7 +13,7 @@ export interface Layer2ReportsOptions {
   };
 }
 
-/** The last state that the layer-2 process has reported. Passes ownership on to the record, and conflicts on to events. */
+/** Keeps the last state that the layer-2 process has reported, records the owners on the Services, and turns conflicts into events. */
 export class Layer2Reports {
   readonly #options: Layer2ReportsOptions;
   readonly #owned = new Map<string, string>();
@@ -24,12 +24,12 @@ export class Layer2Reports {
     this.#options = options;
   }
 
-  /** Addresses that this node answers for, with the time (RFC 3339) since when. */
+  /** Addresses that this node answers for, each with the time (RFC 3339) at which it began. */
   get owned(): ReadonlyMap<string, string> {
     return this.#owned;
   }
 
-  /** Addresses that this node would answer for if the foreign host named here did not use them. */
+  /** Addresses that this node would answer for but another host uses, each with the MAC and the interface of that host. */
   get inUse(): ReadonlyMap<string, string> {
     return this.#inUse;
   }

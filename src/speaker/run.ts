@@ -51,14 +51,14 @@ export interface RunSpeakerOptions {
   readonly conflictPolicy: DefencePolicy;
   /** Seconds; 0: only at a takeover. */
   readonly announceEvery: number;
-  /** Directory for what the next speaker on this node must know: the mark of a restart, and the accepted configuration. */
+  /** Directory of the state for the next speaker on this node: the mark of a restart, and the accepted configuration. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Time for the last events at a stop. */
+/** Deadline for sending the last events when the process stops. */
 const eventsAtStopMs = 1000;
 
 /** Runs until the signal aborts and every peer has been informed. Rejects only when it cannot start. */

@@ -2,7 +2,7 @@ import { formatIp, type IpAddress, parseIp, prefixContains } from '../../address
 import type { Link } from '../../link/link-table.ts';
 import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 
-/** An entry with its parsed address. Users of the table extend it by their own state. */
+/** An entry with its parsed address. Users of the table add their own state to it. */
 export interface TrackedEntry {
   entry: AddressEntry;
   readonly address: IpAddress;

@@ -1,4 +1,4 @@
-/** Members learn of one loss within this time. What is taken from the same owner later belongs to another loss. */
+/** All members learn of a lost owner within this time. A later takeover belongs to another loss. */
 const lossMs = 2000;
 
 /**

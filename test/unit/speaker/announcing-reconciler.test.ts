@@ -88,7 +88,7 @@ test('AnnouncingReconciler writes the line of a new owner once, with an event', 
   assert.equal(o.writes(), 1);
 });
 
-test('AnnouncingReconciler leaves a line that a live node keeps overwriting for longer and longer', async () => {
+test('AnnouncingReconciler backs off when a live node keeps overwriting its line', async () => {
   const o = setUp();
   o.answer();
   await o.pass(0);
@@ -122,7 +122,7 @@ test('AnnouncingReconciler leaves the line of a successor while this node still 
   assert.deepEqual([o.writes(), o.events()], [0, []]);
 });
 
-test('AnnouncingReconciler writes both families of a Service although its own first write is not seen yet', async () => {
+test('AnnouncingReconciler writes the second family of a Service before it has seen its own first write', async () => {
   const over = { ingress: [{ ip: '192.0.2.241' }, { ip: '2001:db8::1' }] };
   const o = setUp({ line: '192.0.2.241=node-2/eth0,2001:db8::1=node-2/eth0', service: over });
   o.answer();
@@ -186,7 +186,7 @@ test('AnnouncingReconciler removes the line of a dead node for which it acts', a
   assert.equal(o.line(), undefined);
 });
 
-test('AnnouncingReconciler writes its own line, without NodeUnassigned, over that of a dead node', async () => {
+test('AnnouncingReconciler replaces the line of a dead node by its own, without an event NodeUnassigned', async () => {
   const o = setUp({ dead: ['node-9'] });
   o.answer();
   await o.pass(0);
@@ -210,7 +210,7 @@ test('AnnouncingReconciler removes the line of an address that the Service no lo
   assert.equal(plain.line(), undefined);
 });
 
-test('AnnouncingReconciler removes that line although another Service still uses the address', async () => {
+test('AnnouncingReconciler removes the line of a lost address even while another Service uses the address', async () => {
   const o = setUp({ line: '192.0.2.9=node-1/eth0,192.0.2.241=node-2/eth0' });
   o.reconciler.started({ address: '192.0.2.9', interfaces: ['eth0'], since: '' }, []);
   await o.pass(20_000);
@@ -230,7 +230,7 @@ test('AnnouncingReconciler leaves a Service of another class alone, even at an a
   assert.equal(o.writes(), 0);
 });
 
-test('AnnouncingReconciler gives a successor the full patience after an absence of the API server', async () => {
+test('AnnouncingReconciler gives a successor its full time after an outage of the API server', async () => {
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   const { reachability } = o.api;
   reachability.missed('away');

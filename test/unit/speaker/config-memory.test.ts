@@ -24,7 +24,7 @@ function folderOf(t: TestContext): string {
   return folder;
 }
 
-test('ConfigMemory recalls the configuration saved last, in a file for the owner only', (t) => {
+test('ConfigMemory recalls the last saved configuration, from a file that only its owner can read', (t) => {
   const folder = join(folderOf(t), 'state');
   const memory = new ConfigMemory(folder, 'node-1');
   assert.equal(memory.recall(), undefined);

@@ -96,7 +96,7 @@ test('AddressTable merges the entries of Services that share an address', () => 
     { ...entry, candidates: ['node-1', 'node-2'], observedVersion: 9 },
   ]);
   assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 10).upsert, []);
-  assert.equal(table.entries()[0]?.observedVersion, 9, 'as old as what it says');
+  assert.equal(table.entries()[0]?.observedVersion, 9, 'the version of the last change');
   assert.deepEqual(table.servicesOf('192.0.2.241').toSorted(), ['a', 'b']);
   assert.deepEqual(table.update('a', [], 11).upsert, [
     { ...entry, candidates: ['node-2'], group: 'b', observedVersion: 11 },
