@@ -5,11 +5,11 @@ import { daemonUrl, httpGet } from './http-get.ts';
 export interface DaemonQuery {
   readonly port: number;
   readonly path: string;
-  /** Of the viewer account; clients on loopback need none. */
+  /** A token of the viewer account. Clients on loopback need no token. */
   readonly token: string | undefined;
 }
 
-/** Asks a daemon at the first of its addresses that gives a usable answer. Returns the last fault when none does. */
+/** Asks a daemon at the first of its addresses that gives a usable answer. Returns the last fault when no address does. */
 export async function queryDaemon<T>(
   addresses: readonly string[],
   { port, path, token }: DaemonQuery,

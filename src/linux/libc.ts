@@ -2,7 +2,7 @@
  * The C library, through koffi: the socket calls that Node lacks. This is the only binding; other folders name the options that they
  * need and lay out the structures.
  *
- * A call that fails throws a SystemError, except where its comment names another answer. Descriptors are plain numbers; the
+ * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers; the
  * caller that opens one closes it.
  */
 import { endianness } from 'node:os';
@@ -42,7 +42,7 @@ const SO_ATTACH_FILTER = 26;
 /** Octets of one instruction of a classic BPF program. */
 const instructionOctets = 8;
 
-/** The order of octets in the structures of the kernel. */
+/** Whether the integers in the structures of the kernel are little-endian. */
 export const isLittleEndian = endianness() === 'LE';
 
 /** A call failed. `code` is the name of the errno, such as `ECONNREFUSED`. */
@@ -80,8 +80,8 @@ export function sendTo(fd: number, octets: Uint8Array, address: Uint8Array): voi
 }
 
 /**
- * Receives into the buffer and returns the number of octets; 0 at the end of a stream. Where nothing can be received it returns the name
- * of the errno, `EAGAIN` when nothing has arrived. `wait` blocks the thread until something has.
+ * Receives into the buffer and returns the number of octets; 0 at the end of a stream. On failure it returns the name of the errno:
+ * `EAGAIN` when nothing has arrived. With `wait` it blocks the thread until something arrives.
  */
 export function receive(fd: number, into: Uint8Array, wait = false): number | string {
   const length = Number(native.recv(fd, into, into.length, wait ? 0 : MSG_DONTWAIT));
@@ -106,7 +106,7 @@ export function setIntegerOption(
   setOption(fd, label, level, name, octets);
 }
 
-/** The value of a socket option that is an `int`; `undefined` where the descriptor is no socket or lacks the option. */
+/** The value of a socket option that is an `int`; `undefined` when the descriptor is not a socket or lacks the option. */
 export function integerOption(fd: number, level: number, name: number): number | undefined {
   const value = [0];
   return native.getsockopt(fd, level, name, value, [4]) === 0 ? value[0] : undefined;
@@ -121,13 +121,13 @@ export function attachSocketFilter(fd: number, program: Uint8Array): void {
   );
 }
 
-/** The `int` that an ioctl request answers with; `undefined` where it fails. */
+/** The `int` that an ioctl request returns; `undefined` when the request fails. */
 export function requestInteger(fd: number, request: number): number | undefined {
   const value = [0];
   return native.ioctl(fd, request, value) < 0 ? undefined : value[0];
 }
 
-/** The index of the network interface; 0 where there is none of that name. */
+/** The index of the network interface with this name; 0 when it does not exist. */
 export function interfaceIndex(name: string): number {
   return native.if_nametoindex(name);
 }

@@ -1,4 +1,4 @@
-/** One burst of faults: they begin within two seconds, overlap, end, and the cluster must come right. */
+/** One burst of faults. They begin within two seconds, overlap and end; then the cluster must recover. */
 import type { Lab } from '../../lab/lab.ts';
 import type { Random } from '../fuzz/random.ts';
 import { type Fault, pickFaults } from './faults.ts';
@@ -22,11 +22,13 @@ async function strike(fault: Fault, delayMs: number, lastsMs: number): Promise<v
   await fault.end();
 }
 
-/** Waits until the cluster is as it should be; resolves to what is still wrong at the deadline. */
+/** Waits until every invariant holds. Resolves to the violations that remain at the deadline. */
 async function settle(lab: Lab): Promise<string[]> {
   const end = performance.now() + settleDeadlineMs;
   for (;;) {
-    const wrong = await violations(lab).catch((error: unknown) => [`cannot look: ${error}`]);
+    const wrong = await violations(lab).catch((error: unknown) => [
+      `the cluster cannot be inspected: ${error}`,
+    ]);
     if (wrong.length === 0 || performance.now() > end) return wrong;
     await pause(250);
   }
@@ -44,7 +46,7 @@ function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[])
   });
 }
 
-/** Events that say that no node answers for a Service that kept its endpoints. */
+/** NodeUnassigned events of Services that kept their endpoints. */
 function falseEvents(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
   const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));
   return [...after.unassigned].flatMap(([service, count]) =>

@@ -1,4 +1,4 @@
-/** Who may read the inside of a speaker over the network. */
+/** Access to the state of a speaker over the network. */
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

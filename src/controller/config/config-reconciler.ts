@@ -50,7 +50,7 @@ export interface ConfigState {
   readonly hash?: string;
   readonly acceptedAt?: string;
   readonly error?: string;
-  /** What is doubtful in the accepted configuration. */
+  /** Warnings about the accepted configuration. */
   readonly warnings?: string;
 }
 
@@ -62,7 +62,7 @@ export class ConfigReconciler {
   readonly #reporter: VerdictReporter;
   readonly #queue: WorkQueue;
   #configMap: ConfigMap | undefined;
-  /** Of the ConfigMap that was there last: events about its absence refer to it. */
+  /** UID of the ConfigMap that existed last. Events about its absence refer to it. */
   #uid = '';
   #copy: ConfigMap | undefined;
   #accepted: AcceptedConfig | undefined;

@@ -88,7 +88,7 @@ const refusal = (reason: string, cause: RefusalCause = 'no-endpoint') => [
 ];
 
 type Speakers = Readonly<Record<string, SpeakerStatus | undefined>>;
-/** What is shown, the speakers, the text, and the exit code. */
+/** Name of the case, the speakers, the text, and the exit code. */
 const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'another host that uses the address',
@@ -113,7 +113,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'that none answers, whatever the record says; without endpoints that is as desired',
+    'that no node answers, whatever the record says; without endpoints this is as desired',
     { 'node-1': speaker({ notAnnounced: refusal('no endpoint is ready') }) },
     'none: no endpoint is ready',
     0,
@@ -184,7 +184,7 @@ test('statusReport() counts nodes that it does not name', () => {
   assert.equal(announcers, 'node-0, node-1, node-2 and 6 more by BGP');
 });
 
-test('statusReport() lists pools by family with what is in use, a shared address once', () => {
+test('statusReport() lists the used addresses of pools by family, a shared address once', () => {
   const other = service('other', ['192.0.2.1', '2001:db8::1']);
   const report = statusReport(view([web, other], {}));
   assert.deepEqual(line(report, 'p  '), ['p', 'layer2', 'IPv4', '4', '1', '3']);

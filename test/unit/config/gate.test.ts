@@ -32,7 +32,7 @@ const accepted: readonly (readonly [string, string])[] = [
     `- {name: a, protocol: layer2, addresses: [192.0.2.0/24]}\n${v6}`,
   ],
   [
-    'a pool that shrinks to what is used',
+    'a pool that shrinks to its used addresses',
     `- {name: a, protocol: bgp, addresses: [192.0.2.1/32, 192.0.2.200-192.0.2.200]}\n${v6}`,
   ],
   ['a pool that drains', `- {name: a, protocol: bgp, addresses: [192.0.2.0/24], draining: true}\n${v6}`],

@@ -189,7 +189,7 @@ test('watch() backs off during an outage and logs its start and end once', async
   await stop();
 });
 
-test('watch() takes a resumed watch for an answer as soon as it is open, though no event follows', async () => {
+test('watch() counts a resumed watch as an answer as soon as it opens, even without an event', async () => {
   const api = new ScriptedApi();
   api.lists.push(list('7', []));
   const { clock, lines, stop } = follow(api, []);
