@@ -9,6 +9,7 @@ import type { Logger, LogLevel } from '../log.ts';
 import type { Result } from '../result.ts';
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';
+import { KeyFaultLog } from './key-fault-log.ts';
 import { splitMessage } from './message-parts.ts';
 import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
 import { Questions } from './questions.ts';
@@ -68,6 +69,7 @@ class Layer2Parent implements Layer2 {
   readonly #questions: Questions;
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
+  readonly #keyFaultLog: KeyFaultLog;
   #metrics: readonly object[] = [];
   #child: ChildProcess | undefined;
   #startedAtMs = 0;
@@ -78,6 +80,7 @@ class Layer2Parent implements Layer2 {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#questions = new Questions(this.#clock);
+    this.#keyFaultLog = new KeyFaultLog(this.#clock, options.logger);
     registerAddressMetrics(options.registry, () => this.#counts.values());
     this.#start();
   }
@@ -97,16 +100,9 @@ class Layer2Parent implements Layer2 {
   }
 
   setKeys(keys: Result<readonly string[], string>): void {
-    const before = this.#keyFault;
     this.#keyFault = keys.ok ? undefined : keys.error;
-    if (!keys.ok) {
-      const text =
-        this.#keys.length > 0
-          ? 'membership keys rejected; the earlier keys stay in use'
-          : 'no membership keys: no layer-2 address is answered';
-      if (keys.error !== before) this.#options.logger.error({ reason: keys.error }, text);
-      return;
-    }
+    this.#keyFaultLog.update(this.#keyFault, this.#keys.length > 0);
+    if (!keys.ok) return;
     if (keys.value.join() === this.#keys.join()) return;
     this.#keys = keys.value;
     this.#send({ kind: 'keys', keys: keys.value });
@@ -136,6 +132,7 @@ class Layer2Parent implements Layer2 {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#keyFaultLog.close();
     const child = this.#child;
     if (!child) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -1,0 +1,49 @@
+import type { Clock, Timer } from '../clock.ts';
+import type { Logger } from '../log.ts';
+
+/**
+ * On a fresh install the controller creates the keys while the speakers start, and a speaker may be the faster of the two. Missing keys
+ * are a fault only when they are still missing after this time.
+ */
+const patienceMs = 10_000;
+
+/** Logs the fault of the membership keys, once per fault. */
+export class KeyFaultLog {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #patientUntilMs: number;
+  #fault: string | undefined;
+  #reminder: Timer | undefined;
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#patientUntilMs = clock.now() + patienceMs;
+  }
+
+  /** `fault` is the reason why the keys cannot be used, `undefined` when they can. `hasKeys`: earlier keys stay in use. */
+  update(fault: string | undefined, hasKeys: boolean): void {
+    if (fault === this.#fault) return;
+    this.#fault = fault;
+    this.close();
+    if (fault === undefined) return;
+    const waitMs = this.#patientUntilMs - this.#clock.now();
+    if (hasKeys) {
+      this.#logger.error({ reason: fault }, 'membership keys rejected; the earlier keys stay in use');
+    } else if (waitMs > 0) {
+      this.#logger.info({ reason: fault }, 'waiting for membership keys');
+      this.#reminder = this.#clock.after(waitMs, () => this.#logMissing(fault));
+    } else {
+      this.#logMissing(fault);
+    }
+  }
+
+  close(): void {
+    this.#reminder?.cancel();
+    this.#reminder = undefined;
+  }
+
+  #logMissing(reason: string): void {
+    this.#logger.error({ reason }, 'no membership keys: no layer-2 address is answered');
+  }
+}
