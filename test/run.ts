@@ -19,7 +19,7 @@ interface Report {
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    jobs: { type: 'string', default: '2' },
+    jobs: { type: 'string', default: '3' },
     'timeout-seconds': { type: 'string', default: '600' },
   },
 });
