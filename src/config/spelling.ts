@@ -33,25 +33,31 @@ const maxCandidates = 200;
 
 /** The known word that `word` most likely means: another case, `_` for `-`, camelCase, a synonym, or up to two typing errors. */
 export function spellingHint(word: string, known: readonly string[]): string | undefined {
-  const kebab = word
-    .slice(0, 64)
-    .replace(/([a-z0-9])([A-Z])/g, '$1-$2')
-    .replace(/[_ ]/g, '-')
-    .toLowerCase();
-  if (known.includes(kebab)) return kebab;
+  const kebab = toKebab(word);
+  const same = known.find((candidate) => toKebab(candidate) === kebab);
+  if (same !== undefined) return same;
   const synonym = Object.hasOwn(synonyms, kebab) ? synonyms[kebab] : undefined;
   if (synonym !== undefined && known.includes(synonym)) return synonym;
   let best: string | undefined;
   let bestDistance = 3;
   for (const candidate of known.slice(0, maxCandidates)) {
-    if (Math.abs(candidate.length - kebab.length) >= bestDistance) continue;
-    const distance = editDistance(kebab, candidate);
+    const spelt = toKebab(candidate);
+    if (Math.abs(spelt.length - kebab.length) >= bestDistance) continue;
+    const distance = editDistance(kebab, spelt);
     if (distance < bestDistance && distance < candidate.length / 2) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+function toKebab(word: string): string {
+  return word
+    .slice(0, 64)
+    .replace(/([a-z0-9])([A-Z])/g, '$1-$2')
+    .replace(/[_ ]/g, '-')
+    .toLowerCase();
 }
 
 /** Levenshtein distance. */

@@ -52,25 +52,28 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
 const maxUnknownReported = 8;
 
 /**
- * A sentence for each of the first unknown annotations under Bellman's prefix, which are most likely misspelt, and one for the number of
- * the others. Each fits an event.
+ * A sentence for each of the first unknown annotations under a prefix of {@link requestPrefixes}, which are most likely misspelt, and
+ * one for the number of the others. Each fits an event.
  */
 export function unknownAnnotations(service: Service): string[] {
-  const [prefix] = requestPrefixes;
   const known: readonly string[] = [
     ...Object.values(requestNames),
     ...Object.values(annotations).map(withoutPrefix),
   ];
-  const unknown = Object.keys(service.annotations)
-    .filter((key) => key.startsWith(prefix) && !known.includes(withoutPrefix(key)))
-    .sort();
-  const messages = unknown.slice(0, maxUnknownReported).map((key) => {
-    const hint = spellingHint(withoutPrefix(key), Object.values(requestNames));
+  const unknown = requestPrefixes.flatMap((prefix) =>
+    Object.keys(service.annotations)
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => ({ key, prefix, name: key.slice(prefix.length) }))
+      .filter(({ name }) => !known.includes(name))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  );
+  const messages = unknown.slice(0, maxUnknownReported).map(({ key, prefix, name }) => {
+    const hint = spellingHint(name, Object.values(requestNames));
     const message = `annotation ${key} is unknown${hint === undefined ? '' : `; did you mean ${prefix}${hint}?`}`;
     return printable(message, maxMessageCharacters);
   });
   const rest = unknown.length - messages.length;
-  return rest > 0 ? [...messages, `${rest} more annotations under ${prefix} are unknown`] : messages;
+  return rest > 0 ? [...messages, `${rest} more annotations are unknown`] : messages;
 }
 
 function withoutPrefix(key: string): string {
