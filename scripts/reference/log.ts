@@ -54,7 +54,7 @@ const fields: Readonly<Record<string, string>> = {
   stack: 'stack of the exception',
   state: 'state of the machine after the event',
   treatment: 'treatment by RFC 7606',
-  whom: 'the peers that are concerned',
+  whom: 'the affected peers',
 };
 
 /** The part of the program that a folder of `src/` is, in the order of the page. */

@@ -26,7 +26,7 @@ export class OwnFacts {
     if (interfaces !== this.#leftOut && interfaces !== '')
       this.#logger.error(
         { interfaces },
-        'too many links to tell other speakers: addresses on the listed links stay unanswered',
+        'too many links to report to other speakers: addresses on the listed links stay unanswered',
       );
     this.#leftOut = interfaces;
     return text;

@@ -14,7 +14,7 @@ export function sendLinkHints(bgp: BgpSpeaker, guard: Guard, logger: Logger): { 
     return links;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    logger.warn({ reason }, 'cannot follow links at once, looking every second');
+    logger.warn({ reason }, 'no link notifications, polling every second');
     return { close: () => undefined };
   }
 }

@@ -102,10 +102,7 @@ export class SpeakerWatches {
     const remembered = accepted.current ? undefined : memory.recall();
     if (remembered && accepted.recall(remembered)) {
       const reason = 'no ConfigMap carries an accepted configuration';
-      logger.warn(
-        { hash: remembered.hash, reason },
-        'the configuration saved in the state directory is used',
-      );
+      logger.warn({ hash: remembered.hash, reason }, 'using the configuration saved in the state directory');
       this.#apply(remembered);
     }
     if (accepted.current) return arrived('config');

@@ -199,7 +199,7 @@ test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, dr
       await writeConfig(plane, good);
       await configStatus(plane, 'active');
       assert.equal(await annotation(plane, 'accepted-config'), good);
-      await event(plane, 'ConfigMap', 'config', /ConfigAccepted configuration back at the accepted one/);
+      await event(plane, 'ConfigMap', 'config', /ConfigAccepted configuration reverted to the accepted one/);
     },
   );
 

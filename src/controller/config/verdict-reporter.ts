@@ -58,7 +58,7 @@ export class VerdictReporter {
     this.#reportedReason = undefined;
     if (!isNew && !isRevert) return false;
     const { hash } = accepted;
-    const outcome = isNew ? 'configuration accepted' : 'configuration back at the accepted one';
+    const outcome = isNew ? 'configuration accepted' : 'configuration reverted to the accepted one';
     if (isNew) metrics.configUpdates.inc();
     logger.info({ hash }, outcome);
     const warnings = warningText(accepted);

@@ -79,7 +79,10 @@ test('gate clears the stale state after a revert, without touching a Service', a
   assert.equal(harness.annotation('config-status'), 'active');
   assert.equal(harness.annotation('config-error'), undefined);
   assert.equal(await harness.metric('bellman_config_stale'), 0);
-  assert.match(harness.events('config')[2] ?? '', /^ConfigAccepted: configuration back at the accepted one/);
+  assert.match(
+    harness.events('config')[2] ?? '',
+    /^ConfigAccepted: configuration reverted to the accepted one/,
+  );
   assert.deepEqual(harness.writes(), ['PATCH bellman-system/configmaps/config']);
   await harness.stop();
 });
@@ -102,7 +105,7 @@ test('gate loads the accepted text after a restart with a bad one, and reports n
   assert.equal(await harness.metric('bellman_config_stale'), 1);
   harness.editConfig(good);
   await harness.pass();
-  assert.match(harness.events('config').at(-1) ?? '', /^ConfigAccepted: configuration back/);
+  assert.match(harness.events('config').at(-1) ?? '', /^ConfigAccepted: configuration reverted/);
   await harness.stop();
 });
 
