@@ -52,11 +52,11 @@ const flushDeadlineMs = 2000;
 export async function runController(options: RunControllerOptions): Promise<void> {
   const { namespace, loadBalancerClass, logger, signal } = options;
   const clock = systemClock;
-  const client = connect(options.kubeconfig, 'bellman-controller', { logger });
   const registry = new Registry();
+  const { recorder, guard } = createDiagnostics({ clock, logger, registry });
+  const client = connect(options.kubeconfig, 'bellman-controller', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
   const metrics = new ControllerMetrics(registry);
-  const { recorder, guard } = createDiagnostics({ clock, logger, registry });
   endOnCrash({ logger, recorder, clock });
   const identity = `${hostname()}_${randomUUID()}`;
   const component = 'bellman-controller';
@@ -81,7 +81,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     term = undefined;
   };
   const election = options.leaderElection
-    ? new LeaderElection({ client, namespace, name: controllerLeaseName, identity, clock, logger })
+    ? new LeaderElection({ client, namespace, name: controllerLeaseName, identity, clock, logger, recorder })
     : undefined;
 
   const server = await serveHttp(options.metricsAddress.host, options.metricsAddress.port, {

@@ -262,7 +262,7 @@ test('the controller waits for an API server that is away when it starts, and lo
   assert.equal(await controller.stop(), 0);
 });
 
-test('the controller logs the return of the API server within two seconds', async () => {
+test('the controller logs the return of the API server within two seconds, and records both', async () => {
   const controller = plane.controller('--no-leader-election');
   await controller.logged('in sync');
   await plane.knob('refuse');
@@ -278,6 +278,7 @@ test('the controller logs the return of the API server within two seconds', asyn
   );
   assert.ok(Date.parse(String(lost.ts)) < servedAt);
   assert.equal(await controller.metric('bellman_kubernetes_api_up'), 1);
+  assert.match(await controller.fetch('/debug/events'), /"machine":"api server"/);
   assert.equal(await controller.stop(), 0);
 });
 
