@@ -18,7 +18,7 @@ describe('bursts of faults', { concurrency: false }, () => {
   after(() => lab.close());
 
   for (let seed = 1; seed <= bursts; seed++)
-    test(`burst ${seed} leaves the cluster as it should be`, async () => {
+    test(`the cluster recovers from burst ${seed}`, async () => {
       const result = await runBurst(lab, new Random(seed));
       assert.deepEqual(result.violations, [], result.faults.join('; '));
     });

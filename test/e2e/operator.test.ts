@@ -113,7 +113,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     await shows('the others', /^default\/theirs +<pending>/m, '--load-balancer-class', 'example.org/other');
   });
 
-  test('bellman trace shows the way of a peer to Established, and the steps of an address and the membership', async () => {
+  test('bellman trace shows the path of a peer to Established, and the steps of an address and the membership', async () => {
     const node = lab.node('node-1').namespace;
     const trace = (subject: string, ...flags: string[]) =>
       node.exec(bellman, 'trace', subject, '--kubeconfig', kubeconfigPath, ...flags);

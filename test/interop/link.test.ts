@@ -148,7 +148,7 @@ test('priority-tagged requests get answers and those of a VLAN do not', async ()
   );
 });
 
-test('an address that the kernel has too is reported with its interface', async () => {
+test('an address that the kernel also has is reported with its interface', async () => {
   assert.deepEqual(await responder.ask({ do: 'kernel-answers', address: ipv4 }), []);
   await node.ip('address', 'add', `${ipv4}/32`, 'dev', 'lo');
   await eventually('the warning', async () => {

@@ -23,7 +23,7 @@ function fixture() {
 }
 
 describe('InterfaceWatch', () => {
-  test('reports a change within a second, and no change never', () => {
+  test('reports a change within a second, and nothing without a change', () => {
     const { clock, watch, node, changes } = fixture();
     watch.start();
     clock.advance(5000);
@@ -59,7 +59,7 @@ describe('InterfaceWatch', () => {
     assert.deepEqual(changes, []);
   });
 
-  test('goes on when the system cannot tell, and says so once', () => {
+  test('continues when the system cannot be read, and logs that once', () => {
     const { clock, watch, node, changes, lines } = fixture();
     watch.start();
     node.isBroken = true;

@@ -169,7 +169,7 @@ describe('refusedAfter()', () => {
     assert.deepEqual(refusedAfter(error(7, 73, 2, 0, 0, 6, 0), none), new Set([73, 6]));
   });
 
-  test('returns `all` where the peer names none, or only ones that were left out', () => {
+  test('returns `all` when the peer names no capability, or only omitted ones', () => {
     assert.equal(refusedAfter(error(4), none), 'all');
     assert.equal(refusedAfter(error(7), none), 'all');
     assert.equal(refusedAfter(error(7, 73, 0), new Set([73])), 'all');
@@ -194,7 +194,7 @@ describe('survivingConnection()', () => {
     assert.equal(survivingConnection(end(1, 1), end(1, 2)), 'incoming');
   });
 
-  test('both ends keep the same one', () => {
+  test('both ends keep the same connection', () => {
     for (const [a, b] of [
       [end(1, 1), end(2, 1)],
       [end(3, 1), end(2, 1)],

@@ -57,7 +57,7 @@ function busy(ms: number): void {
   while (performance.now() < end);
 }
 
-test('the octets last sent before a close are read, also when our own write is the first to fail', async () => {
+test('the last octets before a close are read, even when our own write fails first', async () => {
   let received = '';
   const closed = Promise.withResolvers<string>();
   const { stream, router } = await connected({

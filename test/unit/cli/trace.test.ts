@@ -36,7 +36,7 @@ test('formatTrace() shortens a long event, and still shows the state', () => {
   assert.match(line, /x… {2}⇒ OpenSent$/);
 });
 
-test('formatTrace() survives a time that is no date', () => {
+test('formatTrace() survives a time that is not a date', () => {
   assert.match(formatTrace([{ node: 'n', ...event, at: 1e300 }], 'text'), /^1e\+300 /);
 });
 
@@ -48,7 +48,7 @@ for (const [subject, query] of [
 ] as const)
   test(`queryOf(): ${subject}`, () => assert.equal(queryOf(subject), query));
 
-test('decodeEvents() makes foreign texts printable, and names a line that is no event', () => {
+test('decodeEvents() makes foreign texts printable, and names a line that is not an event', () => {
   const hostile = { ...event, state: 'a\u001b[31m', event: { 'k\u202E': ['\u2028'] } };
   const result = decodeEvents(`${JSON.stringify(hostile)}\n`);
   assert.ok(result.ok);

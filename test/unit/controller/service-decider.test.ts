@@ -66,7 +66,7 @@ test('ServiceDecider decides next about a Service that another one displaces', (
   ]);
 });
 
-test('ServiceDecider leaves a Service that is being deleted its address, and gives it no new one', () => {
+test('ServiceDecider lets a Service that is being deleted keep its address, and gives it no new one', () => {
   const { allocator, decider, set } = setUp('192.0.2.0/31');
   decider.decide([set('web')]);
   assert.deepEqual(

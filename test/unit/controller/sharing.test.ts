@@ -40,7 +40,7 @@ for (const [name, before, change] of openings)
     await harness.stop();
   });
 
-test('a sharing key counts within a namespace, and the refusal names no stranger', async () => {
+test('a sharing key counts within a namespace, and the refusal names no Service of another one', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('victim', { annotations: { 'bellman.dev/allow-shared-ip': 'secret-key' }, ...port(80) });
   await harness.pass();
@@ -76,7 +76,7 @@ test('a pool with share-across-namespaces lets Services of two namespaces share,
   await harness.stop();
 });
 
-test('sharing across namespaces that is in place stays, with one warning that names no stranger', async () => {
+test('existing sharing across namespaces stays, with one warning that names no Service of another namespace', async () => {
   const harness = new ControllerHarness();
   harness.api.put('/api/v1/namespaces/other', { metadata: { name: 'other' } });
   harness.editConfig(config(pool('a', '192.0.2.0/28')));

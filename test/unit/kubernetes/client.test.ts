@@ -205,7 +205,7 @@ test('request() reads a refusal whose body is not a Status object', async () => 
     );
 });
 
-test('KubernetesClient finds the server back within two seconds, without a request of its user', async () => {
+test('KubernetesClient notices the return of the server within two seconds, without a request of its user', async () => {
   let isAway = false;
   await served(
     (request, response) => {
@@ -225,7 +225,7 @@ test('KubernetesClient finds the server back within two seconds, without a reque
   );
 });
 
-test('KubernetesClient takes an opened watch for an answer', async () => {
+test('KubernetesClient counts an opened watch as an answer', async () => {
   await served(
     (request, response) => {
       if (request.url?.startsWith('/prefix/watch')) response.writeHead(200).flushHeaders();

@@ -204,7 +204,7 @@ test('watch() counts a resumed watch as an answer as soon as it opens, even with
   await stop();
 });
 
-test('watch() retries at once when another exchange finds the server back', async () => {
+test('watch() retries at once when another exchange shows that the server is back', async () => {
   const api = new ScriptedApi();
   const seen: string[] = [];
   const { clock, stop } = follow(api, seen);
@@ -330,7 +330,7 @@ const badLines: Readonly<Record<string, string>> = {
   'an error of the wrong shape': '{"type":"ERROR","object":{"code":"x","message":5}}',
 };
 for (const [what, line] of Object.entries(badLines))
-  test(`watch() lists again after a line that is no event: ${what}`, async () => {
+  test(`watch() lists again after a line that is not an event: ${what}`, async () => {
     const api = new ScriptedApi();
     api.lists.push(list('7', [object('x', '3')]), list('20', [object('x', '19')]));
     api.watches.push((lines) => lines.sendLine(line));
@@ -349,7 +349,7 @@ for (const [what, body] of Object.entries({
   null: null,
   'a string': 'hello',
 }))
-  test(`watch() tries again after a body that is no list: ${what}`, async () => {
+  test(`watch() tries again after a body that is not a list: ${what}`, async () => {
     const api = new ScriptedApi();
     api.lists.push(() => body, list('7', [object('x', '3')]));
     const seen: string[] = [];

@@ -112,7 +112,7 @@ describe('Objects', () => {
       assert.deepEqual(store.list('/v1/services'), []);
     });
 
-  test('update() with an old resourceVersion is a conflict, and without a change it is no write', () => {
+  test('update() with an old resourceVersion is a conflict, and an update without a change writes nothing', () => {
     const store = new Store();
     const objects = new Objects(store);
     const old = objects.create(target(base), service('web'));

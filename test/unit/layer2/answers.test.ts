@@ -176,7 +176,7 @@ describe('Answers', () => {
     assert.equal(probes.length, 1);
   });
 
-  test('no further address is answered once the end has begun', async () => {
+  test('no further address is answered once the stop has begun', async () => {
     answers.answer(action(text, true));
     answers.end();
     await find({ kind: 'free' });

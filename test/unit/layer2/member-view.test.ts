@@ -149,7 +149,7 @@ describe('MemberView', () => {
     assert.equal(fixture.update(true).claiming, 'refused');
   });
 
-  test('logs losses and returns once each', () => {
+  test('logs each loss and each return once', () => {
     const fixture = new Fixture();
     fixture.set('b', 'dead');
     fixture.set('c', 'left');

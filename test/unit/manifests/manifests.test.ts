@@ -141,7 +141,7 @@ test('manifests let `bellman status` read the ConfigMaps from a Pod of either pr
   }
 });
 
-test('the example ConfigMap is under the name that is read, is accepted, and is not part of what is applied', () => {
+test('the example ConfigMap has the right name, is accepted, and is not among the applied manifests', () => {
   const [example] = loadAll(readFileSync(`${folder}example-config.yaml`, 'utf8')) as Manifest[];
   assert.deepEqual(example?.metadata, { name: configMapName, namespace: defaultNamespace });
   const parsed = parseConfig(example?.data?.[configMapKey] ?? '');

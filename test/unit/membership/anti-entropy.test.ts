@@ -80,7 +80,7 @@ describe('AntiEntropy', () => {
     assert.equal(a.store.size, keys.length);
   });
 
-  test('an answer leaves in steps that a socket buffer holds', () => {
+  test('an answer is sent in pieces that fit into a socket buffer', () => {
     const keys = Array.from({ length: 20_000 }, (_, i) => `record ${i}`);
     const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
     const [digest] = a.stage.meet('b', endpoint, 0);
@@ -91,7 +91,7 @@ describe('AntiEntropy', () => {
     assert.deepEqual(b.stage.answer('a', endpoint, digest.body, 11), [], 'the answer under way goes on');
   });
 
-  test('a single difference is news under way; three in a row start an exchange', () => {
+  test('one difference may be news under way; three in a row start an exchange', () => {
     const a = new Side('a', 'b', []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 0), []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 1), []);
@@ -112,7 +112,7 @@ describe('AntiEntropy', () => {
     assert.equal(a.stage.isSynced(100), false, 'an exchange is under way');
   });
 
-  test('a member that never answers is met a few times only', () => {
+  test('a member that never answers is tried only a few times', () => {
     const a = new Side('a', 'b', []);
     let digests = a.stage.meet('x', endpoint, 0).length;
     for (let i = 0; i < 100 && a.stage.wakeAt() !== Number.POSITIVE_INFINITY; i++)

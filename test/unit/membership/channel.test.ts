@@ -298,7 +298,7 @@ describe('Channel, versions of the seal', () => {
     );
   });
 
-  test('a member of a release with version 1 alone is heard and spoken to in version 1', () => {
+  test('datagrams to and from a member that knows only version 1 have version 1', () => {
     const wire = new Wire();
     const b = wire.join('b');
     const old = new Seal('a', new Keyring([key(1)]), randomOctets(16));
@@ -324,7 +324,7 @@ describe('Channel, versions of the seal', () => {
     assert.notEqual(open(answer.datagram)[0], 1);
   });
 
-  test('a member that was set back to an old release is spoken to in version 1 again', () => {
+  test('a member that is downgraded to an old release gets version 1 again', () => {
     const { wire, b } = acquainted();
     const old = new Seal('a', new Keyring([key(1)]), randomOctets(16));
     const send = (token: Buffer) => {
@@ -350,7 +350,7 @@ describe('Channel, versions of the seal', () => {
 });
 
 describe('Channel, keys', () => {
-  test('rotate without a lost packet: both hold both, then each seals with the new one, then the old one goes', () => {
+  test('rotate without a lost packet: both members get both keys, then seal with the new one, then drop the old one', () => {
     const { wire, a, b } = acquainted();
     const talk = () => {
       wire.send('a', 'b');

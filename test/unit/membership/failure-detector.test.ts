@@ -102,7 +102,7 @@ describe('FailureDetector', () => {
     assert.equal(detector.isSuspected(suspect), false);
   });
 
-  test('a stall puts deadlines off and worsens the score of this member alone', () => {
+  test('a stall postpones deadlines and worsens only the score of this member', () => {
     meet('b');
     let now = 0;
     for (; !detector.isSuspected('b'); now += 5) detector.wake(now);
@@ -111,7 +111,7 @@ describe('FailureDetector', () => {
     assert.ok(!detector.wake(now + 1000).some((action) => action.kind === 'gone'));
   });
 
-  test('a departure said by a third member is believed only if the member stays silent', () => {
+  test('a departure reported by a third member is believed only if the member stays silent', () => {
     meet('b');
     const left = alive('b', { state: 'left' });
     assert.deepEqual(detector.questionDeparture(left, 0).map(textOf), ['ping to b']);

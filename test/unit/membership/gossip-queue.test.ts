@@ -13,7 +13,7 @@ const names = (updates: readonly Update[]) =>
   updates.map((each) => (each.kind === 'member' ? each.name : each.key));
 
 describe('GossipQueue', () => {
-  test('takes each update as often as the limit says, the least sent first', () => {
+  test('takes each update up to the limit, the least sent first', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));
     assert.deepEqual(names(queue.take(700, 2)), ['a']);

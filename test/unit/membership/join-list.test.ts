@@ -31,13 +31,13 @@ describe('JoinList', () => {
     ]);
   });
 
-  test('tries at most 16 speakers in one go', () => {
+  test('tries at most 16 speakers at once', () => {
     const names = Array.from({ length: 40 }, (_, i) => `node-${i}`);
     const list = listOf(...names);
     assert.equal(list.due(names, 0).length, 16);
   });
 
-  test('tries all again when a dead member turns out to live, at most once a second', () => {
+  test('tries all members again when a dead one proves alive, at most once a second', () => {
     const list = listOf('a', 'b');
     for (let now = 0; now < 1000; now = list.wakeAt()) list.due(['a', 'b'], now);
     list.tryAllAgain(1000);

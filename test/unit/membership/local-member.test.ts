@@ -8,7 +8,7 @@ const said = (state: 'alive' | 'suspect' | 'dead' | 'left', incarnation: number)
   ({ kind: 'member', name: 'a', state, incarnation, endpoint, metadata: '' }) as const;
 
 describe('LocalMember', () => {
-  test('refutes a false statement, or one with a greater incarnation than its own, with a greater incarnation still', () => {
+  test('refutes false statements, and statements ahead of its incarnation, with a greater incarnation', () => {
     for (const [update, refuted] of [
       [said('suspect', 5), 6],
       [said('dead', 5), 6],

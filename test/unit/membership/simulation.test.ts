@@ -107,7 +107,7 @@ describe('Membership, deaths', () => {
 });
 
 describe('Membership, partitions', () => {
-  test('both sides declare each other dead, and become one again within seconds', () => {
+  test('both sides declare each other dead, and merge again within seconds', () => {
     const net = acquainted({ nodes: 7, loss: 0.05, seed: 4 });
     net.part(['node-0', 'node-1', 'node-2']);
     net.run(5000);
@@ -157,7 +157,7 @@ describe('Membership, names that Kubernetes does not list', () => {
   const invented = (packet: number): MemberUpdate[] =>
     Array.from({ length: 20 }, (_, i) => statement(`invented-${packet}-${i}`, {}));
 
-  test('are few, are not told on and are dropped after 30 s', () => {
+  test('are limited in number, not passed on, and dropped after 30 s', () => {
     const net = acquainted({ nodes: 4, loss: 0, seed: 9, isListCertain: true });
     for (let packet = 0; packet < 40; packet++) deliver(net, 'node-3', invented(packet));
     const unlisted = (name: string) =>
@@ -187,7 +187,7 @@ describe('Membership, names that Kubernetes does not list', () => {
 describe('Membership, payload records', () => {
   const records = (count: number) => Array.from({ length: count }, (_, i) => textPayload(`record ${i}`));
 
-  test('reach all members through loss, and also one that comes late', () => {
+  test('reach all members despite loss, and also one that joins late', () => {
     const net = acquainted({ nodes: 10, loss: 0.2, seed: 5 });
     net.kill('node-9');
     for (const [i, record] of records(200).entries())
@@ -217,7 +217,7 @@ describe('Membership, payload records', () => {
       assert.equal(held(), count);
     });
 
-  test('10,000 records published at once reach all members, though they exceed one go', () => {
+  test('10,000 records published at once reach all members, although one round cannot carry them', () => {
     const net = acquainted({ nodes: 4, loss: 0, seed: 12 });
     net.do('node-0', (machine, now) => machine.publish(records(10_000), now));
     assert.ok(net.runUntil(() => net.names.every((name) => net.store(name)?.size === 10_000), 500, 5));

@@ -11,7 +11,7 @@ const receivers = (count: number) =>
   }));
 
 describe('UrgentNews', () => {
-  test('gathers for two milliseconds, then tells all members of a small cluster its own news', () => {
+  test('collects for two milliseconds, then sends its own news to all members of a small cluster', () => {
     const urgent = new UrgentNews(seededRandom(1));
     urgent.add(textPayload('a'), true, 0);
     urgent.add(textPayload('b'), true, 1);

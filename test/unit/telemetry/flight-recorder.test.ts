@@ -51,7 +51,7 @@ describe('plain()', () => {
     });
   });
 
-  test('bounds what it keeps', () => {
+  test('bounds the size of its result', () => {
     const huge = { octets: new Uint8Array(65_535), text: 'x'.repeat(100_000), list: Array(100_000).fill(1) };
     const cyclic: Record<string, unknown> = {};
     cyclic.self = cyclic;

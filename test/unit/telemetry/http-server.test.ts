@@ -45,7 +45,7 @@ describe('serveHttp()', () => {
     assert.deepEqual(await get('/readyz'), { status: 200, body: 'ok\n' });
   });
 
-  test('shows the inside of the process only to clients that are allowed', async () => {
+  test('shows the state of the process only to allowed clients', async () => {
     access = { allowed: false, status: 401, reason: 'no token' };
     for (const path of ['/status', '/status?x', '/debug/events', '/debug/other'])
       assert.deepEqual(await get(path), { status: 401, body: 'no token\n' });

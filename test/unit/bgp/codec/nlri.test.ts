@@ -46,7 +46,7 @@ function prefix(text: string): Nlri {
 
 const bare = { kind: 'update', withdrawn: [], nlri: [], attributes: {} } as const;
 
-test('IPv4 prefixes take as few octets as hold their bits', () => {
+test('IPv4 prefixes take the fewest octets that hold their bits', () => {
   const wire = ipv4.map(([, text]) => text).join('');
   const bytes = update({ withdrawn: wire });
   assert.deepEqual(
@@ -57,7 +57,7 @@ test('IPv4 prefixes take as few octets as hold their bits', () => {
   assert.equal(hex(encodeMessage({ ...bare, withdrawn }, external)), hex(bytes));
 });
 
-test('IPv6 prefixes take as few octets as hold their bits', () => {
+test('IPv6 prefixes take the fewest octets that hold their bits', () => {
   const wire = ipv6.map(([, text]) => text).join('');
   const bytes = update({ attributes: attribute(0x80, 15, `0002 01 ${wire}`) });
   const { mpUnreach } = decodedUpdate(bytes).attributes;

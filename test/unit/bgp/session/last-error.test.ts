@@ -4,7 +4,7 @@ import { LastError } from '../../../../src/bgp/session/last-error.ts';
 import { VirtualClock, virtualEpochMs } from '../../../support/virtual-clock.ts';
 
 describe('LastError', () => {
-  test('keeps a reason that explains when TCP merely breaks afterwards', () => {
+  test('keeps a telling reason when the TCP connection breaks after it', () => {
     const last = new LastError(new VirtualClock());
     assert.equal(last.set('connection reset by the peer'), true);
     assert.equal(last.set('Hold Timer Expired'), true);

@@ -57,7 +57,7 @@ test('claims are totally ordered: by epoch, then takeover, release by another no
   );
 });
 
-test('a claim decodes to what was encoded', () => {
+test('a claim survives a round trip', () => {
   fc.assert(
     fc.property(claim, fc.nat(20), (each, offset) => {
       const bytes = Buffer.concat([Buffer.alloc(offset, 0xff), encodeClaim(each), Buffer.alloc(3, 0xff)]);
@@ -66,7 +66,7 @@ test('a claim decodes to what was encoded', () => {
   );
 });
 
-test('a claim encodes as its layout says', () => {
+test('a claim is encoded by its layout', () => {
   const bytes = encodeClaim({
     address: '::1',
     owner: 'a',

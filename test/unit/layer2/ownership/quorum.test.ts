@@ -23,7 +23,7 @@ describe('Quorum', () => {
   const all = members(2, 0, 0);
   const alone = members(0, 0, 2);
 
-  test('after a minority, it refuses until the node had time to hear all members', () => {
+  test('after a minority, it refuses until the node has had time to hear all members', () => {
     const quorum = new Quorum();
     assert.equal(quorum.judge(all, 0), 'allowed');
     assert.equal(quorum.wakeAtMs(), Number.POSITIVE_INFINITY);
@@ -36,7 +36,7 @@ describe('Quorum', () => {
     assert.equal(quorum.judge(all, 5000 + healMs), 'allowed');
   });
 
-  test('a minority while it heals starts the time again', () => {
+  test('a minority during the healing starts the wait again', () => {
     const quorum = new Quorum();
     quorum.judge(alone, 0);
     quorum.judge(all, 1000);
@@ -45,7 +45,7 @@ describe('Quorum', () => {
     assert.equal(quorum.judge(all, 10_000 + healMs), 'allowed');
   });
 
-  test('a node that is cut off loses the members one by one and never may claim', () => {
+  test('a node that is cut off loses the members one by one, and may not claim meanwhile', () => {
     const quorum = new Quorum();
     for (const [live, suspected, missing] of [
       [4, 1, 0],
@@ -58,7 +58,7 @@ describe('Quorum', () => {
       assert.notEqual(quorum.judge(members(live, suspected, missing), 0), 'allowed', `${missing} lost`);
   });
 
-  test('after a suspect proved to be alive, it pauses until missing members were tried again', () => {
+  test('after a suspect has proved alive, it pauses until missing members have been tried again', () => {
     const quorum = new Quorum();
     quorum.judge(members(2, 2, 0), 0);
     assert.equal(quorum.judge(members(1, 1, 1), 500), 'paused');
