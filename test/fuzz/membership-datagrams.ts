@@ -5,7 +5,7 @@
  * No datagram raises an exception. A datagram that was changed without the key is not delivered. Answers go only to known endpoints.
  */
 import assert from 'node:assert/strict';
-import { Channel, type Received } from '../../src/membership/channel.ts';
+import { Channel, type Received, type Transmission } from '../../src/membership/channel.ts';
 import { encodePacket } from '../../src/membership/codec.ts';
 import type { Endpoint } from '../../src/membership/endpoint.ts';
 import { Keyring } from '../../src/membership/keyring.ts';
@@ -69,7 +69,7 @@ function withKey(random: Random, meter: Meter): string {
   const received = send(random.oneIn(3) ? Buffer.from(mutate(sound, random)) : sound);
   const [challenge] = received.transmissions;
   if (!challenge) return verdictOf(received);
-  const token = tokenOf(challenge.datagram);
+  const token = tokenOf(challenge);
   const proven = plaintext(token);
   return verdictOf(send(random.oneIn(2) ? Buffer.from(mutate(proven, random, 3 + tokenOctets)) : proven));
 }
@@ -95,10 +95,14 @@ function receive(to: Channel, datagram: Buffer, random: Random, meter: Meter): R
   return received;
 }
 
-/** The token in a challenge: behind its kind and the sender's name of one character. */
-function tokenOf(challenge: Buffer): Uint8Array {
-  const reader = new Seal('a', new Keyring([key]), Buffer.alloc(16));
-  const sealed = reader.inspect(challenge, 0);
+/**
+ * The token in a challenge: behind its kind and the sender's name of one character. A changed plaintext may name b as its sender, and
+ * the challenge is then sealed for b.
+ */
+function tokenOf({ datagram, endpoint }: Transmission): Uint8Array {
+  const [name = ''] = Object.entries(endpoints).find(([, each]) => each === endpoint) ?? [];
+  const reader = new Seal(name, new Keyring([key]), Buffer.alloc(16));
+  const sealed = reader.inspect(datagram, 0);
   assert.ok(sealed.ok);
   const opened = reader.open(sealed.value);
   assert.ok(opened.ok);
