@@ -26,6 +26,7 @@ export class PeerSet {
   #peers: readonly IdentifiedPeer[] = [];
   #idOfName: ReadonlyMap<string, string> = new Map();
   #resolved = '';
+  #lastNode: Node | undefined;
   /** By name of the peer, as last reported. */
   #troubles: ReadonlyMap<string, string> = new Map();
 
@@ -39,7 +40,8 @@ export class PeerSet {
   }
 
   /** Resolves the peers again. Returns `undefined` when nothing has changed. */
-  update(config: Config, node: Node | undefined): PeerSetChange | undefined {
+  update(config: Config, currentNode: Node | undefined): PeerSetChange | undefined {
+    const node = this.#completeNode(currentNode);
     this.#peers = identifyPeers(this.#peers, peersOfNode(config, node));
     this.#idOfName = new Map(this.#peers.map(({ id, config: { name } }) => [name, id]));
     const passwords = this.#passwords.resolve(this.#peers);
@@ -60,6 +62,16 @@ export class PeerSet {
   /** Id of the peer with this name. */
   idOf(name: string): string {
     return this.#idOfName.get(name) ?? name;
+  }
+
+  /**
+   * Sessions do not depend on a Node object that is deleted and created again: while it is absent, or has no addresses yet, the peers
+   * follow from what it said before. Whether the node may announce is decided elsewhere.
+   */
+  #completeNode(node: Node | undefined): Node | undefined {
+    const internalIPs = node?.internalIPs.length ? node.internalIPs : (this.#lastNode?.internalIPs ?? []);
+    this.#lastNode = node ? { ...node, internalIPs } : this.#lastNode;
+    return this.#lastNode;
   }
 
   #newTroubles(peers: readonly ResolvedPeer[]): PeerTrouble[] {

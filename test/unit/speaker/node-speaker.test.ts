@@ -134,6 +134,25 @@ test('NodeSpeaker withdraws when its node becomes ineligible and ignores a heart
   assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
 });
 
+test('NodeSpeaker leaves sessions alone when its Node object is deleted and created again', () => {
+  const { speaker, take } = recorded();
+  speaker.setConfig({
+    ...both,
+    peers: [peer('router', { nodeSelectors: [{ matchLabels: { rack: 'a' }, matchExpressions: [] }] })],
+  });
+  const present = node('node-1', { labels: { rack: 'a' }, internalIPs: ['192.0.2.11'] });
+  speaker.setNode('node-1', present);
+  speaker.setService('default/web', service('web', ['198.51.100.7']));
+  speaker.setEndpointSlice('default/web-1', slice('web', ['node-1']));
+  speaker.start();
+  assert.ok(take().includes('peers router'));
+  speaker.setNode('node-1', undefined);
+  assert.deepEqual(take(), ['withdraw router 198.51.100.7/32']);
+  speaker.setNode('node-1', { ...present, internalIPs: [] });
+  speaker.setNode('node-1', present);
+  assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
+});
+
 test('NodeSpeaker keeps a peer waiting for its password Secret, follows a rotation, and survives a deletion', () => {
   const { speaker, peers, take } = recorded();
   const secret = (data: Record<string, string>) => ({
