@@ -1,20 +1,22 @@
 import { Budget } from './budget.ts';
 
-/** Key derivations per second for sessions that a known host has not proven yet. A speaker starts one session in its life. */
+/** Key derivations per second for new sessions of one known host. A speaker starts one session in its life. */
 const newSessions = { perSecond: 20, burst: 40 } as const;
-/** Datagrams per second from all hosts that are not known, together. */
+/** Datagrams per second from all unknown hosts together. */
 const strangers = { perSecond: 50, burst: 100 } as const;
-/** Hosts that proved themselves without being listed: nodes that send from another of their addresses. */
+/** Most hosts remembered as known although Kubernetes does not list them: nodes that send from another of their addresses. */
 const maxProvenHosts = 1024;
 
 /**
- * Decides before any cryptography whether a datagram is worth it. To derive the key of a new session costs 80 µs, to open a
- * datagram of a known one 10 µs, so a flood of forged sessions would keep a speaker from its timers.
+ * Decides whether to process a datagram, before any cryptography. Deriving the key of a new session costs 80 µs, and opening a
+ * datagram of a known session costs 10 µs. Without this limit, a flood of forged sessions would delay the speaker's timers.
+ *
+ * A known host is listed by Kubernetes, or has sent an authentic datagram before. All other hosts are strangers.
  *
  * | source              | session known | session new                    |
  * |---------------------|---------------|--------------------------------|
- * | known host          | admitted      | budget of that host            |
- * | stranger            | the strangers' budget, which all of them share         |
+ * | known host          | admitted      | that host's own budget         |
+ * | stranger            | one budget that all strangers share                    |
  */
 export class Admission {
   readonly #newSessionsOf = new Map<string, Budget>();
@@ -28,7 +30,7 @@ export class Admission {
       if (!this.#newSessionsOf.has(host)) this.#newSessionsOf.set(host, newSessionsBudget());
   }
 
-  /** A datagram from the host was authentic and fresh. */
+  /** Notes that a datagram from the host was authentic and fresh. */
   prove(host: string): void {
     if (this.#newSessionsOf.has(host) || this.#proven.has(host)) return;
     this.#proven.set(host, newSessionsBudget());

@@ -1,16 +1,16 @@
 /**
- * Anti-entropy: finds members that know something else, and exchanges what differs. Each packet carries a summary of its sender's
- * knowledge. When summaries differ for a while, one member sends a digest, and the other answers with the records in the buckets
- * that differ, however many packets that takes:
+ * Anti-entropy: finds members whose knowledge differs, and exchanges the records that differ. Each packet carries a summary of its
+ * sender's knowledge. When the summaries of several packets in a row differ, the receiver sends a digest. The other member answers
+ * with the records in the buckets that differ, in as many packets as necessary:
  *
- *     asks                                answers
+ *     asker                               answerer
  *     digest, wants reply ──────────────→
- *                         ←────────────── records, records, … in steps, so that the socket buffer of the asker holds them
+ *                         ←────────────── records, records, … in steps that fit the asker's socket buffer
  *                         ←────────────── digest
  *     records, …          ──────────────→
  *
- * A member that starts has met no other member. It exchanges digests with one member after another, and counts as synced when it agrees
- * with several and no exchange is under way.
+ * A member that starts has not met any other member. It exchanges digests with one member after another. It counts as synced when it
+ * agrees with several members and no exchange is under way.
  */
 
 import { updateSize } from './codec.ts';
@@ -19,24 +19,24 @@ import type { Endpoint } from './endpoint.ts';
 import type { Knowledge, RecordName } from './knowledge.ts';
 import type { Body, Update } from './packet.ts';
 
-/** From one exchange to the next, and the silence after which an exchange is taken for lost. */
+/** Least time between the starts of two exchanges. An exchange without new records for this time is considered lost. */
 export const syncIntervalMs = 300;
-/** From the end of an exchange to the next with a member that was not met yet. */
+/** After an exchange ends, the next one may start this much later, even if `syncIntervalMs` has not passed. */
 const nextMeetingMs = 100;
-/** Packets in a row whose summaries differ. A single one may just have crossed the news. */
+/** Packets in a row with a differing summary before an exchange starts. A single one may have crossed an update on the wire. */
 const differencesBeforeSync = 3;
-/** Members that were not met yet wait so long for other exchanges to begin. */
+/** Extra wait before an exchange with a member not met yet, so that an exchange that a packet triggers can start first. */
 const meetingPauseMs = 50;
-/** A member that never agrees is left to the comparison of summaries after that many exchanges. */
+/** After this many exchanges without agreement, only the comparison of summaries starts another one with that member. */
 const maxMeetings = 5;
-/** Agreement with so many members, or with all if there are fewer, makes this one synced. One alone may itself be starting. */
+/** Agreement with this many members, or with all if there are fewer, makes this one synced. A single member may itself be starting. */
 const agreementsForSync = 3;
-/** Packets in the first step of an answer. 64 of 1,400 octets fit a socket buffer of the usual 212,992 octets. */
+/** Packets in the first step of an answer. 64 packets of 1,400 octets fit a socket buffer of the usual 212,992 octets. */
 const packetsAtOnce = 64;
-/** Packets in each further step, over all answers under way, and the time between: 2.7 MB a second. */
+/** Packets in each further step, shared by all answers under way. With a step every `stepMs`, that is 2.7 MB a second. */
 const packetsPerStep = 20;
 const stepMs = 10;
-/** Answers under way. A member beyond them asks again. */
+/** Most answers under way. A member beyond them gets no answer and asks again later. */
 const maxAnswers = 32;
 
 interface Exchange {
@@ -73,16 +73,16 @@ export class AntiEntropy {
     this.#knowledge = knowledge;
   }
 
-  /** A packet came from a member that is new here, or that has restarted. */
+  /** Handles a packet from a member that is new here or has restarted. */
   meet(name: string, endpoint: Endpoint, now: number): Draft[] {
     this.#agreed.delete(name);
-    // A member that agrees with several others leaves the rest to the comparison of summaries.
+    // Once this member agrees with several others, the comparison of summaries takes care of the rest.
     if (this.#agreed.size < agreementsForSync)
       this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
     return this.#ask(name, endpoint, now);
   }
 
-  /** A packet with this summary came from a live member. */
+  /** Handles the summary in a packet from a live member. */
   compare(name: string, endpoint: Endpoint, summary: number, now: number): Draft[] {
     if (summary === this.#knowledge.summary()) {
       this.#agree(name, now);
@@ -91,14 +91,14 @@ export class AntiEntropy {
     return ++this.#differences >= differencesBeforeSync ? this.#ask(name, endpoint, now) : [];
   }
 
-  /** Records came in answer to a digest. */
+  /** Notes that records came in answer to a digest. */
   progress(name: string, now: number): void {
     if (this.#exchange?.partner !== name) return;
     this.#exchange.progressAt = now;
     this.#nextExchangeAt = now + syncIntervalMs;
   }
 
-  /** A digest came: answers with the records that differ, and then with a digest if one is wanted. */
+  /** Answers a digest with the records that differ, and then with this member's own digest if the sender wants one. */
   answer(name: string, endpoint: Endpoint, digest: Digest, now: number): Draft[] {
     if (!digest.wantsReply) this.#finished(name, digest, now);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
@@ -125,7 +125,7 @@ export class AntiEntropy {
     return Math.min(this.#nextStepAt, this.#exchangeEndsAt(), this.#nextMeetingAt());
   }
 
-  /** The member is dead, has left, or is no longer of interest. */
+  /** Drops all state about a member that is dead, has left, or was forgotten. */
   forget(name: string): void {
     this.#unmet.delete(name);
     this.#agreed.delete(name);
@@ -133,7 +133,7 @@ export class AntiEntropy {
     if (this.#exchange?.partner === name) this.#exchange = undefined;
   }
 
-  /** Whether this member knows what the others know. False while it has heard no other member. */
+  /** Whether this member knows what the others know. False while it has not heard any other member. */
   isSynced(liveCount: number): boolean {
     if (liveCount === 0 || this.#exchange) return false;
     return this.#agreed.size >= Math.min(liveCount, agreementsForSync);
@@ -147,7 +147,10 @@ export class AntiEntropy {
     this.#endExchange(name, now);
   }
 
-  /** The other side's digest says that it has sent all its records. If payloads still differ, some were lost: they meet again. */
+  /**
+   * The other member's digest shows that it has sent all its records. If payloads still differ, some were lost, so the member stays
+   * unmet.
+   */
   #finished(name: string, { payloads }: Digest, now: number): void {
     const own = this.#knowledge.digests().payloads;
     if (own.every((hash, bucket) => hash === payloads[bucket])) this.#unmet.delete(name);
@@ -169,14 +172,14 @@ export class AntiEntropy {
     return [this.#digest(name, endpoint, true)];
   }
 
-  /** The exchange under way is given up then, unless more records come. */
+  /** When the exchange under way is given up if no more records arrive. */
   #exchangeEndsAt(): number {
     return this.#exchange ? this.#exchange.progressAt + syncIntervalMs : Number.POSITIVE_INFINITY;
   }
 
   #nextMeetingAt(): number {
     if (this.#unmet.size === 0) return Number.POSITIVE_INFINITY;
-    // A little later than others may ask: a sender that is unknown here, or that differs, has more to tell.
+    // Wait a little longer, so that an exchange with a sender that is new here or differs goes first: it has more to tell.
     return (this.#exchange ? this.#exchangeEndsAt() : this.#nextExchangeAt) + meetingPauseMs;
   }
 
@@ -203,7 +206,7 @@ export class AntiEntropy {
     return answer.wantsReply ? [...drafts, this.#digest(name, answer.endpoint, false)] : drafts;
   }
 
-  /** The newest versions of the next records, packed for so many packets. */
+  /** The newest versions of the next records, packed into at most `packets` lists. */
   #recordsOf(answer: Answer, packets: number): Update[][] {
     const packed: Update[][] = [];
     while (packed.length < packets && answer.next < answer.records.length) {

@@ -1,4 +1,4 @@
-/** A token bucket: so many takes per second on average, and a burst after a pause. */
+/** A token bucket: allows `perSecond` takes a second on average, and a burst of `burst` after a pause. */
 export class Budget {
   readonly #perSecond: number;
   readonly #burst: number;
@@ -11,7 +11,7 @@ export class Budget {
     this.#tokens = burst;
   }
 
-  /** Takes one; false when the budget is spent. */
+  /** Takes one token. Returns false when none is left. */
   take(nowMs: number): boolean {
     const earned = ((nowMs - this.#atMs) * this.#perSecond) / 1000;
     this.#tokens = Math.min(this.#burst, this.#tokens + earned);

@@ -14,21 +14,21 @@ export interface LostMember {
   readonly heardAt: number;
 }
 
-/** Changes of a membership since they were last taken. */
+/** Changes of a membership since the last `take`. */
 export interface Changes {
   readonly packets: readonly Outgoing[];
   /** A member or its metadata changed. */
   readonly members: boolean;
   /** `isSynced` changed. */
   readonly sync: boolean;
-  /** Keys of payload records that became newer by others' word. */
+  /** Keys of payload records for which another member sent a newer version. */
   readonly payloads: ReadonlySet<string>;
-  /** Members newly dead or left, and when they were last heard. */
+  /** Members that died or left, with the time when each was last heard. */
   readonly lost: readonly LostMember[];
   readonly events: readonly MembershipEvent[];
 }
 
-/** Collects what the rest of the program must know about changes of the members and records. */
+/** Collects the changes of members and records that the rest of the program must learn. */
 export class ChangeLog {
   #members = false;
   #sync = false;
@@ -37,7 +37,7 @@ export class ChangeLog {
   #lost: LostMember[] = [];
   #events: MembershipEvent[] = [];
 
-  /** Some member changed or was forgotten. */
+  /** Notes that some member changed or was forgotten. */
   noteMembers(): void {
     this.#members = true;
   }

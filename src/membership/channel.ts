@@ -1,18 +1,19 @@
 /**
- * Between packets and datagrams: sealed, fresh and counted. A machine: datagrams and the time in, packets and datagrams out. The
- * plaintext of a datagram is
+ * The channel seals packets into datagrams, and accepts a received datagram only when it is authentic and fresh. It is a machine:
+ * datagrams and the time go in, packets and datagrams come out. The plaintext of a datagram is a packet or a challenge:
  *
  *     u8 kind │ u8 length, sender │ token, 8 octets │ packet
  *     u8 kind │ u8 length, sender │ token, 8 octets │ u48 sequence number of the datagram that is challenged
  *
- * The token is the one that the receiver gave the sender, zeros before that; in a challenge it is the one for the receiver to show.
- * After a challenge the packet is sent again with the token, so a first contact costs one round trip and no retransmission.
+ * A packet carries the token that its receiver gave the sender, or zeros before that. A challenge carries the token that its
+ * receiver must show. The receiver of a challenge sends the packet again with that token, so a first contact costs one round trip
+ * and no retransmission.
  *
- * Nothing that comes from the network chooses where a challenge goes: it goes only to an endpoint that is known for the name.
+ * A challenge goes only to an endpoint that is already known for the name. A forged source address cannot direct it elsewhere.
  *
- * Versions of the seal: a member sends version 1, which every release opens, until it knows that the other opens version 2. Kind
- * 2 says so in a datagram of version 1; releases that know only version 1 read it as kind 0. When every speaker runs a release with
- * version 2, all datagrams after the first contact are of version 2.
+ * Versions of the seal: every release opens version 1. A member sends version 1 until it knows that the other member opens
+ * version 2. In a datagram of version 1, kind 2 says that the sender opens version 2. Releases that know only version 1 read kind 2
+ * as kind 0. When every speaker runs a release with version 2, all datagrams after the first contact are of version 2.
  */
 
 import { Admission } from './admission.ts';
@@ -40,14 +41,14 @@ export interface Transmission {
   readonly endpoint: Endpoint;
 }
 
-/** What came of a datagram. */
+/** The result of receiving a datagram. */
 export interface Received {
   readonly packet?: Packet;
   readonly dropped?: DatagramDrop;
   readonly transmissions: readonly Transmission[];
 }
 
-/** Times at the moment of receipt, in milliseconds: of the monotonic and of the wall clock. */
+/** The time of receipt in milliseconds, by the monotonic clock and by the wall clock. */
 export interface Instant {
   readonly nowMs: number;
   readonly epochMs: number;
@@ -86,17 +87,17 @@ export class Channel {
     this.#guard = new ReplayGuard(randomOctets(32));
   }
 
-  /** The first of the keys seals from now on, all open, and those that are missing open a while longer. */
+  /** Replaces the keys. The first key seals and all of them open. A key that was removed still opens for a while. */
   setKeys(keys: Keys, nowMs: number): void {
     this.#keyring.replace(keys, nowMs);
   }
 
-  /** Replaces the hosts that speakers run on by Kubernetes' account. */
+  /** Replaces the hosts that run speakers according to Kubernetes. */
   setListedHosts(hosts: ReadonlySet<string>): void {
     this.#admission.setListed(hosts);
   }
 
-  /** The datagram that carries the packet; none when it cannot be delivered. */
+  /** Returns the datagram that carries the packet, or nothing when the endpoint cannot be reached. */
   send(to: string, endpoint: Endpoint, packet: Packet): Transmission[] {
     if (!isDeliverable(endpoint)) return [];
     const transmission = this.#packet(to, endpoint, packet);
@@ -107,7 +108,7 @@ export class Channel {
     return [transmission];
   }
 
-  /** `endpointsOf` names the endpoints known for a member. */
+  /** Opens and checks a datagram. `endpointsOf` returns the endpoints known for a member. */
   receive(
     datagram: Uint8Array,
     source: Endpoint,
@@ -154,7 +155,7 @@ export class Channel {
     return { packet: packet.value, transmissions: [] };
   }
 
-  /** A challenge counts only when it answers a datagram sent to that member just now: a recorded challenge does not. */
+  /** Accepts a challenge only if it answers a datagram that was just sent to that member, so a recorded challenge has no effect. */
   #challenged(from: string, token: string, body: Buffer, version: SealVersion): Received {
     if (body.length !== 6) return drop('malformed');
     const sequence = body.readUIntBE(0, 6);
@@ -206,7 +207,10 @@ function drop(reason: DatagramDrop): Received {
   return { dropped: reason, transmissions: [] };
 }
 
-/** The source when it is known for the name, else a known endpoint, of the same family if possible: a node may have more addresses. */
+/**
+ * Returns the source if it is known for the name. Otherwise returns a known endpoint, of the same family if possible, because a
+ * node may have several addresses.
+ */
 function challengeEndpoint(source: Endpoint, known: readonly Endpoint[]): Endpoint | undefined {
   const deliverable = known.filter(isDeliverable);
   const sameFamily = deliverable.find((each) => isSameFamily(each, source));

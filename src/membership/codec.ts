@@ -9,12 +9,12 @@
  *     digest   u8 wants reply │ 64 × u32 members │ 64 × u32 payloads
  *     gossip, records: nothing
  *     member   u8 state (0 alive, 1 suspect, 2 dead, 3 left) │ text name │ u48 incarnation │ endpoint │ u16 length, metadata
- *     payload  u8 4 │ a record, whose end its `PayloadFormat` finds
+ *     payload  u8 4 │ a record; its `PayloadFormat` finds where it ends
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
  *
- * The decoder refuses values beyond their bounds. A refutation needs a greater incarnation, so a statement with the greatest possible
- * incarnation could never be refuted.
+ * The decoder rejects values that are out of bounds. Incarnations have a bound below the field's range, because a refutation needs a
+ * greater incarnation: a statement with the greatest possible one could never be refuted.
  */
 import { fail, ok, type Result } from '../result.ts';
 import { type Endpoint, isDeliverable } from './endpoint.ts';
@@ -42,7 +42,7 @@ export function updateSize(update: Update): number {
     : 13 + update.name.length + update.endpoint.host.length + update.metadata.length;
 }
 
-/** The packet's octets. Texts are ASCII of at most 255 characters. */
+/** Encodes a packet. Texts are ASCII of at most 255 characters. */
 export function encodePacket(packet: Packet): Buffer {
   const updatesSize = packet.updates.reduce((sum, update) => sum + updateSize(update), 0);
   const writer = new OctetWriter(1400 + packet.from.length + updatesSize);
@@ -69,7 +69,7 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
     const update = readUpdate(reader, context.payloads);
     if (!update) return fail('malformed update');
     if (!reader.isShort && !isInBounds(update)) return fail('update out of bounds');
-    // Drops this update alone: the sender may pass on in good faith the statement of a member that has gone beyond the limit.
+    // Drop only this update: its sender may have passed on, in good faith, the statement of a member whose incarnation exceeds the limit.
     if (isCredible(update, context.epochMs)) updates.push(update);
   }
   if (reader.isShort) return fail('truncated');
@@ -92,7 +92,7 @@ function isCredible(update: Update, epochMs: number): boolean {
   return update.incarnation <= Math.min(maxIncarnation - 1, epochMs + dayMs);
 }
 
-/** An endpoint in an update may lack the host: a member does not know its own until Kubernetes names it. */
+/** An endpoint in an update may lack the host: a member does not know its own address until Kubernetes names it. */
 function isPlausible(endpoint: Endpoint): boolean {
   return endpoint.host === '' ? endpoint.port > 0 : isDeliverable(endpoint);
 }

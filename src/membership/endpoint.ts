@@ -2,7 +2,7 @@ import { isIP, isIPv4 } from 'node:net';
 
 /** The UDP socket of a member. */
 export interface Endpoint {
-  /** A literal address, maybe with a zone; empty while the member does not know its own. */
+  /** A literal address, with a zone if necessary. Empty while the member does not know its own address. */
   readonly host: string;
   readonly port: number;
 }

@@ -1,14 +1,15 @@
 /**
- * The failure detector: SWIM with the refinements of Lifeguard. Each probe interval a member pings the next of the others in a
- * shuffled round. It pings again after a time that follows the measured round trips, and at last through relays. A member that
- * stays silent is suspected by the one that probed it. Each further ping tells the suspect so, and it can refute with a greater
- * incarnation. A few other members, the verifiers, are asked to try for themselves. A member is declared dead only by a peer that
- * failed to reach it. Each confirmation shortens the wait.
+ * The failure detector: SWIM with the refinements of Lifeguard. In each probe interval, a member pings the next member of a shuffled
+ * round. Without an ack it pings again, after a wait that depends on the measured round-trip time, and finally also through relays.
+ * A target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and the
+ * suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. A
+ * member is declared dead only by a peer that failed to reach it. Each confirmation shortens the wait.
  *
  *     routine probe fails → suspect ─ verify → confirmations → dead
  *                              └─ pings say "you are suspect" → alive, with a greater incarnation
  *
- * Loss of packets therefore costs a longer look rather than a wrong death. While its own timers run late, a member accuses no other.
+ * Packet loss therefore delays the verdict rather than making it wrong. A member whose own timers run late waits longer before it
+ * accuses another.
  */
 import { rendezvousWinners } from '../hash.ts';
 import type { Draft } from './draft.ts';
@@ -28,13 +29,13 @@ import { shuffle } from './shuffle.ts';
 import { Suspicion } from './suspicion.ts';
 import { firstRtt, type MembershipSettings, sampleRtt } from './timing.ts';
 
-/** How long a member that is said to have left, and was heard just before, has to contradict. */
+/** Time in which a recently heard member can contradict the statement that it has left. */
 const departureMs = 100;
 
 export type DetectorAction =
   | { readonly kind: 'send'; readonly draft: Draft }
   | { readonly kind: 'suspect'; readonly member: string; readonly confirmedBy: readonly string[] }
-  /** The member is dead or has left, as far as this member can tell. */
+  /** This node concludes that the member is dead or has left. */
   | { readonly kind: 'gone'; readonly update: MemberUpdate };
 
 export class FailureDetector {
@@ -44,9 +45,9 @@ export class FailureDetector {
   readonly #prober = new Prober();
   readonly #health = new LocalHealth();
   readonly #suspicions = new Map<string, Suspicion>();
-  /** Members that are said to have left. */
+  /** Recently heard members that others report as left. Each is probed before the report is believed. */
   readonly #departures = new Map<string, { readonly update: MemberUpdate; readonly saidAt: number }>();
-  /** The rest of the probe round. */
+  /** Members that are still to be probed in this round. */
   #round: string[] = [];
   #nextProbeAt = 0;
 
@@ -56,7 +57,7 @@ export class FailureDetector {
     this.#random = random;
   }
 
-  /** 0 while this member's timers run on time and no other suspects it; grows to 4. */
+  /** 0 while this member's timers run on time and no other member suspects it; at most 4. */
   get healthScore(): number {
     return this.#health.score;
   }
@@ -69,20 +70,20 @@ export class FailureDetector {
     return this.#suspicions.has(name);
   }
 
-  /** Others suspect this member, so it is probably the slow one. */
+  /** Notes that others suspect this member: it is probably the slow one. */
   suspectedByOthers(): void {
     this.#health.worsen();
   }
 
   /**
-   * No member is declared dead before it was silent for the shortest probe and the shortest suspicion. One that has spoken since is
-   * alive, and a peer that says otherwise comes out of a partition with what it believed there.
+   * Whether the member was heard so recently that it cannot be dead. A verdict takes at least the shortest probe and the shortest
+   * suspicion. A peer that reports such a member as dead repeats a belief from a partition that has ended.
    */
   isHeard(member: Readonly<Member>, now: number): boolean {
     return isLive(member) && now - member.heardAt < shortestProbeMs + this.#settings.suspicionMinMs;
   }
 
-  /** This process did not run for a while. The silence of the others in that time means nothing. */
+  /** Postpones probes and suspicions by a time in which this process did not run. Silence of other members in that time means nothing. */
   stalled(ms: number): void {
     this.#health.worsen();
     this.#prober.postpone(ms);
@@ -106,7 +107,7 @@ export class FailureDetector {
     return at;
   }
 
-  /** An ack came, for a probe of this member or for one that it relays. */
+  /** Handles an ack for a probe of this member or for one that it relays. */
   acknowledged(from: string, sequence: number, target: string, now: number): DetectorAction[] {
     const { probe, requester } = this.#prober.acknowledged(sequence, target);
     if (probe) this.#answered(probe, from, now);
@@ -119,7 +120,7 @@ export class FailureDetector {
     return this.#run(this.#prober.relay(requester, target, endpoint, now), now);
   }
 
-  /** Another member cannot reach the target in that incarnation. */
+  /** Handles a request to verify: `from` cannot reach the target in that incarnation. */
   verify(from: string, target: string, incarnation: number, now: number): DetectorAction[] {
     const member = this.#table.get(target);
     const asker = this.#table.get(from);
@@ -146,7 +147,7 @@ export class FailureDetector {
     return this.#probe({ name, endpoint, rtt: firstRtt }, 'join', 1, now);
   }
 
-  /** A third member says that this one has left, although it was heard just now. It is asked itself. */
+  /** Probes a member that was heard just now although a third member says that it has left. */
   questionDeparture(update: MemberUpdate, now: number): DetectorAction[] {
     const member = this.#table.get(update.name);
     if (!member || this.#departures.has(update.name)) return [];
@@ -154,7 +155,7 @@ export class FailureDetector {
     return this.#probe(member, 'departure', 1, now);
   }
 
-  /** A newer statement about a suspect arrived. If it lives, the members that verify learn so from here. */
+  /** Ends the suspicion of a member about which a newer statement has arrived. If the member is live, its verifiers are notified. */
   cleared(member: Member): DetectorAction[] {
     const suspicion = this.#suspicions.get(member.name);
     if (!suspicion) return [];
@@ -254,7 +255,7 @@ export class FailureDetector {
     ];
   }
 
-  /** The same members for each that suspects this one. */
+  /** Members to ask for verification. Every member that suspects this one chooses the same ones. */
   #verifiers(suspect: Member): string[] {
     const others = this.#table
       .live()
@@ -268,7 +269,7 @@ export class FailureDetector {
     return member ? [send(verifier, member.endpoint, { kind: 'verify', target: name, incarnation })] : [];
   }
 
-  /** Calls the suspect and the members that have not confirmed, and declares the suspect dead at the deadline. */
+  /** Pings the suspect, asks verifiers that have not confirmed, and declares the suspect dead at the deadline. */
   #pursue(name: string, suspicion: Suspicion, now: number): DetectorAction[] {
     const member = this.#table.get(name);
     if (!member || member.incarnation !== suspicion.incarnation || !isLive(member)) {

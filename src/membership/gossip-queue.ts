@@ -7,9 +7,9 @@ interface QueuedUpdate {
   sent: number;
 }
 
-/** Updates that do not fit the room left in a packet are skipped, but only so many, to bound the search. */
+/** Most updates to skip because they do not fit the room left in a packet. This bounds the search. */
 const maxSkipped = 32;
-/** No update is smaller. */
+/** Octets of the smallest update. */
 const leastOctets = 40;
 
 /** The subject of an update: news about a subject replaces older news. */
@@ -18,7 +18,7 @@ export function subjectOf(update: Update): string {
 }
 
 /**
- * News that travels with the packets that go out anyway, each item a limited number of times, the least sent first.
+ * Updates that travel in packets sent for other reasons. Each update is sent a limited number of times, and those sent least go first.
  *
  *     #bySent[0]: never sent    #bySent[1]: sent once    …    take() moves each item that it takes one list to the right
  */
@@ -26,7 +26,7 @@ export class GossipQueue {
   readonly #bySent: Map<string, QueuedUpdate>[] = [];
   readonly #current = new Map<string, QueuedUpdate>();
 
-  /** Queues the update in place of older news on its subject. An update too large to ride along is left to anti-entropy. */
+  /** Queues the update and drops an older one with the same subject. Updates too large for gossip are left to anti-entropy. */
   add(update: Update): void {
     const subject = subjectOf(update);
     this.#drop(subject);
@@ -36,7 +36,7 @@ export class GossipQueue {
     this.#put(subject, queued);
   }
 
-  /** Stops spreading deaths, for instance when they turn out to be doubtful. */
+  /** Stops spreading deaths, because they may be wrong. */
   dropDeaths(): void {
     for (const [subject, { update }] of this.#current)
       if (update.kind === 'member' && update.state === 'dead') this.#drop(subject);
@@ -46,7 +46,7 @@ export class GossipQueue {
     return this.#current.size;
   }
 
-  /** Updates of at most so many octets together. Each update is taken `limit` times in all. */
+  /** Takes updates of at most `octets` octets in total. An update leaves the queue after it was taken `limit` times. */
   take(octets: number, limit: number): Update[] {
     const taken: [string, QueuedUpdate][] = [];
     let room = octets;

@@ -1,13 +1,13 @@
 import type { Endpoint } from './endpoint.ts';
 import { shuffle } from './shuffle.ts';
 
-/** Attempts to reach a speaker in quick succession, before it has to wait for its turn. */
+/** Attempts to reach a speaker in quick succession. After them, it is tried in turn with the other missing ones. */
 const quickAttempts = 3;
 const quickIntervalMs = 50;
 const slowIntervalMs = 1000;
-/** Speakers tried in one go. */
+/** Speakers tried at a time. */
 const triesAtOnce = 16;
-/** At most so often, all dead members are tried again because one of them turned out to live. */
+/** Least time between two rounds in which all missing speakers are tried again at once. */
 const reprobeIntervalMs = 1000;
 
 export interface JoinTarget {
@@ -15,7 +15,7 @@ export interface JoinTarget {
   readonly endpoint: Endpoint | undefined;
 }
 
-/** The speakers that exist by Kubernetes' account, and when to try to reach those that are missing. */
+/** The speakers that exist according to Kubernetes, and when to try to reach the missing ones. */
 export class JoinList {
   readonly #random: () => number;
   readonly #listed = new Map<string, readonly Endpoint[]>();
@@ -28,7 +28,10 @@ export class JoinList {
     this.#random = random;
   }
 
-  /** Replaces the list. `isCertain`: each speaker of the list has a Pod, and no other speaker has. Returns the names that left. */
+  /**
+   * Replaces the list and returns the names that are no longer on it. `isCertain`: every listed speaker has a Pod, and there are no
+   * other speakers.
+   */
   replace(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain: boolean, now: number): string[] {
     const left = [...this.#listed.keys()].filter((name) => !speakers.has(name));
     for (const name of left) this.#listed.delete(name);
@@ -65,7 +68,7 @@ export class JoinList {
     this.#attempts.delete(name);
   }
 
-  /** A dead member turned out to live, so a partition may have ended: all missing speakers are tried at once. */
+  /** Tries all missing speakers at once, after a dead member turned out to be alive: a partition may have ended. */
   tryAllAgain(now: number): void {
     if (now < this.#nextReprobeAt) return;
     this.#nextReprobeAt = now + reprobeIntervalMs;
@@ -77,7 +80,7 @@ export class JoinList {
     return this.#nextAt;
   }
 
-  /** The next of the missing speakers to try: new ones quickly, the others one a second in random order. */
+  /** Returns the missing speakers to try now: new ones in quick succession, the others one a second in random order. */
   due(missing: Iterable<string>, now: number): JoinTarget[] {
     if (now < this.#nextAt) return [];
     const names = [...missing];

@@ -5,14 +5,14 @@ import { fail, ok, type Result } from '../result.ts';
 export type Keys = readonly [Uint8Array, ...Uint8Array[]];
 
 /**
- * How long a key that left the Secret still opens datagrams. Speakers read a changed Secret at different times, and the last one
- * to do so must still be heard.
+ * How long a key that was removed from the Secret still opens datagrams. Speakers read a changed Secret at different times, and the
+ * others must still understand the last one to do so.
  */
 export const retiredKeyMs = 600_000;
 const keyLength = 32;
 
 export interface SharedKey {
-  /** In clear in each datagram. */
+  /** Sent in clear in each datagram. */
   readonly id: number;
   readonly octets: Uint8Array;
 }
@@ -21,7 +21,7 @@ interface HeldKey extends SharedKey {
   readonly opensUntilMs: number;
 }
 
-/** The keys in use, and for a while those that were. */
+/** The keys in use, and for a while the removed ones. */
 export class Keyring {
   #sealing: SharedKey;
   #held: readonly HeldKey[];

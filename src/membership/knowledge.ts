@@ -27,7 +27,7 @@ export class Knowledge {
     this.#payloads = payloads;
   }
 
-  /** One hash over everything. It goes out with each packet, so it is computed only after a change. */
+  /** One hash over everything. Each packet carries it, so it is recomputed only after a change. */
   summary(): number {
     const versions = this.#versions();
     if (this.#summary.versions !== versions) {
@@ -49,8 +49,8 @@ export class Knowledge {
   }
 
   /**
-   * The records in the buckets in which a digest differs. Deaths are left out: they are told when they happen. Later they may be
-   * beliefs from a partition, and a member that missed one finds out by itself.
+   * The records in the buckets where the given digest differs from this member's. Deaths are left out: they are spread when they
+   * happen. Later they may be wrong beliefs from a partition, and a member that missed one detects it itself.
    */
   *differingFrom(digest: Digests): Iterable<RecordName> {
     const own = this.digests();
@@ -67,7 +67,7 @@ export class Knowledge {
     for (const key of this.#payloads.keysIn(buckets)) yield { kind: 'payload', key };
   }
 
-  /** The newest version of a record. A suspicion concerns only the suspect, so others are told that it is alive. */
+  /** The newest version of a record. A suspect is described as alive, because a suspicion concerns only the suspect and its verifiers. */
   current(record: RecordName): Update | undefined {
     if (record.kind === 'payload') return this.#payloads.newest(record.key);
     if (record.name === this.#self.name) return this.#self.as('alive');

@@ -1,6 +1,6 @@
 /**
  * Lifeguard's local health awareness (section IV-A): a member whose own timers ran late, or that others suspect, is probably the slow one
- * itself. The worse its score, the longer it waits before it accuses others. Each answered probe mends it.
+ * itself. The worse its score, the longer it waits before it accuses others. Each answered probe improves the score.
  */
 export class LocalHealth {
   #score = 0;
@@ -13,7 +13,7 @@ export class LocalHealth {
     this.#score = Math.max(0, this.#score - 0.25);
   }
 
-  /** From 0, which is well, to 4. */
+  /** From 0 (healthy) to 4. */
   get score(): number {
     return this.#score;
   }

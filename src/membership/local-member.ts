@@ -32,19 +32,19 @@ export class LocalMember {
     return memberHash(this);
   }
 
-  /** Changes the description. The greater incarnation makes the others adopt it. */
+  /** Changes the description, with a greater incarnation so that the others adopt it. */
   change(over: { readonly endpoint?: Endpoint; readonly metadata?: string }): void {
     this.#endpoint = over.endpoint ?? this.#endpoint;
     this.#metadata = over.metadata ?? this.#metadata;
     this.#incarnation++;
   }
 
-  /** Whether a statement about this member is of its present incarnation or a later one. */
+  /** Whether a statement about this member has its present incarnation or a greater one. */
   isCurrent({ incarnation }: MemberUpdate): boolean {
     return incarnation >= this.#incarnation;
   }
 
-  /** Whether the statement is false or ahead of this member, so that a greater incarnation must replace it. */
+  /** Whether the statement is wrong, or its incarnation is greater than this member's. A greater incarnation must then replace it. */
   mustRefute(update: MemberUpdate): boolean {
     return update.incarnation > this.#incarnation || (this.isCurrent(update) && update.state !== 'alive');
   }

@@ -15,12 +15,12 @@ export interface Member {
   metadata: string;
   /** When the state was learned. */
   since: number;
-  /** When a packet of its own last came. */
+  /** When a packet from the member itself last arrived. */
   heardAt: number;
   /** When it last answered a ping, directly or through a relay. */
   answeredAt: number;
   rtt: RttEstimate;
-  /** Only other members have mentioned it. It is not told on, and digests leave it out. */
+  /** Only other members have mentioned this one. It is not passed on, and digests leave it out. */
   isHearsay: boolean;
 }
 
@@ -34,12 +34,12 @@ export function updateOf({ name, state, incarnation, endpoint, metadata }: Membe
   return { kind: 'member', name, state, incarnation, endpoint, metadata };
 }
 
-/** Without the member's metadata, which the receivers have and which would crowd out other news. */
+/** The update without the member's metadata. Receivers already have it, and it would crowd out other news. */
 export function brief(update: MemberUpdate): MemberUpdate {
   return { ...update, metadata: '' };
 }
 
-/** All other members that are known. Merging follows the order of incarnation and state, so the order of arrival does not matter. */
+/** All known members except this one. Updates are merged by incarnation and state, so their order of arrival does not matter. */
 export class MemberTable {
   readonly #members = new Map<string, Member>();
   #summary = 0;
@@ -63,7 +63,7 @@ export class MemberTable {
     return [...this.#members.values()].filter(isLive);
   }
 
-  /** `isHearsay` matters for a name that is new. */
+  /** Merges an update. `isHearsay` applies only to a new name. */
   merge(update: MemberUpdate, now: number, isHearsay = false): MergeOrder {
     const known = this.#members.get(update.name);
     if (!known) {
@@ -83,7 +83,7 @@ export class MemberTable {
     return 'newer';
   }
 
-  /** The member has spoken for itself, or Kubernetes lists it. */
+  /** Marks a member as no longer hearsay: it has spoken for itself, or Kubernetes lists it. */
   confirm(name: string): void {
     const known = this.#members.get(name);
     if (!known?.isHearsay) return;
@@ -100,7 +100,7 @@ export class MemberTable {
     this.version++;
   }
 
-  /** XOR of the hashes of the live members, without this one. */
+  /** XOR of the hashes of the live members except this one and hearsay. */
   summary(): number {
     return this.#summary;
   }

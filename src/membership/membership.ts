@@ -1,19 +1,19 @@
 /**
- * Membership: the speakers that are alive, and the records that they replicate, known to every speaker without the API server. A machine:
- * packets, commands and the time in; packets and changes out. It reads no clock and opens no socket.
+ * Membership: tells each speaker which speakers are alive, and replicates records between them, without the API server. It is a
+ * machine: packets, commands and the time go in; packets and changes come out. It reads no clock and opens no socket.
  *
  *     LocalMember        this member's description of itself
  *     MemberTable        the other members
  *     FailureDetector    probes, suspicions, deaths                  (SWIM, Lifeguard)
  *     GossipQueue        news that rides in other packets            (SWIM section 4.1)
  *     UrgentNews         news that cannot wait
- *     AntiEntropy        summaries and digests: finds and mends what news has missed
- *     JoinList           speakers by Kubernetes' account, and when to try those that are missing
- *     UnlistedNames      members that Kubernetes does not know
- *     Outbox, ChangeLog  what comes of it: packets, and changes for the rest of the program
+ *     AntiEntropy        summaries and digests: finds and repairs what gossip has missed
+ *     JoinList           speakers according to Kubernetes, and when to try the missing ones
+ *     UnlistedNames      members that Kubernetes does not list
+ *     Outbox, ChangeLog  the output: packets, and changes for the rest of the program
  *
  * Statements about a member are ordered by incarnation and state, and payload records by an order of their own, so neither loss nor
- * order of packets matters. Packets arrive here only after `channel.ts` has decrypted them and seen that they are fresh.
+ * order of packets matters. `channel.ts` passes on only packets that it has decrypted and found to be fresh.
  *
  * Das, Gupta, Motivala: SWIM (2002). Dadgar, Phillips, Currey: Lifeguard (2018).
  */
@@ -37,7 +37,7 @@ import { UrgentNews } from './urgent-news.ts';
 
 export interface MembershipOptions {
   readonly name: string;
-  /** Greater than in any earlier life: milliseconds since 1970 serve. */
+  /** Must be greater than in any earlier life of this member. Milliseconds since 1970 meet that. */
   readonly incarnation: number;
   readonly endpoint: Endpoint;
   readonly metadata: string;
@@ -47,9 +47,9 @@ export interface MembershipOptions {
   readonly settings?: Partial<MembershipSettings>;
 }
 
-/** Packets that correct a sender's outdated records. The rest is left to anti-entropy. */
+/** Most packets to correct a sender's outdated records. The rest is left to anti-entropy. */
 const maxCorrectionPackets = 16;
-/** A farewell that is lost costs the receiver a failure detection. The sender cannot repeat it later. */
+/** Times that the farewell is sent. If it is lost, the receiver must detect a failure, and the sender is gone and cannot repeat it. */
 const farewells = 2;
 const expiryIntervalMs = 60_000;
 
@@ -88,7 +88,7 @@ export class Membership {
     return this.#self.name;
   }
 
-  /** Takes in a packet and the endpoint that it came from. */
+  /** Handles a packet. `source` is the endpoint that it came from. */
   receive(packet: Packet, source: Endpoint, now: number): void {
     const { from } = packet;
     if (from === this.name || this.#hasLeft) return;
@@ -101,7 +101,7 @@ export class Membership {
     this.#changes.noteSync(this.isSynced);
   }
 
-  /** Runs the work that is due. Call it at `wakeAt()`, after the packets that have arrived were received. */
+  /** Runs the work that is due. Call it at `wakeAt()`, but only after `receive` of the packets that have already arrived. */
   wake(now: number): void {
     this.#judgeStall(now);
     this.#run(this.#detector.wake(now), now);
@@ -119,9 +119,7 @@ export class Membership {
     return this.#expectedWakeAt;
   }
 
-  /**
-   * Replaces the speakers that exist by Kubernetes' account; this one may be among them. `isCertain`: no other speakers exist.
-   */
+  /** Replaces the speakers that exist according to Kubernetes. This one may be among them. `isCertain`: no other speakers exist. */
   know(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
     for (const name of this.#joinList.replace(others, isCertain, now)) {
@@ -138,12 +136,12 @@ export class Membership {
     if (metadata !== this.#self.metadata) this.#changeSelf({ metadata }, now);
   }
 
-  /** Merges records of this node's own and tells the others. */
+  /** Merges this node's own records and sends them to the others. */
   publish(records: readonly PayloadRecord[], now: number): void {
     for (const record of records) if (this.#payloads.merge(record) === 'newer') this.#tell(record, true, now);
   }
 
-  /** Tells the others that this member leaves. It takes nothing in afterwards. */
+  /** Tells the others that this member leaves. Later packets are ignored. */
   leave(now: number): void {
     this.#outbox.sendAll(this.#urgent.flush(this.#table.live(), now));
     for (let sent = 0; sent < farewells; sent++) {
@@ -166,17 +164,17 @@ export class Membership {
     return this.#table.all();
   }
 
-  /** Other members that are alive, suspects among them. */
+  /** Number of other live members, including suspects. */
   get liveCount(): number {
     return this.#table.liveCount;
   }
 
-  /** Members under suspicion. */
+  /** Number of members under suspicion. */
   get suspects(): number {
     return this.#detector.suspects;
   }
 
-  /** Listed speakers that are not alive here, without those that have left. */
+  /** Listed speakers that this member does not see alive, except those that have left. */
   unreachable(): string[] {
     return [...this.#joinList.names()].filter((name) => {
       const member = this.#table.get(name);
@@ -184,23 +182,23 @@ export class Membership {
     });
   }
 
-  /** Endpoints that are known for the member: by Kubernetes' account first, then the one that its packets come from. */
+  /** Known endpoints of the member: first those that Kubernetes lists, then the one that its packets come from. */
   endpointsOf(name: string): readonly Endpoint[] {
     const member = this.#table.get(name);
     return member ? [...this.#joinList.endpointsOf(name), member.endpoint] : this.#joinList.endpointsOf(name);
   }
 
-  /** The speaker that Kubernetes lists at the host. */
+  /** The speaker that Kubernetes lists with this host. */
   listedAt(host: string): string | undefined {
     return this.#joinList.at(host);
   }
 
-  /** Whether this member knows what the others know. False while it hears no other member. */
+  /** Whether this member knows what the others know. False while it does not hear any other member. */
   get isSynced(): boolean {
     return this.#antiEntropy.isSynced(this.#table.liveCount);
   }
 
-  /** 0 while this member is well; grows to 4 as its timers run late or others suspect it. */
+  /** 0 while this member is healthy. It grows to 4 as its timers run late or others suspect it. */
   get healthScore(): number {
     return this.#detector.healthScore;
   }
@@ -216,7 +214,8 @@ export class Membership {
     for (const update of updates) {
       if (update.kind === 'member' && update.name === this.name) isAboutSelf = this.#hearOfSelf(update, now);
       else if (this.#merge(update, from, now) === 'older') {
-        // Statements about members age quickly and travel on by themselves; those in answer to a digest do not.
+        // An outdated statement about a member needs no correction, because the newer one is already spreading. Only one sent in
+        // answer to a digest does.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
       }
     }
@@ -254,7 +253,7 @@ export class Membership {
     }
   }
 
-  /** Answers outdated records with the newest ones. Both sides then hold the same, because records are totally ordered. */
+  /** Answers outdated records with the newest ones. Records are totally ordered, so both sides then hold the same. */
   #correct(to: string, endpoint: Endpoint, outdated: readonly Update[]): void {
     const updates = outdated.flatMap((update) => this.#knowledge.current(update) ?? []);
     for (const packed of packUpdates(updates, updateOctets).slice(0, maxCorrectionPackets))
@@ -291,12 +290,12 @@ export class Membership {
     this.#payloads.expire(now);
   }
 
-  /** Returns whether the statement is about the present incarnation, so that an answer should restate it. */
+  /** Returns whether the statement concerns the present incarnation. An answer should then restate it. */
   #hearOfSelf(update: MemberUpdate, now: number): boolean {
     if (!this.#self.mustRefute(update)) return this.#self.isCurrent(update);
     this.#self.refute(update);
     this.#detector.suspectedByOthers();
-    // The suspect tells those that suspect it with its acks.
+    // The members that suspect this one learn of the refutation from its acks.
     if (update.state === 'suspect') this.#gossip.add(this.#self.as('alive'));
     else this.#tell(this.#self.as('alive'), true, now);
     return true;
@@ -307,10 +306,10 @@ export class Membership {
     this.#tell(this.#self.as('alive'), true, now);
   }
 
-  /** Merges an update on the word of another member. */
+  /** Merges an update that another member sent. */
   #merge(update: Update, from: string, now: number): MergeOrder {
     if (update.kind === 'payload') return this.#mergePayload(update, now);
-    // A suspicion concerns only the members that have it, and the suspect.
+    // A suspicion concerns only the suspect and the members that hold it.
     if (update.state === 'suspect') return 'same';
     const known = this.#table.get(update.name);
     if (!known && !this.#mayKeep(update.name, from, now)) return 'same';
@@ -349,7 +348,7 @@ export class Membership {
     return order;
   }
 
-  /** Whether a new name may be kept: it is listed, speaks for itself, or one of few that others mention. */
+  /** Whether to keep a new name: it is listed, its member speaks for itself, or it is one of the few that others may mention. */
   #mayKeep(name: string, from: string, now: number): boolean {
     if (!this.#joinList.isCertain || this.#joinList.has(name) || name === from) return true;
     return this.#unlisted.admit(name, from, now);
@@ -361,8 +360,8 @@ export class Membership {
   }
 
   /**
-   * A member that was declared dead lives. A partition may have ended, and other deaths that were declared in it are as doubtful: they
-   * are not spread any further, and the dead are tried again.
+   * Reacts to a dead member that turns out to be alive. A partition may have ended, and other deaths declared during it may be
+   * wrong as well. They are spread no further, and the dead members are tried again.
    */
   #reprobeDead(now: number): void {
     this.#gossip.dropDeaths();
@@ -393,14 +392,14 @@ export class Membership {
     }
   }
 
-  /** Spreads news at once and with gossip. */
+  /** Spreads an update at once, and again with gossip. */
   #tell(update: Update, isOwn: boolean, now: number): void {
     this.#gossip.add(update);
     this.#urgent.add(update, isOwn, now);
   }
 }
 
-/** A live member restated itself without a change. There is no hurry to spread that. */
+/** Whether a live member restated itself without a change. Such news is not urgent. */
 function isRefutation(before: Member | undefined, { metadata }: MemberUpdate): boolean {
   return before?.state === 'suspect' || (before?.state === 'alive' && before.metadata === metadata);
 }

@@ -20,7 +20,7 @@ export interface MembershipNodeOptions {
   readonly metadata: string;
   readonly payloads: PayloadStore;
   readonly settings?: Partial<MembershipSettings>;
-  /** Catches an exception in a datagram, which then costs only that datagram. */
+  /** Catches an exception that a datagram causes, so that only that datagram is lost. */
   readonly guard: Guard;
   /** Receives each suspicion, death, join and departure, under the name `membership`. */
   readonly recorder?: FlightRecorder;
@@ -30,9 +30,9 @@ export interface MembershipNodeOptions {
   readonly randomOctets?: (length: number) => Buffer;
   /** Runs the callback once the sockets have been read. */
   readonly afterSockets?: (callback: () => void) => void;
-  /** Called between the steps of long work, so that neighbours are answered meanwhile. */
+  /** Called between the steps of long work, so that neighbours get their answers meanwhile. */
   readonly drainCaptures?: () => void;
-  /** The members, the payload records or `isSynced` have changed. */
+  /** Called when the members, the payload records or `isSynced` have changed. */
   readonly changed: (changes: Omit<Changes, 'packets'>) => void;
   readonly count: (datagram: {
     readonly sent?: number;
@@ -102,7 +102,7 @@ export class MembershipNode {
     this.#step((now) => this.machine.setMetadata(metadata, now));
   }
 
-  /** Merges records of this node and sends them to the others. */
+  /** Merges this node's own records and sends them to the others. */
   publish(records: readonly PayloadRecord[]): void {
     this.#step((now) => {
       for (let at = 0; at < records.length; at += recordsAtOnce) {
@@ -138,8 +138,8 @@ export class MembershipNode {
   }
 
   /**
-   * Timers come before sockets in a turn of the event loop. After a pause, the packets that arrived meanwhile must be read before
-   * the machine takes a member for silent.
+   * The event loop runs timers before sockets. After a pause, packets that arrived meanwhile must be read before the machine
+   * considers a member silent.
    */
   #wakeSoon(): void {
     this.#afterSockets(() => {

@@ -6,7 +6,7 @@ import type { LocalMember } from './local-member.ts';
 import { brief, isLive, type MemberTable, updateOf } from './member-table.ts';
 import type { MemberUpdate, Update } from './packet.ts';
 
-/** Completes drafts to packets: adds the sender's header, gossip, and what the receiver should know about itself. */
+/** Turns drafts into packets: adds the sender's header, gossip, and what the receiver should know about itself. */
 export class Outbox {
   readonly #self: LocalMember;
   readonly #table: MemberTable;
@@ -40,13 +40,13 @@ export class Outbox {
     return packets;
   }
 
-  /** A receiver that is suspected or not alive here learns so, and can refute. */
+  /** What the receiver should know about itself: that it is suspected or not alive here, so that it can refute. */
   #aboutReceiver(to: string): MemberUpdate[] {
     const member = this.#table.get(to);
     return member && member.state !== 'alive' ? [brief(updateOf(member))] : [];
   }
 
-  /** None for a receiver that comes back from a partition: gossip may hold beliefs from that partition. */
+  /** Gossip for a live receiver. Any other may be coming back from a partition, and gossip may hold wrong beliefs from that partition. */
   #gossipFor(to: string): Update[] {
     if (!isLive(this.#table.get(to))) return [];
     const transmissions = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));

@@ -4,8 +4,8 @@ import type { PayloadRecord } from './payload.ts';
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left';
 
 /**
- * A statement about a member, by itself or by another. The greater incarnation is newer; within an incarnation the later state in
- * the order of `MemberState` wins.
+ * A statement about a member, by itself or by another. A greater incarnation is newer. Within an incarnation, the state that comes
+ * later in `MemberState` wins.
  */
 export interface MemberUpdate {
   readonly kind: 'member';
@@ -40,7 +40,7 @@ export type Body =
       readonly kind: 'digest';
       readonly members: Uint32Array;
       readonly payloads: Uint32Array;
-      /** The receiver sends its own digest when it is done. */
+      /** Whether the receiver should send its own digest when it is done. */
       readonly wantsReply: boolean;
     }
   /** Part of the answer to a digest. */
@@ -50,7 +50,7 @@ export type Body =
 export interface Packet {
   readonly from: string;
   readonly incarnation: number;
-  /** Hash of all that the sender knows; members with equal hashes know the same. */
+  /** Hash of all that the sender knows. Members with equal hashes know the same. */
   readonly summary: number;
   readonly body: Body;
   readonly updates: readonly Update[];

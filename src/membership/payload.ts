@@ -13,18 +13,18 @@ export interface PayloadRecord {
   readonly octets: Uint8Array;
 }
 
-/** Longest record: it fits one packet beside everything else. */
+/** Length of the longest record. It fits one packet beside everything else. */
 export const maxPayloadOctets = 1000;
 
-/** Finds the records in a packet: they carry no length on the wire. */
+/** Finds the end of each record in a packet. Records carry no length on the wire. */
 export interface PayloadFormat {
-  /** Reads the record at `offset`: its key and the offset behind it. Undefined when it is malformed. */
+  /** Reads the record at `offset`. Returns its key and the offset behind it, or undefined when it is malformed. */
   read(bytes: Buffer, offset: number): { readonly key: string; readonly end: number } | undefined;
 }
 
 /**
- * The records themselves. Their owner implements it as a pure data structure. `merge` follows a total order, so members that
- * receive the same records in any order hold the same.
+ * The records themselves. The part of the program that owns them implements this as a pure data structure. `merge` follows a total
+ * order, so members that receive the same records in any order hold the same.
  */
 export interface PayloadStore extends PayloadFormat {
   /** Grows with each change. */
@@ -32,10 +32,10 @@ export interface PayloadStore extends PayloadFormat {
   merge(record: PayloadRecord): MergeOrder;
   /** The newest record with the key. */
   newest(key: string): PayloadRecord | undefined;
-  /** Keys of the records in these buckets that are worth telling to another member. */
+  /** Keys of the records in these buckets that other members should receive. */
   keysIn(buckets: ReadonlySet<number>): Iterable<string>;
-  /** A hash per bucket over the records that belong to these members. Members compare digests to find what they miss. */
+  /** One hash per bucket, over the records that belong to these members. Members compare digests to find missing records. */
   digest(members: Iterable<string>): Uint32Array;
-  /** Drops records that have served their time. */
+  /** Drops records that are no longer needed. */
   expire(nowMs: number): void;
 }

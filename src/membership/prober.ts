@@ -18,7 +18,7 @@ export interface Probe {
   readonly target: string;
   readonly endpoint: Endpoint;
   readonly purpose: ProbePurpose;
-  /** Members that asked to verify. */
+  /** Members that asked this one to verify. */
   readonly askers: Set<string>;
   readonly startedAt: number;
   readonly retransmitMs: number;
@@ -27,7 +27,7 @@ export interface Probe {
   dueAt: number;
 }
 
-/** The member that asked for a relayed ping, and the sequence number of its own. */
+/** The member that asked for a relayed ping, and the sequence number of its own probe. */
 export interface RelayRequester {
   readonly name: string;
   readonly endpoint: Endpoint;
@@ -47,7 +47,7 @@ export type ProberAction =
   | { readonly kind: 'ask-relays'; readonly probe: Probe }
   | { readonly kind: 'failed'; readonly probe: Probe };
 
-/** Pings of one probe. The first answer counts, so loss costs time rather than a suspicion. */
+/** Number of pings in one probe. Any ack ends the probe, so packet loss costs time rather than a suspicion. */
 const pingsOf: Readonly<Record<ProbePurpose, number>> = {
   routine: 3,
   verify: 3,
@@ -55,27 +55,28 @@ const pingsOf: Readonly<Record<ProbePurpose, number>> = {
   join: 1,
   departure: 2,
 };
-/** No routine probe fails sooner: three pings with the shortest waits. */
+/** Shortest time in which a routine probe can fail: three pings with the shortest waits. */
 export const shortestProbeMs = 80;
 const relayPings = 2;
 const relayIntervalMs = 20;
-/** A relay waits so long for the ack to its last ping. */
+/** How long a relay waits for the ack to its last ping. */
 const relayPatienceMs = 100;
-/** Relayed pings under way. More are not asked for by members that keep to the protocol. */
+/** Most relayed pings under way. Members that follow the protocol do not ask for more. */
 const maxRelays = 256;
 
 /**
- * Probes under way, this member's own and those it relays for others. A routine probe, with r the retransmission time:
+ * Probes under way: this member's own and those that it relays for others. The timeline of a routine probe, where r is the
+ * retransmission time:
  *
  *     0      r      2r                      2r + max(2r, 40 ms)
- *     ping   ping   ping, and by relays     failed
+ *     ping   ping   ping, also by relays    failed
  */
 export class Prober {
   readonly #probes = new Map<number, Probe>();
   readonly #relays = new Map<number, Relay>();
   #sequence = 0;
 
-  /** `stretch` multiplies the waits of a member that is itself slow. */
+  /** Starts a probe. `stretch` multiplies its waits; it is above 1 when this member itself is slow. */
   start(
     { name, endpoint, rtt }: ProbeTarget,
     purpose: ProbePurpose,
@@ -130,7 +131,7 @@ export class Prober {
     for (const [sequence, probe] of this.#probes) if (probe.target === target) this.#probes.delete(sequence);
   }
 
-  /** Moves all deadlines on by a time in which this process did not run. */
+  /** Moves the deadlines of all probes by a time in which this process did not run. */
   postpone(ms: number): void {
     for (const probe of this.#probes.values()) probe.dueAt += ms;
   }

@@ -17,17 +17,17 @@ interface ProvenSession {
 export type ReplayVerdict =
   | { readonly kind: 'accept' }
   | { readonly kind: 'replayed' }
-  /** The sender must show this token before it is believed. */
+  /** The sender must show this token before its datagrams are accepted. */
   | { readonly kind: 'challenge'; readonly token: string };
 
 /**
- * Accepts each datagram once, and refuses datagrams from an earlier life of the sender or of this process. A session counts as fresh when it
- * shows a token that this life made for it:
+ * Accepts each datagram once, and refuses datagrams from an earlier life of the sender or of this process. A session is fresh when its
+ * datagrams show the token that this process made for it:
  *
  *     token = first 8 octets of HMAC-SHA-256(secret of this life, generation │ session │ name)
  *
- * A token needs no memory until it comes back, so recorded datagrams cost no state and disturb no challenge under way. The
- * generation grows with each proven session of the name: the tokens of its ended sessions are then void.
+ * No state is kept for a token until it comes back, so recorded datagrams take no memory and do not disturb a challenge under way.
+ * The generation grows with each proven session of the name, which makes the tokens of its earlier sessions void.
  */
 export class ReplayGuard {
   readonly #secret: Uint8Array;

@@ -1,4 +1,4 @@
-/** How far behind the newest datagram of a session another may arrive. */
+/** How many sequence numbers behind the newest datagram of its session a datagram may arrive. */
 const windowSize = 256n;
 
 /** Accepts each sequence number of a session once, as the anti-replay window of RFC 4303 section 3.4.3 does. */
@@ -6,7 +6,7 @@ export class ReplayWindow {
   #newest = 0;
   #seen = 0n;
 
-  /** True the first time, for a number that is new or within the window. */
+  /** Returns true for a number that is new or within the window, and only the first time. */
   accept(sequence: number): boolean {
     if (sequence > this.#newest) {
       const shift = BigInt(sequence - this.#newest);

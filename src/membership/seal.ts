@@ -1,6 +1,6 @@
 /**
  * Datagrams sealed with AES-256-GCM. Each process life derives a key of its own from the shared one (HKDF, RFC 5869, with its
- * random session as salt). A counter can therefore serve as nonce: no two speakers ever use one nonce with one key.
+ * random session as salt). A counter can therefore serve as nonce: no two speakers ever use the same nonce with the same key.
  *
  *      0         1            5                 21               29
  *      ├─────────┼────────────┼─────────────────┼────────────────┼───────────────┬──────────┐
@@ -9,7 +9,7 @@
  *      └──────────────── authenticated, in clear ────────────────┘  nonce: 4 zeros, sequence
  *
  * Version 2 also authenticates the name of the receiver, which is not sent: a datagram for one member does not open at another.
- * Version 1 lacks it. It is understood so that speakers can be upgraded node by node (`channel.ts`).
+ * Version 1 does not. It is still supported so that speakers can be upgraded node by node (`channel.ts`).
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
@@ -21,7 +21,7 @@ const headerLength = 29;
 const tagLength = 16;
 const sessionEnd = 21;
 const derivedKeyLength = 32;
-/** Senders keep packets below 1,400 octets; the rest is room for those of later versions. */
+/** Senders keep packets below 1,400 octets. The rest is room for longer packets of later versions. */
 const maxDatagramLength = 4096;
 /** Sessions whose derived key is kept: one for each speaker, with room for restarts. */
 const maxSessions = 4096;
@@ -37,14 +37,14 @@ export interface Opened {
   readonly plaintext: Buffer;
 }
 
-/** A datagram whose header was read and whose key is known; nothing in it is authentic yet. */
+/** A datagram whose header was read and whose key is known. Nothing in it is authenticated yet. */
 export interface SealedDatagram {
   readonly bytes: Buffer;
   readonly version: SealVersion;
   readonly key: SharedKey;
-  /** The key of its session is derived already. */
+  /** Whether the key of its session is already derived. */
   readonly isKnownSession: boolean;
-  /** Session, sequence number and tag: equal for a datagram and its replays only. */
+  /** Session, sequence number and tag. Only a datagram and its replays share it. */
   readonly identity: string;
 }
 
@@ -69,7 +69,7 @@ export class Seal {
     return this.#sequence;
   }
 
-  /** A datagram for the receiver. */
+  /** Seals a datagram for the receiver. */
   seal(plaintext: Uint8Array, receiver: string, version: SealVersion): Buffer {
     const { sealing } = this.#keyring;
     if (this.#own?.keyId !== sealing.id)
@@ -115,7 +115,7 @@ export class Seal {
       const sequence = Number(bytes.readBigUInt64BE(sessionEnd));
       return ok({ version, session: session.toString('hex'), sequence, plaintext });
     } catch {
-      // `final` throws only when the tag does not fit.
+      // `final` throws only when the tag does not match.
       return fail('authentication');
     }
   }
@@ -130,7 +130,7 @@ export class Seal {
   }
 }
 
-/** Key id and session. */
+/** The key id and session of a datagram, under which its derived key is cached. */
 function sessionKey(bytes: Buffer): string {
   return bytes.toString('hex', 1, sessionEnd);
 }

@@ -1,4 +1,4 @@
-/** Shuffles in place (Fisher and Yates) and returns the same array. `random` is from 0 to below 1. */
+/** Shuffles in place (Fisher–Yates) and returns the same array. `random` returns numbers from 0 to below 1. */
 export function shuffle<T>(items: T[], random: () => number): T[] {
   for (let i = items.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

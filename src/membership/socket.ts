@@ -4,12 +4,12 @@ import { type Endpoint, isDeliverable } from './endpoint.ts';
 
 /** A UDP socket for both families. */
 export interface DatagramSocket {
-  /** Never throws. A datagram that the system refuses is lost, as others are on the network. */
+  /** Never throws. A datagram that the system refuses is lost, like one that the network drops. */
   send(datagram: Buffer, endpoint: Endpoint): void;
   close(): void;
 }
 
-/** Literal addresses only: a real look-up would hold each datagram back for a turn of the event loop. */
+/** Returns the literal address as it is. A real look-up would delay each datagram by a turn of the event loop. */
 const literalLookup = (
   address: string,
   _: unknown,
@@ -29,7 +29,7 @@ export async function openDatagramSocket(
   socket.on('message', (datagram: Buffer, { address, port: sourcePort }: RemoteInfo) =>
     receive(datagram, { host: address.replace(/^::ffff:(?=\d+\.)/, ''), port: sourcePort }),
   );
-  // ICMP errors of earlier datagrams arrive here. The failure detector notices the silence.
+  // ICMP errors caused by earlier datagrams arrive here. They are ignored, because the failure detector notices the silence.
   socket.on('error', () => {});
   return {
     send(datagram, endpoint) {

@@ -1,6 +1,6 @@
 import { type MembershipSettings, suspicionMs } from './timing.ts';
 
-/** Between two last calls to a suspect. */
+/** Time between two calls to a suspect. */
 const callIntervalMs = 40;
 
 /**
@@ -15,7 +15,7 @@ export class Suspicion {
   #startedAt: number;
   #nextCallAt: number;
 
-  /** `confirmedBy` have failed to reach the suspect already; `verifiers` members are asked to try. */
+  /** The members in `confirmedBy` have already failed to reach the suspect. `verifiers` is the number of members asked to try. */
   constructor(
     suspect: { readonly name: string; readonly incarnation: number },
     confirmedBy: Iterable<string>,
@@ -42,7 +42,7 @@ export class Suspicion {
     return this.#confirmedBy;
   }
 
-  /** Time for a last call to the suspect and to the verifiers. True once per interval. */
+  /** Whether to call the suspect and the verifiers once more. True once per interval. */
   isCallDue(now: number): boolean {
     if (now < this.#nextCallAt) return false;
     this.#nextCallAt = now + callIntervalMs;
@@ -53,7 +53,7 @@ export class Suspicion {
     this.#startedAt += ms;
   }
 
-  /** `members` is the size of the cluster; `stretch` multiplies the wait of a member that is itself slow. */
+  /** `members` is the size of the cluster. `stretch` multiplies the wait; it is above 1 when this member itself is slow. */
   deadline(settings: MembershipSettings, members: number, stretch: number): number {
     const confirmations = this.#confirmedBy.size - (this.#confirmedBy.has(this.#suspect) ? 1 : 0);
     const counted = Math.min(this.#possible, confirmations);

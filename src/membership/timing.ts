@@ -1,6 +1,6 @@
 /** Timers of the membership protocol in milliseconds, and numbers of members that take part in a step. */
 export interface MembershipSettings {
-  /** Between two routine probes. Together with retransmissions it makes up the cost of the protocol. */
+  /** Time between two routine probes. Together with retransmissions, it determines the cost of the protocol. */
   readonly probeIntervalMs: number;
   /** Members that are asked to relay a ping. */
   readonly relays: number;
@@ -10,7 +10,7 @@ export interface MembershipSettings {
   readonly suspicionMinMs: number;
   /** Time for a suspect to refute when no verifier confirms. */
   readonly suspicionMaxMs: number;
-  /** A wake-up that is later than this was a stall of our own. Silence of other members during it means nothing. */
+  /** A wake-up that is later than this means that this process stalled. The silence of other members in that time means nothing. */
   readonly stallToleranceMs: number;
 }
 
@@ -46,8 +46,8 @@ export function retransmitMs({ smoothedMs, deviationMs }: RttEstimate): number {
 }
 
 /**
- * The length of a suspicion with so many confirmations out of `possible` ones. Lifeguard lets it fall logarithmically from the longest
- * to the shortest. In large clusters the longest is longer, because a refutation travels further.
+ * The length of a suspicion with `confirmations` out of `possible` ones. As in Lifeguard, it falls logarithmically from the longest
+ * to the shortest time. The longest time grows with the cluster, because a refutation travels further.
  */
 export function suspicionMs(
   settings: MembershipSettings,
@@ -57,7 +57,7 @@ export function suspicionMs(
 ): number {
   const { suspicionMinMs: min, suspicionMaxMs } = settings;
   const max = suspicionMaxMs * Math.max(1, Math.log10(members));
-  // No other member can be asked, so one opinion decides, after twice the time.
+  // No other member can be asked, so this member alone decides, after twice the shortest time.
   if (possible === 0) return 2 * min;
   return Math.max(min, max - ((max - min) * Math.log(confirmations + 1)) / Math.log(possible + 1));
 }

@@ -1,18 +1,18 @@
-/** Names that one member may bring up, and all members together. */
+/** Most names that one member may bring up, and that all members together may bring up. */
 const namesPerSender = 8;
 const namesInAll = 32;
-/** A name that only others mention is dropped after that time. */
+/** A name that only others mention is dropped after this time. */
 const keptMs = 30_000;
 
 /**
- * Members that others mention and Kubernetes does not list. Some are real: a speaker that is cut off from the API server learns of a new
- * node only from the others. Others may be invented, so they are few, are not told on, and are dropped unless they speak for
- * themselves.
+ * Members that others mention and Kubernetes does not list. Some are real: a speaker that is cut off from the API server learns of
+ * a new node only from the others. Others may be invented, so their number is limited, they are not passed on, and they are dropped
+ * unless they speak for themselves.
  */
 export class UnlistedNames {
   readonly #mentioned = new Map<string, { readonly by: string; readonly at: number }>();
 
-  /** Whether the name may be kept on the word of this member. */
+  /** Whether to keep a name that the member `by` mentioned. */
   admit(name: string, by: string, now: number): boolean {
     if (this.#mentioned.has(name)) return true;
     const ofSender = [...this.#mentioned.values()].filter((each) => each.by === by).length;
@@ -25,7 +25,7 @@ export class UnlistedNames {
     return this.#mentioned.has(name);
   }
 
-  /** The name is listed now, or its member has spoken for itself. */
+  /** Removes a name that is now listed, or whose member has spoken for itself. */
   confirm(name: string): void {
     this.#mentioned.delete(name);
   }

@@ -1,7 +1,7 @@
 import { updateSize } from './codec.ts';
 import type { Update } from './packet.ts';
 
-/** Splits updates into lists of at most `octets` each, in order. An update that is larger stands alone. */
+/** Splits updates, in order, into lists of at most `octets` octets. An update larger than that gets a list of its own. */
 export function packUpdates(updates: Iterable<Update>, octets: number): Update[][] {
   const packed: Update[][] = [];
   let room = 0;

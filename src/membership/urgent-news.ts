@@ -7,9 +7,9 @@ import { packUpdates } from './update-packing.ts';
 
 /** Urgent news waits this long for more to travel with it. */
 const gatherMs = 2;
-/** Packets to one member in one go. More would overflow the receiver's socket buffer. */
+/** Most packets to one member in one batch. More would overflow its socket buffer. */
 const maxPacketsAtOnce = 64;
-/** Between one go and the next. */
+/** Time between two batches. */
 const overflowPauseMs = 10;
 /** In clusters up to this size, a member sends its own news to all others. */
 const smallCluster = 16;
@@ -18,8 +18,8 @@ type Receiver = { readonly name: string; readonly endpoint: Endpoint };
 
 /**
  * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member sends its own news to all others
- * or to many, and passes on others' news to a few. Whatever is lost travels with gossip and anti-entropy. News beyond one go is
- * sent in the next, a little later.
+ * or to many, and passes on other members' news to a few. Gossip and anti-entropy deliver what is lost. News that does not fit one
+ * batch goes out in the next.
  */
 export class UrgentNews {
   readonly #random: () => number;
@@ -47,7 +47,7 @@ export class UrgentNews {
     return now >= this.#flushAt ? this.flush(live, now) : [];
   }
 
-  /** Sends what fits one go now. */
+  /** Sends one batch now. */
   flush(live: readonly Receiver[], now: number): Draft[] {
     const isSmall = live.length <= smallCluster;
     const drafts = [
