@@ -63,7 +63,7 @@ await lab.apply(
   })),
 );
 
-/** Addresses by the node that answers for them. */
+/** The node that answers for each address. */
 async function owners(): Promise<Map<string, string>> {
   const owner = new Map<string, string>();
   for (const { name, namespace } of nodes) {

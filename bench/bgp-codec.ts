@@ -1,8 +1,8 @@
 /**
  * Speed of encoding and decoding UPDATEs, in prefixes per second, for host routes packed into full messages of 4096 octets.
  *   .cache/bin/node bench/bgp-codec.ts
- * Encoding: from an Adj-RIB-Out, as a session does it, and from values by encodeMessage. Decoding: from a stream in chunks of 64 KiB,
- * checked and counted as a session does it, and with a value for every prefix. Fails when a figure is below one million.
+ * Encodes from an Adj-RIB-Out, as a session does, and from values with encodeMessage. Decodes a stream in chunks of 64 KiB: once it
+ * checks and counts the prefixes, as a session does, and once it makes a value for each. Fails when a figure is below one million.
  */
 import { type Family, type Prefix, parseIp } from '../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
@@ -102,7 +102,7 @@ function made({ nlri, attributes: { mpReach } }: UpdateMessage): number {
   return [...nlri].length + (mpReach ? [...mpReach.nlri].length : 0);
 }
 
-/** The fastest of several rounds, which excludes other load of the machine. */
+/** Reports the fastest of several rounds, which excludes other load on the machine. */
 function report(name: string, run: () => unknown): void {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {

@@ -89,7 +89,7 @@ const gobgpSender: Sender = {
         stdio: 'ignore',
       },
     );
-    // A second BIRD supplies the routes: the command line is too slow for so many.
+    // A second BIRD supplies the routes, because GoBGP's command line is too slow for so many.
     await writeFile(
       `${directory}/feeder.conf`,
       [
@@ -163,7 +163,7 @@ const exabgpSender: Sender = {
       },
     });
     return {
-      // With the routes loaded at the start, it would read for minutes before it connects.
+      // If ExaBGP loaded the routes at its start, it would read for minutes before it connects.
       established: () => writeFile(`${directory}/up`, ''),
       withdraw: () => writeFile(`${directory}/withdrawing`, ''),
       stop: () => child.kill('SIGKILL'),
@@ -290,7 +290,7 @@ async function measure(sender: Sender, index: number): Promise<{ announceMs: num
   }
 }
 
-/** Runs per sender. The machine may be busy, so the median counts. */
+/** Each sender with its number of runs. The machine may be busy, so the median counts. */
 const rounds: readonly (readonly [Sender, number])[] = [
   [ours('bare', 'bare socket'), 5],
   [ours('speaker', 'Bellman'), 5],

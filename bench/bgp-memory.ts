@@ -35,7 +35,7 @@ function address(text: string): IpAddress {
 const nextHops = { 4: [address('192.0.2.1')], 6: [address('2001:db8::1')] };
 const attributes: RouteAttributes = { asPathPrepend: 0, communities: [0xfc000001], largeCommunities: [] };
 
-/** A function of its own, so that no object of one measurement survives into the next. */
+/** Measures one family. This is a function of its own, so that no object of one measurement survives into the next. */
 async function measure(family: Family): Promise<number> {
   const before = await used();
   const prefixes = new PrefixTable();

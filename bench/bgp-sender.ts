@@ -36,7 +36,7 @@ function address(text: string): IpAddress {
   return parsed;
 }
 
-/** Calls back when a line arrives, which means to withdraw. */
+/** Calls `withdraw` when a line arrives on standard input. */
 function onTold(withdraw: () => void): void {
   createInterface({ input: process.stdin }).once('line', withdraw);
 }

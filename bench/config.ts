@@ -46,7 +46,7 @@ function medianMs(work: () => unknown): number {
 
 const results: unknown[] = [];
 
-/** Octets of heap that the result of `work` keeps. */
+/** Octets of heap that the result of `work` occupies. */
 function heapOf(work: () => unknown): number {
   const used = () => {
     globalThis.gc?.();

@@ -1,8 +1,8 @@
 /**
  * The controller process with 10,000 Services against the lab's API server: their creation at once, and a cold start with all of them.
  *   .cache/bin/node bench/controller.ts [--services N]
- * Storm: time from the first creation to the last address, and from a Service seen to its status written. Cold start: time from the
- * start of the process until the state of the cluster is known, and until a new Service has its address.
+ * Storm: time from the last creation to the last address, and from the moment a Service is seen until its status is written. Cold
+ * start: time from the start of the process until the state of the cluster is known, and until a new Service has its address.
  */
 import { parseArgs } from 'node:util';
 import { addresses, makeService, makeServices, writeConfig } from '../test/e2e/controller-fixtures.ts';

@@ -58,7 +58,7 @@ await lab.apply(
   ]),
 );
 
-/** Addresses by the node that reports to answer for them. */
+/** The addresses that each node reports to answer for. */
 async function owners(): Promise<Map<string, string[]>> {
   const by = new Map<string, string[]>();
   for (const { name, namespace } of lab.fabric.nodes) {

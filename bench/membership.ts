@@ -1,8 +1,8 @@
 /**
  * The membership in virtual time: clusters of 10, 100 and 1,000 speakers with a datagram loss of 0, 5 and 20 %.
  *   .cache/bin/node bench/membership.ts [--nodes N,…] [--loss PERCENT,…] [--scale FACTOR]
- * Detection: time from a death until the first and until every other speaker declares it. False positives: living speakers declared dead
- * per simulated node-day. Traffic: datagrams per speaker and second while nothing happens.
+ * Detection: time from a death until the first other speaker declares it, and until all of them have. False positives: living speakers
+ * declared dead per simulated node-day. Traffic: datagrams per speaker and second while nothing happens.
  */
 import { parseArgs } from 'node:util';
 import { MembershipNet } from '../test/support/membership-net.ts';
@@ -17,7 +17,10 @@ const { values } = parseArgs({
 const numbers = (text: string) => text.split(',').map(Number);
 const dayMs = 86_400_000;
 
-/** Quiet time in which to look for false positives, and deaths. Large clusters need less of both for the same number of node-hours. */
+/**
+ * How much to simulate: the quiet time in which to look for false positives, and the number of deaths. Large clusters need less of both
+ * for the same number of node-hours.
+ */
 function extent(nodes: number): { quietMs: number; deaths: number } {
   const scale = Number(values.scale);
   return {

@@ -27,7 +27,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     kernel: { type: 'string', default: '192.0.2.1' },
     service: { type: 'string', default: '192.0.2.200' },
-    /** Requests per second, sent without waiting for earlier answers, so that a pause counts with its length. */
+    /** Requests per second, sent without waiting for answers, so that a pause delays every answer due in it. 0 waits for each answer. */
     pace: { type: 'string', default: '0' },
     /** Limit for the speaker, in µs. */
     'median-limit': { type: 'string', default: '100' },

@@ -4,7 +4,7 @@
  * BGP: answers to ARP requests during repeated resyncs of all Services, and a session with BIRD, hold time 3 s, under 20,000 requests
  * per second. Layer 2: answers for an older address, at 1,000 requests per second, while all others are placed, resynced, and changed by
  * edits of the configuration. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when
- * BIRD's hold timer comes near its end.
+ * BIRD's hold timer falls to 0.5 s.
  */
 import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../lab/fabric.ts';

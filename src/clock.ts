@@ -3,13 +3,13 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Time as the shells see it, so that tests can run them in virtual time. */
+/** The clock and timers of a shell. Tests replace it to run shells in virtual time. */
 export interface Clock {
   /** Monotonic milliseconds; the origin has no meaning. */
   now(): number;
   /** Wall clock, for people to read: milliseconds since the Unix epoch. It may jump. */
   epochMs(): number;
-  /** Calls back once, not earlier than `delayMs` from now, soon when that is past. Does not keep the process alive. */
+  /** Calls back once, no earlier than `delayMs` from now. A negative delay counts as 0. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
 }
 

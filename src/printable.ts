@@ -1,10 +1,10 @@
 /**
- * Text from another host as one line that is safe in a log, a metric label and a terminal. Characters of the Unicode categories
+ * Turns text from another host into one line that is safe in a log, a metric label and a terminal. Characters of the Unicode categories
  * Cc (controls, escape sequences), Cf (among them the bidirectional overrides), Zl and Zp (line and paragraph separators) and lone
- * surrogates become spaces; surrounding white space goes, and text over `maxCharacters` is cut and ends in `…`.
+ * surrogates become spaces. Surrounding white space is removed. Text longer than `maxCharacters` is cut and ends in `…`.
  */
 export function printable(text: string, maxCharacters: number): string {
-  // A character takes at most two code units: what lies behind them is never shown, so it is not searched either.
+  // A character takes at most two code units. The text after this slice is never shown, so it is not searched either.
   const clean = text
     .trimStart()
     .slice(0, 2 * maxCharacters + 2)

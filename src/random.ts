@@ -1,2 +1,2 @@
-/** Uniform from 0 to below 1. Machines and shells take it as a parameter; this is the one that processes hand in. */
+/** Uniform from 0 to below 1. Machines and shells take a random source as a parameter, and the processes pass this one. */
 export const systemRandom: () => number = Math.random;

@@ -25,7 +25,7 @@ export interface FrameAttack {
 const membershipPort = 7946;
 const headerLength = 29;
 
-/** Ethernet, IPv4 and UDP around a payload. A UDP checksum of zero means that there is none (RFC 768). */
+/** Wraps a payload in UDP, IPv4 and Ethernet. A UDP checksum of zero means that there is none (RFC 768). */
 function udpFrame(
   attack: FrameAttack,
   target: FrameAttack['targets'][number],
@@ -59,7 +59,7 @@ function frameFor(attack: FrameAttack, target: FrameAttack['targets'][number]): 
     case 'random':
       return udpFrame(attack, target, `192.0.2.${randomInt(60, 90)}`, randomBytes(randomInt(1, 600)));
     case 'forged':
-      // Version and key id stand in clear on the wire; session, sequence and ciphertext are made up.
+      // The version and the key id are in clear on the wire. The session, the sequence and the ciphertext are made up.
       return udpFrame(
         attack,
         target,
@@ -90,7 +90,7 @@ const capture = openCapture({
     throw new Error(reason);
   },
 });
-// Made beforehand, so that the flood costs the machine little more than its delivery.
+// The frames are made in advance, so that the flood costs the machine little more than their delivery.
 const frames = Array.from({ length: 2000 }, (_, i) => {
   const target = attack.targets[i % attack.targets.length];
   if (!target) throw new Error('no target');

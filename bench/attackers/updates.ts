@@ -1,7 +1,7 @@
 /**
  * A BGP peer that floods every speaker that connects to it with UPDATEs of 63 KB, each with 21,000 repeated attributes.
  *   node updates.ts ADDRESS ASN SECONDS OCTETS_PER_SECOND
- * Prints `ready`, then floods for its time on each session, then prints the number of UPDATEs sent.
+ * Prints `ready`, floods each session until its time is over, then prints the number of UPDATEs sent.
  */
 import { createServer, type Socket } from 'node:net';
 

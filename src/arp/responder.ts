@@ -29,7 +29,7 @@ import {
 import { arpField, arpOperation, encodeArp, isArp } from './packet.ts';
 
 const replyAt = ethernetHeaderLength;
-/** Stands in the reply until the first request overwrites it. */
+/** Target address of the reply until the first request overwrites it. */
 const placeholder = { family: 4, value: 0n } as const;
 
 export class ArpResponder<T extends Answerable> {

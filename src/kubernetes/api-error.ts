@@ -1,4 +1,3 @@
-/** Errors of calls to the API server. */
 /** A call that the API server answered with an error, or that got no answer. */
 export class ApiError extends Error {
   /** HTTP status; 0 without a response. */
@@ -16,7 +15,7 @@ export class ApiError extends Error {
 /** A response that arrived but cannot be used: too large, not JSON, or not of the documented shape. */
 export class UnusableResponse extends ApiError {
   readonly code = 'ERR_UNUSABLE_RESPONSE';
-  /** Set when a smaller request may succeed. */
+  /** Whether a smaller request may succeed. */
   readonly isTooLarge: boolean;
 
   constructor(status: number, message: string, isTooLarge = false) {

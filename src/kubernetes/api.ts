@@ -22,8 +22,8 @@ export interface Api {
   /** Resolves to the parsed body. Rejects with {@link ApiError}. */
   request<T>(request: ApiRequest): Promise<T>;
   /**
-   * Resolves when the server has opened a watch, to its lines of JSON. The lines end when the server ends the watch; both the
-   * promise and the lines fail with {@link ApiError}.
+   * Opens a watch. Resolves to its lines of JSON, which end when the server ends the watch. Both the promise and the lines fail with
+   * {@link ApiError}.
    */
   openStream(path: string, signal: AbortSignal): Promise<AsyncIterable<string>>;
 }

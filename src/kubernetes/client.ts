@@ -33,8 +33,8 @@ const watchSilenceMs = 330_000;
 const keepAlive = { enable: true, initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
 /**
- * During an outage: the pause between two probes, with jitter, and the time limit of one. The limit grows, because the TLS handshakes of
- * aborted probes would keep an overloaded server busy.
+ * Probes during an outage: the pause between two, before jitter, and the time limit of one. The limit grows, because the TLS handshakes
+ * of aborted probes would keep an overloaded server busy.
  */
 const probe = { pauseMs: 800, timeoutMs: 1000, timeoutStepMs: 200, maxTimeoutMs: 3000 } as const;
 
@@ -106,7 +106,7 @@ export class KubernetesClient implements Api {
     return this.#lines(response, path, signal);
   }
 
-  /** The headers of a watch arrive at once, even when no event follows for minutes. */
+  /** Sends the request under a time limit: the headers of a watch arrive at once, even when no event follows for minutes. */
   async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
     const opening = new AbortController();
     const limit = this.#clock.after(requestTimeoutMs, () => opening.abort(new Error('no answer in time')));
@@ -193,7 +193,7 @@ export class KubernetesClient implements Api {
     return new Promise((resolve, reject) => {
       const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, resolve);
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
-        // The server closed an idle connection just as the request went out on it: send it on a new one.
+        // The server closed an idle connection just as the request went out on it, so the request is sent on a new one.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET')
           resolve(this.#exchange(url, options, payload));
         else reject(error);
@@ -202,7 +202,7 @@ export class KubernetesClient implements Api {
     });
   }
 
-  /** One agent, which keeps connections open between requests; a new one after a rotation of the certificates. */
+  /** Returns the agent that keeps connections open between requests. Rotated certificates get a new one. */
   #agent(options: RequestOptions): Agent | SecureAgent {
     if (this.#server.protocol === 'http:') return this.#plainAgent;
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized } = options;

@@ -1,6 +1,6 @@
 /**
- * API objects, as the server sends them, to the plain models. Absent fields get Kubernetes' own defaults, so that no reader has to
- * know them. Fields of the wrong type throw {@link InvalidObject}.
+ * Converts API objects, as the server sends them, to the plain models. Absent fields get Kubernetes' own defaults, so that no other
+ * code has to know them. Fields of the wrong type throw {@link InvalidObject}.
  */
 import type { RawObject } from './api.ts';
 import type {
@@ -18,7 +18,7 @@ import type {
 } from './model.ts';
 import { InvalidObject, ObjectReader } from './object-reader.ts';
 
-/** Names the Service that an EndpointSlice belongs to. */
+/** Label that names the Service of an EndpointSlice. */
 const serviceNameLabel = 'kubernetes.io/service-name';
 
 const ipFamilies = ['IPv4', 'IPv6'] as const;
@@ -73,7 +73,7 @@ function decodePort(port: ObjectReader): ServicePort {
   };
 }
 
-/** Empty for an entry that carries a host name. */
+/** Returns nothing for an entry that has a host name instead of an address. */
 function decodeIngress(entry: ObjectReader): IngressAddress[] {
   const ip = entry.text('ip');
   const ipMode = entry.text('ipMode');
@@ -175,7 +175,7 @@ function keyOf(metadata: ObjectReader): ObjectKey {
   return { namespace: metadata.text('namespace') ?? '', name: metadata.requiredText('name') };
 }
 
-/** RFC 3339; 0 for a date that cannot be read. */
+/** Parses an RFC 3339 date. Returns 0 for a date that cannot be read. */
 function milliseconds(date: string | undefined): number {
   return date === undefined ? 0 : Date.parse(date) || 0;
 }

@@ -1,7 +1,7 @@
 /**
- * Writes events in the background: those of one object in order, those of different objects side by side. Events wait while the API
- * server is away. The name of an event is a digest of its content, so a repeated event, even from the next process, raises the count of
- * the first. Events are advice: one that the server keeps refusing is logged and dropped.
+ * Writes events in the background: those of one object in order, those of different objects in parallel. Events wait while the API
+ * server does not answer. The name of an event is a digest of its content, so a repeated event, even from the next process, raises the
+ * count of the first. Events are only advice, so one that the server keeps refusing is logged and dropped.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -15,12 +15,12 @@ import { isPassing, pause } from './retry.ts';
 import { WorkQueue } from './work-queue.ts';
 import { paths } from './write.ts';
 
-/** Objects with waiting events; further events appear only in the log. An event is a few hundred octets. */
+/** Most objects with waiting events. Events of further objects are dropped. An event is a few hundred octets. */
 const maxWaitingObjects = 20_000;
 const concurrency = 4;
 /** The API refuses longer messages. */
 const maxMessageLength = 1024;
-/** A starting API server refuses valid accounts for seconds, so a refused event is tried for this long. */
+/** A starting API server refuses valid accounts for some seconds, so a refused event is retried for this long. */
 const refusedForMs = 10_000;
 const flushPollMs = 10;
 
@@ -104,7 +104,7 @@ export class EventRecorder {
   async #send({ record, epochMs }: PendingEvent): Promise<void> {
     const { client, component, host } = this.#options;
     const { regarding, type, reason, message } = record;
-    // The API wants events on objects without a namespace in `default`.
+    // The API requires that events about objects without a namespace are in `default`.
     const namespace = regarding.namespace || 'default';
     const time = new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
     const name = eventName(record, component);

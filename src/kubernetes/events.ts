@@ -7,6 +7,6 @@ export interface EventRecord {
   readonly type: 'Normal' | 'Warning';
   readonly reason: EventReason;
   readonly message: string;
-  /** Set when a predecessor may have recorded the same outcome: an equal event that exists is not counted again. */
+  /** Set when an earlier process may have recorded the same outcome. An equal event that exists is then not counted again. */
   readonly onlyIfNew?: boolean;
 }

@@ -103,7 +103,7 @@ export class LeaderElection {
     }
   }
 
-  /** One round: reads if necessary, then creates, renews or takes. Resolves to whether this round won the Lease. */
+  /** One round: reads the Lease if necessary, then creates, renews or takes it. Resolves to true when the round obtained the Lease. */
   async #attempt(signal: AbortSignal): Promise<boolean> {
     const { clock, identity } = this.#options;
     try {
@@ -129,7 +129,7 @@ export class LeaderElection {
     const { clock, logger } = this.#options;
     const state = mayWrite(this.#candidate, clock.now()) ? 'leading' : 'following';
     this.#record(state, { kind: 'failed', reason: String(error) });
-    // Another candidate wrote, or an earlier write succeeded although its answer was lost: the next round reads.
+    // Another candidate wrote, or an earlier write succeeded although its answer was lost. The next round reads the Lease.
     if (isConflict(error)) this.#lease = undefined;
     else if (!(error instanceof ApiError) || error.status > 0) {
       const { refusal, isWorthLogging } = refused(this.#refusal, String(error), clock.now());
@@ -185,7 +185,7 @@ export class LeaderElection {
     return this.#lease.record.version;
   }
 
-  /** Lets the next candidate start at once. No write of this term is under way any more. */
+  /** Gives the Lease back so that the next candidate starts at once. All other writes of this term have ended. */
   async #giveBack(): Promise<void> {
     const { clock, logger, identity } = this.#options;
     const isHolder = mayWrite(this.#candidate, clock.now()) && this.#lease?.record.holder === identity;

@@ -1,6 +1,6 @@
 /**
- * Leader election over one Lease object, as pure functions. A candidate trusts no other clock: it takes the Lease over once it has itself
- * seen it unchanged for the whole duration. Every write carries the resourceVersion last read, so of two simultaneous writes one wins.
+ * Leader election over one Lease object, as pure functions. A candidate trusts no other clock: it takes the Lease over once it has seen
+ * no change of it for the whole duration. Every write carries the resourceVersion last read, so only one of two simultaneous writes wins.
  *
  *     renewal sent
  *     0 s ───────── 6 s ──────── 8 s ─────────── 10 s ──────────────── 12.4 s
@@ -20,13 +20,13 @@ export const leaseTiming = {
   writeGraceMs: 2000,
   /** Pause between two attempts, with up to a fifth of jitter. */
   retryMs: 2000,
-  /** Pause after a failed renewal, of which several fit before the deadline. */
+  /** Pause after a failed renewal, short enough for several attempts before the deadline. */
   renewRetryMs: 500,
   /** Limit for reading or writing the Lease. */
   requestTimeoutMs: 1500,
 } as const;
 
-/** The fields of a `coordination.k8s.io/v1` Lease that decide. */
+/** The fields of a `coordination.k8s.io/v1` Lease that the election depends on. */
 export interface LeaseRecord {
   /** Empty after the holder gave the Lease back. */
   readonly holder: string;
@@ -50,7 +50,7 @@ export function newCandidate(identity: string): Candidate {
   return { identity, seen: undefined, writesUntilMs: Number.NEGATIVE_INFINITY };
 }
 
-/** Takes note of the Lease as it was just read. */
+/** Notes the Lease as it was just read. */
 export function observeLease(candidate: Candidate, lease: LeaseRecord, nowMs: number): Candidate {
   if (candidate.seen?.version === lease.version) return candidate;
   return { ...candidate, seen: { version: lease.version, atMs: nowMs } };
@@ -88,12 +88,12 @@ export function mayWrite(candidate: Candidate, nowMs: number): boolean {
   return nowMs < candidate.writesUntilMs;
 }
 
-/** Longest that a write started now may take; an older one could arrive after a successor's. */
+/** Longest time that a write started now may take. A slower write could arrive after a successor's. */
 export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
   return Math.floor(candidate.writesUntilMs + leaseTiming.writeGraceMs - nowMs);
 }
 
-/** Pause before the next attempt to renew; not beyond the deadline, at which the leader must stop. */
+/** Pause before the next attempt to renew. It ends at the deadline at the latest, when the leader must stop. */
 export function renewalDelayMs(candidate: Candidate, lastSucceeded: boolean, nowMs: number): number {
   const delayMs = lastSucceeded ? leaseTiming.retryMs : leaseTiming.renewRetryMs;
   return Math.min(delayMs, candidate.writesUntilMs - nowMs);

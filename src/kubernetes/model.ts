@@ -1,4 +1,4 @@
-/** Kubernetes objects as plain data, reduced to the fields that Bellman decides by. */
+/** Kubernetes objects as plain data, reduced to the fields that Bellman uses. */
 export interface ObjectKey {
   readonly namespace: string;
   readonly name: string;

@@ -1,9 +1,9 @@
 /**
- * Whether the API server answers, as all requests and watches of the process find together.
+ * Whether the API server answers, judged by all requests and watches of the process.
  *
  * Any response is an answer, even a refusal; an opened watch is one too, however long it then stays silent. A request without a
  * response, or a watch that breaks, is a miss. An API server that restarts behind a load balancer causes misses that end within a
- * second, so an outage is logged once misses have lasted {@link graceMs}, and its end once.
+ * second. An outage is therefore logged only when misses have lasted {@link graceMs}; its start and its end are logged once each.
  *
  * {@link stepReachability} decides; {@link Reachability} runs its actions.
  */
@@ -108,7 +108,7 @@ export class Reachability {
 
   /** Calls back once, at the end of this outage. Returns a function that cancels the call. */
   onReturn(callback: () => void): () => void {
-    // A wrapper of its own, so that the same callback may wait twice.
+    // Each call gets its own wrapper, so that the same callback may wait twice.
     const waiting = () => callback();
     this.#waiting.add(waiting);
     return () => void this.#waiting.delete(waiting);
@@ -126,7 +126,7 @@ export class Reachability {
       : this.#options.clock.now() - this.#newestEventAtMs;
   }
 
-  /** Takes a failed exchange as a refusal, which is an answer, or as a miss. An exchange that the caller aborted is neither. */
+  /** Counts a failed exchange as an answer if the server refused it, otherwise as a miss. One that the caller aborted is neither. */
   observeFailure(error: unknown, signal?: AbortSignal): void {
     if (!(error instanceof ApiError)) return;
     if (error.status > 0) this.answered();

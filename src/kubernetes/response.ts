@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { ApiRequest } from './api.ts';
 import { ApiError, UnusableResponse } from './api-error.ts';
 
-/** A page of 500 objects is a few megabytes. Users can make it larger by annotations of 256 KiB; the watch then asks for smaller pages. */
+/** A page of 500 objects is a few megabytes. Annotations of 256 KiB can make it larger; the watch then asks for smaller pages. */
 const maxBodyLength = 64 * 2 ** 20;
 
 /** The error of a request without a response. */
 export function noAnswer(method: string, path: string, cause: unknown): ApiError {
   const { code, name, message } = cause as NodeJS.ErrnoException;
-  // An aborted or broken connection has a code or at least a name; a refusal by several addresses has no message.
+  // The error of an aborted or broken connection has a code or at least a name. It has no message when several addresses refused.
   return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, cause);
 }
 

@@ -1,4 +1,4 @@
-/** Waiting and retrying, as the watches, the Lease and the work queue share it. */
+/** Waiting and retrying, shared by the watches, the Lease and the event recorder. */
 import type { Clock } from '../clock.ts';
 import type { Reachability } from './reachability.ts';
 
@@ -41,8 +41,8 @@ export interface Refusal {
 }
 
 /**
- * An API server that starts refuses valid accounts for its first seconds, until its authorizer is ready. Refusals are logged once they have
- * lasted longer, and again when the reason changes.
+ * An API server that starts refuses valid accounts for its first seconds, until its authorizer is ready. Refusals are logged once they
+ * have lasted longer than this, and again when the reason changes.
  */
 const refusalGraceMs = 10_000;
 

@@ -1,6 +1,6 @@
 /**
- * Asks the API server about a bearer token that a client presented: TokenReview (authentication.k8s.io/v1) says which user it
- * belongs to, SubjectAccessReview (authorization.k8s.io/v1) whether RBAC grants that user a non-resource path.
+ * Asks the API server about a bearer token that a client presented. A TokenReview (authentication.k8s.io/v1) says which user the token
+ * belongs to. A SubjectAccessReview (authorization.k8s.io/v1) says whether RBAC grants that user access to a non-resource path.
  */
 import type { Clock } from '../clock.ts';
 import { AccessControl } from '../telemetry/access.ts';

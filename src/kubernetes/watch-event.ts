@@ -45,8 +45,8 @@ export type WatchEvent =
 const maxReasonLength = 1024;
 
 /**
- * Reads one line of a watch. Throws {@link ApiError} for an event of type ERROR, and another error when the line is not an event: it
- * may have been a change, so the caller must list again.
+ * Reads one line of a watch. Throws {@link ApiError} for an event of type ERROR. Throws another error when the line is not an event;
+ * the line may have been a change, so the caller must list again.
  */
 export function readWatchEvent(line: string): WatchEvent {
   const event: unknown = JSON.parse(line);

@@ -1,6 +1,6 @@
 /**
- * When a watch tries again, and what it logs: the decisions of `watch.ts` as a pure function. The delay doubles from failure to failure.
- * An opened watch that delivers something resets it.
+ * The decisions of `watch.ts` as a pure function: when a watch tries again, and what it logs. The delay doubles with each failure. A
+ * watch that delivers a change or a bookmark, or that the server ends, resets it.
  */
 import { type Refusal, refused } from './retry.ts';
 
@@ -74,7 +74,7 @@ export function nextWatchTry(
     case 'unanswered':
       return { ...failed(state, random), relist: false };
     case 'expired': {
-      // An expired resourceVersion is no fault: the list follows soon, unless the list itself is what expires.
+      // An expired resourceVersion is no fault, so the list follows soon. If the lists themselves expire, the delay grows.
       const step = failed(state, random);
       return step.state.failures === 1 ? { ...step, delayMs: relistJitterMs * random } : step;
     }

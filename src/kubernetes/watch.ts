@@ -1,7 +1,7 @@
 /**
  * Follows one collection of objects: lists it in pages, then watches from the list's resourceVersion. A watch that ends resumes where
- * it stood. `410 Gone` lists again and reports only the differences. The handler sees levels, not edges: the newest state of each
- * key, `undefined` once it is gone, and one call when the first list is complete.
+ * it stood. After `410 Gone` it lists again and reports only the differences. The handler sees levels, not edges: the newest state of
+ * each key, `undefined` once it is gone, and one call when the first list is complete.
  *
  * Whatever the server sends costs at most one object. An object that does not decode, or whose handler throws, goes to the guard and is
  * handled again later, from the newest state that the server sent. A line without a readable key may hide any change, so the
@@ -31,7 +31,7 @@ export interface WatchOptions<T> {
   readonly path: string;
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
-  /** An API object to plain data; `undefined` leaves the object out, as if it did not exist. */
+  /** Converts an API object to plain data. `undefined` leaves the object out, as if it did not exist. */
   readonly decode: (object: RawObject) => T | undefined;
   readonly handler: WatchHandler<T>;
   readonly guard?: Guard;
@@ -42,7 +42,7 @@ export interface WatchOptions<T> {
   readonly random?: () => number;
 }
 
-/** The server ends a watch after this time; a fifth of it is random, so that the watches of many speakers end apart. */
+/** The server ends a watch after this time. A fifth of it is random, so that the watches of many speakers do not end together. */
 const watchTimeoutSeconds = 300;
 const listTimeoutMs = 60_000;
 /** A server that never ends a list must not fill the memory. */
@@ -65,7 +65,7 @@ class CollectionWatch<T> {
   readonly #failed = new Map<string, RawObject | undefined>();
   #redoTimer: Timer | undefined;
   #redoDelayMs: number = redo.firstMs;
-  /** Where the watch stands; `undefined` when a list is due. */
+  /** The version that the watch has reached; `undefined` when a list is due. */
   #resourceVersion: string | undefined;
   #isSynced = false;
   #retry = initialWatchRetry;
@@ -115,7 +115,7 @@ class CollectionWatch<T> {
     return { kind: 'unusable', isTooLarge: error instanceof UnusableResponse && error.isTooLarge };
   }
 
-  /** Takes note of an outcome; returns the pause before the next request. */
+  /** Notes an outcome. Returns the pause before the next request. */
   #note(outcome: WatchOutcome): number {
     const { path, clock, logger } = this.#options;
     const { state, delayMs, relist, report } = nextWatchTry(
@@ -210,7 +210,7 @@ class CollectionWatch<T> {
         this.#options.handler.changed(key, undefined);
         this.#known.delete(key);
       } else {
-        // Noted first: a handler that throws may have taken the object in part, so its deletion must still be reported.
+        // Set before the call: a handler that throws may have applied the object in part, so its deletion must still be reported.
         this.#known.set(key, undefined);
         this.#options.handler.changed(key, object);
         this.#known.set(key, version);

@@ -1,5 +1,5 @@
 /**
- * Keys that wait to be worked on. One worker at a time works on a key; a key added meanwhile is worked on once more. A failed key
+ * A queue of keys to work on. Only one worker at a time works on a key, and a key added meanwhile is worked on once more. A failed key
  * waits with exponential back-off and holds up no other key.
  */
 import type { Clock, Timer } from '../clock.ts';
@@ -40,7 +40,7 @@ export class WorkQueue {
     this.#fill();
   }
 
-  /** Starts no more work; work under way goes on to its end. */
+  /** Starts no more work. Work under way runs to its end. */
   stop(): void {
     this.#stopped = true;
     this.#waiting.clear();

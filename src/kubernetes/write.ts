@@ -72,8 +72,8 @@ export function patchServiceAnnotations(
 }
 
 /**
- * Whether one resourceVersion is older than another of the same object: resourceVersions are growing numbers (KEP-5504). A version that is
- * not a number counts as newer, so no change is ever ignored.
+ * Whether one resourceVersion is older than another of the same object. resourceVersions are growing numbers (KEP-5504). If either is
+ * not a number the result is false, so no change is ever ignored.
  */
 export function isOlderVersion(version: string, than: string): boolean {
   const decimal = /^\d{1,32}$/;

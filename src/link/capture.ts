@@ -5,7 +5,7 @@
  *
  * - Its descriptor may fall silent for good, without an event, when the link goes down. The owner therefore reopens the capture
  *   whenever the link's epoch changes, and a capture that delivers nothing while the kernel counts frames reports itself lost.
- * - `close()` only marks the session. The session ends in a later dispatch, when it takes a frame (see packet-socket.ts).
+ * - `close()` only marks the session. The session ends in a later dispatch, when it receives a frame (see packet-socket.ts).
  * - Its poll handle lives inside the session object and stays linked into the event loop, so a session must never be garbage
  *   collected.
  */
@@ -31,7 +31,7 @@ export interface CaptureOptions {
 export interface Capture {
   /** Sends a frame. Returns false when the system refused it. */
   send(frame: Buffer): boolean;
-  /** Delivers the frames that have arrived, for a process that is busy for longer than neighbours should wait. */
+  /** Delivers the frames that have arrived. Long work calls it, so that neighbours do not wait until the work ends. */
   drain(): void;
   close(): void;
 }
@@ -43,7 +43,7 @@ const snapLength = 512;
 /** Holds half a second of 20,000 frames per second. */
 const bufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
-/** The first dispatches may return a link error instead, or come before the waking frame. */
+/** Most dispatches that try to end a session. The first ones may return a link error, or run before the waking frame arrives. */
 const closeAttempts = 20;
 /** Keeps ended sessions from the garbage collector. */
 const closed: PcapSession[] = [];
@@ -114,7 +114,7 @@ class PcapCapture implements Capture {
     if (this.#session.link_type !== 'LINKTYPE_ETHERNET') {
       this.close();
       throw new Error(
-        `${options.interface} is no Ethernet link (libpcap reports ${this.#session.link_type})`,
+        `${options.interface} is not an Ethernet link (libpcap reports ${this.#session.link_type})`,
       );
     }
   }
@@ -189,7 +189,8 @@ function endSession(session: PcapSession, fd: number, attempts: number): void {
 }
 
 /**
- * Distinguishes a deaf capture from an idle link: in two checks in a row, the kernel has counted frames and none was delivered.
+ * Distinguishes a deaf capture from an idle link. A capture is deaf when, in two checks in a row, the kernel counted frames and none
+ * was delivered.
  */
 export class CaptureLiveness {
   #received = 0;

@@ -21,7 +21,7 @@ export type DropReason =
   | 'late'
   | 'send-failed';
 
-/** A responder's verdict on a frame. `conflict`: another host uses an address of ours. The rest are reasons not to answer. */
+/** A responder's verdict on a frame. `conflict` means that another host uses an address of ours. A drop reason means no answer. */
 export type Verdict = 'answer' | 'conflict' | Exclude<DropReason, 'late' | 'send-failed'>;
 
 export const macLength = 6;
@@ -33,16 +33,16 @@ export const broadcastMac: Uint8Array = new Uint8Array(macLength).fill(0xff);
 const runt = -1;
 export const otherVlan = -2;
 
-/** The payload's EtherType, behind a priority tag if there is one; `runt` or `otherVlan` for frames without a payload for us. */
+/** Returns the EtherType of the payload, or `runt` or `otherVlan` for a frame without a payload for us. Skips a priority tag. */
 export function payloadType(frame: Uint8Array, length: number): number {
   const at = payloadOffset(frame, length);
   return at < 0 ? at : readUint16(frame, at - 2);
 }
 
 /**
- * Offset of the payload: 14, or 18 behind a priority tag (VLAN id 0, which the kernel also treats as untagged). `otherVlan` for a
- * tagged frame: it belongs to the VLAN's own interface and must not be answered on the interface below. `runt` for a frame cut
- * short.
+ * Returns the offset of the payload: 14, or 18 after a priority tag (VLAN id 0, which the kernel also treats as untagged). Returns
+ * `otherVlan` for a tagged frame, which belongs to the VLAN's own interface and must not be answered on the interface below. Returns
+ * `runt` for a frame that is cut short.
  */
 export function payloadOffset(frame: Uint8Array, length: number): number {
   if (length < ethernetHeaderLength) return runt;

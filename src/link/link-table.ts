@@ -15,7 +15,7 @@ export interface Link {
   readonly mac: Uint8Array;
   /** Subnets of the link's addresses, without link-local subnets and host routes. */
   readonly subnets: readonly Prefix[];
-  /** Increases whenever captures on the link must be reopened: after it was down, and with a new MAC. */
+  /** Increases whenever captures on the link must be reopened: after the link was down, or when its MAC has changed. */
   readonly epoch: number;
 }
 
@@ -27,7 +27,7 @@ export interface LocalAddress {
 
 const hardwareEthernet = 1;
 const flag = { up: 0x1, loopback: 0x8, pointToPoint: 0x10, noArp: 0x80, lowerUp: 0x10000 } as const;
-/** Frames of a member of these belong to the master. A VRF, in contrast, only selects routes. */
+/** Kinds of masters that take their members' frames; `undefined` is an unknown kind. A VRF, in contrast, only selects routes. */
 const swallowingMasters: ReadonlySet<string | undefined> = new Set([
   'bridge',
   'bond',
@@ -112,7 +112,8 @@ export class LinkTable {
 }
 
 /**
- * Whether the link should answer for the address: it is named, or no link is named and a subnet of the link holds the address.
+ * Whether the link should answer for the address. If `interfaces` is empty, it should when a subnet of the link contains the address.
+ * Otherwise `interfaces` must name the link.
  */
 export function carries(
   link: Pick<Link, 'name' | 'subnets'>,

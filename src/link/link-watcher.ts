@@ -2,7 +2,7 @@
  * Watches the interfaces of this host that can answer neighbours. The kernel reports each change over rtnetlink(7), so nothing is
  * polled. When the kernel had to drop messages, the watcher requests everything again, and every capture is reopened.
  *
- * Left out are loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges
+ * It leaves out loopback, links without ARP, point-to-point links, links that are down or have no carrier, and members of bridges
  * and bonds, whose frames belong to the master.
  *
  *     rtnetlink → splitDatagram → decodeMessage → LinkTable → links(), onChange
@@ -19,7 +19,7 @@ import {
   splitDatagram,
 } from './rtnetlink-message.ts';
 
-/** Distance between the first epochs of two tables; no link changes this often. */
+/** Difference between the first epochs of two tables. No link's epoch increases this often. */
 const epochsPerTable = 1_000_000;
 
 /** The links of this host as they are now. */
@@ -105,7 +105,7 @@ class LinkWatcher implements Links {
     this.#onChange();
   }
 
-  /** Decodes a datagram. An exception costs the one message. */
+  /** Decodes a datagram. A message that raises an exception is left out. */
   *#decode(datagram: Uint8Array): Generator<RtnetlinkMessage> {
     for (const raw of splitDatagram(datagram)) {
       let message: RtnetlinkMessage | undefined;

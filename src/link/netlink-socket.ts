@@ -19,7 +19,7 @@ const groups = 0x1 | 0x10 | 0x100;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const receiveQueueBytes = 1024 * 1024;
-/** The kernel fills at most 32 KiB into one datagram of a dump. */
+/** The kernel puts at most 32 KiB into one datagram of a dump. */
 const datagramBytes = 64 * 1024;
 
 /** Result of one read. */

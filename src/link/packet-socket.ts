@@ -1,6 +1,6 @@
 /**
- * The packet(7) socket below a libpcap session. A session ends only when it takes a frame, but a link that is down or gone
- * delivers none. The socket is therefore bound to the loopback interface, and a frame is sent there. Without this, each lost
+ * The packet(7) socket below a libpcap session. A session ends only when it receives a frame, but a link that is down or gone
+ * delivers none. To end a session, its socket is bound to the loopback interface and a frame is sent there. Without this, each lost
  * capture would keep its descriptor and its ring forever.
  */
 import { readdirSync } from 'node:fs';
@@ -24,7 +24,7 @@ const ETH_P_ALL = 0x0003;
 /** Loopback is the first interface of every network namespace. */
 const loopbackIndex = 1;
 
-/** Runs `open` and finds the packet socket that it opened; -1 when there is none. */
+/** Runs `open` and returns the descriptor of the packet socket that it opened, or -1 when there is none. */
 export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
   const before = new Set(descriptors());
   const opened = open();

@@ -21,7 +21,7 @@ export interface LinkMessage {
   readonly hardwareType: number;
   /** `IFF_…` in if.h. */
   readonly flags: number;
-  /** Absent where the hardware has no six-octet address. */
+  /** Absent when the hardware has no six-octet address. */
   readonly mac?: Uint8Array;
   readonly master?: number;
   /** Kind of the master: `bridge`, `bond`, `vrf`… */

@@ -1,9 +1,9 @@
 /**
- * The C library, through koffi: the socket calls that Node lacks. This is the only binding; other folders name the options that they
- * need and lay out the structures.
+ * The socket calls that Node lacks, from the C library through koffi. This is the only binding; other folders name the options that
+ * they need and lay out the structures.
  *
- * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers; the
- * caller that opens one closes it.
+ * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers; the caller that opens one
+ * closes it.
  */
 import { endianness } from 'node:os';
 import koffi from 'koffi';

@@ -3,9 +3,9 @@ import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 
 /**
- * Tracks the configuration that the controller accepted last. It is read from the annotations of the ConfigMap and of the copy kept
- * beside it, whichever is newer, so neither a deleted ConfigMap nor an old manifest applied over it changes anything. Text that was
- * never accepted is not read.
+ * Tracks the configuration that the controller accepted last. The ConfigMap and the copy kept beside it both carry it in annotations,
+ * and the newer one counts. A deleted ConfigMap, or an old manifest applied over it, therefore changes nothing. Text that was never
+ * accepted is ignored.
  */
 export class AcceptedConfigTracker {
   readonly #configMaps = new Map<string, ConfigMap>();
@@ -21,7 +21,7 @@ export class AcceptedConfigTracker {
     return this.#current;
   }
 
-  /** Takes a change of either ConfigMap. Returns true when another configuration is in force since. */
+  /** Applies a change of either ConfigMap. Returns true when the change puts another configuration in force. */
   update(name: string, configMap: ConfigMap | undefined): boolean {
     if (configMap) this.#configMaps.set(name, configMap);
     else this.#configMaps.delete(name);
@@ -32,7 +32,7 @@ export class AcceptedConfigTracker {
     return accepted !== undefined && this.#take(accepted);
   }
 
-  /** Takes a configuration that neither ConfigMap carries any more. Returns true when it is in force since. */
+  /** Restores a configuration that neither ConfigMap carries any more. Returns false when another one is already in force. */
   recall(remembered: AcceptedConfig): boolean {
     return this.#current === undefined && this.#take(remembered);
   }

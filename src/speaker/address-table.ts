@@ -12,7 +12,7 @@ export interface AddressChange {
  * merged into one.
  */
 export class AddressTable {
-  /** By address, by Service. */
+  /** By address, then by Service. */
   readonly #wanted = new Map<string, Map<string, UnversionedEntry>>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
   readonly #sent = new Map<string, { readonly text: string; readonly entry: AddressEntry }>();

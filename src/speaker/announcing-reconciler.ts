@@ -3,11 +3,11 @@
  *
  *   begins to answer ──────→ writes its line at once, over the previous owner's
  *   line overwritten ──────→ leaves it for a pause that doubles (`record-contest.ts`)
- *   ceased to answer ──────→ removes its line if no successor has overwritten it within the patience
- *   node dead ─────────────→ one live node removes the dead node's line, after the same patience
- *   Service lost the address → its line is removed after the patience, without an event
+ *   ceased to answer ──────→ removes its line after `patienceMs`, unless a successor has overwritten it
+ *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
+ *   Service lost the address → its line is removed after `patienceMs`, without an event
  *
- * A sweep compares the record with the facts every two seconds, so the record becomes right again after an absence of the API server.
+ * A sweep compares the record with the facts every two seconds, so the record is soon correct again after an API server outage.
  * Before a line is removed, the writer asks the layer-2 process for claims on the address: while a live node claims it, that node
  * writes the line, and no event says that the address is unanswered.
  */
@@ -32,7 +32,10 @@ import {
 } from './record-contest.ts';
 import { nextStaleLines, type StaleLines } from './stale-lines.ts';
 
-/** Longer than a successor needs to answer and to write its line, so a handover writes one line and not three. */
+/**
+ * How long a stale line stays before it is removed. This is longer than a successor needs to answer and to write its line, so a
+ * handover changes the line once and not several times.
+ */
 const patienceMs = 8000;
 const sweepMs = 2000;
 const writers = 4;
@@ -52,7 +55,7 @@ export interface AnnouncingReconcilerOptions {
   readonly isOurs: (service: Service) => boolean;
   /** Whether this node acts for a dead node. */
   readonly actsForDeadNode: (node: string) => boolean;
-  /** Which of the addresses a live node claims in layer 2, this node included. */
+  /** Returns those of the addresses that a live node claims in layer 2. This node counts too. */
   readonly claimed: (addresses: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Why no node answers for an address of the Service. */
   readonly unansweredReason: (service: Service, address: string) => string;
@@ -73,7 +76,7 @@ export class AnnouncingReconciler {
   /** By owned address. */
   readonly #contests = new Map<string, RecordContest>();
   #stale: StaleLines = new Map();
-  /** Each sweep reads all Services, and few change: a record is parsed once. */
+  /** Parsed records. Each sweep reads all Services but few of them change, so each record is parsed only once. */
   readonly #lines = new WeakMap<Service, readonly Line[]>();
   readonly #queue: WorkQueue;
   #sweep: Timer | undefined;
@@ -95,7 +98,7 @@ export class AnnouncingReconciler {
     });
   }
 
-  /** Starts the sweeps. To be called when all Services are known. */
+  /** Starts the sweeps. Call it once all Services are known. */
   start(): void {
     this.#sweep ??= this.#options.clock.after(sweepMs, () => {
       this.#sweep = undefined;
@@ -122,14 +125,14 @@ export class AnnouncingReconciler {
     this.#contests.delete(address);
   }
 
-  /** A Service has changed: its record may be incomplete or wrong. */
+  /** A Service has changed, so its record may lack a line of this node. */
   serviceChanged(service: Service): void {
     if (this.#mayTouch(service) && this.#isOverdue(service)) this.#queue.add(objectKey(service));
   }
 
   #sweepAll(): void {
     const { client, services, clock } = this.#options;
-    // While the API server is away no successor can write. Each gets the full patience once the server is back.
+    // While the API server does not answer, no successor can write. Each gets the full `patienceMs` once the server answers again.
     if (!client.reachability.isAnswering) {
       this.#stale = new Map();
       return;
@@ -148,7 +151,10 @@ export class AnnouncingReconciler {
       if ([...since.values()].some((at) => this.#isDue(at))) this.#queue.add(key);
   }
 
-  /** Services with the class of another implementation are left alone. Other types are cleaned of the record they had before. */
+  /**
+   * Whether this node may change the Service's record. It leaves Services with the class of another implementation alone. A Service
+   * that was a LoadBalancer earlier may still carry a record, which this node removes.
+   */
   #mayTouch(service: Service): boolean {
     if (service.deleting) return false;
     return service.type !== 'LoadBalancer' || this.#options.isOurs(service);
@@ -173,7 +179,7 @@ export class AnnouncingReconciler {
     return mayWriteLine(contest, seen, nowMs);
   }
 
-  /** A dead node does not contest a line. */
+  /** A dead node's line counts as absent, because that node will not contest ours. */
   #seen(line: Announcer | undefined): SeenLine {
     if (line === undefined) return 'absent';
     if (line.node === this.#options.nodeName) return 'ours';
@@ -231,7 +237,7 @@ export class AnnouncingReconciler {
       return line && this.#isDue(since) && this.#isStale(service, address, line.node) ? [address] : [];
     });
     const claimed = due.length > 0 ? await this.#options.claimed(due) : new Set<string>();
-    // What the node owned may have changed while the answer was awaited, so nothing is computed before it.
+    // The addresses that this node owns may change during the call above, so they are read only after it.
     const taken = new Map(
       service.ingress.flatMap(({ ip }) => {
         const announcer = this.#owned.get(ip);

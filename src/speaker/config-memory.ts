@@ -7,8 +7,8 @@ import { parseConfig } from '../config/index.ts';
 const remembered = z.object({ text: z.string(), generation: z.number(), at: z.string() });
 
 /**
- * Keeps a copy of the accepted configuration in the state directory. A speaker that restarts after both ConfigMaps were deleted, while
- * no controller ran, goes on with it. Peers' passwords may stand in the configuration, so only the owner may read the file.
+ * Keeps a copy of the accepted configuration in the state directory. A speaker uses it when it restarts after both ConfigMaps were
+ * deleted while no controller ran. The configuration may contain peers' passwords, so only the file's owner may read it.
  */
 export class ConfigMemory {
   readonly #directory: string;
@@ -19,7 +19,7 @@ export class ConfigMemory {
     this.#path = join(directory, `${nodeName}.accepted-config.json`);
   }
 
-  /** Returns why the configuration could not be saved, `undefined` when it was. */
+  /** Returns the reason why the configuration could not be saved, or `undefined` on success. */
   save({ text, generation, at }: AcceptedConfig): string | undefined {
     const unfinished = `${this.#path}.new`;
     try {
@@ -32,7 +32,7 @@ export class ConfigMemory {
     }
   }
 
-  /** The configuration saved last; `undefined` when there is none that can be read. */
+  /** The configuration saved last, or `undefined` when there is none or it cannot be read. */
   recall(): AcceptedConfig | undefined {
     try {
       const { text, generation, at } = remembered.parse(JSON.parse(readFileSync(this.#path, 'utf8')));
@@ -41,7 +41,7 @@ export class ConfigMemory {
       const { value: config, warnings } = parsed;
       return { text, hash: configHash(text), generation, at, config, warnings };
     } catch {
-      // The file is missing on the first start, and damaged after a full disk. In both cases there is nothing to recall.
+      // The file does not exist on the first start, and may be damaged after a full disk. Either way there is nothing to recall.
       return undefined;
     }
   }

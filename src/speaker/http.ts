@@ -52,7 +52,7 @@ async function mergedMetrics(registry: Registry, layer2: readonly object[]): Pro
   return AggregatorRegistry.aggregate([own, [...layer2]]).metrics();
 }
 
-/** Events of this process together with those of the layer-2 process, while that can be asked. */
+/** Events of this process, and those of the layer-2 process if it answers. */
 async function mergedEvents(
   recorder: FlightRecorder,
   layer2: Pick<Layer2, 'events'>,

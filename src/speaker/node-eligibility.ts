@@ -2,9 +2,9 @@ import { excludeFromLoadBalancersLabel } from '../cluster/names.ts';
 import type { Node } from '../kubernetes/model.ts';
 
 export interface EligibilityRules {
-  /** A cordoned node stops announcing, as one that is about to be drained. */
+  /** Whether a cordoned node stops announcing. Cordoning usually means that the node is about to be drained. */
   readonly leavesWhenCordoned: boolean;
-  /** A node labelled out of load balancing announces like any other. kubeadm labels every control plane. */
+  /** Whether a node announces although a label excludes it from load balancers. kubeadm sets that label on control-plane nodes. */
   readonly ignoresExcludeLabel: boolean;
 }
 
@@ -23,7 +23,7 @@ export function nodeRefusal(
   return undefined;
 }
 
-/** The node's fields that affect plans, as one comparable text. Kubernetes updates the other fields every few seconds. */
+/** The node's fields that affect plans, as text to compare. Kubernetes updates the other fields every few seconds. */
 export function planningKey(name: string, node: Node | undefined, rules: EligibilityRules): string {
   if (!node) return '';
   const refusal = nodeRefusal(name, node, rules);

@@ -1,7 +1,7 @@
 /**
  * The node's desired state. It keeps the cluster's objects, plans each Service for this node, and passes only differences on to BGP
- * and to the layer-2 process. One Service's change costs O(that Service). A change of configuration or of a node replans all
- * Services. It knows neither sockets nor the Kubernetes API: `watches.ts` sets its inputs, and its outputs are handed in.
+ * and to the layer-2 process. A change of one Service replans that Service only. A change of the configuration or of a node replans
+ * all Services. It knows neither sockets nor the Kubernetes API: `watches.ts` sets its inputs, and the constructor takes its outputs.
  *
  *   setService, setEndpointSlice ──→ plan of one Service ──┐
  *   setConfig, setNode ────────────→ plan of all ──────────┴→ RouteTable → BgpSpeaker
@@ -67,7 +67,7 @@ export class NodeSpeaker {
     this.#eligibility = new EligibilityLog(options.nodeName, options.logger);
   }
 
-  /** Objects set from now on are as of this resourceVersion. The versions of all kinds of objects count as one sequence. */
+  /** The objects set after this call are as of this resourceVersion. The versions of all kinds of objects form one sequence. */
   reached(resourceVersion: string): void {
     const version = Number(resourceVersion);
     this.#observedVersion = Number.isSafeInteger(version) ? version : 0;
@@ -120,7 +120,7 @@ export class NodeSpeaker {
     return this.#addresses.servicesOf(address).flatMap((key) => this.#services.get(key) ?? []);
   }
 
-  /** Whether a pool is announced in layer 2. */
+  /** Whether any pool is announced in layer 2. */
   get usesLayer2(): boolean {
     return this.#config.pools.some(({ protocol }) => protocol === 'layer2');
   }

@@ -6,11 +6,11 @@ import type { IdentifiedPeer } from './peer-identities.ts';
 
 /** The password with which a peer's session runs. */
 export interface PeerPassword {
-  /** Absent when the peer has none, or while it is missing. */
+  /** Absent when none is configured, or while the Secret is unusable and no earlier password is known. */
   readonly password?: string;
   /** Why the session may not start, in a sentence. */
   readonly waitingFor?: string;
-  /** What differs from the configuration although the session runs, in a sentence. */
+  /** What is wrong with the Secret although the session runs, in a sentence. */
   readonly warning?: string;
 }
 
@@ -21,9 +21,9 @@ interface LastPassword {
 }
 
 /**
- * TCP MD5 passwords of peers, read from Secrets (`password-secret`). A peer whose Secret was never usable waits: a session without
- * the password would be another session. A peer whose password is known keeps it when the Secret disappears, so a Secret deleted by
- * mistake costs no routes.
+ * TCP MD5 passwords of peers, read from Secrets (`password-secret`). A peer whose Secret was never usable waits; it does not connect
+ * without a password. A peer whose password is known keeps it when the Secret disappears, so a Secret deleted by mistake costs no
+ * routes.
  */
 export class PeerPasswords {
   readonly #namespace: string;
@@ -31,7 +31,7 @@ export class PeerPasswords {
   /** By id of the peer. */
   readonly #last = new Map<string, LastPassword>();
 
-  /** `namespace` holds the Secrets. */
+  /** `namespace` is the namespace of the Secrets. */
   constructor(namespace: string) {
     this.#namespace = namespace;
   }
@@ -67,7 +67,7 @@ export class PeerPasswords {
   }
 }
 
-/** Why the Secret holds no password at the key. Other keys are named, because a misspelt key is the usual mistake. */
+/** Why the Secret holds no usable password at the key. The text lists the other keys, because a misspelt key is the usual mistake. */
 function secretFault(secret: Secret | undefined, key: string): string | undefined {
   if (!secret) return 'does not exist';
   const value = secret.data[key];

@@ -7,7 +7,7 @@ import { peersOfNode } from './peer-routes.ts';
 import { peerSettingsOf } from './peer-settings.ts';
 import { routerIdOf } from './router-id.ts';
 
-/** A fault of the peer's configuration that only the cluster can mend, such as a missing Secret. */
+/** A fault that lies in the cluster and not in the configuration's text, such as a missing Secret. */
 export interface PeerTrouble {
   readonly peer: string;
   readonly reason: string;

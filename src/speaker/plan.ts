@@ -1,16 +1,16 @@
 /**
  * The plan of one node for one Service: a pure function of the Service, its endpoints, the nodes and the accepted configuration.
- * Its result goes two ways. Every eligible node announces routes to its BGP peers. In layer 2 exactly one of the candidates answers;
- * the layer-2 processes choose it among themselves.
+ * By BGP, every eligible node announces routes to its peers. In layer 2 exactly one of the candidates answers; the layer-2 processes
+ * choose it among themselves.
  *
  *   Service ─┐                         ┌─ routes: peer, prefix, attributes → RouteTable → BGP
  *   endpoints┼→ planService(…, context)┤
  *   nodes,   │                         └─ layer2: address, candidates     → AddressTable → layer-2 process
  *   config  ─┘
  *
- * A node is eligible when it is Ready, its network is available and it is not labelled out of load balancing, unless
- * the label is ignored. A Service needs an
- * endpoint that serves: on any node, or with `externalTrafficPolicy: Local` on the announcing node (see `localNodes`).
+ * `nodeRefusal` says which nodes are eligible: Ready ones whose network is available, unless a label or a cordon excludes them. A
+ * Service needs an endpoint that serves: on any node, or with `externalTrafficPolicy: Local` on the announcing node (see
+ * `localNodes`).
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
@@ -126,7 +126,7 @@ function planLayer2(
   return { ...emptyPlan, layer2: [entry], refusals: [refusal] };
 }
 
-/** Why this node may not announce the address by any protocol. `mayAnnounce` tells which nodes may, apart from their endpoints. */
+/** Why this node may not announce the address by any protocol. `mayAnnounce` judges a node without looking at its endpoints. */
 function refusalOf(
   service: Service,
   address: string,

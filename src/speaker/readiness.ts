@@ -5,17 +5,20 @@ export interface ReadinessView {
   /** Kinds of objects not read completely yet. */
   readonly missing: readonly AwaitedKind[];
   readonly hasNode: boolean;
-  /** Faults that keep the speaker from what the configuration asks for. */
+  /** Faults that keep the speaker from doing what the configuration asks for. */
   readonly troubles: readonly string[];
 }
 
-/** Why the speaker is not ready, one sentence each. Ready means: a configuration is in force, the node exists, and all is in sync. */
+/**
+ * Why the speaker is not ready, one sentence per reason. It is ready when a configuration is in force, the node exists, all objects
+ * have been read, and there are no troubles.
+ */
 export function unreadyReasons({ nodeName, missing, hasNode, troubles }: ReadinessView): string[] {
   const reasons: string[] = [];
   if (missing.includes('config')) reasons.push('no accepted configuration yet');
   const lists = missing.filter((kind) => kind !== 'config');
   if (lists.length > 0) reasons.push(`not yet read from the API server: ${lists.join(', ')}`);
-  // Before the nodes have been read, their absence says nothing.
+  // Until all nodes have been read, a missing node means nothing.
   if (!hasNode && !missing.includes('nodes')) reasons.push(`node ${nodeName} is not known to Kubernetes`);
   return [...reasons, ...troubles];
 }

@@ -14,7 +14,7 @@ export interface RecordContest {
   readonly pauseMs: number;
 }
 
-/** Longer than an old owner answers beside its successor, so a handover writes one line. */
+/** Longer than an old owner keeps answering beside its successor, so a handover writes one line. */
 const firstPauseMs = 10_000;
 const maxPauseMs = 600_000;
 
@@ -37,7 +37,7 @@ export function lineSeen(contest: RecordContest, line: SeenLine, nowMs: number):
   return { ...contest, overwrittenAtMs: nowMs };
 }
 
-/** Our line was written, over `over`. Each line written over another node's doubles the next pause. */
+/** Our line has replaced `over`. Each time it replaces another node's line again, the next pause doubles. */
 export function lineWritten(contest: RecordContest, over: SeenLine): RecordContest {
   const isAgain = contest.isRecorded && over === 'other';
   const pauseMs = isAgain ? Math.min(maxPauseMs, contest.pauseMs * 2) : contest.pauseMs;

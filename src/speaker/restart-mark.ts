@@ -4,9 +4,9 @@ import { join } from 'node:path';
 const bootIdPath = '/proc/sys/kernel/random/boot_id';
 
 /**
- * Whether a speaker has already run on this node since it booted, and leaves a mark for the next one. If so, the node's forwarding
- * state has survived the restart, which a speaker states by the Forwarding State bit of graceful restart (RFC 4724, section 3). If
- * the directory cannot be written the answer is no: that costs a withdrawal, never a black hole.
+ * Returns whether a speaker has already run on this node since the node booted, and leaves a mark for the next speaker. If one has,
+ * the node's forwarding state has survived the restart, and the speaker sets the Forwarding State bit of graceful restart (RFC 4724,
+ * section 3). If the directory cannot be written the answer is no, which may cost a withdrawal but never a black hole.
  */
 export function markRestart(directory: string, nodeName: string): boolean {
   const path = join(directory, `${nodeName}.boot-id`);

@@ -12,15 +12,15 @@ export interface RouteChange {
 interface Route {
   readonly peer: string;
   readonly prefix: Prefix;
-  /** Desired attributes, by Service. Several Services share a prefix, or aggregate into it. */
+  /** Desired attributes, by Service. Several Services may share a prefix or aggregate into it. */
   readonly wanted: Map<string, RouteAttributes[]>;
   /** JSON of the attributes announced last. */
   announced: string;
 }
 
 /**
- * Prefixes that each peer should receive, with the Services that need them. A prefix is withdrawn with its last Service. An update
- * costs in proportion to the routes of one Service.
+ * Prefixes that each peer should receive, with the Services that need them. A prefix is withdrawn when no Service needs it any more.
+ * The cost of an update is proportional to the routes of one Service.
  */
 export class RouteTable {
   readonly #routes = new Map<string, Route>();

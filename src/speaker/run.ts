@@ -49,9 +49,9 @@ export interface RunSpeakerOptions {
   readonly leaveWhenCordoned: boolean;
   readonly ignoreExcludeLabel: boolean;
   readonly conflictPolicy: DefencePolicy;
-  /** Seconds; 0: only at a takeover. */
+  /** Seconds between two announcements of an owned address; 0 announces only at a takeover. */
   readonly announceEvery: number;
-  /** Directory of the state for the next speaker on this node: the mark of a restart, and the accepted configuration. */
+  /** Directory of the state that the next speaker on this node reads: the restart mark and the accepted configuration. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
   readonly logger: Logger;

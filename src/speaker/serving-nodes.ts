@@ -2,7 +2,7 @@ import type { EndpointSlice, IpFamilyName } from '../kubernetes/model.ts';
 
 /** Where traffic to a Service can end, for one address family. */
 export interface ServingNodes {
-  /** At least one endpoint serves, even if its node is unknown. */
+  /** Whether at least one endpoint serves, even if its node is unknown. */
   readonly any: boolean;
   readonly nodes: ReadonlySet<string>;
   /** The nodes with an endpoint that serves and does not terminate. */

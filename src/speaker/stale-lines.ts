@@ -1,7 +1,7 @@
-/** Lines of the announcing record that no longer hold, with the time since when: by Service, then by address. */
+/** Lines of the announcing record that no longer hold: the time at which each became stale, by Service, then by address. */
 export type StaleLines = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
-/** The next sweep's stale lines. A line that was stale in the last sweep keeps its time. Pure. */
+/** Returns the stale lines after a sweep that found `stale`. A line that was stale before keeps its time. */
 export function nextStaleLines(
   before: StaleLines,
   stale: ReadonlyMap<string, readonly string[]>,

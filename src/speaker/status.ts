@@ -7,7 +7,7 @@ import type { InitialSync } from './initial-sync.ts';
 import type { Layer2Reports } from './layer2-reports.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
 
-/** Parts of the speaker that its status is made of. */
+/** The parts of the speaker that its status reports on. */
 export interface StatusSources {
   readonly nodeName: string;
   readonly sync: InitialSync;

@@ -44,7 +44,7 @@ export interface SpeakerWatchesOptions {
   readonly speaker: NodeSpeaker;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
   readonly reconciler: Pick<AnnouncingReconciler, 'serviceChanged'>;
-  /** A kind of object is known completely. */
+  /** Called when all objects of a kind have been read. */
   readonly arrived: (kind: AwaitedKind) => void;
 }
 
@@ -94,7 +94,7 @@ export class SpeakerWatches {
     if (this.#unlistedConfigMaps === 0) this.#options.arrived('config');
   }
 
-  /** An older accepted configuration may stand on the ConfigMap that was listed first, so both lists are awaited. */
+  /** The ConfigMap that is listed first may carry an older accepted configuration, so both lists are awaited. */
   #configMapListed(): void {
     this.#unlistedConfigMaps--;
     if (this.#unlistedConfigMaps > 0) return;
@@ -155,7 +155,7 @@ export class SpeakerWatches {
     );
   }
 
-  /** Pods are not awaited: where they may not be listed, the nodes alone say where speakers are. */
+  /** The speaker does not wait for Pods. If it may not list them, the nodes alone say where speakers run. */
   #watchPods(): Promise<void> {
     return this.#watch(
       paths.pods(this.#options.namespace),

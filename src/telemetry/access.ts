@@ -1,12 +1,12 @@
 /**
- * Access to the paths that show the inside of a process (`/status`, `/debug/…`). Clients on loopback are allowed; others present a
- * bearer token, which the API server judges. Verdicts are kept for a while, so neither a dashboard nor an attacker can make this
+ * Access control for the paths that show internal state (`/status`, `/debug/…`). Clients on loopback are allowed. Other clients present
+ * a bearer token, which the API server judges. Verdicts are kept for a while, so neither a dashboard nor an attacker can make this
  * process ask the API server for every request.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 
-/** The answer to a request, as the HTTP status that carries a refusal. */
+/** The verdict on a request. A refusal has an HTTP status and a reason. */
 export type Access =
   | { readonly allowed: true }
   | { readonly allowed: false; readonly status: 401 | 403 | 429 | 503; readonly reason: string };
@@ -20,7 +20,7 @@ export interface AccessOptions {
 const grantedMs = 60_000;
 const refusedMs = 10_000;
 const maxKept = 256;
-/** Questions to the API server that may wait for an answer at the same time. */
+/** Most tokens that the API server judges for us at the same time. */
 const maxPending = 4;
 /** A ServiceAccount token has about 1 KiB. */
 const maxTokenLength = 8192;
@@ -85,7 +85,7 @@ function accessOf(verdict: 'allowed' | 'unauthenticated' | 'forbidden', path: st
     case 'unauthenticated':
       return { allowed: false, status: 401, reason: 'the API server does not know this token' };
     case 'forbidden':
-      return { allowed: false, status: 403, reason: `RBAC does not grant this user to get ${path}` };
+      return { allowed: false, status: 403, reason: `RBAC does not allow this user to get ${path}` };
   }
 }
 

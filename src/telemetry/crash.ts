@@ -10,7 +10,7 @@ export interface CrashOptions {
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
   readonly clock: Clock;
-  /** Last duties, for instance to hand over addresses. The process ends when they are done, have failed or take too long. */
+  /** Hands over the addresses, for instance. The process ends when this is done, has failed or takes too long. */
   readonly handOver?: () => Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function endOnCrash({ logger, recorder, clock, handOver }: CrashOptions):
     const stack = error instanceof Error ? error.stack : undefined;
     recorder.record('crash', 'ending', { kind, reason }, []);
     logger.error({ kind, reason, stack }, 'bug: the process ends');
-    // A bug often strikes again during the last duties. They go on.
+    // The bug often strikes again during the handover, which continues all the same.
     if (isEnding) return;
     isEnding = true;
     if (!handOver) return end();

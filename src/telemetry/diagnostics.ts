@@ -3,7 +3,7 @@
  *
  *   flight recorder  the last events of each state machine, at `/debug/events` and in the log at level debug
  *   guard            an exception while one input is handled costs that input, and is counted and logged
- *   crash            any other exception ends the process with a code of its own, after the last duties
+ *   crash            any other exception ends the process with its own exit code, after a handover
  *   log output       a log line never holds the process up; lost lines are counted
  *   HTTP endpoint    metrics, health, readiness, status, events
  */
@@ -20,7 +20,7 @@ export interface DiagnosticsOptions {
   readonly registry: Registry;
 }
 
-/** What a process needs to explain itself: the flight recorder, and the guard for the entrances of foreign input. */
+/** The flight recorder of a process, and the guard for the entrances of foreign input. */
 export interface Diagnostics {
   readonly recorder: FlightRecorder;
   readonly guard: Guard;

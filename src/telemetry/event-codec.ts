@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 
-/** An event of a flight recorder as received from another process. Every text in it can be printed. */
+/** An event of a flight recorder as received from another process. Every text in it is safe to print. */
 export interface DecodedEvent {
   readonly machine: string;
   /** Milliseconds since the Unix epoch. */

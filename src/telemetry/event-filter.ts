@@ -1,6 +1,6 @@
 import type { RecordedEvent } from './flight-recorder.ts';
 
-/** Selects recorded events. An absent criterion selects all. */
+/** Selects recorded events. An absent criterion matches every event. */
 export interface EventFilter {
   /** Name of the machine, such as `peer router-a`. */
   readonly machine: string | undefined;
@@ -13,7 +13,7 @@ export function matchesFilter(event: RecordedEvent, { machine, address }: EventF
   return address === undefined || mentions(JSON.stringify(event), address);
 }
 
-/** Whether the text contains the address, and not as part of a longer one: 192.0.2.1 is no mention of 192.0.2.10. */
+/** Whether the text contains the address, but not only as part of a longer one: 192.0.2.10 does not mention 192.0.2.1. */
 function mentions(text: string, address: string): boolean {
   const isPart = (character: string | undefined) => character !== undefined && /[0-9a-f.:]/i.test(character);
   for (let at = text.indexOf(address); at >= 0; at = text.indexOf(address, at + 1))

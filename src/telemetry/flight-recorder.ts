@@ -20,9 +20,9 @@ export interface RecordedEvent {
 
 export interface FlightRecorderOptions {
   readonly clock: Clock;
-  /** Events kept for each machine; the oldest give way. */
+  /** Most events kept for each machine. The oldest are dropped. */
   readonly eventsPerMachine?: number;
-  /** Machines kept; the one that has been silent longest gives way. */
+  /** Most machines kept. The one that has been silent longest is dropped. */
   readonly machines?: number;
   /** Receives each event as it is recorded, for `--log-level debug`. */
   readonly debug?: (event: RecordedEvent) => void;
@@ -30,7 +30,7 @@ export interface FlightRecorderOptions {
 
 const defaultEventsPerMachine = 256;
 const defaultMachines = 512;
-/** An OPEN with extended parameters fits mostly; an UPDATE is cut. */
+/** Most OPEN messages with extended parameters fit. A long UPDATE is cut. */
 const maxOctets = 512;
 const maxTextLength = 256;
 const maxItems = 32;
@@ -55,7 +55,7 @@ export class FlightRecorder {
       actions: actions.map((action) => plain(action)),
     };
     const events = this.#events.get(machine) ?? [];
-    // Deleted and set again, the machine stands last in the order of the map.
+    // Deleting and setting the machine moves it to the end of the map's order.
     this.#events.delete(machine);
     this.#events.set(machine, events);
     events.push(recorded);
@@ -64,7 +64,7 @@ export class FlightRecorder {
     debug?.(recorded);
   }
 
-  /** Events in the order in which they were recorded; of all machines, or of one. */
+  /** Events of one machine, or of all, in the order in which they were recorded. */
   events(machine?: string): RecordedEvent[] {
     if (machine !== undefined) return [...(this.#events.get(machine) ?? [])];
     return [...this.#events.values()].flat().sort((a, b) => a.at - b.at);
@@ -83,10 +83,10 @@ export class FlightRecorder {
   }
 }
 
-/** Octets as they stand in a recording. */
+/** Octets as a recording shows them. */
 export interface RecordedOctets {
   readonly hex: string;
-  /** Length before the cut, when the octets were cut. */
+  /** The original length; absent unless the octets were cut. */
   readonly cutFrom?: number;
 }
 

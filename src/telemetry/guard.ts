@@ -25,7 +25,7 @@ export interface GuardedInput {
 }
 
 const loggedOctets = 64;
-/** Sources and kinds that are remembered as logged; beyond it the oldest may be logged again. */
+/** Most pairs of source and kind remembered as logged. The oldest are forgotten, and may be logged again. */
 const maxRemembered = 1024;
 
 export class Guard {
@@ -36,7 +36,7 @@ export class Guard {
     this.#options = options;
   }
 
-  /** Runs `handle`. Returns true when it returned, false when it threw: the caller then ends the session or drops the input. */
+  /** Runs `handle`. Returns false when it threw; the caller then ends the session or drops the input. */
   run(input: GuardedInput, handle: () => void): boolean {
     try {
       handle();

@@ -28,7 +28,7 @@ export interface Endpoints {
   /** All recorded events, oldest first. */
   readonly events: () => Promise<readonly RecordedEvent[]>;
   readonly guard: Guard;
-  /** Decides about requests for the paths that show the inside of the process. */
+  /** Allows or refuses requests for the paths that show internal state. */
   readonly access: Pick<AccessControl, 'check'>;
 }
 

@@ -3,8 +3,8 @@
  * queue. A line is lost, and counted, when the queue is full or when the write fails, for instance on a full disk. The next line that
  * can be written is preceded by a line with the number of lost ones.
  *
- * pino's own destination is not used: its synchronous flush repeats a failing write for ever, and the process then no longer hears
- * SIGTERM.
+ * pino's own destination is not used: its synchronous flush repeats a failing write for ever, and the process then no longer reacts
+ * to SIGTERM.
  */
 import { constants, openSync, writeSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
@@ -25,7 +25,7 @@ export class LogOutput {
   readonly #queue: Uint8Array[] = [];
   #queuedOctets = 0;
   #retries = false;
-  /** The last octet written did not end its line. */
+  /** Whether the line written last is unfinished. */
   #isInsideLine = false;
   #lost = 0;
   #reported = 0;
@@ -39,7 +39,7 @@ export class LogOutput {
     return this.#lost;
   }
 
-  /** Takes a whole line with its newline. */
+  /** Writes a whole line, which includes its newline. */
   write(line: string): void {
     const octets = Buffer.from(line);
     const { maxQueuedOctets = defaultMaxQueuedOctets } = this.#options;
