@@ -1,0 +1,215 @@
+/**
+ * An operator's hour: one fault after another is made for real, and each time `bellman status`, events, metrics, `/readyz` and the log name
+ * what is wrong. Each test heals its fault, so that the next one starts from a healthy cluster.
+ */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { LabNode } from '../../lab/fabric.ts';
+import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
+
+describe('what an operator sees of a fault', { concurrency: false }, () => {
+  let lab: Lab;
+
+  before(async () => {
+    lab = await Lab.start();
+  });
+  after(() => lab.close());
+
+  function config({ peer = {}, office = {} }: { peer?: object; office?: object } = {}): string {
+    const router = { name: 'router', 'my-asn': 64512, 'peer-asn': 64500, 'peer-address': '192.0.2.1' };
+    return JSON.stringify({
+      peers: [{ ...router, 'hold-time': '9s', 'connect-time': '1s', ...peer }],
+      'address-pools': [
+        { name: 'public', protocol: 'bgp', addresses: ['198.51.100.0/24', '2001:db8:100::/112'] },
+        { name: 'office', protocol: 'layer2', addresses: ['192.0.2.240-192.0.2.241'], ...office },
+      ],
+    });
+  }
+
+  function loadBalancer(name: string, annotations: object, spec: object = {}): object {
+    return {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: 'default', annotations },
+      spec: {
+        type: 'LoadBalancer',
+        ports: [{ port: 80, targetPort: 8080 }],
+        selector: { app: name },
+        ...spec,
+      },
+    };
+  }
+
+  /** Output and exit code of `bellman status` on a node. */
+  async function status(): Promise<{ text: string; code: number }> {
+    const script = `${bellman} status --kubeconfig ${kubeconfigPath}; echo "exit $?"`;
+    const text = await lab.node('node-1').namespace.exec('sh', '-c', script);
+    return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
+  }
+
+  /** Waits until a report of `bellman status` matches each pattern and ends with the exit code. */
+  async function shows(what: string, code: number, ...patterns: readonly RegExp[]): Promise<void> {
+    let last = { text: '', code: -1 };
+    await lab
+      .until(what, async () => {
+        last = await status();
+        return last.code === code && patterns.every((pattern) => pattern.test(last.text));
+      })
+      .catch((error: unknown) => {
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last.text}`);
+      });
+  }
+
+  const readyz = ({ namespace }: LabNode) =>
+    namespace.exec('curl', '-s', '-w', '%{http_code}', 'http://127.0.0.1:7472/readyz');
+
+  const events = (reason: string) => lab.kubectl('get', 'events', '--field-selector', `reason=${reason}`);
+
+  async function nextHops(prefix: string): Promise<number> {
+    const routes = await lab.birdc('show', 'route', prefix).catch(() => '');
+    return routes.match(/\bvia\b/g)?.length ?? 0;
+  }
+
+  test('a speaker is not ready without a configuration, and says so', async () => {
+    const node = lab.node('node-1');
+    await lab.until('the speaker names the reason', async () =>
+      /no accepted configuration yet[\s\S]*503$/.test(await readyz(node).catch(() => '')),
+    );
+    await lab.configure(config());
+    await lab.addPods('web', lab.fabric.nodes);
+    await lab.apply(
+      loadBalancer('web', { 'bellman.dev/address-pool': 'public' }, { ipFamilyPolicy: 'RequireDualStack' }),
+    );
+    await lab.until('the speaker is ready', async () => /200$/.test(await readyz(node)));
+    await shows(
+      'a healthy cluster',
+      0,
+      /^default\/web +198\.51\.100\.0 .* node-1, node-2, node-3 by BGP$/m,
+      /^node-3 +router +Established +\S+ +2\b(?! of)/m,
+    );
+  });
+
+  test('a speaker with the name of no node is not ready, and says so', async () => {
+    const node = lab.node('node-3');
+    await lab.stop('speaker-node-3');
+    lab.startSpeaker({ ...node, name: 'node-9' });
+    await lab.until('the speaker names the reason', async () =>
+      /^node node-9 is not known to Kubernetes\n503$/.test(await readyz(node).catch(() => '')),
+    );
+    assert.match(
+      lab.log('speaker-node-9'),
+      /"reason":"node node-9 is not known to Kubernetes","msg":"this node does not announce"/,
+    );
+    await lab.stop('speaker-node-9');
+    lab.startSpeaker(node);
+    await shows('the node again', 0, /^node-3 +router +Established +\S+ +2\b(?! of)/m);
+  });
+
+  test('a node that loses its IPv6 address announces fewer routes, says why, and announces all when it has one again', async () => {
+    const node = lab.node('node-3');
+    const [v4 = '', v6 = ''] = await lab.addressesOf('web');
+    await node.namespace.ip('link', 'set', 'eth0', 'down');
+    await lab.until('the router has lost the session', async () => (await nextHops(`${v4}/32`)) === 2);
+    await node.namespace.ip('link', 'set', 'eth0', 'up');
+    await shows(
+      'one route of two',
+      0,
+      /^node-3 +router +Established +\S+ +1 of 2 .*ipv6-unicast is not sent: the session's interface has no global IPv6 address/m,
+    );
+    assert.equal(await nextHops(`${v6}/128`), 2);
+    await node.namespace.ip('address', 'add', `${node.addresses[1]}/64`, 'dev', 'eth0');
+    await lab.until('the router has the IPv6 route', async () => (await nextHops(`${v6}/128`)) === 3);
+    await shows('two routes', 0, /^node-3 +router +Established +\S+ +2\b(?! of)(?!.*not sent)/m);
+    await node.namespace.ip('route', 'add', 'default', 'via', '192.0.2.1');
+    await node.namespace.ip('-6', 'route', 'replace', 'default', 'via', '2001:db8:2::1');
+    for (const { index, addresses } of lab.fabric.nodes)
+      if (index !== node.index)
+        await node.namespace.ip('route', 'replace', `10.244.${index}.0/24`, 'via', addresses[0]);
+  });
+
+  test('status counts no free addresses in a draining pool', async () => {
+    await lab.configure(config({ office: { draining: true } }));
+    await shows('the pool', 0, /^office +layer2 +IPv4 +2 +0 +0, draining$/m);
+    await lab.configure(config());
+    await shows('the pool in use again', 0, /^office +layer2 +IPv4 +2 +0 +2$/m);
+  });
+
+  test('without a controller an edit is not judged, a Service waits, and status says that no controller leads', async () => {
+    await lab.stop('controller', 'SIGKILL');
+    await lab.configure(config().replace('layer2', 'carrier-pigeon'));
+    await lab.apply(loadBalancer('late', { 'bellman.dev/address-pool': 'office' }));
+    await shows(
+      'no controller',
+      1,
+      /^configuration: not judged yet \(accepted \w+ at /,
+      /^controller: none leads: \S+ renewed its Lease last \d+ s ago$/m,
+      /^default\/late +<pending>/m,
+      /^default\/web .* node-1, node-2, node-3 by BGP$/m,
+    );
+    lab.startController();
+    await shows(
+      'the verdict',
+      1,
+      /^configuration: stale[\s\S]*address-pools\[1\]\.protocol/,
+      /^controller: \S+ leads/m,
+    );
+    await lab.configure(config());
+    await shows('the accepted edit', 0, /^configuration: active/, /^default\/late +192\.0\.2\.240/m);
+    await lab.kubectl('delete', 'service', 'late');
+  });
+
+  test('a Service that waits for an address has its reason in status, an event and a metric', async () => {
+    const prefixes = { 'bellman.dev/address-pool': 'offices' };
+    await lab.apply(loadBalancer('starved', prefixes));
+    await shows('the reason', 1, /^default\/starved +<pending> .*offices/m);
+    assert.match(await events('AllocationFailed'), /service\/starved .*offices/);
+    assert.match(
+      await lab.metrics(lab.fabric.control),
+      /^bellman_controller_services_waiting\{cause="no-such-pool"\} 1$/m,
+    );
+    await lab.kubectl('delete', 'service', 'starved');
+  });
+
+  test('a misspelt annotation is reported under each prefix, with the name that was meant', async () => {
+    await lab.apply(
+      loadBalancer('misspelt', {
+        'bellman.dev/loadbalancerips': '192.0.2.241',
+        'metallb.universe.tf/adress-pool': 'office',
+        'metallb.io/alow-shared-ip': 'key',
+      }),
+    );
+    const hints = [
+      'bellman.dev/loadbalancerips is unknown; did you mean bellman.dev/loadBalancerIPs?',
+      'metallb.universe.tf/adress-pool is unknown; did you mean metallb.universe.tf/address-pool?',
+      'metallb.io/alow-shared-ip is unknown; did you mean metallb.io/allow-shared-ip?',
+    ];
+    await lab.until('an event for each', async () => {
+      const text = await events('UnknownAnnotation');
+      return hints.every((hint) => text.includes(hint));
+    });
+    for (const hint of hints) assert.ok(lab.log('controller').includes(hint), hint);
+    await lab.kubectl('delete', 'service', 'misspelt');
+  });
+
+  test('status names the node that has the endpoint and may not announce', async () => {
+    const node = lab.node('node-2');
+    await lab.addPods('local', [node]);
+    await lab.apply(
+      loadBalancer('local', { 'bellman.dev/address-pool': 'public' }, { externalTrafficPolicy: 'Local' }),
+    );
+    await shows('the node', 0, /^default\/local .* node-2 by BGP$/m);
+    await lab.markReady(node, false);
+    await shows(
+      'the reason',
+      1,
+      /^default\/local .* none: node node-2 is not Ready; 2 other nodes give another reason$/m,
+    );
+    await lab.markReady(node);
+    await shows('the node again', 0, /^default\/local .* node-2 by BGP$/m);
+    await lab.kubectl('delete', 'service', 'local');
+  });
+});
