@@ -13,7 +13,7 @@ export async function readObject<T>(client: Api, path: string): Promise<T | unde
   }
 }
 
-/** Reads what the report can do without. Returns `undefined` also when the user may not read it. */
+/** Reads an object that the report can do without. Returns `undefined` when it does not exist or the user may not read it. */
 export async function readOptional<T>(client: Api, path: string): Promise<T | undefined> {
   try {
     return await readObject<T>(client, path);

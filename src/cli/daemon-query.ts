@@ -9,7 +9,7 @@ export interface DaemonQuery {
   readonly token: string | undefined;
 }
 
-/** Asks a daemon at the first of its addresses that gives a usable answer. Returns the last fault when no address does. */
+/** Queries a daemon at each of its addresses until one gives a usable answer. Returns the last fault when none does. */
 export async function queryDaemon<T>(
   addresses: readonly string[],
   { port, path, token }: DaemonQuery,

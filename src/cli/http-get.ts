@@ -11,7 +11,10 @@ export function daemonUrl(address: string, port: number, path: string): string {
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}${path}`;
 }
 
-/** The body of a successful answer, or why there is none. A silent server and an endless body are given up. `token` is sent as a bearer token. */
+/**
+ * Returns the body of a successful answer, or why there is none. Gives up when the server is silent or the body endless. `token` is sent as
+ * a bearer token.
+ */
 export function httpGet(url: string, token?: string): Promise<Result<string, string>> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve) => {

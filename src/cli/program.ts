@@ -13,7 +13,7 @@ import { validateCommand } from './validate.ts';
  *   validate              judges files with the gate of the controller
  *   status, trace         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format a pure view
  *
- * Whatever another host sent is decoded, bounded in size, and made printable before it reaches the terminal.
+ * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
  */
 export function bellmanProgram(version: string): Command {
   const program = new Command('bellman')

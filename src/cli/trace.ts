@@ -11,8 +11,8 @@ interface TraceFlags {
 }
 
 /**
- * `bellman trace`: prints the last events of a state machine, as the speakers have recorded them. Exit codes: 0 events were printed,
- * 1 there are none, 2 the API server or a speaker could not be reached.
+ * `bellman trace`: prints the last events of a state machine, as the speakers have recorded them. Exit codes: 0 when events were printed;
+ * 1 when there are none; 2 when the API server or a speaker could not be reached.
  */
 export function traceCommand(): Command {
   return new Command('trace')

@@ -15,12 +15,12 @@ type Annotations = Readonly<Record<string, string>>;
 export interface AcceptedConfig {
   readonly text: string;
   readonly hash: string;
-  /** Grows with each accepted configuration; 0 when an older version accepted it. */
+  /** Grows with each accepted configuration; 0 when an older version of the controller accepted it. */
   readonly generation: number;
   /** RFC 3339; empty when the ConfigMap does not say. */
   readonly at: string;
   readonly config: Config;
-  /** Warnings about a valid but doubtful text. */
+  /** Warnings about a text that is valid but may not mean what its author wanted. */
   readonly warnings: readonly ConfigError[];
 }
 
@@ -40,7 +40,7 @@ const own: ReadonlySet<string> = new Set([
   annotations.configWarnings,
 ]);
 
-/** Most octets that the accepted configuration may take on an object without foreign annotations. */
+/** Largest number of octets that the accepted configuration may take on an object without foreign annotations. */
 export const annotationLimit = totalLimit - reserved;
 
 /** Octets left for the accepted configuration beside foreign annotations, such as the manifest that `kubectl apply` keeps. */

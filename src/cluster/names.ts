@@ -5,7 +5,7 @@ export const configMapKey = 'config';
 /** Holds a copy of the accepted configuration, in case the ConfigMap itself is deleted. */
 export const acceptedConfigMapName = 'bellman-accepted-config';
 
-/** Lease by which the replicas of the controller elect their leader. */
+/** Lease with which the replicas of the controller elect their leader. */
 export const controllerLeaseName = 'bellman-controller';
 
 /** Holds the keys with which speakers authenticate each other. The controller creates it when it is missing. */
@@ -27,9 +27,9 @@ export const annotations = {
   configError: `${prefix}config-error`,
   /** Warnings about the accepted configuration; absent when there are none. */
   configWarnings: `${prefix}config-warnings`,
-  /** On a Service, by the controller: the pool of its addresses, or one pool for each, comma separated. */
+  /** The controller writes it on a Service: the pool of its addresses, or one pool for each, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
-  /** On a Service, by the speaker that answers: `address=node/interface`, comma separated. */
+  /** The speaker that answers writes it on a Service: `address=node/interface`, comma separated. */
   announcing: `${prefix}announcing`,
 } as const;
 

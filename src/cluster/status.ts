@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 
-/** Version of the format. A status without a version was written by a release that had no version yet. */
+/** Version of the format. A status without a version comes from a release that did not write one yet. */
 export const statusVersion = 1;
 
 const maxTextCharacters = 1024;
@@ -27,7 +27,7 @@ const peer = z.object({
   name: text,
   /** State of the session's FSM (RFC 4271, section 8.2.2). */
   state: text,
-  /** RFC 3339, of the last change of state. */
+  /** Time of the last change of state, RFC 3339. */
   since: text,
   routesSent: z.number(),
   routesDesired: z.number().optional(),
@@ -48,7 +48,7 @@ const speakerStatus = z.object({
   /** Whether the speaker can reach the API server. */
   apiServer: text.default('reached'),
   peers: z.array(peer),
-  /** Layer-2 addresses that the speaker answers for, with the time (RFC 3339) since when. */
+  /** Layer-2 addresses that the speaker answers for, each with the time when it started (RFC 3339). */
   announcing: z.record(text, text),
   /** Layer-2 addresses that a foreign host uses, with its MAC and interface. */
   inUse: z.record(text, text),

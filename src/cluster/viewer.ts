@@ -1,5 +1,5 @@
 /** ServiceAccount that may read `/status` and `/debug` of the daemons from other hosts. `manifests/viewer-rbac.yaml` creates it. */
 export const viewerServiceAccount = 'viewer';
 
-/** Audience of its tokens. Only the daemons' HTTP endpoints accept a token with this audience. */
+/** Audience of the account's tokens. Only the daemons' HTTP endpoints accept a token with this audience. */
 export const viewerAudience = 'bellman.dev';

@@ -8,7 +8,7 @@ export interface Config {
   readonly ignoreExcludedNodes: boolean;
 }
 
-/** What an empty document means. */
+/** The meaning of an empty document. */
 export const emptyConfig: Config = { peers: [], pools: [], ignoreExcludedNodes: false };
 
 /** As `metav1.LabelSelectorRequirement`. */
@@ -50,7 +50,7 @@ export interface PeerConfig {
   readonly routerId?: number;
   readonly password?: string;
   readonly passwordSecret?: SecretReference;
-  /** Largest number of hops to an eBGP peer, 1 when it is directly connected. Absent: packets leave with the system's TTL. */
+  /** Largest number of hops to an eBGP peer, 1 when it is directly connected. Without it, packets have the system's TTL. */
   readonly ebgpMultihop?: number;
   /** RFC 5082. */
   readonly ttlSecurity: boolean;
@@ -69,7 +69,7 @@ export interface PoolConfig {
   readonly avoidBuggyIps: boolean;
   /** Keeps assigned addresses and assigns no new ones. */
   readonly draining: boolean;
-  /** Lower is tried first; pools without one come last. */
+  /** Pools with a lower number are tried first, pools without a number last. */
   readonly priority?: number;
   /** Namespaces that may use the pool. When `namespaceSelectors` is empty too, all may. */
   readonly namespaces: readonly string[];
@@ -91,7 +91,7 @@ export interface BgpAdvertisement {
   readonly aggregationLengthV6: number;
   readonly localPref?: number;
   readonly med?: number;
-  /** How many additional times our AS number is prepended (eBGP only). */
+  /** Number of additional times that our AS number is prepended (eBGP only). */
   readonly asPathPrepend: number;
   /** 32-bit values (RFC 1997), sorted, unique. */
   readonly communities: readonly number[];

@@ -15,12 +15,12 @@ export interface ConfigError {
   readonly message: string;
 }
 
-/** In one line: `address-pools[1].addresses[0], line 14, column 7: …`. */
+/** Formats an error in one line: `address-pools[1].addresses[0], line 14, column 7: …`. */
 export function formatConfigError({ path, line, column, message }: ConfigError): string {
   return `${path === '' ? '' : `${path}, `}line ${line}, column ${column}: ${message}`;
 }
 
-/** As `peers[0].node-selectors[1].match-labels["a b"]`. */
+/** Formats a path like `peers[0].node-selectors[1].match-labels["a b"]`. */
 export function formatPath(path: Path): string {
   let text = '';
   for (const part of path) {
@@ -31,12 +31,12 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** Text from the document for a message: one short word as it is, anything else quoted and cut. */
+/** Prepares text from the document for a message: keeps one short word as it is, quotes and cuts anything else. */
 export function show(text: string): string {
   return /^[\x21-\x7e]{1,64}$/.test(text) ? text : JSON.stringify(shortened(text));
 }
 
-/** The first `limit` names and the number of the others, for messages. */
+/** Lists the first `limit` names and the number of the others, for messages. */
 export function showSome(names: readonly string[], limit = 12): string {
   if (names.length === 0) return 'none';
   const more = names.length > limit ? `, and ${names.length - limit} more` : '';

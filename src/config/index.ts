@@ -9,8 +9,8 @@
  * Each stage has one entry (its `index.ts`) and imports only from the stages before it; `parse.ts` runs them in order.
  *
  * The format is a superset of MetalLB's ConfigMap of v0.9 to v0.12: the same keys, defaults and refusals, and the same reading of YAML
- * 1.1 values (`auto-assign: no` is false, an empty value is an absent one). Bellman also refuses what MetalLB accepts although it is
- * almost certainly a mistake, such as two peers that are one session or a hold time that rounds down to nothing.
+ * 1.1 values (`auto-assign: no` is false, an empty value is an absent one). Bellman also refuses some texts that MetalLB accepts but that
+ * are almost certainly mistakes, such as two peers that are one session, or a hold time that rounds down to zero.
  *
  * The parser reports all errors at once, each with its path, line and column: it leaves out values of the wrong shape and goes on with
  * the rest. It refuses keys that nothing implements yet; it never ignores one. The cost of a hostile text is bounded by its length:

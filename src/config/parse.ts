@@ -8,7 +8,7 @@ export type ParsedConfig =
   | { readonly ok: true; readonly value: Config; readonly warnings: readonly ConfigError[] }
   | { readonly ok: false; readonly error: readonly ConfigError[] };
 
-/** Deeper than any configuration is. */
+/** Largest depth of nesting. No real configuration is as deep. */
 const maxDepth = 20;
 /** Errors that are reported one by one; a text with more is not a configuration with a few mistakes. */
 const maxReported = 1000;
@@ -28,13 +28,18 @@ export function parseConfig(text: string): ParsedConfig {
     return { ok: false, error: errors.reported() };
   }
   const [document, second] = read.value;
-  if (second) errors.add([], second.root.offset, () => 'a second YAML document; the configuration is one');
+  if (second)
+    errors.add(
+      [],
+      second.root.offset,
+      () => 'there is a second YAML document; the configuration must be a single one',
+    );
   const config = judgeDocument(document ?? emptyDocument, errors, warnings);
   if (!errors.isEmpty()) return { ok: false, error: errors.reported() };
   return { ok: true, value: config, warnings: warnings.reported() };
 }
 
-/** A configuration without peers and pools: what an empty text means. */
+/** An empty text means a configuration without peers and pools. */
 const emptyDocument: YamlDocument = {
   root: { kind: 'mapping', offset: 0, entries: new Map() },
   errors: [],
@@ -59,7 +64,7 @@ function judgeDocument(document: YamlDocument, errors: Complaints, warnings: Com
   return resolveConfig(isFull() ? {} : (sound ?? {}), findings);
 }
 
-/** Complaints by place. Messages are made only for those that are reported, however many a hostile text provokes. */
+/** Complaints with their places. A hostile text may provoke very many, so messages are made only for those that are reported. */
 class Complaints {
   readonly #text: string;
   readonly #noun: string;

@@ -14,7 +14,7 @@ export type SecretState =
   | { readonly kind: 'created' | 'present' }
   | { readonly kind: 'unusable'; readonly reason: string };
 
-/** Creates the Secret with which speakers authenticate each other when it is missing. An existing Secret stays as it is. */
+/** Creates the membership Secret, with which speakers authenticate each other, if it does not exist. Never changes an existing one. */
 async function ensureMembershipSecret(client: Api, namespace: string): Promise<SecretState> {
   const collection = paths.secrets(namespace);
   try {
@@ -53,7 +53,7 @@ export interface MembershipSecretKeeperOptions {
 /** Interval between two checks of the Secret. */
 const checkIntervalMs = 10_000;
 
-/** Checks the membership Secret from time to time and reports when the speakers cannot use it. */
+/** Checks the membership Secret periodically and reports when the speakers cannot use it. */
 export class MembershipSecretKeeper {
   readonly #options: MembershipSecretKeeperOptions;
   readonly #queue: WorkQueue;

@@ -42,7 +42,7 @@ const collectedGauges: readonly CollectedGauge[] = [
   },
   {
     name: 'bellman_allocator_namespace_limit',
-    help: 'Limit of the pool for the addresses of one namespace.',
+    help: 'Largest number of addresses of the pool that one namespace may hold.',
     labelNames: ['pool'],
     samples: ({ pools }) =>
       pools().flatMap(({ name, limitPerNamespace }) =>
@@ -51,13 +51,13 @@ const collectedGauges: readonly CollectedGauge[] = [
   },
   {
     name: 'bellman_allocator_namespace_addresses_in_use_total',
-    help: 'Addresses that a namespace holds of a pool with a limit per namespace.',
+    help: 'Addresses of the pool that the namespace holds, for pools with a limit per namespace.',
     labelNames: ['pool', 'namespace'],
     samples: heldPerNamespace,
   },
 ];
 
-/** The controller's metrics. Families that MetalLB has keep their names under Bellman's prefix. */
+/** The controller's metrics. A metric that MetalLB has too keeps its name, under Bellman's prefix. */
 export class ControllerMetrics {
   readonly configLoaded: Gauge;
   readonly configUpdates: Counter;
@@ -106,13 +106,13 @@ export class ControllerMetrics {
     for (const gauge of this.#configStale) gauge.set(Number(isStale));
   }
 
-  /** This replica leads from now on; gauges are read from `source`. */
+  /** Marks this replica as the leader. Gauges are read from `source` until the term is over. */
   termBegun(source: GaugeSource): void {
     this.#leading.set(1);
     this.#source = source;
   }
 
-  /** Another replica leads now, so the gauges of this one would be out of date. */
+  /** Marks this replica as not leading. Its gauges report nothing from now on, because they would be out of date. */
   termOver(): void {
     this.#leading.set(0);
     this.configLoaded.set(0);

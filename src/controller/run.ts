@@ -8,8 +8,8 @@
  * The folder config/ beside this file applies the gate; src/config/gate.ts is the gate.
  *
  * Any number of replicas may run. The one that holds the Lease serves a term (`leader-term.ts`); the others wait. The API client of a
- * term refuses to write as soon as another replica may hold the Lease. The controller never gives an address two owners, never renumbers
- * a Service on its own, and never acts on a configuration before it is stored as accepted.
+ * term refuses to write as soon as another replica may hold the Lease. The controller never gives one address to two Services that may
+ * not share it, never renumbers a Service on its own, and never acts on a configuration before it is stored as accepted.
  *
  * The process starts bottom up: HTTP endpoint, Lease, watches. It stops top down: it finishes the writes under way, sends the events
  * and gives the Lease back, so that the next replica begins at once.
@@ -39,7 +39,7 @@ export interface RunControllerOptions {
   readonly namespace: string;
   readonly metricsAddress: { readonly host: string; readonly port: number };
   readonly loadBalancerClass?: string;
-  /** Off only when no other replica can run. */
+  /** False is safe only when no other replica can run. */
   readonly leaderElection: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -60,7 +60,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   endOnCrash({ logger, recorder, clock });
   const identity = `${hostname()}_${randomUUID()}`;
   const component = 'bellman-controller';
-  // Uses the unrestricted client: an event reports what has happened, also after the Lease is lost.
+  // Events use the unrestricted client: they report what has happened, even after the Lease is lost.
   const events = new EventRecorder({ client, component, host: hostname(), logger, clock });
   let term: LeaderTerm | undefined;
 

@@ -22,8 +22,8 @@ interface NodeStatus {
 const namedNodes = 3;
 
 /**
- * Causes by significance: a cause further up tells more about why no node announces. A node that is out although it has an endpoint
- * matters more than the nodes that have none.
+ * Causes, the most significant one first. A node that is excluded although it has an endpoint explains more than the nodes without an
+ * endpoint.
  */
 const significance: readonly (RefusalCause | undefined)[] = [
   'node',
@@ -34,7 +34,7 @@ const significance: readonly (RefusalCause | undefined)[] = [
   'no-local-endpoint',
 ];
 
-/** A speaker's own word counts first; the record on the Service counts where the speaker did not answer. */
+/** A speaker's own report counts first. The record on the Service counts only when that speaker did not answer. */
 export function announcersOf(
   service: Service,
   address: string,

@@ -11,7 +11,7 @@ export interface Finding {
 
 const maxErrorCharacters = 1024;
 
-/** The configuration in force, and what became of the text that stands on the ConfigMap. */
+/** Describes the configuration in force, and the verdict on the text of the ConfigMap. */
 export function describeConfiguration(
   { namespace, configMap, acceptedCopy }: ClusterView,
   accepted: AcceptedConfig | undefined,
@@ -24,7 +24,7 @@ export function describeConfiguration(
   }
   const isEdited = accepted !== undefined && configMap.data[configMapKey] !== accepted.text;
   const marked = configMap.annotations[annotations.configStatus];
-  // The mark belongs to the text before the edit until the controller has judged the new one.
+  // Until the controller has judged an edit, the status annotation still belongs to the text before it.
   const state = marked === undefined || (marked === 'active' && isEdited) ? 'not judged yet' : marked;
   const inForce = accepted ? ` (accepted ${accepted.hash} at ${accepted.at})` : '';
   const error = configMap.annotations[annotations.configError] ?? '';
@@ -38,13 +38,13 @@ export function describeConfiguration(
   return { text, isAsDesired: state === 'active' };
 }
 
-/** The controller that leads, by its Lease. */
+/** Describes the controller that leads, by its Lease. */
 export function describeController({ lease, controller }: ClusterView): Finding {
   if (!lease) return { text: 'unknown: there is no Lease, or it may not be read', isAsDesired: true };
   if (lease.holder === '') return { text: 'none leads: the Lease was given back', isAsDesired: false };
   const age = `${Math.max(0, Math.round(lease.ageMs / 1000))} s ago`;
   if (lease.ageMs > lease.durationMs)
-    return { text: `none leads: ${lease.holder} renewed its Lease last ${age}`, isAsDesired: false };
+    return { text: `none leads: ${lease.holder} last renewed its Lease ${age}`, isAsDesired: false };
   const waiting = controller?.waitingFor ?? [];
   const sync = waiting.length === 0 ? '' : `, still reads ${waiting.join(', ')}`;
   return { text: `${lease.holder} leads, Lease renewed ${age}${sync}`, isAsDesired: true };

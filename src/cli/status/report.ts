@@ -85,7 +85,7 @@ function addressRows(service: Service, view: ClusterView): AddressRow[] {
   });
 }
 
-/** Why a Service has no address: the leader's word first, then the last event. */
+/** Why a Service has no address, as the leader reports it, or else as the last event says. */
 function waitingReason(service: string, { controller, failures }: ClusterView): string {
   const refusal = controller?.services.find((each) => each.service === service)?.refusal;
   return refusal?.message ?? failures.get(service) ?? '';
@@ -95,7 +95,7 @@ function memberRows({ node, status }: SpeakerView): string[][] {
   return status.ok ? [[node, describeMembers(status.value.members)]] : [];
 }
 
-/** Members are counted while they are alive and named otherwise. */
+/** Counts the members that are alive and names the others. */
 function describeMembers(members: SpeakerStatus['members']): string {
   const others = members
     .filter(({ state }) => state !== 'alive')

@@ -17,7 +17,7 @@ export interface SpeakerView {
   readonly status: Result<SpeakerStatus, string>;
 }
 
-/** What the API server and the daemons say, as far as they could be asked. */
+/** The state of the cluster, as far as the API server and the daemons could be asked. */
 export interface ClusterView {
   readonly namespace: string;
   readonly configMap: ConfigMap | undefined;

@@ -47,7 +47,7 @@ export function resolveBgpAdvertisements(
         findings.error(
           [...at, key],
           () =>
-            `/${length} is shorter than the pool's ${printRange(range.range)} allows, /${range.shortest}: it would announce addresses outside the pool`,
+            `/${length} would announce addresses outside the pool; ${printRange(range.range)} allows /${range.shortest} and longer`,
         );
     }
     const advertisement = resolveOne(each, at, references, findings);
@@ -59,7 +59,7 @@ export function resolveBgpAdvertisements(
   });
 }
 
-/** The range of a family that allows the least aggregation. By MetalLB's rule, that is its own largest prefix. */
+/** The range of a family that allows the least aggregation. By MetalLB's rule, a range allows its own largest prefix. */
 function strictestRange(
   ranges: readonly IpRange[],
   family: Family,
@@ -73,7 +73,10 @@ function strictestRange(
   return strictest;
 }
 
-/** Length of the largest prefix inside a range. The loop runs at most twice, because 2ⁿ consecutive addresses hold an aligned block of 2ⁿ⁻¹. */
+/**
+ * Length of the largest prefix inside a range. The loop runs at most twice, because 2ⁿ consecutive addresses hold an aligned block of
+ * 2ⁿ⁻¹.
+ */
 function shortestPrefixLength(range: IpRange): number {
   let hostBits = rangeSize(range).toString(2).length - 1;
   for (; hostBits > 0; hostBits--) {

@@ -1,4 +1,4 @@
-/** Stage 3: data of the schema's shape to the typed Config. Reads values, fills in defaults, and judges references and overlaps. */
+/** Stage 3 turns data of the schema's shape into the typed Config: it reads values, adds defaults, and judges references and overlaps. */
 
 import type { Config } from '../config.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
@@ -9,8 +9,8 @@ import { resolvePools } from './pools.ts';
 export { printRange } from './values.ts';
 
 /**
- * The configuration; it is meaningless after an error. Values of the wrong shape are missing from `raw`, and the rest is judged, so that
- * one mistake does not hide another.
+ * Returns the configuration, which must not be used after an error. Values of the wrong shape are missing from `raw`. The rest is judged,
+ * so that one mistake does not hide another.
  */
 export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config {
   if ((raw['bfd-profiles'] ?? []).length > 0)

@@ -11,7 +11,7 @@ const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secret
 /** `ebgp-multihop: true` allows as many hops as a packet can make. */
 const unlimitedHops = 255;
 
-/** The peers, and every name that advertisements may use, including those of peers with other errors. */
+/** Returns the peers, and every name that advertisements may use, including the names of peers with errors. */
 export function resolvePeers(
   raw: readonly (Sound<RawPeer> | undefined)[],
   findings: Findings,
@@ -52,8 +52,8 @@ function sessionKey({ address, interface: zone, port, sourceAddress, nodeSelecto
 }
 
 /**
- * The address, with the port when it is not 179, so that the name does not depend on other peers. A second peer with this address gets a
- * suffix from the hash of its session key.
+ * The default name of a peer is its address, with the port when it is not 179, so it does not depend on other peers. A second peer with
+ * this address gets a suffix from the hash of its session key.
  */
 function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
   const { address, interface: zone, port } = draft;

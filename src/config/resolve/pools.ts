@@ -79,7 +79,7 @@ function resolvePool(
   if (name?.includes(','))
     findings.error(
       at('name'),
-      () => 'expected a name without commas; annotations list pools separated by them',
+      () => 'expected a name without commas; annotations separate the names of pools by commas',
     );
   if (protocol === 'bgp' && ofLayer2.length > 0)
     findings.error(
@@ -139,7 +139,7 @@ function soundNames(
   });
 }
 
-/** In order of first addresses, a range can overlap only the one before it that reaches furthest. The cost is n log n. */
+/** Sorts the ranges by first address, and compares each one with the earlier range that reaches furthest. The cost is n log n. */
 function complainOfOverlaps(
   written: readonly WrittenRange[],
   pools: readonly (Sound<RawPool> | undefined)[],

@@ -1,4 +1,4 @@
-/** Readers of single values. Each returns the value, or what is wrong with the text. */
+/** Readers of single values. Each returns the value, or a sentence about what is wrong with the text. */
 import {
   compareIp,
   type Family,

@@ -1,6 +1,6 @@
 /**
- * Stage 2: YAML nodes to plain data of the schema's shape. Names of keys, types and bounds of single values; nothing that needs two
- * values at once.
+ * Stage 2 turns YAML nodes into plain data of the schema's shape. It checks the names of keys, and the type and bounds of each value. It
+ * leaves everything that needs two values at once to the next stage.
  */
 export { configJsonSchema } from './json-schema.ts';
 export { type Complain, type Findings, readShape } from './read-shape.ts';

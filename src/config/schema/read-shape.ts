@@ -1,8 +1,9 @@
 /**
- * YAML nodes to plain data of the schema's shape. This file walks the structure, and zod judges only the scalars: for a document with a
- * hundred thousand errors zod would build as many nested issues, and the next stage needs the sound part of the document.
+ * Turns YAML nodes into plain data of the schema's shape. This file walks the structure, and zod judges only the scalars. On a whole
+ * document zod would build one nested issue for each of a hundred thousand errors, and it would not return the sound part of the document,
+ * which the next stage needs.
  *
- * Existing files were read by a YAML 1.1 parser into typed fields of Go, and they mean the same here: `auto-assign: no` is false,
+ * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go, and they mean the same here: `auto-assign: no` is false,
  * `password: 0123` is the text as written, a key without a value counts as absent, and an empty item is one with all defaults.
  */
 import { z } from 'zod';
@@ -23,7 +24,7 @@ export interface Findings {
 
 type Mapping = Extract<YamlNode, { kind: 'mapping' }>;
 
-/** Most misspelt keys that are compared with missing ones. */
+/** Largest number of misspelt keys that are compared with missing keys. */
 const maxCompared = 1000;
 
 /**
@@ -82,7 +83,7 @@ class ShapeReader {
     return sound;
   }
 
-  /** Whether a missing key is there under a misspelt name: one mistake is one error. */
+  /** Whether a missing key is present under a misspelt name. One mistake must give only one error. */
   #isMeant(missing: string, unknown: readonly string[], known: readonly string[]): boolean {
     const compared = unknown.slice(0, maxCompared - this.#compared);
     this.#compared += compared.length;
@@ -97,7 +98,7 @@ class ShapeReader {
     return sound;
   }
 
-  /** An item of a list or a value of a map. Nothing written there is an item with all defaults, or the empty text. */
+  /** Reads an item of a list or a value of a map. An empty one is an item with all defaults, or the empty text. */
   #element(node: YamlNode, schema: Schema, path: Path): unknown {
     if (node.kind === 'scalar' && node.value === null) {
       const object = objectOf(schema);
@@ -124,7 +125,7 @@ function typedScalar({ text, value, isPlain }: YamlScalar, schema: Schema): unkn
   const types = scalarTypes(schema);
   if (types.boolean && yesWord.test(text)) return true;
   if (types.boolean && noWord.test(text)) return false;
-  // Some parsers read it as octal, others as decimal: as text it is refused.
+  // Some parsers read a leading zero as octal, others ignore it. The number stays text, which the schema refuses.
   if (types.number) return /^[-+]?0\d/.test(text) ? text : value;
   return types.text ? text : value;
 }

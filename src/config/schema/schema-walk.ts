@@ -23,7 +23,7 @@ export function keysOf(schema: z.ZodObject): readonly string[] {
   return Object.keys(schema.shape);
 }
 
-/** The noun for the expected value: the schema's message about a missing value. */
+/** The noun for the expected value, which is the schema's message about a missing value. */
 export function nounOf(of: Schema): string {
   const schema = bare(of);
   let noun = nouns.get(schema);
@@ -63,7 +63,7 @@ export function scalarTypes(of: Schema): ScalarTypes {
 
 const types = new WeakMap<Schema, ScalarTypes>();
 
-/** The names of the objects that know a key, for messages about a key in the wrong place. */
+/** By key: the names of the objects that know it, for messages about a key in the wrong place. */
 export const homesOfKeys: ReadonlyMap<string, readonly string[]> = (() => {
   const homes = new Map<string, string[]>();
   const visit = (of: Schema, home: string) => {

@@ -109,7 +109,7 @@ export const peerSchema = z.strictObject(
     ),
     'ebgp-multihop': key(
       z.union([flag(), wholeNumber(1, 255, hops)], hops),
-      'Largest number of hops to an eBGP peer: true for any number, false for one. Absent: the TTL of the system.',
+      'Largest number of hops to an eBGP peer. true allows any number, false one hop. By default packets have the TTL of the system.',
     ),
     'ttl-security': key(flag(), 'Accept only packets that crossed no router (RFC 5082).', false),
     passive: key(flag(), 'Wait for the peer to connect.', false),
@@ -149,7 +149,7 @@ export const bgpAdvertisementSchema = z.strictObject(
     med: key(uint32, 'MULTI_EXIT_DISC.'),
     'as-path-prepend': key(
       wholeNumber(0, 10, 'a number from 0 to 10'),
-      'How many additional times our AS number is prepended, towards eBGP peers.',
+      'Number of additional times that our AS number is prepended towards eBGP peers.',
       0,
     ),
     communities: key(
@@ -158,9 +158,12 @@ export const bgpAdvertisementSchema = z.strictObject(
     ),
     peers: key(
       list(text('the name of a peer'), 'a list of peer names'),
-      'Names of the peers that receive it. By default all peers.',
+      'Names of the peers that receive the routes. By default all peers.',
     ),
-    'node-selectors': key(selectors, 'Nodes that announce it. One match is enough. By default all nodes.'),
+    'node-selectors': key(
+      selectors,
+      'Nodes that announce the routes. One match is enough. By default all nodes.',
+    ),
   },
   'an advertisement',
 );
@@ -215,7 +218,7 @@ export const poolSchema = z.strictObject(
     ),
     'l2-advertisements': key(
       list(l2AdvertisementSchema, 'a list of advertisements'),
-      'Where nodes answer for the addresses. For protocol layer2.',
+      'Nodes and interfaces that answer for the addresses. For protocol layer2.',
     ),
   },
   'a pool with name, protocol and addresses',

@@ -1,6 +1,6 @@
 /**
- * Makes flow collections readable that are indented less than YAML 1.2 asks for. Many people close a bracket at the column of its key,
- * and the parser that MetalLB uses accepts it:
+ * Repairs flow collections that are indented less than YAML 1.2 requires. Many people close a bracket at the column of its key, and the
+ * parser that MetalLB uses accepts it:
  *
  *     addresses: [
  *       192.0.2.0/24,
@@ -44,7 +44,7 @@ export function joinFlowLines(text: string): string | undefined {
 }
 
 interface Flow {
-  /** Behind the last bracket. */
+  /** Offset after the last bracket. */
   readonly end: number;
   /** Line breaks and comments before underindented lines. */
   readonly gaps: readonly { readonly from: number; readonly to: number }[];
@@ -70,7 +70,7 @@ function scanFlow(text: string, start: number, keyColumn: number): Flow | undefi
   return undefined;
 }
 
-/** The first character behind line breaks, blanks and comments, with its column from 0. */
+/** The first character after line breaks, blanks and comments, with its column from 0. */
 function nextToken(text: string, from: number): { readonly offset: number; readonly column: number } {
   let lineStart = from;
   for (let i = from; i < text.length; i++) {
@@ -93,7 +93,7 @@ function endOfQuotes(text: string, start: number): number {
   return text.length;
 }
 
-/** Start of the first line behind a block scalar: one that is not blank and not indented more than its key. */
+/** Start of the first line after a block scalar. This line is not blank and is indented no more than the scalar's key. */
 function endOfBlockScalar(text: string, from: number, keyColumn: number): number {
   let lineStart = from;
   while (lineStart < text.length) {

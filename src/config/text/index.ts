@@ -1,5 +1,5 @@
 /**
- * Stage 1: text to YAML nodes that know where they stand. Syntax only: what a key means is the business of the next stage.
+ * Stage 1 turns text into YAML nodes that carry their offsets. It judges only syntax; the next stage knows the keys.
  */
 export { LineIndex } from './line-index.ts';
 export { findConfigs } from './manifest.ts';

@@ -1,6 +1,6 @@
 /**
- * Finds the configuration inside a file of manifests, as `kubectl apply` takes it, and maps lines of the configuration to lines of the
- * file. A literal block keeps every line, so places map exactly. For any other style of scalar, errors point at its start.
+ * Finds the configuration inside a file of manifests for `kubectl apply`, and maps lines of the configuration to lines of the file. A
+ * literal block keeps every line, so places map exactly. For any other style of scalar, errors point at its start.
  *
  *     data:                    file line 5
  *       config: |              file line 6
@@ -24,7 +24,7 @@ export interface ConfigMapKey {
   readonly key: string;
 }
 
-/** Custom resource definitions nest deeply and may stand in the same file. */
+/** Largest depth of nesting. Custom resource definitions nest deeply and may be in the same file. */
 const maxDepth = 100;
 
 /**

@@ -1,7 +1,7 @@
 /**
- * YAML text to plain nodes, each with its offset. Built on js-yaml's events, because errors must name line and column, and because YAML
- * features that a configuration does not need are refused before they cost anything: aliases are resolved under a budget of nodes, and
- * merge keys, tags and duplicate keys are errors.
+ * Turns YAML text into plain nodes, each with its offset. It is built on js-yaml's events for two reasons. Errors must name line and
+ * column. YAML features that a configuration does not need must be refused before they cost anything: aliases are resolved under a budget
+ * of nodes, and merge keys, tags and duplicate keys are errors.
  */
 import {
   CORE_SCHEMA,
@@ -44,13 +44,13 @@ interface YamlEntry {
   readonly value: YamlNode;
 }
 
-/** A document with its errors. The root lacks what was refused. */
+/** A document with its errors. Values that were refused are missing from the root. */
 export interface YamlDocument {
   readonly root: YamlNode;
   readonly errors: readonly YamlError[];
 }
 
-/** Most nodes of a document after aliases are followed. A real configuration of 1 MiB has some 120,000. */
+/** Largest number of nodes in a document after aliases are followed. A real configuration of 1 MiB has some 120,000. */
 const nodeBudget = 200_000;
 /** A ConfigMap holds at most 1 MiB in all. */
 export const maxTextOctets = 1_048_576;
@@ -129,7 +129,7 @@ class Reader {
   #anchors = new Map<string, { readonly node: YamlNode; readonly size: number }>();
   #next = 0;
   #nodes = 0;
-  /** Behind the last thing read: where a value that is not written would stand. */
+  /** Offset after the last token. A missing value gets this offset. */
   #cursor = 0;
 
   constructor(text: string, events: readonly Event[]) {
@@ -210,7 +210,7 @@ class Reader {
 
   #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, isItem: boolean): YamlScalar {
     if (event.valueStart < 0) {
-      // Nothing is written. An empty item stands at its dash, an empty value at the end of its key.
+      // The value is missing. An empty item gets the offset of its dash, an empty value the offset after its key.
       const dash = isItem ? this.#text.indexOf('-', this.#cursor) : -1;
       if (dash < 0) return { ...nothing, offset: this.#cursor };
       this.#cursor = dash + 1;

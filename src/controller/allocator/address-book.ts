@@ -19,7 +19,7 @@ export interface Assigned {
 export interface Holding {
   readonly assigned: readonly Assigned[];
   readonly terms: SharingTerms;
-  /** Seniority on each of the addresses, in their order: a lower number held it earlier. */
+  /** Seniority on each address, in the order of `assigned`. A Service with a lower number has held the address for longer. */
   readonly since: readonly number[];
 }
 
@@ -60,7 +60,7 @@ export class AddressBook {
       if (holding) this.hold(key, holding.assigned, holding.terms, holding);
   }
 
-  /** In the order in which they are tried. */
+  /** The pools, in the order in which they are tried. */
   get pools(): readonly PoolState[] {
     return this.#pools;
   }
@@ -90,7 +90,7 @@ export class AddressBook {
     return this.#holders[family].get(value) ?? noHolders;
   }
 
-  /** Addresses of the family whose holders have one of the Service's keys, where its pool lets the key count. */
+  /** Addresses of the family that are shared under one of the Service's keys, in a scope in which the key counts. */
   *sharedUnder(terms: SharingTerms, family: Family): Iterable<bigint> {
     for (const scope of scopesOf(terms, true)) yield* this.#shared.get(scope)?.[family] ?? [];
   }
@@ -101,8 +101,8 @@ export class AddressBook {
   }
 
   /**
-   * Why a Service may not keep an address that it held; `undefined` when it may. Only Services that held it earlier stand in its way,
-   * and sharing across namespaces that is already in place stays.
+   * Why a Service may not keep an address that it held; `undefined` when it may. Only earlier holders can be in its way. An address that
+   * is already shared across namespaces stays shared.
    */
   keepRefusal(address: IpAddress, terms: SharingTerms, before: Holding): string | undefined {
     return this.#conflict(address, terms, seniorityIn(before, address), true);
@@ -113,7 +113,7 @@ export class AddressBook {
     return this.#conflict(address, terms, newcomer, true);
   }
 
-  /** Services that hold one of this Service's addresses and may not any more: it held the address earlier and its terms changed. */
+  /** Services that may no longer share an address with this one: this Service held the address earlier, and its terms changed. */
   displacedBy(key: string): string[] {
     const holding = this.#holdings.get(key);
     if (!holding) return [];
@@ -173,7 +173,7 @@ export class AddressBook {
     this.#holdings.set(key, { assigned: placed, terms, since });
   }
 
-  /** Takes a Service out; returns what it held. */
+  /** Removes a Service and returns what it held. */
   release(key: string): Holding | undefined {
     const holding = this.#holdings.get(key);
     if (!holding) return undefined;
@@ -229,7 +229,7 @@ function seniorityIn({ assigned, since }: Holding, address: IpAddress): number {
   return since[assigned.findIndex((each) => sameIp(each.address, address))] ?? newcomer;
 }
 
-/** Where a Service's sharing keys count: in its own namespace, and in all of them where the pool allows it. */
+/** The scopes of a Service's sharing keys: its own namespace, and with `acrossNamespaces` all namespaces. */
 function scopesOf({ keys, namespace }: SharingTerms, acrossNamespaces: boolean): string[] {
   return keys.flatMap((key) => [`${namespace}/${key}`, ...(acrossNamespaces ? [`*/${key}`] : [])]);
 }

@@ -1,6 +1,6 @@
 /**
- * Decides which address a Service gets. Deterministic and in memory: no I/O, no clock. The only lasting truth is what stands on the
- * Services, so the same Services and configuration, learned in any order, give the same state.
+ * Decides which address a Service gets, in memory and deterministically, without I/O and without a clock. The Services themselves are the
+ * only persistent state: a restart with the same Services and the same configuration gives the same assignments.
  *
  * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. Among Services
  * that share an address, the one that held it first keeps it, whichever of them changes. The allocator looks for a missing or newly
@@ -23,7 +23,7 @@ export interface Outcome {
   readonly assigned: readonly Assigned[];
   /** Set when something that the Service needs or asks for is missing. */
   readonly refusal?: Refusal;
-  /** Something that its owner should know although nothing is refused. */
+  /** A notice for the person who runs the Service, although nothing is refused. */
   readonly warning?: string;
   /** Services that may no longer share an address with this one, which held it first. They must be reconciled next. */
   readonly displaced: readonly string[];
@@ -75,8 +75,8 @@ export class Allocator {
   }
 
   /**
-   * Takes over the addresses in a Service's status, the first one of each family, before anything new is handed out. Services are learned
-   * oldest first: an earlier one is senior on a shared address.
+   * Takes over the addresses in a Service's status, the first one of each family, before anything new is handed out. The caller passes
+   * the oldest Service first, because the Service learned earlier is senior on a shared address.
    */
   learn(service: Service): void {
     const key = objectKey(service);
@@ -127,7 +127,7 @@ export class Allocator {
     return this.#book.release(key)?.assigned ?? [];
   }
 
-  /** A Service on its way out keeps its addresses and gets no new ones. */
+  /** Ends the wait of a Service that is being deleted. The Service keeps its addresses and gets no new ones. */
   stopWaiting(key: string): void {
     this.#waiting.delete(key);
   }
@@ -208,7 +208,7 @@ export class Allocator {
   #fulfil(demand: Demand): Allocation {
     const { service, request, families, kept } = demand;
     const inOrder = this.#plan(demand, families);
-    // The first family may take the last address that a limit allows although only the second has no other pool: try the other order.
+    // The first family may use up a limit in the only pool that serves the second. The reverse order then succeeds.
     const reversed = inOrder.refused.size === 0 ? inOrder : this.#plan(demand, families.toReversed());
     const { assigned, refused } = reversed.refused.size === 0 ? reversed : inOrder;
     const isMissing = (family: Family) => !assigned.some(({ address }) => address.family === family);
@@ -316,7 +316,7 @@ export class Allocator {
       .sort((a, b) => (a < b ? -1 : 1));
   }
 
-  /** The refusal when the namespace's limit does not allow this address too. An address that the namespace holds already costs nothing. */
+  /** The refusal when this address would exceed the namespace's limit. An address that the namespace already holds never does. */
   #limitRefusal(
     pool: PoolState,
     namespace: string,
@@ -358,7 +358,7 @@ export class Allocator {
   }
 }
 
-/** The families of which a Service should have an address, in its order. */
+/** The families of which a Service should have an address, in the order that the Service gives. */
 function wantedFamilies({ ipFamilies, ipFamilyPolicy }: Service): readonly Family[] {
   const all = ipFamilies.map((name) => familyNumbers[name]);
   return ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;

@@ -17,10 +17,10 @@ const mostPerChunk = 512;
  * chunk of intervals, for any number of intervals.
  */
 export class IntervalSet {
-  /** No chunk is empty. */
+  /** Chunks of the sorted intervals. No chunk is empty. */
   readonly #chunks: Interval[][] = [];
 
-  /** Intervals in any order, disjoint. */
+  /** Takes disjoint intervals in any order. */
   constructor(intervals: readonly Interval[]) {
     const sorted = intervals.map((each) => ({ ...each })).sort((a, b) => (a.first < b.first ? -1 : 1));
     for (let i = 0; i < sorted.length; i += mostPerChunk)
@@ -36,7 +36,7 @@ export class IntervalSet {
     return interval !== undefined && value <= interval.last;
   }
 
-  /** False when it is not in the set. */
+  /** Removes a value. Returns false when it is not in the set. */
   remove(value: bigint): boolean {
     const place = this.#find(value);
     const interval = this.#at(place);
@@ -51,7 +51,7 @@ export class IntervalSet {
     return true;
   }
 
-  /** False when it is in the set already. */
+  /** Adds a value. Returns false when it is already in the set. */
   add(value: bigint): boolean {
     const place = this.#find(value);
     const before = this.#at(place);
@@ -105,7 +105,7 @@ export class IntervalSet {
   }
 }
 
-/** Index of the last of `count` items for which `holds` is true, when it is true for a prefix of them; −1 when for none. */
+/** Index of the last of `count` items for which `holds` is true, −1 when there is none. No item before that one may fail. */
 function lastAtOrBefore(count: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = count;

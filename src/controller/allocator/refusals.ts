@@ -25,7 +25,7 @@ export interface Refusal {
 
 /** An event carries 1 KiB. */
 export const maxMessageCharacters = 1000;
-/** More items would make an event unreadable. */
+/** Items that a message lists. More would make an event unreadable. */
 const maxListed = 8;
 
 function refusal(cause: RefusalCause, message: string): Refusal {
@@ -98,12 +98,12 @@ export function buggy(address: IpAddress, pool: string, avoidBuggyIps: boolean):
   );
 }
 
-/** The refusal of a requested address. */
+/** The refusal, with the requested address named in its message. */
 export function about(address: IpAddress, { cause, message }: Refusal): Refusal {
   return refusal(cause, `the requested address ${formatIp(address)}: ${message}`);
 }
 
-/** One refusal for several pools. Its cause is the one that another Service's departure would cure, if there is one. */
+/** One refusal for several pools. A cause that goes away when another Service gives up an address takes precedence. */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];
   const cause = order.find((each) => reasons.some((reason) => reason.cause === each)) ?? 'pool-not-allowed';

@@ -52,8 +52,8 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
 const maxUnknownReported = 8;
 
 /**
- * A sentence for each of the first unknown annotations under a prefix of {@link requestPrefixes}, which are most likely misspelt, and
- * one for the number of the others. Each fits an event.
+ * Finds annotations under a prefix of {@link requestPrefixes} that are unknown and therefore most likely misspelt. Returns a sentence for
+ * each of the first ones, and a sentence with the number of the others. Each sentence fits an event.
  */
 export function unknownAnnotations(service: Service): string[] {
   const known: readonly string[] = [

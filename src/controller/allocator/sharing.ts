@@ -1,15 +1,15 @@
 import type { Service } from '../../kubernetes/model.ts';
 
-/** What decides whether two Services may hold one address. */
+/** The properties that decide whether two Services may share an address. */
 export interface SharingTerms {
   /** `namespace/name`. */
   readonly service: string;
   readonly namespace: string;
-  /** Empty: the Service shares with no other. Several when its annotations disagree: it keeps what it shares under any of them. */
+  /** Empty when the Service shares nothing. Several when its annotations disagree: it keeps what it shares under any of them. */
   readonly keys: readonly string[];
   /** As `TCP/80`. */
   readonly ports: readonly string[];
-  /** Empty with `externalTrafficPolicy: Cluster`. With Local, the selector: traffic for the address must end at the same Pods. */
+  /** The selector with `externalTrafficPolicy: Local`, because all traffic for an address must reach the same Pods. Empty with Cluster. */
   readonly backends: string;
 }
 
@@ -57,8 +57,8 @@ export function sharingRefusal(
   if (port !== undefined) return `port ${port} on it is in use by ${other}`;
   if (asker.backends === holder.backends) return undefined;
   if (asker.backends !== '' && holder.backends !== '')
-    return `${other} on it has other backends, which externalTrafficPolicy Local does not allow`;
-  return `${other} on it has externalTrafficPolicy ${policyOf(holder)} and this one ${policyOf(asker)}: Services that share an address need the same`;
+    return `it is in use by ${other}, which has other backends; externalTrafficPolicy Local does not allow that`;
+  return `it is in use by ${other}, which has externalTrafficPolicy ${policyOf(holder)}, and this Service has ${policyOf(asker)}: Services that share an address need the same`;
 }
 
 function policyOf({ backends }: SharingTerms): Service['externalTrafficPolicy'] {

@@ -1,4 +1,4 @@
-/** The verdict as annotations of the ConfigMap and of its copy. */
+/** Translates the verdict into annotations of the ConfigMap and of its copy. */
 import { type AcceptedConfig, encodeAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { annotations, configMapKey } from '../../cluster/names.ts';
 import { formatConfigError } from '../../config/index.ts';
@@ -12,7 +12,7 @@ export type AnnotationChange = Readonly<Record<string, string | null>>;
 const maxWarnings = 10;
 const maxWarningCharacters = 4000;
 
-/** The change that makes the ConfigMap say the verdict; `undefined` when it already does. */
+/** The change that makes the ConfigMap show the verdict; `undefined` when it already does. */
 export function configMapChange(
   configMap: ConfigMap,
   verdict: Exclude<Verdict, { kind: 'none' }>,
@@ -25,7 +25,7 @@ export function configMapChange(
   });
 }
 
-/** The change of the copy. It carries state and reason only while the ConfigMap itself is not there to carry them. */
+/** The change to the copy. The copy carries the status and the error only while the ConfigMap does not exist. */
 export function copyChange(
   copy: ConfigMap | undefined,
   configMap: ConfigMap | undefined,
@@ -54,7 +54,7 @@ export function warningText({ warnings }: AcceptedConfig): string | null {
 function acceptedAnnotations({ text, hash, generation, at }: AcceptedConfig): AnnotationChange {
   const encoded = encodeAcceptedConfig(text);
   return {
-    // The gate accepts only texts that can be stored.
+    // Encoding never fails here, because the gate accepts only texts that can be stored.
     ...(encoded.ok ? { [annotations.acceptedConfig]: encoded.value } : {}),
     [annotations.acceptedHash]: hash,
     [annotations.acceptedGeneration]: `${generation}`,

@@ -1,6 +1,6 @@
 /**
- * Applies the gate: judges each edit of the ConfigMap, stores an accepted text as annotations on the ConfigMap and on a copy beside it,
- * for the case that the ConfigMap is deleted, and reports when the text is not the one in force.
+ * Applies the gate to each edit of the ConfigMap. It stores an accepted text in annotations of the ConfigMap and in a copy, which remains
+ * when the ConfigMap is deleted. It reports when the text of the ConfigMap is not the one in force.
  *
  *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ copy, event ConfigAccepted
  *              └────rejected──→ annotations status and error, event ConfigStale; the accepted one stays in force
@@ -8,8 +8,8 @@
  * A configuration is stored before it is put in force. A restart at any moment therefore finds it again, whatever the ConfigMap says by
  * then. Between the judgement and the write no address is handed out, so none can end up outside the configuration that follows.
  *
- * The loop compares levels: it compares the annotations and the copy with what they should say, and also repairs them after other
- * clients changed them.
+ * The loop is level-triggered: it compares the annotations and the copy with what they should say. It therefore also repairs them after
+ * another client has changed them.
  */
 import type { Clock } from '../../clock.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
@@ -44,7 +44,7 @@ export interface ConfigReconcilerOptions {
   readonly services: Pick<ServiceReconciler, 'assigned' | 'setConfig' | 'hold' | 'release'>;
 }
 
-/** The `/status` of the configuration. */
+/** The configuration's part of `/status`. */
 export interface ConfigState {
   readonly status: 'none' | 'active' | 'stale';
   readonly hash?: string;
@@ -62,7 +62,7 @@ export class ConfigReconciler {
   readonly #reporter: VerdictReporter;
   readonly #queue: WorkQueue;
   #configMap: ConfigMap | undefined;
-  /** UID of the ConfigMap that existed last. Events about its absence refer to it. */
+  /** UID of the last ConfigMap that existed. Events about a deleted ConfigMap refer to it. */
   #uid = '';
   #copy: ConfigMap | undefined;
   #accepted: AcceptedConfig | undefined;
@@ -109,7 +109,10 @@ export class ConfigReconciler {
     this.#reconcileSoon();
   }
 
-  /** Both ConfigMaps and the Services are known: puts the last accepted text in force again, then judges the present one. */
+  /**
+   * Begins to work; both ConfigMaps and the Services must be known. Puts the last accepted text back in force, then judges the present
+   * one.
+   */
   start(): void {
     this.#accepted = recallAcceptedConfig(this.#configMap, this.#copy);
     if (this.#accepted) this.#putInForce(this.#accepted);
@@ -120,7 +123,10 @@ export class ConfigReconciler {
     this.#reconcileSoon();
   }
 
-  /** A text that was refused because of addresses in use may pass now, or be refused because of others. */
+  /**
+   * Schedules a new judgement of a text that was rejected because of addresses in use. It may pass now, or other addresses may be in
+   * its way.
+   */
   addressesChanged(): void {
     if (this.#verdict.kind !== 'stale' || !this.#verdict.hasOrphans || this.#isRejudgeDue) return;
     this.#isRejudgeDue = true;
@@ -209,7 +215,7 @@ export class ConfigReconciler {
       this.#configMap = newer(this.#configMap, decodeConfigMap(written));
     } catch (error) {
       metrics.writes.inc({ object: 'configmap', result: isConflict(error) ? 'conflict' : 'error' });
-      // Deleted meanwhile: the watch reports it in a moment.
+      // The ConfigMap was deleted meanwhile. The watch will report that.
       if (!isNotFound(error)) throw error;
     }
   }
@@ -244,7 +250,7 @@ export class ConfigReconciler {
   }
 }
 
-/** The newer of two states: a watch may still deliver the state before our own last write. */
+/** Returns the newer of two states. A watch may still deliver a state from before our own last write. */
 function newer(known: ConfigMap | undefined, received: ConfigMap | undefined): ConfigMap | undefined {
   const isStale = known && received && isOlderVersion(received.resourceVersion, known.resourceVersion);
   return isStale ? known : received;

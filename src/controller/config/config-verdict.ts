@@ -1,5 +1,5 @@
 /**
- * The meaning of the ConfigMap's state, as pure functions: whether its text is the accepted one, replaces it, or is refused.
+ * Pure functions that judge the ConfigMap: its text is the accepted one, becomes the accepted one, or is rejected.
  */
 import { compareIp } from '../../address/index.ts';
 import {
@@ -16,7 +16,7 @@ import { printable } from '../../printable.ts';
 export type Verdict =
   /** Nothing was ever accepted and there is nothing to judge. */
   | { readonly kind: 'none'; readonly reason: string }
-  /** The text is the accepted one, already or from now on. */
+  /** The text is the accepted one. `isNew`: it was not until now. */
   | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }
   | StaleVerdict;
 
@@ -30,7 +30,7 @@ export interface StaleVerdict {
   readonly reason: string;
   /** For the log: names the first hundred. */
   readonly details: string;
-  /** True when the text is refused only because Services hold addresses: it passes once they are gone. */
+  /** True when the text is rejected only because Services hold addresses outside its pools. It passes once they are gone. */
   readonly hasOrphans: boolean;
 }
 
@@ -78,7 +78,7 @@ export function judgeConfigMap(
   };
 }
 
-/** The verdict on a text that would pass but that the API server refuses to store: it is not put in force. */
+/** The verdict on a text that passes the gate but that the API server refuses to store. Such a text is not put in force. */
 export function notStored(
   text: AcceptedConfig,
   accepted: AcceptedConfig | undefined,

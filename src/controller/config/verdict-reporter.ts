@@ -19,14 +19,14 @@ export interface VerdictReporterOptions {
 export class VerdictReporter {
   readonly #options: VerdictReporterOptions;
   #verdict: Verdict | undefined;
-  /** The reason of the rejection that was reported last, also by the process before this one. */
+  /** Reason of the last reported rejection. A previous process may have reported it. */
   #reportedReason: string | undefined;
 
   constructor(options: VerdictReporterOptions) {
     this.#options = options;
   }
 
-  /** A rejection that an earlier process has reported. */
+  /** Takes over the rejection that an earlier process reported, so that it is not reported again. */
   recall(reason: string | undefined): void {
     this.#reportedReason = reason;
   }
@@ -76,10 +76,15 @@ export class VerdictReporter {
     if (isReported) return false;
     metrics.configErrors.inc();
     const state = verdict.accepted
-      ? `the accepted one, ${verdict.accepted.hash}, stays in force`
-      : 'none was accepted so far';
-    logger.error({ reason: verdict.details }, `configuration not accepted, ${state}`);
-    this.#event(uid, 'Warning', 'ConfigStale', `${state}; not accepted: ${verdict.reason}`);
+      ? `configuration ${verdict.accepted.hash} stays in force`
+      : 'no configuration is in force';
+    logger.error({ reason: verdict.details }, `configuration not accepted; ${state}`);
+    this.#event(
+      uid,
+      'Warning',
+      'ConfigStale',
+      `${state}; the text of the ConfigMap is not accepted: ${verdict.reason}`,
+    );
     return true;
   }
 

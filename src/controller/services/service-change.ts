@@ -4,7 +4,7 @@ import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
 import type { IngressAddress, Service } from '../../kubernetes/model.ts';
 import type { Assigned } from '../allocator/address-book.ts';
 
-/** What has to be written on a Service. */
+/** A change to write to a Service. */
 export interface ServiceChange {
   readonly ingress?: readonly IngressAddress[];
   /** `null` removes an annotation. */
@@ -22,8 +22,8 @@ export function isMarked(service: Service): boolean {
 }
 
 /**
- * Whether an annotation, ours or MetalLB's, records that the Service's address comes from a pool. Before a configuration was accepted,
- * these addresses count as in use; others may belong to another implementation.
+ * Whether an annotation, ours or MetalLB's, records that the Service's address comes from a pool. Until a configuration is accepted, only
+ * these addresses count as in use, because all others may belong to another implementation.
  */
 export function isRecorded(service: Service): boolean {
   return requestPrefixes.some(
@@ -45,8 +45,8 @@ export function serviceChange(service: Service, assigned: readonly Assigned[]): 
 }
 
 /**
- * What to take back from a Service that is no longer ours. Its status is cleared only when no other implementation can be writing it:
- * a Service of another load balancer class keeps its status.
+ * The change that removes our annotations from a Service that is no longer ours. It clears the status only when no other implementation
+ * can be writing it: a Service of another load balancer class keeps its status.
  */
 export function farewellChange(service: Service): ServiceChange | undefined {
   if (!isMarked(service)) return undefined;

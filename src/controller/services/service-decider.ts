@@ -4,16 +4,16 @@ import type { Allocator, Outcome } from '../allocator/allocator.ts';
 import { isOurs } from './service-change.ts';
 import type { ServiceStore } from './service-store.ts';
 
-/** What was decided about one Service. */
+/** The decision about one Service. */
 export type Decision =
-  /** It is deleted, or no longer ours: its addresses are free. */
+  /** The Service is deleted or no longer ours. Its addresses are free. */
   | {
       readonly kind: 'released';
       readonly key: string;
       readonly service: Service | undefined;
       readonly freed: readonly Assigned[];
     }
-  /** It is being deleted: it keeps its addresses and gets no new ones. */
+  /** The Service is being deleted. It keeps its addresses and gets no new ones. */
   | { readonly kind: 'leaving'; readonly key: string }
   | {
       readonly kind: 'reconciled';
@@ -22,7 +22,7 @@ export type Decision =
       readonly before: readonly Assigned[];
       readonly outcome: Outcome;
     }
-  /** A bug: the Service keeps what it had and must be decided about again. */
+  /** The allocator threw, which is a bug. The Service keeps its addresses, and the decision must be retried. */
   | { readonly kind: 'failed'; readonly key: string; readonly error: unknown };
 
 /**

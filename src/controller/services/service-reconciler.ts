@@ -3,15 +3,15 @@
  *
  *   watch ──→ store ──→ decide (in memory, in order) ──→ report ──→ queue ──→ compare, patch status and annotation together
  *
- * One decision pass runs to its end before anything else happens, so two Services cannot be given one address. Writes are bounded; each
- * compares first and writes only a difference, and starts again from the new state after a conflict.
+ * One decision pass runs to its end before anything else happens, so two passes cannot hand out the same address. The number of
+ * concurrent writes is bounded. Each write sends only the difference; after a conflict it starts again from the new state.
  *
  * The phases:
  *
  *   gathering ──first configuration: learn, decide──→ deciding ⇄ held      any ──→ stopped
  *
- * Nothing is decided while gathering, because the addresses in use are not known yet, nor while held, because a new configuration has
- * been judged and is being written: an address handed out now could end up outside it.
+ * While gathering, nothing is decided because the addresses in use are not known yet. While held, nothing is decided because a new
+ * configuration is accepted but not written yet: an address handed out now could end up outside it.
  */
 import { formatIp, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
@@ -46,15 +46,15 @@ export interface ServiceReconcilerOptions {
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
   readonly loadBalancerClass: string | undefined;
-  /** Addresses were handed out or given back. */
+  /** Runs after addresses were handed out or given back. */
   readonly onAddressesChanged: () => void;
 }
 
 type Phase = 'gathering' | 'deciding' | 'held' | 'stopped';
 
-/** Concurrent writes: enough to be limited by the API server, too few to crowd out other clients. */
+/** Concurrent writes: enough that the API server is the limit, too few to crowd out its other clients. */
 const concurrency = 8;
-/** Delay before a Service is decided about again after a bug; doubled with each failure. */
+/** Delay before a failed decision is retried; it doubles with each failure. */
 const retry = { firstMs: 100, maxMs: 30_000 } as const;
 
 export class ServiceReconciler {
@@ -93,7 +93,7 @@ export class ServiceReconciler {
     this.#passSoon();
   }
 
-  /** Puts a configuration in force. The first one starts the decisions, once the addresses in the Services' status are learned. */
+  /** Puts a configuration in force. The first one makes the allocator learn the addresses in use, and then starts the decisions. */
   setConfig(config: Config): void {
     const { allocator } = this.#options;
     allocator.setConfig(config);
@@ -110,7 +110,7 @@ export class ServiceReconciler {
     this.#decideAll();
   }
 
-  /** Suspends decisions; changes meanwhile are decided about after `release`. */
+  /** Suspends decisions. Changes that arrive meanwhile wait for `release`. */
   hold(): void {
     if (this.#phase === 'deciding') this.#phase = 'held';
   }
@@ -126,12 +126,12 @@ export class ServiceReconciler {
     return this.#services.size;
   }
 
-  /** Services whose status is being written or waits for it. */
+  /** Number of Services whose status is being written or waits to be written. */
   get queued(): number {
     return this.#writes.depth;
   }
 
-  /** The addresses in use: as decided or, before the first decision, as recorded on Services. Pending changes are decided about first. */
+  /** The addresses in use, after a pass over pending changes. Before the first decision: the addresses that are recorded on Services. */
   assigned(): Iterable<AssignedAddress> {
     if (this.#phase === 'gathering') return this.#recordedAddresses();
     this.#pass();
@@ -174,7 +174,7 @@ export class ServiceReconciler {
     this.#pass();
   }
 
-  /** One pass serves many changes that arrive together. */
+  /** Schedules a pass, so that changes that arrive together share one. */
   #passSoon(): void {
     if (this.#phase !== 'deciding' || this.#nextPass) return;
     this.#nextPass = this.#options.clock.after(0, () => this.#pass());
@@ -230,7 +230,7 @@ export class ServiceReconciler {
     const assigned = this.#decider.isOurs(service) ? allocator.holdingOf(key) : [];
     const change = this.#decider.isOurs(service) ? serviceChange(service, assigned) : farewellChange(service);
     if (!change || this.#mustWait(key, assigned)) return;
-    // Read before the request: the watch may bring our own write before its answer arrives.
+    // Read before the request, because the watch may deliver our own write before the response arrives.
     const lackingSinceMs = this.#reporter.lackingSinceMs(key);
     try {
       const written = await patchServiceStatus(client, service, service.resourceVersion, change);
@@ -239,7 +239,7 @@ export class ServiceReconciler {
       this.setService(key, decodeService(written));
     } catch (error) {
       metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
-      // Deleted meanwhile: the watch reports it in a moment.
+      // The Service was deleted meanwhile. The watch will report that.
       if (!isNotFound(error)) throw error;
     }
   }
@@ -253,7 +253,7 @@ export class ServiceReconciler {
       logger.warn({ service, reason: error.message, retryInMs }, 'status not written');
   }
 
-  /** Whether another Service's status still shows one of the addresses without a right to it. That Service's write goes first. */
+  /** Whether one of the addresses is still in the status of a Service that no longer holds it. That Service must be written first. */
   #mustWait(key: string, assigned: readonly Assigned[]): boolean {
     const { allocator } = this.#options;
     let mustWait = false;

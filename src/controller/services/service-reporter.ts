@@ -22,9 +22,9 @@ export class ServiceReporter {
   readonly #options: ServiceReporterOptions;
   /** Last reported refusal, by Service. */
   readonly #refusals = new Map<string, Refusal>();
-  /** Warnings that stand, by Service; each was reported once. */
+  /** Current warnings, by Service. Each was reported once. */
   readonly #warnings = new Map<string, ReadonlySet<string>>();
-  /** When a Service was first seen to lack an address that it now has, by Service. */
+  /** By Service: when its status was first seen to lack an address that is assigned to it. */
   readonly #lackingSinceMs = new Map<string, number>();
 
   constructor(options: ServiceReporterOptions) {
@@ -32,8 +32,8 @@ export class ServiceReporter {
   }
 
   /**
-   * Reports a decision; returns whether it brought a refusal that was not reported before. `onlyIfNew`: the outcome may be known from
-   * before a restart, so an event that exists already is not counted again.
+   * Reports a decision. Returns true when the decision failed or brought a refusal that was not reported before. With `onlyIfNew` an
+   * event that exists already is not counted again, because a previous process may have reported the same outcome.
    */
   decided(decision: Decision, onlyIfNew: boolean): boolean {
     switch (decision.kind) {
@@ -56,12 +56,12 @@ export class ServiceReporter {
     }
   }
 
-  /** When the Service was first seen to lack an address, for `written`. */
+  /** When the status of the Service was first seen to lack an assigned address; an argument for `written`. */
   lackingSinceMs(key: string): number | undefined {
     return this.#lackingSinceMs.get(key);
   }
 
-  /** The status of a Service was written; `service` is its state before. */
+  /** Reports that the status of a Service was written. `service` is its state before the write. */
   written(
     key: string,
     service: Service,

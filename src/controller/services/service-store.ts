@@ -22,7 +22,7 @@ export class ServiceStore {
     return this.#services.size;
   }
 
-  /** Takes a state of a Service, `undefined` when it is gone. Returns false when the known state is newer or the same. */
+  /** Stores a state of a Service, `undefined` when it is gone. Returns false when the known state is newer or the same. */
   set(key: string, service: Service | undefined): boolean {
     const before = this.#services.get(key);
     if (before && service) {
@@ -47,7 +47,7 @@ export class ServiceStore {
     return this.#byAddress.get(ip) ?? [];
   }
 
-  /** Oldest first. */
+  /** All Services, oldest first. */
   byAge(): Service[] {
     return [...this.#services.values()].sort(
       (a, b) => a.createdAtMs - b.createdAtMs || (objectKey(a) < objectKey(b) ? -1 : 1),

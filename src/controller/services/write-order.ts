@@ -1,6 +1,6 @@
 /**
- * The order of writes when an address moves. A Service's new address is not written while another Service's status still shows it
- * without a right to it, so in the API, too, an address never has two owners. The write follows the one that clears the other status.
+ * The order of writes when an address moves from one Service to another. The new holder's status is written only after the old holder's
+ * status is cleared. The API therefore never shows an address on two Services that do not share it.
  */
 export class WriteOrder {
   /** Services whose write waits, by the Service whose status is in the way. */

@@ -231,7 +231,7 @@ for (const [name, lease, expected, healthy] of [
   [
     'a dead leader',
     { holder: 'a_1', ageMs: 34_000, durationMs: 10_000 },
-    'none leads: a_1 renewed its Lease last 34 s ago',
+    'none leads: a_1 last renewed its Lease 34 s ago',
     false,
   ],
   [

@@ -239,7 +239,7 @@ test('Allocator requires the same externalTrafficPolicy on a shared address', ()
   );
   assert.match(
     refused.refusal?.message ?? '',
-    /default\/a on it has externalTrafficPolicy Cluster and this one Local: .* need the same/,
+    /default\/a, which has externalTrafficPolicy Cluster, and this Service has Local: .* need the same/,
   );
 });
 

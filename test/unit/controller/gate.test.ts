@@ -43,7 +43,7 @@ test('gate leaves a rejected text as it is, and reports it in annotation, event,
   assert.match(error, /address-pools\[0\]\.protocol.*line 2/);
   assert.equal(
     harness.events('config')[1],
-    `ConfigStale: the accepted one, ${configHash(good)}, stays in force; not accepted: ${error}`,
+    `ConfigStale: configuration ${configHash(good)} stays in force; the text of the ConfigMap is not accepted: ${error}`,
   );
   assert.equal(await harness.metric('bellman_config_stale'), 1);
   assert.equal(await harness.metric('bellman_k8s_client_config_stale_bool'), 1);
@@ -281,7 +281,7 @@ test('gate touches no Service before the first configuration', async () => {
   harness.editConfig(bad);
   await harness.pass();
   assert.equal(harness.annotation('config-status'), 'stale');
-  assert.match(harness.events('config')[0] ?? '', /none was accepted so far/);
+  assert.match(harness.events('config')[0] ?? '', /no configuration is in force/);
   assert.deepEqual(harness.addresses('web'), ['203.0.113.9']);
   await harness.stop();
 });
