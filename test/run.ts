@@ -34,7 +34,7 @@ async function runFile(file: string): Promise<Report> {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
     } catch {
-      // The process has ended meanwhile.
+      // The process has already ended.
     }
   };
   running.add(kill);
@@ -44,7 +44,7 @@ async function runFile(file: string): Promise<Report> {
       output += chunk;
     });
   const limit = setTimeout(() => {
-    output += `\nended: the time limit of ${values['timeout-seconds']} s is over\n`;
+    output += `\nkilled: the file exceeded the time limit of ${values['timeout-seconds']} s\n`;
     kill();
   }, Number(values['timeout-seconds']) * 1000);
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));

@@ -9,7 +9,7 @@ const settleDeadlineMs = 120_000;
 export interface BurstResult {
   readonly faults: readonly string[];
   readonly settledAfterMs: number;
-  /** One line each; empty when every invariant held. */
+  /** One line for each violation; empty when every invariant held. */
   readonly violations: readonly string[];
 }
 

@@ -8,7 +8,7 @@ address-pools:
 - {name: office, protocol: layer2, addresses: [192.0.2.200-192.0.2.250, 2001:db8:2::200-2001:db8:2::250]}
 `;
 
-/** Layer-2 Services whose endpoints stay. */
+/** Layer-2 Services that keep their endpoints. */
 export const printers = ['printer-1', 'printer-2', 'printer-3', 'printer-4'] as const;
 /** A layer-2 Service with externalTrafficPolicy Local. */
 export const localService = 'local';

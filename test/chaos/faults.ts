@@ -10,7 +10,7 @@ export interface Fault {
   readonly name: string;
   /** Addresses may move away from this node while the fault lasts. */
   readonly victim?: LabNode;
-  /** Services whose announcement the fault itself takes away for a while. */
+  /** Services that are not announced for a while because of the fault itself. */
   readonly darkens?: readonly string[];
   readonly begin: () => Promise<void>;
   readonly end: () => Promise<void>;
@@ -173,7 +173,7 @@ const deleteService: MakeFault = (lab, random) => {
   const name = random.pick(printers);
   let object: Record<string, unknown> = {};
   return {
-    name: `delete Service ${name} and make it again`,
+    name: `delete Service ${name} and create it again`,
     darkens: [name],
     begin: async () => {
       const { metadata, spec } = JSON.parse(await lab.kubectl('get', 'service', name, '-o', 'json')) as {
@@ -220,7 +220,7 @@ const makers: readonly MakeFault[] = [
 const needsApi = new Set<MakeFault>([notReady, breakConfig, localEndpoints, allEndpoints, deleteService]);
 const silencesApi = new Set<MakeFault>(makers.slice(8, 10));
 
-/** Between one and four faults of different kinds, on different nodes where they have one. */
+/** Picks one to four faults of different kinds, no two of them with the same victim. */
 export function pickFaults(lab: Lab, random: Random): Fault[] {
   const chosen = new Set<MakeFault>();
   const faults: Fault[] = [];
@@ -239,7 +239,7 @@ export function pickFaults(lab: Lab, random: Random): Fault[] {
     )
       continue;
     const fault = make(lab, random);
-    // Two faults on one node would undo each other: a killed speaker cannot be stopped.
+    // Two faults on one node would interfere with each other: a killed speaker cannot be stopped.
     if (fault.victim && victims.has(fault.victim)) continue;
     if (fault.victim) victims.add(fault.victim);
     chosen.add(make);

@@ -1,4 +1,4 @@
-/** What must be true of the cluster once the faults of a burst are over. */
+/** The invariants of the cluster, which must hold once the faults of a burst are over. */
 
 import type { Lab } from '../../lab/lab.ts';
 import { parseAnnouncing } from '../../src/cluster/announcing.ts';
@@ -22,7 +22,7 @@ async function getList<T>(lab: Lab, ...what: string[]): Promise<readonly T[]> {
   return (JSON.parse(await lab.kubectl('get', ...what, '-o', 'json')) as { items: readonly T[] }).items;
 }
 
-/** The number of hosts that answer a question for an address on the segment. */
+/** Number of hosts on the segment that answer an ARP request or a neighbour solicitation for an address. */
 async function answerers(lab: Lab, address: string): Promise<number> {
   const [command, ...flags] = address.includes('.')
     ? ['arping', '-c', '2', '-w', '2', '-I', 'eth0', address]
@@ -53,7 +53,7 @@ export async function takePicture(lab: Lab): Promise<Picture> {
   return { owners, services, unassigned };
 }
 
-/** Everything that is not as it should be, one line each; empty when all is well. */
+/** Returns one line for each violation of an invariant, and no line when all of them hold. */
 export async function violations(lab: Lab): Promise<string[]> {
   const wrong: string[] = [];
   for (const name of ['controller', 'bird', ...lab.fabric.nodes.map((node) => `speaker-${node.name}`)])
@@ -68,7 +68,7 @@ export async function violations(lab: Lab): Promise<string[]> {
     const record = parseAnnouncing({ annotations: object?.metadata.annotations ?? {} });
     for (const address of addresses) {
       const nodes = owners.get(address) ?? [];
-      if (nodes.length !== 1) wrong.push(`${address} of ${name}: status of [${nodes}] says that it answers`);
+      if (nodes.length !== 1) wrong.push(`${address} of ${name}: [${nodes}] report that they answer`);
       if (record.get(address)?.node !== nodes[0])
         wrong.push(
           `${address} of ${name}: the record names ${record.get(address)?.node}, [${nodes}] answers`,
@@ -97,7 +97,7 @@ export async function violations(lab: Lab): Promise<string[]> {
 
 const signsOfBugs = /"msg":"bug:|uncaughtException|unhandledRejection|FATAL ERROR|^\s+at .*\.ts:\d+/m;
 
-/** Traces of bugs in what the processes logged since the given lengths. */
+/** Signs of bugs in the logs of the processes, beyond the given lengths. */
 export function bugsLogged(lab: Lab, since: ReadonlyMap<string, number>): string[] {
   return [...since].flatMap(([name, length]) => {
     const found = signsOfBugs.exec(lab.log(name).slice(length));

@@ -1,5 +1,5 @@
 /**
- * Bursts of faults against the whole of Bellman in the lab; the same seed gives the same bursts.
+ * Runs bursts of faults against the whole of Bellman in the lab. The same seed gives the same bursts.
  *   lab/world .cache/bin/node test/chaos/run.ts [--bursts 200] [--seed 1] [--first 0]
  * Prints a line for each burst. Exits with 1 when an invariant was violated.
  */
@@ -21,7 +21,7 @@ await lab.until('the cluster is settled', async () => (await violations(lab)).le
 let failed = 0;
 const settled: number[] = [];
 for (let burst = Number(values.first); burst < Number(values.first) + Number(values.bursts); burst++) {
-  // A seed of its own for each burst, so that one burst can be run alone.
+  // Each burst has a seed of its own, so that it can be run alone.
   const result = await runBurst(lab, new Random(Number(values.seed) * 100_003 + burst));
   settled.push(result.settledAfterMs);
   const verdict = result.violations.length === 0 ? 'clean' : 'VIOLATED';

@@ -1,6 +1,6 @@
 /**
- * A model of the allocator: its rules written a second time, by brute force over pools of a few addresses. Random histories of Services,
- * configurations and restarts compare the allocator with it.
+ * A model of the allocator. It applies the same rules by brute force to pools of a few addresses. The allocator must agree with it
+ * through random histories of Services, configurations and restarts.
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
@@ -107,11 +107,11 @@ function serviceOf(serviceName: string, each: Request): Service {
 interface Known {
   readonly service: Service;
   readonly outcome: Outcome;
-  /** When it got each of its addresses. */
+  /** When the Service got each of its addresses. */
   readonly since: ReadonlyMap<string, number>;
 }
 
-/** The rules, by brute force. */
+/** The allocator's rules, applied by brute force. */
 class Model {
   pools: readonly PoolConfig[] = [];
   readonly known = new Map<string, Known>();
@@ -128,7 +128,7 @@ class Model {
     this.known.set(key, { service, outcome, since });
   }
 
-  /** After a restart the order of learning decides seniority. */
+  /** Recomputes seniority: after a restart, the order in which Services are learned decides it. */
   restart(): void {
     const all = [...this.known];
     this.known.clear();
@@ -147,7 +147,7 @@ class Model {
       .map(([, known]) => known.service);
   }
 
-  /** Those of the holders that got the address earlier. */
+  /** The holders that got the address before this Service. */
   seniors(of: Service, address: IpAddress): Service[] {
     const text = formatIp(address);
     const own = this.known.get(objectKey(of))?.since.get(text) ?? Number.POSITIVE_INFINITY;
@@ -184,7 +184,7 @@ class Model {
     );
   }
 
-  /** Holders that came later and may not share with the Service any more. */
+  /** Holders that came later and may no longer share with the Service. */
   displacedBy(of: Service): Service[] {
     const known = this.known.get(objectKey(of));
     return (known?.outcome.assigned ?? []).flatMap(({ address }) => {
@@ -195,7 +195,7 @@ class Model {
     });
   }
 
-  /** Whether two holders of an address may both be there. */
+  /** Whether the Service may hold the address beside its other holders. */
   isLegal(of: Service, address: IpAddress): boolean {
     return (
       this.poolOf(address) !== undefined &&
@@ -250,7 +250,7 @@ class Model {
     );
   }
 
-  /** Every way to give the Service all it asks for without moving an address that it may keep and asked for. */
+  /** Every assignment that fulfils the whole request and moves no address that the Service asked for and may keep. */
   *ways(of: Service, before: Outcome['assigned']): Iterable<readonly IpAddress[]> {
     const options = familiesOf(of).map((family) => {
       const kept = before.find((each) => each.address.family === family && this.mayKeep(of, each.address));
@@ -307,7 +307,7 @@ function shown({ service: of, outcome }: Pick<Known, 'service' | 'outcome'>): Se
   };
 }
 
-/** An allocator beside the model. */
+/** Runs an allocator beside the model and compares the two. */
 class Trial {
   readonly model = new Model();
   allocator = new Allocator();
@@ -334,8 +334,8 @@ class Trial {
   }
 
   /**
-   * Reconciles the waiting Services until nothing changes. Nothing may change unless a decision reported opened addresses, because the
-   * controller reconsiders waiting Services only then.
+   * Reconciles the waiting Services until nothing changes. Nothing may change unless a decision reported that it opened addresses,
+   * because the controller reconsiders waiting Services only then.
    */
   serveWaiting(): void {
     const hasOpened = this.#hasOpened;
@@ -370,17 +370,25 @@ class Trial {
     assert.equal(
       isComplete,
       ways.length > 0,
-      `refused though legal, or the reverse: ${outcome.refusal?.message}`,
+      `refused although possible, or granted although impossible: ${outcome.refusal?.message}`,
     );
-    if (!isComplete) assert.ok(outcome.refusal || of.ipFamilyPolicy === 'PreferDualStack', 'no cause');
-    if (now.length === 0) assert.ok(outcome.refusal, 'nothing given and no cause');
-    assert.equal(this.allocator.waiting().includes(key), !isComplete, 'waits when it lacks something');
+    if (!isComplete)
+      assert.ok(
+        outcome.refusal || of.ipFamilyPolicy === 'PreferDualStack',
+        'an incomplete assignment has no refusal',
+      );
+    if (now.length === 0) assert.ok(outcome.refusal, 'nothing was assigned, and there is no refusal');
+    assert.equal(
+      this.allocator.waiting().includes(key),
+      !isComplete,
+      'a Service waits exactly when it lacks an address',
+    );
     for (const kept of keepable) {
       const there = now.find(({ address }) => address.family === kept.address.family);
-      assert.ok(there, 'lost what it held');
+      assert.ok(there, 'lost an address that it may keep');
       if (sameIp(there.address, kept.address)) continue;
-      assert.ok(!this.model.isAskedFor(of, kept), 'moved without being asked');
-      assert.ok(this.model.isAskedFor(of, there), 'moved to what was not asked for');
+      assert.ok(!this.model.isAskedFor(of, kept), 'moved away from an address that it asked for');
+      assert.ok(this.model.isAskedFor(of, there), 'moved to an address that it did not ask for');
     }
     for (const { address } of now) {
       if (keepable.some((kept) => sameIp(kept.address, address))) continue;
@@ -392,7 +400,7 @@ class Trial {
     assert.deepEqual(
       new Set(outcome.displaced),
       new Set(displaced.map((other) => objectKey(other))),
-      'displaced others',
+      'displaced other Services than the model',
     );
     for (const other of outcome.displaced) {
       const affected = this.model.known.get(other);
@@ -414,15 +422,24 @@ class Trial {
     this.model.restart();
     const waiting = this.allocator.waiting();
     this.allocator = restarted;
-    assert.equal(this.holdings(), before.slice(0, this.holdings().length), 'learned something else');
+    assert.equal(
+      this.holdings(),
+      before.slice(0, this.holdings().length),
+      'learned other holdings after a restart',
+    );
     for (const known of this.model.known.values()) this.ask(shown(known));
-    assert.deepEqual(new Set(this.allocator.waiting()), new Set(waiting), 'others wait');
-    assert.equal(this.state(), before, 'decided something else after a restart');
+    assert.deepEqual(
+      new Set(this.allocator.waiting()),
+      new Set(waiting),
+      'other Services wait after a restart',
+    );
+    assert.equal(this.state(), before, 'decided differently after a restart');
   }
 
   check(): void {
     for (const { service: of, outcome } of this.model.known.values())
-      for (const { address } of outcome.assigned) assert.ok(this.model.isLegal(of, address), 'two owners');
+      for (const { address } of outcome.assigned)
+        assert.ok(this.model.isLegal(of, address), 'two holders that may not share');
     for (const { pool: poolName, family, size, free } of this.allocator.usage()) {
       const found = this.model.pools.find((each) => each.name === poolName);
       const usable = universe.filter((address) => {
@@ -457,7 +474,7 @@ class Trial {
   }
 }
 
-/** Random histories against the rules; a failure is shrunk to the shortest history that shows it. */
+/** Checks the allocator through random histories. A failure is shrunk to the shortest history that shows it. */
 export function checkAllocator({ runs, steps }: { readonly runs: number; readonly steps: number }): void {
   fc.assert(
     fc.property(

@@ -67,7 +67,7 @@ export class Daemon {
     this.#child.kill(signal);
   }
 
-  /** Ends the process as Kubernetes does. Resolves to its exit code. */
+  /** Ends the process with SIGTERM, as Kubernetes does. Resolves to its exit code, or to the signal that killed it. */
   stop(): Promise<number | NodeJS.Signals | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM');
     return this.exited;

@@ -9,7 +9,7 @@ export const patienceMs = 120_000;
 const pollMs = 20;
 
 export interface WaitOptions {
-  /** For benches whose work takes minutes. */
+  /** A longer deadline, for benches whose work takes minutes. */
   readonly deadlineMs?: number;
   readonly explain?: () => string;
 }

@@ -27,7 +27,7 @@ export function nodeFacts(
   };
 }
 
-/** An entry whose candidates are all nodes with the subnet, in a group of its own. */
+/** An entry with these candidates, on any link that has the subnet, in a group of its own. */
 export function addressEntry(
   address: string,
   candidates: readonly string[],
@@ -43,7 +43,7 @@ export function addressEntry(
   };
 }
 
-/** A claim of the first epoch that binds no other node. */
+/** A claim of the first epoch, made from version 0 and without an earlier owner. */
 export function firstClaim(address: string, owner: string): Claim {
   return { address, owner, epoch: 1, from: '', observedVersion: 0, inConflict: false };
 }
@@ -61,14 +61,14 @@ class Member {
   readonly readiness: Readiness;
   readonly answering = new Set<string>();
   readonly entries = new Map<string, AddressEntry>();
-  /** Other nodes by their state as this one sees it. */
+  /** State of each other node as this one sees it. */
   readonly seen = new Map<string, SeenState>();
-  /** The state that each other node is heading for, so that a later change overtakes an earlier one. */
+  /** The state in which this node will soon see each other node. A later change cancels one that is still pending. */
   readonly expected = new Map<string, SeenState>();
   view: OwnershipView = { nodes: new Map(), claiming: 'refused' };
   hasEntries = false;
   isSynced = false;
-  /** Batches of claims that were received and not decided on yet. */
+  /** Number of received batches of claims that still await a decision. */
   undecided = 0;
   timer: Timer | undefined;
 
@@ -104,8 +104,8 @@ export interface ClusterOptions {
   readonly maxDelayMs: number;
   /**
    * Upper limit of the time from a suspicion to the declaration of a death; each pair of nodes has a time of its own. With 0,
-   * deaths are learned without a suspicion, as from another member. Partitions always bring suspicions, because no member tells
-   * of them.
+   * a node learns of a death without a suspicion, as if another member had reported it. A partition always causes suspicions,
+   * because no member can report it.
    */
   readonly maxSuspicionMs?: number;
 }
@@ -115,8 +115,8 @@ const partitionSuspicionMs = 1000;
 /**
  * A cluster of ownership machines in virtual time, with the product's quorum, readiness and runner. The truth (which nodes run,
  * which hear each other, which entries exist) changes at once, and each node learns of it after a delay of its own. Claims get
- * lost only across a partition and when the receiver is down. Claim stores are exchanged when a node comes up and when a
- * partition heals, as the membership does.
+ * lost only across a partition and when the receiver is down. Nodes exchange their claim stores when a node comes up and when
+ * a partition heals, as the membership does.
  */
 export class Layer2Cluster {
   readonly clock = new VirtualClock();
@@ -126,15 +126,15 @@ export class Layer2Cluster {
   readonly members = new Map<string, Member>();
   /** Nodes without access to the API server: they learn of no entries. */
   readonly stale = new Set<string>();
-  /** Nodes that said that they leave. */
+  /** Nodes that announced their departure. */
   readonly left = new Set<string>();
-  /** Called after everything that happens to a node. */
+  /** Called after each event of a node. */
   check: () => void = () => {};
   readonly #random: () => number;
   readonly #maxDelayMs: number;
   readonly #maxSuspicionMs: number;
   readonly #side = new Map<string, number>();
-  /** Nodes that do not decide yet. */
+  /** Nodes that make no decisions yet. */
   readonly #starting = new Set<string>();
   readonly #startingFacts = new WeakMap<NodeFacts, NodeFacts>();
   #version = 0;
@@ -211,7 +211,7 @@ export class Layer2Cluster {
       });
   }
 
-  /** Parts these nodes from the others. Each side hears only itself. */
+  /** Separates these nodes from the others. Each side hears only itself. */
   part(names: readonly string[]): void {
     for (const name of this.names) this.#side.set(name, names.includes(name) ? 1 : 0);
     this.#membersChanged();
@@ -250,7 +250,7 @@ export class Layer2Cluster {
     return new Eligibility(this.#factsOf(this.members.keys())).eligible(parsed, entry);
   }
 
-  /** Lets each member find out who is reachable now. */
+  /** Lets each member find out which nodes are reachable now. */
   #membersChanged(): void {
     for (const member of this.members.values())
       for (const other of this.names) if (other !== member.name) this.#expect(member, other);
@@ -368,7 +368,7 @@ export class Layer2Cluster {
     return claims.filter((claim) => member.claims.merge(claim) === 'newer').map(({ address }) => address);
   }
 
-  /** Does it to each member after a delay of its own, if the member still runs by then. */
+  /** Calls `happen` for each member after a random delay of its own, if the member still runs by then. */
   #each(happen: (member: Member) => void): void {
     for (const member of this.members.values())
       this.#soon(() => {

@@ -20,7 +20,7 @@ export class LineStream implements AsyncIterable<string> {
     this.#wake.resolve();
   }
 
-  /** Ends the stream after the lines sent so far, as the server does without an error. */
+  /** Ends the stream after the lines sent so far. Without an error, the stream ends as the server ends it. */
   end(error?: Error): void {
     this.#end ??= error ? { error } : {};
     this.#wake.resolve();

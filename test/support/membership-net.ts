@@ -80,7 +80,7 @@ export interface NetOptions {
   readonly loss: number;
   readonly seed: number;
   readonly settings?: Partial<MembershipSettings>;
-  /** Kubernetes' list of speakers is complete. */
+  /** Whether Kubernetes' list of speakers is complete. */
   readonly isListCertain?: boolean;
   /** The payload store of each member; a text store by default. */
   readonly storeOf?: (name: string) => PayloadStore;
@@ -90,7 +90,7 @@ export interface Loss {
   readonly at: number;
   readonly observer: string;
   readonly subject: string;
-  /** The subject was alive. */
+  /** Whether the subject was alive when the observer lost it. */
   readonly isFalse: boolean;
 }
 
@@ -100,7 +100,7 @@ interface NetMember {
   wakeAt: number;
 }
 
-/** One-way delays in milliseconds: of a switch, and of a process that is busy now and then. */
+/** One-way delay in milliseconds: at least that of a switch, plus a random part for processes that are busy now and then. */
 const delayMs = { least: 0.2, mean: 0.4 } as const;
 
 /** Membership machines over a lossy network in virtual time. */
@@ -133,7 +133,7 @@ export class MembershipNet {
     return this.#members.get(name)?.machine;
   }
 
-  /** The records of a member that was started with a store of the net's own. */
+  /** The store of a member that was started with the default kind of store. */
   store(name: string): TextStore | undefined {
     const store = this.#members.get(name)?.store;
     return store instanceof TextStore ? store : undefined;
@@ -153,12 +153,12 @@ export class MembershipNet {
     this.do(name, (each, now) => each.know(this.#endpoints(), now, this.#options.isListCertain));
   }
 
-  /** Stops the member without a farewell. */
+  /** Stops the member without announcing its departure. */
   kill(name: string): void {
     this.#members.delete(name);
   }
 
-  /** From now on these members hear only each other, and so do the rest. No names: the network is whole again. */
+  /** Splits the network: these members hear only each other, and so do the rest. Without names, the network is whole again. */
   part(names: Iterable<string>): void {
     this.#parted.clear();
     for (const name of names) this.#parted.add(name);
@@ -208,13 +208,13 @@ export class MembershipNet {
     this.now = end;
   }
 
-  /** Runs until the condition holds, checked every `stepMs`. False when it does not within `limitMs`. */
+  /** Runs until the condition holds, which is checked every `stepMs`. Returns false if it does not hold within `limitMs`. */
   runUntil(holds: () => boolean, limitMs: number, stepMs = 50): boolean {
     for (const end = this.now + limitMs; this.now < end; this.run(stepMs)) if (holds()) return true;
     return holds();
   }
 
-  /** Whether each member takes exactly the running members for alive. */
+  /** Whether each member considers exactly the running members alive. */
   allAgree(): boolean {
     const alive = this.#members.size - 1;
     for (const { machine } of this.#members.values()) {

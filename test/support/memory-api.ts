@@ -22,8 +22,8 @@ interface Watcher {
 }
 
 /**
- * The objects of an API server in memory, for tests in virtual time: lists, watches, creation, replacement and merge patches under one
- * counter of resourceVersions, with conflicts. `before` may delay a request or make it fail.
+ * An API server in memory, for tests in virtual time. It supports lists, watches, creation, replacement and merge patches, counts
+ * resourceVersions, and reports conflicts. `before` may delay a request or make it fail.
  */
 export class MemoryApi implements Api {
   readonly reachability: Reachability;
@@ -126,7 +126,7 @@ export class MemoryApi implements Api {
   }
 }
 
-/** Whether a list or watch of a collection, in one namespace or all, shows an object. */
+/** Whether a list or watch of a collection, in one namespace or all, includes an object. */
 function selects(listPath: string, objectPath: string, object: StoredObject): boolean {
   const [collection = '', query] = listPath.split('?');
   const field = new URLSearchParams(query).get('fieldSelector');
@@ -140,7 +140,7 @@ function selects(listPath: string, objectPath: string, object: StoredObject): bo
   );
 }
 
-/** RFC 7396. */
+/** Applies a JSON merge patch (RFC 7396). */
 function mergePatch(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return structuredClone(patch);
   const merged: Record<string, unknown> =

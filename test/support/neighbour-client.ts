@@ -29,7 +29,7 @@ export type HostEvent =
 /** A responder in a namespace, controlled through its standard input (see neighbour-host.ts). */
 export class NeighbourHost {
   readonly events: HostEvent[] = [];
-  /** Its log output. */
+  /** Log output of the responder. */
   log = '';
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (value: unknown) => void>();
@@ -81,7 +81,7 @@ export class NeighbourHost {
     return found === undefined ? 0 : Number(found.slice(line.length + 1));
   }
 
-  /** Closes its input, which ends it. Resolves to the exit code. */
+  /** Ends the responder by closing its input. Resolves to the exit code. */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode !== null) return this.#child.exitCode;
     await this.ask({ do: 'close' });

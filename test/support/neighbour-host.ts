@@ -1,6 +1,6 @@
 /**
  * A neighbour responder as a process, for tests that run it in a namespace. It reads commands as JSON lines from standard input and
- * writes answers and events as JSON lines to standard output. It ends with its standard input.
+ * writes answers and events as JSON lines to standard output. It exits when its standard input closes.
  */
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';

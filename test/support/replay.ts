@@ -4,7 +4,7 @@ import { plain, type RecordedEvent } from '../../src/telemetry/flight-recorder.t
 
 /** A machine that a recording can be fed to. */
 export interface ReplayedMachine<E> {
-  /** Takes one step. Returns the state by the recorder's name, and the actions. */
+  /** Takes one step. Returns the state as the recorder names it, and the actions. */
   step(event: E, nowMs: number): { readonly state: string; readonly actions: readonly unknown[] };
 }
 
@@ -24,12 +24,12 @@ export function parseRecording(jsonLines: string): RecordedEvent[] {
     .map((line) => JSON.parse(line) as RecordedEvent);
 }
 
-/** A value as the recorder reduces it, after a round trip through JSON. */
+/** The actions as the recorder reduces them, after a round trip through JSON. */
 function asRecorded(actions: readonly unknown[]): unknown {
   return JSON.parse(JSON.stringify(actions.map((action) => plain(action))));
 }
 
-/** Recorded octets, `{hex}`, become octets again. A recording whose octets were cut cannot be replayed. */
+/** Turns recorded octets, `{hex}`, into octets again. A recording whose octets were cut cannot be replayed. */
 function revive(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(revive);
   if (typeof value !== 'object' || value === null) return value;

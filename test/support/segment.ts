@@ -57,8 +57,8 @@ export async function poke(host: NetworkNamespace, address: string): Promise<voi
 }
 
 /**
- * Makes neighbours of the host's kernel stale within a few seconds instead of half a minute. The time must exceed a second, for which the
- * kernel remembers the last use: otherwise entries pass from REACHABLE to DELAY without STALE.
+ * Makes neighbour entries of the host's kernel stale within a few seconds instead of half a minute. The time must exceed a second: the
+ * kernel counts an entry as in use for that long, and would move it from REACHABLE to DELAY without passing through STALE.
  */
 export async function shortenReachableTime(host: NetworkNamespace): Promise<void> {
   for (const family of ['ipv4', 'ipv6'])
@@ -70,8 +70,8 @@ export async function shortenReachableTime(host: NetworkNamespace): Promise<void
 }
 
 /**
- * Collects the neighbour's states from `ip monitor`, and sends a packet whenever it is stale. Resolves once the states contain
- * `expected` in this order, with others in between allowed.
+ * Collects the neighbour's states from `ip monitor`, and sends a packet whenever the entry is stale. Resolves once `expected`
+ * has occurred among the states in this order, possibly with others in between.
  */
 export async function watchStates(
   host: NetworkNamespace,

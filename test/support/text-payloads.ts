@@ -7,7 +7,7 @@ import {
   type PayloadStore,
 } from '../../src/membership/payload.ts';
 
-/** A payload of one text, which is its own key: a length octet and ASCII. */
+/** A payload that holds one text, which is also its key. It is encoded as a length octet and ASCII. */
 export function textPayload(text: string): PayloadRecord {
   const octets = Buffer.from(`${String.fromCharCode(text.length)}${text}`, 'latin1');
   return { kind: 'payload', key: text, octets };

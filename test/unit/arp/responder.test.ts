@@ -30,7 +30,7 @@ describe('ArpResponder answers octet for octet like the kernel:', () => {
       assert.equal(arp.matched?.text, '192.0.2.1');
     });
 
-  test('a request with a priority tag, in a reply without a tag', () => {
+  test('a request with a priority tag, by a reply without a tag', () => {
     const arp = owner();
     const request = tagged(frame(captured.arpRequest), 0);
     assert.equal(arp.receive(request, request.length), 'answer');
@@ -42,7 +42,7 @@ describe('ArpResponder answers octet for octet like the kernel:', () => {
     assert.equal(arp.receive(Buffer.concat([frame(captured.arpRequest), Buffer.alloc(18)]), 60), 'answer');
   });
 
-  test('successive requests, each towards its own sender', () => {
+  test('successive requests, each to its own sender', () => {
     const arp = owner();
     arp.receive(frame(captured.arpProbe), 42);
     arp.receive(frame(captured.arpRequest), 42);
@@ -92,7 +92,7 @@ describe('ArpResponder reports a conflict:', () => {
   for (const [name, bytes] of [
     ['a gratuitous request', captured.arpGratuitousRequest],
     ['a gratuitous reply', captured.arpGratuitousReply],
-    ['a request from the address for another one', captured.arpRequest],
+    ['a request for another address, sent from the address in conflict', captured.arpRequest],
   ] as const)
     for (const answering of [true, false])
       test(`${name}, ${answering ? 'while answering' : 'while probing'}`, () => {

@@ -5,8 +5,8 @@
  *     peers: [{my-asn: 64512, peer-asn: 64500, peer-address: 10.0.0.1, hold-time: 2s}]
  *     => peers[0].hold-time 1:78 2s is not allowed: 0, or 3s to 65535s (RFC 4271)
  *
- * `=> valid`, or one line for each error in order: path (`.` for the document), line:column, message. Lines that begin with `~>`
- * follow `=> valid` and are warnings of the same form.
+ * The expected result is `=> valid`, or one line for each error in order: path (`.` for the document), line:column, message. Lines
+ * that begin with `~>` follow `=> valid` and are warnings in the same form.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ConfigError } from '../../../src/config/index.ts';
@@ -37,7 +37,7 @@ function readCase(topic: string, text: string): DocumentCase {
   const [title = '', ...lines] = text.trimEnd().split('\n');
   const end = lines.findIndex((line) => line.startsWith('=> '));
   const name = `${topic}: ${title}`;
-  if (end < 0) throw new Error(`${name}: expects nothing`);
+  if (end < 0) throw new Error(`${name}: the expected result is missing`);
   const expected = (mark: string) =>
     lines
       .slice(end)

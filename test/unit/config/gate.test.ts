@@ -94,7 +94,7 @@ test('judge() finds the range of an address among many', () => {
   assert.equal(judge(text, { assigned: held(['a/a', '::a00:1']) }).kind, 'rejected');
 });
 
-test('judge() rejects a text that does not parse with its errors, and names no orphans', () => {
+test('judge() rejects a text that does not parse, and returns its errors and no orphans', () => {
   const judgement = judge('peers: 1\n', { assigned: inUse });
   assert.ok(judgement.kind === 'rejected');
   assert.deepEqual(judgement.orphans, []);

@@ -72,7 +72,7 @@ peers:
   });
 });
 
-test('parseConfig() tells ebgp-multihop: false from an absent one', () => {
+test('parseConfig() distinguishes ebgp-multihop: false from an absent ebgp-multihop', () => {
   const hops = (line: string) =>
     parsed(`peers: [{my-asn: 1, peer-asn: 2, peer-address: 10.0.0.1${line}}]`).peers[0]?.ebgpMultihop;
   assert.equal(hops(''), undefined);
@@ -132,22 +132,26 @@ address-pools:
 });
 
 const names: readonly (readonly [string, readonly string[], RegExp])[] = [
-  ['the address', ['peer-address: 10.0.0.1'], /^10\.0\.0\.1$/],
-  ['the address and another port', ['peer-address: 10.0.0.1, peer-port: 1179'], /^10\.0\.0\.1:1179$/],
-  ['an IPv6 address in its canonical form', ['peer-address: "2001:DB8:0::1"'], /^2001:db8::1$/],
+  ['by its address', ['peer-address: 10.0.0.1'], /^10\.0\.0\.1$/],
   [
-    'an IPv6 address in brackets with a port',
+    'by its address and a port other than 179',
+    ['peer-address: 10.0.0.1, peer-port: 1179'],
+    /^10\.0\.0\.1:1179$/,
+  ],
+  ['by its IPv6 address in canonical form', ['peer-address: "2001:DB8:0::1"'], /^2001:db8::1$/],
+  [
+    'by its IPv6 address in brackets and a port other than 179',
     ['peer-address: "2001:db8::1", peer-port: 1179'],
     /^\[2001:db8::1\]:1179$/,
   ],
-  ['a link-local address with its interface', ['peer-address: fe80::1%eth0'], /^fe80::1%eth0$/],
+  ['by its link-local address and interface', ['peer-address: fe80::1%eth0'], /^fe80::1%eth0$/],
   [
-    'a mark of its own for the second peer at an address',
+    'with a hash for the second peer at the same address',
     ['peer-address: 10.0.0.1', 'peer-address: 10.0.0.1, node-selectors: [{match-labels: {rack: b}}]'],
     /^10\.0\.0\.1 10\.0\.0\.1#[0-9a-f]{8}$/,
   ],
   [
-    'a mark where another peer has the address for a name',
+    'with a hash where another peer has the address as its name',
     ['peer-address: 10.0.0.1', 'peer-address: 10.0.0.2, name: 10.0.0.1'],
     /^10\.0\.0\.1#[0-9a-f]{8} 10\.0\.0\.1$/,
   ],
@@ -164,7 +168,7 @@ for (const [what, peers, expected] of names) {
   });
 }
 
-test('parseConfig() counts lines and columns behind every kind of line break', () => {
+test('parseConfig() counts lines and columns after every kind of line break', () => {
   for (const [lineBreak, column] of [
     ['\n', 11],
     ['\r\n', 11],

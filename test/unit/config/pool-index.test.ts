@@ -35,7 +35,7 @@ interface Range {
   readonly last: bigint;
 }
 
-test('poolIndexOf() builds one index for a configuration', () => {
+test('poolIndexOf() builds the index of a configuration only once', () => {
   const config = { pools: [pool('a', ['192.0.2.0/24'])] };
   assert.equal(poolIndexOf(config), poolIndexOf(config));
   assert.equal(poolIndexOf(config).poolOf(ip('192.0.2.7'))?.name, 'a');

@@ -6,7 +6,7 @@ import { documentCases } from './cases.ts';
 
 const documents = documentCases().map(({ text }) => text);
 
-/** The properties of any text: the parser returns a result, errors lie inside the text, and a valid configuration survives printing. */
+/** Asserts that the parser returns a result, that errors lie inside the text, and that a valid configuration survives printing. */
 function holdsFor(text: string): void {
   const result = parseConfig(text);
   if (result.ok) {
@@ -100,7 +100,7 @@ test('parseConfig() never throws on a document with a piece removed or inserted'
   fc.assert(fc.property(edited, holdsFor), { numRuns: 1500 });
 });
 
-test('parseConfig() never throws on a document with values of another', () => {
+test('parseConfig() never throws on a document with values from other documents', () => {
   const value = /(?<=: )[^\n{}[\],]+/g;
   const values = documents.flatMap((text) => text.match(value) ?? []);
   const swapped = fc
@@ -116,7 +116,7 @@ test('parseConfig() never throws on a document with values of another', () => {
   fc.assert(fc.property(swapped, holdsFor), { numRuns: 1000 });
 });
 
-/** Records with a prototype, like those of the parser: `deepEqual` compares prototypes. */
+/** Records with a prototype, like those of the parser, because `deepEqual` compares prototypes. */
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   fc.record<T>(model, { noNullPrototype: true });
 

@@ -103,7 +103,7 @@ const advertisement = (keys: string) =>
   `peers: [{name: tor-a, ${required.peer.join(', ')}}]\n${pool(`name: a, protocol: bgp, addresses: [192.0.2.0/24, '2001:db8::/64'], bgp-advertisements: [{${keys}}]`)}`;
 const selector = (keys: string) => peer(`${required.peer.join(', ')}, node-selectors: [{${keys}}]`);
 
-/** Each section with a table of keys: its schema, and a document around one of its examples. */
+/** Each section that has a table of keys: heading, schema, and a function that builds a document around an example. */
 const sections: readonly (readonly [string, z.ZodObject, (example: string) => string])[] = [
   ['## `peers`', peerSchema, (example) => peer(withKey(required.peer, example))],
   [
@@ -177,7 +177,7 @@ for (const [heading, schema, documentAround] of sections) {
   });
 }
 
-test('docs/reference/configuration.md has a section for every key at the top', () => {
+test('docs/reference/configuration.md has a section for every top-level key', () => {
   for (const key of Object.keys(configSchema.shape)) assert.ok(sectionOf(`## \`${key}\``).length > 20);
 });
 

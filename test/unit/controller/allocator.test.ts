@@ -95,7 +95,7 @@ const given: readonly (readonly [string, Service, string])[] = [
     '192.0.2.9',
   ],
   [
-    'the address of one request in several places',
+    'the address that is requested alike in several places',
     annotated(
       { 'bellman.dev/loadBalancerIPs': '192.0.2.9', 'metallb.io/loadBalancerIPs': ' 192.0.2.9' },
       { loadBalancerIP: '192.0.2.9' },
@@ -163,7 +163,12 @@ const refused: readonly (readonly [string, Service, string, RegExp])[] = [
     'invalid-request',
     /not of the Service's IP families/,
   ],
-  ['a buggy address', plain('a', { loadBalancerIP: '10.7.0.0' }), 'pool-not-allowed', /ends in \.0 or \.255/],
+  [
+    'a .0 address of a pool that avoids it',
+    plain('a', { loadBalancerIP: '10.7.0.0' }),
+    'pool-not-allowed',
+    /ends in \.0 or \.255/,
+  ],
 ];
 for (const [name, request, cause, message] of refused) {
   test(`Allocator refuses ${name}`, () => {
@@ -183,7 +188,7 @@ test('Allocator gives dual-stack Services both families in their order, from one
   ]);
 });
 
-test('Allocator gives RequireDualStack all or nothing, and PreferDualStack the second family later', () => {
+test('Allocator gives RequireDualStack both addresses or none, and PreferDualStack the second one later', () => {
   const a = allocator([four]);
   const needs = a.reconcile(plain('needs', dual));
   assert.deepEqual(needs.assigned, []);
@@ -195,7 +200,7 @@ test('Allocator gives RequireDualStack all or nothing, and PreferDualStack the s
   assert.deepEqual(ips(a.reconcile(prefers)), ['192.0.2.0', '2001:db8::']);
 });
 
-test('Allocator follows a changed request, and keeps the address when it cannot be fulfilled', () => {
+test('Allocator follows a changed request, and keeps the address when the request cannot be fulfilled', () => {
   const a = allocator([four]);
   a.reconcile(plain('a'));
   assert.deepEqual(ips(a.reconcile(plain('a', { loadBalancerIP: '192.0.2.3' }))), ['192.0.2.3']);

@@ -1,4 +1,4 @@
-/** An exception while one object is handled costs that object a retry, and nothing else. */
+/** Checks that an exception in the handling of one object causes a retry of that object and affects no other. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
@@ -76,7 +76,7 @@ test('ServiceReconciler retries a Service whose decision throws, and serves the 
   poison.isActive = false;
   const before = await failures(registry);
   await pass(shared.clock, 40_000, 500);
-  assert.equal(await failures(registry), before, 'decided about again');
+  assert.equal(await failures(registry), before, 'the retry succeeds');
   await services.stop();
 });
 

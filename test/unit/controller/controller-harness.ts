@@ -26,7 +26,7 @@ interface RawStatus {
   readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string; readonly ipMode?: string }[] };
 }
 
-/** A controller's term over objects in memory and in virtual time, with methods that edit the objects as users do. */
+/** A leader's term over an API server in memory and in virtual time. Its methods edit objects as users do. */
 export class ControllerHarness {
   readonly clock = new VirtualClock();
   readonly api: MemoryApi;

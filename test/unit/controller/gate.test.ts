@@ -50,7 +50,11 @@ test('gate leaves a rejected text as it is, and reports it in annotation, event,
   assert.equal(harness.logLines.filter(({ level }) => level === 'error').length, 1);
   harness.service('new');
   await harness.pass();
-  assert.deepEqual(harness.addresses('new'), ['192.0.2.0'], 'a new Service is served by the accepted one');
+  assert.deepEqual(
+    harness.addresses('new'),
+    ['192.0.2.0'],
+    'a new Service is served from the accepted configuration',
+  );
   await harness.stop();
 });
 
@@ -168,7 +172,7 @@ for (const [what, next, pools] of [
   ['moved to another protocol', good.replace('layer2', 'bgp'), 'a'],
   ['drained', config(pool('a', '192.0.2.0/28', 'draining: true')), 'a'],
 ] as const)
-  test(`gate lets a pool be ${what} without an address changing`, async () => {
+  test(`gate lets a pool be ${what} without changing an address`, async () => {
     const harness = await started(good);
     harness.service('web');
     await harness.pass();
@@ -247,7 +251,7 @@ test('gate rejects a text that the API server refuses to store', async () => {
   await harness.stop();
 });
 
-test('gate assigns no address between the judgement and the write', async () => {
+test('gate assigns no address between accepting a configuration and storing it', async () => {
   const harness = await started(other);
   let answer: () => void = () => {};
   harness.api.before = ({ method, path }) =>
@@ -268,7 +272,7 @@ test('gate assigns no address between the judgement and the write', async () => 
   await harness.stop();
 });
 
-test('gate touches no Service before the first configuration', async () => {
+test('gate touches no Service before it has accepted a first configuration', async () => {
   const harness = new ControllerHarness();
   harness.service('web');
   harness.setStatus('web', ['203.0.113.9']);
@@ -311,7 +315,7 @@ test('gate stores a large text compressed, and loads it again', async () => {
   await harness.stop();
 });
 
-test('gate writes warnings into an annotation, and removes them with their cause', async () => {
+test('gate writes warnings into an annotation, and removes them once their cause is gone', async () => {
   const harness = await started(config(pool('a', '192.0.2.5/28')));
   assert.equal(harness.annotation('config-status'), 'active');
   assert.match(harness.annotation('config-warnings') ?? '', /192\.0\.2\.5\/28 has host bits set/);
@@ -327,7 +331,7 @@ test('gate writes warnings into an annotation, and removes them with their cause
   await harness.stop();
 });
 
-test('gate loads the text of the highest generation, although a clock that ran ahead stamped an older one', async () => {
+test('gate loads the text of the highest generation, although an older one carries a later timestamp', async () => {
   const harness = await started(good);
   assert.equal(harness.annotation('accepted-generation'), '1');
   await harness.stop();
@@ -349,7 +353,7 @@ test('gate loads the text of the highest generation, although a clock that ran a
   await harness.stop();
 });
 
-test('gate cuts the reason of a rejection in annotation, event and log', async () => {
+test('gate truncates a long reason of a rejection in annotation, event and log', async () => {
   const harness = await started(good);
   const names = Array.from({ length: 40 }, (_, i) => `'${String(i).repeat(30)}é${'x'.repeat(400)}'`);
   harness.editConfig(`address-pools:\n- {name: a, protocol: bgp, addresses: [${names.join(', ')}]}\n`);

@@ -57,7 +57,7 @@ test('ServiceDecider serves waiting Services in request order, although a later 
   assert.equal(decisions.map(inWords)[1], 'first holds 192.0.2.1');
 });
 
-test('ServiceDecider decides next about a Service that another one displaces', () => {
+test('ServiceDecider decides about a displaced Service right after the one that displaces it', () => {
   const { decider, set } = setUp('192.0.2.0/31');
   decider.decide([set('senior', { ...shared, ...port(80) }), set('junior', { ...shared, ...port(443) })]);
   assert.deepEqual(decider.decide([set('senior', { ...shared, ...port(443) })]).map(inWords), [

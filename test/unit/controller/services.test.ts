@@ -30,7 +30,7 @@ test('a Service gets its address and pool in one write, and one event', async ()
   await harness.stop();
 });
 
-test('a restart writes no unchanged status and reuses no address in use', async () => {
+test('a restart does not rewrite an unchanged status and assigns no address that is in use', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   for (const name of ['one', 'two', 'three']) harness.service(name);
   await harness.pass();
@@ -108,7 +108,7 @@ test('a freed address goes to waiting Services in request order, before a new Se
   await harness.stop();
 });
 
-test('an address that moves is written for its next owner only after its last owner lost it', async () => {
+test('an address is written to the status of its next Service only after the previous one no longer shows it', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.0'), pool('b', '198.51.100.0/28'));
   harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'a' } });
   harness.service('waiter', { annotations: { 'bellman.dev/address-pool': 'a' } });
@@ -163,7 +163,7 @@ test('Services of other classes and types are never touched', async () => {
   await harness.stop();
 });
 
-test('an unknown annotation is reported once, with what was most likely meant', async () => {
+test('an unknown annotation is reported once, with the annotation that was most likely meant', async () => {
   const harness = new ControllerHarness();
   harness.editConfig(config(pool('a', '192.0.2.0/28')));
   harness.service('web', {
@@ -230,7 +230,7 @@ test('a Service being deleted keeps its address until it is gone', async () => {
   harness.deleteService('web');
   harness.deleteService('next');
   await harness.pass();
-  assert.deepEqual(harness.addresses('never'), [], 'on its way out it is given nothing');
+  assert.deepEqual(harness.addresses('never'), [], 'a Service that is being deleted gets nothing');
   assert.deepEqual((harness.status() as { waiting: string[] }).waiting, []);
   harness.service('later');
   await harness.pass();
@@ -275,7 +275,7 @@ test('a namespace that gains a label admits its Services to a pool', async () =>
   await harness.stop();
 });
 
-test('PreferDualStack gains its second family when there is one, without losing the first', async () => {
+test('a PreferDualStack Service gains its second family once a pool has one, without losing the first', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
   await harness.pass();
@@ -310,7 +310,7 @@ test('a missing membership Secret is created with 32 random octets, and an exist
   await harness.stop();
 });
 
-test('the limit of a namespace is in the metrics', async () => {
+test('the metrics show the limit and the use of a namespace', async () => {
   const harness = await started(pool('a', '192.0.2.0/28', 'limit-per-namespace: 2'));
   for (const name of ['one', 'two', 'three']) harness.service(name);
   await harness.pass();
@@ -326,7 +326,7 @@ test('the limit of a namespace is in the metrics', async () => {
   await harness.stop();
 });
 
-test('a request of 200,000 characters is cut where the refusal is made', async () => {
+test('a refusal truncates a request of 200,000 characters', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web', { annotations: { 'bellman.dev/loadBalancerIPs': 'x'.repeat(200_000) } });
   harness.service('pools', { annotations: { 'bellman.dev/address-pool': 'é'.repeat(200_000) } });
@@ -343,7 +343,7 @@ test('a request of 200,000 characters is cut where the refusal is made', async (
   await harness.stop();
 });
 
-test('a Service with thousands of unknown annotations causes a few events', async () => {
+test('a Service with thousands of unknown annotations causes only a few reports', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   const annotations = Object.fromEntries(
     Array.from({ length: 5000 }, (_, i) => [`bellman.dev/x${String(i).padStart(4, '0')}`, '']),

@@ -40,7 +40,7 @@ for (const [name, before, change] of openings)
     await harness.stop();
   });
 
-test('a sharing key counts within a namespace, and the refusal names no Service of another one', async () => {
+test('a sharing key works only within a namespace, and the refusal names no Service of another one', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('victim', { annotations: { 'bellman.dev/allow-shared-ip': 'secret-key' }, ...port(80) });
   await harness.pass();
@@ -103,7 +103,7 @@ test('existing sharing across namespaces stays, with one warning that names no S
   assert.deepEqual(harness.addresses('other/two'), ['192.0.2.7'], 'stays after a restart');
   harness.service('other/three', { annotations, loadBalancerIP: '192.0.2.7', ...port(82) });
   await harness.pass();
-  assert.deepEqual(harness.addresses('other/three'), [], 'but nothing new crosses');
+  assert.deepEqual(harness.addresses('other/three'), [], 'no further Service joins from another namespace');
   await harness.stop();
 });
 

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { fuzz } from '../../fuzz/run.ts';
 import type { FuzzTarget } from '../../fuzz/target.ts';
 
-/** Takes CPU time, whatever else runs on the machine. */
+/** Uses this much CPU time, whatever else runs on the machine. */
 function busy(cpuMs: number): string {
   const before = process.cpuUsage();
   const used = () => {
@@ -28,7 +28,7 @@ describe('fuzz()', () => {
     assert.throws(() => fuzz(throwing, { seed: 7, count: 1, first: 3 }), /--seed 7 --first 3 --count 1/);
   });
 
-  test('gives an input the same numbers alone as in a run', () => {
+  test('gives an input the same random numbers alone as in a longer run', () => {
     const drawn: number[] = [];
     const drawing = target((random) => String(drawn.push(random.uint32())));
     fuzz(drawing, { seed: 7, count: 3 });
@@ -37,7 +37,7 @@ describe('fuzz()', () => {
     assert.notEqual(drawn[0], drawn[1]);
   });
 
-  test('refuses an input that exceeds its budget of time or memory each time', () => {
+  test('fails on an input that exceeds its budget of time or memory at every attempt', () => {
     const slow = target((_, meter) => meter.measure(() => busy(100)));
     assert.throws(
       () => fuzz(slow, { seed: 7, count: 1 }),
@@ -55,7 +55,7 @@ describe('fuzz()', () => {
     );
   });
 
-  test('forgives an input that exceeds its budget once', () => {
+  test('tolerates an input that exceeds its budget only once', () => {
     let runs = 0;
     const slowOnce = target((_, meter) => meter.measure(() => busy(runs++ === 0 ? 100 : 0)));
     assert.deepEqual(fuzz(slowOnce, { seed: 7, count: 1 }).verdicts, { done: 1 });

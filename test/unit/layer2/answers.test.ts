@@ -72,7 +72,7 @@ describe('Answers', () => {
     return { kind: 'answer', entry, address: ip(address), reason: 'failover', from: 'b', mustProbe };
   }
 
-  /** Ends the newest probe, and lets its consequences happen. */
+  /** Ends the newest probe with `outcome` and lets the consequences take place. */
   async function find(outcome: ProbeOutcome): Promise<void> {
     probes.at(-1)?.found(outcome);
     await new Promise((resolve) => setImmediate(resolve));
@@ -96,7 +96,7 @@ describe('Answers', () => {
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
-  test('an address of another host is reported, left alone, and probed again every ten seconds', async () => {
+  test('an address that another host uses is reported, not answered, and probed again every ten seconds', async () => {
     answers.answer(action(text, true));
     await find(inUse);
     assert.deepEqual(seen.splice(0), [`conflict ${mac} waiting`, `in conflict ${text}`]);
@@ -111,7 +111,7 @@ describe('Answers', () => {
     assert.deepEqual(seen, [...begun, `free ${text}`]);
   });
 
-  test('an address that goes to another node during its probe is not answered, and its end is reported', async () => {
+  test('an address that goes to another node during its probe is not answered, and is reported as stopped', async () => {
     answers.answer(action(text, true));
     await find(inUse);
     entries.delete(text);
@@ -126,7 +126,7 @@ describe('Answers', () => {
     assert.equal(answers.count, 0);
   });
 
-  test('thousands of addresses wait for their probes, and each gets one', async () => {
+  test('a thousand addresses queue for their probes, and each is probed', async () => {
     for (let i = 0; i < 1000; i++) answers.answer(action(`10.0.${i >> 8}.${i & 255}`, true));
     assert.equal(probes.length, 250);
     for (let i = 0; i < 1000; i++) {
@@ -136,7 +136,7 @@ describe('Answers', () => {
     assert.equal(answers.count, 1000);
   });
 
-  test('an address that moves to another link is reported again with its first time', () => {
+  test('an address that moves to another link is reported again', () => {
     answers.answer(action(text, false));
     seen.length = 0;
     answers.linksChanged();
@@ -163,7 +163,7 @@ describe('Answers', () => {
     assert.deepEqual(seen, []);
   });
 
-  test('a yielding node first stops and then reports the conflict', () => {
+  test('a node that yields stops answering before it reports the conflict', () => {
     answers.answer(action(text, false));
     seen.length = 0;
     const conflict = { address: ip(text), mac, interface: 'eth0', isSpeaker: false } as const;
@@ -176,7 +176,7 @@ describe('Answers', () => {
     assert.equal(probes.length, 1);
   });
 
-  test('no further address is answered once the stop has begun', async () => {
+  test('no further address is answered once the process is stopping', async () => {
     answers.answer(action(text, true));
     answers.end();
     await find({ kind: 'free' });

@@ -18,7 +18,7 @@ function begin() {
 describe('Handover', () => {
   for (const [name, answered, live, isOver] of [
     ['waits while addresses are answered and another node could take over', 3, 2, false],
-    ['ends when nothing is answered', 0, 2, true],
+    ['ends when no address is answered any more', 0, 2, true],
     ['ends when no other node is live', 3, 0, true],
   ] as const)
     test(name, async () => {

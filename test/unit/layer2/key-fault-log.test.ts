@@ -8,7 +8,7 @@ const absent = 'Secret bellman-membership does not exist';
 const waiting = `info waiting for membership keys: ${absent}`;
 const missing = `error no membership keys: no layer-2 address is answered: ${absent}`;
 
-/** A log whose lines are read as `level message: reason`. */
+/** A key fault log. `take` returns its new lines as `level message: reason`. */
 function keyFaultLog() {
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();
@@ -40,7 +40,7 @@ test('KeyFaultLog logs an error once the keys have been missing for ten seconds'
   assert.deepEqual(take(), []);
 });
 
-test('KeyFaultLog logs an error at once when keys are missing later', () => {
+test('KeyFaultLog logs an error at once when keys are missing more than ten seconds after the start', () => {
   const { clock, log, take } = keyFaultLog();
   clock.advance(10_000);
   log.update(absent, false);

@@ -97,7 +97,7 @@ describe('MemberView', () => {
     );
   });
 
-  test('passes the MACs of all speakers on, also of dead ones', () => {
+  test('passes on the MACs of all speakers, including dead ones', () => {
     const fixture = new Fixture();
     fixture.set('b', 'alive');
     fixture.set('d', 'dead');
@@ -105,7 +105,7 @@ describe('MemberView', () => {
     assert.deepEqual([...fixture.speakers], ['02:00:00:00:00:02', '02:00:00:00:00:04']);
   });
 
-  test('reports each member with the wall time of its state', () => {
+  test('reports each member with the wall time of its last state change', () => {
     const fixture = new Fixture();
     fixture.set('b', 'alive');
     fixture.clock.advance(5000);
@@ -125,7 +125,7 @@ describe('MemberView', () => {
     ]);
   });
 
-  test('pauses claims under suspicion, and refuses them in a minority and while it heals', () => {
+  test('pauses claims while a member is suspect, and refuses them in a minority and while the partition heals', () => {
     const fixture = new Fixture();
     for (const name of ['b', 'c']) fixture.set(name, 'alive');
     assert.equal(fixture.update().claiming, 'allowed');
@@ -142,7 +142,7 @@ describe('MemberView', () => {
     assert.equal(fixture.update().claiming, 'allowed');
   });
 
-  test('counts speakers that were never heard only when they certainly run', () => {
+  test('counts speakers that it has never heard only if they certainly run', () => {
     const fixture = new Fixture();
     fixture.unreachable = ['b', 'c'];
     assert.equal(fixture.update(false).claiming, 'allowed');

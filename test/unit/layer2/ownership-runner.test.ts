@@ -50,7 +50,7 @@ function newNode() {
 }
 
 describe('OwnershipRunner', () => {
-  test('runs actions in order and wakes the machine in time', () => {
+  test('runs actions in order and wakes the machine on time', () => {
     const { runner, seen, clock } = newNode();
     runner.send({ kind: 'table', entries: [addressEntry(web, ['a'])] });
     runner.send({ kind: 'started' });
@@ -62,7 +62,7 @@ describe('OwnershipRunner', () => {
     assert.equal(seen.length, 3);
   });
 
-  test('handles an event that arrives between two steps only after the current one', () => {
+  test('handles an event that arrives between two steps only after the current event', () => {
     const { runner, seen, claims, setBetween } = newNode();
     claims.merge(firstClaim(web, 'a'));
     runner.send({ kind: 'table', entries: [addressEntry(web, ['a'])] });
@@ -110,7 +110,7 @@ describe('OwnershipRecorder', () => {
     assert.match(JSON.stringify(steps[1]), /"owner":"b","epoch":2/);
   });
 
-  test('keeps the steps of 1,000 addresses without displacing other machines', () => {
+  test('keeps the steps of 1,000 addresses without displacing the events of other machines', () => {
     const { runner, claims, recorder, flightRecorder } = newNode();
     flightRecorder.record('membership', 'alive', { kind: 'ping' }, []);
     const entries = Array.from({ length: 2000 }, (_, i) =>

@@ -5,7 +5,7 @@ import { formatIp, type IpAddress, ipToBytes } from '../../../src/address/index.
 import { AddressIndex } from '../../../src/link/address-index.ts';
 
 const ipv4 = fc.record({ family: fc.constant(4 as const), value: fc.bigInt(0n, 0xffff_ffffn) });
-// Few distinct words, so that keys collide, and differ in any of the four words.
+// Words come from a small set, so that keys collide and may differ in any of the four words.
 const ipv6 = fc.record({
   family: fc.constant(6 as const),
   value: fc
@@ -13,7 +13,7 @@ const ipv6 = fc.record({
     .map((words) => words.reduce<bigint>((all, word) => (all << 32n) | word, 0n)),
 });
 
-test('AddressIndex behaves as a map by address, with keys read at any offset', () => {
+test('AddressIndex behaves like a Map keyed by address, with keys read at any offset', () => {
   const step = fc.record({ address: fc.oneof(ipv4, ipv6), add: fc.boolean(), offset: fc.nat(20) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {

@@ -7,7 +7,7 @@ test('payloadOffset() skips priority tags and rejects VLAN tags', () => {
   const bytes = frame(captured.arpRequest);
   assert.equal(payloadOffset(bytes, bytes.length), 14);
   assert.equal(payloadOffset(tagged(bytes, 0), 46), 18);
-  assert.equal(payloadOffset(tagged(bytes, 0xe000), 46), 18, 'the priority is no VLAN');
+  assert.equal(payloadOffset(tagged(bytes, 0xe000), 46), 18, 'a priority alone is not a VLAN');
   assert.equal(payloadOffset(tagged(bytes, 4095), 46), -2);
   assert.equal(payloadOffset(tagged(bytes, 0), 17), -1);
   assert.equal(payloadOffset(bytes, 13), -1);

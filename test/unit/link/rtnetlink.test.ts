@@ -122,7 +122,7 @@ describe('LinkTable leaves out', () => {
       assert.deepEqual(table.links(), []);
     });
 
-  test('but no member of a VRF', () => {
+  test('but not a member of a VRF', () => {
     const table = new LinkTable(0);
     table.apply({ ...eth0, master: 5, memberKind: 'vrf' });
     assert.equal(table.links().length, 1);
@@ -149,7 +149,7 @@ test('LinkTable lists the subnets of current addresses, without link-local subne
   assert.ok(table.localAddresses().some((local) => formatIp(local.address) === '198.51.100.1'));
 });
 
-test('LinkTable begins an epoch with each down and each new MAC only', () => {
+test('LinkTable begins a new epoch only when a link goes down or gets a new MAC', () => {
   const table = new LinkTable(10);
   const epoch = () => table.links()[0]?.epoch;
   table.apply(eth0);

@@ -24,14 +24,14 @@ describe('Admission', () => {
     );
   });
 
-  test('bounds the new sessions of a listed host, and leaves those of the others alone', () => {
+  test('limits the new sessions of one listed host without limiting those of the others', () => {
     const admission = new Admission();
     admission.setListed(new Set(['192.0.2.1', '192.0.2.2']));
     assert.ok(admitted(admission, 3000, () => '192.0.2.1', false) <= 60);
     assert.ok(admission.admits('192.0.2.2', false, 1000));
   });
 
-  test('bounds strangers together, however many addresses they send from', () => {
+  test('limits all unlisted hosts together, however many addresses they send from', () => {
     const admission = new Admission();
     assert.ok(admitted(admission, 3000, (i) => `198.51.100.${i % 250}`, false) <= 150);
     admission.setListed(new Set(['192.0.2.1']));

@@ -15,7 +15,7 @@ class Side {
   readonly knowledge: Knowledge;
   readonly stage: AntiEntropy;
 
-  /** Knows the other as a live member already, so that only records differ. */
+  /** Each side already knows the other as a live member, so that only records differ. */
   constructor(name: string, other: string, keys: readonly string[]) {
     const self = new LocalMember({ name, incarnation: 1, endpoint, metadata: '' });
     this.table.merge(
@@ -28,7 +28,7 @@ class Side {
   }
 }
 
-/** Delivers drafts between the two until both are silent. `loses` says which packet is lost. */
+/** Delivers drafts between the two sides until neither sends any more. The nth packet is lost if `loses(n)` is true. */
 function settle(a: Side, b: Side, first: readonly Draft[], now: number, loses: (n: number) => boolean): void {
   let packets = 0;
   const queue = first.map((draft) => ({ to: b, draft }));
@@ -60,7 +60,7 @@ describe('AntiEntropy', () => {
     const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
     settle(a, b, a.stage.meet('b', endpoint, 0), 0, () => false);
     assert.equal(a.store.size, keys.length);
-    assert.equal(a.stage.isSynced(1), false, 'no packet has confirmed it yet');
+    assert.equal(a.stage.isSynced(1), false, 'no packet has confirmed the agreement yet');
     a.stage.compare('b', endpoint, b.knowledge.summary(), 5000);
     assert.ok(a.stage.isSynced(1));
   });
@@ -88,10 +88,10 @@ describe('AntiEntropy', () => {
     assert.equal(b.stage.answer('a', endpoint, digest.body, 0).length, 64);
     assert.equal(b.stage.wakeAt(), 10);
     assert.ok(b.stage.wake(10).length <= 20);
-    assert.deepEqual(b.stage.answer('a', endpoint, digest.body, 11), [], 'the answer under way goes on');
+    assert.deepEqual(b.stage.answer('a', endpoint, digest.body, 11), [], 'an answer is already under way');
   });
 
-  test('one difference may be news under way; three in a row start an exchange', () => {
+  test('three differing summaries in a row start an exchange; fewer may be news in transit', () => {
     const a = new Side('a', 'b', []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 0), []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 1), []);

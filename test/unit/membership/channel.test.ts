@@ -13,8 +13,8 @@ const key = (octet: number) => new Uint8Array(32).fill(octet);
 const hosts: Readonly<Record<string, string>> = { a: '192.0.2.1', b: '192.0.2.2', c: '192.0.2.3' };
 const at = (name: string): Endpoint => ({ host: hosts[name] ?? name, port: 7946 });
 
-/** Distinct octets for each call. */
 let drawn = 0;
+/** Returns different octets at each call. */
 function randomOctets(length: number): Buffer {
   return createHash('sha256').update(`${++drawn}`).digest().subarray(0, length);
 }
@@ -34,7 +34,7 @@ class Wire {
   readonly delivered: string[] = [];
   readonly dropped: string[] = [];
   readonly seen: SeenDatagram[] = [];
-  /** Endpoints to which datagrams went that belong to no channel. */
+  /** Endpoints that belong to no channel but to which datagrams were sent. */
   readonly astray: Endpoint[] = [];
   nowMs = 0;
   readonly #channels = new Map<string, Channel>();
@@ -102,7 +102,7 @@ function acquainted(): ReturnType<typeof pair> {
 }
 
 describe('Channel', () => {
-  test('delivers a first packet once, after its sender has shown that it is fresh', () => {
+  test('delivers a first packet once, after its sender has answered a challenge', () => {
     const { wire } = pair();
     wire.send('a', 'b');
     assert.deepEqual(wire.delivered, ['b heard a: gossip']);
@@ -120,7 +120,7 @@ describe('Channel', () => {
     assert.equal(wire.dropped.length, recorded.length);
   });
 
-  test('does not believe a datagram that was recorded in an earlier life of the receiver', () => {
+  test('rejects a datagram that was recorded before the receiver restarted', () => {
     const { wire } = acquainted();
     const recorded = wire.seen.filter(({ to }) => to === 'b');
     wire.join('b');
@@ -210,7 +210,7 @@ describe('Channel', () => {
     assert.deepEqual(wire.delivered, ['b heard a: gossip']);
   });
 
-  test('drops forged sessions before any cryptography, though they come from the address of a member', () => {
+  test('drops forged sessions before any cryptography, even from the address of a member', () => {
     const { wire } = acquainted();
     const noise = Buffer.from(wire.seen[0]?.datagram ?? '');
     for (let i = 0; i < 3000; i++) {
@@ -225,7 +225,7 @@ describe('Channel', () => {
 });
 
 describe('Channel, challenges', () => {
-  test('go to the known endpoint of the name, wherever the datagram came from', () => {
+  test('go to the known endpoint of the claimed name, wherever the datagram came from', () => {
     const { wire } = pair();
     wire.send('a', 'b');
     const recorded = wire.seen[0]?.datagram ?? Buffer.alloc(0);
@@ -244,7 +244,7 @@ describe('Channel, challenges', () => {
     }
   });
 
-  test('go to an endpoint of the family of the source, if one is known', () => {
+  test('go to an endpoint of the same address family as the source, if one is known', () => {
     const b = new Wire().join('b');
     const a = new Channel({ name: 'a', keys: [key(1)], payloads: textPayloads, randomOctets });
     const [sent] = a.send('b', at('b'), packet('a'));
@@ -269,7 +269,7 @@ describe('Channel, challenges', () => {
     assert.equal(wire.lose(), 0);
   });
 
-  test('nothing is sent to an endpoint without a port or a literal address', () => {
+  test('no packet is sent to an endpoint without a port or a literal address', () => {
     const { a } = pair();
     assert.deepEqual(a.send('b', { host: hosts.b ?? '', port: 0 }, packet('a')), []);
     assert.deepEqual(a.send('b', { host: 'node-b', port: 7946 }, packet('a')), []);
@@ -382,7 +382,7 @@ describe('Channel, keys', () => {
     assert.deepEqual(wire.dropped, []);
   });
 
-  test('a key that left the Secret opens for ten minutes, and does not seal', () => {
+  test('a key that was removed from the Secret still opens datagrams for ten minutes, but seals none', () => {
     const { wire, a } = acquainted();
     a.setKeys([key(2)], 0);
     wire.send('b', 'a');

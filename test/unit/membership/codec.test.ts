@@ -117,7 +117,7 @@ test('the decoder refuses values beyond their bounds', () => {
   const keeps = (incarnation: number, now = epochMs) => {
     const packet = encodePacket({ ...plain, updates: [{ ...member, incarnation }, textPayload('kept')] });
     const read = decodePacket(packet, { payloads: textPayloads, epochMs: now });
-    assert.ok(read.ok, 'the rest of the packet counts');
+    assert.ok(read.ok, 'the rest of the packet is kept');
     return read.value.updates.length === 2;
   };
   const withMember = (over: Partial<Update>) => decodes({ updates: [{ ...member, ...over } as Update] });
@@ -129,7 +129,7 @@ test('the decoder refuses values beyond their bounds', () => {
   assert.equal(keeps(2 ** 48 - 1), false);
   assert.ok(keeps(2 ** 47 - 2, 2 ** 48));
   assert.equal(keeps(2 ** 47 - 1, 2 ** 48), false, 'a refutation needs a greater incarnation');
-  assert.ok(decodes({ incarnation: epochMs + dayMs + 1 }), 'a refutation of the greatest incarnation');
+  assert.ok(decodes({ incarnation: epochMs + dayMs + 1 }), 'a member may refute the greatest incarnation');
   assert.equal(decodes({ incarnation: 2 ** 48 - 1 }), false);
 
   assert.ok(withMember({ endpoint: { host: '', port: 7946 } }), 'a member that does not know its address');

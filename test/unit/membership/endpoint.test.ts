@@ -25,7 +25,7 @@ test('isDeliverable() accepts literal unicast addresses with a port, and nothing
     assert.equal(isDeliverable(endpoint), false, JSON.stringify(endpoint));
 });
 
-test('the datagram socket throws for no endpoint, and keeps sending', async () => {
+test('the datagram socket does not throw on an undeliverable endpoint, and keeps sending', async () => {
   const target = createSocket('udp4');
   target.bind(0, '127.0.0.1');
   await once(target, 'listening');

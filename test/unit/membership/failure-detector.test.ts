@@ -28,7 +28,7 @@ describe('FailureDetector', () => {
     for (const name of names) table.merge(alive(name), 0);
   }
 
-  /** Actions as text, until no more are due before `untilMs`. Each ping to a member of `answering` is acknowledged at once. */
+  /** Runs the detector until `untilMs` and returns its actions as text. Members in `answering` acknowledge each ping at once. */
   function run(untilMs: number, answering: readonly string[] = []): string[] {
     const log: string[] = [];
     for (let now = Math.max(0, detector.wakeAt()); now <= untilMs; now = Math.max(now, detector.wakeAt())) {
@@ -76,7 +76,7 @@ describe('FailureDetector', () => {
     assert.ok(death > suspected);
   });
 
-  test('a death carries no metadata, and the table keeps what it has', () => {
+  test('a death update carries no metadata, and the table keeps the metadata of the member', () => {
     meet('b');
     const gone: MemberUpdate[] = [];
     for (let now = 0; now < 5000 && gone.length === 0; now += 5)
@@ -88,7 +88,7 @@ describe('FailureDetector', () => {
     assert.equal(table.get('b')?.metadata, 'facts of b');
   });
 
-  test('a newer incarnation ends the suspicion, and those that verify are informed', () => {
+  test('a newer incarnation ends the suspicion, and the verifiers are informed', () => {
     meet('b', 'c');
     detector.wake(0);
     let now = 0;
@@ -102,7 +102,7 @@ describe('FailureDetector', () => {
     assert.equal(detector.isSuspected(suspect), false);
   });
 
-  test('a stall postpones deadlines and worsens only the score of this member', () => {
+  test('a stall of this member postpones its deadlines and worsens its own health score', () => {
     meet('b');
     let now = 0;
     for (; !detector.isSuspected('b'); now += 5) detector.wake(now);
@@ -111,7 +111,7 @@ describe('FailureDetector', () => {
     assert.ok(!detector.wake(now + 1000).some((action) => action.kind === 'gone'));
   });
 
-  test('a departure reported by a third member is believed only if the member stays silent', () => {
+  test('believes a third member that reports a departure only if the departed member stays silent', () => {
     meet('b');
     const left = alive('b', { state: 'left' });
     assert.deepEqual(detector.questionDeparture(left, 0).map(textOf), ['ping to b']);

@@ -13,7 +13,7 @@ const names = (updates: readonly Update[]) =>
   updates.map((each) => (each.kind === 'member' ? each.name : each.key));
 
 describe('GossipQueue', () => {
-  test('takes each update up to the limit, the least sent first', () => {
+  test('hands out each update as often as the limit allows, the least sent ones first', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));
     assert.deepEqual(names(queue.take(700, 2)), ['a']);
@@ -41,14 +41,14 @@ describe('GossipQueue', () => {
     assert.deepEqual(names(queue.take(700, 3)), ['large', 'small']);
   });
 
-  test('does not keep an update that fits no packet', () => {
+  test('drops an update that is too large for any packet', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));
     queue.add(member('a', { incarnation: 2, metadata: 'x'.repeat(900) }));
     assert.equal(queue.size, 0);
   });
 
-  test('forgets deaths on request, and only those', () => {
+  test('drops deaths, and nothing else, on request', () => {
     const queue = new GossipQueue();
     queue.add(member('a', { state: 'dead' }));
     queue.add(member('b'));

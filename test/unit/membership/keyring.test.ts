@@ -15,7 +15,7 @@ describe('Keyring', () => {
     assert.equal(retiredKeyMs, 600_000);
   });
 
-  test('does not extend the time of a retired key with later changes, and takes it back for good', () => {
+  test('later changes do not extend the time of a retired key, and a key that is configured again stays valid', () => {
     const ring = new Keyring([key(1)]);
     const old = ring.sealing.id;
     ring.replace([key(2)], 0);
@@ -26,7 +26,7 @@ describe('Keyring', () => {
   });
 });
 
-test('parseKeys reads base64 of 32 octets and names the line that is not', () => {
+test('parseKeys reads 32 octets in base64 from each line and names the line that is invalid', () => {
   const good = Buffer.from(key(1)).toString('base64');
   assert.ok(parseKeys([good]).ok);
   assert.deepEqual(parseKeys([good, 'c2hvcnQ=']), { ok: false, error: 'key 2 is not base64 of 32 octets' });

@@ -28,7 +28,7 @@ describe('LocalMember', () => {
     assert.equal(local().isCurrent(said('dead', 4)), false);
   });
 
-  test('raises its incarnation with each change, so that the others adopt it', () => {
+  test('raises its incarnation with each change, so that other members adopt the change', () => {
     const member = local();
     member.change({ metadata: 'new' });
     assert.deepEqual(member.as('alive'), { ...said('alive', 6), metadata: 'new' });

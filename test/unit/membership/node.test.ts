@@ -64,7 +64,7 @@ describe('MembershipNode', () => {
     }
   });
 
-  test('an exception in a datagram costs that datagram and is logged', async () => {
+  test('an exception in the handling of a datagram is logged and loses only that datagram', async () => {
     const [portA, portB] = [await freePort(), await freePort()];
     const { logger, lines } = memoryLogger();
     class BrokenStore extends TextStore {

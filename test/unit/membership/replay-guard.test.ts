@@ -26,7 +26,7 @@ describe('ReplayGuard', () => {
     assert.deepEqual(guard.judge('a', 's1', 2, token), { kind: 'accept' });
   });
 
-  test('does not accept the token of another name, another session or another life', () => {
+  test('rejects a token of another name, of another session or from before a restart', () => {
     const guard = new ReplayGuard(secret);
     const token = tokenOf(guard, 'a', 's1');
     assert.equal(guard.judge('b', 's1', 2, token).kind, 'challenge');
@@ -34,7 +34,7 @@ describe('ReplayGuard', () => {
     assert.equal(new ReplayGuard(new Uint8Array(32)).judge('a', 's1', 2, token).kind, 'challenge');
   });
 
-  test('does not return to a session that a newer one has ended', () => {
+  test('does not accept a session again after a newer one has replaced it', () => {
     const guard = new ReplayGuard(secret);
     const first = tokenOf(guard, 'a', 's1');
     guard.judge('a', 's1', 2, first);

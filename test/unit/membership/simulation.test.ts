@@ -50,7 +50,7 @@ function statement(name: string, over: Partial<MemberUpdate>): MemberUpdate {
 
 describe('Membership, deaths', () => {
   for (const loss of [0, 0.05, 0.2])
-    test(`ten members at ${loss * 100} % loss: no false death in a minute, and a death is known to all within a second`, () => {
+    test(`ten members at ${loss * 100} % loss: no false death in a minute, and every member learns of a death within a second`, () => {
       const net = acquainted({ nodes: 10, loss, seed: 1 });
       net.run(60_000);
       assert.deepEqual(net.losses, []);
@@ -67,7 +67,7 @@ describe('Membership, deaths', () => {
       }
     });
 
-  test('a member of a hundred costs no more datagrams than a member of ten', () => {
+  test('a member of a cluster of 100 sends hardly more datagrams than a member of a cluster of ten', () => {
     const perMember = (nodes: number) => {
       const net = acquainted({ nodes, loss: 0, seed: 2 });
       const before = net.packets;
@@ -83,7 +83,7 @@ describe('Membership, deaths', () => {
     assert.ok(large < 30, `${large} datagrams a second`);
   });
 
-  test('a member whose own timers ran late accuses no other', () => {
+  test('a member whose own timers ran late declares no other member dead', () => {
     const net = acquainted({ nodes: 5, loss: 0, seed: 6 });
     const late = net.machine('node-0');
     assert.ok(late);
@@ -95,7 +95,7 @@ describe('Membership, deaths', () => {
     assert.deepEqual(net.losses, []);
   });
 
-  test('gossip about the death of a member that was heard just now is not believed', () => {
+  test('a member does not believe gossip about the death of a member that it has just heard', () => {
     const net = acquainted({ nodes: 4, loss: 0, seed: 7 });
     const { incarnation = 0 } = net.machine('node-0')?.member('node-1') ?? {};
     deliver(net, 'node-1', []);
@@ -118,7 +118,7 @@ describe('Membership, partitions', () => {
   });
 
   for (const nodes of [3, 5, 10, 30])
-    test(`${nodes} members: when a partition ends, no member is declared dead by one that could hear it all the time`, () => {
+    test(`${nodes} members: when a partition ends, no member declares a member of its own side dead`, () => {
       for (let seed = 0; seed < 5; seed++) {
         const net = acquainted({ nodes, loss: 0, seed });
         const few = new Set(net.names.slice(0, Math.floor(nodes / 3)));
@@ -142,7 +142,7 @@ describe('Membership, departures', () => {
     for (const name of net.names.slice(2)) assert.equal(net.machine(name)?.member('node-1')?.state, 'left');
   });
 
-  test('gossip that a member has left is not believed while that member is heard', () => {
+  test('a member does not believe gossip that a member has left while it still hears that member', () => {
     const net = acquainted({ nodes: 4, loss: 0, seed: 8 });
     const { incarnation = 0 } = net.machine('node-0')?.member('node-1') ?? {};
     deliver(net, 'node-1', []);
@@ -203,11 +203,11 @@ describe('Membership, payload records', () => {
     [4, 5000, 0.05],
     [11, 20_000, 0],
   ] as const)
-    test(`a member that starts beside ${nodes - 1} others with ${count} records at ${loss * 100} % loss is synced once it has all`, () => {
+    test(`a member that joins ${nodes - 1} others with ${count} records at ${loss * 100} % loss is synced once it has them all`, () => {
       const net = acquainted({ nodes, loss, seed: 11 });
       net.kill('node-0');
       net.run(5000);
-      // All members learn them in one order, so all of them answer a digest in that order.
+      // All members learn the records in the same order, so all of them answer a digest in that order.
       for (const name of net.names.slice(1))
         net.do(name, (machine, now) => machine.publish(records(count), now));
       net.run(2000);

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { UnlistedNames } from '../../../src/membership/unlisted-names.ts';
 
 describe('UnlistedNames', () => {
-  test('admits eight names of one sender, 32 in all', () => {
+  test('admits eight names from each sender and 32 in all', () => {
     const names = new UnlistedNames();
     const admitted = (sender: string) =>
       Array.from({ length: 20 }, (_, i) => names.admit(`${sender}-${i}`, sender, 0)).filter(Boolean).length;

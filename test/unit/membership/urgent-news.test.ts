@@ -23,7 +23,7 @@ describe('UrgentNews', () => {
     assert.equal(urgent.wakeAt(), Number.POSITIVE_INFINITY);
   });
 
-  test('passes the news of others on to two members of a small cluster, to four of a large one', () => {
+  test('passes on news from others to two members in a small cluster and to four in a large one', () => {
     for (const [size, told] of [
       [10, 2],
       [100, 4],

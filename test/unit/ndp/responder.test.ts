@@ -24,7 +24,7 @@ import {
 
 const ownMac = macFrom('02:00:00:00:00:0a');
 const solicitation = frame(captured.solicitation);
-/** Without its source link-layer option. */
+/** The solicitation without its source link-layer option. */
 const bare = withChecksum(changed(solicitation.subarray(0, 78), { 19: 24 }));
 
 function responder(text: string, answering = true, mac = ownMac) {
@@ -58,7 +58,7 @@ describe('NdpResponder answers', () => {
     assert.equal(ndp.matched?.text, '2001:db8::a');
   });
 
-  test('a solicitation without a link-layer option, towards the source MAC of the frame', () => {
+  test('a solicitation without a link-layer option, to the source MAC of the frame', () => {
     const ndp = owner();
     assert.equal(ndp.receive(bare, bare.length), 'answer');
     assert.equal(hex(ndp.reply), captured.advertisement);
@@ -84,7 +84,7 @@ describe('NdpResponder answers', () => {
     assert.equal(reply.slice(116, 124), '60000000');
   });
 
-  test('duplicate address detection, towards all nodes with the Solicited flag clear', () => {
+  test('duplicate address detection, by an advertisement to all nodes with the Solicited flag clear', () => {
     const ndp = responder('2001:db8::b');
     const bytes = frame(captured.duplicateAddressProbe);
     assert.equal(ndp.receive(bytes, bytes.length), 'answer');
@@ -107,14 +107,14 @@ describe('NdpResponder answers', () => {
   });
 });
 
-describe('NdpResponder does not answer (RFC 4861 section 7.1.1, and as the Linux kernel):', () => {
+describe('NdpResponder does not answer (RFC 4861 section 7.1.1, and like the Linux kernel):', () => {
   const probe = frame(captured.duplicateAddressProbe);
   for (const [name, bytes, verdict] of [
     ['hop limit below 255', changed(solicitation, { 21: 254 }), 'hop-limit'],
     ['wrong checksum', changed(solicitation, { 57: 4 }), 'checksum'],
     ['code other than 0', withChecksum(changed(solicitation, { 55: 1 })), 'malformed'],
-    ['not version 6', changed(solicitation, { 14: 0x40 }), 'malformed'],
-    ['not ICMPv6', changed(solicitation, { 20: 17 }), 'malformed'],
+    ['IP version other than 6', changed(solicitation, { 14: 0x40 }), 'malformed'],
+    ['next header other than ICMPv6', changed(solicitation, { 20: 17 }), 'malformed'],
     ['multicast target', withChecksum(changed(solicitation, { 62: 0xff })), 'malformed'],
     ['option of length 0', withChecksum(changed(solicitation, { 79: 0 })), 'malformed'],
     ['option past the end', withChecksum(changed(solicitation, { 79: 2 })), 'malformed'],
@@ -126,8 +126,8 @@ describe('NdpResponder does not answer (RFC 4861 section 7.1.1, and as the Linux
     ],
     ['unspecified source, with a link-layer option', withChecksum(changed(probe, { 78: 1 })), 'malformed'],
     ['another target', withChecksum(changed(solicitation, { 77: 9 })), 'unknown-address'],
-    ['to another station', changed(solicitation, { 0: 2 }), 'not-for-us'],
-    ['of a VLAN', tagged(solicitation, 7), 'other-vlan'],
+    ['frame to another station', changed(solicitation, { 0: 2 }), 'not-for-us'],
+    ['frame of a VLAN', tagged(solicitation, 7), 'other-vlan'],
     ['its own frame', changed(solicitation, { 11: 10 }), 'own-frame'],
     ['group source MAC', changed(solicitation, { 6: 3 }), 'malformed'],
     ['multicast source', withSource('ff02::1'), 'malformed'],
@@ -141,12 +141,12 @@ describe('NdpResponder does not answer (RFC 4861 section 7.1.1, and as the Linux
   ] as const)
     test(name, () => assert.equal(owner().receive(bytes, bytes.length), verdict));
 
-  test('truncation at any octet', () => {
+  test('a solicitation truncated at any octet', () => {
     for (let length = 0; length < solicitation.length; length++)
       assert.equal(owner().receive(solicitation, length), 'malformed', `${length} octets`);
   });
 
-  test('a change of any octet, which the checksum or a field reveals', () => {
+  test('a solicitation with one octet changed, which the checksum or a field reveals', () => {
     for (let at = 14; at < solicitation.length; at++) {
       // No check covers the traffic class and the flow label.
       if (at >= 15 && at <= 17) continue;
@@ -184,7 +184,7 @@ describe('NdpResponder reports a conflict:', () => {
     assert.equal(responder('2001:db8::b', false).receive(bytes, bytes.length), 'conflict');
   });
 
-  test('but not on an advertisement to a group with the Solicited flag', () => {
+  test('but not for an advertisement to a group with the Solicited flag', () => {
     const bytes = withChecksum(
       changed(frame(captured.advertisement), { 0: 0x33, 1: 0x33, 5: 1, 38: 0xff, 39: 2 }),
     );

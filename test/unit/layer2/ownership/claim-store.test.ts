@@ -17,7 +17,7 @@ const claim: fc.Arbitrary<Claim> = fc.record({
 });
 const owners = ['a', 'b', 'c'];
 
-test('stores that merge the same claims hold the same, in any order and with repetitions', () => {
+test('stores that merge the same claims, in any order and with repetitions, hold the same claims', () => {
   fc.assert(
     fc.property(
       fc.array(claim, { maxLength: 20 }),
@@ -66,7 +66,7 @@ test('a claim survives a round trip', () => {
   );
 });
 
-test('a claim is encoded by its layout', () => {
+test('encodeClaim() writes the documented layout', () => {
   const bytes = encodeClaim({
     address: '::1',
     owner: 'a',
@@ -116,7 +116,7 @@ test('a release is repeated for an hour, stops older claims for a day, and is th
   assert.deepEqual(store.digest(['']), new Uint32Array(digestBuckets));
 });
 
-test('a claim of another member whose epoch leaves no room for the next is ignored', () => {
+test('a received claim is ignored if its epoch leaves no room for a next one', () => {
   const each = {
     address: '192.0.2.1',
     owner: 'a',

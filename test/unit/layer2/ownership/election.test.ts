@@ -38,7 +38,7 @@ const cases: readonly {
 }[] = [
   { name: 'no vacant address', vacancies: [], placed: {} },
   {
-    name: 'an address without an eligible node is missing',
+    name: 'an address without an eligible node gets no owner',
     vacancies: [vacant('192.0.2.1', []), vacant('192.0.2.2', ['b'])],
     placed: { '192.0.2.2': 'b' },
   },
@@ -49,7 +49,7 @@ const cases: readonly {
     placed: { '192.0.2.1': 'b' },
   },
   {
-    name: 'earlier elections count as load, in the order of the text',
+    name: 'addresses are placed in the order of their text, and each placement counts as load for the next',
     vacancies: [
       vacant('192.0.2.9', ['a', 'b']),
       vacant('192.0.2.10', ['b']),
@@ -69,7 +69,7 @@ const cases: readonly {
     placed: { '2001:db8::1': 'a' },
   },
   {
-    name: 'of two nodes that own addresses of the group, the one with fewer addresses',
+    name: 'of two nodes that own addresses of the group, the one with fewer addresses wins',
     vacancies: [vacant('2001:db8::1', ['a', 'b', 'c'], { group: 'web' })],
     from: standing({ a: 9, b: 8 }, { web: ['a', 'b'] }),
     placed: { '2001:db8::1': 'b' },
@@ -81,12 +81,12 @@ const cases: readonly {
     placed: { '2001:db8::1': 'b' },
   },
   {
-    name: 'an address that was taken stays with its owner and counts as load of later elections',
+    name: 'an address that was taken stays with its owner and counts as load in later elections',
     vacancies: [vacant('192.0.2.1', [], { takenBy: 'a' }), vacant('192.0.2.2', ['a', 'b'])],
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'b' },
   },
   {
-    name: 'an address that was taken does not count as load of earlier elections',
+    name: 'an address that was taken does not count as load in earlier elections',
     vacancies: [
       vacant('192.0.2.1', ['a', 'b']),
       vacant('192.0.2.2', [], { takenBy: heaviest('192.0.2.1', ['a', 'b']) ?? '' }),
@@ -230,7 +230,7 @@ test('balanced loads stay balanced, even when some vacancies are already taken',
   );
 });
 
-test('the spread of unequal loads does not grow beyond one', () => {
+test('an election leaves loads no further apart than before, or than one address', () => {
   fc.assert(
     fc.property(addresses, loads, (texts, its) => {
       const from = standing(its);

@@ -28,12 +28,16 @@ const cases: readonly {
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   readonly eligible: readonly string[];
 }[] = [
-  { name: 'live nodes with the subnet that are not leaving', address: '192.0.2.1', eligible: ['dual', 'v4'] },
-  { name: 'a subnet of the other family', address: '2001:db8::1', eligible: ['dual'] },
-  { name: 'a subnet that no node has', address: '198.51.100.1', eligible: [] },
-  { name: 'candidates only', address: '192.0.2.1', candidates: ['bare', 'v4'], eligible: ['v4'] },
   {
-    name: 'an interface without a subnet, by name',
+    name: 'live nodes that have the subnet and are not leaving',
+    address: '192.0.2.1',
+    eligible: ['dual', 'v4'],
+  },
+  { name: 'only nodes with an IPv6 subnet, for an IPv6 address', address: '2001:db8::1', eligible: ['dual'] },
+  { name: 'no node, when none has the subnet', address: '198.51.100.1', eligible: [] },
+  { name: 'only candidates', address: '192.0.2.1', candidates: ['bare', 'v4'], eligible: ['v4'] },
+  {
+    name: 'a node with the named interface, even without the subnet',
     address: '192.0.2.1',
     interfaces: ['eth1'],
     eligible: ['bare'],
@@ -45,33 +49,38 @@ const cases: readonly {
     eligible: ['bare', 'pair'],
   },
   {
-    name: 'named interfaces only, although another has the subnet',
+    name: 'only nodes with the named interface, although others have the subnet',
     address: '192.0.2.1',
     interfaces: ['b'],
     eligible: ['pair'],
   },
   {
-    name: 'an interface with a plus in its name',
+    name: 'a node whose named interface contains a plus',
     address: '192.0.2.1',
     interfaces: ['a+b'],
     eligible: ['bare'],
   },
   {
-    name: 'two interfaces whose names joined by a plus equal another name',
+    name: 'a node with interfaces a and b, but not one with the interface a+b',
     address: '192.0.2.1',
     interfaces: ['a', 'b'],
     eligible: ['pair'],
   },
   {
-    name: 'interfaces named per node',
+    name: 'nodes with the interface named for them, and nodes with the subnet where none is named',
     address: '192.0.2.1',
     nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
     eligible: ['pair', 'v4'],
   },
-  { name: 'an interface with a number as its name', address: '192.0.2.1', interfaces: ['10'], eligible: [] },
+  {
+    name: 'no node, when none has an interface with the numeric name',
+    address: '192.0.2.1',
+    interfaces: ['10'],
+    eligible: [],
+  },
 ];
 
-// All cases share one instance, because its cache must not confuse them.
+// All cases share one instance, to show that its cache does not mix them up.
 for (const { name, address, candidates = allNodes, interfaces = [], nodeInterfaces, eligible } of cases)
   test(`eligible: ${name}`, () => {
     const parsed = parseIp(address);

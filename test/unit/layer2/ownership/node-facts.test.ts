@@ -35,7 +35,7 @@ test('parseFacts() reads what formatFacts() writes', () => {
 
 const namesIn = (text: string) => parseFacts(text).links.map(({ name }) => name);
 
-test('when not all links fit, formatFacts() includes the needed ones, in any position', () => {
+test('when not all links fit, formatFacts() includes the needed ones, wherever they stand in the list', () => {
   const links = [
     ...Array.from({ length: 40 }, (_, i) => link(`br-${i}`, `10.${i}.0.0/16`)),
     link('eth0', '192.0.2.0/24'),

@@ -1,4 +1,4 @@
-/** The machines of ownership and membership together, over a network in virtual time. */
+/** Runs the ownership and membership machines together, over a network in virtual time. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
@@ -169,7 +169,7 @@ class Speakers {
 
 describe('Ownership over the membership', () => {
   for (const nodes of [3, 5])
-    test(`a cut of one node of ${nodes}, however short, moves no address between the other nodes`, () => {
+    test(`cutting off one of ${nodes} nodes for any time moves no address between the other nodes`, () => {
       for (const cutMs of [200, 400, 600, 800, 1000, 1400, 2000, 14_000])
         for (const seed of [1, 2, 3]) {
           const speakers = new Speakers(nodes, seed, 20);
@@ -182,7 +182,11 @@ describe('Ownership over the membership', () => {
           net.part([lone]);
           net.run(cutMs);
           for (const [address, owner] of before)
-            assert.equal(speakers.all.get(lone)?.claims.get(address)?.owner, owner, `${address} in the cut`);
+            assert.equal(
+              speakers.all.get(lone)?.claims.get(address)?.owner,
+              owner,
+              `${address} during the cut`,
+            );
           net.part([]);
           net.run(8000);
           for (const [address, owner] of speakers.owners())
@@ -192,7 +196,7 @@ describe('Ownership over the membership', () => {
         }
     });
 
-  test('a node that starts beside 5,000 claims takes no address, and none is answered twice', () => {
+  test('a node that joins a cluster with 5,000 claims takes no address, and no address is answered twice', () => {
     const held = Array.from({ length: 5000 }, (_, i): Claim => {
       const owner = `node-${i % 3}`;
       return { address: addressOf(i), owner, epoch: 3, from: '', observedVersion: 1, inConflict: false };

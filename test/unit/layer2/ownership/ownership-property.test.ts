@@ -8,7 +8,7 @@ import { addressEntry, firstClaim, Layer2Cluster, nodeFacts } from '../../../sup
 const maxDelayMs = 50;
 /** First placements wait this long for further addresses; until then, nodes may elect from different sets. */
 const settleMs = 100;
-/** After this, everything is delivered, silent nodes are passed over, and partitions have healed. */
+/** After this time, everything is delivered, silent nodes are passed over, and partitions have healed. */
 const quietMs = 5000;
 const allNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
@@ -116,7 +116,7 @@ function isSettling(ownership: Ownership, now: number): boolean {
   return ownership.wakeAtMs() - now <= settleMs;
 }
 
-/** Two nodes with the same knowledge, once it has settled, do not both answer for an address. */
+/** Asserts that two nodes with the same settled knowledge do not both answer for an address. */
 function atMostOnePerView(cluster: Layer2Cluster): void {
   const now = cluster.clock.now();
   for (const address of cluster.entries.keys()) {
@@ -127,7 +127,7 @@ function atMostOnePerView(cluster: Layer2Cluster): void {
         if (!one || !two || isSettling(one.ownership, now) || isSettling(two.ownership, now)) continue;
         if (one.undecided + two.undecided > 0) continue;
         if (one.view.claiming !== two.view.claiming) continue;
-        // A paused successor answers before it may claim, and the old owner answers until then.
+        // A paused successor answers before it may claim, and the old owner answers until that claim.
         if (one.view.claiming === 'paused') continue;
         if (one.view.nodes.size !== two.view.nodes.size || one.entries.size !== two.entries.size) continue;
         if ([...one.view.nodes].some(([node, facts]) => two.view.nodes.get(node) !== facts)) continue;
@@ -161,7 +161,7 @@ function exactlyOneEach(cluster: Layer2Cluster): void {
   }
 }
 
-/** However stale some nodes are, they come to rest with one owner for each address, and the newest entries win. */
+/** Asserts that each address has at most one owner at rest, however stale some nodes are, and that the newest entries win. */
 function neverTwo(cluster: Layer2Cluster): void {
   const claims = () =>
     [...cluster.members.values()].flatMap((member) =>
@@ -208,7 +208,7 @@ test('after any history each address has one owner and has not moved without nee
           cluster.run(waitMs);
         }
         cluster.heal();
-        // A node that alone has an entry passes all others over within this time.
+        // The only node that has an entry passes over all others within this time.
         cluster.run(quietMs + 1000 * size);
         neverTwo(cluster);
         for (const name of names) cluster.setStale(name, false);
@@ -292,7 +292,7 @@ function dualStack(size: number, seed: number): Layer2Cluster {
   return cluster;
 }
 
-/** Loads differ by one Service, which has two addresses. */
+/** Asserts that loads differ by at most one Service, which has two addresses. */
 function withinOneService(cluster: Layer2Cluster): void {
   const loads = [...cluster.members.keys()].map((name) => cluster.load(name));
   assert.ok(Math.max(...loads) - Math.min(...loads) <= 2, `loads differ by more than one Service: ${loads}`);

@@ -17,7 +17,7 @@ const settleMs = 100;
 const patienceMs = 1000;
 
 interface Seen {
-  /** Live nodes. `leaving` marks those that hand over, `starting` those that have restarted. */
+  /** Live nodes. Those in `leaving` are handing over, and those in `starting` have restarted. */
   readonly live?: readonly string[];
   readonly starting?: readonly string[];
   readonly leaving?: readonly string[];
@@ -33,7 +33,7 @@ interface Given extends Seen {
   readonly claims?: Readonly<Record<string, string>>;
 }
 
-/** The ownership machine of node `a`, whose claims are merged as by the runner. All methods return the actions as text. */
+/** The ownership machine of node `a`. Its claims are merged as the runner does it. All methods return the actions as text. */
 class Subject {
   readonly claims = new ClaimStore();
   readonly ownership = new Ownership('a', this.claims);
@@ -84,12 +84,12 @@ class Subject {
     return this.#send({ kind: 'conflict', address, inConflict });
   }
 
-  /** Lets time pass, with every tick that falls due. */
+  /** Lets time pass and sends every tick that falls due. */
   pass(ms: number): string[] {
     const actions: string[] = [];
     const end = this.now + ms;
     for (let at = this.ownership.wakeAtMs(); at <= end; at = this.ownership.wakeAtMs()) {
-      assert.ok(at > this.now, 'one wake-up for one reason');
+      assert.ok(at > this.now, 'each wake-up is later than the one before');
       this.now = at;
       actions.push(...this.#send({ kind: 'tick' }));
     }
@@ -147,7 +147,7 @@ function addressOf(owner: string, others: readonly string[]): string {
   throw new Error('no address is elected for the node');
 }
 
-/** An address for which `b` is elected, without it `c`, and `a` last. */
+/** An address for which `b` is elected first, then `c`, then `a`. */
 function addressOfAll(): string {
   for (let host = 10; host < 250; host++) {
     const address = `192.0.2.${host}`;
@@ -167,7 +167,7 @@ const cases: readonly {
   readonly steps: readonly (readonly [(subject: Subject) => string[], readonly string[]])[];
 }[] = [
   {
-    name: 'nothing is decided before the start, whatever views, entries, claims and time say',
+    name: 'nothing is decided before the start, whatever views, entries and claims arrive and however long it takes',
     given: { entries: [entry(forA), entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.pass(5000), []],
@@ -182,7 +182,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a new address: the elected node claims it once no further address has come for a while',
+    name: 'the elected node claims a new address once no further address has arrived for 100 ms',
     given: { entries: [entry(forA)] },
     steps: [
       [(subject) => subject.start(), []],
@@ -195,7 +195,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a live and eligible claimant stays the owner, whatever the record and the loads say',
+    name: 'a live and eligible owner keeps its address, whatever the record and the loads say',
     given: {
       entries: [entry(web, { recordedOwner: 'a' }), entry(mail)],
       claims: { [web]: 'b', [mail]: 'b' },
@@ -242,7 +242,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a dead recorded owner whose claim was never heard: the elected node probes',
+    name: 'the elected node probes when the recorded owner is dead and its claim was never heard',
     given: { entries: [entry(web, { recordedOwner: 'b', candidates: ['a', 'b'] })], live: ['a', 'c'] },
     steps: [[(subject) => subject.start(), [`probe ${web} failover from b`, `claim ${web} 1 by a from b`]]],
   },
@@ -261,7 +261,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node leaves addresses alone that another has claimed in its absence',
+    name: 'a node that returns leaves alone the address that another node claimed in its absence',
     given: { entries: [entry(forA, { recordedOwner: 'a' })], claims: { [forA]: 'c' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -281,7 +281,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'in a minority, a node answers for a restarted owner until that is ready',
+    name: 'in a minority, a node answers for a restarted owner until that owner is ready',
     given: { entries: [entry(web, { candidates: ['a', 'b'] })], claims: { [web]: 'b' }, minority: true },
     steps: [
       [(subject) => subject.start(), []],
@@ -291,7 +291,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim made from a newer version is respected, although the older entry excludes the claimant',
+    name: 'a claim made from a newer version is respected, although the older local entry excludes its owner',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -305,7 +305,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim made from an older version is overruled when the newer entry excludes the claimant',
+    name: 'a claim made from an older version is overruled when the newer local entry excludes its owner',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -313,7 +313,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a claim made from a newer version does not protect a node that leaves',
+    name: 'a claim made from a newer version does not protect a leaving node',
     given: { entries: [entry(web, { candidates: ['a'], observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -325,7 +325,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner that should go and finds no successor releases the address, and answers until it is taken over',
+    name: 'an owner that is no longer a candidate releases the address after a second without a successor, and answers until one claims it',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -386,7 +386,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner claims that its address is in conflict; its successor probes and keeps the mark until the address is free',
+    name: 'an owner marks its claim as in conflict; its successor probes and keeps the mark until the address is free',
     given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${forA} failover from a`]],
@@ -401,7 +401,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'the successor of an owner that had no time to probe probes',
+    name: 'a successor probes when the previous owner had no time to do so',
     given: { entries: [entry(forA)] },
     steps: [
       [(subject) => subject.start(), []],
@@ -444,7 +444,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a handover that is called off before a claim: the old owner stays',
+    name: 'the old owner stays when a handover is called off before a claim',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -483,7 +483,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'other events do not prolong that second',
+    name: 'other events do not prolong the second that an elected node has to claim',
     given: { entries: [entry(forB, { candidates: ['a', 'b'] })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -497,7 +497,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'nodes are passed over one after another, and all get their second again after a minority',
+    name: 'nodes are passed over one after another, and each gets its second again after a minority',
     given: { entries: [entry(bBeforeC)], claims: { [bBeforeC]: 'd' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -513,7 +513,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a recorded owner that is no longer recorded is not passed over in the election that follows',
+    name: 'a node that is no longer the recorded owner gets its full second in the election that follows',
     given: { entries: [entry(forB, { candidates: ['a', 'b'], recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -528,7 +528,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node gets its full second even when no node was eligible for long before',
+    name: 'an elected node gets its full second even after a long time without an eligible node',
     given: { entries: [entry(forB, { candidates: [] })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -542,7 +542,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'of two claims of one epoch the greater one counts on both sides',
+    name: 'of two claims with the same epoch, the greater one wins on both nodes',
     given: { entries: [entry(forB)], claims: { [forB]: 'c' }, live: ['a', 'c'] },
     steps: [
       [(subject) => subject.start(), []],
@@ -555,7 +555,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a minority answers where it must without claiming, and claims when it is the majority again',
+    name: 'a node in a minority answers for a dead owner without claiming, and claims once it has a majority again',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -565,7 +565,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'under a suspicion it answers at once, and claims when the suspicion is over',
+    name: 'while a member is suspect, a node answers at once, but claims only when the suspicion is over',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -575,7 +575,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'under a suspicion the old owner of a handover answers until its successor claims',
+    name: 'while a member is suspect, the old owner of a handover answers until its successor claims',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -585,7 +585,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'what a minority answered for goes back to its owner when the partition heals',
+    name: 'an address that a minority answered for goes back to its owner when the partition heals',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -669,7 +669,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node releases its own claim on an unknown address that it learns from others',
+    name: 'a node that learns from others of its own claim on an unknown address releases it',
     given: {},
     steps: [
       [(subject) => subject.start(), []],
@@ -677,7 +677,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'changed interfaces adjust an answered address, and no other',
+    name: 'a change of interfaces adjusts an address only where it is answered',
     given: { entries: [entry(web), entry(mail)], claims: { [web]: 'a', [mail]: 'b' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -695,7 +695,7 @@ for (const { name, given, steps } of cases)
       assert.deepEqual(step(subject), actions, `step ${i + 1}`);
   });
 
-test('a group stays together: its addresses go to the node that owns one, even if others have fewer', () => {
+test('a group stays together: its addresses go to the node that owns one of them, even if other nodes have fewer addresses', () => {
   const family = (address: string, over: Partial<AddressEntry> = {}) =>
     entry(address, { group: 'web', candidates: ['a', 'b'], ...over });
   const subject = new Subject({
@@ -755,7 +755,7 @@ test('an address that its owner must give away attracts no other address', () =>
   assert.deepEqual(subject.ownership.answered().sort(), [given, sibling].sort());
 });
 
-test('a node that learns of a loss late, after claims of others, takes what the others left to it', () => {
+test('a node that learns of a loss only after the claims of others takes the addresses that they left to it', () => {
   const hosts = Array.from({ length: 30 }, (_, i) => `192.0.2.${i + 1}`);
   const candidates = ['a', 'b', 'c', 'd'];
   const given = {
@@ -777,7 +777,7 @@ test('a node that learns of a loss late, after claims of others, takes what the 
   }
 });
 
-test('a node that learns of a loss late is not attracted by addresses of the group lost with its own', () => {
+test('a node that learns of a loss late takes its address, although another node already took one of the same group', () => {
   const own = addressOf('a', ['c']);
   const sibling = '192.0.2.9';
   const subject = new Subject({
@@ -794,10 +794,10 @@ test('a node that learns of a loss late is not attracted by addresses of the gro
 });
 
 for (const [what, from, afterMs, seen] of [
-  ['addresses taken from the node at an earlier loss', 'b', 60_000, {}],
+  ['addresses taken from the lost node at an earlier loss', 'b', 60_000, {}],
   ['addresses taken from another node', 'd', 0, {}],
   [
-    'addresses taken from the node, as seen by a minority, in which no node takes the rest',
+    'addresses taken from the lost node, as seen by a minority, in which no node takes the rest',
     'b',
     0,
     { minority: true },
@@ -827,7 +827,7 @@ test('a vacancy without an eligible node needs no wake-up', () => {
   assert.equal(subject.ownership.wakeAtMs(), Number.POSITIVE_INFINITY);
 });
 
-test('Ownership yields within each decision about many addresses, in a consistent state', () => {
+test('Ownership yields during each decision about many addresses, and its state is consistent at each yield', () => {
   const ownership = new Ownership('a', new ClaimStore());
   const entries = Array.from({ length: 500 }, (_, i) => addressEntry(`192.0.2.${i % 250}`, ['a', 'b']));
   const view = (...live: string[]): OwnershipEvent => ({

@@ -10,20 +10,20 @@ function members(live: number, suspected: number, missing: number): QuorumInput 
 
 describe('Quorum', () => {
   for (const [name, count, claiming] of [
-    ['a node alone in the world may claim', members(0, 0, 0), 'allowed'],
+    ['a node that knows no other member may claim', members(0, 0, 0), 'allowed'],
     ['one of two is half, which counts as a majority', members(0, 0, 1), 'allowed'],
     ['one of three is a minority', members(0, 0, 2), 'refused'],
-    ['two of four are half', members(1, 0, 2), 'allowed'],
+    ['two of four are half, which counts as a majority', members(1, 0, 2), 'allowed'],
     ['two of five are a minority', members(1, 0, 3), 'refused'],
-    ['two of three, but the second is under suspicion', members(1, 1, 1), 'paused'],
-    ['a minority with a suspicion refuses', members(1, 1, 3), 'refused'],
+    ['two of three pause while the second is suspect', members(1, 1, 1), 'paused'],
+    ['a minority with a suspect member refuses', members(1, 1, 3), 'refused'],
   ] as const)
     test(name, () => assert.equal(new Quorum().judge(count, 0), claiming));
 
   const all = members(2, 0, 0);
   const alone = members(0, 0, 2);
 
-  test('after a minority, it refuses until the node has had time to hear all members', () => {
+  test('after a minority, claims are refused until the node has had time to hear all members', () => {
     const quorum = new Quorum();
     assert.equal(quorum.judge(all, 0), 'allowed');
     assert.equal(quorum.wakeAtMs(), Number.POSITIVE_INFINITY);
@@ -58,7 +58,7 @@ describe('Quorum', () => {
       assert.notEqual(quorum.judge(members(live, suspected, missing), 0), 'allowed', `${missing} lost`);
   });
 
-  test('after a suspect has proved alive, it pauses until missing members have been tried again', () => {
+  test('after a suspect has proved alive, claims stay paused until missing members have been tried again', () => {
     const quorum = new Quorum();
     quorum.judge(members(2, 2, 0), 0);
     assert.equal(quorum.judge(members(1, 1, 1), 500), 'paused');

@@ -6,11 +6,11 @@ const complete: ReadinessInput = { hasEntries: true, isSynced: true, liveMembers
 
 describe('Readiness', () => {
   for (const [name, over, fromMs] of [
-    ['with all speakers and their claims, at once', {}, 0],
-    ['with some speakers missing, after 1.5 s', { unreachable: 1 }, 1500],
-    ['without any other member, after 3 s', { isSynced: false, liveMembers: 0, unreachable: 2 }, 3000],
-    ['with members whose claims are not all here, not before 30 s', { isSynced: false }, 30_000],
-    ['without entries, never', { hasEntries: false }, Number.POSITIVE_INFINITY],
+    ['comes at once with all speakers and their claims', {}, 0],
+    ['comes after 1.5 s when some speakers are missing', { unreachable: 1 }, 1500],
+    ['comes after 3 s without any other member', { isSynced: false, liveMembers: 0, unreachable: 2 }, 3000],
+    ['comes only after 30 s when claims of live members are missing', { isSynced: false }, 30_000],
+    ['never comes without entries', { hasEntries: false }, Number.POSITIVE_INFINITY],
   ] as const)
     test(name, () => {
       const joinedAtMs = 500;
@@ -20,7 +20,7 @@ describe('Readiness', () => {
         assert.equal(readiness.isReady(input, joinedAtMs + waitedMs), waitedMs >= fromMs, `${waitedMs} ms`);
     });
 
-  test('wakeAtMs() visits each limit once', () => {
+  test('wakeAtMs() returns each deadline once', () => {
     const readiness = new Readiness(500);
     const visited: number[] = [];
     for (let at = readiness.wakeAtMs(500); at < Number.POSITIVE_INFINITY; at = readiness.wakeAtMs(at))

@@ -27,7 +27,7 @@ class MemoryHost {
   readonly groups = new Set<string>();
   readonly log: { readonly level: number; readonly msg: string; readonly entrance?: string }[] = [];
   opened = 0;
-  /** Sending raises an exception, as a bug would. */
+  /** Makes each send throw, as a bug would. */
   isBroken = false;
   failsToOpen = false;
   owned = true;
@@ -115,7 +115,7 @@ const eth1: Link = {
   subnets: [parsePrefix('198.51.100.0/24') ?? assert.fail()],
 };
 
-test('NeighbourResponder announces by its schedule in both forms, and answers at once', () => {
+test('NeighbourResponder announces on its schedule as ARP request and ARP reply, and answers requests at once', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   assert.deepEqual(
@@ -163,7 +163,7 @@ test('NeighbourResponder answers while it announces many addresses', () => {
   assert.ok(reply >= 0 && reply < host.sent.length - 1, `reply at ${reply} of ${host.sent.length}`);
 });
 
-test('NeighbourResponder stops answering at once when the address is removed, and joins and leaves its group', () => {
+test('NeighbourResponder stops answering at once when the address is removed, and joins and leaves its solicited-node group', () => {
   const host = new MemoryHost();
   host.responder.add(ip('2001:db8::a'));
   assert.deepEqual([...host.groups], ['2 ff0200000000000000000001ff00000a']);
@@ -189,7 +189,7 @@ test('NeighbourResponder checks ownership before each announcement', () => {
   assert.deepEqual(host.times(), []);
 });
 
-test('NeighbourResponder answers on links with the subnet, or on the named links', () => {
+test('NeighbourResponder answers on the links with the subnet of the address, or on the named links', () => {
   const host = new MemoryHost();
   host.links = [eth0, eth1];
   host.responder.add(ip('192.0.2.1'));
@@ -202,7 +202,7 @@ test('NeighbourResponder answers on links with the subnet, or on the named links
   assert.deepEqual([...host.captures.keys()], ['eth1']);
 });
 
-test('NeighbourResponder reopens a link and announces again after a down, a new index or a new subnet', () => {
+test('NeighbourResponder reopens a link and announces again after the link was down or got a new index or subnet', () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   host.clock.advance(10_000);
@@ -222,7 +222,7 @@ test('NeighbourResponder reopens a link and announces again after a down, a new 
   }
   assert.equal(host.opened, 5);
   host.setLinks({ ...eth0, index: 9 }, { ...eth1, name: 'veth1', subnets: [] });
-  assert.equal(host.opened, 5, "a pod's link is left alone");
+  assert.equal(host.opened, 5, "a pod's link is not opened");
 });
 
 test('NeighbourResponder retries when a capture cannot be opened or is lost', async () => {
@@ -276,7 +276,7 @@ test('NeighbourResponder yields by policy, and only reports a conflict with anot
   );
 });
 
-test('NeighbourResponder probes three times before an address is free, within 500 ms', async () => {
+test('NeighbourResponder probes three times within 500 ms before it calls an address free', async () => {
   const host = new MemoryHost();
   const outcome = host.responder.probe(ip('192.0.2.1'));
   host.clock.advance(500);
@@ -317,7 +317,7 @@ test('NeighbourResponder keeps answering an address that was added during a prob
   assert.equal(host.sent.length, 1);
 });
 
-test('NeighbourResponder counts packets by address and drops by reason', async () => {
+test('NeighbourResponder counts packets by address, and dropped packets by reason', async () => {
   const host = new MemoryHost();
   host.responder.add(ip('192.0.2.1'));
   host.hear(captured.arpRequest);
@@ -400,10 +400,10 @@ describe('NeighbourResponder after a stall', () => {
     );
   });
 
-  test('answers recent requests, but only after other speakers could be heard', () => {
+  test('answers recent requests, but only after it has had time to hear other speakers', () => {
     const host = stalledHost();
     for (const ageMs of [stalledMs, 200, 10, 0]) host.hear(captured.arpRequest, 'eth0', ageMs);
-    assert.deepEqual(host.takeSent(), [], 'membership comes first');
+    assert.deepEqual(host.takeSent(), [], 'other speakers are heard first');
     host.clock.advance(20);
     assert.equal(host.takeSent().length, 3);
     host.hear(captured.arpRequest);
@@ -418,7 +418,7 @@ describe('NeighbourResponder after a stall', () => {
     assert.deepEqual(host.takeSent(), []);
   });
 
-  test('announces only after other speakers could be heard', () => {
+  test('announces only after it has had time to hear other speakers', () => {
     const host = stalledHost();
     host.responder.announce(ip('192.0.2.1'));
     host.takeSent();
