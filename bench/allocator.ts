@@ -50,7 +50,7 @@ for (const count of [3125, 6250, 12_500, 25_000, 50_000]) {
   report(`${count} dual-stack Services from a /15 and a /64, each`, `${spread(times)} µs`);
 }
 
-/** Measures an allocation and its release in a /15 with only some free addresses. */
+// One allocation and its release in a /15: empty, 99.9 % full, and with every second address free.
 const size = 2 ** 17;
 const all = Array.from({ length: size }, (_, i) => service(`s${i}`, [], v4));
 const batch = all.slice(0, 100);

@@ -2,8 +2,8 @@
  * A complete speaker under load with 10,000 Services, which it first announces by BGP and then in layer 2.
  *   lab/world .cache/bin/node bench/resync.ts [SERVICES] [bgp|layer2]
  * BGP: answers to ARP requests during repeated resyncs of all Services, and a session with BIRD, hold time 3 s, under 20,000 requests
- * per second. Layer 2: answers for an older address, at 1,000 requests per second, while all others are placed, resynced, and changed by
- * edits of the configuration. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when
+ * per second. Layer 2: answers for an address that already has an owner, at 1,000 requests per second, while all others are placed,
+ * resynced, and changed by edits of the configuration. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when
  * BIRD's hold timer falls to 0.5 s.
  */
 import { fileURLToPath } from 'node:url';

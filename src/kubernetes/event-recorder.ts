@@ -15,7 +15,7 @@ import { isPassing, pause } from './retry.ts';
 import { WorkQueue } from './work-queue.ts';
 import { paths } from './write.ts';
 
-/** Most objects with waiting events. Events of further objects are dropped. An event is a few hundred octets. */
+/** Maximum number of objects with waiting events. Events of further objects are dropped. An event is a few hundred octets. */
 const maxWaitingObjects = 20_000;
 const concurrency = 4;
 /** The API refuses longer messages. */

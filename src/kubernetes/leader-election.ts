@@ -195,7 +195,10 @@ export class LeaderElection {
     try {
       await this.#write('renew', '');
     } catch (error) {
-      logger.debug({ lease: this.#path, reason: String(error) }, 'lease not given back, it expires');
+      logger.debug(
+        { lease: this.#path, reason: String(error) },
+        'lease not given back, leaving it to expire',
+      );
     }
     this.#lease = undefined;
   }

@@ -5,7 +5,7 @@ import type { Reachability } from './reachability.ts';
 export function registerKubernetesMetrics(registry: Registry, reachability: Reachability): void {
   new Gauge({
     name: 'bellman_kubernetes_api_up',
-    help: 'Whether the API server answers: 1, or 0 from the first request without an answer to the next answer.',
+    help: 'Whether the API server answers. It is 0 from the first request without an answer until the next answer, otherwise 1.',
     registers: [registry],
     collect() {
       this.set(reachability.isAnswering ? 1 : 0);

@@ -58,7 +58,7 @@ async function readText(response: IncomingMessage): Promise<string> {
     if (length > maxBodyLength)
       throw new UnusableResponse(
         response.statusCode ?? 0,
-        `a body is longer than ${maxBodyLength} octets`,
+        `the body is longer than ${maxBodyLength} octets`,
         true,
       );
   }

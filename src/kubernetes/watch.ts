@@ -162,7 +162,7 @@ class CollectionWatch<T> {
       this.#isSynced = true;
       return;
     }
-    throw new UnusableResponse(200, `a list of more than ${maxPages} pages`);
+    throw new UnusableResponse(200, `the list has more than ${maxPages} pages`);
   }
 
   #open(): Promise<AsyncIterable<string>> {

@@ -43,7 +43,7 @@ const snapLength = 512;
 /** Holds half a second of 20,000 frames per second. */
 const bufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
-/** Most dispatches that try to end a session. The first ones may return a link error, or run before the waking frame arrives. */
+/** Maximum number of dispatches to end a session. The first ones may return a link error, or run before the waking frame arrives. */
 const closeAttempts = 20;
 /** Keeps ended sessions from the garbage collector. */
 const closed: PcapSession[] = [];

@@ -3,10 +3,9 @@
  * and to the layer-2 process. A change of one Service replans that Service only. A change of the configuration or of a node replans
  * all Services. It knows neither sockets nor the Kubernetes API: `watches.ts` sets its inputs, and the constructor takes its outputs.
  *
- *   setService, setEndpointSlice ──→ plan of one Service ──┐
- *   setConfig, setNode ────────────→ plan of all ──────────┴→ RouteTable → BgpSpeaker
- *   setSecret ─────────────────────→ PeerSet ───────────────→ BgpSpeaker
- *                                                             AddressTable → Layer2Sink
+ *   setService, setEndpointSlice ──→ plan of one Service ──┬─→ RouteTable ───→ BgpSpeaker
+ *   setConfig, setNode ────────────→ plans of all ─────────┴─→ AddressTable ─→ Layer2Sink
+ *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker
  *
  * Nothing is announced before `start()`: a partial picture would withdraw routes that the missing part still needs.
  */
@@ -130,7 +129,7 @@ export class NodeSpeaker {
     return this.#isStarted ? this.#addresses.entries() : undefined;
   }
 
-  /** Names of the peers that should receive an address, by address. */
+  /** For each address that this node announces by BGP, the names of the peers that should receive it. */
   advertised(): Map<string, readonly string[]> {
     const peersOf = new Map<string, readonly string[]>();
     for (const all of this.#advertised.values())

@@ -9,7 +9,7 @@ export interface IdentifiedPeer {
 
 /**
  * Matches the peers of an edited configuration to those before the edit: by endpoint and name, then by endpoint, then by name. A
- * renamed or renumbered peer therefore keeps its id, and a session survives its peer's new name. Unmatched peers get an unused id.
+ * renamed or renumbered peer therefore keeps its id, and its session survives a renaming. Unmatched peers get an unused id.
  */
 export function identifyPeers(
   before: readonly IdentifiedPeer[],

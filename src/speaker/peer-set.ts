@@ -65,8 +65,8 @@ export class PeerSet {
   }
 
   /**
-   * Sessions do not depend on a Node object that is deleted and created again: while it is absent, or has no addresses yet, the peers
-   * follow from what it said before. Whether the node may announce is decided elsewhere.
+   * Fills in what the Node object said before, while it is absent or has no addresses yet. A Node that is deleted and created again
+   * therefore ends no session. Whether the node may announce is decided elsewhere.
    */
   #completeNode(node: Node | undefined): Node | undefined {
     const internalIPs = node?.internalIPs.length ? node.internalIPs : (this.#lastNode?.internalIPs ?? []);

@@ -1,6 +1,6 @@
 /**
  * The plan of one node for one Service: a pure function of the Service, its endpoints, the nodes and the accepted configuration.
- * By BGP, every eligible node announces routes to its peers. In layer 2 exactly one of the candidates answers; the layer-2 processes
+ * In BGP, every eligible node announces routes to its peers. In layer 2 exactly one of the candidates answers; the layer-2 processes
  * choose it among themselves.
  *
  *   Service ─┐                         ┌─ routes: peer, prefix, attributes → RouteTable → BGP

@@ -20,7 +20,7 @@ export interface AccessOptions {
 const grantedMs = 60_000;
 const refusedMs = 10_000;
 const maxKept = 256;
-/** Most tokens that the API server judges for us at the same time. */
+/** Maximum number of tokens that wait for the API server's verdict. */
 const maxPending = 4;
 /** A ServiceAccount token has about 1 KiB. */
 const maxTokenLength = 8192;

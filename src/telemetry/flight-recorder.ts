@@ -20,9 +20,9 @@ export interface RecordedEvent {
 
 export interface FlightRecorderOptions {
   readonly clock: Clock;
-  /** Most events kept for each machine. The oldest are dropped. */
+  /** Maximum number of events kept for each machine. The oldest are dropped. */
   readonly eventsPerMachine?: number;
-  /** Most machines kept. The one that has been silent longest is dropped. */
+  /** Maximum number of machines kept. The one that has been silent longest is dropped. */
   readonly machines?: number;
   /** Receives each event as it is recorded, for `--log-level debug`. */
   readonly debug?: (event: RecordedEvent) => void;

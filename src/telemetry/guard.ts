@@ -25,7 +25,7 @@ export interface GuardedInput {
 }
 
 const loggedOctets = 64;
-/** Most pairs of source and kind remembered as logged. The oldest are forgotten, and may be logged again. */
+/** Maximum number of pairs of source and kind remembered as logged. The oldest are forgotten, and may be logged again. */
 const maxRemembered = 1024;
 
 export class Guard {
