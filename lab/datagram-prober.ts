@@ -36,7 +36,7 @@ function send(): void {
 const beganAt = performance.now();
 for (const count of counts) count.lastAt = beganAt;
 const sending = setInterval(() => {
-  // A late timer catches up on the datagrams that are due.
+  // When the timer fires late, this sends all datagrams that are due.
   while (sent < performance.now() - beganAt) send();
 }, 1);
 for (const signal of ['SIGTERM', 'SIGINT'] as const)

@@ -41,7 +41,7 @@ export const addresses = {
 const routerAsn = 64500;
 const nodeAsn = 64512;
 
-/** Builds the network. A world has room for one. */
+/** Builds the network. A world can hold only one. */
 export async function buildFabric(nodeCount: number): Promise<Fabric> {
   const [segment, control, router, near, far] = (await Promise.all(
     ['segment', 'control', 'router', 'near', 'far'].map((name) => NetworkNamespace.create(name)),
@@ -67,7 +67,7 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
     'near',
   );
   await forwarding(router);
-  // Hash flows instead of hosts over next hops, so that one client meets several nodes.
+  // The router spreads flows, not hosts, over next hops, so that one client reaches several nodes.
   await router.exec(
     'sysctl',
     '-qw',

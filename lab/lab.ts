@@ -19,7 +19,7 @@ import { put } from './put.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = '/run/lab';
 const apiPort = 6443;
-/** The same for all processes of Bellman: each runs in its own network namespace. */
+/** All processes of Bellman can use the same port, because each runs in its own network namespace. */
 const metricsPort = 7472;
 
 export const kubeconfigPath = join(folder, 'kubeconfig');
@@ -132,8 +132,8 @@ export class Lab {
   }
 
   /**
-   * Kills a node as the network sees it: the speaker gets SIGKILL, and Service traffic that arrives is lost. The pods live on, so that a
-   * test sees the failover alone.
+   * Kills a node as the network sees it: the speaker gets SIGKILL, and Service traffic that arrives is lost. The pods keep running, so that a
+   * test sees only the failover.
    */
   async killNode(node: LabNode): Promise<void> {
     const dropping =

@@ -15,7 +15,7 @@ export class Processes {
   start(name: string, host: NetworkNamespace, command: string, args: readonly string[]): void {
     if (this.isRunning(name)) throw new Error(`the lab already runs ${name}`);
     const log = openSync(join(this.#folder, `${name}.log`), 'a');
-    // The group lets the death of a node take the speaker and its child at once.
+    // A process group of its own lets `stop` kill a speaker and its child together, as the death of a node does.
     this.#running.set(name, host.spawn(command, args, { stdio: ['ignore', log, log], detached: true }));
   }
 

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const prompt = 'lab$ ';
 /** Marks the end of a command's output in the shell's output. */
 const mark = '@@end of output@@';
-/** Time for the cluster to follow a command before the next one runs. */
+/** Time for the cluster to react to a command before the next one runs. */
 const settleSeconds = 2;
 
 /** The page with the outputs that its commands print now. */

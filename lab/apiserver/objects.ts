@@ -121,7 +121,7 @@ export class Objects {
     return this.#replace(target, before, storedForm(target.resource, after));
   }
 
-  /** Only marks an object with finalizers; the update that removes the last finalizer deletes it. */
+  /** Deletes an object. One with finalizers is only marked: the update that removes the last finalizer deletes it. */
   delete(target: Target, preconditions: { readonly uid?: string } = {}): KubernetesObject {
     const object = this.get(target);
     if (preconditions.uid !== undefined && preconditions.uid !== object.metadata.uid)
@@ -177,7 +177,7 @@ export class Objects {
     const chosen: KubernetesObject = status
       ? { ...before, ...(after.status === undefined ? {} : { status: after.status }) }
       : { ...after, ...(resource.hasStatus && before.status !== undefined ? { status: before.status } : {}) };
-    // The status path of Kubernetes' own kinds accepts metadata too, and keeps only the spec.
+    // The status path of Kubernetes' own kinds accepts metadata too, and ignores only the spec.
     const merged = { ...chosen, metadata: { ...after.metadata, ...fixedMetadata(before) } };
     const next = status ? merged : admit(resource, merged, before);
     if (canonical(next) === canonical(before)) return before;

@@ -16,7 +16,7 @@ type FieldType =
   | { readonly message: Schema }
   | { readonly list: Leaf | Schema }
   | { readonly map: 'string' | 'bytes' };
-/** Fields by number, from the `.proto` files of k8s.io/api; without those that no client sends. */
+/** Fields by number, from the `.proto` files of k8s.io/api. Fields that no client sends are left out. */
 type Schema = Readonly<Record<number, readonly [name: string, type: FieldType]>>;
 
 const metadata: Schema = {

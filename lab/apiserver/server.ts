@@ -8,8 +8,8 @@
  *                 └──▶ watch.ts ◀── changes ── store.ts
  *   response ◀── presentation.ts: group and version, or rows and columns
  *
- * `/lab` counts requests, for tests that say "nothing was written", and has knobs that make the server fail. Its paths need no token and
- * work whatever the knobs do.
+ * `/lab` counts requests, for tests that check that nothing was written, and has knobs that make the server fail. Its paths need no token, and
+ * work in every position of the knobs.
  *   GET  /lab/requests      requests since the last reset, by user agent, verb and resource
  *   POST /lab/reset         resets the counts
  *   POST /lab/cut-watches   breaks all open watches
@@ -39,13 +39,13 @@ import { matcherOf, type Target, targetOf } from './target.ts';
 import { serveWatch, watchOptionsOf } from './watch.ts';
 
 export interface ApiServerOptions {
-  /** PEM; plain HTTP without. */
+  /** Key and certificate as PEM. Without them the server speaks plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Bearer token that every request must carry. */
   readonly token?: string;
   /** Interval of bookmarks on watches that request them; 30 s by default. */
   readonly bookmarkMs?: number;
-  /** Holds `NAME.log` for each Pod, for `kubectl logs`. */
+  /** Folder with a `NAME.log` for each Pod, which `kubectl logs` shows. */
   readonly logFolder?: string;
 }
 

@@ -7,7 +7,7 @@ export interface Change {
   readonly type: ChangeType;
   readonly resourceVersion: number;
   readonly object: KubernetesObject;
-  /** The previous state. With it a watcher with a selector distinguishes an object that stops to match from one that never did. */
+  /** The previous state. It tells a watcher with a selector whether an object stopped matching or never matched. */
   readonly before?: KubernetesObject;
 }
 
@@ -37,7 +37,7 @@ export class Store {
     return this.#collection(kind).objects.get(key);
   }
 
-  /** In the order of keys, like etcd. */
+  /** Sorted by key, as in etcd. */
   list(kind: string): [string, KubernetesObject][] {
     return [...this.#collection(kind).objects].sort(([a], [b]) => (a < b ? -1 : 1));
   }
@@ -65,7 +65,10 @@ export class Store {
     return object;
   }
 
-  /** Whether all changes after a version are known. A version from the future belongs to another server process, so its changes are not. */
+  /**
+   * Whether all changes after a version are known. A version from the future is from another server process, so the changes after it are
+   * unknown.
+   */
   remembers(kind: string, version: number): boolean {
     return version >= this.#collection(kind).compactedAt && version <= this.#version;
   }
@@ -85,7 +88,7 @@ export class Store {
     return () => void listeners.delete(listener);
   }
 
-  /** Forgets all history, so that every watch that resumes from before gets `410 Gone`. */
+  /** Forgets all history. Every watch that resumes from an earlier version then gets `410 Gone`. */
   compact(): void {
     this.#version++;
     for (const collection of this.#collections.values()) {

@@ -4,7 +4,7 @@ import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { bellmanProgram } from '../../src/cli/program.ts';
 import { code, page, table } from './markdown.ts';
 
-/** What each exit code means, by command; `*` is a command that is not named. */
+/** What each exit code means, by command. */
 const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, string>>> = {
   success: {
     controller: 'It stopped after SIGTERM or SIGINT.',
@@ -18,8 +18,9 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     controller: 'A second signal ended it before it had stopped.',
     speaker: 'A second signal ended it before it had stopped.',
     validate: 'A file is not valid.',
-    status: 'Something of that is not so, or could not be confirmed because a speaker was not reached.',
-    trace: 'There are no such events.',
+    status:
+      'A condition of code 0 does not hold, or could not be confirmed because a speaker was not reached.',
+    trace: 'No events were found.',
   },
   failed: {
     controller: 'It could not start, for instance because a flag is wrong or its port is taken.',
@@ -29,9 +30,10 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     trace: 'The API server or a speaker could not be reached.',
   },
   bug: {
-    controller: 'It met an exception that nothing caught. The log says which; another replica takes over.',
+    controller:
+      'An uncaught exception ended it. The log shows the exception, and another replica takes over.',
     speaker:
-      'It met an exception that nothing caught. The log says which; the layer-2 process hands over its addresses.',
+      'An uncaught exception ended it. The log shows the exception, and the layer-2 process hands over its addresses.',
     validate: 'Not used.',
     status: 'Not used.',
     trace: 'Not used.',
@@ -59,7 +61,7 @@ export function commandLinePage(): string {
         ...program.commands.map((command) => exitMeaning(name as keyof typeof exitCodes, command.name())),
       ]),
     ),
-    'A flag that does not exist ends every command with 2.',
+    'Every command exits with 2 when it is given a flag that does not exist.',
   );
 }
 
@@ -105,7 +107,7 @@ function exitMeaning(name: keyof typeof exitCodes, command: string): string {
   return meaning;
 }
 
-/** Descriptions on the command line begin small and have no full stop. */
+/** Descriptions on the command line begin with a small letter and have no full stop. */
 function sentence(text: string): string {
   return text === '' ? '' : `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }

@@ -1,11 +1,11 @@
-/** The page of Kubernetes events, made from the table that the code takes their reasons from. */
+/** The page of Kubernetes events, made from the table of event reasons in the code. */
 import { eventReasons } from '../../src/kubernetes/event-reasons.ts';
 import { code, page, table } from './markdown.ts';
 
 export function eventsPage(): string {
   return page(
     'Events',
-    'Bellman records an event only when an outcome changes. `kubectl describe` shows the events of an object; `kubectl get events -A` shows all.\nThe same message from several nodes, or again after a restart, is one event with a count.',
+    'Bellman records an event only when an outcome changes. `kubectl describe` shows the events of an object; `kubectl get events -A` shows all.\nWhen several nodes record the same message, or one records it again after a restart, it is one event with a count.',
     table(
       ['reason', 'object', 'type', 'meaning'],
       Object.entries(eventReasons).map(([reason, { object, type, meaning }]) => [

@@ -5,9 +5,9 @@
 
 export interface LogCall {
   readonly level: string;
-  /** Every message that the call can write. What a template inserts is shown as `…`. */
+  /** Every message that the call can write. `…` stands for each insertion of a template. */
   readonly messages: readonly string[];
-  /** Keys of the call's object that stand in the source. */
+  /** Keys of the call's object, as far as the source shows them. */
   readonly fields: readonly string[];
   /** Line of the call, counted from 1. */
   readonly line: number;
@@ -30,7 +30,7 @@ export function logCalls(source: string): readonly LogCall[] {
   });
 }
 
-/** The expressions between an opening bracket, which stands just before `start`, and its closing one, split at their commas. */
+/** The expressions between two brackets, split at the commas of that level. `start` is the index after the opening bracket. */
 function splitTopLevel(text: string, start: number): string[] {
   const parts: string[] = [];
   let depth = 0;
@@ -51,7 +51,7 @@ function splitTopLevel(text: string, start: number): string[] {
   return parts.filter((part) => part !== '');
 }
 
-/** All strings and templates in the expression; a name stands for the constant of the same source. */
+/** All strings and templates in the expression or, if it is a name, in the constant of that name. */
 function messagesOf(expression: string, text: string): string[] {
   const literals = stringsIn(expression);
   return literals.length > 0 ? literals : stringsIn(constant(expression, text));
@@ -62,14 +62,14 @@ function stringsIn(expression: string): string[] {
   for (let at = 0; at < expression.length; at++) {
     if (!isQuote(expression[at] ?? '')) continue;
     const end = endOfString(expression, at);
-    // A string that is compared is a condition and no message.
+    // A string that is compared belongs to a condition and is not a message.
     if (!/[=!]==\s*$/.test(expression.slice(0, at))) found.push(shown(expression.slice(at + 1, end)));
     at = end;
   }
   return found;
 }
 
-/** A literal's text as a reader sees it. */
+/** The text of a literal, with `…` in place of each insertion. */
 function shown(literal: string): string {
   let result = '';
   for (let at = 0; at < literal.length; at++) {
@@ -93,7 +93,7 @@ function fieldsOf(expression: string, text: string): string[] {
   });
 }
 
-/** The expression that a constant of the source is made of, or nothing. */
+/** The initializer of a constant in the source; empty if there is no such constant. */
 function constant(name: string, text: string): string {
   if (!/^\w+$/.test(name)) return '';
   const definition = new RegExp(`\\bconst ${name}(?:: [^=]+)? =\\s+`).exec(text);

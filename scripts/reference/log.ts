@@ -35,7 +35,7 @@ const fields: Readonly<Record<string, string>> = {
   object: 'namespace and name of an object',
   octets: 'the first octets of the input, in hexadecimal',
   outageMs: 'milliseconds for which the API server did not answer',
-  peer: 'name of the peer; stands on every line about a session',
+  peer: 'name of the peer; present on every line about a session',
   peerAsn: 'AS number of the peer',
   peerRouterId: 'BGP Identifier of the peer',
   peers: 'number of peers',
@@ -80,7 +80,7 @@ export function logPage(): string {
       throw new Error(`scripts/reference/log.ts: say what the log field ${field} means`);
   return page(
     'Log',
-    'Each daemon writes one JSON object a line to standard output. `--log-level` sets the least severe level.',
+    'Each daemon writes one JSON object per line to standard output. `--log-level` sets the least severe level.',
     '## Fields of every line',
     table(
       ['field', 'meaning'],

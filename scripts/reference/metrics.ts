@@ -15,7 +15,7 @@ import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
 import { registerInputFailures } from '../../src/telemetry/input-failures.ts';
 import { code, page, table } from './markdown.ts';
 
-/** The fields of a registered metric, which the types of prom-client list in part. */
+/** The fields of a registered metric. The types of prom-client declare only some of them. */
 interface Metric {
   readonly name: string;
   readonly type: string;
@@ -50,7 +50,7 @@ const processes: readonly Process[] = [
   },
   {
     title: 'Speaker: BGP',
-    text: 'The label `peer` is the name of the peer. The names of the first groups, irregular as they are, come from MetalLB.',
+    text: 'The label `peer` is the name of the peer. The names of the first groups are irregular because they come from MetalLB.',
     register: (registry) => void new BgpMetrics(registry),
   },
   {
@@ -64,7 +64,7 @@ const processes: readonly Process[] = [
   },
 ];
 
-/** What each label means. A label that means different things stands under the name of its metric. */
+/** What each label means. A label that has another meaning on one metric is listed with the name of that metric. */
 const labels: Readonly<Record<string, string>> = {
   peer: 'name of the peer',
   entrance: '`bgp`, `membership`, `frame`, `http` or `watch`',
@@ -121,7 +121,7 @@ function row({ name, type, labelNames, help }: Metric): string[] {
   return [code(name), type, labelNames.map(code).join(', '), help.endsWith('.') ? help : `${help}.`];
 }
 
-/** A row for each label, or for each metric on which it means something else. */
+/** A row for each label, and one for each metric that gives a label a meaning of its own. */
 function labelRows(): readonly (readonly [string, string])[] {
   const rows = new Map<string, string>();
   for (const { name, labelNames } of processes.flatMap(metricsOf))

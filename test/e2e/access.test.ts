@@ -34,7 +34,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
   }
   const bearer = (token: string) => ['-H', `Authorization: Bearer ${token}`];
 
-  test('are refused without a token, with a foreign one, and without the right', async () => {
+  test('refuse a client without a token, with an invalid token, or without the right', async () => {
     for (const path of ['/status', '/debug/events']) {
       assert.equal(await code(path), '401');
       assert.equal(await code(path, ...bearer('made-up')), '401');
@@ -43,7 +43,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     }
   });
 
-  test('are shown to the viewer', async () => {
+  test('answer the viewer', async () => {
     const token = await tokenOf('viewer', 'bellman.dev');
     for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
   });
@@ -52,7 +52,7 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     for (const path of ['/metrics', '/healthz', '/readyz']) assert.equal(await code(path), '200');
   });
 
-  test('are read by `bellman status` with nothing but a kubeconfig', async () => {
+  test('are readable by `bellman status` with only a kubeconfig', async () => {
     await lab.until('bellman status shows the session', async () => {
       const output = await fabric.control
         .exec(bellman, 'status', '--kubeconfig', kubeconfigPath)

@@ -117,7 +117,7 @@ test('a watch with sendInitialEvents gets a bookmark after the existing objects'
   }
 });
 
-test('a watch with a selector sees an object that starts to match as added, one that stops as deleted', async () => {
+test('a watch with a selector reports an object that starts to match as added, and one that stops matching as deleted', async () => {
   const watching = await watchFrom({ resourceVersion: await version(), labelSelector: 'app=web' });
   try {
     await create('other', { app: 'other' });
@@ -153,7 +153,7 @@ test('a paused server sends nothing and loses no change', async () => {
     await plane.requests('test');
     await new Promise((resolve) => setTimeout(resolve, 5 * bookmarkMs));
     assert.equal(done, false, 'no answer');
-    assert.ok(watching.seen.length <= seenBefore + 1, 'at most one bookmark that was under way');
+    assert.ok(watching.seen.length <= seenBefore + 1, 'at most one bookmark that was already in transit');
     await plane.knob('serve');
     await made;
     await eventually('the change', () => watching.names().includes('ADDED while-paused'));
@@ -189,7 +189,7 @@ test('requests are counted by agent, verb and resource', async () => {
   assert.deepEqual(await plane.requests('kubectl'), new Map([['GET configmaps', 1]]));
 });
 
-test('kubectl creates objects by protobuf, does a dry run, and learns that there is no server-side apply', async () => {
+test('kubectl creates objects by protobuf, does a dry run, and reports that there is no server-side apply', async () => {
   await plane.kubectl('create', 'service', 'loadbalancer', 'made', '--tcp=80:8080');
   const port = 'jsonpath={.spec.type} {.spec.ports[0].port} {.spec.ports[0].targetPort}';
   assert.equal(await plane.kubectl('get', 'service', 'made', '-o', port), 'LoadBalancer 80 8080');

@@ -262,7 +262,7 @@ test('the controller waits for an API server that is away when it starts, and lo
   assert.equal(await controller.stop(), 0);
 });
 
-test('the controller logs the return of the API server within two seconds, and records both', async () => {
+test('the controller logs the return of the API server within two seconds, and the flight recorder has the outage', async () => {
   const controller = plane.controller('--no-leader-election');
   await controller.logged('in sync');
   await plane.knob('refuse');

@@ -1,6 +1,6 @@
 /**
- * The gate in a whole lab: whatever happens to the ConfigMap or to the processes, the router keeps its routes, the sessions stay up, and
- * no address changes without an edit that demands it.
+ * The gate in a whole lab: whatever happens to the ConfigMap or to the processes, the router keeps its routes, the sessions stay up, and no
+ * address changes unless an edit requires it.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -64,7 +64,7 @@ async function seenByRouter(): Promise<RouterView> {
   };
 }
 
-/** A restarted session would be a second younger. The times that BIRD prints drift by a millisecond. */
+/** A restarted session would be established at least a second later. The times that BIRD prints drift by a millisecond. */
 function assertSame(now: RouterView, before: RouterView): void {
   assert.deepEqual(now.sessions, before.sessions);
   assert.equal(now.upSince.length, 3);
@@ -72,7 +72,7 @@ function assertSame(now: RouterView, before: RouterView): void {
     assert.ok(Math.abs(since - (before.upSince[i] ?? 0)) < 500, `session ${i} restarted`);
 }
 
-/** Runs an action and checks all the while that the router has every route. */
+/** Runs an action and checks throughout that the router has every route. */
 async function keepingRoutes(during: () => Promise<void>): Promise<void> {
   let isOver = false;
   const losses: string[] = [];

@@ -7,10 +7,12 @@ import { Lab } from '../../lab/lab.ts';
 import { membershipSecretKey, membershipSecretName } from '../../src/cluster/names.ts';
 
 const services = ['a', 'b', 'c'];
-/** Longer than speakers take to declare another one lost and to take its addresses over. */
+/** Longer than speakers take to declare another one dead and take over its addresses. */
 const watchedMs = 8000;
 
-describe('membership keys that change while a node has no API server', { concurrency: false }, () => {
+describe('no address is answered by two nodes while one node is cut off from the API server and the keys are', {
+  concurrency: false,
+}, () => {
   let lab: Lab;
   let addresses: readonly string[] = [];
   let isolated: LabNode;
@@ -97,14 +99,14 @@ describe('membership keys that change while a node has no API server', { concurr
     await expectNoSecondAnswerer();
   });
 
-  test('deleted, and made again by the controller', async () => {
+  test('deleted and recreated by the controller', async () => {
     const before = await readKeys();
     await lab.kubectl('delete', 'secret', membershipSecretName, '-n', 'bellman-system');
     await lab.until('the controller makes new keys', async () => (await readKeys()).join() !== before.join());
     await expectNoSecondAnswerer();
   });
 
-  test('and all speakers agree once the node is back', async () => {
+  test('known again to all speakers, because the node is back', async () => {
     await reconnect();
     await lab.until('each speaker hears both others', async () => {
       const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));

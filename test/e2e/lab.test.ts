@@ -1,4 +1,4 @@
-/** The lab's network without Bellman: nodes forward load balancer traffic, and nothing but Bellman attracts it. */
+/** The lab's network without Bellman: nodes forward load balancer traffic that reaches them, but only Bellman could attract it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { addresses, type LabNode } from '../../lab/fabric.ts';

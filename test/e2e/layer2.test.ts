@@ -273,7 +273,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.deepEqual(await answerers(), [await lab.macOf(third)]);
   });
 
-  test('a node cut off from the API server does not contend for an address that has moved meanwhile', async () => {
+  test('a node cut off from the API server does not contend for an address that has moved in the meantime', async () => {
     const [, second, third] = lab.fabric.nodes;
     assert.ok(second && third);
     const thirdLog = () => lab.log('speaker-node-3').match(/"answering"/g)?.length ?? 0;
@@ -315,7 +315,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
-    // By then it would have given up waiting for the two others.
+    // By the end of this probe the node would have given up waiting for the other two.
     await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
     await reconnect();
   });

@@ -1,5 +1,5 @@
 /**
- * The operator's view: `bellman status`, events and records that stay true, and configuration edits that move addresses without a lost
+ * The operator's view: `bellman status`, events and records that stay correct, and configuration edits that move addresses without a lost
  * request.
  */
 

@@ -20,7 +20,7 @@ test('httpGet() returns the body', async (t) => {
   assert.deepEqual(await httpGet(url), { ok: true, value: 'body' });
 });
 
-test('httpGet() gives up an endless body', async (t) => {
+test('httpGet() gives up on an endless body', async (t) => {
   const chunk = Buffer.alloc(1024 * 1024);
   const url = await serve(t, (_, response) => {
     const more = () => {
@@ -33,7 +33,7 @@ test('httpGet() gives up an endless body', async (t) => {
   assert.match(result.ok ? '' : result.error, /^the answer exceeds \d+ octets$/);
 });
 
-test('httpGet() names an HTTP error, and a port that nothing listens on', async (t) => {
+test('httpGet() reports an HTTP error, and a port that nothing listens on', async (t) => {
   const url = await serve(t, (_, response) => response.writeHead(500).end('no'));
   assert.deepEqual(await httpGet(url), { ok: false, error: 'HTTP status 500' });
   assert.deepEqual(await httpGet('http://127.0.0.1:9/status'), { ok: false, error: 'ECONNREFUSED' });

@@ -98,7 +98,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   ],
   ['the node that answers', { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) }, 'node-1 on eth0', 0],
   [
-    'the node that answers when the record is behind',
+    'the node that answers when the record is out of date',
     { 'node-1': speaker(), 'node-2': speaker({ announcing: { '192.0.2.1': 'x' } }) },
     'node-2',
     0,
@@ -113,7 +113,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'that no node answers, whatever the record says; without endpoints this is as desired',
+    'that no node answers, whatever the record says, and is healthy when there are no endpoints',
     { 'node-1': speaker({ notAnnounced: refusal('no endpoint is ready') }) },
     'none: no endpoint is ready',
     0,
@@ -184,7 +184,7 @@ test('statusReport() counts nodes that it does not name', () => {
   assert.equal(announcers, 'node-0, node-1, node-2 and 6 more by BGP');
 });
 
-test('statusReport() lists the used addresses of pools by family, a shared address once', () => {
+test('statusReport() counts the used addresses of pools by family, a shared address once', () => {
   const other = service('other', ['192.0.2.1', '2001:db8::1']);
   const report = statusReport(view([web, other], {}));
   assert.deepEqual(line(report, 'p  '), ['p', 'layer2', 'IPv4', '4', '1', '3']);
@@ -248,7 +248,7 @@ for (const [name, lease, expected, healthy] of [
     assert.equal(report.healthy, healthy);
   });
 
-test('statusReport() says why a Service waits, by the leader and else by the last event', () => {
+test('statusReport() says why a Service waits, as the leader reports it or else as the last event does', () => {
   const later = service('later', []);
   const failures = new Map([['default/later', 'from the event']]);
   assert.equal(line(statusReport(view([later], {}, { failures })), 'default/later').at(-1), 'from the event');

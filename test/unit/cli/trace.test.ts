@@ -12,7 +12,7 @@ const event = {
   actions: [{ kind: 'send', message: 'OPEN' }, 'plain'],
 };
 
-test('formatTrace() writes an event and each of its actions on a line', () => {
+test('formatTrace() writes an event and each of its actions on a line of its own', () => {
   assert.equal(
     formatTrace([{ node: 'node-1', ...event }], 'text'),
     [
@@ -36,7 +36,7 @@ test('formatTrace() shortens a long event, and still shows the state', () => {
   assert.match(line, /x… {2}⇒ OpenSent$/);
 });
 
-test('formatTrace() survives a time that is not a date', () => {
+test('formatTrace() prints a time that is not a valid date as a number', () => {
   assert.match(formatTrace([{ node: 'n', ...event, at: 1e300 }], 'text'), /^1e\+300 /);
 });
 

@@ -51,7 +51,7 @@ test('bellman --version prints the version of the package', () => {
   assert.deepEqual(bellman('--version').stdout, `${version}\n`);
 });
 
-test('bellman reports unwritable output in one line, and stays silent when its reader has gone', () => {
+test('bellman reports unwritable output in one line, and reports nothing when the reader of its output has exited', () => {
   const full = spawnSync('sh', ['-c', `${process.execPath} ${main} --help >/dev/full`], { encoding: 'utf8' });
   assert.equal(full.status, 2);
   assert.match(full.stderr, /^bellman: cannot write the output: ENOSPC.*\n$/);

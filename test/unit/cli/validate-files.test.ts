@@ -95,7 +95,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
     'broken.yaml:2:1: not valid YAML: deficient indentation; is a bracket or a quote before it not closed?\n',
   ],
   [
-    'every file, also behind an invalid one',
+    'every file, even after an invalid one',
     ['bad.yaml', 'good.yaml'],
     1,
     'bad.yaml:2:40: address-pools[0].addresses[0]: /33 is not a prefix length (0 to 32)\ngood.yaml: valid: 0 peers, 1 pool\n',
@@ -115,7 +115,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
       'manifest-crlf.yaml:17:20: address-pools: expected a list of pools, not none\n',
   ],
   [
-    'a quoted text in a manifest, pointed at as a whole',
+    'a quoted text in a manifest, with the position of the whole text',
     ['quoted.yaml'],
     1,
     'quoted.yaml:5:11: peers[0]: expected a peer with my-asn, peer-asn and peer-address, not 1 (line 2 of the configuration)\n',
@@ -142,7 +142,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
   ],
 ];
 for (const [name, given, code, out] of rows) {
-  test(`runValidate() judges ${name}`, async () => {
+  test(`runValidate() checks ${name}`, async () => {
     assert.deepEqual(await validate(given), { code, out, err: '' });
   });
 }
@@ -155,7 +155,7 @@ test('runValidate() reads standard input for -', async () => {
   });
 });
 
-test('runValidate() returns 2 when a file cannot be read, and judges the others', async () => {
+test('runValidate() returns 2 when a file cannot be read, and still checks the others', async () => {
   const { code, out, err } = await validate(['missing.yaml', 'bad.yaml', 'good.yaml']);
   assert.equal(code, 2);
   assert.equal(err, 'bellman: cannot read missing.yaml: no such file\n');

@@ -21,7 +21,7 @@ function decoded(body: object) {
   return result.value;
 }
 
-test('decodeSpeakerStatus() reads a status of a release without a version', () => {
+test('decodeSpeakerStatus() reads a status from a release that sends no version', () => {
   const status = decoded({
     ...minimal,
     notAnnounced: [{ service: 'a/b', address: '192.0.2.1', reason: 'r' }],
@@ -36,7 +36,7 @@ test('decodeSpeakerStatus() ignores fields and causes that it does not know', ()
   assert.equal('novelty' in status, false);
 });
 
-test('decodeSpeakerStatus() makes every foreign text printable and bounded, keys included', () => {
+test('decodeSpeakerStatus() makes every received text printable and bounded, keys included', () => {
   const hostile = '\u001b]0;x\u0007\u202Eevil\u2028\u2066\u0085';
   const { peers, inUse, troubles } = decoded({
     ...minimal,
@@ -51,8 +51,8 @@ test('decodeSpeakerStatus() makes every foreign text printable and bounded, keys
 });
 
 for (const [name, body, error] of [
-  ['no JSON', '<html>', /^not JSON$/],
-  ['another service on the port', '{"hello":"world"}', /^not a status of this version: peers /],
+  ['text that is not JSON', '<html>', /^not JSON$/],
+  ['JSON from another service on the port', '{"hello":"world"}', /^not a status of this version: peers /],
   ['a list', '[]', /^not a status of this version/],
   ['a later version', JSON.stringify({ ...minimal, version: 2 }), /version is newer than this program/],
   [

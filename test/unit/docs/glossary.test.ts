@@ -1,4 +1,4 @@
-/** Holds every file to `docs/glossary.md`: a word of its column "not" appears nowhere but where the glossary allows it. */
+/** Checks every file against `docs/glossary.md`: a word of its column "not" appears only where the glossary allows it. */
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import { test } from 'node:test';

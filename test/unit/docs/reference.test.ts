@@ -1,4 +1,4 @@
-/** The reference pages that are made from the code are what `make docs` writes, and they are complete. */
+/** The generated reference pages are up to date and complete. */
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import { test } from 'node:test';
@@ -7,12 +7,12 @@ import { metricNames } from '../../../scripts/reference/metrics.ts';
 import { referencePages } from '../../../scripts/reference/pages.ts';
 import { read, root } from './pages.ts';
 
-test('the reference pages are what make docs writes', () => {
+test('the generated reference pages are what make docs writes', () => {
   for (const [path, text] of referencePages())
     assert.equal(read(path), text, `${path} is out of date: run make docs`);
 });
 
-test('the metrics reference has every metric name that stands in the code', () => {
+test('the metrics reference has every metric name of the code', () => {
   const documented = new Set(metricNames());
   for (const file of globSync('src/**/*.ts', { cwd: root }))
     for (const [, name = ''] of read(file).matchAll(/['`](bellman_[a-z0-9_]+)['`]/g))
@@ -37,7 +37,7 @@ test('logCalls finds level, message, fields and line', () => {
   ]);
 });
 
-test('logCalls finds each message of a choice, also behind a constant', () => {
+test('logCalls finds each message of a conditional expression, even through a constant', () => {
   const source = [
     // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
     "const text = kind === 'new' ? 'accepted' : `back at ${hash}`;",

@@ -1,4 +1,4 @@
-/** What the pages show works: configurations parse, commands and flags exist, names are those of the code. */
+/** The samples on the pages work: configurations parse, commands and flags exist, and names match the code. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync } from 'node:fs';
 import { test } from 'node:test';

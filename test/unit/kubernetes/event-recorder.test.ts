@@ -62,7 +62,7 @@ test('EventRecorder keeps events during an outage and sends them as soon as the 
   );
 });
 
-test('EventRecorder tries a refused event for ten seconds, drops it with a log line and sends the next', async () => {
+test('EventRecorder retries a refused event for ten seconds, then drops it with a log line and sends the next', async () => {
   const { api, clock, recorder, written, lines } = setUp();
   api.before = ({ body }) => {
     if ((body as { message: string }).message === 'one')
@@ -90,7 +90,7 @@ test('EventRecorder writes an event that the server refuses only in its first se
   assert.deepEqual(written(), ['IPAllocated one ×1']);
 });
 
-test('EventRecorder drops an event that the server calls invalid at once', async () => {
+test('EventRecorder immediately drops an event that the server rejects as invalid', async () => {
   const { api, recorder, written } = setUp();
   api.before = ({ body }) => {
     if ((body as { message: string }).message === 'one') throw new ApiError(422, 'Invalid', 'no');
@@ -101,7 +101,7 @@ test('EventRecorder drops an event that the server calls invalid at once', async
   assert.deepEqual(written(), ['IPAllocated two ×1']);
 });
 
-test('EventRecorder cuts a message to the limit of the API and puts events on cluster objects into default', async () => {
+test('EventRecorder cuts a message to the limit of the API and puts events of cluster-scoped objects into the namespace default', async () => {
   const { api, recorder } = setUp();
   recorder.record(
     event('x'.repeat(3000), { regarding: { kind: 'Node', namespace: '', name: 'node-1', uid: 'n' } }),

@@ -157,7 +157,7 @@ test('LeaderElection lets one replica lead, and the other as soon as the first g
   await second.stop();
 });
 
-test('LeaderElection takes over within 15 s from a suspended leader, which writes no more when it resumes', async () => {
+test('LeaderElection takes over within 15 s from a suspended leader, which writes nothing when it resumes', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];
   const frozen = new SuspendableClock(clock);
@@ -178,7 +178,7 @@ test('LeaderElection takes over within 15 s from a suspended leader, which write
   await second.stop();
 });
 
-test('LeaderElection ends the term without renewal and leads again after the outage', async () => {
+test('LeaderElection ends the term when renewals fail, and leads again after the outage', async () => {
   const { clock, server } = setUp();
   const writes: string[] = [];
   let away = false;

@@ -65,7 +65,7 @@ for (const { what, candidate, record, now, move } of [
     move: 'take',
   },
   {
-    what: 'waits on after a renewal',
+    what: 'keeps waiting when the holder has renewed',
     candidate: seenAtZero,
     record: lease('other', '2'),
     now: 10_000,
@@ -83,7 +83,7 @@ test('observeLease() keeps the time at which a version was first seen', () => {
   assert.equal(renewed.seen?.atMs, 7000);
 });
 
-test('mayWrite() counts the deadline from the sending of the renewal, not from its answer', () => {
+test('mayWrite() counts the deadline from when the renewal was sent, not from when it was answered', () => {
   const leader = leaseGranted(newCandidate('me'), '5', 1000);
   assert.equal(mayWrite(leader, 1000 + leaseTiming.renewDeadlineMs - 1), true);
   assert.equal(mayWrite(leader, 1000 + leaseTiming.renewDeadlineMs), false);

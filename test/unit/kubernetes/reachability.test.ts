@@ -37,7 +37,7 @@ for (const [state, event, next, actions] of table)
     );
   });
 
-test('stepReachability() logs loss and return in turns, whatever the order of events', () => {
+test('stepReachability() logs loss and return alternately, whatever the order of events', () => {
   const events = fc.constantFrom<ReachabilityEvent>({ kind: 'answered' }, missed, { kind: 'grace over' });
   fc.assert(
     fc.property(fc.array(events), (sequence) => {
@@ -88,7 +88,7 @@ test('Reachability does not log a miss that an answer follows within three secon
   assert.deepEqual(lines, []);
 });
 
-test('Reachability takes a refusal as an answer, and an aborted exchange as neither', () => {
+test('Reachability counts a refusal as an answer, and an aborted request as neither an answer nor a miss', () => {
   const { reachability } = setUp();
   reachability.observeFailure(new ApiError(0, 'AbortError', 'aborted'), AbortSignal.abort());
   assert.equal(reachability.isAnswering, true);

@@ -38,7 +38,7 @@ test('textLines() returns the lines that were written, wherever the chunks end',
   );
 });
 
-test('textLines() keeps U+2028 within a line and drops a line without an end', async () => {
+test('textLines() keeps U+2028 within a line and drops an unterminated last line', async () => {
   const bytes = Buffer.from('{"a":"x\u2028y"}\n\n{"b":');
   assert.deepEqual(await all(textLines(chunked(bytes, []), limit)), ['{"a":"x\u2028y"}']);
 });

@@ -21,11 +21,11 @@ test('nextWatchTry() doubles the delay with each failure up to ten seconds', () 
   assert.deepEqual(delays, [200, 400, 800, 1600, 10_000]);
 });
 
-test('nextWatchTry() halves the delay at most by jitter', () => {
+test('nextWatchTry() shortens the delay by at most half through jitter', () => {
   assert.equal(nextWatchTry(initialWatchRetry, { kind: 'unanswered' }, 0, 0).delayMs, 100);
 });
 
-test('nextWatchTry() resumes after a missing answer and after a refusal, and lists after anything else', () => {
+test('nextWatchTry() resumes after a missing answer or a refusal, and lists again after any other outcome', () => {
   const lists = (outcome: WatchOutcome) => nextWatchTry(initialWatchRetry, outcome, 0, 0).relist;
   assert.deepEqual(
     [
@@ -55,11 +55,11 @@ test('nextWatchTry() pauses after a watch that ends at once', () => {
   assert.equal(nextWatchTry(initialWatchRetry, { kind: 'ended', openForMs: 5000 }, 0, 1).delayMs, 0);
 });
 
-test('nextWatchTry() reports a refusal only after ten seconds, once, and its end only then', () => {
+test('nextWatchTry() reports a refusal once, after ten seconds, and reports its end only if it reported the refusal', () => {
   const first = repeat(refusal, 1);
   assert.equal(first.report, undefined);
   const granted = nextWatchTry(first.state, { kind: 'accepted' }, 5000, 1);
-  assert.equal(granted.report, undefined, 'a refusal of seconds leaves no line');
+  assert.equal(granted.report, undefined, 'a refusal of a few seconds is not reported');
   const late = nextWatchTry(first.state, refusal, 10_000, 1);
   assert.equal(late.report, 'refused');
   assert.equal(nextWatchTry(late.state, refusal, 20_000, 1).report, undefined);

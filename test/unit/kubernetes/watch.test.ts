@@ -243,7 +243,7 @@ test('watch() logs a refusal that lasts ten seconds once, and its end', async ()
   await stop();
 });
 
-test('watch() leaves out an object that the decoder leaves out, and reports it as gone when it was known', async () => {
+test('watch() ignores an object that the decoder leaves out, and reports it as gone if it was known before', async () => {
   const api = new ScriptedApi();
   api.lists.push(list('7', [object('x', '3'), object('never', '4')]));
   api.watches.push((lines) => lines.send({ type: 'MODIFIED', object: object('x', '8') }));
@@ -271,7 +271,7 @@ test('watch() handles an object again, without another request, after its handle
     },
   });
   await pass(clock, 500);
-  assert.deepEqual(seen, ['a/x=3', 'a/y=3', 'synced', 'a/y=9'], 'other objects do not wait');
+  assert.deepEqual(seen, ['a/x=3', 'a/y=3', 'synced', 'a/y=9'], 'other objects are not delayed');
   await pass(clock, 5000);
   assert.deepEqual(seen.slice(4), ['a/x=8']);
   assert.equal(api.requested.length, 2);
@@ -305,7 +305,7 @@ test('watch() handles only the newest state of an object whose handler threw, de
   await stop();
 });
 
-test('watch() lists the other items when one does not decode', async () => {
+test('watch() delivers the other items of a list when one does not decode', async () => {
   const api = new ScriptedApi();
   const hostile = [null, 5, 'x', [], {}, { metadata: null }, { metadata: { name: 5 } }];
   api.lists.push(list('7', [...hostile, object('x', '3'), { metadata: { name: 'y', namespace: {} } }]));

@@ -24,7 +24,7 @@ function setUp(concurrency = 2, fails: (key: string) => boolean = () => false) {
   return { clock, queue, begun, retries, end: (key: string) => ends.get(key)?.() };
 }
 
-test('WorkQueue works on as many keys at once as its concurrency, each once', async () => {
+test('WorkQueue processes as many keys at once as its concurrency allows, each once', async () => {
   const { queue, begun, end } = setUp();
   for (const key of ['a', 'b', 'c', 'c', 'd']) queue.add(key);
   assert.deepEqual(begun, ['a', 'b']);
@@ -34,7 +34,7 @@ test('WorkQueue works on as many keys at once as its concurrency, each once', as
   assert.deepEqual(begun, ['a', 'b', 'c']);
 });
 
-test('WorkQueue works once more on a key added during its work, never twice at once', async () => {
+test('WorkQueue processes a key again that is added while it is processed, but never twice at once', async () => {
   const { queue, begun, end } = setUp();
   queue.add('a');
   queue.add('a');
@@ -48,7 +48,7 @@ test('WorkQueue works once more on a key added during its work, never twice at o
   assert.equal(queue.depth, 0);
 });
 
-test('WorkQueue retries with delays that double up to a limit and holds up no other key', async () => {
+test('WorkQueue retries with delays that double up to a limit, without delaying other keys', async () => {
   const { clock, queue, begun, retries } = setUp(2, (key) => key === 'bad');
   queue.add('bad');
   queue.add('good');

@@ -28,7 +28,7 @@ function rules(node: string, service: ProxiedService): string[] {
 }
 
 describe('rulesetOf()', () => {
-  test('policy Cluster: every node reaches all endpoints and hides the client', () => {
+  test("policy Cluster: every node reaches all endpoints and hides the client's address", () => {
     assert.deepEqual(rules('node-3', web), [
       'ip daddr 198.51.100.0 tcp dport 80 meta mark set 0x4000 dnat ip to numgen random mod 2 map { 0 : 10.244.1.2, 1 : 10.244.2.3 } : 8080',
       'ip6 daddr 2001:db8:100:: tcp dport 80 meta mark set 0x4000 dnat ip6 to numgen random mod 1 map { 0 : fd00:244:1::2 } : 8080',

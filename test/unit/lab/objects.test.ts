@@ -112,7 +112,7 @@ describe('Objects', () => {
       assert.deepEqual(store.list('/v1/services'), []);
     });
 
-  test('update() with an old resourceVersion is a conflict, and an update without a change writes nothing', () => {
+  test('update() refuses an old resourceVersion as a conflict, and writes nothing when nothing changes', () => {
     const store = new Store();
     const objects = new Objects(store);
     const old = objects.create(target(base), service('web'));
@@ -171,7 +171,7 @@ describe('Objects', () => {
     );
   });
 
-  test('delete() waits for finalizers, and with another uid it fails', () => {
+  test('delete() waits for finalizers, and fails when the uid differs', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web', {}, { finalizers: ['a/b'] }));
     const web = target(`${base}/web`);
@@ -231,7 +231,7 @@ describe('Objects', () => {
     assert.throws(() => objects.list(all, matches, 10, 'nonsense'), refusal(400, /continue token/));
   });
 
-  test('an inapplicable JSON patch is refused, and server-side apply is refused by name', () => {
+  test('an inapplicable JSON patch is refused, and so is server-side apply, with the flag in the message', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web'));
     const web = target(`${base}/web`);

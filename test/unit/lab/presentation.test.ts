@@ -25,7 +25,7 @@ describe('age()', () => {
   ];
   const now = Date.parse('2026-01-31T00:00:00Z');
   for (const [seconds, text] of rows)
-    test(`${seconds} s are ${text}`, () => {
+    test(`${seconds} s is shown as ${text}`, () => {
       assert.equal(age(new Date(now - seconds * 1000).toISOString(), now), text);
     });
   test('a missing date is unknown', () => assert.equal(age(undefined, now), '<unknown>'));
@@ -37,7 +37,7 @@ test('wantsTable() follows the first preference of the client', () => {
   assert.equal(wantsTable(undefined), false);
 });
 
-test('an event is the same through both of its APIs', () => {
+test('both event APIs serve the same event', () => {
   const newer = resource('events.k8s.io', 'events');
   const older = resource('', 'events');
   const regarding = { kind: 'Service', name: 'web' };

@@ -42,7 +42,11 @@ test('since() returns undefined for versions before a compaction and for future 
   store.compact();
   assert.equal(store.since(kind, before), undefined);
   assert.deepEqual(store.since(kind, store.version), []);
-  assert.equal(store.since(kind, store.version + 1), undefined, 'a version of a server that ran before');
+  assert.equal(
+    store.since(kind, store.version + 1),
+    undefined,
+    'a version from an earlier run of the server',
+  );
 });
 
 test('history is bounded, and a watch resumes from it without a gap', () => {
@@ -66,7 +70,7 @@ test('listeners receive the changes of their kind until they stop', () => {
   assert.deepEqual(summary(received), ['ADDED a']);
 });
 
-test('list() is in the order of keys, and later writes do not change objects already returned', () => {
+test('list() is sorted by key, and later writes do not change objects already returned', () => {
   const store = new Store();
   const first = store.put(kind, 'b', object('b'));
   store.put(kind, 'a', object('a'));

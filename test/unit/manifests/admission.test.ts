@@ -60,7 +60,7 @@ describe('the admission policy of speakers', () => {
     ...more,
   });
 
-  test('lets a speaker announce as its own node, first and again', () => {
+  test('lets a speaker announce as its own node, for the first time and again', () => {
     const own = '192.0.2.240=node-1/eth0';
     assert.deepEqual(refuse(service(), service({ 'bellman.dev/announcing': own })), []);
     assert.deepEqual(refuse(service(other), service(announcing(own))), []);
@@ -68,7 +68,7 @@ describe('the admission policy of speakers', () => {
     assert.deepEqual(refuse(service(announcing('192.0.2.240=node-2/eth0')), service(announcing(dual))), []);
   });
 
-  test('lets a speaker remove lines, also of other nodes', () => {
+  test('lets a speaker remove lines, even those of other nodes', () => {
     assert.deepEqual(refuse(service(announcing('192.0.2.240=node-2/eth0')), service(other)), []);
   });
 
@@ -102,7 +102,7 @@ describe('the admission policy of the ConfigMap', () => {
   const map = (annotations?: object) => ({ metadata: annotations ? { annotations } : {} });
   const accepted = { 'bellman.dev/accepted-config': 'peers: []', note: 'mine' };
 
-  test('lets people edit the text, their own annotations, and remove ours', () => {
+  test('lets people edit the text and their own annotations, and remove ours', () => {
     for (const after of [map(accepted), map({ ...accepted, note: 'yours' }), map({ note: 'mine' }), map()])
       assert.deepEqual(
         refusals('bellman-accepted-config', { user: 'jane', before: map(accepted), after }),

@@ -55,7 +55,7 @@ test('manifests render with kubectl kustomize, each object once, in our namespac
     );
 });
 
-test('manifests bind each role to the service account of the process that it is for', () => {
+test('manifests bind each role to the service account of its process', () => {
   for (const [process, kind] of [
     ['controller', 'Deployment'],
     ['speaker', 'DaemonSet'],
@@ -87,7 +87,7 @@ test('manifests grant no wildcard, no change of a Service spec, and no listing o
     if (resources.includes('secrets')) assert.ok(!verbs.includes('list'));
 });
 
-test('manifests start each role with its arguments; only the speaker has the network and its capabilities', () => {
+test('manifests start each daemon with its arguments; only the speaker has host networking and added capabilities', () => {
   const controller = one('Deployment', 'controller').spec?.template?.spec;
   const speaker = one('DaemonSet', 'speaker').spec?.template?.spec;
   assert.deepEqual(controller?.containers[0]?.args, ['controller']);
@@ -119,7 +119,7 @@ test('the passive-peers component lets the speaker bind port 179', () => {
   }
 });
 
-test('manifests give each process a slow start, patient probes and a memory limit', () => {
+test('manifests give each process time for a slow start, patient probes and a memory limit', () => {
   for (const [kind, name] of [
     ['Deployment', 'controller'],
     ['DaemonSet', 'speaker'],

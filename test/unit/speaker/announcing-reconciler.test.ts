@@ -20,7 +20,7 @@ interface SetUpOptions {
   readonly dead?: readonly string[];
 }
 
-/** The reconciler of node-1, with the Service default/web at 192.0.2.241. */
+/** The reconciler of node-1. The Service default/web has the address 192.0.2.241. */
 function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
   const api = new MemoryApi();
   const clock = new VirtualClock();
@@ -112,7 +112,7 @@ test('AnnouncingReconciler leaves the line of a successor while this node still 
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   o.answer();
   await o.pass(60_000);
-  // The successor answers and writes its line a moment before this node falls silent.
+  // The successor answers and writes its line a moment before this node stops answering.
   o.put('192.0.2.241=node-2/eth0');
   o.see();
   await o.pass(3000);
@@ -186,7 +186,7 @@ test('AnnouncingReconciler removes the line of a dead node for which it acts', a
   assert.equal(o.line(), undefined);
 });
 
-test('AnnouncingReconciler replaces the line of a dead node by its own, without an event NodeUnassigned', async () => {
+test('AnnouncingReconciler replaces the line of a dead node with its own, without an event NodeUnassigned', async () => {
   const o = setUp({ dead: ['node-9'] });
   o.answer();
   await o.pass(0);
@@ -218,7 +218,7 @@ test('AnnouncingReconciler removes the line of a lost address even while another
   assert.deepEqual(o.events(), []);
 });
 
-test('AnnouncingReconciler leaves a Service of another class alone, even at an address of this node', async () => {
+test('AnnouncingReconciler ignores a Service of another class, even if it has an address that this node answers for', async () => {
   const o = setUp({
     line: '192.0.2.241=node-1/eth0',
     service: { loadBalancerClass: 'example.org/other' },

@@ -30,7 +30,7 @@ function setUp() {
 }
 
 describe('Layer2Reports', () => {
-  test('keeps what the node answers for, and passes it on to the record', () => {
+  test('keeps the addresses that the node answers for, and passes them on to the record', () => {
     const { reports, lines, announce } = setUp();
     announce(true);
     assert.deepEqual([...reports.owned], [[address, since]]);
@@ -50,7 +50,7 @@ describe('Layer2Reports', () => {
     announce(true);
     assert.deepEqual([...reports.inUse], []);
     conflict('defended');
-    assert.deepEqual([...reports.inUse], [], 'the node defends the address and goes on answering');
+    assert.deepEqual([...reports.inUse], [], 'the node defends the address and keeps answering');
   });
 
   test('forgets everything when the layer-2 process ends', () => {

@@ -59,7 +59,7 @@ test('NodeSpeaker announces nothing before start(), then everything, then End-of
   assert.deepEqual(take(), ['peers router', 'announce router 198.51.100.7/32', 'table', 'synced']);
 });
 
-test('NodeSpeaker announces from a node labelled out of load balancing when the configuration or the flag says so', () => {
+test('NodeSpeaker announces from a node with the exclude label when the configuration or the flag says so', () => {
   const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
   const labelled = (ignoresExcludeLabel: boolean) => {
     const harness = recorded({ ignoresExcludeLabel });
@@ -82,7 +82,7 @@ test('NodeSpeaker announces from a node labelled out of load balancing when the 
   assert.deepEqual(take(), ['withdraw router 198.51.100.7/32']);
 });
 
-test('NodeSpeaker passes on only the differences that a Service or its endpoints make', () => {
+test('NodeSpeaker passes on only what a change of a Service or its endpoints changes', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));
@@ -104,7 +104,7 @@ test('NodeSpeaker passes on only the differences that a Service or its endpoints
   assert.deepEqual(take(), ['change  -192.0.2.241']);
 });
 
-test('NodeSpeaker leaves routes alone that a new configuration does not change', () => {
+test('NodeSpeaker leaves the routes alone that a new configuration does not change', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));
@@ -153,7 +153,7 @@ test('NodeSpeaker leaves sessions alone when its Node object is deleted and crea
   assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
 });
 
-test('NodeSpeaker keeps a peer waiting for its password Secret, follows a rotation, and survives a deletion', () => {
+test('NodeSpeaker holds back a peer until its password Secret exists, follows a rotation, and keeps the password after a deletion', () => {
   const { speaker, peers, take } = recorded();
   const secret = (data: Record<string, string>) => ({
     namespace: 'bellman-system',

@@ -4,7 +4,7 @@ import { peerSettingsOf } from '../../../src/speaker/peer-settings.ts';
 import { ip, peer } from './fixtures.ts';
 
 describe('peerSettingsOf()', () => {
-  test('maps the defaults, and leaves out what BGP does not act on', () => {
+  test('maps the defaults, and leaves out settings that BGP does not use', () => {
     assert.deepEqual(peerSettingsOf(peer('router')), {
       name: 'router',
       localAsn: 64512,
@@ -19,7 +19,7 @@ describe('peerSettingsOf()', () => {
     });
   });
 
-  test('local-asn takes the place of my-asn', () => {
+  test('local-asn replaces my-asn', () => {
     assert.equal(peerSettingsOf(peer('router', { localAsn: 65000 })).localAsn, 65000);
   });
 

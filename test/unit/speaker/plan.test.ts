@@ -45,7 +45,7 @@ test('planService() announces a dual-stack Service when both families have endpo
   ]);
 });
 
-test('planService() judges endpoints by the family of the address', () => {
+test('planService() counts only endpoints of the family of the address', () => {
   const dual = service('web', ['198.51.100.7', '2001:db8:100::7']);
   const plan = planService(dual, everywhere, context());
   assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
@@ -65,7 +65,7 @@ const silent: readonly (readonly [string, Parameters<typeof planService>, RegExp
   ['an address in no pool', [service('web', ['203.0.113.1']), everywhere, context()], undefined],
   ['no endpoints at all', [web, [], context()], /no endpoint/],
   [
-    'Local without an endpoint here',
+    'a Local Service without an endpoint on this node',
     [{ ...web, externalTrafficPolicy: 'Local' }, [slice('web', ['node-2'])], context()],
     /Local and node node-1 has no ready endpoint/,
   ],
@@ -80,7 +80,7 @@ const silent: readonly (readonly [string, Parameters<typeof planService>, RegExp
     /network of node node-1/,
   ],
   [
-    'a node labelled out of load balancing',
+    'a node with the exclude label',
     [
       web,
       everywhere,
@@ -93,7 +93,7 @@ const silent: readonly (readonly [string, Parameters<typeof planService>, RegExp
     /labelled node\.kubernetes\.io/,
   ],
   [
-    'a node that is cordoned, by choice',
+    'a cordoned node when leavesWhenCordoned is set',
     [
       web,
       everywhere,
@@ -117,7 +117,7 @@ test('planService() announces from a cordoned node unless leavesWhenCordoned is 
   assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
 });
 
-test('planService() announces from a node labelled out of load balancing when the label is ignored', () => {
+test('planService() announces from a node with the exclude label when the label is ignored', () => {
   const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
   const nodeList = [node('node-1', { labels })];
   const plan = planService(web, everywhere, context({ nodeList, ignoresExcludeLabel: true }));
@@ -216,7 +216,7 @@ test('planService() lists every eligible node as a layer-2 candidate', () => {
   assert.deepEqual(plan.routes, []);
 });
 
-test('planService() follows ready endpoints with externalTrafficPolicy Local in layer 2', () => {
+test('planService() makes only nodes with ready endpoints candidates in layer 2 with externalTrafficPolicy Local', () => {
   const local = { ...printer, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, [slice('printer', ['node-2'])], context({ config: office }));
   assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);

@@ -18,10 +18,10 @@ const tables: readonly (readonly [string, readonly string[]])[] = [
   ],
   ['the pause ends when our line is back', ['see ours', 'see other', 'see ours', 'at 60 other no']],
   [
-    'each line overwritten doubles the pause',
+    'each overwritten line doubles the pause',
     ['see ours', 'see other', 'write other', 'see other', 'at 19 other no', 'at 20 other yes'],
   ],
-  ['the first line written does not double it', ['write other', 'see other', 'at 10 other yes']],
+  ['the first written line does not double the pause', ['write other', 'see other', 'at 10 other yes']],
 ];
 for (const [name, steps] of tables)
   test(`RecordContest: ${name}`, () => {

@@ -38,7 +38,7 @@ describe('AccessControl.check()', () => {
     assert.deepEqual(asked, []);
   });
 
-  test('answers as the API server judges', async () => {
+  test("follows the API server's verdict", async () => {
     const { check } = control((token) => Promise.resolve(token as Verdict));
     assert.equal(await check('allowed'), 200);
     assert.equal(await check('unauthenticated'), 401);
@@ -61,7 +61,7 @@ describe('AccessControl.check()', () => {
     assert.equal(asked.length, 4);
   });
 
-  test('does not remember that the API server was away', async () => {
+  test('asks again after the API server was away', async () => {
     let isAway = true;
     const { check } = control(() =>
       isAway ? Promise.reject(new Error('connection refused')) : Promise.resolve('allowed'),
@@ -71,7 +71,7 @@ describe('AccessControl.check()', () => {
     assert.equal(await check('token'), 200);
   });
 
-  test('bounds the questions that wait at the same time', async () => {
+  test('bounds the number of requests that wait for a verdict', async () => {
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const { check, asked } = control(() => promise);
     const waiting = ['a', 'b', 'c', 'd'].map((token) => check(token));

@@ -36,7 +36,7 @@ for (const [kind, body] of [
     assert.equal(lines[1], 'handed over');
   });
 
-test('endOnCrash() ends although the last duties crash as well', () => {
+test('endOnCrash() ends the process even when the last duties fail', () => {
   const { status } = run(
     `handOver: () => Promise.reject(new Error('again'))`,
     `void Promise.reject(new Error('odd'));`,

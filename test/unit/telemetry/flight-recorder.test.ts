@@ -21,7 +21,7 @@ describe('FlightRecorder', () => {
     assert.equal(recorder.events('a').length, 0);
   });
 
-  test('drops the machine that has been silent longest', () => {
+  test('drops the recording that has had no event for the longest time', () => {
     const recorder = new FlightRecorder({ clock: new VirtualClock(), machines: 2 });
     for (const machine of ['a', 'b', 'a', 'c']) recorder.record(machine, '', {}, []);
     assert.deepEqual([...new Set(recorder.events().map(({ machine }) => machine))].sort(), ['a', 'c']);

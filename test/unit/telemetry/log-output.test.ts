@@ -51,7 +51,7 @@ test('LogOutput writes lines in order', () => {
   assert.equal(state.text, 'one\ntwo\n');
 });
 
-test('LogOutput keeps lines for a slow reader, and goes on inside a line', async () => {
+test('LogOutput keeps lines for a slow reader, and continues in the middle of a line', async () => {
   const { clock, state, output } = setUp();
   state.room = 2;
   output.write('one\n');
@@ -63,7 +63,7 @@ test('LogOutput keeps lines for a slow reader, and goes on inside a line', async
   assert.equal(output.lost, 0);
 });
 
-test('LogOutput counts the lines that a full disk costs, and reports them once it can write', () => {
+test('LogOutput counts the lines lost to a full disk, and reports the count once it can write', () => {
   const { state, output } = setUp();
   state.fault = 'ENOSPC';
   output.write('one\n');
@@ -78,14 +78,14 @@ test('LogOutput counts the lines that a full disk costs, and reports them once i
   assert.deepEqual([rest, state.text.endsWith('four\n')], [[], true]);
 });
 
-test('LogOutput loses lines, and no memory, when the reader has stopped', () => {
+test('LogOutput drops lines instead of growing when the reader has stopped', () => {
   const { state, output } = setUp(10);
   state.room = 0;
   for (let i = 0; i < 1000; i++) output.write('four\n');
   assert.equal(output.lost, 998);
 });
 
-test('a controller whose standard output is full still hears SIGTERM', { timeout: 60_000 }, async (t) => {
+test('a controller whose standard output is full still stops on SIGTERM', { timeout: 60_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-log-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const kubeconfig = join(folder, 'kubeconfig');

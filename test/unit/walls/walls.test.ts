@@ -21,7 +21,7 @@ const sources = ['src', 'lab', 'scripts', 'bench', 'test'];
 
 interface Plant {
   readonly folder: string;
-  /** An existing file to which the line is added; a file of its own when absent. */
+  /** An existing file to which the line is added. Without it, the line becomes a new file. */
   readonly file?: string;
   readonly line: string;
   readonly says: string;
@@ -175,7 +175,7 @@ describe('make check', { concurrency: false }, () => {
   });
 
   let report: readonly string[] | undefined;
-  /** One run of the linter over all plants: a run for each would take half a minute. */
+  /** The linter runs once over all plants, because a run for each would take half a minute. */
   function reportOf(row: number): string[] {
     const files = Object.fromEntries(plants.map((_, index) => [plantedFile(index), plantedText(index)]));
     report ??= withFiles(files, () => lint(...Object.keys(files)).split('\n'));
