@@ -1,4 +1,4 @@
-/** The BGP codec: one message, and now and then a stream of messages that arrives in pieces. */
+/** Fuzzes the BGP codec with one message, and sometimes also with a stream of messages that arrives in pieces. */
 import assert from 'node:assert/strict';
 import { FrameReader } from '../../src/bgp/codec/index.ts';
 import { checkDecode } from './bgp-message-check.ts';

@@ -1,13 +1,13 @@
-/** Messages that a generator of plausible ones never makes: long, repetitive and nested. */
+/** Long, repetitive and nested messages, which a generator of plausible messages never makes. */
 import type { Random } from './random.ts';
 
 const headerOctets = 19;
 const maxBody = 65_535 - headerOctets;
-/** Octets of a field of an UPDATE beside its two lengths. */
+/** Most octets of one field of an UPDATE, which also has two lengths of two octets each. */
 const maxField = maxBody - 4;
 const MessageType = { open: 1, update: 2, notification: 3 } as const;
 
-/** What a route must have: ORIGIN, AS_PATH and NEXT_HOP. */
+/** The attributes that a route must have: ORIGIN, AS_PATH and NEXT_HOP. */
 const soundAttributes = Buffer.from('40010100 400206020100 00fde9 400304c0000202'.replaceAll(' ', ''), 'hex');
 const none = Buffer.alloc(0);
 

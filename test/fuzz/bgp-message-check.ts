@@ -14,9 +14,9 @@ const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 
 const longestData = 4096 - 21;
 
 /**
- * Decodes the octets and checks everything that must hold for any input: an error fits into a NOTIFICATION; a message is no larger than its
- * octets, its prefixes are as many as counted and belong to their family, and it decodes to the same message after encoding. Throws an
- * AssertionError when a check fails, and lets exceptions of the decoder through.
+ * Decodes the octets and checks everything that must hold for any input. An error fits into a NOTIFICATION. A message has no more elements
+ * than octets. A list of prefixes has as many as its length says, all of one family. A message without faults decodes to the same message
+ * after encoding. Throws an AssertionError when a check fails, and lets exceptions of the decoder through.
  */
 export function checkDecode(bytes: Uint8Array, options: ReceiveOptions): 'refused' | 'with faults' | 'sound' {
   const result = decodeMessage(bytes, options);
@@ -106,7 +106,7 @@ function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
 }
 
 /**
- * The AS numbers outside of confederation segments in their order, those of sets marked. A path keeps these through AS4_PATH, which has no
+ * The AS numbers outside confederation segments, in their order, with those of sets marked. They survive AS4_PATH, which has no
  * confederation segments and joins sequences.
  */
 export function asesOutside(path: readonly AsPathSegment[]): (number | string)[] {

@@ -1,4 +1,4 @@
-/** Messages to fuzz with: random octets, captures with mutations, and messages built by the grammar with errors put in. */
+/** Generates BGP messages to fuzz with: random octets, mutated captures, and messages that follow the grammar except for a few errors. */
 import type { ReceiveOptions } from '../../src/bgp/codec/index.ts';
 import { everyCapture } from '../unit/bgp/codec/captures.ts';
 import { edges, mutate } from './mutate.ts';
@@ -37,7 +37,7 @@ export function nextMessage(random: Random): Input {
   }
 }
 
-/** Random octets, mostly behind a sound header so that they reach the body's decoder. */
+/** Random octets, mostly behind a valid header, so that they reach the decoder of the body. */
 function noise(random: Random): Uint8Array {
   const body = random.octets(random.below(random.oneIn(20) ? 5000 : 120));
   return random.oneIn(8)
@@ -50,7 +50,7 @@ function framed(type: number, body: readonly number[]): Uint8Array {
   return Uint8Array.from([...new Array<number>(16).fill(0xff), length >> 8, length, type, ...body]);
 }
 
-/** A message with changes behind the marker. The length field mostly follows. */
+/** A message with changes behind the marker. In most cases the length field is corrected. */
 function mutated(message: Uint8Array, random: Random): Uint8Array {
   const octets = mutate(message, random, 16, 19);
   if (!random.oneIn(8)) {
@@ -60,7 +60,7 @@ function mutated(message: Uint8Array, random: Random): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** The length to state: mostly the right one, now and then off by one, or an edge. */
+/** The length that a field states: mostly the right one, sometimes one that is off by one, or an edge. */
 function stated(length: number, random: Random): number {
   if (!random.oneIn(25)) return length;
   return random.oneIn(2) ? Math.max(0, length + (random.oneIn(2) ? 1 : -1)) : random.pick(edges);
@@ -130,7 +130,7 @@ function prefixes(random: Random, bits: number, hasPathId: boolean, most: number
   return octets;
 }
 
-/** Values of the right length with any content. */
+/** Attribute values by type, each with the right length and any content. */
 const values: Readonly<Record<number, (random: Random, options: ReceiveOptions) => number[]>> = {
   1: (random) => [random.below(4)],
   2: (random, { fourOctetAs }) => path(random, fourOctetAs ? 4 : 2),

@@ -1,10 +1,11 @@
 /**
- * Whole BGP sessions: octets from a transport in memory through frame reader, state machines and route output to log lines, metrics,
- * status and flight recorder. A router connects, is connected to, or both at once, comes as far as Established in most inputs, and sends anything: sound
- * messages at the wrong time, mutated ones, and hostile ones of up to 65,535 octets.
+ * Fuzzes whole BGP sessions, from the octets of a transport in memory through frame reader, state machines and route output to log lines,
+ * metrics, status and flight recorder. A router connects to the speaker, the speaker connects to it, or both connect at once. In most inputs
+ * the session reaches Established. The router then sends valid messages at the wrong time, mutated ones, and hostile ones of up to 65,535
+ * octets.
  *
- * Whatever it sends, the speaker raises no exception, the session of another router stays up, a stream carries nothing behind a
- * NOTIFICATION, and the text that people read is short and printable.
+ * Whatever it sends, the speaker raises no exception, the session of another router stays up, a stream carries no message after a
+ * NOTIFICATION, and text meant for people is short and printable.
  */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
@@ -30,9 +31,9 @@ const maxLogOctets = 128 * 1024;
 const maxLineOctets = 4096;
 const maxTextCharacters = 1024;
 const maxStatusOctets = 16 * 1024;
-/** One event of the flight recorder as JSON. */
+/** Size of one event of the flight recorder as JSON. */
 const maxRecordedOctets = 8 * 1024;
-/** What the session output may hold for a router that does not read. */
+/** Octets that the session output may queue for a router that does not read. */
 const maxQueuedOctets = 512 * 1024;
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
@@ -144,7 +145,7 @@ class Scenario {
     const stream = streams.length > 0 ? random.pick(streams) : undefined;
     switch (random.below(14)) {
       case 0:
-        // Long enough for the next attempt after most failures.
+        // After most failures, the speaker makes its next attempt within this time.
         this.#clock.advance(5000);
         this.#establish();
         return;
@@ -158,7 +159,7 @@ class Scenario {
         stream?.closed('connection reset by the peer');
         return;
       case 4:
-        // The behaving router has no hold time, so that any wait is fine with it.
+        // The other router has no hold time, so its session survives any wait.
         this.#clock.advance(random.pick([1, 100, 2000, 30_000, 300_000]));
         return;
       case 5:

@@ -1,8 +1,8 @@
 /**
- * Bodies of the Kubernetes API: pages of lists and lines of watches, with objects of every kind that the program reads. A field of a
- * sound object gets another value, or the text of the line changes.
+ * Fuzzes the reading of Kubernetes API bodies: pages of lists and lines of watches, with objects of every kind that the program reads. A
+ * field of a valid object gets another value, or the text of the line changes.
  *
- * A body decodes or throws one of the errors that the watch handles; decoded objects are plain data.
+ * A body decodes, or throws one of the errors that the watch handles. Decoded objects are plain data.
  */
 import assert from 'node:assert/strict';
 import type { RawObject } from '../../src/kubernetes/api.ts';

@@ -1,6 +1,6 @@
 /**
- * Sealed membership datagrams at the channel of a member. A sender without the key changes recorded datagrams. A sender with the key, such
- * as a member of another release, seals any plaintext.
+ * Fuzzes the channel of a member with sealed membership datagrams. A sender without the key changes recorded datagrams. A sender with the
+ * key, such as a member of another release, seals any plaintext.
  *
  * No datagram raises an exception. A datagram that was changed without the key is not delivered. Answers go only to known endpoints.
  */
@@ -33,7 +33,7 @@ export const membershipDatagrams: FuzzTarget = {
   run: (random, meter) => (random.oneIn(2) ? withoutKey(random, meter) : withKey(random, meter)),
 };
 
-/** Replays a datagram of an exchange between a and b, changed or not. */
+/** Delivers a datagram of member a to member b, changed or unchanged. */
 function withoutKey(random: Random, meter: Meter): string {
   const [a, b] = [channel('a', random), channel('b', random)];
   const packet = { ...nextPacket(random), from: 'a' };
@@ -49,7 +49,7 @@ function withoutKey(random: Random, meter: Meter): string {
   return verdictOf(received);
 }
 
-/** Seals a plaintext: a packet with the token of a challenge, or anything. */
+/** Seals a plaintext with the key and delivers it to b. The plaintext is random, or a packet without or with the token of a challenge. */
 function withKey(random: Random, meter: Meter): string {
   const b = channel('b', random);
   const session = Buffer.from(random.octets(16));
@@ -96,8 +96,8 @@ function receive(to: Channel, datagram: Buffer, random: Random, meter: Meter): R
 }
 
 /**
- * The token in a challenge: behind its kind and the sender's name of one character. A changed plaintext may name b as its sender, and
- * the challenge is then sealed for b.
+ * Returns the token of a challenge, which follows the kind and the sender's name of one character. A changed plaintext may name b as its
+ * sender. The challenge is then sealed for b.
  */
 function tokenOf({ datagram, endpoint }: Transmission): Uint8Array {
   const [name = ''] = Object.entries(endpoints).find(([, each]) => each === endpoint) ?? [];

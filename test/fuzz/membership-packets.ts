@@ -1,4 +1,4 @@
-/** Opened membership datagrams: packets with member updates and opaque records, with changes, and random octets. */
+/** Fuzzes the decoder of opened membership datagrams with packets, mutated packets and random octets. */
 import assert from 'node:assert/strict';
 import { decodePacket, encodePacket } from '../../src/membership/codec.ts';
 import type { Body, Packet, Update } from '../../src/membership/packet.ts';

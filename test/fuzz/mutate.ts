@@ -4,8 +4,8 @@ import type { Random } from './random.ts';
 export const edges = [0, 1, 2, 3, 4, 5, 8, 12, 16, 17, 32, 33, 64, 127, 128, 129, 254, 255];
 
 /**
- * One to four changes behind `from`: a bit flipped, an octet replaced, octets inserted, removed or repeated, or the end cut off. At least
- * `minOctets` stay.
+ * Returns the octets with one to four changes from offset `from` on. A change flips a bit, replaces an octet, inserts, removes or repeats
+ * octets, or cuts off the end. A cut leaves at least `minOctets`.
  */
 export function mutate(octets: Uint8Array, random: Random, from = 0, minOctets = 0): number[] {
   const changed = [...octets];

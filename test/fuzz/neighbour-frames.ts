@@ -1,6 +1,6 @@
 /**
- * Ethernet frames as the capture delivers them: ARP and neighbour discovery of Linux, tagged or not, with changes. The capture reuses its
- * buffer, so the verdict must not depend on octets behind the frame.
+ * Fuzzes the reading of Ethernet frames with ARP and Neighbour Discovery frames of Linux, tagged or untagged, most of them mutated. A
+ * capture reuses its buffer, so the verdict on a frame must not depend on octets behind it.
  */
 import assert from 'node:assert/strict';
 import { isArp } from '../../src/arp/packet.ts';

@@ -14,18 +14,18 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Inputs to make. */
   readonly count: number;
-  /** Number of the first input. An input depends on the seed and its number only, so that one can be run alone. */
+  /** Number of the first input. An input depends only on the seed and its number, so any input can run alone. */
   readonly first?: number;
-  /** Factor for the budget of time, for machines that do other work at the same time. */
+  /** Factor on the CPU time of the budget, for machines that do other work at the same time. */
   readonly slack?: number;
   readonly progress?: (done: number) => void;
 }
 
-/** Runs of an input that exceeds its budget before it counts: garbage collection and other processes cost time, too. */
+/** How often an input must exceed its budget before it fails. Garbage collection and other processes also cost time. */
 const attempts = 3;
 const progressInterval = 100_000;
 
-/** Runs a target with inputs made from the seed. Throws an error that names the input when it fails. */
+/** Runs a target with inputs made from the seed. When an input fails, throws an error that names it. */
 export function fuzz(
   target: FuzzTarget,
   { seed, count, first = 0, slack = 1, progress }: FuzzOptions,
@@ -51,7 +51,7 @@ export function fuzz(
   return { inputs: count, verdicts, slowestMs };
 }
 
-/** Runs the input; one that exceeds the budget runs again, and fails when it exceeds the budget each time. */
+/** Runs the input, and runs it again when it exceeds the budget. Throws when every attempt exceeds the budget. */
 function withinBudget(
   target: FuzzTarget,
   budget: Budget,
@@ -70,7 +70,7 @@ function withinBudget(
 class BudgetMeter implements Meter {
   readonly #budget: Budget;
   slowestMs = 0;
-  /** The first work that cost too much. */
+  /** Describes the first cost over the budget. */
   excess: string | undefined;
 
   constructor(budget: Budget) {

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Bounds for the handling of octets: one call of `Meter.measure`. */
+/** Limits on one call of `Meter.measure()`. */
 export interface Budget {
   /** CPU time of this process in milliseconds. */
   readonly cpuMs: number;
@@ -8,7 +8,7 @@ export interface Budget {
   readonly heapOctets: number;
 }
 
-/** Measures the target, without the making of inputs and the checks. */
+/** Measures only the target, not the generation of inputs and the checks. */
 export interface Meter {
   /** Runs the work and compares its cost with the budget. */
   measure<T>(work: () => T): T;
@@ -18,10 +18,10 @@ export interface Meter {
 export interface FuzzTarget {
   /** Chosen with `--target`. */
   readonly name: string;
-  /** Share of the inputs of a run, relative to the other targets: slow targets have a small one. */
+  /** Share of the inputs of a run, relative to the other targets. Slow targets have a small share. */
   readonly weight: number;
   readonly budget: Budget;
-  /** Verdicts that a run must see often, or its inputs mean nothing. */
+  /** Verdicts that a run must see often. A run without them tests too little. */
   readonly expectedVerdicts: readonly string[];
   /**
    * Makes one input from the numbers, lets the target handle it, and checks everything that must hold for any input. Returns the verdict in

@@ -6,7 +6,7 @@ import { membershipPackets } from './membership-packets.ts';
 import { neighbourFrames } from './neighbour-frames.ts';
 import type { FuzzTarget } from './target.ts';
 
-/** Every entrance that is fuzzed. A new entrance is a file with a FuzzTarget and a line here. */
+/** Every entrance that is fuzzed. To add one, write a file with a FuzzTarget and list it here. */
 export const targets: readonly FuzzTarget[] = [
   bgpDecoder,
   bgpSession,

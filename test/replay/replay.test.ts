@@ -1,6 +1,6 @@
 /**
- * Recorded faults, replayed. Each file holds what the flight recorder kept of one machine, from its first event on: a JSON line
- * for each event, as `/debug/events` serves them. A file is named for its fault, and its first event is `start`.
+ * Replays recorded faults. Each file holds the events of one machine from its first one on, as the flight recorder kept them and
+ * `/debug/events` serves them: one JSON line for each event. A file is named for its fault, and its first event is `start`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { parseRecording, type ReplayedMachine, replay } from '../support/replay.
 
 const folder = new URL('.', import.meta.url);
 
-/** A fresh machine of the kind that the recorded name stands for. */
+/** Returns a new machine of the kind that the recorded name stands for. */
 function machineNamed(name: string): ReplayedMachine<never> {
   if (name.startsWith('peer ')) return peerMachine();
   throw new Error(`no machine can replay ${name}`);

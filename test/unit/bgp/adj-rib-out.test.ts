@@ -82,7 +82,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(1), ['announce med - 198.51.100.1/32', 'announce med - 198.51.100.2/32']);
   });
 
-  test('replaces a queued change by a newer one', () => {
+  test('replaces a queued change with a newer one', () => {
     const { rib, drain } = fixture();
     rib.up([4], false);
     rib.announce(a, plain);
@@ -94,7 +94,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), [], 'a change back leaves the queue');
     rib.announce(b, plain);
     rib.withdraw(b);
-    assert.deepEqual(drain(), [], 'what the peer never had is not withdrawn');
+    assert.deepEqual(drain(), [], 'a route that the peer never had is not withdrawn');
   });
 
   test('does not send the same route twice', () => {
@@ -139,7 +139,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 198.51.100.2/32', 'end-of-rib 4']);
   });
 
-  test('carry() sends a family once it can, and withdraws it when it no longer can', () => {
+  test('carry() sends a family once the session can carry it, and withdraws it when it no longer can', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(c, plain);
@@ -179,7 +179,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
     });
 
-    test('sends Begin and End marks to a peer that knows them (RFC 7313), and once more after a second request', () => {
+    test('sends Begin and End marks to a peer that supports them (RFC 7313), and refreshes once more after requests during a refresh', () => {
       const { rib, drain } = fixture();
       rib.synced();
       rib.up([4], true);

@@ -36,7 +36,7 @@ describe('connections that peers make', () => {
     assert.equal(status().state, 'Established');
   });
 
-  test('the status of a passive peer says why it cannot connect, that of other peers does not', () => {
+  test('the status of a passive peer says why the peer cannot connect, and that of other peers does not', () => {
     const { speaker, transport, clock, lines } = fixture();
     const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
     const keyless = { ...peer({ name: 'keyless', address: ip('192.0.2.9'), passive: true }), password: 'a' };
@@ -92,7 +92,7 @@ describe('connections that peers make', () => {
     [0xf0000000, 'theirs'],
     [0x01000000, 'ours'],
   ] as const)
-    test(`that collide with ours: the connection of the higher identifier stays, here ${stays}`, () => {
+    test(`that collide with ours: the end with the higher identifier keeps its connection, here ${stays}`, () => {
       const { speaker, transport, status } = fixture();
       speaker.setPeers([peer(), passiveElsewhere]);
       const ours = transport.last;
@@ -110,7 +110,7 @@ describe('connections that peers make', () => {
       assert.equal(kept.isOpen, true);
     });
 
-  test('a peer that also fails on its own connections is damped like any other', () => {
+  test('a peer that fails on its connections and on ours is damped like any other', () => {
     const { speaker, transport, clock, lines } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     for (let i = 0; i < 3600; i++) {
@@ -153,7 +153,7 @@ describe('connections that peers make', () => {
     );
   });
 
-  test('a NOTIFICATION on the contender is logged and counted, and a collision is no error', async () => {
+  test('a NOTIFICATION on the contender is logged and counted, and a collision is not the last error', async () => {
     const { speaker, transport, lines, registry, status, clock } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     transport.last.connected();
@@ -169,7 +169,7 @@ describe('connections that peers make', () => {
       assert.ok(metrics.includes(`notifications_total{peer="router",direction="received",${code}} 1`), code);
   });
 
-  test('silent connections from the address of a passive peer keep it out for seconds only', () => {
+  test('silent connections from the address of a passive peer keep the peer out for only a few seconds', () => {
     const { speaker, transport, clock, status, lines } = fixture();
     speaker.setPeers([peer({ passive: true })]);
     assert.ok(transport.arrive(routerAddress));

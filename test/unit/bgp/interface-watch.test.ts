@@ -33,7 +33,7 @@ describe('InterfaceWatch', () => {
     assert.deepEqual(changes, ['eth1']);
   });
 
-  test('follows the first hint at once, and a burst of them together', () => {
+  test('reads the interfaces at once after the first hint, and once for a burst of hints', () => {
     const { clock, watch, node, changes } = fixture();
     watch.start();
     node.names = [];
@@ -59,7 +59,7 @@ describe('InterfaceWatch', () => {
     assert.deepEqual(changes, []);
   });
 
-  test('continues when the system cannot be read, and logs that once', () => {
+  test('continues when the interfaces cannot be read, and logs the failure once', () => {
     const { clock, watch, node, changes, lines } = fixture();
     watch.start();
     node.isBroken = true;

@@ -17,14 +17,14 @@ const receive = { receiveLimit: 65535, fourOctetAs: true, internal: false, exten
 
 const ourAddress: IpAddress = { family: 4, value: 0xc0000201n };
 
-/** A connection in memory; the test plays the peer. */
+/** A connection in memory. The test plays the peer. */
 export class MemoryStream implements Stream {
   readonly localAddress = ourAddress;
   readonly #handler: StreamHandler;
   readonly #frames = new FrameReader();
   readonly messages: Message[] = [];
   rules: SocketRules;
-  /** What the connection was opened to; without an address when the peer opened it. */
+  /** Where the connection was opened to. The address is absent when the peer opened it. */
   readonly target: SocketRules & Partial<ConnectTarget>;
   isConnected = false;
   /** While false, the peer reads nothing. */
@@ -124,7 +124,7 @@ export class MemoryTransport implements Transport {
     };
   }
 
-  /** A peer connects from the address; `undefined` when the speaker rejects it. */
+  /** Connects as a peer at the address. Returns `undefined` when the speaker rejects the connection. */
   arrive(remoteAddress: IpAddress, localAddress = ourAddress): MemoryStream | undefined {
     let taken: MemoryStream | undefined;
     this.#onIncoming?.({

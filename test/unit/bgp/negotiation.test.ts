@@ -50,7 +50,7 @@ describe('localOpen()', () => {
     assert.deepEqual([offers(false), offers(true)], [false, true]);
   });
 
-  test('offers graceful restart where it is configured, with the R and F bits', () => {
+  test('offers graceful restart when it is configured, with the R and F bits', () => {
     const gracefulRestart = { restartTimeSeconds: 120, restarting: true, forwarding: true };
     const offered = localOpen({ ...local, gracefulRestart }).capabilities.find(
       ({ kind }) => kind === 'graceful-restart',
@@ -84,7 +84,7 @@ describe('judgeOpen()', () => {
     assert.equal(agreed({}, { keepaliveTimeSeconds: 5 }).keepaliveTimeSeconds, 5);
   });
 
-  test('refuses another AS than the configured one with 2/2', () => {
+  test('refuses an AS other than the configured one with 2/2', () => {
     assert.equal(refused({ myAs: 64501, capabilities: [] }), '2/2');
     assert.equal(refused({ capabilities: [{ kind: 'four-octet-as', asn: 64501 }] }), '2/2');
     assert.equal(refused({ myAs: 23456, capabilities: [] }), '2/2');
@@ -92,13 +92,13 @@ describe('judgeOpen()', () => {
     assert.equal(judged.ok ? '' : judged.error.text, 'peer said AS 64501, configured 64500');
   });
 
-  test('refuses our own BGP Identifier inside the AS only (RFC 6286)', () => {
+  test('refuses our own BGP Identifier only from a peer in our AS (RFC 6286)', () => {
     assert.equal(agreed({ routerId: local.routerId }).internal, false);
     const inside = { myAs: 64512, capabilities: [], routerId: local.routerId };
     assert.equal(refused(inside, { peerAsn: 64512 }), '2/3');
   });
 
-  test('accepts every other AS for `external`, only ours for `internal`', () => {
+  test('accepts every AS but ours for `external`, and only ours for `internal`', () => {
     assert.equal(agreed({}, { peerAsn: 'external' }).peerAsn, 64500);
     assert.equal(refused({ myAs: 64512, capabilities: [] }, { peerAsn: 'external' }), '2/2');
     assert.equal(agreed({ myAs: 64512, capabilities: [] }, { peerAsn: 'internal' }).internal, true);
@@ -113,14 +113,14 @@ describe('judgeOpen()', () => {
     assert.deepEqual([fourOctetAs, peerAsn], [false, 23456]);
   });
 
-  test('carries families that both offer, and IPv4 where the peer offers none (RFC 4760 section 8)', () => {
+  test('carries the families that both ends offer, and IPv4 when the peer offers none (RFC 4760 section 8)', () => {
     assert.deepEqual(agreed().families, [4, 6]);
     assert.deepEqual(agreed({ capabilities: [ipv6] }).families, [6]);
     assert.deepEqual(agreed({ capabilities: [] }).families, [4]);
     assert.deepEqual(agreed({}, { refusedCapabilities: 'all' }).families, [4]);
   });
 
-  test('uses extended messages, route refresh and graceful restart where both ends offer them', () => {
+  test('uses extended messages, route refresh and graceful restart when both ends offer them', () => {
     const all: Capability[] = [
       { kind: 'extended-message' },
       { kind: 'route-refresh' },
@@ -148,7 +148,7 @@ describe('judgeOpen()', () => {
     assert.deepEqual([alone.sendLimit, alone.receiveLimit, alone.routeRefresh], [4096, 65535, false]);
   });
 
-  test('uses IPv6 next hops for IPv4 where both ends offer exactly that', () => {
+  test('uses IPv6 next hops for IPv4 only when both ends offer that combination', () => {
     const tuple = (afi: number, nextHopAfi: number): Capability => ({
       kind: 'extended-next-hop',
       tuples: [{ afi, safi: 1, nextHopAfi }],
@@ -184,12 +184,12 @@ describe('refusedAfter()', () => {
 describe('survivingConnection()', () => {
   const end = (routerId: number, asn: number) => ({ routerId, asn });
 
-  test('keeps the connection made by the end with the higher identifier, read as a number', () => {
+  test('keeps the connection made by the end whose identifier is the higher number', () => {
     assert.equal(survivingConnection(end(2, 1), end(1, 9)), 'outgoing');
     assert.equal(survivingConnection(end(1, 9), end(0xf0000000, 1)), 'incoming');
   });
 
-  test('compares AS numbers of equal identifiers (RFC 6286 section 2.3)', () => {
+  test('compares AS numbers when the identifiers are equal (RFC 6286 section 2.3)', () => {
     assert.equal(survivingConnection(end(1, 2), end(1, 1)), 'outgoing');
     assert.equal(survivingConnection(end(1, 1), end(1, 2)), 'incoming');
   });

@@ -16,10 +16,10 @@ const interfaces: readonly InterfaceAddresses[] = [
   { name: 'eth2', addresses: [ip('fe80::2')] },
 ];
 
-/** Local address, zone, extended next hop; the next hops for IPv4 and for IPv6. */
+/** Name, local address, zone, and whether extended next hops are negotiated. Then the next hops of IPv4 and of IPv6 routes. */
 const rows: readonly (readonly [string, string, string | undefined, boolean, string, string])[] = [
   [
-    'over IPv4, IPv6 has an address of the same interface',
+    'over IPv4, IPv6 routes have an address of the same interface',
     '192.0.2.1',
     undefined,
     false,
@@ -27,7 +27,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1',
   ],
   [
-    'over IPv6, IPv4 has an address of the same interface',
+    'over IPv6, IPv4 routes have an address of the same interface',
     '2001:db8::1',
     undefined,
     true,
@@ -35,7 +35,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1',
   ],
   [
-    'over IPv6 without IPv4, IPv4 has the IPv6 next hop where the peer accepts it',
+    'without an IPv4 address, IPv4 routes have the IPv6 next hop when the peer accepts it',
     '2001:db8:1::1',
     undefined,
     true,
@@ -43,7 +43,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8:1::1',
   ],
   [
-    'over IPv6 without IPv4, IPv4 is not sent where the peer does not accept it',
+    'without an IPv4 address, IPv4 routes are not sent when the peer does not accept an IPv6 next hop',
     '2001:db8:1::1',
     undefined,
     false,
@@ -66,16 +66,30 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8:1::1 fe80::1',
     '2001:db8:1::1 fe80::1',
   ],
-  ['over a link-local address without a global one', 'fe80::2', 'eth2', true, 'fe80::2', 'fe80::2'],
   [
-    'over loopback, a global address of any interface',
+    'over a link-local address of an interface without a global one',
+    'fe80::2',
+    'eth2',
+    true,
+    'fe80::2',
+    'fe80::2',
+  ],
+  [
+    'over loopback, routes have a global address of any interface',
     '127.0.0.1',
     undefined,
     false,
     '192.0.2.1',
     '2001:db8::1',
   ],
-  ['from an address of no interface', '203.0.113.9', undefined, false, '203.0.113.9', ''],
+  [
+    'over an address that no interface has, that address is the only next hop',
+    '203.0.113.9',
+    undefined,
+    false,
+    '203.0.113.9',
+    '',
+  ],
 ];
 
 describe('nextHopsOf()', () => {

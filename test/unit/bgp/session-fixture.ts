@@ -14,7 +14,7 @@ export const routerAddress = ip('192.0.2.2');
 export const host = prefix('198.51.100.1/32');
 export const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 
-/** The router; its id is its name. */
+/** The router as a peer. Its id is its name. */
 export function peer(changes: Partial<PeerSettings> = {}): ResolvedPeer {
   const settings: PeerSettings = {
     name: 'router',
@@ -87,7 +87,7 @@ export function fixture(
     lines,
     registry,
     speaker,
-    /** Brings the newest connection up. */
+    /** Establishes the session on the newest connection. */
     establish(...capabilities: readonly Capability[]): MemoryStream {
       const stream = transport.last;
       stream.connected();

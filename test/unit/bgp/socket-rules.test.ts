@@ -4,12 +4,12 @@ import type { PeerSettings } from '../../../src/bgp/peer.ts';
 import { socketRulesOf } from '../../../src/bgp/session/connection-settings.ts';
 import { fixture, peer } from './session-fixture.ts';
 
-test('the user timeout of TCP follows the negotiated hold time and never forestalls the send hold timer', () => {
+test('the TCP user timeout follows the negotiated hold time and never fires before the send hold timer', () => {
   const minutes = (count: number) => count * 60_000;
   const { speaker, establish, transport } = fixture();
   speaker.setPeers([peer({ holdTimeSeconds: 3600 })]);
   assert.equal(transport.last.rules.userTimeoutMs, minutes(240));
-  // The peer offers 90 s. The send hold timer is eight minutes then, and fires up to 16 minutes after the last octet was taken.
+  // The peer offers 90 s, so the send hold time is eight minutes. Its timer fires up to 16 minutes after the peer took the last octet.
   const stream = establish();
   assert.equal(stream.rules.userTimeoutMs, minutes(16));
   speaker.setPeers([peer({ holdTimeSeconds: 3600, keepaliveTimeSeconds: 5 })]);
@@ -34,16 +34,16 @@ function ttls(changes: Partial<PeerSettings>): readonly (number | undefined)[] {
   return [ttl, minimumTtl];
 }
 
-test('socketRulesOf() leaves the TTL to the system for an external peer without a limit of hops', () => {
+test('socketRulesOf() leaves the TTL to the system for an external peer without a hop limit', () => {
   assert.deepEqual(ttls({}), [undefined, undefined]);
 });
 
-test('socketRulesOf() sends the limit of hops as the TTL', () => {
+test('socketRulesOf() sends the hop limit as the TTL', () => {
   assert.deepEqual(ttls({ ebgpHops: 1 }), [1, undefined]);
   assert.deepEqual(ttls({ ebgpHops: 3 }), [3, undefined]);
 });
 
-test('socketRulesOf() sends and demands 255 with TTL security', () => {
+test('socketRulesOf() sends TTL 255 and requires it with TTL security', () => {
   assert.deepEqual(ttls({ ttlSecurity: true }), [255, 255]);
 });
 

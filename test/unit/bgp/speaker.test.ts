@@ -17,7 +17,7 @@ import {
 } from './session-fixture.ts';
 
 describe('a session in virtual time', () => {
-  test('routes leave at once, End-of-RIB follows when the routes are complete', () => {
+  test('routes are sent at once, and End-of-RIB follows when they are complete', () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -32,7 +32,7 @@ describe('a session in virtual time', () => {
     assert.ok(last?.kind === 'update' && last.nlri.length === 0 && last.withdrawn.length === 0);
   });
 
-  test('keepalives leave at a third of the hold time, and silence ends the session with 4/0', async () => {
+  test('KEEPALIVEs are sent every third of the hold time, and a silent peer loses its session with 4/0', async () => {
     const { speaker, clock, establish, status, transport, registry } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
@@ -54,7 +54,7 @@ describe('a session in virtual time', () => {
     assert.equal(transport.streams.length, 2, 'the session is retried after the idle hold time');
   });
 
-  test('a KEEPALIVE that arrived while the loop was busy counts before the hold timer expires', () => {
+  test('a KEEPALIVE that arrived while the event loop was busy keeps the hold timer from expiring', () => {
     const { speaker, clock, establish, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
@@ -114,7 +114,7 @@ describe('a session in virtual time', () => {
     assert.equal(lines.filter((line) => line.includes('session down')).length, 1);
     retry();
     transport.last.closed('connection refused');
-    assert.equal(status().lastError, 'connection refused', 'a reason that explains replaces it');
+    assert.equal(status().lastError, 'connection refused', 'a more telling reason replaces it');
     retry();
     establish().closed('connection reset by the peer');
     assert.equal(status().lastError, 'connection reset by the peer', 'so does any reason after a session');
@@ -127,7 +127,7 @@ describe('a session in virtual time', () => {
     // An OPEN of version 3.
     ['Established', 3, '001d0103fbf4005ac000020200'],
   ] as const)
-    test(`a malformed message that ${state} does not expect is Finite State Machine Error ${subcode}`, () => {
+    test(`a malformed message of a type that ${state} does not expect gets Finite State Machine Error ${subcode}`, () => {
       const { speaker, transport } = fixture();
       speaker.setPeers([peer()]);
       const stream = transport.last;
@@ -200,7 +200,7 @@ describe('a session in virtual time', () => {
     assert.equal(updates(), 3);
   });
 
-  test('peers that exchange their names keep their metrics apart', async () => {
+  test('peers that swap names keep separate metrics', async () => {
     const { speaker, registry, transport } = fixture();
     const named = (id: string, name: string, address: string) => ({
       ...peer({ name, address: ip(address) }),
@@ -247,7 +247,7 @@ describe('a session in virtual time', () => {
     assert.ok(lines.some((line) => line.includes('NOTIFICATION sent: Cease/Peer De-configured')));
   });
 
-  test('the R bit is set until a session is up, the F bit as long as this process lives (RFC 4724)', () => {
+  test('the R bit is set until a session is up, and the F bit as long as this process lives (RFC 4724)', () => {
     const { speaker, clock, transport, establish } = fixture({ restarting: true });
     speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
     const bits = (stream: MemoryStream) => {
@@ -308,7 +308,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(counted?.values, [{ labels: { peer: 'router', treatment: 'withdraw' }, value: 5 }]);
   });
 
-  test('an UPDATE with thousands of faults is one increment per treatment and one log line per attribute', async () => {
+  test('an UPDATE with thousands of faults is counted once per treatment and logged once per attribute', async () => {
     const { speaker, establish, lines, registry, status } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish({ kind: 'extended-message' });
@@ -333,7 +333,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(status().warnings, ['ipv6-unicast is not sent: the peer did not offer it']);
   });
 
-  test('IPv6 is sent once the node has an address for it, withdrawn when that goes, and the status follows', () => {
+  test('IPv6 routes are sent while the node has an IPv6 address and withdrawn when it goes, and the status follows', () => {
     const withoutIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
     const withIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
     let interfaces = withoutIpv6;
@@ -356,7 +356,7 @@ describe('a session in virtual time', () => {
     assert.equal(endOfRib?.attributes.mpUnreach?.withdrawn.length, 0);
     interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::2'), ip('2001:db8::1')] }];
     clock.advance(1001);
-    assert.equal(updates().length, 2, 'a new address beside the next hop moves nothing');
+    assert.equal(updates().length, 2, 'a new address beside the next hop changes nothing');
     interfaces = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::2')] }];
     speaker.interfacesChanged();
     clock.advance(1);
@@ -371,7 +371,7 @@ describe('a session in virtual time', () => {
     assert.equal(lines.filter((line) => line.includes('address family not carried')).length, 2);
   });
 
-  test('a link that is gone ends the sessions of its directly connected peers, and no other', () => {
+  test('a link that goes down ends the sessions of its directly connected peers, and no others', () => {
     const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
     const eth1 = { name: 'eth1', addresses: [ip('203.0.113.1')], subnets: [prefix('203.0.113.0/24')] };
     let interfaces = [eth0, eth1];
@@ -406,7 +406,7 @@ describe('a session in virtual time', () => {
     assert.ok(stream.kinds().includes('update'));
   });
 
-  test('the flight recorder keeps how each session came up, without messages that change nothing', () => {
+  test('the flight recorder keeps the events that brought a session up, and leaves out messages that change nothing', () => {
     let epochMs = 0;
     const clock = { now: () => 0, epochMs: () => ++epochMs, after: () => ({ cancel: () => undefined }) };
     const recorder = new FlightRecorder({ clock });
@@ -443,7 +443,7 @@ describe('a session in virtual time', () => {
   });
 });
 
-describe('a peer that sends anything', () => {
+describe('a peer that sends arbitrary octets', () => {
   const message = fc.oneof(
     fc.uint8Array({ maxLength: 80 }),
     fc
@@ -477,7 +477,7 @@ describe('a peer that sends anything', () => {
     );
   });
 
-  test('and raises an exception ends its own session and no other', () => {
+  test('loses only its own session when its input raises an exception', () => {
     let fails = false;
     const interfaces = () => {
       if (fails) throw new RangeError('Maximum call stack size exceeded');
@@ -530,7 +530,7 @@ describe('a peer that sends anything', () => {
   });
 });
 
-test('createBgpSpeaker() shows a waiting peer, starts its session once nothing is missing, and ends it when something is missing again', async () => {
+test('createBgpSpeaker() shows why a peer waits, starts its session once nothing is missing, and ends it when something is missing again', async () => {
   const { speaker, transport, registry, establish } = fixture();
   const waitingFor = 'Secret bellman-system/tor does not exist';
   const sessionUp = async () => /session_up\{peer="router"\} (\d)/.exec(await registry.metrics())?.[1];

@@ -67,7 +67,7 @@ test('the last octets before a close are read, even when our own write fails fir
     onClosed: closed.resolve,
   });
   stream.write(new Uint8Array(1000));
-  // All in one turn of the loop: the reset arrives before anything can be read.
+  // All in one turn of the event loop: the reset arrives before anything can be read.
   router.write('last words');
   router.destroy();
   stream.write(new Uint8Array(1000));
@@ -75,7 +75,7 @@ test('the last octets before a close are read, even when our own write fails fir
   assert.equal(received, 'last words');
 });
 
-test('a stream whose octets take 5 ms to handle waits for the next turn of the loop', () => {
+test('a stream whose octets take 5 ms to handle waits for the next turn of the event loop', () => {
   const clock = new VirtualClock();
   const socket = new Socket();
   const handler: StreamHandler = {
@@ -95,7 +95,7 @@ test('a stream whose octets take 5 ms to handle waits for the next turn of the l
   stream.destroy();
 });
 
-test('the octets of a peer that sends faster than they are handled arrive whole and in order', async () => {
+test('octets that arrive faster than they are handled are delivered whole and in order', async () => {
   const total = 4 * 1024 * 1024;
   let received = 0;
   let inOrder = true;
@@ -114,7 +114,7 @@ test('the octets of a peer that sends faster than they are handled arrive whole 
   stream.destroy();
 });
 
-test('octets that wait for their turn come before those that a broken connection left behind', async () => {
+test('octets that wait for the next turn are delivered before those that a broken connection left behind', async () => {
   const total = 600_000;
   let received = 0;
   let inOrder = true;
@@ -137,7 +137,7 @@ test('octets that wait for their turn come before those that a broken connection
   assert.ok(received > 65_536, `${received} octets`);
 });
 
-test('an address whose key cannot be set gets no connection, also for another peer there', async () => {
+test('no connection is accepted from an address whose key cannot be set, not even for another peer there', async () => {
   const address = ip('127.0.0.4');
   const port = await freePort();
   const tooLong = 'x'.repeat(81);
@@ -193,7 +193,7 @@ test('listen() reports which peers cannot connect and why, and accepts no connec
         reason: 'another peer at the address has another password, and the kernel takes one for each address',
       },
     ]);
-    // Its SYN has no signature: the kernel drops it.
+    // The kernel drops the stranger's SYN, which has no signature.
     const stranger = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
     const outcome = await Promise.race([
       once(stranger, 'connect').then(() => 'connected'),
@@ -229,7 +229,7 @@ async function handshake(
   return isConnected;
 }
 
-test('the listener drops the first SYN of a peer that has TTL security and of no other (RFC 5082)', async () => {
+test('the listener drops a SYN with too low a TTL only for a peer that has a minimum TTL (RFC 5082)', async () => {
   const port = await freePort();
   const accepted: Incoming[] = [];
   const listener = tcpTransport.listen(

@@ -183,7 +183,7 @@ describe('UpdateWriter packs', () => {
           const sent = frames();
           assert.ok(sent.every((frame) => frame.length <= sendLimit));
           for (const frame of sent.slice(0, -1))
-            assert.ok(sendLimit - frame.length < octets, 'full but for one more');
+            assert.ok(sendLimit - frame.length < octets, 'one more prefix would not fit');
           const lists = updates(sent).map(({ nlri, withdrawn, attributes }) =>
             way === 'announced'
               ? [...nlri, ...(attributes.mpReach?.nlri ?? [])]
@@ -208,7 +208,7 @@ describe('UpdateWriter packs', () => {
     }
   });
 
-  test('attributes that fill a message delay no other route, and an older version of the route is withdrawn', () => {
+  test('attributes that leave no room for a prefix delay no other route, and the older version of their route is withdrawn', () => {
     const { rib, writer } = fixture();
     const communities = Array.from({ length: 1100 }, (_, i) => i);
     const counts = () => [rib.desiredCount, rib.sentCount, rib.refusedCount, rib.queuedCount];

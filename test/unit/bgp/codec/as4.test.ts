@@ -27,22 +27,22 @@ const set = (...asns: number[]): AsPathSegment => ({ type: 'set', asns });
 
 /** AS_PATH, AS4_PATH and the path that they make together (RFC 6793 section 4.2.3). */
 const merges: readonly [name: string, asPath: string, as4Path: string, means: AsPathSegment[]][] = [
-  ['equally long', '0202 5ba0 5ba0', '0202 00010001 00010002', [sequence(65537, 65538)]],
+  ['as long as AS_PATH replaces it', '0202 5ba0 5ba0', '0202 00010001 00010002', [sequence(65537, 65538)]],
   [
-    'one shorter, behind an AS with two-octet numbers',
+    'shorter than AS_PATH keeps the leading AS of AS_PATH',
     '0203 fde9 5ba0 5ba0',
     '0202 00010001 00010002',
     [sequence(65001, 65537, 65538)],
   ],
   ['longer than AS_PATH is ignored', '0201 5ba0', '0202 00010001 00010002', [sequence(23456)]],
   [
-    'with a set, which counts as one',
+    'with a set, which counts as one AS',
     '0202 fde9 5ba0 0102 0001 5ba0',
     '0201 00010001 0102 00000001 00010002',
     [sequence(65001, 65537), set(1, 65538)],
   ],
   [
-    'with a leading set, which is kept whole',
+    'shorter than AS_PATH keeps a leading set of AS_PATH whole',
     '0102 0001 0002 0201 5ba0',
     '0201 00010001',
     [set(1, 2), sequence(65537)],
@@ -110,7 +110,7 @@ test('AS4_AGGREGATOR without AGGREGATOR is ignored', () =>
 
 const sent = (attributes: PathAttributes) => hex(encodePathAttributes(attributes, old));
 
-test('encodePathAttributes() adds AS4_PATH and AS4_AGGREGATOR for numbers of four octets (RFC 6793 section 4.2.2)', () => {
+test('encodePathAttributes() adds AS4_PATH and AS4_AGGREGATOR for four-octet AS numbers (RFC 6793 section 4.2.2)', () => {
   const address = { family: 4, value: 0xc0000202n } as const;
   assert.equal(
     sent({ asPath: [sequence(65001, 65537)], aggregator: { asn: 65538, address } }),
@@ -122,7 +122,7 @@ test('encodePathAttributes() adds AS4_PATH and AS4_AGGREGATOR for numbers of fou
   );
 });
 
-test('encodePathAttributes() adds neither where all numbers fit into two octets', () => {
+test('encodePathAttributes() adds no AS4_PATH or AS4_AGGREGATOR when all AS numbers fit into two octets', () => {
   const address = { family: 4, value: 0xc0000202n } as const;
   assert.equal(
     sent({ asPath: [sequence(65001, 65535)], aggregator: { asn: 65535, address } }),
@@ -147,7 +147,7 @@ test('encodePathAttributes() splits a sequence of more than 255 AS numbers', () 
   assert.deepEqual([bytes[4], bytes[5], bytes[4 + 2 + 255 * 4], bytes[4 + 3 + 255 * 4]], [2, 255, 2, 45]);
 });
 
-test('encodePathAttributes() uses the Extended Length flag only for values over 255 octets, and refuses one over 65,535', () => {
+test('encodePathAttributes() uses the Extended Length flag only for values over 255 octets, and refuses values over 65,535', () => {
   const lengthOf = (octetsOfValue: number) => {
     const value = new Uint8Array(octetsOfValue);
     const bytes = encodePathAttributes({ unknown: [{ type: 200, flags: 0xc0, value }] }, old);

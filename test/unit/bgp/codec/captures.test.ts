@@ -14,7 +14,7 @@ for (const { name, bytes, options, means, isOurForm } of opens)
   });
 
 for (const { name, bytes, options, means, isOurForm } of updates)
-  test(`decodeMessage() understands the ${name}`, () => {
+  test(`decodeMessage() understands the UPDATE: ${name}`, () => {
     const update = decodedUpdate(bytes, options);
     assert.deepEqual(readable(update), means);
     const encoded = encodeMessage(update, options);

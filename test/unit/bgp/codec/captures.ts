@@ -1,6 +1,6 @@
 /**
- * Messages that other implementations sent to a listener, and the values that their configuration implies: BIRD 2.0.12, FRR 8.4, GoBGP
- * 3.10 and ExaBGP 4.2 with AS 64500 (`old`: AS 4200000001 towards a peer with two-octet AS numbers). The marker is left out.
+ * Messages that BIRD 2.0.12, FRR 8.4, GoBGP 3.10 and ExaBGP 4.2 sent to a listener, each with the values that its configuration implies.
+ * The sender has AS 64500. When it sends to a peer with two-octet AS numbers, it has AS 4200000001. The texts leave out the marker.
  */
 import type { ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
 import { external, marker, octets } from './wire.ts';
@@ -9,9 +9,9 @@ export interface Capture {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly options: ReceiveOptions;
-  /** An OPEN's fields, or an UPDATE as `readable` shows it. */
+  /** The fields of an OPEN, or an UPDATE as `readable()` shows it. */
   readonly means: object;
-  /** Our encoding has the same octets. Other encodings order attributes or write lengths in another valid way. */
+  /** Whether our encoding has the same octets. Otherwise the sender orders attributes or writes lengths in another valid way. */
   readonly isOurForm: boolean;
 }
 
@@ -61,7 +61,7 @@ export const opens: readonly Capture[] = [
     },
   ),
   capture(
-    'OPEN of old BIRD',
+    'OPEN of BIRD to a two-octet-AS peer',
     '004d01 04 5ba0 00f0 c0000202 30 022e 010400010001 010400020001 0200 0506000100010002 0600 400a007800010100 00020100 4104fa56ea01 4600 4700',
     { myAs: 23456, holdTimeSeconds: 240 },
   ),
@@ -191,7 +191,7 @@ export const updates: readonly Capture[] = [
   capture('End-of-RIB of BIRD', '001702 0000 0000', {}),
   capture('IPv6 End-of-RIB of BIRD', '001d02 0000 0006 800f03000201', { unreach: '2/1', unreachNlri: [] }),
   capture(
-    'IPv4 of old BIRD',
+    'IPv4 of BIRD to a two-octet-AS peer',
     '005502 0000 0035 40010100 400204 02015ba0 400304c0000202 c00808fbf40001ffffff01 c011060201fa56ea01 c0200cfa56ea000000000100000002 18c63364 19cb007180',
     {
       origin: 'igp',
@@ -204,7 +204,7 @@ export const updates: readonly Capture[] = [
     old,
   ),
   capture(
-    'IPv6 of old BIRD with a link-local next hop',
+    'IPv6 of BIRD to a two-octet-AS peer, with a link-local next hop',
     '007202 0000 005b 900e002c0002012020010db8000000000000000000000002fe80000000000000142b40fffe143537003020010db80100 40010100 40020802035ba0fde95ba0 c010080002fbf400000007 c0110e0203fa56ea010000fde9fa56ea02',
     {
       origin: 'igp',
@@ -233,7 +233,7 @@ export const updates: readonly Capture[] = [
     { isOurForm: false },
   ),
   capture(
-    'aggregate of old FRR',
+    'aggregate of FRR to a two-octet-AS peer',
     '007a02 0000 0060 40010100 5002000402015ba0 400304c0000202 80040400000032 400600 c007065ba0c0000202 c00808fbf40001ffffff01 c0200cfa56ea000000000100000002 c010080002fbf400000007 d01100060201fa56ea01 c01208fa56ea01c0000202 10c633',
     {
       origin: 'igp',
@@ -305,9 +305,9 @@ export const updates: readonly Capture[] = [
   ),
 ];
 
-/** Bad Message Type 9, the answer of BIRD and FRR. */
+/** The NOTIFICATION with which BIRD and FRR answer a message of type 9: Bad Message Type. */
 export const notification = octets(`${marker} 0016 03 01 03 09`);
-/** Beginning and End of Route Refresh of FRR. */
+/** FRR's marks for the beginning and the end of a route refresh (RFC 7313). */
 export const refreshMarks = ['0017 05 0001 01 01', '0017 05 0001 02 01'].map((text) => octets(marker + text));
 export const keepalive = octets(`${marker} 0013 04`);
 

@@ -16,7 +16,7 @@ function withLength(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-test('decodeMessage() judges a message cut off at any octet, with the old and the new length in its header', () => {
+test('decodeMessage() passes checkDecode() with a message cut off at any octet, with the old and the new length in its header', () => {
   for (const { bytes, options } of corpus)
     for (let end = 0; end < bytes.length; end++) {
       const cut = bytes.slice(0, end);
@@ -25,7 +25,7 @@ test('decodeMessage() judges a message cut off at any octet, with the old and th
     }
 });
 
-test('decodeMessage() judges a message with any octet changed', () => {
+test('decodeMessage() passes checkDecode() with any octet of a message changed', () => {
   const seen = new Set<string>();
   for (const { bytes, options } of corpus)
     for (let at = 16; at < bytes.length; at++)
@@ -37,7 +37,7 @@ test('decodeMessage() judges a message with any octet changed', () => {
   assert.deepEqual([...seen].sort(), ['refused', 'sound', 'with faults']);
 });
 
-test('decodeMessage() judges an OPEN or UPDATE with any octet set to every value', () => {
+test('decodeMessage() passes checkDecode() with any octet of a short message set to every value', () => {
   const short = corpus.filter(({ bytes }) => bytes.length < 90).filter((_, index) => index % 8 === 0);
   for (const { bytes, options } of short)
     for (let at = 18; at < bytes.length; at++)
@@ -48,7 +48,7 @@ test('decodeMessage() judges an OPEN or UPDATE with any octet set to every value
       }
 });
 
-test('decodeMessage() judges a message with octets inserted or removed anywhere', () => {
+test('decodeMessage() passes checkDecode() with octets inserted or removed anywhere', () => {
   for (const { bytes, options } of corpus)
     for (let at = 19; at <= bytes.length; at++) {
       const grown = new Uint8Array(bytes.length + 2);

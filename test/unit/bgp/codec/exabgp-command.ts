@@ -1,4 +1,4 @@
-/** ExaBGP's commands that announce or withdraw unicast routes, with the attributes that this speaker encodes. */
+/** Reads the ExaBGP commands that announce or withdraw unicast routes with attributes that this speaker encodes. */
 import { parseIp, parsePrefix } from '../../../../src/address/index.ts';
 import type { AsPathSegment, Nlri, PathAttributes, UpdateMessage } from '../../../../src/bgp/message.ts';
 import { octets } from './wire.ts';
@@ -9,7 +9,10 @@ const empty: UpdateMessage = { kind: 'update', withdrawn: [], nlri: [], attribut
 const ipv4 = { afi: 1, safi: 1 };
 const ipv6 = { afi: 2, safi: 1 };
 
-/** The UPDATE that the command asks for; `undefined` for families, attributes and next hops that this speaker lacks. */
+/**
+ * Returns the UPDATE that the command asks for, or `undefined` when it has a family, an attribute or a next hop that this speaker does
+ * not support.
+ */
 export function meaningOf(command: string): UpdateMessage | undefined {
   const words = tokens(command);
   const eor = /^announce eor (ipv4|ipv6) unicast$/.exec(command);
@@ -41,6 +44,7 @@ export function meaningOf(command: string): UpdateMessage | undefined {
   return { ...empty, attributes: { ...attributes, mpReach } };
 }
 
+/** Words of commands that this speaker does not support. */
 const beyond = new Set(['rd', 'label', 'attribute', 'bgp-prefix-sid', 'self']);
 
 function readAttributes(words: readonly string[], attributes: Draft): void {
@@ -78,7 +82,10 @@ function readAttributes(words: readonly string[], attributes: Draft): void {
   if (clusterList) attributes.clusterList = clusterList;
 }
 
-/** RFC 4360 sections 3 and 4, RFC 5668: `kind:administrator:number`, in the form that fits the administrator. */
+/**
+ * Encodes `kind:administrator:number` in the form that fits the administrator: an AS number or an IPv4 address (RFC 4360 sections 3 and
+ * 4, RFC 5668).
+ */
 function extendedCommunity(text: string): Uint8Array {
   const [kind = '', administrator = '', assigned = ''] = text.split(':');
   const subtypes: Readonly<Record<string, string>> = { target: '02', origin: '03' };
@@ -99,7 +106,7 @@ function extendedCommunity(text: string): Uint8Array {
     : octets(`01${subtype}${word(four, 4)}${word(value, 2)}`);
 }
 
-/** The words of a command; a bracketed list is one word. */
+/** Splits a command into words. A bracketed list is one word. */
 function tokens(command: string): string[] {
   return command.match(/\[[^\]]*\]|\S+/g) ?? [];
 }

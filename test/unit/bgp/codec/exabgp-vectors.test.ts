@@ -8,7 +8,7 @@ import { checkDecode } from '../../../fuzz/bgp-message-check.ts';
 import { meaningOf } from './exabgp-command.ts';
 import { decodedUpdate, hex, internal, marker, message, number, octets, prefixes, readable } from './wire.ts';
 
-/** ExaBGP's messages with its commands and its decoding. The folder is not part of this project. */
+/** Messages of ExaBGP, with the commands that made them and with ExaBGP's own decoding. The file is not part of this project. */
 const file = `${process.env.BELLMAN_VECTORS ?? ''}/exabgp_vectors.json`;
 const skip = existsSync(file) ? false : 'BELLMAN_VECTORS names no folder with exabgp_vectors.json';
 
@@ -35,7 +35,7 @@ function vectors(): { encode: readonly Vector[]; decode: readonly Vector[] } {
   return JSON.parse(text) as { encode: Vector[]; decode: Vector[] };
 }
 
-/** The session of the ExaBGP test that the vector comes from. */
+/** The session options of the ExaBGP test that the vector comes from. */
 function optionsOf({ file: from, cmd, json }: Vector): ReceiveOptions {
   const hasPathId = JSON.stringify([cmd, json]).includes('path-information');
   return {
@@ -49,7 +49,7 @@ function optionsOf({ file: from, cmd, json }: Vector): ReceiveOptions {
 
 const families: readonly string[] = ['ipv4 unicast', 'ipv6 unicast'];
 
-/** ExaBGP's decoding of an UPDATE; `undefined` where it has a family or an attribute that this codec does not decode. */
+/** ExaBGP's decoding of an UPDATE, or `undefined` when it has no family or one that this codec does not decode. */
 function expectedOf(update: ExaUpdate): object | undefined {
   const { attribute = {}, announce = {}, withdraw = {} } = update;
   const named = [...Object.keys(announce), ...Object.keys(withdraw)];
@@ -85,7 +85,7 @@ function attributeText(name: string, value: unknown): string {
   return String(value);
 }
 
-/** Our decoding in the same form. */
+/** Our decoding, in the form of `expectedOf()`. */
 function viewOf({ withdrawn, nlri, attributes }: UpdateMessage): object {
   const { mpReach, mpUnreach, nextHop, origin, asPath = [], med, localPref, ...rest } = attributes;
   const view: Record<string, string> = {};
@@ -115,7 +115,7 @@ function viewOf({ withdrawn, nlri, attributes }: UpdateMessage): object {
   };
 }
 
-/** UPDATEs that the RFCs refuse and ExaBGP accepts. */
+/** UPDATEs that ExaBGP accepts although the RFCs forbid them. */
 const otherwise: readonly { readonly of: RegExp; readonly verdict: string; readonly why: string }[] = [
   {
     of: /attribute \[0x99 0x[67]0/,
@@ -128,7 +128,7 @@ const otherwise: readonly { readonly of: RegExp; readonly verdict: string; reado
     why: 'neither RFC 4760 nor RFC 8950 allows an IPv4 next hop for IPv6',
   },
 ];
-/** Next hops that are not host addresses: a fault, which leaves the rest of the UPDATE readable. */
+/** Commands whose next hop is not a host address. It is a fault, and the rest of the UPDATE is still decoded. */
 const strangeNextHops = /next-hop (127\.0\.0\.1|255\.255\.255\.255|self|0\.0\.0\.0) /;
 
 test("decodeMessage() decodes ExaBGP's messages as ExaBGP does", { skip }, (t) => {
@@ -159,7 +159,7 @@ interface RawAttribute {
   readonly text: string;
 }
 
-/** The attributes of an UPDATE without the form of their length, so that only their order can differ. */
+/** Splits an UPDATE into its attributes and the octets around them. Hides how lengths are written, so that only the order can differ. */
 function rawAttributes(bytes: Uint8Array): { around: string; attributes: RawAttribute[] } {
   const at = 21 + (bytes[19] ?? 0) * 256 + (bytes[20] ?? 0);
   const end = at + 2 + (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
@@ -196,7 +196,7 @@ test("encodeMessage() encodes ExaBGP's commands to ExaBGP's octets", { skip }, (
       same++;
       continue;
     }
-    // Ours puts MP_REACH_NLRI and MP_UNREACH_NLRI first (RFC 7606 section 5.1) and uses short lengths where they suffice.
+    // Our encoder puts MP_REACH_NLRI and MP_UNREACH_NLRI first (RFC 7606 section 5.1) and uses short lengths where they suffice.
     const { attributes, around } = rawAttributes(ours);
     const other = rawAttributes(theirs);
     const sorted = (list: RawAttribute[]) => list.toSorted((x, y) => x.type - y.type).map(({ text }) => text);
@@ -208,18 +208,20 @@ test("encodeMessage() encodes ExaBGP's commands to ExaBGP's octets", { skip }, (
     assert.equal(around, other.around, vector.cmd);
     reordered++;
   }
-  t.diagnostic(`${same} the same octet by octet, ${reordered} with attributes in our order`);
+  t.diagnostic(`${same} are the same octet by octet, ${reordered} have attributes in another order`);
   assert.ok(same > 150, `only ${same} were the same`);
 });
 
-/** The vector as a whole message. Vectors are whole messages, bodies, or one NLRI, which is left out. */
+/** Returns a vector as a whole message. A vector is a whole message, a body, or one NLRI, for which the result is `undefined`. */
 function asMessage({ raw, kind = '' }: Vector): Uint8Array | undefined {
   const text = raw.replaceAll(/\s/g, '').toLowerCase();
   if (text.startsWith(marker)) return octets(text);
   return kind.startsWith('update') ? message(2, text) : undefined;
 }
 
-test("decodeMessage() judges ExaBGP's messages of other families and types", { skip }, (t) => {
+test("decodeMessage() passes checkDecode() with ExaBGP's messages of other families and types", {
+  skip,
+}, (t) => {
   const { encode, decode } = vectors();
   const verdicts: Record<string, number> = {};
   for (const vector of [...encode, ...decode]) {

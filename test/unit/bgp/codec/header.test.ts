@@ -43,7 +43,7 @@ test('FrameReader does not copy a message that lies inside one chunk', () => {
   assert.equal(first.value.buffer, stream.buffer);
 });
 
-test('FrameReader accepts a chunk before all messages of the last one are read', () => {
+test('FrameReader accepts a chunk before all messages of the previous one are read', () => {
   const reader = new FrameReader();
   reader.push(keepalive);
   reader.push(keepalive);
@@ -52,7 +52,7 @@ test('FrameReader accepts a chunk before all messages of the last one are read',
   assert.equal(reader.next(4096), undefined);
 });
 
-test('FrameReader allocates the length of a message, after its header has been judged', () => {
+test('FrameReader judges the header before it allocates space for the message', () => {
   const reader = new FrameReader();
   reader.push(octets(marker));
   assert.equal(reader.next(4096), undefined);
@@ -77,7 +77,7 @@ const headerCases: readonly HeaderCase[] = [
   { name: 'a marker with one bit off', bytes: octets(`ff7f${marker.slice(4)} 0013 04`), error: [1, 1, ''] },
   { name: 'a marker of zeros', bytes: octets(`${'00'.repeat(16)} 0013 04`), error: [1, 1, ''] },
   {
-    name: 'an error in marker, length and type',
+    name: 'errors in marker, length and type',
     bytes: octets(`${'00'.repeat(16)} 0000 09`),
     error: [1, 1, ''],
   },
@@ -85,10 +85,10 @@ const headerCases: readonly HeaderCase[] = [
   { name: 'length 0', bytes: octets(`${marker} 0000 04`), error: [1, 2, '0000'] },
   { name: 'length over 4096', bytes: sized(2, 4097), error: [1, 2, '1001'] },
   { name: 'length 4096', bytes: sized(3, 4096) },
-  { name: 'length 4097 where long messages are taken', bytes: sized(3, 4097), limit: 65535 },
-  { name: 'length 65535 where long messages are taken', bytes: sized(3, 65535), limit: 65535 },
+  { name: 'length 4097 with extended messages', bytes: sized(3, 4097), limit: 65535 },
+  { name: 'length 65535 with extended messages', bytes: sized(3, 65535), limit: 65535 },
   {
-    name: 'a long OPEN where long messages are taken',
+    name: 'an OPEN of 4097 octets despite extended messages',
     bytes: sized(1, 4097),
     limit: 65535,
     error: [1, 2, '1001'],
@@ -103,7 +103,7 @@ const headerCases: readonly HeaderCase[] = [
 ];
 
 for (const { name, bytes, limit = 4096, error } of headerCases)
-  test(`a message header with ${name} is ${error ? `refused with (${error[0]},${error[1]})` : 'accepted'}`, () => {
+  test(`FrameReader ${error ? 'refuses' : 'accepts'} ${name}${error ? ` with (${error[0]},${error[1]})` : ''}`, () => {
     const reader = new FrameReader();
     reader.push(bytes);
     const whole = reader.next(limit);
@@ -140,7 +140,7 @@ test('decodeMessage() refuses a short ROUTE-REFRESH with (7,1) and the whole mes
   }
 });
 
-test('decodeMessage() refuses octets that are not one message', () => {
+test('decodeMessage() refuses octets that are not exactly one message', () => {
   const open = opens[0]?.bytes ?? keepalive;
   for (const bytes of [
     new Uint8Array(0),

@@ -70,7 +70,7 @@ test('IPv6 prefixes take the fewest octets that hold their bits', () => {
   assert.equal(hex(encodeMessage({ ...bare, attributes }, external)), hex(bytes));
 });
 
-test('decoding ignores bits behind the length of a prefix', () => {
+test('decoding ignores bits beyond the length of a prefix', () => {
   const bytes = update({ withdrawn: '00 01 ff 09 0aff 1f c00002ff' });
   assert.deepEqual(prefixes(decodedUpdate(bytes).withdrawn), [
     '0.0.0.0/0',
@@ -112,7 +112,7 @@ test('encodeMessage() refuses an UPDATE over 65,535 octets', () => {
   assert.throws(() => encodeMessage({ ...bare, withdrawn }, external), RangeError);
 });
 
-test('decoded prefixes know their number and can be iterated twice', () => {
+test('a decoded list of prefixes knows its length and can be iterated twice', () => {
   const { withdrawn } = decodedUpdate(update({ withdrawn: '18 c63364 18 c63365' }));
   assert.equal(withdrawn.length, 2);
   assert.deepEqual([...withdrawn], [...withdrawn]);

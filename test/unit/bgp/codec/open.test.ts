@@ -4,7 +4,7 @@ import { decodeMessage, encodeMessage } from '../../../../src/bgp/codec/index.ts
 import type { Capability, OpenMessage } from '../../../../src/bgp/message.ts';
 import { decoded, external, hex, message, number, octets } from './wire.ts';
 
-/** An OPEN of AS 64500, 90 s, 192.0.2.2 with fields replaced, and optional parameters. */
+/** An OPEN with these optional parameters. By default it has AS 64500, a hold time of 90 s and the identifier 192.0.2.2. */
 function open(
   parameters: string,
   fields: { version?: string; asn?: string; hold?: string; id?: string } = {},
@@ -13,7 +13,7 @@ function open(
   return message(1, version + asn + hold + id + parameters);
 }
 
-/** Parameters in the form of RFC 4271, from pairs of type and value. */
+/** Encodes optional parameters in the form of RFC 4271. */
 function parameters(...list: [type: number, value: string][]): string {
   const body = list
     .map(([type, value]) => number(type, 1) + number(octets(value).length, 1) + value)
@@ -56,7 +56,7 @@ test('an OPEN without parameters has the layout of RFC 4271 section 4.2', () => 
 /** Errors of RFC 4271 section 6.2 and of RFCs that added to it. */
 const refused: readonly [name: string, bytes: Uint8Array, error: [number, number, string]][] = [
   ['version 3', open('00', { version: '03' }), [2, 1, '0004']],
-  ['version 5 with another form', open('ffeeddccbbaa', { version: '05' }), [2, 1, '0004']],
+  ['version 5 and another layout', open('ffeeddccbbaa', { version: '05' }), [2, 1, '0004']],
   ['AS 0 (RFC 7607)', open('00', { asn: '0000' }), [2, 2, '']],
   ['AS 0 in four octets (RFC 7607)', open(parameters([2, capability(65, '00000000')])), [2, 2, '']],
   [
@@ -76,8 +76,8 @@ const refused: readonly [name: string, bytes: Uint8Array, error: [number, number
   ['a parameter without a length', open('01 02'), [2, 0, '02']],
   ['a capability without a length', open(parameters([2, '01'])), [2, 0, '01']],
   ['a capability longer than its parameter', open(parameters([2, '0104000100'])), [2, 0, '0104000100']],
-  ['extended parameters cut in their length (RFC 9072)', open('ff ff'), [2, 0, 'ffff']],
-  ['extended parameters cut in their length by one octet', open('ff ff 00'), [2, 0, 'ffff00']],
+  ['extended parameters without a length (RFC 9072)', open('ff ff'), [2, 0, 'ffff']],
+  ['extended parameters with half a length', open('ff ff 00'), [2, 0, 'ffff00']],
   [
     'extended parameters of a wrong length',
     open('ff ff 0009 02 0006 010400010001 00'),
@@ -85,9 +85,13 @@ const refused: readonly [name: string, bytes: Uint8Array, error: [number, number
   ],
   ['an extended parameter without a length', open('ff ff 0002 02 00'), [2, 0, '0200']],
   ['an extended parameter that is too long', open('ff ff 0004 02 0009 01'), [2, 0, '02000901']],
-  ['the mark of RFC 9072 where a type is', open('ff ff 0003 ff 0000'), [2, 4, 'ff0000']],
-  ['the mark of RFC 9072 as second type', open(parameters([2, mp4], [255, ''])), [2, 4, 'ff00']],
-  ['the length of parameters only (CVE-2022-43681)', open('ff'), [2, 0, 'ff']],
+  ['the RFC 9072 mark as the type of an extended parameter', open('ff ff 0003 ff 0000'), [2, 4, 'ff0000']],
+  [
+    'the RFC 9072 mark as the type of the second parameter',
+    open(parameters([2, mp4], [255, ''])),
+    [2, 4, 'ff00'],
+  ],
+  ['a parameter length and nothing behind it (CVE-2022-43681)', open('ff'), [2, 0, 'ff']],
 ];
 
 for (const [name, bytes, error] of refused)
@@ -100,7 +104,7 @@ test('decodeMessage() accepts hold times 0, 3 and 65,535', () => {
 
 const ipv4 = { afi: 1, safi: 1 };
 
-/** Code, value, and the decoded capability; `malformed` for a length that the capability does not allow. */
+/** Code, value and decoded capability. `malformed` is a length that the capability does not allow, `unknown` one that stays as octets. */
 const capabilities: readonly [code: number, value: string, means: Capability | 'malformed' | 'unknown'][] = [
   [1, '00010001', { kind: 'multiprotocol', family: ipv4 }],
   [1, '0002ff80', { kind: 'multiprotocol', family: { afi: 2, safi: 128 } }],
@@ -192,7 +196,7 @@ test('decodeMessage() keeps the last of several graceful restart capabilities (R
   );
 });
 
-test('decodeMessage() accepts a role that is stated twice', () => {
+test('decodeMessage() accepts two equal role capabilities', () => {
   assert.equal(capabilitiesOf(open(parameters([2, capability(9, '04') + capability(9, '04')]))).length, 2);
 });
 
@@ -203,7 +207,7 @@ test('decodeMessage() reads extended parameters with any short length but 0 (RFC
     ]);
 });
 
-test('decodeMessage() reads 255 octets of parameters in the short form, though their length looks like the mark of RFC 9072', () => {
+test('decodeMessage() reads 255 octets of parameters in the short form, although their length looks like the mark of RFC 9072', () => {
   const value = 'ab'.repeat(251);
   const bytes = open(parameters([2, capability(200, value)]));
   assert.equal(bytes[28], 255);

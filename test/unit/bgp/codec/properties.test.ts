@@ -14,11 +14,11 @@ import type {
 import { asesOutside } from '../../../fuzz/bgp-message-check.ts';
 import { decoded, decodedUpdate, external, readable } from './wire.ts';
 
-/** Records with a prototype, like decoded ones. */
+/** Generates records that have a prototype, as decoded values do. */
 function record<T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
   return fc.record(model, { noNullPrototype: true });
 }
-/** A record with any of the fields left out. */
+/** The options for a record in which any field may be absent. */
 const partial: { noNullPrototype: true; requiredKeys: [] } = { noNullPrototype: true, requiredKeys: [] };
 const uint8 = fc.nat(0xff);
 const uint16 = fc.nat(0xffff);
@@ -103,7 +103,7 @@ const segment: fc.Arbitrary<AsPathSegment> = record({
   asns: fc.array(asn, { minLength: 1, maxLength: 300 }),
 });
 
-/** Segments after a round trip: at most 255 AS numbers each. */
+/** The segments as a round trip returns them, with at most 255 AS numbers each. */
 function cut(path: readonly AsPathSegment[]): AsPathSegment[] {
   return path.flatMap(({ type, asns }) =>
     Array.from({ length: Math.ceil(asns.length / 255) }, (_, part) => ({

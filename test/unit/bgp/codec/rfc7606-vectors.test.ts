@@ -17,7 +17,7 @@ import {
   update,
 } from './wire.ts';
 
-/** FRR's malformed attributes with the expected outcomes. The folder is not part of this project. */
+/** FRR's test cases of malformed attributes, each with the expected outcome. The file is not part of this project. */
 const file = `${process.env.BELLMAN_VECTORS ?? ''}/frr_rfc7606_cases.json`;
 const skip = existsSync(file) ? false : 'BELLMAN_VECTORS names no folder with frr_rfc7606_cases.json';
 
@@ -83,7 +83,7 @@ const otherwise: Readonly<Record<string, Outcome | 'accepted'>> = {
   'as4path-seg-type-0': 'discard',
 };
 
-test('decodeMessage() treats the malformed attributes of FRR as FRR expects', { skip }, (t) => {
+test("decodeMessage() treats FRR's malformed attributes as FRR expects", { skip }, (t) => {
   const { cases } = JSON.parse(readFileSync(file, 'utf8')) as { cases: readonly VectorCase[] };
   let judged = 0;
   for (const vector of cases) {

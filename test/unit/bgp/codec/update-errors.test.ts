@@ -17,7 +17,7 @@ import {
   update,
 } from './wire.ts';
 
-/** The verdict on an UPDATE: code, subcode and data of an error that ends the session, or each fault as `type treatment code subcode`. */
+/** Decodes an UPDATE. Returns `reset code subcode data` when it ends the session, else each fault as `type treatment code subcode`. */
 function verdict(bytes: Uint8Array, options: ReceiveOptions): string | readonly string[] {
   const result = decodeMessage(bytes, options);
   if (!result.ok) {
@@ -44,9 +44,10 @@ function check(title: string, cases: readonly Case[]): void {
   });
 }
 
+/** The options for a peer with two-octet AS numbers. */
 const old: ReceiveOptions = { ...external, fourOctetAs: false };
 
-/** A route to one prefix. The attribute replaces the sound one of its type, or is added. */
+/** An UPDATE that announces one prefix. `extra` replaces the valid attribute of its type, or is added when there is none. */
 function route(extra: string, options: ReceiveOptions = external): Uint8Array {
   const type = octets(extra)[1];
   const path = options.fourOctetAs ? asPath : attribute(0x40, 2, '0201fde9');
@@ -60,7 +61,7 @@ function route(extra: string, options: ReceiveOptions = external): Uint8Array {
   return update({ attributes: [...attributes, extra].join(''), nlri: onePrefix });
 }
 
-/** Flags, type, value, the verdict for an external peer, and for an internal one where it differs. */
+/** An attribute, the verdict when an external peer sends it, and the verdict for an internal peer when that differs. */
 type Row = readonly [
   name: string,
   flags: number,
@@ -72,12 +73,12 @@ type Row = readonly [
 
 const rows: readonly Row[] = [
   ['ORIGIN EGP', 0x40, 1, '01', []],
-  ['ORIGIN of no octet', 0x40, 1, '', ['1 withdraw 3 5']],
+  ['ORIGIN of zero octets', 0x40, 1, '', ['1 withdraw 3 5']],
   ['ORIGIN of two octets', 0x40, 1, '0000', ['1 withdraw 3 5']],
   ['ORIGIN 3', 0x40, 1, '03', ['1 withdraw 3 6']],
-  ['ORIGIN that is optional', 0xc0, 1, '00', ['1 withdraw 3 4']],
-  ['ORIGIN that is not transitive', 0x00, 1, '00', ['1 withdraw 3 4']],
-  ['ORIGIN that is partial (section 3 c)', 0x60, 1, '00', []],
+  ['ORIGIN with the Optional flag', 0xc0, 1, '00', ['1 withdraw 3 4']],
+  ['ORIGIN without the Transitive flag', 0x00, 1, '00', ['1 withdraw 3 4']],
+  ['ORIGIN with the Partial flag (RFC 7606 section 3 c)', 0x60, 1, '00', []],
   ['ORIGIN with the lower flag bits set', 0x4f, 1, '00', []],
   ['ORIGIN with an extended length', 0x50, 1, '00', []],
   ['an empty AS_PATH', 0x40, 2, '', []],
@@ -86,12 +87,12 @@ const rows: readonly Row[] = [
   ['AS_PATH with segment type 5', 0x40, 2, '0501 0000fde9', ['2 withdraw 3 11']],
   ['AS_PATH with an empty segment', 0x40, 2, '0200', ['2 withdraw 3 11']],
   ['AS_PATH with a segment that is too long', 0x40, 2, '0202 0000fde9', ['2 withdraw 3 11']],
-  ['AS_PATH with one octet left', 0x40, 2, '0201 0000fde9 02', ['2 withdraw 3 11']],
+  ['AS_PATH with one octet left over', 0x40, 2, '0201 0000fde9 02', ['2 withdraw 3 11']],
   ['AS_PATH of two-octet numbers', 0x40, 2, '0201 fde9', ['2 withdraw 3 11']],
   ['AS_PATH with AS 0 (RFC 7607)', 0x40, 2, '0201 00000000', ['2 withdraw 3 11']],
   ['AS_PATH with a confederation sequence (RFC 5065)', 0x40, 2, '0301 0000fde9', ['2 withdraw 3 11'], []],
   ['AS_PATH with a confederation set (RFC 5065)', 0x40, 2, '0401 0000fde9', ['2 withdraw 3 11'], []],
-  ['AS_PATH that is optional', 0xc0, 2, '0201 0000fde9', ['2 withdraw 3 4']],
+  ['AS_PATH with the Optional flag', 0xc0, 2, '0201 0000fde9', ['2 withdraw 3 4']],
   ['NEXT_HOP of three octets', 0x40, 3, 'c00002', ['3 withdraw 3 5']],
   ['NEXT_HOP of sixteen octets', 0x40, 3, '20010db8000000000000000000000001', ['3 withdraw 3 5']],
   ['NEXT_HOP 0.0.0.0', 0x40, 3, '00000000', ['3 withdraw 3 8']],
@@ -101,38 +102,50 @@ const rows: readonly Row[] = [
   ['NEXT_HOP 223.255.255.255', 0x40, 3, 'dfffffff', []],
   ['MULTI_EXIT_DISC', 0x80, 4, '0000000a', []],
   ['MULTI_EXIT_DISC of three octets', 0x80, 4, '00000a', ['4 withdraw 3 5']],
-  ['MULTI_EXIT_DISC that is transitive', 0xc0, 4, '0000000a', ['4 withdraw 3 4']],
-  ['MULTI_EXIT_DISC that is partial (section 3 c)', 0xa0, 4, '0000000a', []],
+  ['MULTI_EXIT_DISC with the Transitive flag', 0xc0, 4, '0000000a', ['4 withdraw 3 4']],
+  ['MULTI_EXIT_DISC with the Partial flag (RFC 7606 section 3 c)', 0xa0, 4, '0000000a', []],
   ['LOCAL_PREF', 0x40, 5, '00000064', ['5 discard 3 1'], []],
   ['LOCAL_PREF of three octets', 0x40, 5, '000064', ['5 discard 3 1'], ['5 withdraw 3 5']],
-  ['LOCAL_PREF that is optional', 0xc0, 5, '00000064', ['5 withdraw 3 4']],
+  ['LOCAL_PREF with the Optional flag', 0xc0, 5, '00000064', ['5 withdraw 3 4']],
   ['ATOMIC_AGGREGATE', 0x40, 6, '', []],
   ['ATOMIC_AGGREGATE of one octet', 0x40, 6, '00', ['6 discard 3 5']],
   ['AGGREGATOR', 0xc0, 7, '0000fde9 c0000202', []],
-  ['AGGREGATOR that is partial', 0xe0, 7, '0000fde9 c0000202', []],
+  ['AGGREGATOR with the Partial flag', 0xe0, 7, '0000fde9 c0000202', []],
   ['AGGREGATOR of six octets', 0xc0, 7, 'fde9 c0000202', ['7 discard 3 5']],
-  ['AGGREGATOR of no octet', 0xc0, 7, '', ['7 discard 3 5']],
+  ['AGGREGATOR of zero octets', 0xc0, 7, '', ['7 discard 3 5']],
   ['AGGREGATOR of AS 0 (RFC 7607)', 0xc0, 7, '00000000 c0000202', ['7 discard 3 9']],
-  ['AGGREGATOR that is not transitive', 0x80, 7, '0000fde9 c0000202', ['7 withdraw 3 4']],
+  ['AGGREGATOR without the Transitive flag', 0x80, 7, '0000fde9 c0000202', ['7 withdraw 3 4']],
   ['COMMUNITIES', 0xc0, 8, 'ffffff01 0001fde9', []],
-  ['COMMUNITIES of no octet', 0xc0, 8, '', ['8 withdraw 3 5']],
+  ['COMMUNITIES of zero octets', 0xc0, 8, '', ['8 withdraw 3 5']],
   ['COMMUNITIES of five octets', 0xc0, 8, 'ffffff0100', ['8 withdraw 3 5']],
-  ['COMMUNITIES that are not transitive', 0x80, 8, 'ffffff01', ['8 withdraw 3 4']],
+  ['COMMUNITIES without the Transitive flag', 0x80, 8, 'ffffff01', ['8 withdraw 3 4']],
   ['ORIGINATOR_ID', 0x80, 9, 'c0000202', ['9 discard 3 1'], []],
   ['ORIGINATOR_ID of three octets', 0x80, 9, 'c00002', ['9 discard 3 1'], ['9 withdraw 3 5']],
   ['CLUSTER_LIST', 0x80, 10, 'c0000202', ['10 discard 3 1'], []],
-  ['CLUSTER_LIST of no octet', 0x80, 10, '', ['10 discard 3 1'], ['10 withdraw 3 5']],
+  ['CLUSTER_LIST of zero octets', 0x80, 10, '', ['10 discard 3 1'], ['10 withdraw 3 5']],
   ['CLUSTER_LIST of six octets', 0x80, 10, 'c00002020000', ['10 discard 3 1'], ['10 withdraw 3 5']],
   ['EXTENDED_COMMUNITIES', 0xc0, 16, '0002fde900000001', []],
-  ['EXTENDED_COMMUNITIES of no octet', 0xc0, 16, '', ['16 withdraw 3 5']],
+  ['EXTENDED_COMMUNITIES of zero octets', 0xc0, 16, '', ['16 withdraw 3 5']],
   ['EXTENDED_COMMUNITIES of nine octets', 0xc0, 16, '0002fde90000000100', ['16 withdraw 3 5']],
-  ['AS4_PATH between new peers (RFC 6793)', 0xc0, 17, '0201 0000fde9', ['17 discard 3 9']],
-  ['AS4_AGGREGATOR between new peers (RFC 6793)', 0xc0, 18, '0000fde9 c0000202', ['18 discard 3 9']],
+  [
+    'AS4_PATH from a peer with four-octet AS numbers (RFC 6793)',
+    0xc0,
+    17,
+    '0201 0000fde9',
+    ['17 discard 3 9'],
+  ],
+  [
+    'AS4_AGGREGATOR from a peer with four-octet AS numbers (RFC 6793)',
+    0xc0,
+    18,
+    '0000fde9 c0000202',
+    ['18 discard 3 9'],
+  ],
   ['AS4_AGGREGATOR of seven octets', 0xc0, 18, '0000fde9 c00002', ['18 discard 3 9']],
   ['IPV6_EXTENDED_COMMUNITIES', 0xc0, 25, '00'.repeat(20), []],
   ['IPV6_EXTENDED_COMMUNITIES of 21 octets', 0xc0, 25, '00'.repeat(21), ['25 withdraw 3 5']],
   ['LARGE_COMMUNITIES', 0xc0, 32, '0000fde90000000100000002', []],
-  ['LARGE_COMMUNITIES of no octet', 0xc0, 32, '', ['32 withdraw 3 5']],
+  ['LARGE_COMMUNITIES of zero octets', 0xc0, 32, '', ['32 withdraw 3 5']],
   ['LARGE_COMMUNITIES of 13 octets', 0xc0, 32, '0000fde9000000010000000200', ['32 withdraw 3 5']],
   ['ONLY_TO_CUSTOMER', 0xc0, 35, '0000fde9', []],
   ['ONLY_TO_CUSTOMER of AS 0 (RFC 9234)', 0xc0, 35, '00000000', ['35 withdraw 3 9']],
@@ -148,18 +161,24 @@ const rows: readonly Row[] = [
   ['TUNNEL_ENCAPSULATION without sub-TLVs', 0xc0, 23, '0008 0000', []],
   ['TUNNEL_ENCAPSULATION with empty sub-TLVs', 0xc0, 23, '0008 0005 0100 80 0000', []],
   ['TUNNEL_ENCAPSULATION with half a sub-TLV', 0xc0, 23, '0008 0001 01', ['23 withdraw 3 5']],
-  ['TUNNEL_ENCAPSULATION with a long sub-TLV', 0xc0, 23, '0008 0004 80 0002 aa', ['23 withdraw 3 5']],
-  ['TUNNEL_ENCAPSULATION that is cut', 0xc0, 23, '0008 00', ['23 withdraw 3 5']],
+  [
+    'TUNNEL_ENCAPSULATION with a sub-TLV that overruns it',
+    0xc0,
+    23,
+    '0008 0004 80 0002 aa',
+    ['23 withdraw 3 5'],
+  ],
+  ['a truncated TUNNEL_ENCAPSULATION', 0xc0, 23, '0008 00', ['23 withdraw 3 5']],
   ['an unknown optional transitive attribute', 0xc0, 128, 'aabb', []],
   ['an unknown optional attribute', 0x80, 129, 'aabb', []],
-  ['an unknown attribute of no octet', 0x80, 130, '', []],
+  ['an unknown attribute of zero octets', 0x80, 130, '', []],
   ['the attribute 255', 0xe0, 255, '00', []],
   ['the attribute 0', 0xc0, 0, '00', []],
   ['an unknown well-known attribute', 0x40, 131, 'aabb', 'reset 3 2 408302aabb'],
 ];
 
 check(
-  'decodeMessage() treats one malformed attribute as RFC 7606 sections 3 and 7 ask',
+  'decodeMessage() treats one malformed attribute as RFC 7606 sections 3 and 7 require',
   rows.flatMap(([name, flags, type, value, fromExternal, fromInternal = fromExternal]): Case[] => [
     { name: `${name}, external`, bytes: route(attribute(flags, type, value)), verdict: fromExternal },
     {
@@ -171,7 +190,7 @@ check(
   ]),
 );
 
-check('from a peer with AS numbers of two octets (RFC 6793)', [
+check('decodeMessage() judges attributes from a peer with two-octet AS numbers (RFC 6793)', [
   { name: 'AS_PATH', bytes: route(attribute(0x40, 2, '0202 5ba0 fde9'), old), options: old, verdict: [] },
   {
     name: 'AS_PATH of four-octet numbers',
@@ -223,18 +242,18 @@ const ends = (type: string, value: string): Verdict =>
 
 const badReach: readonly [name: string, value: string][] = [
   ['of four octets', '0002 01 00'],
-  ['of no octet', ''],
+  ['of zero octets', ''],
   ['with a next hop that is too long', '0002 01 20 20010db8000000000000000000000002 00'],
   ['with a next hop of 9 octets', '0002 01 09 20010db80000000000 00 40 20010db800000001'],
   ['with a next hop of 17 octets', `0002 01 11 ${'20'.repeat(17)} 00`],
-  ['with a next hop of no octet', '0002 01 00 00 40 20010db800000001'],
+  ['with a next hop of zero octets', '0002 01 00 00 40 20010db800000001'],
   ['that ends in its next hop', '0002 01 10 20010db800000000'],
   ['with an IPv6 next hop for IPv4', '0001 01 10 20010db8000000000000000000000002 00 18 c63364'],
   ['with an IPv4 next hop for IPv6', '0002 01 04 c0000202 00 40 20010db800000001'],
   ['with a prefix of 129 bits', `${ipv6Reach} 81 ${'20'.repeat(17)}`],
   ['with an IPv4 prefix of 33 bits', `${anyReach} 21 c633640000`],
-  ['with a prefix that is cut', `${ipv6Reach} 40 20010db8`],
-  ['of another family with a long next hop', '0001 80 0c 0000 00'],
+  ['with a truncated prefix', `${ipv6Reach} 40 20010db8`],
+  ['of another family with a next hop that is too long', '0001 80 0c 0000 00'],
 ];
 
 check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 sections 5.3 and 7.11)', [
@@ -248,7 +267,7 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
   ...[
     ['of two octets', '0002'],
     ['with a prefix of 129 bits', `0002 01 81 ${'20'.repeat(17)}`],
-    ['with a prefix that is cut', '0002 01 40 20010db8'],
+    ['with a truncated prefix', '0002 01 40 20010db8'],
   ].map(
     ([name = '', value = '']): Case => ({
       name: `MP_UNREACH_NLRI ${name}`,
@@ -291,32 +310,32 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
     verdict: 'reset 3 1',
   },
   {
-    name: 'MP_REACH_NLRI with wrong flags: its routes are found',
+    name: 'MP_REACH_NLRI with wrong flags withdraws its routes',
     bytes: update({ attributes: origin + asPath + attribute(0xc0, 14, `${ipv6Reach} 30 20010db80100`) }),
     verdict: ['14 withdraw 3 4'],
   },
   {
-    name: 'MP_UNREACH_NLRI with wrong flags: it withdraws anyway',
+    name: 'MP_UNREACH_NLRI with wrong flags still withdraws its routes',
     bytes: update({ attributes: attribute(0xc0, 15, ipv6Unreach) }),
     verdict: ['15 withdraw 3 4'],
   },
   {
-    name: 'another family without a next hop (flow specification) is left alone',
+    name: 'MP_REACH_NLRI of another family without a next hop (flow specification) is accepted',
     bytes: reach('0001 85 00 00'),
     verdict: [],
   },
   {
-    name: 'another family without routes needs no other attribute',
+    name: 'MP_REACH_NLRI of another family without routes needs no other attribute',
     bytes: update({ attributes: attribute(0x80, 14, '0001 85 00 00') }),
     verdict: [],
   },
   {
-    name: 'another family with routes does',
+    name: 'MP_REACH_NLRI of another family with routes needs ORIGIN and AS_PATH',
     bytes: update({ attributes: attribute(0x80, 14, '0001 85 00 00 03 010800') }),
     verdict: ['1 withdraw 3 3', '2 withdraw 3 3'],
   },
   {
-    name: 'another family (VPN) is left alone',
+    name: 'MP_REACH_NLRI of another family (VPN) is accepted',
     bytes: reach('0001 80 0c 0000000000000000c0000202 00 70 000640 0000fde900000001 c63364'),
     verdict: [],
   },
@@ -346,7 +365,7 @@ check(
       verdict: 'reset 3 10',
     },
     {
-      name: 'a withdrawn prefix that is cut',
+      name: 'a truncated withdrawn prefix',
       bytes: update({ withdrawn: '18 c633' }),
       verdict: 'reset 3 10',
     },
@@ -356,12 +375,12 @@ check(
       verdict: 'reset 3 10',
     },
     {
-      name: 'a prefix that is cut',
+      name: 'a truncated prefix',
       bytes: update({ attributes: plainAttributes, nlri: `${onePrefix} 20 c63364` }),
       verdict: 'reset 3 10',
     },
     {
-      name: 'a path identifier that is cut (RFC 7911)',
+      name: 'a path identifier without a prefix (RFC 7911)',
       bytes: update({ attributes: plainAttributes, nlri: '00000007' }),
       options: { ...external, addPath: [{ afi: 1, safi: 1 }] },
       verdict: 'reset 3 10',
@@ -372,7 +391,7 @@ check(
 const overrun = '40 05 ff 00000064';
 
 check(
-  'an attribute that overruns the list withdraws the routes where they are known (RFC 7606 sections 4 and 5.2)',
+  'an attribute that overruns the attribute list withdraws the routes, or ends the session when they are unknown (RFC 7606 sections 4 and 5.2)',
   [
     {
       name: 'with NLRI',
@@ -402,7 +421,7 @@ check(
       verdict: `reset 3 5 ${hex(octets(overrun))}`,
     },
     {
-      name: 'with MP_UNREACH_NLRI only in front',
+      name: 'with only MP_UNREACH_NLRI in front',
       bytes: update({ attributes: attribute(0x80, 15, ipv6Unreach) + overrun }),
       verdict: `reset 3 5 ${hex(octets(overrun))}`,
     },
@@ -445,7 +464,7 @@ check(
 );
 
 check(
-  'a fault whose treatment is withdrawal ends the session where the UPDATE names no route (RFC 7606 section 5.2)',
+  'a treat-as-withdraw fault ends the session when the UPDATE announces no route (RFC 7606 section 5.2)',
   [
     {
       name: 'ORIGIN 3 and no routes',
@@ -563,7 +582,7 @@ check('routes without a mandatory attribute are treated as withdrawn (RFC 7606 s
   { name: 'End-of-RIB needs no attribute', bytes: update({}), verdict: [] },
 ]);
 
-test('decodeMessage() keeps the first of two equal attributes (RFC 7606 section 3 g)', () => {
+test('decodeMessage() keeps the first of two attributes of one type (RFC 7606 section 3 g)', () => {
   const bytes = update({
     attributes: plainAttributes + attribute(0x80, 4, '00000001') + attribute(0x80, 4, '00000002'),
     nlri: onePrefix,
@@ -574,7 +593,7 @@ test('decodeMessage() keeps the first of two equal attributes (RFC 7606 section 
   assert.equal(result.value.message.attributes.med, 1);
 });
 
-test('decodeMessage() returns one fault, the strongest, for an attribute that occurs 21,000 times', () => {
+test('decodeMessage() returns only the strongest fault for an attribute that occurs 21,000 times', () => {
   const options = { ...external, receiveLimit: 65535 };
   const many = 'c06300'.repeat(21_000);
   assert.deepEqual(verdict(update({ attributes: plainAttributes + many, nlri: onePrefix }), options), [
@@ -587,7 +606,7 @@ test('decodeMessage() returns one fault, the strongest, for an attribute that oc
   );
 });
 
-test('decodeMessage() returns a fault for each malformed attribute, and the strongest error ends the session (RFC 7606 section 3 h)', () => {
+test('decodeMessage() returns a fault for each malformed attribute, or the error that ends the session (RFC 7606 section 3 h)', () => {
   const faulty = attribute(0x40, 1, '09') + asPath + nextHop + attribute(0x40, 6, 'aa');
   assert.deepEqual(verdict(update({ attributes: faulty, nlri: onePrefix }), external), [
     '1 withdraw 3 6',

@@ -1,9 +1,9 @@
-/** Messages from and to hexadecimal text, for tests. */
+/** Converts messages from and to hexadecimal text, for tests. */
 import { formatIp, formatPrefix } from '../../../../src/address/index.ts';
 import { decodeMessage, type ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
 import type { Message, NlriSequence, PathAttributes, UpdateMessage } from '../../../../src/bgp/message.ts';
 
-/** Octets from hexadecimal digits; blanks are ignored. */
+/** Octets from hexadecimal digits. Blanks are ignored. */
 export function octets(text: string): Uint8Array {
   const digits = text.replaceAll(/\s/g, '');
   if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new Error(`not octets: ${text}`);
@@ -33,7 +33,7 @@ export function update(fields: { withdrawn?: string; attributes?: string; nlri?:
   return message(2, withLength(withdrawn) + withLength(attributes) + nlri);
 }
 
-/** `flags type length value`, with the length in two octets where the flags say so. */
+/** `flags type length value`. The length has two octets when the Extended Length flag is set. */
 export function attribute(flags: number, type: number, value: string): string {
   const { length } = octets(value);
   return number(flags, 1) + number(type, 1) + number(length, flags & 0x10 ? 2 : 1) + value;
@@ -67,14 +67,14 @@ export function decodedUpdate(bytes: Uint8Array, options: ReceiveOptions = exter
   return result;
 }
 
-/** Prefixes as text, behind the path identifier where there is one. */
+/** Prefixes as text. A path identifier stands in front, as in `7@198.51.100.0/24`. */
 export function prefixes(sequence: NlriSequence): string[] {
   return [...sequence].map(
     (prefix) => (prefix.pathId === undefined ? '' : `${prefix.pathId}@`) + formatPrefix(prefix),
   );
 }
 
-/** The result of `readable`: fields by name, without absent ones. */
+/** The result of `readable()`: the fields that are present, by name. */
 export type Readable = Pick<PathAttributes, 'asPath'> & Readonly<Record<string, unknown>>;
 
 /** An UPDATE with addresses and octets as text, for comparisons that a person can read. */

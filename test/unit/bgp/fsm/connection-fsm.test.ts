@@ -28,7 +28,7 @@ const badLength = { code: 1, subcode: 2, data: none };
 const malformedList = { code: 3, subcode: 1, data: none };
 const shutdown = { code: 6, subcode: 2, data: none };
 
-/** One representative of each state. DelayOpenTimer running makes a state of its own. */
+/** One representative of each state. A state with DelayOpenTimer running counts as a state of its own. */
 const states = {
   Idle: initialFsmState,
   Connect: { ...initialFsmState, name: 'Connect', tcp: 'connecting' },
@@ -243,13 +243,13 @@ function delayOf(actions: readonly FsmAction[], timer: FsmTimer): number | undef
 }
 
 describe('stepConnection(): timers', () => {
-  test('a passive peer is awaited without a connection or ConnectRetryTimer', () => {
+  test('a passive session waits for its peer without connecting and without ConnectRetryTimer', () => {
     const { state, actions } = stepConnection(initialFsmState, events.start, { ...config, passive: true });
     assert.equal(state.name, 'Active');
     assert.deepEqual(actions.map(short), ['-idle-hold']);
   });
 
-  test('DelayOpenTimer delays the OPEN, and sends it when it expires', () => {
+  test('DelayOpenTimer delays the OPEN, which is sent when the timer expires', () => {
     const delaying = { ...config, passive: true, delayOpenMs: 1000 };
     const { state, actions } = stepConnection(states.Active, events.TcpConnected, delaying);
     assert.equal(state.name, 'Active');
@@ -289,7 +289,7 @@ describe('stepConnection(): timers', () => {
     assert.deepEqual([...jittered].sort(), ['connect-retry', 'idle-hold', 'keepalive']);
   });
 
-  test('idleHoldAfter() doubles and ends at the maximum', () => {
+  test('idleHoldAfter() doubles up to the maximum', () => {
     assert.deepEqual(
       [0, 1, 2, 6, 7, 1000].map((n) => idleHoldAfter(n, 1000, 120_000)),
       [1000, 2000, 4000, 64_000, 120_000, 120_000],
@@ -315,7 +315,7 @@ describe('stepConnection(): timers', () => {
     assert.deepEqual(delays, [1000, 2000, 4000, 1000]);
   });
 
-  test('a router without TCP is retried within ConnectRetryTime, and starts undamped when it returns', () => {
+  test('a router that refuses TCP is retried within ConnectRetryTime, and is not damped when it returns', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const happens = (...all: FsmEvent[]) => {
@@ -336,6 +336,7 @@ describe('stepConnection(): timers', () => {
   });
 });
 
+/** The timers that may run in each state. */
 const stateOf: Record<BgpState, readonly FsmTimer[]> = {
   Idle: ['idle-hold'],
   Connect: ['connect-retry', 'delay-open'],

@@ -103,7 +103,7 @@ function run(...events: readonly (PeerEvent | number)[]): {
   return last;
 }
 
-/** The decision of a step, in short: `2N6/7` sends Cease/Collision on connection 2. Timers and changes of state are left out. */
+/** An action in short: `2N6/7` sends Cease/Connection Collision Resolution on connection 2. Timers and state changes are left out. */
 function short(action: PeerAction): string[] {
   switch (action.kind) {
     case 'start-timer':
@@ -412,7 +412,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     'OPEN on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
     'OPEN of a lower identifier on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
     'OPEN of another AS on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
-    // RFC 4724 section 4.2: the peer has restarted; its old connection ends silently.
+    // The peer has restarted, so its old connection ends without a NOTIFICATION (RFC 4724 section 4.2).
     'OPEN on 2': 'OpenConfirm: 1drop session-down:stopped 1discard 2agree 2keepalive',
     'OPEN of a lower identifier on 2': 'OpenConfirm: 1drop session-down:stopped 1discard 2agree 2keepalive',
     'KEEPALIVE on 1': 'Established, contender OpenSent:',
@@ -497,7 +497,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.ok(offered(...again, ...sessionLater) > 0);
   });
 
-  test('the peer inherits the damping of its connections', () => {
+  test('a contender that becomes the primary inherits its damping', () => {
     const failing: PeerEvent[] = [start];
     for (let i = 0; i < 5; i++) failing.push(first.connected, first.notification, first.idleHold);
     const { state } = run(...failing, incoming, first.closed);
@@ -626,7 +626,7 @@ test('stepPeer(): invariants over random sequences of events', () => {
           assert.notEqual(
             known.includes(id),
             discarded.has(id),
-            'a connection is discarded exactly when it goes',
+            'a connection is discarded exactly when it leaves the state',
           );
         for (const id of sockets.keys()) assert.ok(known.includes(id), 'each socket belongs to a connection');
         for (const connection of [state.primary, state.contender])

@@ -21,7 +21,7 @@ describe('LastError', () => {
     assert.equal(last.set('connection closed by the peer'), true);
   });
 
-  test('has the time of the reason on the wall clock', () => {
+  test('has the wall-clock time of the reason', () => {
     const clock = new VirtualClock();
     const last = new LastError(clock);
     clock.advance(1500);
