@@ -51,7 +51,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--announce-every <seconds>',
-        'interval of repeated layer 2 announcements, for switches that forget; 0: only at a takeover',
+        'interval of repeated layer-2 announcements, for switches that forget addresses; 0: only at a takeover',
       )
         .env('BELLMAN_ANNOUNCE_EVERY')
         .argParser(parseSeconds)
@@ -60,7 +60,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--state-directory <path>',
-        'directory that outlives the speaker but not a reboot; tells a restart from a boot',
+        'directory that survives a restart of the speaker but not a reboot, so that the speaker can tell one from the other',
       )
         .env('BELLMAN_STATE_DIRECTORY')
         .default('/run/bellman'),

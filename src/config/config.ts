@@ -52,7 +52,7 @@ export interface PeerConfig {
   readonly passwordSecret?: SecretReference;
   /** Largest number of hops to an eBGP peer, 1 when it is directly connected. Without it, packets have the system's TTL. */
   readonly ebgpMultihop?: number;
-  /** RFC 5082. */
+  /** Accepts only packets that crossed no router (RFC 5082). */
   readonly ttlSecurity: boolean;
   readonly passive: boolean;
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };

@@ -22,7 +22,7 @@ import type { ControllerMetrics } from './metrics.ts';
 import { ServiceReconciler } from './services/service-reconciler.ts';
 
 export interface LeaderTermOptions {
-  /** Refuses to write when the term is over. */
+  /** Refuses to write once the term is over. */
   readonly client: Api;
   readonly namespace: string;
   readonly loadBalancerClass: string | undefined;

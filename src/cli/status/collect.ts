@@ -130,7 +130,7 @@ function decodeLease({ spec }: RawLease, nowMs: number): LeaderLease {
 
 function newestFailures(events: RawEvents | undefined): Map<string, string> {
   const byTime = (events?.items ?? [])
-    // A server that knows no field selector sends all events.
+    // A server that does not support the field selector sends all events.
     .filter(({ reason }) => reason === 'AllocationFailed')
     .sort((a, b) => ((a.lastTimestamp ?? '') < (b.lastTimestamp ?? '') ? -1 : 1));
   return new Map(

@@ -12,7 +12,7 @@ import type { ClusterView, SpeakerView } from './view.ts';
 
 /**
  * `healthy` is false when the configuration is not in force as written, no controller leads, a Service waits for an address, an
- * address that should be announced is not known to be, or a speaker has a trouble.
+ * address that should be announced is not known to be, or a speaker reports a fault.
  */
 export function statusReport(view: ClusterView): { readonly text: string; readonly healthy: boolean } {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);

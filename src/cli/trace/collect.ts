@@ -14,7 +14,7 @@ import type { TracedEvent } from './format.ts';
 export interface TraceSource {
   readonly kubeconfig?: string;
   readonly namespace: string;
-  /** Absent: all nodes. */
+  /** Without it, the speakers of all nodes are asked. */
   readonly node?: string;
   readonly speakerPort: number;
 }

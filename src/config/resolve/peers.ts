@@ -181,8 +181,8 @@ function resolveRouterId(text: string | undefined, path: Path, findings: Finding
 }
 
 /**
- * The largest number of hops to an eBGP peer. Absent when it is not written: MetalLB has no such limit, so a configuration from there
- * keeps its sessions to peers that are several hops away.
+ * The largest number of hops to an eBGP peer; `undefined` without the key. MetalLB has no such limit, so a configuration from there keeps
+ * its sessions to peers that are several hops away.
  */
 function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): number | undefined {
   const written = raw['ebgp-multihop'];

@@ -38,7 +38,7 @@ export class AddressBook {
   #pools: readonly PoolState[] = [];
   #poolsByName: ReadonlyMap<string, PoolState> = new Map();
   #index = new PoolIndex<PoolState>([]);
-  /** By Service. */
+  /** Holdings by Service. */
   readonly #holdings = new Map<string, Holding>();
   readonly #holders: Readonly<Record<Family, Map<bigint, Map<string, number>>>> = {
     4: new Map(),

@@ -208,7 +208,7 @@ export class Allocator {
   #fulfil(demand: Demand): Allocation {
     const { service, request, families, kept } = demand;
     const inOrder = this.#plan(demand, families);
-    // The first family may use up a limit in the only pool that serves the second. The reverse order then succeeds.
+    // The first family may use up a limit in the only pool that serves the second. The reverse order may then succeed.
     const reversed = inOrder.refused.size === 0 ? inOrder : this.#plan(demand, families.toReversed());
     const { assigned, refused } = reversed.refused.size === 0 ? reversed : inOrder;
     const isMissing = (family: Family) => !assigned.some(({ address }) => address.family === family);

@@ -105,7 +105,7 @@ export class IntervalSet {
   }
 }
 
-/** Index of the last of `count` items for which `holds` is true, −1 when there is none. No item before that one may fail. */
+/** Index of the last of `count` items for which `holds` is true, −1 when there is none. `holds` is true for a prefix of them. */
 function lastAtOrBefore(count: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = count;

@@ -1,6 +1,6 @@
 /**
- * Why a Service gets no address: what is in the way and what would help. Messages quote text that any user may write, and they end up in
- * logs and events, so each one is made printable and cut to the size of an event.
+ * Refusals say why a Service gets no address, and where possible what would help. Messages quote text that any user may write, and they
+ * end up in logs and events. Each one is therefore made printable and cut to the size of an event.
  */
 import { type Family, formatIp, type IpAddress } from '../../address/index.ts';
 import type { Service } from '../../kubernetes/model.ts';

@@ -16,7 +16,7 @@ import { printable } from '../../printable.ts';
 export type Verdict =
   /** Nothing was ever accepted and there is nothing to judge. */
   | { readonly kind: 'none'; readonly reason: string }
-  /** The text is the accepted one. `isNew`: it was not until now. */
+  /** The text is the accepted one. `isNew`: it has just become that. */
   | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }
   | StaleVerdict;
 
@@ -24,9 +24,9 @@ export type Verdict =
 export interface StaleVerdict {
   readonly kind: 'stale';
   readonly accepted: AcceptedConfig | undefined;
-  /** Identifies a bad state: the hash of the text, or the reason why there is no text. */
+  /** Identifies the rejected state: the hash of the text, or the reason why there is no text. */
   readonly subject: string;
-  /** Names the first ten errors or orphans. */
+  /** For annotations and events: names the first ten errors or orphans. */
   readonly reason: string;
   /** For the log: names the first hundred. */
   readonly details: string;
@@ -34,7 +34,7 @@ export interface StaleVerdict {
   readonly hasOrphans: boolean;
 }
 
-/** Errors or orphans that the annotation and the event name. */
+/** Largest number of errors or orphans that the annotation and the event name. */
 const maxNamed = 10;
 const maxLogged = 100;
 /** The annotations of a ConfigMap share 256 KiB; an error may quote long names. */
