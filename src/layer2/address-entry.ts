@@ -1,8 +1,8 @@
-/** One address that exactly one node should answer for, without its version. */
+/** One address that exactly one node should answer for, without `observedVersion`. */
 export interface UnversionedEntry {
   /** Canonical text; the key. */
   readonly address: string;
-  /** Nodes that are allowed by node and pool selectors, readiness and endpoints. Sorted. */
+  /** Nodes that may answer, according to node and pool selectors, readiness and endpoints. Sorted. */
   readonly candidates: readonly string[];
   /** Interfaces named by the pool's advertisements. When empty, every interface whose subnet holds the address. */
   readonly interfaces: readonly string[];
@@ -10,13 +10,13 @@ export interface UnversionedEntry {
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   /** Addresses of one group prefer the same node. The two families of a dual-stack Service form a group. */
   readonly group: string;
-  /** The last owner by the Service's annotation. */
+  /** The last owner, according to the Service's annotation. */
   readonly recordedOwner?: string;
 }
 
 /** An entry with the version of the cluster state that it was made from. */
 export interface AddressEntry extends UnversionedEntry {
-  /** Newest resourceVersion that the speaker had observed: greater is newer, 0 is unknown. */
+  /** Newest resourceVersion that the speaker had observed. A greater one is newer; 0 means unknown. */
   readonly observedVersion: number;
 }
 

@@ -10,11 +10,12 @@
  * Stages, in the order of their start:
  *
  *  1. Entries arrive from the speaker process, in parts, and are coalesced.
- *  2. Keys open the membership. Without membership this node answers nothing: it could not hear the other nodes and would answer beside them.
+ *  2. Keys open the membership. Without membership, this node answers for no address: it could not hear the other nodes, and two nodes
+ *     would answer at the same time.
  *  3. Members and their facts become the view of ownership; this node's own facts go to the members.
  *  4. Claims of other nodes are coalesced for the next decision.
  *  5. When entries and claims are known (readiness.ts), decisions begin, and their actions are run.
- *  6. A stop hands all addresses over, then leaves.
+ *  6. On a stop, this node hands all addresses over and then leaves the membership.
  */
 import type { Registry } from 'prom-client';
 import { formatIp } from '../address/index.ts';
@@ -58,7 +59,7 @@ export interface Layer2AgentOptions extends Layer2Settings {
   readonly clock?: Clock;
 }
 
-/** The kernel's answers are checked this long after a change, so that a burst of changes costs one check. */
+/** Delay from a change to the check of the kernel's answers, so that a burst of changes costs one check. */
 const kernelCheckDelayMs = 1000;
 
 export class Layer2Agent {
@@ -154,7 +155,7 @@ export class Layer2Agent {
     this.#claimsCoalescer = new Coalescer(clock, () => this.#decideOnClaims());
   }
 
-  /** Handles a message of the speaker process. Resolves once it has taken effect; for `stop`, after the handover. */
+  /** Handles a message from the speaker process. Resolves once the message has taken effect; for `stop`, after the handover. */
   async handle(message: ToLayer2): Promise<void> {
     const { report } = this.#options;
     this.#responder.drainCaptures();
@@ -189,7 +190,7 @@ export class Layer2Agent {
     this.#counts.send();
   }
 
-  /** Everything in the flight recorders, in order. */
+  /** All events of the flight recorders, ordered by time. */
   events(): RecordedEvent[] {
     const all = [...this.#options.recorder.events(), ...this.#ownershipRecorder.addressEvents()];
     return all.sort((a, b) => a.at - b.at);
@@ -284,7 +285,10 @@ export class Layer2Agent {
     this.#checkKernelSoon();
   }
 
-  /** A node that returns may have answered until it learned of its absence, so neighbours need the announcement again. */
+  /**
+   * Announces the addresses that were taken over from a node that has returned. That node may have answered until it learned that
+   * it was declared dead, so neighbours may still send to it.
+   */
   #announceAfterReturn(node: string): void {
     this.#answers.announceAgain((address) => this.#claims.get(address)?.from === node);
   }
@@ -327,7 +331,7 @@ export class Layer2Agent {
       return;
     }
     this.#runner.send({ kind: 'started' });
-    // A node that answered in between stops once it sees that this one is ready. By then, this one answers.
+    // A node that answered for the addresses in the meantime stops once it sees that this one is ready. By then, this one answers.
     this.#tellFacts();
   }
 

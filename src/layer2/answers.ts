@@ -24,11 +24,11 @@ export interface AnswersOptions {
   readonly responder: Pick<NeighbourResponder, 'add' | 'remove' | 'announce' | 'probe' | 'carriers'>;
   readonly ownership: Pick<Ownership, 'entry' | 'isAnswering'>;
   readonly nodeName: string;
-  /** Called with every finding on whether another host uses an address that this node owns. */
+  /** Called each time this node finds out whether another host uses an address that this node owns. */
   readonly onConflictState: (address: string, inConflict: boolean) => void;
 }
 
-/** Why an address is answered from now on, for the log. */
+/** Why this node starts answering for an address, for the log. */
 interface Takeover {
   readonly reason: string;
   readonly from?: string;
@@ -41,7 +41,7 @@ interface WaitingProbe {
 
 const firstTakeover: Takeover = { reason: 'first' };
 const reprobeMs = 10_000;
-/** Probes at one time, so that a new pool does not flood the link. */
+/** Maximum number of probes under way, so that a new pool does not flood the link. */
 const maxProbes = 250;
 
 export class Answers {
@@ -63,7 +63,7 @@ export class Answers {
     return this.#announced.size;
   }
 
-  /** Starts answering for no further address. */
+  /** Prevents the node from answering for any further address. */
   end(): void {
     this.#isEnding = true;
   }
@@ -105,7 +105,7 @@ export class Answers {
 
   /** Handles a conflict that the responder has observed. */
   conflict({ address, mac, interface: link, action, isSpeaker }: Conflict): void {
-    // Among speakers the claims decide, and each handover looks like a conflict for a moment.
+    // The claims settle conflicts between speakers, and each handover looks like a conflict for a moment.
     if (isSpeaker) return;
     const text = formatIp(address);
     const { report, ownership } = this.#options;
@@ -158,7 +158,7 @@ export class Answers {
     this.#probeLater(address, takeover);
   }
 
-  /** The entry of an address that should be answered and is not yet. */
+  /** Returns the entry of an address that should be answered but is not yet. */
   #unansweredEntry(text: string): AddressEntry | undefined {
     const { ownership } = this.#options;
     if (this.#isEnding || this.#announced.has(text) || !ownership.isAnswering(text)) return undefined;

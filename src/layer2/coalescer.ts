@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../clock.ts';
 /** Each run costs an election over all vacant addresses, so requests that follow a run within this time share the next one. */
 const intervalMs = 50;
 
-/** Runs a task on request: at once, or, shortly after the last run, once for all requests that come meanwhile. */
+/** Runs a task on request. The first request runs it at once. Requests within `intervalMs` after a run share the next run. */
 export class Coalescer {
   readonly #clock: Clock;
   readonly #run: () => void;

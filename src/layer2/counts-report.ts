@@ -2,10 +2,10 @@ import type { FromLayer2 } from './messages.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import type { NeighbourResponder } from './responder/responder.ts';
 
-/** Writing a report of this many addresses takes less than a millisecond. */
+/** Maximum number of addresses in one report. Writing that many takes less than a millisecond. */
 const maxCounts = 500;
 
-/** Reports counters of addresses to the speaker process, but only those that have changed. */
+/** Reports the counters of addresses to the speaker process, but only those that have changed. */
 export class CountsReport {
   readonly #responder: Pick<NeighbourResponder, 'counts' | 'drainCaptures'>;
   readonly #report: (message: FromLayer2) => void;

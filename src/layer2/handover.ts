@@ -1,11 +1,9 @@
 import type { Clock, Timer } from '../clock.ts';
 
-/** Limit of a planned stop's wait for other nodes to take over. */
+/** Longest time that a planned stop waits for other nodes to take over. */
 const handoverMs = 3000;
 
-/**
- * The wait of a planned stop: it ends once this node answers for nothing, when no other node could take over, or at the limit.
- */
+/** The wait of a planned stop. It ends when this node answers for no address, when no other member is live, or after `handoverMs`. */
 export class Handover {
   readonly #clock: Clock;
   #finish: (() => void) | undefined;

@@ -2,12 +2,12 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 
 /**
- * On a fresh install the controller creates the keys while the speakers start, and a speaker may be the faster of the two. Missing keys
- * are a fault only when they are still missing after this time.
+ * On a fresh install, the controller creates the keys while the speakers start, so a speaker may be up before the keys exist.
+ * Missing keys are a fault only if they are still missing after this time.
  */
 const patienceMs = 10_000;
 
-/** Logs the fault of the membership keys, once per fault. */
+/** Logs each fault of the membership keys once. */
 export class KeyFaultLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -21,7 +21,7 @@ export class KeyFaultLog {
     this.#patientUntilMs = clock.now() + patienceMs;
   }
 
-  /** `fault` is the reason why the keys cannot be used, `undefined` when they can. `hasKeys`: earlier keys stay in use. */
+  /** `fault` is the reason why the keys cannot be used, or `undefined` when they can. `hasKeys` says whether earlier keys stay in use. */
   update(fault: string | undefined, hasKeys: boolean): void {
     if (fault === this.#fault) return;
     this.#fault = fault;

@@ -21,7 +21,7 @@ export interface MemberViewOptions {
 
 type MembershipState = Pick<Membership, 'members' | 'member' | 'unreachable'>;
 
-/** Derives from the membership what ownership, the responder and the speaker process need to know of the other members. */
+/** Derives what ownership, the responder and the speaker process need to know about the other members. */
 export class MemberView {
   readonly #options: MemberViewOptions;
   readonly #quorum = new Quorum();
@@ -34,7 +34,7 @@ export class MemberView {
     this.#options = options;
   }
 
-  /** When the view may change although the membership has not; infinite for never. */
+  /** Next time at which the view may change although the membership has not; infinite for never. */
   wakeAtMs(): number {
     return this.#quorum.wakeAtMs();
   }
@@ -63,7 +63,7 @@ export class MemberView {
     const others = [...membership.members()].filter(({ name }) => name !== nodeName);
     const live = others.filter(isLive);
     this.#logReturns(live);
-    // A member that is dead to this node may be alive across a partition; conflicts with it are conflicts with a speaker.
+    // A member that this node considers dead may be alive across a partition. A conflict with it is still a conflict with a speaker.
     setSpeakers(new Set(others.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac))));
     report({ kind: 'members', members: others.map((member) => this.#statusOf(member)) });
     const quorum = {
@@ -91,7 +91,10 @@ export class MemberView {
   }
 }
 
-/** Number of speakers that should be reachable and are not: all that Kubernetes lists, or only those that were heard before. */
+/**
+ * Number of speakers that should be reachable and are not. If the list is certain, every listed speaker counts. Otherwise only
+ * those that were heard before count.
+ */
 function missing(membership: MembershipState, isCertain: boolean): number {
   const unreachable = membership.unreachable();
   if (isCertain) return unreachable.length;

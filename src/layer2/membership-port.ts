@@ -46,7 +46,7 @@ export class MembershipPort {
     return this.#node?.machine;
   }
 
-  /** A speaker surely runs on each node that Kubernetes lists. */
+  /** Whether a speaker surely runs on each node that Kubernetes lists. */
   get areSpeakersCertain(): boolean {
     return this.#speakers.areCertain;
   }

@@ -1,6 +1,6 @@
 import type { ToLayer2 } from './messages.ts';
 
-/** A part is parsed in one go, which takes well under a millisecond for this many entries. */
+/** Maximum number of entries in one part. Parsing that many takes well under a millisecond and cannot be interrupted. */
 const maxEntries = 200;
 
 /** The messages that carry entries. */
@@ -22,12 +22,12 @@ export function splitMessage({ kind, upsert, remove }: EntriesMessage): EntriesM
   return parts;
 }
 
-/** Joins the parts again, so that one message leads to one decision. */
+/** Joins the parts of a message, so that one message leads to one decision. */
 export class MessageAssembler {
   readonly #upsert: EntriesMessage['upsert'][number][] = [];
   readonly #remove: EntriesMessage['remove'][number][] = [];
 
-  /** Returns the whole message with its last part, `undefined` before that. */
+  /** Takes a part. Returns the whole message after its last part, and `undefined` before that. */
   take({ kind, upsert, remove, hasMore }: EntriesMessage): EntriesMessage | undefined {
     this.#upsert.push(...upsert);
     this.#remove.push(...remove);

@@ -12,7 +12,7 @@ export interface Layer2Settings {
   readonly nodeName: string;
   /** UDP port of the membership, the same on every node. */
   readonly port: number;
-  /** Reaction to a conflict with a host that is no speaker. */
+  /** Reaction to a conflict with a host that is not a speaker. */
   readonly conflictPolicy: DefencePolicy;
   /** Interval of repeated announcements, for switches that forget; 0 announces only after a takeover. */
   readonly announceEverySeconds: number;
@@ -27,7 +27,7 @@ export interface KnownSpeaker {
 
 export interface KnownSpeakers {
   readonly known: readonly KnownSpeaker[];
-  /** A speaker surely runs on each of these nodes. One that cannot be heard then counts against the majority. */
+  /** Whether a speaker surely runs on each of these nodes. If so, a speaker that cannot be heard counts against the majority. */
   readonly areCertain: boolean;
 }
 

@@ -15,10 +15,10 @@ export class OwnFacts {
     this.#logger = logger;
   }
 
-  /** The facts as text. Logs when links that carry addresses do not fit. */
+  /** Returns the facts as text. Logs an error when links that carry addresses do not fit. */
   format(links: readonly Link[], phase: NodePhase): string {
     const named = this.#entries.namedInterfaces();
-    // Each Pod brings a link without a subnet to the node; they carry no addresses.
+    // Each Pod adds a link without a subnet to the node. Such links carry no addresses.
     const useful = links.filter(({ name, subnets }) => subnets.length > 0 || named.has(name));
     const isNeeded = (link: Link) => named.has(link.name) || this.#entries.carriesAny(link);
     const { text, leftOut } = formatFacts(useful, isNeeded, phase);

@@ -6,9 +6,9 @@ import type { OwnershipAction, OwnershipEvent } from './ownership/event.ts';
 import type { Ownership } from './ownership/ownership.ts';
 import type { Steps } from './ownership/steps.ts';
 
-/** Length of a list within one recorded event; the flight recorder cuts longer lists anyway. */
+/** Maximum number of items of a list in one recorded event. The flight recorder cuts longer lists anyway. */
 const maxListed = 32;
-/** Addresses whose steps are kept, and the steps of each. */
+/** Maximum number of addresses whose steps are kept, and of steps of each. */
 const maxAddresses = 1024;
 const stepsPerAddress = 8;
 
@@ -21,9 +21,9 @@ export interface OwnershipRecorderOptions {
 }
 
 /**
- * Records the steps of the ownership machine: each event under `ownership`, and what concerns one address under `address ADDRESS`
- * too. Addresses have a recorder of their own, so that thousands of them displace neither each other's last steps nor other
- * machines.
+ * Records the steps of the ownership machine. Each event is recorded under `ownership`. The part of it that concerns one address is
+ * also recorded under `address ADDRESS`. Addresses have a recorder of their own, so that thousands of them displace neither each
+ * other's last steps nor the events of other machines.
  */
 export class OwnershipRecorder {
   readonly #options: OwnershipRecorderOptions;
@@ -43,7 +43,7 @@ export class OwnershipRecorder {
     return this.#addresses.events();
   }
 
-  /** Records a step, in small steps of its own. */
+  /** Records an event and its actions. Yields between addresses. */
   *record(event: OwnershipEvent, actions: readonly OwnershipAction[]): Steps<void> {
     const { recorder, ownership, claims } = this.#options;
     if (event.kind === 'tick' && actions.length === 0) return;

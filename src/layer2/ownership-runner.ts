@@ -19,8 +19,8 @@ export interface OwnershipRunnerOptions {
 }
 
 /**
- * Feeds the ownership machine with events, runs its actions and wakes it in time. Events that arrive while one is handled, for
- * instance from a frame between two steps, are handled after it.
+ * Passes events to the ownership machine, runs its actions and wakes it when it is due. While one event is handled, another may
+ * arrive, for instance from a frame between two steps. It is handled afterwards.
  */
 export class OwnershipRunner {
   readonly #options: OwnershipRunnerOptions;

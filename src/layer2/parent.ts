@@ -1,6 +1,6 @@
 /**
- * The speaker process's side of the layer-2 process: starts it, restarts it with a growing delay when it ends, and hands messages
- * on. A new process receives everything that the earlier one knew.
+ * The speaker process's side of the layer-2 process: starts it, restarts it with a growing delay when it ends, and passes
+ * messages on. A new process receives everything that the earlier one had received.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
@@ -20,7 +20,10 @@ export interface Layer2Options {
   readonly settings: Layer2Settings;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
-  /** Receives the metrics of addresses. They are made here, because that would delay answers in the layer-2 process. */
+  /**
+   * Receives the metrics of addresses. They are built in this process, because building them in the layer-2 process would delay
+   * answers.
+   */
   readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
   /** The current table, for a new process; `undefined` while it is not known yet. */
@@ -35,7 +38,8 @@ export interface Layer2 {
   /** Speakers that Kubernetes knows. */
   setSpeakers(speakers: KnownSpeakers): void;
   /**
-   * Membership keys in base64, or why there are none; earlier keys then stay in use. Without any keys, no address is answered.
+   * Membership keys in base64, or the reason why there are none. Earlier keys then stay in use. Without any keys, no address is
+   * answered.
    */
   setKeys(keys: Result<readonly string[], string>): void;
   /** The process's last metrics except those of addresses, as prom-client's JSON. */
@@ -44,19 +48,19 @@ export interface Layer2 {
   unhealthy(): readonly string[];
   /** The fault of the membership keys, if there is one. */
   keyFault(): string | undefined;
-  /** Those of the addresses that a live node claims, this node included. Rejects when the process does not answer. */
+  /** Returns those of the addresses that a live node claims, this node included. Rejects when the process does not answer. */
   claimed(addresses: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Events of the process's flight recorders. Rejects when the process does not answer. */
+  /** Returns the events of the process's flight recorders. Rejects when the process does not answer. */
   events(): Promise<readonly RecordedEvent[]>;
-  /** Hands over and ends the process. Resolves when it is gone. */
+  /** Hands all addresses over and ends the process. Resolves when it is gone. */
   stop(): Promise<void>;
 }
 
 const restart = { firstMs: 100, maxMs: 5000, calmMs: 10_000 } as const;
-/** A process that has not handed over by then is killed. */
+/** A process that is still running this long after `stop` is killed. */
 const stopMs = 6000;
 
-/** Starts the process, and keeps one running until `stop`. */
+/** Starts the process, and restarts it whenever it ends, until `stop` is called. */
 export function startLayer2(options: Layer2Options): Layer2 {
   return new Layer2Parent(options);
 }
@@ -155,7 +159,7 @@ class Layer2Parent implements Layer2 {
     child.on('exit', (code, signal) => this.#ended(code, signal));
     this.#send({ kind: 'speakers', ...this.#speakers });
     if (this.#keys.length > 0) this.#send({ kind: 'keys', keys: this.#keys });
-    // Deferred, because the caller of the constructor may not be able to give the entries yet.
+    // Deferred, because the caller of the constructor may not be able to provide the entries yet.
     setImmediate(() => {
       const entries = this.#options.entries();
       if (entries && this.#child === child) this.table(entries);

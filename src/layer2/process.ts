@@ -1,6 +1,6 @@
 /**
  * The layer-2 process, a child of the speaker. It acts on the speaker's messages (`ToLayer2`) and reports back (`FromLayer2`).
- * When the speaker ends, in whatever way, it hands over its addresses, leaves the membership and ends.
+ * When the speaker ends, in whatever way, this process hands over its addresses, leaves the membership and ends too.
  */
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';
@@ -36,7 +36,7 @@ function reportCounters(): void {
 }
 reportCounters();
 
-/** Messages are handled one after another. A rejection is a bug, and ends the process by way of `endOnCrash`. */
+/** Messages are handled one after another. A rejection is a bug, and ends the process through `endOnCrash`. */
 let handled: Promise<void> = Promise.resolve();
 function handle(message: ToLayer2): void {
   handled = handled.then(() => agent.handle(message));
@@ -45,5 +45,5 @@ function handle(message: ToLayer2): void {
 
 process.on('message', (message) => handle(message as ToLayer2));
 process.on('disconnect', () => handle({ kind: 'stop' }));
-// A terminal sends these signals to the whole process group. The speaker says when to stop.
+// A terminal sends these signals to the whole process group. They are ignored here, because the speaker decides when to stop.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});

@@ -6,7 +6,7 @@ interface Pending {
   readonly deadline: Timer;
 }
 
-/** The largest batch of work in the layer-2 process takes less. */
+/** Time limit for an answer. The largest batch of work in the layer-2 process takes less. */
 const deadlineMs = 5000;
 
 /**
@@ -22,7 +22,7 @@ export class Questions {
     this.#clock = clock;
   }
 
-  /** Sends a question by `send`, which gets the question's id. */
+  /** Sends a question. `send` receives the question's id. */
   ask<T>(send: (id: number) => void): Promise<T> {
     const id = ++this.#lastId;
     return new Promise<T>((resolve, reject) => {
@@ -37,7 +37,7 @@ export class Questions {
     pending?.resolve(answer);
   }
 
-  /** The process has ended: no answer comes any more. */
+  /** Fails all pending questions, because the process has ended. */
   failAll(): void {
     for (const id of [...this.#pending.keys()]) this.#fail(id, 'has ended');
   }

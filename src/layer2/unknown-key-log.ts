@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 
-/** Interval between two log lines about one speaker; each of its datagrams would be a line otherwise. */
+/** Interval between two log lines about one speaker. Without it, each datagram would cause a line. */
 const intervalMs = 600_000;
 
 /** Logs speakers whose datagrams are sealed with a key that this node does not have. */
@@ -21,7 +21,7 @@ export class UnknownKeyLog {
     if (loggedAtMs !== undefined && nowMs - loggedAtMs < intervalMs) return;
     this.#loggedAtMs.set(node, nowMs);
     this.#logger.error(
-      { node, reason: 'the membership Secret changed and did not reach every speaker yet' },
+      { node, reason: 'the membership Secret has changed and has not reached every speaker yet' },
       'speaker uses an unknown membership key',
     );
   }

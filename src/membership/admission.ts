@@ -4,7 +4,7 @@ import { Budget } from './budget.ts';
 const newSessions = { perSecond: 20, burst: 40 } as const;
 /** Datagrams per second from all unknown hosts together. */
 const strangers = { perSecond: 50, burst: 100 } as const;
-/** Most hosts remembered as known although Kubernetes does not list them: nodes that send from another of their addresses. */
+/** Maximum number of proven hosts that Kubernetes does not list: nodes that send from another of their addresses. */
 const maxProvenHosts = 1024;
 
 /**

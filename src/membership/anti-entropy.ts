@@ -19,7 +19,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { Knowledge, RecordName } from './knowledge.ts';
 import type { Body, Update } from './packet.ts';
 
-/** Least time between the starts of two exchanges. An exchange without new records for this time is considered lost. */
+/** Minimum time between the starts of two exchanges. An exchange without new records for this time is considered lost. */
 export const syncIntervalMs = 300;
 /** After an exchange ends, the next one may start this much later, even if `syncIntervalMs` has not passed. */
 const nextMeetingMs = 100;
@@ -36,7 +36,7 @@ const packetsAtOnce = 64;
 /** Packets in each further step, shared by all answers under way. With a step every `stepMs`, that is 2.7 MB a second. */
 const packetsPerStep = 20;
 const stepMs = 10;
-/** Most answers under way. A member beyond them gets no answer and asks again later. */
+/** Maximum number of answers under way. A member beyond them gets no answer and asks again later. */
 const maxAnswers = 32;
 
 interface Exchange {

@@ -11,7 +11,7 @@ export interface Draft {
   readonly carriesGossip?: boolean;
 }
 
-/** Most octets of updates in a packet. With IP and UDP headers and seal, the datagram stays below 1,400 octets. */
+/** Maximum number of octets of updates in a packet. With IP and UDP headers and seal, the datagram stays below 1,400 octets. */
 export const updateOctets = 1100;
-/** Most octets of gossip in a packet. The rest is reserved for updates about the receiver and the sender. */
+/** Maximum number of octets of gossip in a packet. The rest is reserved for updates about the receiver and the sender. */
 export const gossipOctets = 700;

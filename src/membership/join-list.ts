@@ -7,7 +7,7 @@ const quickIntervalMs = 50;
 const slowIntervalMs = 1000;
 /** Speakers tried at a time. */
 const triesAtOnce = 16;
-/** Least time between two rounds in which all missing speakers are tried again at once. */
+/** Minimum time between two rounds in which all missing speakers are tried again at once. */
 const reprobeIntervalMs = 1000;
 
 export interface JoinTarget {

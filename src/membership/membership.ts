@@ -47,7 +47,7 @@ export interface MembershipOptions {
   readonly settings?: Partial<MembershipSettings>;
 }
 
-/** Most packets to correct a sender's outdated records. The rest is left to anti-entropy. */
+/** Maximum number of packets to correct a sender's outdated records. The rest is left to anti-entropy. */
 const maxCorrectionPackets = 16;
 /** Times that the farewell is sent. If it is lost, the receiver must detect a failure, and the sender is gone and cannot repeat it. */
 const farewells = 2;

@@ -61,7 +61,7 @@ const relayPings = 2;
 const relayIntervalMs = 20;
 /** How long a relay waits for the ack to its last ping. */
 const relayPatienceMs = 100;
-/** Most relayed pings under way. Members that follow the protocol do not ask for more. */
+/** Maximum number of relayed pings under way. Members that follow the protocol do not ask for more. */
 const maxRelays = 256;
 
 /**

@@ -1,4 +1,4 @@
-/** Most datagrams remembered. A replay of an older one is opened and refused once more. */
+/** Maximum number of datagrams remembered. A replay of an older one is opened and refused once more. */
 const maxRemembered = 4096;
 
 /**

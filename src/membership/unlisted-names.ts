@@ -1,4 +1,4 @@
-/** Most names that one member may bring up, and that all members together may bring up. */
+/** Maximum number of names that one member may bring up, and that all members together may bring up. */
 const namesPerSender = 8;
 const namesInAll = 32;
 /** A name that only others mention is dropped after this time. */

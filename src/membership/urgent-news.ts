@@ -7,7 +7,7 @@ import { packUpdates } from './update-packing.ts';
 
 /** Urgent news waits this long for more to travel with it. */
 const gatherMs = 2;
-/** Most packets to one member in one batch. More would overflow its socket buffer. */
+/** Maximum number of packets to one member in one batch. More would overflow its socket buffer. */
 const maxPacketsAtOnce = 64;
 /** Time between two batches. */
 const overflowPauseMs = 10;

@@ -11,7 +11,7 @@ import type { Claim } from './claim.ts';
 /** Octets of the two numbers, the flag and the three length octets. */
 const fixedLength = 6 + 6 + 1 + 3;
 
-/** The claim's octets. Its texts are ASCII of at most 255 characters. */
+/** Encodes a claim. Its texts are ASCII of at most 255 characters. */
 export function encodeClaim({ address, owner, epoch, from, observedVersion, inConflict }: Claim): Buffer {
   const bytes = Buffer.allocUnsafe(fixedLength + address.length + owner.length + from.length);
   let at = writeText(bytes, address, 0);
@@ -23,7 +23,7 @@ export function encodeClaim({ address, owner, epoch, from, observedVersion, inCo
   return bytes;
 }
 
-/** Reads the claim at `offset` and returns the offset behind it. Undefined when it is cut short. */
+/** Reads the claim at `offset`. Returns it and the offset behind it, or undefined when it is truncated. */
 export function decodeClaim(
   bytes: Buffer,
   offset = 0,
@@ -49,7 +49,10 @@ function writeText(bytes: Buffer, text: string, at: number): number {
   return at + 1 + bytes.write(text, at + 1, 'latin1');
 }
 
-/** The offset behind the text; beyond the octets when it is cut short, so that the caller checks once. */
+/**
+ * Returns the offset behind the text. If the text is truncated, that is beyond the end of `bytes`, so the caller needs only one
+ * check.
+ */
 function textEnd(bytes: Buffer, at: number): number {
   return at + 1 + (bytes[at] ?? 0);
 }

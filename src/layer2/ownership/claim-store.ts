@@ -17,14 +17,14 @@ interface Holdings {
 /** How long a release is remembered. A partition that lasts longer may bring a released address back. */
 export const releaseKeptMs = 24 * 3_600_000;
 /**
- * How long a release is repeated to members that lack it. Far shorter than it is remembered: if two members repeated releases
- * that the other has just dropped, a release would never end.
+ * How long a release is repeated to members that lack it. This is far shorter than `releaseKeptMs`: otherwise two members could
+ * forever send each other a release that the other has just dropped.
  */
 export const releaseToldMs = 3_600_000;
 
 /**
- * The newest claim on each address that this node knows. Members that have received the same claims, in any order, hold the same.
- * A release stays in the store as a claim without an owner: a late copy of an older claim must not bring the address back.
+ * The newest claim on each address that this node knows. Members that have received the same claims in any order hold the same. A
+ * release stays in the store as a claim without an owner, so that a late copy of an older claim does not bring the address back.
  */
 export class ClaimStore {
   readonly #held = new Map<string, Held>();
@@ -55,7 +55,10 @@ export class ClaimStore {
     return 'newer';
   }
 
-  /** Drops releases that are older than `releaseKeptMs`. Call it every few minutes; it notes when releases came. */
+  /**
+   * Drops releases that are older than `releaseKeptMs`. Call it every few minutes, because the age of a release counts from the
+   * first call after it arrived.
+   */
   expire(nowMs: number): void {
     this.#nowMs = nowMs;
     for (const { claim } of this.#holdingsOf('')) {
@@ -79,7 +82,7 @@ export class ClaimStore {
     for (const { claim } of this.#held.values()) yield claim;
   }
 
-  /** The claims in these digest buckets, and the releases that are still repeated to others. */
+  /** The claims in these digest buckets. Of the releases, only those that are still repeated to others. */
   *inBuckets(buckets: ReadonlySet<number>): Iterable<Claim> {
     for (const { claim, bucket } of this.#held.values()) {
       if (!buckets.has(bucket)) continue;

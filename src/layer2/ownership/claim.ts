@@ -10,15 +10,18 @@ export interface Claim {
   readonly epoch: number;
   /** The previous owner; empty when there was none. */
   readonly from: string;
-  /** Newest resourceVersion that the claimant had observed. Nodes that have observed less respect the claim; 0 binds no node. */
+  /**
+   * Newest resourceVersion that the claiming node had observed. Nodes that have observed less respect the claim. A claim with 0
+   * binds no node.
+   */
   readonly observedVersion: number;
   /** Another host uses the address, so its owner does not answer for it. */
   readonly inConflict: boolean;
 }
 
 /**
- * The total order of claims on one address: by epoch; within an epoch takeover beats release, so an owner that gives up while cut
- * off from the others undoes nothing; then by rendezvous weight of the owner.
+ * The total order of claims on one address. The higher epoch wins. Within an epoch, a takeover beats a release, so an owner that
+ * gives an address up while it is cut off does not undo a takeover. Between equals, the rendezvous weight of the owner decides.
  */
 export function compareClaims(a: Claim, b: Claim): number {
   if (a.epoch !== b.epoch) return a.epoch - b.epoch;
@@ -28,7 +31,7 @@ export function compareClaims(a: Claim, b: Claim): number {
   return difference || (a.owner < b.owner ? -1 : 1);
 }
 
-/** Rank within an epoch: a takeover beats a release, and a release beats one by an owner that keeps answering. */
+/** Rank within an epoch: a takeover beats a release, and a final release beats one after which the owner keeps answering. */
 function rank(claim: Claim): number {
   if (isReleasedByOwner(claim)) return 0;
   return claim.owner === '' ? 1 : 2;
@@ -50,14 +53,14 @@ export function takeOver(
 
 /**
  * The owner's release of an address that no node should answer for. Nodes that have observed less than `observedVersion` respect
- * it.
+ * the release.
  */
 export function release(claim: Claim, observedVersion: number): Claim {
   return {
     ...claim,
     owner: '',
-    // After a release by the owner, a successor may have claimed the next epoch unheard. The takeover must win, so this keeps the
-    // epoch.
+    // After an earlier release to a successor, another node may have claimed the next epoch without being heard. That takeover must
+    // win, so this release keeps the epoch.
     epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
     from: claim.owner,
     observedVersion,
@@ -65,12 +68,12 @@ export function release(claim: Claim, observedVersion: number): Claim {
   };
 }
 
-/** The owner's release of an address that it answers for until another node takes over. */
+/** The owner's release of an address that it keeps answering for until another node takes over. */
 export function releaseToSuccessor(claim: Claim): Claim {
   return { ...claim, epoch: claim.epoch + 1, from: claim.owner, observedVersion: 0 };
 }
 
-/** The owner's claim after another host began or ceased to use the address. */
+/** The owner's claim after another host started or stopped using the address. */
 export function withConflict(claim: Claim, inConflict: boolean): Claim {
   return { ...claim, epoch: claim.epoch + 1, inConflict };
 }

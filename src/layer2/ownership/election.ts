@@ -8,15 +8,15 @@ export interface VacantAddress {
   /** Nodes that could answer for it. */
   readonly eligible: readonly string[];
   /**
-   * The node that has claimed it already after the same loss. It is listed so that a node that learns of the loss late elects the
-   * same owners for the rest as the early ones did.
+   * The node that has already claimed the address after the same loss. The election includes such addresses so that a node that
+   * learns of the loss late elects the same owners for the rest as the earlier nodes did.
    */
   readonly takenBy?: string;
 }
 
 /** The ownership that an election starts from. */
 export interface Standing {
-  /** Number of addresses that the node owns, without vacant ones that it has claimed already. */
+  /** Number of addresses that the node owns, except those with `takenBy` in this election. */
   load(node: string): number;
   /** Owners of the group's other addresses. */
   ownersOf(group: string): Iterable<string>;
@@ -25,7 +25,7 @@ export interface Standing {
 /**
  * Elects an owner for each vacant address, group by group. A node that owns an address of the same group is preferred; otherwise
  * the node with the fewest addresses wins, and among equals the one with the greatest rendezvous weight (Thaler and Ravishankar,
- * 1998). The result depends only on state that all members share, so all elect the same owners without asking each other.
+ * 1998). The result depends only on state that all members share, so all members elect the same owners without asking each other.
  * Addresses without an eligible node are missing from the result. Costs O(vacant addresses × eligible nodes).
  */
 export function* electOwners(

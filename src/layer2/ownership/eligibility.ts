@@ -3,11 +3,11 @@ import { carries } from '../../link/link-table.ts';
 import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 import type { NodeFacts } from './node-facts.ts';
 
-/** Which nodes could answer for an address: candidates of the entry that are alive, are not leaving, and have a link for it. */
+/** Decides which nodes could answer for an address: the entry's candidates that are alive, are not leaving, and have a link for it. */
 export class Eligibility {
   readonly #nodes: ReadonlyMap<string, NodeFacts>;
   readonly #subnets: readonly Prefix[];
-  /** Results by candidate list, then by a key of the links in question. Entries share their candidate lists. */
+  /** Results by candidate list, then by a key of the relevant interfaces and subnets. Entries share their candidate lists. */
   readonly #cache = new Map<readonly string[], Map<string, readonly string[]>>();
 
   /** `nodes` holds the live nodes. */
@@ -22,8 +22,8 @@ export class Eligibility {
   }
 
   /**
-   * Whether the node is alive and answers by now. A node that has restarted does not answer for its earlier claims until it is
-   * ready.
+   * Whether the node is alive and has started to answer. A node that has restarted does not answer for its earlier claims until it
+   * is ready.
    */
   isReady(node: string): boolean {
     return this.#nodes.get(node)?.isStarting === false;
@@ -33,7 +33,7 @@ export class Eligibility {
     return this.eligible(address, entry).includes(node);
   }
 
-  /** Whether the node has a link for the address, even if it is no candidate. */
+  /** Whether the node has a link for the address, even if it is not a candidate. */
   couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
     if (!facts || facts.isLeaving) return false;
@@ -59,7 +59,10 @@ export class Eligibility {
     return nodes;
   }
 
-  /** Equal for addresses of the same interfaces and subnets. No interface name contains a slash, so keys are unambiguous. */
+  /**
+   * The cache key. It is the same for addresses with the same interfaces and subnets. No interface name contains a slash, so keys
+   * are unambiguous.
+   */
   #keyOf(address: IpAddress, { interfaces, nodeInterfaces }: AddressEntry): string {
     const perNode = nodeInterfaces ? `${JSON.stringify(nodeInterfaces)}/` : '';
     const common =

@@ -18,7 +18,7 @@ export class EntryTable<T extends TrackedEntry> {
   readonly #named = new Map<string, number>();
   readonly #candidateLists = new Map<string, readonly string[]>();
 
-  /** `track` makes the tracked entry of a new address. */
+  /** `track` creates the tracked entry for a new address. */
   constructor(self: string, track: (entry: AddressEntry, address: IpAddress) => T) {
     this.#self = self;
     this.#track = track;
@@ -61,7 +61,7 @@ export class EntryTable<T extends TrackedEntry> {
   }
 
   /**
-   * Adds the entry, or replaces the one of the same address. `hasMoved` says whether the interfaces of a known address have
+   * Adds the entry, or replaces the one with the same address. `hasMoved` says whether the interfaces of a known address have
    * changed on this node. Returns `undefined` when the address does not parse.
    */
   put(entry: AddressEntry): { readonly tracked: T; readonly hasMoved: boolean } | undefined {
@@ -114,5 +114,5 @@ export class EntryTable<T extends TrackedEntry> {
   }
 }
 
-/** Clusters have a few distinct lists; the bound only stops growth over months of changes. */
+/** Clusters have a few distinct lists. The bound only limits growth over months of changes. */
 const maxCandidateLists = 1000;

@@ -23,18 +23,18 @@ export type OwnershipEvent =
       readonly remove: readonly AddressRemoval[];
     }
   | { readonly kind: 'view'; readonly view: OwnershipView }
-  /** The claim store holds newer claims on these addresses. They count in the next decision, which `tick` can bring about. */
+  /** The claim store holds newer claims on these addresses. They count in the next decision, for instance on a `tick`. */
   | { readonly kind: 'claims-received'; readonly addresses: Iterable<string> }
   /** This node's own claims on these addresses were published. */
   | { readonly kind: 'claims-published'; readonly addresses: Iterable<string> }
-  /** Another host uses an address that this node owns, or no longer does. */
+  /** Another host has started or stopped using an address that this node owns. */
   | { readonly kind: 'conflict'; readonly address: string; readonly inConflict: boolean }
-  /** Time has passed: due at `wakeAtMs()`, harmless at any other time. */
+  /** Time has passed. Due at `wakeAtMs()`, and harmless at any other time. */
   | { readonly kind: 'tick' };
 
 /**
- * Why an address is answered from now on: it never had an owner; it was recorded for this node; its owner is gone; or its owner
- * is alive and hands over.
+ * Why this node starts answering for an address: it never had an owner; it was recorded for this node; its owner is gone; or its
+ * owner is alive and hands over.
  */
 export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
 
@@ -62,7 +62,7 @@ export interface SilenceAction {
   readonly reason: string;
 }
 
-/** Comes last, so that the previous owner sees the claim only after neighbours have seen the announcement. */
+/** Always the last action, so that the previous owner sees the claim only after neighbours have seen the announcement. */
 export interface ClaimAction {
   readonly kind: 'claim';
   readonly claims: readonly Claim[];

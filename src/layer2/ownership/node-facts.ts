@@ -11,22 +11,22 @@ export interface NodeLink extends Pick<Link, 'name' | 'subnets'> {
 /** Facts that each node tells all others about itself, so that every node can judge which nodes could answer for an address. */
 export interface NodeFacts {
   readonly links: readonly NodeLink[];
-  /** The node hands over its addresses and must not get any. */
+  /** The node hands over its addresses and must not receive any. */
   readonly isLeaving: boolean;
   /** The node has started and does not answer yet. Addresses that it owned before have lost their owner. */
   readonly isStarting: boolean;
 }
 
-/** The facts beside the links. */
+/** The facts other than the links. */
 export type NodePhase = Pick<NodeFacts, 'isLeaving' | 'isStarting'>;
 
-/** The text for other nodes, and the names of links that do not fit in. */
+/** The text for other nodes, and the names of links that do not fit in it. */
 export interface FormattedFacts {
   readonly text: string;
   readonly leftOut: readonly string[];
 }
 
-/** The facts share a datagram with other content. */
+/** Longest text of the facts. They share a datagram with other content. */
 const maxLength = 900;
 
 /**
@@ -61,7 +61,7 @@ function toJson(links: readonly Link[], { isLeaving, isStarting }: NodePhase): s
   );
 }
 
-/** Escapes other characters: packets carry ASCII, but the kernel accepts any link name. */
+/** Escapes all characters except printable ASCII: packets carry ASCII, but the kernel accepts any link name. */
 function toAscii(json: string): string {
   return json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -3,7 +3,7 @@
  * claims from the membership, and the time go in; actions to answer, to stop answering and to claim come out.
  *
  * An address belongs to the node that claims it while that node is alive and eligible. A node that returns therefore finds its
- * addresses with others and leaves them there. Before the first claim, the owner recorded on the Service counts as the owner.
+ * addresses owned by others and leaves them there. Before the first claim, the owner recorded on the Service counts as the owner.
  *
  *     owner is alive and eligible             it keeps the address (tenure.ts)
  *     owner is alive and not eligible         handover: the successor answers and announces, then claims; the old owner stops when it
@@ -13,11 +13,12 @@
  *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
  *
  * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second,
- * because it has not learned of the address, is passed over (vacancies.ts). An owner that should go and finds no successor within
- * that second releases the address but keeps answering, so that any node may take over whatever it has observed.
+ * because it has not learned of the address, is passed over (vacancies.ts). An owner that is no longer eligible and finds no
+ * successor within that second releases the address but keeps answering. Any node may then take over, whatever version it has
+ * observed.
  *
- * A minority answers where it must but claims nothing (quorum.ts), so the majority's decisions stand when a partition heals. On
- * its side of the partition no node claims: silence means nothing, and an old owner stops at once.
+ * A minority answers where it must but makes no claims (quorum.ts), so the majority's decisions stand when a partition heals. No
+ * node on its side of the partition claims, so a missing claim means nothing there, and an old owner stops at once.
  *
  * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members
  * (readiness.ts).
@@ -43,7 +44,7 @@ import { isReleasedSince, mayKeep } from './tenure.ts';
 import { awaitClaim, Vacancies } from './vacancies.ts';
 import { type OwnedAddress, successors } from './vacancy.ts';
 
-/** One decision in the making. */
+/** One decision while it is being made. */
 interface Decision {
   readonly nowMs: number;
   readonly actions: OwnershipAction[];
@@ -214,7 +215,7 @@ export class Ownership {
     if (this.#vacancies.count > 0) yield* this.#fillVacancies(decision);
   }
 
-  /** Compares the address with its newest claim: it stays, goes, or becomes vacant. */
+  /** Compares the address with its newest claim. The address stays with its owner, is no longer in use, or becomes vacant. */
   #judge(text: string, owned: OwnedAddress, { nowMs, actions }: Decision): void {
     const claim = this.#claims.get(text);
     if (isReleasedSince(this.#claims.newest(text), owned)) {
@@ -296,7 +297,7 @@ export class Ownership {
       this.#take(text, owned, decision);
     } else if (successor === undefined) {
       if (!owned.isAnswering) return;
-      // To answer would mislead neighbours: this node is not eligible either.
+      // Answering would mislead neighbours: this node is not eligible either.
       actions.push(silence(owned, 'no node is eligible'));
       this.#release(text, 0, decision);
     } else if (owned.isAnswering) {
@@ -330,14 +331,15 @@ export class Ownership {
   }
 
   /**
-   * Whether another host, or a node whose claim was not heard, may use the address (RFC 5227 section 2.1, RFC 4862 section 5.4).
+   * Whether to probe first, because another host, or a node whose claim was not heard, may use the address (RFC 5227 section 2.1,
+   * RFC 4862 section 5.4).
    */
   #mustProbe(claim: Claim | undefined, reason: TakeoverReason, nowMs: number): boolean {
     if (claim?.inConflict) return true;
     if (reason === 'recorded') return false;
-    // No claim shows that the address was in use here. In a handover, the live owner's newer claim may be on its way.
+    // Without a claim, nothing shows that the address was in use here. In a handover, a newer claim of the live owner may be on its way.
     if (!claim) return true;
-    // The owner of a fresh address may have died before it had probed.
+    // The owner of a new address may have died before it had probed the address.
     return reason === 'failover' && claim.from === '' && this.#takeovers.isRecent(claim.address, nowMs);
   }
 

@@ -8,16 +8,17 @@
  *
  * - In a minority, a node refuses to claim, so the majority's decisions stand when the partition heals. Half of the members count as a
  *   majority, for the sake of clusters of two nodes.
- * - While it heals, a node still considers members dead that it has not heard yet. It refuses to claim until it had time to hear all.
+ * - While a partition heals, a node still considers members dead that it has not heard yet. It refuses to claim until it has had time to
+ *   hear all of them.
  * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another:
- *   between the first death and the last it would count itself in a majority.
+ *   between the first death and the last, it would count itself as part of a majority.
  * - When a suspect proves to be alive while another member is missing, the link may have been cut and restored, and the missing member
  *   may be alive as well. Claims stay paused until missing members have been tried again.
  */
 
 /**
- * `paused` holds back this node's own claims, but other nodes may claim. With `refused`, no node on this side of the partition
- * claims, so silence of another node has no meaning.
+ * With `paused`, this node makes no claims, but other nodes may. With `refused`, no node on this side of the partition claims, so a
+ * missing claim of another node means nothing.
  */
 export type Claiming = 'allowed' | 'paused' | 'refused';
 
@@ -30,16 +31,16 @@ export interface QuorumInput {
   readonly missing: number;
 }
 
-/** Longer than members take to hear each other after a partition: each retries once a second. */
+/** How long healing lasts. Members hear each other sooner after a partition, because each retries once a second. */
 export const healMs = 2000;
-/** Members retry a missing one this often. */
+/** Interval at which members retry a missing one. */
 export const retryMs = 1000;
 
 export class Quorum {
   /** When healing ends; infinite in a minority, `undefined` in an undisturbed majority. */
   #healedAtMs: number | undefined;
   #suspected: ReadonlySet<string> = new Set();
-  /** When missing members have been tried again after a suspect proved to be alive. */
+  /** When missing members will have been tried again after a suspect proved to be alive. */
   #retriedAtMs: number | undefined;
 
   /** Judges the current members. Call it on each change of membership, and at `wakeAtMs()`. */

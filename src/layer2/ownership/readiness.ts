@@ -8,7 +8,7 @@
  * - After 30 s, it decides in any case: a member that never agrees must not keep addresses unanswered.
  */
 
-/** What the node knows of the others. */
+/** The node's knowledge about the other members. */
 export interface ReadinessInput {
   readonly hasEntries: boolean;
   /** Another member was found to hold the same claims. */

@@ -2,8 +2,8 @@
 const lossMs = 2000;
 
 /**
- * Addresses that other nodes have claimed recently. A node that learns of a loss late must know which addresses were vacant with
- * its own, or it would count them as load of their new owners and elect differently from the others.
+ * Addresses that other nodes have claimed recently. A node that learns of a loss late must know which addresses became vacant in
+ * that loss. Otherwise it would count them as load of their new owners, and elect differently from the others.
  */
 export class RecentTakeovers {
   readonly #claimedAtMs = new Map<string, number>();
@@ -17,7 +17,7 @@ export class RecentTakeovers {
     return claimedAtMs !== undefined && nowMs - claimedAtMs < lossMs;
   }
 
-  /** The recent addresses; forgets the others. */
+  /** Returns the recent addresses and forgets the others. */
   *addresses(nowMs: number): Iterable<string> {
     for (const [address, claimedAtMs] of this.#claimedAtMs) {
       if (nowMs - claimedAtMs > lossMs) this.#claimedAtMs.delete(address);

@@ -1,21 +1,21 @@
 /**
- * Tenure: whether the owner by the claims may keep an address.
+ * Tenure decides whether the owner according to the claims may keep an address.
  *
- * Nodes learn of changes at different times, and a node without access to the API server not at all. A claim therefore carries
- * the version that its claimant had observed, and nodes that have observed less respect the claim. The newest state of the
- * cluster wins, and no two nodes take an address from each other without end. The same holds for the release of an address that
- * no Service uses any longer.
+ * Nodes learn of changes at different times, and a node without access to the API server does not learn of them at all. A claim
+ * therefore carries the version that the claiming node had observed, and nodes that have observed less respect the claim. The newest
+ * state of the cluster wins, and two nodes cannot keep taking an address from each other. The same holds for the release of an
+ * address that no Service uses any longer.
  */
 import type { Claim } from './claim.ts';
 import type { Eligibility } from './eligibility.ts';
 import type { TrackedEntry } from './entry-table.ts';
 
-/** Whether a node that has observed more than this entry's version has released the address. */
+/** Whether a node that has observed a newer version than this entry's has released the address. */
 export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEntry): boolean {
   return newest?.owner === '' && newest.observedVersion > entry.observedVersion;
 }
 
-/** Whether the claimant keeps the address, from the viewpoint of the node `self`. */
+/** Whether the owner may keep the address, from the viewpoint of the node `self`. */
 export function mayKeep(
   { owner, observedVersion }: Claim,
   { entry, address }: TrackedEntry,

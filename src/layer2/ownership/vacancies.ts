@@ -2,9 +2,9 @@
  * The vacancies: addresses without an owner that may keep them, and how long to wait before and after the election of a
  * successor.
  *
- * Before: addresses that never had an owner are placed together once no further one has come for 100 ms, because all nodes must
- * elect from the same set. After: an elected node that has not claimed within a second, because it has not learned of the
- * address, is passed over.
+ * Before an election, addresses that never had an owner wait until no new one has arrived for 100 ms. They are then placed together,
+ * because all nodes must elect from the same set. After an election, a node that does not claim within a second, because it has not
+ * learned of the address, is passed over.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
@@ -12,7 +12,7 @@ import type { EntryTable } from './entry-table.ts';
 import type { Steps } from './steps.ts';
 import { newVacancy, type OwnedAddress, type Vacancy } from './vacancy.ts';
 
-/** The wait before a first placement, from the last new address, and its bound, from the oldest one. */
+/** A first placement waits `settleMs` after the newest address, but at most `longestSettleMs` after the oldest one. */
 const settleMs = 100;
 const longestSettleMs = 1000;
 /** How long an elected node may take to claim. */
@@ -23,9 +23,9 @@ export interface DueVacancy {
   readonly text: string;
   readonly owned: OwnedAddress;
   readonly vacancy: Vacancy;
-  /** The newest claim; `undefined` when the address has no owner by the claims. */
+  /** The newest claim; `undefined` when the address has no owner according to the claims. */
   readonly claim: Claim | undefined;
-  /** The awaited node has just been passed over. */
+  /** Whether the awaited node has just been passed over. */
   readonly isLate: boolean;
 }
 
@@ -64,7 +64,7 @@ export class Vacancies {
     return atMs;
   }
 
-  /** Gives all nodes their time again: silence in a minority means nothing. */
+  /** Stops waiting for nodes and readmits those that were passed over: silence in a minority means nothing. */
   forgetSilence(): void {
     for (const [, , vacancy] of this.#all()) {
       vacancy.passedOver.clear();
@@ -72,7 +72,7 @@ export class Vacancies {
     }
   }
 
-  /** The vacancies to fill now. Late nodes are passed over, and first placements that still settle are left out. */
+  /** Returns the vacancies to fill now. Passes over nodes that are late, and leaves out first placements that still wait. */
   *due(nowMs: number): Steps<DueVacancy[]> {
     const due: DueVacancy[] = [];
     const firstAtMs = this.#firstPlacementAtMs();
@@ -109,7 +109,7 @@ export class Vacancies {
   }
 }
 
-/** Awaits the claim of another node; `undefined` awaits none. The time runs from when that node was first awaited. */
+/** Waits for the claim of another node, or for none when `node` is `undefined`. The wait starts when that node is first awaited. */
 export function awaitClaim(vacancy: Vacancy, node: string | undefined, nowMs: number): void {
   if (node === undefined) vacancy.wakeAtMs = Number.POSITIVE_INFINITY;
   else if (node !== vacancy.awaited) vacancy.wakeAtMs = nowMs + patienceMs;
@@ -121,7 +121,7 @@ function isFirstPlacement({ entry, isAnswering }: OwnedAddress, claim: Claim | u
   return claim === undefined && entry.recordedOwner === undefined && !isAnswering;
 }
 
-/** Passes the awaited node over when its time is up. Returns true when it did. */
+/** Passes over the awaited node when its time is up. Returns whether it did. */
 function passOverLate(vacancy: Vacancy, nowMs: number): boolean {
   if (nowMs < vacancy.wakeAtMs || vacancy.awaited === undefined) return false;
   vacancy.passedOver.add(vacancy.awaited);

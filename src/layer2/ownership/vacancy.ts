@@ -13,9 +13,9 @@ export interface Vacancy {
   wakeAtMs: number;
 }
 
-/** An entry with what this node has decided about its address. */
+/** An entry with this node's decision about its address. */
 export interface OwnedAddress extends TrackedEntry {
-  /** This node answers for the address, or would if no other host used it. */
+  /** Whether this node answers for the address, or would if no other host used it. */
   isAnswering: boolean;
   vacancy: Vacancy | undefined;
 }
@@ -34,13 +34,13 @@ export interface SuccessorInput {
   readonly address: IpAddress;
   readonly entry: AddressEntry;
   readonly vacancy: Vacancy;
-  /** The owner by the claims, if there is one. */
+  /** The owner according to the claims, if there is one. */
   readonly owner: string | undefined;
 }
 
 /**
- * Nodes among which the election chooses. An address without a claim goes to the recorded owner if that is eligible. Nodes that
- * were passed over are left out, unless all were.
+ * The nodes that the election chooses from. An address without a claim goes to the recorded owner if that node is eligible. Nodes
+ * that were passed over are left out, unless all of them were.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,

@@ -12,7 +12,7 @@ export interface Conflict {
   readonly mac: string;
   readonly interface: string;
   readonly action: ConflictAction;
-  /** The other host is a speaker: a handover is under way, or two nodes believe that they own the address. */
+  /** Whether the other host is a speaker. If so, a handover is under way, or two nodes believe that they own the address. */
   readonly isSpeaker: boolean;
 }
 
@@ -43,7 +43,7 @@ export class ConflictHandler {
   handle(state: AddressState, mac: string, port: LinkPort): void {
     const interfaceName = port.link.name;
     const isSpeaker = this.#speakers.has(mac);
-    // Probes look for foreign hosts; among speakers, the ownership claims decide.
+    // Probes look for hosts outside the membership. The ownership claims settle conflicts between speakers.
     if (!isSpeaker) for (const notifyProbe of [...state.probes]) notifyProbe(mac, interfaceName);
     if (!state.answering) return;
     state.conflicts++;

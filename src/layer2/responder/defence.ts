@@ -26,7 +26,7 @@ export interface DefenceDecision {
 
 /** DEFEND_INTERVAL (RFC 5227 section 1.1). */
 const defendIntervalMs = 10_000;
-/** Reports in one interval, so that a host that changes its MAC with every packet cannot flood the log. */
+/** Maximum number of reports in one interval, so that a host that changes its MAC with every packet cannot flood the log. */
 const maxReports = 3;
 
 /**

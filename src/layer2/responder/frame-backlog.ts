@@ -6,7 +6,7 @@ interface HeldFrame {
   readonly arrivedAtMs: number;
 }
 
-/** Enough for a stall of several seconds on a busy link; further frames are dropped. */
+/** Maximum number of frames held: enough for a stall of several seconds on a busy link. Further frames are dropped. */
 const maxFrames = 1024;
 
 /**
@@ -29,7 +29,7 @@ export class FrameBacklog {
     return this.#timer !== undefined || ageMs > stallMs;
   }
 
-  /** Copies the frame in; false when the backlog is full. */
+  /** Copies the frame into the backlog. Returns false when the backlog is full. */
   hold(frame: Uint8Array, length: number, ageMs: number): boolean {
     if (this.#frames.length === maxFrames) return false;
     const octets = Uint8Array.from(frame.subarray(0, length));

@@ -3,7 +3,7 @@ import type { Logger } from '../../log.ts';
 import type { KernelAnswer } from './kernel-answers.ts';
 import type { NeighbourResponder, PlacedAddress } from './responder.ts';
 
-/** Logs when the kernel of this node begins or ceases to answer for an address that speakers announce. */
+/** Logs when the kernel of this node starts or stops answering for an address that speakers announce. */
 export class KernelAnswerWarnings {
   readonly #responder: Pick<NeighbourResponder, 'kernelAnswers'>;
   readonly #log: Logger;
@@ -14,7 +14,7 @@ export class KernelAnswerWarnings {
     this.#log = log;
   }
 
-  /** Checks the addresses of all nodes, because a kernel answers without owning. Returns how many this kernel answers for. */
+  /** Checks the addresses of all nodes, because the kernel answers whichever node owns them. Returns how many this kernel answers for. */
   check(addresses: Iterable<PlacedAddress>): number {
     const answered = new Set<string>();
     for (const answer of this.#responder.kernelAnswers(addresses)) {

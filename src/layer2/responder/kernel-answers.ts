@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IpAddress } from '../../address/index.ts';
 import { carries, type Link, type LocalAddress } from '../../link/link-table.ts';
 
-/** The kernel of this node answers for an address as well, with the link's own MAC, whichever node owns the address. */
+/** An address that the kernel of this node answers for too, with the link's own MAC, whichever node owns the address. */
 export interface KernelAnswer {
   readonly address: IpAddress;
   /** Interface that has the address: kube-ipvs0 with kube-proxy in IPVS mode, or one configured by hand. */

@@ -27,8 +27,9 @@ export interface LinkPortOptions {
 
 /**
  * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends.
- * Those are recognised by their MAC: only the kernel knows a frame's direction, and libpcap filters the first frames after
- * opening in user space, where it would lose all of them. The filter cannot see VLAN tags, so tagged frames pass it.
+ * The filter recognises those by their MAC instead of their direction. Only the kernel knows the direction, but libpcap filters the
+ * first frames after opening in user space, where a direction filter would drop all of them. The filter cannot see VLAN tags, so
+ * tagged frames pass it.
  */
 function filterFor(mac: Uint8Array): string {
   return `not ether src ${formatMac(mac)} and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))`;
@@ -111,7 +112,7 @@ export class LinkPort {
     this.#groups.clear();
   }
 
-  /** An exception costs the frame. Written out rather than through `Guard.run`, which would allocate for each frame. */
+  /** Handles a frame. An exception loses only that frame. This does not use `Guard.run`, which would allocate for each frame. */
   #guarded(frame: Uint8Array, length: number, ageMs: number): void {
     try {
       this.#receive(frame, length, ageMs);
@@ -145,7 +146,7 @@ export class LinkPort {
   }
 }
 
-/** Tagged frames hide their payload type from `payloadType`; they count as ARP, which most of them are. */
+/** The protocol of a frame. `payloadType` cannot see that of tagged frames, so they count as ARP, which most of them are. */
 function protocolOf(frame: Uint8Array, length: number): Protocol {
   return payloadType(frame, length) === etherType.ipv6 ? 'ndp' : 'arp';
 }

@@ -19,7 +19,7 @@ export interface LinkPortsOptions {
   readonly counters: NeighbourCounters;
   /** Every address that is answered or probed. */
   readonly states: () => Iterable<AddressState>;
-  /** Called when a link begins to carry an address outside `place`. */
+  /** Called when a link begins to carry an address because the link has changed or its capture was reopened. */
   readonly onPlaced: (state: AddressState) => void;
   readonly onConflict: (state: AddressState, mac: string, port: LinkPort) => void;
   /** Called after links or their subnets have changed. */
@@ -27,7 +27,7 @@ export interface LinkPortsOptions {
 }
 
 const reopenDelayMs = 500;
-/** A tenth of the time that an answer may take; looking for frames costs some 5 µs. */
+/** Minimum time between two looks for frames: a tenth of the time that an answer may take. A look costs some 5 µs. */
 const drainIntervalMs = 1;
 
 /**
@@ -37,10 +37,10 @@ const drainIntervalMs = 1;
  */
 export class LinkPorts {
   readonly #options: LinkPortsOptions;
-  /** By interface index, like the maps below. */
+  /** Open ports by interface index. The maps below have the same key. */
   readonly #ports = new Map<number, LinkPort>();
   readonly #signatures = new Map<number, string>();
-  /** Reasons of the last failure to capture, so that each is logged once. */
+  /** Reason of the last failure to capture on each link, so that each is logged once. */
   readonly #failures = new Map<number, string>();
   #reopenTimer: Timer | undefined;
   #drainedAtMs = 0;
@@ -153,7 +153,7 @@ export class LinkPorts {
     });
   }
 
-  /** Looks at changed links only: each Pod that starts or ends brings a link or takes one away. */
+  /** Handles only links that have changed, because each Pod that starts or ends adds or removes a link. */
   #followLinks(): void {
     if (this.#isClosed) return;
     const links = this.#options.links.links();
@@ -193,7 +193,7 @@ export class LinkPorts {
   }
 }
 
-/** Differs whenever a change of the link affects its capture or its addresses. */
+/** A text that differs whenever a change of the link affects its capture or its addresses. */
 function signature({ name, epoch, mac, subnets }: Link): string {
   return `${name} ${epoch} ${mac.join(':')} ${subnets.map(({ value, length }) => `${value}/${length}`).join(' ')}`;
 }

@@ -3,7 +3,7 @@ import type { DropReason } from '../../link/frame.ts';
 import type { AddressCounts } from './address-state.ts';
 import type { Protocol } from './link-port.ts';
 
-/** After the prefix, the names are those of MetalLB. */
+/** After the prefix, MetalLB uses the same names. */
 const neighbourMetric = {
   requestsReceived: 'bellman_layer2_requests_received',
   responsesSent: 'bellman_layer2_responses_sent',

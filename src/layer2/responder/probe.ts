@@ -10,8 +10,8 @@ export type ProbeOutcome =
   | { readonly kind: 'no-link' };
 
 /**
- * PROBE_NUM of RFC 5227 with shorter intervals. The RFC's own, a second and more, are made for hosts that boot; a host that uses
- * an address answers within a millisecond, and a new Service should not wait for seconds.
+ * PROBE_NUM of RFC 5227, with shorter intervals. The intervals of the RFC, a second and more, are meant for hosts that boot. A host
+ * that uses an address answers within a millisecond, and a new Service should not wait for seconds.
  */
 const probeCount = 3;
 const probeIntervalMs = 100;

@@ -1,9 +1,9 @@
 /**
  * The neighbour responder answers ARP and NDP for the addresses that it is given, on the links that should carry them, and
- * announces an address when it arrives on this node. It decides nothing about ownership.
+ * announces an address when this node starts answering for it. It decides nothing about ownership.
  *
  * An address is answered on the links that its pool names, or on every link whose subnet holds it (`link-ports.ts`).
- * Announcements follow one schedule per address, and a common pace bounds all of them (`announcer.ts`). When another host uses an
+ * Announcements follow one schedule per address, and one rate limit applies to all of them (`announcer.ts`). When another host uses an
  * address, the policy decides whether to defend it or to yield (`conflicts.ts`). `probe` finds out whether an address is free
  * before it is announced for the first time; a takeover from a dead node skips it, because failover must not wait.
  *
@@ -49,7 +49,7 @@ export interface NeighbourResponderOptions {
   readonly registry?: Registry;
   readonly guard?: Guard;
   readonly announcements?: Partial<AnnouncementPolicy>;
-  /** Reaction to a conflict with a host that is no speaker; `defend` by default. */
+  /** Reaction to a conflict with a host that is not a speaker; `defend` by default. */
   readonly defence?: DefencePolicy;
   /** Called on a new conflict, and every ten seconds while it lasts. */
   readonly onConflict?: (conflict: Conflict) => void;
@@ -89,7 +89,7 @@ export interface NeighbourResponder {
   setSpeakers(macs: ReadonlySet<string>): void;
   /** Finds the addresses that this host's own kernel answers for. */
   kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[];
-  /** Counters of every address that is answered. Each object stays the same, and counts on, while its address is answered. */
+  /** Counters of every address that is answered. While an address is answered, its object stays the same and keeps counting. */
   counts(): Iterable<AddressCounts>;
   /** Handles the frames that have arrived. Long tasks call it between items so that neighbours do not wait. */
   drainCaptures(): void;
@@ -97,7 +97,7 @@ export interface NeighbourResponder {
   close(): void;
 }
 
-/** Opens the link watch. Throws when the system refuses it. */
+/** Creates a responder and opens its link watch. Throws when the system refuses the link watch. */
 export function createNeighbourResponder(options: NeighbourResponderOptions): NeighbourResponder {
   return new Responder(options);
 }
@@ -179,7 +179,7 @@ class Responder implements NeighbourResponder {
     this.#ports.place(state);
     try {
       return await probe(this.#clock, state, () => {
-        // Hundreds of probes fall due at the same time.
+        // Hundreds of probes may be due at the same time, and neighbours must not wait for all of them.
         this.drainCaptures();
         return this.#ports.portsOf(state);
       });

@@ -1,6 +1,6 @@
 /**
  * Times that apply after the process stood still: it was stopped, starved of CPU, or its machine was suspended. Other speakers
- * may have declared this node dead meanwhile and taken its addresses over, so it must hear them before it speaks.
+ * may have declared this node dead meanwhile and taken its addresses over, so it must hear them before it answers or announces.
  */
 
 /** A frame or timer later than this reveals a stall. Pauses of the garbage collector stay well below it. */
