@@ -22,18 +22,18 @@ export const Cease = {
 /** RFC 9003 allows 255 octets; a peer that implements only its predecessor, RFC 8203, accepts 128. */
 const maxCommunicationOctets = 128;
 
-/** True for Cease/Connection Collision Resolution: the end of a redundant connection, which is no error. */
+/** True for Cease/Connection Collision Resolution: the end of a redundant connection, which is not an error. */
 export function isCollision({ code, subcode }: NotificationError): boolean {
   return code === ceaseCode && subcode === Cease.connectionCollision;
 }
 
-/** A Cease with the subcode. A reason is sent as shutdown communication (RFC 9003), cut to 128 octets. */
+/** A Cease with the subcode. A reason is sent as a shutdown communication (RFC 9003), cut to 128 octets. */
 export function cease(subcode: number, reason = ''): NotificationError {
   return { code: ceaseCode, subcode, data: reason === '' ? new Uint8Array(0) : encodeCommunication(reason) };
 }
 
 /**
- * Wraps a NOTIFICATION in Cease/Hard Reset: a peer with which graceful restart is negotiated then drops our routes at once.
+ * Wraps a NOTIFICATION in Cease/Hard Reset, so that a peer with which graceful restart is negotiated drops our routes at once.
  *
  * RFC 8538 section 3.1, the data of the Hard Reset:
  *
@@ -45,7 +45,7 @@ export function hardReset({ code, subcode, data }: NotificationError): Notificat
 }
 
 /**
- * RFC 9003 section 2; the text is cut at a character boundary.
+ * Encodes a shutdown communication (RFC 9003 section 2). The text is cut at a character boundary.
  *
  *    0        1
  *   | length | UTF-8 text …

@@ -1,11 +1,11 @@
-/** Which peer a connection comes from. Pure. */
+/** Matches an incoming connection to a configured peer. Pure. */
 import { formatIp, isLinkLocal, sameIp } from '../address/index.ts';
 import type { ResolvedPeer } from './peer.ts';
 import type { Incoming } from './transport/transport.ts';
 
 type Ends = Pick<Incoming, 'remoteAddress' | 'localAddress' | 'interface'>;
 
-/** True when a connection with these ends is the peer's. */
+/** True when a connection between these addresses comes from the peer. */
 export function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
   const { address, interface: zone, sourceAddress } = settings;
   if (!sameIp(address, ends.remoteAddress)) return false;
@@ -13,7 +13,7 @@ export function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
   return !isLinkLocal(address) || ends.interface === undefined || ends.interface === zone;
 }
 
-/** Says so when the connection would be the peer's but for the address of ours that it was made to. */
+/** Returns a sentence when the connection comes from the peer's address but was made to another address of ours than `source-address`. */
 export function describeWrongTarget({ settings }: ResolvedPeer, ends: Ends): string | undefined {
   const { address, sourceAddress } = settings;
   if (!sourceAddress || !sameIp(address, ends.remoteAddress) || sameIp(sourceAddress, ends.localAddress))

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { NodeInterface } from './session/direct-link.ts';
 
-/** How soon a change is noticed without a hint from outside. Reading costs about 2 µs for each address. */
+/** Polling interval: a change is noticed this soon without a hint. Reading the interfaces costs about 2 µs for each address. */
 const pollMs = 1000;
 
 export interface InterfaceWatchOptions {
@@ -15,7 +15,10 @@ export interface InterfaceWatchOptions {
   readonly changed: (interfaces: readonly NodeInterface[]) => void;
 }
 
-/** Hints come in bursts, for instance while many addresses are added. The first is followed at once, the rest together. */
+/**
+ * Hints come in bursts, for instance while many addresses are added. The first one reads the interfaces at once; those within this pause
+ * share one more reading.
+ */
 const hintPauseMs = 100;
 
 /** Notices when the node's interfaces or their addresses change. */
@@ -44,7 +47,7 @@ export class InterfaceWatch {
     this.#hintTimer = undefined;
   }
 
-  /** Something may have changed: reads the interfaces now, or soon after the last such hint. */
+  /** Reads the interfaces because they may have changed: at once, or at the end of the pause after an earlier hint. */
   hint(): void {
     if (this.#hintTimer) {
       this.#isHinted = true;
@@ -68,7 +71,7 @@ export class InterfaceWatch {
     this.#options.changed(interfaces);
   }
 
-  /** `undefined` when the system cannot tell; then nothing counts as changed. */
+  /** `undefined` when the interfaces cannot be read. They then count as unchanged. */
   #read(): readonly NodeInterface[] | undefined {
     try {
       return this.#options.read();

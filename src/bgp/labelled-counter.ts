@@ -1,6 +1,8 @@
 import { Counter, type Registry } from 'prom-client';
 
-/** A counter with labels beside `peer`. It remembers the series of each peer, since they can only be removed one by one. */
+/**
+ * A counter with labels in addition to `peer`. It remembers the series of each peer, because prom-client removes series only one by one.
+ */
 export class LabelledCounter<L extends string> {
   readonly #counter: Counter<string>;
   readonly #seen = new Map<string, Map<string, Record<L, string>>>();

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 
-/** One series for each peer; its label is the text of the last error. */
+/** The time of each peer's last error. A peer has one series, with the text of the error as a label. */
 export class LastErrorGauge {
   readonly #gauge: Gauge<'peer' | 'error'>;
   readonly #errors = new Map<string, string>();

@@ -1,12 +1,12 @@
 /** BGP messages as values, the same for both directions. */
 import type { IpAddress, Prefix } from '../address/index.ts';
 
-/** Address family identifiers (RFC 4760 section 3, numbers by IANA). Only unicast is spoken. */
+/** Address family identifiers (RFC 4760 section 3, numbers by IANA). This speaker supports only unicast. */
 export const Afi = { IPv4: 1, IPv6: 2 } as const;
 export type Afi = (typeof Afi)[keyof typeof Afi];
 export const safiUnicast = 1;
 
-/** Types of messages (RFC 4271 section 4.1, RFC 2918 section 3). */
+/** Message types (RFC 4271 section 4.1, RFC 2918 section 3). */
 export const MessageType = { Open: 1, Update: 2, Notification: 3, Keepalive: 4, RouteRefresh: 5 } as const;
 
 export interface AddressFamily {
@@ -14,7 +14,7 @@ export interface AddressFamily {
   readonly safi: number;
 }
 
-/** A capability of an OPEN (RFC 5492). `unknown` keeps the octets of one that this speaker does not interpret. */
+/** A capability of an OPEN (RFC 5492). `unknown` keeps the octets of a capability that this speaker does not interpret. */
 export type Capability =
   | { readonly kind: 'multiprotocol'; readonly family: AddressFamily }
   | { readonly kind: 'route-refresh' }
@@ -27,7 +27,7 @@ export type Capability =
   | {
       readonly kind: 'graceful-restart';
       readonly restarting: boolean;
-      /** RFC 8538 N bit. */
+      /** The N bit (RFC 8538 section 2): a NOTIFICATION starts a graceful restart as well. */
       readonly notification: boolean;
       readonly restartTimeSeconds: number;
       readonly families: readonly (AddressFamily & { readonly forwarding: boolean })[];
@@ -44,7 +44,7 @@ export type Capability =
 export interface OpenMessage {
   readonly kind: 'open';
   readonly version: number;
-  /** The 2-octet field: AS_TRANS (23456) when the real number needs four. */
+  /** The 2-octet field. It holds AS_TRANS (23456) when the real AS number needs four octets. */
   readonly myAs: number;
   readonly holdTimeSeconds: number;
   readonly routerId: number;
@@ -86,16 +86,16 @@ export interface PathAttributes {
   readonly onlyToCustomer?: number;
   readonly mpReach?: MpReach;
   readonly mpUnreach?: AddressFamily & { readonly withdrawn: NlriSequence };
-  /** Attributes that are not interpreted, among them MP_REACH_NLRI and MP_UNREACH_NLRI of families that are not spoken. */
+  /** Attributes that this speaker does not interpret, including MP_REACH_NLRI and MP_UNREACH_NLRI of families that it does not support. */
   readonly unknown?: readonly UnknownAttribute[];
 }
 
-/** A prefix of an UPDATE. `pathId` is the path identifier of RFC 7911, where the session negotiated it for the family. */
+/** A prefix of an UPDATE. `pathId` is the path identifier (RFC 7911), present when the session has negotiated ADD-PATH for the family. */
 export interface Nlri extends Prefix {
   readonly pathId?: number;
 }
 
-/** Prefixes of a message: an array, or a decoded list that makes values only when it is iterated. */
+/** Prefixes of a message: an array, or a decoded list that creates its values only while it is iterated. */
 export interface NlriSequence extends Iterable<Nlri> {
   readonly length: number;
 }
@@ -120,7 +120,7 @@ export interface NotificationMessage {
   readonly data: Uint8Array;
 }
 
-/** A NOTIFICATION to send, or as received: code, subcode and data (RFC 4271 section 4.5). */
+/** Code, subcode and data of a NOTIFICATION, sent or received (RFC 4271 section 4.5). */
 export interface NotificationError {
   readonly code: number;
   readonly subcode: number;
@@ -133,7 +133,7 @@ export interface KeepaliveMessage {
   readonly kind: 'keepalive';
 }
 
-/** RFC 2918; `subtype` is RFC 7313's: 0 request, 1 begin, 2 end. */
+/** A ROUTE-REFRESH (RFC 2918). `subtype` is the one of RFC 7313: 0 request, 1 begin, 2 end. */
 export interface RouteRefreshMessage extends AddressFamily {
   readonly kind: 'route-refresh';
   readonly subtype: number;

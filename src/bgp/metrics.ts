@@ -22,7 +22,7 @@ const messageNames = {
 } as const;
 export type MessageKind = keyof typeof messageNames;
 
-/** MetalLB's names, irregular as they are. */
+/** MetalLB's names. They are irregular, and its dashboards use them. */
 const sentNames: Readonly<Record<MessageKind, string>> = {
   opens: 'opens_sent',
   keepalives: 'keepalives_sent',
@@ -41,8 +41,8 @@ const receivedNames: Readonly<Record<MessageKind, string>> = {
 const peer = ['peer'] as const;
 
 /**
- * The metrics of all peers, labelled by the peer's name. Most names here lack the prefix `bellman_bgp_…`, which registration adds. The first
- * groups keep the names that MetalLB's dashboards use.
+ * The metrics of all peers, labelled with the peer's name. Most names in this file lack the prefix `bellman_bgp_…`, which the methods that
+ * register them add. The first groups keep the names that MetalLB's dashboards use.
  */
 export class BgpMetrics {
   readonly #all: { remove(labels: { peer: string }): void }[] = [];
@@ -73,11 +73,11 @@ export class BgpMetrics {
     this.sessionUp = this.#gauge('session_up', '1 while the session is Established.');
     this.announcedPrefixes = this.#gauge(
       'announced_prefixes_total',
-      'Prefixes that the peer has from this node.',
+      'Prefixes currently announced to the peer.',
     );
     this.pendingPrefixes = this.#gauge(
       'pending_prefixes_total',
-      'Prefixes that the peer should have from this node.',
+      'Prefixes that this node should announce to the peer.',
     );
     this.receivedPrefixes = this.#counter(
       'received_prefixes_total',
@@ -105,7 +105,7 @@ export class BgpMetrics {
     );
     this.sendHoldExpiries = this.#counter(
       'send_hold_timer_expiries_total',
-      'Sessions that ended because the peer did not read.',
+      'Sessions that ended because the peer read nothing for the send hold time.',
     );
     this.#notifications = this.#detailed('notifications_total', 'NOTIFICATION messages, by error.', [
       'direction',
@@ -114,18 +114,18 @@ export class BgpMetrics {
     ]);
     this.sentBytes = this.#counter('sent_bytes_total', 'Octets sent.');
     this.receivedBytes = this.#counter('received_bytes_total', 'Octets received.');
-    this.queuedBytes = this.#gauge('queued_bytes', 'Octets that wait for the socket.');
+    this.queuedBytes = this.#gauge('queued_bytes', 'Octets that wait to be written to the socket.');
     this.prefixesPerUpdate = this.#histogram();
     this.#malformedUpdates = this.#detailed(
       'malformed_updates_total',
-      'UPDATE messages with errors, by treatment of RFC 7606.',
+      'Malformed UPDATE messages, by their treatment under RFC 7606.',
       ['treatment'],
     );
     this.#lastError = new LastErrorGauge(registry);
     this.#all.push(this.#lastError);
   }
 
-  /** What ended or prevented the last session. */
+  /** Sets the error that ended or prevented the last session. */
   lastError(name: string, error: string, atEpochMs: number): void {
     this.#lastError.set(name, error, atEpochMs);
   }
@@ -157,7 +157,7 @@ export class BgpMetrics {
     if (to === 'Established') this.establishedTransitions.inc({ peer: name });
   }
 
-  /** Shows the state without counting a transition. */
+  /** Sets the state without counting a transition. */
   state(name: string, state: BgpState): void {
     this.fsmState.set({ peer: name }, stateNumbers[state]);
     this.sessionUp.set({ peer: name }, state === 'Established' ? 1 : 0);
@@ -171,7 +171,7 @@ export class BgpMetrics {
     this.#malformedUpdates.inc(name, { treatment });
   }
 
-  /** Shows a new peer with zeros: alerts cannot watch a metric without samples. */
+  /** Creates the series of a new peer with zeros, because an alert cannot watch a metric without samples. */
   add(name: string): void {
     this.sessionUp.set({ peer: name }, 0);
     this.fsmState.set({ peer: name }, stateNumbers.Idle);
@@ -235,7 +235,7 @@ export class BgpMetrics {
       name: 'bellman_bgp_update_prefixes',
       help: 'Prefixes in each UPDATE message sent.',
       labelNames: peer,
-      // A full message of 4096 octets holds about 800 /32 or 230 /128.
+      // A full message of 4096 octets holds about 800 /32 prefixes or 230 /128 prefixes.
       buckets: [1, 2, 5, 10, 25, 50, 100, 200, 400, 800, 1600, 13_000],
       registers: [this.#registry],
     });

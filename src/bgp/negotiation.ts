@@ -1,8 +1,8 @@
 /**
  * Negotiation of a session: our OPEN, and the features that two OPENs agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure.
  *
- * Every peer is offered the same capabilities, except for those that it has refused. RFC 4760 (families), 2918 and 7313 (route refresh),
- * 8950 (IPv6 next hops for IPv4), 8654 (long messages), 6793 (four-octet AS numbers), 4724 and 8538 (graceful restart).
+ * Every peer is offered the same capabilities, except those that it has refused: RFC 4760 (families), 2918 and 7313 (route refresh), 8950
+ * (IPv6 next hops for IPv4), 8654 (long messages), 6793 (four-octet AS numbers), 4724 and 8538 (graceful restart).
  */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -18,7 +18,7 @@ import { type AddressFamily, Afi, type Capability, type OpenMessage, safiUnicast
 
 /** Our side of a session. */
 export interface LocalEnd {
-  /** The number the peer shall see: `localAsn` where configured. */
+  /** The AS number that this speaker shows to the peer. */
   readonly asn: number;
   /** The AS number that the peer must have; `external` accepts any number but ours, `internal` only ours. */
   readonly peerAsn: number | 'internal' | 'external';
@@ -26,7 +26,7 @@ export interface LocalEnd {
   readonly holdTimeSeconds: number;
   readonly keepaliveTimeSeconds: number;
   readonly hostName: string;
-  /** The session runs over IPv6, so that IPv4 routes may need an IPv6 next hop (RFC 8950). */
+  /** The session runs over IPv6, so IPv4 routes may need an IPv6 next hop (RFC 8950). */
   readonly overIpv6: boolean;
   readonly gracefulRestart?: GracefulRestartOffer;
   /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` sends an OPEN without any. */
@@ -37,7 +37,7 @@ export interface GracefulRestartOffer {
   readonly restartTimeSeconds: number;
   /** Restart State, the R bit (RFC 4724 section 3): this process has restarted. */
   readonly restarting: boolean;
-  /** Forwarding State, the F bit (RFC 4724 section 3): the node kept forwarding meanwhile. */
+  /** Forwarding State, the F bit (RFC 4724 section 3): the node kept forwarding while the session was down. */
   readonly forwarding: boolean;
 }
 
@@ -46,7 +46,7 @@ export interface Negotiated {
   readonly peerAsn: number;
   readonly peerRouterId: number;
   readonly internal: boolean;
-  /** 0 for no KEEPALIVEs and no hold timer. */
+  /** 0 means no KEEPALIVEs and no hold timer. */
   readonly holdTimeSeconds: number;
   readonly keepaliveTimeSeconds: number;
   readonly fourOctetAs: boolean;
@@ -59,7 +59,7 @@ export interface Negotiated {
   readonly sendLimit: number;
   /** Octets of the longest message that our OPEN allows. */
   readonly receiveLimit: number;
-  /** Present when the peer keeps our routes while the session is down, for the restart time. */
+  /** Present when the peer keeps our routes after the session goes down, for the restart time at most. */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
   /** Names of the peer's capabilities. */
   readonly capabilities: readonly string[];
@@ -77,7 +77,7 @@ export function addressFamily(family: Family): AddressFamily {
   return unicast[family];
 }
 
-/** The family with these numbers, if it is one that we speak. */
+/** The family with these numbers; `undefined` when this speaker does not support it. */
 export function familyOf({ afi, safi }: AddressFamily): Family | undefined {
   return families.find((family) => unicast[family].afi === afi && unicast[family].safi === safi);
 }
@@ -86,13 +86,13 @@ export function familyName(family: Family): string {
   return family === 4 ? 'ipv4-unicast' : 'ipv6-unicast';
 }
 
-/** `ipv4-unicast`, or the numbers of a family that we do not speak. */
+/** The name of a family, such as `ipv4-unicast`; `afi-25-safi-70` for one that this speaker does not support. */
 export function addressFamilyName(addressFamily: AddressFamily): string {
   const family = familyOf(addressFamily);
   return family ? familyName(family) : `afi-${addressFamily.afi}-safi-${addressFamily.safi}`;
 }
 
-/** Our OPEN, without the capabilities that the peer refused before. */
+/** Our OPEN, without the capabilities that the peer has refused. */
 export function localOpen(local: LocalEnd): OpenMessage {
   const { refusedCapabilities: refused, asn } = local;
   return {
@@ -148,7 +148,8 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
     return fail(openError(2, `peer said AS ${peerAsn}, configured ${expectedAs(local)}`));
   const internal = peerAsn === local.asn;
   // RFC 6286 section 2.2: within an AS no two speakers have the same identifier.
-  if (internal && open.routerId === local.routerId) return fail(openError(3, 'the BGP identifier is ours'));
+  if (internal && open.routerId === local.routerId)
+    return fail(openError(3, 'the peer has the BGP identifier of this speaker'));
   const holdTimeSeconds = Math.min(local.holdTimeSeconds, open.holdTimeSeconds);
   const both = (kind: Capability['kind']) => Boolean(find(ours, kind) && find(theirs, kind));
   const gracefulRestart = both('graceful-restart') ? find(theirs, 'graceful-restart') : undefined;
@@ -180,12 +181,12 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
   });
 }
 
-/** The keepalive interval of a session: a third of the hold time at most, a second at least (RFC 4271 section 4.4). */
+/** The keepalive interval of a session: at most a third of the hold time, at least one second (RFC 4271 section 4.4). */
 export function keepaliveSeconds(configured: number, holdTimeSeconds: number): number {
   return Math.max(1, Math.min(configured, holdTimeSeconds / 3));
 }
 
-/** Capabilities to leave out of the next OPEN after a NOTIFICATION; `undefined` when it is not about capabilities. */
+/** The capabilities to leave out of the next OPEN after this NOTIFICATION; `undefined` when it refuses none or all are left out already. */
 export function refusedAfter(
   { code, subcode, data }: NotificationError,
   refused: ReadonlySet<number> | 'all',
@@ -198,7 +199,7 @@ export function refusedAfter(
   return wider.size > refused.size ? wider : 'all';
 }
 
-/** The codes in the data of an Unsupported Capability: capabilities of `code | length | value` (RFC 5492 section 5). */
+/** The capability codes in the data of an Unsupported Capability, a list of `code | length | value` (RFC 5492 section 5). */
 function capabilitiesIn(data: Uint8Array): number[] {
   const codes: number[] = [];
   for (let at = 0; at + 2 <= data.length; at += 2 + (data[at + 1] ?? 0)) codes.push(data[at] ?? 0);
@@ -208,7 +209,7 @@ function capabilitiesIn(data: Uint8Array): number[] {
 function acceptsAsn({ peerAsn, asn }: LocalEnd, offered: number): boolean {
   if (peerAsn === 'internal') return offered === asn;
   if (peerAsn === 'external') return offered !== asn;
-  // RFC 6793 section 4.2.1: a peer that knows two octets only says AS_TRANS for a greater number.
+  // RFC 6793 section 4.2.1: a peer that supports only two-octet AS numbers sends AS_TRANS for a greater number.
   return offered === peerAsn || (peerAsn > 0xffff && offered === asTrans);
 }
 

@@ -16,18 +16,19 @@ export interface SessionAddress {
   readonly interfaces: readonly InterfaceAddresses[];
   /** IPv4 routes may have an IPv6 next hop (RFC 8950 negotiated). */
   readonly extendedNextHop: boolean;
-  /** The interface of the session, which a link-local address needs. */
+  /** The interface that the session runs over. A link-local `local` address needs it. */
   readonly interfaceName?: string;
 }
 
 /**
  * The next hops for the family, in the order of MP_REACH_NLRI; `undefined` when the family cannot be sent.
  *
- * - The session's own address, where it is of the family. A link-local one follows a global address of the interface, if there is one.
- * - For the other family a global address of the same interface.
- * - For IPv4 without one, the IPv6 next hops of the session, where the peer accepts them (RFC 8950).
+ * - For the family of the session's own address, that address. A link-local one comes after a global address of the interface, if there
+ *   is one.
+ * - For the other family, a global address of the same interface.
+ * - For IPv4, when the interface has no global IPv4 address, the IPv6 next hops of the session, if the peer accepts them (RFC 8950).
  *
- * A session over loopback, to a daemon on the same node, gets a global address of any interface.
+ * A session over loopback, to a daemon on the same node, uses a global address of any interface.
  */
 export function nextHopsOf(family: Family, session: SessionAddress): readonly IpAddress[] | undefined {
   const { local, extendedNextHop } = session;

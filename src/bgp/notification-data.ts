@@ -1,9 +1,9 @@
 /**
- * The data field of a NOTIFICATION in words, where an RFC or common practice defines it: an operator then reads `AS 64512` and not
- * `0000fc00`. Octets of another shape are shown in hexadecimal. Pure.
+ * Describes the data field of a NOTIFICATION in words, so that an operator reads `AS 64512` and not `0000fc00`. Data whose form neither
+ * an RFC nor common practice defines is shown in hexadecimal. Pure.
  *
- * RFC 4271 sections 6.1 to 6.3 (header, OPEN, UPDATE), RFC 5492 section 5 (Unsupported Capability), RFC 6608 section 3 (the type of
- * the unexpected message), RFC 4486 section 4 (the prefix limit), RFC 9003 (shutdown communication).
+ * Follows RFC 4271 sections 6.1 to 6.3 (header, OPEN, UPDATE), RFC 5492 section 5 (Unsupported Capability), RFC 6608 section 3 (the type
+ * of the unexpected message), RFC 4486 section 4 (the prefix limit), RFC 9003 (shutdown communication).
  */
 import { formatIp, ipFromBytes } from '../address/index.ts';
 import { printable } from '../printable.ts';
@@ -34,11 +34,11 @@ function known(code: number, subcode: number, data: Uint8Array): string | undefi
     // RFC 4271 section 6.2: the largest locally supported version.
     case '2/1':
       return data.length === 2 ? `supports version ${view.getUint16(0)}` : undefined;
-    // No RFC defines it. BIRD and FRR send the AS number of the OPEN that they refuse, in two or four octets.
+    // No RFC defines this data. BIRD and FRR send the AS number of the OPEN that they refuse, in two or four octets.
     case '2/2':
       if (data.length === 2) return `the OPEN says AS ${view.getUint16(0)}`;
       return data.length === 4 ? `the OPEN says AS ${view.getUint32(0)}` : undefined;
-    // Likewise the identifier and the hold time of that OPEN.
+    // They likewise send the identifier and the hold time of that OPEN.
     case '2/3':
       return data.length === 4 ? `the OPEN says ${formatIp(ipFromBytes(data))}` : undefined;
     case '2/6':

@@ -13,13 +13,13 @@ export interface PassiveListenerOptions {
   readonly transport: Transport;
   readonly port: number;
   readonly incoming: (incoming: Incoming) => void;
-  /** A passive peer cannot connect, and why. */
+  /** Called with the reason when a passive peer cannot connect. */
   readonly unreachable: (peerId: string, reason: string) => void;
 }
 
 /**
- * The listener for peers that connect to this node. It is open only while a passive peer is configured, and accepts configured
- * peers only. What keeps it from listening is logged once, reported to each passive peer concerned, and retried.
+ * The listener for peers that connect to this node. It is open only while a passive peer is configured, and it accepts configured peers
+ * only. A failure to listen is logged once, reported to each passive peer that it affects, and retried.
  */
 export class PassiveListener {
   readonly #options: PassiveListenerOptions;
@@ -37,7 +37,8 @@ export class PassiveListener {
   update(peers: readonly ResolvedPeer[]): void {
     this.#peers = peers;
     const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);
-    // The kernel holds one password for an address, the first one. Passive peers come first, since they can come no other way.
+    // The kernel keeps one password for each address, the first one. Passive peers go first, because they have no other way to get a
+    // session.
     const passiveFirst = ready.toSorted((a, b) => Number(b.settings.passive) - Number(a.settings.passive));
     const accepted = ready.some(({ settings }) => settings.passive) ? passiveFirst.map(acceptedPeerOf) : [];
     const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
@@ -46,7 +47,7 @@ export class PassiveListener {
     if (accepted.length === 0) return;
     const { transport, port, clock, incoming } = this.#options;
     const listener = transport.listen(port, accepted, incoming, (failure) => {
-      // In a turn of its own: the sessions that it concerns may not exist yet.
+      // Handled in a later turn of the event loop, because the sessions that it affects may not exist yet.
       clock.after(0, () => this.#failed(failure));
     });
     this.#open = { listener, key };
@@ -73,7 +74,7 @@ export class PassiveListener {
       logger.error({ reason, whom, port }, 'cannot listen for passive peers');
     this.#loggedFailures.add(`${whom} ${reason}`);
     for (const { id } of concerned) unreachable(id, `cannot listen on port ${port}: ${reason}`);
-    // A password that the kernel refuses waits for an edit; the listener is open for the other peers.
+    // A password that the kernel refuses is not retried: it needs an edit, and the listener is open for the other peers.
     if (!peer) this.#retry();
   }
 

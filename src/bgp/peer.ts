@@ -1,9 +1,9 @@
-/** A router to peer with, as BGP sees it. Configuration formats and Kubernetes do not reach this far. */
+/** A router to peer with, as the BGP code sees it. These types depend neither on the configuration format nor on Kubernetes. */
 import type { IpAddress } from '../address/index.ts';
 
-/** What an operator can choose about a session. Durations are in seconds. */
+/** The settings of a session that an operator can choose. Durations are in seconds. */
 export interface PeerSettings {
-  /** For people: logs, metrics, status. It may change while the peer stays the same. */
+  /** The name in logs, metrics and status. It may change while the peer stays the same. */
   readonly name: string;
   /** The AS number that this speaker shows to the peer. */
   readonly localAsn: number;
@@ -19,9 +19,9 @@ export interface PeerSettings {
   readonly keepaliveTimeSeconds: number;
   /** ConnectRetryTime (RFC 4271 section 8). */
   readonly connectRetrySeconds: number;
-  /** Largest number of hops to an external peer, 1 when it is directly connected. Absent: the system's TTL. */
+  /** Largest number of hops to an external peer, 1 when it is directly connected. When absent, the system's TTL applies. */
   readonly ebgpHops?: number;
-  /** RFC 5082. */
+  /** Generalized TTL security mechanism (RFC 5082). */
   readonly ttlSecurity: boolean;
   /** Waits for the peer to connect (PassiveTcpEstablishment, RFC 4271 section 8.1.1). */
   readonly passive: boolean;
@@ -29,16 +29,16 @@ export interface PeerSettings {
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };
 }
 
-/** A peer with what this node adds to its settings. */
+/** The settings of a peer, and what this node adds to them. */
 export interface ResolvedPeer {
-  /** Stays the same through edits, also of the name. */
+  /** Stays the same when the settings change, even the name. */
   readonly id: string;
   readonly settings: PeerSettings;
   /** TCP MD5 key (RFC 2385). */
   readonly password?: string;
-  /** Why the session may not start yet, as a sentence. The peer is shown with this reason. */
+  /** Why the session may not start yet, as a sentence. Status shows it. */
   readonly waitingFor?: string;
-  /** What differs from the settings although the session runs, as a sentence. */
+  /** How the running session departs from the settings, as a sentence. */
   readonly warning?: string;
   /** BGP Identifier: 32 bits, not zero (RFC 6286). */
   readonly routerId: number;

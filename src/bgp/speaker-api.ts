@@ -1,12 +1,12 @@
-/** The interface between the BGP of a node and the rest of the speaker. */
+/** The interface between the node's BGP speaker and the rest of the speaker process. */
 import type { IpAddress, Prefix } from '../address/index.ts';
 import type { BgpState } from './fsm/connection-state.ts';
 import type { LargeCommunity } from './message.ts';
 import type { ResolvedPeer } from './peer.ts';
 
 /**
- * The attributes of a route that the plan chooses. ORIGIN, AS_PATH and NEXT_HOP follow from the session. codec/attribute-rows.ts lists the
- * files that a new attribute changes.
+ * The attributes of a route that the plan chooses. ORIGIN, AS_PATH and NEXT_HOP follow from the session. codec/attribute-rows.ts lists
+ * the files to change for a new attribute.
  */
 export interface RouteAttributes {
   /** Sent to internal peers only; 100 when absent. */
@@ -51,13 +51,13 @@ export type StopMode =
 export interface BgpSpeaker {
   /** Sets the peers that should exist. Starts, changes and stops the sessions that differ, and leaves the others alone. */
   setPeers(peers: readonly ResolvedPeer[]): void;
-  /** Announces a prefix to a peer, in place of an earlier announcement. The peer may be configured later. */
+  /** Announces a prefix to a peer, and replaces an earlier announcement of it. The peer may be configured later. */
   announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void;
   withdraw(peerId: string, prefix: Prefix): void;
   /** BFD has lost the peer: its session ends with Cease/BFD Down (RFC 9384) and is retried. */
   bfdDown(peerId: string): void;
   /**
-   * A hint that interfaces of the node have changed: the speaker reads them at once, not within a second. A session over a link
+   * A hint that interfaces of the node have changed: the speaker reads them at once instead of within a second. A session over a link
    * that is gone ends, and next hops follow the node's addresses.
    */
   interfacesChanged(): void;

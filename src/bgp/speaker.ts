@@ -1,5 +1,5 @@
 /**
- * The BGP of a node: one session for each configured peer, and the routes that each peer should hold.
+ * The BGP speaker of a node: one session for each configured peer, and the routes that each peer should hold.
  *
  *   setPeers ──────────→ session/ ─→ fsm/ ─────────→ transport/ (TCP)
  *   announce, withdraw → rib/ (Adj-RIB-Out per peer) ─→ UPDATE messages ─┘
@@ -10,11 +10,12 @@
  * (RFC 8950).
  *
  * This file manages the set of peers. passive-listener.ts accepts the connections that peers make; interface-watch.ts notices when the
- * node's addresses or links change. session/ is one peer: it runs sockets and timers for fsm/peer-machine.ts, which decides. rib/ holds
- * the routes that a peer should have and packs them into messages. codec/, negotiation.ts and next-hop.ts are pure. transport/ has
- * sockets with the options that Node lacks.
+ * node's addresses or links change. session/ is the session with one peer: it runs sockets and timers, and fsm/peer-machine.ts makes the
+ * decisions. rib/ holds the routes that a peer should have and packs them into messages. codec/, negotiation.ts and next-hop.ts are pure.
+ * transport/ makes sockets with the options that Node lacks.
  *
- * Limits. A peer that reads slowly costs 256 KiB of messages and two numbers for each route. A peer that floods costs one message.
+ * Limits. A peer that reads slowly costs 256 KiB of queued messages, and two numbers for each route. A peer that floods us costs one
+ * buffered message.
  */
 import type { Registry } from 'prom-client';
 import type { Prefix } from '../address/index.ts';
@@ -43,26 +44,26 @@ export interface BgpSpeakerOptions {
   readonly registry: Registry;
   /** Shown to peers in the FQDN capability. */
   readonly hostName: string;
-  /** The node kept forwarding while this process replaced an earlier one, so peers may keep the routes of that one (RFC 4724). */
+  /** The node kept forwarding while this process replaced an earlier one, so peers may keep the routes of the earlier one (RFC 4724). */
   readonly restarting?: boolean;
   /** TCP port that passive peers connect to; 179 by default. */
   readonly listenPort?: number;
   readonly clock?: Clock;
-  /** In [0, 1). */
+  /** Returns numbers in [0, 1). */
   readonly random?: () => number;
   readonly transport?: Transport;
   /** Keeps the last events of each peer's machine, under `peer NAME`. */
   readonly recorder?: FlightRecorder;
-  /** Counts and logs exceptions raised by what a peer sends. */
+  /** Counts and logs exceptions that a peer's input raises. */
   readonly guard?: Guard;
   /** The node's interfaces that are up and have a carrier. */
   readonly interfaces?: () => readonly NodeInterface[];
 }
 
-/** IANA's port of BGP. */
+/** IANA's port for BGP. */
 const bgpPort = 179;
 
-/** BGP for one node. It does nothing until peers are set. */
+/** Creates the BGP speaker of a node. It does nothing until peers are set. */
 export function createBgpSpeaker(options: BgpSpeakerOptions): BgpSpeaker {
   return new Speaker(options);
 }
@@ -208,7 +209,7 @@ class Speaker implements BgpSpeaker {
     if (output.desiredCount === 0 && !this.#sessions.has(peerId)) this.#outputs.delete(peerId);
   }
 
-  /** Hands the connection to the peer it comes from. Where several peers share an address, a passive one takes it. */
+  /** Hands the connection to the session of the peer that made it. When several peers share an address, a passive one gets it. */
   #incoming(incoming: Incoming): void {
     const sessions = [...this.#sessions.values()];
     const expecting = sessions.filter(({ peer }) => isFromPeer(peer, incoming));

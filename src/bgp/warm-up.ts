@@ -12,8 +12,8 @@ const rounds = 16;
 const routesPerRound = 2048;
 
 /**
- * Announces and withdraws routes to no peer, for about 0.1 s, so that the engine compiles the path that sends routes. A node often
- * withdraws many routes for the first time when it is about to fail, and without this the first time runs in the interpreter.
+ * Announces and withdraws routes without a peer, for about 0.1 s, so that the engine compiles the path that sends routes. A node often
+ * withdraws many routes for the first time when it is about to fail. Without the warm-up, that would run in the interpreter.
  */
 export function warmUp(): void {
   const attributes: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };

@@ -9,9 +9,9 @@ import type { AsPathSegment } from '../message.ts';
 import type { OctetWriter } from './octet-writer.ts';
 import { readUint8, readUint16, readUint32 } from './octets.ts';
 
-/** RFC 6793 section 9: AS_TRANS, which stands in two octets for a number that needs four. */
+/** AS_TRANS (RFC 6793 section 9) stands in a two-octet field for an AS number that needs four octets. */
 export const asTrans = 23456;
-/** The count of a segment is one octet. */
+/** AS numbers of the longest segment, whose count is one octet. */
 const longestSegment = 255;
 
 const segmentTypes: Readonly<Record<AsPathSegment['type'], number>> = {
@@ -62,7 +62,10 @@ export function decodeAsPath(
   return ok(segments);
 }
 
-/** Appends a path. In two octets a greater number becomes AS_TRANS. A segment of more than 255 AS numbers becomes several. */
+/**
+ * Appends a path. With a width of two octets, an AS number over 65,535 becomes AS_TRANS. A segment of more than 255 AS numbers becomes
+ * several.
+ */
 export function writeAsPath(writer: OctetWriter, path: readonly AsPathSegment[], width: AsWidth): void {
   for (const { type, asns } of path)
     for (let from = 0; from < asns.length; from += longestSegment) {
@@ -95,7 +98,7 @@ export function mergeAsPaths(
   if (missing < 0) return asPath;
   const merged: AsPathSegment[] = [];
   for (const segment of asPath) {
-    // Leading confederation segments stay; they count as no length.
+    // Leading confederation segments stay, since they add no length.
     if (missing === 0 && !isConfederation(segment.type)) break;
     const kept = segment.type === 'sequence' ? { ...segment, asns: segment.asns.slice(0, missing) } : segment;
     merged.push(kept);

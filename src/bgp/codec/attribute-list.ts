@@ -4,7 +4,7 @@
  *    0       1      2
  *   | flags | type | length 1, or 2 with the Extended Length flag | value …
  *
- * The values are the business of attribute-rows.ts and multiprotocol.ts.
+ * attribute-rows.ts and multiprotocol.ts decode and encode the values.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { PathAttributes, UnknownAttribute } from '../message.ts';
@@ -19,7 +19,7 @@ import type { ReceiveOptions, SendOptions } from './options.ts';
 
 /** A malformed attribute that does not end the session (RFC 7606 section 2). */
 export interface AttributeFault {
-  /** IANA's number; 0 where the octets end before it. */
+  /** IANA's number of the attribute; 0 when the list ends before the type octet. */
   readonly attributeType: number;
   /** `withdraw`: the routes of the UPDATE are treated as withdrawn. `discard`: only the attribute is ignored. */
   readonly treatment: 'discard' | 'withdraw';
@@ -31,11 +31,11 @@ export interface DecodedAttributes {
   readonly faults: readonly AttributeFault[];
   /** Attribute types in the list, malformed ones included. */
   readonly seen: ReadonlySet<number>;
-  /** MP_REACH_NLRI announces routes, of any address family. */
+  /** The list holds an MP_REACH_NLRI that announces routes, of any address family. */
   readonly reaches: boolean;
 }
 
-/** The attribute type where the octets end before the type. */
+/** Stands for the attribute type when the list ends before the type octet. */
 const noType = 0;
 
 /** Decodes the attributes. Fails only with an error that ends the session. */
@@ -67,7 +67,7 @@ export function decodeAttributeList(
 class AttributeListReader {
   readonly #options: ReceiveOptions;
   readonly #draft: Draft = {};
-  /** By attribute type: an UPDATE can repeat one attribute 21,000 times, and its first fault says it all. */
+  /** One fault for each attribute type: an UPDATE can repeat one attribute 21,000 times, and its first fault stands for all of them. */
   readonly #faults = new Map<number, AttributeFault>();
   readonly #seen = new Set<number>();
   readonly #unknown: UnknownAttribute[] = [];
@@ -81,7 +81,7 @@ class AttributeListReader {
   attribute(octets: Uint8Array, valueAt: number): BgpError | undefined {
     const type = readUint8(octets, 1);
     if (this.#seen.has(type)) {
-      // RFC 7606 section 3 (g): MP_REACH_NLRI and MP_UNREACH_NLRI must not repeat; of another attribute the first one counts.
+      // RFC 7606 section 3 (g): MP_REACH_NLRI and MP_UNREACH_NLRI must not repeat; of any other attribute, only the first one counts.
       const error = () => updateError(UpdateSubcode.malformedList, `attribute ${type} occurs twice`);
       if (isMultiprotocol(type)) return error();
       if (!this.#faults.has(type)) this.#fault(type, 'discard', error());
@@ -101,7 +101,10 @@ class AttributeListReader {
     return undefined;
   }
 
-  /** Handles an attribute that is longer than the list. Returns an error that ends the session where the attribute names routes. */
+  /**
+   * Handles an attribute that is longer than the rest of the list. Returns an error that ends the session if the attribute carries
+   * routes.
+   */
   overrun(octets: Uint8Array): BgpError | undefined {
     const type = octets.length < 2 ? noType : readUint8(octets, 1);
     const error = updateError(
@@ -118,7 +121,8 @@ class AttributeListReader {
   finish(): DecodedAttributes {
     const { as4Path, as4Aggregator, ...attributes } = this.#draft;
     const { asPath, aggregator } = attributes;
-    // RFC 6793 section 4.2.3: an AGGREGATOR without AS_TRANS was added behind a speaker that passed on both AS4 attributes unread.
+    // RFC 6793 section 4.2.3: an AGGREGATOR without AS_TRANS comes from a two-octet speaker that aggregated the route and passed on both
+    // AS4 attributes unread. They are out of date.
     const isStale = aggregator !== undefined && as4Aggregator !== undefined && aggregator.asn !== asTrans;
     if (asPath && as4Path && !isStale) attributes.asPath = mergeAsPaths(asPath, as4Path);
     if (aggregator && as4Aggregator && !isStale) attributes.aggregator = as4Aggregator;
@@ -151,7 +155,7 @@ class AttributeListReader {
     const isReach = type === AttributeType.mpReach;
     const decoded = isReach ? decodeMpReach(value, this.#options) : decodeMpUnreach(value, this.#options);
     if (!decoded.ok) return updateError(UpdateSubcode.optional, decoded.error, octets);
-    // RFC 7606 section 3 (c): wrong flags are a fault, but the routes are found.
+    // RFC 7606 section 3 (c): wrong flags are a fault, but the routes can be read.
     if (!hasFlags(octets, Flag.optional)) this.#flagsFault(type, octets);
     const part = decoded.value;
     if ('foreign' in part) {
@@ -195,14 +199,15 @@ function isMultiprotocol(type: number): boolean {
   return type === AttributeType.mpReach || type === AttributeType.mpUnreach;
 }
 
-/** RFC 7606 section 3 (c): the Optional and Transitive flags must be as specified; the other flags are not judged. */
+/** RFC 7606 section 3 (c): the Optional and Transitive flags must be as specified; the other flags are not checked. */
 function hasFlags(octets: Uint8Array, expected: number): boolean {
   return (readUint8(octets, 0) & optionalTransitive) === expected;
 }
 
 /**
- * Encodes attributes in the order that RFCs ask for: MP_UNREACH_NLRI and MP_REACH_NLRI first (RFC 7606 section 5.1), then by ascending type
- * (RFC 4271 section 5). For a peer with two-octet AS numbers, AS4_PATH and AS4_AGGREGATOR are added where they are needed (RFC 6793).
+ * Encodes attributes in the order that the RFCs ask for: MP_UNREACH_NLRI and MP_REACH_NLRI first (RFC 7606 section 5.1), then by
+ * ascending type (RFC 4271 section 5). For a peer with two-octet AS numbers, AS4_PATH and AS4_AGGREGATOR are added where they are needed
+ * (RFC 6793).
  */
 export function encodeAttributeList(attributes: PathAttributes, options: SendOptions): Uint8Array {
   const { mpReach, mpUnreach, unknown = [] } = attributes;

@@ -1,21 +1,21 @@
-/** The form of one path attribute as a row of a table, and makers for forms that several attributes share. */
+/** The type of a row in the table of path attributes, and functions that make rows of the forms that several attributes share. */
 import type { PathAttributes } from '../message.ts';
 import { UpdateSubcode } from './errors.ts';
 import { OctetWriter } from './octet-writer.ts';
 import { readUint32 } from './octets.ts';
 import type { ReceiveOptions, SendOptions } from './options.ts';
 
-/** RFC 4271 section 4.3. */
+/** Attribute flags (RFC 4271 section 4.3). */
 export const Flag = { optional: 0x80, transitive: 0x40, partial: 0x20, extendedLength: 0x10 } as const;
 /** The classes of attributes (RFC 4271 section 5). */
 export const wellKnown = Flag.transitive;
 export const optional = Flag.optional;
 export const optionalTransitive = Flag.optional | Flag.transitive;
 
-/** IANA's numbers of attributes that other files refer to. */
+/** IANA's numbers of the attributes that other files refer to. */
 export const AttributeType = { origin: 1, asPath: 2, nextHop: 3, mpReach: 14, mpUnreach: 15 } as const;
 
-/** The attributes while a list is being read. */
+/** The attributes decoded so far, while a list is being read. */
 export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] } & {
   /** RFC 6793: AS4_PATH and AS4_AGGREGATOR of a peer with two-octet AS numbers. */
   as4Path?: PathAttributes['asPath'];
@@ -39,23 +39,25 @@ export interface AttributeRow {
   readonly treatment: 'discard' | 'withdraw';
   /** The attribute is discarded from an external peer, malformed or not (RFC 7606 sections 7.5, 7.9 and 7.10). */
   readonly isInternal?: true;
-  /** Stores the value in the draft, and returns a problem where it is malformed. A malformed value that is readable does both. */
+  /**
+   * Stores the value in the draft, or returns a problem when it is malformed. A malformed value that can still be read is stored as well.
+   */
   decode(value: Uint8Array, draft: Draft, options: ReceiveOptions): Problem | undefined;
   /** The value to send; `undefined` when the attribute is absent. A row without `encode` is for an attribute that we never originate. */
   encode?(attributes: PathAttributes, options: SendOptions): Uint8Array | undefined;
 }
 
-/** The problem of a value whose length its attribute does not allow. */
+/** The problem to return for a value whose length the attribute does not allow. */
 export function wrongLength(value: Uint8Array): Problem {
   return { subcode: UpdateSubcode.length, text: `the value has ${value.length} octets` };
 }
 
-/** Whether the value is one or more elements of that many octets, without a remainder. */
+/** True when the value is one or more elements of that many octets, without a remainder. */
 export function isRowsOf(value: Uint8Array, octets: number): boolean {
   return value.length > 0 && value.length % octets === 0;
 }
 
-/** An attribute that is a number of four octets. */
+/** Makes the row of an attribute whose value is a four-octet number. */
 export function number(name: string, flags: number, key: 'med' | 'localPref' | 'originatorId'): AttributeRow {
   return {
     name,
@@ -76,7 +78,7 @@ export function number(name: string, flags: number, key: 'med' | 'localPref' | '
 type ListKey = 'communities' | 'clusterList' | 'extendedCommunities' | 'largeCommunities';
 type Element<K extends ListKey> = NonNullable<PathAttributes[K]>[number];
 
-/** An attribute that is one or more elements of equal size. An empty list is not sent. */
+/** Makes the row of an attribute whose value is one or more elements of equal size. An empty list is not sent. */
 export function list<K extends ListKey>(
   name: string,
   key: K,
@@ -108,7 +110,7 @@ export function list<K extends ListKey>(
   };
 }
 
-/** An optional transitive attribute that is judged by its RFC and otherwise kept as octets. */
+/** Makes the row of an optional transitive attribute that is checked as its RFC asks and otherwise kept as octets. */
 export function judged(name: string, judge: (value: Uint8Array) => Problem | undefined): AttributeRow {
   return { name, flags: optionalTransitive, treatment: 'withdraw', decode: judge };
 }

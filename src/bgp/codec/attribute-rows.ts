@@ -2,10 +2,10 @@
  * The path attributes, one row each: type, flags, treatment of a malformed value (RFC 7606 section 7), decoder and encoder.
  * MP_REACH_NLRI and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
  *
- * A new attribute is a row here and a field of PathAttributes in ../message.ts, with random values in
+ * To add an attribute, add a row here, a field of PathAttributes in ../message.ts, and random values in
  * test/unit/bgp/codec/properties.test.ts.
  *
- * If our routes carry it, it is also a field of RouteAttributes in ../speaker-api.ts. Two routes with different values must not share an
+ * If our routes carry it, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must not share an
  * attribute set, so the field belongs to the key in ../rib/attribute-table.ts; ../rib/update-writer.ts sends it. In the speaker,
  * peer-routes.ts takes it from the configuration, and route-table.ts merges it where Services share a prefix.
  */
@@ -153,9 +153,9 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
       flags: optionalTransitive,
       treatment: 'discard',
       decode(value, draft, { fourOctetAs }) {
-        // RFC 6793 section 4.1: between two speakers with four-octet AS numbers it is discarded, whatever it says.
+        // RFC 6793 section 4.1: between two speakers with four-octet AS numbers the attribute is discarded, whatever its value.
         if (fourOctetAs) return fromNewPeer;
-        // RFC 6793 section 6: confederation segments are skipped, which mergeAsPaths does; a malformed path is discarded.
+        // RFC 6793 section 6: confederation segments are skipped (mergeAsPaths does that), and a malformed path is discarded.
         const path = decodeAsPath(value, 4, true);
         if (!path.ok) return { subcode: UpdateSubcode.optional, text: path.error };
         if (path.value.length === 0) return { subcode: UpdateSubcode.optional, text: 'the path is empty' };
@@ -247,7 +247,7 @@ function encodeAggregator({ asn, address }: Aggregator, width: 2 | 4): Uint8Arra
   return writer.octets(ipToBytes(address)).finish();
 }
 
-/** RFC 4271 section 6.3 asks for a valid host address: outside of 0/8, 127/8, multicast and everything above. */
+/** RFC 4271 section 6.3 asks for a valid host address: one outside of 0/8 and 127/8, and below 224/4 (multicast). */
 function isHostAddress(address: Uint8Array): boolean {
   const first = readUint8(address, 0);
   return first !== 0 && first !== 127 && first < 224;

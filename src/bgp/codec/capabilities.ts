@@ -4,8 +4,8 @@
  *    0      1        2
  *   | code | length | value …
  *
- * An unknown capability is kept as octets. A known one with a malformed value makes the OPEN malformed, except for the host name (FQDN),
- * which only operators read: it is kept as octets, too. A new capability is a new row here.
+ * An unknown capability is kept as octets. A known one with a malformed value makes the OPEN malformed. The host name (FQDN) is an
+ * exception: only operators read it, so a malformed one is kept as octets. A new capability is a new row here.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { Capability } from '../message.ts';
@@ -139,7 +139,7 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
 
 /** RFC 4724 section 3: the restart time has twelve bits. */
 const longestRestartTime = 0xfff;
-/** Octets of a name: both names and their lengths must fit into a capability of 255 octets. */
+/** Octets of the longest name: both names and their lengths must fit into a capability of 255 octets. */
 const longestName = 64;
 
 const rowByCode: ReadonlyMap<number, Row<Known['kind']>> = new Map(
@@ -221,8 +221,9 @@ function steps(value: Uint8Array, from: number, width: number): number[] {
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
- * The text; `undefined` where the octets are not UTF-8. A decoder that throws costs 15 µs for each of the 500 names that an OPEN can
- * hold, so the replacement character tells. A name that contains that character itself is not worth telling apart.
+ * The text; `undefined` where the octets are not UTF-8. A decoder that throws would cost 15 µs for each of the 500 names that an OPEN can
+ * hold, so this function looks for the replacement character instead. A name that really contains that character counts as malformed,
+ * too.
  */
 function utf8(bytes: Uint8Array): string | undefined {
   const text = textDecoder.decode(bytes);

@@ -2,9 +2,9 @@
 export interface BgpError {
   readonly code: number;
   readonly subcode: number;
-  /** The data that the RFC asks for with this error, mostly the offending octets. */
+  /** The data that the RFC asks for with this error, usually the offending octets. */
   readonly data: Uint8Array;
-  /** The finding in words, for operators. It is not on the wire. */
+  /** Describes the error to operators. It is not on the wire. */
   readonly text: string;
 }
 

@@ -17,10 +17,10 @@ export class FrameReader {
   #at = 0;
   /** The message being assembled: as long as a header until the header is complete, then as long as the message. */
   #assembled: Uint8Array = nothing;
-  /** Octets of it that have arrived. */
+  /** Octets of `#assembled` that have arrived. */
   #filled = 0;
 
-  /** Takes the next octets of the stream. The caller leaves them unchanged until `next` returns `undefined`. */
+  /** Takes the next octets of the stream. The caller must not change them until `next` returns `undefined`. */
   push(chunk: Uint8Array): void {
     if (this.#at < this.#chunk.length) {
       const rest = this.#chunk.subarray(this.#at);

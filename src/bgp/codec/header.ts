@@ -12,12 +12,15 @@ import { readUint8, readUint16 } from './octets.ts';
 
 export const headerOctets = 19;
 const markerOctets = 16;
-/** RFC 4271 section 4.1; RFC 8654 section 4 keeps it for OPEN and KEEPALIVE. */
+/** Octets of the longest message (RFC 4271 section 4.1). RFC 8654 section 4 keeps this limit for OPEN and KEEPALIVE. */
 export const standardMessageLimit = 4096;
-/** RFC 8654 section 4: the greatest value of the length field. */
+/** Octets of the longest extended message (RFC 8654 section 4): the greatest value of the length field. */
 export const extendedMessageLimit = 65535;
 
-/** Shortest message of each type, header included (RFC 4271 section 6.1). RFC 7313 has an error of its own for a ROUTE-REFRESH. */
+/**
+ * Shortest message of each type, header included (RFC 4271 section 6.1). A short ROUTE-REFRESH passes, because RFC 7313 has an error of
+ * its own for it.
+ */
 const shortest: Readonly<Record<number, number>> = {
   [MessageType.Open]: 29,
   [MessageType.Update]: 23,

@@ -1,12 +1,12 @@
 /**
- * BGP messages between octets and values. Pure: no clock, no I/O, no log.
+ * Decodes and encodes BGP messages. Pure: no clock, no I/O, no log.
  *
  *   TCP octets → FrameReader → frame → decodeMessage → message and faults, or the NOTIFICATION to send
  *   message → encodeMessage → octets
  *
  * Errors. The codec judges a message once and completely. An error that ends the session is a BgpError: code, subcode and data of the
- * NOTIFICATION as its RFC asks. An error that leaves the session up (RFC 7606) is an AttributeFault beside the message: the attribute is
- * discarded, or the routes of the UPDATE are treated as withdrawn. Whether two OPENs fit together is decided in negotiation.ts.
+ * NOTIFICATION, as the RFC asks. An error that leaves the session up (RFC 7606) is an AttributeFault beside the message: the attribute is
+ * discarded, or the routes of the UPDATE are treated as withdrawn. negotiation.ts decides whether two OPENs are compatible.
  *
  * Unknown input. Address families other than IPv4 and IPv6 unicast, unknown attributes and unknown capabilities are kept as octets and
  * not interpreted. Encoding a value that no RFC allows, such as a message that is too long, throws a RangeError.
@@ -14,9 +14,9 @@
  * Cost. Decoding allocates no more than a small multiple of its input. Frames are views of the chunk in which they arrived, and prefixes
  * are judged and counted in place (NlriList). Values that outlive the message (error data, unknown attributes, communities) are copies.
  *
- * RFC 4271 (messages), 4760 (multiprotocol), 2545 and 8950 (next hops), 5492 (capabilities), 9072 (long OPENs), 8654 (long messages), 6793
- * (four-octet AS numbers), 7607 (AS 0), 6286 (BGP Identifier), 7606 (error handling), 7911 (path identifiers), 2918 and 7313 (route
- * refresh), 4724 and 8538 (graceful restart), 1997, 4360 and 8092 (communities), 4456 (route reflection), 9234 (roles).
+ * Implements RFC 4271 (messages), 4760 (multiprotocol), 2545 and 8950 (next hops), 5492 (capabilities), 9072 (long OPENs), 8654 (long
+ * messages), 6793 (four-octet AS numbers), 7607 (AS 0), 6286 (BGP Identifier), 7606 (error handling), 7911 (path identifiers), 2918 and
+ * 7313 (route refresh), 4724 and 8538 (graceful restart), 1997, 4360 and 8092 (communities), 4456 (route reflection), 9234 (roles).
  */
 export { asTrans } from './as-path.ts';
 export type { AttributeFault } from './attribute-list.ts';

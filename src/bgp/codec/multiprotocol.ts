@@ -17,10 +17,10 @@ import { hasAddPath, type ReceiveOptions, type SendOptions } from './options.ts'
 
 type MpUnreach = NonNullable<PathAttributes['mpUnreach']>;
 
-/** The attribute of a family that we do not speak; its fixed fields are sound. */
+/** The attribute of a family that this speaker does not support. Its fixed fields are well-formed. */
 interface Foreign {
   readonly foreign: true;
-  /** Octets follow the next hop. */
+  /** True when octets follow the next hop. */
   readonly hasNlri: boolean;
 }
 

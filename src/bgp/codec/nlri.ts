@@ -1,10 +1,10 @@
 /**
- * Prefixes on the wire (RFC 4271 section 4.3), the path identifier only with ADD-PATH (RFC 7911 section 3):
+ * A prefix on the wire (RFC 4271 section 4.3); the path identifier is present only with ADD-PATH (RFC 7911 section 3):
  *
  *    0                  4
  *   | path identifier | length in bits 1 | as few octets as hold the bits …
  *
- * Bits behind the length have no meaning.
+ * Bits beyond the length have no meaning.
  */
 import type { Family } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';
@@ -15,15 +15,15 @@ import { readUint8, readUint32 } from './octets.ts';
 const pathIdOctets = 4;
 const empty: Uint8Array = new Uint8Array(0);
 
-/** The family with these numbers, if it is one that we speak: IPv4 or IPv6 unicast. */
+/** The family with these numbers; `undefined` unless it is IPv4 or IPv6 unicast. */
 export function unicastFamily({ afi, safi }: AddressFamily): Family | undefined {
   if (safi !== safiUnicast) return undefined;
   return afi === Afi.IPv4 ? 4 : afi === Afi.IPv6 ? 6 : undefined;
 }
 
 /**
- * Prefixes in their received form, judged and counted. Iteration makes values of them; most receivers only count, which costs no
- * allocation. The list is a view of its message and is valid as long as the message.
+ * Prefixes in their received form, judged and counted. Iterating over the list creates a value for each prefix; reading `length`, all
+ * that most receivers need, allocates nothing. The list is a view of its message and is valid as long as the message is.
  */
 export class NlriList implements NlriSequence {
   readonly family: Family;
@@ -40,7 +40,7 @@ export class NlriList implements NlriSequence {
 
   static readonly none = new NlriList(4, empty, false, 0);
 
-  /** Judges the field: each prefix lies inside the field and is no longer than an address (RFC 7606 section 5.3). */
+  /** Checks the field: each prefix must lie inside it and be no longer than an address (RFC 7606 section 5.3). */
   static parse(octets: Uint8Array, family: Family, addPath: boolean): Result<NlriList, string> {
     const longest = family === 4 ? 32 : 128;
     const lead = addPath ? pathIdOctets : 0;
@@ -48,7 +48,7 @@ export class NlriList implements NlriSequence {
     let count = 0;
     while (at < octets.length) {
       at += lead;
-      if (at >= octets.length) return fail('the field ends behind a path identifier');
+      if (at >= octets.length) return fail('the field ends after a path identifier');
       const bits = octets[at] ?? 0;
       if (bits > longest) return fail(`a prefix has ${bits} bits`);
       at += 1 + ((bits + 7) >> 3);
@@ -74,7 +74,7 @@ export class NlriList implements NlriSequence {
   }
 }
 
-/** Appends prefixes; with `addPath` each behind its path identifier, 0 where it has none. */
+/** Appends prefixes. With `addPath`, a path identifier precedes each one: its own, or 0. */
 export function writeNlri(writer: OctetWriter, prefixes: NlriSequence, addPath: boolean): void {
   for (const prefix of prefixes) {
     if (addPath) writer.uint32(prefix.pathId ?? 0);
@@ -103,7 +103,7 @@ function ipv6Value(octets: Uint8Array, at: number, length: number): bigint {
   return value;
 }
 
-/** A word of 32 bits: the first `length` from the wire, the rest zero. */
+/** Reads a word of 32 bits: the first `length` bits from the wire, the rest zero. */
 function word(octets: Uint8Array, at: number, length: number): number {
   if (length === 0) return 0;
   let value = 0;

@@ -26,9 +26,9 @@ const capabilitiesParameter = 2;
 const extendedMark = 255;
 
 /**
- * Decodes an OPEN whose header has been judged. Fails with an error that any session would send (RFC 4271 section 6.2): another
- * version (2,1), AS 0 or a four-octet AS_TRANS (2,2; RFC 7607, RFC 6793), identifier 0 (2,3; RFC 6286), a parameter other than capabilities (2,4), a hold time of
- * 1 or 2 s (2,6), two roles (2,11; RFC 9234), or a malformed parameter (2,0).
+ * Decodes an OPEN whose header has been judged. Fails with an error that does not depend on the session (RFC 4271 section 6.2): another
+ * version (2,1), AS 0 or a four-octet AS_TRANS (2,2; RFC 7607, RFC 6793), identifier 0 (2,3; RFC 6286), a parameter other than
+ * capabilities (2,4), a hold time of 1 or 2 s (2,6), two roles (2,11; RFC 9234), or a malformed parameter (2,0).
  */
 export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
   const version = readUint8(frame, headerOctets);
@@ -58,7 +58,7 @@ function judgeValues(open: OpenMessage, frame: Uint8Array): BgpError | undefined
     if (capability.kind === 'role') roles.add(capability.role);
     if (capability.kind !== 'four-octet-as') continue;
     asns.push(capability.asn);
-    // RFC 6793 section 9: AS_TRANS is reserved. It stands for a number in two octets and is never the number itself.
+    // RFC 6793 section 9: AS_TRANS is reserved. It stands for a greater number in two octets and is never an AS number itself.
     if (capability.asn === asTrans)
       return openError(OpenSubcode.badPeerAs, 'the four-octet AS number is AS_TRANS');
   }
@@ -82,7 +82,7 @@ function withoutFormerRestarts(capabilities: readonly Capability[]): readonly Ca
 
 function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpError> {
   const stated = readUint8(frame, parametersAt - 1);
-  // RFC 9072 section 2: the mark makes the form extended, whatever the one-octet length is, unless it is 0.
+  // RFC 9072 section 2: the mark makes the form extended, whatever the one-octet length is, unless that length is 0.
   const isExtended =
     stated !== 0 && frame.length > parametersAt && readUint8(frame, parametersAt) === extendedMark;
   const lengthOctets = isExtended ? 2 : 1;

@@ -12,13 +12,12 @@ import { OctetWriter } from './octet-writer.ts';
 import { readUint8, readUint16 } from './octets.ts';
 
 const messageOctets = headerOctets + 4;
-/** RFC 7313 section 3.2: Beginning of Route Refresh and End of Route Refresh. */
+/** Subtypes of the two marks (RFC 7313 section 3.2): Beginning of Route Refresh and End of Route Refresh. */
 const marks: readonly number[] = [1, 2];
 
 /**
  * Decodes a ROUTE-REFRESH whose header has been judged. Fails with (7,1) and the whole message as data (RFC 7313 section 5) where it is
- * too short, or where a Begin or End mark has another length than 23 octets. A request may be longer: its filters (RFC 5291) are
- * ignored.
+ * too short, or where a Begin or End mark has a length other than 23 octets. A request may be longer: its filters (RFC 5291) are ignored.
  */
 export function decodeRouteRefresh(frame: Uint8Array): Result<RouteRefreshMessage, BgpError> {
   if (frame.length < messageOctets)

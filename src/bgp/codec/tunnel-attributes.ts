@@ -1,4 +1,4 @@
-/** Tunnel attributes: judged by their RFCs and otherwise kept as octets. */
+/** Checks tunnel attributes as their RFCs ask. They are otherwise kept as octets. */
 import { type Problem, wrongLength } from './attribute-row.ts';
 import { UpdateSubcode } from './errors.ts';
 import { readUint8, readUint16 } from './octets.ts';
@@ -9,7 +9,8 @@ import { readUint8, readUint16 } from './octets.ts';
  *    0       1             2        5
  *   | flags | tunnel type | label | tunnel identifier …
  *
- * The identifier of ingress replication (type 6) is an address. Types that the RFC does not define are malformed, as in FRR.
+ * The identifier of ingress replication (type 6) is an address. A type that the RFC does not define makes the attribute malformed, as in
+ * FRR.
  */
 export function judgePmsiTunnel(value: Uint8Array): Problem | undefined {
   if (value.length < 5) return wrongLength(value);
@@ -20,8 +21,8 @@ export function judgePmsiTunnel(value: Uint8Array): Problem | undefined {
 }
 
 /**
- * TUNNEL_ENCAPSULATION (RFC 9012 section 2) is tunnels of `tunnel type 2 | length 2 | sub-TLVs …`. A sub-TLV is
- * `type 1 | length 1, or 2 from type 128 on | value`.
+ * TUNNEL_ENCAPSULATION (RFC 9012 section 2) is a list of tunnels, each `tunnel type 2 | length 2 | sub-TLVs …`. A sub-TLV is `type 1 |
+ * length 1, or 2 from type 128 on | value`.
  */
 export function judgeTunnelEncapsulation(value: Uint8Array): Problem | undefined {
   let at = 0;

@@ -32,7 +32,7 @@ const withdrawnAt = headerOctets + 2;
 const noFaults: readonly AttributeFault[] = [];
 const noAttributes: PathAttributes = {};
 
-/** Mandatory attributes of an announced route (RFC 4271 section 5): in MP_REACH_NLRI, and in the NLRI field. */
+/** Attributes that an announced route must have (RFC 4271 section 5). The second list applies when the UPDATE has an NLRI field. */
 const mandatory: readonly number[] = [AttributeType.origin, AttributeType.asPath];
 const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop];
 
@@ -75,8 +75,9 @@ function overrun(text: string): { readonly ok: false; readonly error: BgpError }
 }
 
 /**
- * RFC 4760 section 3: NEXT_HOP belongs to the prefixes of the NLRI field. Beside MP_REACH_NLRI alone it is ignored. In an UPDATE that
- * only withdraws, an address that is no host's has no route to mislead (some routers send 0.0.0.0 there).
+ * The faults without those of a NEXT_HOP that no route uses. NEXT_HOP belongs to the prefixes of the NLRI field; when only MP_REACH_NLRI
+ * announces routes, it is ignored (RFC 4760 section 3). In an UPDATE that only withdraws, a NEXT_HOP that is not a host address does no
+ * harm; some routers send 0.0.0.0 there.
  */
 function relevant({ faults, reaches }: DecodedAttributes, hasNlri: boolean): readonly AttributeFault[] {
   if (hasNlri) return faults;
@@ -116,7 +117,7 @@ function unnamedRoutes(
   return faults.find(({ treatment }) => treatment === 'withdraw')?.error;
 }
 
-/** Encodes an UPDATE. The caller keeps to the length that the peer accepts; over 65,535 octets a RangeError is thrown. */
+/** Encodes an UPDATE. The caller keeps to the length that the peer accepts. Throws a RangeError for a message over 65,535 octets. */
 export function encodeUpdate(update: UpdateMessage, options: SendOptions): Uint8Array {
   const addPath = hasAddPath(options, ipv4Unicast);
   const writer = new OctetWriter().octets(new Uint8Array(withdrawnAt));
