@@ -71,7 +71,7 @@ export async function violations(lab: Lab): Promise<string[]> {
       if (nodes.length !== 1) wrong.push(`${address} of ${name}: [${nodes}] report that they answer`);
       if (record.get(address)?.node !== nodes[0])
         wrong.push(
-          `${address} of ${name}: the record names ${record.get(address)?.node}, [${nodes}] answers`,
+          `${address} of ${name}: the record names ${record.get(address)?.node}, but [${nodes}] answer`,
         );
     }
     for (const address of record.keys())
@@ -79,7 +79,7 @@ export async function violations(lab: Lab): Promise<string[]> {
         wrong.push(`${name}: the record names ${address}, which it does not have`);
   }
   for (const [address, nodes] of owners)
-    if (!services.has(address)) wrong.push(`${address} belongs to no Service, [${nodes}] answers`);
+    if (!services.has(address)) wrong.push(`${address} belongs to no Service, but [${nodes}] answer`);
   for (const name of bgpServices)
     for (const address of await lab.addressesOf(name)) {
       const routes = await lab.birdc('show', 'route', 'for', address).catch(() => '');

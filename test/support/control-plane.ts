@@ -120,7 +120,7 @@ export class ControlPlane {
       join(folder, 'kubeconfig'),
       ...flags,
     ]);
-    const url = await eventually('the API server', () =>
+    const url = await eventually('the address of the API server', () =>
       server.messages.find((line) => line.startsWith('http')),
     );
     const plane = new ControlPlane(folder, url, server);
@@ -170,7 +170,7 @@ export class ControlPlane {
     return this.client.request({ method: 'DELETE', path });
   }
 
-  /** Turns a knob of the server (see `lab/apiserver/server.ts`). */
+  /** Turns a knob of the API server (see `lab/apiserver/server.ts`). */
   async knob(
     name: 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'pause' | 'forbid' | 'serve',
   ): Promise<void> {

@@ -96,7 +96,7 @@ export async function watchStates(
     return at === expected.length;
   };
   try {
-    await eventually(`${expected.join(', ')} of ${address}`, async () => {
+    await eventually(`the states ${expected.join(', ')} of ${address}`, async () => {
       const { state } = await neighbour(host, address);
       if (state === undefined || state === 'STALE' || state === 'FAILED') await poke(host, address);
       return isComplete();

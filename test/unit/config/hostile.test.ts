@@ -1,5 +1,5 @@
 /**
- * Texts that are expensive for other parsers. Each is about a mebibyte: a case that took quadratic time would miss the deadline of its
+ * Texts that are expensive for other parsers. Most are about a mebibyte: a case that took quadratic time would miss the deadline of its
  * test. `bench/config.ts` measures the times.
  */
 import assert from 'node:assert/strict';

@@ -13,7 +13,7 @@ test('payloadOffset() skips priority tags and rejects VLAN tags', () => {
   assert.equal(payloadOffset(bytes, 13), -1);
 });
 
-test('payloadType() returns the type behind a priority tag', () => {
+test('payloadType() returns the type after a priority tag', () => {
   const bytes = frame(captured.arpRequest);
   assert.equal(payloadType(tagged(bytes, 0), 46), 0x0806);
   assert.equal(payloadType(frame(captured.solicitation), 86), 0x86dd);
@@ -24,7 +24,7 @@ test('formatMac() writes lower-case octets separated by colons', () => {
   assert.equal(formatMac(Uint8Array.of(9, 2, 10, 0, 0, 0, 255), 1), '02:0a:00:00:00:ff');
 });
 
-test('isStationMac() rejects groups and zeros', () => {
+test('isStationMac() rejects group addresses and the zero address', () => {
   for (const [text, expected] of [
     ['02:00:00:00:00:0a', true],
     ['00:00:00:00:00:01', true],

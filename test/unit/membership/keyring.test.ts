@@ -5,7 +5,7 @@ import { Keyring, parseKeys, retiredKeyMs } from '../../../src/membership/keyrin
 const key = (octet: number) => new Uint8Array(32).fill(octet);
 
 describe('Keyring', () => {
-  test('seals with the first key; a replaced key opens for ten more minutes', () => {
+  test('seals with the first key, and opens with a replaced key for ten more minutes', () => {
     const ring = new Keyring([key(1)]);
     const old = ring.sealing.id;
     ring.replace([key(2)], 1000);

@@ -51,7 +51,7 @@ function withSource(text: string): Buffer {
 }
 
 describe('NdpResponder answers', () => {
-  test('a solicitation to the group, octet for octet like the kernel', () => {
+  test('a solicitation to the solicited-node group, octet for octet like the kernel', () => {
     const ndp = owner();
     assert.equal(ndp.receive(solicitation, solicitation.length), 'answer');
     assert.equal(hex(ndp.reply), captured.advertisement);

@@ -38,7 +38,7 @@ test('stores that merge the same claims, in any order and with repetitions, hold
   );
 });
 
-test('claims are totally ordered: by epoch, then takeover, release by another node, release by the owner, then by owner', () => {
+test('claims have a total order: by epoch, then takeover above release by another node above release by the owner, then by owner', () => {
   const places = { releaseByOwner: 0, release: 1, takeover: 2 };
   const place = (each: Claim) => {
     if (each.owner === '') return places.release;

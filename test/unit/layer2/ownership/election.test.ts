@@ -36,7 +36,7 @@ const cases: readonly {
   readonly from?: Standing;
   readonly placed: Readonly<Record<string, string>>;
 }[] = [
-  { name: 'no vacant address', vacancies: [], placed: {} },
+  { name: 'nothing is placed when no address is vacant', vacancies: [], placed: {} },
   {
     name: 'an address without an eligible node gets no owner',
     vacancies: [vacant('192.0.2.1', []), vacant('192.0.2.2', ['b'])],

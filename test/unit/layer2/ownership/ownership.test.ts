@@ -33,7 +33,7 @@ interface Given extends Seen {
   readonly claims?: Readonly<Record<string, string>>;
 }
 
-/** The ownership machine of node `a`. Its claims are merged as the runner does it. All methods return the actions as text. */
+/** The ownership machine of node `a`. Its claims are merged as the runner merges them. All methods return the actions as text. */
 class Subject {
   readonly claims = new ClaimStore();
   readonly ownership = new Ownership('a', this.claims);
@@ -223,7 +223,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'another recorded owner gets time to claim, and keeps the address when it does',
+    name: 'a recorded owner on another node gets time to claim, and keeps the address when it does',
     given: { entries: [entry(forA, { recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.start(), []],

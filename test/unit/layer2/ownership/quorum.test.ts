@@ -36,7 +36,7 @@ describe('Quorum', () => {
     assert.equal(quorum.judge(all, 5000 + healMs), 'allowed');
   });
 
-  test('a minority during the healing starts the wait again', () => {
+  test('another minority during that time starts the wait again', () => {
     const quorum = new Quorum();
     quorum.judge(alone, 0);
     quorum.judge(all, 1000);

@@ -18,7 +18,7 @@ for (const [name, address, holder, arpIgnore, expected] of [
   ['IPv6 on the link itself', '2001:db8::50', 'eth0', 0, 'eth0'],
   ['an address that is not configured on the host', '192.0.2.51', undefined, 0, undefined],
 ] as const)
-  test(`findKernelAnswers(): ${name}`, () => {
+  test(`findKernelAnswers() ${expected === undefined ? 'ignores' : 'reports'} ${name}`, () => {
     const local = holder === undefined ? [] : [{ interface: holder, address: ip(address) }];
     const found = findKernelAnswers(
       [{ address: ip(address), interfaces: [] }],
