@@ -42,7 +42,7 @@ export function updateSize(update: Update): number {
     : 13 + update.name.length + update.endpoint.host.length + update.metadata.length;
 }
 
-/** Encodes a packet. Texts are ASCII of at most 255 characters. */
+/** Encodes a packet. Texts are ASCII, and all except metadata have at most 255 characters. */
 export function encodePacket(packet: Packet): Buffer {
   const updatesSize = packet.updates.reduce((sum, update) => sum + updateSize(update), 0);
   const writer = new OctetWriter(1400 + packet.from.length + updatesSize);
