@@ -65,7 +65,7 @@ describe('an edit of a peer', () => {
 
   const state = (name: string) => our.speaker.status().find((status) => status.name === name)?.state;
 
-  /** Applies an edit on top of the earlier ones and waits for the session. Resolves to how often the edit established it. */
+  /** Applies an edit on top of the earlier ones and waits for the session. Resolves to how often the session was established again. */
   async function edit(changes: Partial<PeerSettings>, routerId?: number): Promise<number> {
     const before = await transitions('router');
     current = { ...current, ...changes };
@@ -88,7 +88,7 @@ describe('an edit of a peer', () => {
     ['connect-time', { connectRetrySeconds: 2 }],
     ['ebgp-multihop', { ebgpHops: 5 }],
     ['ttl-security', { ttlSecurity: true }],
-    // The router has no TTL security, so we would drop all its packets.
+    // The router has no TTL security, so we drop all its packets until this edit.
     ['ttl-security undone', { ttlSecurity: false }],
     // The router starts to connect too; the existing session stays.
     ['passive', { passive: true }],
@@ -182,7 +182,7 @@ describe('an edit of a peer', () => {
     assert.equal(await edit({}), 1);
   });
 
-  test('a removed peer gets a NOTIFICATION, and its routes return with it', async () => {
+  test('a removed peer gets a NOTIFICATION, and its routes return when it is added again', async () => {
     our.speaker.setPeers([otherPeer]);
     await eventually('the NOTIFICATION', () => edited.log().includes('Peer de-configured'));
     await eventually('no routes', async () => (await edited.routes()).length === 0);

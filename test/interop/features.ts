@@ -43,7 +43,7 @@ interface Setting {
   readonly routes?: readonly string[];
 }
 
-/** Runs the body with a router and a speaker that has one peer, and ends both in any case. */
+/** Runs the body with a router and a speaker that peers with it. Ends both even when the body fails. */
 async function session(
   daemon: Daemon,
   setting: Setting,
@@ -61,7 +61,7 @@ async function session(
   } catch (error) {
     const status = our.speaker.status().find(({ name }) => name === 'router');
     throw new Error(
-      `${error instanceof Error ? error.message : error}; our side: ${status?.state}, ${status?.lastError}; its log ends: ${running.log().slice(-3000)}`,
+      `${error instanceof Error ? error.message : error}; our side: ${status?.state}, ${status?.lastError}; the router's log ends: ${running.log().slice(-3000)}`,
       { cause: error },
     );
   } finally {
@@ -113,7 +113,7 @@ const overIpv6: Setting = {
 
 const shortHold = { holdTimeSeconds: 3, keepaliveTimeSeconds: 1 };
 
-/** Keeps our listener open. */
+/** A passive peer, which keeps our listener open. */
 const passivePeer = peer({ name: 'passive', address: address('192.0.2.99'), passive: true });
 
 /** Announces one route of each family with these attributes and checks how the daemon shows them. */
@@ -195,7 +195,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
   'TTL security': async (daemon) => {
     const neighbor = { ttlSecurity: true, holdTimeSeconds: 3 };
     await session(daemon, { ours: shortHold, neighbor }, async (session) => {
-      // The TCP handshake may succeed, because the listener serves other peers too. Nothing after it does.
+      // The TCP handshake may succeed, because the router's listener serves other peers too. Nothing after it succeeds.
       await eventually('a session that ends without a message', () =>
         /timed out|Hold Timer Expired|no answer/.test(status(session).lastError ?? ''),
       );
@@ -227,7 +227,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
         { theirs: { routerId: theirRouterId }, neighbor: { passive: false }, others: [passivePeer] },
         async (session) => {
           await established(session);
-          // Both ends connect at the same time: the router tries while our attempt waits for its answer.
+          // Makes both ends connect at the same time: the router connects while our attempt waits for its answer.
           await signalTree(session.daemon.process, 'SIGSTOP');
           session.speaker.setPeers([passivePeer]);
           session.speaker.setPeers([peer(), passivePeer]);
@@ -321,7 +321,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       assert.equal(status(session).state, 'Established');
     }),
 
-  'restart without a lost route': async (daemon) => {
+  'graceful restart without a lost route': async (daemon) => {
     const restartTimeSeconds = 30;
     const ours = { gracefulRestart: { restartTimeSeconds } };
     const theirs = { gracefulRestartSeconds: restartTimeSeconds };

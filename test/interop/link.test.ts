@@ -60,7 +60,7 @@ test('a link without the subnet stays silent', async () => {
   assert.equal(await ndpAnswers(ipv6, 'eth1'), false);
 });
 
-test('only a named link answers, even without the subnet', async () => {
+test('an address with a named link is answered only on that link, even without the subnet', async () => {
   const named = '192.0.2.201';
   await responder.ask({ do: 'add', addresses: [named], interfaces: ['eth1'] });
   assert.equal(await arpAnswers(named, 'eth1'), true);
@@ -80,7 +80,7 @@ test('answers return after the link goes down and up', async () => {
 
 test("answers return after the other end's link goes down and up", async () => {
   await segment.switch.ip('link', 'set', 'node', 'down');
-  await eventually('the link to be left', async () => {
+  await eventually('the link to stop carrying the address', async () => {
     const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
     return carriers.length === 0;
   });
@@ -90,7 +90,7 @@ test("answers return after the other end's link goes down and up", async () => {
 
 test('answers and groups return after the interface is deleted and recreated', async () => {
   await node.ip('link', 'delete', 'eth0');
-  await eventually('the link to be left', async () => {
+  await eventually('the link to stop carrying the address', async () => {
     const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
     return carriers.length === 0;
   });
@@ -148,7 +148,7 @@ test('priority-tagged requests get answers and those of a VLAN do not', async ()
   );
 });
 
-test('an address that the kernel also has is reported with its interface', async () => {
+test('an address that the kernel also answers is reported with its interface', async () => {
   assert.deepEqual(await responder.ask({ do: 'kernel-answers', address: ipv4 }), []);
   await node.ip('address', 'add', `${ipv4}/32`, 'dev', 'lo');
   await eventually('the warning', async () => {

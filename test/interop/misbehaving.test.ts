@@ -144,14 +144,14 @@ describe('a misbehaving peer', () => {
     assert.ok(lines.length < 20, `${lines.length} lines were logged: ${lines.slice(0, 5).join('')}`);
   }
 
-  test('that is silent after its OPEN is ended by the hold timer', () =>
+  test('that is silent after its OPEN loses its session to the hold timer', () =>
     endure(
       (socket) => socket.write(open(theirAsn)),
       'the hold timer',
       () => lastError() === 'Hold Timer Expired',
     ));
 
-  test('that writes half a message a second is ended by the hold timer', () =>
+  test('that writes one octet every 200 ms loses its session to the hold timer', () =>
     endure(
       (socket) => {
         socket.write(open(theirAsn));
@@ -163,7 +163,7 @@ describe('a misbehaving peer', () => {
       () => lastError() === 'Hold Timer Expired',
     ));
 
-  test('with a new AS number each time is retried with back-off', async () => {
+  test('that states a new AS number each time is retried with back-off', async () => {
     let asked = 0;
     await endure(
       (socket) => {
@@ -193,7 +193,7 @@ describe('a misbehaving peer', () => {
       'Message Header Error/Bad Message Length',
     ],
   ] as const)
-    test(`${what} gets a NOTIFICATION with the fault`, async () => {
+    test(`that ${what} gets a NOTIFICATION that names the fault`, async () => {
       const heard: Buffer[] = [];
       await endure(
         (socket) => {
@@ -206,7 +206,7 @@ describe('a misbehaving peer', () => {
       assert.equal(Buffer.concat(heard).includes(Buffer.from([3, 1])), true, 'a NOTIFICATION of code 1');
     });
 
-  test('that closes in the middle of a message costs only its session', () =>
+  test('that closes in the middle of a message loses only its own session', () =>
     endure(
       (socket) => socket.end(open(theirAsn).subarray(0, 25)),
       'the end of the connection',
@@ -242,7 +242,7 @@ describe('a misbehaving peer', () => {
     assert.ok(peak - before < 150e6, `memory grew by ${Math.round((peak - before) / 1e6)} MB`);
   });
 
-  test('that reads nothing costs a bounded queue, and others nothing', async () => {
+  test('that reads nothing costs a bounded queue and disturbs no other session', async () => {
     for (let i = 0; i < 300_000; i++)
       speaker.announce(
         'bad',
@@ -263,7 +263,7 @@ describe('a misbehaving peer', () => {
       async () => {
         const metric = await registry.getSingleMetric('bellman_bgp_queued_bytes')?.get();
         queued = Math.max(queued, metric?.values.find(({ labels }) => labels.peer === 'bad')?.value ?? 0);
-        // The hold time is 3 s. The send hold timer, which ends such a session, is eight minutes (RFC 9687).
+        // The hold time is 3 s. Only the send hold timer ends such a session, after eight minutes (RFC 9687).
         if (queued === 0) return false;
         stuckSince ??= performance.now();
         assert.equal(stateOf('bad'), 'Established');
@@ -296,7 +296,7 @@ describe('a misbehaving peer', () => {
     assert.ok((opens?.values.find(({ labels }) => labels.peer === 'bad')?.value ?? 0) < 20);
   });
 
-  test('unknown to the configuration has its connection closed without a message', async () => {
+  test('that is not configured has its connection closed without a message', async () => {
     speaker.setPeers([good, bad({ passive: true, address: address('127.0.0.9') })]);
     const socket = connect(listenPort, '127.0.0.1');
     socket.on('error', () => undefined);

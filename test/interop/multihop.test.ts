@@ -1,4 +1,4 @@
-/** A peer behind another router: two hops away. */
+/** A session with a peer behind another router, two hops away. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { address, endProcess, ourSide, peer, router, startRouter, theirIpv4, wir
 const run = promisify(execFile);
 const farAddress = '10.99.0.2';
 
-test('an eBGP peer two hops away: up without ebgp-multihop, unreachable with ebgp-multihop: false', async () => {
+test('an eBGP peer two hops away is up without ebgp-multihop, and unreachable with ebgp-multihop: false', async () => {
   const near = await wire();
   await near.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
   const far = await NetworkNamespace.create('far');

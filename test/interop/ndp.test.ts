@@ -29,7 +29,7 @@ test('ndisc6 resolves the address to the node', async () => {
   assert.match(text, new RegExp(`Target link-layer address: ${macOf(1)}`, 'i'));
 });
 
-test("our answers take the kernel's neighbour from REACHABLE through STALE and PROBE back to REACHABLE", async () => {
+test("our answers take the kernel's neighbour entry from REACHABLE through STALE and PROBE back to REACHABLE", async () => {
   await shortenReachableTime(client);
   await watchStates(client, service, ['REACHABLE', 'STALE', 'PROBE', 'REACHABLE']);
   assert.equal((await neighbour(client, service)).mac, macOf(1));
@@ -45,7 +45,7 @@ test('duplicate address detection of another host gets an answer, and its kernel
   await other.ip('address', 'del', `${service}/64`, 'dev', 'eth0');
 });
 
-test('a foreign claim is reported with its MAC address and defended, and neighbours return to the owner', async () => {
+test('a foreign claim is reported with its MAC address, the address is defended, and neighbours return to the owner', async () => {
   await poke(client, service);
   await other.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.ndisc_notify=1');
   await other.ip('address', 'add', `${service}/64`, 'dev', 'eth0', 'nodad');
@@ -54,7 +54,7 @@ test('a foreign claim is reported with its MAC address and defended, and neighbo
   await other.ip('link', 'set', 'eth0', 'up');
   await other.ip('address', 'replace', `${service}/64`, 'dev', 'eth0', 'nodad');
   await eventually('the conflict to be reported', async () => {
-    // Its other advertisements are unicast answers, so the node solicits one.
+    // The claimant's later advertisements are unicast answers, so the node solicits one.
     await node.exec('ndisc6', '-q', '-r', '1', '-w', '100', service, 'eth0').catch(() => '');
     return responder.events.some((event) => event.kind === 'conflict' && event.mac === macOf(2));
   });
@@ -87,7 +87,7 @@ test('two addresses that share a solicited-node group join it once and leave it 
   assert.equal(await isJoined(), false);
 });
 
-test('thousands of groups are joined, more than one socket can hold', async () => {
+test('the node joins thousands of groups, more than one socket can hold', async () => {
   const addresses = Array.from({ length: 5000 }, (_, i) => `2001:db8::7:${(i + 1).toString(16)}`);
   await responder.ask({ do: 'add', addresses });
   const joined = (await node.ip('maddress', 'show', 'dev', 'eth0')).match(/inet6 ff02::1:ff/g) ?? [];

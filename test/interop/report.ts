@@ -40,7 +40,7 @@ stdout.write(
     `|---|${columns.map(() => '---|').join('')}`,
     ...rows,
     '',
-    ...notes.map((note, i) => `${i + 1}. The daemon cannot: ${note}.`),
+    ...notes.map((note, i) => `${i + 1}. Not tested: ${note}.`),
     '',
   ].join('\n'),
 );

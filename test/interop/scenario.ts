@@ -57,7 +57,7 @@ export function peer(changes: Partial<PeerSettings> = {}, password?: string): Re
   };
 }
 
-/** The router's side of `peer()`; it waits for our connection. */
+/** The router's side of `peer()`. The router waits for our connection. */
 export function router(
   changes: Partial<Omit<RouterConfig, 'neighbor'>> = {},
   neighbor: Partial<RouterConfig['neighbor']> = {},

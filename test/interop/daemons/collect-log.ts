@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** Collects the standard output and error of a process, for assertions and for the message of a failure. */
+/** Collects the standard output and error of a process, for assertions and failure messages. */
 export function collectLog(child: ChildProcess): () => string {
   let text = '';
   for (const stream of [child.stdout, child.stderr])

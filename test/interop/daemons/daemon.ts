@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { NetworkNamespace } from '../../../lab/netns.ts';
 
-/** Configuration of a router with Bellman as its one neighbor, independent of the daemon. */
+/** Configuration of a router whose only neighbor is Bellman, in a form that fits every daemon. */
 export interface RouterConfig {
   readonly asn: number;
   readonly routerId: string;
@@ -10,7 +10,7 @@ export interface RouterConfig {
   readonly neighbor: {
     readonly address: string;
     readonly asn: number;
-    /** The router only listens; otherwise it also connects. */
+    /** Whether the router only listens. Otherwise it also connects. */
     readonly passive: boolean;
     readonly password?: string;
     readonly ttlSecurity?: boolean;
@@ -27,7 +27,7 @@ export interface RouterConfig {
   };
 }
 
-/** A route as a daemon shows it. Absent fields are not shown. */
+/** A route as a daemon shows it. A field is absent when the daemon does not show it. */
 export interface SeenRoute {
   readonly prefix: string;
   readonly nextHop: string;
@@ -43,7 +43,7 @@ export interface RunningDaemon {
   isEstablished(): Promise<boolean>;
   /** Routes of both families that the daemon has from us. */
   routes(): Promise<readonly SeenRoute[]>;
-  /** Only the prefixes, where whole routes are slow to read. */
+  /** Only the prefixes of the routes. A daemon has this method when whole routes are slow to read. */
   prefixes?(): Promise<readonly string[]>;
   /** Sends ROUTE-REFRESH for both families. */
   refresh(): Promise<void>;
@@ -72,7 +72,7 @@ export const features = [
   'aggregates',
   'withdrawal',
   'route refresh',
-  'restart without a lost route',
+  'graceful restart without a lost route',
   'hold timer expiry',
   'shutdown message from the peer',
   'shutdown message to the peer',

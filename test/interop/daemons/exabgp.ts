@@ -85,7 +85,7 @@ function apply(
         });
 }
 
-/** ExaBGP keeps no table. Its routes follow from the messages that it reports. */
+/** Derives the session state and the routes from the messages that ExaBGP reports, because ExaBGP keeps no table. */
 function replay(text: string): { established: boolean; routes: SeenRoute[] } {
   const routes = new Map<string, SeenRoute>();
   let established = false;
@@ -105,11 +105,11 @@ function replay(text: string): { established: boolean; routes: SeenRoute[] } {
 export const exabgp: Daemon = {
   name: 'ExaBGP',
   cannot: {
-    'restart without a lost route': 'it has no table to keep routes in',
-    'shutdown message from the peer': 'it sends no text of its own',
-    collision: 'it either listens or connects',
-    'shutdown message to the peer': 'it fails on a NOTIFICATION with a text',
-    'TTL security': 'it checks the TTL only on connections that it opened',
+    'graceful restart without a lost route': 'the daemon has no table to keep routes in',
+    'shutdown message from the peer': 'the daemon takes no shutdown message from its operator',
+    collision: 'the daemon either listens or connects',
+    'shutdown message to the peer': 'the daemon fails on a NOTIFICATION that carries a message',
+    'TTL security': 'the daemon checks the TTL only on connections that it opened',
   },
   async version() {
     const { stdout } = await run('exabgp', ['--version']);
@@ -118,7 +118,7 @@ export const exabgp: Daemon = {
   async start(namespace: NetworkNamespace, config: RouterConfig, directory: string): Promise<RunningDaemon> {
     const messages = `${directory}/messages`;
     const commands = `${directory}/commands`;
-    // A shell takes the standard input from background processes, hence descriptor 3.
+    // A shell gives a background process no standard input, so `cat` reads from descriptor 3.
     await writeFile(
       `${directory}/api.sh`,
       `exec 3<&0\ncat <&3 >> ${messages} &\nexec tail -n +1 -f ${commands}\n`,

@@ -76,7 +76,7 @@ export const frr: Daemon = {
       daemonPath,
       [
         ...['-f', `${directory}/bgpd.conf`, '-i', `${directory}/bgpd.pid`, '--vty_socket', directory],
-        // Without zebra all next hops count as reachable. A private world has one user and group.
+        // Without zebra (-Z), all next hops count as reachable. A private world has a single user, so bgpd keeps its privileges (-S).
         ...['-S', '-Z', '-p', '179', '-l', config.localAddress, '-P', '0'],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },

@@ -92,8 +92,8 @@ function seen(prefix: string, { attrs }: GobgpPath): SeenRoute {
 export const gobgp: Daemon = {
   name: 'GoBGP',
   cannot: {
-    'route refresh': 'it keeps the routes that it received and never asks for them again',
-    'extended messages': 'it has no RFC 8654',
+    'route refresh': 'the daemon keeps the routes that it received and never asks for them again',
+    'extended messages': 'the daemon does not implement RFC 8654',
   },
   async version() {
     const { stdout } = await run('gobgpd', ['--version']);

@@ -58,8 +58,8 @@ function seen(route: OpenbgpdRoute): SeenRoute {
 }
 
 /**
- * The processes of OpenBGPD drop their privileges, which a private world with one user forbids. The world therefore mounts its own user
- * database, in which OpenBGPD's user is the existing one, and preloads a library in which `setgroups` succeeds.
+ * Lets the processes of OpenBGPD drop their privileges, which fails in a private world with a single user. Mounts a user database in which
+ * OpenBGPD's user is that user, and builds a library in which `setgroups` succeeds. Returns the path of the library, to preload it.
  */
 async function allowPrivilegeDrop(directory: string): Promise<string> {
   const passwd = (await readFile('/etc/passwd', 'utf8')).replace(
@@ -81,9 +81,9 @@ async function allowPrivilegeDrop(directory: string): Promise<string> {
 export const openbgpd: Daemon = {
   name: 'OpenBGPD',
   cannot: {
-    'TCP MD5': 'with a password, its listener accepts no connection on Linux',
-    'IPv4 with an IPv6 next hop': 'this version has no RFC 8950',
-    'extended messages': 'this version has no RFC 8654',
+    'TCP MD5': 'with a password, the listener of the daemon accepts no connection on Linux',
+    'IPv4 with an IPv6 next hop': 'this version does not implement RFC 8950',
+    'extended messages': 'this version does not implement RFC 8654',
   },
   async version() {
     const { stdout, stderr } = await run('bgpd', ['-V']);
