@@ -1,10 +1,14 @@
 import { get } from 'node:http';
 import { isIPv6 } from 'node:net';
+import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 
 const timeoutMs = 1500;
 /** A speaker's status with 10,000 Services takes about 4 MiB. */
 const maxBodyOctets = 64 * 1024 * 1024;
+
+/** Characters shown of the body of an error. */
+const maxReasonCharacters = 300;
 
 /** URL of a path that a daemon serves at an IP address. */
 export function daemonUrl(address: string, port: number, path: string): string {
@@ -19,10 +23,6 @@ export function httpGet(url: string, token?: string): Promise<Result<string, str
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve) => {
     const request = get(url, { agent: false, timeout: timeoutMs, headers }, (response) => {
-      if (response.statusCode !== 200) {
-        response.resume();
-        return resolve(fail(`HTTP status ${response.statusCode}`));
-      }
       const chunks: Buffer[] = [];
       let octets = 0;
       response.on('data', (chunk: Buffer) => {
@@ -31,7 +31,11 @@ export function httpGet(url: string, token?: string): Promise<Result<string, str
         if (octets > maxBodyOctets) request.destroy(new Error(`the answer exceeds ${maxBodyOctets} octets`));
       });
       response.on('error', (error) => resolve(fail(error.message)));
-      response.on('end', () => resolve(ok(Buffer.concat(chunks).toString('utf8'))));
+      response.on('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8');
+        if (response.statusCode === 200) return resolve(ok(body));
+        resolve(fail(`HTTP status ${response.statusCode}: ${printable(body, maxReasonCharacters)}`));
+      });
     });
     request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));
     request.on('error', (error: NodeJS.ErrnoException) => resolve(fail(error.code ?? error.message)));

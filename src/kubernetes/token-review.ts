@@ -40,6 +40,7 @@ export async function judgeToken(
 ): Promise<TokenVerdict> {
   const { status: review } = await client.request<TokenReview>({
     method: 'POST',
+    timeoutMs: reviewTimeoutMs,
     path: '/apis/authentication.k8s.io/v1/tokenreviews',
     body: {
       apiVersion: 'authentication.k8s.io/v1',
@@ -52,6 +53,7 @@ export async function judgeToken(
   const { username, uid, groups, extra } = review.user ?? {};
   const { status: access } = await client.request<SubjectAccessReview>({
     method: 'POST',
+    timeoutMs: reviewTimeoutMs,
     path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
     body: {
       apiVersion: 'authorization.k8s.io/v1',
@@ -62,9 +64,18 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
+/** Shorter than a client waits for the answer, so it learns that the API server is the one that is silent. */
+const reviewTimeoutMs = 600;
+
 /** Access control by tokens of one audience. */
 export function accessByToken(client: Api, clock: Clock, audience: string): AccessControl {
-  return new AccessControl({ clock, judge: (token, path) => judgeToken(client, token, audience, path) });
+  return new AccessControl({
+    clock,
+    judge: async (token, path) => {
+      if (!client.reachability.isAnswering) throw new Error('it does not answer');
+      return judgeToken(client, token, audience, path);
+    },
+  });
 }
 
 /** Asks for a short-lived token of a ServiceAccount for one audience (TokenRequest). Rejects with ApiError. */

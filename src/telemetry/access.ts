@@ -60,7 +60,8 @@ export class AccessControl {
       this.#keep(key, access);
       return access;
     } catch (error) {
-      const reason = `the API server could not judge the token: ${error instanceof Error ? error.message : error}`;
+      const cause = error instanceof Error ? error.message : error;
+      const reason = `this process cannot ask the API server about the token: ${cause}`;
       return { allowed: false, status: 503, reason };
     } finally {
       this.#pending--;

@@ -34,7 +34,7 @@ test('httpGet() gives up on an endless body', async (t) => {
 });
 
 test('httpGet() reports an HTTP error, and a port that nothing listens on', async (t) => {
-  const url = await serve(t, (_, response) => response.writeHead(500).end('no'));
-  assert.deepEqual(await httpGet(url), { ok: false, error: 'HTTP status 500' });
+  const url = await serve(t, (_, response) => response.writeHead(500).end('no\u001b[2J way\n'));
+  assert.deepEqual(await httpGet(url), { ok: false, error: 'HTTP status 500: no [2J way' });
   assert.deepEqual(await httpGet('http://127.0.0.1:9/status'), { ok: false, error: 'ECONNREFUSED' });
 });

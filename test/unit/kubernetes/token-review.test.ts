@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Api, ApiRequest } from '../../../src/kubernetes/api.ts';
-import { judgeToken, requestToken } from '../../../src/kubernetes/token-review.ts';
+import { accessByToken, judgeToken, requestToken } from '../../../src/kubernetes/token-review.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 
 /** An API server that gives the same answer to each review. */
 function api(answers: Readonly<Record<string, unknown>>): { api: Api; requests: ApiRequest[] } {
@@ -57,6 +58,20 @@ describe('judgeToken()', () => {
       assert.equal(await judgeToken(client, 'secret', 'bellman.dev', '/status'), 'unauthenticated');
       assert.equal(requests.length, 1);
     }
+  });
+});
+
+describe('accessByToken()', () => {
+  test('says that this process cannot ask the API server, without waiting for it', async () => {
+    const { api: client, requests } = api({});
+    Object.assign(client, { reachability: { isAnswering: false } });
+    const access = accessByToken(client, new VirtualClock(), 'bellman.dev');
+    assert.deepEqual(await access.check('192.0.2.1', 'Bearer secret', '/status'), {
+      allowed: false,
+      status: 503,
+      reason: 'this process cannot ask the API server about the token: it does not answer',
+    });
+    assert.deepEqual(requests, []);
   });
 });
 
