@@ -29,8 +29,8 @@ for (const service of ['web', 'printer']) {
 const [web = ''] = await lab.addressesOf('web');
 const [printer = ''] = await lab.addressesOf('printer');
 // The commands suggested below must work at the first try.
-await lab.until('web is answered', () => lab.curl(lab.fabric.far, web).then(() => true));
-await lab.until('printer is answered', () => lab.curl(lab.fabric.near, printer).then(() => true));
+await lab.until('web answers', () => lab.curl(lab.fabric.far, web).then(() => true));
+await lab.until('printer answers', () => lab.curl(lab.fabric.near, printer).then(() => true));
 
 mkdirSync(bin);
 script('on', 'host=$1; shift', 'exec ip netns exec "$host" "$@"');

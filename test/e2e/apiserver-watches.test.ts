@@ -135,7 +135,7 @@ test('a watch with a selector reports an object that starts to match as added, a
 
 test('a watch from a future version gets 410, as after a restart of the server', async () => {
   const watching = await watchFrom({ resourceVersion: '1000000000' });
-  const [first] = await eventually('an answer', () => watching.seen.length > 0 && watching.seen);
+  const [first] = await eventually('an answer to the watch', () => watching.seen.length > 0 && watching.seen);
   assert.deepEqual([first?.type, first?.object.code, first?.object.reason], ['ERROR', 410, 'Expired']);
   await eventually('the end of the watch', watching.isOver);
 });
@@ -156,7 +156,9 @@ test('a paused server sends nothing and loses no change', async () => {
     assert.ok(watching.seen.length <= seenBefore + 1, 'at most one bookmark that was already in transit');
     await plane.knob('serve');
     await made;
-    await eventually('the change', () => watching.names().includes('ADDED while-paused'));
+    await eventually('the change that was made while paused', () =>
+      watching.names().includes('ADDED while-paused'),
+    );
   } finally {
     watching.stop();
   }

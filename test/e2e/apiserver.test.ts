@@ -375,7 +375,7 @@ describe('@kubernetes/client-node against the lab’s API server', { concurrency
       () => {},
     );
     try {
-      await eventually('both', () => names.length >= 2);
+      await eventually('both changes', () => names.length >= 2);
       assert.deepEqual(names, ['missed-1', 'missed-2']);
     } finally {
       request.abort();

@@ -93,10 +93,13 @@ test('a restart with 10,000 Services in place writes nothing', async (t) => {
     `10,000 Services learned ${Math.round(performance.now() - startedAt)} ms after the process was started`,
   );
   await makeService(plane, 'the-next');
-  await eventually('its address', async () => (await addresses(plane, 'the-next')).length === 1);
+  await eventually(
+    'an address of the next Service',
+    async () => (await addresses(plane, 'the-next')).length === 1,
+  );
 
   const requests = () => plane.requests('bellman-controller');
-  await eventually('the event about it', async () => (await requests()).has('POST events'));
+  await eventually('the event about the next Service', async () => (await requests()).has('POST events'));
   const writes = [...(await requests())].filter(([key]) => !/^(GET|LIST|WATCH) /.test(key));
   assert.deepEqual(
     new Map(writes),

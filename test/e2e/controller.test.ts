@@ -175,7 +175,7 @@ test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, dr
       const annotated = (await plane.requests('bellman-controller')).get('PATCH configmaps');
       controller = plane.controller('--no-leader-election');
       await eventually(
-        'the gate to have judged',
+        'the verdict of the gate',
         async () => (await controller.status()).config?.status === 'stale',
       );
       await makeService(plane, 'under-stale');
@@ -187,7 +187,7 @@ test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, dr
   );
 
   await t.test(
-    'a deleted ConfigMap is stale, also for a controller that starts then, and its return clears it',
+    'a deleted ConfigMap counts as stale, even for a controller that starts then, until the ConfigMap returns',
     async () => {
       await plane.delete(`${configMaps}/config`);
       await event(plane, 'ConfigMap', 'config', /ConfigStale .*there is no ConfigMap config/);

@@ -135,7 +135,9 @@ describe('load balancer traffic', () => {
 
   test('Local: a node forwards to its own pods, which see the address of the client', async () => {
     await lab.apply({ ...service, spec: { ...service.spec, externalTrafficPolicy: 'Local' } });
-    await lab.until('every node follows', () => everyRuleset((rules) => !mentionsMark(rules, v4)));
+    await lab.until('every node has the new ruleset', () =>
+      everyRuleset((rules) => !mentionsMark(rules, v4)),
+    );
     for (const node of lab.fabric.nodes) {
       await route(v4, [node]);
       await route(v6, [node]);

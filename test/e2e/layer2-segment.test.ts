@@ -23,7 +23,7 @@ before(async () => {
   await lab.applyExample('printer');
   await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
   [v4 = '', v6 = ''] = await lab.addressesOf('printer');
-  await lab.until('printer is answered', () => isAnswered());
+  await lab.until('printer answers', () => isAnswered());
 });
 after(() => lab.close());
 
@@ -120,7 +120,7 @@ test('an event, the log and a metric name a host that claims the address, and th
     async () => (await routersNeighbour()) === (await lab.macOf(node)),
   );
   assert.match(lab.log(`speaker-${node.name}`), /another host uses an address of this node/);
-  await lab.until('the metric counts it', async () =>
+  await lab.until('the metric counts the conflict', async () =>
     /bellman_layer2_conflicts\{ip="192\.0\.2\.240"\} [1-9]/.test(await lab.metrics(node.namespace)),
   );
   await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
@@ -175,7 +175,7 @@ test('with --conflict-policy yield the claimant keeps the address until it relea
     await lab.stop(`speaker-${node.name}`);
     lab.startSpeaker(node, '--conflict-policy', 'yield');
   }
-  await lab.until('printer is answered', () => isAnswered());
+  await lab.until('printer answers', () => isAnswered());
   const asked = () => lab.fabric.router.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', v4);
   await lab.until('a speaker answers', async () => /Received [12] response/.test(await asked()));
   await claim();
@@ -193,7 +193,7 @@ test('with --leave-when-cordoned a cordoned node hands over without a lost reque
     await lab.stop(`speaker-${node.name}`);
     lab.startSpeaker(node, '--leave-when-cordoned', '--announce-every', '1');
   }
-  await lab.until('printer is answered', () => isAnswered());
+  await lab.until('printer answers', () => isAnswered());
   await lab.until('every speaker sees the others alive', async () => {
     const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
     return views.every((view) => JSON.stringify(view).match(/"state":"alive"/g)?.length === 2);

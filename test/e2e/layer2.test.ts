@@ -20,7 +20,7 @@ before(async () => {
   await lab.applyExample('printer');
   await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
   [v4 = '', v6 = ''] = await lab.addressesOf('printer');
-  await lab.until('printer is answered', () => isAnswered());
+  await lab.until('printer answers', () => isAnswered());
 });
 after(() => lab.close());
 
@@ -82,7 +82,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       '-o',
       'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
     ];
-    await lab.until('the record names it', async () => {
+    await lab.until('the record names the owner', async () => {
       const record = await lab.kubectl(...annotation);
       return record.includes(`${v4}=${node.name}/eth0`) && record.includes(`${v6}=${node.name}/eth0`);
     });

@@ -1,6 +1,6 @@
 /**
- * An operator's hour: one fault after another is made for real, and each time `bellman status`, events, metrics, `/readyz` and the log name
- * what is wrong. Each test heals its fault, so that the next one starts from a healthy cluster.
+ * An operator's hour: each test causes a real fault and checks that `bellman status`, events, metrics, `/readyz` or the log name what is wrong.
+ * Each test repairs its fault, so that the next one starts with a healthy cluster.
  */
 
 import assert from 'node:assert/strict';
@@ -93,7 +93,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     );
   });
 
-  test('a speaker with the name of no node is not ready, and says so', async () => {
+  test('a speaker whose node Kubernetes does not know is not ready, and says so', async () => {
     const node = lab.node('node-3');
     await lab.stop('speaker-node-3');
     lab.startSpeaker({ ...node, name: 'node-9' });
@@ -162,7 +162,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     await lab.kubectl('delete', 'service', 'late');
   });
 
-  test('a Service that waits for an address has its reason in status, an event and a metric', async () => {
+  test('status, an event and a metric say why a Service waits for an address', async () => {
     const prefixes = { 'bellman.dev/address-pool': 'offices' };
     await lab.apply(loadBalancer('starved', prefixes));
     await shows('the reason', 1, /^default\/starved +<pending> .*offices/m);
@@ -187,7 +187,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       'metallb.universe.tf/adress-pool is unknown; did you mean metallb.universe.tf/address-pool?',
       'metallb.io/alow-shared-ip is unknown; did you mean metallb.io/allow-shared-ip?',
     ];
-    await lab.until('an event for each', async () => {
+    await lab.until('an event for each misspelt annotation', async () => {
       const text = await events('UnknownAnnotation');
       return hints.every((hint) => text.includes(hint));
     });

@@ -29,7 +29,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     await lab.addPods('web', lab.fabric.nodes.slice(0, 1));
     await lab.until('printer has an address', async () => (await lab.addressesOf('printer')).length === 1);
     [printer = ''] = await lab.addressesOf('printer');
-    await lab.until('printer is answered', async () => (await ask(printer)).includes('printer-'));
+    await lab.until('printer answers', async () => (await ask(printer)).includes('printer-'));
     await lab.until('every speaker knows the others', async () => {
       const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));
       return views.every((view) => JSON.stringify(view).match(/"state":"alive"/g)?.length === 2);
@@ -135,7 +135,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     const waiting = 'Secret bellman-system/tor does not exist: the session waits for its password';
     await shows('waiting', new RegExp(`^node-3 +router +Idle +\\S+ +0(?: of 1)? +\\S+ ${waiting}$`, 'm'));
     assert.match(await lab.metrics(lab.node('node-3').namespace), /session_up\{peer="router"\} 0/);
-    await lab.until('an event', async () =>
+    await lab.until('an event about the missing password', async () =>
       (await lab.kubectl('get', 'events', '-n', 'bellman-system')).includes(`peer router: ${waiting}`),
     );
     await shows('no session', /^default\/web .* none: no BGP session that would announce it is up$/m);
@@ -161,7 +161,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     await shows('the fault', new RegExp(`^node-2: layer 2: ${fault}$`, 'm'));
     assert.equal((await status()).code, 1);
     assert.equal(await readyz(), `layer 2: ${fault}\n503`);
-    await lab.until('the controller reports it', async () =>
+    await lab.until('the controller reports the unusable Secret', async () =>
       /membership Secret not usable; delete it, and the controller creates a new one/.test(
         lab.log('controller'),
       ),
@@ -204,7 +204,10 @@ describe('the view of an operator', { concurrency: false }, () => {
       `${answered} of ${asked} answered; at most the last ones were under way`,
     );
     const now = await owner();
-    await lab.until('the record names it', async () => (await record()) === `${printer}=${now.name}/eth0`);
+    await lab.until(
+      'the record names the new owner',
+      async () => (await record()) === `${printer}=${now.name}/eth0`,
+    );
     await lab.configure(config());
   });
 
@@ -223,7 +226,7 @@ describe('the view of an operator', { concurrency: false }, () => {
       ),
     );
     await lab.configure(config({}, { 'l2-advertisements': [{ interfaces: ['eth0'] }] }));
-    await lab.until('printer is answered', async () => (await ask(printer)).includes('printer-'));
+    await lab.until('printer answers', async () => (await ask(printer)).includes('printer-'));
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
     await lab.configure(config());
   });
@@ -233,7 +236,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     await shows('BGP', /^default\/printer .* node-1, node-2, node-3 by BGP$/m);
     await lab.until('the record is empty', async () => (await record()) === '');
     await lab.configure(config());
-    await lab.until('printer is answered', async () => (await ask(printer)).includes('printer-'));
+    await lab.until('printer answers', async () => (await ask(printer)).includes('printer-'));
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
   });
 
@@ -247,7 +250,7 @@ describe('the view of an operator', { concurrency: false }, () => {
 
   test('the record disappears when the Service moves to a BGP pool', async () => {
     await lab.apply(loadBalancer('printer', { 'bellman.dev/address-pool': 'public' }));
-    await lab.until('it has moved', async () =>
+    await lab.until('the Service has an address of the BGP pool', async () =>
       (await lab.addressesOf('printer')).every((address) => address.startsWith('198.51.100.')),
     );
     await lab.until('the record is empty', async () => (await record()) === '');

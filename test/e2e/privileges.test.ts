@@ -80,7 +80,7 @@ describe('a speaker with NET_RAW only, no new privileges and a read-only root', 
     await lab.until('the router has the route', async () =>
       (await lab.birdc('show', 'route', 'for', web)).includes('node_1'),
     );
-    await lab.until('web is answered', async () => (await lab.curl(lab.fabric.far, web)).includes('web-'));
+    await lab.until('web answers', async () => (await lab.curl(lab.fabric.far, web)).includes('web-'));
   });
 
   test('answers ARP and Neighbour Discovery', async () => {

@@ -43,7 +43,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
     await lab.applyExample('printer');
     await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
     [printer = ''] = await lab.addressesOf('printer');
-    await lab.until('printer is answered', async () =>
+    await lab.until('printer answers', async () =>
       (await lab.curl(lab.fabric.near, printer)).includes('printer-'),
     );
     await sessions(2);
