@@ -1,4 +1,4 @@
-/** Which end of a session: enough to settle a connection collision. */
+/** One end of a session, with the numbers that settle a connection collision. */
 export interface CollidingEnd {
   readonly routerId: number;
   readonly asn: number;

@@ -107,7 +107,7 @@ function connectOrActiveTimer(step: Transition, timer: FsmTimer): FsmStep {
   switch (timer) {
     // Event 9 (ConnectRetryTimer_Expires): drop the attempt, restart ConnectRetryTimer, initiate TCP; to Connect.
     case 'connect-retry':
-      // A peer that has just connected is worth more than another attempt.
+      // A connection that the peer has just made is worth more than another attempt.
       if (config.passive || state.tcp === 'connected') return step.stay();
       if (state.tcp === 'connecting') {
         step.act({ kind: 'no-answer' });

@@ -1,4 +1,4 @@
-/** What happens to the state machine of one connection, and what it asks for in return. Plain data. */
+/** Events and actions of the state machine of one connection. Plain data. */
 import type { NotificationError } from '../message.ts';
 import type { FsmState, FsmTimer } from './connection-state.ts';
 
@@ -7,13 +7,13 @@ export type FsmEvent =
   /** 1 and 3 to 7: a start by the administrator or by the speaker. */
   | { readonly kind: 'start' }
   /**
-   * 2 (ManualStop): the connection ends and is not retried. `error` is the Cease to send (RFC 4486); without it the connection
-   * closes silently (RFC 4724). `because` is for people.
+   * 2 (ManualStop): the connection ends and is not retried. `error` is the Cease to send (RFC 4486); without it the connection closes
+   * silently (RFC 4724). `because` tells operators why.
    */
   | { readonly kind: 'stop'; readonly error?: NotificationError; readonly because?: string }
   /** 8 (AutomaticStop): the connection ends and is retried, for instance when BFD has lost the peer. */
   | { readonly kind: 'reset'; readonly error?: NotificationError; readonly because: string }
-  /** 9 to 13, and those of RFC 9687 and of damping: a timer expires. */
+  /** 9 to 13, and the timers of RFC 9687 and of damping: a timer expires. */
   | { readonly kind: 'timer'; readonly timer: FsmTimer }
   /** 16 (our attempt succeeded) and 17 (the peer connected). */
   | { readonly kind: 'tcp-connected' }
@@ -25,15 +25,15 @@ export type FsmEvent =
   | { readonly kind: 'header-error'; readonly error: NotificationError }
   /** 22 (BGPOpenMsgErr). */
   | { readonly kind: 'open-error'; readonly error: NotificationError }
-  /** 23 (OpenCollisionDump). `because` is for people. */
+  /** 23 (OpenCollisionDump). `because` tells operators why. */
   | { readonly kind: 'collision-dump'; readonly because?: string }
   /** 24 and 25 (NotifMsgVerErr, NotifMsg). */
   | { readonly kind: 'notification'; readonly error: NotificationError }
   /** 26 (KeepAliveMsg). */
   | { readonly kind: 'keepalive' }
-  /** 27 (UpdateMsg). A ROUTE-REFRESH counts the same. */
+  /** 27 (UpdateMsg). A ROUTE-REFRESH counts as an UPDATE. */
   | { readonly kind: 'update' }
-  /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts the same. */
+  /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts as a malformed UPDATE. */
   | { readonly kind: 'update-error'; readonly error: NotificationError }
   /** Not in the RFC: the administrator has changed the keepalive interval. */
   | { readonly kind: 'keepalive-interval'; readonly keepaliveMs: number };
@@ -49,13 +49,13 @@ export type DownCause =
   | { readonly kind: 'stopped'; readonly error?: NotificationError; readonly because?: string }
   | { readonly kind: 'reset'; readonly error?: NotificationError; readonly because: string };
 
-/** What the shell does, in this order. */
+/** An action for the shell, which runs the actions of a step in their order. */
 export type FsmAction =
   | { readonly kind: 'connect' }
   | { readonly kind: 'send-open' }
   | { readonly kind: 'send-keepalive' }
   | { readonly kind: 'send-notification'; readonly error: NotificationError }
-  /** Ends the TCP connection or the attempt. What was written before still leaves. */
+  /** Ends the TCP connection or the attempt. Octets that have been written are still sent. */
   | { readonly kind: 'drop' }
   /** `isJittered`: the shell shortens the delay at random (RFC 4271 section 10). */
   | {

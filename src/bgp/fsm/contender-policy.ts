@@ -1,10 +1,13 @@
-/** When a connection that the peer makes is accepted beside the primary. */
+/** Decides when a connection that the peer makes is accepted beside the primary. */
 import type { RejectReason } from './peer-events.ts';
 import type { ConnectionState, PeerState } from './peer-state.ts';
 
-/** A peer sends its OPEN as soon as TCP is up, or after a DelayOpenTime of a second or two. */
+/**
+ * A connection without an OPEN is silent after this time. A peer sends its OPEN as soon as TCP is up, or after a DelayOpenTime of a
+ * second or two.
+ */
 export const silentConnectionMs = 5000;
-/** After a contender has failed, the next one is accepted only after this long: it would probably fail alike. */
+/** Pause between the failure of a contender and the acceptance of the next one, which would probably fail for the same reason. */
 export const contenderPauseMs = 5000;
 
 /** Why no contender is accepted now; `undefined` when there is room for one. */
@@ -14,14 +17,14 @@ export function refusalOf(
 ): RejectReason | undefined {
   // RFC 4271 section 8.2.2, Idle: "BGP FSM refuses all incoming BGP connections for this peer."
   if (primary.fsm.name === 'Idle') return 'idle';
-  // RFC 4271 section 6.8 with CollisionDetectEstablishedState off: an Established session stays. RFC 4724 section 4.2: unless its
-  // peer may have restarted.
+  // RFC 4271 section 6.8 with CollisionDetectEstablishedState off: an Established session stays, unless its peer may have restarted (RFC
+  // 4724 section 4.2).
   if (primary.fsm.name === 'Established' && !primary.negotiated?.gracefulRestart) return 'established';
   if (nowMs < contenderAllowedAtMs) return 'paused';
   return contender ? 'occupied' : undefined;
 }
 
-/** The connection that should have carried an OPEN by now and yields to a newer one; the contender first. */
+/** A silent connection, which yields to a newer one; the contender, if both are silent. */
 export function silentConnection(
   { primary, contender }: PeerState,
   nowMs: number,

@@ -2,7 +2,7 @@ import type { BgpState, FsmState } from './connection-state.ts';
 import type { PeerAction, PeerStep } from './peer-events.ts';
 import type { ConnectionState, PeerState } from './peer-state.ts';
 
-/** One step of a peer's machine in the making: the state so far and the actions. It lives no longer than the step. */
+/** A step of a peer's machine under construction: the state so far and the actions. It lives no longer than the step. */
 export class PeerDraft {
   #state: PeerState;
   readonly #actions: PeerAction[] = [];
@@ -70,7 +70,7 @@ export class PeerDraft {
   }
 }
 
-/** Connections of one peer share its failures: the peer is damped, not the connection. */
+/** Gives the connection the failure counts of the other one, where they are higher: the peer is damped, not the connection. */
 export function inheritFailures(fsm: FsmState, other: FsmState): FsmState {
   return {
     ...fsm,

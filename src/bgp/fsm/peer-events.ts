@@ -1,4 +1,4 @@
-/** What happens to a peer, and what its machine asks for in return. Plain data, so that both can be recorded and replayed. */
+/** Events and actions of the machine of one peer. Both are plain data, so that they can be recorded and replayed. */
 import type { Family } from '../../address/index.ts';
 import type { NotificationError, OpenMessage } from '../message.ts';
 import type { Negotiated } from '../negotiation.ts';
@@ -36,11 +36,11 @@ export type ConnectionEvent = (
 export type PeerEvent =
   /** The first event of a peer. */
   | { readonly kind: 'start'; readonly settings: PeerMachineSettings; readonly restarting: boolean }
-  /** An edit. `restart`: it changes what went into the connection or the OPEN, so that the session must start over. */
+  /** An edit. `restart` is true when it changes something that went into the connection or the OPEN, so the session must start over. */
   | { readonly kind: 'configure'; readonly settings: PeerMachineSettings; readonly restart: boolean }
   /** The last event of a peer. Without an error the connection closes silently (RFC 4724). */
   | { readonly kind: 'shutdown'; readonly error?: NotificationError }
-  /** RFC 5882 section 4.2. */
+  /** BFD has lost the peer (RFC 5882 section 4.2). */
   | { readonly kind: 'bfd-down' }
   /** The link of a directly connected session has lost its carrier, or is gone. */
   | { readonly kind: 'link-down'; readonly interface: string }
@@ -52,9 +52,9 @@ export type PeerEvent =
 export type RejectReason =
   /** Idle: the peer is stopped or damped. */
   | 'idle'
-  /** A session is up, and its peer cannot have restarted without ending it. */
+  /** A session without graceful restart is up, and it stays. */
   | 'established'
-  /** The contender before it failed a moment ago. */
+  /** The previous contender failed a moment ago. */
   | 'paused'
   /** Both connections are in use. */
   | 'occupied';
@@ -71,18 +71,18 @@ export type ConnectionAction = (
   | { readonly kind: 'send-open'; readonly open: OpenMessage }
   /** Take the connection that the peer has just made. */
   | { readonly kind: 'accept' }
-  /** From now on messages are read and written as agreed. */
+  /** From now on messages are read and written as negotiated. */
   | { readonly kind: 'agree'; readonly negotiated: Negotiated }
-  /** The session's socket settings have changed. */
+  /** The session's socket settings have changed: apply them to the connection. */
   | { readonly kind: 'apply-socket-rules' }
   /** The connection is no longer the peer's: close it, stop its timers, forget it. */
   | { readonly kind: 'discard' }
 ) & { readonly connection: number };
 
-/** What the session does beside its connections: start and stop the routes, tell the operator. */
+/** An action on the session outside its connections: start or stop its routes, or report to the operator. */
 export type SessionAction =
   | { readonly kind: 'reject'; readonly reason: RejectReason }
-  /** The state of the peer as status shows it. */
+  /** The state that status shows for the peer has changed. */
   | { readonly kind: 'state-changed'; readonly from: BgpState; readonly to: BgpState }
   | { readonly kind: 'session-up'; readonly connection: number }
   /** A session that was up has ended. */

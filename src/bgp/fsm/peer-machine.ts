@@ -6,12 +6,12 @@
  *   events of connection 2 ──→ FSM of the contender ─┼──→ actions on each connection, and on the session
  *   edits, stops, BFD, incoming connections ─────────┘
  *
- * The primary is the connection that status speaks of. A connection that the peer makes becomes the primary when the primary waits
- * for one, and the contender otherwise. Decisions:
+ * The primary is the connection that status shows. A connection that the peer makes becomes the primary when the primary waits for one,
+ * and the contender otherwise. Decisions:
  * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the one made by the end with the higher BGP
  *   Identifier survives.
- * - Restart of the peer (RFC 4724 section 4.2): an OPEN on a new connection replaces an Established session for which graceful
- *   restart is negotiated, silently. Without graceful restart the Established session stays.
+ * - Restart of the peer (RFC 4724 section 4.2): an OPEN on a new connection silently replaces an Established session for which graceful
+ *   restart is negotiated. Without graceful restart the Established session stays.
  * - A connection that carries no OPEN for some seconds yields to a newer one, so that silent connections from the peer's address
  *   cannot keep the peer out.
  * - After a contender has failed, the next one is accepted only after a pause.
@@ -71,7 +71,8 @@ class PeerTransition {
         });
         break;
       case 'link-down':
-        // No NOTIFICATION: the link would not carry it, and a peer that kept our routes (RFC 4724) would drop them when it returns.
+        // No NOTIFICATION: the link does not carry it now. If the peer received it after the link returned, it would drop routes that it
+        // had kept (RFC 4724).
         this.#endEstablished({ kind: 'reset', because: `link ${event.interface} is down` });
         break;
       case 'incoming':
@@ -113,7 +114,7 @@ class PeerTransition {
     if (this.#draft.state.settings.mayStart) this.#feed(this.#draft.state.primary.id, { kind: 'start' });
   }
 
-  /** Applies an edit; only what went into the connection or the OPEN starts the session over. */
+  /** Applies an edit. The session starts over only when `restart` is set. */
   #configure({ settings, restart }: Extract<PeerEvent, { kind: 'configure' }>): void {
     const wasPassive = this.#draft.state.settings.fsm.passive;
     this.#draft.set({ settings });
@@ -155,7 +156,7 @@ class PeerTransition {
     if (this.#established !== undefined) this.#feed(this.#established, reset);
   }
 
-  /** The peer has connected: to the primary when that waits for it, as the contender otherwise. */
+  /** The peer has connected. The primary takes the connection if it waits for one; otherwise the connection becomes the contender. */
   #incoming(): void {
     const { primary } = this.#draft.state;
     if (primary.fsm.name === 'Active' && primary.fsm.tcp === 'none') {
@@ -186,7 +187,7 @@ class PeerTransition {
     this.#feed(id, { kind: 'tcp-connected' });
   }
 
-  /** Ends one connection that should have carried an OPEN by now. */
+  /** Ends one silent connection; false when there is none. */
   #yieldSilent(): boolean {
     const silent = silentConnection(this.#draft.state, this.#nowMs);
     if (!silent) return false;
@@ -195,7 +196,7 @@ class PeerTransition {
     return true;
   }
 
-  /** The peer's OPEN is judged here, once; its connection learns the outcome. */
+  /** Judges the peer's OPEN once, and gives the outcome to its connection. */
   #open(connection: ConnectionState, open: OpenMessage): void {
     const { id, fsm } = connection;
     if (fsm.name !== 'OpenSent' && !fsm.delayOpenRunning) {
@@ -318,7 +319,7 @@ class PeerTransition {
     this.#draft.promoteContender();
   }
 
-  /** A peer that refuses capabilities gets an OPEN without them until a session has ended: then all are offered again. */
+  /** A peer that refuses capabilities gets an OPEN without them until a session has ended. Then all are offered again. */
   #learnRefusal(cause: DownCause, wasUp: boolean): void {
     if (wasUp) this.#draft.set({ refusedCapabilities: new Set() });
     if (cause.kind !== 'received') return;
@@ -331,7 +332,7 @@ class PeerTransition {
     });
   }
 
-  /** Our side of the connection's OPEN, settled when it is first needed. */
+  /** Our side of the connection's OPEN, fixed when it is first needed. */
   #localOf(connection: ConnectionState): LocalEnd {
     const local = connection.local ?? localEndOf(this.#draft.state);
     this.#draft.change(connection.id, { local });
@@ -344,7 +345,7 @@ class PeerTransition {
     return id === this.#draft.state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };
   }
 
-  /** The end of a connection that lost to another one does not count against the peer. */
+  /** Runs `run` without starting a pause for contenders: a connection that loses to another one does not count against the peer. */
   #withoutPause(run: () => void): void {
     const { contenderAllowedAtMs } = this.#draft.state;
     run();

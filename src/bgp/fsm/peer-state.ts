@@ -1,4 +1,4 @@
-/** What the machine of one peer remembers: its connections, and what it has learnt about the peer. */
+/** The state of the machine of one peer: its connections, and what it has learnt about the peer. */
 import type { LocalEnd, Negotiated } from '../negotiation.ts';
 import { type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
 
@@ -7,7 +7,7 @@ export interface PeerMachineSettings {
   /** False while something is missing, such as the password: the peer stays Idle. */
   readonly mayStart: boolean;
   readonly fsm: FsmConfig;
-  /** Our side of the OPEN, without what depends on the course of the sessions. */
+  /** Our side of the OPEN, without the parts that depend on earlier sessions. */
   readonly localEnd: Omit<LocalEnd, 'refusedCapabilities' | 'gracefulRestart'>;
   /** Present when graceful restart is offered (RFC 4724). */
   readonly restartTimeSeconds?: number;
@@ -15,27 +15,27 @@ export interface PeerMachineSettings {
 
 /** One TCP connection with the peer, or the attempt at one. */
 export interface ConnectionState {
-  /** Unique among the connections of a peer, never used again. */
+  /** Unique among the connections of a peer, and never reused. */
   readonly id: number;
   readonly fsm: FsmState;
   /** The end that made the TCP connection. */
   readonly initiator: 'local' | 'remote';
-  /** On the machine's clock; `undefined` until TCP is up. */
+  /** When TCP came up, on the machine's clock; `undefined` until then. */
   readonly connectedAtMs: number | undefined;
-  /** What our OPEN says on this connection. The peer's OPEN is judged beside it, even if settings have changed since. */
+  /** Our side of the OPEN on this connection. The peer's OPEN is judged against it, even if settings have changed since. */
   readonly local: LocalEnd | undefined;
-  /** `undefined` until the peer's OPEN is accepted. Survives the connection until the next one starts. */
+  /** `undefined` until the peer's OPEN is accepted. It outlives the connection until the next one starts. */
   readonly negotiated: Negotiated | undefined;
 }
 
 export interface PeerState {
   readonly settings: PeerMachineSettings;
-  /** The connection that status and configuration speak of. */
+  /** The connection that status shows and that edits apply to. */
   readonly primary: ConnectionState;
   /** A connection that the peer made while the primary was under way or Established. */
   readonly contender: ConnectionState | undefined;
   readonly nextConnectionId: number;
-  /** Until then no contender is accepted; on the machine's clock. */
+  /** The earliest time at which a contender is accepted, on the machine's clock. */
   readonly contenderAllowedAtMs: number;
   /** Capabilities to leave out of the next OPEN because the peer refused them (RFC 5492 section 5). */
   readonly refusedCapabilities: ReadonlySet<number> | 'all';
@@ -69,7 +69,7 @@ const noSettings: PeerMachineSettings = {
 /** Id of the connection that a peer starts with. */
 const firstConnectionId = 1;
 
-/** Before the `start` event, which brings the settings. */
+/** The state before the `start` event, which brings the settings. */
 export const initialPeerState: PeerState = {
   settings: noSettings,
   primary: {
@@ -88,7 +88,7 @@ export const initialPeerState: PeerState = {
   hasBeenUp: false,
 };
 
-/** `Connect`, or `OpenSent, contender OpenConfirm` while a collision is open. */
+/** Returns `Connect`, or `OpenSent, contender OpenConfirm` while there is a contender. */
 export function describePeerState({ primary, contender }: PeerState): string {
   const { name } = primary.fsm;
   return contender ? `${name}, contender ${contender.fsm.name}` : name;

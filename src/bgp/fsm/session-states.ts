@@ -11,7 +11,7 @@ const holdTimerExpired: NotificationError = { code: 4, subcode: 0, data: nothing
 /** RFC 4271 section 6.8, RFC 4486: Cease/Connection Collision Resolution. */
 const collisionCease: NotificationError = { code: 6, subcode: 7, data: nothing };
 
-/** RFC 6608 section 3: subcodes of the Finite State Machine Error by the state in which the message came. */
+/** RFC 6608 section 3: subcodes of the Finite State Machine Error by the state in which the message arrived. */
 const unexpectedIn = { OpenSent: 1, OpenConfirm: 2, Established: 3 } as const;
 
 /** "BGP FSM waits for an OPEN message from its peer." */
@@ -82,7 +82,7 @@ export function established(step: Transition, event: FsmEvent): FsmStep {
       // The session has lasted: its next failure counts as the first.
       if (event.timer === 'lasting')
         return step.to({ ...step.state, oscillations: 0, connectRetryCounter: 0 });
-      // RFC 9687 makes the NOTIFICATION optional: it would only wait behind what the peer does not take.
+      // RFC 9687 makes the NOTIFICATION optional: it would only wait behind octets that the peer does not read.
       if (event.timer === 'send-hold') return step.toFailed({ kind: 'send-hold-timer' });
       return sessionTimer(step, event.timer);
     // Event 18 (TcpConnectionFails): to Idle.
@@ -105,7 +105,7 @@ export function established(step: Transition, event: FsmEvent): FsmStep {
   }
 }
 
-/** Events that OpenSent, OpenConfirm and Established answer alike. */
+/** Handles the events that OpenSent, OpenConfirm and Established answer alike. */
 function afterOpen(
   step: Transition,
   event: Exclude<
@@ -127,8 +127,8 @@ function afterOpen(
         { kind: 'reset', because: event.because, ...(event.error ? { error: event.error } : {}) },
         event.error,
       );
-    // Event 21 (BGPHeaderErr): NOTIFICATION with the error; to Idle. For Established section 8.2.2 lists it under "any other event",
-    // yet section 6.1 asks for the header error, which is what implementations send.
+    // Event 21 (BGPHeaderErr): NOTIFICATION with the error; to Idle. For Established, section 8.2.2 lists it under "any other event", but
+    // section 6.1 asks for the header error, and implementations send that.
     case 'header-error':
       return step.toFailed({ kind: 'sent', error: event.error }, event.error);
     // Event 23 (OpenCollisionDump): NOTIFICATION Cease; to Idle.
@@ -136,7 +136,7 @@ function afterOpen(
       const error = event.because === undefined ? collisionCease : { ...collisionCease, text: event.because };
       return step.toFailed({ kind: 'sent', error }, error);
     }
-    // Events 24, 25 (NotifMsgVerErr, NotifMsg): to Idle. A NOTIFICATION is never answered by one, in OpenSent neither.
+    // Events 24, 25 (NotifMsgVerErr, NotifMsg): to Idle. A NOTIFICATION is never answered by one, not in OpenSent either.
     case 'notification':
       return step.toFailed({ kind: 'received', error: event.error });
     case 'keepalive-interval':

@@ -17,7 +17,7 @@ export function idleHoldAfter(oscillations: number, firstMs: number, maximumMs: 
   return Math.min(maximumMs, firstMs * 2 ** Math.min(oscillations, 30));
 }
 
-/** One step in the making: the state before it, and the actions so far. It lives no longer than the step. */
+/** A step under construction: the state before it, and the actions so far. It lives no longer than the step. */
 export class Transition {
   readonly state: FsmState;
   readonly config: FsmConfig;
@@ -49,7 +49,7 @@ export class Transition {
     if (this.state.holdTimeMs > 0) this.startTimer('hold', this.state.holdTimeMs);
   }
 
-  /** The event changes nothing, except by the actions so far. */
+  /** Stays in the present state. The actions so far still run. */
   stay(): FsmStep {
     return { state: this.state, actions: this.#actions };
   }
@@ -58,7 +58,7 @@ export class Transition {
     return { state, actions: this.#actions };
   }
 
-  /** Idle by the administrator's stop, without a retry. */
+  /** Goes to Idle after the administrator's stop, without a retry. */
   toStopped(error: NotificationError | undefined, because: string | undefined): FsmStep {
     this.#close(error);
     const cause = {
@@ -70,7 +70,7 @@ export class Transition {
     return this.to(initialFsmState);
   }
 
-  /** Idle by a failure: sends the NOTIFICATION, closes, counts the failure and waits the damped delay. */
+  /** Goes to Idle after a failure: sends the NOTIFICATION, closes the connection, counts the failure and waits for the damped delay. */
   toFailed(cause: DownCause, notification?: NotificationError): FsmStep {
     const { oscillations } = this.state;
     const { idleHoldMs, idleHoldMaximumMs } = this.config;
@@ -82,7 +82,7 @@ export class Transition {
     );
   }
 
-  /** Idle because TCP did not come up: retries within ConnectRetryTime, and does not count as an oscillation. */
+  /** Goes to Idle because TCP did not come up. The attempt is retried within ConnectRetryTime and does not count as an oscillation. */
   toUnreachable(reason: string): FsmStep {
     const { oscillations, connectRetryCounter } = this.state;
     const { idleHoldMs, idleHoldMaximumMs, connectRetryMs } = this.config;

@@ -6,12 +6,12 @@
  *                                    ├─ differ ─→ ChangeQueue ─→ next() ─→ UPDATE
  *   session up, ROUTE-REFRESH ─→ sent┘
  *
- * A queued change that is replaced never leaves, and a change back to what the peer holds leaves the queue. One change costs O(1),
- * whatever the size of the table. A route costs 16 octets per peer beside its share of the tables (prefix-table.ts,
+ * A queued change that is replaced is never sent. A change back to the route that the peer holds takes the prefix off the queue. One
+ * change costs O(1), whatever the size of the table. A route costs 16 octets per peer beside its share of the tables (prefix-table.ts,
  * attribute-table.ts).
  *
- * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, and the peer holds
- * no route for them: an older version would be wrong.
+ * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, but the peer gets no
+ * route for them, because an older version would be wrong.
  *
  * End-of-RIB (RFC 4724 section 2) follows when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues the family
  * again, between Begin and End marks where the peer knows them (RFC 7313). No Begin mark precedes the End-of-RIB.
@@ -22,7 +22,7 @@ import { type AttributeTable, noAttributes } from './attribute-table.ts';
 import { attributesOfKey, type Bucket, bucketKey, ChangeQueue, grown } from './change-queue.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
-/** Stands in `sent` for a route that the peer holds and that must be sent again. It equals no attribute set and not "no route". */
+/** Marks a route in `sent` that the peer holds and that must be sent again. It differs from every attribute set and from "no route". */
 const stale = 0xffff_ffff;
 
 /** The next thing to send. The writer takes prefixes one by one, as many as fit into a message. */
@@ -60,7 +60,10 @@ const families: readonly Family[] = [4, 6];
 export class AdjRibOut {
   readonly #prefixes: PrefixTable;
   readonly #attributes: AttributeTable;
-  /** Attribute sets by number of the prefix. A prefix is queued exactly when its family is active and the two differ. */
+  /**
+   * The desired and the sent attribute set of each prefix, by the number of the prefix. A prefix is queued exactly when its family is
+   * active and the two differ.
+   */
   #desired = new Uint32Array(64);
   #sent = new Uint32Array(64);
   readonly #queue = new ChangeQueue();
@@ -82,7 +85,7 @@ export class AdjRibOut {
     return this.#desiredCount;
   }
 
-  /** Routes that the peer holds, as far as they have been sent. */
+  /** Routes that have been sent to the peer and not withdrawn. */
   get sentCount(): number {
     return this.#sentCount;
   }
@@ -108,7 +111,7 @@ export class AdjRibOut {
     else this.#desire(id, set);
   }
 
-  /** The peer should hold no route for the prefix. Does nothing when that is so already. */
+  /** Removes the desired route of the prefix, if there is one. */
   withdraw(prefix: Prefix): void {
     const id = this.#prefixes.find(prefix);
     if (id !== undefined && this.#desired[id]) this.#desire(id, noAttributes);
@@ -145,12 +148,15 @@ export class AdjRibOut {
     }
   }
 
-  /** The peer should hold no route at all. Costs O(routes). */
+  /** Removes all desired routes. Costs O(routes). */
   withdrawAll(): void {
     for (let id = 0; id < this.#desired.length; id++) if (this.#desired[id]) this.#desire(id, noAttributes);
   }
 
-  /** Queues all routes of the family again, because the peer asks for them (RFC 2918). A second request during the first adds one more round. */
+  /**
+   * Queues all routes of the family again, because the peer asks for them (RFC 2918). A second request while the first is being answered
+   * adds one more round.
+   */
   refresh(family: Family): void {
     const state = this.#families[family];
     if (!state.active || state.isWithheld) return;

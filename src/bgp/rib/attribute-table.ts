@@ -4,14 +4,14 @@ import type { RouteAttributes } from '../speaker-api.ts';
 export const noAttributes = 0;
 
 /**
- * Attribute sets as small integers from 1. Equal sets have the same number while it has references, so that comparing sets compares
- * numbers and packing UPDATEs is a lookup.
+ * Numbers attribute sets with small integers from 1. Equal sets share a number while it has references, so two sets are compared by their
+ * numbers, and packing UPDATEs is a lookup.
  */
 export class AttributeTable {
   readonly #ids = new Map<string, number>();
   readonly #sets: (ReferencedSet | undefined)[] = [undefined];
   readonly #free: number[] = [];
-  /** Callers pass the same object for many routes: its key is made once. */
+  /** Callers pass the same object for many routes, so its key is made only once. */
   readonly #keys = new WeakMap<RouteAttributes, string>();
 
   /** Returns the number of the set and adds a reference. */

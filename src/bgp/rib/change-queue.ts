@@ -1,6 +1,6 @@
 /**
- * The changes that a peer has not been sent: prefixes in buckets, one bucket for each family and attribute set, oldest bucket first.
- * A bucket becomes as few UPDATEs as possible, because one UPDATE carries one attribute set.
+ * The changes that have not been sent to a peer: prefixes in buckets, one bucket for each family and attribute set, oldest bucket first.
+ * One UPDATE carries one attribute set, so buckets keep the number of UPDATEs low.
  *
  *   buckets   (IPv4, withdraw) ─→ head ⇄ … ⇄ tail      (IPv4, set 3) ─→ head ⇄ … ⇄ tail      …
  *
@@ -13,7 +13,7 @@ import { noAttributes } from './attribute-table.ts';
 /** Marks the end of a list. */
 const none = 0xffff_ffff;
 
-/** Prefixes of one family that become the same: announced with one attribute set, or withdrawn. */
+/** Prefixes of one family with the same change: all announced with one attribute set, or all withdrawn. */
 export interface Bucket {
   readonly family: Family;
   /** Number of the set to announce; `noAttributes` for withdrawals. */
@@ -22,7 +22,7 @@ export interface Bucket {
   readonly head: number;
 }
 
-/** A bucket as the queue changes it. */
+/** A bucket that the queue can change. */
 interface List extends Bucket {
   head: number;
   tail: number;
@@ -82,7 +82,7 @@ export class ChangeQueue {
     return this.#lists.get(bucketKey(family, attributes));
   }
 
-  /** The bucket to send next. Withdrawals come first: they keep traffic from a black hole. */
+  /** The bucket to send next. Withdrawals come first, because they keep traffic out of a black hole. */
   nextBucket(): Bucket | undefined {
     return (
       this.#lists.get(bucketKey(4, noAttributes)) ??
@@ -114,7 +114,7 @@ export function bucketKey(family: Family, attributes: number): number {
   return attributes * 2 + (family === 4 ? 0 : 1);
 }
 
-/** The attribute set of a bucket's number. */
+/** The attribute set in a bucket's key. */
 export function attributesOfKey(key: number): number {
   return Math.floor(key / 2);
 }

@@ -6,9 +6,9 @@ const stride = 17;
 /**
  * Prefixes as small integers, shared by the Adj-RIBs-Out of all peers. Each prefix is stored once, in its wire form.
  *
- * Numbers are dense and are reused, so that a peer keeps its state of a prefix in typed arrays indexed by number. A prefix without
- * references keeps its number until another prefix needs it: withdrawing a whole table deletes nothing, and announcing it again
- * inserts nothing.
+ * Numbers are dense and are reused, so that a peer can keep its state of each prefix in typed arrays indexed by number. A prefix without
+ * references keeps its number until another prefix needs it: withdrawing a whole table deletes nothing, and announcing it again inserts
+ * nothing.
  */
 export class PrefixTable {
   /** A row of fixed width for each prefix: `length in bits 1 | address 4 or 16` (RFC 4271 section 4.3). */
@@ -16,7 +16,7 @@ export class PrefixTable {
   #view = new DataView(this.#octets.buffer);
   #families = new Uint8Array(64);
   #references = new Uint32Array(64);
-  /** By length, then by address as a signed number of 32 bits: a key that the engine neither allocates nor hashes at length. */
+  /** By length, then by address as a signed number of 32 bits. The engine allocates nothing for such a key and hashes it quickly. */
   readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
   readonly #ids6 = new Map<string, number>();
   /** Numbers without references. Some have been acquired again by their old prefix since. */
@@ -50,7 +50,7 @@ export class PrefixTable {
   #lookUp(prefix: Prefix): number | undefined {
     if (prefix.family === 6) return this.#ids6.get(keyOf(prefix));
     const address = Number(prefix.value) | 0;
-    // Bulk changes come in the order in which the prefixes came: the next number is a good guess and near in memory.
+    // Bulk changes usually come in the order in which the prefixes were added, so the next number is a good guess and near in memory.
     const guess = this.#lastFound + 1;
     const at = guess * stride;
     const isNext =

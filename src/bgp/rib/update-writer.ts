@@ -1,8 +1,8 @@
 /**
  * Writes UPDATE messages from the Adj-RIB-Out straight into buffers for the socket, packed as full as the session allows.
  *
- * An UPDATE carries exactly one of withdrawn routes, NLRI, MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 7606 section 5.1). IPv4 with an IPv4
- * next hop travels outside of MP_REACH_NLRI, the form that every peer knows ("classic" below).
+ * An UPDATE carries exactly one of withdrawn routes, NLRI, MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 7606 section 5.1). IPv4 routes with an
+ * IPv4 next hop travel outside of MP_REACH_NLRI, in the form that every peer knows ("classic" below).
  */
 import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
 import { encodePathAttributes } from '../codec/index.ts';
@@ -21,7 +21,7 @@ export interface WireSession {
   readonly fourOctetAs: boolean;
   /** Octets of the longest message. */
   readonly sendLimit: number;
-  /** Next hops by family, for MP_REACH_NLRI or NEXT_HOP; an IPv6 next hop for IPv4 is RFC 8950. */
+  /** Next hops by family, for MP_REACH_NLRI or NEXT_HOP. IPv4 may have an IPv6 next hop (RFC 8950). */
   readonly nextHops: Readonly<Partial<Record<Family, readonly IpAddress[]>>>;
 }
 
@@ -33,7 +33,7 @@ export interface Written {
   readonly routeRefreshes: number;
 }
 
-/** Octets of a buffer for the socket. */
+/** Size of a buffer for the socket. */
 const chunkBytes = 65_536;
 const headerBytes = 19;
 /** Header, and the two length fields of an UPDATE (RFC 4271 section 4.3). */
@@ -64,7 +64,7 @@ export class UpdateWriter {
   next(): Written | undefined {
     let outgoing = this.#rib.next();
     if (!outgoing) return undefined;
-    // The socket keeps the buffer until it is sent, so each chunk has its own. Unlike a plain array it is not zeroed first.
+    // The socket keeps the buffer until it is sent, so each chunk has its own. Unlike a plain array, this buffer is not zeroed first.
     this.#chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#session.sendLimit));
     this.#view = new DataView(this.#chunk.buffer);
     const updates: number[] = [];
@@ -99,7 +99,7 @@ export class UpdateWriter {
         : this.#announceMultiprotocol(family, set, outgoing.prefixes, start);
     }
     const prefixes = outgoing.kind === 'withdraw' ? outgoing.prefixes : emptySource;
-    // RFC 4724 section 2: the End-of-RIB of IPv4 unicast is an empty UPDATE, also where its routes travel in MP_REACH_NLRI.
+    // RFC 4724 section 2: the End-of-RIB of IPv4 unicast is an empty UPDATE, even when its routes travel in MP_REACH_NLRI.
     if (this.#isClassic(family) || (family === 4 && outgoing.kind === 'end-of-rib'))
       return this.#withdrawClassic(prefixes, start);
     return this.#withdrawMultiprotocol(family, prefixes, start);
@@ -170,7 +170,7 @@ export class UpdateWriter {
   }
 
   /**
-   * Layout: `header | 0, withdrawn length | attributes length | MP_UNREACH_NLRI`, the latter being
+   * Layout: `header | 0, withdrawn length | attributes length | MP_UNREACH_NLRI`. MP_UNREACH_NLRI is
    * `flags | 15 | length 2 | AFI 2 | SAFI | withdrawn routes`.
    */
   #withdrawMultiprotocol(
@@ -203,7 +203,7 @@ export class UpdateWriter {
     return start + headerBytes + 4;
   }
 
-  /** Takes prefixes from the source as long as they fit in front of `limit`. */
+  /** Takes prefixes from the source as long as they fit before `limit`. */
   #fill(source: PrefixSource, from: number, limit: number): { end: number; count: number } {
     let end = from;
     let count = 0;
@@ -223,12 +223,12 @@ export class UpdateWriter {
     this.#chunk[start + 18] = type;
   }
 
-  /** Octets of attributes that leave room for one prefix in MP_REACH_NLRI. */
+  /** The most octets of attributes that leave room for one prefix in MP_REACH_NLRI. */
   get #room(): number {
     return this.#session.sendLimit - 128;
   }
 
-  /** Whether the family travels outside of MP_REACH_NLRI. */
+  /** True when routes of the family travel outside of MP_REACH_NLRI. */
   #isClassic(family: Family): boolean {
     return family === 4 && this.#session.nextHops[4]?.[0]?.family === 4;
   }

@@ -14,8 +14,8 @@ export interface CarriedFamilies {
 const both: readonly Family[] = [4, 6];
 
 /**
- * Decides for each family. `before` is what the session carries so far: its next hops stay as long as the node has their addresses,
- * so that a new address beside them, such as a temporary one, does not move the routes.
+ * Decides which families the session carries, and their next hops. `before` is the decision in force: its next hops stay as long as the
+ * node has their addresses, so that a new address beside them, such as a temporary one, does not move the routes.
  */
 export function carriedFamilies(
   local: IpAddress,
@@ -30,7 +30,7 @@ export function carriedFamilies(
   for (const family of both) {
     if (!negotiated.families.includes(family)) {
       const why = negotiated.withheld.includes(familyName(family))
-        ? 'the peer has refused our OPEN with it'
+        ? 'the peer has refused an OPEN that offered it'
         : 'the peer did not offer it';
       warnings.push(`${familyName(family)} is not sent: ${why}`);
       continue;
@@ -43,7 +43,7 @@ export function carriedFamilies(
     });
     if (!found) {
       warnings.push(
-        `${familyName(family)} is not sent: the session's interface has no global IPv${family} address to be the next hop`,
+        `${familyName(family)} is not sent: the session's interface has no global IPv${family} address to use as the next hop`,
       );
       continue;
     }

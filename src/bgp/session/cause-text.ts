@@ -1,4 +1,4 @@
-/** Causes as an operator reads them. Pure. */
+/** Describes causes to operators. Pure. */
 import { formatIp } from '../../address/index.ts';
 import type { DownCause } from '../fsm/connection-events.ts';
 import type { RejectReason } from '../fsm/peer-events.ts';
@@ -7,7 +7,7 @@ import { describeNotification } from '../notification-text.ts';
 import type { ResolvedPeer } from '../peer.ts';
 import { isOneHop } from './connection-settings.ts';
 
-/** A reason may quote the peer, and becomes a log line, a metric label and a line of status. */
+/** Limits a reason, which may quote the peer and becomes a log line, a metric label and a line of status. */
 const maxReasonCharacters = 400;
 
 export function bounded(reason: string): string {
@@ -44,7 +44,7 @@ function describeSent(error: NotificationError): string {
   return error.text ? `${described}, ${error.text}` : described;
 }
 
-/** Why a connection made by the peer is refused; `undefined` where that is the ordinary course of things. */
+/** Why a connection made by the peer is refused; `undefined` when the refusal is ordinary and needs no report. */
 export function describeRejection(reason: RejectReason): string | undefined {
   switch (reason) {
     case 'occupied':
@@ -56,7 +56,7 @@ export function describeRejection(reason: RejectReason): string | undefined {
   }
 }
 
-/** The peer's host did not answer an attempt to connect: the likely reasons. */
+/** Describes an attempt to connect that the peer's host did not answer, with the likely reasons. */
 export function describeNoAnswer({ settings, password }: ResolvedPeer): string {
   const hints = [
     `no answer from ${formatIp(settings.address)} port ${settings.port}`,

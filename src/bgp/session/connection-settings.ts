@@ -1,12 +1,12 @@
-/** What a peer's settings mean for its state machine, its sockets and its OPEN. Pure. */
+/** Derives the settings of a peer's state machine, sockets and OPEN from the peer's settings. Pure. */
 import type { FsmConfig } from '../fsm/connection-state.ts';
 import type { PeerMachineSettings } from '../fsm/peer-state.ts';
 import type { PeerSettings, ResolvedPeer } from '../peer.ts';
 import type { AcceptedPeer, ConnectTarget, SocketRules } from '../transport/transport.ts';
 
-/** First IdleHoldTime: a restarted router is back within seconds, and the delay doubles. */
+/** First IdleHoldTime. It is short, because a restarted router is back within seconds; the delay doubles with each failure. */
 const idleHoldMs = 1000;
-/** Longest IdleHoldTime: how often a peer that keeps refusing is tried in the long run. */
+/** Longest IdleHoldTime: the interval at which a peer that keeps refusing is tried in the long run. */
 const idleHoldMaximumMs = 120_000;
 /** A session this old has proven stable. */
 const lastingMs = 60_000;
@@ -16,12 +16,12 @@ const sendHoldMs = 480_000;
 const passiveDelayOpenMs = 1000;
 const maximumTtl = 255;
 
-/** The peer is known to be in our AS. */
+/** True when the settings say that the peer is in our AS. */
 function isInternal({ peerAsn, localAsn }: PeerSettings): boolean {
   return peerAsn === 'internal' || peerAsn === localAsn;
 }
 
-/** The session can only run over a link that this node shares with the peer. */
+/** True when the session can only run over a link that this node shares with the peer. */
 export function isOneHop(settings: PeerSettings): boolean {
   return !isInternal(settings) && settings.ebgpHops === 1;
 }
@@ -61,11 +61,11 @@ function fsmConfigOf({ passive, connectRetrySeconds }: PeerSettings): FsmConfig 
 
 /**
  * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL, or the system's TTL
- * without one. With TTL security (RFC 5082) the kernel checks a TTL of 255 in both directions. `holdTimeSeconds` is the negotiated hold
- * time once there is one.
+ * without one. With TTL security (RFC 5082) they carry a TTL of 255, and the kernel drops incoming packets that have crossed more than
+ * the configured number of hops. `holdTimeSeconds` is the negotiated hold time once there is one.
  *
- * The hold timer finds a dead peer; the kernel's user timeout only backs it up. It also counts a peer that is alive but reads
- * nothing as dead, so it must not forestall the send hold timer (RFC 9687), which fires up to two periods after the peer last took
+ * The hold timer finds a dead peer; the kernel's user timeout only backs it up. The user timeout also ends the connection to a live peer
+ * that reads nothing, so it must not fire before the send hold timer (RFC 9687), which fires up to two periods after the peer last took
  * an octet.
  */
 export function socketRulesOf(

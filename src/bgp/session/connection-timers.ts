@@ -9,14 +9,14 @@ export interface ConnectionTimersOptions {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Octets that the peer's TCP has acknowledged on the present connection. */
+  /** Octets that the peer's TCP has acknowledged on the current connection. */
   readonly acknowledgedBytes: () => number;
   readonly expired: (timer: FsmTimer) => void;
 }
 
 /**
- * The timers of one connection. Two of them declare a peer dead, and neither does so before the evidence is in:
- * - `hold`: what arrived while the process was busy is read first, since it restarts the timer.
+ * The timers of one connection. Two of them declare a peer dead, and each makes sure of it first:
+ * - `hold`: input that arrived while the process was busy is read first, because it restarts the timer.
  * - `send-hold` (RFC 9687) counts from the last octet that the peer's TCP acknowledged. Keepalives ensure that there are octets to
  *   acknowledge.
  */

@@ -21,7 +21,7 @@ export interface ConnectionOwner {
   readonly clock: Clock;
   readonly random: () => number;
   input(connection: Connection, input: ConnectionInput): void;
-  /** Runs `handle` and catches what it throws: a bug, which must not cost more than this connection. */
+  /** Runs `handle` and catches its exceptions. An exception is a bug, and it must not cost more than this connection. */
   guard(connection: Connection, octets: Uint8Array | undefined, handle: () => void): void;
 }
 
@@ -68,7 +68,7 @@ export class Connection {
     return this.#closing;
   }
 
-  /** Takes a new stream, in place of any before it. */
+  /** Opens a new stream, which replaces an earlier one. */
   attach(open: (handler: StreamHandler) => Stream): void {
     this.#stream?.destroy();
     this.#receiver = new Receiver();
@@ -92,7 +92,7 @@ export class Connection {
     this.#negotiated = negotiated;
   }
 
-  /** Returns the octets of the message. */
+  /** Sends a message, and returns its length in octets. */
   send(message: Message): number {
     const bytes = encodeMessage(message, { fourOctetAs: this.#negotiated?.fourOctetAs ?? false });
     this.#stream?.write(bytes);
@@ -116,7 +116,7 @@ export class Connection {
     this.#input({ kind: 'octets', count: bytes.length });
     const stream = this.#stream;
     this.#receiver.push(bytes);
-    // A message may end the connection. The octets behind it are then not read.
+    // A message may end the connection. The octets after it are then not read.
     while (this.#stream === stream) {
       const received = this.#receiver.next(this.#negotiated ?? beforeOpen);
       if (!received) return;

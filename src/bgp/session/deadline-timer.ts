@@ -15,12 +15,12 @@ export class DeadlineTimer {
     this.#expired = expired;
   }
 
-  /** True from `start` until it expires or is stopped. */
+  /** True from `start` until the timer expires or is stopped. */
   get isRunning(): boolean {
     return this.#deadline !== undefined;
   }
 
-  /** Starts it, or moves the deadline of a running one. */
+  /** Starts the timer, or moves the deadline of a running one. */
   start(delayMs: number): void {
     const deadline = this.#clock.now() + delayMs;
     this.#deadline = deadline;

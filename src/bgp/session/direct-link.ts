@@ -9,8 +9,8 @@ export interface NodeInterface extends InterfaceAddresses {
 }
 
 /**
- * Name of the interface over which the peer is directly connected: the peer is in a subnet of the interface that holds our end, or
- * has a link-local address on it. `undefined` when routers may lie between, so that the loss of one link need not end the session.
+ * Name of the interface over which the peer is directly connected: the peer is in a subnet of the interface that holds our end, or has a
+ * link-local address on it. `undefined` when routers may lie between, so the loss of one link need not end the session.
  */
 export function directLink(
   local: IpAddress,

@@ -1,6 +1,9 @@
 import type { Clock } from '../../clock.ts';
 
-/** Reasons that say only that TCP broke. A peer that has sent or received a NOTIFICATION often resets the next connection. */
+/**
+ * Reasons that say only that TCP broke. They often follow a better one: a peer that has sent or received a NOTIFICATION often resets the
+ * next connection.
+ */
 const unexplained: ReadonlySet<string> = new Set([
   'connection closed',
   'connection closed by the peer',
@@ -8,8 +11,8 @@ const unexplained: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What ended or prevented the last session. A reason that explains stays: `Bad Peer AS` is not overwritten by `connection reset`
- * before a session has come up.
+ * What ended or prevented the last session. A reason that explains the failure stays until a session has come up: `connection reset` does
+ * not overwrite `Bad Peer AS`.
  */
 export class LastError {
   readonly #clock: Clock;
@@ -25,12 +28,12 @@ export class LastError {
     return this.#reason;
   }
 
-  /** Wall clock. */
+  /** When the last error happened, by the wall clock. */
   get atEpochMs(): number {
     return this.#atEpochMs;
   }
 
-  /** Takes over the reason; false when it explains less than the one that is known. */
+  /** Stores the reason. Returns false and keeps the known reason when the new one explains less. */
   set(reason: string): boolean {
     const explains = !unexplained.has(reason);
     if (this.#explains && !explains) return false;

@@ -1,4 +1,4 @@
-/** From a message as received to the event that it is for the peer's machine. Pure. */
+/** Turns received messages and their errors into events for the peer's machine. Pure. */
 import type { BgpError } from '../codec/index.ts';
 import type { ConnectionEvent } from '../fsm/peer-events.ts';
 import type { Message } from '../message.ts';
@@ -26,7 +26,10 @@ export function eventOfMessage(connection: number, message: Message): Connection
 const headerErrorCode = 1;
 const openErrorCode = 2;
 
-/** The error code names the message (RFC 4271 section 4.5): 1 any header, 2 OPEN; 3 UPDATE and 7 ROUTE-REFRESH count the same. */
+/**
+ * The error code tells what is malformed (RFC 4271 section 4.5): 1 a header, 2 an OPEN. 3 (UPDATE) and 7 (ROUTE-REFRESH) become the same
+ * event.
+ */
 export function eventOfError(connection: number, error: BgpError): ConnectionEvent {
   switch (error.code) {
     case headerErrorCode:

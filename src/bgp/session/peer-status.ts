@@ -6,10 +6,10 @@ import type { ResolvedPeer } from '../peer.ts';
 import type { PeerStatus } from '../speaker-api.ts';
 import type { CarriedFamilies } from './carried-families.ts';
 
-/** A peer may offer thousands of capabilities. */
+/** Limits the list of capabilities: a peer may offer thousands. */
 const shownCapabilities = 64;
 
-/** What the parts of a session know at the moment. */
+/** The current values of the parts of a session that status shows. */
 export interface SessionSnapshot {
   readonly peer: ResolvedPeer;
   readonly state: BgpState;
@@ -56,7 +56,7 @@ function warningsOf({ peer, carried, negotiated, routesRefused }: SessionSnapsho
     ...(carried?.warnings ?? []),
     ...(withheld.length === 0
       ? []
-      : [`the peer has refused our OPEN, which now goes without ${withheld.join(', ')}`]),
+      : [`the peer has refused our OPEN, so we now send it without ${withheld.join(', ')}`]),
     ...(routesRefused === 0
       ? []
       : [`${routesRefused} routes are not sent: their path attributes fill a whole message`]),

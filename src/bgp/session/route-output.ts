@@ -10,10 +10,10 @@ import type { RouteAttributes } from '../speaker-api.ts';
 /** Messages are built only while the socket holds less than this, so that a slow peer costs bounded memory and delays no other. */
 const writeWindowBytes = 256 * 1024;
 
-/** Least time between two refreshes of a family, however often the peer asks. */
+/** Shortest time between two refreshes of a family, however often the peer asks. */
 const refreshPauseMs = 1000;
 
-/** So many changes fill two or three messages: they are sent without waiting for the rest of the turn. */
+/** This many changes fill two or three messages, so they are sent without waiting for the end of the turn. */
 const burstRoutes = 2048;
 
 const both: readonly Family[] = [4, 6];
@@ -48,7 +48,7 @@ export class RouteOutput {
   #session: OutputSession | undefined;
   #writer: UpdateWriter | undefined;
   #scheduled = false;
-  /** Refreshes that the peer has asked for and that wait for their time. */
+  /** Timers of the refreshes that the peer has asked for and that have not started yet. */
   readonly #refreshing = new Map<Family, Timer>();
   readonly #refreshedAt = new Map<Family, number>();
   /** The peer's name while it is configured. */
@@ -105,7 +105,7 @@ export class RouteOutput {
     this.#schedule();
   }
 
-  /** The peer asks for a family again (RFC 2918). Requests that come before it is sent are answered together. */
+  /** The peer asks for the routes of a family again (RFC 2918). Requests that come before the refresh starts are answered together. */
   refresh(family: Family): void {
     if (this.#refreshing.has(family)) return;
     const now = this.#clock.now();
@@ -127,7 +127,7 @@ export class RouteOutput {
     this.#schedule();
   }
 
-  /** The session goes on with other families or next hops: sends, sends again or withdraws what differs. */
+  /** Changes the families or next hops of the running session: sends, sends again or withdraws the routes that this affects. */
   recarry(families: readonly Family[], nextHops: WireSession['nextHops']): void {
     const before = this.#session;
     if (!before) return;
@@ -159,7 +159,7 @@ export class RouteOutput {
     this.#pump();
   }
 
-  /** Sends at the end of the turn, or at once when the changes are many enough for the peer to start on them. */
+  /** Sends at the end of the turn, or at once when there are enough changes for the peer to start on. */
   #schedule(): void {
     if (this.#rib.queuedCount >= burstRoutes && this.#hasRoom) {
       this.#pump();

@@ -7,12 +7,12 @@ import { formatRouterId } from './peer-status.ts';
 
 /** Octets of a malformed attribute that are logged. */
 const loggedOctets = 64;
-/** Different failures that are logged before a session comes up; a peer that fails in new ways all the time is cut off here. */
+/** Limits the different failures that are logged before a session comes up, since a peer may fail in new ways all the time. */
 const maxRememberedFailures = 64;
 
 /**
- * The log lines of one peer. A session that comes up or ends is one line. Failures in between are one line for each different
- * reason, malformed UPDATEs one for each attribute type and treatment.
+ * The log lines of one peer. A session that comes up or ends gets one line. Failures in between get one line for each different reason,
+ * and malformed UPDATEs get one for each attribute type and treatment.
  */
 export class SessionLog {
   readonly #root: Logger;
@@ -80,14 +80,14 @@ export class SessionLog {
     );
   }
 
-  /** Path attributes that fill a message are an operator's mistake. */
+  /** Path attributes that fill a whole message are an operator's mistake, so this is an error. Logged once for each session. */
   unsendable(): void {
     if (this.#isUnsendableLogged) return;
     this.#isUnsendableLogged = true;
     this.#logger.error({ reason: 'path attributes fill a whole message' }, 'route not announced');
   }
 
-  /** RFC 7606 section 6. */
+  /** Logs a malformed attribute, as RFC 7606 section 6 asks. */
   malformedUpdate({ attributeType, treatment, error }: AttributeFault): void {
     const key = `${attributeType} ${treatment}`;
     if (this.#faults.has(key)) return;

@@ -13,7 +13,7 @@ const kinds: Readonly<Record<Message['kind'], MessageKind>> = {
   'route-refresh': 'route_refreshes',
 };
 
-/** The metrics of one peer, under its present name. */
+/** The metrics of one peer, under its current name. */
 export class SessionMetrics {
   readonly #metrics: BgpMetrics;
   #name: string;

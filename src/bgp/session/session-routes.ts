@@ -13,7 +13,7 @@ interface Established {
   readonly settings: PeerSettings;
 }
 
-/** Starts and stops the routes of a session, and keeps its families and next hops true to the node's addresses. */
+/** Starts and stops the routes of a session, and keeps its families and next hops in line with the node's addresses. */
 export class SessionRoutes {
   readonly #output: RouteOutput;
   readonly #log: SessionLog;
@@ -39,7 +39,7 @@ export class SessionRoutes {
   /** The session is up: decides which families it carries, and sends everything desired. */
   up(session: Established, interfaces: readonly NodeInterface[]): void {
     const { stream, negotiated, settings } = session;
-    // Without a local address the socket is gone already; its end is the next event.
+    // Without a local address the socket is already closed, which the next event reports.
     if (!stream.localAddress) return;
     const carried = carriedFamilies(stream.localAddress, negotiated, settings, interfaces);
     this.#session = session;
@@ -56,7 +56,7 @@ export class SessionRoutes {
     });
   }
 
-  /** The node's addresses have changed: carries a family once its next hop is there, and withdraws it when it is gone. */
+  /** The node's addresses have changed: carries a family once it has a next hop, and withdraws its routes when the next hop is gone. */
   interfacesChanged(interfaces: readonly NodeInterface[]): void {
     const before = this.#carried;
     const local = this.#session?.stream.localAddress;

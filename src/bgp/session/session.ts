@@ -41,7 +41,7 @@ export interface SessionContext {
   readonly transport: Transport;
   readonly hostName: string;
   readonly interfaces: () => readonly NodeInterface[];
-  /** This process took over from one before it while the node kept forwarding (RFC 4724). */
+  /** This process took over from an earlier one while the node kept forwarding (RFC 4724). */
   readonly restarting: boolean;
 }
 
@@ -85,7 +85,7 @@ export class Session implements ConnectionOwner {
     this.#reportWaiting();
   }
 
-  /** Takes over an edit of the peer. */
+  /** Applies an edit of the peer. */
   update(peer: ResolvedPeer): void {
     const change = settingsChange(this.#peer, peer);
     const { name } = this.#peer.settings;
@@ -140,7 +140,7 @@ export class Session implements ConnectionOwner {
       await new Promise<void>((resolve) => void this.clock.after(flushPollMs, resolve));
   }
 
-  /** The peer keeps our routes while this process is away. */
+  /** True when the peer will keep our routes while this process is away. */
   get keepsRoutes(): boolean {
     return this.#isEstablished && this.#state.primary.negotiated?.gracefulRestart !== undefined;
   }
@@ -208,12 +208,12 @@ export class Session implements ConnectionOwner {
     this.#step(eventOfMessage(connection, message));
   }
 
-  /** A step outside of a connection's guard. */
+  /** Takes a step in a guard of its own, for an event that does not come from a connection's guarded input. */
   #handle(event: PeerEvent): void {
     this.#failureOf(undefined, () => this.#step(event));
   }
 
-  /** What `handle` throws, counted and logged. */
+  /** Runs `handle`. Counts, logs and returns what it throws. */
   #failureOf(octets: Uint8Array | undefined, handle: () => void): Error | undefined {
     try {
       handle();
@@ -351,8 +351,8 @@ export class Session implements ConnectionOwner {
 }
 
 /**
- * Events that a session repeats for as long as it lasts. Those that change no state are not recorded: they would displace how the
- * session came up, and a replay does not need them.
+ * Events that a session repeats for as long as it lasts. Those that change no state are not recorded: they would push the events that
+ * brought the session up out of the recorder, and a replay does not need them.
  */
 function isRoutine({ kind }: PeerEvent): boolean {
   return kind === 'update' || kind === 'keepalive' || kind === 'timer';

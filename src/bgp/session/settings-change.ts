@@ -1,11 +1,11 @@
-/** What an edit of a peer asks for. Pure. */
+/** Decides what an edit of a peer requires. Pure. */
 import type { ResolvedPeer } from '../peer.ts';
 import { socketRulesOf } from './connection-settings.ts';
 
 /** `none`: the session need not change. `apply`: new rules for the running session. `restart`: a new session. */
 export type SettingsChange = 'none' | 'apply' | 'restart';
 
-/** Settings that went into the TCP connection or the OPEN can change only with a new session. */
+/** Compares a peer before and after an edit. Settings that went into the TCP connection or the OPEN can change only with a new session. */
 export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): SettingsChange {
   if (settledAtOpen(before) !== settledAtOpen(after)) return 'restart';
   return changeableLive(before) === changeableLive(after) ? 'none' : 'apply';

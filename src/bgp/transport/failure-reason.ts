@@ -1,4 +1,4 @@
-/** Failures of sockets in an operator's words. */
+/** Describes socket failures in an operator's words. */
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -12,7 +12,7 @@ const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'address and port already in use',
 };
 
-/** Why a socket failed, without a full stop: from the errno where it is known, otherwise the error's message. */
+/** Why a socket failed, without a full stop: described from the errno if it is known, otherwise the error's message. */
 export function failureReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? String(error.code) : '';

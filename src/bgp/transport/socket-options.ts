@@ -28,7 +28,7 @@ const IPV6_UNICAST_HOPS = 16;
 const IPV6_V6ONLY = 26;
 const IPV6_TCLASS = 67;
 const IPV6_MINHOPCOUNT = 73;
-/** Octets sent and not acknowledged. */
+/** Asks for the octets that are sent and not acknowledged. */
 const SIOCOUTQ = 0x5411;
 
 /** DSCP CS6, network control (RFC 4594 section 3.1). */

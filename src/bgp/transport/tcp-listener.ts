@@ -1,6 +1,6 @@
 /**
- * Listening for peers over TCP. Keys and TTL rules are on the listener before the first segment can arrive, so that a connection
- * without the peer's key, or from further away than its TTL security allows, never comes to be.
+ * Listens for peers over TCP. Keys and TTL rules are on the listener before the first segment can arrive. A connection without the peer's
+ * key, or from further away than its TTL security allows, is therefore never established.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Family, formatIp, parseIp } from '../../address/index.ts';
@@ -36,7 +36,7 @@ export interface FamilyListenerOptions {
   readonly onFailed: (failure: ListenFailure) => void;
 }
 
-/** Opens a listener for the peers of one family; `undefined` when it cannot, which `onFailed` reports. */
+/** Opens a listener for the peers of one family; `undefined` when that fails, which `onFailed` reports. */
 export function listenFamily(options: FamilyListenerOptions): Server | undefined {
   const { family, clock, onIncoming, onFailed } = options;
   const opened = open(options);
@@ -86,7 +86,7 @@ interface Keys {
   readonly unguarded: ReadonlySet<string>;
 }
 
-/** Sets the peers' keys. The kernel has one key for each address: that of the first peer there. */
+/** Sets the peers' keys. The kernel keeps one key for each address: that of the first peer at the address. */
 function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
   const inForce = new Map<
     string,
@@ -100,7 +100,7 @@ function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
     const reason =
       known.password === password
         ? known.fault
-        : 'another peer at the address has another password, and the kernel takes one for each address';
+        : 'another peer at the address has another password, and the kernel keeps one for each address';
     return reason === undefined ? [] : { peer, reason };
   });
   const unguarded = new Set([...inForce].flatMap(([text, { fault }]) => (fault === undefined ? [] : text)));

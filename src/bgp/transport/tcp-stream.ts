@@ -7,7 +7,7 @@ import type { SocketRules, Stream, StreamHandler } from './transport.ts';
 
 /** Deadline for a closing connection to flush what was written. */
 const lingerMs = 1000;
-/** Octets of one read of what a broken connection left behind. */
+/** Size of one read of the input that a broken connection left behind. */
 const leftoverOctets = 65_536;
 /**
  * Handling time after which a stream waits for the next turn of the loop. libuv reads up to 32 chunks of 64 KiB from one socket in a
@@ -15,7 +15,7 @@ const leftoverOctets = 65_536;
  */
 const readBudgetMs = 5;
 
-/** Environment of a stream. */
+/** The socket of a stream, and what the stream needs beside it. */
 export interface TcpStreamOptions {
   readonly socket: Socket;
   /** The socket's descriptor, for options that Node cannot set. */
@@ -99,7 +99,7 @@ export class TcpStream implements Stream {
     this.#socket.destroy();
   }
 
-  /** Hands over a chunk. A peer that sends faster than its octets are handled waits, so that the loop serves everything else. */
+  /** Hands over a chunk. A peer that sends faster than its octets are handled must wait, so that the event loop serves everything else. */
   #receive(bytes: Uint8Array): void {
     if (!this.#isOpen) return;
     const before = this.#clock.now();
@@ -114,8 +114,8 @@ export class TcpStream implements Stream {
   }
 
   /**
-   * A failed write destroys the socket, and with it what arrived unread: usually the NOTIFICATION that says why the peer has closed.
-   * Linux keeps that readable after a reset.
+   * A failed write destroys the socket and its unread input, usually the NOTIFICATION that says why the peer has closed. Linux keeps that
+   * input readable after a reset, so it is read first.
    */
   #readBeforeDestroy(): void {
     const socket = this.#socket;
@@ -127,7 +127,7 @@ export class TcpStream implements Stream {
   }
 
   #readLeftover(): void {
-    // A stream that waits for its turn may hold a chunk that came before what the kernel holds.
+    // A paused stream may hold a chunk that came before the octets in the kernel.
     const held: Uint8Array | null = this.#isOpen && this.#socket.isPaused() ? this.#socket.read() : null;
     if (held) this.#handler.onData(held);
     while (this.#isOpen) {

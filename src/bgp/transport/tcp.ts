@@ -1,5 +1,5 @@
 /**
- * TCP for BGP. Sockets get their options natively, before they connect or listen, and are then handed to Node:
+ * TCP for BGP. Sockets get their options from libc, before they connect or listen, and are then handed to Node:
  *
  *   libc socket() ─→ options: key, TTL, device, source address ─→ net.Socket or net.Server ─→ TcpStream ─→ session
  *
@@ -55,7 +55,7 @@ function connect(target: ConnectTarget, handler: StreamHandler, clock: Clock): S
     if (fd >= 0) closeDescriptor(fd);
     return new FailedStream(failureReason(error), handler);
   }
-  // Reading starts once the connection is there. The types lack the option.
+  // `pauseOnCreate` delays reading until the connection is up. Node's types lack the option.
   const options = { fd, pauseOnCreate: true };
   const socket = new Socket(options);
   const stream = new TcpStream({ socket, fd, family, handler, clock });

@@ -1,5 +1,6 @@
 /**
- * TCP as a session sees it: streams of octets to a peer, made by us or by the peer. The speaker runs on tcp.ts, tests run on memory.
+ * TCP as a session sees it: streams of octets to a peer, made by us or by the peer. The speaker uses tcp.ts; tests use a transport in
+ * memory.
  */
 import type { Family, IpAddress } from '../../address/index.ts';
 
@@ -20,7 +21,7 @@ export interface ConnectTarget extends SocketRules {
   readonly sourceAddress?: IpAddress;
   /** Zone of a link-local address, and the device that the socket is bound to. */
   readonly interface?: string;
-  /** RFC 2385; a connection without the key is never made. */
+  /** TCP MD5 key (RFC 2385). A connection without the key is never made. */
   readonly password?: string;
 }
 
@@ -37,7 +38,7 @@ export interface StreamHandler {
   onConnected(): void;
   /** Octets in the order in which the peer sent them. They are valid during the call only. */
   onData(bytes: Uint8Array): void;
-  /** Everything written has left for the kernel. */
+  /** The kernel has taken everything that was written. */
   onDrain(): void;
   /** Called once, also for a connection that was never made; not after `destroy` or `end`. */
   onClosed(reason: string): void;
@@ -74,7 +75,7 @@ export interface Listener {
   close(): void;
 }
 
-/** Keeps peers from connecting to us: all peers of a family, or the one whose key cannot be set. */
+/** A failure that keeps peers from connecting to us: all peers of a family, or the one whose key cannot be set. */
 export interface ListenFailure {
   readonly family: Family;
   readonly peer?: AcceptedPeer;
@@ -85,8 +86,8 @@ export interface Transport {
   /** Opens a connection. Failures, those of socket options included, arrive at `onClosed`. */
   connect(target: ConnectTarget, handler: StreamHandler): Stream;
   /**
-   * Listens for the peers; one with a password or a minimum TTL can connect only with it. Of several peers at one address the first one's
-   * password and minimum TTL are in force. `onFailed` reports a port that is taken or a key that cannot be set.
+   * Listens for the peers. A peer with a password or a minimum TTL can connect only with it. When several peers share an address, the
+   * password and minimum TTL of the first one are in force. `onFailed` reports a port that is taken or a key that cannot be set.
    */
   listen(
     port: number,

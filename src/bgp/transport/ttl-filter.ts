@@ -1,7 +1,7 @@
 /**
- * The generalized TTL security mechanism for a listener (RFC 5082 section 3). The kernel's own option, IP_MINTTL, knows one minimum per
- * socket, but peers have minimums of their own, and until a connection is accepted the listener's counts. This classic BPF program
- * compares TTL and source address of every segment, from the first SYN on; an accepted connection inherits it.
+ * The generalized TTL security mechanism for a listener (RFC 5082 section 3). The kernel's own option, IP_MINTTL, has one minimum per
+ * socket, and the listener's applies until a connection is accepted. Each peer has a minimum of its own, so this classic BPF program
+ * compares TTL and source address of every segment, from the first SYN on. An accepted connection inherits the program.
  *
  * An instruction (`struct sock_filter`): `code 2 | jump if true 1 | jump if false 1 | operand 4`, in the machine's byte order.
  */
@@ -37,8 +37,8 @@ export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8
 }
 
 /**
- * One minimum per address. Of several peers at one address and interface the first counts, as for passwords; the same link-local
- * address on two interfaces has the lower minimum of the two, for the program does not see the interface.
+ * One minimum per address. Of several peers at one address and interface the first counts, as for passwords; the same link-local address
+ * on two interfaces has the lower minimum of the two, because the program does not see the interface.
  */
 function strictest(peers: readonly AcceptedPeer[]): { address: Uint8Array; minimumTtl: number }[] {
   const byLink = new Map<string, AcceptedPeer>();
@@ -54,7 +54,7 @@ function strictest(peers: readonly AcceptedPeer[]): { address: Uint8Array; minim
   return [...byAddress.values()].filter(({ minimumTtl }) => minimumTtl > 0);
 }
 
-/** Leaves the program where the source is the peer; continues after the rule where it is not. */
+/** The instructions for one peer. They end the program when the source is the peer, and go on to the next rule otherwise. */
 function rule(family: Family, address: Uint8Array, minimumTtl: number): Instruction[] {
   const { ttl, source } = layouts[family];
   const view = new DataView(address.buffer, address.byteOffset, address.length);

@@ -169,8 +169,8 @@ describe('a session in virtual time', () => {
     const stream = establish();
     assert.equal(offered(), 0);
     assert.deepEqual(status().warnings, [
-      'ipv6-unicast is not sent: the peer has refused our OPEN with it',
-      'the peer has refused our OPEN, which now goes without ipv4-unicast, ipv6-unicast, route-refresh, ' +
+      'ipv6-unicast is not sent: the peer has refused an OPEN that offered it',
+      'the peer has refused our OPEN, so we now send it without ipv4-unicast, ipv6-unicast, route-refresh, ' +
         'enhanced-route-refresh, extended-message, four-octet-as, fqdn',
     ]);
     stream.closed('connection reset by the peer');
