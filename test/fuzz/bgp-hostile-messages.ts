@@ -17,7 +17,7 @@ const makers: readonly ((random: Random) => Buffer)[] = [
   (random) => notification(random, repeated(random.octets(1 + random.below(4)), random)),
   // A shutdown communication of control and format characters.
   (random) => shutdown(random.pick(['\u202e', '\u2028', '\u001b[2J', '"', '\\', '\ud83d\ude00', 'é'])),
-  // One attribute repeated, known or unknown, sound or not.
+  // One attribute repeated, known or unknown, valid or malformed.
   (random) => update(none, repeated([random.pick([0x40, 0x80, 0xc0]), random.below(256), 0], random), none),
   (random) => update(none, repeated([0xc0, 8, 4, 0, 0, 0, 1], random), none),
   // Attributes of every type.
@@ -45,7 +45,7 @@ const makers: readonly ((random: Random) => Buffer)[] = [
   (random) => open(repeated([73, 6, 1, random.below(256), 3, ...random.octets(3)], random)),
 ];
 
-/** One hostile message with a sound header. Its length may exceed what the session allows. */
+/** One hostile message with a valid header. Its length may exceed what the session allows. */
 export function hostileMessage(random: Random): Uint8Array {
   return random.pick(makers)(random);
 }

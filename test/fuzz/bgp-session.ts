@@ -121,7 +121,7 @@ class Scenario {
     return this.#transport.streams.filter((stream) => stream !== this.#other && stream.isOpen);
   }
 
-  /** Connects and sends a sound OPEN and a KEEPALIVE. */
+  /** Connects and sends a valid OPEN and, in most inputs, a KEEPALIVE. */
   #establish(): void {
     const random = this.#random;
     const stream = this.#settings.passive

@@ -25,7 +25,7 @@ export interface FuzzTarget {
   readonly expectedVerdicts: readonly string[];
   /**
    * Makes one input from the numbers, lets the target handle it, and checks everything that must hold for any input. Returns the verdict in
-   * a word. Throws when a check fails, and lets exceptions of the target through.
+   * one word or a few. Throws when a check fails, and lets exceptions of the target through.
    */
   run(random: Random, meter: Meter): string;
 }

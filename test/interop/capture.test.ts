@@ -50,7 +50,7 @@ function speak(): Capture {
   });
 }
 
-test('a capture delivers the first frame after it opened', async () => {
+test('a capture delivers the first frame after it is opened', async () => {
   for (let i = 0; i < 10; i++) {
     const { near, heard } = listen();
     const far = speak();
@@ -61,7 +61,7 @@ test('a capture delivers the first frame after it opened', async () => {
   }
 });
 
-test('a capture reports how long a frame waited while the process stood still', async () => {
+test('a capture reports how long a frame waited while the process was stalled', async () => {
   const agesMs: number[] = [];
   const near = openCapture({
     interface: 'near',

@@ -36,7 +36,7 @@ test("our answers take the kernel's neighbour entry from REACHABLE through STALE
   assert.doesNotMatch(await client.ip('neigh', 'show', service), /router/);
 });
 
-test('duplicate address detection of another host gets an answer, and its kernel gives the address up', async () => {
+test("duplicate address detection of another host gets an answer, and that host's kernel gives the address up", async () => {
   await other.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.accept_dad=1', 'net.ipv6.conf.eth0.dad_transmits=1');
   await other.ip('address', 'add', `${service}/64`, 'dev', 'eth0');
   await eventually('the kernel to find the duplicate', async () =>
@@ -75,7 +75,7 @@ test('a probe distinguishes an address in use from a free one', async () => {
   assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::77' }), { kind: 'free' });
 });
 
-test('two addresses that share a solicited-node group join it once and leave it with the last of them', async () => {
+test('the node joins the solicited-node group of two addresses once, and leaves it with the last of them', async () => {
   const group = /ff02::1:ff44:5566/;
   const shared = ['2001:db8::44:5566', '2001:db8::1:0:44:5566'];
   const isJoined = async () => group.test(await node.ip('maddress', 'show', 'dev', 'eth0'));

@@ -14,12 +14,12 @@ export interface RouterConfig {
     readonly passive: boolean;
     readonly password?: string;
     readonly ttlSecurity?: boolean;
-    /** The speaker is more than one hop away. */
+    /** Whether the speaker is more than one hop away. */
     readonly multihop?: boolean;
     readonly holdTimeSeconds?: number;
     /** Seconds for which the router keeps our routes while we restart (RFC 4724). */
     readonly gracefulRestartSeconds?: number;
-    /** Accept IPv4 routes with an IPv6 next hop (RFC 8950). */
+    /** Whether the router accepts IPv4 routes with an IPv6 next hop (RFC 8950). */
     readonly extendedNextHop?: boolean;
     readonly extendedMessages?: boolean;
     /** Seconds between the router's attempts to connect. */

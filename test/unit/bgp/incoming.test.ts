@@ -11,7 +11,7 @@ import {
   routerAddress,
 } from './session-fixture.ts';
 
-describe('connections that peers make', () => {
+describe('incoming connections', () => {
   test('are accepted only while a passive peer is configured, and from configured peers only', () => {
     const { speaker, transport } = fixture();
     speaker.setPeers([peer()]);

@@ -38,7 +38,7 @@ function refused(open: Partial<OpenMessage>, end: Partial<LocalEnd> = {}): strin
 }
 
 describe('localOpen()', () => {
-  test('sends AS_TRANS for an AS number of four octets (RFC 6793)', () => {
+  test('sends AS_TRANS for a four-octet AS number (RFC 6793)', () => {
     const open = localOpen({ ...local, asn: 4_200_000_001 });
     assert.equal(open.myAs, 23456);
     assert.ok(open.capabilities.some((one) => one.kind === 'four-octet-as' && one.asn === 4_200_000_001));

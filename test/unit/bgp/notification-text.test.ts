@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { describeNotification } from '../../../src/bgp/notification-text.ts';
 
 const bytes = (text: string) => Uint8Array.of(...Buffer.from(text));
-/** Limit of any text. The longest one is a shutdown communication of 255 quotation marks, each of them escaped. */
+/** Every text is shorter than this. The longest is a shutdown communication of 255 quotation marks, each of them escaped. */
 const maxCharacters = 600;
 
 describe('describeNotification()', () => {

@@ -78,7 +78,7 @@ function updates(frames: readonly Uint8Array[]) {
   });
 }
 
-describe('UpdateWriter writes octets by RFC 4271 section 4.3 and RFC 4760', () => {
+describe('UpdateWriter: encoding by RFC 4271 section 4.3 and RFC 4760', () => {
   test('IPv4 with NEXT_HOP', () => {
     const { rib, frames } = fixture();
     rib.announce(prefix('198.51.100.1/32'), plain);
@@ -167,7 +167,7 @@ describe('UpdateWriter writes octets by RFC 4271 section 4.3 and RFC 4760', () =
   });
 });
 
-describe('UpdateWriter packs', () => {
+describe('UpdateWriter: packing', () => {
   const host = (family: Family, i: number): Prefix =>
     family === 4
       ? { family, value: 0x0a000000n + BigInt(i), length: 32 }

@@ -53,7 +53,7 @@ test('an OPEN without parameters has the layout of RFC 4271 section 4.2', () => 
   assert.equal(hex(encodeMessage(value, external)), hex(bytes));
 });
 
-/** Errors of RFC 4271 section 6.2 and of RFCs that added to it. */
+/** Errors of RFC 4271 section 6.2 and of the RFCs that extend it. */
 const refused: readonly [name: string, bytes: Uint8Array, error: [number, number, string]][] = [
   ['version 3', open('00', { version: '03' }), [2, 1, '0004']],
   ['version 5 and another layout', open('ffeeddccbbaa', { version: '05' }), [2, 1, '0004']],
@@ -104,7 +104,7 @@ test('decodeMessage() accepts hold times 0, 3 and 65,535', () => {
 
 const ipv4 = { afi: 1, safi: 1 };
 
-/** Code, value and decoded capability. `malformed` is a length that the capability does not allow, `unknown` one that stays as octets. */
+/** Code, value and decoded capability. `malformed` is a forbidden length, and `unknown` a capability that is kept as octets. */
 const capabilities: readonly [code: number, value: string, means: Capability | 'malformed' | 'unknown'][] = [
   [1, '00010001', { kind: 'multiprotocol', family: ipv4 }],
   [1, '0002ff80', { kind: 'multiprotocol', family: { afi: 2, safi: 128 } }],

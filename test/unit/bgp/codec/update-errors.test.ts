@@ -606,7 +606,7 @@ test('decodeMessage() returns only the strongest fault for an attribute that occ
   );
 });
 
-test('decodeMessage() returns a fault for each malformed attribute, or the error that ends the session (RFC 7606 section 3 h)', () => {
+test('decodeMessage() returns either a fault for each malformed attribute or the error that ends the session (RFC 7606 section 3 h)', () => {
   const faulty = attribute(0x40, 1, '09') + asPath + nextHop + attribute(0x40, 6, 'aa');
   assert.deepEqual(verdict(update({ attributes: faulty, nlri: onePrefix }), external), [
     '1 withdraw 3 6',

@@ -396,7 +396,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     ...establishedAlone,
     incoming: 'Established, contender OpenSent: 2accept 2open',
     'incoming after seconds': 'Established, contender OpenSent: 2accept 2open',
-    // RFC 8538 section 3.1: a Hard Reset.
+    // The NOTIFICATION is a Hard Reset (RFC 8538 section 3.1).
     'shutdown with Cease': 'Idle: 1N6/9 1drop session-down:stopped',
   },
   'Established, restartable, with contender': {
