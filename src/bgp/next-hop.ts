@@ -23,10 +23,10 @@ export interface SessionAddress {
 /**
  * The next hops for the family, in the order of MP_REACH_NLRI; `undefined` when the family cannot be sent.
  *
- * - For the family of the session's own address, that address. A link-local one comes after a global address of the interface, if there
+ * - The family of the session's own address uses that address. A link-local one comes after a global address of the interface, if there
  *   is one.
- * - For the other family, a global address of the same interface.
- * - For IPv4, when the interface has no global IPv4 address, the IPv6 next hops of the session, if the peer accepts them (RFC 8950).
+ * - The other family uses a global address of the same interface.
+ * - IPv4 on an interface without a global IPv4 address uses the IPv6 next hops of the session, if the peer accepts them (RFC 8950).
  *
  * A session over loopback, to a daemon on the same node, uses a global address of any interface.
  */

@@ -52,7 +52,7 @@ export function decodeAttributeList(
     const isCut = valueAt > bytes.length;
     const length = lengthOctets === 2 ? readUint16(bytes, at + 2) : readUint8(bytes, at + 2);
     if (isCut || valueAt + length > bytes.length) {
-      // RFC 7606 section 4: the rest of the list cannot be parsed, but the NLRI field behind it can.
+      // RFC 7606 section 4: the rest of the list cannot be parsed, but the NLRI field after it can.
       const error = reader.overrun(bytes.subarray(at));
       if (error) return fail(error);
       break;

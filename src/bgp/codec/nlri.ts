@@ -22,8 +22,8 @@ export function unicastFamily({ afi, safi }: AddressFamily): Family | undefined 
 }
 
 /**
- * Prefixes in their received form, judged and counted. Iterating over the list creates a value for each prefix; reading `length`, all
- * that most receivers need, allocates nothing. The list is a view of its message and is valid as long as the message is.
+ * Prefixes in their received form, judged and counted. Iterating over the list creates a value for each prefix. Most callers only read
+ * `length`, which allocates nothing. The list is a view of its message and is valid as long as the message is.
  */
 export class NlriList implements NlriSequence {
   readonly family: Family;

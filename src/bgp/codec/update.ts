@@ -75,7 +75,7 @@ function overrun(text: string): { readonly ok: false; readonly error: BgpError }
 }
 
 /**
- * The faults without those of a NEXT_HOP that no route uses. NEXT_HOP belongs to the prefixes of the NLRI field; when only MP_REACH_NLRI
+ * Leaves out the faults of a NEXT_HOP that no route uses. NEXT_HOP belongs to the prefixes of the NLRI field; when only MP_REACH_NLRI
  * announces routes, it is ignored (RFC 4760 section 3). In an UPDATE that only withdraws, a NEXT_HOP that is not a host address does no
  * harm; some routers send 0.0.0.0 there.
  */

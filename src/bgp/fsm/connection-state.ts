@@ -37,7 +37,7 @@ export interface FsmState {
   readonly name: BgpState;
   /** ConnectRetryCounter. */
   readonly connectRetryCounter: number;
-  /** Connections and sessions that broke since the last lasting session: the exponent of the idle hold time. */
+  /** Connections and sessions that broke since the last session that lasted. The count is the exponent of the idle hold time. */
   readonly oscillations: number;
   readonly tcp: 'none' | 'connecting' | 'connected';
   readonly delayOpenRunning: boolean;

@@ -105,7 +105,7 @@ export function established(step: Transition, event: FsmEvent): FsmStep {
   }
 }
 
-/** Handles the events that OpenSent, OpenConfirm and Established answer alike. */
+/** Handles the events that OpenSent, OpenConfirm and Established answer in the same way. */
 function afterOpen(
   step: Transition,
   event: Exclude<

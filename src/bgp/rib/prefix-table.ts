@@ -19,7 +19,7 @@ export class PrefixTable {
   /** By length, then by address as a signed number of 32 bits. The engine allocates nothing for such a key and hashes it quickly. */
   readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
   readonly #ids6 = new Map<string, number>();
-  /** Numbers without references. Some have been acquired again by their old prefix since. */
+  /** Numbers without references. Some of them have since been acquired again by their old prefix. */
   readonly #free: number[] = [];
   #isInFree = new Uint8Array(64);
   #next = 0;

@@ -131,7 +131,7 @@ export class RouteOutput {
   recarry(families: readonly Family[], nextHops: WireSession['nextHops']): void {
     const before = this.#session;
     if (!before) return;
-    // Withdrawals of a family that is no longer carried still need to know how its routes were sent.
+    // The withdrawals of a family that is no longer carried depend on how its routes were sent.
     const wire = { ...before.wire, nextHops: { ...before.wire.nextHops, ...nextHops } };
     this.#session = { ...before, families, wire };
     this.#writer = this.#writerFor(wire);

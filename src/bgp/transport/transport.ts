@@ -83,7 +83,7 @@ export interface ListenFailure {
 }
 
 export interface Transport {
-  /** Opens a connection. Failures, those of socket options included, arrive at `onClosed`. */
+  /** Opens a connection. Failures, including those of socket options, arrive at `onClosed`. */
   connect(target: ConnectTarget, handler: StreamHandler): Stream;
   /**
    * Listens for the peers. A peer with a password or a minimum TTL can connect only with it. When several peers share an address, the
