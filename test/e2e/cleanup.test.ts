@@ -37,7 +37,7 @@ function lab(nodes: number): { readonly child: ChildProcess; readonly output: ()
     [process.execPath, '--input-type=module-typescript', '-e', script],
     {
       stdio: ['pipe', 'pipe', 'pipe'],
-      // Its own process group, as a terminal gives to each command: Ctrl-C goes to all of it.
+      // A terminal gives each command its own process group and sends Ctrl-C to the whole group.
       detached: true,
     },
   );
@@ -60,7 +60,7 @@ function descendants(pid: number): number[] {
       const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
       parents.set(parent, [...(parents.get(parent) ?? []), Number(entry)]);
     } catch {
-      // The process has ended meanwhile.
+      // The process has ended in the meantime.
     }
   }
   const below = (of: number): number[] =>

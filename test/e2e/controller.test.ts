@@ -203,7 +203,7 @@ test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, dr
     },
   );
 
-  await t.test('the refusal of an edit that would orphan addresses names them', async () => {
+  await t.test('the refusal of an edit that would orphan addresses names those addresses', async () => {
     await writeConfig(plane, good.replace(/^.*office.*\n/m, ''));
     await configStatus(plane, 'stale');
     assert.match(
@@ -236,7 +236,7 @@ test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, dr
       'the split to be in force',
       async () => (await annotation(plane, 'accepted-config')) === split,
     );
-    await eventually('the pools to be named', async () =>
+    await eventually('the Service to name both pools', async () =>
       /: low,high/.test(await plane.kubectl('describe', 'service', 'web')),
     );
     assert.deepEqual(await addresses(plane, 'web'), before);

@@ -223,7 +223,7 @@ describe('the gate under faults', { concurrency: false }, () => {
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
-  test('the revert makes the configuration active, as annotations and events say', async () => {
+  test('annotations and events say that the revert made the configuration active', async () => {
     await lab.configure(whole);
     await becomes('active');
     const described = await lab.kubectl('describe', 'configmap', 'config', '-n', 'bellman-system');

@@ -45,7 +45,7 @@ async function neighbour(address: string): Promise<{ readonly state: string; rea
   return { state, mac };
 }
 
-test('another kernel confirms the address by its own probes, STALE to REACHABLE, for both families', async () => {
+test("another kernel's probes of the address move its neighbour entry from STALE to REACHABLE, for both families", async () => {
   const { near } = lab.fabric;
   // The reachable time must exceed the probe delay: a kernel keeps a recently used entry from becoming stale.
   for (const family of ['ipv4', 'ipv6'])
@@ -116,7 +116,7 @@ test('an event, the log and a metric name a host that claims the address, and th
     /AddressConflict.*claims 192\.0\.2\.240 too: defended/.test(await lab.kubectl('get', 'events')),
   );
   await lab.until(
-    'the router is back at the owner',
+    'the router resolves the address to the owner again',
     async () => (await routersNeighbour()) === (await lab.macOf(node)),
   );
   assert.match(lab.log(`speaker-${node.name}`), /another host uses an address of this node/);
@@ -206,7 +206,10 @@ test('with --leave-when-cordoned a cordoned node hands over without a lost reque
   await cordon(true);
   await lab.until('another node answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
   const { asked, answered } = await prober.stop();
-  assert.ok(asked - answered <= 2, `${answered} of ${asked} answered; at most the last ones were under way`);
+  assert.ok(
+    asked - answered <= 2,
+    `${answered} of ${asked} answered; only the last ones may still be in transit`,
+  );
   const now = await owner();
   await cordon(false);
   await lab.until('the node is eligible again', async () =>
@@ -223,12 +226,12 @@ test('with --announce-every a host that has lost its neighbour entry learns the 
   await near.exec('sysctl', '-qw', 'net.ipv4.conf.eth0.arp_accept=1');
   await near.ip('neigh', 'flush', 'dev', 'eth0');
   await lab.until(
-    'the near client has heard of it without asking',
+    'the near client has learned the address without asking',
     async () => (await neighbour(v4)).mac === mac,
   );
 });
 
-test('only the node with the subnet answers for its address, and no node after its death', async () => {
+test('only the node with the subnet answers for an address in it, and no node does after its death', async () => {
   const { segment, near, nodes } = lab.fabric;
   const third = nodes[2];
   assert.ok(third);
@@ -255,7 +258,7 @@ test('only the node with the subnet answers for its address, and no node after i
   await lab.addPods('annex', [third]);
   await lab.until('annex has an address', async () => (await lab.addressesOf('annex')).length === 1);
   const [address = ''] = await lab.addressesOf('annex');
-  await lab.until('annex is answered in its subnet', async () =>
+  await lab.until('annex answers in its subnet', async () =>
     (await lab.curl(client, address)).includes('annex-'),
   );
   const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';

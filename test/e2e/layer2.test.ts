@@ -1,6 +1,6 @@
 /**
- * Layer 2 in a whole lab: which node answers when nodes die, leave, return or are partitioned, and while the API server is away. The
- * kernel of the near client is the judge.
+ * Layer 2 in a whole lab: which node answers when nodes die, leave, return or are partitioned, and while the API server is away. The tests go by
+ * what the kernel of the near client resolves.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -129,7 +129,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     const { asked, answered } = await prober.stop();
     assert.ok(
       asked - answered <= 2,
-      `${answered} of ${asked} answered; at most the last ones were under way`,
+      `${answered} of ${asked} answered; only the last ones may still be in transit`,
     );
     assert.equal((await answerers()).length, 1);
     const now = await owner();
@@ -159,7 +159,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return nodes.length === 2 && nodes[0] === nodes[1] && nodes[0] !== old.name;
     });
     const followed = await record();
-    // Longer than an old owner waits before it corrects a line.
+    // This is longer than an old owner waits before it corrects a line.
     await sleep(12_000);
     assert.equal(await record(), followed);
     assert.deepEqual(await unassigned(), before);
@@ -199,7 +199,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     );
   });
 
-  test('another node takes over from a node without a link; after its return one node answers', async () => {
+  test('another node takes over from a node that loses its link, and keeps the address when the link returns', async () => {
     const before = await owner();
     await lab.fabric.segment.ip('link', 'set', before.name, 'down');
     const successor = await successorOf(before);
@@ -256,7 +256,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.deepEqual(await holders(lab.fabric.nodes), before);
   });
 
-  test('with externalTrafficPolicy Local the node with the endpoint answers, also after the endpoint moves', async () => {
+  test('with externalTrafficPolicy Local the node with the endpoint answers, even after the endpoint moves', async () => {
     const [first, second, third] = lab.fabric.nodes;
     assert.ok(first && second && third);
     const answeredBy = (node: LabNode) =>

@@ -166,7 +166,7 @@ describe('the view of an operator', { concurrency: false }, () => {
         lab.log('controller'),
       ),
     );
-    assert.match(await ask(printer), /printer-/, 'the known keys stay in use');
+    assert.match(await ask(printer), /printer-/, 'the speakers keep using the known keys');
     await lab.kubectl('delete', ...secret);
     await lab.until('every speaker is ready again', async () => /ok\n200$/.test(await readyz()));
     await shows('members', /^node-1 +2 alive$/m);
@@ -201,7 +201,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     const { asked, answered } = await prober.stop();
     assert.ok(
       asked - answered <= 2,
-      `${answered} of ${asked} answered; at most the last ones were under way`,
+      `${answered} of ${asked} answered; only the last ones may still be in transit`,
     );
     const now = await owner();
     await lab.until(

@@ -16,7 +16,7 @@ const leasePath = '/apis/coordination.k8s.io/v1/namespaces/ns/leases/controller'
 const dataPath = '/api/v1/namespaces/ns/configmaps/data';
 const never = new AbortController().signal;
 
-/** The clock of a process that can be suspended: time passes, and due timers fire when it resumes. */
+/** The clock of a process that can be suspended. Time passes during the suspension, and due timers fire when the process resumes. */
 class SuspendableClock implements Clock {
   readonly #clock: VirtualClock;
   #late: (() => void)[] | undefined;

@@ -9,7 +9,7 @@ test('actsForDeadNode() selects one live node, and in a minority none, unless Ku
       return { node, state: state as 'alive' | 'suspect' | 'dead' | 'left' };
     });
   const cases: readonly (readonly [string, string, string, boolean, boolean])[] = [
-    // dead node, this node, other members, ruled out by Kubernetes, expected
+    // Columns: dead node, this node, other members, whether Kubernetes rules the dead node out, expected result
     ['c', 'a', 'b c=dead', false, true],
     ['c', 'b', 'a c=dead', false, false],
     ['c', 'a', 'b c=suspect', false, false],

@@ -104,7 +104,7 @@ test('NodeSpeaker passes on only what a change of a Service or its endpoints cha
   assert.deepEqual(take(), ['change  -192.0.2.241']);
 });
 
-test('NodeSpeaker leaves the routes alone that a new configuration does not change', () => {
+test('NodeSpeaker keeps the routes that a new configuration does not change', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));
@@ -134,7 +134,7 @@ test('NodeSpeaker withdraws when its node becomes ineligible and ignores a heart
   assert.deepEqual(take(), ['announce router 198.51.100.7/32']);
 });
 
-test('NodeSpeaker leaves sessions alone when its Node object is deleted and created again', () => {
+test('NodeSpeaker keeps its sessions when its Node object is deleted and created again', () => {
   const { speaker, take } = recorded();
   speaker.setConfig({
     ...both,
@@ -193,7 +193,7 @@ test('NodeSpeaker holds back a peer until its password Secret exists, follows a 
   assert.deepEqual(take(), ['peers router', `trouble router: ${kept}`]);
   assert.equal(peers.at(-1)?.[0]?.password, 'two');
   assert.equal(peers.at(-1)?.[0]?.warning, kept);
-  // Another router under the same name never had that password.
+  // The password belongs to the old router, so a new router with the same name does not get it.
   speaker.setConfig(config([], [peer('router', { passwordSecret, address: ip('10.0.0.2') })]));
   assert.equal(peers.at(-1)?.[0]?.password, undefined);
   assert.equal(peers.at(-1)?.[0]?.waitingFor, missing);

@@ -148,7 +148,7 @@ const draining = [
   }),
 ];
 
-test('planService() leaves a Local Service to nodes with a lasting endpoint when all of its own terminate', () => {
+test('planService() leaves a Local Service to nodes whose endpoints stay when all endpoints of this node terminate', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, draining, context());
   assert.deepEqual(prefixes(plan), []);
@@ -157,7 +157,7 @@ test('planService() leaves a Local Service to nodes with a lasting endpoint when
   assert.equal(prefixes(planService(web, draining, context())).length, 1);
 });
 
-test('planService() counts terminating endpoints of a Local Service while no node with a lasting one may announce', () => {
+test('planService() counts terminating endpoints of a Local Service while no node whose endpoints stay may announce', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const nodeList = [node('node-1'), node('node-2', { ready: false })];
   assert.equal(prefixes(planService(local, draining, context({ nodeList }))).length, 1);
@@ -166,7 +166,7 @@ test('planService() counts terminating endpoints of a Local Service while no nod
   assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
 });
 
-test('planService() prefers lasting endpoints of a Local Service in layer 2, too', () => {
+test('planService() prefers nodes whose endpoints stay for a Local Service in layer 2, too', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })]);
   const candidates = (nodeList: Node[]) =>

@@ -25,7 +25,7 @@ for (const [name, over, reasons] of [
     assert.deepEqual(unreadyReasons({ ...ready, ...over }), reasons);
   });
 
-test('InitialSync completes once, with the last kind', () => {
+test('InitialSync completes once, when the last kind arrives', () => {
   const sync = new InitialSync();
   assert.deepEqual(
     awaitedKinds.map((kind) => sync.arrived(kind)),

@@ -57,7 +57,7 @@ test('mergeAttributes() keeps the strongest preference and all communities', () 
   );
 });
 
-test('RouteTable gives a peer the union of the routes of all Services, for any order of updates', () => {
+test('RouteTable gives a peer the union of the routes of all Services, whatever the order of updates', () => {
   const update = fc.record({
     service: fc.constantFrom('a', 'b', 'c'),
     hosts: fc.uniqueArray(fc.integer({ min: 1, max: 5 })),
@@ -140,7 +140,7 @@ test('recordAnnouncing() keeps the lines of other nodes and drops addresses that
   );
 });
 
-test('routerIdOf() uses the IPv4 InternalIP, or a stable hash of the name of the node', () => {
+test('routerIdOf() uses the IPv4 InternalIP, or else a stable hash of the node name', () => {
   assert.equal(routerIdOf('n', node('n', { internalIPs: ['2001:db8::1', '192.0.2.1'] })), 0xc0000201);
   const hashed = routerIdOf('n', node('n', { internalIPs: ['2001:db8::1'] }));
   assert.equal(hashed, routerIdOf('n', undefined));
