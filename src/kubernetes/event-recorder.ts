@@ -17,6 +17,8 @@ import { paths } from './write.ts';
 
 /** Maximum number of objects with waiting events. Events of further objects are dropped. An event is a few hundred octets. */
 const maxWaitingObjects = 20_000;
+/** Events that wait for one object, whatever happens to it while the API server is away. */
+const maxEventsPerObject = 64;
 const concurrency = 4;
 /** The API refuses longer messages. */
 const maxMessageLength = 1024;
@@ -60,16 +62,16 @@ export class EventRecorder {
   }
 
   record(record: EventRecord): void {
-    const { clock, logger } = this.#options;
+    const { clock } = this.#options;
     const key = `${record.regarding.kind} ${objectKey(record.regarding)}`;
     const event = { record, recordedMs: clock.now(), epochMs: clock.epochMs() };
     const waiting = this.#pending.get(key);
-    if (waiting) waiting.push(event);
-    else if (this.#pending.size < maxWaitingObjects) this.#pending.set(key, [event]);
-    else if (!this.#isFull) {
-      this.#isFull = true;
-      logger.warn({ reason: `events of ${maxWaitingObjects} objects are waiting` }, 'events are lost');
-    }
+    if (waiting && waiting.length < maxEventsPerObject) waiting.push(event);
+    else if (!waiting && this.#pending.size < maxWaitingObjects) this.#pending.set(key, [event]);
+    else
+      return this.#lose(
+        waiting ? `${waiting.length} events of ${key}` : `events of ${maxWaitingObjects} objects`,
+      );
     this.#queue.add(key);
   }
 
@@ -97,8 +99,14 @@ export class EventRecorder {
       }
       events.shift();
     }
-    this.#pending.delete(key);
-    this.#isFull = false;
+    if (this.#pending.delete(key)) this.#isFull = false;
+  }
+
+  /** Logs once until events are sent again. */
+  #lose(waiting: string): void {
+    if (this.#isFull) return;
+    this.#isFull = true;
+    this.#options.logger.warn({ reason: `${waiting} are waiting` }, 'events are lost');
   }
 
   async #send({ record, epochMs }: PendingEvent): Promise<void> {

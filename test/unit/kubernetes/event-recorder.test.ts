@@ -110,3 +110,18 @@ test('EventRecorder cuts a message to the limit of the API and puts events of cl
   const [written] = api.under('/api/v1/namespaces/default/events');
   assert.equal(String(written?.message).length, 1024);
 });
+
+test('EventRecorder bounds the events of one object during an outage, and logs once that it drops some', async () => {
+  const { api, clock, recorder, written, lines } = setUp();
+  let isAway = true;
+  api.before = () => {
+    if (isAway) throw new ApiError(0, 'ECONNREFUSED', 'away');
+  };
+  for (let i = 0; i < 200; i++) recorder.record(event(`number ${i}`));
+  await pass(clock, 5000);
+  for (let i = 0; i < 200; i++) recorder.record(event(`late ${i}`));
+  assert.equal(lines.filter(({ msg }) => msg === 'events are lost').length, 1);
+  isAway = false;
+  await pass(clock, 60_000);
+  assert.equal(written().length, 64);
+});
