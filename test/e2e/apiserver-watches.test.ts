@@ -63,7 +63,7 @@ test('an idle watch gets bookmarks, and may resume from one after a compaction',
   try {
     await plane.create('/api/v1/nodes', { metadata: { name: 'of-another-kind' } });
     await plane.knob('compact');
-    // A bookmark from before the compaction would be expired: the interval may end between the two requests above.
+    // A bookmark from before the compaction would be expired, and one may be sent between the two requests above.
     const compacted = Number(await version());
     const bookmark = await eventually('a bookmark of the compacted version', () =>
       watching.seen.find(({ object }) => Number(object.metadata?.resourceVersion) >= compacted),

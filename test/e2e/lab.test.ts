@@ -37,7 +37,7 @@ async function giveAddresses(name: string, ...ips: string[]): Promise<void> {
   });
 }
 
-/** The answers to a number of requests, each of which is a flow of its own. */
+/** The answers to a number of requests. Each request is a flow of its own. */
 async function heard(host: NetworkNamespace, address: string, times: number): Promise<string[]> {
   const answers: string[] = [];
   for (let i = 0; i < times; i++) answers.push((await lab.curl(host, address)).trim());

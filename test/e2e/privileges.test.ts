@@ -88,7 +88,7 @@ describe('a speaker with NET_RAW only, no new privileges and a read-only root', 
     await lab.applyExample('printer');
     await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
     for (const address of await lab.addressesOf('printer'))
-      await lab.until(`${address} is answered`, async () =>
+      await lab.until(`${address} answers`, async () =>
         (await lab.curl(lab.fabric.near, address)).includes('printer-'),
       );
   });

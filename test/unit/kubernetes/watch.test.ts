@@ -12,7 +12,10 @@ import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
-/** A server that answers each list and each watch with the next entry of a script; without one it refuses connections. */
+/**
+ * A server that answers each list and each watch with the next entry of a script. A list without an entry is refused; a watch without one stays
+ * open.
+ */
 class ScriptedApi implements Api {
   readonly clock = new VirtualClock();
   readonly log = memoryLogger();
@@ -279,7 +282,7 @@ test('watch() handles an object again, without another request, after its handle
   assert.deepEqual(
     lines.map(({ level, msg }) => `${level}: ${msg}`),
     ['error: bug: input dropped'],
-    'and one is logged',
+    'only the first failure is logged',
   );
   await stop();
 });

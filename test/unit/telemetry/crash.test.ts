@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const source = fileURLToPath(new URL('../../../src/', import.meta.url));
 
-/** Runs a program that calls `endOnCrash` with these last duties, and then the body. */
+/** Runs a program that calls `endOnCrash` with these last duties, and then runs the body. */
 function run(handOver: string, body: string) {
   const program = `
     import { endOnCrash } from '${source}telemetry/crash.ts';

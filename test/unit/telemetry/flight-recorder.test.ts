@@ -36,7 +36,7 @@ describe('FlightRecorder', () => {
 });
 
 describe('plain()', () => {
-  test('masks secrets, at any depth', () => {
+  test('masks secrets at any depth', () => {
     const peer = { password: 'x', membershipKeys: ['z'], keys: ['y'], key: 1, token: 't', name: 'a' };
     assert.deepEqual(plain({ peer, map: new Map([['password', 'x']]) }), {
       peer: {

@@ -12,7 +12,7 @@ import { eventually } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass } from '../../support/virtual-run.ts';
 
-/** A TCP port that nothing listens on now. */
+/** A TCP port on which no process listens now. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -25,7 +25,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** An output whose writes can be made to fail, or to take only some octets. */
+/** An output whose writes a test can make fail, or write only some of the octets. */
 function setUp(maxQueuedOctets?: number) {
   const clock = new VirtualClock();
   const state = { text: '', fault: undefined as string | undefined, room: Number.POSITIVE_INFINITY };
