@@ -78,7 +78,7 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
   await defaultRoute(far, '203.0.113.1', '2001:db8:f::1');
   const nodes: LabNode[] = [];
   for (let index = 1; index <= nodeCount; index++) nodes.push(await buildNode(index, segment, control));
-  // Tools on the management network reach the nodes too.
+  // This route lets tools on the management network reach the nodes too.
   const [first] = nodes;
   if (first) await control.ip('route', 'add', '192.0.2.0/24', 'via', `10.255.0.${10 + first.index}`);
   for (const node of nodes)

@@ -15,7 +15,7 @@ import { paths } from '../src/kubernetes/write.ts';
 import { createLogger } from '../src/log.ts';
 import { type ProxiedEndpoint, type ProxiedService, rulesetOf } from './kube-proxy-rules.ts';
 
-/** Collects changes that arrive together. */
+/** Time to wait for further changes that arrive together. */
 const settleMs = 5;
 
 const { values } = parseArgs({
@@ -56,7 +56,7 @@ function endpointsOf(raw: RawObject): ProxiedEndpoint[] | undefined {
 const applied = new Map<string, string>();
 const busy = new Set<string>();
 
-/** Runs one `nft` at a time on a node, each with the newest state. */
+/** Runs `nft` on each node, one at a time per node and always with the newest state. */
 function schedule(): void {
   for (const node of values.node) {
     if (busy.has(node)) continue;

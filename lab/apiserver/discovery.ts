@@ -88,7 +88,7 @@ function resourceList(at: GroupVersion): object {
   };
 }
 
-/** The minimum for `kubectl apply`: the kinds, and that the server validates fields itself and supports dry runs. */
+/** The least that `kubectl apply` needs: the kinds, and the statement that the server validates fields itself and supports dry runs. */
 function openApi(at: GroupVersion): object {
   const parameters = ['fieldValidation', 'dryRun'].map((name) => ({
     name,

@@ -130,7 +130,7 @@ function leafOf(type: Leaf, value: WireValue): unknown {
   switch (type) {
     case 'string':
       return octets([value]).toString('utf8');
-    // The JSON form of octets.
+    // JSON carries octets as base64.
     case 'bytes':
       return octets([value]).toString('base64');
     case 'integerOrString': {

@@ -53,7 +53,7 @@ function mergeList(name: string, target: Json, patch: readonly Json[], order: Js
   if (mergeKey === undefined || !patch.every((item) => isObject(item))) return patch;
   if (patch.some((item) => isObject(item) && item.$patch === 'replace'))
     return patch.filter((item) => !(isObject(item) && item.$patch === 'replace'));
-  // A node may have two addresses of one type, one of each family. Then the type is no key.
+  // A node may have two addresses of one type, one of each family. Then the type cannot be the key.
   if (
     name === 'addresses' &&
     new Set(patch.map((item) => (item as JsonObject)[mergeKey])).size < patch.length
@@ -73,7 +73,7 @@ function mergeList(name: string, target: Json, patch: readonly Json[], order: Js
   return result.sort((a, b) => rank(a) - rank(b));
 }
 
-/** RFC 7396. */
+/** Applies a JSON merge patch (RFC 7396). */
 export function mergePatch(target: Json, patch: Json): Json {
   if (!isObject(patch)) return patch;
   const result: JsonObject = isObject(target) ? { ...target } : {};

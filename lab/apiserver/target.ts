@@ -10,7 +10,7 @@ export interface Target {
   readonly name?: string;
   /** The status subresource. */
   readonly status: boolean;
-  /** Validate and answer, but store nothing. */
+  /** The server validates the request and answers it, but stores nothing. */
   readonly dryRun: boolean;
 }
 

@@ -9,13 +9,13 @@ import type { Change, Store } from './store.ts';
 export interface WatchOptions {
   readonly resource: Resource;
   readonly matches: Matcher;
-  /** Rows and columns instead of objects, with this much of each object. */
+  /** When set, the watch sends rows and columns instead of objects, with this much of each object. */
   readonly asTable: RowContent | undefined;
   /** The watch starts after this version; empty or `0` starts with the existing objects. */
   readonly from: string;
   /** Interval of bookmarks; `undefined` when the client did not request them. */
   readonly bookmarkMs: number | undefined;
-  /** Start with the existing objects and mark their end with a bookmark. */
+  /** The watch starts with the existing objects and marks their end with a bookmark. */
   readonly sendInitialEvents: boolean;
   readonly timeoutMs: number;
 }
