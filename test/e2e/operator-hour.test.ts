@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab } from '../../lab/lab.ts';
@@ -211,5 +212,51 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     await lab.markReady(node);
     await shows('the node again', 0, /^default\/local .* node-2 by BGP$/m);
     await lab.kubectl('delete', 'service', 'local');
+  });
+
+  test('a speaker that is cut off from the API server is named, with the cause', async () => {
+    const node = lab.node('node-2');
+    const reconnect = await lab.cut(node, 'tcp 6443');
+    const row = /^node-2 +speaker not reached.*this process cannot ask the API server about the token/m;
+    await lab.until('status names the cause', async () => row.test((await status()).text));
+    await lab.until('the metric says so', async () =>
+      /^bellman_kubernetes_api_up 0$/m.test(await lab.metrics(node.namespace)),
+    );
+    await reconnect();
+    await lab.until('status reads the speaker again', async () =>
+      /^node-2 +router +Established/m.test((await status()).text),
+    );
+  });
+
+  test('a wrong AS number on either side stays the last error, in words, and makes status exit with 1', async () => {
+    const cases = [
+      [{ 'peer-asn': 64501 }, 'peer said AS 64500, configured 64501'],
+      [{ 'my-asn': 64513 }, 'the OPEN says AS 64513'],
+    ] as const;
+    for (const [peer, reason] of cases) {
+      await lab.configure(config({ peer }));
+      const row = new RegExp(`^node-2 +router +(?!Established).*${reason}`, 'm');
+      const none = /^default\/web .* none: no BGP session that would announce it is up$/m;
+      await shows(reason, 1, row, none);
+      await sleep(3000);
+      assert.match((await status()).text, row, 'later connection resets do not replace the reason');
+      assert.match(
+        await lab.metrics(lab.node('node-2').namespace),
+        new RegExp(`^bellman_bgp_last_error_timestamp_seconds\\{.*${reason}.*\\} \\d`, 'm'),
+      );
+      assert.ok(lab.log('speaker-node-2').includes(reason));
+    }
+    await lab.configure(config());
+    await shows('the sessions', 0, /^default\/web .* node-1, node-2, node-3 by BGP$/m);
+  });
+
+  test('status exits with 1 when no speaker answers', async () => {
+    for (const { name } of lab.fabric.nodes) await lab.stop(`speaker-${name}`, 'SIGKILL');
+    await shows(
+      'no speaker',
+      1,
+      /^node-1 +speaker not reached/m,
+      /^default\/web .* unknown: node-1, node-2, node-3 not reached$/m,
+    );
   });
 });
