@@ -42,7 +42,7 @@ export function keyOf(resource: Resource, namespace: string | undefined, name: s
   return resource.namespaced ? `${namespace ?? 'default'}/${name}` : name;
 }
 
-/** Matches the objects that a list or watch of the target shows, by the selectors of the URL. */
+/** Matches the objects that a list or watch returns: those of the target that also match the URL's selectors. */
 export function matcherOf({ namespace, name }: Target, { searchParams }: URL): Matcher {
   const byField = fieldMatcher(searchParams.get('fieldSelector'));
   const byLabel = labelMatcher(searchParams.get('labelSelector'));

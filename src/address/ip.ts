@@ -55,7 +55,7 @@ function formatIpv6(value: bigint): string {
   return `${text(groups.slice(0, zeros.start))}::${text(groups.slice(zeros.start + zeros.length))}`;
 }
 
-/** Finds the longest run of zero groups, which `::` abbreviates; the first of equal length (RFC 5952 section 4.2). */
+/** Finds the run of zero groups that `::` abbreviates: the longest, or the first of several longest (RFC 5952 section 4.2). */
 function longestZeros(groups: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   let start = 0;

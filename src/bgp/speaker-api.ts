@@ -57,13 +57,13 @@ export interface BgpSpeaker {
   /** BFD has lost the peer: its session ends with Cease/BFD Down (RFC 9384) and is retried. */
   bfdDown(peerId: string): void;
   /**
-   * A hint that interfaces of the node have changed: the speaker reads them at once instead of within a second. A session over a link
-   * that is gone ends, and next hops follow the node's addresses.
+   * A hint that interfaces of the node have changed: the speaker reads them at once instead of within a second. It ends each session
+   * whose link is gone, and adapts the next hops to the node's addresses.
    */
   interfacesChanged(): void;
   /** The desired routes are complete: from now on End-of-RIB may be sent (RFC 4724 section 4.1). */
   synced(): void;
   status(): readonly PeerStatus[];
-  /** Resolves when every session has ended, or its deadline has passed. */
+  /** Resolves when every session has ended. A peer that stops reading delays this by a few seconds at most. */
   stop(mode: StopMode): Promise<void>;
 }

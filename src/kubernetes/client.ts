@@ -33,8 +33,8 @@ const watchSilenceMs = 330_000;
 const keepAlive = { enable: true, initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
 /**
- * Probes during an outage: the pause between two, before jitter, and the time limit of one. The limit grows, because the TLS handshakes
- * of aborted probes would keep an overloaded server busy.
+ * Probes during an outage: the pause between two, before jitter, and the time limit of one. The limit grows from probe to probe. If it
+ * stayed short, each probe of an overloaded server would be aborted, and the TLS handshake of the next one would add to the load.
  */
 const probe = { pauseMs: 800, timeoutMs: 1000, timeoutStepMs: 200, maxTimeoutMs: 3000 } as const;
 
@@ -224,8 +224,8 @@ function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOpti
 const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /**
- * Makes a client from the kubeconfig file, or without one from the service account of the Pod. It does not contact the server. Throws
- * an error that names the missing or broken file.
+ * Makes a client from the kubeconfig file, or from the service account of the Pod if no file is given. It does not contact the server.
+ * Throws an error that names the missing or broken file.
  */
 export function connect(
   kubeconfig: string | undefined,

@@ -1,7 +1,7 @@
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import type { EntriesMessage } from './message-parts.ts';
 
-/** Changes of entries that wait for the next decision. Only the newest change of each address is kept. */
+/** Changes to address entries that the agent has not applied yet. Only the newest change for each address is kept. */
 export class PendingEntries {
   readonly #changes = new Map<
     string,

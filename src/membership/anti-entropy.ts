@@ -27,9 +27,12 @@ const nextMeetingMs = 100;
 const differencesBeforeSync = 3;
 /** Extra wait before an exchange with a member not met yet, so that an exchange that a packet triggers can start first. */
 const meetingPauseMs = 50;
-/** After this many exchanges without agreement, only the comparison of summaries starts another one with that member. */
+/** When this many exchanges with a member brought no agreement, only differing summaries start another one with it. */
 const maxMeetings = 5;
-/** Agreement with this many members, or with all if there are fewer, makes this one synced. A single member may itself be starting. */
+/**
+ * This member is synced when it agrees with this many others, or with all if there are fewer. One is not enough, because that one may
+ * itself be starting.
+ */
 const agreementsForSync = 3;
 /** Packets in the first step of an answer. 64 packets of 1,400 octets fit a socket buffer of the usual 212,992 octets. */
 const packetsAtOnce = 64;
@@ -172,14 +175,15 @@ export class AntiEntropy {
     return [this.#digest(name, endpoint, true)];
   }
 
-  /** When the exchange under way is given up if no more records arrive. */
+  /** The time at which the exchange under way is given up, unless more records arrive before. */
   #exchangeEndsAt(): number {
     return this.#exchange ? this.#exchange.progressAt + syncIntervalMs : Number.POSITIVE_INFINITY;
   }
 
   #nextMeetingAt(): number {
     if (this.#unmet.size === 0) return Number.POSITIVE_INFINITY;
-    // Wait a little longer, so that an exchange with a sender that is new here or differs goes first: it has more to tell.
+    // Wait a little longer. If a packet comes meanwhile from a member that is new here or whose summary differs, the exchange with that
+    // member goes first, because it has more to tell.
     return (this.#exchange ? this.#exchangeEndsAt() : this.#nextExchangeAt) + meetingPauseMs;
   }
 

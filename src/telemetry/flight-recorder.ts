@@ -1,6 +1,6 @@
 /**
  * The flight recorder keeps the last events of each state machine, so that an operator can read how a machine got where it is and a
- * test can replay it. One machine is one name, such as `peer router-a`, `ownership` or `membership`.
+ * test can replay it. Each machine has a name, such as `peer router-a`, `ownership` or `membership`.
  *
  * Events are reduced to plain JSON when they are recorded: octets become hex, long values are cut, and values under keys that look
  * secret are masked. A recording therefore holds no reference to live buffers, has a bounded size, and is safe to hand out.

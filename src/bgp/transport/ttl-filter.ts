@@ -1,7 +1,8 @@
 /**
- * The generalized TTL security mechanism for a listener (RFC 5082 section 3). The kernel's own option, IP_MINTTL, has one minimum per
- * socket, and the listener's applies until a connection is accepted. Each peer has a minimum of its own, so this classic BPF program
- * compares TTL and source address of every segment, from the first SYN on. An accepted connection inherits the program.
+ * The generalized TTL security mechanism for a listener (RFC 5082 section 3). The kernel's own option, IP_MINTTL, sets one minimum per
+ * socket. Until a connection is accepted, the listener's minimum applies to its segments, whichever peer sends them. Each peer has a
+ * minimum of its own, so this classic BPF program compares TTL and source address of every segment, from the first SYN on. An accepted
+ * connection inherits the program.
  *
  * An instruction (`struct sock_filter`): `code 2 | jump if true 1 | jump if false 1 | operand 4`, in the machine's byte order.
  */
@@ -9,7 +10,7 @@ import { type Family, ipToBytes } from '../../address/index.ts';
 import { isLittleEndian } from '../../linux/libc.ts';
 import type { AcceptedPeer } from './transport.ts';
 
-/** SKF_NET_OFF: offsets from here on count from the IP header, though the socket sees segments from the TCP header on. */
+/** SKF_NET_OFF. An offset plus this constant counts from the IP header; a plain offset counts from the TCP header. */
 const networkHeader = -0x10_0000;
 const loadWord = 0x20;
 const loadOctet = 0x30;
@@ -37,8 +38,9 @@ export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8
 }
 
 /**
- * One minimum per address. Of several peers at one address and interface the first counts, as for passwords; the same link-local address
- * on two interfaces has the lower minimum of the two, because the program does not see the interface.
+ * Finds one minimum for each address. When several peers share address and interface, the first one's minimum applies, as its password
+ * does. When peers on two interfaces share a link-local address, the lower minimum applies, because the program does not see the
+ * interface.
  */
 function strictest(peers: readonly AcceptedPeer[]): { address: Uint8Array; minimumTtl: number }[] {
   const byLink = new Map<string, AcceptedPeer>();

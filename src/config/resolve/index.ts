@@ -1,4 +1,7 @@
-/** Stage 3 turns data of the schema's shape into the typed Config: it reads values, adds defaults, and judges references and overlaps. */
+/**
+ * Stage 3 of reading the configuration turns data of the schema's shape into the typed Config: it reads values, adds defaults, and judges
+ * references and overlaps.
+ */
 
 import type { Config } from '../config.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';

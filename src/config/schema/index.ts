@@ -1,6 +1,6 @@
 /**
- * Stage 2 turns YAML nodes into plain data of the schema's shape. It checks the names of keys, and the type and bounds of each value. It
- * leaves everything that needs two values at once to the next stage.
+ * Stage 2 of reading the configuration turns YAML nodes into plain data of the schema's shape. It checks the names of keys, and the type
+ * and bounds of each value. It leaves everything that needs two values at once to the next stage.
  */
 export { configJsonSchema } from './json-schema.ts';
 export { type Complain, type Findings, readShape } from './read-shape.ts';

@@ -92,7 +92,7 @@ describe('incoming connections', () => {
     [0xf0000000, 'theirs'],
     [0x01000000, 'ours'],
   ] as const)
-    test(`that collide with ours: the end with the higher identifier keeps its connection, here ${stays}`, () => {
+    test(`that collide with ours: the connection of the end with the higher identifier stays (${stays})`, () => {
       const { speaker, transport, status } = fixture();
       speaker.setPeers([peer(), passiveElsewhere]);
       const ours = transport.last;
@@ -136,7 +136,7 @@ describe('incoming connections', () => {
     assert.equal(status().state, 'OpenSent', 'the contender goes on');
   });
 
-  test('a refusal on one connection does not change what the other has offered', () => {
+  test('a peer that refuses our OPEN on one connection causes no warning about the capabilities of the other', () => {
     const { speaker, transport, status } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     const ours = transport.last;
@@ -153,7 +153,7 @@ describe('incoming connections', () => {
     );
   });
 
-  test('a NOTIFICATION on the contender is logged and counted, and a collision is not the last error', async () => {
+  test('a NOTIFICATION on the contender is logged and counted, but a collision does not become the last error', async () => {
     const { speaker, transport, lines, registry, status, clock } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     transport.last.connected();

@@ -111,7 +111,7 @@ describe('FailureDetector', () => {
     assert.ok(!detector.wake(now + 1000).some((action) => action.kind === 'gone'));
   });
 
-  test('believes a third member that reports a departure only if the departed member stays silent', () => {
+  test('pings a member whose departure another member reports, and believes the report only if no answer comes', () => {
     meet('b');
     const left = alive('b', { state: 'left' });
     assert.deepEqual(detector.questionDeparture(left, 0).map(textOf), ['ping to b']);
