@@ -46,7 +46,7 @@ function unaskedMoves(before: Picture, after: Picture, faults: readonly Fault[])
   });
 }
 
-/** NodeUnassigned events of Services that kept their endpoints. */
+/** New NodeUnassigned events of Services that no fault darkens. */
 function falseEvents(before: Picture, after: Picture, faults: readonly Fault[]): string[] {
   const darkened = new Set(faults.flatMap(({ darkens = [] }) => darkens));
   return [...after.unassigned].flatMap(([service, count]) =>

@@ -184,7 +184,7 @@ class Model {
     );
   }
 
-  /** Holders that came later and may no longer share with the Service. */
+  /** Services that got an address of this Service after it did, and may no longer share the address with it. */
   displacedBy(of: Service): Service[] {
     const known = this.known.get(objectKey(of));
     return (known?.outcome.assigned ?? []).flatMap(({ address }) => {
@@ -250,7 +250,7 @@ class Model {
     );
   }
 
-  /** Every assignment that fulfils the whole request and moves no address that the Service asked for and may keep. */
+  /** Every assignment that fulfils the whole request and keeps each held address that the Service asked for and may keep. */
   *ways(of: Service, before: Outcome['assigned']): Iterable<readonly IpAddress[]> {
     const options = familiesOf(of).map((family) => {
       const kept = before.find((each) => each.address.family === family && this.mayKeep(of, each.address));

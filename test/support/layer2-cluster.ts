@@ -61,7 +61,7 @@ class Member {
   readonly readiness: Readiness;
   readonly answering = new Set<string>();
   readonly entries = new Map<string, AddressEntry>();
-  /** State of each other node as this one sees it. */
+  /** State of each other node as this node sees it. */
   readonly seen = new Map<string, SeenState>();
   /** The state in which this node will soon see each other node. A later change cancels one that is still pending. */
   readonly expected = new Map<string, SeenState>();
@@ -185,7 +185,7 @@ export class Layer2Cluster {
     this.#factsChanged();
   }
 
-  /** Adds or replaces entries by their address, and removes others. */
+  /** Adds the entries in `upsert`, or replaces those with the same address. Removes the entries of the addresses in `remove`. */
   change(upsert: readonly AddressEntry[], remove: readonly string[] = []): void {
     const observedVersion = ++this.#version;
     for (const entry of upsert) this.entries.set(entry.address, { ...entry, observedVersion });
@@ -272,7 +272,7 @@ export class Layer2Cluster {
       this.#soon(() => become(state));
       return;
     }
-    // Every suspicion begins before the first death: a death takes longer than a round of probes.
+    // Every suspicion begins before the first death: one round of probes raises all suspicions, and a death takes longer.
     this.#soon(() => {
       if (become('suspect'))
         this.clock.after(this.#maxDelayMs + this.#random() * suspicionMs, () => become('dead'));

@@ -20,7 +20,7 @@ export class LineStream implements AsyncIterable<string> {
     this.#wake.resolve();
   }
 
-  /** Ends the stream after the lines sent so far. Without an error, the stream ends as the server ends it. */
+  /** Ends the stream after the lines sent so far. Without `error`, it ends as when the server closes it. */
   end(error?: Error): void {
     this.#end ??= error ? { error } : {};
     this.#wake.resolve();

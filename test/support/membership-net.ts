@@ -8,7 +8,7 @@ import type { PayloadStore } from '../../src/membership/payload.ts';
 import type { MembershipSettings } from '../../src/membership/timing.ts';
 import { TextStore } from './text-payloads.ts';
 
-/** Seeded random numbers, 0 to below 1 (mulberry32). */
+/** Seeded random numbers from 0 to below 1 (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -25,7 +25,7 @@ interface Scheduled {
   readonly run: () => void;
 }
 
-/** A heap by time, then by order of scheduling. */
+/** A heap ordered by time and, among equal times, by order of scheduling. */
 class Agenda {
   readonly #heap: Scheduled[] = [];
   #order = 0;

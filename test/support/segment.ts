@@ -51,7 +51,7 @@ export async function neighbour(
   return { mac: /lladdr (\S+)/.exec(text)?.[1], state: /([A-Z]+)\s*$/.exec(text)?.[1] };
 }
 
-/** Sends one packet to the address, so that the kernel must resolve it. It needs no answer. */
+/** Sends one packet to the address, so that the kernel must resolve the address. The packet needs no answer. */
 export async function poke(host: NetworkNamespace, address: string): Promise<void> {
   await host.exec('ping', '-c', '1', '-W', '0.05', '-n', address).catch(() => '');
 }

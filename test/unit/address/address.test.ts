@@ -119,7 +119,7 @@ test('isLinkLocal() accepts fe80::/10 only', () => {
   }
 });
 
-test('formatIp() writes IPv6 like the package ip-address, with any runs of zeros', () => {
+test('formatIp() writes IPv6 addresses like the package ip-address, whatever runs of zeros they contain', () => {
   const group = fc.oneof(fc.constant(0n), fc.bigInt(0n, 0xffffn));
   fc.assert(
     fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {

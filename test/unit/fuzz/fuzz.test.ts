@@ -6,7 +6,7 @@ import { targets } from '../../fuzz/targets.ts';
 
 /** Number of inputs of all targets together. They take seconds; `make fuzz` runs millions. */
 const totalInputs = 25_000;
-/** Factor for the CPU budgets, because unit tests run in parallel. */
+/** Factor by which the CPU budgets are raised, because unit tests run in parallel. */
 const slack = 3;
 
 describe('every entrance of foreign octets survives a sample of the inputs of `make fuzz`', () => {

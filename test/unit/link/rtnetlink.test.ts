@@ -168,7 +168,7 @@ test('LinkTable begins a new epoch only when a link goes down or gets a new MAC'
   assert.deepEqual(table.localAddresses(), []);
 });
 
-test('carries() compares subnets, or only names when links are named', () => {
+test('carries() compares the address with the subnets of the link, or only the name of the link when links are named', () => {
   const table = new LinkTable(0);
   table.apply(eth0);
   table.apply(address('192.0.2.5', 24));

@@ -130,7 +130,7 @@ describe('Channel', () => {
     assert.deepEqual(wire.delivered, []);
   });
 
-  test('delivers a first packet while recorded datagrams arrive between challenge and answer', () => {
+  test('delivers each packet although recorded datagrams of earlier sessions arrive in between', () => {
     const { wire } = acquainted();
     const recorded = wire.seen.filter(({ to }) => to === 'b');
     wire.join('a');

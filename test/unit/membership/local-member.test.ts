@@ -8,7 +8,7 @@ const said = (state: 'alive' | 'suspect' | 'dead' | 'left', incarnation: number)
   ({ kind: 'member', name: 'a', state, incarnation, endpoint, metadata: '' }) as const;
 
 describe('LocalMember', () => {
-  test('refutes false statements, and statements ahead of its incarnation, with a greater incarnation', () => {
+  test('refutes a false statement about itself, or one that is ahead of its incarnation, by taking a greater incarnation', () => {
     for (const [update, refuted] of [
       [said('suspect', 5), 6],
       [said('dead', 5), 6],

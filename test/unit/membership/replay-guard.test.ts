@@ -11,7 +11,7 @@ function tokenOf(guard: ReplayGuard, name: string, session: string): string {
 }
 
 describe('ReplayGuard', () => {
-  test('accepts a session that shows its token, each sequence number once', () => {
+  test('accepts each sequence number once in a session that shows its token', () => {
     const guard = new ReplayGuard(secret);
     const token = tokenOf(guard, 'a', 's1');
     assert.deepEqual(guard.judge('a', 's1', 2, token), { kind: 'accept' });

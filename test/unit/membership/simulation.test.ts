@@ -107,7 +107,7 @@ describe('Membership, deaths', () => {
 });
 
 describe('Membership, partitions', () => {
-  test('both sides declare each other dead, and merge again within seconds', () => {
+  test('the two sides declare each other dead, and agree again within ten seconds after the partition ends', () => {
     const net = acquainted({ nodes: 7, loss: 0.05, seed: 4 });
     net.part(['node-0', 'node-1', 'node-2']);
     net.run(5000);
@@ -203,7 +203,7 @@ describe('Membership, payload records', () => {
     [4, 5000, 0.05],
     [11, 20_000, 0],
   ] as const)
-    test(`a member that joins ${nodes - 1} others with ${count} records at ${loss * 100} % loss is synced once it has them all`, () => {
+    test(`a member that joins ${nodes - 1} others with ${count} records at ${loss * 100} % loss is synced only once it has them all`, () => {
       const net = acquainted({ nodes, loss, seed: 11 });
       net.kill('node-0');
       net.run(5000);

@@ -58,7 +58,7 @@ describe('NdpResponder answers', () => {
     assert.equal(ndp.matched?.text, '2001:db8::a');
   });
 
-  test('a solicitation without a link-layer option, to the source MAC of the frame', () => {
+  test('a solicitation without a link-layer option, by a reply to the source MAC of the frame', () => {
     const ndp = owner();
     assert.equal(ndp.receive(bare, bare.length), 'answer');
     assert.equal(hex(ndp.reply), captured.advertisement);
@@ -84,7 +84,7 @@ describe('NdpResponder answers', () => {
     assert.equal(reply.slice(116, 124), '60000000');
   });
 
-  test('duplicate address detection, by an advertisement to all nodes with the Solicited flag clear', () => {
+  test('duplicate address detection, by an advertisement that goes to all nodes and has the Solicited flag clear', () => {
     const ndp = responder('2001:db8::b');
     const bytes = frame(captured.duplicateAddressProbe);
     assert.equal(ndp.receive(bytes, bytes.length), 'answer');
@@ -107,7 +107,7 @@ describe('NdpResponder answers', () => {
   });
 });
 
-describe('NdpResponder does not answer (RFC 4861 section 7.1.1, and like the Linux kernel):', () => {
+describe('NdpResponder, following RFC 4861 section 7.1.1 and the Linux kernel, does not answer:', () => {
   const probe = frame(captured.duplicateAddressProbe);
   for (const [name, bytes, verdict] of [
     ['hop limit below 255', changed(solicitation, { 21: 254 }), 'hop-limit'],
@@ -184,7 +184,7 @@ describe('NdpResponder reports a conflict:', () => {
     assert.equal(responder('2001:db8::b', false).receive(bytes, bytes.length), 'conflict');
   });
 
-  test('but not for an advertisement to a group with the Solicited flag', () => {
+  test('but not for an advertisement that goes to a group although its Solicited flag is set', () => {
     const bytes = withChecksum(
       changed(frame(captured.advertisement), { 0: 0x33, 1: 0x33, 5: 1, 38: 0xff, 39: 2 }),
     );

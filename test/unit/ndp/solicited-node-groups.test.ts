@@ -24,7 +24,7 @@ class MemoryGroupSocket {
   close(): void {}
 }
 
-test('SolicitedNodeGroups joins a shared group once and leaves it after its last address', () => {
+test('SolicitedNodeGroups joins a shared group once and leaves it when its last address is removed', () => {
   const socket = new MemoryGroupSocket();
   const groups = new SolicitedNodeGroups(socket, 7);
   groups.add(ip('2001:db8::1:2345'));

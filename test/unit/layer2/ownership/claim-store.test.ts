@@ -38,7 +38,7 @@ test('stores that merge the same claims, in any order and with repetitions, hold
   );
 });
 
-test('claims have a total order: by epoch, then takeover above release by another node above release by the owner, then by owner', () => {
+test('claims have a total order: by epoch; then a takeover above a final release, and that above a release whose owner keeps answering; then by owner', () => {
   const places = { releaseByOwner: 0, release: 1, takeover: 2 };
   const place = (each: Claim) => {
     if (each.owner === '') return places.release;
@@ -116,7 +116,7 @@ test('a release is repeated for an hour, stops older claims for a day, and is th
   assert.deepEqual(store.digest(['']), new Uint32Array(digestBuckets));
 });
 
-test('a received claim is ignored if its epoch leaves no room for a next one', () => {
+test('a received claim is ignored if its epoch leaves no room for a greater epoch', () => {
   const each = {
     address: '192.0.2.1',
     owner: 'a',

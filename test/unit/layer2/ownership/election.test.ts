@@ -81,12 +81,12 @@ const cases: readonly {
     placed: { '2001:db8::1': 'b' },
   },
   {
-    name: 'an address that was taken stays with its owner and counts as load in later elections',
+    name: 'an address that was taken stays with its owner and counts as load when later addresses are placed',
     vacancies: [vacant('192.0.2.1', [], { takenBy: 'a' }), vacant('192.0.2.2', ['a', 'b'])],
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'b' },
   },
   {
-    name: 'an address that was taken does not count as load in earlier elections',
+    name: 'an address that was taken does not count as load when earlier addresses are placed',
     vacancies: [
       vacant('192.0.2.1', ['a', 'b']),
       vacant('192.0.2.2', [], { takenBy: heaviest('192.0.2.1', ['a', 'b']) ?? '' }),
@@ -230,7 +230,7 @@ test('balanced loads stay balanced, even when some vacancies are already taken',
   );
 });
 
-test('an election leaves loads no further apart than before, or than one address', () => {
+test('an election leaves loads no further apart than they were before, or at most one address apart', () => {
   fc.assert(
     fc.property(addresses, loads, (texts, its) => {
       const from = standing(its);

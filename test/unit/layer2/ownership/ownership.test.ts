@@ -223,7 +223,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a recorded owner on another node gets time to claim, and keeps the address when it does',
+    name: 'another node that is the recorded owner gets time to claim, and keeps the address when it does',
     given: { entries: [entry(forA, { recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -370,7 +370,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node stops answering when a newer version has released the address',
+    name: 'a node stops answering when the owner has released the address from a newer version',
     given: {
       entries: [entry(web, { observedVersion: 5 })],
       minority: true,
@@ -497,7 +497,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'nodes are passed over one after another, and each gets its second again after a minority',
+    name: 'nodes are passed over one after another, and each gets a full second again once a minority has ended',
     given: { entries: [entry(bBeforeC)], claims: { [bBeforeC]: 'd' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -777,7 +777,7 @@ test('a node that learns of a loss only after the claims of others takes the add
   }
 });
 
-test('a node that learns of a loss late takes its address, although another node already took one of the same group', () => {
+test('a node that learns of a loss late takes the address that falls to it, although another node already took one of the same group', () => {
   const own = addressOf('a', ['c']);
   const sibling = '192.0.2.9';
   const subject = new Subject({

@@ -52,7 +52,7 @@ test('AnnouncementQueue announces every address once before any twice, at the co
   }
 });
 
-test('AnnouncementQueue skips a cancelled item, and restarts a schedule', () => {
+test('AnnouncementQueue skips a cancelled item, and restarts the schedule of an item that is started again', () => {
   const queue = new AnnouncementQueue<string>(policy);
   queue.start('a', 0);
   queue.start('b', 0);

@@ -256,7 +256,7 @@ test('NeighbourResponder defends against a conflict and reports it, both at a li
   ]);
 });
 
-test('NeighbourResponder yields by policy, and only reports a conflict with another speaker', () => {
+test('NeighbourResponder yields under the policy `yield`, and reports a conflict with another speaker without defending the address', () => {
   const yielding = new MemoryHost({ defence: 'yield' });
   yielding.responder.add(ip('192.0.2.2'));
   yielding.hear(captured.arpGratuitousReply);
@@ -298,7 +298,7 @@ test('NeighbourResponder stops probing at the first conflict, in either family',
   }
 });
 
-test('NeighbourResponder cannot probe when no link carries the address', async () => {
+test('NeighbourResponder resolves a probe to `no-link` when no link carries the address', async () => {
   const host = new MemoryHost();
   const outcome = host.responder.probe(ip('203.0.113.1'));
   host.clock.advance(500);
