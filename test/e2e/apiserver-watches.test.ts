@@ -1,4 +1,4 @@
-/** Watches of the lab's API server, used through `@kubernetes/client-node`, and the effects of its knobs. */
+/** Watches of the lab's API server, used through `@kubernetes/client-node`, and the effects of the server's knobs. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { KubeConfig, type KubernetesObject, type V1Status, Watch } from '@kubernetes/client-node';
@@ -63,7 +63,7 @@ test('an idle watch gets bookmarks, and may resume from one after a compaction',
   try {
     await plane.create('/api/v1/nodes', { metadata: { name: 'of-another-kind' } });
     await plane.knob('compact');
-    // A bookmark from before the compaction would be expired, and one may be sent between the two requests above.
+    // A bookmark sent between the two requests above would be from before the compaction, and so expired.
     const compacted = Number(await version());
     const bookmark = await eventually('a bookmark of the compacted version', () =>
       watching.seen.find(({ object }) => Number(object.metadata?.resourceVersion) >= compacted),
@@ -133,7 +133,7 @@ test('a watch with a selector reports an object that starts to match as added, a
   }
 });
 
-test('a watch from a future version gets 410, as after a restart of the server', async () => {
+test('a watch from a version that the server has not reached, as after its restart, gets 410', async () => {
   const watching = await watchFrom({ resourceVersion: '1000000000' });
   const [first] = await eventually('an answer to the watch', () => watching.seen.length > 0 && watching.seen);
   assert.deepEqual([first?.type, first?.object.code, first?.object.reason], ['ERROR', 410, 'Expired']);

@@ -160,7 +160,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
     ['merge', '{"metadata":{"labels":{"by":"merge"}}}'],
     ['json', '[{"op":"replace","path":"/metadata/labels/by","value":"json"}]'],
   ] as const) {
-    test(`patch of type ${type}`, async () => {
+    test(`patch of type ${type} changes the label`, async () => {
       await kubectl('patch', 'service', 'web', '--type', type, '-p', patch);
       assert.equal(await kubectl('get', 'service', 'web', '-o', 'jsonpath={.metadata.labels.by}'), type);
     });
@@ -173,7 +173,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
       await kubectl('get', 'service', 'web', '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}'),
       '',
     );
-    // As `--subresource status` does, which the kubectl of Debian 12 does not have yet.
+    // This does what `--subresource status` does. The kubectl of Debian 12 does not have that flag yet.
     const object = JSON.parse(await kubectl('get', 'service', 'web', '-o', 'json')) as object;
     const file = join(folder, 'status.json');
     writeFileSync(file, JSON.stringify({ ...object, ...(JSON.parse(status) as object) }));

@@ -142,7 +142,7 @@ test('each kind of request is fulfilled, or refused with a cause', async (t) => 
   assert.equal(await controller.stop(), 0);
 });
 
-test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, draining and a split', async (t) => {
+test('the gate moves no address through a bad edit, a restart with it, a deletion, an orphaning edit, draining and a split', async (t) => {
   let controller = plane.controller();
   await controller.logged('leading');
   const before = await addresses(plane, 'web');
@@ -187,7 +187,7 @@ test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, dr
   );
 
   await t.test(
-    'a deleted ConfigMap counts as stale, even for a controller that starts then, until the ConfigMap returns',
+    'a deleted ConfigMap counts as stale until it returns, even for a controller that starts while it is gone',
     async () => {
       await plane.delete(`${configMaps}/config`);
       await event(plane, 'ConfigMap', 'config', /ConfigStale .*there is no ConfigMap config/);
@@ -244,7 +244,7 @@ test('the gate: a bad edit, a restart with it, a deletion, an orphaning edit, dr
   assert.equal(await controller.stop(), 0);
 });
 
-test('the controller waits for an API server that is away when it starts, and logs the outage once', async () => {
+test('a controller that starts while the API server is away waits for it, and logs the outage once', async () => {
   await plane.knob('refuse');
   const controller = plane.controller('--no-leader-election');
   await controller.logged('API server not reached, retrying');
@@ -296,7 +296,7 @@ test('an API server that forbids everything for some seconds causes no warning',
   assert.equal(await controller.stop(), 0);
 });
 
-test('validate --kubeconfig names the addresses that an edit would orphan, and exits with 2 without the cluster', async () => {
+test('validate --kubeconfig names the addresses that an edit would orphan, and exits with 2 when the API server is away', async () => {
   const controller = plane.controller();
   await writeConfig(plane, good);
   await configStatus(plane, 'active');

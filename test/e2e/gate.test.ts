@@ -64,7 +64,7 @@ async function seenByRouter(): Promise<RouterView> {
   };
 }
 
-/** A restarted session would be established at least a second later. The times that BIRD prints drift by a millisecond. */
+/** The times that BIRD prints drift by a millisecond, but a restarted session would be established at least a second later. */
 function assertSame(now: RouterView, before: RouterView): void {
   assert.deepEqual(now.sessions, before.sessions);
   assert.equal(now.upSince.length, 3);
@@ -124,7 +124,7 @@ async function speakersAreBack(): Promise<void> {
 }
 
 describe('the gate under faults', { concurrency: false }, () => {
-  test('an edit that does not parse and its revert change nothing at the router', () =>
+  test('neither an edit that does not parse nor its revert changes anything at the router', () =>
     changingNothing(async () => {
       await lab.configure(broken);
       await becomes('stale');
@@ -163,7 +163,7 @@ describe('the gate under faults', { concurrency: false }, () => {
       await becomes('active');
     }));
 
-  test('a deleted ConfigMap that returns changes nothing', () =>
+  test('deleting the ConfigMap and creating it again changes nothing at the router', () =>
     changingNothing(async () => {
       await lab.kubectl('delete', 'configmap', 'config', '-n', 'bellman-system');
       await lab.until('the controller reports the missing ConfigMap', () =>

@@ -47,7 +47,7 @@ async function neighbour(address: string): Promise<{ readonly state: string; rea
 
 test("another kernel's probes of the address move its neighbour entry from STALE to REACHABLE, for both families", async () => {
   const { near } = lab.fabric;
-  // The reachable time must exceed the probe delay: a kernel keeps a recently used entry from becoming stale.
+  // The reachable time must exceed the probe delay: an entry used within that delay is probed and does not become stale.
   for (const family of ['ipv4', 'ipv6'])
     await near.exec(
       'sysctl',
@@ -56,7 +56,7 @@ test("another kernel's probes of the address move its neighbour entry from STALE
       `net.${family}.neigh.eth0.delay_first_probe_time=1`,
     );
   const mac = await lab.macOf(await owner());
-  // Existing entries keep their old timers.
+  // Existing entries keep their old timers, so they are removed.
   await near.ip('neigh', 'flush', 'dev', 'eth0');
   for (const address of [v4, v6]) {
     await lab.curl(near, address);
@@ -221,7 +221,7 @@ test('with --leave-when-cordoned a cordoned node hands over without a lost reque
 test('with --announce-every a host that has lost its neighbour entry learns the address again', async () => {
   const { near } = lab.fabric;
   const mac = await lab.macOf(await owner());
-  // The announcements after a takeover end after five seconds.
+  // The announcements that follow a takeover end after five seconds. From then on only those of --announce-every are left.
   await new Promise((resolve) => setTimeout(resolve, 5000));
   await near.exec('sysctl', '-qw', 'net.ipv4.conf.eth0.arp_accept=1');
   await near.ip('neigh', 'flush', 'dev', 'eth0');
@@ -231,7 +231,7 @@ test('with --announce-every a host that has lost its neighbour entry learns the 
   );
 });
 
-test('only the node with the subnet answers for an address in it, and no node does after its death', async () => {
+test('only the node with the subnet answers for an address in it, and after the death of that node no node does', async () => {
   const { segment, near, nodes } = lab.fabric;
   const third = nodes[2];
   assert.ok(third);

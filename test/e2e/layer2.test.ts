@@ -229,7 +229,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     );
   });
 
-  test('a speaker that restarts behind a partition takes no address when it heals', async () => {
+  test('a speaker that restarts behind a partition takes no address when the partition heals', async () => {
     const [first, ...others] = lab.fabric.nodes;
     assert.ok(first);
     const heal = await lab.cut(first, 'udp 7946');
@@ -315,7 +315,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
-    // By the end of this probe the node would have given up waiting for the other two.
+    // By the end of this probe the node that is cut off would have given up waiting for the other two, and would answer.
     await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
     await reconnect();
   });

@@ -196,7 +196,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     await lab.kubectl('delete', 'service', 'misspelt');
   });
 
-  test('status names the node that has the endpoint and may not announce', async () => {
+  test('status names the node that has the endpoint but may not announce, and says why', async () => {
     const node = lab.node('node-2');
     await lab.addPods('local', [node]);
     await lab.apply(

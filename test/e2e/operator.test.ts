@@ -72,7 +72,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
   }
 
-  /** Waits until the line with this start matches. */
+  /** Waits until a line of `bellman status` matches. */
   async function shows(what: string, start: RegExp, ...flags: string[]): Promise<void> {
     let last = '';
     await lab
@@ -173,7 +173,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match(await ask(printer), /printer-/);
   });
 
-  test('a speaker counts as missing on a node that has a speaker Pod', async () => {
+  test('a speaker counts as missing only on a node that has a speaker Pod', async () => {
     const countMissing = async () =>
       /^bellman_membership_unreachable (\d+)/m.exec(await lab.metrics(lab.node('node-1').namespace))?.[1];
     await lab.apply({

@@ -135,7 +135,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
     assert.match(await lab.metrics(node.namespace), /^bellman_kubernetes_api_up 1$/m);
   });
 
-  test('another node answers when an interface disappears, and the first can answer again on the new interface', async () => {
+  test('another node answers when the interface of the owner disappears, and the owner can answer again on its new interface', async () => {
     const owner = await ownerOf(lab, printer);
     assert.ok(owner);
     const other = lab.fabric.nodes.find((node) => node !== owner);

@@ -88,7 +88,7 @@ const refusal = (reason: string, cause: RefusalCause = 'no-endpoint') => [
 ];
 
 type Speakers = Readonly<Record<string, SpeakerStatus | undefined>>;
-/** Name of the case, the speakers, the text, and the exit code. */
+/** Name of the case, the speakers, the expected column of announcers, and the exit code. */
 const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'another host that uses the address',
@@ -129,7 +129,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'the same reason of several nodes once',
+    'a reason that several nodes give only once',
     {
       'node-1': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
       'node-2': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
@@ -144,13 +144,13 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'that the announcers are unknown',
+    'that the announcers are unknown when a speaker was not reached',
     { 'node-1': speaker(), 'node-2': undefined },
     'unknown: node-2 not reached',
     1,
   ],
   [
-    'BGP nodes with a session',
+    'only the BGP nodes that have a session',
     {
       'node-1': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] }),
       'node-2': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }),
@@ -159,7 +159,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     0,
   ],
   [
-    'BGP nodes without a session',
+    'that no BGP node announces without a session',
     { 'node-1': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }) },
     'none: no BGP session that would announce it is up',
     1,

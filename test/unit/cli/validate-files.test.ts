@@ -101,7 +101,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
     'bad.yaml:2:40: address-pools[0].addresses[0]: /33 is not a prefix length (0 to 32)\ngood.yaml: valid: 0 peers, 1 pool\n',
   ],
   [
-    "a manifest, by the manifest's own lines",
+    'a manifest, and counts lines from the start of the manifest',
     ['manifest.yaml'],
     1,
     'manifest.yaml:15:17: peers[0].peer-asn: expected an AS number (1 to 4294967295), not 0\n' +
@@ -115,7 +115,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
       'manifest-crlf.yaml:17:20: address-pools: expected a list of pools, not none\n',
   ],
   [
-    'a quoted text in a manifest, with the position of the whole text',
+    'a quoted text in a manifest, and reports the place where the whole text begins',
     ['quoted.yaml'],
     1,
     'quoted.yaml:5:11: peers[0]: expected a peer with my-asn, peer-asn and peer-address, not 1 (line 2 of the configuration)\n',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { joinFlowLines } from '../../../src/config/text/flow-lines.ts';
 
-/** Dots stand for spaces that replace a line break or a comment. */
+/** Name, text and joined text. A dot in the joined text stands for a space that replaces a line break or a comment. */
 const joined: readonly (readonly [string, string, string])[] = [
   ['a bracket at the column of its key', 'a: [\n  b\n]\n', 'a: [\n  b.]\n'],
   ['a brace in a list', '- a: {\n  b: 1\n  }\n', '- a: {.  b: 1.  }\n'],

@@ -107,7 +107,7 @@ test('judge() rejects a text that cannot be stored', () => {
   assert.equal(rejectionReason(judgement, 10), 'line 1, column 1: too large');
 });
 
-test('rejectionReason() names up to its limit and counts the others', () => {
+test('rejectionReason() names as many orphans as its limit allows, and counts the others', () => {
   const many = held(...Array.from({ length: 12 }, (_, i) => [`ns/s${i}`, `192.0.2.${i}`] as const));
   const judgement = judge('', { assigned: many });
   assert.ok(judgement.kind === 'rejected');

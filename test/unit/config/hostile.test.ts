@@ -1,6 +1,6 @@
 /**
- * Texts that are expensive for other parsers. Most are about a mebibyte: a case that took quadratic time would miss the deadline of its
- * test. `bench/config.ts` measures the times.
+ * Texts that are expensive for other parsers. Most are about a mebibyte long, so that a case that took quadratic time
+ * would exceed the timeout of its test. `bench/config.ts` measures the times.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -71,8 +71,16 @@ const pools = [
 ];
 const given: readonly (readonly [string, Service, string])[] = [
   ['an address from the pool with the lowest priority number', plain('a'), '203.0.113.0'],
-  ['an address from the pool that names its namespace', plain('a', { namespace: 'team' }), '10.9.0.0'],
-  ['an address from the pool that selects its labels', plain('a', { labels: { tier: 'web' } }), '10.8.0.0'],
+  [
+    'an address from the pool that names the namespace of the Service',
+    plain('a', { namespace: 'team' }),
+    '10.9.0.0',
+  ],
+  [
+    'an address from the pool that selects the labels of the Service',
+    plain('a', { labels: { tier: 'web' } }),
+    '10.8.0.0',
+  ],
   [
     'an address from a named pool without auto-assign',
     annotated({ 'bellman.dev/address-pool': 'named' }),
@@ -84,18 +92,18 @@ const given: readonly (readonly [string, Service, string])[] = [
     '192.0.2.0',
   ],
   [
-    'an address from the next of several named pools',
+    'an address from the second named pool when the first one is draining',
     annotated({ 'metallb.io/address-pool': 'leaving, named' }),
     '192.0.2.0',
   ],
-  ['the address of its spec', plain('a', { loadBalancerIP: '198.51.100.77' }), '198.51.100.77'],
+  ['the address that the spec requests', plain('a', { loadBalancerIP: '198.51.100.77' }), '198.51.100.77'],
   [
-    'the address of its annotation',
+    'the address that the annotation requests',
     annotated({ 'metallb.universe.tf/loadBalancerIPs': '192.0.2.9' }),
     '192.0.2.9',
   ],
   [
-    'the address that is requested alike in several places',
+    'the address that the spec and several annotations all request',
     annotated(
       { 'bellman.dev/loadBalancerIPs': '192.0.2.9', 'metallb.io/loadBalancerIPs': ' 192.0.2.9' },
       { loadBalancerIP: '192.0.2.9' },
@@ -179,7 +187,7 @@ for (const [name, request, cause, message] of refused) {
   });
 }
 
-test('Allocator gives dual-stack Services both families in their order, from one pool or two', () => {
+test('Allocator gives dual-stack Services both families in the order of ipFamilies, from one pool or two', () => {
   assert.deepEqual(ips(allocator([both]).reconcile(plain('a', dual))), ['192.0.2.0', '2001:db8::']);
   const turned = { ...dual, ipFamilies: ['IPv6', 'IPv4'] as const };
   assert.deepEqual(ips(allocator([four, pool('six', ['2001:db8::/126'])]).reconcile(plain('a', turned))), [
@@ -188,7 +196,7 @@ test('Allocator gives dual-stack Services both families in their order, from one
   ]);
 });
 
-test('Allocator gives RequireDualStack both addresses or none, and PreferDualStack the second one later', () => {
+test('Allocator gives RequireDualStack both addresses or none, and PreferDualStack the second address once a pool has one', () => {
   const a = allocator([four]);
   const needs = a.reconcile(plain('needs', dual));
   assert.deepEqual(needs.assigned, []);
@@ -248,7 +256,7 @@ test('Allocator requires the same externalTrafficPolicy on a shared address', ()
   );
 });
 
-test('Allocator moves the later Service when it takes a port of the first one', () => {
+test('Allocator moves a Service off a shared address when it takes a port of the Service that was there first', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
   a.reconcile(plain('b', { ...key, ...port(81) }));
@@ -347,7 +355,7 @@ test('Allocator keeps the address when a request cannot be fulfilled as a whole'
   assert.match(outcome.refusal?.message ?? '', /no IPv6 addresses/);
 });
 
-test('Allocator judges sharing by the present ports, also when the request is invalid', () => {
+test('Allocator takes a Service off a shared address when its new ports collide, even if its request is invalid', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
   a.reconcile(plain('b', { ...key, ...port(81) }));

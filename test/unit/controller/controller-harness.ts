@@ -26,7 +26,7 @@ interface RawStatus {
   readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string; readonly ipMode?: string }[] };
 }
 
-/** A leader's term over an API server in memory and in virtual time. Its methods edit objects as users do. */
+/** A leader's term that runs in virtual time against an API server in memory. Its methods edit objects as users do. */
 export class ControllerHarness {
   readonly clock = new VirtualClock();
   readonly api: MemoryApi;
@@ -94,7 +94,7 @@ export class ControllerHarness {
     return this.#term?.term.status();
   }
 
-  /** Log lines of at least `info`, as `msg`. */
+  /** The `msg` of each log line of level `info` or above. */
   get log(): string[] {
     return this.#log.lines.filter(({ level }) => level !== 'debug').map(({ msg }) => msg);
   }
@@ -130,7 +130,7 @@ export class ControllerHarness {
     return found?.value;
   }
 
-  /** Writes to objects other than events since the last call. */
+  /** The writes since the last call, except those to events. */
   writes(): string[] {
     const writes = this.api.writes.splice(0).filter(({ path }) => !path.includes('/events'));
     return writes.map(({ method, path }) => `${method} ${path.replace(/^.*\/namespaces\//, '')}`);

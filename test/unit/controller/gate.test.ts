@@ -91,7 +91,7 @@ test('gate clears the stale state after a revert, without touching a Service', a
   await harness.stop();
 });
 
-test('gate loads the accepted text after a restart with a bad one, and reports nothing twice', async () => {
+test('gate, restarted while the ConfigMap holds a bad text, loads the accepted one and reports nothing twice', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -331,7 +331,7 @@ test('gate writes warnings into an annotation, and removes them once their cause
   await harness.stop();
 });
 
-test('gate loads the text of the highest generation, although an older one carries a later timestamp', async () => {
+test('gate loads the text of the highest generation, although an older text carries a later timestamp', async () => {
   const harness = await started(good);
   assert.equal(harness.annotation('accepted-generation'), '1');
   await harness.stop();

@@ -50,7 +50,7 @@ test('ServiceDecider decides departures first, then waiting Services, then new o
   ]);
 });
 
-test('ServiceDecider serves waiting Services in request order, although a later one changed', () => {
+test('ServiceDecider serves waiting Services in request order, even if the one that asked later has just changed', () => {
   const { decider, set, remove } = setUp('192.0.2.1/32');
   decider.decide([set('holder'), set('first'), set('second')]);
   const decisions = decider.decide([set('second', { labels: { changed: 'yes' } }), remove('holder')]);

@@ -46,7 +46,7 @@ test('a restart does not rewrite an unchanged status and assigns no address that
   await harness.stop();
 });
 
-test('an ingress without ipMode equals one with the default: nothing is written', async () => {
+test('an ingress without ipMode counts as one with the default mode, so nothing is written', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web');
   await harness.pass();
@@ -275,7 +275,7 @@ test('a namespace that gains a label admits its Services to a pool', async () =>
   await harness.stop();
 });
 
-test('a PreferDualStack Service gains its second family once a pool has one, without losing the first', async () => {
+test('a PreferDualStack Service gains an address of its second family once a pool has one, and keeps the first', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
   await harness.pass();

@@ -26,7 +26,7 @@ const openings: readonly (readonly [string, Edit, Edit])[] = [
   ],
 ];
 for (const [name, before, change] of openings)
-  test(`a waiting Service is served when the holder of its address ${name}`, async () => {
+  test(`a waiting Service is served when the holder of the only address ${name}`, async () => {
     const harness = await started(pool('a', one));
     harness.service('holder', before);
     await harness.pass();
@@ -40,7 +40,7 @@ for (const [name, before, change] of openings)
     await harness.stop();
   });
 
-test('a sharing key works only within a namespace, and the refusal names no Service of another one', async () => {
+test('a sharing key works only within a namespace, and the refusal names no Service of another namespace', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('victim', { annotations: { 'bellman.dev/allow-shared-ip': 'secret-key' }, ...port(80) });
   await harness.pass();
@@ -111,7 +111,7 @@ for (const [changed, ports] of [
   ['holder', [80, 443]],
   ['guest', [443, 80]],
 ] as const)
-  test(`the first holder keeps a shared address when the ${changed} takes the other's port`, async () => {
+  test(`the holder, not the guest, keeps a shared address when the ${changed} takes the port of the other`, async () => {
     const harness = await started(pool('a', '192.0.2.0/28', 'share-across-namespaces: true'));
     harness.service('holder', { annotations: key, ...port(80) });
     await harness.pass();

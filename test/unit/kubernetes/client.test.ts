@@ -87,7 +87,7 @@ test('request() reuses one connection for consecutive requests', async () => {
   );
 });
 
-test('request() sends again on a new connection when the server closes the idle one at that moment', async () => {
+test('request() sends again on a new connection when the server closes the idle one just as the request is sent', async () => {
   let answered = 0;
   await served(
     (request, response) => {
@@ -119,7 +119,7 @@ test('request() rejects with status, reason and message of a refusal', async () 
   );
 });
 
-test('request() rejects with status 0 without a server, when the response breaks off, and after the time limit', async () => {
+test('request() rejects with status 0 when there is no server, when the response breaks off, and after the time limit', async () => {
   const unreachable = connect(kubeconfig('unreachable', configFor('http://127.0.0.1:1')), 'agent');
   await assert.rejects(unreachable.request({ method: 'GET', path: '/' }), {
     status: 0,
@@ -139,7 +139,7 @@ test('request() rejects with status 0 without a server, when the response breaks
   );
 });
 
-test('openStream() yields each line, ends with the server, and fails when its signal aborts', async () => {
+test('openStream() yields each line, ends when the server ends the response, and fails when its signal aborts', async () => {
   await served(
     (request, response) => {
       response.write('{"n":1}\n{"n":2}\n');
@@ -205,7 +205,7 @@ test('request() reads a refusal whose body is not a Status object', async () => 
     );
 });
 
-test('KubernetesClient notices the return of the server within two seconds, without a request of its user', async () => {
+test('KubernetesClient notices the return of the server within two seconds, without a request from its user', async () => {
   let isAway = false;
   await served(
     (request, response) => {

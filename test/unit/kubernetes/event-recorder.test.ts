@@ -80,7 +80,7 @@ test('EventRecorder retries a refused event for ten seconds, then drops it with 
   );
 });
 
-test('EventRecorder writes an event that the server refuses only in its first seconds', async () => {
+test('EventRecorder writes an event that the server refuses only for the first few seconds', async () => {
   const { api, clock, recorder, written } = setUp();
   api.before = () => {
     if (clock.now() < 5000) throw new ApiError(403, 'Forbidden', 'no permission');

@@ -227,7 +227,7 @@ test('LeaderElection keeps its term when the answer to a successful renewal is l
   );
   assert.deepEqual(violations, []);
   const stopped = stop();
-  // Giving the Lease back may take the time limit of a request.
+  // Giving the Lease back may take as long as the time limit of a request.
   await pass(clock, 3000);
   await stopped;
 });

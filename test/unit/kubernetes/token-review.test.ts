@@ -4,7 +4,7 @@ import type { Api, ApiRequest } from '../../../src/kubernetes/api.ts';
 import { accessByToken, judgeToken, requestToken } from '../../../src/kubernetes/token-review.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
-/** An API server that gives the same answer to each review. */
+/** An API server with one fixed answer for each kind of request, by the last word of its path. */
 function api(answers: Readonly<Record<string, unknown>>): { api: Api; requests: ApiRequest[] } {
   const requests: ApiRequest[] = [];
   const client = {
@@ -62,7 +62,7 @@ describe('judgeToken()', () => {
 });
 
 describe('accessByToken()', () => {
-  test('says that this process cannot ask the API server, without waiting for it', async () => {
+  test('says at once that the token cannot be checked while the API server does not answer', async () => {
     const { api: client, requests } = api({});
     Object.assign(client, { reachability: { isAnswering: false } });
     const access = accessByToken(client, new VirtualClock(), 'bellman.dev');

@@ -34,7 +34,7 @@ test('WorkQueue processes as many keys at once as its concurrency allows, each o
   assert.deepEqual(begun, ['a', 'b', 'c']);
 });
 
-test('WorkQueue processes a key again that is added while it is processed, but never twice at once', async () => {
+test('WorkQueue processes a key again if it is added while being processed, but never twice at once', async () => {
   const { queue, begun, end } = setUp();
   queue.add('a');
   queue.add('a');
@@ -75,7 +75,7 @@ test('WorkQueue starts nothing after stop() and settles when the work under way 
   assert.deepEqual(begun, ['a']);
 });
 
-test('WorkQueue retries all failed keys at once when an outage ends, until it is stopped', async () => {
+test('WorkQueue retries all failed keys at once when an outage ends, but none after stop()', async () => {
   const clock = new VirtualClock();
   const reachability = new Reachability({ clock, logger: memoryLogger().logger });
   const worked: string[] = [];

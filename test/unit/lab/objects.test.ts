@@ -76,9 +76,9 @@ describe('Objects', () => {
     code: number,
     pattern: RegExp,
   ])[] = [
-    ['no name', service(''), 422, /metadata\.name: Required value/],
+    ['a missing name', service(''), 422, /metadata\.name: Required value/],
     ['a bad name', service('Not_A_Name'), 422, /metadata\.name: Invalid value/],
-    ['no ports', service('a', { ports: [] }), 422, /spec\.ports: Required value/],
+    ['a Service without ports', service('a', { ports: [] }), 422, /spec\.ports: Required value/],
     ['a port of 0', service('a', { ports: [{ port: 0 }] }), 422, /spec\.ports\[0\]\.port: Invalid value/],
     ['two ports without names', service('a', { ports: [{ port: 1 }, { port: 2 }] }), 422, /name: Required/],
     ['a selector that is not a map', service('a', { selector: 'app=a' }), 400, /expected a map/],
@@ -209,7 +209,7 @@ describe('Objects', () => {
     assert.equal(store.version, version);
   });
 
-  test('list() returns complete pages, and 410 for a page from before a compaction', () => {
+  test('list() returns each object once over all pages, and 410 for a page from before a compaction', () => {
     const store = new Store();
     const objects = new Objects(store);
     for (let i = 0; i < 25; i++) objects.create(target(base), service(`s${i}`));
@@ -231,7 +231,7 @@ describe('Objects', () => {
     assert.throws(() => objects.list(all, matches, 10, 'nonsense'), refusal(400, /continue token/));
   });
 
-  test('an inapplicable JSON patch is refused, and so is server-side apply, with the flag in the message', () => {
+  test('an inapplicable JSON patch is refused, and so is server-side apply, with the flag --server-side in the message', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web'));
     const web = target(`${base}/web`);

@@ -75,7 +75,7 @@ describe('strategicMerge()', () => {
     ],
     ['keeps only the keys of $retainKeys', { a: 1, b: 2 }, { $retainKeys: ['a', 'c'], c: 3 }, { a: 1, c: 3 }],
     [
-      'replaces addresses with two of one type',
+      'replaces the whole list of addresses when the patch has two of one type',
       { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] },
       {
         addresses: [

@@ -60,7 +60,7 @@ describe('the admission policy of speakers', () => {
     ...more,
   });
 
-  test('lets a speaker announce as its own node, for the first time and again', () => {
+  test('lets a speaker announce as its own node, whatever annotations and lines are already there', () => {
     const own = '192.0.2.240=node-1/eth0';
     assert.deepEqual(refuse(service(), service({ 'bellman.dev/announcing': own })), []);
     assert.deepEqual(refuse(service(other), service(announcing(own))), []);
@@ -110,7 +110,7 @@ describe('the admission policy of the ConfigMap', () => {
       );
   });
 
-  test('refuses to set or change annotations of the controller', () => {
+  test('refuses people who set or change annotations of the controller', () => {
     for (const after of [
       map({ ...accepted, 'bellman.dev/accepted-config': 'x' }),
       map({ 'bellman.dev/x': '' }),

@@ -230,7 +230,7 @@ test('AnnouncingReconciler ignores a Service of another class, even if it has an
   assert.equal(o.writes(), 0);
 });
 
-test('AnnouncingReconciler gives a successor its full time after an outage of the API server', async () => {
+test('AnnouncingReconciler gives a successor the full time to overwrite its line after an outage of the API server', async () => {
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   const { reachability } = o.api;
   reachability.missed('away');

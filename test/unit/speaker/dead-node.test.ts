@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { actsForDeadNode } from '../../../src/speaker/dead-node.ts';
 
-test('actsForDeadNode() selects one live node, and in a minority none, unless Kubernetes rules the dead node out', () => {
+test('actsForDeadNode() selects one live node, but none in a minority unless Kubernetes rules the dead node out', () => {
   const members = (text: string) =>
     text.split(' ').map((each) => {
       const [node = '', state = 'alive'] = each.split('=');

@@ -39,7 +39,7 @@ describe('Layer2Reports', () => {
     assert.deepEqual(lines, [`started ${address} web`, `stopped ${address}`]);
   });
 
-  test('shows the foreign host of an address until the node answers for it', () => {
+  test('shows which foreign host uses an address until this node answers for the address', () => {
     const { reports, lines, conflict, announce } = setUp();
     conflict('yielded');
     assert.deepEqual([...reports.inUse], [[address, '02:00:00:00:00:09 on eth0']]);

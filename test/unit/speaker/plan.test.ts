@@ -148,7 +148,7 @@ const draining = [
   }),
 ];
 
-test('planService() leaves a Local Service to nodes whose endpoints stay when all endpoints of this node terminate', () => {
+test('planService(), when all endpoints of this node terminate, leaves a Local Service to nodes whose endpoints stay', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, draining, context());
   assert.deepEqual(prefixes(plan), []);
@@ -157,7 +157,7 @@ test('planService() leaves a Local Service to nodes whose endpoints stay when al
   assert.equal(prefixes(planService(web, draining, context())).length, 1);
 });
 
-test('planService() counts terminating endpoints of a Local Service while no node whose endpoints stay may announce', () => {
+test('planService() counts terminating endpoints of a Local Service while none of the nodes whose endpoints stay may announce it', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const nodeList = [node('node-1'), node('node-2', { ready: false })];
   assert.equal(prefixes(planService(local, draining, context({ nodeList }))).length, 1);
@@ -166,7 +166,7 @@ test('planService() counts terminating endpoints of a Local Service while no nod
   assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
 });
 
-test('planService() prefers nodes whose endpoints stay for a Local Service in layer 2, too', () => {
+test('planService() prefers, in layer 2 too, nodes whose endpoints stay as candidates for a Local Service', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })]);
   const candidates = (nodeList: Node[]) =>
@@ -177,7 +177,7 @@ test('planService() prefers nodes whose endpoints stay for a Local Service in la
   ]);
 });
 
-test('planService() aggregates per advertisement, for its peers and from its nodes', () => {
+test('planService() aggregates as each advertisement says, and only to its peers and from its nodes', () => {
   const ads = [
     advertisement({ aggregationLength: 24, communities: [1], peers: ['router'] }),
     advertisement({ localPref: 200, peers: ['spine'] }),
@@ -216,7 +216,7 @@ test('planService() lists every eligible node as a layer-2 candidate', () => {
   assert.deepEqual(plan.routes, []);
 });
 
-test('planService() makes only nodes with ready endpoints candidates in layer 2 with externalTrafficPolicy Local', () => {
+test('planService(), under externalTrafficPolicy Local, lists only nodes with ready endpoints as layer-2 candidates', () => {
   const local = { ...printer, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, [slice('printer', ['node-2'])], context({ config: office }));
   assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);

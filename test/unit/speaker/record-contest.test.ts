@@ -8,15 +8,18 @@ import {
   type SeenLine,
 } from '../../../src/speaker/record-contest.ts';
 
-/** Steps: `see LINE`, `write LINE` (over LINE), and `at SECOND LINE YES|NO`, which asks whether the line may be overwritten. */
+/** Steps: `see LINE`, `write LINE` (ours over LINE), and `at SECOND LINE yes|no`: whether ours may be written over LINE. */
 const tables: readonly (readonly [string, readonly string[]])[] = [
   ['a new owner writes over any line', ['at 0 absent yes', 'at 0 ours yes', 'at 0 other yes']],
   ['an owner writes a line that has disappeared', ['write absent', 'at 0 absent yes']],
   [
-    'an owner leaves another line for ten seconds after it was first seen',
+    'an owner leaves the line of another node for ten seconds after it first saw that line',
     ['see ours', 'at 0 other no', 'see other', 'at 9 other no', 'at 10 other yes'],
   ],
-  ['the pause ends when our line is back', ['see ours', 'see other', 'see ours', 'at 60 other no']],
+  [
+    'once our line is back, a new pause begins only when the line of another node is seen again',
+    ['see ours', 'see other', 'see ours', 'at 60 other no'],
+  ],
   [
     'each overwritten line doubles the pause',
     ['see ours', 'see other', 'write other', 'see other', 'at 19 other no', 'at 20 other yes'],

@@ -54,7 +54,7 @@ describe('serveHttp()', () => {
     assert.equal((await get('/status')).status, 200);
   });
 
-  test('serves events as JSON lines, by machine and by address, without secrets', async () => {
+  test('serves events as JSON lines, filtered by machine or by address, without secrets', async () => {
     recorder.record('peer a', 'Idle', { kind: 'start', settings: { password: 'hunter2' } }, []);
     recorder.record('ownership', 'owner', { kind: 'claim', address: '192.0.2.10' }, []);
     recorder.record('ownership', 'owner', { kind: 'claim', address: '192.0.2.1' }, []);
@@ -69,7 +69,7 @@ describe('serveHttp()', () => {
     assert.doesNotMatch((await get('/debug/events')).body, /hunter2/);
   });
 
-  test('answers a request that raises an exception with 500, and counts it', async () => {
+  test('answers 500 to a request that raises an exception, and counts the exception', async () => {
     status = () => {
       throw new TypeError('secret detail');
     };
