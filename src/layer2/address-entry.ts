@@ -6,7 +6,7 @@ export interface UnversionedEntry {
   readonly candidates: readonly string[];
   /** Interfaces named by the pool's advertisements. When empty, every interface whose subnet holds the address. */
   readonly interfaces: readonly string[];
-  /** Interfaces by node, for nodes whose list differs from that of the others. */
+  /** Interfaces by node, if the nodes do not all have the same list. A node that is missing here uses `interfaces`. */
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   /** Addresses of one group prefer the same node. The two families of a dual-stack Service form a group. */
   readonly group: string;

@@ -10,9 +10,9 @@
  * Stages, in the order of their start:
  *
  *  1. Entries arrive from the speaker process, in parts, and are coalesced.
- *  2. Keys open the membership. Without membership, this node answers for no address: it could not hear the other nodes, and two nodes
- *     would answer at the same time.
- *  3. Members and their facts become the view of ownership; this node's own facts go to the members.
+ *  2. Keys open the membership. Without membership, this node answers for no address: it could not hear the other nodes, so two nodes
+ *     might answer for one address.
+ *  3. Members and their facts become the view on which ownership decides; this node's own facts go to the members.
  *  4. Claims of other nodes are coalesced for the next decision.
  *  5. When entries and claims are known (readiness.ts), decisions begin, and their actions are run.
  *  6. On a stop, this node hands all addresses over and then leaves the membership.
@@ -286,8 +286,8 @@ export class Layer2Agent {
   }
 
   /**
-   * Announces the addresses that were taken over from a node that has returned. That node may have answered until it learned that
-   * it was declared dead, so neighbours may still send to it.
+   * Announces again the addresses that this node took over from a node that has returned. That node may have answered until it learned
+   * that it was declared dead, so neighbours may still send to it.
    */
   #announceAfterReturn(node: string): void {
     this.#answers.announceAgain((address) => this.#claims.get(address)?.from === node);
@@ -331,7 +331,7 @@ export class Layer2Agent {
       return;
     }
     this.#runner.send({ kind: 'started' });
-    // A node that answered for the addresses in the meantime stops once it sees that this one is ready. By then, this one answers.
+    // A node that answered for the addresses in the meantime stops once it sees that this node is ready. By then, this node answers.
     this.#tellFacts();
   }
 

@@ -191,7 +191,7 @@ export class Answers {
     const address = parseIp(text);
     if (!entry || !address) return;
     const interfaces = this.#options.responder.carriers(address, this.#interfacesOf(entry));
-    // Without a link, the address is about to go to another node.
+    // An address that no link carries any longer is about to go to another node, so no move is reported.
     if (interfaces.length === 0 || interfaces.join() === before.join()) return;
     const announced = { address: text, interfaces, since };
     this.#announced.set(text, announced);

@@ -27,7 +27,7 @@ export class MemberView {
   readonly #quorum = new Quorum();
   /** Members whose loss was logged. */
   readonly #lost = new Set<string>();
-  /** When lost members were last heard, for the duration of a takeover. */
+  /** When each lost member was last heard. The duration of a takeover is measured from then. */
   readonly #lastHeardAtMs = new Map<string, number>();
 
   constructor(options: MemberViewOptions) {
@@ -63,7 +63,8 @@ export class MemberView {
     const others = [...membership.members()].filter(({ name }) => name !== nodeName);
     const live = others.filter(isLive);
     this.#logReturns(live);
-    // A member that this node considers dead may be alive across a partition. A conflict with it is still a conflict with a speaker.
+    // A member that this node considers dead may be alive across a partition, so a conflict with it is still a conflict with a
+    // speaker.
     setSpeakers(new Set(others.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac))));
     report({ kind: 'members', members: others.map((member) => this.#statusOf(member)) });
     const quorum = {
@@ -92,8 +93,8 @@ export class MemberView {
 }
 
 /**
- * Number of speakers that should be reachable and are not. If the list is certain, every listed speaker counts. Otherwise only
- * those that were heard before count.
+ * Number of speakers that should be reachable and are not. If the list is certain, every unreachable speaker on it counts; otherwise,
+ * only those that were heard before.
  */
 function missing(membership: MembershipState, isCertain: boolean): number {
   const unreachable = membership.unreachable();

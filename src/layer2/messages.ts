@@ -43,7 +43,7 @@ export type ToLayer2 =
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
   /** Membership keys, base64 of 32 octets each. The first encrypts and all decrypt, so that keys can be rotated. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
-  /** Asks which of the addresses a live node claims; answered by `claimed`. */
+  /** Asks which of the addresses are claimed by a live node; answered by `claimed`. */
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
   /** Asks for the flight recorder's events; answered by `events`. */
   | { readonly kind: 'events'; readonly id: number }

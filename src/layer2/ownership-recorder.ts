@@ -8,7 +8,7 @@ import type { Steps } from './ownership/steps.ts';
 
 /** Maximum number of items of a list in one recorded event. The flight recorder cuts longer lists anyway. */
 const maxListed = 32;
-/** Maximum number of addresses whose steps are kept, and of steps of each. */
+/** Maximum number of addresses whose steps are kept, and of steps kept for each address. */
 const maxAddresses = 1024;
 const stepsPerAddress = 8;
 

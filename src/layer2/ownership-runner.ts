@@ -20,7 +20,7 @@ export interface OwnershipRunnerOptions {
 
 /**
  * Passes events to the ownership machine, runs its actions and wakes it when it is due. While one event is handled, another may
- * arrive, for instance from a frame between two steps. It is handled afterwards.
+ * arrive, for instance from a frame between two steps. The new event is handled afterwards.
  */
 export class OwnershipRunner {
   readonly #options: OwnershipRunnerOptions;

@@ -38,8 +38,8 @@ export interface Layer2 {
   /** Speakers that Kubernetes knows. */
   setSpeakers(speakers: KnownSpeakers): void;
   /**
-   * Membership keys in base64, or the reason why there are none. Earlier keys then stay in use. Without any keys, no address is
-   * answered.
+   * Membership keys in base64, or the reason why there are none. If there are none, earlier keys stay in use. Without any keys, no
+   * address is answered.
    */
   setKeys(keys: Result<readonly string[], string>): void;
   /** The process's last metrics except those of addresses, as prom-client's JSON. */

@@ -1,10 +1,10 @@
 import { Budget } from './budget.ts';
 
-/** Key derivations per second for new sessions of one known host. A speaker starts one session in its life. */
+/** Key derivations per second for new sessions of one known host. A speaker starts only one session in its life, so this is ample. */
 const newSessions = { perSecond: 20, burst: 40 } as const;
 /** Datagrams per second from all unknown hosts together. */
 const strangers = { perSecond: 50, burst: 100 } as const;
-/** Maximum number of proven hosts that Kubernetes does not list: nodes that send from another of their addresses. */
+/** Maximum number of proven hosts that Kubernetes does not list. Such a host is a node that sends from an address that is not listed. */
 const maxProvenHosts = 1024;
 
 /**

@@ -27,7 +27,7 @@ const nextMeetingMs = 100;
 const differencesBeforeSync = 3;
 /** Extra wait before an exchange with a member not met yet, so that an exchange that a packet triggers can start first. */
 const meetingPauseMs = 50;
-/** When this many exchanges with a member brought no agreement, only differing summaries start another one with it. */
+/** Once this many exchanges with a member have brought no agreement, only differing summaries start another one with it. */
 const maxMeetings = 5;
 /**
  * This member is synced when it agrees with this many others, or with all if there are fewer. One is not enough, because that one may
@@ -39,7 +39,7 @@ const packetsAtOnce = 64;
 /** Packets in each further step, shared by all answers under way. With a step every `stepMs`, that is 2.7 MB a second. */
 const packetsPerStep = 20;
 const stepMs = 10;
-/** Maximum number of answers under way. A member beyond them gets no answer and asks again later. */
+/** Maximum number of answers under way. Further members get no answer and ask again later. */
 const maxAnswers = 32;
 
 interface Exchange {
@@ -151,8 +151,8 @@ export class AntiEntropy {
   }
 
   /**
-   * The other member's digest shows that it has sent all its records. If payloads still differ, some were lost, so the member stays
-   * unmet.
+   * The other member's digest shows that it has sent all its records. If payloads still differ, some records were lost on the way, so
+   * that member stays unmet.
    */
   #finished(name: string, { payloads }: Digest, now: number): void {
     const own = this.#knowledge.digests().payloads;

@@ -5,11 +5,12 @@
  *     u8 kind │ u8 length, sender │ token, 8 octets │ packet
  *     u8 kind │ u8 length, sender │ token, 8 octets │ u48 sequence number of the datagram that is challenged
  *
- * A packet carries the token that its receiver gave the sender, or zeros before that. A challenge carries the token that its
- * receiver must show. The receiver of a challenge sends the packet again with that token, so a first contact costs one round trip
- * and no retransmission.
+ * A packet carries the token that its receiver gave the sender, or zeros if the sender has none yet. A challenge carries the token
+ * that its receiver must show. The receiver of a challenge sends the challenged packet again at once with that token, so a first
+ * contact costs one more round trip and waits for no timer.
  *
- * A challenge goes only to an endpoint that is already known for the name. A forged source address cannot direct it elsewhere.
+ * A challenge goes only to an endpoint that is already known for the sender's name, so a forged source address cannot direct it
+ * elsewhere.
  *
  * Versions of the seal: every release opens version 1. A member sends version 1 until it knows that the other member opens
  * version 2. In a datagram of version 1, kind 2 says that the sender opens version 2. Releases that know only version 1 read kind 2

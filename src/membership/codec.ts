@@ -74,7 +74,7 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
   }
   if (reader.isShort) return fail('truncated');
   if (from === '') return fail('no sender');
-  // The limit is higher for the sender: it may just have refuted the greatest incarnation that an update may have.
+  // The limit is higher for the sender: it may just have refuted a statement with the greatest incarnation that an update may have.
   if (incarnation > Math.min(maxIncarnation, context.epochMs + 2 * dayMs))
     return fail('incarnation out of bounds');
   if (body.kind === 'ping-request' && !isDeliverable(body.endpoint)) return fail('no address to ping');

@@ -1,9 +1,9 @@
 /**
  * The failure detector: SWIM with the refinements of Lifeguard. In each probe interval, a member pings the next member of a shuffled
- * round. Without an ack it pings again, after a wait that depends on the measured round-trip time, and finally also through relays.
- * A target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and the
+ * round. Without an ack it pings again, after a wait that depends on the measured round-trip time, and finally also through relays. A
+ * target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and the
  * suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. A
- * member is declared dead only by a peer that failed to reach it. Each confirmation shortens the wait.
+ * member is declared dead only by a peer that failed to reach it. Each confirmation by a verifier shortens the wait before that.
  *
  *     routine probe fails → suspect ─ verify → confirmations → dead
  *                              └─ pings say "you are suspect" → alive, with a greater incarnation
@@ -70,14 +70,14 @@ export class FailureDetector {
     return this.#suspicions.has(name);
   }
 
-  /** Notes that others suspect this member: it is probably the slow one. */
+  /** Notes that others suspect this member, which is therefore probably the slow one itself. */
   suspectedByOthers(): void {
     this.#health.worsen();
   }
 
   /**
-   * Whether the member was heard so recently that it cannot be dead. A verdict takes at least the shortest probe and the shortest
-   * suspicion. A peer that reports such a member as dead repeats a belief from a partition that has ended.
+   * Whether the member was heard so recently that it cannot be dead. A verdict takes at least as long as the shortest probe and the
+   * shortest suspicion together. A peer that reports such a member as dead therefore repeats a belief from a partition that has ended.
    */
   isHeard(member: Readonly<Member>, now: number): boolean {
     return isLive(member) && now - member.heardAt < shortestProbeMs + this.#settings.suspicionMinMs;
@@ -107,7 +107,7 @@ export class FailureDetector {
     return at;
   }
 
-  /** Handles an ack for a probe of this member or for one that it relays. */
+  /** Handles an ack for one of this member's own probes or for one that it relays. */
   acknowledged(from: string, sequence: number, target: string, now: number): DetectorAction[] {
     const { probe, requester } = this.#prober.acknowledged(sequence, target);
     if (probe) this.#answered(probe, from, now);
@@ -147,7 +147,7 @@ export class FailureDetector {
     return this.#probe({ name, endpoint, rtt: firstRtt }, 'join', 1, now);
   }
 
-  /** Probes a member that was heard just now although a third member says that it has left. */
+  /** Probes a recently heard member that has left according to another member. */
   questionDeparture(update: MemberUpdate, now: number): DetectorAction[] {
     const member = this.#table.get(update.name);
     if (!member || this.#departures.has(update.name)) return [];
@@ -155,7 +155,10 @@ export class FailureDetector {
     return this.#probe(member, 'departure', 1, now);
   }
 
-  /** Ends the suspicion of a member about which a newer statement has arrived. If the member is live, its verifiers are notified. */
+  /**
+   * Ends the suspicion of a member about which a newer statement has arrived. If the member is live, its verifiers and the members
+   * that confirmed the suspicion are notified.
+   */
   cleared(member: Member): DetectorAction[] {
     const suspicion = this.#suspicions.get(member.name);
     if (!suspicion) return [];
@@ -239,7 +242,7 @@ export class FailureDetector {
   #probeFailed(probe: Probe, now: number): DetectorAction[] {
     if (probe.purpose !== 'routine' && probe.purpose !== 'verify') return [];
     const member = this.#table.get(probe.target);
-    // An answer to another ping since then shows that the target lives.
+    // An answer to any ping since the start of this probe shows that the target lives.
     if (!member || !isLive(member) || member.answeredAt > probe.startedAt) return [];
     return this.#suspicions.has(member.name) ? [] : this.#suspect(member, probe.askers, now);
   }
@@ -255,7 +258,7 @@ export class FailureDetector {
     ];
   }
 
-  /** Members to ask for verification. Every member that suspects this one chooses the same ones. */
+  /** The members to ask for verification. All members that suspect the same member choose the same verifiers. */
   #verifiers(suspect: Member): string[] {
     const others = this.#table
       .live()

@@ -36,7 +36,7 @@ export class GossipQueue {
     this.#put(subject, queued);
   }
 
-  /** Stops spreading deaths, because they may be wrong. */
+  /** Stops spreading deaths. Call it when a partition may have ended, because deaths declared during the partition may be wrong. */
   dropDeaths(): void {
     for (const [subject, { update }] of this.#current)
       if (update.kind === 'member' && update.state === 'dead') this.#drop(subject);

@@ -1,13 +1,16 @@
 import type { Endpoint } from './endpoint.ts';
 import { shuffle } from './shuffle.ts';
 
-/** Attempts to reach a speaker in quick succession. After them, it is tried in turn with the other missing ones. */
+/**
+ * Number of quick attempts to reach a missing speaker. Once all missing speakers have had theirs, one of them is tried each second,
+ * chosen at random.
+ */
 const quickAttempts = 3;
 const quickIntervalMs = 50;
 const slowIntervalMs = 1000;
 /** Speakers tried at a time. */
 const triesAtOnce = 16;
-/** Minimum time between two rounds in which all missing speakers are tried again at once. */
+/** Minimum time between two calls of `tryAllAgain` that take effect. */
 const reprobeIntervalMs = 1000;
 
 export interface JoinTarget {
@@ -68,7 +71,10 @@ export class JoinList {
     this.#attempts.delete(name);
   }
 
-  /** Tries all missing speakers at once, after a dead member turned out to be alive: a partition may have ended. */
+  /**
+   * Gives all missing speakers quick attempts again. Call it when a dead member turns out to be alive, because a partition may have
+   * ended.
+   */
   tryAllAgain(now: number): void {
     if (now < this.#nextReprobeAt) return;
     this.#nextReprobeAt = now + reprobeIntervalMs;

@@ -5,8 +5,8 @@ import { fail, ok, type Result } from '../result.ts';
 export type Keys = readonly [Uint8Array, ...Uint8Array[]];
 
 /**
- * How long a key that was removed from the Secret still opens datagrams. Speakers read a changed Secret at different times, and the
- * others must still understand the last one to do so.
+ * How long a key that was removed from the Secret still opens datagrams. Speakers read a changed Secret at different times, and those
+ * that have read it must still understand those that have not.
  */
 export const retiredKeyMs = 600_000;
 const keyLength = 32;

@@ -44,7 +44,10 @@ export class LocalMember {
     return incarnation >= this.#incarnation;
   }
 
-  /** Whether the statement is wrong, or its incarnation is greater than this member's. A greater incarnation must then replace it. */
+  /**
+   * Whether the statement is wrong, or its incarnation is greater than this member's. In both cases, a statement with a still greater
+   * incarnation must replace it.
+   */
   mustRefute(update: MemberUpdate): boolean {
     return update.incarnation > this.#incarnation || (this.isCurrent(update) && update.state !== 'alive');
   }

@@ -100,7 +100,7 @@ export class MemberTable {
     this.version++;
   }
 
-  /** XOR of the hashes of the live members except this one and hearsay. */
+  /** XOR of the hashes of the other live members, without those that are known only by hearsay. */
   summary(): number {
     return this.#summary;
   }

@@ -49,7 +49,10 @@ export interface MembershipOptions {
 
 /** Maximum number of packets to correct a sender's outdated records. The rest is left to anti-entropy. */
 const maxCorrectionPackets = 16;
-/** Times that the farewell is sent. If it is lost, the receiver must detect a failure, and the sender is gone and cannot repeat it. */
+/**
+ * Number of times that the farewell is sent. A receiver that misses it must detect the departure as a failure, because the sender is
+ * gone by then and cannot repeat it.
+ */
 const farewells = 2;
 const expiryIntervalMs = 60_000;
 
@@ -101,7 +104,7 @@ export class Membership {
     this.#changes.noteSync(this.isSynced);
   }
 
-  /** Runs the work that is due. Call it at `wakeAt()`, but only after `receive` of the packets that have already arrived. */
+  /** Runs the work that is due. Call it at `wakeAt()`, but only after `receive` has handled the packets that have already arrived. */
   wake(now: number): void {
     this.#judgeStall(now);
     this.#run(this.#detector.wake(now), now);
@@ -119,7 +122,7 @@ export class Membership {
     return this.#expectedWakeAt;
   }
 
-  /** Replaces the speakers that exist according to Kubernetes. This one may be among them. `isCertain`: no other speakers exist. */
+  /** Replaces the speakers that exist according to Kubernetes. This member may be among them. `isCertain`: no other speakers exist. */
   know(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
     for (const name of this.#joinList.replace(others, isCertain, now)) {
@@ -214,8 +217,8 @@ export class Membership {
     for (const update of updates) {
       if (update.kind === 'member' && update.name === this.name) isAboutSelf = this.#hearOfSelf(update, now);
       else if (this.#merge(update, from, now) === 'older') {
-        // An outdated statement about a member needs no correction, because the newer one is already spreading. Only one sent in
-        // answer to a digest does.
+        // An outdated statement about a member needs no correction, because the newer one is already spreading. The exception is a
+        // statement sent in answer to a digest.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
       }
     }
@@ -290,7 +293,10 @@ export class Membership {
     this.#payloads.expire(now);
   }
 
-  /** Returns whether the statement concerns the present incarnation. An answer should then restate it. */
+  /**
+   * Returns whether the statement concerns the present incarnation or a greater one. If so, an ack should restate that this member is
+   * alive.
+   */
   #hearOfSelf(update: MemberUpdate, now: number): boolean {
     if (!this.#self.mustRefute(update)) return this.#self.isCurrent(update);
     this.#self.refute(update);
@@ -348,7 +354,10 @@ export class Membership {
     return order;
   }
 
-  /** Whether to keep a new name: it is listed, its member speaks for itself, or it is one of the few that others may mention. */
+  /**
+   * Whether to keep a new name: the list is not certain, the name is listed, its member speaks for itself, or it is one of the few
+   * unlisted names that others may mention.
+   */
   #mayKeep(name: string, from: string, now: number): boolean {
     if (!this.#joinList.isCertain || this.#joinList.has(name) || name === from) return true;
     return this.#unlisted.admit(name, from, now);

@@ -39,7 +39,7 @@ export interface MembershipNodeOptions {
     readonly received?: number;
     readonly dropped?: DatagramDrop;
   }) => void;
-  /** Called when a listed speaker seals a datagram with a key that this one does not have. */
+  /** Called when a listed speaker seals a datagram with a key that this node does not have. */
   readonly onUnknownKey?: (speaker: string) => void;
 }
 
@@ -138,8 +138,8 @@ export class MembershipNode {
   }
 
   /**
-   * The event loop runs timers before sockets. After a pause, packets that arrived meanwhile must be read before the machine
-   * considers a member silent.
+   * Wakes the machine only after the sockets have been read, because the event loop runs timers before sockets. Otherwise, members
+   * whose packets have arrived during a pause would be considered silent.
    */
   #wakeSoon(): void {
     this.#afterSockets(() => {

@@ -40,13 +40,19 @@ export class Outbox {
     return packets;
   }
 
-  /** What the receiver should know about itself: that it is suspected or not alive here, so that it can refute. */
+  /**
+   * What the receiver should know about itself: that this member suspects it or does not consider it alive. The receiver can then
+   * refute that.
+   */
   #aboutReceiver(to: string): MemberUpdate[] {
     const member = this.#table.get(to);
     return member && member.state !== 'alive' ? [brief(updateOf(member))] : [];
   }
 
-  /** Gossip for a live receiver. Any other may be coming back from a partition, and gossip may hold wrong beliefs from that partition. */
+  /**
+   * Gossip, but only for a live receiver. Any other receiver may be coming back from a partition, and the gossip may hold wrong
+   * beliefs that arose in that partition.
+   */
   #gossipFor(to: string): Update[] {
     if (!isLive(this.#table.get(to))) return [];
     const transmissions = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));

@@ -25,7 +25,7 @@ export type Body =
   | { readonly kind: 'ping'; readonly sequence: number }
   /** `target` is alive: the sender itself, or the member that the receiver asked the sender to ping. */
   | { readonly kind: 'ack'; readonly sequence: number; readonly target: string }
-  /** Asks the receiver to ping the target and to pass its ack on. */
+  /** Asks the receiver to ping the target and to pass the target's ack on. */
   | {
       readonly kind: 'ping-request';
       readonly sequence: number;
@@ -35,7 +35,7 @@ export type Body =
   /** The sender cannot reach the target and asks the receiver to try for itself. */
   | { readonly kind: 'verify'; readonly target: string; readonly incarnation: number }
   | { readonly kind: 'gossip' }
-  /** Hashes of the sender's knowledge, bucket by bucket. The receiver sends the buckets that differ. */
+  /** Hashes of the sender's knowledge, bucket by bucket. The receiver sends its records in the buckets that differ. */
   | {
       readonly kind: 'digest';
       readonly members: Uint32Array;

@@ -13,7 +13,7 @@ export interface PayloadRecord {
   readonly octets: Uint8Array;
 }
 
-/** Length of the longest record. It fits one packet beside everything else. */
+/** Length of the longest record. A record of this length fits one packet beside everything else. */
 export const maxPayloadOctets = 1000;
 
 /** Finds the end of each record in a packet. Records carry no length on the wire. */
@@ -24,7 +24,7 @@ export interface PayloadFormat {
 
 /**
  * The records themselves. The part of the program that owns them implements this as a pure data structure. `merge` follows a total
- * order, so members that receive the same records in any order hold the same.
+ * order, so members that have received the same records hold the same ones, in whatever order the records arrived.
  */
 export interface PayloadStore extends PayloadFormat {
   /** Grows with each change. */

@@ -131,7 +131,7 @@ export class Prober {
     for (const [sequence, probe] of this.#probes) if (probe.target === target) this.#probes.delete(sequence);
   }
 
-  /** Moves the deadlines of all probes by a time in which this process did not run. */
+  /** Postpones the deadlines of all probes by a time in which this process did not run. */
   postpone(ms: number): void {
     for (const probe of this.#probes.values()) probe.dueAt += ms;
   }

@@ -1,4 +1,4 @@
-/** How many sequence numbers behind the newest datagram of its session a datagram may arrive. */
+/** A datagram must be fewer than this many sequence numbers behind the newest one of its session. */
 const windowSize = 256n;
 
 /** Accepts each sequence number of a session once, as the anti-replay window of RFC 4303 section 3.4.3 does. */
@@ -6,7 +6,7 @@ export class ReplayWindow {
   #newest = 0;
   #seen = 0n;
 
-  /** Returns true for a number that is new or within the window, and only the first time. */
+  /** Returns true when the number arrives for the first time and is within the window or newer than all before. */
   accept(sequence: number): boolean {
     if (sequence > this.#newest) {
       const shift = BigInt(sequence - this.#newest);

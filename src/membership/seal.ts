@@ -8,8 +8,9 @@
  *      └─────────┴────────────┴─────────────────┴────────────────┴───────────────┴──────────┘
  *      └──────────────── authenticated, in clear ────────────────┘  nonce: 4 zeros, sequence
  *
- * Version 2 also authenticates the name of the receiver, which is not sent: a datagram for one member does not open at another.
- * Version 1 does not. It is still supported so that speakers can be upgraded node by node (`channel.ts`).
+ * Version 2 also authenticates the name of the receiver, although that name is not sent. A datagram for one member therefore does not
+ * open at another. Version 1 lacks this protection. It is still supported so that speakers can be upgraded node by node
+ * (`channel.ts`).
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';

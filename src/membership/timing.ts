@@ -4,7 +4,7 @@ export interface MembershipSettings {
   readonly probeIntervalMs: number;
   /** Members that are asked to relay a ping. */
   readonly relays: number;
-  /** Members that are asked to try for themselves before a suspect is declared dead. */
+  /** Members that are asked to try to reach a suspect for themselves before it is declared dead. */
   readonly verifiers: number;
   /** Time for a suspect to refute when every verifier confirms the suspicion. */
   readonly suspicionMinMs: number;
@@ -14,7 +14,7 @@ export interface MembershipSettings {
   readonly stallToleranceMs: number;
 }
 
-/** `docs/design/failover.md` has the measurements behind these. */
+/** `docs/design/failover.md` has the measurements behind these values. */
 export const defaultMembershipSettings: MembershipSettings = {
   probeIntervalMs: 100,
   relays: 3,

@@ -50,7 +50,7 @@ function writeText(bytes: Buffer, text: string, at: number): number {
 }
 
 /**
- * Returns the offset behind the text. If the text is truncated, that is beyond the end of `bytes`, so the caller needs only one
+ * Returns the offset behind the text. If the text is truncated, that offset is beyond the end of `bytes`, so the caller needs only one
  * check.
  */
 function textEnd(bytes: Buffer, at: number): number {

@@ -23,8 +23,9 @@ export const releaseKeptMs = 24 * 3_600_000;
 export const releaseToldMs = 3_600_000;
 
 /**
- * The newest claim on each address that this node knows. Members that have received the same claims in any order hold the same. A
- * release stays in the store as a claim without an owner, so that a late copy of an older claim does not bring the address back.
+ * The newest claim on each address that this node knows. Members that have received the same claims hold the same ones, in whatever
+ * order the claims arrived. A release stays in the store as a claim without an owner, so that a late copy of an older claim does not
+ * bring the address back.
  */
 export class ClaimStore {
   readonly #held = new Map<string, Held>();
@@ -82,7 +83,7 @@ export class ClaimStore {
     for (const { claim } of this.#held.values()) yield claim;
   }
 
-  /** The claims in these digest buckets. Of the releases, only those that are still repeated to others. */
+  /** The claims in these digest buckets. Releases are among them only while they are still repeated to others. */
   *inBuckets(buckets: ReadonlySet<number>): Iterable<Claim> {
     for (const { claim, bucket } of this.#held.values()) {
       if (!buckets.has(bucket)) continue;

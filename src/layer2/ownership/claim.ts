@@ -59,8 +59,8 @@ export function release(claim: Claim, observedVersion: number): Claim {
   return {
     ...claim,
     owner: '',
-    // After an earlier release to a successor, another node may have claimed the next epoch without being heard. That takeover must
-    // win, so this release keeps the epoch.
+    // After an earlier release to a successor, another node may have claimed the address with the next epoch, and this node may not
+    // have heard that claim. That takeover must win, so this release keeps the epoch.
     epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
     from: claim.owner,
     observedVersion,

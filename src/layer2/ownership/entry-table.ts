@@ -42,7 +42,7 @@ export class EntryTable<T extends TrackedEntry> {
     return this.#groups.get(name) ?? [];
   }
 
-  /** All addresses, with the interfaces that may carry each on this node. */
+  /** All addresses, each with the interfaces that may carry it on this node. */
   *addresses(): Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }> {
     for (const { address, entry } of this.#tracked.values())
       yield { address, interfaces: interfacesOf(entry, this.#self) };

@@ -13,7 +13,7 @@ export interface NodeFacts {
   readonly links: readonly NodeLink[];
   /** The node hands over its addresses and must not receive any. */
   readonly isLeaving: boolean;
-  /** The node has started and does not answer yet. Addresses that it owned before have lost their owner. */
+  /** The node has started and does not answer yet. The addresses that it owned before its start count as having lost their owner. */
   readonly isStarting: boolean;
 }
 

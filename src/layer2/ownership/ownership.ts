@@ -2,8 +2,9 @@
  * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and
  * claims from the membership, and the time go in; actions to answer, to stop answering and to claim come out.
  *
- * An address belongs to the node that claims it while that node is alive and eligible. A node that returns therefore finds its
- * addresses owned by others and leaves them there. Before the first claim, the owner recorded on the Service counts as the owner.
+ * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds its
+ * former addresses owned by other nodes and leaves them to those. Before the first claim, the owner recorded on the Service counts as
+ * the owner.
  *
  *     owner is alive and eligible             it keeps the address (tenure.ts)
  *     owner is alive and not eligible         handover: the successor answers and announces, then claims; the old owner stops when it
@@ -13,12 +14,13 @@
  *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
  *
  * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second,
- * because it has not learned of the address, is passed over (vacancies.ts). An owner that is no longer eligible and finds no
- * successor within that second releases the address but keeps answering. Any node may then take over, whatever version it has
- * observed.
+ * because it has not learned of the address, is passed over (vacancies.ts). If the old owner is alive, is no longer eligible and hears
+ * no claim of the successor within that second, it releases the address but keeps answering. Any node may then take over, whatever
+ * version that node has observed.
  *
- * A minority answers where it must but makes no claims (quorum.ts), so the majority's decisions stand when a partition heals. No
- * node on its side of the partition claims, so a missing claim means nothing there, and an old owner stops at once.
+ * A minority answers where it must but makes no claims (quorum.ts), so the majority's decisions stand when a partition heals. On the
+ * minority's side no node claims, so a missing claim means nothing there, and an old owner stops at once instead of waiting for its
+ * successor's claim.
  *
  * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members
  * (readiness.ts).
@@ -263,7 +265,7 @@ export class Ownership {
     });
   }
 
-  /** Addresses that others have recently taken from the previous owners of the vacant ones. */
+  /** Addresses that were recently taken over from the nodes that the vacant addresses belonged to. */
   #takenSince(vacant: readonly VacantAddress[], nowMs: number): VacantAddress[] {
     const lost = new Set(vacant.flatMap(({ address }) => this.#claims.get(address)?.owner ?? []));
     const taken: VacantAddress[] = [];
@@ -337,7 +339,8 @@ export class Ownership {
   #mustProbe(claim: Claim | undefined, reason: TakeoverReason, nowMs: number): boolean {
     if (claim?.inConflict) return true;
     if (reason === 'recorded') return false;
-    // Without a claim, nothing shows that the address was in use here. In a handover, a newer claim of the live owner may be on its way.
+    // Without a claim, nothing shows that the address was in use here. If this is a handover from the recorded owner, that node is
+    // alive, and its claim may still be on its way.
     if (!claim) return true;
     // The owner of a new address may have died before it had probed the address.
     return reason === 'failover' && claim.from === '' && this.#takeovers.isRecent(claim.address, nowMs);

@@ -8,8 +8,8 @@
  *
  * - In a minority, a node refuses to claim, so the majority's decisions stand when the partition heals. Half of the members count as a
  *   majority, for the sake of clusters of two nodes.
- * - While a partition heals, a node still considers members dead that it has not heard yet. It refuses to claim until it has had time to
- *   hear all of them.
+ * - While a partition heals, a node still considers dead all members that it has not heard again yet. It refuses to claim until it has
+ *   had time to hear all of them.
  * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another:
  *   between the first death and the last, it would count itself as part of a majority.
  * - When a suspect proves to be alive while another member is missing, the link may have been cut and restored, and the missing member
@@ -31,7 +31,7 @@ export interface QuorumInput {
   readonly missing: number;
 }
 
-/** How long healing lasts. Members hear each other sooner after a partition, because each retries once a second. */
+/** How long healing lasts. After a partition, members hear each other sooner than that, because each member retries once a second. */
 export const healMs = 2000;
 /** Interval at which members retry a missing one. */
 export const retryMs = 1000;

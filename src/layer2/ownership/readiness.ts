@@ -3,7 +3,7 @@
  * the other members; a node that decides without the claims would take addresses that others own.
  *
  * - For the first 1.5 s it waits for every known speaker, so that all nodes of a new cluster elect from the same set.
- * - After that, one member with the same knowledge is enough.
+ * - After that, it waits only until several other members, or all that are live if those are few, have the same knowledge.
  * - After 3 s, a node that reaches no other member decides alone.
  * - After 30 s, it decides in any case: a member that never agrees must not keep addresses unanswered.
  */
@@ -11,7 +11,7 @@
 /** The node's knowledge about the other members. */
 export interface ReadinessInput {
   readonly hasEntries: boolean;
-  /** Another member was found to hold the same claims. */
+  /** Several other members, or all that are live if those are few, were found to hold the same claims. */
   readonly isSynced: boolean;
   /** Live members other than this node. */
   readonly liveMembers: number;

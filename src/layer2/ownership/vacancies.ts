@@ -3,8 +3,8 @@
  * successor.
  *
  * Before an election, addresses that never had an owner wait until no new one has arrived for 100 ms. They are then placed together,
- * because all nodes must elect from the same set. After an election, a node that does not claim within a second, because it has not
- * learned of the address, is passed over.
+ * because all nodes must elect from the same set. After an election, a successor that does not claim within a second, because it has
+ * not learned of the address, is passed over.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';

@@ -39,15 +39,16 @@ export interface SuccessorInput {
 }
 
 /**
- * The nodes that the election chooses from. An address without a claim goes to the recorded owner if that node is eligible. Nodes
- * that were passed over are left out, unless all of them were.
+ * The nodes that the election chooses from. An address without a claim goes to the recorded owner if that node is eligible. Nodes that
+ * were passed over are left out, unless all eligible nodes were passed over.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,
   eligibility: Eligibility,
 ): readonly string[] {
   const all = eligibility.eligible(address, entry);
-  // A first placement can wait until nodes that start together are ready. An address that has lost its owner cannot.
+  // A first placement can wait until nodes that start together are ready. An address that has lost its owner cannot, so only ready
+  // nodes may take it.
   const eligible =
     owner === undefined ? all : all.filter((node) => node === self || eligibility.isReady(node));
   const { recordedOwner } = entry;

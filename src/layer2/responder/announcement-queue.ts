@@ -21,8 +21,8 @@ interface Pending<T> {
 
 /**
  * Chooses the next announcement. Every address is announced once before any is announced twice: after a node's death, the first
- * announcement restores traffic and repeats only insure against loss. Within a round, the address that started first goes first. A
- * token bucket limits the rate. All methods take a monotonic time in milliseconds.
+ * announcement restores traffic and repeats only insure against loss. Within a round, the address whose schedule started first goes
+ * first. A token bucket limits the rate. All methods take a monotonic time in milliseconds.
  *
  *     round 0: c d e          next() takes the head of the first round whose head is due, while the bucket
  *     round 1: a b            has a token, and moves it to the following round

@@ -146,7 +146,7 @@ export class LinkPort {
   }
 }
 
-/** The protocol of a frame. `payloadType` cannot see that of tagged frames, so they count as ARP, which most of them are. */
+/** The protocol of a frame. `payloadType` cannot see the protocol of tagged frames, so they count as ARP, which most of them are. */
 function protocolOf(frame: Uint8Array, length: number): Protocol {
   return payloadType(frame, length) === etherType.ipv6 ? 'ndp' : 'arp';
 }

@@ -40,7 +40,7 @@ export class LinkPorts {
   /** Open ports by interface index. The maps below have the same key. */
   readonly #ports = new Map<number, LinkPort>();
   readonly #signatures = new Map<number, string>();
-  /** Reason of the last failure to capture on each link, so that each is logged once. */
+  /** Reason of the last failure to capture on each link, so that a reason is logged once rather than at each attempt. */
   readonly #failures = new Map<number, string>();
   #reopenTimer: Timer | undefined;
   #drainedAtMs = 0;
