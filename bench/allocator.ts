@@ -1,8 +1,8 @@
 /**
  * Cost of an allocation.
  *   .cache/bin/node --expose-gc bench/allocator.ts
- * Measures five counts of dual-stack Services, up to 50,000, that take addresses from an IPv4 /15 and an IPv6 /64. Measures one
- * allocation in an empty pool, in a pool that is 99.9 % full, and in one where every second address is free; the three take turns.
+ * Measures the time per Service while up to 50,000 dual-stack Services take addresses from an IPv4 /15 and an IPv6 /64. Measures one
+ * allocation in an empty pool, in a pool that is 99.9 % full, and in a pool where every second address is free; the three pools take turns.
  * Measures the memory per Service.
  */
 import type { PoolConfig } from '../src/config/index.ts';

@@ -2,8 +2,8 @@
  * Cost of hostile senders: three nodes share layer-2 addresses and hold sessions with BIRD, while one host of the segment attacks
  * them.
  *   lab/world .cache/bin/node bench/attack.ts [--seconds 30] [--rate 10000] [--only NAME]
- * During each attack another host sends 100 ARP requests per second for an address. Fails when a speaker is declared lost, an address
- * moves, a session with BIRD ends, a process ends, or the p99 of the answers reaches 20 ms.
+ * During each attack, another host sends 100 ARP requests per second for one of the addresses. Fails when a speaker is declared lost, an
+ * address moves, a session with BIRD ends, a speaker's process ends, or the p99 of the ARP answers reaches 20 ms.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -121,7 +121,7 @@ const attacks: readonly (readonly [name: string, args: readonly string[]])[] = [
   ],
 ];
 
-/** Runs the client to its end. Resolves to its measurements. */
+/** Runs the client that sends the ARP requests, until it ends. Resolves to what it measured. */
 function askBeside(address: string): Promise<{ answered: number; p99Ms: number }> {
   const args = [
     ...[fileURLToPath(new URL('neighbour.ts', import.meta.url)), '--asker', '--service', address],
@@ -167,7 +167,7 @@ for (const [name, args] of attacks) {
   const [asked, sent] = await Promise.all([askBeside(address), runAttack(args)]);
   const after = await owners();
   const moves = [...before.owners].filter(([each, owner]) => after.get(each) !== owner).length;
-  // BIRD prints the start of each session, so a line that disappears is a lost session.
+  // Each line shows when its session started, so a line that is missing afterwards means that this session was lost.
   const now = await established();
   const sessionsLost = before.sessions.filter((line) => !now.includes(line)).length;
   const deaths = countLost() - before.lost;

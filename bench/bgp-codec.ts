@@ -1,8 +1,8 @@
 /**
  * Speed of encoding and decoding UPDATEs, in prefixes per second, for host routes packed into full messages of 4096 octets.
  *   .cache/bin/node bench/bgp-codec.ts
- * Encodes from an Adj-RIB-Out, as a session does, and from values with encodeMessage. Decodes a stream in chunks of 64 KiB: once it
- * checks and counts the prefixes, as a session does, and once it makes a value for each. Fails when a figure is below one million.
+ * Encodes from an Adj-RIB-Out, as a session does, and from values with encodeMessage. Decodes a stream in chunks of 64 KiB in two ways: one
+ * checks and counts the prefixes, as a session does, and one makes a value for each. Fails when a figure is below one million.
  */
 import { type Family, type Prefix, parseIp } from '../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';

@@ -58,7 +58,7 @@ async function measure(family: Family): Promise<number> {
   const sent = ribs.reduce((sum, { sentCount }) => sum + sentCount, 0);
   if (sent !== routeCount * peerCount) throw new Error(`only ${sent} routes were sent`);
   const each = ((await used()) - before) / sent;
-  // The measured objects must be reachable during the measurement.
+  // This check also keeps the measured objects reachable until the measurement is over.
   if (ribs.some(({ queuedCount }) => queuedCount > 0)) throw new Error('routes are queued');
   return each;
 }

@@ -116,7 +116,7 @@ function replay(): void {
     frames.push(bytes);
     for (let frame = frames.next(65535); frame; frame = frames.next(65535)) {
       heard++;
-      // The router's OPEN, then its KEEPALIVE.
+      // The first message is the router's OPEN, the second its KEEPALIVE.
       if (heard === 1) socket.write(encodeMessage({ kind: 'keepalive' }, options));
       if (heard === 2) socket.write(announcements);
     }

@@ -1,13 +1,13 @@
 /**
- * Time that clients get no answer after the death of a node that answers in layer 2, and after its planned stop.
+ * How long clients get no answer after a node that answers in layer 2 dies, and after it stops as planned.
  *   lab/world .cache/bin/node bench/failover.ts [ROUNDS]
- * Five nodes have fifty dual-stack Services with default settings. A client on the segment sends a datagram every millisecond to one
- * IPv4 address after another. The figure of a round is the longest time without an answer from any address. It includes detection,
- * agreement, takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. A death pulls the
- * node's cable and kills the speaker; a planned stop is SIGTERM. Before and after each, one node must answer for every address of the
- * victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads of the survivors differ by more than
- * one, when an address moves as the victim returns, when a planned stop loses a datagram, or when the gap after a death exceeds 600 ms
- * in the median or one second in any round.
+ * Five nodes serve fifty dual-stack Services with default settings. A client on the segment sends a datagram every millisecond to one IPv4
+ * address after another. The figure of a round is the longest time without an answer from any address. It includes detection, agreement,
+ * takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. A death pulls the node's cable and
+ * kills the speaker; a planned stop is SIGTERM. Before and after each death or stop, exactly one node must answer for every address of the
+ * victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads of the survivors differ by more than one,
+ * when an address moves as the victim returns, when a planned stop loses a datagram, or when the gap after a death exceeds 600 ms in the
+ * median or one second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';

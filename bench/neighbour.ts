@@ -3,9 +3,9 @@
  *   lab/world .cache/bin/node bench/neighbour.ts [--requests 5000] [--rate 20000] [--seconds 10] [--kernel ADDRESS] [--service ADDRESS]
  * Fails when the speaker's median exceeds 100 µs, its p99 exceeds 1 ms, or less than 99.9 % of the load is answered.
  *
- * A round trip is the difference of the kernel's timestamps of both frames on the client's interface, which excludes delays in the client.
- * Requests to the kernel and to Bellman alternate. `kernel` is the time of the same host's kernel for its own address on the same
- * link.
+ * A round trip is the difference between the kernel's timestamps of request and reply on the client's interface, which excludes delays in
+ * the client. Requests to the kernel and to Bellman alternate. `kernel` is the time of the same host's kernel for its own address on the
+ * same link.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -27,7 +27,10 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     kernel: { type: 'string', default: '192.0.2.1' },
     service: { type: 'string', default: '192.0.2.200' },
-    /** Requests per second, sent without waiting for answers, so that a pause delays every answer due in it. 0 waits for each answer. */
+    /**
+     * Requests per second, sent without waiting for answers, so that a pause delays all answers due during it. With 0, each request waits
+     * for the answer before it.
+     */
     pace: { type: 'string', default: '0' },
     /** Limit for the speaker, in µs. */
     'median-limit': { type: 'string', default: '100' },
@@ -55,7 +58,7 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-/** One capture to send and one to see both frames: a socket does not receive its own frames. */
+/** One capture sends, the other sees requests and replies, because a socket does not receive the frames that it sends. */
 function openSessions() {
   const sender = pcap.createSession('eth0', { filter: 'less 1', buffer_timeout: 0, promiscuous: false });
   const observer = pcap.createSession('eth0', {

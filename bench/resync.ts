@@ -1,10 +1,10 @@
 /**
  * A complete speaker under load with 10,000 Services, which it first announces by BGP and then in layer 2.
  *   lab/world .cache/bin/node bench/resync.ts [SERVICES] [bgp|layer2]
- * BGP: answers to ARP requests during repeated resyncs of all Services, and a session with BIRD, hold time 3 s, under 20,000 requests
- * per second. Layer 2: answers for an address that already has an owner, at 1,000 requests per second, while all others are placed,
- * resynced, and changed by edits of the configuration. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when
- * BIRD's hold timer falls to 0.5 s.
+ * The BGP part measures answers to ARP requests while all Services are resynced again and again, and watches a session with BIRD (hold time
+ * 3 s) under 20,000 requests per second. The layer-2 part sends 1,000 requests per second for an address that already has an owner, and
+ * measures the answers while all other addresses are placed, resynced, and given other links by edits of the configuration. Fails when the
+ * p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when BIRD's hold timer falls to 0.5 s.
  */
 import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../lab/fabric.ts';

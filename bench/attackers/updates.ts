@@ -1,5 +1,5 @@
 /**
- * A BGP peer that floods every speaker that connects to it with UPDATEs of 63 KB, each with 21,000 repeated attributes.
+ * A BGP peer that waits for speakers to connect, then floods each of them with UPDATEs of 63 KB that repeat an attribute 21,000 times.
  *   node updates.ts ADDRESS ASN SECONDS OCTETS_PER_SECOND
  * Prints `ready`, floods each session until its time is over, then prints the number of UPDATEs sent.
  */

@@ -7,8 +7,8 @@
  *
  * Dropped: malformed frames, frames for other stations or VLANs, and frames of our own.
  *
- * In conflict with us: a packet of another host whose sender address is ours, and a probe by another host for an address that we
- * are probing (RFC 5227 section 2.1.1).
+ * In conflict with us: a packet from another host that carries one of our addresses as its sender, and a probe by another host for an
+ * address that we are probing (RFC 5227 section 2.1.1).
  *
  *     capture → receive() → verdict → counters, reply, or conflict handling
  */

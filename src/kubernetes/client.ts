@@ -1,11 +1,10 @@
 /**
- * One connection to the API server over HTTP: requests with JSON bodies, and watch streams. `@kubernetes/client-node`'s KubeConfig
- * supplies the address and the credentials (files, in-cluster, exec plugins, rotated tokens). The requests are our own, because
- * watches need bookmarks, resumption and limits that the generated client hides, and because its agents open a connection for each
- * request.
+ * One connection to the API server over HTTP: requests with JSON bodies, and watch streams. `@kubernetes/client-node`'s KubeConfig supplies
+ * the address and the credentials (files, in-cluster, exec plugins, rotated tokens). The requests are our own: watches need bookmarks,
+ * resumption and limits that the generated client of that package hides, and the generated client opens a new connection for each request.
  *
  * Each exchange reports to {@link Reachability}. During an outage the client asks for `/version` once a second, so that the return of the
- * server is known within two seconds, whatever the back-off of the watches.
+ * server is known within two seconds, however long the watches back off.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
@@ -33,8 +32,9 @@ const watchSilenceMs = 330_000;
 const keepAlive = { enable: true, initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
 /**
- * Probes during an outage: the pause between two, before jitter, and the time limit of one. The limit grows from probe to probe. If it
- * stayed short, each probe of an overloaded server would be aborted, and the TLS handshake of the next one would add to the load.
+ * Probes during an outage: the pause between two probes, before jitter, and the time limit of a probe, which grows from one to the next. If
+ * the limit stayed short, each probe of an overloaded server would be aborted, and the TLS handshake of the next probe would add to the
+ * load.
  */
 const probe = { pauseMs: 800, timeoutMs: 1000, timeoutStepMs: 200, maxTimeoutMs: 3000 } as const;
 
@@ -106,7 +106,7 @@ export class KubernetesClient implements Api {
     return this.#lines(response, path, signal);
   }
 
-  /** Sends the request under a time limit: the headers of a watch arrive at once, even when no event follows for minutes. */
+  /** Opens a watch. Limits only the wait for the headers, which arrive at once even when no event follows for minutes. */
   async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
     const opening = new AbortController();
     const limit = this.#clock.after(requestTimeoutMs, () => opening.abort(new Error('no answer in time')));
@@ -202,7 +202,7 @@ export class KubernetesClient implements Api {
     });
   }
 
-  /** Returns the agent that keeps connections open between requests. Rotated certificates get a new one. */
+  /** Returns the agent that keeps connections open between requests. After a rotation of the certificates, this is a new agent. */
   #agent(options: RequestOptions): Agent | SecureAgent {
     if (this.#server.protocol === 'http:') return this.#plainAgent;
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized } = options;

@@ -65,8 +65,8 @@ export class LeaderElection {
   }
 
   /**
-   * Runs until the signal aborts. Calls `lead` each time this process has won the Lease, with a connection that refuses to write
-   * after the term and a signal that aborts at its end. The next campaign waits for `lead` to finish.
+   * Runs until the signal aborts. Each time this process wins the Lease, calls `lead` with a connection that refuses to write after the
+   * term, and with a signal that aborts when the term ends. The next campaign waits for `lead` to finish.
    */
   async run(lead: (api: Api, signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     const { client, clock, logger, identity, random = systemRandom } = this.#options;
@@ -90,7 +90,7 @@ export class LeaderElection {
     }
   }
 
-  /** Renews until the term ends, and ends the term when the deadline passes. */
+  /** Renews the Lease until the term ends, and ends the term if no renewal succeeds before the deadline. */
   async #renew(term: AbortController, end: AbortSignal): Promise<void> {
     const { client, clock } = this.#options;
     let isRenewed = true;
@@ -157,7 +157,7 @@ export class LeaderElection {
     if (this.#lease.record.holder !== identity) this.#candidate = leaseLost(this.#candidate);
   }
 
-  /** Resolves to the resourceVersion that the write made. */
+  /** Resolves to the Lease's new resourceVersion. */
   async #write(move: Exclude<LeaseMove, 'wait'>, holder: string, signal?: AbortSignal): Promise<string> {
     const { client, clock, namespace, name } = this.#options;
     // A MicroTime: six decimals.

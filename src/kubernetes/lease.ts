@@ -1,6 +1,7 @@
 /**
- * Leader election over one Lease object, as pure functions. A candidate trusts no other clock: it takes the Lease over once it has seen
- * no change of it for the whole duration. Every write carries the resourceVersion last read, so only one of two simultaneous writes wins.
+ * Leader election over one Lease object, as pure functions. A candidate trusts no clock but its own: it takes the Lease over once it has
+ * seen the Lease unchanged for the whole duration. Every write carries the resourceVersion last read, so only one of two simultaneous
+ * writes wins.
  *
  *     renewal sent
  *     0 s ───────── 6 s ──────── 8 s ─────────── 10 s ──────────────── 12.4 s
@@ -14,7 +15,7 @@
 export const leaseTiming = {
   /** Lifetime of a Lease without renewal. */
   durationMs: 10_000,
-  /** A leader starts no write this long after its last successful renewal. */
+  /** A leader starts no more writes once its last successful renewal is this old. */
   renewDeadlineMs: 6000,
   /** Time after the deadline at which a write under way is aborted. */
   writeGraceMs: 2000,

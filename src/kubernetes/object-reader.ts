@@ -1,6 +1,7 @@
 /**
- * Checked access to the fields of an API object. A field of the wrong type throws {@link InvalidObject} with its path, at the entrance,
- * before the value reaches code that would fail far from its cause. Absent fields and `null` read as `undefined`.
+ * Checked access to the fields of an API object. A field of the wrong type throws {@link InvalidObject}, which names the path of the field.
+ * It throws at the entrance, before the value reaches code that would fail far from the cause. Absent fields and `null` read as
+ * `undefined`.
  */
 export class InvalidObject extends Error {
   readonly code = 'ERR_INVALID_OBJECT';

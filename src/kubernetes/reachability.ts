@@ -126,7 +126,9 @@ export class Reachability {
       : this.#options.clock.now() - this.#newestEventAtMs;
   }
 
-  /** Counts a failed exchange as an answer if the server refused it, otherwise as a miss. One that the caller aborted is neither. */
+  /**
+   * Counts a failed exchange as an answer if the server refused it, otherwise as a miss. An exchange that the caller aborted is neither.
+   */
   observeFailure(error: unknown, signal?: AbortSignal): void {
     if (!(error instanceof ApiError)) return;
     if (error.status > 0) this.answered();

@@ -9,11 +9,12 @@ const maxBodyLength = 64 * 2 ** 20;
 /** The error of a request without a response. */
 export function noAnswer(method: string, path: string, cause: unknown): ApiError {
   const { code, name, message } = cause as NodeJS.ErrnoException;
-  // The error of an aborted or broken connection has a code or at least a name. It has no message when several addresses refused.
+  // The error of an aborted or broken connection has a code or at least a name. It has no message when each of several addresses refused
+  // the connection.
   return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, cause);
 }
 
-/** The error in a response with a status of 300 or more. A proxy's error page is not a Status object. */
+/** The error in a response with a status of 300 or more. The body need not be a Status object: a proxy sends a page of its own. */
 export async function refusalOf(response: IncomingMessage, what: string): Promise<ApiError> {
   const status = response.statusCode ?? 0;
   const body = await readText(response)

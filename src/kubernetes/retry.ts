@@ -41,8 +41,8 @@ export interface Refusal {
 }
 
 /**
- * An API server that starts refuses valid accounts for its first seconds, until its authorizer is ready. Refusals are logged once they
- * have lasted longer than this, and again when the reason changes.
+ * A starting API server refuses valid accounts for some seconds, until its authorizer is ready. Refusals are logged once they have lasted
+ * longer than this, and again when the reason changes.
  */
 const refusalGraceMs = 10_000;
 

@@ -2,9 +2,9 @@ import { StringDecoder } from 'node:string_decoder';
 import { UnusableResponse } from './api-error.ts';
 
 /**
- * The lines of a watch stream, without empty ones. Lines end at LF only: Node's readline also splits at U+2028, which may occur
- * inside a JSON string. A last line without LF is an event that was cut off; it is dropped, and the watch resumes before it.
- * Throws {@link UnusableResponse} for a line longer than `maxLength` octets.
+ * The lines of a watch stream, without empty ones. Lines end at LF only: Node's readline also splits at U+2028, which may occur inside a
+ * JSON string. A last line without LF is an event that was cut off; it is dropped, and the watch resumes before that event. Throws
+ * {@link UnusableResponse} for a line longer than `maxLength` octets.
  */
 export async function* textLines(chunks: AsyncIterable<Buffer>, maxLength: number): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');

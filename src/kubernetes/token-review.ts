@@ -64,7 +64,7 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
-/** Shorter than a client waits for the answer, so it learns that the API server is the one that is silent. */
+/** Shorter than a client waits for our answer, so the client still learns that it is the API server that is silent. */
 const reviewTimeoutMs = 600;
 
 /** Access control by tokens of one audience. */

@@ -1,7 +1,7 @@
 /**
- * Follows one collection of objects: lists it in pages, then watches from the list's resourceVersion. A watch that ends resumes where
- * it stood. After `410 Gone` it lists again and reports only the differences. The handler sees levels, not edges: the newest state of
- * each key, `undefined` once it is gone, and one call when the first list is complete.
+ * Follows one collection of objects: lists it in pages, then watches from the list's resourceVersion. When the watch ends, it resumes where
+ * it stood. After `410 Gone` it lists again and reports only the differences. The handler sees levels, not edges: the newest state of each
+ * key, `undefined` once it is gone, and one call when the first list is complete.
  *
  * Whatever the server sends costs at most one object. An object that does not decode, or whose handler throws, goes to the guard and is
  * handled again later, from the newest state that the server sent. A line without a readable key may hide any change, so the
@@ -50,7 +50,7 @@ const maxPages = 100_000;
 const redo = { firstMs: 1000, maxMs: 300_000 } as const;
 const maxLoggedLength = 64;
 
-/** Follows until the signal aborts; never rejects. */
+/** Follows the collection until the signal aborts; never rejects. */
 export function watch<T>(options: WatchOptions<T>): Promise<void> {
   return new CollectionWatch(options).run();
 }

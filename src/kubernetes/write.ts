@@ -46,7 +46,7 @@ export function patchServiceStatus(
   });
 }
 
-/** Sets annotations of an object; `null` removes one. An outdated resourceVersion rejects with a conflict (409). */
+/** Sets annotations of an object; `null` removes one. Rejects with a conflict (409) when the resourceVersion is outdated. */
 export function patchAnnotations(
   client: Api,
   objectPath: string,

@@ -31,7 +31,7 @@ export interface CaptureOptions {
 export interface Capture {
   /** Sends a frame. Returns false when the system refused it. */
   send(frame: Buffer): boolean;
-  /** Delivers the frames that have arrived. Long work calls it, so that neighbours do not wait until the work ends. */
+  /** Delivers the frames that have arrived. Long work calls it in between, so that neighbours do not wait until that work ends. */
   drain(): void;
   close(): void;
 }
@@ -40,7 +40,7 @@ export type OpenCapture = (options: CaptureOptions) => Capture;
 
 /** No valid request or solicitation is longer. */
 const snapLength = 512;
-/** Holds half a second of 20,000 frames per second. */
+/** Holds the frames of half a second at 20,000 frames per second. */
 const bufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
 /** Maximum number of dispatches to end a session. The first ones may return a link error, or run before the waking frame arrives. */
@@ -125,7 +125,7 @@ class PcapCapture implements Capture {
       this.#session.inject(frame);
       return true;
     } catch {
-      // libpcap gives no reason. Usually the link is down, which its epoch reports.
+      // libpcap gives no reason. Usually the link is down, which the link's epoch shows.
       return false;
     }
   }
@@ -144,7 +144,7 @@ class PcapCapture implements Capture {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#timer.cancel();
-    // The package's constructor dispatches once more in the next tick, which would read freed memory after the end.
+    // The package's constructor dispatches once more in the next tick. If the session had ended by then, this would read freed memory.
     setImmediate(() => endSession(this.#session, this.#fd, closeAttempts));
   }
 

@@ -112,8 +112,8 @@ export class LinkTable {
 }
 
 /**
- * Whether the link should answer for the address. If `interfaces` is empty, it should when a subnet of the link contains the address.
- * Otherwise `interfaces` must name the link.
+ * Whether the link should answer for the address. If `interfaces` names any interface, it must name this link. If it is empty, a subnet of
+ * the link must contain the address.
  */
 export function carries(
   link: Pick<Link, 'name' | 'subnets'>,

@@ -112,7 +112,7 @@ export function integerOption(fd: number, level: number, name: number): number |
   return native.getsockopt(fd, level, name, value, [4]) === 0 ? value[0] : undefined;
 }
 
-/** Attaches a classic BPF program of 8-octet instructions: the kernel drops the segments for which it returns 0. */
+/** Attaches a classic BPF program of 8-octet instructions. The kernel drops the segments for which the program returns 0. */
 export function attachSocketFilter(fd: number, program: Uint8Array): void {
   const value = { length: program.length / instructionOctets, program };
   checked(

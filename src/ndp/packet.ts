@@ -222,9 +222,9 @@ export function encodeUnsolicitedAdvertisement(mac: Uint8Array, address: IpAddre
 }
 
 /**
- * A reusable advertisement of 86 octets. Write the target, then finish the frame; the target is also its source address. The
- * router flag stays clear on every node, whether or not the node forwards: a Service's address is not a router, and the flag must
- * not change when the address moves.
+ * A reusable advertisement of 86 octets. Write the target, then finish the frame; the target is also the frame's source address. The router
+ * flag stays clear on every node, whether or not the node forwards: a Service's address is not a router, and the flag must not change when
+ * the address moves.
  */
 export class Advertisement {
   readonly frame: Buffer;

@@ -3,9 +3,9 @@
  * link. A frame goes in and a verdict comes out; after the verdict `answer` the advertisement is in `reply`. All fields are
  * reused, so a solicitation allocates nothing.
  *
- * Answered: solicitations to the solicited-node group or to the address itself (unreachability detection), with or without a
- * source link-layer option; without one, the reply goes to the frame's source MAC. Duplicate address detection by another host gets
- * its answer through an advertisement to all nodes.
+ * Answered: solicitations to the solicited-node group or to the address itself (unreachability detection), with or without a source
+ * link-layer option; without one, the reply goes to the frame's source MAC. Duplicate address detection by another host is answered with an
+ * advertisement to all nodes.
  *
  * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs,
  * and frames of our own.

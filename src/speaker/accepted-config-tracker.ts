@@ -3,9 +3,9 @@ import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 
 /**
- * Tracks the configuration that the controller accepted last. The ConfigMap and the copy kept beside it both carry it in annotations,
- * and the newer one counts. A deleted ConfigMap, or an old manifest applied over it, therefore changes nothing. Text that was never
- * accepted is ignored.
+ * Tracks the configuration that the controller accepted last. The ConfigMap and the copy kept beside it each carry an accepted
+ * configuration in annotations, and the newer of the two counts. Deleting the ConfigMap, or applying an old manifest over it, therefore
+ * changes nothing. Text that was never accepted is ignored.
  */
 export class AcceptedConfigTracker {
   readonly #configMaps = new Map<string, ConfigMap>();
@@ -32,7 +32,7 @@ export class AcceptedConfigTracker {
     return accepted !== undefined && this.#take(accepted);
   }
 
-  /** Restores a configuration that neither ConfigMap carries any more. Returns false when another one is already in force. */
+  /** Restores a configuration that neither ConfigMap carries any more, unless one is already in force. Returns whether it was restored. */
   recall(remembered: AcceptedConfig): boolean {
     return this.#current === undefined && this.#take(remembered);
   }

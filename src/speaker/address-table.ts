@@ -64,8 +64,9 @@ export class AddressTable {
 }
 
 /**
- * Merges the entries of Services that share an address. Under `externalTrafficPolicy: Local` sharing requires the same backends, so
- * candidates differ only where a Service has no endpoints. The union of the candidates is therefore correct.
+ * Merges the entries of Services that share an address. Under `externalTrafficPolicy: Local`, Services may share an address only if they
+ * have the same backends. Their lists of candidates therefore differ only when a Service has no endpoints, which leaves its list empty. So
+ * the union of the lists is correct.
  */
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
   const [first, ...rest] = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));

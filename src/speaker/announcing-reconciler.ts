@@ -7,9 +7,9 @@
  *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
  *   Service lost the address → its line is removed after `patienceMs`, without an event
  *
- * A sweep compares the record with the facts every two seconds, so the record is soon correct again after an API server outage.
- * Before a line is removed, the writer asks the layer-2 process for claims on the address: while a live node claims it, that node
- * writes the line, and no event says that the address is unanswered.
+ * A sweep compares the record with the facts every two seconds, so the record is soon correct again after an API server outage. Before the
+ * writer removes a line, it asks the layer-2 process whether a live node claims the address. If one does, the line stays until that node
+ * overwrites it, and no event reports the address as unanswered.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { type Announcer, parseAnnouncing, recordAnnouncing } from '../cluster/announcing.ts';
@@ -55,7 +55,7 @@ export interface AnnouncingReconcilerOptions {
   readonly isOurs: (service: Service) => boolean;
   /** Whether this node acts for a dead node. */
   readonly actsForDeadNode: (node: string) => boolean;
-  /** Returns those of the addresses that a live node claims in layer 2. This node counts too. */
+  /** Returns those of the addresses that a live node, this one included, claims in layer 2. */
   readonly claimed: (addresses: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Why no node answers for an address of the Service. */
   readonly unansweredReason: (service: Service, address: string) => string;
@@ -132,7 +132,8 @@ export class AnnouncingReconciler {
 
   #sweepAll(): void {
     const { client, services, clock } = this.#options;
-    // While the API server does not answer, no successor can write. Each gets the full `patienceMs` once the server answers again.
+    // While the API server does not answer, no successor can write its line. Once the server answers again, each successor gets the full
+    // `patienceMs`.
     if (!client.reachability.isAnswering) {
       this.#stale = new Map();
       return;

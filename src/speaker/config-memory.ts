@@ -7,8 +7,9 @@ import { parseConfig } from '../config/index.ts';
 const remembered = z.object({ text: z.string(), generation: z.number(), at: z.string() });
 
 /**
- * Keeps a copy of the accepted configuration in the state directory. A speaker uses it when it restarts after both ConfigMaps were
- * deleted while no controller ran. The configuration may contain peers' passwords, so only the file's owner may read it.
+ * Keeps a copy of the accepted configuration in the state directory. A speaker uses the copy when it starts and finds no accepted
+ * configuration, for instance because both ConfigMaps were deleted while no controller ran. The configuration may contain peers' passwords,
+ * so only the file's owner may read it.
  */
 export class ConfigMemory {
   readonly #directory: string;

@@ -10,8 +10,8 @@ export interface DeadNodeView {
 }
 
 /**
- * Whether this node acts for a dead node, which can no longer correct its own records. Of the live nodes only the first by name acts.
- * In a partition each side considers the other dead. The minority acts for a node only if Kubernetes rules that node out as well.
+ * Whether this node acts for a dead node, which can no longer correct its own records. Of the live nodes only the first by name acts. In a
+ * partition each side considers the other dead, so the minority acts for a node only if Kubernetes, too, rules that node out.
  */
 export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
   const present = members.filter(({ state }) => state !== 'left');

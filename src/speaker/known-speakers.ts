@@ -19,7 +19,7 @@ export class KnownSpeakerList {
     else this.#pods.delete(key);
   }
 
-  /** Sorted by node. A Pod's own addresses come first; on the host's network they equal the node's. */
+  /** Sorted by node. A Pod's own addresses come before its node's; on the host's network the two are the same. */
   speakers(): KnownSpeakers {
     const known = new Map<string, Set<string>>();
     const add = (node: string, addresses: readonly string[]) => {

@@ -29,7 +29,9 @@ export class Layer2Reports {
     return this.#owned;
   }
 
-  /** Addresses that this node would answer for but another host uses, each with the MAC and the interface of that host. */
+  /**
+   * Addresses that this node would answer for if no other host used them, each with that host's MAC and the interface on which it was seen.
+   */
   get inUse(): ReadonlyMap<string, string> {
     return this.#inUse;
   }

@@ -4,8 +4,8 @@ import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 
 /**
- * Tells BGP at once when links or addresses of the node change, so that a session over a lost link ends without delay. Without a
- * netlink socket BGP polls, and still notices within a second.
+ * Tells BGP at once when links or addresses of the node change, so that a session over a lost link ends without delay. If no netlink socket
+ * can be opened, BGP polls instead and still notices within a second.
  */
 export function sendLinkHints(bgp: BgpSpeaker, guard: Guard, logger: Logger): { close(): void } {
   try {

@@ -23,7 +23,9 @@ export function nodeRefusal(
   return undefined;
 }
 
-/** The node's fields that affect plans, as text to compare. Kubernetes updates the other fields every few seconds. */
+/**
+ * The node's fields that affect plans, as text to compare. Updates of the other fields, which come every few seconds, cause no new plans.
+ */
 export function planningKey(name: string, node: Node | undefined, rules: EligibilityRules): string {
   if (!node) return '';
   const refusal = nodeRefusal(name, node, rules);

@@ -7,7 +7,7 @@
  *   setConfig, setNode ────────────→ plans of all ─────────┴─→ AddressTable ─→ Layer2Sink
  *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker
  *
- * Nothing is announced before `start()`: a partial picture would withdraw routes that the missing part still needs.
+ * Nothing is announced before `start()`, because a partial picture would withdraw routes that objects not yet read still need.
  */
 import type { BgpSpeaker } from '../bgp/index.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
@@ -35,7 +35,7 @@ export interface NodeSpeakerOptions {
   readonly namespace: string;
   readonly isOurs: (service: Service) => boolean;
   readonly leavesWhenCordoned: boolean;
-  /** Overrides the configuration's `ignore-excluded-nodes: false`. */
+  /** True overrides `ignore-excluded-nodes: false` in the configuration. */
   readonly ignoresExcludeLabel: boolean;
   readonly bgp: BgpSpeaker;
   readonly layer2: Layer2Sink;
@@ -66,7 +66,7 @@ export class NodeSpeaker {
     this.#eligibility = new EligibilityLog(options.nodeName, options.logger);
   }
 
-  /** The objects set after this call are as of this resourceVersion. The versions of all kinds of objects form one sequence. */
+  /** Notes the resourceVersion of the objects that the next calls set. All kinds of objects share one sequence of versions. */
   reached(resourceVersion: string): void {
     const version = Number(resourceVersion);
     this.#observedVersion = Number.isSafeInteger(version) ? version : 0;

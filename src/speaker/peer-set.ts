@@ -65,8 +65,8 @@ export class PeerSet {
   }
 
   /**
-   * Fills in what the Node object said before, while it is absent or has no addresses yet. A Node that is deleted and created again
-   * therefore ends no session. Whether the node may announce is decided elsewhere.
+   * While the Node object is absent or has no addresses yet, uses what it said before. Deleting a Node and creating it again therefore ends
+   * no session. Whether the node may announce is decided elsewhere.
    */
   #completeNode(node: Node | undefined): Node | undefined {
     const internalIPs = node?.internalIPs.length ? node.internalIPs : (this.#lastNode?.internalIPs ?? []);

@@ -14,7 +14,7 @@ export interface RecordContest {
   readonly pauseMs: number;
 }
 
-/** Longer than an old owner keeps answering beside its successor, so a handover writes one line. */
+/** Longer than an old owner keeps answering after its successor has begun, so a handover writes only the successor's line. */
 const firstPauseMs = 10_000;
 const maxPauseMs = 600_000;
 
@@ -37,7 +37,7 @@ export function lineSeen(contest: RecordContest, line: SeenLine, nowMs: number):
   return { ...contest, overwrittenAtMs: nowMs };
 }
 
-/** Our line has replaced `over`. Each time it replaces another node's line again, the next pause doubles. */
+/** Our line has replaced `over`. If `over` is another node's line that had overwritten ours, the next pause is twice as long. */
 export function lineWritten(contest: RecordContest, over: SeenLine): RecordContest {
   const isAgain = contest.isRecorded && over === 'other';
   const pauseMs = isAgain ? Math.min(maxPauseMs, contest.pauseMs * 2) : contest.pauseMs;

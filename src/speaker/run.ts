@@ -6,8 +6,8 @@
  *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
  *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
  *
- * The parts start from the bottom up, and stop from the top down. On a signal the layer-2 process hands over its addresses while BGP
- * ends its sessions; then the watches and the HTTP endpoint end.
+ * BGP and the layer-2 process start first, and the watches that feed them start last. On a signal, BGP and the layer-2 process also stop
+ * first: one ends its sessions while the other hands over its addresses. Then the watches and the HTTP endpoint end.
  */
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';

@@ -27,8 +27,8 @@ export function servingNodes(slices: Iterable<EndpointSlice>): Record<IpFamilyNa
 }
 
 /**
- * Nodes that may announce a Service with `externalTrafficPolicy: Local`. A node whose endpoints all terminate counts only while no node
- * with a lasting endpoint may announce: new connections to it would end when its last Pod does.
+ * Nodes that may announce a Service with `externalTrafficPolicy: Local`. A node whose endpoints are all terminating counts only while no
+ * node with a lasting endpoint may announce, because new connections through that node would end with its last Pod.
  */
 export function localNodes(
   { nodes, lasting }: ServingNodes,

@@ -37,7 +37,7 @@ export interface SpeakerWatchesOptions {
   readonly guard: Guard;
   /** Ends all watches. */
   readonly signal: AbortSignal;
-  /** Filled by the watch of Services; by `namespace/name`. */
+  /** By `namespace/name`. The watch of Services fills it. */
   readonly services: Map<string, Service>;
   readonly accepted: AcceptedConfigTracker;
   readonly memory: ConfigMemory;
@@ -189,7 +189,7 @@ export class SpeakerWatches {
     layer2.setKeys(readMembershipKeys(secret));
   }
 
-  /** Nodes and Pods change in bursts. One list is sent per turn of the event loop. */
+  /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */
   #sendSpeakers(): void {
     if (this.#sendsSpeakers) return;
     this.#sendsSpeakers = true;

@@ -2,7 +2,7 @@
  * How a process explains itself.
  *
  *   flight recorder  the last events of each state machine, at `/debug/events` and in the log at level debug
- *   guard            an exception while one input is handled costs that input, and is counted and logged
+ *   guard            an exception while one input is handled costs only that input; it is counted and logged
  *   crash            any other exception ends the process with its own exit code, after a handover
  *   log output       a log line never holds the process up; lost lines are counted
  *   HTTP endpoint    metrics, health, readiness, status, events

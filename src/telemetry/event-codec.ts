@@ -23,7 +23,7 @@ const recorded = z.object({
   actions: z.array(z.unknown()),
 });
 
-/** Decodes JSON lines, oldest event first. The error names a line that is not an event. */
+/** Decodes JSON lines, oldest event first. The error names the first line that is not an event. */
 export function decodeEvents(body: string): Result<readonly DecodedEvent[], string> {
   const events: DecodedEvent[] = [];
   for (const [i, line] of body.split('\n').entries()) {

@@ -1,7 +1,7 @@
 /**
  * Writes log lines to a file descriptor without ever holding the process up. A line that cannot be written at once waits in a bounded
- * queue. A line is lost, and counted, when the queue is full or when the write fails, for instance on a full disk. The next line that
- * can be written is preceded by a line with the number of lost ones.
+ * queue. A line is lost, and counted, when the queue is full or when the write fails, for instance on a full disk. Once lines can be
+ * written again, an extra line reports how many were lost.
  *
  * pino's own destination is not used: its synchronous flush repeats a failing write for ever, and the process then no longer reacts
  * to SIGTERM.
