@@ -1,6 +1,6 @@
 /**
  * The Cease NOTIFICATIONs that this speaker sends (RFC 4271 section 6.7, RFC 4486): their subcodes, the shutdown communication and
- * the Hard Reset that wraps one.
+ * the Hard Reset, which wraps another NOTIFICATION.
  */
 import type { NotificationError } from './message.ts';
 

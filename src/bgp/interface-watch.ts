@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { NodeInterface } from './session/direct-link.ts';
 
-/** Polling interval: a change is noticed this soon without a hint. Reading the interfaces costs about 2 µs for each address. */
+/** Polling interval: a change without a hint is noticed within this time. Reading the interfaces costs about 2 µs for each address. */
 const pollMs = 1000;
 
 export interface InterfaceWatchOptions {
@@ -16,8 +16,8 @@ export interface InterfaceWatchOptions {
 }
 
 /**
- * Hints come in bursts, for instance while many addresses are added. The first one reads the interfaces at once; those within this pause
- * share one more reading.
+ * Hints come in bursts, for instance while many addresses are added. The first hint reads the interfaces at once; those that follow
+ * within this pause share one more reading.
  */
 const hintPauseMs = 100;
 

@@ -22,7 +22,7 @@ const messageNames = {
 } as const;
 export type MessageKind = keyof typeof messageNames;
 
-/** MetalLB's names. They are irregular, and its dashboards use them. */
+/** MetalLB's names. They are irregular, but MetalLB's dashboards use them. */
 const sentNames: Readonly<Record<MessageKind, string>> = {
   opens: 'opens_sent',
   keepalives: 'keepalives_sent',

@@ -186,7 +186,7 @@ export function keepaliveSeconds(configured: number, holdTimeSeconds: number): n
   return Math.max(1, Math.min(configured, holdTimeSeconds / 3));
 }
 
-/** The capabilities to leave out of the next OPEN after this NOTIFICATION; `undefined` when it refuses none or all are left out already. */
+/** The capabilities to leave out of the next OPEN after this NOTIFICATION; `undefined` when it refuses none, or when all are left out. */
 export function refusedAfter(
   { code, subcode, data }: NotificationError,
   refused: ReadonlySet<number> | 'all',

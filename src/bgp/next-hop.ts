@@ -23,8 +23,8 @@ export interface SessionAddress {
 /**
  * The next hops for the family, in the order of MP_REACH_NLRI; `undefined` when the family cannot be sent.
  *
- * - The family of the session's own address uses that address. A link-local one comes after a global address of the interface, if there
- *   is one.
+ * - The family of the session's own address uses that address. If it is link-local and the interface has a global address, the global
+ *   address precedes it.
  * - The other family uses a global address of the same interface.
  * - IPv4 on an interface without a global IPv4 address uses the IPv6 next hops of the session, if the peer accepts them (RFC 8950).
  *
@@ -45,7 +45,7 @@ export function nextHopsOf(family: Family, session: SessionAddress): readonly Ip
 }
 
 function interfaceOf({ local, interfaces, interfaceName }: SessionAddress): InterfaceAddresses | undefined {
-  // Several interfaces may have the same link-local address.
+  // Several interfaces may have the same link-local address, so the session's own interface is tried first.
   return (
     interfaces.find(({ name, addresses }) => name === interfaceName && holds(addresses, local)) ??
     interfaces.find(({ addresses }) => holds(addresses, local))

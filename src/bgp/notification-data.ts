@@ -38,7 +38,7 @@ function known(code: number, subcode: number, data: Uint8Array): string | undefi
     case '2/2':
       if (data.length === 2) return `the OPEN says AS ${view.getUint16(0)}`;
       return data.length === 4 ? `the OPEN says AS ${view.getUint32(0)}` : undefined;
-    // They likewise send the identifier and the hold time of that OPEN.
+    // No RFC defines this data either. BIRD and FRR send the identifier or the hold time of the OPEN that they refuse.
     case '2/3':
       return data.length === 4 ? `the OPEN says ${formatIp(ipFromBytes(data))}` : undefined;
     case '2/6':

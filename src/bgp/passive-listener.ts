@@ -19,7 +19,8 @@ export interface PassiveListenerOptions {
 
 /**
  * The listener for peers that connect to this node. It is open only while a passive peer is configured, and it accepts configured peers
- * only. A failure to listen is logged once, reported to each passive peer that it affects, and retried.
+ * only. A failure to listen is logged once and reported to each passive peer that it affects. Opening the listener is retried, unless only
+ * the password of one peer has failed.
  */
 export class PassiveListener {
   readonly #options: PassiveListenerOptions;

@@ -36,9 +36,9 @@ export interface ResolvedPeer {
   readonly settings: PeerSettings;
   /** TCP MD5 key (RFC 2385). */
   readonly password?: string;
-  /** Why the session may not start yet, as a sentence. Status shows it. */
+  /** A sentence that says why the session may not start yet. Status shows it. */
   readonly waitingFor?: string;
-  /** How the running session departs from the settings, as a sentence. */
+  /** A sentence that says how the running session departs from the settings. */
   readonly warning?: string;
   /** BGP Identifier: 32 bits, not zero (RFC 6286). */
   readonly routerId: number;

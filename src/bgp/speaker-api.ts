@@ -5,7 +5,7 @@ import type { LargeCommunity } from './message.ts';
 import type { ResolvedPeer } from './peer.ts';
 
 /**
- * The attributes of a route that the plan chooses. ORIGIN, AS_PATH and NEXT_HOP follow from the session. codec/attribute-rows.ts lists
+ * The route attributes that the plan chooses. ORIGIN, AS_PATH and NEXT_HOP follow from the session. codec/attribute-rows.ts lists
  * the files to change for a new attribute.
  */
 export interface RouteAttributes {

@@ -14,8 +14,8 @@
  * decisions. rib/ holds the routes that a peer should have and packs them into messages. codec/, negotiation.ts and next-hop.ts are pure.
  * transport/ makes sockets with the options that Node lacks.
  *
- * Limits. A peer that reads slowly costs 256 KiB of queued messages, and two numbers for each route. A peer that floods us costs one
- * buffered message.
+ * Limits. A peer that reads slowly costs 256 KiB of queued messages beside its Adj-RIB-Out. A peer that floods us costs one buffered
+ * message.
  */
 import type { Registry } from 'prom-client';
 import type { Prefix } from '../address/index.ts';
@@ -74,7 +74,7 @@ class Speaker implements BgpSpeaker {
   readonly #interfaceWatch: InterfaceWatch;
   readonly #tables = { prefixes: new PrefixTable(), attributes: new AttributeTable() };
   readonly #sessions = new Map<string, Session>();
-  /** By peer id. Routes may arrive before their peer, and stay while it is gone from the configuration. */
+  /** By peer id. Routes may arrive before their peer is configured, and stay while the peer is missing from the configuration. */
   readonly #outputs = new Map<string, RouteOutput>();
   #isSynced = false;
   #isStopped = false;
@@ -121,7 +121,7 @@ class Speaker implements BgpSpeaker {
       const session = this.#sessions.get(id);
       if (session && session.peer.settings.name !== settings.name) session.forget();
     }
-    // A password must be on the listener before its peer can reach it.
+    // The listener comes first, so that no connection without the peer's password reaches a session.
     this.#listener.update(peers);
     for (const peer of peers) {
       const session = this.#sessions.get(peer.id);

@@ -13,7 +13,7 @@ const routesPerRound = 2048;
 
 /**
  * Announces and withdraws routes without a peer, for about 0.1 s, so that the engine compiles the path that sends routes. A node often
- * withdraws many routes for the first time when it is about to fail. Without the warm-up, that would run in the interpreter.
+ * withdraws many routes for the first time when it is about to fail. Without the warm-up, the withdrawal would run in the interpreter.
  */
 export function warmUp(): void {
   const attributes: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };

@@ -11,7 +11,7 @@ import { readUint8, readUint16, readUint32 } from './octets.ts';
 
 /** AS_TRANS (RFC 6793 section 9) stands in a two-octet field for an AS number that needs four octets. */
 export const asTrans = 23456;
-/** AS numbers of the longest segment, whose count is one octet. */
+/** The most AS numbers that a segment can hold, because its count is one octet. */
 const longestSegment = 255;
 
 const segmentTypes: Readonly<Record<AsPathSegment['type'], number>> = {
@@ -31,8 +31,8 @@ const typeOfNumber: readonly (AsPathSegment['type'] | undefined)[] = [
 export type AsWidth = 2 | 4;
 
 /**
- * Decodes a path. Fails with a sentence for an unknown or empty segment, a segment that does not fit (RFC 7606 section 7.2), AS 0 (RFC
- * 7607), or a confederation segment where none is allowed (RFC 5065 section 5).
+ * Decodes a path, or describes why it is malformed: an unknown or empty segment, a segment that does not fit (RFC 7606 section 7.2), AS 0
+ * (RFC 7607), or a confederation segment where none is allowed (RFC 5065 section 5).
  */
 export function decodeAsPath(
   value: Uint8Array,
@@ -115,7 +115,7 @@ export function mergeAsPaths(
   return merged;
 }
 
-/** Path length: a set counts as one (RFC 4271 section 9.1.2.2), a confederation segment as none (RFC 5065 section 5.3). */
+/** The length of a path: a set counts as 1 (RFC 4271 section 9.1.2.2), a confederation segment as 0 (RFC 5065 section 5.3). */
 function pathLength(path: readonly AsPathSegment[]): number {
   let length = 0;
   for (const { type, asns } of path) length += type === 'sequence' ? asns.length : type === 'set' ? 1 : 0;

@@ -31,7 +31,7 @@ export interface DecodedAttributes {
   readonly faults: readonly AttributeFault[];
   /** Attribute types in the list, malformed ones included. */
   readonly seen: ReadonlySet<number>;
-  /** The list holds an MP_REACH_NLRI that announces routes, of any address family. */
+  /** True when the list holds an MP_REACH_NLRI, of any address family, that announces routes. */
   readonly reaches: boolean;
 }
 
@@ -67,7 +67,7 @@ export function decodeAttributeList(
 class AttributeListReader {
   readonly #options: ReceiveOptions;
   readonly #draft: Draft = {};
-  /** One fault for each attribute type: an UPDATE can repeat one attribute 21,000 times, and its first fault stands for all of them. */
+  /** One fault for each attribute type: an UPDATE can repeat one attribute 21,000 times, so one fault stands for all of them. */
   readonly #faults = new Map<number, AttributeFault>();
   readonly #seen = new Set<number>();
   readonly #unknown: UnknownAttribute[] = [];
@@ -188,7 +188,7 @@ class AttributeListReader {
   }
 }
 
-/** The name that its RFC gives a path attribute, such as `AS_PATH`; `attribute 99` for one that this speaker does not know. */
+/** The RFC's name of a path attribute, such as `AS_PATH`; `attribute 99` for one that this speaker does not know. */
 export function attributeName(type: number): string {
   if (type === AttributeType.mpReach) return 'MP_REACH_NLRI';
   if (type === AttributeType.mpUnreach) return 'MP_UNREACH_NLRI';

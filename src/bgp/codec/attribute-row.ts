@@ -1,4 +1,4 @@
-/** The type of a row in the table of path attributes, and functions that make rows of the forms that several attributes share. */
+/** The type of a row in the table of path attributes, and functions that make the rows of similar attributes. */
 import type { PathAttributes } from '../message.ts';
 import { UpdateSubcode } from './errors.ts';
 import { OctetWriter } from './octet-writer.ts';
@@ -26,7 +26,7 @@ export type Draft = { -readonly [K in keyof PathAttributes]: PathAttributes[K] }
 export interface Problem {
   readonly subcode: number;
   readonly text: string;
-  /** The treatment where it differs from the row's. */
+  /** Overrides the treatment of the row. */
   readonly treatment?: 'discard' | 'withdraw';
 }
 
@@ -37,7 +37,7 @@ export interface AttributeRow {
   readonly flags: number;
   /** RFC 7606's treatment of a malformed value. */
   readonly treatment: 'discard' | 'withdraw';
-  /** The attribute is discarded from an external peer, malformed or not (RFC 7606 sections 7.5, 7.9 and 7.10). */
+  /** The attribute is discarded when an external peer sends it, malformed or not (RFC 7606 sections 7.5, 7.9 and 7.10). */
   readonly isInternal?: true;
   /**
    * Stores the value in the draft, or returns a problem when it is malformed. A malformed value that can still be read is stored as well.
@@ -52,7 +52,7 @@ export function wrongLength(value: Uint8Array): Problem {
   return { subcode: UpdateSubcode.length, text: `the value has ${value.length} octets` };
 }
 
-/** True when the value is one or more elements of that many octets, without a remainder. */
+/** True when the value consists of one or more elements, each `octets` long. */
 export function isRowsOf(value: Uint8Array, octets: number): boolean {
   return value.length > 0 && value.length % octets === 0;
 }
@@ -110,7 +110,7 @@ export function list<K extends ListKey>(
   };
 }
 
-/** Makes the row of an optional transitive attribute that is checked as its RFC asks and otherwise kept as octets. */
+/** Makes the row of an optional transitive attribute whose value is checked as its RFC asks but kept as octets. */
 export function judged(name: string, judge: (value: Uint8Array) => Problem | undefined): AttributeRow {
   return { name, flags: optionalTransitive, treatment: 'withdraw', decode: judge };
 }

@@ -6,7 +6,7 @@
  * test/unit/bgp/codec/properties.test.ts.
  *
  * If our routes carry it, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must not share an
- * attribute set, so the field belongs to the key in ../rib/attribute-table.ts; ../rib/update-writer.ts sends it. In the speaker,
+ * attribute set, so add the field to the key in ../rib/attribute-table.ts; ../rib/update-writer.ts sends it. In the speaker,
  * peer-routes.ts takes it from the configuration, and route-table.ts merges it where Services share a prefix.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';

@@ -160,7 +160,7 @@ export function capabilityNameOf(code: number): string {
   return nameByCode.get(code) ?? `code-${code}`;
 }
 
-/** The capabilities of one optional parameter. */
+/** Decodes the capabilities of one optional parameter. */
 export function decodeCapabilities(bytes: Uint8Array): Result<Capability[], BgpError> {
   const capabilities: Capability[] = [];
   let at = 0;
@@ -213,7 +213,7 @@ function bare<K extends 'route-refresh' | 'extended-message' | 'enhanced-route-r
   };
 }
 
-/** Offsets of the elements of `width` octets from `from` to the end. */
+/** Offsets of the elements, each `width` octets long, between `from` and the end of the value. */
 function steps(value: Uint8Array, from: number, width: number): number[] {
   return Array.from({ length: (value.length - from) / width }, (_, row) => from + row * width);
 }

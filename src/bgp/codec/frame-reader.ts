@@ -15,7 +15,7 @@ const nothing: Uint8Array = new Uint8Array(0);
 export class FrameReader {
   #chunk = nothing;
   #at = 0;
-  /** The message being assembled: as long as a header until the header is complete, then as long as the message. */
+  /** The message being assembled. The buffer has the length of a header until the header is complete, then that of the message. */
   #assembled: Uint8Array = nothing;
   /** Octets of `#assembled` that have arrived. */
   #filled = 0;
@@ -81,7 +81,7 @@ export class FrameReader {
     this.#fill();
   }
 
-  /** Copies as much of the chunk as the message still lacks. */
+  /** Copies octets from the chunk until the message is complete or the chunk is used up. */
   #fill(): void {
     const part = this.#chunk.subarray(this.#at, this.#at + this.#assembled.length - this.#filled);
     this.#assembled.set(part, this.#filled);

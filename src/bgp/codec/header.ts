@@ -18,8 +18,8 @@ export const standardMessageLimit = 4096;
 export const extendedMessageLimit = 65535;
 
 /**
- * Shortest message of each type, header included (RFC 4271 section 6.1). A short ROUTE-REFRESH passes, because RFC 7313 has an error of
- * its own for it.
+ * Shortest message of each type, header included (RFC 4271 section 6.1). A ROUTE-REFRESH that is too short passes this check, because
+ * RFC 7313 defines a separate error for it.
  */
 const shortest: Readonly<Record<number, number>> = {
   [MessageType.Open]: 29,

@@ -28,8 +28,8 @@ const nextHopAt = 4;
 const withdrawnAt = 3;
 
 /**
- * Decodes MP_REACH_NLRI. Fails with a sentence where its NLRI cannot be relied on (RFC 7606 section 7.11): a value shorter than 5 octets, a
- * next hop of a length that the family does not have, or malformed NLRI.
+ * Decodes MP_REACH_NLRI, or describes why its NLRI cannot be relied on (RFC 7606 section 7.11): the value has fewer than 5 octets, the
+ * next hop overruns it or has a length that the family does not allow, or the NLRI is malformed.
  */
 export function decodeMpReach(value: Uint8Array, options: ReceiveOptions): Result<MpReach | Foreign, string> {
   if (value.length < nextHopAt + 1) return fail(`MP_REACH_NLRI has ${value.length} octets`);
@@ -47,7 +47,7 @@ export function decodeMpReach(value: Uint8Array, options: ReceiveOptions): Resul
   return ok({ ...afiSafi, nextHops: splitNextHops(nextHop), nlri: nlri.value });
 }
 
-/** Decodes MP_UNREACH_NLRI. Fails with a sentence where its prefixes cannot be relied on (RFC 7606 section 5.3). */
+/** Decodes MP_UNREACH_NLRI, or describes why its prefixes cannot be relied on (RFC 7606 section 5.3). */
 export function decodeMpUnreach(
   value: Uint8Array,
   options: ReceiveOptions,

@@ -2,7 +2,7 @@
  * A prefix on the wire (RFC 4271 section 4.3); the path identifier is present only with ADD-PATH (RFC 7911 section 3):
  *
  *    0                  4
- *   | path identifier | length in bits 1 | as few octets as hold the bits …
+ *   | path identifier | length in bits 1 | prefix, in as few octets as possible …
  *
  * Bits beyond the length have no meaning.
  */
@@ -74,7 +74,7 @@ export class NlriList implements NlriSequence {
   }
 }
 
-/** Appends prefixes. With `addPath`, a path identifier precedes each one: its own, or 0. */
+/** Appends prefixes. With `addPath`, each one is preceded by its path identifier, or by 0 if it has none. */
 export function writeNlri(writer: OctetWriter, prefixes: NlriSequence, addPath: boolean): void {
   for (const prefix of prefixes) {
     if (addPath) writer.uint32(prefix.pathId ?? 0);

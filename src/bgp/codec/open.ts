@@ -26,9 +26,9 @@ const capabilitiesParameter = 2;
 const extendedMark = 255;
 
 /**
- * Decodes an OPEN whose header has been judged. Fails with an error that does not depend on the session (RFC 4271 section 6.2): another
- * version (2,1), AS 0 or a four-octet AS_TRANS (2,2; RFC 7607, RFC 6793), identifier 0 (2,3; RFC 6286), a parameter other than
- * capabilities (2,4), a hold time of 1 or 2 s (2,6), two roles (2,11; RFC 9234), or a malformed parameter (2,0).
+ * Decodes an OPEN whose header has been judged. Finds only the errors that do not depend on the session (RFC 4271 section 6.2): a version
+ * other than 4 (2,1), AS 0 or a four-octet AS_TRANS (2,2; RFC 7607, RFC 6793), identifier 0 (2,3; RFC 6286), a parameter other than
+ * capabilities (2,4), a hold time of 1 or 2 s (2,6), two different roles (2,11; RFC 9234), or a malformed parameter (2,0).
  */
 export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
   const version = readUint8(frame, headerOctets);

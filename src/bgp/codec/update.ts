@@ -39,7 +39,7 @@ const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop
 /**
  * Decodes an UPDATE whose header has been judged. Fails with an error that ends the session (RFC 7606): fields that overrun each other
  * (3,1), malformed prefixes (3,10), malformed or repeated MP_REACH_NLRI and MP_UNREACH_NLRI (3,9 and 3,1), an unknown well-known
- * attribute (3,2), and a fault whose treatment is withdrawal in an UPDATE that names no route (section 5.2).
+ * attribute (3,2), and, in an UPDATE that names no route, a fault that asks to treat the routes as withdrawn (section 5.2).
  */
 export function decodeUpdate(frame: Uint8Array, options: ReceiveOptions): Result<DecodedUpdate, BgpError> {
   const attributesLengthAt = withdrawnAt + readUint16(frame, headerOctets);

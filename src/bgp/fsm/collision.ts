@@ -5,8 +5,8 @@ export interface CollidingEnd {
 }
 
 /**
- * The connection that survives a collision: the one made by the end with the higher BGP Identifier (RFC 4271 section 6.8). Equal
- * identifiers compare their AS numbers (RFC 6286 section 2.3).
+ * The connection that survives a collision: the one made by the end with the higher BGP Identifier (RFC 4271 section 6.8). If the
+ * identifiers are equal, the higher AS number wins (RFC 6286 section 2.3).
  */
 export function survivingConnection(local: CollidingEnd, remote: CollidingEnd): 'outgoing' | 'incoming' {
   const localWins =

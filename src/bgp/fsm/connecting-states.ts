@@ -128,13 +128,13 @@ function sendOpen(step: Transition, state: FsmState): FsmStep {
   return step.to({ ...state, name: 'OpenSent', tcp: 'connected', delayOpenRunning: false });
 }
 
-/** To Active: waits for the peer, and connects again when ConnectRetryTimer expires. */
+/** Goes to Active and waits for the peer. Unless passive, the machine connects again when ConnectRetryTimer expires. */
 function awaitPeer(step: Transition, state: FsmState): FsmStep {
   if (!step.config.passive) step.startJitteredTimer('connect-retry', step.config.connectRetryMs);
   return step.to({ ...state, name: 'Active', tcp: 'none', delayOpenRunning: false });
 }
 
-/** To OpenConfirm: "sends a KEEPALIVE message", starts KeepaliveTimer and HoldTimer unless the negotiated hold time is zero. */
+/** Goes to OpenConfirm: "sends a KEEPALIVE message", and starts KeepaliveTimer and HoldTimer unless the negotiated hold time is zero. */
 export function confirm(step: Transition, holdTimeMs: number, keepaliveMs: number): FsmStep {
   step.act({ kind: 'send-keepalive' });
   if (holdTimeMs > 0) {

@@ -37,7 +37,7 @@ export interface FsmState {
   readonly name: BgpState;
   /** ConnectRetryCounter. */
   readonly connectRetryCounter: number;
-  /** Connections and sessions that broke since the last session that lasted. The count is the exponent of the idle hold time. */
+  /** How many connections and sessions have broken since a session last proved stable. It is the exponent of the idle hold time. */
   readonly oscillations: number;
   readonly tcp: 'none' | 'connecting' | 'connected';
   readonly delayOpenRunning: boolean;

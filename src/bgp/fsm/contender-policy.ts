@@ -3,8 +3,8 @@ import type { RejectReason } from './peer-events.ts';
 import type { ConnectionState, PeerState } from './peer-state.ts';
 
 /**
- * A connection without an OPEN is silent after this time. A peer sends its OPEN as soon as TCP is up, or after a DelayOpenTime of a
- * second or two.
+ * A connection that has carried no OPEN for this long counts as silent. A peer sends its OPEN as soon as TCP is up, or after a
+ * DelayOpenTime of a second or two.
  */
 export const silentConnectionMs = 5000;
 /** Pause between the failure of a contender and the acceptance of the next one, which would probably fail for the same reason. */
@@ -24,7 +24,7 @@ export function refusalOf(
   return contender ? 'occupied' : undefined;
 }
 
-/** A silent connection, which yields to a newer one; the contender, if both are silent. */
+/** The silent connection that yields to a newer one: the contender, if both are silent. */
 export function silentConnection(
   { primary, contender }: PeerState,
   nowMs: number,

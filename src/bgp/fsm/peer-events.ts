@@ -27,7 +27,7 @@ type ConnectionFsmEvent = Extract<
 export type ConnectionEvent = (
   | ConnectionFsmEvent
   | { readonly kind: 'open'; readonly open: OpenMessage }
-  /** `family` is absent when it is not one of ours; `subtype` is that of RFC 7313. */
+  /** `family` is absent when this speaker does not support it; RFC 7313 defines `subtype`. */
   | { readonly kind: 'route-refresh'; readonly family?: Family; readonly subtype: number }
   /** An exception was caught while the connection's input was handled. */
   | { readonly kind: 'internal-error'; readonly reason: string }
@@ -36,7 +36,7 @@ export type ConnectionEvent = (
 export type PeerEvent =
   /** The first event of a peer. */
   | { readonly kind: 'start'; readonly settings: PeerMachineSettings; readonly restarting: boolean }
-  /** An edit. `restart` is true when it changes something that went into the connection or the OPEN, so the session must start over. */
+  /** An edit. `restart` is true when the edit changes something in the connection or the OPEN, so the session must start over. */
   | { readonly kind: 'configure'; readonly settings: PeerMachineSettings; readonly restart: boolean }
   /** The last event of a peer. Without an error the connection closes silently (RFC 4724). */
   | { readonly kind: 'shutdown'; readonly error?: NotificationError }

@@ -15,7 +15,7 @@
  * - A connection that carries no OPEN for some seconds yields to a newer one, so that silent connections from the peer's address
  *   cannot keep the peer out.
  * - After a contender has failed, the next one is accepted only after a pause.
- * - Capabilities that the peer refuses are left out of the next OPEN (RFC 5492 section 5) until a session has ended.
+ * - Capabilities that the peer refuses are left out of our OPENs (RFC 5492 section 5) until a session has come up and ended.
  */
 import { Cease, cease, hardReset } from '../cease.ts';
 import type { OpenMessage } from '../message.ts';
@@ -71,8 +71,8 @@ class PeerTransition {
         });
         break;
       case 'link-down':
-        // No NOTIFICATION: the link does not carry it now. If the peer received it after the link returned, it would drop routes that it
-        // had kept (RFC 4724).
+        // No NOTIFICATION: the link cannot carry one now. If one reached the peer after the link returned, the peer would drop the routes
+        // that it had kept (RFC 4724).
         this.#endEstablished({ kind: 'reset', because: `link ${event.interface} is down` });
         break;
       case 'incoming':
@@ -196,7 +196,7 @@ class PeerTransition {
     return true;
   }
 
-  /** Judges the peer's OPEN once, and gives the outcome to its connection. */
+  /** Judges the peer's OPEN once, and feeds the outcome to the state machine of the connection. */
   #open(connection: ConnectionState, open: OpenMessage): void {
     const { id, fsm } = connection;
     if (fsm.name !== 'OpenSent' && !fsm.delayOpenRunning) {
@@ -223,7 +223,7 @@ class PeerTransition {
     });
   }
 
-  /** Settles a collision of this connection with the other one; false when this one must end. */
+  /** Settles a collision of the connection with the peer's other one. Returns false when `connection` must end. */
   #survives(connection: ConnectionState, local: LocalEnd, negotiated: Negotiated): boolean {
     const other = this.#draft.otherThan(connection.id);
     if (!other) return true;
@@ -290,7 +290,7 @@ class PeerTransition {
     }
   }
 
-  /** A connection is Established: it is the primary from now on, and the only one. */
+  /** A connection is Established: it becomes the primary, and the other connection ends. */
   #up(id: number): void {
     const connection = this.#draft.find(id);
     const other = this.#draft.otherThan(id);
@@ -319,7 +319,7 @@ class PeerTransition {
     this.#draft.promoteContender();
   }
 
-  /** A peer that refuses capabilities gets an OPEN without them until a session has ended. Then all are offered again. */
+  /** A peer that refuses capabilities gets OPENs without them until a session has come up and ended. Then all are offered again. */
   #learnRefusal(cause: DownCause, wasUp: boolean): void {
     if (wasUp) this.#draft.set({ refusedCapabilities: new Set() });
     if (cause.kind !== 'received') return;
@@ -332,14 +332,14 @@ class PeerTransition {
     });
   }
 
-  /** Our side of the connection's OPEN, fixed when it is first needed. */
+  /** Our side of the OPEN on the connection. It is fixed when it is first needed. */
   #localOf(connection: ConnectionState): LocalEnd {
     const local = connection.local ?? localEndOf(this.#draft.state);
     this.#draft.change(connection.id, { local });
     return local;
   }
 
-  /** A contender was made by the peer: it never connects, and its OPEN leaves at once. */
+  /** The peer makes every contender, so a contender's machine never connects, and it sends our OPEN at once. */
   #configOf(id: number): FsmConfig {
     const { fsm } = this.#draft.state.settings;
     return id === this.#draft.state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };

@@ -24,7 +24,7 @@ export interface ConnectionState {
   readonly connectedAtMs: number | undefined;
   /** Our side of the OPEN on this connection. The peer's OPEN is judged against it, even if settings have changed since. */
   readonly local: LocalEnd | undefined;
-  /** `undefined` until the peer's OPEN is accepted. It outlives the connection until the next one starts. */
+  /** `undefined` until the peer's OPEN is accepted. The value is kept after the connection ends, until the next one starts. */
   readonly negotiated: Negotiated | undefined;
 }
 
@@ -88,7 +88,7 @@ export const initialPeerState: PeerState = {
   hasBeenUp: false,
 };
 
-/** Returns `Connect`, or `OpenSent, contender OpenConfirm` while there is a contender. */
+/** Returns a text such as `Connect`, or `OpenSent, contender OpenConfirm` while there is a contender. */
 export function describePeerState({ primary, contender }: PeerState): string {
   const { name } = primary.fsm;
   return contender ? `${name}, contender ${contender.fsm.name}` : name;

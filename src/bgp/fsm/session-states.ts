@@ -49,8 +49,8 @@ export function openConfirm(step: Transition, event: FsmEvent): FsmStep {
     // Event 18 (TcpConnectionFails): to Idle.
     case 'tcp-failed':
       return step.toFailed({ kind: 'tcp', reason: event.reason });
-    // Event 19 (BGPOpen) is the collision check of section 6.8, which the peer machine makes. A second OPEN on one connection is
-    // an unexpected message (RFC 6608 section 4).
+    // Event 19 (BGPOpen): the RFC asks for the collision check of section 6.8, which the peer machine makes. A second OPEN on one
+    // connection is an unexpected message (RFC 6608 section 4).
     case 'open':
       return unexpected(step, 'OpenConfirm');
     // Event 22 (BGPOpenMsgErr): NOTIFICATION with the error; to Idle.
@@ -136,7 +136,7 @@ function afterOpen(
       const error = event.because === undefined ? collisionCease : { ...collisionCease, text: event.because };
       return step.toFailed({ kind: 'sent', error }, error);
     }
-    // Events 24, 25 (NotifMsgVerErr, NotifMsg): to Idle. A NOTIFICATION is never answered by one, not in OpenSent either.
+    // Events 24, 25 (NotifMsgVerErr, NotifMsg): to Idle. A NOTIFICATION is never answered by one, not even in OpenSent.
     case 'notification':
       return step.toFailed({ kind: 'received', error: event.error });
     case 'keepalive-interval':

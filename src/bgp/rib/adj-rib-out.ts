@@ -11,7 +11,7 @@
  * attribute-table.ts).
  *
  * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, but the peer gets no
- * route for them, because an older version would be wrong.
+ * route for them. If it holds an older route, that is withdrawn, because it would be wrong.
  *
  * End-of-RIB (RFC 4724 section 2) follows when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues the family
  * again, between Begin and End marks where the peer knows them (RFC 7313). No Begin mark precedes the End-of-RIB.
@@ -67,7 +67,7 @@ export class AdjRibOut {
   #desired = new Uint32Array(64);
   #sent = new Uint32Array(64);
   readonly #queue = new ChangeQueue();
-  /** Buckets whose attribute set was refused in this session, as `bucketKey`. */
+  /** Keys (`bucketKey`) of the buckets whose attribute set was refused in this session. */
   readonly #refused = new Set<number>();
   readonly #families: Record<Family, FamilyState> = { 4: { ...idleFamily }, 6: { ...idleFamily } };
   #enhancedRefresh = false;
@@ -281,7 +281,7 @@ export class AdjRibOut {
     }
   }
 
-  /** The route that the peer should hold as far as this session can carry it. */
+  /** The route that the peer should hold; `noAttributes` when this session cannot carry it. */
   #target(id: number): number {
     const desired = this.#desired[id] ?? noAttributes;
     const family = this.#prefixes.family(id);
@@ -307,7 +307,7 @@ export class AdjRibOut {
     if (!this.#holds(id)) this.#prefixes.release(id);
   }
 
-  /** Makes room for the number. */
+  /** Makes room in the arrays for the prefix with this number. */
   #reserve(id: number): void {
     if (id < this.#desired.length) return;
     const capacity = Math.max(this.#desired.length * 2, id + 1);

@@ -4,8 +4,8 @@ import type { RouteAttributes } from '../speaker-api.ts';
 export const noAttributes = 0;
 
 /**
- * Numbers attribute sets with small integers from 1. Equal sets share a number while it has references, so two sets are compared by their
- * numbers, and packing UPDATEs is a lookup.
+ * Numbers attribute sets with small integers from 1. Equal sets share a number as long as the number has references. Two sets are
+ * therefore compared by their numbers, and the routes that may share an UPDATE are found by number.
  */
 export class AttributeTable {
   readonly #ids = new Map<string, number>();
@@ -29,7 +29,7 @@ export class AttributeTable {
     return id;
   }
 
-  /** Adds a reference to a set that has one. */
+  /** Adds a reference to a set that has at least one. */
   retain(id: number): void {
     const entry = this.#sets[id];
     if (entry) entry.references++;

@@ -18,11 +18,11 @@ export interface Bucket {
   readonly family: Family;
   /** Number of the set to announce; `noAttributes` for withdrawals. */
   readonly attributes: number;
-  /** The first prefix. */
+  /** The number of the first prefix. */
   readonly head: number;
 }
 
-/** A bucket that the queue can change. */
+/** A bucket as the queue itself sees it: it can be changed. */
 interface List extends Bucket {
   head: number;
   tail: number;

@@ -16,7 +16,10 @@ export class PrefixTable {
   #view = new DataView(this.#octets.buffer);
   #families = new Uint8Array(64);
   #references = new Uint32Array(64);
-  /** By length, then by address as a signed number of 32 bits. The engine allocates nothing for such a key and hashes it quickly. */
+  /**
+   * Numbers of the IPv4 prefixes: by length, then by address as a signed number of 32 bits. The engine allocates nothing for such a key
+   * and hashes it quickly.
+   */
   readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
   readonly #ids6 = new Map<string, number>();
   /** Numbers without references. Some of them have since been acquired again by their old prefix. */
@@ -100,7 +103,7 @@ export class PrefixTable {
     return this.#families[id] === 4 ? 4 : 6;
   }
 
-  /** Octets of the prefix as NLRI: one for the length, and as few as hold the bits. */
+  /** Octets of the prefix as NLRI: one for the length, then as few as can hold its bits. */
   wireLength(id: number): number {
     return 1 + (((this.#octets[id * stride] ?? 0) + 7) >> 3);
   }

@@ -223,7 +223,7 @@ export class UpdateWriter {
     this.#chunk[start + 18] = type;
   }
 
-  /** The most octets of attributes that leave room for one prefix in MP_REACH_NLRI. */
+  /** Limit in octets for the other attributes, so that MP_REACH_NLRI has room for at least one prefix. */
   get #room(): number {
     return this.#session.sendLimit - 128;
   }

@@ -15,7 +15,7 @@ const both: readonly Family[] = [4, 6];
 
 /**
  * Decides which families the session carries, and their next hops. `before` is the decision in force: its next hops stay as long as the
- * node has their addresses, so that a new address beside them, such as a temporary one, does not move the routes.
+ * node has their addresses, so that an additional address, such as a temporary one, does not move the routes.
  */
 export function carriedFamilies(
   local: IpAddress,

@@ -12,7 +12,7 @@ const idleHoldMaximumMs = 120_000;
 const lastingMs = 60_000;
 /** RFC 9687 section 4: eight minutes. */
 const sendHoldMs = 480_000;
-/** DelayOpenTime (RFC 4271 section 8.1.1). A passive peer's OPEN usually follows its connection at once, so ours can answer it. */
+/** DelayOpenTime (RFC 4271 section 8.1.1). A peer that connects to us usually sends its OPEN at once, so ours can wait for it. */
 const passiveDelayOpenMs = 1000;
 const maximumTtl = 255;
 
@@ -60,13 +60,13 @@ function fsmConfigOf({ passive, connectRetrySeconds }: PeerSettings): FsmConfig 
 }
 
 /**
- * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL, or the system's TTL
- * without one. With TTL security (RFC 5082) they carry a TTL of 255, and the kernel drops incoming packets that have crossed more than
- * the configured number of hops. `holdTimeSeconds` is the negotiated hold time once there is one.
+ * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL, or the system's TTL if
+ * none is configured. With TTL security (RFC 5082) they carry a TTL of 255, and the kernel drops incoming packets that have crossed more
+ * than the configured number of hops. `holdTimeSeconds` is the negotiated hold time once there is one.
  *
  * The hold timer finds a dead peer; the kernel's user timeout only backs it up. The user timeout also ends the connection to a live peer
- * that reads nothing, so it must not fire before the send hold timer (RFC 9687), which fires up to two periods after the peer last took
- * an octet.
+ * that reads nothing, so it must not fire before the send hold timer (RFC 9687), which fires up to two of its periods after the peer last
+ * took an octet.
  */
 export function socketRulesOf(
   settings: PeerSettings,

@@ -7,7 +7,7 @@ type StartTimer = Extract<FsmAction, { kind: 'start-timer' }>;
 
 export interface ConnectionTimersOptions {
   readonly clock: Clock;
-  /** In [0, 1). */
+  /** Returns numbers in [0, 1). */
   readonly random: () => number;
   /** Octets that the peer's TCP has acknowledged on the current connection. */
   readonly acknowledgedBytes: () => number;

@@ -25,7 +25,7 @@ export interface ConnectionOwner {
   guard(connection: Connection, octets: Uint8Array | undefined, handle: () => void): void;
 }
 
-/** Nothing is negotiated before both OPENs have arrived. */
+/** Options for reading until the OPENs are exchanged, when nothing is negotiated yet. */
 const beforeOpen: ReceiveOptions = {
   receiveLimit: standardMessageLimit,
   fourOctetAs: false,

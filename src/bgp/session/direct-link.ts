@@ -10,7 +10,7 @@ export interface NodeInterface extends InterfaceAddresses {
 
 /**
  * Name of the interface over which the peer is directly connected: the peer is in a subnet of the interface that holds our end, or has a
- * link-local address on it. `undefined` when routers may lie between, so the loss of one link need not end the session.
+ * link-local address on it. `undefined` when routers may lie between the ends: the loss of one link then need not end the session.
  */
 export function directLink(
   local: IpAddress,

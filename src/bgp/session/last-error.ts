@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts';
 
 /**
- * Reasons that say only that TCP broke. They often follow a better one: a peer that has sent or received a NOTIFICATION often resets the
- * next connection.
+ * Reasons that say only that TCP broke. They often follow a reason that explains more: a peer that has sent or received a NOTIFICATION
+ * often resets the next connection.
  */
 const unexplained: ReadonlySet<string> = new Set([
   'connection closed',

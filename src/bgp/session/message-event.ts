@@ -27,8 +27,8 @@ const headerErrorCode = 1;
 const openErrorCode = 2;
 
 /**
- * The error code tells what is malformed (RFC 4271 section 4.5): 1 a header, 2 an OPEN. 3 (UPDATE) and 7 (ROUTE-REFRESH) become the same
- * event.
+ * The error code tells what is malformed (RFC 4271 section 4.5): 1 a header, 2 an OPEN. Codes 3 (UPDATE) and 7 (ROUTE-REFRESH) both
+ * become `update-error`.
  */
 export function eventOfError(connection: number, error: BgpError): ConnectionEvent {
   switch (error.code) {

@@ -67,7 +67,7 @@ function rfc3339(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
-/** As a dotted quad. */
+/** Formats a BGP Identifier as a dotted quad. */
 export function formatRouterId(routerId: number): string {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, routerId);

@@ -51,7 +51,7 @@ export class RouteOutput {
   /** Timers of the refreshes that the peer has asked for and that have not started yet. */
   readonly #refreshing = new Map<Family, Timer>();
   readonly #refreshedAt = new Map<Family, number>();
-  /** The peer's name while it is configured. */
+  /** The peer's name; `undefined` while the peer is not configured. */
   #peer: string | undefined;
 
   constructor(clock: Clock, tables: RouteTables, metrics: BgpMetrics) {
@@ -74,13 +74,13 @@ export class RouteOutput {
     return this.#rib.refusedCount;
   }
 
-  /** Sets the peer's name for the metrics; `undefined` while the peer is not configured, which hides its routes. */
+  /** Sets the peer's name for the metrics; `undefined` while the peer is not configured, which hides its routes from the metrics. */
   showAs(name: string | undefined): void {
     this.#peer = name;
     this.#count();
   }
 
-  /** Every change has been handed to the kernel. */
+  /** True when every change has been handed to the kernel. */
   get isIdle(): boolean {
     return this.#rib.queuedCount === 0 && (this.#session?.sink.queuedBytes ?? 0) === 0;
   }
@@ -119,7 +119,7 @@ export class RouteOutput {
     this.#refreshing.set(family, timer);
   }
 
-  /** A session is up: sends everything desired. */
+  /** A session is up: sends all desired routes. */
   up(session: OutputSession): void {
     this.#session = session;
     this.#writer = this.#writerFor(session.wire);
@@ -131,7 +131,7 @@ export class RouteOutput {
   recarry(families: readonly Family[], nextHops: WireSession['nextHops']): void {
     const before = this.#session;
     if (!before) return;
-    // The withdrawals of a family that is no longer carried depend on how its routes were sent.
+    // A family that is no longer carried keeps its next hops, so that its routes are withdrawn in the form in which they were sent.
     const wire = { ...before.wire, nextHops: { ...before.wire.nextHops, ...nextHops } };
     this.#session = { ...before, families, wire };
     this.#writer = this.#writerFor(wire);
@@ -187,7 +187,7 @@ export class RouteOutput {
     this.#count();
   }
 
-  /** A session is up, and its socket takes more. */
+  /** True when a session is up and its socket takes more. */
   get #hasRoom(): boolean {
     return this.#session !== undefined && this.#session.sink.queuedBytes < writeWindowBytes;
   }

@@ -87,7 +87,7 @@ export class SessionReport {
     if (this.#keep(reason)) this.log.down(reason);
   }
 
-  /** Counts an UPDATE, whose routes are dropped. */
+  /** Counts an UPDATE and logs its faults. Received routes are dropped. */
   updateReceived(message: UpdateMessage, faults: readonly AttributeFault[]): void {
     this.metrics.updateReceived(message, faults);
     for (const fault of firstOfEachType(faults)) this.log.malformedUpdate(fault);
@@ -104,7 +104,7 @@ export class SessionReport {
     this.log.closed(reason);
   }
 
-  /** A collision normally ends one of two connections. It counts as an error only when it has a reason. */
+  /** One of two connections has ended, normally by a collision. A collision counts as an error only when it comes with a text. */
   #oneEnded(cause: DownCause): void {
     this.metrics.ended(cause);
     if (cause.kind !== 'received' && cause.kind !== 'sent') return;

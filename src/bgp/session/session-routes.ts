@@ -6,7 +6,7 @@ import { directLink, type NodeInterface } from './direct-link.ts';
 import type { RouteOutput } from './route-output.ts';
 import type { SessionLog } from './session-log.ts';
 
-/** An established session, as far as its routes need it. */
+/** The parts of an established session that its routes need. */
 interface Established {
   readonly stream: Stream;
   readonly negotiated: Negotiated;
@@ -36,7 +36,7 @@ export class SessionRoutes {
     return this.#link;
   }
 
-  /** The session is up: decides which families it carries, and sends everything desired. */
+  /** The session is up: decides which families it carries, and sends all desired routes. */
   up(session: Established, interfaces: readonly NodeInterface[]): void {
     const { stream, negotiated, settings } = session;
     // Without a local address the socket is already closed, which the next event reports.

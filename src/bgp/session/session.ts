@@ -32,7 +32,7 @@ import { settingsChange } from './settings-change.ts';
 /** What all sessions of a speaker share. */
 export interface SessionContext {
   readonly clock: Clock;
-  /** In [0, 1). */
+  /** Returns numbers in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: BgpMetrics;
@@ -56,7 +56,7 @@ export class Session implements ConnectionOwner {
   readonly #report: SessionReport;
   readonly #output: RouteOutput;
   readonly #routes: SessionRoutes;
-  /** By id in the peer's machine. */
+  /** The connections by their id in the peer's machine. */
   readonly #connections = new Map<number, Connection>();
   #peer: ResolvedPeer;
   #state: PeerState = initialPeerState;
@@ -351,8 +351,8 @@ export class Session implements ConnectionOwner {
 }
 
 /**
- * Events that a session repeats for as long as it lasts. Those that change no state are not recorded: they would push the events that
- * brought the session up out of the recorder, and a replay does not need them.
+ * Events that a session repeats for as long as it lasts. Those that change no state are not recorded: in the recorder they would displace
+ * the events that brought the session up, and a replay does not need them.
  */
 function isRoutine({ kind }: PeerEvent): boolean {
   return kind === 'update' || kind === 'keepalive' || kind === 'timer';

@@ -1,6 +1,7 @@
 /**
- * The options of BGP's TCP sockets that Node cannot set: they must be in place before the socket connects or listens. Linux only. Each
- * function throws a SystemError when the kernel refuses: a peer with a password or TTL security never gets a connection without it.
+ * The options of BGP's TCP sockets that Node cannot set. They must be in place before the socket connects or listens. Linux only. Each
+ * function throws a SystemError when the kernel refuses, so that a peer with a password or TTL security never gets a connection without
+ * it.
  */
 import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
 import * as libc from '../../linux/libc.ts';
@@ -28,7 +29,7 @@ const IPV6_UNICAST_HOPS = 16;
 const IPV6_V6ONLY = 26;
 const IPV6_TCLASS = 67;
 const IPV6_MINHOPCOUNT = 73;
-/** Asks for the octets that are sent and not acknowledged. */
+/** Asks how many octets the kernel holds that the peer has not acknowledged. */
 const SIOCOUTQ = 0x5411;
 
 /** DSCP CS6, network control (RFC 4594 section 3.1). */

@@ -82,7 +82,7 @@ function open({
 interface Keys {
   /** Peers that cannot connect, and why. */
   readonly failures: readonly { readonly peer: AcceptedPeer; readonly reason: string }[];
-  /** Addresses whose key is not set: the kernel would accept a connection from there without one. */
+  /** Addresses whose key could not be set. The kernel accepts connections from there without a key, so the listener closes them. */
   readonly unguarded: ReadonlySet<string>;
 }
 

@@ -10,8 +10,8 @@ const lingerMs = 1000;
 /** Size of one read of the input that a broken connection left behind. */
 const leftoverOctets = 65_536;
 /**
- * Handling time after which a stream waits for the next turn of the loop. libuv reads up to 32 chunks of 64 KiB from one socket in a
- * turn. A chunk of the smallest UPDATEs takes 4 ms (measured; 0.4 ms for full ones), so one peer could stop the loop for 130 ms.
+ * After this much handling time, a stream waits for the next turn of the event loop. libuv reads up to 32 chunks of 64 KiB from one socket
+ * in a turn. A chunk of the smallest UPDATEs takes 4 ms (measured; 0.4 ms for full ones), so one peer could stop the loop for 130 ms.
  */
 const readBudgetMs = 5;
 
@@ -114,8 +114,8 @@ export class TcpStream implements Stream {
   }
 
   /**
-   * A failed write destroys the socket and its unread input, usually the NOTIFICATION that says why the peer has closed. Linux keeps that
-   * input readable after a reset, so it is read first.
+   * A failed write destroys the socket and its unread input, usually the NOTIFICATION that says why the peer closed the connection. Linux
+   * keeps that input readable after a reset, so it is read before the socket is destroyed.
    */
   #readBeforeDestroy(): void {
     const socket = this.#socket;

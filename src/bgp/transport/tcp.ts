@@ -1,9 +1,9 @@
 /**
- * TCP for BGP. Sockets get their options from libc, before they connect or listen, and are then handed to Node:
+ * TCP for BGP. Calls to libc create each socket and set its options. Node then takes the socket over and connects it or listens on it:
  *
  *   libc socket() ─→ options: key, TTL, device, source address ─→ net.Socket or net.Server ─→ TcpStream ─→ session
  *
- * The password is a TCP MD5 signature (RFC 2385), TTL security is RFC 5082.
+ * A peer's password is the key of TCP MD5 signatures (RFC 2385). TTL security follows RFC 5082.
  */
 import { Socket } from 'node:net';
 import { type Family, formatIp, isLinkLocal } from '../../address/index.ts';

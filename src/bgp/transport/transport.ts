@@ -21,7 +21,7 @@ export interface ConnectTarget extends SocketRules {
   readonly sourceAddress?: IpAddress;
   /** Zone of a link-local address, and the device that the socket is bound to. */
   readonly interface?: string;
-  /** TCP MD5 key (RFC 2385). A connection without the key is never made. */
+  /** TCP MD5 key (RFC 2385). If the key cannot be set, no connection is made. */
   readonly password?: string;
 }
 
@@ -75,7 +75,7 @@ export interface Listener {
   close(): void;
 }
 
-/** A failure that keeps peers from connecting to us: all peers of a family, or the one whose key cannot be set. */
+/** A failure to listen. If `peer` is given, only that peer cannot connect to us; otherwise all peers of the family cannot. */
 export interface ListenFailure {
   readonly family: Family;
   readonly peer?: AcceptedPeer;
@@ -86,8 +86,9 @@ export interface Transport {
   /** Opens a connection. Failures, including those of socket options, arrive at `onClosed`. */
   connect(target: ConnectTarget, handler: StreamHandler): Stream;
   /**
-   * Listens for the peers. A peer with a password or a minimum TTL can connect only with it. When several peers share an address, the
-   * password and minimum TTL of the first one are in force. `onFailed` reports a port that is taken or a key that cannot be set.
+   * Listens for the peers. A peer with a password must sign with it, and segments below the peer's minimum TTL are dropped. When several
+   * peers share an address, the password and minimum TTL of the first one are in force. `onFailed` reports a port that is taken or a key
+   * that cannot be set.
    */
   listen(
     port: number,
