@@ -7,7 +7,7 @@ const timeoutMs = 1500;
 /** A speaker's status with 10,000 Services takes about 4 MiB. */
 const maxBodyOctets = 64 * 1024 * 1024;
 
-/** Characters shown of the body of an error. */
+/** Largest number of characters that are shown of the body of an error response. */
 const maxReasonCharacters = 300;
 
 /** URL of a path that a daemon serves at an IP address. */

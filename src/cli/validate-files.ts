@@ -15,8 +15,9 @@ export interface ValidateIo {
 }
 
 /**
- * Judges each file with the gate itself; `-` is standard input. A file holds a configuration or manifests with its ConfigMap. Prints
- * `file:line:column: path: message` for each error, the same with `warning: ` for each warning, and one line for each valid file.
+ * Judges each file with the gate itself; `-` is standard input. A file holds either a configuration, or manifests that include the
+ * ConfigMap. Prints `file:line:column: path: message` for each error, the same with `warning: ` before the path for each warning, and one
+ * line for each valid file.
  * Returns 0 when all files are valid, 1 when one is not, and 2 when one could not be read.
  */
 export async function runValidate(files: readonly string[], io: ValidateIo): Promise<0 | 1 | 2> {

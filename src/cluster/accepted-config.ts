@@ -82,8 +82,8 @@ export function configHash(text: string): string {
 }
 
 /**
- * The newest accepted configuration that the ConfigMaps carry. It skips a text that does not match its hash, because it was edited by
- * hand, and a text that does not parse, because another version accepted it.
+ * The newest accepted configuration that the ConfigMaps carry. Skips a text that does not match its hash, because someone edited it by
+ * hand, and a text that does not parse, because another version of the controller accepted it.
  */
 export function recallAcceptedConfig(
   ...configMaps: readonly (ConfigMap | undefined)[]
@@ -115,8 +115,8 @@ function acceptedConfigOf(of: Annotations): AcceptedConfig | undefined {
 }
 
 /**
- * Whether `a` was accepted after `b`. The clock of a controller may have run ahead, so the time decides only between equal generations,
- * which an older version of the controller leaves behind.
+ * Whether `a` was accepted after `b`. The clock of a controller may have run ahead, so the time decides only between equal generations.
+ * They are equal when an older version of the controller, which recorded no generation, accepted both.
  */
 function isNewer(a: AcceptedConfig, b: AcceptedConfig): boolean {
   return a.generation !== b.generation ? a.generation > b.generation : epochMs(a.at) > epochMs(b.at);

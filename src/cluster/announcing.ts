@@ -32,8 +32,8 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer>): st
 }
 
 /**
- * The record after this node took some addresses and others were abandoned. Items of addresses that the Service no longer has are
- * dropped, the other items stay. Returns `undefined` when nothing changes, `null` when no item is left.
+ * The record after this node took some addresses and others were abandoned. Drops the items of abandoned addresses and of addresses that
+ * the Service no longer has; the other items stay. Returns `undefined` when nothing changes, `null` when no item is left.
  */
 export function recordAnnouncing(
   service: Pick<Service, 'annotations' | 'ingress'>,

@@ -4,7 +4,7 @@ import { membershipSecretKey, membershipSecretName } from './names.ts';
 
 const keyOctets = 32;
 
-/** Keys of the membership Secret as base64, the encryption key first, or the Secret's fault as a sentence. */
+/** Returns the keys of the membership Secret in base64, the encryption key first, or a sentence that says what is wrong with the Secret. */
 export function readMembershipKeys(secret: Secret | undefined): Result<readonly string[], string> {
   const name = `Secret ${membershipSecretName}`;
   if (!secret) return fail(`${name} does not exist`);

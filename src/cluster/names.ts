@@ -27,7 +27,7 @@ export const annotations = {
   configError: `${prefix}config-error`,
   /** Warnings about the accepted configuration; absent when there are none. */
   configWarnings: `${prefix}config-warnings`,
-  /** The controller writes it on a Service: the pool of its addresses, or one pool for each, comma separated. */
+  /** The controller writes it on a Service: the pool of its addresses, or one pool for each if they come from two, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
   /** The speaker that answers writes it on a Service: `address=node/interface`, comma separated. */
   announcing: `${prefix}announcing`,

@@ -50,7 +50,7 @@ const speakerStatus = z.object({
   peers: z.array(peer),
   /** Layer-2 addresses that the speaker answers for, each with the time when it started (RFC 3339). */
   announcing: z.record(text, text),
-  /** Layer-2 addresses that a foreign host uses, with its MAC and interface. */
+  /** Layer-2 addresses that a foreign host uses, with the MAC of that host and the interface on which it was seen. */
   inUse: z.record(text, text),
   /** Addresses announced by BGP, with the names of the peers. */
   advertised: z.record(text, texts),

@@ -4,7 +4,7 @@ import type { IpAddress, IpRange } from '../address/index.ts';
 export interface Config {
   readonly peers: readonly PeerConfig[];
   readonly pools: readonly PoolConfig[];
-  /** Nodes labelled `node.kubernetes.io/exclude-from-external-load-balancers` announce like all others. */
+  /** When true, nodes labelled `node.kubernetes.io/exclude-from-external-load-balancers` announce like all others. */
   readonly ignoreExcludedNodes: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface PeerConfig {
   readonly routerId?: number;
   readonly password?: string;
   readonly passwordSecret?: SecretReference;
-  /** Largest number of hops to an eBGP peer, 1 when it is directly connected. Without it, packets have the system's TTL. */
+  /** Largest number of hops to an eBGP peer; 1 means directly connected. When absent, packets have the system's TTL. */
   readonly ebgpMultihop?: number;
   /** Accepts only packets that crossed no router (RFC 5082). */
   readonly ttlSecurity: boolean;
@@ -71,7 +71,7 @@ export interface PoolConfig {
   readonly draining: boolean;
   /** Pools with a lower number are tried first, pools without a number last. */
   readonly priority?: number;
-  /** Namespaces that may use the pool. When `namespaceSelectors` is empty too, all may. */
+  /** Namespaces that may use the pool. When both this list and `namespaceSelectors` are empty, all may. */
   readonly namespaces: readonly string[];
   readonly namespaceSelectors: readonly LabelSelector[];
   readonly serviceSelectors: readonly LabelSelector[];

@@ -26,8 +26,8 @@ export interface JudgeOptions {
 }
 
 /**
- * The gate: accepts a text that parses, can be stored, and has a pool for every assigned address. A pool may be split, merged, renamed
- * or moved to another protocol as long as that holds.
+ * The gate: accepts a text that parses, can be stored, and has a pool for every assigned address. As long as each of these addresses is
+ * in some pool, pools may be split, merged, renamed or moved to another protocol.
  */
 export function judge(text: string, { assigned = [], storageFault }: JudgeOptions = {}): Judgement {
   const parsed = parseConfig(text);

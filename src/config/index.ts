@@ -13,7 +13,7 @@
  * are almost certainly mistakes, such as two peers that are one session, or a hold time that rounds down to zero.
  *
  * The parser reports all errors at once, each with its path, line and column: it leaves out values of the wrong shape and goes on with
- * the rest. It refuses keys that nothing implements yet; it never ignores one. The cost of a hostile text is bounded by its length:
+ * the rest. It refuses keys that nothing implements yet; it never ignores one. The cost of a hostile text is bounded by limits:
  * 1 MiB of text, 20 levels, 200,000 values after aliases are followed, and 1000 reported errors.
  *
  * `gate.ts` judges an edit against the addresses in use. `pool-index.ts` finds the pool of an address, `pool-order.ts` holds the order

@@ -10,9 +10,9 @@ export type ParsedConfig =
 
 /** Largest depth of nesting. No real configuration is as deep. */
 const maxDepth = 20;
-/** Errors that are reported one by one; a text with more is not a configuration with a few mistakes. */
+/** Largest number of errors that are reported one by one. A text with more is not a configuration with a few mistakes. */
 const maxReported = 1000;
-/** Errors that are collected and sorted; parsing ends when there are this many. */
+/** Largest number of errors that are collected and sorted. Parsing ends when there are this many. */
 const maxCollected = 20_000;
 
 /**

@@ -5,7 +5,7 @@ function isRestricted({ namespaces, namespaceSelectors, serviceSelectors }: Pool
   return namespaces.length + namespaceSelectors.length + serviceSelectors.length > 0;
 }
 
-/** The order in which pools are tried: restricted pools first, then by priority (lower first, none last), then by name. */
+/** The order in which pools are tried: restricted pools first, then by priority (lowest number first, no number last), then by name. */
 export function comparePools(a: PoolConfig, b: PoolConfig): number {
   const priority = (pool: PoolConfig) => pool.priority ?? Number.POSITIVE_INFINITY;
   return (

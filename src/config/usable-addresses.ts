@@ -14,7 +14,7 @@ export function isBuggy(value: bigint): boolean {
   return lastOctet === 0n || lastOctet === 255n;
 }
 
-/** Number of IPv4 addresses below this one that end in neither .0 nor .255. For such an address this is its rank. */
+/** Number of IPv4 addresses below this one that end in neither .0 nor .255. If this one ends in neither, that number is its rank. */
 export function rankOf(value: bigint): bigint {
   const lastOctet = value & 0xffn;
   return (value >> 8n) * usablePerBlock + (lastOctet === 0n ? 0n : lastOctet - 1n);

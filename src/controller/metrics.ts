@@ -57,7 +57,7 @@ const collectedGauges: readonly CollectedGauge[] = [
   },
 ];
 
-/** The controller's metrics. A metric that MetalLB has too keeps its name, under Bellman's prefix. */
+/** The controller's metrics. A metric that MetalLB also has keeps MetalLB's name, but with Bellman's prefix. */
 export class ControllerMetrics {
   readonly configLoaded: Gauge;
   readonly configUpdates: Counter;

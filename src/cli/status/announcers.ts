@@ -7,8 +7,8 @@ import type { SpeakerView } from './view.ts';
 export interface Announcers {
   readonly text: string;
   /**
-   * False when the address should be announced and is not, or when that is not known. An address whose Service has no ready endpoint
-   * should not be announced.
+   * False when the address should be announced and is not, or when it is not known whether it is announced. It should not be announced
+   * when its Service has no ready endpoint.
    */
   readonly isAsDesired: boolean;
 }
@@ -18,7 +18,7 @@ interface NodeStatus {
   readonly status: SpeakerStatus;
 }
 
-/** Nodes that are listed by name; more are counted. */
+/** Largest number of nodes that are listed by name. The others are only counted. */
 const namedNodes = 3;
 
 /**
@@ -34,7 +34,7 @@ const significance: readonly (RefusalCause | undefined)[] = [
   'no-local-endpoint',
 ];
 
-/** A speaker's own report counts first. The record on the Service counts only when that speaker did not answer. */
+/** A speaker's own report counts first. The record on the Service counts only when the speaker that it names did not answer. */
 export function announcersOf(
   service: Service,
   address: string,
@@ -124,7 +124,7 @@ function refusalsOf(service: string, address: string, reached: readonly NodeStat
     .sort((a, b) => significance.indexOf(a.cause) - significance.indexOf(b.cause));
 }
 
-/** The reasons of the most significant cause. Nodes with another cause are counted. */
+/** The reasons of the most significant cause. Nodes with another cause are only counted. */
 function refusalText(refusals: readonly NodeRefusal[]): string {
   const significant = refusals.filter(({ cause }) => cause === refusals[0]?.cause);
   const reasons = [...new Set(significant.map(({ reason }) => reason))];

@@ -24,7 +24,7 @@ export function describeConfiguration(
   }
   const isEdited = accepted !== undefined && configMap.data[configMapKey] !== accepted.text;
   const marked = configMap.annotations[annotations.configStatus];
-  // Until the controller has judged an edit, the status annotation still belongs to the text before it.
+  // Until the controller has judged an edit, the status annotation still belongs to the text before the edit.
   const state = marked === undefined || (marked === 'active' && isEdited) ? 'not judged yet' : marked;
   const inForce = accepted ? ` (accepted ${accepted.hash} at ${accepted.at})` : '';
   const error = configMap.annotations[annotations.configError] ?? '';
@@ -38,7 +38,7 @@ export function describeConfiguration(
   return { text, isAsDesired: state === 'active' };
 }
 
-/** Describes the controller that leads, by its Lease. */
+/** Describes which replica of the controller leads, as the Lease shows it. */
 export function describeController({ lease, controller }: ClusterView): Finding {
   if (!lease) return { text: 'unknown: there is no Lease, or it may not be read', isAsDesired: true };
   if (lease.holder === '') return { text: 'none leads: the Lease was given back', isAsDesired: false };

@@ -11,8 +11,8 @@ import { formatTable } from './table.ts';
 import type { ClusterView, SpeakerView } from './view.ts';
 
 /**
- * `healthy` is false when the configuration is not in force as written, no controller leads, a Service waits for an address, an
- * address that should be announced is not known to be, or a speaker reports a fault.
+ * `healthy` is false when the configuration is not in force as written, no controller leads, a Service waits for an address, no speaker
+ * is known to announce an address that should be announced, or a speaker reports a fault.
  */
 export function statusReport(view: ClusterView): { readonly text: string; readonly healthy: boolean } {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);

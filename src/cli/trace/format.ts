@@ -5,7 +5,7 @@ export interface TracedEvent extends DecodedEvent {
   readonly node: string;
 }
 
-/** A longer description is cut, such as an OPEN with many capabilities. `-o json` shows all of it. */
+/** A longer description, such as that of an OPEN with many capabilities, is cut. `-o json` shows all of it. */
 const maxDescriptionLength = 320;
 
 /** Formats events for people, one line per event and one per action, or as JSON lines. */

@@ -59,7 +59,10 @@ export function resolveBgpAdvertisements(
   });
 }
 
-/** The range of a family that allows the least aggregation. By MetalLB's rule, a range allows its own largest prefix. */
+/**
+ * The range of a family that allows the least aggregation. By MetalLB's rule, no announced prefix may be larger than the largest prefix
+ * inside the range.
+ */
 function strictestRange(
   ranges: readonly IpRange[],
   family: Family,

@@ -52,8 +52,8 @@ function sessionKey({ address, interface: zone, port, sourceAddress, nodeSelecto
 }
 
 /**
- * The default name of a peer is its address, with the port when it is not 179, so it does not depend on other peers. A second peer with
- * this address gets a suffix from the hash of its session key.
+ * The default name of a peer is its address, with the port when it is not 179. Such a name does not depend on other peers. Only when the
+ * name is already taken does it get a suffix, from the hash of the session key.
  */
 function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
   const { address, interface: zone, port } = draft;
@@ -181,8 +181,8 @@ function resolveRouterId(text: string | undefined, path: Path, findings: Finding
 }
 
 /**
- * The largest number of hops to an eBGP peer; `undefined` without the key. MetalLB has no such limit, so a configuration from there keeps
- * its sessions to peers that are several hops away.
+ * The largest number of hops to an eBGP peer; `undefined` when the key is absent. There is then no limit, as in MetalLB, so that a
+ * configuration from MetalLB keeps its sessions to peers that are several hops away.
  */
 function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): number | undefined {
   const written = raw['ebgp-multihop'];

@@ -139,7 +139,7 @@ function maskHint(text: string): string {
   return ones === '' ? '' : `; write /${ones.length}`;
 }
 
-/** A prefix when the range is exactly one; otherwise `first-last`. */
+/** The range as a prefix when it is exactly one prefix; otherwise as `first-last`. */
 export function printRange(range: IpRange): string {
   const [prefix, ...more] = prefixesOfRange(range);
   return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
@@ -186,7 +186,7 @@ export function readPeerAddress(text: string): Result<{ address: IpAddress; zone
   return wrong === undefined ? ok({ address, zone }) : fail(wrong);
 }
 
-/** True for unspecified and multicast addresses and the limited broadcast. */
+/** True for IPv4 addresses in 0.0.0.0/8 or from 224.0.0.0 upwards, and for the unspecified and multicast addresses of IPv6. */
 function isNoHost({ family, value }: IpAddress): boolean {
   if (family === 4) return value >> 24n === 0n || value >> 28n >= 14n;
   return value === 0n || value >> 120n === 0xffn;

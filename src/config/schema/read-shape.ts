@@ -3,8 +3,8 @@
  * document zod would build one nested issue for each of a hundred thousand errors, and it would not return the sound part of the document,
  * which the next stage needs.
  *
- * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go, and they mean the same here: `auto-assign: no` is false,
- * `password: 0123` is the text as written, a key without a value counts as absent, and an empty item is one with all defaults.
+ * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go. To Bellman the same files mean the same: `auto-assign: no` is
+ * false, `password: 0123` is the text as written, a key without a value counts as absent, and an empty list item has all defaults.
  */
 import { z } from 'zod';
 import type { Path } from '../errors.ts';
@@ -98,7 +98,7 @@ class ShapeReader {
     return sound;
   }
 
-  /** Reads an item of a list or a value of a map. An empty one is an item with all defaults, or the empty text. */
+  /** Reads an item of a list or a value of a map. Where the schema allows it, an empty one counts as all defaults or as empty text. */
   #element(node: YamlNode, schema: Schema, path: Path): unknown {
     if (node.kind === 'scalar' && node.value === null) {
       const object = objectOf(schema);

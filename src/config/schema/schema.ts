@@ -1,7 +1,7 @@
 /**
- * The shape of the configuration: one definition for the parser and for the JSON Schema that editors use. It holds names of keys, types
- * and bounds. The next stage reads values with a syntax of their own, such as addresses and durations, and judges references and overlaps.
- * The message of each schema is a noun for the expected value; errors are built around it.
+ * The shape of the configuration: one definition for the parser and for the JSON Schema that editors use. It holds the names of the
+ * keys, their types and their bounds. The next stage reads values with a syntax of their own, such as addresses and durations, and judges
+ * references and overlaps. The message of each schema is a noun for the expected value; errors are built around it.
  */
 import { z } from 'zod';
 
@@ -11,7 +11,7 @@ const wholeNumber = (min: number, max: number, noun: string) => z.int(noun).min(
 const text = (noun: string, maxLength = 1024) => z.string(noun).min(1, noun).max(maxLength, noun);
 const list = <T extends z.ZodType>(element: T, noun: string) => z.array(element, noun);
 const flag = () => z.boolean('true or false');
-/** An optional key with its description. The default is for readers of the JSON Schema; `resolve/` applies it. */
+/** An optional key with its description. The default is only shown to readers of the JSON Schema; `resolve/` applies it. */
 const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: unknown) =>
   schema.meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }) }).optional();
 

@@ -14,7 +14,7 @@ import { findNode, readYaml, type YamlNode, type YamlScalar } from './yaml.ts';
 /** A configuration inside a file. */
 export interface FoundConfig {
   readonly text: string;
-  /** The same error with its place in the file. */
+  /** Converts the place of an error from the configuration to the file. */
   readonly inFile: (error: ConfigError) => ConfigError;
 }
 
@@ -28,8 +28,8 @@ export interface ConfigMapKey {
 const maxDepth = 100;
 
 /**
- * The configurations of a file: the file itself, or those of the ConfigMaps in it. ConfigMaps of the given name win over others. Fails
- * when the file holds manifests but no configuration.
+ * The configurations of a file: the file itself, or those of the ConfigMaps in it. If a ConfigMap in it has the given name, ConfigMaps of
+ * other names are left out. Fails when the file holds manifests but no configuration.
  */
 export function findConfigs(
   fileText: string,

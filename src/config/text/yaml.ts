@@ -58,8 +58,8 @@ export const maxTextOctets = 1_048_576;
 const nothing: YamlScalar = { kind: 'scalar', offset: 0, value: null, text: '', isPlain: true };
 
 /**
- * Reads all documents of a text. Fails when there is nothing left to judge: broken syntax, too large a text, too deep a nesting, or an
- * alias bomb. Never throws.
+ * Reads all documents of a text. Fails when the text cannot be judged at all: its syntax is broken, it is too large or nested too deeply,
+ * or its aliases expand to too many nodes. Never throws.
  */
 export function readYaml(text: string, maxDepth: number): Result<YamlDocument[], YamlError> {
   const octets = Buffer.byteLength(text);
@@ -200,7 +200,7 @@ class Reader {
     return node;
   }
 
-  /** Whether the open collection has another child; steps over its end. */
+  /** Whether the open collection has another child. If not, steps over the end of the collection. */
   #more(): boolean {
     const event = this.#events[this.#next];
     if (event && event.type !== EVENT_ID.POP) return this.#nodes <= nodeBudget;

@@ -15,7 +15,7 @@ export interface Assigned {
   readonly allocatedFrom: string;
 }
 
-/** Everything that a Service holds, taken out of the book. */
+/** Everything that a Service holds, as the book keeps it and as `release` returns it. */
 export interface Holding {
   readonly assigned: readonly Assigned[];
   readonly terms: SharingTerms;
@@ -113,7 +113,7 @@ export class AddressBook {
     return this.#conflict(address, terms, newcomer, true);
   }
 
-  /** Services that may no longer share an address with this one: this Service held the address earlier, and its terms changed. */
+  /** Services that may no longer share an address with this Service, and that have held the address for a shorter time. */
   displacedBy(key: string): string[] {
     const holding = this.#holdings.get(key);
     if (!holding) return [];
@@ -212,7 +212,7 @@ export class AddressBook {
     return this.poolOf(address)?.config.shareAcrossNamespaces ?? false;
   }
 
-  /** Removes the address from a scope that none of its remaining holders is in. */
+  /** Removes the address from a scope, unless a remaining holder of the address has a sharing key in that scope. */
   #unshare(scope: string, address: IpAddress): void {
     const acrossNamespaces = this.#allowsAcross(address);
     for (const holder of this.holdersOf(address).keys()) {

@@ -2,10 +2,10 @@
  * Decides which address a Service gets, in memory and deterministically, without I/O and without a clock. The Services themselves are the
  * only persistent state: a restart with the same Services and the same configuration gives the same assignments.
  *
- * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. Among Services
- * that share an address, the one that held it first keeps it, whichever of them changes. The allocator looks for a missing or newly
- * requested address in this order: the requested addresses; the named pools; restricted pools by priority and name; unrestricted pools
- * by priority and name. A refusal leaves what the Service holds untouched.
+ * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. When Services
+ * may no longer share an address, the one that held it first keeps it, even if that one caused the change. The allocator looks for a
+ * missing or newly requested address in this order: the requested addresses; the named pools; restricted pools by priority and name;
+ * unrestricted pools by priority and name. A refusal leaves what the Service holds untouched.
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';
@@ -23,9 +23,9 @@ export interface Outcome {
   readonly assigned: readonly Assigned[];
   /** Set when something that the Service needs or asks for is missing. */
   readonly refusal?: Refusal;
-  /** A notice for the person who runs the Service, although nothing is refused. */
+  /** A notice for the person who runs the Service. It does not mean that anything is refused. */
   readonly warning?: string;
-  /** Services that may no longer share an address with this one, which held it first. They must be reconciled next. */
+  /** Services that may no longer share an address that this Service held before them. They must be reconciled next. */
   readonly displaced: readonly string[];
   /** True when waiting Services may succeed now: an address became free, or the terms of sharing one changed. */
   readonly opensAddresses: boolean;
@@ -53,7 +53,7 @@ type Allocation = Pick<Outcome, 'assigned' | 'refusal'>;
 
 interface Plan {
   readonly assigned: readonly Assigned[];
-  /** By family, in the order of the search. */
+  /** Refusals by family, in the order in which the families were tried. */
   readonly refused: ReadonlyMap<Family, Refusal>;
 }
 
@@ -65,7 +65,7 @@ export class Allocator {
   /** Services that lack an address they need or ask for, in the order of their first request. */
   readonly #waiting = new Map<string, Refusal | undefined>();
 
-  /** Puts a configuration in force. A Service keeps an address that no pool holds any more until it is reconciled. */
+  /** Puts a configuration in force. Until a Service is reconciled, it keeps even an address that no pool holds any more. */
   setConfig(config: Config): void {
     this.#book.setPools(config.pools);
   }
@@ -92,7 +92,10 @@ export class Allocator {
     this.#book.hold(key, legal, terms);
   }
 
-  /** Decides about a Service: keeps, hands out, or refuses with a cause. An exception leaves the Service with what it held. */
+  /**
+   * Decides about a Service: it keeps its addresses, gets new ones, or is refused with a cause. After an exception it holds what it held
+   * before.
+   */
   reconcile(service: Service): Outcome {
     const key = objectKey(service);
     const before = this.#book.release(key);
@@ -316,7 +319,7 @@ export class Allocator {
       .sort((a, b) => (a < b ? -1 : 1));
   }
 
-  /** The refusal when this address would exceed the namespace's limit. An address that the namespace already holds never does. */
+  /** The refusal when this address would exceed the namespace's limit. An address that the namespace already holds never exceeds it. */
   #limitRefusal(
     pool: PoolState,
     namespace: string,

@@ -36,12 +36,12 @@ export class FreeList {
     return place !== undefined && this.#avoidBuggy ? addressOfRank(place) : place;
   }
 
-  /** Whether the address is free here; false for one that the pool avoids. */
+  /** Whether the address is free; false when the pool avoids it. */
   has(value: bigint): boolean {
     return !this.#avoids(value) && this.#places.has(this.#place(value));
   }
 
-  /** Takes an address out; false when it is not free here. */
+  /** Takes an address out of the list. Returns false when it was not free. */
   take(value: bigint): boolean {
     const isTaken = !this.#avoids(value) && this.#places.remove(this.#place(value));
     if (isTaken) this.#free--;

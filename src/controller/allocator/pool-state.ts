@@ -31,7 +31,7 @@ export class PoolState {
     return this.#free[family];
   }
 
-  /** Counts an address that gains its first holder in the namespace, or loses its last one. */
+  /** Counts an address: `1` when it gains its first holder in the namespace, `-1` when it loses its last one there. */
   count(namespace: string, change: 1 | -1): void {
     const next = this.held(namespace) + change;
     if (next > 0) this.#held.set(namespace, next);

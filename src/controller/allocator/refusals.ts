@@ -25,7 +25,7 @@ export interface Refusal {
 
 /** An event carries 1 KiB. */
 export const maxMessageCharacters = 1000;
-/** Items that a message lists. More would make an event unreadable. */
+/** Largest number of items that a message lists. More would make an event unreadable. */
 const maxListed = 8;
 
 function refusal(cause: RefusalCause, message: string): Refusal {
@@ -103,7 +103,10 @@ export function about(address: IpAddress, { cause, message }: Refusal): Refusal 
   return refusal(cause, `the requested address ${formatIp(address)}: ${message}`);
 }
 
-/** One refusal for several pools. A cause that goes away when another Service gives up an address takes precedence. */
+/**
+ * Combines the refusals of several pools. If one of their causes can go away because another Service gives up an address, the result has
+ * that cause.
+ */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];
   const cause = order.find((each) => reasons.some((reason) => reason.cause === each)) ?? 'pool-not-allowed';

@@ -10,7 +10,7 @@ import { maxMessageCharacters } from './refusals.ts';
 export interface AddressRequest {
   /** At most one of each family; empty for any address. */
   readonly addresses: readonly IpAddress[];
-  /** Pools to try, in order; empty for the pools that select the Service. */
+  /** Pools to try, in order. When empty, the pools that select the Service are tried. */
   readonly pools: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
   return ok({ addresses, pools: splitList(poolText.value) });
 }
 
-/** Unknown annotations that are reported one by one: a Service may carry thousands. */
+/** Largest number of unknown annotations that are reported one by one. A Service may carry thousands. */
 const maxUnknownReported = 8;
 
 /**

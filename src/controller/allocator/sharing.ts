@@ -5,11 +5,14 @@ export interface SharingTerms {
   /** `namespace/name`. */
   readonly service: string;
   readonly namespace: string;
-  /** Empty when the Service shares nothing. Several when its annotations disagree: it keeps what it shares under any of them. */
+  /** Empty when the Service shares nothing. Several when its annotations disagree: it keeps what it shares under any of these keys. */
   readonly keys: readonly string[];
   /** As `TCP/80`. */
   readonly ports: readonly string[];
-  /** The selector with `externalTrafficPolicy: Local`, because all traffic for an address must reach the same Pods. Empty with Cluster. */
+  /**
+   * Empty with `externalTrafficPolicy: Cluster`. With `Local` it is the selector of the Service, because all traffic for an address must
+   * then reach the same Pods.
+   */
   readonly backends: string;
 }
 
@@ -37,8 +40,8 @@ export function sameTerms(a: SharingTerms, b: SharingTerms): boolean {
 }
 
 /**
- * Why a Service may not hold an address together with `holder`; `undefined` when it may. A sharing key counts within a namespace unless
- * `acrossNamespaces` is set. The reason never names a Service of another namespace or its key.
+ * Why a Service may not hold an address together with `holder`; `undefined` when it may. A sharing key counts only within a namespace
+ * unless `acrossNamespaces` is set. The reason never names a Service of another namespace or its key.
  */
 export function sharingRefusal(
   asker: SharingTerms,

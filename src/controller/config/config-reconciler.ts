@@ -6,7 +6,7 @@
  *              └────rejected──→ annotations status and error, event ConfigStale; the accepted one stays in force
  *
  * A configuration is stored before it is put in force. A restart at any moment therefore finds it again, whatever the ConfigMap says by
- * then. Between the judgement and the write no address is handed out, so none can end up outside the configuration that follows.
+ * then. No address is handed out from the judgement until the write is done, because the new configuration may have no pool for it.
  *
  * The loop is level-triggered: it compares the annotations and the copy with what they should say. It therefore also repairs them after
  * another client has changed them.
@@ -110,8 +110,8 @@ export class ConfigReconciler {
   }
 
   /**
-   * Begins to work; both ConfigMaps and the Services must be known. Puts the last accepted text back in force, then judges the present
-   * one.
+   * Begins to work. The first lists of both ConfigMaps and of the Services must be complete by then. Puts the last accepted text back in
+   * force, then judges the present one.
    */
   start(): void {
     this.#accepted = recallAcceptedConfig(this.#configMap, this.#copy);
@@ -124,8 +124,8 @@ export class ConfigReconciler {
   }
 
   /**
-   * Schedules a new judgement of a text that was rejected because of addresses in use. It may pass now, or other addresses may be in
-   * its way.
+   * Schedules a new judgement of a text that was rejected because of addresses in use. The text may pass now, or be rejected because of
+   * other addresses.
    */
   addressesChanged(): void {
     if (this.#verdict.kind !== 'stale' || !this.#verdict.hasOrphans || this.#isRejudgeDue) return;

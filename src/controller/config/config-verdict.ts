@@ -16,11 +16,11 @@ import { printable } from '../../printable.ts';
 export type Verdict =
   /** Nothing was ever accepted and there is nothing to judge. */
   | { readonly kind: 'none'; readonly reason: string }
-  /** The text is the accepted one. `isNew`: it has just become that. */
+  /** The text is the accepted one. `isNew` is true when it has just been accepted. */
   | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }
   | StaleVerdict;
 
-/** The text is not the accepted one, which stays in force if there is one. */
+/** The text of the ConfigMap is not accepted. If another text was accepted before, that one stays in force. */
 export interface StaleVerdict {
   readonly kind: 'stale';
   readonly accepted: AcceptedConfig | undefined;
@@ -30,14 +30,14 @@ export interface StaleVerdict {
   readonly reason: string;
   /** For the log: names the first hundred. */
   readonly details: string;
-  /** True when the text is rejected only because Services hold addresses outside its pools. It passes once they are gone. */
+  /** True when the text is rejected only because Services hold addresses outside its pools. It passes once these are given up. */
   readonly hasOrphans: boolean;
 }
 
 /** Largest number of errors or orphans that the annotation and the event name. */
 const maxNamed = 10;
 const maxLogged = 100;
-/** The annotations of a ConfigMap share 256 KiB; an error may quote long names. */
+/** The annotations of a ConfigMap share 256 KiB, and an error may quote long names. A longer reason is therefore cut. */
 const maxReasonCharacters = 4000;
 const maxDetailsCharacters = 16_000;
 

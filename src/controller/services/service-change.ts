@@ -16,7 +16,7 @@ export function isOurs(service: Service, ownClass: string | undefined): boolean 
   return service.type === 'LoadBalancer' && loadBalancerClassMatches(service, ownClass);
 }
 
-/** Whether the Service carries the annotation that this controller alone writes. Its status is then ours too. */
+/** Whether the Service carries the annotation that this controller alone writes. If so, the status is ours too. */
 export function isMarked(service: Service): boolean {
   return service.annotations[annotations.pool] !== undefined;
 }
@@ -45,8 +45,8 @@ export function serviceChange(service: Service, assigned: readonly Assigned[]): 
 }
 
 /**
- * The change that removes our annotations from a Service that is no longer ours. It clears the status only when no other implementation
- * can be writing it: a Service of another load balancer class keeps its status.
+ * The change that removes our annotations from a Service that is no longer ours. It clears the status only if the type is no longer
+ * LoadBalancer. Otherwise the load balancer class has changed, and another implementation may be writing the status.
  */
 export function farewellChange(service: Service): ServiceChange | undefined {
   if (!isMarked(service)) return undefined;

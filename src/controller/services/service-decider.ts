@@ -26,9 +26,10 @@ export type Decision =
   | { readonly kind: 'failed'; readonly key: string; readonly error: unknown };
 
 /**
- * Decides about Services, in memory and in a fixed order: departures first, then the Services that lose a shared address, then waiting
- * Services in the order of their first request, then all others. A new Service therefore never takes an address that an older one
- * waits for. Waiting Services are reconsidered as soon as an address becomes free or the terms of a shared one change.
+ * Decides about Services, in memory and in a fixed order: departures first, then waiting Services in the order of their first request,
+ * then all others. A new Service therefore never takes an address that an older one waits for. Services that lose a shared address are
+ * decided about right after the Service that displaces them. Waiting Services are reconsidered as soon as an address becomes free or the
+ * terms of a shared one change.
  *
  * A machine: no clock, no I/O, and it never throws.
  */

@@ -253,7 +253,7 @@ export class ServiceReconciler {
       logger.warn({ service, reason: error.message, retryInMs }, 'status not written');
   }
 
-  /** Whether one of the addresses is still in the status of a Service that no longer holds it. That Service must be written first. */
+  /** Whether one of the addresses is still in the status of a Service that no longer holds it. That status must be written first. */
   #mustWait(key: string, assigned: readonly Assigned[]): boolean {
     const { allocator } = this.#options;
     let mustWait = false;

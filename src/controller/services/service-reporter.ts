@@ -56,7 +56,7 @@ export class ServiceReporter {
     }
   }
 
-  /** When the status of the Service was first seen to lack an assigned address; an argument for `written`. */
+  /** When the status of the Service was first seen to lack an assigned address. The caller passes it on to `written`. */
   lackingSinceMs(key: string): number | undefined {
     return this.#lackingSinceMs.get(key);
   }
