@@ -25,7 +25,7 @@ export const bgpDecoder: FuzzTarget = {
   },
 };
 
-/** A stream cut into pieces holds the same messages as the whole stream, up to the first header that is wrong. */
+/** Checks that a stream cut into pieces gives the same messages as the whole stream, up to the first wrong header. */
 function checkStream(random: Random): void {
   const stream = Buffer.concat(Array.from({ length: streamLength }, () => nextMessage(random).bytes));
   const whole = framesOf([stream]);

@@ -3,7 +3,7 @@ import type { Random } from './random.ts';
 
 const headerOctets = 19;
 const maxBody = 65_535 - headerOctets;
-/** Most octets of one field of an UPDATE, which also has two lengths of two octets each. */
+/** The most octets that one field of an UPDATE can have. The two length fields of the UPDATE take four octets. */
 const maxField = maxBody - 4;
 const MessageType = { open: 1, update: 2, notification: 3 } as const;
 
@@ -15,7 +15,7 @@ const makers: readonly ((random: Random) => Buffer)[] = [
   // A NOTIFICATION with long data, which may look like a Hard Reset nested in itself.
   (random) => notification(random, repeated([6, 9], random)),
   (random) => notification(random, repeated(random.octets(1 + random.below(4)), random)),
-  // A shutdown communication of control and format characters.
+  // A shutdown communication that repeats one character, which is unprintable, needs escaping, or takes several octets.
   (random) => shutdown(random.pick(['\u202e', '\u2028', '\u001b[2J', '"', '\\', '\ud83d\ude00', 'é'])),
   // One attribute repeated, known or unknown, valid or malformed.
   (random) => update(none, repeated([random.pick([0x40, 0x80, 0xc0]), random.below(256), 0], random), none),
@@ -35,7 +35,7 @@ const makers: readonly ((random: Random) => Buffer)[] = [
     const path = longAttribute(0x40, 2, repeated([2, 1, 0, 0, 0xfd, 0xe9], random));
     return update(none, path, Buffer.of(24, 198, 51, 100));
   },
-  // As many prefixes as fit, the shortest ones among them, announced or withdrawn.
+  // As many prefixes as fit, announced or withdrawn. The shortest take one octet each.
   (random) => update(repeated([0], random), none, none),
   (random) => update(none, soundAttributes, repeated([random.below(40)], random)),
   (random) => update(none, soundAttributes, repeated([32, 198, 51, 100, 1], random)),

@@ -9,14 +9,14 @@ import {
 } from '../../src/bgp/codec/index.ts';
 import type { AsPathSegment, Message, NlriSequence, UpdateMessage } from '../../src/bgp/message.ts';
 
-/** The greatest subcode of each code that a decoder may return (RFC 4271 section 4.5, RFC 7313 section 5). */
+/** The greatest subcode that a decoder may return for each error code (RFC 4271 section 4.5, RFC 7313 section 5). */
 const greatestSubcode: Readonly<Record<number, number>> = { 1: 3, 2: 11, 3: 11, 7: 1 };
 const longestData = 4096 - 21;
 
 /**
  * Decodes the octets and checks everything that must hold for any input. An error fits into a NOTIFICATION. A message has no more elements
- * than octets. A list of prefixes has as many as its length says, all of one family. A message without faults decodes to the same message
- * after encoding. Throws an AssertionError when a check fails, and lets exceptions of the decoder through.
+ * than octets. A list of prefixes has as many elements as its `length` says, all of one family. A message without faults stays the same
+ * when it is encoded and decoded again. Throws an AssertionError when a check fails, and lets exceptions of the decoder through.
  */
 export function checkDecode(bytes: Uint8Array, options: ReceiveOptions): 'refused' | 'with faults' | 'sound' {
   const result = decodeMessage(bytes, options);
@@ -80,7 +80,7 @@ function checkPrefixes(prefixes: NlriSequence, family: 4 | 6): number {
   return count;
 }
 
-/** A message without faults decodes to the same message after encoding. */
+/** Checks that a message without faults stays the same when it is encoded and decoded again. */
 function checkRoundTrip({ message }: Decoded, options: ReceiveOptions): void {
   const bytes = encodeMessage(message, options);
   if (bytes.length > options.receiveLimit) return;
@@ -106,8 +106,8 @@ function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
 }
 
 /**
- * The AS numbers outside confederation segments, in their order, with those of sets marked. They survive AS4_PATH, which has no
- * confederation segments and joins sequences.
+ * The AS numbers outside confederation segments, in their order. Those of a set are marked. AS4_PATH preserves all this, although it leaves
+ * out confederation segments and joins sequences.
  */
 export function asesOutside(path: readonly AsPathSegment[]): (number | string)[] {
   return path.flatMap(({ type, asns }): (number | string)[] =>

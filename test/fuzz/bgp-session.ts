@@ -4,7 +4,7 @@
  * the session reaches Established. The router then sends valid messages at the wrong time, mutated ones, and hostile ones of up to 65,535
  * octets.
  *
- * Whatever it sends, the speaker raises no exception, the session of another router stays up, a stream carries no message after a
+ * Whatever the router sends, the speaker raises no exception, the session of another router stays up, a stream carries no message after a
  * NOTIFICATION, and text meant for people is short and printable.
  */
 import assert from 'node:assert/strict';
@@ -45,7 +45,7 @@ export const bgpSession: FuzzTarget = {
   run: (random, meter) => new Scenario(random, meter).run(),
 };
 
-/** One speaker with a router that is fuzzed and one that behaves. */
+/** One speaker with two routers: one is fuzzed, the other behaves. */
 class Scenario {
   readonly #random: Random;
   readonly #meter: Meter;

@@ -49,7 +49,10 @@ function withoutKey(random: Random, meter: Meter): string {
   return verdictOf(received);
 }
 
-/** Seals a plaintext with the key and delivers it to b. The plaintext is random, or a packet without or with the token of a challenge. */
+/**
+ * Seals a plaintext with the key and delivers it to b. The plaintext is random or a packet. When b answers a packet with a challenge,
+ * delivers the packet again with the token of the challenge.
+ */
 function withKey(random: Random, meter: Meter): string {
   const b = channel('b', random);
   const session = Buffer.from(random.octets(16));
@@ -96,8 +99,8 @@ function receive(to: Channel, datagram: Buffer, random: Random, meter: Meter): R
 }
 
 /**
- * Returns the token of a challenge, which follows the kind and the sender's name of one character. A changed plaintext may name b as its
- * sender. The challenge is then sealed for b.
+ * Returns the token of a challenge. In the plaintext, the token follows the kind, the length of the sender's name, and the name, which has
+ * one character. The challenge is sealed for the sender that the answered plaintext names, which after a change may be b.
  */
 function tokenOf({ datagram, endpoint }: Transmission): Uint8Array {
   const [name = ''] = Object.entries(endpoints).find(([, each]) => each === endpoint) ?? [];

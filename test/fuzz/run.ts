@@ -21,7 +21,7 @@ export interface FuzzOptions {
   readonly progress?: (done: number) => void;
 }
 
-/** How often an input must exceed its budget before it fails. Garbage collection and other processes also cost time. */
+/** An input fails only when this many runs of it exceed the budget, because garbage collection and other processes also cost time. */
 const attempts = 3;
 const progressInterval = 100_000;
 

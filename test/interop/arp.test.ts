@@ -63,7 +63,7 @@ test("our answers take the kernel's neighbour entry from REACHABLE through STALE
   assert.equal((await neighbour(client, service)).mac, macOf(1));
 });
 
-test('a foreign claim is reported with its MAC address, the address is defended, and neighbours return to the owner', async () => {
+test("another host's claim to the address is reported with that host's MAC address, the address is defended, and neighbours return to the owner", async () => {
   await poke(client, service);
   await other.ip('address', 'add', `${service}/32`, 'dev', 'eth0');
   await other.exec('arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', service).catch(() => '');

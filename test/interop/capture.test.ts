@@ -1,4 +1,4 @@
-/** Captures on real links: after hours of silence, after a link failure, after a stall, and at their end. */
+/** Captures on real links: after an hour of silence, after a link failure, after a stall of the process, and when they are closed. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -93,7 +93,7 @@ test('a capture delivers a frame after an hour of silence', async () => {
   far.close();
 });
 
-test('after its link went down and up unnoticed, a capture delivers frames or reports itself lost', async () => {
+test('a capture whose link went down and up unnoticed delivers frames or reports itself lost', async () => {
   const { clock, near, heard, lost } = listen();
   await run('ip', ['link', 'set', 'near', 'down']);
   await run('ip', ['link', 'set', 'near', 'up']);

@@ -1,4 +1,4 @@
-/** Edits of a running speaker restart only the sessions that need it, and never those of other peers. */
+/** An edit of a peer of a running speaker restarts the session of that peer only if it must, and never the session of another peer. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,7 +38,7 @@ describe('an edit of a peer', () => {
 
   before(async () => {
     cable = await wire({ ours: [ourIpv4, '192.0.2.4'], theirs: [theirIpv4, otherIpv4] });
-    // The router accepts any AS and either source address, because the edits are on our side.
+    // All edits are on our side, so the routers keep their configuration.
     edited = await startRouter(bird, cable, router());
     other = await startRouter(bird, cable, router({ localAddress: otherIpv4, routerId: otherIpv4 }));
     our = ourSide();
@@ -88,9 +88,9 @@ describe('an edit of a peer', () => {
     ['connect-time', { connectRetrySeconds: 2 }],
     ['ebgp-multihop', { ebgpHops: 5 }],
     ['ttl-security', { ttlSecurity: true }],
-    // The router has no TTL security, so we drop all its packets until this edit.
+    // The router has no TTL security, so we drop all its packets from the edit above until this one.
     ['ttl-security undone', { ttlSecurity: false }],
-    // The router starts to connect too; the existing session stays.
+    // Both ends now only wait for a connection, but the existing session stays.
     ['passive', { passive: true }],
     ['passive undone', { passive: false }],
   ] as const satisfies readonly (readonly [string, Partial<PeerSettings>])[])
@@ -116,14 +116,14 @@ describe('an edit of a peer', () => {
     assert.equal(await edit({}), 1);
   });
 
-  test('peer-port: a wrong port ends the session and its revert restores it', async () => {
+  test('peer-port: a wrong port ends the session, and the right port restores it', async () => {
     our.speaker.setPeers([peer({ ...current, port: 1790 }), otherPeer]);
     await eventually('the NOTIFICATION', () => edited.log().includes('Other configuration change'));
     await eventually('no session', async () => state('router') !== 'Established');
     assert.equal(await edit({}), 1);
   });
 
-  test('peer-address: a wrong address ends the session and its revert restores it', async () => {
+  test('peer-address: a wrong address ends the session, and the right address restores it', async () => {
     const heard = edited.log().length;
     our.speaker.setPeers([peer({ ...current, address: address('192.0.2.77') }), otherPeer]);
     await eventually('the NOTIFICATION', () =>
@@ -152,13 +152,13 @@ describe('an edit of a peer', () => {
     assert.equal(await edit({}), 1);
   });
 
-  test('a wrong peer-asn ends the session with the reason, and its revert restores it', async () => {
+  test('a wrong peer-asn ends the session, the router logs why, and the right number restores the session', async () => {
     our.speaker.setPeers([peer({ ...current, peerAsn: 64999 }), otherPeer]);
     await eventually('the refusal', () => edited.log().includes('Bad peer AS'));
     assert.equal(await edit({}), 1);
   });
 
-  test('a wrong AS number of ours ends the session with the reason, and its revert restores it', async () => {
+  test('a wrong AS number of ours ends the session, the status says why, and the right number restores the session', async () => {
     our.speaker.setPeers([peer({ ...current, localAsn: 64999 }), otherPeer]);
     await eventually('the refusal', () =>
       our.speaker

@@ -15,7 +15,7 @@ import {
   wire,
 } from './scenario.ts';
 
-test('a session with BIRD: establishment, routes of both families, withdrawal, and a stop with a NOTIFICATION', async () => {
+test('a session with BIRD comes up, carries routes of both families, withdraws one, and ends with a NOTIFICATION when we stop', async () => {
   const cable = await wire();
   const daemon = await startRouter(bird, cable, router());
   const { speaker } = ourSide();

@@ -69,7 +69,7 @@ describe('a link that fails', () => {
   const status = () => speaker.status().find(({ name }) => name === 'router');
   const routes = async () => (await daemon.routes()).map((route) => route.prefix).sort();
 
-  test('ends the directly connected session long before the hold time, and no other', async () => {
+  test('ends the session of the directly connected peer long before the hold time, and no other session', async () => {
     const started = performance.now();
     await run('ip', ['link', 'set', cable.device, 'down']);
     await eventually('the end of the session', () => status()?.lastError === `link ${cable.device} is down`);

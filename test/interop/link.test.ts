@@ -88,7 +88,7 @@ test("answers return after the other end's link goes down and up", async () => {
   await eventually('answers after the carrier came back', () => isAnswered());
 });
 
-test('answers and groups return after the interface is deleted and recreated', async () => {
+test('answers and multicast groups return after the interface is deleted and recreated', async () => {
   await node.ip('link', 'delete', 'eth0');
   await eventually('the link to stop carrying the address', async () => {
     const carriers = (await responder.ask({ do: 'carriers', address: ipv4 })) as string[];
@@ -99,7 +99,7 @@ test('answers and groups return after the interface is deleted and recreated', a
   assert.match(await node.ip('maddress', 'show', 'dev', 'eth0'), /ff02::1:ff05:200/);
 });
 
-test('answers end with the subnet and return with it', async () => {
+test('answers stop when the subnet is removed and return when it is added again', async () => {
   await node.ip('address', 'del', '192.0.2.1/24', 'dev', 'eth0');
   await eventually('silence', async () => !(await arpAnswers(ipv4, 'eth0')));
   await node.ip('address', 'add', '192.0.2.1/24', 'dev', 'eth0');
@@ -148,7 +148,7 @@ test('priority-tagged requests get answers and those of a VLAN do not', async ()
   );
 });
 
-test('an address that the kernel also answers is reported with its interface', async () => {
+test('an address that the kernel also answers is reported with the interface that has it and the link on which the kernel answers', async () => {
   assert.deepEqual(await responder.ask({ do: 'kernel-answers', address: ipv4 }), []);
   await node.ip('address', 'add', `${ipv4}/32`, 'dev', 'lo');
   await eventually('the warning', async () => {

@@ -56,7 +56,7 @@ const open = (asn: number, holdTimeSeconds = 90) =>
   );
 const keepalive = encodeMessage({ kind: 'keepalive' }, options);
 
-/** The n-th full UPDATE of 800 host routes. */
+/** The n-th UPDATE, filled with 800 host routes that no other UPDATE has. */
 function routes(n: number): Uint8Array {
   return encodeMessage(
     {
@@ -238,7 +238,7 @@ describe('a misbehaving peer', () => {
       },
       bad({ holdTimeSeconds: 90, keepaliveTimeSeconds: 30 }),
     );
-    // The sender runs in this process too. A table of the routes would take more than twice as much.
+    // The limit includes the sender, which runs in this process too. A table of the routes alone would take more than twice as much.
     assert.ok(peak - before < 150e6, `memory grew by ${Math.round((peak - before) / 1e6)} MB`);
   });
 

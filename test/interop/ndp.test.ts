@@ -45,7 +45,7 @@ test("duplicate address detection of another host gets an answer, and that host'
   await other.ip('address', 'del', `${service}/64`, 'dev', 'eth0');
 });
 
-test('a foreign claim is reported with its MAC address, the address is defended, and neighbours return to the owner', async () => {
+test("another host's claim to the address is reported with that host's MAC address, the address is defended, and neighbours return to the owner", async () => {
   await poke(client, service);
   await other.exec('sysctl', '-qw', 'net.ipv6.conf.eth0.ndisc_notify=1');
   await other.ip('address', 'add', `${service}/64`, 'dev', 'eth0', 'nodad');
@@ -75,7 +75,7 @@ test('a probe distinguishes an address in use from a free one', async () => {
   assert.deepEqual(await responder.ask({ do: 'probe', address: '2001:db8::77' }), { kind: 'free' });
 });
 
-test('the node joins the solicited-node group of two addresses once, and leaves it with the last of them', async () => {
+test('the node joins the solicited-node group of two addresses once, and leaves it when the last of them is removed', async () => {
   const group = /ff02::1:ff44:5566/;
   const shared = ['2001:db8::44:5566', '2001:db8::1:0:44:5566'];
   const isJoined = async () => group.test(await node.ip('maddress', 'show', 'dev', 'eth0'));

@@ -95,7 +95,7 @@ export interface Wire {
 
 const bothFamilies = { ours: [ourIpv4, ourIpv6], theirs: [theirIpv4, theirIpv6] };
 
-/** Connects a new namespace. Without IPv4 addresses the cable carries IPv6 only. */
+/** Connects a new namespace to the namespace of this process. Without IPv4 addresses, the cable carries IPv6 only. */
 export async function wire(addresses: { ours: string[]; theirs: string[] } = bothFamilies): Promise<Wire> {
   const id = ++count;
   const namespace = await NetworkNamespace.create(`router${id}`);
@@ -126,7 +126,7 @@ export async function startRouter(
   return daemon.start(namespace, config, await mkdtemp('/tmp/router-'));
 }
 
-/** Signals a process and all its descendants: daemons with privilege separation run several. */
+/** Signals a process and all its descendants, because a daemon with privilege separation runs several processes. */
 export async function signalTree(
   { pid }: { readonly pid?: number | undefined },
   signal: NodeJS.Signals,

@@ -1,6 +1,6 @@
 /**
- * Replays recorded faults. Each file holds the events of one machine from its first one on, as the flight recorder kept them and
- * `/debug/events` serves them: one JSON line for each event. A file is named for its fault, and its first event is `start`.
+ * Replays recorded faults. A file is named for its fault and holds the events of one machine from its first event, `start`, on. They have
+ * the form in which the flight recorder keeps them and `/debug/events` serves them: one JSON line for each event.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -39,7 +39,7 @@ function configText(config: RouterConfig): string {
   ].join('\n');
 }
 
-/** BIRD's `show route all`: a line with the prefix, then tab-indented lines `BGP.attribute: value`. */
+/** Parses BIRD's `show route all`, which prints a line with the prefix and then tab-indented lines `BGP.attribute: value`. */
 function parseBirdRoutes(text: string): SeenRoute[] {
   const routes: SeenRoute[] = [];
   let prefix = '';

@@ -68,7 +68,7 @@ interface GobgpPath {
   readonly stale?: boolean;
 }
 
-/** Attributes by type code, as `gobgp -j` prints them. */
+/** Reads a path as `gobgp -j` prints it, with a type code for each attribute. */
 function seen(prefix: string, { attrs }: GobgpPath): SeenRoute {
   const attribute = (type: number) => attrs.find((one) => one.type === type);
   const large = attribute(32)?.value;

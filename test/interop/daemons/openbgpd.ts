@@ -58,8 +58,9 @@ function seen(route: OpenbgpdRoute): SeenRoute {
 }
 
 /**
- * Lets the processes of OpenBGPD drop their privileges, which fails in a private world with a single user. Mounts a user database in which
- * OpenBGPD's user is that user, and builds a library in which `setgroups` succeeds. Returns the path of the library, to preload it.
+ * Lets the processes of OpenBGPD drop their privileges, which would otherwise fail in a private world with a single user. Mounts a user
+ * database that gives OpenBGPD's user the number of that single user, and builds a library in which `setgroups` always succeeds. Returns
+ * the path of the library, which must be preloaded.
  */
 async function allowPrivilegeDrop(directory: string): Promise<string> {
   const passwd = (await readFile('/etc/passwd', 'utf8')).replace(

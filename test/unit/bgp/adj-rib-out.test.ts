@@ -221,7 +221,7 @@ describe('AdjRibOut', () => {
     });
   });
 
-  test('leaves peers with exactly the desired routes after any sequence of changes, and the tables empty', () => {
+  test('leaves peers with exactly the desired routes after any sequence of changes, and empties the tables when all routes are withdrawn', () => {
     const texts = [
       '10.0.0.0/8',
       '10.0.0.0/9',

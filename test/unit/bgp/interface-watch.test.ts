@@ -33,7 +33,7 @@ describe('InterfaceWatch', () => {
     assert.deepEqual(changes, ['eth1']);
   });
 
-  test('reads the interfaces at once after the first hint, and once for a burst of hints', () => {
+  test('reads the interfaces at once after the first hint, and only once more for a burst of further hints', () => {
     const { clock, watch, node, changes } = fixture();
     watch.start();
     node.names = [];
@@ -49,7 +49,7 @@ describe('InterfaceWatch', () => {
     assert.deepEqual(changes, ['', 'eth999']);
   });
 
-  test('stops', () => {
+  test('reports nothing after it is stopped', () => {
     const { clock, watch, node, changes } = fixture();
     watch.start();
     watch.stop();

@@ -84,7 +84,7 @@ describe('judgeOpen()', () => {
     assert.equal(agreed({}, { keepaliveTimeSeconds: 5 }).keepaliveTimeSeconds, 5);
   });
 
-  test('refuses an AS other than the configured one with 2/2', () => {
+  test('refuses with 2/2 an AS other than the configured one', () => {
     assert.equal(refused({ myAs: 64501, capabilities: [] }), '2/2');
     assert.equal(refused({ capabilities: [{ kind: 'four-octet-as', asn: 64501 }] }), '2/2');
     assert.equal(refused({ myAs: 23456, capabilities: [] }), '2/2');
@@ -169,13 +169,13 @@ describe('refusedAfter()', () => {
     assert.deepEqual(refusedAfter(error(7, 73, 2, 0, 0, 6, 0), none), new Set([73, 6]));
   });
 
-  test('returns `all` when the peer names no capability, or only omitted ones', () => {
+  test('returns `all` when the peer names no capability, or only those that we already leave out', () => {
     assert.equal(refusedAfter(error(4), none), 'all');
     assert.equal(refusedAfter(error(7), none), 'all');
     assert.equal(refusedAfter(error(7, 73, 0), new Set([73])), 'all');
   });
 
-  test('returns undefined for another error', () => {
+  test('returns undefined for another error, and when we already leave out all capabilities', () => {
     assert.equal(refusedAfter(error(2), none), undefined);
     assert.equal(refusedAfter(error(7), 'all'), undefined);
   });

@@ -43,7 +43,7 @@ test('socketRulesOf() sends the hop limit as the TTL', () => {
   assert.deepEqual(ttls({ ebgpHops: 3 }), [3, undefined]);
 });
 
-test('socketRulesOf() sends TTL 255 and requires it with TTL security', () => {
+test('socketRulesOf() with TTL security sends TTL 255 and requires it from the peer', () => {
   assert.deepEqual(ttls({ ttlSecurity: true }), [255, 255]);
 });
 

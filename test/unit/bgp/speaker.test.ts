@@ -275,7 +275,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(stream.kinds(), ['open', 'keepalive', 'update']);
   });
 
-  test('a shutdown withdraws first, and is a Hard Reset when graceful restart is negotiated (RFC 8538)', async () => {
+  test('a shutdown withdraws the routes and then sends a NOTIFICATION, as a Hard Reset when graceful restart is negotiated (RFC 8538)', async () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
     speaker.announce('router', host, plain);
@@ -393,7 +393,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(states(), ['Connect', 'Established'], 'the session is retried');
   });
 
-  test('routes of a peer that is not configured yet are remembered', () => {
+  test('routes are remembered while their peer is not configured', () => {
     const { speaker, clock, establish } = fixture();
     speaker.announce('router', host, plain);
     speaker.setPeers([peer()]);
@@ -454,7 +454,7 @@ describe('a peer that sends arbitrary octets', () => {
     fc.constantFrom<Message>(open(), open(gracefulRestart), keepalive, notification(6, 2)),
   );
 
-  test('gets an answer or ends its session, which is retried', () => {
+  test('keeps its connection, or loses it and is retried', () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 12 }), fc.boolean(), (sent, isUp) => {
         const { speaker, transport, clock, establish, status } = fixture();
@@ -514,7 +514,7 @@ describe('a peer that sends arbitrary octets', () => {
     assert.ok(lines.every((line) => line.length < 3000));
   });
 
-  test('leaves no samples behind when it is no longer configured', async () => {
+  test('leaves no metric samples behind when it is no longer configured', async () => {
     const { speaker, clock, establish, registry } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);

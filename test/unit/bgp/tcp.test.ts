@@ -137,7 +137,7 @@ test('octets that wait for the next turn are delivered before those that a broke
   assert.ok(received > 65_536, `${received} octets`);
 });
 
-test('no connection is accepted from an address whose key cannot be set, not even for another peer there', async () => {
+test('no connection is accepted from an address whose key cannot be set, not even for another peer at that address', async () => {
   const address = ip('127.0.0.4');
   const port = await freePort();
   const tooLong = 'x'.repeat(81);

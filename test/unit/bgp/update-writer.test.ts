@@ -79,7 +79,7 @@ function updates(frames: readonly Uint8Array[]) {
 }
 
 describe('UpdateWriter: encoding by RFC 4271 section 4.3 and RFC 4760', () => {
-  test('IPv4 with NEXT_HOP', () => {
+  test('IPv4 routes travel in NLRI, with NEXT_HOP', () => {
     const { rib, frames } = fixture();
     rib.announce(prefix('198.51.100.1/32'), plain);
     assert.deepEqual(frames().map(hex), [
@@ -95,7 +95,7 @@ describe('UpdateWriter: encoding by RFC 4271 section 4.3 and RFC 4760', () => {
     ]);
   });
 
-  test('IPv6 in MP_REACH_NLRI, which comes first', () => {
+  test('IPv6 routes travel in MP_REACH_NLRI, which is the first attribute', () => {
     const { rib, frames } = fixture();
     rib.announce(prefix('2001:db8:100::/64'), plain);
     assert.deepEqual(frames().map(hex), [
@@ -116,7 +116,7 @@ describe('UpdateWriter: encoding by RFC 4271 section 4.3 and RFC 4760', () => {
     ]);
   });
 
-  test('withdrawals and End-of-RIB of both families', () => {
+  test('withdrawals and End-of-RIB of IPv6 travel in MP_UNREACH_NLRI, and those of IPv4 need no attribute', () => {
     const { rib, frames } = fixture();
     rib.announce(prefix('198.51.100.1/32'), plain);
     rib.announce(prefix('2001:db8:100::/64'), plain);
@@ -208,7 +208,7 @@ describe('UpdateWriter: packing', () => {
     }
   });
 
-  test('attributes that leave no room for a prefix delay no other route, and the older version of their route is withdrawn', () => {
+  test('a route whose attributes leave no room for a prefix delays no other route, and its older version is withdrawn', () => {
     const { rib, writer } = fixture();
     const communities = Array.from({ length: 1100 }, (_, i) => i);
     const counts = () => [rib.desiredCount, rib.sentCount, rib.refusedCount, rib.queuedCount];

@@ -27,7 +27,12 @@ const set = (...asns: number[]): AsPathSegment => ({ type: 'set', asns });
 
 /** AS_PATH, AS4_PATH and the path that they make together (RFC 6793 section 4.2.3). */
 const merges: readonly [name: string, asPath: string, as4Path: string, means: AsPathSegment[]][] = [
-  ['as long as AS_PATH replaces it', '0202 5ba0 5ba0', '0202 00010001 00010002', [sequence(65537, 65538)]],
+  [
+    'with as many ASes as AS_PATH replaces it',
+    '0202 5ba0 5ba0',
+    '0202 00010001 00010002',
+    [sequence(65537, 65538)],
+  ],
   [
     'shorter than AS_PATH keeps the leading AS of AS_PATH',
     '0203 fde9 5ba0 5ba0',
@@ -36,7 +41,7 @@ const merges: readonly [name: string, asPath: string, as4Path: string, means: As
   ],
   ['longer than AS_PATH is ignored', '0201 5ba0', '0202 00010001 00010002', [sequence(23456)]],
   [
-    'with a set, which counts as one AS',
+    'with a set counts the set as one AS',
     '0202 fde9 5ba0 0102 0001 5ba0',
     '0201 00010001 0102 00000001 00010002',
     [sequence(65001, 65537), set(1, 65538)],
@@ -48,13 +53,13 @@ const merges: readonly [name: string, asPath: string, as4Path: string, means: As
     [set(1, 2), sequence(65537)],
   ],
   [
-    'with a set at the end',
+    'with a set at the end keeps the set',
     '0201 5ba0 0101 5ba0',
     '0201 00010001 0101 00010002',
     [sequence(65537), set(65538)],
   ],
   [
-    'with confederation segments, which are skipped',
+    'with confederation segments is used without them',
     '0202 fde9 5ba0',
     '0301 0000fdea 0201 00010001',
     [sequence(65001, 65537)],
@@ -85,7 +90,7 @@ test('a merged sequence may have 255 AS numbers', () => {
 const aggregator = (value: string) => attribute(0xc0, 7, value);
 const as4Aggregator = (value: string) => attribute(0xc0, 18, value);
 
-test('AS4_AGGREGATOR replaces an AGGREGATOR with AS_TRANS', () => {
+test('an AGGREGATOR that has AS_TRANS is replaced by AS4_AGGREGATOR', () => {
   const { aggregator: found } = received(
     '0201 5ba0',
     aggregator('5ba0 c0000201'),

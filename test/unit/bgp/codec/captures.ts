@@ -1,6 +1,7 @@
 /**
- * Messages that BIRD 2.0.12, FRR 8.4, GoBGP 3.10 and ExaBGP 4.2 sent to a listener, each with the values that its configuration implies.
- * The sender has AS 64500. When it sends to a peer with two-octet AS numbers, it has AS 4200000001. The texts leave out the marker.
+ * Messages that BIRD 2.0.12, FRR 8.4, GoBGP 3.10 and ExaBGP 4.2 sent to a listener, each with the values that the configuration
+ * of the sender implies. The sender has AS 64500, or AS 4200000001 when it sends to a peer with two-octet AS numbers. The texts leave out
+ * the marker.
  */
 import type { ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
 import { external, marker, octets } from './wire.ts';

@@ -49,7 +49,7 @@ function optionsOf({ file: from, cmd, json }: Vector): ReceiveOptions {
 
 const families: readonly string[] = ['ipv4 unicast', 'ipv6 unicast'];
 
-/** ExaBGP's decoding of an UPDATE, or `undefined` when it has no family or one that this codec does not decode. */
+/** ExaBGP's decoding of an UPDATE, or `undefined` when the UPDATE names no family or one that this codec does not decode. */
 function expectedOf(update: ExaUpdate): object | undefined {
   const { attribute = {}, announce = {}, withdraw = {} } = update;
   const named = [...Object.keys(announce), ...Object.keys(withdraw)];
@@ -128,7 +128,7 @@ const otherwise: readonly { readonly of: RegExp; readonly verdict: string; reado
     why: 'neither RFC 4760 nor RFC 8950 allows an IPv4 next hop for IPv6',
   },
 ];
-/** Commands whose next hop is not a host address. It is a fault, and the rest of the UPDATE is still decoded. */
+/** Commands whose next hop is not a host address. Such a next hop is a fault, but the rest of the UPDATE is still decoded. */
 const strangeNextHops = /next-hop (127\.0\.0\.1|255\.255\.255\.255|self|0\.0\.0\.0) /;
 
 test("decodeMessage() decodes ExaBGP's messages as ExaBGP does", { skip }, (t) => {
@@ -212,7 +212,10 @@ test("encodeMessage() encodes ExaBGP's commands to ExaBGP's octets", { skip }, (
   assert.ok(same > 150, `only ${same} were the same`);
 });
 
-/** Returns a vector as a whole message. A vector is a whole message, a body, or one NLRI, for which the result is `undefined`. */
+/**
+ * Returns a vector as a whole message. The vector may be a whole message, the body of an UPDATE, or a single NLRI. For a single NLRI, the
+ * result is `undefined`.
+ */
 function asMessage({ raw, kind = '' }: Vector): Uint8Array | undefined {
   const text = raw.replaceAll(/\s/g, '').toLowerCase();
   if (text.startsWith(marker)) return octets(text);

@@ -77,7 +77,7 @@ const headerCases: readonly HeaderCase[] = [
   { name: 'a marker with one bit off', bytes: octets(`ff7f${marker.slice(4)} 0013 04`), error: [1, 1, ''] },
   { name: 'a marker of zeros', bytes: octets(`${'00'.repeat(16)} 0013 04`), error: [1, 1, ''] },
   {
-    name: 'errors in marker, length and type',
+    name: 'a header with a wrong marker, length and type',
     bytes: octets(`${'00'.repeat(16)} 0000 09`),
     error: [1, 1, ''],
   },

@@ -178,7 +178,7 @@ for (const [code, value, means] of capabilities)
     assert.deepEqual(capabilitiesOf(again), [expected]);
   });
 
-test('decodeMessage() reads capabilities in one parameter, in several, and repeated ones (RFC 5492)', () => {
+test('decodeMessage() reads capabilities from one parameter or several, and repeated capabilities (RFC 5492)', () => {
   const two = capability(1, '00020001');
   const families = (bytes: Uint8Array) =>
     capabilitiesOf(bytes).map((found) => (found.kind === 'multiprotocol' ? found.family.afi : found.kind));
@@ -254,7 +254,7 @@ test('encodeMessage() refuses an OPEN over 4096 octets or with a four-octet AS n
 });
 
 test('encodeMessage() accepts AS 65535, and an OPEN of 4096 octets (RFC 8654 section 4)', () => {
-  // 29 octets, 3 for the extended form, 3 for the parameter, 15 capabilities of 257 octets, and one that fills the rest.
+  // 29 fixed octets, 3 for the extended form, 3 for the parameter, 15 capabilities of 257 octets, and one that fills the rest.
   const sizes = [...Array.from({ length: 15 }, () => 255), 4096 - 35 - 15 * 257 - 2];
   const capabilities = sizes.map(
     (size): Capability => ({ kind: 'unknown', code: 200, value: new Uint8Array(size) }),

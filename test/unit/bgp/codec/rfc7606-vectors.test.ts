@@ -36,7 +36,7 @@ interface VectorCase {
   readonly skip_sorts?: readonly string[];
 }
 
-/** Attributes that must be absent when they are discarded, by type. */
+/** By attribute type, the field that must be absent when the attribute is discarded. */
 const keys: Readonly<Record<number, keyof PathAttributes>> = {
   6: 'atomicAggregate',
   7: 'aggregator',
@@ -74,7 +74,7 @@ function outcomeOf({ attr_type: type, flags, data, nexthop }: VectorCase, sort: 
   return isOpaque || faults.length > 0 ? 'discard' : 'accepted';
 }
 
-/** Cases in which FRR does not follow the RFCs. */
+/** The outcomes that the RFCs require in cases in which FRR expects another one. */
 const otherwise: Readonly<Record<string, Outcome | 'accepted'>> = {
   // RFC 7606 section 3 (c) judges the Optional and Transitive flags only.
   'origin-flag-partial': 'accepted',

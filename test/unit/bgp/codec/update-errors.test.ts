@@ -275,23 +275,23 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
       verdict: ends('0f', value),
     }),
   ),
-  { name: 'MP_REACH_NLRI of IPv4', bytes: reach(`${anyReach} 18 c63364`), verdict: [] },
-  { name: 'MP_REACH_NLRI of IPv6', bytes: reach(`${ipv6Reach} 30 20010db80100`), verdict: [] },
+  { name: 'MP_REACH_NLRI of IPv4 is accepted', bytes: reach(`${anyReach} 18 c63364`), verdict: [] },
+  { name: 'MP_REACH_NLRI of IPv6 is accepted', bytes: reach(`${ipv6Reach} 30 20010db80100`), verdict: [] },
   {
-    name: 'MP_REACH_NLRI with two next hops',
+    name: 'MP_REACH_NLRI with two next hops is accepted',
     bytes: reach(
       '0002 01 20 20010db8000000000000000000000002 fe80000000000000000000000000cafe 00 30 20010db80100',
     ),
     verdict: [],
   },
   {
-    name: 'MP_REACH_NLRI of IPv4 with an IPv6 next hop (RFC 8950)',
+    name: 'MP_REACH_NLRI of IPv4 with an IPv6 next hop is accepted (RFC 8950)',
     bytes: reach('0001 01 10 20010db8000000000000000000000002 00 18 c63364'),
     options: withExtendedNextHop,
     verdict: [],
   },
   {
-    name: 'MP_REACH_NLRI of IPv4 with two IPv6 next hops (RFC 8950)',
+    name: 'MP_REACH_NLRI of IPv4 with two IPv6 next hops is accepted (RFC 8950)',
     bytes: reach('0001 01 20 20010db8000000000000000000000002 fe80000000000000000000000000cafe 00 18 c63364'),
     options: withExtendedNextHop,
     verdict: [],
@@ -482,11 +482,15 @@ check(
       verdict: 'reset 3 6 40010103',
     },
     {
-      name: 'an attribute that is discarded',
+      name: 'an attribute that is discarded leaves the session up',
       bytes: update({ attributes: attribute(0x40, 6, '00') }),
       verdict: ['6 discard 3 5'],
     },
-    { name: 'attributes without an error', bytes: update({ attributes: plainAttributes }), verdict: [] },
+    {
+      name: 'attributes without an error leave the session up',
+      bytes: update({ attributes: plainAttributes }),
+      verdict: [],
+    },
   ],
 );
 

@@ -257,7 +257,7 @@ describe('stepConnection(): timers', () => {
     assert.equal(stepConnection(state, events.DelayOpenTimer_Expires, delaying).state.name, 'OpenSent');
   });
 
-  test('hold time zero starts no hold, keepalive or send hold timer', () => {
+  test('a hold time of zero starts no hold, keepalive or send hold timer', () => {
     const confirmed = stepConnection(
       states.OpenSent,
       { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 },
@@ -280,7 +280,7 @@ describe('stepConnection(): timers', () => {
     assert.equal(delayOf(stepConnection(slow, events.KeepAliveMsg, config).actions, 'send-hold'), 600_000);
   });
 
-  test('jitter applies to ConnectRetryTimer, KeepaliveTimer and IdleHoldTimer (section 10)', () => {
+  test('jitter applies to ConnectRetryTimer, KeepaliveTimer and IdleHoldTimer (RFC 4271 section 10)', () => {
     const jittered = new Set<FsmTimer>();
     for (const state of Object.values(states))
       for (const event of Object.values(events))
@@ -289,7 +289,7 @@ describe('stepConnection(): timers', () => {
     assert.deepEqual([...jittered].sort(), ['connect-retry', 'idle-hold', 'keepalive']);
   });
 
-  test('idleHoldAfter() doubles up to the maximum', () => {
+  test('idleHoldAfter() doubles the delay with each failure, up to the maximum', () => {
     assert.deepEqual(
       [0, 1, 2, 6, 7, 1000].map((n) => idleHoldAfter(n, 1000, 120_000)),
       [1000, 2000, 4000, 64_000, 120_000, 120_000],

@@ -439,13 +439,13 @@ describe('stepPeer(): the table of states and events', () => {
 });
 
 describe('stepPeer(): decisions over time', () => {
-  test('after a contender has failed, the next one is accepted five seconds later', () => {
+  test('after a contender has failed, the next one is refused for five seconds and then accepted', () => {
     const failed = [...states['OpenSent with contender'], second.closed];
     assert.equal(outcome(...failed, incoming), 'OpenSent: reject:paused');
     assert.equal(outcome(...failed, 5000, incoming), 'OpenSent, contender OpenSent: 3accept 3open');
   });
 
-  test('a silent connection yields, and its NOTIFICATION says why', () => {
+  test('a silent connection yields to a newer one with a NOTIFICATION that says why', () => {
     const { actions } = run(...states['OpenSent with contender'], silentConnectionMs, incoming);
     const lost = actions.find(({ kind }) => kind === 'connection-lost');
     assert.ok(lost?.kind === 'connection-lost' && lost.cause.kind === 'sent');
@@ -497,7 +497,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.ok(offered(...again, ...sessionLater) > 0);
   });
 
-  test('a contender that becomes the primary inherits its damping', () => {
+  test('a contender that becomes the primary inherits the damping of the failed primary', () => {
     const failing: PeerEvent[] = [start];
     for (let i = 0; i < 5; i++) failing.push(first.connected, first.notification, first.idleHold);
     const { state } = run(...failing, incoming, first.closed);
@@ -505,7 +505,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.equal(state.primary.fsm.oscillations, 5);
   });
 
-  test('an OPEN is negotiated against the OPEN that its own connection has sent', () => {
+  test('an OPEN is negotiated against the OPEN that we sent on the same connection', () => {
     const edited: PeerEvent = {
       kind: 'configure',
       settings: settings({ localEnd: { ...settings().localEnd, keepaliveTimeSeconds: 5 } }),
