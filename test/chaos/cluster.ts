@@ -1,4 +1,4 @@
-/** The cluster of a chaos run: four nodes, layer-2 Services of both families, one of them Local, and Services announced by BGP. */
+/** The cluster of a chaos run: four nodes, dual-stack layer-2 Services, one of them with externalTrafficPolicy Local, and BGP Services. */
 import { Lab } from '../../lab/lab.ts';
 
 const config = `peers:

@@ -27,7 +27,7 @@ export function nodeFacts(
   };
 }
 
-/** An entry with these candidates, on any link that has the subnet, in a group of its own. */
+/** An entry with these candidates. Any link that has its subnet may answer for it, and it forms a group of its own. */
 export function addressEntry(
   address: string,
   candidates: readonly string[],
@@ -104,8 +104,8 @@ export interface ClusterOptions {
   readonly maxDelayMs: number;
   /**
    * Upper limit of the time from a suspicion to the declaration of a death; each pair of nodes has a time of its own. With 0,
-   * a node learns of a death without a suspicion, as if another member had reported it. A partition always causes suspicions,
-   * because no member can report it.
+   * a node learns of a death without a suspicion, as if another member had reported it. In a partition,
+   * suspicions always come first, because no member can report that the other side is out of reach.
    */
   readonly maxSuspicionMs?: number;
 }

@@ -79,7 +79,7 @@ describe('OwnershipRunner', () => {
 });
 
 describe('OwnershipRecorder', () => {
-  test('records each event, and the steps of each address under its own name', () => {
+  test('records each event, and the steps of each address under the name of that address', () => {
     const { runner, claims, recorder, flightRecorder } = newNode();
     claims.merge(firstClaim(web, 'a'));
     runner.send({

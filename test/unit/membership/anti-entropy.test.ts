@@ -65,7 +65,7 @@ describe('AntiEntropy', () => {
     assert.ok(a.stage.isSynced(1));
   });
 
-  test('an exchange works both ways', () => {
+  test('an exchange brings each side the records that only the other side has', () => {
     const [a, b] = [new Side('a', 'b', ['x', 'y']), new Side('b', 'a', ['y', 'z'])];
     settle(a, b, a.stage.meet('b', endpoint, 0), 0, () => false);
     assert.equal(a.store.size, 3);

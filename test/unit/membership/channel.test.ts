@@ -185,7 +185,7 @@ describe('Channel', () => {
     assert.deepEqual(wire.dropped, ['b: authentication', 'b: replayed', 'b: replayed', 'b: replayed']);
   });
 
-  test('drops a datagram that is cut at any length', () => {
+  test('drops a datagram that is cut short, at whatever length', () => {
     const { wire } = acquainted();
     wire.send('a', 'b');
     const good = wire.seen.findLast(({ to }) => to === 'b')?.datagram ?? Buffer.alloc(0);

@@ -206,7 +206,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node that finds its own claims answers again',
+    name: 'a restarted node that finds its own claims answers for their addresses again',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [[(subject) => subject.start(), [`answer ${web} failover from a`]]],
   },

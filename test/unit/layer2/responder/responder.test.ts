@@ -163,7 +163,7 @@ test('NeighbourResponder answers while it announces many addresses', () => {
   assert.ok(reply >= 0 && reply < host.sent.length - 1, `reply at ${reply} of ${host.sent.length}`);
 });
 
-test('NeighbourResponder stops answering at once when the address is removed, and joins and leaves its solicited-node group', () => {
+test('NeighbourResponder joins the solicited-node group of an address; when the address is removed, it stops answering at once and leaves the group', () => {
   const host = new MemoryHost();
   host.responder.add(ip('2001:db8::a'));
   assert.deepEqual([...host.groups], ['2 ff0200000000000000000001ff00000a']);
