@@ -315,7 +315,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
-    // By the end of this probe the node that is cut off would have given up waiting for the other two, and would answer.
+    // This probe lasts longer than the node that is cut off would wait for the other two before it answered itself.
     await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
     await reconnect();
   });

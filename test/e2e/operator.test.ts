@@ -72,7 +72,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
   }
 
-  /** Waits until a line of `bellman status` matches. */
+  /** Waits until the output of `bellman status` has a line with this start. */
   async function shows(what: string, start: RegExp, ...flags: string[]): Promise<void> {
     let last = '';
     await lab

@@ -6,7 +6,7 @@ import { comparePools, PoolIndex, poolIndexOf, usableSize } from '../../../src/c
 import { ip, pool } from '../speaker/fixtures.ts';
 
 test('PoolIndex agrees with a linear search', () => {
-  /** Gaps and sizes of disjoint ranges, and the pool of each. */
+  /** A range: the gap before it, its size, its pool and its family. */
   const piece = fc.record({ gap: fc.nat(3), size: fc.nat(3), pool: fc.nat(4), isIpv6: fc.boolean() });
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {

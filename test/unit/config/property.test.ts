@@ -6,7 +6,7 @@ import { documentCases } from './cases.ts';
 
 const documents = documentCases().map(({ text }) => text);
 
-/** Asserts that the parser returns a result, that errors lie inside the text, and that a valid configuration is the same after printing and parsing. */
+/** Asserts that the parser returns a result, that errors lie inside the text, and that a valid configuration survives a round trip. */
 function holdsFor(text: string): void {
   const result = parseConfig(text);
   if (result.ok) {

@@ -110,7 +110,11 @@ const given: readonly (readonly [string, Service, string])[] = [
     ),
     '192.0.2.9',
   ],
-  ['no .0 from a pool that avoids it', annotated({ 'bellman.dev/address-pool': 'buggy' }), '10.7.0.1'],
+  [
+    'no .0 address from a pool that avoids such addresses',
+    annotated({ 'bellman.dev/address-pool': 'buggy' }),
+    '10.7.0.1',
+  ],
 ];
 for (const [name, request, expected] of given)
   test(`Allocator gives ${name}`, () =>

@@ -1,4 +1,4 @@
-/** Sharing of addresses: joining, keeping, and what a refusal reveals. */
+/** Sharing of addresses: who may join, who keeps the address, and what a refusal reveals. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControllerHarness, config, pool } from './controller-harness.ts';

@@ -233,7 +233,7 @@ test('watch() does not log a refusal of a few seconds', async () => {
   await stop();
 });
 
-test('watch() logs a refusal that lasts ten seconds once, and its end', async () => {
+test('watch() logs once a refusal that lasts ten seconds, and logs its end', async () => {
   const api = new ScriptedApi();
   for (let i = 0; i < 9; i++) api.lists.push(forbidden);
   api.lists.push(list('7', []));

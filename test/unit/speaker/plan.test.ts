@@ -177,7 +177,7 @@ test('planService() prefers, in layer 2 too, nodes whose endpoints stay as candi
   ]);
 });
 
-test('planService() aggregates as each advertisement says, and only to its peers and from its nodes', () => {
+test('planService() aggregates as each advertisement says, and announces only to its peers and only from its nodes', () => {
   const ads = [
     advertisement({ aggregationLength: 24, communities: [1], peers: ['router'] }),
     advertisement({ localPref: 200, peers: ['spine'] }),
