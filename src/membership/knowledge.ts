@@ -50,7 +50,8 @@ export class Knowledge {
 
   /**
    * The records in the buckets where the given digest differs from this member's. Deaths are left out. They are spread when they
-   * happen, and a member that misses the news detects the death itself. Later, a death may be a wrong belief from a partition.
+   * happen, and a member that misses the news detects the death itself. Later, a recorded death may be a wrong belief from a
+   * partition.
    */
   *differingFrom(digest: Digests): Iterable<RecordName> {
     const own = this.digests();

@@ -5,9 +5,9 @@ const namesInAll = 32;
 const keptMs = 30_000;
 
 /**
- * Members that others mention and Kubernetes does not list. Some are real: a speaker that is cut off from the API server learns of
- * a new node only from the others. Others may be invented, so their number is limited, they are not passed on, and they are dropped
- * unless they speak for themselves.
+ * Members that others mention and Kubernetes does not list. Some are real: a speaker that is cut off from the API server learns of a
+ * new node only from the others. Others may be invented. The number of unlisted members is therefore limited, they are not passed on,
+ * and they are dropped unless they speak for themselves.
  */
 export class UnlistedNames {
   readonly #mentioned = new Map<string, { readonly by: string; readonly at: number }>();

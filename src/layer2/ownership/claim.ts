@@ -11,8 +11,8 @@ export interface Claim {
   /** The previous owner; empty when there was none. */
   readonly from: string;
   /**
-   * Newest resourceVersion that the claiming node had observed. Nodes that have observed less respect the claim. A claim with 0
-   * binds no node.
+   * Newest resourceVersion that the claiming node had observed. Nodes that have observed nothing newer respect the claim. A claim with
+   * 0 binds no node.
    */
   readonly observedVersion: number;
   /** Another host uses the address, so its owner does not answer for it. */

@@ -2,9 +2,9 @@
  * Tenure decides whether the owner according to the claims may keep an address.
  *
  * Nodes learn of changes at different times, and a node without access to the API server does not learn of them at all. A claim
- * therefore carries the version that the claiming node had observed, and nodes that have observed less respect the claim. The newest
- * state of the cluster wins, and two nodes cannot keep taking an address from each other. The same holds for the release of an
- * address that no Service uses any longer.
+ * therefore carries the version that the claiming node had observed, and nodes that have observed nothing newer respect the claim. As
+ * a result, the newest state of the cluster wins, and two nodes cannot keep taking an address from each other. Likewise, nodes that
+ * have observed less respect the release of an address that no Service uses any longer.
  */
 import type { Claim } from './claim.ts';
 import type { Eligibility } from './eligibility.ts';

@@ -18,7 +18,7 @@ export interface AddressState extends AddressCounts {
   interfaces: readonly string[];
   /** False while the address is only probed. */
   answering: boolean;
-  /** Listeners of running probes; each conflicting packet of another host is passed to them. */
+  /** Listeners of running probes. Each conflicting packet of a host that is not a speaker is passed to them. */
   readonly probes: Set<(mac: string, interfaceName: string) => void>;
   /** Recent conflicts, for rate limits. */
   conflictHistory: ConflictHistory | undefined;
