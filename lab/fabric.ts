@@ -10,7 +10,8 @@
  *       │pods         │pods       │pods             10.244.N.0/24, fd00:244:N::/64
  *   ────┴─────────────┴───────────┴──── control     management 10.255.0.0/24 (API server at .1)
  *
- * No interface has a load balancer address. The router learns them by BGP and the segment by ARP and NDP, both from Bellman alone.
+ * No interface has a load balancer address. The router learns these addresses by BGP, and the hosts of the segment by ARP and NDP, from
+ * Bellman alone.
  */
 import { bridge, cable, connectWorld, NetworkNamespace, plug } from './netns.ts';
 
@@ -151,7 +152,7 @@ async function defaultRoute(namespace: NetworkNamespace, v4: string, v6: string)
   await namespace.ip('-6', 'route', 'add', 'default', 'via', v6);
 }
 
-/** Configuration of BIRD 2 on the router: a session with each node, all equal paths into the kernel. */
+/** Configuration of BIRD 2 on the router. It has a session with each node, and puts all equal paths into the kernel's routing table. */
 export function birdConfig(fabric: Fabric): string {
   const sessions = fabric.nodes.map(
     ({ name, addresses: [v4] }) => `protocol bgp ${name.replaceAll('-', '_')} {

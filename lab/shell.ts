@@ -77,7 +77,7 @@ const shell = spawn('/bin/bash', ['--norc', '--noprofile'], {
   stdio: 'inherit',
   env: { ...process.env, ...environment },
 });
-// The terminal sends Ctrl-C to both processes; only the shell handles it.
+// The terminal sends Ctrl-C to this process and to the shell. This process ignores it.
 process.on('SIGINT', () => {});
 shell.on('exit', (code) => {
   void lab.close().then(() => process.exit(code ?? 0));

@@ -1,6 +1,6 @@
 /**
- * A small model of ServiceAccount tokens: TokenRequest issues one and TokenReview recognises it. SubjectAccessReview grants the `viewer` of
- * `bellman-system` the paths that the manifests grant it. A token is valid as long as the server runs.
+ * A small model of ServiceAccount tokens: TokenRequest issues one and TokenReview recognises it. SubjectAccessReview lets
+ * the ServiceAccount `viewer` of `bellman-system` read the paths that the manifests allow. A token is valid as long as the server runs.
  */
 import { randomBytes } from 'node:crypto';
 import { ApiProblem } from './problem.ts';

@@ -109,7 +109,7 @@ function admitService(
     delete spec.loadBalancerClass;
   }
   if (spec.clusterIP !== 'None' && spec.type !== 'ExternalName') {
-    // A replacement without addresses keeps those of the Service.
+    // An update that leaves out the cluster IPs keeps those that the Service has.
     const had = (spec.clusterIPs ?? field(before, 'spec', 'clusterIPs') ?? []) as string[];
     const families = spec.ipFamilies as string[];
     const index = families.every((family) => had.some((ip) => ip.includes(':') === (family === 'IPv6')))

@@ -88,7 +88,7 @@ function resourceList(at: GroupVersion): object {
   };
 }
 
-/** The least that `kubectl apply` needs: the kinds, and the statement that the server validates fields itself and supports dry runs. */
+/** The smallest OpenAPI document that satisfies `kubectl apply`: it lists the kinds, and their PATCH supports `fieldValidation` and `dryRun`. */
 function openApi(at: GroupVersion): object {
   const parameters = ['fieldValidation', 'dryRun'].map((name) => ({
     name,

@@ -13,7 +13,7 @@ import type { Store } from './store.ts';
 import { mergePatch, strategicMerge } from './strategic-merge.ts';
 import { decodeContinuation, encodeContinuation, keyOf, type Target } from './target.ts';
 
-/** The limit of etcd. */
+/** The largest request that etcd accepts by default. */
 const maxObjectBytes = 1_572_864;
 const firstNamespaces = ['default', 'kube-system'];
 
@@ -270,7 +270,7 @@ function now(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** `kind: …List` of a page. */
+/** The response to a list request: an object of the kind `…List` with the items of the page. */
 export function listOf(resource: Resource, { items, metadata }: Page): object {
   return { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata, items };
 }

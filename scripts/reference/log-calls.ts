@@ -30,7 +30,10 @@ export function logCalls(source: string): readonly LogCall[] {
   });
 }
 
-/** The expressions between two brackets, split at the commas of that level. `start` is the index after the opening bracket. */
+/**
+ * The expressions between an opening bracket and the one that closes it, split at the commas that no inner bracket encloses. `start` is the
+ * index after the opening bracket.
+ */
 function splitTopLevel(text: string, start: number): string[] {
   const parts: string[] = [];
   let depth = 0;
@@ -117,7 +120,7 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** Index of the bracket that closes the `${` at `start`. */
+/** Index of the `}` that closes the `${` at `start`. */
 function endOfInsertion(text: string, start: number): number {
   let depth = 0;
   for (let at = start + 1; at < text.length; at++) {

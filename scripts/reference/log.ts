@@ -57,7 +57,7 @@ const fields: Readonly<Record<string, string>> = {
   whom: 'the affected peers',
 };
 
-/** The part of the program that a folder of `src/` is, in the order of the page. */
+/** The parts of the program, in the order of the page, each with the folders of `src/` that belong to it. */
 const parts: readonly (readonly [string, readonly string[]])[] = [
   ['Controller', ['controller']],
   ['Speaker', ['speaker']],
@@ -111,7 +111,7 @@ export function logPage(): string {
   );
 }
 
-/** Sorted by message, without rows that say the same. */
+/** Sorts the rows and removes duplicates. */
 function tidyRows(rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
   const unique = new Map(rows.map((row) => [row.join('|'), row]));
   return [...unique.values()].sort(([, a = ''], [, b = '']) => (a < b ? -1 : 1));

@@ -1,4 +1,4 @@
-/** The page of metrics: every collector is registered, and its name, type, labels and help text are read back. */
+/** The page of metrics. It registers every class of metrics, and reads back the name, type, labels and help text of each metric. */
 import { Registry } from 'prom-client';
 import { BgpMetrics } from '../../src/bgp/metrics.ts';
 import { systemClock } from '../../src/clock.ts';
