@@ -42,7 +42,9 @@ export interface WatchOptions<T> {
   readonly random?: () => number;
 }
 
-/** The server ends a watch after this time. A fifth of it is random, so that the watches of many speakers do not end together. */
+/**
+ * The server ends a watch after this time, less a random part of up to a fifth, so that the watches of many speakers do not end together.
+ */
 const watchTimeoutSeconds = 300;
 const listTimeoutMs = 60_000;
 /** A server that never ends a list must not fill the memory. */

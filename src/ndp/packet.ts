@@ -133,8 +133,8 @@ export class NeighbourMessage {
   }
 
   /**
-   * Finds the link-layer option that belongs to the message type. The first one counts and later ones are ignored, but a first
-   * one of the wrong length invalidates the message, as in the kernel's `ndisc_parse_options` and `ndisc_opt_addr_data`.
+   * Finds the link-layer option that belongs to the message type. Only the first such option counts, and the message is invalid if that
+   * option has the wrong length, as in the kernel's `ndisc_parse_options` and `ndisc_opt_addr_data`.
    */
   #readOptions(frame: Uint8Array, from: number, end: number): boolean {
     const wanted =

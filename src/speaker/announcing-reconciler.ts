@@ -51,7 +51,7 @@ export interface AnnouncingReconcilerOptions {
   readonly logger: Logger;
   /** By `namespace/name`. */
   readonly services: ReadonlyMap<string, Service>;
-  /** Whether this Bellman serves the Service. */
+  /** Whether the Service's load balancer class is Bellman's. */
   readonly isOurs: (service: Service) => boolean;
   /** Whether this node acts for a dead node. */
   readonly actsForDeadNode: (node: string) => boolean;

@@ -8,9 +8,9 @@
  *   nodes,   │                         └─ layer2: address, candidates     → AddressTable → layer-2 process
  *   config  ─┘
  *
- * `nodeRefusal` says which nodes are eligible: Ready ones whose network is available, unless a label or a cordon excludes them. A
- * Service needs an endpoint that serves: on any node, or with `externalTrafficPolicy: Local` on the announcing node (see
- * `localNodes`).
+ * `nodeRefusal` says which nodes are eligible: Ready ones whose network is available, unless a label or a cordon excludes them. A Service
+ * needs an endpoint that serves. With `externalTrafficPolicy: Local` the endpoint must be on the announcing node (see `localNodes`),
+ * otherwise it may be on any node.
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
@@ -126,7 +126,10 @@ function planLayer2(
   return { ...emptyPlan, layer2: [entry], refusals: [refusal] };
 }
 
-/** Why this node may not announce the address by any protocol. `mayAnnounce` judges a node without looking at its endpoints. */
+/**
+ * Why this node may not announce the address, for reasons common to both protocols. `mayAnnounce` is asked about nodes with a lasting
+ * endpoint.
+ */
 function refusalOf(
   service: Service,
   address: string,

@@ -22,7 +22,7 @@ export interface Endpoints {
   readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
   /** Why the process does not work; empty while it does. */
   readonly unhealthy: () => readonly string[];
-  /** Why the process cannot do its whole job although a restart would not help. */
+  /** Why the process cannot do its whole job, for reasons that a restart would not mend. */
   readonly notReady?: () => readonly string[];
   readonly status: () => unknown;
   /** All recorded events, oldest first. */
