@@ -41,8 +41,8 @@ const receivedNames: Readonly<Record<MessageKind, string>> = {
 const peer = ['peer'] as const;
 
 /**
- * The metrics of all peers, labelled with the peer's name. Most names in this file lack the prefix `bellman_bgp_…`, which the methods that
- * register them add. The first groups keep the names that MetalLB's dashboards use.
+ * The metrics of all peers, labelled with the peer's name. Most names in this file lack the prefix `bellman_bgp_…`: the methods that
+ * register the metrics add it. The first groups keep the names that MetalLB's dashboards use.
  */
 export class BgpMetrics {
   readonly #all: { remove(labels: { peer: string }): void }[] = [];

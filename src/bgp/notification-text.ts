@@ -1,6 +1,6 @@
 /**
  * A NOTIFICATION as text for an operator: the names that the RFCs give its code and subcode, and its data in words
- * (notification-data.ts). session/cause-text.ts makes it the reason of a log line, and session/session-log.ts logs that. Pure.
+ * (notification-data.ts). session/cause-text.ts makes it the reason of a log line, and session/session-log.ts logs the line. Pure.
  */
 import { Cease, ceaseCode } from './cease.ts';
 import type { NotificationError } from './message.ts';

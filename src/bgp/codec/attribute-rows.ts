@@ -5,9 +5,9 @@
  * To add an attribute, add a row here, a field of PathAttributes in ../message.ts, and random values in
  * test/unit/bgp/codec/properties.test.ts.
  *
- * If our routes carry it, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must not share an
- * attribute set, so add the field to the key in ../rib/attribute-table.ts; ../rib/update-writer.ts sends it. In the speaker,
- * peer-routes.ts takes it from the configuration, and route-table.ts merges it where Services share a prefix.
+ * If our routes carry the attribute, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must
+ * not share an attribute set, so add the field to the key in ../rib/attribute-table.ts; ../rib/update-writer.ts sends it. In
+ * src/speaker/, peer-routes.ts takes the value from the configuration, and route-table.ts merges the values where Services share a prefix.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import type { PathAttributes } from '../message.ts';

@@ -22,7 +22,7 @@ export interface Bucket {
   readonly head: number;
 }
 
-/** A bucket as the queue itself sees it: it can be changed. */
+/** A bucket with its two ends, which only the queue changes. */
 interface List extends Bucket {
   head: number;
   tail: number;

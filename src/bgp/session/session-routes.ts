@@ -31,7 +31,7 @@ export class SessionRoutes {
     return this.#carried;
   }
 
-  /** Name of the interface over which the peer of the session is directly connected. */
+  /** Name of the interface over which the peer is directly connected; `undefined` unless it is, and the session is up. */
   get link(): string | undefined {
     return this.#link;
   }

@@ -124,7 +124,7 @@ export class Session implements ConnectionOwner {
     this.#incoming = undefined;
   }
 
-  /** Ends the session for good; resolves when its connection is closed. Without an error it closes silently. */
+  /** Ends the session for good; resolves when its connection is closed. Without an error, no NOTIFICATION is sent. */
   async close(error: NotificationError | undefined): Promise<void> {
     const connection = this.#connections.get(this.#state.primary.id);
     this.#handle({ kind: 'shutdown', ...(error ? { error } : {}) });
