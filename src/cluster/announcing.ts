@@ -10,7 +10,7 @@ export interface Announcer {
 
 /**
  * Parses the record `bellman.dev/announcing`: `address=node/interface[+interface…]`, comma separated. The result is keyed by canonical
- * address. An item that does not parse is skipped: the record is advice, and the next owner writes it again.
+ * address. An item that does not parse is skipped: the record is only advice, and the next owner of the address writes it again.
  */
 export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<string, Announcer> {
   const announcers = new Map<string, Announcer>();

@@ -3,8 +3,8 @@
  * The format only grows: a field is never removed and never changes its meaning, so every version of the command reads every version
  * of a daemon. A change that breaks this rule raises {@link statusVersion}.
  *
- * A decoded text comes from another host. It is one line, contains no control, format or separator characters, and has a bounded
- * length, so it can be printed as it is.
+ * Texts in a status come from another host. The decoders make each one a single line of bounded length without control, format or
+ * separator characters, so it can be printed as it is.
  */
 import { z } from 'zod';
 import { printable } from '../printable.ts';

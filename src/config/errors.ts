@@ -5,7 +5,7 @@ export type Path = readonly (string | number)[];
 
 /** One error or warning with its place. */
 export interface ConfigError {
-  /** As `address-pools[1].addresses[0]`; empty for the document. */
+  /** As `address-pools[1].addresses[0]`; empty when the error concerns the whole document. */
   readonly path: string;
   /** From 1. */
   readonly line: number;

@@ -48,7 +48,7 @@ const emptyDocument: YamlDocument = {
 function judgeDocument(document: YamlDocument, errors: Complaints, warnings: Complaints): Config {
   const written = document.root;
   for (const { path, offset, message } of document.errors) errors.add(path, offset, () => message);
-  // A value that YAML itself refused needs no second complaint.
+  // A value that the YAML reader has refused needs no second complaint.
   const refused = new Set(document.errors.map(({ offset }) => offset));
   const root: YamlNode = written.kind === 'scalar' && written.value === null ? emptyDocument.root : written;
   const complainTo =

@@ -24,7 +24,7 @@ export interface ClusterView {
   readonly acceptedCopy: ConfigMap | undefined;
   /** `undefined` when there is no Lease, or the user may not read it. */
   readonly lease: LeaderLease | undefined;
-  /** Status of the leader. */
+  /** Status of the replica that leads; `undefined` when it is not known or was not reached. */
   readonly controller: ControllerStatus | undefined;
   /** Services of type LoadBalancer with the class that Bellman serves. */
   readonly services: readonly Service[];

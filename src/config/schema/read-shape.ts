@@ -1,7 +1,7 @@
 /**
- * Turns YAML nodes into plain data of the schema's shape. This file walks the structure, and zod judges only the scalars. On a whole
- * document zod would build one nested issue for each of a hundred thousand errors, and it would not return the sound part of the document,
- * which the next stage needs.
+ * Turns YAML nodes into plain data of the schema's shape. This file walks the structure, and zod judges only the scalars. Given a
+ * whole document, zod would build one nested issue for each of a hundred thousand errors, and it would not return the sound part of the
+ * document, which the next stage needs.
  *
  * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go. To Bellman the same files mean the same: `auto-assign: no` is
  * false, `password: 0123` is the text as written, a key without a value counts as absent, and an empty list item has all defaults.

@@ -36,7 +36,7 @@ export function findConfigs(
   { name, key }: ConfigMapKey,
 ): Result<readonly FoundConfig[], ConfigError> {
   const read = readYaml(fileText, maxDepth);
-  // A text that is not YAML has no structure to search: it is judged, and refused, as a configuration.
+  // A text that is not YAML has no structure to search. The caller judges it as a configuration, and so refuses it.
   if (!read.ok) return ok([{ text: fileText, inFile: (error) => error }]);
   const roots = read.value.map(({ root }) => root);
   if (!roots.some(isManifest)) return ok([{ text: fileText, inFile: (error) => error }]);

@@ -101,8 +101,8 @@ export class AddressBook {
   }
 
   /**
-   * Why a Service may not keep an address that it held; `undefined` when it may. Only earlier holders can be in its way. An address that
-   * is already shared across namespaces stays shared.
+   * Why a Service may not keep an address that it held; `undefined` when it may. Only earlier holders can prevent it. An address that is
+   * already shared across namespaces stays shared.
    */
   keepRefusal(address: IpAddress, terms: SharingTerms, before: Holding): string | undefined {
     return this.#conflict(address, terms, seniorityIn(before, address), true);
@@ -229,7 +229,7 @@ function seniorityIn({ assigned, since }: Holding, address: IpAddress): number {
   return since[assigned.findIndex((each) => sameIp(each.address, address))] ?? newcomer;
 }
 
-/** The scopes of a Service's sharing keys: its own namespace, and with `acrossNamespaces` all namespaces. */
+/** The scopes of a Service's sharing keys: each key in its own namespace, and with `acrossNamespaces` also in all namespaces. */
 function scopesOf({ keys, namespace }: SharingTerms, acrossNamespaces: boolean): string[] {
   return keys.flatMap((key) => [`${namespace}/${key}`, ...(acrossNamespaces ? [`*/${key}`] : [])]);
 }

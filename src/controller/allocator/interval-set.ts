@@ -13,8 +13,8 @@ interface Place {
 const mostPerChunk = 512;
 
 /**
- * A set of integers as sorted intervals that do not touch. Adding or removing an integer costs a binary search and moves at most one
- * chunk of intervals, for any number of intervals.
+ * A set of integers as sorted intervals that do not touch. However many intervals there are, adding or removing an integer costs a binary
+ * search and moves at most one chunk of intervals.
  */
 export class IntervalSet {
   /** Chunks of the sorted intervals. No chunk is empty. */
@@ -105,7 +105,7 @@ export class IntervalSet {
   }
 }
 
-/** Index of the last of `count` items for which `holds` is true, −1 when there is none. `holds` is true for a prefix of them. */
+/** Index of the last of `count` items for which `holds` is true, −1 when there is none. After the first false item, all are false. */
 function lastAtOrBefore(count: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = count;

@@ -23,7 +23,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** An event carries 1 KiB. */
+/** The message of an event may have 1 KiB. */
 export const maxMessageCharacters = 1000;
 /** Largest number of items that a message lists. More would make an event unreadable. */
 const maxListed = 8;

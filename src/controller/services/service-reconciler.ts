@@ -1,5 +1,5 @@
 /**
- * Brings each Service's status to what the allocator decides.
+ * Writes what the allocator decides into each Service's status.
  *
  *   watch ──→ store ──→ decide (in memory, in order) ──→ report ──→ queue ──→ compare, patch status and annotation together
  *
