@@ -1,6 +1,6 @@
 /**
- * Fuzzes the reading of Kubernetes API bodies: pages of lists and lines of watches, with objects of every kind that the program reads. A
- * field of a valid object gets another value, or the text of the line changes.
+ * Fuzzes the reading of Kubernetes API bodies: pages of lists and lines of watches, with objects of every kind that the program reads. In
+ * most inputs, a field of a valid object has another value or is missing, or the text of the body is changed.
  *
  * A body decodes, or throws one of the errors that the watch handles. Decoded objects are plain data.
  */

@@ -1,4 +1,4 @@
-/** Links that go down, return, change their subnets, or do not carry the subnet. */
+/** Answers on links that go down, return, lose and regain the subnet of the address, or never have it. */
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -50,17 +50,17 @@ async function ndpAnswers(address: string, interfaceName: string): Promise<boole
   );
 }
 
-test('both families are answered on the link that carries the subnet', async () => {
+test('both families are answered on the link that has the subnet of the address', async () => {
   await eventually('answers', () => isAnswered());
 });
 
-test('a link without the subnet stays silent', async () => {
+test('a link without the subnet of the address stays silent', async () => {
   assert.deepEqual(await responder.ask({ do: 'carriers', address: ipv4 }), ['eth0']);
   assert.equal(await arpAnswers(ipv4, 'eth1'), false);
   assert.equal(await ndpAnswers(ipv6, 'eth1'), false);
 });
 
-test('an address with a named link is answered only on that link, even without the subnet', async () => {
+test('an address with a named link is answered only on that link, even if the link does not have the subnet', async () => {
   const named = '192.0.2.201';
   await responder.ask({ do: 'add', addresses: [named], interfaces: ['eth1'] });
   assert.equal(await arpAnswers(named, 'eth1'), true);

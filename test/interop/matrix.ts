@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test';
 import { type Daemon, type Feature, features } from './daemons/daemon.ts';
 import { bodies } from './features.ts';
 
-/** One column of the matrix, as stored between the runs of the daemons. */
+/** One column of the matrix, in the form in which a daemon's tests store it for `report.ts`. */
 export interface Column {
   readonly daemon: string;
   readonly version: string;

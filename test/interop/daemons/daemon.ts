@@ -41,7 +41,7 @@ export interface SeenRoute {
 export interface RunningDaemon {
   readonly process: ChildProcess;
   isEstablished(): Promise<boolean>;
-  /** Routes of both families that the daemon has from us. */
+  /** Routes of both families that the daemon has received from us and still holds. */
   routes(): Promise<readonly SeenRoute[]>;
   /** Only the prefixes of the routes. A daemon has this method when whole routes are slow to read. */
   prefixes?(): Promise<readonly string[]>;

@@ -232,7 +232,7 @@ describe('a session in virtual time', () => {
     assert.equal(transport.streams.length, 1);
   });
 
-  test('the NOTIFICATION that an edit sends is the last error', () => {
+  test('a NOTIFICATION that is sent because of an edit becomes the last error', () => {
     const { speaker, establish, status, lines } = fixture();
     speaker.setPeers([peer()]);
     establish();
