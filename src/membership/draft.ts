@@ -7,7 +7,7 @@ export interface Draft {
   readonly endpoint: Endpoint;
   readonly body: Body;
   readonly updates?: readonly Update[];
-  /** Set in packets of the failure detector, of which each member sends about as many in a large cluster as in a small one. */
+  /** Set in packets of the failure detector. How many of them a member sends hardly depends on the size of the cluster. */
   readonly carriesGossip?: boolean;
 }
 

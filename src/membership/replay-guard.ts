@@ -26,8 +26,9 @@ export type ReplayVerdict =
  *
  *     token = first 8 octets of HMAC-SHA-256(secret of this life, generation │ session │ name)
  *
- * No state is kept for a token until it comes back, so recorded datagrams take no memory and do not disturb a challenge under way.
- * The generation grows with each proven session of the name, which makes the tokens of its earlier sessions void.
+ * No state is kept for a token until it comes back. Datagrams that an attacker recorded and sends again therefore take no memory, and
+ * do not disturb a challenge under way. The generation grows with each proven session of the name, which makes the tokens of its
+ * earlier sessions void.
  */
 export class ReplayGuard {
   readonly #secret: Uint8Array;

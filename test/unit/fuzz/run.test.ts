@@ -28,7 +28,7 @@ describe('fuzz()', () => {
     assert.throws(() => fuzz(throwing, { seed: 7, count: 1, first: 3 }), /--seed 7 --first 3 --count 1/);
   });
 
-  test('gives an input the same random numbers alone as in a longer run', () => {
+  test('gives an input the same random numbers whether it runs alone or in a longer run', () => {
     const drawn: number[] = [];
     const drawing = target((random) => String(drawn.push(random.uint32())));
     fuzz(drawing, { seed: 7, count: 3 });
