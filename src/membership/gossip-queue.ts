@@ -20,7 +20,7 @@ export function subjectOf(update: Update): string {
 /**
  * Updates that travel in packets sent for other reasons. Each update is sent a limited number of times, and those sent least go first.
  *
- *     #bySent[0]: never sent    #bySent[1]: sent once    …    take() moves each item that it takes one list to the right
+ *     #bySent[0]: never sent    #bySent[1]: sent once    …    take() moves each taken item one list to the right
  */
 export class GossipQueue {
   readonly #bySent: Map<string, QueuedUpdate>[] = [];

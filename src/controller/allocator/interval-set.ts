@@ -105,7 +105,9 @@ export class IntervalSet {
   }
 }
 
-/** Index of the last of `count` items for which `holds` is true, −1 when there is none. After the first false item, all are false. */
+/**
+ * Index of the last of `count` items for which `holds` is true, −1 when there is none. All items for which it is true must come first.
+ */
 function lastAtOrBefore(count: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = count;

@@ -1,5 +1,5 @@
 /**
- * Tenure decides whether the owner according to the claims may keep an address.
+ * Tenure decides whether the owner that the claims name may keep its address.
  *
  * Nodes learn of changes at different times, and a node without access to the API server does not learn of them at all. A claim
  * therefore carries the version that the claiming node had observed, and nodes that have observed nothing newer respect the claim. As
@@ -10,7 +10,7 @@ import type { Claim } from './claim.ts';
 import type { Eligibility } from './eligibility.ts';
 import type { TrackedEntry } from './entry-table.ts';
 
-/** Whether a node that has observed a newer version than this entry's has released the address. */
+/** Whether the address was released by a node that had observed a newer version than that of this entry. */
 export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEntry): boolean {
   return newest?.owner === '' && newest.observedVersion > entry.observedVersion;
 }
