@@ -138,7 +138,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     await lab.until('an event about the missing password', async () =>
       (await lab.kubectl('get', 'events', '-n', 'bellman-system')).includes(`peer router: ${waiting}`),
     );
-    await shows('no session', /^default\/web .* none: no BGP session that would announce it is up$/m);
+    await shows('no session', /^default\/web .* none: every BGP session that would announce it is down$/m);
     await lab.apply({
       apiVersion: 'v1',
       kind: 'Secret',

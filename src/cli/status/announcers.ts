@@ -96,11 +96,12 @@ function unknownAnnouncers(
 
 function noAnnouncers(service: Service, address: string, reached: readonly NodeStatus[]): Announcers {
   if (reached.some(({ status }) => status.advertised[address] !== undefined))
-    return { text: 'none: no BGP session that would announce it is up', isAsDesired: false };
+    return { text: 'none: every BGP session that would announce it is down', isAsDesired: false };
   const refusals = refusalsOf(objectKey(service), address, reached);
   const [first] = refusals;
   if (!first) {
-    const text = 'none: no speaker that may announce it has a link for it, or it was just added';
+    const text =
+      'none: the address was just added, or the speakers allowed to announce it have no link for it';
     return { text, isAsDesired: false };
   }
   const isAsDesired = refusals.every(({ cause }) => cause === 'no-endpoint');

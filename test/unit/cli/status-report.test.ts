@@ -161,7 +161,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'that no BGP node announces without a session',
     { 'node-1': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }) },
-    'none: no BGP session that would announce it is up',
+    'none: every BGP session that would announce it is down',
     1,
   ],
 ];
