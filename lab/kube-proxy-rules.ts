@@ -22,7 +22,7 @@ export interface ProxiedEndpoint {
   readonly node: string | undefined;
 }
 
-/** Marks packets to masquerade behind the node, so that the answer returns through it. */
+/** Mark of the packets that are sent on with the node's address as source, so that the answer returns through the node. */
 const masqueradeMark = '0x4000';
 
 /**

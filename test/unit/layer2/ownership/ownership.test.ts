@@ -325,7 +325,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner that is no longer a candidate releases the address after a second without a successor, and answers until one claims it',
+    name: 'an owner that is no longer a candidate waits a second for a successor, then releases the address but answers until another node claims it',
     given: { entries: [entry(web, { observedVersion: 5 })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -585,7 +585,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an address that a minority answered for goes back to its owner when the partition heals',
+    name: 'a node that answers in a minority gives the address back to its owner when the partition heals',
     given: { entries: [entry(forA)], claims: { [forA]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -755,7 +755,7 @@ test('an address that its owner must give away attracts no other address', () =>
   assert.deepEqual(subject.ownership.answered().sort(), [given, sibling].sort());
 });
 
-test('a node that learns of a loss only after the claims of others takes the addresses that they left to it', () => {
+test('a node that hears the claims of others before it learns of the loss takes the addresses that they left to it', () => {
   const hosts = Array.from({ length: 30 }, (_, i) => `192.0.2.${i + 1}`);
   const candidates = ['a', 'b', 'c', 'd'];
   const given = {
@@ -797,7 +797,7 @@ for (const [what, from, afterMs, seen] of [
   ['addresses taken from the lost node at an earlier loss', 'b', 60_000, {}],
   ['addresses taken from another node', 'd', 0, {}],
   [
-    'addresses taken from the lost node, as seen by a minority, in which no node takes the rest',
+    'addresses taken from the lost node, when this node is in a minority, where no node claims the rest',
     'b',
     0,
     { minority: true },
