@@ -116,7 +116,7 @@ class Speaker implements BgpSpeaker {
     if (this.#isStopped) return;
     const wanted = new Set(peers.map(({ id }) => id));
     for (const [id, session] of this.#sessions) if (!wanted.has(id)) this.#remove(id, session);
-    // Peers may swap names, so the samples of all old names are removed before any new name appears.
+    // Peers may swap names, so the metrics of all old names are removed before any new name appears.
     for (const { id, settings } of peers) {
       const session = this.#sessions.get(id);
       if (session && session.peer.settings.name !== settings.name) session.forget();

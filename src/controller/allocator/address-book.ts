@@ -44,7 +44,7 @@ export class AddressBook {
     4: new Map(),
     6: new Map(),
   };
-  /** Addresses by scope of their holders' sharing keys, see `scopesOf`. */
+  /** For each scope of a sharing key (see `scopesOf`), the addresses whose holders have that key. */
   readonly #shared = new Map<string, Record<Family, Set<bigint>>>();
   #lastSeniority = 0;
 
@@ -90,7 +90,10 @@ export class AddressBook {
     return this.#holders[family].get(value) ?? noHolders;
   }
 
-  /** Addresses of the family that are shared under one of the Service's keys, in a scope in which the key counts. */
+  /**
+   * Addresses of the family that have a holder with one of the Service's sharing keys. The holder must be in the Service's namespace,
+   * unless the address's pool allows sharing across namespaces.
+   */
   *sharedUnder(terms: SharingTerms, family: Family): Iterable<bigint> {
     for (const scope of scopesOf(terms, true)) yield* this.#shared.get(scope)?.[family] ?? [];
   }
@@ -108,7 +111,7 @@ export class AddressBook {
     return this.#conflict(address, terms, seniorityIn(before, address), true);
   }
 
-  /** Why a Service may not hold an address that its status shows at start; `undefined` when it may. */
+  /** Why a Service may not hold an address that its status shows when the controller starts; `undefined` when it may. */
   learnRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
     return this.#conflict(address, terms, newcomer, true);
   }
