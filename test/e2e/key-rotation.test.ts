@@ -10,7 +10,7 @@ const services = ['a', 'b', 'c'];
 /** Longer than speakers take to declare another one dead and take over its addresses. */
 const watchedMs = 8000;
 
-describe('no address is answered by two nodes while one node is cut off from the API server and the keys are', {
+describe('membership keys change while one node is cut off from the API server', {
   concurrency: false,
 }, () => {
   let lab: Lab;
@@ -85,7 +85,7 @@ describe('no address is answered by two nodes while one node is cut off from the
 
   const newKey = () => randomBytes(32).toString('base64');
 
-  test('rotated in three steps', async () => {
+  test('no address is answered by two nodes when the keys are rotated in three steps', async () => {
     const [old = ''] = await readKeys();
     const fresh = newKey();
     for (const keys of [[old, fresh], [fresh, old], [fresh]]) {
@@ -94,19 +94,19 @@ describe('no address is answered by two nodes while one node is cut off from the
     }
   });
 
-  test('replaced in one step', async () => {
+  test('no address is answered by two nodes when the keys are replaced in one step', async () => {
     await writeKeys([newKey()]);
     await expectNoSecondAnswerer();
   });
 
-  test('deleted and recreated by the controller', async () => {
+  test('no address is answered by two nodes when the keys are deleted and recreated by the controller', async () => {
     const before = await readKeys();
     await lab.kubectl('delete', 'secret', membershipSecretName, '-n', 'bellman-system');
     await lab.until('the controller makes new keys', async () => (await readKeys()).join() !== before.join());
     await expectNoSecondAnswerer();
   });
 
-  test('known again to all speakers, because the node is back', async () => {
+  test('no address is answered by two nodes when the node is back and all speakers know the keys again', async () => {
     await reconnect();
     await lab.until('each speaker hears both others', async () => {
       const views = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));

@@ -47,7 +47,8 @@ async function neighbour(address: string): Promise<{ readonly state: string; rea
 
 test("another kernel's probes of the address move its neighbour entry from STALE to REACHABLE, for both families", async () => {
   const { near } = lab.fabric;
-  // The reachable time must exceed the probe delay: an entry used within that delay is probed and does not become stale.
+  // The reachable time must exceed the probe delay. When the reachable time ends, the kernel probes an entry that was used less than a
+  // probe delay ago; any other entry becomes stale.
   for (const family of ['ipv4', 'ipv6'])
     await near.exec(
       'sysctl',
@@ -107,7 +108,7 @@ async function routersNeighbour(): Promise<string> {
   return /lladdr (\S+)/.exec(line)?.[1] ?? '';
 }
 
-test('an event, the log and a metric name a host that claims the address, and the owner defends it', async () => {
+test('a host that claims the address is reported in an event, the log and a metric, and the owner defends the address', async () => {
   const { near, router } = lab.fabric;
   const node = await owner();
   await lab.curl(router, v4);
