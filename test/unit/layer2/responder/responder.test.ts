@@ -12,6 +12,7 @@ import {
 } from '../../../../src/layer2/responder/responder.ts';
 import type { CaptureOptions } from '../../../../src/link/capture.ts';
 import type { Link } from '../../../../src/link/link-table.ts';
+import { memoryLogger } from '../../../support/memory-logger.ts';
 import { captured, frame, hex, ip, mac as macFrom } from '../../../support/neighbour-frames.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
@@ -274,6 +275,23 @@ test('NeighbourResponder yields under the policy `yield`, and reports a conflict
     host.conflicts.map(({ action, isSpeaker }) => [action, isSpeaker]),
     [['waiting', true]],
   );
+});
+
+test('NeighbourResponder warns of a conflict with a foreign host, and logs one with another speaker for debugging only', () => {
+  for (const [speakers, expected] of [
+    [[], ['warn', 'address conflict: another host uses an address of this node']],
+    [['02:00:00:00:00:0b'], ['debug', 'another speaker claims an address of this node']],
+  ] as const) {
+    const { logger, lines } = memoryLogger();
+    const host = new MemoryHost({ log: logger });
+    host.responder.setSpeakers(new Set(speakers));
+    host.responder.add(ip('192.0.2.2'));
+    host.hear(captured.arpGratuitousReply);
+    assert.deepEqual(
+      lines.filter(({ ip: address }) => address === '192.0.2.2').map(({ level, msg }) => [level, msg]),
+      [expected],
+    );
+  }
 });
 
 test('NeighbourResponder probes three times within 500 ms before it calls an address free', async () => {
