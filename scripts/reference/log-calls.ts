@@ -133,7 +133,7 @@ function endOfInsertion(text: string, start: number): number {
 }
 
 /** The source with its comments blanked out; every other character keeps its place. */
-function withoutComments(source: string): string {
+export function withoutComments(source: string): string {
   let result = '';
   for (let at = 0; at < source.length; at++) {
     const char = source[at] ?? '';

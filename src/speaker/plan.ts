@@ -141,8 +141,8 @@ function refusalOf(
   if (!endpoints.any)
     return { address, cause: 'no-endpoint', reason: 'no endpoint of this address family is ready' };
   if (service.externalTrafficPolicy === 'Local' && !localNodes(endpoints, mayAnnounce).has(nodeName)) {
-    const lack = endpoints.nodes.has(nodeName) ? 'only terminating endpoints' : 'no ready endpoint';
-    const reason = `externalTrafficPolicy is Local and node ${nodeName} has ${lack}`;
+    const lack = endpoints.nodes.has(nodeName) ? 'has only terminating endpoints' : 'has no ready endpoint';
+    const reason = `externalTrafficPolicy is Local and node ${nodeName} ${lack}`;
     return { address, cause: 'no-local-endpoint', reason };
   }
   const reason = nodeRefusal(nodeName, nodes.get(nodeName), context);

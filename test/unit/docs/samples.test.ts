@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync } from 'node:fs';
 import { test } from 'node:test';
 import { loadAll } from 'js-yaml';
+import { withoutComments } from '../../../scripts/reference/log-calls.ts';
 import { metricNames } from '../../../scripts/reference/metrics.ts';
 import { bellmanProgram } from '../../../src/cli/program.ts';
 import { annotations, configMapKey, configMapName, requestPrefixes } from '../../../src/cluster/names.ts';
@@ -84,7 +85,9 @@ for (const page of checkedPages)
   });
 
 test('docs/guides/troubleshooting.md quotes only messages that the code has', () => {
-  const source = globSync('src/**/*.ts', { cwd: root }).map(read).join('\n');
+  const source = globSync('src/**/*.ts', { cwd: root })
+    .map((path) => withoutComments(read(path)))
+    .join('\n');
   const quoted = read('docs/guides/troubleshooting.md')
     .split('\n')
     .filter((line) => /^ *\| /.test(line))
