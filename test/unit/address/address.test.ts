@@ -88,8 +88,18 @@ test('a prefix contains the address that it was made from and its last address, 
       assert.ok(prefixContains(prefix, lastOf(prefix)));
       assert.deepEqual(parsePrefix(formatPrefix(prefix)), prefix);
       assert.deepEqual(prefixesOfRange(rangeOfPrefix(prefix)), [prefix]);
+      const neighbours = [prefix.value - 1n, lastOf(prefix).value + 1n];
+      for (const value of neighbours) assert.ok(!prefixContains(prefix, { family: a.family, value }));
+      assert.equal(rangeSize(rangeOfPrefix(prefix)), 2n ** BigInt(familyBits(a.family) - prefix.length));
     }),
   );
+});
+
+test('prefixContains() tells the families apart', () => {
+  const prefix = parsePrefix('::/0');
+  assert.ok(prefix);
+  assert.ok(prefixContains(prefix, { family: 6, value: 1n }));
+  assert.ok(!prefixContains(prefix, { family: 4, value: 1n }));
 });
 
 test('prefixesOfRange() covers exactly the range', () => {
