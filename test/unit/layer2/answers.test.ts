@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts';
 import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { Answers } from '../../../src/layer2/answers.ts';
-import type { FromLayer2 } from '../../../src/layer2/messages.ts';
+import type { Announcing, FromLayer2 } from '../../../src/layer2/messages.ts';
 import type { AnswerAction } from '../../../src/layer2/ownership/event.ts';
 import type { ProbeOutcome } from '../../../src/layer2/responder/probe.ts';
 import { addressEntry } from '../../support/layer2-cluster.ts';
@@ -27,6 +27,8 @@ describe('Answers', () => {
   let seen: string[];
   let probes: { address: string; found: (outcome: ProbeOutcome) => void }[];
   let carriers: string[];
+  /** The newest report that an address is answered. */
+  let announcing: Announcing | undefined;
   let answers: Answers;
 
   beforeEach(() => {
@@ -35,6 +37,7 @@ describe('Answers', () => {
     seen = [];
     probes = [];
     carriers = ['eth0'];
+    announcing = undefined;
     answers = new Answers({
       clock,
       logger: pino({ enabled: false }),
@@ -62,6 +65,7 @@ describe('Answers', () => {
   function reported(message: FromLayer2): string {
     if (message.kind === 'conflict') return `conflict ${message.mac} ${message.action}`;
     assert.equal(message.kind, 'announcing');
+    announcing = message.started[0] ?? announcing;
     const started = message.started.map(({ address, interfaces }) => `started ${address} on ${interfaces}`);
     return [...started, ...message.stopped.map((address) => `stopped ${address}`)].join();
   }
@@ -136,14 +140,19 @@ describe('Answers', () => {
     assert.equal(answers.count, 1000);
   });
 
-  test('an address that moves to another link is reported again', () => {
+  test('an address that moves to another link is reported again, answered since the same time', () => {
+    clock.advance(5000);
     answers.answer(action(text, false));
+    const since = new Date(clock.epochMs()).toISOString();
+    assert.deepEqual(announcing, { address: text, interfaces: ['eth0'], since });
+    clock.advance(5000);
     seen.length = 0;
     answers.linksChanged();
     assert.deepEqual(seen, []);
     carriers = ['eth1'];
     answers.linksChanged();
     assert.deepEqual(seen.splice(0), [`started ${text} on eth1`]);
+    assert.deepEqual(announcing, { address: text, interfaces: ['eth1'], since });
     carriers = [];
     answers.linksChanged();
     assert.deepEqual(seen, [], 'an address without a link is about to be silenced');
