@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../../../src/address/index.ts';
 import type { AddressEntry } from '../../../../src/layer2/address-entry.ts';
-import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
+import { type Claim, isReleasedByOwner } from '../../../../src/layer2/ownership/claim.ts';
 import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
 import { electOwners } from '../../../../src/layer2/ownership/election.ts';
 import type { OwnershipAction, OwnershipEvent } from '../../../../src/layer2/ownership/event.ts';
@@ -123,11 +123,15 @@ function textOf(action: OwnershipAction): string[] {
     case 'silence':
       return [`silence ${formatIp(action.address)}: ${action.reason}`];
     case 'claim':
-      return action.claims.map(
-        ({ address, owner, epoch, from, inConflict }) =>
-          `claim ${address} ${epoch} by ${owner || 'no owner'} from ${from || 'no owner'}${inConflict ? ', in conflict' : ''}`,
-      );
+      return action.claims.map(claimText);
   }
+}
+
+function claimText(claim: Claim): string {
+  const { address, owner, epoch, from, inConflict } = claim;
+  if (owner === '') return `release ${address} ${epoch} by ${from}`;
+  if (isReleasedByOwner(claim)) return `release ${address} ${epoch} by ${from} to a successor`;
+  return `claim ${address} ${epoch} by ${owner} from ${from || 'no owner'}${inConflict ? ', in conflict' : ''}`;
 }
 
 function entry(address: string, over: Partial<AddressEntry> = {}): AddressEntry {
@@ -172,7 +176,7 @@ const cases: readonly {
     steps: [
       [(subject) => subject.pass(5000), []],
       [(subject) => subject.see({ live: ['a'] }), []],
-      [(subject) => subject.put(entry(mail, { recordedOwner: 'a' })), []],
+      [(subject) => subject.put(entry(mail, { recordedOwner: 'a', observedVersion: 1 })), []],
       [(subject) => subject.hear(forB, 'b', 1), []],
       [(subject) => subject.see({}), []],
       [
@@ -213,11 +217,11 @@ const cases: readonly {
   {
     name: 'a node that finds its own claim on an address without a Service releases it',
     given: { claims: { [web]: 'a', [mail]: 'b' } },
-    steps: [[(subject) => subject.start(), [`claim ${web} 2 by no owner from a`]]],
+    steps: [[(subject) => subject.start(), [`release ${web} 2 by a`]]],
   },
   {
     name: 'the recorded owner takes an unclaimed address without waiting',
-    given: { entries: [entry(forB, { recordedOwner: 'a' })] },
+    given: { entries: [entry(forB, { recordedOwner: 'a', observedVersion: 1 })] },
     steps: [
       [(subject) => subject.start(), [`answer ${forB} recorded from a`, `claim ${forB} 1 by a from a`]],
     ],
@@ -331,7 +335,7 @@ const cases: readonly {
       [(subject) => subject.start(), []],
       [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
       [(subject) => subject.put(entry(web, { candidates: ['b'], observedVersion: 6 })), []],
-      [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
+      [(subject) => subject.pass(patienceMs), [`release ${web} 3 by a to a successor`]],
       [(subject) => subject.hear(web, 'b', 4, 'a'), [`silence ${web}: b owns it`]],
     ],
   },
@@ -343,10 +347,10 @@ const cases: readonly {
       [(subject) => subject.hear(web, 'a', 2, '', { observedVersion: 5 }), [`answer ${web} failover from a`]],
       [(subject) => subject.see({ unlinked: ['a'] }), []],
       [(subject) => subject.see({ live: ['a', 'c'], unlinked: ['a'] }), []],
-      [(subject) => subject.pass(patienceMs), [`claim ${web} 3 by a from a`]],
+      [(subject) => subject.pass(patienceMs), [`release ${web} 3 by a to a successor`]],
       [
         (subject) => subject.see({ live: ['a'], unlinked: ['a'], minority: true }),
-        [`silence ${web}: no node is eligible`, `claim ${web} 3 by no owner from a`],
+        [`silence ${web}: no node is eligible`, `release ${web} 3 by a`],
       ],
       [(subject) => subject.see({ live: ['a'], minority: true }), [`probe ${web} first from no owner`]],
       [(subject) => subject.hear(web, 'b', 3, 'a', { observedVersion: 5 }), []],
@@ -460,7 +464,7 @@ const cases: readonly {
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
       [
         (subject) => subject.put(entry(web, { candidates: [] })),
-        [`silence ${web}: no node is eligible`, `claim ${web} 2 by no owner from a`],
+        [`silence ${web}: no node is eligible`, `release ${web} 2 by a`],
       ],
       [(subject) => subject.pass(10_000), []],
       [
@@ -638,7 +642,7 @@ const cases: readonly {
   },
   {
     name: 'a recorded owner that answers in a minority stops at once when it is no longer recorded',
-    given: { entries: [entry(forB, { recordedOwner: 'a' })] },
+    given: { entries: [entry(forB, { recordedOwner: 'a', observedVersion: 1 })] },
     steps: [
       [(subject) => subject.see({ live: ['a', 'b'], minority: true }), []],
       [(subject) => subject.start(), [`answer ${forB} recorded from a`]],
@@ -652,7 +656,7 @@ const cases: readonly {
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
       [
         (subject) => subject.remove(web, mail),
-        [`silence ${web}: no Service uses it any more`, `claim ${web} 2 by no owner from a`],
+        [`silence ${web}: no Service uses it any more`, `release ${web} 2 by a`],
       ],
       [(subject) => subject.pass(10_000), []],
     ],
@@ -664,7 +668,7 @@ const cases: readonly {
       [(subject) => subject.start(), [`answer ${web} failover from a`, `answer ${mail} failover from a`]],
       [
         (subject) => subject.table(entry(mail)),
-        [`silence ${web}: no Service uses it any more`, `claim ${web} 2 by no owner from a`],
+        [`silence ${web}: no Service uses it any more`, `release ${web} 2 by a`],
       ],
     ],
   },
@@ -673,7 +677,7 @@ const cases: readonly {
     given: {},
     steps: [
       [(subject) => subject.start(), []],
-      [(subject) => subject.hear(web, 'a', 4), [`claim ${web} 5 by no owner from a`]],
+      [(subject) => subject.hear(web, 'a', 4), [`release ${web} 5 by a`]],
     ],
   },
   {
