@@ -1,15 +1,18 @@
 import { Budget } from './budget.ts';
 
-/** Key derivations per second for new sessions of one known host. A speaker starts only one session in its life, so this is ample. */
+/**
+ * Datagrams of new sessions per second from one known host. Each costs a key derivation. A speaker process has only one session, so this is
+ * ample.
+ */
 const newSessions = { perSecond: 20, burst: 40 } as const;
 /** Datagrams per second from all unknown hosts together. */
 const strangers = { perSecond: 50, burst: 100 } as const;
-/** Maximum number of proven hosts that Kubernetes does not list. Such a host is a node that sends from an address that is not listed. */
+/** Maximum number of proven hosts that Kubernetes does not list. A node may send from such an address. */
 const maxProvenHosts = 1024;
 
 /**
- * Decides whether to process a datagram, before any cryptography. Deriving the key of a new session costs 80 µs, and opening a
- * datagram of a known session costs 10 µs. Without this limit, a flood of forged sessions would delay the speaker's timers.
+ * Decides whether to process a datagram, before any cryptography. Deriving the key of a new session costs 80 µs, and opening a datagram of
+ * a known session costs 10 µs. Without limits, a flood of forged sessions would delay the speaker's timers.
  *
  * A known host is listed by Kubernetes, or has sent an authentic datagram before. All other hosts are strangers.
  *

@@ -1,7 +1,8 @@
 /**
- * Anti-entropy: finds members whose knowledge differs, and exchanges the records that differ. Each packet carries a summary of its
- * sender's knowledge. When the summaries of several packets in a row differ, the receiver sends a digest. The other member answers
- * with the records in the buckets that differ, in as many packets as necessary:
+ * Anti-entropy: finds members whose knowledge differs, and exchanges the records that differ. Records are divided into buckets by the hash
+ * of their name. Each packet carries a summary, which is one hash of all that its sender knows. When several packets in a row carry a
+ * summary that differs from the receiver's own, the receiver sends a digest, which holds one hash for each bucket. The answering member
+ * sends its records in the buckets that differ, in as many packets as necessary:
  *
  *     asker                               answerer
  *     digest, wants reply ──────────────→
@@ -9,8 +10,8 @@
  *                         ←────────────── digest
  *     records, …          ──────────────→
  *
- * A member that starts has not met any other member. It exchanges digests with one member after another. It counts as synced when it
- * agrees with several members and no exchange is under way.
+ * A member that has just started exchanges digests with one member after another. It is synced when its summary equals that of several
+ * members and no exchange is under way.
  */
 
 import { updateSize } from './codec.ts';
@@ -19,27 +20,36 @@ import type { Endpoint } from './endpoint.ts';
 import type { Knowledge, RecordName } from './knowledge.ts';
 import type { Body, Update } from './packet.ts';
 
-/** Minimum time between the starts of two exchanges. An exchange without new records for this time is considered lost. */
+/** Minimum time between the starts of two exchanges. An exchange is given up when no records arrive for this time. */
 export const syncIntervalMs = 300;
 /** After an exchange ends, the next one may start this much later, even if `syncIntervalMs` has not passed. */
 const nextMeetingMs = 100;
-/** Packets in a row with a differing summary before an exchange starts. A single one may have crossed an update on the wire. */
+/**
+ * An exchange starts after this many packets in a row with a differing summary. One such packet proves little, because it may have crossed
+ * an update on the wire.
+ */
 const differencesBeforeSync = 3;
-/** Extra wait before an exchange with a member not met yet, so that an exchange that a packet triggers can start first. */
+/**
+ * Extra wait before an exchange with the next unmet member. During the wait, a received packet can start an exchange with its sender
+ * instead.
+ */
 const meetingPauseMs = 50;
-/** Once this many exchanges with a member have brought no agreement, only differing summaries start another one with it. */
+/**
+ * After this many exchanges with a member have brought no agreement, the member is no longer unmet. Only differing summaries start a
+ * further exchange with it.
+ */
 const maxMeetings = 5;
 /**
- * This member is synced when it agrees with this many others, or with all if there are fewer. One is not enough, because that one may
- * itself be starting.
+ * This member is synced when it agrees with this many other members, or with all of them if there are fewer. Agreement with one member is
+ * not enough, because that member may itself have just started.
  */
 const agreementsForSync = 3;
-/** Packets in the first step of an answer. 64 packets of 1,400 octets fit a socket buffer of the usual 212,992 octets. */
+/** Number of packets in the first step of an answer. 64 packets of 1,400 octets fit a socket buffer of the usual 212,992 octets. */
 const packetsAtOnce = 64;
-/** Packets in each further step, shared by all answers under way. With a step every `stepMs`, that is 2.7 MB a second. */
+/** Number of packets in each further step, for all answers under way together. With a step every `stepMs`, the rate is 2.7 MB a second. */
 const packetsPerStep = 20;
 const stepMs = 10;
-/** Maximum number of answers under way. Further members get no answer and ask again later. */
+/** Maximum number of answers under way. Members that ask in the meantime get no answer and ask again later. */
 const maxAnswers = 32;
 
 interface Exchange {
@@ -76,10 +86,10 @@ export class AntiEntropy {
     this.#knowledge = knowledge;
   }
 
-  /** Handles a packet from a member that is new here or has restarted. */
+  /** Handles a packet from a member that this member has not met, or that has restarted. */
   meet(name: string, endpoint: Endpoint, now: number): Draft[] {
     this.#agreed.delete(name);
-    // Once this member agrees with several others, the comparison of summaries takes care of the rest.
+    // A member that agrees with several others needs no more meetings, because `compare` finds the members that still differ.
     if (this.#agreed.size < agreementsForSync)
       this.#unmet.set(name, { endpoint, meetings: this.#unmet.get(name)?.meetings ?? 0 });
     return this.#ask(name, endpoint, now);
@@ -136,7 +146,7 @@ export class AntiEntropy {
     if (this.#exchange?.partner === name) this.#exchange = undefined;
   }
 
-  /** Whether this member knows what the others know. False while it has not heard any other member. */
+  /** Whether this member knows what the others know. False while no other member is live. */
   isSynced(liveCount: number): boolean {
     if (liveCount === 0 || this.#exchange) return false;
     return this.#agreed.size >= Math.min(liveCount, agreementsForSync);
@@ -151,8 +161,8 @@ export class AntiEntropy {
   }
 
   /**
-   * The other member's digest shows that it has sent all its records. If payloads still differ, some records were lost on the way, so
-   * that member stays unmet.
+   * Ends the exchange: the other member sends its digest after all its records. If payload hashes still differ, some records were lost on
+   * the way, so that member stays unmet.
    */
   #finished(name: string, { payloads }: Digest, now: number): void {
     const own = this.#knowledge.digests().payloads;
@@ -175,15 +185,14 @@ export class AntiEntropy {
     return [this.#digest(name, endpoint, true)];
   }
 
-  /** The time at which the exchange under way is given up, unless more records arrive before. */
+  /** The time at which the exchange under way is given up if no more records arrive. */
   #exchangeEndsAt(): number {
     return this.#exchange ? this.#exchange.progressAt + syncIntervalMs : Number.POSITIVE_INFINITY;
   }
 
   #nextMeetingAt(): number {
     if (this.#unmet.size === 0) return Number.POSITIVE_INFINITY;
-    // Wait a little longer. If a packet comes meanwhile from a member that is new here or whose summary differs, the exchange with that
-    // member goes first, because it has more to tell.
+    // During the pause, a packet may come from a new member or with a differing summary. The exchange with its sender then goes first.
     return (this.#exchange ? this.#exchangeEndsAt() : this.#nextExchangeAt) + meetingPauseMs;
   }
 

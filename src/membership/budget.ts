@@ -1,4 +1,4 @@
-/** A token bucket: allows `perSecond` takes a second on average, and a burst of `burst` after a pause. */
+/** A token bucket. It allows `perSecond` calls of `take` a second on average, and up to `burst` calls at once after a pause. */
 export class Budget {
   readonly #perSecond: number;
   readonly #burst: number;

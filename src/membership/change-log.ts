@@ -28,7 +28,7 @@ export interface Changes {
   readonly events: readonly MembershipEvent[];
 }
 
-/** Collects the changes that the rest of the program must learn of: those of members and of payload records. */
+/** Collects the changes of members and of payload records, for the rest of the program. */
 export class ChangeLog {
   #members = false;
   #sync = false;

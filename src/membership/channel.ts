@@ -5,12 +5,12 @@
  *     u8 kind │ u8 length, sender │ token, 8 octets │ packet
  *     u8 kind │ u8 length, sender │ token, 8 octets │ u48 sequence number of the datagram that is challenged
  *
- * A packet carries the token that its receiver gave the sender, or zeros if the sender has none yet. A challenge carries the token
- * that its receiver must show. The receiver of a challenge sends the challenged packet again at once with that token, so a first
- * contact costs one more round trip and waits for no timer.
+ * A packet carries the token that its receiver gave the sender, or zeros if the sender has none yet. A challenge carries a token that its
+ * receiver must show from then on. The receiver sends the challenged packet again at once with that token. A first contact therefore costs
+ * one more round trip, but waits for no timer.
  *
- * A challenge goes only to an endpoint that is already known for the sender's name, so a forged source address cannot direct it
- * elsewhere.
+ * A member is challenged only at an endpoint that is already known for its name. A forged source address therefore cannot direct a
+ * challenge to another host.
  *
  * Versions of the seal: every release opens version 1. A member sends version 1 until it knows that the other member opens
  * version 2. In a datagram of version 1, kind 2 says that the sender opens version 2. Releases that know only version 1 read kind 2
@@ -27,7 +27,7 @@ import { RefusedDatagrams } from './refused-datagrams.ts';
 import { noToken, ReplayGuard, tokenLength } from './replay-guard.ts';
 import { Seal, type SealError, type SealVersion } from './seal.ts';
 
-/** Why a datagram was dropped; the label of a metric. */
+/** Why a datagram was dropped. It is also a label of a metric. */
 export type DatagramDrop = SealError | 'flood' | 'replayed' | 'unproven' | 'own';
 
 export interface ChannelOptions {
@@ -88,7 +88,7 @@ export class Channel {
     this.#guard = new ReplayGuard(randomOctets(32));
   }
 
-  /** Replaces the keys. The first key seals and all of them open. A key that was removed still opens for a while. */
+  /** Replaces the keys. The first key seals datagrams, and every key opens them. A removed key still opens datagrams for `retiredKeyMs`. */
   setKeys(keys: Keys, nowMs: number): void {
     this.#keyring.replace(keys, nowMs);
   }
@@ -156,7 +156,9 @@ export class Channel {
     return { packet: packet.value, transmissions: [] };
   }
 
-  /** Accepts a challenge only if it answers a datagram that was just sent to that member, so a recorded challenge has no effect. */
+  /**
+   * Accepts a challenge only for a datagram that this member has just sent. A challenge that an attacker recorded therefore has no effect.
+   */
   #challenged(from: string, token: string, body: Buffer, version: SealVersion): Received {
     if (body.length !== 6) return drop('malformed');
     const sequence = body.readUIntBE(0, 6);
@@ -209,8 +211,8 @@ function drop(reason: DatagramDrop): Received {
 }
 
 /**
- * Returns the source if it is known for the name. Otherwise returns a known endpoint, of the same family if possible, because a
- * node may have several addresses.
+ * Chooses where to send a challenge. Returns the source of the datagram if it is a known endpoint of the member. A node may also send from
+ * another address, so any other source leads to a known endpoint of the member, of the same family if possible.
  */
 function challengeEndpoint(source: Endpoint, known: readonly Endpoint[]): Endpoint | undefined {
   const deliverable = known.filter(isDeliverable);

@@ -1,5 +1,5 @@
 /**
- * Packets as octets. Numbers are big endian. A text is its length and its characters in ISO 8859-1; names and addresses are ASCII.
+ * Packets as octets. Numbers are big endian. A text is its length, then its characters in ISO 8859-1. Names and addresses are ASCII.
  *
  *     packet   text from │ u48 incarnation │ u32 summary │ u8 kind │ body │ update…
  *     ping     u32 sequence
@@ -13,8 +13,8 @@
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
  *
- * The decoder rejects values that are out of bounds. Incarnations have a bound below the field's range, because a refutation needs a
- * greater incarnation: a statement with the greatest possible one could never be refuted.
+ * The decoder rejects values that are out of bounds. The bound on incarnations is below the field's range. A refutation needs a greater
+ * incarnation than the statement that it refutes, so a statement with the field's greatest value could never be refuted.
  */
 import { fail, ok, type Result } from '../result.ts';
 import { type Endpoint, isDeliverable } from './endpoint.ts';
@@ -31,7 +31,9 @@ const maxIncarnation = 2 ** 47 - 1;
 
 export interface DecodeContext {
   readonly payloads: PayloadFormat;
-  /** Wall clock. An incarnation is the time at which its member started, so one that is far in the future is refused. */
+  /**
+   * The wall clock. A member's first incarnation is the time at which it started, so the decoder refuses an incarnation far in the future.
+   */
   readonly epochMs: number;
 }
 
@@ -69,12 +71,12 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
     const update = readUpdate(reader, context.payloads);
     if (!update) return fail('malformed update');
     if (!reader.isShort && !isInBounds(update)) return fail('update out of bounds');
-    // Drop only this update: its sender may have passed on, in good faith, the statement of a member whose incarnation exceeds the limit.
+    // Drop only this update and keep the packet. The sender may have passed the update on in good faith.
     if (isCredible(update, context.epochMs)) updates.push(update);
   }
   if (reader.isShort) return fail('truncated');
   if (from === '') return fail('no sender');
-  // The limit is higher for the sender: it may just have refuted a statement with the greatest incarnation that an update may have.
+  // The sender's own incarnation may exceed the limit for updates, because the sender may just have refuted an update at that limit.
   if (incarnation > Math.min(maxIncarnation, context.epochMs + 2 * dayMs))
     return fail('incarnation out of bounds');
   if (body.kind === 'ping-request' && !isDeliverable(body.endpoint)) return fail('no address to ping');

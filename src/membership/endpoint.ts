@@ -16,7 +16,7 @@ export function isSameFamily(a: Endpoint, b: Endpoint): boolean {
   return isIP(a.host) === isIP(b.host);
 }
 
-/** Whether a datagram can be sent there: a literal unicast address and a port from 1 to 65535. */
+/** Whether a datagram can be sent to the endpoint. It must have a literal unicast address and a port from 1 to 65535. */
 export function isDeliverable({ host, port }: Endpoint): boolean {
   return Number.isInteger(port) && port > 0 && port <= 65_535 && isUnicast(host);
 }

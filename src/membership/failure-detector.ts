@@ -1,15 +1,16 @@
 /**
- * The failure detector: SWIM with the refinements of Lifeguard. In each probe interval, a member pings the next member of a shuffled
- * round. Without an ack it pings again, after a wait that depends on the measured round-trip time, and finally also through relays. A
+ * The failure detector: SWIM with the refinements of Lifeguard. In each probe interval, a member pings the next member of a shuffled round.
+ * If no ack arrives, it pings again after a wait that depends on the measured round-trip time. The last ping also goes through relays. A
  * target that stays silent becomes a suspect of the probing member. Each further ping tells the suspect about the suspicion, and the
- * suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. A
- * member is declared dead only by a peer that failed to reach it. Each confirmation by a verifier shortens the wait before that.
+ * suspect can refute it with a greater incarnation. The probing member asks a few others, the verifiers, to probe the suspect too. Only a
+ * member that failed to reach the suspect itself declares it dead, and only after a wait. Each confirmation by a verifier shortens the
+ * wait.
  *
  *     routine probe fails → suspect ─ verify → confirmations → dead
  *                              └─ pings say "you are suspect" → alive, with a greater incarnation
  *
- * Packet loss therefore delays the verdict rather than making it wrong. A member whose own timers run late waits longer before it
- * accuses another.
+ * Packet loss therefore delays the verdict, but does not make it wrong. A member whose own timers run late waits longer before it suspects
+ * another member.
  */
 import { rendezvousWinners } from '../hash.ts';
 import type { Draft } from './draft.ts';
@@ -57,7 +58,7 @@ export class FailureDetector {
     this.#random = random;
   }
 
-  /** 0 while this member's timers run on time and no other member suspects it; at most 4. */
+  /** The score of `LocalHealth`: 0 while this member's timers run on time and no other member suspects it, and at most 4. */
   get healthScore(): number {
     return this.#health.score;
   }
@@ -70,20 +71,24 @@ export class FailureDetector {
     return this.#suspicions.has(name);
   }
 
-  /** Notes that others suspect this member, which is therefore probably the slow one itself. */
+  /** Notes that other members suspect this member. This member is then probably slow itself. */
   suspectedByOthers(): void {
     this.#health.worsen();
   }
 
   /**
-   * Whether the member was heard so recently that it cannot be dead. A verdict takes at least as long as the shortest probe and the
-   * shortest suspicion together. A peer that reports such a member as dead therefore repeats a belief from a partition that has ended.
+   * Whether the member was heard so recently that no other member can have found it dead since. Declaring a member dead takes at least as
+   * long as the shortest probe and the shortest suspicion together. A member that reports it dead therefore repeats a belief from a
+   * partition that has ended.
    */
   isHeard(member: Readonly<Member>, now: number): boolean {
     return isLive(member) && now - member.heardAt < shortestProbeMs + this.#settings.suspicionMinMs;
   }
 
-  /** Postpones probes and suspicions by a time in which this process did not run. Silence of other members in that time means nothing. */
+  /**
+   * Postpones probes and suspicions by the time during which this process did not run. The silence of other members during that time means
+   * nothing.
+   */
   stalled(ms: number): void {
     this.#health.worsen();
     this.#prober.postpone(ms);
@@ -107,7 +112,7 @@ export class FailureDetector {
     return at;
   }
 
-  /** Handles an ack for one of this member's own probes or for one that it relays. */
+  /** Handles an ack for a probe of this member, or for a ping that this member relays for another. */
   acknowledged(from: string, sequence: number, target: string, now: number): DetectorAction[] {
     const { probe, requester } = this.#prober.acknowledged(sequence, target);
     if (probe) this.#answered(probe, from, now);
@@ -120,7 +125,7 @@ export class FailureDetector {
     return this.#run(this.#prober.relay(requester, target, endpoint, now), now);
   }
 
-  /** Handles a request to verify: `from` cannot reach the target in that incarnation. */
+  /** Handles a request to verify. The member `from` cannot reach the target and knows the target's incarnation as `incarnation`. */
   verify(from: string, target: string, incarnation: number, now: number): DetectorAction[] {
     const member = this.#table.get(target);
     const asker = this.#table.get(from);
@@ -147,7 +152,7 @@ export class FailureDetector {
     return this.#probe({ name, endpoint, rtt: firstRtt }, 'join', 1, now);
   }
 
-  /** Probes a recently heard member that has left according to another member. */
+  /** Probes a recently heard member, because another member says that it has left. */
   questionDeparture(update: MemberUpdate, now: number): DetectorAction[] {
     const member = this.#table.get(update.name);
     if (!member || this.#departures.has(update.name)) return [];
@@ -156,8 +161,8 @@ export class FailureDetector {
   }
 
   /**
-   * Ends the suspicion of a member about which a newer statement has arrived. If the member is live, its verifiers and the members
-   * that confirmed the suspicion are notified.
+   * Ends the suspicion of a member, because a newer statement about it has arrived. If the member is live, notifies its verifiers and the
+   * members that confirmed the suspicion.
    */
   cleared(member: Member): DetectorAction[] {
     const suspicion = this.#suspicions.get(member.name);
@@ -182,7 +187,7 @@ export class FailureDetector {
       member.rtt = sampleRtt(member.rtt, now - probe.startedAt);
     if (probe.purpose === 'routine') this.#health.mend();
     if (!member) return;
-    // A relayed ack proves life as well as a direct one.
+    // Whether the ack came directly or through a relay, the member is alive.
     member.heardAt = now;
     member.answeredAt = now;
   }
@@ -242,7 +247,7 @@ export class FailureDetector {
   #probeFailed(probe: Probe, now: number): DetectorAction[] {
     if (probe.purpose !== 'routine' && probe.purpose !== 'verify') return [];
     const member = this.#table.get(probe.target);
-    // An answer to any ping since the start of this probe shows that the target lives.
+    // An answer to any ping since the start of this probe shows that the target is alive.
     if (!member || !isLive(member) || member.answeredAt > probe.startedAt) return [];
     return this.#suspicions.has(member.name) ? [] : this.#suspect(member, probe.askers, now);
   }
@@ -272,7 +277,7 @@ export class FailureDetector {
     return member ? [send(verifier, member.endpoint, { kind: 'verify', target: name, incarnation })] : [];
   }
 
-  /** Pings the suspect, asks verifiers that have not confirmed, and declares the suspect dead at the deadline. */
+  /** Pings the suspect, asks the verifiers that have not confirmed the suspicion, and declares the suspect dead at the deadline. */
   #pursue(name: string, suspicion: Suspicion, now: number): DetectorAction[] {
     const member = this.#table.get(name);
     if (!member || member.incarnation !== suspicion.incarnation || !isLive(member)) {

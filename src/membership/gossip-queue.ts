@@ -12,13 +12,14 @@ const maxSkipped = 32;
 /** Octets of the smallest update. */
 const leastOctets = 40;
 
-/** The subject of an update: news about a subject replaces older news. */
+/** The subject of an update. A new update about a subject replaces the older one. */
 export function subjectOf(update: Update): string {
   return update.kind === 'payload' ? update.key : `member ${update.name}`;
 }
 
 /**
- * Updates that travel in packets sent for other reasons. Each update is sent a limited number of times, and those sent least go first.
+ * Updates that travel in packets sent for other reasons. Each update is sent a limited number of times. Updates that were sent least often
+ * go first.
  *
  *     #bySent[0]: never sent    #bySent[1]: sent once    …    take() moves each taken item one list to the right
  */

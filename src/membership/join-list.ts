@@ -2,13 +2,13 @@ import type { Endpoint } from './endpoint.ts';
 import { shuffle } from './shuffle.ts';
 
 /**
- * Number of quick attempts to reach a missing speaker. Once all missing speakers have had theirs, one of them is tried each second,
+ * Number of quick attempts to reach a missing speaker. When no missing speaker has quick attempts left, one speaker is tried each second,
  * chosen at random.
  */
 const quickAttempts = 3;
 const quickIntervalMs = 50;
 const slowIntervalMs = 1000;
-/** Speakers tried at a time. */
+/** Maximum number of speakers tried at a time. */
 const triesAtOnce = 16;
 /** Minimum time between two calls of `tryAllAgain` that take effect. */
 const reprobeIntervalMs = 1000;
@@ -18,7 +18,7 @@ export interface JoinTarget {
   readonly endpoint: Endpoint | undefined;
 }
 
-/** The speakers that exist according to Kubernetes, and when to try to reach the missing ones. */
+/** The speakers that Kubernetes lists, and when to try to reach the missing ones. */
 export class JoinList {
   readonly #random: () => number;
   readonly #listed = new Map<string, readonly Endpoint[]>();
@@ -32,8 +32,8 @@ export class JoinList {
   }
 
   /**
-   * Replaces the list and returns the names that are no longer on it. `isCertain`: every listed speaker has a Pod, and there are no
-   * other speakers.
+   * Replaces the list and returns the names that are no longer on it. `isCertain` says that every listed speaker has a Pod and that there
+   * are no other speakers.
    */
   replace(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain: boolean, now: number): string[] {
     const left = [...this.#listed.keys()].filter((name) => !speakers.has(name));
@@ -60,7 +60,7 @@ export class JoinList {
     return this.#listed.get(name) ?? [];
   }
 
-  /** The speaker whose node has the address. */
+  /** The speaker that is listed with the address. */
   at(host: string): string | undefined {
     for (const [name, endpoints] of this.#listed)
       if (endpoints.some((endpoint) => endpoint.host === host)) return name;
@@ -71,10 +71,7 @@ export class JoinList {
     this.#attempts.delete(name);
   }
 
-  /**
-   * Gives all missing speakers quick attempts again. Call it when a dead member turns out to be alive, because a partition may have
-   * ended.
-   */
+  /** Gives all missing speakers their quick attempts again. The caller has found a dead member alive, so a partition may have ended. */
   tryAllAgain(now: number): void {
     if (now < this.#nextReprobeAt) return;
     this.#nextReprobeAt = now + reprobeIntervalMs;
@@ -86,7 +83,10 @@ export class JoinList {
     return this.#nextAt;
   }
 
-  /** Returns the missing speakers to try now: new ones in quick succession, the others one a second in random order. */
+  /**
+   * Returns the missing speakers to try now. Speakers with quick attempts left come first, up to `triesAtOnce` of them. When there are
+   * none, returns one missing speaker at random.
+   */
   due(missing: Iterable<string>, now: number): JoinTarget[] {
     if (now < this.#nextAt) return [];
     const names = [...missing];

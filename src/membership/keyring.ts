@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { fail, ok, type Result } from '../result.ts';
 
-/** Shared keys, 32 octets each. The first seals, all open. */
+/** Shared keys, 32 octets each. The first key seals datagrams, and every key opens them. */
 export type Keys = readonly [Uint8Array, ...Uint8Array[]];
 
 /**
- * How long a key that was removed from the Secret still opens datagrams. Speakers read a changed Secret at different times, and those
- * that have read it must still understand those that have not.
+ * How long a key that was removed from the Secret still opens datagrams. Speakers read a changed Secret at different times. A speaker that
+ * has read it must still understand a speaker that has not.
  */
 export const retiredKeyMs = 600_000;
 const keyLength = 32;
@@ -21,7 +21,7 @@ interface HeldKey extends SharedKey {
   readonly opensUntilMs: number;
 }
 
-/** The keys in use, and for a while the removed ones. */
+/** The keys in use, and the keys that were removed less than `retiredKeyMs` ago. */
 export class Keyring {
   #sealing: SharedKey;
   #held: readonly HeldKey[];
@@ -49,7 +49,7 @@ export class Keyring {
   }
 }
 
-/** Reads the lines of the Secret: base64 of 32 octets each. The error says which line is wrong. */
+/** Reads the lines of the Secret. Each line is one key of 32 octets in base64. The error says which line is wrong. */
 export function parseKeys(lines: readonly string[]): Result<Keys, string> {
   const keys = lines.map((line) => new Uint8Array(Buffer.from(line, 'base64')));
   const wrong = keys.findIndex((key) => key.length !== keyLength);

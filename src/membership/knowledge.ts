@@ -3,7 +3,7 @@ import { brief, isLive, type MemberTable, memberBucket, memberHash, updateOf } f
 import type { Update } from './packet.ts';
 import { digestBuckets, type PayloadStore } from './payload.ts';
 
-/** The name of a record: enough to find its newest version later. */
+/** Names a record, so that its newest version can be found later. */
 export type RecordName =
   | { readonly kind: 'member'; readonly name: string }
   | { readonly kind: 'payload'; readonly key: string };
@@ -13,7 +13,7 @@ export interface Digests {
   readonly payloads: Uint32Array;
 }
 
-/** All that this member knows and others may lack: itself, the other members, and the payload records of live members. */
+/** What this member knows and other members may lack: its own description, the other members, and the payload records of live members. */
 export class Knowledge {
   readonly #self: LocalMember;
   readonly #table: MemberTable;
@@ -27,7 +27,7 @@ export class Knowledge {
     this.#payloads = payloads;
   }
 
-  /** One hash over everything. Each packet carries it, so it is recomputed only after a change. */
+  /** One hash over all knowledge. Each packet carries the summary, so it is recomputed only after a change. */
   summary(): number {
     const versions = this.#versions();
     if (this.#summary.versions !== versions) {
@@ -38,7 +38,7 @@ export class Knowledge {
     return this.#summary.value;
   }
 
-  /** A hash for each bucket. */
+  /** One hash for each bucket of records. */
   digests(): Digests {
     const versions = this.#versions();
     if (this.#digests?.versions !== versions) {
@@ -49,9 +49,9 @@ export class Knowledge {
   }
 
   /**
-   * The records in the buckets where the given digest differs from this member's. Deaths are left out. They are spread when they
-   * happen, and a member that misses the news detects the death itself. Later, a recorded death may be a wrong belief from a
-   * partition.
+   * The records in the buckets where the given digest differs from this member's own. Deaths are left out, because a recorded death may be
+   * a wrong belief from a partition. The news of a death spreads when it happens, and a member that misses the news detects the death
+   * itself.
    */
   *differingFrom(digest: Digests): Iterable<RecordName> {
     const own = this.digests();

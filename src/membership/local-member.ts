@@ -32,7 +32,7 @@ export class LocalMember {
     return memberHash(this);
   }
 
-  /** Changes the description, with a greater incarnation so that the others adopt it. */
+  /** Changes the description and raises the incarnation, so that the other members adopt the change. */
   change(over: { readonly endpoint?: Endpoint; readonly metadata?: string }): void {
     this.#endpoint = over.endpoint ?? this.#endpoint;
     this.#metadata = over.metadata ?? this.#metadata;

@@ -17,24 +17,24 @@ export interface Member {
   since: number;
   /** When a packet from the member itself last arrived. */
   heardAt: number;
-  /** When it last answered a ping, directly or through a relay. */
+  /** When the member last answered a ping, directly or through a relay. */
   answeredAt: number;
   rtt: RttEstimate;
-  /** Only other members have mentioned this one. It is not passed on, and digests leave it out. */
+  /** Only other members have mentioned this member. Its record is not passed on, and digests leave it out. */
   isHearsay: boolean;
 }
 
-/** Suspected members are alive until they are declared dead. */
+/** Whether the member is alive or suspect. A suspect counts as live until it is declared dead. */
 export function isLive(member: Pick<Member, 'state'> | undefined): boolean {
   return member?.state === 'alive' || member?.state === 'suspect';
 }
 
-/** The update that states what the table holds. */
+/** The update that describes the member as the table knows it. */
 export function updateOf({ name, state, incarnation, endpoint, metadata }: Member): MemberUpdate {
   return { kind: 'member', name, state, incarnation, endpoint, metadata };
 }
 
-/** The update without the member's metadata. Receivers already have it, and it would crowd out other news. */
+/** The update without the member's metadata. Receivers already have the metadata, which would crowd out other news. */
 export function brief(update: MemberUpdate): MemberUpdate {
   return { ...update, metadata: '' };
 }
@@ -77,7 +77,7 @@ export class MemberTable {
     known.state = update.state;
     known.incarnation = update.incarnation;
     if (update.endpoint.host !== '') known.endpoint = update.endpoint;
-    // Statements that a member is not alive come without its metadata.
+    // A statement that a member is not alive carries no metadata.
     if (update.state === 'alive' || update.metadata !== '') known.metadata = update.metadata;
     this.#count(known);
     return 'newer';
@@ -100,7 +100,7 @@ export class MemberTable {
     this.version++;
   }
 
-  /** XOR of the hashes of the other live members, without those that are known only by hearsay. */
+  /** XOR of the hashes of the other live members. Members known only by hearsay are left out. */
   summary(): number {
     return this.#summary;
   }

@@ -1,6 +1,6 @@
 /**
- * Membership: tells each speaker which speakers are alive, and replicates records between them, without the API server. It is a
- * machine: packets, commands and the time go in; packets and changes come out. It reads no clock and opens no socket.
+ * Membership: tells each speaker which speakers are alive, and replicates records between them, without the API server. It is a machine:
+ * packets, commands and the time go in, and packets and changes come out. It reads no clock and opens no socket.
  *
  *     LocalMember        this member's description of itself
  *     MemberTable        the other members
@@ -12,8 +12,9 @@
  *     UnlistedNames      members that Kubernetes does not list
  *     Outbox, ChangeLog  the output: packets, and changes for the rest of the program
  *
- * Statements about a member are ordered by incarnation and state, and payload records by an order of their own, so neither loss nor
- * order of packets matters. `channel.ts` passes on only packets that it has decrypted and found to be fresh.
+ * Statements about a member are ordered by incarnation and state. Payload records have an order of their own. Members that have received
+ * the same updates therefore agree, in whatever order the updates arrived. `channel.ts` passes on only packets that it has decrypted and
+ * found to be fresh.
  *
  * Das, Gupta, Motivala: SWIM (2002). Dadgar, Phillips, Currey: Lifeguard (2018).
  */
@@ -37,7 +38,7 @@ import { UrgentNews } from './urgent-news.ts';
 
 export interface MembershipOptions {
   readonly name: string;
-  /** Must be greater than in any earlier life of this member. Milliseconds since 1970 meet that. */
+  /** Must be greater than in any earlier run of this member. The time of the start in milliseconds since 1970 fulfils this. */
   readonly incarnation: number;
   readonly endpoint: Endpoint;
   readonly metadata: string;
@@ -47,11 +48,11 @@ export interface MembershipOptions {
   readonly settings?: Partial<MembershipSettings>;
 }
 
-/** Maximum number of packets to correct a sender's outdated records. The rest is left to anti-entropy. */
+/** Maximum number of packets sent at once to correct a member's outdated records. Anti-entropy corrects further records. */
 const maxCorrectionPackets = 16;
 /**
- * Number of times that the farewell is sent. A receiver that misses it must detect the departure as a failure, because the sender is
- * gone by then and cannot repeat it.
+ * Number of times that the farewell is sent. The sender cannot repeat the farewell later, so a receiver that misses it detects the
+ * departure only as a failure.
  */
 const farewells = 2;
 const expiryIntervalMs = 60_000;
@@ -122,7 +123,7 @@ export class Membership {
     return this.#expectedWakeAt;
   }
 
-  /** Replaces the speakers that exist according to Kubernetes. This member may be among them. `isCertain`: no other speakers exist. */
+  /** Replaces the speakers that Kubernetes lists. This member may be among them. `isCertain` says that no other speakers exist. */
   know(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
     for (const name of this.#joinList.replace(others, isCertain, now)) {
@@ -185,7 +186,7 @@ export class Membership {
     });
   }
 
-  /** Known endpoints of the member: first those that Kubernetes lists, then the one that its packets come from. */
+  /** Known endpoints of the member: first those that Kubernetes lists, then the last one that the member used or stated. */
   endpointsOf(name: string): readonly Endpoint[] {
     const member = this.#table.get(name);
     return member ? [...this.#joinList.endpointsOf(name), member.endpoint] : this.#joinList.endpointsOf(name);
@@ -196,12 +197,12 @@ export class Membership {
     return this.#joinList.at(host);
   }
 
-  /** Whether this member knows what the others know. False while it does not hear any other member. */
+  /** Whether this member knows what the others know. False while no other member is live. */
   get isSynced(): boolean {
     return this.#antiEntropy.isSynced(this.#table.liveCount);
   }
 
-  /** 0 while this member is healthy. It grows to 4 as its timers run late or others suspect it. */
+  /** 0 while this member is healthy. The score grows, to 4 at most, when the member's timers run late or others suspect it. */
   get healthScore(): number {
     return this.#detector.healthScore;
   }
@@ -217,8 +218,8 @@ export class Membership {
     for (const update of updates) {
       if (update.kind === 'member' && update.name === this.name) isAboutSelf = this.#hearOfSelf(update, now);
       else if (this.#merge(update, from, now) === 'older') {
-        // An outdated statement about a member needs no correction, because the newer one is already spreading. The exception is a
-        // statement sent in answer to a digest.
+        // An outdated statement about a member needs no correction, because the newer statement is already spreading. A statement in answer
+        // to a digest is corrected all the same.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
       }
     }
@@ -256,7 +257,7 @@ export class Membership {
     }
   }
 
-  /** Answers outdated records with the newest ones. Records are totally ordered, so both sides then hold the same. */
+  /** Answers outdated records with the newest ones. Records are totally ordered, so both members then hold the same records. */
   #correct(to: string, endpoint: Endpoint, outdated: readonly Update[]): void {
     const updates = outdated.flatMap((update) => this.#knowledge.current(update) ?? []);
     for (const packed of packUpdates(updates, updateOctets).slice(0, maxCorrectionPackets))
@@ -294,8 +295,8 @@ export class Membership {
   }
 
   /**
-   * Returns whether the statement concerns the present incarnation or a greater one. If so, an ack should restate that this member is
-   * alive.
+   * Handles a statement about this member. Returns true if the statement has the present incarnation or a greater one. An ack should then
+   * restate that this member is alive.
    */
   #hearOfSelf(update: MemberUpdate, now: number): boolean {
     if (!this.#self.mustRefute(update)) return this.#self.isCurrent(update);
@@ -315,7 +316,7 @@ export class Membership {
   /** Merges an update that another member sent. */
   #merge(update: Update, from: string, now: number): MergeOrder {
     if (update.kind === 'payload') return this.#mergePayload(update, now);
-    // A suspicion concerns only the suspect and the members that hold it.
+    // A suspicion concerns only the suspect and the members that suspect it.
     if (update.state === 'suspect') return 'same';
     const known = this.#table.get(update.name);
     if (!known && !this.#mayKeep(update.name, from, now)) return 'same';
@@ -355,8 +356,8 @@ export class Membership {
   }
 
   /**
-   * Whether to keep a new name: the list is not certain, the name is listed, its member speaks for itself, or it is one of the few
-   * unlisted names that others may mention.
+   * Whether to keep a name that this member has not known. While the list of speakers may be incomplete, every name is kept. Later, a name
+   * is kept if it is listed or if its member speaks for itself. Of all other names, `UnlistedNames` admits a few.
    */
   #mayKeep(name: string, from: string, now: number): boolean {
     if (!this.#joinList.isCertain || this.#joinList.has(name) || name === from) return true;
@@ -369,8 +370,8 @@ export class Membership {
   }
 
   /**
-   * Reacts to a dead member that turns out to be alive. A partition may have ended, and other deaths declared during it may be
-   * wrong as well. They are spread no further, and the dead members are tried again.
+   * Reacts to a dead member that turns out to be alive. A partition may have ended, so other deaths declared during the partition may be
+   * wrong as well. Those deaths are spread no further, and the dead members are tried again.
    */
   #reprobeDead(now: number): void {
     this.#gossip.dropDeaths();
@@ -408,7 +409,7 @@ export class Membership {
   }
 }
 
-/** Whether a live member restated itself without a change. Such news is not urgent. */
+/** Whether a live member refuted a suspicion or restated itself unchanged. Such news is not urgent. */
 function isRefutation(before: Member | undefined, { metadata }: MemberUpdate): boolean {
   return before?.state === 'suspect' || (before?.state === 'alive' && before.metadata === metadata);
 }

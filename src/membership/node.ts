@@ -90,7 +90,7 @@ export class MembershipNode {
     this.#channel.setKeys(keys, this.#clock.now());
   }
 
-  /** Sets the speakers that Kubernetes lists. `isCertain`: the list is complete. */
+  /** Sets the speakers that Kubernetes lists. `isCertain` says that the list is complete. */
   know(speakers: ReadonlyMap<string, readonly Endpoint[]>, isCertain = false): void {
     this.#channel.setListedHosts(
       new Set([...speakers.values()].flatMap((all) => all.map(({ host }) => host))),
@@ -138,8 +138,8 @@ export class MembershipNode {
   }
 
   /**
-   * Wakes the machine only after the sockets have been read, because the event loop runs timers before sockets. Otherwise, members
-   * whose packets have arrived during a pause would be considered silent.
+   * Wakes the machine only after the sockets have been read. After a pause, the event loop runs timers before it reads sockets. If a timer
+   * woke the machine directly, the machine would consider members silent although their packets have arrived.
    */
   #wakeSoon(): void {
     this.#afterSockets(() => {

@@ -34,7 +34,9 @@ export class OctetWriter {
   }
 }
 
-/** Reads one value after another. Past the end it reads zeros and sets `isShort`, so one check at the end is enough. */
+/**
+ * Reads one value after another. Past the end, the reader returns zeros and sets `isShort`, so a decoder needs only one check at the end.
+ */
 export class OctetReader {
   readonly #bytes: Buffer;
   #at = 0;

@@ -6,7 +6,7 @@ import type { LocalMember } from './local-member.ts';
 import { brief, isLive, type MemberTable, updateOf } from './member-table.ts';
 import type { MemberUpdate, Update } from './packet.ts';
 
-/** Turns drafts into packets: adds the sender's header, gossip, and what the receiver should know about itself. */
+/** Turns drafts into packets: adds the sender's header, gossip, and a statement about the receiver if the receiver should refute it. */
 export class Outbox {
   readonly #self: LocalMember;
   readonly #table: MemberTable;
@@ -40,18 +40,15 @@ export class Outbox {
     return packets;
   }
 
-  /**
-   * What the receiver should know about itself: that this member suspects it or does not consider it alive. The receiver can then
-   * refute that.
-   */
+  /** The statement that this member suspects the receiver, or considers it dead or gone. The receiver can then refute the statement. */
   #aboutReceiver(to: string): MemberUpdate[] {
     const member = this.#table.get(to);
     return member && member.state !== 'alive' ? [brief(updateOf(member))] : [];
   }
 
   /**
-   * Gossip, but only for a live receiver. Any other receiver may be coming back from a partition, and the gossip may hold wrong
-   * beliefs that arose in that partition.
+   * Gossip for a live receiver. Any other receiver gets none. It may be coming back from a partition, and the gossip may hold wrong beliefs
+   * from that partition.
    */
   #gossipFor(to: string): Update[] {
     if (!isLive(this.#table.get(to))) return [];

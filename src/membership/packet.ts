@@ -4,8 +4,8 @@ import type { PayloadRecord } from './payload.ts';
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left';
 
 /**
- * A statement about a member, by itself or by another. A greater incarnation is newer. Within an incarnation, the state that comes
- * later in `MemberState` wins.
+ * A statement about a member, made by that member or by another. A greater incarnation is newer. Within an incarnation, the state that
+ * comes later in `MemberState` wins.
  */
 export interface MemberUpdate {
   readonly kind: 'member';
@@ -23,7 +23,7 @@ export type Update = MemberUpdate | PayloadRecord;
 
 export type Body =
   | { readonly kind: 'ping'; readonly sequence: number }
-  /** `target` is alive: the sender itself, or the member that the receiver asked the sender to ping. */
+  /** States that `target` is alive. The target is the sender itself, or the member that the receiver asked the sender to ping. */
   | { readonly kind: 'ack'; readonly sequence: number; readonly target: string }
   /** Asks the receiver to ping the target and to pass the target's ack on. */
   | {
@@ -32,15 +32,15 @@ export type Body =
       readonly target: string;
       readonly endpoint: Endpoint;
     }
-  /** The sender cannot reach the target and asks the receiver to try for itself. */
+  /** The sender cannot reach the target and asks the receiver to probe the target too. */
   | { readonly kind: 'verify'; readonly target: string; readonly incarnation: number }
   | { readonly kind: 'gossip' }
-  /** Hashes of the sender's knowledge, bucket by bucket. The receiver sends its records in the buckets that differ. */
+  /** Hashes of the sender's knowledge, bucket by bucket. The receiver answers with its own records in the buckets whose hashes differ. */
   | {
       readonly kind: 'digest';
       readonly members: Uint32Array;
       readonly payloads: Uint32Array;
-      /** Whether the receiver should send its own digest when it is done. */
+      /** Whether the receiver should send its own digest after its records. */
       readonly wantsReply: boolean;
     }
   /** Part of the answer to a digest. */

@@ -1,7 +1,7 @@
 /** Buckets of a digest. Both ends of the wire must agree on the number. */
 export const digestBuckets = 64;
 
-/** How a received record compares with the one that is held. */
+/** How a received update compares with what this member already holds. */
 export type MergeOrder = 'newer' | 'same' | 'older';
 
 /** A record that members replicate on behalf of another part of the program. The membership does not know what it means. */
@@ -13,18 +13,18 @@ export interface PayloadRecord {
   readonly octets: Uint8Array;
 }
 
-/** Length of the longest record. A record of this length fits one packet beside everything else. */
+/** Length of the longest record. A record of this length fits in one packet. */
 export const maxPayloadOctets = 1000;
 
 /** Finds the end of each record in a packet. Records carry no length on the wire. */
 export interface PayloadFormat {
-  /** Reads the record at `offset`. Returns its key and the offset behind it, or undefined when it is malformed. */
+  /** Reads the record at `offset`. Returns the record's key and the offset behind the record, or undefined when the record is malformed. */
   read(bytes: Buffer, offset: number): { readonly key: string; readonly end: number } | undefined;
 }
 
 /**
- * The records themselves. The part of the program that owns them implements this as a pure data structure. `merge` follows a total
- * order, so members that have received the same records hold the same ones, in whatever order the records arrived.
+ * Holds the records. The part of the program that owns the records implements this interface as a pure data structure. `merge` follows a
+ * total order, so members that have received the same records hold the same ones, in whatever order the records arrived.
  */
 export interface PayloadStore extends PayloadFormat {
   /** Grows with each change. */

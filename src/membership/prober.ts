@@ -2,8 +2,8 @@ import type { Endpoint } from './endpoint.ts';
 import { type RttEstimate, retransmitMs } from './timing.ts';
 
 /**
- * Why a member is probed: it is its turn (`routine`); another member cannot reach it (`verify`); it is suspected (`suspect`); it may have
- * come up (`join`); it is said to have left (`departure`).
+ * Why a member is probed. The member is next in the round (`routine`), another member cannot reach it (`verify`), this member suspects it
+ * (`suspect`), it may have started (`join`), or another member says that it has left (`departure`).
  */
 export type ProbePurpose = 'routine' | 'verify' | 'suspect' | 'join' | 'departure';
 
@@ -18,7 +18,7 @@ export interface Probe {
   readonly target: string;
   readonly endpoint: Endpoint;
   readonly purpose: ProbePurpose;
-  /** Members that asked this one to verify. */
+  /** Members that asked this member to verify the target. */
   readonly askers: Set<string>;
   readonly startedAt: number;
   readonly retransmitMs: number;
@@ -47,7 +47,7 @@ export type ProberAction =
   | { readonly kind: 'ask-relays'; readonly probe: Probe }
   | { readonly kind: 'failed'; readonly probe: Probe };
 
-/** Number of pings in one probe. Any ack ends the probe, so packet loss costs time rather than a suspicion. */
+/** Number of pings in one probe. Any ack ends the probe, so the loss of one packet causes a delay, not a suspicion. */
 const pingsOf: Readonly<Record<ProbePurpose, number>> = {
   routine: 3,
   verify: 3,
@@ -61,11 +61,11 @@ const relayPings = 2;
 const relayIntervalMs = 20;
 /** How long a relay waits for the ack to its last ping. */
 const relayPatienceMs = 100;
-/** Maximum number of relayed pings under way. Members that follow the protocol do not ask for more. */
+/** Maximum number of relayed pings under way. Further requests are ignored. */
 const maxRelays = 256;
 
 /**
- * Probes under way: this member's own and those that it relays for others. The timeline of a routine probe, where r is the
+ * This member's own probes under way, and the pings that it relays for others. The timeline of a routine probe, where r is the
  * retransmission time:
  *
  *     0      r      2r                      2r + max(2r, 40 ms)
@@ -76,7 +76,7 @@ export class Prober {
   readonly #relays = new Map<number, Relay>();
   #sequence = 0;
 
-  /** Starts a probe. `stretch` multiplies its waits; it is above 1 when this member itself is slow. */
+  /** Starts a probe. `stretch` multiplies the waits. It is above 1 when this member itself is slow. */
   start(
     { name, endpoint, rtt }: ProbeTarget,
     purpose: ProbePurpose,
@@ -98,7 +98,7 @@ export class Prober {
     return { probe, actions: this.#advance(probe, now) };
   }
 
-  /** The probe with that purpose that is under way to the target. */
+  /** The probe of the target with that purpose, if one is under way. */
   find(target: string, purpose: ProbePurpose): Probe | undefined {
     for (const probe of this.#probes.values())
       if (probe.target === target && probe.purpose === purpose) return probe;
@@ -113,7 +113,7 @@ export class Prober {
     return this.#advanceRelay(sequence, relay, now);
   }
 
-  /** Ends the probe or the relay that the ack answers. */
+  /** Ends the probe or the relayed ping that the ack answers. */
   acknowledged(sequence: number, target: string): { probe?: Probe; requester?: RelayRequester } {
     const probe = this.#probes.get(sequence);
     if (probe?.target === target) {
@@ -131,7 +131,7 @@ export class Prober {
     for (const [sequence, probe] of this.#probes) if (probe.target === target) this.#probes.delete(sequence);
   }
 
-  /** Postpones the deadlines of all probes by a time in which this process did not run. */
+  /** Postpones the deadlines of all probes by the time during which this process did not run. */
   postpone(ms: number): void {
     for (const probe of this.#probes.values()) probe.dueAt += ms;
   }

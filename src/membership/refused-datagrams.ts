@@ -1,10 +1,10 @@
-/** Maximum number of datagrams remembered. A replay of an older one is opened and refused once more. */
+/** Maximum number of datagrams remembered. A replay of an older datagram is opened and refused again. */
 const maxRemembered = 4096;
 
 /**
- * Remembers refused datagrams, so that a replay costs no cryptography. Opening one in vain takes 40 µs; finding it here takes less
- * than 1 µs. The identity of a datagram is its session, its sequence number and its tag. Because the identity includes the tag, a
- * forgery that uses the sequence number of an authentic datagram does not block the authentic one.
+ * Remembers refused datagrams, so that a replay costs no cryptography. To open a datagram in vain takes 40 µs. To find it here takes less
+ * than 1 µs. The identity of a datagram is its session, its sequence number and its tag. Because the identity includes the tag, a forgery
+ * that uses the sequence number of an authentic datagram does not block the authentic one.
  */
 export class RefusedDatagrams {
   readonly #identities = new Set<string>();

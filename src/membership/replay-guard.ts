@@ -3,14 +3,14 @@ import { ReplayWindow } from './replay-window.ts';
 
 /** Octets of a token on the wire. */
 export const tokenLength = 8;
-/** Stands for the token in the datagrams of a member that has not received one. */
+/** Takes the place of the token in datagrams of a member that has not received a token yet. */
 export const noToken = '00'.repeat(tokenLength);
 
 interface ProvenSession {
   readonly session: string;
   readonly token: string;
   readonly window: ReplayWindow;
-  /** Counts the sessions that the member has proven to us. */
+  /** Number of sessions that the member has proven to this process. */
   readonly generation: number;
 }
 
@@ -26,9 +26,9 @@ export type ReplayVerdict =
  *
  *     token = first 8 octets of HMAC-SHA-256(secret of this life, generation │ session │ name)
  *
- * No state is kept for a token until it comes back. Datagrams that an attacker recorded and sends again therefore take no memory, and
- * do not disturb a challenge under way. The generation grows with each proven session of the name, which makes the tokens of its
- * earlier sessions void.
+ * The process stores nothing about a token until the sender shows it. Datagrams that an attacker recorded and sends again therefore take no
+ * memory, and do not disturb a challenge under way. The generation grows with each proven session of the name. The tokens of earlier
+ * sessions are then void.
  */
 export class ReplayGuard {
   readonly #secret: Uint8Array;

@@ -6,7 +6,7 @@ export class ReplayWindow {
   #newest = 0;
   #seen = 0n;
 
-  /** Returns true when the number arrives for the first time and is within the window or newer than all before. */
+  /** Returns true when the number is newer than all before, or when it is within the window and arrives for the first time. */
   accept(sequence: number): boolean {
     if (sequence > this.#newest) {
       const shift = BigInt(sequence - this.#newest);

@@ -1,6 +1,7 @@
 /**
- * Datagrams sealed with AES-256-GCM. Each process life derives a key of its own from the shared one (HKDF, RFC 5869, with its
- * random session as salt). A counter can therefore serve as nonce: no two speakers ever use the same nonce with the same key.
+ * Datagrams sealed with AES-256-GCM. When a speaker process starts, it chooses a random session. It derives a key of its own from the
+ * shared key, with HKDF (RFC 5869) and the session as salt. No two processes therefore use the same nonce with the same key, even though
+ * the nonce is only a counter.
  *
  *      0         1            5                 21               29
  *      ├─────────┼────────────┼─────────────────┼────────────────┼───────────────┬──────────┐
@@ -8,8 +9,8 @@
  *      └─────────┴────────────┴─────────────────┴────────────────┴───────────────┴──────────┘
  *      └──────────────── authenticated, in clear ────────────────┘  nonce: 4 zeros, sequence
  *
- * Version 2 also authenticates the name of the receiver, although that name is not sent. A datagram for one member therefore does not
- * open at another. Version 1 lacks this protection. It is still supported so that speakers can be upgraded node by node
+ * Version 2 also authenticates the name of the receiver, although that name is not sent. A member therefore cannot open a datagram that was
+ * sealed for another member. Version 1 lacks this protection. It is still supported so that speakers can be upgraded node by node
  * (`channel.ts`).
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
@@ -22,16 +23,16 @@ const headerLength = 29;
 const tagLength = 16;
 const sessionEnd = 21;
 const derivedKeyLength = 32;
-/** Senders keep packets below 1,400 octets. The rest is room for longer packets of later versions. */
+/** Senders keep packets below 1,400 octets. The limit leaves room for longer packets of later versions. */
 const maxDatagramLength = 4096;
-/** Sessions whose derived key is kept: one for each speaker, with room for restarts. */
+/** Maximum number of derived keys in the cache: one for each speaker, with room for restarts. */
 const maxSessions = 4096;
 
 export type SealError = 'truncated' | 'malformed' | 'version' | 'unknown-key' | 'authentication';
 
 export interface Opened {
   readonly version: SealVersion;
-  /** The sender's process life, in hexadecimal. */
+  /** The session of the sender, in hexadecimal. */
   readonly session: string;
   /** Grows with each datagram of the session. */
   readonly sequence: number;
@@ -45,11 +46,11 @@ export interface SealedDatagram {
   readonly key: SharedKey;
   /** Whether the key of its session is already derived. */
   readonly isKnownSession: boolean;
-  /** Session, sequence number and tag. Only a datagram and its replays share it. */
+  /** Session, sequence number and tag. Only replays of the datagram have the same identity. */
   readonly identity: string;
 }
 
-/** Seals the datagrams of one process life and opens those of other members. */
+/** Seals the datagrams of this process and opens those of other members. */
 export class Seal {
   readonly #name: string;
   readonly #keyring: Keyring;
@@ -87,7 +88,7 @@ export class Seal {
     return Buffer.concat([header, body, cipher.getAuthTag()]);
   }
 
-  /** Reads the header, which costs next to nothing. */
+  /** Reads the header. This needs no cryptography. */
   inspect(datagram: Uint8Array, nowMs: number): Result<SealedDatagram, SealError> {
     if (datagram.length < headerLength + tagLength) return fail('truncated');
     if (datagram.length > maxDatagramLength) return fail('malformed');

@@ -16,7 +16,7 @@ const literalLookup = (
   found: (error: null, address: string, family: number) => void,
 ): void => found(null, address, isIPv4(address) ? 4 : 6);
 
-/** Binds the port on every address, or on every IPv4 address where the host has no IPv6. Rejects when the port is taken. */
+/** Binds the port on every address of both families, or only of IPv4 if the host has no IPv6. Rejects when the port is taken. */
 export async function openDatagramSocket(
   port: number,
   receive: (datagram: Buffer, source: Endpoint) => void,
@@ -29,7 +29,7 @@ export async function openDatagramSocket(
   socket.on('message', (datagram: Buffer, { address, port: sourcePort }: RemoteInfo) =>
     receive(datagram, { host: address.replace(/^::ffff:(?=\d+\.)/, ''), port: sourcePort }),
   );
-  // ICMP errors caused by earlier datagrams arrive here. They are ignored, because the failure detector notices the silence.
+  // ICMP errors caused by earlier datagrams arrive here. They are ignored, because the failure detector notices when a member is silent.
   socket.on('error', () => {});
   return {
     send(datagram, endpoint) {

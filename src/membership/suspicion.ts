@@ -1,11 +1,11 @@
 import { type MembershipSettings, suspicionMs } from './timing.ts';
 
-/** Time between two calls to a suspect. */
+/** Time between two pings to a suspect, and between two requests to its verifiers. */
 const callIntervalMs = 40;
 
 /**
- * The suspicion against one member. It ends when the suspect is heard in a newer incarnation, or at a deadline that each
- * confirmation by another member brings closer (Lifeguard section IV-B).
+ * The suspicion against one member. It ends when the suspect states a newer incarnation, or at a deadline. Each confirmation by another
+ * member brings the deadline closer (Lifeguard section IV-B).
  */
 export class Suspicion {
   readonly incarnation: number;
@@ -15,7 +15,9 @@ export class Suspicion {
   #startedAt: number;
   #nextCallAt: number;
 
-  /** The members in `confirmedBy` have already failed to reach the suspect. `verifiers` is the number of members asked to try. */
+  /**
+   * The members in `confirmedBy` have already failed to reach the suspect. `verifiers` is the number of members that are asked to verify.
+   */
   constructor(
     suspect: { readonly name: string; readonly incarnation: number },
     confirmedBy: Iterable<string>,
@@ -42,7 +44,7 @@ export class Suspicion {
     return this.#confirmedBy;
   }
 
-  /** Whether to call the suspect and the verifiers once more. True once per interval. */
+  /** Whether to ping the suspect and to ask the verifiers again. Returns true once per interval. */
   isCallDue(now: number): boolean {
     if (now < this.#nextCallAt) return false;
     this.#nextCallAt = now + callIntervalMs;
@@ -53,7 +55,7 @@ export class Suspicion {
     this.#startedAt += ms;
   }
 
-  /** `members` is the size of the cluster. `stretch` multiplies the wait; it is above 1 when this member itself is slow. */
+  /** `members` is the size of the cluster. `stretch` multiplies the wait. It is above 1 when this member itself is slow. */
   deadline(settings: MembershipSettings, members: number, stretch: number): number {
     const confirmations = this.#confirmedBy.size - (this.#confirmedBy.has(this.#suspect) ? 1 : 0);
     const counted = Math.min(this.#possible, confirmations);

@@ -1,16 +1,16 @@
-/** Timers of the membership protocol in milliseconds, and numbers of members that take part in a step. */
+/** Settings of the membership protocol. Times are in milliseconds. */
 export interface MembershipSettings {
   /** Time between two routine probes. Together with retransmissions, it determines the cost of the protocol. */
   readonly probeIntervalMs: number;
-  /** Members that are asked to relay a ping. */
+  /** Number of members that are asked to relay a ping. */
   readonly relays: number;
-  /** Members that are asked to try to reach a suspect for themselves before it is declared dead. */
+  /** Number of members that are asked to probe a suspect before it is declared dead. */
   readonly verifiers: number;
-  /** Time for a suspect to refute when every verifier confirms the suspicion. */
+  /** Time in which a suspect can refute the suspicion when every verifier confirms it. */
   readonly suspicionMinMs: number;
-  /** Time for a suspect to refute when no verifier confirms. */
+  /** Time in which a suspect can refute the suspicion when no verifier confirms it. */
   readonly suspicionMaxMs: number;
-  /** A wake-up that is later than this means that this process stalled. The silence of other members in that time means nothing. */
+  /** A wake-up that is late by more than this means that the process stalled. The silence of other members during a stall means nothing. */
   readonly stallToleranceMs: number;
 }
 
@@ -40,14 +40,15 @@ export function sampleRtt(rtt: RttEstimate, sampleMs: number): RttEstimate {
   };
 }
 
-/** The wait for an ack before the ping is repeated. Below 20 ms, a busy scheduler would look like loss. */
+/** The wait for an ack before the ping is repeated. With a wait below 20 ms, a busy scheduler would look like packet loss. */
 export function retransmitMs({ smoothedMs, deviationMs }: RttEstimate): number {
   return Math.min(60, Math.max(20, smoothedMs + 4 * deviationMs));
 }
 
 /**
- * The length of a suspicion with `confirmations` out of `possible` ones. As in Lifeguard, it falls logarithmically from the longest
- * to the shortest time. The longest time grows with the cluster, because a refutation travels further.
+ * The length of a suspicion after `confirmations` of the `possible` confirmations have arrived. As in Lifeguard, the length falls
+ * logarithmically from the longest to the shortest time. The longest time grows with the cluster, because a refutation takes longer to
+ * spread.
  */
 export function suspicionMs(
   settings: MembershipSettings,

@@ -1,13 +1,14 @@
-/** Maximum number of names that one member may bring up, and that all members together may bring up. */
+/** Maximum number of unlisted names that one member may mention. */
 const namesPerSender = 8;
+/** Maximum number of unlisted names that all members together may mention. */
 const namesInAll = 32;
-/** A name that only others mention is dropped after this time. */
+/** A name is dropped after this time unless its member speaks for itself or Kubernetes lists it. */
 const keptMs = 30_000;
 
 /**
- * Members that others mention and Kubernetes does not list. Some are real: a speaker that is cut off from the API server learns of a
- * new node only from the others. Others may be invented. The number of unlisted members is therefore limited, they are not passed on,
- * and they are dropped unless they speak for themselves.
+ * Members that others mention and Kubernetes does not list. Some of them are real, because a speaker that is cut off from the API server
+ * learns about a new node only from other members. Other names may be invented. This class therefore limits the number of unlisted members.
+ * They are not passed on to other members, and they are dropped unless they speak for themselves or Kubernetes lists them.
  */
 export class UnlistedNames {
   readonly #mentioned = new Map<string, { readonly by: string; readonly at: number }>();
@@ -36,7 +37,7 @@ export class UnlistedNames {
     return at;
   }
 
-  /** Removes and returns the names whose time is over. */
+  /** Removes and returns the names that were kept for `keptMs`. */
   expire(now: number): string[] {
     const expired = [...this.#mentioned].filter(([, { at }]) => now >= at + keptMs).map(([name]) => name);
     for (const name of expired) this.#mentioned.delete(name);

@@ -5,7 +5,7 @@ import type { Update } from './packet.ts';
 import { shuffle } from './shuffle.ts';
 import { packUpdates } from './update-packing.ts';
 
-/** Urgent news waits this long for more to travel with it. */
+/** Urgent news waits this long, so that more news can travel in the same packet. */
 const gatherMs = 2;
 /** Maximum number of packets to one member in one batch. More would overflow its socket buffer. */
 const maxPacketsAtOnce = 64;
@@ -17,9 +17,9 @@ const smallCluster = 16;
 type Receiver = { readonly name: string; readonly endpoint: Endpoint };
 
 /**
- * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member sends its own news to all others
- * or to many, and passes on other members' news to a few. Gossip and anti-entropy deliver what is lost. News that does not fit one
- * batch goes out in the next.
+ * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member sends its own news to all other members
+ * of a small cluster, or to some members of a large one. It passes other members' news on to a few. When a packet is lost, gossip and
+ * anti-entropy deliver its news. News that does not fit in one batch goes out in the next batch.
  */
 export class UrgentNews {
   readonly #random: () => number;
