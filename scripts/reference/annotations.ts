@@ -1,5 +1,10 @@
 /** The page of annotations and labels. The compiler refuses an annotation without a row. */
-import { annotations, excludeFromLoadBalancersLabel, requestPrefixes } from '../../src/cluster/names.ts';
+import {
+  annotations,
+  excludeFromLoadBalancersLabel,
+  peerPasswordLabel,
+  requestPrefixes,
+} from '../../src/cluster/names.ts';
 import { requestNames } from '../../src/controller/allocator/request.ts';
 import { code, page, table } from './markdown.ts';
 
@@ -86,7 +91,7 @@ export function annotationsPage(): string {
         return [code(annotations[key]), object, writer, meaning];
       }),
     ),
-    '## Labels of Kubernetes that Bellman reads',
+    '## Labels that Bellman reads',
     table(
       ['label', 'object', 'meaning'],
       [
@@ -94,6 +99,11 @@ export function annotationsPage(): string {
           code(excludeFromLoadBalancersLabel),
           'Node',
           'The node announces nothing, unless `ignore-excluded-nodes` or `--ignore-exclude-label` is set.',
+        ],
+        [
+          code(peerPasswordLabel),
+          'Secret',
+          'The Secret holds passwords of peers, so speakers read it. See [`password-secret`](configuration.md#password-secret).',
         ],
       ],
     ),

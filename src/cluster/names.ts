@@ -13,6 +13,12 @@ export const membershipSecretName = 'bellman-membership';
 /** Lines of base64, 32 octets each. The first key encrypts and all of them decrypt, so that keys can be rotated. */
 export const membershipSecretKey = 'keys';
 
+/**
+ * Label of the Secrets that hold passwords of peers, written as for a label selector and for `kubectl label`. Speakers read these Secrets and
+ * the membership Secret, and no others.
+ */
+export const peerPasswordLabel = 'bellman.dev/secret=peer-password';
+
 /** Labels of the speakers' Pods. */
 export const speakerPodSelector = 'app.kubernetes.io/name=bellman,app.kubernetes.io/component=speaker';
 

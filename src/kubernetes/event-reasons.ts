@@ -13,7 +13,8 @@ export const eventReasons = {
   PasswordMissing: {
     object: 'ConfigMap',
     type: 'Warning',
-    meaning: 'The `password-secret` of a peer does not exist or lacks the key. The session waits for it.',
+    meaning:
+      'The `password-secret` of a peer does not exist, or lacks the label or the key. The session waits for it.',
   },
   IPAllocated: {
     object: 'Service',

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { formatIp } from '../address/index.ts';
+import { peerPasswordLabel } from '../cluster/names.ts';
 import type { Secret } from '../kubernetes/model.ts';
 import { maxPasswordOctets } from '../linux/limits.ts';
 import type { IdentifiedPeer } from './peer-identities.ts';
@@ -21,9 +22,9 @@ interface LastPassword {
 }
 
 /**
- * TCP MD5 passwords of peers, read from Secrets (`password-secret`). A peer whose Secret was never usable waits; it does not connect
- * without a password. A peer whose password is known keeps it when the Secret disappears, so a Secret deleted by mistake costs no
- * routes.
+ * TCP MD5 passwords of peers, read from Secrets (`password-secret`) with the label `peerPasswordLabel`. A peer whose Secret was never usable
+ * waits; it does not connect without a password. A peer whose password is known keeps it when the Secret disappears, so a Secret deleted
+ * by mistake costs no routes.
  */
 export class PeerPasswords {
   readonly #namespace: string;
@@ -53,7 +54,7 @@ export class PeerPasswords {
     const { name, key } = config.passwordSecret;
     const source = JSON.stringify([formatIp(config.address), name, key]);
     const secret = this.#secrets.get(name);
-    const fault = secretFault(secret, key);
+    const fault = secret ? secretFault(secret, key) : this.#absence(name);
     if (fault === undefined) {
       const password = new TextDecoder().decode(secret?.data[key]);
       this.#last.set(id, { source, password });
@@ -65,11 +66,16 @@ export class PeerPasswords {
       ? { password: last.password, warning: `${lack}: the session keeps its last password` }
       : { waitingFor: `${lack}: the session waits for its password` };
   }
+
+  /** A Secret without the label looks like one that does not exist, so the text names both causes. */
+  #absence(name: string): string {
+    const command = `kubectl -n ${this.#namespace} label secret ${name} ${peerPasswordLabel}`;
+    return `does not exist or lacks the label ${peerPasswordLabel} (${command})`;
+  }
 }
 
 /** Why the Secret holds no usable password at the key. The text lists the other keys, because a misspelt key is the usual mistake. */
-function secretFault(secret: Secret | undefined, key: string): string | undefined {
-  if (!secret) return 'does not exist';
+function secretFault(secret: Secret, key: string): string | undefined {
   const value = secret.data[key];
   if (value === undefined || value.length === 0) {
     const others = Object.keys(secret.data).filter((other) => other !== key);

@@ -5,6 +5,7 @@ import {
   acceptedConfigMapName,
   configMapName,
   membershipSecretName,
+  peerPasswordLabel,
   speakerPodSelector,
 } from '../cluster/names.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
@@ -16,7 +17,7 @@ import {
   decodeService,
   decodeSpeakerPod,
 } from '../kubernetes/decode.ts';
-import type { Secret, Service } from '../kubernetes/model.ts';
+import type { Service } from '../kubernetes/model.ts';
 import { type WatchOptions, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { Layer2 } from '../layer2/parent.ts';
@@ -40,8 +41,11 @@ export interface SpeakerWatchesOptions {
   /** By `namespace/name`. The watch of Services fills it. */
   readonly services: Map<string, Service>;
   readonly accepted: AcceptedConfigTracker;
-  readonly memory: ConfigMemory;
-  readonly speaker: NodeSpeaker;
+  readonly memory: Pick<ConfigMemory, 'save' | 'recall'>;
+  readonly speaker: Pick<
+    NodeSpeaker,
+    'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
+  >;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
   readonly reconciler: Pick<AnnouncingReconciler, 'serviceChanged'>;
   /** Called when all objects of a kind have been read. */
@@ -54,6 +58,7 @@ export class SpeakerWatches {
   readonly #knownSpeakers = new KnownSpeakerList();
   #sendsSpeakers = false;
   #unlistedConfigMaps = 2;
+  #unlistedSecrets = 2;
   #hasMembershipSecret = false;
 
   constructor(options: SpeakerWatchesOptions) {
@@ -69,7 +74,8 @@ export class SpeakerWatches {
       this.#watchEndpointSlices(),
       this.#watchNodes(),
       this.#watchPods(),
-      this.#watchSecrets(),
+      this.#watchMembershipSecret(),
+      this.#watchPeerPasswords(),
     ]);
   }
 
@@ -169,24 +175,38 @@ export class SpeakerWatches {
     );
   }
 
-  #watchSecrets(): Promise<void> {
-    const { namespace, layer2, arrived } = this.#options;
+  #watchMembershipSecret(): Promise<void> {
+    const { namespace, layer2 } = this.#options;
     return this.#watch(
       paths.secrets(namespace),
       decodeSecret,
-      (key, secret) => this.#secretChanged(key.slice(namespace.length + 1), secret),
+      (_, secret) => {
+        this.#hasMembershipSecret = secret !== undefined;
+        layer2.setKeys(readMembershipKeys(secret));
+      },
       () => {
         if (!this.#hasMembershipSecret) layer2.setKeys(readMembershipKeys(undefined));
-        arrived('secrets');
+        this.#secretsListed();
       },
+      { fieldSelector: `metadata.name=${membershipSecretName}` },
     );
   }
 
-  #secretChanged(name: string, secret: Secret | undefined): void {
-    const { layer2, speaker } = this.#options;
-    if (name !== membershipSecretName) return speaker.setSecret(name, secret);
-    this.#hasMembershipSecret = secret !== undefined;
-    layer2.setKeys(readMembershipKeys(secret));
+  /** RBAC lets the speaker list every Secret of the namespace. The label keeps the others out of its memory. */
+  #watchPeerPasswords(): Promise<void> {
+    const { namespace, speaker } = this.#options;
+    return this.#watch(
+      paths.secrets(namespace),
+      decodeSecret,
+      (key, secret) => speaker.setSecret(key.slice(namespace.length + 1), secret),
+      () => this.#secretsListed(),
+      { labelSelector: peerPasswordLabel },
+    );
+  }
+
+  #secretsListed(): void {
+    this.#unlistedSecrets--;
+    if (this.#unlistedSecrets === 0) this.#options.arrived('secrets');
   }
 
   /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */

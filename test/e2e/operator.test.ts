@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab, speakerPod } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
+import { peerPasswordLabel } from '../../src/cluster/names.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const office = '192.0.2.240-192.0.2.250';
@@ -130,10 +131,14 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match(await trace('membership'), /^\S+Z {2}node-3 {2}membership /m);
   });
 
-  test('a peer without its password Secret is shown as waiting, and its session starts once the Secret exists', async () => {
+  test('a peer without its password Secret is shown as waiting, and its session starts once the Secret exists with its label', async () => {
     await lab.configure(config({ 'password-secret': { name: 'tor' } }));
-    const waiting = 'Secret bellman-system/tor does not exist: the session waits for its password';
-    await shows('waiting', new RegExp(`^node-3 +router +Idle +\\S+ +0(?: of 1)? +\\S+ ${waiting}$`, 'm'));
+    const command = `kubectl -n bellman-system label secret tor ${peerPasswordLabel}`;
+    const waiting = `Secret bellman-system/tor does not exist or lacks the label ${peerPasswordLabel} (${command}): the session waits for its password`;
+    await shows(
+      'waiting',
+      new RegExp(`^node-3 +router +Idle +\\S+ +0(?: of 1)? +\\S+ ${waiting.replace(/[()]/g, '\\$&')}$`, 'm'),
+    );
     assert.match(await lab.metrics(lab.node('node-3').namespace), /session_up\{peer="router"\} 0/);
     await lab.until('an event about the missing password', async () =>
       (await lab.kubectl('get', 'events', '-n', 'bellman-system')).includes(`peer router: ${waiting}`),
@@ -145,6 +150,7 @@ describe('the view of an operator', { concurrency: false }, () => {
       metadata: { name: 'tor', namespace: 'bellman-system' },
       data: { password: Buffer.from('not what the router has').toString('base64') },
     });
+    await lab.kubectl('label', 'secret', 'tor', peerPasswordLabel, '-n', 'bellman-system');
     await shows('a hint', /^node-3 .* no answer from 192\.0\.2\.1 port 179; a peer with another password/m);
     await lab.configure(config());
     await shows('the session', /^node-3 +router +Established/m);

@@ -12,6 +12,7 @@ export interface StoredObject {
     readonly resourceVersion?: string;
     readonly uid?: string;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
   };
   readonly [field: string]: unknown;
 }
@@ -22,8 +23,8 @@ interface Watcher {
 }
 
 /**
- * An API server in memory, for tests in virtual time. It supports lists, watches, creation, replacement and merge patches, counts
- * resourceVersions, and reports conflicts. `before` may delay a request or make it fail.
+ * An API server in memory, for tests in virtual time. It supports lists and watches, selectors of a name or of label values, creation,
+ * replacement and merge patches, counts resourceVersions, and reports conflicts. `before` may delay a request or make it fail.
  */
 export class MemoryApi implements Api {
   readonly reachability: Reachability;
@@ -54,7 +55,7 @@ export class MemoryApi implements Api {
     const uid = known?.metadata.uid ?? object.metadata.uid ?? `uid-${version}`;
     const stored = { ...object, metadata: { ...object.metadata, uid, resourceVersion: version } };
     this.#objects.set(path, stored);
-    this.#publish(path, known ? 'MODIFIED' : 'ADDED', stored);
+    this.#publish(path, known, stored);
     return stored;
   }
 
@@ -63,7 +64,7 @@ export class MemoryApi implements Api {
     if (!known) return;
     this.#objects.delete(path);
     const resourceVersion = String(++this.#version);
-    this.#publish(path, 'DELETED', { ...known, metadata: { ...known.metadata, resourceVersion } });
+    this.#publish(path, { ...known, metadata: { ...known.metadata, resourceVersion } }, undefined);
   }
 
   /** Ends every watch, as a restart of the server does. */
@@ -120,18 +121,27 @@ export class MemoryApi implements Api {
     return [...this.#objects].filter(([each, object]) => selects(path, each, object)).map(([, each]) => each);
   }
 
-  #publish(path: string, type: string, object: StoredObject): void {
-    for (const watcher of this.#watchers)
-      if (selects(watcher.path, path, object)) watcher.lines.send({ type, object });
+  /** To a watch with a selector, an object that starts to match is added, and one that stops matching is deleted. */
+  #publish(path: string, before: StoredObject | undefined, after: StoredObject | undefined): void {
+    for (const watcher of this.#watchers) {
+      const matched = before !== undefined && selects(watcher.path, path, before);
+      const matches = after !== undefined && selects(watcher.path, path, after);
+      if (matches) watcher.lines.send({ type: matched ? 'MODIFIED' : 'ADDED', object: after });
+      else if (matched) watcher.lines.send({ type: 'DELETED', object: after ?? before });
+    }
   }
 }
 
 /** Whether a list or watch of a collection, in one namespace or all, includes an object. */
 function selects(listPath: string, objectPath: string, object: StoredObject): boolean {
   const [collection = '', query] = listPath.split('?');
-  const field = new URLSearchParams(query).get('fieldSelector');
-  if (field !== null && field !== `metadata.name=${object.metadata.name}`) return false;
-  const { namespace, name } = object.metadata;
+  const { namespace, name, labels = {} } = object.metadata;
+  const selectors = new URLSearchParams(query);
+  const field = selectors.get('fieldSelector');
+  if (field !== null && field !== `metadata.name=${name}`) return false;
+  const pairs = selectors.get('labelSelector')?.split(',') ?? [];
+  if (pairs.some((pair) => !Object.entries(labels).some(([key, value]) => pair === `${key}=${value}`)))
+    return false;
   const [, kind] = /\/([^/]+)$/.exec(collection) ?? [];
   const everywhere = collection.replace(/\/[^/]+$/, '');
   return (

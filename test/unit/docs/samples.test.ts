@@ -6,7 +6,13 @@ import { loadAll } from 'js-yaml';
 import { withoutComments } from '../../../scripts/reference/log-calls.ts';
 import { metricNames } from '../../../scripts/reference/metrics.ts';
 import { bellmanProgram } from '../../../src/cli/program.ts';
-import { annotations, configMapKey, configMapName, requestPrefixes } from '../../../src/cluster/names.ts';
+import {
+  annotations,
+  configMapKey,
+  configMapName,
+  peerPasswordLabel,
+  requestPrefixes,
+} from '../../../src/cluster/names.ts';
 import { findConfigs, formatConfigError, parseConfig } from '../../../src/config/index.ts';
 import { requestNames } from '../../../src/controller/allocator/request.ts';
 import { codeBlocks, pages, read, root } from './pages.ts';
@@ -71,17 +77,18 @@ function assertCommandExists(text: string): void {
 }
 
 for (const page of checkedPages)
-  test(`${page} names only metrics and annotations that exist`, () => {
+  test(`${page} names only metrics, annotations and labels that exist`, () => {
     const text = read(page);
     const metrics = metricNames();
     for (const [name] of text.matchAll(/\bbellman_[a-z0-9_]+/g))
       assert.ok(metrics.includes(name), `${name}: no such metric`);
     const keys: readonly string[] = [
       ...Object.values(annotations),
+      peerPasswordLabel.replace(/=.*/, ''),
       ...requestPrefixes.flatMap((prefix) => Object.values(requestNames).map((name) => prefix + name)),
     ];
     for (const [key] of text.matchAll(/\b(?:bellman\.dev|metallb\.universe\.tf|metallb\.io)\/[A-Za-z-]+/g))
-      assert.ok(keys.includes(key), `${key}: no such annotation`);
+      assert.ok(keys.includes(key), `${key}: no such annotation or label`);
   });
 
 test('docs/guides/troubleshooting.md quotes only messages that the code has', () => {

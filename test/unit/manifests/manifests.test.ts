@@ -76,7 +76,7 @@ test('manifests bind each role to the service account of its process', () => {
   }
 });
 
-test('manifests grant no wildcard, no change of a Service spec, and no listing of Secrets to the controller', () => {
+test('manifests grant no wildcard, no change of a Service spec, and no other access to Secrets than each process needs', () => {
   for (const { rules } of rendered)
     for (const { resources = [], verbs } of rules ?? []) {
       assert.ok(!resources.includes('*') && !verbs.includes('*'));
@@ -85,6 +85,8 @@ test('manifests grant no wildcard, no change of a Service spec, and no listing o
     }
   for (const { resources = [], verbs } of one('Role', 'controller').rules ?? [])
     if (resources.includes('secrets')) assert.ok(!verbs.includes('list'));
+  for (const { resources = [], verbs } of one('Role', 'speaker').rules ?? [])
+    if (resources.includes('secrets')) assert.deepEqual(verbs, ['list', 'watch']);
 });
 
 test('manifests start each daemon with its arguments; only the speaker has host networking and added capabilities', () => {

@@ -166,7 +166,9 @@ test('NodeSpeaker holds back a peer until its password Secret exists, follows a 
   speaker.setConfig(config([], [peer('router', { passwordSecret })]));
   speaker.setNode('node-1', node('node-1'));
   speaker.start();
-  const missing = 'Secret bellman-system/tor does not exist: the session waits for its password';
+  const absent =
+    'Secret bellman-system/tor does not exist or lacks the label bellman.dev/secret=peer-password (kubectl -n bellman-system label secret tor bellman.dev/secret=peer-password)';
+  const missing = `${absent}: the session waits for its password`;
   assert.deepEqual(take(), ['peers router', `trouble router: ${missing}`, 'table', 'synced']);
   assert.equal(peers.at(-1)?.[0]?.waitingFor, missing);
   speaker.setSecret('tor', secret({ pasword: 'one' }));
@@ -189,7 +191,7 @@ test('NodeSpeaker holds back a peer until its password Secret exists, follows a 
   speaker.setSecret('tor', secret({ password: 'two' }));
   assert.deepEqual(take(), []);
   speaker.setSecret('tor', undefined);
-  const kept = 'Secret bellman-system/tor does not exist: the session keeps its last password';
+  const kept = `${absent}: the session keeps its last password`;
   assert.deepEqual(take(), ['peers router', `trouble router: ${kept}`]);
   assert.equal(peers.at(-1)?.[0]?.password, 'two');
   assert.equal(peers.at(-1)?.[0]?.warning, kept);
