@@ -38,12 +38,10 @@ class RawGroupSocket implements GroupSocket {
 
   join(group: Uint8Array, interfaceIndex: number): boolean {
     const request = membership(group, interfaceIndex);
-    const last = this.#sockets.at(-1) ?? this.#open();
-    const reason = this.#tryJoin(last, request) && this.#tryJoin(this.#open(), request);
-    if (reason !== undefined) {
-      this.#sockets.pop()?.close();
-      this.#onRefused(reason);
-    }
+    const last = this.#sockets.at(-1);
+    if (last && this.#tryJoin(last, request) === undefined) return true;
+    const reason = this.#joinOnNewSocket(request);
+    if (reason !== undefined) this.#onRefused(reason);
     return reason === undefined;
   }
 
@@ -65,6 +63,20 @@ class RawGroupSocket implements GroupSocket {
     this.#holders.clear();
   }
 
+  /** Returns the reason of a refusal, or `undefined` after joining. */
+  #joinOnNewSocket(request: Buffer): string | undefined {
+    let socket: RawSocket;
+    try {
+      socket = this.#open();
+    } catch (error) {
+      return reasonOf(error);
+    }
+    const reason = this.#tryJoin(socket, request);
+    if (reason !== undefined) this.#sockets.pop()?.close();
+    return reason;
+  }
+
+  /** Throws when the system refuses. */
   #open(): RawSocket {
     const socket = raw.createSocket({
       addressFamily: raw.AddressFamily.IPv6,
@@ -74,7 +86,12 @@ class RawGroupSocket implements GroupSocket {
     socket.on('error', (error) => this.#onRefused(error.message));
     socket.pauseRecv();
     const blockAll = Buffer.alloc(32, 0xff);
-    socket.setOption(IPPROTO_ICMPV6, ICMPV6_FILTER, blockAll, blockAll.length);
+    try {
+      socket.setOption(IPPROTO_ICMPV6, ICMPV6_FILTER, blockAll, blockAll.length);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     this.#sockets.push(socket);
     return socket;
   }
@@ -86,9 +103,13 @@ class RawGroupSocket implements GroupSocket {
       this.#holders.set(request.toString('hex'), socket);
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import raw from 'raw-socket';
+import { openGroupSocket } from '../../../src/ndp/group-socket.ts';
+
+const group = Uint8Array.from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1]);
+const IPV6_JOIN_GROUP = 20;
+
+/** Stands in for the kernel: sockets with room for a number of memberships. */
+class Kernel {
+  /** Memberships of the sockets that are open. */
+  readonly open = new Set<{ joined: number }>();
+  room = 1;
+  opens = true;
+  filters = true;
+
+  createSocket() {
+    if (!this.opens) throw new Error('too many open files');
+    const socket = { joined: 0 };
+    this.open.add(socket);
+    return {
+      setOption: (_level: number, option: number) => {
+        if (option !== IPV6_JOIN_GROUP) {
+          if (!this.filters) throw new Error('no filter');
+          return;
+        }
+        if (socket.joined === this.room) throw new Error('out of memory');
+        socket.joined++;
+      },
+      pauseRecv: () => {},
+      on: () => {},
+      close: () => void this.open.delete(socket),
+    };
+  }
+}
+
+function setUp(t: { mock: typeof import('node:test').mock }) {
+  const kernel = new Kernel();
+  t.mock.method(raw, 'createSocket', () => kernel.createSocket());
+  const refusals: string[] = [];
+  return { kernel, refusals, socket: openGroupSocket((reason) => refusals.push(reason)) };
+}
+
+test('GroupSocket opens another socket when one is full', (t) => {
+  const { kernel, refusals, socket } = setUp(t);
+  assert.ok(socket.join(group, 1) && socket.join(group, 2));
+  assert.deepEqual([kernel.open.size, refusals], [2, []]);
+});
+
+test('GroupSocket refuses a group when no further socket can be opened', (t) => {
+  const { kernel, refusals, socket } = setUp(t);
+  assert.ok(socket.join(group, 1));
+  kernel.opens = false;
+  assert.equal(socket.join(group, 2), false);
+  assert.deepEqual(refusals, ['too many open files']);
+  kernel.opens = true;
+  assert.ok(socket.join(group, 2));
+});
+
+test('GroupSocket keeps no socket that cannot be used', (t) => {
+  const { kernel, refusals, socket } = setUp(t);
+  kernel.room = 0;
+  assert.equal(socket.join(group, 1), false);
+  assert.equal(kernel.open.size, 1);
+  kernel.filters = false;
+  assert.equal(socket.join(group, 1), false);
+  assert.equal(kernel.open.size, 1);
+  assert.deepEqual(refusals, ['out of memory', 'no filter']);
+});
+
+test('openGroupSocket() throws when the system refuses', (t) => {
+  const kernel = new Kernel();
+  kernel.filters = false;
+  t.mock.method(raw, 'createSocket', () => kernel.createSocket());
+  assert.throws(() => openGroupSocket(() => {}), /no filter/);
+  assert.equal(kernel.open.size, 0);
+});
