@@ -20,9 +20,16 @@ const defaultMaxQueuedOctets = 1024 * 1024;
 const retryMs = 100;
 const newline = Buffer.from('\n');
 
+interface QueuedLine {
+  /** What is left to write. */
+  readonly octets: Uint8Array;
+  /** For a report of lost lines: how many lines are reported once it is written. */
+  readonly reported?: number;
+}
+
 export class LogOutput {
   readonly #options: LogOutputOptions;
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue: QueuedLine[] = [];
   #queuedOctets = 0;
   #retries = false;
   /** Whether the line written last is unfinished. */
@@ -47,28 +54,40 @@ export class LogOutput {
       this.#lost++;
       return;
     }
-    this.#enqueue(octets);
+    this.#enqueue({ octets });
     // A waiting retry means that the reader was slow a moment ago.
     if (!this.#retries) this.#flush();
   }
 
-  #enqueue(octets: Uint8Array): void {
-    this.#queue.push(octets);
-    this.#queuedOctets += octets.length;
+  #enqueue(line: QueuedLine): void {
+    this.#queue.push(line);
+    this.#queuedOctets += line.octets.length;
   }
 
+  /** Writes the queue, then a report of the lines that are lost and not reported yet. */
   #flush(): void {
-    for (let octets = this.#queue[0]; octets; octets = this.#queue[0]) {
-      const outcome = this.#writeSome(octets);
-      if (outcome === 'slow') return this.#retryLater();
-      this.#queuedOctets -= octets.length;
-      this.#queue.shift();
-      if (outcome === 'failed') this.#lost++;
-    }
-    this.#reportLost();
+    if (!this.#writeQueue() || this.#lost === this.#reported) return;
+    this.#enqueue({ octets: this.#report(), reported: this.#lost });
+    this.#writeQueue();
   }
 
-  #writeSome(octets: Uint8Array): 'written' | 'slow' | 'failed' {
+  /** Returns whether the queue is empty now. If not, a retry is under way. */
+  #writeQueue(): boolean {
+    for (let line = this.#queue[0]; line; line = this.#queue[0]) {
+      const outcome = this.#writeSome(line);
+      if (outcome === 'slow') {
+        this.#retryLater();
+        return false;
+      }
+      this.#queuedOctets -= this.#queue.shift()?.octets.length ?? 0;
+      if (outcome === 'written') this.#reported = line.reported ?? this.#reported;
+      else if (line.reported === undefined) this.#lost++;
+    }
+    return true;
+  }
+
+  #writeSome(line: QueuedLine): 'written' | 'slow' | 'failed' {
+    const { octets } = line;
     let done = 0;
     try {
       while (done < octets.length) {
@@ -78,14 +97,10 @@ export class LogOutput {
       return 'written';
     } catch (error) {
       if (!isRetryable(error)) return 'failed';
-      if (done > 0) this.#replaceFirst(octets.subarray(done));
+      this.#queue[0] = { ...line, octets: octets.subarray(done) };
+      this.#queuedOctets -= done;
       return 'slow';
     }
-  }
-
-  #replaceFirst(rest: Uint8Array): void {
-    this.#queuedOctets -= (this.#queue[0]?.length ?? 0) - rest.length;
-    this.#queue[0] = rest;
   }
 
   #retryLater(): void {
@@ -96,13 +111,11 @@ export class LogOutput {
     });
   }
 
-  #reportLost(): void {
+  #report(): Uint8Array {
     const lines = this.#lost - this.#reported;
-    if (lines === 0) return;
     const ts = new Date(this.#options.clock.epochMs()).toISOString();
     const report = `${JSON.stringify({ level: 'warn', ts, component: 'log', lines, msg: 'log lines lost' })}\n`;
-    const octets = Buffer.concat([this.#isInsideLine ? newline : Buffer.alloc(0), Buffer.from(report)]);
-    if (this.#writeSome(octets) === 'written') this.#reported = this.#lost;
+    return Buffer.concat([this.#isInsideLine ? newline : Buffer.alloc(0), Buffer.from(report)]);
   }
 }
 

@@ -78,6 +78,42 @@ test('LogOutput counts the lines lost to a full disk, and reports the count once
   assert.deepEqual([rest, state.text.endsWith('four\n')], [[], true]);
 });
 
+/** An output that has lost a line to a full disk. The next line is written whole, and then `octets` of the report. */
+function setUpHalfReport(octets: number) {
+  const { clock, state, output } = setUp();
+  state.fault = 'ENOSPC';
+  output.write('one\n');
+  state.fault = undefined;
+  state.room = 'two\n'.length + octets;
+  output.write('two\n');
+  state.room = 0;
+  return { clock, state, output };
+}
+
+for (const octets of [0, 10])
+  test(`LogOutput finishes a report of which ${octets} octets are written, without waiting for another line`, async () => {
+    const { clock, state, output } = setUpHalfReport(octets);
+    await pass(clock, 100);
+    assert.equal(state.text.length, 'two\n'.length + octets);
+    state.room = Number.POSITIVE_INFINITY;
+    await pass(clock, 100);
+    output.write('three\n');
+    const [first, report, ...rest] = state.text.trimEnd().split('\n');
+    assert.deepEqual([first, ...rest], ['two', 'three'], 'the report is written once');
+    assert.equal(JSON.parse(report ?? '').lines, 1);
+  });
+
+test('LogOutput repeats a report that fails', async () => {
+  const { clock, state, output } = setUpHalfReport(10);
+  state.fault = 'ENOSPC';
+  await pass(clock, 100);
+  state.fault = undefined;
+  state.room = Number.POSITIVE_INFINITY;
+  output.write('three\n');
+  assert.equal(output.lost, 1, 'a report is no line of the program');
+  assert.equal(JSON.parse(state.text.trimEnd().split('\n').at(-1) ?? '').lines, 1);
+});
+
 test('LogOutput drops lines instead of growing when the reader has stopped', () => {
   const { state, output } = setUp(10);
   state.room = 0;
