@@ -216,8 +216,9 @@ export class Membership {
     let isAboutSelf = false;
     const outdated: Update[] = [];
     for (const update of updates) {
-      if (update.kind === 'member' && update.name === this.name) isAboutSelf = this.#hearOfSelf(update, now);
-      else if (this.#merge(update, from, now) === 'older') {
+      if (update.kind === 'member' && update.name === this.name) {
+        if (this.#hearOfSelf(update, now)) isAboutSelf = true;
+      } else if (this.#merge(update, from, now) === 'older') {
         // An outdated statement about a member needs no correction, because the newer statement is already spreading. A statement in answer
         // to a digest is corrected all the same.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
