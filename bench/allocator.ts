@@ -2,8 +2,8 @@
  * Cost of an allocation.
  *   .cache/bin/node --expose-gc bench/allocator.ts
  * Measures the time per Service while up to 50,000 dual-stack Services take addresses from an IPv4 /15 and an IPv6 /64. Measures one
- * allocation in an empty pool, in a pool that is 99.9 % full, and in a pool where every second address is free; the three pools take turns.
- * Measures the memory per Service.
+ * allocation in an empty pool, in a pool that is 99.9 % full, and in a pool where every second address is free. Each round measures all three
+ * pools. Measures the memory per Service.
  */
 import type { PoolConfig } from '../src/config/index.ts';
 import { Allocator } from '../src/controller/allocator/allocator.ts';
@@ -88,16 +88,16 @@ for (let round = -3; round < rounds; round++) {
 const { free, size: usable } = full.usage()[0] ?? { free: 0n, size: 1n };
 report('one allocation and its release, /15 empty', `${spread(results.empty)} µs`);
 report(
-  `the same, ${(100 - (Number(free) / Number(usable)) * 100).toFixed(2)} % full`,
+  `one allocation and its release, /15 ${(100 - (Number(free) / Number(usable)) * 100).toFixed(2)} % full`,
   `${spread(results.full)} µs`,
 );
 report(
-  'full compared with empty, in each round',
+  'time in the full /15 divided by time in the empty /15',
   spread(results.full.map((each, i) => each / (results.empty[i] ?? 1))),
 );
-report('the same, every second address free', `${spread(results.halfFree)} µs`);
+report('one allocation and its release, /15 with every second free', `${spread(results.halfFree)} µs`);
 report(
-  'every second free compared with empty',
+  'time with every second free divided by time in the empty /15',
   spread(results.halfFree.map((each, i) => each / (results.empty[i] ?? 1))),
 );
 

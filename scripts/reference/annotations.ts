@@ -1,4 +1,4 @@
-/** The page of annotations and labels. The compiler refuses an annotation without a row. */
+/** The page of annotations and labels. It does not compile when an annotation has no row here. */
 import {
   annotations,
   excludeFromLoadBalancersLabel,
@@ -73,7 +73,7 @@ export function annotationsPage(): string {
   return page(
     'Annotations and labels',
     '## What a Service may ask for',
-    `The prefixes ${requestPrefixes.map(code).join(', ')} mean the same. Two annotations that contradict each other are an error.`,
+    `The prefixes ${requestPrefixes.map(code).join(', ')} have the same meaning. Two annotations that contradict each other are an error.`,
     table(
       ['annotation', 'value', 'meaning'],
       keys.map((key) => [
@@ -83,7 +83,7 @@ export function annotationsPage(): string {
       ]),
     ),
     '## What Bellman writes',
-    'Do not edit these.',
+    'Do not edit these annotations.',
     table(
       ['annotation', 'object', 'written by', 'meaning'],
       (Object.keys(annotations) as (keyof typeof annotations)[]).map((key) => {

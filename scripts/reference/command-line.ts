@@ -1,4 +1,4 @@
-/** The page of commands, flags and exit codes, made from the commands themselves. */
+/** The page of commands, flags and exit codes, made from the definitions of the commands. */
 import type { Command, Option } from 'commander';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { bellmanProgram } from '../../src/cli/program.ts';
@@ -11,15 +11,14 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     speaker: 'It stopped after SIGTERM or SIGINT.',
     validate: 'All files are valid.',
     status:
-      'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is.',
+      'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced.',
     trace: 'Events were printed.',
   },
   negative: {
     controller: 'A second signal ended it before it had stopped.',
     speaker: 'A second signal ended it before it had stopped.',
     validate: 'A file is not valid.',
-    status:
-      'A condition of code 0 does not hold, or could not be confirmed because a speaker was not reached.',
+    status: 'A condition of code 0 does not hold, or could not be checked because a speaker was not reached.',
     trace: 'No events were found.',
   },
   failed: {
@@ -44,7 +43,7 @@ export function commandLinePage(): string {
   const program = bellmanProgram('');
   return page(
     'Command line',
-    'One program, `bellman`, is both daemons and all tools. Each flag of a daemon can also be set by its environment variable; the flag wins.\n`bellman COMMAND --help` prints the same.',
+    'The program `bellman` contains both daemons and all tools. A flag with an environment variable can also be set by that variable. If both are set, the flag counts.\n`bellman COMMAND --help` prints the flags of a command.',
     table(
       ['command', 'what it does'],
       program.commands.map((command) => [
@@ -107,7 +106,7 @@ function exitMeaning(name: keyof typeof exitCodes, command: string): string {
   return meaning;
 }
 
-/** Descriptions on the command line begin with a small letter and have no full stop. */
+/** Turns a description from the command line, which begins with a small letter and has no full stop, into a sentence. */
 function sentence(text: string): string {
   return text === '' ? '' : `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 }

@@ -1,6 +1,6 @@
 /**
- * Finds the calls of the logger in a source text. TypeScript's own parser is not available as a library in the version that the
- * project uses, so this reads just enough of the language: strings, templates, comments and brackets.
+ * Finds the calls of the logger in a source text. The project's version of TypeScript does not offer its parser as a library, so this file parses
+ * just enough of the language: strings, templates, comments and brackets.
  */
 
 export interface LogCall {
@@ -31,8 +31,8 @@ export function logCalls(source: string): readonly LogCall[] {
 }
 
 /**
- * The expressions between an opening bracket and the one that closes it, split at the commas that no inner bracket encloses. `start` is the
- * index after the opening bracket.
+ * The expressions between an opening bracket and its closing bracket, split at the commas that are outside inner brackets. `start` is the index
+ * after the opening bracket.
  */
 function splitTopLevel(text: string, start: number): string[] {
   const parts: string[] = [];
@@ -54,7 +54,7 @@ function splitTopLevel(text: string, start: number): string[] {
   return parts.filter((part) => part !== '');
 }
 
-/** All strings and templates in the expression or, if it is a name, in the constant of that name. */
+/** All strings and templates in the expression. If the expression is a name, those in the constant of that name. */
 function messagesOf(expression: string, text: string): string[] {
   const literals = stringsIn(expression);
   return literals.length > 0 ? literals : stringsIn(constant(expression, text));
@@ -156,7 +156,7 @@ function lineEnd(text: string, start: number): number {
   return end < 0 ? text.length : end;
 }
 
-/** The regular expression that begins at a slash, if one does: after an operator or an opening bracket. */
+/** The regular expression that begins at a slash. A slash begins one only after an operator, an opening bracket or `return`. */
 function regexAt(source: string, at: number): string | undefined {
   if (source[at + 1] === '/' || source[at + 1] === '*') return undefined;
   const before = source.slice(Math.max(0, at - 20), at).trimEnd();

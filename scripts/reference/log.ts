@@ -7,7 +7,7 @@ const root = new URL('../../', import.meta.url);
 
 /** What each field of a log line means. */
 const fields: Readonly<Record<string, string>> = {
-  action: 'what the node does about it',
+  action: 'what the node does about the conflict',
   actions: 'actions of the state machine',
   at: 'milliseconds since the Unix epoch',
   attributeType: 'type code of the path attribute',
@@ -42,7 +42,7 @@ const fields: Readonly<Record<string, string>> = {
   pool: 'name of the pool, or several',
   pools: 'number of pools',
   port: 'port number',
-  reason: 'why; the text to read first',
+  reason: 'why it happened; read this text first',
   resource: 'path of the API resource',
   retryInMs: 'milliseconds until the next attempt',
   server: 'address of the API server',
@@ -99,7 +99,7 @@ export function logPage(): string {
         .map(([field, meaning]) => [code(field), meaning]),
     ),
     '## Messages',
-    '`…` is a part that changes.',
+    '`…` stands for a part that varies.',
     ...parts.flatMap(([title, folders]) => {
       const rows = calls
         .filter(({ folder }) => folders.includes(folder))

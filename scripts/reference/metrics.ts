@@ -37,7 +37,7 @@ const processes: readonly Process[] = [
   },
   {
     title: 'Controller and speaker: the process',
-    text: 'The speaker adds the failures of its layer-2 process to its own.',
+    text: 'The failures that a speaker counts include those of its layer-2 process.',
     register: (registry) => {
       registerInputFailures(registry);
       registerLostLogLines(registry);
@@ -50,7 +50,7 @@ const processes: readonly Process[] = [
   },
   {
     title: 'Speaker: BGP',
-    text: 'The label `peer` is the name of the peer. The names of the first groups are irregular because they come from MetalLB.',
+    text: 'The label `peer` is the name of the peer. Some names are irregular because they come from MetalLB.',
     register: (registry) => void new BgpMetrics(registry),
   },
   {
@@ -88,7 +88,7 @@ const labels: Readonly<Record<string, string>> = {
   'bellman_layer2_requests_dropped reason':
     '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `late`, `send-failed`',
   'bellman_membership_dropped_total reason':
-    '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not shown that it hears us), `flood` (more datagrams of unknown origin than are worth decrypting), `truncated`, `malformed`, `version`, `own`',
+    '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not shown that it hears us), `flood` (too many datagrams of unknown sessions to decrypt them all), `truncated`, `malformed`, `version`, `own`',
 };
 
 export function metricsPage(): string {

@@ -43,7 +43,7 @@ export function speakerCommand(): Command {
         .default(false),
     )
     .addOption(
-      new Option('--conflict-policy <policy>', 'reaction when a foreign host claims an announced address')
+      new Option('--conflict-policy <policy>', 'reaction when another host uses an announced address')
         .env('BELLMAN_CONFLICT_POLICY')
         .choices(['defend', 'yield'])
         .default('defend'),
@@ -60,7 +60,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--state-directory <path>',
-        'directory that survives a restart of the speaker but not a reboot, so that the speaker can tell one from the other',
+        'directory that survives a restart of the speaker but not a reboot, so that the speaker can tell a restart from a reboot',
       )
         .env('BELLMAN_STATE_DIRECTORY')
         .default('/run/bellman'),

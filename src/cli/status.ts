@@ -18,7 +18,9 @@ interface StatusFlags {
  */
 export function statusCommand(): Command {
   return new Command('status')
-    .description('print configuration, pools, addresses and their announcers, sessions and members')
+    .description(
+      'print the configuration, pools, addresses with the nodes that announce them, BGP sessions, and members',
+    )
     .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
     .addOption(namespaceFlag())
     .addOption(

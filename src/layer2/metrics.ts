@@ -46,7 +46,7 @@ export class Layer2Metrics {
     });
     new Gauge({
       name: 'bellman_membership_unreachable',
-      help: 'Speakers that Kubernetes knows and this one does not hear, except those that left. A value that stays above 0 means a partition.',
+      help: 'Speakers that Kubernetes knows and this speaker does not hear, except those that left. A value that stays above 0 means a partition.',
       registers,
       collect() {
         this.set(state.unreachable());

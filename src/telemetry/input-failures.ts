@@ -5,7 +5,7 @@ import type { Entrance } from './guard.ts';
 export function registerInputFailures(registry: Registry): (entrance: Entrance, kind: string) => void {
   const failures = new Counter({
     name: 'bellman_input_failures_total',
-    help: 'Inputs that raised an exception, by entrance and kind of error. Each is a bug and cost only that input.',
+    help: 'Inputs that raised an exception, by entrance and kind of error. Each is a bug and affected only that input.',
     labelNames: ['entrance', 'kind'],
     registers: [registry],
   });
