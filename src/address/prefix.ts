@@ -34,7 +34,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   return prefix.value === address.value ? prefix : undefined;
 }
 
-/** `address/length`. */
+/** Formats the prefix as `address/length`. */
 export function formatPrefix(prefix: Prefix): string {
   return `${formatIp(prefix)}/${prefix.length}`;
 }

@@ -26,13 +26,13 @@ export function rangesOverlap(a: IpRange, b: IpRange): boolean {
   return a.family === b.family && a.first <= b.last && b.first <= a.last;
 }
 
-/** `first-last`, both in canonical text. */
+/** Formats the range as `first-last`, both in canonical text. */
 export function formatRange(range: IpRange): string {
   const { family } = range;
   return `${formatIp({ family, value: range.first })}-${formatIp({ family, value: range.last })}`;
 }
 
-/** The smallest list of prefixes that covers exactly the range, in order. */
+/** The fewest prefixes that together cover exactly the range, in ascending order. */
 export function prefixesOfRange(range: IpRange): Prefix[] {
   const bits = range.family === 4 ? 32 : 128;
   const prefixes: Prefix[] = [];

@@ -8,8 +8,8 @@ import { objectKey } from '../kubernetes/model.ts';
 import { paths } from '../kubernetes/write.ts';
 
 /**
- * Addresses that Bellman assigned in the cluster, recognised by the annotation that only its controller writes. Rejects when the API
- * server cannot be reached.
+ * Reads the addresses that Bellman assigned in the cluster. Bellman assigned the addresses of a Service if the Service has the pool
+ * annotation, which only the controller writes. Rejects when the API server cannot be reached.
  */
 export async function assignedAddresses(kubeconfig: string): Promise<AssignedAddress[]> {
   const client = connect(kubeconfig, 'bellman-validate');

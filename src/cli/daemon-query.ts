@@ -9,7 +9,7 @@ export interface DaemonQuery {
   readonly token: string | undefined;
 }
 
-/** Queries a daemon at each of its addresses until one gives a usable answer. Returns the last fault when none does. */
+/** Queries a daemon at one address after another until an answer decodes. If none does, fails with the fault of the last address. */
 export async function queryDaemon<T>(
   addresses: readonly string[],
   { port, path, token }: DaemonQuery,

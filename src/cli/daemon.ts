@@ -2,8 +2,8 @@ import type { Logger } from '../log.ts';
 import { exitCodes } from './exit-codes.ts';
 
 /**
- * Runs a daemon. An error that keeps it from starting is logged in the same format as everything else, and ends the process with
- * `exitCodes.failed` even though parts that have started would keep it alive.
+ * Runs a daemon. If the daemon cannot start, logs the error in the format of all log lines and exits with `exitCodes.failed`. The
+ * explicit exit is necessary because parts that have already started would keep the process alive.
  */
 export async function runDaemon(logger: Logger, run: () => Promise<void>): Promise<void> {
   try {

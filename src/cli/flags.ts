@@ -24,13 +24,13 @@ export interface DaemonFlags {
 /** TCP ports on which the daemons serve HTTP unless a flag says otherwise. */
 export const defaultHttpPort = { controller: 7471, speaker: 7472 } as const;
 
-/** A daemon's command with the flags that both daemons have. */
+/** Makes the command of a daemon, with the flags that both daemons have. */
 export function daemonCommand(name: keyof typeof defaultHttpPort, description: string): Command {
   const port = defaultHttpPort[name];
   return new Command(name)
     .description(description)
     .addOption(
-      kubeconfigFlag('kubeconfig of the API server; without it, the service account of the Pod').env(
+      kubeconfigFlag('kubeconfig of the API server; by default, the service account of the Pod').env(
         'KUBECONFIG',
       ),
     )
@@ -42,7 +42,7 @@ export function daemonCommand(name: keyof typeof defaultHttpPort, description: s
         .default({ host: '::', port }, `:${port}`),
     )
     .addOption(
-      loadBalancerClassFlag('serve only Services of this class; without it, Services without a class'),
+      loadBalancerClassFlag('serve only Services of this class; by default, only Services without a class'),
     )
     .addOption(
       new Option('--log-level <level>', 'least severe level to log')

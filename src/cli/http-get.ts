@@ -7,7 +7,7 @@ const timeoutMs = 1500;
 /** A speaker's status with 10,000 Services takes about 4 MiB. */
 const maxBodyOctets = 64 * 1024 * 1024;
 
-/** Largest number of characters that are shown of the body of an error response. */
+/** Longest part of an error response's body that is shown, in characters. */
 const maxReasonCharacters = 300;
 
 /** URL of a path that a daemon serves at an IP address. */
@@ -16,8 +16,8 @@ export function daemonUrl(address: string, port: number, path: string): string {
 }
 
 /**
- * Returns the body of a successful answer, or why there is none. Gives up when the server is silent or the body endless. `token` is sent as
- * a bearer token.
+ * Returns the body of a successful response, or why there is none. Gives up when the server is silent or the body is too large. Sends
+ * `token` as a bearer token.
  */
 export function httpGet(url: string, token?: string): Promise<Result<string, string>> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };

@@ -6,12 +6,12 @@ import { traceCommand } from './trace.ts';
 import { validateCommand } from './validate.ts';
 
 /**
- * The `bellman` program: two daemons and the tools to look at them. A command parses its flags, loads the module that does the work,
- * and prints. The module is loaded only then, because a tool must not pay for the code of a daemon.
+ * The `bellman` program: two daemons, and the tools that show their state. Each command parses its flags, loads the module that does
+ * the work, and prints the result. The module is loaded late, so that a tool does not load the code of a daemon.
  *
  *   controller, speaker   run the daemons (`daemon.ts`: failures to start; `stop-signal.ts`: SIGTERM)
  *   validate              judges files with the gate of the controller
- *   status, trace         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format a pure view
+ *   status, trace         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
  *
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
  */

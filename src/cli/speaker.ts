@@ -37,7 +37,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--ignore-exclude-label',
-        'announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers too',
+        'announce also from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers',
       )
         .env('BELLMAN_IGNORE_EXCLUDE_LABEL')
         .default(false),
@@ -51,7 +51,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--announce-every <seconds>',
-        'interval of repeated layer-2 announcements, for switches that forget addresses; 0: only at a takeover',
+        'interval of repeated layer-2 announcements, for switches that forget addresses; 0 announces only at a takeover',
       )
         .env('BELLMAN_ANNOUNCE_EVERY')
         .argParser(parseSeconds)

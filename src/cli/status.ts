@@ -13,8 +13,8 @@ interface StatusFlags {
 
 /**
  * `bellman status`: prints the state of the cluster as the API server and the daemons report it. Exit codes: 0 when everything is as
- * desired; 1 when something is not, for instance when an address is not announced although it should be; 2 when the API server could not
- * be reached.
+ * desired, 1 when something is not, 2 when the API server could not be reached. An example of code 1 is an address that should be
+ * announced and is not.
  */
 export function statusCommand(): Command {
   return new Command('status')

@@ -20,7 +20,7 @@ export function traceCommand(): Command {
     .addArgument(new Argument('<subject>', 'name of a peer, an IP address, or the word membership'))
     .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
     .addOption(namespaceFlag())
-    .addOption(new Option('--node <node>', 'ask only the speaker of this node; without it, all speakers'))
+    .addOption(new Option('--node <node>', 'ask only the speaker of this node; by default, ask all speakers'))
     .addOption(
       new Option('--speaker-port <port>', 'TCP port on which speakers serve /debug/events on their nodes')
         .argParser(parsePort)

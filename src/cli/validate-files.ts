@@ -10,20 +10,21 @@ export interface ValidateIo {
   readonly readFile: (path: string) => Promise<string>;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Addresses in use, when a cluster was asked for them. */
+  /** Addresses in use; absent when no cluster was asked. */
   readonly assigned?: readonly AssignedAddress[];
 }
 
 /**
- * Judges each file with the gate itself; `-` is standard input. A file holds either a configuration, or manifests that include the
- * ConfigMap. Prints `file:line:column: path: message` for each error, the same with `warning: ` before the path for each warning, and one
- * line for each valid file.
- * Returns 0 when all files are valid, 1 when one is not, and 2 when one could not be read.
+ * Judges each file with the controller's gate. The name `-` stands for standard input. A file holds a configuration, or manifests that
+ * include the ConfigMap. Each error prints as `file:line:column: path: message`, and each warning as
+ * `file:line:column: warning: path: message`. Each valid file also prints one line.
+ *
+ * Returns 0 when all files are valid, 1 when a file is not valid, and 2 when a file could not be read.
  */
 export async function runValidate(files: readonly string[], io: ValidateIo): Promise<0 | 1 | 2> {
   let code: 0 | 1 | 2 = 0;
   if (files.filter((file) => file === '-').length > 1) {
-    io.stderr('bellman: standard input can be read only once: name - once\n');
+    io.stderr('bellman: standard input can be read only once; give - only once\n');
     return 2;
   }
   for (const file of files) {

@@ -9,7 +9,7 @@ interface ValidateFlags {
 
 /**
  * `bellman validate`: judges configuration files with the controller's own gate. With a kubeconfig it also reports assigned addresses
- * that a file would orphan. Exit codes: 0 when all files are valid; 1 when a file is not; 2 when the command could not run.
+ * that a file would orphan. Exit codes: 0 when all files are valid, 1 when a file is not valid, 2 when the command could not run.
  */
 export function validateCommand(): Command {
   return new Command('validate')

@@ -8,7 +8,7 @@ export interface ViewerToken {
   readonly problem?: string;
 }
 
-/** Asks for a short-lived token of the viewer account. Without one the daemons show nothing to clients on other hosts. */
+/** Asks for a short-lived token of the viewer account. Without a token, daemons do not show their state to clients on other hosts. */
 export async function requestViewerToken(client: Api, namespace: string): Promise<ViewerToken> {
   try {
     return { token: await requestToken(client, namespace, viewerServiceAccount, viewerAudience) };
@@ -16,7 +16,7 @@ export async function requestViewerToken(client: Api, namespace: string): Promis
     const account = `ServiceAccount ${namespace}/${viewerServiceAccount}`;
     const reason = error instanceof Error ? error.message : String(error);
     return {
-      problem: `speakers show their state to a token of ${account} only, and none was issued: ${reason}`,
+      problem: `speakers show their state only to clients with a token of ${account}, and the request for one failed: ${reason}`,
     };
   }
 }

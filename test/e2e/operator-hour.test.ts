@@ -147,7 +147,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
       'no controller',
       1,
       /^configuration: not judged yet \(accepted \w+ at /,
-      /^controller: none leads: \S+ last renewed its Lease \d+ s ago$/m,
+      /^controller: no replica leads: \S+ last renewed its Lease \d+ s ago$/m,
       /^default\/late +<pending>/m,
       /^default\/web .* node-1, node-2, node-3 by BGP$/m,
     );

@@ -7,8 +7,8 @@ import type { SpeakerView } from './view.ts';
 export interface Announcers {
   readonly text: string;
   /**
-   * False when the address should be announced and is not, or when it is not known whether it is announced. It should not be announced
-   * when its Service has no ready endpoint.
+   * False when the address should be announced and is not, or when its state is unknown. An address whose Service has no ready endpoint
+   * should not be announced.
    */
   readonly isAsDesired: boolean;
 }
@@ -18,12 +18,12 @@ interface NodeStatus {
   readonly status: SpeakerStatus;
 }
 
-/** Largest number of nodes that are listed by name. The others are only counted. */
+/** Number of nodes or reasons that a long list shows before it counts the others. */
 const namedNodes = 3;
 
 /**
- * Causes, the most significant one first. A node that is excluded although it has an endpoint explains more than the nodes without an
- * endpoint.
+ * Causes, the most significant one first. A node that has an endpoint but is excluded explains more than a node without an endpoint.
+ * `undefined` is the cause in a status of an old speaker.
  */
 const significance: readonly (RefusalCause | undefined)[] = [
   'node',
@@ -34,7 +34,7 @@ const significance: readonly (RefusalCause | undefined)[] = [
   'no-local-endpoint',
 ];
 
-/** A speaker's own report counts first. The record on the Service counts only when the speaker that it names did not answer. */
+/** Uses the reports of the speakers first. Uses the announcing record only when it names a node whose speaker did not answer. */
 export function announcersOf(
   service: Service,
   address: string,
@@ -61,14 +61,14 @@ function layer2Announcers(
   if (first) {
     if (answering.length > 1) {
       const nodes = answering.map(({ node }) => node).join(' and ');
-      return { text: `${nodes}: more than one answers`, isAsDesired: false };
+      return { text: `${nodes}: more than one node answers`, isAsDesired: false };
     }
     const where = recorded?.node === first.node ? ` on ${recorded.interfaces.join(', ')}` : '';
     return { text: `${first.node}${where}`, isAsDesired: true };
   }
   const inUse = reached.find(({ status }) => status.inUse[address] !== undefined);
   if (!inUse) return undefined;
-  const text = `none: another host uses it, as ${inUse.node} sees: ${inUse.status.inUse[address]}`;
+  const text = `none: ${inUse.node} sees another host use it: ${inUse.status.inUse[address]}`;
   return { text, isAsDesired: false };
 }
 
@@ -89,7 +89,7 @@ function unknownAnnouncers(
   const recorded = parseAnnouncing(service).get(address);
   const text =
     recorded && unreached.includes(recorded.node)
-      ? `${recorded.node} on ${recorded.interfaces.join(', ')}, as recorded: its speaker was not reached`
+      ? `${recorded.node} on ${recorded.interfaces.join(', ')} according to the last record; its speaker was not reached`
       : `unknown: ${nodeList(unreached)} not reached`;
   return { text, isAsDesired: false };
 }
@@ -125,7 +125,7 @@ function refusalsOf(service: string, address: string, reached: readonly NodeStat
     .sort((a, b) => significance.indexOf(a.cause) - significance.indexOf(b.cause));
 }
 
-/** The reasons of the most significant cause. Nodes with another cause are only counted. */
+/** Gives the reasons of the most significant cause, and the number of nodes with other causes. */
 function refusalText(refusals: readonly NodeRefusal[]): string {
   const significant = refusals.filter(({ cause }) => cause === refusals[0]?.cause);
   const reasons = [...new Set(significant.map(({ reason }) => reason))];
@@ -141,6 +141,7 @@ function isEstablished(status: SpeakerStatus, peer: string): boolean {
   return status.peers.some(({ name, state }) => name === peer && state === 'Established');
 }
 
+/** Names all of up to four nodes. Of more nodes, names three and counts the others. */
 function nodeList(nodes: readonly string[]): string {
   if (nodes.length <= namedNodes + 1) return nodes.join(', ');
   return `${nodes.slice(0, namedNodes).join(', ')} and ${nodes.length - namedNodes} more`;

@@ -104,7 +104,7 @@ function collectSpeakers(
   );
 }
 
-/** The leader's own status. A Lease names its holder `HOSTNAME_UUID`, and the host name of a Pod is the Pod's name. */
+/** Reads the leader's status from its Pod. The holder of the Lease is `HOSTNAME_UUID`, and the host name of a Pod is the Pod's name. */
 async function controllerOf(
   client: Api,
   { holder }: LeaderLease,

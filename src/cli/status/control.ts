@@ -3,7 +3,7 @@ import { acceptedConfigMapName, annotations, configMapKey, configMapName } from 
 import { printable } from '../../printable.ts';
 import type { ClusterView } from './view.ts';
 
-/** A line of the report, and whether it describes the desired state. */
+/** A part of the report, and whether it describes the desired state. */
 export interface Finding {
   readonly text: string;
   readonly isAsDesired: boolean;
@@ -38,13 +38,13 @@ export function describeConfiguration(
   return { text, isAsDesired: state === 'active' };
 }
 
-/** Describes which replica of the controller leads, as the Lease shows it. */
+/** Describes which replica of the controller leads, according to the Lease. */
 export function describeController({ lease, controller }: ClusterView): Finding {
-  if (!lease) return { text: 'unknown: there is no Lease, or it may not be read', isAsDesired: true };
-  if (lease.holder === '') return { text: 'none leads: the Lease was given back', isAsDesired: false };
+  if (!lease) return { text: 'unknown: there is no Lease, or you may not read it', isAsDesired: true };
+  if (lease.holder === '') return { text: 'no replica leads: the Lease was given back', isAsDesired: false };
   const age = `${Math.max(0, Math.round(lease.ageMs / 1000))} s ago`;
   if (lease.ageMs > lease.durationMs)
-    return { text: `none leads: ${lease.holder} last renewed its Lease ${age}`, isAsDesired: false };
+    return { text: `no replica leads: ${lease.holder} last renewed its Lease ${age}`, isAsDesired: false };
   const waiting = controller?.waitingFor ?? [];
   const sync = waiting.length === 0 ? '' : `, still reads ${waiting.join(', ')}`;
   return { text: `${lease.holder} leads, Lease renewed ${age}${sync}`, isAsDesired: true };

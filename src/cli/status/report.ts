@@ -1,4 +1,4 @@
-/** The report of `bellman status`: text and verdict from a view of the cluster. Pure. */
+/** Makes the report of `bellman status`, its text and its verdict, from a view of the cluster. Pure. */
 import { parseIp } from '../../address/index.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { annotations } from '../../cluster/names.ts';
@@ -11,8 +11,8 @@ import { formatTable } from './table.ts';
 import type { ClusterView, SpeakerView } from './view.ts';
 
 /**
- * `healthy` is false when the configuration is not in force as written, no controller leads, a Service waits for an address, no speaker
- * is known to announce an address that should be announced, or a speaker reports a fault.
+ * `healthy` is false in these cases: the text of the ConfigMap is not in force; no controller leads; a Service waits for an address; an
+ * address should be announced, and no speaker is known to announce it; a speaker reports a fault.
  */
 export function statusReport(view: ClusterView): { readonly text: string; readonly healthy: boolean } {
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
@@ -39,7 +39,7 @@ export function statusReport(view: ClusterView): { readonly text: string; readon
       ['node', 'peer', 'state', 'since', 'routes', 'last error'],
       view.speakers.flatMap(sessionRows),
     ),
-    formatTable(['node', 'sees of other speakers'], view.speakers.flatMap(memberRows)),
+    formatTable(['node', 'other speakers'], view.speakers.flatMap(memberRows)),
     ...(troubles.length > 0 ? [troubles.join('\n')] : []),
   ];
   const findings = [configuration, controller, ...addresses];
@@ -85,7 +85,7 @@ function addressRows(service: Service, view: ClusterView): AddressRow[] {
   });
 }
 
-/** Why a Service has no address, as the leader reports it, or else as the last event says. */
+/** Why a Service has no address: the reason that the leader reports, or else the message of the last event. */
 function waitingReason(service: string, { controller, failures }: ClusterView): string {
   const refusal = controller?.services.find((each) => each.service === service)?.refusal;
   return refusal?.message ?? failures.get(service) ?? '';
@@ -126,6 +126,8 @@ function troublesOf({ node, status }: SpeakerView, accepted: AcceptedConfig | un
   if (waitingFor.length > 0) found.push(`not in sync: it waits for ${waitingFor.join(', ')}`);
   if (apiServer !== 'reached') found.push('it cannot reach the API server');
   if (config && accepted && config.hash !== accepted.hash)
-    found.push(`it runs configuration ${config.hash}, accepted at ${config.acceptedAt}`);
+    found.push(
+      `it runs configuration ${config.hash}, accepted at ${config.acceptedAt}, instead of ${accepted.hash}`,
+    );
   return found.map((trouble) => `${node}: ${trouble}`);
 }

@@ -1,4 +1,4 @@
-/** Columns as `kubectl` prints them: a header in capitals, then the rows, with three spaces between columns. */
+/** Formats a table as `kubectl` does: a header in capitals, then the rows, with three spaces between columns. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, i) =>
     Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)),

@@ -4,7 +4,7 @@ import type { Result } from '../../result.ts';
 
 /** The Lease of the controller. */
 export interface LeaderLease {
-  /** Identity of the replica that leads; empty when the Lease was given back. */
+  /** Identity of the replica that holds the Lease; empty after the Lease was given back. */
   readonly holder: string;
   /** Milliseconds since the last renewal, by the clock of this machine. */
   readonly ageMs: number;
@@ -13,18 +13,18 @@ export interface LeaderLease {
 
 export interface SpeakerView {
   readonly node: string;
-  /** The status, or why the speaker did not give one. */
+  /** The status, or why it could not be read. */
   readonly status: Result<SpeakerStatus, string>;
 }
 
-/** The state of the cluster, as far as the API server and the daemons could be asked. */
+/** The state of the cluster, as reported by the API server and by the daemons that were reached. */
 export interface ClusterView {
   readonly namespace: string;
   readonly configMap: ConfigMap | undefined;
   readonly acceptedCopy: ConfigMap | undefined;
   /** `undefined` when there is no Lease, or the user may not read it. */
   readonly lease: LeaderLease | undefined;
-  /** Status of the replica that leads; `undefined` when it is not known or was not reached. */
+  /** Status of the leader; `undefined` when the leader is not known or was not reached. */
   readonly controller: ControllerStatus | undefined;
   /** Services of type LoadBalancer with the class that Bellman serves. */
   readonly services: readonly Service[];

@@ -14,7 +14,7 @@ import type { TracedEvent } from './format.ts';
 export interface TraceSource {
   readonly kubeconfig?: string;
   readonly namespace: string;
-  /** Without it, the speakers of all nodes are asked. */
+  /** Asks only the speaker of this node. When absent, asks the speakers of all nodes. */
   readonly node?: string;
   readonly speakerPort: number;
 }
@@ -22,7 +22,7 @@ export interface TraceSource {
 export interface Trace {
   /** Oldest first. */
   readonly events: readonly TracedEvent[];
-  /** Speakers that could not be asked, one sentence each. */
+  /** One sentence for each speaker that was not reached, then the reason why there was no token, if that failed too. */
   readonly faults: readonly string[];
 }
 

@@ -5,7 +5,7 @@ export interface TracedEvent extends DecodedEvent {
   readonly node: string;
 }
 
-/** A longer description, such as that of an OPEN with many capabilities, is cut. `-o json` shows all of it. */
+/** The text format cuts longer descriptions, for instance of an OPEN with many capabilities. `-o json` does not cut them. */
 const maxDescriptionLength = 320;
 
 /** Formats events for people, one line per event and one per action, or as JSON lines. */
@@ -26,13 +26,13 @@ function shortened(text: string): string {
   return text.length > maxDescriptionLength ? `${text.slice(0, maxDescriptionLength)}…` : text;
 }
 
-/** A time outside the range of dates is shown as its number. */
+/** Formats a time. A number that is too large for a date stays a number. */
 function timeOf(epochMs: number): string {
   const date = new Date(epochMs);
   return Number.isNaN(date.getTime()) ? String(epochMs) : date.toISOString();
 }
 
-/** `kind key=value …` for a tagged object, JSON for everything else. */
+/** Writes an object with a `kind` as `kind key=value …`, and any other value as JSON. */
 function describe(value: unknown): string {
   if (typeof value !== 'object' || value === null || !('kind' in value) || typeof value.kind !== 'string')
     return JSON.stringify(value) ?? '';

@@ -93,7 +93,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'another host that uses the address',
     { 'node-1': speaker(), 'node-2': speaker({ inUse: { '192.0.2.1': '02:00:00:00:00:09 on eth0' } }) },
-    'none: another host uses it, as node-2 sees: 02:00:00:00:00:09 on eth0',
+    'none: node-2 sees another host use it: 02:00:00:00:00:09 on eth0',
     1,
   ],
   ['the node that answers', { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) }, 'node-1 on eth0', 0],
@@ -109,7 +109,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
       'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }),
       'node-2': speaker({ announcing: { '192.0.2.1': 'x' } }),
     },
-    'node-1 and node-2: more than one answers',
+    'node-1 and node-2: more than one node answers',
     1,
   ],
   [
@@ -140,7 +140,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'the record when its node was not reached',
     { 'node-1': undefined },
-    'node-1 on eth0, as recorded: its speaker was not reached',
+    'node-1 on eth0 according to the last record; its speaker was not reached',
     1,
   ],
   [
@@ -231,16 +231,16 @@ for (const [name, lease, expected, healthy] of [
   [
     'a dead leader',
     { holder: 'a_1', ageMs: 34_000, durationMs: 10_000 },
-    'none leads: a_1 last renewed its Lease 34 s ago',
+    'no replica leads: a_1 last renewed its Lease 34 s ago',
     false,
   ],
   [
     'a Lease that was given back',
     { holder: '', ageMs: 0, durationMs: 10_000 },
-    'none leads: the Lease was given back',
+    'no replica leads: the Lease was given back',
     false,
   ],
-  ['no Lease', undefined, 'unknown: there is no Lease, or it may not be read', true],
+  ['no Lease', undefined, 'unknown: there is no Lease, or you may not read it', true],
 ] as const)
   test(`statusReport() shows ${name}`, () => {
     const report = statusReport(view([web], answered, { lease }));
@@ -268,7 +268,10 @@ test('statusReport() names speakers that run another configuration, or cannot re
   const report = statusReport(
     view([], { 'node-1': speaker({ config, apiServer: 'not reached', waitingFor: ['nodes'] }) }),
   );
-  assert.match(report.text, /^node-1: it runs configuration abc, accepted at 2026-01-01T00:00:00Z$/m);
+  assert.match(
+    report.text,
+    /^node-1: it runs configuration abc, accepted at 2026-01-01T00:00:00Z, instead of [0-9a-f]{16}$/m,
+  );
   assert.match(report.text, /^node-1: it cannot reach the API server$/m);
   assert.match(report.text, /^node-1: not in sync: it waits for nodes$/m);
   assert.equal(report.healthy, false);
