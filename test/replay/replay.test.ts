@@ -1,6 +1,6 @@
 /**
- * Replays recorded faults. A file is named for its fault and holds the events of one machine from its first event, `start`, on. They have
- * the form in which the flight recorder keeps them and `/debug/events` serves them: one JSON line for each event.
+ * Replays recorded faults. Each file is named for its fault and holds all events of one machine, beginning with `start`. The file has the
+ * format of `/debug/events`: one JSON line for each event that the flight recorder kept.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -80,7 +80,7 @@ test('addresses survive formatting as text and as octets', () => {
   );
 });
 
-test('a prefix contains the address that it was made from and its last address, and survives formatting', () => {
+test('prefixOf() returns a prefix that contains the given address and its own last address, and that survives formatting', () => {
   fc.assert(
     fc.property(address, fc.nat(128), (a, n) => {
       const prefix = prefixOf(a, n % (familyBits(a.family) + 1));
@@ -129,7 +129,7 @@ test('isLinkLocal() accepts fe80::/10 only', () => {
   }
 });
 
-test('formatIp() writes IPv6 addresses like the package ip-address, whatever runs of zeros they contain', () => {
+test('formatIp() and the package ip-address write the same text for IPv6 addresses with any runs of zeros', () => {
   const group = fc.oneof(fc.constant(0n), fc.bigInt(0n, 0xffffn));
   fc.assert(
     fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {

@@ -23,7 +23,7 @@ interface Fixture {
   readonly prefixes: PrefixTable;
   readonly attributes: AttributeTable;
   readonly rib: AdjRibOut;
-  /** Takes everything from the queue, in messages of at most `room` prefixes. */
+  /** Empties the queue, in messages of at most `room` prefixes. */
   drain(room?: number): string[];
 }
 
@@ -91,7 +91,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med 5 198.51.100.1/32']);
     rib.withdraw(a);
     rib.announce(a, preferred);
-    assert.deepEqual(drain(), [], 'a change back leaves the queue');
+    assert.deepEqual(drain(), [], 'a change that undoes a queued change removes it from the queue');
     rib.announce(b, plain);
     rib.withdraw(b);
     assert.deepEqual(drain(), [], 'a route that the peer never had is not withdrawn');
@@ -126,7 +126,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 2001:db8::1/128', 'end-of-rib 6']);
   });
 
-  test('sends everything to a new session', () => {
+  test('sends all current routes to a new session', () => {
     const { rib, drain } = fixture();
     rib.synced();
     rib.announce(a, plain);
@@ -139,7 +139,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med - 198.51.100.2/32', 'end-of-rib 4']);
   });
 
-  test('carry() sends a family once the session can carry it, and withdraws it when it no longer can', () => {
+  test('carry() sends the routes of a family once the session can carry the family, and withdraws them once it cannot', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(c, plain);
@@ -157,7 +157,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med 7 2001:db8::1/128']);
   });
 
-  test('resend() sends a family again, and no other', () => {
+  test('resend() sends again the routes of one family only', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(c, plain);
@@ -168,7 +168,7 @@ describe('AdjRibOut', () => {
   });
 
   describe('refresh()', () => {
-    test('sends the family again', () => {
+    test('sends the routes of the family again', () => {
       const { rib, drain } = fixture();
       rib.synced();
       rib.up([4, 6], false);
@@ -179,7 +179,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['announce med - 2001:db8::1/128']);
     });
 
-    test('sends Begin and End marks to a peer that supports them (RFC 7313), and refreshes once more after requests during a refresh', () => {
+    test('sends Begin and End marks to a peer that supports them (RFC 7313), and refreshes once more when requests arrive during a refresh', () => {
       const { rib, drain } = fixture();
       rib.synced();
       rib.up([4], true);
@@ -221,7 +221,7 @@ describe('AdjRibOut', () => {
     });
   });
 
-  test('leaves peers with exactly the desired routes after any sequence of changes, and empties the tables when all routes are withdrawn', () => {
+  test('gives each peer exactly the desired routes after any sequence of changes, and empties the tables once all routes are withdrawn', () => {
     const texts = [
       '10.0.0.0/8',
       '10.0.0.0/9',

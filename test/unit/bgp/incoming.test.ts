@@ -30,13 +30,13 @@ describe('incoming connections', () => {
     speaker.setPeers([peer({ passive: true })]);
     const stream = transport.arrive(routerAddress);
     assert.ok(stream);
-    assert.deepEqual(stream.kinds(), [], 'DelayOpenTimer waits for the peer');
+    assert.deepEqual(stream.kinds(), [], 'DelayOpenTimer delays our OPEN');
     stream.send(open(), keepalive);
     assert.deepEqual(stream.kinds(), ['open', 'keepalive']);
     assert.equal(status().state, 'Established');
   });
 
-  test('the status of a passive peer says why the peer cannot connect, and that of other peers does not', () => {
+  test('the status of a passive peer says why the peer cannot connect, and the status of every other peer stays free of that error', () => {
     const { speaker, transport, clock, lines } = fixture();
     const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
     const keyless = { ...peer({ name: 'keyless', address: ip('192.0.2.9'), passive: true }), password: 'a' };
@@ -92,7 +92,7 @@ describe('incoming connections', () => {
     [0xf0000000, 'theirs'],
     [0x01000000, 'ours'],
   ] as const)
-    test(`that collide with ours: the connection of the end with the higher identifier stays (${stays})`, () => {
+    test(`when two connections collide, the connection that the end with the higher identifier opened stays (${stays})`, () => {
       const { speaker, transport, status } = fixture();
       speaker.setPeers([peer(), passiveElsewhere]);
       const ours = transport.last;
@@ -110,7 +110,7 @@ describe('incoming connections', () => {
       assert.equal(kept.isOpen, true);
     });
 
-  test('a peer that fails on its connections and on ours is damped like any other', () => {
+  test('retries are damped for a peer that fails both on its own connections and on ours', () => {
     const { speaker, transport, clock, lines } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     for (let i = 0; i < 3600; i++) {
@@ -136,7 +136,7 @@ describe('incoming connections', () => {
     assert.equal(status().state, 'OpenSent', 'the contender goes on');
   });
 
-  test('a peer that refuses our OPEN on one connection causes no warning about the capabilities of the other', () => {
+  test('when the peer refuses our OPEN on one connection, no warning says that the session on the other connection lacks capabilities', () => {
     const { speaker, transport, status } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     const ours = transport.last;
@@ -149,11 +149,11 @@ describe('incoming connections', () => {
     assert.deepEqual(
       status().warnings.filter((warning) => warning.includes('without')),
       [],
-      'its OPEN had all capabilities',
+      'our OPEN on the other connection had all capabilities',
     );
   });
 
-  test('a NOTIFICATION on the contender is logged and counted, but a collision does not become the last error', async () => {
+  test('a NOTIFICATION on the contender is logged and counted, and becomes the last error unless it reports a collision', async () => {
     const { speaker, transport, lines, registry, status, clock } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     transport.last.connected();
@@ -187,7 +187,7 @@ describe('incoming connections', () => {
     assert.ok(lines.some((line) => line.includes('carried no OPEN')));
   });
 
-  test('an established session stays, unless its peer has restarted', () => {
+  test('an established session keeps its connection, unless the peer has restarted', () => {
     const { speaker, transport, establish, status } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     establish();

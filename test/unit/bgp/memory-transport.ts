@@ -24,10 +24,10 @@ export class MemoryStream implements Stream {
   readonly #frames = new FrameReader();
   readonly messages: Message[] = [];
   rules: SocketRules;
-  /** Where the connection was opened to. The address is absent when the peer opened it. */
+  /** The target that the speaker connected to. When the peer opened the connection, only the socket rules are present. */
   readonly target: SocketRules & Partial<ConnectTarget>;
   isConnected = false;
-  /** While false, the peer reads nothing. */
+  /** Whether the peer reads what the speaker writes. */
   isReading = true;
   isOpen = true;
   queuedBytes = 0;

@@ -175,7 +175,7 @@ describe('refusedAfter()', () => {
     assert.equal(refusedAfter(error(7, 73, 0), new Set([73])), 'all');
   });
 
-  test('returns undefined for another error, and when we already leave out all capabilities', () => {
+  test('returns undefined for an error that is not about capabilities, and when we already leave out all capabilities', () => {
     assert.equal(refusedAfter(error(2), none), undefined);
     assert.equal(refusedAfter(error(7), 'all'), undefined);
   });

@@ -16,7 +16,10 @@ const interfaces: readonly InterfaceAddresses[] = [
   { name: 'eth2', addresses: [ip('fe80::2')] },
 ];
 
-/** Name, local address, zone, and whether extended next hops are negotiated. Then the expected next hops of IPv4 and of IPv6 routes. */
+/**
+ * Each row has a name, the local address, the zone, whether extended next hops are negotiated, and the expected next hops of IPv4 routes
+ * and of IPv6 routes.
+ */
 const rows: readonly (readonly [string, string, string | undefined, boolean, string, string])[] = [
   [
     'over IPv4, IPv6 routes have an address of the same interface',
@@ -67,7 +70,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8:1::1 fe80::1',
   ],
   [
-    'over a link-local address of an interface without a global one, the link-local address is the only next hop',
+    'over a link-local address of an interface without a global address, the link-local address is the only next hop',
     'fe80::2',
     'eth2',
     true,

@@ -9,7 +9,8 @@ test('the TCP user timeout follows the negotiated hold time and never fires befo
   const { speaker, establish, transport } = fixture();
   speaker.setPeers([peer({ holdTimeSeconds: 3600 })]);
   assert.equal(transport.last.rules.userTimeoutMs, minutes(240));
-  // The peer offers 90 s, so the send hold time is eight minutes. Its timer fires up to 16 minutes after the peer took the last octet.
+  // The peer offers a hold time of 90 s, so the send hold time is eight minutes. The send hold timer fires at most 16 minutes after the
+  // peer acknowledged the last octet.
   const stream = establish();
   assert.equal(stream.rules.userTimeoutMs, minutes(16));
   speaker.setPeers([peer({ holdTimeSeconds: 3600, keepaliveTimeSeconds: 5 })]);

@@ -17,7 +17,7 @@ import {
 } from './session-fixture.ts';
 
 describe('a session in virtual time', () => {
-  test('routes are sent at once, and End-of-RIB follows when they are complete', () => {
+  test('routes are sent at once, and End-of-RIB follows once all routes are known', () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -32,7 +32,7 @@ describe('a session in virtual time', () => {
     assert.ok(last?.kind === 'update' && last.nlri.length === 0 && last.withdrawn.length === 0);
   });
 
-  test('KEEPALIVEs are sent every third of the hold time, and a silent peer loses its session with 4/0', async () => {
+  test('KEEPALIVEs are sent every third of the hold time, and the session with a silent peer ends with NOTIFICATION 4/0', async () => {
     const { speaker, clock, establish, status, transport, registry } = fixture();
     speaker.setPeers([peer()]);
     const stream = establish();
@@ -114,10 +114,14 @@ describe('a session in virtual time', () => {
     assert.equal(lines.filter((line) => line.includes('session down')).length, 1);
     retry();
     transport.last.closed('connection refused');
-    assert.equal(status().lastError, 'connection refused', 'a more telling reason replaces it');
+    assert.equal(status().lastError, 'connection refused', 'a refused connection replaces the NOTIFICATION');
     retry();
     establish().closed('connection reset by the peer');
-    assert.equal(status().lastError, 'connection reset by the peer', 'so does any reason after a session');
+    assert.equal(
+      status().lastError,
+      'connection reset by the peer',
+      'after a session any reason becomes the last error',
+    );
   });
 
   for (const [state, subcode, octets] of [
@@ -153,7 +157,7 @@ describe('a session in virtual time', () => {
     assert.ok(sent.capabilities.some(({ kind }) => kind === 'four-octet-as'));
   });
 
-  test('a peer that refuses all capabilities gets none, the status says so, and after a session all are offered again', () => {
+  test('a peer that refuses all capabilities is offered none, the status says so, and all are offered again after a session', () => {
     const { speaker, clock, transport, establish, status, lines } = fixture();
     const offered = () => {
       const [sent] = transport.last.messages;
@@ -179,7 +183,7 @@ describe('a session in virtual time', () => {
     assert.ok(offered() > 0);
   });
 
-  test('repeated ROUTE-REFRESH requests are answered once a second', () => {
+  test('repeated ROUTE-REFRESH requests are answered at most once a second', () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -217,7 +221,7 @@ describe('a session in virtual time', () => {
       assert.match(metrics, new RegExp(`bellman_bgp_session_up\\{peer="${name}"\\} 1`));
   });
 
-  test('an edit of the name keeps the session, under the new name', async () => {
+  test('a renamed peer keeps its session under the new name', async () => {
     const { speaker, establish, status, registry, transport } = fixture();
     speaker.setPeers([peer()]);
     speaker.announce('router', host, plain);
@@ -264,7 +268,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(bits(transport.last), [false, true]);
   });
 
-  test('a stop for a restart leaves the routes in place when graceful restart is negotiated', async () => {
+  test('a stop for a restart withdraws no routes when graceful restart is negotiated', async () => {
     const { speaker, clock, establish } = fixture();
     speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
     speaker.announce('router', host, plain);
@@ -333,7 +337,7 @@ describe('a session in virtual time', () => {
     assert.deepEqual(status().warnings, ['ipv6-unicast is not sent: the peer did not offer it']);
   });
 
-  test('IPv6 routes are sent while the node has an IPv6 address and withdrawn when it goes, and the status follows', () => {
+  test('IPv6 routes are sent while the node has an IPv6 address and withdrawn when the address goes, and the status shows both', () => {
     const withoutIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1')] }];
     const withIpv6 = [{ name: 'eth0', addresses: [ip('192.0.2.1'), ip('2001:db8::1')] }];
     let interfaces = withoutIpv6;

@@ -67,7 +67,7 @@ test('the last octets before a close are read, even when our own write fails fir
     onClosed: closed.resolve,
   });
   stream.write(new Uint8Array(1000));
-  // All in one turn of the event loop: the reset arrives before anything can be read.
+  // All of this happens in one turn of the event loop, so the reset arrives before anything is read.
   router.write('last words');
   router.destroy();
   stream.write(new Uint8Array(1000));
@@ -114,7 +114,7 @@ test('octets that arrive faster than they are handled are delivered whole and in
   stream.destroy();
 });
 
-test('octets that wait for the next turn are delivered before those that a broken connection left behind', async () => {
+test('octets that wait for the next turn are delivered before the octets that a broken connection left unread', async () => {
   const total = 600_000;
   let received = 0;
   let inOrder = true;
@@ -123,7 +123,7 @@ test('octets that wait for the next turn are delivered before those that a broke
     onData: (bytes) => {
       for (const octet of bytes) inOrder &&= octet === received++ % 251;
       busy(6);
-      // The peer has gone: this write fails while the stream waits.
+      // The peer has gone, so this write fails while the stream waits.
       stream.write(new Uint8Array(100));
     },
     onClosed: closed.resolve,
@@ -206,7 +206,7 @@ test('listen() reports which peers cannot connect and why, and accepts no connec
   }
 });
 
-/** Connects from the address with the TTL, and says whether the handshake completes within 150 ms. */
+/** Connects from the address with the TTL, and returns whether the handshake completes within 150 ms. */
 async function handshake(
   port: number,
   localAddress: string,

@@ -145,7 +145,7 @@ describe('UpdateWriter: encoding by RFC 4271 section 4.3 and RFC 4760', () => {
     ]);
   });
 
-  test('internal peers get LOCAL_PREF and no AS number, external ones the reverse', () => {
+  test('internal peers get LOCAL_PREF and no AS number, and external peers get AS numbers and no LOCAL_PREF', () => {
     const attributes = { ...plain, localPref: 250, asPathPrepend: 2 };
     const seen = (session: Partial<WireSession>) => {
       const { rib, frames } = fixture(session);
@@ -175,7 +175,7 @@ describe('UpdateWriter: packing', () => {
 
   for (const family of [4, 6] as const)
     for (const sendLimit of [4096, 65535])
-      test(`3000 host routes of IPv${family} fill messages of ${sendLimit} octets, announced and withdrawn`, () => {
+      test(`announcements and withdrawals of 3000 host routes of IPv${family} fill messages of ${sendLimit} octets`, () => {
         const { rib, frames } = fixture({ sendLimit });
         for (let i = 0; i < 3000; i++) rib.announce(host(family, i), plain);
         const octets = family === 4 ? 5 : 17;

@@ -25,10 +25,10 @@ const as4Path = (value: string) => attribute(0xc0, 17, value);
 const sequence = (...asns: number[]): AsPathSegment => ({ type: 'sequence', asns });
 const set = (...asns: number[]): AsPathSegment => ({ type: 'set', asns });
 
-/** AS_PATH, AS4_PATH and the path that they make together (RFC 6793 section 4.2.3). */
+/** AS_PATH, AS4_PATH, and the path that results from merging them (RFC 6793 section 4.2.3). */
 const merges: readonly [name: string, asPath: string, as4Path: string, means: AsPathSegment[]][] = [
   [
-    'with as many ASes as AS_PATH replaces it',
+    'with as many ASes as AS_PATH replaces AS_PATH',
     '0202 5ba0 5ba0',
     '0202 00010001 00010002',
     [sequence(65537, 65538)],
@@ -59,7 +59,7 @@ const merges: readonly [name: string, asPath: string, as4Path: string, means: As
     [sequence(65537), set(65538)],
   ],
   [
-    'with confederation segments is used without them',
+    'with confederation segments is merged without those segments',
     '0202 fde9 5ba0',
     '0301 0000fdea 0201 00010001',
     [sequence(65001, 65537)],

@@ -1,6 +1,6 @@
 /**
- * Messages that BIRD 2.0.12, FRR 8.4, GoBGP 3.10 and ExaBGP 4.2 sent to a listener, each with the values that the configuration
- * of the sender implies. The sender has AS 64500, or AS 4200000001 when it sends to a peer with two-octet AS numbers. The texts leave out
+ * Messages that BIRD 2.0.12, FRR 8.4, GoBGP 3.10 and ExaBGP 4.2 sent to a listener. The expected values come from the configuration of
+ * the sender. The sender has AS 64500, or AS 4200000001 when it sends to a peer with two-octet AS numbers. The hexadecimal texts leave out
  * the marker.
  */
 import type { ReceiveOptions } from '../../../../src/bgp/codec/index.ts';
@@ -12,7 +12,7 @@ export interface Capture {
   readonly options: ReceiveOptions;
   /** The fields of an OPEN, or an UPDATE as `readable()` shows it. */
   readonly means: object;
-  /** Whether our encoding has the same octets. Otherwise the sender orders attributes or writes lengths in another valid way. */
+  /** Whether our encoder writes the same octets. When false, the sender orders attributes or writes lengths in another valid way. */
   readonly isOurForm: boolean;
 }
 
@@ -32,7 +32,7 @@ const unknown = (code: number, value: string) => ({ kind: 'unknown', code, value
 
 export const opens: readonly Capture[] = [
   capture(
-    'OPEN of BIRD',
+    'OPEN from BIRD',
     '004d01 04 fbf4 00f0 c0000202 30 022e 010400010001 010400020001 0200 0506000100010002 0600 400a007800010100 00020100 41040000fbf4 4600 4700',
     {
       version: 4,
@@ -62,12 +62,12 @@ export const opens: readonly Capture[] = [
     },
   ),
   capture(
-    'OPEN of BIRD to a two-octet-AS peer',
+    'OPEN from BIRD to a two-octet-AS peer',
     '004d01 04 5ba0 00f0 c0000202 30 022e 010400010001 010400020001 0200 0506000100010002 0600 400a007800010100 00020100 4104fa56ea01 4600 4700',
     { myAs: 23456, holdTimeSeconds: 240 },
   ),
   capture(
-    'OPEN of FRR',
+    'OPEN from FRR',
     '008101 04 fbf4 00b4 c0000202 64 0206010400010001 0206010400020001 02028000 02020200 02024600 020641040000fbf4 02020600 020a4508 0001010300020103 020e490c0a6672722d726f7574657200 020c400a c078 00010100 00020100 0210470e 0001018000000000020180000000',
     {
       myAs: 64500,
@@ -104,7 +104,7 @@ export const opens: readonly Capture[] = [
     { isOurForm: false },
   ),
   capture(
-    'OPEN of GoBGP',
+    'OPEN from GoBGP',
     '004d01 04 fbf4 005a c0000202 30 022e 0200 490402766d00 010400010001 010400020001 41040000fbf4 400a403c0001010000020100 0506000100010002',
     {
       holdTimeSeconds: 90,
@@ -129,7 +129,7 @@ export const opens: readonly Capture[] = [
     },
   ),
   capture(
-    'OPEN of ExaBGP',
+    'OPEN from ExaBGP',
     '005701 04 fbf4 005a c0000202 3a 0206010400010001 0206010400020001 020641040000fbf4 0206450400010103 020c400a803c 00010180 00020180 02020200 02024600 02020600',
     {
       capabilities: [
@@ -165,7 +165,7 @@ const old = { fourOctetAs: false };
 
 export const updates: readonly Capture[] = [
   capture(
-    'IPv4 of BIRD in MP_REACH_NLRI',
+    'IPv4 routes from BIRD in MP_REACH_NLRI',
     '005402 0000 003d 900e0012000101 04c00002020018c6336419cb007180 40010100 40020602010000fbf4 c00808fbf40001ffffff01 c0200cfa56ea000000000100000002',
     {
       origin: 'igp',
@@ -178,7 +178,7 @@ export const updates: readonly Capture[] = [
     { isOurForm: false },
   ),
   capture(
-    'IPv6 of BIRD with a long path',
+    'IPv6 routes from BIRD with a long path',
     '005702 0000 0040 900e001c0002011020010db8000000000000000000000002003020010db80100 40010100 40020e02030000fbf40000fde9fa56ea02 c010080002fbf400000007',
     {
       origin: 'igp',
@@ -189,10 +189,10 @@ export const updates: readonly Capture[] = [
     },
     { isOurForm: false },
   ),
-  capture('End-of-RIB of BIRD', '001702 0000 0000', {}),
-  capture('IPv6 End-of-RIB of BIRD', '001d02 0000 0006 800f03000201', { unreach: '2/1', unreachNlri: [] }),
+  capture('End-of-RIB from BIRD', '001702 0000 0000', {}),
+  capture('IPv6 End-of-RIB from BIRD', '001d02 0000 0006 800f03000201', { unreach: '2/1', unreachNlri: [] }),
   capture(
-    'IPv4 of BIRD to a two-octet-AS peer',
+    'IPv4 routes from BIRD to a two-octet-AS peer',
     '005502 0000 0035 40010100 400204 02015ba0 400304c0000202 c00808fbf40001ffffff01 c011060201fa56ea01 c0200cfa56ea000000000100000002 18c63364 19cb007180',
     {
       origin: 'igp',
@@ -205,7 +205,7 @@ export const updates: readonly Capture[] = [
     old,
   ),
   capture(
-    'IPv6 of BIRD to a two-octet-AS peer, with a link-local next hop',
+    'IPv6 routes from BIRD to a two-octet-AS peer, with a link-local next hop',
     '007202 0000 005b 900e002c0002012020010db8000000000000000000000002fe80000000000000142b40fffe143537003020010db80100 40010100 40020802035ba0fde95ba0 c010080002fbf400000007 c0110e0203fa56ea010000fde9fa56ea02',
     {
       origin: 'igp',
@@ -217,7 +217,7 @@ export const updates: readonly Capture[] = [
     { ...old, isOurForm: false },
   ),
   capture(
-    'aggregate of FRR',
+    'an aggregate from FRR',
     '006902 0000 004f 40010100 5002000602010000fbf4 400304c0000202 80040400000032 400600 c007080000fbf4c0000202 c00808fbf40001ffffff01 c0200cfa56ea000000000100000002 c010080002fbf400000007 10c633',
     {
       origin: 'igp',
@@ -234,7 +234,7 @@ export const updates: readonly Capture[] = [
     { isOurForm: false },
   ),
   capture(
-    'aggregate of FRR to a two-octet-AS peer',
+    'an aggregate from FRR to a two-octet-AS peer',
     '007a02 0000 0060 40010100 5002000402015ba0 400304c0000202 80040400000032 400600 c007065ba0c0000202 c00808fbf40001ffffff01 c0200cfa56ea000000000100000002 c010080002fbf400000007 d01100060201fa56ea01 c01208fa56ea01c0000202 10c633',
     {
       origin: 'igp',
@@ -251,7 +251,7 @@ export const updates: readonly Capture[] = [
     { ...old, isOurForm: false },
   ),
   capture(
-    'IPv4 of GoBGP',
+    'IPv4 routes from GoBGP',
     '005b02 0000 0040 40010102 40020602010000fbf4 400304c0000202 80040400000032 c00808fbf40001ffffff01 c010080002fbf400000007 c0200cfa56ea000000000100000002 18c63364',
     {
       origin: 'incomplete',
@@ -265,7 +265,7 @@ export const updates: readonly Capture[] = [
     },
   ),
   capture(
-    'IPv4 of ExaBGP with a path identifier',
+    'IPv4 routes from ExaBGP with a path identifier',
     '005402 0000 0035 40010100 40020602010000fbf4 400304c0000202 80040400000032 c00808fbf40001ffffff01 c0200cfa56ea000000000100000002 0000000718c63364',
     {
       origin: 'igp',
@@ -279,7 +279,7 @@ export const updates: readonly Capture[] = [
     { addPath: [ipv4] },
   ),
   capture(
-    'reflected IPv4 of ExaBGP with an AS_SET',
+    'reflected IPv4 routes from ExaBGP with an AS_SET',
     '006602 0000 0046 40010100 400218 0202 0000fbf4 fa56ea02 0103 000000010000000200000003 400304c0000202 400600 c007080000fbf4c0000202 800904c0000209 800a08c0000208c0000207 0000000019cb007180',
     {
       origin: 'igp',
@@ -294,7 +294,7 @@ export const updates: readonly Capture[] = [
     { addPath: [ipv4], internal: true },
   ),
   capture(
-    'IPv6 of ExaBGP, MP_REACH_NLRI last',
+    'IPv6 routes from ExaBGP, with MP_REACH_NLRI as the last attribute',
     '004302 0000 002c 40010100 40020602010000fbf4 800e1c0002011020010db8000000000000000000000002003020010db80100',
     {
       origin: 'igp',
@@ -306,7 +306,7 @@ export const updates: readonly Capture[] = [
   ),
 ];
 
-/** The NOTIFICATION with which BIRD and FRR answer a message of type 9: Bad Message Type. */
+/** The NOTIFICATION `Bad Message Type` that BIRD and FRR send after they receive a message of type 9. */
 export const notification = octets(`${marker} 0016 03 01 03 09`);
 /** FRR's marks for the beginning and the end of a route refresh (RFC 7313). */
 export const refreshMarks = ['0017 05 0001 01 01', '0017 05 0001 02 01'].map((text) => octets(marker + text));

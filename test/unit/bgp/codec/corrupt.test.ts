@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkDecode } from '../../../fuzz/bgp-message-check.ts';
 import { everyCapture } from './captures.ts';
 
-/** The captures, each with the options of its session and with options that read it differently. */
+/** Each capture, once with the options of its session and twice with options that give the same octets another meaning. */
 const corpus = everyCapture.flatMap(({ bytes, options }) => [
   { bytes, options },
   { bytes, options: { ...options, fourOctetAs: !options.fourOctetAs } },
@@ -16,7 +16,7 @@ function withLength(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-test('decodeMessage() passes checkDecode() with a message cut off at any octet, with the old and the new length in its header', () => {
+test('decodeMessage() passes checkDecode() with a message cut off at any octet, whether its header has the old or the new length', () => {
   for (const { bytes, options } of corpus)
     for (let end = 0; end < bytes.length; end++) {
       const cut = bytes.slice(0, end);

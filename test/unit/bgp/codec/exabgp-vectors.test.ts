@@ -49,7 +49,7 @@ function optionsOf({ file: from, cmd, json }: Vector): ReceiveOptions {
 
 const families: readonly string[] = ['ipv4 unicast', 'ipv6 unicast'];
 
-/** ExaBGP's decoding of an UPDATE, or `undefined` when the UPDATE names no family or one that this codec does not decode. */
+/** ExaBGP's decoding of an UPDATE, or `undefined` when the UPDATE names no family or a family that this codec does not decode. */
 function expectedOf(update: ExaUpdate): object | undefined {
   const { attribute = {}, announce = {}, withdraw = {} } = update;
   const named = [...Object.keys(announce), ...Object.keys(withdraw)];
@@ -159,7 +159,10 @@ interface RawAttribute {
   readonly text: string;
 }
 
-/** Splits an UPDATE into its attributes and the octets around them. Hides how lengths are written, so that only the order can differ. */
+/**
+ * Splits an UPDATE into its attributes and the octets around them. Leaves out the length of each attribute, because a length has two valid
+ * forms.
+ */
 function rawAttributes(bytes: Uint8Array): { around: string; attributes: RawAttribute[] } {
   const at = 21 + (bytes[19] ?? 0) * 256 + (bytes[20] ?? 0);
   const end = at + 2 + (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
@@ -208,7 +211,7 @@ test("encodeMessage() encodes ExaBGP's commands to ExaBGP's octets", { skip }, (
     assert.equal(around, other.around, vector.cmd);
     reordered++;
   }
-  t.diagnostic(`${same} are the same octet by octet, ${reordered} have attributes in another order`);
+  t.diagnostic(`${same} messages have the same octets, ${reordered} have their attributes in another order`);
   assert.ok(same > 150, `only ${same} were the same`);
 });
 
@@ -222,7 +225,7 @@ function asMessage({ raw, kind = '' }: Vector): Uint8Array | undefined {
   return kind.startsWith('update') ? message(2, text) : undefined;
 }
 
-test("decodeMessage() passes checkDecode() with ExaBGP's messages of other families and types", {
+test('decodeMessage() passes checkDecode() with all messages of ExaBGP, which include other families and types', {
   skip,
 }, (t) => {
   const { encode, decode } = vectors();

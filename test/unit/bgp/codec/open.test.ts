@@ -91,7 +91,7 @@ const refused: readonly [name: string, bytes: Uint8Array, error: [number, number
     open(parameters([2, mp4], [255, ''])),
     [2, 4, 'ff00'],
   ],
-  ['a parameter length and nothing behind it (CVE-2022-43681)', open('ff'), [2, 0, 'ff']],
+  ['a parameter length and no parameters after it (CVE-2022-43681)', open('ff'), [2, 0, 'ff']],
 ];
 
 for (const [name, bytes, error] of refused)
@@ -104,7 +104,10 @@ test('decodeMessage() accepts hold times 0, 3 and 65,535', () => {
 
 const ipv4 = { afi: 1, safi: 1 };
 
-/** Code, value and decoded capability. `malformed` is a forbidden length, and `unknown` a capability that is kept as octets. */
+/**
+ * Code, value and decoded capability. `malformed` means that the length is forbidden. `unknown` means that the capability is kept as
+ * octets.
+ */
 const capabilities: readonly [code: number, value: string, means: Capability | 'malformed' | 'unknown'][] = [
   [1, '00010001', { kind: 'multiprotocol', family: ipv4 }],
   [1, '0002ff80', { kind: 'multiprotocol', family: { afi: 2, safi: 128 } }],
@@ -173,7 +176,7 @@ for (const [code, value, means] of capabilities)
       means === 'unknown' ? { kind: 'unknown', code, value: octets(value) } : means;
     assert.deepEqual(capabilitiesOf(bytes), [expected]);
     const again = encodeMessage(decoded(bytes), external);
-    // Reserved bits are sent as zero.
+    // Capabilities 1 and 64 have reserved bits, which we send as zero.
     if (code !== 64 && code !== 1) assert.equal(hex(again), hex(bytes));
     assert.deepEqual(capabilitiesOf(again), [expected]);
   });
@@ -200,7 +203,7 @@ test('decodeMessage() accepts two equal role capabilities', () => {
   assert.equal(capabilitiesOf(open(parameters([2, capability(9, '04') + capability(9, '04')]))).length, 2);
 });
 
-test('decodeMessage() reads extended parameters with any short length but 0 (RFC 9072)', () => {
+test('decodeMessage() reads extended parameters after any one-octet length except 0 (RFC 9072)', () => {
   for (const short of ['ff', '01', '0a'])
     assert.deepEqual(capabilitiesOf(open(`${short} ff 0009 02 0006 ${mp4}`)), [
       { kind: 'multiprotocol', family: ipv4 },
@@ -254,7 +257,7 @@ test('encodeMessage() refuses an OPEN over 4096 octets or with a four-octet AS n
 });
 
 test('encodeMessage() accepts AS 65535, and an OPEN of 4096 octets (RFC 8654 section 4)', () => {
-  // 29 fixed octets, 3 for the extended form, 3 for the parameter, 15 capabilities of 257 octets, and one that fills the rest.
+  // 29 fixed octets, 3 for the extended form, 3 for the parameter, 15 capabilities of 257 octets, and one for the remaining octets.
   const sizes = [...Array.from({ length: 15 }, () => 255), 4096 - 35 - 15 * 257 - 2];
   const capabilities = sizes.map(
     (size): Capability => ({ kind: 'unknown', code: 200, value: new Uint8Array(size) }),

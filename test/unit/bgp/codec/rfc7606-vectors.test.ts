@@ -36,7 +36,7 @@ interface VectorCase {
   readonly skip_sorts?: readonly string[];
 }
 
-/** By attribute type, the field that must be absent when the attribute is discarded. */
+/** Maps an attribute type to the field that must be absent when the attribute is discarded. */
 const keys: Readonly<Record<number, keyof PathAttributes>> = {
   6: 'atomicAggregate',
   7: 'aggregator',
@@ -67,14 +67,14 @@ function outcomeOf({ attr_type: type, flags, data, nexthop }: VectorCase, sort: 
     assert.equal(message.attributes[key], undefined);
     return 'discard';
   }
-  // An attribute that is kept as octets counts as discarded: nothing interprets it.
+  // An attribute that is kept as octets counts as discarded, because nothing interprets it.
   const isOpaque = message.attributes.unknown?.some(
     (unknown) => unknown.type === type && hex(unknown.value) === hex(octets(data)),
   );
   return isOpaque || faults.length > 0 ? 'discard' : 'accepted';
 }
 
-/** The outcomes that the RFCs require in cases in which FRR expects another one. */
+/** The outcomes that the RFCs require where FRR expects a different outcome. */
 const otherwise: Readonly<Record<string, Outcome | 'accepted'>> = {
   // RFC 7606 section 3 (c) judges the Optional and Transitive flags only.
   'origin-flag-partial': 'accepted',

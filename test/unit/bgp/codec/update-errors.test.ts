@@ -17,7 +17,10 @@ import {
   update,
 } from './wire.ts';
 
-/** Decodes an UPDATE. Returns `reset code subcode data` when it ends the session, else each fault as `type treatment code subcode`. */
+/**
+ * Decodes an UPDATE. Returns `reset code subcode data` when the UPDATE ends the session. Otherwise it returns each fault as
+ * `type treatment code subcode`.
+ */
 function verdict(bytes: Uint8Array, options: ReceiveOptions): string | readonly string[] {
   const result = decodeMessage(bytes, options);
   if (!result.ok) {
@@ -61,7 +64,7 @@ function route(extra: string, options: ReceiveOptions = external): Uint8Array {
   return update({ attributes: [...attributes, extra].join(''), nlri: onePrefix });
 }
 
-/** An attribute, the verdict when an external peer sends it, and the verdict for an internal peer when that differs. */
+/** An attribute, the verdict when an external peer sends it, and the verdict for an internal peer if the two verdicts differ. */
 type Row = readonly [
   name: string,
   flags: number,
@@ -226,7 +229,7 @@ check('decodeMessage() judges attributes from a peer with two-octet AS numbers (
   },
 ]);
 
-test('decodeMessage() discards AS4_PATH of a peer with four-octet AS numbers, malformed or not (RFC 6793 section 4.1)', () => {
+test('decodeMessage() discards a malformed AS4_PATH from a peer with four-octet AS numbers (RFC 6793 section 4.1)', () => {
   const malformed = route(attribute(0xc0, 17, '0001 0000fde9'));
   assert.deepEqual(verdict(malformed, external), ['17 discard 3 9']);
 });
@@ -342,7 +345,7 @@ check('a malformed MP_REACH_NLRI or MP_UNREACH_NLRI ends the session (RFC 7606 s
 ]);
 
 check(
-  'fields that overrun each other and malformed prefixes end the session (RFC 4271 section 6.3, RFC 7606 section 5.3)',
+  'fields that overrun the message and malformed prefixes end the session (RFC 4271 section 6.3, RFC 7606 section 5.3)',
   [
     {
       name: 'withdrawn routes longer than the message',
@@ -391,7 +394,7 @@ check(
 const overrun = '40 05 ff 00000064';
 
 check(
-  'an attribute that overruns the attribute list withdraws the routes, or ends the session when they are unknown (RFC 7606 sections 4 and 5.2)',
+  'an attribute that overruns the attribute list withdraws the announced routes, or ends the session when none can be read (RFC 7606 sections 4 and 5.2)',
   [
     {
       name: 'with NLRI',
@@ -529,12 +532,12 @@ check('routes without a mandatory attribute are treated as withdrawn (RFC 7606 s
     verdict: ['1 withdraw 3 3', '2 withdraw 3 3'],
   },
   {
-    name: 'a malformed attribute is not missing',
+    name: 'a malformed attribute does not count as missing',
     bytes: update({ attributes: attribute(0x40, 1, '03') + asPath + nextHop, nlri: onePrefix }),
     verdict: ['1 withdraw 3 6'],
   },
   {
-    name: 'NEXT_HOP 0.0.0.0 beside MP_REACH_NLRI only is ignored (RFC 4760 section 3)',
+    name: 'NEXT_HOP 0.0.0.0 is ignored when only MP_REACH_NLRI has routes (RFC 4760 section 3)',
     bytes: update({
       attributes:
         attribute(0x80, 14, `${ipv6Reach} 30 20010db80100`) +

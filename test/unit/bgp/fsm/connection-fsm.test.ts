@@ -28,7 +28,7 @@ const badLength = { code: 1, subcode: 2, data: none };
 const malformedList = { code: 3, subcode: 1, data: none };
 const shutdown = { code: 6, subcode: 2, data: none };
 
-/** One representative of each state. A state with DelayOpenTimer running counts as a state of its own. */
+/** One example of each state. A state in which DelayOpenTimer runs counts as a separate state. */
 const states = {
   Idle: initialFsmState,
   Connect: { ...initialFsmState, name: 'Connect', tcp: 'connecting' },
@@ -95,7 +95,7 @@ function short(action: FsmAction): string {
   }
 }
 
-/** The next state and the actions of a step, without stopped timers. */
+/** The next state and the actions of a step, without the actions that stop timers. */
 function outcome(state: FsmState, event: FsmEvent): string {
   const { state: after, actions } = stepConnection(state, event, config);
   return [after.name, ...actions.map(short).filter((text) => !text.startsWith('-'))].join(' ');
@@ -315,7 +315,7 @@ describe('stepConnection(): timers', () => {
     assert.deepEqual(delays, [1000, 2000, 4000, 1000]);
   });
 
-  test('a router that refuses TCP is retried within ConnectRetryTime, and is not damped when it returns', () => {
+  test('a router that refuses TCP is retried within ConnectRetryTime, and its refusals no longer count once it accepts a connection', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const happens = (...all: FsmEvent[]) => {
@@ -337,7 +337,7 @@ describe('stepConnection(): timers', () => {
 });
 
 /** The timers that may run in each state. */
-const stateOf: Record<BgpState, readonly FsmTimer[]> = {
+const timersOf: Record<BgpState, readonly FsmTimer[]> = {
   Idle: ['idle-hold'],
   Connect: ['connect-retry', 'delay-open'],
   Active: ['connect-retry', 'delay-open'],
@@ -360,7 +360,7 @@ test('stepConnection(): invariants over random sequences of events', () => {
       let socket = false;
       let up = false;
       for (const one of sequence) {
-        // TCP fails only while a connection is under way: a dropped socket reports nothing more.
+        // Only an existing socket can fail. A dropped socket reports nothing more.
         if (one.kind === 'tcp-failed' && !socket) continue;
         if (one.kind === 'tcp-connected') socket = true;
         if (one.kind === 'tcp-failed') socket = false;
@@ -383,7 +383,10 @@ test('stepConnection(): invariants over random sequences of events', () => {
               assert.ok(socket, 'nothing is sent without a connection');
               assert.ok(!told, 'nothing follows a NOTIFICATION');
               told = action.kind === 'send-notification';
-              assert.ok(!(told && one.kind === 'notification'), 'a NOTIFICATION is not answered by one');
+              assert.ok(
+                !(told && one.kind === 'notification'),
+                'a NOTIFICATION is not answered with a NOTIFICATION',
+              );
               break;
             case 'start-timer':
               assert.ok(action.delayMs > 0 && Number.isFinite(action.delayMs));
@@ -404,7 +407,7 @@ test('stepConnection(): invariants over random sequences of events', () => {
         state = after;
         assert.equal(up, state.name === 'Established');
         assert.deepEqual(
-          [...running].filter((timer) => !stateOf[state.name].includes(timer)),
+          [...running].filter((timer) => !timersOf[state.name].includes(timer)),
           [],
         );
         assert.equal(socket, state.tcp !== 'none', `${before.name} × ${one.kind} → ${state.name}`);

@@ -89,7 +89,7 @@ const on = (connection: number) => ({
 const first = on(1);
 const second = on(2);
 
-/** Runs the events from the initial state, one each millisecond. A number is a pause in milliseconds. */
+/** Runs one event per millisecond, from the initial state on. A number is a pause in milliseconds. */
 function run(...events: readonly (PeerEvent | number)[]): {
   state: PeerState;
   actions: readonly PeerAction[];
@@ -205,7 +205,7 @@ const establishedAlone = {
   'internal error on 1': 'Idle: 1N6/0 1drop session-down:reset',
 } as const;
 
-/** An absent cell means that the event changes nothing. */
+/** An absent cell means that the state stays and that no action follows, except that `edit of passive` applies the socket rules. */
 const table: Record<StateName, Partial<Record<EventName, string>>> = {
   Idle: {
     incoming: 'Idle: reject:idle',
@@ -439,13 +439,13 @@ describe('stepPeer(): the table of states and events', () => {
 });
 
 describe('stepPeer(): decisions over time', () => {
-  test('after a contender has failed, the next one is refused for five seconds and then accepted', () => {
+  test('after a contender has failed, the next contender is refused for five seconds and then accepted', () => {
     const failed = [...states['OpenSent with contender'], second.closed];
     assert.equal(outcome(...failed, incoming), 'OpenSent: reject:paused');
     assert.equal(outcome(...failed, 5000, incoming), 'OpenSent, contender OpenSent: 3accept 3open');
   });
 
-  test('a silent connection yields to a newer one with a NOTIFICATION that says why', () => {
+  test('a silent connection that yields to a newer connection ends with a NOTIFICATION that says why', () => {
     const { actions } = run(...states['OpenSent with contender'], silentConnectionMs, incoming);
     const lost = actions.find(({ kind }) => kind === 'connection-lost');
     assert.ok(lost?.kind === 'connection-lost' && lost.cause.kind === 'sent');
@@ -505,7 +505,7 @@ describe('stepPeer(): decisions over time', () => {
     assert.equal(state.primary.fsm.oscillations, 5);
   });
 
-  test('an OPEN is negotiated against the OPEN that we sent on the same connection', () => {
+  test("the peer's OPEN is negotiated against the OPEN that we sent on the same connection", () => {
     const edited: PeerEvent = {
       kind: 'configure',
       settings: settings({ localEnd: { ...settings().localEnd, keepaliveTimeSeconds: 5 } }),

@@ -29,7 +29,7 @@ describe('ConnectionTimers', () => {
     }
   });
 
-  test('a hold timer that is restarted in the event-loop turn in which it is due does not expire', () => {
+  test('a hold timer does not expire when it is restarted in the same event-loop turn in which it is due', () => {
     const { clock, timers, expired } = fixture();
     const hold = { kind: 'start-timer', timer: 'hold', delayMs: 90_000 } as const;
     timers.start(hold);

@@ -4,7 +4,7 @@ import { LastError } from '../../../../src/bgp/session/last-error.ts';
 import { VirtualClock, virtualEpochMs } from '../../../support/virtual-clock.ts';
 
 describe('LastError', () => {
-  test('keeps a telling reason when the TCP connection breaks after it', () => {
+  test('keeps a BGP error when the TCP connection breaks afterwards', () => {
     const last = new LastError(new VirtualClock());
     assert.equal(last.set('connection reset by the peer'), true);
     assert.equal(last.set('Hold Timer Expired'), true);
@@ -21,7 +21,7 @@ describe('LastError', () => {
     assert.equal(last.set('connection closed by the peer'), true);
   });
 
-  test('has the wall-clock time of the reason', () => {
+  test('has the wall-clock time at which its reason was set', () => {
     const clock = new VirtualClock();
     const last = new LastError(clock);
     clock.advance(1500);
