@@ -129,7 +129,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'only once a reason that several nodes give',
+    'a reason that several nodes give only once',
     {
       'node-1': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
       'node-2': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
@@ -138,7 +138,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'the record when its node was not reached',
+    'the recorded node when its speaker was not reached',
     { 'node-1': undefined },
     'node-1 on eth0 according to the last record; its speaker was not reached',
     1,
@@ -159,7 +159,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     0,
   ],
   [
-    'that no BGP node announces without a session',
+    'that no node announces by BGP while all sessions are down',
     { 'node-1': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }) },
     'none: every BGP session that would announce it is down',
     1,
@@ -184,7 +184,7 @@ test('statusReport() counts nodes that it does not name', () => {
   assert.equal(announcers, 'node-0, node-1, node-2 and 6 more by BGP');
 });
 
-test('statusReport() counts the used addresses of pools by family, a shared address once', () => {
+test('statusReport() counts the used addresses of each pool by family, and counts a shared address once', () => {
   const other = service('other', ['192.0.2.1', '2001:db8::1']);
   const report = statusReport(view([web, other], {}));
   assert.deepEqual(line(report, 'p  '), ['p', 'layer2', 'IPv4', '4', '1', '3']);
@@ -248,7 +248,7 @@ for (const [name, lease, expected, healthy] of [
     assert.equal(report.healthy, healthy);
   });
 
-test('statusReport() says why a Service waits, as the leader reports it or else as the last event does', () => {
+test('statusReport() takes the reason why a Service waits from the leader, or from the last event when the leader gives none', () => {
   const later = service('later', []);
   const failures = new Map([['default/later', 'from the event']]);
   assert.equal(line(statusReport(view([later], {}, { failures })), 'default/later').at(-1), 'from the event');

@@ -24,7 +24,7 @@ test('formatTrace() writes an event and each of its actions on a line of its own
   );
 });
 
-test('formatTrace() writes JSON lines that carry the node', () => {
+test('formatTrace() writes JSON lines that name the node', () => {
   const [line = ''] = formatTrace([{ node: 'node-1', ...event }], 'json').split('\n');
   assert.deepEqual(JSON.parse(line), { node: 'node-1', ...event });
 });
@@ -46,7 +46,7 @@ for (const [subject, query] of [
   ['2001:DB8:0::1', 'address=2001%3Adb8%3A%3A1'],
   ['top of rack', 'machine=peer+top+of+rack'],
 ] as const)
-  test(`queryOf(): ${subject}`, () => assert.equal(queryOf(subject), query));
+  test(`queryOf() turns ${subject} into ${query}`, () => assert.equal(queryOf(subject), query));
 
 test('decodeEvents() makes foreign texts printable, and names a line that is not an event', () => {
   const hostile = { ...event, state: 'a\u001b[31m', event: { 'k\u202E': ['\u2028'] } };

@@ -33,7 +33,7 @@ for (const [what, given, expected] of [
     'Secret bellman-membership, keys, line 1 is not 32 octets in base64',
   ],
 ] as const)
-  test(`readMembershipKeys(): ${what}`, () => {
+  test(`readMembershipKeys() ${typeof expected === 'string' ? 'refuses' : 'reads'} ${what}`, () => {
     const read = readMembershipKeys(given);
     assert.deepEqual(read.ok ? read.value : read.error, expected);
   });

@@ -81,7 +81,7 @@ for (const [name, text, orphans] of orphaning) {
   });
 }
 
-test('judge() finds the range of an address among many', () => {
+test('judge() finds the range of an address among many ranges', () => {
   const many = Array.from({ length: 500 }, (_, i) => `  - 10.${i >> 8}.${i & 255}.0/25\n`)
     .reverse()
     .join('');

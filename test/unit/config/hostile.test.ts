@@ -1,6 +1,6 @@
 /**
- * Texts that are expensive for other parsers. Most are about a mebibyte long, so that a case that took quadratic time
- * would exceed the timeout of its test. `bench/config.ts` measures the times.
+ * Texts that are expensive for other parsers. Most texts are about a mebibyte long, so a parser that needs quadratic time
+ * exceeds the timeout of the test. `bench/config.ts` measures the times.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -40,7 +40,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ['a long line of keys without a value', `a: [\nb\n]\n${filled('a ', 'c')}`.slice(0, mebibyte), /./],
   ['pools without any key', `address-pools:\n${'- {}\n'.repeat(199_000)}`, /name is missing/],
   [
-    'as many wrong items in one list as the budget allows',
+    'as many wrong items in one list as the limit on values allows',
     `peers: [{node-selectors: [{match-expressions: [${'{},'.repeat(199_000)}]}]}]`,
     /key is missing/,
   ],

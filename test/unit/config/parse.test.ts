@@ -114,7 +114,7 @@ test('parseConfig() fills in every default of a pool', () => {
   );
 });
 
-test('parseConfig() sorts communities, removes duplicates, separates large ones, and prefers configured names to well-known ones', () => {
+test('parseConfig() sorts communities, removes duplicates, separates large communities, and prefers configured names to well-known names', () => {
   const [pool] = parsed(`
 bgp-communities: {blackhole: '64512:666', far: '64512:1', wide: '64512:1:2'}
 address-pools:

@@ -6,7 +6,10 @@ import { documentCases } from './cases.ts';
 
 const documents = documentCases().map(({ text }) => text);
 
-/** Asserts that the parser returns a result, that errors lie inside the text, and that a valid configuration survives a round trip. */
+/**
+ * Asserts that the parser returns a result, that each error is located inside the text, and that a valid configuration survives a round
+ * trip.
+ */
 function holdsFor(text: string): void {
   const result = parseConfig(text);
   if (result.ok) {
@@ -116,7 +119,7 @@ test('parseConfig() never throws on a document with values from other documents'
   fc.assert(fc.property(swapped, holdsFor), { numRuns: 1000 });
 });
 
-/** Records with a prototype, like those of the parser, because `deepEqual` compares prototypes. */
+/** Generates records that have a prototype, as the parser's records do, because `deepEqual` compares prototypes. */
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   fc.record<T>(model, { noNullPrototype: true });
 

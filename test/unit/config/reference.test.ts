@@ -33,7 +33,7 @@ const examples = readdirSync(new URL('config/', root)).filter((file) => file.end
 for (const file of examples) {
   test(`config/${file} is a ConfigMap with a valid configuration`, () => {
     const text = read(`config/${file}`);
-    assert.match(text, /^# .+\n/, 'it begins by saying what it is for');
+    assert.match(text, /^# .+\n/, 'the first line is a comment that says what the file is for');
     assert.match(text, /^ {2}namespace: bellman-system$/m);
     const found = findConfigs(text, { name: 'config', key: 'config' });
     assert.ok(found.ok);
@@ -42,7 +42,7 @@ for (const file of examples) {
   });
 }
 
-test('config/schema.json is what scripts/config-schema.ts writes', () => {
+test('config/schema.json equals the output of scripts/config-schema.ts', () => {
   assert.deepEqual(JSON.parse(read('config/schema.json')), configJsonSchema());
 });
 
@@ -92,7 +92,7 @@ const required = {
   pool: ['name: a', 'protocol: bgp', 'addresses: [192.0.2.0/24]'],
 };
 
-/** The required keys, with one of them replaced or another key added. */
+/** The required keys together with the example, which replaces a required key of the same name. */
 function withKey(lines: readonly string[], example: string): string {
   const key = example.split(':', 1)[0];
   return [...lines.filter((line) => !line.startsWith(`${key}:`)), example].join(', ');
@@ -169,9 +169,13 @@ for (const [heading, schema, documentAround] of sections) {
     for (const [, quoted = '', meaning, byDefault, bounds, example = ''] of rows) {
       const key = quoted.replaceAll('`', '');
       assert.ok(meaning && byDefault && bounds, `${key} has meaning, default and bounds`);
-      assert.equal(byDefault === 'required', keys.get(key), `${key} is documented as required when it is`);
+      assert.equal(
+        byDefault === 'required',
+        keys.get(key),
+        `${key} is documented as required exactly when the schema requires it`,
+      );
       const text = example.replace(/^`|`$/g, '');
-      assert.ok(text.startsWith(`${key}: `), `the example of ${key} shows it`);
+      assert.ok(text.startsWith(`${key}: `), `the example of ${key} begins with ${key}`);
       parsed(documentAround(text));
     }
   });

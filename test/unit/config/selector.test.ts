@@ -28,9 +28,9 @@ const rows: readonly (readonly [string, readonly LabelSelector[], boolean])[] = 
   ['a label that is missing', [selector({ zone: 'a' })], false],
   ['an empty value of a label that is missing', [selector({ zone: '' })], false],
   ['an empty value', [selector({ empty: '' })], true],
-  ['two labels of which one differs', [selector({ rack: 'a', speed: 'slow' })], false],
+  ['two labels, one of them with another value', [selector({ rack: 'a', speed: 'slow' })], false],
   [
-    'two selectors of which only the second matches',
+    'two selectors when only the second matches',
     [selector({ rack: 'b' }), selector({ speed: 'fast' })],
     true,
   ],
@@ -45,13 +45,13 @@ const rows: readonly (readonly [string, readonly LabelSelector[], boolean])[] = 
   ['DoesNotExist', [selector({}, requirement('DoesNotExist', 'rack'))], false],
   ['DoesNotExist of a label that is missing', [selector({}, requirement('DoesNotExist', 'zone'))], true],
   [
-    'labels that hold and an expression that does not',
+    'labels that match and an expression that does not',
     [selector({ rack: 'a' }, requirement('Exists', 'zone'))],
     false,
   ],
 ];
 for (const [name, selectors, expected] of rows) {
-  test(`anySelectorMatches() with ${name}: ${expected}`, () => {
+  test(`anySelectorMatches() returns ${expected} for ${name}`, () => {
     assert.equal(anySelectorMatches(selectors, labels), expected);
   });
 }

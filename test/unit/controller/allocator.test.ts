@@ -20,7 +20,7 @@ const dual = { ipFamilies: ['IPv4', 'IPv6'] as const, ipFamilyPolicy: 'RequireDu
 const four = pool('four', ['192.0.2.0/30']);
 const both = pool('both', ['192.0.2.0/30', '2001:db8::/126']);
 
-test('Allocator hands out the lowest free address and keeps it', () => {
+test('Allocator gives a Service the lowest free address, and the Service keeps it', () => {
   const a = allocator([four]);
   assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
   assert.deepEqual(ips(a.reconcile(plain('b'))), ['192.0.2.1']);
@@ -30,14 +30,14 @@ test('Allocator hands out the lowest free address and keeps it', () => {
   assert.deepEqual(ips(a.reconcile(plain('c'))), ['192.0.2.0']);
 });
 
-test('Allocator never assigns an address that it has learned', () => {
+test('Allocator never assigns an address that it has learned from the status of another Service', () => {
   const a = allocator([four]);
   a.learn(service('old', ['192.0.2.0']));
   assert.deepEqual(ips(a.reconcile(plain('new'))), ['192.0.2.1']);
   assert.deepEqual(
     ips(a.reconcile(plain('old'))),
     ['192.0.2.0'],
-    'a wiped status gets the same address again',
+    'a Service whose status was wiped gets the same address again',
   );
 });
 
@@ -176,7 +176,7 @@ const refused: readonly (readonly [string, Service, string, RegExp])[] = [
     /not of the Service's IP families/,
   ],
   [
-    'a .0 address of a pool that avoids it',
+    'a .0 address of a pool that avoids such addresses',
     plain('a', { loadBalancerIP: '10.7.0.0' }),
     'pool-not-allowed',
     /ends in \.0 or \.255/,
@@ -260,7 +260,7 @@ test('Allocator requires the same externalTrafficPolicy on a shared address', ()
   );
 });
 
-test('Allocator moves a Service off a shared address when it takes a port of the Service that was there first', () => {
+test('Allocator moves a Service off a shared address when its new port belongs to the Service that held the address first', () => {
   const a = allocator([four]);
   a.reconcile(plain('a', { ...key, ...port(80) }));
   a.reconcile(plain('b', { ...key, ...port(81) }));
@@ -341,7 +341,7 @@ test('Allocator finds an address in a /64', () => {
   assert.equal(formatIp(ip('2001:db8::')), '2001:db8::');
 });
 
-test('FreeList leaves out .0 and .255 of the whole IPv4 space at no cost', () => {
+test('FreeList leaves out .0 and .255 addresses even in a range of the whole IPv4 space', () => {
   const list = new FreeList([{ family: 4, first: 0n, last: 0xffff_ffffn }], true);
   assert.equal(list.size, 2n ** 24n * 254n);
   assert.equal(list.lowest(), 1n);
@@ -384,7 +384,7 @@ test('Allocator counts a shared address once against the limit of a namespace', 
   assert.deepEqual([...a.heldByNamespace()], [{ pool: 'p', namespace: 'default', held: 1 }]);
 });
 
-test('Allocator tries the other order of families when a limit requires it', () => {
+test('Allocator tries the families in reverse order when a limit requires it', () => {
   const a = allocator([
     pool('limited', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1, priority: 1 }),
     pool('four', ['198.51.100.0/28']),

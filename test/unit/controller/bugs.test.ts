@@ -1,4 +1,4 @@
-/** Checks that an exception in the handling of one object causes a retry of that object and affects no other. */
+/** Checks that an exception in the handling of one object causes a retry of that object and affects no other object. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
@@ -17,7 +17,10 @@ import { pass } from '../../support/virtual-run.ts';
 import { service } from '../speaker/fixtures.ts';
 import { config, configPath, namespace, pool } from './controller-harness.ts';
 
-/** An object whose property throws until it is cured: a stand-in for a bug in the code that handles the object. */
+/**
+ * Wraps an object so that reading one of its properties throws while `isActive` is true. The exception stands in for a bug in the code
+ * that handles the object.
+ */
 class Poison {
   isActive = true;
 

@@ -130,7 +130,7 @@ export class ControllerHarness {
     return found?.value;
   }
 
-  /** The writes since the last call, except those to events. */
+  /** The writes since the last call, except writes of events. */
   writes(): string[] {
     const writes = this.api.writes.splice(0).filter(({ path }) => !path.includes('/events'));
     return writes.map(({ method, path }) => `${method} ${path.replace(/^.*\/namespaces\//, '')}`);
@@ -149,7 +149,7 @@ export class ControllerHarness {
     return this.api.get(path)?.metadata.annotations?.[`bellman.dev/${name}`];
   }
 
-  /** Creates or changes a Service; `name` is `namespace/name`, or a name in `default`. */
+  /** Creates or changes a Service. `name` is `namespace/name`, or only the name of a Service in the namespace `default`. */
   service(
     name: string,
     { annotations = {}, ...spec }: { annotations?: Record<string, string>; [field: string]: unknown } = {},

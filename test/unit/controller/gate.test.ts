@@ -91,7 +91,7 @@ test('gate clears the stale state after a revert, without touching a Service', a
   await harness.stop();
 });
 
-test('gate, restarted while the ConfigMap holds a bad text, loads the accepted one and reports nothing twice', async () => {
+test('gate that restarts while the ConfigMap holds a bad text loads the accepted text and reports nothing twice', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -113,7 +113,7 @@ test('gate, restarted while the ConfigMap holds a bad text, loads the accepted o
   await harness.stop();
 });
 
-test('gate treats a deleted ConfigMap as stale, also across a restart, until it returns', async () => {
+test('gate treats a deleted ConfigMap as stale, also across a restart, until the ConfigMap exists again', async () => {
   const harness = await started(good);
   harness.service('web');
   await harness.pass();
@@ -198,7 +198,7 @@ test('gate repairs annotations and copy after another client changed them', asyn
   await harness.stop();
 });
 
-test('gate loads the newer of ConfigMap and copy, and ignores a text that does not match its hash', async () => {
+test('gate loads the newer text of ConfigMap and copy, and ignores a text that does not match its hash', async () => {
   const harness = await started(good);
   harness.editConfig(other);
   await harness.pass();
@@ -217,7 +217,7 @@ test('gate loads the newer of ConfigMap and copy, and ignores a text that does n
   await harness.stop();
 });
 
-test('gate stores a configuration before it puts it in force', async () => {
+test('gate stores a configuration before the configuration takes effect', async () => {
   const harness = await started(good);
   let refusing = true;
   harness.api.before = ({ method, path }) => {
@@ -264,7 +264,7 @@ test('gate assigns no address between accepting a configuration and storing it',
   await harness.pass();
   harness.service('web', { annotations: { 'bellman.dev/address-pool': 'b' } });
   await harness.pass();
-  assert.deepEqual(harness.addresses('web'), [], 'pool b is about to go');
+  assert.deepEqual(harness.addresses('web'), [], 'the new configuration has no pool b');
   answer();
   await harness.pass();
   assert.equal(harness.annotation('accepted-config'), good);

@@ -48,7 +48,7 @@ function shownTwice(harness: ControllerHarness): string[] {
   return shown.filter((ip, i) => shown.indexOf(ip) !== i);
 }
 
-test('after any edits and failures, no address has two owners, memory equals the API, and a restart changes nothing', async () => {
+test('after any edits and failures, no two Services have the same address, memory equals the API, and a restart changes nothing', async () => {
   let writes = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {

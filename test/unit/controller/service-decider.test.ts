@@ -40,7 +40,7 @@ function inWords(decision: Decision): string {
   }
 }
 
-test('ServiceDecider decides departures first, then waiting Services, then new ones', () => {
+test('ServiceDecider decides about removed Services first, then about waiting Services, then about new Services', () => {
   const { decider, set, remove } = setUp('192.0.2.1/32');
   decider.decide([set('holder'), set('waiter')]);
   assert.deepEqual(decider.decide([set('new'), remove('holder')]).map(inWords), [
@@ -50,14 +50,14 @@ test('ServiceDecider decides departures first, then waiting Services, then new o
   ]);
 });
 
-test('ServiceDecider serves waiting Services in request order, even if the one that asked later has just changed', () => {
+test('ServiceDecider serves waiting Services in request order, even if a Service that asked later has just changed', () => {
   const { decider, set, remove } = setUp('192.0.2.1/32');
   decider.decide([set('holder'), set('first'), set('second')]);
   const decisions = decider.decide([set('second', { labels: { changed: 'yes' } }), remove('holder')]);
   assert.equal(decisions.map(inWords)[1], 'first holds 192.0.2.1');
 });
 
-test('ServiceDecider decides about a displaced Service right after the one that displaces it', () => {
+test('ServiceDecider decides about a displaced Service right after the Service that displaces it', () => {
   const { decider, set } = setUp('192.0.2.0/31');
   decider.decide([set('senior', { ...shared, ...port(80) }), set('junior', { ...shared, ...port(443) })]);
   assert.deepEqual(decider.decide([set('senior', { ...shared, ...port(443) })]).map(inWords), [
@@ -66,7 +66,7 @@ test('ServiceDecider decides about a displaced Service right after the one that 
   ]);
 });
 
-test('ServiceDecider lets a Service that is being deleted keep its address, and gives it no new one', () => {
+test('ServiceDecider lets a Service that is being deleted keep its address, but never gives it a new address', () => {
   const { allocator, decider, set } = setUp('192.0.2.0/31');
   decider.decide([set('web')]);
   assert.deepEqual(

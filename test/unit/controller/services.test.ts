@@ -46,7 +46,7 @@ test('a restart does not rewrite an unchanged status and assigns no address that
   await harness.stop();
 });
 
-test('an ingress without ipMode counts as one with the default mode, so nothing is written', async () => {
+test('an ingress entry without ipMode counts as an entry with the default mode, so nothing is written', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web');
   await harness.pass();
@@ -108,7 +108,7 @@ test('a freed address goes to waiting Services in request order, before a new Se
   await harness.stop();
 });
 
-test('an address is written to the status of its next Service only after the previous one no longer shows it', async () => {
+test('an address is written to the status of its next Service only after the previous Service no longer shows it', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.0'), pool('b', '198.51.100.0/28'));
   harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'a' } });
   harness.service('waiter', { annotations: { 'bellman.dev/address-pool': 'a' } });
@@ -121,8 +121,8 @@ test('an address is written to the status of its next Service only after the pre
   };
   harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'b' } });
   await harness.pass();
-  assert.deepEqual(harness.addresses('mover'), ['192.0.2.0'], 'not written yet');
-  assert.deepEqual(harness.addresses('waiter'), [], 'so no other Service may show it');
+  assert.deepEqual(harness.addresses('mover'), ['192.0.2.0'], 'the new status is not written yet');
+  assert.deepEqual(harness.addresses('waiter'), [], 'no other Service shows the address before that write');
   away = false;
   await harness.pass(40_000);
   assert.deepEqual(harness.addresses('mover'), ['198.51.100.0']);
@@ -205,7 +205,7 @@ test('a controller with a class serves only Services of that class', async () =>
   await harness.stop();
 });
 
-test('a Service being deleted keeps its address until it is gone', async () => {
+test('a Service that is being deleted keeps its address until the Service is gone', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.0'));
   harness.service('web');
   await harness.pass();
@@ -287,7 +287,7 @@ test('a PreferDualStack Service gains an address of its second family once a poo
   await harness.stop();
 });
 
-test('Services that share a key share an address, each with its own write', async () => {
+test('Services with the same sharing key share an address', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   const annotations = { 'metallb.universe.tf/allow-shared-ip': 'k' };
   harness.service('tcp', { annotations });

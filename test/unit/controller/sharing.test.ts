@@ -1,4 +1,4 @@
-/** Sharing of addresses: who may join, who keeps the address, and what a refusal reveals. */
+/** Checks which Services may share an address, which Service keeps it after a change, and what a refusal reveals. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControllerHarness, config, pool } from './controller-harness.ts';
@@ -111,7 +111,7 @@ for (const [changed, ports] of [
   ['holder', [80, 443]],
   ['guest', [443, 80]],
 ] as const)
-  test(`the holder, not the guest, keeps a shared address when the ${changed} takes the port of the other`, async () => {
+  test(`the first holder keeps a shared address and the guest gets another, when the ${changed} takes a port of the other Service`, async () => {
     const harness = await started(pool('a', '192.0.2.0/28', 'share-across-namespaces: true'));
     harness.service('holder', { annotations: key, ...port(80) });
     await harness.pass();
