@@ -31,6 +31,6 @@ function pattern(word: string): RegExp {
   // Words of a phrase may stand on two lines of a comment.
   const phrase = word.replaceAll(' ', '[\\s*/]+');
   const capitalised = word[0]?.toUpperCase() + phrase.slice(1);
-  // As a word of its own, or as a word inside an identifier: doubt, Doubt, doubtDeaths, noDoubt.
+  // Matches the word alone and as a part of an identifier: doubt, Doubt, doubtDeaths, noDoubt.
   return new RegExp(`(?<![A-Za-z])${phrase}(?![a-z])|${capitalised}(?![a-z])`, 'g');
 }

@@ -39,7 +39,7 @@ export function codeBlocks(page: string): readonly CodeBlock[] {
   return blocks;
 }
 
-/** The page without its fenced blocks; line numbers stay as they are. */
+/** The page with its fenced blocks replaced by empty lines, so that the other lines keep their numbers. */
 export function prose(page: string): string {
   let fenced = false;
   return page

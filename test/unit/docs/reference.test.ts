@@ -1,4 +1,4 @@
-/** The generated reference pages are up to date and complete. */
+/** Checks that the generated reference pages are up to date and complete. */
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { metricNames } from '../../../scripts/reference/metrics.ts';
 import { referencePages } from '../../../scripts/reference/pages.ts';
 import { read, root } from './pages.ts';
 
-test('the generated reference pages are what make docs writes', () => {
+test('the generated reference pages equal the output of make docs', () => {
   for (const [path, text] of referencePages())
     assert.equal(read(path), text, `${path} is out of date: run make docs`);
 });

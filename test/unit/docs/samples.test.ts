@@ -1,4 +1,4 @@
-/** The samples on the pages work: configurations parse, commands and flags exist, and names match the code. */
+/** Checks the samples on the pages: configurations parse, commands and flags exist, and names match the code. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync } from 'node:fs';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ import { findConfigs, formatConfigError, parseConfig } from '../../../src/config
 import { requestNames } from '../../../src/controller/allocator/request.ts';
 import { codeBlocks, pages, read, root } from './pages.ts';
 
-/** All pages but the changelog, which also names removed things. */
+/** All pages except the changelog, because the changelog also names things that were removed. */
 const checkedPages = pages.filter((page) => page !== 'CHANGELOG.md');
 
 for (const page of checkedPages)
@@ -119,7 +119,7 @@ test('docs/guides/from-metallb.md lists only texts that are rejected', () => {
   for (const text of texts) assert.ok(!parseConfig(configWith(text)).ok, `${text} is accepted`);
 });
 
-/** A configuration in which one key of the peer or the pool is replaced. */
+/** A configuration in which `text` replaces or adds a key of the peer or of the pool. */
 function configWith(text: string): string {
   const without = (lines: readonly string[]) =>
     lines.filter((line) => !line.startsWith(`${text.split(':', 1)[0]}:`));

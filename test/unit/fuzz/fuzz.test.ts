@@ -4,12 +4,12 @@ import { describe, test } from 'node:test';
 import { fuzz } from '../../fuzz/run.ts';
 import { targets } from '../../fuzz/targets.ts';
 
-/** Number of inputs of all targets together. They take seconds; `make fuzz` runs millions. */
+/** Number of inputs for all targets together. These inputs take seconds. `make fuzz` runs millions. */
 const totalInputs = 25_000;
 /** Factor by which the CPU budgets are raised, because unit tests run in parallel. */
 const slack = 3;
 
-describe('every entrance of foreign octets survives a sample of the inputs of `make fuzz`', () => {
+describe('all code that reads octets from outside survives a sample of the inputs of `make fuzz`', () => {
   const weights = targets.reduce((sum, { weight }) => sum + weight, 0);
   for (const target of targets)
     test(target.name, (t) => {

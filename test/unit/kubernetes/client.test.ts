@@ -87,7 +87,7 @@ test('request() reuses one connection for consecutive requests', async () => {
   );
 });
 
-test('request() sends again on a new connection when the server closes the idle one just as the request is sent', async () => {
+test('request() sends again on a new connection when the server closes the idle connection just as the request is sent', async () => {
   let answered = 0;
   await served(
     (request, response) => {
@@ -205,7 +205,7 @@ test('request() reads a refusal whose body is not a Status object', async () => 
     );
 });
 
-test('KubernetesClient notices the return of the server within two seconds, without a request from its user', async () => {
+test('KubernetesClient notices the return of the server within two seconds, without a request from its caller', async () => {
   let isAway = false;
   await served(
     (request, response) => {

@@ -152,14 +152,14 @@ for (const { field, decode } of [
   { field: 'data', decode: () => decodeSecret(raw({}, { data: { keys: 5 } })) },
   { field: 'metadata.name', decode: () => decodeNamespace(raw({ name: undefined })) },
 ])
-  test(`decode: a ${field} of the wrong type throws InvalidObject with its path`, () => {
+  test(`decoders throw InvalidObject with the path of a ${field} of the wrong type`, () => {
     assert.throws(
       decode,
       (error) => error instanceof InvalidObject && error.message.startsWith(`${field} is `),
     );
   });
 
-test('decode: arbitrary objects decode or throw InvalidObject', () => {
+test('decoders return a value or throw InvalidObject for arbitrary objects', () => {
   const decoders = [
     decodeConfigMap,
     decodeEndpointSlice,

@@ -32,7 +32,7 @@ test('EventRecorder writes the events of an object in order', async () => {
   assert.deepEqual(written(), ['IPAllocated one ×1', 'IPAllocated two ×1', 'IPAllocated three ×1']);
 });
 
-test('EventRecorder raises the count of a repeated event, unless it is to be recorded only once', async () => {
+test('EventRecorder raises the count of a repeated event, unless the event asks to be recorded only if it is new', async () => {
   const { recorder, written } = setUp();
   recorder.record(event('one'));
   await settle();
@@ -80,7 +80,7 @@ test('EventRecorder retries a refused event for ten seconds, then drops it with 
   );
 });
 
-test('EventRecorder writes an event that the server refuses only for the first few seconds', async () => {
+test('EventRecorder writes an event once the server stops refusing it after a few seconds', async () => {
   const { api, clock, recorder, written } = setUp();
   api.before = () => {
     if (clock.now() < 5000) throw new ApiError(403, 'Forbidden', 'no permission');

@@ -140,7 +140,7 @@ function setUp() {
   return { clock, server, violations };
 }
 
-test('LeaderElection lets one replica lead, and the other as soon as the first gives the Lease back', async () => {
+test('LeaderElection lets one replica lead, and lets the other lead as soon as the first gives the Lease back', async () => {
   const { clock, server, violations } = setUp();
   const writes: string[] = [];
   const first = replica('first', server, clock, writes);
@@ -232,7 +232,7 @@ test('LeaderElection keeps its term when the answer to a successful renewal is l
   await stopped;
 });
 
-test('LeaderElection never lets two replicas write, whatever is delayed, lost or suspended', async () => {
+test('LeaderElection lets only the holder of the Lease write, whatever is delayed, lost or suspended', async () => {
   let changes = 0;
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 2 ** 31 - 1 }), async (seed) => {

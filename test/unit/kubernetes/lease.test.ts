@@ -58,7 +58,7 @@ for (const { what, candidate, record, now, move } of [
     move: 'wait',
   },
   {
-    what: 'takes a Lease unchanged for its duration',
+    what: 'takes a Lease that has not changed for its whole duration',
     candidate: seenAtZero,
     record: lease('other', '1'),
     now: 10_000,

@@ -98,7 +98,7 @@ test('Reachability counts a refusal as an answer, and an aborted request as neit
   assert.equal(reachability.isAnswering, true);
 });
 
-test('Reachability.onReturn() calls back once, unless it was cancelled', () => {
+test('Reachability.onReturn() calls back once, unless the callback was cancelled', () => {
   const { reachability } = setUp();
   const calls: string[] = [];
   reachability.onReturn(() => calls.push('kept'));

@@ -28,7 +28,7 @@ test('textLines() returns the lines that were written, wherever the chunks end',
       const bytes = Buffer.from(written.map((line) => `${line}\n`).join(''));
       assert.deepEqual(
         await all(textLines(chunked(bytes, sizes), 2 * limit)),
-        // When the cut splits a surrogate pair, the decoder yields replacement characters.
+        // When slice() splits a surrogate pair, the decoder yields replacement characters.
         Buffer.from(written.join('\n'))
           .toString()
           .split('\n')

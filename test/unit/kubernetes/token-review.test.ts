@@ -4,7 +4,7 @@ import type { Api, ApiRequest } from '../../../src/kubernetes/api.ts';
 import { accessByToken, judgeToken, requestToken } from '../../../src/kubernetes/token-review.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
-/** An API server with one fixed answer for each kind of request, by the last word of its path. */
+/** An API server with fixed answers. The last segment of the path of a request selects the answer. */
 function api(answers: Readonly<Record<string, unknown>>): { api: Api; requests: ApiRequest[] } {
   const requests: ApiRequest[] = [];
   const client = {

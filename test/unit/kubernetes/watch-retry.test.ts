@@ -9,7 +9,7 @@ import {
 
 const refusal: WatchOutcome = { kind: 'refused', reason: 'forbidden' };
 
-/** Feeds the same outcome several times; returns the last step. */
+/** Feeds the same outcome several times and returns the last step. */
 function repeat(outcome: WatchOutcome, times: number, state: WatchRetryState = initialWatchRetry, nowMs = 0) {
   let step = nextWatchTry(state, outcome, nowMs, 1);
   for (let i = 1; i < times; i++) step = nextWatchTry(step.state, outcome, nowMs, 1);
@@ -38,7 +38,7 @@ test('nextWatchTry() resumes after a missing answer or a refusal, and lists agai
   );
 });
 
-test('nextWatchTry() lists within half a second after the first expiry and backs off after the next', () => {
+test('nextWatchTry() lists within half a second after the first expiry and backs off after further expiries', () => {
   assert.equal(repeat({ kind: 'expired' }, 1).delayMs, 500);
   assert.equal(repeat({ kind: 'expired' }, 4).delayMs, 1600);
 });

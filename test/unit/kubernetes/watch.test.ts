@@ -13,8 +13,8 @@ import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
 /**
- * A server that answers each list and each watch with the next entry of a script. A list without an entry is refused; a watch without one stays
- * open.
+ * A server that answers each list and each watch with the next entry of a script. A list for which the script has no entry is refused. A
+ * watch for which the script has no entry stays open and sends nothing.
  */
 class ScriptedApi implements Api {
   readonly clock = new VirtualClock();
@@ -246,7 +246,7 @@ test('watch() logs once a refusal that lasts ten seconds, and logs its end', asy
   await stop();
 });
 
-test('watch() ignores an object that the decoder leaves out, and reports it as gone if it was known before', async () => {
+test('watch() ignores an object that the decoder leaves out, and reports the object as gone if it was known before', async () => {
   const api = new ScriptedApi();
   api.lists.push(list('7', [object('x', '3'), object('never', '4')]));
   api.watches.push((lines) => lines.send({ type: 'MODIFIED', object: object('x', '8') }));

@@ -24,7 +24,7 @@ function setUp(concurrency = 2, fails: (key: string) => boolean = () => false) {
   return { clock, queue, begun, retries, end: (key: string) => ends.get(key)?.() };
 }
 
-test('WorkQueue processes as many keys at once as its concurrency allows, each once', async () => {
+test('WorkQueue processes as many keys at once as its concurrency allows, and each key once', async () => {
   const { queue, begun, end } = setUp();
   for (const key of ['a', 'b', 'c', 'c', 'd']) queue.add(key);
   assert.deepEqual(begun, ['a', 'b']);

@@ -28,7 +28,7 @@ function rules(node: string, service: ProxiedService): string[] {
 }
 
 describe('rulesetOf()', () => {
-  test("policy Cluster: every node reaches all endpoints and hides the client's address", () => {
+  test("with policy Cluster every node reaches all endpoints and hides the client's address", () => {
     assert.deepEqual(rules('node-3', web), [
       'ip daddr 198.51.100.0 tcp dport 80 meta mark set 0x4000 dnat ip to numgen random mod 2 map { 0 : 10.244.1.2, 1 : 10.244.2.3 } : 8080',
       'ip6 daddr 2001:db8:100:: tcp dport 80 meta mark set 0x4000 dnat ip6 to numgen random mod 1 map { 0 : fd00:244:1::2 } : 8080',
@@ -36,7 +36,7 @@ describe('rulesetOf()', () => {
     ]);
   });
 
-  test('policy Local: a node reaches only its own endpoints, which see the client; the cluster IP is unaffected', () => {
+  test("with policy Local a node reaches only its own endpoints and keeps the client's address, except for the cluster IP", () => {
     const local = { ...web, local: true };
     assert.deepEqual(rules('node-2', local), [
       'ip6 daddr 2001:db8:100:: tcp dport 80 drop',
@@ -46,7 +46,7 @@ describe('rulesetOf()', () => {
     assert.ok(rules('node-3', local).includes('ip daddr 198.51.100.0 tcp dport 80 drop'));
   });
 
-  test('without Services the ruleset only removes the old one', () => {
+  test('without Services the ruleset only removes the previous rules', () => {
     const ruleset = rulesetOf('node-1', [], []);
     assert.match(ruleset, /^table inet kube-proxy\ndelete table inet kube-proxy\ntable inet kube-proxy \{/);
     assert.doesNotMatch(ruleset, /daddr/);

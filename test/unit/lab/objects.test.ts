@@ -39,7 +39,7 @@ describe('targetOf()', () => {
     ['/apis/apps/v1/deployments', undefined],
   ];
   for (const [path, expected] of rows)
-    test(path, () => {
+    test(`${expected === undefined ? 'refuses' : 'resolves'} ${path}`, () => {
       const found = targetOf(new URL(path, 'http://lab'));
       const { resource, namespace, name, status } = found ?? {};
       assert.equal(found && `${resource?.plural} ${namespace} ${name}${status ? ' status' : ''}`, expected);
@@ -128,7 +128,7 @@ describe('Objects', () => {
     assert.equal(store.version, version);
   });
 
-  test('the status changes only through its own path, the spec and its generation only through the main path', () => {
+  test('the status changes only through the path /status, and the spec and the generation change only through the main path', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web'));
     const merge = (url: string, patch: object) =>
@@ -231,7 +231,7 @@ describe('Objects', () => {
     assert.throws(() => objects.list(all, matches, 10, 'nonsense'), refusal(400, /continue token/));
   });
 
-  test('an inapplicable JSON patch is refused, and so is server-side apply, with the flag --server-side in the message', () => {
+  test('patch() refuses an inapplicable JSON patch, and refuses server-side apply with a message that names the flag --server-side', () => {
     const objects = new Objects(new Store());
     objects.create(target(base), service('web'));
     const web = target(`${base}/web`);

@@ -1,4 +1,7 @@
-/** Bodies of POST requests by kubectl 1.32, and the same objects as `--dry-run=client -o json` prints them, without empty fields. */
+/**
+ * Bodies of POST requests that kubectl 1.32 sent, each with the object that `--dry-run=client -o json` prints. The objects are listed
+ * without their empty fields.
+ */
 export const protobufCaptures: readonly {
   readonly command: string;
   readonly base64: string;

@@ -1,4 +1,4 @@
-/** Octets captured from kubectl 1.32 (`kubectl create KIND …`). */
+/** Decodes request bodies that were captured from kubectl 1.32 (`kubectl create KIND …`). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiProblem } from '../../../lab/apiserver/problem.ts';
@@ -10,7 +10,7 @@ for (const { command, base64, object } of protobufCaptures) {
   test(`decodeProtobuf() reads the body of ${command}`, () => {
     assert.deepEqual(decodeProtobuf(body), object);
   });
-  test(`decodeProtobuf() of a truncated ${command} throws only an ApiProblem`, () => {
+  test(`decodeProtobuf() throws no error other than ApiProblem for a truncated body of ${command}`, () => {
     for (let length = 0; length < body.length; length++) {
       try {
         decodeProtobuf(body.subarray(0, length));

@@ -27,7 +27,7 @@ const policies = (loadAll(text) as Policy[]).filter(({ kind }) => kind === 'Vali
 const environment = new Environment({ unlistedVariablesAreDyn: true });
 const account = (name: string) => `system:serviceaccount:bellman-system:${name}`;
 
-/** Messages of the validations that refuse the update; `undefined` when the policy does not apply to it. */
+/** Returns the messages of the validations that refuse the update, or `undefined` when the policy does not apply to the update. */
 function refusals(policyName: string, { user, namespace = 'bellman-system', node, before, after }: Update) {
   const policy = policies.find(({ metadata }) => metadata.name === policyName);
   assert.ok(policy);

@@ -89,7 +89,7 @@ test('manifests grant no wildcard, no change of a Service spec, and no other acc
     if (resources.includes('secrets')) assert.deepEqual(verbs, ['list', 'watch']);
 });
 
-test('manifests start each daemon with its arguments; only the speaker has host networking and added capabilities', () => {
+test('manifests start each daemon with its arguments, and only the speaker has host networking and added capabilities', () => {
   const controller = one('Deployment', 'controller').spec?.template?.spec;
   const speaker = one('DaemonSet', 'speaker').spec?.template?.spec;
   assert.deepEqual(controller?.containers[0]?.args, ['controller']);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const source = fileURLToPath(new URL('../../../src/', import.meta.url));
 
-/** Runs a program that calls `endOnCrash` with these last duties, and then runs the body. */
+/** Runs a program that calls `endOnCrash` with the option `handOver` and then runs `body`. */
 function run(handOver: string, body: string) {
   const program = `
     import { endOnCrash } from '${source}telemetry/crash.ts';
@@ -36,7 +36,7 @@ for (const [kind, body] of [
     assert.equal(lines[1], 'handed over');
   });
 
-test('endOnCrash() ends the process even when the last duties fail', () => {
+test('endOnCrash() ends the process even when handOver() fails', () => {
   const { status } = run(
     `handOver: () => Promise.reject(new Error('again'))`,
     `void Promise.reject(new Error('odd'));`,

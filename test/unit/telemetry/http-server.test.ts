@@ -79,7 +79,7 @@ describe('serveHttp()', () => {
     assert.equal((await get('/status')).status, 200);
   });
 
-  test('refuses other methods and unknown paths', async () => {
+  test('refuses the method POST and unknown paths', async () => {
     assert.equal((await get('/status', 'POST')).status, 405);
     assert.equal((await get('/nothing')).status, 404);
   });

@@ -25,7 +25,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** An output whose writes a test can make fail, or write only some of the octets. */
+/** An output for which a test can set that writes fail or write only some of the octets. */
 function setUp(maxQueuedOctets?: number) {
   const clock = new VirtualClock();
   const state = { text: '', fault: undefined as string | undefined, room: Number.POSITIVE_INFINITY };

@@ -21,7 +21,7 @@ const sources = ['src', 'lab', 'scripts', 'bench', 'test'];
 
 interface Plant {
   readonly folder: string;
-  /** An existing file to which the line is added. Without it, the line becomes a new file. */
+  /** An existing file to which the line is added. When `file` is absent, the line becomes a new file. */
   readonly file?: string;
   readonly line: string;
   readonly says: string;
