@@ -30,7 +30,7 @@ describe('ArpResponder answers octet for octet like the kernel:', () => {
       assert.equal(arp.matched?.text, '192.0.2.1');
     });
 
-  test('a request with a priority tag, by a reply without a tag', () => {
+  test('a request with a priority tag (the reply has no tag)', () => {
     const arp = owner();
     const request = tagged(frame(captured.arpRequest), 0);
     assert.equal(arp.receive(request, request.length), 'answer');
@@ -64,7 +64,7 @@ describe('ArpResponder does not answer:', () => {
       'unknown-address',
     ],
     ['a frame for another station', changed(request, { 0: 2, 1: 0, 2: 0, 3: 0, 4: 0, 5: 12 }), 'not-for-us'],
-    ['a frame of a VLAN', tagged(request, 5), 'other-vlan'],
+    ['a frame with the tag of a VLAN', tagged(request, 5), 'other-vlan'],
     ['its own frame', changed(request, { 27: 10 }), 'own-frame'],
     ['a sender with a group MAC', changed(request, { 22: 3 }), 'malformed'],
     ['a sender without a MAC', changed(request, { 22: 0, 27: 0 }), 'malformed'],
@@ -80,7 +80,7 @@ describe('ArpResponder does not answer:', () => {
       assert.equal(owner().receive(request, length), 'malformed', `${length} octets`);
   });
 
-  test('a request for an address that is only probed', () => {
+  test('a request for an address that we are still probing', () => {
     assert.equal(
       responder({ text: '192.0.2.1', answering: false }).receive(request, request.length),
       'unknown-address',
@@ -108,7 +108,7 @@ describe('ArpResponder reports a conflict:', () => {
   });
 });
 
-test('ArpResponder does not answer a request with a changed decisive octet', () => {
+test('ArpResponder does not answer a request when any octet that it must check has another value', () => {
   const request = frame(captured.arpRequest);
   // EtherType, the fixed ARP fields, the operation, and our address.
   const decisive = new Set([12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 38, 39, 40, 41]);
@@ -128,7 +128,7 @@ test('ArpResponder judges arbitrary octets without throwing', () => {
   );
 });
 
-test('encodeArp() writes the frames of the kernel and of arping', () => {
+test('encodeArp() writes the frames that the kernel and arping write', () => {
   const mac = macFrom('02:00:00:00:00:0b');
   const broadcast = macFrom('ff:ff:ff:ff:ff:ff');
   const common = { destination: broadcast, senderMac: mac, senderIp: ip('192.0.2.2') } as const;

@@ -76,7 +76,7 @@ describe('Answers', () => {
     return { kind: 'answer', entry, address: ip(address), reason: 'failover', from: 'b', mustProbe };
   }
 
-  /** Ends the newest probe with `outcome` and lets the consequences take place. */
+  /** Ends the newest probe with `outcome` and waits until `Answers` has acted on it. */
   async function find(outcome: ProbeOutcome): Promise<void> {
     probes.at(-1)?.found(outcome);
     await new Promise((resolve) => setImmediate(resolve));

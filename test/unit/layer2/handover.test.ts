@@ -4,7 +4,7 @@ import { Handover } from '../../../src/layer2/handover.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { settle } from '../../support/virtual-run.ts';
 
-/** Begins a wait and records when it is over. */
+/** Begins to wait for a handover and records when the wait ends. */
 function begin() {
   const clock = new VirtualClock();
   const handover = new Handover(clock);

@@ -15,7 +15,7 @@ test('CaptureLiveness detects a deaf capture at the second check', () => {
   assert.equal(liveness.check(7, 5), 'deaf');
 });
 
-test('CaptureLiveness tolerates late and dropped frames while others arrive', () => {
+test('CaptureLiveness tolerates late and dropped frames while other frames arrive', () => {
   const liveness = new CaptureLiveness();
   for (const [received, delivered] of [
     [10, 5],

@@ -83,7 +83,7 @@ test('splitDatagram() and decodeMessage() survive truncation at every octet and 
   );
 });
 
-test('encodeDumpRequest() writes the requests of iproute2', () => {
+test('encodeDumpRequest() writes the same request as iproute2', () => {
   assert.equal(
     hex(encodeDumpRequest(requestType.addresses, 1)),
     '2000000016000103010000000000000000000000000000000000000000000000',
@@ -168,7 +168,7 @@ test('LinkTable begins a new epoch only when a link goes down or gets a new MAC'
   assert.deepEqual(table.localAddresses(), []);
 });
 
-test('carries() compares the address with the subnets of the link, or only the name of the link when links are named', () => {
+test('carries() compares the address with the subnets of the link, or the name of the link with the named links if there are any', () => {
   const table = new LinkTable(0);
   table.apply(eth0);
   table.apply(address('192.0.2.5', 24));

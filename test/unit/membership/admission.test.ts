@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Admission } from '../../../src/membership/admission.ts';
 
-/** How many of `count` datagrams in one second are admitted. */
+/** Sends `count` datagrams within one second, and returns how many are admitted. */
 function admitted(
   admission: Admission,
   count: number,
@@ -24,7 +24,7 @@ describe('Admission', () => {
     );
   });
 
-  test('limits the new sessions of one listed host without limiting those of the others', () => {
+  test('limits the new sessions of one listed host without limiting the sessions of other hosts', () => {
     const admission = new Admission();
     admission.setListed(new Set(['192.0.2.1', '192.0.2.2']));
     assert.ok(admitted(admission, 3000, () => '192.0.2.1', false) <= 60);
@@ -38,7 +38,7 @@ describe('Admission', () => {
     assert.ok(admission.admits('192.0.2.1', false, 1000));
   });
 
-  test('treats a host that has proven itself as known', () => {
+  test('admits each datagram of a known session from an unlisted host that has proven itself', () => {
     const admission = new Admission();
     admission.prove('198.51.100.1');
     assert.equal(

@@ -28,7 +28,7 @@ class Side {
   }
 }
 
-/** Delivers drafts between the two sides until neither sends any more. The nth packet is lost if `loses(n)` is true. */
+/** Delivers drafts between the two sides until neither side sends any more. The nth packet is lost if `loses(n)` is true. */
 function settle(a: Side, b: Side, first: readonly Draft[], now: number, loses: (n: number) => boolean): void {
   let packets = 0;
   const queue = first.map((draft) => ({ to: b, draft }));
@@ -73,7 +73,7 @@ describe('AntiEntropy', () => {
     assert.equal(a.knowledge.summary(), b.knowledge.summary());
   });
 
-  test('records lost in one exchange come with the next', () => {
+  test('records that are lost in one exchange arrive with the next exchange', () => {
     const keys = Array.from({ length: 3000 }, (_, i) => `record ${i}`);
     const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
     settle(a, b, a.stage.meet('b', endpoint, 0), 0, (n) => n === 10 || n === 11);
@@ -91,7 +91,7 @@ describe('AntiEntropy', () => {
     assert.deepEqual(b.stage.answer('a', endpoint, digest.body, 11), [], 'an answer is already under way');
   });
 
-  test('three differing summaries in a row start an exchange; fewer may be news in transit', () => {
+  test('an exchange starts after three differing summaries in a row, because one or two may differ only by news in transit', () => {
     const a = new Side('a', 'b', []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 0), []);
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 1), []);
@@ -99,7 +99,7 @@ describe('AntiEntropy', () => {
     assert.deepEqual(a.stage.compare('b', endpoint, 1, 3), []);
   });
 
-  test('one agreement does not make a member synced while it knows of three others', () => {
+  test('a member that knows three other members is not synced after only one agreement', () => {
     const a = new Side('a', 'b', []);
     a.stage.compare('b', endpoint, a.knowledge.summary(), 0);
     assert.ok(a.stage.isSynced(1));

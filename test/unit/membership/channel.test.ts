@@ -34,7 +34,7 @@ class Wire {
   readonly delivered: string[] = [];
   readonly dropped: string[] = [];
   readonly seen: SeenDatagram[] = [];
-  /** Endpoints that belong to no channel but to which datagrams were sent. */
+  /** The endpoints of datagrams that were sent to no channel. */
   readonly astray: Endpoint[] = [];
   nowMs = 0;
   readonly #channels = new Map<string, Channel>();
@@ -53,7 +53,7 @@ class Wire {
     return channel;
   }
 
-  /** Sends a packet and delivers everything that follows from it. */
+  /** Sends a packet and delivers all datagrams that the channels then send. */
   send(from: string, to: string): void {
     for (const { datagram } of this.#channels.get(from)?.send(to, at(to), packet(from)) ?? [])
       this.put(to, datagram, from);
@@ -91,7 +91,7 @@ function pair(keysOfA: Keys = [key(1)], keysOfB: Keys = [key(1)]): { wire: Wire;
   return { wire, a: wire.join('a', keysOfA), b: wire.join('b', keysOfB) };
 }
 
-/** A pair that has exchanged packets both ways. */
+/** A pair that has exchanged packets in both directions. */
 function acquainted(): ReturnType<typeof pair> {
   const both = pair();
   both.wire.send('a', 'b');
@@ -172,7 +172,7 @@ describe('Channel', () => {
     ]);
   });
 
-  test('delivers a datagram after a forgery with its session and sequence number', () => {
+  test('delivers a datagram even if a forgery with the same session and sequence number arrives first', () => {
     const { wire } = acquainted();
     const [transmission] = wire.channel('a').send('b', at('b'), packet('a'));
     const good = transmission?.datagram ?? Buffer.alloc(0);
@@ -277,7 +277,7 @@ describe('Channel, challenges', () => {
 });
 
 describe('Channel, versions of the seal', () => {
-  test('a datagram for one member does not open at another', () => {
+  test('a member cannot open a datagram that was sealed for another member', () => {
     const { wire } = acquainted();
     wire.join('c');
     wire.send('a', 'b');
@@ -350,7 +350,7 @@ describe('Channel, versions of the seal', () => {
 });
 
 describe('Channel, keys', () => {
-  test('rotate without a lost packet: both members get both keys, then seal with the new one, then drop the old one', () => {
+  test('rotate without a lost packet: both members get both keys, then seal with the new key, then drop the old key', () => {
     const { wire, a, b } = acquainted();
     const talk = () => {
       wire.send('a', 'b');

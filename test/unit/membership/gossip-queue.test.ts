@@ -13,7 +13,7 @@ const names = (updates: readonly Update[]) =>
   updates.map((each) => (each.kind === 'member' ? each.name : each.key));
 
 describe('GossipQueue', () => {
-  test('hands out each update as often as the limit allows, the least sent ones first', () => {
+  test('hands out each update as often as the limit allows, and the least sent updates first', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));
     assert.deepEqual(names(queue.take(700, 2)), ['a']);
@@ -23,7 +23,7 @@ describe('GossipQueue', () => {
     assert.equal(queue.size, 0);
   });
 
-  test('replaces older news on the same subject', () => {
+  test('replaces an older update about the same subject', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));
     queue.add(member('a', { incarnation: 2 }));
@@ -48,7 +48,7 @@ describe('GossipQueue', () => {
     assert.equal(queue.size, 0);
   });
 
-  test('drops deaths, and nothing else, on request', () => {
+  test('dropDeaths() drops only deaths', () => {
     const queue = new GossipQueue();
     queue.add(member('a', { state: 'dead' }));
     queue.add(member('b'));

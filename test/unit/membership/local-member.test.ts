@@ -8,7 +8,7 @@ const said = (state: 'alive' | 'suspect' | 'dead' | 'left', incarnation: number)
   ({ kind: 'member', name: 'a', state, incarnation, endpoint, metadata: '' }) as const;
 
 describe('LocalMember', () => {
-  test('refutes a false statement about itself, or one that is ahead of its incarnation, by taking a greater incarnation', () => {
+  test('refutes a false statement, or a statement with a greater incarnation than its own, by taking a still greater incarnation', () => {
     for (const [update, refuted] of [
       [said('suspect', 5), 6],
       [said('dead', 5), 6],

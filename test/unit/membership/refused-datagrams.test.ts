@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { RefusedDatagrams } from '../../../src/membership/refused-datagrams.ts';
 
 describe('RefusedDatagrams', () => {
-  test('remembers the datagrams added, and forgets the oldest ones beyond its limit', () => {
+  test('remembers the datagrams that were added, and forgets the oldest datagrams beyond its limit', () => {
     const refused = new RefusedDatagrams();
     for (let i = 0; i < 5000; i++) refused.add(`${i}`);
     assert.equal(refused.has('4999'), true);

@@ -34,7 +34,7 @@ describe('ReplayGuard', () => {
     assert.equal(new ReplayGuard(new Uint8Array(32)).judge('a', 's1', 2, token).kind, 'challenge');
   });
 
-  test('does not accept a session again after a newer one has replaced it', () => {
+  test('does not accept a session again after a newer session has replaced it', () => {
     const guard = new ReplayGuard(secret);
     const first = tokenOf(guard, 'a', 's1');
     guard.judge('a', 's1', 2, first);

@@ -61,7 +61,7 @@ describe('Membership, deaths', () => {
         net.start(name);
         assert.ok(
           net.runUntil(() => net.allAgree(), 5000),
-          'it comes back',
+          'the member comes back',
         );
         net.losses.length = 0;
       }
@@ -187,7 +187,7 @@ describe('Membership, names that Kubernetes does not list', () => {
 describe('Membership, payload records', () => {
   const records = (count: number) => Array.from({ length: count }, (_, i) => textPayload(`record ${i}`));
 
-  test('reach all members despite loss, and also one that joins late', () => {
+  test('reach all members despite loss, and also a member that joins late', () => {
     const net = acquainted({ nodes: 10, loss: 0.2, seed: 5 });
     net.kill('node-9');
     for (const [i, record] of records(200).entries())

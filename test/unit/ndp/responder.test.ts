@@ -58,13 +58,13 @@ describe('NdpResponder answers', () => {
     assert.equal(ndp.matched?.text, '2001:db8::a');
   });
 
-  test('a solicitation without a link-layer option, by a reply to the source MAC of the frame', () => {
+  test('a solicitation without a link-layer option (the reply goes to the source MAC of the frame)', () => {
     const ndp = owner();
     assert.equal(ndp.receive(bare, bare.length), 'answer');
     assert.equal(hex(ndp.reply), captured.advertisement);
   });
 
-  test('a solicitation with two source link-layer options: the first counts', () => {
+  test('a solicitation with two source link-layer options (the first option counts)', () => {
     const ndp = owner();
     const bytes = withOptions(sourceOption, '01010200000000ff');
     assert.equal(ndp.receive(bytes, bytes.length), 'answer');
@@ -84,7 +84,7 @@ describe('NdpResponder answers', () => {
     assert.equal(reply.slice(116, 124), '60000000');
   });
 
-  test('duplicate address detection, by an advertisement that goes to all nodes and has the Solicited flag clear', () => {
+  test('a probe of duplicate address detection (the advertisement goes to all nodes and has the Solicited flag clear)', () => {
     const ndp = responder('2001:db8::b');
     const bytes = frame(captured.duplicateAddressProbe);
     assert.equal(ndp.receive(bytes, bytes.length), 'answer');
@@ -127,14 +127,14 @@ describe('NdpResponder, following RFC 4861 section 7.1.1 and the Linux kernel, d
     ['unspecified source, with a link-layer option', withChecksum(changed(probe, { 78: 1 })), 'malformed'],
     ['another target', withChecksum(changed(solicitation, { 77: 9 })), 'unknown-address'],
     ['frame to another station', changed(solicitation, { 0: 2 }), 'not-for-us'],
-    ['frame of a VLAN', tagged(solicitation, 7), 'other-vlan'],
+    ['frame with the tag of a VLAN', tagged(solicitation, 7), 'other-vlan'],
     ['its own frame', changed(solicitation, { 11: 10 }), 'own-frame'],
     ['group source MAC', changed(solicitation, { 6: 3 }), 'malformed'],
     ['multicast source', withSource('ff02::1'), 'malformed'],
     ['loopback source', withSource('::1'), 'malformed'],
     ['source link-layer option of 16 octets', withOptions(`0102${'00'.repeat(14)}`), 'malformed'],
     [
-      'source link-layer option of 16 octets, then one of 8',
+      'source link-layer option of 16 octets, then an option of 8 octets',
       withOptions(`0102${'00'.repeat(14)}`, sourceOption),
       'malformed',
     ],
@@ -146,7 +146,7 @@ describe('NdpResponder, following RFC 4861 section 7.1.1 and the Linux kernel, d
       assert.equal(owner().receive(solicitation, length), 'malformed', `${length} octets`);
   });
 
-  test('a solicitation with one octet changed, which the checksum or a field reveals', () => {
+  test('a solicitation with one changed octet, because the checksum or another check fails', () => {
     for (let at = 14; at < solicitation.length; at++) {
       // No check covers the traffic class and the flow label.
       if (at >= 15 && at <= 17) continue;
@@ -161,7 +161,7 @@ describe('NdpResponder, following RFC 4861 section 7.1.1 and the Linux kernel, d
     }
   });
 
-  test('a solicitation for an address that is only probed', () => {
+  test('a solicitation for an address that we are still probing', () => {
     assert.equal(responder('2001:db8::a', false).receive(solicitation, 86), 'unknown-address');
   });
 });
@@ -226,7 +226,7 @@ test('NdpResponder finds the source link-layer option among any well-formed opti
   );
 });
 
-test('encodeDuplicateAddressProbe() writes the frame of the kernel without the nonce', () => {
+test("encodeDuplicateAddressProbe() writes the kernel's frame without the nonce option", () => {
   const mac = macFrom('02:00:00:00:00:0b');
   const expected = withChecksum(changed(frame(captured.duplicateAddressProbe).subarray(0, 78), { 19: 24 }));
   assert.equal(hex(encodeDuplicateAddressProbe(mac, ip('2001:db8::b'))), hex(expected));

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { SolicitedNodeGroups } from '../../../src/ndp/solicited-node-groups.ts';
 import { hex, ip } from '../../support/neighbour-frames.ts';
 
-/** Fails like the kernel when a group is joined twice. */
+/** A group socket in memory. Like the kernel, it fails when a group is joined twice. */
 class MemoryGroupSocket {
   readonly joined = new Set<string>();
   refuses = false;
@@ -38,7 +38,7 @@ test('SolicitedNodeGroups joins a shared group once and leaves it when its last 
   assert.equal(socket.joined.size, 0);
 });
 
-test('SolicitedNodeGroups tries a refused group again with the next address', () => {
+test('SolicitedNodeGroups tries to join a refused group again at the next add()', () => {
   const socket = new MemoryGroupSocket();
   const groups = new SolicitedNodeGroups(socket, 7);
   socket.refuses = true;

@@ -38,7 +38,7 @@ test('stores that merge the same claims, in any order and with repetitions, hold
   );
 });
 
-test('claims have a total order: by epoch; then a takeover above a final release, and that above a release whose owner keeps answering; then by owner', () => {
+test('claims have a total order: by epoch, then by kind (a takeover beats a final release, which beats a release whose owner keeps answering), then by owner', () => {
   const places = { releaseByOwner: 0, release: 1, takeover: 2 };
   const place = (each: Claim) => {
     if (each.owner === '') return places.release;

@@ -63,13 +63,13 @@ const cases: readonly {
     },
   },
   {
-    name: 'a node that owns an address of the group beats one with fewer addresses',
+    name: 'a node that owns an address of the group beats a node with fewer addresses',
     vacancies: [vacant('2001:db8::1', ['a', 'b'], { group: 'web' })],
     from: standing({ a: 9 }, { web: ['a'] }),
     placed: { '2001:db8::1': 'a' },
   },
   {
-    name: 'of two nodes that own addresses of the group, the one with fewer addresses wins',
+    name: 'of two nodes that own addresses of the group, the node with fewer addresses wins',
     vacancies: [vacant('2001:db8::1', ['a', 'b', 'c'], { group: 'web' })],
     from: standing({ a: 9, b: 8 }, { web: ['a', 'b'] }),
     placed: { '2001:db8::1': 'b' },
@@ -97,7 +97,7 @@ const cases: readonly {
     },
   },
   {
-    name: 'the node that took one address of a group gets the rest',
+    name: 'the node that took one address of a group gets the other addresses of the group',
     vacancies: [
       vacant('192.0.2.1', [], { group: 'web', takenBy: 'a' }),
       vacant('192.0.2.2', ['a', 'b'], { group: 'web' }),
@@ -111,7 +111,7 @@ for (const { name, vacancies, from, placed } of cases)
     assert.deepEqual(Object.fromEntries(elect(vacancies, from ?? standing())), placed);
   });
 
-test('among equals the greatest rendezvous weight wins, and every node wins some address', () => {
+test('among nodes with equal loads the greatest rendezvous weight wins, and every node wins some address', () => {
   const winners = new Set<string>();
   for (let i = 0; i < 100; i++) {
     const address = `192.0.2.${i}`;
@@ -175,7 +175,7 @@ test('the order of vacancies and of their eligible nodes makes no difference', (
   );
 });
 
-test('a late election, after some nodes have taken their addresses, agrees with the early one', () => {
+test('an election after some nodes have taken their addresses has the same result as an election before', () => {
   fc.assert(
     fc.property(vacancies, loads, owners, fc.subarray(nodes), (some, its, their, early) => {
       const placed = elect(some, standing(its, their));
@@ -230,7 +230,7 @@ test('balanced loads stay balanced, even when some vacancies are already taken',
   );
 });
 
-test('an election leaves loads no further apart than they were before, or at most one address apart', () => {
+test('an election leaves loads at most one address apart, or no further apart than they were before', () => {
   fc.assert(
     fc.property(addresses, loads, (texts, its) => {
       const from = standing(its);

@@ -61,13 +61,13 @@ const cases: readonly {
     eligible: ['bare'],
   },
   {
-    name: 'a node with interfaces a and b, but not one with the interface a+b',
+    name: 'a node with interfaces a and b, but not a node with the interface a+b',
     address: '192.0.2.1',
     interfaces: ['a', 'b'],
     eligible: ['pair'],
   },
   {
-    name: 'nodes with the interface named for them, and nodes with the subnet where none is named',
+    name: 'nodes with the interface that is named for them, and nodes with the subnet for which no interface is named',
     address: '192.0.2.1',
     nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
     eligible: ['pair', 'v4'],
@@ -80,7 +80,7 @@ const cases: readonly {
   },
 ];
 
-// All cases share one instance, to show that its cache does not mix them up.
+// All cases share one instance, to show that its cache keeps them apart.
 for (const { name, address, candidates = allNodes, interfaces = [], nodeInterfaces, eligible } of cases)
   test(`eligible: ${name}`, () => {
     const parsed = parseIp(address);
@@ -96,7 +96,7 @@ for (const { name, address, candidates = allNodes, interfaces = [], nodeInterfac
       assert.equal(eligibility.isEligible(node, parsed, entry), eligible.includes(node));
   });
 
-test('isReady() is true for a leaving node, and false for a dead or starting one', () => {
+test('isReady() is true for a leaving node, and false for a dead or starting node', () => {
   const judge = new Eligibility(
     new Map([
       ['leaving', nodeFacts({ isLeaving: true })],

@@ -35,7 +35,7 @@ test('parseFacts() reads what formatFacts() writes', () => {
 
 const namesIn = (text: string) => parseFacts(text).links.map(({ name }) => name);
 
-test('when not all links fit, formatFacts() includes the needed ones, wherever they stand in the list', () => {
+test('when not all links fit, formatFacts() includes the needed links, wherever they stand in the list', () => {
   const links = [
     ...Array.from({ length: 40 }, (_, i) => link(`br-${i}`, `10.${i}.0.0/16`)),
     link('eth0', '192.0.2.0/24'),
@@ -69,7 +69,7 @@ for (const text of [
     assert.deepEqual(parseFacts(text), { ...answering, links: [] });
   });
 
-test('parseFacts() ignores unknown parts and reads the rest', () => {
+test('parseFacts() reads the parts that it knows and ignores all others', () => {
   assert.deepEqual(
     parseFacts(
       '{"leaving":"soon","more":1,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24","?",7],"more"],["x"]]}',

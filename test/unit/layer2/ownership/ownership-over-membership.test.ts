@@ -21,7 +21,7 @@ const subnets = [parsePrefix('10.0.0.0/8') ?? assert.fail()];
 const link = { index: 1, name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), subnets, epoch: 0 };
 const addressOf = (i: number) => `10.0.${i >> 8}.${i & 255}`;
 
-/** One speaker without its shells: the machines are wired as in the agent. */
+/** One speaker without its shells. Its machines are connected as in the layer-2 process. */
 class Speaker {
   readonly name: string;
   readonly claims = new ClaimStore();

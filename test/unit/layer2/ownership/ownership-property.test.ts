@@ -6,9 +6,9 @@ import type { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
 import { addressEntry, firstClaim, Layer2Cluster, nodeFacts } from '../../../support/layer2-cluster.ts';
 
 const maxDelayMs = 50;
-/** First placements wait this long for further addresses; until then, nodes may elect from different sets. */
+/** First placements wait this long for further addresses. Until then, nodes may elect from different sets of addresses. */
 const settleMs = 100;
-/** After this time, everything is delivered, silent nodes are passed over, and partitions have healed. */
+/** After this time, all messages are delivered, silent nodes are passed over, and partitions have healed. */
 const quietMs = 5000;
 const allNames = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
@@ -161,7 +161,7 @@ function exactlyOneEach(cluster: Layer2Cluster): void {
   }
 }
 
-/** Asserts that each address has at most one owner at rest, however stale some nodes are, and that the newest entries win. */
+/** Asserts that each address of a quiet cluster has at most one owner, however stale some nodes are, and that the newest entries win. */
 function neverTwo(cluster: Layer2Cluster): void {
   const claims = () =>
     [...cluster.members.values()].flatMap((member) =>
@@ -173,7 +173,7 @@ function neverTwo(cluster: Layer2Cluster): void {
   for (const address of cluster.entries.keys()) {
     const [owner, ...more] = cluster.answering(address);
     assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
-    // A minority passes no node over, so it waits for a node that has not learned of the address.
+    // A minority passes no node over, so an address may wait for an elected node that does not know the address yet.
     if (![...cluster.members.values()].every(({ view }) => view.claiming === 'allowed')) continue;
     const fresh = cluster.eligible(address).filter((name) => !cluster.stale.has(name));
     if (fresh.length > 0)
@@ -208,7 +208,7 @@ test('after any history each address has one owner and has not moved without nee
           cluster.run(waitMs);
         }
         cluster.heal();
-        // The only node that has an entry passes over all others within this time.
+        // Within this time, even a node that alone has an entry has passed over all other nodes.
         cluster.run(quietMs + 1000 * size);
         neverTwo(cluster);
         for (const name of names) cluster.setStale(name, false);
@@ -368,7 +368,7 @@ test('the addresses of a dead node are balanced, although survivors learn of the
   );
 });
 
-test('a minority claims nothing, in whatever order it loses the other members', () => {
+test('a minority claims nothing, whatever the order in which it loses the other members', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 3, max: 7 }),

@@ -17,7 +17,7 @@ const settleMs = 100;
 const patienceMs = 1000;
 
 interface Seen {
-  /** Live nodes. Those in `leaving` are handing over, and those in `starting` have restarted. */
+  /** Live nodes. Nodes in `leaving` are handing over, and nodes in `starting` have restarted. */
   readonly live?: readonly string[];
   readonly starting?: readonly string[];
   readonly leaving?: readonly string[];
@@ -227,7 +227,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'another node that is the recorded owner gets time to claim, and keeps the address when it does',
+    name: 'another node that is the recorded owner gets time to claim, and keeps the address if it claims in time',
     given: { entries: [entry(forA, { recordedOwner: 'b' })] },
     steps: [
       [(subject) => subject.start(), []],
@@ -265,7 +265,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node that returns leaves alone the address that another node claimed in its absence',
+    name: 'a node that returns does not take back an address that another node claimed in its absence',
     given: { entries: [entry(forA, { recordedOwner: 'a' })], claims: { [forA]: 'c' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -390,7 +390,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'an owner marks its claim as in conflict; its successor probes and keeps the mark until the address is free',
+    name: 'an owner marks its claim as in conflict, and its successor probes and keeps the mark until the address is free',
     given: { entries: [entry(forA)], claims: { [forA]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${forA} failover from a`]],
@@ -405,7 +405,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a successor probes when the previous owner had no time to do so',
+    name: 'a successor probes when the previous owner had no time to probe',
     given: { entries: [entry(forA)] },
     steps: [
       [(subject) => subject.start(), []],
@@ -417,7 +417,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'handover, as the successor: it answers first and then claims',
+    name: 'in a handover the successor answers first and then claims',
     given: { entries: [entry(web, { candidates: ['a', 'b'] })], claims: { [web]: 'b' } },
     steps: [
       [(subject) => subject.start(), []],
@@ -428,7 +428,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'handover, as the old owner: it answers until it sees the claim of its successor',
+    name: 'in a handover the old owner answers until it sees the claim of its successor',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -438,7 +438,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'handover to a node that does not act: the old owner keeps answering',
+    name: 'in a handover to a node that does not act, the old owner keeps answering',
     given: { entries: [entry(web)], claims: { [web]: 'a' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],
@@ -546,7 +546,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'of two claims with the same epoch, the greater one wins on both nodes',
+    name: 'a node gives way to a claim that has the same epoch as its own claim and is greater',
     given: { entries: [entry(forB)], claims: { [forB]: 'c' }, live: ['a', 'c'] },
     steps: [
       [(subject) => subject.start(), []],
@@ -759,7 +759,7 @@ test('an address that its owner must give away attracts no other address', () =>
   assert.deepEqual(subject.ownership.answered().sort(), [given, sibling].sort());
 });
 
-test('a node that hears the claims of others before it learns of the loss takes the addresses that they left to it', () => {
+test('a node that receives the claims of other nodes before it learns of a loss takes the addresses that those nodes left to it', () => {
   const hosts = Array.from({ length: 30 }, (_, i) => `192.0.2.${i + 1}`);
   const candidates = ['a', 'b', 'c', 'd'];
   const given = {
@@ -781,7 +781,7 @@ test('a node that hears the claims of others before it learns of the loss takes 
   }
 });
 
-test('a node that learns of a loss late takes the address that falls to it, although another node already took one of the same group', () => {
+test('a node that learns of a loss late takes the address for which it is elected, although another node already took an address of the same group', () => {
   const own = addressOf('a', ['c']);
   const sibling = '192.0.2.9';
   const subject = new Subject({
@@ -800,14 +800,9 @@ test('a node that learns of a loss late takes the address that falls to it, alth
 for (const [what, from, afterMs, seen] of [
   ['addresses taken from the lost node at an earlier loss', 'b', 60_000, {}],
   ['addresses taken from another node', 'd', 0, {}],
-  [
-    'addresses taken from the lost node, when this node is in a minority, where no node claims the rest',
-    'b',
-    0,
-    { minority: true },
-  ],
+  ['in a minority, where no node claims, addresses taken from the lost node', 'b', 0, { minority: true }],
 ] as const)
-  test(`count as ordinary load: ${what}`, () => {
+  test(`${what} count as ordinary load`, () => {
     const taken = ['192.0.2.201', '192.0.2.202', '192.0.2.203', '192.0.2.204'];
     const lost = ['192.0.2.101', '192.0.2.102', '192.0.2.103', '192.0.2.104'];
     const subject = new Subject({

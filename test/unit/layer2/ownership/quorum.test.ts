@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { healMs, Quorum, type QuorumInput, retryMs } from '../../../../src/layer2/ownership/quorum.ts';
 
-/** The first `live` of the other members b, c, d and e are alive, and the first `suspected` of them are under suspicion. */
+/** Of the other members b, c, d and e, the first `live` are alive, the first `suspected` are suspect, and `missing` are missing. */
 function members(live: number, suspected: number, missing: number): QuorumInput {
   const names = ['b', 'c', 'd', 'e'];
   return { live: new Set(names.slice(0, live)), suspected: new Set(names.slice(0, suspected)), missing };
@@ -36,7 +36,7 @@ describe('Quorum', () => {
     assert.equal(quorum.judge(all, 5000 + healMs), 'allowed');
   });
 
-  test('another minority during that time starts the wait again', () => {
+  test('a second minority during the wait starts the wait again', () => {
     const quorum = new Quorum();
     quorum.judge(alone, 0);
     quorum.judge(all, 1000);

@@ -37,7 +37,7 @@ test('AnnouncementQueue repeats after the last offset when a refresh is configur
   );
 });
 
-test('AnnouncementQueue announces every address once before any twice, at the configured pace', () => {
+test('AnnouncementQueue announces every address once before it announces any address twice, at the configured pace', () => {
   const queue = new AnnouncementQueue<number>(policy);
   for (let i = 0; i < 500; i++) queue.start(i, 0);
   const sent = drain(queue, 0, 10_000);

@@ -8,7 +8,7 @@ import {
 
 const foreign: ObservedConflict = { mac: '02:00:00:00:00:ff', isSpeaker: false, policy: 'defend' };
 
-/** Decides a series of conflicts. Returns `time action` for each, with ` reported` where it is reported. */
+/** Decides a series of conflicts. Returns `time action` for each, with ` reported` where the conflict is reported. */
 function run(conflicts: readonly (readonly [nowMs: number, conflict: ObservedConflict])[]) {
   let history: ConflictHistory | undefined;
   return conflicts.map(([nowMs, conflict]) => {

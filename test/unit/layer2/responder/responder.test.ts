@@ -16,7 +16,7 @@ import { memoryLogger } from '../../../support/memory-logger.ts';
 import { captured, frame, hex, ip, mac as macFrom } from '../../../support/neighbour-frames.ts';
 import { VirtualClock } from '../../../support/virtual-clock.ts';
 
-/** A responder on links in memory: the frames it sends are kept, and `hear` delivers frames to it. */
+/** A responder on links in memory. `sent` keeps the frames that the responder sends, and `hear` delivers frames to the responder. */
 class MemoryHost {
   readonly clock = new VirtualClock();
   readonly registry = new Registry();
@@ -164,7 +164,7 @@ test('NeighbourResponder answers while it announces many addresses', () => {
   assert.ok(reply >= 0 && reply < host.sent.length - 1, `reply at ${reply} of ${host.sent.length}`);
 });
 
-test('NeighbourResponder joins the solicited-node group of an address; when the address is removed, it stops answering at once and leaves the group', () => {
+test('NeighbourResponder joins the solicited-node group of an address, and stops answering at once and leaves the group when the address is removed', () => {
   const host = new MemoryHost();
   host.responder.add(ip('2001:db8::a'));
   assert.deepEqual([...host.groups], ['2 ff0200000000000000000001ff00000a']);
@@ -209,7 +209,7 @@ test('NeighbourResponder reopens a link and announces again after the link was d
   host.clock.advance(10_000);
   host.times();
   for (const [name, links] of [
-    ['down and up seen as one', [{ ...eth0, epoch: 1 }]],
+    ['down and up, reported as one change', [{ ...eth0, epoch: 1 }]],
     ['down', []],
     ['up', [{ ...eth0, epoch: 2 }]],
     ['recreated', [{ ...eth0, index: 9, epoch: 0 }]],
