@@ -6,7 +6,7 @@ import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/index.ts';
 import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 
-/** A NodeSpeaker whose outputs are recorded, one line each. */
+/** A NodeSpeaker that records each of its outputs as one line. */
 function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   const lines: string[] = [];
   const peers: ResolvedPeer[][] = [];
@@ -82,7 +82,7 @@ test('NodeSpeaker announces from a node with the exclude label when the configur
   assert.deepEqual(take(), ['withdraw router 198.51.100.7/32']);
 });
 
-test('NodeSpeaker passes on only what a change of a Service or its endpoints changes', () => {
+test('NodeSpeaker passes on only the differences after a change of a Service or its endpoints', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));

@@ -19,7 +19,7 @@ describe('peerSettingsOf()', () => {
     });
   });
 
-  test('local-asn replaces my-asn', () => {
+  test('uses local-asn in place of my-asn', () => {
     assert.equal(peerSettingsOf(peer('router', { localAsn: 65000 })).localAsn, 65000);
   });
 

@@ -60,10 +60,10 @@ test('planService() counts only endpoints of the family of the address', () => {
 
 const silent: readonly (readonly [string, Parameters<typeof planService>, RegExp | undefined])[] = [
   ['a Service of another type', [{ ...web, type: 'ClusterIP' }, everywhere, context()], undefined],
-  ['a Service being deleted', [{ ...web, deleting: true }, everywhere, context()], undefined],
+  ['a Service that is being deleted', [{ ...web, deleting: true }, everywhere, context()], undefined],
   ['a Service of another class', [web, everywhere, context({ isOurs: () => false })], undefined],
   ['an address in no pool', [service('web', ['203.0.113.1']), everywhere, context()], undefined],
-  ['no endpoints at all', [web, [], context()], /no endpoint/],
+  ['a Service without endpoints', [web, [], context()], /no endpoint/],
   [
     'a Local Service without an endpoint on this node',
     [{ ...web, externalTrafficPolicy: 'Local' }, [slice('web', ['node-2'])], context()],
@@ -148,7 +148,7 @@ const draining = [
   }),
 ];
 
-test('planService(), when all endpoints of this node terminate, leaves a Local Service to nodes whose endpoints stay', () => {
+test('planService() leaves a Local Service to nodes whose endpoints stay when all endpoints of this node terminate', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, draining, context());
   assert.deepEqual(prefixes(plan), []);
@@ -157,7 +157,7 @@ test('planService(), when all endpoints of this node terminate, leaves a Local S
   assert.equal(prefixes(planService(web, draining, context())).length, 1);
 });
 
-test('planService() counts terminating endpoints of a Local Service while none of the nodes whose endpoints stay may announce it', () => {
+test('planService() counts terminating endpoints of a Local Service while no node whose endpoints stay may announce the Service', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const nodeList = [node('node-1'), node('node-2', { ready: false })];
   assert.equal(prefixes(planService(local, draining, context({ nodeList }))).length, 1);
@@ -166,7 +166,7 @@ test('planService() counts terminating endpoints of a Local Service while none o
   assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
 });
 
-test('planService() prefers, in layer 2 too, nodes whose endpoints stay as candidates for a Local Service', () => {
+test('planService() lists a node whose endpoints terminate as a layer-2 candidate for a Local Service only if no node whose endpoints stay is eligible', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })]);
   const candidates = (nodeList: Node[]) =>
@@ -216,7 +216,7 @@ test('planService() lists every eligible node as a layer-2 candidate', () => {
   assert.deepEqual(plan.routes, []);
 });
 
-test('planService(), under externalTrafficPolicy Local, lists only nodes with ready endpoints as layer-2 candidates', () => {
+test('planService() lists only nodes with ready endpoints as layer-2 candidates under externalTrafficPolicy Local', () => {
   const local = { ...printer, externalTrafficPolicy: 'Local' as const };
   const plan = planService(local, [slice('printer', ['node-2'])], context({ config: office }));
   assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);

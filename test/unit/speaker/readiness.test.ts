@@ -21,7 +21,7 @@ for (const [name, over, reasons] of [
   ],
   ['without membership keys', { troubles: ['layer 2: no keys'] }, ['layer 2: no keys']],
 ] as const)
-  test(`unreadyReasons(): a speaker ${name}`, () => {
+  test(`unreadyReasons() returns ${reasons.length === 0 ? 'no reason' : 'the reason'} for a speaker ${name}`, () => {
     assert.deepEqual(unreadyReasons({ ...ready, ...over }), reasons);
   });
 

@@ -8,7 +8,10 @@ import {
   type SeenLine,
 } from '../../../src/speaker/record-contest.ts';
 
-/** Steps: `see LINE`, `write LINE` (ours over LINE), and `at SECOND LINE yes|no`: whether ours may be written over LINE. */
+/**
+ * Each row has a name and its steps. `see LINE` says that LINE was seen. `write LINE` says that our line was written over LINE.
+ * `at SECOND LINE yes|no` says whether our line may be written over LINE at that second.
+ */
 const tables: readonly (readonly [string, readonly string[]])[] = [
   ['a new owner writes over any line', ['at 0 absent yes', 'at 0 ours yes', 'at 0 other yes']],
   ['an owner writes a line that has disappeared', ['write absent', 'at 0 absent yes']],

@@ -140,7 +140,7 @@ test('recordAnnouncing() keeps the items of other nodes and drops addresses that
   );
 });
 
-test('routerIdOf() uses the IPv4 InternalIP, or else a stable hash of the node name', () => {
+test('routerIdOf() uses the IPv4 InternalIP, or a stable hash of the node name when the node has no such address', () => {
   assert.equal(routerIdOf('n', node('n', { internalIPs: ['2001:db8::1', '192.0.2.1'] })), 0xc0000201);
   const hashed = routerIdOf('n', node('n', { internalIPs: ['2001:db8::1'] }));
   assert.equal(hashed, routerIdOf('n', undefined));
