@@ -1,4 +1,4 @@
-/** Describes causes to operators. Pure. */
+/** Describes to operators why connections end, fail or are refused. Pure. */
 import { formatIp } from '../../address/index.ts';
 import type { DownCause } from '../fsm/connection-events.ts';
 import type { RejectReason } from '../fsm/peer-events.ts';
@@ -7,7 +7,7 @@ import { describeNotification } from '../notification-text.ts';
 import type { ResolvedPeer } from '../peer.ts';
 import { isOneHop } from './connection-settings.ts';
 
-/** Limits a reason, which may quote the peer and becomes a log line, a metric label and a line of status. */
+/** Longest reason. A reason may quote the peer, and it becomes a log line, a metric label and a line of status. */
 const maxReasonCharacters = 400;
 
 export function bounded(reason: string): string {
@@ -48,7 +48,7 @@ function describeSent(error: NotificationError): string {
 export function describeRejection(reason: RejectReason): string | undefined {
   switch (reason) {
     case 'occupied':
-      return 'a connection from the peer was refused: two others from its address are open';
+      return 'a connection from the peer was refused: two connections with the peer are already open';
     case 'idle':
     case 'established':
     case 'paused':

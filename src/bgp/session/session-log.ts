@@ -7,7 +7,9 @@ import { formatRouterId } from './peer-status.ts';
 
 /** Octets of a malformed attribute that are logged. */
 const loggedOctets = 64;
-/** Limits the different failures that are logged before a session comes up, since a peer may fail in new ways all the time. */
+/**
+ * The most failures that are logged before a session comes up. Without a limit, a peer that always fails in a new way would fill the log.
+ */
 const maxRememberedFailures = 64;
 
 /**
@@ -76,7 +78,7 @@ export class SessionLog {
   capabilitiesRefused(capabilities: readonly number[] | 'all'): void {
     this.#logger.warn(
       { capabilities },
-      'the peer refuses capabilities, leaving them out until a session has ended',
+      'the peer refuses capabilities, so our OPENs leave them out until a session has ended',
     );
   }
 

@@ -175,7 +175,7 @@ describe('incoming connections', () => {
     assert.ok(transport.arrive(routerAddress));
     assert.ok(transport.arrive(routerAddress));
     assert.equal(transport.arrive(routerAddress), undefined, 'both connections are in use');
-    const refused = 'a connection from the peer was refused: two others from its address are open';
+    const refused = 'a connection from the peer was refused: two connections with the peer are already open';
     assert.equal(status().lastError, refused);
     assert.equal(lines.filter((line) => line.includes(refused)).length, 1);
     clock.advance(5000);
