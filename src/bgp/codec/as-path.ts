@@ -1,5 +1,5 @@
 /**
- * AS_PATH and AS4_PATH (RFC 4271 section 4.3, RFC 5065, RFC 6793) are segments, one after the other:
+ * AS_PATH and AS4_PATH (RFC 4271 section 4.3, RFC 5065, RFC 6793) consist of segments, one after the other:
  *
  *    0      1       2
  *   | type | count | AS numbers, 2 or 4 octets each …
@@ -63,8 +63,7 @@ export function decodeAsPath(
 }
 
 /**
- * Appends a path. With a width of two octets, an AS number over 65,535 becomes AS_TRANS. A segment of more than 255 AS numbers becomes
- * several.
+ * Appends a path. With a width of two octets, an AS number over 65,535 becomes AS_TRANS. A segment of more than 255 AS numbers is split.
  */
 export function writeAsPath(writer: OctetWriter, path: readonly AsPathSegment[], width: AsWidth): void {
   for (const { type, asns } of path)
@@ -79,7 +78,7 @@ export function writeAsPath(writer: OctetWriter, path: readonly AsPathSegment[],
 
 /**
  * The AS4_PATH to send beside an AS_PATH of two-octet numbers: the path without confederation segments (RFC 6793 section 4.2.2);
- * `undefined` where no number needs four octets.
+ * `undefined` when no AS number in it needs four octets.
  */
 export function as4PathOf(path: readonly AsPathSegment[]): readonly AsPathSegment[] | undefined {
   const outside = path.filter(({ type }) => !isConfederation(type));
@@ -98,7 +97,7 @@ export function mergeAsPaths(
   if (missing < 0) return asPath;
   const merged: AsPathSegment[] = [];
   for (const segment of asPath) {
-    // Leading confederation segments stay, since they add no length.
+    // Confederation segments have length 0, so leading ones are kept even when no AS number is missing.
     if (missing === 0 && !isConfederation(segment.type)) break;
     const kept = segment.type === 'sequence' ? { ...segment, asns: segment.asns.slice(0, missing) } : segment;
     merged.push(kept);

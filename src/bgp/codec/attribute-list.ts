@@ -52,7 +52,7 @@ export function decodeAttributeList(
     const isCut = valueAt > bytes.length;
     const length = lengthOctets === 2 ? readUint16(bytes, at + 2) : readUint8(bytes, at + 2);
     if (isCut || valueAt + length > bytes.length) {
-      // RFC 7606 section 4: the rest of the list cannot be parsed, but the NLRI field after it can.
+      // RFC 7606 section 4: the rest of the list cannot be parsed, but the NLRI field after the list can.
       const error = reader.overrun(bytes.subarray(at));
       if (error) return fail(error);
       break;
@@ -67,7 +67,7 @@ export function decodeAttributeList(
 class AttributeListReader {
   readonly #options: ReceiveOptions;
   readonly #draft: Draft = {};
-  /** One fault for each attribute type: an UPDATE can repeat one attribute 21,000 times, so one fault stands for all of them. */
+  /** By attribute type. An UPDATE can repeat one attribute 21,000 times, so one fault stands for all repetitions. */
   readonly #faults = new Map<number, AttributeFault>();
   readonly #seen = new Set<number>();
   readonly #unknown: UnknownAttribute[] = [];
@@ -77,11 +77,12 @@ class AttributeListReader {
     this.#options = options;
   }
 
-  /** Reads one attribute, header and value. Returns an error that ends the session. */
+  /** Reads one attribute, header and value. Returns an error only when it ends the session. */
   attribute(octets: Uint8Array, valueAt: number): BgpError | undefined {
     const type = readUint8(octets, 1);
     if (this.#seen.has(type)) {
-      // RFC 7606 section 3 (g): MP_REACH_NLRI and MP_UNREACH_NLRI must not repeat; of any other attribute, only the first one counts.
+      // RFC 7606 section 3 (g): MP_REACH_NLRI and MP_UNREACH_NLRI must not occur twice. Of every other attribute, only the first occurrence
+      // counts.
       const error = () => updateError(UpdateSubcode.malformedList, `attribute ${type} occurs twice`);
       if (isMultiprotocol(type)) return error();
       if (!this.#faults.has(type)) this.#fault(type, 'discard', error());
@@ -102,8 +103,8 @@ class AttributeListReader {
   }
 
   /**
-   * Handles an attribute that is longer than the rest of the list. Returns an error that ends the session if the attribute carries
-   * routes.
+   * Handles an attribute that is longer than the rest of the list. If the attribute carries routes, returns an error, which ends the
+   * session.
    */
   overrun(octets: Uint8Array): BgpError | undefined {
     const type = octets.length < 2 ? noType : readUint8(octets, 1);
@@ -121,8 +122,8 @@ class AttributeListReader {
   finish(): DecodedAttributes {
     const { as4Path, as4Aggregator, ...attributes } = this.#draft;
     const { asPath, aggregator } = attributes;
-    // RFC 6793 section 4.2.3: an AGGREGATOR without AS_TRANS comes from a two-octet speaker that aggregated the route and passed on both
-    // AS4 attributes unread. They are out of date.
+    // RFC 6793 section 4.2.3: an AGGREGATOR without AS_TRANS comes from a speaker with two-octet AS numbers. It aggregated the route and
+    // passed on both AS4 attributes unread, so these attributes are out of date.
     const isStale = aggregator !== undefined && as4Aggregator !== undefined && aggregator.asn !== asTrans;
     if (asPath && as4Path && !isStale) attributes.asPath = mergeAsPaths(asPath, as4Path);
     if (aggregator && as4Aggregator && !isStale) attributes.aggregator = as4Aggregator;
@@ -181,14 +182,14 @@ class AttributeListReader {
     this.#fault(type, 'withdraw', updateError(UpdateSubcode.flags, text, octets));
   }
 
-  /** Keeps one fault for each attribute type: the first, unless a later one has the stronger treatment. */
+  /** Keeps one fault for each attribute type. A kept `withdraw` stays, and a kept `discard` gives way to a later fault. */
   #fault(attributeType: number, treatment: AttributeFault['treatment'], error: BgpError): void {
     if (this.#faults.get(attributeType)?.treatment === 'withdraw') return;
     this.#faults.set(attributeType, { attributeType, treatment, error });
   }
 }
 
-/** The RFC's name of a path attribute, such as `AS_PATH`; `attribute 99` for one that this speaker does not know. */
+/** The RFC's name of a path attribute, such as `AS_PATH`; `attribute 99` for an attribute that this speaker does not know. */
 export function attributeName(type: number): string {
   if (type === AttributeType.mpReach) return 'MP_REACH_NLRI';
   if (type === AttributeType.mpUnreach) return 'MP_UNREACH_NLRI';

@@ -1,13 +1,14 @@
 /**
- * The path attributes, one row each: type, flags, treatment of a malformed value (RFC 7606 section 7), decoder and encoder.
- * MP_REACH_NLRI and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
+ * The path attributes, one row each: type, flags, treatment of a malformed value (RFC 7606 section 7), decoder and encoder. MP_REACH_NLRI
+ * and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
  *
  * To add an attribute, add a row here, a field of PathAttributes in ../message.ts, and random values in
  * test/unit/bgp/codec/properties.test.ts.
  *
- * If our routes carry the attribute, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must
- * not share an attribute set, so add the field to the key in ../rib/attribute-table.ts; ../rib/update-writer.ts sends it. In
- * src/speaker/, peer-routes.ts takes the value from the configuration, and route-table.ts merges the values where Services share a prefix.
+ * If our routes carry the attribute, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must not
+ * share an attribute set, so add the field to the key in ../rib/attribute-table.ts. Add the attribute to `pathAttributes` in
+ * ../rib/update-writer.ts. In src/speaker/, peer-routes.ts takes the value from the configuration, and route-table.ts merges the values
+ * where Services share a prefix.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import type { PathAttributes } from '../message.ts';
@@ -223,7 +224,7 @@ export const attributeRows: ReadonlyMap<number, AttributeRow> = new Map<number, 
   ],
 ]);
 
-/** RFC 6793 section 4.1: a peer with four-octet AS numbers must not send AS4 attributes; they are discarded. */
+/** RFC 6793 section 4.1: a peer with four-octet AS numbers must not send AS4_PATH or AS4_AGGREGATOR. If it does, they are discarded. */
 const fromNewPeer: Problem = {
   subcode: UpdateSubcode.optional,
   text: 'the session has four-octet AS numbers',
@@ -247,7 +248,7 @@ function encodeAggregator({ asn, address }: Aggregator, width: 2 | 4): Uint8Arra
   return writer.octets(ipToBytes(address)).finish();
 }
 
-/** RFC 4271 section 6.3 asks for a valid host address: one outside of 0/8 and 127/8, and below 224/4 (multicast). */
+/** RFC 4271 section 6.3 asks for a valid host address. Addresses in 0/8 and in 127/8, and all from 224/4 (multicast) on, are not valid. */
 function isHostAddress(address: Uint8Array): boolean {
   const first = readUint8(address, 0);
   return first !== 0 && first !== 127 && first < 224;

@@ -4,8 +4,9 @@
  *    0      1        2
  *   | code | length | value …
  *
- * An unknown capability is kept as octets. A known one with a malformed value makes the OPEN malformed. The host name (FQDN) is an
- * exception: only operators read it, so a malformed one is kept as octets. A new capability is a new row here.
+ * An unknown capability is kept as octets. A known capability with a malformed value makes the OPEN malformed. The host name (FQDN) is an
+ * exception: only operators read it, so a malformed host name is kept as octets. To add a capability, add a row here and a kind of
+ * Capability in ../message.ts.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { Capability } from '../message.ts';
@@ -139,7 +140,7 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
 
 /** RFC 4724 section 3: the restart time has twelve bits. */
 const longestRestartTime = 0xfff;
-/** Octets of the longest name: both names and their lengths must fit into a capability of 255 octets. */
+/** Octets of the longest name that we send. Two such names and their lengths fit into a capability of 255 octets. */
 const longestName = 64;
 
 const rowByCode: ReadonlyMap<number, Row<Known['kind']>> = new Map(
@@ -155,7 +156,7 @@ export function capabilityCode(capability: Capability): number {
   return capability.kind === 'unknown' ? capability.code : rows[capability.kind].code;
 }
 
-/** The name of the capability with IANA's code, such as `route-refresh`; `code-99` for one that this speaker does not know. */
+/** The name of the capability with IANA's code, such as `route-refresh`; `code-99` for a capability that this speaker does not know. */
 export function capabilityNameOf(code: number): string {
   return nameByCode.get(code) ?? `code-${code}`;
 }
@@ -221,9 +222,8 @@ function steps(value: Uint8Array, from: number, width: number): number[] {
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
- * The text; `undefined` where the octets are not UTF-8. A decoder that throws would cost 15 µs for each of the 500 names that an OPEN can
- * hold, so this function looks for the replacement character instead. A name that really contains that character counts as malformed,
- * too.
+ * The text; `undefined` when the octets are not UTF-8. A decoder that throws would cost 15 µs for each of the 500 names that an OPEN can
+ * hold, so this function looks for the replacement character instead. A name that really contains that character counts as malformed, too.
  */
 function utf8(bytes: Uint8Array): string | undefined {
   const text = textDecoder.decode(bytes);

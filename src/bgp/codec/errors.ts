@@ -4,7 +4,7 @@ export interface BgpError {
   readonly subcode: number;
   /** The data that the RFC asks for with this error, usually the offending octets. */
   readonly data: Uint8Array;
-  /** Describes the error to operators. It is not on the wire. */
+  /** Describes the error to operators. It is not sent. */
   readonly text: string;
 }
 
@@ -36,7 +36,7 @@ export const UpdateSubcode = {
   asPath: 11,
 } as const;
 
-/** A NOTIFICATION stays within 4096 octets, whatever the session has negotiated (RFC 8654 section 4). */
+/** Our NOTIFICATIONs stay within 4096 octets, so that every peer accepts them, with or without extended messages (RFC 8654). */
 const longestData = 4096 - 21;
 const none: Uint8Array = new Uint8Array(0);
 

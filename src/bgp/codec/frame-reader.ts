@@ -6,8 +6,8 @@ const nothing: Uint8Array = new Uint8Array(0);
 
 /**
  * Cuts the octets of a TCP stream into messages. A message that lies inside one chunk is a view of that chunk, not a copy. A message that
- * is split between chunks is assembled in a buffer of its length, which is allocated once its header has been judged. A reader
- * therefore holds at most one message beside the current chunk, however slowly the peer writes.
+ * is split between chunks is assembled in a buffer of exactly its length. This buffer is allocated after the header has been judged. A
+ * reader therefore holds at most one message beside the current chunk, however slowly the peer writes.
  *
  *   chunk    ………┊ message ┊ message ┊ mess       chunk    age ┊ message ┊ …
  *                view      view      └─ assembled ──────────┘   view
@@ -15,7 +15,9 @@ const nothing: Uint8Array = new Uint8Array(0);
 export class FrameReader {
   #chunk = nothing;
   #at = 0;
-  /** The message being assembled. The buffer has the length of a header until the header is complete, then that of the message. */
+  /**
+   * The message being assembled. The buffer has the length of a header until the header is complete, and then the length of the message.
+   */
   #assembled: Uint8Array = nothing;
   /** Octets of `#assembled` that have arrived. */
   #filled = 0;

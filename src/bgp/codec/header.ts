@@ -39,8 +39,9 @@ export function messageType(frame: Uint8Array): number {
 }
 
 /**
- * Judges the 19 octets at the offset, in the order of RFC 4271 section 6.1: marker (1,1), length (1,2) with the length as data, type
- * (1,3) with the type as data. `limit` is the longest message that our OPEN allows.
+ * Judges the 19 octets at the offset, in the order of RFC 4271 section 6.1. The errors, as code/subcode, are a wrong marker (1/1), a wrong
+ * length (1/2, with the length as data) and an unknown type (1/3, with the type as data). `limit` is the longest message that our OPEN
+ * allows.
  */
 export function judgeHeader(bytes: Uint8Array, at: number, limit: number): BgpError | undefined {
   for (let i = at; i < at + markerOctets; i++)

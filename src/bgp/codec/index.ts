@@ -8,7 +8,7 @@
  * NOTIFICATION, as the RFC asks. An error that leaves the session up (RFC 7606) is an AttributeFault beside the message: the attribute is
  * discarded, or the routes of the UPDATE are treated as withdrawn. negotiation.ts decides whether two OPENs are compatible.
  *
- * Unknown input. Address families other than IPv4 and IPv6 unicast, unknown attributes and unknown capabilities are kept as octets and
+ * Unknown input. Routes of families other than IPv4 and IPv6 unicast, unknown attributes and unknown capabilities are kept as octets and
  * not interpreted. Encoding a value that no RFC allows, such as a message that is too long, throws a RangeError.
  *
  * Cost. Decoding allocates no more than a small multiple of its input. Frames are views of the chunk in which they arrived, and prefixes

@@ -46,7 +46,7 @@ function withoutFaults(decoded: Result<Message, BgpError>): Result<Decoded, BgpE
   return decoded.ok ? ok({ message: decoded.value, faults: noFaults }) : decoded;
 }
 
-/** Encodes a message with its header. Throws a RangeError for a value that does not fit on the wire, which is a bug of the caller. */
+/** Encodes a message with its header. A value that does not fit on the wire is a bug of the caller and throws a RangeError. */
 export function encodeMessage(message: Message, options: SendOptions): Uint8Array {
   switch (message.kind) {
     case 'open':

@@ -5,7 +5,7 @@
  *   reach     | AFI | SAFI | next hop length | next hops … | reserved 1 | NLRI …
  *   unreach   | AFI | SAFI | withdrawn routes …
  *
- * The next hops are one address, or a global and a link-local one (RFC 2545 section 3).
+ * The next hops are one address, or a global address and a link-local address (RFC 2545 section 3).
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';
@@ -28,8 +28,8 @@ const nextHopAt = 4;
 const withdrawnAt = 3;
 
 /**
- * Decodes MP_REACH_NLRI, or describes why its NLRI cannot be relied on (RFC 7606 section 7.11): the value has fewer than 5 octets, the
- * next hop overruns it or has a length that the family does not allow, or the NLRI is malformed.
+ * Decodes MP_REACH_NLRI, or describes why its NLRI cannot be relied on (RFC 7606 section 7.11): the value has fewer than 5 octets, the next
+ * hop overruns the value or has a length that the family does not allow, or the NLRI is malformed.
  */
 export function decodeMpReach(value: Uint8Array, options: ReceiveOptions): Result<MpReach | Foreign, string> {
   if (value.length < nextHopAt + 1) return fail(`MP_REACH_NLRI has ${value.length} octets`);

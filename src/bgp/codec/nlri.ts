@@ -1,5 +1,5 @@
 /**
- * A prefix on the wire (RFC 4271 section 4.3); the path identifier is present only with ADD-PATH (RFC 7911 section 3):
+ * A prefix on the wire (RFC 4271 section 4.3). The path identifier is present only with ADD-PATH (RFC 7911 section 3):
  *
  *    0                  4
  *   | path identifier | length in bits 1 | prefix, in as few octets as possible …
@@ -22,8 +22,8 @@ export function unicastFamily({ afi, safi }: AddressFamily): Family | undefined 
 }
 
 /**
- * Prefixes in their received form, judged and counted. Iterating over the list creates a value for each prefix. Most callers only read
- * `length`, which allocates nothing. The list is a view of its message and is valid as long as the message is.
+ * Received prefixes in their wire form, judged and counted. Iterating over the list creates a value for each prefix. Most callers only read
+ * `length`, which allocates nothing. The list is a view of the message's octets and is valid only as long as they are.
  */
 export class NlriList implements NlriSequence {
   readonly family: Family;
@@ -87,7 +87,7 @@ export function writeNlri(writer: OctetWriter, prefixes: NlriSequence, addPath: 
   }
 }
 
-/** Writes the octets of a word that hold its first `bits` bits. */
+/** Writes the leading octets of a 32-bit word, as many as its first `bits` bits need. */
 function writeTop(writer: OctetWriter, word: number, bits: number): void {
   for (let left = bits, shift = 24; left > 0; left -= 8, shift -= 8) writer.uint8(word >>> shift);
 }
@@ -103,7 +103,7 @@ function ipv6Value(octets: Uint8Array, at: number, length: number): bigint {
   return value;
 }
 
-/** Reads a word of 32 bits: the first `length` bits from the wire, the rest zero. */
+/** Reads a word of 32 bits: the first `length` bits come from the wire, and all further bits are zero. */
 function word(octets: Uint8Array, at: number, length: number): number {
   if (length === 0) return 0;
   let value = 0;

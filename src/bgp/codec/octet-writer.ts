@@ -36,7 +36,7 @@ export class OctetWriter {
     this.#bytes[at + 1] = value;
   }
 
-  /** The octets written, as a view: the writer must not be used afterwards. */
+  /** Returns the written octets as a view. The writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }

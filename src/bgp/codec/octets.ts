@@ -1,4 +1,4 @@
-/** Reads unsigned numbers in network byte order. The caller checks offsets; octets beyond the end read as 0. */
+/** Reads unsigned numbers in network byte order. An octet beyond the end reads as 0, so callers check their offsets. */
 
 export function readUint8(bytes: Uint8Array, at: number): number {
   return bytes[at] ?? 0;

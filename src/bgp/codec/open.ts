@@ -4,8 +4,8 @@
  *    19        20      22          24               28                  29
  *   | version | my AS | hold time | BGP Identifier | parameters length | parameters …
  *
- * A parameter is `type 1 | length 1 | value`. Parameters of more than 255 octets take the extended form (RFC 9072 section 2), in which a
- * parameter is `type 1 | length 2 | value`:
+ * A parameter is `type 1 | length 1 | value`. Parameters that exceed 255 octets together take the extended form (RFC 9072 section 2). A
+ * parameter is then `type 1 | length 2 | value`, and the end of the fixed part becomes:
  *
  *    28    29    30                  32
  *   | 255 | 255 | parameters length | parameters …
@@ -26,9 +26,15 @@ const capabilitiesParameter = 2;
 const extendedMark = 255;
 
 /**
- * Decodes an OPEN whose header has been judged. Finds only the errors that do not depend on the session (RFC 4271 section 6.2): a version
- * other than 4 (2,1), AS 0 or a four-octet AS_TRANS (2,2; RFC 7607, RFC 6793), identifier 0 (2,3; RFC 6286), a parameter other than
- * capabilities (2,4), a hold time of 1 or 2 s (2,6), two different roles (2,11; RFC 9234), or a malformed parameter (2,0).
+ * Decodes an OPEN whose header has been judged. Finds only the errors that do not depend on the session (RFC 4271 section 6.2). As
+ * code/subcode, these are:
+ * - 2/0: a malformed parameter
+ * - 2/1: a version other than 4
+ * - 2/2: AS 0 (RFC 7607), or AS_TRANS in four octets (RFC 6793)
+ * - 2/3: BGP Identifier 0 (RFC 6286)
+ * - 2/4: a parameter other than capabilities
+ * - 2/6: a hold time of 1 or 2 s
+ * - 2/11: two different roles (RFC 9234)
  */
 export function decodeOpen(frame: Uint8Array): Result<OpenMessage, BgpError> {
   const version = readUint8(frame, headerOctets);
@@ -58,7 +64,7 @@ function judgeValues(open: OpenMessage, frame: Uint8Array): BgpError | undefined
     if (capability.kind === 'role') roles.add(capability.role);
     if (capability.kind !== 'four-octet-as') continue;
     asns.push(capability.asn);
-    // RFC 6793 section 9: AS_TRANS is reserved. It stands for a greater number in two octets and is never an AS number itself.
+    // RFC 6793 section 9: AS_TRANS is reserved. It only replaces a greater AS number in a two-octet field.
     if (capability.asn === asTrans)
       return openError(OpenSubcode.badPeerAs, 'the four-octet AS number is AS_TRANS');
   }
@@ -82,7 +88,8 @@ function withoutFormerRestarts(capabilities: readonly Capability[]): readonly Ca
 
 function decodeParameters(frame: Uint8Array): Result<readonly Capability[], BgpError> {
   const stated = readUint8(frame, parametersAt - 1);
-  // RFC 9072 section 2: the mark makes the form extended, whatever the one-octet length is, unless that length is 0.
+  // RFC 9072 section 2: the mark makes the form extended, whatever the one-octet length says. The exception is a length of 0: the OPEN then
+  // has no parameters.
   const isExtended =
     stated !== 0 && frame.length > parametersAt && readUint8(frame, parametersAt) === extendedMark;
   const lengthOctets = isExtended ? 2 : 1;
@@ -125,8 +132,8 @@ function malformed(text: string, data: Uint8Array): { readonly ok: false; readon
 }
 
 /**
- * Encodes an OPEN with all capabilities in one parameter, in the extended form only where they need it. Throws a RangeError for a
- * message over 4096 octets (RFC 8654 section 4) and for an AS number over 65,535 in `myAs`.
+ * Encodes an OPEN with all capabilities in one parameter. Uses the extended form only when the capabilities need it. Throws a RangeError
+ * for a message over 4096 octets (RFC 8654 section 4) and for an AS number over 65,535 in `myAs`.
  */
 export function encodeOpen(open: OpenMessage): Uint8Array {
   if (open.myAs > 0xffff) throw new RangeError(`AS ${open.myAs} does not fit into two octets: send AS_TRANS`);

@@ -8,7 +8,7 @@ export interface SendOptions {
   readonly addPath?: readonly AddressFamily[];
 }
 
-/** Negotiated features that shape messages from the peer. Before both OPENs are exchanged, all are off. */
+/** Negotiated features that shape messages from the peer. Before both OPENs are exchanged, all features are off. */
 export interface ReceiveOptions extends SendOptions {
   /** Octets of the longest message that our OPEN allows: 4096, or 65,535 with RFC 8654. */
   readonly receiveLimit: number;

@@ -16,9 +16,9 @@ const messageOctets = headerOctets + 4;
 const marks: readonly number[] = [1, 2];
 
 /**
- * Decodes a ROUTE-REFRESH whose header has been judged. Fails with (7,1) and the whole message as data (RFC 7313 section 5) when the
- * message is too short, or when a Begin or End mark has a length other than 23 octets. A request may be longer: its filters (RFC 5291) are
- * ignored.
+ * Decodes a ROUTE-REFRESH whose header has been judged. Fails with code 7, subcode 1 and the whole message as data (RFC 7313 section 5)
+ * when the message is too short, or when a Begin or End mark has a length other than 23 octets. A request may be longer, because it may
+ * carry filters (RFC 5291). They are ignored.
  */
 export function decodeRouteRefresh(frame: Uint8Array): Result<RouteRefreshMessage, BgpError> {
   if (frame.length < messageOctets)

@@ -1,4 +1,4 @@
-/** Checks tunnel attributes as their RFCs ask. Their values are kept as octets. */
+/** Checks the values of two tunnel attributes as their RFCs ask. The values are kept as octets. */
 import { type Problem, wrongLength } from './attribute-row.ts';
 import { UpdateSubcode } from './errors.ts';
 import { readUint8, readUint16 } from './octets.ts';

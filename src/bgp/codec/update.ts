@@ -32,14 +32,17 @@ const withdrawnAt = headerOctets + 2;
 const noFaults: readonly AttributeFault[] = [];
 const noAttributes: PathAttributes = {};
 
-/** Attributes that an announced route must have (RFC 4271 section 5). The second list applies when the UPDATE has an NLRI field. */
+/** Attributes that an announced route must have (RFC 4271 section 5). `mandatoryClassic` applies when the NLRI field holds routes. */
 const mandatory: readonly number[] = [AttributeType.origin, AttributeType.asPath];
 const mandatoryClassic: readonly number[] = [...mandatory, AttributeType.nextHop];
 
 /**
- * Decodes an UPDATE whose header has been judged. Fails with an error that ends the session (RFC 7606): fields that overrun each other
- * (3,1), malformed prefixes (3,10), malformed or repeated MP_REACH_NLRI and MP_UNREACH_NLRI (3,9 and 3,1), an unknown well-known
- * attribute (3,2), and, in an UPDATE that names no route, a fault that asks to treat the routes as withdrawn (section 5.2).
+ * Decodes an UPDATE whose header has been judged. Fails only with an error that ends the session (RFC 7606). As code/subcode, these are:
+ * - 3/1: fields that overrun each other, or a repeated MP_REACH_NLRI or MP_UNREACH_NLRI
+ * - 3/2: an unknown well-known attribute
+ * - 3/9: a malformed MP_REACH_NLRI or MP_UNREACH_NLRI
+ * - 3/10: malformed prefixes
+ * - the error of a fault with the treatment `withdraw`, when the UPDATE names no route (RFC 7606 section 5.2)
  */
 export function decodeUpdate(frame: Uint8Array, options: ReceiveOptions): Result<DecodedUpdate, BgpError> {
   const attributesLengthAt = withdrawnAt + readUint16(frame, headerOctets);
@@ -75,9 +78,9 @@ function overrun(text: string): { readonly ok: false; readonly error: BgpError }
 }
 
 /**
- * Leaves out the faults of a NEXT_HOP that no route uses. NEXT_HOP belongs to the prefixes of the NLRI field; when only MP_REACH_NLRI
- * announces routes, it is ignored (RFC 4760 section 3). In an UPDATE that only withdraws, a NEXT_HOP that is not a host address does no
- * harm; some routers send 0.0.0.0 there.
+ * Leaves out the faults of a NEXT_HOP that no route uses. NEXT_HOP belongs to the prefixes of the NLRI field. When only MP_REACH_NLRI
+ * announces routes, NEXT_HOP is ignored (RFC 4760 section 3). In an UPDATE that only withdraws, a NEXT_HOP that is not a host address does
+ * no harm, and some routers send 0.0.0.0 there.
  */
 function relevant({ faults, reaches }: DecodedAttributes, hasNlri: boolean): readonly AttributeFault[] {
   if (hasNlri) return faults;
@@ -105,8 +108,8 @@ function missing({ seen, reaches }: DecodedAttributes, hasNlri: boolean): Attrib
 }
 
 /**
- * RFC 7606 section 5.2: an UPDATE that has attributes other than MP_UNREACH_NLRI but names no route may have lost its routes to the
- * malformed attribute. They cannot be treated as withdrawn, so the session ends.
+ * RFC 7606 section 5.2: an UPDATE may have attributes other than MP_UNREACH_NLRI but name no route. The malformed attribute may then have
+ * swallowed its routes. Unknown routes cannot be treated as withdrawn, so the session ends.
  */
 function unnamedRoutes(
   { seen, reaches }: DecodedAttributes,
@@ -117,7 +120,10 @@ function unnamedRoutes(
   return faults.find(({ treatment }) => treatment === 'withdraw')?.error;
 }
 
-/** Encodes an UPDATE. The caller keeps to the length that the peer accepts. Throws a RangeError for a message over 65,535 octets. */
+/**
+ * Encodes an UPDATE. The caller makes sure that the peer accepts a message of this length. Throws a RangeError for a message over 65,535
+ * octets.
+ */
 export function encodeUpdate(update: UpdateMessage, options: SendOptions): Uint8Array {
   const addPath = hasAddPath(options, ipv4Unicast);
   const writer = new OctetWriter().octets(new Uint8Array(withdrawnAt));

@@ -1,20 +1,21 @@
 /**
- * The Adj-RIB-Out of one peer (RFC 4271 section 3.2): the routes that the peer should hold, the routes that it has been sent, and the
- * difference as a queue.
+ * The Adj-RIB-Out of one peer (RFC 4271 section 3.2): the routes that the peer should hold, the routes that it has been sent, and a queue
+ * of the differences.
  *
  *   announce, withdraw ──→ desired ──┐
  *                                    ├─ differ ─→ ChangeQueue ─→ next() ─→ UPDATE
  *   session up, ROUTE-REFRESH ─→ sent┘
  *
- * A queued change that is replaced is never sent. A change back to the route that the peer holds takes the prefix off the queue. One
- * change costs O(1), whatever the size of the table. A route costs 16 octets per peer beside its share of the tables (prefix-table.ts,
+ * A queued change that is replaced is never sent. A change back to the route that the peer holds takes the prefix off the queue. One change
+ * costs O(1), whatever the size of the table. A route costs 16 octets per peer in addition to its share of the tables (prefix-table.ts,
  * attribute-table.ts).
  *
  * An attribute set that leaves no room for a prefix in the session's messages is refused. Its prefixes stay desired, but the peer gets no
- * route for them. If it holds an older route, that is withdrawn, because it would be wrong.
+ * route for them. If the peer holds an older route for such a prefix, that route is withdrawn, because it is no longer right.
  *
- * End-of-RIB (RFC 4724 section 2) follows when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues the family
- * again, between Begin and End marks where the peer knows them (RFC 7313). No Begin mark precedes the End-of-RIB.
+ * End-of-RIB (RFC 4724 section 2) is sent when a family's queue first runs empty after `synced`. A refresh (RFC 2918) queues all routes of
+ * the family again. If the peer supports RFC 7313, a Begin mark precedes and an End mark follows these routes. No Begin mark is sent before
+ * the End-of-RIB.
  */
 import type { Family, Prefix } from '../../address/index.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
@@ -41,14 +42,14 @@ export type Outgoing =
 export interface PrefixSource {
   /** The number of the next prefix, which stays in the bucket; `undefined` at the end. */
   peek(): number | undefined;
-  /** Removes the prefix that `peek` returned: it counts as sent. */
+  /** Removes the prefix that `peek` returned. The prefix then counts as sent. */
   take(): void;
 }
 
 interface FamilyState {
-  /** The session carries the family. Only then are changes queued. */
+  /** The session carries the family, or carried it earlier. Only then are the family's changes queued. */
   active: boolean;
-  /** The session carries the family but has no next hop for it at the moment: the peer should hold no route. */
+  /** The session carried the family earlier but does not carry it now. The peer should hold no route of the family. */
   isWithheld: boolean;
   endOfRib: 'wanted' | 'sent';
   refresh: 'no' | 'asked' | 'begun' | 'asked-again';
@@ -62,7 +63,7 @@ export class AdjRibOut {
   readonly #attributes: AttributeTable;
   /**
    * The desired and the sent attribute set of each prefix, by the number of the prefix. A prefix is queued exactly when its family is
-   * active and the two differ.
+   * active and `#target` differs from the sent set.
    */
   #desired = new Uint32Array(64);
   #sent = new Uint32Array(64);
@@ -185,7 +186,10 @@ export class AdjRibOut {
     if (this.#families[family].active) this.#requeue(family);
   }
 
-  /** Refuses attributes that leave no room for a prefix. The peer is sent a withdrawal where it holds an older route. */
+  /**
+   * Refuses attributes that leave no room for a prefix. Queues a withdrawal for each of their prefixes for which the peer holds an older
+   * route.
+   */
   refuse(family: Family, attributes: number): void {
     const bucket = this.#queue.bucket(family, attributes);
     if (!bucket) return;
@@ -198,7 +202,7 @@ export class AdjRibOut {
     this.#refused.add(bucketKey(family, attributes));
   }
 
-  /** The next thing to send, `undefined` when the peer is up to date. */
+  /** The next thing to send; `undefined` when the peer is up to date. */
   next(): Outgoing | undefined {
     for (const family of families) {
       const state = this.#families[family];

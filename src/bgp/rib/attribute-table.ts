@@ -4,8 +4,8 @@ import type { RouteAttributes } from '../speaker-api.ts';
 export const noAttributes = 0;
 
 /**
- * Numbers attribute sets with small integers from 1. Equal sets share a number as long as the number has references. Two sets are
- * therefore compared by their numbers, and the routes that may share an UPDATE are found by number.
+ * Gives attribute sets small numbers, starting with 1. Equal sets have the same number as long as the number has references. To compare two
+ * sets, it is therefore enough to compare their numbers, and routes with the same number may share an UPDATE.
  */
 export class AttributeTable {
   readonly #ids = new Map<string, number>();

@@ -4,11 +4,11 @@ import type { Family, Prefix } from '../../address/index.ts';
 const stride = 17;
 
 /**
- * Prefixes as small integers, shared by the Adj-RIBs-Out of all peers. Each prefix is stored once, in its wire form.
+ * Gives prefixes small numbers. The Adj-RIBs-Out of all peers share the table. It stores each prefix once, in its wire form.
  *
  * Numbers are dense and are reused, so that a peer can keep its state of each prefix in typed arrays indexed by number. A prefix without
- * references keeps its number until another prefix needs it: withdrawing a whole table deletes nothing, and announcing it again inserts
- * nothing.
+ * references keeps its number until another prefix needs that number. Withdrawing a whole table therefore deletes nothing here, and
+ * announcing the same table again inserts nothing.
  */
 export class PrefixTable {
   /** A row of fixed width for each prefix: `length in bits 1 | address 4 or 16` (RFC 4271 section 4.3). */
@@ -22,7 +22,7 @@ export class PrefixTable {
    */
   readonly #ids4 = Array.from({ length: 33 }, () => new Map<number, number>());
   readonly #ids6 = new Map<string, number>();
-  /** Numbers without references. Some of them have since been acquired again by their old prefix. */
+  /** Numbers whose last reference was removed. Some of them have since been acquired again by their old prefix. */
   readonly #free: number[] = [];
   #isInFree = new Uint8Array(64);
   #next = 0;

@@ -64,7 +64,8 @@ export class UpdateWriter {
   next(): Written | undefined {
     let outgoing = this.#rib.next();
     if (!outgoing) return undefined;
-    // The socket keeps the buffer until it is sent, so each chunk has its own. Unlike a plain array, this buffer is not zeroed first.
+    // The socket keeps a buffer until its octets are sent, so each call allocates its own. `allocUnsafeSlow` does not fill the buffer with
+    // zeros first.
     this.#chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#session.sendLimit));
     this.#view = new DataView(this.#chunk.buffer);
     const updates: number[] = [];
@@ -223,7 +224,10 @@ export class UpdateWriter {
     this.#chunk[start + 18] = type;
   }
 
-  /** Limit in octets for the other attributes, so that MP_REACH_NLRI has room for at least one prefix. */
+  /**
+   * Octets that the attributes other than MP_REACH_NLRI may take. The remaining 128 octets hold the header and an MP_REACH_NLRI with one
+   * prefix.
+   */
   get #room(): number {
     return this.#session.sendLimit - 128;
   }
