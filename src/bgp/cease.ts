@@ -19,21 +19,21 @@ export const Cease = {
   bfdDown: 10,
 } as const;
 
-/** RFC 9003 allows 255 octets; a peer that implements only its predecessor, RFC 8203, accepts 128. */
+/** Longest shutdown communication. RFC 9003 allows 255 octets, but a peer that implements only its predecessor, RFC 8203, accepts 128. */
 const maxCommunicationOctets = 128;
 
-/** True for Cease/Connection Collision Resolution: the end of a redundant connection, which is not an error. */
+/** True for Cease/Connection Collision Resolution. This NOTIFICATION ends a redundant connection and is not an error. */
 export function isCollision({ code, subcode }: NotificationError): boolean {
   return code === ceaseCode && subcode === Cease.connectionCollision;
 }
 
-/** A Cease with the subcode. A reason is sent as a shutdown communication (RFC 9003), cut to 128 octets. */
+/** Makes the Cease with this subcode. The reason, if there is one, becomes its shutdown communication (RFC 9003), cut to 128 octets. */
 export function cease(subcode: number, reason = ''): NotificationError {
   return { code: ceaseCode, subcode, data: reason === '' ? new Uint8Array(0) : encodeCommunication(reason) };
 }
 
 /**
- * Wraps a NOTIFICATION in Cease/Hard Reset, so that a peer with which graceful restart is negotiated drops our routes at once.
+ * Wraps a NOTIFICATION in a Cease/Hard Reset. Even a peer with graceful restart then drops our routes at once.
  *
  * RFC 8538 section 3.1, the data of the Hard Reset:
  *

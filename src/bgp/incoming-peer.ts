@@ -13,7 +13,7 @@ export function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
   return !isLinkLocal(address) || ends.interface === undefined || ends.interface === zone;
 }
 
-/** Returns a sentence when the connection comes from the peer's address but was made to an address of ours other than `source-address`. */
+/** Returns a sentence when the peer connected to an address of this node other than `source-address`; otherwise `undefined`. */
 export function describeWrongTarget({ settings }: ResolvedPeer, ends: Ends): string | undefined {
   const { address, sourceAddress } = settings;
   if (!sourceAddress || !sameIp(address, ends.remoteAddress) || sameIp(sourceAddress, ends.localAddress))

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { NodeInterface } from './session/direct-link.ts';
 
-/** Polling interval: a change without a hint is noticed within this time. Reading the interfaces costs about 2 µs for each address. */
+/** Polling interval. Without a call of `hint`, a change is noticed within this time. One reading costs about 2 µs for each address. */
 const pollMs = 1000;
 
 export interface InterfaceWatchOptions {
@@ -16,8 +16,8 @@ export interface InterfaceWatchOptions {
 }
 
 /**
- * Hints come in bursts, for instance while many addresses are added. The first hint reads the interfaces at once; those that follow
- * within this pause share one more reading.
+ * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Further hints within this
+ * pause share one reading at its end.
  */
 const hintPauseMs = 100;
 
@@ -47,7 +47,10 @@ export class InterfaceWatch {
     this.#hintTimer = undefined;
   }
 
-  /** Reads the interfaces because they may have changed: at once, or at the end of the pause after an earlier hint. */
+  /**
+   * Reads the interfaces, because they may have changed. The reading happens at once, or at the end of the pause that an earlier hint
+   * began.
+   */
   hint(): void {
     if (this.#hintTimer) {
       this.#isHinted = true;
@@ -71,7 +74,7 @@ export class InterfaceWatch {
     this.#options.changed(interfaces);
   }
 
-  /** `undefined` when the interfaces cannot be read. They then count as unchanged. */
+  /** Returns `undefined` when reading fails. `#check` then assumes that nothing has changed. */
   #read(): readonly NodeInterface[] | undefined {
     try {
       return this.#options.read();
@@ -95,7 +98,7 @@ function keyOf(interfaces: readonly NodeInterface[]): string {
   return JSON.stringify(interfaces, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }
 
-/** The system's interfaces. libuv lists those that are up and have a carrier (IFF_UP and IFF_RUNNING). */
+/** The system's interfaces. libuv lists only interfaces that are up and have a carrier (IFF_UP and IFF_RUNNING). */
 export function systemInterfaces(): readonly NodeInterface[] {
   return Object.entries(networkInterfaces()).map(([name, infos = []]) => {
     const addresses = infos.flatMap(({ address }) => parseIp(address.replace(/%.*$/, '')) ?? []);

@@ -1,7 +1,8 @@
 import { Counter, type Registry } from 'prom-client';
 
 /**
- * A counter with labels in addition to `peer`. It remembers the series of each peer, because prom-client removes series only one by one.
+ * A counter with labels in addition to `peer`. It remembers the label values of each peer's series, because prom-client can remove a series
+ * only by all its labels.
  */
 export class LabelledCounter<L extends string> {
   readonly #counter: Counter<string>;

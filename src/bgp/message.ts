@@ -1,7 +1,7 @@
-/** BGP messages as values, the same for both directions. */
+/** The types of BGP messages. They are the same for sent and received messages. */
 import type { IpAddress, Prefix } from '../address/index.ts';
 
-/** Address family identifiers (RFC 4760 section 3, numbers by IANA). This speaker supports only unicast. */
+/** Address family identifiers (RFC 4760 section 3, assigned by IANA). This speaker supports only unicast. */
 export const Afi = { IPv4: 1, IPv6: 2 } as const;
 export type Afi = (typeof Afi)[keyof typeof Afi];
 export const safiUnicast = 1;
@@ -65,7 +65,7 @@ export interface UnknownAttribute {
   readonly value: Uint8Array;
 }
 
-/** Path attributes of an UPDATE by their RFC names. An absent property is an absent attribute. */
+/** Path attributes of an UPDATE by their RFC names. A property is absent when the UPDATE lacks the attribute. */
 export interface PathAttributes {
   readonly origin?: 'igp' | 'egp' | 'incomplete';
   readonly asPath?: readonly AsPathSegment[];
@@ -95,13 +95,13 @@ export interface Nlri extends Prefix {
   readonly pathId?: number;
 }
 
-/** Prefixes of a message: an array, or a decoded list that creates its values only while it is iterated. */
+/** The prefixes of a message: an array, or the codec's NlriList, which creates a value for each prefix only during iteration. */
 export interface NlriSequence extends Iterable<Nlri> {
   readonly length: number;
 }
 
 export interface MpReach extends AddressFamily {
-  /** One address, or a global and a link-local one (RFC 2545 section 3). */
+  /** One address, or a global address and a link-local address (RFC 2545 section 3). */
   readonly nextHops: readonly IpAddress[];
   readonly nlri: NlriSequence;
 }
@@ -125,7 +125,7 @@ export interface NotificationError {
   readonly code: number;
   readonly subcode: number;
   readonly data: Uint8Array;
-  /** Detail for the log; it is not on the wire. */
+  /** A detail for the log. It is not sent. */
   readonly text?: string;
 }
 
@@ -133,7 +133,7 @@ export interface KeepaliveMessage {
   readonly kind: 'keepalive';
 }
 
-/** A ROUTE-REFRESH (RFC 2918). `subtype` is the one of RFC 7313: 0 request, 1 begin, 2 end. */
+/** A ROUTE-REFRESH (RFC 2918). RFC 7313 defines the subtypes: 0 request, 1 begin, 2 end. */
 export interface RouteRefreshMessage extends AddressFamily {
   readonly kind: 'route-refresh';
   readonly subtype: number;

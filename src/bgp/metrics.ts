@@ -42,7 +42,8 @@ const peer = ['peer'] as const;
 
 /**
  * The metrics of all peers, labelled with the peer's name. Most names in this file lack the prefix `bellman_bgp_…`: the methods that
- * register the metrics add it. The first groups keep the names that MetalLB's dashboards use.
+ * register the metrics add it. The metrics from `session_up` to `total_received` keep MetalLB's names after this prefix, because MetalLB's
+ * dashboards use those names.
  */
 export class BgpMetrics {
   readonly #all: { remove(labels: { peer: string }): void }[] = [];

@@ -1,8 +1,9 @@
 /**
  * Negotiation of a session: our OPEN, and the features that two OPENs agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure.
  *
- * Every peer is offered the same capabilities, except those that it has refused: RFC 4760 (families), 2918 and 7313 (route refresh), 8950
- * (IPv6 next hops for IPv4), 8654 (long messages), 6793 (four-octet AS numbers), 4724 and 8538 (graceful restart).
+ * Our OPEN offers these capabilities, except those that the peer has refused: families (RFC 4760), route refresh (RFC 2918 and 7313),
+ * four-octet AS numbers (RFC 6793), long messages (RFC 8654), the host name (FQDN), graceful restart where configured (RFC 4724 and 8538),
+ * and over IPv6 also IPv6 next hops for IPv4 routes (RFC 8950).
  */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -29,7 +30,7 @@ export interface LocalEnd {
   /** The session runs over IPv6, so IPv4 routes may need an IPv6 next hop (RFC 8950). */
   readonly overIpv6: boolean;
   readonly gracefulRestart?: GracefulRestartOffer;
-  /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` sends an OPEN without any. */
+  /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` leaves every capability out of our OPEN. */
   readonly refusedCapabilities: ReadonlySet<number> | 'all';
 }
 
@@ -86,7 +87,7 @@ export function familyName(family: Family): string {
   return family === 4 ? 'ipv4-unicast' : 'ipv6-unicast';
 }
 
-/** The name of a family, such as `ipv4-unicast`; `afi-25-safi-70` for one that this speaker does not support. */
+/** The name of a family, such as `ipv4-unicast`; `afi-25-safi-70` for a family that this speaker does not support. */
 export function addressFamilyName(addressFamily: AddressFamily): string {
   const family = familyOf(addressFamily);
   return family ? familyName(family) : `afi-${addressFamily.afi}-safi-${addressFamily.safi}`;
@@ -136,8 +137,8 @@ function offeredCapabilities(local: LocalEnd): Capability[] {
 }
 
 /**
- * Compares the peer's OPEN with ours. Returns what both ends agree on, or the OPEN Message Error to send (RFC 4271 section 6.2). The codec
- * has already refused an OPEN that no session could accept.
+ * Compares the peer's OPEN with ours. Returns the features that both ends agree on, or the OPEN Message Error to send (RFC 4271 section
+ * 6.2). The codec has already rejected every OPEN that is invalid in any session.
  */
 export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated, NotificationError> {
   const ours = localOpen(local).capabilities;
@@ -186,7 +187,10 @@ export function keepaliveSeconds(configured: number, holdTimeSeconds: number): n
   return Math.max(1, Math.min(configured, holdTimeSeconds / 3));
 }
 
-/** The capabilities to leave out of the next OPEN after this NOTIFICATION; `undefined` when it refuses none, or when all are left out. */
+/**
+ * The capabilities to leave out of our OPEN after this NOTIFICATION, including those in `refused`. Returns `undefined` when the
+ * NOTIFICATION refuses no capability, or when our OPEN already leaves all of them out.
+ */
 export function refusedAfter(
   { code, subcode, data }: NotificationError,
   refused: ReadonlySet<number> | 'all',
@@ -199,7 +203,10 @@ export function refusedAfter(
   return wider.size > refused.size ? wider : 'all';
 }
 
-/** The capability codes in the data of an Unsupported Capability, a list of `code | length | value` (RFC 5492 section 5). */
+/**
+ * The capability codes in the data of an Unsupported Capability NOTIFICATION. The data is a list of `code | length | value` (RFC 5492
+ * section 5).
+ */
 function capabilitiesIn(data: Uint8Array): number[] {
   const codes: number[] = [];
   for (let at = 0; at + 2 <= data.length; at += 2 + (data[at + 1] ?? 0)) codes.push(data[at] ?? 0);
@@ -209,7 +216,7 @@ function capabilitiesIn(data: Uint8Array): number[] {
 function acceptsAsn({ peerAsn, asn }: LocalEnd, offered: number): boolean {
   if (peerAsn === 'internal') return offered === asn;
   if (peerAsn === 'external') return offered !== asn;
-  // RFC 6793 section 4.2.1: a peer that supports only two-octet AS numbers sends AS_TRANS for a greater number.
+  // RFC 6793 section 4.2.1: a peer that supports only two-octet AS numbers sends AS_TRANS in place of a greater number.
   return offered === peerAsn || (peerAsn > 0xffff && offered === asTrans);
 }
 

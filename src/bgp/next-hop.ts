@@ -14,17 +14,17 @@ export interface InterfaceAddresses {
 export interface SessionAddress {
   readonly local: IpAddress;
   readonly interfaces: readonly InterfaceAddresses[];
-  /** IPv4 routes may have an IPv6 next hop (RFC 8950 negotiated). */
+  /** RFC 8950 is negotiated: IPv4 routes may have an IPv6 next hop. */
   readonly extendedNextHop: boolean;
-  /** The interface that the session runs over. A link-local `local` address needs it. */
+  /** The interface that the session runs over. It tells apart interfaces with the same link-local address. */
   readonly interfaceName?: string;
 }
 
 /**
- * The next hops for the family, in the order of MP_REACH_NLRI; `undefined` when the family cannot be sent.
+ * The next hops for the family, in the order of MP_REACH_NLRI; `undefined` when routes of the family cannot be sent.
  *
- * - The family of the session's own address uses that address. If it is link-local and the interface has a global address, the global
- *   address precedes it.
+ * - The family of the session's own address uses that address. If this address is link-local and the interface has a global IPv6 address,
+ *   the global address comes first.
  * - The other family uses a global address of the same interface.
  * - IPv4 on an interface without a global IPv4 address uses the IPv6 next hops of the session, if the peer accepts them (RFC 8950).
  *

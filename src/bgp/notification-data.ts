@@ -1,9 +1,9 @@
 /**
- * Describes the data field of a NOTIFICATION in words, so that an operator reads `AS 64512` and not `0000fc00`. Data whose form neither
- * an RFC nor common practice defines is shown in hexadecimal. Pure.
+ * Describes the data field of a NOTIFICATION in words, so that an operator reads `AS 64512` and not `0000fc00`. Data of an unknown form is
+ * shown in hexadecimal. Pure.
  *
- * Follows RFC 4271 sections 6.1 to 6.3 (header, OPEN, UPDATE), RFC 5492 section 5 (Unsupported Capability), RFC 6608 section 3 (the type
- * of the unexpected message), RFC 4486 section 4 (the prefix limit), RFC 9003 (shutdown communication).
+ * Follows RFC 4271 sections 6.1 to 6.3 (header, OPEN, UPDATE), RFC 5492 section 5 (Unsupported Capability), RFC 6608 section 3 (the type of
+ * the unexpected message), RFC 4486 section 4 (the prefix limit), RFC 9003 (shutdown communication).
  */
 import { formatIp, ipFromBytes } from '../address/index.ts';
 import { printable } from '../printable.ts';
@@ -17,7 +17,10 @@ const maxHexOctets = 64;
 const maxTextCharacters = 255;
 const maxListedCapabilities = 16;
 
-/** The data in words; an empty string where there is none. At most a few hundred characters, whatever the peer sends. */
+/**
+ * Describes the data in words; returns an empty string when there is no data. The text has at most a few hundred characters, whatever the
+ * peer sends.
+ */
 export function describeData({ code, subcode, data }: NotificationError): string {
   if (data.length === 0) return '';
   if (code === ceaseCode && subcode !== Cease.maximumPrefixes) return `: ${communication(data)}`;
@@ -31,7 +34,7 @@ function known(code: number, subcode: number, data: Uint8Array): string | undefi
       return data.length === 2 ? `length ${view.getUint16(0)}` : undefined;
     case '1/3':
       return data.length === 1 ? `type ${data[0]}` : undefined;
-    // RFC 4271 section 6.2: the largest locally supported version.
+    // RFC 4271 section 6.2: the data is a version that the sender supports.
     case '2/1':
       return data.length === 2 ? `supports version ${view.getUint16(0)}` : undefined;
     // No RFC defines this data. BIRD and FRR send the AS number of the OPEN that they refuse, in two or four octets.

@@ -1,6 +1,6 @@
 /**
- * A NOTIFICATION as text for an operator: the names that the RFCs give its code and subcode, and its data in words
- * (notification-data.ts). session/cause-text.ts makes it the reason of a log line, and session/session-log.ts logs the line. Pure.
+ * A NOTIFICATION as text for an operator: the names that the RFCs give its code and subcode, and its data in words (notification-data.ts).
+ * session/cause-text.ts turns the text into the reason of a log line, and session/session-log.ts logs that line. Pure.
  */
 import { Cease, ceaseCode } from './cease.ts';
 import type { NotificationError } from './message.ts';
@@ -18,8 +18,8 @@ const codeNames: Readonly<Record<number, string>> = {
 };
 
 /**
- * Names of the subcodes, from subcode 1: RFC 4271 section 4.5, RFC 5492, 9234 (OPEN), 6608 (FSM), 4486, 8538, 9384 (Cease), 7313
- * (ROUTE-REFRESH). Deprecated and unassigned subcodes have no name.
+ * Names of the subcodes, by error code. Each list begins with subcode 1. Sources: RFC 4271 section 4.5, RFC 5492, 9234 (OPEN), 6608 (FSM),
+ * 4486, 8538, 9384 (Cease), 7313 (ROUTE-REFRESH). Deprecated and unassigned subcodes have no name.
  */
 const subcodeNames: Readonly<Record<number, readonly (string | undefined)[]>> = {
   1: ['Connection Not Synchronized', 'Bad Message Length', 'Bad Message Type'],
@@ -70,14 +70,14 @@ const subcodeNames: Readonly<Record<number, readonly (string | undefined)[]>> = 
 };
 
 /**
- * A NOTIFICATION in one line, `Cease/Administrative Shutdown: "the reason"`, with numbers for codes without a name. At most a few
- * hundred characters, whatever the peer sends: the line becomes a log entry, a metric label and a status field.
+ * Describes a NOTIFICATION in one line, such as `Cease/Administrative Shutdown: "the reason"`. Codes without a name appear as numbers. The
+ * line becomes a log entry, a metric label and a status field, so it has at most a few hundred characters, whatever the peer sends.
  */
 export function describeNotification(error: NotificationError): string {
   const { code, subcode, data } = error;
   const head = describeCodes(error);
   if (code !== ceaseCode || subcode !== Cease.hardReset || data.length < 2) return head + describeData(error);
-  // RFC 8538 section 3.1: a Hard Reset holds one NOTIFICATION. A Hard Reset inside it is not unwrapped.
+  // RFC 8538 section 3.1: a Hard Reset holds one NOTIFICATION. A Hard Reset inside a Hard Reset is not unwrapped.
   const wrapped = { code: data[0] ?? 0, subcode: data[1] ?? 0, data: data.subarray(2) };
   return `${head}: ${describeCodes(wrapped)}${describeData(wrapped)}`;
 }

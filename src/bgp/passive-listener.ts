@@ -18,9 +18,9 @@ export interface PassiveListenerOptions {
 }
 
 /**
- * The listener for peers that connect to this node. It is open only while a passive peer is configured, and it accepts configured peers
- * only. A failure to listen is logged once and reported to each passive peer that it affects. Opening the listener is retried, unless only
- * the password of one peer has failed.
+ * The listener for peers that connect to this node. It is open only while at least one passive peer may start. A failure to listen is
+ * logged once and reported to each affected passive peer. The listener is then opened again after a pause, unless only the password of one
+ * peer was refused.
  */
 export class PassiveListener {
   readonly #options: PassiveListenerOptions;
@@ -34,12 +34,12 @@ export class PassiveListener {
     this.#options = options;
   }
 
-  /** Opens, replaces or closes the listener to suit these peers. */
+  /** Opens, replaces or closes the listener, so that these peers can connect. */
   update(peers: readonly ResolvedPeer[]): void {
     this.#peers = peers;
     const ready = peers.filter(({ waitingFor }) => waitingFor === undefined);
-    // The kernel keeps one password for each address, the first one. Passive peers go first, because they have no other way to get a
-    // session.
+    // The kernel keeps one password for each address, and the listener gives it the password of the first peer. Passive peers come first,
+    // because they have no other way to get a session.
     const passiveFirst = ready.toSorted((a, b) => Number(b.settings.passive) - Number(a.settings.passive));
     const accepted = ready.some(({ settings }) => settings.passive) ? passiveFirst.map(acceptedPeerOf) : [];
     const key = JSON.stringify(accepted, (_, value) => (typeof value === 'bigint' ? String(value) : value));
@@ -48,7 +48,7 @@ export class PassiveListener {
     if (accepted.length === 0) return;
     const { transport, port, clock, incoming } = this.#options;
     const listener = transport.listen(port, accepted, incoming, (failure) => {
-      // Handled in a later turn of the event loop, because the sessions that it affects may not exist yet.
+      // The failure is handled in a later turn of the event loop, because the sessions of the affected peers may not exist yet.
       clock.after(0, () => this.#failed(failure));
     });
     this.#open = { listener, key };
@@ -75,7 +75,7 @@ export class PassiveListener {
       logger.error({ reason, whom, port }, 'cannot listen for passive peers');
     this.#loggedFailures.add(`${whom} ${reason}`);
     for (const { id } of concerned) unreachable(id, `cannot listen on port ${port}: ${reason}`);
-    // A password that the kernel refuses is not retried: it needs an edit, and the listener is open for the other peers.
+    // A refused password is not retried. An operator must change it, and meanwhile the listener is open for the other peers.
     if (!peer) this.#retry();
   }
 

@@ -10,7 +10,7 @@ export interface PeerSettings {
   /** The AS number that the peer must have; `external` accepts any number but ours, `internal` only ours. */
   readonly peerAsn: number | 'internal' | 'external';
   readonly address: IpAddress;
-  /** Zone of a link-local address, or the device that the socket is bound to. */
+  /** The interface that the socket is bound to. It is also the zone of a link-local address. */
   readonly interface?: string;
   readonly sourceAddress?: IpAddress;
   readonly port: number;
@@ -31,14 +31,14 @@ export interface PeerSettings {
 
 /** The settings of a peer, and what this node adds to them. */
 export interface ResolvedPeer {
-  /** Stays the same when the settings change, even the name. */
+  /** Identifies the peer. It stays the same when settings change, even the name. */
   readonly id: string;
   readonly settings: PeerSettings;
   /** TCP MD5 key (RFC 2385). */
   readonly password?: string;
   /** A sentence that says why the session may not start yet. Status shows it. */
   readonly waitingFor?: string;
-  /** A sentence that says how the running session departs from the settings. */
+  /** A sentence that says how the running session differs from the settings. */
   readonly warning?: string;
   /** BGP Identifier: 32 bits, not zero (RFC 6286). */
   readonly routerId: number;

@@ -5,14 +5,14 @@ import type { LargeCommunity } from './message.ts';
 import type { ResolvedPeer } from './peer.ts';
 
 /**
- * The route attributes that the plan chooses. ORIGIN, AS_PATH and NEXT_HOP follow from the session. codec/attribute-rows.ts lists
- * the files to change for a new attribute.
+ * The route attributes that the plan chooses. The session adds ORIGIN, AS_PATH and NEXT_HOP. codec/attribute-rows.ts lists the files to
+ * change for a new attribute.
  */
 export interface RouteAttributes {
   /** Sent to internal peers only; 100 when absent. */
   readonly localPref?: number;
   readonly med?: number;
-  /** Number of additional prepends of our AS number; external peers only. */
+  /** How many extra times our AS number stands in AS_PATH; external peers only. */
   readonly asPathPrepend: number;
   /** RFC 1997. */
   readonly communities: readonly number[];
@@ -30,7 +30,10 @@ export interface PeerStatus {
   readonly holdTimeSeconds?: number;
   readonly families: readonly string[];
   readonly capabilities: readonly string[];
-  /** One sentence for each address family that the session does not carry, and for each other departure from the settings. */
+  /**
+   * One sentence for each address family that the session does not carry, and one for each other difference between the session and the
+   * settings.
+   */
   readonly warnings: readonly string[];
   readonly routesDesired: number;
   readonly routesSent: number;
@@ -44,17 +47,19 @@ export interface PeerStatus {
 export type StopMode =
   /** Withdraw all routes, then send Cease/Administrative Shutdown with the reason. */
   | { readonly kind: 'shutdown'; readonly reason: string }
-  /** Leave the routes in place at peers with which graceful restart is negotiated; shut the other sessions down. */
+  /** Peers with graceful restart keep our routes. The sessions with all other peers are shut down. */
   | { readonly kind: 'restart' };
 
-/** All BGP sessions of a node. Changes take effect in the same turn of the event loop or the next. */
+/** All BGP sessions of a node. Changes take effect in the same or the next turn of the event loop. */
 export interface BgpSpeaker {
-  /** Sets the peers that should exist. Starts, changes and stops the sessions that differ, and leaves the others alone. */
+  /**
+   * Sets the peers. Starts the sessions of new peers, stops those of removed peers, and changes a session only when its peer has changed.
+   */
   setPeers(peers: readonly ResolvedPeer[]): void;
-  /** Announces a prefix to a peer, and replaces an earlier announcement of it. The peer may be configured later. */
+  /** Announces a prefix to a peer, and replaces an earlier announcement of the prefix. The peer need not be configured yet. */
   announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void;
   withdraw(peerId: string, prefix: Prefix): void;
-  /** BFD has lost the peer: its session ends with Cease/BFD Down (RFC 9384) and is retried. */
+  /** BFD has lost the peer. Its session ends with Cease/BFD Down (RFC 9384), and the speaker tries to start it again. */
   bfdDown(peerId: string): void;
   /**
    * A hint that interfaces of the node have changed: the speaker reads them at once instead of within a second. It ends each session

@@ -4,18 +4,18 @@
  *   setPeers ──────────→ session/ ─→ fsm/ ─────────→ transport/ (TCP)
  *   announce, withdraw → rib/ (Adj-RIB-Out per peer) ─→ UPDATE messages ─┘
  *
- * The speaker originates routes and learns none: received routes are checked (RFC 7606), counted and dropped. Every peer is offered
- * the same capabilities: multiprotocol IPv4 and IPv6 unicast (RFC 4760), route refresh (RFC 2918, 7313), four-octet AS numbers
- * (RFC 6793), extended messages (RFC 8654), graceful restart (RFC 4724, 8538) where configured, and over IPv6 the extended next hop
+ * The speaker originates routes and learns none: received routes are checked (RFC 7606), counted and dropped. The speaker offers these
+ * capabilities: multiprotocol IPv4 and IPv6 unicast (RFC 4760), route refresh (RFC 2918, 7313), four-octet AS numbers (RFC 6793), extended
+ * messages (RFC 8654), the host name (FQDN), graceful restart (RFC 4724, 8538) where configured, and over IPv6 also the extended next hop
  * (RFC 8950).
  *
- * This file manages the set of peers. passive-listener.ts accepts the connections that peers make; interface-watch.ts notices when the
+ * This file manages the set of peers. passive-listener.ts accepts the connections that peers make. interface-watch.ts notices when the
  * node's addresses or links change. session/ is the session with one peer: it runs sockets and timers, and fsm/peer-machine.ts makes the
  * decisions. rib/ holds the routes that a peer should have and packs them into messages. codec/, negotiation.ts and next-hop.ts are pure.
  * transport/ makes sockets with the options that Node lacks.
  *
- * Limits. A peer that reads slowly costs 256 KiB of queued messages beside its Adj-RIB-Out. A peer that floods us costs one buffered
- * message.
+ * Limits. A peer that reads slowly costs about 256 KiB of queued messages in addition to its Adj-RIB-Out. A peer that floods us costs one
+ * buffered message.
  */
 import type { Registry } from 'prom-client';
 import type { Prefix } from '../address/index.ts';
@@ -44,7 +44,10 @@ export interface BgpSpeakerOptions {
   readonly registry: Registry;
   /** Shown to peers in the FQDN capability. */
   readonly hostName: string;
-  /** The node kept forwarding while this process replaced an earlier one, so peers may keep the routes of the earlier one (RFC 4724). */
+  /**
+   * This process replaces an earlier one, and the node kept forwarding in between. Peers may therefore keep the routes of the earlier
+   * process (RFC 4724).
+   */
   readonly restarting?: boolean;
   /** TCP port that passive peers connect to; 179 by default. */
   readonly listenPort?: number;
@@ -121,7 +124,7 @@ class Speaker implements BgpSpeaker {
       const session = this.#sessions.get(id);
       if (session && session.peer.settings.name !== settings.name) session.forget();
     }
-    // The listener comes first, so that no connection without the peer's password reaches a session.
+    // The listener is updated before the sessions, so that no connection without the peer's password reaches a session.
     this.#listener.update(peers);
     for (const peer of peers) {
       const session = this.#sessions.get(peer.id);
@@ -209,7 +212,7 @@ class Speaker implements BgpSpeaker {
     if (output.desiredCount === 0 && !this.#sessions.has(peerId)) this.#outputs.delete(peerId);
   }
 
-  /** Hands the connection to the session of the peer that made it. When several peers share an address, a passive one gets it. */
+  /** Hands the connection to the session of the peer that made it. When several peers share an address, a passive peer takes precedence. */
   #incoming(incoming: Incoming): void {
     const sessions = [...this.#sessions.values()];
     const expecting = sessions.filter(({ peer }) => isFromPeer(peer, incoming));

@@ -7,7 +7,7 @@ import { PrefixTable } from './rib/prefix-table.ts';
 import { RouteOutput } from './session/route-output.ts';
 import type { RouteAttributes } from './speaker-api.ts';
 
-/** Rounds until the engine has compiled the functions for good; measured with bench/bgp-convergence.ts. */
+/** After this many rounds, the engine has compiled the functions (measured with bench/bgp-convergence.ts). */
 const rounds = 16;
 const routesPerRound = 2048;
 

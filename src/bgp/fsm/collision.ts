@@ -5,8 +5,8 @@ export interface CollidingEnd {
 }
 
 /**
- * The connection that survives a collision: the one made by the end with the higher BGP Identifier (RFC 4271 section 6.8). If the
- * identifiers are equal, the higher AS number wins (RFC 6286 section 2.3).
+ * Returns the connection that survives a collision. The end that wins keeps its own connection. The end with the higher BGP Identifier wins
+ * (RFC 4271 section 6.8). If the identifiers are equal, the end with the higher AS number wins (RFC 6286 section 2.3).
  */
 export function survivingConnection(local: CollidingEnd, remote: CollidingEnd): 'outgoing' | 'incoming' {
   const localWins =

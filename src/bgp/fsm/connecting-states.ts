@@ -15,7 +15,7 @@ export function idle(step: Transition, event: FsmEvent): FsmStep {
     case 'start':
       step.stopTimer('idle-hold');
       return leaveIdle(step, { ...state, connectRetryCounter: 0 });
-    // Event 13 (IdleHoldTimer_Expires), with the restarts of events 6 and 7 (…_with_DampPeerOscillations).
+    // Event 13 (IdleHoldTimer_Expires). It includes the restarts of events 6 and 7 (…_with_DampPeerOscillations).
     case 'timer':
       return event.timer === 'idle-hold' ? leaveIdle(step, state) : step.stay();
     // Events 2 and 8 (ManualStop, AutomaticStop) "are ignored in the Idle state". A stop also ends the wait for a retry.
@@ -107,7 +107,7 @@ function connectOrActiveTimer(step: Transition, timer: FsmTimer): FsmStep {
   switch (timer) {
     // Event 9 (ConnectRetryTimer_Expires): drop the attempt, restart ConnectRetryTimer, initiate TCP; to Connect.
     case 'connect-retry':
-      // A connection that the peer has just made is worth more than another attempt.
+      // A connection that the peer has just made is better than another attempt of ours.
       if (config.passive || state.tcp === 'connected') return step.stay();
       if (state.tcp === 'connecting') {
         step.act({ kind: 'no-answer' });

@@ -19,7 +19,7 @@ export type FsmEvent =
   | { readonly kind: 'tcp-connected' }
   /** 18 (TcpConnectionFails). */
   | { readonly kind: 'tcp-failed'; readonly reason: string }
-  /** 19 (BGPOpen), or 20 while the DelayOpenTimer runs. The times are the negotiated ones; hold time 0 means none. */
+  /** 19 (BGPOpen), or 20 while the DelayOpenTimer runs. Both times are negotiated. A hold time of 0 means that there is no hold timer. */
   | { readonly kind: 'open'; readonly holdTimeMs: number; readonly keepaliveMs: number }
   /** 21 (BGPHeaderErr). */
   | { readonly kind: 'header-error'; readonly error: NotificationError }
@@ -41,7 +41,7 @@ export type FsmEvent =
 /** Why a connection or an attempt ended. */
 export type DownCause =
   | { readonly kind: 'sent' | 'received'; readonly error: NotificationError }
-  /** TCP did not come up, or broke. */
+  /** TCP did not come up, or the TCP connection broke. */
   | { readonly kind: 'tcp'; readonly reason: string }
   | { readonly kind: 'hold-timer' }
   | { readonly kind: 'send-hold-timer' }
@@ -49,7 +49,7 @@ export type DownCause =
   | { readonly kind: 'stopped'; readonly error?: NotificationError; readonly because?: string }
   | { readonly kind: 'reset'; readonly error?: NotificationError; readonly because: string };
 
-/** An action for the shell, which runs the actions of a step in their order. */
+/** An action for the shell. The shell runs the actions of a step in order. */
 export type FsmAction =
   | { readonly kind: 'connect' }
   | { readonly kind: 'send-open' }

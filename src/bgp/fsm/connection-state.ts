@@ -16,7 +16,7 @@ export interface FsmConfig {
   readonly idleHoldMaximumMs: number;
   /** A session that has lasted this long clears the count of failures. */
   readonly lastingMs: number;
-  /** SendHoldTime (RFC 9687); never less than twice the hold time. */
+  /** SendHoldTime (RFC 9687). The machine uses twice the hold time if that is longer. */
   readonly sendHoldMs: number;
 }
 
@@ -37,7 +37,7 @@ export interface FsmState {
   readonly name: BgpState;
   /** ConnectRetryCounter. */
   readonly connectRetryCounter: number;
-  /** How many connections and sessions have broken since a session last proved stable. It is the exponent of the idle hold time. */
+  /** How many connections and sessions have broken since a session last proved stable. The idle hold time doubles with each of them. */
   readonly oscillations: number;
   readonly tcp: 'none' | 'connecting' | 'connected';
   readonly delayOpenRunning: boolean;

@@ -7,10 +7,10 @@ import type { ConnectionState, PeerState } from './peer-state.ts';
  * DelayOpenTime of a second or two.
  */
 export const silentConnectionMs = 5000;
-/** Pause between the failure of a contender and the acceptance of the next one, which would probably fail for the same reason. */
+/** Pause after the failure of a contender. A new contender during the pause would probably fail for the same reason. */
 export const contenderPauseMs = 5000;
 
-/** Why no contender is accepted now; `undefined` when there is room for one. */
+/** Why a new contender is refused now; `undefined` when it may be accepted. */
 export function refusalOf(
   { primary, contender, contenderAllowedAtMs }: PeerState,
   nowMs: number,
@@ -24,7 +24,7 @@ export function refusalOf(
   return contender ? 'occupied' : undefined;
 }
 
-/** The silent connection that yields to a newer one: the contender, if both are silent. */
+/** The silent connection that yields to a newer connection: the contender, if both are silent. */
 export function silentConnection(
   { primary, contender }: PeerState,
   nowMs: number,

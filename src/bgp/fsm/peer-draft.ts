@@ -2,7 +2,7 @@ import type { BgpState, FsmState } from './connection-state.ts';
 import type { PeerAction, PeerStep } from './peer-events.ts';
 import type { ConnectionState, PeerState } from './peer-state.ts';
 
-/** A step of a peer's machine under construction: the state so far and the actions. It lives no longer than the step. */
+/** The draft of one step of a peer's machine: the state and the actions so far. Each step has its own draft. */
 export class PeerDraft {
   #state: PeerState;
   readonly #actions: PeerAction[] = [];
@@ -25,7 +25,7 @@ export class PeerDraft {
     this.#actions.push(action);
   }
 
-  /** Changes the state, and reports it when the primary's state has changed. */
+  /** Applies the changes. Adds a `state-changed` action when the primary's FSM state differs from the state last reported. */
   set(changes: Partial<PeerState>): void {
     this.#state = { ...this.#state, ...changes };
     const to = this.#state.primary.fsm.name;
@@ -70,7 +70,7 @@ export class PeerDraft {
   }
 }
 
-/** Gives the connection the failure counts of the other one, where they are higher: the peer is damped, not the connection. */
+/** Raises the failure counts to those of the other connection. Damping applies to the peer, so a new connection must not reset it. */
 export function inheritFailures(fsm: FsmState, other: FsmState): FsmState {
   return {
     ...fsm,

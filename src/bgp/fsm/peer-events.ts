@@ -6,7 +6,7 @@ import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
 import type { BgpState } from './connection-state.ts';
 import type { PeerMachineSettings, PeerState } from './peer-state.ts';
 
-/** Events of a connection that go to its state machine as they are. */
+/** Events of a connection that go to its state machine unchanged. */
 type ConnectionFsmEvent = Extract<
   FsmEvent,
   {
@@ -27,7 +27,7 @@ type ConnectionFsmEvent = Extract<
 export type ConnectionEvent = (
   | ConnectionFsmEvent
   | { readonly kind: 'open'; readonly open: OpenMessage }
-  /** `family` is absent when this speaker does not support it; RFC 7313 defines `subtype`. */
+  /** `family` is absent when this speaker does not support the family. RFC 7313 defines `subtype`. */
   | { readonly kind: 'route-refresh'; readonly family?: Family; readonly subtype: number }
   /** An exception was caught while the connection's input was handled. */
   | { readonly kind: 'internal-error'; readonly reason: string }
@@ -59,7 +59,7 @@ export type RejectReason =
   /** Both connections are in use. */
   | 'occupied';
 
-/** Actions of a connection's state machine that go to its shell as they are. */
+/** Actions of a connection's state machine that go to the connection's shell unchanged. */
 type ConnectionFsmAction = Extract<
   FsmAction,
   { kind: 'connect' | 'send-keepalive' | 'send-notification' | 'drop' | 'start-timer' | 'stop-timer' }
@@ -75,7 +75,7 @@ export type ConnectionAction = (
   | { readonly kind: 'agree'; readonly negotiated: Negotiated }
   /** The session's socket settings have changed: apply them to the connection. */
   | { readonly kind: 'apply-socket-rules' }
-  /** The connection is no longer the peer's: close it, stop its timers, forget it. */
+  /** The machine has given up the connection: close it, stop its timers, forget it. */
   | { readonly kind: 'discard' }
 ) & { readonly connection: number };
 
@@ -89,7 +89,7 @@ export type SessionAction =
   | { readonly kind: 'session-down'; readonly cause: DownCause }
   /** An attempt has ended before a session came up. */
   | { readonly kind: 'attempt-failed'; readonly cause: DownCause }
-  /** One of two connections has ended; the other goes on. */
+  /** One of the peer's two connections has ended. The other connection stays open. */
   | { readonly kind: 'connection-lost'; readonly cause: DownCause }
   | { readonly kind: 'no-answer' }
   /** The next OPEN leaves these capabilities out. */

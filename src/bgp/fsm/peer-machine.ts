@@ -6,13 +6,13 @@
  *   events of connection 2 ──→ FSM of the contender ─┼──→ actions on each connection, and on the session
  *   edits, stops, BFD, incoming connections ─────────┘
  *
- * The primary is the connection that status shows. A connection that the peer makes becomes the primary when the primary waits for one,
- * and the contender otherwise. Decisions:
- * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the one made by the end with the higher BGP
+ * The primary is the connection that status shows. When the peer connects and the primary is waiting for that, the primary takes the new
+ * connection. Otherwise the new connection becomes the contender. Decisions:
+ * - Collision (RFC 4271 section 6.8): when both connections have seen an OPEN, the connection made by the end with the higher BGP
  *   Identifier survives.
  * - Restart of the peer (RFC 4724 section 4.2): an OPEN on a new connection silently replaces an Established session for which graceful
  *   restart is negotiated. Without graceful restart the Established session stays.
- * - A connection that carries no OPEN for some seconds yields to a newer one, so that silent connections from the peer's address
+ * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address
  *   cannot keep the peer out.
  * - After a contender has failed, the next one is accepted only after a pause.
  * - Capabilities that the peer refuses are left out of our OPENs (RFC 5492 section 5) until a session has come up and ended.
@@ -41,7 +41,7 @@ export function stepPeer(state: PeerState, event: PeerEvent, nowMs: number): Pee
   return new PeerTransition(state, nowMs).run(event);
 }
 
-/** The decisions of one step. It lives no longer than the call. */
+/** The decisions of one step. Each step has its own PeerTransition. */
 class PeerTransition {
   readonly #draft: PeerDraft;
   readonly #nowMs: number;
@@ -137,7 +137,7 @@ class PeerTransition {
       });
   }
 
-  /** Ends all connections without damping, and starts with the settings as they are now. */
+  /** Ends all connections without damping, and starts again with the current settings. */
   #restart(stop: Extract<FsmEvent, { kind: 'stop' }>): void {
     this.#draft.discardContender();
     this.#feed(this.#draft.state.primary.id, stop);
@@ -223,13 +223,13 @@ class PeerTransition {
     });
   }
 
-  /** Settles a collision of the connection with the peer's other one. Returns false when `connection` must end. */
+  /** Settles a collision of this connection with the peer's other connection. Returns false when `connection` must end. */
   #survives(connection: ConnectionState, local: LocalEnd, negotiated: Negotiated): boolean {
     const other = this.#draft.otherThan(connection.id);
     if (!other) return true;
     switch (other.fsm.name) {
       // RFC 4724 section 4.2: a peer with graceful restart that connects again has restarted. The old connection is closed without a
-      // NOTIFICATION, the new one is retained. Without graceful restart the new one is closed (RFC 4271 section 6.8).
+      // NOTIFICATION, and the new connection stays. Without graceful restart the new connection is closed (RFC 4271 section 6.8).
       case 'Established':
         if (!other.negotiated?.gracefulRestart) return false;
         this.#feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
@@ -332,14 +332,14 @@ class PeerTransition {
     });
   }
 
-  /** Our side of the OPEN on the connection. It is fixed when it is first needed. */
+  /** Our side of the OPEN on the connection. The first call decides it, and later edits do not change it. */
   #localOf(connection: ConnectionState): LocalEnd {
     const local = connection.local ?? localEndOf(this.#draft.state);
     this.#draft.change(connection.id, { local });
     return local;
   }
 
-  /** The peer makes every contender, so a contender's machine never connects, and it sends our OPEN at once. */
+  /** Every contender is a connection that the peer made. Its machine therefore never connects, and it sends our OPEN at once. */
   #configOf(id: number): FsmConfig {
     const { fsm } = this.#draft.state.settings;
     return id === this.#draft.state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };

@@ -24,7 +24,7 @@ export interface ConnectionState {
   readonly connectedAtMs: number | undefined;
   /** Our side of the OPEN on this connection. The peer's OPEN is judged against it, even if settings have changed since. */
   readonly local: LocalEnd | undefined;
-  /** `undefined` until the peer's OPEN is accepted. The value is kept after the connection ends, until the next one starts. */
+  /** `undefined` until the peer's OPEN is accepted. The value is kept after the connection ends, until the next attempt starts. */
   readonly negotiated: Negotiated | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface PeerState {
   readonly contenderAllowedAtMs: number;
   /** Capabilities to leave out of the next OPEN because the peer refused them (RFC 5492 section 5). */
   readonly refusedCapabilities: ReadonlySet<number> | 'all';
-  /** RFC 4724 R bit: this process took over from another, and no session has come up since. */
+  /** The R bit of RFC 4724: this process replaced an earlier one, and no session has come up since. */
   readonly restarting: boolean;
   readonly hasBeenUp: boolean;
 }

@@ -82,7 +82,8 @@ export function established(step: Transition, event: FsmEvent): FsmStep {
       // The session has lasted: its next failure counts as the first.
       if (event.timer === 'lasting')
         return step.to({ ...step.state, oscillations: 0, connectRetryCounter: 0 });
-      // RFC 9687 makes the NOTIFICATION optional: it would only wait behind octets that the peer does not read.
+      // RFC 9687 makes the NOTIFICATION optional. It is left out here, because it would only wait behind octets that the peer does not
+      // read.
       if (event.timer === 'send-hold') return step.toFailed({ kind: 'send-hold-timer' });
       return sessionTimer(step, event.timer);
     // Event 18 (TcpConnectionFails): to Idle.

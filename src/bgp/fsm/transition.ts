@@ -17,7 +17,7 @@ export function idleHoldAfter(oscillations: number, firstMs: number, maximumMs: 
   return Math.min(maximumMs, firstMs * 2 ** Math.min(oscillations, 30));
 }
 
-/** A step under construction: the state before it, and the actions so far. It lives no longer than the step. */
+/** Builds one step: holds the state before the step and collects the actions. Each step has its own Transition. */
 export class Transition {
   readonly state: FsmState;
   readonly config: FsmConfig;

@@ -14,8 +14,8 @@ export interface CarriedFamilies {
 const both: readonly Family[] = [4, 6];
 
 /**
- * Decides which families the session carries, and their next hops. `before` is the decision in force: its next hops stay as long as the
- * node has their addresses, so that an additional address, such as a temporary one, does not move the routes.
+ * Decides which families the session carries, and their next hops. `before` is the decision in force. Its next hops stay as long as the
+ * node has these addresses, so that a new address, such as a temporary IPv6 address, does not change the next hops.
  */
 export function carriedFamilies(
   local: IpAddress,

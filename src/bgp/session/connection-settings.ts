@@ -4,9 +4,9 @@ import type { PeerMachineSettings } from '../fsm/peer-state.ts';
 import type { PeerSettings, ResolvedPeer } from '../peer.ts';
 import type { AcceptedPeer, ConnectTarget, SocketRules } from '../transport/transport.ts';
 
-/** First IdleHoldTime. It is short, because a restarted router is back within seconds; the delay doubles with each failure. */
+/** First IdleHoldTime. It is short, because a restarted router is back within seconds. The delay doubles with each failure. */
 const idleHoldMs = 1000;
-/** Longest IdleHoldTime: the interval at which a peer that keeps refusing is tried in the long run. */
+/** Longest IdleHoldTime. In the long run, a peer that keeps refusing is tried at this interval. */
 const idleHoldMaximumMs = 120_000;
 /** A session this old has proven stable. */
 const lastingMs = 60_000;
@@ -60,13 +60,13 @@ function fsmConfigOf({ passive, connectRetrySeconds }: PeerSettings): FsmConfig 
 }
 
 /**
- * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL, or the system's TTL if
- * none is configured. With TTL security (RFC 5082) they carry a TTL of 255, and the kernel drops incoming packets that have crossed more
- * than the configured number of hops. `holdTimeSeconds` is the negotiated hold time once there is one.
+ * The socket options of a session. Packets to an external peer carry the configured number of hops as their TTL, or the system's TTL if no
+ * number is configured. With TTL security (RFC 5082), packets carry a TTL of 255, and the kernel drops incoming packets that have crossed
+ * more than the configured number of hops. `holdTimeSeconds` is the negotiated hold time, or the configured one before the negotiation.
  *
- * The hold timer finds a dead peer; the kernel's user timeout only backs it up. The user timeout also ends the connection to a live peer
- * that reads nothing, so it must not fire before the send hold timer (RFC 9687), which fires up to two of its periods after the peer last
- * took an octet.
+ * The hold timer detects a dead peer. The kernel's user timeout is only a second safeguard. It also ends the connection to a live peer that
+ * reads nothing, so it must not fire before the send hold timer (RFC 9687). The send hold timer fires at most two of its periods after the
+ * peer last took an octet.
  */
 export function socketRulesOf(
   settings: PeerSettings,

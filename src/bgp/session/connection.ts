@@ -34,8 +34,8 @@ const beforeOpen: ReceiveOptions = {
 };
 
 /**
- * The shell of one connection: its stream, its timers, its messages. It reports events and runs the machine's actions. The stream
- * may be replaced when an attempt is retried; inputs of an earlier stream are ignored.
+ * The shell of one connection: its stream, its timers, its messages. It reports events and runs the machine's actions. The stream may be
+ * replaced when an attempt is retried. Inputs of an earlier stream are then ignored.
  */
 export class Connection {
   /** The connection's id in the peer's machine. */

@@ -9,8 +9,9 @@ export interface NodeInterface extends InterfaceAddresses {
 }
 
 /**
- * Name of the interface over which the peer is directly connected: the peer is in a subnet of the interface that holds our end, or has a
- * link-local address on it. `undefined` when routers may lie between the ends: the loss of one link then need not end the session.
+ * The name of the interface over which the peer is directly connected. The peer is in a subnet of the interface that has our address, or
+ * the peer has a link-local address. Returns `undefined` when routers may lie between the ends. The session may then survive the loss of
+ * one link.
  */
 export function directLink(
   local: IpAddress,

@@ -11,8 +11,8 @@ const unexplained: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What ended or prevented the last session. A reason that explains the failure stays until a session has come up: `connection reset` does
- * not overwrite `Bad Peer AS`.
+ * What ended or prevented the last session. A reason that explains nothing does not overwrite one that explains the failure: `Bad Peer AS`
+ * stays when `connection reset` follows. Once a session has come up, any reason may overwrite the last one.
  */
 export class LastError {
   readonly #clock: Clock;
@@ -33,7 +33,7 @@ export class LastError {
     return this.#atEpochMs;
   }
 
-  /** Stores the reason. Returns false and keeps the known reason when the new one explains less. */
+  /** Stores the reason. Returns false and keeps the last reason when only the last reason explains the failure. */
   set(reason: string): boolean {
     const explains = !unexplained.has(reason);
     if (this.#explains && !explains) return false;

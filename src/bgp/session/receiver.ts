@@ -10,7 +10,7 @@ export type Received =
   | ({ readonly kind: 'message' } & Decoded)
   | { readonly kind: 'error'; readonly error: BgpError };
 
-/** Reads messages from a stream of octets one at a time, since each may change how the next is read. */
+/** Reads messages from a stream of octets one at a time, because each message may change how the next one is read. */
 export class Receiver {
   readonly #frames = new FrameReader();
 

@@ -7,7 +7,9 @@ import type { PrefixTable } from '../rib/prefix-table.ts';
 import { UpdateWriter, type WireSession } from '../rib/update-writer.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
 
-/** Messages are built only while the socket holds less than this, so that a slow peer costs bounded memory and delays no other. */
+/**
+ * Messages are built only while the socket holds less than this. A slow peer therefore costs little memory and does not delay other peers.
+ */
 const writeWindowBytes = 256 * 1024;
 
 /** Shortest time between two refreshes of a family, however often the peer asks. */
@@ -74,7 +76,7 @@ export class RouteOutput {
     return this.#rib.refusedCount;
   }
 
-  /** Sets the peer's name for the metrics; `undefined` while the peer is not configured, which hides its routes from the metrics. */
+  /** Sets the peer's name for the metrics. `undefined` means that the peer is not configured, and hides its routes from the metrics. */
   showAs(name: string | undefined): void {
     this.#peer = name;
     this.#count();
@@ -127,7 +129,7 @@ export class RouteOutput {
     this.#schedule();
   }
 
-  /** Changes the families or next hops of the running session: sends, sends again or withdraws the routes that this affects. */
+  /** Changes the families or next hops of the running session. Sends, resends or withdraws the affected routes. */
   recarry(families: readonly Family[], nextHops: WireSession['nextHops']): void {
     const before = this.#session;
     if (!before) return;
@@ -159,7 +161,7 @@ export class RouteOutput {
     this.#pump();
   }
 
-  /** Sends at the end of the turn, or at once when there are enough changes for the peer to start on. */
+  /** Sends at the end of the turn, or at once when there are enough changes to fill a few messages. */
   #schedule(): void {
     if (this.#rib.queuedCount >= burstRoutes && this.#hasRoom) {
       this.#pump();

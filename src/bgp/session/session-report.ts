@@ -120,7 +120,7 @@ export class SessionReport {
   }
 }
 
-/** One message may repeat an attribute thousands of times. Its first fault stands for all of them. */
+/** The first fault of each attribute type. It stands for all faults of the type in one message. */
 function firstOfEachType(faults: readonly AttributeFault[]): readonly AttributeFault[] {
   const byType = new Map<number, AttributeFault>();
   for (const fault of faults) if (!byType.has(fault.attributeType)) byType.set(fault.attributeType, fault);

@@ -13,7 +13,7 @@ interface Established {
   readonly settings: PeerSettings;
 }
 
-/** Starts and stops the routes of a session, and keeps its families and next hops in line with the node's addresses. */
+/** Starts and stops the routes of a session, and adapts its families and next hops to the node's addresses. */
 export class SessionRoutes {
   readonly #output: RouteOutput;
   readonly #log: SessionLog;
@@ -31,7 +31,7 @@ export class SessionRoutes {
     return this.#carried;
   }
 
-  /** Name of the interface over which the peer is directly connected; `undefined` unless it is, and the session is up. */
+  /** Name of the interface over which the peer is directly connected; `undefined` when routers may lie between, or the session is down. */
   get link(): string | undefined {
     return this.#link;
   }
@@ -39,7 +39,7 @@ export class SessionRoutes {
   /** The session is up: decides which families it carries, and sends all desired routes. */
   up(session: Established, interfaces: readonly NodeInterface[]): void {
     const { stream, negotiated, settings } = session;
-    // Without a local address the socket is already closed, which the next event reports.
+    // A socket without a local address is already closed. The next event reports the close.
     if (!stream.localAddress) return;
     const carried = carriedFamilies(stream.localAddress, negotiated, settings, interfaces);
     this.#session = session;

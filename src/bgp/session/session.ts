@@ -133,7 +133,7 @@ export class Session implements ConnectionOwner {
     await connection?.closing;
   }
 
-  /** Waits until all changes have left, up to the deadline. */
+  /** Waits until the kernel has taken all changes, or until the deadline. */
   async flush(): Promise<void> {
     const deadline = this.clock.now() + flushDeadlineMs;
     while (this.#isEstablished && !this.#output.isIdle && this.clock.now() < deadline)
@@ -208,7 +208,7 @@ export class Session implements ConnectionOwner {
     this.#step(eventOfMessage(connection, message));
   }
 
-  /** Takes a step in a guard of its own, for an event that does not come from a connection's guarded input. */
+  /** Takes a step for an event that does not come from a connection's input, and catches exceptions itself. `guard` covers that input. */
   #handle(event: PeerEvent): void {
     this.#failureOf(undefined, () => this.#step(event));
   }
@@ -225,7 +225,9 @@ export class Session implements ConnectionOwner {
     }
   }
 
-  /** One step of the peer's machine. Every action is run, even if one before it throws: sockets and timers must match the state. */
+  /**
+   * One step of the peer's machine. Every action is run, even if an earlier action throws, because sockets and timers must match the state.
+   */
   #step(event: PeerEvent): void {
     const { state, actions } = stepPeer(this.#state, event, this.clock.now());
     if (state !== this.#state || !isRoutine(event)) this.#record(state, event, actions);
@@ -351,8 +353,8 @@ export class Session implements ConnectionOwner {
 }
 
 /**
- * Events that a session repeats for as long as it lasts. Those that change no state are not recorded: in the recorder they would displace
- * the events that brought the session up, and a replay does not need them.
+ * Events that a session repeats for as long as it lasts. Such an event is not recorded unless it changes the state. It would displace the
+ * events that brought the session up, and a replay does not need it.
  */
 function isRoutine({ kind }: PeerEvent): boolean {
   return kind === 'update' || kind === 'keepalive' || kind === 'timer';

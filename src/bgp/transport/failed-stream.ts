@@ -1,6 +1,8 @@
 import type { Stream, StreamHandler } from './transport.ts';
 
-/** A connection that could not be made. It reports the reason in a later turn of the event loop, by when its owner holds the stream. */
+/**
+ * A connection that could not be made. It reports the reason in a later turn of the event loop, when its owner already holds the stream.
+ */
 export class FailedStream implements Stream {
   readonly localAddress = undefined;
   readonly queuedBytes = 0;

@@ -12,7 +12,7 @@ const reasons: Readonly<Record<string, string>> = {
   EADDRINUSE: 'address and port already in use',
 };
 
-/** Says why a socket failed, without a full stop: in words for a known error code, otherwise with the error's own message. */
+/** Says why a socket failed, as a phrase without a full stop. An unknown error code yields the error's own message. */
 export function failureReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = 'code' in error ? String(error.code) : '';

@@ -34,7 +34,7 @@ const SIOCOUTQ = 0x5411;
 
 /** DSCP CS6, network control (RFC 4594 section 3.1). */
 const trafficClass = 0xc0;
-/** Bounds what the kernel holds for a peer that does not read. */
+/** Limits the octets that the kernel holds for a peer that does not read. */
 const sendBufferOctets = 256 * 1024;
 
 /** Opens a TCP socket of the family, not connected. */
@@ -46,7 +46,7 @@ export function setReuseAddress(fd: number): void {
   libc.setIntegerOption(fd, 'SO_REUSEADDR', SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
-/** Keeps an IPv6 listener off IPv4, which has a listener of its own. */
+/** Makes an IPv6 listener ignore IPv4 connections, because IPv4 has its own listener. */
 export function setIpv6Only(fd: number): void {
   libc.setIntegerOption(fd, 'IPV6_V6ONLY', IPPROTO_IPV6, IPV6_V6ONLY, 1);
 }

@@ -1,6 +1,6 @@
 /**
- * Listens for peers over TCP. Keys and TTL rules are on the listener before the first segment can arrive. A connection without the peer's
- * key, or from further away than its TTL security allows, is therefore never established.
+ * Listens for peers over TCP. Keys and TTL rules are set on the listener before the first segment can arrive. A connection without the
+ * peer's key, or from further away than the peer's TTL security allows, is therefore never established.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Family, formatIp, parseIp } from '../../address/index.ts';
@@ -36,7 +36,7 @@ export interface FamilyListenerOptions {
   readonly onFailed: (failure: ListenFailure) => void;
 }
 
-/** Opens a listener for the peers of one family; `undefined` when that fails, which `onFailed` reports. */
+/** Opens a listener for the peers of one family. When that fails, calls `onFailed` and returns `undefined`. */
 export function listenFamily(options: FamilyListenerOptions): Server | undefined {
   const { family, clock, onIncoming, onFailed } = options;
   const opened = open(options);
@@ -82,11 +82,13 @@ function open({
 interface Keys {
   /** Peers that cannot connect, and why. */
   readonly failures: readonly { readonly peer: AcceptedPeer; readonly reason: string }[];
-  /** Addresses whose key could not be set. The kernel accepts connections from there without a key, so the listener closes them. */
+  /**
+   * Addresses whose key could not be set. The kernel accepts connections from these addresses without a key, so the listener closes them.
+   */
   readonly unguarded: ReadonlySet<string>;
 }
 
-/** Sets the peers' keys. The kernel keeps one key for each address: that of the first peer at the address. */
+/** Sets the peers' keys. The kernel keeps one key for each address, so the first peer at an address decides its key. */
 function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
   const inForce = new Map<
     string,

@@ -11,11 +11,12 @@ const lingerMs = 1000;
 const leftoverOctets = 65_536;
 /**
  * After this much handling time, a stream waits for the next turn of the event loop. libuv reads up to 32 chunks of 64 KiB from one socket
- * in a turn. A chunk of the smallest UPDATEs takes 4 ms (measured; 0.4 ms for full ones), so one peer could stop the loop for 130 ms.
+ * in a turn. A chunk of the smallest UPDATEs takes 4 ms (measured; 0.4 ms for full ones). Without this limit, one peer could stop the loop
+ * for 130 ms.
  */
 const readBudgetMs = 5;
 
-/** The socket of a stream, and what the stream needs beside it. */
+/** The socket of a stream, and the objects that the stream works with. */
 export interface TcpStreamOptions {
   readonly socket: Socket;
   /** The socket's descriptor, for options that Node cannot set. */
@@ -87,7 +88,7 @@ export class TcpStream implements Stream {
         socket.destroy();
         return;
       }
-      // A close with unread input becomes a reset, and the reset would overtake the NOTIFICATION: keep reading.
+      // The kernel turns a close with unread input into a reset, and the reset would overtake the NOTIFICATION. So keep reading.
       socket.once('end', () => socket.destroySoon());
       socket.end();
       socket.resume();

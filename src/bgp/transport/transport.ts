@@ -19,7 +19,7 @@ export interface ConnectTarget extends SocketRules {
   readonly address: IpAddress;
   readonly port: number;
   readonly sourceAddress?: IpAddress;
-  /** Zone of a link-local address, and the device that the socket is bound to. */
+  /** The interface that the socket is bound to. It is also the zone of a link-local address. */
   readonly interface?: string;
   /** TCP MD5 key (RFC 2385). If the key cannot be set, no connection is made. */
   readonly password?: string;
@@ -40,7 +40,7 @@ export interface StreamHandler {
   onData(bytes: Uint8Array): void;
   /** The kernel has taken everything that was written. */
   onDrain(): void;
-  /** Called once, also for a connection that was never made; not after `destroy` or `end`. */
+  /** Called once when the connection has closed or could not be made. Not called after `destroy` or `end`. */
   onClosed(reason: string): void;
 }
 
@@ -63,7 +63,7 @@ export interface Stream {
 /** A connection that a peer has made and that waits to be accepted. */
 export interface Incoming {
   readonly remoteAddress: IpAddress;
-  /** The address of ours that the peer connected to. */
+  /** The address of this node that the peer connected to. */
   readonly localAddress: IpAddress;
   /** Zone of a link-local address. */
   readonly interface?: string;
@@ -86,9 +86,9 @@ export interface Transport {
   /** Opens a connection. Failures, including those of socket options, arrive at `onClosed`. */
   connect(target: ConnectTarget, handler: StreamHandler): Stream;
   /**
-   * Listens for the peers. A peer with a password must sign with it, and segments below the peer's minimum TTL are dropped. When several
-   * peers share an address, the password and minimum TTL of the first one are in force. `onFailed` reports a port that is taken or a key
-   * that cannot be set.
+   * Listens for the peers. A peer with a password must sign its segments with it, and segments below the peer's minimum TTL are dropped.
+   * When several peers share an address, the password and minimum TTL of the first one are in force. `onFailed` reports a port that is
+   * taken or a key that cannot be set.
    */
   listen(
     port: number,

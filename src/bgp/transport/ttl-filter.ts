@@ -31,7 +31,8 @@ type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, oper
 /** The program for peers of the family; `undefined` when all of them may send with any TTL. */
 export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8Array | undefined {
   const program: Instruction[] = [];
-  for (const { address, minimumTtl } of strictest(peers)) program.push(...rule(family, address, minimumTtl));
+  for (const { address, minimumTtl } of minimumPerAddress(peers))
+    program.push(...rule(family, address, minimumTtl));
   if (program.length === 0) return undefined;
   program.push([answer, 0, 0, accept]);
   return encode(program);
@@ -42,7 +43,7 @@ export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8
  * does. When peers on two interfaces share a link-local address, the lower minimum applies, because the program does not see the
  * interface.
  */
-function strictest(peers: readonly AcceptedPeer[]): { address: Uint8Array; minimumTtl: number }[] {
+function minimumPerAddress(peers: readonly AcceptedPeer[]): { address: Uint8Array; minimumTtl: number }[] {
   const byLink = new Map<string, AcceptedPeer>();
   for (const peer of peers) {
     const key = `${peer.address.value} ${peer.interface ?? ''}`;
@@ -56,7 +57,9 @@ function strictest(peers: readonly AcceptedPeer[]): { address: Uint8Array; minim
   return [...byAddress.values()].filter(({ minimumTtl }) => minimumTtl > 0);
 }
 
-/** The instructions for one peer. They end the program when the source is the peer, and go on to the next rule otherwise. */
+/**
+ * The instructions for one peer. They end the program if the segment comes from the peer. Otherwise the program goes on with the next rule.
+ */
 function rule(family: Family, address: Uint8Array, minimumTtl: number): Instruction[] {
   const { ttl, source } = layouts[family];
   const view = new DataView(address.buffer, address.byteOffset, address.length);
