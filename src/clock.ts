@@ -1,11 +1,11 @@
-/** A pending callback; cancelling one that has fired does nothing. */
+/** A pending callback. Cancelling it after it has run does nothing. */
 export interface Timer {
   cancel(): void;
 }
 
-/** The clock and timers of a shell. Tests replace it to run shells in virtual time. */
+/** The clock and timers of a shell. Tests replace the clock to run shells in virtual time. */
 export interface Clock {
-  /** Monotonic milliseconds; the origin has no meaning. */
+  /** Milliseconds on a monotonic clock. Only differences between two readings have a meaning. */
   now(): number;
   /** Wall clock, for people to read: milliseconds since the Unix epoch. It may jump. */
   epochMs(): number;

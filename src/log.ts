@@ -26,7 +26,7 @@ export function createLogger(component: string, level: LogLevel = 'info'): Logge
   );
 }
 
-/** Log lines that this process could not write. */
+/** The number of log lines that this process could not write. */
 export function lostLogLines(): number {
   return output?.lost ?? 0;
 }

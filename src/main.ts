@@ -8,7 +8,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
-/** A reader that stops reading early, such as `head`, is not an error. Output that cannot be written is one. */
+/**
+ * Ends the process when output is lost. A reader that stops early, such as `head`, is not an error. Every other failure to write is an
+ * error.
+ */
 function endOnLostOutput(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(exitCodes.success);
   process.stderr.write(`bellman: cannot write the output: ${error.message}\n`);

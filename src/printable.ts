@@ -4,7 +4,7 @@
  * surrogates become spaces. Surrounding white space is removed. Text longer than `maxCharacters` is cut and ends in `…`.
  */
 export function printable(text: string, maxCharacters: number): string {
-  // A character takes at most two code units. The text after this slice is never shown, so it is not searched either.
+  // A character takes at most two code units. Text after this slice is never shown, so it need not be cleaned.
   const clean = text
     .trimStart()
     .slice(0, 2 * maxCharacters + 2)

@@ -1,4 +1,4 @@
-/** The outcome of an operation that may fail as expected. Exceptions are for bugs and I/O. */
+/** The outcome of an operation with expected failures. Exceptions are for bugs and I/O. */
 export type Result<T, E> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: E };

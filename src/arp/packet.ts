@@ -45,7 +45,7 @@ export function isArp(frame: Uint8Array, length: number, at: number): boolean {
   );
 }
 
-/** Encodes an untagged frame of 42 octets. Drivers pad it to the 60 octets of the wire. */
+/** Encodes an untagged frame of 42 octets. Drivers pad the frame to Ethernet's minimum of 60 octets. */
 export function encodeArp(arp: ArpFrame): Buffer {
   const frame = Buffer.alloc(arpFrameLength);
   frame.set(arp.destination, 0);
@@ -62,14 +62,14 @@ export function encodeArp(arp: ArpFrame): Buffer {
   return frame;
 }
 
-/** Encodes an ARP Probe: it asks for the address without claiming it (RFC 5227 section 2.1.1). */
+/** Encodes an ARP Probe, which asks whether the address is in use without claiming it (RFC 5227 section 2.1.1). */
 export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, targetIp: address });
 }
 
 /**
- * Encodes an announcement in both forms: some hosts and switches learn only from requests (RFC 5227 section 2.3), others only
- * from replies.
+ * Encodes an announcement as a request and as a reply. Some hosts and switches learn only from requests (RFC 5227 section 2.3), and
+ * others only from replies.
  */
 export function encodeArpAnnouncement(mac: Uint8Array, address: IpAddress): [request: Buffer, reply: Buffer] {
   const common = { destination: broadcastMac, senderMac: mac, senderIp: address, targetIp: address } as const;

@@ -1,13 +1,13 @@
 /**
- * Answers ARP for addresses that the kernel does not have. One responder serves one link. A frame goes in and a verdict comes
- * out; after the verdict `answer` the reply is in `reply`. All fields are reused, so a request allocates nothing.
+ * Answers ARP for addresses that the kernel does not have. One responder serves one link. It receives a frame and returns a verdict.
+ * After the verdict `answer`, the field `reply` holds the reply. All fields are reused, so a request allocates nothing.
  *
- * Answered: requests for our addresses, broadcast or unicast (a neighbour's refresh), and probes by hosts that are about to take
- * such an address (RFC 5227). A reply goes to the requesting station alone, from the interface's own MAC.
+ * Answered: requests for our addresses, broadcast or unicast (a neighbour's refresh), and probes by hosts that are about to take one of
+ * our addresses (RFC 5227). A reply goes to the requesting station alone, from the interface's own MAC.
  *
  * Dropped: malformed frames, frames for other stations or VLANs, and frames of our own.
  *
- * In conflict with us: a packet from another host that carries one of our addresses as its sender, and a probe by another host for an
+ * In conflict with us: a packet from another host with one of our addresses as the sender address, and a probe by another host for an
  * address that we are probing (RFC 5227 section 2.1.1).
  *
  *     capture → receive() → verdict → counters, reply, or conflict handling
@@ -70,7 +70,7 @@ export class ArpResponder<T extends Answerable> {
     const { reply } = this;
     copyBytes(frame, at + arpField.senderMac, reply, 0, macLength);
     copyBytes(frame, at + arpField.targetIp, reply, replyAt + arpField.senderIp, 4);
-    // The sender's MAC and address are adjacent in the request, and the target's in the reply.
+    // The request's sender becomes the reply's target. MAC and IP address are adjacent in both, so one copy moves both.
     copyBytes(frame, at + arpField.senderMac, reply, replyAt + arpField.targetMac, macLength + 4);
     this.matched = target;
     return 'answer';

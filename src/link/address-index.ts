@@ -13,9 +13,9 @@ interface Slot<T> {
 }
 
 /**
- * A map keyed by address, looked up straight from a frame's octets: one hash lookup, without allocation, at the same cost for any
- * number of addresses. An IPv4 key is the 32 bits themselves. IPv6 keys are hashed to 32 bits; addresses with the same hash share
- * a list.
+ * A map whose keys are addresses. The octets of a frame serve as the key without conversion. A lookup is one hash lookup, allocates
+ * nothing, and costs the same for any number of addresses. An IPv4 address is its own 32-bit key. An IPv6 address is hashed to 32 bits,
+ * and addresses with the same hash share a list.
  */
 export class AddressIndex<T> {
   readonly #ipv4 = new Map<number, T>();

@@ -6,8 +6,8 @@
  * - Its descriptor may fall silent for good, without an event, when the link goes down. The owner therefore reopens the capture
  *   whenever the link's epoch changes, and a capture that delivers nothing while the kernel counts frames reports itself lost.
  * - `close()` only marks the session. The session ends in a later dispatch, when it receives a frame (see packet-socket.ts).
- * - Its poll handle lives inside the session object and stays linked into the event loop, so a session must never be garbage
- *   collected.
+ * - The poll handle of a session lives inside the session object and stays linked into the event loop, so a session must never be
+ *   garbage collected.
  */
 import pcap from 'pcap';
 import type { Clock, Timer } from '../clock.ts';
@@ -31,7 +31,10 @@ export interface CaptureOptions {
 export interface Capture {
   /** Sends a frame. Returns false when the system refused it. */
   send(frame: Buffer): boolean;
-  /** Delivers the frames that have arrived. Long work calls it in between, so that neighbours do not wait until that work ends. */
+  /**
+   * Delivers the frames that have arrived. Code that works for a long time calls `drain` in between, so that neighbours do not wait
+   * until that work ends.
+   */
   drain(): void;
   close(): void;
 }
@@ -45,12 +48,12 @@ const bufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
 /** Maximum number of dispatches to end a session. The first ones may return a link error, or run before the waking frame arrives. */
 const closeAttempts = 20;
-/** Keeps ended sessions from the garbage collector. */
+/** Holds ended sessions, so that they are never garbage collected. */
 const closed: PcapSession[] = [];
 
 /**
- * Header of a captured packet, as `pcap_session.cc` fills it from `struct pcap_pkthdr`, in the machine's byte order. Node runs on
- * one big-endian platform (s390x), which Bellman does not support.
+ * Header of a captured packet, as `pcap_session.cc` fills it from `struct pcap_pkthdr`, in the machine's byte order. The code reads the
+ * fields as little-endian, because Bellman does not support s390x, the only big-endian Linux platform of Node.
  *
  *     0         4              8                 12
  *     +---------+--------------+-----------------+
@@ -144,7 +147,8 @@ class PcapCapture implements Capture {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#timer.cancel();
-    // The package's constructor dispatches once more in the next tick. If the session had ended by then, this would read freed memory.
+    // The package's constructor dispatches once more in the next tick. If the session had ended by then, that dispatch would read freed
+    // memory.
     setImmediate(() => endSession(this.#session, this.#fd, closeAttempts));
   }
 

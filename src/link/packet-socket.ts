@@ -24,7 +24,7 @@ const ETH_P_ALL = 0x0003;
 /** Loopback is the first interface of every network namespace. */
 const loopbackIndex = 1;
 
-/** Runs `open` and returns the descriptor of the packet socket that it opened, or -1 when there is none. */
+/** Runs `open`. Returns its result, and the descriptor of the packet socket that it opened (-1 when it opened none). */
 export function openingPacketSocket<T>(open: () => T): [opened: T, fd: number] {
   const before = new Set(descriptors());
   const opened = open();

@@ -57,7 +57,8 @@ const addressLength = 8;
 /** Messages about links have this family. With a bridge's family, `link-gone` means that a port left the bridge. */
 const familyUnspecified = 0;
 const family = { ipv4: 2, ipv6: 10 } as const;
-const nestingFlags = 0x3fff;
+/** Removes the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER from the type of an attribute. */
+const attributeTypeMask = 0x3fff;
 
 const little = endianness() === 'LE';
 
@@ -166,7 +167,7 @@ function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   for (let at = 0; at + 4 <= bytes.length; ) {
     const length = view.getUint16(at, little);
     if (length < 4 || at + length > bytes.length) break;
-    attributes.set(view.getUint16(at + 2, little) & nestingFlags, bytes.subarray(at + 4, at + length));
+    attributes.set(view.getUint16(at + 2, little) & attributeTypeMask, bytes.subarray(at + 4, at + length));
     at += align(length);
   }
   return attributes;

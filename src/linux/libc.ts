@@ -1,9 +1,9 @@
 /**
- * The socket calls that Node lacks, from the C library through koffi. This is the only binding; other folders name the options that
- * they need and lay out the structures.
+ * The socket calls that Node lacks, from the C library through koffi. Only this file binds C functions. Other folders define the
+ * options and lay out the structures that they need.
  *
- * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers; the caller that opens one
- * closes it.
+ * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers. The caller that opens a
+ * descriptor closes it.
  */
 import { endianness } from 'node:os';
 import koffi from 'koffi';
@@ -42,7 +42,7 @@ const SO_ATTACH_FILTER = 26;
 /** Octets of one instruction of a classic BPF program. */
 const instructionOctets = 8;
 
-/** Whether the integers in the structures of the kernel are little-endian. */
+/** Whether integers in the kernel's structures are little-endian. */
 export const isLittleEndian = endianness() === 'LE';
 
 /** A call failed. `code` is the name of the errno, such as `ECONNREFUSED`. */
@@ -80,8 +80,8 @@ export function sendTo(fd: number, octets: Uint8Array, address: Uint8Array): voi
 }
 
 /**
- * Receives into the buffer and returns the number of octets; 0 at the end of a stream. On failure it returns the name of the errno:
- * `EAGAIN` when nothing has arrived. With `wait` it blocks the thread until something arrives.
+ * Receives into the buffer and returns the number of octets; 0 at the end of a stream. On failure it returns the name of the errno,
+ * such as `EAGAIN` when nothing has arrived. With `wait` it blocks the thread until something arrives.
  */
 export function receive(fd: number, into: Uint8Array, wait = false): number | string {
   const length = Number(native.recv(fd, into, into.length, wait ? 0 : MSG_DONTWAIT));

@@ -1,7 +1,7 @@
 /**
- * Joins IPv6 groups through raw ICMPv6 sockets: the kernel then programs the interface's filter and reports the membership to
- * snooping switches (RFC 3810). The sockets receive nothing. Each holds a few thousand memberships at most (net.core.optmem_max),
- * so more sockets are opened as they fill.
+ * Joins IPv6 groups through raw ICMPv6 sockets. The kernel then programs the interface's filter and reports the membership to snooping
+ * switches (RFC 3810). The sockets receive nothing. Each socket holds a few thousand memberships at most (net.core.optmem_max), so
+ * another socket is opened when one is full.
  */
 import { endianness } from 'node:os';
 import raw from 'raw-socket';
@@ -28,7 +28,7 @@ export function openGroupSocket(onRefused: (reason: string) => void): GroupSocke
 class RawGroupSocket implements GroupSocket {
   readonly #onRefused: (reason: string) => void;
   readonly #sockets: RawSocket[] = [];
-  /** The socket that holds each membership, by the request in hex. */
+  /** The socket that holds each membership. The key is the membership request in hexadecimal. */
   readonly #holders = new Map<string, RawSocket>();
 
   constructor(onRefused: (reason: string) => void) {
@@ -54,7 +54,7 @@ class RawGroupSocket implements GroupSocket {
     try {
       holder.setOption(IPPROTO_IPV6, IPV6_LEAVE_GROUP, request, request.length);
     } catch {
-      // The kernel dropped the membership together with the interface.
+      // The kernel no longer has the membership, so there is nothing to leave.
     }
   }
 
@@ -113,7 +113,7 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * `struct ipv6_mreq`, the index in the machine's byte order:
+ * `struct ipv6_mreq`. The index is in the machine's byte order:
  *
  *     0        16                20
  *     +--------+-----------------+

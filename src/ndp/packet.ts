@@ -23,8 +23,8 @@ import {
  *     | type | length | link-layer address  |   option; type 1 is the source's address, type 2 the target's
  *     +------+--------+---------------------+
  *
- * Messages are judged as the Linux kernel judges them, because hosts expect a Service's address to behave like one of the
- * kernel's.
+ * Messages are judged as the Linux kernel judges them, because hosts expect a Service's address to behave like an address of the
+ * kernel.
  */
 export const ndpField = {
   hopLimit: 7,
@@ -40,7 +40,7 @@ const optionType = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
 const icmpv6 = 58;
 /** A router decrements the hop limit, so 255 proves that the sender is on this link (RFC 4861 section 7.1). */
 const hopLimit = 255;
-/** A message without options. */
+/** Octets of a message without options. */
 const minMessageLength = 24;
 /** A link-layer option for Ethernet: two octets and the MAC (RFC 2464 section 6). */
 const linkLayerOptionLength = 8;
@@ -64,13 +64,13 @@ export function solicitedNodeGroup(address: IpAddress): Uint8Array {
 /** What is wrong with a message; a subset of the drop reasons. */
 type Problem = Extract<DropReason, 'malformed' | 'hop-limit' | 'checksum'>;
 
-/** A view of one message within a frame. `read` fills it; reusing it keeps the answering path free of allocations. */
+/** A view of one message within a frame. `read` fills the view. One view is reused for all messages, so answering allocates nothing. */
 export class NeighbourMessage {
   /** `icmpType.solicitation` or `icmpType.advertisement`. */
   type = 0;
   /** Offset of the IPv6 header. */
   at = 0;
-  /** Offset of the sender's link-layer address within its option; 0 without the option. */
+  /** Offset in the frame of the link-layer address in the message's option; 0 when the message has no such option. */
   linkLayerAt = 0;
 
   /** Reads and validates the message at `at`. Returns `undefined` when it is valid (RFC 4861 sections 7.1.1 and 7.1.2). */
@@ -214,7 +214,7 @@ export function encodeDuplicateAddressProbe(mac: Uint8Array, address: IpAddress)
   return seal(frame);
 }
 
-/** An unsolicited advertisement to all nodes (RFC 4861 section 7.2.6): override set, solicited clear. */
+/** An unsolicited advertisement to all nodes (RFC 4861 section 7.2.6). The flag override is set, and the flag solicited is clear. */
 export function encodeUnsolicitedAdvertisement(mac: Uint8Array, address: IpAddress): Buffer {
   const advertisement = new Advertisement(mac);
   advertisement.frame.set(ipToBytes(address), ethernetHeaderLength + ndpField.target);
@@ -222,9 +222,9 @@ export function encodeUnsolicitedAdvertisement(mac: Uint8Array, address: IpAddre
 }
 
 /**
- * A reusable advertisement of 86 octets. Write the target, then finish the frame; the target is also the frame's source address. The router
- * flag stays clear on every node, whether or not the node forwards: a Service's address is not a router, and the flag must not change when
- * the address moves.
+ * A reusable advertisement of 86 octets. Write the target first, then finish the frame. Finishing also copies the target to the IPv6
+ * source address. The router flag stays clear on every node, whether or not the node forwards: a Service's address is not a router, and
+ * the flag must not change when the address moves.
  */
 export class Advertisement {
   readonly frame: Buffer;
@@ -242,14 +242,14 @@ export class Advertisement {
     copyBytes(from, at, this.frame, ethernetHeaderLength + ndpField.target, 16);
   }
 
-  /** Finishes a reply to the soliciting station and address: solicited and override set. */
+  /** Finishes a reply to the soliciting station and address. The flags solicited and override are set. */
   toSolicitor(from: Uint8Array, macAt: number, addressAt: number): Buffer {
     copyBytes(from, macAt, this.frame, 0, macLength);
     copyBytes(from, addressAt, this.frame, ethernetHeaderLength + ndpField.destination, 16);
     return this.#finish(flag.solicited | flag.override);
   }
 
-  /** Finishes an advertisement to all nodes: override set. */
+  /** Finishes an advertisement to all nodes. Only the flag override is set. */
   toAllNodes(): Buffer {
     copyBytes(allNodesMac, 0, this.frame, 0, macLength);
     copyBytes(allNodes, 0, this.frame, ethernetHeaderLength + ndpField.destination, 16);

@@ -1,17 +1,17 @@
 /**
- * Answers IPv6 Neighbour Discovery for addresses that the kernel does not have (RFC 4861, RFC 4862). One responder serves one
- * link. A frame goes in and a verdict comes out; after the verdict `answer` the advertisement is in `reply`. All fields are
- * reused, so a solicitation allocates nothing.
+ * Answers IPv6 Neighbour Discovery for addresses that the kernel does not have (RFC 4861, RFC 4862). One responder serves one link. It
+ * receives a frame and returns a verdict. After the verdict `answer`, the field `reply` holds the advertisement. All fields are reused,
+ * so a solicitation allocates nothing.
  *
  * Answered: solicitations to the solicited-node group or to the address itself (unreachability detection), with or without a source
- * link-layer option; without one, the reply goes to the frame's source MAC. Duplicate address detection by another host is answered with an
- * advertisement to all nodes.
+ * link-layer option. Without that option, the reply goes to the frame's source MAC. Duplicate address detection by another host is
+ * answered with an advertisement to all nodes.
  *
- * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs,
- * and frames of our own.
+ * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs, and
+ * frames of our own.
  *
- * In conflict with us: an advertisement by another station for our address, a solicitation from our address, and a probe by
- * another host for an address that we are probing (RFC 4862 section 5.4.3).
+ * In conflict with us: an advertisement by another station for our address, a solicitation by another station from our address, and a
+ * probe by another host for an address that we are probing (RFC 4862 section 5.4.3).
  *
  *     capture → receive() → verdict → counters, advertisement, or conflict handling
  */
@@ -87,7 +87,7 @@ export class NdpResponder<T extends Answerable> {
   }
 
   #conflict(address: T, frame: Uint8Array): Verdict {
-    // Neighbours will send to the MAC in the option, even when another station put the frame on the wire.
+    // Neighbours will send to the MAC in the option, even when that is not the frame's source MAC.
     const at = this.#senderMacAt(frame);
     if (equalBytes(frame, at, this.#mac, 0, macLength)) return 'own-frame';
     copyBytes(frame, at, this.conflictingMac, 0, macLength);

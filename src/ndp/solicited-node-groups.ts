@@ -10,8 +10,8 @@ export interface GroupSocket {
 }
 
 /**
- * The solicited-node groups of one link (RFC 4291 section 2.7.1). Addresses with the same last 24 bits share a group, which is
- * joined with the first of them and left with the last.
+ * The solicited-node groups of one link (RFC 4291 section 2.7.1). Addresses with the same last 24 bits share a group. Adding the first
+ * of these addresses joins the group, and removing the last one leaves it.
  */
 export class SolicitedNodeGroups {
   readonly #socket: GroupSocket;
