@@ -3,7 +3,7 @@
  * router, and the unmodified `bellman` processes. Everything ends with the world, so nothing here cleans up.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
@@ -165,6 +165,13 @@ export class Lab {
     return async () => {
       await node.namespace.exec('nft', `delete table inet ${table}`);
     };
+  }
+
+  /** Sends a signal to the layer-2 process of a node. */
+  async signalLayer2(node: LabNode, signal: NodeJS.Signals): Promise<void> {
+    const pids = await this.fabric.control.exec('ip', 'netns', 'pids', node.name);
+    for (const pid of pids.trim().split('\n').map(Number))
+      if (isLayer2Process(pid)) process.kill(pid, signal);
   }
 
   isRunning(name: string): boolean {
@@ -333,6 +340,15 @@ function startProbe<T>(host: NetworkNamespace, script: string, args: readonly st
       return JSON.parse(output.slice(output.search(/[[{]/))) as T;
     },
   };
+}
+
+function isLayer2Process(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('layer2/process');
+  } catch {
+    // The process has ended.
+    return false;
+  }
 }
 
 function nodeObject({ name, addresses: own }: LabNode) {

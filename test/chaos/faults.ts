@@ -1,5 +1,4 @@
 /** The faults of a chaos run: each begins, lasts for a while, and is undone. */
-import { readFileSync } from 'node:fs';
 import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 import type { Random } from '../fuzz/random.ts';
@@ -40,31 +39,12 @@ const stopSpeaker: MakeFault = (lab, random) => {
   };
 };
 
-/** Process ids of the layer-2 process on a node. */
-async function layer2Processes(lab: Lab, node: LabNode): Promise<number[]> {
-  const pids = (await lab.fabric.control.exec('ip', 'netns', 'pids', node.name))
-    .trim()
-    .split('\n')
-    .map(Number);
-  return pids.filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('layer2/process');
-    } catch {
-      return false;
-    }
-  });
-}
-
-async function signalLayer2(lab: Lab, node: LabNode, signal: NodeJS.Signals): Promise<void> {
-  for (const pid of await layer2Processes(lab, node)) process.kill(pid, signal);
-}
-
 const killLayer2: MakeFault = (lab, random) => {
   const victim = random.pick(lab.fabric.nodes);
   return {
     name: `kill the layer-2 process of ${victim.name}`,
     victim,
-    begin: () => signalLayer2(lab, victim, 'SIGKILL'),
+    begin: () => lab.signalLayer2(victim, 'SIGKILL'),
     end: nothing,
   };
 };
@@ -74,8 +54,8 @@ const freezeLayer2: MakeFault = (lab, random) => {
   return {
     name: `freeze the layer-2 process of ${victim.name}`,
     victim,
-    begin: () => signalLayer2(lab, victim, 'SIGSTOP'),
-    end: () => signalLayer2(lab, victim, 'SIGCONT'),
+    begin: () => lab.signalLayer2(victim, 'SIGSTOP'),
+    end: () => lab.signalLayer2(victim, 'SIGCONT'),
   };
 };
 
