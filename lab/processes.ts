@@ -24,6 +24,16 @@ export class Processes {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
+  /** Sends a signal to a process, and to none of its children. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.#running.get(name)?.kill(signal);
+  }
+
+  /** The exit code of a process that has ended by itself. */
+  exitCode(name: string): number | null | undefined {
+    return this.#running.get(name)?.exitCode;
+  }
+
   /** Everything that a process has logged, across restarts. */
   log(name: string): string {
     return readFileSync(join(this.#folder, `${name}.log`), 'utf8');

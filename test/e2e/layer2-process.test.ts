@@ -1,4 +1,4 @@
-/** What the network sees when the layer-2 process stands still for seconds. */
+/** What the network sees when the layer-2 process stands still for seconds, and when it or its speaker ends because of a bug. */
 import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
@@ -8,9 +8,13 @@ import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { answerWithinMs } from '../../src/layer2/responder/stall.ts';
+import { crashExitCode } from '../../src/telemetry/crash.ts';
 import type { ArpEvent } from '../support/ask-arp.ts';
 
 const askArp = fileURLToPath(new URL('../support/ask-arp.ts', import.meta.url));
+
+// Every process of the lab inherits it.
+process.env.NODE_OPTIONS = `--import=${new URL('../support/throw-on-signal.ts', import.meta.url)}`;
 
 /** The near client asks for an address by ARP every 100 ms. */
 class Asking {
@@ -92,6 +96,17 @@ describe('the layer-2 process', { concurrency: false }, () => {
     return found;
   }
 
+  /** Lines that a process has logged since its log had this length. */
+  function logged(node: LabNode, since: number): readonly Record<string, unknown>[] {
+    return lab
+      .log(`speaker-${node.name}`)
+      .slice(since)
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
   test('that stood still for five seconds answers none of the requests that waited meanwhile', async () => {
     const old = await owner();
     const mac = await lab.macOf(old);
@@ -125,4 +140,48 @@ describe('the layer-2 process', { concurrency: false }, () => {
     }
     await allMeet();
   });
+
+  test('with a bug names itself, hands over, ends with its own exit code and is started again', async () => {
+    const old = await owner();
+    const since = lab.log(`speaker-${old.name}`).length;
+    await lab.signalLayer2(old, 'SIGUSR2');
+    await lab.until('the speaker restarts the process', async () =>
+      logged(old, since).some(
+        ({ msg, reason }) =>
+          msg === 'layer-2 process ended; restarting it' && reason === `exit code ${crashExitCode}`,
+      ),
+    );
+    const bug = logged(old, since).find(({ msg }) => msg === 'bug: the process ends');
+    assert.deepEqual(
+      [bug?.component, bug?.kind, bug?.reason],
+      ['layer2', 'uncaughtException', 'a bug on demand'],
+    );
+    await assertHandedOver(old, since);
+    await allMeet();
+  });
+
+  test('hands over when its speaker ends because of a bug', async () => {
+    const old = await owner();
+    const since = lab.log(`speaker-${old.name}`).length;
+    lab.processes.signal(`speaker-${old.name}`, 'SIGUSR2');
+    await lab.until('the speaker has ended', async () => !lab.isRunning(`speaker-${old.name}`));
+    assert.equal(lab.processes.exitCode(`speaker-${old.name}`), crashExitCode);
+    const bug = logged(old, since).find(({ msg }) => msg === 'bug: the process ends');
+    assert.deepEqual(
+      [bug?.component, bug?.kind, bug?.reason],
+      ['speaker', 'uncaughtException', 'a bug on demand'],
+    );
+    await assertHandedOver(old, since);
+    lab.startSpeaker(old);
+    await allMeet();
+  });
+
+  /** The successor took the address from a live owner, which stopped only when the successor answered. */
+  async function assertHandedOver(old: LabNode, since: number): Promise<void> {
+    const successor = await successorOf(old);
+    const taken = logged(successor, 0).findLast(({ msg, ip }) => msg === 'answering' && ip === address);
+    assert.deepEqual([taken?.reason, taken?.from], ['handover', old.name]);
+    const stopped = logged(old, since).find(({ msg, ip }) => msg === 'stopped answering' && ip === address);
+    assert.equal(stopped?.reason, `${successor.name} owns it`);
+  }
 });
