@@ -1,10 +1,10 @@
-/** One address that exactly one node should answer for, without `observedVersion`. */
+/** An address that exactly one node should answer for. `AddressEntry` adds the version. */
 export interface UnversionedEntry {
-  /** Canonical text; the key. */
+  /** Canonical text. It is the key of the entry. */
   readonly address: string;
   /** Nodes that may answer, according to node and pool selectors, readiness and endpoints. Sorted. */
   readonly candidates: readonly string[];
-  /** Interfaces named by the pool's advertisements. When empty, every interface whose subnet holds the address. */
+  /** Interfaces named by the pool's advertisements. An empty list means every interface whose subnet holds the address. */
   readonly interfaces: readonly string[];
   /** Interfaces by node, if the nodes do not all have the same list. A node that is missing here uses `interfaces`. */
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
@@ -16,7 +16,7 @@ export interface UnversionedEntry {
 
 /** An entry with the version of the cluster state that it was made from. */
 export interface AddressEntry extends UnversionedEntry {
-  /** Newest resourceVersion that the speaker had observed. A greater one is newer; 0 means unknown. */
+  /** Newest resourceVersion that the speaker had observed. A greater version is newer. 0 means unknown. */
   readonly observedVersion: number;
 }
 
@@ -29,12 +29,12 @@ export interface AddressRemoval {
 
 type Interfaces = Pick<UnversionedEntry, 'interfaces' | 'nodeInterfaces'>;
 
-/** Interfaces that the node may answer on, by name. When empty, every interface whose subnet holds the address. */
+/** Names of the interfaces that the node may answer on. An empty list means every interface whose subnet holds the address. */
 export function interfacesOf({ interfaces, nodeInterfaces }: Interfaces, node: string): readonly string[] {
   return nodeInterfaces?.[node] ?? interfaces;
 }
 
-/** Stores each node's interfaces in the shortest form: a single list when all nodes have the same. */
+/** Stores each node's interfaces in the shortest form: a single list when all nodes have the same interfaces. */
 export function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfaces {
   const lists = new Map([...byNode].map(([node, names]) => [node, [...names].sort()]));
   const [first = []] = lists.values();

@@ -10,9 +10,9 @@
  * Stages, in the order of their start:
  *
  *  1. Entries arrive from the speaker process, in parts, and are coalesced.
- *  2. Keys open the membership. Without membership, this node answers for no address: it could not hear the other nodes, so two nodes
- *     might answer for one address.
- *  3. Members and their facts become the view on which ownership decides; this node's own facts go to the members.
+ *  2. Keys open the membership. Until then, this node cannot hear the other nodes. It answers for no address, because two nodes might
+ *     otherwise answer for the same address.
+ *  3. Members and their facts become the view on which ownership decides. The other members receive this node's own facts.
  *  4. Claims of other nodes are coalesced for the next decision.
  *  5. When entries and claims are known (readiness.ts), decisions begin, and their actions are run.
  *  6. On a stop, this node hands all addresses over and then leaves the membership.
@@ -155,7 +155,10 @@ export class Layer2Agent {
     this.#claimsCoalescer = new Coalescer(clock, () => this.#decideOnClaims());
   }
 
-  /** Handles a message from the speaker process. Resolves once the message has taken effect; for `stop`, after the handover. */
+  /**
+   * Handles a message from the speaker process. Resolves once the message has taken effect. A `stop` takes effect when the handover has
+   * ended.
+   */
   async handle(message: ToLayer2): Promise<void> {
     const { report } = this.#options;
     this.#responder.drainCaptures();
@@ -286,8 +289,8 @@ export class Layer2Agent {
   }
 
   /**
-   * Announces again the addresses that this node took over from a node that has returned. That node may have answered until it learned
-   * that it was declared dead, so neighbours may still send to it.
+   * Announces again the addresses that this node took over from a node that has returned. That node may have answered until it learned that
+   * it was declared dead, so neighbours may still send traffic to it.
    */
   #announceAfterReturn(node: string): void {
     this.#answers.announceAgain((address) => this.#claims.get(address)?.from === node);
@@ -331,7 +334,7 @@ export class Layer2Agent {
       return;
     }
     this.#runner.send({ kind: 'started' });
-    // A node that answered for the addresses in the meantime stops once it sees that this node is ready. By then, this node answers.
+    // The facts now say that this node is ready. Other nodes that answered for its addresses then stop. This node already answers.
     this.#tellFacts();
   }
 

@@ -1,7 +1,7 @@
 /**
- * Answers are the addresses that this node answers for. An answer action takes effect at once, or after a probe has shown that no
- * other host uses the address. Until then, and while another host uses it, the node owns the address without answering. The
- * speaker process receives each change.
+ * `Answers` keeps the addresses that this node answers for. An answer action takes effect at once, or after a probe has shown that no other
+ * host uses the address. During the probe, and while another host uses the address, the node owns the address but does not answer for it.
+ * The speaker process receives a report of each change.
  *
  *     action ──→ announced ──→ stopped
  *       │         ↑ free   │ yields
@@ -49,7 +49,7 @@ export class Answers {
   readonly #announced = new Map<string, Announcing>();
   /** Owned addresses that another host uses. */
   readonly #inConflict = new Set<string>();
-  /** Probes that wait for others to end. Thousands may wait, so each keeps only two references. */
+  /** Probes that wait until other probes end. Thousands may wait, so each keeps only two references. */
   readonly #waiting: WaitingProbe[] = [];
   #probing = 0;
   #isEnding = false;
@@ -58,7 +58,7 @@ export class Answers {
     this.#options = options;
   }
 
-  /** Number of addresses that are answered. */
+  /** Number of addresses that this node answers for. */
   get count(): number {
     return this.#announced.size;
   }
@@ -158,7 +158,7 @@ export class Answers {
     this.#probeLater(address, takeover);
   }
 
-  /** Returns the entry of an address that should be answered but is not yet. */
+  /** Returns the entry of an address that this node should answer for but does not answer for yet. */
   #unansweredEntry(text: string): AddressEntry | undefined {
     const { ownership } = this.#options;
     if (this.#isEnding || this.#announced.has(text) || !ownership.isAnswering(text)) return undefined;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../clock.ts';
 
-/** Each run costs an election over all vacant addresses, so all requests within this time after a run share one further run. */
+/** Minimum time between two runs. Each run costs an election over all vacant addresses. */
 const intervalMs = 50;
 
 /** Runs a task on request. The first request runs it at once. Requests within `intervalMs` after a run share the next run. */

@@ -27,14 +27,14 @@ export class MemberView {
   readonly #quorum = new Quorum();
   /** Members whose loss was logged. */
   readonly #lost = new Set<string>();
-  /** When each lost member was last heard. The duration of a takeover is measured from then. */
+  /** When each lost member was last heard. The duration of a takeover is measured from this time. */
   readonly #lastHeardAtMs = new Map<string, number>();
 
   constructor(options: MemberViewOptions) {
     this.#options = options;
   }
 
-  /** Next time at which the view may change although the membership has not; infinite for never. */
+  /** The next time at which the view may change without a change of the membership. Infinite means never. */
   wakeAtMs(): number {
     return this.#quorum.wakeAtMs();
   }
@@ -55,16 +55,15 @@ export class MemberView {
   }
 
   /**
-   * Reports the members and returns the view for ownership. `isCertain` says that a speaker surely runs on each node that
-   * Kubernetes lists.
+   * Reports the members and returns the view for ownership. `isCertain` says that a speaker runs on each of the nodes that Kubernetes
+   * lists.
    */
   update(membership: MembershipState, ownFacts: string, isCertain: boolean): OwnershipView {
     const { nodeName, clock, report, setSpeakers } = this.#options;
     const others = [...membership.members()].filter(({ name }) => name !== nodeName);
     const live = others.filter(isLive);
     this.#logReturns(live);
-    // A member that this node considers dead may be alive across a partition, so a conflict with it is still a conflict with a
-    // speaker.
+    // Dead members are included. Such a member may be alive on the other side of a partition, and is then still a speaker.
     setSpeakers(new Set(others.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac))));
     report({ kind: 'members', members: others.map((member) => this.#statusOf(member)) });
     const quorum = {
@@ -93,8 +92,8 @@ export class MemberView {
 }
 
 /**
- * Number of speakers that should be reachable and are not. If the list is certain, every unreachable speaker on it counts; otherwise,
- * only those that were heard before.
+ * Number of speakers that should be reachable and are not. If the list of speakers is certain, every unreachable speaker on the list
+ * counts. If it is not certain, only members that have died count.
  */
 function missing(membership: MembershipState, isCertain: boolean): number {
   const unreachable = membership.unreachable();

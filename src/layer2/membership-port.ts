@@ -46,7 +46,7 @@ export class MembershipPort {
     return this.#node?.machine;
   }
 
-  /** Whether a speaker surely runs on each node that Kubernetes lists. */
+  /** Whether a speaker runs on each of the nodes that Kubernetes lists. If not, some of the nodes may have no speaker. */
   get areSpeakersCertain(): boolean {
     return this.#speakers.areCertain;
   }
@@ -61,7 +61,7 @@ export class MembershipPort {
     return isLive(this.machine?.member(node));
   }
 
-  /** Sets the keys, base64 of 32 octets each. The first usable keys open the membership. */
+  /** Sets the keys. Each key is 32 octets in base64. The first usable keys open the membership. */
   async setKeys(texts: readonly string[]): Promise<void> {
     const keys = parseKeys(texts);
     if (!keys.ok) {

@@ -7,14 +7,14 @@ import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import type { DefencePolicy } from './responder/defence.ts';
 
-/** Settings that the process is started with. */
+/** Settings with which the layer-2 process starts. */
 export interface Layer2Settings {
   readonly nodeName: string;
   /** UDP port of the membership, the same on every node. */
   readonly port: number;
   /** Reaction to a conflict with a host that is not a speaker. */
   readonly conflictPolicy: DefencePolicy;
-  /** Interval of repeated announcements, for switches that forget; 0 announces only after a takeover. */
+  /** Interval of repeated announcements, for switches that forget addresses. 0 means announcements only after a takeover. */
   readonly announceEverySeconds: number;
 }
 
@@ -27,13 +27,13 @@ export interface KnownSpeaker {
 
 export interface KnownSpeakers {
   readonly known: readonly KnownSpeaker[];
-  /** Whether a speaker surely runs on each of these nodes. If so, a speaker that cannot be heard counts against the majority. */
+  /** Whether a speaker runs on each of these nodes. If so, a speaker that cannot be heard counts against the majority. */
   readonly areCertain: boolean;
 }
 
 /** A message to the layer-2 process. */
 export type ToLayer2 =
-  /** `table` replaces all entries, `change` updates some. A long message is sent in parts; all but the last have `hasMore`. */
+  /** `table` replaces all entries, and `change` updates some. A long message is sent in parts. All parts except the last have `hasMore`. */
   | {
       readonly kind: 'table' | 'change';
       readonly upsert: readonly AddressEntry[];
@@ -41,7 +41,7 @@ export type ToLayer2 =
       readonly hasMore?: boolean;
     }
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
-  /** Membership keys, base64 of 32 octets each. The first encrypts and all decrypt, so that keys can be rotated. */
+  /** Membership keys, base64 of 32 octets each. The first key encrypts and every key decrypts, so that keys can be rotated. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
   /** Asks which of the addresses are claimed by a live node; answered by `claimed`. */
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
@@ -83,11 +83,11 @@ export type FromLayer2 =
       readonly action: 'defended' | 'yielded' | 'waiting';
     }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
-  /** Every second: the counters that have changed, with their totals. */
+  /** Sent every second. Carries the counters that have changed, with their totals. */
   | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }
-  /** Every second: the process's registry as prom-client's JSON, to be merged into the speaker's. */
+  /** Sent every second. Carries the process's registry as prom-client's JSON. The speaker merges it into its own metrics. */
   | { readonly kind: 'metrics'; readonly metrics: unknown }
-  /** Answers the question `claimed`: the addresses that a live node claims, this node included. */
+  /** Answers the question `claimed`. Of the addresses in the question, it carries those that this node or another live node claims. */
   | { readonly kind: 'claimed'; readonly id: number; readonly addresses: readonly string[] }
   /** Answers the question `events`. */
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** Metrics of the membership and of owned addresses. The responder registers those of answers. */
+/** Metrics of the membership and of owned addresses. The responder registers the metrics of answers. */
 export class Layer2Metrics {
   readonly takeoverSeconds: Histogram;
   readonly #datagrams: Counter<'direction'>;

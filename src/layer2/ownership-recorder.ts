@@ -8,8 +8,9 @@ import type { Steps } from './ownership/steps.ts';
 
 /** Maximum number of items of a list in one recorded event. The flight recorder cuts longer lists anyway. */
 const maxListed = 32;
-/** Maximum number of addresses whose steps are kept, and of steps kept for each address. */
+/** Maximum number of addresses whose steps are kept. */
 const maxAddresses = 1024;
+/** Maximum number of steps kept for each address. */
 const stepsPerAddress = 8;
 
 export interface OwnershipRecorderOptions {
@@ -21,9 +22,9 @@ export interface OwnershipRecorderOptions {
 }
 
 /**
- * Records the steps of the ownership machine. Each event is recorded under `ownership`. The part of it that concerns one address is
- * also recorded under `address ADDRESS`. Addresses have a recorder of their own, so that thousands of them displace neither each
- * other's last steps nor the events of other machines.
+ * Records the steps of the ownership machine. Each event is recorded under `ownership`. The part of an event that concerns one address is
+ * also recorded under `address ADDRESS`, in a second flight recorder. That recorder keeps the last steps of each address. Thousands of
+ * addresses therefore do not displace the events of other machines.
  */
 export class OwnershipRecorder {
   readonly #options: OwnershipRecorderOptions;

@@ -70,7 +70,7 @@ export class OwnershipRunner {
         return answers.silence(action);
       case 'claim':
         publish(action.claims);
-        // These addresses count as load in the election of the remaining vacancies, here as on the other nodes.
+        // These addresses count as load in the election of the remaining vacancies, on this node as on the other nodes.
         this.send({ kind: 'claims-published', addresses: action.claims.map(({ address }) => address) });
     }
   }

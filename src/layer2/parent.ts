@@ -1,6 +1,6 @@
 /**
- * The speaker process's side of the layer-2 process: starts it, restarts it with a growing delay when it ends, and passes
- * messages on. A new process receives everything that the earlier one had received.
+ * The speaker process starts the layer-2 process, restarts it with a growing delay when it ends, and exchanges messages with it. After a
+ * restart, the new process receives the present speakers, keys and entries.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
@@ -26,7 +26,7 @@ export interface Layer2Options {
    */
   readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
-  /** The current table, for a new process; `undefined` while it is not known yet. */
+  /** The present entries, for a new process; `undefined` while they are not known yet. */
   readonly entries: () => readonly AddressEntry[] | undefined;
   readonly clock?: Clock;
 }
@@ -38,8 +38,8 @@ export interface Layer2 {
   /** Speakers that Kubernetes knows. */
   setSpeakers(speakers: KnownSpeakers): void;
   /**
-   * Membership keys in base64, or the reason why there are none. If there are none, earlier keys stay in use. Without any keys, no
-   * address is answered.
+   * Membership keys in base64, or the reason why there are none. If there are none, earlier keys stay in use. Before the first keys arrive,
+   * no address is answered.
    */
   setKeys(keys: Result<readonly string[], string>): void;
   /** The process's last metrics except those of addresses, as prom-client's JSON. */
@@ -48,7 +48,7 @@ export interface Layer2 {
   unhealthy(): readonly string[];
   /** The fault of the membership keys, if there is one. */
   keyFault(): string | undefined;
-  /** Returns those of the addresses that a live node claims, this node included. Rejects when the process does not answer. */
+  /** Of the given addresses, returns those that this node or another live node claims. Rejects when the process does not answer. */
   claimed(addresses: readonly string[]): Promise<ReadonlySet<string>>;
   /** Returns the events of the process's flight recorders. Rejects when the process does not answer. */
   events(): Promise<readonly RecordedEvent[]>;

@@ -1,6 +1,6 @@
 /**
- * The layer-2 process, a child of the speaker. It acts on the speaker's messages (`ToLayer2`) and reports back (`FromLayer2`).
- * When the speaker ends, in whatever way, this process hands over its addresses, leaves the membership and ends too.
+ * The layer-2 process, a child of the speaker. It acts on the speaker's messages (`ToLayer2`) and reports back (`FromLayer2`). When the
+ * speaker process ends for any reason, this process hands over its addresses, leaves the membership and ends too.
  */
 import { Registry } from 'prom-client';
 import { systemClock } from '../clock.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 
-/** Interval between two log lines about one speaker. Without it, each datagram would cause a line. */
+/** Interval between two log lines about one speaker. Without this limit, each datagram would cause a line. */
 const intervalMs = 600_000;
 
 /** Logs speakers whose datagrams are sealed with a key that this node does not have. */

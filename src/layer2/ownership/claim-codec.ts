@@ -1,5 +1,5 @@
 /**
- * Codec of claims for membership packets. Numbers are big endian; a text is a length octet and ISO 8859-1 characters.
+ * Codec of claims for membership packets. Numbers are big endian. A text is a length octet and ISO 8859-1 characters.
  *
  *     +---------+-------+-------+------+------------------+-------------+
  *     | address | owner | epoch | from | observed version | in conflict |
@@ -23,7 +23,7 @@ export function encodeClaim({ address, owner, epoch, from, observedVersion, inCo
   return bytes;
 }
 
-/** Reads the claim at `offset`. Returns it and the offset behind it, or undefined when it is truncated. */
+/** Reads the claim at `offset`. Returns the claim and the offset behind it, or undefined when the claim is truncated. */
 export function decodeClaim(
   bytes: Buffer,
   offset = 0,

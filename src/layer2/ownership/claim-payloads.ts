@@ -9,8 +9,8 @@ export function payloadOf(claim: Claim): PayloadRecord {
 }
 
 /**
- * Greatest epoch that is accepted from other members. The next claim raises the epoch by one, and the raised epoch must still fit the
- * 48 bits of the wire.
+ * Greatest epoch that is accepted from other members. The next claim raises the epoch by one, and the raised epoch must still fit in the 48
+ * bits on the wire.
  */
 const maxEpoch = 2 ** 47 - 1;
 

@@ -17,8 +17,8 @@ interface Holdings {
 /** How long a release is remembered. A partition that lasts longer may bring a released address back. */
 export const releaseKeptMs = 24 * 3_600_000;
 /**
- * How long a release is repeated to members that lack it. This is far shorter than `releaseKeptMs`: otherwise two members could
- * forever send each other a release that the other has just dropped.
+ * How long a release is repeated to members that lack it. This is far shorter than `releaseKeptMs`. Otherwise, two members that drop a
+ * release at different times could send it back to each other forever.
  */
 export const releaseToldMs = 3_600_000;
 
@@ -57,8 +57,8 @@ export class ClaimStore {
   }
 
   /**
-   * Drops releases that are older than `releaseKeptMs`. Call it every few minutes, because the age of a release counts from the
-   * first call after it arrived.
+   * Drops releases that are older than `releaseKeptMs`. Call it every few minutes, because the age of a release counts from the first call
+   * after the release arrived.
    */
   expire(nowMs: number): void {
     this.#nowMs = nowMs;
@@ -83,7 +83,7 @@ export class ClaimStore {
     for (const { claim } of this.#held.values()) yield claim;
   }
 
-  /** The claims in these digest buckets. Releases are among them only while they are still repeated to others. */
+  /** The claims in these digest buckets. A release is among them for about `releaseToldMs` after it arrived. */
   *inBuckets(buckets: ReadonlySet<number>): Iterable<Claim> {
     for (const { claim, bucket } of this.#held.values()) {
       if (!buckets.has(bucket)) continue;

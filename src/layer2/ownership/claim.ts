@@ -12,7 +12,7 @@ export interface Claim {
   readonly from: string;
   /**
    * Newest resourceVersion that the claiming node had observed. Nodes that have observed nothing newer respect the claim. A claim with
-   * 0 binds no node.
+   * version 0 binds no node.
    */
   readonly observedVersion: number;
   /** Another host uses the address, so its owner does not answer for it. */
@@ -20,8 +20,8 @@ export interface Claim {
 }
 
 /**
- * The total order of claims on one address. The higher epoch wins. Within an epoch, a takeover beats a release, so an owner that
- * gives an address up while it is cut off does not undo a takeover. Between equals, the rendezvous weight of the owner decides.
+ * The total order of claims on one address. The higher epoch wins. Within an epoch, a takeover beats a release. A release by an owner that
+ * is cut off therefore does not undo a takeover. Between claims of equal rank, the rendezvous weight of the owner decides.
  */
 export function compareClaims(a: Claim, b: Claim): number {
   if (a.epoch !== b.epoch) return a.epoch - b.epoch;
@@ -31,7 +31,7 @@ export function compareClaims(a: Claim, b: Claim): number {
   return difference || (a.owner < b.owner ? -1 : 1);
 }
 
-/** Rank within an epoch: a takeover beats a release, and a final release beats one after which the owner keeps answering. */
+/** Rank within an epoch: a takeover beats a release, and a final release beats a release to a successor. */
 function rank(claim: Claim): number {
   if (isReleasedByOwner(claim)) return 0;
   return claim.owner === '' ? 1 : 2;
@@ -59,8 +59,9 @@ export function release(claim: Claim, observedVersion: number): Claim {
   return {
     ...claim,
     owner: '',
-    // After an earlier release to a successor, another node may have claimed the address with the next epoch, and this node may not
-    // have heard that claim. That takeover must win, so this release keeps the epoch.
+    // A release to a successor has already raised the epoch. Another node may have taken the address over with that same epoch, and its
+    // claim may not have arrived here. A takeover wins only over a release of its own epoch or an earlier one, so this release keeps the
+    // epoch.
     epoch: isReleasedByOwner(claim) ? claim.epoch : claim.epoch + 1,
     from: claim.owner,
     observedVersion,

@@ -5,11 +5,12 @@ import type { Steps } from './steps.ts';
 export interface VacantAddress {
   readonly address: string;
   readonly group: string;
-  /** Nodes that could answer for it. */
+  /** Nodes that could answer for the address. */
   readonly eligible: readonly string[];
   /**
-   * The node that has already claimed the address after the same loss. The election includes such addresses so that a node that
-   * learns of the loss late elects the same owners for the rest as the earlier nodes did.
+   * The node that has already claimed the address after the same loss. Nodes that learned of the loss earlier elected owners for all its
+   * addresses together. The election therefore includes the claimed addresses, so that this node elects the same owners for the remaining
+   * addresses.
    */
   readonly takenBy?: string;
 }
@@ -23,10 +24,10 @@ export interface Standing {
 }
 
 /**
- * Elects an owner for each vacant address, group by group. A node that owns an address of the same group is preferred; otherwise
- * the node with the fewest addresses wins, and among equals the one with the greatest rendezvous weight (Thaler and Ravishankar,
- * 1998). The result depends only on state that all members share, so all members elect the same owners without asking each other.
- * Addresses without an eligible node are missing from the result. Costs O(vacant addresses × eligible nodes).
+ * Elects an owner for each vacant address, group by group. Nodes that own an address of the same group come first. Among several nodes, the
+ * node with the fewest addresses wins. Among nodes with equally many addresses, the greatest rendezvous weight (Thaler and Ravishankar,
+ * 1998) wins. The result depends only on state that all members share, so all members elect the same owners without asking each other.
+ * Addresses without an eligible node are missing from the result. The cost is O(vacant addresses × eligible nodes).
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],
@@ -73,7 +74,7 @@ function outweighs(node: string, other: string, address: string): boolean {
   return difference > 0 || (difference === 0 && node < other);
 }
 
-/** Keeps a group together, so that all its addresses are counted before the next group is placed. */
+/** Sorts by group, so that the election places all addresses of one group before the next group. */
 function byGroup(a: VacantAddress, b: VacantAddress): number {
   if (a.group !== b.group) return a.group < b.group ? -1 : 1;
   return a.address < b.address ? -1 : a.address > b.address ? 1 : 0;

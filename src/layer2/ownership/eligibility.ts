@@ -3,11 +3,15 @@ import { carries } from '../../link/link-table.ts';
 import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 import type { NodeFacts } from './node-facts.ts';
 
-/** Decides which nodes could answer for an address: the entry's candidates that are alive, are not leaving, and have a link for it. */
+/**
+ * Decides which nodes could answer for an address: the entry's candidates that are alive, are not leaving, and have a link for the address.
+ */
 export class Eligibility {
   readonly #nodes: ReadonlyMap<string, NodeFacts>;
   readonly #subnets: readonly Prefix[];
-  /** Results by candidate list, then by a key of the relevant interfaces and subnets. Entries share their candidate lists. */
+  /**
+   * Results by candidate list, then by a key of the relevant interfaces and subnets. Entries with equal candidates share one list object.
+   */
   readonly #cache = new Map<readonly string[], Map<string, readonly string[]>>();
 
   /** `nodes` holds the live nodes. */
@@ -33,7 +37,7 @@ export class Eligibility {
     return this.eligible(address, entry).includes(node);
   }
 
-  /** Whether the node has a link for the address, even if it is not a candidate. */
+  /** Whether the node is alive, is not leaving, and has a link for the address. The node need not be a candidate. */
   couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
     if (!facts || facts.isLeaving) return false;

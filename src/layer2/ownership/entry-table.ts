@@ -2,7 +2,7 @@ import { formatIp, type IpAddress, parseIp, prefixContains } from '../../address
 import type { Link } from '../../link/link-table.ts';
 import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 
-/** An entry with its parsed address. Users of the table add their own state to it. */
+/** An entry with its parsed address. Users of the table add their own state to the tracked entry. */
 export interface TrackedEntry {
   entry: AddressEntry;
   readonly address: IpAddress;
@@ -61,8 +61,8 @@ export class EntryTable<T extends TrackedEntry> {
   }
 
   /**
-   * Adds the entry, or replaces the one with the same address. `hasMoved` says whether the interfaces of a known address have
-   * changed on this node. Returns `undefined` when the address does not parse.
+   * Adds the entry, or replaces the entry with the same address. `hasMoved` says whether the interfaces of a known address have changed on
+   * this node. Returns `undefined` when the address does not parse.
    */
   put(entry: AddressEntry): { readonly tracked: T; readonly hasMoved: boolean } | undefined {
     const address = parseIp(entry.address);
@@ -114,5 +114,8 @@ export class EntryTable<T extends TrackedEntry> {
   }
 }
 
-/** Clusters have a few distinct lists. The bound only limits growth over months of changes. */
+/**
+ * Maximum number of candidate lists to share. A cluster has only a few lists at a time, but new lists appear for as long as the process
+ * runs.
+ */
 const maxCandidateLists = 1000;

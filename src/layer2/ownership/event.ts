@@ -13,9 +13,9 @@ export interface OwnershipView {
 
 /** An input of the ownership machine. */
 export type OwnershipEvent =
-  /** Members and claims are known; decisions begin. */
+  /** Members and claims are known, so decisions begin. */
   | { readonly kind: 'started' }
-  /** The whole table of entries, which replaces the earlier one. */
+  /** The whole table of entries, which replaces the earlier table. */
   | { readonly kind: 'table'; readonly entries: readonly AddressEntry[] }
   | {
       readonly kind: 'change';
@@ -23,18 +23,18 @@ export type OwnershipEvent =
       readonly remove: readonly AddressRemoval[];
     }
   | { readonly kind: 'view'; readonly view: OwnershipView }
-  /** The claim store holds newer claims on these addresses. They count in the next decision, for instance on a `tick`. */
+  /** The claim store holds newer claims on these addresses. The claims count in the next decision, for instance on a `tick`. */
   | { readonly kind: 'claims-received'; readonly addresses: Iterable<string> }
   /** This node's own claims on these addresses were published. */
   | { readonly kind: 'claims-published'; readonly addresses: Iterable<string> }
   /** Another host has started or stopped using an address that this node owns. */
   | { readonly kind: 'conflict'; readonly address: string; readonly inConflict: boolean }
-  /** Time has passed. Due at `wakeAtMs()`, and harmless at any other time. */
+  /** Time has passed. The tick is due at `wakeAtMs()`, and is harmless at any other time. */
   | { readonly kind: 'tick' };
 
 /**
- * Why this node starts answering for an address: it never had an owner; it was recorded for this node; its owner is gone; or its
- * owner is alive and hands over.
+ * Why this node starts answering for an address. Either the address never had an owner (`first`), or the Service records this node as its
+ * owner (`recorded`), or its owner is gone (`failover`), or its owner is alive and hands it over (`handover`).
  */
 export type TakeoverReason = 'first' | 'recorded' | 'failover' | 'handover';
 
@@ -45,11 +45,11 @@ export interface AnswerAction {
   readonly reason: TakeoverReason;
   /** The previous owner; empty when there was none. */
   readonly from: string;
-  /** Another host may use the address, so it must be probed before it is answered. */
+  /** Another host may use the address, so this node must probe it before it answers. */
   readonly mustProbe: boolean;
 }
 
-/** The interfaces of an address that is answered have changed. */
+/** The interfaces of an address that this node answers for have changed. */
 export interface AdjustAction {
   readonly kind: 'adjust';
   readonly entry: AddressEntry;

@@ -11,9 +11,9 @@ export interface NodeLink extends Pick<Link, 'name' | 'subnets'> {
 /** Facts that each node tells all others about itself, so that every node can judge which nodes could answer for an address. */
 export interface NodeFacts {
   readonly links: readonly NodeLink[];
-  /** The node hands over its addresses and must not receive any. */
+  /** The node hands over its addresses and must not receive new ones. */
   readonly isLeaving: boolean;
-  /** The node has started and does not answer yet. The addresses that it owned before its start count as having lost their owner. */
+  /** The node has started and does not answer yet. The addresses that it owned before its start count as vacant. */
   readonly isStarting: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface FormattedFacts {
   readonly leftOut: readonly string[];
 }
 
-/** Longest text of the facts. They share a datagram with other content. */
+/** Longest text of the facts. The facts share a datagram with other content. */
 const maxLength = 900;
 
 /**
@@ -34,7 +34,7 @@ const maxLength = 900;
  *
  *     {"leaving":true,"starting":true,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24"]]]}
  *
- * When not all links fit, as on a node with many container networks, only those that `isNeeded` selects are included.
+ * If not all links fit, as on a node with many container networks, only the links that `isNeeded` selects are included.
  */
 export function formatFacts(
   links: readonly Link[],
@@ -61,14 +61,14 @@ function toJson(links: readonly Link[], { isLeaving, isStarting }: NodePhase): s
   );
 }
 
-/** Escapes all characters except printable ASCII: packets carry ASCII, but the kernel accepts any link name. */
+/** Escapes all characters except printable ASCII. Packets carry ASCII only, but a link name may contain other characters. */
 function toAscii(json: string): string {
   return json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 const noFacts: NodeFacts = { links: [], isLeaving: false, isStarting: false };
 
-/** Parses the facts of another node. Unknown and malformed parts are ignored, because a newer release may add to them. */
+/** Parses the facts of another node. Unknown and malformed parts are ignored, because a newer release may use other parts. */
 export function parseFacts(text: string): NodeFacts {
   let raw: unknown;
   try {

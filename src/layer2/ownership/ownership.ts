@@ -1,10 +1,10 @@
 /**
- * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and
- * claims from the membership, and the time go in; actions to answer, to stop answering and to claim come out.
+ * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and claims from the
+ * membership, and the time go in. Actions to answer, to stop answering and to claim come out.
  *
- * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds its
- * former addresses owned by other nodes and leaves them to those. Before the first claim, the owner recorded on the Service counts as
- * the owner.
+ * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds that other
+ * nodes own its former addresses, and it does not take them back. Before the first claim, the owner recorded on the Service counts as the
+ * owner.
  *
  *     owner is alive and eligible             it keeps the address (tenure.ts)
  *     owner is alive and not eligible         handover: the successor answers and announces, then claims; the old owner stops when it
@@ -13,13 +13,13 @@
  *     yet ready
  *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
  *
- * All members elect the same successor (election.ts), so none waits for another. A successor that does not claim within a second,
- * because it has not learned of the address, is passed over (vacancies.ts). If the old owner is alive, is no longer eligible and hears
- * no claim of the successor within that second, it releases the address but keeps answering. Any node may then take over, whatever
- * version that node has observed.
+ * All members elect the same successor (election.ts), so they need not negotiate. If the successor has not learned of the address, it does
+ * not claim. After a second without its claim, the other nodes pass it over and elect again (vacancies.ts). An old owner that is alive but
+ * no longer eligible then also releases the address, and keeps answering. Any node may now take the address over, whatever version that
+ * node has observed.
  *
- * A minority answers where it must but makes no claims (quorum.ts), so the majority's decisions stand when a partition heals. On the
- * minority's side no node claims, so a missing claim means nothing there, and an old owner stops at once instead of waiting for its
+ * A node in a minority answers for the addresses for which it is elected, but makes no claims (quorum.ts). The majority's decisions
+ * therefore stand when a partition heals. Because no node in a minority claims, an old owner there stops at once and does not wait for its
  * successor's claim.
  *
  * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members
@@ -126,7 +126,7 @@ export class Ownership {
     return this.#vacancies.wakeAtMs();
   }
 
-  /** Addresses that this node answers for, or would if no other host used them. */
+  /** Addresses that this node answers for, or would answer for if no other host used them. */
   answered(): string[] {
     return [...this.#entries.tracked()].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
   }
@@ -151,7 +151,7 @@ export class Ownership {
 
   *#replaceAll(entries: readonly AddressEntry[], decision: Decision): Steps<void> {
     const kept = new Set(entries.map(({ address }) => address));
-    // A table has no version of its own, so the removals that follow from it bind no other node.
+    // A table has no version of its own. The removals therefore have version 0, which binds no other node.
     const removals = [...this.#entries.texts()]
       .filter((address) => !kept.has(address))
       .map((address) => ({ address, observedVersion: 0 }));
@@ -265,7 +265,7 @@ export class Ownership {
     });
   }
 
-  /** Addresses that were recently taken over from the nodes that the vacant addresses belonged to. */
+  /** Addresses that were recently taken over from the nodes that owned the vacant addresses. */
   #takenSince(vacant: readonly VacantAddress[], nowMs: number): VacantAddress[] {
     const lost = new Set(vacant.flatMap(({ address }) => this.#claims.get(address)?.owner ?? []));
     const taken: VacantAddress[] = [];
@@ -299,7 +299,7 @@ export class Ownership {
       this.#take(text, owned, decision);
     } else if (successor === undefined) {
       if (!owned.isAnswering) return;
-      // Answering would mislead neighbours: this node is not eligible either.
+      // This node is not eligible either, so its answers would mislead neighbours.
       actions.push(silence(owned, 'no node is eligible'));
       this.#release(text, 0, decision);
     } else if (owned.isAnswering) {
@@ -333,14 +333,14 @@ export class Ownership {
   }
 
   /**
-   * Whether to probe first, because another host, or a node whose claim was not heard, may use the address (RFC 5227 section 2.1,
-   * RFC 4862 section 5.4).
+   * Whether to probe the address before answering (RFC 5227 section 2.1, RFC 4862 section 5.4). The address may be in use by a host outside
+   * the membership, or by a node whose claim has not arrived here.
    */
   #mustProbe(claim: Claim | undefined, reason: TakeoverReason, nowMs: number): boolean {
     if (claim?.inConflict) return true;
     if (reason === 'recorded') return false;
-    // Without a claim, nothing shows that the address was in use here. If this is a handover from the recorded owner, that node is
-    // alive, and its claim may still be on its way.
+    // Without a claim, nothing shows that a node has used the address before. In a handover from the recorded owner, that owner is alive
+    // and its claim may still be on its way.
     if (!claim) return true;
     // The owner of a new address may have died before it had probed the address.
     return reason === 'failover' && claim.from === '' && this.#takeovers.isRecent(claim.address, nowMs);

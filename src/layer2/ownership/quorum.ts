@@ -1,24 +1,24 @@
 /**
- * Quorum decides whether this node may claim addresses. Without it, both sides of a partition would claim, and addresses would
- * move back and forth when the partition heals.
+ * Quorum decides whether this node may claim addresses. Without a quorum, both sides of a partition would claim, and addresses would move
+ * back and forth when the partition heals.
  *
  *     minority ── majority again ──→ healing ── 2 s ──→ majority
  *        ↑                              │                   │
  *        └──────── minority again ──────┴───────────────────┘
  *
- * - In a minority, a node refuses to claim, so the majority's decisions stand when the partition heals. Half of the members count as a
- *   majority, for the sake of clusters of two nodes.
- * - While a partition heals, a node still considers dead all members that it has not heard again yet. It refuses to claim until it has
- *   had time to hear all of them.
- * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another:
- *   between the first death and the last, it would count itself as part of a majority.
+ * - In a minority, a node refuses to claim, so the majority's decisions stand when the partition heals. Exactly half of the members count
+ *   as a majority, so that a cluster of two nodes works.
+ * - While a partition heals, some members still count as dead because this node has not heard them again yet. The node refuses to claim
+ *   until it has had time to hear all of them.
+ * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another.
+ *   Between the first death and the last, it would still believe that it is in a majority.
  * - When a suspect proves to be alive while another member is missing, the link may have been cut and restored, and the missing member
  *   may be alive as well. Claims stay paused until missing members have been tried again.
  */
 
 /**
- * With `paused`, this node makes no claims, but other nodes may. With `refused`, no node on this side of the partition claims, so a
- * missing claim of another node means nothing.
+ * With `paused`, this node makes no claims, but other nodes may. With `refused`, no node on this side of the partition claims, so the lack
+ * of another node's claim means nothing.
  */
 export type Claiming = 'allowed' | 'paused' | 'refused';
 
@@ -31,9 +31,9 @@ export interface QuorumInput {
   readonly missing: number;
 }
 
-/** How long healing lasts. After a partition, members hear each other sooner than that, because each member retries once a second. */
+/** How long healing lasts. Members need less time to hear each other after a partition, because each member retries once a second. */
 export const healMs = 2000;
-/** Interval at which members retry a missing one. */
+/** Interval at which members retry a missing member. */
 export const retryMs = 1000;
 
 export class Quorum {

@@ -1,21 +1,21 @@
 /**
- * Readiness decides when a node that has started may take its first decision. It must know its address entries and the claims of
- * the other members; a node that decides without the claims would take addresses that others own.
+ * Readiness decides when a node that has started may take its first decision. It must know its address entries and the claims of the other
+ * members. A node that decides without the claims would take addresses that other nodes own.
  *
  * - For the first 1.5 s it waits for every known speaker, so that all nodes of a new cluster elect from the same set.
- * - After that, it waits only until several other members, or all that are live if those are few, have the same knowledge.
+ * - After that, it waits only until several live members, or all live members if there are few, have the same knowledge as this node.
  * - After 3 s, a node that reaches no other member decides alone.
- * - After 30 s, it decides in any case: a member that never agrees must not keep addresses unanswered.
+ * - After 30 s, it decides in any case, because a member that never agrees must not keep addresses unanswered.
  */
 
 /** The node's knowledge about the other members. */
 export interface ReadinessInput {
   readonly hasEntries: boolean;
-  /** Several other members, or all that are live if those are few, were found to hold the same claims. */
+  /** Whether this node holds the same claims as several live members, or as all live members if there are few. */
   readonly isSynced: boolean;
   /** Live members other than this node. */
   readonly liveMembers: number;
-  /** Known speakers that are not live members. */
+  /** Number of listed speakers that are not live, except those that have left. */
   readonly unreachable: number;
 }
 
@@ -40,7 +40,7 @@ export class Readiness {
     return waitedMs >= awaitAllMs || unreachable === 0;
   }
 
-  /** Next time at which `isReady` may change although the input has not; infinite for never. */
+  /** The next time at which the result of `isReady` may change without a change of its input. Infinite means never. */
   wakeAtMs(nowMs: number): number {
     const limits = [awaitAllMs, awaitAnyMs, awaitSyncMs].map((limitMs) => this.#joinedAtMs + limitMs);
     return limits.find((atMs) => atMs > nowMs) ?? Number.POSITIVE_INFINITY;

@@ -1,9 +1,9 @@
-/** All members learn of a lost owner within this time. A later takeover belongs to another loss. */
+/** All members learn within this time that an owner is lost. A later takeover belongs to another loss. */
 const lossMs = 2000;
 
 /**
- * Addresses that other nodes have claimed recently. A node that learns of a loss late must know which addresses became vacant in
- * that loss. Otherwise it would count them as load of their new owners, and elect differently from the others.
+ * Addresses that were claimed recently. A node that learns of a loss late must know which addresses became vacant in that loss. Otherwise,
+ * it would count them as load of their new owners, and its election would differ from that of the other nodes.
  */
 export class RecentTakeovers {
   readonly #claimedAtMs = new Map<string, number>();
@@ -17,7 +17,7 @@ export class RecentTakeovers {
     return claimedAtMs !== undefined && nowMs - claimedAtMs < lossMs;
   }
 
-  /** Returns the recent addresses and forgets the others. */
+  /** Returns the addresses that were claimed recently and forgets the older ones. */
   *addresses(nowMs: number): Iterable<string> {
     for (const [address, claimedAtMs] of this.#claimedAtMs) {
       if (nowMs - claimedAtMs > lossMs) this.#claimedAtMs.delete(address);

@@ -1,10 +1,10 @@
 /**
  * Tenure decides whether the owner that the claims name may keep its address.
  *
- * Nodes learn of changes at different times, and a node without access to the API server does not learn of them at all. A claim
- * therefore carries the version that the claiming node had observed, and nodes that have observed nothing newer respect the claim. As
- * a result, the newest state of the cluster wins, and two nodes cannot keep taking an address from each other. Likewise, nodes that
- * have observed less respect the release of an address that no Service uses any longer.
+ * Nodes learn of changes at different times, and a node without access to the API server does not learn of them at all. A claim therefore
+ * carries the version that the claiming node had observed, and nodes that have observed nothing newer respect the claim. As a result, the
+ * newest state of the cluster wins, and two nodes cannot keep taking an address from each other. A release of an address that no Service
+ * uses any longer carries a version in the same way, and nodes that have observed less respect it.
  */
 import type { Claim } from './claim.ts';
 import type { Eligibility } from './eligibility.ts';

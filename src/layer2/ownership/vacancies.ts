@@ -1,10 +1,10 @@
 /**
- * The vacancies: addresses without an owner that may keep them, and how long to wait before and after the election of a
- * successor.
+ * A vacancy is an address whose owner is gone or may not keep it, or that never had an owner. This file decides how long a vacancy waits
+ * before and after the election of a successor.
  *
- * Before an election, addresses that never had an owner wait until no new one has arrived for 100 ms. They are then placed together,
- * because all nodes must elect from the same set. After an election, a successor that does not claim within a second, because it has
- * not learned of the address, is passed over.
+ * Before an election, addresses that never had an owner wait until no further such address has arrived for 100 ms. They are then placed
+ * together, because all nodes must elect from the same set. After an election, the successor has a second to claim the address. If it does
+ * not, for instance because it has not learned of the address, it is passed over.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
@@ -64,7 +64,7 @@ export class Vacancies {
     return atMs;
   }
 
-  /** Stops waiting for nodes and readmits those that were passed over: silence in a minority means nothing. */
+  /** Stops waiting for claims and readmits the nodes that were passed over, because the lack of claims in a minority means nothing. */
   forgetSilence(): void {
     for (const [, , vacancy] of this.#all()) {
       vacancy.passedOver.clear();
@@ -121,7 +121,7 @@ function isFirstPlacement({ entry, isAnswering }: OwnedAddress, claim: Claim | u
   return claim === undefined && entry.recordedOwner === undefined && !isAnswering;
 }
 
-/** Passes over the awaited node when its time is up. Returns whether it did. */
+/** Passes over the awaited node when its time is up. Returns whether a node was passed over. */
 function passOverLate(vacancy: Vacancy, nowMs: number): boolean {
   if (nowMs < vacancy.wakeAtMs || vacancy.awaited === undefined) return false;
   vacancy.passedOver.add(vacancy.awaited);

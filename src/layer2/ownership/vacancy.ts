@@ -15,7 +15,7 @@ export interface Vacancy {
 
 /** An entry with this node's decision about its address. */
 export interface OwnedAddress extends TrackedEntry {
-  /** Whether this node answers for the address, or would if no other host used it. */
+  /** Whether this node answers for the address, or would answer for it if no other host used it. */
   isAnswering: boolean;
   vacancy: Vacancy | undefined;
 }
@@ -47,7 +47,7 @@ export function successors(
   eligibility: Eligibility,
 ): readonly string[] {
   const all = eligibility.eligible(address, entry);
-  // A first placement can wait until nodes that start together are ready. An address that has lost its owner cannot, so only ready
+  // A first placement can wait until nodes that start together are ready. An address that has lost its owner cannot wait, so only ready
   // nodes may take it.
   const eligible =
     owner === undefined ? all : all.filter((node) => node === self || eligibility.isReady(node));

@@ -2,9 +2,9 @@
 export interface AnnouncementPolicy {
   /** Milliseconds from the takeover to each announcement, in ascending order. */
   readonly offsetsMs: readonly number[];
-  /** Interval of the repeats after the last offset, for switches that forget; 0 for none. */
+  /** Interval of the repeats after the last offset, for switches that forget addresses. 0 means no repeats. */
   readonly refreshMs: number;
-  /** Announcements per second over all addresses, and the size of a burst. */
+  /** Rate limit for all addresses together: announcements per second, and the size of a burst. */
   readonly perSecond: number;
   readonly burst: number;
 }
@@ -20,9 +20,9 @@ interface Pending<T> {
 }
 
 /**
- * Chooses the next announcement. Every address is announced once before any is announced twice: after a node's death, the first
- * announcement restores traffic and repeats only insure against loss. Within a round, the address whose schedule started first goes
- * first. A token bucket limits the rate. All methods take a monotonic time in milliseconds.
+ * Chooses the next announcement. Every address is announced once before any address is announced twice. After a node's death, the first
+ * announcement restores traffic, and repeats only insure against loss. Within a round, the address whose schedule started first goes first.
+ * A token bucket limits the rate. All methods take a monotonic time in milliseconds.
  *
  *     round 0: c d e          next() takes the head of the first round whose head is due, while the bucket
  *     round 1: a b            has a token, and moves it to the following round
@@ -53,7 +53,7 @@ export class AnnouncementQueue<T> {
     this.#current.delete(item);
   }
 
-  /** The item to announce now; `undefined` when none is due or the pace forbids it. */
+  /** The item to announce now; `undefined` when none is due or the rate limit forbids it. */
   next(now: number): T | undefined {
     this.#refill(now);
     if (this.#tokens < 1) return undefined;

@@ -15,7 +15,7 @@ export interface AnnouncerOptions {
   readonly drainCaptures: () => void;
 }
 
-/** Sends announcements as the queue schedules them, each only while the address is still answered here. */
+/** Sends announcements as the queue schedules them. An address that this node no longer answers for is not announced. */
 export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #queue: AnnouncementQueue<AddressState>;
@@ -26,7 +26,7 @@ export class Announcer {
     this.#queue = new AnnouncementQueue(options.policy);
   }
 
-  /** Starts the schedule of an address that is answered, or restarts it. */
+  /** Starts or restarts the schedule of an address that this node answers for. */
   start(state: AddressState): void {
     if (!state.answering) return;
     this.#queue.start(state, this.#options.clock.now());
@@ -57,7 +57,7 @@ export class Announcer {
     const { clock } = this.#options;
     const dueAtMs = clock.now() + delayMs;
     return clock.after(delayMs, () => {
-      // After a stall, another node may own the addresses: hear the other speakers first.
+      // After a stall, another node may own the addresses, so the other speakers must be heard first.
       if (clock.now() - dueAtMs > stallMs) this.#timer = clock.after(catchUpMs, () => this.#sendDue());
       else this.#sendDue();
     });

@@ -19,7 +19,7 @@ export interface ObservedConflict {
 
 export interface DefenceDecision {
   readonly action: ConflictAction;
-  /** Whether to report the conflict: the host is new, or its last report is ten seconds old. */
+  /** Whether to report the conflict. Repeated conflicts with one host are reported every ten seconds. */
   readonly report: boolean;
   readonly history: ConflictHistory;
 }
@@ -32,7 +32,7 @@ const maxReports = 3;
 /**
  * Decides how to react to a conflict (RFC 5227 section 2.4).
  *
- * - `defend` sends an announcement, at most once in ten seconds: two hosts that both defend must not flood the link.
+ * - `defend` sends an announcement, at most once in ten seconds, so that two hosts that both defend do not flood the link.
  * - `yield` stops answering.
  * - A conflict with another speaker is only reported, because the speakers settle ownership among themselves.
  */

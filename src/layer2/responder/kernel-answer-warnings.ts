@@ -14,7 +14,10 @@ export class KernelAnswerWarnings {
     this.#log = log;
   }
 
-  /** Checks the addresses of all nodes, because the kernel answers whichever node owns them. Returns how many this kernel answers for. */
+  /**
+   * Checks all addresses, because the kernel also answers for addresses that other nodes own. Returns the number of addresses that the
+   * kernel answers for.
+   */
   check(addresses: Iterable<PlacedAddress>): number {
     const answered = new Set<string>();
     for (const answer of this.#responder.kernelAnswers(addresses)) {

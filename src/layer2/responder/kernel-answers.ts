@@ -5,16 +5,16 @@ import { carries, type Link, type LocalAddress } from '../../link/link-table.ts'
 /** An address that the kernel of this node answers for too, with the link's own MAC, whichever node owns the address. */
 export interface KernelAnswer {
   readonly address: IpAddress;
-  /** Interface that has the address: kube-ipvs0 with kube-proxy in IPVS mode, or one configured by hand. */
+  /** Interface that has the address: kube-ipvs0 with kube-proxy in IPVS mode, or an interface that was configured by hand. */
   readonly configuredOn: string;
   /** Link on which the kernel answers. */
   readonly answeredOn: string;
 }
 
 /**
- * Reads `arp_ignore` as the kernel applies it: the greater of the link's own value and that of `all`. With 0 the kernel answers
- * for every address of the host on every link, with 1 or 2 for those of the link itself, with 8 never. Returns 0 when it cannot
- * be read.
+ * Reads `arp_ignore` as the kernel applies it: the greater of the link's own value and that of `all`. With 0, the kernel answers on every
+ * link for every address of the host. With 1 or 2, it answers only for addresses of the link itself. With 8, it never answers. Returns 0
+ * when the value cannot be read.
  */
 export function readArpIgnore(interfaceName: string): number {
   return Math.max(
@@ -28,17 +28,17 @@ export function readArpIgnore(interfaceName: string): number {
   );
 }
 
-/** IPv6 has no `arp_ignore`: the kernel answers only on the link that has the address, as with the value 1. */
+/** IPv6 has no `arp_ignore`. The kernel answers only on the link that has the address, as IPv4 does with the value 1. */
 const ipv6Ignore = 1;
 
-/** Finds the addresses that this host's kernel answers for. For IPv4 that depends on `arp_ignore`. */
+/** Finds the addresses that this host's kernel answers for. For IPv4, the result depends on `arp_ignore`. */
 export function findKernelAnswers(
   addresses: Iterable<{ readonly address: IpAddress; readonly interfaces: readonly string[] }>,
   links: readonly Link[],
   local: readonly LocalAddress[],
   arpIgnore: (interfaceName: string) => number,
 ): KernelAnswer[] {
-  // Indexed, because kube-proxy in IPVS mode configures the address of every Service on a link of the node.
+  // There may be many local addresses, because kube-proxy in IPVS mode configures the address of every Service on a link of the node.
   const holdersOf = Map.groupBy(local, ({ address }) => keyOf(address));
   const answers: KernelAnswer[] = [];
   for (const { address, interfaces } of addresses) {

@@ -26,10 +26,10 @@ export interface LinkPortOptions {
 }
 
 /**
- * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends.
- * The filter recognises those by their MAC instead of their direction. Only the kernel knows the direction, but libpcap filters the
- * first frames after opening in user space, where a direction filter would drop all of them. The filter cannot see VLAN tags, so
- * tagged frames pass it.
+ * The kernel filter: all ARP, plus ICMPv6 solicitations (135) and advertisements (136), without the frames that this link sends. The filter
+ * recognises sent frames by their source MAC, not by their direction. libpcap filters the first frames after opening in user space, where
+ * the direction is unknown, so a filter by direction would drop all of these frames. The filter cannot see VLAN tags, so it lets all tagged
+ * frames pass.
  */
 function filterFor(mac: Uint8Array): string {
   return `not ether src ${formatMac(mac)} and (arp or (icmp6 and (ip6[40] = 135 or ip6[40] = 136)))`;
@@ -112,7 +112,7 @@ export class LinkPort {
     this.#groups.clear();
   }
 
-  /** Handles a frame. An exception loses only that frame. This does not use `Guard.run`, which would allocate for each frame. */
+  /** Handles a frame. An exception loses only that frame. This method does not use `Guard.run`, which would allocate for each frame. */
   #guarded(frame: Uint8Array, length: number, ageMs: number): void {
     try {
       this.#receive(frame, length, ageMs);
@@ -146,7 +146,7 @@ export class LinkPort {
   }
 }
 
-/** The protocol of a frame. `payloadType` cannot see the protocol of tagged frames, so they count as ARP, which most of them are. */
+/** The protocol of a frame. `payloadType` cannot see the protocol of tagged frames, so tagged frames count as ARP. */
 function protocolOf(frame: Uint8Array, length: number): Protocol {
   return payloadType(frame, length) === etherType.ipv6 ? 'ndp' : 'arp';
 }

@@ -27,13 +27,13 @@ export interface LinkPortsOptions {
 }
 
 const reopenDelayMs = 500;
-/** Minimum time between two looks for frames: a tenth of the time that an answer may take. A look costs some 5 µs. */
+/** Minimum time between two checks for frames, short enough that neighbours do not notice it. A check costs about 5 µs. */
 const drainIntervalMs = 1;
 
 /**
- * The open links. An address is placed on exactly the links that carry it, and a link is captured only while it has an address.
- * Links are followed as they change: a link that returns, with the same interface index or another, gets a new capture and joins
- * its multicast groups again. A capture that fails is retried.
+ * The open links. An address is placed on exactly the links that carry it, and a link is captured only while it has an address. A link that
+ * disappears and returns gets a new capture and joins its multicast groups again, even if its interface index has changed. A capture that
+ * fails is retried.
  */
 export class LinkPorts {
   readonly #options: LinkPortsOptions;
@@ -61,7 +61,7 @@ export class LinkPorts {
     return [...this.#ports.values()].filter((port) => port.states.has(state));
   }
 
-  /** Places the address on the links that carry it and takes it off all others. Returns true when a link was added. */
+  /** Places the address on the links that carry it and takes it off all other links. Returns true when a link was added. */
   place(state: AddressState): boolean {
     let isAdded = false;
     for (const link of this.#options.links.links())

@@ -3,7 +3,7 @@ import type { DropReason } from '../../link/frame.ts';
 import type { AddressCounts } from './address-state.ts';
 import type { Protocol } from './link-port.ts';
 
-/** The first three are MetalLB's names with another prefix. */
+/** The first three names are MetalLB's with another prefix. */
 const neighbourMetric = {
   requestsReceived: 'bellman_layer2_requests_received',
   responsesSent: 'bellman_layer2_responses_sent',
@@ -14,7 +14,7 @@ const neighbourMetric = {
   links: 'bellman_layer2_links',
 } as const;
 
-/** Counters on the answering path: plain integers, turned into metrics only when the registry is read. */
+/** Counters on the answering path. They are plain integers, and become metrics only when the registry is read. */
 export class NeighbourCounters {
   readonly #dropped: Record<Protocol, Map<DropReason, number>> = { arp: new Map(), ndp: new Map() };
   capturesLost = 0;

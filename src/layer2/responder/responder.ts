@@ -2,10 +2,10 @@
  * The neighbour responder answers ARP and NDP for the addresses that it is given, on the links that should carry them, and
  * announces an address when this node starts answering for it. It decides nothing about ownership.
  *
- * An address is answered on the links that its pool names, or on every link whose subnet holds it (`link-ports.ts`).
- * Announcements follow one schedule per address, and one rate limit applies to all of them (`announcer.ts`). When another host uses an
- * address, the policy decides whether to defend it or to yield (`conflicts.ts`). `probe` finds out whether an address is free
- * before it is announced for the first time; a takeover from a dead node skips it, because failover must not wait.
+ * An address is answered on the links that its pool names, or on every link whose subnet holds it (`link-ports.ts`). Announcements follow
+ * one schedule per address, and one rate limit applies to all of them (`announcer.ts`). When another host uses an address, the policy
+ * decides whether to defend it or to yield (`conflicts.ts`). `probe` finds out whether an address is free before it is announced for the
+ * first time. A takeover from a dead node skips the probe, because failover must not wait.
  *
  * After a stall of the process, the responder waits until other speakers can be heard before it answers or announces
  * (`stall.ts`).
@@ -63,7 +63,7 @@ export interface NeighbourResponderOptions {
   readonly groupSocket?: GroupSocket;
 }
 
-/** An address and the links that may carry it; no links means every link whose subnet holds the address. */
+/** An address and the links that may carry it. An empty list means every link whose subnet holds the address. */
 export interface PlacedAddress {
   readonly address: IpAddress;
   readonly interfaces: readonly string[];
@@ -71,8 +71,8 @@ export interface PlacedAddress {
 
 export interface NeighbourResponder {
   /**
-   * Answers for the address from now on, and announces it. Without `interfaces`, every link whose subnet holds the address
-   * answers. When the address is answered already, only its links change.
+   * Answers for the address from now on, and announces it. Without `interfaces`, every link whose subnet holds the address answers. If the
+   * address is already answered, only its links change.
    */
   add(address: IpAddress, interfaces?: readonly string[]): void;
   /** Stops answering for the address at once. */
@@ -89,7 +89,7 @@ export interface NeighbourResponder {
   setSpeakers(macs: ReadonlySet<string>): void;
   /** Finds the addresses that this host's own kernel answers for. */
   kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[];
-  /** Counters of every address that is answered. While an address is answered, its object stays the same and keeps counting. */
+  /** Counters of every address that is answered. The object of an address stays the same for as long as the address is answered. */
   counts(): Iterable<AddressCounts>;
   /** Handles the frames that have arrived. Long tasks call it between items so that neighbours do not wait. */
   drainCaptures(): void;

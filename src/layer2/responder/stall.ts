@@ -1,13 +1,14 @@
 /**
- * Times that apply after the process stood still: it was stopped, starved of CPU, or its machine was suspended. Other speakers
- * may have declared this node dead meanwhile and taken its addresses over, so it must hear them before it answers or announces.
+ * Times that apply after a stall. In a stall, the process stands still because it was stopped, got no CPU time, or its machine was
+ * suspended. Other speakers may meanwhile have declared this node dead and taken its addresses over, so this node must hear them before it
+ * answers or announces.
  */
 
-/** A frame or timer later than this reveals a stall. Pauses of the garbage collector stay well below it. */
+/** A frame or timer that is late by more than this reveals a stall. Pauses of the garbage collector are much shorter. */
 export const stallMs = 100;
 
-/** Frames wait this long after a stall, which is several turns of the event loop and a few round trips to other speakers. */
+/** Frames wait this long after a stall. In this time, the event loop turns several times and datagrams of other speakers arrive. */
 export const catchUpMs = 20;
 
-/** Requests older than this stay unanswered: the sender has given up or has asked again (Linux asks once a second). */
+/** Requests older than this stay unanswered, because the sender has given up or asks again. Linux asks once a second. */
 export const answerWithinMs = 250;
