@@ -3,9 +3,9 @@ import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
 import type { ConfigMap } from '../kubernetes/model.ts';
 
 /**
- * Tracks the configuration that the controller accepted last. The ConfigMap and the copy kept beside it each carry an accepted
- * configuration in annotations, and the newer of the two counts. Deleting the ConfigMap, or applying an old manifest over it, therefore
- * changes nothing. Text that was never accepted is ignored.
+ * Tracks the configuration that the controller accepted last. The ConfigMap and its accepted copy each carry an accepted configuration in
+ * annotations, and the newer configuration counts. Deleting the ConfigMap, or applying an old manifest over it, therefore changes nothing.
+ * Text that was never accepted is ignored.
  */
 export class AcceptedConfigTracker {
   readonly #configMaps = new Map<string, ConfigMap>();
@@ -32,7 +32,7 @@ export class AcceptedConfigTracker {
     return accepted !== undefined && this.#take(accepted);
   }
 
-  /** Restores a configuration that neither ConfigMap carries any more, unless one is already in force. Returns whether it was restored. */
+  /** Puts a remembered configuration in force if no other configuration is in force. Returns whether it did. */
   recall(remembered: AcceptedConfig): boolean {
     return this.#current === undefined && this.#take(remembered);
   }

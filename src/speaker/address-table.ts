@@ -8,16 +8,19 @@ export interface AddressChange {
 }
 
 /**
- * Layer-2 addresses with the Services that use them. One node answers for a shared address, so the entries of all its Services are
- * merged into one.
+ * Layer-2 addresses with the Services that use them. Services may share an address, but only one node answers for it. The table therefore
+ * merges the entries of all these Services into one entry.
  */
 export class AddressTable {
-  /** By address, then by Service. */
+  /** Entries by address, then by Service. */
   readonly #wanted = new Map<string, Map<string, UnversionedEntry>>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
   readonly #sent = new Map<string, { readonly text: string; readonly entry: AddressEntry }>();
 
-  /** Replaces the entries of a Service. Returns the difference, marked with the resourceVersion on which it is based. */
+  /**
+   * Replaces the entries of a Service. Returns the changes that follow for the layer-2 process, marked with the resourceVersion that the
+   * speaker has observed.
+   */
   update(service: string, entries: readonly UnversionedEntry[], observedVersion: number): AddressChange {
     const touched = new Set(this.#addressesOfService.get(service) ?? []);
     for (const address of touched) this.#wanted.get(address)?.delete(service);
@@ -65,7 +68,7 @@ export class AddressTable {
 
 /**
  * Merges the entries of Services that share an address. Under `externalTrafficPolicy: Local`, Services may share an address only if they
- * have the same backends. Their lists of candidates therefore differ only when a Service has no endpoints, which leaves its list empty. So
+ * have the same backends. Their lists of candidates therefore differ only when a Service has no endpoints. That Service's list is empty, so
  * the union of the lists is correct.
  */
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {

@@ -2,14 +2,14 @@
  * Keeps the record of layer-2 owners on each Service (`bellman.dev/announcing`), one line per address.
  *
  *   begins to answer ──────→ writes its line at once, over the previous owner's
- *   line overwritten ──────→ leaves it for a pause that doubles (`record-contest.ts`)
- *   ceased to answer ──────→ removes its line after `patienceMs`, unless a successor has overwritten it
+ *   line overwritten ──────→ waits, each time twice as long, before it writes its line again (`record-contest.ts`)
+ *   stopped answering ─────→ removes its line after `patienceMs`, unless a successor has overwritten it
  *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
  *   Service lost the address → its line is removed after `patienceMs`, without an event
  *
- * A sweep compares the record with the facts every two seconds, so the record is soon correct again after an API server outage. Before the
- * writer removes a line, it asks the layer-2 process whether a live node claims the address. If one does, the line stays until that node
- * overwrites it, and no event reports the address as unanswered.
+ * A sweep compares the record with the facts every two seconds, so the record is soon correct again after an API server outage. Before this
+ * node removes a line, it asks the layer-2 process whether a live node claims the address. If a live node does, the line stays until that
+ * node overwrites it, and no event reports the address as unanswered.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { type Announcer, parseAnnouncing, recordAnnouncing } from '../cluster/announcing.ts';
@@ -33,8 +33,8 @@ import {
 import { nextStaleLines, type StaleLines } from './stale-lines.ts';
 
 /**
- * How long a stale line stays before it is removed. This is longer than a successor needs to answer and to write its line, so a
- * handover changes the line once and not several times.
+ * How long a stale line stays before it is removed. This is longer than a successor needs to answer and to write its line, so a handover
+ * changes the line only once.
  */
 const patienceMs = 8000;
 const sweepMs = 2000;
@@ -55,7 +55,7 @@ export interface AnnouncingReconcilerOptions {
   readonly isOurs: (service: Service) => boolean;
   /** Whether this node acts for a dead node. */
   readonly actsForDeadNode: (node: string) => boolean;
-  /** Returns those of the addresses that a live node, this one included, claims in layer 2. */
+  /** Of the given addresses, returns those that this node or another live node claims in layer 2. */
   readonly claimed: (addresses: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Why no node answers for an address of the Service. */
   readonly unansweredReason: (service: Service, address: string) => string;
@@ -66,14 +66,14 @@ interface RecordChange {
   readonly before: ReadonlyMap<string, Announcer>;
   /** Lines to write for this node. */
   readonly taken: ReadonlyMap<string, Announcer>;
-  /** Addresses that no node answers for any more. */
+  /** Addresses whose lines to remove, because no node answers for them or the Service has lost them. */
   readonly abandoned: ReadonlySet<string>;
 }
 
 export class AnnouncingReconciler {
   readonly #options: AnnouncingReconcilerOptions;
   readonly #owned = new Map<string, Announcer>();
-  /** By owned address. */
+  /** Contests by owned address. */
   readonly #contests = new Map<string, RecordContest>();
   #stale: StaleLines = new Map();
   /** Parsed records. Each sweep reads all Services but few of them change, so each record is parsed only once. */
@@ -119,7 +119,7 @@ export class AnnouncingReconciler {
     for (const service of services) this.#queue.add(objectKey(service));
   }
 
-  /** This node has ceased to answer for an address. */
+  /** This node has stopped answering for an address. */
   stopped(address: string): void {
     this.#owned.delete(address);
     this.#contests.delete(address);
@@ -153,15 +153,15 @@ export class AnnouncingReconciler {
   }
 
   /**
-   * Whether this node may change the Service's record. It leaves Services with the class of another implementation alone. A Service
-   * that was a LoadBalancer earlier may still carry a record, which this node removes.
+   * Whether this node may change the Service's record. A Service with the class of another implementation is left alone. A Service that was
+   * a LoadBalancer earlier may still carry a record, which this node removes.
    */
   #mayTouch(service: Service): boolean {
     if (service.deleting) return false;
     return service.type !== 'LoadBalancer' || this.#options.isOurs(service);
   }
 
-  /** Whether the record lacks a line of this node that may be written. */
+  /** Whether the record lacks a line that this node may write now. */
   #isOverdue(service: Service): boolean {
     const lines = new Map(this.#linesOf(service));
     return service.ingress.some(({ ip }) => {
@@ -180,14 +180,14 @@ export class AnnouncingReconciler {
     return mayWriteLine(contest, seen, nowMs);
   }
 
-  /** A dead node's line counts as absent, because that node will not contest ours. */
+  /** A dead node's line counts as absent, because a dead node does not overwrite this node's line. */
   #seen(line: Announcer | undefined): SeenLine {
     if (line === undefined) return 'absent';
     if (line.node === this.#options.nodeName) return 'ours';
     return this.#options.actsForDeadNode(line.node) ? 'absent' : 'other';
   }
 
-  /** Whether a line no longer holds and this node is the one to remove it. */
+  /** Whether a line is no longer true and this node must remove it. */
   #isStale(service: Service, address: string, node: string): boolean {
     const { nodeName, actsForDeadNode } = this.#options;
     if (node !== nodeName && !actsForDeadNode(node)) return false;
@@ -238,7 +238,7 @@ export class AnnouncingReconciler {
       return line && this.#isDue(since) && this.#isStale(service, address, line.node) ? [address] : [];
     });
     const claimed = due.length > 0 ? await this.#options.claimed(due) : new Set<string>();
-    // The addresses that this node owns may change during the call above, so they are read only after it.
+    // Read the owned addresses only now, because they may have changed during the call above.
     const taken = new Map(
       service.ingress.flatMap(({ ip }) => {
         const announcer = this.#owned.get(ip);

@@ -1,6 +1,6 @@
 import type { MemberStatus } from '../layer2/messages.ts';
 
-/** What a node knows about the others when it decides whether to act for a dead one. */
+/** What a node knows about other nodes when it decides whether to act for a dead node. */
 export interface DeadNodeView {
   readonly self: string;
   /** All other members. */
@@ -10,8 +10,9 @@ export interface DeadNodeView {
 }
 
 /**
- * Whether this node acts for a dead node, which can no longer correct its own records. Of the live nodes only the first by name acts. In a
- * partition each side considers the other dead, so the minority acts for a node only if Kubernetes, too, rules that node out.
+ * Whether this node acts for a dead node, which can no longer correct its own records. Only the first live node by name acts. In a
+ * partition, each side considers the nodes of the other side dead. A minority therefore acts for a node only if Kubernetes also rules that
+ * node out as an announcer.
  */
 export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
   const present = members.filter(({ state }) => state !== 'left');

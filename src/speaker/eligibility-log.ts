@@ -11,7 +11,7 @@ export class EligibilityLog {
     this.#logger = logger;
   }
 
-  /** `refusal` is the reason why the node may not announce, `undefined` when it may. */
+  /** `refusal` is the reason why the node may not announce. It is `undefined` when the node may announce. */
   update(refusal: string | undefined): void {
     if (refusal === this.#refusal) return;
     this.#refusal = refusal;

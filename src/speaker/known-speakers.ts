@@ -2,8 +2,8 @@ import type { Node, SpeakerPod } from '../kubernetes/model.ts';
 import type { KnownSpeakers } from '../layer2/messages.ts';
 
 /**
- * Nodes on which Kubernetes expects speakers: those with a speaker Pod, or all nodes when no speaker Pod is visible, because speakers
- * need not run in Pods.
+ * Nodes on which speakers should run according to Kubernetes. These are the nodes with a speaker Pod. Speakers need not run in Pods, so
+ * when no speaker Pod is visible, all nodes count.
  */
 export class KnownSpeakerList {
   readonly #nodes = new Map<string, Node>();
@@ -19,7 +19,9 @@ export class KnownSpeakerList {
     else this.#pods.delete(key);
   }
 
-  /** Sorted by node. A Pod's own addresses come before its node's; on the host's network the two are the same. */
+  /**
+   * The speakers, sorted by node. A Pod's addresses come before its node's addresses. They are the same for a Pod on the host's network.
+   */
   speakers(): KnownSpeakers {
     const known = new Map<string, Set<string>>();
     const add = (node: string, addresses: readonly string[]) => {

@@ -11,8 +11,8 @@ export interface CandidateContext extends EligibilityRules {
 }
 
 /**
- * Nodes that may answer for an address in layer 2, sorted, and the interfaces on which each may answer. A node that several
- * advertisements select may use the interfaces of all of them; an advertisement without interfaces allows every interface.
+ * Nodes that may answer for an address in layer 2, sorted, and the interfaces on which each may answer. A node that several advertisements
+ * select may use the interfaces of all these advertisements. An advertisement without interfaces allows every interface.
  */
 export function layer2Candidates(
   service: Service,

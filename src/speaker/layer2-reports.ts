@@ -30,7 +30,8 @@ export class Layer2Reports {
   }
 
   /**
-   * Addresses that this node would answer for if no other host used them, each with that host's MAC and the interface on which it was seen.
+   * Addresses that this node would answer for if no other host used them, each with the other host's MAC and the interface on which that
+   * host was seen.
    */
   get inUse(): ReadonlyMap<string, string> {
     return this.#inUse;

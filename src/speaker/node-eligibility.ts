@@ -24,7 +24,7 @@ export function nodeRefusal(
 }
 
 /**
- * The node's fields that affect plans, as text to compare. Updates of the other fields, which come every few seconds, cause no new plans.
+ * The node's fields that affect plans, as text to compare. Other fields change every few seconds, and such a change causes no new plans.
  */
 export function planningKey(name: string, node: Node | undefined, rules: EligibilityRules): string {
   if (!node) return '';

@@ -1,13 +1,15 @@
 /**
- * The node's desired state. It keeps the cluster's objects, plans each Service for this node, and passes only differences on to BGP
- * and to the layer-2 process. A change of one Service replans that Service only. A change of the configuration or of a node replans
- * all Services. It knows neither sockets nor the Kubernetes API: `watches.ts` sets its inputs, and the constructor takes its outputs.
+ * `NodeSpeaker` decides what this node announces. It keeps the cluster's objects, plans each Service for this node, and sends only
+ * differences to BGP and to the layer-2 process. A change of one Service replans that Service only. A change of the configuration or of a
+ * node replans all Services. `NodeSpeaker` uses neither sockets nor the Kubernetes API. `watches.ts` sets its inputs, and its constructor
+ * receives its outputs.
  *
  *   setService, setEndpointSlice ──→ plan of one Service ──┬─→ RouteTable ───→ BgpSpeaker
  *   setConfig, setNode ────────────→ plans of all ─────────┴─→ AddressTable ─→ Layer2Sink
  *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker
  *
- * Nothing is announced before `start()`, because a partial picture would withdraw routes that objects not yet read still need.
+ * Nothing is announced before `start()`, which is called when all objects have been read. An earlier announcement would be incomplete, and
+ * peers would drop routes that are still needed.
  */
 import type { BgpSpeaker } from '../bgp/index.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
@@ -52,9 +54,9 @@ export class NodeSpeaker {
   readonly #routes = new RouteTable();
   readonly #addresses = new AddressTable();
   readonly #eligibility: EligibilityLog;
-  /** By Service. */
+  /** Refusals by Service. */
   readonly #refusals = new Map<string, readonly Refusal[]>();
-  /** By Service. */
+  /** Advertised addresses by Service. */
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   #config: Config = emptyConfig;
   #observedVersion = 0;
@@ -103,7 +105,7 @@ export class NodeSpeaker {
     this.#replanAll();
   }
 
-  /** Announces the complete picture. Every later change is announced at once. */
+  /** Announces what all objects read so far ask for. Every later change is announced at once. */
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
@@ -124,7 +126,7 @@ export class NodeSpeaker {
     return this.#config.pools.some(({ protocol }) => protocol === 'layer2');
   }
 
-  /** All layer-2 entries, for a layer-2 process that has just started; `undefined` before the picture is complete. */
+  /** All layer-2 entries, for a layer-2 process that has just started; `undefined` before `start()`. */
   layer2Entries(): AddressEntry[] | undefined {
     return this.#isStarted ? this.#addresses.entries() : undefined;
   }

@@ -8,7 +8,7 @@ export interface IdentifiedPeer {
 }
 
 /**
- * Matches the peers of an edited configuration to those before the edit: by endpoint and name, then by endpoint, then by name. A peer
+ * Matches the peers of an edited configuration to the peers before the edit: by endpoint and name, then by endpoint, then by name. A peer
  * therefore keeps its id when its name or its endpoint changes, and a new name does not end its session. Unmatched peers get an unused id.
  */
 export function identifyPeers(

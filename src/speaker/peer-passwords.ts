@@ -7,7 +7,7 @@ import type { IdentifiedPeer } from './peer-identities.ts';
 
 /** The password with which a peer's session runs. */
 export interface PeerPassword {
-  /** Absent when none is configured, or while the Secret is unusable and no earlier password is known. */
+  /** Absent when no password is configured, or while the Secret is unusable and no earlier password is known. */
   readonly password?: string;
   /** Why the session may not start, in a sentence. */
   readonly waitingFor?: string;
@@ -22,9 +22,9 @@ interface LastPassword {
 }
 
 /**
- * TCP MD5 passwords of peers, read from Secrets (`password-secret`) with the label `peerPasswordLabel`. A peer whose Secret was never usable
- * waits; it does not connect without a password. A peer whose password is known keeps it when the Secret disappears, so a Secret deleted
- * by mistake costs no routes.
+ * TCP MD5 passwords of peers, read from Secrets (`password-secret`) with the label `peerPasswordLabel`. While a peer's Secret has never
+ * been usable, the peer's session waits and does not connect without a password. When a Secret disappears, the session keeps its last
+ * password, so a Secret deleted by mistake costs no routes.
  */
 export class PeerPasswords {
   readonly #namespace: string;
@@ -67,7 +67,7 @@ export class PeerPasswords {
       : { waitingFor: `${lack}: the session waits for its password` };
   }
 
-  /** A Secret without the label looks like one that does not exist, so the text names both causes. */
+  /** The watch does not see a Secret without the label, so the Secret seems not to exist. The text names both causes. */
   #absence(name: string): string {
     const command = `kubectl -n ${this.#namespace} label secret ${name} ${peerPasswordLabel}`;
     return `does not exist or lacks the label ${peerPasswordLabel} (${command})`;

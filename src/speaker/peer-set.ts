@@ -27,7 +27,7 @@ export class PeerSet {
   #idOfName: ReadonlyMap<string, string> = new Map();
   #resolved = '';
   #lastNode: Node | undefined;
-  /** By name of the peer, as last reported. */
+  /** The troubles reported last, by name of the peer. */
   #troubles: ReadonlyMap<string, string> = new Map();
 
   constructor(nodeName: string, namespace: string) {
@@ -65,8 +65,8 @@ export class PeerSet {
   }
 
   /**
-   * While the Node object is absent or has no addresses yet, uses what it said before. Deleting a Node and creating it again therefore ends
-   * no session. Whether the node may announce is decided elsewhere.
+   * Returns the Node. While the Node object is absent or has no addresses yet, fills in what the last Node object said. Deleting a Node and
+   * creating it again therefore ends no session. This does not let the node announce, because `nodeRefusal` sees the real Node.
    */
   #completeNode(node: Node | undefined): Node | undefined {
     const internalIPs = node?.internalIPs.length ? node.internalIPs : (this.#lastNode?.internalIPs ?? []);

@@ -1,16 +1,15 @@
 /**
- * The plan of one node for one Service: a pure function of the Service, its endpoints, the nodes and the accepted configuration.
- * In BGP, every eligible node announces routes to its peers. In layer 2 exactly one of the candidates answers; the layer-2 processes
- * choose it among themselves.
+ * The plan of one node for one Service: a pure function of the Service, its endpoints, the nodes and the accepted configuration. In BGP,
+ * every eligible node announces routes to its peers. In layer 2, exactly one of the candidates answers. The layer-2 processes elect it.
  *
  *   Service ─┐                         ┌─ routes: peer, prefix, attributes → RouteTable → BGP
  *   endpoints┼→ planService(…, context)┤
  *   nodes,   │                         └─ layer2: address, candidates     → AddressTable → layer-2 process
  *   config  ─┘
  *
- * `nodeRefusal` says which nodes are eligible: Ready ones whose network is available, unless a label or a cordon excludes them. A Service
- * needs an endpoint that serves. With `externalTrafficPolicy: Local` the endpoint must be on the announcing node (see `localNodes`),
- * otherwise it may be on any node.
+ * A node is eligible if it is Ready and its network is available, unless a label or a cordon excludes it (`nodeRefusal`). A Service needs
+ * an endpoint that serves. With `externalTrafficPolicy: Local`, the endpoint must be on the announcing node (`localNodes`). With `Cluster`,
+ * the endpoint may be on any node.
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
@@ -127,8 +126,8 @@ function planLayer2(
 }
 
 /**
- * Why this node may not announce the address, for reasons common to both protocols. `mayAnnounce` is asked about nodes with a lasting
- * endpoint.
+ * Why this node may not announce the address. This covers the reasons common to both protocols. `mayAnnounce` is called for nodes that have
+ * a lasting endpoint.
  */
 function refusalOf(
   service: Service,

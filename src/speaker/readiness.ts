@@ -10,7 +10,7 @@ export interface ReadinessView {
 }
 
 /**
- * Why the speaker is not ready, one sentence per reason. It is ready when a configuration is in force, the node exists, all objects
+ * Why the speaker is not ready, one text per reason. The speaker is ready when a configuration is in force, the node exists, all objects
  * have been read, and there are no troubles.
  */
 export function unreadyReasons({ nodeName, missing, hasNode, troubles }: ReadinessView): string[] {

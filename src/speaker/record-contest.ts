@@ -1,7 +1,7 @@
 /**
- * When to write an address's line in the announcing record again after another node has overwritten it. Two nodes that both answer,
- * for instance on both sides of a partition, would otherwise overwrite each other for ever. During a planned handover the old owner
- * still answers for a moment after its successor has written its line, and must leave that line alone.
+ * When this node writes its line for an address again after another node has overwritten it in the announcing record. Without pauses, two
+ * nodes that both answer, for instance on both sides of a partition, would overwrite each other's lines for ever. During a planned
+ * handover, the old owner still answers for a moment after its successor has written a line. The old owner must leave that line alone.
  *
  * A pure machine, one state per address: each function returns the next state.
  */
@@ -14,11 +14,14 @@ export interface RecordContest {
   readonly pauseMs: number;
 }
 
-/** Longer than an old owner keeps answering after its successor has begun, so a handover writes only the successor's line. */
+/**
+ * The first pause is longer than an old owner keeps answering after its successor has begun to answer. In a handover, the old owner
+ * therefore does not overwrite the successor's line.
+ */
 const firstPauseMs = 10_000;
 const maxPauseMs = 600_000;
 
-/** The node has begun to answer: its line is written at once, whatever the record says. */
+/** The state when this node begins to answer. The node then writes its line at once, whatever the record says. */
 export const newContest: RecordContest = {
   isRecorded: false,
   overwrittenAtMs: undefined,

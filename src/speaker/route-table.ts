@@ -12,7 +12,7 @@ export interface RouteChange {
 interface Route {
   readonly peer: string;
   readonly prefix: Prefix;
-  /** Desired attributes, by Service. Several Services may share a prefix or aggregate into it. */
+  /** Desired attributes, by Service. Several Services may share a prefix, or their addresses may be aggregated into it. */
   readonly wanted: Map<string, RouteAttributes[]>;
   /** JSON of the attributes announced last. */
   announced: string;

@@ -3,7 +3,7 @@ import type { Node } from '../kubernetes/model.ts';
 
 /**
  * The BGP Identifier of a node, used unless a peer's configuration sets one: the node's first IPv4 InternalIP. On an IPv6-only node it is
- * an FNV-1a hash of the node's name, which survives restarts. RFC 6286 asks for 32 bits other than zero, unique within the AS.
+ * an FNV-1a hash of the node's name, which stays the same across restarts. RFC 6286 asks for 32 bits other than zero, unique within the AS.
  */
 export function routerIdOf(nodeName: string, node: Node | undefined): number {
   for (const text of node?.internalIPs ?? []) {

@@ -7,7 +7,7 @@
  *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
  *
  * BGP and the layer-2 process start first, and the watches that feed them start last. On a signal, BGP and the layer-2 process also stop
- * first: one ends its sessions while the other hands over its addresses. Then the watches and the HTTP endpoint end.
+ * first. BGP ends its sessions while the layer-2 process hands over its addresses. Then the watches and the HTTP endpoint end.
  */
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
@@ -49,7 +49,7 @@ export interface RunSpeakerOptions {
   readonly leaveWhenCordoned: boolean;
   readonly ignoreExcludeLabel: boolean;
   readonly conflictPolicy: DefencePolicy;
-  /** Seconds between two announcements of an owned address; 0 announces only at a takeover. */
+  /** Seconds between two announcements of an owned address. 0 means announcements only after a takeover. */
   readonly announceEvery: number;
   /** Directory of the state that the next speaker on this node reads: the restart mark and the accepted configuration. */
   readonly stateDirectory: string;
@@ -219,7 +219,7 @@ function layer2Troubles(layer2: Layer2, speaker: NodeSpeaker): string[] {
   return fault === undefined || !speaker.usesLayer2 ? [] : [`layer 2: ${fault}`];
 }
 
-/** A speaker on a cordoned node does not come back soon; on any other node its successor starts within seconds. */
+/** On a cordoned node, no new speaker starts soon. On any other node, the next speaker starts within seconds. */
 function stopMode(nodeName: string, speaker: NodeSpeaker): StopMode {
   return speaker.node(nodeName)?.unschedulable
     ? { kind: 'shutdown', reason: `node drain: ${nodeName}` }

@@ -1,4 +1,7 @@
-/** Lines of the announcing record that no longer hold: the time at which each became stale, by Service, then by address. */
+/**
+ * The lines of announcing records that are no longer true. The map holds the time at which each line became stale, by Service, then by
+ * address.
+ */
 export type StaleLines = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /** Returns the stale lines after a sweep that found `stale`. A line that was stale before keeps its time. */
