@@ -1,6 +1,6 @@
 /**
- * The accepted configuration as annotations of a ConfigMap: plain text while it is small, so that `kubectl describe` shows it, and
- * compressed when it is large. Kubernetes allows 256 KiB of annotations on an object in total and refuses a write beyond that.
+ * Stores the accepted configuration in annotations of a ConfigMap. A small text is stored as it is, so that `kubectl describe` shows it.
+ * A large text is compressed, because Kubernetes refuses a write if all annotations of the object together exceed 256 KiB.
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -15,9 +15,9 @@ type Annotations = Readonly<Record<string, string>>;
 export interface AcceptedConfig {
   readonly text: string;
   readonly hash: string;
-  /** Grows with each accepted configuration; 0 when an older version of the controller accepted it. */
+  /** Grows with each accepted configuration. 0 when the controller that accepted it was too old to record a generation. */
   readonly generation: number;
-  /** RFC 3339; empty when the ConfigMap does not say. */
+  /** Time of acceptance, RFC 3339; empty when the ConfigMap does not record it. */
   readonly at: string;
   readonly config: Config;
   /** Warnings about a text that is valid but may not mean what its author wanted. */
@@ -26,7 +26,7 @@ export interface AcceptedConfig {
 
 const gzipMark = 'gzip:';
 const plainLimit = 16 * 1024;
-/** Kubernetes' TotalAnnotationSizeLimitB, over all keys and values. */
+/** Kubernetes' TotalAnnotationSizeLimitB: the limit for all keys and values together. */
 const totalLimit = 256 * 1024;
 /** Room for Bellman's other annotations: hash, generation, time, status, warnings, and an error that names ten causes. */
 const reserved = 24 * 1024;
@@ -43,7 +43,7 @@ const own: ReadonlySet<string> = new Set([
 /** Largest number of octets that the accepted configuration may take on an object without foreign annotations. */
 export const annotationLimit = totalLimit - reserved;
 
-/** Octets left for the accepted configuration beside foreign annotations, such as the manifest that `kubectl apply` keeps. */
+/** Octets that foreign annotations leave for the accepted configuration. `kubectl apply`, for instance, keeps the manifest in one. */
 export function annotationRoom(present: Annotations): number {
   let foreign = 0;
   for (const [key, value] of Object.entries(present))
@@ -51,18 +51,18 @@ export function annotationRoom(present: Annotations): number {
   return Math.max(0, annotationLimit - foreign);
 }
 
-/** The text as it is stored in at most `room` octets, or why it does not fit. */
+/** Encodes the text for storage in at most `room` octets. Fails when the text does not fit. */
 export function encodeAcceptedConfig(text: string, room: number = annotationLimit): Result<string, string> {
   const isPlain = Buffer.byteLength(text) <= plainLimit && !text.startsWith(gzipMark);
   const stored = isPlain ? text : gzipMark + gzipSync(text).toString('base64');
   const octets = Buffer.byteLength(stored);
   if (octets <= room) return ok(stored);
   return fail(
-    `the configuration is too large to store on its ConfigMap: it takes ${octets} octets and ${room} are free; kubectl apply --server-side stores no copy of the manifest there`,
+    `the configuration is too large to store on its ConfigMap: it takes ${octets} octets and ${room} are free; kubectl apply --server-side saves room, because it stores no copy of the manifest there`,
   );
 }
 
-/** The accepted text among annotations; `undefined` when it is missing or damaged. */
+/** Reads the accepted text from annotations. Returns `undefined` when the text is missing or damaged. */
 export function decodeAcceptedConfig(of: Annotations): string | undefined {
   const stored = of[annotations.acceptedConfig];
   if (stored === undefined || !stored.startsWith(gzipMark)) return stored;
@@ -82,8 +82,8 @@ export function configHash(text: string): string {
 }
 
 /**
- * The newest accepted configuration that the ConfigMaps carry. Skips a text that does not match its hash, because someone edited it by
- * hand, and a text that does not parse, because another version of the controller accepted it.
+ * Finds the newest accepted configuration that the ConfigMaps carry. A text that does not match its hash was edited by hand and is
+ * skipped. A text that does not parse was accepted by another version of the controller and is skipped too.
  */
 export function recallAcceptedConfig(
   ...configMaps: readonly (ConfigMap | undefined)[]
@@ -115,8 +115,8 @@ function acceptedConfigOf(of: Annotations): AcceptedConfig | undefined {
 }
 
 /**
- * Whether `a` was accepted after `b`. The clock of a controller may have run ahead, so the time decides only between equal generations.
- * They are equal when an older version of the controller, which recorded no generation, accepted both.
+ * Whether `a` was accepted after `b`. The generations decide, because the clock of a controller may have run ahead. If the generations
+ * are equal, the times decide. Generations are equal, for instance, when the controller was too old to record them.
  */
 function isNewer(a: AcceptedConfig, b: AcceptedConfig): boolean {
   return a.generation !== b.generation ? a.generation > b.generation : epochMs(a.at) > epochMs(b.at);

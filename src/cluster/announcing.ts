@@ -9,8 +9,8 @@ export interface Announcer {
 }
 
 /**
- * Parses the record `bellman.dev/announcing`: `address=node/interface[+interface…]`, comma separated. The result is keyed by canonical
- * address. An item that does not parse is skipped: the record is only advice, and the next owner of the address writes it again.
+ * Parses the announcing record: `address=node/interface[+interface…]`, comma separated. The keys of the result are addresses in canonical
+ * text. Skips an item that does not parse, because the record is only advice and the next owner of the address rewrites the item.
  */
 export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<string, Announcer> {
   const announcers = new Map<string, Announcer>();
@@ -32,8 +32,9 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer>): st
 }
 
 /**
- * The record after this node took some addresses and others were abandoned. Drops the items of abandoned addresses and of addresses that
- * the Service no longer has; the other items stay. Returns `undefined` when nothing changes, `null` when no item is left.
+ * The new announcing record of a Service. Sets the items of the addresses in `taken`. Drops the items of abandoned addresses, and of
+ * addresses that the Service no longer has. Keeps all other items. Returns `undefined` when nothing changes, and `null` when no item is
+ * left.
  */
 export function recordAnnouncing(
   service: Pick<Service, 'annotations' | 'ingress'>,

@@ -4,7 +4,7 @@ import { membershipSecretKey, membershipSecretName } from './names.ts';
 
 const keyOctets = 32;
 
-/** Returns the keys of the membership Secret in base64, the encryption key first, or a sentence that says what is wrong with the Secret. */
+/** Returns the keys of the membership Secret in base64, the encryption key first. Fails with a sentence about the fault of the Secret. */
 export function readMembershipKeys(secret: Secret | undefined): Result<readonly string[], string> {
   const name = `Secret ${membershipSecretName}`;
   if (!secret) return fail(`${name} does not exist`);

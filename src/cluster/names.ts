@@ -10,7 +10,10 @@ export const controllerLeaseName = 'bellman-controller';
 
 /** Holds the keys with which speakers authenticate each other. The controller creates it when it is missing. */
 export const membershipSecretName = 'bellman-membership';
-/** Lines of base64, 32 octets each. The first key encrypts and all of them decrypt, so that keys can be rotated. */
+/**
+ * Key of the Secret's data. Each line of the value is a membership key: 32 octets in base64. The first membership key encrypts, and all of
+ * them decrypt, so that keys can be rotated.
+ */
 export const membershipSecretKey = 'keys';
 
 /**
@@ -19,7 +22,7 @@ export const membershipSecretKey = 'keys';
  */
 export const peerPasswordLabel = 'bellman.dev/secret=peer-password';
 
-/** Labels of the speakers' Pods. */
+/** Label selector of the speakers' Pods. */
 export const speakerPodSelector = 'app.kubernetes.io/name=bellman,app.kubernetes.io/component=speaker';
 
 const prefix = 'bellman.dev/';
@@ -28,14 +31,14 @@ export const annotations = {
   acceptedHash: `${prefix}accepted-hash`,
   acceptedAt: `${prefix}accepted-at`,
   configStatus: `${prefix}config-status`,
-  /** A number that grows with each accepted configuration; unlike `acceptedAt` it does not depend on a clock. */
+  /** A number that grows with each accepted configuration. Unlike `acceptedAt`, it does not depend on a clock. */
   acceptedGeneration: `${prefix}accepted-generation`,
   configError: `${prefix}config-error`,
   /** Warnings about the accepted configuration; absent when there are none. */
   configWarnings: `${prefix}config-warnings`,
-  /** The controller writes it on a Service: the pool of its addresses, or one pool for each if they come from two, comma separated. */
+  /** Written on a Service by the controller: the pool of its addresses. Two addresses from two pools give two names, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
-  /** The speaker that answers writes it on a Service: `address=node/interface`, comma separated. */
+  /** Written on a Service by the speaker that answers: `address=node/interface`, comma separated. */
   announcing: `${prefix}announcing`,
 } as const;
 

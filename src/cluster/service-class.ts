@@ -1,8 +1,8 @@
 import type { Service } from '../kubernetes/model.ts';
 
 /**
- * Whether Bellman serves a Service. With a class of its own it serves only Services of that class (`spec.loadBalancerClass`). Without
- * one it serves only Services without a class.
+ * Whether Bellman serves a Service. If Bellman has a class, it serves only Services of that class (`spec.loadBalancerClass`). If Bellman
+ * has no class, it serves only Services without a class.
  */
 export function loadBalancerClassMatches(
   service: Pick<Service, 'loadBalancerClass'>,

@@ -1,10 +1,12 @@
 /**
- * The JSON that a speaker and the controller serve at `/status`, and its decoders. Servers use the types; `bellman status` decodes.
+ * The JSON that a speaker and the controller serve at `/status`, and its decoders. The daemons use the types, and
+ * `bellman status` uses the decoders.
+ *
  * The format only grows: a field is never removed and never changes its meaning, so every version of the command reads every version
  * of a daemon. A change that breaks this rule raises {@link statusVersion}.
  *
- * Texts in a status come from another host. The decoders make each one a single line of bounded length without control, format or
- * separator characters, so it can be printed as it is.
+ * Texts in a status come from another host. The decoders reduce each text to one line of bounded length, without control, format or
+ * separator characters. The text is then safe to print.
  */
 import { z } from 'zod';
 import { printable } from '../printable.ts';
@@ -41,7 +43,7 @@ const peer = z.object({
 const speakerStatus = z.object({
   version,
   node: text.default(''),
-  /** Kinds of objects that the speaker has not read completely. Empty when it is in sync. */
+  /** Kinds of objects that the speaker has not read completely. Empty when the speaker is in sync. */
   waitingFor: texts.default([]),
   /** Configuration in force at this speaker. */
   config: z.object({ hash: text, acceptedAt: text }).optional(),
@@ -65,7 +67,7 @@ const speakerStatus = z.object({
       cause: z.enum(refusalCauses).optional().catch(undefined),
     }),
   ),
-  /** Faults that keep the speaker from what the configuration asks for. */
+  /** Faults because of which the speaker cannot do what the configuration asks for. */
   troubles: texts.default([]),
 });
 
@@ -79,13 +81,13 @@ const controllerStatus = z.object({
   waitingFor: texts.default([]),
   /** The leader's verdict on the ConfigMap. */
   config: z.object({ status: text, hash: text.optional(), error: text.optional() }).optional(),
-  /** Served Services, with the reason for each one without an address. Only the leader knows them. */
+  /** The Services that Bellman serves. `refusal` says why a Service lacks an address. Only the leader fills the list. */
   services: z
     .array(z.object({ service: text, refusal: z.object({ cause: text, message: text }).optional() }))
     .default([]),
 });
 
-/** A status as a server writes it. */
+/** A status as a daemon writes it. */
 export type SpeakerStatusBody = DeepReadonly<z.input<typeof speakerStatus>>;
 export type ControllerStatusBody = DeepReadonly<z.input<typeof controllerStatus>>;
 

@@ -11,14 +11,14 @@ export interface Config {
 /** The meaning of an empty document. */
 export const emptyConfig: Config = { peers: [], pools: [], ignoreExcludedNodes: false };
 
-/** As `metav1.LabelSelectorRequirement`. */
+/** Has the meaning of `metav1.LabelSelectorRequirement`. */
 export interface LabelRequirement {
   readonly key: string;
   readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
   readonly values: readonly string[];
 }
 
-/** As `metav1.LabelSelector`: all requirements must hold, and an empty selector matches everything. */
+/** Has the meaning of `metav1.LabelSelector`: all requirements must hold, and an empty selector matches everything. */
 export interface LabelSelector {
   readonly matchLabels: Readonly<Record<string, string>>;
   readonly matchExpressions: readonly LabelRequirement[];
@@ -30,9 +30,9 @@ export interface SecretReference {
   readonly key: string;
 }
 
-/** A router to peer with. In a list of selectors one match is enough; an empty list matches every node. */
+/** A router to peer with. One match in `nodeSelectors` is enough. An empty list matches every node. */
 export interface PeerConfig {
-  /** Unique: the `name` key, or the address (with `:port` when it is not 179). */
+  /** Unique. The `name` key, or else the address, followed by `:port` when the port is not 179. */
   readonly name: string;
   readonly myAsn: number;
   /** The AS number that the session shows to the peer in place of `myAsn` (`local-as` of RFC 7705). */
@@ -46,7 +46,7 @@ export interface PeerConfig {
   readonly holdTimeSeconds: number;
   readonly keepaliveTimeSeconds: number;
   readonly connectTimeSeconds: number;
-  /** 32 bits, not zero (RFC 6286). */
+  /** The BGP Identifier: 32 bits, not zero (RFC 6286). */
   readonly routerId?: number;
   readonly password?: string;
   readonly passwordSecret?: SecretReference;
@@ -62,7 +62,7 @@ export interface PeerConfig {
 export interface PoolConfig {
   readonly name: string;
   readonly protocol: 'bgp' | 'layer2';
-  /** Disjoint within and between pools, in the order written. */
+  /** In the order of the text. No two ranges overlap, neither in this pool nor across pools. */
   readonly ranges: readonly IpRange[];
   readonly autoAssign: boolean;
   /** Assigns no IPv4 address that ends in .0 or .255. */
@@ -71,13 +71,13 @@ export interface PoolConfig {
   readonly draining: boolean;
   /** Pools with a lower number are tried first, pools without a number last. */
   readonly priority?: number;
-  /** Namespaces that may use the pool. When both this list and `namespaceSelectors` are empty, all may. */
+  /** Namespaces that may use the pool. When both this list and `namespaceSelectors` are empty, all namespaces may use it. */
   readonly namespaces: readonly string[];
   readonly namespaceSelectors: readonly LabelSelector[];
   readonly serviceSelectors: readonly LabelSelector[];
   /** Largest number of addresses of this pool that the Services of one namespace may hold. */
   readonly limitPerNamespace?: number;
-  /** Services of different namespaces may share an address under one key. */
+  /** When true, Services of different namespaces may share an address under one sharing key. */
   readonly shareAcrossNamespaces: boolean;
   readonly bgpAdvertisements: readonly BgpAdvertisement[];
   readonly l2Advertisements: readonly Layer2Advertisement[];
@@ -97,13 +97,13 @@ export interface BgpAdvertisement {
   readonly communities: readonly number[];
   /** Sorted, unique. */
   readonly largeCommunities: readonly LargeCommunity[];
-  /** Names of peers; empty for all. */
+  /** Names of peers. An empty list means all peers. */
   readonly peers: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
 }
 
 export interface Layer2Advertisement {
-  /** Names of interfaces; empty for those whose subnet holds the address. */
+  /** Names of interfaces. An empty list means the interfaces whose subnet holds the address. */
   readonly interfaces: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
 }

@@ -1,11 +1,11 @@
-/** Errors of a configuration and their texts. The length of each text is bounded, whatever the document holds. */
+/** Errors of a configuration and their texts. Each text has a bounded length, even for a hostile document. */
 
 /** Keys and list indexes from the document's root. */
 export type Path = readonly (string | number)[];
 
 /** One error or warning with its place. */
 export interface ConfigError {
-  /** As `address-pools[1].addresses[0]`; empty when the error concerns the whole document. */
+  /** For example `address-pools[1].addresses[0]`. Empty when the error concerns the whole document. */
   readonly path: string;
   /** From 1. */
   readonly line: number;
@@ -31,7 +31,7 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** Prepares text from the document for a message: keeps one short word as it is, quotes and cuts anything else. */
+/** Prepares text from the document for a message. Keeps a short word as it is. Quotes any other text, and shortens it if it is long. */
 export function show(text: string): string {
   return /^[\x21-\x7e]{1,64}$/.test(text) ? text : JSON.stringify(shortened(text));
 }

@@ -16,6 +16,7 @@ export type Judgement =
   | {
       readonly kind: 'rejected';
       readonly errors: readonly ConfigError[];
+      /** Assigned addresses that no pool of the text holds. */
       readonly orphans: readonly AssignedAddress[];
     };
 
@@ -26,8 +27,8 @@ export interface JudgeOptions {
 }
 
 /**
- * The gate: accepts a text that parses, can be stored, and has a pool for every assigned address. As long as each of these addresses is
- * in some pool, pools may be split, merged, renamed or moved to another protocol.
+ * The gate accepts a text that parses, can be stored, and has a pool for every assigned address. It does not matter which pool. An edit
+ * may therefore split, merge or rename pools, or change their protocol.
  */
 export function judge(text: string, { assigned = [], storageFault }: JudgeOptions = {}): Judgement {
   const parsed = parseConfig(text);

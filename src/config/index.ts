@@ -1,19 +1,19 @@
 /**
- * The configuration: the YAML of one ConfigMap becomes a typed Config in three stages, and a gate judges every edit. Everything here is
- * pure: text in, values out.
+ * Turns the YAML of one ConfigMap into a typed Config, in three stages. A gate judges every edit. Everything here is pure: text in,
+ * values out.
  *
  *   text ── text/ ──→ nodes with offsets ── schema/ ──→ data of the schema's shape ── resolve/ ──→ Config
  *             │                               │                                          │
  *             └───────────────────────────────┴──────→ ConfigError[] ←───────────────────┘
  *
- * Each stage has one entry (its `index.ts`) and imports only from the stages before it; `parse.ts` runs them in order.
+ * Each stage has one entry (its `index.ts`) and imports only from the stages before it. `parse.ts` runs the stages in order.
  *
- * The format is a superset of MetalLB's ConfigMap of v0.9 to v0.12: the same keys, defaults and refusals, and the same reading of YAML
- * 1.1 values (`auto-assign: no` is false, an empty value is an absent one). Bellman also refuses some texts that MetalLB accepts but that
- * are almost certainly mistakes, such as two peers that are one session, or a hold time that rounds down to zero.
+ * The format is a superset of the ConfigMap of MetalLB v0.9 to v0.12. Keys, defaults and refusals are the same. YAML 1.1 values have the
+ * same meaning: `auto-assign: no` is false, and an empty value counts as absent. Bellman also refuses some texts that MetalLB accepts,
+ * because they are almost certainly mistakes. Examples are two peers that are one session, and a hold time that rounds down to zero.
  *
- * The parser reports all errors at once, each with its path, line and column: it leaves out values of the wrong shape and goes on with
- * the rest. It refuses keys that nothing implements yet; it never ignores one. The cost of a hostile text is bounded by limits:
+ * The parser reports all errors at once, each with its path, line and column. It leaves out a value of the wrong shape and continues
+ * with the next value. It never ignores a key: it refuses every key that is not implemented. Limits bound the cost of a hostile text:
  * 1 MiB of text, 20 levels, 200,000 values after aliases are followed, and 1000 reported errors.
  *
  * `gate.ts` judges an edit against the addresses in use. `pool-index.ts` finds the pool of an address, `pool-order.ts` holds the order

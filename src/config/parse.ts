@@ -8,15 +8,15 @@ export type ParsedConfig =
   | { readonly ok: true; readonly value: Config; readonly warnings: readonly ConfigError[] }
   | { readonly ok: false; readonly error: readonly ConfigError[] };
 
-/** Largest depth of nesting. No real configuration is as deep. */
+/** Largest depth of nesting. No real configuration is that deep. */
 const maxDepth = 20;
-/** Largest number of errors that are reported one by one. A text with more is not a configuration with a few mistakes. */
+/** Largest number of errors that are reported one by one. Errors beyond this number are only counted. */
 const maxReported = 1000;
-/** Largest number of errors that are collected and sorted. Parsing ends when there are this many. */
+/** Largest number of errors that are collected and sorted. Parsing ends at this number. */
 const maxCollected = 20_000;
 
 /**
- * Reads and judges a configuration. Pure; never throws on any input; the time and memory it takes are bounded by the text's length.
+ * Reads and judges a configuration. Pure, and never throws. The length of the text bounds the time and the memory that this takes.
  * Returns all errors at once, in the order of the text.
  */
 export function parseConfig(text: string): ParsedConfig {
@@ -64,7 +64,7 @@ function judgeDocument(document: YamlDocument, errors: Complaints, warnings: Com
   return resolveConfig(isFull() ? {} : (sound ?? {}), findings);
 }
 
-/** Complaints with their places. A hostile text may provoke very many, so messages are made only for those that are reported. */
+/** Complaints with their places. A hostile text may cause very many complaints, so only reported complaints get a message. */
 class Complaints {
   readonly #text: string;
   readonly #noun: string;

@@ -26,7 +26,7 @@ export class PoolIndex<Pool extends { readonly ranges: readonly IpRange[] } = Po
     this.#entries = { 4: entriesOf(4), 6: entriesOf(6) };
   }
 
-  /** `undefined` when no pool holds the address. */
+  /** The pool that holds the address; `undefined` when no pool does. */
   poolOf({ family, value }: IpAddress): Pool | undefined {
     const entries = this.#entries[family];
     let low = 0;

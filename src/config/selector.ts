@@ -2,7 +2,7 @@ import type { LabelRequirement, LabelSelector } from './config.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** The rules of `metav1.LabelSelector`: `NotIn` also holds where the key is missing. */
+/** Applies the rules of `metav1.LabelSelector`. By these rules, `NotIn` also holds when the label is missing. */
 function selectorMatches(selector: LabelSelector, labels: Labels): boolean {
   for (const [key, value] of Object.entries(selector.matchLabels)) if (labels[key] !== value) return false;
   return selector.matchExpressions.every((requirement) => requirementHolds(requirement, labels));
@@ -22,7 +22,7 @@ function requirementHolds({ key, operator, values }: LabelRequirement, labels: L
   }
 }
 
-/** Whether a list of selectors matches: one match is enough, and an empty list matches everything. */
+/** Whether at least one selector of a list matches. An empty list matches everything. */
 export function anySelectorMatches(selectors: readonly LabelSelector[], labels: Labels): boolean {
   return selectors.length === 0 || selectors.some((selector) => selectorMatches(selector, labels));
 }

@@ -31,7 +31,7 @@ const synonyms: Readonly<Record<string, string>> = {
 /** Only the first candidates are compared, because a configuration may name many peers. */
 const maxCandidates = 200;
 
-/** The known word that `word` most likely means. Allows for another case, `_` for `-`, camelCase, synonyms, and up to two typing errors. */
+/** The known word that `word` most likely means. Allows for other capitals, `_` for `-`, camelCase, synonyms, and up to two typing errors. */
 export function spellingHint(word: string, known: readonly string[]): string | undefined {
   const kebab = toKebab(word);
   const same = known.find((candidate) => toKebab(candidate) === kebab);

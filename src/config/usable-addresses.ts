@@ -14,7 +14,7 @@ export function isBuggy(value: bigint): boolean {
   return lastOctet === 0n || lastOctet === 255n;
 }
 
-/** Number of IPv4 addresses below this one that end in neither .0 nor .255. If this one ends in neither, that number is its rank. */
+/** Number of usable IPv4 addresses below this address. For a usable address, this number is its rank. */
 export function rankOf(value: bigint): bigint {
   const lastOctet = value & 0xffn;
   return (value >> 8n) * usablePerBlock + (lastOctet === 0n ? 0n : lastOctet - 1n);
@@ -25,7 +25,7 @@ export function addressOfRank(rank: bigint): bigint {
   return ((rank / usablePerBlock) << 8n) + (rank % usablePerBlock) + 1n;
 }
 
-/** The usable part of a range, as addresses, or as ranks when the pool avoids buggy addresses. Empty when `last < first`. */
+/** The usable part of a range: addresses, or ranks when the pool avoids buggy addresses. It is empty when its `last < first`. */
 export function usableInterval(
   { family, first, last }: IpRange,
   avoidBuggyIps: boolean,

@@ -23,7 +23,7 @@ const hostRoutes: BgpAdvertisement = {
   nodeSelectors: [],
 };
 
-/** The advertisements of a pool; host routes without attributes when a BGP pool has none. */
+/** The advertisements of a pool. A BGP pool without advertisements announces host routes without attributes. */
 export function resolveBgpAdvertisements(
   raw: readonly (Sound<RawBgpAdvertisement> | undefined)[],
   pool: { readonly ranges: readonly IpRange[]; readonly protocol: PoolConfig['protocol'] | undefined },
@@ -60,8 +60,8 @@ export function resolveBgpAdvertisements(
 }
 
 /**
- * The range of a family that allows the least aggregation. By MetalLB's rule, no announced prefix may be larger than the largest prefix
- * inside the range.
+ * Finds the range of a family that allows the least aggregation. By MetalLB's rule, no announced prefix may be larger than the largest
+ * prefix inside a range.
  */
 function strictestRange(
   ranges: readonly IpRange[],
@@ -78,7 +78,7 @@ function strictestRange(
 
 /**
  * Length of the largest prefix inside a range. The loop runs at most twice, because 2ⁿ consecutive addresses hold an aligned block of
- * 2ⁿ⁻¹.
+ * 2ⁿ⁻¹ addresses.
  */
 function shortestPrefixLength(range: IpRange): number {
   let hostBits = rangeSize(range).toString(2).length - 1;
@@ -118,7 +118,7 @@ function unknownPeer(name: string, known: readonly string[]): string {
   return `there is no peer ${show(name)}; ${meant === undefined ? `known: ${showSome(known)}` : `did you mean ${show(meant)}?`}`;
 }
 
-/** The same community under two names counts once; the same name twice is an error. */
+/** A community that is listed under two names counts once. A name that is listed twice is an error. */
 function resolveCommunities(
   raw: readonly (string | undefined)[],
   path: Path,
@@ -130,7 +130,7 @@ function resolveCommunities(
   const large = new Map<string, LargeCommunity>();
   raw.forEach((text, i) => {
     if (text === undefined) return;
-    if (written.has(text)) findings.error([...path, i], () => `${show(text)} is here twice`);
+    if (written.has(text)) findings.error([...path, i], () => `${show(text)} is listed twice`);
     written.add(text);
     const community = names.get(text) ?? readOrComplain(text, [...path, i], names, findings);
     if (community?.kind === 'standard') standard.add(community.value);
@@ -155,7 +155,7 @@ function readOrComplain(
     const meant = spellingHint(text, [...names.keys()]);
     const known =
       meant === undefined ? `known: ${showSome([...names.keys()], 20)}` : `did you mean ${show(meant)}?`;
-    return `${show(text)} is neither a community like 64512:1 nor a name of one; ${known}`;
+    return `${show(text)} is neither a community like 64512:1 nor the name of a community; ${known}`;
   });
   return undefined;
 }

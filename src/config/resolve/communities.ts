@@ -8,7 +8,7 @@ export type Community =
 
 const wellKnown = (value: number): Community => ({ kind: 'standard', value });
 
-/** The names that routers use (RFC 1997, RFC 3765, RFC 7999, RFC 8326). A name under `bgp-communities` wins over these. */
+/** The names that routers use (RFC 1997, RFC 3765, RFC 7999, RFC 8326). An equal name under `bgp-communities` overrides them. */
 export const wellKnownCommunities: ReadonlyMap<string, Community> = new Map([
   ['no-export', wellKnown(0xffffff01)],
   ['no-advertise', wellKnown(0xffffff02)],
@@ -18,7 +18,7 @@ export const wellKnownCommunities: ReadonlyMap<string, Community> = new Map([
   ['graceful-shutdown', wellKnown(0xffff0000)],
 ]);
 
-/** Reads `a:b` of two 16-bit numbers, or a large `a:b:c` (also `large:a:b:c`) of three 32-bit numbers. */
+/** Reads a community: `a:b` with 16-bit numbers, or a large community `a:b:c` or `large:a:b:c` with 32-bit numbers. */
 export function readCommunity(text: string): Result<Community, string> {
   const isMarked = text.startsWith('large:');
   const parts = (isMarked ? text.slice('large:'.length) : text).split(':');
@@ -27,17 +27,17 @@ export function readCommunity(text: string): Result<Community, string> {
     .map((part) => (/^\d{1,10}$/.test(part) ? Number(part) : Number.NaN));
   if (parts.length === 2 && !isMarked) {
     if (a <= 65535 && b <= 65535) return ok({ kind: 'standard', value: a * 65536 + b });
-    const asLarge = a <= 4294967295 && b <= 65535 ? `; a large one has three: ${a}:0:${b}` : '';
-    return fail(`${show(text)} is not a community: two numbers from 0 to 65535${asLarge}`);
+    const asLarge = a <= 4294967295 && b <= 65535 ? `; write a large community as ${a}:0:${b}` : '';
+    return fail(`${show(text)} is not a community of two numbers from 0 to 65535${asLarge}`);
   }
   if (parts.length === 3) {
     if (Math.max(a, b, c) <= 4294967295) return ok({ kind: 'large', value: [a, b, c] });
-    return fail(`${show(text)} is not a large community: three numbers from 0 to 4294967295`);
+    return fail(`${show(text)} is not a large community of three numbers from 0 to 4294967295`);
   }
   return fail(`${show(text)} is not a community like 64512:1 or 64512:1:2${sexagesimalHint(text)}`);
 }
 
-/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1, and a tool that rewrites the file leaves that number behind. */
+/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1, and a tool that rewrites the file writes that number. */
 function sexagesimalHint(text: string): string {
   const number = /^\d{1,10}$/.test(text) ? Number(text) : 0;
   if (number < 60) return '';

@@ -1,5 +1,5 @@
 /**
- * Stage 3 of reading the configuration turns data of the schema's shape into the typed Config: it reads values, adds defaults, and judges
+ * Stage 3 of reading the configuration turns data of the schema's shape into the typed Config. It reads values, adds defaults, and judges
  * references and overlaps.
  */
 
@@ -12,8 +12,8 @@ import { resolvePools } from './pools.ts';
 export { printRange } from './values.ts';
 
 /**
- * Returns the configuration, which must not be used after an error. Values of the wrong shape are missing from `raw`. The rest is judged,
- * so that one mistake does not hide another.
+ * Returns the configuration. The caller must not use it if `findings` received an error. Values of the wrong shape are missing from `raw`.
+ * All other values are judged, so that one mistake does not hide another.
  */
 export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config {
   if ((raw['bfd-profiles'] ?? []).length > 0)

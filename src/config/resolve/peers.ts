@@ -8,7 +8,7 @@ import { resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress } from './values.ts';
 
 const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secretKey: 'password' } as const;
-/** `ebgp-multihop: true` allows as many hops as a packet can make. */
+/** Meaning of `ebgp-multihop: true`: the largest possible TTL. */
 const unlimitedHops = 255;
 
 /** Returns the peers, and every name that advertisements may use, including the names of peers with errors. */
@@ -45,15 +45,15 @@ export function resolvePeers(
 
 type DraftPeer = Omit<PeerConfig, 'name'> & { readonly name?: string };
 
-/** Identifies a session. Two peers with the same key would be two connections between the same sockets. */
+/** Identifies a session. Two peers with the same key would be the same session. */
 function sessionKey({ address, interface: zone, port, sourceAddress, nodeSelectors }: DraftPeer): string {
   const source = sourceAddress && formatIp(sourceAddress);
   return JSON.stringify([formatIp(address), zone, port, source, nodeSelectors]);
 }
 
 /**
- * The default name of a peer is its address, with the port when it is not 179. Such a name does not depend on other peers. Only when the
- * name is already taken does it get a suffix, from the hash of the session key.
+ * The default name of a peer is its address, followed by the port when the port is not 179. If that name is already taken, it gets a
+ * suffix from the hash of the session key.
  */
 function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
   const { address, interface: zone, port } = draft;
@@ -126,7 +126,7 @@ function resolveTimes(raw: Sound<RawPeer>, path: Path, findings: Findings): Time
   return { holdTimeSeconds, keepaliveTimeSeconds, connectTimeSeconds };
 }
 
-/** The empty text counts as absent. */
+/** Reads a duration. The empty text counts as absent. */
 function readSeconds(text: string | undefined, path: Path, findings: Findings): number | undefined {
   if (!text) return undefined;
   const read = readDurationSeconds(text);
@@ -146,16 +146,16 @@ function resolveEndpoint(raw: Sound<RawPeer>, path: Path, findings: Findings): E
   if (from?.ok === false) findings.error(at('source-address'), () => from.error);
   const source = from?.ok ? from.value : undefined;
   if (source && to && source.family !== to.address.family)
-    findings.error(at('source-address'), () => `${formatIp(source)} is not of the family of peer-address`);
+    findings.error(
+      at('source-address'),
+      () => `${formatIp(source)} and peer-address are of different families`,
+    );
   const { interface: bound } = raw;
   const wrong = bound === undefined ? undefined : interfaceNameFault(bound);
   if (wrong !== undefined) findings.error(at('interface'), () => wrong);
   if (!to) return undefined;
   if (to.zone !== undefined && bound !== undefined && to.zone !== bound)
-    findings.error(
-      at('interface'),
-      () => `${show(bound)} is not the interface that peer-address names, ${to.zone}`,
-    );
+    findings.error(at('interface'), () => `peer-address names the interface ${to.zone}, not ${show(bound)}`);
   const zone = to.zone ?? bound;
   if (zone === undefined && isLinkLocal(to.address))
     findings.error(
@@ -181,8 +181,8 @@ function resolveRouterId(text: string | undefined, path: Path, findings: Finding
 }
 
 /**
- * The largest number of hops to an eBGP peer; `undefined` when the key is absent. There is then no limit, as in MetalLB, so that a
- * configuration from MetalLB keeps its sessions to peers that are several hops away.
+ * The largest number of hops to an eBGP peer; `undefined` when the key is absent. Without the key there is no limit, as in MetalLB. A
+ * configuration from MetalLB therefore keeps its sessions to peers that are several hops away.
  */
 function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): number | undefined {
   const written = raw['ebgp-multihop'];
@@ -200,7 +200,7 @@ function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): n
   return hops;
 }
 
-/** Seconds for which the peer keeps our routes; `undefined` without graceful restart. */
+/** Seconds for which the peer keeps our routes while the speaker restarts; `undefined` without graceful restart. */
 function resolveRestart(
   raw: Sound<RawPeer>,
   holdTimeSeconds: number,

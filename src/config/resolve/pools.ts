@@ -139,7 +139,10 @@ function soundNames(
   });
 }
 
-/** Sorts the ranges by first address, and compares each one with the earlier range that reaches furthest. The cost is n log n. */
+/**
+ * Complains of ranges that overlap. Sorts the ranges by first address, then compares each range with the preceding range that has the
+ * highest last address. The cost is n log n.
+ */
 function complainOfOverlaps(
   written: readonly WrittenRange[],
   pools: readonly (Sound<RawPool> | undefined)[],

@@ -42,7 +42,7 @@ const unitSeconds: ReadonlyMap<string, number> = new Map([
   ['ns', 1e-9],
 ]);
 
-/** Reads an address without a zone or length. */
+/** Reads an address that has neither a zone nor a prefix length. */
 export function readAddress(text: string): Result<IpAddress, string> {
   const address = parseIp(text);
   if (address && address.family === 6 && address.value >> 32n === 0xffffn)
@@ -79,7 +79,7 @@ const unusableRanges = unusable.flatMap(([text, what]) => {
   return prefix ? [{ text, what, range: rangeOfPrefix(prefix) }] : [];
 });
 
-/** A range as it was understood, with a warning when the text most likely means something else. */
+/** A range, with a warning when the author of the text most likely meant another range. */
 export interface ReadRange {
   readonly range: IpRange;
   readonly warning?: string;
@@ -124,11 +124,11 @@ function readAnyRange(text: string): Result<ReadRange, string> {
     return fail(
       `/${show(text.slice(slash + 1))} is not a prefix length (0 to ${bits})${maskHint(text.slice(slash + 1))}`,
     );
-  // MetalLB masks the host bits, and existing files depend on it.
+  // MetalLB masks the host bits, and existing files depend on that.
   const masked = prefixOf(address.value, length);
   return ok({
     range: rangeOfPrefix(masked),
-    warning: `${text} has host bits set and is read as ${formatPrefix(masked)}; the address alone is ${formatIp(address.value)}/${bits}`,
+    warning: `${text} has host bits set and is read as ${formatPrefix(masked)}; for the address alone, write ${formatIp(address.value)}/${bits}`,
   });
 }
 
@@ -139,7 +139,7 @@ function maskHint(text: string): string {
   return ones === '' ? '' : `; write /${ones.length}`;
 }
 
-/** The range as a prefix when it is exactly one prefix; otherwise as `first-last`. */
+/** Formats a range: as a prefix if it is exactly one prefix, else as `first-last`. */
 export function printRange(range: IpRange): string {
   const [prefix, ...more] = prefixesOfRange(range);
   return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
@@ -163,7 +163,7 @@ function readFirstLast(firstText: string, lastText: string): Result<ReadRange, s
   });
 }
 
-/** `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. */
+/** Completes the end of a range. `192.0.2.10-20` most likely means `192.0.2.10-192.0.2.20`. */
 function completedEnd(firstText: string, lastText: string, family: Family): string | undefined {
   if (family !== 4 || !/^[\d.]{1,15}$/.test(lastText)) return undefined;
   const octets = firstText.split('.');
@@ -172,7 +172,7 @@ function completedEnd(firstText: string, lastText: string, family: Family): stri
   return parseIp(whole) ? whole : undefined;
 }
 
-/** Reads a peer's address; a link-local one carries its interface after `%`. */
+/** Reads a peer's address. A link-local address has its interface after `%`. */
 export function readPeerAddress(text: string): Result<{ address: IpAddress; zone?: string }, string> {
   const percent = text.indexOf('%');
   const read = readAddress(percent < 0 ? text : text.slice(0, percent));
@@ -192,13 +192,13 @@ function isNoHost({ family, value }: IpAddress): boolean {
   return value === 0n || value >> 120n === 0xffn;
 }
 
-/** What is wrong with the name of a Linux interface; `undefined` when nothing is. */
+/** The fault in the name of a Linux interface; `undefined` when the name is valid. */
 export function interfaceNameFault(name: string): string | undefined {
   if (/^[!-.0-~]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
   return `${show(name)} is not the name of an interface: 1 to 15 characters without spaces or slashes`;
 }
 
-/** What is wrong with the name of a namespace (an RFC 1123 label); `undefined` when nothing is. */
+/** The fault in the name of a namespace (an RFC 1123 label); `undefined` when the name is valid. */
 export function namespaceFault(name: string): string | undefined {
   if (name.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return undefined;
   return `${show(name)} is not the name of a namespace: up to 63 of a-z, 0-9 and -`;

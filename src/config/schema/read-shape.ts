@@ -1,10 +1,10 @@
 /**
- * Turns YAML nodes into plain data of the schema's shape. This file walks the structure, and zod judges only the scalars. Given a
- * whole document, zod would build one nested issue for each of a hundred thousand errors, and it would not return the sound part of the
- * document, which the next stage needs.
+ * Turns YAML nodes into plain data of the schema's shape. This file walks the structure, and zod judges only the scalars. If zod judged
+ * a whole document, it would build a nested issue for each of a hundred thousand errors. It would also not return the sound part of the
+ * document, which the next stage needs. A value is sound when it has the type that the schema asks for.
  *
- * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go. To Bellman the same files mean the same: `auto-assign: no` is
- * false, `password: 0123` is the text as written, a key without a value counts as absent, and an empty list item has all defaults.
+ * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go. Bellman gives the same files the same meaning: `auto-assign: no`
+ * is false, `password: 0123` is the text as written, a key without a value counts as absent, and an empty list item has all defaults.
  */
 import { z } from 'zod';
 import type { Path } from '../errors.ts';
@@ -16,7 +16,7 @@ import { mismatch, unknownKey } from './shape-errors.ts';
 /** Takes a complaint about the value at a path, or about its key. The message is made only if it is shown. */
 export type Complain = (path: Path, message: () => string, at?: 'key' | 'value') => void;
 
-/** Where the stages report what they find. A document with an error is rejected; one with warnings is not. */
+/** Receives the errors and warnings of the stages. An error rejects the document. A warning does not. */
 export interface Findings {
   readonly error: Complain;
   readonly warning: Complain;
@@ -28,7 +28,7 @@ type Mapping = Extract<YamlNode, { kind: 'mapping' }>;
 const maxCompared = 1000;
 
 /**
- * The sound part of a document: each value has the schema's type, or is `undefined` after a complaint. Reading ends once `isFull` returns
+ * Returns the sound part of a document. A value that is not sound becomes `undefined`, with a complaint. Reading ends once `isFull` returns
  * true.
  */
 export function readShape(
@@ -91,14 +91,17 @@ class ShapeReader {
   }
 
   #record(node: Mapping, schema: z.ZodRecord, path: Path): unknown {
-    // `__proto__` was refused as a key, so plain assignment only makes own properties.
+    // The YAML reader refuses `__proto__` as a key, so plain assignment only makes own properties.
     const sound: Record<string, unknown> = {};
     for (const [key, { value }] of node.entries)
       sound[key] = this.#element(value, schema.valueType, [...path, key]);
     return sound;
   }
 
-  /** Reads an item of a list or a value of a map. Where the schema allows it, an empty one counts as all defaults or as empty text. */
+  /**
+   * Reads an item of a list or a value of a map. If it is empty, it counts as an object with all defaults, or as empty text, provided that
+   * the schema allows this.
+   */
   #element(node: YamlNode, schema: Schema, path: Path): unknown {
     if (node.kind === 'scalar' && node.value === null) {
       const object = objectOf(schema);
@@ -125,7 +128,7 @@ function typedScalar({ text, value, isPlain }: YamlScalar, schema: Schema): unkn
   const types = scalarTypes(schema);
   if (types.boolean && yesWord.test(text)) return true;
   if (types.boolean && noWord.test(text)) return false;
-  // Some parsers read a leading zero as octal, others ignore it. The number stays text, which the schema refuses.
+  // Some parsers read a leading zero as octal, others ignore it. Such a number stays text, and the schema refuses text here.
   if (types.number) return /^[-+]?0\d/.test(text) ? text : value;
   return types.text ? text : value;
 }

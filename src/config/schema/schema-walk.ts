@@ -9,7 +9,7 @@ export function bare(schema: Schema): Schema {
   return schema instanceof z.ZodOptional ? bare(schema.unwrap()) : schema;
 }
 
-/** The schema itself when it is an object, or the object among its alternatives. */
+/** The schema itself when it is an object, or else the object among the alternatives of a union. */
 export function objectOf(of: Schema): z.ZodObject | undefined {
   const schema = bare(of);
   if (schema instanceof z.ZodObject) return schema;
@@ -36,7 +36,7 @@ export function nounOf(of: Schema): string {
 
 const nouns = new WeakMap<Schema, string>();
 
-/** The types of scalar that a schema accepts. */
+/** The scalar types that a schema accepts. */
 interface ScalarTypes {
   readonly text: boolean;
   readonly number: boolean;
@@ -63,7 +63,7 @@ export function scalarTypes(of: Schema): ScalarTypes {
 
 const types = new WeakMap<Schema, ScalarTypes>();
 
-/** By key: the names of the objects that know it, for messages about a key in the wrong place. */
+/** For each key, the names of the objects that may hold it. Messages about a key in the wrong place name them. */
 export const homesOfKeys: ReadonlyMap<string, readonly string[]> = (() => {
   const homes = new Map<string, string[]>();
   const visit = (of: Schema, home: string) => {

@@ -1,7 +1,7 @@
 /**
  * The shape of the configuration: one definition for the parser and for the JSON Schema that editors use. It holds the names of the
  * keys, their types and their bounds. The next stage reads values with a syntax of their own, such as addresses and durations, and judges
- * references and overlaps. The message of each schema is a noun for the expected value; errors are built around it.
+ * references and overlaps. The message of each schema is a noun for the expected value. The text of an error contains this noun.
  */
 import { z } from 'zod';
 
@@ -11,13 +11,13 @@ const wholeNumber = (min: number, max: number, noun: string) => z.int(noun).min(
 const text = (noun: string, maxLength = 1024) => z.string(noun).min(1, noun).max(maxLength, noun);
 const list = <T extends z.ZodType>(element: T, noun: string) => z.array(element, noun);
 const flag = () => z.boolean('true or false');
-/** An optional key with its description. The default is only shown to readers of the JSON Schema; `resolve/` applies it. */
+/** An optional key with its description. `byDefault` only documents the default in the JSON Schema. The code in `resolve/` applies it. */
 const key = <T extends z.ZodType>(schema: T, description: string, byDefault?: unknown) =>
   schema.meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }) }).optional();
 
 const asn = wholeNumber(1, uint32Max, `an AS number (1 to ${uint32Max})`);
 const uint32 = wholeNumber(0, uint32Max, `a number from 0 to ${uint32Max}`);
-/** Go's notation. As in MetalLB, the empty text counts as absent. */
+/** A duration in Go's notation. As in MetalLB, the empty text counts as absent. */
 const duration = (description: string, byDefault?: string) =>
   key(
     z
@@ -75,7 +75,10 @@ export const peerSchema = z.strictObject(
         [asn, z.enum(['internal', 'external'])],
         `an AS number (1 to ${uint32Max}), internal or external`,
       )
-      .meta({ description: "The peer's AS number, or internal (ours) or external (any but ours)." }),
+      .meta({
+        description:
+          "The peer's AS number, or internal for our AS number, or external for any other AS number.",
+      }),
     'peer-address': text('an address').meta({ description: 'IPv4, IPv6, or link-local with %interface.' }),
     'peer-port': key(wholeNumber(0, 65535, 'a port (1 to 65535)'), 'TCP port of the peer. 0 means 179.', 179),
     'source-address': key(
@@ -87,10 +90,12 @@ export const peerSchema = z.strictObject(
       'Interface that the session is bound to.',
     ),
     'hold-time': duration(
-      'The session ends when the peer is silent for this long. 0 turns the timer off; otherwise 3s to 65535s.',
+      'The session ends when the peer is silent for this long, 3s to 65535s. 0 turns the timer off.',
       '90s',
     ),
-    'keepalive-time': duration('Time between keepalives, at most hold-time. By default a third of it.'),
+    'keepalive-time': duration(
+      'Time between keepalives, at most hold-time. By default a third of hold-time.',
+    ),
     'connect-time': duration('Time between attempts to connect, 1s to 65535s.', '5s'),
     'router-id': key(
       z.string('a router id like 10.0.0.1'),
@@ -121,7 +126,7 @@ export const peerSchema = z.strictObject(
         ],
         'true, false, or restart-time',
       ),
-      'The peer keeps the routes while the speaker restarts (RFC 4724), by default for hold-time.',
+      'Makes the peer keep the routes while the speaker restarts (RFC 4724), by default for hold-time.',
       false,
     ),
     'bfd-profile': key(z.string('the name of a profile'), 'Not supported yet.'),
@@ -172,7 +177,7 @@ export const l2AdvertisementSchema = z.strictObject(
   {
     interfaces: key(
       list(text('an interface name of up to 15 characters', 15), 'a list of interface names'),
-      'Interfaces to answer on. By default those whose subnet holds the address.',
+      'Interfaces to answer on. By default the interfaces whose subnet holds the address.',
     ),
     'node-selectors': key(selectors, 'Nodes that may answer. One match is enough. By default all nodes.'),
   },
@@ -184,7 +189,7 @@ export const poolSchema = z.strictObject(
     name: text('a name of up to 253 characters', 253).meta({ description: 'Unique name.' }),
     protocol: z
       .enum(['bgp', 'layer2'], 'bgp or layer2')
-      .meta({ description: 'How its addresses are announced.' }),
+      .meta({ description: 'How the addresses of the pool are announced.' }),
     addresses: list(text('a prefix or a range'), 'a list of prefixes or ranges').meta({
       minItems: 1,
       description: 'CIDR prefixes and first-last ranges, IPv4 and IPv6. No two may overlap.',
@@ -214,11 +219,11 @@ export const poolSchema = z.strictObject(
     ),
     'bgp-advertisements': key(
       list(bgpAdvertisementSchema, 'a list of advertisements'),
-      'How the prefixes of the pool are announced. By default as host routes without attributes. For protocol bgp.',
+      'How the prefixes of the pool are announced. By default as host routes without attributes. Only for protocol bgp.',
     ),
     'l2-advertisements': key(
       list(l2AdvertisementSchema, 'a list of advertisements'),
-      'Nodes and interfaces that answer for the addresses. For protocol layer2.',
+      'Nodes and interfaces that answer for the addresses. Only for protocol layer2.',
     ),
   },
   'a pool with name, protocol and addresses',
@@ -235,7 +240,7 @@ export const configSchema = z
       'address-pools': key(list(poolSchema, 'a list of pools'), 'Pools of addresses for Services.'),
       'ignore-excluded-nodes': key(
         flag(),
-        'Announces from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers too.',
+        'Announces also from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers.',
         false,
       ),
       'bfd-profiles': key(
@@ -254,7 +259,7 @@ export type RawPool = z.infer<typeof poolSchema>;
 export type RawBgpAdvertisement = z.infer<typeof bgpAdvertisementSchema>;
 export type RawSelector = z.infer<typeof selectorSchema>;
 
-/** A document without the values of the wrong shape: each value has its type or is missing. */
+/** A document without its values of the wrong shape. Each value has the type of the schema or is missing. */
 export type Sound<T> = T extends readonly (infer E)[]
   ? readonly (Sound<E> | undefined)[]
   : T extends object

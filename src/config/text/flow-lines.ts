@@ -1,12 +1,12 @@
 /**
  * Repairs flow collections that are indented less than YAML 1.2 requires. Many people close a bracket at the column of its key, and the
- * parser that MetalLB uses accepts it:
+ * parser that MetalLB uses accepts this:
  *
  *     addresses: [
  *       192.0.2.0/24,
  *     ]
  *
- * Line breaks and comments before such a line become spaces. The text keeps its length, so every offset stays valid.
+ * Line breaks and comments before an underindented line become spaces. The text keeps its length, so every offset stays valid.
  */
 
 /** A line that opens a flow collection: indent and dashes, an optional key, an optional anchor, the bracket. */
@@ -14,7 +14,7 @@ const opening = /^( *(?:- +)*)(?:(?:"[^"\n]*"|'[^'\n]*'|[^\s#"'[{&*!|>-][^:\n]*)
 /** A line whose value is a block scalar, which may hold anything. */
 const blockScalar = /^( *(?:- +)*)(?:[^#\n]*: +|- +)?[|>][-+0-9]*\s*(?:#.*)?$/;
 
-/** The text with its underindented flow lines joined; `undefined` when there is none, or a bracket is never closed. */
+/** Joins the underindented flow lines of a text. Returns `undefined` when there is no such line, or a bracket is never closed. */
 export function joinFlowLines(text: string): string | undefined {
   const pieces: string[] = [];
   let copied = 0;
@@ -50,7 +50,7 @@ interface Flow {
   readonly gaps: readonly { readonly from: number; readonly to: number }[];
 }
 
-/** Follows a flow collection from its first bracket; `undefined` when it is never closed. */
+/** Follows a flow collection from its first bracket. Returns `undefined` when that bracket is never closed. */
 function scanFlow(text: string, start: number, keyColumn: number): Flow | undefined {
   const gaps: { from: number; to: number }[] = [];
   let depth = 0;

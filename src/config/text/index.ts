@@ -1,6 +1,6 @@
 /**
- * Stage 1 of reading the configuration turns text into YAML nodes that carry their offsets. It judges only syntax; the next stage knows
- * the keys.
+ * Stage 1 of reading the configuration turns text into YAML nodes that carry their offsets. It judges only the syntax. The next
+ * stage judges the keys.
  */
 export { LineIndex } from './line-index.ts';
 export { findConfigs } from './manifest.ts';

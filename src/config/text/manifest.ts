@@ -1,6 +1,6 @@
 /**
  * Finds the configuration inside a file of manifests for `kubectl apply`, and maps lines of the configuration to lines of the file. A
- * literal block keeps every line, so places map exactly. For any other style of scalar, errors point at its start.
+ * literal block keeps every line, so places map exactly. In any other style of scalar, all errors point at its start.
  *
  *     data:                    file line 5
  *       config: |              file line 6
@@ -28,15 +28,16 @@ export interface ConfigMapKey {
 const maxDepth = 100;
 
 /**
- * The configurations of a file: the file itself, or those of the ConfigMaps in it. If a ConfigMap in it has the given name, ConfigMaps of
- * other names are left out. Fails when the file holds manifests but no configuration.
+ * Finds the configurations in a file. A file without manifests is itself a configuration. In a file of manifests, each ConfigMap may hold
+ * a configuration. If some ConfigMap has the given name, all ConfigMaps of other names are left out. Fails when the file holds manifests
+ * but no configuration.
  */
 export function findConfigs(
   fileText: string,
   { name, key }: ConfigMapKey,
 ): Result<readonly FoundConfig[], ConfigError> {
   const read = readYaml(fileText, maxDepth);
-  // A text that is not YAML has no structure to search. The caller judges it as a configuration, and so refuses it.
+  // A text that is not YAML has no structure to search. The caller judges the text as a configuration and refuses it.
   if (!read.ok) return ok([{ text: fileText, inFile: (error) => error }]);
   const roots = read.value.map(({ root }) => root);
   if (!roots.some(isManifest)) return ok([{ text: fileText, inFile: (error) => error }]);
@@ -55,7 +56,7 @@ function isManifest(root: YamlNode): boolean {
   return root.kind === 'mapping' && root.entries.has('kind') && root.entries.has('apiVersion');
 }
 
-/** The objects of a `kind: List`; otherwise the object itself. */
+/** The items of a `kind: List`, or else the object itself. */
 function itemsOf(root: YamlNode): readonly YamlNode[] {
   const items = root.kind === 'mapping' ? root.entries.get('items')?.value : undefined;
   return items?.kind === 'sequence' ? items.items : [root];

@@ -1,7 +1,7 @@
 /**
- * Turns YAML text into plain nodes, each with its offset. It is built on js-yaml's events for two reasons. Errors must name line and
- * column. YAML features that a configuration does not need must be refused before they cost anything: aliases are resolved under a budget
- * of nodes, and merge keys, tags and duplicate keys are errors.
+ * Turns YAML text into plain nodes, each with its offset. It works on js-yaml's events and not on its values, for two reasons. First,
+ * errors must name line and column. Second, YAML features that a configuration does not need must not cost much: aliases are resolved
+ * under a budget of nodes, and merge keys, tags and duplicate keys are errors.
  */
 import {
   CORE_SCHEMA,
@@ -25,7 +25,7 @@ interface YamlError {
 export interface YamlScalar {
   readonly kind: 'scalar';
   readonly offset: number;
-  /** As YAML 1.2's core schema reads it; a quoted scalar is always text. */
+  /** The value by YAML 1.2's core schema. A quoted scalar is always text. */
   readonly value: string | number | boolean | null;
   readonly text: string;
   readonly isPlain: boolean;
@@ -44,13 +44,13 @@ interface YamlEntry {
   readonly value: YamlNode;
 }
 
-/** A document with its errors. Values that were refused are missing from the root. */
+/** A document with its errors. Entries whose key was refused are missing from the root. */
 export interface YamlDocument {
   readonly root: YamlNode;
   readonly errors: readonly YamlError[];
 }
 
-/** Largest number of nodes in a document after aliases are followed. A real configuration of 1 MiB has some 120,000. */
+/** Largest number of nodes in a text after aliases are followed. A real configuration of 1 MiB has about 120,000 nodes. */
 const nodeBudget = 200_000;
 /** A ConfigMap holds at most 1 MiB in all. */
 export const maxTextOctets = 1_048_576;
@@ -242,11 +242,11 @@ class Reader {
       const within = [...path, name];
       const value = this.#node(within);
       if (key.kind !== 'scalar')
-        this.#error(path, key.offset, 'a key is a word, not a list or keys and values');
+        this.#error(path, key.offset, 'a key must be a word, not a list or keys and values');
       else if (name === '<<')
         this.#error(within, key.offset, 'merge keys are not supported; write the keys out');
       else if (name === '__proto__') this.#error(within, key.offset, '__proto__ is not allowed as a key');
-      else if (entries.has(name)) this.#error(within, key.offset, 'this key is here twice');
+      else if (entries.has(name)) this.#error(within, key.offset, 'this key appears twice');
       else entries.set(name, { keyOffset: key.offset, value });
     }
     return { kind: 'mapping', offset, entries };
@@ -270,7 +270,7 @@ function plainValue(text: string): string | number | boolean | null {
   return text;
 }
 
-/** The node at a path, or the nearest existing one around it, and the offset of the key that leads to it. */
+/** Finds the node at a path, or the nearest existing node above it. Also returns the offset of the key that leads to that node. */
 export function findNode(
   root: YamlNode,
   path: Path,

@@ -67,7 +67,7 @@ const rows: readonly (readonly [string, readonly string[], 0 | 1 | 2, string])[]
     'a valid file with a warning',
     ['warned.yaml'],
     0,
-    'warned.yaml:2:40: warning: address-pools[0].addresses[0]: 192.0.2.9/24 has host bits set and is read as 192.0.2.0/24; the address alone is 192.0.2.9/32\n' +
+    'warned.yaml:2:40: warning: address-pools[0].addresses[0]: 192.0.2.9/24 has host bits set and is read as 192.0.2.0/24; for the address alone, write 192.0.2.9/32\n' +
       'warned.yaml: valid: 0 peers, 1 pool\n',
   ],
   [

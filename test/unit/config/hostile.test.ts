@@ -45,7 +45,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     /key is missing/,
   ],
   ['ninety thousand unknown keys', counted(90_000, (i) => `k${i}: 1`), /unknown key k0/],
-  ['one key over and over', 'a: 1\n'.repeat(90_000), /this key is here twice/],
+  ['one key over and over', 'a: 1\n'.repeat(90_000), /this key appears twice/],
   ['merge keys over and over', '<<: a\n'.repeat(90_000), /merge keys are not supported/],
   ['tags over and over', filled('- !x a\n'), /YAML tags are not supported|expected peers/],
   ['__proto__ over and over', '__proto__: 1\n'.repeat(80_000), /__proto__ is not allowed as a key/],
