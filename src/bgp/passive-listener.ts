@@ -18,9 +18,9 @@ export interface PassiveListenerOptions {
 }
 
 /**
- * The listener for peers that connect to this node. It is open only while at least one passive peer may start. A failure to listen is
- * logged once and reported to each affected passive peer. The listener is then opened again after a pause, unless only the password of one
- * peer was refused.
+ * The listener for peers that connect to this node. It is open only while a passive peer is configured and its session may start. A failure
+ * to listen is logged once and reported to each affected passive peer. The listener is then opened again after a pause, unless only the
+ * password of one peer was refused.
  */
 export class PassiveListener {
   readonly #options: PassiveListenerOptions;

@@ -14,7 +14,7 @@
  *   restart is negotiated. Without graceful restart the Established session stays.
  * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address
  *   cannot keep the peer out.
- * - After a contender has failed, the next one is accepted only after a pause.
+ * - After a contender has failed, the next contender is accepted only after a pause.
  * - Capabilities that the peer refuses are left out of our OPENs (RFC 5492 section 5) until a session has come up and ended.
  */
 import { Cease, cease, hardReset } from '../cease.ts';
@@ -156,7 +156,7 @@ class PeerTransition {
     if (this.#established !== undefined) this.#feed(this.#established, reset);
   }
 
-  /** The peer has connected. The primary takes the connection if it waits for one; otherwise the connection becomes the contender. */
+  /** The peer has connected. A primary that waits for a connection takes it. Otherwise the connection becomes the contender. */
   #incoming(): void {
     const { primary } = this.#draft.state;
     if (primary.fsm.name === 'Active' && primary.fsm.tcp === 'none') {
@@ -345,7 +345,9 @@ class PeerTransition {
     return id === this.#draft.state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };
   }
 
-  /** Runs `run` without starting a pause for contenders: a connection that loses to another one does not count against the peer. */
+  /**
+   * Runs `run` without starting a pause for contenders, because a connection that loses to another connection is not a failure of the peer.
+   */
   #withoutPause(run: () => void): void {
     const { contenderAllowedAtMs } = this.#draft.state;
     run();

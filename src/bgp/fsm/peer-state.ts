@@ -32,7 +32,7 @@ export interface PeerState {
   readonly settings: PeerMachineSettings;
   /** The connection that status shows and that edits apply to. */
   readonly primary: ConnectionState;
-  /** A connection that the peer made while the primary was under way or Established. */
+  /** A connection that the peer made while the primary was being set up or was Established. */
   readonly contender: ConnectionState | undefined;
   readonly nextConnectionId: number;
   /** The earliest time at which a contender is accepted, on the machine's clock. */

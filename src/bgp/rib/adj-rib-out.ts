@@ -187,8 +187,8 @@ export class AdjRibOut {
   }
 
   /**
-   * Refuses attributes that leave no room for a prefix. Queues a withdrawal for each of their prefixes for which the peer holds an older
-   * route.
+   * Refuses attributes that leave no room for a prefix. If the peer holds an older route for one of their prefixes, queues the withdrawal
+   * of that route.
    */
   refuse(family: Family, attributes: number): void {
     const bucket = this.#queue.bucket(family, attributes);

@@ -15,10 +15,10 @@ export interface ConnectionTimersOptions {
 }
 
 /**
- * The timers of one connection. Two of them declare a peer dead. Before they do, each makes sure:
- * - `hold`: input that arrived while the process was busy is read first. This input restarts the timer.
- * - `send-hold` (RFC 9687) runs for another period if the peer's TCP has acknowledged an octet during the last one. Keepalives ensure that
- *   there are octets to acknowledge.
+ * The timers of one connection. Two of them declare a peer dead. Each checks once more before it does so:
+ * - `hold`: input that arrived while the process was busy is read first, because such input restarts the timer.
+ * - `send-hold` (RFC 9687): the timer runs for another period if the peer's TCP has acknowledged an octet during the last one. Keepalives
+ *   ensure that there are octets to acknowledge.
  */
 export class ConnectionTimers {
   readonly #options: ConnectionTimersOptions;

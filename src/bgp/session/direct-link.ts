@@ -9,9 +9,9 @@ export interface NodeInterface extends InterfaceAddresses {
 }
 
 /**
- * The name of the interface over which the peer is directly connected. The peer is in a subnet of the interface that has our address, or
- * the peer has a link-local address. Returns `undefined` when routers may lie between the ends. The session may then survive the loss of
- * one link.
+ * The name of the interface over which the peer is directly connected. The peer is directly connected when it is in a subnet of the
+ * interface with our address, or when it has a link-local address. Returns `undefined` when routers may lie between the ends. The session
+ * may then survive the loss of one link.
  */
 export function directLink(
   local: IpAddress,

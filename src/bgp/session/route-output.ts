@@ -41,7 +41,10 @@ export interface OutputSession {
   readonly unsendable: () => void;
 }
 
-/** Sends one peer the changes of its Adj-RIB-Out: all changes of one turn of the event loop together, as fast as the socket takes them. */
+/**
+ * Sends one peer the changes of its Adj-RIB-Out. All changes of one turn of the event loop go out together, as fast as the socket takes
+ * them.
+ */
 export class RouteOutput {
   readonly #clock: Clock;
   readonly #tables: RouteTables;

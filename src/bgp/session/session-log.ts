@@ -8,7 +8,8 @@ import { formatRouterId } from './peer-status.ts';
 /** Octets of a malformed attribute that are logged. */
 const loggedOctets = 64;
 /**
- * The most failures that are logged before a session comes up. Without a limit, a peer that always fails in a new way would fill the log.
+ * Limits the different failures that are logged before a session comes up. Otherwise a peer that always fails in a new way would fill the
+ * log.
  */
 const maxRememberedFailures = 64;
 

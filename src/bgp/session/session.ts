@@ -208,7 +208,10 @@ export class Session implements ConnectionOwner {
     this.#step(eventOfMessage(connection, message));
   }
 
-  /** Takes a step for an event that does not come from a connection's input, and catches exceptions itself. `guard` covers that input. */
+  /**
+   * Takes a step for an event that does not come from a connection's input, and catches exceptions itself. `guard` covers the inputs of
+   * connections.
+   */
   #handle(event: PeerEvent): void {
     this.#failureOf(undefined, () => this.#step(event));
   }

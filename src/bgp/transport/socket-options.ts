@@ -1,7 +1,7 @@
 /**
  * The options of BGP's TCP sockets that Node cannot set. They must be in place before the socket connects or listens. Linux only. Each
- * function throws a SystemError when the kernel refuses, so that a peer with a password or TTL security never gets a connection without
- * it.
+ * function throws a SystemError when the kernel refuses, so that a peer with a password or TTL security never gets an unprotected
+ * connection.
  */
 import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
 import * as libc from '../../linux/libc.ts';

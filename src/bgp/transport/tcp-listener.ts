@@ -83,12 +83,13 @@ interface Keys {
   /** Peers that cannot connect, and why. */
   readonly failures: readonly { readonly peer: AcceptedPeer; readonly reason: string }[];
   /**
-   * Addresses whose key could not be set. The kernel accepts connections from these addresses without a key, so the listener closes them.
+   * Addresses whose key could not be set. The kernel accepts connections from these addresses without a key, so the listener closes such
+   * connections.
    */
   readonly unguarded: ReadonlySet<string>;
 }
 
-/** Sets the peers' keys. The kernel keeps one key for each address, so the first peer at an address decides its key. */
+/** Sets the peers' keys. The kernel keeps one key for each address, so the first peer at an address decides the key of the address. */
 function setKeys(fd: number, peers: readonly AcceptedPeer[]): Keys {
   const inForce = new Map<
     string,

@@ -5,7 +5,7 @@ import { failureReason } from './failure-reason.ts';
 import { receiveArrived, setRules, unacknowledgedOctets } from './socket-options.ts';
 import type { SocketRules, Stream, StreamHandler } from './transport.ts';
 
-/** Deadline for a closing connection to flush what was written. */
+/** Deadline for a closing connection to send all octets that were written. */
 const lingerMs = 1000;
 /** Size of one read of the input that a broken connection left behind. */
 const leftoverOctets = 65_536;

@@ -1,8 +1,8 @@
 /**
  * The generalized TTL security mechanism for a listener (RFC 5082 section 3). The kernel's own option, IP_MINTTL, sets one minimum per
- * socket. Until a connection is accepted, the listener's minimum applies to its segments, whichever peer sends them. Each peer has a
- * minimum of its own, so this classic BPF program compares TTL and source address of every segment, from the first SYN on. An accepted
- * connection inherits the program.
+ * socket. Until a connection is accepted, the listener's minimum applies to the segments of that connection, whichever peer sends them.
+ * Each peer has a minimum of its own, so this classic BPF program compares TTL and source address of every segment, from the first SYN on.
+ * An accepted connection inherits the program.
  *
  * An instruction (`struct sock_filter`): `code 2 | jump if true 1 | jump if false 1 | operand 4`, in the machine's byte order.
  */
@@ -39,8 +39,8 @@ export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8
 }
 
 /**
- * Finds one minimum for each address. When several peers share address and interface, the first one's minimum applies, as its password
- * does. When peers on two interfaces share a link-local address, the lower minimum applies, because the program does not see the
+ * Finds one minimum for each address. When several peers share address and interface, the minimum of the first peer applies, and so does
+ * its password. When peers on two interfaces share a link-local address, the lower minimum applies, because the program does not see the
  * interface.
  */
 function minimumPerAddress(peers: readonly AcceptedPeer[]): { address: Uint8Array; minimumTtl: number }[] {
