@@ -157,7 +157,7 @@ describe('AdjRibOut', () => {
     assert.deepEqual(drain(), ['announce med 7 2001:db8::1/128']);
   });
 
-  test('resend() sends again the routes of one family only', () => {
+  test('resend() sends the routes of only one family again', () => {
     const { rib, drain } = fixture();
     rib.announce(a, plain);
     rib.announce(c, plain);

@@ -98,7 +98,7 @@ describe('judgeOpen()', () => {
     assert.equal(refused(inside, { peerAsn: 64512 }), '2/3');
   });
 
-  test('accepts every AS but ours for `external`, and only ours for `internal`', () => {
+  test('accepts every AS except our AS for `external`, and only our AS for `internal`', () => {
     assert.equal(agreed({}, { peerAsn: 'external' }).peerAsn, 64500);
     assert.equal(refused({ myAs: 64512, capabilities: [] }, { peerAsn: 'external' }), '2/2');
     assert.equal(agreed({ myAs: 64512, capabilities: [] }, { peerAsn: 'internal' }).internal, true);

@@ -22,7 +22,7 @@ const interfaces: readonly InterfaceAddresses[] = [
  */
 const rows: readonly (readonly [string, string, string | undefined, boolean, string, string])[] = [
   [
-    'over IPv4, IPv6 routes have an address of the same interface',
+    'on an IPv4 session, the next hop of IPv6 routes is an address of the same interface',
     '192.0.2.1',
     undefined,
     false,
@@ -30,7 +30,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1',
   ],
   [
-    'over IPv6, IPv4 routes have an address of the same interface',
+    'on an IPv6 session, the next hop of IPv4 routes is an address of the same interface',
     '2001:db8::1',
     undefined,
     true,
@@ -54,7 +54,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8:1::1',
   ],
   [
-    'over a link-local address, a global address comes first',
+    'on a link-local session, the global address comes first',
     'fe80::1',
     'eth0',
     false,
@@ -62,7 +62,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1 fe80::1',
   ],
   [
-    'over a link-local address, the zone chooses the interface',
+    'on a link-local session, the zone chooses the interface',
     'fe80::1',
     'eth1',
     true,
@@ -70,7 +70,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8:1::1 fe80::1',
   ],
   [
-    'over a link-local address of an interface without a global address, the link-local address is the only next hop',
+    'on a link-local session over an interface without a global address, the link-local address is the only next hop',
     'fe80::2',
     'eth2',
     true,
@@ -78,7 +78,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     'fe80::2',
   ],
   [
-    'over loopback, routes have a global address of any interface',
+    'on a session over loopback, the next hop is a global address of any interface',
     '127.0.0.1',
     undefined,
     false,
@@ -86,7 +86,7 @@ const rows: readonly (readonly [string, string, string | undefined, boolean, str
     '2001:db8::1',
   ],
   [
-    'over an address that no interface has, that address is the only next hop',
+    'on a session from an address that no interface has, that address is the only next hop',
     '203.0.113.9',
     undefined,
     false,

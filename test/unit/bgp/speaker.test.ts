@@ -251,7 +251,7 @@ describe('a session in virtual time', () => {
     assert.ok(lines.some((line) => line.includes('NOTIFICATION sent: Cease/Peer De-configured')));
   });
 
-  test('the R bit is set until a session is up, and the F bit as long as this process lives (RFC 4724)', () => {
+  test('the R bit is set until a session has been up, and the F bit is set as long as this process lives (RFC 4724)', () => {
     const { speaker, clock, transport, establish } = fixture({ restarting: true });
     speaker.setPeers([peer({ gracefulRestart: { restartTimeSeconds: 120 } })]);
     const bits = (stream: MemoryStream) => {

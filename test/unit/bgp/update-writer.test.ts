@@ -208,7 +208,7 @@ describe('UpdateWriter: packing', () => {
     }
   });
 
-  test('a route whose attributes leave no room for a prefix delays no other route, and its older version is withdrawn', () => {
+  test('a route whose attributes leave no room for a prefix delays no other route, and the older version of that route is withdrawn', () => {
     const { rib, writer } = fixture();
     const communities = Array.from({ length: 1100 }, (_, i) => i);
     const counts = () => [rib.desiredCount, rib.sentCount, rib.refusedCount, rib.queuedCount];

@@ -129,7 +129,7 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
   [
-    'a reason that several nodes give only once',
+    'only one copy of a reason that several nodes give',
     {
       'node-1': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
       'node-2': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),

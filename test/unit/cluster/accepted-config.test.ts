@@ -66,6 +66,6 @@ test('decodeAcceptedConfig() returns nothing for a missing, damaged or oversized
   assert.equal(read(`gzip:${gzipSync('x'.repeat(2_000_000)).toString('base64')}`), undefined);
 });
 
-test('configHash() is the start of SHA-256', () => {
+test('configHash() returns the first 16 digits of SHA-256', () => {
   assert.equal(configHash('abc'), 'ba7816bf8f01cfea');
 });

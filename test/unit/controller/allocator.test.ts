@@ -224,7 +224,7 @@ test('Allocator follows a changed request, and keeps the address when the reques
 const key = { annotations: { 'bellman.dev/allow-shared-ip': 'k' } };
 const port = (number: number, protocol: 'TCP' | 'UDP' = 'TCP') => ({ ports: [{ protocol, port: number }] });
 
-test('Allocator shares an address by key while ports are disjoint for each protocol', () => {
+test('Allocator shares an address by key while no two Services use the same port of the same protocol', () => {
   const a = allocator([four]);
   assert.deepEqual(ips(a.reconcile(plain('a', { ...key, ...port(80) }))), ['192.0.2.0']);
   assert.deepEqual(ips(a.reconcile(plain('b', { ...key, ...port(80, 'UDP') }))), ['192.0.2.0']);
@@ -235,7 +235,7 @@ test('Allocator shares an address by key while ports are disjoint for each proto
   assert.match(keyless.refusal?.message ?? '', /in use by default\/a, shared by the key "k"/);
 });
 
-test('Allocator shares under externalTrafficPolicy Local only with the same backends', () => {
+test('Allocator shares an address under externalTrafficPolicy Local only between Services with the same backends', () => {
   const a = allocator([four]);
   const local = { ...key, externalTrafficPolicy: 'Local' as const };
   a.reconcile(plain('a', { ...local, ...port(80), selector: { app: 'x' } }));

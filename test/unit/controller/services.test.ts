@@ -275,7 +275,7 @@ test('a namespace that gains a label admits its Services to a pool', async () =>
   await harness.stop();
 });
 
-test('a PreferDualStack Service gains an address of its second family once a pool has one, and keeps the first', async () => {
+test('a PreferDualStack Service gains an address of its second family once a pool has one, and keeps its first address', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('web', { ipFamilies: ['IPv4', 'IPv6'], ipFamilyPolicy: 'PreferDualStack' });
   await harness.pass();
@@ -298,7 +298,7 @@ test('Services with the same sharing key share an address', async () => {
   await harness.stop();
 });
 
-test('a missing membership Secret is created with 32 random octets, and an existing one stays as it is', async () => {
+test('a missing membership Secret is created with 32 random octets, and an existing Secret stays as it is', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   const path = '/api/v1/namespaces/bellman-system/secrets/bellman-membership';
   const data = harness.api.get(path)?.data as { keys: string };

@@ -111,7 +111,7 @@ for (const [changed, ports] of [
   ['holder', [80, 443]],
   ['guest', [443, 80]],
 ] as const)
-  test(`the first holder keeps a shared address and the guest gets another, when the ${changed} takes a port of the other Service`, async () => {
+  test(`the first holder keeps a shared address and the guest gets another address, when the ${changed} takes a port of the other Service`, async () => {
     const harness = await started(pool('a', '192.0.2.0/28', 'share-across-namespaces: true'));
     harness.service('holder', { annotations: key, ...port(80) });
     await harness.pass();

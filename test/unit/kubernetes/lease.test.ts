@@ -91,7 +91,7 @@ test('mayWrite() counts the deadline from when the renewal was sent, not from wh
   assert.equal(mayWrite(newCandidate('me'), 0), false);
 });
 
-test('leaseTiming leaves a gap between the last write of one leader and the first of the next', () => {
+test('leaseTiming leaves a gap between the last write of one leader and the first write of the next leader', () => {
   const { durationMs, renewDeadlineMs, writeGraceMs, retryMs, requestTimeoutMs } = leaseTiming;
   assert.ok(renewDeadlineMs + writeGraceMs < durationMs);
   assert.ok(retryMs + requestTimeoutMs < renewDeadlineMs, 'a term survives one lost renewal');
@@ -114,7 +114,7 @@ test('renewalDelayMs() retries sooner after a failure and never sleeps past the 
   assert.equal(renewalDelayMs(leader, true, 1000 + leaseTiming.renewDeadlineMs - 100), 100);
 });
 
-test('campaignDelayMs() spreads candidates over a fifth of the pause', () => {
+test('campaignDelayMs() adds up to a fifth to the pause, to spread the candidates', () => {
   assert.equal(campaignDelayMs(0), leaseTiming.retryMs);
   assert.equal(campaignDelayMs(1), leaseTiming.retryMs * 1.2);
 });

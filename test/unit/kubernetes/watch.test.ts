@@ -308,7 +308,7 @@ test('watch() handles only the newest state of an object whose handler threw, de
   await stop();
 });
 
-test('watch() delivers the other items of a list when one does not decode', async () => {
+test('watch() delivers the other items of a list when one item does not decode', async () => {
   const api = new ScriptedApi();
   const hostile = [null, 5, 'x', [], {}, { metadata: null }, { metadata: { name: 5 } }];
   api.lists.push(list('7', [...hostile, object('x', '3'), { metadata: { name: 'y', namespace: {} } }]));

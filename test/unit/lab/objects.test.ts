@@ -85,7 +85,7 @@ describe('Objects', () => {
     ['ports that are not a list', service('a', { ports: { port: 1 } }), 400, /expected a list/],
     ['an unknown policy', service('a', { ipFamilyPolicy: 'Both' }), 422, /ipFamilyPolicy: Unsupported/],
     [
-      'a namespace that does not exist',
+      'a namespace that differs from the namespace of the request',
       service('a', {}, { namespace: 'other' }),
       400,
       /not that of the request/,

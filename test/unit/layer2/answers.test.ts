@@ -140,7 +140,7 @@ describe('Answers', () => {
     assert.equal(answers.count, 1000);
   });
 
-  test('an address that moves to another link is reported again, answered since the same time', () => {
+  test('an address that moves to another link is reported again with the same start time', () => {
     clock.advance(5000);
     answers.answer(action(text, false));
     const since = new Date(clock.epochMs()).toISOString();

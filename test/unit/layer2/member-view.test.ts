@@ -142,7 +142,7 @@ describe('MemberView', () => {
     assert.equal(fixture.update().claiming, 'allowed');
   });
 
-  test('counts a speaker that it has never heard as missing only if that speaker certainly runs', () => {
+  test('counts a speaker that this node has never heard as missing only if that speaker certainly runs', () => {
     const fixture = new Fixture();
     fixture.unreachable = ['b', 'c'];
     assert.equal(fixture.update(false).claiming, 'allowed');

@@ -34,7 +34,7 @@ class Wire {
   readonly delivered: string[] = [];
   readonly dropped: string[] = [];
   readonly seen: SeenDatagram[] = [];
-  /** The endpoints of datagrams that were sent to no channel. */
+  /** Endpoints that have no channel and to which a datagram was sent. */
   readonly astray: Endpoint[] = [];
   nowMs = 0;
   readonly #channels = new Map<string, Channel>();

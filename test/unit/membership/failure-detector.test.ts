@@ -102,7 +102,7 @@ describe('FailureDetector', () => {
     assert.equal(detector.isSuspected(suspect), false);
   });
 
-  test('a member that stalled postpones the deaths that it would declare, and worsens its own health score', () => {
+  test('after a stall a member postpones the deaths that it would declare, and worsens its own health score', () => {
     meet('b');
     let now = 0;
     for (; !detector.isSuspected('b'); now += 5) detector.wake(now);

@@ -203,7 +203,7 @@ describe('Membership, payload records', () => {
     [4, 5000, 0.05],
     [11, 20_000, 0],
   ] as const)
-    test(`a member that joins ${nodes - 1} others with ${count} records at ${loss * 100} % loss is synced only once it has them all`, () => {
+    test(`a member that joins ${nodes - 1} others with ${count} records at ${loss * 100} % loss is synced only once it has all records`, () => {
       const net = acquainted({ nodes, loss, seed: 11 });
       net.kill('node-0');
       net.run(5000);

@@ -23,7 +23,7 @@ describe('UrgentNews', () => {
     assert.equal(urgent.wakeAt(), Number.POSITIVE_INFINITY);
   });
 
-  test('passes on news from others to two members in a small cluster and to four in a large one', () => {
+  test('passes on news from others to two members in a small cluster and to four members in a large cluster', () => {
     for (const [size, told] of [
       [10, 2],
       [100, 4],

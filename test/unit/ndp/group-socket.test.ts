@@ -6,9 +6,9 @@ import { openGroupSocket } from '../../../src/ndp/group-socket.ts';
 const group = Uint8Array.from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1]);
 const IPV6_JOIN_GROUP = 20;
 
-/** Stands in for the kernel: sockets with room for a number of memberships. */
+/** Stands in for the kernel. Each of its sockets has room for `room` memberships. */
 class Kernel {
-  /** Memberships of the sockets that are open. */
+  /** The open sockets, with the number of groups that each has joined. */
   readonly open = new Set<{ joined: number }>();
   room = 1;
   opens = true;
@@ -41,7 +41,7 @@ function setUp(t: { mock: typeof import('node:test').mock }) {
   return { kernel, refusals, socket: openGroupSocket((reason) => refusals.push(reason)) };
 }
 
-test('GroupSocket opens another socket when one is full', (t) => {
+test('GroupSocket opens another socket when the first socket is full', (t) => {
   const { kernel, refusals, socket } = setUp(t);
   assert.ok(socket.join(group, 1) && socket.join(group, 2));
   assert.deepEqual([kernel.open.size, refusals], [2, []]);

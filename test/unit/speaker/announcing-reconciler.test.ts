@@ -186,7 +186,7 @@ test('AnnouncingReconciler removes the line of a dead node for which it acts', a
   assert.equal(o.line(), undefined);
 });
 
-test('AnnouncingReconciler replaces the line of a dead node with its own, without an event NodeUnassigned', async () => {
+test('AnnouncingReconciler replaces the line of a dead node with its own line, without the event NodeUnassigned', async () => {
   const o = setUp({ dead: ['node-9'] });
   o.answer();
   await o.pass(0);

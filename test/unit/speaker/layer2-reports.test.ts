@@ -30,7 +30,7 @@ function setUp() {
 }
 
 describe('Layer2Reports', () => {
-  test('keeps the addresses that the node answers for, and passes them on to the record', () => {
+  test('keeps the addresses that the node answers for, and passes them on to the reconciler of the record', () => {
     const { reports, lines, announce } = setUp();
     announce(true);
     assert.deepEqual([...reports.owned], [[address, since]]);

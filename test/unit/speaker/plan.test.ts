@@ -177,7 +177,7 @@ test('planService() lists a node whose endpoints terminate as a layer-2 candidat
   ]);
 });
 
-test('planService() aggregates as each advertisement says, and announces only to its peers and only from its nodes', () => {
+test('planService() applies each advertisement, with its aggregation, only to its peers and its nodes', () => {
   const ads = [
     advertisement({ aggregationLength: 24, communities: [1], peers: ['router'] }),
     advertisement({ localPref: 200, peers: ['spine'] }),
@@ -232,7 +232,7 @@ test('planService() copies the recorded owner into the layer-2 entry', () => {
   assert.equal(plan.layer2[0]?.recordedOwner, 'node-3');
 });
 
-test('planService() applies the interfaces of an advertisement only to the nodes that it selects', () => {
+test('planService() applies the interfaces of an advertisement only to the nodes that the advertisement selects', () => {
   const of = (other: readonly string[]) =>
     planService(
       printer,

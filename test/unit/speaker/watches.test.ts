@@ -13,7 +13,7 @@ const collection = '/api/v1/namespaces/bellman-system/secrets';
 const labels = { 'bellman.dev/secret': 'peer-password' };
 const keys = Buffer.from(Buffer.alloc(32, 1).toString('base64')).toString('base64');
 
-/** The watches of a speaker, started. Everything that they pass on about Secrets is kept. */
+/** Starts the watches of a speaker. `take` returns what the watches have passed on about Secrets since the last call. */
 async function setUp(t: TestContext, put: (api: MemoryApi) => void = () => {}) {
   const clock = new VirtualClock();
   const api = new MemoryApi(clock);
@@ -86,7 +86,7 @@ test('SpeakerWatches passes on the membership Secret and the Secrets with the la
   );
 });
 
-test('SpeakerWatches reports a missing membership Secret once, and follows it', async (t) => {
+test('SpeakerWatches reports a missing membership Secret once, and passes on its creation and deletion', async (t) => {
   const { api, take } = await setUp(t);
   assert.deepEqual(await take(), ['Secret bellman-membership does not exist']);
   api.put(`${collection}/bellman-membership`, membershipSecret());
@@ -95,7 +95,7 @@ test('SpeakerWatches reports a missing membership Secret once, and follows it', 
   assert.deepEqual(await take(), ['Secret bellman-membership does not exist']);
 });
 
-test('SpeakerWatches follows the label of a Secret', async (t) => {
+test('SpeakerWatches passes on a Secret while it has the label, and reports the Secret as gone afterwards', async (t) => {
   const { api, take } = await setUp(t, (api) => api.put(`${collection}/bgp`, secret('bgp')));
   await take();
   api.put(`${collection}/bgp`, secret('bgp', { labels }));
@@ -108,7 +108,7 @@ test('SpeakerWatches follows the label of a Secret', async (t) => {
   assert.deepEqual(await take(), ['bgp gone']);
 });
 
-test('SpeakerWatches waits for both lists of Secrets', async (t) => {
+test('SpeakerWatches reports Secrets as arrived only after both lists of Secrets', async (t) => {
   const { arrived } = await setUp(t, (api) => {
     api.before = ({ path }) => {
       if (path.includes('labelSelector=bellman.dev')) throw new Error('refused');

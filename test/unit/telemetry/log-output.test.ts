@@ -78,7 +78,7 @@ test('LogOutput counts the lines lost to a full disk, and reports the count once
   assert.deepEqual([rest, state.text.endsWith('four\n')], [[], true]);
 });
 
-/** An output that has lost a line to a full disk. The next line is written whole, and then `octets` of the report. */
+/** An output that lost a line to a full disk. It then wrote the next line and the first `octets` octets of the report about the loss. */
 function setUpHalfReport(octets: number) {
   const { clock, state, output } = setUp();
   state.fault = 'ENOSPC';
@@ -91,7 +91,7 @@ function setUpHalfReport(octets: number) {
 }
 
 for (const octets of [0, 10])
-  test(`LogOutput finishes a report of which ${octets} octets are written, without waiting for another line`, async () => {
+  test(`LogOutput finishes a report after its first ${octets} octets, without waiting for another line`, async () => {
     const { clock, state, output } = setUpHalfReport(octets);
     await pass(clock, 100);
     assert.equal(state.text.length, 'two\n'.length + octets);
@@ -110,7 +110,7 @@ test('LogOutput repeats a report that fails', async () => {
   state.fault = undefined;
   state.room = Number.POSITIVE_INFINITY;
   output.write('three\n');
-  assert.equal(output.lost, 1, 'a report is no line of the program');
+  assert.equal(output.lost, 1, 'a failed report does not count as a lost line');
   assert.equal(JSON.parse(state.text.trimEnd().split('\n').at(-1) ?? '').lines, 1);
 });
 

@@ -151,7 +151,7 @@ test("decodeMessage() decodes ExaBGP's messages as ExaBGP does", { skip }, (t) =
     compared++;
   }
   t.diagnostic(`${compared} messages compared with ExaBGP's own decoding`);
-  assert.ok(compared > 120, `only ${compared} were compared`);
+  assert.ok(compared > 120, `only ${compared} messages were compared`);
 });
 
 interface RawAttribute {
@@ -212,7 +212,7 @@ test("encodeMessage() encodes ExaBGP's commands to ExaBGP's octets", { skip }, (
     reordered++;
   }
   t.diagnostic(`${same} messages have the same octets, ${reordered} have their attributes in another order`);
-  assert.ok(same > 150, `only ${same} were the same`);
+  assert.ok(same > 150, `only ${same} messages have the same octets`);
 });
 
 /**

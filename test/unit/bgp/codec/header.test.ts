@@ -43,7 +43,7 @@ test('FrameReader does not copy a message that lies inside one chunk', () => {
   assert.equal(first.value.buffer, stream.buffer);
 });
 
-test('FrameReader accepts a chunk before all messages of the previous one are read', () => {
+test('FrameReader accepts a chunk before all messages of the previous chunk are read', () => {
   const reader = new FrameReader();
   reader.push(keepalive);
   reader.push(keepalive);

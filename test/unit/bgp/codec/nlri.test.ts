@@ -101,7 +101,7 @@ test('prefixes of families with ADD-PATH have path identifiers (RFC 7911)', () =
   assert.equal(decoded.nlri.length, 2);
 });
 
-test('encodeMessage() sends path identifier 0 for a prefix without one', () => {
+test('encodeMessage() sends path identifier 0 for a prefix without a path identifier', () => {
   const options = { ...external, addPath: [{ afi: 1, safi: 1 }] };
   const bytes = encodeMessage({ ...bare, withdrawn: [prefix('10.0.0.0/8')] }, options);
   assert.equal(hex(bytes), hex(update({ withdrawn: '00000000 08 0a' })));

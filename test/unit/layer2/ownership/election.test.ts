@@ -148,7 +148,7 @@ function shuffled<T>(items: readonly T[], keys: readonly number[]): T[] {
     .map(({ item }) => item);
 }
 
-test('every vacant address goes to one of its eligible nodes, if it has any', () => {
+test('every vacant address goes to one of its eligible nodes, if any node is eligible', () => {
   fc.assert(
     fc.property(vacancies, loads, owners, (some, its, their) => {
       const placed = elect(some, standing(its, their));
@@ -175,7 +175,7 @@ test('the order of vacancies and of their eligible nodes makes no difference', (
   );
 });
 
-test('an election after some nodes have taken their addresses has the same result as an election before', () => {
+test('an election has the same result before and after some nodes take their addresses', () => {
   fc.assert(
     fc.property(vacancies, loads, owners, fc.subarray(nodes), (some, its, their, early) => {
       const placed = elect(some, standing(its, their));

@@ -67,7 +67,7 @@ const cases: readonly {
     eligible: ['pair'],
   },
   {
-    name: 'nodes with the interface that is named for them, and nodes with the subnet for which no interface is named',
+    name: 'nodes that have the interface named for them, and nodes that have the subnet and no interface named for them',
     address: '192.0.2.1',
     nodeInterfaces: { bare: ['eth0'], dual: ['eth1'], pair: ['b'] },
     eligible: ['pair', 'v4'],

@@ -215,7 +215,7 @@ const cases: readonly {
     steps: [[(subject) => subject.start(), [`answer ${web} failover from a`]]],
   },
   {
-    name: 'a node that finds its own claim on an address without a Service releases it',
+    name: 'a node that finds its own claim on an address without a Service releases the address',
     given: { claims: { [web]: 'a', [mail]: 'b' } },
     steps: [[(subject) => subject.start(), [`release ${web} 2 by a`]]],
   },
@@ -246,7 +246,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'the elected node probes when the recorded owner is dead and its claim was never heard',
+    name: 'the elected node probes when the recorded owner is dead and no claim of that owner was ever received',
     given: { entries: [entry(web, { recordedOwner: 'b', candidates: ['a', 'b'] })], live: ['a', 'c'] },
     steps: [[(subject) => subject.start(), [`probe ${web} failover from b`, `claim ${web} 1 by a from b`]]],
   },
@@ -673,7 +673,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a node that learns from others of its own claim on an unknown address releases it',
+    name: 'a node that receives its own claim on an unknown address from other nodes releases the address',
     given: {},
     steps: [
       [(subject) => subject.start(), []],
@@ -681,7 +681,7 @@ const cases: readonly {
     ],
   },
   {
-    name: 'a change of interfaces adjusts an address only where it is answered',
+    name: 'a change of interfaces adjusts an address only on the node that answers for the address',
     given: { entries: [entry(web), entry(mail)], claims: { [web]: 'a', [mail]: 'b' } },
     steps: [
       [(subject) => subject.start(), [`answer ${web} failover from a`]],

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { healMs, Quorum, type QuorumInput, retryMs } from '../../../../src/layer2/ownership/quorum.ts';
 
-/** Of the other members b, c, d and e, the first `live` are alive, the first `suspected` are suspect, and `missing` are missing. */
+/**
+ * The first `live` of the other members b, c, d and e are alive, and the first `suspected` of them are suspect. `missing` is the number of
+ * missing members.
+ */
 function members(live: number, suspected: number, missing: number): QuorumInput {
   const names = ['b', 'c', 'd', 'e'];
   return { live: new Set(names.slice(0, live)), suspected: new Set(names.slice(0, suspected)), missing };
@@ -58,7 +61,7 @@ describe('Quorum', () => {
       assert.notEqual(quorum.judge(members(live, suspected, missing), 0), 'allowed', `${missing} lost`);
   });
 
-  test('after a suspect has proved alive, claims stay paused until missing members have been tried again', () => {
+  test('after a suspect has proved to be alive, claims stay paused until missing members have been tried again', () => {
     const quorum = new Quorum();
     quorum.judge(members(2, 2, 0), 0);
     assert.equal(quorum.judge(members(1, 1, 1), 500), 'paused');

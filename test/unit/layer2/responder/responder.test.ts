@@ -277,7 +277,7 @@ test('NeighbourResponder yields under the policy `yield`, and reports a conflict
   );
 });
 
-test('NeighbourResponder warns of a conflict with a foreign host, and logs one with another speaker for debugging only', () => {
+test('NeighbourResponder warns of a conflict with a foreign host, and logs a conflict with another speaker only at level debug', () => {
   for (const [speakers, expected] of [
     [[], ['warn', 'address conflict: another host uses an address of this node']],
     [['02:00:00:00:00:0b'], ['debug', 'another speaker claims an address of this node']],
