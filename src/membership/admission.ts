@@ -1,13 +1,15 @@
 import { Budget } from './budget.ts';
 
 /**
- * Datagrams of new sessions per second from one known host. Each costs a key derivation. A speaker process has only one session, so this is
- * ample.
+ * Datagrams of new sessions per second from one known host. Each such datagram costs a key derivation. A speaker process has only one
+ * session, so the limit is ample.
  */
 const newSessions = { perSecond: 20, burst: 40 } as const;
 /** Datagrams per second from all unknown hosts together. */
 const strangers = { perSecond: 50, burst: 100 } as const;
-/** Maximum number of proven hosts that Kubernetes does not list. A node may send from such an address. */
+/**
+ * Maximum number of proven hosts that Kubernetes does not list. Such a host is a node that sends from another address than the listed ones.
+ */
 const maxProvenHosts = 1024;
 
 /**

@@ -161,8 +161,8 @@ export class AntiEntropy {
   }
 
   /**
-   * Ends the exchange: the other member sends its digest after all its records. If payload hashes still differ, some records were lost on
-   * the way, so that member stays unmet.
+   * Ends the exchange. The other member's digest comes after all its records. If payload hashes still differ, some records were lost on the
+   * way, so the other member stays unmet.
    */
   #finished(name: string, { payloads }: Digest, now: number): void {
     const own = this.#knowledge.digests().payloads;

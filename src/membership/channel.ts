@@ -3,7 +3,7 @@
  * datagrams and the time go in, packets and datagrams come out. The plaintext of a datagram is a packet or a challenge:
  *
  *     u8 kind │ u8 length, sender │ token, 8 octets │ packet
- *     u8 kind │ u8 length, sender │ token, 8 octets │ u48 sequence number of the datagram that is challenged
+ *     u8 kind │ u8 length, sender │ token, 8 octets │ u48 sequence number of the challenged datagram
  *
  * A packet carries the token that its receiver gave the sender, or zeros if the sender has none yet. A challenge carries a token that its
  * receiver must show from then on. The receiver sends the challenged packet again at once with that token. A first contact therefore costs

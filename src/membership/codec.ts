@@ -9,7 +9,7 @@
  *     digest   u8 wants reply │ 64 × u32 members │ 64 × u32 payloads
  *     gossip, records: nothing
  *     member   u8 state (0 alive, 1 suspect, 2 dead, 3 left) │ text name │ u48 incarnation │ endpoint │ u16 length, metadata
- *     payload  u8 4 │ a record; its `PayloadFormat` finds where it ends
+ *     payload  u8 4 │ a record, whose end `PayloadFormat` finds
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
  *
@@ -94,7 +94,7 @@ function isCredible(update: Update, epochMs: number): boolean {
   return update.incarnation <= Math.min(maxIncarnation - 1, epochMs + dayMs);
 }
 
-/** An endpoint in an update may lack the host: a member does not know its own address until Kubernetes names it. */
+/** An endpoint in an update may lack the host, because a member does not know its own address until Kubernetes lists it. */
 function isPlausible(endpoint: Endpoint): boolean {
   return endpoint.host === '' ? endpoint.port > 0 : isDeliverable(endpoint);
 }

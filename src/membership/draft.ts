@@ -7,7 +7,7 @@ export interface Draft {
   readonly endpoint: Endpoint;
   readonly body: Body;
   readonly updates?: readonly Update[];
-  /** Set in packets of the failure detector. A member sends about as many of them in a large cluster as in a small one. */
+  /** Set in packets of the failure detector. A member sends about the same number of such packets in a large and in a small cluster. */
   readonly carriesGossip?: boolean;
 }
 

@@ -21,7 +21,7 @@ export function isDeliverable({ host, port }: Endpoint): boolean {
   return Number.isInteger(port) && port > 0 && port <= 65_535 && isUnicast(host);
 }
 
-/** Multicast is 224.0.0.0/4 (RFC 5771) and ff00::/8 (RFC 4291 section 2.7); 240.0.0.0/4 is reserved and holds the broadcast address. */
+/** Multicast is 224.0.0.0/4 (RFC 5771) and ff00::/8 (RFC 4291 section 2.7). 240.0.0.0/4 is reserved and holds the broadcast address. */
 function isUnicast(host: string): boolean {
   if (isIPv4(host)) {
     const first = Number.parseInt(host, 10);

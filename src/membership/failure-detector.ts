@@ -147,7 +147,7 @@ export class FailureDetector {
     return this.#run(actions, now);
   }
 
-  /** Pings a speaker that may have come up. */
+  /** Pings a missing speaker, which may have started. */
   tryToReach(name: string, endpoint: Endpoint, now: number): DetectorAction[] {
     return this.#probe({ name, endpoint, rtt: firstRtt }, 'join', 1, now);
   }
@@ -187,7 +187,7 @@ export class FailureDetector {
       member.rtt = sampleRtt(member.rtt, now - probe.startedAt);
     if (probe.purpose === 'routine') this.#health.mend();
     if (!member) return;
-    // Whether the ack came directly or through a relay, the member is alive.
+    // The ack proves that the member is alive, even if it came through a relay.
     member.heardAt = now;
     member.answeredAt = now;
   }

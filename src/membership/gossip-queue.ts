@@ -7,7 +7,7 @@ interface QueuedUpdate {
   sent: number;
 }
 
-/** Maximum number of updates to skip because they do not fit the room left in a packet. It bounds the search. */
+/** Maximum number of updates to skip because they do not fit the room left in a packet. The maximum bounds the search. */
 const maxSkipped = 32;
 /** Octets of the smallest update. */
 const leastOctets = 40;

@@ -3,7 +3,7 @@ import { brief, isLive, type MemberTable, memberBucket, memberHash, updateOf } f
 import type { Update } from './packet.ts';
 import { digestBuckets, type PayloadStore } from './payload.ts';
 
-/** Names a record, so that its newest version can be found later. */
+/** The identity of a record. It is enough to find the newest version of the record later. */
 export type RecordName =
   | { readonly kind: 'member'; readonly name: string }
   | { readonly kind: 'payload'; readonly key: string };
@@ -27,7 +27,7 @@ export class Knowledge {
     this.#payloads = payloads;
   }
 
-  /** One hash over all knowledge. Each packet carries the summary, so it is recomputed only after a change. */
+  /** One hash over all knowledge. The value is cached until a change, because each packet carries it. */
   summary(): number {
     const versions = this.#versions();
     if (this.#summary.versions !== versions) {

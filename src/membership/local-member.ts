@@ -45,8 +45,8 @@ export class LocalMember {
   }
 
   /**
-   * Whether the statement is wrong, or its incarnation is greater than this member's. In both cases, a statement with a still greater
-   * incarnation must replace it.
+   * Whether this member must refute a statement about itself, with a still greater incarnation. It must if the statement is wrong, or if
+   * the statement's incarnation is greater than this member's own.
    */
   mustRefute(update: MemberUpdate): boolean {
     return update.incarnation > this.#incarnation || (this.isCurrent(update) && update.state !== 'alive');

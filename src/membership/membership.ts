@@ -186,7 +186,7 @@ export class Membership {
     });
   }
 
-  /** Known endpoints of the member: first those that Kubernetes lists, then the last one that the member used or stated. */
+  /** Known endpoints of the member: first those that Kubernetes lists, then the last endpoint that the member used or stated. */
   endpointsOf(name: string): readonly Endpoint[] {
     const member = this.#table.get(name);
     return member ? [...this.#joinList.endpointsOf(name), member.endpoint] : this.#joinList.endpointsOf(name);
@@ -303,7 +303,7 @@ export class Membership {
     if (!this.#self.mustRefute(update)) return this.#self.isCurrent(update);
     this.#self.refute(update);
     this.#detector.suspectedByOthers();
-    // The members that suspect this one learn of the refutation from its acks.
+    // The members that suspect this member learn of the refutation from its acks.
     if (update.state === 'suspect') this.#gossip.add(this.#self.as('alive'));
     else this.#tell(this.#self.as('alive'), true, now);
     return true;

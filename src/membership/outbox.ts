@@ -47,8 +47,8 @@ export class Outbox {
   }
 
   /**
-   * Gossip for a live receiver. Any other receiver gets none. It may be coming back from a partition, and the gossip may hold wrong beliefs
-   * from that partition.
+   * Gossip for a live receiver. A receiver that is not live gets none. Such a receiver may be coming back from a partition, and the gossip
+   * may hold wrong beliefs from that partition.
    */
   #gossipFor(to: string): Update[] {
     if (!isLive(this.#table.get(to))) return [];

@@ -13,7 +13,7 @@ export interface MemberUpdate {
   readonly state: MemberState;
   readonly incarnation: number;
   readonly endpoint: Endpoint;
-  /** The member's description of itself, opaque here. At most `maxMetadataOctets`. */
+  /** The member's description of itself, at most `maxMetadataOctets` long. The membership does not interpret it. */
   readonly metadata: string;
 }
 

@@ -1,4 +1,4 @@
-/** Buckets of a digest. Both ends of the wire must agree on the number. */
+/** Buckets of a digest. All members must use the same number. */
 export const digestBuckets = 64;
 
 /** How a received update compares with what this member already holds. */
@@ -7,7 +7,7 @@ export type MergeOrder = 'newer' | 'same' | 'older';
 /** A record that members replicate on behalf of another part of the program. The membership does not know what it means. */
 export interface PayloadRecord {
   readonly kind: 'payload';
-  /** A record replaces an older one with the same key. */
+  /** A record replaces an older record with the same key. */
   readonly key: string;
   /** At most `maxPayloadOctets`. */
   readonly octets: Uint8Array;
@@ -24,7 +24,7 @@ export interface PayloadFormat {
 
 /**
  * Holds the records. The part of the program that owns the records implements this interface as a pure data structure. `merge` follows a
- * total order, so members that have received the same records hold the same ones, in whatever order the records arrived.
+ * total order, so members that have received the same records keep the same versions, in whatever order the records arrived.
  */
 export interface PayloadStore extends PayloadFormat {
   /** Grows with each change. */

@@ -21,10 +21,10 @@ export type ReplayVerdict =
   | { readonly kind: 'challenge'; readonly token: string };
 
 /**
- * Accepts each datagram once, and refuses datagrams from an earlier life of the sender or of this process. A session is fresh when its
- * datagrams show the token that this process made for it:
+ * Accepts each datagram once. Refuses datagrams that were recorded before the last start of the sender or of this process. A session is
+ * fresh when its datagrams show the token that this process made for it:
  *
- *     token = first 8 octets of HMAC-SHA-256(secret of this life, generation │ session │ name)
+ *     token = first 8 octets of HMAC-SHA-256(secret of this process, generation │ session │ name)
  *
  * The process stores nothing about a token until the sender shows it. Datagrams that an attacker recorded and sends again therefore take no
  * memory, and do not disturb a challenge under way. The generation grows with each proven session of the name. The tokens of earlier

@@ -1,4 +1,4 @@
-/** A datagram must be fewer than this many sequence numbers behind the newest one of its session. */
+/** Size of the window. A datagram is refused if it is this many sequence numbers or more behind the newest datagram of its session. */
 const windowSize = 256n;
 
 /** Accepts each sequence number of a session once, as the anti-replay window of RFC 4303 section 3.4.3 does. */
