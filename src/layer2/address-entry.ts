@@ -1,4 +1,4 @@
-/** An address that exactly one node should answer for. `AddressEntry` adds the version. */
+/** An address that exactly one node should answer for. `AddressEntry` adds `observedVersion`. */
 export interface UnversionedEntry {
   /** Canonical text. It is the key of the entry. */
   readonly address: string;

@@ -2,7 +2,7 @@ import type { FromLayer2 } from './messages.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import type { NeighbourResponder } from './responder/responder.ts';
 
-/** Maximum number of addresses in one report. Writing that many takes less than a millisecond. */
+/** Maximum number of addresses in one report. Writing a report of this size takes less than a millisecond. */
 const maxCounts = 500;
 
 /** Reports the counters of addresses to the speaker process, but only those that have changed. */

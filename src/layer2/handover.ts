@@ -27,7 +27,7 @@ export class Handover {
     limit?.cancel();
   }
 
-  /** Call it whenever members or answered addresses have changed. */
+  /** Call this method whenever members or answered addresses have changed. */
   check(answeredAddresses: number, liveMembers: number): void {
     if (answeredAddresses === 0 || liveMembers === 0) this.#finish?.();
   }

@@ -1,6 +1,6 @@
 import type { ToLayer2 } from './messages.ts';
 
-/** Maximum number of entries in one part. Parsing that many takes well under a millisecond and cannot be interrupted. */
+/** Maximum number of entries in one part. Parsing cannot be interrupted, but takes well under a millisecond for this number. */
 const maxEntries = 200;
 
 /** The messages that carry entries. */

@@ -21,7 +21,7 @@ export interface Layer2Settings {
 /** A speaker that Kubernetes knows, whether or not the membership has heard it. */
 export interface KnownSpeaker {
   readonly node: string;
-  /** Addresses of its membership socket: those of the Pod or the Node. */
+  /** Addresses of the speaker's membership socket. They are the addresses of its Pod or its Node. */
   readonly addresses: readonly string[];
 }
 

@@ -7,7 +7,7 @@ import type { Ownership } from './ownership/ownership.ts';
 export class OwnFacts {
   readonly #entries: Ownership['entries'];
   readonly #logger: Logger;
-  /** Links that the last facts had no room for. */
+  /** Names of the links that did not fit in the last facts. */
   #leftOut = '';
 
   constructor(entries: Ownership['entries'], logger: Logger) {

@@ -19,7 +19,7 @@ export interface OwnershipRunnerOptions {
 }
 
 /**
- * Passes events to the ownership machine, runs its actions and wakes it when it is due. While one event is handled, another may
+ * Passes events to the ownership machine, runs its actions and wakes it when it is due. While one event is handled, another event may
  * arrive, for instance from a frame between two steps. The new event is handled afterwards.
  */
 export class OwnershipRunner {

@@ -21,8 +21,8 @@ export interface Layer2Options {
   readonly logLevel: LogLevel;
   readonly logger: Logger;
   /**
-   * Receives the metrics of addresses. They are built in this process, because building them in the layer-2 process would delay
-   * answers.
+   * Receives the metrics of addresses. These metrics are built in the speaker process, because building them in the layer-2 process would
+   * delay answers.
    */
   readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
@@ -57,7 +57,7 @@ export interface Layer2 {
 }
 
 const restart = { firstMs: 100, maxMs: 5000, calmMs: 10_000 } as const;
-/** A process that is still running this long after `stop` is killed. */
+/** The layer-2 process has this long to end after a call of `stop`. Then it is killed. */
 const stopMs = 6000;
 
 /** Starts the process, and restarts it whenever it ends, until `stop` is called. */

@@ -11,7 +11,7 @@ export class AcceptedConfigTracker {
   readonly #configMaps = new Map<string, ConfigMap>();
   #current: AcceptedConfig | undefined;
 
-  /** UID of the ConfigMap that people edit; empty when it does not exist. */
+  /** UID of the ConfigMap that people edit. Empty when the ConfigMap does not exist. */
   get uid(): string {
     return this.#configMaps.get(configMapName)?.uid ?? '';
   }
@@ -32,7 +32,10 @@ export class AcceptedConfigTracker {
     return accepted !== undefined && this.#take(accepted);
   }
 
-  /** Puts a remembered configuration in force if no other configuration is in force. Returns whether it did. */
+  /**
+   * Puts a remembered configuration in force if no other configuration is in force. Returns true when the remembered configuration is now
+   * in force.
+   */
   recall(remembered: AcceptedConfig): boolean {
     return this.#current === undefined && this.#take(remembered);
   }

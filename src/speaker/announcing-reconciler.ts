@@ -33,8 +33,8 @@ import {
 import { nextStaleLines, type StaleLines } from './stale-lines.ts';
 
 /**
- * How long a stale line stays before it is removed. This is longer than a successor needs to answer and to write its line, so a handover
- * changes the line only once.
+ * How long a stale line stays before it is removed. The time is longer than a successor needs to answer and to write its line, so a
+ * handover changes the line only once.
  */
 const patienceMs = 8000;
 const sweepMs = 2000;

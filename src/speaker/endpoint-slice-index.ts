@@ -6,10 +6,7 @@ export class EndpointSliceIndex {
   /** Keys of slices, by `namespace/name` of the Service. */
   readonly #keysOfService = new Map<string, Set<string>>();
 
-  /**
-   * Stores or removes a slice. Returns the Services whose slices changed. These are two Services when the slice has moved from one to the
-   * other.
-   */
+  /** Stores or removes a slice. Returns the Services whose slices changed. A slice that moves from one Service to another changes both. */
   set(key: string, slice: EndpointSlice | undefined): ReadonlySet<string> {
     const services = new Set<string>();
     const before = this.#slices.get(key);

@@ -20,7 +20,7 @@ export class KnownSpeakerList {
   }
 
   /**
-   * The speakers, sorted by node. A Pod's addresses come before its node's addresses. They are the same for a Pod on the host's network.
+   * The speakers, sorted by node. A Pod's addresses come before its node's addresses. Both are the same for a Pod on the host's network.
    */
   speakers(): KnownSpeakers {
     const known = new Map<string, Set<string>>();

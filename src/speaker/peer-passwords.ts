@@ -22,8 +22,8 @@ interface LastPassword {
 }
 
 /**
- * TCP MD5 passwords of peers, read from Secrets (`password-secret`) with the label `peerPasswordLabel`. While a peer's Secret has never
- * been usable, the peer's session waits and does not connect without a password. When a Secret disappears, the session keeps its last
+ * TCP MD5 passwords of peers, read from Secrets (`password-secret`) with the label `peerPasswordLabel`. A session waits until its peer's
+ * Secret is usable for the first time, and never connects without the password. When the Secret disappears, the session keeps its last
  * password, so a Secret deleted by mistake costs no routes.
  */
 export class PeerPasswords {

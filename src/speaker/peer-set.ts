@@ -66,7 +66,8 @@ export class PeerSet {
 
   /**
    * Returns the Node. While the Node object is absent or has no addresses yet, fills in what the last Node object said. Deleting a Node and
-   * creating it again therefore ends no session. This does not let the node announce, because `nodeRefusal` sees the real Node.
+   * creating it again therefore ends no session. A node without a Node object still does not announce, because `nodeRefusal` checks the
+   * real object.
    */
   #completeNode(node: Node | undefined): Node | undefined {
     const internalIPs = node?.internalIPs.length ? node.internalIPs : (this.#lastNode?.internalIPs ?? []);

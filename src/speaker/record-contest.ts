@@ -1,7 +1,8 @@
 /**
- * When this node writes its line for an address again after another node has overwritten it in the announcing record. Without pauses, two
- * nodes that both answer, for instance on both sides of a partition, would overwrite each other's lines for ever. During a planned
- * handover, the old owner still answers for a moment after its successor has written a line. The old owner must leave that line alone.
+ * Decides when this node writes its line for an address again, after another node has overwritten the line in the announcing record.
+ * Without pauses, two nodes that both answer, for instance on both sides of a partition, would overwrite each other's lines for ever.
+ * During a planned handover, the old owner still answers for a moment after its successor has written a line. The old owner must leave that
+ * line alone.
  *
  * A pure machine, one state per address: each function returns the next state.
  */
@@ -10,7 +11,7 @@ export interface RecordContest {
   readonly isRecorded: boolean;
   /** When another node's line was first seen in place of ours. */
   readonly overwrittenAtMs: number | undefined;
-  /** How long another node's line stays before we overwrite it. */
+  /** How long another node's line stays before this node overwrites it. */
   readonly pauseMs: number;
 }
 

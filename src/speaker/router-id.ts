@@ -2,8 +2,9 @@ import { parseIp } from '../address/index.ts';
 import type { Node } from '../kubernetes/model.ts';
 
 /**
- * The BGP Identifier of a node, used unless a peer's configuration sets one: the node's first IPv4 InternalIP. On an IPv6-only node it is
- * an FNV-1a hash of the node's name, which stays the same across restarts. RFC 6286 asks for 32 bits other than zero, unique within the AS.
+ * The BGP Identifier of a node, used unless a peer's configuration sets one: the node's first IPv4 InternalIP. On an IPv6-only node, the
+ * identifier is an FNV-1a hash of the node's name, which stays the same across restarts. RFC 6286 asks for 32 bits other than zero, unique
+ * within the AS.
  */
 export function routerIdOf(nodeName: string, node: Node | undefined): number {
   for (const text of node?.internalIPs ?? []) {

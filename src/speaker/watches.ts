@@ -161,7 +161,7 @@ export class SpeakerWatches {
     );
   }
 
-  /** The speaker does not wait for Pods. If it may not list them, the nodes alone say where speakers run. */
+  /** The speaker does not wait for Pods. If RBAC does not let it list Pods, the nodes alone say where speakers run. */
   #watchPods(): Promise<void> {
     return this.#watch(
       paths.pods(this.#options.namespace),
@@ -192,7 +192,7 @@ export class SpeakerWatches {
     );
   }
 
-  /** RBAC lets the speaker list every Secret of the namespace. The label keeps the others out of its memory. */
+  /** RBAC lets the speaker list every Secret of the namespace. The label selector keeps other Secrets out of the speaker's memory. */
   #watchPeerPasswords(): Promise<void> {
     const { namespace, speaker } = this.#options;
     return this.#watch(

@@ -68,5 +68,5 @@ export interface ClaimAction {
   readonly claims: readonly Claim[];
 }
 
-/** An output of the ownership machine, to be run in order. */
+/** An output of the ownership machine. Outputs are run in order. */
 export type OwnershipAction = AnswerAction | AdjustAction | SilenceAction | ClaimAction;

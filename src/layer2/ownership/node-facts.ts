@@ -17,7 +17,7 @@ export interface NodeFacts {
   readonly isStarting: boolean;
 }
 
-/** The facts other than the links. */
+/** All facts except the links. */
 export type NodePhase = Pick<NodeFacts, 'isLeaving' | 'isStarting'>;
 
 /** The text for other nodes, and the names of links that do not fit in it. */

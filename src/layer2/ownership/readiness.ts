@@ -13,7 +13,7 @@ export interface ReadinessInput {
   readonly hasEntries: boolean;
   /** Whether this node holds the same claims as several live members, or as all live members if there are few. */
   readonly isSynced: boolean;
-  /** Live members other than this node. */
+  /** Number of live members other than this node. */
   readonly liveMembers: number;
   /** Number of listed speakers that are not live, except those that have left. */
   readonly unreachable: number;

@@ -10,7 +10,7 @@ import type { Claim } from './claim.ts';
 import type { Eligibility } from './eligibility.ts';
 import type { TrackedEntry } from './entry-table.ts';
 
-/** Whether the address was released by a node that had observed a newer version than that of this entry. */
+/** Whether the address was released by a node that had observed a newer version than the version of this entry. */
 export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEntry): boolean {
   return newest?.owner === '' && newest.observedVersion > entry.observedVersion;
 }

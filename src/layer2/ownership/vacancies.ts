@@ -3,8 +3,8 @@
  * before and after the election of a successor.
  *
  * Before an election, addresses that never had an owner wait until no further such address has arrived for 100 ms. They are then placed
- * together, because all nodes must elect from the same set. After an election, the successor has a second to claim the address. If it does
- * not, for instance because it has not learned of the address, it is passed over.
+ * together, because all nodes must elect from the same set. After an election, the successor has a second to claim the address. A successor
+ * that does not claim in time, for instance because it has not learned of the address, is passed over.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
@@ -12,7 +12,7 @@ import type { EntryTable } from './entry-table.ts';
 import type { Steps } from './steps.ts';
 import { newVacancy, type OwnedAddress, type Vacancy } from './vacancy.ts';
 
-/** A first placement waits `settleMs` after the newest address, but at most `longestSettleMs` after the oldest one. */
+/** A first placement waits `settleMs` after the newest address, but at most `longestSettleMs` after the oldest address. */
 const settleMs = 100;
 const longestSettleMs = 1000;
 /** How long an elected node may take to claim. */
@@ -109,7 +109,10 @@ export class Vacancies {
   }
 }
 
-/** Waits for the claim of another node, or for none when `node` is `undefined`. The wait starts when that node is first awaited. */
+/**
+ * Sets the node whose claim is awaited. When `node` is `undefined`, no claim is awaited. The time limit counts from the first call with the
+ * same node.
+ */
 export function awaitClaim(vacancy: Vacancy, node: string | undefined, nowMs: number): void {
   if (node === undefined) vacancy.wakeAtMs = Number.POSITIVE_INFINITY;
   else if (node !== vacancy.awaited) vacancy.wakeAtMs = nowMs + patienceMs;

@@ -8,7 +8,7 @@ export interface Vacancy {
   readonly sinceMs: number;
   /** Nodes that did not claim in time. */
   readonly passedOver: Set<string>;
-  /** The other node whose claim is awaited. */
+  /** The node whose claim is awaited. It is never this node. */
   awaited: string | undefined;
   wakeAtMs: number;
 }

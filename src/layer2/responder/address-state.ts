@@ -14,7 +14,7 @@ export interface AddressCounts {
 /** State of one address. All links share the object, so a frame finds everything with one lookup. */
 export interface AddressState extends AddressCounts {
   readonly address: IpAddress;
-  /** Links that must answer, by name. When empty, every link whose subnet holds the address answers. */
+  /** Names of the links that must answer. An empty list means every link whose subnet holds the address. */
   interfaces: readonly string[];
   /** False while the address is only probed. */
   answering: boolean;

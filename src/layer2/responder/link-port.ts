@@ -84,7 +84,7 @@ export class LinkPort {
     if (state.address.family === 6) this.#groups.remove(state.address);
   }
 
-  /** Sends a gratuitous ARP packet in both forms, or an unsolicited advertisement. */
+  /** Sends a gratuitous ARP request and reply, or an unsolicited advertisement. */
   announce(state: AddressState): void {
     const { mac } = this.link;
     const frames =

@@ -73,7 +73,7 @@ export class LinkPorts {
     for (const port of this.portsOf(state)) this.#removeFrom(port, state);
   }
 
-  /** Handles the frames that have arrived. Cheap enough to be called for each item of a long task. */
+  /** Handles the frames that have arrived. A call is cheap enough for each item of a long task. */
   drain(): void {
     const { clock } = this.#options;
     if (clock.now() - this.#drainedAtMs < drainIntervalMs) return;

@@ -53,7 +53,7 @@ export interface NeighbourResponderOptions {
   readonly defence?: DefencePolicy;
   /** Called on a new conflict, and every ten seconds while it lasts. */
   readonly onConflict?: (conflict: Conflict) => void;
-  /** Called after links or their subnets have changed; the results of `carriers` may differ from then on. */
+  /** Called after links or their subnets have changed. The results of `carriers` may then differ. */
   readonly onLinksChanged?: () => void;
   /** Checked before each announcement. */
   readonly isOwner?: (address: IpAddress) => boolean;
