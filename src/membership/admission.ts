@@ -7,9 +7,7 @@ import { Budget } from './budget.ts';
 const newSessions = { perSecond: 20, burst: 40 } as const;
 /** Datagrams per second from all unknown hosts together. */
 const strangers = { perSecond: 50, burst: 100 } as const;
-/**
- * Maximum number of proven hosts that Kubernetes does not list. Such a host is a node that sends from another address than the listed ones.
- */
+/** Maximum number of proven hosts that Kubernetes does not list. A node may send from an address other than its listed ones. */
 const maxProvenHosts = 1024;
 
 /**

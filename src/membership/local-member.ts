@@ -45,8 +45,8 @@ export class LocalMember {
   }
 
   /**
-   * Whether this member must refute a statement about itself, with a still greater incarnation. It must if the statement is wrong, or if
-   * the statement's incarnation is greater than this member's own.
+   * Whether this member must refute a statement about itself. It must do so if the statement is wrong, or if the statement's incarnation is
+   * greater than this member's own. The refutation then has a still greater incarnation.
    */
   mustRefute(update: MemberUpdate): boolean {
     return update.incarnation > this.#incarnation || (this.isCurrent(update) && update.state !== 'alive');

@@ -219,8 +219,8 @@ export class Membership {
       if (update.kind === 'member' && update.name === this.name) {
         if (this.#hearOfSelf(update, now)) isAboutSelf = true;
       } else if (this.#merge(update, from, now) === 'older') {
-        // An outdated statement about a member needs no correction, because the newer statement is already spreading. A statement in answer
-        // to a digest is corrected all the same.
+        // An outdated statement about a member needs no correction, because the newer statement is already spreading. Only statements in
+        // answer to a digest are corrected.
         if (update.kind === 'payload' || body.kind === 'records') outdated.push(update);
       }
     }

@@ -1,7 +1,7 @@
 /**
  * Datagrams sealed with AES-256-GCM. When a speaker process starts, it chooses a random session. It derives a key of its own from the
- * shared key, with HKDF (RFC 5869) and the session as salt. The nonce is only a counter. No nonce is used twice with the same key all the
- * same, because each process has a key of its own.
+ * shared key, with HKDF (RFC 5869) and the session as salt. The nonce is only a counter, but each process has a key of its own. No nonce is
+ * therefore used twice with the same key.
  *
  *      0         1            5                 21               29
  *      ├─────────┼────────────┼─────────────────┼────────────────┼───────────────┬──────────┐

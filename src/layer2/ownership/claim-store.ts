@@ -23,9 +23,9 @@ export const releaseKeptMs = 24 * 3_600_000;
 export const releaseToldMs = 3_600_000;
 
 /**
- * The newest claim on each address that this node knows. Members that have received the same claims agree on the newest, in whatever order
- * the claims arrived. A release stays in the store as a claim without an owner, so that a late copy of an older claim does not bring the
- * address back.
+ * The newest claim on each address that this node knows. Members that have received the same claims agree on the newest claim, in whatever
+ * order the claims arrived. A release stays in the store as a claim without an owner, so that a late copy of an older claim does not bring
+ * the address back.
  */
 export class ClaimStore {
   readonly #held = new Map<string, Held>();
