@@ -1,6 +1,6 @@
 /**
- * A client that sends a datagram every millisecond to UDP port 80 of one address after another and counts the echoes. On SIGTERM or
- * SIGINT it prints for each address, as JSON, how many datagrams it sent and got back, and the longest time without an answer.
+ * A client that sends a datagram to UDP port 80 every millisecond, to one address after another, and counts the echoes. On SIGTERM or
+ * SIGINT it prints JSON: for each address, the number of datagrams sent and answered, and the longest time without an answer.
  *   node lab/datagram-prober.ts ADDRESS…
  */
 import { createSocket } from 'node:dgram';

@@ -10,8 +10,8 @@
  *       │pods         │pods       │pods             10.244.N.0/24, fd00:244:N::/64
  *   ────┴─────────────┴───────────┴──── control     management 10.255.0.0/24 (API server at .1)
  *
- * No interface has a load balancer address. The router learns these addresses by BGP, and the hosts of the segment by ARP and NDP, from
- * Bellman alone.
+ * No interface has a load balancer address. Only Bellman makes these addresses known: to the router by BGP, and to the hosts of the segment
+ * by ARP and NDP.
  */
 import { bridge, cable, connectWorld, NetworkNamespace, plug } from './netns.ts';
 
@@ -42,7 +42,7 @@ export const addresses = {
 const routerAsn = 64500;
 const nodeAsn = 64512;
 
-/** Builds the network. A world can hold only one. */
+/** Builds the network. A world can hold only one such network. */
 export async function buildFabric(nodeCount: number): Promise<Fabric> {
   const [segment, control, router, near, far] = (await Promise.all(
     ['segment', 'control', 'router', 'near', 'far'].map((name) => NetworkNamespace.create(name)),
@@ -68,7 +68,7 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
     'near',
   );
   await forwarding(router);
-  // The router spreads flows, not hosts, over next hops, so that one client reaches several nodes.
+  // The router chooses a next hop for each flow, not for each client, so that one client reaches several nodes.
   await router.exec(
     'sysctl',
     '-qw',
@@ -79,7 +79,7 @@ export async function buildFabric(nodeCount: number): Promise<Fabric> {
   await defaultRoute(far, '203.0.113.1', '2001:db8:f::1');
   const nodes: LabNode[] = [];
   for (let index = 1; index <= nodeCount; index++) nodes.push(await buildNode(index, segment, control));
-  // This route lets tools on the management network reach the nodes too.
+  // This route lets the control host reach the nodes' addresses on the segment.
   const [first] = nodes;
   if (first) await control.ip('route', 'add', '192.0.2.0/24', 'via', `10.255.0.${10 + first.index}`);
   for (const node of nodes)

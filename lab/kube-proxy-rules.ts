@@ -6,7 +6,10 @@ export interface ProxiedService {
   /** Load balancer addresses. */
   readonly ingress: readonly string[];
   readonly clusterIps: readonly string[];
-  /** `externalTrafficPolicy: Local`: outside traffic reaches only the node's own endpoints, which see the client's address. */
+  /**
+   * Whether `externalTrafficPolicy` is Local. Traffic from outside then reaches only the node's own endpoints, which see the client's
+   * address.
+   */
   readonly local: boolean;
   readonly ports: readonly {
     readonly protocol: string;
@@ -22,11 +25,11 @@ export interface ProxiedEndpoint {
   readonly node: string | undefined;
 }
 
-/** Mark of the packets that are sent on with the node's address as source, so that the answer returns through the node. */
+/** Marks the packets that the node forwards with its own address as the source, so that the answers return through the node. */
 const masqueradeMark = '0x4000';
 
 /**
- * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint; a flow without an endpoint
+ * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint. A flow without an endpoint
  * is dropped.
  */
 export function rulesetOf(
@@ -34,7 +37,7 @@ export function rulesetOf(
   services: readonly ProxiedService[],
   endpoints: readonly ProxiedEndpoint[],
 ): string {
-  // Drops need the filter chain: a nat chain sees only the first packet of a flow.
+  // The drop rules are in a filter chain, because a nat chain sees only the first packet of a flow.
   const drops: string[] = [];
   const translations: string[] = [];
   for (const service of services) {

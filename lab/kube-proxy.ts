@@ -1,5 +1,5 @@
 /**
- * Stands in for kube-proxy on all nodes of the lab: follows Services and EndpointSlices and maintains one nftables ruleset per node.
+ * Stands in for kube-proxy on all nodes of the lab. It follows Services and EndpointSlices, and maintains one nftables ruleset per node.
  *   node lab/kube-proxy.ts --kubeconfig FILE --node NAME…
  * One process serves all nodes: it runs `nft` in the network namespace of each.
  */
@@ -99,7 +99,8 @@ const follow = <T>(path: string, into: Map<string, T>, decode: (raw: RawObject) 
     logger,
     signal: stop.signal,
   });
-// This timer keeps the process alive during an outage of the API server. The timers of the clock do not, and there is no open connection.
+// This timer keeps the process alive during an outage of the API server, when no connection is open. The clock's timers do not keep it
+// alive.
 const alive = setInterval(() => {}, 2 ** 30);
 process.on('SIGTERM', () => {
   stop.abort();

@@ -132,8 +132,8 @@ export class Lab {
   }
 
   /**
-   * Kills a node as the network sees it: the speaker gets SIGKILL, and Service traffic that arrives is lost. The pods keep running, so that a
-   * test sees only the failover.
+   * Kills a node as the network sees it: the speaker gets SIGKILL, and Service traffic that arrives is lost. The pods keep running, so that
+   * a test sees only the failover.
    */
   async killNode(node: LabNode): Promise<void> {
     const dropping =
@@ -308,12 +308,12 @@ export class Lab {
     return startProbe(host, 'datagram-prober.ts', addresses);
   }
 
-  /** Waits for a condition. After the deadline it fails with the condition, the last error and the last lines of every log. */
+  /** Waits for a condition. After the deadline it throws an error with the condition, the last error and the last lines of every log. */
   async until(what: string, holds: () => Promise<boolean>, deadlineMs = patienceMs): Promise<void> {
     await eventually(what, holds, { deadlineMs, explain: () => `\n${this.processes.lastLines(15)}` });
   }
 
-  /** Ends all processes; the namespaces end with the world. */
+  /** Ends all processes. The namespaces end with the world. */
   async close(): Promise<void> {
     this.client.close();
     await this.processes.stopAll();

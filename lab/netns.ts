@@ -11,7 +11,7 @@ export class NetworkNamespace {
     this.name = name;
   }
 
-  /** Creates the namespace with loopback up. */
+  /** Creates the namespace and brings its loopback interface up. */
   static async create(name: string): Promise<NetworkNamespace> {
     if (process.env.BELLMAN_WORLD === undefined)
       throw new Error('network namespaces need a private world: run this under lab/world');

@@ -57,7 +57,7 @@ export class Processes {
     this.#running.delete(name);
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    // SIGTERM goes to the process alone, as a kubelet sends it; SIGKILL to the whole group.
+    // SIGTERM goes only to the process, as a kubelet sends it. SIGKILL goes to the whole group.
     process.kill(signal === 'SIGKILL' ? -child.pid : child.pid, signal);
     await gone;
   }

@@ -1,6 +1,6 @@
 /**
- * The steps of the demo. The end-to-end tests run the same steps and require every check to hold. Each step leaves the lab as the next
- * one expects it.
+ * The steps of the demo. The end-to-end tests run the same steps and require every check to hold. Each step leaves the lab in the state
+ * that the next step expects.
  */
 import type { LabNode } from './fabric.ts';
 import type { Lab } from './lab.ts';
@@ -77,7 +77,7 @@ export const steps: readonly Step[] = [
     },
   },
   {
-    title: 'The node that answers for printer dies suddenly: another takes over',
+    title: 'The node that answers for printer dies suddenly: another node takes over',
     async run(lab, tour) {
       const [v4 = '', v6 = ''] = await lab.addressesOf('printer');
       const owner = await ownerOf(lab, v4);

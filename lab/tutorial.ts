@@ -46,7 +46,7 @@ function runAndMark(command: string): string {
   return `${command} 2>&1\nsleep ${settleSeconds}; echo '${mark}'`;
 }
 
-/** The text before the first command is the lab's welcome. */
+/** Removes trailing spaces and, before the output of the first command, the lab's welcome text. */
 function tidyOutput(output: string, index: number): string {
   const text = index === 0 ? output.slice(output.lastIndexOf('\n\n') + 2) : output;
   const tidy = text.replaceAll(/[ \t]+$/gm, '').trimEnd();

@@ -23,7 +23,7 @@ export class Authentication {
     return path === reviewsPath || path === accessPath || tokenPath.test(path);
   }
 
-  /** Answers a POST to a path that it serves. */
+  /** Answers a POST to a path for which `serves` returns true. */
   answer(path: string, body: unknown): object {
     if (path === reviewsPath) return this.#review(body);
     if (path === accessPath) return authorize(body);

@@ -6,7 +6,7 @@ type Spec = Record<string, unknown>;
 /** Counts assigned cluster IPs. A lab is too short-lived to reuse them. */
 let nextClusterIp = 0;
 
-/** Defaults and validation as a real API server has them. `before` is the stored object of an update. */
+/** Applies the defaults and the validation of a real API server. In an update, `before` is the stored object. */
 export function admit(
   resource: Resource,
   object: KubernetesObject,

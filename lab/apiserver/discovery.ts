@@ -88,7 +88,9 @@ function resourceList(at: GroupVersion): object {
   };
 }
 
-/** The smallest OpenAPI document that satisfies `kubectl apply`: it lists the kinds, and their PATCH supports `fieldValidation` and `dryRun`. */
+/**
+ * The smallest OpenAPI document that satisfies `kubectl apply`. It says for each kind that PATCH supports `fieldValidation` and `dryRun`.
+ */
 function openApi(at: GroupVersion): object {
   const parameters = ['fieldValidation', 'dryRun'].map((name) => ({
     name,

@@ -2,7 +2,7 @@
  * The lab's API server as a process.
  *   node lab/apiserver/main.ts [--host ADDRESS] [--port N] [--tls] [--token TOKEN] [--kubeconfig-out FILE]
  *                               [--bookmark-ms N] [--log-folder FOLDER]
- * Prints its URL once it listens. Without a port it takes a free one.
+ * Prints its URL once it listens. Without --port, the system chooses a free port.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The verbs of the API on the objects of a store: which writes are valid, which fields they fill in and which they leave alone. It knows
- * nothing of HTTP. It throws an {@link ApiProblem} for a request that fails.
+ * The verbs of the API on the objects of a store. This file decides which writes are valid, which fields a write fills in, and which fields
+ * it leaves unchanged. It knows nothing of HTTP. A request that fails throws an {@link ApiProblem}.
  */
 import { randomUUID } from 'node:crypto';
 import jsonPatch from 'fast-json-patch';
@@ -46,7 +46,7 @@ export class Objects {
     return object;
   }
 
-  /** `limit` 0 means all. A continuation from before a compaction fails with 410. */
+  /** With `limit` 0, the page holds all objects. A continuation from before a compaction fails with 410. */
   list({ resource }: Target, matches: Matcher, limit: number, token: string | null): Page {
     const kind = storageKey(resource);
     const from = token ? decodeContinuation(token) : undefined;
@@ -121,7 +121,7 @@ export class Objects {
     return this.#replace(target, before, storedForm(target.resource, after));
   }
 
-  /** Deletes an object. One with finalizers is only marked: the update that removes the last finalizer deletes it. */
+  /** Deletes an object. An object with finalizers is only marked, and the update that removes the last finalizer deletes it. */
   delete(target: Target, preconditions: { readonly uid?: string } = {}): KubernetesObject {
     const object = this.get(target);
     if (preconditions.uid !== undefined && preconditions.uid !== object.metadata.uid)
@@ -163,7 +163,7 @@ export class Objects {
     }
   }
 
-  /** Stores an update. The status path changes status and metadata, the main path everything but the status. */
+  /** Stores an update. The status path changes the status and the metadata. The main path changes everything except the status. */
   #replace(target: Target, before: KubernetesObject, after: KubernetesObject): KubernetesObject {
     const { resource, status } = target;
     const asked = after.metadata?.resourceVersion;
@@ -177,7 +177,7 @@ export class Objects {
     const chosen: KubernetesObject = status
       ? { ...before, ...(after.status === undefined ? {} : { status: after.status }) }
       : { ...after, ...(resource.hasStatus && before.status !== undefined ? { status: before.status } : {}) };
-    // The status path of Kubernetes' own kinds accepts metadata too, and ignores only the spec.
+    // For the built-in kinds of Kubernetes, the status path accepts metadata too and ignores only the spec.
     const merged = { ...chosen, metadata: { ...after.metadata, ...fixedMetadata(before) } };
     const next = status ? merged : admit(resource, merged, before);
     if (canonical(next) === canonical(before)) return before;

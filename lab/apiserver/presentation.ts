@@ -59,7 +59,7 @@ export function storedForm(resource: Resource, object: KubernetesObject): Kubern
   };
 }
 
-/** How much of each object a Table carries beside its cells: `kubectl get --sort-by` needs all of it. */
+/** How much of each object a Table carries beside its cells. `kubectl get --sort-by` needs the whole object. */
 export type RowContent = 'metadata' | 'object';
 
 export function rowContentOf({ searchParams }: URL): RowContent {

@@ -1,11 +1,11 @@
 /**
- * Reads the few kinds that kubectl sends as protobuf (`kubectl create KIND`, `kubectl drain`); everything else arrives as JSON. There is
- * no encoder, because every client accepts JSON responses.
+ * Reads the few kinds that kubectl sends as protobuf (`kubectl create KIND`, `kubectl drain`). Clients send everything else as JSON. There
+ * is no encoder, because every client accepts JSON responses.
  *
  *   "k8s\0" | Unknown { 1: TypeMeta { 1: apiVersion, 2: kind }, 2: the object }
  *
- * A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or a length and octets (type 2). Kubernetes also writes
- * empty plain fields, so an empty value reads as absent, except where a pointer gives "false" a meaning.
+ * A field is a key, `number << 3 | wire type`, and a value: a varint (type 0), or a length and octets (type 2). Kubernetes encodes a field
+ * that is no pointer even when it is empty, so an empty value counts as absent. For a pointer to a boolean, false differs from absent.
  */
 import { ApiProblem } from './problem.ts';
 import type { KubernetesObject } from './resources.ts';

@@ -38,7 +38,7 @@ export interface Resource {
   readonly shortNames?: readonly string[];
   readonly namespaced: boolean;
   readonly hasStatus?: boolean;
-  /** Key of another resource that stores these objects (the two event APIs share theirs). */
+  /** Key of another resource's collection that stores these objects. The two event APIs share one collection. */
   readonly storedAs?: string;
   readonly columns: readonly Column[];
 }

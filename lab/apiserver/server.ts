@@ -1,15 +1,16 @@
 /**
- * An API server for the lab: enough of the Kubernetes REST API that `kubectl`, `@kubernetes/client-node` and Bellman work against it
- * unchanged. Objects live in memory and end with the process. It speaks JSON and knows only the kinds of `resources.ts`. It has no
- * authorization, no server-side apply, no admission beyond `defaults.ts`, and no controllers except the deletion of a namespace's content.
+ * An API server for the lab. It implements enough of the Kubernetes REST API for `kubectl`, `@kubernetes/client-node` and Bellman to work
+ * unchanged. Objects live in memory and end with the process. The server answers in JSON and knows only the kinds of `resources.ts`. It has
+ * no authorization, no server-side apply, no admission beyond `defaults.ts`, and no controllers except the deletion of a namespace's
+ * content.
  *
  *   request ──▶ server.ts: token, knobs, discovery ──▶ target.ts: resource, name, selectors
  *                 ├──▶ objects.ts: get, list, create, update, patch, delete ──▶ defaults.ts ──▶ store.ts
  *                 └──▶ watch.ts ◀── changes ── store.ts
  *   response ◀── presentation.ts: group and version, or rows and columns
  *
- * `/lab` counts requests, for tests that check that nothing was written, and has knobs that make the server fail. Its paths need no token, and
- * work in every position of the knobs.
+ * The paths below `/lab` show the counts of requests, for tests that check that nothing was written, and turn knobs that make the server
+ * fail. They need no token, and they work whatever the knobs are set to.
  *   GET  /lab/requests      requests since the last reset, by user agent, verb and resource
  *   POST /lab/reset         resets the counts
  *   POST /lab/cut-watches   breaks all open watches
@@ -75,7 +76,7 @@ export class ApiServer {
     this.#server.keepAliveTimeout = 60_000;
   }
 
-  /** Resolves to the port; the system chooses one for 0. */
+  /** Resolves to the port. For port 0, the system chooses one. */
   listen(port: number, host: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
@@ -220,7 +221,7 @@ export class ApiServer {
     }
   }
 
-  /** The last lines of a Pod's log, as many as the query wants. */
+  /** The last `tailLines` lines of a Pod's log, or the whole log if the query does not set `tailLines`. */
   #podLog(pod: string, { searchParams }: URL): string {
     const { logFolder } = this.#options;
     try {

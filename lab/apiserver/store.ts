@@ -22,8 +22,8 @@ interface Collection {
 const keptChanges = 20_000;
 
 /**
- * Objects by kind and key under one counter of resourceVersions, with the history that lets watches resume. Objects are immutable: each
- * write stores a new one.
+ * Stores objects by kind and key. All kinds share one counter of resourceVersions. A history of changes lets watches resume. Objects are
+ * immutable: each write stores a new object.
  */
 export class Store {
   readonly #collections = new Map<string, Collection>();
@@ -66,8 +66,8 @@ export class Store {
   }
 
   /**
-   * Whether all changes after a version are known. A version from the future is from another server process, so the changes after it are
-   * unknown.
+   * Whether all changes after a version are known. A version that this server has not reached is from an earlier server process, so the
+   * changes after it are unknown.
    */
   remembers(kind: string, version: number): boolean {
     return version >= this.#collection(kind).compactedAt && version <= this.#version;

@@ -5,7 +5,7 @@
 type Json = unknown;
 type JsonObject = Record<string, Json>;
 
-/** Lists that merge by a key in the served kinds; a patch replaces all others. */
+/** The lists that a patch merges, with their merge keys. A patch replaces every other list. */
 const mergeKeys: Readonly<Record<string, string>> = {
   ports: 'port',
   containers: 'name',

@@ -69,7 +69,7 @@ export function decodeContinuation(token: string): Continuation {
   try {
     value = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as Partial<Continuation>;
   } catch {
-    // The check below refuses text that is not JSON along with all other foreign tokens.
+    // The check below also refuses text that is not JSON.
   }
   const { after, version } = value;
   if (typeof after !== 'string' || typeof version !== 'string')

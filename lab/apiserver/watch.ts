@@ -99,7 +99,7 @@ export function serveWatch(store: Store, response: ServerResponse, options: Watc
   });
 }
 
-/** A change as a watcher with a selector sees it: an object that starts to match was added, one that stops was deleted. */
+/** A change as a watcher with a selector sees it. An object that starts to match appears as added, one that stops matching as deleted. */
 function seenBy(
   matches: Matcher,
   { type, object, before }: Change,
