@@ -51,7 +51,7 @@ await lab.apply(
     spec: { type: 'LoadBalancer', selector: { app: 'all' }, ports: [{ port: 80, targetPort: 8080 }] },
   })),
 );
-// The lab makes no EndpointSlices for these Services; each needs one with a ready endpoint.
+// Each Service needs an EndpointSlice with a ready endpoint, and the lab makes none for these Services.
 await lab.apply(
   ...services.map((name) => ({
     apiVersion: 'discovery.k8s.io/v1',
@@ -121,7 +121,7 @@ const attacks: readonly (readonly [name: string, args: readonly string[]])[] = [
   ],
 ];
 
-/** Runs the client that sends the ARP requests, until it ends. Resolves to what it measured. */
+/** Runs the client that sends the ARP requests. Resolves to the client's measurements when it has ended. */
 function askBeside(address: string): Promise<{ answered: number; p99Ms: number }> {
   const args = [
     ...[fileURLToPath(new URL('neighbour.ts', import.meta.url)), '--asker', '--service', address],

@@ -1,8 +1,9 @@
 /**
  * Speed of encoding and decoding UPDATEs, in prefixes per second, for host routes packed into full messages of 4096 octets.
  *   .cache/bin/node bench/bgp-codec.ts
- * Encodes from an Adj-RIB-Out, as a session does, and from values with encodeMessage. Decodes a stream in chunks of 64 KiB in two ways: one
- * checks and counts the prefixes, as a session does, and one makes a value for each. Fails when a figure is below one million.
+ * Encodes from an Adj-RIB-Out, as a session does, and from values with encodeMessage. Decodes a stream in chunks of 64 KiB in two ways. The
+ * first checks and counts the prefixes, as a session does. The second makes a value for each prefix. Fails when a figure is below one
+ * million.
  */
 import { type Family, type Prefix, parseIp } from '../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
@@ -102,7 +103,7 @@ function made({ nlri, attributes: { mpReach } }: UpdateMessage): number {
   return [...nlri].length + (mpReach ? [...mpReach.nlri].length : 0);
 }
 
-/** Reports the fastest of several rounds, which excludes other load on the machine. */
+/** Reports the fastest of several rounds, because other load on the machine slows some rounds down. */
 function report(name: string, run: () => unknown): void {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {

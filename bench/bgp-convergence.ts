@@ -278,10 +278,10 @@ async function measure(sender: Sender, index: number): Promise<{ announceMs: num
     await wait(routeCount);
     const announceMs = performance.now() - up;
     await sleep(300);
-    const told = performance.now();
+    const withdrawnAt = performance.now();
     await started.withdraw();
     await wait(0);
-    const withdrawMs = performance.now() - told;
+    const withdrawMs = performance.now() - withdrawnAt;
     control.close();
     return { announceMs, withdrawMs };
   } finally {

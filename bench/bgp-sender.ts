@@ -37,7 +37,7 @@ function address(text: string): IpAddress {
 }
 
 /** Calls `withdraw` when a line arrives on standard input. */
-function onTold(withdraw: () => void): void {
+function onLine(withdraw: () => void): void {
   createInterface({ input: process.stdin }).once('line', withdraw);
 }
 
@@ -68,7 +68,7 @@ function speak(): void {
       routerId,
     },
   ]);
-  onTold(() => {
+  onLine(() => {
     for (const route of routes) speaker.withdraw('router', route);
   });
 }
@@ -121,7 +121,7 @@ function replay(): void {
       if (heard === 2) socket.write(announcements);
     }
   });
-  onTold(() => socket.write(withdrawals));
+  onLine(() => socket.write(withdrawals));
 }
 
 if (kind === 'speaker') speak();

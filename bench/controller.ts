@@ -1,6 +1,6 @@
 /**
- * The controller process with 10,000 Services against the lab's API server. First all are created at once (the storm), then a controller
- * starts cold with all of them.
+ * The controller process with 10,000 Services against the lab's API server. First, 16 clients create all Services while a controller runs
+ * (the storm). Then a new controller starts with all of them (the cold start).
  *   .cache/bin/node bench/controller.ts [--services N]
  * Storm: time from the last creation to the last address, and from the moment a Service is seen until its status is written. Cold
  * start: time from the start of the process until the state of the cluster is known, and until a new Service has its address.

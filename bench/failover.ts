@@ -3,11 +3,11 @@
  *   lab/world .cache/bin/node bench/failover.ts [ROUNDS]
  * Five nodes serve fifty dual-stack Services with default settings. A client on the segment sends a datagram every millisecond to one IPv4
  * address after another. The figure of a round is the longest time without an answer from any address. It includes detection, agreement,
- * takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. A death pulls the node's cable and
- * kills the speaker; a planned stop is SIGTERM. Before and after each death or stop, exactly one node must answer for every address of the
- * victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads of the survivors differ by more than one,
- * when an address moves as the victim returns, when a planned stop loses a datagram, or when the gap after a death exceeds 600 ms in the
- * median or one second in any round.
+ * takeover, the client's own neighbour table, and up to 50 ms between two datagrams to one address. For a death, the bench pulls the node's
+ * cable out and kills the speaker. For a planned stop, it sends SIGTERM to the speaker. Before and after each death or stop, exactly one
+ * node must answer for every address of the victim, by ARP or Neighbour Discovery. The bench fails when this does not hold, when the loads
+ * of the survivors differ by more than one, when an address moves as the victim returns, when a planned stop loses a datagram, or when the
+ * gap after a death exceeds 600 ms in the median or one second in any round.
  */
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
@@ -23,7 +23,7 @@ await lab.configure(`address-pools:
 const services = Array.from({ length: serviceCount }, (_, i) => `s${i + 1}`);
 const [home, ...mortal] = lab.fabric.nodes;
 if (!home) throw new Error('a lab without nodes');
-// The pods survive each death, so every lost datagram is lost on the way to the answering node.
+// All pods run on a node that never dies, so every lost datagram is lost on its way to the node that answers.
 await lab.addPods('all', [home, home, home]);
 const slices = JSON.parse(await lab.kubectl('get', 'endpointslices', '-o', 'json')).items as readonly {
   readonly addressType: string;
@@ -148,7 +148,7 @@ async function round(
   const moved = others.flatMap((node) =>
     (now.get(node.name) ?? []).filter((address) => !later.get(node.name)?.includes(address)),
   );
-  if (moved.length > 0) fail(`${what} ${name}: moved as it returned: ${moved}`);
+  if (moved.length > 0) fail(`${what} ${name}: moved when the node returned: ${moved}`);
   return {
     longestGapMs: Math.max(...results.map(({ longestGapMs }) => longestGapMs)),
     lost: results.reduce((sum, { asked, answered }) => sum + asked - answered, 0),

@@ -18,8 +18,8 @@ const numbers = (text: string) => text.split(',').map(Number);
 const dayMs = 86_400_000;
 
 /**
- * How much to simulate: the quiet time in which to look for false positives, and the number of deaths. Large clusters need less of both
- * for the same number of node-hours.
+ * How much to simulate: the quiet time in which false positives are counted, and the number of deaths. The quiet time is the same number of
+ * node-days for every size of cluster.
  */
 function extent(nodes: number): { quietMs: number; deaths: number } {
   const scale = Number(values.scale);

@@ -4,8 +4,8 @@
  * Fails when the speaker's median exceeds 100 µs, its p99 exceeds 1 ms, or less than 99.9 % of the load is answered.
  *
  * A round trip is the difference between the kernel's timestamps of request and reply on the client's interface, which excludes delays in
- * the client. Requests to the kernel and to Bellman alternate. `kernel` is the time of the same host's kernel for its own address on the
- * same link.
+ * the client. Requests to the kernel and to Bellman alternate. The line `kernel` shows the round trips to the kernel of the speaker's host,
+ * for the host's own address on the same link.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -28,8 +28,8 @@ const { values } = parseArgs({
     kernel: { type: 'string', default: '192.0.2.1' },
     service: { type: 'string', default: '192.0.2.200' },
     /**
-     * Requests per second, sent without waiting for answers, so that a pause delays all answers due during it. With 0, each request waits
-     * for the answer before it.
+     * Requests per second. The client does not wait for answers, so a pause of the speaker delays every answer that is due during the
+     * pause. With 0, the client sends each request after the previous answer.
      */
     pace: { type: 'string', default: '0' },
     /** Limit for the speaker, in µs. */
@@ -58,7 +58,7 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-/** One capture sends, the other sees requests and replies, because a socket does not receive the frames that it sends. */
+/** Opens one capture that sends, and one that sees requests and replies, because a socket does not receive the frames that it sends. */
 function openSessions() {
   const sender = pcap.createSession('eth0', { filter: 'less 1', buffer_timeout: 0, promiscuous: false });
   const observer = pcap.createSession('eth0', {

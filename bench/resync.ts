@@ -2,9 +2,10 @@
  * A complete speaker under load with 10,000 Services, which it first announces by BGP and then in layer 2.
  *   lab/world .cache/bin/node bench/resync.ts [SERVICES] [bgp|layer2]
  * The BGP part measures answers to ARP requests while all Services are resynced again and again, and watches a session with BIRD (hold time
- * 3 s) under 20,000 requests per second. The layer-2 part sends 1,000 requests per second for an address that already has an owner, and
- * measures the answers while all other addresses are placed, resynced, and given other links by edits of the configuration. Fails when the
- * p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when BIRD's hold timer falls to 0.5 s.
+ * 3 s) under 20,000 requests per second. The layer-2 part sends 1,000 requests per second for an address that already has an owner. It
+ * measures the answers while all other addresses are placed, while they are resynced, and while edits of the configuration change their
+ * links. Fails when the p99 of the answers exceeds 10 ms, when less than 99.9 % of the load is answered, or when BIRD's hold timer falls to
+ * 0.5 s.
  */
 import { fileURLToPath } from 'node:url';
 import type { LabNode } from '../lab/fabric.ts';
@@ -148,9 +149,9 @@ async function layer2BesideAnswers(on: LabNode): Promise<void> {
   );
   console.log(`idle, with ${count} addresses:`);
   await measureDuring(paced(10), () => pause(1000));
-  console.log('while they are resynced:');
+  console.log('while all addresses are resynced:');
   await askingWhileResynced(paced(15));
-  console.log('while edits of the configuration change the links of all:');
+  console.log('while edits of the configuration change the links of all addresses:');
   let edits = 0;
   await measureDuring(paced(15), async () => {
     await lab.configure(configuration(onLinks('eth0', ...(edits++ % 2 === 0 ? ['eth9'] : []))));
