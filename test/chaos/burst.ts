@@ -1,4 +1,4 @@
-/** One burst of faults. They begin within two seconds, overlap and end; then the cluster must recover. */
+/** One burst of faults. The faults begin within two seconds, overlap and end. After that the cluster must recover. */
 import type { Lab } from '../../lab/lab.ts';
 import type { Random } from '../fuzz/random.ts';
 import { type Fault, pickFaults } from './faults.ts';

@@ -37,7 +37,7 @@ function service(name: string): object {
   };
 }
 
-/** Starts the lab; resolves when every Service has its addresses. */
+/** Starts the lab. Resolves when every Service has its addresses. */
 export async function startCluster(): Promise<Lab> {
   const lab = await Lab.start({ nodes: 4 });
   await lab.configure(config);

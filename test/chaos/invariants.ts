@@ -5,7 +5,7 @@ import { parseAnnouncing } from '../../src/cluster/announcing.ts';
 import { bgpServices, layer2Services } from './cluster.ts';
 
 export interface Picture {
-  /** The nodes that report that they answer for an address, by this address. */
+  /** For each address, the nodes that report that they answer for it. */
   readonly owners: ReadonlyMap<string, readonly string[]>;
   /** Service of each layer-2 address. */
   readonly services: ReadonlyMap<string, string>;
@@ -97,7 +97,7 @@ export async function violations(lab: Lab): Promise<string[]> {
 
 const signsOfBugs = /"msg":"bug:|uncaughtException|unhandledRejection|FATAL ERROR|^\s+at .*\.ts:\d+/m;
 
-/** Signs of bugs that the processes have logged since their logs had the lengths in `since`. */
+/** Signs of bugs in the part of each log that was written after the log had its length in `since`. */
 export function bugsLogged(lab: Lab, since: ReadonlyMap<string, number>): string[] {
   return [...since].flatMap(([name, length]) => {
     const found = signsOfBugs.exec(lab.log(name).slice(length));

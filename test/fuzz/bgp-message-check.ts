@@ -106,8 +106,8 @@ function comparable(message: Message, { fourOctetAs }: ReceiveOptions): object {
 }
 
 /**
- * The AS numbers outside confederation segments, in their order. Those of a set are marked. AS4_PATH preserves all this, although it leaves
- * out confederation segments and joins sequences.
+ * The AS numbers outside confederation segments, in their order. The AS numbers of a set are marked. AS4_PATH preserves this list, although
+ * it leaves out confederation segments and joins sequences.
  */
 export function asesOutside(path: readonly AsPathSegment[]): (number | string)[] {
   return path.flatMap(({ type, asns }): (number | string)[] =>

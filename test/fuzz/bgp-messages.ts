@@ -60,7 +60,7 @@ function mutated(message: Uint8Array, random: Random): Uint8Array {
   return Uint8Array.from(octets);
 }
 
-/** The length that a field states: mostly the right one, otherwise one that is off by one or is among the `edges`. */
+/** The length that a field states. Most are right. The others are off by one, or one of `edges`. */
 function stated(length: number, random: Random): number {
   if (!random.oneIn(25)) return length;
   return random.oneIn(2) ? Math.max(0, length + (random.oneIn(2) ? 1 : -1)) : random.pick(edges);

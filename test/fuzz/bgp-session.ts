@@ -1,8 +1,8 @@
 /**
  * Fuzzes whole BGP sessions, from the octets of a transport in memory through frame reader, state machines and route output to log lines,
- * metrics, status and flight recorder. A router connects to the speaker, the speaker connects to it, or both connect at once. In most inputs
- * the session reaches Established. The router then sends valid messages at the wrong time, mutated ones, and hostile ones of up to 65,535
- * octets.
+ * metrics, status and flight recorder. A router connects to the speaker, the speaker connects to it, or both connect at once. In most
+ * inputs the session reaches Established. The router then sends valid messages at the wrong time, mutated ones, and hostile ones of up to
+ * 65,535 octets.
  *
  * Whatever the router sends, the speaker raises no exception, the session of another router stays up, a stream carries no message after a
  * NOTIFICATION, and text meant for people is short and printable.
@@ -45,7 +45,7 @@ export const bgpSession: FuzzTarget = {
   run: (random, meter) => new Scenario(random, meter).run(),
 };
 
-/** One speaker with two routers: one is fuzzed, the other behaves. */
+/** One speaker with two routers. The input comes from `router`. The router `other` sends only valid messages. */
 class Scenario {
   readonly #random: Random;
   readonly #meter: Meter;

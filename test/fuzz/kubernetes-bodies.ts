@@ -2,7 +2,7 @@
  * Fuzzes the reading of Kubernetes API bodies: pages of lists and lines of watches, with objects of every kind that the program reads. In
  * most inputs, a field of a valid object has another value or is missing, or the text of the body is changed.
  *
- * A body decodes, or throws one of the errors that the watch handles. Decoded objects are plain data.
+ * Each body is decoded, or its decoding throws one of the errors that the watch handles. Decoded objects are plain data.
  */
 import assert from 'node:assert/strict';
 import type { RawObject } from '../../src/kubernetes/api.ts';

@@ -100,7 +100,7 @@ function receive(to: Channel, datagram: Buffer, random: Random, meter: Meter): R
 
 /**
  * Returns the token of a challenge. In the plaintext, the token follows the kind, the length of the sender's name, and the name, which has
- * one character. The challenge is sealed for the sender that the answered plaintext names, which after a change may be b.
+ * one character. The challenge is sealed for the sender that the answered plaintext names. A mutated plaintext may name b.
  */
 function tokenOf({ datagram, endpoint }: Transmission): Uint8Array {
   const [name = ''] = Object.entries(endpoints).find(([, each]) => each === endpoint) ?? [];

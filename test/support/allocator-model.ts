@@ -128,7 +128,7 @@ class Model {
     this.known.set(key, { service, outcome, since });
   }
 
-  /** Recomputes seniority: after a restart, the order in which Services are learned decides it. */
+  /** Recomputes which Service got an address first. After a restart, the order in which the allocator learns the Services decides that. */
   restart(): void {
     const all = [...this.known];
     this.known.clear();
@@ -184,7 +184,7 @@ class Model {
     );
   }
 
-  /** Services that got an address of this Service after it did, and may no longer share the address with it. */
+  /** Services that got one of this Service's addresses later than this Service, and may no longer share the address with it. */
   displacedBy(of: Service): Service[] {
     const known = this.known.get(objectKey(of));
     return (known?.outcome.assigned ?? []).flatMap(({ address }) => {
@@ -400,7 +400,7 @@ class Trial {
     assert.deepEqual(
       new Set(outcome.displaced),
       new Set(displaced.map((other) => objectKey(other))),
-      'displaced other Services than the model',
+      'the allocator and the model displaced different Services',
     );
     for (const other of outcome.displaced) {
       const affected = this.model.known.get(other);
@@ -474,7 +474,7 @@ class Trial {
   }
 }
 
-/** Checks the allocator through random histories. A failure is shrunk to the shortest history that shows it. */
+/** Checks the allocator through random histories. When a history fails, fast-check searches for a shorter one that fails too. */
 export function checkAllocator({ runs, steps }: { readonly runs: number; readonly steps: number }): void {
   fc.assert(
     fc.property(

@@ -15,8 +15,8 @@ export interface WaitOptions {
 }
 
 /**
- * Waits until the check returns something other than `undefined` or `false`, and returns it. After the deadline it fails with the
- * name of the condition, the last error, and the text of `explain`.
+ * Waits until the check returns something other than `undefined` or `false`, and returns that result. After the deadline it throws an error
+ * with the name of the condition, the last error, and the text of `explain`.
  */
 export async function eventually<T>(
   what: string,

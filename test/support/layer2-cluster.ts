@@ -27,7 +27,7 @@ export function nodeFacts(
   };
 }
 
-/** An entry with these candidates. Any link that has its subnet may answer for it, and it forms a group of its own. */
+/** An entry with these candidates. Any link whose subnet contains the address may answer for it. The address forms a group of its own. */
 export function addressEntry(
   address: string,
   candidates: readonly string[],
@@ -202,7 +202,7 @@ export class Layer2Cluster {
     });
   }
 
-  /** Cuts the node off from entries, or lets it learn everything that it has missed. */
+  /** With `isStale`, the node receives no entries. Otherwise it learns all entries that it has missed. */
   setStale(name: string, isStale: boolean): void {
     if (isStale) this.stale.add(name);
     else if (this.stale.delete(name))

@@ -158,7 +158,7 @@ export class MembershipNet {
     this.#members.delete(name);
   }
 
-  /** Splits the network: these members hear only each other, and so do the rest. Without names, the network is whole again. */
+  /** Splits the network: these members hear only each other, and the other members hear only each other. Without names, the split ends. */
   part(names: Iterable<string>): void {
     this.#parted.clear();
     for (const name of names) this.#parted.add(name);
@@ -208,7 +208,7 @@ export class MembershipNet {
     this.now = end;
   }
 
-  /** Runs until the condition holds, which is checked every `stepMs`. Returns false if it does not hold within `limitMs`. */
+  /** Runs until the condition holds, and checks it every `stepMs`. Returns false if the condition does not hold within `limitMs`. */
   runUntil(holds: () => boolean, limitMs: number, stepMs = 50): boolean {
     for (const end = this.now + limitMs; this.now < end; this.run(stepMs)) if (holds()) return true;
     return holds();

@@ -23,8 +23,9 @@ interface Watcher {
 }
 
 /**
- * An API server in memory, for tests in virtual time. It supports lists and watches, selectors of a name or of label values, creation,
- * replacement and merge patches, counts resourceVersions, and reports conflicts. `before` may delay a request or make it fail.
+ * An API server in memory, for tests in virtual time. It supports lists and watches, also with a selector of a name or of label values. It
+ * supports creation, replacement and merge patches, counts resourceVersions, and reports conflicts. `before` may delay a request or make it
+ * fail.
  */
 export class MemoryApi implements Api {
   readonly reachability: Reachability;
@@ -121,7 +122,7 @@ export class MemoryApi implements Api {
     return [...this.#objects].filter(([each, object]) => selects(path, each, object)).map(([, each]) => each);
   }
 
-  /** To a watch with a selector, an object that starts to match is added, and one that stops matching is deleted. */
+  /** A watch with a selector reports an object that starts to match as added, and an object that stops matching as deleted. */
   #publish(path: string, before: StoredObject | undefined, after: StoredObject | undefined): void {
     for (const watcher of this.#watchers) {
       const matched = before !== undefined && selects(watcher.path, path, before);

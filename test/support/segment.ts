@@ -22,7 +22,7 @@ export class Segment {
     return namespace;
   }
 
-  /** Plugs the host's `eth0` in; recreates it if it was deleted. */
+  /** Creates the host's `eth0` and plugs it into the switch. */
   async plug(namespace: NetworkNamespace, number: number): Promise<void> {
     await plug(
       {
@@ -57,9 +57,9 @@ export async function poke(host: NetworkNamespace, address: string): Promise<voi
 }
 
 /**
- * Makes neighbour entries of the host's kernel stale within a few seconds instead of half a minute. The reachable time must exceed a
- * second: the kernel counts an entry as in use until a second after the last packet (`delay_first_probe_time`), and moves an entry in
- * use from REACHABLE to DELAY without passing through STALE.
+ * Makes neighbour entries of the host's kernel stale within a few seconds instead of half a minute. The reachable time must exceed one
+ * second, which is `delay_first_probe_time`. The kernel counts an entry as in use for that time after the last packet, and moves an entry
+ * in use from REACHABLE to DELAY without passing through STALE.
  */
 export async function shortenReachableTime(host: NetworkNamespace): Promise<void> {
   for (const family of ['ipv4', 'ipv6'])

@@ -29,7 +29,7 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.#pending.delete(pending) };
   }
 
-  /** Jumps forward as if the process had been stopped, then fires the timers that fell due meanwhile; each sees the late time. */
+  /** Jumps forward as if the process had been stopped, and then fires the timers that fell due meanwhile. Each timer sees the late time. */
   stall(ms: number): void {
     this.#now += ms;
     for (const pending of [...this.#pending].sort((a, b) => a.at - b.at || a.order - b.order))

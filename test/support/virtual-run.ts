@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { VirtualClock } from './virtual-clock.ts';
 
-/** Runs everything that waits only for promises, not for time. */
+/** Lets everything run that waits only for promises and not for a timer. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn();
 }
