@@ -58,12 +58,13 @@ function create(name: string, labels: Record<string, string> = {}): Promise<unkn
   return plane.create(collection, { metadata: { name, labels } });
 }
 
-test('an idle watch gets bookmarks, and may resume from one after a compaction', async () => {
+test('an idle watch gets bookmarks, and a new watch can resume from a bookmark after a compaction', async () => {
   const watching = await watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true });
   try {
     await plane.create('/api/v1/nodes', { metadata: { name: 'of-another-kind' } });
     await plane.knob('compact');
-    // A bookmark sent between the two requests above would be from before the compaction, and so expired.
+    // The server may send a bookmark between the two requests above. A watch cannot resume from that one, because the compaction follows
+    // it.
     const compacted = Number(await version());
     const bookmark = await eventually('a bookmark of the compacted version', () =>
       watching.seen.find(({ object }) => Number(object.metadata?.resourceVersion) >= compacted),
@@ -91,7 +92,7 @@ test('a watch without allowWatchBookmarks gets no bookmark', async () => {
     watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true }),
   ]);
   try {
-    await eventually('three bookmarks on the other', () => withBookmarks.seen.length >= 3);
+    await eventually('three bookmarks on the watch that allows them', () => withBookmarks.seen.length >= 3);
     assert.deepEqual(without.seen, []);
   } finally {
     without.stop();
@@ -133,7 +134,7 @@ test('a watch with a selector reports an object that starts to match as added, a
   }
 });
 
-test('a watch from a version that the server has not reached, as after its restart, gets 410', async () => {
+test('a watch from a version that the server has not reached, as after a restart of the server, gets 410', async () => {
   const watching = await watchFrom({ resourceVersion: '1000000000' });
   const [first] = await eventually('an answer to the watch', () => watching.seen.length > 0 && watching.seen);
   assert.deepEqual([first?.type, first?.object.code, first?.object.reason], ['ERROR', 410, 'Expired']);

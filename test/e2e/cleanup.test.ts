@@ -111,7 +111,7 @@ test('two labs run at once without seeing each other', async () => {
   assert.match(one.output(), /up 1/);
   assert.match(two.output(), /up 2/);
   for (const { child } of [one, two]) child.stdin?.end();
-  await eventually('both are gone', () => ![...one.pids, ...two.pids].some(isAlive));
+  await eventually('every process of both labs is gone', () => ![...one.pids, ...two.pids].some(isAlive));
 });
 
 test('a private world shows a clone of the repository below /tmp, even in a path with a space, and has its own home directory', () => {

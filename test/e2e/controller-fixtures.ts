@@ -28,7 +28,7 @@ interface EventList {
   }[];
 }
 
-/** Writes the configuration as an editor does; creates a missing ConfigMap. */
+/** Writes the configuration as an editor does. Creates the ConfigMap if it is missing. */
 export async function writeConfig(plane: ControlPlane, text: string): Promise<void> {
   const body = { metadata: { name: 'config' }, data: { config: text } };
   await plane.merge(`${configMaps}/config`, body).catch(() => plane.create(configMaps, body));

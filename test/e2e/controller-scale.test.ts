@@ -57,7 +57,7 @@ test('two controllers: a leader suspended for longer than the Lease writes nothi
   first.signal('SIGSTOP');
   await second.logged('leading');
   await makeServices(plane, 200, 'while-stopped');
-  await eventually('their addresses', async () => (await countAssigned()) === 3200);
+  await eventually('the addresses of the new Services', async () => (await countAssigned()) === 3200);
   await plane.knob('reset');
   first.signal('SIGCONT');
   await first.logged('no longer leading');
@@ -69,7 +69,7 @@ test('two controllers: a leader suspended for longer than the Lease writes nothi
   await assertAllDistinct(3200);
   // A clean stop gives the Lease back, so the standby does not wait for its expiry.
   assert.equal(await second.stop(), 0);
-  await eventually('the first to lead again', async () => (await first.status()).leading);
+  await eventually('the first controller leads again', async () => (await first.status()).leading);
   assert.equal(await first.stop(), 0);
 });
 

@@ -142,7 +142,7 @@ test('each kind of request is fulfilled, or refused with a cause', async (t) => 
   assert.equal(await controller.stop(), 0);
 });
 
-test('the gate moves no address through a bad edit, a restart with it, a deletion, an orphaning edit, draining and a split', async (t) => {
+test('no address moves on a bad edit, a restart after it, a deleted ConfigMap, an orphaning edit, draining, or a split of a pool', async (t) => {
   let controller = plane.controller();
   await controller.logged('leading');
   const before = await addresses(plane, 'web');
@@ -187,7 +187,7 @@ test('the gate moves no address through a bad edit, a restart with it, a deletio
   );
 
   await t.test(
-    'a deleted ConfigMap counts as stale until it returns, even for a controller that starts while it is gone',
+    'a deleted ConfigMap counts as stale until it is created again, even for a controller that starts in the meantime',
     async () => {
       await plane.delete(`${configMaps}/config`);
       await event(plane, 'ConfigMap', 'config', /ConfigStale .*there is no ConfigMap config/);

@@ -64,7 +64,9 @@ async function seenByRouter(): Promise<RouterView> {
   };
 }
 
-/** The times that BIRD prints drift by a millisecond, but a restarted session would be established at least a second later. */
+/**
+ * Compares two views. The times that BIRD prints drift by a millisecond. A restarted session would be established at least a second later.
+ */
 function assertSame(now: RouterView, before: RouterView): void {
   assert.deepEqual(now.sessions, before.sessions);
   assert.equal(now.upSince.length, 3);
@@ -124,7 +126,7 @@ async function speakersAreBack(): Promise<void> {
 }
 
 describe('the gate under faults', { concurrency: false }, () => {
-  test('neither an edit that does not parse nor its revert changes anything at the router', () =>
+  test('neither an invalid edit nor its revert changes anything at the router', () =>
     changingNothing(async () => {
       await lab.configure(broken);
       await becomes('stale');

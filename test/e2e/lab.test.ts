@@ -64,7 +64,7 @@ async function route(address: string, nodes: readonly LabNode[]): Promise<void> 
 }
 
 describe('hosts', () => {
-  test('every host reaches every other over IPv4 and IPv6', async () => {
+  test('every host reaches every other host over IPv4 and IPv6', async () => {
     const { nodes, near, far } = lab.fabric;
     const targets = [
       ...nodes.flatMap((node) => node.addresses),
@@ -115,7 +115,7 @@ describe('load balancer traffic', () => {
   });
 
   for (const address of [v4, v6])
-    test(`Cluster: ${address} at any node reaches pods on all nodes, which see the node's address`, async () => {
+    test(`with policy Cluster, requests for ${address} at one node reach pods on all nodes, which see that node's address`, async () => {
       const [first] = lab.fabric.nodes;
       assert.ok(first);
       await route(address, [first]);
@@ -133,7 +133,7 @@ describe('load balancer traffic', () => {
     assert.equal(from.length, 3, `${[...seen]}`);
   });
 
-  test('Local: a node forwards to its own pods, which see the address of the client', async () => {
+  test('with policy Local, a node forwards only to its own pods, which see the address of the client', async () => {
     await lab.apply({ ...service, spec: { ...service.spec, externalTrafficPolicy: 'Local' } });
     await lab.until('every node has the new ruleset', () =>
       everyRuleset((rules) => !mentionsMark(rules, v4)),
@@ -147,7 +147,7 @@ describe('load balancer traffic', () => {
     }
   });
 
-  test('Local: a node without pods answers no request', async () => {
+  test('with policy Local, a node without pods answers no request', async () => {
     const [node] = lab.fabric.nodes;
     assert.ok(node);
     await route(v4, [node]);
@@ -160,7 +160,7 @@ describe('load balancer traffic', () => {
     );
   });
 
-  test('the cluster IP works on nodes and reaches all pods under either policy', async () => {
+  test('with policy Local, the cluster IP still reaches all pods from a node', async () => {
     const [, node] = lab.fabric.nodes;
     assert.ok(node);
     const clusterIp = await lab.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');

@@ -47,8 +47,8 @@ async function neighbour(address: string): Promise<{ readonly state: string; rea
 
 test("another kernel's probes of the address move its neighbour entry from STALE to REACHABLE, for both families", async () => {
   const { near } = lab.fabric;
-  // The reachable time must exceed the probe delay. When the reachable time ends, the kernel probes an entry that was used less than a
-  // probe delay ago; any other entry becomes stale.
+  // The reachable time must exceed the probe delay. When the reachable time of an entry ends, the entry becomes stale only if it was not
+  // used within the last probe delay. An entry that was used is probed instead.
   for (const family of ['ipv4', 'ipv6'])
     await near.exec(
       'sysctl',
@@ -170,7 +170,7 @@ test('no node answers for an address that another host uses, not even after the 
   await lab.kubectl('delete', 'service', 'held');
 });
 
-test('with --conflict-policy yield the claimant keeps the address until it releases it', async () => {
+test('with --conflict-policy yield the claimant keeps the address until it gives it up', async () => {
   const { near, nodes } = lab.fabric;
   for (const node of nodes) {
     await lab.stop(`speaker-${node.name}`);

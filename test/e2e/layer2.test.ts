@@ -1,6 +1,6 @@
 /**
- * Layer 2 in a whole lab: which node answers when nodes die, leave, return or are partitioned, and while the API server is away. The tests go by
- * what the kernel of the near client resolves.
+ * Layer 2 in a whole lab: which node answers when nodes die, leave, return or are partitioned, and while the API server is away. The tests
+ * find the answering node by the MAC address that the near client's kernel resolves.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -43,7 +43,7 @@ async function answerers(): Promise<string[]> {
   ];
 }
 
-/** Waits until exactly one node other than this one answers, and returns its MAC address. */
+/** Waits until exactly one node answers and that node is another one than `node`. Returns its MAC address. */
 async function successorOf(node: LabNode): Promise<string> {
   const mac = await lab.macOf(node);
   let macs: string[] = [];
@@ -159,7 +159,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return nodes.length === 2 && nodes[0] === nodes[1] && nodes[0] !== old.name;
     });
     const followed = await record();
-    // This is longer than an old owner waits before it corrects a line.
+    // This is longer than an old owner waits before it corrects its item of the record.
     await sleep(12_000);
     assert.equal(await record(), followed);
     assert.deepEqual(await unassigned(), before);
@@ -315,7 +315,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
         return true;
       }
     });
-    // This probe lasts longer than the node that is cut off would wait for the other two before it answered itself.
+    // The node that is cut off might take the address after it has waited for the other two. This probe lasts longer than that.
     await assert.rejects(lab.fabric.near.exec('arping', '-c', '4', '-w', '4', '-I', 'eth0', v4));
     await reconnect();
   });

@@ -1,6 +1,6 @@
 /**
- * An operator's hour: each test causes a real fault and checks that `bellman status`, events, metrics, `/readyz` or the log name what is wrong.
- * Each test repairs its fault, so that the next one starts with a healthy cluster.
+ * An operator's hour: each test causes a real fault and checks that `bellman status`, events, metrics, `/readyz` or the log name what is
+ * wrong. Each test repairs its fault, so that the next one starts with a healthy cluster.
  */
 
 import assert from 'node:assert/strict';
@@ -110,7 +110,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     await shows('the node again', 0, /^node-3 +router +Established +\S+ +2\b(?! of)/m);
   });
 
-  test('a node that loses its IPv6 address announces fewer routes, says why, and announces all when it has one again', async () => {
+  test('a node that loses its IPv6 address announces fewer routes, says why, and announces all routes when the address is back', async () => {
     const node = lab.node('node-3');
     const [v4 = '', v6 = ''] = await lab.addressesOf('web');
     await node.namespace.ip('link', 'set', 'eth0', 'down');

@@ -73,7 +73,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     return { text, code: Number(/exit (\d+)\s*$/.exec(text)?.[1]) };
   }
 
-  /** Waits until the output of `bellman status` has a line with this start. */
+  /** Waits until the output of `bellman status` matches the pattern. */
   async function shows(what: string, start: RegExp, ...flags: string[]): Promise<void> {
     let last = '';
     await lab
@@ -111,7 +111,12 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match(text, /^node-2 +router +Established +\S+ +1/m);
     assert.match(text, /^node-1 +2 alive$/m);
     assert.doesNotMatch(text, /theirs/);
-    await shows('the others', /^default\/theirs +<pending>/m, '--load-balancer-class', 'example.org/other');
+    await shows(
+      'the Services of the other class',
+      /^default\/theirs +<pending>/m,
+      '--load-balancer-class',
+      'example.org/other',
+    );
   });
 
   test('bellman trace shows the path of a peer to Established, and the steps of an address and the membership', async () => {
@@ -179,7 +184,7 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match(await ask(printer), /printer-/);
   });
 
-  test('a speaker counts as missing only on a node that has a speaker Pod', async () => {
+  test('a speaker counts as missing only if its node has a speaker Pod', async () => {
     const countMissing = async () =>
       /^bellman_membership_unreachable (\d+)/m.exec(await lab.metrics(lab.node('node-1').namespace))?.[1];
     await lab.apply({

@@ -112,7 +112,7 @@ test('lab/enter reports a lab that does not exist', async () => {
   assert.match(lost.shown, /there is no lab 4194305/);
 });
 
-test('the lab ends when its shell does, with the exit code of that shell and without leftover processes', async () => {
+test('the lab ends when its shell ends, with the exit code of the shell and without leftover processes', async () => {
   const second = new Terminal(`${root}lab/enter`);
   await second.type('true');
   assert.equal(await shell.leave(7), 7);

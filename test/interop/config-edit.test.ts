@@ -1,4 +1,4 @@
-/** An edit of a peer of a running speaker restarts the session of that peer only if it must, and never the session of another peer. */
+/** An edit of a peer restarts the session of this peer only when that is necessary, and never the session of another peer. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

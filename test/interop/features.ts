@@ -375,7 +375,7 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     session(daemon, {}, async (session) => {
       await established(session);
       await session.daemon.shutdown('cable works, back at noon');
-      await eventually('its text in our last error', () => {
+      await eventually('the text of the message in our last error', () => {
         const { lastError, state } = status(session);
         if (state === 'Established') return false;
         return (
@@ -388,7 +388,9 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
     session(daemon, {}, async (session) => {
       await established(session);
       await session.speaker.stop({ kind: 'shutdown', reason: 'node drain: worker-3' });
-      await eventually('our text in its log', () => session.daemon.log().includes('node drain: worker-3'));
+      await eventually("our text in the daemon's log", () =>
+        session.daemon.log().includes('node drain: worker-3'),
+      );
       await held(session.daemon);
     }),
 
@@ -402,7 +404,10 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
       assert.ok(status(session).capabilities.includes('extended-message'));
       await eventually('all routes sent', () => status(session).routesSent === hosts.length);
       // 1,200 host routes are 6,000 octets: one extended message, or two ordinary ones. Two End-of-RIB follow.
-      await eventually('End-of-RIB of both', async () => (await sample(session, 'updates_total')) >= 3);
+      await eventually(
+        'End-of-RIB of both families',
+        async () => (await sample(session, 'updates_total')) >= 3,
+      );
       assert.equal(await sample(session, 'updates_total'), 3);
       const prefixes =
         session.daemon.prefixes ?? (async () => (await session.daemon.routes()).map(({ prefix }) => prefix));

@@ -85,7 +85,7 @@ describe('a link that fails', () => {
     assert.match(status()?.warnings.join() ?? '', /ipv6-unicast is not sent/);
   });
 
-  test('carries IPv6 on the same session once the address is back, and withdraws IPv6 when the address goes', async () => {
+  test('carries IPv6 on the same session once the address is back, and withdraws IPv6 when the address is removed', async () => {
     const since = status()?.since;
     await run('ip', ['address', 'add', `${ourIpv6}/64`, 'dev', cable.device, 'nodad']);
     await eventually('both routes', async () => (await routes()).length === 2);

@@ -1,4 +1,4 @@
-/** A misbehaving peer must not cost another session a keepalive, exhaust the memory, or flood the log. */
+/** A misbehaving peer must not disturb another session, exhaust the memory, or flood the log. */
 import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -242,7 +242,7 @@ describe('a misbehaving peer', () => {
     assert.ok(peak - before < 150e6, `memory grew by ${Math.round((peak - before) / 1e6)} MB`);
   });
 
-  test('that reads nothing costs a bounded queue and disturbs no other session', async () => {
+  test('that reads nothing has a bounded queue and disturbs no other session', async () => {
     for (let i = 0; i < 300_000; i++)
       speaker.announce(
         'bad',

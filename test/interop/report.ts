@@ -34,7 +34,7 @@ stdout.write(
     '# Interoperability',
     '',
     'Bellman was tested against other BGP implementations, each in a network namespace of its own. `make interop` writes this page from',
-    'the results of `test/interop/matrix-*.test.ts`. *yes* is a test that passed.',
+    'the results of `test/interop/matrix-*.test.ts`. *yes* means that the test passed.',
     '',
     `| | ${columns.map(({ daemon, version }) => `${daemon} ${version}`).join(' | ')} |`,
     `|---|${columns.map(() => '---|').join('')}`,

@@ -106,7 +106,7 @@ export const exabgp: Daemon = {
   name: 'ExaBGP',
   cannot: {
     'graceful restart without a lost route': 'the daemon has no table to keep routes in',
-    'shutdown message from the peer': 'the daemon takes no shutdown message from its operator',
+    'shutdown message from the peer': 'an operator cannot give the daemon a shutdown message',
     collision: 'the daemon either listens or connects',
     'shutdown message to the peer': 'the daemon fails on a NOTIFICATION that carries a message',
     'TTL security': 'the daemon checks the TTL only on connections that it opened',
