@@ -1,8 +1,8 @@
 /**
  * One term of leadership: watches → gate → allocator → Services.
  *
- * A term lists everything again after the replica has got the Lease, so it knows the last writes of its predecessor. It decides nothing
- * before the first list of each kind is complete: both ConfigMaps, the namespaces and the Services.
+ * A term lists all objects after the replica has got the Lease, so it knows the last writes of the previous leader. The term decides
+ * nothing before all first lists are complete: both ConfigMaps, the namespaces and the Services.
  */
 import type { Clock } from '../clock.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';

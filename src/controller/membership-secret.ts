@@ -14,7 +14,10 @@ export type SecretState =
   | { readonly kind: 'created' | 'present' }
   | { readonly kind: 'unusable'; readonly reason: string };
 
-/** Creates the membership Secret, with which speakers authenticate each other, if it does not exist. Never changes an existing one. */
+/**
+ * Creates the membership Secret if it does not exist. Never changes an existing Secret. Speakers authenticate each other with the keys in
+ * the Secret.
+ */
 async function ensureMembershipSecret(client: Api, namespace: string): Promise<SecretState> {
   const collection = paths.secrets(namespace);
   try {

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { PoolConfig } from '../config/index.ts';
 import type { Allocator } from './allocator/allocator.ts';
 
-/** The state that gauges are read from when Prometheus collects them. */
+/** The state from which the gauges take their values when Prometheus collects them. */
 export interface GaugeSource {
   readonly allocator: Allocator;
   readonly pools: () => readonly PoolConfig[];

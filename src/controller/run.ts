@@ -5,9 +5,9 @@
  *   namespaces ──────────────────────────────────────────────┼─→ allocator/ (pure) ──→ services/ ──→ status, annotation, event
  *   Services ────────────────────────────────────────────────┘
  *
- * The folder config/ beside this file applies the gate; src/config/gate.ts is the gate.
+ * The folder config/ beside this file applies the gate. The gate itself is src/config/gate.ts.
  *
- * Any number of replicas may run. The one that holds the Lease serves a term (`leader-term.ts`); the others wait. The API client of a
+ * Any number of replicas may run. The replica that holds the Lease serves a term (`leader-term.ts`). All others wait. The API client of a
  * term refuses to write as soon as another replica may hold the Lease. The controller never gives one address to two Services that may
  * not share it, never renumbers a Service on its own, and never acts on a configuration before it is stored as accepted.
  *

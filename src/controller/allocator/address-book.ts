@@ -9,13 +9,13 @@ export interface Assigned {
   /** The pool that holds the address now; empty when no pool does. */
   readonly pool: string;
   /**
-   * The name that is recorded on the Service: the pool's name, or the name by which the Service asked for the pool. A request for a
-   * pool by name therefore stays fulfilled when the pool is split or renamed.
+   * The pool's name as recorded on the Service. It may be an old name by which the Service asked for the pool, so that the request stays
+   * fulfilled when the pool is split or renamed.
    */
   readonly allocatedFrom: string;
 }
 
-/** Everything that a Service holds, as the book keeps it and as `release` returns it. */
+/** Everything that a Service holds. */
 export interface Holding {
   readonly assigned: readonly Assigned[];
   readonly terms: SharingTerms;
@@ -31,8 +31,8 @@ const noHolders: Holders = new Map();
 const newcomer = Number.POSITIVE_INFINITY;
 
 /**
- * The allocator's memory: which Service holds which address, on which sharing terms, since when, and from which pool. It judges whether
- * two Services may share an address, and nothing else.
+ * The allocator's memory: which Service holds which address, on which sharing terms, since when, and from which pool. The book also
+ * judges whether two Services may share an address. It makes no other decision.
  */
 export class AddressBook {
   #pools: readonly PoolState[] = [];
@@ -48,7 +48,7 @@ export class AddressBook {
   readonly #shared = new Map<string, Record<Family, Set<bigint>>>();
   #lastSeniority = 0;
 
-  /** Replaces the pools. Every Service keeps its addresses, whether or not a pool holds them. */
+  /** Replaces the pools. Every Service keeps its addresses, even an address that is in none of the new pools. */
   setPools(configs: readonly PoolConfig[]): void {
     const holdings = [...this.#holdings.keys()].map((key) => [key, this.release(key)] as const);
     this.#pools = configs
@@ -98,7 +98,7 @@ export class AddressBook {
     for (const scope of scopesOf(terms, true)) yield* this.#shared.get(scope)?.[family] ?? [];
   }
 
-  /** Why a Service that does not hold the address may not join its holders; `undefined` when it may. */
+  /** Why a Service may not begin to share the address with its holders; `undefined` when it may. */
   joinRefusal(address: IpAddress, terms: SharingTerms): string | undefined {
     return this.#conflict(address, terms, newcomer, this.#allowsAcross(address));
   }
@@ -232,7 +232,7 @@ function seniorityIn({ assigned, since }: Holding, address: IpAddress): number {
   return since[assigned.findIndex((each) => sameIp(each.address, address))] ?? newcomer;
 }
 
-/** The scopes of a Service's sharing keys: each key in its own namespace, and with `acrossNamespaces` also in all namespaces. */
+/** The scopes of a Service's sharing keys: each key in the Service's namespace, and with `acrossNamespaces` also in all namespaces. */
 function scopesOf({ keys, namespace }: SharingTerms, acrossNamespaces: boolean): string[] {
   return keys.flatMap((key) => [`${namespace}/${key}`, ...(acrossNamespaces ? [`*/${key}`] : [])]);
 }

@@ -1,11 +1,11 @@
 /**
  * Decides which address a Service gets, in memory and deterministically, without I/O and without a clock. The Services themselves are the
- * only persistent state: a restart with the same Services and the same configuration gives the same assignments.
+ * only persistent state. A restart with the same Services and the same configuration gives the same assignments.
  *
  * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. When Services
- * may no longer share an address, the one that held it first keeps it, even if that one caused the change. The allocator looks for a
- * missing or newly requested address in this order: the requested addresses; the named pools; restricted pools by priority and name;
- * unrestricted pools by priority and name. A refusal leaves what the Service holds untouched.
+ * may no longer share an address, the Service that held it first keeps it, even if this Service caused the change. The allocator looks
+ * for a missing or newly requested address in this order: the requested addresses; the named pools; restricted pools by priority and
+ * name; unrestricted pools by priority and name. After a refusal, the Service still holds what it held before.
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';
@@ -21,13 +21,13 @@ import { type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
 export interface Outcome {
   /** What the Service holds now, in the order of its families. */
   readonly assigned: readonly Assigned[];
-  /** Set when something that the Service needs or asks for is missing. */
+  /** Set when the Service lacks an address that it needs or asks for. */
   readonly refusal?: Refusal;
-  /** A notice for the person who runs the Service. It does not mean that anything is refused. */
+  /** A notice for the person who runs the Service. A warning refuses nothing. */
   readonly warning?: string;
   /** Services that may no longer share an address that this Service held before them. They must be reconciled next. */
   readonly displaced: readonly string[];
-  /** True when waiting Services may succeed now: an address became free, or the terms of sharing one changed. */
+  /** True when waiting Services may succeed now: an address became free, or the terms of sharing an address changed. */
   readonly opensAddresses: boolean;
 }
 
@@ -45,7 +45,7 @@ interface Demand {
   readonly request: AddressRequest;
   readonly terms: SharingTerms;
   readonly families: readonly Family[];
-  /** The addresses that it holds and may keep. */
+  /** The addresses that the Service holds and may keep. */
   readonly kept: readonly Assigned[];
 }
 
@@ -75,8 +75,8 @@ export class Allocator {
   }
 
   /**
-   * Takes over the addresses in a Service's status, the first one of each family, before anything new is handed out. The caller passes
-   * the oldest Service first, because the Service learned earlier is senior on a shared address.
+   * Takes over the first address of each family in a Service's status. The caller learns all Services before it reconciles any. It begins
+   * with the oldest Service, because a Service that is learned earlier is senior on a shared address.
    */
   learn(service: Service): void {
     const key = objectKey(service);
@@ -93,8 +93,8 @@ export class Allocator {
   }
 
   /**
-   * Decides about a Service: it keeps its addresses, gets new ones, or is refused with a cause. After an exception it holds what it held
-   * before.
+   * Decides about a Service: whether it keeps its addresses, gets new addresses, or is refused with a cause. After an exception, the
+   * Service holds what it held before.
    */
   reconcile(service: Service): Outcome {
     const key = objectKey(service);
@@ -124,7 +124,7 @@ export class Allocator {
     }
   }
 
-  /** Forgets a Service that is gone or no longer ours; returns the addresses that it held. */
+  /** Forgets a Service that is gone or no longer ours. Returns the addresses that the Service held. */
   release(key: string): readonly Assigned[] {
     this.#waiting.delete(key);
     return this.#book.release(key)?.assigned ?? [];
@@ -144,7 +144,7 @@ export class Allocator {
     return this.#waiting.size;
   }
 
-  /** The refusal that a waiting Service was given last. */
+  /** The last refusal of a waiting Service. */
   refusalOf(key: string): Refusal | undefined {
     return this.#waiting.get(key);
   }
@@ -182,7 +182,7 @@ export class Allocator {
     const shared = this.#book.sharedAcrossWithoutPermission(key);
     if (shared.length === 0) return undefined;
     const list = shared.map(({ address, pool }) => `${formatIp(address)} of pool ${pool}`).join(' and ');
-    return `a Service of another namespace shares ${list}, and the pool does not set share-across-namespaces: what is shared stays, but a new Service may not join across namespaces`;
+    return `a Service of another namespace shares ${list}, and the pool does not set share-across-namespaces: the present Services go on sharing, but no other Service may join them from another namespace`;
   }
 
   #decide(
@@ -211,7 +211,7 @@ export class Allocator {
   #fulfil(demand: Demand): Allocation {
     const { service, request, families, kept } = demand;
     const inOrder = this.#plan(demand, families);
-    // The first family may use up a limit in the only pool that serves the second. The reverse order may then succeed.
+    // The first family may use up a limit in the only pool that serves the second family. The reverse order may then succeed.
     const reversed = inOrder.refused.size === 0 ? inOrder : this.#plan(demand, families.toReversed());
     const { assigned, refused } = reversed.refused.size === 0 ? reversed : inOrder;
     const isMissing = (family: Family) => !assigned.some(({ address }) => address.family === family);
@@ -253,13 +253,13 @@ export class Allocator {
     return pools.length === 0 || pools.includes(pool) || pools.includes(allocatedFrom);
   }
 
-  /** The name of the address's pool, or the name by which the Service still asks for it after the pool was split or renamed. */
+  /** The name of the address's pool, or the pool's old name if the Service still asks for that. */
   #recordOf({ address, allocatedFrom }: Assigned, { pools }: AddressRequest): string {
     const pool = this.#book.poolOf(address)?.config.name ?? '';
     return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;
   }
 
-  /** `others` are the Service's addresses of other families. */
+  /** Finds an address of the family. `others` are the Service's addresses of other families. */
   #find(demand: Demand, family: Family, others: readonly Assigned[]): Assigned | Refusal {
     const requested = demand.request.addresses.find((each) => each.family === family);
     if (requested) return this.#findRequested(demand, requested, others);
@@ -361,7 +361,7 @@ export class Allocator {
   }
 }
 
-/** The families of which a Service should have an address, in the order that the Service gives. */
+/** The families that a Service wants addresses of, in the order of `ipFamilies`. */
 function wantedFamilies({ ipFamilies, ipFamilyPolicy }: Service): readonly Family[] {
   const all = ipFamilies.map((name) => familyNumbers[name]);
   return ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;

@@ -3,8 +3,8 @@ import { addressOfRank, isBuggy, rankOf, usableInterval } from '../../config/ind
 import { IntervalSet } from './interval-set.ts';
 
 /**
- * The free addresses of one family in one pool. Finding the lowest one costs the same for any size of pool and any number of used
- * addresses.
+ * The free addresses of one family in one pool. Finding the lowest free address takes constant time, for any size of the pool and any
+ * number of used addresses.
  *
  * With `avoidBuggy` the set holds ranks (see `usable-addresses.ts`) in place of addresses. Ranks have no gaps, so each range starts as
  * one interval.

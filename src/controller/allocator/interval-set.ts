@@ -13,8 +13,8 @@ interface Place {
 const mostPerChunk = 512;
 
 /**
- * A set of integers as sorted intervals that do not touch. However many intervals there are, adding or removing an integer costs a binary
- * search and moves at most one chunk of intervals.
+ * A set of integers, stored as sorted intervals that do not touch. The intervals are in chunks. Adding or removing an integer therefore
+ * costs only a binary search and a move of at most one chunk, however many intervals there are.
  */
 export class IntervalSet {
   /** Chunks of the sorted intervals. No chunk is empty. */
@@ -106,7 +106,8 @@ export class IntervalSet {
 }
 
 /**
- * Index of the last of `count` items for which `holds` is true, −1 when there is none. All items for which it is true must come first.
+ * Index of the last of `count` items for which `holds` is true; −1 when there is none. The items for which `holds` is true must come before
+ * all others.
  */
 function lastAtOrBefore(count: number, holds: (index: number) => boolean): number {
   let low = 0;

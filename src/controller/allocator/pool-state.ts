@@ -3,7 +3,7 @@ import { anySelectorMatches, type Labels, type PoolConfig } from '../../config/i
 import type { Service } from '../../kubernetes/model.ts';
 import { FreeList } from './free-list.ts';
 
-/** A pool with its free addresses and the number that each namespace holds. */
+/** A pool with its free addresses and the number of addresses that each namespace holds. */
 export class PoolState {
   readonly config: PoolConfig;
   readonly #free: Readonly<Record<Family, FreeList>>;
@@ -31,7 +31,10 @@ export class PoolState {
     return this.#free[family];
   }
 
-  /** Counts an address: `1` when it gains its first holder in the namespace, `-1` when it loses its last one there. */
+  /**
+   * Changes the number of addresses that the namespace holds: by `1` when an address gets its first holder in the namespace, and by `-1`
+   * when the address loses its last holder there.
+   */
   count(namespace: string, change: 1 | -1): void {
     const next = this.held(namespace) + change;
     if (next > 0) this.#held.set(namespace, next);
@@ -48,7 +51,7 @@ export class PoolState {
     return this.#held;
   }
 
-  /** Why a Service gets no new address from this pool, regardless of free addresses and limits; `undefined` when it may. */
+  /** Why the Service may not get a new address from this pool; `undefined` when it may. Free addresses and limits do not matter here. */
   refusal(service: Service, namespaceLabels: Labels): string | undefined {
     const { name, draining } = this.config;
     return draining ? `pool ${name} is draining` : this.admissionRefusal(service, namespaceLabels);

@@ -23,9 +23,9 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** The message of an event may have 1 KiB. */
+/** An event's message may have at most 1 KiB. */
 export const maxMessageCharacters = 1000;
-/** Largest number of items that a message lists. More would make an event unreadable. */
+/** Largest number of items that a message lists. More items would make an event unreadable. */
 const maxListed = 8;
 
 function refusal(cause: RefusalCause, message: string): Refusal {
@@ -104,8 +104,8 @@ export function about(address: IpAddress, { cause, message }: Refusal): Refusal 
 }
 
 /**
- * Combines the refusals of several pools. If one of their causes can go away because another Service gives up an address, the result has
- * that cause.
+ * Combines the refusals of several pools into one. If one of these refusals may end when another Service gives up an address, the result
+ * has the cause of that refusal.
  */
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];

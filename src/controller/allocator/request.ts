@@ -8,7 +8,7 @@ import { maxMessageCharacters } from './refusals.ts';
 
 /** The addresses and pools that a Service asks for. */
 export interface AddressRequest {
-  /** At most one of each family; empty for any address. */
+  /** At most one address of each family. When empty, the Service takes any address. */
   readonly addresses: readonly IpAddress[];
   /** Pools to try, in order. When empty, the pools that select the Service are tried. */
   readonly pools: readonly string[];
@@ -23,7 +23,7 @@ export const requestNames = {
 
 /**
  * Reads `spec.loadBalancerIP` and the annotations `loadBalancerIPs`, `address-pool` (one or several, comma separated) and
- * `allow-shared-ip` under every prefix. The same request may stand in several places; contradictory requests are an error.
+ * `allow-shared-ip` under every prefix. The same request may stand in several places. Contradictory requests are an error.
  */
 export function readRequest(service: Service): Result<AddressRequest, string> {
   const addressText = only(service, requestNames.addresses, service.loadBalancerIP, canonicalList);
@@ -52,8 +52,8 @@ export function readRequest(service: Service): Result<AddressRequest, string> {
 const maxUnknownReported = 8;
 
 /**
- * Finds annotations under a prefix of {@link requestPrefixes} that are unknown and therefore most likely misspelt. Returns a sentence for
- * each of the first ones, and a sentence with the number of the others. Each sentence fits an event.
+ * Finds unknown annotations under the prefixes of {@link requestPrefixes}. These annotations are most likely misspelt. Returns a sentence
+ * for each of the first {@link maxUnknownReported}, and one sentence with the number of the others. Each sentence fits an event.
  */
 export function unknownAnnotations(service: Service): string[] {
   const known: readonly string[] = [
@@ -80,7 +80,7 @@ function withoutPrefix(key: string): string {
   return key.slice(requestPrefixes[0].length);
 }
 
-/** The Service's sharing keys: none, one, or several that contradict each other, which `readRequest` refuses. */
+/** The Service's sharing keys. Several keys contradict each other, and `readRequest` refuses them. */
 export function readSharingKeys(service: Service): readonly string[] {
   const keys = requestPrefixes.map(
     (prefix) => service.annotations[prefix + requestNames.sharing]?.trim() ?? '',

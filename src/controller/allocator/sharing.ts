@@ -5,12 +5,15 @@ export interface SharingTerms {
   /** `namespace/name`. */
   readonly service: string;
   readonly namespace: string;
-  /** Empty when the Service shares nothing. Several when its annotations disagree: it keeps what it shares under any of these keys. */
+  /**
+   * Empty when the Service shares nothing. Several keys mean that its annotations disagree. The Service then keeps the addresses that it
+   * shares under any of the keys.
+   */
   readonly keys: readonly string[];
-  /** As `TCP/80`. */
+  /** For example `TCP/80`. */
   readonly ports: readonly string[];
   /**
-   * Empty with `externalTrafficPolicy: Cluster`. With `Local` it is the selector of the Service, because all traffic for an address must
+   * Empty with `externalTrafficPolicy: Cluster`. With `Local`, this is the selector of the Service, because all traffic for an address must
    * then reach the same Pods.
    */
   readonly backends: string;
@@ -61,7 +64,7 @@ export function sharingRefusal(
   if (asker.backends === holder.backends) return undefined;
   if (asker.backends !== '' && holder.backends !== '')
     return `it is in use by ${other}, which has other backends; externalTrafficPolicy Local does not allow that`;
-  return `it is in use by ${other}, which has externalTrafficPolicy ${policyOf(holder)}, and this Service has ${policyOf(asker)}: Services that share an address need the same`;
+  return `it is in use by ${other}, which has externalTrafficPolicy ${policyOf(holder)}, and this Service has ${policyOf(asker)}: Services that share an address need the same policy`;
 }
 
 function policyOf({ backends }: SharingTerms): Service['externalTrafficPolicy'] {

@@ -12,7 +12,7 @@ export type AnnotationChange = Readonly<Record<string, string | null>>;
 const maxWarnings = 10;
 const maxWarningCharacters = 4000;
 
-/** The change that makes the ConfigMap show the verdict; `undefined` when it already does. */
+/** The change that makes the ConfigMap show the verdict; `undefined` when it already shows the verdict. */
 export function configMapChange(
   configMap: ConfigMap,
   verdict: Exclude<Verdict, { kind: 'none' }>,

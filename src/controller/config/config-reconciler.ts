@@ -1,12 +1,13 @@
 /**
  * Applies the gate to each edit of the ConfigMap. It stores an accepted text in annotations of the ConfigMap and in a copy, which remains
- * when the ConfigMap is deleted. It reports when the text of the ConfigMap is not the one in force.
+ * when the ConfigMap is deleted. It reports when the ConfigMap's text is not in force.
  *
  *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ copy, event ConfigAccepted
  *              └────rejected──→ annotations status and error, event ConfigStale; the accepted one stays in force
  *
- * A configuration is stored before it is put in force. A restart at any moment therefore finds it again, whatever the ConfigMap says by
- * then. No address is handed out from the judgement until the write is done, because the new configuration may have no pool for it.
+ * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, whatever
+ * the text of the ConfigMap is by then. While a new configuration is judged and stored, no address is handed out, because the new
+ * configuration may have no pool for that address.
  *
  * The loop is level-triggered: it compares the annotations and the copy with what they should say. It therefore also repairs them after
  * another client has changed them.
@@ -62,7 +63,7 @@ export class ConfigReconciler {
   readonly #reporter: VerdictReporter;
   readonly #queue: WorkQueue;
   #configMap: ConfigMap | undefined;
-  /** UID of the last ConfigMap that existed. Events about a deleted ConfigMap refer to it. */
+  /** UID of the last ConfigMap that existed. Events about a deleted ConfigMap use this UID. */
   #uid = '';
   #copy: ConfigMap | undefined;
   #accepted: AcceptedConfig | undefined;
@@ -110,8 +111,8 @@ export class ConfigReconciler {
   }
 
   /**
-   * Begins to work. The first lists of both ConfigMaps and of the Services must be complete by then. Puts the last accepted text back in
-   * force, then judges the present one.
+   * Starts the reconciler. Before this call, the first lists of both ConfigMaps and of the Services must be complete. Puts the last
+   * accepted text back in force, then judges the present text.
    */
   start(): void {
     this.#accepted = recallAcceptedConfig(this.#configMap, this.#copy);
@@ -136,7 +137,7 @@ export class ConfigReconciler {
     });
   }
 
-  /** Starts nothing new; resolves when the work under way is done. */
+  /** Starts no new work. Resolves when the work under way is done. */
   async stop(): Promise<void> {
     this.#queue.stop();
     await this.#queue.settled();
@@ -186,7 +187,7 @@ export class ConfigReconciler {
     this.#options.services.setConfig(accepted.config);
   }
 
-  /** Records hashes and reasons, never the text: it may hold passwords. */
+  /** Records hashes and reasons. Never records the text, because it may hold passwords. */
   #record(verdict: Verdict): void {
     const inForce = this.#accepted ? [{ kind: 'inForce', hash: this.#accepted.hash }] : [];
     const event =
@@ -215,7 +216,7 @@ export class ConfigReconciler {
       this.#configMap = newer(this.#configMap, decodeConfigMap(written));
     } catch (error) {
       metrics.writes.inc({ object: 'configmap', result: isConflict(error) ? 'conflict' : 'error' });
-      // The ConfigMap was deleted meanwhile. The watch will report that.
+      // The ConfigMap was deleted meanwhile. The watch will report the deletion.
       if (!isNotFound(error)) throw error;
     }
   }

@@ -20,7 +20,7 @@ export type Verdict =
   | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }
   | StaleVerdict;
 
-/** The text of the ConfigMap is not accepted. If another text was accepted before, that one stays in force. */
+/** The text of the ConfigMap is not accepted. If another text was accepted before, that text stays in force. */
 export interface StaleVerdict {
   readonly kind: 'stale';
   readonly accepted: AcceptedConfig | undefined;
@@ -30,7 +30,10 @@ export interface StaleVerdict {
   readonly reason: string;
   /** For the log: names the first hundred. */
   readonly details: string;
-  /** True when the text is rejected only because Services hold addresses outside its pools. It passes once these are given up. */
+  /**
+   * True when the text is rejected only because Services hold addresses outside its pools. The text passes as soon as the Services give
+   * these addresses up.
+   */
   readonly hasOrphans: boolean;
 }
 
@@ -84,7 +87,7 @@ export function notStored(
   accepted: AcceptedConfig | undefined,
   refusal: string,
 ): StaleVerdict {
-  const reason = `the API server does not store it as accepted: ${refusal}`;
+  const reason = `the API server refuses to store the accepted text: ${refusal}`;
   return { kind: 'stale', accepted, subject: text.hash, reason, details: reason, hasOrphans: false };
 }
 

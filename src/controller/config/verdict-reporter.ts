@@ -31,7 +31,7 @@ export class VerdictReporter {
     this.#reportedReason = reason;
   }
 
-  /** Reports a verdict on the ConfigMap with this uid; returns whether it is a new one. */
+  /** Reports a verdict on the ConfigMap with this uid. Returns whether the verdict is new. */
   report(verdict: Verdict, uid: string): boolean {
     const before = this.#verdict;
     this.#verdict = verdict;

@@ -16,14 +16,14 @@ export function isOurs(service: Service, ownClass: string | undefined): boolean 
   return service.type === 'LoadBalancer' && loadBalancerClassMatches(service, ownClass);
 }
 
-/** Whether the Service carries the annotation that this controller alone writes. If so, the status is ours too. */
+/** Whether the Service carries the pool annotation. Only this controller writes it, so the status of such a Service is ours too. */
 export function isMarked(service: Service): boolean {
   return service.annotations[annotations.pool] !== undefined;
 }
 
 /**
- * Whether an annotation, ours or MetalLB's, records that the Service's address comes from a pool. Until a configuration is accepted, only
- * these addresses count as in use, because all others may belong to another implementation.
+ * Whether an annotation of Bellman or MetalLB records the pool of the Service's address. Until a configuration is in force, only recorded
+ * addresses count as in use. An address that is not recorded may belong to another implementation.
  */
 export function isRecorded(service: Service): boolean {
   return requestPrefixes.some(
@@ -46,7 +46,7 @@ export function serviceChange(service: Service, assigned: readonly Assigned[]): 
 
 /**
  * The change that removes our annotations from a Service that is no longer ours. It clears the status only if the type is no longer
- * LoadBalancer. Otherwise the load balancer class has changed, and another implementation may be writing the status.
+ * LoadBalancer. If the type is still LoadBalancer, the class has changed, and another implementation may be writing the status.
  */
 export function farewellChange(service: Service): ServiceChange | undefined {
   if (!isMarked(service)) return undefined;

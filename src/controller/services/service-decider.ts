@@ -27,9 +27,9 @@ export type Decision =
 
 /**
  * Decides about Services, in memory and in a fixed order: departures first, then waiting Services in the order of their first request,
- * then all others. A new Service therefore never takes an address that an older one waits for. Services that lose a shared address are
- * decided about right after the Service that displaces them. Waiting Services are reconsidered as soon as an address becomes free or the
- * terms of a shared one change.
+ * then all others. A new Service therefore never takes an address that an older Service waits for. A Service that loses a shared
+ * address gets its decision right after the Service that displaces it. Waiting Services are reconsidered as soon as an address becomes
+ * free or the terms of a shared address change.
  *
  * A machine: no clock, no I/O, and it never throws.
  */
@@ -48,7 +48,7 @@ export class ServiceDecider {
     return isOurs(service, this.#loadBalancerClass);
   }
 
-  /** Decides about the changed Services and about those that a decision affects. A Service may be decided about more than once. */
+  /** Decides about the changed Services, and about the Services that these decisions affect. A Service may get several decisions. */
   decide(changed: Iterable<string>): Decision[] {
     const decisions: Decision[] = [];
     let hasOpened = false;

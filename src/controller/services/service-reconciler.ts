@@ -4,14 +4,14 @@
  *   watch ──→ store ──→ decide (in memory, in order) ──→ report ──→ queue ──→ compare, patch status and annotation together
  *
  * One decision pass runs to its end before anything else happens, so two passes cannot hand out the same address. The number of
- * concurrent writes is bounded. Each write sends only the difference; after a conflict it starts again from the new state.
+ * concurrent writes is bounded. Each write sends only the difference. After a conflict, the write starts again from the new state.
  *
  * The phases:
  *
  *   gathering ──first configuration: learn, decide──→ deciding ⇄ held      any ──→ stopped
  *
  * While gathering, nothing is decided because the addresses in use are not known yet. While held, nothing is decided because a new
- * configuration is accepted but not written yet: an address handed out now could end up outside it.
+ * configuration is accepted but not written yet. An address that is handed out now might be in no pool of that configuration.
  */
 import { formatIp, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
@@ -52,9 +52,9 @@ export interface ServiceReconcilerOptions {
 
 type Phase = 'gathering' | 'deciding' | 'held' | 'stopped';
 
-/** Concurrent writes: enough that the API server is the limit, too few to crowd out its other clients. */
+/** Number of concurrent writes. It is high enough to use the API server fully, and low enough to leave room for its other clients. */
 const concurrency = 8;
-/** Delay before a failed decision is retried; it doubles with each failure. */
+/** Delay before a failed decision is retried. The delay doubles with each failure. */
 const retry = { firstMs: 100, maxMs: 30_000 } as const;
 
 export class ServiceReconciler {
@@ -131,14 +131,17 @@ export class ServiceReconciler {
     return this.#writes.depth;
   }
 
-  /** The addresses in use, after a pass over pending changes. Before the first decision: the addresses that are recorded on Services. */
+  /**
+   * The addresses in use. Decides about pending changes first. Before the first configuration, these are the addresses that are recorded on
+   * Services.
+   */
   assigned(): Iterable<AssignedAddress> {
     if (this.#phase === 'gathering') return this.#recordedAddresses();
     this.#pass();
     return this.#options.allocator.assigned();
   }
 
-  /** The `/status` entries of Services that have an address or want one. */
+  /** The `/status` entries of all Services that are ours. */
   status(): readonly object[] {
     const { allocator } = this.#options;
     return [...this.#services.values()]
@@ -153,7 +156,7 @@ export class ServiceReconciler {
       });
   }
 
-  /** Ends decisions and starts no new write; resolves when the writes under way are done. */
+  /** Makes no more decisions and starts no new write. Resolves when the writes under way are done. */
   async stop(): Promise<void> {
     this.#phase = 'stopped';
     this.#writes.stop();
@@ -174,7 +177,7 @@ export class ServiceReconciler {
     this.#pass();
   }
 
-  /** Schedules a pass, so that changes that arrive together share one. */
+  /** Schedules a pass. Changes that arrive together share one pass. */
   #passSoon(): void {
     if (this.#phase !== 'deciding' || this.#nextPass) return;
     this.#nextPass = this.#options.clock.after(0, () => this.#pass());
@@ -230,7 +233,7 @@ export class ServiceReconciler {
     const assigned = this.#decider.isOurs(service) ? allocator.holdingOf(key) : [];
     const change = this.#decider.isOurs(service) ? serviceChange(service, assigned) : farewellChange(service);
     if (!change || this.#mustWait(key, assigned)) return;
-    // Read before the request, because the watch may deliver our own write before the response arrives.
+    // This must be read before the request, because the watch may deliver our own write before the response arrives.
     const lackingSinceMs = this.#reporter.lackingSinceMs(key);
     try {
       const written = await patchServiceStatus(client, service, service.resourceVersion, change);
@@ -239,7 +242,7 @@ export class ServiceReconciler {
       this.setService(key, decodeService(written));
     } catch (error) {
       metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
-      // The Service was deleted meanwhile. The watch will report that.
+      // The Service was deleted meanwhile. The watch will report the deletion.
       if (!isNotFound(error)) throw error;
     }
   }

@@ -24,7 +24,7 @@ export class ServiceReporter {
   readonly #refusals = new Map<string, Refusal>();
   /** Current warnings, by Service. Each was reported once. */
   readonly #warnings = new Map<string, ReadonlySet<string>>();
-  /** By Service: when its status was first seen to lack an address that is assigned to it. */
+  /** For each Service, the time at which its status was first seen to lack an assigned address. */
   readonly #lackingSinceMs = new Map<string, number>();
 
   constructor(options: ServiceReporterOptions) {
@@ -56,7 +56,7 @@ export class ServiceReporter {
     }
   }
 
-  /** When the status of the Service was first seen to lack an assigned address. The caller passes it on to `written`. */
+  /** When the status of the Service was first seen to lack an assigned address. The caller passes the result to `written`. */
   lackingSinceMs(key: string): number | undefined {
     return this.#lackingSinceMs.get(key);
   }
@@ -79,7 +79,7 @@ export class ServiceReporter {
     const ip = addressesOf(assigned);
     const pool = poolsOf(assigned);
     logger.info({ service: key, ip, pool, ...(before ? { before } : {}) }, 'address assigned');
-    const was = before ? `, before ${before}` : '';
+    const was = before ? `, previously ${before}` : '';
     this.#event(service, 'Normal', 'IPAllocated', `assigned ${ip} from pool ${pool}${was}`);
   }
 

@@ -22,7 +22,7 @@ export class ServiceStore {
     return this.#services.size;
   }
 
-  /** Stores a state of a Service, `undefined` when it is gone. Returns false when the known state is newer or the same. */
+  /** Stores a state of a Service; `undefined` when the Service is gone. Returns false when the known state is newer or the same. */
   set(key: string, service: Service | undefined): boolean {
     const before = this.#services.get(key);
     if (before && service) {

@@ -3,7 +3,7 @@
  * status is cleared. The API therefore never shows an address on two Services that do not share it.
  */
 export class WriteOrder {
-  /** Services whose write waits, by the Service whose status is in the way. */
+  /** For each blocking Service, the Services whose write waits for it. */
   readonly #waiting = new Map<string, Set<string>>();
 
   /** Delays the write of `key` until `blocker` changes. */
@@ -11,7 +11,7 @@ export class WriteOrder {
     this.#waiting.set(blocker, (this.#waiting.get(blocker) ?? new Set()).add(key));
   }
 
-  /** The Services whose write may be tried again now that `blocker` changed. */
+  /** Notes that `blocker` changed. Returns the Services whose write may now be tried again. */
   changed(blocker: string): Iterable<string> {
     const keys = this.#waiting.get(blocker) ?? [];
     this.#waiting.delete(blocker);

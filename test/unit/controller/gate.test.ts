@@ -244,7 +244,7 @@ test('gate rejects a text that the API server refuses to store', async () => {
   await harness.pass();
   assert.match(
     harness.annotation('config-error') ?? '',
-    /does not store it as accepted: metadata\.annotations: Too long/,
+    /refuses to store the accepted text: metadata\.annotations: Too long/,
   );
   assert.equal(harness.annotation('accepted-config'), good);
   assert.equal(harness.events('config').length, 2);

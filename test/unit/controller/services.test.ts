@@ -129,7 +129,7 @@ test('an address is written to the status of its next Service only after the pre
   assert.deepEqual(harness.addresses('waiter'), ['192.0.2.0']);
   assert.equal(
     harness.events('mover').at(-1),
-    'IPAllocated: assigned 198.51.100.0 from pool b, before 192.0.2.0',
+    'IPAllocated: assigned 198.51.100.0 from pool b, previously 192.0.2.0',
   );
   await harness.stop();
 });
