@@ -1,8 +1,8 @@
-/** A call that the API server answered with an error, or that got no answer. */
+/** A call to the API server that got an error or no answer. */
 export class ApiError extends Error {
   /** HTTP status; 0 without a response. */
   readonly status: number;
-  /** `reason` of the Status object, e.g. `Conflict` or `Expired`; the system's error code without a response. */
+  /** `reason` of the Status object, e.g. `Conflict` or `Expired`. Without a response, the system's error code. */
   readonly reason: string;
 
   constructor(status: number, reason: string, message: string, cause?: unknown) {
@@ -32,7 +32,7 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
-/** The server no longer has the history, or the page of a list, that was asked for. */
+/** Whether the server no longer has the requested history, or the requested page of a list. */
 export function isExpired(error: unknown): boolean {
   return (
     error instanceof ApiError &&

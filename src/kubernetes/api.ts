@@ -8,7 +8,7 @@ type PatchType =
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Absolute, with its query. */
+  /** Absolute path with its query. */
   readonly path: string;
   readonly body?: unknown;
   readonly contentType?: PatchType | 'application/json';
@@ -16,7 +16,7 @@ export interface ApiRequest {
   readonly timeoutMs?: number;
 }
 
-/** A connection to the API server, possibly one that refuses to write without the Lease. */
+/** A connection to the API server. An implementation may refuse to write without the Lease. */
 export interface Api {
   readonly reachability: Reachability;
   /** Resolves to the parsed body. Rejects with {@link ApiError}. */

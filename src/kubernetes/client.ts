@@ -1,10 +1,11 @@
 /**
  * One connection to the API server over HTTP: requests with JSON bodies, and watch streams. `@kubernetes/client-node`'s KubeConfig supplies
- * the address and the credentials (files, in-cluster, exec plugins, rotated tokens). The requests are our own: watches need bookmarks,
- * resumption and limits that the generated client of that package hides, and the generated client opens a new connection for each request.
+ * the address and the credentials (files, in-cluster, exec plugins, rotated tokens). This file makes the requests itself, for two reasons.
+ * The generated client of that package hides the bookmarks, resumption and limits that watches need. It also opens a new connection for
+ * each request.
  *
- * Each exchange reports to {@link Reachability}. During an outage the client asks for `/version` once a second, so that the return of the
- * server is known within two seconds, however long the watches back off.
+ * Each exchange reports to {@link Reachability}. During an outage the client asks for `/version` about once a second. It therefore notices
+ * the return of the server soon, even when the watches wait longer between two attempts.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
@@ -32,13 +33,13 @@ const watchSilenceMs = 330_000;
 const keepAlive = { enable: true, initialDelay: 5000, interval: 2000, count: 3 } as const;
 const requestTimeoutMs = 15_000;
 /**
- * Probes during an outage: the pause between two probes, before jitter, and the time limit of a probe, which grows from one to the next. If
- * the limit stayed short, each probe of an overloaded server would be aborted, and the TLS handshake of the next probe would add to the
- * load.
+ * Probes during an outage: the pause between two probes, before jitter, and the time limit of a probe. The limit grows from probe to
+ * probe. If it stayed short, each probe of an overloaded server would be aborted, and the TLS handshake of the next probe would add to
+ * the load.
  */
 const probe = { pauseMs: 800, timeoutMs: 1000, timeoutStepMs: 200, maxTimeoutMs: 3000 } as const;
 
-/** etcd limits an object to 1.5 MiB, which JSON escapes can multiply. */
+/** Longest line of a watch. etcd limits an object to 1.5 MiB, and JSON escapes can multiply that size. */
 const maxLineLength = 16 * 2 ** 20;
 
 export interface ClientOptions {
@@ -160,7 +161,7 @@ export class KubernetesClient implements Api {
       if (signal.aborted || this.reachability.isAnswering) break;
       const limitMs = Math.min(timeoutMs, probe.maxTimeoutMs);
       await this.request({ method: 'GET', path: '/version', timeoutMs: limitMs, signal }).catch(() => {
-        // The request has reported its outcome to the reachability.
+        // `request` has already reported the failure to `reachability`.
       });
     }
     this.#isProbing = false;
@@ -169,7 +170,7 @@ export class KubernetesClient implements Api {
   async #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { method, path, body, contentType = 'application/json' } = request;
     const options: RequestOptions = { method, headers: {}, signal };
-    // Also sets the token header, which plain HTTP needs as well.
+    // This also sets the header with the token. Plain HTTP needs that header too.
     await this.#config.applyToHTTPSOptions(options);
     if (!this.#proxied) options.agent = this.#agent(options);
     const payload = body === undefined ? undefined : JSON.stringify(body);
@@ -193,7 +194,7 @@ export class KubernetesClient implements Api {
     return new Promise((resolve, reject) => {
       const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, resolve);
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
-        // The server closed an idle connection just as the request went out on it, so the request is sent on a new one.
+        // The server closed an idle connection just as the request went out on it, so the request is sent again on a new connection.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET')
           resolve(this.#exchange(url, options, payload));
         else reject(error);
@@ -202,7 +203,7 @@ export class KubernetesClient implements Api {
     });
   }
 
-  /** Returns the agent that keeps connections open between requests. After a rotation of the certificates, this is a new agent. */
+  /** Returns the agent that keeps connections open between requests. After a change of the credentials, this is a new agent. */
   #agent(options: RequestOptions): Agent | SecureAgent {
     if (this.#server.protocol === 'http:') return this.#plainAgent;
     const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized } = options;
@@ -216,7 +217,7 @@ export class KubernetesClient implements Api {
   }
 }
 
-/** Node distinguishes an undefined TLS option from an absent one: `rejectUnauthorized: undefined` switches verification off. */
+/** Removes undefined options. To Node, undefined is not the same as absent: `rejectUnauthorized: undefined` switches verification off. */
 function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
@@ -224,7 +225,7 @@ function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOpti
 const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /**
- * Makes a client from the kubeconfig file, or from the service account of the Pod if no file is given. It does not contact the server.
+ * Makes a client from the kubeconfig file, or from the service account of the Pod if no file is given. Does not contact the server.
  * Throws an error that names the missing or broken file.
  */
 export function connect(

@@ -102,7 +102,7 @@ export function decodeNode(raw: RawObject): Node {
   };
 }
 
-/** `undefined` for a slice of FQDN endpoints and for one without a Service. */
+/** Returns `undefined` for a slice of FQDN endpoints, and for a slice without a Service. */
 export function decodeEndpointSlice(raw: RawObject): EndpointSlice | undefined {
   const object = new ObjectReader(raw);
   const metadata = object.object('metadata');
@@ -116,7 +116,7 @@ export function decodeEndpointSlice(raw: RawObject): EndpointSlice | undefined {
     endpoints: object.objects('endpoints').map((endpoint) => {
       const conditions = endpoint.object('conditions');
       const nodeName = endpoint.text('nodeName');
-      // An unknown condition counts as true, except terminating (API reference, EndpointConditions).
+      // Without a value, `ready` counts as true, `serving` as `ready`, and `terminating` as false (API reference, EndpointConditions).
       const ready = conditions.boolean('ready') ?? true;
       return {
         addresses: endpoint.texts('addresses'),

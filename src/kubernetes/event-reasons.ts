@@ -14,7 +14,7 @@ export const eventReasons = {
     object: 'ConfigMap',
     type: 'Warning',
     meaning:
-      'The `password-secret` of a peer does not exist, or lacks the label or the key. The session waits for it.',
+      'The `password-secret` of a peer does not exist, or lacks the label or the key. The session waits for the password.',
   },
   IPAllocated: {
     object: 'Service',
@@ -35,7 +35,7 @@ export const eventReasons = {
     object: 'Service',
     type: 'Warning',
     meaning:
-      'Bellman does not know an annotation under one of its prefixes. Its name is most likely misspelt.',
+      'The Service has an annotation that Bellman does not know, under one of Bellman’s prefixes. The name is most likely misspelt.',
   },
   SharedAcrossNamespaces: {
     object: 'Service',
@@ -56,7 +56,8 @@ export const eventReasons = {
   AddressConflict: {
     object: 'Service',
     type: 'Warning',
-    meaning: 'Another host uses the address. The message names its MAC, and what the node does about it.',
+    meaning:
+      'Another host uses the address. The message names the MAC of that host, and says what the node does about it.',
   },
 } as const satisfies Record<string, EventMeaning>;
 

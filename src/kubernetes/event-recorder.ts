@@ -1,7 +1,8 @@
 /**
- * Writes events in the background: those of one object in order, those of different objects in parallel. Events wait while the API server
- * does not answer. The name of an event is a digest of its content, so a repeated event, even one from the next process, only raises the
- * count of the first. Events are only advice, so one that the server keeps refusing is logged and dropped.
+ * Writes events in the background. Events of one object are written in order, and events of different objects in parallel. Events wait
+ * while the API server does not answer. The name of an event is a digest of its content. A repeated event therefore only raises the count
+ * of the first event, even after a restart of the process. Events are only advice. An event that the server keeps refusing is logged and
+ * dropped.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -17,7 +18,7 @@ import { paths } from './write.ts';
 
 /** Maximum number of objects with waiting events. Events of further objects are dropped. An event is a few hundred octets. */
 const maxWaitingObjects = 20_000;
-/** Maximum number of events that wait for one object, however often it changes while the API server is away. */
+/** Maximum number of waiting events of one object. The object may change often while the API server does not answer. */
 const maxEventsPerObject = 64;
 const concurrency = 4;
 /** The API refuses longer messages. */
@@ -102,7 +103,7 @@ export class EventRecorder {
     if (this.#pending.delete(key)) this.#isFull = false;
   }
 
-  /** Logs that events are lost, but only once until events are sent again. */
+  /** Logs that events are lost. Logs it only once until events are sent again. */
   #lose(waiting: string): void {
     if (this.#isFull) return;
     this.#isFull = true;

@@ -7,6 +7,6 @@ export interface EventRecord {
   readonly type: 'Normal' | 'Warning';
   readonly reason: EventReason;
   readonly message: string;
-  /** Set when an earlier process may have recorded the same outcome. If an equal event exists already, its count is then not raised. */
+  /** Set when an earlier process may have recorded the same outcome. The count of an equal event is then not raised. */
   readonly onlyIfNew?: boolean;
 }

@@ -29,7 +29,7 @@ export interface LeaderElectionOptions {
   readonly namespace: string;
   /** Name of the Lease. */
   readonly name: string;
-  /** Unique to this process among all that ever run. */
+  /** Unique among all processes that ever run. */
   readonly identity: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -40,7 +40,7 @@ export interface LeaderElectionOptions {
 
 interface ReadLease {
   readonly record: LeaseRecord;
-  /** RFC 3339 with microseconds, as the API wants it back. */
+  /** RFC 3339 with microseconds, as the API requires. */
   readonly acquireTime: string;
 }
 
@@ -114,7 +114,7 @@ export class LeaderElection {
       const sentMs = clock.now();
       const version = await this.#write(move, identity, signal);
       this.#candidate = leaseGranted(this.#candidate, version, sentMs);
-      // Renewals come every two seconds and would push the rest out of the recorder.
+      // Renewals come every two seconds and would push all other events out of the recorder.
       if (move !== 'renew') this.#record('leading', { kind: move, version });
       this.#leader = identity;
       this.#refusal = undefined;
@@ -129,7 +129,7 @@ export class LeaderElection {
     const { clock, logger } = this.#options;
     const state = mayWrite(this.#candidate, clock.now()) ? 'leading' : 'following';
     this.#record(state, { kind: 'failed', reason: String(error) });
-    // Another candidate wrote, or an earlier write succeeded although its answer was lost. The next round reads the Lease.
+    // Another candidate wrote the Lease, or an earlier write succeeded although its answer was lost. The next round reads the Lease.
     if (isConflict(error)) this.#lease = undefined;
     else if (!(error instanceof ApiError) || error.status > 0) {
       const { refusal, isWorthLogging } = refused(this.#refusal, String(error), clock.now());
@@ -160,7 +160,7 @@ export class LeaderElection {
   /** Resolves to the Lease's new resourceVersion. */
   async #write(move: Exclude<LeaseMove, 'wait'>, holder: string, signal?: AbortSignal): Promise<string> {
     const { client, clock, namespace, name } = this.#options;
-    // A MicroTime: six decimals.
+    // The API requires a MicroTime, which has six decimals.
     const now = new Date(clock.epochMs()).toISOString().replace('Z', '000Z');
     const before = this.#lease;
     const raw = await client.request({

@@ -1,15 +1,15 @@
 /**
- * Leader election over one Lease object, as pure functions. A candidate trusts no clock but its own: it takes the Lease over once it has
- * seen the Lease unchanged for the whole duration. Every write carries the resourceVersion last read, so only one of two simultaneous
- * writes wins.
+ * Leader election over one Lease object, as pure functions. A candidate trusts only its own clock. It takes the Lease over once it has seen
+ * the Lease unchanged for the Lease's whole duration. Every write carries the resourceVersion that was read last, so only one of two
+ * simultaneous writes succeeds.
  *
  *     renewal sent
  *     0 s ───────── 6 s ──────── 8 s ─────────── 10 s ──────────────── 12.4 s
  *     │ leader writes │ its last   │ margin for    │ a standby sees the Lease
  *     │               │ write ends │ a late packet │ stale and takes over
  *
- * The deadline counts from before the renewal was sent, on the monotonic clock, and the leader checks it before each write. A leader
- * that was suspended for a minute therefore finds out before it writes.
+ * The deadline counts from the moment before the renewal was sent, on the monotonic clock. The leader checks the deadline before each
+ * write. A leader that was suspended for a minute therefore notices before it writes.
  */
 
 export const leaseTiming = {
@@ -57,7 +57,7 @@ export function observeLease(candidate: Candidate, lease: LeaseRecord, nowMs: nu
   return { ...candidate, seen: { version: lease.version, atMs: nowMs } };
 }
 
-/** The candidate's next move. `lease` is `undefined` when there is none. */
+/** The candidate's next move. `lease` is `undefined` when the Lease does not exist. */
 export function nextLeaseMove(
   candidate: Candidate,
   lease: LeaseRecord | undefined,
@@ -71,7 +71,7 @@ export function nextLeaseMove(
   return isStale ? 'take' : 'wait';
 }
 
-/** The write sent at `sentMs` succeeded: the candidate leads from then on. */
+/** The state after the write that was sent at `sentMs` succeeded. The candidate leads from that moment. */
 export function leaseGranted(candidate: Candidate, version: string, sentMs: number): Candidate {
   return {
     ...candidate,
@@ -80,7 +80,7 @@ export function leaseGranted(candidate: Candidate, version: string, sentMs: numb
   };
 }
 
-/** Another candidate holds the Lease, or this one gave it back. */
+/** The state after another candidate got the Lease, or this candidate gave it back. */
 export function leaseLost(candidate: Candidate): Candidate {
   return { ...candidate, writesUntilMs: Number.NEGATIVE_INFINITY };
 }
@@ -89,7 +89,7 @@ export function mayWrite(candidate: Candidate, nowMs: number): boolean {
   return nowMs < candidate.writesUntilMs;
 }
 
-/** Longest time that a write started now may take. A slower write could arrive after a successor's. */
+/** Longest time that a write started now may take. A slower write could arrive after a successor's write. */
 export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
   return Math.floor(candidate.writesUntilMs + leaseTiming.writeGraceMs - nowMs);
 }

@@ -5,7 +5,7 @@ import type { Reachability } from './reachability.ts';
 export function registerKubernetesMetrics(registry: Registry, reachability: Reachability): void {
   new Gauge({
     name: 'bellman_kubernetes_api_up',
-    help: 'Whether the API server answers. It is 0 from the first request without an answer until the next answer, otherwise 1.',
+    help: '1 while the API server answers. 0 from the first request without an answer until the next answer.',
     registers: [registry],
     collect() {
       this.set(reachability.isAnswering ? 1 : 0);

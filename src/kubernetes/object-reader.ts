@@ -1,7 +1,6 @@
 /**
  * Checked access to the fields of an API object. A field of the wrong type throws {@link InvalidObject}, which names the path of the field.
- * It throws at the entrance, before the value reaches code that would fail far from the cause. Absent fields and `null` read as
- * `undefined`.
+ * The fault therefore shows where the object enters, and not later, far from its cause. Absent fields and `null` read as `undefined`.
  */
 export class InvalidObject extends Error {
   readonly code = 'ERR_INVALID_OBJECT';
@@ -10,7 +9,7 @@ export class InvalidObject extends Error {
 export class ObjectReader {
   readonly #fields: Readonly<Record<string, unknown>>;
   readonly #parent: ObjectReader | undefined;
-  /** Field of the parent, e.g. `spec`; the path is assembled only for an error. */
+  /** Field of the parent, e.g. `spec`. The whole path is assembled only for an error. */
   readonly #name: string;
   readonly #index: number | undefined;
 

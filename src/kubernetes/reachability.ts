@@ -1,23 +1,23 @@
 /**
  * Whether the API server answers, judged by all requests and watches of the process.
  *
- * Any response is an answer, even a refusal; an opened watch is one too, however long it then stays silent. A request without a
- * response, or a watch that breaks, is a miss. An API server that restarts behind a load balancer causes misses that end within a
- * second. An outage is therefore logged only when misses have lasted {@link graceMs}; its start and its end are logged once each.
+ * Any response is an answer, even a refusal. An opened watch is an answer too, however long it then stays silent. A request without a
+ * response is a miss, and so is a watch that breaks. An API server that restarts behind a load balancer causes misses for less than a
+ * second. An outage is therefore logged only after {@link graceMs} without an answer. Its start and its end are logged once each.
  *
- * {@link stepReachability} decides; {@link Reachability} runs its actions.
+ * {@link stepReachability} decides, and {@link Reachability} runs the actions.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { ApiError } from './api-error.ts';
 
-/** Duration of misses before an outage is logged. */
+/** Time from the first miss until an outage is logged. */
 const graceMs = 3000;
 
 export type ReachabilityState =
   | { readonly kind: 'answering' }
-  /** Misses, not logged yet. */
+  /** Requests get no answer. This is not logged yet. */
   | { readonly kind: 'missing'; readonly sinceMs: number; readonly reason: string }
   /** An outage that has been logged. */
   | { readonly kind: 'lost'; readonly sinceMs: number };
@@ -114,7 +114,7 @@ export class Reachability {
     return () => void this.#waiting.delete(waiting);
   }
 
-  /** A list, a change or a bookmark has arrived. */
+  /** Notes that a list, a change or a bookmark has arrived. */
   receivedEvent(): void {
     this.#newestEventAtMs = this.#options.clock.now();
   }
@@ -138,7 +138,7 @@ export class Reachability {
   #step(event: ReachabilityEvent): void {
     const { clock, recorder } = this.#options;
     const { state, actions } = stepReachability(this.#state, event, clock.now());
-    // Thousands of answers that change nothing would push the rest out of the recorder.
+    // Thousands of answers that change nothing would push all other events out of the recorder.
     if (state !== this.#state) recorder?.record('api server', state.kind, event, actions);
     this.#state = state;
     for (const action of actions) this.#run(action);

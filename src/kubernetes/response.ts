@@ -3,18 +3,18 @@ import type { IncomingMessage } from 'node:http';
 import type { ApiRequest } from './api.ts';
 import { ApiError, UnusableResponse } from './api-error.ts';
 
-/** A page of 500 objects is a few megabytes. Annotations of 256 KiB can make it larger; the watch then asks for smaller pages. */
+/** A page of 500 objects has a few megabytes. Annotations can make a page exceed the limit. The watch then asks for smaller pages. */
 const maxBodyLength = 64 * 2 ** 20;
 
 /** The error of a request without a response. */
 export function noAnswer(method: string, path: string, cause: unknown): ApiError {
   const { code, name, message } = cause as NodeJS.ErrnoException;
-  // The error of an aborted or broken connection has a code or at least a name. It has no message when each of several addresses refused
-  // the connection.
+  // The error of an aborted or broken connection has a code or at least a name. The error has no message when each of several addresses
+  // refused the connection.
   return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, cause);
 }
 
-/** The error in a response with a status of 300 or more. The body need not be a Status object: a proxy sends a page of its own. */
+/** The error in a response with a status of 300 or more. The body may be no Status object, for instance a page of a proxy. */
 export async function refusalOf(response: IncomingMessage, what: string): Promise<ApiError> {
   const status = response.statusCode ?? 0;
   const body = await readText(response)

@@ -16,7 +16,7 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   });
 }
 
-/** Like {@link pause}; ends early when an outage of the API server ends. */
+/** Like {@link pause}, but ends early when an outage of the API server ends. */
 export async function pauseForRetry(
   clock: Clock,
   delayMs: number,
@@ -33,10 +33,10 @@ export async function pauseForRetry(
   cancel();
 }
 
-/** A run of refusals, e.g. 401 or 403. */
+/** Consecutive refusals by the API server, e.g. 401 or 403. */
 export interface Refusal {
   readonly sinceMs: number;
-  /** The reason that was logged last; `undefined` before the first. */
+  /** The reason that was logged last; `undefined` before the first log line. */
   readonly logged: string | undefined;
 }
 
@@ -56,7 +56,7 @@ export function refused(
   return { refusal: { sinceMs, logged: isWorthLogging ? reason : before?.logged }, isWorthLogging };
 }
 
-/** Whether waiting may help: the server is starting, overloaded, or its authorizer lags. */
+/** Whether waiting may help, because the server is unreachable, starting or overloaded, or its authorizer is not ready. */
 export function isPassing(status: number): boolean {
   return status === 0 || status === 401 || status === 403 || status === 429 || status >= 500;
 }

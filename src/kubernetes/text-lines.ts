@@ -2,13 +2,13 @@ import { StringDecoder } from 'node:string_decoder';
 import { UnusableResponse } from './api-error.ts';
 
 /**
- * The lines of a watch stream, without empty ones. Lines end at LF only: Node's readline also splits at U+2028, which may occur inside a
- * JSON string. A last line without LF is an event that was cut off; it is dropped, and the watch resumes before that event. Throws
- * {@link UnusableResponse} for a line longer than `maxLength` octets.
+ * The lines of a watch stream, without empty ones. A line ends only at LF. Node's readline is not used because it also splits at U+2028,
+ * which may occur inside a JSON string. A last line without LF is an event that was cut off. This line is dropped, and the watch resumes
+ * before that event. Throws {@link UnusableResponse} for a line longer than `maxLength` octets.
  */
 export async function* textLines(chunks: AsyncIterable<Buffer>, maxLength: number): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
-  /** The start of the current line, in pieces: joining them at each chunk would be quadratic. */
+  /** The start of the current line, in pieces. To join the pieces at each chunk would take quadratic time. */
   let pieces: string[] = [];
   let length = 0;
   for await (const chunk of chunks) {

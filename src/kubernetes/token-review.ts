@@ -29,7 +29,7 @@ interface SubjectAccessReview {
 export type TokenVerdict = 'allowed' | 'unauthenticated' | 'forbidden';
 
 /**
- * Judges a GET of `path` with the token. The token must be issued for `audience`, so a token that leaks here opens nothing else.
+ * Judges a GET of `path` with the token. The token must be issued for `audience`. If such a token leaks, it opens nothing else.
  * Rejects with ApiError when the API server cannot be asked.
  */
 export async function judgeToken(
@@ -64,7 +64,7 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
-/** Shorter than a client waits for our answer, so the client still learns that it is the API server that is silent. */
+/** Short enough to answer within the client's time limit. The client then learns from our answer that the API server is silent. */
 const reviewTimeoutMs = 600;
 
 /** Access control by tokens of one audience. */

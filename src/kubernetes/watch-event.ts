@@ -1,4 +1,4 @@
-/** The shapes of list responses and watch events, checked where they enter. */
+/** Decodes list responses and watch events, and checks their shapes. */
 
 import type { RawObject } from './api.ts';
 import { ApiError, UnusableResponse } from './api-error.ts';
@@ -6,13 +6,13 @@ import { ObjectReader } from './object-reader.ts';
 
 export interface ListPage {
   readonly resourceVersion: string;
-  /** Token of the next page; empty on the last. */
+  /** Token of the next page; empty on the last page. */
   readonly next: string;
-  /** Not checked yet: one unusable item must not cost the others. */
+  /** The items are not checked yet, because one unusable item must not affect the others. */
   readonly items: readonly unknown[];
 }
 
-/** Throws {@link UnusableResponse}. */
+/** Reads one page of a list. Throws {@link UnusableResponse}. */
 export function readListPage(body: unknown): ListPage {
   try {
     const metadata = new ObjectReader(body).object('metadata');
@@ -45,8 +45,8 @@ export type WatchEvent =
 const maxReasonLength = 1024;
 
 /**
- * Reads one line of a watch. Throws {@link ApiError} for an event of type ERROR. Throws another error when the line is not an event;
- * the line may have been a change, so the caller must list again.
+ * Reads one line of a watch. Throws {@link ApiError} for an event of type ERROR. Throws another error when the line is not an event.
+ * Such a line may have been a change, so the caller must list again.
  */
 export function readWatchEvent(line: string): WatchEvent {
   const event: unknown = JSON.parse(line);

@@ -1,6 +1,6 @@
 /**
- * The decisions of `watch.ts` as a pure function: when a watch tries again, and what it logs. The delay doubles with each failure. A
- * watch that delivers a change or a bookmark, or that the server ends, resets it.
+ * The decisions of `watch.ts` as a pure function: when a watch tries again, and what it logs. The delay doubles with each failure. The
+ * delay is reset when the watch delivers a change or a bookmark, and when the server ends the watch.
  */
 import { type Refusal, refused } from './retry.ts';
 
@@ -39,7 +39,7 @@ const largestPage = 500;
 const backoff = { firstMs: 200, maxMs: 10_000 } as const;
 /** A server that ends watches at once must not be asked in a tight loop. */
 const shortWatch = { openForMs: 1000, pauseMs: 1000 } as const;
-/** Speakers whose watches expire together, after a compaction, spread their lists over this time. */
+/** After a compaction, the watches of all speakers expire together. The speakers spread their lists over this time. */
 const relistJitterMs = 500;
 
 export const initialWatchRetry: WatchRetryState = {

@@ -1,11 +1,12 @@
 /**
- * Follows one collection of objects: lists it in pages, then watches from the list's resourceVersion. When the watch ends, it resumes where
- * it stood. After `410 Gone` it lists again and reports only the differences. The handler sees levels, not edges: the newest state of each
- * key, `undefined` once it is gone, and one call when the first list is complete.
+ * Follows one collection of objects: lists it in pages, then watches from the list's resourceVersion. When the server ends the watch, a new
+ * watch begins at the last resourceVersion. After `410 Gone` the collection is listed again, and only the differences are reported. The
+ * handler receives the newest state of each key, or `undefined` once the object is gone. It may miss states in between. The handler also
+ * receives one call when the first list is complete.
  *
- * Whatever the server sends costs at most one object. An object that does not decode, or whose handler throws, goes to the guard and is
- * handled again later, from the newest state that the server sent. A line without a readable key may hide any change, so the
- * watch lists again.
+ * A bad object does not affect the others. When an object does not decode, or the handler throws, the guard reports the failure. The object
+ * is handled again later, from the newest state that the server sent. A line that cannot be read may hide any change, so the collection is
+ * listed again.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -19,7 +20,7 @@ import { initialWatchRetry, nextWatchTry, type WatchOutcome } from './watch-retr
 
 export interface WatchHandler<T> {
   changed(key: string, object: T | undefined): void;
-  /** The first list is complete; called once. */
+  /** The first list is complete. Called once. */
   synced(): void;
   /** The changes that follow belong to this resourceVersion. */
   reached?(resourceVersion: string): void;
@@ -61,7 +62,7 @@ class CollectionWatch<T> {
   readonly #options: WatchOptions<T>;
   readonly #guard: Guard;
   readonly #random: () => number;
-  /** The resourceVersion of each object that the handler knows; `undefined` when it must be handled again. */
+  /** The resourceVersion of each object that the handler knows; `undefined` when the object must be handled again. */
   readonly #known = new Map<string, string | undefined>();
   /** The newest state of objects whose handling failed; `undefined` for a deleted one. */
   readonly #failed = new Map<string, RawObject | undefined>();
@@ -200,7 +201,7 @@ class CollectionWatch<T> {
     this.#apply(keyOf(event.object), event.kind === 'deleted' ? undefined : event.object);
   }
 
-  /** Hands the newest state of an object to the handler, unless the handler knows it. Never throws. */
+  /** Hands the newest state of an object to the handler, unless the handler already knows that state. Never throws. */
   #apply(key: string, raw: RawObject | undefined): void {
     const version = raw?.metadata.resourceVersion;
     if (raw && version !== undefined && this.#known.get(key) === version) return;
@@ -212,7 +213,7 @@ class CollectionWatch<T> {
         this.#options.handler.changed(key, undefined);
         this.#known.delete(key);
       } else {
-        // Set before the call: a handler that throws may have applied the object in part, so its deletion must still be reported.
+        // The key is set before the call. A handler that throws may have applied the object in part, so a deletion must be reported.
         this.#known.set(key, undefined);
         this.#options.handler.changed(key, object);
         this.#known.set(key, version);

@@ -1,6 +1,6 @@
 /**
- * A queue of keys to work on. Only one worker at a time works on a key. A key that is added while a worker is busy with it is worked on
- * once more. A failed key waits with exponential back-off and holds up no other key.
+ * A queue of keys to work on. Only one worker at a time works on a key. A key that is added while a worker is busy with it gets
+ * one more run afterwards. A failed key waits with exponential back-off and holds up no other key.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Reachability } from './reachability.ts';

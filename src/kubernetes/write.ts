@@ -20,8 +20,8 @@ function servicePath({ namespace, name }: ObjectKey): string {
 
 /**
  * Replaces `status.loadBalancer.ingress` and sets annotations (`null` removes one) in a single write. The status subresource of a
- * Service accepts metadata too, so both change together and `services/status` is the only permission needed. With an outdated
- * resourceVersion it rejects with a conflict (409) instead of overwriting another writer's change.
+ * Service accepts metadata too, so both change together and `services/status` is the only permission needed. Rejects with
+ * a conflict (409) when the resourceVersion is outdated, so that it never overwrites another writer's change.
  */
 export function patchServiceStatus(
   client: Api,

@@ -6,20 +6,20 @@ import { type FlightRecorder, plain } from './flight-recorder.ts';
 export const crashExitCode = 70;
 
 export interface CrashOptions {
-  /** Its component names the process in the log. */
+  /** The logger's component names the process in the log. */
   readonly logger: Logger;
   readonly recorder: FlightRecorder;
   readonly clock: Clock;
-  /** Hands over the addresses, for instance. The process ends when this is done, has failed or takes too long. */
+  /** The last work of the process, for instance the handover of addresses. The process ends when this is done, fails or takes too long. */
   readonly handOver?: () => Promise<void>;
 }
 
-/** Longer than the layer-2 process takes to hand over. */
+/** Time limit for `handOver`. The layer-2 process takes less time to hand over its addresses. */
 const handOverMs = 5000;
 
 /**
- * Ends the process with {@link crashExitCode} on an exception that nothing caught: its state can no longer be trusted. Every entrance
- * of foreign input has a guard, so such an exception is a bug of this program and not the fault of an input.
+ * Ends the process with {@link crashExitCode} on an uncaught exception, because the state of the process can no longer be trusted. Every
+ * entrance of foreign input has a guard, so an uncaught exception does not come from the handling of one input.
  */
 export function endOnCrash({ logger, recorder, clock, handOver }: CrashOptions): void {
   let isEnding = false;
@@ -29,7 +29,7 @@ export function endOnCrash({ logger, recorder, clock, handOver }: CrashOptions):
     const stack = error instanceof Error ? error.stack : undefined;
     recorder.record('crash', 'ending', { kind, reason }, []);
     logger.error({ kind, reason, stack }, 'bug: the process ends');
-    // The bug often strikes again during the handover, which continues all the same.
+    // The same bug often occurs again during the handover. The handover then continues.
     if (isEnding) return;
     isEnding = true;
     if (!handOver) return end();

@@ -1,5 +1,5 @@
 /**
- * How a process explains itself.
+ * The diagnostics of a process:
  *
  *   flight recorder  the last events of each state machine, at `/debug/events` and in the log at level debug
  *   guard            an exception while one input is handled costs only that input; it is counted and logged

@@ -13,7 +13,7 @@ export function matchesFilter(event: RecordedEvent, { machine, address }: EventF
   return address === undefined || mentions(JSON.stringify(event), address);
 }
 
-/** Whether the text contains the address as a whole, not just as part of a longer one: 192.0.2.10 does not mention 192.0.2.1. */
+/** Whether the text contains the address as a whole, not only as a part of a longer address. 192.0.2.10 does not mention 192.0.2.1. */
 function mentions(text: string, address: string): boolean {
   const isPart = (character: string | undefined) => character !== undefined && /[0-9a-f.:]/i.test(character);
   for (let at = text.indexOf(address); at >= 0; at = text.indexOf(address, at + 1))

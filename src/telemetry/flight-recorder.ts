@@ -1,6 +1,6 @@
 /**
- * The flight recorder keeps the last events of each state machine, so that an operator can read how a machine got where it is and a
- * test can replay it. Each machine has a name, such as `peer router-a`, `ownership` or `membership`.
+ * The flight recorder keeps the last events of each state machine. An operator can read how a machine reached its state, and a test can
+ * replay the events. Each machine has a name, such as `peer router-a`, `ownership` or `membership`.
  *
  * Events are reduced to plain JSON when they are recorded: octets become hex, long values are cut, and values under keys that look
  * secret are masked. A recording therefore holds no reference to live buffers, has a bounded size, and is safe to hand out.
@@ -22,7 +22,7 @@ export interface FlightRecorderOptions {
   readonly clock: Clock;
   /** Maximum number of events kept for each machine. The oldest are dropped. */
   readonly eventsPerMachine?: number;
-  /** Maximum number of machines kept. The one that has been silent longest is dropped. */
+  /** Maximum number of machines kept. The machine without an event for the longest time is dropped. */
   readonly machines?: number;
   /** Receives each event as it is recorded, for `--log-level debug`. */
   readonly debug?: (event: RecordedEvent) => void;
@@ -86,7 +86,7 @@ export class FlightRecorder {
 /** Octets as a recording shows them. */
 export interface RecordedOctets {
   readonly hex: string;
-  /** The original length; absent unless the octets were cut. */
+  /** The original length. Present only when the octets were cut. */
   readonly cutFrom?: number;
 }
 

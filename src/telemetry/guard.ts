@@ -1,7 +1,7 @@
 /**
  * The guard at each entrance of foreign octets: a TCP peer's stream, a datagram, a frame, an HTTP body, a watch event. An exception
- * while one input is handled is a bug, but it costs that input (or its session), never the process. The guard counts it, logs it once
- * per source and kind with the first octets, and leaves it in the flight recorder.
+ * while one input is handled is a bug. It costs only that input or its session, never the process. The guard counts the exception, logs it
+ * once per source and kind with the first octets of the input, and records it in the flight recorder.
  */
 import type { Logger } from 'pino';
 import { type FlightRecorder, plain } from './flight-recorder.ts';
@@ -25,7 +25,7 @@ export interface GuardedInput {
 }
 
 const loggedOctets = 64;
-/** Maximum number of pairs of source and kind remembered as logged. The oldest are forgotten, and may be logged again. */
+/** Maximum number of logged pairs of source and kind that are remembered. The oldest are forgotten, and may be logged again. */
 const maxRemembered = 1024;
 
 export class Guard {
@@ -36,7 +36,7 @@ export class Guard {
     this.#options = options;
   }
 
-  /** Runs `handle`. Returns false when it threw; the caller then ends the session or drops the input. */
+  /** Runs `handle`. Returns false when it threw. The caller then ends the session or drops the input. */
   run(input: GuardedInput, handle: () => void): boolean {
     try {
       handle();

@@ -2,7 +2,7 @@
  * The HTTP endpoint of a process.
  *
  *   /metrics       Prometheus text
- *   /healthz       200 while the process works, else 503 with the reasons; a restart may help
+ *   /healthz       200 while the process works, else 503 with the reasons. After 503 a restart may help
  *   /readyz        200 while the process can do its whole job, else 503 with the reasons
  *   /status        the state of the process as JSON (`cluster/status.ts`); access control applies
  *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies
@@ -20,9 +20,9 @@ import type { Guard } from './guard.ts';
 /** What a process serves over HTTP. */
 export interface Endpoints {
   readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
-  /** Why the process does not work; empty while it does. */
+  /** Why the process does not work. Empty while it works. */
   readonly unhealthy: () => readonly string[];
-  /** Why the process cannot do its whole job, for reasons that a restart would not mend. */
+  /** Why the process cannot do its whole job, for reasons that a restart does not remove. */
   readonly notReady?: () => readonly string[];
   readonly status: () => unknown;
   /** All recorded events, oldest first. */

@@ -1,9 +1,9 @@
 /**
- * Writes log lines to a file descriptor without ever holding the process up. A line that cannot be written at once waits in a bounded
+ * Writes log lines to a file descriptor and never blocks the process. A line that cannot be written at once waits in a bounded
  * queue. A line is lost, and counted, when the queue is full or when the write fails, for instance on a full disk. Once lines can be
  * written again, an extra line reports how many were lost.
  *
- * pino's own destination is not used: its synchronous flush repeats a failing write for ever, and the process then no longer reacts
+ * pino's own destination is not used, because its synchronous flush repeats a failing write for ever. The process then no longer reacts
  * to SIGTERM.
  */
 import { constants, openSync, writeSync } from 'node:fs';
@@ -11,7 +11,7 @@ import type { Clock } from '../clock.ts';
 
 export interface LogOutputOptions {
   readonly clock: Clock;
-  /** Writes octets at once and returns how many it took. Throws a system error, `EAGAIN` when the reader is slow. */
+  /** Writes octets at once and returns the number of written octets. Throws a system error, `EAGAIN` when the reader is slow. */
   readonly write: (octets: Uint8Array) => number;
   readonly maxQueuedOctets?: number;
 }
@@ -32,7 +32,7 @@ export class LogOutput {
   readonly #queue: QueuedLine[] = [];
   #queuedOctets = 0;
   #retries = false;
-  /** Whether the line written last is unfinished. */
+  /** Whether the line that was written last is incomplete. */
   #isInsideLine = false;
   #lost = 0;
   #reported = 0;
@@ -125,8 +125,8 @@ function isRetryable(error: unknown): boolean {
 }
 
 /**
- * The standard output of the process. It is opened again, so that it can be non-blocking without changing the file description that
- * other processes share. A socket cannot be opened again, and is used as it is.
+ * The standard output of the process. This function opens the file again, so that it can be non-blocking without a change to the file
+ * description that other processes share. A socket cannot be opened again and is used as it is.
  */
 export function standardOutput(clock: Clock): LogOutput {
   const descriptor = openNonBlocking();
