@@ -80,9 +80,9 @@ function isAlive(pid: number): boolean {
 
 async function comesUp(nodes: number) {
   const one = lab(nodes);
-  await eventually(`a lab of ${nodes} nodes is up: ${one.output()}`, () =>
-    one.output().includes(`up ${nodes}`),
-  );
+  await eventually(`a lab of ${nodes} nodes is up`, () => one.output().includes(`up ${nodes}`), {
+    explain: () => `\n${one.output()}`,
+  });
   const pids = descendants(one.child.pid ?? 0);
   assert.ok(pids.length >= 4, 'the lab runs processes');
   return { ...one, pids };

@@ -39,9 +39,9 @@ class Terminal {
     const end = `end-${++this.#typed}-`;
     const from = this.#shown.length;
     this.#child.stdin?.write(`${command}; echo "${end}$?"\n`);
-    await eventually(`the end of ${command}: ${this.#shown.slice(from)}`, () =>
-      new RegExp(`${end}\\d+\\n`).test(this.#shown),
-    );
+    await eventually(`the end of ${command}`, () => new RegExp(`${end}\\d+\\n`).test(this.#shown), {
+      explain: () => `\n${this.#shown.slice(from)}`,
+    });
     return this.#shown.slice(from).replace(end, 'exit code ').trim();
   }
 
@@ -59,7 +59,9 @@ let shell: Terminal;
 let suggestions: readonly string[] = [];
 before(async () => {
   shell = new Terminal(`${root}lab/world`, process.execPath, `${root}lab/shell.ts`);
-  await eventually('the lab is up', () => shell.shown.includes('Everything here ends'));
+  await eventually('the lab is up', () => shell.shown.includes('Everything here ends'), {
+    explain: () => `\n${shell.shown}`,
+  });
   suggestions = (/Six things to try:\n((?: {2}.+\n)+)/.exec(shell.shown)?.[1] ?? '')
     .split('\n')
     .map((line) => line.trim())
