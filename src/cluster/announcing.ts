@@ -10,12 +10,12 @@ export interface Announcer {
 
 /**
  * Parses the announcing record: `address=node/interface[+interface…]`, comma separated. The keys of the result are addresses in canonical
- * text. Skips an item that does not parse, because the record is only advice and the next owner of the address rewrites the item.
+ * text. Skips a line that does not parse, because the record is only advice and the next owner of the address rewrites the line.
  */
 export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<string, Announcer> {
   const announcers = new Map<string, Announcer>();
-  for (const item of (service.annotations[annotations.announcing] ?? '').split(',')) {
-    const [, text, node, interfaces] = /^\s*([^=]+)=([^/=\s]+)(?:\/(\S*))?\s*$/.exec(item) ?? [];
+  for (const line of (service.annotations[annotations.announcing] ?? '').split(',')) {
+    const [, text, node, interfaces] = /^\s*([^=]+)=([^/=\s]+)(?:\/(\S*))?\s*$/.exec(line) ?? [];
     const address = text === undefined ? undefined : parseIp(text);
     if (!address || node === undefined) continue;
     announcers.set(formatIp(address), { node, interfaces: interfaces?.split('+').filter(Boolean) ?? [] });
@@ -32,8 +32,8 @@ export function formatAnnouncing(announcers: ReadonlyMap<string, Announcer>): st
 }
 
 /**
- * The new announcing record of a Service. Sets the items of the addresses in `taken`. Drops the items of abandoned addresses, and of
- * addresses that the Service no longer has. Keeps all other items. Returns `undefined` when nothing changes, and `null` when no item is
+ * The new announcing record of a Service. Sets the lines of the addresses in `taken`. Drops the lines of abandoned addresses, and of
+ * addresses that the Service no longer has. Keeps all other lines. Returns `undefined` when nothing changes, and `null` when no line is
  * left.
  */
 export function recordAnnouncing(
