@@ -86,9 +86,9 @@ describe('the view of an operator', { concurrency: false }, () => {
       });
   }
 
-  async function record(): Promise<string> {
+  async function record(service = 'printer'): Promise<string> {
     const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
-    return lab.kubectl('get', 'service', 'printer', '-o', path);
+    return lab.kubectl('get', 'service', service, '-o', path);
   }
 
   async function owner(): Promise<LabNode> {
@@ -257,6 +257,36 @@ describe('the view of an operator', { concurrency: false }, () => {
     await lab.until('the record is empty', async () => (await record()) === '');
     await lab.addPods('printer', lab.fabric.nodes);
     await lab.until('the record is back', async () => /=node-\d\/eth0$/.test(await record()));
+  });
+
+  test('of three Services that share an address, only the one that moves to a BGP pool loses its record', async () => {
+    const shared = (name: string, port: number, pool: string) =>
+      loadBalancer(
+        name,
+        { 'bellman.dev/address-pool': pool, 'bellman.dev/allow-shared-ip': 'key' },
+        { ports: [{ port, targetPort: 8080 }], selector: { app: 'printer' } },
+      );
+    const names = ['shared-1', 'shared-2', 'shared-3'];
+    for (const name of names) await lab.addPods(name, lab.fabric.nodes.slice(0, 1));
+    await lab.apply(...names.map((name, i) => shared(name, 80 + i, 'office')));
+    let address = '';
+    await lab.until('they share an address', async () => {
+      const [first = [], ...others] = await Promise.all(names.map((name) => lab.addressesOf(name)));
+      address = first.join();
+      return address !== '' && others.every((other) => other.join() === address);
+    });
+    const line = new RegExp(`^${address.replaceAll('.', '\\.')}=node-\\d/eth0$`);
+    await lab.until('each has the record', async () =>
+      (await Promise.all(names.map((name) => record(name)))).every((text) => line.test(text)),
+    );
+    const before = await record('shared-2');
+    await lab.apply(shared('shared-1', 80, 'public'));
+    await lab.until('its record is empty', async () => (await record('shared-1')) === '');
+    assert.match((await lab.addressesOf('shared-1')).join(), /^198\.51\.100\./);
+    assert.deepEqual(await Promise.all(names.slice(1).map((name) => record(name))), [before, before]);
+    const events = await lab.kubectl('get', 'events', '--field-selector', 'reason=NodeUnassigned');
+    assert.doesNotMatch(events, /shared/, 'each address that a Service has is announced');
+    for (const name of names) await lab.kubectl('delete', 'service', name);
   });
 
   test('the record disappears when the Service moves to a BGP pool', async () => {
