@@ -121,7 +121,9 @@ export class Lab {
   startSpeaker(node: LabNode, ...flags: readonly string[]): void {
     this.processes.start(`speaker-${node.name}`, node.namespace, join(root, 'bin/bellman'), [
       'speaker',
-      ...['--node-name', node.name, '--kubeconfig', kubeconfigPath, '--metrics-address', `:${metricsPort}`],
+      ...['--node-name', node.name, '--kubeconfig', kubeconfigPath],
+      // As in manifests/speaker.yaml.
+      ...['--metrics-address', `127.0.0.1:${metricsPort},${node.addresses[0]}`],
       ...flags,
     ]);
   }

@@ -99,7 +99,7 @@ export function metricsPage(): string {
   ]);
   return page(
     'Metrics',
-    'Each daemon serves its metrics in the Prometheus format at `/metrics`: the controller on port 7471, the speaker on port 7472.\n`--metrics-address` changes the port.',
+    'Each daemon serves its metrics in the Prometheus format at `/metrics`: the controller on port 7471, the speaker on port 7472.\n`--metrics-address` changes the port and the addresses.',
     ...sections,
     '## Labels',
     table(['label', 'meaning'], labelRows()),

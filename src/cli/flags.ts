@@ -5,18 +5,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { defaultNamespace } from '../cluster/names.ts';
 import { type LogLevel, logLevels } from '../log.ts';
-
-/** The address on which an HTTP endpoint listens. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import type { ListenAddress } from '../telemetry/http-server.ts';
+import { parseListenAddresses } from './listen-addresses.ts';
 
 /** Flags of both daemons. */
 export interface DaemonFlags {
   readonly kubeconfig?: string;
   readonly namespace: string;
-  readonly metricsAddress: ListenAddress;
+  readonly metricsAddress: readonly ListenAddress[];
   readonly loadBalancerClass?: string;
   readonly logLevel: LogLevel;
 }
@@ -36,10 +32,13 @@ export function daemonCommand(name: keyof typeof defaultHttpPort, description: s
     )
     .addOption(namespaceFlag())
     .addOption(
-      new Option('--metrics-address <host:port>', 'where to serve /metrics, /healthz, /readyz and /status')
+      new Option(
+        '--metrics-address <host:port,...>',
+        'where to serve /metrics, /healthz, /readyz and /status; an IP address without a port has the port of the item before it',
+      )
         .env('BELLMAN_METRICS_ADDRESS')
-        .argParser(parseListenAddress)
-        .default({ host: '::', port }, `:${port}`),
+        .argParser((text) => parseListenAddresses(text, port))
+        .default([{ host: '::', port }], `:${port}`),
     )
     .addOption(
       loadBalancerClassFlag('serve only Services of this class; by default, only Services without a class'),
@@ -64,14 +63,6 @@ export function namespaceFlag(): Option {
 
 export function loadBalancerClassFlag(description: string): Option {
   return new Option('--load-balancer-class <class>', description).env('BELLMAN_LOAD_BALANCER_CLASS');
-}
-
-/** Parses `host:port`, `[v6]:port` or `:port`. Without a host the endpoint listens on all addresses. */
-function parseListenAddress(text: string): ListenAddress {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d+)$/.exec(text) ?? [];
-  if (port === undefined || Number(port) > 65535)
-    throw new InvalidArgumentError('expected host:port, [v6]:port or :port');
-  return { host: bracketed ?? (plain || '::'), port: Number(port) };
 }
 
 export function parsePort(text: string): number {

@@ -30,14 +30,14 @@ import { accessByToken } from '../kubernetes/token-review.ts';
 import type { Logger } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
-import { serveHttp } from '../telemetry/http-server.ts';
+import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
 import { LeaderTerm } from './leader-term.ts';
 import { ControllerMetrics } from './metrics.ts';
 
 export interface RunControllerOptions {
   readonly kubeconfig?: string;
   readonly namespace: string;
-  readonly metricsAddress: { readonly host: string; readonly port: number };
+  readonly metricsAddress: readonly ListenAddress[];
   readonly loadBalancerClass?: string;
   /** False is safe only when no other replica can run. */
   readonly leaderElection: boolean;
@@ -84,7 +84,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     ? new LeaderElection({ client, namespace, name: controllerLeaseName, identity, clock, logger, recorder })
     : undefined;
 
-  const server = await serveHttp(options.metricsAddress.host, options.metricsAddress.port, {
+  const server = await serveHttp(options.metricsAddress, {
     registry,
     unhealthy: () => [],
     events: () => Promise.resolve(recorder.events()),

@@ -3,12 +3,12 @@ import type { Layer2 } from '../layer2/parent.ts';
 import type { AccessControl } from '../telemetry/access.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
-import { type HttpEndpoint, serveHttp } from '../telemetry/http-server.ts';
+import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
 import { unreadyReasons } from './readiness.ts';
 import { type StatusSources, speakerStatus } from './status.ts';
 
 export interface SpeakerHttpOptions {
-  readonly address: { readonly host: string; readonly port: number };
+  readonly addresses: readonly ListenAddress[];
   readonly registry: Registry;
   readonly layer2: Pick<Layer2, 'metrics' | 'unhealthy' | 'events'>;
   readonly diagnostics: Diagnostics;
@@ -16,9 +16,9 @@ export interface SpeakerHttpOptions {
   readonly status: StatusSources;
 }
 
-/** Serves the speaker's HTTP endpoint. Rejects when the address cannot be bound. */
+/** Serves the speaker's HTTP endpoint. Rejects when an address cannot be bound. */
 export function serveSpeaker({
-  address,
+  addresses,
   registry,
   layer2,
   diagnostics: { recorder, guard },
@@ -26,7 +26,7 @@ export function serveSpeaker({
   status,
 }: SpeakerHttpOptions): Promise<HttpEndpoint> {
   const { nodeName, sync, speaker } = status;
-  return serveHttp(address.host, address.port, {
+  return serveHttp(addresses, {
     registry: {
       contentType: registry.contentType,
       metrics: () => mergedMetrics(registry, layer2.metrics()),

@@ -26,6 +26,7 @@ import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
+import type { ListenAddress } from '../telemetry/http-server.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
 import { ConfigMemory } from './config-memory.ts';
@@ -43,7 +44,7 @@ export interface RunSpeakerOptions {
   readonly nodeName: string;
   readonly kubeconfig?: string;
   readonly namespace: string;
-  readonly metricsAddress: { readonly host: string; readonly port: number };
+  readonly metricsAddress: readonly ListenAddress[];
   readonly loadBalancerClass?: string;
   readonly membershipPort: number;
   readonly leaveWhenCordoned: boolean;
@@ -122,7 +123,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   });
 
   const server = await serveSpeaker({
-    address: options.metricsAddress,
+    addresses: options.metricsAddress,
     registry,
     layer2,
     diagnostics,

@@ -32,7 +32,14 @@ export interface Endpoints {
   readonly access: Pick<AccessControl, 'check'>;
 }
 
+/** An address on which a process serves HTTP. The host `::` stands for all addresses of both families. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface HttpEndpoint {
+  /** Port of the first address. */
   readonly port: number;
   close(): Promise<void>;
 }
@@ -45,21 +52,46 @@ interface Reply {
 
 const plainText = 'text/plain; charset=utf-8';
 
-/** Serves the endpoints. Rejects when the address cannot be bound. */
-export async function serveHttp(host: string, port: number, endpoints: Endpoints): Promise<HttpEndpoint> {
-  const server: Server = createServer((request, response) => void answer(request, response, endpoints));
+/** Serves the endpoints on every one of the addresses. Rejects when one of them cannot be bound, and then serves none. */
+export async function serveHttp(
+  addresses: readonly ListenAddress[],
+  endpoints: Endpoints,
+): Promise<HttpEndpoint> {
+  const servers: Server[] = [];
+  const close = async () => void (await Promise.all(servers.map(closeServer)));
+  try {
+    for (const address of addresses) servers.push(await listen(address, endpoints));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const bound = servers[0]?.address() as AddressInfo | undefined;
+  return { port: bound?.port ?? 0, close };
+}
+
+async function listen({ host, port }: ListenAddress, endpoints: Endpoints): Promise<Server> {
+  const server = createServer((request, response) => void answer(request, response, endpoints));
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const where = host === '::' ? `port ${port}` : `${host} port ${port}`;
+      reject(new Error(`--metrics-address: cannot listen on ${where}: ${bindFault(cause)}`, { cause }));
+    });
     server.listen(port, host, resolve);
   });
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return server;
+}
+
+function bindFault({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRNOTAVAIL') return 'this machine does not have the address';
+  if (code === 'EADDRINUSE') return 'another socket uses the port';
+  return message;
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 /** Never rejects. */

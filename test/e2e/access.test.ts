@@ -52,6 +52,18 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     for (const path of ['/metrics', '/healthz', '/readyz']) assert.equal(await code(path), '200');
   });
 
+  test('are served on loopback and on the address of the node, and on no other address', async () => {
+    const { namespace } = lab.node('node-1');
+    const failedToConnect = 7;
+    // The node's addresses on the management network and towards its pods.
+    for (const address of ['10.255.0.11', '10.244.1.1', '[fd00:244:1::1]'])
+      await assert.rejects(namespace.exec('curl', '-sS', '-g', `http://${address}:7472/healthz`), {
+        code: failedToConnect,
+      });
+    for (const address of ['127.0.0.1', '192.0.2.11'])
+      assert.equal(await namespace.exec('curl', '-sS', `http://${address}:7472/healthz`), 'ok\n');
+  });
+
   test('are readable by `bellman status` with only a kubeconfig', async () => {
     await lab.until('bellman status shows the session', async () => {
       const output = await fabric.control

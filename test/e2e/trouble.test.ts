@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { kubeconfigText } from '../../lab/apiserver/kubeconfig.ts';
 import { Lab } from '../../lab/lab.ts';
 import { plug } from '../../lab/netns.ts';
 import { ownerOf } from '../../lab/steps.ts';
@@ -13,9 +15,17 @@ import { patienceMs } from '../support/eventually.ts';
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
 describe('a daemon that cannot start prints the reason and exits with 2', () => {
+  const kubeconfig = '/run/trouble-kubeconfig';
+  before(() => writeFileSync(kubeconfig, kubeconfigText({ url: 'http://127.0.0.1:9' })));
+
   const refused: readonly (readonly [string, string[], RegExp])[] = [
     ['no way to the API server', [], /no way to the API server: .*--kubeconfig/],
     ['a missing kubeconfig', ['--kubeconfig', '/nowhere'], /kubeconfig \/nowhere cannot be read/],
+    [
+      'an address of another machine',
+      ['--kubeconfig', kubeconfig, '--metrics-address', '127.0.0.1:7479,192.0.2.99'],
+      /--metrics-address: cannot listen on 192\.0\.2\.99 port 7479: this machine does not have the address/,
+    ],
     ['an invalid kubeconfig', ['--kubeconfig', '/dev/null'], /kubeconfig \/dev\/null/],
   ];
   for (const role of [['controller'], ['speaker', '--node-name', 'a', '--state-directory', '/run/trouble']])
@@ -26,9 +36,11 @@ describe('a daemon that cannot start prints the reason and exits with 2', () => 
           env: { PATH: process.env.PATH },
           timeout: patienceMs,
         });
-        const { msg, reason } = JSON.parse(stdout) as Record<string, string>;
-        assert.equal(msg, 'cannot start');
-        assert.match(reason ?? '', message);
+        const lines = stdout
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as Record<string, string>);
+        assert.match(lines.find(({ msg }) => msg === 'cannot start')?.reason ?? '', message);
         assert.equal(status, 2);
       });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadAll } from 'js-yaml';
+import { parseListenAddresses } from '../../../src/cli/listen-addresses.ts';
 import { configMapKey, configMapName, defaultNamespace } from '../../../src/cluster/names.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 
@@ -25,7 +26,12 @@ interface Manifest {
         readonly hostNetwork?: boolean;
         readonly containers: readonly {
           readonly args: readonly string[];
-          readonly env: readonly { readonly name: string }[];
+          readonly env: readonly {
+            readonly name: string;
+            readonly value?: string;
+            readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+          }[];
+          readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
           readonly startupProbe?: { readonly periodSeconds?: number; readonly failureThreshold?: number };
           readonly livenessProbe?: { readonly timeoutSeconds?: number };
           readonly resources: { readonly limits?: { readonly memory?: string } };
@@ -96,12 +102,25 @@ test('manifests start each daemon with its arguments, and only the speaker has h
   assert.deepEqual(speaker?.containers[0]?.args, ['speaker']);
   assert.deepEqual(
     speaker?.containers[0]?.env.map(({ name }) => name),
-    ['BELLMAN_NAMESPACE', 'BELLMAN_NODE_NAME'],
+    ['BELLMAN_NAMESPACE', 'BELLMAN_NODE_NAME', 'BELLMAN_HOST_IP', 'BELLMAN_METRICS_ADDRESS'],
   );
   assert.equal(controller?.hostNetwork, undefined);
   assert.equal(speaker?.hostNetwork, true);
   assert.equal(controller?.containers[0]?.securityContext.capabilities.add, undefined);
   assert.deepEqual(speaker?.containers[0]?.securityContext.capabilities.add, ['NET_RAW']);
+});
+
+test('manifests let the speaker serve HTTP on loopback and on the address of its node, at the port of its probes', () => {
+  const { env = [], ports = [] } = one('DaemonSet', 'speaker').spec?.template?.spec.containers[0] ?? {};
+  const entry = (wanted: string) => env.find(({ name }) => name === wanted);
+  assert.equal(entry('BELLMAN_HOST_IP')?.valueFrom?.fieldRef.fieldPath, 'status.hostIP');
+  const value = entry('BELLMAN_METRICS_ADDRESS')?.value ?? '';
+  const port = ports.find(({ name }) => name === 'metrics')?.containerPort;
+  for (const hostIP of ['192.0.2.11', '2001:db8:2::11'])
+    assert.deepEqual(parseListenAddresses(value.replace('$(BELLMAN_HOST_IP)', hostIP), 1), [
+      { host: '127.0.0.1', port },
+      { host: hostIP, port },
+    ]);
 });
 
 test('the passive-peers component lets the speaker bind port 179', () => {

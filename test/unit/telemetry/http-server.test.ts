@@ -5,7 +5,8 @@ import { Registry } from 'prom-client';
 import type { Access } from '../../../src/telemetry/access.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
-import { type HttpEndpoint, serveHttp } from '../../../src/telemetry/http-server.ts';
+import { type HttpEndpoint, type ListenAddress, serveHttp } from '../../../src/telemetry/http-server.ts';
+import { freePort } from '../../support/free-port.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 describe('serveHttp()', () => {
@@ -17,7 +18,7 @@ describe('serveHttp()', () => {
   let access: Access = { allowed: true };
 
   before(async () => {
-    endpoint = await serveHttp('127.0.0.1', 0, {
+    endpoint = await serveHttp([{ host: '127.0.0.1', port: 0 }], {
       registry: new Registry(),
       unhealthy: () => [],
       notReady: () => notReady,
@@ -82,5 +83,47 @@ describe('serveHttp()', () => {
   test('refuses the method POST and unknown paths', async () => {
     assert.equal((await get('/status', 'POST')).status, 405);
     assert.equal((await get('/nothing')).status, 404);
+  });
+});
+
+describe('serveHttp() with several addresses', () => {
+  const serve = (...addresses: ListenAddress[]) =>
+    serveHttp(addresses, {
+      registry: new Registry(),
+      unhealthy: () => [],
+      status: () => ({}),
+      events: () => Promise.resolve([]),
+      guard: new Guard({ logger: pino({ level: 'silent' }) }),
+      access: { check: () => Promise.resolve({ allowed: true }) },
+    });
+  const answers = (host: string, port: number) =>
+    fetch(`http://${host}:${port}/healthz`).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+
+  test('answers on each of them and on no other', async () => {
+    const port = await freePort();
+    const endpoint = await serve({ host: '127.0.0.1', port }, { host: '127.0.0.2', port });
+    assert.equal(endpoint.port, port);
+    assert.deepEqual(
+      await Promise.all(['127.0.0.1', '127.0.0.2', '127.0.0.3'].map((host) => answers(host, port))),
+      [true, true, false],
+    );
+    await endpoint.close();
+    assert.equal(await answers('127.0.0.2', port), false);
+  });
+
+  test('serves none when one cannot be bound, and says which one and why', async () => {
+    const port = await freePort();
+    await assert.rejects(serve({ host: '127.0.0.1', port }, { host: '192.0.2.99', port }), {
+      message: `--metrics-address: cannot listen on 192.0.2.99 port ${port}: this machine does not have the address`,
+    });
+    assert.equal(await answers('127.0.0.1', port), false);
+    const endpoint = await serve({ host: '127.0.0.1', port });
+    await assert.rejects(serve({ host: '::', port }), {
+      message: `--metrics-address: cannot listen on port ${port}: another socket uses the port`,
+    });
+    await endpoint.close();
   });
 });
