@@ -1,4 +1,4 @@
-# Every target does its own set-up; a second run finds it done.
+# Most targets run the set-up first. When everything is installed, the set-up does nothing.
 NODE := .cache/bin/node
 # Tools keep their caches here, not in the home directory.
 export XDG_CACHE_HOME := $(CURDIR)/.cache
@@ -6,19 +6,19 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 .PHONY: help setup check fix test demo lab bench chaos fuzz interop schema docs clean
 BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover membership neighbour resync service-latency
 
-help: ## this list
+help: ## print this list of targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Debian packages, Node 24, npm packages; done by every other target
+setup: ## install Debian packages, Node 24, npm packages; most other targets do this first
 	@scripts/setup.sh
 
-demo: setup ## the whole program on one machine, a tour of two minutes
+demo: setup ## run the whole program on this machine, a tour of two minutes
 	@lab/world $(NODE) lab/demo.ts
 
-lab: setup ## the same lab with a shell inside, where kubectl, birdc and curl work
+lab: setup ## open a shell in the lab, where kubectl, birdc and curl work
 	@lab/world $(NODE) lab/shell.ts
 
-check: setup ## types, lint, walls, dead exports, unit tests: under a minute
+check: setup ## check types, lint, import walls, dead exports, unit tests: under a minute
 	@$(NODE) node_modules/.bin/tsc --noEmit
 	@node_modules/.bin/biome check --error-on-warnings .
 	@$(NODE) node_modules/.bin/knip --no-progress
@@ -31,20 +31,20 @@ ifdef FILE
 test: setup
 	@$(NODE) test/run.ts $(FILE)
 else
-test: check ## check, then real routers, real kernels, the lab; FILE=PATH… runs only those files
+test: check ## check, then test with real routers, real kernels, the lab; FILE=PATH… runs only these files
 	@$(NODE) test/run.ts test/interop/*.test.ts test/e2e/*.test.ts
 endif
 
-bench: setup ## every figure in docs/, measured; NAME=failover… measures only those
+bench: setup ## measure every figure in docs/; NAME=failover… runs only these programs
 	@set -e; for name in $(or $(NAME),$(BENCHES)); do printf '\n── %s\n' $$name; lab/world $(NODE) --expose-gc bench/$$name.ts; done
 
-chaos: setup ## bursts of faults against the whole lab; BURSTS=200 SEED=1
+chaos: setup ## inject bursts of faults into the whole lab; BURSTS=200 SEED=1
 	@lab/world $(NODE) test/chaos/run.ts --bursts $(or $(BURSTS),200) --seed $(or $(SEED),1)
 
-fuzz: setup ## entrances of foreign octets against millions of inputs
+fuzz: setup ## feed millions of inputs to all code that reads octets from outside
 	@$(NODE) test/fuzz/main.ts
 
-interop: setup ## real routers only, and docs/reference/interop.md from their results
+interop: setup ## test with real routers only, and write docs/reference/interop.md from the results
 	@rm -rf .cache/interop
 	@BELLMAN_INTEROP_REPORT="$(CURDIR)/.cache/interop" $(NODE) test/run.ts test/interop/matrix-*.test.ts
 	@$(NODE) test/interop/report.ts .cache/interop > docs/reference/interop.md
@@ -55,5 +55,5 @@ schema: setup ## write config/schema.json from its definition in the code
 docs: setup ## write the generated pages of docs/reference/ from the code
 	@$(NODE) scripts/reference.ts
 
-clean: ## remove what set-up installed
+clean: ## remove what the set-up installed in this folder, and dist
 	@rm -rf node_modules .cache dist

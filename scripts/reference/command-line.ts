@@ -4,35 +4,35 @@ import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { bellmanProgram } from '../../src/cli/program.ts';
 import { code, page, table } from './markdown.ts';
 
-/** What each exit code means, by command. */
+/** The meaning of each exit code, for each command. */
 const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, string>>> = {
   success: {
-    controller: 'It stopped after SIGTERM or SIGINT.',
-    speaker: 'It stopped after SIGTERM or SIGINT.',
+    controller: 'The process stopped after SIGTERM or SIGINT.',
+    speaker: 'The process stopped after SIGTERM or SIGINT.',
     validate: 'All files are valid.',
     status:
       'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced.',
     trace: 'Events were printed.',
   },
   negative: {
-    controller: 'A second signal ended it before it had stopped.',
-    speaker: 'A second signal ended it before it had stopped.',
+    controller: 'A second signal ended the process before it had stopped.',
+    speaker: 'A second signal ended the process before it had stopped.',
     validate: 'A file is not valid.',
     status: 'A condition of code 0 does not hold, or could not be checked because a speaker was not reached.',
     trace: 'No events were found.',
   },
   failed: {
-    controller: 'It could not start, for instance because a flag is wrong or its port is taken.',
-    speaker: 'It could not start, for instance because a flag is wrong or its port is taken.',
+    controller: 'The process could not start, for instance because a flag is wrong or its port is taken.',
+    speaker: 'The process could not start, for instance because a flag is wrong or its port is taken.',
     validate: 'A file could not be read, or the API server could not be reached.',
     status: 'The API server could not be reached.',
     trace: 'The API server or a speaker could not be reached.',
   },
   bug: {
     controller:
-      'An uncaught exception ended it. The log shows the exception, and another replica takes over.',
+      'An uncaught exception ended the process. The log shows the exception, and another replica takes over.',
     speaker:
-      'An uncaught exception ended it. The log shows the exception, and the layer-2 process hands over its addresses.',
+      'An uncaught exception ended the process. The log shows the exception, and the layer-2 process hands over its addresses.',
     validate: 'Not used.',
     status: 'Not used.',
     trace: 'Not used.',

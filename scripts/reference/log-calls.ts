@@ -1,6 +1,6 @@
 /**
- * Finds the calls of the logger in a source text. The project's version of TypeScript does not offer its parser as a library, so this file parses
- * just enough of the language: strings, templates, comments and brackets.
+ * Finds the calls of the logger in a source text. The project's version of TypeScript does not offer its parser as a library. This file
+ * therefore parses just enough of the language: strings, templates, comments and brackets.
  */
 
 export interface LogCall {
@@ -31,8 +31,8 @@ export function logCalls(source: string): readonly LogCall[] {
 }
 
 /**
- * The expressions between an opening bracket and its closing bracket, split at the commas that are outside inner brackets. `start` is the index
- * after the opening bracket.
+ * The expressions between an opening bracket and its closing bracket, split at the commas that are outside inner brackets. `start` is the
+ * index after the opening bracket.
  */
 function splitTopLevel(text: string, start: number): string[] {
   const parts: string[] = [];
@@ -54,7 +54,7 @@ function splitTopLevel(text: string, start: number): string[] {
   return parts.filter((part) => part !== '');
 }
 
-/** All strings and templates in the expression. If the expression is a name, those in the constant of that name. */
+/** All strings and templates in the expression. If the expression is a name, the strings and templates in the constant of that name. */
 function messagesOf(expression: string, text: string): string[] {
   const literals = stringsIn(expression);
   return literals.length > 0 ? literals : stringsIn(constant(expression, text));
@@ -109,7 +109,7 @@ function isQuote(char: string): boolean {
   return char === "'" || char === '"' || char === '`';
 }
 
-/** Index of the quote that closes the one at `start`. */
+/** Index of the closing quote for the opening quote at `start`. */
 function endOfString(text: string, start: number): number {
   const quote = text[start];
   for (let at = start + 1; at < text.length; at++) {
@@ -132,7 +132,7 @@ function endOfInsertion(text: string, start: number): number {
   return text.length;
 }
 
-/** The source with its comments blanked out; every other character keeps its place. */
+/** The source with spaces in place of comments. Every other character keeps its place. */
 export function withoutComments(source: string): string {
   let result = '';
   for (let at = 0; at < source.length; at++) {
@@ -156,7 +156,10 @@ function lineEnd(text: string, start: number): number {
   return end < 0 ? text.length : end;
 }
 
-/** The regular expression that begins at a slash. A slash begins one only after an operator, an opening bracket or `return`. */
+/**
+ * The regular expression that begins at the slash at `at`; `undefined` when none does. A regular expression begins only after an operator,
+ * an opening bracket or `return`.
+ */
 function regexAt(source: string, at: number): string | undefined {
   if (source[at + 1] === '/' || source[at + 1] === '*') return undefined;
   const before = source.slice(Math.max(0, at - 20), at).trimEnd();

@@ -5,7 +5,7 @@ import { code, page, table } from './markdown.ts';
 
 const root = new URL('../../', import.meta.url);
 
-/** What each field of a log line means. */
+/** The meaning of each field of a log line. */
 const fields: Readonly<Record<string, string>> = {
   action: 'what the node does about the conflict',
   actions: 'actions of the state machine',
@@ -21,9 +21,9 @@ const fields: Readonly<Record<string, string>> = {
   hash: 'hash of the configuration',
   holdTimeSeconds: 'negotiated hold time',
   identity: 'name of this replica in the Lease',
-  interface: 'name of the network interface, or several',
+  interface: 'name of one or several network interfaces',
   interfaces: 'names of network interfaces',
-  ip: 'address of a Service, or several',
+  ip: 'one or several addresses of a Service',
   kind: 'class or code of the exception',
   lease: 'path of the Lease',
   lines: 'number of log lines that were lost',
@@ -39,7 +39,7 @@ const fields: Readonly<Record<string, string>> = {
   peerAsn: 'AS number of the peer',
   peerRouterId: 'BGP Identifier of the peer',
   peers: 'number of peers',
-  pool: 'name of the pool, or several',
+  pool: 'name of one or several pools',
   pools: 'number of pools',
   port: 'port number',
   reason: 'why it happened; read this text first',

@@ -1,4 +1,4 @@
-/** Markdown that the reference pages are made of. */
+/** Functions that write the Markdown of the reference pages. */
 
 const generatedNotice =
   '<!-- Made from the code by `make docs`. Edit the code, or scripts/reference, instead of this page. -->';
@@ -13,7 +13,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [line(header), `|${header.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
 }
 
-/** A page from its blocks, which stand one empty line apart. */
+/** Makes a page of blocks, with an empty line between two blocks. */
 export function page(title: string, ...blocks: readonly string[]): string {
   return `${[`# ${title}`, generatedNotice, ...blocks].join('\n\n')}\n`;
 }

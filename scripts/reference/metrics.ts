@@ -1,4 +1,4 @@
-/** The page of metrics. It registers every class of metrics, and reads back the name, type, labels and help text of each metric. */
+/** The page of metrics. This file registers every class of metrics, and reads back the name, type, labels and help text of each metric. */
 import { Registry } from 'prom-client';
 import { BgpMetrics } from '../../src/bgp/metrics.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -64,7 +64,7 @@ const processes: readonly Process[] = [
   },
 ];
 
-/** What each label means. A label that has another meaning on one metric is listed with the name of that metric. */
+/** The meaning of each label. A label that has another meaning on one metric is listed with the name of that metric. */
 const labels: Readonly<Record<string, string>> = {
   peer: 'name of the peer',
   entrance: '`bgp`, `membership`, `frame`, `http` or `watch`',
@@ -88,7 +88,7 @@ const labels: Readonly<Record<string, string>> = {
   'bellman_layer2_requests_dropped reason':
     '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `late`, `send-failed`',
   'bellman_membership_dropped_total reason':
-    '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not shown that it hears us), `flood` (too many datagrams of unknown sessions to decrypt them all), `truncated`, `malformed`, `version`, `own`',
+    '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not proved that it receives our packets), `flood` (too many datagrams of unknown sessions to decrypt them all), `truncated`, `malformed`, `version`, `own`',
 };
 
 export function metricsPage(): string {
@@ -121,7 +121,7 @@ function row({ name, type, labelNames, help }: Metric): string[] {
   return [code(name), type, labelNames.map(code).join(', '), help.endsWith('.') ? help : `${help}.`];
 }
 
-/** A row for each label, and one for each metric that gives a label a meaning of its own. */
+/** A row for each label, and a row for each metric that gives a label its own meaning. */
 function labelRows(): readonly (readonly [string, string])[] {
   const rows = new Map<string, string>();
   for (const { name, labelNames } of processes.flatMap(metricsOf))

@@ -17,8 +17,8 @@ export const membershipSecretName = 'bellman-membership';
 export const membershipSecretKey = 'keys';
 
 /**
- * Label of the Secrets that hold passwords of peers, written as for a label selector and for `kubectl label`. Speakers read these Secrets and
- * the membership Secret, and no others.
+ * Label of the Secrets that hold passwords of peers, in the form `key=value` that label selectors and `kubectl label` take. Speakers read
+ * only these Secrets and the membership Secret.
  */
 export const peerPasswordLabel = 'bellman.dev/secret=peer-password';
 

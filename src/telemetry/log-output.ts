@@ -21,9 +21,9 @@ const retryMs = 100;
 const newline = Buffer.from('\n');
 
 interface QueuedLine {
-  /** What is left to write. */
+  /** The octets of the line that are not written yet. */
   readonly octets: Uint8Array;
-  /** For a report of lost lines: how many lines are reported once it is written. */
+  /** Set on a report of lost lines: the total number of lost lines once this report is written. */
   readonly reported?: number;
 }
 
@@ -64,14 +64,14 @@ export class LogOutput {
     this.#queuedOctets += line.octets.length;
   }
 
-  /** Writes the queue, then a report of the lines that are lost and not reported yet. */
+  /** Writes the queue, then a report of the lost lines that are not reported yet. */
   #flush(): void {
     if (!this.#writeQueue() || this.#lost === this.#reported) return;
     this.#enqueue({ octets: this.#report(), reported: this.#lost });
     this.#writeQueue();
   }
 
-  /** Returns whether the queue is empty now. If not, a retry is under way. */
+  /** Writes the queue. Returns whether the queue is empty now. If it is not empty, a retry is scheduled. */
   #writeQueue(): boolean {
     for (let line = this.#queue[0]; line; line = this.#queue[0]) {
       const outcome = this.#writeSome(line);
