@@ -34,7 +34,7 @@ export function daemonCommand(name: keyof typeof defaultHttpPort, description: s
     .addOption(
       new Option(
         '--metrics-address <host:port,...>',
-        'where to serve /metrics, /healthz, /readyz and /status; an IP address without a port has the port of the item before it',
+        'where to serve /metrics, /healthz, /readyz and /status; an IP address without a port gets the port of the preceding item',
       )
         .env('BELLMAN_METRICS_ADDRESS')
         .argParser((text) => parseListenAddresses(text, port))

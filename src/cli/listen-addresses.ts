@@ -5,8 +5,9 @@ import type { ListenAddress } from '../telemetry/http-server.ts';
 const expectation = 'expected host:port, [v6]:port, :port or an IP address; several separated by commas';
 
 /**
- * Parses a list of `host:port`, `[v6]:port`, `:port` and IP addresses without a port. An address without a port has the port of the item before
- * it, so that a manifest can append the node's address of either family: `127.0.0.1:7472,$(BELLMAN_HOST_IP)`. `:port` stands for all addresses.
+ * Parses a list of `host:port`, `[v6]:port`, `:port` and IP addresses without a port. `:port` stands for all addresses. An address without
+ * a port gets the port of the preceding item. A manifest can therefore append the node's address without knowing its family:
+ * `127.0.0.1:7472,$(BELLMAN_HOST_IP)`.
  */
 export function parseListenAddresses(text: string, defaultPort: number): readonly ListenAddress[] {
   const addresses: ListenAddress[] = [];

@@ -33,7 +33,7 @@ const peer = z.object({
   since: text,
   routesSent: z.number(),
   routesDesired: z.number().optional(),
-  /** One sentence for each difference from the configuration. */
+  /** One sentence for each way in which the session differs from the configuration. */
   warnings: texts.default([]),
   lastError: text.optional(),
   /** RFC 3339. */

@@ -60,7 +60,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   endOnCrash({ logger, recorder, clock });
   const identity = `${hostname()}_${randomUUID()}`;
   const component = 'bellman-controller';
-  // Events use the unrestricted client: they report what has happened, even after the Lease is lost.
+  // Events use the unrestricted client, so that they report what has happened even after the Lease is lost.
   const events = new EventRecorder({ client, component, host: hostname(), logger, clock });
   let term: LeaderTerm | undefined;
 

@@ -52,7 +52,7 @@ interface Reply {
 
 const plainText = 'text/plain; charset=utf-8';
 
-/** Serves the endpoints on every one of the addresses. Rejects when one of them cannot be bound, and then serves none. */
+/** Serves the endpoints on all addresses. Rejects when one address cannot be bound, and then serves on none. */
 export async function serveHttp(
   addresses: readonly ListenAddress[],
   endpoints: Endpoints,

@@ -141,7 +141,7 @@ function isEstablished(status: SpeakerStatus, peer: string): boolean {
   return status.peers.some(({ name, state }) => name === peer && state === 'Established');
 }
 
-/** Names all of up to four nodes. Of more nodes, names three and counts the others. */
+/** Names the nodes. Of five or more nodes, names only three and counts the others. */
 function nodeList(nodes: readonly string[]): string {
   if (nodes.length <= namedNodes + 1) return nodes.join(', ');
   return `${nodes.slice(0, namedNodes).join(', ')} and ${nodes.length - namedNodes} more`;

@@ -30,7 +30,7 @@ export interface ClusterView {
   readonly services: readonly Service[];
   /** Messages of the last `AllocationFailed` events, by `namespace/name` of the Service. */
   readonly failures: ReadonlyMap<string, string>;
-  /** One per node, in the order of the API server. */
+  /** One speaker for each node, in the order of the API server. */
   readonly speakers: readonly SpeakerView[];
   /** Why daemons may refuse to show their state, in a sentence. */
   readonly viewerProblem?: string | undefined;

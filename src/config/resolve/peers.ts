@@ -181,8 +181,8 @@ function resolveRouterId(text: string | undefined, path: Path, findings: Finding
 }
 
 /**
- * The largest number of hops to an eBGP peer; `undefined` when the key is absent. Without the key there is no limit, as in MetalLB. A
- * configuration from MetalLB therefore keeps its sessions to peers that are several hops away.
+ * The largest number of hops to an eBGP peer; `undefined` when the key is absent. Without the key, packets have the system's TTL, as in
+ * MetalLB. A configuration from MetalLB therefore keeps its sessions to peers that are several hops away.
  */
 function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): number | undefined {
   const written = raw['ebgp-multihop'];

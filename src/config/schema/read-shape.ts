@@ -91,7 +91,7 @@ class ShapeReader {
   }
 
   #record(node: Mapping, schema: z.ZodRecord, path: Path): unknown {
-    // The YAML reader refuses `__proto__` as a key, so plain assignment only makes own properties.
+    // The YAML reader refuses `__proto__` as a key, so plain assignment never sets a prototype.
     const sound: Record<string, unknown> = {};
     for (const [key, { value }] of node.entries)
       sound[key] = this.#element(value, schema.valueType, [...path, key]);

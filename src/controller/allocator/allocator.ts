@@ -149,7 +149,7 @@ export class Allocator {
     return this.#waiting.get(key);
   }
 
-  /** The last refusal of each waiting Service that has one. */
+  /** The last refusal of each waiting Service that was refused. */
   *refusals(): Iterable<Refusal> {
     for (const refusal of this.#waiting.values()) if (refusal) yield refusal;
   }

@@ -30,7 +30,7 @@ export class FreeList {
     return this.#free;
   }
 
-  /** `undefined` when nothing is free. */
+  /** The lowest free address; `undefined` when no address is free. */
   lowest(): bigint | undefined {
     const place = this.#places.lowest();
     return place !== undefined && this.#avoidBuggy ? addressOfRank(place) : place;

@@ -1,6 +1,6 @@
 /**
  * Refusals say why a Service gets no address, and where possible what would help. Messages quote text that any user may write, and they
- * end up in logs and events. Each one is therefore made printable and cut to the size of an event.
+ * end up in logs and events. Each message is therefore made printable and cut to the size of an event.
  */
 import { type Family, formatIp, type IpAddress } from '../../address/index.ts';
 import type { Service } from '../../kubernetes/model.ts';

@@ -3,14 +3,14 @@
  * when the ConfigMap is deleted. It reports when the ConfigMap's text is not in force.
  *
  *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ copy, event ConfigAccepted
- *              └────rejected──→ annotations status and error, event ConfigStale; the accepted one stays in force
+ *              └────rejected──→ annotations status and error, event ConfigStale; the accepted text stays in force
  *
  * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, whatever
  * the text of the ConfigMap is by then. While a new configuration is judged and stored, no address is handed out, because the new
  * configuration may have no pool for that address.
  *
- * The loop is level-triggered: it compares the annotations and the copy with what they should say. It therefore also repairs them after
- * another client has changed them.
+ * The loop is level-triggered: it compares the annotations and the copy with what they should say. The loop therefore also repairs the
+ * annotations and the copy after another client has changed them.
  */
 import type { Clock } from '../../clock.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
@@ -41,7 +41,7 @@ export interface ConfigReconcilerOptions {
   readonly clock: Clock;
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
-  /** Receives each configuration that is put in force, and holds its decisions while one is being stored. */
+  /** Receives each configuration that is put in force, and holds its decisions while a configuration is being stored. */
   readonly services: Pick<ServiceReconciler, 'assigned' | 'setConfig' | 'hold' | 'release'>;
 }
 

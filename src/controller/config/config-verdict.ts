@@ -1,5 +1,5 @@
 /**
- * Pure functions that judge the ConfigMap: its text is the accepted one, becomes the accepted one, or is rejected.
+ * Pure functions that judge the ConfigMap: its text is already accepted, becomes accepted, or is rejected.
  */
 import { compareIp } from '../../address/index.ts';
 import {
@@ -16,7 +16,7 @@ import { printable } from '../../printable.ts';
 export type Verdict =
   /** Nothing was ever accepted and there is nothing to judge. */
   | { readonly kind: 'none'; readonly reason: string }
-  /** The text is the accepted one. `isNew` is true when it has just been accepted. */
+  /** The text is the accepted text. `isNew` is true when it has just been accepted. */
   | { readonly kind: 'active'; readonly accepted: AcceptedConfig; readonly isNew: boolean }
   | StaleVerdict;
 
@@ -28,7 +28,7 @@ export interface StaleVerdict {
   readonly subject: string;
   /** For annotations and events: names the first ten errors or orphans. */
   readonly reason: string;
-  /** For the log: names the first hundred. */
+  /** For the log: names the first hundred errors or orphans. */
   readonly details: string;
   /**
    * True when the text is rejected only because Services hold addresses outside its pools. The text passes as soon as the Services give
@@ -40,7 +40,7 @@ export interface StaleVerdict {
 /** Largest number of errors or orphans that the annotation and the event name. */
 const maxNamed = 10;
 const maxLogged = 100;
-/** The annotations of a ConfigMap share 256 KiB, and an error may quote long names. A longer reason is therefore cut. */
+/** The annotations of a ConfigMap share 256 KiB, and an error may quote long names. A reason of more characters is therefore cut. */
 const maxReasonCharacters = 4000;
 const maxDetailsCharacters = 16_000;
 

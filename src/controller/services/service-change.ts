@@ -31,7 +31,7 @@ export function isRecorded(service: Service): boolean {
   );
 }
 
-/** The difference between what a Service says and what it should say; `undefined` when there is none. */
+/** The change that makes the Service show its assigned addresses and their pools; `undefined` when it already shows them. */
 export function serviceChange(service: Service, assigned: readonly Assigned[]): ServiceChange | undefined {
   const ingress = assigned.map(({ address }) => ({ ip: formatIp(address), ipMode: 'VIP' }));
   const pools = poolsOf(assigned) || null;

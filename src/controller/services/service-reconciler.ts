@@ -93,7 +93,7 @@ export class ServiceReconciler {
     this.#passSoon();
   }
 
-  /** Puts a configuration in force. The first one makes the allocator learn the addresses in use, and then starts the decisions. */
+  /** Puts a configuration in force. The first configuration makes the allocator learn the addresses in use, and then starts the decisions. */
   setConfig(config: Config): void {
     const { allocator } = this.#options;
     allocator.setConfig(config);
