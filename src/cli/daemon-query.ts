@@ -9,7 +9,7 @@ export interface DaemonQuery {
   readonly token: string | undefined;
 }
 
-/** Queries a daemon at one address after another until an answer decodes. If no answer decodes, fails with the fault of the last address. */
+/** Queries a daemon at one address after another until an answer decodes. If none decodes, fails with the fault of the last address. */
 export async function queryDaemon<T>(
   addresses: readonly string[],
   { port, path, token }: DaemonQuery,

@@ -93,7 +93,7 @@ export class ServiceReconciler {
     this.#passSoon();
   }
 
-  /** Puts a configuration in force. The first configuration makes the allocator learn the addresses in use, and then starts the decisions. */
+  /** Puts a configuration in force. With the first one, the allocator learns the addresses in use, and then the decisions start. */
   setConfig(config: Config): void {
     const { allocator } = this.#options;
     allocator.setConfig(config);
