@@ -2,7 +2,7 @@
  * Keeps the record of layer-2 owners on each Service (`bellman.dev/announcing`), one line per address.
  *
  *   begins to answer ──────→ writes its line at once, over the previous owner's
- *   line overwritten ──────→ waits, each time twice as long, before it writes its line again (`record-contest.ts`)
+ *   line overwritten ──────→ waits before it writes its line again, longer each time until a partition ends (`record-contest.ts`)
  *   stopped answering ─────→ removes its line after `patienceMs`, unless a successor has overwritten it
  *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
  *   Service lost the address → its line is removed after `patienceMs`, without an event
@@ -27,6 +27,7 @@ import {
   lineWritten,
   mayWriteLine,
   newContest,
+  partitionEnded,
   type RecordContest,
   type SeenLine,
 } from './record-contest.ts';
@@ -123,6 +124,11 @@ export class AnnouncingReconciler {
   stopped(address: string): void {
     this.#owned.delete(address);
     this.#contests.delete(address);
+  }
+
+  /** A member that was dead is alive again. */
+  partitionEnded(): void {
+    for (const [address, contest] of this.#contests) this.#contests.set(address, partitionEnded(contest));
   }
 
   /** A Service has changed, so its record may lack a line of this node. */

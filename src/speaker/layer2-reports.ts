@@ -10,6 +10,7 @@ export interface Layer2ReportsOptions {
   readonly reconciler: {
     started(announcing: Announcing, services: readonly Service[]): void;
     stopped(address: string): void;
+    partitionEnded(): void;
   };
 }
 
@@ -51,8 +52,7 @@ export class Layer2Reports {
       case 'conflict':
         return this.#conflict(message);
       case 'members':
-        this.#members = message.members;
-        return;
+        return this.#membersChanged(message.members);
       case 'stopped':
         for (const address of [...this.#owned.keys()]) this.#stopped(address);
         this.#inUse.clear();
@@ -75,6 +75,13 @@ export class Layer2Reports {
     this.#owned.delete(address);
     this.#inUse.delete(address);
     this.#options.reconciler.stopped(address);
+  }
+
+  #membersChanged(members: readonly MemberStatus[]): void {
+    const dead = new Set(this.#members.filter(({ state }) => state === 'dead').map(({ node }) => node));
+    this.#members = members;
+    if (members.some(({ node, state }) => state === 'alive' && dead.has(node)))
+      this.#options.reconciler.partitionEnded();
   }
 
   #conflict(conflict: Extract<FromLayer2, { kind: 'conflict' }>): void {

@@ -53,3 +53,11 @@ export function mayWriteLine(contest: RecordContest, line: SeenLine, nowMs: numb
   if (line !== 'other' || !contest.isRecorded) return true;
   return contest.overwrittenAtMs !== undefined && nowMs - contest.overwrittenAtMs >= contest.pauseMs;
 }
+
+/**
+ * The partition in which both nodes answered may be over. The pauses have grown so that the two sides write seldom. Now they would only delay
+ * the correction of the record, so the pause is the first one again.
+ */
+export function partitionEnded(contest: RecordContest): RecordContest {
+  return { ...contest, pauseMs: firstPauseMs };
+}

@@ -108,6 +108,22 @@ test('AnnouncingReconciler backs off when a live node keeps overwriting its line
   assert.equal(o.line(), '192.0.2.241=node-1/eth0', 'a node that begins to answer writes at once');
 });
 
+test('AnnouncingReconciler corrects the record soon after a partition in which both sides have overwritten it many times', async () => {
+  const o = setUp();
+  o.answer();
+  for (let second = 0; second < 3600; second++) {
+    o.see();
+    if (o.line() === '192.0.2.241=node-1/eth0') o.put('192.0.2.241=node-3/eth0');
+    await o.pass(1000);
+  }
+  o.put('192.0.2.241=node-3/eth0');
+  o.see();
+  await o.pass(3000);
+  o.reconciler.partitionEnded();
+  await o.pass(10_000);
+  assert.equal(o.line(), '192.0.2.241=node-1/eth0');
+});
+
 test('AnnouncingReconciler leaves the line of a successor while this node still answers', async () => {
   const o = setUp({ line: '192.0.2.241=node-1/eth0' });
   o.answer();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { MemberStatus } from '../../../src/layer2/messages.ts';
 import { Layer2Reports } from '../../../src/speaker/layer2-reports.ts';
 import { service } from './fixtures.ts';
 
@@ -16,6 +17,7 @@ function setUp() {
       started: (announcing, services) =>
         void lines.push(`started ${announcing.address} ${services.map(({ name }) => name)}`),
       stopped: (stopped) => void lines.push(`stopped ${stopped}`),
+      partitionEnded: () => void lines.push('partition ended'),
     },
   });
   const conflict = (action: 'defended' | 'yielded') =>
@@ -51,6 +53,26 @@ describe('Layer2Reports', () => {
     assert.deepEqual([...reports.inUse], []);
     conflict('defended');
     assert.deepEqual([...reports.inUse], [], 'the node defends the address and keeps answering');
+  });
+
+  test('tells the reconciler of the record when a dead member is alive again', () => {
+    const { reports, lines } = setUp();
+    const seen = (...states: readonly MemberStatus['state'][]) => {
+      const members = states.map((state, i) => ({
+        node: `node-${i + 2}`,
+        state,
+        address: '192.0.2.12',
+        since,
+      }));
+      reports.handle({ kind: 'members', members });
+      return lines.splice(0);
+    };
+    assert.deepEqual(seen('alive'), []);
+    assert.deepEqual(seen('suspect', 'alive'), []);
+    assert.deepEqual(seen('alive', 'dead'), []);
+    assert.deepEqual(seen('alive', 'dead'), []);
+    assert.deepEqual(seen('alive', 'alive'), ['partition ended']);
+    assert.deepEqual(seen('alive', 'alive'), []);
   });
 
   test('forgets everything when the layer-2 process ends', () => {
