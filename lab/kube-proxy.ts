@@ -21,7 +21,7 @@ const settleMs = 5;
 const { values } = parseArgs({
   options: { kubeconfig: { type: 'string' }, node: { type: 'string', multiple: true, default: [] } },
 });
-const client = connect(values.kubeconfig, 'kube-proxy');
+const client = await connect(values.kubeconfig, 'kube-proxy');
 const logger = createLogger('kube-proxy', 'warn');
 const stop = new AbortController();
 const services = new Map<string, ProxiedService>();

@@ -3,22 +3,26 @@
  * router, and the unmodified `bellman` processes. Everything ends with the world, so nothing here cleans up.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { eventually, patienceMs } from '../test/support/eventually.ts';
-import { kubeconfigText } from './apiserver/kubeconfig.ts';
 import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from './fabric.ts';
 import type { NetworkNamespace } from './netns.ts';
 import { Pods } from './pods.ts';
 import { Processes } from './processes.ts';
 import { put } from './put.ts';
+import { mountServiceAccount, podEnvironment } from './service-account.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** The program of the daemons: from source, unless the variable names another one, such as the result of `make build`. */
+const program = process.env.BELLMAN_PROGRAM ?? join(root, 'bin/bellman');
 const folder = '/run/lab';
 const apiPort = 6443;
+export const apiUrl = `https://${addresses.control}:${apiPort}`;
+const apiToken = 'lab';
 /** All processes of Bellman can use the same port, because each runs in its own network namespace. */
 const metricsPort = 7472;
 
@@ -61,25 +65,29 @@ export function speakerPod(node: string): object {
 export class Lab {
   readonly fabric: Fabric;
   readonly client: KubernetesClient;
-  readonly processes = new Processes(folder);
+  readonly processes: Processes;
   readonly #pods: Pods;
 
-  private constructor(fabric: Fabric) {
+  private constructor(fabric: Fabric, processes: Processes, client: KubernetesClient) {
     this.fabric = fabric;
-    this.client = connect(kubeconfigPath, 'lab');
+    this.processes = processes;
+    this.client = client;
     this.#pods = new Pods(this.client, this.processes);
   }
 
   /** Resolves once the API server answers and the processes of Bellman are started. */
   static async start(options: LabOptions = {}): Promise<Lab> {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(kubeconfigPath, kubeconfigText({ url: `http://${addresses.control}:${apiPort}` }));
     const fabric = await buildFabric(options.nodes ?? 3);
-    const lab = new Lab(fabric);
-    lab.processes.start('apiserver', fabric.control, process.execPath, [
+    const processes = new Processes(folder);
+    processes.start('apiserver', fabric.control, process.execPath, [
       join(root, 'lab/apiserver/main.ts'),
       ...['--host', addresses.control, '--port', String(apiPort), '--log-folder', folder],
+      ...['--tls', '--token', apiToken, '--kubeconfig-out', kubeconfigPath],
     ]);
+    await eventually('the API server writes a kubeconfig', () => existsSync(kubeconfigPath));
+    mountServiceAccount(kubeconfigPath);
+    const lab = new Lab(fabric, processes, await connect(kubeconfigPath, 'lab'));
     writeFileSync(join(folder, 'bird.conf'), birdConfig(fabric));
     lab.processes.start('bird', fabric.router, 'bird', [
       '-f',
@@ -105,6 +113,9 @@ export class Lab {
     return lab;
   }
 
+  /** The variables with which a Pod finds the API server. */
+  readonly podEnvironment = podEnvironment({ host: addresses.control, port: apiPort });
+
   node(name: string): LabNode {
     const node = this.fabric.nodes.find((each) => each.name === name);
     if (!node) throw new Error(`the lab has no node ${name}`);
@@ -112,20 +123,15 @@ export class Lab {
   }
 
   startController(): void {
-    this.processes.start('controller', this.fabric.control, join(root, 'bin/bellman'), [
-      'controller',
-      ...['--kubeconfig', kubeconfigPath, '--metrics-address', `:${metricsPort}`],
-    ]);
+    const args = ['controller', '--metrics-address', `:${metricsPort}`];
+    this.processes.start('controller', this.fabric.control, program, args, this.podEnvironment);
   }
 
   startSpeaker(node: LabNode, ...flags: readonly string[]): void {
-    this.processes.start(`speaker-${node.name}`, node.namespace, join(root, 'bin/bellman'), [
-      'speaker',
-      ...['--node-name', node.name, '--kubeconfig', kubeconfigPath],
-      // As in manifests/speaker.yaml.
-      ...['--metrics-address', `127.0.0.1:${metricsPort},${node.addresses[0]}`],
-      ...flags,
-    ]);
+    // As in manifests/speaker.yaml.
+    const listen = ['--metrics-address', `127.0.0.1:${metricsPort},${node.addresses[0]}`];
+    const args = ['speaker', '--node-name', node.name, ...listen, ...flags];
+    this.processes.start(`speaker-${node.name}`, node.namespace, program, args, this.podEnvironment);
   }
 
   /** Ends a process of the lab and waits for its exit. */
@@ -272,20 +278,15 @@ export class Lab {
 
   /** Turns a knob of the API server (see `apiserver/server.ts`). */
   async api(knob: string): Promise<void> {
-    await this.fabric.control.exec(
-      'curl',
-      '-sS',
-      '-X',
-      'POST',
-      `http://${addresses.control}:${apiPort}/lab/${knob}`,
-    );
+    await this.fabric.control.exec('curl', '-sS', '-X', 'POST', '-k', `${apiUrl}/lab/${knob}`);
   }
 
   /** Requests since the last reset, by user agent, verb and resource. */
   async requests(): Promise<Record<string, number>> {
-    return JSON.parse(
-      await this.fabric.control.exec('curl', '-sS', `http://${addresses.control}:${apiPort}/lab/requests`),
-    ) as Record<string, number>;
+    return JSON.parse(await this.fabric.control.exec('curl', '-sSk', `${apiUrl}/lab/requests`)) as Record<
+      string,
+      number
+    >;
   }
 
   /** The `/status` of a process. */
@@ -346,7 +347,7 @@ function startProbe<T>(host: NetworkNamespace, script: string, args: readonly st
 
 function isLayer2Process(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('layer2/process');
+    return /layer2.process\.[jt]s/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
   } catch {
     // The process has ended.
     return false;

@@ -12,11 +12,25 @@ export class Processes {
     this.#folder = folder;
   }
 
-  start(name: string, host: NetworkNamespace, command: string, args: readonly string[]): void {
+  /** `environment` is added to that of this process. */
+  start(
+    name: string,
+    host: NetworkNamespace,
+    command: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): void {
     if (this.isRunning(name)) throw new Error(`the lab already runs ${name}`);
     const log = openSync(join(this.#folder, `${name}.log`), 'a');
     // A process group of its own lets `stop` kill a speaker and its child together, as the death of a node does.
-    this.#running.set(name, host.spawn(command, args, { stdio: ['ignore', log, log], detached: true }));
+    this.#running.set(
+      name,
+      host.spawn(command, args, {
+        stdio: ['ignore', log, log],
+        detached: true,
+        env: { ...process.env, ...environment },
+      }),
+    );
   }
 
   isRunning(name: string): boolean {

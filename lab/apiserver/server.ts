@@ -101,6 +101,7 @@ export class ApiServer {
         return;
       }
       await this.#paused?.promise;
+      if (/^\/(healthz|readyz|livez)/.test(url.pathname)) return send(response, 200, 'ok');
       if (token !== undefined && request.headers.authorization !== `Bearer ${token}`)
         throw new ApiProblem(401, 'Unauthorized', 'Unauthorized');
       if (this.#isForbidding)
@@ -109,7 +110,6 @@ export class ApiServer {
           'Forbidden',
           `${request.method} ${url.pathname}: the lab forbids everything`,
         );
-      if (/^\/(healthz|readyz|livez)/.test(url.pathname)) return send(response, 200, 'ok');
       // An empty protobuf document: an old kubectl then leaves validation to the server.
       if (url.pathname === '/openapi/v2') return send(response, 200, '', 'application/octet-stream');
       const answer = discovery(url.pathname.replace(/(.)\/$/, '$1'));

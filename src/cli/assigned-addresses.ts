@@ -12,7 +12,7 @@ import { paths } from '../kubernetes/write.ts';
  * annotation, which only the controller writes. Rejects when the API server cannot be reached.
  */
 export async function assignedAddresses(kubeconfig: string): Promise<AssignedAddress[]> {
-  const client = connect(kubeconfig, 'bellman-validate');
+  const client = await connect(kubeconfig, 'bellman-validate');
   try {
     const { items } = await client.request<{ items: RawObject[] }>({
       method: 'GET',

@@ -54,7 +54,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   const clock = systemClock;
   const registry = new Registry();
   const { recorder, guard } = createDiagnostics({ clock, logger, registry });
-  const client = connect(options.kubeconfig, 'bellman-controller', { logger, recorder });
+  const client = await connect(options.kubeconfig, 'bellman-controller', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
   const metrics = new ControllerMetrics(registry);
   endOnCrash({ logger, recorder, clock });

@@ -1,13 +1,12 @@
 /**
- * One connection to the API server over HTTP: requests with JSON bodies, and watch streams. `@kubernetes/client-node`'s KubeConfig supplies
- * the address and the credentials (files, in-cluster, exec plugins, rotated tokens). This file makes the requests itself, for two reasons.
- * The generated client of that package hides the bookmarks, resumption and limits that watches need. It also opens a new connection for
- * each request.
+ * One connection to the API server over HTTP: requests with JSON bodies, and watch streams. {@link Credentials} supply the address and prove
+ * who sends a request. This file makes the requests itself, for two reasons. The generated client of `@kubernetes/client-node` hides the
+ * bookmarks, resumption and limits that watches need. It also opens a new connection for each request.
  *
  * Each exchange reports to {@link Reachability}. During an outage the client asks for `/version` about once a second. It therefore notices
  * the return of the server soon, even when the watches wait longer between two attempts.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import {
   type AgentOptions,
@@ -15,13 +14,14 @@ import {
   type RequestOptions,
   Agent as SecureAgent,
 } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Api, ApiRequest } from './api.ts';
 import { ApiError } from './api-error.ts';
+import type { Credentials } from './credentials/credentials.ts';
+import { InClusterCredentials, serviceAccountDirectory } from './credentials/in-cluster.ts';
 import { Reachability } from './reachability.ts';
 import { noAnswer, readJson, refusalOf } from './response.ts';
 import { pause } from './retry.ts';
@@ -58,30 +58,20 @@ export class KubernetesClient implements Api {
   readonly #random: () => number;
   readonly #closed = new AbortController();
   #isProbing = false;
-  readonly #config: KubeConfig;
+  readonly #credentials: Credentials;
   readonly #server: URL;
-  readonly #proxied: boolean;
   readonly #userAgent: string;
   readonly #plainAgent = new Agent({ keepAlive: true });
   #secureAgent: { readonly credentials: string; readonly agent: SecureAgent } | undefined;
 
-  constructor(config: KubeConfig, options: ClientOptions) {
+  constructor(credentials: Credentials, options: ClientOptions) {
     const { clock = systemClock, logger, recorder, random = systemRandom } = options;
     this.reachability = new Reachability({ clock, logger, recorder });
     this.#clock = clock;
     this.#random = random;
-    const cluster = config.getCurrentCluster();
-    if (!cluster) throw new Error('the kubeconfig names no current cluster');
-    this.#config = config;
-    this.#server = new URL(cluster.server);
-    this.#proxied = cluster.proxyUrl !== undefined;
+    this.#credentials = credentials;
+    this.#server = credentials.server;
     this.#userAgent = options.userAgent;
-    // `kubectl proxy` and test servers speak plain HTTP, which KubeConfig refuses without skipTLSVerify.
-    if (this.#server.protocol === 'http:' && !cluster.skipTLSVerify)
-      config.loadFromClusterAndUser(
-        { ...cluster, skipTLSVerify: true },
-        config.getCurrentUser() ?? { name: 'anonymous' },
-      );
   }
 
   get server(): string {
@@ -170,9 +160,8 @@ export class KubernetesClient implements Api {
   async #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { method, path, body, contentType = 'application/json' } = request;
     const options: RequestOptions = { method, headers: {}, signal };
-    // This also sets the header with the token. Plain HTTP needs that header too.
-    await this.#config.applyToHTTPSOptions(options);
-    if (!this.#proxied) options.agent = this.#agent(options);
+    await this.#credentials.apply(options);
+    if (!this.#credentials.isProxied) options.agent = this.#agent(options);
     const payload = body === undefined ? undefined : JSON.stringify(body);
     options.headers = {
       ...options.headers,
@@ -222,37 +211,27 @@ function withoutUndefined(options: Readonly<Record<string, unknown>>): AgentOpti
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
 /**
- * Makes a client from the kubeconfig file, or from the service account of the Pod if no file is given. Does not contact the server.
- * Throws an error that names the missing or broken file.
+ * Makes a client from the kubeconfig file, or from the ServiceAccount of the Pod if no file is given. It does not contact the server.
+ * Rejects with an error that names the missing or broken file.
  */
-export function connect(
+export async function connect(
   kubeconfig: string | undefined,
   userAgent: string,
   options: Omit<ClientOptions, 'userAgent'> = {},
-): KubernetesClient {
-  const config = new KubeConfig();
+): Promise<KubernetesClient> {
+  return new KubernetesClient(await findCredentials(kubeconfig, options.clock ?? systemClock), {
+    ...options,
+    userAgent,
+  });
+}
+
+async function findCredentials(kubeconfig: string | undefined, clock: Clock): Promise<Credentials> {
   if (kubeconfig) {
-    try {
-      readFileSync(kubeconfig);
-    } catch (cause) {
-      throw new Error(`kubeconfig ${kubeconfig} cannot be read: ${(cause as Error).message}`, { cause });
-    }
-    try {
-      config.loadFromFile(kubeconfig);
-    } catch (cause) {
-      throw new Error(`kubeconfig ${kubeconfig} is not valid: ${(cause as Error).message}`, { cause });
-    }
-    if (!config.getCurrentCluster())
-      throw new Error(
-        `kubeconfig ${kubeconfig} has no cluster for its current-context "${config.currentContext}"`,
-      );
-  } else if (existsSync(serviceAccountToken) && process.env.KUBERNETES_SERVICE_HOST) {
-    config.loadFromCluster();
-  } else {
-    throw new Error('no way to the API server: outside a cluster, give --kubeconfig FILE or set KUBECONFIG');
+    const { kubeconfigCredentials } = await import('./credentials/kubeconfig.ts');
+    return kubeconfigCredentials(kubeconfig);
   }
-  return new KubernetesClient(config, { ...options, userAgent });
+  if (existsSync(serviceAccountDirectory) && process.env.KUBERNETES_SERVICE_HOST)
+    return new InClusterCredentials(process.env, clock);
+  throw new Error('no way to the API server: outside a cluster, give --kubeconfig FILE or set KUBECONFIG');
 }

@@ -69,7 +69,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const registry = new Registry();
   const diagnostics = createDiagnostics({ clock, logger, registry });
   const { recorder } = diagnostics;
-  const client = connect(options.kubeconfig, 'bellman-speaker', { logger, recorder });
+  const client = await connect(options.kubeconfig, 'bellman-speaker', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
   endOnCrash({ logger, recorder, clock });
   const services = new Map<string, Service>();

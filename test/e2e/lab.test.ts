@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { addresses, type LabNode } from '../../lab/fabric.ts';
-import { Lab } from '../../lab/lab.ts';
+import { apiUrl, Lab } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 
 const v4 = '198.51.100.7';
@@ -80,8 +80,8 @@ describe('hosts', () => {
   });
 
   test('every node reaches the API server, and no client does', async () => {
-    const url = `http://${addresses.control}:6443/readyz`;
-    const ask = (host: NetworkNamespace) => host.exec('curl', '-sS', '--max-time', '2', url);
+    const url = `${apiUrl}/readyz`;
+    const ask = (host: NetworkNamespace) => host.exec('curl', '-sSk', '--max-time', '2', url);
     for (const { namespace } of lab.fabric.nodes) assert.equal(await ask(namespace), 'ok');
     for (const host of [lab.fabric.near, lab.fabric.far]) assert.ok(await fails(ask(host)));
   });
@@ -173,8 +173,8 @@ test('a node without its segment cable still reaches the API server', async () =
   const ping = () => lab.fabric.near.exec('ping', '-c', '1', '-W', '1', node.addresses[0]);
   await lab.plugNode(node, false);
   assert.ok(await fails(ping()));
-  const url = `http://${addresses.control}:6443/readyz`;
-  assert.equal(await node.namespace.exec('curl', '-sS', '--max-time', '2', url), 'ok');
+  const url = `${apiUrl}/readyz`;
+  assert.equal(await node.namespace.exec('curl', '-sSk', '--max-time', '2', url), 'ok');
   await lab.plugNode(node, true);
   await lab.until('the node is back', async () => !(await fails(ping())));
 });

@@ -95,6 +95,10 @@ export interface ControllerStatus {
   readonly waitingFor?: readonly string[];
 }
 
+function kubeconfigIn(folder: string): string {
+  return join(folder, 'kubeconfig');
+}
+
 /** The lab's API server as a process, with clients and controllers. `stop` ends them all. */
 export class ControlPlane {
   readonly folder: string;
@@ -104,26 +108,21 @@ export class ControlPlane {
   readonly #server: Daemon;
   readonly #daemons: Daemon[] = [];
 
-  private constructor(folder: string, url: string, server: Daemon) {
+  private constructor(folder: string, url: string, server: Daemon, client: KubernetesClient) {
     this.folder = folder;
-    this.kubeconfig = join(folder, 'kubeconfig');
+    this.kubeconfig = kubeconfigIn(folder);
     this.url = url;
     this.#server = server;
-    this.client = connect(this.kubeconfig, 'test');
+    this.client = client;
   }
 
   static async start(...flags: string[]): Promise<ControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'bellman-test-'));
-    const server = new Daemon([
-      'lab/apiserver/main.ts',
-      '--kubeconfig-out',
-      join(folder, 'kubeconfig'),
-      ...flags,
-    ]);
+    const server = new Daemon(['lab/apiserver/main.ts', '--kubeconfig-out', kubeconfigIn(folder), ...flags]);
     const url = await eventually('the address of the API server', () =>
       server.messages.find((line) => line.startsWith('http')),
     );
-    const plane = new ControlPlane(folder, url, server);
+    const plane = new ControlPlane(folder, url, server, await connect(kubeconfigIn(folder), 'test'));
     await plane.create('/api/v1/namespaces', { metadata: { name: 'bellman-system' } });
     return plane;
   }

@@ -49,7 +49,7 @@ const failedAllocations = '/api/v1/events?fieldSelector=reason%3DAllocationFaile
 /** Reads what the API server and the reachable daemons report. Rejects when the API server cannot be reached. */
 export async function collectStatus(source: StatusSource): Promise<ClusterView> {
   const { namespace, clock } = source;
-  const client = connect(source.kubeconfig, 'bellman-status');
+  const client = await connect(source.kubeconfig, 'bellman-status');
   try {
     const [configMap, acceptedCopy, rawLease, services, failures, nodes, viewer] = await Promise.all([
       readConfigMap(client, namespace, configMapName),

@@ -59,7 +59,7 @@ function faultsOf(
 }
 
 async function askCluster({ kubeconfig, namespace, node }: TraceSource) {
-  const client = connect(kubeconfig, 'bellman-trace');
+  const client = await connect(kubeconfig, 'bellman-trace');
   try {
     const [nodes, viewer] = await Promise.all([
       node === undefined ? allNodes(client) : oneNode(client, node),

@@ -38,7 +38,10 @@ async function served(
   const server = createServer(listener).on('connection', () => connections++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const client = connect(kubeconfig('served', configFor(`http://127.0.0.1:${port}/prefix/`)), 'agent/1');
+  const client = await connect(
+    kubeconfig('served', configFor(`http://127.0.0.1:${port}/prefix/`)),
+    'agent/1',
+  );
   try {
     await use(client, () => connections);
   } finally {
@@ -120,7 +123,7 @@ test('request() rejects with status, reason and message of a refusal', async () 
 });
 
 test('request() rejects with status 0 when there is no server, when the response breaks off, and after the time limit', async () => {
-  const unreachable = connect(kubeconfig('unreachable', configFor('http://127.0.0.1:1')), 'agent');
+  const unreachable = await connect(kubeconfig('unreachable', configFor('http://127.0.0.1:1')), 'agent');
   await assert.rejects(unreachable.request({ method: 'GET', path: '/' }), {
     status: 0,
     reason: 'ECONNREFUSED',
@@ -250,12 +253,12 @@ for (const { what, content, message } of [
 ])
   test(`connect() names the file and the fault of a kubeconfig that ${what}`, () => {
     const path = kubeconfig('broken', content);
-    assert.throws(
-      () => connect(path, 'agent'),
+    return assert.rejects(
+      connect(path, 'agent'),
       (error: Error) => error.message.startsWith(`kubeconfig ${path} `) && message.test(error.message),
     );
   });
 
 test('connect() names the flag and the variable when there is no kubeconfig', () => {
-  assert.throws(() => connect(undefined, 'agent'), /give --kubeconfig FILE or set KUBECONFIG/);
+  return assert.rejects(connect(undefined, 'agent'), /give --kubeconfig FILE or set KUBECONFIG/);
 });
