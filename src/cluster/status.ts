@@ -8,7 +8,7 @@
  * Texts in a status come from another host. The decoders reduce each text to one line of bounded length, without control, format or
  * separator characters. The text is then safe to print.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { printable } from '../printable.ts';
 import { fail, ok, type Result } from '../result.ts';
 

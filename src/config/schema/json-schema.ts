@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configSchema } from './schema.ts';
 
 /** The shape of the configuration as JSON Schema, for `config/schema.json`. The YAML servers of editors support draft 7. */

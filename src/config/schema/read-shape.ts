@@ -6,7 +6,7 @@
  * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go. Bellman gives the same files the same meaning: `auto-assign: no`
  * is false, `password: 0123` is the text as written, a key without a value counts as absent, and an empty list item has all defaults.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Path } from '../errors.ts';
 import { spellingHint } from '../spelling.ts';
 import type { YamlNode, YamlScalar } from '../text/index.ts';

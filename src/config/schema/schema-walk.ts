@@ -1,5 +1,5 @@
 /** Queries on the schema: the kind of a value, the keys of an object, and the noun for a message. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { configSchema } from './schema.ts';
 
 export type Schema = z.core.$ZodType;

@@ -3,7 +3,7 @@
  * keys, their types and their bounds. The next stage reads values with a syntax of their own, such as addresses and durations, and judges
  * references and overlaps. The message of each schema is a noun for the expected value. The text of an error contains this noun.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const uint32Max = 4294967295;
 

@@ -1,5 +1,5 @@
 /** Messages about a document's shape. Each says what to write instead. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatPath, type Path, show, showSome } from '../errors.ts';
 import { spellingHint } from '../spelling.ts';
 import type { YamlNode, YamlScalar } from '../text/index.ts';
