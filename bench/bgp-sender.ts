@@ -16,6 +16,7 @@ import { UpdateWriter } from '../src/bgp/rib/update-writer.ts';
 import { createBgpSpeaker } from '../src/bgp/speaker.ts';
 import type { RouteAttributes } from '../src/bgp/speaker-api.ts';
 import { warmUp } from '../src/bgp/warm-up.ts';
+import { systemClock } from '../src/clock.ts';
 import { createLogger } from '../src/log.ts';
 
 const [, , kind, countText] = process.argv;
@@ -41,8 +42,11 @@ function onLine(withdraw: () => void): void {
   createInterface({ input: process.stdin }).once('line', withdraw);
 }
 
-function speak(): void {
-  warmUp();
+async function speak(): Promise<void> {
+  // The clock's timers do not keep the process alive.
+  const alive = setInterval(() => {}, 2 ** 30);
+  await warmUp(systemClock);
+  clearInterval(alive);
   const speaker = createBgpSpeaker({
     logger: createLogger('speaker', 'error'),
     registry: new Registry(),
@@ -124,5 +128,5 @@ function replay(): void {
   onLine(() => socket.write(withdrawals));
 }
 
-if (kind === 'speaker') speak();
+if (kind === 'speaker') await speak();
 else replay();

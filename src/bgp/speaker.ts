@@ -55,6 +55,8 @@ export interface BgpSpeakerOptions {
   /** Returns numbers in [0, 1). */
   readonly random?: () => number;
   readonly transport?: Transport;
+  /** Called once, when the first peers are set. */
+  readonly afterFirstPeers?: () => void;
   /** Keeps the last events of each peer's machine, under `peer NAME`. */
   readonly recorder?: FlightRecorder;
   /** Counts and logs exceptions that a peer's input raises. */
@@ -79,12 +81,14 @@ class Speaker implements BgpSpeaker {
   readonly #sessions = new Map<string, Session>();
   /** By peer id. Routes may arrive before their peer is configured, and stay while the peer is missing from the configuration. */
   readonly #outputs = new Map<string, RouteOutput>();
+  #afterFirstPeers: (() => void) | undefined;
   #isSynced = false;
   #isStopped = false;
 
   constructor(options: BgpSpeakerOptions) {
     const { logger, clock = systemClock, transport = createTcpTransport(clock) } = options;
     const { interfaces = systemInterfaces } = options;
+    this.#afterFirstPeers = options.afterFirstPeers;
     this.#context = {
       clock,
       random: options.random ?? systemRandom,
@@ -131,8 +135,10 @@ class Speaker implements BgpSpeaker {
       if (session) session.update(peer);
       else this.#add(peer);
     }
-    if (this.#sessions.size > 0) this.#interfaceWatch.start();
-    else this.#interfaceWatch.stop();
+    if (this.#sessions.size === 0) return this.#interfaceWatch.stop();
+    this.#interfaceWatch.start();
+    this.#afterFirstPeers?.();
+    this.#afterFirstPeers = undefined;
   }
 
   announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void {

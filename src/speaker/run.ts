@@ -59,6 +59,8 @@ export interface RunSpeakerOptions {
   readonly signal: AbortSignal;
 }
 
+/** The warm-up waits until the first sessions have sent their routes. */
+const warmUpAfterMs = 5000;
 /** Deadline for sending the last events when the process stops. */
 const eventsAtStopMs = 1000;
 
@@ -180,12 +182,12 @@ function startBgp(
   registry: Registry,
   { guard, recorder }: Diagnostics,
 ): BgpSpeaker {
-  warmUp();
   return createBgpSpeaker({
     logger: createLogger('bgp', options.logLevel),
     registry,
     hostName: hostname(),
     restarting: markRestart(options.stateDirectory, options.nodeName),
+    afterFirstPeers: () => systemClock.after(warmUpAfterMs, () => void warmUp(systemClock)),
     guard,
     recorder,
   });
