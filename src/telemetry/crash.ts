@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type FlightRecorder, plain } from './flight-recorder.ts';
+import { sourceStack } from './source-stack.ts';
 
 /** Exit code of a process that ends because of a bug. 70 is EX_SOFTWARE of sysexits(3). */
 export const crashExitCode = 70;
@@ -26,7 +27,7 @@ export function endOnCrash({ logger, recorder, clock, handOver }: CrashOptions):
   const end = () => process.exit(crashExitCode);
   const crash = (kind: string, error: unknown) => {
     const reason = plain(error instanceof Error ? error.message : String(error));
-    const stack = error instanceof Error ? error.stack : undefined;
+    const stack = sourceStack(error);
     recorder.record('crash', 'ending', { kind, reason }, []);
     logger.error({ kind, reason, stack }, 'bug: the process ends');
     // The same bug often occurs again during the handover. The handover then continues.

@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino';
 import { type FlightRecorder, plain } from './flight-recorder.ts';
+import { sourceStack } from './source-stack.ts';
 
 export const entrances = ['bgp', 'membership', 'frame', 'http', 'watch'] as const;
 export type Entrance = (typeof entrances)[number];
@@ -56,7 +57,7 @@ export class Guard {
     const reason = plain(error instanceof Error ? error.message : String(error));
     recorder?.record('guard', 'input dropped', { entrance, source, kind, reason, octets: first }, []);
     if (!this.#isNew(`${entrance} ${source} ${kind}`)) return;
-    const stack = error instanceof Error ? error.stack : undefined;
+    const stack = sourceStack(error);
     const hex = first && Buffer.from(first).toString('hex');
     logger.error({ entrance, source: plain(source), kind, reason, octets: hex, stack }, 'bug: input dropped');
   }
