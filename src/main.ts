@@ -4,9 +4,13 @@ import { CommanderError } from 'commander';
 import { exitCodes } from './cli/exit-codes.ts';
 import { bellmanProgram } from './cli/program.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+/** The build replaces this variable by the version. */
+const version = process.env.BELLMAN_VERSION ?? versionOfPackage();
+
+function versionOfPackage(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
 
 /**
  * Ends the process when output is lost. A reader that stops early, such as `head`, is not an error. Every other failure to write is an

@@ -56,6 +56,11 @@ export interface Layer2 {
   stop(): Promise<void>;
 }
 
+/** The program of the layer-2 process, from source or from a build. */
+const program = new URL(
+  import.meta.url.endsWith('.ts') ? './process.ts' : './layer2-process.js',
+  import.meta.url,
+);
 const restart = { firstMs: 100, maxMs: 5000, calmMs: 10_000 } as const;
 /** The layer-2 process has this long to end after a call of `stop`. Then it is killed. */
 const stopMs = 6000;
@@ -148,7 +153,6 @@ class Layer2Parent implements Layer2 {
 
   #start(): void {
     const { settings, logLevel, logger } = this.#options;
-    const program = new URL(import.meta.url.replace(/parent\.(ts|js)$/, 'process.$1'));
     const child = fork(program, [logLevel, JSON.stringify(settings)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

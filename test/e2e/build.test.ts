@@ -1,0 +1,71 @@
+/** The program as `make build` leaves it. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+// The lab's folder for temporary files is private to this test and disappears with it.
+const dist = '/tmp/dist';
+process.env.BELLMAN_PROGRAM = join(dist, 'bellman');
+const { Lab } = await import('../../lab/lab.ts');
+
+/** The text of a bundle and of all chunks that it loads at its start. */
+function loadedBy(file: string, seen = new Set<string>()): string {
+  if (seen.has(file)) return '';
+  seen.add(file);
+  const text = readFileSync(join(dist, 'app', file), 'utf8');
+  const chunks = text.matchAll(/(?:from|import)\s*"\.\/([\w-]+\.js)"/g);
+  return text + [...chunks].map(([, chunk = '']) => loadedBy(chunk, seen)).join('');
+}
+
+describe('the program that is shipped', { concurrency: false }, () => {
+  let lab: Awaited<ReturnType<typeof Lab.start>> | undefined;
+  before(() => execFileSync(process.execPath, [join(root, 'scripts/build.ts'), dist]));
+  after(() => lab?.close());
+
+  test('takes at most 150 MB on disk, with Node', () => {
+    const [kilobytes] = execFileSync('du', ['-sk', dist], { encoding: 'utf8' }).split('\t');
+    assert.ok((Number(kilobytes) * 1024) / 1e6 < 150, `${kilobytes} KiB`);
+  });
+
+  test('loads no HTTP, schema or Kubernetes code in the layer-2 process', () => {
+    const text = loadedBy('layer2-process.js');
+    const files = readdirSync(join(dist, 'app')).filter((name) => name.endsWith('.js'));
+    const everything = files.map((name) => readFileSync(join(dist, 'app', name), 'utf8')).join('');
+    for (const [what, pattern] of [
+      ['HTTP', /(?:from|require\()\s*"(?:node:)?https?"/],
+      ['zod', /ZodObject/],
+      ['the API client', /serviceaccount/],
+    ] as const) {
+      assert.match(everything, pattern, `the speaker loads ${what}`);
+      assert.doesNotMatch(text, pattern, `the layer-2 process loads ${what}`);
+    }
+  });
+
+  test('prints the version of the package', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    assert.equal(execFileSync(join(dist, 'bellman'), ['--version'], { encoding: 'utf8' }).trim(), version);
+  });
+
+  test('announces an address by BGP and answers for one in layer 2', async () => {
+    const running = await Lab.start({ nodes: 2 });
+    lab = running;
+    await running.applyExample('config');
+    for (const [service, client] of [
+      ['web', running.fabric.far],
+      ['printer', running.fabric.near],
+    ] as const) {
+      await running.applyExample(service);
+      await running.addPods(service, running.fabric.nodes);
+      await running.until(
+        `${service} has addresses`,
+        async () => (await running.addressesOf(service)).length > 0,
+      );
+      const [address = ''] = await running.addressesOf(service);
+      await running.until(`${address} answers`, () => running.curl(client, address).then(() => true));
+    }
+  });
+});
