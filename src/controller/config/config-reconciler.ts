@@ -2,7 +2,7 @@
  * Applies the gate to each edit of the ConfigMap. It stores an accepted text in annotations of the ConfigMap and in a copy, which remains
  * when the ConfigMap is deleted. It reports when the ConfigMap's text is not in force.
  *
- *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ copy, event ConfigAccepted
+ *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ event ConfigAccepted ──→ copy
  *              └────rejected──→ annotations status and error, event ConfigStale; the accepted text stays in force
  *
  * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, whatever
