@@ -86,7 +86,11 @@ const plants: readonly Plant[] = [
     line: "export * from '../../membership/membership.ts';",
     says: 'src/layer2/responder/**',
   },
+  { folder: 'src/layer2/responder', line: "export * from 'node:https';", says: 'src/layer2/responder/**' },
   { folder: 'src/layer2', line: "export * from '../kubernetes/model.ts';", says: 'src/layer2/*.ts' },
+  { folder: 'src/layer2', line: "export * from 'node:http';", says: 'src/layer2/*.ts' },
+  { folder: 'src/layer2', line: "export * from '../telemetry/http-server.ts';", says: 'src/layer2/*.ts' },
+  { folder: 'src/layer2', line: "export * from '../telemetry/event-codec.ts';", says: 'src/layer2/*.ts' },
   {
     folder: 'src/kubernetes',
     line: "export * from '../speaker/run.ts';",
