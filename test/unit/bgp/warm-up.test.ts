@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { warmUp } from '../../../src/bgp/warm-up.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+
+test('warmUp() builds an UPDATE message for every route that it announces and withdraws', async () => {
+  const clock = new VirtualClock();
+  let octets: number | undefined;
+  void warmUp(clock).then((built) => {
+    octets = built;
+  });
+  while (octets === undefined) {
+    clock.advance(10);
+    await turn();
+  }
+  // A host route takes 5 octets of a message in IPv4 and 17 in IPv6, once when it is announced and once when it is withdrawn.
+  const perRound = 256 * 2 * (5 + 17);
+  assert.ok(octets > 128 * perRound, `${octets} octets`);
+  assert.ok(octets < 128 * perRound * 1.5, `${octets} octets`);
+});
