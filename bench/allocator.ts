@@ -95,9 +95,9 @@ report(
   'time in the full /15 divided by time in the empty /15',
   spread(results.full.map((each, i) => each / (results.empty[i] ?? 1))),
 );
-report('one allocation and its release, /15 with every second free', `${spread(results.halfFree)} µs`);
+report('one allocation and its release, /15 with every other address free', `${spread(results.halfFree)} µs`);
 report(
-  'time with every second free divided by time in the empty /15',
+  'time in the half-free /15 divided by time in the empty /15',
   spread(results.halfFree.map((each, i) => each / (results.empty[i] ?? 1))),
 );
 

@@ -16,7 +16,7 @@ export async function requestViewerToken(client: Api, namespace: string): Promis
     const account = `ServiceAccount ${namespace}/${viewerServiceAccount}`;
     const reason = error instanceof Error ? error.message : String(error);
     return {
-      problem: `speakers show their state only to clients with a token of ${account}, and the request for one failed: ${reason}`,
+      problem: `daemons on other hosts show their state only with a token of ${account}, and the request for this token failed: ${reason}`,
     };
   }
 }

@@ -55,8 +55,8 @@ export class MemberView {
   }
 
   /**
-   * Reports the members and returns the view for ownership. `isCertain` says that a speaker runs on each of the nodes that Kubernetes
-   * lists.
+   * Reports the members and returns the view for ownership. `isCertain` says that the list of speakers comes from
+   * their Pods: each listed speaker has a Pod, and there are no others.
    */
   update(membership: MembershipState, ownFacts: string, isCertain: boolean): OwnershipView {
     const { nodeName, clock, report, setSpeakers } = this.#options;

@@ -50,7 +50,7 @@ export class LinkTable {
   >();
   readonly #firstEpoch: number;
 
-  /** `firstEpoch` must differ between tables, so that replacing the table reopens every capture. */
+  /** `firstEpoch` must be greater than every epoch of an earlier table, so that replacing the table reopens every capture. */
   constructor(firstEpoch: number) {
     this.#firstEpoch = firstEpoch;
   }

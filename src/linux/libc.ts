@@ -26,7 +26,7 @@ const native = {
   if_nametoindex: library.func('uint32_t if_nametoindex(const char *name)'),
 };
 
-/** `struct sock_fprog`: `instructions 2 | padding | pointer to the program`. */
+/** `struct sock_fprog`: the number of instructions (2 octets), padding, a pointer to the program. */
 const programType = koffi.struct('sock_fprog', { length: 'uint16_t', program: 'const void *' });
 const attachFilter = library.func('setsockopt', 'int', [
   'int',
@@ -61,6 +61,7 @@ export function openSocket(domain: number, type: number, protocol: number): numb
   return checked('socket', native.socket(domain, type, protocol));
 }
 
+/** Closes a descriptor. Ignores a failure. */
 export function closeDescriptor(fd: number): void {
   native.close(fd);
 }

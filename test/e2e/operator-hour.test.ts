@@ -119,7 +119,7 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     await shows(
       'one route of two',
       0,
-      /^node-3 +router +Established +\S+ +1 of 2 .*ipv6-unicast is not sent: the session's interface has no global IPv6 address/m,
+      /^node-3 +router +Established +\S+ +1 of 2 .*ipv6-unicast is not sent: there is no global IPv6 address/m,
     );
     assert.equal(await nextHops(`${v6}/128`), 2);
     await node.namespace.ip('address', 'add', `${node.addresses[1]}/64`, 'dev', 'eth0');

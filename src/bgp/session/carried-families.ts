@@ -14,8 +14,8 @@ export interface CarriedFamilies {
 const both: readonly Family[] = [4, 6];
 
 /**
- * Decides which families the session carries, and their next hops. `before` is the decision in force. Its next hops stay as long as the
- * node has these addresses, so that a new address, such as a temporary IPv6 address, does not change the next hops.
+ * Decides which families the session carries, and their next hops. `before` is the decision in force. Its next hops stay while the node has
+ * all these addresses and the session needs as many of them. A new address, such as a temporary IPv6 address, does not change the next hops.
  */
 export function carriedFamilies(
   local: IpAddress,
@@ -43,7 +43,7 @@ export function carriedFamilies(
     });
     if (!found) {
       warnings.push(
-        `${familyName(family)} is not sent: the session's interface has no global IPv${family} address to use as the next hop`,
+        `${familyName(family)} is not sent: there is no global IPv${family} address to use as the next hop`,
       );
       continue;
     }

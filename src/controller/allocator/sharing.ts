@@ -14,7 +14,7 @@ export interface SharingTerms {
   readonly ports: readonly string[];
   /**
    * Empty with `externalTrafficPolicy: Cluster`. With `Local`, this is the selector of the Service, because all traffic for an address must
-   * then reach the same Pods.
+   * then reach the same Pods. A Service without a selector has its own name here, so it shares with no other Service.
    */
   readonly backends: string;
 }

@@ -210,7 +210,7 @@ describe('AdjRibOut', () => {
       assert.deepEqual(drain(), ['announce med - 198.51.100.1/32']);
     });
 
-    test('still withdraws a prefix that the peer holds', () => {
+    test('does not lose the withdrawal of a prefix that it has queued', () => {
       const { rib, drain } = fixture();
       rib.up([4], false);
       rib.announce(a, plain);

@@ -114,7 +114,7 @@ test('octets that arrive faster than they are handled are delivered whole and in
   stream.destroy();
 });
 
-test('octets that wait for the next turn are delivered before the octets that a broken connection left unread', async () => {
+test('when a connection breaks while its stream is paused, the waiting chunk is delivered before the octets that are still in the kernel', async () => {
   const total = 600_000;
   let received = 0;
   let inOrder = true;

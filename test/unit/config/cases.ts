@@ -1,9 +1,9 @@
 /**
- * Reads the tables of documents beside this file. A case is a title, a document, and the expected result:
+ * Reads the test cases from the text files in `documents/`. A case is a title, a document, and the expected result:
  *
  *     ### hold time of two seconds
  *     peers: [{my-asn: 64512, peer-asn: 64500, peer-address: 10.0.0.1, hold-time: 2s}]
- *     => peers[0].hold-time 1:78 2s is not allowed: 0, or 3s to 65535s (RFC 4271)
+ *     => peers[0].hold-time 1:77 2s is not allowed: 0, or 3s to 65535s (RFC 4271)
  *
  * The expected result is `=> valid`, or one line for each error in order: path (`.` for the document), line:column, message. Lines
  * that begin with `~>` follow `=> valid` and are warnings in the same form.

@@ -29,7 +29,7 @@ test('parseConfig() fills in every default of a peer', () => {
   ]);
 });
 
-test('parseConfig() reads every key of a peer', () => {
+test('parseConfig() reads the keys of a peer', () => {
   const [read] = parsed(`
 peers:
 - name: tor

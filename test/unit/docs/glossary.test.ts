@@ -1,4 +1,4 @@
-/** Checks every file against `docs/glossary.md`: a word of its column "not" appears only where the glossary allows it. */
+/** Checks code, tests, manifests and pages against `docs/glossary.md`: a word of its column "not" appears only where the glossary allows it. */
 import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import { test } from 'node:test';
@@ -38,7 +38,7 @@ test('a word in small letters is found in prose and in parts of identifiers', ()
   assert.deepEqual(usesOf('ever more', 'It is ever\n * more rare.\never more'), [1, 3]);
 });
 
-test('a word with capitals is found as a whole identifier only', () => {
+test('a word with capitals or `#` is found as a whole identifier only', () => {
   assert.deepEqual(usesOf('Term', 'term\nLeaderTerm\nnew Term()\nTerms'), [3]);
   assert.deepEqual(usesOf('#look', 'look\nthis.#look()\n#looked'), [2]);
 });

@@ -66,7 +66,7 @@ test('InClusterCredentials keeps the last token while the file is missing', asyn
   assert.equal(await tokenOf(credentials), 'Bearer first');
 });
 
-test('InClusterCredentials names the file or the variable that is missing', () => {
+test('InClusterCredentials names a file that is missing, and variables that name no server', () => {
   rmSync(file('ca.crt'), { force: true });
   writeFileSync(file('token'), 't');
   const make = (at: PodEnvironment) => () => new InClusterCredentials(at, new VirtualClock(), folder);

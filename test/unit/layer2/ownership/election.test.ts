@@ -86,7 +86,7 @@ const cases: readonly {
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'b' },
   },
   {
-    name: 'an address that was taken does not count as load when earlier addresses are placed',
+    name: 'an address that was taken does not count as load for the addresses that come before it in the order of placement',
     vacancies: [
       vacant('192.0.2.1', ['a', 'b']),
       vacant('192.0.2.2', [], { takenBy: heaviest('192.0.2.1', ['a', 'b']) ?? '' }),
