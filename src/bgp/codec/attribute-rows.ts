@@ -3,11 +3,13 @@
  * and MP_UNREACH_NLRI are in multiprotocol.ts, because their errors end the session.
  *
  * To add an attribute, add a row here, a field of PathAttributes in ../message.ts, and random values in
- * test/unit/bgp/codec/properties.test.ts.
+ * test/unit/bgp/codec/properties.test.ts. The functions `number` and `list` of attribute-row.ts accept only the fields that their types name.
+ * test/fuzz/bgp-message-check.ts counts the elements of every list, so count a new list there too.
  *
  * If our routes carry the attribute, add a field of RouteAttributes in ../speaker-api.ts as well. Two routes with different values must not
  * share an attribute set, so add the field to the key in ../rib/attribute-table.ts. Add the attribute to `pathAttributes` in
- * ../rib/update-writer.ts. In src/speaker/, peer-routes.ts takes the value from the configuration, and route-table.ts merges the values
+ * ../rib/update-writer.ts, and to the estimate in `#fitting` there if its length varies. CONTRIBUTING.md names the files to change for a
+ * key of the configuration. In src/speaker/, peer-routes.ts takes the value from the configuration, and route-table.ts merges the values
  * where Services share a prefix.
  */
 import { ipFromBytes, ipToBytes } from '../../address/index.ts';

@@ -21,6 +21,7 @@
 export { asTrans } from './as-path.ts';
 export type { AttributeFault } from './attribute-list.ts';
 export { attributeName, encodeAttributeList as encodePathAttributes } from './attribute-list.ts';
+export { AttributeType, Flag } from './attribute-row.ts';
 export { capabilityCode, capabilityNameOf } from './capabilities.ts';
 export type { BgpError } from './errors.ts';
 export { FrameReader } from './frame-reader.ts';

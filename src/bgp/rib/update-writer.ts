@@ -5,7 +5,7 @@
  * IPv4 next hop travel outside of MP_REACH_NLRI, in the form that every peer knows ("classic" below).
  */
 import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
-import { encodePathAttributes } from '../codec/index.ts';
+import { AttributeType, encodePathAttributes, Flag } from '../codec/index.ts';
 import { MessageType, type PathAttributes } from '../message.ts';
 import { addressFamily } from '../negotiation.ts';
 import type { RouteAttributes } from '../speaker-api.ts';
@@ -40,9 +40,7 @@ const headerBytes = 19;
 const updateOverhead = headerBytes + 4;
 const defaultLocalPref = 100;
 
-const Attribute = { mpReach: 14, mpUnreach: 15 } as const;
-/** Optional, with an extended length (RFC 4271 section 4.3). */
-const optionalExtended = 0x90;
+const optionalExtended = Flag.optional | Flag.extendedLength;
 const RefreshMark = { begin: 1, end: 2 } as const;
 
 export class UpdateWriter {
@@ -139,7 +137,7 @@ export class UpdateWriter {
     const { afi, safi } = addressFamily(family);
     const reach = start + updateOverhead;
     this.#chunk[reach] = optionalExtended;
-    this.#chunk[reach + 1] = Attribute.mpReach;
+    this.#chunk[reach + 1] = AttributeType.mpReach;
     this.#view.setUint16(reach + 4, afi);
     this.#chunk[reach + 6] = safi;
     let at = reach + 8;
@@ -182,7 +180,7 @@ export class UpdateWriter {
     const { afi, safi } = addressFamily(family);
     const unreach = start + updateOverhead;
     this.#chunk[unreach] = optionalExtended;
-    this.#chunk[unreach + 1] = Attribute.mpUnreach;
+    this.#chunk[unreach + 1] = AttributeType.mpUnreach;
     this.#view.setUint16(unreach + 4, afi);
     this.#chunk[unreach + 6] = safi;
     const { end, count } = this.#fill(source, unreach + 7, start + this.#session.sendLimit);
