@@ -1,12 +1,16 @@
 /**
  * A NOTIFICATION as text for an operator: the names that the RFCs give its code and subcode, and its data in words (notification-data.ts).
  * session/cause-text.ts turns the text into the reason of a log line, and session/session-log.ts logs that line. Pure.
+ *
+ * For a NOTIFICATION that we send, session/cause-text.ts appends `error.text`. That text is written where the fault was found: in codec/,
+ * in negotiation.ts, or in fsm/. When one of our own timers expires, the reason is only the name of the error.
  */
 import { Cease, ceaseCode } from './cease.ts';
 import type { NotificationError } from './message.ts';
 import { describeData } from './notification-data.ts';
 
-const codeNames: Readonly<Record<number, string>> = {
+/** Names of the error codes. Sources: RFC 4271 section 4.5, RFC 7313 and RFC 9687. */
+export const codeNames = {
   1: 'Message Header Error',
   2: 'OPEN Message Error',
   3: 'UPDATE Message Error',
@@ -15,7 +19,8 @@ const codeNames: Readonly<Record<number, string>> = {
   6: 'Cease',
   7: 'ROUTE-REFRESH Message Error',
   8: 'Send Hold Timer Expired',
-};
+} as const;
+const codeNameOf: Readonly<Record<number, string>> = codeNames;
 
 /**
  * Names of the subcodes, by error code. Each list begins with subcode 1. Sources: RFC 4271 section 4.5, RFC 5492, 9234 (OPEN), 6608 (FSM),
@@ -83,7 +88,7 @@ export function describeNotification(error: NotificationError): string {
 }
 
 function describeCodes({ code, subcode }: NotificationError): string {
-  const name = codeNames[code] ?? `error code ${code}`;
+  const name = codeNameOf[code] ?? `error code ${code}`;
   const detail = subcodeNames[code]?.[subcode - 1] ?? (subcode === 0 ? undefined : `subcode ${subcode}`);
   return detail === undefined ? name : `${name}/${detail}`;
 }

@@ -3,7 +3,7 @@ import { formatIp } from '../../address/index.ts';
 import type { DownCause } from '../fsm/connection-events.ts';
 import type { RejectReason } from '../fsm/peer-events.ts';
 import type { NotificationError } from '../message.ts';
-import { describeNotification } from '../notification-text.ts';
+import { codeNames, describeNotification } from '../notification-text.ts';
 import type { ResolvedPeer } from '../peer.ts';
 import { isOneHop } from './connection-settings.ts';
 
@@ -26,9 +26,9 @@ function causeText(cause: DownCause): string {
     case 'received':
       return `NOTIFICATION received: ${describeNotification(cause.error)}`;
     case 'hold-timer':
-      return 'Hold Timer Expired';
+      return codeNames[4];
     case 'send-hold-timer':
-      return 'Send Hold Timer Expired';
+      return codeNames[8];
     case 'tcp':
       return cause.reason;
     case 'stopped':
