@@ -1,4 +1,4 @@
-export type { PeerSettings, ResolvedPeer } from './peer.ts';
+export { type PeerSettings, peerMachine, type ResolvedPeer } from './peer.ts';
 export { createBgpSpeaker } from './speaker.ts';
 export type { BgpSpeaker, RouteAttributes, StopMode } from './speaker-api.ts';
 export { warmUp } from './warm-up.ts';

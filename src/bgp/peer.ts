@@ -43,3 +43,8 @@ export interface ResolvedPeer {
   /** BGP Identifier: 32 bits, not zero (RFC 6286). */
   readonly routerId: number;
 }
+
+/** The name of a peer's machine in the flight recorder. */
+export function peerMachine(peer: string): string {
+  return `peer ${peer}`;
+}

@@ -17,7 +17,9 @@ interface TraceFlags {
 export function traceCommand(): Command {
   return new Command('trace')
     .description('print the last events of a BGP peer, of an address, or of the membership')
-    .addArgument(new Argument('<subject>', 'name of a peer, an IP address, or the word membership'))
+    .addArgument(
+      new Argument('<subject>', 'name or IP address of a peer, an address, or the word membership'),
+    )
     .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
     .addOption(namespaceFlag())
     .addOption(new Option('--node <node>', 'ask only the speaker of this node; by default, ask all speakers'))
@@ -34,6 +36,12 @@ export function traceCommand(): Command {
       process.stdout.write(formatTrace(events, output));
       for (const fault of faults) process.stderr.write(`bellman: ${fault}\n`);
       if (faults.length > 0) process.exitCode = exitCodes.failed;
-      else process.exitCode = events.length > 0 ? exitCodes.success : exitCodes.negative;
+      else if (events.length > 0) process.exitCode = exitCodes.success;
+      else {
+        process.stderr.write(
+          `bellman: no events about ${subject}; bellman status lists the names of the peers\n`,
+        );
+        process.exitCode = exitCodes.negative;
+      }
     });
 }

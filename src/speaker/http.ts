@@ -1,4 +1,6 @@
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import { formatIp, type IpAddress } from '../address/index.ts';
+import { peerMachine } from '../bgp/index.ts';
 import type { Layer2 } from '../layer2/parent.ts';
 import type { AccessControl } from '../telemetry/access.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
@@ -16,6 +18,11 @@ export interface SpeakerHttpOptions {
   readonly status: StatusSources;
 }
 
+interface NamedPeer {
+  readonly name: string;
+  readonly address: IpAddress;
+}
+
 /** Serves the speaker's HTTP endpoint. Rejects when an address cannot be bound. */
 export function serveSpeaker({
   addresses,
@@ -25,7 +32,7 @@ export function serveSpeaker({
   access,
   status,
 }: SpeakerHttpOptions): Promise<HttpEndpoint> {
-  const { nodeName, sync, speaker } = status;
+  const { nodeName, sync, speaker, bgp } = status;
   return serveHttp(addresses, {
     registry: {
       contentType: registry.contentType,
@@ -41,6 +48,7 @@ export function serveSpeaker({
       }),
     status: () => speakerStatus(status),
     events: () => mergedEvents(recorder, layer2),
+    machinesOf: (address) => peerMachines(bgp.status(), address),
     guard,
     access,
   });
@@ -50,6 +58,11 @@ export function serveSpeaker({
 async function mergedMetrics(registry: Registry, layer2: readonly object[]): Promise<string> {
   const own = (await registry.getMetricsAsJSON()) as object[];
   return AggregatorRegistry.aggregate([own, [...layer2]]).metrics();
+}
+
+/** Machines of the peers with this address. The events of a peer hold its name, but not always its address. */
+export function peerMachines(peers: readonly NamedPeer[], address: string): readonly string[] {
+  return peers.flatMap((peer) => (formatIp(peer.address) === address ? [peerMachine(peer.name)] : []));
 }
 
 /** Events of this process, and those of the layer-2 process if it answers. */

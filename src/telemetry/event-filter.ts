@@ -4,13 +4,14 @@ import type { RecordedEvent } from './flight-recorder.ts';
 export interface EventFilter {
   /** Name of the machine, such as `peer router-a`. */
   readonly machine: string | undefined;
-  /** Events that mention this IP address anywhere. */
-  readonly address: string | undefined;
+  /** Events that mention this IP address anywhere, and all events of the machines that belong to it. */
+  readonly address: { readonly text: string; readonly machines: readonly string[] } | undefined;
 }
 
 export function matchesFilter(event: RecordedEvent, { machine, address }: EventFilter): boolean {
   if (machine !== undefined && event.machine !== machine) return false;
-  return address === undefined || mentions(JSON.stringify(event), address);
+  if (address === undefined || address.machines.includes(event.machine)) return true;
+  return mentions(JSON.stringify(event), address.text);
 }
 
 /** Whether the text contains the address as a whole, not only as a part of a longer address. 192.0.2.10 does not mention 192.0.2.1. */

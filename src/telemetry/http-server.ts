@@ -5,7 +5,8 @@
  *   /healthz       200 while the process works, else 503 with the reasons. After 503 a restart may help
  *   /readyz        200 while the process can do its whole job, else 503 with the reasons
  *   /status        the state of the process as JSON (`cluster/status.ts`); access control applies
- *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies
+ *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies.
+ *                  The address of a peer selects the events of the peer
  *
  * A request that raises an exception is answered with 500 and reported by the guard.
  */
@@ -27,6 +28,8 @@ export interface Endpoints {
   readonly status: () => unknown;
   /** All recorded events, oldest first. */
   readonly events: () => Promise<readonly RecordedEvent[]>;
+  /** Names of the machines that belong to an address although their events need not mention it. */
+  readonly machinesOf?: (address: string) => readonly string[];
   readonly guard: Guard;
   /** Allows or refuses requests for the paths that show internal state. */
   readonly access: Pick<AccessControl, 'check'>;
@@ -145,7 +148,7 @@ async function replyTo(url: string, endpoints: Endpoints): Promise<Reply> {
         body: `${JSON.stringify(endpoints.status(), null, 2)}\n`,
       };
     case '/debug/events':
-      return eventLines(await endpoints.events(), filterOf(new URLSearchParams(query)));
+      return eventLines(await endpoints.events(), filterOf(new URLSearchParams(query), endpoints));
     default:
       return {
         status: 404,
@@ -160,8 +163,12 @@ function health(reasons: readonly string[]): Reply {
   return { status: 503, type: plainText, body: `${reasons.join('\n')}\n` };
 }
 
-function filterOf(query: URLSearchParams): EventFilter {
-  return { machine: query.get('machine') ?? undefined, address: query.get('address') ?? undefined };
+function filterOf(query: URLSearchParams, { machinesOf }: Pick<Endpoints, 'machinesOf'>): EventFilter {
+  const address = query.get('address');
+  return {
+    machine: query.get('machine') ?? undefined,
+    address: address === null ? undefined : { text: address, machines: machinesOf?.(address) ?? [] },
+  };
 }
 
 function eventLines(events: readonly RecordedEvent[], filter: EventFilter): Reply {

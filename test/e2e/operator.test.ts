@@ -127,6 +127,15 @@ describe('the view of an operator', { concurrency: false }, () => {
     assert.match(peer, /^\S+Z {2}node-2 {2}peer router {2}open .* ⇒ OpenConfirm$/m);
     assert.match(peer, /^\S+Z {2}node-2 {2}peer router {2}keepalive .* ⇒ Established$/m);
     assert.doesNotMatch(peer, /node-1 {2}/);
+    assert.match(
+      await trace('192.0.2.1', '--node', 'node-2'),
+      /^\S+Z {2}node-2 {2}peer router {2}open .* ⇒ OpenConfirm$/m,
+    );
+    const script = `${bellman} trace nonsense --kubeconfig ${kubeconfigPath} 2>&1; echo "exit $?"`;
+    assert.equal(
+      await node.exec('sh', '-c', script),
+      'bellman: no events about nonsense; bellman status lists the names of the peers\nexit 1\n',
+    );
     const events = (await trace(printer, '-o', 'json')).trim().split('\n');
     const machines = events.map((line) => (JSON.parse(line) as { machine: string }).machine);
     assert.ok(

@@ -14,7 +14,7 @@ import { stepPeer } from '../fsm/peer-machine.ts';
 import { describePeerState, initialPeerState, type PeerState } from '../fsm/peer-state.ts';
 import type { Message, NotificationError } from '../message.ts';
 import type { BgpMetrics } from '../metrics.ts';
-import type { ResolvedPeer } from '../peer.ts';
+import { peerMachine, type ResolvedPeer } from '../peer.ts';
 import type { PeerStatus } from '../speaker-api.ts';
 import type { Incoming, Transport } from '../transport/transport.ts';
 import { describeNoAnswer } from './cause-text.ts';
@@ -90,7 +90,7 @@ export class Session implements ConnectionOwner {
     const change = settingsChange(this.#peer, peer);
     const { name } = this.#peer.settings;
     this.#peer = peer;
-    if (peer.settings.name !== name) this.#context.recorder?.forget(machineName(name));
+    if (peer.settings.name !== name) this.#context.recorder?.forget(peerMachine(name));
     this.#report.rename(peer.settings.name);
     this.#output.showAs(peer.settings.name);
     if (change === 'none') return;
@@ -163,7 +163,7 @@ export class Session implements ConnectionOwner {
   /** Removes the peer's metrics and recordings. */
   forget(): void {
     this.#report.metrics.forget();
-    this.#context.recorder?.forget(machineName(this.#peer.settings.name));
+    this.#context.recorder?.forget(peerMachine(this.#peer.settings.name));
   }
 
   /** An input of one of the connections. */
@@ -246,7 +246,7 @@ export class Session implements ConnectionOwner {
   }
 
   #record(state: PeerState, event: PeerEvent, actions: readonly PeerAction[]): void {
-    const machine = machineName(this.#peer.settings.name);
+    const machine = peerMachine(this.#peer.settings.name);
     this.#context.recorder?.record(machine, describePeerState(state), event, actions);
   }
 
@@ -361,9 +361,4 @@ export class Session implements ConnectionOwner {
  */
 function isRoutine({ kind }: PeerEvent): boolean {
   return kind === 'update' || kind === 'keepalive' || kind === 'timer';
-}
-
-/** The peer's name in the flight recorder. */
-function machineName(peer: string): string {
-  return `peer ${peer}`;
 }

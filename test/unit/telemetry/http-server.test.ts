@@ -24,6 +24,7 @@ describe('serveHttp()', () => {
       notReady: () => notReady,
       status: () => status(),
       events: () => Promise.resolve(recorder.events()),
+      machinesOf: (address) => (address === '192.0.2.7' ? ['peer a'] : []),
       guard: new Guard({
         logger: pino({ level: 'silent' }),
         count: (entrance, kind) => failures.push(`${entrance} ${kind}`),
@@ -67,6 +68,7 @@ describe('serveHttp()', () => {
     assert.deepEqual(await machines(''), ['peer a', 'ownership', 'ownership']);
     assert.deepEqual(await machines('?machine=peer%20a'), ['peer a']);
     assert.deepEqual(await machines('?address=192.0.2.1'), ['ownership']);
+    assert.deepEqual(await machines('?address=192.0.2.7'), ['peer a']);
     assert.doesNotMatch((await get('/debug/events')).body, /hunter2/);
   });
 
