@@ -3,10 +3,10 @@ import { anySelectorMatches } from '../config/selector.ts';
 import type { Node, Service } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import { perNode } from '../layer2/address-entry.ts';
-import { type EligibilityRules, nodeRefusal } from './node-eligibility.ts';
+import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
 import { localNodes, type ServingNodes } from './serving-nodes.ts';
 
-export interface CandidateContext extends EligibilityRules {
+export interface CandidateContext extends NodeRefusalRules {
   readonly nodes: ReadonlyMap<string, Node>;
 }
 

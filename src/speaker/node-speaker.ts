@@ -17,9 +17,9 @@ import { type EndpointSlice, type Node, objectKey, type Secret, type Service } f
 import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
-import { EligibilityLog } from './eligibility-log.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
-import { type EligibilityRules, nodeRefusal, planningKey } from './node-eligibility.ts';
+import { type NodeRefusalRules, nodeRefusal, planningKey } from './node-refusal.ts';
+import { NodeRefusalLog } from './node-refusal-log.ts';
 import { PeerSet, type PeerTrouble } from './peer-set.ts';
 import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
 import { RouteTable } from './route-table.ts';
@@ -53,7 +53,7 @@ export class NodeSpeaker {
   readonly #peers: PeerSet;
   readonly #routes = new RouteTable();
   readonly #addresses = new AddressTable();
-  readonly #eligibility: EligibilityLog;
+  readonly #refusalLog: NodeRefusalLog;
   /** Refusals by Service. */
   readonly #refusals = new Map<string, readonly Refusal[]>();
   /** Advertised addresses by Service. */
@@ -65,7 +65,7 @@ export class NodeSpeaker {
   constructor(options: NodeSpeakerOptions) {
     this.#options = options;
     this.#peers = new PeerSet(options.nodeName, options.namespace);
-    this.#eligibility = new EligibilityLog(options.nodeName, options.logger);
+    this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
   }
 
   /** Notes the resourceVersion of the objects that the next calls set. All kinds of objects share one sequence of versions. */
@@ -90,7 +90,7 @@ export class NodeSpeaker {
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
     if (before === planningKey(name, node, rules)) return;
-    if (name === this.#options.nodeName) this.#logEligibility();
+    if (name === this.#options.nodeName) this.#logRefusal();
     this.#replanAll();
   }
 
@@ -101,7 +101,7 @@ export class NodeSpeaker {
 
   setConfig(config: Config): void {
     this.#config = config;
-    this.#logEligibility();
+    this.#logRefusal();
     this.#replanAll();
   }
 
@@ -109,7 +109,7 @@ export class NodeSpeaker {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    this.#logEligibility();
+    this.#logRefusal();
     this.#applyPeers();
     for (const key of this.#services.keys()) this.#replanRoutesAndAddresses(key);
     this.#options.layer2.table(this.#addresses.entries());
@@ -201,7 +201,7 @@ export class NodeSpeaker {
     return { config: this.#config, nodeName, nodes: this.#nodes, isOurs, ...this.#rules() };
   }
 
-  #rules(): EligibilityRules {
+  #rules(): NodeRefusalRules {
     const { leavesWhenCordoned, ignoresExcludeLabel } = this.#options;
     return {
       leavesWhenCordoned,
@@ -217,9 +217,9 @@ export class NodeSpeaker {
     for (const trouble of change.troubles) onPeerTrouble(trouble);
   }
 
-  #logEligibility(): void {
+  #logRefusal(): void {
     const { nodeName } = this.#options;
     if (this.#isStarted)
-      this.#eligibility.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.#rules()));
+      this.#refusalLog.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.#rules()));
   }
 }

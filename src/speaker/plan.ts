@@ -1,13 +1,13 @@
 /**
  * The plan of one node for one Service: a pure function of the Service, its endpoints, the nodes and the accepted configuration. In BGP,
- * every eligible node announces routes to its peers. In layer 2, exactly one of the candidates answers. The layer-2 processes elect it.
+ * every node that may announce sends routes to its peers. In layer 2, exactly one of the candidates answers. The layer-2 processes elect it.
  *
  *   Service ─┐                         ┌─ routes: peer, prefix, attributes → RouteTable → BGP
  *   endpoints┼→ planService(…, context)┤
  *   nodes,   │                         └─ layer2: address, candidates     → AddressTable → layer-2 process
  *   config  ─┘
  *
- * A node is eligible if it is Ready and its network is available, unless a label or a cordon excludes it (`nodeRefusal`). A Service needs
+ * A node may announce if it is Ready and its network is available, unless a label or a cordon excludes it (`nodeRefusal`). A Service needs
  * an endpoint that serves. With `externalTrafficPolicy: Local`, the endpoint must be on the announcing node (`localNodes`). With `Cluster`,
  * the endpoint may be on any node.
  */
@@ -19,11 +19,11 @@ import { poolIndexOf } from '../config/pool-index.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
-import { type EligibilityRules, nodeRefusal } from './node-eligibility.ts';
+import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
 import { type PeerRoute, peerRoutes } from './peer-routes.ts';
 import { localNodes, type ServingNodes, servingNodes } from './serving-nodes.ts';
 
-export interface PlanContext extends EligibilityRules {
+export interface PlanContext extends NodeRefusalRules {
   readonly config: Config;
   /** The node of this speaker. */
   readonly nodeName: string;

@@ -118,7 +118,7 @@ test('NodeSpeaker keeps the routes that a new configuration does not change', ()
   assert.deepEqual(take(), ['peers router spine', 'announce spine 198.51.100.7/32']);
 });
 
-test('NodeSpeaker withdraws its routes when its node becomes ineligible, and does nothing when only a heartbeat changes the Node', () => {
+test('NodeSpeaker withdraws its routes when its node may no longer announce, and does nothing when only a heartbeat changes the Node', () => {
   const { speaker, take } = recorded();
   speaker.setConfig(both);
   speaker.setNode('node-1', node('node-1'));

@@ -166,7 +166,7 @@ test('planService() counts terminating endpoints of a Local Service while no nod
   assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
 });
 
-test('planService() lists a node whose endpoints terminate as a layer-2 candidate for a Local Service only if no node whose endpoints stay is eligible', () => {
+test('planService() lists a node whose endpoints terminate as a layer-2 candidate for a Local Service only if no node whose endpoints stay may announce', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })]);
   const candidates = (nodeList: Node[]) =>
@@ -203,7 +203,7 @@ test('planService() applies each advertisement, with its aggregation, only to it
 const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })], []);
 const printer = service('printer', ['192.0.2.241']);
 
-test('planService() lists every eligible node as a layer-2 candidate', () => {
+test('planService() lists every node that may announce as a layer-2 candidate', () => {
   const plan = planService(printer, [slice('printer', ['node-2'])], context({ config: office }));
   assert.deepEqual(plan.layer2, [
     {

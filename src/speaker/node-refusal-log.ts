@@ -1,7 +1,7 @@
 import type { Logger } from '../log.ts';
 
-/** Logs when this node loses or regains its eligibility to announce, once per change. */
-export class EligibilityLog {
+/** Logs when this node may no longer announce, and when it may announce again, once per change. */
+export class NodeRefusalLog {
   readonly #node: string;
   readonly #logger: Logger;
   #refusal: string | undefined;

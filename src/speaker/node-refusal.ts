@@ -1,7 +1,7 @@
 import { excludeFromLoadBalancersLabel } from '../cluster/names.ts';
 import type { Node } from '../kubernetes/model.ts';
 
-export interface EligibilityRules {
+export interface NodeRefusalRules {
   /** Whether a cordoned node stops announcing. Cordoning usually means that the node is about to be drained. */
   readonly leavesWhenCordoned: boolean;
   /** Whether a node announces although a label excludes it from load balancers. kubeadm sets that label on control-plane nodes. */
@@ -12,7 +12,7 @@ export interface EligibilityRules {
 export function nodeRefusal(
   name: string,
   node: Node | undefined,
-  { leavesWhenCordoned, ignoresExcludeLabel }: EligibilityRules,
+  { leavesWhenCordoned, ignoresExcludeLabel }: NodeRefusalRules,
 ): string | undefined {
   if (!node) return `node ${name} is not known to Kubernetes`;
   if (!node.ready) return `node ${name} is not Ready`;
@@ -26,7 +26,7 @@ export function nodeRefusal(
 /**
  * The node's fields that affect plans, as text to compare. Other fields change every few seconds, and such a change causes no new plans.
  */
-export function planningKey(name: string, node: Node | undefined, rules: EligibilityRules): string {
+export function planningKey(name: string, node: Node | undefined, rules: NodeRefusalRules): string {
   if (!node) return '';
   const refusal = nodeRefusal(name, node, rules);
   return JSON.stringify([refusal, Object.entries(node.labels).sort(), node.internalIPs]);
