@@ -1,5 +1,5 @@
 import { fail, type Result } from '../result.ts';
-import { daemonUrl, httpGet } from './http-get.ts';
+import { daemonUrl, type HttpFault, httpGet } from './http-get.ts';
 
 /** A path of a daemon's HTTP endpoint. */
 export interface DaemonQuery {
@@ -9,17 +9,23 @@ export interface DaemonQuery {
   readonly token: string | undefined;
 }
 
-/** Queries a daemon at one address after another until an answer decodes. If none decodes, fails with the fault of the last address. */
+/**
+ * Queries a daemon at one address after another until an answer decodes. If none decodes, fails with the first fault of an address that
+ * answered, or else with the fault of the first address. A daemon often listens on only one of its node's addresses.
+ */
 export async function queryDaemon<T>(
   addresses: readonly string[],
   { port, path, token }: DaemonQuery,
   decode: (body: string) => Result<T, string>,
 ): Promise<Result<T, string>> {
-  let outcome: Result<T, string> = fail('it has no address');
+  const faults: HttpFault[] = [];
   for (const address of addresses) {
     const body = await httpGet(daemonUrl(address, port, path), token);
-    outcome = body.ok ? decode(body.value) : body;
-    if (outcome.ok) break;
+    const decoded = body.ok ? decode(body.value) : undefined;
+    if (decoded?.ok) return decoded;
+    if (!body.ok) faults.push(body.error);
+    else if (decoded) faults.push({ reason: decoded.error, hasAnswered: true });
   }
-  return outcome;
+  const fault = faults.find(({ hasAnswered }) => hasAnswered) ?? faults[0];
+  return fail(fault?.reason ?? 'it has no address');
 }

@@ -15,11 +15,18 @@ export function daemonUrl(address: string, port: number, path: string): string {
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}${path}`;
 }
 
+/** Why there is no body. */
+export interface HttpFault {
+  readonly reason: string;
+  /** Whether the server has sent a response. */
+  readonly hasAnswered: boolean;
+}
+
 /**
  * Returns the body of a successful response, or why there is none. Gives up when the server is silent or the body is too large. Sends
  * `token` as a bearer token.
  */
-export function httpGet(url: string, token?: string): Promise<Result<string, string>> {
+export function httpGet(url: string, token?: string): Promise<Result<string, HttpFault>> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return new Promise((resolve) => {
     const request = get(url, { agent: false, timeout: timeoutMs, headers }, (response) => {
@@ -30,14 +37,17 @@ export function httpGet(url: string, token?: string): Promise<Result<string, str
         octets += chunk.length;
         if (octets > maxBodyOctets) request.destroy(new Error(`the answer exceeds ${maxBodyOctets} octets`));
       });
-      response.on('error', (error) => resolve(fail(error.message)));
+      response.on('error', ({ message }) => resolve(fail({ reason: message, hasAnswered: true })));
       response.on('end', () => {
         const body = Buffer.concat(chunks).toString('utf8');
         if (response.statusCode === 200) return resolve(ok(body));
-        resolve(fail(`HTTP status ${response.statusCode}: ${printable(body, maxReasonCharacters)}`));
+        const reason = `HTTP status ${response.statusCode}: ${printable(body, maxReasonCharacters)}`;
+        resolve(fail({ reason, hasAnswered: true }));
       });
     });
     request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));
-    request.on('error', (error: NodeJS.ErrnoException) => resolve(fail(error.code ?? error.message)));
+    request.on('error', ({ code, message }: NodeJS.ErrnoException) =>
+      resolve(fail({ reason: code ?? message, hasAnswered: false })),
+    );
   });
 }

@@ -30,11 +30,13 @@ test('httpGet() gives up on an endless body', async (t) => {
     more();
   });
   const result = await httpGet(url);
-  assert.match(result.ok ? '' : result.error, /^the answer exceeds \d+ octets$/);
+  assert.match(result.ok ? '' : result.error.reason, /^the answer exceeds \d+ octets$/);
 });
 
 test('httpGet() reports an HTTP error, and a port that nothing listens on', async (t) => {
   const url = await serve(t, (_, response) => response.writeHead(500).end('no\u001b[2J way\n'));
-  assert.deepEqual(await httpGet(url), { ok: false, error: 'HTTP status 500: no [2J way' });
-  assert.deepEqual(await httpGet('http://127.0.0.1:9/status'), { ok: false, error: 'ECONNREFUSED' });
+  const answered = { reason: 'HTTP status 500: no [2J way', hasAnswered: true };
+  assert.deepEqual(await httpGet(url), { ok: false, error: answered });
+  const refused = { reason: 'ECONNREFUSED', hasAnswered: false };
+  assert.deepEqual(await httpGet('http://127.0.0.1:9/status'), { ok: false, error: refused });
 });
