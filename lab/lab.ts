@@ -3,7 +3,7 @@
  * router, and the unmodified `bellman` processes. Everything ends with the world, so nothing here cleans up.
  */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
@@ -80,13 +80,24 @@ export class Lab {
     mkdirSync(folder, { recursive: true });
     const fabric = await buildFabric(options.nodes ?? 3);
     const processes = new Processes(folder);
+    try {
+      return await Lab.#start(fabric, processes, options);
+    } catch (error) {
+      await processes.stopAll();
+      throw error;
+    }
+  }
+
+  static async #start(fabric: Fabric, processes: Processes, options: LabOptions): Promise<Lab> {
     processes.start('apiserver', fabric.control, process.execPath, [
       join(root, 'lab/apiserver/main.ts'),
       ...['--host', addresses.control, '--port', String(apiPort), '--log-folder', folder],
       ...['--tls', '--token', apiToken, '--kubeconfig-out', kubeconfigPath],
     ]);
-    await eventually('the API server writes a kubeconfig', () => existsSync(kubeconfigPath));
-    mountServiceAccount(kubeconfigPath);
+    await eventually('the API server has written a kubeconfig', () => {
+      mountServiceAccount(kubeconfigPath);
+      return true;
+    });
     const lab = new Lab(fabric, processes, await connect(kubeconfigPath, 'lab'));
     writeFileSync(join(folder, 'bird.conf'), birdConfig(fabric));
     lab.processes.start('bird', fabric.router, 'bird', [

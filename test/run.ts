@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     jobs: { type: 'string', default: '3' },
-    'timeout-seconds': { type: 'string', default: '600' },
+    'timeout-seconds': { type: 'string', default: '1800' },
   },
 });
 const world = fileURLToPath(new URL('../lab/world', import.meta.url));

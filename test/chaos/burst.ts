@@ -1,10 +1,11 @@
 /** One burst of faults. The faults begin within two seconds, overlap and end. After that the cluster must recover. */
 import type { Lab } from '../../lab/lab.ts';
 import type { Random } from '../fuzz/random.ts';
+import { patienceMs } from '../support/eventually.ts';
 import { type Fault, pickFaults } from './faults.ts';
 import { bugsLogged, logLengths, type Picture, takePicture, violations } from './invariants.ts';
 
-const settleDeadlineMs = 120_000;
+const settleDeadlineMs = patienceMs;
 
 export interface BurstResult {
   readonly faults: readonly string[];

@@ -49,7 +49,6 @@ export async function startCluster(): Promise<Lab> {
     await lab.until(
       `${name} has its addresses`,
       async () => (await lab.addressesOf(name)).length === expected,
-      120_000,
     );
   }
   return lab;

@@ -17,7 +17,7 @@ const { values } = parseArgs({
   },
 });
 const lab = await startCluster();
-await lab.until('the cluster is settled', async () => (await violations(lab)).length === 0, 120_000);
+await lab.until('the cluster is settled', async () => (await violations(lab)).length === 0);
 let failed = 0;
 const settled: number[] = [];
 for (let burst = Number(values.first); burst < Number(values.first) + Number(values.bursts); burst++) {

@@ -13,7 +13,7 @@ describe('bursts of faults', { concurrency: false }, () => {
   let lab: Lab;
   before(async () => {
     lab = await startCluster();
-    await lab.until('the cluster is settled', async () => (await violations(lab)).length === 0, 120_000);
+    await lab.until('the cluster is settled', async () => (await violations(lab)).length === 0);
   });
   after(() => lab.close());
 

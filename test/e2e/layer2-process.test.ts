@@ -176,12 +176,15 @@ describe('the layer-2 process', { concurrency: false }, () => {
     await allMeet();
   });
 
-  /** The successor took the address from a live owner, which stopped only when the successor answered. */
+  /**
+   * The successor took the address from a live owner, which stopped only when the successor answered. On a busy machine the address may
+   * have moved on since.
+   */
   async function assertHandedOver(old: LabNode, since: number): Promise<void> {
-    const successor = await successorOf(old);
-    const taken = logged(successor, 0).findLast(({ msg, ip }) => msg === 'answering' && ip === address);
-    assert.deepEqual([taken?.reason, taken?.from], ['handover', old.name]);
+    await successorOf(old);
     const stopped = logged(old, since).find(({ msg, ip }) => msg === 'stopped answering' && ip === address);
-    assert.equal(stopped?.reason, `${successor.name} owns it`);
+    const [, name = ''] = /^(.*) owns it$/.exec(String(stopped?.reason)) ?? [];
+    const taken = logged(lab.node(name), 0).filter(({ msg, ip }) => msg === 'answering' && ip === address);
+    assert.ok(taken.some(({ reason, from }) => reason === 'handover' && from === old.name));
   }
 });

@@ -154,8 +154,12 @@ test('no node answers for an address that another host uses, not even after the 
     }
     return found;
   };
-  await lab.until('one node finds the address in use', async () => (await waiting(nodes)).length === 1);
-  const [finder] = await waiting(nodes);
+  let finder: LabNode | undefined;
+  await lab.until('one node finds the address in use', async () => {
+    const found = await waiting(nodes);
+    [finder] = found;
+    return found.length === 1;
+  });
   assert.ok(finder);
   await lab.stop(`speaker-${finder.name}`, 'SIGKILL');
   const others = nodes.filter((node) => node !== finder);
