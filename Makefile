@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fix test demo lab bench chaos fuzz interop schema docs clean
+.PHONY: help setup build check fix test demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover footprint membership neighbour resync service-latency
 
 help: ## print this list of targets
@@ -42,6 +42,9 @@ build: setup ## write the program as it is shipped to dist/
 
 bench: build ## measure every figure in docs/; NAME=failover… runs only these programs
 	@set -e; for name in $(or $(NAME),$(BENCHES)); do printf '\n── %s\n' $$name; BELLMAN_PROGRAM="$(CURDIR)/dist/bellman" lab/world $(NODE) --expose-gc bench/$$name.ts; done
+
+rivals: build ## measure beside MetalLB (built with Go) and write the page; NAME=start,failover prints only these tables; ROUNDS=3
+	@$(NODE) bench/rivals/main.ts --only '$(NAME)' --rounds $(or $(ROUNDS),3)
 
 chaos: setup ## inject bursts of faults into the whole lab; BURSTS=200 SEED=1
 	@lab/world $(NODE) test/chaos/run.ts --bursts $(or $(BURSTS),200) --seed $(or $(SEED),1)

@@ -1,0 +1,123 @@
+/** What both systems find in the cluster: the same configuration text, and the same Services, which have their addresses already. */
+import type { LabNode } from '../../lab/fabric.ts';
+import { type Lab, speakerPod } from '../../lab/lab.ts';
+import { put } from '../../lab/put.ts';
+import {
+  acceptedConfigMapName,
+  configMapKey,
+  configMapName,
+  defaultNamespace,
+  serviceNameLabel,
+} from '../../src/cluster/names.ts';
+import { paths } from '../../src/kubernetes/write.ts';
+import { metalLbNamespace, metalLbPodLabels } from './system.ts';
+
+const atOnce = 50;
+const services = '/api/v1/namespaces/default/services';
+const endpoints = '/api/v1/namespaces/default/endpoints';
+const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+
+export interface ManyServices {
+  /** Services are named by number, from `from` up to but not including `to`. */
+  readonly from: number;
+  readonly to: number;
+  readonly addressOf: (index: number) => string;
+  readonly protocol?: 'TCP' | 'UDP';
+  /** Addresses of the pods of all Services. */
+  readonly pods: readonly string[];
+  readonly node: LabNode;
+}
+
+const nameOf = (index: number) => `s${index}`;
+
+/** Makes the Pods of both systems' speakers, and MetalLB's namespace. */
+export async function makePods(lab: Lab): Promise<void> {
+  await put(lab.client, paths.namespaces, { metadata: { name: metalLbNamespace } });
+  for (const node of lab.fabric.nodes) {
+    await lab.apply(speakerPod(node.name));
+    await put(lab.client, `/api/v1/namespaces/${metalLbNamespace}/pods`, {
+      metadata: { name: `speaker-${node.name}`, namespace: metalLbNamespace, labels: metalLbPodLabels },
+      spec: { nodeName: node.name, containers: [{ name: 'speaker', image: 'metallb' }] },
+      status: { phase: 'Running', podIP: node.addresses[0] },
+    });
+  }
+}
+
+/**
+ * Writes the configuration for both systems. Bellman's controller runs until it has accepted the text, because speakers use nothing else.
+ * MetalLB's speakers read the text themselves.
+ */
+export async function configure(lab: Lab, text: string): Promise<void> {
+  await lab.configure(text);
+  await put(lab.client, `/api/v1/namespaces/${metalLbNamespace}/configmaps`, {
+    metadata: { name: configMapName, namespace: metalLbNamespace },
+    data: { [configMapKey]: text },
+  });
+  lab.startController();
+  const path = `/api/v1/namespaces/${defaultNamespace}/configmaps/${acceptedConfigMapName}`;
+  await lab.until('the controller accepts the configuration', async () => {
+    const accepted = (await lab.client.request({ method: 'GET', path })) as { data: Record<string, string> };
+    return accepted.data[configMapKey] === text;
+  });
+  await lab.stop('controller');
+}
+
+/** Makes Services with addresses in their status. */
+export async function makeServices(lab: Lab, many: ManyServices): Promise<void> {
+  await inBatches(many.from, many.to, (index) => makeService(lab, index, many));
+}
+
+async function makeService(
+  lab: Lab,
+  index: number,
+  { addressOf, protocol = 'TCP', pods, node }: ManyServices,
+): Promise<void> {
+  const name = nameOf(index);
+  const port = { protocol, port: 8080 };
+  await put(lab.client, slices, {
+    metadata: { name, labels: { [serviceNameLabel]: name } },
+    addressType: 'IPv4',
+    ports: [port],
+    endpoints: pods.map((address) => ({
+      addresses: [address],
+      nodeName: node.name,
+      conditions: { ready: true, serving: true },
+    })),
+  });
+  // MetalLB v0.12 knows only the beta of EndpointSlices, which the API server lacks, so it falls back to Endpoints.
+  await put(lab.client, endpoints, {
+    metadata: { name },
+    subsets: [{ addresses: pods.map((ip) => ({ ip, nodeName: node.name })), ports: [port] }],
+  });
+  await put(lab.client, services, {
+    metadata: { name },
+    spec: {
+      type: 'LoadBalancer',
+      ports: [{ port: 80, targetPort: 8080, protocol }],
+      selector: { app: name },
+    },
+    status: { loadBalancer: { ingress: [{ ip: addressOf(index) }] } },
+  });
+}
+
+export async function deleteServices(lab: Lab, from: number, to: number): Promise<void> {
+  await inBatches(from, to, async (index) => {
+    for (const collection of [services, endpoints, slices])
+      await lab.client.request({ method: 'DELETE', path: `${collection}/${nameOf(index)}` });
+  });
+}
+
+/** Writes or clears the address in the status of a Service, as a controller does. */
+export async function setAddress(lab: Lab, index: number, address: string | undefined): Promise<void> {
+  await lab.client.request({
+    method: 'PATCH',
+    path: `${services}/${nameOf(index)}/status`,
+    contentType: 'application/merge-patch+json',
+    body: { status: { loadBalancer: { ingress: address === undefined ? null : [{ ip: address }] } } },
+  });
+}
+
+async function inBatches(from: number, to: number, work: (index: number) => Promise<void>): Promise<void> {
+  for (let i = from; i < to; i += atOnce)
+    await Promise.all(Array.from({ length: Math.min(atOnce, to - i) }, (_, j) => work(i + j)));
+}

@@ -1,0 +1,80 @@
+/** The systems that are compared. Each runs unmodified in the lab, as its manifests start it. */
+import type { LabNode } from '../../lab/fabric.ts';
+import type { Lab } from '../../lab/lab.ts';
+import { bellmanNode, metalLbPrograms } from './paths.ts';
+import { processesOf } from './processes.ts';
+
+/** Something that announces addresses from a node. */
+export interface Speakers {
+  readonly name: string;
+  startSpeaker(node: LabNode): void;
+  /** SIGTERM by default. */
+  stopSpeaker(node: LabNode, signal?: NodeJS.Signals): Promise<void>;
+}
+
+export interface System extends Speakers {
+  startController(): void;
+  stopController(): Promise<void>;
+  /** Process ids. A speaker may consist of several processes. */
+  readonly pids: { speaker(): number[]; controller(): number[] };
+  /** Number of layer-2 addresses that a speaker says it answers for. */
+  answering(node: LabNode): Promise<number>;
+}
+
+export const metalLbNamespace = 'metallb-system';
+export const metalLbPodLabels = { app: 'metallb', component: 'speaker' };
+
+export function bellman(lab: Lab): System {
+  const pids = (isController: boolean) => () =>
+    processesOf(bellmanNode, (command) => command.includes('controller') === isController);
+  return {
+    name: 'Bellman',
+    startController: () => lab.startController(),
+    stopController: () => lab.stop('controller'),
+    startSpeaker: (node) => lab.startSpeaker(node),
+    stopSpeaker: (node, signal) => lab.stop(`speaker-${node.name}`, signal),
+    pids: { speaker: pids(false), controller: pids(true) },
+    answering: async (node) => {
+      const { announcing } = (await lab.status(node.namespace)) as { announcing: object };
+      return Object.keys(announcing).length;
+    },
+  };
+}
+
+export function metalLb(lab: Lab): System {
+  const port = 7472;
+  const environment = { ...lab.podEnvironment, METALLB_NAMESPACE: metalLbNamespace };
+  const flags = [`--port=${port}`, '--config=config', '--log-level=info'];
+  return {
+    name: 'MetalLB',
+    startController: () =>
+      lab.processes.start(
+        'metallb-controller',
+        lab.fabric.control,
+        metalLbPrograms.controller,
+        flags,
+        environment,
+      ),
+    stopController: () => lab.stop('metallb-controller'),
+    startSpeaker: (node) =>
+      lab.processes.start(`metallb-speaker-${node.name}`, node.namespace, metalLbPrograms.speaker, flags, {
+        ...environment,
+        METALLB_NODE_NAME: node.name,
+        METALLB_HOST: node.addresses[0],
+        METALLB_ML_BIND_ADDR: node.addresses[0],
+        METALLB_ML_LABELS: Object.entries(metalLbPodLabels)
+          .map(([key, value]) => `${key}=${value}`)
+          .join(','),
+        METALLB_ML_SECRET_KEY: 'a secret key of the lab',
+      }),
+    stopSpeaker: (node, signal) => lab.stop(`metallb-speaker-${node.name}`, signal),
+    pids: {
+      speaker: () => processesOf(metalLbPrograms.speaker, () => true),
+      controller: () => processesOf(metalLbPrograms.controller, () => true),
+    },
+    answering: async (node) => {
+      const metrics = await node.namespace.exec('curl', '-sS', `http://${node.addresses[0]}:${port}/metrics`);
+      return metrics.match(/^metallb_speaker_announced\{.*\} 1$/gm)?.length ?? 0;
+    },
+  };
+}

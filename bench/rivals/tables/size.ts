@@ -1,0 +1,34 @@
+/**
+ * Size on disk of what each system needs on a node.
+ *   .cache/bin/node bench/rivals/tables/size.ts [--out FILE]
+ */
+import { lstatSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { format } from '../figures.ts';
+import { bellmanNode, bellmanProgram, metalLbPrograms } from '../paths.ts';
+import { runTable } from '../run.ts';
+
+function octetsOf(path: string): number {
+  const status = lstatSync(path);
+  if (!status.isDirectory()) return status.size;
+  return readdirSync(path).reduce((sum, name) => sum + octetsOf(join(path, name)), 0);
+}
+
+await runTable({}, async () => {
+  const mb = (...paths: readonly string[]) =>
+    format(paths.reduce((sum, path) => sum + octetsOf(path), 0) / 1e6);
+  const bellmanFolder = dirname(bellmanProgram);
+  return {
+    title: 'Size on disk',
+    about: [
+      'Without the base image. Both systems also need the C library, except where a program is static.',
+    ],
+    head: ['MB', 'Bellman', 'MetalLB'],
+    rows: [
+      ['controller and speaker', mb(bellmanFolder), mb(metalLbPrograms.controller, metalLbPrograms.speaker)],
+      ['of which controller', 'the same files', mb(metalLbPrograms.controller)],
+      ['of which speaker', 'the same files', mb(metalLbPrograms.speaker)],
+      ['of which the language runtime', mb(bellmanNode), 'in each program'],
+    ],
+  };
+});
