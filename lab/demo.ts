@@ -13,7 +13,7 @@ try {
     await run(lab, tour);
   }
 } catch (error) {
-  tour.verdict(`the demo ran to the end: ${error instanceof Error ? error.message : String(error)}`, false);
+  tour.verdict(`the demo stopped early: ${error instanceof Error ? error.message : String(error)}`, false);
 }
 process.exitCode = tour.finish();
 await lab?.close();

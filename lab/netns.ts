@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A network namespace inside the private world (see `lab/world`). It acts as a host of the network. */
+/** A network namespace inside the private world (see `lab/world`). It acts as a host or as a switch of the network. */
 export class NetworkNamespace {
   readonly name: string;
 

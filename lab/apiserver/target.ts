@@ -14,7 +14,7 @@ export interface Target {
   readonly dryRun: boolean;
 }
 
-/** Reads the path and the query; `undefined` for an unknown resource. */
+/** Reads the path and the query. `undefined` for an unknown resource or subresource. */
 export function targetOf({ pathname, searchParams }: URL): Target | undefined {
   const [, core, group = '', version, rest] =
     /^\/(?:(api)|apis\/([^/]+))\/([^/]+)\/(.+?)\/?$/.exec(pathname) ?? [];
@@ -53,7 +53,7 @@ export function matcherOf({ namespace, name }: Target, { searchParams }: URL): M
     byLabel(object);
 }
 
-/** The start of the next page of a list, and the version of the list. */
+/** The key of the last object on this page of a list, and the version of the list. */
 export interface Continuation {
   readonly after: string;
   readonly version: string;
@@ -63,15 +63,15 @@ export function encodeContinuation(continuation: Continuation): string {
   return Buffer.from(JSON.stringify(continuation)).toString('base64url');
 }
 
-/** Throws 400 for a token that {@link encodeContinuation} did not make. */
+/** Throws 400 for a token that does not have the form of {@link encodeContinuation}. */
 export function decodeContinuation(token: string): Continuation {
-  let value: Partial<Continuation> = {};
+  let value: Partial<Continuation> | null = {};
   try {
-    value = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as Partial<Continuation>;
+    value = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as Partial<Continuation> | null;
   } catch {
     // The check below also refuses text that is not JSON.
   }
-  const { after, version } = value;
+  const { after, version } = value ?? {};
   if (typeof after !== 'string' || typeof version !== 'string')
     throw new ApiProblem(400, 'BadRequest', 'the continue token cannot be read');
   return { after, version };

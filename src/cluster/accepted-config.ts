@@ -1,5 +1,6 @@
 /**
- * Stores the accepted configuration in annotations of a ConfigMap. A small text is stored as it is, so that `kubectl describe` shows it.
+ * The form in which annotations keep the accepted configuration. They stand on the ConfigMap that the user edits, and on a copy of it that
+ * outlives its deletion. A small text is stored as it is, so that `kubectl describe` shows it.
  * A large text is compressed, because Kubernetes refuses a write if all annotations of the object together exceed 256 KiB.
  */
 import { createHash } from 'node:crypto';
@@ -43,7 +44,10 @@ const own: ReadonlySet<string> = new Set([
 /** Largest number of octets that the accepted configuration may take on an object without foreign annotations. */
 export const annotationLimit = totalLimit - reserved;
 
-/** Octets that foreign annotations leave for the accepted configuration. `kubectl apply`, for instance, keeps the manifest in one. */
+/**
+ * Octets that foreign annotations leave for the accepted configuration. `kubectl apply`, for instance, keeps a copy of the manifest in an
+ * annotation.
+ */
 export function annotationRoom(present: Annotations): number {
   let foreign = 0;
   for (const [key, value] of Object.entries(present))

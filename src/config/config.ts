@@ -1,6 +1,6 @@
 import type { IpAddress, IpRange } from '../address/index.ts';
 
-/** A valid configuration as plain data: defaults are filled in and references resolved. */
+/** A valid configuration as plain data, with defaults filled in. Peers still refer to Secrets by name. */
 export interface Config {
   readonly peers: readonly PeerConfig[];
   readonly pools: readonly PoolConfig[];
@@ -32,7 +32,7 @@ export interface SecretReference {
 
 /** A router to peer with. One match in `nodeSelectors` is enough. An empty list matches every node. */
 export interface PeerConfig {
-  /** Unique. The `name` key, or else the address, followed by `:port` when the port is not 179. */
+  /** Unique. The `name` key, or else a name made of the address and the port (see `resolve/peers.ts`). */
   readonly name: string;
   readonly myAsn: number;
   /** The AS number that the session shows to the peer in place of `myAsn` (`local-as` of RFC 7705). */
@@ -50,7 +50,10 @@ export interface PeerConfig {
   readonly routerId?: number;
   readonly password?: string;
   readonly passwordSecret?: SecretReference;
-  /** Largest number of hops to an eBGP peer; 1 means directly connected. When absent, packets have the system's TTL. */
+  /**
+   * Largest number of hops to an eBGP peer; 1 means directly connected. When absent, packets have the system's TTL, unless `ttlSecurity` is
+   * set.
+   */
   readonly ebgpMultihop?: number;
   /** Accepts only packets that crossed no router (RFC 5082). */
   readonly ttlSecurity: boolean;
@@ -69,7 +72,7 @@ export interface PoolConfig {
   readonly avoidBuggyIps: boolean;
   /** Keeps assigned addresses and assigns no new ones. */
   readonly draining: boolean;
-  /** Pools with a lower number are tried first, pools without a number last. */
+  /** Among restricted and among unrestricted pools, lower numbers are tried first, and pools without a number last. */
   readonly priority?: number;
   /** Namespaces that may use the pool. When both this list and `namespaceSelectors` are empty, all namespaces may use it. */
   readonly namespaces: readonly string[];

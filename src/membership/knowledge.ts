@@ -13,7 +13,7 @@ export interface Digests {
   readonly payloads: Uint32Array;
 }
 
-/** What this member knows and other members may lack: its own description, the other members, and the payload records of live members. */
+/** What this member knows and other members may lack: its own description, the other members, and payload records. */
 export class Knowledge {
   readonly #self: LocalMember;
   readonly #table: MemberTable;
@@ -27,7 +27,10 @@ export class Knowledge {
     this.#payloads = payloads;
   }
 
-  /** One hash over all knowledge. The value is cached until a change, because each packet carries it. */
+  /**
+   * One hash over this member, the live members that it knows at first hand, and the payload records of live members. The value is cached
+   * until a change, because each packet carries it.
+   */
   summary(): number {
     const versions = this.#versions();
     if (this.#summary.versions !== versions) {
@@ -49,8 +52,8 @@ export class Knowledge {
   }
 
   /**
-   * The records in the buckets where the given digest differs from this member's own. Deaths are left out, because a recorded death may be
-   * a wrong belief from a partition. The news of a death spreads when it happens, and a member that misses the news detects the death
+   * The records in the buckets where the given digest differs from this member's own. Deaths and hearsay are left out. A recorded death may
+   * be a wrong belief from a partition. The news of a death spreads when it happens, and a member that misses the news detects the death
    * itself.
    */
   *differingFrom(digest: Digests): Iterable<RecordName> {
@@ -68,7 +71,10 @@ export class Knowledge {
     for (const key of this.#payloads.keysIn(buckets)) yield { kind: 'payload', key };
   }
 
-  /** The newest version of a record. A suspect is described as alive, because a suspicion concerns only the suspect and its verifiers. */
+  /**
+   * The newest version of a record. A suspect is described as alive, because only the suspect and the members that help to probe it need to
+   * know of a suspicion.
+   */
   current(record: RecordName): Update | undefined {
     if (record.kind === 'payload') return this.#payloads.newest(record.key);
     if (record.name === this.#self.name) return this.#self.as('alive');

@@ -126,8 +126,8 @@ function planLayer2(
 }
 
 /**
- * Why this node may not announce the address. This covers the reasons common to both protocols. `mayAnnounce` is called for nodes that have
- * a lasting endpoint.
+ * Why this node may not announce the address. This covers the reasons common to both protocols. `mayAnnounce` is asked
+ * about nodes with an endpoint that does not terminate. While one of them may announce, nodes with only terminating endpoints may not.
  */
 function refusalOf(
   service: Service,

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-// The lab's folder for temporary files is private to this test and disappears with it.
+// `lab/world` mounts an empty /tmp for this test, so the build disappears with the test.
 const dist = '/tmp/dist';
 process.env.BELLMAN_PROGRAM = join(dist, 'bellman');
 const { Lab } = await import('../../lab/lab.ts');
@@ -40,7 +40,7 @@ describe('the program that is shipped', { concurrency: false }, () => {
       ['zod', /ZodObject/],
       ['the API client', /serviceaccount/],
     ] as const) {
-      assert.match(everything, pattern, `the speaker loads ${what}`);
+      assert.match(everything, pattern, `no bundle contains ${what}, so the pattern proves nothing`);
       assert.doesNotMatch(text, pattern, `the layer-2 process loads ${what}`);
     }
   });

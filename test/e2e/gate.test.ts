@@ -1,6 +1,5 @@
 /**
- * The gate in a whole lab: whatever happens to the ConfigMap or to the processes, the router keeps its routes, the sessions stay up, and no
- * address changes unless an edit requires it.
+ * The gate in a whole lab: whatever happens to the ConfigMap or to the processes, the router keeps its routes and no address changes.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -134,7 +133,7 @@ describe('the gate under faults', { concurrency: false }, () => {
       await becomes('active');
     }));
 
-  test('the refusal of an edit that would orphan addresses names each Service and address', () =>
+  test('the rejection of an edit that would orphan addresses names each Service and address', () =>
     changingNothing(async () => {
       await lab.configure(config('- {name: public, protocol: bgp, addresses: [203.0.113.0/24]}\n'));
       await becomes('stale');
@@ -175,7 +174,7 @@ describe('the gate under faults', { concurrency: false }, () => {
       await becomes('active');
     }));
 
-  test('a controller that restarts on a bad ConfigMap still assigns addresses to new Services', () =>
+  test('a controller that restarts while the ConfigMap is stale still assigns addresses to new Services', () =>
     changingNothing(async () => {
       await lab.configure(broken);
       await becomes('stale');
@@ -187,7 +186,7 @@ describe('the gate under faults', { concurrency: false }, () => {
       assert.equal(await state(), 'stale');
     }));
 
-  test('the router keeps every route when speakers restart on a bad ConfigMap without a controller', async () => {
+  test('the router keeps every route when speakers restart while the ConfigMap is stale and no controller runs', async () => {
     assert.equal(await state(), 'stale');
     await kill('controller');
     await keepingRoutes(async () => {
@@ -199,7 +198,7 @@ describe('the gate under faults', { concurrency: false }, () => {
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
-  test('the router keeps every route and no address changes when all processes restart on a bad ConfigMap', async () => {
+  test('the router keeps every route and no address changes when all processes restart while the ConfigMap is stale', async () => {
     assert.equal(await state(), 'stale');
     await keepingRoutes(async () => {
       await kill('controller', ...speakers());
@@ -225,7 +224,7 @@ describe('the gate under faults', { concurrency: false }, () => {
     assert.deepEqual(await lab.addressesOf('web'), [v4, v6]);
   });
 
-  test('annotations and events say that the revert made the configuration active', async () => {
+  test('after a revert of the broken text the status is active, and there are events of both kinds', async () => {
     await lab.configure(whole);
     await becomes('active');
     const described = await lab.kubectl('describe', 'configmap', 'config', '-n', 'bellman-system');

@@ -2,7 +2,7 @@
  * MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 sections 3 and 4) of IPv4 and IPv6 unicast, with offsets from the start of the value:
  *
  *              0     2      3                 4
- *   reach     | AFI | SAFI | next hop length | next hops … | reserved 1 | NLRI …
+ *   reach     | AFI | SAFI | next hop length | next hops … | reserved (1 octet) | NLRI …
  *   unreach   | AFI | SAFI | withdrawn routes …
  *
  * The next hops are one address, or a global address and a link-local address (RFC 2545 section 3).
@@ -20,7 +20,7 @@ type MpUnreach = NonNullable<PathAttributes['mpUnreach']>;
 /** The attribute of a family that this speaker does not support. Its fixed fields are well-formed. */
 interface Foreign {
   readonly foreign: true;
-  /** True when octets follow the next hop. */
+  /** True when octets follow the reserved octet. */
   readonly hasNlri: boolean;
 }
 
@@ -29,7 +29,7 @@ const withdrawnAt = 3;
 
 /**
  * Decodes MP_REACH_NLRI, or describes why its NLRI cannot be relied on (RFC 7606 section 7.11): the value has fewer than 5 octets, the next
- * hop overruns the value or has a length that the family does not allow, or the NLRI is malformed.
+ * hop leaves no room for the reserved octet or has a length that the family does not allow, or the NLRI is malformed.
  */
 export function decodeMpReach(value: Uint8Array, options: ReceiveOptions): Result<MpReach | Foreign, string> {
   if (value.length < nextHopAt + 1) return fail(`MP_REACH_NLRI has ${value.length} octets`);

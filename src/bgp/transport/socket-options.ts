@@ -1,7 +1,7 @@
 /**
- * The options of BGP's TCP sockets that Node cannot set. They must be in place before the socket connects or listens. Linux only. Each
- * function throws a SystemError when the kernel refuses, so that a peer with a password or TTL security never gets an unprotected
- * connection.
+ * The options of BGP's TCP sockets, most of which Node cannot set. Linux only. A password and TTL security must be in place before the
+ * socket connects or listens. A function that sets an option throws a SystemError when the kernel refuses, so that a peer never gets an
+ * unprotected connection.
  */
 import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
 import * as libc from '../../linux/libc.ts';
@@ -110,7 +110,7 @@ export function unacknowledgedOctets(fd: number): number {
   return libc.requestInteger(fd, SIOCOUTQ) ?? 0;
 }
 
-/** Up to `length` octets that have arrived already; `undefined` when nothing has arrived. */
+/** Up to `length` octets that have arrived already; `undefined` when nothing has arrived, at the end of the stream, and after an error. */
 export function receiveArrived(fd: number, length: number): Uint8Array | undefined {
   const buffer = new Uint8Array(length);
   const received = libc.receive(fd, buffer);

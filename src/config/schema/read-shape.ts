@@ -1,7 +1,7 @@
 /**
  * Turns YAML nodes into plain data of the schema's shape. This file walks the structure, and zod judges only the scalars. If zod judged
  * a whole document, it would build a nested issue for each of a hundred thousand errors. It would also not return the sound part of the
- * document, which the next stage needs. A value is sound when it has the type that the schema asks for.
+ * document, which the next stage needs. A value is sound when it has the type and the range that the schema asks for.
  *
  * MetalLB reads its files with a YAML 1.1 parser into typed fields of Go. Bellman gives the same files the same meaning: `auto-assign: no`
  * is false, `password: 0123` is the text as written, a key without a value counts as absent, and an empty list item has all defaults.
@@ -24,12 +24,12 @@ export interface Findings {
 
 type Mapping = Extract<YamlNode, { kind: 'mapping' }>;
 
-/** Largest number of misspelt keys that are compared with missing keys. */
+/** Largest number of comparisons between an unknown key and a missing one, in a whole document. */
 const maxCompared = 1000;
 
 /**
- * Returns the sound part of a document. A value that is not sound becomes `undefined`, with a complaint. Reading ends once `isFull` returns
- * true.
+ * Returns the sound part of a document. A value that is not sound becomes `undefined`, with a complaint. Reading ends once `isFull` says
+ * that there are enough errors.
  */
 export function readShape(
   root: YamlNode,

@@ -3,9 +3,10 @@
  * only persistent state. A restart with the same Services and the same configuration gives the same assignments.
  *
  * A Service keeps an address for as long as a pool holds it, the Service wants its family, and the sharing rules allow it. When Services
- * may no longer share an address, the Service that held it first keeps it, even if this Service caused the change. The allocator looks
- * for a missing or newly requested address in this order: the requested addresses; the named pools; restricted pools by priority and
- * name; unrestricted pools by priority and name. After a refusal, the Service still holds what it held before.
+ * may no longer share an address, the Service that has held it longest keeps it, even if the change was its own. A missing or newly
+ * requested address is the requested one, if the Service requests one of its family. Otherwise it comes from the pools that the Service
+ * names. A Service that names no pool gets it from the restricted pools, by priority and name, and then from the unrestricted ones. A
+ * refusal takes no address away.
  */
 import { type Family, formatIp, type IpAddress, parseIp, sameIp } from '../../address/index.ts';
 import { annotations } from '../../cluster/names.ts';
@@ -21,13 +22,16 @@ import { type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
 export interface Outcome {
   /** What the Service holds now, in the order of its families. */
   readonly assigned: readonly Assigned[];
-  /** Set when the Service lacks an address that it needs or asks for. */
+  /** Set when the request is invalid, or when the Service lacks an address that it needs or asks for. */
   readonly refusal?: Refusal;
   /** A notice for the person who runs the Service. A warning refuses nothing. */
   readonly warning?: string;
-  /** Services that may no longer share an address that this Service held before them. They must be reconciled next. */
+  /**
+   * Services that must give up an address, because this Service has held it for longer and they may no longer share it. They must be
+   * reconciled next.
+   */
   readonly displaced: readonly string[];
-  /** True when waiting Services may succeed now: an address became free, or the terms of sharing an address changed. */
+  /** True when waiting Services may succeed now: this Service gave up an address, or the terms of sharing an address changed. */
   readonly opensAddresses: boolean;
 }
 
@@ -62,7 +66,7 @@ const familyNumbers = { IPv4: 4, IPv6: 6 } as const;
 export class Allocator {
   readonly #book = new AddressBook();
   #namespaces: ReadonlyMap<string, Labels> = new Map();
-  /** Services that lack an address they need or ask for, in the order of their first request. */
+  /** Services that lack an address or have a refusal, in the order in which they began to wait. */
   readonly #waiting = new Map<string, Refusal | undefined>();
 
   /** Puts a configuration in force. Until a Service is reconciled, it keeps even an address that no pool holds any more. */
@@ -75,8 +79,9 @@ export class Allocator {
   }
 
   /**
-   * Takes over the first address of each family in a Service's status. The caller learns all Services before it reconciles any. It begins
-   * with the oldest Service, because a Service that is learned earlier is senior on a shared address.
+   * Takes over the first address of each family in a Service's status, unless a senior holder does not share it. The caller learns all
+   * Services before it reconciles any. It begins with the oldest Service, because a Service that is learned earlier is senior on a shared
+   * address.
    */
   learn(service: Service): void {
     const key = objectKey(service);
@@ -135,7 +140,7 @@ export class Allocator {
     this.#waiting.delete(key);
   }
 
-  /** Services that lack an address they need or ask for, in the order of their first request. */
+  /** Services that lack an address or have a refusal, in the order in which they began to wait. */
   waiting(): readonly string[] {
     return [...this.#waiting.keys()];
   }
@@ -253,7 +258,7 @@ export class Allocator {
     return pools.length === 0 || pools.includes(pool) || pools.includes(allocatedFrom);
   }
 
-  /** The name of the address's pool, or the pool's old name if the Service still asks for that. */
+  /** The name of the address's pool, or the name by which the Service still asks for the pool that the address came from. */
   #recordOf({ address, allocatedFrom }: Assigned, { pools }: AddressRequest): string {
     const pool = this.#book.poolOf(address)?.config.name ?? '';
     return pools.includes(allocatedFrom) && !pools.includes(pool) ? allocatedFrom : pool;

@@ -13,8 +13,8 @@ interface Place {
 const mostPerChunk = 512;
 
 /**
- * A set of integers, stored as sorted intervals that do not touch. The intervals are in chunks. Adding or removing an integer therefore
- * costs only a binary search and a move of at most one chunk, however many intervals there are.
+ * A set of integers, stored as sorted intervals in chunks. Adding or removing an integer costs a binary search and a move within one chunk.
+ * Only when a chunk becomes full or empty does the list of chunks move too.
  */
 export class IntervalSet {
   /** Chunks of the sorted intervals. No chunk is empty. */

@@ -6,7 +6,7 @@ import type { ServiceStore } from './service-store.ts';
 
 /** The decision about one Service. */
 export type Decision =
-  /** The Service is deleted or no longer ours. Its addresses are free. */
+  /** The Service is deleted or no longer ours. It has given up its addresses. */
   | {
       readonly kind: 'released';
       readonly key: string;

@@ -23,7 +23,7 @@ export function encodeClaim({ address, owner, epoch, from, observedVersion, inCo
   return bytes;
 }
 
-/** Reads the claim at `offset`. Returns the claim and the offset behind it, or undefined when the claim is truncated. */
+/** Reads the claim at `offset`. Returns the claim and the offset behind it, or undefined when the claim is truncated or names no address. */
 export function decodeClaim(
   bytes: Buffer,
   offset = 0,

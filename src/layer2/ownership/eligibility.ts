@@ -37,7 +37,10 @@ export class Eligibility {
     return this.eligible(address, entry).includes(node);
   }
 
-  /** Whether the node is alive, is not leaving, and has a link for the address. The node need not be a candidate. */
+  /**
+   * Like `isEligible`, but the node need not be a candidate, and a link with the address's subnet is enough even if the entry names other
+   * interfaces.
+   */
   couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
     if (!facts || facts.isLeaving) return false;

@@ -3,8 +3,9 @@
  * before and after the election of a successor.
  *
  * Before an election, addresses that never had an owner wait until no further such address has arrived for 100 ms. They are then placed
- * together, because all nodes must elect from the same set. After an election, the successor has a second to claim the address. A successor
- * that does not claim in time, for instance because it has not learned of the address, is passed over.
+ * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
+ * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
+ * address, is passed over.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
@@ -72,7 +73,7 @@ export class Vacancies {
     }
   }
 
-  /** Returns the vacancies to fill now. Passes over nodes that are late, and leaves out first placements that still wait. */
+  /** Returns all vacancies but the first placements that still wait. Passes over nodes that are late with their claim. */
   *due(nowMs: number): Steps<DueVacancy[]> {
     const due: DueVacancy[] = [];
     const firstAtMs = this.#firstPlacementAtMs();

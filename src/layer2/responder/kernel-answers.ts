@@ -38,7 +38,7 @@ export function findKernelAnswers(
   local: readonly LocalAddress[],
   arpIgnore: (interfaceName: string) => number,
 ): KernelAnswer[] {
-  // There may be many local addresses, because kube-proxy in IPVS mode configures the address of every Service on a link of the node.
+  // There may be many local addresses, because kube-proxy in IPVS mode configures the address of every Service on an interface of the node.
   const holdersOf = Map.groupBy(local, ({ address }) => keyOf(address));
   const answers: KernelAnswer[] = [];
   for (const { address, interfaces } of addresses) {

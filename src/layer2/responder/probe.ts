@@ -17,8 +17,8 @@ const probeCount = 3;
 const probeIntervalMs = 100;
 
 /**
- * Probes for another host that uses the address (RFC 5227 section 2.1, RFC 4862 section 5.4). Resolves on the first conflicting packet, or
- * 100 ms after the last probe. `ports` is called before each probe.
+ * Probes for another host that uses the address (RFC 5227 section 2.1, RFC 4862 section 5.4). Resolves on the first conflicting packet, at
+ * once when there is no link, or 100 ms after the last probe. `ports` is called before each probe.
  */
 export async function probe(
   clock: Clock,

@@ -39,12 +39,15 @@ describe('incoming connections', () => {
   test('the status of a passive peer says why the peer cannot connect, and the status of every other peer stays free of that error', () => {
     const { speaker, transport, clock, lines } = fixture();
     const ipv6 = peer({ name: 'ipv6', address: ip('2001:db8::2'), passive: true });
-    const keyless = { ...peer({ name: 'keyless', address: ip('192.0.2.9'), passive: true }), password: 'a' };
+    const unsettable = {
+      ...peer({ name: 'unsettable', address: ip('192.0.2.9'), passive: true }),
+      password: 'a',
+    };
     speaker.setPeers([
       peer({ passive: true }),
       peer({ name: 'active', address: ip('192.0.2.3') }),
       ipv6,
-      keyless,
+      unsettable,
     ]);
     transport.cannotListen({
       family: 4,
@@ -92,7 +95,7 @@ describe('incoming connections', () => {
     [0xf0000000, 'theirs'],
     [0x01000000, 'ours'],
   ] as const)
-    test(`when two connections collide, the connection that the end with the higher identifier opened stays (${stays})`, () => {
+    test(`of two colliding connections, the one that the router with the higher BGP Identifier opened stays (${stays})`, () => {
       const { speaker, transport, status } = fixture();
       speaker.setPeers([peer(), passiveElsewhere]);
       const ours = transport.last;
@@ -136,7 +139,7 @@ describe('incoming connections', () => {
     assert.equal(status().state, 'OpenSent', 'the contender goes on');
   });
 
-  test('when the peer refuses our OPEN on one connection, no warning says that the session on the other connection lacks capabilities', () => {
+  test('a refused OPEN on one connection causes no warning when the session uses the other connection, whose OPEN had all capabilities', () => {
     const { speaker, transport, status } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     const ours = transport.last;
@@ -187,7 +190,7 @@ describe('incoming connections', () => {
     assert.ok(lines.some((line) => line.includes('carried no OPEN')));
   });
 
-  test('an established session keeps its connection, unless the peer has restarted', () => {
+  test('an established session keeps its connection, unless graceful restart was negotiated and the peer connects again', () => {
     const { speaker, transport, establish, status } = fixture();
     speaker.setPeers([peer(), passiveElsewhere]);
     establish();

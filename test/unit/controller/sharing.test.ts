@@ -40,7 +40,7 @@ for (const [name, before, change] of openings)
     await harness.stop();
   });
 
-test('a sharing key works only within a namespace, and the refusal names no Service of another namespace', async () => {
+test('without share-across-namespaces a sharing key works only within a namespace, and the refusal names no Service of another namespace', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('victim', { annotations: { 'bellman.dev/allow-shared-ip': 'secret-key' }, ...port(80) });
   await harness.pass();
@@ -57,7 +57,7 @@ test('a sharing key works only within a namespace, and the refusal names no Serv
   await harness.stop();
 });
 
-test('a Service of another namespace never joins an address by its key alone', async () => {
+test('without share-across-namespaces a Service joins no address of another namespace, even with the same key', async () => {
   const harness = await started(pool('a', '192.0.2.0/28'));
   harness.service('one', { annotations: key, ...port(80) });
   harness.service('other/two', { annotations: key, ...port(81) });

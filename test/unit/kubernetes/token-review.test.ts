@@ -62,7 +62,7 @@ describe('judgeToken()', () => {
 });
 
 describe('accessByToken()', () => {
-  test('says at once that the token cannot be checked while the API server does not answer', async () => {
+  test('answers 503 at once, without a request, while the API server does not answer', async () => {
     const { api: client, requests } = api({});
     Object.assign(client, { reachability: { isAnswering: false } });
     const access = accessByToken(client, new VirtualClock(), 'bellman.dev');

@@ -82,7 +82,7 @@ test('manifests bind each role to the service account of its process', () => {
   }
 });
 
-test('manifests grant no wildcard, no change of a Service spec, and no other access to Secrets than each process needs', () => {
+test('manifests grant no wildcard and no change of a Service spec; the controller may not list Secrets, the speaker may only list and watch them', () => {
   for (const { rules } of rendered)
     for (const { resources = [], verbs } of rules ?? []) {
       assert.ok(!resources.includes('*') && !verbs.includes('*'));
@@ -110,7 +110,7 @@ test('manifests start each daemon with its arguments, and only the speaker has h
   assert.deepEqual(speaker?.containers[0]?.securityContext.capabilities.add, ['NET_RAW']);
 });
 
-test('manifests let the speaker serve HTTP on loopback and on the address of its node, at the port of its probes', () => {
+test('manifests let the speaker serve HTTP on loopback and on the address of its node, at the port named metrics', () => {
   const { env = [], ports = [] } = one('DaemonSet', 'speaker').spec?.template?.spec.containers[0] ?? {};
   const entry = (wanted: string) => env.find(({ name }) => name === wanted);
   assert.equal(entry('BELLMAN_HOST_IP')?.valueFrom?.fieldRef.fieldPath, 'status.hostIP');
@@ -140,7 +140,7 @@ test('the passive-peers component lets the speaker bind port 179', () => {
   }
 });
 
-test('manifests give each process time for a slow start, patient probes and a memory limit', () => {
+test('manifests give each process time for a slow start, a liveness timeout of 5 s and a memory limit', () => {
   for (const [kind, name] of [
     ['Deployment', 'controller'],
     ['DaemonSet', 'speaker'],
@@ -155,7 +155,7 @@ test('manifests give each process time for a slow start, patient probes and a me
   one('NetworkPolicy', 'controller');
 });
 
-test('manifests let `bellman status` read the ConfigMaps from a Pod of either process', () => {
+test('manifests let `bellman status`, when it runs in a Pod of either process, read the ConfigMaps', () => {
   for (const name of ['controller', 'speaker']) {
     const rule = one('Role', name).rules?.find(({ resources = [] }) => resources.includes('configmaps'));
     assert.ok(rule?.verbs.includes('get'), name);

@@ -114,7 +114,7 @@ test('AddressTable returns no change for an unchanged entry', () => {
   assert.deepEqual(table.update('a', [{ ...entry }], 7), { upsert: [], remove: [] });
 });
 
-test('parseAnnouncing() reads the output of formatAnnouncing() and skips invalid items', () => {
+test('parseAnnouncing() reads the output of formatAnnouncing() and skips invalid lines', () => {
   const record = new Map([
     ['192.0.2.241', { node: 'node-1', interfaces: ['eth0'] }],
     ['2001:db8::1', { node: 'node-2', interfaces: ['eth0', 'eth1'] }],
@@ -126,7 +126,7 @@ test('parseAnnouncing() reads the output of formatAnnouncing() and skips invalid
   assert.equal(parseAnnouncing({ annotations: {} }).size, 0);
 });
 
-test('recordAnnouncing() keeps the items of other nodes and drops addresses that the Service no longer has', () => {
+test('recordAnnouncing() keeps the lines of other nodes and drops addresses that the Service no longer has', () => {
   const service = {
     annotations: { 'bellman.dev/announcing': '192.0.2.241=node-1/eth0,192.0.2.9=node-1/eth0' },
     ingress: [{ ip: '192.0.2.241' }, { ip: '2001:db8::1' }],

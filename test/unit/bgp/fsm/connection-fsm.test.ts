@@ -104,7 +104,7 @@ function outcome(state: FsmState, event: FsmEvent): string {
 const ignored = (name: StateName) => states[name].name;
 const refusedFromConnect = (tell: string) => `Idle ${tell}drop +idle-hold`;
 
-/** RFC 4271 section 8.2.2, event by event. An absent cell means that the event is ignored. */
+/** RFC 4271 section 8.2.2, event by event, with the events that this speaker adds. An absent cell means that the state stays. */
 const table: Record<StateName, Partial<Record<EventName, string>>> = {
   Idle: {
     start: 'Connect +connect-retry connect',
@@ -227,7 +227,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
   },
 };
 
-describe('stepConnection(): the table of RFC 4271 section 8.2.2', () => {
+describe('stepConnection(): the table of states and events', () => {
   for (const stateName of Object.keys(states) as StateName[])
     for (const eventName of Object.keys(events) as EventName[])
       test(`${stateName} × ${eventName}`, () => {
@@ -280,7 +280,7 @@ describe('stepConnection(): timers', () => {
     assert.equal(delayOf(stepConnection(slow, events.KeepAliveMsg, config).actions, 'send-hold'), 600_000);
   });
 
-  test('jitter applies to ConnectRetryTimer, KeepaliveTimer and IdleHoldTimer (RFC 4271 section 10)', () => {
+  test('jitter applies to ConnectRetryTimer, KeepaliveTimer and IdleHoldTimer', () => {
     const jittered = new Set<FsmTimer>();
     for (const state of Object.values(states))
       for (const event of Object.values(events))
@@ -296,7 +296,7 @@ describe('stepConnection(): timers', () => {
     );
   });
 
-  test('the retry delay doubles after each refusal, and only a lasting session resets it', () => {
+  test('the retry delay doubles after each failure of an accepted connection, until a session lasts', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const attempt = (...after: FsmEvent[]) => {
@@ -315,7 +315,7 @@ describe('stepConnection(): timers', () => {
     assert.deepEqual(delays, [1000, 2000, 4000, 1000]);
   });
 
-  test('a router that refuses TCP is retried within ConnectRetryTime, and its refusals no longer count once it accepts a connection', () => {
+  test('a router that refuses TCP is retried within ConnectRetryTime, and its refusals do not lengthen the delay after a later failure', () => {
     let state: FsmState = initialFsmState;
     const delays: (number | undefined)[] = [];
     const happens = (...all: FsmEvent[]) => {
