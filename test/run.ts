@@ -1,7 +1,7 @@
 /**
  * Runs test files that need a network, each in its own private world (see `lab/world`), a few at a time.
  *   node test/run.ts [--jobs N] [--timeout-seconds N] FILE…
- * Prints the report of each file when it ends, and a summary at the end. Exits with 0 only if every file passed.
+ * Prints the report of each file when it ends. At the end it prints the failures again, and a summary. Exits with 0 only if every file passed.
  */
 
 import { spawn } from 'node:child_process';
@@ -14,7 +14,12 @@ interface Report {
   readonly ok: boolean;
   readonly seconds: number;
   readonly counts: ReadonlyMap<string, number>;
+  /** Names and errors of the tests that failed, as Node's reporter prints them at the end. */
+  readonly failures: string;
 }
+
+/** A log of a lab may follow the error. These lines of it are repeated after the summary, where a CI system shows them. */
+const maxFailureLines = 40;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -58,7 +63,8 @@ async function runFile(file: string): Promise<Report> {
   process.stdout.write(
     `\n── ${basename(file)} ${ok ? 'passed' : 'FAILED'} in ${seconds.toFixed(1)} s\n${output}`,
   );
-  return { file, ok, seconds, counts };
+  const [, failures = output] = output.split('\n✖ failing tests:\n');
+  return { file, ok, seconds, counts, failures };
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -77,6 +83,8 @@ await Promise.all(
 );
 const sum = (name: string) => reports.reduce((total, { counts }) => total + (counts.get(name) ?? 0), 0);
 const failed = reports.filter(({ ok }) => !ok);
+for (const { file, failures } of failed)
+  console.log(`\n── failures of ${file}\n${failures.split('\n').slice(0, maxFailureLines).join('\n')}`);
 console.log(`\n── ${reports.length} files`);
 for (const { file, ok, seconds, counts } of reports)
   console.log(
