@@ -43,7 +43,7 @@ build: setup ## write the program as it is shipped to dist/
 bench: build ## measure every figure in docs/; NAME=failover… runs only these programs
 	@set -e; for name in $(or $(NAME),$(BENCHES)); do printf '\n── %s\n' $$name; BELLMAN_PROGRAM="$(CURDIR)/dist/bellman" lab/world $(NODE) --expose-gc bench/$$name.ts; done
 
-rivals: build ## measure beside MetalLB (built with Go) and write the page; NAME=start,failover prints only these tables; ROUNDS=3
+rivals: build ## measure beside MetalLB (built with Go) and write the page; NAME=start,failover measures only these tables; ROUNDS=3
 	@$(NODE) bench/rivals/main.ts --only '$(NAME)' --rounds $(or $(ROUNDS),3)
 
 chaos: setup ## inject bursts of faults into the whole lab; BURSTS=200 SEED=1

@@ -6,6 +6,8 @@ import { birdSocketPath } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 import { type BgpProtocol, parseBgpProtocol } from './parse.ts';
 
+const deadlineMs = 120_000;
+
 /** One connection to BIRD's control socket. A request costs far less than a run of `birdc`. */
 export class BirdControl {
   readonly #socket: Socket;
@@ -94,9 +96,21 @@ export class RouteWatch {
     });
   }
 
-  /** Resolves to the time (`performance.now`) of the next such change, of the address or of any. One waiter for each. */
+  /**
+   * Resolves to the time (`performance.now`) of the next such change, of the address or of any. One waiter for each. Rejects after the
+   * deadline.
+   */
   next(change: 'added' | 'removed', address: string): Promise<number> {
-    return new Promise((resolve) => this.#waiting.set(`${change} ${address}`, resolve));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`route of ${address} not ${change} after ${deadlineMs} ms`)),
+        deadlineMs,
+      );
+      this.#waiting.set(`${change} ${address}`, (atMs) => {
+        clearTimeout(timer);
+        resolve(atMs);
+      });
+    });
   }
 
   close(): void {

@@ -1,11 +1,12 @@
 /**
  * Measures Bellman beside MetalLB, and beside keepalived where it is installed, and writes the reference page with the tables.
  *   .cache/bin/node bench/rivals/main.ts [--only start,failover] [--rounds 3] [--page FILE]
- * Needs Go, the result of `make build`, and a machine that does nothing else. With --only and without --page it prints the tables and writes no page.
- * The programs in `tables/` make the tables, each in a private world of its own.
+ * Needs Go, the result of `make build`, and a machine that does nothing else. The programs in `tables/` make the tables, each in a private
+ * world of its own. Results stay in `.cache/rivals`, and the page is written when every table has a result of this commit and this number of
+ * rounds, so a table that failed can be repeated alone.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,11 +20,9 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '3' },
-    page: { type: 'string' },
+    page: { type: 'string', default: join(root, 'docs', 'reference', 'comparison.md') },
   },
 });
-const pagePath =
-  values.page ?? (values.only === '' ? join(root, 'docs', 'reference', 'comparison.md') : undefined);
 
 function fail(message: string): never {
   console.error(`rivals: ${message}`);
@@ -44,19 +43,47 @@ const busy = (loadavg()[0] ?? 0) / cpus().length;
 if (busy > quietLoad)
   console.error(`rivals: the machine is busy (load ${loadavg()[0]?.toFixed(1)}), so expect no good figures`);
 
+/** A result and what it is a result of. */
+interface Stored extends Result {
+  readonly commit: string;
+  readonly rounds: string;
+}
+
+const { rounds } = values;
+const commit = execFileSync('git', ['describe', '--always', '--dirty'], {
+  cwd: root,
+  encoding: 'utf8',
+}).trim();
+const fileOf = (name: string) => join(rivalsFolder, 'results', `${name}.json`);
 mkdirSync(join(rivalsFolder, 'results'), { recursive: true });
-const results = chosen.map((name): Result => {
+
+/** Runs the program of a table and stores its result. */
+function measure(name: string): void {
   console.log(`\n── ${name}`);
-  const out = join(rivalsFolder, 'results', `${name}.json`);
+  const out = fileOf(name);
   const program = join(root, 'bench/rivals/tables', `${name}.ts`);
-  const args = [process.execPath, program, '--rounds', values.rounds, '--out', out];
+  const args = [process.execPath, program, '--rounds', rounds, '--out', out];
+  rmSync(out, { force: true });
   const { status } = spawnSync(join(root, 'lab/world'), args, {
     stdio: 'inherit',
     env: { ...process.env, BELLMAN_PROGRAM: bellmanProgram },
   });
-  if (status !== 0) fail(`the table ${name} failed`);
-  return JSON.parse(readFileSync(out, 'utf8')) as Result;
-});
+  if (status === 0 && existsSync(out)) {
+    const result = JSON.parse(readFileSync(out, 'utf8')) as Result;
+    writeFileSync(out, JSON.stringify({ ...result, commit, rounds } satisfies Stored));
+    return;
+  }
+  rmSync(out, { force: true });
+  console.error(`rivals: the table ${name} failed`);
+  process.exitCode = 1;
+}
+
+/** The stored result of a table, unless it is of another commit or another number of rounds. */
+function stored(name: string): Stored | undefined {
+  if (!existsSync(fileOf(name))) return undefined;
+  const result = JSON.parse(readFileSync(fileOf(name), 'utf8')) as Stored;
+  return result.commit === commit && result.rounds === rounds ? result : undefined;
+}
 
 function machine(): string {
   const all = cpus();
@@ -65,30 +92,28 @@ function machine(): string {
   return `${all.length} processors (${all[0]?.model ?? 'unknown'}), ${memory} GiB of memory, ${system}, Linux ${release()}.`;
 }
 
-if (pagePath !== undefined) {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-    cwd: root,
-    encoding: 'utf8',
-  }).trim();
+function systems(): string[] {
   const node = execFileSync(bellmanNode, ['--version'], { encoding: 'utf8' }).trim();
   const vrrp = keepalivedVersion();
-  writeFileSync(
-    pagePath,
-    page(
-      {
-        command: `make rivals ROUNDS=${values.rounds}`,
-        date: new Date().toISOString().slice(0, 10),
-        machine: machine(),
-        systems: [
-          `Bellman: commit ${commit}, as \`make build\` writes it, Node ${node}.`,
-          `MetalLB ${metalLbVersion}: its native BGP mode, built with ${go}, memberlist encrypted.`,
-          vrrp === undefined
-            ? 'keepalived: not installed, so not measured.'
-            : `keepalived ${vrrp}: VRRP only.`,
-        ],
-      },
-      results,
-    ),
-  );
-  console.log(`\nwrote ${pagePath}`);
+  return [
+    `Bellman: commit ${commit}, as \`make build\` writes it, Node ${node}.`,
+    `MetalLB ${metalLbVersion}: its native BGP mode, built with ${go}, memberlist encrypted.`,
+    vrrp === undefined ? 'keepalived: not installed, so not measured.' : `keepalived ${vrrp}: VRRP only.`,
+  ];
+}
+
+for (const name of chosen) measure(name);
+const missing = tables.filter((name) => stored(name) === undefined);
+if (missing.length > 0) {
+  console.log(`\nno page yet: ${missing.join(', ')} not measured with commit ${commit} and ${rounds} rounds`);
+} else {
+  const circumstances = {
+    command: `make rivals ROUNDS=${rounds}`,
+    date: new Date().toISOString().slice(0, 10),
+    machine: machine(),
+    systems: systems(),
+  };
+  const results = tables.flatMap((name) => stored(name) ?? []);
+  writeFileSync(values.page, page(circumstances, results));
+  console.log(`\nwrote ${values.page}`);
 }
