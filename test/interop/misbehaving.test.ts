@@ -36,7 +36,7 @@ const bad = (changes: Partial<ResolvedPeer['settings']> = {}) =>
     keepaliveTimeSeconds: 1,
     ...changes,
   });
-const good = peer({ holdTimeSeconds: 9, keepaliveTimeSeconds: 3 });
+const good = peer({ holdTimeSeconds: 30, keepaliveTimeSeconds: 10 });
 
 const options = { fourOctetAs: true };
 const open = (asn: number, holdTimeSeconds = 90) =>
