@@ -33,7 +33,8 @@ await lab.until('web answers', () => lab.curl(lab.fabric.far, web).then(() => tr
 await lab.until('printer answers', () => lab.curl(lab.fabric.near, printer).then(() => true));
 
 mkdirSync(bin);
-script('on', 'host=$1; shift', 'exec ip netns exec "$host" "$@"');
+// The scripts of this folder choose a host themselves, so a command that is given one must not find them.
+script('on', 'host=$1; shift', `PATH='${process.env.PATH}' exec ip netns exec "$host" "$@"`);
 script(
   'kubectl',
   `exec ip netns exec control /usr/bin/env -u LAB_SHELL "$(command -v -p kubectl || echo /usr/bin/kubectl)" --kubeconfig ${kubeconfigPath} --cache-dir /run/lab/kube-cache "$@"`,

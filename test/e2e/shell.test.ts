@@ -77,6 +77,12 @@ test('the lab suggests six commands, and each works at the first try', async (t)
     });
 });
 
+test('`on HOST curl` runs curl on that host', async () => {
+  const [, far = ''] =
+    /([0-9a-f:]{17})/.exec(await shell.type('on far cat /sys/class/net/eth0/address')) ?? [];
+  assert.match(await shell.type('on far curl -s file:///sys/class/net/eth0/address'), new RegExp(far));
+});
+
 test('kubectl, birdc, bellman, curl and `on HOST` work without set-up', async () => {
   assert.match(
     await shell.type('kubectl get services'),
