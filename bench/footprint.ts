@@ -1,58 +1,38 @@
 /**
  * The memory and CPU time of all processes of Bellman, by number of Services.
- *   lab/world .cache/bin/node bench/footprint.ts [--services 0,1000,10000] [--protocol bgp|layer2] [--settle-seconds 20]
- * The lab has one node. Its speaker and the controller are restarted after the Services have their addresses. PSS counts a page that n processes share as 1/n of a page in each. Processes of the lab share the Node binary with Bellman, so
- * the table also has the part of PSS that no process shares: memory that is not backed by a file.
+ *   lab/world .cache/bin/node bench/footprint.ts [--services 0,1000,10000] [--protocol bgp|layer2] [--settle-seconds 30]
+ * The lab has one node. Its speaker and the controller are restarted after the Services have their addresses. BELLMAN_PROGRAM names the
+ * program that `make build` wrote.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
 import { makeManyServices } from './many-services.ts';
+import { processesOf, type Usage, usageOf } from './processes.ts';
 
 const { values } = parseArgs({
   options: {
     services: { type: 'string', default: '0,1000,10000' },
     protocol: { type: 'string', default: 'bgp' },
-    'settle-seconds': { type: 'string', default: '20' },
+    'settle-seconds': { type: 'string', default: '30' },
   },
 });
-const clockTicksPerSecond = 100;
 
-interface Footprint {
-  readonly pssMb: number;
-  readonly anonymousMb: number;
-  readonly cpuSeconds: number;
-}
+const { BELLMAN_PROGRAM: program } = process.env;
+if (program === undefined)
+  throw new Error('BELLMAN_PROGRAM does not name the program that `make build` wrote');
+const executable = join(dirname(program), 'bin/node');
+const roles: Readonly<Record<string, (command: readonly string[]) => boolean>> = {
+  controller: (command) => command.includes('controller'),
+  speaker: (command) => command.includes('speaker'),
+  'layer-2 process': (command) => command.some((part) => part.endsWith('/layer2-process.js')),
+};
 
-function footprintOf(pid: number): Footprint {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const megabytes = (field: string) =>
-    (Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(rollup)?.[1]) * 1024) / 1e6;
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const [user = 0, system = 0] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-    .map(Number);
-  return {
-    pssMb: megabytes('Pss'),
-    anonymousMb: megabytes('Pss_Anon'),
-    cpuSeconds: (user + system) / clockTicksPerSecond,
-  };
-}
-
-/** Process ids by role. */
-function processes(): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    if (command.some((part) => /layer2-process\.js$|layer2\/process\.ts$/.test(part)))
-      found.set('layer-2 process', Number(pid));
-    else if (command.some((part) => /bellman\.js$|src\/main\.ts$/.test(part)))
-      found.set(command.includes('speaker') ? 'speaker' : 'controller', Number(pid));
-  }
-  return found;
+function usageByRole(): Map<string, Usage> {
+  return new Map(
+    Object.entries(roles).map(([role, matches]) => [role, usageOf(processesOf(executable, matches))]),
+  );
 }
 
 async function announced(lab: Lab, node: LabNode, protocol: string): Promise<number> {
@@ -91,14 +71,12 @@ for (const count of values.services.split(',').map(Number)) {
     300_000,
   );
   const announcedSeconds = (performance.now() - startedAt) / 1000;
-  const cpuAtStart = new Map([...processes()].map(([role, pid]) => [role, footprintOf(pid).cpuSeconds]));
+  const atStart = usageByRole();
   await new Promise((resolve) => setTimeout(resolve, Number(values['settle-seconds']) * 1000));
-  for (const [role, pid] of processes()) {
-    const { pssMb, anonymousMb } = footprintOf(pid);
+  for (const [role, { pssMb, anonymousMb }] of usageByRole()) {
     const cells = [protocol, count, role, pssMb.toFixed(1), anonymousMb.toFixed(1)];
-    console.log(
-      `| ${[...cells, cpuAtStart.get(role)?.toFixed(2), announcedSeconds.toFixed(1)].join(' | ')} |`,
-    );
+    const cpuSeconds = atStart.get(role)?.cpuSeconds.toFixed(2);
+    console.log(`| ${[...cells, cpuSeconds, announcedSeconds.toFixed(1)].join(' | ')} |`);
   }
 }
 await lab.close();

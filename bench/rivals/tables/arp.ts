@@ -5,11 +5,11 @@
  */
 import { join } from 'node:path';
 import { Lab } from '../../../lab/lab.ts';
+import { usageOf } from '../../processes.ts';
 import { Figures } from '../figures.ts';
 import { configure, makePods, makeServices } from '../ground.ts';
 import { parseAsker } from '../parse.ts';
 import { root } from '../paths.ts';
-import { usageOf } from '../processes.ts';
 import { progress, runTable, secondsUntil } from '../run.ts';
 import { bellman, metalLb } from '../system.ts';
 

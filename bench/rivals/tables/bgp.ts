@@ -5,10 +5,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../../lab/lab.ts';
+import { usageOf } from '../../processes.ts';
 import { BirdControl, RouteWatch } from '../bird.ts';
 import { type Figure, Figures, quantile, unfinished } from '../figures.ts';
 import { configure, makePods, makeServices, setAddress } from '../ground.ts';
-import { usageOf } from '../processes.ts';
 import { progress, runTable, secondsUntil } from '../run.ts';
 import { bellman, metalLb, type System } from '../system.ts';
 

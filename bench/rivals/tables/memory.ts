@@ -5,10 +5,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../../lab/lab.ts';
+import { usageOf } from '../../processes.ts';
 import { BirdControl } from '../bird.ts';
 import { type Figure, Figures, unfinished } from '../figures.ts';
 import { configure, deleteServices, makePods, makeServices } from '../ground.ts';
-import { usageOf } from '../processes.ts';
 import { progress, runTable, secondsUntil } from '../run.ts';
 import { bellman, metalLb, type System } from '../system.ts';
 

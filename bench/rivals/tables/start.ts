@@ -3,10 +3,10 @@
  *   lab/world .cache/bin/node bench/rivals/tables/start.ts [--rounds 3] [--out FILE] [--services 10]
  */
 import { Lab } from '../../../lab/lab.ts';
+import { usageOf } from '../../processes.ts';
 import { BirdControl, RouteWatch } from '../bird.ts';
 import { Figures } from '../figures.ts';
 import { configure, makePods, makeServices } from '../ground.ts';
-import { usageOf } from '../processes.ts';
 import { progress, runTable } from '../run.ts';
 import { bellman, metalLb } from '../system.ts';
 

@@ -6,6 +6,8 @@ const clockTicksPerSecond = 100;
 export interface Usage {
   /** Proportional set size: a page that n processes share counts as 1/n in each. */
   readonly pssMb: number;
+  /** The part of it that no file backs, which no other process shares. */
+  readonly anonymousMb: number;
   /** User and system time since the start of the processes. */
   readonly cpuSeconds: number;
 }
@@ -30,16 +32,17 @@ export function processesOf(executable: string, matches: (command: readonly stri
 
 /** The sum over the processes. */
 export function usageOf(pids: readonly number[]): Usage {
-  const each = pids.map((pid) => ({ pssMb: pssMbOf(pid), cpuSeconds: cpuSecondsOf(pid) }));
+  const rollups = pids.map((pid) => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   return {
-    pssMb: each.reduce((sum, { pssMb }) => sum + pssMb, 0),
-    cpuSeconds: each.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    pssMb: sum(rollups.map((rollup) => megabytesOf('Pss', rollup))),
+    anonymousMb: sum(rollups.map((rollup) => megabytesOf('Pss_Anon', rollup))),
+    cpuSeconds: sum(pids.map(cpuSecondsOf)),
   };
 }
 
-function pssMbOf(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return (Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1]) * 1024) / 1e6;
+function megabytesOf(field: string, rollup: string): number {
+  return (Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(rollup)?.[1]) * 1024) / 1e6;
 }
 
 function cpuSecondsOf(pid: number): number {
