@@ -2,6 +2,7 @@
  * Writes the program as it is shipped to `dist/`: bundles without unused code, with source maps, beside the addons and the Node binary that run
  * them. `dist/` needs nothing else but the C and C++ libraries and libpcap of Debian.
  *   node scripts/build.ts [DIRECTORY]
+ * Replaces an earlier build. Refuses a folder that holds anything else.
  *
  *   dist/bellman               starts the program with the flags and variables that were measured (docs/design/footprint.md)
  *   dist/app/bellman.js        the command line, which loads the code of a daemon on demand
@@ -9,7 +10,16 @@
  *   dist/compiled/             V8's code of the daemons, so that they do not compile it at every start
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -49,6 +59,12 @@ export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-$here/compiled}" NODE_COMPILE_
 exec "$here/bin/node" ${flags.join(' ')} "$here/app/bellman.js" "$@"
 `;
 
+if (existsSync(dist) && readdirSync(dist).length > 0 && !existsSync(join(dist, 'app/bellman.js'))) {
+  process.stderr.write(
+    `build: ${dist} is not empty and holds no build, so it is not replaced; name another folder\n`,
+  );
+  process.exit(1);
+}
 rmSync(dist, { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 const { metafile } = await build({

@@ -1,7 +1,7 @@
 /** The program as `make build` leaves it. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,22 @@ describe('the program that is shipped', { concurrency: false }, () => {
   let lab: Awaited<ReturnType<typeof Lab.start>> | undefined;
   before(() => execFileSync(process.execPath, [join(root, 'scripts/build.ts'), dist]));
   after(() => lab?.close());
+
+  test('replaces an earlier build, but no folder with other files', () => {
+    const run = (folder: string) =>
+      spawnSync(process.execPath, [join(root, 'scripts/build.ts'), folder], { encoding: 'utf8' });
+    assert.equal(run(dist).status, 0);
+    mkdirSync('/tmp/precious');
+    writeFileSync('/tmp/precious/file', '');
+    const { status, stderr } = run('/tmp/precious');
+    assert.equal(status, 1);
+    assert.match(stderr, /^build: \/tmp\/precious is not empty and holds no build/);
+    assert.deepEqual(readdirSync('/tmp/precious'), ['file']);
+  });
+
+  test('contains compiled code', () => {
+    assert.ok(readdirSync(join(dist, 'compiled')).length > 0);
+  });
 
   test('takes at most 150 MB on disk, with Node', () => {
     const [kilobytes] = execFileSync('du', ['-sk', dist], { encoding: 'utf8' }).split('\t');
