@@ -17,6 +17,13 @@ const services = '/api/v1/namespaces/default/services';
 const endpoints = '/api/v1/namespaces/default/endpoints';
 const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
 
+/** One router, and one pool that is announced by BGP. */
+export const bgpConfig = `peers:
+- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}
+address-pools:
+- {name: big, protocol: bgp, addresses: [10.32.0.0/16]}
+`;
+
 export interface ManyServices {
   /** Services are named by number, from `from` up to but not including `to`. */
   readonly from: number;

@@ -8,7 +8,7 @@ import { Lab } from '../../../lab/lab.ts';
 import { usageOf } from '../../processes.ts';
 import { BirdControl, RouteWatch } from '../bird.ts';
 import { type Figure, Figures, quantile, unfinished } from '../figures.ts';
-import { configure, makePods, makeServices, setAddress } from '../ground.ts';
+import { bgpConfig, configure, makePods, makeServices, setAddress } from '../ground.ts';
 import { progress, runTable, secondsUntil } from '../run.ts';
 import { bellman, metalLb, type System } from '../system.ts';
 
@@ -27,14 +27,7 @@ await runTable(flags, async (values, rounds) => {
   await lab.stop('kube-proxy');
   const node = lab.node('node-1');
   await makePods(lab);
-  await configure(
-    lab,
-    `peers:
-- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}
-address-pools:
-- {name: big, protocol: bgp, addresses: [10.32.0.0/16]}
-`,
-  );
+  await configure(lab, bgpConfig);
   const addressOf = (index: number) => `10.32.${index >> 8}.${index & 255}`;
   const bird = await BirdControl.open();
   const watch = new RouteWatch(lab.fabric.router);

@@ -6,7 +6,7 @@ import { Lab } from '../../../lab/lab.ts';
 import { usageOf } from '../../processes.ts';
 import { BirdControl, RouteWatch } from '../bird.ts';
 import { Figures } from '../figures.ts';
-import { configure, makePods, makeServices } from '../ground.ts';
+import { bgpConfig, configure, makePods, makeServices } from '../ground.ts';
 import { progress, runTable } from '../run.ts';
 import { bellman, metalLb } from '../system.ts';
 
@@ -14,14 +14,7 @@ await runTable({ services: '10' }, async ({ services }, rounds) => {
   const lab = await Lab.start({ nodes: 1, bellman: false });
   const node = lab.node('node-1');
   await makePods(lab);
-  await configure(
-    lab,
-    `peers:
-- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}
-address-pools:
-- {name: big, protocol: bgp, addresses: [10.32.0.0/16]}
-`,
-  );
+  await configure(lab, bgpConfig);
   await makeServices(lab, {
     from: 0,
     to: Number(services),
