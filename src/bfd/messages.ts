@@ -1,0 +1,129 @@
+/**
+ * Messages between the speaker process and its BFD process, and the status of sessions. They are plain JSON over the IPC channel of the
+ * child process. The two are separate processes so that no packet is late because of other work.
+ */
+import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
+import type { BfdSessionSettings } from './session-settings.ts';
+
+/** The session states of RFC 5880 section 4.1. */
+export type BfdState = 'AdminDown' | 'Down' | 'Init' | 'Up';
+
+/** A message to the BFD process. */
+export type ToBfd =
+  /** Replaces the settings of all sessions. A session that is missing sends AdminDown for a Detection Time and is then forgotten. */
+  | { readonly kind: 'sessions'; readonly sessions: readonly BfdSessionSettings[] }
+  /** Asks for the flight recorder's events; answered by `events`. */
+  | { readonly kind: 'events'; readonly id: number }
+  /** Sends AdminDown in all sessions, and exits. */
+  | { readonly kind: 'stop' };
+
+/** A message from the BFD process. */
+export type FromBfd =
+  | { readonly kind: 'change'; readonly change: BfdChange }
+  /** Sent every second. */
+  | {
+      readonly kind: 'status';
+      readonly sessions: readonly BfdSessionStatus[];
+      readonly process: BfdProcessStatus;
+    }
+  /** Answers the question `events`. */
+  | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] };
+
+/** A session has changed its state, or the peer has announced another state, diagnostic or C bit. Sent at once. */
+export interface BfdChange {
+  readonly id: string;
+  readonly state: BfdState;
+  readonly remoteState: BfdState;
+  /** The diagnostic codes of RFC 5880 section 4.1. `diagnosticText` in `codec/diagnostic.ts` names them. */
+  readonly diagnostic: number;
+  readonly remoteDiagnostic: number;
+  /** Wall clock at which the session entered `state`, in milliseconds since the Unix epoch. */
+  readonly sinceMs: number;
+  /** The C bit of the peer: its BFD does not share fate with its control plane (RFC 5882 section 4.3.1). */
+  readonly remoteControlPlaneIndependent: boolean;
+}
+
+/** Reasons for which a received packet is dropped. They are values of a metric label. */
+export type BfdDropReason =
+  /** The TTL is too small. The kernel drops these packets (RFC 5881 section 5). */
+  | 'ttl'
+  /** The packet breaks a rule of RFC 5880 section 6.8.6 on its own octets. */
+  | 'malformed'
+  /** No session has the discriminator, or none is with the sender. */
+  | 'no-session'
+  /** Your Discriminator belongs to a session with another peer. */
+  | 'wrong-source'
+  /** The packet has no discriminator of ours, but the session is up, or its state is neither Down nor AdminDown. */
+  | 'no-discriminator'
+  /** Authentication is missing, unexpected, of another type or key, or its hash is wrong. */
+  | 'authentication'
+  /** The hash is correct, but the sequence number lies outside the window. */
+  | 'sequence'
+  /** This end of the session is administratively down. */
+  | 'admin-down';
+
+/** One session. Intervals are in milliseconds. */
+export interface BfdSessionStatus extends BfdChange {
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly localDiscriminator: number;
+  /** 0 while the peer's discriminator is unknown. */
+  readonly remoteDiscriminator: number;
+  /** The values that our packets carry. */
+  readonly desiredTransmitIntervalMs: number;
+  readonly requiredReceiveIntervalMs: number;
+  readonly detectMultiplier: number;
+  /** The values that the peer's packets carry. */
+  readonly remoteDesiredTransmitIntervalMs: number;
+  readonly remoteRequiredReceiveIntervalMs: number;
+  readonly remoteDetectMultiplier: number;
+  readonly remoteDemandMode: boolean;
+  /** The negotiated interval between our packets, before jitter. */
+  readonly transmitIntervalMs: number;
+  /** The session goes down after this time without a packet; 0 while nothing has arrived. */
+  readonly detectionTimeMs: number;
+  /** Whether a Poll Sequence is running (RFC 5880 section 6.5). */
+  readonly isPolling: boolean;
+  /** Since the process started. */
+  readonly sent: number;
+  readonly received: number;
+  readonly ups: number;
+  readonly downs: number;
+  readonly dropped: Readonly<Partial<Record<BfdDropReason, number>>>;
+  /** Time since the last accepted packet; absent when there was none. */
+  readonly lastReceivedAgoMs?: number;
+  readonly echo?: BfdEchoStatus;
+  /** A sentence that says why the session cannot run. */
+  readonly fault?: string;
+  /** A sentence that says how the running session differs from its settings. */
+  readonly warning?: string;
+}
+
+export interface BfdEchoStatus {
+  readonly isActive: boolean;
+  readonly intervalMs: number;
+  readonly sent: number;
+  readonly received: number;
+}
+
+/** The process as a whole. */
+export interface BfdProcessStatus {
+  /** How the kernel schedules the process: before every normal process, with the highest normal priority, or as any other. */
+  readonly scheduling: 'fifo' | 'nice' | 'normal';
+  /** A sentence that says why the scheduling is not `fifo`. */
+  readonly schedulingFault?: string;
+  /** The shortest interval and the smallest multiplier that are allowed with this scheduling. */
+  readonly minimumIntervalMs: number;
+  readonly minimumDetectMultiplier: number;
+  /** How late packets were sent after they were due. `counts` has one more element than `boundsMs`, for all that is later. */
+  readonly lateness: {
+    readonly boundsMs: readonly number[];
+    readonly counts: readonly number[];
+    readonly sumMs: number;
+    readonly maxMs: number;
+  };
+  /** Packets that were dropped before a session was found. */
+  readonly dropped: Readonly<Partial<Record<BfdDropReason, number>>>;
+  /** Inputs that raised an exception, by kind of error. */
+  readonly inputFailures: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,48 @@
+/** The settings of one BFD session. They are plain JSON, because they go to the BFD process over a pipe. */
+export interface BfdSessionSettings {
+  /** The id of the BGP peer. A session keeps its state while its settings change, as long as the id, the addresses, the interface and the kind of mode stay. */
+  readonly id: string;
+  /** The name of the BGP peer, for logs and metrics. */
+  readonly name: string;
+  /** Canonical text, without a zone. */
+  readonly peerAddress: string;
+  /** The source address, as canonical text. When absent, the kernel chooses one. Multihop sessions are told apart by it (RFC 5883 section 3). */
+  readonly localAddress?: string;
+  /** Sockets are bound to this interface. A link-local address needs it. */
+  readonly interface?: string;
+  readonly mode: BfdMode;
+  /** DesiredMinTxInterval (RFC 5880 section 6.8.1), the interval at which we want to send. */
+  readonly transmitIntervalMs: number;
+  /** RequiredMinRxInterval, the shortest interval between the peer's packets that we accept. */
+  readonly receiveIntervalMs: number;
+  /** The peer declares the session down after this number of intervals without a packet from us. 1 to 255. */
+  readonly detectMultiplier: number;
+  /** Sends nothing before the peer does (RFC 5880 section 6.1). */
+  readonly passive: boolean;
+  /** Runs the echo function (RFC 5881 section 4). Single-hop sessions only. */
+  readonly echo?: { readonly intervalMs: number };
+  readonly authentication?: BfdAuthentication;
+}
+
+/** Single hop (RFC 5881) or multihop (RFC 5883). A multihop session drops packets that arrive with a smaller TTL than the minimum. */
+export type BfdMode =
+  | { readonly kind: 'single-hop' }
+  | { readonly kind: 'multihop'; readonly minimumTtl: number };
+
+/** Authentication of every packet (RFC 5880 section 6.7). */
+export interface BfdAuthentication {
+  readonly type: BfdAuthenticationType;
+  /** The key that signs our packets. It is one of `keys`. */
+  readonly sendKeyId: number;
+  /** Every key that a packet from the peer may use, so that keys can be replaced without a flap. */
+  readonly keys: readonly BfdKey[];
+}
+
+export type BfdAuthenticationType = 'keyed-md5' | 'meticulous-md5' | 'keyed-sha1' | 'meticulous-sha1';
+
+export interface BfdKey {
+  /** 0 to 255. */
+  readonly id: number;
+  /** The octets of the key in base64: 1 to 16 octets for MD5, 1 to 20 for SHA1. */
+  readonly secret: string;
+}
