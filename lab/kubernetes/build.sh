@@ -1,0 +1,91 @@
+#!/bin/sh
+# Builds the programs of a Kubernetes control plane (the tool lines of go.mod) with Go, and prints the folder that holds them.
+#   lab/kubernetes/build.sh
+# The folder lies outside the clone and is named for the version: ${BELLMAN_CACHE:-~/.cache/bellman}/kubernetes/VERSION. The script builds only the
+# programs that the folder lacks, so a second run takes milliseconds, and a run after an interrupted one goes on where that one stopped. Two runs
+# at a time do not collide: the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot
+# be had, and 1 when a build fails.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here"
+readonly unavailable=69
+
+say() { printf 'kubernetes: %s\n' "$*" >&2; }
+
+version=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' go.mod)
+folder=${BELLMAN_CACHE:-$HOME/.cache/bellman}/kubernetes/$version
+packages=$(awk '$1 == "tool" { inside = 1; next } $1 == ")" { inside = 0 } inside { print $1 }' go.mod)
+
+# The last element of a package's path names the program, except that of etcd, whose path ends in a version.
+program_of() {
+  case $1 in
+    go.etcd.io/etcd/*) echo etcd ;;
+    *) basename "$1" ;;
+  esac
+}
+
+missing() {
+  for package in $packages; do
+    [ -x "$folder/$(program_of "$package")" ] || printf '%s ' "$package"
+  done
+}
+
+if [ -z "$(missing)" ]; then
+  echo "$folder"
+  exit 0
+fi
+
+mkdir -p "$folder"
+exec 9>"$folder/.lock"
+if ! flock -n 9; then
+  say "another process builds Kubernetes $version; waiting for it"
+  flock 9
+fi
+todo=$(missing)
+if [ -z "$todo" ]; then
+  echo "$folder"
+  exit 0
+fi
+
+go=$("$here/../../scripts/go.sh") || exit $unavailable
+
+# Go keeps compiled packages in its cache, which a clone must not hold: the next clone would compile all of them again.
+unset XDG_CACHE_HOME GOFLAGS
+export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
+
+say "building Kubernetes $version from its Go modules into $folder, once."
+say "Two idle cores need about 12 minutes, and about 5 GB for Go's own caches. An interrupted build goes on where it stopped."
+"$go" mod download >/dev/null 2>"$folder/.download.log" || {
+  tail -5 "$folder/.download.log" >&2
+  say "Go cannot download the modules of Kubernetes (see above)"
+  exit $unavailable
+}
+rm -f "$folder/.download.log"
+
+rest=${version#v}
+major=${rest%%.*}
+rest=${rest#*.}
+minor=${rest%%.*}
+flags='-s -w'
+# Without these, every program calls itself v0.0.0.
+for variables in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+  flags="$flags -X $variables.gitVersion=$version -X $variables.gitMajor=$major -X $variables.gitMinor=$minor"
+done
+
+count=$(echo "$todo" | wc -w)
+number=0
+for package in $todo; do
+  number=$((number + 1))
+  program=$(program_of "$package")
+  started=$(date +%s)
+  say "$number of $count: $program"
+  "$go" build -trimpath -ldflags "$flags" -o "$folder/.$program.new" "$package" >&2 || {
+    rm -f "$folder/.$program.new"
+    say "building $program failed (see above)"
+    exit 1
+  }
+  # Only a finished program gets its name.
+  mv "$folder/.$program.new" "$folder/$program"
+  say "$number of $count: $program is built, $(($(date +%s) - started)) s"
+done
+echo "$folder"
