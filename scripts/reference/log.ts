@@ -42,6 +42,7 @@ const fields: Readonly<Record<string, string>> = {
   pool: 'name of one or several pools',
   pools: 'number of pools',
   port: 'port number',
+  process: 'name of the child process, such as `layer-2 process`',
   reason: 'why it happened; read this text first',
   resource: 'path of the API resource',
   retryInMs: 'milliseconds until the next attempt',
@@ -64,7 +65,7 @@ const parts: readonly (readonly [string, readonly string[]])[] = [
   ['BGP', ['bgp']],
   ['Layer 2', ['layer2', 'arp', 'ndp', 'link', 'membership']],
   ['Kubernetes API, in both daemons', ['kubernetes']],
-  ['All processes', ['telemetry', 'cli', 'cluster', 'config', 'linux', 'main.ts', 'log.ts']],
+  ['All processes', ['child-process', 'telemetry', 'cli', 'cluster', 'config', 'linux', 'main.ts', 'log.ts']],
 ];
 
 interface Located extends LogCall {

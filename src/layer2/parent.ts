@@ -1,9 +1,10 @@
 /**
- * The speaker process starts the layer-2 process, restarts it with a growing delay when it ends, and exchanges messages with it. After a
- * restart, the new process receives the present speakers, keys and entries.
+ * The speaker process keeps the layer-2 process running and exchanges messages with it. After a restart, the new process receives the
+ * present speakers, keys and entries.
  */
-import { type ChildProcess, fork } from 'node:child_process';
 import type { Registry } from 'prom-client';
+import { ChildProcess } from '../child-process/child-process.ts';
+import { childProgram } from '../child-process/program.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import type { Result } from '../result.ts';
@@ -12,7 +13,6 @@ import type { AddressEntry, AddressRemoval } from './address-entry.ts';
 import { KeyFaultLog } from './key-fault-log.ts';
 import { splitMessage } from './message-parts.ts';
 import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
-import { Questions } from './questions.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import { registerAddressMetrics } from './responder/metrics.ts';
 
@@ -56,13 +56,8 @@ export interface Layer2 {
   stop(): Promise<void>;
 }
 
-/** The program of the layer-2 process, from source or from a build. */
-const program = new URL(
-  import.meta.url.endsWith('.ts') ? './process.ts' : './layer2-process.js',
-  import.meta.url,
-);
-const restart = { firstMs: 100, maxMs: 5000, calmMs: 10_000 } as const;
-/** The layer-2 process has this long to end after a call of `stop`. Then it is killed. */
+const program = childProgram(import.meta.url, { source: './process.ts', bundle: './layer2-process.js' });
+/** A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
 
 /** Starts the process, and restarts it whenever it ends, until `stop` is called. */
@@ -74,38 +69,42 @@ class Layer2Parent implements Layer2 {
   readonly #options: Layer2Options;
   #speakers: KnownSpeakers = { known: [], areCertain: false };
   readonly #counts = new Map<string, AddressCounts>();
-  readonly #clock: Clock;
-  readonly #questions: Questions;
+  readonly #process: ChildProcess<ToLayer2, FromLayer2>;
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
   readonly #keyFaultLog: KeyFaultLog;
   #metrics: readonly object[] = [];
-  #child: ChildProcess | undefined;
-  #startedAtMs = 0;
-  #delayMs: number = restart.firstMs;
-  #isStopping = false;
 
   constructor(options: Layer2Options) {
+    const { settings, logLevel, logger, registry, clock = systemClock } = options;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#questions = new Questions(this.#clock);
-    this.#keyFaultLog = new KeyFaultLog(this.#clock, options.logger);
-    registerAddressMetrics(options.registry, () => this.#counts.values());
-    this.#start();
+    this.#keyFaultLog = new KeyFaultLog(clock, logger);
+    registerAddressMetrics(registry, () => this.#counts.values());
+    this.#process = new ChildProcess({
+      name: 'layer-2 process',
+      program,
+      arguments: [logLevel, JSON.stringify(settings)],
+      ...{ logger, clock, stopMs },
+      onStarted: () => this.#started(),
+      onMessage: (message) => this.#receive(message),
+      onEnded: () => this.#ended(),
+      stopMessage: { kind: 'stop' },
+    });
+    this.#process.start();
   }
 
   table(entries: readonly AddressEntry[]): void {
-    this.#send(...splitMessage({ kind: 'table', upsert: entries, remove: [] }));
+    this.#process.send(...splitMessage({ kind: 'table', upsert: entries, remove: [] }));
   }
 
   change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void {
-    this.#send(...splitMessage({ kind: 'change', upsert, remove }));
+    this.#process.send(...splitMessage({ kind: 'change', upsert, remove }));
   }
 
   setSpeakers(speakers: KnownSpeakers): void {
     if (JSON.stringify(speakers) === JSON.stringify(this.#speakers)) return;
     this.#speakers = speakers;
-    this.#send({ kind: 'speakers', ...speakers });
+    this.#process.send({ kind: 'speakers', ...speakers });
   }
 
   setKeys(keys: Result<readonly string[], string>): void {
@@ -114,7 +113,7 @@ class Layer2Parent implements Layer2 {
     if (!keys.ok) return;
     if (keys.value.join() === this.#keys.join()) return;
     this.#keys = keys.value;
-    this.#send({ kind: 'keys', keys: keys.value });
+    this.#process.send({ kind: 'keys', keys: keys.value });
   }
 
   keyFault(): string | undefined {
@@ -126,66 +125,36 @@ class Layer2Parent implements Layer2 {
   }
 
   unhealthy(): readonly string[] {
-    return this.#child ? [] : ['the layer-2 process is not running'];
+    return this.#process.unhealthy();
   }
 
   async claimed(addresses: readonly string[]): Promise<ReadonlySet<string>> {
-    return new Set(
-      await this.#questions.ask<readonly string[]>((id) => this.#send({ kind: 'claimed', id, addresses })),
-    );
+    return new Set(await this.#process.ask<readonly string[]>((id) => ({ kind: 'claimed', id, addresses })));
   }
 
   events(): Promise<readonly RecordedEvent[]> {
-    return this.#questions.ask((id) => this.#send({ kind: 'events', id }));
+    return this.#process.ask((id) => ({ kind: 'events', id }));
   }
 
-  async stop(): Promise<void> {
-    this.#isStopping = true;
+  stop(): Promise<void> {
     this.#keyFaultLog.close();
-    const child = this.#child;
-    if (!child) return;
-    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    this.#send({ kind: 'stop' });
-    const limit = this.#clock.after(stopMs, () => child.kill('SIGKILL'));
-    await gone;
-    limit.cancel();
+    return this.#process.stop();
   }
 
-  #start(): void {
-    const { settings, logLevel, logger } = this.#options;
-    const child = fork(program, [logLevel, JSON.stringify(settings)], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    this.#child = child;
-    this.#startedAtMs = this.#clock.now();
-    child.on('message', (message) => this.#receive(message as FromLayer2));
-    child.on('error', (error) => logger.error({ reason: error.message }, 'layer-2 process failed'));
-    child.on('exit', (code, signal) => this.#ended(code, signal));
-    this.#send({ kind: 'speakers', ...this.#speakers });
-    if (this.#keys.length > 0) this.#send({ kind: 'keys', keys: this.#keys });
+  #started(): void {
+    this.#process.send({ kind: 'speakers', ...this.#speakers });
+    if (this.#keys.length > 0) this.#process.send({ kind: 'keys', keys: this.#keys });
     // Deferred, because the caller of the constructor may not be able to provide the entries yet.
     setImmediate(() => {
       const entries = this.#options.entries();
-      if (entries && this.#child === child) this.table(entries);
+      if (entries) this.table(entries);
     });
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null): void {
-    this.#child = undefined;
+  #ended(): void {
     this.#metrics = [];
     this.#counts.clear();
-    this.#questions.failAll();
     this.#options.onMessage({ kind: 'stopped' });
-    if (this.#isStopping) return;
-    if (this.#clock.now() - this.#startedAtMs > restart.calmMs) this.#delayMs = restart.firstMs;
-    this.#options.logger.error(
-      { reason: signal ?? `exit code ${code}`, retryInMs: this.#delayMs },
-      'layer-2 process ended; restarting it',
-    );
-    this.#clock.after(this.#delayMs, () => {
-      if (!this.#isStopping) this.#start();
-    });
-    this.#delayMs = Math.min(restart.maxMs, this.#delayMs * 2);
   }
 
   #receive(message: FromLayer2): void {
@@ -197,16 +166,12 @@ class Layer2Parent implements Layer2 {
         for (const each of message.counts) this.#counts.set(each.text, each);
         return;
       case 'claimed':
-        return this.#questions.answered(message.id, message.addresses);
+        return this.#process.answered(message.id, message.addresses);
       case 'events':
-        return this.#questions.answered(message.id, message.events);
+        return this.#process.answered(message.id, message.events);
       case 'announcing':
         for (const address of message.stopped) this.#counts.delete(address);
     }
     this.#options.onMessage(message);
-  }
-
-  #send(...messages: readonly ToLayer2[]): void {
-    for (const message of messages) if (this.#child?.connected) this.#child.send(message);
   }
 }

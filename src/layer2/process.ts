@@ -4,6 +4,7 @@
  * or Kubernetes code, and test/e2e/build.test.ts checks the bundle.
  */
 import { Registry } from 'prom-client';
+import { sendToParent, serveParent } from '../child-process/parent-process.ts';
 import { systemClock } from '../clock.ts';
 import { createLogger, type LogLevel } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
@@ -17,9 +18,7 @@ const registry = new Registry();
 const { recorder, guard } = createDiagnostics({ clock: systemClock, logger, registry });
 const metricsEveryMs = 1000;
 
-const report = (message: FromLayer2) => {
-  if (process.connected) process.send?.(message);
-};
+const report: (message: FromLayer2) => void = sendToParent;
 const agent = new Layer2Agent({
   ...(JSON.parse(settings) as Layer2Settings),
   logger,
@@ -37,14 +36,4 @@ function reportCounters(): void {
 }
 reportCounters();
 
-/** Messages are handled one after another. A rejection is a bug, and ends the process through `endOnCrash`. */
-let handled: Promise<void> = Promise.resolve();
-function handle(message: ToLayer2): void {
-  handled = handled.then(() => agent.handle(message));
-  if (message.kind === 'stop') void handled.then(() => process.exit(0));
-}
-
-process.on('message', (message) => handle(message as ToLayer2));
-process.on('disconnect', () => handle({ kind: 'stop' }));
-// A terminal sends these signals to the whole process group. They are ignored here, because the speaker decides when to stop.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+serveParent<ToLayer2>((message) => agent.handle(message), { kind: 'stop' });

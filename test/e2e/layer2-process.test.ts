@@ -148,7 +148,7 @@ describe('the layer-2 process', { concurrency: false }, () => {
     await lab.until('the speaker restarts the process', async () =>
       logged(old, since).some(
         ({ msg, reason }) =>
-          msg === 'layer-2 process ended; restarting it' && reason === `exit code ${crashExitCode}`,
+          msg === 'child process ended; restarting it' && reason === `exit code ${crashExitCode}`,
       ),
     );
     const bug = logged(old, since).find(({ msg }) => msg === 'bug: the process ends');

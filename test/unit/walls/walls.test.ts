@@ -117,6 +117,11 @@ const plants: readonly Plant[] = [
     line: "export * from '../controller/allocator/allocator.ts';",
     says: 'src/cli/**',
   },
+  {
+    folder: 'src/child-process',
+    line: "export * from '../layer2/messages.ts';",
+    says: 'src/child-process/**',
+  },
   { folder: 'src/telemetry', line: "export * from '../bgp/index.ts';", says: 'src/telemetry/**' },
   { folder: 'src/bgp', line: 'export const at = Date.now();', says: 'Clock.epochMs()' },
   { folder: 'src/bgp', line: 'export const at = performance.now();', says: 'Clock.now()' },

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Questions } from '../../../src/layer2/questions.ts';
+import { Questions } from '../../../src/child-process/questions.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass } from '../../support/virtual-run.ts';
 
 describe('Questions', () => {
   function setUp() {
     const clock = new VirtualClock();
-    const questions = new Questions(clock);
+    const questions = new Questions('layer-2 process', clock);
     const ids: number[] = [];
     return { clock, questions, ids, ask: () => questions.ask<string>((id) => void ids.push(id)) };
   }
@@ -24,14 +24,16 @@ describe('Questions', () => {
 
   test('fails a question that is not answered in time', async () => {
     const { clock, ask } = setUp();
-    const failure = assert.rejects(ask(), /does not answer/);
+    const failure = assert.rejects(ask(), /^Error: the layer-2 process does not answer$/);
     await pass(clock, 5000);
     await failure;
   });
 
   test('fails all questions when the process ends', async () => {
     const { questions, ask } = setUp();
-    const failures = [ask(), ask()].map((answer) => assert.rejects(answer, /has ended/));
+    const failures = [ask(), ask()].map((answer) =>
+      assert.rejects(answer, /^Error: the layer-2 process has ended$/),
+    );
     questions.failAll();
     await Promise.all(failures);
   });

@@ -9,16 +9,16 @@ interface Pending {
 /** Time limit for an answer. The largest batch of work in the layer-2 process takes less. */
 const deadlineMs = 5000;
 
-/**
- * Questions to the layer-2 process that wait for their answers. A question fails when the process ends or does not answer in
- * time.
- */
+/** Questions to a child process that wait for their answers. A question fails when the process ends or does not answer in time. */
 export class Questions {
+  readonly #process: string;
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
-  constructor(clock: Clock) {
+  /** `process` names the process in errors, for instance `layer-2 process`. */
+  constructor(process: string, clock: Clock) {
+    this.#process = process;
     this.#clock = clock;
   }
 
@@ -43,7 +43,7 @@ export class Questions {
   }
 
   #fail(id: number, what: string): void {
-    this.#take(id)?.reject(new Error(`the layer-2 process ${what}`));
+    this.#take(id)?.reject(new Error(`the ${this.#process} ${what}`));
   }
 
   #take(id: number): Pending | undefined {

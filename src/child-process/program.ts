@@ -1,0 +1,11 @@
+/** The files of a child's program, relative to the module that starts it. */
+export interface ChildProgram {
+  readonly source: string;
+  /** The entry point in `dist/app/` (scripts/build.ts). Every module of a build is in that folder. */
+  readonly bundle: string;
+}
+
+/** The program of a child process, from source or from a build, like the module `importer`. */
+export function childProgram(importer: string, { source, bundle }: ChildProgram): URL {
+  return new URL(importer.endsWith('.ts') ? source : bundle, importer);
+}
