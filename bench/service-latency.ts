@@ -103,7 +103,7 @@ const speaker = new NodeSpeaker({
   namespace: 'bellman-system',
   onPeerTrouble: () => undefined,
   bgp,
-  layer2: { table: () => {}, change: () => {} },
+  layer2: { use: () => undefined, table: () => {}, change: () => {} },
   logger: createLogger('speaker', 'error'),
 });
 speaker.setConfig(config.value);

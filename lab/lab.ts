@@ -188,9 +188,13 @@ export class Lab {
 
   /** Sends a signal to the layer-2 process of a node. */
   async signalLayer2(node: LabNode, signal: NodeJS.Signals): Promise<void> {
+    for (const pid of await this.layer2Processes(node)) process.kill(pid, signal);
+  }
+
+  /** Process ids of the layer-2 processes of a node. */
+  async layer2Processes(node: LabNode): Promise<number[]> {
     const pids = await this.fabric.control.exec('ip', 'netns', 'pids', node.name);
-    for (const pid of pids.trim().split('\n').map(Number))
-      if (isLayer2Process(pid)) process.kill(pid, signal);
+    return pids.trim().split('\n').map(Number).filter(isLayer2Process);
   }
 
   isRunning(name: string): boolean {

@@ -72,6 +72,11 @@ export class ChildProcess<ToChild extends object, FromChild> {
     await this.#stopping?.promise;
   }
 
+  /** Whether the process runs, or is about to be started again. */
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
   /** Sends messages in order. Without a running process they are lost, because `onStarted` sends what a new process needs. */
   send(...messages: readonly ToChild[]): void {
     for (const message of messages) if (this.#child?.connected) this.#child.send(message);

@@ -38,10 +38,14 @@ export function traceCommand(): Command {
       if (faults.length > 0) process.exitCode = exitCodes.failed;
       else if (events.length > 0) process.exitCode = exitCodes.success;
       else {
-        process.stderr.write(
-          `bellman: no events about ${subject}; bellman status lists the names of the peers\n`,
-        );
+        process.stderr.write(`bellman: no events about ${subject}; ${hintFor(subject)}\n`);
         process.exitCode = exitCodes.negative;
       }
     });
+}
+
+function hintFor(subject: string): string {
+  return subject === 'membership'
+    ? 'speakers form a membership only while a pool is announced in layer 2'
+    : 'bellman status lists the names of the peers';
 }

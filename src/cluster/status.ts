@@ -56,6 +56,8 @@ const speakerStatus = z.object({
   inUse: z.record(text, text),
   /** Addresses announced by BGP, with the names of the peers. */
   advertised: z.record(text, texts),
+  /** Whether any pool is announced in layer 2. Without one, the speaker has no members. Absent in a status of an older release. */
+  usesLayer2: z.boolean().optional(),
   /** All other speakers, as the membership sees them. */
   members: z.array(z.object({ node: text, state: text })),
   notAnnounced: z.array(

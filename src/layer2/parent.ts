@@ -1,11 +1,11 @@
 /**
- * The speaker process keeps the layer-2 process running and exchanges messages with it. After a restart, the new process receives the
- * present speakers, keys and entries.
+ * The speaker process keeps the layer-2 process running while any pool is announced in layer 2, and exchanges messages with it. A new
+ * process receives the present speakers, keys and entries.
  */
 import type { Registry } from 'prom-client';
 import { ChildProcess } from '../child-process/child-process.ts';
 import { childProgram } from '../child-process/program.ts';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import type { Result } from '../result.ts';
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
@@ -29,10 +29,17 @@ export interface Layer2Options {
   /** The present entries, for a new process; `undefined` while they are not known yet. */
   readonly entries: () => readonly AddressEntry[] | undefined;
   readonly clock?: Clock;
+  /** Tests run another program. */
+  readonly program?: URL;
 }
 
 /** A handle on the layer-2 process. */
 export interface Layer2 {
+  /**
+   * Says whether any pool is announced in layer 2. The process runs only while one is. Without it, entries are discarded, no address is
+   * claimed, and there are no events.
+   */
+  use(isUsed: boolean): void;
   table(entries: readonly AddressEntry[]): void;
   change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
   /** Speakers that Kubernetes knows. */
@@ -44,9 +51,9 @@ export interface Layer2 {
   setKeys(keys: Result<readonly string[], string>): void;
   /** The process's last metrics except those of addresses, as prom-client's JSON. */
   metrics(): readonly object[];
-  /** Reasons why the process is unhealthy; empty while it runs. */
+  /** Reasons why the process is unhealthy; empty while it runs, and while it is not used. */
   unhealthy(): readonly string[];
-  /** The fault of the membership keys, if there is one. */
+  /** The fault of the membership keys, if there is one and the keys are used. */
   keyFault(): string | undefined;
   /** Of the given addresses, returns those that this node or another live node claims. Rejects when the process does not answer. */
   claimed(addresses: readonly string[]): Promise<ReadonlySet<string>>;
@@ -59,9 +66,14 @@ export interface Layer2 {
 const program = childProgram(import.meta.url, { source: './process.ts', bundle: './layer2-process.js' });
 /** A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
+/**
+ * The process goes on for this long after the last pool has gone. An edit that is soon reverted then costs no new start of all speakers, and
+ * the process still answers the questions that precede the removal of lines from the announcing record (`AnnouncingReconciler`).
+ */
+const calmMs = 15_000;
 
-/** Starts the process, and restarts it whenever it ends, until `stop` is called. */
-export function startLayer2(options: Layer2Options): Layer2 {
+/** Creates the handle. The process starts with the first use. */
+export function createLayer2(options: Layer2Options): Layer2 {
   return new Layer2Parent(options);
 }
 
@@ -69,20 +81,25 @@ class Layer2Parent implements Layer2 {
   readonly #options: Layer2Options;
   #speakers: KnownSpeakers = { known: [], areCertain: false };
   readonly #counts = new Map<string, AddressCounts>();
+  readonly #clock: Clock;
   readonly #process: ChildProcess<ToLayer2, FromLayer2>;
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
   readonly #keyFaultLog: KeyFaultLog;
   #metrics: readonly object[] = [];
+  #isUsed = false;
+  #isStopping = false;
+  #calm: Timer | undefined;
 
   constructor(options: Layer2Options) {
     const { settings, logLevel, logger, registry, clock = systemClock } = options;
     this.#options = options;
+    this.#clock = clock;
     this.#keyFaultLog = new KeyFaultLog(clock, logger);
     registerAddressMetrics(registry, () => this.#counts.values());
     this.#process = new ChildProcess({
       name: 'layer-2 process',
-      program,
+      program: options.program ?? program,
       arguments: [logLevel, JSON.stringify(settings)],
       ...{ logger, clock, stopMs },
       onStarted: () => this.#started(),
@@ -90,7 +107,20 @@ class Layer2Parent implements Layer2 {
       onEnded: () => this.#ended(),
       stopMessage: { kind: 'stop' },
     });
-    this.#process.start();
+  }
+
+  use(isUsed: boolean): void {
+    if (isUsed === this.#isUsed || this.#isStopping) return;
+    this.#isUsed = isUsed;
+    this.#calm?.cancel();
+    this.#calm = undefined;
+    this.#logKeyFault();
+    if (isUsed) this.#process.start();
+    else
+      this.#calm = this.#clock.after(calmMs, () => {
+        this.#options.logger.info('no pool is announced in layer 2: the layer-2 process ends');
+        void this.#process.stop();
+      });
   }
 
   table(entries: readonly AddressEntry[]): void {
@@ -109,7 +139,7 @@ class Layer2Parent implements Layer2 {
 
   setKeys(keys: Result<readonly string[], string>): void {
     this.#keyFault = keys.ok ? undefined : keys.error;
-    this.#keyFaultLog.update(this.#keyFault, this.#keys.length > 0);
+    this.#logKeyFault();
     if (!keys.ok) return;
     if (keys.value.join() === this.#keys.join()) return;
     this.#keys = keys.value;
@@ -117,7 +147,7 @@ class Layer2Parent implements Layer2 {
   }
 
   keyFault(): string | undefined {
-    return this.#keyFault;
+    return this.#isUsed ? this.#keyFault : undefined;
   }
 
   metrics(): readonly object[] {
@@ -129,26 +159,31 @@ class Layer2Parent implements Layer2 {
   }
 
   async claimed(addresses: readonly string[]): Promise<ReadonlySet<string>> {
+    if (!this.#process.isWanted) return new Set();
     return new Set(await this.#process.ask<readonly string[]>((id) => ({ kind: 'claimed', id, addresses })));
   }
 
-  events(): Promise<readonly RecordedEvent[]> {
+  async events(): Promise<readonly RecordedEvent[]> {
+    if (!this.#process.isWanted) return [];
     return this.#process.ask((id) => ({ kind: 'events', id }));
   }
 
   stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#calm?.cancel();
     this.#keyFaultLog.close();
     return this.#process.stop();
+  }
+
+  #logKeyFault(): void {
+    this.#keyFaultLog.update(this.keyFault(), this.#keys.length > 0);
   }
 
   #started(): void {
     this.#process.send({ kind: 'speakers', ...this.#speakers });
     if (this.#keys.length > 0) this.#process.send({ kind: 'keys', keys: this.#keys });
-    // Deferred, because the caller of the constructor may not be able to provide the entries yet.
-    setImmediate(() => {
-      const entries = this.#options.entries();
-      if (entries) this.table(entries);
-    });
+    const entries = this.#options.entries();
+    if (entries) this.table(entries);
   }
 
   #ended(): void {

@@ -1,4 +1,4 @@
-import type { MemberStatus } from '../layer2/messages.ts';
+import type { KnownSpeakers, MemberStatus } from '../layer2/messages.ts';
 
 /** What a node knows about other nodes when it decides whether to act for a dead node. */
 export interface DeadNodeView {
@@ -20,4 +20,17 @@ export function actsForDeadNode(node: string, { self, members, isOut }: DeadNode
   if (node === self || alive.includes(node) || alive.some((other) => other < self)) return false;
   const isMajority = 2 * (alive.length + 1) > present.length + 1;
   return isMajority || isOut(node);
+}
+
+/**
+ * The other speakers as Kubernetes sees them, for a node that has no membership. It has none when no pool is announced in layer 2, and
+ * before it has joined.
+ */
+export function membersByKubernetes(
+  { known }: KnownSpeakers,
+  { self, isOut }: Pick<DeadNodeView, 'self' | 'isOut'>,
+): DeadNodeView['members'] {
+  return known.flatMap(({ node }) =>
+    node === self ? [] : [{ node, state: isOut(node) ? ('dead' as const) : ('alive' as const) }],
+  );
 }

@@ -19,7 +19,7 @@ export class Layer2Reports {
   readonly #options: Layer2ReportsOptions;
   readonly #owned = new Map<string, string>();
   readonly #inUse = new Map<string, string>();
-  #members: readonly MemberStatus[] = [];
+  #members: readonly MemberStatus[] | undefined;
 
   constructor(options: Layer2ReportsOptions) {
     this.#options = options;
@@ -38,8 +38,8 @@ export class Layer2Reports {
     return this.#inUse;
   }
 
-  /** All other members. */
-  get members(): readonly MemberStatus[] {
+  /** All other members; `undefined` before this node has joined the membership. */
+  get members(): readonly MemberStatus[] | undefined {
     return this.#members;
   }
 
@@ -56,7 +56,7 @@ export class Layer2Reports {
       case 'stopped':
         for (const address of [...this.#owned.keys()]) this.#stopped(address);
         this.#inUse.clear();
-        this.#members = [];
+        this.#members = undefined;
         return;
       case 'counts':
       case 'metrics':
@@ -78,7 +78,8 @@ export class Layer2Reports {
   }
 
   #membersChanged(members: readonly MemberStatus[]): void {
-    const dead = new Set(this.#members.filter(({ state }) => state === 'dead').map(({ node }) => node));
+    const before = this.#members ?? [];
+    const dead = new Set(before.filter(({ state }) => state === 'dead').map(({ node }) => node));
     this.#members = members;
     if (members.some(({ node, state }) => state === 'alive' && dead.has(node)))
       this.#options.reconciler.partitionEnded();

@@ -27,6 +27,8 @@ import { unansweredReason } from './unanswered-reason.ts';
 
 /** Receives layer-2 entries. */
 export interface Layer2Sink {
+  /** Says whether any pool is announced in layer 2. */
+  use(isUsed: boolean): void;
   table(entries: readonly AddressEntry[]): void;
   change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
 }
@@ -101,6 +103,7 @@ export class NodeSpeaker {
 
   setConfig(config: Config): void {
     this.#config = config;
+    this.#options.layer2.use(this.usesLayer2);
     this.#logRefusal();
     this.#replanAll();
   }

@@ -6,8 +6,9 @@
  *                                    └─ reports ─→ AnnouncingReconciler (record on the Services), events
  *   HTTP endpoint: /metrics, /healthz, /readyz, /status, /debug/events
  *
- * BGP and the layer-2 process start first, and the watches that feed them start last. On a signal, BGP and the layer-2 process also stop
- * first. BGP ends its sessions while the layer-2 process hands over its addresses. Then the watches and the HTTP endpoint end.
+ * BGP starts first, and the watches that feed it start last. The layer-2 process runs only while a pool is announced in layer 2. On a
+ * signal, BGP and the layer-2 process also stop first. BGP ends its sessions while the layer-2 process hands over its addresses. Then the
+ * watches and the HTTP endpoint end.
  */
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
@@ -21,7 +22,7 @@ import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import type { Service } from '../kubernetes/model.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
 import type { FromLayer2 } from '../layer2/messages.ts';
-import { type Layer2, startLayer2 } from '../layer2/parent.ts';
+import { createLayer2, type Layer2 } from '../layer2/parent.ts';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
@@ -30,9 +31,10 @@ import type { ListenAddress } from '../telemetry/http-server.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
 import { ConfigMemory } from './config-memory.ts';
-import { actsForDeadNode } from './dead-node.ts';
+import { actsForDeadNode, membersByKubernetes } from './dead-node.ts';
 import { serveSpeaker } from './http.ts';
 import { type AwaitedKind, InitialSync } from './initial-sync.ts';
+import { KnownSpeakerList } from './known-speakers.ts';
 import { Layer2Reports } from './layer2-reports.ts';
 import { sendLinkHints } from './link-hints.ts';
 import { NodeSpeaker } from './node-speaker.ts';
@@ -75,6 +77,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   registerKubernetesMetrics(registry, client.reachability);
   endOnCrash({ logger, recorder, clock });
   const services = new Map<string, Service>();
+  const knownSpeakers = new KnownSpeakerList();
   const accepted = new AcceptedConfigTracker();
   const sync = new InitialSync();
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger, clock });
@@ -82,7 +85,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
 
   const bgp = startBgp(options, registry, diagnostics);
   const linkHints = sendLinkHints(bgp, diagnostics.guard, logger);
-  const layer2 = startLayer2Process(options, registry, {
+  const layer2 = createLayer2Handle(options, registry, {
     onMessage: (message) => reports.handle(message),
     entries: () => speaker.layer2Entries(),
   });
@@ -100,6 +103,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     },
     logger,
   });
+  const isOut = (name: string) => speaker.isOut(name);
   const reconciler = new AnnouncingReconciler({
     nodeName,
     clock,
@@ -111,8 +115,8 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     actsForDeadNode: (node) =>
       actsForDeadNode(node, {
         self: nodeName,
-        members: reports.members,
-        isOut: (name) => speaker.isOut(name),
+        members: reports.members ?? membersByKubernetes(knownSpeakers.speakers(), { self: nodeName, isOut }),
+        isOut,
       }),
     claimed: (addresses) => layer2.claimed(addresses),
     unansweredReason: (service, address) => speaker.unansweredReason(service, address),
@@ -138,7 +142,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       bgp,
       speaker,
       layer2: reports,
-      troubles: () => layer2Troubles(layer2, speaker),
+      troubles: () => layer2Troubles(layer2),
     },
   });
   logger.info({ node: nodeName, server: client.server, metricsPort: server.port }, 'speaker started');
@@ -159,6 +163,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     signal: watching.signal,
     services,
     accepted,
+    knownSpeakers,
     memory: new ConfigMemory(options.stateDirectory, nodeName),
     speaker,
     layer2,
@@ -193,7 +198,7 @@ function startBgp(
   });
 }
 
-function startLayer2Process(
+function createLayer2Handle(
   options: RunSpeakerOptions,
   registry: Registry,
   handlers: {
@@ -202,7 +207,7 @@ function startLayer2Process(
   },
 ): Layer2 {
   const { nodeName, membershipPort, conflictPolicy, announceEvery, logLevel } = options;
-  return startLayer2({
+  return createLayer2({
     settings: {
       nodeName,
       port: membershipPort,
@@ -216,10 +221,9 @@ function startLayer2Process(
   });
 }
 
-/** Membership keys matter only while a pool is announced in layer 2. */
-function layer2Troubles(layer2: Layer2, speaker: NodeSpeaker): string[] {
+function layer2Troubles(layer2: Layer2): string[] {
   const fault = layer2.keyFault();
-  return fault === undefined || !speaker.usesLayer2 ? [] : [`layer 2: ${fault}`];
+  return fault === undefined ? [] : [`layer 2: ${fault}`];
 }
 
 /** On a cordoned node, no new speaker starts soon. On any other node, the next speaker starts within seconds. */

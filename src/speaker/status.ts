@@ -32,7 +32,8 @@ export function speakerStatus(sources: StatusSources) {
     announcing: Object.fromEntries(layer2.owned),
     inUse: Object.fromEntries(layer2.inUse),
     advertised: Object.fromEntries(speaker.advertised()),
-    members: layer2.members,
+    usesLayer2: speaker.usesLayer2,
+    members: layer2.members ?? [],
     notAnnounced: speaker.refusals(),
     troubles: sources.troubles(),
   } satisfies SpeakerStatusBody;

@@ -27,7 +27,7 @@ import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import type { AnnouncingReconciler } from './announcing-reconciler.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { AwaitedKind } from './initial-sync.ts';
-import { KnownSpeakerList } from './known-speakers.ts';
+import type { KnownSpeakerList } from './known-speakers.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
 
 export interface SpeakerWatchesOptions {
@@ -41,6 +41,8 @@ export interface SpeakerWatchesOptions {
   /** By `namespace/name`. The watch of Services fills it. */
   readonly services: Map<string, Service>;
   readonly accepted: AcceptedConfigTracker;
+  /** The watches of Nodes and Pods fill it. */
+  readonly knownSpeakers: KnownSpeakerList;
   readonly memory: Pick<ConfigMemory, 'save' | 'recall'>;
   readonly speaker: Pick<
     NodeSpeaker,
@@ -55,7 +57,6 @@ export interface SpeakerWatchesOptions {
 /** The watches of a speaker: each feeds the objects of one kind to the parts that need them. */
 export class SpeakerWatches {
   readonly #options: SpeakerWatchesOptions;
-  readonly #knownSpeakers = new KnownSpeakerList();
   #sendsSpeakers = false;
   #unlistedConfigMaps = 2;
   #unlistedSecrets = 2;
@@ -148,13 +149,13 @@ export class SpeakerWatches {
   }
 
   #watchNodes(): Promise<void> {
-    const { speaker, arrived } = this.#options;
+    const { speaker, knownSpeakers, arrived } = this.#options;
     return this.#watch(
       paths.nodes,
       decodeNode,
       (name, node) => {
         speaker.setNode(name, node);
-        this.#knownSpeakers.setNode(name, node);
+        knownSpeakers.setNode(name, node);
         this.#sendSpeakers();
       },
       () => arrived('nodes'),
@@ -163,11 +164,12 @@ export class SpeakerWatches {
 
   /** The speaker does not wait for Pods. If RBAC does not let it list Pods, the nodes alone say where speakers run. */
   #watchPods(): Promise<void> {
+    const { namespace, knownSpeakers } = this.#options;
     return this.#watch(
-      paths.pods(this.#options.namespace),
+      paths.pods(namespace),
       decodeSpeakerPod,
       (key, pod) => {
-        this.#knownSpeakers.setPod(key, pod);
+        knownSpeakers.setPod(key, pod);
         this.#sendSpeakers();
       },
       () => undefined,
@@ -212,10 +214,11 @@ export class SpeakerWatches {
   /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */
   #sendSpeakers(): void {
     if (this.#sendsSpeakers) return;
+    const { clock, layer2, knownSpeakers } = this.#options;
     this.#sendsSpeakers = true;
-    this.#options.clock.after(0, () => {
+    clock.after(0, () => {
       this.#sendsSpeakers = false;
-      this.#options.layer2.setSpeakers(this.#knownSpeakers.speakers());
+      layer2.setSpeakers(knownSpeakers.speakers());
     });
   }
 

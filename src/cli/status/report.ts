@@ -92,11 +92,12 @@ function waitingReason(service: string, { controller, failures }: ClusterView): 
 }
 
 function memberRows({ node, status }: SpeakerView): string[][] {
-  return status.ok ? [[node, describeMembers(status.value.members)]] : [];
+  return status.ok ? [[node, describeMembers(status.value)]] : [];
 }
 
 /** Counts the members that are alive and names the others. */
-function describeMembers(members: SpeakerStatus['members']): string {
+function describeMembers({ usesLayer2, members }: SpeakerStatus): string {
+  if (usesLayer2 === false && members.length === 0) return 'layer 2 is not used';
   const others = members
     .filter(({ state }) => state !== 'alive')
     .map(({ node, state }) => `${node} ${state}`)

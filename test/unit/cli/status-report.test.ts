@@ -330,3 +330,9 @@ test('statusReport() counts members that are alive and names the others', () => 
   const report = statusReport(view([], { 'node-1': speaker({ members }) }));
   assert.match(report.text, /^node-1 +3 alive, b dead$/m);
 });
+
+test('statusReport() says that a speaker has no members because layer 2 is not used', () => {
+  const members = (usesLayer2?: boolean) =>
+    statusReport(view([], { 'node-1': speaker({ usesLayer2 }) })).text.match(/^node-1 +(.*)$/m)?.[1];
+  assert.deepEqual([members(false), members(true), members()], ['layer 2 is not used', '0 alive', '0 alive']);
+});

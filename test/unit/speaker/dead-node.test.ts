@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { actsForDeadNode } from '../../../src/speaker/dead-node.ts';
+import { actsForDeadNode, membersByKubernetes } from '../../../src/speaker/dead-node.ts';
 
 test('actsForDeadNode() selects one live node, but none in a minority unless Kubernetes rules the dead node out', () => {
   const members = (text: string) =>
@@ -27,4 +27,26 @@ test('actsForDeadNode() selects one live node, but none in a minority unless Kub
       verdict,
       `${node} by ${self}, others ${others}`,
     );
+});
+
+test('without a membership, the first node that Kubernetes calls Ready acts for the nodes that Kubernetes rules out', () => {
+  const known = ['a', 'b', 'c', 'd'].map((node) => ({ node, addresses: [] }));
+  const isOut = (node: string) => !['b', 'c'].includes(node);
+  const acts = (self: string, node: string) =>
+    actsForDeadNode(node, {
+      self,
+      members: membersByKubernetes({ known, areCertain: true }, { self, isOut }),
+      isOut,
+    });
+  const pairs = ['b', 'c'].flatMap((self) =>
+    ['a', 'b', 'c', 'd', 'gone'].map((node) => [self, node] as const),
+  );
+  assert.deepEqual(
+    pairs.filter(([self, node]) => acts(self, node)),
+    [
+      ['b', 'a'],
+      ['b', 'd'],
+      ['b', 'gone'],
+    ],
+  );
 });

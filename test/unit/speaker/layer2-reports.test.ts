@@ -83,7 +83,7 @@ describe('Layer2Reports', () => {
       members: [{ node: 'node-2', state: 'alive', address: '192.0.2.12', since }],
     });
     reports.handle({ kind: 'stopped' });
-    assert.deepEqual([reports.owned.size, reports.members.length], [0, 0]);
+    assert.deepEqual([reports.owned.size, reports.members], [0, undefined]);
     assert.equal(lines.at(-1), `stopped ${address}`);
   });
 });

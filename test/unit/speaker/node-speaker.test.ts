@@ -10,6 +10,7 @@ import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   const lines: string[] = [];
   const peers: ResolvedPeer[][] = [];
+  const uses: boolean[] = [];
   const bgp: BgpSpeaker = {
     setPeers: (all) => {
       peers.push([...all]);
@@ -30,6 +31,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     ignoresExcludeLabel: over.ignoresExcludeLabel ?? false,
     bgp,
     layer2: {
+      use: (isUsed) => void uses.push(isUsed),
       table: (entries) => void lines.push(`table ${entries.map(({ address }) => address).join(' ')}`.trim()),
       change: (upsert, remove) =>
         void lines.push(
@@ -40,7 +42,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     onPeerTrouble: ({ peer: name, reason }) => void lines.push(`trouble ${name}: ${reason}`),
     logger: pino({ level: 'silent' }),
   });
-  return { speaker, peers, take: () => lines.splice(0) };
+  return { speaker, peers, uses, take: () => lines.splice(0) };
 }
 
 const both = config([
@@ -199,4 +201,19 @@ test('NodeSpeaker holds back a peer until its password Secret exists, follows a 
   speaker.setConfig(config([], [peer('router', { passwordSecret, address: ip('10.0.0.2') })]));
   assert.equal(peers.at(-1)?.[0]?.password, undefined);
   assert.equal(peers.at(-1)?.[0]?.waitingFor, missing);
+});
+
+test('NodeSpeaker says with each configuration whether layer 2 is used, also before the start', () => {
+  const { speaker, uses, take } = recorded();
+  const onlyBgp = config([pool('public', ['198.51.100.0/24'])]);
+  speaker.setConfig(onlyBgp);
+  speaker.setConfig(both);
+  assert.deepEqual(uses.splice(0), [false, true]);
+  speaker.setNode('node-1', node('node-1'));
+  speaker.setService('default/printer', service('printer', ['192.0.2.241']));
+  speaker.setEndpointSlice('default/printer-1', slice('printer', ['node-1']));
+  speaker.start();
+  assert.deepEqual(take(), ['peers router', 'table 192.0.2.241', 'synced']);
+  speaker.setConfig(onlyBgp);
+  assert.deepEqual([uses, take()], [[false], ['change  -192.0.2.241']]);
 });

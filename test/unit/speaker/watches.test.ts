@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { AcceptedConfigTracker } from '../../../src/speaker/accepted-config-tracker.ts';
 import type { AwaitedKind } from '../../../src/speaker/initial-sync.ts';
+import { KnownSpeakerList } from '../../../src/speaker/known-speakers.ts';
 import { SpeakerWatches } from '../../../src/speaker/watches.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
@@ -32,6 +33,7 @@ async function setUp(t: TestContext, put: (api: MemoryApi) => void = () => {}) {
     signal: ended.signal,
     services: new Map(),
     accepted: new AcceptedConfigTracker(),
+    knownSpeakers: new KnownSpeakerList(),
     memory: { save: () => undefined, recall: () => undefined },
     speaker: {
       setConfig: ignored,

@@ -404,3 +404,36 @@ test('a minority claims nothing, whatever the order in which it loses the other 
     { numRuns: 200 },
   );
 });
+
+test('nodes that join seconds apart, as after an edit that adds the first layer-2 pool, answer each address once and soon', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 2, max: 7 }),
+      fc.integer(),
+      fc.array(fc.oneof(fc.nat(200), fc.nat(6000)), { minLength: 6, maxLength: 6 }),
+      fc.nat(7),
+      (size, seed, waitsMs, absent) => {
+        const names = allNames.slice(0, size);
+        const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+        cluster.check = () => atMostOnePerView(cluster);
+        cluster.change(Array.from({ length: 20 }, (_, i) => addressEntry(`192.0.2.${i}`, names)));
+        // Some nodes may not learn of the edit at all, because they cannot reach the API server.
+        const joining = names.slice(0, Math.max(1, size - absent));
+        for (const [i, name] of joining.entries()) {
+          cluster.up(name);
+          cluster.run(waitsMs[i] ?? 0);
+        }
+        cluster.run(quietMs);
+        exactlyOneEach(cluster);
+        const settled = [...cluster.entries.keys()].map((address) => cluster.answering(address));
+        for (const name of names) cluster.up(name);
+        cluster.run(quietMs);
+        exactlyOneEach(cluster);
+        if (2 * joining.length < size) return;
+        const after = [...cluster.entries.keys()].map((address) => cluster.answering(address));
+        assert.deepEqual(after, settled, 'a majority has claimed the addresses, so none moves');
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
