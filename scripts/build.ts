@@ -7,6 +7,7 @@
  *   dist/bellman               starts the program with the flags and variables that were measured (docs/design/footprint.md)
  *   dist/app/bellman.js        the command line, which loads the code of a daemon on demand
  *   dist/app/layer2-process.js the layer-2 process
+ *   dist/app/bfd-process.js    the BFD process
  *   dist/compiled/             V8's code of the daemons, so that they do not compile it at every start
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -70,7 +71,11 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const { metafile } = await build({
   metafile: true,
   absWorkingDir: root,
-  entryPoints: { bellman: 'src/main.ts', 'layer2-process': 'src/layer2/process.ts' },
+  entryPoints: {
+    bellman: 'src/main.ts',
+    'layer2-process': 'src/layer2/process.ts',
+    'bfd-process': 'src/bfd/process.ts',
+  },
   outdir: join(dist, 'app'),
   // esbuild writes paths of addons relative to the folder of the entry points, so chunks must be in the same folder.
   chunkNames: '[name]-[hash]',

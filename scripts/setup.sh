@@ -24,6 +24,7 @@ gobgpd:gobgpd
 exabgp:exabgp
 /usr/lib/frr/bgpd:frr
 bgpctl:openbgpd
+keepalived:keepalived
 arping:iputils-arping
 ndisc6:ndisc6
 tcpdump:tcpdump

@@ -2,11 +2,12 @@
  * Messages between the speaker process and its BFD process, and the status of sessions. They are plain JSON over the IPC channel of the
  * child process. The two are separate processes so that no packet is late because of other work.
  */
+
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
+import type { BfdState } from './codec/state.ts';
 import type { BfdSessionSettings } from './session-settings.ts';
 
-/** The session states of RFC 5880 section 4.1. */
-export type BfdState = 'AdminDown' | 'Down' | 'Init' | 'Up';
+export type { BfdState } from './codec/state.ts';
 
 /** A message to the BFD process. */
 export type ToBfd =
@@ -57,7 +58,7 @@ export type BfdDropReason =
   | 'no-discriminator'
   /** Authentication is missing, unexpected, of another type or key, or its hash is wrong. */
   | 'authentication'
-  /** The hash is correct, but the sequence number lies outside the window. */
+  /** The sequence number lies outside the window: a replay, or a peer that has restarted a moment ago. */
   | 'sequence'
   /** This end of the session is administratively down. */
   | 'admin-down';
@@ -126,4 +127,10 @@ export interface BfdProcessStatus {
   readonly dropped: Readonly<Partial<Record<BfdDropReason, number>>>;
   /** Inputs that raised an exception, by kind of error. */
   readonly inputFailures: Readonly<Record<string, number>>;
+  readonly lostLogLines: number;
+}
+
+/** The name of a session's machine in the flight recorder. */
+export function bfdMachine(peer: string): string {
+  return `bfd ${peer}`;
 }

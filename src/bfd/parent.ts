@@ -1,14 +1,22 @@
-/** The speaker's handle on the BFD process. */
+/** The speaker's handle on the BFD process. After a restart, the new process receives the present sessions. */
+import { ChildProcess } from '../child-process/child-process.ts';
+import { childProgram } from '../child-process/program.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Logger, LogLevel } from '../log.ts';
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
-import type { BfdChange, BfdProcessStatus, BfdSessionStatus } from './messages.ts';
+import { diagnostic } from './codec/diagnostic.ts';
+import type { BfdChange, BfdProcessStatus, BfdSessionStatus, FromBfd, ToBfd } from './messages.ts';
 import type { BfdSessionSettings } from './session-settings.ts';
 
 export interface BfdOptions {
+  readonly logLevel: LogLevel;
+  readonly logger: Logger;
   /**
    * Receives every change of a session. When the process ends unexpectedly, each session that was not AdminDown changes to AdminDown without
    * a diagnostic, because nothing is known about the path. The restarted process begins with Down.
    */
   readonly onChange: (change: BfdChange) => void;
+  readonly clock?: Clock;
 }
 
 /** The process runs only while a session is configured. */
@@ -25,4 +33,115 @@ export interface Bfd {
   unhealthy(): readonly string[];
   /** Sends AdminDown in all sessions and ends the process. Resolves when it is gone. */
   stop(): Promise<void>;
+}
+
+const program = childProgram(import.meta.url, { source: './process.ts', bundle: './bfd-process.js' });
+/** The process needs a second to tell its peers. */
+const stopMs = 3000;
+
+/** The handle starts the process with the first session, and restarts it whenever it ends, until the last session or `stop`. */
+export function createBfd(options: BfdOptions): Bfd {
+  return new BfdParent(options);
+}
+
+class BfdParent implements Bfd {
+  readonly #options: BfdOptions;
+  readonly #process: ChildProcess<ToBfd, FromBfd>;
+  #wanted: readonly BfdSessionSettings[] = [];
+  #sent = '[]';
+  /** By peer id. */
+  readonly #sessions = new Map<string, BfdSessionStatus>();
+  #processStatus: BfdProcessStatus | undefined;
+
+  constructor(options: BfdOptions) {
+    const { logLevel, logger, clock = systemClock } = options;
+    this.#options = options;
+    this.#process = new ChildProcess({
+      name: 'BFD process',
+      program,
+      arguments: [logLevel],
+      ...{ logger, clock, stopMs },
+      onStarted: () => this.#process.send({ kind: 'sessions', sessions: this.#wanted }),
+      onMessage: (message) => this.#receive(message),
+      onEnded: () => this.#ended(),
+      stopMessage: { kind: 'stop' },
+    });
+  }
+
+  setSessions(sessions: readonly BfdSessionSettings[]): void {
+    const text = JSON.stringify(sessions);
+    if (text === this.#sent) return;
+    this.#sent = text;
+    this.#wanted = sessions;
+    const ids = new Set(sessions.map(({ id }) => id));
+    for (const id of this.#sessions.keys()) if (!ids.has(id)) this.#sessions.delete(id);
+    if (sessions.length === 0) {
+      void this.#process.stop();
+      return;
+    }
+    this.#process.send({ kind: 'sessions', sessions });
+    this.#process.start();
+  }
+
+  status(): readonly BfdSessionStatus[] {
+    return [...this.#sessions.values()];
+  }
+
+  processStatus(): BfdProcessStatus | undefined {
+    return this.#processStatus;
+  }
+
+  async events(): Promise<readonly RecordedEvent[]> {
+    if (!this.#processStatus) return [];
+    return this.#process.ask((id) => ({ kind: 'events', id }));
+  }
+
+  unhealthy(): readonly string[] {
+    return this.#process.unhealthy();
+  }
+
+  stop(): Promise<void> {
+    return this.#process.stop();
+  }
+
+  #receive(message: FromBfd): void {
+    switch (message.kind) {
+      case 'status':
+        this.#processStatus = message.process;
+        for (const session of message.sessions)
+          if (this.#isWanted(session.id)) this.#sessions.set(session.id, session);
+        return;
+      case 'change':
+        return this.#changed(message.change);
+      case 'events':
+        return this.#process.answered(message.id, message.events);
+    }
+  }
+
+  /** A session that is being removed still reports changes. They concern nobody. */
+  #changed(change: BfdChange): void {
+    if (!this.#isWanted(change.id)) return;
+    const known = this.#sessions.get(change.id);
+    if (known) this.#sessions.set(change.id, { ...known, ...change });
+    this.#options.onChange(change);
+  }
+
+  #isWanted(id: string): boolean {
+    return this.#wanted.some((settings) => settings.id === id);
+  }
+
+  #ended(): void {
+    this.#processStatus = undefined;
+    const known = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const { id, state, remoteState, remoteDiagnostic, remoteControlPlaneIndependent } of known) {
+      if (state === 'AdminDown') continue;
+      const sinceMs = (this.#options.clock ?? systemClock).epochMs();
+      this.#options.onChange({
+        ...{ id, remoteState, remoteDiagnostic, remoteControlPlaneIndependent, sinceMs },
+        state: 'AdminDown',
+        diagnostic: diagnostic.none,
+      });
+    }
+  }
 }

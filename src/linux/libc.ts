@@ -1,5 +1,5 @@
 /**
- * The socket calls that Node lacks, from the C library through koffi. Only this file binds C functions. Other folders define the
+ * The system calls that Node lacks, from the C library through koffi. Only this file binds C functions. Other folders define the
  * options and lay out the structures that they need.
  *
  * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers. The caller that opens a
@@ -18,11 +18,16 @@ const native = {
     'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
   ),
   recv: library.func('intptr_t recv(int fd, void *data, size_t length, int flags)'),
+  recvfrom: library.func(
+    'intptr_t recvfrom(int fd, void *data, size_t length, int flags, void *address, _Inout_ uint32_t *addressLength)',
+  ),
   setsockopt: library.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
   getsockopt: library.func(
     'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
   ),
   ioctl: library.func('int ioctl(int fd, unsigned long request, _Out_ int *value)'),
+  sched_setscheduler: library.func('int sched_setscheduler(int pid, int policy, const int *priority)'),
+  setrlimit: library.func('int setrlimit(int resource, const uint64_t *limits)'),
   if_nametoindex: library.func('uint32_t if_nametoindex(const char *name)'),
 };
 
@@ -36,9 +41,20 @@ const attachFilter = library.func('setsockopt', 'int', [
   'uint32_t',
 ]);
 
+/** The same call as in `native`, for options whose value is an array. */
+const readOption = library.func(
+  'int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)',
+);
+
 const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
+/** The option returns an array of counters (linux/sock_diag.h). */
+const SO_MEMINFO = 55;
+const SK_MEMINFO_DROPS = 8;
+const SCHED_FIFO = 1;
+const SCHED_RESET_ON_FORK = 0x4000_0000;
+const RLIMIT_RTTIME = 15;
 /** Octets of one instruction of a classic BPF program. */
 const instructionOctets = 8;
 
@@ -89,6 +105,12 @@ export function receive(fd: number, into: Uint8Array, wait = false): number | st
   return length >= 0 ? length : errnoName();
 }
 
+/** As `receive` without `wait`, and stores the sender's `struct sockaddr` in `address`. */
+export function receiveFrom(fd: number, into: Uint8Array, address: Uint8Array): number | string {
+  const length = Number(native.recvfrom(fd, into, into.length, MSG_DONTWAIT, address, [address.length]));
+  return length >= 0 ? length : errnoName();
+}
+
 /** Sets a socket option; `label` names it in the error. */
 export function setOption(fd: number, label: string, level: number, name: number, value: Uint8Array): void {
   checked(`setsockopt ${label}`, native.setsockopt(fd, level, name, value, value.length));
@@ -113,6 +135,13 @@ export function integerOption(fd: number, level: number, name: number): number |
   return native.getsockopt(fd, level, name, value, [4]) === 0 ? value[0] : undefined;
 }
 
+/** Datagrams that the kernel dropped at this socket: its filter refused them, or its queue was full. */
+export function droppedDatagrams(fd: number): number {
+  const values = new Uint32Array(16);
+  if (readOption(fd, SOL_SOCKET, SO_MEMINFO, values, [values.byteLength]) !== 0) return 0;
+  return values[SK_MEMINFO_DROPS] ?? 0;
+}
+
 /** Attaches a classic BPF program of 8-octet instructions. The kernel drops the segments for which the program returns 0. */
 export function attachSocketFilter(fd: number, program: Uint8Array): void {
   const value = { length: program.length / instructionOctets, program };
@@ -126,6 +155,21 @@ export function attachSocketFilter(fd: number, program: Uint8Array): void {
 export function requestInteger(fd: number, request: number): number | undefined {
   const value = [0];
   return native.ioctl(fd, request, value) < 0 ? undefined : value[0];
+}
+
+/**
+ * Lets the calling thread run before every thread with a normal policy. Threads that it starts later do not inherit this.
+ */
+export function scheduleFifo(priority: number): void {
+  checked('sched_setscheduler', native.sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, [priority]));
+}
+
+/**
+ * Limits the CPU time that a thread with a real-time policy may use without a pause. The kernel then ends the process with SIGXCPU. A call that
+ * blocks counts as a pause.
+ */
+export function limitRealtimeCpu(microseconds: number): void {
+  checked('setrlimit RLIMIT_RTTIME', native.setrlimit(RLIMIT_RTTIME, [microseconds, microseconds]));
 }
 
 /** The index of the network interface with this name; 0 when it does not exist. */
@@ -145,8 +189,15 @@ function checked(call: string, result: number): number {
   return result;
 }
 
+/** Some numbers have two names. The first one counts. */
+const errnoNames = new Map(
+  Object.entries(koffi.os.errno)
+    .reverse()
+    .map(([name, value]) => [value, name]),
+);
+
 /** The name of the last call's errno. */
 function errnoName(): string {
   const errno = koffi.errno();
-  return Object.entries(koffi.os.errno).find(([, value]) => value === errno)?.[0] ?? `errno ${errno}`;
+  return errnoNames.get(errno) ?? `errno ${errno}`;
 }

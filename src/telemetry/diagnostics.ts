@@ -10,9 +10,10 @@
 import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import { type Logger, lostLogLines } from '../log.ts';
-import { FlightRecorder, type RecordedEvent } from './flight-recorder.ts';
+import type { FlightRecorder } from './flight-recorder.ts';
 import { Guard } from './guard.ts';
 import { registerInputFailures } from './input-failures.ts';
+import { createRecorder } from './recorder.ts';
 
 export interface DiagnosticsOptions {
   readonly clock: Clock;
@@ -28,16 +29,9 @@ export interface Diagnostics {
 
 /** Creates the diagnostics of a process and registers their metrics. At level debug every recorded event is logged as well. */
 export function createDiagnostics({ clock, logger, registry }: DiagnosticsOptions): Diagnostics {
-  const recorder = new FlightRecorder({
-    clock,
-    ...(logger.isLevelEnabled('debug') ? { debug: (recorded) => logEvent(logger, recorded) } : {}),
-  });
+  const recorder = createRecorder({ clock, logger });
   registerLostLogLines(registry);
   return { recorder, guard: new Guard({ logger, count: registerInputFailures(registry), recorder }) };
-}
-
-function logEvent(logger: Logger, { machine, at, state, event, actions }: RecordedEvent): void {
-  logger.debug({ machine, at, state, event, actions }, 'event');
 }
 
 /** Registers the metric of log lines that could not be written. */

@@ -47,8 +47,7 @@ describe('the program that is shipped', { concurrency: false }, () => {
     assert.ok((Number(kilobytes) * 1024) / 1e6 < 150, `${kilobytes} KiB`);
   });
 
-  test('loads no HTTP, schema or Kubernetes code in the layer-2 process', () => {
-    const text = loadedBy('layer2-process.js');
+  test('loads no HTTP, schema or Kubernetes code in the layer-2 process and the BFD process', () => {
     const files = readdirSync(join(dist, 'app')).filter((name) => name.endsWith('.js'));
     const everything = files.map((name) => readFileSync(join(dist, 'app', name), 'utf8')).join('');
     for (const [what, pattern] of [
@@ -57,7 +56,8 @@ describe('the program that is shipped', { concurrency: false }, () => {
       ['the API client', /serviceaccount/],
     ] as const) {
       assert.match(everything, pattern, `no bundle contains ${what}, so the pattern proves nothing`);
-      assert.doesNotMatch(text, pattern, `the layer-2 process loads ${what}`);
+      for (const program of ['layer2-process.js', 'bfd-process.js'])
+        assert.doesNotMatch(loadedBy(program), pattern, `${program} loads ${what}`);
     }
   });
 

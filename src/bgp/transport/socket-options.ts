@@ -7,10 +7,9 @@ import { type Family, type IpAddress, ipToBytes } from '../../address/index.ts';
 import * as libc from '../../linux/libc.ts';
 import { isLittleEndian } from '../../linux/libc.ts';
 import { maxPasswordOctets } from '../../linux/limits.ts';
+import { AF_INET, AF_INET6, encodeSocketAddress } from '../../linux/socket-address.ts';
 import type { SocketRules } from './transport.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_STREAM_CLOEXEC = 0o2000001;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -94,7 +93,7 @@ export function setMd5Key(fd: number, peer: IpAddress, password: string): void {
   if (key.length > maxPasswordOctets)
     throw new RangeError(`a TCP MD5 key has at most ${maxPasswordOctets} octets`);
   const struct = new Uint8Array(136 + maxPasswordOctets);
-  struct.set(socketAddress(peer, 0));
+  struct.set(encodeSocketAddress(ipToBytes(peer), 0));
   new DataView(struct.buffer).setUint16(130, key.length, isLittleEndian);
   struct.set(key, 136);
   libc.setOption(fd, 'TCP_MD5SIG', IPPROTO_TCP, TCP_MD5SIG, struct);
@@ -102,7 +101,8 @@ export function setMd5Key(fd: number, peer: IpAddress, password: string): void {
 
 /** Binds to the address and port; `zone` is the interface of a link-local address. */
 export function bindTcpSocket(fd: number, address: IpAddress, port: number, zone?: string): void {
-  libc.bindSocket(fd, socketAddress(address, port, zone === undefined ? 0 : libc.interfaceIndex(zone)));
+  const scope = zone === undefined ? 0 : libc.interfaceIndex(zone);
+  libc.bindSocket(fd, encodeSocketAddress(ipToBytes(address), port, scope));
 }
 
 /** Octets that the kernel holds because the peer has not acknowledged them. */
@@ -115,22 +115,4 @@ export function receiveArrived(fd: number, length: number): Uint8Array | undefin
   const buffer = new Uint8Array(length);
   const received = libc.receive(fd, buffer);
   return typeof received === 'number' && received > 0 ? buffer.subarray(0, received) : undefined;
-}
-
-/**
- * An address and port as the kernel takes them:
- *
- *   struct sockaddr_in    family 2 | port 2 | address 4 | zeros 8
- *   struct sockaddr_in6   family 2 | port 2 | flow 4 | address 16 | scope 4
- *
- * The family and the scope are in the machine's byte order, the rest in network byte order.
- */
-function socketAddress(address: IpAddress, port: number, scope = 0): Uint8Array {
-  const bytes = new Uint8Array(address.family === 4 ? 16 : 28);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, address.family === 4 ? AF_INET : AF_INET6, isLittleEndian);
-  view.setUint16(2, port, false);
-  bytes.set(ipToBytes(address), address.family === 4 ? 4 : 8);
-  if (address.family === 6) view.setUint32(24, scope, isLittleEndian);
-  return bytes;
 }

@@ -3,30 +3,24 @@
  * socket. Until a connection is accepted, the listener's minimum applies to the segments of that connection, whichever peer sends them.
  * Each peer has a minimum of its own, so this classic BPF program compares TTL and source address of every segment, from the first SYN on.
  * An accepted connection inherits the program.
- *
- * An instruction (`struct sock_filter`): `code 2 | jump if true 1 | jump if false 1 | operand 4`, in the machine's byte order.
  */
 import { type Family, ipToBytes } from '../../address/index.ts';
-import { isLittleEndian } from '../../linux/libc.ts';
+import {
+  acceptPacket,
+  dropPacket,
+  encodeProgram,
+  type Instruction,
+  jumpIfEqual,
+  jumpIfGreaterOrEqual,
+  loadOctet,
+  loadWord,
+  networkHeader,
+  ttlAt,
+} from '../../linux/socket-filter.ts';
 import type { AcceptedPeer } from './transport.ts';
 
-/** SKF_NET_OFF. An offset plus this constant counts from the IP header; a plain offset counts from the TCP header. */
-const networkHeader = -0x10_0000;
-const loadWord = 0x20;
-const loadOctet = 0x30;
-const jumpIfEqual = 0x15;
-const jumpIfGreaterOrEqual = 0x35;
-const answer = 0x06;
-const accept = 0xffff_ffff;
-const drop = 0;
-
-/** Offsets in the IP header: of the TTL or hop limit, and of the source address. */
-const layouts: Readonly<Record<Family, { readonly ttl: number; readonly source: number }>> = {
-  4: { ttl: 8, source: 12 },
-  6: { ttl: 7, source: 8 },
-};
-
-type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
+/** Offset of the source address in the IP header. */
+const sourceAt: Readonly<Record<Family, number>> = { 4: 12, 6: 8 };
 
 /** The program for peers of the family; `undefined` when all of them may send with any TTL. */
 export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8Array | undefined {
@@ -34,8 +28,8 @@ export function ttlFilter(family: Family, peers: readonly AcceptedPeer[]): Uint8
   for (const { address, minimumTtl } of minimumPerAddress(peers))
     program.push(...rule(family, address, minimumTtl));
   if (program.length === 0) return undefined;
-  program.push([answer, 0, 0, accept]);
-  return encode(program);
+  program.push(acceptPacket);
+  return encodeProgram(program);
 }
 
 /**
@@ -61,34 +55,20 @@ function minimumPerAddress(peers: readonly AcceptedPeer[]): { address: Uint8Arra
  * The instructions for one peer. They end the program if the segment comes from the peer. Otherwise the program goes on with the next rule.
  */
 function rule(family: Family, address: Uint8Array, minimumTtl: number): Instruction[] {
-  const { ttl, source } = layouts[family];
   const view = new DataView(address.buffer, address.byteOffset, address.length);
   const judgement: Instruction[] = [
-    [loadOctet, 0, 0, networkHeader + ttl],
+    [loadOctet, 0, 0, networkHeader + ttlAt[family]],
     [jumpIfGreaterOrEqual, 1, 0, minimumTtl],
-    [answer, 0, 0, drop],
-    [answer, 0, 0, accept],
+    dropPacket,
+    acceptPacket,
   ];
   const instructions: Instruction[] = [];
   for (let at = 0; at < address.length; at += 4) {
     const comparisonsLeft = (address.length - at) / 4 - 1;
     instructions.push(
-      [loadWord, 0, 0, networkHeader + source + at],
+      [loadWord, 0, 0, networkHeader + sourceAt[family] + at],
       [jumpIfEqual, 0, 2 * comparisonsLeft + judgement.length, view.getUint32(at)],
     );
   }
   return [...instructions, ...judgement];
-}
-
-function encode(program: readonly Instruction[]): Uint8Array {
-  const octets = new Uint8Array(8 * program.length);
-  const view = new DataView(octets.buffer);
-  program.forEach(([code, ifTrue, ifFalse, operand], index) => {
-    const at = 8 * index;
-    view.setUint16(at, code, isLittleEndian);
-    view.setUint8(at + 2, ifTrue);
-    view.setUint8(at + 3, ifFalse);
-    view.setUint32(at + 4, operand >>> 0, isLittleEndian);
-  });
-  return octets;
 }

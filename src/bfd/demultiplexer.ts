@@ -1,0 +1,80 @@
+/**
+ * Finds the session of a received packet (RFC 5880 section 6.8.6, RFC 5881 section 3, RFC 5883 section 4). Your Discriminator decides when it
+ * is not zero. Otherwise the session is found by the sender and by the socket, which stands for the interface and the local address.
+ */
+import type { ReceivedPacket } from './codec/packet.ts';
+import type { BfdMode, BfdSessionSettings } from './session-settings.ts';
+import type { ListenKey } from './transport/transport.ts';
+
+const singleHopPort = 3784;
+const multihopPort = 4784;
+
+/** The UDP port of the mode (RFC 5881 section 4, RFC 5883 section 5). */
+export function portOf(mode: BfdMode): number {
+  return mode.kind === 'single-hop' ? singleHopPort : multihopPort;
+}
+
+/** A single-hop packet must come straight from the peer (RFC 5881 section 5). */
+export function minimumTtlOf(mode: BfdMode): number {
+  return mode.kind === 'single-hop' ? 255 : mode.minimumTtl;
+}
+
+/** The socket on which the packets of a session arrive. */
+export function listenKeyOf({
+  peerAddress,
+  interface: device,
+  localAddress,
+  mode,
+}: BfdSessionSettings): ListenKey {
+  return {
+    family: peerAddress.includes(':') ? 6 : 4,
+    port: portOf(mode),
+    ...(device === undefined ? {} : { interface: device }),
+    ...(localAddress === undefined ? {} : { localAddress }),
+  };
+}
+
+/** The key as text, for maps. */
+export function listenKeyText({
+  family,
+  port,
+  interface: device = '',
+  localAddress = '',
+}: ListenKey): string {
+  return `${family} ${port} ${device} ${localAddress}`;
+}
+
+/** What the search needs of a session. */
+export interface Candidate {
+  readonly peerOctets: Uint8Array;
+}
+
+/** `claimed` is the session that the packet names, although the packet comes from elsewhere. */
+export type Found<Session> =
+  | { readonly session: Session }
+  | { readonly reason: 'no-session' }
+  | { readonly reason: 'wrong-source'; readonly claimed: Session };
+
+/** `onSocket` are the sessions of the socket that received the packet. `source` is the sender's address. */
+export function findSession<Session extends Candidate>(
+  { yourDiscriminator }: Pick<ReceivedPacket, 'yourDiscriminator'>,
+  source: Uint8Array,
+  onSocket: ReadonlySet<Session>,
+  byDiscriminator: ReadonlyMap<number, Session>,
+): Found<Session> {
+  if (yourDiscriminator === 0) {
+    for (const session of onSocket) if (isFrom(session, source)) return { session };
+    return { reason: 'no-session' };
+  }
+  const session = byDiscriminator.get(yourDiscriminator);
+  if (!session) return { reason: 'no-session' };
+  return onSocket.has(session) && isFrom(session, source)
+    ? { session }
+    : { reason: 'wrong-source', claimed: session };
+}
+
+function isFrom({ peerOctets }: Candidate, source: Uint8Array): boolean {
+  if (peerOctets.length !== source.length) return false;
+  for (let i = 0; i < source.length; i++) if (peerOctets[i] !== source[i]) return false;
+  return true;
+}

@@ -1,0 +1,300 @@
+/**
+ * All BFD sessions of the node, in the BFD process: their sockets, one timer, and the way of a packet from a socket to its session.
+ *
+ *   receive sockets ──→ decode ──→ demultiplexer ──→ session ──→ its send socket
+ *                                                       ↑
+ *   one timer, at the earliest time that a session needs
+ *
+ * Late timers must not kill a session. The event loop runs timers before it reads sockets, so after a pause the timer of a Detection Time
+ * may fire while the packets that refute it wait in the socket. The engine therefore reads all sockets before a session judges its peer.
+ */
+import { formatIp, ipFromBytes } from '../address/index.ts';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
+import type { Guard } from '../telemetry/guard.ts';
+import { decodePacket } from './codec/packet.ts';
+import { findSession, listenKeyOf, listenKeyText, minimumTtlOf } from './demultiplexer.ts';
+import { type Floor, floors } from './floor.ts';
+import { Lateness } from './lateness.ts';
+import type { BfdChange, BfdDropReason, BfdProcessStatus, BfdSessionStatus } from './messages.ts';
+import type { Scheduling } from './scheduling.ts';
+import { BfdSession } from './session.ts';
+import type { BfdSessionSettings } from './session-settings.ts';
+import type { BfdTransport, ListenKey, ReceivePort } from './transport/transport.ts';
+
+export interface EngineOptions {
+  readonly transport: BfdTransport;
+  readonly scheduling: Scheduling;
+  readonly guard: Guard;
+  readonly recorder: FlightRecorder;
+  readonly logger: Logger;
+  readonly onChange: (change: BfdChange) => void;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+  /** A 32-bit number that nobody can guess. */
+  readonly randomDiscriminator: () => number;
+  /** Gives the rest of the node a moment when packets arrive faster than they can be handled. */
+  readonly pause: () => void;
+  readonly clock?: Clock;
+}
+
+/** Packets that are read from one socket in one go. They take about a millisecond. */
+const packetsAtOnce = 256;
+/** Packets that are read from one socket before a peer is called silent. */
+const packetsBeforeJudgement = 4096;
+/** A socket that could not be opened is tried again, and replaced interfaces are noticed, in this interval. */
+const maintenanceMs = 1000;
+/** A session that was removed goes on for at most this long, to tell the peer. */
+const maxFarewellMs = 5000;
+const minFarewellMs = 1000;
+/** When the process ends, it waits this long for the second AdminDown packet. */
+const stopMs = 1000;
+
+/** A receive socket and its sessions. */
+interface Port {
+  readonly key: ListenKey;
+  readonly sessions: Set<BfdSession>;
+  socket: ReceivePort | undefined;
+}
+
+export class BfdEngine {
+  readonly #options: EngineOptions;
+  readonly #clock: Clock;
+  readonly #floor: Floor;
+  readonly #lateness = new Lateness();
+  /** By peer id. */
+  readonly #sessions = new Map<string, BfdSession>();
+  /** Removed sessions that still tell their peers AdminDown. */
+  readonly #leaving = new Map<BfdSession, Timer>();
+  readonly #byDiscriminator = new Map<number, BfdSession>();
+  readonly #ports = new Map<string, Port>();
+  readonly #dropped: Partial<Record<BfdDropReason, number>> = {};
+  /** Packets that the kernel dropped at sockets that are closed. */
+  #droppedByClosed = 0;
+  readonly #timerFired = () => this.#wake();
+  #timer: Timer | undefined;
+  #maintenance: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#floor = options.scheduling.scheduling === 'fifo' ? floors.realtime : floors.ordinary;
+    this.#maintain();
+  }
+
+  setSessions(wanted: readonly BfdSessionSettings[]): void {
+    const ids = new Set(wanted.map(({ id }) => id));
+    for (const [id, session] of this.#sessions) if (!ids.has(id)) this.#remove(id, session);
+    for (const settings of wanted) {
+      const present = this.#sessions.get(settings.id);
+      if (present && identityOf(present.settings) === identityOf(settings))
+        this.#configure(present, settings);
+      else {
+        if (present) this.#remove(settings.id, present);
+        this.#add(settings);
+      }
+    }
+    this.#setTimer();
+  }
+
+  status(): readonly BfdSessionStatus[] {
+    const nowMs = this.#clock.now();
+    return [...this.#sessions.values()].map((session) => session.status(nowMs));
+  }
+
+  processStatus(): Omit<BfdProcessStatus, 'inputFailures' | 'lostLogLines'> {
+    const sockets = [...this.#ports.values()].map(({ socket }) => socket?.droppedByKernel() ?? 0);
+    const ttl = sockets.reduce((sum, count) => sum + count, this.#droppedByClosed);
+    return {
+      ...this.#options.scheduling,
+      ...this.#floor,
+      lateness: this.#lateness.report(),
+      dropped: { ...this.#dropped, ...(ttl > 0 ? { ttl } : {}) },
+    };
+  }
+
+  /** Tells all peers AdminDown. Resolves when they had time to receive it. */
+  async stop(): Promise<void> {
+    const wereUp = [...this.#sessions.values()].filter(({ machine }) => machine.state === 'Up');
+    for (const session of this.#sessions.values()) session.setAdminDown(true);
+    if (wereUp.length > 0) await new Promise<void>((resolve) => void this.#clock.after(stopMs, resolve));
+    for (const session of [...this.#sessions.values(), ...this.#leaving.keys()]) this.#forget(session);
+    this.#sessions.clear();
+    this.#timer?.cancel();
+    this.#maintenance?.cancel();
+  }
+
+  #add(settings: BfdSessionSettings): void {
+    const returning = [...this.#leaving.keys()].find(
+      (session) => identityOf(session.settings) === identityOf(settings),
+    );
+    if (returning) {
+      this.#leaving.get(returning)?.cancel();
+      this.#leaving.delete(returning);
+      this.#sessions.set(settings.id, returning);
+      this.#configure(returning, settings);
+      returning.setAdminDown(false);
+      return;
+    }
+    const { transport, recorder, logger, onChange, random } = this.#options;
+    const session = new BfdSession({
+      settings,
+      localDiscriminator: this.#newDiscriminator(),
+      floor: this.#floor,
+      clock: this.#clock,
+      ...{ random, transport, recorder, logger, onChange },
+      lateness: this.#lateness,
+    });
+    this.#sessions.set(settings.id, session);
+    this.#byDiscriminator.set(session.machine.localDiscriminator, session);
+    this.#join(session);
+  }
+
+  #configure(session: BfdSession, settings: BfdSessionSettings): void {
+    if (JSON.stringify(session.settings) === JSON.stringify(settings)) return;
+    session.configure(settings, this.#floor);
+    this.#updateTtl(this.#portFor(settings));
+  }
+
+  #remove(id: string, session: BfdSession): void {
+    this.#sessions.delete(id);
+    const farewellMs = Math.min(maxFarewellMs, Math.max(minFarewellMs, session.peerDetectionMs));
+    session.setAdminDown(true);
+    this.#leaving.set(
+      session,
+      this.#clock.after(farewellMs, () => this.#forget(session)),
+    );
+  }
+
+  #forget(session: BfdSession): void {
+    this.#leaving.get(session)?.cancel();
+    this.#leaving.delete(session);
+    this.#byDiscriminator.delete(session.machine.localDiscriminator);
+    session.close();
+    const text = listenKeyText(listenKeyOf(session.settings));
+    const port = this.#ports.get(text);
+    port?.sessions.delete(session);
+    if (!port || port.sessions.size > 0) return;
+    this.#closeSocket(port);
+    this.#ports.delete(text);
+  }
+
+  #newDiscriminator(): number {
+    for (;;) {
+      const candidate = this.#options.randomDiscriminator() >>> 0;
+      if (candidate !== 0 && !this.#byDiscriminator.has(candidate)) return candidate;
+    }
+  }
+
+  #join(session: BfdSession): void {
+    const port = this.#portFor(session.settings);
+    port.sessions.add(session);
+    this.#open(port);
+  }
+
+  #portFor(settings: BfdSessionSettings): Port {
+    const key = listenKeyOf(settings);
+    const text = listenKeyText(key);
+    const port = this.#ports.get(text) ?? { key, sessions: new Set<BfdSession>(), socket: undefined };
+    this.#ports.set(text, port);
+    return port;
+  }
+
+  /** Opens the port's socket when it is missing, or when its interface has been replaced. */
+  #open(port: Port): void {
+    if (port.socket && !port.socket.isAlive()) this.#closeSocket(port);
+    let fault: string | undefined;
+    try {
+      port.socket ??= this.#options.transport.listen(port.key, () => this.#read(port));
+    } catch (error) {
+      fault = error instanceof Error ? error.message : String(error);
+    }
+    for (const session of port.sessions) session.setReceiveFault(fault);
+    this.#updateTtl(port);
+  }
+
+  /** The sessions of a socket share its filter, so the smallest minimum of them applies. */
+  #updateTtl({ socket, sessions }: Port): void {
+    const minimums = [...sessions].map(({ settings }) => minimumTtlOf(settings.mode));
+    if (minimums.length > 0) socket?.setMinimumTtl(Math.min(...minimums));
+  }
+
+  #closeSocket(port: Port): void {
+    this.#droppedByClosed += port.socket?.droppedByKernel() ?? 0;
+    port.socket?.close();
+    port.socket = undefined;
+  }
+
+  #maintain(): void {
+    for (const port of this.#ports.values()) this.#open(port);
+    for (const session of this.#sessions.values()) session.openSender();
+    this.#maintenance = this.#clock.after(maintenanceMs, () => this.#maintain());
+  }
+
+  #read(port: Port, limit = packetsAtOnce): void {
+    const hasMore = port.socket?.drain(limit, (octets, source) => this.#receive(port, octets, source));
+    if (hasMore) this.#options.pause();
+  }
+
+  #receive(port: Port, octets: Uint8Array, source: Uint8Array): void {
+    this.#options.guard.run({ entrance: 'bfd', source: Buffer.from(source).toString('hex'), octets }, () => {
+      const packet = decodePacket(octets);
+      if (!packet.ok) return this.#countDrop('malformed');
+      const found = findSession(packet.value, source, port.sessions, this.#byDiscriminator);
+      if ('session' in found) {
+        found.session.receive(packet.value, octets);
+        this.#setTimerFor(found.session);
+      } else if (found.reason === 'wrong-source')
+        found.claimed.dropped('wrong-source', `the packet comes from ${sourceText(source)}`);
+      else this.#countDrop(found.reason);
+    });
+  }
+
+  #countDrop(reason: BfdDropReason): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+  }
+
+  #wake(): void {
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    const firedAtMs = this.#clock.now();
+    if (this.#all().some(({ machine }) => machine.isDetectionDue(firedAtMs)))
+      for (const port of this.#ports.values()) this.#read(port, packetsBeforeJudgement);
+    const nowMs = this.#clock.now();
+    for (const session of this.#all()) session.wake(nowMs);
+    this.#setTimer();
+  }
+
+  #all(): readonly BfdSession[] {
+    return [...this.#sessions.values(), ...this.#leaving.keys()];
+  }
+
+  #setTimer(): void {
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const { machine } of this.#all()) earliestMs = Math.min(earliestMs, machine.wakeAtMs);
+    this.#moveTimer(earliestMs);
+  }
+
+  /** A timer that fires too early only finds nothing to do. So it needs to move only when a session wants it earlier. */
+  #setTimerFor({ machine }: BfdSession): void {
+    if (machine.wakeAtMs < this.#timerAtMs) this.#moveTimer(machine.wakeAtMs);
+  }
+
+  #moveTimer(atMs: number): void {
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    this.#timer = Number.isFinite(atMs)
+      ? this.#clock.after(atMs - this.#clock.now(), this.#timerFired)
+      : undefined;
+  }
+}
+
+/** Settings that cannot change within a session. */
+function identityOf({ id, peerAddress, localAddress, interface: device, mode }: BfdSessionSettings): string {
+  return JSON.stringify([id, peerAddress, localAddress, device, mode.kind]);
+}
+
+function sourceText(source: Uint8Array): string {
+  return formatIp(ipFromBytes(source));
+}

@@ -1,0 +1,61 @@
+import { type DigestKey, maxKeyOctets } from './codec/authentication.ts';
+import type { MachineAuthentication, MachineSettings } from './machine/settings.ts';
+import type { BfdAuthentication, BfdSessionSettings } from './session-settings.ts';
+
+/** The fastest sessions that this process can keep without false alarms. */
+export interface Floor {
+  readonly minimumIntervalMs: number;
+  readonly minimumDetectMultiplier: number;
+}
+
+/**
+ * With SCHED_FIFO, six busy loops on two cores delay a packet by less than 1 ms, so the shortest interval of MetalLB's configuration is safe.
+ * Without it they delay a packet by up to 180 ms, and by 58 ms with `nice -20` (bench/bfd.ts).
+ */
+export const floors: Readonly<Record<'realtime' | 'ordinary', Floor>> = {
+  realtime: { minimumIntervalMs: 10, minimumDetectMultiplier: 1 },
+  ordinary: { minimumIntervalMs: 100, minimumDetectMultiplier: 3 },
+};
+
+/** Translates the settings for the machine. The warning says which of them are raised to the floor. */
+export function machineSettings(
+  settings: BfdSessionSettings,
+  floor: Floor,
+): { readonly settings: MachineSettings; readonly warning?: string } {
+  const raised: string[] = [];
+  const atLeast = (name: string, value: number, minimum: number, unit = '') => {
+    if (value >= minimum) return value;
+    raised.push(`the ${name} is ${minimum}${unit} instead of ${value}${unit}`);
+    return minimum;
+  };
+  const interval = (name: string, value: number) =>
+    Math.round(atLeast(name, value, floor.minimumIntervalMs, ' ms') * 1000);
+  const { echo, authentication } = settings;
+  const result: MachineSettings = {
+    desiredMinTxInterval: interval('transmit interval', settings.transmitIntervalMs),
+    requiredMinRxInterval: interval('receive interval', settings.receiveIntervalMs),
+    detectMultiplier: atLeast('detect multiplier', settings.detectMultiplier, floor.minimumDetectMultiplier),
+    passive: settings.passive,
+    ...(authentication ? { authentication: machineAuthentication(authentication) } : {}),
+    ...(echo && settings.mode.kind === 'single-hop'
+      ? { echoInterval: interval('echo interval', echo.intervalMs) }
+      : {}),
+  };
+  if (raised.length === 0) return { settings: result };
+  const warning = `this node does not grant BFD real-time scheduling, so ${raised.join(', ')}`;
+  return { settings: result, warning };
+}
+
+/** Throws a RangeError when the keys are not valid. The configuration has checked them. */
+function machineAuthentication({ type, sendKeyId, keys }: BfdAuthentication): MachineAuthentication {
+  const decoded = new Map<number, DigestKey>();
+  for (const { id, secret } of keys) {
+    const octets = Buffer.from(secret, 'base64');
+    if (octets.length === 0 || octets.length > maxKeyOctets(type))
+      throw new RangeError(`key ${id} has ${octets.length} octets, ${type} takes 1 to ${maxKeyOctets(type)}`);
+    decoded.set(id, { id, octets });
+  }
+  const sendKey = decoded.get(sendKeyId);
+  if (!sendKey) throw new RangeError(`key ${sendKeyId} signs our packets, but is not among the keys`);
+  return { type, sendKey, keys: decoded };
+}

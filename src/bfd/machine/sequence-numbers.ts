@@ -1,0 +1,60 @@
+/** Sequence numbers of authenticated packets (RFC 5880 section 6.7). They are 32-bit circular numbers. */
+
+/** Numbers our packets. The first number is random. */
+export class SendSequence {
+  #value: number;
+  #raisedMs = Number.NEGATIVE_INFINITY;
+  #contents = '';
+
+  constructor(first: number) {
+    this.#value = first >>> 0;
+  }
+
+  /**
+   * The number for the next packet. Meticulous types give every packet a number of its own. The others raise it when the contents change,
+   * and once a second, so that a recorded packet soon becomes useless.
+   */
+  next(isMeticulous: boolean, contents: string, nowMs: number): number {
+    if (isMeticulous || contents !== this.#contents || nowMs - this.#raisedMs >= raiseMs) {
+      this.#value = (this.#value + 1) >>> 0;
+      this.#raisedMs = nowMs;
+      this.#contents = contents;
+    }
+    return this.#value;
+  }
+}
+
+const raiseMs = 1000;
+
+/** Checks the numbers of the peer's packets. */
+export class ReceiveWindow {
+  /** The number of the last accepted packet (bfd.RcvAuthSeq); `undefined` while bfd.AuthSeqKnown is 0. */
+  #last: number | undefined;
+
+  /**
+   * Whether the number lies in the window: from the last number, or the one after it for meticulous types, to the last number + 3 × Detect
+   * Mult.
+   */
+  includes(sequence: number, isMeticulous: boolean, detectMultiplier: number): boolean {
+    if (this.#last === undefined) return true;
+    const distance = (sequence - this.#last) >>> 0;
+    return distance >= (isMeticulous ? 1 : 0) && distance <= 3 * detectMultiplier;
+  }
+
+  get isKnown(): boolean {
+    return this.#last !== undefined;
+  }
+
+  /**
+   * Stores the number of a packet whose digest is correct. The RFC's text sets bfd.AuthSeqKnown before the digest is checked. One forged
+   * packet would then shut the peer out.
+   */
+  accept(sequence: number): void {
+    this.#last = sequence;
+  }
+
+  /** Accepts any number from now on. Done when nothing has arrived for twice the Detection Time. */
+  forget(): void {
+    this.#last = undefined;
+  }
+}

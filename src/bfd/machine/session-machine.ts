@@ -1,0 +1,345 @@
+/**
+ * One BFD session as a machine in the sense of RFC 5880 sections 6.5 to 6.8. Its inputs are received packets, new settings and the time. Its
+ * outputs are actions: packets to send, and what to report. It reads no clock.
+ *
+ *   sockets, timer ──receive(), wake(), configure()──→ SessionMachine ──actions──→ sockets, speaker
+ *
+ *   state-table.ts       the transitions of section 6.2
+ *   intervals.ts         our two intervals and the Poll Sequence that announces a change of them
+ *   send-schedule.ts     when the next periodic packet is due
+ *   verify.ts            authentication of a received packet
+ *   detection.ts         when the peer counts as silent
+ *
+ * Choices where the RFC leaves one:
+ * - The asynchronous mode only. We never ask for demand mode, and comply when the peer does.
+ * - A packet without our discriminator never disturbs a session that is Up. The peer may have restarted, but the packet may as well be forged.
+ *   The Detection Time settles it.
+ * - The C bit is 0, because the BFD process ends together with the BGP speaker.
+ */
+import { isMeticulous, sectionOctets, sign } from '../codec/authentication.ts';
+import { diagnostic } from '../codec/diagnostic.ts';
+import { type BfdPacket, encodePacket, type ReceivedPacket } from '../codec/packet.ts';
+import type { BfdState } from '../codec/state.ts';
+import { Detection } from './detection.ts';
+import { Intervals } from './intervals.ts';
+import { SendSchedule } from './send-schedule.ts';
+import { ReceiveWindow, SendSequence } from './sequence-numbers.ts';
+import { type MachineSettings, slowInterval } from './settings.ts';
+import { type Transition, transitionOn } from './state-table.ts';
+import { verify } from './verify.ts';
+
+export type SessionAction =
+  /** `lateMs` says how long after its time a periodic packet is sent; absent for packets out of turn. */
+  | { readonly kind: 'send'; readonly octets: Uint8Array; readonly lateMs?: number }
+  /** The state, the diagnostic, or what the peer says of itself has changed. */
+  | { readonly kind: 'changed'; readonly from: BfdState }
+  | { readonly kind: 'poll'; readonly is: 'started' | 'ended' }
+  /** The peer seemed silent, but this process was late itself. The deadline moves by the lateness, once. */
+  | { readonly kind: 'reprieve'; readonly lateMs: number }
+  | { readonly kind: 'drop'; readonly reason: SessionDropReason; readonly detail: string };
+
+export type SessionDropReason = 'no-discriminator' | 'authentication' | 'sequence' | 'admin-down';
+
+/** What the peer's last packet says of the peer. */
+export interface RemoteFacts {
+  readonly state: BfdState;
+  readonly diagnostic: number;
+  /** 0 while it is unknown. */
+  readonly discriminator: number;
+  readonly detectMultiplier: number;
+  readonly desiredMinTxInterval: number;
+  readonly requiredMinRxInterval: number;
+  readonly requiredMinEchoRxInterval: number;
+  readonly demand: boolean;
+  readonly controlPlaneIndependent: boolean;
+}
+
+/** Initial values of section 6.8.1. */
+const unknownRemote: RemoteFacts = {
+  state: 'Down',
+  diagnostic: diagnostic.none,
+  discriminator: 0,
+  detectMultiplier: 0,
+  desiredMinTxInterval: 0,
+  requiredMinRxInterval: 1,
+  requiredMinEchoRxInterval: 0,
+  demand: false,
+  controlPlaneIndependent: false,
+};
+
+export interface SessionMachineOptions {
+  /** Not zero, and unique among the sessions of this system. */
+  readonly localDiscriminator: number;
+  readonly settings: MachineSettings;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+  readonly nowMs: number;
+}
+
+const microsecondsPerMs = 1000;
+
+export class SessionMachine {
+  readonly localDiscriminator: number;
+  #settings: MachineSettings;
+  #state: BfdState = 'Down';
+  #diagnostic: number = diagnostic.none;
+  #remote: RemoteFacts = unknownRemote;
+  readonly #intervals: Intervals;
+  readonly #schedule: SendSchedule;
+  readonly #detection = new Detection();
+  readonly #sequence: SendSequence;
+  readonly #window = new ReceiveWindow();
+  #actions: SessionAction[] = [];
+
+  constructor({ localDiscriminator, settings, random, nowMs }: SessionMachineOptions) {
+    this.localDiscriminator = localDiscriminator;
+    this.#settings = settings;
+    this.#intervals = new Intervals(this.#wantedIntervals());
+    this.#schedule = new SendSchedule(random);
+    this.#sequence = new SendSequence(Math.floor(random() * 2 ** 32));
+    this.#schedulePackets(nowMs);
+  }
+
+  get state(): BfdState {
+    return this.#state;
+  }
+
+  get diagnostic(): number {
+    return this.#diagnostic;
+  }
+
+  get remote(): RemoteFacts {
+    return this.#remote;
+  }
+
+  /** Our intervals, and whether a Poll Sequence announces a change of them. */
+  get intervals(): Pick<Intervals, 'advertised' | 'inForce' | 'isPolling'> {
+    return this.#intervals;
+  }
+
+  get settings(): MachineSettings {
+    return this.#settings;
+  }
+
+  /** The negotiated interval between our packets in microseconds, before jitter (section 6.8.2). */
+  get transmitInterval(): number {
+    return Math.max(this.#intervals.inForce.desiredMinTx, this.#remote.requiredMinRxInterval);
+  }
+
+  /** The Detection Time in microseconds (section 6.8.4); 0 before the first packet. */
+  get detectionTime(): number {
+    const { detectMultiplier, desiredMinTxInterval } = this.#remote;
+    return detectMultiplier * Math.max(this.#intervals.inForce.requiredMinRx, desiredMinTxInterval);
+  }
+
+  /** Time of the last accepted packet. */
+  get lastReceivedMs(): number | undefined {
+    return this.#detection.lastReceivedMs;
+  }
+
+  /** The time of the next call of `wake`; infinite when there is none. */
+  get wakeAtMs(): number {
+    return Math.min(this.#schedule.dueMs, this.#detection.dueMs);
+  }
+
+  /** Whether `wake` would judge the peer silent. The caller first delivers the packets that have already arrived. */
+  isDetectionDue(nowMs: number): boolean {
+    return nowMs >= this.#detection.dueMs;
+  }
+
+  /** Replaces the settings. The session goes on. */
+  configure(settings: MachineSettings, nowMs: number): readonly SessionAction[] {
+    this.#settings = settings;
+    this.#updateIntervals();
+    return this.#finish(nowMs);
+  }
+
+  /** Takes the session administratively down, or lets it come up again (section 6.8.16). */
+  setAdminDown(isDown: boolean, nowMs: number): readonly SessionAction[] {
+    if (isDown === (this.#state === 'AdminDown')) return [];
+    this.#change(
+      isDown
+        ? { state: 'AdminDown', diagnostic: diagnostic.administrativelyDown }
+        : { state: 'Down', diagnostic: diagnostic.none },
+    );
+    this.#sendExtra(nowMs);
+    return this.#finish(nowMs);
+  }
+
+  /** A packet whose discriminators or addresses belong to this session. `octets` are the packet as received (section 6.8.6). */
+  receive(packet: ReceivedPacket, octets: Uint8Array, nowMs: number): readonly SessionAction[] {
+    if (packet.yourDiscriminator === 0 && this.#state === 'Up')
+      return drop('no-discriminator', 'the packet has no discriminator of ours, but the session is Up');
+    const refusal = verify(packet, octets, this.#settings.authentication, this.#window);
+    if (refusal) return drop(refusal.reason, refusal.detail);
+    this.#storeRemote(packet);
+    if (packet.final && this.#intervals.confirm()) this.#actions.push({ kind: 'poll', is: 'ended' });
+    this.#detection.received(nowMs);
+    if (this.#state === 'AdminDown') {
+      this.#actions.push(...drop('admin-down', 'this end is administratively down'));
+      return this.#finish(nowMs);
+    }
+    const transition = transitionOn(this.#state, packet.state);
+    if (transition) this.#change(transition);
+    // An answer to a poll carries everything that an extra packet would carry.
+    if (packet.poll) this.#send({ final: true }, nowMs);
+    else if (transition) this.#sendExtra(nowMs);
+    return this.#finish(nowMs);
+  }
+
+  /** Sends what is due, and judges a silent peer. Packets that arrived before `nowMs` have been delivered. */
+  wake(nowMs: number): readonly SessionAction[] {
+    if (this.#detection.isWindowDue(nowMs)) {
+      this.#detection.windowForgotten();
+      this.#window.forget();
+    }
+    const expiry = this.#detection.expire(nowMs);
+    if (expiry === 'late') this.#actions.push({ kind: 'reprieve', lateMs: this.#detection.lateMs });
+    if (expiry === 'silent') this.#peerIsSilent(nowMs);
+    const { dueMs } = this.#schedule;
+    if (nowMs >= dueMs) {
+      this.#send({ poll: this.#intervals.isPolling, lateMs: nowMs - dueMs }, nowMs);
+      this.#schedule.sentPeriodic(nowMs);
+    }
+    return this.#finish(nowMs);
+  }
+
+  #storeRemote(packet: ReceivedPacket): void {
+    const before = this.#remote;
+    this.#remote = {
+      state: packet.state,
+      diagnostic: packet.diagnostic,
+      discriminator: packet.myDiscriminator,
+      detectMultiplier: packet.detectMultiplier,
+      desiredMinTxInterval: packet.desiredMinTxInterval,
+      requiredMinRxInterval: packet.requiredMinRxInterval,
+      requiredMinEchoRxInterval: packet.requiredMinEchoRxInterval,
+      demand: packet.demand,
+      controlPlaneIndependent: packet.controlPlaneIndependent,
+    };
+    if (
+      before.state !== packet.state ||
+      before.diagnostic !== packet.diagnostic ||
+      before.controlPlaneIndependent !== packet.controlPlaneIndependent
+    )
+      this.#reportChange(this.#state);
+  }
+
+  /** The Detection Time has passed without a packet (section 6.8.4). The peer's discriminator is forgotten in every state (section 6.8.1). */
+  #peerIsSilent(nowMs: number): void {
+    // A peer that said "send nothing" and then went away would otherwise never be reached again.
+    this.#remote = {
+      ...this.#remote,
+      state: 'Down',
+      discriminator: 0,
+      requiredMinRxInterval: 1,
+      demand: false,
+    };
+    if (this.#state === 'Init' || this.#state === 'Up') {
+      this.#change({ state: 'Down', diagnostic: diagnostic.controlDetectionTimeExpired });
+      this.#sendExtra(nowMs);
+    } else this.#reportChange(this.#state);
+  }
+
+  #change({ state, diagnostic: code }: Transition): void {
+    const from = this.#state;
+    this.#state = state;
+    this.#diagnostic = code;
+    this.#reportChange(from);
+    this.#updateIntervals();
+  }
+
+  /** At most one change is reported for each input, with the state before it. */
+  #reportChange(from: BfdState): void {
+    const index = this.#actions.findIndex(({ kind }) => kind === 'changed');
+    if (index < 0) this.#actions.push({ kind: 'changed', from });
+  }
+
+  #wantedIntervals() {
+    const { desiredMinTxInterval, requiredMinRxInterval } = this.#settings;
+    return {
+      desiredMinTx:
+        this.#state === 'Up' ? desiredMinTxInterval : Math.max(slowInterval, desiredMinTxInterval),
+      requiredMinRx: requiredMinRxInterval,
+    };
+  }
+
+  #updateIntervals(): void {
+    const wasPolling = this.#intervals.isPolling;
+    this.#intervals.set(this.#wantedIntervals(), this.#state === 'Up');
+    const { isPolling } = this.#intervals;
+    if (isPolling !== wasPolling) this.#actions.push({ kind: 'poll', is: isPolling ? 'started' : 'ended' });
+  }
+
+  /** Section 6.8.7: whether we send periodic packets now. */
+  #sendsPeriodically(): boolean {
+    const { requiredMinRxInterval, demand, state } = this.#remote;
+    if (!this.#maySend() || requiredMinRxInterval === 0) return false;
+    return !(demand && this.#state === 'Up' && state === 'Up') || this.#intervals.isPolling;
+  }
+
+  /** A passive end is silent until it knows the peer's discriminator. */
+  #maySend(): boolean {
+    return !this.#settings.passive || this.#remote.discriminator !== 0;
+  }
+
+  #schedulePackets(nowMs: number): void {
+    const interval = this.#sendsPeriodically() ? this.transmitInterval / microsecondsPerMs : undefined;
+    this.#schedule.setInterval(interval, nowMs);
+    this.#detection.setTime(this.detectionTime / microsecondsPerMs, this.#remote.discriminator !== 0);
+  }
+
+  /** The contents have changed, so one packet goes out at once (section 6.8.7). */
+  #sendExtra(nowMs: number): void {
+    if (!this.#maySend()) return;
+    this.#send({ poll: this.#intervals.isPolling }, nowMs);
+    this.#schedule.sentExtra(nowMs);
+  }
+
+  #send(
+    { poll = false, final = false, lateMs }: { poll?: boolean; final?: boolean; lateMs?: number },
+    nowMs: number,
+  ): void {
+    const { desiredMinTx, requiredMinRx } = this.#intervals.advertised;
+    const packet: BfdPacket = {
+      diagnostic: this.#diagnostic,
+      state: this.#state,
+      poll,
+      final,
+      controlPlaneIndependent: false,
+      demand: false,
+      detectMultiplier: this.#settings.detectMultiplier,
+      myDiscriminator: this.localDiscriminator,
+      yourDiscriminator: this.#remote.discriminator,
+      desiredMinTxInterval: desiredMinTx,
+      requiredMinRxInterval: requiredMinRx,
+      requiredMinEchoRxInterval: this.#settings.echoInterval ?? 0,
+    };
+    this.#actions.push({
+      kind: 'send',
+      octets: this.#encode(packet, nowMs),
+      ...(lateMs === undefined ? {} : { lateMs }),
+    });
+  }
+
+  #encode(packet: BfdPacket, nowMs: number): Uint8Array {
+    const { authentication } = this.#settings;
+    if (!authentication) return encodePacket(packet);
+    const { type, sendKey } = authentication;
+    const octets = encodePacket(packet, sectionOctets(type));
+    const contents = Buffer.from(octets).toString('latin1');
+    sign(octets, type, sendKey, this.#sequence.next(isMeticulous(type), contents, nowMs));
+    return octets;
+  }
+
+  #finish(nowMs: number): readonly SessionAction[] {
+    this.#schedulePackets(nowMs);
+    const actions = this.#actions;
+    this.#actions = [];
+    return actions;
+  }
+}
+
+function drop(reason: SessionDropReason, detail: string): readonly SessionAction[] {
+  return [{ kind: 'drop', reason, detail }];
+}

@@ -1,0 +1,22 @@
+import type { DigestKey, DigestType } from '../codec/authentication.ts';
+
+/** The settings of a session as the machine needs them. Intervals are in microseconds, as on the wire. */
+export interface MachineSettings {
+  readonly desiredMinTxInterval: number;
+  readonly requiredMinRxInterval: number;
+  readonly detectMultiplier: number;
+  readonly passive: boolean;
+  readonly authentication?: MachineAuthentication;
+  /** The interval of Echo packets, and the interval at which we return those of the peer. When absent, the echo function is off. */
+  readonly echoInterval?: number;
+}
+
+export interface MachineAuthentication {
+  readonly type: DigestType;
+  readonly sendKey: DigestKey;
+  /** The keys that the peer may use, by id. */
+  readonly keys: ReadonlyMap<number, DigestKey>;
+}
+
+/** A session that is not Up neither sends nor asks for more than one packet a second (RFC 5880 section 6.8.3). */
+export const slowInterval = 1_000_000;

@@ -1,0 +1,77 @@
+/**
+ * The BFD process, a child of the speaker. It runs only while a session is configured. It loads no HTTP, schema or Kubernetes code, and
+ * test/e2e/build.test.ts checks the bundle. The kernel schedules it before every other process of the node, where the node permits that.
+ */
+import { randomBytes } from 'node:crypto';
+import { sendToParent, serveParent } from '../child-process/parent-process.ts';
+import { systemClock } from '../clock.ts';
+import { createLogger, type LogLevel, lostLogLines } from '../log.ts';
+import { systemRandom } from '../random.ts';
+import { endOnCrash } from '../telemetry/crash.ts';
+import { Guard } from '../telemetry/guard.ts';
+import { createRecorder } from '../telemetry/recorder.ts';
+import { BfdEngine } from './engine.ts';
+import type { FromBfd, ToBfd } from './messages.ts';
+import { scheduleBeforeOthers } from './scheduling.ts';
+import { udpTransport } from './transport/udp-sockets.ts';
+
+const [logLevel = 'info'] = process.argv.slice(2);
+const logger = createLogger('bfd', logLevel as LogLevel);
+const scheduling = scheduleBeforeOthers();
+if (scheduling.schedulingFault !== undefined)
+  logger.warn(
+    { reason: scheduling.schedulingFault },
+    'BFD runs without real-time scheduling; intervals shorter than 100 ms are raised',
+  );
+
+const recorder = createRecorder({ clock: systemClock, logger });
+const inputFailures: Record<string, number> = {};
+const guard = new Guard({
+  logger,
+  recorder,
+  count: (_, kind) => {
+    inputFailures[kind] = (inputFailures[kind] ?? 0) + 1;
+  },
+});
+const statusEveryMs = 1000;
+const pauseMs = 1;
+const pauseCell = new Int32Array(new SharedArrayBuffer(4));
+
+const report = (message: FromBfd) => sendToParent(message);
+const engine = new BfdEngine({
+  transport: udpTransport(systemRandom),
+  ...{ scheduling, guard, recorder, logger },
+  onChange: (change) => report({ kind: 'change', change }),
+  random: systemRandom,
+  randomDiscriminator: () => randomBytes(4).readUInt32BE(),
+  // Blocks the thread, so that other processes get the core.
+  pause: () => void Atomics.wait(pauseCell, 0, 0, pauseMs),
+});
+endOnCrash({ logger, recorder, clock: systemClock });
+
+function reportStatus(): void {
+  report({
+    kind: 'status',
+    sessions: engine.status(),
+    process: { ...engine.processStatus(), inputFailures, lostLogLines: lostLogLines() },
+  });
+}
+
+function reportRegularly(): void {
+  reportStatus();
+  systemClock.after(statusEveryMs, reportRegularly);
+}
+reportRegularly();
+
+async function handle(message: ToBfd): Promise<void> {
+  switch (message.kind) {
+    case 'sessions':
+      engine.setSessions(message.sessions);
+      return reportStatus();
+    case 'events':
+      return report({ kind: 'events', id: message.id, events: recorder.events() });
+    case 'stop':
+      return engine.stop();
+  }
+}
+serveParent<ToBfd>(handle, { kind: 'stop' });

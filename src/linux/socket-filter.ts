@@ -1,0 +1,34 @@
+/**
+ * Classic BPF programs for sockets. An instruction (`struct sock_filter`): `code 2 | jump if true 1 | jump if false 1 | operand 4`, in the
+ * machine's byte order. The program returns how many octets of the packet to keep.
+ */
+import { isLittleEndian } from './libc.ts';
+
+/** SKF_NET_OFF. An offset plus this constant counts from the IP header. A plain offset counts from the header of the transport protocol. */
+export const networkHeader = -0x10_0000;
+export const loadWord = 0x20;
+export const loadOctet = 0x30;
+export const jumpIfEqual = 0x15;
+export const jumpIfGreaterOrEqual = 0x35;
+const answer = 0x06;
+
+export type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
+
+export const acceptPacket: Instruction = [answer, 0, 0, 0xffff_ffff];
+export const dropPacket: Instruction = [answer, 0, 0, 0];
+
+/** Offset of the TTL or hop limit in the IP header. */
+export const ttlAt = { 4: 8, 6: 7 } as const;
+
+export function encodeProgram(program: readonly Instruction[]): Uint8Array {
+  const octets = new Uint8Array(8 * program.length);
+  const view = new DataView(octets.buffer);
+  program.forEach(([code, ifTrue, ifFalse, operand], index) => {
+    const at = 8 * index;
+    view.setUint16(at, code, isLittleEndian);
+    view.setUint8(at + 2, ifTrue);
+    view.setUint8(at + 3, ifFalse);
+    view.setUint32(at + 4, operand >>> 0, isLittleEndian);
+  });
+  return octets;
+}
