@@ -21,7 +21,7 @@ export type ToBfd =
 /** A message from the BFD process. */
 export type FromBfd =
   | { readonly kind: 'change'; readonly change: BfdChange }
-  /** Sent every second. */
+  /** Sent every second, and after changes. */
   | {
       readonly kind: 'status';
       readonly sessions: readonly BfdSessionStatus[];

@@ -11,7 +11,7 @@ import { endOnCrash } from '../telemetry/crash.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { createRecorder } from '../telemetry/recorder.ts';
 import { BfdEngine } from './engine.ts';
-import type { FromBfd, ToBfd } from './messages.ts';
+import type { BfdChange, FromBfd, ToBfd } from './messages.ts';
 import { scheduleBeforeOthers } from './scheduling.ts';
 import { udpTransport } from './transport/udp-sockets.ts';
 
@@ -38,10 +38,23 @@ const pauseMs = 1;
 const pauseCell = new Int32Array(new SharedArrayBuffer(4));
 
 const report = (message: FromBfd) => sendToParent(message);
+
+let isStatusComing = false;
+/** A change is followed by the whole status, once for all changes of one turn of the event loop. */
+function reportChange(change: BfdChange): void {
+  report({ kind: 'change', change });
+  if (isStatusComing) return;
+  isStatusComing = true;
+  setImmediate(() => {
+    isStatusComing = false;
+    reportStatus();
+  });
+}
+
 const engine = new BfdEngine({
   transport: udpTransport(systemRandom),
   ...{ scheduling, guard, recorder, logger },
-  onChange: (change) => report({ kind: 'change', change }),
+  onChange: reportChange,
   random: systemRandom,
   randomDiscriminator: () => randomBytes(4).readUInt32BE(),
   // Blocks the thread, so that other processes get the core.

@@ -92,7 +92,7 @@ export class BfdSession {
 
   /** `fault` says why nothing can be received; `undefined` when packets can be received. */
   setReceiveFault(fault: string | undefined): void {
-    if (fault !== undefined && fault !== this.#receiveFault) this.#logFault(fault);
+    if (fault !== undefined) this.#logFault(fault);
     this.#receiveFault = fault;
   }
 
@@ -226,11 +226,13 @@ export class BfdSession {
   }
 
   #setSendFault(fault: string): void {
-    if (fault !== this.#sendFault) this.#logFault(fault);
+    this.#logFault(fault);
     this.#sendFault = fault;
   }
 
+  /** Logs a fault unless it lasts already, in one direction or the other. */
   #logFault(reason: string): void {
+    if (reason === this.#sendFault || reason === this.#receiveFault) return;
     this.#options.logger.warn({ peer: this.#settings.name, reason }, 'BFD session cannot run');
   }
 

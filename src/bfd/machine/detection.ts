@@ -2,8 +2,8 @@
  * Watches for a silent peer (RFC 5880 section 6.8.4). The time counts from the last accepted packet. After a Detection Time the peer is silent.
  * After twice the Detection Time its sequence number is forgotten, too (section 6.8.1, bfd.AuthSeqKnown).
  *
- * When this process wakes late, the peer gets the lateness on top, once. During a pause of the whole machine, packets are lost that the peer
- * did send.
+ * When this process wakes late, the peer gets as much time again from then on, once. During a pause of the whole machine, packets are lost
+ * that the peer did send.
  */
 
 /** A timer of Node is late by up to 2 ms on an idle machine. */
@@ -15,6 +15,7 @@ export class Detection {
   /** Whether the peer's discriminator is known, so that its silence would be news. */
   #isWatching = false;
   #isWindowOpen = false;
+  #lateMs = 0;
   #reprieveMs = 0;
 
   get lastReceivedMs(): number | undefined {
@@ -23,7 +24,7 @@ export class Detection {
 
   /** The lateness that was granted last. */
   get lateMs(): number {
-    return this.#reprieveMs;
+    return this.#lateMs;
   }
 
   /** The next point in time at which there is something to judge. */
@@ -66,7 +67,8 @@ export class Detection {
     if (nowMs < silentAtMs) return undefined;
     const lateMs = Math.min(nowMs - silentAtMs, this.#timeMs);
     if (this.#reprieveMs > 0 || lateMs < ordinaryLatenessMs) return 'silent';
-    this.#reprieveMs = lateMs;
+    this.#lateMs = lateMs;
+    this.#reprieveMs = nowMs - silentAtMs + lateMs;
     return 'late';
   }
 }

@@ -34,7 +34,7 @@ export type SessionAction =
   /** The state, the diagnostic, or what the peer says of itself has changed. */
   | { readonly kind: 'changed'; readonly from: BfdState }
   | { readonly kind: 'poll'; readonly is: 'started' | 'ended' }
-  /** The peer seemed silent, but this process was late itself. The deadline moves by the lateness, once. */
+  /** The peer seemed silent, but this process was late itself. The peer gets as much time again, once. */
   | { readonly kind: 'reprieve'; readonly lateMs: number }
   | { readonly kind: 'drop'; readonly reason: SessionDropReason; readonly detail: string };
 
@@ -293,6 +293,8 @@ export class SessionMachine {
   #sendExtra(nowMs: number): void {
     if (!this.#maySend()) return;
     this.#send({ poll: this.#intervals.isPolling }, nowMs);
+    // The new state may have another interval.
+    this.#schedulePackets(nowMs);
     this.#schedule.sentExtra(nowMs);
   }
 

@@ -1,0 +1,108 @@
+import { formatIp, ipFromBytes } from '../../src/address/index.ts';
+import { octetsOf } from '../../src/bfd/transport/address-octets.ts';
+import type { BfdTransport, ListenKey, ReceivePort, SendKey } from '../../src/bfd/transport/transport.ts';
+
+interface Waiting {
+  readonly octets: Uint8Array;
+  readonly source: Uint8Array;
+}
+
+/** A receive socket in memory. */
+export class MemoryPort implements ReceivePort {
+  readonly key: ListenKey;
+  readonly #onReadable: () => void;
+  readonly #waiting: Waiting[] = [];
+  minimumTtl = 0;
+  dropped = 0;
+  isReplaced = false;
+  isClosed = false;
+
+  constructor(key: ListenKey, onReadable: () => void) {
+    this.key = key;
+    this.#onReadable = onReadable;
+  }
+
+  /** Puts a packet into the socket, without telling the reader yet. */
+  arrive(octets: Uint8Array, source: string): void {
+    this.#waiting.push({ octets, source: octetsOf(source) });
+  }
+
+  /** Tells the reader that packets wait, as the event loop does. */
+  poll(): void {
+    this.#onReadable();
+  }
+
+  drain(limit: number, handle: (octets: Uint8Array, source: Uint8Array) => void): boolean {
+    for (const { octets, source } of this.#waiting.splice(0, limit)) handle(octets, source);
+    return this.#waiting.length > 0;
+  }
+
+  setMinimumTtl(ttl: number): void {
+    this.minimumTtl = ttl;
+  }
+
+  droppedByKernel(): number {
+    return this.dropped;
+  }
+
+  isAlive(): boolean {
+    return !this.isReplaced;
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+/** The network of one node in memory. */
+export class MemoryBfdTransport implements BfdTransport {
+  readonly ports: MemoryPort[] = [];
+  readonly sent: { readonly key: SendKey; readonly octets: Uint8Array }[] = [];
+  /** When set, sockets cannot be opened for this reason. */
+  fault: string | undefined;
+  /** When set, every packet is refused with this errno. */
+  refusal: string | undefined;
+  onSent: (key: SendKey, octets: Uint8Array) => void = () => undefined;
+
+  listen(key: ListenKey, onReadable: () => void): ReceivePort {
+    if (this.fault !== undefined) throw new Error(this.fault);
+    const port = new MemoryPort(key, onReadable);
+    this.ports.push(port);
+    return port;
+  }
+
+  openSender(key: SendKey) {
+    if (this.fault !== undefined) throw new Error(this.fault);
+    return {
+      send: (octets: Uint8Array) => {
+        if (this.refusal !== undefined) return this.refusal;
+        this.sent.push({ key, octets });
+        this.onSent(key, octets);
+        return undefined;
+      },
+      isAlive: () => true,
+      close: () => undefined,
+    };
+  }
+
+  /** The open port with this UDP port number. */
+  port(number = 3784): MemoryPort {
+    const port = this.ports.find(({ key, isClosed }) => key.port === number && !isClosed);
+    if (!port) throw new Error(`no socket on port ${number}`);
+    return port;
+  }
+}
+
+/** Carries the packets of each of two nodes to the other. */
+export function connect(
+  [a, aAddress]: readonly [MemoryBfdTransport, string],
+  [b, bAddress]: readonly [MemoryBfdTransport, string],
+): void {
+  const carry = (to: MemoryBfdTransport, source: string) => (key: SendKey, octets: Uint8Array) => {
+    const port = to.ports.find((each) => each.key.port === key.port && !each.isClosed);
+    port?.arrive(octets, formatIp(ipFromBytes(octetsOf(source))));
+    port?.poll();
+  };
+  a.onSent = carry(b, aAddress);
+  b.onSent = carry(a, bAddress);
+}

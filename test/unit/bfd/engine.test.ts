@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { BfdPacket } from '../../../src/bfd/codec/packet.ts';
+import { encodePacket } from '../../../src/bfd/codec/packet.ts';
+import { BfdEngine } from '../../../src/bfd/engine.ts';
+import type { BfdChange, BfdProcessStatus, BfdSessionStatus } from '../../../src/bfd/messages.ts';
+import type { BfdSessionSettings } from '../../../src/bfd/session-settings.ts';
+import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
+import { Random } from '../../fuzz/random.ts';
+import { connect, MemoryBfdTransport } from '../../support/memory-bfd-transport.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { decoded, packet, signed } from './packets.ts';
+
+const ours = '192.0.2.1';
+const theirs = '192.0.2.2';
+const base: BfdSessionSettings = {
+  id: 'router',
+  name: 'router',
+  peerAddress: theirs,
+  interface: 'eth0',
+  mode: { kind: 'single-hop' },
+  transmitIntervalMs: 50,
+  receiveIntervalMs: 50,
+  detectMultiplier: 3,
+  passive: false,
+};
+
+interface Node {
+  readonly engine: BfdEngine;
+  readonly transport: MemoryBfdTransport;
+  readonly changes: BfdChange[];
+  readonly lines: ReturnType<typeof memoryLogger>['lines'];
+  readonly recorder: FlightRecorder;
+  readonly pauses: () => number;
+}
+
+let seed = 0;
+
+function node(
+  clock: VirtualClock,
+  scheduling: Pick<BfdProcessStatus, 'scheduling' | 'schedulingFault'> = { scheduling: 'fifo' },
+): Node {
+  const numbers = new Random(++seed);
+  const transport = new MemoryBfdTransport();
+  const { logger, lines } = memoryLogger();
+  const recorder = new FlightRecorder({ clock });
+  const changes: BfdChange[] = [];
+  let pauses = 0;
+  const engine = new BfdEngine({
+    ...{ transport, scheduling, recorder, logger, clock },
+    guard: new Guard({ logger, recorder }),
+    onChange: (change) => changes.push(change),
+    random: () => numbers.uint32() / 2 ** 32,
+    randomDiscriminator: () => numbers.uint32(),
+    pause: () => void pauses++,
+  });
+  return { engine, transport, changes, lines, recorder, pauses: () => pauses };
+}
+
+function only({ engine }: Node): BfdSessionStatus {
+  const [session] = engine.status();
+  assert.ok(session);
+  return session;
+}
+
+/** Two nodes with a session that is Up. `lines` has only what is logged later. */
+function pair(changes: Partial<BfdSessionSettings> = {}) {
+  const clock = new VirtualClock();
+  const [a, b] = [node(clock), node(clock)];
+  connect([a.transport, ours], [b.transport, theirs]);
+  a.engine.setSessions([{ ...base, ...changes }]);
+  b.engine.setSessions([{ ...base, ...changes, peerAddress: ours }]);
+  clock.advance(3000);
+  assert.deepEqual([only(a).state, only(b).state], ['Up', 'Up']);
+  a.lines.length = 0;
+  return { clock, a, b };
+}
+
+/** Delivers a packet as if the peer had sent it. */
+function deliver({ transport }: Node, octets: Uint8Array, source = theirs): void {
+  transport.port().arrive(octets, source);
+  transport.port().poll();
+}
+
+describe('BfdEngine', () => {
+  test('two nodes come up, and count and report it', () => {
+    const { a } = pair();
+    const status = only(a);
+    assert.equal(status.ups, 1);
+    assert.ok(status.sent > 30 && status.received > 30);
+    assert.deepEqual([status.transmitIntervalMs, status.detectionTimeMs], [50, 150]);
+    assert.equal(a.transport.port().minimumTtl, 255);
+    assert.deepEqual(
+      a.changes
+        .map(({ state }) => state)
+        .filter((state, i, all) => state !== all[i - 1])
+        .at(-1),
+      'Up',
+    );
+    assert.ok(a.recorder.events('bfd router').length > 0);
+  });
+
+  test('a peer that falls silent is down after the Detection Time', () => {
+    const { clock, a, b } = pair();
+    b.transport.onSent = () => undefined;
+    clock.advance(160);
+    assert.deepEqual([only(a).state, only(a).diagnostic, only(a).downs], ['Down', 1, 1]);
+    assert.equal(a.changes.at(-1)?.state, 'Down');
+    assert.ok(a.lines.some(({ msg, level }) => msg === 'BFD session went down' && level === 'warn'));
+  });
+
+  test('packets that wait in the socket are read before the peer is called silent', () => {
+    const { clock, a, b } = pair();
+    const port = a.transport.port();
+    // The peer goes on sending, but our event loop does not run.
+    b.transport.onSent = (_, octets) => port.arrive(octets, theirs);
+    const { remoteDiscriminator, localDiscriminator } = only(a);
+    port.arrive(
+      encodePacket(packet({ myDiscriminator: remoteDiscriminator, yourDiscriminator: localDiscriminator })),
+      theirs,
+    );
+    clock.stall(149);
+    clock.stall(149);
+    assert.equal(only(a).state, 'Up');
+    assert.equal(only(a).downs, 0);
+  });
+
+  test('a pause of the whole machine is granted once', () => {
+    const { clock, a, b } = pair();
+    b.transport.onSent = () => undefined;
+    clock.stall(400);
+    assert.equal(only(a).state, 'Up');
+    clock.advance(200);
+    assert.equal(only(a).state, 'Down');
+  });
+
+  test('no forged packet moves a session', () => {
+    const { clock, a } = pair();
+    const { localDiscriminator, remoteDiscriminator } = only(a);
+    const down: Partial<BfdPacket> = { state: 'Down', diagnostic: 1, myDiscriminator: remoteDiscriminator };
+    const unknown = (localDiscriminator ^ 1) >>> 0;
+    for (let round = 0; round < 2; round++) {
+      deliver(a, encodePacket(packet({ ...down, yourDiscriminator: unknown })));
+      deliver(a, encodePacket(packet({ ...down, yourDiscriminator: 0 })));
+      deliver(a, encodePacket(packet({ ...down, yourDiscriminator: 0 })), '192.0.2.99');
+      deliver(a, encodePacket(packet({ ...down, yourDiscriminator: localDiscriminator })), '192.0.2.99');
+      deliver(a, encodePacket(packet({ ...down, yourDiscriminator: localDiscriminator })).subarray(0, 20));
+      deliver(a, Buffer.from('not BFD at all, but long enough for it'));
+    }
+    assert.equal(only(a).state, 'Up');
+    assert.deepEqual(only(a).dropped, { 'no-discriminator': 2, 'wrong-source': 2 });
+    assert.deepEqual(a.engine.processStatus().dropped, { 'no-session': 4, malformed: 4 });
+    assert.equal(
+      a.lines.filter(({ msg }) => msg === 'BFD packet dropped').length,
+      2,
+      'each kind is logged once',
+    );
+    clock.advance(1000);
+    assert.equal(only(a).downs, 0);
+  });
+
+  test('a flood does not move a session, and gives the node a pause', () => {
+    const { clock, a } = pair();
+    const junk = encodePacket(packet({ state: 'Down', yourDiscriminator: 5 }));
+    for (let burst = 0; burst < 20; burst++) {
+      for (let i = 0; i < 1000; i++) a.transport.port().arrive(junk, theirs);
+      a.transport.port().poll();
+      clock.advance(20);
+    }
+    // A socket that still has packets is polled again at once.
+    for (let i = 0; i < 200; i++) a.transport.port().poll();
+    assert.equal(only(a).downs, 0);
+    assert.ok(a.pauses() > 0);
+    assert.equal(a.engine.processStatus().dropped['no-session'], 20_000);
+  });
+
+  test('without the key, neither a packet nor a replay moves a session', () => {
+    const secret = Buffer.from('a secret').toString('base64');
+    const authentication = { type: 'meticulous-sha1', sendKeyId: 1, keys: [{ id: 1, secret }] } as const;
+    const { clock, a, b } = pair({ authentication });
+    const recorded = b.transport.sent.at(-1);
+    assert.ok(recorded);
+    const { localDiscriminator: yourDiscriminator, remoteDiscriminator: myDiscriminator } = only(a);
+    const forged = { state: 'Down', yourDiscriminator, myDiscriminator } as const;
+    const { authentication: section } = decoded(recorded.octets);
+    const sequence = section && section.type !== 'other' ? section.sequence + 1 : 0;
+    deliver(a, recorded.octets);
+    deliver(a, encodePacket(packet(forged)));
+    deliver(a, signed(forged, 'meticulous-sha1', { id: 1, octets: Buffer.from('a guess') }, sequence));
+    assert.deepEqual(only(a).dropped, { sequence: 1, authentication: 2 });
+    clock.advance(1000);
+    assert.deepEqual([only(a).state, only(a).downs], ['Up', 0]);
+  });
+
+  test('without real-time scheduling the intervals are raised, and the status says so', () => {
+    const slow = node(new VirtualClock(), { scheduling: 'nice', schedulingFault: 'no capability' });
+    slow.engine.setSessions([{ ...base, detectMultiplier: 2 }]);
+    const status = only(slow);
+    assert.deepEqual(
+      [status.requiredReceiveIntervalMs, status.detectMultiplier, status.desiredTransmitIntervalMs],
+      [100, 3, 1000],
+    );
+    assert.match(
+      status.warning ?? '',
+      /transmit interval is 100 ms instead of 50 ms.*detect multiplier is 3 instead of 2/,
+    );
+    slow.engine.setSessions([{ ...base, transmitIntervalMs: 100, receiveIntervalMs: 300 }]);
+    assert.equal(only(slow).warning, undefined);
+  });
+
+  test('new settings keep the session', () => {
+    const { clock, a } = pair();
+    const { localDiscriminator } = only(a);
+    a.engine.setSessions([{ ...base, name: 'renamed', receiveIntervalMs: 200 }]);
+    clock.advance(500);
+    const status = only(a);
+    assert.deepEqual(
+      [status.localDiscriminator, status.name, status.state, status.requiredReceiveIntervalMs],
+      [localDiscriminator, 'renamed', 'Up', 200],
+    );
+    assert.equal(status.downs, 0);
+  });
+
+  test('a removed session tells its peer, and then closes its socket', () => {
+    const { clock, a, b } = pair();
+    const port = a.transport.port();
+    a.engine.setSessions([]);
+    assert.equal(only(b).remoteState, 'AdminDown');
+    assert.equal(only(b).diagnostic, 3);
+    assert.deepEqual(a.engine.status(), []);
+    assert.equal(port.isClosed, false);
+    clock.advance(6000);
+    assert.equal(port.isClosed, true);
+    const { length } = a.transport.sent;
+    clock.advance(6000);
+    assert.equal(a.transport.sent.length, length);
+  });
+
+  test('a session that returns during its farewell goes on with its discriminator', () => {
+    const { clock, a } = pair();
+    const { localDiscriminator } = only(a);
+    a.engine.setSessions([]);
+    clock.advance(100);
+    a.engine.setSessions([base]);
+    clock.advance(5000);
+    assert.deepEqual([only(a).localDiscriminator, only(a).state], [localDiscriminator, 'Up']);
+  });
+
+  test('another address makes another session', () => {
+    const { a } = pair();
+    const { localDiscriminator } = only(a);
+    a.engine.setSessions([{ ...base, peerAddress: '192.0.2.3' }]);
+    assert.notEqual(only(a).localDiscriminator, localDiscriminator);
+    assert.equal(only(a).peerAddress, '192.0.2.3');
+  });
+
+  test('a socket that cannot be opened is a fault, and is tried again', () => {
+    const clock = new VirtualClock();
+    const one = node(clock);
+    one.transport.fault = 'this node has no interface eth0';
+    one.engine.setSessions([base]);
+    assert.equal(only(one).fault, 'this node has no interface eth0');
+    clock.advance(3000);
+    assert.equal(one.lines.length, 1, 'a lasting fault is logged once');
+    one.transport.fault = undefined;
+    clock.advance(2500);
+    assert.equal(only(one).fault, undefined);
+    assert.ok(one.transport.sent.length > 0);
+  });
+
+  test('a replaced interface gets a new socket', () => {
+    const { clock, a } = pair();
+    const before = a.transport.port();
+    before.isReplaced = true;
+    clock.advance(1500);
+    assert.equal(before.isClosed, true);
+    assert.notEqual(a.transport.port(), before);
+    assert.equal(a.transport.port().minimumTtl, 255);
+  });
+
+  test('a packet that the system refuses is a fault until one is sent', () => {
+    const { clock, a } = pair();
+    a.transport.refusal = 'EPERM';
+    clock.advance(100);
+    assert.equal(only(a).fault, 'the system refuses to send: EPERM');
+    a.transport.refusal = undefined;
+    clock.advance(2000);
+    assert.equal(only(a).fault, undefined);
+  });
+
+  test('sessions on one socket share its filter, with the smallest TTL', () => {
+    const one = node(new VirtualClock());
+    const multihop = (id: string, peerAddress: string, minimumTtl: number): BfdSessionSettings => ({
+      ...base,
+      ...{ id, name: id, peerAddress, mode: { kind: 'multihop', minimumTtl } },
+    });
+    one.engine.setSessions([multihop('a', '10.0.0.1', 254), multihop('b', '10.0.0.2', 200)]);
+    assert.equal(one.transport.port(4784).minimumTtl, 200);
+    assert.equal(one.transport.ports.length, 1);
+    one.transport.port(4784).dropped = 7;
+    assert.equal(one.engine.processStatus().dropped.ttl, 7);
+  });
+
+  test('stop tells every peer', async () => {
+    const { clock, a, b } = pair();
+    const stopped = a.engine.stop();
+    assert.equal(only(b).remoteState, 'AdminDown');
+    clock.advance(1000);
+    await stopped;
+    assert.equal(
+      a.transport.ports.every(({ isClosed }) => isClosed),
+      true,
+    );
+  });
+});
