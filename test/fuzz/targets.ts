@@ -1,3 +1,4 @@
+import { bfdDatagrams } from './bfd-datagrams.ts';
 import { bgpDecoder } from './bgp-decoder.ts';
 import { bgpSession } from './bgp-session.ts';
 import { kubernetesBodies } from './kubernetes-bodies.ts';
@@ -13,5 +14,6 @@ export const targets: readonly FuzzTarget[] = [
   membershipPackets,
   membershipDatagrams,
   neighbourFrames,
+  bfdDatagrams,
   kubernetesBodies,
 ];
