@@ -4,12 +4,14 @@ import type { IpAddress, IpRange } from '../address/index.ts';
 export interface Config {
   readonly peers: readonly PeerConfig[];
   readonly pools: readonly PoolConfig[];
+  /** Unique by name. */
+  readonly bfdProfiles: readonly BfdProfile[];
   /** When true, nodes labelled `node.kubernetes.io/exclude-from-external-load-balancers` announce like all others. */
   readonly ignoreExcludedNodes: boolean;
 }
 
 /** The meaning of an empty document. */
-export const emptyConfig: Config = { peers: [], pools: [], ignoreExcludedNodes: false };
+export const emptyConfig: Config = { peers: [], pools: [], bfdProfiles: [], ignoreExcludedNodes: false };
 
 /** Has the meaning of `metav1.LabelSelectorRequirement`. */
 export interface LabelRequirement {
@@ -59,7 +61,49 @@ export interface PeerConfig {
   readonly ttlSecurity: boolean;
   readonly passive: boolean;
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };
+  readonly bfd?: PeerBfd;
   readonly nodeSelectors: readonly LabelSelector[];
+}
+
+/** How a peer uses BFD. */
+export interface PeerBfd {
+  /** Name of a profile of `bfdProfiles`. */
+  readonly profile: string;
+  readonly strict: BfdStrict;
+  /** How long BFD must be Up before the session may come up; 0 for no wait. */
+  readonly holdDownSeconds: number;
+}
+
+/**
+ * Whether the BGP session waits for BFD. `off`: it never waits. `negotiate`: it waits when the peer offers the capability as well
+ * (draft-ietf-idr-bgp-bfd-strict-mode). `local`: this speaker makes and accepts no connection before BFD is Up, for a bounded time.
+ */
+export type BfdStrict = 'off' | 'negotiate' | 'local';
+
+/** The settings of BFD sessions, under a name. Times are in milliseconds. */
+export interface BfdProfile {
+  readonly name: string;
+  /** RequiredMinRxInterval (RFC 5880 section 6.8.1). */
+  readonly receiveIntervalMs: number;
+  /** DesiredMinTxInterval. */
+  readonly transmitIntervalMs: number;
+  readonly detectMultiplier: number;
+  readonly echoIntervalMs: number;
+  readonly echoMode: boolean;
+  /** The passive role (RFC 5880 section 6.1): send nothing before the peer does. */
+  readonly passiveMode: boolean;
+  /** Packets of a multihop session that arrive with a smaller TTL are dropped. */
+  readonly minimumTtl: number;
+  readonly authentication?: BfdAuthenticationConfig;
+}
+
+/** Authentication of BFD packets (RFC 5880 section 6.7). */
+export interface BfdAuthenticationConfig {
+  readonly type: 'keyed-md5' | 'meticulous-md5' | 'keyed-sha1' | 'meticulous-sha1';
+  /** Name of the Secret. Its data holds the keys, each under its key id as a decimal number. */
+  readonly keySecret: string;
+  /** The key id that our packets carry. */
+  readonly keyId: number;
 }
 
 export interface PoolConfig {

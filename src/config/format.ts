@@ -1,13 +1,22 @@
 import { dump } from 'js-yaml';
 import { formatIp, isLinkLocal } from '../address/index.ts';
-import type { BgpAdvertisement, Config, LabelSelector, PeerConfig, PoolConfig } from './config.ts';
+import type {
+  BfdProfile,
+  BgpAdvertisement,
+  Config,
+  LabelSelector,
+  PeerBfd,
+  PeerConfig,
+  PoolConfig,
+} from './config.ts';
 import { printRange } from './resolve/index.ts';
 
 /** YAML that parses to the same configuration, with every default written out. */
-export function formatConfig({ peers, pools, ignoreExcludedNodes }: Config): string {
+export function formatConfig({ peers, pools, bfdProfiles, ignoreExcludedNodes }: Config): string {
   const plain = {
     ...(peers.length > 0 ? { peers: peers.map(plainPeer) } : {}),
     ...(pools.length > 0 ? { 'address-pools': pools.map(plainPool) } : {}),
+    ...(bfdProfiles.length > 0 ? { 'bfd-profiles': bfdProfiles.map(plainBfdProfile) } : {}),
     'ignore-excluded-nodes': ignoreExcludedNodes,
   };
   return dump(plain, { noRefs: true, lineWidth: -1, seqNoIndent: true });
@@ -39,7 +48,38 @@ function plainPeer(peer: PeerConfig): object {
     ...(gracefulRestart
       ? { 'graceful-restart': { 'restart-time': `${gracefulRestart.restartTimeSeconds}s` } }
       : {}),
+    ...(peer.bfd ? plainBfd(peer.bfd) : {}),
     ...plainSelectors('node-selectors', peer.nodeSelectors),
+  };
+}
+
+function plainBfd({ profile, strict, holdDownSeconds }: PeerBfd): object {
+  return {
+    'bfd-profile': profile,
+    'bfd-strict': strict,
+    ...(holdDownSeconds === 0 ? {} : { 'bfd-hold-down': `${holdDownSeconds}s` }),
+  };
+}
+
+function plainBfdProfile({ authentication, ...profile }: BfdProfile): object {
+  return {
+    name: profile.name,
+    'receive-interval': profile.receiveIntervalMs,
+    'transmit-interval': profile.transmitIntervalMs,
+    'detect-multiplier': profile.detectMultiplier,
+    'echo-interval': profile.echoIntervalMs,
+    'echo-mode': profile.echoMode,
+    'passive-mode': profile.passiveMode,
+    'minimum-ttl': profile.minimumTtl,
+    ...(authentication
+      ? {
+          authentication: {
+            type: authentication.type,
+            'key-secret': authentication.keySecret,
+            'key-id': authentication.keyId,
+          },
+        }
+      : {}),
   };
 }
 

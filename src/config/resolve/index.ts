@@ -5,6 +5,7 @@
 
 import type { Config } from '../config.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
+import { resolveBfdProfiles } from './bfd.ts';
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
@@ -16,18 +17,18 @@ export { printRange } from './values.ts';
  * All other values are judged, so that one mistake does not hide another.
  */
 export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config {
-  if ((raw['bfd-profiles'] ?? []).length > 0)
-    findings.error(['bfd-profiles'], () => 'bfd-profiles is not supported yet; leave it out', 'key');
   const communities = new Map<string, Community>(wellKnownCommunities);
   for (const [name, text] of Object.entries(raw['bgp-communities'] ?? {})) {
     const community = text === undefined ? undefined : readCommunity(text);
     if (community?.ok) communities.set(name, community.value);
     else if (community) findings.error(['bgp-communities', name], () => community.error);
   }
-  const peers = resolvePeers(raw.peers ?? [], findings);
+  const bfdProfiles = resolveBfdProfiles(raw['bfd-profiles'] ?? [], findings);
+  const peers = resolvePeers(raw.peers ?? [], bfdProfiles, findings);
   return {
     peers: peers.configs,
     pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, findings),
+    bfdProfiles: bfdProfiles.configs,
     ignoreExcludedNodes: raw['ignore-excluded-nodes'] ?? false,
   };
 }

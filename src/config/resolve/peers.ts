@@ -4,8 +4,9 @@ import { maxPasswordOctets } from '../../linux/limits.ts';
 import type { PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawPeer, Sound } from '../schema/index.ts';
+import { type BfdProfiles, resolvePeerBfd } from './bfd.ts';
 import { resolveSelectors } from './selectors.ts';
-import { interfaceNameFault, readAddress, readDurationSeconds, readPeerAddress } from './values.ts';
+import { interfaceNameFault, readAddress, readPeerAddress, readSeconds } from './values.ts';
 
 const defaults = { port: 179, holdTimeSeconds: 90, connectTimeSeconds: 5, secretKey: 'password' } as const;
 /** Meaning of `ebgp-multihop: true`: the largest possible TTL. */
@@ -14,9 +15,12 @@ const unlimitedHops = 255;
 /** Returns the peers, and every name that advertisements may use, including the names of peers with errors. */
 export function resolvePeers(
   raw: readonly (Sound<RawPeer> | undefined)[],
+  bfdProfiles: BfdProfiles,
   findings: Findings,
 ): { configs: PeerConfig[]; names: ReadonlySet<string> } {
-  const drafts = raw.map((peer, i) => (peer ? draftPeer(peer, ['peers', i], findings) : undefined));
+  const drafts = raw.map((peer, i) =>
+    peer ? draftPeer(peer, ['peers', i], bfdProfiles, findings) : undefined,
+  );
   const names = new Set<string>();
   raw.forEach((peer, i) => {
     if (peer?.name === undefined) return;
@@ -64,7 +68,12 @@ function defaultName(draft: DraftPeer, taken: ReadonlySet<string>): string {
   return `${name}#${createHash('sha256').update(sessionKey(draft)).digest('hex').slice(0, 8)}`;
 }
 
-function draftPeer(raw: Sound<RawPeer>, path: Path, findings: Findings): DraftPeer | undefined {
+function draftPeer(
+  raw: Sound<RawPeer>,
+  path: Path,
+  bfdProfiles: BfdProfiles,
+  findings: Findings,
+): DraftPeer | undefined {
   const at = (key: string): Path => [...path, key];
   const times = resolveTimes(raw, path, findings);
   const endpoint = resolveEndpoint(raw, path, findings);
@@ -78,8 +87,13 @@ function draftPeer(raw: Sound<RawPeer>, path: Path, findings: Findings): DraftPe
   const secret = raw['password-secret'];
   if (password !== undefined && secret)
     findings.error(at('password-secret'), () => 'password and password-secret cannot be combined');
-  if (raw['bfd-profile'])
-    findings.error(at('bfd-profile'), () => 'bfd-profile is not supported yet; leave it out', 'key');
+  const bfd = resolvePeerBfd(
+    raw,
+    { holdTimeSeconds: times.holdTimeSeconds, multihop, gracefulRestart: restart !== undefined },
+    path,
+    bfdProfiles,
+    findings,
+  );
   const myAsn = raw['my-asn'];
   const peerAsn = raw['peer-asn'];
   if (!endpoint || myAsn === undefined || peerAsn === undefined) return undefined;
@@ -99,6 +113,7 @@ function draftPeer(raw: Sound<RawPeer>, path: Path, findings: Findings): DraftPe
     ttlSecurity: raw['ttl-security'] ?? false,
     passive: raw.passive ?? false,
     ...(restart === undefined ? {} : { gracefulRestart: { restartTimeSeconds: restart } }),
+    ...(bfd === undefined ? {} : { bfd }),
     nodeSelectors,
   };
 }
@@ -124,15 +139,6 @@ function resolveTimes(raw: Sound<RawPeer>, path: Path, findings: Findings): Time
   if (connectTimeSeconds < 1 || connectTimeSeconds > 65535)
     findings.error([...path, 'connect-time'], () => `${connectTimeSeconds}s is not allowed: 1s to 65535s`);
   return { holdTimeSeconds, keepaliveTimeSeconds, connectTimeSeconds };
-}
-
-/** Reads a duration. The empty text counts as absent. */
-function readSeconds(text: string | undefined, path: Path, findings: Findings): number | undefined {
-  if (!text) return undefined;
-  const read = readDurationSeconds(text);
-  if (read.ok) return read.value;
-  findings.error(path, () => read.error);
-  return undefined;
 }
 
 type Endpoint = Pick<PeerConfig, 'address' | 'interface' | 'sourceAddress' | 'port'>;

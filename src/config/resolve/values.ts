@@ -17,10 +17,11 @@ import {
   rangesOverlap,
 } from '../../address/index.ts';
 import { fail, ok, type Result } from '../../result.ts';
-import { show } from '../errors.ts';
+import { type Path, show } from '../errors.ts';
+import type { Findings } from '../schema/index.ts';
 
 /** Reads a duration in Go's notation, such as `90s`, `1m30s` or `1.5h`. Drops a fraction of a second, as MetalLB does. */
-export function readDurationSeconds(text: string): Result<number, string> {
+function readDurationSeconds(text: string): Result<number, string> {
   if (text === '0') return ok(0);
   if (/^\d{1,9}$/.test(text)) return fail(`${text} has no unit; write ${text}s`);
   if (!/^\+?((\d{1,9}(\.\d{0,9})?|\.\d{1,9})(h|m|s|ms|us|µs|ns)){1,8}$/.test(text))
@@ -30,6 +31,15 @@ export function readDurationSeconds(text: string): Result<number, string> {
     seconds += Number(amount) * (unitSeconds.get(unit) ?? 0);
   if (seconds > 0 && seconds < 1) return fail(`${text} is less than a second`);
   return ok(Math.floor(seconds));
+}
+
+/** Reads a duration in whole seconds. The empty text counts as absent. */
+export function readSeconds(text: string | undefined, path: Path, findings: Findings): number | undefined {
+  if (!text) return undefined;
+  const read = readDurationSeconds(text);
+  if (read.ok) return read.value;
+  findings.error(path, () => read.error);
+  return undefined;
 }
 
 const unitSeconds: ReadonlyMap<string, number> = new Map([

@@ -6,6 +6,7 @@ export { configJsonSchema } from './json-schema.ts';
 export { type Complain, type Findings, readShape } from './read-shape.ts';
 export {
   configSchema,
+  type RawBfdProfile,
   type RawBgpAdvertisement,
   type RawConfig,
   type RawPeer,

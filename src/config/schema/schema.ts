@@ -129,13 +129,83 @@ export const peerSchema = z.strictObject(
       'Makes the peer keep the routes while the speaker restarts (RFC 4724), by default for hold-time.',
       false,
     ),
-    'bfd-profile': key(z.string('the name of a profile'), 'Not supported yet.'),
+    'bfd-profile': key(
+      z.string('the name of a profile'),
+      'Name of the profile in bfd-profiles by which BFD watches the peer. By default no BFD.',
+    ),
+    'bfd-strict': key(
+      z.enum(['off', 'negotiate', 'local'], 'off, negotiate or local'),
+      'Whether the session waits until BFD is Up: never, if the peer agrees in the OPEN, or before TCP connects.',
+      'off',
+    ),
+    'bfd-hold-down': duration(
+      'How long BFD must be Up before the session comes up. Shorter than hold-time. Needs bfd-strict.',
+    ),
     'node-selectors': key(
       selectors,
       'Nodes that have this session. One match is enough. By default all nodes.',
     ),
   },
   'a peer with my-asn, peer-asn and peer-address',
+);
+
+const bfdInterval = (noun: string) => wholeNumber(10, 60_000, `${noun} in milliseconds (10 to 60000)`);
+
+export const bfdProfileSchema = z.strictObject(
+  {
+    name: text('a name of up to 253 characters', 253).meta({ description: 'Unique name.' }),
+    'receive-interval': key(
+      bfdInterval('an interval'),
+      'Shortest interval at which we accept packets, in milliseconds.',
+      300,
+    ),
+    'transmit-interval': key(
+      bfdInterval('an interval'),
+      'Interval at which we want to send packets, in milliseconds.',
+      300,
+    ),
+    'detect-multiplier': key(
+      wholeNumber(2, 255, 'a multiplier (2 to 255)'),
+      'Number of missing packets after which the session is down.',
+      3,
+    ),
+    'echo-interval': key(
+      bfdInterval('an interval'),
+      'Interval of echo packets, in milliseconds. Only with echo-mode.',
+      50,
+    ),
+    'echo-mode': key(
+      flag(),
+      'Sends echo packets, which the peer forwards back. Only for peers that are one hop away.',
+      false,
+    ),
+    'passive-mode': key(flag(), 'Sends nothing before the peer does.', false),
+    'minimum-ttl': key(
+      wholeNumber(1, 254, 'a TTL (1 to 254)'),
+      'Packets with a smaller TTL are dropped. Only for peers with ebgp-multihop.',
+      254,
+    ),
+    authentication: key(
+      z.strictObject(
+        {
+          type: z
+            .enum(
+              ['keyed-md5', 'meticulous-md5', 'keyed-sha1', 'meticulous-sha1'],
+              'keyed-md5, meticulous-md5, keyed-sha1 or meticulous-sha1',
+            )
+            .meta({ description: 'Type of authentication (RFC 5880 section 4).' }),
+          'key-secret': text('the name of a Secret', 253).meta({
+            description:
+              'Name of the Secret. Each of its keys is a key id (0 to 255), with the BFD key as value.',
+          }),
+          'key-id': key(wholeNumber(0, 255, 'a key id (0 to 255)'), 'Id of the key that we send with.', 1),
+        },
+        'authentication with type and key-secret',
+      ),
+      'Authentication of all packets (RFC 5880 section 6.7). By default none.',
+    ),
+  },
+  'a profile with a name',
 );
 
 export const bgpAdvertisementSchema = z.strictObject(
@@ -244,8 +314,8 @@ export const configSchema = z
         false,
       ),
       'bfd-profiles': key(
-        z.array(z.unknown(), 'an empty list').meta({ maxItems: 0 }),
-        'Not supported yet. May be empty.',
+        list(bfdProfileSchema, 'a list of profiles'),
+        'Settings of BFD sessions, by name. Peers refer to them by bfd-profile.',
       ),
     },
     'peers, bgp-communities and address-pools',
@@ -255,6 +325,7 @@ export const configSchema = z
 /** A document of the right shape. */
 export type RawConfig = z.infer<typeof configSchema>;
 export type RawPeer = z.infer<typeof peerSchema>;
+export type RawBfdProfile = z.infer<typeof bfdProfileSchema>;
 export type RawPool = z.infer<typeof poolSchema>;
 export type RawBgpAdvertisement = z.infer<typeof bgpAdvertisementSchema>;
 export type RawSelector = z.infer<typeof selectorSchema>;

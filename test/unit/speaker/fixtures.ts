@@ -124,5 +124,5 @@ export function config(
   pools: readonly PoolConfig[],
   peers: readonly PeerConfig[] = [peer('router')],
 ): Config {
-  return { peers, pools, ignoreExcludedNodes: false };
+  return { peers, pools, bfdProfiles: [], ignoreExcludedNodes: false };
 }
