@@ -110,6 +110,7 @@ function replay(): void {
     keepaliveTimeSeconds: 30,
     hostName: '',
     overIpv6: false,
+    bfdStrict: false,
     refusedCapabilities: new Set([6]),
   });
   const socket = connect({ host: '192.0.2.2', port: 179, noDelay: true });

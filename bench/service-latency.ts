@@ -42,6 +42,7 @@ async function startPeer(heard: () => void): Promise<number> {
       keepaliveTimeSeconds: 80,
       hostName: '',
       overIpv6: false,
+      bfdStrict: false,
       refusedCapabilities: new Set([6]),
     });
     socket.write(encodeMessage(open, options));

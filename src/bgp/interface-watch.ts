@@ -16,10 +16,12 @@ export interface InterfaceWatchOptions {
 }
 
 /**
- * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Further hints within this
- * pause share one reading at its end.
+ * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Further hints within a
+ * pause share one reading at its end. A link that is lost in the middle of a burst is noticed after the pause, so it is short. A node with
+ * thousands of addresses takes longer to read, so the pause is also at least twice as long as the reading.
  */
-const hintPauseMs = 100;
+const hintPauseMs = 20;
+const hintPauseFactor = 2;
 
 /** Notices when the node's interfaces or their addresses change. */
 export class InterfaceWatch {
@@ -56,12 +58,15 @@ export class InterfaceWatch {
       this.#isHinted = true;
       return;
     }
-    this.#hintTimer = this.#options.clock.after(hintPauseMs, () => {
+    const { clock } = this.#options;
+    this.#isHinted = false;
+    const startedAtMs = clock.now();
+    this.#check();
+    const pauseMs = Math.max(hintPauseMs, hintPauseFactor * (clock.now() - startedAtMs));
+    this.#hintTimer = clock.after(pauseMs, () => {
       this.#hintTimer = undefined;
       if (this.#isHinted) this.hint();
     });
-    this.#isHinted = false;
-    this.#check();
   }
 
   #check(): void {

@@ -38,6 +38,8 @@ export type Capability =
       readonly tuples: readonly (AddressFamily & { readonly mode: number })[];
     }
   | { readonly kind: 'enhanced-route-refresh' }
+  /** draft-ietf-idr-bgp-bfd-strict-mode. */
+  | { readonly kind: 'bfd-strict' }
   | { readonly kind: 'fqdn'; readonly host: string; readonly domain: string }
   | { readonly kind: 'unknown'; readonly code: number; readonly value: Uint8Array };
 

@@ -61,6 +61,8 @@ export class BgpMetrics {
   readonly establishedTransitions: Counter<'peer'>;
   readonly holdExpiries: Counter<'peer'>;
   readonly sendHoldExpiries: Counter<'peer'>;
+  readonly bfdDamped: Gauge<'peer'>;
+  readonly bfdLossesIgnored: Counter<'peer'>;
   readonly #notifications: LabelledCounter<'direction' | 'code' | 'subcode'>;
   readonly sentBytes: Counter<'peer'>;
   readonly receivedBytes: Counter<'peer'>;
@@ -107,6 +109,14 @@ export class BgpMetrics {
     this.sendHoldExpiries = this.#counter(
       'send_hold_timer_expiries_total',
       'Sessions that ended because the peer read nothing for the send hold time.',
+    );
+    this.bfdDamped = this.#gauge(
+      'bfd_damped',
+      '1 while BFD does not end the session, because it has done so too often.',
+    );
+    this.bfdLossesIgnored = this.#counter(
+      'bfd_losses_ignored_total',
+      'Losses of the peer by BFD that did not end the session, because BFD was damped.',
     );
     this.#notifications = this.#detailed('notifications_total', 'NOTIFICATION messages, by error.', [
       'direction',
@@ -180,6 +190,7 @@ export class BgpMetrics {
     this.pendingPrefixes.set({ peer: name }, 0);
     this.establishedTransitions.inc({ peer: name }, 0);
     this.holdExpiries.inc({ peer: name }, 0);
+    this.bfdDamped.set({ peer: name }, 0);
     this.#sent.updates.inc({ peer: name }, 0);
   }
 

@@ -3,7 +3,7 @@
  *
  * Our OPEN offers these capabilities, except those that the peer has refused: families (RFC 4760), route refresh (RFC 2918 and 7313),
  * four-octet AS numbers (RFC 6793), long messages (RFC 8654), the host name (FQDN), graceful restart where configured (RFC 4724 and 8538),
- * and over IPv6 also IPv6 next hops for IPv4 routes (RFC 8950).
+ * BFD strict mode where configured, and over IPv6 also IPv6 next hops for IPv4 routes (RFC 8950).
  */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -30,6 +30,8 @@ export interface LocalEnd {
   /** The session runs over IPv6, so IPv4 routes may need an IPv6 next hop (RFC 8950). */
   readonly overIpv6: boolean;
   readonly gracefulRestart?: GracefulRestartOffer;
+  /** Offers BFD strict mode: the session waits until BFD is Up. */
+  readonly bfdStrict: boolean;
   /** Codes of capabilities that this peer refused (RFC 5492 section 5); `all` leaves every capability out of our OPEN. */
   readonly refusedCapabilities: ReadonlySet<number> | 'all';
 }
@@ -62,6 +64,8 @@ export interface Negotiated {
   readonly receiveLimit: number;
   /** Present when the peer keeps our routes after the session goes down, for the restart time at most. */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number; readonly notification: boolean };
+  /** Present when both ends offer BFD strict mode: the session waits until BFD is Up. */
+  readonly bfdStrict?: true;
   /** Names of the peer's capabilities. */
   readonly capabilities: readonly string[];
   /** Names of our capabilities that were left out because the peer refused an OPEN with them. */
@@ -132,6 +136,7 @@ function offeredCapabilities(local: LocalEnd): Capability[] {
           } as const,
         ]
       : []),
+    ...(local.bfdStrict ? [{ kind: 'bfd-strict' } as const] : []),
     ...(hostName === '' ? [] : [{ kind: 'fqdn', host: hostName, domain: '' } as const]),
   ];
 }
@@ -175,6 +180,7 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
           },
         }
       : {}),
+    ...(both('bfd-strict') ? { bfdStrict: true as const } : {}),
     capabilities: [...new Set(theirs.map(capabilityName))],
     withheld: offeredCapabilities(local)
       .filter((capability) => !ours.some(({ kind }) => kind === capability.kind))

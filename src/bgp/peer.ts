@@ -27,6 +27,18 @@ export interface PeerSettings {
   readonly passive: boolean;
   /** Offers graceful restart (RFC 4724). */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };
+  /** Present when BFD watches the peer. */
+  readonly bfd?: PeerBfdSettings;
+}
+
+export interface PeerBfdSettings {
+  /**
+   * Whether the session waits for BFD. `negotiate`: when the peer offers that too (draft-ietf-idr-bgp-bfd-strict-mode). `local`: no TCP
+   * connection before BFD is Up, for a bounded time.
+   */
+  readonly strict: 'off' | 'negotiate' | 'local';
+  /** How long BFD must be Up before the session may come up. */
+  readonly holdDownSeconds: number;
 }
 
 /** The settings of a peer, and what this node adds to them. */

@@ -1,5 +1,6 @@
 /** The interface between the node's BGP speaker and the rest of the speaker process. */
 import type { IpAddress, Prefix } from '../address/index.ts';
+import type { BfdReport } from './fsm/bfd-watch.ts';
 import type { BgpState } from './fsm/connection-state.ts';
 import type { LargeCommunity } from './message.ts';
 import type { ResolvedPeer } from './peer.ts';
@@ -23,6 +24,8 @@ export interface PeerStatus {
   readonly name: string;
   readonly address: IpAddress;
   readonly state: BgpState;
+  /** The sub-state while the session waits for BFD, such as `OpenSentBfdUpPending`. */
+  readonly subState?: string;
   /** Last change of state, RFC 3339. */
   readonly since: string;
   readonly peerAsn?: number;
@@ -59,8 +62,11 @@ export interface BgpSpeaker {
   /** Announces a prefix to a peer, and replaces an earlier announcement of the prefix. The peer need not be configured yet. */
   announce(peerId: string, prefix: Prefix, attributes: RouteAttributes): void;
   withdraw(peerId: string, prefix: Prefix): void;
-  /** BFD has lost the peer. Its session ends with Cease/BFD Down (RFC 9384), and the speaker tries to start it again. */
-  bfdDown(peerId: string): void;
+  /**
+   * BFD reports a change of its session with the peer. When it has lost the peer, the BGP session ends with Cease/BFD Down (RFC 9384), and
+   * the speaker tries to start it again.
+   */
+  bfdChanged(peerId: string, report: BfdReport): void;
   /**
    * A hint that interfaces of the node have changed: the speaker reads them at once instead of within a second. It ends each session
    * whose link is gone, and adapts the next hops to the node's addresses.

@@ -25,6 +25,7 @@ import { systemRandom } from '../random.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
+import type { BfdReport } from './fsm/bfd-watch.ts';
 import { describeWrongTarget, isFromPeer } from './incoming-peer.ts';
 import { InterfaceWatch, systemInterfaces } from './interface-watch.ts';
 import { BgpMetrics } from './metrics.ts';
@@ -152,8 +153,8 @@ class Speaker implements BgpSpeaker {
     this.#forgetIdleOutput(peerId, output);
   }
 
-  bfdDown(peerId: string): void {
-    this.#sessions.get(peerId)?.bfdDown();
+  bfdChanged(peerId: string, report: BfdReport): void {
+    this.#sessions.get(peerId)?.bfdChanged(report);
   }
 
   interfacesChanged(): void {

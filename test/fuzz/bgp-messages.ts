@@ -102,7 +102,7 @@ function open(random: Random): Uint8Array {
   ]);
 }
 
-const capabilityCodes = [1, 2, 5, 6, 9, 64, 65, 69, 70, 71, 73];
+const capabilityCodes = [1, 2, 5, 6, 9, 64, 65, 69, 70, 71, 73, 74];
 
 function capability(random: Random): number[] {
   const code = random.oneIn(8) ? random.below(256) : random.pick(capabilityCodes);

@@ -5,8 +5,8 @@
  *   | code | length | value …
  *
  * An unknown capability is kept as octets. A known capability with a malformed value makes the OPEN malformed. The host name (FQDN) is an
- * exception: only operators read it, so a malformed host name is kept as octets. To add a capability, add a row here and a kind of
- * Capability in ../message.ts.
+ * exception: only operators read it, so a malformed host name is kept as octets. So is a malformed capability of a draft, which an older
+ * version of the draft may have defined otherwise. To add a capability, add a row here and a kind of Capability in ../message.ts.
  */
 import { fail, ok, type Result } from '../../result.ts';
 import type { Capability } from '../message.ts';
@@ -119,6 +119,8 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
   },
   /** RFC 7313 section 3.1. */
   'enhanced-route-refresh': bare('enhanced-route-refresh', 70),
+  /** draft-ietf-idr-bgp-bfd-strict-mode section 3: no value. */
+  'bfd-strict': bare('bfd-strict', 74),
   /** draft-walton-bgp-hostname-capability: `length | host name | length | domain name`, UTF-8. */
   fqdn: {
     code: 73,
@@ -151,6 +153,9 @@ const nameByCode: ReadonlyMap<number, string> = new Map(
   Object.entries(rows).map(([name, { code }]) => [code, name]),
 );
 
+/** Capabilities whose malformed value does not make the OPEN malformed. */
+const keptWhenMalformed: ReadonlySet<number> = new Set([rows.fqdn.code, rows['bfd-strict'].code]);
+
 /** IANA's code of the capability. */
 export function capabilityCode(capability: Capability): number {
   return capability.kind === 'unknown' ? capability.code : rows[capability.kind].code;
@@ -175,7 +180,7 @@ export function decodeCapabilities(bytes: Uint8Array): Result<Capability[], BgpE
     const value = bytes.subarray(at + 2, end);
     const row = rowByCode.get(code);
     const known = row?.decode(value);
-    if (row && !known && code !== rows.fqdn.code)
+    if (row && !known && !keptWhenMalformed.has(code))
       return fail(
         openError(
           OpenSubcode.unspecific,
@@ -203,7 +208,7 @@ export function encodeCapability(capability: Capability): Uint8Array {
 }
 
 /** A capability without a value. */
-function bare<K extends 'route-refresh' | 'extended-message' | 'enhanced-route-refresh'>(
+function bare<K extends 'route-refresh' | 'extended-message' | 'enhanced-route-refresh' | 'bfd-strict'>(
   kind: K,
   code: number,
 ): Row<K> {

@@ -1,10 +1,20 @@
 /** Idle, Connect and Active: the states of RFC 4271 section 8.2.2 before an OPEN has been sent. */
 import type { FsmEvent, FsmStep } from './connection-events.ts';
-import type { FsmState, FsmTimer } from './connection-state.ts';
+import type { BfdGate, FsmState, FsmTimer } from './connection-state.ts';
 import type { Transition } from './transition.ts';
 
 /** RFC 4271 section 8.2.2: "a HoldTimer value of 4 minutes is suggested" for OpenSent. */
 export const openSentHoldMs = 240_000;
+
+/**
+ * Longest wait for BFD before the session connects (`bfd-strict: local`). Some routers start BFD only when BGP connects, so an unlimited
+ * wait could last for ever.
+ */
+export const startWaitMs = 30_000;
+/** BfdHoldTimer of draft-ietf-idr-bgp-bfd-strict-mode: the longest wait in OpenSent for BFD when there is no hold timer. */
+export const bfdHoldMs = 30_000;
+
+const open: BfdGate = { kind: 'open' };
 
 /** "In this state, BGP FSM refuses all incoming BGP connections for this peer." */
 export function idle(step: Transition, event: FsmEvent): FsmStep {
@@ -17,11 +27,16 @@ export function idle(step: Transition, event: FsmEvent): FsmStep {
       return leaveIdle(step, { ...state, connectRetryCounter: 0 });
     // Event 13 (IdleHoldTimer_Expires). It includes the restarts of events 6 and 7 (…_with_DampPeerOscillations).
     case 'timer':
+      if (event.timer === 'bfd' && state.bfdWait) return endWait(step);
       return event.timer === 'idle-hold' ? leaveIdle(step, state) : step.stay();
-    // Events 2 and 8 (ManualStop, AutomaticStop) "are ignored in the Idle state". A stop also ends the wait for a retry.
+    case 'bfd-gate':
+      return state.bfdWait ? gateChanged(step, event.gate) : step.stay();
+    // Events 2 and 8 (ManualStop, AutomaticStop) "are ignored in the Idle state". A stop also ends the wait for a retry or for BFD.
     case 'stop':
       step.stopTimer('idle-hold');
-      return step.stay();
+      if (!state.bfdWait) return step.stay();
+      step.stopTimer('bfd');
+      return step.to({ ...state, bfdWait: undefined });
     case 'tcp-connected':
       step.act({ kind: 'drop' });
       return step.stay();
@@ -31,7 +46,31 @@ export function idle(step: Transition, event: FsmEvent): FsmStep {
   }
 }
 
+/** Leaves Idle, or stays there while BFD does not let the session begin. */
 function leaveIdle(step: Transition, state: FsmState): FsmStep {
+  const gate = step.config.startGate ?? open;
+  if (gate.kind === 'open') return begin(step, state);
+  step.startTimer('bfd', gate.kind === 'closed' ? startWaitMs : gate.delayMs);
+  return step.to({ ...state, bfdWait: 'before-tcp' });
+}
+
+function gateChanged(step: Transition, gate: BfdGate): FsmStep {
+  if (gate.kind === 'open') {
+    step.stopTimer('bfd');
+    return begin(step, step.state);
+  }
+  step.startTimer('bfd', gate.kind === 'closed' ? startWaitMs : gate.delayMs);
+  return step.stay();
+}
+
+/** The hold-down is over, or the wait for BFD has lasted too long. */
+function endWait(step: Transition): FsmStep {
+  if (step.config.startGate?.kind === 'closed') step.act({ kind: 'no-bfd' });
+  return begin(step, step.state);
+}
+
+function begin(step: Transition, before: FsmState): FsmStep {
+  const state = before.bfdWait ? { ...before, bfdWait: undefined } : before;
   if (step.config.passive) return step.to({ ...state, name: 'Active', tcp: 'none' });
   return connect(step, state);
 }
@@ -49,6 +88,7 @@ export function connectOrActive(step: Transition, event: FsmEvent): FsmStep {
     // Events 1, 3-7: "start events are ignored".
     case 'start':
     case 'keepalive-interval':
+    case 'bfd-gate':
       return step.stay();
     // Event 2 (ManualStop): drop the connection, ConnectRetryCounter to zero, stop ConnectRetryTimer; to Idle.
     case 'stop':
@@ -76,7 +116,7 @@ export function connectOrActive(step: Transition, event: FsmEvent): FsmStep {
       step.stopTimer('connect-retry');
       step.stopTimer('delay-open');
       step.act({ kind: 'send-open' });
-      return confirm(step, event.holdTimeMs, event.keepaliveMs);
+      return openReceived(step, event);
     // Events 21, 22 (BGPHeaderErr, BGPOpenMsgErr), with SendNOTIFICATIONwithoutOPEN: send the NOTIFICATION; to Idle.
     case 'header-error':
     case 'open-error':
@@ -134,6 +174,36 @@ function awaitPeer(step: Transition, state: FsmState): FsmStep {
   return step.to({ ...state, name: 'Active', tcp: 'none', delayOpenRunning: false });
 }
 
+/**
+ * The peer's OPEN is accepted: goes to OpenConfirm, or to OpenSentBfdUpPending while BFD is not Up (draft-ietf-idr-bgp-bfd-strict-mode).
+ * There it sends no KEEPALIVE, so the peer does not come up either, and the hold timer runs at the negotiated time.
+ */
+export function openReceived(
+  step: Transition,
+  { holdTimeMs, keepaliveMs, gate = open }: Extract<FsmEvent, { kind: 'open' }>,
+): FsmStep {
+  if (gate.kind === 'open') return confirm(step, holdTimeMs, keepaliveMs);
+  step.startTimer('hold', holdTimeMs > 0 ? holdTimeMs : bfdHoldMs);
+  if (gate.kind === 'opens-in') startHoldDown(step, gate.delayMs, holdTimeMs);
+  return step.to({
+    ...step.state,
+    name: 'OpenSent',
+    tcp: 'connected',
+    delayOpenRunning: false,
+    holdTimeMs,
+    keepaliveMs,
+    bfdWait: 'unconfirmed',
+  });
+}
+
+/**
+ * The hold-down delays our KEEPALIVE, for which the peer's hold timer runs. The peer may have asked for a shorter hold time than the
+ * configuration, so the delay is at most two thirds of the negotiated one.
+ */
+export function startHoldDown(step: Transition, delayMs: number, holdTimeMs: number): void {
+  step.startTimer('bfd', holdTimeMs > 0 ? Math.min(delayMs, Math.floor((holdTimeMs * 2) / 3)) : delayMs);
+}
+
 /** Goes to OpenConfirm: "sends a KEEPALIVE message", and starts KeepaliveTimer and HoldTimer unless the negotiated hold time is zero. */
 export function confirm(step: Transition, holdTimeMs: number, keepaliveMs: number): FsmStep {
   step.act({ kind: 'send-keepalive' });
@@ -148,6 +218,7 @@ export function confirm(step: Transition, holdTimeMs: number, keepaliveMs: numbe
     name: 'OpenConfirm',
     tcp: 'connected',
     delayOpenRunning: false,
+    bfdWait: undefined,
     holdTimeMs,
     keepaliveMs,
   });

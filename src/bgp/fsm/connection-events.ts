@@ -1,6 +1,6 @@
 /** Events and actions of the state machine of one connection. Plain data. */
 import type { NotificationError } from '../message.ts';
-import type { FsmState, FsmTimer } from './connection-state.ts';
+import type { BfdGate, FsmState, FsmTimer } from './connection-state.ts';
 
 /** The events of RFC 4271 section 8.1, by number. */
 export type FsmEvent =
@@ -19,8 +19,16 @@ export type FsmEvent =
   | { readonly kind: 'tcp-connected' }
   /** 18 (TcpConnectionFails). */
   | { readonly kind: 'tcp-failed'; readonly reason: string }
-  /** 19 (BGPOpen), or 20 while the DelayOpenTimer runs. Both times are negotiated. A hold time of 0 means that there is no hold timer. */
-  | { readonly kind: 'open'; readonly holdTimeMs: number; readonly keepaliveMs: number }
+  /**
+   * 19 (BGPOpen), or 20 while the DelayOpenTimer runs. Both times are negotiated. A hold time of 0 means that there is no hold timer.
+   * `gate` is present when both ends offer BFD strict mode.
+   */
+  | {
+      readonly kind: 'open';
+      readonly holdTimeMs: number;
+      readonly keepaliveMs: number;
+      readonly gate?: BfdGate;
+    }
   /** 21 (BGPHeaderErr). */
   | { readonly kind: 'header-error'; readonly error: NotificationError }
   /** 22 (BGPOpenMsgErr). */
@@ -35,6 +43,8 @@ export type FsmEvent =
   | { readonly kind: 'update' }
   /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts as a malformed UPDATE. */
   | { readonly kind: 'update-error'; readonly error: NotificationError }
+  /** BfdUp of draft-ietf-idr-bgp-bfd-strict-mode, and every other change of what BFD allows. */
+  | { readonly kind: 'bfd-gate'; readonly gate: BfdGate }
   /** Not in the RFC: the administrator has changed the keepalive interval. */
   | { readonly kind: 'keepalive-interval'; readonly keepaliveMs: number };
 
@@ -67,6 +77,8 @@ export type FsmAction =
   | { readonly kind: 'stop-timer'; readonly timer: FsmTimer }
   /** The peer did not answer the attempt to connect. The machine tries again. */
   | { readonly kind: 'no-answer' }
+  /** BFD did not come up in time. The machine connects without it. */
+  | { readonly kind: 'no-bfd' }
   | { readonly kind: 'up' }
   /** The attempt or the session has ended. */
   | { readonly kind: 'down'; readonly cause: DownCause };

@@ -19,6 +19,9 @@
  *   that breaks in OpenSent goes to Idle, not Active. A failure of TCP to come up is not an oscillation. The attempt is retried within
  *   ConnectRetryTime, and later delays do not grow. A router that was away is therefore found soon after it returns.
  * - A NOTIFICATION is never answered by a NOTIFICATION.
+ *
+ * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft is served there too:
+ * our KEEPALIVE waits for it, so no end is Established early. `bfd-strict: local` waits in Idle instead (connecting-states.ts).
  */
 import { connectOrActive, idle } from './connecting-states.ts';
 import type { FsmEvent, FsmStep } from './connection-events.ts';

@@ -11,6 +11,8 @@ export interface FsmConfig {
   readonly connectRetryMs: number;
   /** DelayOpenTime; 0 sends the OPEN at once. */
   readonly delayOpenMs: number;
+  /** Whether BFD lets the machine leave Idle. Absent when the session does not wait for BFD before it connects. */
+  readonly startGate?: BfdGate;
   /** First IdleHoldTime. It doubles with each failure. */
   readonly idleHoldMs: number;
   readonly idleHoldMaximumMs: number;
@@ -20,9 +22,15 @@ export interface FsmConfig {
   readonly sendHoldMs: number;
 }
 
+/** Whether BFD lets a session come up: now, when the hold-down ends, or not before BFD is Up. */
+export type BfdGate =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'opens-in'; readonly delayMs: number }
+  | { readonly kind: 'closed' };
+
 /**
- * The timers of RFC 4271 section 8, SendHoldTimer of RFC 9687, and `lasting`, which ends the damping of a peer that has proven
- * stable.
+ * The timers of RFC 4271 section 8, SendHoldTimer of RFC 9687, `lasting`, which ends the damping of a peer that has proven stable, and
+ * `bfd`, which ends a wait for BFD.
  */
 export type FsmTimer =
   | 'connect-retry'
@@ -31,7 +39,14 @@ export type FsmTimer =
   | 'delay-open'
   | 'idle-hold'
   | 'send-hold'
-  | 'lasting';
+  | 'lasting'
+  | 'bfd';
+
+/**
+ * A wait for BFD. `before-tcp`: in Idle, with `bfd-strict: local`. The others are the sub-states of OpenSent in
+ * draft-ietf-idr-bgp-bfd-strict-mode: the peer has sent its OPEN, and with `confirmed` its KEEPALIVE as well.
+ */
+export type BfdWait = 'before-tcp' | 'unconfirmed' | 'confirmed';
 
 export interface FsmState {
   readonly name: BgpState;
@@ -44,6 +59,7 @@ export interface FsmState {
   /** As negotiated; 0 before the negotiation, and when the peers agreed on no hold timer. */
   readonly holdTimeMs: number;
   readonly keepaliveMs: number;
+  readonly bfdWait: BfdWait | undefined;
 }
 
 export const initialFsmState: FsmState = {
@@ -54,4 +70,16 @@ export const initialFsmState: FsmState = {
   delayOpenRunning: false,
   holdTimeMs: 0,
   keepaliveMs: 0,
+  bfdWait: undefined,
 };
+
+const subStateNames: Readonly<Record<BfdWait, string>> = {
+  'before-tcp': 'IdleBfdUpPending',
+  unconfirmed: 'OpenSentBfdUpPending',
+  confirmed: 'OpenSentConfirmedBfdUpPending',
+};
+
+/** The name of the state or of its sub-state. The two sub-states of OpenSent have the draft's names. */
+export function detailedState({ name, bfdWait }: FsmState): string {
+  return bfdWait === undefined ? name : subStateNames[bfdWait];
+}

@@ -2,6 +2,7 @@
 import type { Family } from '../../address/index.ts';
 import type { NotificationError, OpenMessage } from '../message.ts';
 import type { Negotiated } from '../negotiation.ts';
+import type { BfdReport } from './bfd-watch.ts';
 import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
 import type { BgpState } from './connection-state.ts';
 import type { PeerMachineSettings, PeerState } from './peer-state.ts';
@@ -40,10 +41,14 @@ export type PeerEvent =
   | { readonly kind: 'configure'; readonly settings: PeerMachineSettings; readonly restart: boolean }
   /** The last event of a peer. Without an error the connection closes silently (RFC 4724). */
   | { readonly kind: 'shutdown'; readonly error?: NotificationError }
-  /** BFD has lost the peer (RFC 5882 section 4.2). */
-  | { readonly kind: 'bfd-down' }
+  /** BFD reports a change of its session with the peer (RFC 5882 section 4). */
+  | { readonly kind: 'bfd'; readonly report: BfdReport }
+  /** BFD has lost nothing for as long as the last `bfd-damping` or `bfd-loss-ignored` asked for. */
+  | { readonly kind: 'bfd-damping-expired' }
   /** The link of a directly connected session has lost its carrier, or is gone. */
   | { readonly kind: 'link-down'; readonly interface: string }
+  /** The node has lost the session's local address, as text. */
+  | { readonly kind: 'address-lost'; readonly address: string }
   /** The peer has connected; the machine accepts or rejects the connection. */
   | { readonly kind: 'incoming' }
   | ConnectionEvent;
@@ -92,6 +97,14 @@ export type SessionAction =
   /** One of the peer's two connections has ended. The other connection stays open. */
   | { readonly kind: 'connection-lost'; readonly cause: DownCause }
   | { readonly kind: 'no-answer' }
+  /** BFD did not come up in time, so the session connects without it. */
+  | { readonly kind: 'no-bfd' }
+  /** BFD has ended the session too often: its losses are ignored until it has lost nothing for `quietMs`. */
+  | { readonly kind: 'bfd-damping'; readonly quietMs: number }
+  /** BFD has lost the peer again. The session goes on, and the quiet time starts over. */
+  | { readonly kind: 'bfd-loss-ignored'; readonly quietMs: number }
+  /** From now on a loss ends the session again. */
+  | { readonly kind: 'bfd-damping-over' }
   /** The next OPEN leaves these capabilities out. */
   | { readonly kind: 'capabilities-refused'; readonly capabilities: readonly number[] | 'all' }
   /** The peer asks for the routes of a family again (RFC 2918). */

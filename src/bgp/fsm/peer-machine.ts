@@ -15,10 +15,11 @@
  * - A connection that carries no OPEN for some seconds yields to a newer connection, so that silent connections from the peer's address
  *   cannot keep the peer out.
  * - After a contender has failed, the next contender is accepted only after a pause.
+ * - BFD (RFC 5882): bfd-watch.ts says whether a report means that the peer is lost, and whether a waiting connection may go on.
  * - Capabilities that the peer refuses are left out of our OPENs (RFC 5492 section 5) until a session has come up and ended.
  */
 import { Cease, cease, hardReset } from '../cease.ts';
-import type { OpenMessage } from '../message.ts';
+import type { NotificationError, OpenMessage } from '../message.ts';
 import {
   judgeOpen,
   keepaliveSeconds,
@@ -27,10 +28,19 @@ import {
   type Negotiated,
   refusedAfter,
 } from '../negotiation.ts';
+import {
+  type BfdReport,
+  bfdGate,
+  dampingQuietMs,
+  endDamping,
+  initialBfdWatch,
+  noteSessionEnded,
+  observeBfd,
+} from './bfd-watch.ts';
 import { survivingConnection } from './collision.ts';
 import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
 import { stepConnection } from './connection-fsm.ts';
-import { type FsmConfig, initialFsmState } from './connection-state.ts';
+import { type BfdGate, type FsmConfig, initialFsmState } from './connection-state.ts';
 import { contenderPauseMs, refusalOf, silentConnection, silentConnectionMs } from './contender-policy.ts';
 import { inheritFailures, PeerDraft } from './peer-draft.ts';
 import type { ConnectionEvent, PeerEvent, PeerStep } from './peer-events.ts';
@@ -63,17 +73,20 @@ class PeerTransition {
       case 'shutdown':
         this.#shutdown(event);
         break;
-      case 'bfd-down':
-        this.#endEstablished({
-          kind: 'reset',
-          error: cease(Cease.bfdDown),
-          because: 'BFD says that the peer is down',
-        });
+      case 'bfd':
+        this.#bfd(event.report);
+        break;
+      case 'bfd-damping-expired':
+        this.#endDamping();
         break;
       case 'link-down':
         // No NOTIFICATION: the link cannot carry one now. If one reached the peer after the link returned, the peer would drop the routes
         // that it had kept (RFC 4724).
         this.#endEstablished({ kind: 'reset', because: `link ${event.interface} is down` });
+        break;
+      case 'address-lost':
+        // No NOTIFICATION, because TCP cannot send from an address that the node does not have.
+        this.#endEstablished({ kind: 'reset', because: `the node has lost the address ${event.address}` });
         break;
       case 'incoming':
         this.#incoming();
@@ -118,6 +131,7 @@ class PeerTransition {
   #configure({ settings, restart }: Extract<PeerEvent, { kind: 'configure' }>): void {
     const wasPassive = this.#draft.state.settings.fsm.passive;
     this.#draft.set({ settings });
+    if (!settings.bfd) this.#forgetBfd();
     if (restart) {
       this.#draft.set({ refusedCapabilities: new Set() });
       const error = cease(Cease.otherConfigurationChange);
@@ -127,6 +141,7 @@ class PeerTransition {
     const { primary } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
+    this.#gateChanged();
     if (wasPassive !== settings.fsm.passive && isConnecting) this.#restart({ kind: 'stop' });
     this.#draft.act({ kind: 'apply-socket-rules', connection: primary.id });
     const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;
@@ -154,6 +169,70 @@ class PeerTransition {
 
   #endEstablished(reset: Extract<FsmEvent, { kind: 'reset' }>): void {
     if (this.#established !== undefined) this.#feed(this.#established, reset);
+  }
+
+  /**
+   * A loss ends every connection that BFD watches: the Established one, and those that have exchanged OPENs. A connection that is only
+   * being set up goes on, because its own timers judge it.
+   */
+  #bfd(report: BfdReport): void {
+    if (!this.#draft.state.settings.bfd) return;
+    const { watch, isLost } = observeBfd(this.#draft.state.bfd, report, this.#nowMs);
+    this.#draft.set({ bfd: watch });
+    if (!isLost) this.#gateChanged();
+    else if (watch.isDamped) this.#draft.act({ kind: 'bfd-loss-ignored', quietMs: dampingQuietMs });
+    else this.#bfdLost();
+  }
+
+  #bfdLost(): void {
+    const { primary, contender, bfd } = this.#draft.state;
+    if (this.#established !== undefined) {
+      const watch = noteSessionEnded(bfd, this.#nowMs);
+      this.#draft.set({ bfd: watch });
+      if (watch.isDamped) this.#draft.act({ kind: 'bfd-damping', quietMs: dampingQuietMs });
+    }
+    for (const connection of [contender, primary]) {
+      if (!connection || !hasBothOpens(connection)) continue;
+      const error = this.#bfdDownError(connection);
+      this.#feed(connection.id, { kind: 'reset', error, because: 'BFD has lost the peer' });
+    }
+  }
+
+  /**
+   * Cease/BFD Down (RFC 9384). The peer may keep our routes after a NOTIFICATION (RFC 8538). It must not when its BFD is independent of its
+   * control plane: then the path has failed, and not only BGP (RFC 5882 section 4.3.1).
+   */
+  #bfdDownError({ negotiated }: ConnectionState): NotificationError {
+    const error = cease(Cease.bfdDown);
+    const keepsRoutes = negotiated?.gracefulRestart?.notification ?? false;
+    return keepsRoutes && this.#draft.state.bfd.remoteControlPlaneIndependent ? hardReset(error) : error;
+  }
+
+  #endDamping(): void {
+    const { bfd } = this.#draft.state;
+    if (!bfd.isDamped) return;
+    this.#draft.set({ bfd: endDamping(bfd) });
+    this.#draft.act({ kind: 'bfd-damping-over' });
+  }
+
+  /** BFD does not watch the peer any more. */
+  #forgetBfd(): void {
+    this.#endDamping();
+    this.#draft.set({ bfd: initialBfdWatch });
+  }
+
+  /** Tells the connections that wait for BFD what it allows now. */
+  #gateChanged(): void {
+    const { primary, contender } = this.#draft.state;
+    for (const connection of [primary, contender])
+      if (connection?.fsm.bfdWait) this.#feed(connection.id, { kind: 'bfd-gate', gate: this.#gate });
+  }
+
+  /** What BFD allows now. Without strict mode, nothing waits. */
+  get #gate(): BfdGate {
+    const { settings, bfd } = this.#draft.state;
+    if (!settings.bfd || settings.bfd.strict === 'off') return { kind: 'open' };
+    return bfdGate(bfd, settings.bfd.holdDownMs, this.#nowMs);
   }
 
   /** The peer has connected. A primary that waits for a connection takes it. Otherwise the connection becomes the contender. */
@@ -199,7 +278,8 @@ class PeerTransition {
   /** Judges the peer's OPEN once, and feeds the outcome to the state machine of the connection. */
   #open(connection: ConnectionState, open: OpenMessage): void {
     const { id, fsm } = connection;
-    if (fsm.name !== 'OpenSent' && !fsm.delayOpenRunning) {
+    const isFirst = fsm.delayOpenRunning || (fsm.name === 'OpenSent' && !fsm.bfdWait);
+    if (!isFirst) {
       this.#feed(id, { kind: 'open', holdTimeMs: 0, keepaliveMs: 0 });
       return;
     }
@@ -220,34 +300,31 @@ class PeerTransition {
       kind: 'open',
       holdTimeMs: negotiated.holdTimeSeconds * 1000,
       keepaliveMs: negotiated.keepaliveTimeSeconds * 1000,
+      ...(negotiated.bfdStrict ? { gate: this.#gate } : {}),
     });
   }
 
   /** Settles a collision of this connection with the peer's other connection. Returns false when `connection` must end. */
   #survives(connection: ConnectionState, local: LocalEnd, negotiated: Negotiated): boolean {
     const other = this.#draft.otherThan(connection.id);
-    if (!other) return true;
-    switch (other.fsm.name) {
-      // RFC 4724 section 4.2: a peer with graceful restart that connects again has restarted. The old connection is closed without a
-      // NOTIFICATION, and the new connection stays. Without graceful restart the new connection is closed (RFC 4271 section 6.8).
-      case 'Established':
-        if (!other.negotiated?.gracefulRestart) return false;
-        this.#feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
-        return true;
-      // RFC 4271 section 6.8: "the local system MUST examine all of its connections that are in the OpenConfirm state".
-      case 'OpenConfirm': {
-        const surviving = survivingConnection(local, {
-          routerId: negotiated.peerRouterId,
-          asn: negotiated.peerAsn,
-        });
-        const direction = connection.initiator === 'local' ? 'outgoing' : 'incoming';
-        if (other.initiator === connection.initiator || direction !== surviving) return false;
-        this.#feed(other.id, { kind: 'collision-dump' });
-        return true;
-      }
-      default:
-        return true;
+    if (!other || !hasBothOpens(other)) return true;
+    // RFC 4724 section 4.2: a peer with graceful restart that connects again has restarted. The old connection is closed without a
+    // NOTIFICATION, and the new connection stays. Without graceful restart the new connection is closed (RFC 4271 section 6.8).
+    if (other.fsm.name === 'Established') {
+      if (!other.negotiated?.gracefulRestart) return false;
+      this.#feed(other.id, { kind: 'stop', because: 'the peer has connected again' });
+      return true;
     }
+    // RFC 4271 section 6.8: "the local system MUST examine all of its connections that are in the OpenConfirm state". A connection that
+    // waits for BFD has got as far.
+    const surviving = survivingConnection(local, {
+      routerId: negotiated.peerRouterId,
+      asn: negotiated.peerAsn,
+    });
+    const direction = connection.initiator === 'local' ? 'outgoing' : 'incoming';
+    if (other.initiator === connection.initiator || direction !== surviving) return false;
+    this.#feed(other.id, { kind: 'collision-dump' });
+    return true;
   }
 
   /** Runs one step of a connection's state machine. */
@@ -277,6 +354,7 @@ class PeerTransition {
         return;
       }
       case 'no-answer':
+      case 'no-bfd':
         this.#draft.act(action);
         return;
       case 'up':
@@ -341,8 +419,9 @@ class PeerTransition {
 
   /** Every contender is a connection that the peer made. Its machine therefore never connects, and it sends our OPEN at once. */
   #configOf(id: number): FsmConfig {
-    const { fsm } = this.#draft.state.settings;
-    return id === this.#draft.state.primary.id ? fsm : { ...fsm, passive: true, delayOpenMs: 0 };
+    const { fsm, bfd } = this.#draft.state.settings;
+    if (id !== this.#draft.state.primary.id) return { ...fsm, passive: true, delayOpenMs: 0 };
+    return bfd?.strict === 'local' ? { ...fsm, startGate: this.#gate } : fsm;
   }
 
   /**
@@ -361,12 +440,18 @@ class PeerTransition {
   }
 }
 
+/** True when the connection has come as far as OpenConfirm, or waits for BFD just before it. */
+function hasBothOpens({ fsm: { name, bfdWait } }: ConnectionState): boolean {
+  return name === 'Established' || name === 'OpenConfirm' || (name === 'OpenSent' && bfdWait !== undefined);
+}
+
 function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {
   const { localEnd, restartTimeSeconds } = settings;
   const forwarding = restarting || hasBeenUp;
   return {
     ...localEnd,
     refusedCapabilities,
+    bfdStrict: settings.bfd?.strict === 'negotiate',
     ...(restartTimeSeconds === undefined
       ? {}
       : { gracefulRestart: { restartTimeSeconds, restarting, forwarding } }),

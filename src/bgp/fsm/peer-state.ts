@@ -1,6 +1,7 @@
 /** The state of the machine of one peer: its connections, and what it has learnt about the peer. */
 import type { LocalEnd, Negotiated } from '../negotiation.ts';
-import { type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
+import { type BfdWatch, initialBfdWatch } from './bfd-watch.ts';
+import { detailedState, type FsmConfig, type FsmState, initialFsmState } from './connection-state.ts';
 
 /** The part of a peer's settings that its machine acts on. */
 export interface PeerMachineSettings {
@@ -8,9 +9,18 @@ export interface PeerMachineSettings {
   readonly mayStart: boolean;
   readonly fsm: FsmConfig;
   /** Our side of the OPEN, without the parts that depend on earlier sessions. */
-  readonly localEnd: Omit<LocalEnd, 'refusedCapabilities' | 'gracefulRestart'>;
+  readonly localEnd: Omit<LocalEnd, 'refusedCapabilities' | 'gracefulRestart' | 'bfdStrict'>;
   /** Present when graceful restart is offered (RFC 4724). */
   readonly restartTimeSeconds?: number;
+  /** Present when BFD watches the peer. */
+  readonly bfd?: PeerBfdSettings;
+}
+
+export interface PeerBfdSettings {
+  /** `negotiate`: wait for BFD in OpenSent, if the peer offers that too. `local`: wait in Idle, for `startWaitMs` at most. */
+  readonly strict: 'off' | 'negotiate' | 'local';
+  /** How long BFD must be Up before the session may come up. */
+  readonly holdDownMs: number;
 }
 
 /** One TCP connection with the peer, or the attempt at one. */
@@ -42,6 +52,7 @@ export interface PeerState {
   /** The R bit of RFC 4724: this process replaced an earlier one, and no session has come up since. */
   readonly restarting: boolean;
   readonly hasBeenUp: boolean;
+  readonly bfd: BfdWatch;
 }
 
 const noSettings: PeerMachineSettings = {
@@ -86,10 +97,11 @@ export const initialPeerState: PeerState = {
   refusedCapabilities: new Set(),
   restarting: false,
   hasBeenUp: false,
+  bfd: initialBfdWatch,
 };
 
 /** Returns a text such as `Connect`, or `OpenSent, contender OpenConfirm` while there is a contender. */
 export function describePeerState({ primary, contender }: PeerState): string {
-  const { name } = primary.fsm;
-  return contender ? `${name}, contender ${contender.fsm.name}` : name;
+  const name = detailedState(primary.fsm);
+  return contender ? `${name}, contender ${detailedState(contender.fsm)}` : name;
 }

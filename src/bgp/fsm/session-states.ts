@@ -1,8 +1,10 @@
 /** OpenSent, OpenConfirm and Established: the states of RFC 4271 section 8.2.2 after our OPEN has been sent. */
+
+import { Cease, cease } from '../cease.ts';
 import type { NotificationError } from '../message.ts';
-import { confirm } from './connecting-states.ts';
+import { bfdHoldMs, confirm, openReceived, startHoldDown } from './connecting-states.ts';
 import type { FsmEvent, FsmStep } from './connection-events.ts';
-import type { FsmTimer } from './connection-state.ts';
+import type { FsmState, FsmTimer } from './connection-state.ts';
 import type { Transition } from './transition.ts';
 
 const nothing = new Uint8Array(0);
@@ -16,6 +18,7 @@ const unexpectedIn = { OpenSent: 1, OpenConfirm: 2, Established: 3 } as const;
 
 /** "BGP FSM waits for an OPEN message from its peer." */
 export function openSent(step: Transition, event: FsmEvent): FsmStep {
+  if (step.state.bfdWait) return bfdUpPending(step, event);
   switch (event.kind) {
     // Event 10 (HoldTimer_Expires): NOTIFICATION Hold Timer Expired; to Idle.
     case 'timer':
@@ -25,7 +28,7 @@ export function openSent(step: Transition, event: FsmEvent): FsmStep {
       return step.toFailed({ kind: 'tcp', reason: event.reason });
     // Event 19 (BGPOpen): send a KEEPALIVE, set KeepaliveTimer and HoldTimer; to OpenConfirm.
     case 'open':
-      return confirm(step, event.holdTimeMs, event.keepaliveMs);
+      return openReceived(step, event);
     // Event 22 (BGPOpenMsgErr): NOTIFICATION with the error; to Idle.
     case 'open-error':
       return step.toFailed({ kind: 'sent', error: event.error }, event.error);
@@ -39,9 +42,61 @@ export function openSent(step: Transition, event: FsmEvent): FsmStep {
   }
 }
 
+/**
+ * OpenSentBfdUpPending and OpenSentConfirmedBfdUpPending of draft-ietf-idr-bgp-bfd-strict-mode: both OPENs are exchanged, and the KEEPALIVE
+ * waits for BFD. In the second one the peer has already sent its KEEPALIVE.
+ */
+function bfdUpPending(step: Transition, event: FsmEvent): FsmStep {
+  const { state } = step;
+  switch (event.kind) {
+    case 'bfd-gate':
+      if (event.gate.kind === 'open') return bfdUp(step);
+      if (event.gate.kind === 'opens-in') startHoldDown(step, event.gate.delayMs, state.holdTimeMs);
+      else step.stopTimer('bfd');
+      return step.stay();
+    case 'timer':
+      // The hold-down is over.
+      if (event.timer === 'bfd') return bfdUp(step);
+      if (event.timer !== 'hold') return step.stay();
+      // Event 10 (HoldTimer_Expires), or BfdHoldTimer_Expires when the negotiated hold time is zero.
+      return state.holdTimeMs > 0 ? holdExpired(step) : bfdHoldExpired(step);
+    // Event 26 (KeepAliveMsg): BFD is Up at the peer's end. Restart HoldTimer; to OpenSentConfirmedBfdUpPending.
+    case 'keepalive':
+      step.restartHoldTimer();
+      return step.to({ ...state, bfdWait: 'confirmed' });
+    // No KEEPALIVE is sent yet, so no timer runs for the new interval.
+    case 'keepalive-interval':
+      return step.to({ ...state, keepaliveMs: event.keepaliveMs });
+    case 'tcp-failed':
+      return step.toFailed({ kind: 'tcp', reason: event.reason });
+    case 'open-error':
+      return step.toFailed({ kind: 'sent', error: event.error }, event.error);
+    // A second OPEN, or a message that only an Established peer sends: NOTIFICATION Finite State Machine Error; to Idle.
+    case 'open':
+    case 'update':
+    case 'update-error':
+      return unexpected(step, 'OpenSent');
+    default:
+      return afterOpen(step, event);
+  }
+}
+
+/** BFD is Up, and the hold-down is over: send the KEEPALIVE. To OpenConfirm, or to Established if the peer has sent its KEEPALIVE. */
+function bfdUp(step: Transition): FsmStep {
+  const { holdTimeMs, keepaliveMs, bfdWait } = step.state;
+  step.stopTimer('bfd');
+  const confirmed = confirm(step, holdTimeMs, keepaliveMs);
+  return bfdWait === 'confirmed' ? establish(step, confirmed.state) : confirmed;
+}
+
+function bfdHoldExpired(step: Transition): FsmStep {
+  const error = cease(Cease.bfdDown);
+  const because = `BFD did not come up within ${bfdHoldMs / 1000} s`;
+  return step.toFailed({ kind: 'reset', error, because }, error);
+}
+
 /** "BGP waits for a KEEPALIVE or NOTIFICATION message." */
 export function openConfirm(step: Transition, event: FsmEvent): FsmStep {
-  const { state, config } = step;
   switch (event.kind) {
     // Events 10 and 11 (HoldTimer_Expires, KeepaliveTimer_Expires).
     case 'timer':
@@ -59,12 +114,7 @@ export function openConfirm(step: Transition, event: FsmEvent): FsmStep {
     // Event 26 (KeepAliveMsg): restart HoldTimer; to Established.
     case 'keepalive':
       step.restartHoldTimer();
-      step.act({ kind: 'up' });
-      step.startTimer('lasting', config.lastingMs);
-      // RFC 9687 section 4: SendHoldTime is at least twice the hold time.
-      if (state.holdTimeMs > 0)
-        step.startTimer('send-hold', Math.max(config.sendHoldMs, 2 * state.holdTimeMs));
-      return step.to({ ...state, name: 'Established' });
+      return establish(step, step.state);
     // "Any other event (Events 9, 12-13, 20, 27-28)": NOTIFICATION Finite State Machine Error; to Idle.
     case 'update':
     case 'update-error':
@@ -72,6 +122,15 @@ export function openConfirm(step: Transition, event: FsmEvent): FsmStep {
     default:
       return afterOpen(step, event);
   }
+}
+
+function establish(step: Transition, state: FsmState): FsmStep {
+  const { lastingMs, sendHoldMs } = step.config;
+  step.act({ kind: 'up' });
+  step.startTimer('lasting', lastingMs);
+  // RFC 9687 section 4: SendHoldTime is at least twice the hold time.
+  if (state.holdTimeMs > 0) step.startTimer('send-hold', Math.max(sendHoldMs, 2 * state.holdTimeMs));
+  return step.to({ ...state, name: 'Established' });
 }
 
 /** "BGP FSM can exchange UPDATE, NOTIFICATION, and KEEPALIVE messages with its peer." */
@@ -118,6 +177,7 @@ function afterOpen(
     // Events 1, 3-7: "any start event is ignored". Events 16, 17 (a second connection) belong to the peer machine.
     case 'start':
     case 'tcp-connected':
+    case 'bfd-gate':
       return step.stay();
     // Event 2 (ManualStop): NOTIFICATION Cease, ConnectRetryCounter to zero; to Idle.
     case 'stop':

@@ -2,7 +2,7 @@ import type { NotificationError } from '../message.ts';
 import type { DownCause, FsmAction, FsmStep } from './connection-events.ts';
 import { type FsmConfig, type FsmState, type FsmTimer, initialFsmState } from './connection-state.ts';
 
-/** Timers that may run in a state. */
+/** Timers that may run in a state. The timer `bfd` runs only during a wait for BFD. */
 const timersOf: Readonly<Record<FsmState['name'], readonly FsmTimer[]>> = {
   Idle: ['idle-hold'],
   Connect: ['connect-retry', 'delay-open'],
@@ -101,9 +101,10 @@ export class Transition {
 
   /** Sends the NOTIFICATION, drops the connection and stops every timer of the state. */
   #close(notification: NotificationError | undefined): void {
-    const { name, tcp } = this.state;
+    const { name, tcp, bfdWait } = this.state;
     if (notification) this.act({ kind: 'send-notification', error: notification });
     if (tcp !== 'none') this.act({ kind: 'drop' });
     for (const timer of timersOf[name]) this.stopTimer(timer);
+    if (bfdWait !== undefined) this.stopTimer('bfd');
   }
 }

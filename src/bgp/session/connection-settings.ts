@@ -30,7 +30,8 @@ export function machineSettingsOf(
   { settings, routerId, waitingFor }: ResolvedPeer,
   hostName: string,
 ): PeerMachineSettings {
-  const { localAsn, peerAsn, holdTimeSeconds, keepaliveTimeSeconds, address, gracefulRestart } = settings;
+  const { localAsn, peerAsn, holdTimeSeconds, keepaliveTimeSeconds, address, gracefulRestart, bfd } =
+    settings;
   return {
     mayStart: waitingFor === undefined,
     fsm: fsmConfigOf(settings),
@@ -44,6 +45,7 @@ export function machineSettingsOf(
       overIpv6: address.family === 6,
     },
     ...(gracefulRestart ? { restartTimeSeconds: gracefulRestart.restartTimeSeconds } : {}),
+    ...(bfd ? { bfd: { strict: bfd.strict, holdDownMs: bfd.holdDownSeconds * 1000 } } : {}),
   };
 }
 

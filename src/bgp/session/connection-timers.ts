@@ -38,6 +38,7 @@ export class ConnectionTimers {
       'idle-hold': timer('idle-hold'),
       'send-hold': new DeadlineTimer(clock, () => this.#sendHoldExpired()),
       lasting: timer('lasting'),
+      bfd: timer('bfd'),
     };
   }
 

@@ -1,6 +1,7 @@
 /** A peer as `bellman status` shows it. Pure. */
 import { formatIp, ipFromBytes } from '../../address/index.ts';
-import type { BgpState } from '../fsm/connection-state.ts';
+import { dampingLosses, dampingQuietMs, dampingWindowMs } from '../fsm/bfd-watch.ts';
+import { detailedState, type FsmState } from '../fsm/connection-state.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
 import type { ResolvedPeer } from '../peer.ts';
 import type { PeerStatus } from '../speaker-api.ts';
@@ -12,10 +13,11 @@ const shownCapabilities = 64;
 /** The current values of the parts of a session that status shows. */
 export interface SessionSnapshot {
   readonly peer: ResolvedPeer;
-  readonly state: BgpState;
+  readonly fsm: FsmState;
   /** Wall clock of the last change of state. */
   readonly sinceEpochMs: number;
   readonly negotiated: Negotiated | undefined;
+  readonly isBfdDamped: boolean;
   /** `undefined` unless the session is up. */
   readonly carried: CarriedFamilies | undefined;
   readonly routesDesired: number;
@@ -25,11 +27,12 @@ export interface SessionSnapshot {
 }
 
 export function peerStatus(snapshot: SessionSnapshot): PeerStatus {
-  const { peer, state, sinceEpochMs, negotiated, carried, routesDesired, routesSent, lastError } = snapshot;
+  const { peer, fsm, sinceEpochMs, negotiated, carried, routesDesired, routesSent, lastError } = snapshot;
   return {
     name: peer.settings.name,
     address: peer.settings.address,
-    state,
+    state: fsm.name,
+    ...(fsm.bfdWait === undefined ? {} : { subState: detailedState(fsm) }),
     since: rfc3339(sinceEpochMs),
     ...(negotiated
       ? {
@@ -49,10 +52,11 @@ export function peerStatus(snapshot: SessionSnapshot): PeerStatus {
   };
 }
 
-function warningsOf({ peer, carried, negotiated, routesRefused }: SessionSnapshot): string[] {
+function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: SessionSnapshot): string[] {
   const withheld = negotiated?.withheld ?? [];
   return [
     ...(peer.warning === undefined ? [] : [peer.warning]),
+    ...(isBfdDamped ? [describeDamping()] : []),
     ...(carried?.warnings ?? []),
     ...(withheld.length === 0
       ? []
@@ -61,6 +65,12 @@ function warningsOf({ peer, carried, negotiated, routesRefused }: SessionSnapsho
       ? []
       : [`${routesRefused} routes are not sent: their path attributes fill a whole message`]),
   ];
+}
+
+/** Says that BFD ends the session no more for now, and when that changes. */
+export function describeDamping(): string {
+  const minutes = (ms: number) => `${ms / 60_000} minutes`;
+  return `BFD has ended the session ${dampingLosses} times within ${minutes(dampingWindowMs)}; only the hold timer ends it until BFD has lost nothing for ${minutes(dampingQuietMs)}`;
 }
 
 function rfc3339(epochMs: number): string {

@@ -1,9 +1,10 @@
 import type { Logger } from '../../log.ts';
 import type { AttributeFault } from '../codec/index.ts';
+import { startWaitMs } from '../fsm/connecting-states.ts';
 import { familyName, type Negotiated } from '../negotiation.ts';
 import type { CarriedFamilies } from './carried-families.ts';
 import { bounded } from './cause-text.ts';
-import { formatRouterId } from './peer-status.ts';
+import { describeDamping, formatRouterId } from './peer-status.ts';
 
 /** Octets of a malformed attribute that are logged. */
 const loggedOctets = 64;
@@ -81,6 +82,20 @@ export class SessionLog {
       { capabilities },
       'the peer refuses capabilities, so our OPENs leave them out until a session has ended',
     );
+  }
+
+  /** Logged once until a session comes up. */
+  noBfd(): void {
+    const reason = `BFD did not come up within ${startWaitMs / 1000} s`;
+    if (this.#isNewFailure(reason)) this.#logger.warn({ reason }, 'session begins without BFD');
+  }
+
+  bfdDamping(): void {
+    this.#logger.warn({ reason: describeDamping() }, 'BFD damped');
+  }
+
+  bfdDampingOver(): void {
+    this.#logger.info('BFD not damped any more');
   }
 
   /** Path attributes that fill a whole message are an operator's mistake, so this is an error. Logged once for each session. */

@@ -52,6 +52,14 @@ export class SessionMetrics {
       this.#metrics.notification(this.#name, 'received', cause.error.code, cause.error.subcode);
   }
 
+  bfdDamped(isDamped: boolean): void {
+    this.#metrics.bfdDamped.set({ peer: this.#name }, isDamped ? 1 : 0);
+  }
+
+  bfdLossIgnored(): void {
+    this.#metrics.bfdLossesIgnored.inc({ peer: this.#name });
+  }
+
   receivedOctets(count: number): void {
     this.#metrics.receivedBytes.inc({ peer: this.#name }, count);
   }

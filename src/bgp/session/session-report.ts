@@ -71,6 +71,20 @@ export class SessionReport {
         this.log.connectionRefused(reason);
         return;
       }
+      case 'no-bfd':
+        this.log.noBfd();
+        return;
+      case 'bfd-damping':
+        this.metrics.bfdDamped(true);
+        this.log.bfdDamping();
+        return;
+      case 'bfd-loss-ignored':
+        this.metrics.bfdLossIgnored();
+        return;
+      case 'bfd-damping-over':
+        this.metrics.bfdDamped(false);
+        this.log.bfdDampingOver();
+        return;
       case 'no-answer':
       case 'refresh':
         return;

@@ -1,3 +1,5 @@
+import { formatIp, type IpAddress, sameIp } from '../../address/index.ts';
+import type { PeerEvent } from '../fsm/peer-events.ts';
 import type { Negotiated } from '../negotiation.ts';
 import type { PeerSettings } from '../peer.ts';
 import type { Stream } from '../transport/transport.ts';
@@ -20,6 +22,8 @@ export class SessionRoutes {
   #session: Established | undefined;
   #carried: CarriedFamilies | undefined;
   #link: string | undefined;
+  /** The interface that had the session's local address when the session came up. */
+  #addressInterface: string | undefined;
 
   constructor(output: RouteOutput, log: SessionLog) {
     this.#output = output;
@@ -36,6 +40,23 @@ export class SessionRoutes {
     return this.#link;
   }
 
+  /**
+   * The loss that ends the session: its link is gone, or the node has lost its local address. An interface without a carrier is missing
+   * from the list although it keeps its addresses. The address therefore counts as lost only while its interface is in the list.
+   */
+  lossOf(
+    interfaces: readonly NodeInterface[],
+  ): Extract<PeerEvent, { kind: 'link-down' | 'address-lost' }> | undefined {
+    const isListed = (name: string) => interfaces.some((one) => one.name === name);
+    const link = this.#link;
+    if (link !== undefined && !isListed(link)) return { kind: 'link-down', interface: link };
+    const local = this.#session?.stream.localAddress;
+    if (!local || this.#addressInterface === undefined || !isListed(this.#addressInterface)) return undefined;
+    return interfaceWith(local, interfaces) === undefined
+      ? { kind: 'address-lost', address: formatIp(local) }
+      : undefined;
+  }
+
   /** The session is up: decides which families it carries, and sends all desired routes. */
   up(session: Established, interfaces: readonly NodeInterface[]): void {
     const { stream, negotiated, settings } = session;
@@ -45,6 +66,7 @@ export class SessionRoutes {
     this.#session = session;
     this.#carried = carried;
     this.#link = directLink(stream.localAddress, settings.address, settings.interface, interfaces);
+    this.#addressInterface = interfaceWith(stream.localAddress, interfaces);
     this.#log.established(negotiated, carried);
     const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
     this.#output.up({
@@ -73,5 +95,10 @@ export class SessionRoutes {
     this.#session = undefined;
     this.#carried = undefined;
     this.#link = undefined;
+    this.#addressInterface = undefined;
   }
+}
+
+function interfaceWith(address: IpAddress, interfaces: readonly NodeInterface[]): string | undefined {
+  return interfaces.find(({ addresses }) => addresses.some((one) => sameIp(one, address)))?.name;
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
 import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
 import type { Guard } from '../../telemetry/guard.ts';
+import type { BfdReport } from '../fsm/bfd-watch.ts';
 import type { PeerAction, PeerEvent } from '../fsm/peer-events.ts';
 import { stepPeer } from '../fsm/peer-machine.ts';
 import { describePeerState, initialPeerState, type PeerState } from '../fsm/peer-state.ts';
@@ -20,6 +21,7 @@ import type { Incoming, Transport } from '../transport/transport.ts';
 import { describeNoAnswer } from './cause-text.ts';
 import { Connection, type ConnectionInput, type ConnectionOwner } from './connection.ts';
 import { connectTargetOf, machineSettingsOf, socketRulesOf } from './connection-settings.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
 import type { NodeInterface } from './direct-link.ts';
 import { eventOfError, eventOfMessage } from './message-event.ts';
 import { peerStatus } from './peer-status.ts';
@@ -58,6 +60,8 @@ export class Session implements ConnectionOwner {
   readonly #routes: SessionRoutes;
   /** The connections by their id in the peer's machine. */
   readonly #connections = new Map<number, Connection>();
+  /** Runs while the damping of BFD waits for a quiet time. */
+  readonly #damping: DeadlineTimer;
   #peer: ResolvedPeer;
   #state: PeerState = initialPeerState;
   /** The connection that the peer has just made, while the machine decides about it. */
@@ -72,6 +76,7 @@ export class Session implements ConnectionOwner {
     this.#report = new SessionReport(peer.settings.name, clock, logger, metrics);
     this.#output = output;
     this.#routes = new SessionRoutes(output, this.#report.log);
+    this.#damping = new DeadlineTimer(clock, () => this.#handle({ kind: 'bfd-damping-expired' }));
     output.showAs(peer.settings.name);
   }
 
@@ -99,16 +104,16 @@ export class Session implements ConnectionOwner {
     if (change === 'restart') this.#reportWaiting();
   }
 
-  /** BFD has lost the peer (RFC 5882 section 4.2, RFC 9384). */
-  bfdDown(): void {
-    this.#handle({ kind: 'bfd-down' });
+  /** BFD reports a change of its session with the peer. */
+  bfdChanged({ state, remoteState, diagnostic, remoteControlPlaneIndependent }: BfdReport): void {
+    const report = { state, remoteState, diagnostic, remoteControlPlaneIndependent };
+    this.#handle({ kind: 'bfd', report });
   }
 
   /** The interfaces of the node or their addresses have changed. */
   interfacesChanged(interfaces: readonly NodeInterface[]): void {
-    const { link } = this.#routes;
-    if (link !== undefined && !interfaces.some(({ name }) => name === link))
-      this.#handle({ kind: 'link-down', interface: link });
+    const loss = this.#routes.lossOf(interfaces);
+    if (loss) this.#handle(loss);
     this.#routes.interfacesChanged(interfaces);
   }
 
@@ -129,6 +134,7 @@ export class Session implements ConnectionOwner {
     const connection = this.#connections.get(this.#state.primary.id);
     this.#handle({ kind: 'shutdown', ...(error ? { error } : {}) });
     this.#routes.down();
+    this.#damping.stop();
     this.#output.showAs(undefined);
     await connection?.closing;
   }
@@ -149,9 +155,10 @@ export class Session implements ConnectionOwner {
     const { fsm, negotiated } = this.#state.primary;
     return peerStatus({
       peer: this.#peer,
-      state: fsm.name,
+      fsm,
       sinceEpochMs: this.#report.sinceEpochMs,
       negotiated,
+      isBfdDamped: this.#state.bfd.isDamped,
       carried: this.#routes.carried,
       routesDesired: this.#output.desiredCount,
       routesSent: this.#output.sentCount,
@@ -311,6 +318,13 @@ export class Session implements ConnectionOwner {
       case 'no-answer':
         this.#report.failed(describeNoAnswer(this.#peer));
         return;
+      case 'bfd-damping':
+      case 'bfd-loss-ignored':
+        this.#damping.start(action.quietMs);
+        this.#report.action(action);
+        return;
+      case 'no-bfd':
+      case 'bfd-damping-over':
       case 'state-changed':
       case 'attempt-failed':
       case 'connection-lost':

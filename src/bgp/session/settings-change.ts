@@ -15,6 +15,7 @@ function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPee
   const { address, sourceAddress, gracefulRestart, holdTimeSeconds, port, peerAsn, localAsn } = settings;
   return JSON.stringify([
     [localAsn, peerAsn, routerId, holdTimeSeconds, gracefulRestart?.restartTimeSeconds],
+    settings.bfd?.strict === 'negotiate',
     [address.family, String(address.value), settings.interface, port, password],
     sourceAddress && String(sourceAddress.value),
     waitingFor,
@@ -22,6 +23,6 @@ function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPee
 }
 
 function changeableLive({ settings }: ResolvedPeer): string {
-  const { keepaliveTimeSeconds, connectRetrySeconds, passive } = settings;
-  return JSON.stringify([keepaliveTimeSeconds, connectRetrySeconds, passive, socketRulesOf(settings)]);
+  const { keepaliveTimeSeconds, connectRetrySeconds, passive, bfd } = settings;
+  return JSON.stringify([keepaliveTimeSeconds, connectRetrySeconds, passive, bfd, socketRulesOf(settings)]);
 }

@@ -12,6 +12,7 @@ const local: LocalEnd = {
   keepaliveTimeSeconds: 30,
   hostName: 'node-1',
   overIpv6: false,
+  bfdStrict: false,
   refusedCapabilities: new Set(),
 };
 const ipv4: Capability = { kind: 'multiprotocol', family: { afi: 1, safi: 1 } };

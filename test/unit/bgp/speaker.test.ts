@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { dampingLosses } from '../../../src/bgp/fsm/bfd-watch.ts';
 import type { Message } from '../../../src/bgp/message.ts';
+import type { PeerBfdSettings } from '../../../src/bgp/peer.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { ip, prefix } from '../speaker/fixtures.ts';
 import type { MemoryStream } from './memory-transport.ts';
@@ -397,6 +399,33 @@ describe('a session in virtual time', () => {
     assert.deepEqual(states(), ['Connect', 'Established'], 'the session is retried');
   });
 
+  test('a local address that goes ends the sessions that use it, and no others', () => {
+    const address = (text: string) => ({ addresses: [ip(text)], subnets: [prefix('192.0.2.0/24')] });
+    const both = {
+      name: 'eth0',
+      addresses: [ip('192.0.2.1'), ip('192.0.2.7')],
+      subnets: [prefix('192.0.2.0/24')],
+    };
+    let interfaces = [both];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    const multihop = peer({ name: 'remote', address: ip('198.51.100.9'), ebgpHops: 3 });
+    speaker.setPeers([peer(), multihop]);
+    for (const stream of transport.streams) {
+      stream.connected();
+      stream.send(open(), keepalive);
+    }
+    const states = () => speaker.status().map(({ state }) => state);
+    interfaces = [{ name: 'eth0', ...address('192.0.2.1') }];
+    speaker.interfacesChanged();
+    assert.deepEqual(states(), ['Established', 'Established'], 'another address of the link may go');
+    interfaces = [{ name: 'eth0', ...address('192.0.2.7') }];
+    speaker.interfacesChanged();
+    assert.deepEqual(states(), ['Established', 'Established'], 'changes within the pause wait for its end');
+    clock.advance(20);
+    assert.deepEqual(states(), ['Idle', 'Idle']);
+    assert.equal(speaker.status()[0]?.lastError, 'the node has lost the address 192.0.2.1');
+  });
+
   test('routes are remembered while their peer is not configured', () => {
     const { speaker, clock, establish } = fixture();
     speaker.announce('router', host, plain);
@@ -436,14 +465,96 @@ describe('a session in virtual time', () => {
     assert.deepEqual(recorder.events(), []);
   });
 
+  const bfdReport = {
+    state: 'Down',
+    remoteState: 'Down',
+    diagnostic: 1,
+    remoteControlPlaneIndependent: false,
+  } as const;
+  const bfdUp = { ...bfdReport, state: 'Up', remoteState: 'Up', diagnostic: 0 } as const;
+  const watched = (strict: PeerBfdSettings['strict'] = 'off', holdDownSeconds = 0) =>
+    peer({ bfd: { strict, holdDownSeconds } });
+
   test('BFD down ends the session with Cease/BFD Down', () => {
     const { speaker, establish, status } = fixture();
-    speaker.setPeers([peer()]);
+    speaker.setPeers([watched()]);
     const stream = establish();
-    speaker.bfdDown('router');
+    speaker.bfdChanged('router', bfdUp);
+    speaker.bfdChanged('router', bfdReport);
     const last = stream.messages.at(-1);
     assert.ok(last?.kind === 'notification' && last.code === 6 && last.subcode === 10);
     assert.equal(status().state, 'Idle');
+  });
+
+  test('BFD that flaps is damped: the log, the status and the metric say so, and later that it is over', async () => {
+    const { speaker, clock, transport, status, lines, registry } = fixture();
+    const damped = async () =>
+      (await registry.getSingleMetricAsString('bellman_bgp_bfd_damped')).split('\n').at(-1);
+    speaker.setPeers([watched()]);
+    const up = () => {
+      transport.last.connected();
+      transport.last.send(open(), keepalive);
+      speaker.bfdChanged('router', bfdUp);
+    };
+    for (let i = 0; i < dampingLosses; i++) {
+      up();
+      speaker.bfdChanged('router', bfdReport);
+      assert.equal(status().state, 'Idle');
+      clock.advance(16_000);
+    }
+    up();
+    speaker.bfdChanged('router', bfdReport);
+    assert.equal(status().state, 'Established', 'the session survives the next loss');
+    assert.match(status().warnings.join(), /BFD has ended the session 5 times within 10 minutes/);
+    assert.equal(lines.filter((line) => line.includes('BFD damped')).length, 1);
+    assert.match((await damped()) ?? '', / 1$/);
+    for (let minute = 0; minute < 10; minute++) {
+      for (let i = 0; i < 4; i++) transport.last.send(keepalive);
+      clock.advance(60_000);
+    }
+    assert.doesNotMatch(status().warnings.join(), /BFD/);
+    assert.match((await damped()) ?? '', / 0$/);
+    speaker.bfdChanged('router', bfdUp);
+    speaker.bfdChanged('router', bfdReport);
+    assert.equal(status().state, 'Idle', 'a loss ends the session again');
+  });
+
+  test('BFD strict mode: the session waits in OpenSent for BFD, and status shows the sub-state', () => {
+    const { speaker, transport, status } = fixture();
+    speaker.setPeers([watched('negotiate')]);
+    transport.last.connected();
+    transport.last.send(open({ kind: 'bfd-strict' }));
+    assert.equal(status().state, 'OpenSent');
+    assert.equal(status().subState, 'OpenSentBfdUpPending');
+    assert.ok(status().capabilities.includes('bfd-strict'));
+    speaker.bfdChanged('router', bfdUp);
+    transport.last.send(keepalive);
+    assert.equal(status().state, 'Established');
+    assert.equal(status().subState, undefined);
+  });
+
+  test('bfd-strict: local connects when BFD is Up, or after 30 s, and the log says so', () => {
+    const { speaker, clock, transport, status, lines } = fixture();
+    speaker.setPeers([watched('local')]);
+    assert.equal(transport.streams.length, 0);
+    assert.equal(status().subState, 'IdleBfdUpPending');
+    clock.advance(29_999);
+    assert.equal(transport.streams.length, 0);
+    clock.advance(1);
+    assert.equal(transport.streams.length, 1);
+    assert.ok(lines.some((line) => line.includes('session begins without BFD')));
+  });
+
+  test('an edit of bfd-hold-down changes the running session without a restart', () => {
+    const { speaker, establish, status } = fixture();
+    speaker.setPeers([watched('local')]);
+    speaker.bfdChanged('router', bfdUp);
+    establish();
+    speaker.setPeers([watched('local', 9)]);
+    speaker.setPeers([watched('off')]);
+    assert.equal(status().state, 'Established');
+    speaker.setPeers([watched('negotiate')]);
+    assert.equal(status().state, 'Connect', 'the capability needs a new OPEN');
   });
 });
 

@@ -159,6 +159,8 @@ const capabilities: readonly [code: number, value: string, means: Capability | '
   [73, '04 666f6f 00', 'unknown'],
   [73, '03 666f6f 05 61', 'unknown'],
   [73, '01 ff 00', 'unknown'],
+  [74, '', { kind: 'bfd-strict' }],
+  [74, '01', 'unknown'],
   [3, '0102', 'unknown'],
   [75, '04 74657374', 'unknown'],
   [0, '', 'unknown'],

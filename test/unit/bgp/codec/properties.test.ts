@@ -34,6 +34,7 @@ const capability: fc.Arbitrary<Capability> = fc.oneof(
     { kind: 'route-refresh' } as const,
     { kind: 'extended-message' } as const,
     { kind: 'enhanced-route-refresh' } as const,
+    { kind: 'bfd-strict' } as const,
   ),
   fc
     .array(record({ afi: uint16, safi: uint16, nextHopAfi: uint16 }), { maxLength: 5 })
@@ -43,7 +44,7 @@ const capability: fc.Arbitrary<Capability> = fc.oneof(
     .array(record({ afi: uint16, safi: uint8, mode: uint8 }), { maxLength: 5 })
     .map((tuples) => ({ kind: 'add-path', tuples }) as const),
   record({ host: name, domain: name }).map((names) => ({ kind: 'fqdn', ...names }) as const),
-  record({ code: fc.integer({ min: 74, max: 255 }), value: fc.uint8Array({ maxLength: 40 }) }).map(
+  record({ code: fc.integer({ min: 75, max: 255 }), value: fc.uint8Array({ maxLength: 40 }) }).map(
     (unknown) => ({ kind: 'unknown', ...unknown }) as const,
   ),
 );

@@ -5,7 +5,9 @@ import { openSentHoldMs } from '../../../../src/bgp/fsm/connecting-states.ts';
 import type { FsmAction, FsmEvent } from '../../../../src/bgp/fsm/connection-events.ts';
 import { stepConnection } from '../../../../src/bgp/fsm/connection-fsm.ts';
 import {
+  type BfdGate,
   type BgpState,
+  detailedState,
   type FsmConfig,
   type FsmState,
   type FsmTimer,
@@ -31,11 +33,28 @@ const shutdown = { code: 6, subcode: 2, data: none };
 /** One example of each state. A state in which DelayOpenTimer runs counts as a separate state. */
 const states = {
   Idle: initialFsmState,
+  IdleBfdUpPending: { ...initialFsmState, bfdWait: 'before-tcp' },
   Connect: { ...initialFsmState, name: 'Connect', tcp: 'connecting' },
   'Connect+DelayOpen': { ...initialFsmState, name: 'Connect', tcp: 'connected', delayOpenRunning: true },
   Active: { ...initialFsmState, name: 'Active' },
   'Active+DelayOpen': { ...initialFsmState, name: 'Active', tcp: 'connected', delayOpenRunning: true },
   OpenSent: { ...initialFsmState, name: 'OpenSent', tcp: 'connected' },
+  OpenSentBfdUpPending: {
+    ...initialFsmState,
+    name: 'OpenSent',
+    tcp: 'connected',
+    holdTimeMs: 90_000,
+    keepaliveMs: 30_000,
+    bfdWait: 'unconfirmed',
+  },
+  OpenSentConfirmedBfdUpPending: {
+    ...initialFsmState,
+    name: 'OpenSent',
+    tcp: 'connected',
+    holdTimeMs: 90_000,
+    keepaliveMs: 30_000,
+    bfdWait: 'confirmed',
+  },
   OpenConfirm: {
     ...initialFsmState,
     name: 'OpenConfirm',
@@ -76,6 +95,17 @@ const events = {
   KeepAliveMsg: { kind: 'keepalive' },
   UpdateMsg: { kind: 'update' },
   'keepalive interval': { kind: 'keepalive-interval', keepaliveMs: 10_000 },
+  'BGPOpen, BFD down': { kind: 'open', holdTimeMs: 90_000, keepaliveMs: 30_000, gate: { kind: 'closed' } },
+  'BGPOpen, BFD in hold-down': {
+    kind: 'open',
+    holdTimeMs: 90_000,
+    keepaliveMs: 30_000,
+    gate: { kind: 'opens-in', delayMs: 5000 },
+  },
+  BfdUp: { kind: 'bfd-gate', gate: { kind: 'open' } },
+  'BfdUp, hold-down': { kind: 'bfd-gate', gate: { kind: 'opens-in', delayMs: 5000 } },
+  'BFD down': { kind: 'bfd-gate', gate: { kind: 'closed' } },
+  'BFD timer': { kind: 'timer', timer: 'bfd' },
 } as const satisfies Record<string, FsmEvent>;
 type EventName = keyof typeof events;
 
@@ -98,11 +128,29 @@ function short(action: FsmAction): string {
 /** The next state and the actions of a step, without the actions that stop timers. */
 function outcome(state: FsmState, event: FsmEvent): string {
   const { state: after, actions } = stepConnection(state, event, config);
-  return [after.name, ...actions.map(short).filter((text) => !text.startsWith('-'))].join(' ');
+  return [detailedState(after), ...actions.map(short).filter((text) => !text.startsWith('-'))].join(' ');
 }
 
-const ignored = (name: StateName) => states[name].name;
+const ignored = (name: StateName) => detailedState(states[name]);
 const refusedFromConnect = (tell: string) => `Idle ${tell}drop +idle-hold`;
+
+/** What both sub-states of OpenSent do alike (draft-ietf-idr-bgp-bfd-strict-mode). */
+const bfdUpPending: Partial<Record<EventName, string>> = {
+  stop: 'Idle N6/2 drop down:stopped',
+  'stop silently': 'Idle drop down:stopped',
+  reset: 'Idle N6/2 drop +idle-hold down:reset',
+  HoldTimer_Expires: 'Idle N4/0 drop +idle-hold down:hold-timer',
+  TcpConnectionFails: 'Idle drop +idle-hold down:tcp',
+  BGPOpen: 'Idle N5/1 drop +idle-hold down:sent',
+  'BGPOpen, BFD down': 'Idle N5/1 drop +idle-hold down:sent',
+  'BGPOpen, BFD in hold-down': 'Idle N5/1 drop +idle-hold down:sent',
+  BGPHeaderErr: 'Idle N1/2 drop +idle-hold down:sent',
+  BGPOpenMsgErr: 'Idle N2/2 drop +idle-hold down:sent',
+  UpdateMsgErr: 'Idle N5/1 drop +idle-hold down:sent',
+  OpenCollisionDump: 'Idle N6/7 drop +idle-hold down:sent',
+  NotifMsg: 'Idle drop +idle-hold down:received',
+  UpdateMsg: 'Idle N5/1 drop +idle-hold down:sent',
+};
 
 /** RFC 4271 section 8.2.2, event by event, with the events that this speaker adds. An absent cell means that the state stays. */
 const table: Record<StateName, Partial<Record<EventName, string>>> = {
@@ -110,6 +158,17 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     start: 'Connect +connect-retry connect',
     IdleHoldTimer_Expires: 'Connect +connect-retry connect',
     TcpConnected: 'Idle drop',
+  },
+  IdleBfdUpPending: {
+    start: 'Connect +connect-retry connect',
+    stop: 'Idle',
+    'stop silently': 'Idle',
+    IdleHoldTimer_Expires: 'Connect +connect-retry connect',
+    TcpConnected: 'IdleBfdUpPending drop',
+    BfdUp: 'Connect +connect-retry connect',
+    'BfdUp, hold-down': 'IdleBfdUpPending +bfd',
+    'BFD down': 'IdleBfdUpPending +bfd',
+    'BFD timer': 'Connect +connect-retry connect',
   },
   Connect: {
     stop: 'Idle drop down:stopped',
@@ -126,6 +185,8 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     NotifMsg: `${refusedFromConnect('')} down:received`,
     KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
     UpdateMsg: `${refusedFromConnect('')} down:tcp`,
+    'BGPOpen, BFD down': `${refusedFromConnect('')} down:tcp`,
+    'BGPOpen, BFD in hold-down': `${refusedFromConnect('')} down:tcp`,
   },
   'Connect+DelayOpen': {
     stop: 'Idle drop down:stopped',
@@ -142,6 +203,8 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     NotifMsg: `${refusedFromConnect('')} down:received`,
     KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
     UpdateMsg: `${refusedFromConnect('')} down:tcp`,
+    'BGPOpen, BFD down': 'OpenSentBfdUpPending send-open +hold',
+    'BGPOpen, BFD in hold-down': 'OpenSentBfdUpPending send-open +hold +bfd',
   },
   Active: {
     stop: 'Idle down:stopped',
@@ -158,6 +221,8 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     NotifMsg: 'Idle +idle-hold down:received',
     KeepAliveMsg: 'Idle +idle-hold down:tcp',
     UpdateMsg: 'Idle +idle-hold down:tcp',
+    'BGPOpen, BFD down': 'Idle +idle-hold down:tcp',
+    'BGPOpen, BFD in hold-down': 'Idle +idle-hold down:tcp',
   },
   'Active+DelayOpen': {
     stop: 'Idle drop down:stopped',
@@ -174,6 +239,8 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     NotifMsg: `${refusedFromConnect('')} down:received`,
     KeepAliveMsg: `${refusedFromConnect('')} down:tcp`,
     UpdateMsg: `${refusedFromConnect('')} down:tcp`,
+    'BGPOpen, BFD down': 'OpenSentBfdUpPending send-open +hold',
+    'BGPOpen, BFD in hold-down': 'OpenSentBfdUpPending send-open +hold +bfd',
   },
   OpenSent: {
     stop: 'Idle N6/2 drop down:stopped',
@@ -189,6 +256,24 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     NotifMsg: 'Idle drop +idle-hold down:received',
     KeepAliveMsg: 'Idle N5/1 drop +idle-hold down:sent',
     UpdateMsg: 'Idle N5/1 drop +idle-hold down:sent',
+    'BGPOpen, BFD down': 'OpenSentBfdUpPending +hold',
+    'BGPOpen, BFD in hold-down': 'OpenSentBfdUpPending +hold +bfd',
+  },
+  OpenSentBfdUpPending: {
+    ...bfdUpPending,
+    KeepAliveMsg: 'OpenSentConfirmedBfdUpPending +hold',
+    BfdUp: 'OpenConfirm send-keepalive +hold +keepalive',
+    'BfdUp, hold-down': 'OpenSentBfdUpPending +bfd',
+    'BFD timer': 'OpenConfirm send-keepalive +hold +keepalive',
+    'keepalive interval': 'OpenSentBfdUpPending',
+  },
+  OpenSentConfirmedBfdUpPending: {
+    ...bfdUpPending,
+    KeepAliveMsg: 'OpenSentConfirmedBfdUpPending +hold',
+    BfdUp: 'Established send-keepalive +hold +keepalive up +lasting +send-hold',
+    'BfdUp, hold-down': 'OpenSentConfirmedBfdUpPending +bfd',
+    'BFD timer': 'Established send-keepalive +hold +keepalive up +lasting +send-hold',
+    'keepalive interval': 'OpenSentConfirmedBfdUpPending',
   },
   OpenConfirm: {
     stop: 'Idle N6/2 drop down:stopped',
@@ -206,6 +291,8 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     KeepAliveMsg: 'Established +hold up +lasting +send-hold',
     UpdateMsg: 'Idle N5/2 drop +idle-hold down:sent',
     'keepalive interval': 'OpenConfirm +keepalive',
+    'BGPOpen, BFD down': 'Idle N5/2 drop +idle-hold down:sent',
+    'BGPOpen, BFD in hold-down': 'Idle N5/2 drop +idle-hold down:sent',
   },
   Established: {
     stop: 'Idle N6/2 drop down:stopped',
@@ -224,6 +311,8 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     KeepAliveMsg: 'Established +hold',
     UpdateMsg: 'Established +hold',
     'keepalive interval': 'Established +keepalive',
+    'BGPOpen, BFD down': 'Idle N5/3 drop +idle-hold down:sent',
+    'BGPOpen, BFD in hold-down': 'Idle N5/3 drop +idle-hold down:sent',
   },
 };
 
@@ -338,10 +427,10 @@ describe('stepConnection(): timers', () => {
 
 /** The timers that may run in each state. */
 const timersOf: Record<BgpState, readonly FsmTimer[]> = {
-  Idle: ['idle-hold'],
+  Idle: ['idle-hold', 'bfd'],
   Connect: ['connect-retry', 'delay-open'],
   Active: ['connect-retry', 'delay-open'],
-  OpenSent: ['hold'],
+  OpenSent: ['hold', 'bfd'],
   OpenConfirm: ['hold', 'keepalive'],
   Established: ['hold', 'keepalive', 'send-hold', 'lasting'],
 };
@@ -351,6 +440,11 @@ test('stepConnection(): invariants over random sequences of events', () => {
   const settings = fc.record({
     passive: fc.boolean(),
     delayOpenMs: fc.constantFrom(0, 1000),
+    startGate: fc.constantFrom<BfdGate>(
+      { kind: 'open' },
+      { kind: 'opens-in', delayMs: 5000 },
+      { kind: 'closed' },
+    ),
   });
   fc.assert(
     fc.property(settings, fc.array(event, { maxLength: 60 }), (changed, sequence) => {
@@ -406,6 +500,10 @@ test('stepConnection(): invariants over random sequences of events', () => {
         }
         state = after;
         assert.equal(up, state.name === 'Established');
+        assert.ok(
+          !running.has('bfd') || state.bfdWait,
+          'the timer of BFD runs only while the session waits for BFD',
+        );
         assert.deepEqual(
           [...running].filter((timer) => !timersOf[state.name].includes(timer)),
           [],

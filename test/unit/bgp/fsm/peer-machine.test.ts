@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { BfdReport } from '../../../../src/bgp/fsm/bfd-watch.ts';
 import { silentConnectionMs } from '../../../../src/bgp/fsm/contender-policy.ts';
 import type { PeerAction, PeerEvent } from '../../../../src/bgp/fsm/peer-events.ts';
 import { stepPeer } from '../../../../src/bgp/fsm/peer-machine.ts';
@@ -36,6 +37,7 @@ function settings(changes: Partial<PeerMachineSettings> = {}, passive = false): 
       overIpv6: false,
     },
     restartTimeSeconds: 120,
+    bfd: { strict: 'off', holdDownMs: 0 },
     ...changes,
   };
 }
@@ -67,6 +69,7 @@ const restartable = open({
     },
   ],
 });
+const strictOpen = open({ capabilities: [...open().capabilities, { kind: 'bfd-strict' }] });
 const lowerId = open({ routerId: 0x01000000 });
 const wrongAs = open({ myAs: 64999, capabilities: [] });
 const badPeerAs = { code: 2, subcode: 2, data: new Uint8Array(0) };
@@ -88,6 +91,18 @@ const on = (connection: number) => ({
 });
 const first = on(1);
 const second = on(2);
+const bfdReport = (report: Partial<BfdReport>): PeerEvent => ({
+  kind: 'bfd',
+  report: {
+    state: 'Down',
+    remoteState: 'Down',
+    diagnostic: 0,
+    remoteControlPlaneIndependent: false,
+    ...report,
+  },
+});
+const bfdUp = bfdReport({ state: 'Up', remoteState: 'Up' });
+const bfdLost = bfdReport({ diagnostic: 1 });
 
 /** Runs one event per millisecond, from the initial state on. A number is a pause in milliseconds. */
 function run(...events: readonly (PeerEvent | number)[]): {
@@ -124,6 +139,10 @@ function short(action: PeerAction): string[] {
       return [`${action.kind}:${action.cause.kind}`];
     case 'capabilities-refused':
     case 'no-answer':
+    case 'no-bfd':
+    case 'bfd-damping':
+    case 'bfd-loss-ignored':
+    case 'bfd-damping-over':
     case 'refresh':
       return [action.kind];
     default:
@@ -165,8 +184,9 @@ const events = {
   'incoming after seconds': [silentConnectionMs, incoming],
   'shutdown with Cease': { kind: 'shutdown', error: { code: 6, subcode: 2, data: new Uint8Array(0) } },
   'silent shutdown': { kind: 'shutdown' },
-  'bfd-down': { kind: 'bfd-down' },
+  'BFD lost': [bfdUp, bfdLost],
   'link-down': { kind: 'link-down', interface: 'eth0' },
+  'address-lost': { kind: 'address-lost', address: '192.0.2.1' },
   'edit that restarts': { kind: 'configure', settings: settings(), restart: true },
   'edit of passive': { kind: 'configure', settings: settings({}, true), restart: false },
   'OPEN on 1': first.open(),
@@ -191,8 +211,9 @@ const establishedAlone = {
   incoming: 'Established: reject:established',
   'incoming after seconds': 'Established: reject:established',
   'silent shutdown': 'Idle: 1drop session-down:stopped',
-  'bfd-down': 'Idle: 1N6/10 1drop session-down:reset',
+  'BFD lost': 'Idle: 1N6/10 1drop session-down:reset',
   'link-down': 'Idle: 1drop session-down:reset',
+  'address-lost': 'Idle: 1drop session-down:reset',
   'edit that restarts': 'Connect: 1N6/6 1drop session-down:stopped 1connect',
   'edit of passive': 'Established: 1apply-socket-rules',
   'OPEN on 1': 'Idle: 1N5/3 1drop session-down:sent',
@@ -328,6 +349,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     'internal error on 1': 'OpenSent: 1N6/0 1drop connection-lost:reset 1discard',
   },
   OpenConfirm: {
+    'BFD lost': 'Idle: 1N6/10 1drop attempt-failed:reset',
     incoming: 'OpenConfirm, contender OpenSent: 2accept 2open',
     'incoming after seconds': 'OpenConfirm, contender OpenSent: 2accept 2open',
     'shutdown with Cease': 'Idle: 1N6/2 1drop attempt-failed:stopped',
@@ -344,6 +366,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     'internal error on 1': 'Idle: 1N6/0 1drop attempt-failed:reset',
   },
   'OpenConfirm with contender': {
+    'BFD lost': 'OpenSent: 1N6/10 1drop connection-lost:reset 1discard',
     incoming: 'OpenConfirm, contender OpenSent: reject:occupied',
     'incoming after seconds':
       'OpenConfirm, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
@@ -366,6 +389,7 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
     'internal error on 1': 'OpenSent: 1N6/0 1drop connection-lost:reset 1discard',
   },
   'contender in OpenConfirm': {
+    'BFD lost': 'OpenSent: 2N6/10 2drop connection-lost:reset 2discard',
     incoming: 'OpenSent, contender OpenConfirm: reject:occupied',
     'incoming after seconds':
       'OpenConfirm, contender OpenSent: 1N6/7 1drop connection-lost:sent 1discard 3accept 3open',
@@ -405,8 +429,9 @@ const table: Record<StateName, Partial<Record<EventName, string>>> = {
       'Established, contender OpenSent: 2N6/7 2drop connection-lost:sent 2discard 3accept 3open',
     'shutdown with Cease': 'Idle: 2discard 1N6/9 1drop session-down:stopped',
     'silent shutdown': 'Idle: 2discard 1drop session-down:stopped',
-    'bfd-down': 'OpenSent: 1N6/10 1drop session-down:reset 1discard',
+    'BFD lost': 'OpenSent: 1N6/10 1drop session-down:reset 1discard',
     'link-down': 'OpenSent: 1drop session-down:reset 1discard',
+    'address-lost': 'OpenSent: 1drop session-down:reset 1discard',
     'edit that restarts': 'Connect: 2discard 1N6/6 1drop session-down:stopped 1connect',
     'edit of passive': 'Established, contender OpenSent: 1apply-socket-rules',
     'OPEN on 1': 'OpenSent: 1N5/3 1drop session-down:sent 1discard',
@@ -525,13 +550,14 @@ describe('stepPeer(): decisions over time', () => {
 test('stepPeer(): invariants over random sequences of events', () => {
   const eventsOf = (id: number): PeerEvent[] => {
     const { connected, closed, keepalive, update, notification, refresh, broken, idleHold, hold } = on(id);
-    const opens = [open(), open(), restartable, lowerId, wrongAs].map((message) => on(id).open(message));
+    const opens = [open(), strictOpen, restartable, lowerId, wrongAs].map((message) => on(id).open(message));
     const delayOpen: PeerEvent = { kind: 'timer', connection: id, timer: 'delay-open' };
     const retry: PeerEvent = { kind: 'timer', connection: id, timer: 'connect-retry' };
+    const bfdTimer: PeerEvent = { kind: 'timer', connection: id, timer: 'bfd' };
     // Events that lead to a session are frequent, so that sequences reach every state.
     return [
       ...[connected, connected, connected, keepalive, keepalive, keepalive, idleHold, idleHold, ...opens],
-      ...[closed, update, notification, refresh, broken, hold, delayOpen, retry],
+      ...[closed, update, notification, refresh, broken, hold, delayOpen, retry, bfdTimer],
     ];
   };
   const gone = 1000;
@@ -549,9 +575,24 @@ test('stepPeer(): invariants over random sequences of events', () => {
       incoming,
       incoming,
       incoming,
-      { kind: 'bfd-down' },
+      bfdUp,
+      bfdUp,
+      bfdLost,
+      bfdReport({ state: 'AdminDown' }),
+      bfdReport({ remoteState: 'AdminDown' }),
+      { kind: 'bfd-damping-expired' },
       { kind: 'link-down', interface: 'eth0' },
       { kind: 'configure', settings: settings(), restart: true },
+      {
+        kind: 'configure',
+        settings: settings({ bfd: { strict: 'negotiate', holdDownMs: 1000 } }),
+        restart: true,
+      },
+      {
+        kind: 'configure',
+        settings: settings({ bfd: { strict: 'local', holdDownMs: 1000 } }),
+        restart: false,
+      },
       { kind: 'configure', settings: settings({}, true), restart: false },
       { kind: 'configure', settings: settings({ mayStart: false }), restart: true },
     )

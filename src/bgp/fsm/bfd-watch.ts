@@ -1,0 +1,91 @@
+/**
+ * What BFD says about a peer, and what follows from it for the BGP session (RFC 5882 section 4). Pure.
+ *
+ * - Only the loss of a BFD session that was Up is a failure of the peer. A BFD session that was never Up says nothing.
+ * - AdminDown of either end says nothing about the path (RFC 5882 sections 4.1 and 4.2).
+ * - Damping: when BFD has ended the session too often, BGP ignores further losses until BFD has been stable for a while. The hold timer
+ *   always works.
+ */
+import type { BfdGate } from './connection-state.ts';
+
+/** What BFD reports about its session with the peer. The states and diagnostics are those of RFC 5880 section 4.1. */
+export interface BfdReport {
+  readonly state: 'AdminDown' | 'Down' | 'Init' | 'Up';
+  /** The state that the peer's last packet carried. */
+  readonly remoteState: 'AdminDown' | 'Down' | 'Init' | 'Up';
+  /** Why the session is down; 0 while there is no reason. */
+  readonly diagnostic: number;
+  /** The C bit of the peer's packets: its BFD goes on while its control plane restarts (RFC 5882 section 4.3.1). */
+  readonly remoteControlPlaneIndependent: boolean;
+}
+
+/** `unknown`: nothing has been reported yet, or the peer has no BFD. */
+type BfdView = 'unknown' | 'down' | 'up' | 'admin-down';
+
+export interface BfdWatch {
+  readonly view: BfdView;
+  /** When BFD came Up, on the machine's clock; `undefined` unless it is Up. */
+  readonly upAtMs: number | undefined;
+  readonly remoteControlPlaneIndependent: boolean;
+  /** When BFD ended the BGP session, within the window of the damping. */
+  readonly endedAtMs: readonly number[];
+  /** BGP ignores losses for now. */
+  readonly isDamped: boolean;
+}
+
+export const initialBfdWatch: BfdWatch = {
+  view: 'unknown',
+  upAtMs: undefined,
+  remoteControlPlaneIndependent: false,
+  endedAtMs: [],
+  isDamped: false,
+};
+
+/**
+ * Damping begins when BFD has ended the session this often within the window. A link that fails once or twice in ten minutes is common
+ * during maintenance. With five failures, the routers reroute more often than they forward.
+ */
+export const dampingLosses = 5;
+export const dampingWindowMs = 600_000;
+/** Damping ends when BFD has lost nothing for this long. */
+export const dampingQuietMs = 600_000;
+
+/** RFC 5880 section 4.1: 0 means that nothing has happened yet, 7 that an administrator has ended the session. */
+const harmlessDiagnostics: ReadonlySet<number> = new Set([0, 7]);
+
+/** Takes a report. `isLost`: BFD was Up and has lost the peer. */
+export function observeBfd(
+  watch: BfdWatch,
+  report: BfdReport,
+  nowMs: number,
+): { readonly watch: BfdWatch; readonly isLost: boolean } {
+  const view = viewOf(report);
+  const { remoteControlPlaneIndependent } = report;
+  const upAtMs = view === 'up' ? (watch.upAtMs ?? nowMs) : undefined;
+  // A new session that takes the place of one that was Up begins in Down without a diagnostic. That is no loss.
+  const isLost = watch.view === 'up' && view === 'down' && !harmlessDiagnostics.has(report.diagnostic);
+  return { watch: { ...watch, view, upAtMs, remoteControlPlaneIndependent }, isLost };
+}
+
+function viewOf({ state, remoteState }: BfdReport): BfdView {
+  if (state === 'Up') return 'up';
+  return state === 'AdminDown' || remoteState === 'AdminDown' ? 'admin-down' : 'down';
+}
+
+/** Notes that BFD has ended the BGP session. Damping begins when that happens too often. */
+export function noteSessionEnded(watch: BfdWatch, nowMs: number): BfdWatch {
+  const endedAtMs = [...watch.endedAtMs.filter((at) => nowMs - at < dampingWindowMs), nowMs];
+  return { ...watch, endedAtMs, isDamped: endedAtMs.length >= dampingLosses };
+}
+
+export function endDamping(watch: BfdWatch): BfdWatch {
+  return { ...watch, endedAtMs: [], isDamped: false };
+}
+
+/** Whether BFD lets the session come up. AdminDown of either end lets it (draft-ietf-idr-bgp-bfd-strict-mode). */
+export function bfdGate({ view, upAtMs }: BfdWatch, holdDownMs: number, nowMs: number): BfdGate {
+  if (view === 'admin-down') return { kind: 'open' };
+  if (upAtMs === undefined) return { kind: 'closed' };
+  const delayMs = upAtMs + holdDownMs - nowMs;
+  return delayMs > 0 ? { kind: 'opens-in', delayMs } : { kind: 'open' };
+}

@@ -1,0 +1,419 @@
+/** BFD strict mode, hold-down, damping and graceful restart in the machine of a peer, over time. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type BfdReport, dampingLosses } from '../../../../src/bgp/fsm/bfd-watch.ts';
+import { startWaitMs } from '../../../../src/bgp/fsm/connecting-states.ts';
+import type { PeerAction, PeerEvent } from '../../../../src/bgp/fsm/peer-events.ts';
+import { stepPeer } from '../../../../src/bgp/fsm/peer-machine.ts';
+import {
+  describePeerState,
+  initialPeerState,
+  type PeerMachineSettings,
+  type PeerState,
+} from '../../../../src/bgp/fsm/peer-state.ts';
+import type { Capability, OpenMessage } from '../../../../src/bgp/message.ts';
+import { VirtualClock } from '../../../support/virtual-clock.ts';
+
+type Bfd = NonNullable<PeerMachineSettings['bfd']>;
+
+function settings(bfd: Bfd | undefined, holdTimeSeconds = 90): PeerMachineSettings {
+  return {
+    mayStart: true,
+    fsm: {
+      passive: false,
+      connectRetryMs: 5000,
+      delayOpenMs: 0,
+      idleHoldMs: 1000,
+      idleHoldMaximumMs: 120_000,
+      lastingMs: 60_000,
+      sendHoldMs: 480_000,
+    },
+    localEnd: {
+      asn: 64512,
+      peerAsn: 64500,
+      routerId: 0xc0000201,
+      holdTimeSeconds,
+      keepaliveTimeSeconds: 30,
+      hostName: 'node-1',
+      overIpv6: false,
+    },
+    restartTimeSeconds: 120,
+    ...(bfd ? { bfd } : {}),
+  };
+}
+
+const strictMode: Capability = { kind: 'bfd-strict' };
+const graceful: Capability = {
+  kind: 'graceful-restart',
+  restarting: false,
+  notification: true,
+  restartTimeSeconds: 60,
+  families: [],
+};
+
+function open(holdTimeSeconds: number, ...more: readonly Capability[]): OpenMessage {
+  return {
+    kind: 'open',
+    version: 4,
+    myAs: 64500,
+    holdTimeSeconds,
+    routerId: 0xc0000202,
+    capabilities: [{ kind: 'four-octet-as', asn: 64500 }, ...more],
+  };
+}
+
+/** A peer's machine in virtual time, with its timers. */
+class Peer {
+  readonly clock = new VirtualClock();
+  readonly #timers = new Map<string, { cancel(): void }>();
+  state: PeerState = initialPeerState;
+  actions: PeerAction[] = [];
+
+  constructor(bfd: Bfd | undefined, holdTimeSeconds = 90) {
+    this.take({ kind: 'start', settings: settings(bfd, holdTimeSeconds), restarting: false });
+  }
+
+  take(event: PeerEvent): void {
+    const { state, actions } = stepPeer(this.state, event, this.clock.now());
+    this.state = state;
+    for (const action of actions) this.#run(action);
+  }
+
+  bfd(report: Partial<BfdReport>): void {
+    this.take({
+      kind: 'bfd',
+      report: {
+        state: 'Down',
+        remoteState: 'Down',
+        diagnostic: 0,
+        remoteControlPlaneIndependent: false,
+        ...report,
+      },
+    });
+  }
+
+  /** TCP comes up, and the peer sends its OPEN. */
+  opens(holdTimeSeconds: number, ...more: readonly Capability[]): void {
+    this.take({ kind: 'tcp-connected', connection: this.id });
+    this.take({ kind: 'open', connection: this.id, open: open(holdTimeSeconds, ...more) });
+  }
+
+  keepalive(): void {
+    this.take({ kind: 'keepalive', connection: this.id });
+  }
+
+  get id(): number {
+    return this.state.primary.id;
+  }
+
+  get shown(): string {
+    return describePeerState(this.state);
+  }
+
+  /** Kinds of the actions since the last call, without timers and reports. */
+  done(): string[] {
+    const said = this.actions.splice(0).flatMap((action) => {
+      if (action.kind === 'send-notification') return `N${action.error.code}/${action.error.subcode}`;
+      if (action.kind === 'session-down' || action.kind === 'attempt-failed')
+        return `${action.kind}:${action.cause.kind}`;
+      return ['state-changed', 'agree', 'drop'].includes(action.kind) ? [] : action.kind;
+    });
+    return said;
+  }
+
+  #run(action: PeerAction): void {
+    if (action.kind === 'stop-timer') this.#stop(action.timer);
+    else if (action.kind === 'start-timer') {
+      const { timer, connection } = action;
+      this.#stop(timer);
+      this.#timers.set(
+        timer,
+        this.clock.after(action.delayMs, () => this.take({ kind: 'timer', connection, timer })),
+      );
+    } else this.actions.push(action);
+  }
+
+  #stop(timer: string): void {
+    this.#timers.get(timer)?.cancel();
+    this.#timers.delete(timer);
+  }
+}
+
+const negotiate = (holdDownMs = 0): Bfd => ({ strict: 'negotiate', holdDownMs });
+const local = (holdDownMs = 0): Bfd => ({ strict: 'local', holdDownMs });
+const off: Bfd = { strict: 'off', holdDownMs: 0 };
+const up: Partial<BfdReport> = { state: 'Up', remoteState: 'Up' };
+const lost: Partial<BfdReport> = { diagnostic: 1 };
+
+describe('bfd-strict: negotiate', () => {
+  test('our OPEN offers the capability with this setting only', () => {
+    for (const [bfd, offers] of [
+      [negotiate(), true],
+      [local(), false],
+      [off, false],
+      [undefined, false],
+    ] as const) {
+      const peer = new Peer(bfd);
+      if (bfd?.strict === 'local') peer.bfd(up);
+      peer.take({ kind: 'tcp-connected', connection: peer.id });
+      const sent = peer.actions.find((action) => action.kind === 'send-open');
+      assert.equal(
+        sent?.kind === 'send-open' && sent.open.capabilities.some(({ kind }) => kind === 'bfd-strict'),
+        offers,
+      );
+    }
+  });
+
+  test('sends no KEEPALIVE before BFD is Up, and then reaches Established', () => {
+    const peer = new Peer(negotiate());
+    peer.opens(90, strictMode);
+    assert.equal(peer.shown, 'OpenSentBfdUpPending');
+    assert.deepEqual(peer.done(), ['connect', 'send-open']);
+    peer.bfd({ state: 'Init' });
+    assert.equal(peer.shown, 'OpenSentBfdUpPending');
+    peer.bfd(up);
+    assert.deepEqual(peer.done(), ['send-keepalive']);
+    assert.equal(peer.shown, 'OpenConfirm');
+    peer.keepalive();
+    assert.equal(peer.shown, 'Established');
+  });
+
+  test('goes straight to Established when the KEEPALIVE of the peer came first', () => {
+    const peer = new Peer(negotiate());
+    peer.opens(90, strictMode);
+    peer.keepalive();
+    assert.equal(peer.shown, 'OpenSentConfirmedBfdUpPending');
+    peer.done();
+    peer.bfd(up);
+    assert.deepEqual(peer.done(), ['send-keepalive', 'session-up']);
+    assert.equal(peer.shown, 'Established');
+  });
+
+  test('does not wait when the peer does not offer the capability, when BFD is Up, or when either end is AdminDown', () => {
+    const without = new Peer(negotiate());
+    without.opens(90);
+    assert.equal(without.shown, 'OpenConfirm');
+    for (const report of [up, { state: 'AdminDown' }, { remoteState: 'AdminDown' }] as const) {
+      const peer = new Peer(negotiate());
+      peer.bfd(report);
+      peer.opens(90, strictMode);
+      assert.equal(peer.shown, 'OpenConfirm', JSON.stringify(report));
+    }
+  });
+
+  test('goes on when the peer becomes AdminDown during the wait', () => {
+    const peer = new Peer(negotiate());
+    peer.opens(90, strictMode);
+    peer.bfd({ remoteState: 'AdminDown' });
+    assert.equal(peer.shown, 'OpenConfirm');
+  });
+
+  test('the hold timer runs at the negotiated time during the wait, and KEEPALIVEs restart it', () => {
+    const peer = new Peer(negotiate());
+    peer.opens(9, strictMode);
+    peer.clock.advance(8000);
+    peer.keepalive();
+    peer.clock.advance(8999);
+    assert.equal(peer.shown, 'OpenSentConfirmedBfdUpPending');
+    peer.done();
+    peer.clock.advance(1);
+    assert.deepEqual(peer.done(), ['N4/0', 'attempt-failed:hold-timer']);
+  });
+
+  test('without a hold time, BfdHoldTimer ends the wait after 30 s with Cease/BFD Down', () => {
+    const peer = new Peer(negotiate(), 0);
+    peer.opens(0, strictMode);
+    peer.clock.advance(29_999);
+    assert.equal(peer.shown, 'OpenSentBfdUpPending');
+    peer.done();
+    peer.clock.advance(1);
+    assert.deepEqual(peer.done(), ['N6/10', 'attempt-failed:reset']);
+  });
+
+  test('a second OPEN, or an UPDATE, during the wait is an FSM error', () => {
+    for (const event of [
+      { kind: 'open', connection: 1, open: open(90, strictMode) },
+      { kind: 'update', connection: 1 },
+    ] as const) {
+      const peer = new Peer(negotiate());
+      peer.opens(90, strictMode);
+      peer.done();
+      peer.take(event);
+      assert.deepEqual(peer.done(), ['N5/1', 'attempt-failed:sent']);
+    }
+  });
+
+  test('BFD that goes down during the hold-down or in OpenConfirm ends the connection with Cease/BFD Down', () => {
+    for (const holdDownMs of [5000, 0]) {
+      const peer = new Peer(negotiate(holdDownMs));
+      peer.bfd(up);
+      peer.opens(90, strictMode);
+      peer.done();
+      peer.bfd(lost);
+      assert.deepEqual(peer.done(), ['N6/10', 'attempt-failed:reset']);
+    }
+  });
+
+  test('an edit during the wait ends the connection with Cease/Other Configuration Change', () => {
+    const peer = new Peer(negotiate());
+    peer.opens(90, strictMode);
+    peer.done();
+    peer.take({ kind: 'configure', settings: settings(off), restart: true });
+    assert.deepEqual(peer.done(), ['N6/6', 'attempt-failed:stopped', 'connect']);
+  });
+
+  test('a collision during the wait is settled like one in OpenConfirm', () => {
+    const peer = new Peer(negotiate());
+    peer.opens(90, strictMode);
+    peer.take({ kind: 'incoming' });
+    peer.done();
+    peer.take({ kind: 'open', connection: 2, open: open(90, strictMode) });
+    // The peer has the higher identifier, so the connection that it made survives.
+    assert.deepEqual(peer.done(), ['N6/7', 'connection-lost', 'discard']);
+    assert.equal(peer.shown, 'OpenSentBfdUpPending');
+    assert.equal(peer.id, 2);
+    peer.bfd(up);
+    assert.equal(peer.shown, 'OpenConfirm');
+  });
+});
+
+describe('bfd-hold-down', () => {
+  test('is served before the KEEPALIVE, and counts from the change of BFD to Up', () => {
+    const peer = new Peer(negotiate(10_000));
+    peer.bfd(up);
+    peer.clock.advance(4000);
+    peer.opens(90, strictMode);
+    peer.keepalive();
+    peer.clock.advance(5999);
+    assert.equal(peer.shown, 'OpenSentConfirmedBfdUpPending');
+    peer.clock.advance(1);
+    assert.equal(peer.shown, 'Established');
+  });
+
+  test('lasts at most two thirds of the negotiated hold time, so that the peer does not give up', () => {
+    const peer = new Peer(negotiate(60_000));
+    peer.bfd(up);
+    peer.opens(9, strictMode);
+    peer.clock.advance(6000);
+    assert.equal(peer.shown, 'OpenConfirm');
+  });
+});
+
+describe('bfd-strict: local', () => {
+  test('makes no connection before BFD is Up for the hold-down, and refuses those of the peer', () => {
+    const peer = new Peer(local(2000));
+    assert.equal(peer.shown, 'IdleBfdUpPending');
+    peer.take({ kind: 'incoming' });
+    assert.deepEqual(peer.done(), ['reject']);
+    peer.clock.advance(10_000);
+    peer.bfd(up);
+    peer.clock.advance(1999);
+    assert.deepEqual(peer.done(), []);
+    peer.clock.advance(1);
+    assert.deepEqual(peer.done(), ['connect']);
+  });
+
+  test('waits for a bounded time, says so, and does not wait for AdminDown', () => {
+    const peer = new Peer(local());
+    peer.clock.advance(startWaitMs);
+    assert.deepEqual(peer.done(), ['no-bfd', 'connect']);
+    const admin = new Peer(local());
+    admin.bfd({ remoteState: 'AdminDown' });
+    assert.deepEqual(admin.done(), ['connect']);
+  });
+
+  test('an edit to off ends the wait', () => {
+    const peer = new Peer(local());
+    peer.take({ kind: 'configure', settings: settings(off), restart: false });
+    assert.ok(peer.done().includes('connect'));
+  });
+
+  test('waits again after BFD has ended the session', () => {
+    const peer = new Peer(local());
+    peer.bfd(up);
+    peer.opens(90);
+    peer.keepalive();
+    assert.equal(peer.shown, 'Established');
+    peer.bfd(lost);
+    peer.clock.advance(2000);
+    assert.equal(peer.shown, 'IdleBfdUpPending');
+    peer.bfd(up);
+    assert.equal(peer.shown, 'Connect');
+  });
+});
+
+describe('a peer with BFD and without strict mode', () => {
+  const established = (...more: readonly Capability[]) => {
+    const peer = new Peer(off);
+    peer.opens(90, ...more);
+    peer.keepalive();
+    assert.equal(peer.shown, 'Established');
+    peer.done();
+    return peer;
+  };
+
+  test('is not blocked by BFD that never comes up', () => {
+    const peer = established();
+    peer.bfd(lost);
+    peer.bfd({ state: 'Init' });
+    peer.bfd({ diagnostic: 3 });
+    assert.equal(peer.shown, 'Established');
+  });
+
+  test('stays up when either end becomes AdminDown, also when BFD then stays silent', () => {
+    const peer = established();
+    peer.bfd(up);
+    peer.bfd({ remoteState: 'AdminDown', diagnostic: 3 });
+    peer.bfd(lost);
+    peer.bfd(up);
+    peer.bfd({ state: 'AdminDown', diagnostic: 7 });
+    assert.equal(peer.shown, 'Established');
+  });
+
+  test('connects again with the normal delay after BFD has ended the session, although BFD is still Down', () => {
+    const peer = established();
+    peer.bfd(up);
+    peer.bfd(lost);
+    assert.deepEqual(peer.done(), ['N6/10', 'session-down:reset']);
+    peer.clock.advance(1000);
+    assert.equal(peer.shown, 'Connect');
+    peer.opens(90);
+    peer.keepalive();
+    assert.equal(peer.shown, 'Established');
+  });
+
+  test('a peer with graceful restart keeps the routes unless its BFD is independent of its control plane', () => {
+    for (const [remoteControlPlaneIndependent, sent] of [
+      [false, 'N6/10'],
+      [true, 'N6/9'],
+    ] as const) {
+      const peer = established(graceful);
+      peer.bfd({ ...up, remoteControlPlaneIndependent });
+      peer.bfd({ ...lost, remoteControlPlaneIndependent });
+      assert.equal(peer.done()[0], sent);
+    }
+  });
+
+  test('the removal of BFD from the peer ends the damping', () => {
+    const peer = new Peer(off);
+    for (let i = 0; i < dampingLosses; i++) {
+      peer.opens(90);
+      peer.keepalive();
+      peer.bfd(up);
+      peer.bfd(lost);
+      peer.clock.advance(20_000);
+    }
+    assert.ok(peer.done().includes('bfd-damping'));
+    peer.opens(90);
+    peer.keepalive();
+    peer.bfd(up);
+    peer.bfd(lost);
+    assert.equal(peer.shown, 'Established');
+    assert.ok(peer.done().includes('bfd-loss-ignored'));
+    peer.take({ kind: 'configure', settings: settings(undefined), restart: false });
+    assert.ok(peer.done().includes('bfd-damping-over'));
+    peer.bfd(up);
+    peer.bfd(lost);
+    assert.equal(peer.shown, 'Established');
+  });
+});
