@@ -99,6 +99,8 @@ const bgp = createBgpSpeaker({
 const speaker = new NodeSpeaker({
   nodeName: 'node-1',
   isOurs: () => true,
+  isOnLink: () => true,
+  bfd: { setSessions: () => undefined },
   leavesWhenCordoned: false,
   ignoresExcludeLabel: false,
   namespace: 'bellman-system',

@@ -11,6 +11,7 @@ import {
   registerAddressMetrics,
   registerNeighbourMetrics,
 } from '../../src/layer2/responder/metrics.ts';
+import { BfdDowns, registerBfdMetrics } from '../../src/speaker/bfd-metrics.ts';
 import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
 import { registerInputFailures } from '../../src/telemetry/input-failures.ts';
 import { code, page, table } from './markdown.ts';
@@ -37,7 +38,7 @@ const processes: readonly Process[] = [
   },
   {
     title: 'Controller and speaker: the process',
-    text: 'The failures that a speaker counts include those of its layer-2 process.',
+    text: 'The failures that a speaker counts include those of its layer-2 process and of its BFD process.',
     register: (registry) => {
       registerInputFailures(registry);
       registerLostLogLines(registry);
@@ -54,6 +55,12 @@ const processes: readonly Process[] = [
     register: (registry) => void new BgpMetrics(registry),
   },
   {
+    title: 'Speaker: BFD',
+    text: 'The names from `session_up` to `session_down_events` come from MetalLB. The BFD process reports its counters every second.',
+    register: (registry) =>
+      registerBfdMetrics(registry, { status: () => [], processStatus: () => undefined }, new BfdDowns()),
+  },
+  {
     title: 'Speaker: layer 2',
     text: 'The names of the metrics per address come from MetalLB.',
     register: (registry) => {
@@ -67,7 +74,7 @@ const processes: readonly Process[] = [
 /** The meaning of each label. A label that has another meaning on one metric is listed with the name of that metric. */
 const labels: Readonly<Record<string, string>> = {
   peer: 'name of the peer',
-  entrance: '`bgp`, `membership`, `frame`, `http` or `watch`',
+  entrance: '`bgp`, `bfd`, `membership`, `frame`, `http` or `watch`',
   kind: 'code of the error, or its class',
   pool: 'name of the pool',
   family: '`ipv4`, `ipv6`',
@@ -85,6 +92,10 @@ const labels: Readonly<Record<string, string>> = {
   direction: '`sent`, `received`',
   protocol: '`arp`, `ndp`',
   state: '`alive`, `suspect`, `dead`, `left`',
+  diag: 'diagnostic code of RFC 5880 section 4.1: 1 detection time expired, 2 echo failed, 3 neighbor signaled session down',
+  side: '`local`: this node noticed the fault; `remote`: the peer noticed it',
+  'bellman_bfd_dropped_total reason':
+    '`ttl`, `malformed`, `no-session`, `wrong-source`, `no-discriminator`, `authentication`, `sequence`, `admin-down`',
   'bellman_layer2_requests_dropped reason':
     '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `late`, `send-failed`',
   'bellman_membership_dropped_total reason':

@@ -1,3 +1,4 @@
+export { isOnLink } from './interface-watch.ts';
 export { type PeerSettings, peerMachine, type ResolvedPeer } from './peer.ts';
 export { createBgpSpeaker } from './speaker.ts';
 export type { BgpSpeaker, RouteAttributes, StopMode } from './speaker-api.ts';

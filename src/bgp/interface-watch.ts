@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { parseIp, prefixOf } from '../address/index.ts';
+import { type IpAddress, parseIp, prefixContains, prefixOf } from '../address/index.ts';
 import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { NodeInterface } from './session/direct-link.ts';
@@ -114,4 +114,11 @@ export function systemInterfaces(): readonly NodeInterface[] {
     });
     return { name, addresses, subnets };
   });
+}
+
+/** True when an interface of the system has a subnet with the address. */
+export function isOnLink(address: IpAddress): boolean {
+  return systemInterfaces().some(({ subnets = [] }) =>
+    subnets.some((subnet) => prefixContains(subnet, address)),
+  );
 }

@@ -52,6 +52,8 @@ export interface ResolvedPeer {
   readonly waitingFor?: string;
   /** A sentence that says how the running session differs from the settings. */
   readonly warning?: string;
+  /** A sentence that says how the peer's BFD session differs from the settings. */
+  readonly bfdWarning?: string;
   /** BGP Identifier: 32 bits, not zero (RFC 6286). */
   readonly routerId: number;
 }

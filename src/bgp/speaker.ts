@@ -64,6 +64,8 @@ export interface BgpSpeakerOptions {
   readonly guard?: Guard;
   /** The node's interfaces that are up and have a carrier. */
   readonly interfaces?: () => readonly NodeInterface[];
+  /** Called after the sessions have taken a change of the node's interfaces or addresses into account. */
+  readonly onInterfacesChanged?: () => void;
 }
 
 /** IANA's port for BGP. */
@@ -108,6 +110,7 @@ class Speaker implements BgpSpeaker {
       read: interfaces,
       changed: (now) => {
         for (const session of this.#sessions.values()) session.interfacesChanged(now);
+        options.onInterfacesChanged?.();
       },
     });
     this.#listener = new PassiveListener({

@@ -25,10 +25,49 @@ const version = z.number().int().max(statusVersion, 'is newer than this program'
 export const refusalCauses = ['no-endpoint', 'no-local-endpoint', 'node', 'not-selected', 'no-peer'] as const;
 export type RefusalCause = (typeof refusalCauses)[number];
 
+/** The values that one end announces in its packets. */
+const bfdEnd = z.object({
+  desiredTransmitIntervalMs: z.number(),
+  requiredReceiveIntervalMs: z.number(),
+  detectMultiplier: z.number(),
+});
+
+/** The BFD session with a peer (RFC 5880). Its states and diagnostics have the RFC's names. */
+const peerBfd = z.object({
+  state: text,
+  /** The state in the last packet of the peer. */
+  remoteState: text,
+  /** Time of the last change of state, RFC 3339. */
+  since: text,
+  diagnostic: text,
+  remoteDiagnostic: text,
+  localDiscriminator: z.number(),
+  /** 0 while it is unknown. */
+  remoteDiscriminator: z.number(),
+  /** As negotiated. */
+  transmitIntervalMs: z.number(),
+  /** 0 until the peer has sent a packet. */
+  detectionTimeMs: z.number(),
+  local: bfdEnd,
+  remote: bfdEnd,
+  sent: z.number(),
+  received: z.number(),
+  /** How often the session went down after it was Up, since the BFD process started. */
+  downs: z.number(),
+  /** Received packets that were dropped, by reason. */
+  dropped: z.record(text, z.number()),
+  /** One sentence for each way in which the session differs from the configuration. */
+  warnings: texts,
+  /** Why the session is not Up, in a sentence. */
+  problem: text.optional(),
+});
+
 const peer = z.object({
   name: text,
   /** State of the session's FSM (RFC 4271, section 8.2.2). */
   state: text,
+  /** The sub-state while the session waits for BFD, such as `OpenSentBfdUpPending`. */
+  subState: text.optional(),
   /** Time of the last change of state, RFC 3339. */
   since: text,
   routesSent: z.number(),
@@ -38,6 +77,8 @@ const peer = z.object({
   lastError: text.optional(),
   /** RFC 3339. */
   lastErrorAt: text.optional(),
+  /** Absent when BFD does not watch the peer. */
+  bfd: peerBfd.optional(),
 });
 
 const speakerStatus = z.object({
@@ -92,6 +133,8 @@ const controllerStatus = z.object({
 /** A status as a daemon writes it. */
 export type SpeakerStatusBody = DeepReadonly<z.input<typeof speakerStatus>>;
 export type ControllerStatusBody = DeepReadonly<z.input<typeof controllerStatus>>;
+
+export type PeerBfdBody = DeepReadonly<z.input<typeof peerBfd>>;
 
 /** Status of a speaker as decoded. */
 export type SpeakerStatus = z.output<typeof speakerStatus>;

@@ -16,6 +16,23 @@ export const eventReasons = {
     meaning:
       'The `password-secret` of a peer does not exist, or lacks the label or the key. The session waits for the password.',
   },
+  BfdKeyMissing: {
+    object: 'ConfigMap',
+    type: 'Warning',
+    meaning:
+      'The `key-secret` of a BFD profile does not exist, or lacks the label or the key. BFD of the peer does not run, or keeps its last keys.',
+  },
+  BfdUp: {
+    object: 'Node',
+    type: 'Normal',
+    meaning: 'The BFD session of the node with a peer is up.',
+  },
+  BfdDown: {
+    object: 'Node',
+    type: 'Warning',
+    meaning:
+      'The BFD session of the node with a peer was up and went down. The message gives the diagnostic.',
+  },
   IPAllocated: {
     object: 'Service',
     type: 'Normal',
@@ -64,7 +81,7 @@ export const eventReasons = {
 export type EventReason = keyof typeof eventReasons;
 
 interface EventMeaning {
-  readonly object: 'ConfigMap' | 'Service';
+  readonly object: 'ConfigMap' | 'Service' | 'Node';
   readonly type: 'Normal' | 'Warning';
   readonly meaning: string;
 }

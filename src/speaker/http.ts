@@ -1,11 +1,14 @@
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import { formatIp, type IpAddress } from '../address/index.ts';
+import { bfdMachine } from '../bfd/messages.ts';
+import type { Bfd } from '../bfd/parent.ts';
 import { peerMachine } from '../bgp/index.ts';
 import type { Layer2 } from '../layer2/parent.ts';
 import type { AccessControl } from '../telemetry/access.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
+import { bfdProcessMetrics } from './bfd-metrics.ts';
 import { unreadyReasons } from './readiness.ts';
 import { type StatusSources, speakerStatus } from './status.ts';
 
@@ -13,6 +16,7 @@ export interface SpeakerHttpOptions {
   readonly addresses: readonly ListenAddress[];
   readonly registry: Registry;
   readonly layer2: Pick<Layer2, 'metrics' | 'unhealthy' | 'events'>;
+  readonly bfd: Pick<Bfd, 'processStatus' | 'unhealthy' | 'events'>;
   readonly diagnostics: Diagnostics;
   readonly access: AccessControl;
   readonly status: StatusSources;
@@ -28,6 +32,7 @@ export function serveSpeaker({
   addresses,
   registry,
   layer2,
+  bfd,
   diagnostics: { recorder, guard },
   access,
   status,
@@ -36,9 +41,10 @@ export function serveSpeaker({
   return serveHttp(addresses, {
     registry: {
       contentType: registry.contentType,
-      metrics: () => mergedMetrics(registry, layer2.metrics()),
+      metrics: () =>
+        mergedMetrics(registry, [...layer2.metrics(), ...bfdProcessMetrics(bfd.processStatus())]),
     },
-    unhealthy: () => layer2.unhealthy(),
+    unhealthy: () => [...layer2.unhealthy(), ...bfd.unhealthy()],
     notReady: () =>
       unreadyReasons({
         nodeName,
@@ -47,29 +53,31 @@ export function serveSpeaker({
         troubles: status.troubles(),
       }),
     status: () => speakerStatus(status),
-    events: () => mergedEvents(recorder, layer2),
+    events: () => mergedEvents(recorder, [layer2, bfd]),
     machinesOf: (address) => peerMachines(bgp.status(), address),
     guard,
     access,
   });
 }
 
-/** Metrics of this process together with those that the layer-2 process has reported. */
-async function mergedMetrics(registry: Registry, layer2: readonly object[]): Promise<string> {
+/** Metrics of this process together with those that its child processes have reported. */
+async function mergedMetrics(registry: Registry, reported: readonly object[]): Promise<string> {
   const own = (await registry.getMetricsAsJSON()) as object[];
-  return AggregatorRegistry.aggregate([own, [...layer2]]).metrics();
+  return AggregatorRegistry.aggregate([own, [...reported]]).metrics();
 }
 
 /** Machines of the peers with this address. The events of a peer hold its name, but not always its address. */
 export function peerMachines(peers: readonly NamedPeer[], address: string): readonly string[] {
-  return peers.flatMap((peer) => (formatIp(peer.address) === address ? [peerMachine(peer.name)] : []));
+  return peers.flatMap((peer) =>
+    formatIp(peer.address) === address ? [peerMachine(peer.name), bfdMachine(peer.name)] : [],
+  );
 }
 
-/** Events of this process, and those of the layer-2 process if it answers. */
+/** Events of this process, and those of the child processes that answer. */
 async function mergedEvents(
   recorder: FlightRecorder,
-  layer2: Pick<Layer2, 'events'>,
+  children: readonly { events(): Promise<readonly RecordedEvent[]> }[],
 ): Promise<RecordedEvent[]> {
-  const others = await layer2.events().catch(() => []);
-  return [...recorder.events(), ...others].sort((a, b) => a.at - b.at);
+  const others = await Promise.all(children.map((child) => child.events().catch(() => [])));
+  return [...recorder.events(), ...others.flat()].sort((a, b) => a.at - b.at);
 }

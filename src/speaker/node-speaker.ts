@@ -6,17 +6,20 @@
  *
  *   setService, setEndpointSlice ──→ plan of one Service ──┬─→ RouteTable ───→ BgpSpeaker
  *   setConfig, setNode ────────────→ plans of all ─────────┴─→ AddressTable ─→ Layer2Sink
- *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker
+ *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker, BfdSink
  *
  * Nothing is announced before `start()`, which is called when all objects have been read. An earlier announcement would be incomplete, and
  * peers would drop routes that are still needed.
  */
+import type { IpAddress } from '../address/index.ts';
+import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
 import type { Logger } from '../log.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
+import type { WatchedPeer } from './bfd-reports.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
 import { type NodeRefusalRules, nodeRefusal, planningKey } from './node-refusal.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
@@ -33,19 +36,35 @@ export interface Layer2Sink {
   change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
 }
 
+/** Receives the BFD sessions of the node. */
+export interface BfdSink {
+  setSessions(sessions: readonly BfdSessionSettings[]): void;
+}
+
 export interface NodeSpeakerOptions {
   readonly nodeName: string;
   /** Namespace of password Secrets. */
   readonly namespace: string;
   readonly isOurs: (service: Service) => boolean;
+  /** Whether an interface of this node has a subnet with the address. */
+  readonly isOnLink: (address: IpAddress) => boolean;
   readonly leavesWhenCordoned: boolean;
   /** True overrides `ignore-excluded-nodes: false` in the configuration. */
   readonly ignoresExcludeLabel: boolean;
   readonly bgp: BgpSpeaker;
+  readonly bfd: BfdSink;
   readonly layer2: Layer2Sink;
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
   readonly logger: Logger;
 }
+
+/** What BGP knows about a peer before its BFD session reports anything. */
+const unknownToBfd = {
+  state: 'Down',
+  remoteState: 'Down',
+  diagnostic: 0,
+  remoteControlPlaneIndependent: false,
+} as const;
 
 export class NodeSpeaker {
   readonly #options: NodeSpeakerOptions;
@@ -66,7 +85,7 @@ export class NodeSpeaker {
 
   constructor(options: NodeSpeakerOptions) {
     this.#options = options;
-    this.#peers = new PeerSet(options.nodeName, options.namespace);
+    this.#peers = new PeerSet(options.nodeName, options.namespace, options.isOnLink);
     this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
   }
 
@@ -106,6 +125,11 @@ export class NodeSpeaker {
     this.#options.layer2.use(this.usesLayer2);
     this.#logRefusal();
     this.#replanAll();
+  }
+
+  /** Links or addresses of the node have changed. A peer may be on a link of the node now. */
+  interfacesChanged(): void {
+    if (this.#isStarted && this.#config.bfdProfiles.length > 0) this.#applyPeers();
   }
 
   /** Announces what all objects read so far ask for. Every later change is announced at once. */
@@ -148,6 +172,11 @@ export class NodeSpeaker {
     return [...this.#refusals].flatMap(([service, refusals]) =>
       refusals.map((refusal) => ({ service, ...refusal })),
     );
+  }
+
+  /** The peers that a BFD session watches. */
+  peersOfBfdSession(sessionId: string): readonly WatchedPeer[] {
+    return this.#peers.peersOfBfdSession(sessionId);
   }
 
   /** Why no node answers for an address in layer 2. */
@@ -213,10 +242,12 @@ export class NodeSpeaker {
   }
 
   #applyPeers(): void {
-    const { nodeName, bgp, onPeerTrouble } = this.#options;
+    const { nodeName, bgp, bfd, onPeerTrouble } = this.#options;
     const change = this.#peers.update(this.#config, this.#nodes.get(nodeName));
     if (!change) return;
     bgp.setPeers(change.peers);
+    for (const peer of change.bfd.replaced) bgp.bfdChanged(peer, unknownToBfd);
+    bfd.setSessions(change.bfd.sessions);
     for (const trouble of change.troubles) onPeerTrouble(trouble);
   }
 

@@ -1,6 +1,9 @@
+import type { IpAddress } from '../address/index.ts';
 import type { ResolvedPeer } from '../bgp/index.ts';
 import type { Config } from '../config/config.ts';
 import type { Node, Secret } from '../kubernetes/model.ts';
+import type { WatchedPeer } from './bfd-reports.ts';
+import { type BfdSessionSet, BfdSessions } from './bfd-sessions.ts';
 import { type IdentifiedPeer, identifyPeers } from './peer-identities.ts';
 import { PeerPasswords } from './peer-passwords.ts';
 import { peersOfNode } from './peer-routes.ts';
@@ -10,11 +13,14 @@ import { routerIdOf } from './router-id.ts';
 /** A fault that lies in the cluster and not in the configuration's text, such as a missing Secret. */
 export interface PeerTrouble {
   readonly peer: string;
+  /** What is missing: the password of the session, or the keys of its BFD. */
+  readonly subject: 'password' | 'bfd-keys';
   readonly reason: string;
 }
 
 export interface PeerSetChange {
   readonly peers: readonly ResolvedPeer[];
+  readonly bfd: BfdSessionSet;
   /** Troubles that are new since the last change. */
   readonly troubles: readonly PeerTrouble[];
 }
@@ -23,20 +29,25 @@ export interface PeerSetChange {
 export class PeerSet {
   readonly #nodeName: string;
   readonly #passwords: PeerPasswords;
+  readonly #bfd: BfdSessions;
   #peers: readonly IdentifiedPeer[] = [];
   #idOfName: ReadonlyMap<string, string> = new Map();
   #resolved = '';
+  #peersOfSession: ReadonlyMap<string, readonly WatchedPeer[]> = new Map();
   #lastNode: Node | undefined;
-  /** The troubles reported last, by name of the peer. */
-  #troubles: ReadonlyMap<string, string> = new Map();
+  /** The troubles reported last. */
+  #troubles: ReadonlySet<string> = new Set();
 
-  constructor(nodeName: string, namespace: string) {
+  /** `isOnLink` says whether an interface of this node has a subnet with the address. */
+  constructor(nodeName: string, namespace: string, isOnLink: (address: IpAddress) => boolean) {
     this.#nodeName = nodeName;
     this.#passwords = new PeerPasswords(namespace);
+    this.#bfd = new BfdSessions(namespace, isOnLink);
   }
 
   setSecret(name: string, secret: Secret | undefined): void {
     this.#passwords.setSecret(name, secret);
+    this.#bfd.setSecret(name, secret);
   }
 
   /** Resolves the peers again. Returns `undefined` when nothing has changed. */
@@ -45,18 +56,29 @@ export class PeerSet {
     this.#peers = identifyPeers(this.#peers, peersOfNode(config, node));
     this.#idOfName = new Map(this.#peers.map(({ id, config: { name } }) => [name, id]));
     const passwords = this.#passwords.resolve(this.#peers);
-    const peers = this.#peers.map(
-      ({ id, config: peer }, i): ResolvedPeer => ({
+    const bfd = this.#bfd.resolve(config, this.#peers);
+    const peers = this.#peers.map(({ id, config: peer }, i): ResolvedPeer => {
+      const bfdWarning = bfd.peers.get(id)?.warning;
+      return {
         id,
         settings: peerSettingsOf(peer),
         routerId: peer.routerId ?? routerIdOf(this.#nodeName, node),
         ...passwords[i],
-      }),
+        ...(bfdWarning === undefined ? {} : { bfdWarning }),
+      };
+    });
+    const text = JSON.stringify([peers, bfd.sessions], (_, value) =>
+      typeof value === 'bigint' ? value.toString() : value,
     );
-    const text = JSON.stringify(peers, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
     if (text === this.#resolved) return undefined;
     this.#resolved = text;
-    return { peers, troubles: this.#newTroubles(peers) };
+    this.#peersOfSession = watchedPeers(peers, bfd);
+    return { peers, bfd, troubles: this.#newTroubles(peers) };
+  }
+
+  /** The peers that a BFD session watches. */
+  peersOfBfdSession(sessionId: string): readonly WatchedPeer[] {
+    return this.#peersOfSession.get(sessionId) ?? [];
   }
 
   /** Id of the peer with this name. */
@@ -76,12 +98,33 @@ export class PeerSet {
   }
 
   #newTroubles(peers: readonly ResolvedPeer[]): PeerTrouble[] {
-    const troubles = peers.flatMap(({ settings, waitingFor, warning }) => {
-      const reason = waitingFor ?? warning;
-      return reason === undefined ? [] : [{ peer: settings.name, reason }];
-    });
+    const troubles = peers.flatMap(({ settings, waitingFor, warning, bfdWarning }) => [
+      ...troubleOf(settings.name, 'password', waitingFor ?? warning),
+      ...troubleOf(settings.name, 'bfd-keys', bfdWarning),
+    ]);
     const before = this.#troubles;
-    this.#troubles = new Map(troubles.map(({ peer, reason }) => [peer, reason]));
-    return troubles.filter(({ peer, reason }) => before.get(peer) !== reason);
+    this.#troubles = new Set(troubles.map((trouble) => JSON.stringify(trouble)));
+    return troubles.filter((trouble) => !before.has(JSON.stringify(trouble)));
   }
+}
+
+function troubleOf(
+  peer: string,
+  subject: PeerTrouble['subject'],
+  reason: string | undefined,
+): readonly PeerTrouble[] {
+  return reason === undefined ? [] : [{ peer, subject, reason }];
+}
+
+function watchedPeers(
+  peers: readonly ResolvedPeer[],
+  bfd: BfdSessionSet,
+): ReadonlyMap<string, readonly WatchedPeer[]> {
+  const watched = new Map<string, WatchedPeer[]>();
+  for (const { id, settings } of peers) {
+    const session = bfd.peers.get(id)?.sessionId;
+    if (session === undefined) continue;
+    watched.set(session, [...(watched.get(session) ?? []), { id, name: settings.name }]);
+  }
+  return watched;
 }

@@ -18,5 +18,8 @@ export function peerSettingsOf(config: PeerConfig): PeerSettings {
     ttlSecurity: config.ttlSecurity,
     passive: config.passive,
     ...(config.gracefulRestart === undefined ? {} : { gracefulRestart: config.gracefulRestart }),
+    ...(config.bfd === undefined
+      ? {}
+      : { bfd: { strict: config.bfd.strict, holdDownSeconds: config.bfd.holdDownSeconds } }),
   };
 }

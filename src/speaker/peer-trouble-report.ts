@@ -4,13 +4,13 @@ import type { PeerTrouble } from './peer-set.ts';
 
 /** The event for a peer's trouble. Its message leaves out the node name so that Kubernetes merges the events of all nodes. */
 export function peerTroubleEvent(
-  { peer, reason }: PeerTrouble,
+  { peer, subject, reason }: PeerTrouble,
   configMap: { readonly namespace: string; readonly uid: string },
 ): EventRecord {
   return {
     regarding: { kind: 'ConfigMap', namespace: configMap.namespace, name: configMapName, uid: configMap.uid },
     type: 'Warning',
-    reason: 'PasswordMissing',
+    reason: subject === 'password' ? 'PasswordMissing' : 'BfdKeyMissing',
     message: `peer ${peer}: ${reason}`,
   };
 }

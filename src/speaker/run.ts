@@ -12,7 +12,8 @@
  */
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
-import { type BgpSpeaker, createBgpSpeaker, type StopMode, warmUp } from '../bgp/index.ts';
+import { createBfd } from '../bfd/parent.ts';
+import { type BgpSpeaker, createBgpSpeaker, isOnLink, type StopMode, warmUp } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
 import { loadBalancerClassMatches } from '../cluster/service-class.ts';
 import { viewerAudience } from '../cluster/viewer.ts';
@@ -30,6 +31,8 @@ import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts
 import type { ListenAddress } from '../telemetry/http-server.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
+import { BfdDowns, registerBfdMetrics } from './bfd-metrics.ts';
+import { BfdReports } from './bfd-reports.ts';
 import { ConfigMemory } from './config-memory.ts';
 import { actsForDeadNode, membersByKubernetes } from './dead-node.ts';
 import { serveSpeaker } from './http.ts';
@@ -83,8 +86,15 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger, clock });
   const isOurs = (service: Service) => loadBalancerClassMatches(service, options.loadBalancerClass);
 
-  const bgp = startBgp(options, registry, diagnostics);
+  const bgp = startBgp(options, registry, diagnostics, () => speaker.interfacesChanged());
   const linkHints = sendLinkHints(bgp, diagnostics.guard, logger);
+  const bfdDowns = new BfdDowns();
+  const bfd = createBfd({
+    logLevel: options.logLevel,
+    logger: createLogger('bfd', options.logLevel),
+    onChange: (change) => bfdReports.handle(change),
+  });
+  registerBfdMetrics(registry, bfd, bfdDowns);
   const layer2 = createLayer2Handle(options, registry, {
     onMessage: (message) => reports.handle(message),
     entries: () => speaker.layer2Entries(),
@@ -92,16 +102,32 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const speaker = new NodeSpeaker({
     nodeName,
     isOurs,
+    isOnLink,
     leavesWhenCordoned: options.leaveWhenCordoned,
     ignoresExcludeLabel: options.ignoreExcludeLabel,
     namespace,
     bgp,
+    bfd: {
+      setSessions: (sessions) => {
+        bfdReports.configured(sessions);
+        bfd.setSessions(sessions);
+      },
+    },
     layer2,
     onPeerTrouble: (trouble) => {
-      logger.warn({ peer: trouble.peer, reason: trouble.reason }, 'password-secret not usable');
+      const { peer, subject, reason } = trouble;
+      if (subject === 'password') logger.warn({ peer, reason }, 'password-secret not usable');
+      else logger.warn({ peer, reason }, 'key-secret not usable');
       events.record(peerTroubleEvent(trouble, { namespace, uid: accepted.uid }));
     },
     logger,
+  });
+  const bfdReports = new BfdReports({
+    bgp,
+    events,
+    downs: bfdDowns,
+    peersOf: (session) => speaker.peersOfBfdSession(session),
+    node: () => speaker.node(nodeName),
   });
   const isOut = (name: string) => speaker.isOut(name);
   const reconciler = new AnnouncingReconciler({
@@ -132,6 +158,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     addresses: options.metricsAddress,
     registry,
     layer2,
+    bfd,
     diagnostics,
     access: accessByToken(client, clock, viewerAudience),
     status: {
@@ -140,6 +167,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       accepted,
       reachability: client.reachability,
       bgp,
+      bfd,
       speaker,
       layer2: reports,
       troubles: () => layer2Troubles(layer2),
@@ -174,7 +202,9 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   await aborted(signal);
   logger.info({ node: nodeName, reason: String(signal.reason) }, 'stopping');
   linkHints.close();
-  await Promise.all([layer2.stop(), bgp.stop(stopMode(nodeName, speaker))]);
+  // BFD ends after BGP. If it ended first, peers that take AdminDown for a failure would drop routes that they could keep.
+  const stopBgp = bgp.stop(stopMode(nodeName, speaker)).then(() => bfd.stop());
+  await Promise.all([layer2.stop(), stopBgp]);
   reconciler.stop();
   await events.flush(eventsAtStopMs);
   watching.abort();
@@ -186,6 +216,7 @@ function startBgp(
   options: RunSpeakerOptions,
   registry: Registry,
   { guard, recorder }: Diagnostics,
+  onInterfacesChanged: () => void,
 ): BgpSpeaker {
   return createBgpSpeaker({
     logger: createLogger('bgp', options.logLevel),
@@ -193,6 +224,7 @@ function startBgp(
     hostName: hostname(),
     restarting: markRestart(options.stateDirectory, options.nodeName),
     afterFirstPeers: () => systemClock.after(warmUpAfterMs, () => void warmUp(systemClock)),
+    onInterfacesChanged,
     guard,
     recorder,
   });

@@ -1,8 +1,11 @@
 import { formatIp } from '../address/index.ts';
+import type { Bfd } from '../bfd/parent.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
+import { systemClock } from '../clock.ts';
 import { type SpeakerStatusBody, statusVersion } from '../cluster/status.ts';
 import type { Reachability } from '../kubernetes/reachability.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import { peerBfd } from './bfd-status.ts';
 import type { InitialSync } from './initial-sync.ts';
 import type { Layer2Reports } from './layer2-reports.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
@@ -14,6 +17,7 @@ export interface StatusSources {
   readonly accepted: AcceptedConfigTracker;
   readonly reachability: Reachability;
   readonly bgp: BgpSpeaker;
+  readonly bfd: Pick<Bfd, 'status' | 'processStatus'>;
   readonly speaker: NodeSpeaker;
   readonly layer2: Layer2Reports;
   readonly troubles: () => readonly string[];
@@ -28,7 +32,7 @@ export function speakerStatus(sources: StatusSources) {
     waitingFor: sources.sync.missing,
     ...(accepted.current && { config: { hash: accepted.current.hash, acceptedAt: accepted.current.at } }),
     apiServer: sources.reachability.isAnswering ? 'reached' : 'not reached',
-    peers: sources.bgp.status().map((peer) => ({ ...peer, address: formatIp(peer.address) })),
+    peers: peersWithBfd(sources),
     announcing: Object.fromEntries(layer2.owned),
     inUse: Object.fromEntries(layer2.inUse),
     advertised: Object.fromEntries(speaker.advertised()),
@@ -37,4 +41,19 @@ export function speakerStatus(sources: StatusSources) {
     notAnnounced: speaker.refusals(),
     troubles: sources.troubles(),
   } satisfies SpeakerStatusBody;
+}
+
+/** The BGP sessions, each with the BFD session that watches its peer. */
+function peersWithBfd({ bgp, bfd, speaker }: StatusSources) {
+  const process = bfd.processStatus();
+  const watched = new Map(
+    bfd.status().flatMap((session) => {
+      const shown = peerBfd(session, process, systemClock.epochMs());
+      return speaker.peersOfBfdSession(session.id).map(({ name }) => [name, shown] as const);
+    }),
+  );
+  return bgp.status().map((peer) => {
+    const shown = watched.get(peer.name);
+    return { ...peer, address: formatIp(peer.address), ...(shown ? { bfd: shown } : {}) };
+  });
 }

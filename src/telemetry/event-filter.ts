@@ -2,14 +2,14 @@ import type { RecordedEvent } from './flight-recorder.ts';
 
 /** Selects recorded events. An absent criterion matches every event. */
 export interface EventFilter {
-  /** Name of the machine, such as `peer router-a`. */
-  readonly machine: string | undefined;
+  /** Names of machines, such as `peer router-a`; an empty list matches every machine. */
+  readonly machines: readonly string[];
   /** Events that mention this IP address anywhere, and all events of the machines that belong to it. */
   readonly address: { readonly text: string; readonly machines: readonly string[] } | undefined;
 }
 
-export function matchesFilter(event: RecordedEvent, { machine, address }: EventFilter): boolean {
-  if (machine !== undefined && event.machine !== machine) return false;
+export function matchesFilter(event: RecordedEvent, { machines, address }: EventFilter): boolean {
+  if (machines.length > 0 && !machines.includes(event.machine)) return false;
   if (address === undefined || address.machines.includes(event.machine)) return true;
   return mentions(JSON.stringify(event), address.text);
 }

@@ -6,7 +6,7 @@
  *   /readyz        200 while the process can do its whole job, else 503 with the reasons
  *   /status        the state of the process as JSON (`cluster/status.ts`); access control applies
  *   /debug/events  the flight recorder's events as JSON lines; `?machine=NAME` or `?address=ADDRESS` selects some; access control applies.
- *                  The address of a peer selects the events of the peer
+ *                  The address of a peer selects the events of the peer. `machine` may be repeated
  *
  * A request that raises an exception is answered with 500 and reported by the guard.
  */
@@ -166,7 +166,7 @@ function health(reasons: readonly string[]): Reply {
 function filterOf(query: URLSearchParams, { machinesOf }: Pick<Endpoints, 'machinesOf'>): EventFilter {
   const address = query.get('address');
   return {
-    machine: query.get('machine') ?? undefined,
+    machines: query.getAll('machine'),
     address: address === null ? undefined : { text: address, machines: machinesOf?.(address) ?? [] },
   };
 }

@@ -6,7 +6,7 @@
  * - Damping: when BFD has ended the session too often, BGP ignores further losses until BFD has been stable for a while. The hold timer
  *   always works.
  */
-import type { BfdGate } from './connection-state.ts';
+import type { BfdReadiness } from './connection-state.ts';
 
 /** What BFD reports about its session with the peer. The states and diagnostics are those of RFC 5880 section 4.1. */
 export interface BfdReport {
@@ -83,9 +83,9 @@ export function endDamping(watch: BfdWatch): BfdWatch {
 }
 
 /** Whether BFD lets the session come up. AdminDown of either end lets it (draft-ietf-idr-bgp-bfd-strict-mode). */
-export function bfdGate({ view, upAtMs }: BfdWatch, holdDownMs: number, nowMs: number): BfdGate {
-  if (view === 'admin-down') return { kind: 'open' };
-  if (upAtMs === undefined) return { kind: 'closed' };
+export function bfdReadiness({ view, upAtMs }: BfdWatch, holdDownMs: number, nowMs: number): BfdReadiness {
+  if (view === 'admin-down') return { kind: 'ready' };
+  if (upAtMs === undefined) return { kind: 'not-ready' };
   const delayMs = upAtMs + holdDownMs - nowMs;
-  return delayMs > 0 ? { kind: 'opens-in', delayMs } : { kind: 'open' };
+  return delayMs > 0 ? { kind: 'ready-in', delayMs } : { kind: 'ready' };
 }

@@ -1,6 +1,6 @@
 /** Idle, Connect and Active: the states of RFC 4271 section 8.2.2 before an OPEN has been sent. */
 import type { FsmEvent, FsmStep } from './connection-events.ts';
-import type { BfdGate, FsmState, FsmTimer } from './connection-state.ts';
+import type { BfdReadiness, FsmState, FsmTimer } from './connection-state.ts';
 import type { Transition } from './transition.ts';
 
 /** RFC 4271 section 8.2.2: "a HoldTimer value of 4 minutes is suggested" for OpenSent. */
@@ -14,7 +14,7 @@ export const startWaitMs = 30_000;
 /** BfdHoldTimer of draft-ietf-idr-bgp-bfd-strict-mode: the longest wait in OpenSent for BFD when there is no hold timer. */
 export const bfdHoldMs = 30_000;
 
-const open: BfdGate = { kind: 'open' };
+const ready: BfdReadiness = { kind: 'ready' };
 
 /** "In this state, BGP FSM refuses all incoming BGP connections for this peer." */
 export function idle(step: Transition, event: FsmEvent): FsmStep {
@@ -29,8 +29,8 @@ export function idle(step: Transition, event: FsmEvent): FsmStep {
     case 'timer':
       if (event.timer === 'bfd' && state.bfdWait) return endWait(step);
       return event.timer === 'idle-hold' ? leaveIdle(step, state) : step.stay();
-    case 'bfd-gate':
-      return state.bfdWait ? gateChanged(step, event.gate) : step.stay();
+    case 'bfd-readiness':
+      return state.bfdWait ? readinessChanged(step, event.readiness) : step.stay();
     // Events 2 and 8 (ManualStop, AutomaticStop) "are ignored in the Idle state". A stop also ends the wait for a retry or for BFD.
     case 'stop':
       step.stopTimer('idle-hold');
@@ -48,24 +48,24 @@ export function idle(step: Transition, event: FsmEvent): FsmStep {
 
 /** Leaves Idle, or stays there while BFD does not let the session begin. */
 function leaveIdle(step: Transition, state: FsmState): FsmStep {
-  const gate = step.config.startGate ?? open;
-  if (gate.kind === 'open') return begin(step, state);
-  step.startTimer('bfd', gate.kind === 'closed' ? startWaitMs : gate.delayMs);
+  const readiness = step.config.startReadiness ?? ready;
+  if (readiness.kind === 'ready') return begin(step, state);
+  step.startTimer('bfd', readiness.kind === 'not-ready' ? startWaitMs : readiness.delayMs);
   return step.to({ ...state, bfdWait: 'before-tcp' });
 }
 
-function gateChanged(step: Transition, gate: BfdGate): FsmStep {
-  if (gate.kind === 'open') {
+function readinessChanged(step: Transition, readiness: BfdReadiness): FsmStep {
+  if (readiness.kind === 'ready') {
     step.stopTimer('bfd');
     return begin(step, step.state);
   }
-  step.startTimer('bfd', gate.kind === 'closed' ? startWaitMs : gate.delayMs);
+  step.startTimer('bfd', readiness.kind === 'not-ready' ? startWaitMs : readiness.delayMs);
   return step.stay();
 }
 
 /** The hold-down is over, or the wait for BFD has lasted too long. */
 function endWait(step: Transition): FsmStep {
-  if (step.config.startGate?.kind === 'closed') step.act({ kind: 'no-bfd' });
+  if (step.config.startReadiness?.kind === 'not-ready') step.act({ kind: 'no-bfd' });
   return begin(step, step.state);
 }
 
@@ -88,7 +88,7 @@ export function connectOrActive(step: Transition, event: FsmEvent): FsmStep {
     // Events 1, 3-7: "start events are ignored".
     case 'start':
     case 'keepalive-interval':
-    case 'bfd-gate':
+    case 'bfd-readiness':
       return step.stay();
     // Event 2 (ManualStop): drop the connection, ConnectRetryCounter to zero, stop ConnectRetryTimer; to Idle.
     case 'stop':
@@ -180,11 +180,11 @@ function awaitPeer(step: Transition, state: FsmState): FsmStep {
  */
 export function openReceived(
   step: Transition,
-  { holdTimeMs, keepaliveMs, gate = open }: Extract<FsmEvent, { kind: 'open' }>,
+  { holdTimeMs, keepaliveMs, readiness = ready }: Extract<FsmEvent, { kind: 'open' }>,
 ): FsmStep {
-  if (gate.kind === 'open') return confirm(step, holdTimeMs, keepaliveMs);
+  if (readiness.kind === 'ready') return confirm(step, holdTimeMs, keepaliveMs);
   step.startTimer('hold', holdTimeMs > 0 ? holdTimeMs : bfdHoldMs);
-  if (gate.kind === 'opens-in') startHoldDown(step, gate.delayMs, holdTimeMs);
+  if (readiness.kind === 'ready-in') startHoldDown(step, readiness.delayMs, holdTimeMs);
   return step.to({
     ...step.state,
     name: 'OpenSent',

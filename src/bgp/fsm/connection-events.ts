@@ -1,6 +1,6 @@
 /** Events and actions of the state machine of one connection. Plain data. */
 import type { NotificationError } from '../message.ts';
-import type { BfdGate, FsmState, FsmTimer } from './connection-state.ts';
+import type { BfdReadiness, FsmState, FsmTimer } from './connection-state.ts';
 
 /** The events of RFC 4271 section 8.1, by number. */
 export type FsmEvent =
@@ -21,13 +21,13 @@ export type FsmEvent =
   | { readonly kind: 'tcp-failed'; readonly reason: string }
   /**
    * 19 (BGPOpen), or 20 while the DelayOpenTimer runs. Both times are negotiated. A hold time of 0 means that there is no hold timer.
-   * `gate` is present when both ends offer BFD strict mode.
+   * `readiness` is present when both ends offer BFD strict mode.
    */
   | {
       readonly kind: 'open';
       readonly holdTimeMs: number;
       readonly keepaliveMs: number;
-      readonly gate?: BfdGate;
+      readonly readiness?: BfdReadiness;
     }
   /** 21 (BGPHeaderErr). */
   | { readonly kind: 'header-error'; readonly error: NotificationError }
@@ -44,7 +44,7 @@ export type FsmEvent =
   /** 28 (UpdateMsgErr). A malformed ROUTE-REFRESH counts as a malformed UPDATE. */
   | { readonly kind: 'update-error'; readonly error: NotificationError }
   /** BfdUp of draft-ietf-idr-bgp-bfd-strict-mode, and every other change of what BFD allows. */
-  | { readonly kind: 'bfd-gate'; readonly gate: BfdGate }
+  | { readonly kind: 'bfd-readiness'; readonly readiness: BfdReadiness }
   /** Not in the RFC: the administrator has changed the keepalive interval. */
   | { readonly kind: 'keepalive-interval'; readonly keepaliveMs: number };
 

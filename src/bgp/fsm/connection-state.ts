@@ -12,7 +12,7 @@ export interface FsmConfig {
   /** DelayOpenTime; 0 sends the OPEN at once. */
   readonly delayOpenMs: number;
   /** Whether BFD lets the machine leave Idle. Absent when the session does not wait for BFD before it connects. */
-  readonly startGate?: BfdGate;
+  readonly startReadiness?: BfdReadiness;
   /** First IdleHoldTime. It doubles with each failure. */
   readonly idleHoldMs: number;
   readonly idleHoldMaximumMs: number;
@@ -23,10 +23,10 @@ export interface FsmConfig {
 }
 
 /** Whether BFD lets a session come up: now, when the hold-down ends, or not before BFD is Up. */
-export type BfdGate =
-  | { readonly kind: 'open' }
-  | { readonly kind: 'opens-in'; readonly delayMs: number }
-  | { readonly kind: 'closed' };
+export type BfdReadiness =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready-in'; readonly delayMs: number }
+  | { readonly kind: 'not-ready' };
 
 /**
  * The timers of RFC 4271 section 8, SendHoldTimer of RFC 9687, `lasting`, which ends the damping of a peer that has proven stable, and

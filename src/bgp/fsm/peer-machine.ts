@@ -30,7 +30,7 @@ import {
 } from '../negotiation.ts';
 import {
   type BfdReport,
-  bfdGate,
+  bfdReadiness,
   dampingQuietMs,
   endDamping,
   initialBfdWatch,
@@ -40,7 +40,7 @@ import {
 import { survivingConnection } from './collision.ts';
 import type { DownCause, FsmAction, FsmEvent } from './connection-events.ts';
 import { stepConnection } from './connection-fsm.ts';
-import { type BfdGate, type FsmConfig, initialFsmState } from './connection-state.ts';
+import { type BfdReadiness, type FsmConfig, initialFsmState } from './connection-state.ts';
 import { contenderPauseMs, refusalOf, silentConnection, silentConnectionMs } from './contender-policy.ts';
 import { inheritFailures, PeerDraft } from './peer-draft.ts';
 import type { ConnectionEvent, PeerEvent, PeerStep } from './peer-events.ts';
@@ -141,7 +141,7 @@ class PeerTransition {
     const { primary } = this.#draft.state;
     const { name } = primary.fsm;
     const isConnecting = name === 'Idle' || name === 'Connect' || name === 'Active';
-    this.#gateChanged();
+    this.#readinessChanged();
     if (wasPassive !== settings.fsm.passive && isConnecting) this.#restart({ kind: 'stop' });
     this.#draft.act({ kind: 'apply-socket-rules', connection: primary.id });
     const holdTimeSeconds = primary.negotiated?.holdTimeSeconds;
@@ -179,7 +179,7 @@ class PeerTransition {
     if (!this.#draft.state.settings.bfd) return;
     const { watch, isLost } = observeBfd(this.#draft.state.bfd, report, this.#nowMs);
     this.#draft.set({ bfd: watch });
-    if (!isLost) this.#gateChanged();
+    if (!isLost) this.#readinessChanged();
     else if (watch.isDamped) this.#draft.act({ kind: 'bfd-loss-ignored', quietMs: dampingQuietMs });
     else this.#bfdLost();
   }
@@ -222,17 +222,18 @@ class PeerTransition {
   }
 
   /** Tells the connections that wait for BFD what it allows now. */
-  #gateChanged(): void {
+  #readinessChanged(): void {
     const { primary, contender } = this.#draft.state;
     for (const connection of [primary, contender])
-      if (connection?.fsm.bfdWait) this.#feed(connection.id, { kind: 'bfd-gate', gate: this.#gate });
+      if (connection?.fsm.bfdWait)
+        this.#feed(connection.id, { kind: 'bfd-readiness', readiness: this.#readiness });
   }
 
   /** What BFD allows now. Without strict mode, nothing waits. */
-  get #gate(): BfdGate {
+  get #readiness(): BfdReadiness {
     const { settings, bfd } = this.#draft.state;
-    if (!settings.bfd || settings.bfd.strict === 'off') return { kind: 'open' };
-    return bfdGate(bfd, settings.bfd.holdDownMs, this.#nowMs);
+    if (!settings.bfd || settings.bfd.strict === 'off') return { kind: 'ready' };
+    return bfdReadiness(bfd, settings.bfd.holdDownMs, this.#nowMs);
   }
 
   /** The peer has connected. A primary that waits for a connection takes it. Otherwise the connection becomes the contender. */
@@ -300,7 +301,7 @@ class PeerTransition {
       kind: 'open',
       holdTimeMs: negotiated.holdTimeSeconds * 1000,
       keepaliveMs: negotiated.keepaliveTimeSeconds * 1000,
-      ...(negotiated.bfdStrict ? { gate: this.#gate } : {}),
+      ...(negotiated.bfdStrict ? { readiness: this.#readiness } : {}),
     });
   }
 
@@ -421,7 +422,7 @@ class PeerTransition {
   #configOf(id: number): FsmConfig {
     const { fsm, bfd } = this.#draft.state.settings;
     if (id !== this.#draft.state.primary.id) return { ...fsm, passive: true, delayOpenMs: 0 };
-    return bfd?.strict === 'local' ? { ...fsm, startGate: this.#gate } : fsm;
+    return bfd?.strict === 'local' ? { ...fsm, startReadiness: this.#readiness } : fsm;
   }
 
   /**

@@ -49,9 +49,9 @@ export function openSent(step: Transition, event: FsmEvent): FsmStep {
 function bfdUpPending(step: Transition, event: FsmEvent): FsmStep {
   const { state } = step;
   switch (event.kind) {
-    case 'bfd-gate':
-      if (event.gate.kind === 'open') return bfdUp(step);
-      if (event.gate.kind === 'opens-in') startHoldDown(step, event.gate.delayMs, state.holdTimeMs);
+    case 'bfd-readiness':
+      if (event.readiness.kind === 'ready') return bfdUp(step);
+      if (event.readiness.kind === 'ready-in') startHoldDown(step, event.readiness.delayMs, state.holdTimeMs);
       else step.stopTimer('bfd');
       return step.stay();
     case 'timer':
@@ -177,7 +177,7 @@ function afterOpen(
     // Events 1, 3-7: "any start event is ignored". Events 16, 17 (a second connection) belong to the peer machine.
     case 'start':
     case 'tcp-connected':
-    case 'bfd-gate':
+    case 'bfd-readiness':
       return step.stay();
     // Event 2 (ManualStop): NOTIFICATION Cease, ConnectRetryCounter to zero; to Idle.
     case 'stop':

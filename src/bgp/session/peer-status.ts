@@ -56,6 +56,7 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
   const withheld = negotiated?.withheld ?? [];
   return [
     ...(peer.warning === undefined ? [] : [peer.warning]),
+    ...(peer.bfdWarning === undefined ? [] : [peer.bfdWarning]),
     ...(isBfdDamped ? [describeDamping()] : []),
     ...(carried?.warnings ?? []),
     ...(withheld.length === 0

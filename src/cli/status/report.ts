@@ -39,6 +39,7 @@ export function statusReport(view: ClusterView): { readonly text: string; readon
       ['node', 'peer', 'state', 'since', 'routes', 'last error'],
       view.speakers.flatMap(sessionRows),
     ),
+    ...bfdSection(view),
     formatTable(['node', 'other speakers'], view.speakers.flatMap(memberRows)),
     ...(troubles.length > 0 ? [troubles.join('\n')] : []),
   ];
@@ -110,8 +111,38 @@ function sessionRows({ node, status }: SpeakerView): string[][] {
   return status.value.peers.map((peer) => {
     const error = peer.lastError === undefined ? '' : `${peer.lastErrorAt ?? ''} ${peer.lastError}`.trim();
     const notes = [...peer.warnings, error].filter(Boolean).join('; ');
-    return [node, peer.name, peer.state, peer.since, routeCount(peer), notes];
+    return [node, peer.name, peer.subState ?? peer.state, peer.since, routeCount(peer), notes];
   });
+}
+
+/** The table of BFD sessions; absent while there are none. */
+function bfdSection({ speakers }: ClusterView): string[] {
+  const rows = speakers.flatMap(({ node, status }) =>
+    status.ok
+      ? status.value.peers.flatMap((peer) => (peer.bfd ? [bfdRow(node, peer.name, peer.bfd)] : []))
+      : [],
+  );
+  if (rows.length === 0) return [];
+  return [formatTable(['node', 'peer', 'bfd', 'since', 'interval', 'detection', 'downs', 'notes'], rows)];
+}
+
+type PeerBfd = NonNullable<SpeakerStatus['peers'][number]['bfd']>;
+
+function bfdRow(node: string, peer: string, bfd: PeerBfd): string[] {
+  const reason =
+    bfd.state === 'Up' ? [] : [`${bfd.diagnostic} (peer: ${bfd.remoteState}, ${bfd.remoteDiagnostic})`];
+  const notes = [...(bfd.problem === undefined ? [] : [bfd.problem]), ...bfd.warnings, ...reason].join('; ');
+  const detection = bfd.detectionTimeMs === 0 ? '' : `${bfd.detectionTimeMs} ms`;
+  return [
+    node,
+    peer,
+    bfd.state,
+    bfd.since,
+    `${bfd.transmitIntervalMs} ms`,
+    detection,
+    String(bfd.downs),
+    notes,
+  ];
 }
 
 function routeCount({ routesSent, routesDesired }: SpeakerStatus['peers'][number]): string {

@@ -86,7 +86,9 @@ async function oneNode(client: Api, name: string): Promise<Node[]> {
 export function queryOf(subject: string): string {
   const address = parseIp(subject);
   if (address) return new URLSearchParams({ address: formatIp(address) }).toString();
-  return new URLSearchParams({
-    machine: subject === 'membership' ? subject : `peer ${subject}`,
-  }).toString();
+  if (subject === 'membership') return new URLSearchParams({ machine: subject }).toString();
+  return new URLSearchParams([
+    ['machine', `peer ${subject}`],
+    ['machine', `bfd ${subject}`],
+  ]).toString();
 }

@@ -44,7 +44,7 @@ for (const [subject, query] of [
   ['membership', 'machine=membership'],
   ['192.0.2.1', 'address=192.0.2.1'],
   ['2001:DB8:0::1', 'address=2001%3Adb8%3A%3A1'],
-  ['top of rack', 'machine=peer+top+of+rack'],
+  ['top of rack', 'machine=peer+top+of+rack&machine=bfd+top+of+rack'],
 ] as const)
   test(`queryOf() turns ${subject} into ${query}`, () => assert.equal(queryOf(subject), query));
 

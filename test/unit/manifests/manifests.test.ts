@@ -123,22 +123,29 @@ test('manifests let the speaker serve HTTP on loopback and on the address of its
     ]);
 });
 
-test('the passive-peers component lets the speaker bind port 179', () => {
+for (const [component, capability] of [
+  ['passive-peers', 'NET_BIND_SERVICE'],
+  ['realtime', 'SYS_NICE'],
+] as const)
+  test(`the component ${component} adds the capability ${capability} to the speaker`, () =>
+    addsTo(component, capability));
+
+function addsTo(component: string, capability: string): void {
   const overlay = mkdtempSync(join(tmpdir(), 'bellman-overlay-'));
   try {
     cpSync(folder, join(overlay, 'manifests'), { recursive: true });
     mkdirSync(join(overlay, 'site'));
-    const kustomization = 'resources: [../manifests]\ncomponents: [../manifests/passive-peers]\n';
+    const kustomization = `resources: [../manifests]\ncomponents: [../manifests/${component}]\n`;
     writeFileSync(join(overlay, 'site/kustomization.yaml'), kustomization);
     const text = execFileSync('kubectl', ['kustomize', join(overlay, 'site')], { encoding: 'utf8' });
     const speaker = (loadAll(text) as Manifest[]).find(({ kind }) => kind === 'DaemonSet')?.spec?.template
       ?.spec;
     const added = speaker?.containers[0]?.securityContext.capabilities.add;
-    assert.deepEqual(added, ['NET_RAW', 'NET_BIND_SERVICE']);
+    assert.deepEqual(added, ['NET_RAW', capability]);
   } finally {
     rmSync(overlay, { recursive: true, force: true });
   }
-});
+}
 
 test('manifests give each process time for a slow start, a liveness timeout of 5 s and a memory limit', () => {
   for (const [kind, name] of [

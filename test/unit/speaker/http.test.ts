@@ -9,7 +9,12 @@ test('peerMachines() names the machine of each peer with the address', () => {
     { name: 'router on another port', address: ip('192.0.2.1') },
     { name: 'rack', address: ip('2001:db8::1') },
   ];
-  assert.deepEqual(peerMachines(peers, '192.0.2.1'), ['peer router', 'peer router on another port']);
-  assert.deepEqual(peerMachines(peers, '2001:db8::1'), ['peer rack']);
+  assert.deepEqual(peerMachines(peers, '192.0.2.1'), [
+    'peer router',
+    'bfd router',
+    'peer router on another port',
+    'bfd router on another port',
+  ]);
+  assert.deepEqual(peerMachines(peers, '2001:db8::1'), ['peer rack', 'bfd rack']);
   assert.deepEqual(peerMachines(peers, '192.0.2.10'), []);
 });

@@ -27,6 +27,8 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   const speaker = new NodeSpeaker({
     nodeName: 'node-1',
     isOurs: () => true,
+    isOnLink: () => true,
+    bfd: { setSessions: () => undefined },
     leavesWhenCordoned: false,
     ignoresExcludeLabel: over.ignoresExcludeLabel ?? false,
     bgp,

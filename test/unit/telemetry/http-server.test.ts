@@ -67,6 +67,11 @@ describe('serveHttp()', () => {
         .map((line) => (JSON.parse(line) as { machine: string }).machine);
     assert.deepEqual(await machines(''), ['peer a', 'ownership', 'ownership']);
     assert.deepEqual(await machines('?machine=peer%20a'), ['peer a']);
+    assert.deepEqual(await machines('?machine=peer%20a&machine=ownership'), [
+      'peer a',
+      'ownership',
+      'ownership',
+    ]);
     assert.deepEqual(await machines('?address=192.0.2.1'), ['ownership']);
     assert.deepEqual(await machines('?address=192.0.2.7'), ['peer a']);
     assert.doesNotMatch((await get('/debug/events')).body, /hunter2/);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import {
   type BfdReport,
   type BfdWatch,
-  bfdGate,
+  bfdReadiness,
   dampingLosses,
   dampingWindowMs,
   endDamping,
@@ -54,19 +54,19 @@ describe('observeBfd(): which reports mean that the peer is lost', () => {
     test(name, () => assert.equal(observed(...reports).isLost, isLost));
 });
 
-describe('bfdGate()', () => {
-  test('is closed before BFD is Up, and open when either end is AdminDown', () => {
-    assert.equal(bfdGate(initialBfdWatch, 0, 5).kind, 'closed');
-    assert.equal(bfdGate(observed(report({ state: 'Init' })).watch, 0, 5).kind, 'closed');
-    assert.equal(bfdGate(observed(report({ state: 'AdminDown' })).watch, 9000, 5).kind, 'open');
-    assert.equal(bfdGate(observed(report({ remoteState: 'AdminDown' })).watch, 9000, 5).kind, 'open');
+describe('bfdReadiness()', () => {
+  test('is not ready before BFD is Up, and ready when either end is AdminDown', () => {
+    assert.equal(bfdReadiness(initialBfdWatch, 0, 5).kind, 'not-ready');
+    assert.equal(bfdReadiness(observed(report({ state: 'Init' })).watch, 0, 5).kind, 'not-ready');
+    assert.equal(bfdReadiness(observed(report({ state: 'AdminDown' })).watch, 9000, 5).kind, 'ready');
+    assert.equal(bfdReadiness(observed(report({ remoteState: 'AdminDown' })).watch, 9000, 5).kind, 'ready');
   });
 
-  test('opens when BFD has been Up for the hold-down, counted from the change to Up', () => {
+  test('is ready when BFD has been Up for the hold-down, counted from the change to Up', () => {
     const { watch } = observed(up, up, up);
-    assert.deepEqual(bfdGate(watch, 1000, 400), { kind: 'opens-in', delayMs: 600 });
-    assert.deepEqual(bfdGate(watch, 1000, 1000), { kind: 'open' });
-    assert.deepEqual(bfdGate(watch, 0, 0), { kind: 'open' });
+    assert.deepEqual(bfdReadiness(watch, 1000, 400), { kind: 'ready-in', delayMs: 600 });
+    assert.deepEqual(bfdReadiness(watch, 1000, 1000), { kind: 'ready' });
+    assert.deepEqual(bfdReadiness(watch, 0, 0), { kind: 'ready' });
   });
 });
 

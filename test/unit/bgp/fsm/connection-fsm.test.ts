@@ -5,7 +5,7 @@ import { openSentHoldMs } from '../../../../src/bgp/fsm/connecting-states.ts';
 import type { FsmAction, FsmEvent } from '../../../../src/bgp/fsm/connection-events.ts';
 import { stepConnection } from '../../../../src/bgp/fsm/connection-fsm.ts';
 import {
-  type BfdGate,
+  type BfdReadiness,
   type BgpState,
   detailedState,
   type FsmConfig,
@@ -95,16 +95,21 @@ const events = {
   KeepAliveMsg: { kind: 'keepalive' },
   UpdateMsg: { kind: 'update' },
   'keepalive interval': { kind: 'keepalive-interval', keepaliveMs: 10_000 },
-  'BGPOpen, BFD down': { kind: 'open', holdTimeMs: 90_000, keepaliveMs: 30_000, gate: { kind: 'closed' } },
+  'BGPOpen, BFD down': {
+    kind: 'open',
+    holdTimeMs: 90_000,
+    keepaliveMs: 30_000,
+    readiness: { kind: 'not-ready' },
+  },
   'BGPOpen, BFD in hold-down': {
     kind: 'open',
     holdTimeMs: 90_000,
     keepaliveMs: 30_000,
-    gate: { kind: 'opens-in', delayMs: 5000 },
+    readiness: { kind: 'ready-in', delayMs: 5000 },
   },
-  BfdUp: { kind: 'bfd-gate', gate: { kind: 'open' } },
-  'BfdUp, hold-down': { kind: 'bfd-gate', gate: { kind: 'opens-in', delayMs: 5000 } },
-  'BFD down': { kind: 'bfd-gate', gate: { kind: 'closed' } },
+  BfdUp: { kind: 'bfd-readiness', readiness: { kind: 'ready' } },
+  'BfdUp, hold-down': { kind: 'bfd-readiness', readiness: { kind: 'ready-in', delayMs: 5000 } },
+  'BFD down': { kind: 'bfd-readiness', readiness: { kind: 'not-ready' } },
   'BFD timer': { kind: 'timer', timer: 'bfd' },
 } as const satisfies Record<string, FsmEvent>;
 type EventName = keyof typeof events;
@@ -440,10 +445,10 @@ test('stepConnection(): invariants over random sequences of events', () => {
   const settings = fc.record({
     passive: fc.boolean(),
     delayOpenMs: fc.constantFrom(0, 1000),
-    startGate: fc.constantFrom<BfdGate>(
-      { kind: 'open' },
-      { kind: 'opens-in', delayMs: 5000 },
-      { kind: 'closed' },
+    startReadiness: fc.constantFrom<BfdReadiness>(
+      { kind: 'ready' },
+      { kind: 'ready-in', delayMs: 5000 },
+      { kind: 'not-ready' },
     ),
   });
   fc.assert(

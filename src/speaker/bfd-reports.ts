@@ -1,0 +1,85 @@
+/** Passes the changes of BFD sessions on: to BGP, to the counters, and as events to the Node. */
+
+import { diagnostic as diagnostics, diagnosticText } from '../bfd/codec/diagnostic.ts';
+import type { BfdChange } from '../bfd/messages.ts';
+import type { BfdSessionSettings } from '../bfd/session-settings.ts';
+import type { BgpSpeaker } from '../bgp/index.ts';
+import type { EventRecord } from '../kubernetes/events.ts';
+import type { Node } from '../kubernetes/model.ts';
+import type { BfdDowns } from './bfd-metrics.ts';
+
+export interface BfdReportsOptions {
+  readonly bgp: Pick<BgpSpeaker, 'bfdChanged'>;
+  readonly events: { record(event: EventRecord): void };
+  readonly downs: BfdDowns;
+  /** The peers that a session watches. */
+  readonly peersOf: (sessionId: string) => readonly WatchedPeer[];
+  /** The Node of this speaker; `undefined` while it is not known. */
+  readonly node: () => Node | undefined;
+}
+
+export interface WatchedPeer {
+  readonly id: string;
+  readonly name: string;
+}
+
+export class BfdReports {
+  readonly #options: BfdReportsOptions;
+  /** Ids of the sessions that are Up. */
+  readonly #up = new Set<string>();
+
+  constructor(options: BfdReportsOptions) {
+    this.#options = options;
+  }
+
+  /** The sessions of the configuration. What is known about others is forgotten. */
+  configured(sessions: readonly BfdSessionSettings[]): void {
+    const ids = new Set(sessions.map(({ id }) => id));
+    for (const id of this.#up) if (!ids.has(id)) this.#up.delete(id);
+    this.#options.downs.keepOnly(new Set(sessions.map(({ name }) => name)));
+  }
+
+  handle(change: BfdChange): void {
+    const { bgp, peersOf } = this.#options;
+    const peers = peersOf(change.id);
+    // BGP comes first, because routes wait for it.
+    for (const { id } of peers) bgp.bfdChanged(id, change);
+    const wasUp = this.#up.has(change.id);
+    const isUp = change.state === 'Up';
+    if (isUp === wasUp) return;
+    if (isUp) this.#up.add(change.id);
+    else this.#up.delete(change.id);
+    for (const { name } of peers) isUp ? this.#cameUp(name) : this.#wentDown(name, change);
+  }
+
+  #cameUp(peer: string): void {
+    this.#record('Normal', 'BfdUp', `BFD session with peer ${peer} is up`);
+  }
+
+  #wentDown(peer: string, { diagnostic, remoteState, remoteDiagnostic, state }: BfdChange): void {
+    // A session that takes the place of another begins without a diagnostic.
+    if (diagnostic === diagnostics.none && state !== 'AdminDown') return;
+    const side = diagnostic === diagnostics.neighborSignaledSessionDown ? 'remote' : 'local';
+    this.#options.downs.count(peer, diagnostic, side);
+    // The end of a session on purpose is no event.
+    if (state === 'AdminDown') return;
+    const reason = remoteState === 'AdminDown' ? 'the peer has shut it down' : diagnosticText(diagnostic);
+    const remote =
+      side === 'remote' && remoteDiagnostic !== 0
+        ? ` (the peer says: ${diagnosticText(remoteDiagnostic)})`
+        : '';
+    this.#record('Warning', 'BfdDown', `BFD session with peer ${peer} went down: ${reason}${remote}`);
+  }
+
+  #record(type: EventRecord['type'], reason: 'BfdUp' | 'BfdDown', message: string): void {
+    const node = this.#options.node();
+    if (!node) return;
+    const { name, uid } = node;
+    this.#options.events.record({
+      regarding: { kind: 'Node', namespace: '', name, uid },
+      type,
+      reason,
+      message,
+    });
+  }
+}
