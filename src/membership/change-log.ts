@@ -25,6 +25,8 @@ export interface Changes {
   readonly payloads: ReadonlySet<string>;
   /** Members that died or left, with the time when each was last heard. */
   readonly lost: readonly LostMember[];
+  /** Names about which the membership keeps nothing any more. */
+  readonly forgotten: readonly string[];
   readonly events: readonly MembershipEvent[];
 }
 
@@ -35,11 +37,13 @@ export class ChangeLog {
   #isSynced = false;
   #payloads = new Set<string>();
   #lost: LostMember[] = [];
+  #forgotten: string[] = [];
   #events: MembershipEvent[] = [];
 
-  /** Notes that some member changed or was forgotten. */
-  noteMembers(): void {
+  /** Notes that the membership has dropped the name. */
+  noteForgotten(name: string): void {
     this.#members = true;
+    this.#forgotten.push(name);
   }
 
   /** `before` is a copy of the member before the change. */
@@ -77,12 +81,14 @@ export class ChangeLog {
       sync: this.#sync,
       payloads: this.#payloads,
       lost: this.#lost,
+      forgotten: this.#forgotten,
       events: this.#events,
     };
     this.#members = false;
     this.#sync = false;
     this.#payloads = new Set();
     this.#lost = [];
+    this.#forgotten = [];
     this.#events = [];
     return taken;
   }

@@ -98,6 +98,14 @@ export class Channel {
     this.#admission.setListed(hosts);
   }
 
+  /** Drops what is kept about a member that the membership has forgotten. */
+  forget(name: string): void {
+    this.#sent.delete(name);
+    this.#tokens.delete(name);
+    this.#opensVersion2.delete(name);
+    this.#guard.forget(name);
+  }
+
   /** Returns the datagram that carries the packet, or nothing when the endpoint cannot be reached. */
   send(to: string, endpoint: Endpoint, packet: Packet): Transmission[] {
     if (!isDeliverable(endpoint)) return [];

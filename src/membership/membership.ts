@@ -56,6 +56,11 @@ const maxCorrectionPackets = 16;
  */
 const farewells = 2;
 const expiryIntervalMs = 60_000;
+/**
+ * How long a member is kept that is not alive and that Kubernetes does not list. By then, no packet carries news of its end any more, and
+ * other members have taken its addresses over.
+ */
+const goneKeptMs = 3_600_000;
 
 export class Membership {
   readonly #settings: MembershipSettings;
@@ -126,10 +131,8 @@ export class Membership {
   /** Replaces the speakers that Kubernetes lists. This member may be among them. `isCertain` says that no other speakers exist. */
   know(speakers: ReadonlyMap<string, readonly Endpoint[]>, now: number, isCertain = false): void {
     const others = new Map([...speakers].filter(([name]) => name !== this.name));
-    for (const name of this.#joinList.replace(others, isCertain, now)) {
-      const member = this.#table.get(name);
-      if (member && !isLive(member)) this.#forget(member);
-    }
+    for (const name of this.#joinList.replace(others, isCertain, now))
+      if (!isLive(this.#table.get(name))) this.#forget(name);
     for (const name of others.keys()) this.#confirm(name);
     const [own] = speakers.get(this.name) ?? [];
     if (own && !isSameEndpoint(own, this.#self.endpoint)) this.#changeSelf({ endpoint: own }, now);
@@ -286,13 +289,15 @@ export class Membership {
   }
 
   #expire(now: number): void {
-    for (const name of this.#unlisted.expire(now)) {
-      const member = this.#table.get(name);
-      if (member) this.#forget(member);
-    }
+    for (const name of this.#unlisted.expire(now)) this.#forget(name);
     if (now < this.#nextExpiryAt) return;
     this.#nextExpiryAt = now + expiryIntervalMs;
     this.#payloads.expire(now);
+    if (!this.#joinList.isCertain) return;
+    for (const member of [...this.#table.all()]) {
+      const { name, since } = member;
+      if (!isLive(member) && !this.#joinList.has(name) && now - since > goneKeptMs) this.#forget(name);
+    }
   }
 
   /**
@@ -379,12 +384,12 @@ export class Membership {
     this.#joinList.tryAllAgain(now);
   }
 
-  #forget(member: Member): void {
-    this.#table.forget(member.name);
-    this.#detector.forget(member.name);
-    this.#joinList.forget(member.name);
-    this.#antiEntropy.forget(member.name);
-    this.#changes.noteMembers();
+  #forget(name: string): void {
+    this.#table.forget(name);
+    this.#detector.forget(name);
+    this.#joinList.forget(name);
+    this.#antiEntropy.forget(name);
+    this.#changes.noteForgotten(name);
   }
 
   #run(actions: readonly DetectorAction[], now: number): void {

@@ -151,6 +151,7 @@ export class MembershipNode {
     step(this.#clock.now());
     const { packets, ...changes } = this.machine.take();
     this.#record(changes.events);
+    for (const name of changes.forgotten) this.#channel.forget(name);
     for (const { to, endpoint, packet } of packets) {
       this.#options.drainCaptures?.();
       this.#transmit(this.#channel.send(to, endpoint, packet));

@@ -24,15 +24,17 @@ export type ReplayVerdict =
  * Accepts each datagram once. Refuses datagrams that were recorded before the last start of the sender or of this process. A session is
  * fresh when its datagrams show the token that this process made for it:
  *
- *     token = first 8 octets of HMAC-SHA-256(secret of this process, generation │ session │ name)
+ *     token = first 8 octets of HMAC-SHA-256(secret of this process, forgotten │ generation │ session │ name)
  *
  * The process stores nothing about a token until the sender shows it. Datagrams that an attacker recorded and sends again therefore take no
  * memory, and do not disturb a challenge under way. The generation grows with each proven session of the name. The tokens of earlier
- * sessions are then void.
+ * sessions are then void. `forgotten` grows with each name that is forgotten, so the tokens of a forgotten name are void, too. Members that
+ * have not shown their token yet are challenged again.
  */
 export class ReplayGuard {
   readonly #secret: Uint8Array;
   readonly #proven = new Map<string, ProvenSession>();
+  #forgotten = 0;
 
   /** `secret` is random and lives as long as the process. */
   constructor(secret: Uint8Array) {
@@ -54,8 +56,14 @@ export class ReplayGuard {
     return { kind: 'accept' };
   }
 
+  /** Drops what is kept about the name. */
+  forget(name: string): void {
+    if (this.#proven.delete(name)) this.#forgotten++;
+  }
+
   #token(name: string, session: string, generation: number): string {
-    const hmac = createHmac('sha256', this.#secret).update(`${generation} ${session} ${name}`, 'latin1');
+    const text = `${this.#forgotten} ${generation} ${session} ${name}`;
+    const hmac = createHmac('sha256', this.#secret).update(text, 'latin1');
     return hmac.digest('hex').slice(0, 2 * tokenLength);
   }
 }

@@ -144,6 +144,17 @@ describe('Channel', () => {
     assert.equal(wire.delivered.length, 50);
   });
 
+  test('rejects recorded datagrams of a member that was forgotten, and hears the member again after a challenge', () => {
+    const { wire, b } = acquainted();
+    const recorded = wire.seen.filter(({ to }) => to === 'b');
+    b.forget('a');
+    for (const { datagram } of recorded) wire.put('b', datagram, 'a');
+    wire.lose();
+    assert.deepEqual(wire.delivered, []);
+    wire.send('a', 'b');
+    assert.deepEqual(wire.delivered, ['b heard a: gossip']);
+  });
+
   test('drops each bad datagram with its reason', () => {
     const { wire } = acquainted();
     wire.send('a', 'b');

@@ -1,37 +1,100 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Claim } from '../../../src/layer2/ownership/claim.ts';
+import { ClaimPayloads, payloadOf } from '../../../src/layer2/ownership/claim-payloads.ts';
+import { ClaimStore, releaseKeptMs } from '../../../src/layer2/ownership/claim-store.ts';
 import { Membership } from '../../../src/membership/membership.ts';
-import type { MemberState, MemberUpdate } from '../../../src/membership/packet.ts';
+import type { Body, MemberState, MemberUpdate, Packet, Update } from '../../../src/membership/packet.ts';
+import type { PayloadStore } from '../../../src/membership/payload.ts';
 import { TextStore } from '../../support/text-payloads.ts';
 
 const endpoint = { host: '192.0.2.1', port: 7946 };
 const other = { host: '192.0.2.2', port: 7946 };
+const [minuteMs, hourMs] = [60_000, 3_600_000];
 
 function about(name: string, state: MemberState, incarnation: number): MemberUpdate {
   return { kind: 'member', name, state, incarnation, endpoint, metadata: '' };
 }
 
+function memberA(payloads: PayloadStore = new TextStore()): Membership {
+  return new Membership({ name: 'a', incarnation: 5, endpoint, metadata: '', payloads, random: () => 0 });
+}
+
+function packetOfB(body: Body, ...updates: readonly Update[]): Packet {
+  return { from: 'b', incarnation: 1, summary: 0, body, updates };
+}
+
+/** Wakes the member, but at most once in `leastMs`, and returns the names that it forgets. No other member answers. */
+function run(membership: Membership, fromMs: number, toMs: number, leastMs = minuteMs): string[] {
+  const forgotten: string[] = [];
+  for (let now = fromMs; now < toMs; now = Math.max(now + leastMs, membership.wakeAt())) {
+    membership.wake(now);
+    forgotten.push(...membership.take().forgotten);
+  }
+  return forgotten;
+}
+
+const claim = (over: Partial<Claim>): Claim => ({
+  ...{ address: '192.0.2.240', owner: 'a', epoch: 1, from: '', observedVersion: 1, inConflict: false },
+  ...over,
+});
+
 test('Membership restates in its ack that it is alive, even if an outdated statement about it follows in the ping', () => {
-  const membership = new Membership({
-    name: 'a',
-    incarnation: 5,
-    endpoint,
-    metadata: '',
-    payloads: new TextStore(),
-    random: () => 0,
-  });
+  const membership = memberA();
   const updates = [about('a', 'alive', 5), about('a', 'alive', 4)];
-  const ping = {
-    from: 'b',
-    incarnation: 1,
-    summary: 0,
-    body: { kind: 'ping', sequence: 7 },
-    updates,
-  } as const;
-  membership.receive(ping, other, 0);
+  membership.receive(packetOfB({ kind: 'ping', sequence: 7 }, ...updates), other, 0);
   const ack = membership.take().packets.find(({ packet }) => packet.body.kind === 'ack');
   assert.deepEqual(
     ack?.packet.updates.filter((update) => update.kind === 'member' && update.name === 'a'),
     [about('a', 'alive', 5)],
   );
+});
+
+for (const body of [
+  { kind: 'ping', sequence: 7 },
+  { kind: 'gossip' },
+  { kind: 'records' },
+] as const satisfies readonly Body[])
+  test(`Membership answers an outdated record in a packet of kind ${body.kind} with the newest record`, () => {
+    const store = new ClaimStore();
+    const membership = memberA(new ClaimPayloads(store));
+    store.merge(claim({ owner: 'c', epoch: 3 }));
+    const outdated = payloadOf(claim({ owner: 'b', epoch: 2 }));
+    membership.receive(packetOfB(body, about('b', 'alive', 1), outdated), other, 0);
+    const sent = membership.take().packets.flatMap(({ to, packet }) => (to === 'b' ? packet.updates : []));
+    assert.ok(
+      sent.some(
+        (update) =>
+          update.kind === 'payload' &&
+          Buffer.from(update.octets).equals(payloadOf(claim({ owner: 'c', epoch: 3 })).octets),
+      ),
+    );
+  });
+
+test('Membership drops the release of an address after a day', () => {
+  const store = new ClaimStore();
+  const membership = memberA(new ClaimPayloads(store));
+  const released = claim({ owner: '', epoch: 2, from: 'a' });
+  membership.publish([payloadOf(claim({})), payloadOf(released)], 0);
+  run(membership, 0, releaseKeptMs - hourMs);
+  assert.deepEqual(store.newest(released.address), released);
+  run(membership, releaseKeptMs - hourMs, releaseKeptMs + hourMs);
+  assert.equal(store.newest(released.address), undefined);
+});
+
+test('Membership forgets a member an hour after its end, unless Kubernetes still lists the member', () => {
+  const membership = memberA();
+  const speakers = (...names: string[]) => new Map(names.map((name) => [name, [other]]));
+  membership.know(speakers('b', 'c'), 0, true);
+  for (const name of ['b', 'c'])
+    membership.receive({ ...packetOfB({ kind: 'gossip' }, about(name, 'alive', 1)), from: name }, other, 0);
+  membership.know(speakers('c'), 1, true);
+  assert.deepEqual(run(membership, 1, minuteMs, 10), []);
+  assert.deepEqual([membership.member('b')?.state, membership.member('c')?.state], ['dead', 'dead']);
+  assert.deepEqual(run(membership, minuteMs, hourMs), []);
+  assert.deepEqual(run(membership, hourMs, hourMs + 3 * minuteMs), ['b']);
+  assert.equal(membership.member('b'), undefined);
+  assert.equal(membership.member('c')?.state, 'dead');
+  membership.know(new Map(), 2 * hourMs, true);
+  assert.deepEqual(membership.take().forgotten, ['c']);
 });

@@ -44,4 +44,16 @@ describe('ReplayGuard', () => {
     assert.equal(guard.judge('a', 's1', 3, first).kind, 'challenge');
     assert.deepEqual(guard.judge('a', 's2', 3, second), { kind: 'accept' });
   });
+
+  test('accepts no datagram of a forgotten member until the member shows a new token', () => {
+    const guard = new ReplayGuard(secret);
+    const old = tokenOf(guard, 'a', 's1');
+    const pending = tokenOf(guard, 'b', 's1');
+    guard.judge('a', 's1', 2, old);
+    guard.forget('a');
+    for (const sequence of [2, 3]) assert.equal(guard.judge('a', 's1', sequence, old).kind, 'challenge');
+    assert.deepEqual(guard.judge('a', 's1', 4, tokenOf(guard, 'a', 's1')), { kind: 'accept' });
+    assert.equal(guard.judge('b', 's1', 2, pending).kind, 'challenge');
+    assert.deepEqual(guard.judge('b', 's1', 3, tokenOf(guard, 'b', 's1')), { kind: 'accept' });
+  });
 });
