@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
+import { type AcceptedConfig, configHash } from '../../../src/cluster/accepted-config.ts';
+import { parseConfig } from '../../../src/config/index.ts';
 import { AcceptedConfigTracker } from '../../../src/speaker/accepted-config-tracker.ts';
 import type { AwaitedKind } from '../../../src/speaker/initial-sync.ts';
 import { KnownSpeakerList } from '../../../src/speaker/known-speakers.ts';
@@ -14,14 +16,24 @@ const collection = '/api/v1/namespaces/bellman-system/secrets';
 const labels = { 'bellman.dev/secret': 'peer-password' };
 const keys = Buffer.from(Buffer.alloc(32, 1).toString('base64')).toString('base64');
 
-/** Starts the watches of a speaker. `take` returns what the watches have passed on about Secrets since the last call. */
-async function setUp(t: TestContext, put: (api: MemoryApi) => void = () => {}) {
+interface SetUpOptions {
+  readonly put?: (api: MemoryApi) => void;
+  /** The configuration in the state directory. */
+  readonly remembered?: AcceptedConfig;
+}
+
+/**
+ * Starts the watches of a speaker. `take` returns what the watches have passed on about Secrets and configurations since the last call.
+ * `saved` has the hashes of the configurations that the watches have written to the state directory.
+ */
+async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOptions = {}) {
   const clock = new VirtualClock();
   const api = new MemoryApi(clock);
   put(api);
   const logger = pino({ level: 'silent' });
   const passed: string[] = [];
   const arrived: AwaitedKind[] = [];
+  const saved: string[] = [];
   const ended = new AbortController();
   const ignored = () => {};
   const watches = new SpeakerWatches({
@@ -34,9 +46,15 @@ async function setUp(t: TestContext, put: (api: MemoryApi) => void = () => {}) {
     services: new Map(),
     accepted: new AcceptedConfigTracker(),
     knownSpeakers: new KnownSpeakerList(),
-    memory: { save: () => undefined, recall: () => undefined },
+    memory: {
+      save: ({ hash }) => {
+        saved.push(hash);
+        return undefined;
+      },
+      recall: () => remembered,
+    },
     speaker: {
-      setConfig: ignored,
+      setConfig: ({ pools }) => void passed.push(`pools ${pools.map(({ name }) => name).join()}`),
       setService: ignored,
       setEndpointSlice: ignored,
       setNode: ignored,
@@ -59,6 +77,7 @@ async function setUp(t: TestContext, put: (api: MemoryApi) => void = () => {}) {
   return {
     api,
     arrived,
+    saved,
     take: async () => {
       await pass(clock, 100);
       return passed.splice(0);
@@ -75,11 +94,13 @@ function membershipSecret() {
 }
 
 test('SpeakerWatches passes on the membership Secret and the Secrets with the label of peer passwords, and no others', async (t) => {
-  const { arrived, take } = await setUp(t, (api) => {
-    api.put(`${collection}/bellman-membership`, membershipSecret());
-    api.put(`${collection}/bgp`, secret('bgp', { labels }));
-    api.put(`${collection}/pull`, secret('pull'));
-    api.put(`${collection}/other`, secret('other', { labels: { 'bellman.dev/secret': 'other' } }));
+  const { arrived, take } = await setUp(t, {
+    put: (api) => {
+      api.put(`${collection}/bellman-membership`, membershipSecret());
+      api.put(`${collection}/bgp`, secret('bgp', { labels }));
+      api.put(`${collection}/pull`, secret('pull'));
+      api.put(`${collection}/other`, secret('other', { labels: { 'bellman.dev/secret': 'other' } }));
+    },
   });
   assert.deepEqual((await take()).sort(), ['1 membership keys', 'bgp password']);
   assert.deepEqual(
@@ -98,7 +119,7 @@ test('SpeakerWatches reports a missing membership Secret once, and passes on its
 });
 
 test('SpeakerWatches passes on a Secret while it has the label, and reports the Secret as gone afterwards', async (t) => {
-  const { api, take } = await setUp(t, (api) => api.put(`${collection}/bgp`, secret('bgp')));
+  const { api, take } = await setUp(t, { put: (api) => void api.put(`${collection}/bgp`, secret('bgp')) });
   await take();
   api.put(`${collection}/bgp`, secret('bgp', { labels }));
   assert.deepEqual(await take(), ['bgp password']);
@@ -111,11 +132,70 @@ test('SpeakerWatches passes on a Secret while it has the label, and reports the 
 });
 
 test('SpeakerWatches reports Secrets as arrived only after both lists of Secrets', async (t) => {
-  const { arrived } = await setUp(t, (api) => {
-    api.before = ({ path }) => {
-      if (path.includes('labelSelector=bellman.dev')) throw new Error('refused');
-    };
+  const { arrived } = await setUp(t, {
+    put: (api) => {
+      api.before = ({ path }) => {
+        if (path.includes('labelSelector=bellman.dev')) throw new Error('refused');
+      };
+    },
   });
   assert.ok(!arrived.includes('secrets'));
+  assert.ok(arrived.includes('services'));
+});
+
+const configMaps = '/api/v1/namespaces/bellman-system/configmaps';
+
+function acceptedConfig(pool: string, generation: number): AcceptedConfig {
+  const text = `address-pools: [{name: ${pool}, protocol: layer2, addresses: [192.0.2.240/28]}]\n`;
+  const parsed = parseConfig(text);
+  assert.ok(parsed.ok);
+  return { text, hash: configHash(text), generation, at: '', config: parsed.value, warnings: [] };
+}
+
+/** Stores a ConfigMap as the controller leaves it when it accepts the configuration. */
+function putConfig(api: MemoryApi, name: string, { text, hash, generation }: AcceptedConfig): void {
+  const annotations = {
+    'bellman.dev/accepted-config': text,
+    'bellman.dev/accepted-hash': hash,
+    'bellman.dev/accepted-generation': String(generation),
+  };
+  api.put(`${configMaps}/${name}`, {
+    metadata: { name, namespace: 'bellman-system', annotations },
+    data: { config: text },
+  });
+}
+
+const configsOf = (passed: readonly string[]) => passed.filter((line) => line.startsWith('pools'));
+
+test('SpeakerWatches uses the configuration in the state directory when both ConfigMaps are gone, and follows a ConfigMap that appears later', async (t) => {
+  const remembered = acceptedConfig('remembered', 7);
+  const { api, arrived, saved, take } = await setUp(t, { remembered });
+  assert.deepEqual(configsOf(await take()), ['pools remembered']);
+  assert.ok(arrived.includes('config'));
+  assert.deepEqual(saved, []);
+  const next = acceptedConfig('next', 8);
+  putConfig(api, 'config', next);
+  assert.deepEqual(configsOf(await take()), ['pools next']);
+  assert.deepEqual(saved, [next.hash]);
+});
+
+test('SpeakerWatches prefers the configuration of the ConfigMaps, saves it, and waits for both lists', async (t) => {
+  const [old, newest] = [acceptedConfig('old', 1), acceptedConfig('newest', 2)];
+  const { arrived, saved, take } = await setUp(t, {
+    remembered: acceptedConfig('remembered', 9),
+    put: (api) => {
+      putConfig(api, 'config', old);
+      putConfig(api, 'bellman-accepted-config', newest);
+    },
+  });
+  assert.equal(configsOf(await take()).at(-1), 'pools newest');
+  assert.equal(saved.at(-1), newest.hash);
+  assert.equal(arrived.filter((kind) => kind === 'config').length, 1);
+});
+
+test('SpeakerWatches has no configuration while neither a ConfigMap nor the state directory has one', async (t) => {
+  const { arrived, take } = await setUp(t);
+  assert.deepEqual(configsOf(await take()), []);
+  assert.ok(!arrived.includes('config'));
   assert.ok(arrived.includes('services'));
 });
