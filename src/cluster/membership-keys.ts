@@ -1,5 +1,6 @@
 import type { Secret } from '../kubernetes/model.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { describeMissingKey } from './missing-key.ts';
 import { membershipSecretKey, membershipSecretName } from './names.ts';
 
 const keyOctets = 32;
@@ -9,7 +10,7 @@ export function readMembershipKeys(secret: Secret | undefined): Result<readonly 
   const name = `Secret ${membershipSecretName}`;
   if (!secret) return fail(`${name} does not exist`);
   const value = secret.data[membershipSecretKey];
-  if (!value) return fail(`${name} has no key ${membershipSecretKey}`);
+  if (!value) return fail(`${name} ${describeMissingKey(membershipSecretKey, secret.data)}`);
   const lines = new TextDecoder().decode(value).split('\n');
   const keys: string[] = [];
   for (const [i, raw] of lines.entries()) {

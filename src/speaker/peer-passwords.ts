@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { formatIp } from '../address/index.ts';
+import { describeMissingKey } from '../cluster/missing-key.ts';
 import { peerPasswordLabel } from '../cluster/names.ts';
 import type { Secret } from '../kubernetes/model.ts';
 import { maxPasswordOctets } from '../linux/limits.ts';
@@ -74,14 +75,11 @@ export class PeerPasswords {
   }
 }
 
-/** Why the Secret holds no usable password at the key. The text lists the other keys, because a misspelt key is the usual mistake. */
+/** Why the Secret holds no usable password at the key. */
 function secretFault(secret: Secret, key: string): string | undefined {
   const value = secret.data[key];
-  if (value === undefined || value.length === 0) {
-    const others = Object.keys(secret.data).filter((other) => other !== key);
-    const present = others.length === 0 ? '' : `, only ${others.sort().join(', ')}`;
-    return value === undefined ? `has no key ${key}${present}` : `is empty at key ${key}`;
-  }
+  if (value === undefined) return describeMissingKey(key, secret.data);
+  if (value.length === 0) return `is empty at key ${key}`;
   if (value.length > maxPasswordOctets) return `has more than ${maxPasswordOctets} octets at key ${key}`;
   return isUtf8(value) ? undefined : `has no UTF-8 text at key ${key}`;
 }

@@ -8,6 +8,7 @@ import {
   configHash,
   encodeAcceptedConfig,
 } from '../../cluster/accepted-config.ts';
+import { describeMissingKey } from '../../cluster/missing-key.ts';
 import { configMapKey, configMapName } from '../../cluster/names.ts';
 import { type AssignedAddress, judge, rejectionReason } from '../../config/index.ts';
 import type { ConfigMap } from '../../kubernetes/model.ts';
@@ -54,7 +55,7 @@ export function judgeConfigMap(
   const text = configMap?.data[configMapKey];
   if (text === undefined) {
     const reason = configMap
-      ? `ConfigMap ${configMapName} has no key "${configMapKey}"`
+      ? `ConfigMap ${configMapName} ${describeMissingKey(configMapKey, configMap.data)}`
       : `there is no ConfigMap ${configMapName}`;
     if (!configMap && !accepted) return { kind: 'none', reason };
     return { kind: 'stale', accepted, subject: reason, reason, details: reason, hasOrphans: false };

@@ -15,7 +15,11 @@ for (const [what, given, expected] of [
   ['one key', secret({ keys: one }), [one]],
   ['two keys, with empty lines and spaces', secret({ keys: `\n ${two} \r\n\n${one}\n` }), [two, one]],
   ['no Secret', undefined, 'Secret bellman-membership does not exist'],
-  ['a Secret with another key only', secret({ key: one }), 'Secret bellman-membership has no key keys'],
+  [
+    'a Secret with another key only',
+    secret({ key: one }),
+    'Secret bellman-membership has no key keys, only key',
+  ],
   ['an empty list of keys', secret({ keys: ' \n' }), 'Secret bellman-membership has an empty keys'],
   [
     'too few octets',

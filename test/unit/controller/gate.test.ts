@@ -142,11 +142,16 @@ test('gate treats a deleted ConfigMap as stale, also across a restart, until the
   await harness.stop();
 });
 
-test('gate treats a ConfigMap without its key as stale', async () => {
+test('gate treats a ConfigMap without its key as stale, and names the key that is there instead', async () => {
   const harness = await started(good);
+  const before = harness.api.get(configPath);
+  assert.ok(before);
   harness.editConfig(undefined);
   await harness.pass();
-  assert.match(harness.annotation('config-error') ?? '', /has no key "config"/);
+  assert.match(harness.annotation('config-error') ?? '', /has no key config$/);
+  harness.api.put(configPath, { ...before, data: { 'config.yaml': good } });
+  await harness.pass();
+  assert.match(harness.annotation('config-error') ?? '', /has no key config, only config\.yaml$/);
   await harness.stop();
 });
 
