@@ -162,13 +162,6 @@ test('manifests give each process time for a slow start, a liveness timeout of 5
   one('NetworkPolicy', 'controller');
 });
 
-test('manifests let `bellman status`, when it runs in a Pod of either process, read the ConfigMaps', () => {
-  for (const name of ['controller', 'speaker']) {
-    const rule = one('Role', name).rules?.find(({ resources = [] }) => resources.includes('configmaps'));
-    assert.ok(rule?.verbs.includes('get'), name);
-  }
-});
-
 test('the example ConfigMap has the right name, is accepted, and is not among the applied manifests', () => {
   const [example] = loadAll(readFileSync(`${folder}example-config.yaml`, 'utf8')) as Manifest[];
   assert.deepEqual(example?.metadata, { name: configMapName, namespace: defaultNamespace });

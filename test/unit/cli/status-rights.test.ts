@@ -1,0 +1,132 @@
+/** `bellman status` in a Pod of the controller or of a speaker, against a server that grants only the rights of the manifests. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadAll } from 'js-yaml';
+import { collectStatus } from '../../../src/cli/status/collect.ts';
+import { systemClock } from '../../../src/clock.ts';
+
+interface Rule {
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly rules?: readonly Rule[];
+  readonly roleRef?: { readonly kind: string; readonly name: string };
+  readonly subjects?: readonly { readonly name: string }[];
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'bellman-rights-'));
+after(() => rmSync(folder, { recursive: true }));
+const manifests = fileURLToPath(new URL('../../../manifests/', import.meta.url));
+const rendered = loadAll(
+  execFileSync('kubectl', ['kustomize', manifests], { encoding: 'utf8' }),
+) as Manifest[];
+
+/** The rules of all roles that are bound to the ServiceAccount. The roles of a namespace are those of `bellman-system`. */
+function rulesOf(account: string): {
+  readonly cluster: readonly Rule[];
+  readonly namespace: readonly Rule[];
+} {
+  const bound = (binding: string, kind: string) =>
+    rendered
+      .filter((each) => each.kind === binding && each.subjects?.some(({ name }) => name === account))
+      .flatMap(({ roleRef }) =>
+        rendered.filter((each) => each.kind === kind && each.metadata.name === roleRef?.name),
+      )
+      .flatMap(({ rules = [] }) => rules);
+  return { cluster: bound('ClusterRoleBinding', 'ClusterRole'), namespace: bound('RoleBinding', 'Role') };
+}
+
+const namedPath =
+  /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/?]+))?\/([^/?]+)(?:\/([^/?]+))?(?:\/([^/?]+))?/;
+
+/** Whether the rules allow the request. */
+function isAllowed(account: string, { method, url = '' }: IncomingMessage): boolean {
+  const [, namespace, resource = '', name, subresource] = namedPath.exec(url) ?? [];
+  const verb = method === 'POST' ? 'create' : name === undefined ? 'list' : 'get';
+  const wanted = subresource === undefined ? resource : `${resource}/${subresource}`;
+  const rules = rulesOf(account);
+  return [...rules.cluster, ...(namespace === 'bellman-system' ? rules.namespace : [])].some(
+    ({ resources = [], resourceNames, verbs }) =>
+      resources.includes(wanted) &&
+      verbs.includes(verb) &&
+      (resourceNames === undefined || resourceNames.includes(name ?? '')),
+  );
+}
+
+const holder = 'controller-abc_uuid';
+
+function bodyOf(url: string): object | undefined {
+  if (url.endsWith('/token')) return { status: { token: 'for the viewer' } };
+  if (url.endsWith('/leases/bellman-controller')) return { spec: { holderIdentity: holder } };
+  if (url.endsWith('/pods/controller-abc')) return { status: { podIPs: [] } };
+  if (url.startsWith('/api/v1/nodes')) return { items: [{ metadata: { name: 'node-1' } }] };
+  if (/\/(services|events)(\?|$)/.test(url)) return { items: [] };
+  if (/\/configmaps\/(config|bellman-accepted-config)$/.test(url))
+    return { metadata: { namespace: 'bellman-system', name: url.split('/').at(-1) } };
+  return undefined;
+}
+
+for (const account of ['controller', 'speaker'])
+  test(`collectStatus() reads the configuration, the leader and the speakers with the rights of the ServiceAccount ${account}`, async () => {
+    const refused: string[] = [];
+    const server = createServer((request, response) => {
+      const { url = '' } = request;
+      if (!isAllowed(account, request)) {
+        refused.push(url);
+        response.writeHead(403).end('{}');
+        return;
+      }
+      const body = bodyOf(url);
+      response.writeHead(body ? 200 : 404).end(JSON.stringify(body ?? {}));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const kubeconfig = join(folder, account);
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        'current-context': 'c',
+        contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+        clusters: [
+          { name: 'c', cluster: { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` } },
+        ],
+        users: [{ name: 'u', user: { token: 'secret' } }],
+      }),
+    );
+    try {
+      const view = await collectStatus({
+        ...{ kubeconfig, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7471 },
+        clock: systemClock,
+      });
+      assert.deepEqual(
+        [view.configMap?.name, view.acceptedCopy?.name],
+        ['config', 'bellman-accepted-config'],
+      );
+      assert.equal(view.lease?.holder, holder);
+      assert.deepEqual(
+        view.speakers.map(({ node }) => node),
+        ['node-1'],
+      );
+      assert.equal(view.viewerProblem, undefined);
+      // The leader itself says why a Service waits, so the events are only a substitute.
+      assert.deepEqual(
+        refused.filter((url) => !url.startsWith('/api/v1/events')),
+        [],
+      );
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
