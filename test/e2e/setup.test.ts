@@ -33,7 +33,7 @@ test('the set-up builds native addons in a path with a space', () => {
     const stubs = join(folder, 'stubs');
     for (const each of [stubs, join(clone, 'scripts')]) mkdirSync(each, { recursive: true });
     writeFileSync(join(stubs, 'npm'), npm, { mode: 0o755 });
-    for (const file of ['scripts/setup.sh', 'package.json', 'package-lock.json'])
+    for (const file of ['scripts/setup.sh', 'scripts/debian.sh', 'package.json', 'package-lock.json'])
       copyFileSync(join(root, file), join(clone, file));
     const env = {
       ...process.env,
