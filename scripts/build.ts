@@ -1,10 +1,12 @@
 /**
  * Writes the program as it is shipped to `dist/`: bundles without unused code, with source maps, beside the addons and the Node binary that run
  * them. `dist/` needs nothing else but the C and C++ libraries and libpcap of Debian.
- *   node scripts/build.ts [DIRECTORY]
- * Replaces an earlier build. Refuses a folder that holds anything else.
+ *   node scripts/build.ts [--arch amd64|arm64] [--root ROOT] [DIRECTORY]
+ * Replaces an earlier build. Refuses a folder that holds anything else. The architecture is this machine's if there is no `--arch`;
+ * `scripts/image/main.ts` prepares what a build for another one needs. With `--root`, DIRECTORY is a path below ROOT, and the program also
+ * runs from there, with ROOT as its root directory.
  *
- *   dist/bellman               starts the program with the flags and variables that were measured (docs/design/footprint.md)
+ *   dist/bellman               starts the program with the flags and variables that were measured (scripts/launcher.c)
  *   dist/app/bellman.js        the command line, which loads the code of a daemon on demand
  *   dist/app/layer2-process.js the layer-2 process
  *   dist/app/bfd-process.js    the BFD process
@@ -18,16 +20,25 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build, type Plugin } from 'esbuild';
+import { modulesFolder, root, runner, targetNamed, tool } from './target.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = resolve(process.argv[2] ?? join(root, 'dist'));
-const modules = join(root, 'node_modules');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { arch: { type: 'string', default: process.arch }, root: { type: 'string' } },
+});
+const target = targetNamed(values.arch);
+/** Where the program is when it runs. V8's compiled code contains this path. */
+const home = resolve(positionals[0] ?? join(root, 'dist'));
+const dist = values.root === undefined ? home : join(values.root, home);
+const modules = modulesFolder(target);
 
 /** The push gateway is the only part of prom-client that loads Node's HTTP, which costs the layer-2 process 5 MB. Bellman is scraped. */
 const withoutPushGateway: Plugin = {
@@ -40,25 +51,31 @@ const withoutPushGateway: Plugin = {
   },
 };
 
+/** The code comes from this machine's packages, and the addons from those of the architecture. */
+const addonsOfTarget: Plugin = {
+  name: 'addons-of-target',
+  setup(builder) {
+    builder.onLoad({ filter: /\.node$/ }, ({ path }) => ({
+      contents: readFileSync(path.replace(join(root, 'node_modules'), modules)),
+      loader: 'copy',
+    }));
+  },
+};
+
 /** koffi finds its addon by paths that a bundler cannot follow. */
 const koffiFiles = [
   ...['package.json', 'index.js', 'LICENSE.txt', 'src/koffi/index.js', 'src/koffi/src/static.js'].map(
     (file) => join('koffi', file),
   ),
-  ...['package.json', 'index.js', `linux_${process.arch}/koffi.node`].map((file) =>
-    join(`@koromix/koffi-linux-${process.arch}`, file),
+  ...['package.json', 'index.js', `linux_${target.arch}/koffi.node`].map((file) =>
+    join(`@koromix/koffi-linux-${target.arch}`, file),
   ),
 ];
 
 /** V8 refuses compiled code that other flags have made, so the launcher and the last step of the build share them. */
 const flags = ['--max-semi-space-size=1'];
-const launcher = `#!/bin/sh
-# Starts the program with the flags of docs/design/footprint.md.
-here=$(dirname "$(readlink -f "$0")")
-export MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX:-1}"
-export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-$here/compiled}" NODE_COMPILE_CACHE_PORTABLE=1
-exec "$here/bin/node" ${flags.join(' ')} "$here/app/bellman.js" "$@"
-`;
+/** The user of the controller in its Pod: `runAsUser` in manifests/controller.yaml, and the user of the image. */
+const controllerUser = 65532;
 
 if (existsSync(dist) && readdirSync(dist).length > 0 && !existsSync(join(dist, 'app/bellman.js'))) {
   process.stderr.write(
@@ -66,7 +83,9 @@ if (existsSync(dist) && readdirSync(dist).length > 0 && !existsSync(join(dist, '
   );
   process.exit(1);
 }
-rmSync(dist, { recursive: true, force: true });
+// `make image` writes dist/image, which stays.
+for (const part of ['app', 'bin', 'bellman', 'compiled'])
+  rmSync(join(dist, part), { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 const { metafile } = await build({
   metafile: true,
@@ -89,9 +108,8 @@ const { metafile } = await build({
   sourcemap: 'linked',
   sourcesContent: false,
   external: ['koffi'],
-  plugins: [withoutPushGateway],
+  plugins: [withoutPushGateway, addonsOfTarget],
   resolveExtensions: ['.ts', '.js', '.json', '.node'],
-  loader: { '.node': 'copy' },
   assetNames: 'addons/[name]',
   define: { 'process.env.BELLMAN_VERSION': JSON.stringify(version) },
   banner: {
@@ -104,16 +122,41 @@ for (const file of koffiFiles) {
 }
 writeFileSync(join(dist, 'app/package.json'), '{"type":"module","private":true}\n');
 mkdirSync(join(dist, 'bin'));
-cpSync(process.execPath, join(dist, 'bin/node'), { dereference: true });
-execFileSync('strip', [join(dist, 'bin/node')]);
-writeFileSync(join(dist, 'bellman'), launcher);
-chmodSync(join(dist, 'bellman'), 0o755);
+cpSync(join(modules, `node-linux-${target.arch}/bin/node`), join(dist, 'bin/node'));
+execFileSync(tool(target, 'strip'), [join(dist, 'bin/node')]);
+execFileSync(tool(target, 'gcc'), [
+  ...['-Wall', '-Werror', '-O2', '-s', '-D_GNU_SOURCE'],
+  `-DFLAGS=${flags.map((flag) => `${JSON.stringify(flag)},`).join('')}`,
+  ...['-o', join(dist, 'bellman'), join(root, 'scripts/launcher.c')],
+]);
 
 const entered = Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]) =>
-  entryPoint?.endsWith('.ts') ? [join(root, file)] : [],
+  entryPoint?.endsWith('.ts') ? [relative(dist, join(root, file))] : [],
 );
 // Node keeps the code of what it has loaded. The layer-2 process and the command line end with an error, because they get no arguments.
+// The fixed seed makes V8 write the same code in every build. It does not count among the flags that must be the same at the start.
+const [command = '', ...options] = [
+  ...runner(target, values.root),
+  join(home, 'bin/node'),
+  ...[...flags, '--random-seed=1'],
+];
 for (const file of entered)
-  spawnSync(join(dist, 'bin/node'), [...flags, file], {
-    env: { NODE_COMPILE_CACHE: join(dist, 'compiled'), NODE_COMPILE_CACHE_PORTABLE: '1' },
+  spawnSync(command, [...options, join(home, file)], {
+    env: {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      NODE_COMPILE_CACHE: join(home, 'compiled'),
+      NODE_COMPILE_CACHE_PORTABLE: '1',
+    },
   });
+// Node puts the number of the user into the name of the folder, and lets only this user read the files. The speaker runs as root, the
+// controller as another user, and a developer as a third.
+const folders = existsSync(join(dist, 'compiled')) ? readdirSync(join(dist, 'compiled')) : [];
+if (folders.length === 0) throw new Error(`${command} wrote no compiled code: does ${dist}/bin/node run?`);
+for (const folder of folders) {
+  const shared = folder.replace(/-\d+$/, '-0');
+  if (shared !== folder) renameSync(join(dist, 'compiled', folder), join(dist, 'compiled', shared));
+  for (const file of readdirSync(join(dist, 'compiled', shared)))
+    chmodSync(join(dist, 'compiled', shared, file), 0o644);
+  for (const user of new Set([controllerUser, process.getuid?.() ?? 0]))
+    if (user !== 0) symlinkSync(shared, join(dist, 'compiled', shared.replace(/-0$/, `-${user}`)));
+}
