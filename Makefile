@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build check fix test demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup build image image-test check fix test demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover footprint membership neighbour resync service-latency
 
 help: ## print this list of targets
@@ -36,6 +36,13 @@ else
 test: check ## check, then test with real routers, real kernels, the lab; FILE=PATH… runs only these files
 	@$(NODE) test/run.ts test/interop/*.test.ts test/e2e/*.test.ts
 endif
+
+image: ## build the image for amd64 and arm64 into dist/image; ARCH=amd64 builds only this one, IMAGE=registry.example/bellman names it
+	@scripts/image/build.sh $(if $(ARCH),--arch $(ARCH)) $(if $(IMAGE),--name $(IMAGE))
+
+image-test: image ## build the image twice, and test it with programs of other projects
+	@scripts/debian.sh skopeo:skopeo umoci:umoci
+	@$(NODE) --test --test-reporter=spec test/image/image.test.ts
 
 build: setup ## write the program as it is shipped to dist/
 	@$(NODE) scripts/build.ts
