@@ -1,0 +1,131 @@
+/**
+ * The values of the Helm chart: names, types, defaults and descriptions. `make schema` writes values.yaml and values.schema.json of the chart from
+ * this definition. With the defaults, the chart renders the same objects as `manifests/kustomization.yaml`.
+ */
+import * as z from 'zod';
+
+const text = z.string();
+const flag = z.boolean();
+const labels = z.record(text, text);
+/** An object of the Kubernetes API. The API server checks it. */
+const object = z.looseObject({});
+
+const probesAndPlace = (
+  requests: Readonly<Record<string, string>>,
+  limits: Readonly<Record<string, string>>,
+  tolerations: readonly Record<string, unknown>[],
+  priority: string,
+) => ({
+  extraArgs: z.array(text).default([]).describe('More flags of the process, as its --help lists them.'),
+  resources: object.default({ requests, limits }).describe('CPU and memory of the container.'),
+  nodeSelector: labels
+    .default({ 'kubernetes.io/os': 'linux' })
+    .describe('Labels of the nodes that may run it.'),
+  tolerations: z
+    .array(object)
+    .default([...tolerations])
+    .describe('Taints of nodes that it accepts.'),
+  priorityClassName: text.default(priority).describe('Priority of the Pods.'),
+  podLabels: labels.default({}).describe('More labels of the Pods.'),
+  podAnnotations: labels.default({}).describe('More annotations of the Pods.'),
+});
+
+const enabled = (byDefault: boolean, description: string) => flag.default(byDefault).describe(description);
+
+const image = z
+  .strictObject({
+    repository: text.min(1).default('bellman').describe('Name of the image, with its registry.'),
+    tag: text.default('').describe("Tag of the image. By default the chart's appVersion."),
+    digest: text
+      .regex(/^(sha256:[0-9a-f]{64})?$/)
+      .default('')
+      .describe('Digest of the image, sha256:…. It takes precedence over the tag.'),
+    pullPolicy: z
+      .enum(['', 'Always', 'IfNotPresent', 'Never'])
+      .default('')
+      .describe('When nodes pull the image. By default Kubernetes decides.'),
+    pullSecrets: z
+      .array(z.strictObject({ name: text.min(1) }))
+      .default([])
+      .describe('Secrets with which nodes pull the image.'),
+  })
+  .describe('The image of both processes. `make image` builds it.');
+
+const controller = z
+  .strictObject({
+    replicas: z
+      .int()
+      .min(1)
+      .default(2)
+      .describe('One replica leads. Another one takes over within 15 seconds.'),
+    ...probesAndPlace({ cpu: '50m', memory: '128Mi' }, { memory: '512Mi' }, [], 'system-cluster-critical'),
+    podDisruptionBudget: z
+      .strictObject({ enabled: enabled(true, 'Whether drains leave all replicas but one alone.') })
+      .describe('The PodDisruptionBudget of the controller.'),
+    networkPolicy: z
+      .strictObject({
+        enabled: enabled(true, 'Whether the Pods accept connections to their metrics port only.'),
+      })
+      .describe('The NetworkPolicy of the controller.'),
+  })
+  .describe('The Deployment that accepts configurations and assigns addresses.');
+
+const speaker = z
+  .strictObject({
+    passivePeers: enabled(
+      false,
+      'Whether speakers may listen on ports below 1024, for peers with `passive: true` on port 179.',
+    ),
+    maxUnavailable: z
+      .union([z.int().min(1), text.regex(/^[0-9]+%$/)])
+      .default(1)
+      .describe('How many nodes an upgrade replaces at a time.'),
+    ...probesAndPlace(
+      { cpu: '50m', memory: '192Mi' },
+      { memory: '1Gi' },
+      [{ operator: 'Exists' }],
+      'system-node-critical',
+    ),
+  })
+  .describe('The DaemonSet that announces addresses.');
+
+export const chartValues = z.strictObject({
+  image,
+  config: z
+    .union([text, object])
+    .default('')
+    .describe(
+      'The configuration: the text of the key `config` of the ConfigMap `config`, or the same as YAML. When it is empty, the chart makes no ConfigMap, and you write it yourself. Uninstalling leaves the ConfigMap in place.',
+    ),
+  loadBalancerClass: text
+    .default('')
+    .describe('Serve only Services with this spec.loadBalancerClass. By default those without a class.'),
+  controller,
+  speaker,
+  admissionPolicies: z
+    .strictObject({
+      enabled: enabled(
+        true,
+        'Whether ValidatingAdmissionPolicies limit what the processes and users may write. They need Kubernetes 1.30.',
+      ),
+    })
+    .describe('Policies that RBAC cannot express.'),
+  podMonitor: z
+    .strictObject({
+      enabled: enabled(
+        false,
+        "Whether the Prometheus operator's PodMonitor makes Prometheus scrape both processes.",
+      ),
+      interval: text.default('30s').describe('Time between two scrapes.'),
+      labels: labels.default({}).describe('Labels by which Prometheus selects the PodMonitor.'),
+    })
+    .describe('For clusters with the Prometheus operator.'),
+  prometheusRule: z
+    .strictObject({
+      enabled: enabled(false, "Whether the chart makes the Prometheus operator's PrometheusRule."),
+      labels: labels.default({}).describe('Labels by which Prometheus selects the rules.'),
+      groups: z.array(object).default([]).describe('Groups of alerting and recording rules.'),
+    })
+    .describe('Alerts on metrics of Bellman, for clusters with the Prometheus operator.'),
+  global: object.optional().describe('Values that Helm shares between charts. Bellman reads none of them.'),
+});
