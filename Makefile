@@ -5,11 +5,11 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build image image-test check fix test demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup build image image-test chart-test check fix test demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover footprint membership neighbour resync service-latency
 
 help: ## print this list of targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install Debian packages, Node 24, npm packages; most other targets do this first
 	@scripts/setup.sh
@@ -44,6 +44,9 @@ image-test: image ## build the image twice, and test it with programs of other p
 	@scripts/debian.sh skopeo:skopeo umoci:umoci
 	@$(NODE) --test --test-reporter=spec test/image/image.test.ts
 
+chart-test: setup ## check the Helm chart with Helm, which is built once with Go
+	@helm=$$(scripts/helm/build.sh) && HELM=$$helm $(NODE) --test --test-reporter=spec test/chart/*.test.ts
+
 build: setup ## write the program as it is shipped to dist/
 	@$(NODE) scripts/build.ts
 
@@ -64,8 +67,9 @@ interop: setup ## test with real routers only, and write docs/reference/interop.
 	@BELLMAN_INTEROP_REPORT="$(CURDIR)/.cache/interop" $(NODE) test/run.ts test/interop/matrix-*.test.ts
 	@$(NODE) test/interop/report.ts .cache/interop > docs/reference/interop.md
 
-schema: setup ## write config/schema.json from its definition in the code
+schema: setup ## write config/schema.json and the generated files of the chart from their definitions in the code
 	@$(NODE) scripts/config-schema.ts
+	@$(NODE) scripts/chart.ts
 
 docs: setup ## write the generated pages of docs/reference/ from the code
 	@$(NODE) scripts/reference.ts

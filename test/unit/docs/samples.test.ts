@@ -67,7 +67,7 @@ function assertCommandExists(text: string): void {
   const [, flag] = /^(--[a-z][a-z-]+)(?: [A-Za-z]+)?$/.exec(line) ?? [];
   if (flag !== undefined)
     assert.ok([...flagsByCommand.values()].flat().includes(flag), `${text}: no such flag`);
-  const [, target] = /^make ([a-z]+)/.exec(line) ?? [];
+  const [, target] = /^make ([a-z-]+)/.exec(line) ?? [];
   if (target !== undefined)
     assert.match(read('Makefile'), new RegExp(`^${target}:`, 'm'), `${text}: no such target`);
   for (const [path] of line.matchAll(
