@@ -26,7 +26,15 @@ export { type AssignedAddress, judge, rejectionReason } from './gate.ts';
 export { parseConfig } from './parse.ts';
 export { PoolIndex, poolIndexOf } from './pool-index.ts';
 export { comparePools } from './pool-order.ts';
-export { configJsonSchema } from './schema/index.ts';
+export {
+  configJsonSchema,
+  type RawBgpAdvertisement,
+  type RawConfig,
+  type RawLayer2Advertisement,
+  type RawPeer,
+  type RawPool,
+  type RawSelector,
+} from './schema/index.ts';
 export { anySelectorMatches, type Labels } from './selector.ts';
 export { spellingHint } from './spelling.ts';
 export { findConfigs, maxTextOctets } from './text/index.ts';

@@ -9,6 +9,7 @@ export {
   type RawBfdProfile,
   type RawBgpAdvertisement,
   type RawConfig,
+  type RawLayer2Advertisement,
   type RawPeer,
   type RawPool,
   type RawSelector,

@@ -328,6 +328,7 @@ export type RawPeer = z.infer<typeof peerSchema>;
 export type RawBfdProfile = z.infer<typeof bfdProfileSchema>;
 export type RawPool = z.infer<typeof poolSchema>;
 export type RawBgpAdvertisement = z.infer<typeof bgpAdvertisementSchema>;
+export type RawLayer2Advertisement = z.infer<typeof l2AdvertisementSchema>;
 export type RawSelector = z.infer<typeof selectorSchema>;
 
 /** A document without its values of the wrong shape. Each value has the type of the schema or is missing. */

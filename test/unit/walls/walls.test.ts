@@ -56,6 +56,8 @@ const plants: readonly Plant[] = [
   },
   { folder: 'src/bgp', line: "export * from '../kubernetes/model.ts';", says: 'src/bgp/*.ts' },
   { folder: 'src/config', line: "export * from '../kubernetes/model.ts';", says: 'src/config/**' },
+  { folder: 'src/convert', line: "export * from '../kubernetes/model.ts';", says: 'src/convert/**' },
+  { folder: 'src/convert/cilium', line: "export * from 'node:fs';", says: 'src/convert/**' },
   {
     folder: 'src/membership',
     line: "export * from '../layer2/messages.ts';",

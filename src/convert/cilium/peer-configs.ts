@@ -1,0 +1,144 @@
+/** CiliumBGPPeerConfig: settings that several peers share. They are written into each peer that refers to them. */
+import type { RawPeer } from '../../config/index.ts';
+import type { PlacedPeer } from '../draft.ts';
+import type { Field, Fields } from '../fields.ts';
+import { type SourceObject, specOf } from '../objects.ts';
+import type { Report } from '../report.ts';
+import { secretAdvice } from '../secrets.ts';
+import { type Selector, selects } from '../selectors.ts';
+
+interface PeerFamily {
+  readonly afi: Field<string> | undefined;
+  readonly safi: Field<string> | undefined;
+  readonly advertisements: Field<Selector> | undefined;
+}
+
+export interface PeerConfigSource {
+  readonly spec: Fields;
+  readonly families: readonly PeerFamily[];
+  readonly port: Field<number> | undefined;
+  readonly times: readonly { readonly key: TimeKey; readonly field: Field<number> }[];
+  readonly secret: Field<string> | undefined;
+  readonly multihop: Field<number> | undefined;
+  readonly restart: {
+    readonly enabled: Field<boolean> | undefined;
+    readonly time: Field<number> | undefined;
+  };
+  /** The peers that refer to it. */
+  readonly users: PlacedPeer[];
+}
+
+type TimeKey = 'hold-time' | 'keepalive-time' | 'connect-time';
+const times = [
+  ['holdTimeSeconds', 'hold-time'],
+  ['keepAliveTimeSeconds', 'keepalive-time'],
+  ['connectRetryTimeSeconds', 'connect-time'],
+] as const;
+
+/** Graceful restart without a time, which is the default of Cilium. */
+const defaultRestartSeconds = 120;
+
+export function readPeerConfigs(
+  objects: readonly SourceObject[],
+  report: Report,
+): ReadonlyMap<string, PeerConfigSource> {
+  return new Map(objects.map((object) => [object.name, readPeerConfig(specOf(object, report))]));
+}
+
+function readPeerConfig(spec: Fields): PeerConfigSource {
+  const [transport, timers, restart] = [
+    spec.object('transport'),
+    spec.object('timers'),
+    spec.object('gracefulRestart'),
+  ];
+  return {
+    spec,
+    families: spec.objects('families').map((family) => ({
+      afi: family.text('afi'),
+      safi: family.text('safi'),
+      advertisements: family.selector('advertisements'),
+    })),
+    port: transport?.number('peerPort'),
+    times: times.flatMap(([name, key]) => {
+      const field = timers?.number(name);
+      return field ? [{ key, field }] : [];
+    }),
+    secret: spec.text('authSecretRef'),
+    multihop: spec.number('ebgpMultihop'),
+    restart: { enabled: restart?.boolean('enabled'), time: restart?.number('restartTimeSeconds') },
+    users: [],
+  };
+}
+
+/** The keys of a peer that refers to the settings. */
+export function peerKeysOf(config: PeerConfigSource, isInternal: boolean): Partial<RawPeer> {
+  const { port, secret, multihop, restart } = config;
+  return {
+    'peer-port': port?.value,
+    ...Object.fromEntries(config.times.map(({ key, field }) => [key, `${field.value}s`])),
+    'password-secret': secret && { name: secret.value },
+    'ebgp-multihop': isInternal || !multihop ? undefined : multihop.value === 1 ? false : multihop.value,
+    'graceful-restart':
+      restart.enabled?.value === true
+        ? { 'restart-time': `${restart.time?.value ?? defaultRestartSeconds}s` }
+        : undefined,
+  };
+}
+
+/** Whether a peer with these settings gets the advertisements of an object with these labels. */
+export function advertises(config: PeerConfigSource, labels: Readonly<Record<string, string>>): boolean {
+  return config.families.some(
+    ({ safi, advertisements }) =>
+      safi?.value === 'unicast' && advertisements !== undefined && selects(advertisements.value, labels),
+  );
+}
+
+/** Gives each field of the settings its outcome, when all peers and advertisements are converted. */
+export function reportPeerConfig(config: PeerConfigSource): void {
+  const { users, spec, restart } = config;
+  const to = (key: string) => users.map(({ at }) => `${at}.${key}`);
+  const all = [config.port, config.secret, config.multihop, restart.enabled, restart.time];
+  const fields = [
+    ...all,
+    ...config.times.map(({ field }) => field),
+    ...config.families.flatMap(({ afi, safi, advertisements }) => [afi, safi, advertisements]),
+  ];
+  if (users.length === 0) {
+    for (const field of fields) field?.dropped('no peer refers to these settings');
+    spec.dropOthers('no peer refers to these settings');
+    return;
+  }
+  config.port?.carried(to('peer-port'));
+  for (const { key, field } of config.times) field.changed(to(key), `${field.value}s`);
+  config.secret?.changed(
+    to('password-secret'),
+    secretAdvice(config.secret.value, "Cilium's namespace for BGP Secrets (kube-system by default)"),
+  );
+  reportMultihop(config, to('ebgp-multihop'));
+  if (restart.enabled?.value) {
+    restart.enabled.carried(to('graceful-restart'));
+    restart.time?.carried(to('graceful-restart.restart-time'));
+  } else {
+    restart.enabled?.changed('', 'left out; graceful restart is off by default');
+    restart.time?.changed('', 'left out; graceful restart is off');
+  }
+  for (const { afi, safi, advertisements } of config.families) {
+    if (safi?.value === 'unicast' && (afi?.value === 'ipv4' || afi?.value === 'ipv6')) {
+      const how = 'left out; Bellman offers both families in every session';
+      afi.changed('', how);
+      safi.changed('', how);
+    } else {
+      afi?.dropped('Bellman speaks only IPv4 unicast and IPv6 unicast');
+      safi?.dropped('Bellman speaks only IPv4 unicast and IPv6 unicast');
+    }
+    advertisements?.changed(to('name'), 'the advertisements that it selects name this peer');
+  }
+  spec.dropOthers('Bellman knows no such setting of a peer');
+}
+
+function reportMultihop({ multihop, users }: PeerConfigSource, to: readonly string[]): void {
+  const written = users.some(({ value }) => value['ebgp-multihop'] !== undefined);
+  if (!written) multihop?.changed('', 'left out; the peers have our AS number');
+  else if (multihop?.value === 1) multihop.changed(to, 'false, which allows one hop');
+  else multihop?.carried(to);
+}

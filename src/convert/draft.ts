@@ -1,0 +1,109 @@
+/** The configuration while the converters write it, with the keys of the ConfigMap. */
+import { dump } from 'js-yaml';
+import type {
+  RawBgpAdvertisement,
+  RawConfig,
+  RawLayer2Advertisement,
+  RawPeer,
+  RawPool,
+} from '../config/index.ts';
+import { isMapping } from './fields.ts';
+
+/** A part of the draft with its path in the configuration, for example `address-pools[0]`. */
+export interface Placed<T> {
+  readonly at: string;
+  readonly value: T;
+}
+
+export type PlacedPool = Placed<RawPool>;
+export type PlacedPeer = Placed<RawPeer>;
+
+export class Draft {
+  readonly peers: PlacedPeer[] = [];
+  readonly pools: PlacedPool[] = [];
+  readonly communities: Record<string, string> = {};
+
+  addPeer(value: RawPeer): PlacedPeer {
+    const peer = { at: this.nextPeer, value };
+    this.peers.push(peer);
+    return peer;
+  }
+
+  /** Path of the peer that is added next. */
+  get nextPeer(): string {
+    return `peers[${this.peers.length}]`;
+  }
+
+  addPool(value: RawPool): PlacedPool {
+    const pool = { at: this.nextPool, value };
+    this.pools.push(pool);
+    return pool;
+  }
+
+  /** Path of the pool that is added next. */
+  get nextPool(): string {
+    return `address-pools[${this.pools.length}]`;
+  }
+
+  /** A name for a peer that no other peer has: the first candidate that is free, or else the last one with a number. */
+  freePeerName(candidates: readonly string[]): string {
+    const taken = new Set(this.peers.map(({ value }) => value.name));
+    const free = candidates.find((name) => !taken.has(name));
+    if (free !== undefined) return free;
+    let number = 2;
+    while (taken.has(`${candidates.at(-1)}-${number}`)) number++;
+    return `${candidates.at(-1)}-${number}`;
+  }
+
+  /** The text of the configuration. Equal drafts give equal texts. */
+  print(): string {
+    const config: RawConfig = {
+      ...(this.peers.length > 0 ? { peers: this.peers.map(({ value }) => value) } : {}),
+      ...(Object.keys(this.communities).length > 0 ? { 'bgp-communities': this.communities } : {}),
+      ...(this.pools.length > 0 ? { 'address-pools': this.pools.map(({ value }) => value) } : {}),
+    };
+    return dump(withoutAbsent(config), { noRefs: true, lineWidth: -1, seqNoIndent: true });
+  }
+}
+
+/**
+ * Adds an advertisement to a pool and returns its path. An advertisement that the pool has already is not added again, because two equal
+ * ones have no other effect than one, and the gate refuses them.
+ */
+export function addBgpAdvertisement(
+  { at, value: pool }: PlacedPool,
+  advertisement: RawBgpAdvertisement,
+): string {
+  pool['bgp-advertisements'] ??= [];
+  return `${at}.bgp-advertisements[${indexIn(pool['bgp-advertisements'], advertisement)}]`;
+}
+
+/** Does the same as `addBgpAdvertisement` for an advertisement in layer 2. */
+export function addLayer2Advertisement(
+  { at, value: pool }: PlacedPool,
+  advertisement: RawLayer2Advertisement,
+): string {
+  pool['l2-advertisements'] ??= [];
+  return `${at}.l2-advertisements[${indexIn(pool['l2-advertisements'], advertisement)}]`;
+}
+
+function indexIn<T>(list: T[], item: T): number {
+  const identity = identityOf(item);
+  const known = list.findIndex((each) => identityOf(each) === identity);
+  return known >= 0 ? known : list.push(item) - 1;
+}
+
+function identityOf(item: unknown): string {
+  return JSON.stringify(withoutAbsent(item));
+}
+
+/** Removes keys without a value, at any depth. */
+function withoutAbsent(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutAbsent);
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, child]) =>
+      child === undefined ? [] : [[key, withoutAbsent(child)]],
+    ),
+  );
+}

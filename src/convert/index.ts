@@ -1,0 +1,19 @@
+/**
+ * Converts the configuration of another program to one ConfigMap. Everything here is pure: objects of Kubernetes in, a text and a table
+ * out.
+ *
+ *   manifests ── objects.ts ──→ objects ── one converter for each source ──→ draft ── draft.ts ──→ text ── gate ──→ Conversion
+ *                                                      │                                            │
+ *                                                      └──→ report.ts: a row for each field ←───────┘
+ *
+ * Nothing is lost without a word. `fields.ts` makes a converter account for each field that it reads, and writes `not carried` for each
+ * field that nothing reads. The gate of the controller judges the result, and each of its errors names the field from which the refused
+ * text comes. A source that cannot be converted gives faults and no text at all.
+ *
+ * `source.ts` says what a source is. `metallb/`, `purelb.ts`, `openelb.ts`, `kube-vip.ts` and `cilium/` are the sources. They are written
+ * from the API types of these programs and from their published examples.
+ */
+export { type Conversion, convert, sources } from './convert.ts';
+export { objectsIn, readObjects, type SourceObject } from './objects.ts';
+export { formatFault, type Row, type SourceFault } from './report.ts';
+export type { ListPath, SourceName } from './source.ts';

@@ -1,0 +1,171 @@
+/**
+ * kube-vip: the ConfigMap of its cloud provider, with the keys `cidr-NAMESPACE`, `range-NAMESPACE`, `interface-NAMESPACE` and so on.
+ * `global` stands for all namespaces. The ConfigMap does not say how the addresses are announced: that is a flag of kube-vip itself.
+ *
+ * kube-vip lets ranges overlap. In the configuration an address is in one pool only, so a pool of a namespace keeps what it shares with
+ * the global pool. kube-vip looks for `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`.
+ */
+import { familyBits, type IpRange } from '../address/index.ts';
+import type { RawPool } from '../config/index.ts';
+import { addLayer2Advertisement, Draft } from './draft.ts';
+import { type Field, Fields, isMapping } from './fields.ts';
+import { placeOf, type SourceObject } from './objects.ts';
+import { printRange, readRange, subtract, union } from './ranges.ts';
+import type { Report } from './report.ts';
+import { configMap, type Source } from './source.ts';
+import { show } from './text.ts';
+
+const name = 'kubevip';
+const allNamespaces = 'global';
+/** kube-vip asks a DHCP server when the pool is this prefix. */
+const dhcp = '0.0.0.0/32';
+
+export const kubeVip: Source = {
+  name: 'kube-vip',
+  title: 'kube-vip',
+  reads: isKubeVip,
+  lists: [configMap('kube-system', name)],
+  convert(objects, report) {
+    const draft = new Draft();
+    const [object, second] = objects;
+    if (second)
+      report.refuse(placeOf(second), 'there is another ConfigMap of kube-vip; give only one of them');
+    else if (object) convertConfigMap(object, draft, report);
+    return { kind: 'draft', draft };
+  },
+};
+
+const poolKey = /^(cidr|range)-(.+)$/;
+
+function isKubeVip({ apiVersion, kind, body, name: own }: SourceObject): boolean {
+  if (apiVersion !== 'v1' || kind !== 'ConfigMap') return false;
+  return own === name || (isMapping(body.data) && Object.keys(body.data).some((key) => poolKey.test(key)));
+}
+
+/** The addresses of one key. */
+interface AddressList {
+  readonly field: Field<string>;
+  readonly namespace: string;
+  readonly kind: 'cidr' | 'range';
+  readonly ranges: readonly IpRange[];
+}
+
+function convertConfigMap(object: SourceObject, draft: Draft, report: Report): void {
+  const data = new Fields(
+    isMapping(object.body.data) ? object.body.data : {},
+    placeOf(object, 'data'),
+    report,
+  );
+  const lists = data.names().flatMap((key) => listOf(data, key));
+  const skipsEnds = data.boolean('skip-end-ips-in-cidr');
+  // A key that an earlier one hides is never used, but an address may have been assigned before the earlier one was written.
+  const hasGlobalCidr = lists.some(({ namespace, kind }) => namespace === allNamespaces && kind === 'cidr');
+  const isHidden = ({ namespace, kind }: AddressList) =>
+    kind === 'range' &&
+    (hasGlobalCidr || lists.some((other) => other.kind === 'cidr' && other.namespace === namespace));
+  const order = (list: AddressList) => (isHidden(list) ? 2 : 0) + (list.namespace === allNamespaces ? 1 : 0);
+  const taken: IpRange[] = [];
+  const withLinks = new Map<string, Field<string>>();
+  for (const key of data.names())
+    if (key.startsWith('interface-')) {
+      const field = data.text(key);
+      if (field) withLinks.set(key.slice('interface-'.length), field);
+    }
+  const used = new Map<Field<string>, string[]>();
+  for (const list of [...lists].sort((a, b) => order(a) - order(b))) {
+    const usable = skipsEnds?.value && list.kind === 'cidr' ? list.ranges.map(withoutEnds) : list.ranges;
+    const own = subtract(usable, taken);
+    if (own.length === 0) {
+      list.field.dropped('all its addresses are in other pools');
+      continue;
+    }
+    taken.push(...own);
+    const at = draft.nextPool;
+    const hidden = isHidden(list);
+    const value: RawPool = {
+      name: nameOf(list, lists),
+      protocol: 'layer2',
+      addresses: own.map(printRange),
+      ...(hidden ? { 'auto-assign': false } : {}),
+      ...(list.namespace === allNamespaces ? {} : { namespaces: [list.namespace] }),
+    };
+    const pool = draft.addPool(value);
+    reportPool(list, own, at, hidden);
+    const link = withLinks.get(list.namespace) ?? withLinks.get(allNamespaces);
+    if (link) {
+      const place = addLayer2Advertisement(pool, { interfaces: [link.value] });
+      used.set(link, [...(used.get(link) ?? []), `${place}.interfaces`]);
+    }
+  }
+  for (const link of withLinks.values()) {
+    const places = used.get(link);
+    if (places) link.changed(places, 'written into each pool that it is for');
+    else link.dropped('there is no pool for this namespace; its Services use the interface of their pool');
+  }
+  if (skipsEnds?.value)
+    skipsEnds.changed('', 'the first and the last address of each prefix are left out of the pools');
+  else skipsEnds?.changed('', 'left out; it is the default');
+  data.text('search-order')?.dropped('Bellman assigns the lowest free address');
+  for (const key of data.names())
+    if (key.startsWith('allow-share-'))
+      data
+        .text(key)
+        ?.dropped(
+          'Services share an address when they have the same sharing key, by the annotation bellman.dev/allow-shared-ip',
+        );
+  data.dropOthers('kube-vip knows no such key');
+}
+
+function listOf(data: Fields, key: string): AddressList[] {
+  const [, kind, namespace = ''] = poolKey.exec(key) ?? [];
+  if (kind !== 'cidr' && kind !== 'range') return [];
+  const field = data.text(key);
+  if (!field) return [];
+  if (field.value === dhcp) {
+    field.dropped('Bellman asks no DHCP server; write the addresses of the pool by hand');
+    return [];
+  }
+  const ranges: IpRange[] = [];
+  for (const part of field.value.split(',')) {
+    const range = readRange(part);
+    const isOfKind = part.includes('/') === (kind === 'cidr');
+    if (range && isOfKind) ranges.push(range);
+    else
+      field.refuse(
+        `${show(part)} is not ${kind === 'cidr' ? 'a prefix like 192.0.2.0/24' : 'a range like 192.0.2.10-192.0.2.20'}`,
+      );
+  }
+  return [{ field, namespace, kind, ranges }];
+}
+
+/** The namespace, or with a suffix when the namespace has both kinds of key. */
+function nameOf({ namespace, kind }: AddressList, lists: readonly AddressList[]): string {
+  const isOnly = lists.filter((list) => list.namespace === namespace).length === 1;
+  return isOnly ? namespace : `${namespace}-${kind}`;
+}
+
+function withoutEnds(range: IpRange): IpRange {
+  const size = range.last - range.first + 1n;
+  return size > 2n && familyBits(range.family) === 32
+    ? { ...range, first: range.first + 1n, last: range.last - 1n }
+    : range;
+}
+
+function reportPool(
+  { field, namespace, kind, ranges }: AddressList,
+  own: readonly IpRange[],
+  at: string,
+  hidden: boolean,
+): void {
+  const to = [`${at}.addresses`, at];
+  const said: string[] = [];
+  if (namespace === allNamespaces) said.push('for all namespaces');
+  if (size(own) < size(union(ranges)))
+    said.push('without addresses that are in another pool or at an end of a prefix');
+  if (hidden) said.push(`auto-assign: false, because kube-vip prefers a cidr key to this ${kind} key`);
+  field.changed(to, ['kube-vip does not say how it announces; this is layer 2', ...said].join('; '));
+}
+
+function size(ranges: readonly IpRange[]): bigint {
+  return ranges.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
+}

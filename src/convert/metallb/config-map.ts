@@ -1,0 +1,80 @@
+/**
+ * The ConfigMap of MetalLB v0.9 to v0.12. The configuration extends its format, so the text stays as it is, with its comments and its
+ * order. Every key gets a row all the same, so that the reader sees what the gate has understood.
+ */
+import { parseConfig } from '../../config/index.ts';
+import { readYaml, type YamlNode } from '../../config/text/index.ts';
+import { Draft } from '../draft.ts';
+import { isMapping } from '../fields.ts';
+import { placeOf, type SourceObject } from '../objects.ts';
+import type { Report } from '../report.ts';
+import type { SourceResult } from '../source.ts';
+import { show } from '../text.ts';
+
+const key = 'config';
+/** The text was judged to be a configuration, which nests at most this deeply. */
+const maxDepth = 20;
+
+/**
+ * Whether the object is a ConfigMap with a configuration of MetalLB. Its name can be any, and other programs also keep a text under
+ * `config`, so the text must have a key of MetalLB.
+ */
+export function isConfigMap({ apiVersion, kind, namespace, name, body }: SourceObject): boolean {
+  if (apiVersion !== 'v1' || kind !== 'ConfigMap' || !isMapping(body.data) || !Object.hasOwn(body.data, key))
+    return false;
+  if (namespace === 'metallb-system' && name === 'config') return true;
+  return /^ *(address-pools|peers|bgp-communities|bfd-profiles) *:/m.test(String(body.data[key]));
+}
+
+export function convertConfigMap(objects: readonly SourceObject[], report: Report): SourceResult {
+  const [object, second] = objects;
+  if (!object) return { kind: 'draft', draft: new Draft() };
+  if (second)
+    report.refuse(
+      placeOf(second),
+      `${placeOf(object).object} holds a configuration too; give only one of them`,
+    );
+  const data = isMapping(object.body.data) ? object.body.data : {};
+  const text = data[key];
+  if (typeof text !== 'string') {
+    report.refuse(placeOf(object, `data.${key}`), `expected a text, not ${show(text)}`);
+    return { kind: 'text', text: '' };
+  }
+  const parsed = parseConfig(text);
+  if (!parsed.ok) {
+    for (const { path, line, column, message } of parsed.error)
+      report.refuse(
+        placeOf(object, `data.${key}`),
+        `line ${line}, column ${column}: ${path === '' ? '' : `${path}: `}${message}`,
+      );
+    return { kind: 'text', text };
+  }
+  const warnings = new Map(parsed.warnings.map(({ path, message }) => [path, message]));
+  for (const path of leavesOf(text)) {
+    const warning = warnings.get(path) ?? [...warnings].find(([at]) => at.startsWith(`${path}[`))?.[1];
+    const at = placeOf(object, `data.${key}: ${path}`);
+    if (warning === undefined) report.row(at, 'carried', path);
+    else report.row(at, 'changed', `${path}: ${warning}`);
+  }
+  for (const name of Object.keys(data))
+    if (name !== key)
+      report.row(placeOf(object, `data.${name}`), 'not carried', `MetalLB reads only data.${key}`);
+  return { kind: 'text', text };
+}
+
+/** Paths of the scalars and of the lists of scalars, in the order of the text. */
+function leavesOf(text: string): string[] {
+  const read = readYaml(text, maxDepth);
+  const leaves: string[] = [];
+  const visit = (node: YamlNode, path: string) => {
+    if (node.kind === 'mapping')
+      for (const [name, { value }] of node.entries) visit(value, path === '' ? name : `${path}.${name}`);
+    else if (node.kind === 'sequence' && node.items.some(({ kind }) => kind === 'mapping'))
+      for (const [i, item] of node.items.entries()) visit(item, `${path}[${i}]`);
+    else if (node.kind === 'sequence' ? node.items.length > 0 : node.value !== null && node.value !== '')
+      leaves.push(path);
+  };
+  const root = read.ok ? read.value[0]?.root : undefined;
+  if (root) visit(root, '');
+  return leaves;
+}

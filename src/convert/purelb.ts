@@ -1,0 +1,261 @@
+/**
+ * PureLB: ServiceGroup and LBNodeAgent, v1 and v2.
+ *
+ * A group becomes a pool. A `local` group of v2 puts its addresses on the subnet of the nodes, which is layer 2 here. A `remote` group
+ * leaves them to a routing daemon, which is BGP here. In v1 PureLB decides by the subnet of each node; the aggregation tells the author's
+ * intention: a length like `/32` is only of use to a routing daemon.
+ */
+import type { IpRange } from '../address/index.ts';
+import type { RawLayer2Advertisement, RawPool } from '../config/index.ts';
+import { addBgpAdvertisement, addLayer2Advertisement, Draft, type PlacedPool } from './draft.ts';
+import type { Field, Fields } from './fields.ts';
+import { literalNames } from './interfaces.ts';
+import { placeOf, type SourceObject, specOf } from './objects.ts';
+import { readRange, shortestLength, withLength } from './ranges.ts';
+import type { Report } from './report.ts';
+import { customResource, groupOf, type Source } from './source.ts';
+
+const group = 'purelb.io';
+
+export const purelb: Source = {
+  name: 'purelb',
+  title: 'PureLB',
+  reads: (object) => groupOf(object) === group,
+  lists: [
+    customResource(group, ['v2', 'v1'], 'ServiceGroup', 'servicegroups'),
+    customResource(group, ['v2', 'v1'], 'LBNodeAgent', 'lbnodeagents'),
+  ],
+  convert(objects, report) {
+    const draft = new Draft();
+    const groups = objects.filter(({ kind }) => kind === 'ServiceGroup');
+    for (const object of groups) convertGroup(object, draft, report);
+    const onLinks = draft.pools.filter(({ value }) => value.protocol === 'layer2');
+    for (const object of objects.filter(({ kind }) => kind === 'LBNodeAgent'))
+      convertAgent(object, onLinks, report);
+    for (const object of objects)
+      if (object.kind !== 'ServiceGroup' && object.kind !== 'LBNodeAgent')
+        report.row(
+          placeOf(object),
+          'not carried',
+          'write the routers under peers; Bellman has no other kind of object',
+        );
+    return { kind: 'draft', draft };
+  },
+};
+
+/** The name of the group from which a Service gets an address that names no group. */
+const defaultGroup = 'default';
+
+/** A list of addresses with the fields that say where it is and how its routes are aggregated. */
+interface AddressList {
+  readonly pool: Field<string>;
+  readonly subnet: Field<string> | undefined;
+  readonly aggregation: Field<string> | undefined;
+  readonly range: IpRange | undefined;
+}
+
+function convertGroup(object: SourceObject, draft: Draft, report: Report): void {
+  const spec = specOf(object, report);
+  const [local, remote] = [spec.object('local'), spec.object('remote')];
+  const body = local ?? remote;
+  if (local && remote)
+    report.refuse(placeOf(object, 'spec'), 'local and remote cannot be combined; remove one of them');
+  if (!body) {
+    if (!spec.has('netbox') && !spec.has('external')) spec.lacks('local', 'local, remote or external');
+    spec.dropOthers('Bellman assigns the addresses itself; write the addresses of the pool by hand');
+    return;
+  }
+  const at = draft.nextPool;
+  report.cameFrom(at, placeOf(object));
+  const lists = addressListsOf(body, spec);
+  const isRemote =
+    remote !== undefined ||
+    (object.apiVersion.endsWith('/v1') &&
+      lists.some(({ aggregation }) => lengthOf(aggregation) !== undefined));
+  const value: RawPool = {
+    name: object.name,
+    protocol: isRemote ? 'bgp' : 'layer2',
+    addresses: lists.map(({ pool }) => withLength(carriedPool(pool, `${at}.addresses`))),
+  };
+  const pool = draft.addPool(value);
+  for (const { subnet } of lists)
+    subnet?.changed(
+      '',
+      isRemote
+        ? 'left out; routes need no subnet'
+        : 'left out; Bellman answers on every link whose subnet holds the address',
+    );
+  convertAggregation(lists, pool, isRemote);
+  convertNamespaces(spec, pool, object, report);
+  for (const name of ['multiPool', 'balancePools'])
+    body.boolean(name)?.dropped('Bellman takes the lowest free address of a pool; make a pool of each range');
+  body
+    .boolean('skipIPv6DAD')
+    ?.dropped('Bellman puts no address on an interface, so the kernel probes nothing');
+  spec.dropOthers('Bellman knows no such setting of a pool');
+}
+
+function carriedPool(pool: Field<string>, to: string): string {
+  const written = withLength(pool.value);
+  return written === pool.value ? pool.carried(to) : pool.changed(to, `written as ${written}`);
+}
+
+function addressListsOf(body: Fields, spec: Fields): AddressList[] {
+  const holders = [
+    ...(body.has('pool') ? [body] : []),
+    ...['v4pool', 'v6pool'].flatMap((name) => body.object(name) ?? []),
+    ...['v4pools', 'v6pools'].flatMap((name) => body.objects(name)),
+  ];
+  const lists = holders.flatMap((holder): AddressList[] => {
+    const pool = holder.text('pool');
+    if (!pool) holder.lacks('pool', 'a prefix or a range');
+    if (!pool) return [];
+    return [
+      {
+        pool,
+        subnet: holder.text('subnet'),
+        aggregation: holder.text('aggregation'),
+        range: readRange(pool.value),
+      },
+    ];
+  });
+  if (holders.length === 0) spec.lacks('local.v4pool', 'at least one pool of addresses');
+  return lists;
+}
+
+/** The length that an aggregation names; `undefined` when it is absent or `default`. */
+function lengthOf(aggregation: Field<string> | undefined): number | undefined {
+  const [, digits] = /^\/?(\d{1,3})$/.exec(aggregation?.value ?? '') ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/**
+ * Converts the aggregations of all ranges together, because a pool has one length for each family. A length that is shorter than a range
+ * allows would announce foreign addresses.
+ */
+function convertAggregation(lists: readonly AddressList[], pool: PlacedPool, isRemote: boolean): void {
+  const lengths = new Map<4 | 6, Set<number>>();
+  for (const { aggregation, subnet, range } of lists) {
+    if (!range) continue;
+    const ofSubnet = subnet === undefined ? undefined : Number(subnet.value.split('/')[1]);
+    const length = aggregation === undefined ? undefined : (lengthOf(aggregation) ?? ofSubnet);
+    lengths.set(range.family, (lengths.get(range.family) ?? new Set()).add(length ?? hostLength(range)));
+  }
+  const chosen = new Map<4 | 6, number>();
+  for (const [family, wanted] of lengths) {
+    const [length = 0, ...others] = wanted;
+    const shortest = Math.max(
+      ...lists.flatMap(({ range }) => (range?.family === family ? shortestLength(range) : [])),
+    );
+    if (isRemote && others.length === 0 && length >= shortest) chosen.set(family, length);
+  }
+  const advertisement = {
+    ...(chosen.has(4) ? { 'aggregation-length': chosen.get(4) } : {}),
+    ...(chosen.has(6) ? { 'aggregation-length-v6': chosen.get(6) } : {}),
+  };
+  const isAggregated = (chosen.get(4) ?? 32) < 32 || (chosen.get(6) ?? 128) < 128;
+  const place = isAggregated ? addBgpAdvertisement(pool, advertisement) : pool.at;
+  for (const { aggregation, range } of lists) {
+    if (!aggregation) continue;
+    const key = range?.family === 6 ? 'aggregation-length-v6' : 'aggregation-length';
+    if (!isRemote) aggregation.changed('', 'left out; it has no meaning in layer 2');
+    else if (!range || !chosen.has(range.family))
+      aggregation.dropped(
+        'the prefix would hold addresses outside the pool, or the ranges of the pool differ; host routes are announced',
+      );
+    else
+      aggregation.changed(
+        isAggregated ? `${place}.${key}` : '',
+        `a prefix of length ${chosen.get(range.family)}`,
+      );
+  }
+}
+
+function hostLength({ family }: IpRange): number {
+  return family === 4 ? 32 : 128;
+}
+
+function convertNamespaces(
+  spec: Fields,
+  { at, value: pool }: PlacedPool,
+  object: SourceObject,
+  report: Report,
+): void {
+  const namespaces = spec.texts('namespaces');
+  const isEnforced = spec.boolean('enforceNamespaces');
+  const isDefault = spec.boolean('namespaceDefault');
+  if (!namespaces) {
+    isEnforced?.changed('', 'left out; it has no meaning without namespaces');
+    isDefault?.changed('', 'left out; it has no meaning without namespaces');
+    if (object.name === defaultGroup) return;
+    pool['auto-assign'] = false;
+    report.row(
+      placeOf(object, 'metadata.name'),
+      'changed',
+      `${at}.auto-assign: false, because only the group ${defaultGroup} serves Services that name no group`,
+    );
+    return;
+  }
+  pool.namespaces = isEnforced?.value
+    ? namespaces.carried(`${at}.namespaces`)
+    : namespaces.changed(
+        `${at}.namespaces`,
+        'only these namespaces may use the pool; in PureLB others may name the group',
+      );
+  if (isEnforced?.value) isEnforced.carried(`${at}.namespaces`);
+  else isEnforced?.changed('', 'left out; the namespaces of a pool are always enforced');
+  if (isDefault?.value) {
+    pool.priority = 0;
+    isDefault.changed(`${at}.priority`, '0, so that this pool of the namespace is tried first');
+  } else isDefault?.changed('', 'left out; it is the default');
+}
+
+function convertAgent(object: SourceObject, pools: readonly PlacedPool[], report: Report): void {
+  const spec = specOf(object, report);
+  const local = spec.object('local');
+  const nodes = spec.selector('nodeSelector');
+  const link = local?.text('localInterface') ?? local?.text('localint');
+  const names = link === undefined || link.value === 'default' ? [] : literalNames(link.value);
+  const advertisement: RawLayer2Advertisement = {
+    ...(names && names.length > 0 ? { interfaces: names } : {}),
+    ...(nodes ? { 'node-selectors': [nodes.value] } : {}),
+  };
+  const says = Object.keys(advertisement).length > 0;
+  const places = says ? pools.map((pool) => addLayer2Advertisement(pool, advertisement)) : [];
+  const to = (key: string) => places.map((place) => `${place}.${key}`);
+  const noPool = 'no pool is announced in layer 2';
+  if (pools.length === 0) {
+    nodes?.dropped(noPool);
+    link?.dropped(noPool);
+  } else {
+    nodes?.changed(
+      to('node-selectors'),
+      'written into each pool in layer 2; a node that several agents select follows all of them',
+    );
+    if (link?.value === 'default')
+      link.changed('', 'left out; Bellman answers on every link whose subnet holds the address');
+    else if (names === undefined)
+      link?.dropped(
+        'Bellman takes names of interfaces, not patterns; without names it answers on every link whose subnet holds the address',
+      );
+    else link?.changed(to('interfaces'), 'written into each pool in layer 2');
+  }
+  if (local) dropLocal(local);
+  spec.dropOthers('Bellman knows no such setting of its speakers');
+}
+
+function dropLocal(local: Fields): void {
+  const noKernel = 'Bellman puts no address on an interface';
+  local.text('dummyInterface')?.dropped(`${noKernel}; it announces routes by BGP itself`);
+  local.text('extlbint')?.dropped(`${noKernel}; it announces routes by BGP itself`);
+  local
+    .texts('interfaces')
+    ?.changed('', 'left out; Bellman answers on every link whose subnet holds the address');
+  const always = 'Bellman always sends gratuitous ARP when an address moves, at times of its own';
+  local.boolean('sendgarp')?.dropped(always);
+  local.object('garpConfig')?.dropOthers(always);
+  local.object('addressConfig')?.dropOthers(noKernel);
+  local
+    .object('addressGuard')
+    ?.dropOthers('Bellman filters no traffic; use a NetworkPolicy or the firewall of the node');
+}

@@ -1,0 +1,53 @@
+/** Every field of the API of each source stands in the table, with the outcome that the list of fields says. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { convert, formatFault, type Row, sources } from '../../../src/convert/index.ts';
+import { baseObjects, readFieldList, writeField } from './field-lists.ts';
+
+test('the lists name the fields of every source', () => {
+  const counts = sources.map(({ name }) => readFieldList(name).length);
+  assert.ok(Math.min(...counts) >= 10, counts.join(' '));
+  assert.ok(
+    counts.reduce((sum, count) => sum + count) >= 200,
+    `${counts.reduce((sum, count) => sum + count)} fields`,
+  );
+});
+
+for (const { name } of sources)
+  for (const field of readFieldList(name))
+    test(`${name}: ${field.kind} ${field.apiVersion} ${field.path} = ${JSON.stringify(field.value)} is ${field.outcome}`, () => {
+      const objects = baseObjects(name);
+      const object = writeField(objects, field);
+      const result = convert(objects, { from: name });
+      assert.ok(result.ok, result.ok ? '' : result.error.map(formatFault).join('\n'));
+      const rows = result.value.rows.filter(
+        (row) =>
+          row.object.startsWith(`${object.kind} `) &&
+          row.object.endsWith(object.name) &&
+          (row.field === field.path || row.field.startsWith(`${field.path}.`)),
+      );
+      assert.notEqual(rows.length, 0, `${field.path} is not in the table`);
+      assert.ok(
+        rows.some(({ outcome }) => outcome === field.outcome),
+        JSON.stringify(rows),
+      );
+      for (const { detail } of rows) assert.notEqual(detail, '');
+    });
+
+for (const { name, title } of sources)
+  test(`${title}: a field that nothing knows stands in the table as not carried`, () => {
+    const [kind, apiVersion] = name === 'kube-vip' ? ['ConfigMap', 'v1'] : [undefined, undefined];
+    const objects = baseObjects(name);
+    for (const object of objects) {
+      const holder = (kind === undefined ? object.body.spec : object.body.data) as Record<string, unknown>;
+      holder.colour = apiVersion === undefined ? { deep: 1 } : 'red';
+    }
+    const result = convert(objects, { from: name });
+    assert.ok(result.ok);
+    for (const object of objects) {
+      const row: Row | undefined = result.value.rows.find(
+        (each) => each.object.endsWith(object.name) && each.field.includes('colour'),
+      );
+      assert.equal(row?.outcome, 'not carried', `${object.kind} ${object.name}`);
+    }
+  });
