@@ -10,6 +10,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     controller: 'The process stopped after SIGTERM or SIGINT.',
     speaker: 'The process stopped after SIGTERM or SIGINT.',
     validate: 'All files are valid.',
+    convert: 'The ConfigMap was printed. Its pools hold every address in use.',
     status:
       'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced.',
     trace: 'Events were printed.',
@@ -18,6 +19,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     controller: 'A second signal ended the process before it had stopped.',
     speaker: 'A second signal ended the process before it had stopped.',
     validate: 'A file is not valid.',
+    convert:
+      'The ConfigMap was printed, but no pool holds some address in use; or a field is not carried and `--strict` was given, and no ConfigMap was printed.',
     status: 'A condition of code 0 does not hold, or could not be checked because a speaker was not reached.',
     trace: 'No events were found.',
   },
@@ -25,6 +28,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     controller: 'The process could not start, for instance because a flag is wrong or its port is taken.',
     speaker: 'The process could not start, for instance because a flag is wrong or its port is taken.',
     validate: 'A file could not be read, or the API server could not be reached.',
+    convert:
+      'The source could not be read or converted, or the API server could not be reached. No ConfigMap was printed.',
     status: 'The API server could not be reached.',
     trace: 'The API server or a speaker could not be reached.',
   },
@@ -34,6 +39,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     speaker:
       'An uncaught exception ended the process. The log shows the exception, and the layer-2 process hands over its addresses.',
     validate: 'Not used.',
+    convert: 'Not used.',
     status: 'Not used.',
     trace: 'Not used.',
   },

@@ -1,10 +1,10 @@
 import { parseIp } from '../address/index.ts';
 import { annotations } from '../cluster/names.ts';
 import type { AssignedAddress } from '../config/index.ts';
-import type { RawObject } from '../kubernetes/api.ts';
+import type { Api, RawObject } from '../kubernetes/api.ts';
 import { connect } from '../kubernetes/client.ts';
 import { decodeService } from '../kubernetes/decode.ts';
-import { objectKey } from '../kubernetes/model.ts';
+import { objectKey, type Service } from '../kubernetes/model.ts';
 import { paths } from '../kubernetes/write.ts';
 
 /**
@@ -14,23 +14,32 @@ import { paths } from '../kubernetes/write.ts';
 export async function assignedAddresses(kubeconfig: string): Promise<AssignedAddress[]> {
   const client = await connect(kubeconfig, 'bellman-validate');
   try {
-    const { items } = await client.request<{ items: RawObject[] }>({
-      method: 'GET',
-      path: paths.services,
-      timeoutMs: 60_000,
-    });
-    return items
-      .map(decodeService)
-      .filter(
-        (service) => service.type === 'LoadBalancer' && service.annotations[annotations.pool] !== undefined,
-      )
-      .flatMap((service) =>
-        service.ingress.flatMap(({ ip }) => {
-          const address = parseIp(ip);
-          return address ? [{ service: objectKey(service), address }] : [];
-        }),
-      );
+    return await addressesOfServices(
+      client,
+      (service) => service.annotations[annotations.pool] !== undefined,
+    );
   } finally {
     client.close();
   }
+}
+
+/** Reads the addresses of all Services of type LoadBalancer, whichever program assigned them, or of some of these Services. */
+export async function addressesOfServices(
+  client: Api,
+  isWanted: (service: Service) => boolean = () => true,
+): Promise<AssignedAddress[]> {
+  const { items } = await client.request<{ items: RawObject[] }>({
+    method: 'GET',
+    path: paths.services,
+    timeoutMs: 60_000,
+  });
+  return items
+    .map(decodeService)
+    .filter((service) => service.type === 'LoadBalancer' && isWanted(service))
+    .flatMap((service) =>
+      service.ingress.flatMap(({ ip }) => {
+        const address = parseIp(ip);
+        return address ? [{ service: objectKey(service), address }] : [];
+      }),
+    );
 }

@@ -27,6 +27,8 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
   ['invalid seconds', ['speaker', '--node-name', 'a', '--announce-every', '1m'], /expected seconds/],
   ['an unknown log level', ['speaker', '--node-name', 'a', '--log-level', 'loud'], /Allowed choices are/],
   ['validate without a file', ['validate'], /missing required argument 'file'/],
+  ['an unknown program to convert', ['convert', '--from', 'metalb'], /Allowed choices are auto, metallb/],
+  ['convert without a source', ['convert'], /give files with --file, or a cluster with --kubeconfig/],
 ];
 for (const [name, args, message] of refused) {
   test(`bellman refuses ${name} with one message and exit code 2`, () => {
@@ -40,7 +42,7 @@ for (const [name, args, message] of refused) {
 test('bellman --help names every command and exits 0', () => {
   const { status, stdout } = bellman('--help');
   assert.equal(status, 0);
-  for (const command of ['controller', 'speaker', 'validate', 'status', 'trace'])
+  for (const command of ['controller', 'speaker', 'validate', 'convert', 'status', 'trace'])
     assert.match(stdout, new RegExp(command));
 });
 
