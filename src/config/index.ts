@@ -28,6 +28,7 @@ export { PoolIndex, poolIndexOf } from './pool-index.ts';
 export { comparePools } from './pool-order.ts';
 export {
   configJsonSchema,
+  type RawBfdProfile,
   type RawBgpAdvertisement,
   type RawConfig,
   type RawLayer2Advertisement,

@@ -1,6 +1,7 @@
 /** The configuration while the converters write it, with the keys of the ConfigMap. */
 import { dump } from 'js-yaml';
 import type {
+  RawBfdProfile,
   RawBgpAdvertisement,
   RawConfig,
   RawLayer2Advertisement,
@@ -22,6 +23,7 @@ export class Draft {
   readonly peers: PlacedPeer[] = [];
   readonly pools: PlacedPool[] = [];
   readonly communities: Record<string, string> = {};
+  readonly bfdProfiles: RawBfdProfile[] = [];
 
   addPeer(value: RawPeer): PlacedPeer {
     const peer = { at: this.nextPeer, value };
@@ -60,6 +62,7 @@ export class Draft {
     const config: RawConfig = {
       ...(this.peers.length > 0 ? { peers: this.peers.map(({ value }) => value) } : {}),
       ...(Object.keys(this.communities).length > 0 ? { 'bgp-communities': this.communities } : {}),
+      ...(this.bfdProfiles.length > 0 ? { 'bfd-profiles': this.bfdProfiles } : {}),
       ...(this.pools.length > 0 ? { 'address-pools': this.pools.map(({ value }) => value) } : {}),
     };
     return dump(withoutAbsent(config), { noRefs: true, lineWidth: -1, seqNoIndent: true });
@@ -68,14 +71,16 @@ export class Draft {
 
 /**
  * Adds an advertisement to a pool and returns its path. An advertisement that the pool has already is not added again, because two equal
- * ones have no other effect than one, and the gate refuses them.
+ * ones have no other effect than one, and the gate refuses them. `aliases` are the names for communities.
  */
 export function addBgpAdvertisement(
   { at, value: pool }: PlacedPool,
   advertisement: RawBgpAdvertisement,
+  aliases: Readonly<Record<string, string>> = {},
 ): string {
   pool['bgp-advertisements'] ??= [];
-  return `${at}.bgp-advertisements[${indexIn(pool['bgp-advertisements'], advertisement)}]`;
+  const index = indexIn(pool['bgp-advertisements'], advertisement, (each) => effectOf(each, aliases));
+  return `${at}.bgp-advertisements[${index}]`;
 }
 
 /** Does the same as `addBgpAdvertisement` for an advertisement in layer 2. */
@@ -84,17 +89,33 @@ export function addLayer2Advertisement(
   advertisement: RawLayer2Advertisement,
 ): string {
   pool['l2-advertisements'] ??= [];
-  return `${at}.l2-advertisements[${indexIn(pool['l2-advertisements'], advertisement)}]`;
+  return `${at}.l2-advertisements[${indexIn(pool['l2-advertisements'], advertisement, (each) => each)}]`;
 }
 
-function indexIn<T>(list: T[], item: T): number {
-  const identity = identityOf(item);
-  const known = list.findIndex((each) => identityOf(each) === identity);
+/** The advertisement as the gate compares it: with defaults, and with its communities as sorted numbers. */
+function effectOf(
+  advertisement: RawBgpAdvertisement,
+  aliases: Readonly<Record<string, string>>,
+): RawBgpAdvertisement {
+  const numbers = (advertisement.communities ?? []).map((text) => {
+    const value = Object.hasOwn(aliases, text) ? (aliases[text] ?? text) : text;
+    return value.replace(/^large:/, '').replace(/\b0+(?=\d)/g, '');
+  });
+  return {
+    'aggregation-length': advertisement['aggregation-length'] ?? 32,
+    'aggregation-length-v6': advertisement['aggregation-length-v6'] ?? 128,
+    localpref: advertisement.localpref,
+    communities: [...new Set(numbers)].sort(),
+    peers: advertisement.peers ?? [],
+    'node-selectors': advertisement['node-selectors'] ?? [],
+  };
+}
+
+function indexIn<T>(list: T[], item: T, effectOfItem: (item: T) => T): number {
+  const identity = (each: T) => JSON.stringify(withoutAbsent(effectOfItem(each)));
+  const wanted = identity(item);
+  const known = list.findIndex((each) => identity(each) === wanted);
   return known >= 0 ? known : list.push(item) - 1;
-}
-
-function identityOf(item: unknown): string {
-  return JSON.stringify(withoutAbsent(item));
 }
 
 /** Removes keys without a value, at any depth. */

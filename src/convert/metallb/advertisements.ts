@@ -73,7 +73,9 @@ export function convertBgpAdvertisement(
     peers: peers?.known,
     'node-selectors': nodes?.value,
   };
-  const places = selection.pools.map((pool) => addBgpAdvertisement(pool, advertisement));
+  const places = selection.pools.map((pool) =>
+    addBgpAdvertisement(pool, advertisement, references.communities),
+  );
   const to = placesOf(places, object, report);
   reportSelection(selection, places, object, report);
   length?.carried(to('aggregation-length'));

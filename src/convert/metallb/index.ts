@@ -47,7 +47,7 @@ export const metallb: Source = {
 function convertResources(objects: readonly SourceObject[], report: Report): Draft {
   const draft = new Draft();
   const ofKind = (kind: string) => objects.filter((object) => object.kind === kind);
-  for (const object of ofKind('BFDProfile')) convertBfdProfile(object, report);
+  for (const object of ofKind('BFDProfile')) convertBfdProfile(object, draft, report);
   const profiles = new Set(ofKind('BFDProfile').map(({ name }) => name));
   const leftOut = new Set<string>();
   for (const object of ofKind('BGPPeer'))

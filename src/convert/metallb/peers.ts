@@ -44,11 +44,11 @@ export function convertPeer(
     'router-id': spec.text('routerID')?.carried(to('router-id')),
     'node-selectors': spec.selectors('nodeSelectors')?.carried(to('node-selectors')),
     ...passwordOf(spec, object.namespace, to),
+    'bfd-profile': bfdOf(spec, profiles, to('bfd-profile')),
     'graceful-restart': spec.boolean('enableGracefulRestart')?.carried(to('graceful-restart')),
   };
   peer['ebgp-multihop'] = multihopOf(spec, peer, to('ebgp-multihop'));
   reportFamilies(spec);
-  reportProfile(spec.text('bfdProfile'), profiles);
   spec.dropOthers('Bellman knows no such setting of a peer');
   draft.addPeer(peer);
   return true;
@@ -151,15 +151,26 @@ function reportFamilies(spec: Fields): void {
   spec.boolean('dualStackAddressFamily')?.dropped('Bellman offers both families in every session');
 }
 
-const noBfd = 'Bellman has no BFD';
-
-function reportProfile(profile: Field<string> | undefined, profiles: ReadonlySet<string>): void {
+function bfdOf(spec: Fields, profiles: ReadonlySet<string>, to: string): string | undefined {
+  const profile = spec.text('bfdProfile');
   if (profile && !profiles.has(profile.value))
     profile.refuse(`there is no BFDProfile ${show(profile.value)}; profiles: ${showSome([...profiles])}`);
-  else profile?.dropped(noBfd);
+  return profile?.carried(to);
 }
 
-/** Bellman has no BFD, so nothing of a profile can be carried. */
-export function convertBfdProfile(object: SourceObject, report: Report): void {
-  specOf(object, report).dropOthers(noBfd);
+export function convertBfdProfile(object: SourceObject, draft: Draft, report: Report): void {
+  const spec = specOf(object, report);
+  const at = `bfd-profiles[${draft.bfdProfiles.length}]`;
+  report.cameFrom(at, placeOf(object));
+  draft.bfdProfiles.push({
+    name: object.name,
+    'receive-interval': spec.number('receiveInterval')?.carried(`${at}.receive-interval`),
+    'transmit-interval': spec.number('transmitInterval')?.carried(`${at}.transmit-interval`),
+    'detect-multiplier': spec.number('detectMultiplier')?.carried(`${at}.detect-multiplier`),
+    'echo-interval': spec.number('echoInterval')?.carried(`${at}.echo-interval`),
+    'echo-mode': spec.boolean('echoMode')?.carried(`${at}.echo-mode`),
+    'passive-mode': spec.boolean('passiveMode')?.carried(`${at}.passive-mode`),
+    'minimum-ttl': spec.number('minimumTtl')?.carried(`${at}.minimum-ttl`),
+  });
+  spec.dropOthers('Bellman knows no such setting of BFD');
 }

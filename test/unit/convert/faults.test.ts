@@ -302,3 +302,22 @@ test('a file of manifests may hold objects of other programs, lists, empty docum
     ['Pod', 'IPAddressPool'],
   );
 });
+
+test('two advertisements with the same effect are written once', () => {
+  const text = [
+    pool,
+    object(metallb, 'Community', 'communities: [{name: gold, value: "64512:1"}]', 'c'),
+    object(metallb, 'BGPAdvertisement', 'communities: [gold, "large:1:2:3"]', 'a'),
+    object(
+      metallb,
+      'BGPAdvertisement',
+      'communities: ["large:1:2:3", "64512:1"], aggregationLength: 32, localPref: 0',
+      'b',
+    ),
+  ].join('');
+  const objects = readObjects('f', text);
+  assert.ok(objects.ok);
+  const result = convert(objects.value, { from: 'metallb' });
+  assert.ok(result.ok);
+  assert.equal(result.value.config.pools[0]?.bgpAdvertisements.length, 1);
+});
