@@ -181,8 +181,14 @@ export class KubernetesClient implements Api {
 
   #exchange(url: URL, options: RequestOptions, payload: string | undefined): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, resolve);
-      outgoing.once('error', (error: NodeJS.ErrnoException) => {
+      let isAnswered = false;
+      const outgoing = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options, (response) => {
+        isAnswered = true;
+        resolve(response);
+      });
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // A connection that breaks after the head of the response reports to the request too. The reader of the body handles that.
+        if (isAnswered) return;
         // The server closed an idle connection just as the request went out on it, so the request is sent again on a new connection.
         if (outgoing.reusedSocket && error.code === 'ECONNRESET')
           resolve(this.#exchange(url, options, payload));

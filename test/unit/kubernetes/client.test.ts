@@ -164,6 +164,33 @@ test('openStream() yields each line, ends when the server ends the response, and
   );
 });
 
+test('openStream() fails once, and sends nothing again, when a connection that it took over from a request is reset', async () => {
+  const asked: unknown[] = [];
+  let reset = () => {};
+  await served(
+    (request, response) => {
+      asked.push(request.url);
+      if (request.url !== '/prefix/watch') {
+        response.end('{}');
+        return;
+      }
+      reset = () => request.socket.resetAndDestroy();
+      response.write('{"n":1}\n');
+    },
+    async (client, connections) => {
+      await client.request({ method: 'GET', path: '/first' });
+      const reading = async () => {
+        for await (const _ of await client.openStream('/watch', new AbortController().signal)) reset();
+      };
+      await assert.rejects(reading(), { status: 0 });
+      // A request that was sent again would arrive before this one.
+      await client.request({ method: 'GET', path: '/version' }).catch(() => undefined);
+      assert.deepEqual(asked, ['/prefix/first', '/prefix/watch', '/prefix/version']);
+      assert.equal(connections(), 2);
+    },
+  );
+});
+
 test('openStream() closes its connection when the reader stops', async () => {
   let closed = false;
   await served(
