@@ -38,7 +38,7 @@ export class ServiceReporter {
   decided(decision: Decision, onlyIfNew: boolean): boolean {
     switch (decision.kind) {
       case 'released':
-        this.#released(decision.key, decision.freed);
+        this.#released(decision);
         return false;
       case 'leaving':
         this.#refusals.delete(decision.key);
@@ -83,15 +83,16 @@ export class ServiceReporter {
     this.#event(service, 'Normal', 'IPAllocated', `assigned ${ip} from pool ${pool}${was}`);
   }
 
-  #released(key: string, freed: readonly Assigned[]): void {
+  #released({ key, freed, service }: Extract<Decision, { kind: 'released' }>): void {
     this.#refusals.delete(key);
     this.#warnings.delete(key);
     this.#lackingSinceMs.delete(key);
-    if (freed.length > 0)
-      this.#options.logger.info(
-        { service: key, ip: addressesOf(freed), pool: poolsOf(freed) },
-        'address released',
-      );
+    if (freed.length === 0) return;
+    const ip = addressesOf(freed);
+    this.#options.logger.info({ service: key, ip, pool: poolsOf(freed) }, 'address released');
+    // The API server itself clears the status of a Service that gets another type. Then no write of the status follows that `written`
+    // could report.
+    if (service?.ingress.length === 0) this.#event(service, 'Normal', 'IPReleased', `released ${ip}`);
   }
 
   #reportRefusal(key: string, service: Service, refusal: Refusal | undefined, onlyIfNew: boolean): boolean {

@@ -149,6 +149,19 @@ test('a Service that becomes ClusterIP loses its status and annotation, with an 
   await harness.stop();
 });
 
+test('a Service whose status the API server clears as it becomes ClusterIP gets the event once', async () => {
+  const harness = await started(pool('a', '192.0.2.0/28'));
+  harness.service('web');
+  await harness.pass();
+  harness.service('web', { type: 'ClusterIP' });
+  harness.setStatus('web', []);
+  await harness.pass();
+  const released = harness.events('web').filter((event) => event.startsWith('IPReleased'));
+  assert.deepEqual(released, ['IPReleased: released 192.0.2.0']);
+  assert.equal(harness.annotation('ip-allocated-from-pool', harness.servicePath('web')), undefined);
+  await harness.stop();
+});
+
 test('Services of other classes and types are never touched', async () => {
   const harness = new ControllerHarness();
   harness.editConfig(config(pool('a', '192.0.2.0/28')));
