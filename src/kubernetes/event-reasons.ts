@@ -33,6 +33,12 @@ export const eventReasons = {
     meaning:
       'The BFD session of the node with a peer was up and went down. The message gives the diagnostic.',
   },
+  UnknownMembershipKey: {
+    object: 'ConfigMap',
+    type: 'Warning',
+    meaning:
+      'Speakers use different membership keys and do not hear each other, so two nodes may answer for one address. The message names a node whose speaker uses a key that others do not know.',
+  },
   IPAllocated: {
     object: 'Service',
     type: 'Normal',

@@ -141,7 +141,7 @@ export class Layer2Agent {
     this.#kernelAnswers = new KernelAnswerWarnings(this.#responder, logger);
     this.#counts = new CountsReport(this.#responder, report);
     this.#membership = new MembershipPort({
-      ...{ nodeName, clock, logger, drainCaptures },
+      ...{ nodeName, clock, logger, report, drainCaptures },
       port: options.port,
       guard: options.guard,
       recorder: options.recorder,

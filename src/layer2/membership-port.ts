@@ -8,7 +8,7 @@ import { MembershipNode } from '../membership/node.ts';
 import type { PayloadStore } from '../membership/payload.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
-import type { KnownSpeakers } from './messages.ts';
+import type { FromLayer2, KnownSpeakers } from './messages.ts';
 import type { Layer2Metrics } from './metrics.ts';
 import type { Claim } from './ownership/claim.ts';
 import { payloadOf } from './ownership/claim-payloads.ts';
@@ -23,6 +23,7 @@ export interface MembershipPortOptions {
   readonly recorder: FlightRecorder;
   readonly payloads: PayloadStore;
   readonly metrics: Pick<Layer2Metrics, 'datagram'>;
+  readonly report: (message: FromLayer2) => void;
   readonly drainCaptures: () => void;
   readonly onJoined: () => void;
   readonly onChanged: (changes: Omit<Changes, 'packets'>) => void;
@@ -38,7 +39,7 @@ export class MembershipPort {
 
   constructor(options: MembershipPortOptions) {
     this.#options = options;
-    this.#unknownKeys = new UnknownKeyLog(options.clock, options.logger);
+    this.#unknownKeys = new UnknownKeyLog(options.clock, options.logger, options.report);
   }
 
   /** The membership machine; `undefined` until this node has joined. */
@@ -101,7 +102,7 @@ export class MembershipPort {
       metadata: this.#facts,
       changed: onChanged,
       count: (datagram) => metrics.datagram(datagram),
-      onUnknownKey: (node) => this.#unknownKeys.report(node),
+      onUnknownKey: (node) => this.#unknownKeys.note(node),
     });
     logger.info({ node: name, port }, 'membership joined');
     // The facts may have changed while the socket was opened.

@@ -82,6 +82,8 @@ export type FromLayer2 =
       readonly interface: string;
       readonly action: 'defended' | 'yielded' | 'waiting';
     }
+  /** The speaker of this node uses a membership key that this node does not know. Sent at most every ten minutes for each node. */
+  | { readonly kind: 'unknown-key'; readonly node: string }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
   /** Sent every second. Carries the counters that have changed, with their totals. */
   | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }

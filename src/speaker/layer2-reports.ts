@@ -1,3 +1,4 @@
+import { configMapName, membershipSecretName } from '../cluster/names.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
 import type { Service } from '../kubernetes/model.ts';
 import type { Announcing, FromLayer2, MemberStatus } from '../layer2/messages.ts';
@@ -5,6 +6,8 @@ import type { Announcing, FromLayer2, MemberStatus } from '../layer2/messages.ts
 export interface Layer2ReportsOptions {
   readonly nodeName: string;
   readonly events: { record(event: EventRecord): void };
+  /** The ConfigMap `config`. Events that concern no Service are recorded on it. */
+  readonly configMap: () => { readonly namespace: string; readonly uid: string };
   readonly servicesOf: (address: string) => readonly Service[];
   /** Keeps the record of owners on the Services. */
   readonly reconciler: {
@@ -14,7 +17,10 @@ export interface Layer2ReportsOptions {
   };
 }
 
-/** Keeps the last state that the layer-2 process has reported, records the owners on the Services, and turns conflicts into events. */
+/**
+ * Keeps the last state that the layer-2 process has reported, records the owners on the Services, and turns conflicts and unknown keys into
+ * events.
+ */
 export class Layer2Reports {
   readonly #options: Layer2ReportsOptions;
   readonly #owned = new Map<string, string>();
@@ -51,6 +57,8 @@ export class Layer2Reports {
         return;
       case 'conflict':
         return this.#conflict(message);
+      case 'unknown-key':
+        return this.#unknownKey(message.node);
       case 'members':
         return this.#membersChanged(message.members);
       case 'stopped':
@@ -75,6 +83,17 @@ export class Layer2Reports {
     this.#owned.delete(address);
     this.#inUse.delete(address);
     this.#options.reconciler.stopped(address);
+  }
+
+  /** The message leaves out the name of this node, so that Kubernetes merges the events of all nodes. */
+  #unknownKey(node: string): void {
+    const { events, configMap } = this.#options;
+    events.record({
+      regarding: { kind: 'ConfigMap', name: configMapName, ...configMap() },
+      type: 'Warning',
+      reason: 'UnknownMembershipKey',
+      message: `the speaker of node ${node} uses a membership key that other speakers do not know: it has not read the Secret ${membershipSecretName} since the Secret changed, or they have not`,
+    });
   }
 
   #membersChanged(members: readonly MemberStatus[]): void {

@@ -150,6 +150,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const reports = new Layer2Reports({
     nodeName,
     events,
+    configMap: () => ({ namespace, uid: accepted.uid }),
     servicesOf: (address) => speaker.servicesOf(address),
     reconciler,
   });

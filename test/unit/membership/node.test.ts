@@ -64,6 +64,36 @@ describe('MembershipNode', () => {
     }
   });
 
+  test('a listed speaker that uses an unknown key is named, and an unlisted one is not', async () => {
+    const [portA, portB, portC] = [await freePort(), await freePort(), await freePort()];
+    const named: string[] = [];
+    let dropped = 0;
+    const a = await start({
+      name: 'a',
+      port: portA,
+      onUnknownKey: (speaker) => named.push(speaker),
+      count: (datagram) => {
+        if (datagram.dropped === 'unknown-key') dropped++;
+      },
+    });
+    const otherKey = [new Uint8Array(32).fill(2)] as const;
+    const b = await start({ name: 'b', port: portB, keys: otherKey });
+    const c = await start({ name: 'c', port: portC, keys: otherKey });
+    try {
+      const toA = new Map([['a', [{ host: '127.0.0.1', port: portA }]]]);
+      c.know(toA);
+      await eventually('a datagram of an unlisted speaker', () => dropped > 0);
+      assert.deepEqual(named, []);
+      c.leave();
+      a.know(new Map([['b', [{ host: '127.0.0.1', port: portB }]]]));
+      b.know(toA);
+      await eventually('the name of the listed speaker', () => named.length > 0);
+      assert.equal(named[0], 'b');
+    } finally {
+      for (const node of [a, b, c]) node.leave();
+    }
+  });
+
   test('an exception in the handling of a datagram is logged and loses only that datagram', async () => {
     const [portA, portB] = [await freePort(), await freePort()];
     const { logger, lines } = memoryLogger();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { EventRecord } from '../../../src/kubernetes/events.ts';
 import type { MemberStatus } from '../../../src/layer2/messages.ts';
 import { Layer2Reports } from '../../../src/speaker/layer2-reports.ts';
 import { service } from './fixtures.ts';
@@ -9,9 +10,16 @@ const since = '2026-01-02T03:04:05Z';
 
 function setUp() {
   const lines: string[] = [];
+  const events: EventRecord[] = [];
   const reports = new Layer2Reports({
     nodeName: 'node-1',
-    events: { record: ({ reason, message }) => void lines.push(`${reason} ${message}`) },
+    events: {
+      record: (event) => {
+        events.push(event);
+        lines.push(`${event.reason} ${event.message}`);
+      },
+    },
+    configMap: () => ({ namespace: 'bellman-system', uid: 'u' }),
     servicesOf: () => [service('web', [address])],
     reconciler: {
       started: (announcing, services) =>
@@ -28,7 +36,7 @@ function setUp() {
       started: started ? [{ address, interfaces: ['eth0'], since }] : [],
       stopped: started ? [] : [address],
     });
-  return { reports, lines, conflict, announce };
+  return { reports, lines, events, conflict, announce };
 }
 
 describe('Layer2Reports', () => {
@@ -73,6 +81,18 @@ describe('Layer2Reports', () => {
     assert.deepEqual(seen('alive', 'dead'), []);
     assert.deepEqual(seen('alive', 'alive'), ['partition ended']);
     assert.deepEqual(seen('alive', 'alive'), []);
+  });
+
+  test('records an event on the ConfigMap when a speaker uses an unknown key', () => {
+    const { reports, events } = setUp();
+    reports.handle({ kind: 'unknown-key', node: 'node-2' });
+    const [event] = events;
+    assert.deepEqual(event?.regarding, {
+      ...{ kind: 'ConfigMap', namespace: 'bellman-system', name: 'config', uid: 'u' },
+    });
+    assert.equal(event?.reason, 'UnknownMembershipKey');
+    assert.match(event?.message ?? '', /speaker of node node-2 uses a membership key/);
+    assert.doesNotMatch(event?.message ?? '', /node-1/, 'the events of all nodes are merged');
   });
 
   test('forgets everything when the layer-2 process ends', () => {
