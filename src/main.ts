@@ -1,16 +1,8 @@
 /** The `bellman` program: chooses a command. Each command is a file in `cli/`, and the exit codes are in `cli/exit-codes.ts`. */
-import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { exitCodes } from './cli/exit-codes.ts';
 import { bellmanProgram } from './cli/program.ts';
-
-/** The build replaces this variable by the version. */
-const version = process.env.BELLMAN_VERSION ?? versionOfPackage();
-
-function versionOfPackage(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { version } from './version.ts';
 
 /**
  * Ends the process when output is lost. A reader that stops early, such as `head`, is not an error. Every other failure to write is an

@@ -13,7 +13,9 @@ import {
 } from '../../src/layer2/responder/metrics.ts';
 import { BfdDowns, registerBfdMetrics } from '../../src/speaker/bfd-metrics.ts';
 import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
+import { entrances } from '../../src/telemetry/guard.ts';
 import { registerInputFailures } from '../../src/telemetry/input-failures.ts';
+import { registerProcessMetrics } from '../../src/telemetry/process-metrics.ts';
 import { code, page, table } from './markdown.ts';
 
 /** The fields of a registered metric. The types of prom-client declare only some of them. */
@@ -38,8 +40,9 @@ const processes: readonly Process[] = [
   },
   {
     title: 'Controller and speaker: the process',
-    text: 'The failures that a speaker counts include those of its layer-2 process and of its BFD process.',
+    text: 'The failures that a speaker counts include those of its layer-2 process and of its BFD process. All other metrics describe the process\nwithout its child processes.',
     register: (registry) => {
+      registerProcessMetrics(registry, systemClock, '');
       registerInputFailures(registry);
       registerLostLogLines(registry);
     },
@@ -74,7 +77,9 @@ const processes: readonly Process[] = [
 /** The meaning of each label. A label that has another meaning on one metric is listed with the name of that metric. */
 const labels: Readonly<Record<string, string>> = {
   peer: 'name of the peer',
-  entrance: '`bgp`, `bfd`, `membership`, `frame`, `http` or `watch`',
+  entrance: entrances.map(code).join(', '),
+  version: 'version of Bellman',
+  node_version: 'version of Node',
   kind: 'code of the error, or its class',
   pool: 'name of the pool',
   family: '`ipv4`, `ipv6`',
@@ -96,7 +101,7 @@ const labels: Readonly<Record<string, string>> = {
   side: '`local`: this node noticed the fault; `remote`: the peer noticed it',
   'bellman_bfd_dropped_total reason':
     '`ttl`, `malformed`, `no-session`, `wrong-source`, `no-discriminator`, `authentication`, `sequence`, `admin-down`',
-  'bellman_layer2_requests_dropped reason':
+  'bellman_layer2_requests_dropped_total reason':
     '`malformed`, `other-vlan`, `not-for-us`, `own-frame`, `hop-limit`, `checksum`, `unknown-address`, `late`, `send-failed`',
   'bellman_membership_dropped_total reason':
     '`unknown-key`, `authentication`, `replayed`, `unproven` (the sender has not proved that it receives our packets), `flood` (too many datagrams of unknown sessions to decrypt them all), `truncated`, `malformed`, `version`, `own`',
@@ -117,9 +122,9 @@ export function metricsPage(): string {
   );
 }
 
-/** Names of all registered metrics. */
-export function metricNames(): readonly string[] {
-  return processes.flatMap((process) => metricsOf(process).map(({ name }) => name));
+/** All registered metrics. */
+export function allMetrics(): readonly Metric[] {
+  return processes.flatMap(metricsOf);
 }
 
 function metricsOf({ register }: Process): readonly Metric[] {

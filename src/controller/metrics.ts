@@ -23,7 +23,7 @@ interface CollectedGauge {
 const collectedGauges: readonly CollectedGauge[] = [
   usageGauge('bellman_allocator_addresses_total', 'Usable addresses of the pool.', (size) => size),
   usageGauge('bellman_allocator_addresses_in_use_total', 'Addresses in use.', (size, free) => size - free),
-  usageGauge('bellman_allocator_addresses_free_total', 'Addresses free.', (_, free) => free),
+  usageGauge('bellman_allocator_addresses_free', 'Addresses free.', (_, free) => free),
   {
     name: 'bellman_controller_queue_depth',
     help: 'Services whose status waits to be written or is being written.',
@@ -50,7 +50,7 @@ const collectedGauges: readonly CollectedGauge[] = [
       ),
   },
   {
-    name: 'bellman_allocator_namespace_addresses_in_use_total',
+    name: 'bellman_allocator_namespace_addresses_in_use',
     help: 'Addresses of the pool that the namespace holds, for pools with a limit per namespace.',
     labelNames: ['pool', 'namespace'],
     samples: heldPerNamespace,

@@ -31,6 +31,8 @@ import type { Logger } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
+import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
+import { version } from '../version.ts';
 import { LeaderTerm } from './leader-term.ts';
 import { ControllerMetrics } from './metrics.ts';
 
@@ -56,6 +58,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   const { recorder, guard } = createDiagnostics({ clock, logger, registry });
   const client = await connect(options.kubeconfig, 'bellman-controller', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
+  registerProcessMetrics(registry, clock, version);
   const metrics = new ControllerMetrics(registry);
   endOnCrash({ logger, recorder, clock });
   const identity = `${hostname()}_${randomUUID()}`;

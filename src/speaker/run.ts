@@ -29,6 +29,8 @@ import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
 import type { ListenAddress } from '../telemetry/http-server.ts';
+import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
+import { version } from '../version.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
 import { BfdDowns, registerBfdMetrics } from './bfd-metrics.ts';
@@ -78,6 +80,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const { recorder } = diagnostics;
   const client = await connect(options.kubeconfig, 'bellman-speaker', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
+  registerProcessMetrics(registry, clock, version);
   endOnCrash({ logger, recorder, clock });
   const services = new Map<string, Service>();
   const knownSpeakers = new KnownSpeakerList();

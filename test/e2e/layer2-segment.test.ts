@@ -122,7 +122,7 @@ test('a host that claims the address is reported in an event, the log and a metr
   );
   assert.match(lab.log(`speaker-${node.name}`), /another host uses an address of this node/);
   await lab.until('the metric counts the conflict', async () =>
-    /bellman_layer2_conflicts\{ip="192\.0\.2\.240"\} [1-9]/.test(await lab.metrics(node.namespace)),
+    /bellman_layer2_conflicts_total\{ip="192\.0\.2\.240"\} [1-9]/.test(await lab.metrics(node.namespace)),
   );
   await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
 });

@@ -82,7 +82,7 @@ test("another host's claim to the address is reported with that host's MAC addre
     await poke(client, service);
     return (await neighbour(client, service)).mac === macOf(1);
   });
-  assert.ok((await responder.metric(`bellman_layer2_conflicts{ip="${service}"}`)) >= 1);
+  assert.ok((await responder.metric(`bellman_layer2_conflicts_total{ip="${service}"}`)) >= 1);
 });
 
 test('a probe distinguishes an address in use from a free one within five seconds', async () => {

@@ -144,7 +144,8 @@ test('priority-tagged requests get answers and those of a VLAN do not', async ()
   assert.equal(await answeredToTag(0), 1);
   assert.equal(await answeredToTag(5), 0);
   assert.ok(
-    (await responder.metric('bellman_layer2_requests_dropped{protocol="arp",reason="other-vlan"}')) >= 1,
+    (await responder.metric('bellman_layer2_requests_dropped_total{protocol="arp",reason="other-vlan"}')) >=
+      1,
   );
 });
 

@@ -8,9 +8,9 @@ const neighbourMetric = {
   requestsReceived: 'bellman_layer2_requests_received',
   responsesSent: 'bellman_layer2_responses_sent',
   gratuitousSent: 'bellman_layer2_gratuitous_sent',
-  conflicts: 'bellman_layer2_conflicts',
-  dropped: 'bellman_layer2_requests_dropped',
-  capturesLost: 'bellman_layer2_captures_lost',
+  conflicts: 'bellman_layer2_conflicts_total',
+  dropped: 'bellman_layer2_requests_dropped_total',
+  capturesLost: 'bellman_layer2_captures_lost_total',
   links: 'bellman_layer2_links',
 } as const;
 

@@ -329,7 +329,7 @@ test('the metrics show the limit and the use of a namespace', async () => {
   await harness.pass();
   assert.equal(await harness.metric('bellman_allocator_namespace_limit', { pool: 'a' }), 2);
   assert.equal(
-    await harness.metric('bellman_allocator_namespace_addresses_in_use_total', {
+    await harness.metric('bellman_allocator_namespace_addresses_in_use', {
       pool: 'a',
       namespace: 'default',
     }),

@@ -4,7 +4,7 @@ import { existsSync, globSync } from 'node:fs';
 import { test } from 'node:test';
 import { loadAll } from 'js-yaml';
 import { withoutComments } from '../../../scripts/reference/log-calls.ts';
-import { metricNames } from '../../../scripts/reference/metrics.ts';
+import { allMetrics } from '../../../scripts/reference/metrics.ts';
 import { bellmanProgram } from '../../../src/cli/program.ts';
 import {
   annotations,
@@ -79,7 +79,7 @@ function assertCommandExists(text: string): void {
 for (const page of checkedPages)
   test(`${page} names only metrics, annotations and labels that exist`, () => {
     const text = read(page);
-    const metrics = metricNames();
+    const metrics = allMetrics().map(({ name }) => name);
     for (const [name] of text.matchAll(/\bbellman_[a-z0-9_]+/g))
       assert.ok(metrics.includes(name), `${name}: no such metric`);
     const keys: readonly string[] = [

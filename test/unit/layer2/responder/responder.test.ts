@@ -236,7 +236,7 @@ test('NeighbourResponder retries when a capture cannot be opened or is lost', as
   host.captures.get('eth0')?.onLost('deaf');
   host.clock.advance(600);
   assert.equal(host.opened, 2);
-  assert.match(await host.registry.metrics(), /^bellman_layer2_captures_lost 1$/m);
+  assert.match(await host.registry.metrics(), /^bellman_layer2_captures_lost_total 1$/m);
 });
 
 test('NeighbourResponder defends against a conflict and reports it, both at a limited rate', () => {
@@ -346,8 +346,8 @@ test('NeighbourResponder counts packets by address, and dropped packets by reaso
     'bellman_layer2_requests_received{ip="192.0.2.1"} 1',
     'bellman_layer2_responses_sent{ip="192.0.2.1"} 1',
     'bellman_layer2_gratuitous_sent{ip="192.0.2.1"} 2',
-    'bellman_layer2_requests_dropped{protocol="arp",reason="unknown-address"} 1',
-    'bellman_layer2_requests_dropped{protocol="ndp",reason="unknown-address"} 1',
+    'bellman_layer2_requests_dropped_total{protocol="arp",reason="unknown-address"} 1',
+    'bellman_layer2_requests_dropped_total{protocol="ndp",reason="unknown-address"} 1',
     'bellman_layer2_links 1',
   ])
     assert.ok(text.includes(`\n${line}\n`) || text.endsWith(`\n${line}\n`), line);
@@ -414,7 +414,7 @@ describe('NeighbourResponder after a stall', () => {
     assert.deepEqual(host.takeSent(), []);
     assert.match(
       await host.registry.metrics(),
-      /bellman_layer2_requests_dropped\{protocol="arp",reason="late"\} 79/,
+      /bellman_layer2_requests_dropped_total\{protocol="arp",reason="late"\} 79/,
     );
   });
 

@@ -1,0 +1,9 @@
+import { readFileSync } from 'node:fs';
+
+/** The version of the program. The build replaces the variable by the version. */
+export const version: string = process.env.BELLMAN_VERSION ?? versionOfPackage();
+
+function versionOfPackage(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
