@@ -2,6 +2,7 @@ import { bfdDatagrams } from './bfd-datagrams.ts';
 import { bgpDecoder } from './bgp-decoder.ts';
 import { bgpSession } from './bgp-session.ts';
 import { kubernetesBodies } from './kubernetes-bodies.ts';
+import { kubernetesObjects } from './kubernetes-objects.ts';
 import { membershipDatagrams } from './membership-datagrams.ts';
 import { membershipPackets } from './membership-packets.ts';
 import { neighbourFrames } from './neighbour-frames.ts';
@@ -16,4 +17,5 @@ export const targets: readonly FuzzTarget[] = [
   neighbourFrames,
   bfdDatagrams,
   kubernetesBodies,
+  kubernetesObjects,
 ];
