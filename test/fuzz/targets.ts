@@ -6,6 +6,7 @@ import { kubernetesObjects } from './kubernetes-objects.ts';
 import { membershipDatagrams } from './membership-datagrams.ts';
 import { membershipPackets } from './membership-packets.ts';
 import { neighbourFrames } from './neighbour-frames.ts';
+import { neighbourResponder } from './neighbour-responder.ts';
 import type { FuzzTarget } from './target.ts';
 
 /** Every entrance that is fuzzed. To add one, write a file with a FuzzTarget and list it here. */
@@ -15,6 +16,7 @@ export const targets: readonly FuzzTarget[] = [
   membershipPackets,
   membershipDatagrams,
   neighbourFrames,
+  neighbourResponder,
   bfdDatagrams,
   kubernetesBodies,
   kubernetesObjects,

@@ -1,0 +1,67 @@
+/**
+ * Fuzzes the responder with frames of a segment, from the capture through the judgement of each frame to answers, defence, conflict reports,
+ * log and metrics. The frames are ARP and Neighbour Discovery frames of Linux, most of them mutated, and some claim an address of the node.
+ *
+ * No frame raises an exception. A frame causes at most a few frames, and only frames of the node's own MAC. A flood of claims by ever new
+ * hosts causes only a few log lines.
+ */
+import assert from 'node:assert/strict';
+import { eth0, MemoryHost } from '../support/memory-host.ts';
+import { captured, frame, hex, ip, tagged, withChecksum } from '../support/neighbour-frames.ts';
+import { mutate } from './mutate.ts';
+import type { Random } from './random.ts';
+import type { FuzzTarget } from './target.ts';
+
+const frames = Object.values(captured).map(frame);
+const owned = ['192.0.2.1', '192.0.2.2', '2001:db8::a', '2001:db8::b'];
+const maxFrames = 20;
+/** An answer, or a defence on each schedule. */
+const maxSentPerFrame = 4;
+const maxLines = 8;
+const sourceMacAt = 6;
+const ownMac = hex(eth0.mac);
+
+export const neighbourResponder: FuzzTarget = {
+  name: 'neighbour-responder',
+  weight: 4,
+  budget: { cpuMs: 20, heapOctets: 8 * 1024 * 1024 },
+  expectedVerdicts: ['answered', 'conflict', 'silent'],
+  run(random, meter) {
+    const host = new MemoryHost(random.oneIn(3) ? { defence: 'yield' } : {});
+    for (const address of owned) host.responder.add(ip(address));
+    host.clock.advance(20_000);
+    host.takeSent();
+    let hasAnswered = false;
+    for (let left = 1 + random.below(maxFrames); left > 0; left--) {
+      const octets = nextFrame(random);
+      meter.measure(() => host.hear(hex(octets), 'eth0', random.pick([0, 0, 0, 150, 5000])));
+      const atOnce = host.takeSent();
+      assert.ok(atOnce.length <= maxSentPerFrame, `a frame causes ${atOnce.length} frames`);
+      // After a stall, the responder holds frames back for 20 ms.
+      meter.measure(() => host.clock.advance(random.pick([0, 1, 20, 1000])));
+      const sent = [...atOnce, ...host.takeSent()];
+      for (const each of sent)
+        assert.equal(each.slice(2 * sourceMacAt, 2 * sourceMacAt + 12), ownMac, 'another source MAC');
+      hasAnswered ||= sent.length > 0;
+    }
+    assert.deepEqual(
+      host.log.filter(({ entrance }) => entrance !== undefined),
+      [],
+    );
+    assert.ok(host.log.length <= maxLines, `${host.log.length} lines of log`);
+    if (host.conflicts.length > 0) return 'conflict';
+    return hasAnswered ? 'answered' : 'silent';
+  },
+};
+
+function nextFrame(random: Random): Buffer {
+  let octets: Buffer = Buffer.from(random.pick(frames));
+  if (random.oneIn(3)) {
+    // Another host with a MAC of its own.
+    Buffer.from(random.octets(4)).copy(octets, sourceMacAt + 2);
+    octets.copy(octets, 22, sourceMacAt, sourceMacAt + 6);
+  }
+  if (random.oneIn(6)) octets = tagged(octets, random.pick([0, 1, 0xfff]));
+  if (!random.oneIn(3)) octets = Buffer.from(mutate(octets, random)).subarray(0, 2048);
+  return octets.length > 58 && random.oneIn(2) ? withChecksum(octets) : octets;
+}
