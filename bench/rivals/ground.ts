@@ -42,11 +42,13 @@ export async function makePods(lab: Lab): Promise<void> {
   await put(lab.client, paths.namespaces, { metadata: { name: metalLbNamespace } });
   for (const node of lab.fabric.nodes) {
     await lab.apply(speakerPod(node.name));
-    await put(lab.client, `/api/v1/namespaces/${metalLbNamespace}/pods`, {
-      metadata: { name: `speaker-${node.name}`, namespace: metalLbNamespace, labels: metalLbPodLabels },
+    const pods = `/api/v1/namespaces/${metalLbNamespace}/pods`;
+    const name = `speaker-${node.name}`;
+    await put(lab.client, pods, {
+      metadata: { name, namespace: metalLbNamespace, labels: metalLbPodLabels },
       spec: { nodeName: node.name, containers: [{ name: 'speaker', image: 'metallb' }] },
-      status: { phase: 'Running', podIP: node.addresses[0] },
     });
+    await setStatus(lab, `${pods}/${name}`, { phase: 'Running', podIP: node.addresses[0] });
   }
 }
 
@@ -103,8 +105,8 @@ async function makeService(
       ports: [{ port: 80, targetPort: 8080, protocol }],
       selector: { app: name },
     },
-    status: { loadBalancer: { ingress: [{ ip: addressOf(index) }] } },
   });
+  await setAddress(lab, index, addressOf(index));
 }
 
 export async function deleteServices(lab: Lab, from: number, to: number): Promise<void> {
@@ -116,11 +118,16 @@ export async function deleteServices(lab: Lab, from: number, to: number): Promis
 
 /** Writes or clears the address in the status of a Service, as a controller does. */
 export async function setAddress(lab: Lab, index: number, address: string | undefined): Promise<void> {
+  const ingress = address === undefined ? null : [{ ip: address }];
+  await setStatus(lab, `${services}/${nameOf(index)}`, { loadBalancer: { ingress } });
+}
+
+async function setStatus(lab: Lab, path: string, status: object): Promise<void> {
   await lab.client.request({
     method: 'PATCH',
-    path: `${services}/${nameOf(index)}/status`,
+    path: `${path}/status`,
     contentType: 'application/merge-patch+json',
-    body: { status: { loadBalancer: { ingress: address === undefined ? null : [{ ip: address }] } } },
+    body: { status },
   });
 }
 

@@ -3,7 +3,7 @@
  * the ServiceAccount `viewer` of `bellman-system` read the paths that the manifests allow. A token is valid as long as the server runs.
  */
 import { randomBytes } from 'node:crypto';
-import { ApiProblem } from './problem.ts';
+import { notFound } from './problem.ts';
 import { field } from './resources.ts';
 
 interface Issued {
@@ -11,6 +11,8 @@ interface Issued {
   readonly audiences: readonly string[];
 }
 
+/** That of the API server itself. */
+const defaultAudience = 'https://kubernetes.default.svc';
 const reviewsPath = '/apis/authentication.k8s.io/v1/tokenreviews';
 const accessPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
 const tokenPath = /^\/api\/v1\/namespaces\/([^/]+)\/serviceaccounts\/([^/]+)\/token$/;
@@ -23,20 +25,27 @@ export class Authentication {
     return path === reviewsPath || path === accessPath || tokenPath.test(path);
   }
 
-  /** Answers a POST to a path for which `serves` returns true. */
-  answer(path: string, body: unknown): object {
+  /** Answers a POST to a path for which `serves` returns true. `exists` says whether there is such a ServiceAccount. */
+  answer(path: string, body: unknown, exists: (namespace: string, name: string) => boolean): object {
     if (path === reviewsPath) return this.#review(body);
     if (path === accessPath) return authorize(body);
-    const [, namespace, name] = tokenPath.exec(path) ?? [];
-    return this.#issue(`${namespace}:${name}`, body);
+    const [, namespace = '', name = ''] = tokenPath.exec(path) ?? [];
+    if (!exists(namespace, name)) throw notFound('serviceaccounts', name);
+    return this.#issue(namespace, name, body);
   }
 
-  #issue(account: string, body: unknown): object {
-    const audiences = field(body, 'spec', 'audiences');
-    if (!Array.isArray(audiences)) throw new ApiProblem(422, 'Invalid', 'spec.audiences: Required value');
+  #issue(namespace: string, name: string, body: unknown): object {
+    const audiences = (field(body, 'spec', 'audiences') ?? [defaultAudience]) as readonly string[];
+    const expirationSeconds = Number(field(body, 'spec', 'expirationSeconds') ?? 3600);
     const token = randomBytes(24).toString('base64url');
-    this.#issued.set(token, { username: `system:serviceaccount:${account}`, audiences });
-    return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', status: { token } };
+    this.#issued.set(token, { username: `system:serviceaccount:${namespace}:${name}`, audiences });
+    return {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      metadata: { name, namespace },
+      spec: { audiences, expirationSeconds, boundObjectRef: field(body, 'spec', 'boundObjectRef') ?? null },
+      status: { token },
+    };
   }
 
   #review(body: unknown): object {
@@ -47,7 +56,7 @@ export class Authentication {
     const status =
       issued && audiences.length > 0
         ? { authenticated: true, audiences, user: { username: issued.username } }
-        : { authenticated: false };
+        : { user: {}, error: 'invalid bearer token' };
     return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', status };
   }
 }

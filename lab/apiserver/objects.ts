@@ -4,7 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import jsonPatch from 'fast-json-patch';
-import { admit } from './defaults.ts';
+import { admit, admitStatus } from './defaults.ts';
+import { invalid } from './invalid.ts';
 import { present, storedForm } from './presentation.ts';
 import { ApiProblem, notFound } from './problem.ts';
 import { apiVersionOf, type KubernetesObject, type Resource, resources, storageKey } from './resources.ts';
@@ -28,16 +29,33 @@ export interface Page {
   };
 }
 
+export interface ListOptions {
+  readonly limit: number;
+  /** The continuation of an earlier page. */
+  readonly token: string | null;
+  /** Whether the list has a selector. The server then does not say how many objects remain. */
+  readonly isSelection: boolean;
+}
+
 export class Objects {
   readonly #store: Store;
 
   constructor(store: Store) {
     this.#store = store;
-    for (const name of firstNamespaces)
-      store.put('/v1/namespaces', name, {
-        metadata: { name, uid: randomUUID(), creationTimestamp: now() },
-        status: { phase: 'Active' },
-      });
+    for (const name of firstNamespaces) {
+      store.put('/v1/namespaces', name, { metadata: born({ name }), status: { phase: 'Active' } });
+      this.#addDefaultAccount(name);
+    }
+  }
+
+  hasServiceAccount(namespace: string, name: string): boolean {
+    return this.#store.get('/v1/serviceaccounts', `${namespace}/${name}`) !== undefined;
+  }
+
+  /** As the controller-manager does in each namespace. */
+  #addDefaultAccount(namespace: string): void {
+    const metadata = born({ name: 'default', namespace });
+    this.#store.put('/v1/serviceaccounts', `${namespace}/default`, { metadata });
   }
 
   get({ resource, namespace, name = '' }: Target): KubernetesObject {
@@ -46,8 +64,8 @@ export class Objects {
     return object;
   }
 
-  /** With `limit` 0, the page holds all objects. A continuation from before a compaction fails with 410. */
-  list({ resource }: Target, matches: Matcher, limit: number, token: string | null): Page {
+  /** With a limit of 0, the page holds all objects. A continuation from before a compaction fails with 410. */
+  list({ resource }: Target, matches: Matcher, { limit, token, isSelection }: ListOptions): Page {
     const kind = storageKey(resource);
     const from = token ? decodeContinuation(token) : undefined;
     if (from && !this.#store.remembers(kind, Number(from.version)))
@@ -62,7 +80,7 @@ export class Objects {
       last !== undefined && found.length > page.length
         ? {
             continue: encodeContinuation({ after: last, version }),
-            remainingItemCount: found.length - page.length,
+            ...(isSelection ? {} : { remainingItemCount: found.length - page.length }),
           }
         : {};
     return {
@@ -73,6 +91,7 @@ export class Objects {
 
   create(target: Target, body: KubernetesObject): KubernetesObject {
     const { resource } = target;
+    checkKind(resource, body);
     const { resourceVersion: _, ...metadata } = { ...body.metadata };
     if (!metadata.name && metadata.generateName)
       metadata.name = metadata.generateName + randomUUID().slice(0, 8);
@@ -93,32 +112,68 @@ export class Objects {
       if (!this.#store.get('/v1/namespaces', namespace)) throw notFound('namespaces', namespace);
       metadata.namespace = namespace;
     }
+    // A Node is created with its status, because its kubelet creates it. Other kinds get their status later.
+    const { status, ...content } = storedForm(resource, body);
+    const keepsStatus = !resource.hasStatus || resource.kind === 'Node';
+    const object = admit(
+      resource,
+      {
+        ...content,
+        ...(keepsStatus && status !== undefined ? { status } : {}),
+        metadata: { ...born(metadata), generation: 1 },
+      },
+      undefined,
+    );
+    // The server validates an object before it looks for another one of the name.
     const key = keyOf(resource, namespace, metadata.name);
     if (this.#store.get(storageKey(resource), key))
       throw new ApiProblem(409, 'AlreadyExists', `${resource.plural} "${metadata.name}" already exists`, {
         name: metadata.name,
         kind: resource.plural,
       });
-    const object = admit(
-      resource,
-      {
-        ...storedForm(resource, body),
-        metadata: { ...metadata, uid: randomUUID(), creationTimestamp: now(), generation: 1 },
-      },
-      undefined,
-    );
-    return this.#put(target, key, object);
+    const created = this.#put(target, key, withoutEmptyMetadata(object));
+    if (resource.kind === 'Namespace' && !target.dryRun) this.#addDefaultAccount(metadata.name);
+    return created;
   }
 
+  has({ resource, namespace, name = '' }: Target): boolean {
+    return this.#store.get(storageKey(resource), keyOf(resource, namespace, name)) !== undefined;
+  }
+
+  /** Replaces an object. Some kinds permit it to create one. */
   update(target: Target, body: KubernetesObject): KubernetesObject {
-    return this.#replace(target, this.get(target), storedForm(target.resource, body));
+    const { resource, namespace, name = '' } = target;
+    checkKind(resource, body);
+    if (body.metadata.name !== name)
+      throw new ApiProblem(
+        400,
+        'BadRequest',
+        `the name of the object (${body.metadata.name}) is not that of the request (${name})`,
+      );
+    const before = this.#store.get(storageKey(resource), keyOf(resource, namespace, name));
+    if (!before && resource.createsOnUpdate) return this.create(target, body);
+    if (!before) throw notFound(resource.plural, name);
+    if (resource.needsVersion && !body.metadata.resourceVersion)
+      throw invalid(
+        resource,
+        name,
+        'metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+      );
+    return this.#replace(target, before, storedForm(resource, body));
   }
 
   /** `contentType` names one of the three supported types of patch; others fail with 415. */
   patch(target: Target, contentType: string, patch: unknown): KubernetesObject {
     const before = this.get(target);
     const after = patched(present(target.resource, before), contentType, patch);
-    return this.#replace(target, before, storedForm(target.resource, after));
+    try {
+      return this.#replace(target, before, storedForm(target.resource, after));
+    } catch (error) {
+      // The patch itself can be decoded, so the server calls it unprocessable if its result cannot.
+      if (error instanceof ApiProblem && error.code === 400)
+        throw new ApiProblem(422, 'Invalid', error.message, error.details);
+      throw error;
+    }
   }
 
   /** Deletes an object. An object with finalizers is only marked, and the update that removes the last finalizer deletes it. */
@@ -133,9 +188,11 @@ export class Objects {
     return this.#remove(target, object);
   }
 
-  deleteCollection(target: Target, matches: Matcher): void {
-    for (const [, object] of this.#store.list(storageKey(target.resource)))
-      if (matches(object)) this.#remove(target, object);
+  /** Returns what it deleted. */
+  deleteCollection(target: Target, matches: Matcher): readonly KubernetesObject[] {
+    const found = this.#store.list(storageKey(target.resource)).filter(([, object]) => matches(object));
+    for (const [, object] of found) this.#remove(target, object);
+    return found.map(([, object]) => present(target.resource, object));
   }
 
   #remove({ resource, dryRun }: Target, object: KubernetesObject): KubernetesObject {
@@ -179,12 +236,16 @@ export class Objects {
       : { ...after, ...(resource.hasStatus && before.status !== undefined ? { status: before.status } : {}) };
     // For the built-in kinds of Kubernetes, the status path accepts metadata too and ignores only the spec.
     const merged = { ...chosen, metadata: { ...after.metadata, ...fixedMetadata(before) } };
-    const next = status ? merged : admit(resource, merged, before);
+    const next = withoutEmptyMetadata(
+      status ? admitStatus(resource, merged) : admit(resource, merged, before),
+    );
     if (canonical(next) === canonical(before)) return before;
     const { generation = 1, name, namespace, deletionTimestamp } = before.metadata;
     const key = keyOf(resource, namespace, name);
-    if (!target.dryRun && deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0)
-      return this.#store.remove(storageKey(resource), key) ?? next;
+    if (!target.dryRun && deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0) {
+      this.#store.remove(storageKey(resource), key);
+      return next;
+    }
     const specChanged = canonical(specOf(next)) !== canonical(specOf(before));
     return this.#put(target, key, {
       ...next,
@@ -253,6 +314,26 @@ function fixedMetadata({ metadata }: KubernetesObject): KubernetesObject['metada
   return fixed;
 }
 
+/** An object of another kind does not fit the path. */
+function checkKind({ kind }: Resource, body: KubernetesObject): void {
+  if (body.kind !== undefined && body.kind !== kind)
+    throw new ApiProblem(400, 'BadRequest', `the object is a ${body.kind} and no ${kind}`);
+}
+
+/** The server stores no empty map of labels or annotations. */
+function withoutEmptyMetadata(object: KubernetesObject): KubernetesObject {
+  const { labels = {}, annotations = {}, finalizers = [], ...metadata } = object.metadata;
+  return {
+    ...object,
+    metadata: {
+      ...metadata,
+      ...(Object.keys(labels).length > 0 ? { labels } : {}),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+      ...(finalizers.length > 0 ? { finalizers } : {}),
+    },
+  };
+}
+
 function specOf(object: KubernetesObject): object {
   return { ...object, metadata: {}, status: {} };
 }
@@ -266,11 +347,19 @@ function canonical(value: unknown): string {
   );
 }
 
+function born(metadata: KubernetesObject['metadata']): KubernetesObject['metadata'] {
+  return { ...metadata, uid: randomUUID(), creationTimestamp: now() };
+}
+
 function now(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** The response to a list request: an object of the kind `…List` with the items of the page. */
+/**
+ * The response to a list request: an object of the kind `…List` with the items of the page. The items have neither kind nor version, because
+ * the list has them.
+ */
 export function listOf(resource: Resource, { items, metadata }: Page): object {
-  return { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata, items };
+  const bare = items.map(({ kind: _, apiVersion: __, ...item }) => item);
+  return { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource), metadata, items: bare };
 }

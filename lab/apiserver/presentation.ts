@@ -1,4 +1,4 @@
-import { apiVersionOf, field, type KubernetesObject, type Resource } from './resources.ts';
+import { apiVersionOf, type KubernetesObject, type Resource } from './resources.ts';
 
 /** Whether the client wants rows and columns, as `kubectl get` does. */
 export function wantsTable(accept: string | undefined): boolean {
@@ -18,13 +18,16 @@ export function present(resource: Resource, object: KubernetesObject): Kubernete
     lastTimestamp,
     count,
     reportingComponent,
+    reportingInstance,
     ...rest
   } = typed;
   return {
     ...rest,
     regarding: involvedObject,
     note: message,
-    reportingController: reportingComponent ?? field(source, 'component'),
+    // This API leaves out what is empty, where the older one says that it is.
+    reportingController: reportingComponent || undefined,
+    reportingInstance: reportingInstance || undefined,
     deprecatedSource: source,
     deprecatedFirstTimestamp: firstTimestamp,
     deprecatedLastTimestamp: lastTimestamp,

@@ -1,10 +1,16 @@
 /** An error response: a Status object of the API. */
 export class ApiProblem extends Error {
   readonly code: number;
-  readonly reason: string;
+  /** Absent for a problem that Kubernetes gives no name. */
+  readonly reason: string | undefined;
   readonly details: Record<string, unknown>;
 
-  constructor(code: number, reason: string, message: string, details: Record<string, unknown> = {}) {
+  constructor(
+    code: number,
+    reason: string | undefined,
+    message: string,
+    details: Record<string, unknown> = {},
+  ) {
     super(message);
     this.code = code;
     this.reason = reason;

@@ -38,6 +38,12 @@ export interface Resource {
   readonly shortNames?: readonly string[];
   readonly namespaced: boolean;
   readonly hasStatus?: boolean;
+  /** Whether a PUT creates an object that does not exist. */
+  readonly createsOnUpdate?: boolean;
+  /** Whether a PUT must say which resourceVersion it replaces. */
+  readonly needsVersion?: boolean;
+  /** Whether the answer to a DELETE is the object, and not a Status. */
+  readonly returnsDeleted?: boolean;
   /** Key of another resource's collection that stores these objects. The two event APIs share one collection. */
   readonly storedAs?: string;
   readonly columns: readonly Column[];
@@ -104,6 +110,26 @@ const eventColumns: readonly Column[] = [
 
 const core = { group: '', version: 'v1' } as const;
 
+/** The fields by which a list can select, beside the name and the namespace. */
+export const selectableFields: Readonly<Record<string, readonly string[]>> = {
+  Event: [
+    'involvedObject.apiVersion',
+    'involvedObject.kind',
+    'involvedObject.name',
+    'involvedObject.namespace',
+    'involvedObject.uid',
+    'reason',
+    'reportingComponent',
+    'source',
+    'type',
+  ],
+  Namespace: ['status.phase'],
+  Node: ['spec.unschedulable'],
+  Pod: ['spec.nodeName', 'spec.serviceAccountName', 'status.phase', 'status.podIP'],
+  Secret: ['type'],
+  Service: ['spec.clusterIP', 'spec.type'],
+};
+
 export const resources: readonly Resource[] = [
   {
     ...core,
@@ -113,6 +139,8 @@ export const resources: readonly Resource[] = [
     shortNames: ['svc'],
     namespaced: true,
     hasStatus: true,
+    createsOnUpdate: true,
+    returnsDeleted: true,
     columns: [
       name,
       { name: 'Type', cell: (service) => text(field(service, 'spec', 'type')) },
@@ -226,6 +254,7 @@ export const resources: readonly Resource[] = [
     shortNames: ['po'],
     namespaced: true,
     hasStatus: true,
+    returnsDeleted: true,
     columns: [
       name,
       {
@@ -276,6 +305,7 @@ export const resources: readonly Resource[] = [
     kind: 'ServiceAccount',
     shortNames: ['sa'],
     namespaced: true,
+    returnsDeleted: true,
     columns: [name, ageColumn],
   },
   {
@@ -338,6 +368,8 @@ export const resources: readonly Resource[] = [
     singular: 'lease',
     kind: 'Lease',
     namespaced: true,
+    createsOnUpdate: true,
+    needsVersion: true,
     columns: [
       name,
       { name: 'Holder', cell: (lease) => text(field(lease, 'spec', 'holderIdentity'), '') },

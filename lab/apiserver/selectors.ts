@@ -1,10 +1,11 @@
 import { ApiProblem } from './problem.ts';
-import { field, type KubernetesObject } from './resources.ts';
+import { field, type KubernetesObject, type Resource, selectableFields } from './resources.ts';
 
 export type Matcher = (object: KubernetesObject) => boolean;
 
-/** A field selector on any path: `metadata.name=a,involvedObject.uid!=b`. */
-export function fieldMatcher(selector: string | null): Matcher {
+/** A field selector: `metadata.name=a,involvedObject.uid!=b`. Throws 400 for a field by which the server cannot select. */
+export function fieldMatcher({ kind }: Resource, selector: string | null): Matcher {
+  const known = ['metadata.name', 'metadata.namespace', ...(selectableFields[kind] ?? [])];
   const terms = (selector ?? '')
     .split(',')
     .filter((term) => term !== '')
@@ -12,18 +13,26 @@ export function fieldMatcher(selector: string | null): Matcher {
       const [, path, operator, value] = /^([\w./-]+?)(==|!=|=)(.*)$/.exec(term) ?? [];
       if (path === undefined)
         throw new ApiProblem(400, 'BadRequest', `field selector "${term}" cannot be read`);
-      const keys = path.replace(/^regarding\./, 'involvedObject.').split('.');
+      const stored = path.replace(/^regarding\./, 'involvedObject.');
+      if (!known.includes(stored))
+        throw new ApiProblem(400, 'BadRequest', `field label not supported: ${path}`);
+      const keys = stored.split('.');
       return (object: KubernetesObject) =>
         (String(field(object, ...keys) ?? '') === value) === (operator !== '!=');
     });
   return (object) => terms.every((term) => term(object));
 }
 
-/** A label selector: `a=b,c!=d,e in (f,g),!h`. */
+const labelKey = /^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$/;
+
+/** A label selector: `a=b,c!=d,e in (f,g),!h`. Throws 400 for text that is none. */
 export function labelMatcher(selector: string | null): Matcher {
   const terms = (selector ?? '').match(/[^,(]+(\([^)]*\))?/g) ?? [];
   const tests = terms.map((term): ((labels: Record<string, string>) => boolean) => {
     const text = term.trim();
+    const [key = ''] = text.replace(/^!/, '').split(/[\s=!]/);
+    if (!labelKey.test(key))
+      throw new ApiProblem(400, 'BadRequest', `label selector "${text}" cannot be read`);
     const set = /^(\S+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(text);
     if (set) {
       const [, key = '', operator, list = ''] = set;

@@ -34,7 +34,7 @@ import { listOf, Objects, unsupportedPatch } from './objects.ts';
 import { present, rowContentOf, table, wantsTable } from './presentation.ts';
 import { ApiProblem } from './problem.ts';
 import { decodeProtobuf } from './protobuf.ts';
-import type { KubernetesObject } from './resources.ts';
+import { type KubernetesObject, resources } from './resources.ts';
 import { Store } from './store.ts';
 import { matcherOf, type Target, targetOf } from './target.ts';
 import { serveWatch, watchOptionsOf } from './watch.ts';
@@ -115,10 +115,17 @@ export class ApiServer {
       const answer = discovery(url.pathname.replace(/(.)\/$/, '$1'));
       if (answer) return send(response, 200, answer);
       if (request.method === 'POST' && Authentication.serves(url.pathname))
-        return send(response, 201, this.#authentication.answer(url.pathname, await readBody(request)));
+        return send(
+          response,
+          201,
+          this.#authentication.answer(url.pathname, await readBody(request), (namespace, name) =>
+            this.#objects.hasServiceAccount(namespace, name),
+          ),
+        );
       const [, pod] = /^\/api\/v1\/namespaces\/[^/]+\/pods\/([-a-z0-9.]+)\/log$/.exec(url.pathname) ?? [];
       if (pod !== undefined) return send(response, 200, this.#podLog(pod, url));
       const target = targetOf(url);
+      if (!target && !isKnownGroup(url.pathname)) return send(response, 404, '404 page not found\n');
       if (!target) throw new ApiProblem(404, 'NotFound', 'the server could not find the requested resource');
       await this.#serve(target, request, url, response);
     } catch (error) {
@@ -134,6 +141,9 @@ export class ApiServer {
     const { method = 'GET', headers } = request;
     const asTable = wantsTable(headers.accept);
     const isWatch = method === 'GET' && ['true', '1'].includes(url.searchParams.get('watch') ?? '');
+    if (isWatch || name === undefined ? !['GET', 'POST', 'DELETE'].includes(method) : method === 'POST')
+      throw new ApiProblem(405, 'MethodNotAllowed', `${method} is not allowed on ${url.pathname}`);
+    checkNumbers(url, isWatch);
     this.#count(
       isWatch ? 'WATCH' : name === undefined && method === 'GET' ? 'LIST' : method,
       target,
@@ -159,9 +169,11 @@ export class ApiServer {
         }
         if (name !== undefined) return show(200, this.#objects.get(target));
         const { searchParams } = url;
-        const limit = Number(searchParams.get('limit') ?? 0);
-        const matches = matcherOf(target, url);
-        const page = this.#objects.list(target, matches, limit, searchParams.get('continue'));
+        const page = this.#objects.list(target, matcherOf(target, url), {
+          limit: Number(searchParams.get('limit') ?? 0),
+          token: searchParams.get('continue'),
+          isSelection: Boolean(searchParams.get('labelSelector') || searchParams.get('fieldSelector')),
+        });
         return send(
           response,
           200,
@@ -170,8 +182,10 @@ export class ApiServer {
       }
       case 'POST':
         return show(201, this.#objects.create(target, (await readBody(request)) as KubernetesObject));
-      case 'PUT':
-        return show(200, this.#objects.update(target, (await readBody(request)) as KubernetesObject));
+      case 'PUT': {
+        const code = this.#objects.has(target) ? 200 : 201;
+        return show(code, this.#objects.update(target, (await readBody(request)) as KubernetesObject));
+      }
       case 'PATCH': {
         const type = headers['content-type'] ?? '';
         // Server-side apply sends YAML: refuse it before parsing the body.
@@ -182,10 +196,12 @@ export class ApiServer {
         const options = ((await readBody(request)) ?? {}) as DeleteOptions;
         const wanted = { ...target, dryRun: target.dryRun || options.dryRun?.includes('All') === true };
         if (name === undefined) {
-          this.#objects.deleteCollection(wanted, matcherOf(target, url));
-          return send(response, 200, success({}));
+          const items = this.#objects.deleteCollection(wanted, matcherOf(target, url));
+          return send(response, 200, listOf(resource, { items, metadata: { resourceVersion: '' } }));
         }
-        const { uid } = this.#objects.delete(wanted, options.preconditions).metadata;
+        const deleted = this.#objects.delete(wanted, options.preconditions);
+        if (resource.returnsDeleted) return show(200, asDeleted(resource, deleted));
+        const { uid } = deleted.metadata;
         return send(response, 200, success({ name, kind: resource.plural, uid }));
       }
       default:
@@ -261,6 +277,26 @@ export class ApiServer {
     const key = `${agent} ${verb} ${resource.plural}${status ? '/status' : ''}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
+}
+
+function isKnownGroup(path: string): boolean {
+  const [, group] = /^\/apis\/([^/]+)\//.exec(path) ?? [];
+  return group === undefined || resources.some((resource) => resource.group === group);
+}
+
+/** Throws the answer of a real server to a version or a limit that is no number. */
+function checkNumbers({ searchParams }: URL, isWatch: boolean): void {
+  const isNumber = (name: string) => /^\d*$/.test(searchParams.get(name) ?? '');
+  if (!isNumber('limit')) throw new ApiProblem(400, 'BadRequest', 'limit: expected a number');
+  if (isNumber('resourceVersion')) return;
+  const message = `resourceVersion: Invalid value: "${searchParams.get('resourceVersion')}"`;
+  throw isWatch ? new ApiProblem(500, undefined, message) : new ApiProblem(400, 'BadRequest', message);
+}
+
+/** The answer to the deletion of a Pod says when it ends. */
+function asDeleted({ kind }: { readonly kind: string }, object: KubernetesObject): KubernetesObject {
+  if (kind !== 'Pod') return object;
+  return { ...object, metadata: { deletionTimestamp: new Date().toISOString(), ...object.metadata } };
 }
 
 function success(details: object): object {

@@ -67,10 +67,36 @@ function mergeList(name: string, target: Json, patch: readonly Json[], order: Js
     } else if (index >= 0) result[index] = strategicMerge(result[index], item);
     else result.push(strategicMerge({}, item));
   }
-  if (!Array.isArray(order)) return result;
-  const rank = (item: Json) =>
-    order.findIndex((each) => isObject(each) && isObject(item) && each[mergeKey] === item[mergeKey]);
-  return result.sort((a, b) => rank(a) - rank(b));
+  const placeIn = (list: readonly Json[], item: Json) =>
+    list.findIndex((each) => isObject(each) && isObject(item) && each[mergeKey] === item[mergeKey]);
+  if (Array.isArray(order)) return result.sort((a, b) => placeIn(order, a) - placeIn(order, b));
+  return inOrder(result, { before, patch, placeIn });
+}
+
+/**
+ * The order of a merged list without a directive for it: the items of the patch keep the patch's order. An item that only the old list has
+ * stands before an item of the patch if it did so in the old list.
+ */
+function inOrder(
+  merged: readonly Json[],
+  lists: {
+    readonly before: readonly Json[];
+    readonly patch: readonly Json[];
+    readonly placeIn: (list: readonly Json[], item: Json) => number;
+  },
+): readonly Json[] {
+  const { before, patch, placeIn } = lists;
+  const old = merged.filter((item) => placeIn(patch, item) < 0);
+  const patched = merged
+    .filter((item) => placeIn(patch, item) >= 0)
+    .sort((a, b) => placeIn(patch, a) - placeIn(patch, b));
+  const result: Json[] = [];
+  for (const item of patched) {
+    const place = placeIn(before, item);
+    while (place >= 0 && old.length > 0 && placeIn(before, old[0]) < place) result.push(old.shift());
+    result.push(item);
+  }
+  return [...result, ...old];
 }
 
 /** Applies a JSON merge patch (RFC 7396). */

@@ -43,8 +43,8 @@ export function keyOf(resource: Resource, namespace: string | undefined, name: s
 }
 
 /** Matches the objects that a list or watch returns: those of the target that also match the URL's selectors. */
-export function matcherOf({ namespace, name }: Target, { searchParams }: URL): Matcher {
-  const byField = fieldMatcher(searchParams.get('fieldSelector'));
+export function matcherOf({ resource, namespace, name }: Target, { searchParams }: URL): Matcher {
+  const byField = fieldMatcher(resource, searchParams.get('fieldSelector'));
   const byLabel = labelMatcher(searchParams.get('labelSelector'));
   return (object: KubernetesObject) =>
     (namespace === undefined || object.metadata.namespace === namespace) &&

@@ -133,7 +133,7 @@ describe('Objects', () => {
     objects.create(target(base), service('web'));
     const merge = (url: string, patch: object) =>
       objects.patch(target(url), 'application/merge-patch+json', patch);
-    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } };
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.1', ipMode: 'VIP' }] } };
     const spec = { loadBalancerIP: '192.0.2.1' };
     let now = merge(`${base}/web`, { spec, status });
     assert.deepEqual(now.status, { loadBalancer: {} });
@@ -216,19 +216,20 @@ describe('Objects', () => {
     const all = target(base);
     const matches = matcherOf(all, new URL(base));
     const names: string[] = [];
-    let page = objects.list(all, matches, 10, null);
+    const page10 = (token: string | null) => ({ limit: 10, token, isSelection: false });
+    let page = objects.list(all, matches, page10(null));
     const second = page.metadata.continue ?? '';
     assert.equal(page.metadata.remainingItemCount, 15);
     for (;;) {
       names.push(...page.items.map(({ metadata }) => metadata.name));
       if (page.metadata.continue === undefined) break;
-      page = objects.list(all, matches, 10, page.metadata.continue);
+      page = objects.list(all, matches, page10(page.metadata.continue));
     }
     assert.equal(new Set(names).size, 25);
     assert.equal(names.length, 25);
     store.compact();
-    assert.throws(() => objects.list(all, matches, 10, second), refusal(410, /too old/));
-    assert.throws(() => objects.list(all, matches, 10, 'nonsense'), refusal(400, /continue token/));
+    assert.throws(() => objects.list(all, matches, page10(second)), refusal(410, /too old/));
+    assert.throws(() => objects.list(all, matches, page10('nonsense')), refusal(400, /continue token/));
   });
 
   test('patch() refuses an inapplicable JSON patch, and refuses server-side apply with a message that names the flag --server-side', () => {

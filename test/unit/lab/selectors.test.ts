@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ApiProblem } from '../../../lab/apiserver/problem.ts';
+import { resources } from '../../../lab/apiserver/resources.ts';
 import { fieldMatcher, labelMatcher } from '../../../lab/apiserver/selectors.ts';
 
 describe('labelMatcher()', () => {
@@ -35,6 +36,8 @@ describe('labelMatcher()', () => {
 });
 
 describe('fieldMatcher()', () => {
+  const events = resources.find(({ kind }) => kind === 'Event');
+  assert.ok(events);
   const event = {
     metadata: { name: 'web.1', namespace: 'default' },
     involvedObject: { kind: 'Service', name: 'web' },
@@ -53,9 +56,10 @@ describe('fieldMatcher()', () => {
   ];
   for (const [selector, matches] of rows)
     test(`${selector} ${matches ? 'matches' : 'does not match'}`, () => {
-      assert.equal(fieldMatcher(selector)(event), matches);
+      assert.equal(fieldMatcher(events, selector)(event), matches);
     });
-  test('refuses an invalid selector', () => {
-    assert.throws(() => fieldMatcher('metadata.name'), ApiProblem);
+  test('refuses an invalid selector, and a field that the server has no index of', () => {
+    assert.throws(() => fieldMatcher(events, 'metadata.name'), ApiProblem);
+    assert.throws(() => fieldMatcher(events, 'message=a'), ApiProblem);
   });
 });

@@ -1,0 +1,141 @@
+/** Defaults and validation of all kinds except Services, as `test/e2e/apiserver-answers.json` shows them of Kubernetes. */
+import { isIPv4, isIPv6 } from 'node:net';
+import { invalid, requireOneOf, undecodable } from './invalid.ts';
+import { field, type KubernetesObject, type Resource } from './resources.ts';
+
+/** Completes an object, or throws the answer to an invalid one. In an update, `before` is the stored object. */
+export type Admit = (
+  resource: Resource,
+  object: KubernetesObject,
+  before: KubernetesObject | undefined,
+) => KubernetesObject;
+
+type Fields = Record<string, unknown>;
+
+/** The largest sum of the values of a ConfigMap or a Secret. */
+const maxDataBytes = 1_048_576;
+/** A time with microseconds. The server takes no other form where a field has this type. */
+const microTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/;
+
+function dataOf(resource: Resource, object: KubernetesObject): [string, string][] {
+  const entries = Object.entries((object.data ?? {}) as Fields);
+  const { name } = object.metadata;
+  for (const [key, value] of entries) {
+    if (!/^[-._a-zA-Z0-9]+$/.test(key))
+      throw invalid(resource, name, `data[${key}]: Invalid value: "${key}"`);
+    if (typeof value !== 'string') throw undecodable(`data.${key}: expected a string`);
+  }
+  const data = entries as [string, string][];
+  if (data.reduce((sum, [, value]) => sum + Buffer.byteLength(value), 0) > maxDataBytes)
+    throw invalid(resource, name, `data: Too long: may not be more than ${maxDataBytes} bytes`);
+  return data;
+}
+
+const admitConfigMap: Admit = (resource, object) => {
+  dataOf(resource, object);
+  return object;
+};
+
+const admitSecret: Admit = (resource, object, before) => {
+  const { stringData, ...rest } = object;
+  const { name } = object.metadata;
+  for (const [key, value] of dataOf(resource, object))
+    if (Buffer.from(value, 'base64').toString('base64') !== value)
+      throw undecodable(`data.${key}: illegal base64 data`);
+  const plain = Object.entries((stringData ?? {}) as Record<string, string>);
+  const data = {
+    ...((rest.data ?? {}) as object),
+    ...Object.fromEntries(plain.map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+  };
+  const secret: KubernetesObject = {
+    type: 'Opaque',
+    ...rest,
+    ...(Object.keys(data).length > 0 ? { data } : {}),
+  };
+  if (before && before.type !== secret.type)
+    throw invalid(resource, name, `type: Invalid value: "${secret.type}": field is immutable`);
+  if (before?.immutable === true && JSON.stringify(before.data) !== JSON.stringify(secret.data))
+    throw invalid(resource, name, 'data: Forbidden: field is immutable when `immutable` is set');
+  return secret;
+};
+
+const admitNamespace: Admit = (resource, object) => {
+  const { name } = object.metadata;
+  if (name.includes('.'))
+    throw invalid(resource, name, `metadata.name: Invalid value: "${name}": must not contain dots`);
+  return { status: { phase: 'Active' }, ...object };
+};
+
+const admitLease: Admit = (resource, object) => {
+  const { name } = object.metadata;
+  const spec = (object.spec ?? {}) as Fields;
+  for (const key of ['acquireTime', 'renewTime'])
+    if (spec[key] !== undefined && spec[key] !== null && !microTime.test(String(spec[key])))
+      throw undecodable(`spec.${key}: parsing time "${spec[key]}" as a time with microseconds`);
+  const duration = spec.leaseDurationSeconds;
+  if (duration !== undefined && !(Number(duration) > 0))
+    throw invalid(
+      resource,
+      name,
+      `spec.leaseDurationSeconds: Invalid value: ${duration}: must be greater than 0`,
+    );
+  return object;
+};
+
+/** The namespace of an event is that of its object; that of an object without one is `default`. */
+const admitEvent: Admit = (resource, object) => {
+  const { name, namespace } = object.metadata;
+  const about = field(object, 'involvedObject', 'namespace');
+  if ((about ?? 'default') !== namespace && about !== undefined)
+    throw invalid(resource, name, 'involvedObject.namespace: Invalid value: does not match event.namespace');
+  return { eventTime: null, reportingComponent: '', reportingInstance: '', ...object };
+};
+
+const admitPod: Admit = (resource, object) => {
+  const { name } = object.metadata;
+  const containers = field(object, 'spec', 'containers') as readonly Fields[] | undefined;
+  if (!containers || containers.length === 0)
+    throw invalid(resource, name, 'spec.containers: Required value');
+  for (const [index, { image }] of containers.entries())
+    if (!image) throw invalid(resource, name, `spec.containers[${index}].image: Required value`);
+  return withConditionTimes(object, 'lastProbeTime', 'lastTransitionTime');
+};
+
+const admitNode: Admit = (_, object) => withConditionTimes(object, 'lastHeartbeatTime', 'lastTransitionTime');
+
+/** The server writes `null` for a time that a condition does not have. */
+export function withConditionTimes(object: KubernetesObject, ...times: readonly string[]): KubernetesObject {
+  const conditions = field(object, 'status', 'conditions') as readonly Fields[] | undefined;
+  if (!conditions) return object;
+  const absent = Object.fromEntries(times.map((time) => [time, null]));
+  const completed = conditions.map((condition) => ({ ...absent, ...condition }));
+  return { ...object, status: { ...(object.status as Fields), conditions: completed } };
+}
+
+const admitEndpointSlice: Admit = (resource, object, before) => {
+  const { name } = object.metadata;
+  const { addressType } = object;
+  requireOneOf(resource, name, 'addressType', addressType, ['FQDN', 'IPv4', 'IPv6']);
+  if (before && before.addressType !== addressType)
+    throw invalid(resource, name, `addressType: Invalid value: "${addressType}": field is immutable`);
+  const endpoints = (object.endpoints ?? []) as readonly { readonly addresses?: readonly string[] }[];
+  const fits = addressType === 'IPv4' ? isIPv4 : addressType === 'IPv6' ? isIPv6 : () => true;
+  for (const [index, { addresses = [] }] of endpoints.entries())
+    for (const address of addresses)
+      if (!fits(address))
+        throw invalid(resource, name, `endpoints[${index}].addresses[0]: Invalid value: "${address}"`);
+  // The server writes an empty list of endpoints as `null`.
+  return { ...object, endpoints: endpoints.length > 0 ? endpoints : null };
+};
+
+/** By kind. A kind that is not here is stored as it comes. */
+export const admissions: Readonly<Record<string, Admit>> = {
+  ConfigMap: admitConfigMap,
+  EndpointSlice: admitEndpointSlice,
+  Event: admitEvent,
+  Lease: admitLease,
+  Namespace: admitNamespace,
+  Node: admitNode,
+  Pod: admitPod,
+  Secret: admitSecret,
+};

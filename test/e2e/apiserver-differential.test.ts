@@ -1,0 +1,65 @@
+/**
+ * The embedded API server and Kubernetes give the same answers. The file of answers holds those of Kubernetes. `make test` compares the
+ * embedded server with the file. `make kubernetes` compares Kubernetes with it, and writes it again with BELLMAN_RECORD=1.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ownHost, Processes } from '../../lab/processes.ts';
+import { isKubernetes, startApiServer } from '../../lab/start-api-server.ts';
+import { conversation, type ServerAccess, send } from '../support/api-conversation.ts';
+import { comparable } from '../support/comparable-answer.ts';
+
+const file = fileURLToPath(new URL('./apiserver-answers.json', import.meta.url));
+const isRecording = isKubernetes && process.env.BELLMAN_RECORD !== undefined;
+
+let folder = '';
+let processes: Processes;
+let access: ServerAccess;
+let recorded: Record<string, Record<string, unknown>> = {};
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bellman-differential-'));
+  processes = new Processes(folder);
+  const embeddedFlags = ['--tls', '--token', 'lab'];
+  const server = await startApiServer({
+    processes,
+    host: ownHost,
+    address: '127.0.0.1',
+    folder,
+    embeddedFlags,
+  });
+  const { users } = JSON.parse(await readFile(server.kubeconfig, 'utf8')) as {
+    users: [{ user: { token: string } }];
+  };
+  access = { url: server.url, certificate: server.certificate, token: users[0].user.token };
+  if (!isRecording) recorded = JSON.parse(await readFile(file, 'utf8')) as typeof recorded;
+});
+after(async () => {
+  if (isRecording) await writeFile(file, `${JSON.stringify(recorded, null, 1)}\n`);
+  await processes.stopAll();
+  await rm(folder, { recursive: true });
+});
+
+for (const [title, talk] of Object.entries(conversation))
+  test(title, async (context) => {
+    const answers = new Map<string, unknown>();
+    await talk(async (name, ...request) => {
+      const answer = await send(access, ...request);
+      assert.ok(!answers.has(name), `two requests are called ${name}`);
+      // Through JSON, as the file's content was.
+      answers.set(name, JSON.parse(JSON.stringify(comparable(answer))));
+      return answer;
+    });
+    if (isRecording) {
+      recorded[title] = Object.fromEntries(answers);
+      return;
+    }
+    const expected = recorded[title] ?? {};
+    assert.deepEqual([...answers.keys()], Object.keys(expected), 'the file has these requests');
+    for (const [name, answer] of answers)
+      await context.test(name, () => assert.deepEqual(answer, expected[name]));
+  });
