@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build image image-test chart-test check fix test demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup build image image-test chart-test check fix test kubernetes demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bgp-codec bgp-convergence bgp-memory config controller failover footprint membership neighbour resync service-latency
 
 help: ## print this list of targets
@@ -36,6 +36,13 @@ else
 test: check ## check, then test with real routers, real kernels, the lab; FILE=PATH… runs only these files
 	@$(NODE) test/run.ts test/interop/*.test.ts test/e2e/*.test.ts
 endif
+
+# The folder of the audit logs, which the last step of the target judges.
+AUDIT := $(CURDIR)/.cache/audit
+kubernetes: setup ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 15 minutes; FILE=PATH…
+	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \
+	tests=0; $(NODE) test/run.ts --jobs 2 $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
+	$(NODE) lab/kubernetes/audit-report.ts $(if $(FILE),,--complete) "$(AUDIT)" && exit $$tests
 
 image: ## build the image for amd64 and arm64 into dist/image; ARCH=amd64 builds only this one, IMAGE=registry.example/bellman names it
 	@scripts/image/build.sh $(if $(ARCH),--arch $(ARCH)) $(if $(IMAGE),--name $(IMAGE))

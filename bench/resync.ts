@@ -102,7 +102,7 @@ const paced = (seconds: number) => [
 ];
 
 const lists = async () =>
-  Object.entries(await lab.requests())
+  [...(await lab.requests())]
     .filter(([request]) => request.includes('bellman-speaker') && /LIST services/.test(request))
     .reduce((sum, [, times]) => sum + times, 0);
 

@@ -1,20 +1,25 @@
 /**
- * All of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, a stand-in for kube-proxy, BIRD on the
- * router, and the unmodified `bellman` processes. Everything ends with the world, so nothing here cleans up.
+ * All of Bellman on one machine, inside a private world (see `world`): the fabric, the API server, kube-proxy, BIRD on the router, and the
+ * unmodified `bellman` processes. With the embedded API server, a stand-in plays kube-proxy, and `pods.ts` plays the EndpointSlice
+ * controller. With Kubernetes (see `start-api-server.ts`), both are the real ones. Everything ends with the world, so nothing here cleans up.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
 import { eventually, patienceMs } from '../test/support/eventually.ts';
+import type { Account, ApiServer, Knob } from './api-server.ts';
 import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from './fabric.ts';
+import { startKubeProxy } from './kubernetes/kube-proxy.ts';
+import { Kubernetes } from './kubernetes/kubernetes.ts';
 import type { NetworkNamespace } from './netns.ts';
-import { Pods } from './pods.ts';
+import { Pods, podStatus } from './pods.ts';
 import { Processes } from './processes.ts';
-import { put } from './put.ts';
-import { mountServiceAccount, podEnvironment } from './service-account.ts';
+import { type NamedObject, put } from './put.ts';
+import { podEnvironment, withServiceAccount, writeServiceAccount } from './service-account.ts';
+import { startApiServer } from './start-api-server.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** The program of the daemons: from source, unless the variable names another one, such as the result of `make build`. */
@@ -26,7 +31,8 @@ const apiToken = 'lab';
 /** All processes of Bellman can use the same port, because each runs in its own network namespace. */
 const metricsPort = 7472;
 
-export const kubeconfigPath = join(folder, 'kubeconfig');
+/** Credentials of a user who may do everything. */
+export const kubeconfigPath = join(folder, 'admin.kubeconfig');
 export const birdSocketPath = join(folder, 'bird.ctl');
 
 export interface LabOptions {
@@ -49,7 +55,7 @@ export interface Probe<T> {
 }
 
 /** The Pod that a DaemonSet would create. The lab itself starts the process. */
-export function speakerPod(node: string): object {
+export function speakerPod(node: string): NamedObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -58,7 +64,14 @@ export function speakerPod(node: string): object {
       namespace: 'bellman-system',
       labels: { 'app.kubernetes.io/name': 'bellman', 'app.kubernetes.io/component': 'speaker' },
     },
-    spec: { nodeName: node, containers: [{ name: 'speaker', image: 'bellman' }] },
+    spec: {
+      nodeName: node,
+      hostNetwork: true,
+      serviceAccountName: 'speaker',
+      // No kubelet confirms the end of a Pod, so a deletion takes effect at once.
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'speaker', image: 'bellman' }],
+    },
   };
 }
 
@@ -66,13 +79,15 @@ export class Lab {
   readonly fabric: Fabric;
   readonly client: KubernetesClient;
   readonly processes: Processes;
+  readonly server: ApiServer;
   readonly #pods: Pods;
 
-  private constructor(fabric: Fabric, processes: Processes, client: KubernetesClient) {
+  private constructor(fabric: Fabric, processes: Processes, server: ApiServer, client: KubernetesClient) {
     this.fabric = fabric;
     this.processes = processes;
+    this.server = server;
     this.client = client;
-    this.#pods = new Pods(this.client, this.processes);
+    this.#pods = new Pods(this.client, this.processes, { publishes: !(server instanceof Kubernetes) });
   }
 
   /** Resolves once the API server answers and the processes of Bellman are started. */
@@ -89,16 +104,16 @@ export class Lab {
   }
 
   static async #start(fabric: Fabric, processes: Processes, options: LabOptions): Promise<Lab> {
-    processes.start('apiserver', fabric.control, process.execPath, [
-      join(root, 'lab/apiserver/main.ts'),
-      ...['--host', addresses.control, '--port', String(apiPort), '--log-folder', folder],
-      ...['--tls', '--token', apiToken, '--kubeconfig-out', kubeconfigPath],
-    ]);
-    await eventually('the API server has written a kubeconfig', () => {
-      mountServiceAccount(kubeconfigPath);
-      return true;
+    const server = await startApiServer({
+      processes,
+      host: fabric.control,
+      address: addresses.control,
+      port: apiPort,
+      folder,
+      embeddedFlags: ['--tls', '--token', apiToken],
     });
-    const lab = new Lab(fabric, processes, await connect(kubeconfigPath, 'lab'));
+    copyFileSync(server.kubeconfig, kubeconfigPath);
+    const lab = new Lab(fabric, processes, server, await connect(kubeconfigPath, 'lab'));
     writeFileSync(join(folder, 'bird.conf'), birdConfig(fabric));
     lab.processes.start('bird', fabric.router, 'bird', [
       '-f',
@@ -107,21 +122,46 @@ export class Lab {
       '-s',
       birdSocketPath,
     ]);
-    await lab.until('the API server answers', () =>
-      lab.client.request({ method: 'GET', path: '/version' }).then(() => true),
-    );
-    await put(lab.client, paths.namespaces, { metadata: { name: 'bellman-system' } });
     await Promise.all(fabric.nodes.map((node) => put(lab.client, paths.nodes, nodeObject(node))));
-    lab.processes.start('kube-proxy', fabric.control, process.execPath, [
-      join(root, 'lab/kube-proxy.ts'),
-      ...['--kubeconfig', kubeconfigPath, ...fabric.nodes.flatMap(({ name }) => ['--node', name])],
-    ]);
+    if (server instanceof Kubernetes) await lab.#joinNodes(server);
+    else await lab.#standIn();
+    await Promise.all([lab.#issueToken('controller'), lab.#issueToken('speaker')]);
     if (options.bellman ?? true) {
-      await Promise.all(fabric.nodes.map(({ name }) => lab.apply(speakerPod(name))));
+      await Promise.all(
+        fabric.nodes.map(async (node) => {
+          await put(lab.client, paths.pods('bellman-system'), speakerPod(node.name));
+          await lab.#setPodStatus(`speaker-${node.name}`, node.addresses);
+        }),
+      );
+      await Promise.all(fabric.nodes.map(({ name }) => lab.#issueToken('speaker', `speaker-${name}`)));
       lab.startController();
       for (const node of fabric.nodes) lab.startSpeaker(node);
     }
     return lab;
+  }
+
+  /** Plays what the embedded API server lacks. */
+  async #standIn(): Promise<void> {
+    await put(this.client, paths.namespaces, { metadata: { name: 'bellman-system' } });
+    for (const name of ['controller', 'speaker', 'viewer'])
+      await put(this.client, `${paths.namespaces}/bellman-system/serviceaccounts`, { metadata: { name } });
+    this.processes.start('kube-proxy', this.fabric.control, process.execPath, [
+      join(root, 'lab/kube-proxy.ts'),
+      ...['--kubeconfig', kubeconfigPath, ...this.fabric.nodes.flatMap(({ name }) => ['--node', name])],
+    ]);
+  }
+
+  /** Starts kube-proxy on the nodes, and removes the taint of a node whose kubelet has not reported yet. */
+  async #joinNodes(kubernetes: Kubernetes): Promise<void> {
+    for (const node of this.fabric.nodes) {
+      startKubeProxy(kubernetes, this.processes, node, folder);
+      await this.client.request({
+        method: 'PATCH',
+        path: `${paths.nodes}/${node.name}`,
+        contentType: 'application/merge-patch+json',
+        body: { spec: { taints: null } },
+      });
+    }
   }
 
   /** The variables with which a Pod finds the API server. */
@@ -135,14 +175,42 @@ export class Lab {
 
   startController(): void {
     const args = ['controller', '--metrics-address', `:${metricsPort}`];
-    this.processes.start('controller', this.fabric.control, program, args, this.podEnvironment);
+    this.#startInPod('controller', this.fabric.control, [program, ...args]);
   }
 
   startSpeaker(node: LabNode, ...flags: readonly string[]): void {
     // As in manifests/speaker.yaml.
     const listen = ['--metrics-address', `127.0.0.1:${metricsPort},${node.addresses[0]}`];
     const args = ['speaker', '--node-name', node.name, ...listen, ...flags];
-    this.processes.start(`speaker-${node.name}`, node.namespace, program, args, this.podEnvironment);
+    this.#startInPod(`speaker-${node.name}`, node.namespace, [program, ...args]);
+  }
+
+  /** Starts the speaker of a node by another command, as in its Pod. */
+  startSpeakerAs(node: LabNode, ...command: readonly string[]): void {
+    this.#startInPod(`speaker-${node.name}`, node.namespace, command);
+  }
+
+  #startInPod(name: string, host: NetworkNamespace, command: readonly string[]): void {
+    const own = tokenFolder(name);
+    // A speaker that a test starts under a made-up name has no Pod.
+    const [first = '', ...args] = withServiceAccount(existsSync(own) ? own : tokenFolder('speaker'), command);
+    this.processes.start(name, host, first, args, this.podEnvironment);
+  }
+
+  /** Writes a token of the account, bound to the Pod if there is one. */
+  async #issueToken(account: Account, pod?: string): Promise<void> {
+    const token = await this.server.token(account, pod);
+    writeServiceAccount(tokenFolder(pod ?? account), { token, certificate: this.server.certificate });
+  }
+
+  /** Reports a Pod as the kubelet does. */
+  async #setPodStatus(name: string, ips: readonly string[]): Promise<void> {
+    await this.client.request({
+      method: 'PATCH',
+      path: `${paths.pods('bellman-system')}/${name}/status`,
+      contentType: 'application/merge-patch+json',
+      body: { status: podStatus(ips) },
+    });
   }
 
   /** Ends a process of the lab and waits for its exit. */
@@ -208,7 +276,7 @@ export class Lab {
 
   kubectl(...args: string[]): Promise<string> {
     const flags = ['--kubeconfig', kubeconfigPath, '--cache-dir', join(folder, 'kube-cache')];
-    return this.fabric.control.exec('kubectl', ...flags, ...args);
+    return this.fabric.control.exec(this.server.kubectl, ...flags, ...args);
   }
 
   birdc(...args: string[]): Promise<string> {
@@ -291,17 +359,14 @@ export class Lab {
     });
   }
 
-  /** Turns a knob of the API server (see `apiserver/server.ts`). */
-  async api(knob: string): Promise<void> {
-    await this.fabric.control.exec('curl', '-sS', '-X', 'POST', '-k', `${apiUrl}/lab/${knob}`);
+  /** Turns a knob of the API server. */
+  async api(knob: Knob): Promise<void> {
+    await this.server.turn(knob);
   }
 
   /** Requests since the last reset, by user agent, verb and resource. */
-  async requests(): Promise<Record<string, number>> {
-    return JSON.parse(await this.fabric.control.exec('curl', '-sSk', `${apiUrl}/lab/requests`)) as Record<
-      string,
-      number
-    >;
+  requests(): Promise<ReadonlyMap<string, number>> {
+    return this.server.requests();
   }
 
   /** The `/status` of a process. */
@@ -360,6 +425,10 @@ function startProbe<T>(host: NetworkNamespace, script: string, args: readonly st
   };
 }
 
+function tokenFolder(name: string): string {
+  return join(folder, 'tokens', name);
+}
+
 function isLayer2Process(pid: number): boolean {
   try {
     return /layer2.process\.[jt]s/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
@@ -369,10 +438,10 @@ function isLayer2Process(pid: number): boolean {
   }
 }
 
-function nodeObject({ name, addresses: own }: LabNode) {
+function nodeObject({ name, index, addresses: own }: LabNode) {
   return {
     metadata: { name, labels: { 'kubernetes.io/hostname': name } },
-    spec: {},
+    spec: { podCIDRs: [`10.244.${index}.0/24`, `fd00:244:${index}::/64`], podCIDR: `10.244.${index}.0/24` },
     status: {
       conditions: [readiness(true)],
       addresses: own.map((address) => ({ type: 'InternalIP', address })),

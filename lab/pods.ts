@@ -1,11 +1,12 @@
 /**
- * The pods of a lab. This file plays Deployment, kubelet and EndpointSlice controller: a pod is an HTTP server in its own network
- * namespace, a Pod in the API, and an endpoint in the slices of its Service.
+ * The pods of a lab. This file plays Deployment and kubelet: a pod is an HTTP server in its own network namespace and a Pod in the API. With
+ * the embedded API server, this file plays the EndpointSlice controller too.
  */
 import { join } from 'node:path';
 import { serviceNameLabel } from '../src/cluster/names.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';
 import { paths } from '../src/kubernetes/write.ts';
+import { eventually } from '../test/support/eventually.ts';
 import { buildPod, type LabNode } from './fabric.ts';
 import type { Processes } from './processes.ts';
 import { put } from './put.ts';
@@ -22,34 +23,66 @@ interface Pod {
   readonly addresses: readonly [v4: string, v6: string];
 }
 
+interface Slice {
+  /** `null` without endpoints. */
+  readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null;
+}
+
 export class Pods {
   readonly #client: KubernetesClient;
   readonly #processes: Processes;
+  readonly #publishes: boolean;
   #pods: readonly Pod[] = [];
   #made = 0;
 
-  constructor(client: KubernetesClient, processes: Processes) {
+  /** `publishes`: whether this object writes the EndpointSlices. Otherwise the cluster has a controller that does. */
+  constructor(client: KubernetesClient, processes: Processes, options: { readonly publishes: boolean }) {
     this.#client = client;
     this.#processes = processes;
+    this.#publishes = options.publishes;
   }
 
   /** Adds a pod of the Service on each of the nodes. Resolves once they listen and are in the API. */
   async add(service: string, nodes: readonly LabNode[]): Promise<void> {
     const made = await Promise.all(nodes.map((node) => this.#make(service, node)));
     this.#pods = [...this.#pods, ...made];
-    await Promise.all(made.map((pod) => put(this.#client, podsPath, podObject(pod))));
-    await this.#publish(service);
+    await Promise.all(
+      made.map(async (pod) => {
+        const object = podObject(pod);
+        await put(this.#client, podsPath, object);
+        // A creation drops the status of a Pod.
+        await this.#client.request({
+          method: 'PATCH',
+          path: `${podsPath}/${pod.name}/status`,
+          contentType: 'application/merge-patch+json',
+          body: { status: podStatus(pod.addresses) },
+        });
+      }),
+    );
+    if (this.#publishes) await this.#publish(service);
   }
 
   /** Removes the Service's pods from a node: first the endpoints, then the processes. */
   async remove(service: string, node: LabNode): Promise<void> {
     const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
     this.#pods = this.#pods.filter((pod) => !gone.includes(pod));
-    await this.#publish(service);
-    for (const { name } of gone) {
+    if (this.#publishes) await this.#publish(service);
+    for (const { name } of gone)
       await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}` });
-      await this.#processes.stop(name);
-    }
+    await eventually('the endpoints are gone', async () => !(await this.#arePublished(service, gone)));
+    for (const { name } of gone) await this.#processes.stop(name);
+  }
+
+  /** Whether a slice of the Service has the address of one of the pods. */
+  async #arePublished(service: string, pods: readonly Pod[]): Promise<boolean> {
+    const { items } = await this.#client.request<{ items: readonly Slice[] }>({
+      method: 'GET',
+      path: `${slicesPath}?labelSelector=${encodeURIComponent(`${serviceNameLabel}=${service}`)}`,
+    });
+    const published = new Set(
+      items.flatMap(({ endpoints }) => endpoints ?? []).flatMap((each) => each.addresses),
+    );
+    return pods.some(({ addresses }) => addresses.some((address) => published.has(address)));
   }
 
   async #make(service: string, node: LabNode): Promise<Pod> {
@@ -104,17 +137,26 @@ const podsPath = `/api/v1/namespaces/${namespace}/pods`;
 const endpointsPath = `/api/v1/namespaces/${namespace}/endpoints`;
 const slicesPath = paths.endpointSlices.replace(/(\w+)$/, `namespaces/${namespace}/$1`);
 
-function podObject({ name, service, node, addresses }: Pod) {
+function podObject({ name, service, node }: Pod) {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace, labels: { app: service } },
-    spec: { nodeName: node.name, containers: [{ name: 'server', image: 'pod.ts' }] },
-    status: {
-      phase: 'Running',
-      podIP: addresses[0],
-      podIPs: addresses.map((ip) => ({ ip })),
-      conditions: [{ type: 'Ready', status: 'True' }],
+    spec: {
+      nodeName: node.name,
+      // No kubelet confirms the end of a Pod, so a deletion takes effect at once.
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'server', image: 'pod.ts' }],
     },
+  };
+}
+
+/** The status that the kubelet reports of a Pod that runs and is ready. */
+export function podStatus(ips: readonly string[]): object {
+  return {
+    phase: 'Running',
+    podIP: ips[0],
+    podIPs: ips.map((ip) => ({ ip })),
+    conditions: [{ type: 'Ready', status: 'True' }],
   };
 }

@@ -1,7 +1,14 @@
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NetworkNamespace } from './netns.ts';
+
+/** A place where processes run, such as a network namespace. */
+export interface Host {
+  spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess;
+}
+
+/** The host that this process itself runs on. */
+export const ownHost: Host = { spawn };
 
 /** The processes of a lab by name. Each runs on a host, in its own process group, and writes to `FOLDER/NAME.log`. */
 export class Processes {
@@ -15,7 +22,7 @@ export class Processes {
   /** `environment` is added to that of this process. */
   start(
     name: string,
-    host: NetworkNamespace,
+    host: Host,
     command: string,
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},

@@ -1,7 +1,7 @@
 import { ApiError } from '../src/kubernetes/api-error.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';
 
-interface NamedObject {
+export interface NamedObject {
   readonly metadata: { readonly name: string; readonly [field: string]: unknown };
   readonly [field: string]: unknown;
 }

@@ -1,20 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serviceAccountDirectory } from '../src/kubernetes/credentials/in-cluster.ts';
-
-interface Kubeconfig {
-  readonly clusters: readonly [{ readonly cluster: { readonly 'certificate-authority-data': string } }];
-  readonly users: readonly [{ readonly user: { readonly token: string } }];
-}
-
-/** Writes the files that the kubelet mounts into a Pod, from the API server's kubeconfig. All Pods of the lab share them. */
-export function mountServiceAccount(kubeconfigPath: string): void {
-  const { clusters, users } = JSON.parse(readFileSync(kubeconfigPath, 'utf8')) as Kubeconfig;
-  const certificate = Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64');
-  mkdirSync(serviceAccountDirectory, { recursive: true });
-  writeFileSync(join(serviceAccountDirectory, 'token'), users[0].user.token);
-  writeFileSync(join(serviceAccountDirectory, 'ca.crt'), certificate);
-}
 
 /** The variables that the kubelet sets in a Pod, so that it finds the API server. */
 export function podEnvironment(server: {
@@ -22,4 +8,24 @@ export function podEnvironment(server: {
   readonly port: number;
 }): Readonly<Record<string, string>> {
   return { KUBERNETES_SERVICE_HOST: server.host, KUBERNETES_SERVICE_PORT: String(server.port) };
+}
+
+/** Writes the files of a ServiceAccount that the kubelet mounts into a Pod. */
+export function writeServiceAccount(
+  folder: string,
+  files: { readonly token: string; readonly certificate: string },
+): void {
+  mkdirSync(folder, { recursive: true });
+  mkdirSync(serviceAccountDirectory, { recursive: true });
+  writeFileSync(join(folder, 'token'), files.token);
+  writeFileSync(join(folder, 'ca.crt'), files.certificate);
+}
+
+/**
+ * A command that runs another one with the files of {@link writeServiceAccount} in the place where a Pod has them. `ip netns exec` gives each
+ * process its own mount namespace, so no other process sees this mount.
+ */
+export function withServiceAccount(folder: string, command: readonly string[]): readonly string[] {
+  const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+  return ['sh', '-c', script, 'sh', folder, serviceAccountDirectory, ...command];
 }

@@ -37,7 +37,7 @@ mkdirSync(bin);
 script('on', 'host=$1; shift', `PATH='${process.env.PATH}' exec ip netns exec "$host" "$@"`);
 script(
   'kubectl',
-  `exec ip netns exec control /usr/bin/env -u LAB_SHELL "$(command -v -p kubectl || echo /usr/bin/kubectl)" --kubeconfig ${kubeconfigPath} --cache-dir /run/lab/kube-cache "$@"`,
+  `exec ip netns exec control /usr/bin/env -u LAB_SHELL "${lab.server.kubectl === 'kubectl' ? '$(command -v -p kubectl || echo /usr/bin/kubectl)' : lab.server.kubectl}" --kubeconfig ${kubeconfigPath} --cache-dir /run/lab/kube-cache "$@"`,
 );
 script('birdc', `exec ip netns exec router /usr/sbin/birdc -s ${birdSocketPath} "$@"`);
 script(

@@ -4,12 +4,10 @@
  *                               [--bookmark-ms N] [--log-folder FOLDER]
  * Prints its URL once it listens. Without --port, the system chooses a free port.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { selfSigned } from './certificate.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { ApiServer } from './server.ts';
 
@@ -24,32 +22,6 @@ const { values } = parseArgs({
     'log-folder': { type: 'string' },
   },
 });
-
-function selfSigned(host: string): { key: string; cert: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'bellman-api-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  try {
-    const request = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-    ];
-    execFileSync(
-      'openssl',
-      [...request, '-subj', '/CN=lab', '-addext', `subjectAltName=IP:${host}`, '-keyout', key, '-out', cert],
-      { stdio: 'pipe' },
-    );
-    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 const tls = values.tls ? selfSigned(values.host) : undefined;
 const server = new ApiServer({

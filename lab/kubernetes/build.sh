@@ -7,14 +7,13 @@
 # be had, and 1 when a build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-cd "$here"
 readonly unavailable=69
 
 say() { printf 'kubernetes: %s\n' "$*" >&2; }
 
-version=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' go.mod)
+version=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$here/go.mod")
 folder=${BELLMAN_CACHE:-$HOME/.cache/bellman}/kubernetes/$version
-packages=$(awk '$1 == "tool" { inside = 1; next } $1 == ")" { inside = 0 } inside { print $1 }' go.mod)
+packages=$(awk '$1 == "tool" { inside = 1; next } $1 == ")" { inside = 0 } inside { print $1 }' "$here/go.mod")
 
 # The last element of a package's path names the program, except that of etcd, whose path ends in a version.
 program_of() {
@@ -53,6 +52,11 @@ go=$("$here/../../scripts/go.sh") || exit $unavailable
 unset XDG_CACHE_HOME GOFLAGS
 export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
 
+# The build runs on a copy of the module, so that a change of branch in the clone does not break it.
+mkdir -p "$folder/.module"
+cp "$here/go.mod" "$here/go.sum" "$folder/.module/"
+cd "$folder/.module"
+
 say "building Kubernetes $version from its Go modules into $folder, once."
 say "Two idle cores need about 12 minutes, and about 5 GB for Go's own caches. An interrupted build goes on where it stopped."
 "$go" mod download >/dev/null 2>"$folder/.download.log" || {
@@ -88,4 +92,5 @@ for package in $todo; do
   mv "$folder/.$program.new" "$folder/$program"
   say "$number of $count: $program is built, $(($(date +%s) - started)) s"
 done
+rm -rf "$folder/.module"
 echo "$folder"

@@ -1,4 +1,5 @@
 /** The faults of a chaos run: each begins, lasts for a while, and is undone. */
+import type { Knob } from '../../lab/api-server.ts';
 import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
 import type { Random } from '../fuzz/random.ts';
@@ -94,7 +95,7 @@ const notReady: MakeFault = (lab, random) => {
   };
 };
 
-function apiFault(name: string, begin: string, end?: string): MakeFault {
+function apiFault(name: string, begin: Knob, end?: Knob): MakeFault {
   return (lab) => ({
     name,
     begin: () => lab.api(begin),

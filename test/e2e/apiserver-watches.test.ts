@@ -2,20 +2,25 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { KubeConfig, type KubernetesObject, type V1Status, Watch } from '@kubernetes/client-node';
+import { isKubernetes, skippedOnKubernetes } from '../../lab/start-api-server.ts';
 import { ControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 
 const collection = '/api/v1/namespaces/default/configmaps';
 const bookmarkMs = 100;
+const skip = skippedOnKubernetes('it tests the embedded server itself');
 
 let plane: ControlPlane;
 let config: KubeConfig;
 before(async () => {
+  if (isKubernetes) return;
   plane = await ControlPlane.start('--bookmark-ms', String(bookmarkMs));
   config = new KubeConfig();
   config.loadFromFile(plane.kubeconfig);
 });
-after(() => plane.stop());
+after(async () => {
+  if (!isKubernetes) await plane.stop();
+});
 
 interface Seen {
   readonly type: string;
@@ -58,7 +63,9 @@ function create(name: string, labels: Record<string, string> = {}): Promise<unkn
   return plane.create(collection, { metadata: { name, labels } });
 }
 
-test('an idle watch gets bookmarks, and a new watch can resume from a bookmark after a compaction', async () => {
+test('an idle watch gets bookmarks, and a new watch can resume from a bookmark after a compaction', {
+  skip,
+}, async () => {
   const watching = await watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true });
   try {
     await plane.create('/api/v1/nodes', { metadata: { name: 'of-another-kind' } });
@@ -86,7 +93,7 @@ test('an idle watch gets bookmarks, and a new watch can resume from a bookmark a
   }
 });
 
-test('a watch without allowWatchBookmarks gets no bookmark', async () => {
+test('a watch without allowWatchBookmarks gets no bookmark', { skip }, async () => {
   const [without, withBookmarks] = await Promise.all([
     watchFrom({ resourceVersion: await version() }),
     watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true }),
@@ -100,7 +107,7 @@ test('a watch without allowWatchBookmarks gets no bookmark', async () => {
   }
 });
 
-test('a watch with sendInitialEvents gets a bookmark after the existing objects', async () => {
+test('a watch with sendInitialEvents gets a bookmark after the existing objects', { skip }, async () => {
   const watching = await watchFrom({
     sendInitialEvents: true,
     resourceVersionMatch: 'NotOlderThan',
@@ -118,7 +125,9 @@ test('a watch with sendInitialEvents gets a bookmark after the existing objects'
   }
 });
 
-test('a watch with a selector reports an object that starts to match as added, and one that stops matching as deleted', async () => {
+test('a watch with a selector reports an object that starts to match as added, and one that stops matching as deleted', {
+  skip,
+}, async () => {
   const watching = await watchFrom({ resourceVersion: await version(), labelSelector: 'app=web' });
   try {
     await create('other', { app: 'other' });
@@ -134,14 +143,16 @@ test('a watch with a selector reports an object that starts to match as added, a
   }
 });
 
-test('a watch from a version that the server has not reached, as after a restart of the server, gets 410', async () => {
+test('a watch from a version that the server has not reached, as after a restart of the server, gets 410', {
+  skip,
+}, async () => {
   const watching = await watchFrom({ resourceVersion: '1000000000' });
   const [first] = await eventually('an answer to the watch', () => watching.seen.length > 0 && watching.seen);
   assert.deepEqual([first?.type, first?.object.code, first?.object.reason], ['ERROR', 410, 'Expired']);
   await eventually('the end of the watch', watching.isOver);
 });
 
-test('a paused server sends nothing and loses no change', async () => {
+test('a paused server sends nothing and loses no change', { skip }, async () => {
   const watching = await watchFrom({ resourceVersion: await version(), allowWatchBookmarks: true });
   try {
     await eventually('the watch is alive', () => watching.seen.length > 0);
@@ -165,7 +176,7 @@ test('a paused server sends nothing and loses no change', async () => {
   }
 });
 
-test('a refusing server breaks watches and requests until it serves', async () => {
+test('a refusing server breaks watches and requests until it serves', { skip }, async () => {
   const watching = await watchFrom({ resourceVersion: await version() });
   await plane.knob('refuse');
   await eventually('the end of the watch', watching.isOver);
@@ -174,7 +185,7 @@ test('a refusing server breaks watches and requests until it serves', async () =
   await create('served');
 });
 
-test('requests are counted by agent, verb and resource', async () => {
+test('requests are counted by agent, verb and resource', { skip }, async () => {
   await plane.knob('reset');
   assert.deepEqual(await plane.requests('test'), new Map());
   await create('counted');
@@ -192,7 +203,9 @@ test('requests are counted by agent, verb and resource', async () => {
   assert.deepEqual(await plane.requests('kubectl'), new Map([['GET configmaps', 1]]));
 });
 
-test('kubectl creates objects by protobuf, does a dry run, and reports that there is no server-side apply', async () => {
+test('kubectl creates objects by protobuf, does a dry run, and reports that there is no server-side apply', {
+  skip,
+}, async () => {
   await plane.kubectl('create', 'service', 'loadbalancer', 'made', '--tcp=80:8080');
   const port = 'jsonpath={.spec.type} {.spec.ports[0].port} {.spec.ports[0].targetPort}';
   assert.equal(await plane.kubectl('get', 'service', 'made', '-o', port), 'LoadBalancer 80 8080');

@@ -9,15 +9,18 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CoreV1Api, KubeConfig, makeInformer, type V1ConfigMap, Watch } from '@kubernetes/client-node';
+import { isKubernetes, skippedOnKubernetes } from '../../lab/start-api-server.ts';
 import { eventually } from '../support/eventually.ts';
 
 const run = promisify(execFile);
+const skip = skippedOnKubernetes('it tests the embedded server itself');
 const folder = mkdtempSync(join(tmpdir(), 'bellman-apiserver-'));
 const kubeconfig = join(folder, 'kubeconfig');
-let server: ChildProcess;
+let server: ChildProcess | undefined;
 let url = '';
 
 before(async () => {
+  if (isKubernetes) return;
   const main = fileURLToPath(new URL('../../lab/apiserver/main.ts', import.meta.url));
   const flags = ['--kubeconfig-out', kubeconfig, '--tls', '--token', 'sesame', '--log-folder', folder];
   server = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -28,7 +31,7 @@ before(async () => {
   url = await eventually('the API server prints its URL', () => /https:\S+/.exec(output)?.[0]);
 });
 after(() => {
-  server.kill('SIGTERM');
+  server?.kill('SIGTERM');
   rmSync(folder, { recursive: true });
 });
 
@@ -74,7 +77,7 @@ async function knob(name: string): Promise<void> {
   await run('curl', ['-ksS', '-X', 'POST', `${url}/lab/${name}`]);
 }
 
-describe('kubectl against the lab’s API server', { concurrency: false }, () => {
+describe('kubectl against the lab’s API server', { concurrency: false, skip }, () => {
   test('apply creates an object, then leaves it unchanged, then changes it', async () => {
     assert.match(await kubectl('apply', '-f', manifest('a', web())), /service\/web created/);
     assert.match(await kubectl('apply', '-f', manifest('a', web())), /service\/web unchanged/);
@@ -303,7 +306,7 @@ describe('kubectl against the lab’s API server', { concurrency: false }, () =>
   });
 });
 
-describe('@kubernetes/client-node against the lab’s API server', { concurrency: false }, () => {
+describe('@kubernetes/client-node against the lab’s API server', { concurrency: false, skip }, () => {
   const config = new KubeConfig();
   let api: CoreV1Api;
   const put = (name: string) =>

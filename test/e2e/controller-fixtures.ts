@@ -88,8 +88,10 @@ export async function event(plane: ControlPlane, kind: string, name: string, pat
 /** Creates many Services, a few at a time. */
 export async function makeServices(plane: ControlPlane, count: number, prefix = 's'): Promise<void> {
   let next = 0;
+  // There are fewer node ports than Services.
+  const spec = { allocateLoadBalancerNodePorts: false };
   const worker = async () => {
-    while (next < count) await makeService(plane, `${prefix}${next++}`);
+    while (next < count) await makeService(plane, `${prefix}${next++}`, spec);
   };
   await Promise.all(Array.from({ length: 16 }, worker));
 }

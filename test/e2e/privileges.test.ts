@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { birdConfig } from '../../lab/fabric.ts';
-import { birdSocketPath, kubeconfigPath, Lab } from '../../lab/lab.ts';
+import { birdSocketPath, Lab } from '../../lab/lab.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const password = 'lab-password';
@@ -42,11 +42,9 @@ describe('a speaker with NET_RAW only, no new privileges and a read-only root', 
     const birdArgs = ['-f', '-c', '/run/lab/bird-secured.conf', '-s', birdSocketPath];
     lab.processes.start('bird', lab.fabric.router, 'bird', birdArgs);
     const limits = ['--bounding-set', '-all,+net_raw', '--inh-caps', '-all', '--no-new-privs'];
-    const speaker = `${bellman} speaker --node-name node-1 --kubeconfig ${kubeconfigPath} --metrics-address :7472`;
-    lab.processes.start('speaker-node-1', lab.node('node-1').namespace, 'sh', [
-      '-c',
-      `mount -o remount,bind,ro / && exec setpriv ${limits.join(' ')} ${speaker}`,
-    ]);
+    const speaker = `${bellman} speaker --node-name node-1 --metrics-address :7472`;
+    const script = `mount -o remount,bind,ro / && exec setpriv ${limits.join(' ')} ${speaker}`;
+    lab.startSpeakerAs(lab.node('node-1'), 'sh', '-c', script);
     await lab.configure(config);
   });
   after(() => lab.close());

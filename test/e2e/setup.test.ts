@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { skippedOnKubernetes } from '../../lab/start-api-server.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -26,7 +27,9 @@ else
 fi
 `;
 
-test('the set-up builds native addons in a path with a space', () => {
+test('the set-up builds native addons in a path with a space', {
+  skip: skippedOnKubernetes('it meets no API server'),
+}, () => {
   const folder = mkdtempSync(join(tmpdir(), 'bellman-setup-'));
   try {
     const clone = join(folder, 'a clone');

@@ -121,8 +121,8 @@ describe('faults in a running lab', { concurrency: false }, () => {
       log().some(({ msg }) => msg === 'API server not reached, retrying'),
     );
     await sleep(5000);
-    const servedAt = Date.now();
     await lab.api('serve');
+    const servedAt = Date.now();
     await lab.removePods('lonely', lab.node('node-1'));
     const returned = () => log().find(({ msg }) => msg === 'API server reached again');
     await lab.until('the speaker logs the return', async () => returned() !== undefined);

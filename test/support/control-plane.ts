@@ -1,9 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { ApiServer, Knob } from '../../lab/api-server.ts';
+import { kubeconfigText } from '../../lab/apiserver/kubeconfig.ts';
+import { ownHost, Processes } from '../../lab/processes.ts';
+import { isKubernetes, startApiServer } from '../../lab/start-api-server.ts';
 import { connect, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { eventually } from './eventually.ts';
 
@@ -95,48 +99,77 @@ export interface ControllerStatus {
   readonly waitingFor?: readonly string[];
 }
 
-function kubeconfigIn(folder: string): string {
-  return join(folder, 'kubeconfig');
-}
-
-/** The lab's API server as a process, with clients and controllers. `stop` ends them all. */
+/**
+ * An API server with clients and controllers: the lab's embedded one or Kubernetes, see `lab/start-api-server.ts`. `stop` ends them all.
+ */
 export class ControlPlane {
   readonly folder: string;
-  readonly kubeconfig: string;
-  readonly url: string;
   readonly client: KubernetesClient;
-  readonly #server: Daemon;
+  readonly #server: ApiServer;
+  readonly #processes: Processes;
+  readonly #controllerKubeconfig: string;
   readonly #daemons: Daemon[] = [];
 
-  private constructor(folder: string, url: string, server: Daemon, client: KubernetesClient) {
+  private constructor(
+    folder: string,
+    processes: Processes,
+    server: ApiServer,
+    client: KubernetesClient,
+    controllerKubeconfig: string,
+  ) {
     this.folder = folder;
-    this.kubeconfig = kubeconfigIn(folder);
-    this.url = url;
+    this.#processes = processes;
     this.#server = server;
     this.client = client;
+    this.#controllerKubeconfig = controllerKubeconfig;
   }
 
-  static async start(...flags: string[]): Promise<ControlPlane> {
+  /** The flags are those of the embedded API server. */
+  static async start(...embeddedFlags: string[]): Promise<ControlPlane> {
     const folder = await mkdtemp(join(tmpdir(), 'bellman-test-'));
-    const server = new Daemon(['lab/apiserver/main.ts', '--kubeconfig-out', kubeconfigIn(folder), ...flags]);
-    const url = await eventually('the address of the API server', () =>
-      server.messages.find((line) => line.startsWith('http')),
-    );
-    const plane = new ControlPlane(folder, url, server, await connect(kubeconfigIn(folder), 'test'));
-    await plane.create('/api/v1/namespaces', { metadata: { name: 'bellman-system' } });
-    return plane;
+    const processes = new Processes(folder);
+    try {
+      const address = '127.0.0.1';
+      const server = await startApiServer({ processes, host: ownHost, address, folder, embeddedFlags });
+      const client = await connect(server.kubeconfig, 'test');
+      let { kubeconfig } = server;
+      if (isKubernetes) {
+        kubeconfig = join(folder, 'controller.kubeconfig');
+        const { url, certificate } = server;
+        await writeFile(
+          kubeconfig,
+          kubeconfigText({ url, certificate, token: await server.token('controller') }),
+        );
+      } else {
+        const body = { metadata: { name: 'bellman-system' } };
+        await client.request({ method: 'POST', path: '/api/v1/namespaces', body });
+      }
+      return new ControlPlane(folder, processes, server, client, kubeconfig);
+    } catch (error) {
+      await processes.stopAll();
+      throw error;
+    }
+  }
+
+  /** Credentials of a user who may do everything. */
+  get kubeconfig(): string {
+    return this.#server.kubeconfig;
+  }
+
+  get url(): string {
+    return this.#server.url;
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#daemons.map((daemon) => daemon.stop()));
-    await this.#server.stop();
     this.client.close();
+    await this.#processes.stopAll();
     await rm(this.folder, { recursive: true });
   }
 
   controller(...flags: string[]): Daemon {
     const daemon = new Daemon(['src/main.ts', 'controller', '--metrics-address', '127.0.0.1:0', ...flags], {
-      KUBECONFIG: this.kubeconfig,
+      KUBECONFIG: this.#controllerKubeconfig,
     });
     this.#daemons.push(daemon);
     return daemon;
@@ -145,7 +178,7 @@ export class ControlPlane {
   /** Runs a stock `kubectl`. Resolves to its standard output. */
   async kubectl(...args: string[]): Promise<string> {
     const env = { ...process.env, KUBECONFIG: this.kubeconfig, HOME: this.folder };
-    return (await run('kubectl', args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout;
+    return (await run(this.#server.kubectl, args, { cwd: root, env, maxBuffer: 64 * 1024 * 1024 })).stdout;
   }
 
   create(path: string, body: object): Promise<unknown> {
@@ -169,17 +202,14 @@ export class ControlPlane {
     return this.client.request({ method: 'DELETE', path });
   }
 
-  /** Turns a knob of the API server (see `lab/apiserver/server.ts`). */
-  async knob(
-    name: 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'pause' | 'forbid' | 'serve',
-  ): Promise<void> {
-    await fetch(`${this.url}/lab/${name}`, { method: 'POST' });
+  /** Turns a knob of the API server. */
+  async knob(name: Knob): Promise<void> {
+    await this.#server.turn(name);
   }
 
   /** Counts of an agent's requests since the last reset, by `VERB resource`. */
   async requests(agent: string): Promise<Map<string, number>> {
-    const all = (await (await fetch(`${this.url}/lab/requests`)).json()) as Record<string, number>;
-    const own = Object.entries(all).filter(([key]) => key.startsWith(`${agent} `));
+    const own = [...(await this.#server.requests())].filter(([key]) => key.startsWith(`${agent} `));
     return new Map(own.map(([key, count]) => [key.slice(agent.length + 1), count]));
   }
 }

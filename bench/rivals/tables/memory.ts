@@ -35,7 +35,7 @@ async function untilNoWrites(lab: Lab): Promise<void> {
   await lab.until(
     'no more writes of Services',
     async () => {
-      const requests = Object.entries(await lab.requests());
+      const requests = [...(await lab.requests())];
       const writes = requests.reduce((sum, [key, count]) => sum + (isWrite(key) ? count : 0), 0);
       if (writes !== before) quietSince = performance.now();
       before = writes;

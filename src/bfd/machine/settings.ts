@@ -7,10 +7,8 @@ export interface MachineSettings {
   readonly detectMultiplier: number;
   readonly passive: boolean;
   readonly authentication?: MachineAuthentication;
-  /** The interval at which we want to send Echo packets, and the shortest at which we return those of the peer. When absent, neither happens. */
+  /** The interval of Echo packets, and the interval at which we return those of the peer. When absent, the echo function is off. */
   readonly echoInterval?: number;
-  /** Whether this node forwards the Echo packets of the peer back to it. */
-  readonly returnsEcho?: boolean;
 }
 
 export interface MachineAuthentication {

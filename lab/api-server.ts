@@ -1,0 +1,50 @@
+import type { Host, Processes } from './processes.ts';
+
+/**
+ * Faults of an API server, and their end. Each means the same for both servers; only the means differ.
+ *
+ * | knob | embedded | Kubernetes |
+ * |---|---|---|
+ * | refuse | breaks all connections until serve | SIGKILL for kube-apiserver |
+ * | pause | accepts connections and sends nothing until serve | SIGSTOP for kube-apiserver |
+ * | forbid | answers everything with 403 until serve | deletes the role bindings of Bellman, and breaks all connections |
+ * | cut-watches | breaks all open watches | breaks all connections |
+ * | compact | forgets history: watches that resume get 410 Gone | compacts etcd while kube-apiserver restarts |
+ * | serve | ends refuse, pause and forbid | starts kube-apiserver, SIGCONT, applies the manifests |
+ * | reset | resets the counts of requests | the same, of the audit log |
+ */
+export type Knob = 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'pause' | 'forbid' | 'serve';
+
+/** A ServiceAccount of `bellman-system`. */
+export type Account = 'controller' | 'speaker';
+
+export interface ApiServer {
+  readonly url: string;
+  /** Credentials of a user who may do everything. */
+  readonly kubeconfig: string;
+  /** The command `kubectl` of this server's version. */
+  readonly kubectl: string;
+  turn(knob: Knob): Promise<void>;
+  /** Counts of requests since the last reset, by `AGENT VERB RESOURCE`, such as `kubectl LIST services`. */
+  requests(): Promise<ReadonlyMap<string, number>>;
+  /**
+   * A token of the account. With a Pod of `bellman-system`, the token is bound to that Pod, as the kubelet binds it, and names its node to
+   * admission policies.
+   */
+  token(account: Account, pod?: string): Promise<string>;
+  /** PEM. */
+  readonly certificate: string;
+}
+
+export interface ApiServerOptions {
+  readonly processes: Processes;
+  readonly host: Host;
+  /** The address at which clients reach the server. */
+  readonly address: string;
+  /** A free port of the host; by default, the server chooses one. */
+  readonly port?: number;
+  /** A folder for this server's files. */
+  readonly folder: string;
+  /** Flags of the embedded server's `main.ts`. Kubernetes ignores them: it always has TLS and tokens. */
+  readonly embeddedFlags?: readonly string[];
+}

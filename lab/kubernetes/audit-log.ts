@@ -1,0 +1,70 @@
+/** Reads the audit log of kube-apiserver: one JSON object per line, appended while the server runs. */
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** The fields of `audit.k8s.io/v1 Event` that this project reads. */
+export interface AuditEvent {
+  readonly stage: 'ResponseStarted' | 'ResponseComplete' | 'Panic';
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username: string };
+  readonly userAgent?: string;
+  readonly objectRef?: {
+    readonly apiGroup?: string;
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  readonly responseStatus?: { readonly code?: number; readonly message?: string };
+  readonly requestReceivedTimestamp: string;
+  /** Only of the kinds that `audit-policy.yaml` logs with bodies. */
+  readonly responseObject?: unknown;
+}
+
+/** Whether this event stands for its request. A watch has a second event, when it ends. */
+export function isFirstOfRequest({ stage, verb }: AuditEvent): boolean {
+  return stage === (verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete');
+}
+
+/** The resource of a request, with its subresource: `services/status`. `undefined` for a path outside the API, such as `/readyz`. */
+export function resourceOf({ objectRef }: AuditEvent): string | undefined {
+  if (objectRef === undefined) return undefined;
+  const { resource, subresource } = objectRef;
+  return subresource === undefined ? resource : `${resource}/${subresource}`;
+}
+
+/** Reads the events that a log has gained since the last call. */
+export class AuditLog {
+  readonly #path: string;
+  #offset = 0;
+  #rest = '';
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The events since the last call. A line that is not complete yet waits for the next call. */
+  read(): readonly AuditEvent[] {
+    const lines = (this.#rest + this.#newText()).split('\n');
+    this.#rest = lines.pop() ?? '';
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as AuditEvent);
+  }
+
+  #newText(): string {
+    const file = openSync(this.#path, 'r');
+    try {
+      const chunks: Buffer[] = [];
+      for (;;) {
+        const chunk = Buffer.alloc(1 << 20);
+        const count = readSync(file, chunk, 0, chunk.length, this.#offset);
+        if (count === 0) break;
+        this.#offset += count;
+        chunks.push(chunk.subarray(0, count));
+      }
+      // kube-apiserver appends whole lines, so the text does not end inside of a character.
+      return Buffer.concat(chunks).toString('utf8');
+    } finally {
+      closeSync(file);
+    }
+  }
+}

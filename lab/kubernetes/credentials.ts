@@ -1,0 +1,58 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { selfSigned } from '../apiserver/certificate.ts';
+import { kubeconfigText } from '../apiserver/kubeconfig.ts';
+
+/** The users with static tokens, and the group of each; `admin` may do everything. RBAC knows the others by name. */
+const groups = {
+  admin: 'system:masters',
+  'system:kube-controller-manager': '',
+  'system:kube-proxy': '',
+} as const;
+export type User = keyof typeof groups;
+
+/** The files that say who is who in a control plane: keys, certificates, tokens and kubeconfigs. */
+export class Credentials {
+  readonly #folder: string;
+  readonly #tokens = new Map(Object.keys(groups).map((user) => [user, randomUUID()]));
+  /** The server's certificate, PEM. */
+  readonly certificate: string;
+
+  /** Writes the files into the folder. The certificate is for these IP addresses. */
+  constructor(folder: string, addresses: readonly string[]) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+    const { key, cert } = selfSigned(...addresses);
+    this.certificate = cert;
+    const { privateKey, publicKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      privateKeyEncoding: { type: 'sec1', format: 'pem' },
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+    });
+    // The columns of a token file: token, user, uid, groups.
+    const rows = Object.entries(groups).map(([user, group]) =>
+      [this.#tokens.get(user), user, user, ...(group === '' ? [] : [`"${group}"`])].join(','),
+    );
+    const files = {
+      'api.key': key,
+      'api.crt': cert,
+      'accounts.key': privateKey,
+      'accounts.pub': publicKey,
+      'tokens.csv': `${rows.join('\n')}\n`,
+    };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  }
+
+  path(name: 'api.key' | 'api.crt' | 'accounts.key' | 'accounts.pub' | 'tokens.csv'): string {
+    return join(this.#folder, name);
+  }
+
+  /** The path of a kubeconfig for a user of the server at this URL. */
+  kubeconfig(user: User, url: string): string {
+    const path = join(this.#folder, `${user.replaceAll(':', '-')}.kubeconfig`);
+    const token = this.#tokens.get(user) ?? '';
+    if (!existsSync(path)) writeFileSync(path, kubeconfigText({ url, certificate: this.certificate, token }));
+    return path;
+  }
+}

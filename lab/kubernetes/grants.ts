@@ -1,0 +1,117 @@
+/** The rights that the manifests grant to ServiceAccounts, and their uses in an audit log. */
+import { type AuditEvent, isFirstOfRequest, resourceOf } from './audit-log.ts';
+
+/** One right of one account. */
+export interface Grant {
+  /** `NAMESPACE/NAME` of the ServiceAccount. */
+  readonly account: string;
+  readonly verb: string;
+  /** With its group, if it has one: `leases.coordination.k8s.io`. A path outside the API begins with a slash. */
+  readonly resource: string;
+  /** The objects that the right is limited to; empty for all. */
+  readonly names: readonly string[];
+}
+
+/** The fields of RBAC objects that matter here. Objects of other kinds are ignored. */
+export interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules?: readonly {
+    readonly apiGroups?: readonly string[];
+    readonly resources?: readonly string[];
+    readonly resourceNames?: readonly string[];
+    readonly nonResourceURLs?: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+  readonly roleRef?: { readonly kind: string; readonly name: string };
+  readonly subjects?: readonly {
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+  }[];
+}
+
+/** What the built-in ClusterRole of this name grants. Its rules are not in the manifests. */
+const builtIn: Readonly<Record<string, Manifest['rules']>> = {
+  'system:auth-delegator': [
+    { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+    { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+  ],
+};
+
+/** Throws for a binding to a role that neither the manifests nor `builtIn` have. */
+export function grantsOf(manifests: readonly Manifest[]): readonly Grant[] {
+  return manifests.flatMap(({ metadata, roleRef, subjects = [] }) => {
+    if (!roleRef) return [];
+    const role = manifests.find(
+      ({ kind, metadata: { name } }) => kind === roleRef.kind && name === roleRef.name,
+    );
+    const rules = role?.rules ?? builtIn[roleRef.name];
+    if (!rules)
+      throw new Error(`${metadata.name} binds ${roleRef.kind} ${roleRef.name}, whose rules are unknown`);
+    return subjects.flatMap(({ namespace = '', name }) =>
+      rules.flatMap((rule) => {
+        const { apiGroups = [''], resources = [], nonResourceURLs = [], resourceNames: names = [] } = rule;
+        const full = apiGroups.flatMap((group) => resources.map((resource) => qualified(resource, group)));
+        return [...full, ...nonResourceURLs].flatMap((resource) =>
+          rule.verbs.map((verb) => ({ account: `${namespace}/${name}`, verb, resource, names })),
+        );
+      }),
+    );
+  });
+}
+
+/** One request as a right allows it. */
+export interface Use {
+  readonly account: string;
+  readonly verb: string;
+  readonly resource: string;
+  readonly name: string | undefined;
+}
+
+/**
+ * The uses of rights that an event shows. A SubjectAccessReview with the answer yes is a use of the right that it asks for: the daemons ask
+ * whether a client may read one of their own paths.
+ */
+export function usesIn(event: AuditEvent): readonly Use[] {
+  const resource = resourceOf(event);
+  const { code = 0 } = event.responseStatus ?? {};
+  if (resource === undefined || !isFirstOfRequest(event) || code === 401 || code === 403) return [];
+  const own = {
+    account: accountOf(event.user.username),
+    verb: event.verb,
+    resource: qualified(resource, event.objectRef?.apiGroup ?? ''),
+    name: event.objectRef?.name,
+  };
+  if (resource !== 'subjectaccessreviews') return [own];
+  const { spec, status } = (event.responseObject ?? {}) as {
+    readonly spec?: {
+      readonly user?: string;
+      readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
+    };
+    readonly status?: { readonly allowed?: boolean };
+  };
+  const { path = '', verb = '' } = spec?.nonResourceAttributes ?? {};
+  return status?.allowed === true
+    ? [own, { account: accountOf(spec?.user ?? ''), verb, resource: path, name: undefined }]
+    : [own];
+}
+
+/** `NAMESPACE/NAME` of a ServiceAccount's user name; other names stay as they are. */
+export function accountOf(username: string): string {
+  return username.replace(/^system:serviceaccount:([^:]+):([^:]+)$/, '$1/$2');
+}
+
+/** Whether the grant allows the use. A create has no name in the path, and RBAC judges it by that. */
+export function allows(grant: Grant, use: Use): boolean {
+  const matches = grant.resource.endsWith('/*')
+    ? use.resource.startsWith(grant.resource.slice(0, -1))
+    : grant.resource === use.resource;
+  const isNamed = grant.names.length === 0 || (use.name !== undefined && grant.names.includes(use.name));
+  return grant.account === use.account && grant.verb === use.verb && matches && isNamed;
+}
+
+function qualified(resource: string, group: string): string {
+  const [plural, ...subresource] = resource.split('/');
+  return [group === '' ? plural : `${plural}.${group}`, ...subresource].join('/');
+}

@@ -1,0 +1,322 @@
+/**
+ * A real control plane as processes of a lab or a test: etcd, kube-apiserver with RBAC, admission and an audit log, and
+ * kube-controller-manager. The manifests of this project are applied as they are. Nothing here needs root.
+ *
+ * There is no kubelet and no scheduler, and the lab itself starts the processes of Bellman. Three controllers are therefore off. The
+ * node-lifecycle controller would call the lab's nodes Unknown. Those of Deployments and DaemonSets would make Pods that no kubelet runs.
+ */
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { connect, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { freePort } from '../../test/support/free-port.ts';
+import type { Account, ApiServer, ApiServerOptions, Knob } from '../api-server.ts';
+import { AuditLog, isFirstOfRequest, resourceOf } from './audit-log.ts';
+import { Credentials, type User } from './credentials.ts';
+
+const run = promisify(execFile);
+const manifests = fileURLToPath(new URL('../../manifests/', import.meta.url));
+/** A folder outside the world that keeps the audit logs, so that `audit-report.ts` can judge them; by default, they end with the world. */
+const { BELLMAN_AUDIT: auditFolder } = process.env;
+
+/** The networks of Services. The stand-in for kube-proxy and the tutorial use the same ones. */
+const serviceNetworks = '10.96.0.0/16,fd00:96::/112';
+const firstServiceIp = '10.96.0.1';
+const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
+
+/** HTTP methods of the verbs in an audit log, where the names differ from the verb in capitals. */
+const methods: Readonly<Record<string, string>> = {
+  create: 'POST',
+  update: 'PUT',
+  deletecollection: 'DELETE',
+};
+
+export interface KubernetesOptions extends ApiServerOptions {
+  /** The folder of the programs. */
+  readonly programs: string;
+}
+
+export class Kubernetes implements ApiServer {
+  readonly url: string;
+  readonly kubectl: string;
+  readonly #options: KubernetesOptions & { readonly port: number };
+  readonly #ports: { readonly etcd: number; readonly etcdPeer: number };
+  readonly #folder: string;
+  readonly #credentials: Credentials;
+  readonly #auditPath: string;
+  readonly #audit: AuditLog;
+  readonly #requests = new Map<string, number>();
+  #isPaused = false;
+  #isForbidding = false;
+  #client: KubernetesClient | undefined;
+
+  private constructor(
+    options: KubernetesOptions & { readonly port: number },
+    ports: { readonly etcd: number; readonly etcdPeer: number },
+  ) {
+    const { address, port, folder, programs } = options;
+    this.#options = options;
+    this.#ports = ports;
+    this.#folder = join(folder, 'kubernetes');
+    this.url = `https://${address}:${port}`;
+    this.kubectl = join(programs, 'kubectl');
+    this.#credentials = new Credentials(this.#folder, [address, firstServiceIp, '127.0.0.1']);
+    this.#auditPath = join(
+      auditFolder ?? this.#folder,
+      `${basename(process.argv[1] ?? 'lab')}-${randomUUID().slice(0, 8)}.audit.jsonl`,
+    );
+    mkdirSync(auditFolder ?? this.#folder, { recursive: true });
+    writeFileSync(this.#auditPath, '');
+    this.#audit = new AuditLog(this.#auditPath);
+  }
+
+  static async start(options: KubernetesOptions): Promise<Kubernetes> {
+    const { programs, port = await freePort() } = options;
+    const missing = allPrograms.filter((name) => !existsSync(join(programs, name)));
+    if (missing.length > 0)
+      throw new Error(
+        `BELLMAN_KUBERNETES: ${programs} lacks ${missing.join(', ')}; set the variable to the folder that lab/kubernetes/build.sh prints`,
+      );
+    const ports = { etcd: await freePort(), etcdPeer: await freePort() };
+    const kubernetes = new Kubernetes({ ...options, port }, ports);
+    await kubernetes.#start();
+    return kubernetes;
+  }
+
+  async #start(): Promise<void> {
+    this.#startEtcd();
+    await this.#startServer();
+    this.#startProgram('kube-controller-manager', [
+      ...['--kubeconfig', this.kubeconfigOf('system:kube-controller-manager')],
+      ...['--service-account-private-key-file', this.#credentials.path('accounts.key')],
+      ...['--root-ca-file', this.#credentials.path('api.crt')],
+      ...['--use-service-account-credentials=true', '--leader-elect=false', '--secure-port=0'],
+      '--controllers=*,-node-lifecycle-controller,-deployment-controller,-daemonset-controller',
+    ]);
+    await this.#applyManifests();
+    this.#client = await connect(this.kubeconfig, 'lab');
+    // A Pod needs the ServiceAccount `default` of its namespace, which the controller-manager makes.
+    for (const namespace of ['default', 'bellman-system'])
+      await this.#until(`the ServiceAccount default of ${namespace}`, async () => {
+        await this.#client?.request({
+          method: 'GET',
+          path: `/api/v1/namespaces/${namespace}/serviceaccounts/default`,
+        });
+        return true;
+      });
+  }
+
+  get certificate(): string {
+    return this.#credentials.certificate;
+  }
+
+  get kubeconfig(): string {
+    return this.kubeconfigOf('admin');
+  }
+
+  /** The path of a kubeconfig for a user of the control plane. */
+  kubeconfigOf(user: User): string {
+    return this.#credentials.kubeconfig(user, this.url);
+  }
+
+  /** The path of one of the programs. */
+  program(name: string): string {
+    return join(this.#options.programs, name);
+  }
+
+  async turn(knob: Knob): Promise<void> {
+    this.#note(knob);
+    switch (knob) {
+      case 'reset':
+        this.#countRequests();
+        return this.#requests.clear();
+      case 'refuse':
+        return this.#stopServer();
+      case 'pause':
+        this.#options.processes.signal('kube-apiserver', 'SIGSTOP');
+        this.#isPaused = true;
+        return;
+      case 'forbid':
+        return this.#forbid();
+      case 'cut-watches':
+        return this.#breakConnections();
+      case 'compact':
+        return this.#compact();
+      case 'serve':
+        return this.#serve();
+    }
+  }
+
+  requests(): Promise<ReadonlyMap<string, number>> {
+    this.#countRequests();
+    return Promise.resolve(new Map(this.#requests));
+  }
+
+  async token(account: Account, pod?: string): Promise<string> {
+    const client = this.#client;
+    if (!client) throw new Error('the API server has not started');
+    const namespace = '/api/v1/namespaces/bellman-system';
+    const bound = async (name: string) => {
+      const { metadata } = await client.request<{ metadata: { uid: string } }>({
+        method: 'GET',
+        path: `${namespace}/pods/${name}`,
+      });
+      return { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid: metadata.uid } };
+    };
+    const { status } = await client.request<{ status: { token: string } }>({
+      method: 'POST',
+      path: `${namespace}/serviceaccounts/${account}/token`,
+      body: {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { expirationSeconds: 7200, ...(pod === undefined ? {} : await bound(pod)) },
+      },
+    });
+    return status.token;
+  }
+
+  #startEtcd(): void {
+    const { etcd, etcdPeer } = this.#ports;
+    const [client, peer] = [`http://127.0.0.1:${etcd}`, `http://127.0.0.1:${etcdPeer}`];
+    this.#startProgram('etcd', [
+      ...['--data-dir', join(this.#folder, 'etcd'), '--unsafe-no-fsync', '--log-level', 'warn'],
+      ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+      ...['--initial-cluster', `default=${peer}`],
+    ]);
+  }
+
+  /** Resolves once the server is ready. It then has the standard roles. */
+  async #startServer(): Promise<void> {
+    const { address, port } = this.#options;
+    const file = this.#credentials.path.bind(this.#credentials);
+    this.#note('start');
+    this.#startProgram('kube-apiserver', [
+      ...['--etcd-servers', `http://127.0.0.1:${this.#ports.etcd}`],
+      ...advertisement(address),
+      ...['--bind-address', '0.0.0.0', '--secure-port', String(port)],
+      ...['--tls-cert-file', file('api.crt'), '--tls-private-key-file', file('api.key')],
+      ...['--service-cluster-ip-range', serviceNetworks],
+      ...['--service-account-issuer', 'https://kubernetes.default.svc'],
+      ...['--service-account-key-file', file('accounts.pub')],
+      ...['--service-account-signing-key-file', file('accounts.key')],
+      ...['--authorization-mode', 'Node,RBAC', '--token-auth-file', file('tokens.csv')],
+      '--allow-privileged=true',
+      ...['--audit-policy-file', join(import.meta.dirname, 'audit-policy.yaml')],
+      ...['--audit-log-path', this.#auditPath],
+    ]);
+    await this.#until('kube-apiserver is ready', async () => {
+      if (!this.#options.processes.isRunning('kube-apiserver')) throw new Error('kube-apiserver has ended');
+      const { stdout } = await run('curl', ['-sk', '--max-time', '2', `${this.url}/readyz`]);
+      return stdout === 'ok';
+    });
+    this.#note('ready');
+  }
+
+  async #stopServer(): Promise<void> {
+    this.#isPaused = false;
+    const { processes } = this.#options;
+    if (processes.isRunning('kube-apiserver')) await processes.stop('kube-apiserver', 'SIGKILL');
+  }
+
+  async #serve(): Promise<void> {
+    if (this.#isPaused) this.#options.processes.signal('kube-apiserver', 'SIGCONT');
+    this.#isPaused = false;
+    if (!this.#options.processes.isRunning('kube-apiserver')) await this.#startServer();
+    if (!this.#isForbidding) return;
+    await this.#applyManifests();
+    this.#isForbidding = false;
+    this.#note('ready');
+  }
+
+  async #applyManifests(): Promise<void> {
+    await this.#kubectl('apply', '-k', manifests);
+  }
+
+  async #forbid(): Promise<void> {
+    this.#isForbidding = true;
+    const ours = ['--all-namespaces', '--selector', 'app.kubernetes.io/name=bellman'];
+    await this.#kubectl('delete', 'clusterrolebindings,rolebindings', ...ours);
+    // A watch that is open outlives the right to it.
+    await this.#breakConnections();
+  }
+
+  async #breakConnections(): Promise<void> {
+    await this.#onHost('ss', '--kill', '--tcp', 'sport', '=', `:${this.#options.port}`);
+  }
+
+  /** The server's own memory would serve watches that resume, so it restarts. */
+  async #compact(): Promise<void> {
+    await this.#stopServer();
+    const ask = async (path: string, body: object) =>
+      JSON.parse(
+        await this.#onHost(
+          ...['curl', '-sSf', '--data', JSON.stringify(body)],
+          `http://127.0.0.1:${this.#ports.etcd}/v3/kv/${path}`,
+        ),
+      ) as { readonly header: { readonly revision: string } };
+    const { header } = await ask('range', { key: Buffer.from('/').toString('base64') });
+    await ask('compaction', { revision: header.revision, physical: true });
+    await this.#startServer();
+  }
+
+  #countRequests(): void {
+    for (const event of this.#audit.read()) {
+      const resource = resourceOf(event);
+      if (resource === undefined || !isFirstOfRequest(event)) continue;
+      const [agent = ''] = (event.userAgent ?? '').split('/');
+      const verb = methods[event.verb] ?? event.verb.toUpperCase();
+      const key = `${agent} ${verb} ${resource}`;
+      this.#requests.set(key, (this.#requests.get(key) ?? 0) + 1);
+    }
+  }
+
+  /** Writes what was done to the server beside its audit log, for the judgement of refused requests. */
+  #note(what: Knob | 'start' | 'ready'): void {
+    const line = JSON.stringify({ at: new Date().toISOString(), what });
+    appendFileSync(this.#auditPath.replace(/\.audit\.jsonl$/, '.faults.jsonl'), `${line}\n`);
+  }
+
+  #startProgram(program: string, flags: readonly string[]): void {
+    const { processes, host } = this.#options;
+    processes.start(program, host, this.program(program), flags);
+  }
+
+  async #kubectl(...args: readonly string[]): Promise<void> {
+    const flags = ['--kubeconfig', this.kubeconfig, '--cache-dir', join(this.#folder, 'kube-cache')];
+    await run(this.kubectl, [...flags, ...args], { env: { ...process.env, HOME: this.#folder } });
+  }
+
+  /** Runs a command on the server's host. Resolves to its standard output. */
+  #onHost(command: string, ...args: readonly string[]): Promise<string> {
+    const child = this.#options.host.spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [output, errors] = ['', ''];
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      errors += chunk;
+    });
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) =>
+        code === 0 ? resolve(output) : reject(new Error(`${command} failed: ${errors}`)),
+      );
+    });
+  }
+
+  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    await eventually(what, holds, { explain: () => `\n${this.#options.processes.lastLines(15)}` });
+  }
+}
+
+/** The server enters its address into the Service `kubernetes`. It refuses one of the loopback network, so it then enters none. */
+function advertisement(address: string): readonly string[] {
+  return address.startsWith('127.')
+    ? ['--advertise-address', '192.0.2.1', '--endpoint-reconciler-type', 'none']
+    : ['--advertise-address', address];
+}

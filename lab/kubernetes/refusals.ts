@@ -1,0 +1,48 @@
+/** Finds the requests of Bellman that a Kubernetes API server refused without a cause that the test itself made. */
+import { type AuditEvent, isFirstOfRequest } from './audit-log.ts';
+
+/** A line of the `.faults.jsonl` beside an audit log: something that a test did to the server. */
+export interface Fault {
+  /** ISO 8601. */
+  readonly at: string;
+  /** `start`: the server's process starts. `ready`: it is ready and has the roles of the manifests. Others are the names of knobs. */
+  readonly what: string;
+}
+
+/**
+ * The server denies a request of a valid account before it has read the roles, some seconds after it is up. It reads changed roles within a
+ * second too. On a machine with a load of 30 both take longer.
+ */
+const rolesUnknownMs = 20_000;
+/** Refusals that are part of a conversation: 404 for an object that does not exist yet, 409 for a conflict, and 410 for an old version. */
+const normalCodes = new Set([404, 409, 410]);
+
+/** Whether the server refused this request of Bellman. An answer of 500 or more is an outage and no refusal. */
+export function isRefused(event: AuditEvent): boolean {
+  const { code = 0 } = event.responseStatus ?? {};
+  return isOurs(event) && isFirstOfRequest(event) && code >= 400 && code < 500 && !normalCodes.has(code);
+}
+
+/** Whether a daemon or command of Bellman made the request. An invalid token leaves the user name empty. */
+export function isOurs({ user, userAgent = '' }: AuditEvent): boolean {
+  return user.username.startsWith('system:serviceaccount:bellman-system:') || userAgent.startsWith('bellman');
+}
+
+/** Whether the refusal follows from what a test did: a start of the server, or rights that the test took away. */
+export function isExcused(event: AuditEvent, faults: readonly Fault[]): boolean {
+  const { code } = event.responseStatus ?? {};
+  if (code !== 401 && code !== 403) return false;
+  const atMs = Date.parse(event.requestReceivedTimestamp);
+  let hasRoles = true;
+  let readyMs = Number.NEGATIVE_INFINITY;
+  for (const { at, what } of faults) {
+    const faultMs = Date.parse(at);
+    if (faultMs > atMs) break;
+    if (what === 'start' || what === 'forbid') hasRoles = false;
+    if (what === 'ready') {
+      hasRoles = true;
+      readyMs = faultMs;
+    }
+  }
+  return !hasRoles || atMs - readyMs < rolesUnknownMs;
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AuditEvent } from '../../../../lab/kubernetes/audit-log.ts';
+import { allows, type Grant, grantsOf, type Manifest, usesIn } from '../../../../lab/kubernetes/grants.ts';
+
+const account = { kind: 'ServiceAccount', namespace: 'system', name: 'speaker' };
+const role: Manifest = {
+  kind: 'Role',
+  metadata: { name: 'leases', namespace: 'system' },
+  rules: [
+    {
+      apiGroups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      resourceNames: ['leader'],
+      verbs: ['get', 'update'],
+    },
+    { apiGroups: [''], resources: ['services/status'], verbs: ['patch'] },
+    { nonResourceURLs: ['/debug/*'], verbs: ['get'] },
+  ],
+};
+const binding = (kind: string, name: string): Manifest => ({
+  kind: `${kind}Binding`,
+  metadata: { name },
+  roleRef: { kind, name },
+  subjects: [account],
+});
+
+function event(changes: Partial<AuditEvent>): AuditEvent {
+  return {
+    stage: 'ResponseComplete',
+    verb: 'patch',
+    requestURI: '/',
+    user: { username: 'system:serviceaccount:system:speaker' },
+    objectRef: { resource: 'services', subresource: 'status', namespace: 'default', name: 'web' },
+    responseStatus: { code: 200 },
+    requestReceivedTimestamp: '2026-01-02T03:04:05.000000Z',
+    ...changes,
+  };
+}
+
+test('grantsOf lists each verb on each resource of each bound account', () => {
+  assert.deepEqual(grantsOf([role, binding('Role', 'leases')]), [
+    { account: 'system/speaker', verb: 'get', resource: 'leases.coordination.k8s.io', names: ['leader'] },
+    { account: 'system/speaker', verb: 'update', resource: 'leases.coordination.k8s.io', names: ['leader'] },
+    { account: 'system/speaker', verb: 'patch', resource: 'services/status', names: [] },
+    { account: 'system/speaker', verb: 'get', resource: '/debug/*', names: [] },
+  ]);
+});
+
+test('grantsOf knows the rules of a built-in role, and rejects a role that it does not know', () => {
+  const reviews = grantsOf([binding('ClusterRole', 'system:auth-delegator')]);
+  assert.deepEqual(
+    reviews.map(({ resource }) => resource),
+    ['tokenreviews.authentication.k8s.io', 'subjectaccessreviews.authorization.k8s.io'],
+  );
+  assert.throws(() => grantsOf([binding('Role', 'lost')]), /binds Role lost/);
+});
+
+const patching: Grant = { account: 'system/speaker', verb: 'patch', resource: 'services/status', names: [] };
+const cases: readonly (readonly [string, Grant, Partial<AuditEvent>, boolean])[] = [
+  ['a request with the right verb and resource', patching, {}, true],
+  ['another account', patching, { user: { username: 'system:serviceaccount:system:controller' } }, false],
+  ['another verb', patching, { verb: 'get' }, false],
+  ['another subresource', patching, { objectRef: { resource: 'services', name: 'web' } }, false],
+  ['a refused request', patching, { responseStatus: { code: 403 } }, false],
+  ['a request for a named object', { ...patching, names: ['web'] }, {}, true],
+  ['a request for another object', { ...patching, names: ['other'] }, {}, false],
+  [
+    'the end of a watch',
+    { ...patching, verb: 'watch', resource: 'nodes' },
+    { verb: 'watch', objectRef: { resource: 'nodes' } },
+    false,
+  ],
+  [
+    'the begin of a watch',
+    { ...patching, verb: 'watch', resource: 'nodes' },
+    { verb: 'watch', objectRef: { resource: 'nodes' }, stage: 'ResponseStarted' },
+    true,
+  ],
+];
+for (const [name, grant, changes, expected] of cases)
+  test(`a right is ${expected ? '' : 'not '}used by ${name}`, () => {
+    assert.equal(
+      usesIn(event(changes)).some((use) => allows(grant, use)),
+      expected,
+    );
+  });
+
+test('a review with the answer yes is a use of the right that it asks for', () => {
+  const reviewed = (allowed: boolean) =>
+    usesIn(
+      event({
+        verb: 'create',
+        objectRef: { apiGroup: 'authorization.k8s.io', resource: 'subjectaccessreviews' },
+        responseObject: {
+          spec: {
+            user: 'system:serviceaccount:system:viewer',
+            nonResourceAttributes: { path: '/debug/events', verb: 'get' },
+          },
+          status: { allowed },
+        },
+      }),
+    );
+  const grant: Grant = { account: 'system/viewer', verb: 'get', resource: '/debug/*', names: [] };
+  assert.ok(reviewed(true).some((use) => allows(grant, use)));
+  assert.ok(!reviewed(false).some((use) => allows(grant, use)));
+});

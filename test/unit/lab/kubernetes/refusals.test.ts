@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AuditEvent } from '../../../../lab/kubernetes/audit-log.ts';
+import { isExcused, isRefused } from '../../../../lab/kubernetes/refusals.ts';
+
+function event(code: number, changes: Partial<AuditEvent> = {}): AuditEvent {
+  return {
+    stage: 'ResponseComplete',
+    verb: 'list',
+    requestURI: '/api/v1/services',
+    user: { username: 'system:serviceaccount:bellman-system:speaker' },
+    userAgent: 'bellman-speaker/0.1.0',
+    responseStatus: { code },
+    requestReceivedTimestamp: '2026-01-02T03:01:00.000000Z',
+    ...changes,
+  };
+}
+
+test('an answer that denies or rejects a request is a refusal; an outage and a part of a conversation are none', () => {
+  for (const code of [400, 401, 403, 405, 415, 422, 429]) assert.ok(isRefused(event(code)), String(code));
+  for (const code of [200, 201, 404, 409, 410, 500, 503, 504])
+    assert.ok(!isRefused(event(code)), String(code));
+});
+
+test('only requests of Bellman count, also those whose token names no account', () => {
+  const other = { username: 'admin' };
+  assert.ok(!isRefused(event(403, { user: other, userAgent: 'kubectl/v1.37.2' })));
+  assert.ok(isRefused(event(401, { user: { username: '' } })));
+});
+
+const at = (time: string, what: string) => ({ at: `2026-01-02T${time}.000Z`, what });
+const cases: readonly (readonly [string, number, readonly ReturnType<typeof at>[], boolean])[] = [
+  ['nothing happened', 403, [], false],
+  ['the server is starting', 403, [at('03:00:30', 'start')], true],
+  ['the server has just become ready', 403, [at('03:00:30', 'start'), at('03:00:50', 'ready')], true],
+  ['the server has been ready for long', 403, [at('03:00:00', 'start'), at('03:00:20', 'ready')], false],
+  ['the server starts afterwards', 403, [at('03:01:30', 'start')], false],
+  ['a test has taken the rights away', 403, [at('03:00:00', 'ready'), at('03:00:30', 'forbid')], true],
+  ['the rights were given back long ago', 403, [at('03:00:00', 'forbid'), at('03:00:20', 'ready')], false],
+  ['the request was invalid', 422, [at('03:00:30', 'start')], false],
+];
+for (const [name, code, faults, expected] of cases)
+  test(`a refusal is ${expected ? '' : 'not '}excused when ${name}`, () => {
+    assert.equal(isExcused(event(code), faults), expected);
+  });
