@@ -22,7 +22,14 @@ const texts = z.array(text);
 const version = z.number().int().max(statusVersion, 'is newer than this program').default(0);
 
 /** Why a speaker does not announce an address. */
-export const refusalCauses = ['no-endpoint', 'no-local-endpoint', 'node', 'not-selected', 'no-peer'] as const;
+export const refusalCauses = [
+  'no-protocol',
+  'no-endpoint',
+  'no-local-endpoint',
+  'node',
+  'not-selected',
+  'no-peer',
+] as const;
 export type RefusalCause = (typeof refusalCauses)[number];
 
 /** The values that one end announces in its packets. */

@@ -106,9 +106,13 @@ export interface BfdAuthenticationConfig {
   readonly keyId: number;
 }
 
+/** A way to announce the addresses of a pool. */
+export type Protocol = 'bgp' | 'layer2';
+
 export interface PoolConfig {
   readonly name: string;
-  readonly protocol: 'bgp' | 'layer2';
+  /** Sorted. An empty list means that another program announces the addresses, or nothing does. */
+  readonly protocols: readonly Protocol[];
   /** In the order of the text. No two ranges overlap, neither in this pool nor across pools. */
   readonly ranges: readonly IpRange[];
   readonly autoAssign: boolean;

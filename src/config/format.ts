@@ -8,6 +8,7 @@ import type {
   PeerBfd,
   PeerConfig,
   PoolConfig,
+  Protocol,
 } from './config.ts';
 import { printRange } from './resolve/index.ts';
 
@@ -91,7 +92,7 @@ function plainPool(pool: PoolConfig): object {
   }));
   return {
     name: pool.name,
-    protocol: pool.protocol,
+    protocol: plainProtocol(pool.protocols),
     addresses: pool.ranges.map(printRange),
     'auto-assign': pool.autoAssign,
     'avoid-buggy-ips': pool.avoidBuggyIps,
@@ -105,6 +106,11 @@ function plainPool(pool: PoolConfig): object {
     ...(ofBgp.length > 0 ? { 'bgp-advertisements': ofBgp } : {}),
     ...(ofLayer2.length > 0 ? { 'l2-advertisements': ofLayer2 } : {}),
   };
+}
+
+function plainProtocol(protocols: readonly Protocol[]): string | readonly Protocol[] {
+  const [only, second] = protocols;
+  return second === undefined ? (only ?? 'none') : protocols;
 }
 
 function plainBgpAdvertisement(advertisement: BgpAdvertisement): object {

@@ -26,6 +26,7 @@ export { type AssignedAddress, judge, rejectionReason } from './gate.ts';
 export { parseConfig } from './parse.ts';
 export { PoolIndex, poolIndexOf } from './pool-index.ts';
 export { comparePools } from './pool-order.ts';
+export { protocolText } from './protocols.ts';
 export {
   configJsonSchema,
   type RawBfdProfile,

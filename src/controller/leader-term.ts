@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
-import type { Labels } from '../config/index.ts';
+import { type Labels, protocolText } from '../config/index.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
 import { decodeConfigMap, decodeNamespace, decodeService } from '../kubernetes/decode.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
@@ -60,15 +60,18 @@ export class LeaderTerm {
     return {
       waitingFor: [...this.#unsynced],
       config: this.#config.state(),
-      pools: this.#allocator.usage().map(({ pool, family, size, free }) => ({
-        pool,
-        protocol: poolsByName.get(pool)?.protocol,
-        draining: poolsByName.get(pool)?.draining,
-        family: `ipv${family}`,
-        size: Number(size),
-        used: Number(size - free),
-        free: Number(free),
-      })),
+      pools: this.#allocator.usage().map(({ pool, family, size, free }) => {
+        const config = poolsByName.get(pool);
+        return {
+          pool,
+          protocol: config && protocolText(config),
+          draining: config?.draining,
+          family: `ipv${family}`,
+          size: Number(size),
+          used: Number(size - free),
+          free: Number(free),
+        };
+      }),
       services: this.#services.status(),
       waiting: this.#allocator.waiting(),
     };

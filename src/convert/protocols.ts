@@ -9,22 +9,18 @@ export interface SourcePool extends PlacedPool {
 
 /** Sets the protocol of each pool by the advertisements that were written into it. */
 export function settleProtocols(pools: readonly SourcePool[], report: Report): void {
-  for (const { value: pool, object } of pools) {
+  for (const { value: pool, object, at } of pools) {
     const usesBgp = (pool['bgp-advertisements'] ?? []).length > 0;
     const usesLayer2 = (pool['l2-advertisements'] ?? []).length > 0;
-    pool.protocol = usesBgp ? 'bgp' : 'layer2';
-    if (!usesBgp && !usesLayer2)
+    if (usesBgp && usesLayer2) pool.protocol = ['bgp', 'layer2'];
+    else if (usesBgp) pool.protocol = 'bgp';
+    else if (usesLayer2) pool.protocol = 'layer2';
+    else {
+      pool.protocol = 'none';
       report.row(
         placeOf(object),
         'changed',
-        'layer 2; nothing announces the pool, and a pool must have a protocol',
-      );
-    if (usesBgp && usesLayer2) {
-      delete pool['l2-advertisements'];
-      report.row(
-        placeOf(object),
-        'not carried',
-        'layer 2; a pool has one protocol, and this one is announced by BGP',
+        `${at}.protocol: none, because no advertisement is for this pool`,
       );
     }
   }

@@ -150,7 +150,7 @@ export class NodeSpeaker {
 
   /** Whether any pool is announced in layer 2. */
   get usesLayer2(): boolean {
-    return this.#config.pools.some(({ protocol }) => protocol === 'layer2');
+    return this.#config.pools.some(({ protocols }) => protocols.includes('layer2'));
   }
 
   /** All layer-2 entries, for a layer-2 process that has just started; `undefined` before `start()`. */

@@ -63,9 +63,7 @@ export function planService(
     const pool = address && poolIndexOf(context.config).poolOf(address);
     if (!address || !pool) return [];
     const endpoints = serving[address.family === 4 ? 'IPv4' : 'IPv6'];
-    return pool.protocol === 'bgp'
-      ? planBgp(service, address, pool, endpoints, context)
-      : planLayer2(service, address, pool, endpoints, context);
+    return planAddress(service, address, pool, endpoints, context);
   });
   return {
     routes: plans.flatMap(({ routes }) => routes),
@@ -73,6 +71,37 @@ export function planService(
     advertised: plans.flatMap(({ advertised }) => advertised),
     refusals: plans.flatMap(({ refusals }) => refusals),
   };
+}
+
+/** Plans an address by each protocol of its pool. A node refuses the address only if it refuses it by all of them. */
+function planAddress(
+  service: Service,
+  ip: IpAddress,
+  pool: PoolConfig,
+  endpoints: ServingNodes,
+  context: PlanContext,
+): ServicePlan {
+  const [plan, second] = pool.protocols.map((protocol) =>
+    (protocol === 'bgp' ? planBgp : planLayer2)(service, ip, pool, endpoints, context),
+  );
+  if (!plan) {
+    const reason = `pool ${pool.name} has the protocol none`;
+    return { ...emptyPlan, refusals: [{ address: formatIp(ip), cause: 'no-protocol', reason }] };
+  }
+  if (!second) return plan;
+  const [one, other] = [plan.refusals[0], second.refusals[0]];
+  return {
+    routes: [...plan.routes, ...second.routes],
+    layer2: [...plan.layer2, ...second.layer2],
+    advertised: [...plan.advertised, ...second.advertised],
+    refusals: one && other ? [bothRefusals(one, other)] : [],
+  };
+}
+
+/** One refusal with the reasons of both protocols. */
+function bothRefusals(ofBgp: Refusal, ofLayer2: Refusal): Refusal {
+  if (ofBgp.reason === ofLayer2.reason) return ofBgp;
+  return { ...ofBgp, reason: `${ofBgp.reason}; ${ofLayer2.reason}` };
 }
 
 function planBgp(

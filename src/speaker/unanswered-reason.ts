@@ -17,7 +17,8 @@ export function unansweredReason(
     return 'the Service no longer has it';
   const pool = poolIndexOf(context.config).poolOf(ip);
   if (!pool) return 'no pool contains it';
-  if (pool.protocol === 'bgp') return `pool ${pool.name} is announced by BGP`;
+  if (!pool.protocols.includes('layer2'))
+    return `pool ${pool.name} is ${pool.protocols.length > 0 ? 'announced by BGP' : 'not announced'}`;
   const endpoints = servingNodes(slices)[ip.family === 4 ? 'IPv4' : 'IPv6'];
   if (!endpoints.any) return 'no endpoint of this address family is ready';
   return layer2Candidates(service, pool, endpoints, context).candidates.length === 0

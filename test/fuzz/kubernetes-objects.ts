@@ -42,7 +42,7 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const configuration = config(
   [
     pool('public', ['198.51.100.0/28', '2001:db8::/124'], { limitPerNamespace: 2 }),
-    pool('office', ['192.0.2.240/28'], { protocol: 'layer2', l2Advertisements: [] }),
+    pool('office', ['192.0.2.240/28'], { protocols: ['layer2'], l2Advertisements: [] }),
   ],
   [peer('router', { passwordSecret: { name: 'tor', key: 'password' } })],
 );

@@ -1,5 +1,6 @@
 import { parseAnnouncing } from '../../cluster/announcing.ts';
 import type { RefusalCause, SpeakerStatus } from '../../cluster/status.ts';
+import type { Protocol } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import type { SpeakerView } from './view.ts';
 
@@ -7,8 +8,8 @@ import type { SpeakerView } from './view.ts';
 export interface Announcers {
   readonly text: string;
   /**
-   * False when the address should be announced and is not, or when its state is unknown. An address whose Service has no ready endpoint
-   * should not be announced.
+   * False when the address should be announced and is not, or when its state is unknown. An address whose Service has no ready endpoint,
+   * or whose pool has the protocol none, should not be announced.
    */
   readonly isAsDesired: boolean;
 }
@@ -26,6 +27,7 @@ const namedNodes = 3;
  * `undefined` is the cause in a status of an old speaker.
  */
 const significance: readonly (RefusalCause | undefined)[] = [
+  'no-protocol',
   'node',
   'not-selected',
   'no-peer',
@@ -34,20 +36,38 @@ const significance: readonly (RefusalCause | undefined)[] = [
   'no-local-endpoint',
 ];
 
-/** Uses the reports of the speakers first. Uses the announcing record only when it names a node whose speaker did not answer. */
+/**
+ * Uses the reports of the speakers first. Uses the announcing record only when it names a node whose speaker did not answer. An address of
+ * a pool with two protocols is as desired only when both announce it.
+ */
 export function announcersOf(
   service: Service,
   address: string,
   speakers: readonly SpeakerView[],
+  protocols: readonly Protocol[] = [],
 ): Announcers {
   const reached = speakers.flatMap(({ node, status }) => (status.ok ? [{ node, status: status.value }] : []));
   const unreached = speakers.flatMap(({ node, status }) => (status.ok ? [] : [node]));
+  const inLayer2 = layer2Announcers(service, address, reached);
+  const byBgp = bgpAnnouncers(address, reached);
+  if (protocols.length > 1 && (inLayer2 || byBgp) && unreached.length === 0)
+    return bothAnnouncers(
+      inLayer2 ?? { text: 'none in layer 2', isAsDesired: false },
+      byBgp ?? { text: 'none by BGP', isAsDesired: false },
+    );
   return (
-    layer2Announcers(service, address, reached) ??
-    bgpAnnouncers(address, reached) ??
+    inLayer2 ??
+    byBgp ??
     unknownAnnouncers(service, address, unreached) ??
     noAnnouncers(service, address, reached)
   );
+}
+
+function bothAnnouncers(inLayer2: Announcers, byBgp: Announcers): Announcers {
+  return {
+    text: `${inLayer2.text}; ${byBgp.text}`,
+    isAsDesired: inLayer2.isAsDesired && byBgp.isAsDesired,
+  };
 }
 
 function layer2Announcers(
@@ -104,7 +124,7 @@ function noAnnouncers(service: Service, address: string, reached: readonly NodeS
       'none: the address was just added, or the speakers allowed to announce it have no link for it';
     return { text, isAsDesired: false };
   }
-  const isAsDesired = refusals.every(({ cause }) => cause === 'no-endpoint');
+  const isAsDesired = refusals.every(({ cause }) => cause === 'no-endpoint' || cause === 'no-protocol');
   return { text: `none: ${refusalText(refusals)}`, isAsDesired };
 }
 

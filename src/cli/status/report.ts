@@ -3,7 +3,14 @@ import { parseIp } from '../../address/index.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { annotations } from '../../cluster/names.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
-import { type Config, comparePools, poolIndexOf, usableSize } from '../../config/index.ts';
+import {
+  type Config,
+  comparePools,
+  type PoolIndex,
+  poolIndexOf,
+  protocolText,
+  usableSize,
+} from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { type Announcers, announcersOf } from './announcers.ts';
 import { describeConfiguration, describeController } from './control.ts';
@@ -18,7 +25,8 @@ export function statusReport(view: ClusterView): { readonly text: string; readon
   const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
   const configuration = describeConfiguration(view, accepted);
   const controller = describeController(view);
-  const addresses = view.services.flatMap((service) => addressRows(service, view));
+  const index = accepted && poolIndexOf(accepted.config);
+  const addresses = view.services.flatMap((service) => addressRows(service, view, index));
   const troubles = [
     ...view.speakers.flatMap((speaker) => troublesOf(speaker, accepted)),
     ...(view.viewerProblem !== undefined && view.speakers.some(({ status }) => !status.ok)
@@ -66,7 +74,7 @@ function poolRows(config: Config | undefined, services: readonly Service[]): str
       const used = BigInt(inUse.get(`${pool.name} ${family}`)?.size ?? 0);
       // A draining pool hands out none of its free addresses.
       const free = pool.draining ? '0, draining' : `${used > size ? 0n : size - used}`;
-      return size === 0n ? [] : [[pool.name, pool.protocol, `IPv${family}`, `${size}`, `${used}`, free]];
+      return size === 0n ? [] : [[pool.name, protocolText(pool), `IPv${family}`, `${size}`, `${used}`, free]];
     }),
   );
 }
@@ -75,13 +83,15 @@ interface AddressRow extends Pick<Announcers, 'isAsDesired'> {
   readonly cells: readonly string[];
 }
 
-function addressRows(service: Service, view: ClusterView): AddressRow[] {
+function addressRows(service: Service, view: ClusterView, index: PoolIndex | undefined): AddressRow[] {
   const key = objectKey(service);
   if (service.ingress.length === 0)
     return [{ cells: [key, '<pending>', '', waitingReason(key, view)], isAsDesired: false }];
   const pools = (service.annotations[annotations.pool] ?? '').split(',');
   return service.ingress.map(({ ip }, i) => {
-    const { text, isAsDesired } = announcersOf(service, ip, view.speakers);
+    const address = parseIp(ip);
+    const protocols = (address && index?.poolOf(address)?.protocols) ?? [];
+    const { text, isAsDesired } = announcersOf(service, ip, view.speakers, protocols);
     return { cells: [key, ip, pools[i] ?? pools[0] ?? '', text], isAsDesired };
   });
 }

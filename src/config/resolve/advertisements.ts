@@ -1,5 +1,5 @@
 import { type Family, familyBits, type IpRange, rangeSize } from '../../address/index.ts';
-import type { BgpAdvertisement, LargeCommunity, PoolConfig } from '../config.ts';
+import type { BgpAdvertisement, LargeCommunity } from '../config.ts';
 import { type Path, show, showSome } from '../errors.ts';
 import type { Findings, RawBgpAdvertisement, Sound } from '../schema/index.ts';
 import { spellingHint } from '../spelling.ts';
@@ -26,12 +26,12 @@ const hostRoutes: BgpAdvertisement = {
 /** The advertisements of a pool. A BGP pool without advertisements announces host routes without attributes. */
 export function resolveBgpAdvertisements(
   raw: readonly (Sound<RawBgpAdvertisement> | undefined)[],
-  pool: { readonly ranges: readonly IpRange[]; readonly protocol: PoolConfig['protocol'] | undefined },
+  pool: { readonly ranges: readonly IpRange[]; readonly usesBgp: boolean },
   path: Path,
   references: References,
   findings: Findings,
 ): BgpAdvertisement[] {
-  if (raw.length === 0) return pool.protocol === 'bgp' ? [hostRoutes] : [];
+  if (raw.length === 0) return pool.usesBgp ? [hostRoutes] : [];
   const strictest = { 4: strictestRange(pool.ranges, 4), 6: strictestRange(pool.ranges, 6) };
   const seen = new Map<string, number>();
   return raw.flatMap((each, i) => {

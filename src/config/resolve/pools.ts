@@ -1,5 +1,5 @@
 import { type IpRange, rangesOverlap } from '../../address/index.ts';
-import type { Layer2Advertisement, PoolConfig } from '../config.ts';
+import type { Layer2Advertisement, PoolConfig, Protocol } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawPool, Sound } from '../schema/index.ts';
 import { type References, resolveBgpAdvertisements } from './advertisements.ts';
@@ -73,7 +73,8 @@ function resolvePool(
   findings: Findings,
 ): PoolConfig[] {
   const at = (key: string): Path => [...path, key];
-  const { name, protocol } = raw;
+  const { name } = raw;
+  const protocols = resolveProtocols(raw.protocol, at('protocol'), findings);
   const ofBgp = raw['bgp-advertisements'] ?? [];
   const ofLayer2 = raw['l2-advertisements'] ?? [];
   if (name?.includes(','))
@@ -81,21 +82,23 @@ function resolvePool(
       at('name'),
       () => 'expected a name without commas; annotations separate the names of pools by commas',
     );
-  if (protocol === 'bgp' && ofLayer2.length > 0)
+  if (protocols && !protocols.includes('layer2') && ofLayer2.length > 0)
     findings.error(
       at('l2-advertisements'),
-      () => 'the pool is announced by bgp; write bgp-advertisements',
+      () =>
+        `the pool is ${protocols.length > 0 ? 'announced by bgp; write bgp-advertisements' : notAnnounced}`,
       'key',
     );
-  if (protocol === 'layer2' && ofBgp.length > 0)
+  if (protocols && !protocols.includes('bgp') && ofBgp.length > 0)
     findings.error(
       at('bgp-advertisements'),
-      () => 'the pool is announced in layer2; write l2-advertisements',
+      () =>
+        `the pool is ${protocols.length > 0 ? 'announced in layer2; write l2-advertisements' : notAnnounced}`,
       'key',
     );
   const bgpAdvertisements = resolveBgpAdvertisements(
     ofBgp,
-    { ranges, protocol },
+    { ranges, usesBgp: protocols?.includes('bgp') ?? false },
     at('bgp-advertisements'),
     references,
     findings,
@@ -123,7 +126,26 @@ function resolvePool(
     bgpAdvertisements,
     l2Advertisements,
   };
-  return name === undefined || protocol === undefined ? [] : [{ name, protocol, ...pool }];
+  return name === undefined || protocols === undefined ? [] : [{ name, protocols, ...pool }];
+}
+
+const notAnnounced = 'not announced, because its protocol is none; leave this key out';
+
+/** The protocols of a pool, sorted; `undefined` when the key has no sound value. */
+function resolveProtocols(
+  raw: Sound<RawPool>['protocol'],
+  path: Path,
+  findings: Findings,
+): readonly Protocol[] | undefined {
+  if (raw === undefined) return undefined;
+  if (typeof raw === 'string') return raw === 'none' ? [] : [raw];
+  const named = raw.flatMap((protocol) => protocol ?? []);
+  if (raw.length === 0)
+    findings.error(path, () => 'expected bgp or layer2 in the list; write none for neither');
+  named.forEach((protocol, i) => {
+    if (named.indexOf(protocol) < i) findings.error([...path, i], () => `${protocol} is listed twice`);
+  });
+  return [...new Set(named)].sort();
 }
 
 function soundNames(

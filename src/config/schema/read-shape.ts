@@ -10,7 +10,7 @@ import * as z from 'zod';
 import type { Path } from '../errors.ts';
 import { spellingHint } from '../spelling.ts';
 import type { YamlNode, YamlScalar } from '../text/index.ts';
-import { bare, keysOf, nounOf, objectOf, type Schema, scalarTypes } from './schema-walk.ts';
+import { bare, keysOf, listOf, nounOf, objectOf, type Schema, scalarTypes } from './schema-walk.ts';
 import { mismatch, unknownKey } from './shape-errors.ts';
 
 /** Takes a complaint about the value at a path, or about its key. The message is made only if it is shown. */
@@ -56,8 +56,9 @@ class ShapeReader {
     if (schema instanceof z.ZodUnknown) return node;
     const object = objectOf(schema);
     if (object && node.kind === 'mapping') return this.#object(node, object, path);
-    if (schema instanceof z.ZodArray && node.kind === 'sequence')
-      return node.items.map((item, i) => this.#element(item, schema.element, [...path, i]));
+    const list = listOf(schema);
+    if (list && node.kind === 'sequence')
+      return node.items.map((item, i) => this.#element(item, list.element, [...path, i]));
     if (schema instanceof z.ZodRecord && node.kind === 'mapping') return this.#record(node, schema, path);
     if (node.kind === 'scalar' && node.value !== null) return this.#scalar(node, schema, path);
     this.#complain(path, () => mismatch(nounOf(schema), node, schema));

@@ -18,6 +18,15 @@ export function objectOf(of: Schema): z.ZodObject | undefined {
     : undefined;
 }
 
+/** The schema itself when it is a list, or else the list among the alternatives of a union. */
+export function listOf(of: Schema): z.ZodArray | undefined {
+  const schema = bare(of);
+  if (schema instanceof z.ZodArray) return schema;
+  return schema instanceof z.ZodUnion
+    ? schema.options.find((option) => option instanceof z.ZodArray)
+    : undefined;
+}
+
 /** The known keys of an object, in the order of the schema. */
 export function keysOf(schema: z.ZodObject): readonly string[] {
   return Object.keys(schema.shape);

@@ -254,12 +254,18 @@ export const l2AdvertisementSchema = z.strictObject(
   'an advertisement',
 );
 
+const protocols = 'bgp, layer2 or none';
+const protocol = z.enum(['bgp', 'layer2'], 'bgp or layer2');
+
 export const poolSchema = z.strictObject(
   {
     name: text('a name of up to 253 characters', 253).meta({ description: 'Unique name.' }),
     protocol: z
-      .enum(['bgp', 'layer2'], 'bgp or layer2')
-      .meta({ description: 'How the addresses of the pool are announced.' }),
+      .union([z.enum(['bgp', 'layer2', 'none'], protocols), list(protocol, protocols)], protocols)
+      .meta({
+        description:
+          'How the addresses of the pool are announced: by one protocol, by both as a list, or by none.',
+      }),
     addresses: list(text('a prefix or a range'), 'a list of prefixes or ranges').meta({
       minItems: 1,
       description: 'CIDR prefixes and first-last ranges, IPv4 and IPv6. No two may overlap.',
@@ -289,11 +295,11 @@ export const poolSchema = z.strictObject(
     ),
     'bgp-advertisements': key(
       list(bgpAdvertisementSchema, 'a list of advertisements'),
-      'How the prefixes of the pool are announced. By default as host routes without attributes. Only for protocol bgp.',
+      'How the prefixes of the pool are announced. By default as host routes without attributes. Only with the protocol bgp.',
     ),
     'l2-advertisements': key(
       list(l2AdvertisementSchema, 'a list of advertisements'),
-      'Nodes and interfaces that answer for the addresses. Only for protocol layer2.',
+      'Nodes and interfaces that answer for the addresses. Only with the protocol layer2.',
     ),
   },
   'a pool with name, protocol and addresses',

@@ -21,7 +21,7 @@ export function convertPool(object: SourceObject, draft: Draft, report: Report):
   if (blocks.length === 0) spec.lacks('blocks', 'at least one block with cidr, or with start and stop');
   const value: RawPool = {
     name: object.name,
-    protocol: 'layer2',
+    protocol: 'none',
     addresses: blocks.flatMap((block) => blockOf(block, `${at}.addresses`, keepsEnds)),
     draining: spec.boolean('disabled')?.carried(`${at}.draining`),
   };

@@ -12,7 +12,7 @@ export function convertPool(object: SourceObject, draft: Draft, report: Report):
   if (addresses === undefined) spec.lacks('addresses', 'a list of prefixes and ranges');
   const value: RawPool = {
     name: object.name,
-    protocol: 'layer2',
+    protocol: 'none',
     addresses: addresses ?? [],
     'auto-assign': spec.boolean('autoAssign')?.carried(`${at}.auto-assign`),
     'avoid-buggy-ips': spec.boolean('avoidBuggyIPs')?.carried(`${at}.avoid-buggy-ips`),

@@ -336,3 +336,44 @@ test('statusReport() says that a speaker has no members because layer 2 is not u
     statusReport(view([], { 'node-1': speaker({ usesLayer2 }) })).text.match(/^node-1 +(.*)$/m)?.[1];
   assert.deepEqual([members(false), members(true), members()], ['layer 2 is not used', '0 alive', '0 alive']);
 });
+
+const pools =
+  'address-pools:\n- {name: p, protocol: [bgp, layer2], addresses: [192.0.2.0/30]}\n- {name: n, protocol: none, addresses: [192.0.2.8/30]}\n';
+const configured = {
+  configMap: {
+    ...configMap({ 'bellman.dev/accepted-config': pools, 'bellman.dev/accepted-hash': configHash(pools) }),
+    data: { config: pools },
+  },
+};
+
+test('statusReport() shows both ways of a pool with two protocols, and is healthy only if both work', () => {
+  const both = service('both', ['192.0.2.1']);
+  const announced = { announcing: { '192.0.2.1': 'eth0' }, advertised: { '192.0.2.1': ['router'] } };
+  const report = (over: Partial<SpeakerStatus>) =>
+    statusReport(view([both], { 'node-1': speaker(over) }, configured));
+  const works = report({ ...announced, peers: [router('Established')] });
+  assert.deepEqual(line(works, 'default/both').at(-1), 'node-1; node-1 by BGP');
+  assert.equal(works.healthy, true);
+  const half = report({ ...announced, peers: [router('Idle')] });
+  assert.deepEqual(line(half, 'default/both').at(-1), 'node-1; none by BGP');
+  assert.equal(half.healthy, false);
+  assert.deepEqual(line(works, 'p ').slice(0, 2), ['p', 'bgp, layer2']);
+});
+
+test('statusReport() is healthy when an address of a pool with the protocol none is not announced', () => {
+  const reason = 'pool n has the protocol none';
+  const report = statusReport(
+    view(
+      [service('silent', ['192.0.2.9'])],
+      {
+        'node-1': speaker({
+          notAnnounced: [{ service: 'default/silent', address: '192.0.2.9', cause: 'no-protocol', reason }],
+        }),
+      },
+      configured,
+    ),
+  );
+  assert.deepEqual(line(report, 'default/silent').at(-1), `none: ${reason}`);
+  assert.equal(report.healthy, true);
+  assert.deepEqual(line(report, 'n ').slice(0, 2), ['n', 'none']);
+});

@@ -84,7 +84,7 @@ test('parseConfig() fills in every default of a pool', () => {
   assert.deepEqual(parsed('address-pools: [{name: a, protocol: bgp, addresses: [192.0.2.0/30]}]').pools, [
     {
       name: 'a',
-      protocol: 'bgp',
+      protocols: ['bgp'],
       ranges: [{ family: 4, first: 0xc0000200n, last: 0xc0000203n }],
       autoAssign: true,
       avoidBuggyIps: false,

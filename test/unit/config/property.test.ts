@@ -211,7 +211,7 @@ const peer = fc
   }));
 
 const pool = fc.record({
-  protocol: fc.constantFrom('bgp' as const, 'layer2' as const),
+  protocols: fc.subarray(['bgp' as const, 'layer2' as const]),
   sizes: fc.array(fc.nat({ max: 1000 }), { minLength: 1, maxLength: 4 }),
   isIpv6: fc.boolean(),
   flags: fc.record({
@@ -268,41 +268,40 @@ const config: fc.Arbitrary<Config> = fc
         keepaliveTimeSeconds: Math.floor((rest.holdTimeSeconds * keepaliveThousandths) / 1000),
       })),
       pools: pools.map(
-        ({ sizes, isIpv6, flags, limits, advertisements, interfaces, protocol, ...rest }, i) => ({
+        ({ sizes, isIpv6, flags, limits, advertisements, interfaces, protocols, ...rest }, i) => ({
           ...rest,
           ...flags,
           ...limits,
-          protocol,
+          protocols,
           name: (names[4 + i] ?? '').replaceAll(',', ';'),
           ranges: sizes.map((size) => {
             const first = (isIpv6 ? 0x20010db8n << 96n : 0n) + next;
             next += BigInt(size) + 1n;
             return { family: isIpv6 ? (6 as const) : (4 as const), first, last: first + BigInt(size) };
           }),
-          bgpAdvertisements:
-            protocol === 'layer2'
-              ? []
-              : [
-                  ...advertisements.map(({ communities, large, ...each }, n) => ({
-                    ...each,
-                    aggregationLength: 32,
-                    aggregationLengthV6: 128,
-                    communities: [...communities].sort((a, b) => a - b),
-                    largeCommunities: [...large].sort((a, b) => a - b).map((value) => [value, n, i] as const),
-                    peers: peers.length > 0 ? [names[0] ?? ''] : [],
-                  })),
-                  {
-                    aggregationLength: 32,
-                    aggregationLengthV6: 128,
-                    asPathPrepend: 0,
-                    communities: [],
-                    largeCommunities: [],
-                    peers: [],
-                    nodeSelectors: [],
-                  },
-                ],
+          bgpAdvertisements: !protocols.includes('bgp')
+            ? []
+            : [
+                ...advertisements.map(({ communities, large, ...each }, n) => ({
+                  ...each,
+                  aggregationLength: 32,
+                  aggregationLengthV6: 128,
+                  communities: [...communities].sort((a, b) => a - b),
+                  largeCommunities: [...large].sort((a, b) => a - b).map((value) => [value, n, i] as const),
+                  peers: peers.length > 0 ? [names[0] ?? ''] : [],
+                })),
+                {
+                  aggregationLength: 32,
+                  aggregationLengthV6: 128,
+                  asPathPrepend: 0,
+                  communities: [],
+                  largeCommunities: [],
+                  peers: [],
+                  nodeSelectors: [],
+                },
+              ],
           l2Advertisements:
-            protocol === 'layer2' && interfaces.length > 0
+            protocols.includes('layer2') && interfaces.length > 0
               ? [{ interfaces, nodeSelectors: rest.serviceSelectors }]
               : [],
         }),

@@ -88,7 +88,7 @@ export function advertisement(over: Partial<BgpAdvertisement> = {}): BgpAdvertis
 export function pool(name: string, cidrs: readonly string[], over: Partial<PoolConfig> = {}): PoolConfig {
   return {
     name,
-    protocol: 'bgp',
+    protocols: ['bgp'],
     ranges: cidrs.map((cidr) => rangeOfPrefix(prefix(cidr))),
     autoAssign: true,
     avoidBuggyIps: false,

@@ -49,7 +49,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
 
 const both = config([
   pool('public', ['198.51.100.0/24']),
-  pool('office', ['192.0.2.240/28'], { protocol: 'layer2' }),
+  pool('office', ['192.0.2.240/28'], { protocols: ['layer2'] }),
 ]);
 
 test('NodeSpeaker announces nothing before start(), then everything, then End-of-RIB', () => {

@@ -168,7 +168,7 @@ test('planService() counts terminating endpoints of a Local Service while no nod
 
 test('planService() lists a node whose endpoints terminate as a layer-2 candidate for a Local Service only if no node whose endpoints stay may announce', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
-  const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })]);
+  const office = config([pool('office', ['192.0.2.240/28'], { protocols: ['layer2'] })]);
   const candidates = (nodeList: Node[]) =>
     planService(local, draining, context({ config: office, nodeList })).layer2[0]?.candidates;
   assert.deepEqual(candidates([node('node-1'), node('node-2')]), ['node-2']);
@@ -200,7 +200,7 @@ test('planService() applies each advertisement, with its aggregation, only to it
   ]);
 });
 
-const office = config([pool('office', ['192.0.2.240/28'], { protocol: 'layer2' })], []);
+const office = config([pool('office', ['192.0.2.240/28'], { protocols: ['layer2'] })], []);
 const printer = service('printer', ['192.0.2.241']);
 
 test('planService() lists every node that may announce as a layer-2 candidate', () => {
@@ -240,7 +240,7 @@ test('planService() applies the interfaces of an advertisement only to the nodes
       context({
         config: config([
           pool('office', ['192.0.2.240/28'], {
-            protocol: 'layer2',
+            protocols: ['layer2'],
             l2Advertisements: [
               { interfaces: ['eth1'], nodeSelectors: [rack('b')] },
               { interfaces: other, nodeSelectors: [rack('a')] },
@@ -262,7 +262,7 @@ test('planService() applies the interfaces of an advertisement only to the nodes
 test('planService() restricts layer 2 to the nodes and interfaces of the advertisements', () => {
   const restricted = config([
     pool('office', ['192.0.2.240/28'], {
-      protocol: 'layer2',
+      protocols: ['layer2'],
       l2Advertisements: [{ interfaces: ['eth1'], nodeSelectors: [rack('b')] }],
     }),
   ]);
@@ -270,4 +270,50 @@ test('planService() restricts layer 2 to the nodes and interfaces of the adverti
   assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);
   assert.deepEqual(plan.layer2[0]?.interfaces, ['eth1']);
   assert.match(plan.refusals[0]?.reason ?? '', /no layer 2 advertisement selects this node/);
+});
+
+const twice = config([pool('twice', ['192.0.2.240/28'], { protocols: ['bgp', 'layer2'] })]);
+
+test('planService() announces an address of a pool with two protocols by both', () => {
+  const plan = planService(printer, [slice('printer', ['node-2'])], context({ config: twice }));
+  assert.deepEqual(prefixes(plan), ['router 192.0.2.241/32']);
+  assert.deepEqual(plan.layer2[0]?.candidates, ['node-1', 'node-2', 'node-3']);
+  assert.deepEqual(plan.refusals, []);
+});
+
+test('planService() refuses an address of a pool with two protocols only if both refuse it', () => {
+  const narrow = (peers: ReturnType<typeof peer>[]) =>
+    config(
+      [
+        pool('twice', ['192.0.2.240/28'], {
+          protocols: ['bgp', 'layer2'],
+          l2Advertisements: [{ interfaces: [], nodeSelectors: [rack('b')] }],
+        }),
+      ],
+      peers,
+    );
+  const refusals = (peers: ReturnType<typeof peer>[]) =>
+    planService(printer, [slice('printer', ['node-2'])], context({ config: narrow(peers) })).refusals;
+  assert.deepEqual(refusals([peer('router')]), []);
+  assert.deepEqual(refusals([]), [
+    {
+      address: '192.0.2.241',
+      cause: 'no-peer',
+      reason: 'no peer of node node-1 receives it; no layer 2 advertisement selects this node',
+    },
+  ]);
+  const silent = planService(printer, [], context({ config: twice })).refusals;
+  assert.deepEqual(
+    silent.map(({ reason }) => reason),
+    ['no endpoint of this address family is ready'],
+  );
+});
+
+test('planService() announces nothing from a pool with the protocol none, and says so', () => {
+  const none = config([pool('silent', ['192.0.2.240/28'], { protocols: [], bgpAdvertisements: [] })]);
+  const plan = planService(printer, [slice('printer', ['node-1'])], context({ config: none }));
+  assert.deepEqual([plan.routes, plan.layer2, plan.advertised], [[], [], []]);
+  assert.deepEqual(plan.refusals, [
+    { address: '192.0.2.241', cause: 'no-protocol', reason: 'pool silent has the protocol none' },
+  ]);
 });
