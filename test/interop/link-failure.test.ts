@@ -13,6 +13,7 @@ import type { RunningDaemon } from './daemons/daemon.ts';
 import {
   address,
   endProcess,
+  ourIpv4,
   ourIpv6,
   ourSide,
   peer,
@@ -27,6 +28,7 @@ import {
 const run = promisify(execFile);
 const otherOurs = '198.18.0.1';
 const otherTheirs = '198.18.0.2';
+const lostAddress = `the node has lost the address ${ourIpv4}`;
 const ipv4Route = '203.0.113.1/32';
 const ipv6Route = '2001:db8:100::1/128';
 
@@ -93,5 +95,13 @@ describe('a link that fails', () => {
     await run('ip', ['address', 'del', `${ourIpv6}/64`, 'dev', cable.device]);
     await eventually('the withdrawal', async () => (await routes()).join() === ipv4Route);
     assert.equal(status()?.since, since, 'the session has stayed');
+  });
+
+  test('ends the session whose local address is removed, and no other session', async () => {
+    await run('ip', ['address', 'del', `${ourIpv4}/24`, 'dev', cable.device]);
+    await eventually('the end of the session', () => status()?.lastError === lostAddress);
+    assert.equal(speaker.status().find(({ name }) => name === 'other')?.state, 'Established');
+    await run('ip', ['address', 'add', `${ourIpv4}/24`, 'dev', cable.device]);
+    await eventually('the session', () => status()?.state === 'Established');
   });
 });

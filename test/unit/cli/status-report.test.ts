@@ -165,6 +165,37 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
     1,
   ],
 ];
+test('statusReport() shows the BFD sessions, and the sub-state of a session that waits for BFD', () => {
+  const end = { desiredTransmitIntervalMs: 300, requiredReceiveIntervalMs: 300, detectMultiplier: 3 };
+  const bfd = {
+    state: 'Down',
+    remoteState: 'Down',
+    since: '2026-01-02T03:04:05.000Z',
+    diagnostic: 'control detection time expired',
+    remoteDiagnostic: 'no diagnostic',
+    localDiscriminator: 1,
+    remoteDiscriminator: 0,
+    transmitIntervalMs: 1000,
+    detectionTimeMs: 0,
+    local: end,
+    remote: end,
+    sent: 9,
+    received: 0,
+    downs: 2,
+    dropped: {},
+    warnings: ['no real-time scheduling: not permitted'],
+    problem: 'we send, and nothing returns',
+  };
+  const peers = [{ ...router('OpenSent'), subState: 'OpenSentBfdUpPending', bfd }];
+  const { text } = statusReport(view([], { 'node-1': speaker({ peers }) }));
+  assert.match(text, /^node-1 +router +OpenSentBfdUpPending /m);
+  assert.match(
+    text,
+    /^node-1 +router +Down +2026-01-02T03:04:05\.000Z +1000 ms +2 +we send, and nothing returns; no real-time scheduling: not permitted; control detection time expired \(peer: Down, no diagnostic\)$/m,
+  );
+  assert.doesNotMatch(statusReport(view([], { 'node-1': speaker() })).text, / bfd /);
+});
+
 for (const [name, speakers, announcers, code] of rows) {
   test(`statusReport() shows ${name}`, () => {
     const report = statusReport(view([web], speakers));

@@ -11,6 +11,9 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   const lines: string[] = [];
   const peers: ResolvedPeer[][] = [];
   const uses: boolean[] = [];
+  const sessions: string[] = [];
+  const toBgp: string[] = [];
+  const links = { isOnLink: true };
   const bgp: BgpSpeaker = {
     setPeers: (all) => {
       peers.push([...all]);
@@ -19,7 +22,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     announce: (name, prefix) => void lines.push(`announce ${name} ${formatPrefix(prefix)}`),
     withdraw: (name, prefix) => void lines.push(`withdraw ${name} ${formatPrefix(prefix)}`),
     synced: () => void lines.push('synced'),
-    bfdChanged: () => undefined,
+    bfdChanged: (id, { state }) => void toBgp.push(`${id} ${state}`),
     interfacesChanged: () => undefined,
     status: () => [],
     stop: () => Promise.resolve(),
@@ -27,8 +30,8 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   const speaker = new NodeSpeaker({
     nodeName: 'node-1',
     isOurs: () => true,
-    isOnLink: () => true,
-    bfd: { setSessions: () => undefined },
+    isOnLink: () => links.isOnLink,
+    bfd: { setSessions: (all) => void sessions.push(all.map(({ id, mode }) => `${id} ${mode.kind}`).join()) },
     leavesWhenCordoned: false,
     ignoresExcludeLabel: over.ignoresExcludeLabel ?? false,
     bgp,
@@ -44,7 +47,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     onPeerTrouble: ({ peer: name, reason }) => void lines.push(`trouble ${name}: ${reason}`),
     logger: pino({ level: 'silent' }),
   });
-  return { speaker, peers, uses, take: () => lines.splice(0) };
+  return { speaker, peers, uses, sessions, toBgp, links, take: () => lines.splice(0) };
 }
 
 const both = config([
@@ -218,4 +221,41 @@ test('NodeSpeaker says with each configuration whether layer 2 is used, also bef
   assert.deepEqual(take(), ['peers router', 'table 192.0.2.241', 'synced']);
   speaker.setConfig(onlyBgp);
   assert.deepEqual([uses, take()], [[false], ['change  -192.0.2.241']]);
+});
+
+test('NodeSpeaker sends the BFD sessions of its peers, and tells BGP when a session is another one', () => {
+  const { speaker, sessions, toBgp, links } = recorded();
+  const bfdProfiles = [
+    {
+      ...{ name: 'fast', receiveIntervalMs: 300, transmitIntervalMs: 300, detectMultiplier: 3 },
+      ...{ echoIntervalMs: 50, echoMode: false, passiveMode: false, minimumTtl: 254 },
+    },
+  ];
+  const bfd = { profile: 'fast', strict: 'off', holdDownSeconds: 0 } as const;
+  const withPeer = (over: Parameters<typeof peer>[1]) => ({
+    ...config([], [peer('router', { bfd, ...over })]),
+    bfdProfiles,
+  });
+  links.isOnLink = false;
+  speaker.setNode('node-1', node('node-1'));
+  speaker.setConfig(withPeer({ peerAsn: 'internal' }));
+  speaker.start();
+  assert.deepEqual(sessions.splice(0), ['router multihop']);
+  speaker.interfacesChanged();
+  assert.deepEqual(sessions.splice(0), [], 'nothing has changed');
+  links.isOnLink = true;
+  toBgp.length = 0;
+  speaker.interfacesChanged();
+  assert.deepEqual(sessions.splice(0), ['router single-hop']);
+  assert.deepEqual(toBgp.splice(0), ['router Down']);
+  assert.deepEqual(speaker.peersOfBfdSession('router'), [{ id: 'router', name: 'router' }]);
+  speaker.setConfig(withPeer({ peerAsn: 'internal', name: 'tor' }));
+  assert.deepEqual(
+    speaker.peersOfBfdSession('router'),
+    [{ id: 'router', name: 'tor' }],
+    'a new name keeps the session',
+  );
+  assert.deepEqual(toBgp.splice(0), []);
+  speaker.setConfig(config([], [peer('tor')]));
+  assert.deepEqual(sessions.at(-1), '');
 });
