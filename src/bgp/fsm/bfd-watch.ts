@@ -60,7 +60,8 @@ export function observeBfd(
   nowMs: number,
 ): { readonly watch: BfdWatch; readonly isLost: boolean } {
   const view = viewOf(report);
-  const { remoteControlPlaneIndependent } = report;
+  // What the peer said while the session was Up tells what its loss means.
+  const { remoteControlPlaneIndependent } = view === 'up' ? report : watch;
   const upAtMs = view === 'up' ? (watch.upAtMs ?? nowMs) : undefined;
   // A new session that takes the place of one that was Up begins in Down without a diagnostic. That is no loss.
   const isLost = watch.view === 'up' && view === 'down' && !harmlessDiagnostics.has(report.diagnostic);

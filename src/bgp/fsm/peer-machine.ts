@@ -176,12 +176,14 @@ class PeerTransition {
    * being set up goes on, because its own timers judge it.
    */
   #bfd(report: BfdReport): void {
-    if (!this.#draft.state.settings.bfd) return;
-    const { watch, isLost } = observeBfd(this.#draft.state.bfd, report, this.#nowMs);
+    const { settings, bfd: before } = this.#draft.state;
+    if (!settings.bfd) return;
+    const { watch, isLost } = observeBfd(before, report, this.#nowMs);
     this.#draft.set({ bfd: watch });
-    if (!isLost) this.#readinessChanged();
-    else if (watch.isDamped) this.#draft.act({ kind: 'bfd-loss-ignored', quietMs: dampingQuietMs });
-    else this.#bfdLost();
+    if (isLost && watch.isDamped) this.#draft.act({ kind: 'bfd-loss-ignored', quietMs: dampingQuietMs });
+    else if (isLost) this.#bfdLost();
+    // A report that changes nothing must not make a connection wait longer.
+    if (watch.view !== before.view) this.#readinessChanged();
   }
 
   #bfdLost(): void {

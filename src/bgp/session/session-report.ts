@@ -21,6 +21,7 @@ export class SessionReport {
   #name: string;
   #state: BgpState = 'Idle';
   #sinceEpochMs: number;
+  #isBfdDamped = false;
 
   constructor(name: string, clock: Clock, logger: Logger, metrics: BgpMetrics) {
     this.#name = name;
@@ -39,6 +40,7 @@ export class SessionReport {
   rename(name: string): void {
     if (name === this.#name) return;
     this.metrics.renamed(name, this.#state, this.lastError);
+    this.metrics.bfdDamped(this.#isBfdDamped);
     this.log.renamed(this.#name, name);
     this.#name = name;
   }
@@ -75,14 +77,14 @@ export class SessionReport {
         this.log.noBfd();
         return;
       case 'bfd-damping':
-        this.metrics.bfdDamped(true);
+        this.#setBfdDamped(true);
         this.log.bfdDamping();
         return;
       case 'bfd-loss-ignored':
         this.metrics.bfdLossIgnored();
         return;
       case 'bfd-damping-over':
-        this.metrics.bfdDamped(false);
+        this.#setBfdDamped(false);
         this.log.bfdDampingOver();
         return;
       case 'no-answer':
@@ -125,6 +127,11 @@ export class SessionReport {
     const reason = describeCause(cause);
     if (!isCollision(cause.error) || cause.error.text !== undefined) this.#keep(reason);
     this.log.oneConnectionClosed(reason);
+  }
+
+  #setBfdDamped(isDamped: boolean): void {
+    this.#isBfdDamped = isDamped;
+    this.metrics.bfdDamped(isDamped);
   }
 
   #keep(reason: string): boolean {

@@ -508,6 +508,8 @@ describe('a session in virtual time', () => {
     assert.match(status().warnings.join(), /BFD has ended the session 5 times within 10 minutes/);
     assert.equal(lines.filter((line) => line.includes('BFD damped')).length, 1);
     assert.match((await damped()) ?? '', / 1$/);
+    speaker.setPeers([{ ...watched(), settings: { ...watched().settings, name: 'tor' } }]);
+    assert.match((await damped()) ?? '', /peer="tor"\} 1$/);
     for (let minute = 0; minute < 10; minute++) {
       for (let i = 0; i < 4; i++) transport.last.send(keepalive);
       clock.advance(60_000);

@@ -54,6 +54,11 @@ describe('observeBfd(): which reports mean that the peer is lost', () => {
     test(name, () => assert.equal(observed(...reports).isLost, isLost));
 });
 
+test('observeBfd() keeps the C bit of the time when the session was Up', () => {
+  const { watch } = observed({ ...up, remoteControlPlaneIndependent: true }, report({ diagnostic: 1 }));
+  assert.equal(watch.remoteControlPlaneIndependent, true);
+});
+
 describe('bfdReadiness()', () => {
   test('is not ready before BFD is Up, and ready when either end is AdminDown', () => {
     assert.equal(bfdReadiness(initialBfdWatch, 0, 5).kind, 'not-ready');
