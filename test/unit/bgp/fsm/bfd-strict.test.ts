@@ -16,11 +16,11 @@ import { VirtualClock } from '../../../support/virtual-clock.ts';
 
 type Bfd = NonNullable<PeerMachineSettings['bfd']>;
 
-function settings(bfd: Bfd | undefined, holdTimeSeconds = 90): PeerMachineSettings {
+function settings(bfd: Bfd | undefined, holdTimeSeconds = 90, isRouter = false): PeerMachineSettings {
   return {
     mayStart: true,
     fsm: {
-      passive: false,
+      passive: isRouter,
       connectRetryMs: 5000,
       delayOpenMs: 0,
       idleHoldMs: 1000,
@@ -29,9 +29,9 @@ function settings(bfd: Bfd | undefined, holdTimeSeconds = 90): PeerMachineSettin
       sendHoldMs: 480_000,
     },
     localEnd: {
-      asn: 64512,
-      peerAsn: 64500,
-      routerId: 0xc0000201,
+      asn: isRouter ? 64500 : 64512,
+      peerAsn: isRouter ? 64512 : 64500,
+      routerId: isRouter ? 0xc0000202 : 0xc0000201,
       holdTimeSeconds,
       keepaliveTimeSeconds: 30,
       hostName: 'node-1',
@@ -64,13 +64,19 @@ function open(holdTimeSeconds: number, ...more: readonly Capability[]): OpenMess
 
 /** A peer's machine in virtual time, with its timers. */
 class Peer {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly #timers = new Map<string, { cancel(): void }>();
   state: PeerState = initialPeerState;
   actions: PeerAction[] = [];
 
-  constructor(bfd: Bfd | undefined, holdTimeSeconds = 90) {
-    this.take({ kind: 'start', settings: settings(bfd, holdTimeSeconds), restarting: false });
+  constructor(
+    bfd: Bfd | undefined,
+    holdTimeSeconds = 90,
+    options: { clock?: VirtualClock; isRouter?: boolean } = {},
+  ) {
+    this.clock = options.clock ?? new VirtualClock();
+    const start = settings(bfd, holdTimeSeconds, options.isRouter);
+    this.take({ kind: 'start', settings: start, restarting: false });
   }
 
   take(event: PeerEvent): void {
@@ -274,6 +280,78 @@ describe('bfd-strict: negotiate', () => {
     assert.equal(peer.id, 2);
     peer.bfd(up);
     assert.equal(peer.shown, 'OpenConfirm');
+  });
+});
+
+describe('two speakers with bfd-strict: negotiate', () => {
+  /** A node and a router whose messages reach each other at once. TCP is up. */
+  function pair(nodeHoldDownMs = 0, routerHoldDownMs = 0) {
+    const clock = new VirtualClock();
+    const node = new Peer(negotiate(nodeHoldDownMs), 9, { clock });
+    const router = new Peer(negotiate(routerHoldDownMs), 9, { clock, isRouter: true });
+    const deliver = () => {
+      for (const [from, to] of [
+        [node, router],
+        [router, node],
+      ] as const)
+        for (const action of from.actions.splice(0)) {
+          if (action.kind === 'send-open') to.take({ kind: 'open', connection: to.id, open: action.open });
+          if (action.kind === 'send-keepalive') to.keepalive();
+          if (action.kind === 'send-notification')
+            to.take({ kind: 'notification', connection: to.id, error: action.error });
+        }
+    };
+    const settle = () => {
+      while (node.actions.length + router.actions.length > 0) deliver();
+    };
+    const pass = (ms: number) => {
+      for (let at = 0; at < ms; at += 100) {
+        clock.advance(100);
+        settle();
+      }
+    };
+    router.take({ kind: 'incoming' });
+    node.take({ kind: 'tcp-connected', connection: node.id });
+    settle();
+    return { node, router, settle, pass };
+  }
+
+  test('come up when BFD is Up at both ends, whichever is first', () => {
+    for (const first of ['node', 'router'] as const) {
+      const all = pair();
+      assert.equal(all.node.shown, 'OpenSentBfdUpPending');
+      assert.equal(all.router.shown, 'OpenSentBfdUpPending');
+      const second = first === 'node' ? 'router' : 'node';
+      all[first].bfd(up);
+      all.settle();
+      assert.equal(all[first].shown, 'OpenConfirm');
+      assert.equal(all[second].shown, 'OpenSentConfirmedBfdUpPending');
+      all[second].bfd(up);
+      all.settle();
+      assert.equal(all.node.shown, 'Established');
+      assert.equal(all.router.shown, 'Established');
+    }
+  });
+
+  test('are Established together when both serve a hold-down, and stay so', () => {
+    const { node, router, pass } = pair(4000, 2000);
+    node.bfd(up);
+    router.bfd(up);
+    pass(2500);
+    assert.equal(router.shown, 'OpenConfirm');
+    assert.equal(node.shown, 'OpenSentConfirmedBfdUpPending');
+    pass(2000);
+    assert.equal(node.shown, 'Established');
+    assert.equal(router.shown, 'Established');
+    pass(30_000);
+    assert.equal(node.shown, 'Established', 'the hold timers are kept alive');
+  });
+
+  test('give up after the hold time when BFD stays down, and try again', () => {
+    const { node, router, pass } = pair();
+    pass(9500);
+    assert.notEqual(node.shown, 'OpenSentBfdUpPending');
+    assert.notEqual(router.shown, 'OpenSentBfdUpPending');
   });
 });
 
