@@ -75,7 +75,7 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
     if (isCredible(update, context.epochMs)) updates.push(update);
   }
   if (reader.isShort) return fail('truncated');
-  if (from === '') return fail('no sender');
+  if (!isName(from)) return fail('no sender');
   // The sender's own incarnation may exceed the limit for updates, because the sender may just have refuted an update at that limit.
   if (incarnation > Math.min(maxIncarnation, context.epochMs + 2 * dayMs))
     return fail('incarnation out of bounds');
@@ -85,7 +85,15 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
 
 function isInBounds(update: Update): boolean {
   if (update.kind === 'payload') return update.octets.length <= maxPayloadOctets;
-  return update.metadata.length <= maxMetadataOctets && isPlausible(update.endpoint);
+  return isName(update.name) && update.metadata.length <= maxMetadataOctets && isPlausible(update.endpoint);
+}
+
+/**
+ * Whether the text may be the name of a member. Names of Nodes have at most 253 characters, all of them printable ASCII. Names from other
+ * members reach the log and the status.
+ */
+function isName(text: string): boolean {
+  return /^[!-~]{1,253}$/.test(text);
 }
 
 /** Whether the member can have started at the time that its incarnation states. */

@@ -86,5 +86,6 @@ function incarnation(random: Random): number {
 }
 
 function text(random: Random): string {
-  return 'node-1.example'.slice(0, random.below(14)).padEnd(random.pick([0, 0, 1, 255]), 'x');
+  const length = random.oneIn(30) ? 255 : random.pick([0, 1, 1, 253]);
+  return 'node-1.example'.slice(0, random.below(14)).padEnd(length, 'x');
 }

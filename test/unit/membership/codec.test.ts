@@ -137,6 +137,11 @@ test('the decoder refuses values beyond their bounds', () => {
   assert.equal(withMember({ endpoint: { host: '192.0.2.2', port: 0 } }), false);
   assert.equal(withMember({ endpoint: { host: 'node-b', port: 7946 } }), false);
   assert.equal(withMember({ endpoint: { host: '224.0.0.1', port: 7946 } }), false);
+  for (const name of ['', 'b\u001b[31m', 'b\u009b', 'a b', 'x'.repeat(254)]) {
+    assert.equal(withMember({ name }), false, JSON.stringify(name));
+    assert.equal(decodes({ from: name }), false, JSON.stringify(name));
+  }
+  assert.ok(withMember({ name: 'x'.repeat(253) }));
   assert.ok(withMember({ metadata: 'x'.repeat(1000) }));
   assert.equal(withMember({ metadata: 'x'.repeat(1001) }), false);
   assert.ok(pingOf('192.0.2.2', 7946));
