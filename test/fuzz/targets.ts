@@ -5,6 +5,7 @@ import { kubernetesBodies } from './kubernetes-bodies.ts';
 import { kubernetesObjects } from './kubernetes-objects.ts';
 import { membershipDatagrams } from './membership-datagrams.ts';
 import { membershipPackets } from './membership-packets.ts';
+import { membershipSpeakers } from './membership-speakers.ts';
 import { neighbourFrames } from './neighbour-frames.ts';
 import { neighbourResponder } from './neighbour-responder.ts';
 import type { FuzzTarget } from './target.ts';
@@ -15,6 +16,7 @@ export const targets: readonly FuzzTarget[] = [
   bgpSession,
   membershipPackets,
   membershipDatagrams,
+  membershipSpeakers,
   neighbourFrames,
   neighbourResponder,
   bfdDatagrams,
