@@ -10,7 +10,7 @@ import { kubeconfigText } from '../../lab/apiserver/kubeconfig.ts';
 import { Lab } from '../../lab/lab.ts';
 import { plug } from '../../lab/netns.ts';
 import { ownerOf } from '../../lab/steps.ts';
-import { patienceMs } from '../support/eventually.ts';
+import { patienceMs, soonMs } from '../support/eventually.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
@@ -90,7 +90,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
     assert.ok(lab.isRunning('speaker-node-1'));
   });
 
-  test('after an outage of the API server a speaker logs the return within two seconds and corrects the record', async () => {
+  test('after an outage of the API server a speaker logs the return soon and corrects the record', async () => {
     await lab.addPods('lonely', [lab.node('node-1')]);
     await lab.apply({
       apiVersion: 'v1',
@@ -127,11 +127,11 @@ describe('faults in a running lab', { concurrency: false }, () => {
     const returned = () => log().find(({ msg }) => msg === 'API server reached again');
     await lab.until('the speaker logs the return', async () => returned() !== undefined);
     const delayMs = Date.parse(returned()?.ts ?? '') - servedAt;
-    assert.ok(delayMs < 2000, `the line came ${delayMs} ms after the return`);
+    assert.ok(delayMs < soonMs, `the line came ${delayMs} ms after the return`);
     await lab.until('the record is empty', async () => (await record()) === '');
   });
 
-  test('a speaker whose traffic to the API server is dropped logs the outage within half a minute', async () => {
+  test('a speaker whose traffic to the API server is dropped logs the outage soon', async () => {
     const node = lab.node('node-2');
     const count = (message: string) => lab.log('speaker-node-2').split(`"msg":"${message}"`).length - 1;
     const [lost, returned] = ['API server not reached, retrying', 'API server reached again'];
@@ -140,7 +140,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
     const cutAt = performance.now();
     await lab.until('the speaker logs the loss', async () => count(lost) > before.lost);
     const delayMs = performance.now() - cutAt;
-    assert.ok(delayMs < 30_000, `the line came after ${delayMs} ms`);
+    assert.ok(delayMs < soonMs, `the line came after ${delayMs} ms`);
     assert.match(await lab.metrics(node.namespace), /^bellman_kubernetes_api_up 0$/m);
     await heal();
     await lab.until('the speaker logs the return', async () => count(returned) > before.returned);

@@ -76,7 +76,7 @@ test('a capture reports how long a frame waited while the process was stalled', 
   far.send(request);
   await eventually('both frames', () => agesMs.length === 2);
   const [old = 0, fresh = 0] = agesMs;
-  assert.ok(old >= 299 && old < 2000, `${old} ms`);
+  assert.ok(old >= 299 && old < 60_000, `${old} ms`);
   assert.ok(fresh > -1 && fresh < old - 250, `${fresh} ms`);
   near.close();
   far.close();

@@ -75,7 +75,7 @@ describe('a link that fails', () => {
     const started = performance.now();
     await run('ip', ['link', 'set', cable.device, 'down']);
     await eventually('the end of the session', () => status()?.lastError === `link ${cable.device} is down`);
-    assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`);
+    assert.ok(performance.now() - started < 45_000, `${performance.now() - started} ms`);
     assert.equal(speaker.status().find(({ name }) => name === 'other')?.state, 'Established');
   });
 

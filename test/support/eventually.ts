@@ -6,6 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 export const patienceMs = 300_000;
 
+/**
+ * Bound on the delay of a log line about an outage of the API server. The line comes within two seconds, but on a busy machine later. A
+ * watch whose end revealed the outage would take four minutes.
+ */
+export const soonMs = 60_000;
+
 const pollMs = 20;
 
 export interface WaitOptions {
