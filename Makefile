@@ -41,7 +41,7 @@ endif
 AUDIT := $(CURDIR)/.cache/audit
 kubernetes: setup ## run the end-to-end tests with etcd, kube-apiserver and kube-proxy, built on the first run in 15 minutes; FILE=PATH…
 	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \
-	tests=0; $(NODE) test/run.ts --jobs 2 $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
+	tests=0; $(NODE) test/run.ts $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
 	$(NODE) lab/kubernetes/audit-report.ts $(if $(FILE),,--complete) "$(AUDIT)" && exit $$tests
 
 image: ## build the image for amd64 and arm64 into dist/image; ARCH=amd64 builds only this one, IMAGE=registry.example/bellman names it

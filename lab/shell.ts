@@ -8,6 +8,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { birdSocketPath, kubeconfigPath, Lab } from './lab.ts';
+import { isKubernetes } from './start-api-server.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = '/run/lab/bin';
@@ -67,8 +68,13 @@ Hosts: node-1 node-2 node-3 near far router control. Six things to try:
   kubectl -n bellman-system edit configmap config
   bellman status
 
-Your own Services get an address at once. Bellman announces them once they have endpoints. The lab has no controller that creates
-endpoints: apply an EndpointSlice like that of web.
+Your own Services get an address at once. Bellman announces them once they have endpoints. ${
+  isKubernetes
+    ? `Kubernetes makes these from Pods, and the
+lab runs only its own: select the Pods of web or printer.`
+    : `The lab has no controller that creates
+endpoints: apply an EndpointSlice like that of web.`
+}
 
 Logs are in /run/lab. Another terminal enters with: lab/enter ${process.env.BELLMAN_WORLD}
 Leave with exit or Ctrl-D. Everything here ends with this shell.
