@@ -32,8 +32,8 @@ export interface EngineOptions {
   readonly onChange: (change: BfdChange) => void;
   /** From 0 to below 1. */
   readonly random: () => number;
-  /** A 32-bit number that nobody can guess. */
-  readonly randomDiscriminator: () => number;
+  /** Octets that nobody can guess. */
+  readonly randomOctets: (length: number) => Uint8Array;
   /** Gives the rest of the node a moment when packets arrive faster than they can be handled. */
   readonly pause: () => void;
   readonly clock?: Clock;
@@ -146,6 +146,8 @@ export class BfdEngine {
       clock: this.#clock,
       ...{ random, transport, recorder, logger, onChange },
       lateness: this.#lateness,
+      echoCookie: this.#options.randomOctets(8),
+      onEcho: (from) => this.#readEcho(from),
     });
     this.#sessions.set(settings.id, session);
     this.#byDiscriminator.set(session.machine.localDiscriminator, session);
@@ -154,7 +156,7 @@ export class BfdEngine {
 
   #configure(session: BfdSession, settings: BfdSessionSettings): void {
     if (JSON.stringify(session.settings) === JSON.stringify(settings)) return;
-    session.configure(settings, this.#floor);
+    session.configure(settings);
     this.#updateTtl(this.#portFor(settings));
   }
 
@@ -183,7 +185,7 @@ export class BfdEngine {
 
   #newDiscriminator(): number {
     for (;;) {
-      const candidate = this.#options.randomDiscriminator() >>> 0;
+      const candidate = Buffer.from(this.#options.randomOctets(4)).readUInt32BE();
       if (candidate !== 0 && !this.#byDiscriminator.has(candidate)) return candidate;
     }
   }
@@ -229,7 +231,7 @@ export class BfdEngine {
 
   #maintain(): void {
     for (const port of this.#ports.values()) this.#open(port);
-    for (const session of this.#sessions.values()) session.openSender();
+    for (const session of this.#sessions.values()) session.maintain();
     this.#maintenance = this.#clock.after(maintenanceMs, () => this.#maintain());
   }
 
@@ -252,6 +254,13 @@ export class BfdEngine {
     });
   }
 
+  #readEcho(session: BfdSession, limit = packetsAtOnce): void {
+    this.#options.guard.run({ entrance: 'bfd', source: session.settings.peerAddress }, () => {
+      if (session.readEcho(limit)) this.#options.pause();
+      this.#setTimerFor(session);
+    });
+  }
+
   #countDrop(reason: BfdDropReason): void {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
   }
@@ -259,8 +268,10 @@ export class BfdEngine {
   #wake(): void {
     this.#timerAtMs = Number.POSITIVE_INFINITY;
     const firedAtMs = this.#clock.now();
-    if (this.#all().some(({ machine }) => machine.isDetectionDue(firedAtMs)))
+    if (this.#all().some(({ machine }) => machine.isDetectionDue(firedAtMs))) {
       for (const port of this.#ports.values()) this.#read(port, packetsBeforeJudgement);
+      for (const session of this.#sessions.values()) this.#readEcho(session, packetsBeforeJudgement);
+    }
     const nowMs = this.#clock.now();
     for (const session of this.#all()) session.wake(nowMs);
     this.#setTimer();

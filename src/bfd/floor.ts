@@ -17,10 +17,11 @@ export const floors: Readonly<Record<'realtime' | 'ordinary', Floor>> = {
   ordinary: { minimumIntervalMs: 100, minimumDetectMultiplier: 3 },
 };
 
-/** Translates the settings for the machine. The warning says which of them are raised to the floor. */
+/** Translates the settings for the machine. `returnsEcho` says whether this node returns Echo packets. The warning says which of them are raised to the floor. */
 export function machineSettings(
   settings: BfdSessionSettings,
   floor: Floor,
+  returnsEcho: boolean,
 ): { readonly settings: MachineSettings; readonly warning?: string } {
   const raised: string[] = [];
   const atLeast = (name: string, value: number, minimum: number, unit = '') => {
@@ -38,7 +39,7 @@ export function machineSettings(
     passive: settings.passive,
     ...(authentication ? { authentication: machineAuthentication(authentication) } : {}),
     ...(echo && settings.mode.kind === 'single-hop'
-      ? { echoInterval: interval('echo interval', echo.intervalMs) }
+      ? { echoInterval: interval('echo interval', echo.intervalMs), returnsEcho }
       : {}),
   };
   if (raised.length === 0) return { settings: result };

@@ -13,7 +13,7 @@ import { createRecorder } from '../telemetry/recorder.ts';
 import { BfdEngine } from './engine.ts';
 import type { BfdChange, FromBfd, ToBfd } from './messages.ts';
 import { scheduleBeforeOthers } from './scheduling.ts';
-import { udpTransport } from './transport/udp-sockets.ts';
+import { systemTransport } from './transport/udp-sockets.ts';
 
 const [logLevel = 'info'] = process.argv.slice(2);
 const logger = createLogger('bfd', logLevel as LogLevel);
@@ -52,11 +52,11 @@ function reportChange(change: BfdChange): void {
 }
 
 const engine = new BfdEngine({
-  transport: udpTransport(systemRandom),
+  transport: systemTransport(systemRandom),
   ...{ scheduling, guard, recorder, logger },
   onChange: reportChange,
   random: systemRandom,
-  randomDiscriminator: () => randomBytes(4).readUInt32BE(),
+  randomOctets: (length) => randomBytes(length),
   // Blocks the thread, so that other processes get the core.
   pause: () => void Atomics.wait(pauseCell, 0, 0, pauseMs),
 });

@@ -8,10 +8,17 @@ import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { diagnosticText } from './codec/diagnostic.ts';
 import type { ReceivedPacket } from './codec/packet.ts';
 import { portOf } from './demultiplexer.ts';
+import { EchoFunction } from './echo-function.ts';
 import { type Floor, machineSettings } from './floor.ts';
 import type { Lateness } from './lateness.ts';
 import { type SessionAction, SessionMachine } from './machine/session-machine.ts';
-import { type BfdChange, type BfdDropReason, type BfdSessionStatus, bfdMachine } from './messages.ts';
+import {
+  type BfdChange,
+  type BfdDropReason,
+  type BfdEchoStatus,
+  type BfdSessionStatus,
+  bfdMachine,
+} from './messages.ts';
 import type { BfdSessionSettings } from './session-settings.ts';
 import { octetsOf } from './transport/address-octets.ts';
 import type { BfdTransport, SendPort } from './transport/transport.ts';
@@ -22,7 +29,11 @@ export interface SessionOptions {
   readonly floor: Floor;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly transport: Pick<BfdTransport, 'openSender'>;
+  readonly transport: Pick<BfdTransport, 'openSender' | 'openEcho'>;
+  /** 8 octets that nobody can guess. */
+  readonly echoCookie: Uint8Array;
+  /** Echo packets wait to be read. */
+  readonly onEcho: (session: BfdSession) => void;
   readonly recorder: FlightRecorder;
   readonly logger: Logger;
   readonly lateness: Lateness;
@@ -35,6 +46,8 @@ export class BfdSession {
   readonly #options: SessionOptions;
   #settings: BfdSessionSettings;
   #warning: string | undefined;
+  #echo: EchoFunction | undefined;
+  #returnsEcho = false;
   #sender: SendPort | undefined;
   /** Why there is no sender, or why the last packet was not sent. */
   #sendFault: string | undefined;
@@ -55,7 +68,8 @@ export class BfdSession {
     this.#options = options;
     this.#settings = settings;
     this.peerOctets = octetsOf(settings.peerAddress);
-    const translated = machineSettings(settings, floor);
+    this.#openEcho(localDiscriminator);
+    const translated = machineSettings(settings, floor, this.#returnsEcho);
     this.#warning = translated.warning;
     this.machine = new SessionMachine({
       localDiscriminator,
@@ -71,7 +85,14 @@ export class BfdSession {
     return this.#settings;
   }
 
-  /** Opens the socket again when it is missing, or when its interface has been replaced. */
+  /** Opens sockets again that are missing, or whose interface has been replaced. */
+  maintain(): void {
+    this.openSender();
+    const { returnsEcho } = this.machine.settings;
+    this.#openEcho(this.machine.localDiscriminator);
+    if (returnsEcho !== undefined && returnsEcho !== this.#returnsEcho) this.configure(this.#settings);
+  }
+
   openSender(): void {
     if (this.#sender?.isAlive()) return;
     this.#sender?.close();
@@ -96,10 +117,11 @@ export class BfdSession {
     this.#receiveFault = fault;
   }
 
-  configure(settings: BfdSessionSettings, floor: Floor): void {
+  configure(settings: BfdSessionSettings): void {
     if (settings.name !== this.#settings.name) this.#options.recorder.forget(bfdMachine(this.#settings.name));
-    const translated = machineSettings(settings, floor);
     this.#settings = settings;
+    this.#openEcho(this.machine.localDiscriminator);
+    const translated = machineSettings(settings, this.#options.floor, this.#returnsEcho);
     this.#warning = translated.warning;
     this.#run({ kind: 'configure' }, this.machine.configure(translated.settings, this.#options.clock.now()));
   }
@@ -113,6 +135,14 @@ export class BfdSession {
     const actions = this.machine.receive(packet, octets, this.#options.clock.now());
     if (!actions.some(({ kind }) => kind === 'drop')) this.#received++;
     this.#run({ kind: 'packet', packet }, actions);
+  }
+
+  /** Reads the Echo packets that have arrived, at most `limit`. Returns whether more may wait. */
+  readEcho(limit: number): boolean {
+    const { clock } = this.#options;
+    const handle = (sequence: number) =>
+      this.#run({ kind: 'echo', sequence }, this.machine.echoReturned(sequence, clock.now()));
+    return this.#echo?.read(limit, handle) ?? false;
   }
 
   wake(nowMs: number): void {
@@ -134,6 +164,7 @@ export class BfdSession {
   close(): void {
     this.#sender?.close();
     this.#sender = undefined;
+    this.#echo?.close();
     this.#options.recorder.forget(bfdMachine(this.#settings.name));
   }
 
@@ -153,6 +184,7 @@ export class BfdSession {
   status(nowMs: number): BfdSessionStatus {
     const { localDiscriminator, remote, intervals, settings, lastReceivedMs } = this.machine;
     const fault = this.#receiveFault ?? this.#sendFault;
+    const warnings = [this.#warning, this.#echoWarning()].filter((each) => each !== undefined);
     return {
       ...this.change(),
       name: this.#settings.name,
@@ -176,8 +208,46 @@ export class BfdSession {
       dropped: { ...this.#dropped },
       ...(lastReceivedMs === undefined ? {} : { lastReceivedAgoMs: nowMs - lastReceivedMs }),
       ...(fault === undefined ? {} : { fault }),
-      ...(this.#warning === undefined ? {} : { warning: this.#warning }),
+      ...(this.#echo ? { echo: this.#echoStatus(this.#echo) } : {}),
+      ...(warnings.length === 0 ? {} : { warning: warnings.join('; ') }),
     };
+  }
+
+  /** Starts or ends the echo function, as the settings say. */
+  #openEcho(discriminator: number): void {
+    const { echo, mode, peerAddress } = this.#settings;
+    const isWanted = echo !== undefined && mode.kind === 'single-hop' && !peerAddress.includes(':');
+    if (!isWanted) {
+      this.#echo?.close();
+      this.#echo = undefined;
+    } else if (this.#echo) this.#echo.maintain();
+    else
+      this.#echo = new EchoFunction({
+        ...{ settings: this.#settings, discriminator, transport: this.#options.transport },
+        cookie: this.#options.echoCookie,
+        onReadable: () => this.#options.onEcho(this),
+      });
+    this.#returnsEcho = this.#echo?.returnsEcho() ?? false;
+  }
+
+  /** A sentence that says how the echo function falls short of the settings. */
+  #echoWarning(): string | undefined {
+    const { echo, peerAddress } = this.#settings;
+    if (!echo) return undefined;
+    if (peerAddress.includes(':')) return 'Echo packets work over IPv4 only';
+    if (!this.#echo) return 'Echo packets need a single-hop session';
+    if (this.#echo.fault !== undefined) return this.#echo.fault;
+    if (!this.#returnsEcho)
+      return "the node does not return the peer's Echo packets, because it does not forward IPv4";
+    if (this.machine.state !== 'Up' || this.machine.echo.isProven) return undefined;
+    return this.machine.remote.requiredMinEchoRxInterval === 0
+      ? 'the peer offers no echo function'
+      : 'the peer has not returned an Echo packet yet';
+  }
+
+  #echoStatus({ sent, received }: EchoFunction): BfdEchoStatus {
+    const { isActive, intervalMs } = this.machine.echo;
+    return { isActive, intervalMs, sent, received };
   }
 
   #run(
@@ -190,6 +260,9 @@ export class BfdSession {
         case 'send':
           this.#send(action.octets);
           if (action.lateMs !== undefined) this.#options.lateness.add(action.lateMs);
+          break;
+        case 'echo':
+          this.#echo?.send(action.sequence);
           break;
         case 'drop':
           this.#countDrop(action.reason, action.detail);

@@ -165,7 +165,7 @@ export function scheduleFifo(priority: number): void {
 }
 
 /**
- * Limits the CPU time that a thread with a real-time policy may use without a pause. The kernel then ends the process with SIGXCPU. A call that
+ * Limits the CPU time that a thread with a real-time policy may use without a pause. The kernel then ends the process with SIGKILL. A call that
  * blocks counts as a pause.
  */
 export function limitRealtimeCpu(microseconds: number): void {

@@ -7,7 +7,11 @@ import { isLittleEndian } from './libc.ts';
 /** SKF_NET_OFF. An offset plus this constant counts from the IP header. A plain offset counts from the header of the transport protocol. */
 export const networkHeader = -0x10_0000;
 export const loadWord = 0x20;
+export const loadHalf = 0x28;
 export const loadOctet = 0x30;
+/** Loads the length of the IPv4 header at the operand, in octets, as the offset of `loadHalfBehindHeader`. */
+export const loadHeaderLength = 0xb1;
+export const loadHalfBehindHeader = 0x48;
 export const jumpIfEqual = 0x15;
 export const jumpIfGreaterOrEqual = 0x35;
 const answer = 0x06;

@@ -25,6 +25,7 @@ const type = 'meticulous-sha1';
 const key = { id: 1, octets: Buffer.from('the key') };
 const otherKey = { id: 1, octets: Buffer.from('another') };
 const discriminator = 0x1234_5678;
+const discriminatorOctets = Buffer.from('12345678', 'hex');
 const peerDiscriminator = 0x9abc_def0;
 /** A new logger for each input would take most of the time. */
 const { logger, lines } = memoryLogger();
@@ -109,7 +110,7 @@ class Target {
       scheduling: { scheduling: 'fifo' },
       onChange: () => undefined,
       random: () => 0.5,
-      randomDiscriminator: () => discriminator,
+      randomOctets: () => discriminatorOctets,
       pause: () => undefined,
     });
     const secret = key.octets.toString('base64');

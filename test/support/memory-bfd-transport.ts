@@ -1,6 +1,12 @@
 import { formatIp, ipFromBytes } from '../../src/address/index.ts';
 import { octetsOf } from '../../src/bfd/transport/address-octets.ts';
-import type { BfdTransport, ListenKey, ReceivePort, SendKey } from '../../src/bfd/transport/transport.ts';
+import type {
+  BfdTransport,
+  EchoSocket,
+  ListenKey,
+  ReceivePort,
+  SendKey,
+} from '../../src/bfd/transport/transport.ts';
 
 interface Waiting {
   readonly octets: Uint8Array;
@@ -62,6 +68,10 @@ export class MemoryBfdTransport implements BfdTransport {
   fault: string | undefined;
   /** When set, every packet is refused with this errno. */
   refusal: string | undefined;
+  /** Echo packets that wait to be read, and those that were sent. */
+  readonly echoes: Uint8Array[] = [];
+  readonly sentEchoes: Uint8Array[] = [];
+  returnsEcho = true;
   onSent: (key: SendKey, octets: Uint8Array) => void = () => undefined;
 
   listen(key: ListenKey, onReadable: () => void): ReceivePort {
@@ -78,6 +88,23 @@ export class MemoryBfdTransport implements BfdTransport {
         if (this.refusal !== undefined) return this.refusal;
         this.sent.push({ key, octets });
         this.onSent(key, octets);
+        return undefined;
+      },
+      isAlive: () => true,
+      close: () => undefined,
+    };
+  }
+
+  openEcho(): EchoSocket {
+    return {
+      address: octetsOf('192.0.2.1'),
+      returnsEcho: () => this.returnsEcho,
+      drain: (_limit, handle) => {
+        for (const packet of this.echoes.splice(0)) handle(packet);
+        return false;
+      },
+      send: (packet) => {
+        this.sentEchoes.push(packet);
         return undefined;
       },
       isAlive: () => true,

@@ -9,6 +9,7 @@
  *   send-schedule.ts     when the next periodic packet is due
  *   verify.ts            authentication of a received packet
  *   detection.ts         when the peer counts as silent
+ *   echo.ts              the echo function
  *
  * Choices where the RFC leaves one:
  * - The asynchronous mode only. We never ask for demand mode, and comply when the peer does.
@@ -21,6 +22,7 @@ import { diagnostic } from '../codec/diagnostic.ts';
 import { type BfdPacket, encodePacket, type ReceivedPacket } from '../codec/packet.ts';
 import type { BfdState } from '../codec/state.ts';
 import { Detection } from './detection.ts';
+import { Echo } from './echo.ts';
 import { Intervals } from './intervals.ts';
 import { SendSchedule } from './send-schedule.ts';
 import { ReceiveWindow, SendSequence } from './sequence-numbers.ts';
@@ -31,6 +33,7 @@ import { verify } from './verify.ts';
 export type SessionAction =
   /** `lateMs` says how long after its time a periodic packet is sent; absent for packets out of turn. */
   | { readonly kind: 'send'; readonly octets: Uint8Array; readonly lateMs?: number }
+  | { readonly kind: 'echo'; readonly sequence: number }
   /** The state, the diagnostic, or what the peer says of itself has changed. */
   | { readonly kind: 'changed'; readonly from: BfdState }
   | { readonly kind: 'poll'; readonly is: 'started' | 'ended' }
@@ -89,11 +92,13 @@ export class SessionMachine {
   readonly #detection = new Detection();
   readonly #sequence: SendSequence;
   readonly #window = new ReceiveWindow();
+  readonly #echo: Echo;
   #actions: SessionAction[] = [];
 
   constructor({ localDiscriminator, settings, random, nowMs }: SessionMachineOptions) {
     this.localDiscriminator = localDiscriminator;
     this.#settings = settings;
+    this.#echo = new Echo(random);
     this.#intervals = new Intervals(this.#wantedIntervals());
     this.#schedule = new SendSchedule(random);
     this.#sequence = new SendSequence(Math.floor(random() * 2 ** 32));
@@ -139,12 +144,16 @@ export class SessionMachine {
 
   /** The time of the next call of `wake`; infinite when there is none. */
   get wakeAtMs(): number {
-    return Math.min(this.#schedule.dueMs, this.#detection.dueMs);
+    return Math.min(this.#schedule.dueMs, this.#detection.dueMs, this.#echo.wakeAtMs);
+  }
+
+  get echo(): Pick<Echo, 'isActive' | 'isProven' | 'intervalMs'> {
+    return this.#echo;
   }
 
   /** Whether `wake` would judge the peer silent. The caller first delivers the packets that have already arrived. */
   isDetectionDue(nowMs: number): boolean {
-    return nowMs >= this.#detection.dueMs;
+    return nowMs >= this.#detection.dueMs || this.#echo.isDetectionDue(nowMs);
   }
 
   /** Replaces the settings. The session goes on. */
@@ -161,6 +170,7 @@ export class SessionMachine {
       isDown
         ? { state: 'AdminDown', diagnostic: diagnostic.administrativelyDown }
         : { state: 'Down', diagnostic: diagnostic.none },
+      nowMs,
     );
     this.#sendExtra(nowMs);
     return this.#finish(nowMs);
@@ -180,10 +190,18 @@ export class SessionMachine {
       return this.#finish(nowMs);
     }
     const transition = transitionOn(this.#state, packet.state);
-    if (transition) this.#change(transition);
+    if (transition) this.#change(transition, nowMs);
     // An answer to a poll carries everything that an extra packet would carry.
     if (packet.poll) this.#send({ final: true }, nowMs);
     else if (transition) this.#sendExtra(nowMs);
+    return this.#finish(nowMs);
+  }
+
+  /** An Echo packet of this session has come back. */
+  echoReturned(sequence: number, nowMs: number): readonly SessionAction[] {
+    const wasProven = this.#echo.isProven;
+    if (!this.#echo.returned(sequence)) return [];
+    if (!wasProven) this.#updateIntervals();
     return this.#finish(nowMs);
   }
 
@@ -196,6 +214,12 @@ export class SessionMachine {
     const expiry = this.#detection.expire(nowMs);
     if (expiry === 'late') this.#actions.push({ kind: 'reprieve', lateMs: this.#detection.lateMs });
     if (expiry === 'silent') this.#peerIsSilent(nowMs);
+    if (this.#state === 'Up' && this.#echo.isDetectionDue(nowMs)) {
+      this.#change({ state: 'Down', diagnostic: diagnostic.echoFunctionFailed }, nowMs);
+      this.#sendExtra(nowMs);
+    }
+    const echoSequence = this.#echo.wake(nowMs);
+    if (echoSequence !== undefined) this.#actions.push({ kind: 'echo', sequence: echoSequence });
     const { dueMs } = this.#schedule;
     if (nowMs >= dueMs) {
       this.#send({ poll: this.#intervals.isPolling, lateMs: nowMs - dueMs }, nowMs);
@@ -236,14 +260,15 @@ export class SessionMachine {
       demand: false,
     };
     if (this.#state === 'Init' || this.#state === 'Up') {
-      this.#change({ state: 'Down', diagnostic: diagnostic.controlDetectionTimeExpired });
+      this.#change({ state: 'Down', diagnostic: diagnostic.controlDetectionTimeExpired }, nowMs);
       this.#sendExtra(nowMs);
     } else this.#reportChange(this.#state);
   }
 
-  #change({ state, diagnostic: code }: Transition): void {
+  #change({ state, diagnostic: code }: Transition, nowMs: number): void {
     const from = this.#state;
     this.#state = state;
+    this.#scheduleEcho(nowMs);
     this.#diagnostic = code;
     this.#reportChange(from);
     this.#updateIntervals();
@@ -260,7 +285,11 @@ export class SessionMachine {
     return {
       desiredMinTx:
         this.#state === 'Up' ? desiredMinTxInterval : Math.max(slowInterval, desiredMinTxInterval),
-      requiredMinRx: requiredMinRxInterval,
+      // Section 6.8.9: while the echo function watches the path, control packets can be slow.
+      requiredMinRx:
+        this.#state === 'Up' && this.#echo.isProven
+          ? Math.max(slowInterval, requiredMinRxInterval)
+          : requiredMinRxInterval,
     };
   }
 
@@ -284,9 +313,19 @@ export class SessionMachine {
   }
 
   #schedulePackets(nowMs: number): void {
+    this.#scheduleEcho(nowMs);
     const interval = this.#sendsPeriodically() ? this.transmitInterval / microsecondsPerMs : undefined;
     this.#schedule.setInterval(interval, nowMs);
     this.#detection.setTime(this.detectionTime / microsecondsPerMs, this.#remote.discriminator !== 0);
+  }
+
+  /** Section 6.8.9: Echo packets are sent while the session is Up and the peer returns them. */
+  #scheduleEcho(nowMs: number): void {
+    const { echoInterval, detectMultiplier } = this.#settings;
+    const { requiredMinEchoRxInterval: peerInterval } = this.#remote;
+    const isActive = echoInterval !== undefined && this.#state === 'Up' && peerInterval > 0;
+    const intervalMs = isActive ? Math.max(echoInterval, peerInterval) / microsecondsPerMs : undefined;
+    this.#echo.setInterval(intervalMs, detectMultiplier, nowMs);
   }
 
   /** The contents have changed, so one packet goes out at once (section 6.8.7). */
@@ -315,7 +354,7 @@ export class SessionMachine {
       yourDiscriminator: this.#remote.discriminator,
       desiredMinTxInterval: desiredMinTx,
       requiredMinRxInterval: requiredMinRx,
-      requiredMinEchoRxInterval: this.#settings.echoInterval ?? 0,
+      requiredMinEchoRxInterval: this.#settings.returnsEcho ? (this.#settings.echoInterval ?? 0) : 0,
     };
     this.#actions.push({
       kind: 'send',

@@ -7,8 +7,10 @@ export interface MachineSettings {
   readonly detectMultiplier: number;
   readonly passive: boolean;
   readonly authentication?: MachineAuthentication;
-  /** The interval of Echo packets, and the interval at which we return those of the peer. When absent, the echo function is off. */
+  /** The interval at which we want to send Echo packets, and the shortest at which we return those of the peer. When absent, neither happens. */
   readonly echoInterval?: number;
+  /** Whether this node forwards the Echo packets of the peer back to it. */
+  readonly returnsEcho?: boolean;
 }
 
 export interface MachineAuthentication {

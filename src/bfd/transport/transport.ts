@@ -43,9 +43,31 @@ export interface SendPort {
   close(): void;
 }
 
-/** Both functions throw an error whose message an operator can read. */
+/** Where a session sends its Echo packets. Without an interface or an address of ours, those of the link to the peer are used. */
+export interface EchoKey {
+  readonly peerAddress: string;
+  readonly interface?: string;
+  readonly localAddress?: string;
+}
+
+/** Carries the Echo packets of one session (RFC 5881 section 4), IPv4 only. */
+export interface EchoSocket {
+  /** Our address on the link, 4 octets. */
+  readonly address: Uint8Array;
+  /** Whether the node returns the Echo packets that arrive on the interface. */
+  returnsEcho(): boolean;
+  /** As for a receive port. The handler gets whole IPv4 packets, and also those of other sessions on the interface. */
+  drain(limit: number, handle: (packet: Uint8Array) => void): boolean;
+  /** Sends an IPv4 packet to the peer's MAC. Returns why it could not be sent. */
+  send(packet: Uint8Array): string | undefined;
+  isAlive(): boolean;
+  close(): void;
+}
+
+/** The functions that open a socket throw an error whose message an operator can read. */
 export interface BfdTransport {
   /** `onReadable` is called when packets wait. */
   listen(key: ListenKey, onReadable: () => void): ReceivePort;
   openSender(key: SendKey): SendPort;
+  openEcho(key: EchoKey, onReadable: () => void): EchoSocket;
 }

@@ -12,6 +12,7 @@ import {
   socketAddressOctets,
 } from '../../linux/socket-address.ts';
 import { octetsOf } from './address-octets.ts';
+import { openEchoSocket } from './echo-socket.ts';
 import { openDescriptorsOnPort, processesOnPort } from './port-holder.ts';
 import type { BfdTransport, ListenKey, PacketHandler, ReceivePort, SendKey, SendPort } from './transport.ts';
 import { nothingProgram, ttlProgram } from './ttl-program.ts';
@@ -47,11 +48,12 @@ const maxPacketOctets = 512;
 /** `::`, or `0.0.0.0`. */
 const anyAddress = { 4: new Uint8Array(4), 6: new Uint8Array(16) } as const;
 
-/** `random` is from 0 to below 1, and chooses source ports. */
-export function udpTransport(random: () => number): BfdTransport {
+/** The sockets of this node. `random` is from 0 to below 1, and chooses source ports. */
+export function systemTransport(random: () => number): BfdTransport {
   return {
     listen: (key, onReadable) => new UdpReceivePort(key, onReadable),
     openSender: (key) => new UdpSendPort(key, random),
+    openEcho: openEchoSocket,
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { encodeEcho } from '../../../src/bfd/codec/echo-packet.ts';
 import type { BfdPacket } from '../../../src/bfd/codec/packet.ts';
 import { encodePacket } from '../../../src/bfd/codec/packet.ts';
 import { BfdEngine } from '../../../src/bfd/engine.ts';
@@ -53,7 +54,7 @@ function node(
     guard: new Guard({ logger, recorder }),
     onChange: (change) => changes.push(change),
     random: () => numbers.uint32() / 2 ** 32,
-    randomDiscriminator: () => numbers.uint32(),
+    randomOctets: (length) => Uint8Array.from(numbers.octets(length)),
     pause: () => void pauses++,
   });
   return { engine, transport, changes, lines, recorder, pauses: () => pauses };
@@ -301,6 +302,37 @@ describe('BfdEngine', () => {
     assert.equal(one.transport.ports.length, 1);
     one.transport.port(4784).dropped = 7;
     assert.equal(one.engine.processStatus().dropped.ttl, 7);
+  });
+
+  test('an Echo packet counts only with the cookie of the session', () => {
+    const { clock, a, b } = pair({ echo: { intervalMs: 50 } });
+    assert.ok(a.transport.sentEchoes.length > 3);
+    assert.match(only(a).warning ?? '', /has not returned an Echo packet yet/);
+    const [genuine = new Uint8Array()] = a.transport.sentEchoes;
+    const { localDiscriminator } = only(a);
+    const address = Uint8Array.of(192, 0, 2, 1);
+    const forged = encodeEcho(
+      { discriminator: localDiscriminator, sequence: 1, cookie: new Uint8Array(8) },
+      address,
+    );
+    a.transport.echoes.push(forged, Buffer.from('junk'), b.transport.sentEchoes[0] ?? forged);
+    clock.advance(60);
+    assert.equal(only(a).echo?.received, 0);
+    a.transport.echoes.push(genuine);
+    // The engine reads Echo packets before it judges a peer.
+    clock.stall(400);
+    assert.deepEqual([only(a).echo?.received, only(a).warning], [1, undefined]);
+  });
+
+  test('a node that does not forward offers no echo function, and says so', () => {
+    const { clock, a, b } = pair({ echo: { intervalMs: 50 } });
+    b.transport.returnsEcho = false;
+    clock.advance(3000);
+    const { length } = a.transport.sentEchoes;
+    clock.advance(3000);
+    assert.equal(a.transport.sentEchoes.length, length);
+    assert.match(only(a).warning ?? '', /offers no echo function/);
+    assert.match(only(b).warning ?? '', /does not forward IPv4/);
   });
 
   test('stop tells every peer', async () => {

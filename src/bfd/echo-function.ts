@@ -1,0 +1,75 @@
+/** The shell of the echo function of one session: its socket, its counters, and the check that a returned packet is ours. */
+import { decodeEcho, encodeEcho } from './codec/echo-packet.ts';
+import type { BfdSessionSettings } from './session-settings.ts';
+import type { BfdTransport, EchoKey, EchoSocket } from './transport/transport.ts';
+
+export interface EchoFunctionOptions {
+  readonly settings: BfdSessionSettings;
+  readonly discriminator: number;
+  /** 8 octets that nobody can guess. */
+  readonly cookie: Uint8Array;
+  readonly transport: Pick<BfdTransport, 'openEcho'>;
+  readonly onReadable: () => void;
+}
+
+export class EchoFunction {
+  readonly #options: EchoFunctionOptions;
+  #socket: EchoSocket | undefined;
+  /** A sentence that says why Echo packets are not sent, or not returned. */
+  fault: string | undefined;
+  sent = 0;
+  received = 0;
+
+  constructor(options: EchoFunctionOptions) {
+    this.#options = options;
+    this.maintain();
+  }
+
+  /** Opens the socket when it is missing, or when its interface has been replaced. */
+  maintain(): void {
+    if (this.#socket && !this.#socket.isAlive()) this.close();
+    if (this.#socket) return;
+    const { peerAddress, interface: device, localAddress } = this.#options.settings;
+    const key: EchoKey = {
+      peerAddress,
+      ...(device === undefined ? {} : { interface: device }),
+      ...(localAddress === undefined ? {} : { localAddress }),
+    };
+    try {
+      this.#socket = this.#options.transport.openEcho(key, this.#options.onReadable);
+      this.fault = undefined;
+    } catch (error) {
+      this.fault = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Whether this node returns the Echo packets of the peer. */
+  returnsEcho(): boolean {
+    return this.#socket?.returnsEcho() ?? false;
+  }
+
+  send(sequence: number): void {
+    const { discriminator, cookie } = this.#options;
+    if (!this.#socket) return;
+    this.fault = this.#socket.send(encodeEcho({ discriminator, sequence, cookie }, this.#socket.address));
+    if (this.fault === undefined) this.sent++;
+  }
+
+  /** Reads what has arrived. `handle` gets the sequence number of each packet of this session. Returns whether more may wait. */
+  read(limit: number, handle: (sequence: number) => void): boolean {
+    const { discriminator, cookie } = this.#options;
+    if (!this.#socket) return false;
+    return this.#socket.drain(limit, (octets) => {
+      const packet = decodeEcho(octets);
+      if (!packet.ok || packet.value.discriminator !== discriminator) return;
+      if (!Buffer.from(packet.value.cookie).equals(cookie)) return;
+      this.received++;
+      handle(packet.value.sequence);
+    });
+  }
+
+  close(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+}

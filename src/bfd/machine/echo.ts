@@ -1,0 +1,71 @@
+/**
+ * The echo function of one session (RFC 5880 section 6.8.9, RFC 5881 section 4). We send Echo packets to ourselves through the peer's
+ * forwarding. The session goes down when as many as Detect Mult in a row do not return until the next one is due. Packets are counted, not
+ * time, so that a pause of this process is no silence.
+ *
+ * Silence counts only after a first packet has returned. A router may offer the echo function and yet not forward a packet to the link that
+ * it came from. The session would otherwise flap for ever.
+ */
+import { SendSchedule } from './send-schedule.ts';
+
+export class Echo {
+  readonly #schedule: SendSchedule;
+  #intervalMs: number | undefined;
+  #detectMultiplier = 0;
+  /** The number of the last packet that was sent. */
+  #sequence = 0;
+  /** The highest number that has returned since packets are sent. */
+  #lastReturned: number | undefined;
+
+  constructor(random: () => number) {
+    this.#schedule = new SendSchedule(random);
+  }
+
+  /** Whether Echo packets are sent. */
+  get isActive(): boolean {
+    return this.#intervalMs !== undefined;
+  }
+
+  /** Whether the peer has returned an Echo packet since they are sent. */
+  get isProven(): boolean {
+    return this.#lastReturned !== undefined;
+  }
+
+  get intervalMs(): number {
+    return this.#intervalMs ?? 0;
+  }
+
+  get wakeAtMs(): number {
+    return this.#schedule.dueMs;
+  }
+
+  /** Whether the peer must be called silent now. The caller first delivers the packets that have already arrived. */
+  isDetectionDue(nowMs: number): boolean {
+    if (this.#lastReturned === undefined || nowMs < this.#schedule.dueMs) return false;
+    return this.#sequence - this.#lastReturned >= this.#detectMultiplier;
+  }
+
+  /** Sets the interval between Echo packets; `undefined` stops them. */
+  setInterval(intervalMs: number | undefined, detectMultiplier: number, nowMs: number): void {
+    if (intervalMs === undefined) this.#lastReturned = undefined;
+    this.#intervalMs = intervalMs;
+    this.#detectMultiplier = detectMultiplier;
+    this.#schedule.setInterval(intervalMs, nowMs);
+  }
+
+  /** A packet with this sequence number has returned. Returns false for a number that was never sent. */
+  returned(sequence: number): boolean {
+    if (!this.isActive || sequence === 0 || sequence > this.#sequence) return false;
+    // The first packet that returns proves the way. Those that were sent before it do not count.
+    this.#lastReturned =
+      this.#lastReturned === undefined ? this.#sequence : Math.max(this.#lastReturned, sequence);
+    return true;
+  }
+
+  /** The sequence number of the packet that is due; `undefined` when none is. */
+  wake(nowMs: number): number | undefined {
+    if (nowMs < this.#schedule.dueMs) return undefined;
+    this.#schedule.sentPeriodic(nowMs);
+    return ++this.#sequence;
+  }
+}
