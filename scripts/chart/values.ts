@@ -76,6 +76,10 @@ const speaker = z
       false,
       'Whether speakers may listen on ports below 1024, for peers with `passive: true` on port 179.',
     ),
+    realtime: enabled(
+      false,
+      'Whether the kernel may schedule BFD before all other processes of the node, as intervals below 100 ms require.',
+    ),
     maxUnavailable: z
       .union([z.int().min(1), text.regex(/^[0-9]+%$/)])
       .default(1)

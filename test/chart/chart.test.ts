@@ -210,7 +210,7 @@ test('values change the Pods as they say', () => {
       podDisruptionBudget: { enabled: false },
       networkPolicy: { enabled: false },
     },
-    speaker: { ...process, passivePeers: true, maxUnavailable: '25%' },
+    speaker: { ...process, passivePeers: true, realtime: true, maxUnavailable: '25%' },
     admissionPolicies: { enabled: false },
   });
   const controller = one(list, 'Deployment', 'controller') as Workload;
@@ -244,6 +244,7 @@ test('values change the Pods as they say', () => {
   assert.deepEqual(speaker.spec.template.spec.containers[0]?.securityContext.capabilities.add, [
     'NET_RAW',
     'NET_BIND_SERVICE',
+    'SYS_NICE',
   ]);
   for (const kind of ['PodDisruptionBudget', 'NetworkPolicy', 'ValidatingAdmissionPolicy'])
     assert.ok(!list.some((each) => each.kind === kind), kind);
