@@ -151,10 +151,14 @@ export interface BgpAdvertisement {
   /** Names of peers. An empty list means all peers. */
   readonly peers: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
+  /** Services whose addresses are announced. An empty list means all Services. */
+  readonly serviceSelectors: readonly LabelSelector[];
 }
 
 export interface Layer2Advertisement {
   /** Names of interfaces. An empty list means the interfaces whose subnet holds the address. */
   readonly interfaces: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
+  /** Services whose addresses are answered for. An empty list means all Services. */
+  readonly serviceSelectors: readonly LabelSelector[];
 }

@@ -86,9 +86,10 @@ function plainBfdProfile({ authentication, ...profile }: BfdProfile): object {
 
 function plainPool(pool: PoolConfig): object {
   const ofBgp = pool.bgpAdvertisements.map(plainBgpAdvertisement);
-  const ofLayer2 = pool.l2Advertisements.map(({ interfaces, nodeSelectors }) => ({
+  const ofLayer2 = pool.l2Advertisements.map(({ interfaces, nodeSelectors, serviceSelectors }) => ({
     ...(interfaces.length > 0 ? { interfaces } : {}),
     ...plainSelectors('node-selectors', nodeSelectors),
+    ...plainSelectors('service-selectors', serviceSelectors),
   }));
   return {
     name: pool.name,
@@ -127,6 +128,7 @@ function plainBgpAdvertisement(advertisement: BgpAdvertisement): object {
     ...(communities.length > 0 ? { communities } : {}),
     ...(advertisement.peers.length > 0 ? { peers: advertisement.peers } : {}),
     ...plainSelectors('node-selectors', advertisement.nodeSelectors),
+    ...plainSelectors('service-selectors', advertisement.serviceSelectors),
   };
 }
 

@@ -108,6 +108,7 @@ function effectOf(
     communities: [...new Set(numbers)].sort(),
     peers: advertisement.peers ?? [],
     'node-selectors': advertisement['node-selectors'] ?? [],
+    'service-selectors': advertisement['service-selectors'] ?? [],
   };
 }
 

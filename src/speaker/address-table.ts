@@ -67,9 +67,9 @@ export class AddressTable {
 }
 
 /**
- * Merges the entries of Services that share an address. Under `externalTrafficPolicy: Local`, Services may share an address only if they
- * have the same backends. Their lists of candidates therefore differ only when a Service has no endpoints. That Service's list is empty, so
- * the union of the lists is correct.
+ * Merges the entries of Services that share an address. A node may answer when it may answer for one of these Services. Under
+ * `externalTrafficPolicy: Local`, Services may share an address only if they have the same backends, so every node of the union has an
+ * endpoint of each Service that has endpoints.
  */
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
   const [first, ...rest] = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));

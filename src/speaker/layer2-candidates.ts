@@ -11,8 +11,8 @@ export interface CandidateContext extends NodeRefusalRules {
 }
 
 /**
- * Nodes that may answer for an address in layer 2, sorted, and the interfaces on which each may answer. A node that several advertisements
- * select may use the interfaces of all these advertisements. An advertisement without interfaces allows every interface.
+ * Nodes that may answer for an address in layer 2, sorted, and the interfaces on which each may answer. Only advertisements that select the
+ * Service count. A node that several of them select may use all their interfaces. An advertisement without interfaces allows every interface.
  */
 export function layer2Candidates(
   service: Service,
@@ -22,9 +22,12 @@ export function layer2Candidates(
 ): Pick<UnversionedEntry, 'candidates' | 'interfaces' | 'nodeInterfaces'> {
   const interfaces = new Map<string, readonly string[]>();
   if (!endpoints.any) return { candidates: [], ...perNode(interfaces) };
+  const advertisements = pool.l2Advertisements.filter(({ serviceSelectors }) =>
+    anySelectorMatches(serviceSelectors, service.labels),
+  );
   for (const node of context.nodes.values()) {
     if (nodeRefusal(node.name, node, context) !== undefined) continue;
-    const matching = pool.l2Advertisements.filter(({ nodeSelectors }) =>
+    const matching = advertisements.filter(({ nodeSelectors }) =>
       anySelectorMatches(nodeSelectors, node.labels),
     );
     if (matching.length === 0 && pool.l2Advertisements.length > 0) continue;

@@ -2,7 +2,7 @@ import { hostPrefix, type IpAddress, type Prefix, prefixOf } from '../address/in
 import type { RouteAttributes } from '../bgp/index.ts';
 import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../config/config.ts';
 import { anySelectorMatches } from '../config/selector.ts';
-import type { Node } from '../kubernetes/model.ts';
+import type { Node, Service } from '../kubernetes/model.ts';
 
 /** A prefix that a peer should receive. */
 export interface PeerRoute {
@@ -17,10 +17,11 @@ export function peersOfNode(config: Config, node: Node | undefined): PeerConfig[
   return config.peers.filter((peer) => anySelectorMatches(peer.nodeSelectors, node?.labels ?? {}));
 }
 
-/** Routes by which a node announces an address of a pool: one per advertisement and peer. */
+/** Routes by which a node announces an address of a pool for a Service: one per advertisement and peer. */
 export function peerRoutes(
   address: IpAddress,
   pool: PoolConfig,
+  service: Pick<Service, 'labels'>,
   config: Config,
   node: Node | undefined,
 ): PeerRoute[] {
@@ -28,6 +29,7 @@ export function peerRoutes(
   const routes: PeerRoute[] = [];
   for (const advertisement of pool.bgpAdvertisements) {
     if (!anySelectorMatches(advertisement.nodeSelectors, node?.labels ?? {})) continue;
+    if (!anySelectorMatches(advertisement.serviceSelectors, service.labels)) continue;
     const length = address.family === 4 ? advertisement.aggregationLength : advertisement.aggregationLengthV6;
     const host = hostPrefix(address);
     const prefix = length >= host.length ? host : prefixOf(address, length);

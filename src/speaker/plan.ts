@@ -14,8 +14,9 @@
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
 import type { RefusalCause } from '../cluster/status.ts';
-import type { Config, PoolConfig } from '../config/config.ts';
+import type { Config, LabelSelector, PoolConfig } from '../config/config.ts';
 import { poolIndexOf } from '../config/pool-index.ts';
+import { anySelectorMatches } from '../config/selector.ts';
 import { type EndpointSlice, type Node, objectKey, type Service } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
@@ -115,11 +116,15 @@ function planBgp(
   const { config, nodeName, nodes } = context;
   const mayAnnounce = (name: string) => {
     const node = nodes.get(name);
-    return nodeRefusal(name, node, context) === undefined && peerRoutes(ip, pool, config, node).length > 0;
+    return (
+      nodeRefusal(name, node, context) === undefined && peerRoutes(ip, pool, service, config, node).length > 0
+    );
   };
-  const refusal = refusalOf(service, address, endpoints, mayAnnounce, context);
+  const refusal =
+    unselected('BGP', pool.bgpAdvertisements, service, address) ??
+    refusalOf(service, address, endpoints, mayAnnounce, context);
   if (refusal) return { ...emptyPlan, refusals: [refusal] };
-  const routes = peerRoutes(ip, pool, config, nodes.get(nodeName));
+  const routes = peerRoutes(ip, pool, service, config, nodes.get(nodeName));
   if (routes.length === 0) {
     const reason = `no peer of node ${nodeName} receives it`;
     return { ...emptyPlan, refusals: [{ address, cause: 'no-peer', reason }] };
@@ -146,12 +151,27 @@ function planLayer2(
   };
   if (where.candidates.includes(context.nodeName)) return { ...emptyPlan, layer2: [entry] };
   const mayAnnounce = (name: string) => where.candidates.includes(name);
-  const refusal = refusalOf(service, address, endpoints, mayAnnounce, context) ?? {
-    address,
-    cause: 'not-selected',
-    reason: 'no layer 2 advertisement selects this node',
-  };
+  const refusal = unselected('layer 2', pool.l2Advertisements, service, address) ??
+    refusalOf(service, address, endpoints, mayAnnounce, context) ?? {
+      address,
+      cause: 'not-selected',
+      reason: 'no layer 2 advertisement selects this node',
+    };
   return { ...emptyPlan, layer2: [entry], refusals: [refusal] };
+}
+
+/** The refusal when a pool has advertisements and none of them selects the Service. */
+function unselected(
+  protocol: string,
+  advertisements: readonly { readonly serviceSelectors: readonly LabelSelector[] }[],
+  { labels }: Service,
+  address: string,
+): Refusal | undefined {
+  const isSelected = advertisements.some(({ serviceSelectors }) =>
+    anySelectorMatches(serviceSelectors, labels),
+  );
+  if (isSelected || advertisements.length === 0) return undefined;
+  return { address, cause: 'not-selected', reason: `no ${protocol} advertisement selects this Service` };
 }
 
 /**

@@ -21,6 +21,7 @@ const hostRoutes: BgpAdvertisement = {
   largeCommunities: [],
   peers: [],
   nodeSelectors: [],
+  serviceSelectors: [],
 };
 
 /** The advertisements of a pool. A BGP pool without advertisements announces host routes without attributes. */
@@ -110,6 +111,7 @@ function resolveOne(
     ...resolveCommunities(raw.communities ?? [], [...path, 'communities'], references.communities, findings),
     peers,
     nodeSelectors: resolveSelectors(raw['node-selectors'], [...path, 'node-selectors'], findings),
+    serviceSelectors: resolveSelectors(raw['service-selectors'], [...path, 'service-selectors'], findings),
   };
 }
 

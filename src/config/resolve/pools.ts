@@ -108,6 +108,11 @@ function resolvePool(
     return {
       interfaces: soundNames(each?.interfaces, interfaceNameFault, [...within, 'interfaces'], findings),
       nodeSelectors: resolveSelectors(each?.['node-selectors'], [...within, 'node-selectors'], findings),
+      serviceSelectors: resolveSelectors(
+        each?.['service-selectors'],
+        [...within, 'service-selectors'],
+        findings,
+      ),
     };
   });
   const selectors = (key: 'namespace-selectors' | 'service-selectors') =>

@@ -239,6 +239,10 @@ export const bgpAdvertisementSchema = z.strictObject(
       selectors,
       'Nodes that announce the routes. One match is enough. By default all nodes.',
     ),
+    'service-selectors': key(
+      selectors,
+      'Services whose addresses are announced. One match is enough. By default all Services.',
+    ),
   },
   'an advertisement',
 );
@@ -250,6 +254,10 @@ export const l2AdvertisementSchema = z.strictObject(
       'Interfaces to answer on. By default the interfaces whose subnet holds the address.',
     ),
     'node-selectors': key(selectors, 'Nodes that may answer. One match is enough. By default all nodes.'),
+    'service-selectors': key(
+      selectors,
+      'Services whose addresses are answered for. One match is enough. By default all Services.',
+    ),
   },
   'an advertisement',
 );

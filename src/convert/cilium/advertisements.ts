@@ -5,9 +5,9 @@ import { placeOf, type SourceObject, specOf } from '../objects.ts';
 import type { SourcePool } from '../protocols.ts';
 import { readRange, shortestLength } from '../ranges.ts';
 import type { Report } from '../report.ts';
-import { isEmptySelector } from '../selectors.ts';
 import { showSome } from '../text.ts';
 import { advertises, type PeerConfigSource } from './peer-configs.ts';
+import { advertisementSelector, reportSelector } from './service-selectors.ts';
 
 /** Converts a CiliumBGPAdvertisement: each pool gets an advertisement for the peers whose settings select the resource. */
 export function convertAdvertisement(
@@ -68,6 +68,7 @@ function convertEntry(
   const attributes = entry.object('attributes');
   const localPreference = attributes?.number('localPreference');
   const communities = communitiesOf(attributes?.object('communities'));
+  const selected = advertisementSelector(services?.value);
   const places = pools.map((pool) => {
     const advertisement: RawBgpAdvertisement = {
       'aggregation-length': fits(lengths[0], pool, 4) ? lengths[0]?.value : undefined,
@@ -75,17 +76,14 @@ function convertEntry(
       localpref: localPreference?.value,
       communities: communities.texts.length > 0 ? communities.texts : undefined,
       peers,
+      'service-selectors': selected.kind === 'labels' ? selected.selectors : undefined,
     };
     return addBgpAdvertisement(pool, advertisement);
   });
   for (const place of places) report.cameFrom(place, placeOf(object));
   const to = (key: string) => places.map((place) => `${place}.${key}`);
   type?.changed(places, `written into each pool${peers ? ` for the peers ${showSome(peers)}` : ''}`);
-  if (services && isEmptySelector(services.value)) services.changed('', 'left out; it selects every Service');
-  else
-    services?.dropped(
-      'an advertisement serves all Services of its pool; give these Services a pool of their own',
-    );
+  reportSelector(services, to('service-selectors'));
   const others = addresses?.value.filter((each) => each !== 'LoadBalancerIP') ?? [];
   if (others.length === 0) addresses?.changed('', 'left out; Bellman announces the addresses of its pools');
   else addresses?.dropped(`${others.join(', ')}; Bellman announces only addresses that it assigns`);

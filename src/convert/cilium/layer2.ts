@@ -6,6 +6,7 @@ import { placeOf, type SourceObject, specOf } from '../objects.ts';
 import type { SourcePool } from '../protocols.ts';
 import type { Report } from '../report.ts';
 import { isEmptySelector } from '../selectors.ts';
+import { advertisementSelector, reportSelector } from './service-selectors.ts';
 
 /** Converts a CiliumL2AnnouncementPolicy: each pool gets an advertisement in layer 2. */
 export function convertPolicy(object: SourceObject, pools: readonly SourcePool[], report: Report): void {
@@ -21,9 +22,12 @@ export function convertPolicy(object: SourceObject, pools: readonly SourcePool[]
   const nodes = spec.selector('nodeSelector');
   const patterns = spec.texts('interfaces');
   const interfaces = patterns && namesOf(patterns);
+  const services = spec.selector('serviceSelector');
+  const selected = advertisementSelector(services?.value);
   const advertisement: RawLayer2Advertisement = {
     interfaces,
     'node-selectors': nodes && !isEmptySelector(nodes.value) ? [nodes.value] : undefined,
+    'service-selectors': selected.kind === 'labels' ? selected.selectors : undefined,
   };
   const places = pools.map((pool) => addLayer2Advertisement(pool, advertisement));
   for (const place of places) report.cameFrom(place, placeOf(object));
@@ -37,12 +41,7 @@ export function convertPolicy(object: SourceObject, pools: readonly SourcePool[]
     patterns?.dropped(
       'Bellman takes names of interfaces, not patterns; without names it answers on every link whose subnet holds the address',
     );
-  const services = spec.selector('serviceSelector');
-  if (services && isEmptySelector(services.value)) services.changed('', 'left out; it selects every Service');
-  else
-    services?.dropped(
-      'an advertisement serves all Services of its pool; give these Services a pool of their own',
-    );
+  reportSelector(services, to('service-selectors'));
   spec.boolean('externalIPs')?.dropped('Bellman announces only addresses that it assigns');
   spec.dropOthers('Bellman knows no such setting of an advertisement in layer 2');
 }

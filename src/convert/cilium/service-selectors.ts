@@ -1,4 +1,5 @@
-import { partsOf, type Requirement, type Selector, selectorOf } from '../selectors.ts';
+import type { Field } from '../fields.ts';
+import { isEmptySelector, partsOf, type Requirement, type Selector, selectorOf } from '../selectors.ts';
 
 /** Labels that Cilium gives every Service for its selectors. The Service itself does not have them. */
 const namespaceLabel = 'io.kubernetes.service.namespace';
@@ -30,4 +31,29 @@ export function splitServiceSelector(selector: Selector): SplitSelector | undefi
   }
   if (Object.hasOwn(others, nameLabel)) return undefined;
   return { namespaces, rest: selectorOf(others, own) };
+}
+
+/** What an advertisement of the configuration can say of a selector of Services, which has no namespaces. */
+export type AdvertisementSelector =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'labels'; readonly selectors: Selector[] }
+  | { readonly kind: 'beyond' };
+
+/** Reads the selector of a policy or of an advertisement. An absent one of a policy selects every Service. */
+export function advertisementSelector(selector: Selector | undefined): AdvertisementSelector {
+  if (selector === undefined || isEmptySelector(selector)) return { kind: 'all' };
+  const split = splitServiceSelector(selector);
+  if (!split || split.namespaces) return { kind: 'beyond' };
+  return isEmptySelector(split.rest) ? { kind: 'all' } : { kind: 'labels', selectors: [split.rest] };
+}
+
+/** Gives the selector its outcome in the table. */
+export function reportSelector(field: Field<Selector> | undefined, to: readonly string[]): void {
+  const read = advertisementSelector(field?.value);
+  if (read.kind === 'labels') field?.carried(to);
+  else if (read.kind === 'all') field?.changed('', 'left out; it selects every Service');
+  else
+    field?.dropped(
+      'an advertisement selects Services by their labels only; it announces every Service of its pool',
+    );
 }

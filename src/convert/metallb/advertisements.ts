@@ -15,9 +15,6 @@ interface References {
   readonly communities: Readonly<Record<string, string>>;
 }
 
-const allServices =
-  'an advertisement serves all Services of its pool; give these Services a pool of their own';
-
 export function convertLayer2Advertisement(
   object: SourceObject,
   pools: readonly SourcePool[],
@@ -27,16 +24,18 @@ export function convertLayer2Advertisement(
   const selection = selectPools(spec, pools);
   const nodes = spec.selectors('nodeSelectors');
   const interfaces = spec.texts('interfaces');
+  const services = spec.selectors('serviceSelectors');
   const advertisement: RawLayer2Advertisement = {
     interfaces: interfaces?.value,
     'node-selectors': nodes?.value,
+    'service-selectors': services?.value,
   };
   const places = selection.pools.map((pool) => addLayer2Advertisement(pool, advertisement));
   const to = placesOf(places, object, report);
   reportSelection(selection, places, object, report);
   nodes?.carried(to('node-selectors'));
   interfaces?.carried(to('interfaces'));
-  spec.selectors('serviceSelectors')?.dropped(allServices);
+  services?.carried(to('service-selectors'));
   for (const preferred of spec.objects('preferredNodeSelectors')) {
     const why = 'Bellman spreads addresses evenly over the nodes and prefers none';
     preferred.number('weight')?.dropped(why);
@@ -63,6 +62,7 @@ export function convertBgpAdvertisement(
   const localPref = spec.number('localPref');
   const communities = communitiesOf(spec, references);
   const nodes = spec.selectors('nodeSelectors');
+  const services = spec.selectors('serviceSelectors');
   const [length, lengthV6] = [spec.number('aggregationLength'), spec.number('aggregationLengthV6')];
   const advertisement: RawBgpAdvertisement = {
     'aggregation-length': length?.value,
@@ -72,6 +72,7 @@ export function convertBgpAdvertisement(
     communities: communities && [...new Set(communities.value)],
     peers: peers?.known,
     'node-selectors': nodes?.value,
+    'service-selectors': services?.value,
   };
   const places = selection.pools.map((pool) =>
     addBgpAdvertisement(pool, advertisement, references.communities),
@@ -87,7 +88,7 @@ export function convertBgpAdvertisement(
     peers.field.changed(to('peers'), `without ${showSome(peers.lost)}, which cannot be carried`);
   else peers?.field.carried(to('peers'));
   nodes?.carried(to('node-selectors'));
-  spec.selectors('serviceSelectors')?.dropped(allServices);
+  services?.carried(to('service-selectors'));
   spec.dropOthers('Bellman knows no such setting of a BGP advertisement');
 }
 

@@ -102,6 +102,7 @@ test('parseConfig() fills in every default of a pool', () => {
           largeCommunities: [],
           peers: [],
           nodeSelectors: [],
+          serviceSelectors: [],
         },
       ],
       l2Advertisements: [],

@@ -235,6 +235,7 @@ const pool = fc.record({
       communities: fc.uniqueArray(uint32, { maxLength: 3 }),
       large: fc.uniqueArray(uint32, { maxLength: 2 }),
       nodeSelectors: selectors,
+      serviceSelectors: selectors,
     }),
     { maxLength: 3 },
   ),
@@ -298,11 +299,18 @@ const config: fc.Arbitrary<Config> = fc
                   largeCommunities: [],
                   peers: [],
                   nodeSelectors: [],
+                  serviceSelectors: [],
                 },
               ],
           l2Advertisements:
             protocols.includes('layer2') && interfaces.length > 0
-              ? [{ interfaces, nodeSelectors: rest.serviceSelectors }]
+              ? [
+                  {
+                    interfaces,
+                    nodeSelectors: rest.serviceSelectors,
+                    serviceSelectors: rest.namespaceSelectors,
+                  },
+                ]
               : [],
         }),
       ),

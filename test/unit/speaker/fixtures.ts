@@ -81,6 +81,7 @@ export function advertisement(over: Partial<BgpAdvertisement> = {}): BgpAdvertis
     largeCommunities: [],
     peers: [],
     nodeSelectors: [],
+    serviceSelectors: [],
     ...over,
   };
 }

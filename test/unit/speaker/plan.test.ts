@@ -242,8 +242,8 @@ test('planService() applies the interfaces of an advertisement only to the nodes
           pool('office', ['192.0.2.240/28'], {
             protocols: ['layer2'],
             l2Advertisements: [
-              { interfaces: ['eth1'], nodeSelectors: [rack('b')] },
-              { interfaces: other, nodeSelectors: [rack('a')] },
+              { interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [] },
+              { interfaces: other, nodeSelectors: [rack('a')], serviceSelectors: [] },
             ],
           }),
         ]),
@@ -263,7 +263,7 @@ test('planService() restricts layer 2 to the nodes and interfaces of the adverti
   const restricted = config([
     pool('office', ['192.0.2.240/28'], {
       protocols: ['layer2'],
-      l2Advertisements: [{ interfaces: ['eth1'], nodeSelectors: [rack('b')] }],
+      l2Advertisements: [{ interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [] }],
     }),
   ]);
   const plan = planService(printer, [slice('printer', ['node-1'])], context({ config: restricted }));
@@ -287,7 +287,7 @@ test('planService() refuses an address of a pool with two protocols only if both
       [
         pool('twice', ['192.0.2.240/28'], {
           protocols: ['bgp', 'layer2'],
-          l2Advertisements: [{ interfaces: [], nodeSelectors: [rack('b')] }],
+          l2Advertisements: [{ interfaces: [], nodeSelectors: [rack('b')], serviceSelectors: [] }],
         }),
       ],
       peers,
@@ -315,5 +315,46 @@ test('planService() announces nothing from a pool with the protocol none, and sa
   assert.deepEqual([plan.routes, plan.layer2, plan.advertised], [[], [], []]);
   assert.deepEqual(plan.refusals, [
     { address: '192.0.2.241', cause: 'no-protocol', reason: 'pool silent has the protocol none' },
+  ]);
+});
+
+test('planService() announces a Service only by the advertisements that select it', () => {
+  const edge: LabelSelector = { matchLabels: { tier: 'edge' }, matchExpressions: [] };
+  const selective = config([
+    pool('twice', ['192.0.2.240/28'], {
+      protocols: ['bgp', 'layer2'],
+      bgpAdvertisements: [
+        advertisement({ serviceSelectors: [edge], localPref: 200 }),
+        advertisement({ serviceSelectors: [rack('a')] }),
+      ],
+      l2Advertisements: [
+        { interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [edge] },
+        { interfaces: [], nodeSelectors: [], serviceSelectors: [rack('a')] },
+      ],
+    }),
+  ]);
+  const planOf = (labels: Record<string, string>) =>
+    planService(
+      { ...printer, labels },
+      [slice('printer', ['node-2'])],
+      context({ config: selective, nodeName: 'node-2' }),
+    );
+  const edgeOnly = planOf({ tier: 'edge' });
+  assert.deepEqual(
+    edgeOnly.routes.map(({ attributes }) => attributes.localPref),
+    [200],
+  );
+  assert.deepEqual([edgeOnly.layer2[0]?.candidates, edgeOnly.layer2[0]?.interfaces], [['node-2'], ['eth1']]);
+  const both = planOf({ tier: 'edge', rack: 'a' });
+  assert.equal(both.routes.length, 2);
+  assert.deepEqual(both.layer2[0]?.candidates, ['node-1', 'node-2', 'node-3']);
+  const neither = planOf({ tier: 'inner' });
+  assert.deepEqual([neither.routes, neither.layer2[0]?.candidates], [[], []]);
+  assert.deepEqual(neither.refusals, [
+    {
+      address: '192.0.2.241',
+      cause: 'not-selected',
+      reason: 'no BGP advertisement selects this Service; no layer 2 advertisement selects this Service',
+    },
   ]);
 });
