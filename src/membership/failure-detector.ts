@@ -82,7 +82,12 @@ export class FailureDetector {
    * partition that has ended.
    */
   isHeard(member: Readonly<Member>, now: number): boolean {
-    return isLive(member) && now - member.heardAt < shortestProbeMs + this.#settings.suspicionMinMs;
+    return isLive(member) && now < this.#silentAt(member);
+  }
+
+  /** When the silence of the member has lasted long enough for a death, if nothing is heard from it until then. */
+  #silentAt({ heardAt }: Readonly<Member>): number {
+    return heardAt + shortestProbeMs + this.#settings.suspicionMinMs;
   }
 
   /**
@@ -106,8 +111,8 @@ export class FailureDetector {
 
   wakeAt(): number {
     let at = Math.min(this.#nextProbeAt, this.#prober.wakeAt());
-    for (const suspicion of this.#suspicions.values())
-      at = Math.min(at, suspicion.wakeAt(this.#deadline(suspicion)));
+    for (const [name, suspicion] of this.#suspicions)
+      at = Math.min(at, suspicion.wakeAt(this.#deadline(suspicion, this.#table.get(name))));
     for (const { saidAt } of this.#departures.values()) at = Math.min(at, saidAt + departureMs);
     return at;
   }
@@ -284,7 +289,7 @@ export class FailureDetector {
       this.#suspicions.delete(name);
       return [];
     }
-    if (now >= this.#deadline(suspicion)) {
+    if (now >= this.#deadline(suspicion, member)) {
       this.forget(name);
       return [{ kind: 'gone', update: { ...brief(updateOf(member)), state: 'dead' } }];
     }
@@ -296,8 +301,13 @@ export class FailureDetector {
     ];
   }
 
-  #deadline(suspicion: Suspicion): number {
-    return suspicion.deadline(this.#settings, this.#table.liveCount + 1, this.#health.factor);
+  /**
+   * When to declare the suspect dead. A suspect whose packets still arrive is alive, although it has not refuted the suspicion yet. On a busy
+   * machine, its answers may be late.
+   */
+  #deadline(suspicion: Suspicion, suspect: Readonly<Member> | undefined): number {
+    const atMs = suspicion.deadline(this.#settings, this.#table.liveCount + 1, this.#health.factor);
+    return suspect ? Math.max(atMs, this.#silentAt(suspect)) : atMs;
   }
 
   #judgeDeparture(name: string): DetectorAction[] {

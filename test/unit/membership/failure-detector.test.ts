@@ -102,6 +102,28 @@ describe('FailureDetector', () => {
     assert.equal(detector.isSuspected(suspect), false);
   });
 
+  test('a suspect whose packets still arrive is not declared dead until it is silent', () => {
+    meet('b', 'c');
+    const heard = (now: number) => {
+      const member = table.get('b');
+      if (member) member.heardAt = now;
+    };
+    const step = (from: number, to: number, isHeard: boolean) => {
+      const log: string[] = [];
+      for (let now = from; now < to; now += 5) {
+        if (isHeard) heard(now);
+        log.push(...detector.wake(now).map(textOf));
+        assert.ok(detector.wakeAt() > now, 'the detector does not ask to be woken at once, again and again');
+      }
+      return log;
+    };
+    // The packets of b arrive, but its acks do not.
+    const log = step(0, 10_000, true);
+    assert.ok(log.includes('suspect b'));
+    assert.ok(!log.includes('dead: b'));
+    assert.ok(step(10_000, 11_000, false).includes('dead: b'));
+  });
+
   test('after a stall a member postpones the deaths that it would declare, and worsens its own health score', () => {
     meet('b');
     let now = 0;
