@@ -52,7 +52,7 @@ image-test: image ## build the image twice, and test it with programs of other p
 	@$(NODE) --test --test-reporter=spec test/image/image.test.ts
 
 chart-test: setup ## check the Helm chart with Helm, which is built once with Go
-	@helm=$$(scripts/helm/build.sh) && HELM=$$helm $(NODE) --test --test-reporter=spec test/chart/*.test.ts
+	@HELM=$$(scripts/helm/build.sh) && export HELM && BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh --folder) $(NODE) test/run.ts test/chart/*.test.ts
 
 build: setup ## write the program as it is shipped to dist/
 	@$(NODE) scripts/build.ts

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the programs of a Kubernetes control plane (the tool lines of go.mod) with Go, and prints the folder that holds them.
-#   lab/kubernetes/build.sh
+#   lab/kubernetes/build.sh [--folder]
+# With --folder, it only prints where the folder is or will be.
 # The folder lies outside the clone and is named for the version: ${BELLMAN_CACHE:-~/.cache/bellman}/kubernetes/VERSION. The script builds only the
 # programs that the folder lacks, so a second run takes milliseconds, and a run after an interrupted one goes on where that one stopped. Two runs
 # at a time do not collide: the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot
@@ -13,6 +14,10 @@ say() { printf 'kubernetes: %s\n' "$*" >&2; }
 
 version=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$here/go.mod")
 folder=${BELLMAN_CACHE:-$HOME/.cache/bellman}/kubernetes/$version
+if [ "${1:-}" = --folder ]; then
+  echo "$folder"
+  exit 0
+fi
 packages=$(awk '$1 == "tool" { inside = 1; next } $1 == ")" { inside = 0 } inside { print $1 }' "$here/go.mod")
 
 # The last element of a package's path names the program, except that of etcd, whose path ends in a version.

@@ -11,7 +11,7 @@ readonly unavailable=69
 
 say() { printf 'helm: %s\n' "$*" >&2; }
 
-version=$(awk '$1 == "helm.sh/helm/v4" || $2 == "helm.sh/helm/v4" { print $NF; exit }' go.mod)
+version=$(sed -n 's/.*helm\.sh\/helm\/v4 \(v[0-9.]*\).*/\1/p' go.mod)
 # The folder is named for the whole module, so that a change of a dependency builds Helm again.
 folder=${BELLMAN_CACHE:-$HOME/.cache/bellman}/helm/$version-$(cat go.mod go.sum | cksum | cut -d' ' -f1)
 if [ ! -x "$folder/helm" ]; then
@@ -23,9 +23,8 @@ if [ ! -x "$folder/helm" ]; then
   go=$("$here/../go.sh") || exit $unavailable
   # Go keeps compiled packages in its cache, which a clone must not hold: the next clone would compile all of them again.
   unset XDG_CACHE_HOME GOFLAGS
-  # The same settings as in lab/kubernetes/build.sh, so that the two builds share compiled packages.
   export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
-  say "building Helm $version from its Go modules into $folder, once. Two idle cores need about two minutes."
+  say "building Helm $version from its Go modules into $folder, once. Two idle cores need about three minutes."
   "$go" mod download >/dev/null 2>"$folder/.download.log" || {
     tail -5 "$folder/.download.log" >&2
     say "Go cannot download the modules of Helm (see above)"
