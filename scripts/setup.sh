@@ -16,6 +16,7 @@ fail() {
 # Command or file, and its Debian package.
 build_packages='
 g++:g++
+make:make
 python3:python3
 /usr/include/pcap/pcap.h:libpcap-dev
 '
