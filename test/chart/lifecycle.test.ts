@@ -168,7 +168,7 @@ describe('the life of a release', { concurrency: false, skip }, () => {
     assertNothingIsLost();
   });
 
-  test('helm upgrade refuses to overwrite an edit of the ConfigMap, unless it is told to', () => {
+  test('helm upgrade refuses to overwrite an edit of the ConfigMap, unless --force-conflicts says so', () => {
     kubectl(
       'patch',
       'configmap',
