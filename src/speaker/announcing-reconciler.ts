@@ -22,6 +22,7 @@ import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { patchServiceAnnotations } from '../kubernetes/write.ts';
 import type { Announcing } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
+import type { Guard } from '../telemetry/guard.ts';
 import {
   lineSeen,
   lineWritten,
@@ -50,6 +51,7 @@ export interface AnnouncingReconcilerOptions {
   readonly client: Api;
   readonly events: { record(event: EventRecord): void };
   readonly logger: Logger;
+  readonly guard: Guard;
   /** By `namespace/name`. */
   readonly services: ReadonlyMap<string, Service>;
   /** Whether the Service's load balancer class is Bellman's. */
@@ -137,7 +139,7 @@ export class AnnouncingReconciler {
   }
 
   #sweepAll(): void {
-    const { client, services, clock } = this.#options;
+    const { client, services, clock, guard } = this.#options;
     // While the API server does not answer, no successor can write its line. Once the server answers again, each successor gets the full
     // `patienceMs`.
     if (!client.reachability.isAnswering) {
@@ -145,14 +147,15 @@ export class AnnouncingReconciler {
       return;
     }
     const stale = new Map<string, readonly string[]>();
-    for (const [key, service] of services) {
-      if (!this.#mayTouch(service)) continue;
-      if (this.#isOverdue(service)) this.#queue.add(key);
-      const addresses = this.#linesOf(service)
-        .filter(([address, { node }]) => this.#isStale(service, address, node))
-        .map(([address]) => address);
-      if (addresses.length > 0) stale.set(key, addresses);
-    }
+    for (const [key, service] of services)
+      guard.run({ entrance: 'watch', source: `Service ${key}` }, () => {
+        if (!this.#mayTouch(service)) return;
+        if (this.#isOverdue(service)) this.#queue.add(key);
+        const addresses = this.#linesOf(service)
+          .filter(([address, { node }]) => this.#isStale(service, address, node))
+          .map(([address]) => address);
+        if (addresses.length > 0) stale.set(key, addresses);
+      });
     this.#stale = nextStaleLines(this.#stale, stale, clock.now());
     for (const [key, since] of this.#stale)
       if ([...since.values()].some((at) => this.#isDue(at))) this.#queue.add(key);

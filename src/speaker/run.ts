@@ -139,6 +139,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     client,
     events,
     logger,
+    guard: diagnostics.guard,
     services,
     isOurs,
     actsForDeadNode: (node) =>

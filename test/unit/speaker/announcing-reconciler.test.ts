@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import type { EventRecord } from '../../../src/kubernetes/events.ts';
 import type { Service } from '../../../src/kubernetes/model.ts';
 import { AnnouncingReconciler } from '../../../src/speaker/announcing-reconciler.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
@@ -27,6 +28,7 @@ function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
   const events: EventRecord[] = [];
   const services = new Map<string, Service>();
   const claimed = new Set<string>();
+  let failures = 0;
   const put = (text: string | undefined) =>
     api.put(path, {
       metadata: {
@@ -48,8 +50,12 @@ function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
     client: api,
     events: { record: (event) => void events.push(event) },
     logger: pino({ level: 'silent' }),
+    guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void failures++ }),
     services,
-    isOurs: ({ loadBalancerClass }) => loadBalancerClass === undefined,
+    isOurs: ({ name, loadBalancerClass }) => {
+      if (name === 'bad') throw new TypeError('bug');
+      return loadBalancerClass === undefined;
+    },
     actsForDeadNode: (node) => dead.includes(node),
     claimed: (addresses) => Promise.resolve(new Set(addresses.filter((address) => claimed.has(address)))),
     unansweredReason: () => 'because',
@@ -65,6 +71,7 @@ function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
     claimed,
     put,
     see,
+    failures: () => failures,
     events: () => events.splice(0).map(({ reason, message }) => `${reason} ${message}`),
     line: () => api.get(path)?.metadata.annotations?.[annotation],
     writes: () => api.writes.length,
@@ -269,4 +276,16 @@ test('AnnouncingReconciler overwrites a newer version of the Service only after 
   o.see();
   await o.pass(60_000);
   assert.equal(o.line(), undefined);
+});
+
+test('AnnouncingReconciler keeps the records of other Services correct when one Service raises an exception', async () => {
+  const o = setUp({ line: '192.0.2.241=node-9/eth0', dead: ['node-9'] });
+  const good = o.services.get('default/web');
+  assert.ok(good);
+  o.services.clear();
+  o.services.set('default/bad', service('bad', ['192.0.2.242']));
+  o.services.set('default/web', good);
+  await o.pass(20_000);
+  assert.equal(o.line(), undefined);
+  assert.ok(o.failures() > 0);
 });
