@@ -20,6 +20,7 @@ import { textLines } from '../src/kubernetes/text-lines.ts';
 import { readWatchEvent } from '../src/kubernetes/watch-event.ts';
 import { createLogger } from '../src/log.ts';
 import { NodeSpeaker } from '../src/speaker/node-speaker.ts';
+import { Guard } from '../src/telemetry/guard.ts';
 
 const { values } = parseArgs({
   options: { services: { type: 'string', default: '10000' }, changes: { type: 'string', default: '2000' } },
@@ -108,6 +109,7 @@ const speaker = new NodeSpeaker({
   bgp,
   layer2: { use: () => undefined, table: () => {}, change: () => {} },
   logger: createLogger('speaker', 'error'),
+  guard: new Guard({ logger: createLogger('speaker', 'error') }),
 });
 speaker.setConfig(config.value);
 speaker.setNode('node-1', decodeNode(nodeObject as unknown as RawObject));

@@ -18,6 +18,7 @@ import { type Config, emptyConfig } from '../config/config.ts';
 import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
 import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
 import type { Logger } from '../log.ts';
+import type { Guard } from '../telemetry/guard.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
@@ -56,6 +57,7 @@ export interface NodeSpeakerOptions {
   readonly layer2: Layer2Sink;
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
   readonly logger: Logger;
+  readonly guard: Guard;
 }
 
 /** What BGP knows about a peer before its BFD session reports anything. */
@@ -209,7 +211,8 @@ export class NodeSpeaker {
 
   #replanRoutesAndAddresses(key: string): AddressChange {
     const { bgp } = this.#options;
-    const plan = this.#plan(key);
+    const plan = this.#guardedPlan(key);
+    if (!plan) return { upsert: [], remove: [] };
     const routes = plan.routes.map((route) => ({ ...route, peer: this.#peers.idOf(route.peer) }));
     for (const { peer, prefix, attributes } of this.#routes.update(key, routes)) {
       if (attributes) bgp.announce(peer, prefix, attributes);
@@ -220,6 +223,15 @@ export class NodeSpeaker {
     if (plan.advertised.length > 0) this.#advertised.set(key, plan.advertised);
     else this.#advertised.delete(key);
     return this.#addresses.update(key, plan.layer2, this.#observedVersion);
+  }
+
+  /** `undefined` when planning raised an exception. The earlier plan of the Service then stays, and the other Services are planned. */
+  #guardedPlan(key: string): ServicePlan | undefined {
+    let plan: ServicePlan | undefined;
+    this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () => {
+      plan = this.#plan(key);
+    });
+    return plan;
   }
 
   #plan(key: string): ServicePlan {

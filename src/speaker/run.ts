@@ -124,6 +124,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       events.record(peerTroubleEvent(trouble, { namespace, uid: accepted.uid }));
     },
     logger,
+    guard: diagnostics.guard,
   });
   const bfdReports = new BfdReports({
     bgp,

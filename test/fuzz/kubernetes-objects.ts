@@ -27,6 +27,7 @@ import { objectKey } from '../../src/kubernetes/model.ts';
 import { InvalidObject } from '../../src/kubernetes/object-reader.ts';
 import { AcceptedConfigTracker } from '../../src/speaker/accepted-config-tracker.ts';
 import { NodeSpeaker } from '../../src/speaker/node-speaker.ts';
+import { Guard } from '../../src/telemetry/guard.ts';
 import { config, peer, pool } from '../unit/speaker/fixtures.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -76,6 +77,11 @@ class Scenario {
     this.#random = random;
     this.#meter = meter;
     this.#allocator.setConfig(configuration);
+    const logger = pino({ base: null }, { write: (line) => void this.#lines.push(line) });
+    const guard = new Guard({ logger });
+    guard.failed = (_, error) => {
+      throw error;
+    };
     this.#speaker = new NodeSpeaker({
       nodeName: 'node-1',
       namespace: 'bellman-system',
@@ -87,7 +93,8 @@ class Scenario {
       bfd: { setSessions: () => undefined },
       layer2: { use: () => undefined, table: () => undefined, change: () => undefined },
       onPeerTrouble: ({ reason }) => checkText(reason),
-      logger: pino({ base: null }, { write: (line) => void this.#lines.push(line) }),
+      logger,
+      guard,
     });
     this.#speaker.setConfig(configuration);
     this.#speaker.setNode('node-1', decodeNode(node('node-1')));

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/index.ts';
 import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
 import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 
 /** A NodeSpeaker that records each of its outputs as one line. */
@@ -29,7 +30,10 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   };
   const speaker = new NodeSpeaker({
     nodeName: 'node-1',
-    isOurs: () => true,
+    isOurs: ({ name }) => {
+      if (name === 'bad') throw new TypeError('bug');
+      return true;
+    },
     isOnLink: () => links.isOnLink,
     bfd: { setSessions: (all) => void sessions.push(all.map(({ id, mode }) => `${id} ${mode.kind}`).join()) },
     leavesWhenCordoned: false,
@@ -46,6 +50,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     namespace: 'bellman-system',
     onPeerTrouble: ({ peer: name, reason }) => void lines.push(`trouble ${name}: ${reason}`),
     logger: pino({ level: 'silent' }),
+    guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void lines.push('guarded') }),
   });
   return { speaker, peers, uses, sessions, toBgp, links, take: () => lines.splice(0) };
 }
@@ -64,6 +69,23 @@ test('NodeSpeaker announces nothing before start(), then everything, then End-of
   assert.deepEqual(take(), []);
   speaker.start();
   assert.deepEqual(take(), ['peers router', 'announce router 198.51.100.7/32', 'table', 'synced']);
+});
+
+test('NodeSpeaker announces all other Services when the planning of one Service raises an exception', () => {
+  const { speaker, take } = recorded();
+  speaker.setConfig(both);
+  speaker.setNode('node-1', node('node-1'));
+  for (const [name, address] of [
+    ['bad', '198.51.100.6'],
+    ['web', '198.51.100.7'],
+  ] as const) {
+    speaker.setService(`default/${name}`, service(name, [address]));
+    speaker.setEndpointSlice(`default/${name}-1`, slice(name, ['node-1']));
+  }
+  speaker.start();
+  assert.deepEqual(take(), ['peers router', 'guarded', 'announce router 198.51.100.7/32', 'table', 'synced']);
+  speaker.setNode('node-1', node('node-1', { ready: false }));
+  assert.deepEqual(take(), ['guarded', 'withdraw router 198.51.100.7/32']);
 });
 
 test('NodeSpeaker announces from a node with the exclude label when the configuration or the flag says so', () => {
