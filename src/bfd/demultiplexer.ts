@@ -44,6 +44,21 @@ export function listenKeyText({
   return `${family} ${port} ${device} ${localAddress}`;
 }
 
+/**
+ * Whether a packet on the socket `socket` may belong to a session whose own socket is `own`. The kernel gives a packet to the most specific
+ * socket, so a packet for a session without an interface can arrive on a socket that another session has bound to the interface.
+ */
+export function mayReceive(socket: ListenKey, own: ListenKey): boolean {
+  const agree = (a: string | undefined, b: string | undefined) =>
+    a === undefined || b === undefined || a === b;
+  return (
+    socket.family === own.family &&
+    socket.port === own.port &&
+    agree(socket.interface, own.interface) &&
+    agree(socket.localAddress, own.localAddress)
+  );
+}
+
 /** What the search needs of a session. */
 export interface Candidate {
   readonly peerOctets: Uint8Array;
@@ -55,7 +70,9 @@ export type Found<Session> =
   | { readonly reason: 'no-session' }
   | { readonly reason: 'wrong-source'; readonly claimed: Session };
 
-/** `onSocket` are the sessions of the socket that received the packet. `source` is the sender's address. */
+/**
+ * `onSocket` are the sessions that may receive on the socket of the packet, those with the same key first. `source` is the sender's address.
+ */
 export function findSession<Session extends Candidate>(
   { yourDiscriminator }: Pick<ReceivedPacket, 'yourDiscriminator'>,
   source: Uint8Array,

@@ -14,7 +14,7 @@ import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { decodePacket } from './codec/packet.ts';
-import { findSession, listenKeyOf, listenKeyText, minimumTtlOf } from './demultiplexer.ts';
+import { findSession, listenKeyOf, listenKeyText, mayReceive, minimumTtlOf } from './demultiplexer.ts';
 import { type Floor, floors } from './floor.ts';
 import { Lateness } from './lateness.ts';
 import type { BfdChange, BfdDropReason, BfdProcessStatus, BfdSessionStatus } from './messages.ts';
@@ -45,6 +45,8 @@ const packetsAtOnce = 256;
 const packetsBeforeJudgement = 4096;
 /** A socket that could not be opened is tried again, and replaced interfaces are noticed, in this interval. */
 const maintenanceMs = 1000;
+/** After this time, the filter against a flood is taken away. A flood that lasts brings it back within milliseconds. */
+const shieldMs = 5000;
 /** A session that was removed goes on for at most this long, to tell the peer. */
 const maxFarewellMs = 5000;
 const minFarewellMs = 1000;
@@ -54,7 +56,12 @@ const stopMs = 1000;
 /** A receive socket and its sessions. */
 interface Port {
   readonly key: ListenKey;
+  /** The sessions for which the socket is open. */
   readonly sessions: Set<BfdSession>;
+  /** The sessions whose packets can arrive on it. */
+  receivers: ReadonlySet<BfdSession>;
+  /** Present while a flood is kept out. */
+  shield: Timer | undefined;
   socket: ReceivePort | undefined;
 }
 
@@ -157,7 +164,7 @@ export class BfdEngine {
   #configure(session: BfdSession, settings: BfdSessionSettings): void {
     if (JSON.stringify(session.settings) === JSON.stringify(settings)) return;
     session.configure(settings);
-    this.#updateTtl(this.#portFor(settings));
+    this.#updateReceivers();
   }
 
   #remove(id: string, session: BfdSession): void {
@@ -178,9 +185,11 @@ export class BfdEngine {
     const text = listenKeyText(listenKeyOf(session.settings));
     const port = this.#ports.get(text);
     port?.sessions.delete(session);
-    if (!port || port.sessions.size > 0) return;
-    this.#closeSocket(port);
-    this.#ports.delete(text);
+    if (port?.sessions.size === 0) {
+      this.#closeSocket(port);
+      this.#ports.delete(text);
+    }
+    this.#updateReceivers();
   }
 
   #newDiscriminator(): number {
@@ -194,12 +203,19 @@ export class BfdEngine {
     const port = this.#portFor(session.settings);
     port.sessions.add(session);
     this.#open(port);
+    this.#updateReceivers();
   }
 
   #portFor(settings: BfdSessionSettings): Port {
     const key = listenKeyOf(settings);
     const text = listenKeyText(key);
-    const port = this.#ports.get(text) ?? { key, sessions: new Set<BfdSession>(), socket: undefined };
+    const port = this.#ports.get(text) ?? {
+      key,
+      sessions: new Set<BfdSession>(),
+      receivers: new Set<BfdSession>(),
+      shield: undefined,
+      socket: undefined,
+    };
     this.#ports.set(text, port);
     return port;
   }
@@ -214,19 +230,50 @@ export class BfdEngine {
       fault = error instanceof Error ? error.message : String(error);
     }
     for (const session of port.sessions) session.setReceiveFault(fault);
-    this.#updateTtl(port);
+    this.#updateFilter(port);
   }
 
-  /** The sessions of a socket share its filter, so the smallest minimum of them applies. */
-  #updateTtl({ socket, sessions }: Port): void {
-    const minimums = [...sessions].map(({ settings }) => minimumTtlOf(settings.mode));
-    if (minimums.length > 0) socket?.setMinimumTtl(Math.min(...minimums));
+  #updateReceivers(): void {
+    const all = this.#all();
+    for (const port of this.#ports.values()) {
+      const others = all.filter((session) => mayReceive(port.key, listenKeyOf(session.settings)));
+      port.receivers = new Set([...port.sessions, ...others]);
+      this.#updateFilter(port);
+    }
+  }
+
+  /**
+   * The sessions of a socket share its filter, so the smallest minimum of them applies. During a flood, only packets with our discriminators
+   * pass, and those with none while a session that is not Up may need them.
+   */
+  #updateFilter({ socket, receivers, shield }: Port): void {
+    const machines = [...receivers].map(({ machine }) => machine);
+    const minimumTtl = Math.min(255, ...[...receivers].map(({ settings }) => minimumTtlOf(settings.mode)));
+    const known = machines.map(({ localDiscriminator }) => localDiscriminator);
+    const discriminators = machines.every(({ state }) => state === 'Up') ? known : [...known, 0];
+    socket?.setFilter({ minimumTtl, ...(shield ? { discriminators } : {}) });
+  }
+
+  /** More packets arrive than can be handled. The kernel keeps out those that no session expects, for a while. */
+  #raiseShield(port: Port): void {
+    if (port.shield) return;
+    this.#options.logger.warn(
+      { port: port.key.port },
+      'more BFD packets arrive than can be handled; only those of known sessions pass for a while',
+    );
+    port.shield = this.#clock.after(shieldMs, () => {
+      port.shield = undefined;
+      this.#updateFilter(port);
+    });
+    this.#updateFilter(port);
   }
 
   #closeSocket(port: Port): void {
     this.#droppedByClosed += port.socket?.droppedByKernel() ?? 0;
     port.socket?.close();
     port.socket = undefined;
+    port.shield?.cancel();
+    port.shield = undefined;
   }
 
   #maintain(): void {
@@ -237,14 +284,16 @@ export class BfdEngine {
 
   #read(port: Port, limit = packetsAtOnce): void {
     const hasMore = port.socket?.drain(limit, (octets, source) => this.#receive(port, octets, source));
-    if (hasMore) this.#options.pause();
+    if (!hasMore) return;
+    this.#raiseShield(port);
+    this.#options.pause();
   }
 
   #receive(port: Port, octets: Uint8Array, source: Uint8Array): void {
     this.#options.guard.run({ entrance: 'bfd', source: Buffer.from(source).toString('hex'), octets }, () => {
       const packet = decodePacket(octets);
       if (!packet.ok) return this.#countDrop('malformed');
-      const found = findSession(packet.value, source, port.sessions, this.#byDiscriminator);
+      const found = findSession(packet.value, source, port.receivers, this.#byDiscriminator);
       if ('session' in found) {
         found.session.receive(packet.value, octets);
         this.#setTimerFor(found.session);

@@ -4,6 +4,7 @@ import type {
   BfdTransport,
   EchoSocket,
   ListenKey,
+  PacketFilter,
   ReceivePort,
   SendKey,
 } from '../../src/bfd/transport/transport.ts';
@@ -18,7 +19,7 @@ export class MemoryPort implements ReceivePort {
   readonly key: ListenKey;
   readonly #onReadable: () => void;
   readonly #waiting: Waiting[] = [];
-  minimumTtl = 0;
+  filter: PacketFilter = { minimumTtl: 0 };
   dropped = 0;
   isReplaced = false;
   isClosed = false;
@@ -30,6 +31,12 @@ export class MemoryPort implements ReceivePort {
 
   /** Puts a packet into the socket, without telling the reader yet. */
   arrive(octets: Uint8Array, source: string): void {
+    const { discriminators } = this.filter;
+    const isKnown = octets.length >= 12 && discriminators?.includes(Buffer.from(octets).readUInt32BE(8));
+    if (discriminators && !isKnown) {
+      this.dropped++;
+      return;
+    }
     this.#waiting.push({ octets, source: octetsOf(source) });
   }
 
@@ -43,8 +50,8 @@ export class MemoryPort implements ReceivePort {
     return this.#waiting.length > 0;
   }
 
-  setMinimumTtl(ttl: number): void {
-    this.minimumTtl = ttl;
+  setFilter(filter: PacketFilter): void {
+    this.filter = filter;
   }
 
   droppedByKernel(): number {

@@ -23,12 +23,19 @@ export interface SendKey {
 /** `octets` and `source` are valid until the handler returns. `source` is an address of 4 or 16 octets. */
 export type PacketHandler = (octets: Uint8Array, source: Uint8Array) => void;
 
+export interface PacketFilter {
+  /** The smallest TTL or hop limit. */
+  readonly minimumTtl: number;
+  /** When present, only packets with one of these values of Your Discriminator pass. */
+  readonly discriminators?: readonly number[];
+}
+
 export interface ReceivePort {
   /** Reads what has arrived, at most `limit` packets. Returns whether more may wait. */
   drain(limit: number, handle: PacketHandler): boolean;
-  /** The kernel drops packets with a smaller TTL or hop limit. */
-  setMinimumTtl(ttl: number): void;
-  /** Packets that the kernel has dropped: their TTL is too small, or the queue was full. */
+  /** The kernel drops packets that the filter does not let pass. */
+  setFilter(filter: PacketFilter): void;
+  /** Packets that the kernel has dropped: the filter did not let them pass, or the queue was full. */
   droppedByKernel(): number;
   /** Whether the interface that the port is bound to still exists. */
   isAlive(): boolean;

@@ -13,9 +13,17 @@ import {
 } from '../../linux/socket-address.ts';
 import { octetsOf } from './address-octets.ts';
 import { openEchoSocket } from './echo-socket.ts';
+import { nothingProgram, packetProgram } from './packet-program.ts';
 import { openDescriptorsOnPort, processesOnPort } from './port-holder.ts';
-import type { BfdTransport, ListenKey, PacketHandler, ReceivePort, SendKey, SendPort } from './transport.ts';
-import { nothingProgram, ttlProgram } from './ttl-program.ts';
+import type {
+  BfdTransport,
+  ListenKey,
+  PacketFilter,
+  PacketHandler,
+  ReceivePort,
+  SendKey,
+  SendPort,
+} from './transport.ts';
 
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const IPPROTO_UDP = 17;
@@ -64,7 +72,7 @@ class UdpReceivePort implements ReceivePort {
   readonly #stopPolling: () => void;
   readonly #buffer = new Uint8Array(maxPacketOctets);
   readonly #source = new Uint8Array(socketAddressOctets);
-  #minimumTtl: number | undefined;
+  #program: Uint8Array | undefined;
 
   constructor(key: ListenKey, onReadable: () => void) {
     this.#key = key;
@@ -85,10 +93,11 @@ class UdpReceivePort implements ReceivePort {
     this.#stopPolling = libc.onReadable(this.#fd, onReadable);
   }
 
-  setMinimumTtl(ttl: number): void {
-    if (ttl === this.#minimumTtl) return;
-    libc.attachSocketFilter(this.#fd, ttlProgram(this.#key.family, ttl));
-    this.#minimumTtl = ttl;
+  setFilter(filter: PacketFilter): void {
+    const program = packetProgram(this.#key.family, filter);
+    if (this.#program && Buffer.from(program).equals(this.#program)) return;
+    libc.attachSocketFilter(this.#fd, program);
+    this.#program = program;
   }
 
   drain(limit: number, handle: PacketHandler): boolean {

@@ -92,7 +92,7 @@ describe('BfdEngine', () => {
     assert.equal(status.ups, 1);
     assert.ok(status.sent > 30 && status.received > 30);
     assert.deepEqual([status.transmitIntervalMs, status.detectionTimeMs], [50, 150]);
-    assert.equal(a.transport.port().minimumTtl, 255);
+    assert.equal(a.transport.port().filter.minimumTtl, 255);
     assert.deepEqual(
       a.changes
         .map(({ state }) => state)
@@ -162,19 +162,29 @@ describe('BfdEngine', () => {
     assert.equal(only(a).downs, 0);
   });
 
-  test('a flood does not move a session, and gives the node a pause', () => {
+  test('a flood does not move a session, and is kept out for a while', () => {
     const { clock, a } = pair();
+    const port = a.transport.port();
     const junk = encodePacket(packet({ state: 'Down', yourDiscriminator: 5 }));
-    for (let burst = 0; burst < 20; burst++) {
-      for (let i = 0; i < 1000; i++) a.transport.port().arrive(junk, theirs);
-      a.transport.port().poll();
+    const fresh = encodePacket(packet({ state: 'Down', yourDiscriminator: 0 }));
+    const flood = () => {
+      for (let i = 0; i < 1000; i++) port.arrive(i % 2 === 0 ? junk : fresh, theirs);
+      port.poll();
+    };
+    flood();
+    assert.equal(a.pauses(), 1);
+    assert.deepEqual(port.filter.discriminators, [only(a).localDiscriminator]);
+    for (let round = 0; round < 200; round++) {
+      flood();
       clock.advance(20);
     }
-    // A socket that still has packets is polled again at once.
-    for (let i = 0; i < 200; i++) a.transport.port().poll();
-    assert.equal(only(a).downs, 0);
-    assert.ok(a.pauses() > 0);
-    assert.equal(a.engine.processStatus().dropped['no-session'], 20_000);
+    assert.deepEqual([only(a).state, only(a).downs], ['Up', 0]);
+    assert.ok(port.dropped > 100_000, 'the kernel drops the flood');
+    clock.advance(5000);
+    for (let i = 0; i < 10; i++) port.poll();
+    clock.advance(5000);
+    assert.equal(port.filter.discriminators, undefined);
+    assert.equal(a.lines.filter(({ msg }) => msg.startsWith('more BFD packets')).length, 1);
   });
 
   test('without the key, neither a packet nor a replay moves a session', () => {
@@ -278,7 +288,7 @@ describe('BfdEngine', () => {
     clock.advance(1500);
     assert.equal(before.isClosed, true);
     assert.notEqual(a.transport.port(), before);
-    assert.equal(a.transport.port().minimumTtl, 255);
+    assert.equal(a.transport.port().filter.minimumTtl, 255);
   });
 
   test('a packet that the system refuses is a fault until one is sent', () => {
@@ -298,7 +308,7 @@ describe('BfdEngine', () => {
       ...{ id, name: id, peerAddress, mode: { kind: 'multihop', minimumTtl } },
     });
     one.engine.setSessions([multihop('a', '10.0.0.1', 254), multihop('b', '10.0.0.2', 200)]);
-    assert.equal(one.transport.port(4784).minimumTtl, 200);
+    assert.equal(one.transport.port(4784).filter.minimumTtl, 200);
     assert.equal(one.transport.ports.length, 1);
     one.transport.port(4784).dropped = 7;
     assert.equal(one.engine.processStatus().dropped.ttl, 7);
@@ -333,6 +343,20 @@ describe('BfdEngine', () => {
     assert.equal(a.transport.sentEchoes.length, length);
     assert.match(only(a).warning ?? '', /offers no echo function/);
     assert.match(only(b).warning ?? '', /does not forward IPv4/);
+  });
+
+  test('a session without an interface receives on the socket of one with an interface', () => {
+    const one = node(new VirtualClock());
+    const { interface: _, ...free } = base;
+    one.engine.setSessions([base, { ...free, id: 'free', name: 'free', peerAddress: '192.0.2.3' }]);
+    const bound = one.transport.ports.find(({ key }) => key.interface === 'eth0');
+    assert.ok(bound && one.transport.ports.length === 2);
+    bound.arrive(encodePacket(packet({ state: 'Down', yourDiscriminator: 0 })), '192.0.2.3');
+    bound.poll();
+    assert.deepEqual(
+      one.engine.status().map(({ state }) => state),
+      ['Down', 'Init'],
+    );
   });
 
   test('stop tells every peer', async () => {
