@@ -4,7 +4,7 @@ import { type Daemon, type Feature, features } from './daemons/daemon.ts';
 import { bodies } from './features.ts';
 
 /** One column of the matrix, in the form in which a daemon's tests store it for `report.ts`. */
-export interface Column {
+interface Column {
   readonly daemon: string;
   readonly version: string;
   readonly cells: Readonly<Partial<Record<Feature, string>>>;

@@ -1,0 +1,345 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { cable, NetworkNamespace } from '../../../lab/netns.ts';
+import { diagnostic } from '../../../src/bfd/codec/diagnostic.ts';
+import type { BfdChange, BfdSessionStatus } from '../../../src/bfd/messages.ts';
+import { type Bfd, createBfd } from '../../../src/bfd/parent.ts';
+import type { BfdAuthentication, BfdSessionSettings } from '../../../src/bfd/session-settings.ts';
+import { createLogger } from '../../../src/log.ts';
+import { eventually } from '../../support/eventually.ts';
+import {
+  endProcess,
+  ourIpv4,
+  ourIpv6,
+  signalTree,
+  theirIpv4,
+  theirIpv6,
+  type Wire,
+  wire,
+} from '../scenario.ts';
+import { type Capture, startCapture } from './capture.ts';
+import type { BfdDaemon, BfdFeature, PeerConfig, RunningBfdDaemon } from './daemons/daemon.ts';
+
+const run = promisify(execFile);
+
+/**
+ * A private world cannot have real-time scheduling, so no interval is below 100 ms. The multiplier is large, because the tests also run on
+ * machines that are busy. Speed is measured in `bench/bfd.ts`.
+ */
+const timers = { transmitIntervalMs: 200, receiveIntervalMs: 200, detectMultiplier: 20 } as const;
+
+interface Setting {
+  readonly ours?: Partial<BfdSessionSettings>;
+  readonly theirs?: Partial<PeerConfig>;
+}
+
+interface Scene {
+  readonly bfd: Bfd;
+  /** Where the daemon runs. */
+  readonly namespace: NetworkNamespace;
+  readonly daemon: RunningBfdDaemon;
+  readonly settings: BfdSessionSettings;
+  readonly config: PeerConfig;
+  readonly changes: readonly BfdChange[];
+  readonly capture: Capture;
+}
+
+/** Runs a body with a daemon and a BFD process, and ends both even when the body fails. */
+async function scene(
+  daemon: BfdDaemon,
+  network: Network,
+  setting: Setting,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const { namespace, wire: ourWire, ours, theirs } = await network();
+  const config: PeerConfig = {
+    ...timers,
+    localAddress: theirs,
+    peerAddress: ours,
+    interface: 'eth0',
+    multihop: false,
+    passive: false,
+    ...setting.theirs,
+  };
+  const settings: BfdSessionSettings = {
+    ...timers,
+    id: 'router',
+    name: 'router',
+    peerAddress: theirs,
+    localAddress: ours,
+    interface: ourWire.device,
+    mode: { kind: 'single-hop' },
+    passive: false,
+    ...setting.ours,
+  };
+  const changes: BfdChange[] = [];
+  const level = process.env.BELLMAN_TEST_LOG === undefined ? 'error' : 'debug';
+  const bfd = createBfd({
+    logLevel: level,
+    logger: createLogger('test', level),
+    onChange: (change) => changes.push(change),
+  });
+  const capture = startCapture(ourWire.device);
+  const running = await daemon.start(namespace, config, await mkdtemp('/tmp/bfd-'));
+  try {
+    bfd.setSessions([settings]);
+    await body({ bfd, namespace, daemon: running, settings, config, changes, capture });
+  } catch (error) {
+    throw new Error(
+      `${error instanceof Error ? error.message : error}; our side: ${JSON.stringify(bfd.status())}; the daemon's log ends: ${running.log().slice(-3000)}`,
+      { cause: error },
+    );
+  } finally {
+    await bfd.stop();
+    await endProcess(running);
+    capture.stop();
+    await ourWire.cut();
+  }
+}
+
+interface Ground {
+  readonly wire: Wire;
+  /** Where the daemon runs. */
+  readonly namespace: NetworkNamespace;
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+type Network = () => Promise<Ground>;
+
+async function overIpv4(): Promise<Ground> {
+  const direct = await wire();
+  return { wire: direct, namespace: direct.namespace, ours: ourIpv4, theirs: theirIpv4 };
+}
+
+async function overIpv6(): Promise<Ground> {
+  return { ...(await overIpv4()), ours: ourIpv6, theirs: theirIpv6 };
+}
+
+async function overLinkLocal(): Promise<Ground> {
+  const [ours, theirs] = ['fe80::b:1', 'fe80::b:2'];
+  const direct = await wire({ ours: [ours, ourIpv4], theirs: [theirs, theirIpv4] });
+  return { wire: direct, namespace: direct.namespace, ours, theirs };
+}
+
+/** The daemon is behind a router, two hops away. */
+async function overTwoHops(): Promise<Ground> {
+  const theirs = '10.99.0.2';
+  const near = await wire();
+  const namespace = await NetworkNamespace.create(`far-${near.namespace.name}`);
+  await near.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  await cable(
+    { namespace: near.namespace, interface: 'eth1', addresses: ['10.99.0.1/24'] },
+    { namespace, interface: 'eth0', addresses: [`${theirs}/24`] },
+  );
+  await namespace.ip('route', 'add', 'default', 'via', '10.99.0.1');
+  await run('ip', ['route', 'add', '10.99.0.0/24', 'via', theirIpv4]);
+  const cut = async () => {
+    await near.cut();
+    await run('ip', ['netns', 'del', namespace.name]);
+  };
+  return { wire: { ...near, cut }, namespace, ours: ourIpv4, theirs };
+}
+
+function status({ bfd }: Scene): BfdSessionStatus {
+  const [session] = bfd.status();
+  assert.ok(session, 'the process reports the session');
+  return session;
+}
+
+/** Waits until both ends are up and have ended their Poll Sequences. */
+async function up(running: Scene): Promise<void> {
+  await eventually('both ends up', async () => {
+    const { state, isPolling } = status(running);
+    return state === 'Up' && !isPolling && (await running.daemon.isUp());
+  });
+}
+
+async function comesUp(daemon: BfdDaemon, network: Network, setting: Setting = {}): Promise<void> {
+  await scene(daemon, network, setting, async (running) => {
+    await up(running);
+    await eventually('the negotiated intervals', () => {
+      const { remoteDetectMultiplier, transmitIntervalMs, detectionTimeMs } = status(running);
+      return remoteDetectMultiplier === 20 && transmitIntervalMs === 200 && detectionTimeMs === 200 * 20;
+    });
+    const hops = new Set(sentBy(running, 'us').map(({ ttl }) => ttl));
+    assert.deepEqual([...hops], [255]);
+  });
+}
+
+/** Packets of one side in the capture. */
+function sentBy(running: Scene, side: 'us' | 'them') {
+  const { localDiscriminator } = status(running);
+  return running.capture.packets.filter(
+    ({ packet }) => (packet.myDiscriminator === localDiscriminator) === (side === 'us'),
+  );
+}
+
+function authenticated(type: BfdAuthentication['type'], ...keys: [number, string][]): Setting {
+  const [[sendKeyId]] = keys as [[number, string]];
+  return {
+    ours: {
+      authentication: { type, sendKeyId, keys: keys.map(([id, text]) => ({ id, secret: btoa(text) })) },
+    },
+    theirs: { authentication: { type, keys: keys.map(([id, password]) => ({ id, password })) } },
+  };
+}
+
+async function authenticates(daemon: BfdDaemon, type: BfdAuthentication['type']): Promise<void> {
+  await comesUp(daemon, overIpv4, authenticated(type, [7, 'correct horse']));
+  const wrong: Setting = {
+    theirs: authenticated(type, [7, 'correct horse']).theirs ?? {},
+    ours: authenticated(type, [7, 'battery staple']).ours ?? {},
+  };
+  await scene(daemon, overIpv4, wrong, async (running) => {
+    await eventually('refused packets', () => (status(running).dropped.authentication ?? 0) >= 3);
+    assert.equal(status(running).state, 'Down');
+    assert.equal(status(running).ups, 0);
+  });
+}
+
+export const bfdBodies: Record<BfdFeature, (daemon: BfdDaemon) => Promise<void>> = {
+  'single hop over IPv4': (daemon) => comesUp(daemon, overIpv4),
+  'single hop over IPv6': (daemon) => comesUp(daemon, overIpv6),
+  'single hop over link-local addresses': (daemon) => comesUp(daemon, overLinkLocal),
+  multihop: (daemon) =>
+    comesUp(daemon, overTwoHops, {
+      ours: { mode: { kind: 'multihop', minimumTtl: daemon.multihopTtl } },
+      theirs: { multihop: true },
+    }),
+
+  'the peer is passive': (daemon) => comesUp(daemon, overIpv4, { theirs: { passive: true } }),
+  'Bellman is passive': (daemon) => comesUp(daemon, overIpv4, { ours: { passive: true } }),
+
+  'our intervals change while up': (daemon) =>
+    scene(daemon, overIpv4, {}, async (running) => {
+      await up(running);
+      const before = sentBy(running, 'us').length;
+      const slower = { transmitIntervalMs: 400, receiveIntervalMs: 150 };
+      running.bfd.setSessions([{ ...running.settings, ...slower }]);
+      await eventually('a Poll Sequence for the new intervals', async () => {
+        const polls = sentBy(running, 'us')
+          .slice(before)
+          .filter(({ packet }) => packet.poll);
+        const finals = sentBy(running, 'them').filter(({ packet }) => packet.final);
+        return polls.some(({ packet }) => packet.desiredMinTxInterval === 400_000) && finals.length > 0;
+      });
+      await eventually('the new intervals in force', () => {
+        const { transmitIntervalMs, isPolling, requiredReceiveIntervalMs } = status(running);
+        return transmitIntervalMs === 400 && requiredReceiveIntervalMs === 150 && !isPolling;
+      });
+      assert.equal(status(running).downs, 0);
+    }),
+
+  "the peer's intervals change while up": (daemon) =>
+    scene(daemon, overIpv4, {}, async (running) => {
+      await up(running);
+      await running.daemon.reconfigure({
+        ...running.config,
+        transmitIntervalMs: 500,
+        receiveIntervalMs: 300,
+      });
+      await eventually('the new intervals', () => {
+        const { remoteDesiredTransmitIntervalMs, remoteRequiredReceiveIntervalMs } = status(running);
+        return remoteDesiredTransmitIntervalMs === 500 && remoteRequiredReceiveIntervalMs === 300;
+      });
+      await eventually('both ends up with them', async () => {
+        const { state, transmitIntervalMs, detectionTimeMs } = status(running);
+        return state === 'Up' && transmitIntervalMs === 300 && detectionTimeMs === 500 * 20;
+      });
+      const polls = sentBy(running, 'them').filter(({ packet }) => packet.poll);
+      const finals = sentBy(running, 'us').filter(({ packet }) => packet.final);
+      assert.ok(polls.length > 0 && finals.length > 0, `${polls.length} polls, ${finals.length} answers`);
+    }),
+
+  'AdminDown from us': (daemon) =>
+    scene(daemon, overIpv4, {}, async (running) => {
+      await up(running);
+      running.bfd.setSessions([]);
+      await eventually('the peer down', async () => !(await running.daemon.isUp()));
+      const last = running.capture.packets.filter(({ packet }) => packet.state === 'AdminDown');
+      assert.ok(last.length > 0);
+      assert.ok(last.every(({ packet }) => packet.diagnostic === diagnostic.administrativelyDown));
+      running.bfd.setSessions([running.settings]);
+      await up(running);
+    }),
+
+  'AdminDown from the peer': (daemon) =>
+    scene(daemon, overIpv4, {}, async (running) => {
+      await up(running);
+      await running.daemon.setAdminDown(true);
+      await eventually('our end down', () => status(running).remoteState === 'AdminDown');
+      assert.equal(status(running).state, 'Down');
+      assert.equal(status(running).diagnostic, diagnostic.neighborSignaledSessionDown);
+      await running.daemon.setAdminDown(false);
+      await up(running);
+    }),
+
+  'a silent peer': (daemon) =>
+    scene(daemon, overIpv4, { theirs: { detectMultiplier: 3 } }, async (running) => {
+      await up(running);
+      await signalTree(running.daemon.process, 'SIGSTOP');
+      await eventually('our end down', () => status(running).state === 'Down');
+      assert.equal(status(running).diagnostic, diagnostic.controlDetectionTimeExpired);
+      assert.equal(status(running).remoteDiscriminator, 0);
+      await signalTree(running.daemon.process, 'SIGCONT');
+      await up(running);
+    }),
+
+  'Echo packets': async (daemon) => {
+    const setting: Setting = {
+      ours: { echo: { intervalMs: 200 }, detectMultiplier: 20 },
+      theirs: { echoIntervalMs: 100 },
+    };
+    const network = async () => {
+      const ground = await overIpv4();
+      await ground.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+      await run('sysctl', ['-qw', `net.ipv4.conf.${ground.wire.device}.forwarding=1`]);
+      return ground;
+    };
+    await scene(daemon, network, setting, async (running) => {
+      await up(running);
+      await eventually('Echo packets that return', () => (status(running).echo?.received ?? 0) > 10);
+      await eventually('slow control packets', () => status(running).requiredReceiveIntervalMs === 1000);
+      assert.equal(status(running).warning, undefined);
+      assert.equal(status(running).downs, 0);
+      // The peer stops forwarding, but its BFD goes on.
+      await running.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=0');
+      await eventually('the session down', () => status(running).downs === 1);
+      assert.ok(running.changes.some((change) => change.diagnostic === diagnostic.echoFunctionFailed));
+    });
+  },
+
+  'keyed MD5': (daemon) => authenticates(daemon, 'keyed-md5'),
+  'meticulous MD5': (daemon) => authenticates(daemon, 'meticulous-md5'),
+  'keyed SHA1': (daemon) => authenticates(daemon, 'keyed-sha1'),
+  'meticulous SHA1': (daemon) => authenticates(daemon, 'meticulous-sha1'),
+
+  'new keys while up': (daemon) => {
+    const [first, second] = [[1, 'the old key'] as [number, string], [2, 'the new key'] as [number, string]];
+    const settings = (...keys: [number, string][]) => authenticated('meticulous-sha1', ...keys);
+    return scene(daemon, overIpv4, settings(first), async (running) => {
+      await up(running);
+      const steps = [settings(first, second), settings(second, first), settings(second)];
+      for (const { ours, theirs } of steps) {
+        running.bfd.setSessions([{ ...running.settings, ...ours }]);
+        await running.daemon.reconfigure({ ...running.config, ...theirs });
+        const { received } = status(running);
+        await eventually('packets with the new keys', () => status(running).received > received + 5);
+      }
+      const used = new Set(running.capture.packets.map(({ packet }) => keyIdOf(packet)));
+      assert.deepEqual([...used].sort(), [1, 2]);
+      assert.equal(status(running).downs, 0);
+    });
+  },
+};
+
+function keyIdOf({
+  authentication,
+}: {
+  authentication?: { type: string; keyId?: number };
+}): number | undefined {
+  return authentication?.keyId;
+}

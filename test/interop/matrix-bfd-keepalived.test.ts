@@ -1,0 +1,4 @@
+import { keepalived } from './bfd/daemons/keepalived.ts';
+import { describeBfdMatrix } from './bfd/matrix.ts';
+
+describeBfdMatrix(keepalived);
