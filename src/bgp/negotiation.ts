@@ -27,6 +27,8 @@ export interface LocalEnd {
   readonly holdTimeSeconds: number;
   readonly keepaliveTimeSeconds: number;
   readonly hostName: string;
+  /** Families to offer; all when absent. */
+  readonly families?: readonly Family[];
   /** The session runs over IPv6, so IPv4 routes may need an IPv6 next hop (RFC 8950). */
   readonly overIpv6: boolean;
   readonly gracefulRestart?: GracefulRestartOffer;
@@ -111,13 +113,18 @@ export function localOpen(local: LocalEnd): OpenMessage {
   };
 }
 
+function offeredFamilies({ families: offered }: LocalEnd): readonly Family[] {
+  return offered ?? families;
+}
+
 function offeredCapabilities(local: LocalEnd): Capability[] {
   const { gracefulRestart, overIpv6, hostName } = local;
+  const offered = offeredFamilies(local);
   return [
-    ...families.map((family): Capability => ({ kind: 'multiprotocol', family: unicast[family] })),
+    ...offered.map((family): Capability => ({ kind: 'multiprotocol', family: unicast[family] })),
     { kind: 'route-refresh' },
     { kind: 'enhanced-route-refresh' },
-    ...(overIpv6
+    ...(overIpv6 && offered.includes(4)
       ? [{ kind: 'extended-next-hop', tuples: [{ ...unicast[4], nextHopAfi: Afi.IPv6 }] } as const]
       : []),
     { kind: 'extended-message' },
@@ -129,7 +136,7 @@ function offeredCapabilities(local: LocalEnd): Capability[] {
             restarting: gracefulRestart.restarting,
             notification: true,
             restartTimeSeconds: gracefulRestart.restartTimeSeconds,
-            families: families.map((family) => ({
+            families: offered.map((family) => ({
               ...unicast[family],
               forwarding: gracefulRestart.forwarding,
             })),
@@ -166,7 +173,8 @@ export function judgeOpen(open: OpenMessage, local: LocalEnd): Result<Negotiated
     holdTimeSeconds,
     keepaliveTimeSeconds: keepaliveSeconds(local.keepaliveTimeSeconds, holdTimeSeconds),
     fourOctetAs: both('four-octet-as'),
-    families: families.filter((family) => speaks(ours, family) && speaks(theirs, family)),
+    // Without the capability in our OPEN, which the peer may have refused, a session carries IPv4 (RFC 4760 section 8).
+    families: offeredFamilies(local).filter((family) => speaks(ours, family) && speaks(theirs, family)),
     extendedNextHop: both('extended-next-hop') && takesIpv6NextHop(theirs),
     routeRefresh: both('route-refresh'),
     enhancedRouteRefresh: both('enhanced-route-refresh'),

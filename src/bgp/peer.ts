@@ -1,5 +1,5 @@
 /** A router to peer with, as the BGP code sees it. These types depend neither on the configuration format nor on Kubernetes. */
-import type { IpAddress } from '../address/index.ts';
+import type { Family, IpAddress } from '../address/index.ts';
 
 /** The settings of a session that an operator can choose. Durations are in seconds. */
 export interface PeerSettings {
@@ -25,6 +25,8 @@ export interface PeerSettings {
   readonly ttlSecurity: boolean;
   /** Waits for the peer to connect (PassiveTcpEstablishment, RFC 4271 section 8.1.1). */
   readonly passive: boolean;
+  /** Families that the session may carry; all when absent. */
+  readonly families?: readonly Family[];
   /** Offers graceful restart (RFC 4724). */
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };
   /** Present when BFD watches the peer. */

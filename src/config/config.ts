@@ -1,4 +1,4 @@
-import type { IpAddress, IpRange } from '../address/index.ts';
+import type { Family, IpAddress, IpRange } from '../address/index.ts';
 
 /** A valid configuration as plain data, with defaults filled in. Peers still refer to Secrets by name. */
 export interface Config {
@@ -61,6 +61,8 @@ export interface PeerConfig {
   readonly ttlSecurity: boolean;
   readonly passive: boolean;
   readonly gracefulRestart?: { readonly restartTimeSeconds: number };
+  /** Families that the session may carry, sorted. When absent, it carries every family that the peer speaks. */
+  readonly families?: readonly Family[];
   readonly bfd?: PeerBfd;
   readonly nodeSelectors: readonly LabelSelector[];
 }

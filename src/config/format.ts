@@ -50,6 +50,7 @@ function plainPeer(peer: PeerConfig): object {
       ? { 'graceful-restart': { 'restart-time': `${gracefulRestart.restartTimeSeconds}s` } }
       : {}),
     ...(peer.bfd ? plainBfd(peer.bfd) : {}),
+    ...(peer.families ? { families: peer.families.map((family) => `ipv${family}`) } : {}),
     ...plainSelectors('node-selectors', peer.nodeSelectors),
   };
 }

@@ -33,8 +33,11 @@ export function peerRoutes(
     const length = address.family === 4 ? advertisement.aggregationLength : advertisement.aggregationLengthV6;
     const host = hostPrefix(address);
     const prefix = length >= host.length ? host : prefixOf(address, length);
-    for (const { name } of peers)
-      if (advertisement.peers.length === 0 || advertisement.peers.includes(name))
+    for (const { name, families } of peers)
+      if (
+        (families?.includes(address.family) ?? true) &&
+        (advertisement.peers.length === 0 || advertisement.peers.includes(name))
+      )
         routes.push({ peer: name, prefix, attributes: attributesOf(advertisement) });
   }
   return routes;

@@ -17,6 +17,7 @@ export function peerSettingsOf(config: PeerConfig): PeerSettings {
     ...(config.ebgpMultihop === undefined ? {} : { ebgpHops: config.ebgpMultihop }),
     ttlSecurity: config.ttlSecurity,
     passive: config.passive,
+    ...(config.families === undefined ? {} : { families: config.families }),
     ...(config.gracefulRestart === undefined ? {} : { gracefulRestart: config.gracefulRestart }),
     ...(config.bfd === undefined
       ? {}

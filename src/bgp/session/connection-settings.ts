@@ -32,6 +32,7 @@ export function machineSettingsOf(
 ): PeerMachineSettings {
   const { localAsn, peerAsn, holdTimeSeconds, keepaliveTimeSeconds, address, gracefulRestart, bfd } =
     settings;
+  const { families } = settings;
   return {
     mayStart: waitingFor === undefined,
     fsm: fsmConfigOf(settings),
@@ -42,6 +43,7 @@ export function machineSettingsOf(
       holdTimeSeconds,
       keepaliveTimeSeconds,
       hostName,
+      ...(families ? { families } : {}),
       overIpv6: address.family === 6,
     },
     ...(gracefulRestart ? { restartTimeSeconds: gracefulRestart.restartTimeSeconds } : {}),

@@ -15,6 +15,7 @@ function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPee
   const { address, sourceAddress, gracefulRestart, holdTimeSeconds, port, peerAsn, localAsn } = settings;
   return JSON.stringify([
     [localAsn, peerAsn, routerId, holdTimeSeconds, gracefulRestart?.restartTimeSeconds],
+    settings.families,
     settings.bfd?.strict === 'negotiate',
     [address.family, String(address.value), settings.interface, port, password],
     sourceAddress && String(sourceAddress.value),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { formatIp, type IpAddress, isLinkLocal } from '../../address/index.ts';
+import { type Family, formatIp, type IpAddress, isLinkLocal } from '../../address/index.ts';
 import { maxPasswordOctets } from '../../linux/limits.ts';
 import type { PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
@@ -80,6 +80,7 @@ function draftPeer(
   const routerId = resolveRouterId(raw['router-id'] || undefined, at('router-id'), findings);
   const restart = resolveRestart(raw, times.holdTimeSeconds, at('graceful-restart'), findings);
   const multihop = resolveMultihop(raw, path, findings);
+  const families = resolveFamilies(raw.families, at('families'), findings);
   const nodeSelectors = resolveSelectors(raw['node-selectors'], at('node-selectors'), findings);
   const password = raw.password || undefined;
   if (password !== undefined && Buffer.byteLength(password) > maxPasswordOctets)
@@ -113,6 +114,7 @@ function draftPeer(
     ttlSecurity: raw['ttl-security'] ?? false,
     passive: raw.passive ?? false,
     ...(restart === undefined ? {} : { gracefulRestart: { restartTimeSeconds: restart } }),
+    ...(families === undefined ? {} : { families }),
     ...(bfd === undefined ? {} : { bfd }),
     nodeSelectors,
   };
@@ -220,4 +222,20 @@ function resolveRestart(
   if (time !== undefined && (time < 1 || time > 4095))
     findings.error(at, () => `${time}s is not allowed: 1s to 4095s (RFC 4724)`);
   return time ?? Math.min(4095, holdTimeSeconds || defaults.holdTimeSeconds);
+}
+
+/** The families of a session, sorted; `undefined` when the key is absent. */
+function resolveFamilies(
+  raw: Sound<RawPeer>['families'],
+  path: Path,
+  findings: Findings,
+): readonly Family[] | undefined {
+  if (raw === undefined) return undefined;
+  if (raw.length === 0)
+    findings.error(path, () => 'expected ipv4 or ipv6 in the list; leave the key out for both');
+  raw.forEach((name, i) => {
+    if (name !== undefined && raw.indexOf(name) < i)
+      findings.error([...path, i], () => `${name} is listed twice`);
+  });
+  return ([4, 6] as const).filter((family) => raw.includes(`ipv${family}`));
 }

@@ -129,6 +129,10 @@ export const peerSchema = z.strictObject(
       'Makes the peer keep the routes while the speaker restarts (RFC 4724), by default for hold-time.',
       false,
     ),
+    families: key(
+      list(z.enum(['ipv4', 'ipv6'], 'ipv4 or ipv6'), 'a list of ipv4 and ipv6'),
+      'Address families that the session carries. By default all that the peer speaks.',
+    ),
     'bfd-profile': key(
       z.string('the name of a profile'),
       'Name of the profile in bfd-profiles by which BFD watches the peer. By default no BFD.',

@@ -78,11 +78,20 @@ export function peerKeysOf(config: PeerConfigSource, isInternal: boolean): Parti
     ...Object.fromEntries(config.times.map(({ key, field }) => [key, `${field.value}s`])),
     'password-secret': secret && { name: secret.value },
     'ebgp-multihop': isInternal || !multihop ? undefined : multihop.value === 1 ? false : multihop.value,
+    families: familiesOf(config),
     'graceful-restart':
       restart.enabled?.value === true
         ? { 'restart-time': `${restart.time?.value ?? defaultRestartSeconds}s` }
         : undefined,
   };
+}
+
+/** The families of the session, when the settings limit them to one. */
+function familiesOf({ families }: PeerConfigSource): RawPeer['families'] {
+  const named = (['ipv4', 'ipv6'] as const).filter((name) =>
+    families.some(({ afi, safi }) => afi?.value === name && safi?.value === 'unicast'),
+  );
+  return named.length === 1 ? named : undefined;
 }
 
 /** Whether a peer with these settings gets the advertisements of an object with these labels. */
@@ -124,9 +133,10 @@ export function reportPeerConfig(config: PeerConfigSource): void {
   }
   for (const { afi, safi, advertisements } of config.families) {
     if (safi?.value === 'unicast' && (afi?.value === 'ipv4' || afi?.value === 'ipv6')) {
-      const how = 'left out; Bellman offers both families in every session';
-      afi.changed('', how);
-      safi.changed('', how);
+      const places = familiesOf(config) ? to('families') : '';
+      const how = familiesOf(config) ? afi.value : 'left out; both families are the default';
+      afi.changed(places, how);
+      safi.changed(places, how);
     } else {
       afi?.dropped('Bellman speaks only IPv4 unicast and IPv6 unicast');
       safi?.dropped('Bellman speaks only IPv4 unicast and IPv6 unicast');

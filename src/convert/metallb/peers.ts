@@ -48,7 +48,7 @@ export function convertPeer(
     'graceful-restart': spec.boolean('enableGracefulRestart')?.carried(to('graceful-restart')),
   };
   peer['ebgp-multihop'] = multihopOf(spec, peer, to('ebgp-multihop'));
-  reportFamilies(spec);
+  peer.families = familiesOf(spec, address.value, to('families'));
   spec.dropOthers('Bellman knows no such setting of a peer');
   draft.addPeer(peer);
   return true;
@@ -145,10 +145,21 @@ function multihopOf(spec: Fields, peer: RawPeer, to: string): boolean | undefine
   return multihop.carried(to);
 }
 
-/** Families of a session. FRR sends only the family of the session unless `dualStackAddressFamily` is set. */
-function reportFamilies(spec: Fields): void {
-  spec.boolean('disableMP')?.dropped('Bellman offers both families in every session');
-  spec.boolean('dualStackAddressFamily')?.dropped('Bellman offers both families in every session');
+/**
+ * The families of a session. MetalLB since v0.15 carries only the family of the session's address, unless `dualStackAddressFamily` is
+ * set, and its API server writes the default `false`. Where that field is absent, MetalLB is older, and only `disableMP` limits the session.
+ */
+function familiesOf(spec: Fields, address: string, to: string): RawPeer['families'] {
+  const [disable, dual] = [spec.boolean('disableMP'), spec.boolean('dualStackAddressFamily')];
+  const own = address.includes(':') ? 'ipv6' : 'ipv4';
+  if (dual?.value === true || (dual === undefined && disable?.value !== true)) {
+    dual?.changed('', 'left out; both families are the default');
+    disable?.changed('', 'left out; the session carries both families');
+    return undefined;
+  }
+  dual?.changed(to, `[${own}], the family of the session`);
+  disable?.changed(to, `[${own}], the family of the session`);
+  return [own];
 }
 
 function bfdOf(spec: Fields, profiles: ReadonlySet<string>, to: string): string | undefined {

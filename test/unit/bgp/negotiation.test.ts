@@ -45,6 +45,21 @@ describe('localOpen()', () => {
     assert.ok(open.capabilities.some((one) => one.kind === 'four-octet-as' && one.asn === 4_200_000_001));
   });
 
+  test('offers only the families of the peer, also for graceful restart and IPv6 next hops', () => {
+    const gracefulRestart = { restartTimeSeconds: 120, restarting: false, forwarding: false };
+    const { capabilities } = localOpen({ ...local, families: [6], overIpv6: true, gracefulRestart });
+    assert.deepEqual(
+      capabilities.filter(({ kind }) => kind === 'multiprotocol'),
+      [ipv6],
+    );
+    const restart = capabilities.find((one) => one.kind === 'graceful-restart');
+    assert.deepEqual(
+      restart?.families.map(({ afi }) => afi),
+      [2],
+    );
+    assert.ok(!capabilities.some(({ kind }) => kind === 'extended-next-hop'));
+  });
+
   test('offers IPv6 next hops for IPv4 on IPv6 sessions only (RFC 8950)', () => {
     const offers = (overIpv6: boolean) =>
       localOpen({ ...local, overIpv6 }).capabilities.some(({ kind }) => kind === 'extended-next-hop');
@@ -78,6 +93,13 @@ describe('localOpen()', () => {
 });
 
 describe('judgeOpen()', () => {
+  test('carries only the families that the peer is limited to, even when no capability was sent', () => {
+    assert.deepEqual(agreed({}, { families: [4] }).families, [4]);
+    assert.deepEqual(agreed({}, { families: [6] }).families, [6]);
+    assert.deepEqual(agreed({ capabilities: [] }, { families: [6] }).families, []);
+    assert.deepEqual(agreed({}, { families: [6], refusedCapabilities: 'all' }).families, []);
+  });
+
   test('agrees on the smaller hold time, and on a KEEPALIVE interval of at most a third of it', () => {
     const { holdTimeSeconds, keepaliveTimeSeconds } = agreed({ holdTimeSeconds: 9 });
     assert.deepEqual([holdTimeSeconds, keepaliveTimeSeconds], [9, 3]);

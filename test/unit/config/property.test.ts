@@ -190,6 +190,7 @@ const peer = fc
     bfdStrict: fc.option(bfdStrict, { nil: undefined }),
     optional: fc.record(
       {
+        families: fc.subarray([4 as const, 6 as const], { minLength: 1 }),
         localAsn: asn,
         ebgpMultihop: fc.constant(1),
         routerId: fc.integer({ min: 1, max: 4294967295 }),

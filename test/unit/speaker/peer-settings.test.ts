@@ -28,6 +28,7 @@ describe('peerSettingsOf()', () => {
       interface: 'eth0',
       sourceAddress: ip('10.0.0.2'),
       gracefulRestart: { restartTimeSeconds: 60 },
+      families: [4 as const],
     };
     const settings = peerSettingsOf(peer('router', optional));
     assert.deepEqual({ ...settings, ...optional }, settings);

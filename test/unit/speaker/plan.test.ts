@@ -358,3 +358,20 @@ test('planService() announces a Service only by the advertisements that select i
     },
   ]);
 });
+
+test('planService() sends a peer only routes of the families that its session carries', () => {
+  const dual = service('web', ['198.51.100.7', '2001:db8:100::7']);
+  const slices = [...everywhere, slice('web', ['node-1'], { family: 'IPv6' })];
+  const peers = [peer('router', { families: [4] }), peer('six', { families: [6] }), peer('any')];
+  const limited = config([pool('public', ['198.51.100.0/24', '2001:db8:100::/112'])], peers);
+  assert.deepEqual(prefixes(planService(dual, slices, context({ config: limited }))), [
+    'router 198.51.100.7/32',
+    'any 198.51.100.7/32',
+    'six 2001:db8:100::7/128',
+    'any 2001:db8:100::7/128',
+  ]);
+  const four = config([pool('public', ['2001:db8:100::/112'])], [peer('router', { families: [4] })]);
+  const six = service('six', ['2001:db8:100::7']);
+  const plan = planService(six, [slice('six', ['node-1'], { family: 'IPv6' })], context({ config: four }));
+  assert.equal(plan.refusals[0]?.cause, 'no-peer');
+});
