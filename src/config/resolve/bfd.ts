@@ -1,3 +1,4 @@
+import type { Family } from '../../address/index.ts';
 import type { BfdProfile, PeerBfd } from '../config.ts';
 import { type Path, show, showSome } from '../errors.ts';
 import type { Findings, RawBfdProfile, RawPeer, Sound } from '../schema/index.ts';
@@ -56,6 +57,8 @@ interface PeerTraits {
   /** Largest number of hops to the peer. */
   readonly multihop: number | undefined;
   readonly gracefulRestart: boolean;
+  /** Family of the peer's address; `undefined` while the address is wrong. */
+  readonly family: Family | undefined;
 }
 
 /** The BFD of a peer; `undefined` without a profile. The empty text counts as absent, as in MetalLB. */
@@ -109,7 +112,7 @@ function unknownProfile(name: string, known: ReadonlySet<string>): string {
 /** Warns about settings that are valid but most likely do not do what the author expects. */
 function warnAbout(
   profile: BfdProfile,
-  { holdTimeSeconds, multihop = 1, gracefulRestart }: PeerTraits,
+  { holdTimeSeconds, multihop = 1, gracefulRestart, family }: PeerTraits,
   path: Path,
   findings: Findings,
 ): void {
@@ -127,6 +130,11 @@ function warnAbout(
       [...path, 'graceful-restart'],
       () =>
         'a restart of the speaker also ends its BFD; routers that do not tell the two apart (FRR and BIRD by default) then drop the routes at the detection time and ignore restart-time',
+    );
+  if (profile.echoMode && family === 6)
+    findings.warning(
+      [...path, 'bfd-profile'],
+      () => `echo-mode of profile ${show(name)} has no effect here: echo packets are sent over IPv4 only`,
     );
   if (profile.echoMode && multihop > 1)
     findings.warning(

@@ -90,7 +90,12 @@ function draftPeer(
     findings.error(at('password-secret'), () => 'password and password-secret cannot be combined');
   const bfd = resolvePeerBfd(
     raw,
-    { holdTimeSeconds: times.holdTimeSeconds, multihop, gracefulRestart: restart !== undefined },
+    {
+      holdTimeSeconds: times.holdTimeSeconds,
+      multihop,
+      gracefulRestart: restart !== undefined,
+      family: endpoint?.address.family,
+    },
     path,
     bfdProfiles,
     findings,
