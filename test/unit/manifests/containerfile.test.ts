@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { root } from '../../../scripts/target.ts';
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+test('Containerfile has the version and licence of the program, and the user and entry point of `make image`', () => {
+  const text = read('Containerfile');
+  const { version, license } = JSON.parse(read('package.json')) as { version: string; license: string };
+  const [, ofFile] = /image\.version="(.+?)"/.exec(text) ?? [];
+  assert.equal(ofFile, version);
+  assert.ok(text.includes(`image.licenses="${license}"`));
+  const program = read('scripts/image/main.ts');
+  for (const [directive, setting] of [
+    ['USER 65532:65532', "user: '65532:65532'"],
+    ['ENTRYPOINT ["/usr/bin/bellman"]', "entrypoint: ['/usr/bin/bellman']"],
+  ] as const) {
+    assert.ok(text.includes(`\n${directive}\n`), directive);
+    assert.ok(program.includes(setting), setting);
+  }
+});
