@@ -17,7 +17,10 @@ function octetsOf(path: string): number {
 await runTable({}, async () => {
   const mb = (...paths: readonly string[]) =>
     format(paths.reduce((sum, path) => sum + octetsOf(path), 0) / 1e6);
-  const bellmanFolder = dirname(bellmanProgram);
+  // `make image` writes to the same folder.
+  const bellmanFiles = ['app', 'bin', 'bellman', 'compiled'].map((name) =>
+    join(dirname(bellmanProgram), name),
+  );
   return {
     title: 'Size on disk',
     about: [
@@ -25,7 +28,11 @@ await runTable({}, async () => {
     ],
     head: ['MB', 'Bellman', 'MetalLB'],
     rows: [
-      ['controller and speaker', mb(bellmanFolder), mb(metalLbPrograms.controller, metalLbPrograms.speaker)],
+      [
+        'controller and speaker',
+        mb(...bellmanFiles),
+        mb(metalLbPrograms.controller, metalLbPrograms.speaker),
+      ],
       ['of which controller', 'the same files', mb(metalLbPrograms.controller)],
       ['of which speaker', 'the same files', mb(metalLbPrograms.speaker)],
       ['of which the language runtime', mb(bellmanNode), 'in each program'],
