@@ -18,6 +18,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -87,6 +88,9 @@ if (existsSync(dist) && readdirSync(dist).length > 0 && !existsSync(join(dist, '
 for (const part of ['app', 'bin', 'bellman', 'compiled'])
   rmSync(join(dist, part), { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+// The source maps contain the way from here to the sources, and the names of chunks depend on it. It is the same as from `dist/`, wherever the
+// build goes.
+const bundles = mkdtempSync(join(root, '.bundles-'));
 const { metafile } = await build({
   metafile: true,
   absWorkingDir: root,
@@ -95,7 +99,7 @@ const { metafile } = await build({
     'layer2-process': 'src/layer2/process.ts',
     'bfd-process': 'src/bfd/process.ts',
   },
-  outdir: join(dist, 'app'),
+  outdir: join(bundles, 'app'),
   // esbuild writes paths of addons relative to the folder of the entry points, so chunks must be in the same folder.
   chunkNames: '[name]-[hash]',
   bundle: true,
@@ -116,6 +120,8 @@ const { metafile } = await build({
     js: "import { createRequire as createRequireOfModule } from 'node:module'; const require = createRequireOfModule(import.meta.url);",
   },
 });
+cpSync(join(bundles, 'app'), join(dist, 'app'), { recursive: true });
+rmSync(bundles, { recursive: true });
 for (const file of koffiFiles) {
   mkdirSync(dirname(join(dist, 'app/node_modules', file)), { recursive: true });
   cpSync(join(modules, file), join(dist, 'app/node_modules', file));
@@ -131,7 +137,7 @@ execFileSync(tool(target, 'gcc'), [
 ]);
 
 const entered = Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]) =>
-  entryPoint?.endsWith('.ts') ? [relative(dist, join(root, file))] : [],
+  entryPoint?.endsWith('.ts') ? [relative(bundles, join(root, file))] : [],
 );
 // Node keeps the code of what it has loaded. The layer-2 process and the command line end with an error, because they get no arguments.
 // The fixed seed makes V8 write the same code in every build. It does not count among the flags that must be the same at the start.
