@@ -263,7 +263,10 @@ export class Layer2Agent {
   #updateView(): void {
     const { machine, areSpeakersCertain } = this.#membership;
     if (!machine) return;
-    const view = this.#members.update(machine, this.#formatFacts(), areSpeakersCertain);
+    const view = this.#members.update(machine, this.#formatFacts(), {
+      isCertain: areSpeakersCertain,
+      isStarted: this.#ownership.isStarted,
+    });
     this.#runner.send({ kind: 'view', view });
     this.#quorumTimer?.cancel();
     const atMs = this.#members.wakeAtMs();

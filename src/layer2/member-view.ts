@@ -56,9 +56,13 @@ export class MemberView {
 
   /**
    * Reports the members and returns the view for ownership. `isCertain` says that the list of speakers comes from
-   * their Pods: each listed speaker has a Pod, and there are no others.
+   * their Pods: each listed speaker has a Pod, and there are no others. `isStarted` says that this node has begun to decide.
    */
-  update(membership: MembershipState, ownFacts: string, isCertain: boolean): OwnershipView {
+  update(
+    membership: MembershipState,
+    ownFacts: string,
+    { isCertain, isStarted }: { readonly isCertain: boolean; readonly isStarted: boolean },
+  ): OwnershipView {
     const { nodeName, clock, report, setSpeakers } = this.#options;
     const others = [...membership.members()].filter(({ name }) => name !== nodeName);
     const live = others.filter(isLive);
@@ -70,6 +74,7 @@ export class MemberView {
       live: new Set(live.map(({ name }) => name)),
       suspected: new Set(live.filter(({ state }) => state === 'suspect').map(({ name }) => name)),
       missing: missing(membership, isCertain),
+      isStarted,
     };
     const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
     nodes.set(nodeName, { ...parseFacts(ownFacts), isStarting: false });

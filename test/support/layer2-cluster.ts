@@ -295,7 +295,12 @@ export class Layer2Cluster {
       [...seen].filter(([, state]) => states.includes(state)).map(([other]) => other);
     const live = inState('alive', 'suspect');
     const claiming = quorum.judge(
-      { live: new Set(live), suspected: new Set(inState('suspect')), missing: inState('dead').length },
+      {
+        live: new Set(live),
+        suspected: new Set(inState('suspect')),
+        missing: inState('dead').length,
+        isStarted: member.ownership.isStarted,
+      },
       this.clock.now(),
     );
     member.view = { nodes: this.#factsOf(live).set(name, this.facts.get(name) ?? nodeFacts()), claiming };

@@ -108,7 +108,13 @@ export class MemorySpeaker {
   #updateView(): void {
     const machine = this.#net.machine(this.name);
     if (!machine) return;
-    this.#runner.send({ kind: 'view', view: this.#view.update(machine, this.#facts(), true) });
+    this.#runner.send({
+      kind: 'view',
+      view: this.#view.update(machine, this.#facts(), {
+        isCertain: true,
+        isStarted: this.ownership.isStarted,
+      }),
+    });
     this.#timer?.cancel();
     const atMs = this.#view.wakeAtMs();
     if (atMs < Number.POSITIVE_INFINITY)

@@ -13,6 +13,8 @@ export interface VacantAddress {
    * addresses.
    */
   readonly takenBy?: string;
+  /** The eligible node that the Service's record names as the owner. Present only if no node has claimed the address. */
+  readonly recordedOwner?: string;
 }
 
 /** The ownership that an election starts from. */
@@ -28,6 +30,9 @@ export interface Standing {
  * node with the fewest addresses wins. Among nodes with equally many addresses, the greatest rendezvous weight (Thaler and Ravishankar,
  * 1998) wins. The result depends only on state that all members share, so all members elect the same owners without asking each other.
  * Addresses without an eligible node are missing from the result. The cost is O(vacant addresses × eligible nodes).
+ *
+ * Recorded owners matter when all speakers have started together. They get their addresses first, so that they count as load when the
+ * addresses of nodes that are gone are placed.
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],
@@ -36,17 +41,29 @@ export function* electOwners(
   const elected = new Map<string, string>();
   const added = new Map<string, number>();
   const ownersOfGroup = new Map<string, Set<string>>();
-  for (const { address, group, eligible, takenBy } of [...vacant].sort(byGroup)) {
-    yield;
-    const groupOwners = ownersOfGroup.get(group) ?? new Set(standing.ownersOf(group));
-    ownersOfGroup.set(group, groupOwners);
-    const preferred = groupOwners.size === 0 ? [] : eligible.filter((node) => groupOwners.has(node));
-    const load = (node: string) => standing.load(node) + (added.get(node) ?? 0);
-    const owner = takenBy ?? leastLoaded(preferred.length > 0 ? preferred : eligible, address, load);
-    if (owner === undefined) continue;
+  const groupOwners = (group: string) => {
+    const known = ownersOfGroup.get(group) ?? new Set(standing.ownersOf(group));
+    ownersOfGroup.set(group, known);
+    return known;
+  };
+  const place = (address: string, group: string, owner: string) => {
     elected.set(address, owner);
     added.set(owner, (added.get(owner) ?? 0) + 1);
-    groupOwners.add(owner);
+    groupOwners(group).add(owner);
+  };
+  const load = (node: string) => standing.load(node) + (added.get(node) ?? 0);
+
+  for (const { address, group, recordedOwner } of vacant) {
+    yield;
+    if (recordedOwner !== undefined) place(address, group, recordedOwner);
+  }
+  const others = vacant.filter(({ address }) => !elected.has(address)).sort(byGroup);
+  for (const { address, group, eligible, takenBy } of others) {
+    yield;
+    const owners = groupOwners(group);
+    const preferred = owners.size === 0 ? [] : eligible.filter((node) => owners.has(node));
+    const owner = takenBy ?? leastLoaded(preferred.length > 0 ? preferred : eligible, address, load);
+    if (owner !== undefined) place(address, group, owner);
   }
   return elected;
 }

@@ -8,15 +8,17 @@ import type { NodeFacts } from './node-facts.ts';
  */
 export class Eligibility {
   readonly #nodes: ReadonlyMap<string, NodeFacts>;
+  readonly #claiming: ReadonlySet<string>;
   readonly #subnets: readonly Prefix[];
   /**
    * Results by candidate list, then by a key of the relevant interfaces and subnets. Entries with equal candidates share one list object.
    */
   readonly #cache = new Map<readonly string[], Map<string, readonly string[]>>();
 
-  /** `nodes` holds the live nodes. */
-  constructor(nodes: ReadonlyMap<string, NodeFacts>) {
+  /** `nodes` holds the live nodes, and `claiming` the starting nodes that have begun to claim. */
+  constructor(nodes: ReadonlyMap<string, NodeFacts>, claiming: ReadonlySet<string> = new Set()) {
     this.#nodes = nodes;
+    this.#claiming = claiming;
     const subnets = new Map<string, Prefix>();
     for (const { links } of nodes.values())
       for (const link of links)
@@ -30,7 +32,8 @@ export class Eligibility {
    * is ready.
    */
   isReady(node: string): boolean {
-    return this.#nodes.get(node)?.isStarting === false;
+    const facts = this.#nodes.get(node);
+    return facts !== undefined && (!facts.isStarting || this.#claiming.has(node));
   }
 
   isEligible(node: string, address: IpAddress, entry: AddressEntry): boolean {

@@ -64,7 +64,13 @@ export class Ownership {
   /** Addresses whose new claims the next decision takes into account. */
   readonly #undecided = new Set<string>();
   readonly #takeovers = new RecentTakeovers();
-  #eligibility = new Eligibility(new Map());
+  /**
+   * Starting nodes that have begun to claim. A claim may arrive before the facts that say that its node is ready, and the node already
+   * answers.
+   */
+  readonly #starters = new Set<string>();
+  #nodes: OwnershipView['nodes'] = new Map();
+  #eligibility = new Eligibility(this.#nodes);
   #claiming: Claiming = 'refused';
   #isStarted = false;
 
@@ -184,7 +190,9 @@ export class Ownership {
   }
 
   #see({ nodes, claiming }: OwnershipView): void {
-    this.#eligibility = new Eligibility(nodes);
+    for (const node of this.#starters) if (!nodes.get(node)?.isStarting) this.#starters.delete(node);
+    this.#nodes = nodes;
+    this.#eligibility = new Eligibility(nodes, this.#starters);
     const wasRefused = this.#claiming === 'refused';
     this.#claiming = claiming;
     if (wasRefused !== (claiming === 'refused')) this.#vacancies.forgetSilence();
@@ -192,7 +200,11 @@ export class Ownership {
 
   #note(addresses: Iterable<string>, nowMs: number): void {
     for (const address of addresses) {
-      if (this.#isStarted) this.#takeovers.note(address, nowMs);
+      if (this.#isStarted) {
+        this.#takeovers.note(address, nowMs);
+        const owner = this.#claims.get(address)?.owner ?? '';
+        if (this.#nodes.get(owner)?.isStarting) this.#starters.add(owner);
+      }
       this.#undecided.add(address);
     }
   }
@@ -244,7 +256,7 @@ export class Ownership {
         decision.claims.push(releaseToSuccessor(claim));
       const { address, entry } = owned;
       const input = { self: this.#self, address, entry, vacancy, owner: claim?.owner };
-      vacant.push({ address: text, group: entry.group, eligible: successors(input, this.#eligibility) });
+      vacant.push({ address: text, group: entry.group, ...successors(input, this.#eligibility) });
     }
     const elected = yield* this.#elect(vacant, decision.nowMs);
     for (const { address } of vacant) {

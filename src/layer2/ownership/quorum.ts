@@ -10,6 +10,8 @@
  *   as a majority, so that a cluster of two nodes works.
  * - While a partition heals, some members still count as dead because this node has not heard them again yet. The node refuses to claim
  *   until it has had time to hear all of them.
+ * - A node that has not begun to decide has nothing to heal. When it begins, it has received the claims of the others (readiness.ts), so it
+ *   claims as soon as it is in a majority. Otherwise, nodes that start together would pass each other over.
  * - While any member is under suspicion, claims are paused. A node that is being cut off loses the other members one after another.
  *   Between the first death and the last, it would still believe that it is in a majority.
  * - When a suspect proves to be alive while another member is missing, the link may have been cut and restored, and the missing member
@@ -29,6 +31,8 @@ export interface QuorumInput {
   readonly suspected: ReadonlySet<string>;
   /** Number of speakers that should be reachable and are not. */
   readonly missing: number;
+  /** Whether this node has begun to decide. */
+  readonly isStarted: boolean;
 }
 
 /** How long healing lasts. Members need less time to hear each other after a partition, because each member retries once a second. */
@@ -44,9 +48,10 @@ export class Quorum {
   #retriedAtMs: number | undefined;
 
   /** Judges the current members. Call it on each change of membership, and at `wakeAtMs()`. */
-  judge({ live, suspected, missing }: QuorumInput, nowMs: number): Claiming {
+  judge({ live, suspected, missing, isStarted }: QuorumInput, nowMs: number): Claiming {
     const isMajority = live.size + 1 >= missing;
     if (!isMajority) this.#healedAtMs = Number.POSITIVE_INFINITY;
+    else if (!isStarted) this.#healedAtMs = undefined;
     else if (this.#healedAtMs === Number.POSITIVE_INFINITY) this.#healedAtMs = nowMs + healMs;
     else if (this.#healedAtMs !== undefined && nowMs >= this.#healedAtMs) this.#healedAtMs = undefined;
 

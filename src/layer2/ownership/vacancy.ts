@@ -1,5 +1,6 @@
 import type { IpAddress } from '../../address/index.ts';
 import type { AddressEntry } from '../address-entry.ts';
+import type { VacantAddress } from './election.ts';
 import type { Eligibility } from './eligibility.ts';
 import type { TrackedEntry } from './entry-table.ts';
 
@@ -39,23 +40,24 @@ export interface SuccessorInput {
 }
 
 /**
- * The nodes that the election chooses from. An address without a claim goes to the recorded owner if that node is eligible. Nodes that
- * were passed over are left out, unless all eligible nodes were passed over.
+ * The nodes that the election chooses from, and the recorded owner if it is eligible and the address has no claim. Nodes that were passed
+ * over are left out, unless all eligible nodes were passed over.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,
   eligibility: Eligibility,
-): readonly string[] {
+): Pick<VacantAddress, 'eligible' | 'recordedOwner'> {
   const all = eligibility.eligible(address, entry);
   // A first placement can wait until nodes that start together are ready. An address that has lost its owner cannot wait, so only ready
   // nodes may take it.
   const eligible =
     owner === undefined ? all : all.filter((node) => node === self || eligibility.isReady(node));
   const { recordedOwner } = entry;
+  const remaining = passedOver.size === 0 ? eligible : eligible.filter((node) => !passedOver.has(node));
   const isRecordedNext =
-    owner === undefined && recordedOwner !== undefined && eligible.includes(recordedOwner);
-  if (isRecordedNext && !passedOver.has(recordedOwner)) return [recordedOwner];
-  if (passedOver.size === 0) return eligible;
-  const remaining = eligible.filter((node) => !passedOver.has(node));
-  return remaining.length > 0 ? remaining : eligible;
+    owner === undefined && recordedOwner !== undefined && remaining.includes(recordedOwner);
+  return {
+    eligible: remaining.length > 0 ? remaining : eligible,
+    ...(isRecordedNext ? { recordedOwner } : {}),
+  };
 }

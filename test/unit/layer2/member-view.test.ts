@@ -75,7 +75,7 @@ class Fixture {
   }
 
   update(isCertain = false) {
-    return this.view.update(this.membership, facts({}), isCertain);
+    return this.view.update(this.membership, facts({}), { isCertain, isStarted: true });
   }
 }
 

@@ -104,6 +104,29 @@ const cases: readonly {
     ],
     placed: { '192.0.2.1': 'a', '192.0.2.2': 'a' },
   },
+  {
+    name: 'an address goes to its recorded owner, although another node has as many addresses and a greater weight',
+    vacancies: ['a', 'b'].map((recordedOwner, i) => vacant(`192.0.2.${i}`, ['a', 'b'], { recordedOwner })),
+    placed: { '192.0.2.0': 'a', '192.0.2.1': 'b' },
+  },
+  {
+    name: 'an address whose recorded owner is gone goes to the emptiest node, wherever it stands in the order',
+    vacancies: [
+      vacant('192.0.2.1', ['a', 'b', 'c']),
+      vacant('192.0.2.2', ['a', 'b', 'c'], { recordedOwner: 'a' }),
+      vacant('192.0.2.3', ['a', 'b', 'c'], { recordedOwner: 'b' }),
+    ],
+    placed: { '192.0.2.1': 'c', '192.0.2.2': 'a', '192.0.2.3': 'b' },
+  },
+  {
+    name: 'an address of a group whose other address has a recorded owner goes to that owner',
+    vacancies: [
+      vacant('192.0.2.1', ['a', 'b'], { group: 'web' }),
+      vacant('192.0.2.2', ['a', 'b'], { group: 'web', recordedOwner: 'b' }),
+    ],
+    from: standing({ b: 9 }),
+    placed: { '192.0.2.1': 'b', '192.0.2.2': 'b' },
+  },
 ];
 
 for (const { name, vacancies, from, placed } of cases)

@@ -437,3 +437,28 @@ test('nodes that join seconds apart, as after an edit that adds the first layer-
     { numRuns: 200 },
   );
 });
+
+test('after a restart of all nodes, recorded owners keep their addresses, and those of a node that is gone go to the emptiest nodes', () => {
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const names = allNames.slice(0, 5);
+      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+      cluster.check = () => atMostOnePerView(cluster);
+      // The node c had no address before the restart, and the nodes f and g do not return.
+      const counts = { f: 3, a: 5, b: 5, g: 3, d: 5, e: 5 };
+      const records = Object.entries(counts).flatMap(([name, count]) => Array<string>(count).fill(name));
+      const entries = records.map((recordedOwner, i) =>
+        addressEntry(`192.0.2.${100 + i}`, names, { recordedOwner }),
+      );
+      cluster.change(entries);
+      for (const name of names) cluster.up(name);
+      cluster.run(quietMs * 2);
+      exactlyOneEach(cluster);
+      for (const { address, recordedOwner = '' } of entries)
+        if (names.includes(recordedOwner)) assert.deepEqual(cluster.answering(address), [recordedOwner]);
+      const loads = names.map((name) => cluster.load(name));
+      assert.ok(cluster.load('c') >= 4 && Math.max(...loads) <= 6, `${loads}`);
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -6,9 +6,14 @@ import { healMs, Quorum, type QuorumInput, retryMs } from '../../../../src/layer
  * The first `live` of the other members b, c, d and e are alive, and the first `suspected` of them are suspect. `missing` is the number of
  * missing members.
  */
-function members(live: number, suspected: number, missing: number): QuorumInput {
+function members(live: number, suspected: number, missing: number, isStarted = true): QuorumInput {
   const names = ['b', 'c', 'd', 'e'];
-  return { live: new Set(names.slice(0, live)), suspected: new Set(names.slice(0, suspected)), missing };
+  return {
+    live: new Set(names.slice(0, live)),
+    suspected: new Set(names.slice(0, suspected)),
+    missing,
+    isStarted,
+  };
 }
 
 describe('Quorum', () => {
@@ -37,6 +42,21 @@ describe('Quorum', () => {
     assert.equal(quorum.judge(all, 5100), 'refused');
     assert.equal(quorum.wakeAtMs(), 5000 + healMs, 'further members do not prolong the time');
     assert.equal(quorum.judge(all, 5000 + healMs), 'allowed');
+  });
+
+  test('before its start, a node refuses in a minority, and may claim as soon as it is in a majority', () => {
+    const quorum = new Quorum();
+    assert.equal(quorum.judge(members(0, 0, 4, false), 0), 'refused');
+    assert.equal(quorum.judge(members(3, 0, 1, false), 100), 'allowed');
+    assert.equal(quorum.judge(members(3, 0, 1), 200), 'allowed');
+  });
+
+  test('a node that starts in a minority waits after it as any other', () => {
+    const quorum = new Quorum();
+    assert.equal(quorum.judge(members(0, 0, 4, false), 0), 'refused');
+    assert.equal(quorum.judge(members(0, 0, 4), 3000), 'refused');
+    assert.equal(quorum.judge(members(4, 0, 0), 5000), 'refused');
+    assert.equal(quorum.judge(members(4, 0, 0), 5000 + healMs), 'allowed');
   });
 
   test('a second minority during the wait starts the wait again', () => {
@@ -78,7 +98,10 @@ describe('Quorum', () => {
 
   test('a suspect that dies causes no pause', () => {
     const quorum = new Quorum();
-    quorum.judge({ live: new Set(['b', 'c']), suspected: new Set(['c']), missing: 0 }, 0);
-    assert.equal(quorum.judge({ live: new Set(['b']), suspected: new Set(), missing: 1 }, 500), 'allowed');
+    quorum.judge({ live: new Set(['b', 'c']), suspected: new Set(['c']), missing: 0, isStarted: true }, 0);
+    assert.equal(
+      quorum.judge({ live: new Set(['b']), suspected: new Set(), missing: 1, isStarted: true }, 500),
+      'allowed',
+    );
   });
 });
