@@ -15,10 +15,12 @@ import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
+import { collectStartGarbage } from '../telemetry/start-garbage.ts';
 import { Allocator } from './allocator/allocator.ts';
 import { ConfigReconciler } from './config/config-reconciler.ts';
 import { MembershipSecretKeeper } from './membership-secret.ts';
 import type { ControllerMetrics } from './metrics.ts';
+import { keptService } from './services/kept-service.ts';
 import { ServiceReconciler } from './services/service-reconciler.ts';
 
 export interface LeaderTermOptions {
@@ -115,8 +117,11 @@ export class LeaderTerm {
       this.#follow('namespaces', paths.namespaces, decodeNamespace, (name, namespace) =>
         this.#setNamespace(name, namespace?.labels),
       ),
-      this.#follow('Services', paths.services, decodeService, (key, service) =>
-        this.#services.setService(key, service),
+      this.#follow(
+        'Services',
+        paths.services,
+        (raw) => keptService(decodeService(raw)),
+        (key, service) => this.#services.setService(key, service),
       ),
     ];
   }
@@ -144,6 +149,7 @@ export class LeaderTerm {
     this.#options.logger.info(known, 'in sync');
     this.#services.setNamespaces(this.#namespaces);
     this.#config.start();
+    collectStartGarbage(this.#options.clock);
   }
 
   #setNamespace(name: string, labels: Labels | undefined): void {

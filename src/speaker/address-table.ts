@@ -1,5 +1,6 @@
 import type { AddressEntry, AddressRemoval, UnversionedEntry } from '../layer2/address-entry.ts';
 import { interfacesOf, perNode } from '../layer2/address-entry.ts';
+import { SharedLists } from './shared-lists.ts';
 
 /** A difference to send to the layer-2 process. */
 export interface AddressChange {
@@ -7,15 +8,22 @@ export interface AddressChange {
   readonly remove: readonly AddressRemoval[];
 }
 
+/** The entry that a Service wants for an address. */
+interface Wanted {
+  readonly service: string;
+  readonly entry: UnversionedEntry;
+}
+
 /**
  * Layer-2 addresses with the Services that use them. Services may share an address, but only one node answers for it. The table therefore
  * merges the entries of all these Services into one entry.
  */
 export class AddressTable {
-  /** Entries by address, then by Service. */
-  readonly #wanted = new Map<string, Map<string, UnversionedEntry>>();
+  /** Wanted entries by address. Few Services share an address, and a short array takes less memory than a map. */
+  readonly #wanted = new Map<string, readonly Wanted[]>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
-  readonly #sent = new Map<string, { readonly text: string; readonly entry: AddressEntry }>();
+  readonly #sent = new Map<string, AddressEntry>();
+  readonly #lists = new SharedLists();
 
   /**
    * Replaces the entries of a Service. Returns the changes that follow for the layer-2 process, marked with the resourceVersion that the
@@ -23,10 +31,13 @@ export class AddressTable {
    */
   update(service: string, entries: readonly UnversionedEntry[], observedVersion: number): AddressChange {
     const touched = new Set(this.#addressesOfService.get(service) ?? []);
-    for (const address of touched) this.#wanted.get(address)?.delete(service);
+    for (const address of touched) this.#wanted.set(address, this.#othersOf(address, service));
     for (const entry of entries) {
-      const byService = this.#wanted.get(entry.address) ?? new Map<string, UnversionedEntry>();
-      this.#wanted.set(entry.address, byService.set(service, entry));
+      const shared = { ...entry, candidates: this.#lists.shared(entry.candidates) };
+      this.#wanted.set(entry.address, [
+        ...this.#othersOf(entry.address, service),
+        { service, entry: shared },
+      ]);
       touched.add(entry.address);
     }
     if (entries.length > 0)
@@ -39,17 +50,21 @@ export class AddressTable {
     const upsert: AddressEntry[] = [];
     const remove: AddressRemoval[] = [];
     for (const address of touched) {
-      const merged = mergeEntries([...(this.#wanted.get(address)?.values() ?? [])]);
+      const merged = mergeEntries((this.#wanted.get(address) ?? []).map(({ entry }) => entry));
       if (!merged) {
         this.#wanted.delete(address);
         this.#sent.delete(address);
         remove.push({ address, observedVersion });
         continue;
       }
-      const text = JSON.stringify(merged);
-      if (text === this.#sent.get(address)?.text) continue;
+      const sent = this.#sent.get(address);
       const entry = { ...merged, observedVersion };
-      this.#sent.set(address, { text, entry });
+      if (
+        sent &&
+        JSON.stringify({ ...entry, observedVersion: sent.observedVersion }) === JSON.stringify(sent)
+      )
+        continue;
+      this.#sent.set(address, entry);
       upsert.push(entry);
     }
     return { upsert, remove };
@@ -57,12 +72,16 @@ export class AddressTable {
 
   /** All entries, for a layer-2 process that has just started. */
   entries(): AddressEntry[] {
-    return [...this.#sent.values()].map(({ entry }) => entry);
+    return [...this.#sent.values()];
   }
 
   /** Services that use the address. */
   servicesOf(address: string): readonly string[] {
-    return [...(this.#wanted.get(address)?.keys() ?? [])];
+    return (this.#wanted.get(address) ?? []).map(({ service }) => service);
+  }
+
+  #othersOf(address: string, service: string): readonly Wanted[] {
+    return (this.#wanted.get(address) ?? []).filter((each) => each.service !== service);
   }
 }
 

@@ -17,12 +17,13 @@ import { annotations } from '../cluster/names.ts';
 import type { Api } from '../kubernetes/api.ts';
 import { isConflict, isNotFound } from '../kubernetes/api-error.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
-import { objectKey, type Service } from '../kubernetes/model.ts';
+import { objectKey } from '../kubernetes/model.ts';
 import { WorkQueue } from '../kubernetes/work-queue.ts';
 import { patchServiceAnnotations } from '../kubernetes/write.ts';
 import type { Announcing } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
+import type { KeptService } from './kept-objects.ts';
 import {
   lineSeen,
   lineWritten,
@@ -53,15 +54,15 @@ export interface AnnouncingReconcilerOptions {
   readonly logger: Logger;
   readonly guard: Guard;
   /** By `namespace/name`. */
-  readonly services: ReadonlyMap<string, Service>;
+  readonly services: ReadonlyMap<string, KeptService>;
   /** Whether the Service's load balancer class is Bellman's. */
-  readonly isOurs: (service: Service) => boolean;
+  readonly isOurs: (service: KeptService) => boolean;
   /** Whether this node acts for a dead node. */
   readonly actsForDeadNode: (node: string) => boolean;
   /** Of the given addresses, returns those that this node or another live node claims in layer 2. */
   readonly claimed: (addresses: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Why no node answers for an address of the Service. */
-  readonly unansweredReason: (service: Service, address: string) => string;
+  readonly unansweredReason: (service: KeptService, address: string) => string;
 }
 
 /** Changes to one Service's record. */
@@ -80,7 +81,7 @@ export class AnnouncingReconciler {
   readonly #contests = new Map<string, RecordContest>();
   #stale: StaleLines = new Map();
   /** Parsed records. Each sweep reads all Services but few of them change, so each record is parsed only once. */
-  readonly #lines = new WeakMap<Service, readonly Line[]>();
+  readonly #lines = new WeakMap<KeptService, readonly Line[]>();
   readonly #queue: WorkQueue;
   #sweep: Timer | undefined;
 
@@ -116,7 +117,7 @@ export class AnnouncingReconciler {
   }
 
   /** This node has begun to answer for an address of these Services. */
-  started({ address, interfaces }: Announcing, services: readonly Service[]): void {
+  started({ address, interfaces }: Announcing, services: readonly KeptService[]): void {
     this.#owned.set(address, { node: this.#options.nodeName, interfaces });
     this.#contests.set(address, newContest);
     for (const service of services) this.#queue.add(objectKey(service));
@@ -134,7 +135,7 @@ export class AnnouncingReconciler {
   }
 
   /** A Service has changed, so its record may lack a line of this node. */
-  serviceChanged(service: Service): void {
+  serviceChanged(service: KeptService): void {
     if (this.#mayTouch(service) && this.#isOverdue(service)) this.#queue.add(objectKey(service));
   }
 
@@ -165,13 +166,13 @@ export class AnnouncingReconciler {
    * Whether this node may change the Service's record. A Service with the class of another implementation is left alone. A Service that was
    * a LoadBalancer earlier may still carry a record, which this node removes.
    */
-  #mayTouch(service: Service): boolean {
+  #mayTouch(service: KeptService): boolean {
     if (service.deleting) return false;
     return service.type !== 'LoadBalancer' || this.#options.isOurs(service);
   }
 
   /** Whether the record lacks a line that this node may write now. */
-  #isOverdue(service: Service): boolean {
+  #isOverdue(service: KeptService): boolean {
     const lines = new Map(this.#linesOf(service));
     return service.ingress.some(({ ip }) => {
       const own = this.#owned.get(ip);
@@ -197,7 +198,7 @@ export class AnnouncingReconciler {
   }
 
   /** Whether a line is no longer true and this node must remove it. */
-  #isStale(service: Service, address: string, node: string): boolean {
+  #isStale(service: KeptService, address: string, node: string): boolean {
     const { nodeName, actsForDeadNode } = this.#options;
     if (node !== nodeName && !actsForDeadNode(node)) return false;
     return !this.#owned.has(address) || !hasAddress(service, address);
@@ -207,7 +208,7 @@ export class AnnouncingReconciler {
     return this.#options.clock.now() - sinceMs >= patienceMs;
   }
 
-  #linesOf(service: Service): readonly Line[] {
+  #linesOf(service: KeptService): readonly Line[] {
     let lines = this.#lines.get(service);
     if (!lines) {
       lines =
@@ -240,7 +241,7 @@ export class AnnouncingReconciler {
     this.#recordEvents(service, change);
   }
 
-  async #changeOf(key: string, service: Service): Promise<RecordChange> {
+  async #changeOf(key: string, service: KeptService): Promise<RecordChange> {
     const before = parseAnnouncing(service);
     const due = [...(this.#stale.get(key) ?? [])].flatMap(([address, since]) => {
       const line = before.get(address);
@@ -267,7 +268,7 @@ export class AnnouncingReconciler {
     if (contest) this.#contests.set(address, lineWritten(contest, this.#seen(over)));
   }
 
-  #recordEvents(service: Service, { before, taken, abandoned }: RecordChange): void {
+  #recordEvents(service: KeptService, { before, taken, abandoned }: RecordChange): void {
     const { events, unansweredReason } = this.#options;
     const { namespace, name, uid } = service;
     const regarding = { kind: 'Service', namespace, name, uid } as const;
@@ -290,7 +291,7 @@ export class AnnouncingReconciler {
   }
 }
 
-function hasAddress({ ingress }: Service, address: string): boolean {
+function hasAddress({ ingress }: KeptService, address: string): boolean {
   return ingress.some(({ ip }) => ip === address);
 }
 

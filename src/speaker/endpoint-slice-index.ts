@@ -1,13 +1,13 @@
-import type { EndpointSlice } from '../kubernetes/model.ts';
+import type { KeptSlice } from './kept-objects.ts';
 
 /** EndpointSlices, found by their Service. */
 export class EndpointSliceIndex {
-  readonly #slices = new Map<string, EndpointSlice>();
-  /** Keys of slices, by `namespace/name` of the Service. */
-  readonly #keysOfService = new Map<string, Set<string>>();
+  readonly #slices = new Map<string, KeptSlice>();
+  /** By `namespace/name` of the Service. Most Services have one slice for each family, and a short array takes less memory than a Set. */
+  readonly #ofService = new Map<string, readonly KeptSlice[]>();
 
   /** Stores or removes a slice. Returns the Services whose slices changed. A slice that moves from one Service to another changes both. */
-  set(key: string, slice: EndpointSlice | undefined): ReadonlySet<string> {
+  set(key: string, slice: KeptSlice | undefined): ReadonlySet<string> {
     const services = new Set<string>();
     const before = this.#slices.get(key);
     if (before) services.add(this.#remove(key, before));
@@ -15,31 +15,27 @@ export class EndpointSliceIndex {
     return services;
   }
 
-  *slicesOf(service: string): Iterable<EndpointSlice> {
-    for (const key of this.#keysOfService.get(service) ?? []) {
-      const slice = this.#slices.get(key);
-      if (slice) yield slice;
-    }
+  slicesOf(service: string): readonly KeptSlice[] {
+    return this.#ofService.get(service) ?? [];
   }
 
-  #add(key: string, slice: EndpointSlice): string {
+  #add(key: string, slice: KeptSlice): string {
     const service = serviceOf(slice);
-    const keys = this.#keysOfService.get(service) ?? new Set();
-    this.#keysOfService.set(service, keys.add(key));
+    this.#ofService.set(service, [...this.slicesOf(service), slice]);
     this.#slices.set(key, slice);
     return service;
   }
 
-  #remove(key: string, slice: EndpointSlice): string {
+  #remove(key: string, slice: KeptSlice): string {
     const service = serviceOf(slice);
-    const keys = this.#keysOfService.get(service);
-    keys?.delete(key);
-    if (keys?.size === 0) this.#keysOfService.delete(service);
+    const others = this.slicesOf(service).filter((other) => other !== slice);
+    if (others.length > 0) this.#ofService.set(service, others);
+    else this.#ofService.delete(service);
     this.#slices.delete(key);
     return service;
   }
 }
 
-function serviceOf({ namespace, serviceName }: EndpointSlice): string {
+function serviceOf({ namespace, serviceName }: KeptSlice): string {
   return `${namespace}/${serviceName}`;
 }

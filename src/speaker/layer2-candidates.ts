@@ -1,8 +1,9 @@
 import type { PoolConfig } from '../config/config.ts';
 import { anySelectorMatches } from '../config/selector.ts';
-import type { Node, Service } from '../kubernetes/model.ts';
+import type { Node } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import { perNode } from '../layer2/address-entry.ts';
+import type { KeptService } from './kept-objects.ts';
 import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
 import { localNodes, type ServingNodes } from './serving-nodes.ts';
 
@@ -15,7 +16,7 @@ export interface CandidateContext extends NodeRefusalRules {
  * Service count. A node that several of them select may use all their interfaces. An advertisement without interfaces allows every interface.
  */
 export function layer2Candidates(
-  service: Service,
+  service: KeptService,
   pool: PoolConfig,
   endpoints: ServingNodes,
   context: CandidateContext,

@@ -1,17 +1,17 @@
 import { configMapName, membershipSecretName } from '../cluster/names.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
-import type { Service } from '../kubernetes/model.ts';
 import type { Announcing, FromLayer2, MemberStatus } from '../layer2/messages.ts';
+import type { KeptService } from './kept-objects.ts';
 
 export interface Layer2ReportsOptions {
   readonly nodeName: string;
   readonly events: { record(event: EventRecord): void };
   /** The ConfigMap `config`. Events that concern no Service are recorded on it. */
   readonly configMap: () => { readonly namespace: string; readonly uid: string };
-  readonly servicesOf: (address: string) => readonly Service[];
+  readonly servicesOf: (address: string) => readonly KeptService[];
   /** Keeps the record of owners on the Services. */
   readonly reconciler: {
-    started(announcing: Announcing, services: readonly Service[]): void;
+    started(announcing: Announcing, services: readonly KeptService[]): void;
     stopped(address: string): void;
     partitionEnded(): void;
   };

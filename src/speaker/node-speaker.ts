@@ -15,18 +15,20 @@ import type { IpAddress } from '../address/index.ts';
 import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
-import { type EndpointSlice, type Node, objectKey, type Secret, type Service } from '../kubernetes/model.ts';
+import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
 import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
+import type { KeptService, KeptSlice } from './kept-objects.ts';
 import { type NodeRefusalRules, nodeRefusal, planningKey } from './node-refusal.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
 import { PeerSet, type PeerTrouble } from './peer-set.ts';
 import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
 import { RouteTable } from './route-table.ts';
+import { SharedLists } from './shared-lists.ts';
 import { unansweredReason } from './unanswered-reason.ts';
 
 /** Receives layer-2 entries. */
@@ -46,7 +48,7 @@ export interface NodeSpeakerOptions {
   readonly nodeName: string;
   /** Namespace of password Secrets. */
   readonly namespace: string;
-  readonly isOurs: (service: Service) => boolean;
+  readonly isOurs: (service: KeptService) => boolean;
   /** Whether an interface of this node has a subnet with the address. */
   readonly isOnLink: (address: IpAddress) => boolean;
   readonly leavesWhenCordoned: boolean;
@@ -70,7 +72,7 @@ const unknownToBfd = {
 
 export class NodeSpeaker {
   readonly #options: NodeSpeakerOptions;
-  readonly #services = new Map<string, Service>();
+  readonly #services = new Map<string, KeptService>();
   readonly #slices = new EndpointSliceIndex();
   readonly #nodes = new Map<string, Node>();
   readonly #peers: PeerSet;
@@ -81,6 +83,7 @@ export class NodeSpeaker {
   readonly #refusals = new Map<string, readonly Refusal[]>();
   /** Advertised addresses by Service. */
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
+  readonly #lists = new SharedLists();
   #config: Config = emptyConfig;
   #observedVersion = 0;
   #isStarted = false;
@@ -97,13 +100,13 @@ export class NodeSpeaker {
     this.#observedVersion = Number.isSafeInteger(version) ? version : 0;
   }
 
-  setService(key: string, service: Service | undefined): void {
+  setService(key: string, service: KeptService | undefined): void {
     if (service) this.#services.set(key, service);
     else this.#services.delete(key);
     this.#replan([key]);
   }
 
-  setEndpointSlice(key: string, slice: EndpointSlice | undefined): void {
+  setEndpointSlice(key: string, slice: KeptSlice | undefined): void {
     for (const service of this.#slices.set(key, slice)) this.#replan([service]);
   }
 
@@ -146,7 +149,7 @@ export class NodeSpeaker {
   }
 
   /** Services that use a layer-2 address. */
-  servicesOf(address: string): Service[] {
+  servicesOf(address: string): KeptService[] {
     return this.#addresses.servicesOf(address).flatMap((key) => this.#services.get(key) ?? []);
   }
 
@@ -182,7 +185,7 @@ export class NodeSpeaker {
   }
 
   /** Why no node answers for an address in layer 2. */
-  unansweredReason(service: Service, address: string): string {
+  unansweredReason(service: KeptService, address: string): string {
     return unansweredReason(service, address, this.#slices.slicesOf(objectKey(service)), this.#planContext());
   }
 
@@ -220,7 +223,7 @@ export class NodeSpeaker {
     }
     if (plan.refusals.length > 0) this.#refusals.set(key, plan.refusals);
     else this.#refusals.delete(key);
-    if (plan.advertised.length > 0) this.#advertised.set(key, plan.advertised);
+    if (plan.advertised.length > 0) this.#advertised.set(key, this.#withSharedPeers(plan.advertised));
     else this.#advertised.delete(key);
     return this.#addresses.update(key, plan.layer2, this.#observedVersion);
   }
@@ -232,6 +235,10 @@ export class NodeSpeaker {
       plan = this.#plan(key);
     });
     return plan;
+  }
+
+  #withSharedPeers(advertised: ServicePlan['advertised']): ServicePlan['advertised'] {
+    return advertised.map(({ address, peers }) => ({ address, peers: this.#lists.shared(peers) }));
   }
 
   #plan(key: string): ServicePlan {

@@ -43,7 +43,16 @@ export function peerRoutes(
   return routes;
 }
 
+/** One set for each advertisement, which thousands of routes share. */
+const attributeSets = new WeakMap<BgpAdvertisement, RouteAttributes>();
+
 function attributesOf(advertisement: BgpAdvertisement): RouteAttributes {
+  const known = attributeSets.get(advertisement) ?? newAttributes(advertisement);
+  attributeSets.set(advertisement, known);
+  return known;
+}
+
+function newAttributes(advertisement: BgpAdvertisement): RouteAttributes {
   const { localPref, med, asPathPrepend, communities, largeCommunities } = advertisement;
   return {
     ...(localPref === undefined ? {} : { localPref }),

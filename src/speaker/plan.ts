@@ -17,8 +17,9 @@ import type { RefusalCause } from '../cluster/status.ts';
 import type { Config, LabelSelector, PoolConfig } from '../config/config.ts';
 import { poolIndexOf } from '../config/pool-index.ts';
 import { anySelectorMatches } from '../config/selector.ts';
-import { type EndpointSlice, type Node, objectKey, type Service } from '../kubernetes/model.ts';
+import { type Node, objectKey } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
+import type { KeptService, KeptSlice } from './kept-objects.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
 import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
 import { type PeerRoute, peerRoutes } from './peer-routes.ts';
@@ -30,7 +31,7 @@ export interface PlanContext extends NodeRefusalRules {
   readonly nodeName: string;
   readonly nodes: ReadonlyMap<string, Node>;
   /** Whether the Service's load balancer class is Bellman's. */
-  readonly isOurs: (service: Service) => boolean;
+  readonly isOurs: (service: KeptService) => boolean;
 }
 
 /** An address that this node does not announce. */
@@ -53,8 +54,8 @@ export interface ServicePlan {
 export const emptyPlan: ServicePlan = { routes: [], layer2: [], advertised: [], refusals: [] };
 
 export function planService(
-  service: Service,
-  slices: Iterable<EndpointSlice>,
+  service: KeptService,
+  slices: Iterable<KeptSlice>,
   context: PlanContext,
 ): ServicePlan {
   if (service.type !== 'LoadBalancer' || service.deleting || !context.isOurs(service)) return emptyPlan;
@@ -76,7 +77,7 @@ export function planService(
 
 /** Plans an address by each protocol of its pool. A node refuses the address only if it refuses it by all of them. */
 function planAddress(
-  service: Service,
+  service: KeptService,
   ip: IpAddress,
   pool: PoolConfig,
   endpoints: ServingNodes,
@@ -105,14 +106,20 @@ function bothRefusals(ofBgp: Refusal, ofLayer2: Refusal): Refusal {
   return { ...ofBgp, reason: `${ofBgp.reason}; ${ofLayer2.reason}` };
 }
 
+/** The canonical text of an address. It is the string of the Service where that is canonical too, so that there is only one in memory. */
+function textOf(address: IpAddress, { ingress }: KeptService): string {
+  const text = formatIp(address);
+  return ingress.find(({ ip }) => ip === text)?.ip ?? text;
+}
+
 function planBgp(
-  service: Service,
+  service: KeptService,
   ip: IpAddress,
   pool: PoolConfig,
   endpoints: ServingNodes,
   context: PlanContext,
 ): ServicePlan {
-  const address = formatIp(ip);
+  const address = textOf(ip, service);
   const { config, nodeName, nodes } = context;
   const mayAnnounce = (name: string) => {
     const node = nodes.get(name);
@@ -134,13 +141,13 @@ function planBgp(
 }
 
 function planLayer2(
-  service: Service,
+  service: KeptService,
   ip: IpAddress,
   pool: PoolConfig,
   endpoints: ServingNodes,
   context: PlanContext,
 ): ServicePlan {
-  const address = formatIp(ip);
+  const address = textOf(ip, service);
   const where = layer2Candidates(service, pool, endpoints, context);
   const recordedOwner = parseAnnouncing(service).get(address)?.node;
   const entry: UnversionedEntry = {
@@ -164,7 +171,7 @@ function planLayer2(
 function unselected(
   protocol: string,
   advertisements: readonly { readonly serviceSelectors: readonly LabelSelector[] }[],
-  { labels }: Service,
+  { labels }: KeptService,
   address: string,
 ): Refusal | undefined {
   const isSelected = advertisements.some(({ serviceSelectors }) =>
@@ -179,7 +186,7 @@ function unselected(
  * about nodes with an endpoint that does not terminate. While one of them may announce, nodes with only terminating endpoints may not.
  */
 function refusalOf(
-  service: Service,
+  service: KeptService,
   address: string,
   endpoints: ServingNodes,
   mayAnnounce: (node: string) => boolean,

@@ -9,58 +9,72 @@ export interface RouteChange {
   readonly attributes?: RouteAttributes;
 }
 
+/** Attributes that a Service wants a prefix to have. */
+interface Wanted {
+  readonly service: string;
+  readonly attributes: RouteAttributes;
+}
+
 interface Route {
   readonly peer: string;
   readonly prefix: Prefix;
-  /** Desired attributes, by Service. Several Services may share a prefix, or their addresses may be aggregated into it. */
-  readonly wanted: Map<string, RouteAttributes[]>;
-  /** JSON of the attributes announced last. */
-  announced: string;
+  /** Several Services may share a prefix, or their addresses may be aggregated into it. */
+  wanted: readonly Wanted[];
+  announced: RouteAttributes | undefined;
 }
+
+const noKeys: readonly string[] = [];
 
 /**
  * Prefixes that each peer should receive, with the Services that need them. A prefix is withdrawn when no Service needs it any more.
- * The cost of an update is proportional to the routes of one Service.
+ * The cost of an update is proportional to the routes of one Service, and to the Services that share their prefixes. There is one route
+ * for each Service and peer, so a route consists of short arrays, which take less memory than maps and sets.
  */
 export class RouteTable {
   readonly #routes = new Map<string, Route>();
-  readonly #keysOfService = new Map<string, ReadonlySet<string>>();
+  readonly #keysOfService = new Map<string, readonly string[]>();
+  /** Results of `mergeAttributes` for a single set, so that the routes of one advertisement share one set. */
+  readonly #merged = new WeakMap<RouteAttributes, RouteAttributes>();
 
   /** Replaces the routes of a Service. Returns the changes to make at the peers. */
   update(service: string, wanted: readonly PeerRoute[]): RouteChange[] {
-    const before = this.#keysOfService.get(service) ?? new Set<string>();
-    const now = new Set<string>();
+    const now = new Map<string, Wanted[]>();
     for (const { peer, prefix, attributes } of wanted) {
       const key = `${peer} ${formatPrefix(prefix)}`;
-      let route = this.#routes.get(key);
-      if (!route) {
-        route = { peer, prefix, wanted: new Map(), announced: '' };
-        this.#routes.set(key, route);
-      }
-      if (now.has(key)) route.wanted.get(service)?.push(attributes);
-      else route.wanted.set(service, [attributes]);
-      now.add(key);
+      if (!this.#routes.has(key)) this.#routes.set(key, { peer, prefix, wanted: [], announced: undefined });
+      const mine = now.get(key);
+      if (mine) mine.push({ service, attributes });
+      else now.set(key, [{ service, attributes }]);
     }
-    if (now.size > 0) this.#keysOfService.set(service, now);
+    const before = this.#keysOfService.get(service) ?? noKeys;
+    if (now.size > 0) this.#keysOfService.set(service, [...now.keys()]);
     else this.#keysOfService.delete(service);
     const changes: RouteChange[] = [];
-    for (const key of before.union(now)) {
+    for (const key of new Set([...before, ...now.keys()])) {
       const route = this.#routes.get(key);
       if (!route) continue;
-      if (!now.has(key)) route.wanted.delete(service);
+      const others = route.wanted.filter((each) => each.service !== service);
+      route.wanted = [...others, ...(now.get(key) ?? [])];
       const { peer, prefix } = route;
-      if (route.wanted.size === 0) {
+      if (route.wanted.length === 0) {
         this.#routes.delete(key);
         changes.push({ peer, prefix });
         continue;
       }
-      const attributes = mergeAttributes([...route.wanted.values()].flat());
-      const text = JSON.stringify(attributes);
-      if (text === route.announced) continue;
-      route.announced = text;
+      const attributes = this.#merge(route.wanted);
+      if (isSame(attributes, route.announced)) continue;
+      route.announced = attributes;
       changes.push({ peer, prefix, attributes });
     }
     return changes;
+  }
+
+  #merge(wanted: readonly Wanted[]): RouteAttributes {
+    const [first] = wanted;
+    if (!first || wanted.length > 1) return mergeAttributes(wanted.map(({ attributes }) => attributes));
+    const known = this.#merged.get(first.attributes) ?? mergeAttributes([first.attributes]);
+    this.#merged.set(first.attributes, known);
+    return known;
   }
 
   /** Services that have routes. */
@@ -90,4 +104,8 @@ export function mergeAttributes(all: readonly RouteAttributes[]): RouteAttribute
     communities: [...new Set(all.flatMap(({ communities }) => communities))].sort((a, b) => a - b),
     largeCommunities: [...large.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]),
   };
+}
+
+function isSame(a: RouteAttributes, b: RouteAttributes | undefined): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -20,7 +20,6 @@ import { viewerAudience } from '../cluster/viewer.ts';
 import { connect } from '../kubernetes/client.ts';
 import { EventRecorder } from '../kubernetes/event-recorder.ts';
 import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
-import type { Service } from '../kubernetes/model.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
 import type { FromLayer2 } from '../layer2/messages.ts';
 import { createLayer2, type Layer2 } from '../layer2/parent.ts';
@@ -30,6 +29,7 @@ import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
 import type { ListenAddress } from '../telemetry/http-server.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
+import { collectStartGarbage } from '../telemetry/start-garbage.ts';
 import { version } from '../version.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
@@ -39,6 +39,7 @@ import { ConfigMemory } from './config-memory.ts';
 import { actsForDeadNode, membersByKubernetes } from './dead-node.ts';
 import { serveSpeaker } from './http.ts';
 import { type AwaitedKind, InitialSync } from './initial-sync.ts';
+import type { KeptService } from './kept-objects.ts';
 import { KnownSpeakerList } from './known-speakers.ts';
 import { Layer2Reports } from './layer2-reports.ts';
 import { sendLinkHints } from './link-hints.ts';
@@ -82,12 +83,12 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   registerKubernetesMetrics(registry, client.reachability);
   registerProcessMetrics(registry, clock, version);
   endOnCrash({ logger, recorder, clock });
-  const services = new Map<string, Service>();
+  const services = new Map<string, KeptService>();
   const knownSpeakers = new KnownSpeakerList();
   const accepted = new AcceptedConfigTracker();
   const sync = new InitialSync();
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger, clock });
-  const isOurs = (service: Service) => loadBalancerClassMatches(service, options.loadBalancerClass);
+  const isOurs = (service: KeptService) => loadBalancerClassMatches(service, options.loadBalancerClass);
 
   const bgp = startBgp(options, registry, diagnostics, () => speaker.interfacesChanged());
   const linkHints = sendLinkHints(bgp, diagnostics.guard, logger);
@@ -186,6 +187,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     speaker.start();
     reconciler.start();
     logger.info({ node: nodeName, services: services.size }, 'in sync');
+    collectStartGarbage(clock);
   };
   const watching = new AbortController();
   const watches = new SpeakerWatches({

@@ -1,4 +1,5 @@
-import type { EndpointSlice, IpFamilyName } from '../kubernetes/model.ts';
+import type { IpFamilyName } from '../kubernetes/model.ts';
+import type { KeptSlice } from './kept-objects.ts';
 
 /** Where traffic to a Service can end, for one address family. */
 export interface ServingNodes {
@@ -10,7 +11,7 @@ export interface ServingNodes {
 }
 
 /** An endpoint counts while it serves. A terminating endpoint serves until it stops answering its readiness probe. */
-export function servingNodes(slices: Iterable<EndpointSlice>): Record<IpFamilyName, ServingNodes> {
+export function servingNodes(slices: Iterable<KeptSlice>): Record<IpFamilyName, ServingNodes> {
   const found = {
     IPv4: { any: false, nodes: new Set<string>(), lasting: new Set<string>() },
     IPv6: { any: false, nodes: new Set<string>(), lasting: new Set<string>() },

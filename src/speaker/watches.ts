@@ -17,7 +17,6 @@ import {
   decodeService,
   decodeSpeakerPod,
 } from '../kubernetes/decode.ts';
-import type { Service } from '../kubernetes/model.ts';
 import { type WatchOptions, watch } from '../kubernetes/watch.ts';
 import { paths } from '../kubernetes/write.ts';
 import type { Layer2 } from '../layer2/parent.ts';
@@ -27,6 +26,7 @@ import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import type { AnnouncingReconciler } from './announcing-reconciler.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { AwaitedKind } from './initial-sync.ts';
+import { type KeptService, keptService, SliceKeeper } from './kept-objects.ts';
 import type { KnownSpeakerList } from './known-speakers.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
 
@@ -39,7 +39,7 @@ export interface SpeakerWatchesOptions {
   /** Ends all watches. */
   readonly signal: AbortSignal;
   /** By `namespace/name`. The watch of Services fills it. */
-  readonly services: Map<string, Service>;
+  readonly services: Map<string, KeptService>;
   readonly accepted: AcceptedConfigTracker;
   /** The watches of Nodes and Pods fill it. */
   readonly knownSpeakers: KnownSpeakerList;
@@ -127,7 +127,7 @@ export class SpeakerWatches {
     const { services, speaker, reconciler, arrived } = this.#options;
     return this.#watch(
       paths.services,
-      decodeService,
+      (raw) => keptService(decodeService(raw)),
       (key, service) => {
         if (service) services.set(key, service);
         else services.delete(key);
@@ -139,10 +139,14 @@ export class SpeakerWatches {
   }
 
   #watchEndpointSlices(): Promise<void> {
+    const slices = new SliceKeeper();
     const { speaker, arrived } = this.#options;
     return this.#watch(
       paths.endpointSlices,
-      decodeEndpointSlice,
+      (raw) => {
+        const slice = decodeEndpointSlice(raw);
+        return slice && slices.kept(slice);
+      },
       (key, slice) => speaker.setEndpointSlice(key, slice),
       () => arrived('endpoints'),
     );

@@ -30,6 +30,7 @@ import { type Assigned, includesIp } from '../allocator/address-book.ts';
 import type { Allocator } from '../allocator/allocator.ts';
 import type { ControllerMetrics } from '../metrics.ts';
 import { decisionRecord } from './decision-record.ts';
+import { keptService } from './kept-service.ts';
 import { farewellChange, isMarked, isRecorded, serviceChange } from './service-change.ts';
 import { type Decision, ServiceDecider } from './service-decider.ts';
 import { ServiceReporter } from './service-reporter.ts';
@@ -239,7 +240,7 @@ export class ServiceReconciler {
       const written = await patchServiceStatus(client, service, service.resourceVersion, change);
       metrics.writes.inc({ object: 'service', result: 'ok' });
       if (change.ingress) this.#reporter.written(key, service, assigned, lackingSinceMs);
-      this.setService(key, decodeService(written));
+      this.setService(key, keptService(decodeService(written)));
     } catch (error) {
       metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
       // The Service was deleted meanwhile. The watch will report the deletion.

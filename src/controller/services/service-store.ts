@@ -4,7 +4,8 @@ import { isOlderVersion } from '../../kubernetes/write.ts';
 /** The Services as the API server last showed them, with an index of the addresses in their status. */
 export class ServiceStore {
   readonly #services = new Map<string, Service>();
-  readonly #byAddress = new Map<string, Set<string>>();
+  /** Keys of Services. Few share an address, and a short array takes less memory than a set. */
+  readonly #byAddress = new Map<string, readonly string[]>();
 
   get(key: string): Service | undefined {
     return this.#services.get(key);
@@ -31,20 +32,23 @@ export class ServiceStore {
       if (before.resourceVersion !== '' && before.resourceVersion === service.resourceVersion) return false;
     }
     for (const { ip } of before?.ingress ?? []) {
-      const keys = this.#byAddress.get(ip);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#byAddress.delete(ip);
+      const others = this.#othersShowing(ip, key);
+      if (others.length > 0) this.#byAddress.set(ip, others);
+      else this.#byAddress.delete(ip);
     }
     if (!service) return this.#services.delete(key);
     this.#services.set(key, service);
-    for (const { ip } of service.ingress)
-      this.#byAddress.set(ip, (this.#byAddress.get(ip) ?? new Set()).add(key));
+    for (const { ip } of service.ingress) this.#byAddress.set(ip, [...this.#othersShowing(ip, key), key]);
     return true;
   }
 
   /** Keys of the Services whose status shows the address. */
   showing(ip: string): Iterable<string> {
     return this.#byAddress.get(ip) ?? [];
+  }
+
+  #othersShowing(ip: string, key: string): readonly string[] {
+    return (this.#byAddress.get(ip) ?? []).filter((other) => other !== key);
   }
 
   /** All Services, oldest first. */

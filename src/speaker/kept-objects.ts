@@ -1,0 +1,90 @@
+/**
+ * What the speaker keeps in memory of Services and EndpointSlices. There may be tens of thousands of both, so it keeps only the fields that
+ * plans and the announcing record need, and shares equal parts. An object that no plan needs is left out.
+ */
+import { annotations } from '../cluster/names.ts';
+import type { Endpoint, EndpointSlice, Service } from '../kubernetes/model.ts';
+
+export type KeptService = Pick<
+  Service,
+  | 'namespace'
+  | 'name'
+  | 'uid'
+  | 'resourceVersion'
+  | 'labels'
+  | 'annotations'
+  | 'deleting'
+  | 'type'
+  | 'loadBalancerClass'
+  | 'externalTrafficPolicy'
+  | 'ingress'
+>;
+
+/** An endpoint without its addresses. The speaker needs to know only where endpoints are. */
+export type KeptEndpoint = Omit<Endpoint, 'addresses'>;
+
+export interface KeptSlice extends Pick<EndpointSlice, 'namespace' | 'name' | 'serviceName' | 'family'> {
+  /** Equal endpoints appear once. */
+  readonly endpoints: readonly KeptEndpoint[];
+}
+
+/** One string for all Services. The parser makes one for each. */
+const loadBalancer = 'LoadBalancer';
+const noAnnotations: KeptService['annotations'] = {};
+
+/**
+ * Returns `undefined` for a Service that is neither a load balancer nor carries an announcing record. A Service that was a load balancer
+ * may carry one, which the speaker removes.
+ */
+export function keptService(service: Service): KeptService | undefined {
+  const record = service.annotations[annotations.announcing];
+  if (service.type !== loadBalancer && record === undefined) return undefined;
+  const { namespace, name, uid, resourceVersion, labels, deleting, type, loadBalancerClass, ingress } =
+    service;
+  return {
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    labels,
+    annotations: record === undefined ? noAnnotations : { [annotations.announcing]: record },
+    deleting,
+    type: type === loadBalancer ? loadBalancer : type,
+    ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+    externalTrafficPolicy: service.externalTrafficPolicy,
+    ingress,
+  };
+}
+
+/** Most slices have the same few lists of endpoints. When there are more lists than this, sharing starts again. */
+const maxLists = 10_000;
+
+/** Makes slices that share equal lists of endpoints. */
+export class SliceKeeper {
+  readonly #lists = new Map<string, readonly KeptEndpoint[]>();
+
+  kept({ namespace, name, serviceName, family, endpoints }: EndpointSlice): KeptSlice {
+    return {
+      namespace,
+      name,
+      serviceName,
+      family,
+      endpoints: this.#shared(endpoints),
+    };
+  }
+
+  #shared(endpoints: readonly Endpoint[]): readonly KeptEndpoint[] {
+    const different = new Map(endpoints.map((endpoint) => [keyOf(endpoint), endpoint]));
+    const key = [...different.keys()].sort().join();
+    const known = this.#lists.get(key);
+    if (known) return known;
+    if (this.#lists.size >= maxLists) this.#lists.clear();
+    const list = [...different.values()].map(({ addresses: _, ...kept }) => kept);
+    this.#lists.set(key, list);
+    return list;
+  }
+}
+
+function keyOf({ nodeName = '', ready, serving, terminating }: Endpoint): string {
+  return `${nodeName}/${ready}/${serving}/${terminating}`;
+}
