@@ -74,6 +74,8 @@ export class BfdEngine {
   readonly #sessions = new Map<string, BfdSession>();
   /** Removed sessions that still tell their peers AdminDown. */
   readonly #leaving = new Map<BfdSession, Timer>();
+  /** Both together; `undefined` after a change. The list is needed for every packet that is sent. */
+  #allSessions: readonly BfdSession[] | undefined;
   readonly #byDiscriminator = new Map<number, BfdSession>();
   readonly #ports = new Map<string, Port>();
   readonly #dropped: Partial<Record<BfdDropReason, number>> = {};
@@ -129,6 +131,7 @@ export class BfdEngine {
     if (wereUp.length > 0) await new Promise<void>((resolve) => void this.#clock.after(stopMs, resolve));
     for (const session of [...this.#sessions.values(), ...this.#leaving.keys()]) this.#forget(session);
     this.#sessions.clear();
+    this.#allSessions = undefined;
     this.#timer?.cancel();
     this.#maintenance?.cancel();
   }
@@ -141,6 +144,7 @@ export class BfdEngine {
       this.#leaving.get(returning)?.cancel();
       this.#leaving.delete(returning);
       this.#sessions.set(settings.id, returning);
+      this.#sessionsChanged();
       this.#configure(returning, settings);
       returning.setAdminDown(false);
       return;
@@ -175,6 +179,7 @@ export class BfdEngine {
       session,
       this.#clock.after(farewellMs, () => this.#forget(session)),
     );
+    this.#sessionsChanged();
   }
 
   #forget(session: BfdSession): void {
@@ -189,7 +194,7 @@ export class BfdEngine {
       this.#closeSocket(port);
       this.#ports.delete(text);
     }
-    this.#updateReceivers();
+    this.#sessionsChanged();
   }
 
   #newDiscriminator(): number {
@@ -203,7 +208,7 @@ export class BfdEngine {
     const port = this.#portFor(session.settings);
     port.sessions.add(session);
     this.#open(port);
-    this.#updateReceivers();
+    this.#sessionsChanged();
   }
 
   #portFor(settings: BfdSessionSettings): Port {
@@ -231,6 +236,12 @@ export class BfdEngine {
     }
     for (const session of port.sessions) session.setReceiveFault(fault);
     this.#updateFilter(port);
+  }
+
+  /** Call it after every change of `#sessions` and `#leaving`. */
+  #sessionsChanged(): void {
+    this.#allSessions = undefined;
+    this.#updateReceivers();
   }
 
   #updateReceivers(): void {
@@ -290,7 +301,15 @@ export class BfdEngine {
   }
 
   #receive(port: Port, octets: Uint8Array, source: Uint8Array): void {
-    this.#options.guard.run({ entrance: 'bfd', source: Buffer.from(source).toString('hex'), octets }, () => {
+    const input = {
+      entrance: 'bfd',
+      // Thousands of packets arrive in a second, and the text is needed only for a failure.
+      get source() {
+        return sourceText(source);
+      },
+      octets,
+    } as const;
+    this.#options.guard.run(input, () => {
       const packet = decodePacket(octets);
       if (!packet.ok) return this.#countDrop('malformed');
       const found = findSession(packet.value, source, port.receivers, this.#byDiscriminator);
@@ -327,7 +346,8 @@ export class BfdEngine {
   }
 
   #all(): readonly BfdSession[] {
-    return [...this.#sessions.values(), ...this.#leaving.keys()];
+    this.#allSessions ??= [...this.#sessions.values(), ...this.#leaving.keys()];
+    return this.#allSessions;
   }
 
   #setTimer(): void {
