@@ -1,0 +1,4 @@
+import { frr } from './bfd/daemons/frr.ts';
+import { describeBfdMatrix } from './bfd/matrix.ts';
+
+describeBfdMatrix(frr);
