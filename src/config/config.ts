@@ -163,4 +163,12 @@ export interface Layer2Advertisement {
   readonly nodeSelectors: readonly LabelSelector[];
   /** Services whose addresses are answered for. An empty list means all Services. */
   readonly serviceSelectors: readonly LabelSelector[];
+  readonly preferredNodes: readonly NodePreference[];
+}
+
+/** Adds the weight to each node that the selector matches. The eligible node with the greatest sum owns the address. */
+export interface NodePreference {
+  /** 1 to 100. */
+  readonly weight: number;
+  readonly selector: LabelSelector;
 }

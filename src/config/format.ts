@@ -87,11 +87,21 @@ function plainBfdProfile({ authentication, ...profile }: BfdProfile): object {
 
 function plainPool(pool: PoolConfig): object {
   const ofBgp = pool.bgpAdvertisements.map(plainBgpAdvertisement);
-  const ofLayer2 = pool.l2Advertisements.map(({ interfaces, nodeSelectors, serviceSelectors }) => ({
-    ...(interfaces.length > 0 ? { interfaces } : {}),
-    ...plainSelectors('node-selectors', nodeSelectors),
-    ...plainSelectors('service-selectors', serviceSelectors),
-  }));
+  const ofLayer2 = pool.l2Advertisements.map(
+    ({ interfaces, nodeSelectors, serviceSelectors, preferredNodes }) => ({
+      ...(interfaces.length > 0 ? { interfaces } : {}),
+      ...plainSelectors('node-selectors', nodeSelectors),
+      ...plainSelectors('service-selectors', serviceSelectors),
+      ...(preferredNodes.length > 0
+        ? {
+            'preferred-node-selectors': preferredNodes.map(({ weight, selector }) => ({
+              weight,
+              preference: plainSelector(selector),
+            })),
+          }
+        : {}),
+    }),
+  );
   return {
     name: pool.name,
     protocol: plainProtocol(pool.protocols),
@@ -135,7 +145,11 @@ function plainBgpAdvertisement(advertisement: BgpAdvertisement): object {
 
 function plainSelectors(key: string, selectors: readonly LabelSelector[]): object {
   if (selectors.length === 0) return {};
-  const plain = selectors.map(({ matchLabels, matchExpressions }) => ({
+  return { [key]: selectors.map(plainSelector) };
+}
+
+function plainSelector({ matchLabels, matchExpressions }: LabelSelector): object {
+  return {
     ...(Object.keys(matchLabels).length > 0 ? { 'match-labels': matchLabels } : {}),
     ...(matchExpressions.length > 0
       ? {
@@ -146,6 +160,5 @@ function plainSelectors(key: string, selectors: readonly LabelSelector[]): objec
           })),
         }
       : {}),
-  }));
-  return { [key]: plain };
+  };
 }

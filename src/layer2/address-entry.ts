@@ -8,6 +8,8 @@ export interface UnversionedEntry {
   readonly interfaces: readonly string[];
   /** Interfaces by node, if the nodes do not all have the same list. A node that is missing here uses `interfaces`. */
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
+  /** How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. */
+  readonly preferences?: Readonly<Record<string, number>>;
   /** Addresses of one group prefer the same node. The two families of a dual-stack Service form a group. */
   readonly group: string;
   /** The last owner, according to the Service's annotation. */
@@ -40,4 +42,11 @@ export function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfa
   const [first = []] = lists.values();
   const isOne = [...lists.values()].every((names) => names.join('/') === first.join('/'));
   return isOne ? { interfaces: first } : { interfaces: [], nodeInterfaces: Object.fromEntries(lists) };
+}
+
+/** Stores preferences in one order, so that equal ones give equal entries. Leaves out nodes without a preference. */
+export function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<UnversionedEntry, 'preferences'> {
+  const positive = [...byNode].filter(([, preference]) => preference > 0);
+  if (positive.length === 0) return {};
+  return { preferences: Object.fromEntries(positive.sort(([a], [b]) => (a < b ? -1 : 1))) };
 }

@@ -1,5 +1,5 @@
 import type { AddressEntry, AddressRemoval, UnversionedEntry } from '../layer2/address-entry.ts';
-import { interfacesOf, perNode } from '../layer2/address-entry.ts';
+import { interfacesOf, perNode, preferencesOf } from '../layer2/address-entry.ts';
 import { SharedLists } from './shared-lists.ts';
 
 /** A difference to send to the layer-2 process. */
@@ -102,10 +102,15 @@ function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | 
       .map((each) => interfacesOf(each, node));
     interfaces.set(node, lists.some((names) => names.length === 0) ? [] : [...new Set(lists.flat())]);
   }
+  const preferences = new Map<string, number>();
+  for (const { preferences: own = {} } of all)
+    for (const [node, preference] of Object.entries(own))
+      preferences.set(node, Math.max(preference, preferences.get(node) ?? 0));
   return {
     address: first.address,
     candidates: [...interfaces.keys()],
     ...perNode(interfaces),
+    ...preferencesOf(preferences),
     group: first.group,
     ...(owner === undefined ? {} : { recordedOwner: owner }),
   };

@@ -250,6 +250,13 @@ export class Layer2Cluster {
     return new Eligibility(this.#factsOf(this.members.keys())).eligible(parsed, entry);
   }
 
+  /** The eligible nodes that the entry prefers most. */
+  preferred(address: string): readonly string[] {
+    const entry = this.entries.get(address);
+    const nodes = this.eligible(address);
+    return entry ? new Eligibility(new Map()).preferred(nodes, entry) : nodes;
+  }
+
   /** Lets each member find out which nodes are reachable now. */
   #membersChanged(): void {
     for (const member of this.members.values())

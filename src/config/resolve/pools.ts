@@ -3,7 +3,7 @@ import type { Layer2Advertisement, PoolConfig, Protocol } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawPool, Sound } from '../schema/index.ts';
 import { type References, resolveBgpAdvertisements } from './advertisements.ts';
-import { resolveSelectors } from './selectors.ts';
+import { resolveSelector, resolveSelectors } from './selectors.ts';
 import { interfaceNameFault, namespaceFault, readRange } from './values.ts';
 
 /** A range with its place in the document. */
@@ -113,6 +113,12 @@ function resolvePool(
         [...within, 'service-selectors'],
         findings,
       ),
+      preferredNodes: (each?.['preferred-node-selectors'] ?? []).flatMap((preferred, n) => {
+        const { weight, preference } = preferred ?? {};
+        const place: Path = [...within, 'preferred-node-selectors', n, 'preference'];
+        const selector = resolveSelector(preference, place, findings);
+        return weight === undefined ? [] : [{ weight, selector }];
+      }),
     };
   });
   const selectors = (key: 'namespace-selectors' | 'service-selectors') =>

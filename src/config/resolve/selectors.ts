@@ -8,10 +8,18 @@ export function resolveSelectors(
   path: Path,
   findings: Findings,
 ): LabelSelector[] {
-  return (raw ?? []).map((selector, i) => ({
-    matchLabels: resolveLabels(selector?.['match-labels'] ?? {}, [...path, i, 'match-labels'], findings),
+  return (raw ?? []).map((selector, i) => resolveSelector(selector, [...path, i], findings));
+}
+
+export function resolveSelector(
+  selector: Sound<RawSelector> | undefined,
+  path: Path,
+  findings: Findings,
+): LabelSelector {
+  return {
+    matchLabels: resolveLabels(selector?.['match-labels'] ?? {}, [...path, 'match-labels'], findings),
     matchExpressions: (selector?.['match-expressions'] ?? []).flatMap((requirement, j) => {
-      const at = [...path, i, 'match-expressions', j];
+      const at = [...path, 'match-expressions', j];
       if (!requirement) return [];
       const { key, operator, values } = requirement;
       const named = (values ?? []).flatMap((value) => value ?? []);
@@ -28,7 +36,7 @@ export function resolveSelectors(
         findings.error([...at, 'values'], () => `${operator} takes no values`);
       return key === undefined || operator === undefined ? [] : [{ key, operator, values: named }];
     }),
-  }));
+  };
 }
 
 function resolveLabels(

@@ -262,6 +262,21 @@ export const l2AdvertisementSchema = z.strictObject(
       selectors,
       'Services whose addresses are answered for. One match is enough. By default all Services.',
     ),
+    'preferred-node-selectors': key(
+      list(
+        z.strictObject(
+          {
+            weight: wholeNumber(1, 100, 'a weight (1 to 100)').meta({
+              description: 'Is added to the preference of each node that the selector matches.',
+            }),
+            preference: selectorSchema,
+          },
+          'weight and preference',
+        ),
+        'a list of weights and preferences',
+      ),
+      'Nodes that answer rather than others. Of the nodes that could answer, one with the greatest sum of weights does.',
+    ),
   },
   'an advertisement',
 );

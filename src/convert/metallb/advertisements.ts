@@ -25,10 +25,21 @@ export function convertLayer2Advertisement(
   const nodes = spec.selectors('nodeSelectors');
   const interfaces = spec.texts('interfaces');
   const services = spec.selectors('serviceSelectors');
+  const preferred = spec.objects('preferredNodeSelectors').map((each) => {
+    if (!each.has('weight')) each.lacks('weight', 'a number from 1 to 100');
+    return { weight: each.number('weight'), preference: each.selector('preference') };
+  });
   const advertisement: RawLayer2Advertisement = {
     interfaces: interfaces?.value,
     'node-selectors': nodes?.value,
     'service-selectors': services?.value,
+    'preferred-node-selectors':
+      preferred.length === 0
+        ? undefined
+        : preferred.map(({ weight, preference }) => ({
+            weight: weight?.value ?? 0,
+            preference: preference?.value ?? {},
+          })),
   };
   const places = selection.pools.map((pool) => addLayer2Advertisement(pool, advertisement));
   const to = placesOf(places, object, report);
@@ -36,10 +47,9 @@ export function convertLayer2Advertisement(
   nodes?.carried(to('node-selectors'));
   interfaces?.carried(to('interfaces'));
   services?.carried(to('service-selectors'));
-  for (const preferred of spec.objects('preferredNodeSelectors')) {
-    const why = 'Bellman spreads addresses evenly over the nodes and prefers none';
-    preferred.number('weight')?.dropped(why);
-    preferred.selector('preference')?.dropped(why);
+  for (const [i, { weight, preference }] of preferred.entries()) {
+    weight?.carried(to(`preferred-node-selectors[${i}].weight`));
+    preference?.carried(to(`preferred-node-selectors[${i}].preference`));
   }
   spec.dropOthers('Bellman knows no such setting of an advertisement in layer 2');
 }

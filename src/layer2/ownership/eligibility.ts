@@ -40,6 +40,20 @@ export class Eligibility {
     return this.eligible(address, entry).includes(node);
   }
 
+  /** The nodes among these that the entry prefers most. */
+  preferred(nodes: readonly string[], { preferences }: AddressEntry): readonly string[] {
+    if (!preferences || nodes.length < 2) return nodes;
+    const greatest = Math.max(...nodes.map((node) => preferences[node] ?? 0));
+    return nodes.filter((node) => (preferences[node] ?? 0) === greatest);
+  }
+
+  /** Whether no other node that is eligible and ready is preferred to this eligible node. */
+  isPreferred(node: string, address: IpAddress, entry: AddressEntry): boolean {
+    if (!entry.preferences) return true;
+    const others = this.eligible(address, entry).filter((other) => other === node || this.isReady(other));
+    return this.preferred(others, entry).includes(node);
+  }
+
   /**
    * Like `isEligible`, but the node need not be a candidate, and a link with the address's subnet is enough even if the entry names other
    * interfaces.

@@ -3,12 +3,13 @@
  * membership, and the time go in. Actions to answer, to stop answering and to claim come out.
  *
  * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds that other
- * nodes own its former addresses, and it does not take them back. Before the first claim, the owner recorded on the Service counts as the
+ * nodes own its former addresses, and it does not take them back, unless the entry prefers it to the owner. Before the first claim, the owner recorded on the Service counts as the
  * owner.
  *
- *     owner is alive and eligible             it keeps the address (tenure.ts)
- *     owner is alive and not eligible         handover: the successor answers and announces, then claims; the old owner stops when it
- *                                             sees the claim, or at once when there is no successor
+ *     owner is alive, eligible, and no        it keeps the address (tenure.ts)
+ *     ready node is preferred to it
+ *     owner is alive and not eligible, or     handover: the successor answers and announces, then claims; the old owner stops when it
+ *     a ready node is preferred to it         sees the claim, or at once when there is no successor
  *     owner is dead, or restarted and not     failover: the successor answers at once, and claims
  *     yet ready
  *     address was never claimed               the successor claims, and answers once a probe has shown that the address is free
@@ -237,7 +238,7 @@ export class Ownership {
       if (owned.isAnswering) actions.push(silence(owned, unusedReason));
       return;
     }
-    if (!claim || !mayKeep(claim, owned, this.#self, this.#eligibility)) {
+    if (!claim || !this.#mayKeep(claim, owned)) {
       this.#vacancies.open(text, owned, nowMs);
       return;
     }
@@ -246,6 +247,11 @@ export class Ownership {
     if (owner !== this.#self && owned.isAnswering) actions.push(silence(owned, `${owner} owns it`));
     if (owner === this.#self && !owned.isAnswering)
       actions.push(answer(owned, 'failover', owner, claim.inConflict));
+  }
+
+  /** Only a majority moves an address to a preferred node, because the old owner in a minority stops without waiting for a claim. */
+  #mayKeep(claim: Claim, owned: OwnedAddress): boolean {
+    return mayKeep(claim, owned, this.#self, this.#eligibility, this.#claiming === 'allowed');
   }
 
   *#fillVacancies(decision: Decision): Steps<void> {

@@ -15,15 +15,22 @@ export function isReleasedSince(newest: Claim | undefined, { entry }: TrackedEnt
   return newest?.owner === '' && newest.observedVersion > entry.observedVersion;
 }
 
-/** Whether the owner may keep the address, from the viewpoint of the node `self`. */
+/**
+ * Whether the owner may keep the address, from the viewpoint of the node `self`. An owner gives the address up to a node that the entry
+ * prefers, unless `movesToPreferred` is false, or the owner has observed a newer version of the entry.
+ */
 export function mayKeep(
   { owner, observedVersion }: Claim,
   { entry, address }: TrackedEntry,
   self: string,
   eligibility: Eligibility,
+  movesToPreferred: boolean,
 ): boolean {
   if (owner !== self && !eligibility.isReady(owner)) return false;
-  if (eligibility.isEligible(owner, address, entry)) return true;
+  if (eligibility.isEligible(owner, address, entry)) {
+    if (!movesToPreferred || eligibility.isPreferred(owner, address, entry)) return true;
+    return owner !== self && observedVersion > entry.observedVersion;
+  }
   const isNewer = owner !== self && observedVersion > 0 && observedVersion >= entry.observedVersion;
   return isNewer && eligibility.couldAnswer(owner, address, entry);
 }

@@ -40,8 +40,9 @@ export interface SuccessorInput {
 }
 
 /**
- * The nodes that the election chooses from, and the recorded owner if it is eligible and the address has no claim. Nodes that were passed
- * over are left out, unless all eligible nodes were passed over.
+ * The nodes that the election chooses from, and the recorded owner if it is one of them and the address has no claim. These are the most
+ * preferred nodes that are eligible. Nodes that were passed over are left out. When all of them were passed over, less preferred nodes
+ * follow, unless the owner still answers: it then goes on to wait for a preferred node.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,
@@ -52,12 +53,15 @@ export function successors(
   // nodes may take it.
   const eligible =
     owner === undefined ? all : all.filter((node) => node === self || eligibility.isReady(node));
+  const ownerAnswers = owner !== undefined && eligible.includes(owner);
+  const among = ownerAnswers ? eligibility.preferred(eligible, entry) : eligible;
+  const remaining = passedOver.size === 0 ? among : among.filter((node) => !passedOver.has(node));
+  const chosen = eligibility.preferred(remaining.length > 0 ? remaining : eligible, entry);
   const { recordedOwner } = entry;
-  const remaining = passedOver.size === 0 ? eligible : eligible.filter((node) => !passedOver.has(node));
   const isRecordedNext =
-    owner === undefined && recordedOwner !== undefined && remaining.includes(recordedOwner);
-  return {
-    eligible: remaining.length > 0 ? remaining : eligible,
-    ...(isRecordedNext ? { recordedOwner } : {}),
-  };
+    owner === undefined &&
+    recordedOwner !== undefined &&
+    remaining.length > 0 &&
+    chosen.includes(recordedOwner);
+  return { eligible: chosen, ...(isRecordedNext ? { recordedOwner } : {}) };
 }

@@ -310,6 +310,10 @@ const config: fc.Arbitrary<Config> = fc
                     interfaces,
                     nodeSelectors: rest.serviceSelectors,
                     serviceSelectors: rest.namespaceSelectors,
+                    preferredNodes: rest.serviceSelectors.map((each, n) => ({
+                      weight: n + 1,
+                      selector: each,
+                    })),
                   },
                 ]
               : [],

@@ -242,8 +242,8 @@ test('planService() applies the interfaces of an advertisement only to the nodes
           pool('office', ['192.0.2.240/28'], {
             protocols: ['layer2'],
             l2Advertisements: [
-              { interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [] },
-              { interfaces: other, nodeSelectors: [rack('a')], serviceSelectors: [] },
+              { interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [], preferredNodes: [] },
+              { interfaces: other, nodeSelectors: [rack('a')], serviceSelectors: [], preferredNodes: [] },
             ],
           }),
         ]),
@@ -263,7 +263,9 @@ test('planService() restricts layer 2 to the nodes and interfaces of the adverti
   const restricted = config([
     pool('office', ['192.0.2.240/28'], {
       protocols: ['layer2'],
-      l2Advertisements: [{ interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [] }],
+      l2Advertisements: [
+        { interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [], preferredNodes: [] },
+      ],
     }),
   ]);
   const plan = planService(printer, [slice('printer', ['node-1'])], context({ config: restricted }));
@@ -287,7 +289,9 @@ test('planService() refuses an address of a pool with two protocols only if both
       [
         pool('twice', ['192.0.2.240/28'], {
           protocols: ['bgp', 'layer2'],
-          l2Advertisements: [{ interfaces: [], nodeSelectors: [rack('b')], serviceSelectors: [] }],
+          l2Advertisements: [
+            { interfaces: [], nodeSelectors: [rack('b')], serviceSelectors: [], preferredNodes: [] },
+          ],
         }),
       ],
       peers,
@@ -328,8 +332,8 @@ test('planService() announces a Service only by the advertisements that select i
         advertisement({ serviceSelectors: [rack('a')] }),
       ],
       l2Advertisements: [
-        { interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [edge] },
-        { interfaces: [], nodeSelectors: [], serviceSelectors: [rack('a')] },
+        { interfaces: ['eth1'], nodeSelectors: [rack('b')], serviceSelectors: [edge], preferredNodes: [] },
+        { interfaces: [], nodeSelectors: [], serviceSelectors: [rack('a')], preferredNodes: [] },
       ],
     }),
   ]);
@@ -374,4 +378,41 @@ test('planService() sends a peer only routes of the families that its session ca
   const six = service('six', ['2001:db8:100::7']);
   const plan = planService(six, [slice('six', ['node-1'], { family: 'IPv6' })], context({ config: four }));
   assert.equal(plan.refusals[0]?.cause, 'no-peer');
+});
+
+test('planService() adds up the weights of the preferences that a node meets, in the advertisements that select node and Service', () => {
+  const prefers = (weight: number, name: string) => ({ weight, selector: rack(name) });
+  const edge: LabelSelector = { matchLabels: { tier: 'edge' }, matchExpressions: [] };
+  const preferring = config([
+    pool('office', ['192.0.2.240/28'], {
+      protocols: ['layer2'],
+      l2Advertisements: [
+        {
+          interfaces: [],
+          nodeSelectors: [],
+          serviceSelectors: [],
+          preferredNodes: [
+            prefers(60, 'a'),
+            prefers(50, 'b'),
+            { weight: 5, selector: { matchLabels: {}, matchExpressions: [] } },
+          ],
+        },
+        {
+          interfaces: [],
+          nodeSelectors: [rack('b')],
+          serviceSelectors: [edge],
+          preferredNodes: [prefers(70, 'a'), prefers(20, 'b')],
+        },
+      ],
+    }),
+  ]);
+  const preferences = (labels: Record<string, string>, over = {}) =>
+    planService(
+      { ...printer, labels, ...over },
+      [slice('printer', ['node-2'])],
+      context({ config: preferring }),
+    ).layer2[0]?.preferences;
+  assert.deepEqual(preferences({}), { 'node-1': 65, 'node-2': 55, 'node-3': 5 });
+  assert.deepEqual(preferences({ tier: 'edge' }), { 'node-1': 65, 'node-2': 75, 'node-3': 5 });
+  assert.deepEqual(preferences({}, { externalTrafficPolicy: 'Local' }), { 'node-2': 55 });
 });

@@ -108,3 +108,12 @@ test('isReady() is true for a leaving node, and false for a dead or starting nod
     [true, false, false],
   );
 });
+
+test('preferred() returns the nodes with the greatest preference, and all nodes when there is none', () => {
+  const entry = addressEntry('192.0.2.1', [], { preferences: { a: 50, b: 50, c: 20 } });
+  assert.deepEqual(eligibility.preferred(['a', 'b', 'c', 'd'], entry), ['a', 'b']);
+  assert.deepEqual(eligibility.preferred(['c', 'd'], entry), ['c']);
+  assert.deepEqual(eligibility.preferred(['d', 'e'], entry), ['d', 'e']);
+  assert.deepEqual(eligibility.preferred([], entry), []);
+  assert.deepEqual(eligibility.preferred(['a', 'd'], addressEntry('192.0.2.1', [])), ['a', 'd']);
+});

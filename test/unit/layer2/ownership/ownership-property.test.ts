@@ -21,6 +21,7 @@ type Happening =
       readonly candidates: number;
       readonly hasSibling: boolean;
       readonly recorded: number;
+      readonly preferred: number;
     }
   | { readonly kind: 'remove'; readonly host: number }
   | { readonly kind: 'part'; readonly nodes: number }
@@ -46,6 +47,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       candidates: fc.oneof(fc.constant(127), mask),
       hasSibling: fc.boolean(),
       recorded: fc.nat(20),
+      preferred: fc.oneof(fc.constant(0), mask),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove'), host }) },
@@ -86,11 +88,15 @@ function act(cluster: Layer2Cluster, happening: Happening): void {
       );
     }
     case 'put': {
-      const { candidates, recorded, hasSibling } = happening;
+      const { candidates, recorded, hasSibling, preferred } = happening;
+      const preferences = Object.fromEntries(
+        picked(names, preferred).map((name, i) => [name, i < 2 ? 50 : 20]),
+      );
       const recordedOwner = names[recorded];
       const over = {
         ...(hasSibling ? { group: `pair ${happening.host >> 1}` } : {}),
         ...(recordedOwner === undefined ? {} : { recordedOwner }),
+        ...(preferred === 0 ? {} : { preferences }),
       };
       return cluster.change([addressEntry(`192.0.2.${happening.host}`, picked(names, candidates), over)]);
     }
@@ -143,7 +149,7 @@ function atMostOnePerView(cluster: Layer2Cluster): void {
 function exactlyOneEach(cluster: Layer2Cluster): void {
   for (const address of cluster.entries.keys()) {
     const [owner, ...more] = cluster.answering(address);
-    const eligible = cluster.eligible(address);
+    const eligible = cluster.preferred(address);
     assert.deepEqual(more, [], `${address}: ${owner} and ${more} answer`);
     assert.equal(
       owner === undefined,
@@ -200,7 +206,7 @@ test('after any history each address has one owner and has not moved without nee
         }
         const drop = () => {
           for (const [address, owner] of settled)
-            if (cluster.isParted || !cluster.eligible(address).includes(owner)) settled.delete(address);
+            if (cluster.isParted || !cluster.preferred(address).includes(owner)) settled.delete(address);
         };
         for (const { happening, waitMs } of round) {
           act(cluster, happening);
