@@ -112,11 +112,18 @@ function effectOf(
   };
 }
 
+/** Places of the items of a list by what identifies them. */
+const placesOfItems = new WeakMap<readonly unknown[], Map<string, number>>();
+
 function indexIn<T>(list: T[], item: T, effectOfItem: (item: T) => T): number {
-  const identity = (each: T) => JSON.stringify(withoutAbsent(effectOfItem(each)));
-  const wanted = identity(item);
-  const known = list.findIndex((each) => identity(each) === wanted);
-  return known >= 0 ? known : list.push(item) - 1;
+  const places = placesOfItems.get(list) ?? new Map<string, number>();
+  placesOfItems.set(list, places);
+  const identity = JSON.stringify(withoutAbsent(effectOfItem(item)));
+  const known = places.get(identity);
+  if (known !== undefined) return known;
+  const index = list.push(item) - 1;
+  places.set(identity, index);
+  return index;
 }
 
 /** Removes keys without a value, at any depth. */

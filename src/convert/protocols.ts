@@ -25,3 +25,17 @@ export function settleProtocols(pools: readonly SourcePool[], report: Report): v
     }
   }
 }
+
+/** Largest number of advertisements in all pools together. A ConfigMap has no room for as many. */
+const maxPlaced = 100_000;
+
+/**
+ * Whether the advertisements of a source can be written into its pools. Each of them may go into each pool, so a hostile source could ask
+ * for very many. Refuses the source when it does.
+ */
+export function canPlaceAll(pools: number, advertisements: number, report: Report): boolean {
+  if (pools * advertisements <= maxPlaced) return true;
+  const message = `${pools} pools and ${advertisements} advertisements give too many combinations; convert the pools in several parts`;
+  report.refuse({ object: '', field: '' }, message);
+  return false;
+}

@@ -1,6 +1,6 @@
 import type { RawBgpAdvertisement } from '../../config/index.ts';
 import { addBgpAdvertisement, type Draft } from '../draft.ts';
-import type { Field, Fields } from '../fields.ts';
+import { type Field, type Fields, isMapping } from '../fields.ts';
 import { placeOf, type SourceObject, specOf } from '../objects.ts';
 import type { SourcePool } from '../protocols.ts';
 import { readRange, shortestLength } from '../ranges.ts';
@@ -8,6 +8,11 @@ import type { Report } from '../report.ts';
 import { showSome } from '../text.ts';
 import { advertises, type PeerConfigSource } from './peer-configs.ts';
 import { advertisementSelector, reportSelector } from './service-selectors.ts';
+
+/** Number of items in a CiliumBGPAdvertisement. */
+export function advertisementsIn({ body: { spec } }: SourceObject): number {
+  return isMapping(spec) && Array.isArray(spec.advertisements) ? spec.advertisements.length : 0;
+}
 
 /** Converts a CiliumBGPAdvertisement: each pool gets an advertisement for the peers whose settings select the resource. */
 export function convertAdvertisement(

@@ -6,9 +6,9 @@
  */
 import { Draft } from '../draft.ts';
 import { placeOf } from '../objects.ts';
-import { settleProtocols } from '../protocols.ts';
+import { canPlaceAll, settleProtocols } from '../protocols.ts';
 import { customResource, groupOf, type Source } from '../source.ts';
-import { convertAdvertisement } from './advertisements.ts';
+import { advertisementsIn, convertAdvertisement } from './advertisements.ts';
 import { convertPolicy } from './layer2.ts';
 import { readPeerConfigs, reportPeerConfig } from './peer-configs.ts';
 import { convertClusterConfig } from './peers.ts';
@@ -51,9 +51,11 @@ export const cilium: Source = {
     const peerConfigs = readPeerConfigs(ofKind('CiliumBGPPeerConfig'), report);
     for (const object of ofKind('CiliumBGPClusterConfig'))
       convertClusterConfig(object, peerConfigs, draft, report);
-    for (const object of ofKind('CiliumBGPAdvertisement'))
-      convertAdvertisement(object, pools, peerConfigs, draft, report);
-    for (const object of ofKind('CiliumL2AnnouncementPolicy')) convertPolicy(object, pools, report);
+    const [byBgp, inLayer2] = [ofKind('CiliumBGPAdvertisement'), ofKind('CiliumL2AnnouncementPolicy')];
+    const entries = byBgp.reduce((sum, object) => sum + advertisementsIn(object), inLayer2.length);
+    if (!canPlaceAll(pools.length, entries, report)) return { kind: 'draft', draft };
+    for (const object of byBgp) convertAdvertisement(object, pools, peerConfigs, draft, report);
+    for (const object of inLayer2) convertPolicy(object, pools, report);
     for (const config of peerConfigs.values()) reportPeerConfig(config);
     settleProtocols(pools, report);
     for (const object of objects) {

@@ -1,7 +1,8 @@
 /**
  * The ConfigMap of MetalLB v0.9 to v0.12. The configuration extends its format, so the text stays as it is, with its comments and its
- * order. Every key gets a row all the same, so that the reader sees what the gate has understood.
+ * order. Only the key for excluded nodes is added. Every key gets a row all the same, so that the reader sees what the gate has understood.
  */
+import { defaultNamespace, excludeFromLoadBalancersLabel } from '../../cluster/names.ts';
 import { parseConfig } from '../../config/index.ts';
 import { readYaml, type YamlNode } from '../../config/text/index.ts';
 import { Draft } from '../draft.ts';
@@ -56,10 +57,26 @@ export function convertConfigMap(objects: readonly SourceObject[], report: Repor
     if (warning === undefined) report.row(at, 'carried', path);
     else report.row(at, 'changed', `${path}: ${warning}`);
   }
+  const kept = withExcludedNodes(object, text, parsed.value.ignoreExcludedNodes);
+  if (kept !== text) {
+    const why = `added: MetalLB v0.12 announces from nodes labelled ${excludeFromLoadBalancersLabel}`;
+    report.row(placeOf(object, `data.${key}`), 'changed', `ignore-excluded-nodes: true, ${why}`);
+  }
   for (const name of Object.keys(data))
     if (name !== key)
       report.row(placeOf(object, `data.${name}`), 'not carried', `MetalLB reads only data.${key}`);
-  return { kind: 'text', text };
+  return { kind: 'text', text: kept };
+}
+
+/**
+ * The text with the key that keeps excluded nodes announcing, as MetalLB v0.12 does. A ConfigMap of Bellman stays as it is. So does a text
+ * that already has the key, or that is one flow mapping, to which no line can be added.
+ */
+function withExcludedNodes({ namespace }: SourceObject, text: string, isSet: boolean): string {
+  if (namespace === defaultNamespace || isSet || /^ignore-excluded-nodes *:/m.test(text)) return text;
+  const longer = `${text.trimEnd()}\nignore-excluded-nodes: true\n`;
+  const parsed = parseConfig(longer);
+  return parsed.ok && parsed.value.ignoreExcludedNodes ? longer : text;
 }
 
 /** Paths of the scalars and of the lists of scalars, in the order of the text. */

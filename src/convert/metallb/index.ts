@@ -7,7 +7,7 @@
  */
 import { Draft } from '../draft.ts';
 import { placeOf, type SourceObject } from '../objects.ts';
-import { settleProtocols } from '../protocols.ts';
+import { canPlaceAll, settleProtocols } from '../protocols.ts';
 import type { Report } from '../report.ts';
 import { configMap, customResource, groupOf, type Source, type SourceResult } from '../source.ts';
 import { convertBgpAdvertisement, convertCommunities, convertLayer2Advertisement } from './advertisements.ts';
@@ -54,9 +54,11 @@ function convertResources(objects: readonly SourceObject[], report: Report): Dra
     if (!convertPeer(object, profiles, draft, report)) leftOut.add(object.name);
   for (const object of ofKind('Community')) convertCommunities(object, draft, report);
   const pools = ofKind('IPAddressPool').map((object) => convertPool(object, draft, report));
-  for (const object of ofKind('L2Advertisement')) convertLayer2Advertisement(object, pools, report);
+  const [inLayer2, byBgp] = [ofKind('L2Advertisement'), ofKind('BGPAdvertisement')];
+  if (!canPlaceAll(pools.length, inLayer2.length + byBgp.length, report)) return draft;
+  for (const object of inLayer2) convertLayer2Advertisement(object, pools, report);
   const peers = new Set(draft.peers.flatMap(({ value }) => value.name ?? []));
-  for (const object of ofKind('BGPAdvertisement'))
+  for (const object of byBgp)
     convertBgpAdvertisement(object, pools, { peers, leftOut, communities: draft.communities }, report);
   settleProtocols(pools, report);
   for (const object of objects)

@@ -1,7 +1,7 @@
 /** Wrong, partial and contradictory sources give errors that name the object and the field, and nothing else. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { convert, formatFault, readObjects, type SourceName } from '../../../src/convert/index.ts';
+import { convert, formatFault, objectsIn, readObjects, type SourceName } from '../../../src/convert/index.ts';
 
 const pool = `
 apiVersion: metallb.io/v1beta1
@@ -320,4 +320,56 @@ test('two advertisements with the same effect are written once', () => {
   const result = convert(objects.value, { from: 'metallb' });
   assert.ok(result.ok);
   assert.equal(result.value.config.pools[0]?.bgpAdvertisements.length, 1);
+});
+
+test('a source that asks for millions of advertisements is refused before they are made', () => {
+  const many = (count: number, make: (i: number) => unknown) =>
+    Array.from({ length: count }, (_, i) => make(i));
+  const resource = (kind: string, name: string, spec: unknown) => ({
+    apiVersion: metallb,
+    kind,
+    metadata: { name },
+    spec,
+  });
+  const read = objectsIn({
+    apiVersion: 'v1',
+    kind: 'List',
+    items: [
+      ...many(3000, (i) =>
+        resource('IPAddressPool', `p${i}`, { addresses: [`10.${i >> 8}.${i & 255}.0/24`] }),
+      ),
+      ...many(3000, (i) => resource('BGPAdvertisement', `a${i}`, { localPref: i + 1 })),
+    ],
+  });
+  assert.ok(read.ok);
+  const result = convert(read.value, { from: 'metallb' });
+  assert.ok(!result.ok);
+  assert.deepEqual(result.error.map(formatFault), [
+    '3000 pools and 3000 advertisements give too many combinations; convert the pools in several parts',
+  ]);
+});
+
+test('a source with hundreds of pools and advertisements is converted', () => {
+  const items = [
+    ...Array.from({ length: 400 }, (_, i) => ({
+      apiVersion: metallb,
+      kind: 'IPAddressPool',
+      metadata: { name: `p${i}` },
+      spec: { addresses: [`10.${i >> 8}.${i & 255}.0/24`] },
+    })),
+    ...Array.from({ length: 20 }, (_, i) => ({
+      apiVersion: metallb,
+      kind: 'BGPAdvertisement',
+      metadata: { name: `a${i}` },
+      spec: { localPref: i + 1 },
+    })),
+  ];
+  const read = objectsIn({ apiVersion: 'v1', kind: 'List', items });
+  assert.ok(read.ok);
+  const result = convert(read.value, { from: 'metallb' });
+  assert.ok(result.ok);
+  assert.equal(
+    result.value.config.pools.reduce((sum, each) => sum + each.bgpAdvertisements.length, 0),
+    8000,
+  );
 });
