@@ -16,14 +16,17 @@ import type { Report } from './report.ts';
 import { customResource, groupOf, type Source } from './source.ts';
 
 const group = 'purelb.io';
+/** The group of the routing daemon that PureLB ships. */
+const bgpGroup = 'bgp.purelb.io';
 
 export const purelb: Source = {
   name: 'purelb',
   title: 'PureLB',
-  reads: (object) => groupOf(object) === group,
+  reads: (object) => groupOf(object) === group || groupOf(object) === bgpGroup,
   lists: [
     customResource(group, ['v2', 'v1'], 'ServiceGroup', 'servicegroups'),
     customResource(group, ['v2', 'v1'], 'LBNodeAgent', 'lbnodeagents'),
+    customResource(bgpGroup, ['v1'], 'BGPConfiguration', 'configs'),
   ],
   convert(objects, report) {
     const draft = new Draft();
@@ -33,15 +36,18 @@ export const purelb: Source = {
     for (const object of objects.filter(({ kind }) => kind === 'LBNodeAgent'))
       convertAgent(object, onLinks, report);
     for (const object of objects)
-      if (object.kind !== 'ServiceGroup' && object.kind !== 'LBNodeAgent')
-        report.row(
-          placeOf(object),
-          'not carried',
-          'write the routers under peers; Bellman has no other kind of object',
-        );
+      if (object.kind !== 'ServiceGroup' && object.kind !== 'LBNodeAgent') dropOther(object, report);
     return { kind: 'draft', draft };
   },
 };
+
+/** A configuration or a status of the routing daemon. */
+function dropOther(object: SourceObject, report: Report): void {
+  const spec = specOf(object, report);
+  const why = 'write the routers under peers; Bellman speaks BGP itself';
+  if (spec.names().length === 0) report.row(placeOf(object), 'not carried', why);
+  spec.dropOthers(why);
+}
 
 /** The name of the group from which a Service gets an address that names no group. */
 const defaultGroup = 'default';

@@ -43,6 +43,7 @@ export const cilium: Source = {
     customResource(group, versions, 'CiliumBGPPeerConfig', 'ciliumbgppeerconfigs'),
     customResource(group, versions, 'CiliumBGPAdvertisement', 'ciliumbgpadvertisements'),
     customResource(group, versions, 'CiliumBGPNodeConfigOverride', 'ciliumbgpnodeconfigoverrides'),
+    customResource(group, ['v2alpha1'], 'CiliumBGPPeeringPolicy', 'ciliumbgppeeringpolicies'),
   ],
   convert(objects, report) {
     const draft = new Draft();

@@ -28,6 +28,7 @@ export const metallb: Source = {
     customResource(group, ['v1beta2', 'v1beta1'], 'BGPPeer', 'bgppeers'),
     customResource(group, ['v1beta1'], 'BFDProfile', 'bfdprofiles'),
     customResource(group, ['v1beta1'], 'Community', 'communities'),
+    customResource(group, ['v1beta1', 'v1alpha1'], 'AddressPool', 'addresspools'),
     configMap('metallb-system', 'config'),
   ],
   convert(objects, report): SourceResult {
