@@ -13,7 +13,10 @@ export interface VacantAddress {
    * addresses.
    */
   readonly takenBy?: string;
-  /** The eligible node that the Service's record names as the owner. Present only if no node has claimed the address. */
+  /**
+   * The node that the Service's record names as the owner, if it is eligible and no node had claimed the address before this election. With
+   * `takenBy`, it is the node that the record named before the address was taken.
+   */
   readonly recordedOwner?: string;
 }
 
@@ -32,40 +35,112 @@ export interface Standing {
  * Addresses without an eligible node are missing from the result. The cost is O(vacant addresses × eligible nodes).
  *
  * Recorded owners matter when all speakers have started together. They get their addresses first, so that they count as load when the
- * addresses of nodes that are gone are placed.
+ * addresses of nodes that are gone are placed. Then the node with the most of them gives a group to the node with the fewest, while it still
+ * has more afterwards. The last speaker that stopped may have been recorded for all addresses.
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],
   standing: Standing,
 ): Steps<Map<string, string>> {
-  const elected = new Map<string, string>();
-  const added = new Map<string, number>();
-  const ownersOfGroup = new Map<string, Set<string>>();
-  const groupOwners = (group: string) => {
-    const known = ownersOfGroup.get(group) ?? new Set(standing.ownersOf(group));
-    ownersOfGroup.set(group, known);
-    return known;
-  };
-  const place = (address: string, group: string, owner: string) => {
-    elected.set(address, owner);
-    added.set(owner, (added.get(owner) ?? 0) + 1);
-    groupOwners(group).add(owner);
-  };
-  const load = (node: string) => standing.load(node) + (added.get(node) ?? 0);
+  const election = new Election(standing);
+  const sorted = [...vacant].sort(byGroup);
+  const recorded = sorted.filter(({ recordedOwner }) => recordedOwner !== undefined);
+  for (const { address, group, recordedOwner = '' } of recorded) {
+    yield;
+    election.place(address, group, recordedOwner);
+  }
+  for (const each of sorted) {
+    yield;
+    if (each.recordedOwner !== undefined) continue;
+    const owner = each.takenBy ?? election.best(each);
+    if (owner !== undefined) election.place(each.address, each.group, owner);
+  }
+  // A group of which another address has no record stays where that address went.
+  const whole = [...groupsOf(sorted)].filter((group) =>
+    group.every((each) => each.recordedOwner !== undefined),
+  );
+  yield* election.relieve(Map.groupBy(whole, ([first]) => first?.recordedOwner ?? ''));
+  for (const { address, takenBy } of recorded)
+    if (takenBy !== undefined) election.owners.set(address, takenBy);
+  return election.owners;
+}
 
-  for (const { address, group, recordedOwner } of vacant) {
-    yield;
-    if (recordedOwner !== undefined) place(address, group, recordedOwner);
+/** The addresses of each group, in the order of the groups. The addresses are sorted by group. */
+function* groupsOf(sorted: readonly VacantAddress[]): Iterable<readonly VacantAddress[]> {
+  let group: VacantAddress[] = [];
+  for (const each of sorted) {
+    if (group[0] && group[0].group !== each.group) {
+      yield group;
+      group = [];
+    }
+    group.push(each);
   }
-  const others = vacant.filter(({ address }) => !elected.has(address)).sort(byGroup);
-  for (const { address, group, eligible, takenBy } of others) {
-    yield;
-    const owners = groupOwners(group);
-    const preferred = owners.size === 0 ? [] : eligible.filter((node) => owners.has(node));
-    const owner = takenBy ?? leastLoaded(preferred.length > 0 ? preferred : eligible, address, load);
-    if (owner !== undefined) place(address, group, owner);
+  if (group.length > 0) yield group;
+}
+
+class Election {
+  readonly owners = new Map<string, string>();
+  readonly #standing: Standing;
+  readonly #added = new Map<string, number>();
+  readonly #ownersOfGroup = new Map<string, Set<string>>();
+  readonly #load = (node: string) => this.#standing.load(node) + (this.#added.get(node) ?? 0);
+
+  constructor(standing: Standing) {
+    this.#standing = standing;
   }
-  return elected;
+
+  place(address: string, group: string, owner: string): void {
+    this.owners.set(address, owner);
+    this.#add(owner, 1);
+    this.#groupOwners(group).add(owner);
+  }
+
+  best({ address, group, eligible }: VacantAddress): string | undefined {
+    const groupOwners = this.#groupOwners(group);
+    const preferred = groupOwners.size === 0 ? [] : eligible.filter((node) => groupOwners.has(node));
+    return leastLoaded(preferred.length > 0 ? preferred : eligible, address, this.#load);
+  }
+
+  /** Lets recorded owners give groups away. `groups` holds the groups of each recorded owner. */
+  *relieve(groups: ReadonlyMap<string, (readonly VacantAddress[])[]>): Steps<void> {
+    for (;;) {
+      yield;
+      const owner = this.#mostLoaded(groups);
+      const group = owner === undefined ? undefined : groups.get(owner)?.shift();
+      if (owner === undefined || !group) return;
+      this.#giveAway(group, owner);
+    }
+  }
+
+  #mostLoaded(groups: ReadonlyMap<string, readonly unknown[]>): string | undefined {
+    let most: string | undefined;
+    for (const [node, left] of groups)
+      if (left.length > 0 && (most === undefined || this.#load(node) > this.#load(most))) most = node;
+    return most;
+  }
+
+  #giveAway(group: readonly VacantAddress[], owner: string): void {
+    const [first] = group;
+    if (!first || group.some(({ recordedOwner }) => recordedOwner !== owner)) return;
+    if (this.#groupOwners(first.group).size > 1) return;
+    const able = first.eligible.filter((node) => group.every(({ eligible }) => eligible.includes(node)));
+    const next = leastLoaded(able, first.address, this.#load);
+    const count = group.length;
+    if (next === undefined || this.#load(next) + count >= this.#load(owner) - count) return;
+    for (const { address } of group) this.owners.set(address, next);
+    this.#add(owner, -count);
+    this.#add(next, count);
+  }
+
+  #add(node: string, count: number): void {
+    this.#added.set(node, (this.#added.get(node) ?? 0) + count);
+  }
+
+  #groupOwners(group: string): Set<string> {
+    const known = this.#ownersOfGroup.get(group) ?? new Set(this.#standing.ownersOf(group));
+    this.#ownersOfGroup.set(group, known);
+    return known;
+  }
 }
 
 function leastLoaded(

@@ -286,17 +286,21 @@ export class Ownership {
   /** Addresses that were recently taken over from the nodes that owned the vacant addresses. */
   #takenSince(vacant: readonly VacantAddress[], nowMs: number): VacantAddress[] {
     const lost = new Set(vacant.flatMap(({ address }) => this.#claims.get(address)?.owner ?? []));
+    const recorded = new Set(vacant.flatMap(({ recordedOwner }) => recordedOwner ?? []));
     const taken: VacantAddress[] = [];
     for (const address of this.#takeovers.addresses(nowMs)) {
       const claim = this.#claims.get(address);
       if (!claim) this.#takeovers.forget(address);
-      else if (this.#claiming !== 'refused' && lost.has(claim.from) && !this.#vacancies.has(address))
+      if (!claim || this.#claiming === 'refused' || this.#vacancies.has(address)) continue;
+      const owned = this.#entries.get(address);
+      const base = { address, group: owned?.entry.group ?? address, takenBy: claim.owner };
+      if (owned && recorded.has(claim.from))
         taken.push({
-          address,
-          group: this.#entries.get(address)?.entry.group ?? address,
-          eligible: [],
-          takenBy: claim.owner,
+          ...base,
+          eligible: this.#eligibility.eligible(owned.address, owned.entry),
+          recordedOwner: claim.from,
         });
+      else if (lost.has(claim.from)) taken.push({ ...base, eligible: [] });
     }
     return taken;
   }

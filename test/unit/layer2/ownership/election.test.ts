@@ -127,6 +127,41 @@ const cases: readonly {
     from: standing({ b: 9 }),
     placed: { '192.0.2.1': 'b', '192.0.2.2': 'b' },
   },
+  {
+    name: 'the recorded owner with the most addresses gives one to the emptiest node while it still has more afterwards',
+    vacancies: ['a', 'a', 'a', 'a', 'b', 'b', 'b', 'b', 'b'].map((recordedOwner, i) =>
+      vacant(`192.0.2.${i}`, ['a', 'b', 'c'], { recordedOwner }),
+    ),
+    placed: {
+      ...{ '192.0.2.0': 'c', '192.0.2.1': 'a', '192.0.2.2': 'a', '192.0.2.3': 'a' },
+      ...{ '192.0.2.4': 'c', '192.0.2.5': 'b', '192.0.2.6': 'b', '192.0.2.7': 'b', '192.0.2.8': 'b' },
+    },
+  },
+  {
+    name: 'a recorded owner keeps its addresses when a move would only exchange the loads',
+    vacancies: [1, 2].map((i) => vacant(`192.0.2.${i}`, ['a', 'b'], { recordedOwner: 'a' })),
+    placed: { '192.0.2.1': 'a', '192.0.2.2': 'a' },
+  },
+  {
+    name: 'a group of two addresses moves from its recorded owner as a whole',
+    vacancies: ['x', 'y', 'z'].flatMap((group) =>
+      [1, 2].map((i) => vacant(`${group}${i}`, ['a', 'b'], { group, recordedOwner: 'a' })),
+    ),
+    placed: { x1: 'b', x2: 'b', y1: 'a', y2: 'a', z1: 'a', z2: 'a' },
+  },
+  {
+    name: 'a recorded owner keeps addresses that no other node could answer for',
+    vacancies: [1, 2, 3, 4].map((i) => vacant(`192.0.2.${i}`, ['a'], { recordedOwner: 'a' })),
+    placed: { '192.0.2.1': 'a', '192.0.2.2': 'a', '192.0.2.3': 'a', '192.0.2.4': 'a' },
+  },
+  {
+    name: 'an address that was taken from its recorded owner changes nothing for the addresses that are still vacant',
+    vacancies: [
+      vacant('192.0.2.0', ['a', 'b'], { recordedOwner: 'a', takenBy: 'b' }),
+      ...[1, 2, 3].map((i) => vacant(`192.0.2.${i}`, ['a', 'b'], { recordedOwner: 'a' })),
+    ],
+    placed: { '192.0.2.0': 'b', '192.0.2.1': 'a', '192.0.2.2': 'a', '192.0.2.3': 'a' },
+  },
 ];
 
 for (const { name, vacancies, from, placed } of cases)

@@ -468,3 +468,23 @@ test('after a restart of all nodes, recorded owners keep their addresses, and th
     { numRuns: 100 },
   );
 });
+
+test('after a restart of all nodes, the addresses of a node that was recorded for far more than its share are spread', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.array(fc.nat(4), { minLength: 5, maxLength: 30 }), (seed, others) => {
+      const names = allNames.slice(0, 5);
+      const cluster = new Layer2Cluster({ names, seed, maxDelayMs });
+      cluster.check = () => atMostOnePerView(cluster);
+      const records = [...Array<string>(20).fill('e'), ...others.map((index) => names[index] ?? '')];
+      cluster.change(
+        records.map((recordedOwner, i) => addressEntry(`192.0.2.${100 + i}`, names, { recordedOwner })),
+      );
+      for (const name of names) cluster.up(name);
+      cluster.run(quietMs * 2);
+      exactlyOneEach(cluster);
+      const loads = names.map((name) => cluster.load(name));
+      assert.ok(Math.max(...loads) - Math.min(...loads) <= 4, `${loads}`);
+    }),
+    { numRuns: 100 },
+  );
+});
