@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { NetworkNamespace } from '../lab/netns.ts';
 import type { BfdChange, BfdProcessStatus, BfdSessionStatus, FromBfd, ToBfd } from '../src/bfd/messages.ts';
+import { bfdNodeFlags } from '../src/bfd/parent.ts';
 import type { BfdSessionSettings } from '../src/bfd/session-settings.ts';
 import { wire } from '../test/interop/scenario.ts';
 import { eventually } from '../test/support/eventually.ts';
@@ -46,12 +47,12 @@ class Pulse {
     const folder = program === undefined ? '' : dirname(program);
     const [path, options] =
       program === undefined
-        ? [source, {}]
+        ? [source, { execArgv: [...process.execArgv, ...bfdNodeFlags] }]
         : [
             join(folder, 'app/bfd-process.js'),
             {
               execPath: join(folder, 'bin/node'),
-              execArgv: ['--max-semi-space-size=1'],
+              execArgv: ['--max-semi-space-size=1', ...bfdNodeFlags],
               env: {
                 MALLOC_ARENA_MAX: '1',
                 NODE_COMPILE_CACHE: join(folder, 'compiled'),

@@ -19,6 +19,8 @@ export interface ChildProcessOptions<ToChild extends object, FromChild> {
   readonly name: string;
   readonly program: URL;
   readonly arguments: readonly string[];
+  /** Flags of Node and V8 for the process, beside those of this process. */
+  readonly nodeFlags?: readonly string[];
   readonly logger: Logger;
   readonly clock: Clock;
   /** A new process runs and knows nothing yet. Send it its first messages. */
@@ -98,11 +100,23 @@ export class ChildProcess<ToChild extends object, FromChild> {
   }
 
   #fork(): void {
-    const { name, program, arguments: args, logger, clock, onMessage, onStarted } = this.#options;
+    const {
+      name,
+      program,
+      arguments: args,
+      nodeFlags = [],
+      logger,
+      clock,
+      onMessage,
+      onStarted,
+    } = this.#options;
     this.#startedAtMs = clock.now();
     let child: NodeChildProcess;
     try {
-      child = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      child = fork(program, args, {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        execArgv: [...process.execArgv, ...nodeFlags],
+      });
     } catch (error) {
       this.#restartLater(String(error));
       return;
