@@ -6,7 +6,8 @@ export interface AuditEvent {
   readonly stage: 'ResponseStarted' | 'ResponseComplete' | 'Panic';
   readonly verb: string;
   readonly requestURI: string;
-  readonly user: { readonly username: string };
+  /** Without a name when the token names no account. */
+  readonly user: { readonly username?: string };
   readonly userAgent?: string;
   readonly objectRef?: {
     readonly apiGroup?: string;

@@ -98,7 +98,7 @@ export function usesIn(event: AuditEvent): readonly Use[] {
 }
 
 /** `NAMESPACE/NAME` of a ServiceAccount's user name; other names stay as they are. */
-export function accountOf(username: string): string {
+export function accountOf(username = ''): string {
   return username.replace(/^system:serviceaccount:([^:]+):([^:]+)$/, '$1/$2');
 }
 

@@ -25,7 +25,8 @@ export function isRefused(event: AuditEvent): boolean {
 
 /** Whether a daemon or command of Bellman made the request. An invalid token leaves the user name empty. */
 export function isOurs({ user, userAgent = '' }: AuditEvent): boolean {
-  return user.username.startsWith('system:serviceaccount:bellman-system:') || userAgent.startsWith('bellman');
+  const { username = '' } = user;
+  return username.startsWith('system:serviceaccount:bellman-system:') || userAgent.startsWith('bellman');
 }
 
 /** Whether the refusal follows from what a test did: a start of the server, or rights that the test took away. */

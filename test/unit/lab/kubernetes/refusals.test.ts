@@ -25,7 +25,7 @@ test('an answer that denies or rejects a request is a refusal; an outage and a p
 test('only requests of Bellman count, also those whose token names no account', () => {
   const other = { username: 'admin' };
   assert.ok(!isRefused(event(403, { user: other, userAgent: 'kubectl/v1.37.2' })));
-  assert.ok(isRefused(event(401, { user: { username: '' } })));
+  assert.ok(isRefused(event(401, { user: {} })));
 });
 
 const at = (time: string, what: string) => ({ at: `2026-01-02T${time}.000Z`, what });
