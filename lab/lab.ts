@@ -209,7 +209,7 @@ export class Lab {
       method: 'PATCH',
       path: `${paths.pods('bellman-system')}/${name}/status`,
       contentType: 'application/merge-patch+json',
-      body: { status: podStatus(ips) },
+      body: { status: podStatus(ips, { name: 'speaker', image: 'bellman' }) },
     });
   }
 

@@ -151,9 +151,11 @@ function podObject({ name, service, node }: Pod) {
   };
 }
 
-/** The status that the kubelet reports of a Pod that runs and is ready. */
-export function podStatus(ips: readonly string[]): object {
+/** The status that the kubelet reports of a Pod that runs and is ready, and that has one container. */
+export function podStatus(ips: readonly string[], container = { name: 'server', image: 'pod.ts' }): object {
+  const state = { running: { startedAt: new Date().toISOString() } };
   return {
+    containerStatuses: [{ ...container, imageID: '', ready: true, restartCount: 0, state }],
     phase: 'Running',
     podIP: ips[0],
     podIPs: ips.map((ip) => ({ ip })),
