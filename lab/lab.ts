@@ -197,6 +197,12 @@ export class Lab {
     this.processes.start(name, host, first, args, this.podEnvironment);
   }
 
+  /** Runs a command on a host with what the Pod of this account has, as `kubectl exec` does. Resolves to its standard output. */
+  execAs(account: Account, host: NetworkNamespace, ...command: readonly string[]): Promise<string> {
+    const variables = Object.entries(this.podEnvironment).map(([name, value]) => `${name}=${value}`);
+    return host.exec('env', ...variables, ...withServiceAccount(tokenFolder(account), command));
+  }
+
   /** Writes a token of the account, bound to the Pod if there is one. */
   async #issueToken(account: Account, pod?: string): Promise<void> {
     const token = await this.server.token(account, pod);

@@ -48,6 +48,30 @@ describe('/status and /debug of a speaker', { concurrency: false }, () => {
     for (const path of ['/status', '/debug/events']) assert.equal(await code(path, ...bearer(token)), '200');
   });
 
+  test('of the controller answer the viewer, and refuse a client without a token', async () => {
+    const url = `http://${addresses.control}:7472/status`;
+    const flags = ['-sS', '-o', '/dev/null', '-w', '%{http_code}'];
+    const statusFor = (...more: string[]) =>
+      lab.node('node-1').namespace.exec('curl', ...flags, ...more, url);
+    await lab.until('the controller answers', async () => (await statusFor()) === '401');
+    assert.equal(await statusFor(...bearer(await tokenOf('viewer', 'bellman.dev'))), '200');
+  });
+
+  for (const account of ['controller', 'speaker'] as const)
+    test(`are readable in the Pod of the ${account} by bellman status and bellman trace, with its own rights`, async () => {
+      const host = account === 'controller' ? fabric.control : lab.node('node-1').namespace;
+      const run = (...args: string[]) =>
+        lab
+          .execAs(account, host, bellman, ...args)
+          .catch(({ stdout, stderr }: { stdout?: string; stderr?: string }) => `${stdout}${stderr}`);
+      await lab.until('bellman status shows the session', async () => {
+        const text = await run('status');
+        assert.doesNotMatch(text, /forbidden/i);
+        return text.includes(addresses.router[0]) && text.includes('Established');
+      });
+      assert.match(await run('trace', addresses.router[0]), /node-1 +peer .* ⇒ Established/);
+    });
+
   test('leave /metrics, /healthz and /readyz open', async () => {
     for (const path of ['/metrics', '/healthz', '/readyz']) assert.equal(await code(path), '200');
   });
