@@ -1,20 +1,24 @@
 /**
- * A client that sends an HTTP request every 10 ms, each on a new connection. On SIGTERM or SIGINT it prints as JSON how many requests
- * were sent and answered, and the longest time without an answer.
+ * A client that sends an HTTP request every 10 ms, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
+ * that are in transit, and prints as JSON how many requests were sent and answered, and the longest time without an answer.
  *   node lab/prober.ts URL
  */
 import { get } from 'node:http';
 
 const intervalMs = 10;
-const timeoutMs = 500;
+/** TCP sends a lost SYN again after a second. A request that was lost on its way must not count as answered. */
+const timeoutMs = 900;
 const [url = ''] = process.argv.slice(2);
 let asked = 0;
+let inTransit = 0;
+let isStopping = false;
 let answered = 0;
 let lastAnswerAt = performance.now();
 let longestGapMs = 0;
 
 function ask(): void {
   asked++;
+  inTransit++;
   const request = get(url, { agent: false, timeout: timeoutMs }, (response) => {
     response.resume();
     response.on('end', () => {
@@ -26,15 +30,24 @@ function ask(): void {
   });
   request.on('timeout', () => request.destroy());
   request.on('error', () => {});
+  request.on('close', () => {
+    inTransit--;
+    if (isStopping && inTransit === 0) report();
+  });
+}
+
+function report(): void {
+  const gapMs = Math.round(Math.max(longestGapMs, performance.now() - lastAnswerAt));
+  process.stdout.write(`${JSON.stringify({ asked, answered, longestGapMs: gapMs })}\n`, () =>
+    process.exit(0),
+  );
 }
 
 const asking = setInterval(ask, intervalMs);
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   process.on(signal, () => {
     clearInterval(asking);
-    const gapMs = Math.round(Math.max(longestGapMs, performance.now() - lastAnswerAt));
-    process.stdout.write(`${JSON.stringify({ asked, answered, longestGapMs: gapMs })}\n`, () =>
-      process.exit(0),
-    );
+    isStopping = true;
+    if (inTransit === 0) report();
   });
 process.stdout.write('ready\n');
