@@ -16,6 +16,7 @@ import { startKubeProxy } from './kubernetes/kube-proxy.ts';
 import { Kubernetes } from './kubernetes/kubernetes.ts';
 import type { NetworkNamespace } from './netns.ts';
 import { Pods, podStatus } from './pods.ts';
+import { type Probe, type ProbeResult, probeDatagrams, probeHttp } from './probe.ts';
 import { Processes } from './processes.ts';
 import { type NamedObject, put } from './put.ts';
 import { podEnvironment, withServiceAccount, writeServiceAccount } from './service-account.ts';
@@ -40,18 +41,6 @@ export interface LabOptions {
   readonly nodes?: number;
   /** False for a lab without controller and speakers. */
   readonly bellman?: boolean;
-}
-
-export interface ProbeResult {
-  readonly asked: number;
-  readonly answered: number;
-  readonly longestGapMs: number;
-}
-
-export interface Probe<T> {
-  /** Resolves once the probe sends requests. */
-  readonly ready: Promise<void>;
-  stop(): Promise<T>;
 }
 
 /** The Pod that a DaemonSet would create. The lab itself starts the process. */
@@ -386,7 +375,7 @@ export class Lab {
 
   /** Sends an HTTP request to an address every 10 ms from a host, until stopped. */
   probe(host: NetworkNamespace, address: string): Probe<ProbeResult> {
-    return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
+    return probeHttp(host, address);
   }
 
   /** Sends a datagram every millisecond from a host to one address after another, until stopped. */
@@ -394,7 +383,7 @@ export class Lab {
     host: NetworkNamespace,
     addresses: readonly string[],
   ): Probe<readonly (ProbeResult & { readonly address: string })[]> {
-    return startProbe(host, 'datagram-prober.ts', addresses);
+    return probeDatagrams(host, addresses);
   }
 
   /** Waits for a condition. After the deadline it throws an error with the condition, the last error and the last lines of every log. */
@@ -407,28 +396,6 @@ export class Lab {
     this.client.close();
     await this.processes.stopAll();
   }
-}
-
-function startProbe<T>(host: NetworkNamespace, script: string, args: readonly string[]): Probe<T> {
-  const child = host.spawn(process.execPath, [join(root, 'lab', script), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  const ready = new Promise<void>((resolve) => {
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      output += chunk;
-      if (output.includes('ready\n')) resolve();
-    });
-  });
-  return {
-    ready,
-    stop: async () => {
-      const ended = new Promise((resolve) => child.once('close', resolve));
-      child.kill('SIGTERM');
-      await ended;
-      return JSON.parse(output.slice(output.search(/[[{]/))) as T;
-    },
-  };
 }
 
 function tokenFolder(name: string): string {

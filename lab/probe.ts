@@ -1,0 +1,50 @@
+/** Clients of a lab that send requests without a pause, and count the answers. */
+import { join } from 'node:path';
+import type { NetworkNamespace } from './netns.ts';
+
+export interface ProbeResult {
+  readonly asked: number;
+  readonly answered: number;
+  readonly longestGapMs: number;
+}
+
+export interface Probe<T> {
+  /** Resolves once the probe sends requests. */
+  readonly ready: Promise<void>;
+  stop(): Promise<T>;
+}
+
+/** Sends an HTTP request to an address every 10 ms from a host, until stopped. */
+export function probeHttp(host: NetworkNamespace, address: string): Probe<ProbeResult> {
+  return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
+}
+
+/** Sends a datagram every millisecond from a host to one address after another, until stopped. */
+export function probeDatagrams(
+  host: NetworkNamespace,
+  addresses: readonly string[],
+): Probe<readonly (ProbeResult & { readonly address: string })[]> {
+  return startProbe(host, 'datagram-prober.ts', addresses);
+}
+
+function startProbe<T>(host: NetworkNamespace, script: string, args: readonly string[]): Probe<T> {
+  const child = host.spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  const ready = new Promise<void>((resolve) => {
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+      if (output.includes('ready\n')) resolve();
+    });
+  });
+  return {
+    ready,
+    stop: async () => {
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      child.kill('SIGTERM');
+      await ended;
+      return JSON.parse(output.slice(output.search(/[[{]/))) as T;
+    },
+  };
+}
