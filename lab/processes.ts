@@ -19,25 +19,25 @@ export class Processes {
     this.#folder = folder;
   }
 
-  /** `environment` is added to that of this process. */
+  /** `environment` is added to that of this process. Returns the process id. */
   start(
     name: string,
     host: Host,
     command: string,
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
-  ): void {
+  ): number {
     if (this.isRunning(name)) throw new Error(`the lab already runs ${name}`);
     const log = openSync(join(this.#folder, `${name}.log`), 'a');
     // A process group of its own lets `stop` kill a speaker and its child together, as the death of a node does.
-    this.#running.set(
-      name,
-      host.spawn(command, args, {
-        stdio: ['ignore', log, log],
-        detached: true,
-        env: { ...process.env, ...environment },
-      }),
-    );
+    const child = host.spawn(command, args, {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, ...environment },
+    });
+    if (child.pid === undefined) throw new Error(`${name} cannot be started: is ${command} installed?`);
+    this.#running.set(name, child);
+    return child.pid;
   }
 
   isRunning(name: string): boolean {
