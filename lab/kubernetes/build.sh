@@ -1,7 +1,8 @@
 #!/bin/sh
-# Builds the programs of a Kubernetes control plane (the tool lines of go.mod) with Go, and prints the folder that holds them.
-#   lab/kubernetes/build.sh [--folder]
-# With --folder, it only prints where the folder is or will be.
+# Builds the programs of a Kubernetes control plane (tool lines of go.mod) with Go, and prints the folder that holds them.
+#   lab/kubernetes/build.sh [--folder | --cluster]
+# With --folder, it only prints where the folder is or will be. With --cluster, it builds kubelet and kube-scheduler too, which only
+# `make cluster` needs.
 # The folder lies outside the clone and is named for the version: ${BELLMAN_CACHE:-~/.cache/bellman}/kubernetes/VERSION. The script builds only the
 # programs that the folder lacks, so a second run takes milliseconds, and a run after an interrupted one goes on where that one stopped. Two runs
 # at a time do not collide: the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot
@@ -19,6 +20,9 @@ if [ "${1:-}" = --folder ]; then
   exit 0
 fi
 packages=$(awk '$1 == "tool" { inside = 1; next } $1 == ")" { inside = 0 } inside { print $1 }' "$here/go.mod")
+if [ "${1:-}" != --cluster ]; then
+  packages=$(echo "$packages" | grep -v -e '/kubelet$' -e '/kube-scheduler$')
+fi
 
 # The last element of a package's path names the program, except that of etcd, whose path ends in a version.
 program_of() {

@@ -5,23 +5,30 @@ import { selfSigned } from '../apiserver/certificate.ts';
 import { kubeconfigText } from '../apiserver/kubeconfig.ts';
 
 /** The users with static tokens, and the group of each; `admin` may do everything. RBAC knows the others by name. */
-const groups = {
+const commonGroups = {
   admin: 'system:masters',
   'system:kube-controller-manager': '',
   'system:kube-proxy': '',
+  'system:kube-scheduler': '',
 } as const;
-export type User = keyof typeof groups;
+/** A kubelet is the user `system:node:NODE` of the group `system:nodes`. */
+export type User = keyof typeof commonGroups | `system:node:${string}`;
 
 /** The files that say who is who in a control plane: keys, certificates, tokens and kubeconfigs. */
 export class Credentials {
   readonly #folder: string;
-  readonly #tokens = new Map(Object.keys(groups).map((user) => [user, randomUUID()]));
+  readonly #tokens: ReadonlyMap<string, string>;
   /** The server's certificate, PEM. */
   readonly certificate: string;
 
-  /** Writes the files into the folder. The certificate is for these IP addresses. */
-  constructor(folder: string, addresses: readonly string[]) {
+  /** Writes the files into the folder. The certificate is for these IP addresses. `kubelets` names the nodes that have a kubelet. */
+  constructor(folder: string, addresses: readonly string[], kubelets: readonly string[]) {
     this.#folder = folder;
+    const groups: Readonly<Record<string, string>> = {
+      ...commonGroups,
+      ...Object.fromEntries(kubelets.map((node) => [`system:node:${node}`, 'system:nodes'])),
+    };
+    this.#tokens = new Map(Object.keys(groups).map((user) => [user, randomUUID()]));
     mkdirSync(folder, { recursive: true });
     const { key, cert } = selfSigned(...addresses);
     this.certificate = cert;

@@ -1,9 +1,10 @@
 /**
  * A real control plane as processes of a lab or a test: etcd, kube-apiserver with RBAC, admission and an audit log, and
- * kube-controller-manager. The manifests of this project are applied as they are. Nothing here needs root.
+ * kube-controller-manager. Nothing here needs root.
  *
- * There is no kubelet and no scheduler, and the lab itself starts the processes of Bellman. Three controllers are therefore off. The
- * node-lifecycle controller would call the lab's nodes Unknown. Those of Deployments and DaemonSets would make Pods that no kubelet runs.
+ * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Three
+ * controllers are then off. The node-lifecycle controller would call the lab's nodes Unknown. Those of Deployments and DaemonSets would make
+ * Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -27,6 +28,7 @@ const { BELLMAN_AUDIT: auditFolder } = process.env;
 const serviceNetworks = '10.96.0.0/16,fd00:96::/112';
 const firstServiceIp = '10.96.0.1';
 const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
+const clusterPrograms = ['kube-scheduler', 'kubelet'];
 
 /** HTTP methods of the verbs in an audit log, where the names differ from the verb in capitals. */
 const methods: Readonly<Record<string, string>> = {
@@ -38,6 +40,8 @@ const methods: Readonly<Record<string, string>> = {
 export interface KubernetesOptions extends ApiServerOptions {
   /** The folder of the programs. */
   readonly programs: string;
+  /** The names of the nodes that have a kubelet; by default, no node has one. */
+  readonly kubelets?: readonly string[];
 }
 
 export class Kubernetes implements ApiServer {
@@ -58,13 +62,13 @@ export class Kubernetes implements ApiServer {
     options: KubernetesOptions & { readonly port: number },
     ports: { readonly etcd: number; readonly etcdPeer: number },
   ) {
-    const { address, port, folder, programs } = options;
+    const { address, port, folder, programs, kubelets = [] } = options;
     this.#options = options;
     this.#ports = ports;
     this.#folder = join(folder, 'kubernetes');
     this.url = `https://${address}:${port}`;
     this.kubectl = join(programs, 'kubectl');
-    this.#credentials = new Credentials(this.#folder, [address, firstServiceIp, '127.0.0.1']);
+    this.#credentials = new Credentials(this.#folder, [address, firstServiceIp, '127.0.0.1'], kubelets);
     this.#auditPath = join(
       auditFolder ?? this.#folder,
       `${basename(process.argv[1] ?? 'lab')}-${randomUUID().slice(0, 8)}.audit.jsonl`,
@@ -75,8 +79,9 @@ export class Kubernetes implements ApiServer {
   }
 
   static async start(options: KubernetesOptions): Promise<Kubernetes> {
-    const { programs, port = await freePort() } = options;
-    const missing = allPrograms.filter((name) => !existsSync(join(programs, name)));
+    const { programs, port = await freePort(), kubelets = [] } = options;
+    const needed = kubelets.length > 0 ? [...allPrograms, ...clusterPrograms] : allPrograms;
+    const missing = needed.filter((name) => !existsSync(join(programs, name)));
     if (missing.length > 0)
       throw new Error(
         `BELLMAN_KUBERNETES: ${programs} lacks ${missing.join(', ')}; set the variable to the folder that lab/kubernetes/build.sh prints`,
@@ -88,6 +93,7 @@ export class Kubernetes implements ApiServer {
   }
 
   async #start(): Promise<void> {
+    const hasKubelets = (this.#options.kubelets ?? []).length > 0;
     this.#startEtcd();
     await this.#startServer();
     this.#startProgram('kube-controller-manager', [
@@ -95,12 +101,19 @@ export class Kubernetes implements ApiServer {
       ...['--service-account-private-key-file', this.#credentials.path('accounts.key')],
       ...['--root-ca-file', this.#credentials.path('api.crt')],
       ...['--use-service-account-credentials=true', '--leader-elect=false', '--secure-port=0'],
-      '--controllers=*,-node-lifecycle-controller,-deployment-controller,-daemonset-controller',
+      hasKubelets
+        ? '--controllers=*'
+        : '--controllers=*,-node-lifecycle-controller,-deployment-controller,-daemonset-controller',
     ]);
-    await this.#applyManifests();
+    if (hasKubelets)
+      this.#startProgram('kube-scheduler', [
+        ...['--kubeconfig', this.kubeconfigOf('system:kube-scheduler')],
+        ...['--leader-elect=false', '--secure-port=0'],
+      ]);
+    else await this.#applyManifests();
     this.#client = await connect(this.kubeconfig, 'lab');
     // A Pod needs the ServiceAccount `default` of its namespace, which the controller-manager makes.
-    for (const namespace of ['default', 'bellman-system'])
+    for (const namespace of hasKubelets ? ['default'] : ['default', 'bellman-system'])
       await this.#until(`the ServiceAccount default of ${namespace}`, async () => {
         await this.#client?.request({
           method: 'GET',
@@ -206,6 +219,8 @@ export class Kubernetes implements ApiServer {
       ...['--service-account-signing-key-file', file('accounts.key')],
       ...['--authorization-mode', 'Node,RBAC', '--token-auth-file', file('tokens.csv')],
       '--allow-privileged=true',
+      // `kubectl exec` and `kubectl logs` go through the kubelet. No DNS knows the names of the nodes.
+      '--kubelet-preferred-address-types=InternalIP',
       ...['--audit-policy-file', join(import.meta.dirname, 'audit-policy.yaml')],
       ...['--audit-log-path', this.#auditPath],
     ]);

@@ -38,7 +38,7 @@ beforeEach(() => {
   writeFileSync(built, '');
 });
 
-function build(environment: Readonly<Record<string, string>> = {}) {
+function build(environment: Readonly<Record<string, string>> = {}, ...args: readonly string[]) {
   const env = {
     PATH: `${join(folder, 'bin')}:${process.env.PATH}`,
     HOME: folder,
@@ -49,7 +49,7 @@ function build(environment: Readonly<Record<string, string>> = {}) {
     ...environment,
   };
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(script, { env }, (error, stdout, stderr) =>
+    execFile(script, args, { env }, (error, stdout, stderr) =>
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout: stdout.trim(), stderr }),
     );
   });
@@ -68,6 +68,16 @@ test('builds each program once, and prints the folder that holds exactly these',
   );
   assert.deepEqual(await build(), { code: 0, stdout: first.stdout, stderr: '' });
   assert.equal(buildsOf().length, programs.length);
+});
+
+test('builds kubelet and kube-scheduler only for a cluster', async () => {
+  const { stdout } = await build();
+  assert.equal((await build({}, '--cluster')).stdout, stdout);
+  assert.deepEqual(
+    readdirSync(stdout).filter((name) => name !== '.lock'),
+    [...programs, 'kube-scheduler', 'kubelet'].sort(),
+  );
+  assert.equal(buildsOf().length, programs.length + 2);
 });
 
 test('after a failure, leaves no part of a program and goes on where it stopped', async () => {
