@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build image image-test chart-test check fix test kubernetes demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup build image image-test chart-test check fix test kubernetes cluster demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bfd bgp-codec bgp-convergence bgp-memory config controller failover footprint link-loss membership neighbour resync service-latency
 
 help: ## print this list of targets
@@ -43,6 +43,10 @@ kubernetes: setup ## run the end-to-end tests with etcd, kube-apiserver and kube
 	@set -eu; BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh); export BELLMAN_KUBERNETES BELLMAN_AUDIT="$(AUDIT)"; rm -rf "$(AUDIT)"; \
 	tests=0; $(NODE) test/run.ts $(or $(FILE),test/e2e/*.test.ts) || tests=$$?; \
 	$(NODE) lab/kubernetes/audit-report.ts $(if $(FILE),,--complete) "$(AUDIT)" && exit $$tests
+
+# Not after `setup`, because the script first says whether this user may run it.
+cluster: ## as root: install Bellman in a cluster with kubelets and containerd, and test it there; INSTALL=helm takes the chart
+	@BELLMAN_CLUSTER_INSTALL="$(INSTALL)" lab/cluster/run $(NODE) --test --test-reporter=spec test/cluster/*.test.ts
 
 image: ## build the image for amd64 and arm64 into dist/image; ARCH=amd64 builds only this one, IMAGE=registry.example/bellman names it
 	@scripts/image/build.sh $(if $(ARCH),--arch $(ARCH)) $(if $(IMAGE),--name $(IMAGE))

@@ -1,0 +1,65 @@
+/** What a user runs in the cluster: HTTP servers, and a Service of type LoadBalancer in front of them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const port = 8080;
+
+/**
+ * A ConfigMap with the program `lab/pod.ts`, a Deployment of it with this number of replicas, and a Service that asks for addresses of the pool.
+ * The image is that of Bellman, because it has Node and is on every node.
+ */
+export function backend(name: string, pool: string, image: string, replicas: number): readonly object[] {
+  const labels = { app: name };
+  const program = readFileSync(join(import.meta.dirname, '../pod.ts'), 'utf8');
+  const field = (variable: string, fieldPath: string) => ({
+    name: variable,
+    valueFrom: { fieldRef: { fieldPath } },
+  });
+  const container = {
+    name: 'http',
+    image,
+    command: ['/usr/lib/bellman/bin/node', '/program/pod.ts', '$(POD)', '$(NODE)', String(port)],
+    env: [field('POD', 'metadata.name'), field('NODE', 'spec.nodeName')],
+    ports: [{ containerPort: port }],
+    readinessProbe: { httpGet: { path: '/', port }, timeoutSeconds: 5 },
+    volumeMounts: [{ name: 'program', mountPath: '/program' }],
+  };
+  const spread = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: labels },
+  };
+  return [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { 'pod.ts': program } },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name },
+      spec: {
+        replicas,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            terminationGracePeriodSeconds: 2,
+            topologySpreadConstraints: [spread],
+            containers: [container],
+            volumes: [{ name: 'program', configMap: { name } }],
+          },
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, annotations: { 'bellman.dev/address-pool': pool } },
+      spec: {
+        type: 'LoadBalancer',
+        ipFamilyPolicy: 'RequireDualStack',
+        selector: labels,
+        ports: [{ port: 80, targetPort: port }],
+      },
+    },
+  ];
+}

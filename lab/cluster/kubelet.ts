@@ -1,0 +1,23 @@
+/** The KubeletConfiguration of a node. `folder` holds the files of the node. `group` is the path of its control group. */
+export function kubeletConfig(folder: string, group: string): object {
+  // A machine with a full disk or little memory must not evict the Pods of a test.
+  const never = { 'memory.available': '0%', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%' };
+  return {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
+    authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
+    authorization: { mode: 'AlwaysAllow' },
+    cgroupDriver: 'cgroupfs',
+    cgroupRoot: `/${group}`,
+    enforceNodeAllocatable: [],
+    failCgroupV1: false,
+    failSwapOn: false,
+    localStorageCapacityIsolation: false,
+    evictionHard: { ...never, 'imagefs.available': '0%' },
+    imageGCHighThresholdPercent: 100,
+    volumePluginDir: `${folder}/volume-plugins`,
+    // The lab has no DNS.
+    resolvConf: '',
+  };
+}

@@ -1,0 +1,16 @@
+/* The first process of every Pod of the cluster. It keeps the Pod's network namespace, and ends when it is told to. */
+#include <signal.h>
+#include <unistd.h>
+
+int main(void) {
+  sigset_t ending;
+  int received;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  sigprocmask(SIG_BLOCK, &ending, NULL);
+  /* The kernel then reaps the children that the Pod leaves to this process. */
+  signal(SIGCHLD, SIG_IGN);
+  sigwait(&ending, &received);
+  return 0;
+}

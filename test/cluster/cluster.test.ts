@@ -1,0 +1,266 @@
+/**
+ * Bellman in a whole Kubernetes, as a user installs it: image, manifests or chart, kubelets, containers. `make cluster` runs it.
+ * The variable BELLMAN_CLUSTER_INSTALL chooses `kubectl` or `helm`.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { backend } from '../../lab/cluster/backend.ts';
+import { Cluster } from '../../lab/cluster/cluster.ts';
+import type { NetworkNamespace } from '../../lab/netns.ts';
+import { probeHttp } from '../../lab/probe.ts';
+import { root } from '../../scripts/target.ts';
+
+const run = promisify(execFile);
+const installer = process.env.BELLMAN_CLUSTER_INSTALL || 'kubectl';
+const namespace = 'bellman-system';
+const nodeCount = 3;
+const manifests = join(root, 'manifests');
+const exampleConfig = join(root, 'lab/examples/config.yaml');
+
+const started = performance.now();
+/** Tells the person who waits what happens, as it happens. */
+function say(text: string): void {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${seconds.padStart(6)} s  ${text.trimEnd().replaceAll('\n', '\n          ')}`);
+}
+
+interface Pod {
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly spec: { readonly nodeName?: string };
+  readonly status: {
+    readonly containerStatuses?: readonly {
+      readonly ready: boolean;
+      readonly started: boolean;
+      readonly restartCount: number;
+      readonly imageID: string;
+    }[];
+  };
+}
+
+let cluster: Cluster;
+/** Addresses of each Service, IPv4 first. */
+const serviceAddresses = new Map<string, readonly string[]>();
+
+async function pods(component: string): Promise<readonly Pod[]> {
+  const selector = `app.kubernetes.io/name=bellman,app.kubernetes.io/component=${component}`;
+  const text = await cluster.kubectl('get', 'pods', '-n', namespace, '-l', selector, '-o', 'json');
+  return (JSON.parse(text) as { readonly items: readonly Pod[] }).items;
+}
+
+async function helm(...args: string[]): Promise<void> {
+  const settings = ['--namespace', namespace, '--kubeconfig', cluster.kubeconfig];
+  await run(process.env.HELM ?? 'helm', [...args, ...settings]);
+}
+
+async function install(): Promise<void> {
+  if (installer === 'helm') await helm('install', 'bellman', join(manifests, 'chart'), '--create-namespace');
+  else await cluster.kubectl('apply', '-k', manifests);
+}
+
+async function uninstall(): Promise<void> {
+  if (installer === 'helm') await helm('uninstall', 'bellman', '--wait');
+  else await cluster.kubectl('delete', '-k', manifests);
+}
+
+/** The text of `/proc/PID/FILE` of each process of Bellman in the Pods of a component. */
+async function processFiles(component: string, file: string): Promise<readonly string[]> {
+  const uids = (await pods(component)).map(({ metadata }) => metadata.uid);
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        const isIts = uids.some((uid) => groups.includes(uid)) && command.includes('/usr/lib/bellman/');
+        return isIts ? [readFileSync(`/proc/${pid}/${file}`, 'utf8')] : [];
+      } catch {
+        // The process has ended.
+        return [];
+      }
+    });
+}
+
+function fetchFrom(host: NetworkNamespace, address: string): Promise<string> {
+  const url = `http://${address.includes(':') ? `[${address}]` : address}/`;
+  return host.exec('curl', '-sS', '-g', '--max-time', '2', url);
+}
+
+async function establishedSessions(): Promise<number> {
+  return (await cluster.birdc('show', 'protocols')).match(/Established/g)?.length ?? 0;
+}
+
+/** Resolves once the Service has an address of each family. */
+async function addressesOf(service: string): Promise<readonly string[]> {
+  let found: readonly string[] = [];
+  await cluster.until(`${service} has two addresses`, async () => {
+    const path = 'jsonpath={.status.loadBalancer.ingress[*].ip}';
+    found = (await cluster.kubectl('get', 'service', service, '-o', path)).split(' ');
+    return found.length === 2;
+  });
+  say(`${service} has ${found.join(' and ')}`);
+  serviceAddresses.set(service, found);
+  return found;
+}
+
+describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: false }, () => {
+  before(async () => {
+    say(`starting a control plane and ${nodeCount} nodes`);
+    cluster = await Cluster.start(nodeCount);
+    say(await cluster.kubectl('get', 'nodes', '-o', 'wide'));
+  });
+  after(async () => {
+    await cluster?.close();
+  });
+
+  test('every Pod of the DaemonSet and of the Deployment becomes ready at its first start', async () => {
+    await install();
+    await cluster.kubectl('apply', '-f', exampleConfig);
+    const wanted = { speaker: nodeCount, controller: 2 };
+    for (const [component, count] of Object.entries(wanted))
+      await cluster.until(`${count} Pods ${component} are ready`, async () => {
+        const statuses = (await pods(component)).flatMap(({ status }) => status.containerStatuses ?? []);
+        return statuses.filter(({ ready, started: probed }) => ready && probed).length === count;
+      });
+    say(await cluster.kubectl('get', 'pods', '-n', namespace, '-o', 'wide'));
+    for (const component of Object.keys(wanted)) {
+      const found = await pods(component);
+      const restarts = found.flatMap(({ status }) => status.containerStatuses ?? []);
+      assert.deepEqual(
+        restarts.map(({ restartCount }) => restartCount),
+        found.map(() => 0),
+        'the startup probe waits long enough',
+      );
+      assert.equal(new Set(found.map(({ spec }) => spec.nodeName)).size, found.length, 'one Pod per node');
+    }
+  });
+
+  test('speakers have NET_RAW and controllers no capability, no new privileges, a read-only root and a seccomp filter', async () => {
+    const netRaw = (1 << 13).toString(16).padStart(16, '0');
+    const none = ''.padStart(16, '0');
+    for (const [component, capabilities, uid] of [
+      ['speaker', netRaw, '0'],
+      ['controller', none, '65532'],
+    ] as const) {
+      const statuses = await processFiles(component, 'status');
+      assert.ok(statuses.length >= (await pods(component)).length, `processes of each ${component}`);
+      for (const status of statuses) {
+        for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
+          assert.match(status, new RegExp(`^${set}:\\t0*${capabilities}$`, 'm'), component);
+        assert.match(status, new RegExp(`^Uid:\\t${uid}\\t${uid}\\t`, 'm'), component);
+        assert.match(status, /^NoNewPrivs:\t1$/m, component);
+        assert.match(status, /^Seccomp:\t2$/m, component);
+      }
+      for (const mounts of await processFiles(component, 'mountinfo'))
+        assert.match(mounts, /^\d+ \d+ \S+ \S+ \/ ro[, ]/m, `${component} cannot write to its root`);
+      say(
+        `${statuses.length} processes of ${component}: uid ${uid}, capabilities 0x${capabilities}, root read-only`,
+      );
+    }
+  });
+
+  test('a Service of a BGP pool is answered from behind the router, by all nodes', async () => {
+    const { far } = cluster.fabric;
+    await cluster.until(`${nodeCount} sessions`, async () => (await establishedSessions()) === nodeCount);
+    say((await cluster.birdc('show', 'protocols')).replace(/^[\s\S]*?(?=Name)/, ''));
+    await cluster.apply('web', ...backend('web', 'public', 'bellman:0.1.0', nodeCount));
+    for (const address of await addressesOf('web')) {
+      const names = new Set<string>();
+      await cluster.until(`Pods on all nodes answer at ${address}`, async () => {
+        const answer = await fetchFrom(far, address);
+        names.add(/ on (node-\d+)/.exec(answer)?.[1] ?? answer);
+        return names.size === nodeCount;
+      });
+      say(`${address} answers from ${[...names].sort().join(', ')}`);
+    }
+  });
+
+  test('a Service of a layer 2 pool is answered on the segment by one node', async () => {
+    const { near } = cluster.fabric;
+    await cluster.apply('printer', ...backend('printer', 'office', 'bellman:0.1.0', nodeCount));
+    for (const address of await addressesOf('printer')) {
+      await cluster.until(`${address} answers`, async () =>
+        (await fetchFrom(near, address)).startsWith('printer-'),
+      );
+      const [entry] = JSON.parse(await near.ip('-j', 'neigh', 'show', address)) as { lladdr?: string }[];
+      const macs = await Promise.all(
+        cluster.fabric.nodes.map(async ({ name, namespace: host }) => {
+          const [link] = JSON.parse(await host.ip('-j', 'link', 'show', 'eth0')) as { address: string }[];
+          return { name, mac: link?.address };
+        }),
+      );
+      const owner = macs.find(({ mac }) => mac !== undefined && mac === entry?.lladdr);
+      assert.ok(owner, `the answer for ${address} comes from a node`);
+      say(`${address} is at ${entry?.lladdr}, ${owner.name}`);
+    }
+  });
+
+  test('bellman status works in the Pods of both components', async () => {
+    for (const where of ['daemonset/speaker', 'deployment/controller']) {
+      const status = await cluster.kubectl('exec', '-n', namespace, where, '--', 'bellman', 'status');
+      for (const { name } of cluster.fabric.nodes) assert.match(status, new RegExp(name), where);
+      for (const address of serviceAddresses.get('web') ?? []) assert.ok(status.includes(address), status);
+      if (where.startsWith('daemonset')) say(status);
+    }
+  });
+
+  test('a rollout of the speakers under traffic ends, and both Services are answered again', async () => {
+    const clients = [
+      ...(serviceAddresses.get('web') ?? []).map((address) => ({ address, host: cluster.fabric.far })),
+      ...(serviceAddresses.get('printer') ?? []).map((address) => ({ address, host: cluster.fabric.near })),
+    ];
+    const old = new Set((await pods('speaker')).map(({ metadata }) => metadata.uid));
+    const probes = clients.map(({ host, address }) => ({ address, probe: probeHttp(host, address) }));
+    await Promise.all(probes.map(({ probe }) => probe.ready));
+    const from = performance.now();
+    await cluster.kubectl('rollout', 'restart', '-n', namespace, 'daemonset/speaker');
+    await cluster.kubectl('rollout', 'status', '-n', namespace, 'daemonset/speaker', '--timeout', '300s');
+    await cluster.until(`${nodeCount} sessions`, async () => (await establishedSessions()) === nodeCount);
+    const seconds = ((performance.now() - from) / 1000).toFixed(1);
+    const results = await Promise.all(
+      probes.map(async ({ address, probe }) => ({ address, ...(await probe.stop()) })),
+    );
+    say(`the rollout took ${seconds} s; requests every 10 ms, each on a new connection:`);
+    for (const { address, asked, answered, longestGapMs } of results) {
+      const share = ((100 * (asked - answered)) / asked).toFixed(2);
+      say(
+        `${address}: ${asked} requests, ${asked - answered} not answered (${share} %), longest gap ${longestGapMs} ms`,
+      );
+    }
+    const now = await pods('speaker');
+    assert.equal(now.length, nodeCount);
+    assert.ok(
+      now.every(({ metadata }) => !old.has(metadata.uid)),
+      'every speaker is a new Pod',
+    );
+    for (const { address, asked, answered } of results)
+      assert.ok(answered > asked / 2, `${address} was answered most of the time`);
+    for (const { address, host } of clients)
+      await cluster.until(`${address} answers`, async () =>
+        (await fetchFrom(host, address)).includes(' on node-'),
+      );
+  });
+
+  test('uninstalling ends all Pods and withdraws all addresses', async () => {
+    await uninstall();
+    await cluster.until('all Pods of Bellman are gone', async () =>
+      (await Promise.all(['speaker', 'controller'].map(pods))).every(({ length }) => length === 0),
+    );
+    for (const address of serviceAddresses.get('web') ?? []) {
+      await cluster.until(
+        `the router has no route to ${address}`,
+        async () => !(await cluster.birdc('show', 'route')).includes(`${address}/`),
+      );
+      await assert.rejects(fetchFrom(cluster.fabric.far, address), `${address} is not answered`);
+    }
+    const { near } = cluster.fabric;
+    for (const address of serviceAddresses.get('printer') ?? []) {
+      await near.ip('neigh', 'flush', 'to', address);
+      await assert.rejects(fetchFrom(near, address), `${address} is not answered`);
+    }
+    say('uninstalled: no Pod is left and no address is answered');
+  });
+});
