@@ -20,7 +20,19 @@ const normalCodes = new Set([404, 409, 410]);
 /** Whether the server refused this request of Bellman. An answer of 500 or more is an outage and no refusal. */
 export function isRefused(event: AuditEvent): boolean {
   const { code = 0 } = event.responseStatus ?? {};
-  return isOurs(event) && isFirstOfRequest(event) && code >= 400 && code < 500 && !normalCodes.has(code);
+  return (
+    !isOptional(event) &&
+    isOurs(event) &&
+    isFirstOfRequest(event) &&
+    code >= 400 &&
+    code < 500 &&
+    !normalCodes.has(code)
+  );
+}
+
+/** `bellman status` shows the reasons of failed allocations if its user may read events. The accounts of the Pods may not. */
+function isOptional({ userAgent = '', verb, objectRef }: AuditEvent): boolean {
+  return userAgent.startsWith('bellman-status') && verb === 'list' && objectRef?.resource === 'events';
 }
 
 /** Whether a daemon or command of Bellman made the request. An invalid token leaves the user name empty. */

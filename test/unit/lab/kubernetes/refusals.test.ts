@@ -28,6 +28,13 @@ test('only requests of Bellman count, also those whose token names no account', 
   assert.ok(isRefused(event(401, { user: {} })));
 });
 
+test('the command status may be denied the events, which it can do without', () => {
+  const events = { objectRef: { resource: 'events' } };
+  assert.ok(!isRefused(event(403, { ...events, userAgent: 'bellman-status/0.1.0' })));
+  assert.ok(isRefused(event(403, events)));
+  assert.ok(isRefused(event(403, { userAgent: 'bellman-status/0.1.0' })));
+});
+
 const at = (time: string, what: string) => ({ at: `2026-01-02T${time}.000Z`, what });
 const cases: readonly (readonly [string, number, readonly ReturnType<typeof at>[], boolean])[] = [
   ['nothing happened', 403, [], false],
