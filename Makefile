@@ -46,7 +46,8 @@ kubernetes: setup ## run the end-to-end tests with etcd, kube-apiserver and kube
 
 # Not after `setup`, because the script first says whether this user may run it.
 cluster: ## as root: install Bellman in a cluster with kubelets and containerd, and test it there; INSTALL=helm takes the chart
-	@BELLMAN_CLUSTER_INSTALL="$(INSTALL)" lab/cluster/run $(NODE) --test --test-reporter=spec test/cluster/*.test.ts
+	@rm -rf "$(AUDIT)-cluster"; BELLMAN_AUDIT="$(AUDIT)-cluster" BELLMAN_CLUSTER_INSTALL="$(INSTALL)" \
+	lab/cluster/run $(NODE) --test --test-reporter=spec test/cluster/*.test.ts && $(NODE) lab/kubernetes/audit-report.ts "$(AUDIT)-cluster"
 
 image: ## build the image for amd64 and arm64 into dist/image; ARCH=amd64 builds only this one, IMAGE=registry.example/bellman names it
 	@scripts/image/build.sh $(if $(ARCH),--arch $(ARCH)) $(if $(IMAGE),--name $(IMAGE))

@@ -116,6 +116,11 @@ export class Cluster {
     return `${objects}\n${events.split('\n').slice(-40).join('\n')}`;
   }
 
+  /** The caller removes the roles of Bellman while its Pods may still run. The judgement of the audit log excuses refusals from now on. */
+  expectRefusals(): void {
+    this.#kubernetes.expectRefusals();
+  }
+
   /** Ends all processes that this object has started. Containers end with the world. */
   async close(): Promise<void> {
     await this.#processes.stopAll();

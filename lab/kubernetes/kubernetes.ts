@@ -192,6 +192,11 @@ export class Kubernetes implements ApiServer {
     return status.token;
   }
 
+  /** The caller takes rights of Bellman away by other means than a knob. Refusals from now on are no errors. */
+  expectRefusals(): void {
+    this.#note('forbid');
+  }
+
   #startEtcd(): void {
     const { etcd, etcdPeer } = this.#ports;
     const [client, peer] = [`http://127.0.0.1:${etcd}`, `http://127.0.0.1:${etcdPeer}`];

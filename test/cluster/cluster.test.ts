@@ -62,26 +62,29 @@ async function install(): Promise<void> {
 }
 
 async function uninstall(): Promise<void> {
+  cluster.expectRefusals();
   if (installer === 'helm') await helm('uninstall', 'bellman', '--wait');
   else await cluster.kubectl('delete', '-k', manifests);
 }
 
-/** The text of `/proc/PID/FILE` of each process of Bellman in the Pods of a component. */
-async function processFiles(component: string, file: string): Promise<readonly string[]> {
-  const uids = (await pods(component)).map(({ metadata }) => metadata.uid);
+/** The ids of all processes of Bellman in the Pods. */
+function processesOf(found: readonly Pod[]): readonly number[] {
+  const read = (pid: string, file: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    } catch {
+      // The process has ended.
+      return '';
+    }
+  };
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
-    .flatMap((pid) => {
-      try {
-        const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        const isIts = uids.some((uid) => groups.includes(uid)) && command.includes('/usr/lib/bellman/');
-        return isIts ? [readFileSync(`/proc/${pid}/${file}`, 'utf8')] : [];
-      } catch {
-        // The process has ended.
-        return [];
-      }
-    });
+    .filter(
+      (pid) =>
+        found.some(({ metadata }) => read(pid, 'cgroup').includes(metadata.uid)) &&
+        read(pid, 'cmdline').includes('/usr/lib/bellman/'),
+    )
+    .map(Number);
 }
 
 function fetchFrom(host: NetworkNamespace, address: string): Promise<string> {
@@ -91,6 +94,49 @@ function fetchFrom(host: NetworkNamespace, address: string): Promise<string> {
 
 async function establishedSessions(): Promise<number> {
   return (await cluster.birdc('show', 'protocols')).match(/Established/g)?.length ?? 0;
+}
+
+/**
+ * Sends requests to all addresses during some work. Then prints what was not answered, and waits until every address is answered again. A
+ * busy machine loses requests too, so the only bound is that most requests are answered.
+ */
+async function underTraffic(what: string, work: () => Promise<void>): Promise<void> {
+  const { far, near } = cluster.fabric;
+  const clients = (
+    [
+      ['web', far],
+      ['printer', near],
+    ] as const
+  ).flatMap(([service, host]) => (serviceAddresses.get(service) ?? []).map((address) => ({ address, host })));
+  assert.equal(clients.length, 4);
+  const probes = clients.map(({ host, address }) => ({ address, probe: probeHttp(host, address) }));
+  await Promise.all(probes.map(({ probe }) => probe.ready));
+  const from = performance.now();
+  try {
+    await work();
+  } finally {
+    const seconds = ((performance.now() - from) / 1000).toFixed(1);
+    const results = await Promise.all(
+      probes.map(async ({ address, probe }) => ({ address, ...(await probe.stop()) })),
+    );
+    say(`${what} took ${seconds} s; requests every 10 ms, each on a new connection:`);
+    for (const { address, asked, answered, longestGapMs } of results) {
+      const share = ((100 * (asked - answered)) / asked).toFixed(2);
+      const lost = `${asked - answered} not answered (${share} %)`;
+      say(`${address}: ${asked} requests, ${lost}, longest gap ${longestGapMs} ms`);
+      assert.ok(answered > asked / 2, `${address} was answered most of the time`);
+    }
+  }
+  for (const { address, host } of clients)
+    await cluster.until(`${address} answers`, async () =>
+      (await fetchFrom(host, address)).includes(' on node-'),
+    );
+}
+
+/** Restarts all Pods, and resolves once the new ones are ready. */
+async function rollOut(what: string): Promise<void> {
+  await cluster.kubectl('rollout', 'restart', '-n', namespace, what);
+  await cluster.kubectl('rollout', 'status', '-n', namespace, what, '--timeout', '300s');
 }
 
 /** Resolves once the Service has an address of each family. */
@@ -145,8 +191,10 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
       ['speaker', netRaw, '0'],
       ['controller', none, '65532'],
     ] as const) {
-      const statuses = await processFiles(component, 'status');
-      assert.ok(statuses.length >= (await pods(component)).length, `processes of each ${component}`);
+      const found = await pods(component);
+      const pids = processesOf(found);
+      const statuses = pids.map((pid) => readFileSync(`/proc/${pid}/status`, 'utf8'));
+      assert.ok(pids.length >= found.length, `processes of each ${component}`);
       for (const status of statuses) {
         for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
           assert.match(status, new RegExp(`^${set}:\\t0*${capabilities}$`, 'm'), component);
@@ -154,8 +202,12 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
         assert.match(status, /^NoNewPrivs:\t1$/m, component);
         assert.match(status, /^Seccomp:\t2$/m, component);
       }
-      for (const mounts of await processFiles(component, 'mountinfo'))
-        assert.match(mounts, /^\d+ \d+ \S+ \S+ \/ ro[, ]/m, `${component} cannot write to its root`);
+      for (const pid of pids)
+        assert.match(
+          readFileSync(`/proc/${pid}/mountinfo`, 'utf8'),
+          /^\d+ \d+ \S+ \S+ \/ ro[, ]/m,
+          `${component} cannot write to its root`,
+        );
       say(
         `${statuses.length} processes of ${component}: uid ${uid}, capabilities 0x${capabilities}, root read-only`,
       );
@@ -208,40 +260,44 @@ describe(`Bellman in a cluster, installed with ${installer}`, { concurrency: fal
   });
 
   test('a rollout of the speakers under traffic ends, and both Services are answered again', async () => {
-    const clients = [
-      ...(serviceAddresses.get('web') ?? []).map((address) => ({ address, host: cluster.fabric.far })),
-      ...(serviceAddresses.get('printer') ?? []).map((address) => ({ address, host: cluster.fabric.near })),
-    ];
     const old = new Set((await pods('speaker')).map(({ metadata }) => metadata.uid));
-    const probes = clients.map(({ host, address }) => ({ address, probe: probeHttp(host, address) }));
-    await Promise.all(probes.map(({ probe }) => probe.ready));
-    const from = performance.now();
-    await cluster.kubectl('rollout', 'restart', '-n', namespace, 'daemonset/speaker');
-    await cluster.kubectl('rollout', 'status', '-n', namespace, 'daemonset/speaker', '--timeout', '300s');
-    await cluster.until(`${nodeCount} sessions`, async () => (await establishedSessions()) === nodeCount);
-    const seconds = ((performance.now() - from) / 1000).toFixed(1);
-    const results = await Promise.all(
-      probes.map(async ({ address, probe }) => ({ address, ...(await probe.stop()) })),
-    );
-    say(`the rollout took ${seconds} s; requests every 10 ms, each on a new connection:`);
-    for (const { address, asked, answered, longestGapMs } of results) {
-      const share = ((100 * (asked - answered)) / asked).toFixed(2);
-      say(
-        `${address}: ${asked} requests, ${asked - answered} not answered (${share} %), longest gap ${longestGapMs} ms`,
-      );
-    }
+    await underTraffic('the rollout of the speakers', async () => {
+      await rollOut('daemonset/speaker');
+      await cluster.until(`${nodeCount} sessions`, async () => (await establishedSessions()) === nodeCount);
+    });
     const now = await pods('speaker');
     assert.equal(now.length, nodeCount);
     assert.ok(
       now.every(({ metadata }) => !old.has(metadata.uid)),
       'every speaker is a new Pod',
     );
-    for (const { address, asked, answered } of results)
-      assert.ok(answered > asked / 2, `${address} was answered most of the time`);
-    for (const { address, host } of clients)
-      await cluster.until(`${address} answers`, async () =>
-        (await fetchFrom(host, address)).includes(' on node-'),
-      );
+  });
+
+  test('a rollout of the controllers under traffic ends, and a Service made meanwhile gets addresses', async () => {
+    await underTraffic('the rollout of the controllers', async () => {
+      const done = rollOut('deployment/controller');
+      await cluster.apply('late', ...backend('late', 'public', 'bellman:0.1.0', 1));
+      await addressesOf('late');
+      await done;
+    });
+  });
+
+  test('the liveness probe restarts a speaker that answers no more, and its session comes back', async () => {
+    const [frozen] = await pods('speaker');
+    assert.ok(frozen);
+    await underTraffic(
+      `the recovery of ${frozen.metadata.name}, which is stopped with SIGSTOP,`,
+      async () => {
+        for (const pid of processesOf([frozen])) process.kill(pid, 'SIGSTOP');
+        await cluster.until('the kubelet has restarted it', async () => {
+          const { status } =
+            (await pods('speaker')).find(({ metadata }) => metadata.uid === frozen.metadata.uid) ?? {};
+          const [container] = status?.containerStatuses ?? [];
+          return container?.restartCount === 1 && container.ready;
+        });
+        await cluster.until(`${nodeCount} sessions`, async () => (await establishedSessions()) === nodeCount);
+      },
+    );
   });
 
   test('uninstalling ends all Pods and withdraws all addresses', async () => {
