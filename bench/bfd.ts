@@ -5,12 +5,12 @@
  * Only the second form measures real-time scheduling, because the kernel refuses it in a user namespace. BELLMAN_PROGRAM names the program
  * that `make build` wrote; without it, the process runs from source.
  *
- *   silence  BIRD stops without a word. The time until our session is down.
- *   load     Four sessions for some minutes, while six loops burn the CPUs. Sessions that went down, and how late packets were.
- *   many     100 sessions at 100 ms × 3. CPU time and memory of the process.
+ *   silence  BIRD falls silent. Measures the time until our session is down.
+ *   load     Four sessions for some minutes beside six busy loops. Counts the sessions that go down, and measures how late packets are.
+ *   many     One session, then 100, at 100 ms × 3. Measures CPU time and memory of the process.
  *
  * BIRD itself gets real-time scheduling where we do, because a peer that is late is not a fault of ours. Fails when a session goes down
- * under load, and when silence is noticed later than the Detection Time and 50 ms.
+ * under load, and when our session is down later than 50 ms after the Detection Time.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
@@ -35,8 +35,8 @@ const { values } = parseArgs({
 });
 const { BELLMAN_PROGRAM: program } = process.env;
 
-/** The BFD process, with the last that it reported. */
-class Pulse {
+/** The BFD process, with its last report. */
+class BfdProcess {
   readonly #child: ChildProcess;
   sessions: readonly BfdSessionStatus[] = [];
   process: BfdProcessStatus | undefined;
@@ -128,36 +128,36 @@ async function startBird(
 
 let scheduling: BfdProcessStatus['scheduling'] = 'normal';
 
-interface Ground {
-  readonly pulse: Pulse;
+interface Testbed {
+  readonly bfd: BfdProcess;
   readonly bird: ChildProcess;
   end(): Promise<void>;
 }
 
 /** Starts both sides and waits until all sessions are up. */
-async function ground(count: number, timers: Timers): Promise<Ground> {
+async function startTestbed(count: number, timers: Timers): Promise<Testbed> {
   const addresses = pairs(count);
   const cable = await wire({
     ours: addresses.map(({ ours }) => `${ours}`),
     theirs: addresses.map(({ theirs }) => `${theirs}`),
   });
-  const pulse = new Pulse();
+  const bfd = new BfdProcess();
   const bird = await startBird(cable.namespace, addresses, timers);
-  pulse.set(
+  bfd.set(
     addresses.map(({ ours, theirs }, i) => ({
       ...{ id: `${i}`, name: `${i}`, peerAddress: theirs, localAddress: ours, interface: cable.device },
       ...{ mode: { kind: 'single-hop' }, passive: false, detectMultiplier: timers.multiplier },
       ...{ transmitIntervalMs: timers.intervalMs, receiveIntervalMs: timers.intervalMs },
     })),
   );
-  await eventually('all sessions up', () => pulse.areUp(), {
-    explain: () => `: ${JSON.stringify(pulse.sessions.find(({ state }) => state !== 'Up'))}`,
+  await eventually('all sessions up', () => bfd.areUp(), {
+    explain: () => `: ${JSON.stringify(bfd.sessions.find(({ state }) => state !== 'Up'))}`,
   });
   return {
-    pulse,
+    bfd,
     bird,
     async end() {
-      await pulse.stop();
+      await bfd.stop();
       bird.kill('SIGKILL');
       await cable.cut();
     },
@@ -167,13 +167,13 @@ async function ground(count: number, timers: Timers): Promise<Ground> {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function silence(timers: Timers, rounds: number): Promise<boolean> {
-  const { pulse, bird, end } = await ground(1, timers);
+  const { bfd, bird, end } = await startTestbed(1, timers);
   const tookMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    await eventually('the session up', () => pulse.areUp());
+    await eventually('the session up', () => bfd.areUp());
     await sleep(500);
     const down = new Promise<number>((resolve) => {
-      pulse.onChange = ({ state, sinceMs }) => {
+      bfd.onChange = ({ state, sinceMs }) => {
         if (state === 'Down') resolve(sinceMs);
       };
     });
@@ -181,7 +181,7 @@ async function silence(timers: Timers, rounds: number): Promise<boolean> {
     bird.kill('SIGSTOP');
     tookMs.push((await down) - stoppedMs);
     bird.kill('SIGCONT');
-    await eventually('the session is seen down', () => !pulse.areUp());
+    await eventually('the session is seen down', () => !bfd.areUp());
   }
   await end();
   tookMs.sort((a, b) => a - b);
@@ -195,16 +195,16 @@ async function silence(timers: Timers, rounds: number): Promise<boolean> {
 }
 
 async function load(timers: Timers, minutes: number): Promise<boolean> {
-  const { pulse, end } = await ground(4, timers);
+  const { bfd, end } = await startTestbed(4, timers);
   const loops = Array.from({ length: Number(values.loops) }, () =>
     spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
   );
   const downs: BfdChange[] = [];
-  pulse.onChange = (change) => {
+  bfd.onChange = (change) => {
     if (change.state === 'Down') downs.push(change);
   };
   await sleep(minutes * 60_000);
-  const { lateness } = pulse.process ?? {};
+  const { lateness } = bfd.process ?? {};
   for (const loop of loops) loop.kill('SIGKILL');
   await end();
   console.log(
@@ -224,15 +224,15 @@ async function load(timers: Timers, minutes: number): Promise<boolean> {
 }
 
 async function many(timers: Timers, count: number): Promise<boolean> {
-  const { pulse, end } = await ground(count, timers);
+  const { bfd, end } = await startTestbed(count, timers);
   await sleep(5000);
-  const before = usageOf([pulse.pid]);
-  const [sent, received] = packets(pulse);
+  const before = usageOf([bfd.pid]);
+  const [sent, received] = packets(bfd);
   const seconds = 30;
   await sleep(seconds * 1000);
-  const after = usageOf([pulse.pid]);
-  const [sentLater, receivedLater] = packets(pulse);
-  const areUp = pulse.sessions.every(({ downs }) => downs === 0);
+  const after = usageOf([bfd.pid]);
+  const [sentLater, receivedLater] = packets(bfd);
+  const areUp = bfd.sessions.every(({ downs }) => downs === 0);
   await end();
   console.log(
     `${count} sessions at ${timers.intervalMs} ms × ${timers.multiplier}, ${scheduling}: ` +
@@ -243,7 +243,7 @@ async function many(timers: Timers, count: number): Promise<boolean> {
   return areUp;
 }
 
-function packets({ sessions }: Pulse): [number, number] {
+function packets({ sessions }: BfdProcess): [number, number] {
   return [
     sessions.reduce((sum, each) => sum + each.sent, 0),
     sessions.reduce((sum, each) => sum + each.received, 0),
@@ -252,9 +252,9 @@ function packets({ sessions }: Pulse): [number, number] {
 
 /** Asks a process how the kernel schedules it. */
 async function probeScheduling(): Promise<BfdProcessStatus['scheduling']> {
-  const pulse = new Pulse();
-  const { scheduling: granted } = await eventually('the process', () => pulse.process);
-  await pulse.stop();
+  const bfd = new BfdProcess();
+  const { scheduling: granted } = await eventually('the process', () => bfd.process);
+  await bfd.stop();
   return granted;
 }
 

@@ -3,8 +3,8 @@
  *   lab/world .cache/bin/node bench/link-loss.ts [ROUNDS]
  * A speaker has sessions with two BIRD routers on two links. In each round, the far end of the first link goes down, or the local address of
  * the link is removed. The figure is the time from the start of the command `ip` to the end of the session, so it includes the start of a
- * process. The median of the same command without an effect is printed beside it. The bench fails when the session with the other router
- * ends too, or when the median of a loss exceeds the median of the command by more than 50 ms.
+ * process. The median time of an `ip` command that changes nothing is printed beside it. The bench fails when the session with the other router
+ * ends too, or when the median of a loss exceeds the median of that command by more than 50 ms.
  */
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';

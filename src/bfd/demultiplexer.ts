@@ -59,12 +59,12 @@ export function mayReceive(socket: ListenKey, own: ListenKey): boolean {
   );
 }
 
-/** What the search needs of a session. */
+/** The part of a session that the search needs. */
 export interface Candidate {
   readonly peerOctets: Uint8Array;
 }
 
-/** `claimed` is the session that the packet names, although the packet comes from elsewhere. */
+/** `claimed` is the session that has Your Discriminator, although the packet comes from another sender or arrives on another socket. */
 export type Found<Session> =
   | { readonly session: Session }
   | { readonly reason: 'no-session' }

@@ -11,7 +11,7 @@ export type { BfdState } from './codec/state.ts';
 
 /** A message to the BFD process. */
 export type ToBfd =
-  /** Replaces the settings of all sessions. A session that is missing sends AdminDown for a Detection Time and is then forgotten. */
+  /** Replaces the settings of all sessions. A session that is missing sends AdminDown during its farewell, and is then forgotten. */
   | { readonly kind: 'sessions'; readonly sessions: readonly BfdSessionSettings[] }
   /** Asks for the flight recorder's events; answered by `events`. */
   | { readonly kind: 'events'; readonly id: number }
@@ -27,7 +27,7 @@ export type FromBfd =
       readonly sessions: readonly BfdSessionStatus[];
       readonly process: BfdProcessStatus;
     }
-  /** Answers the question `events`. */
+  /** Answers the message `events`. */
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly RecordedEvent[] };
 
 /** A session has changed its state, or the peer has announced another state, diagnostic or C bit. Sent at once. */
@@ -48,17 +48,17 @@ export interface BfdChange {
 export type BfdDropReason =
   /** The TTL is too small. The kernel drops these packets (RFC 5881 section 5). */
   | 'ttl'
-  /** The packet breaks a rule of RFC 5880 section 6.8.6 on its own octets. */
+  /** The packet breaks a rule of RFC 5880 section 6.8.6 that does not depend on a session. */
   | 'malformed'
-  /** No session has the discriminator, or none is with the sender. */
+  /** No session has Your Discriminator. When that is 0: no session is with the sender. */
   | 'no-session'
-  /** Your Discriminator belongs to a session with another peer. */
+  /** Your Discriminator belongs to a session with another peer, or on another interface or local address. */
   | 'wrong-source'
-  /** The packet has no discriminator of ours, but the session is up, or its state is neither Down nor AdminDown. */
+  /** Your Discriminator is 0, but the session is Up. */
   | 'no-discriminator'
-  /** Authentication is missing, unexpected, of another type or key, or its hash is wrong. */
+  /** Authentication is missing, unexpected, or of another type. Or the key is unknown, or the digest is wrong. */
   | 'authentication'
-  /** The sequence number lies outside the window: a replay, or a peer that has restarted a moment ago. */
+  /** The sequence number lies outside the window: a replay, or a peer that has just restarted. */
   | 'sequence'
   /** This end of the session is administratively down. */
   | 'admin-down';
@@ -116,7 +116,7 @@ export interface BfdProcessStatus {
   /** The shortest interval and the smallest multiplier that are allowed with this scheduling. */
   readonly minimumIntervalMs: number;
   readonly minimumDetectMultiplier: number;
-  /** How late packets were sent after they were due. `counts` has one more element than `boundsMs`, for all that is later. */
+  /** How long after their time packets were sent. `counts` has one more element than `boundsMs`, for delays above the last bound. */
   readonly lateness: {
     readonly boundsMs: readonly number[];
     readonly counts: readonly number[];

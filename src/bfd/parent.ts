@@ -27,7 +27,7 @@ export interface Bfd {
   status(): readonly BfdSessionStatus[];
   /** The process; `undefined` while it does not run. */
   processStatus(): BfdProcessStatus | undefined;
-  /** Returns the events of the process's flight recorders; none while it does not run. Rejects when it does not answer. */
+  /** Returns the events of the process's flight recorder; none while it does not run. Rejects when it does not answer. */
   events(): Promise<readonly RecordedEvent[]>;
   /** Reasons why the process is unhealthy; empty while it runs or is not needed. */
   unhealthy(): readonly string[];
@@ -37,8 +37,8 @@ export interface Bfd {
 
 const program = childProgram(import.meta.url, { source: './process.ts', bundle: './bfd-process.js' });
 /**
- * Flags of the process. V8 otherwise lets threads of normal priority help with garbage, and waits for them. Beside six busy loops, that made packets late by up to
- * half a second although the main thread is scheduled before all others.
+ * Flags of the process. Without this flag, V8 collects garbage with the help of threads of normal priority, and the main thread waits for them.
+ * Beside six busy loops, that delays packets by up to half a second, although the kernel schedules the main thread before all others.
  */
 export const bfdNodeFlags = ['--single-threaded-gc'] as const;
 /** The process needs a second to tell its peers. */
@@ -124,7 +124,7 @@ class BfdParent implements Bfd {
     }
   }
 
-  /** A session that is being removed still reports changes. They concern nobody. */
+  /** A removed session still reports changes during its farewell. They no longer matter. */
   #changed(change: BfdChange): void {
     if (!this.#isWanted(change.id)) return;
     const known = this.#sessions.get(change.id);

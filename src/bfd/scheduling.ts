@@ -8,8 +8,8 @@ export type Scheduling = Pick<BfdProcessStatus, 'scheduling' | 'schedulingFault'
 /** Above every normal process, and below the kernel's own threads that handle interrupts (50). */
 const priority = 10;
 /**
- * The kernel ends the process when it computes for so long without a pause. The process pauses after every few packets, so only a loop that
- * spins gets there. A real-time thread that spins would take a whole core from the node.
+ * The kernel ends the process when it computes for this long without a pause. The process waits between packets, and pauses during a flood, so
+ * only an endless loop reaches this limit. In a real-time thread, such a loop would take a whole core from the node.
  */
 const spinLimitMicroseconds = 1_000_000;
 const highestNice = -20;
@@ -42,12 +42,12 @@ function faultOf(error: unknown): string {
   return 'the kernel gives the control group no real-time budget (cpu.rt_runtime_us is 0)';
 }
 
-/** Whether the process has CAP_SYS_NICE in the first user namespace, where the kernel checks it. */
+/** Whether the process has CAP_SYS_NICE in the initial user namespace. The kernel does not accept it in any other. */
 function hasCapability(): boolean {
   try {
     const capabilities = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-    const isFirstNamespace = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
-    return isFirstNamespace && ((BigInt(`0x${capabilities ?? '0'}`) >> BigInt(CAP_SYS_NICE)) & 1n) === 1n;
+    const isInitialNamespace = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+    return isInitialNamespace && ((BigInt(`0x${capabilities ?? '0'}`) >> BigInt(CAP_SYS_NICE)) & 1n) === 1n;
   } catch {
     return false;
   }

@@ -6,14 +6,14 @@ export interface BfdSessionSettings {
   readonly name: string;
   /** Canonical text, without a zone. */
   readonly peerAddress: string;
-  /** The source address, as canonical text. When absent, the kernel chooses one. Multihop sessions are told apart by it (RFC 5883 section 3). */
+  /** The source address, as canonical text. When absent, the kernel chooses one. Multihop sessions are told apart by it (RFC 5883 section 4.1). */
   readonly localAddress?: string;
   /** Sockets are bound to this interface. A link-local address needs it. */
   readonly interface?: string;
   readonly mode: BfdMode;
   /** DesiredMinTxInterval (RFC 5880 section 6.8.1), the interval at which we want to send. */
   readonly transmitIntervalMs: number;
-  /** RequiredMinRxInterval, the shortest interval between the peer's packets that we accept. */
+  /** RequiredMinRxInterval, the shortest interval at which the peer may send. */
   readonly receiveIntervalMs: number;
   /** The peer declares the session down after this number of intervals without a packet from us. 1 to 255. */
   readonly detectMultiplier: number;

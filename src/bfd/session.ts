@@ -156,7 +156,7 @@ export class BfdSession {
     if (this.#isNewDrop(reason)) this.#record({ kind: 'packet' }, [{ kind: 'drop', reason, detail }]);
   }
 
-  /** Milliseconds for which the peer may go without a packet before it notices. */
+  /** The peer's Detection Time: after this time without a packet from us, the peer declares the session down. */
   get peerDetectionMs(): number {
     return (this.machine.settings.detectMultiplier * this.machine.transmitInterval) / 1000;
   }
@@ -213,7 +213,7 @@ export class BfdSession {
     };
   }
 
-  /** Starts or ends the echo function, as the settings say. */
+  /** Opens, maintains or closes the socket of the echo function, as the settings say. */
   #openEcho(discriminator: number): void {
     const { echo, mode, peerAddress } = this.#settings;
     const isWanted = echo !== undefined && mode.kind === 'single-hop' && !peerAddress.includes(':');
@@ -303,7 +303,7 @@ export class BfdSession {
     this.#sendFault = fault;
   }
 
-  /** Logs a fault unless it lasts already, in one direction or the other. */
+  /** Logs a fault, unless sending or receiving already has the same one. */
   #logFault(reason: string): void {
     if (reason === this.#sendFault || reason === this.#receiveFault) return;
     this.#options.logger.warn({ peer: this.#settings.name, reason }, 'BFD session cannot run');

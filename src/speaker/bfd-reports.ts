@@ -1,4 +1,4 @@
-/** Passes the changes of BFD sessions on: to BGP, to the counters, and as events to the Node. */
+/** Passes the changes of BFD sessions to BGP, counts them, and records them as events of the Node. */
 
 import { diagnostic as diagnostics, diagnosticText } from '../bfd/codec/diagnostic.ts';
 import type { BfdChange } from '../bfd/messages.ts';
@@ -32,7 +32,7 @@ export class BfdReports {
     this.#options = options;
   }
 
-  /** The sessions of the configuration. What is known about others is forgotten. */
+  /** Takes the sessions of the configuration, and forgets all others. */
   configured(sessions: readonly BfdSessionSettings[]): void {
     const ids = new Set(sessions.map(({ id }) => id));
     for (const id of this.#up) if (!ids.has(id)) this.#up.delete(id);
@@ -61,7 +61,7 @@ export class BfdReports {
     if (diagnostic === diagnostics.none && state !== 'AdminDown') return;
     const side = diagnostic === diagnostics.neighborSignaledSessionDown ? 'remote' : 'local';
     this.#options.downs.count(peer, diagnostic, side);
-    // The end of a session on purpose is no event.
+    // An intended end is no event.
     if (state === 'AdminDown') return;
     const reason = remoteState === 'AdminDown' ? 'the peer has shut it down' : diagnosticText(diagnostic);
     const remote =

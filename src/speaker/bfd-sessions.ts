@@ -19,7 +19,7 @@ export interface BfdSessionSet {
   readonly sessions: readonly BfdSessionSettings[];
   /** By id of the peer. Peers without BFD are missing. */
   readonly peers: ReadonlyMap<string, PeerBfdState>;
-  /** Ids of the peers whose session is another one than before, or is gone. What was known about them has no meaning any more. */
+  /** Ids of the peers whose session is new, is another one than before, or is gone. Earlier reports about these peers no longer apply. */
   readonly replaced: readonly string[];
 }
 
@@ -78,8 +78,8 @@ export class BfdSessions {
 
   /**
    * A peer with `ebgp-multihop` may be several hops away. So may an internal peer, unless it is on a link of this node. FRR, and so MetalLB,
-   * has the same rule, and both ends must agree. A link that goes down takes its subnet along, but it does not move the peer. So an address
-   * that was on a link once stays there.
+   * has the same rule, and both ends must agree. The subnet of a link disappears when the link goes down, although the peer does not move. So
+   * an address that was on a link once counts as on the link from then on.
    */
   #modeOf(peer: PeerConfig, { minimumTtl }: BfdProfile): BfdMode {
     const isExternalMultihop = (peer.ebgpMultihop ?? 1) > 1;
@@ -98,7 +98,7 @@ function isInternal({ peerAsn, localAsn, myAsn }: PeerConfig): boolean {
   return peerAsn === 'internal' || peerAsn === (localAsn ?? myAsn);
 }
 
-/** Identifies the path. There is one session for each path (RFC 5881 section 2, RFC 5883 section 2). */
+/** Identifies the path. There is one session for each path (RFC 5881 section 2, RFC 5883 section 4.1). */
 function pathOf({ address, interface: device, sourceAddress }: PeerConfig, { kind }: BfdMode): string {
   return JSON.stringify([formatIp(address), device, sourceAddress && formatIp(sourceAddress), kind]);
 }

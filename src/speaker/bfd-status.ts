@@ -2,7 +2,7 @@ import { diagnosticText } from '../bfd/codec/diagnostic.ts';
 import type { BfdProcessStatus, BfdSessionStatus } from '../bfd/messages.ts';
 import type { PeerBfdBody } from '../cluster/status.ts';
 
-/** After this many packets without an answer, it is certain that the peer's first answer is not only on its way. */
+/** After this many packets without an answer, the answer is missing and not only late. */
 const unansweredPackets = 3;
 /** A session that has been in Init for this long does not come up any more. Packets are sent every second at least. */
 const initProblemMs = 5000;

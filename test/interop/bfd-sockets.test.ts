@@ -17,7 +17,7 @@ import { endProcess, ourIpv4, ourIpv6, theirIpv4, theirIpv6, type Wire, wire } f
 
 const run = promisify(execFile);
 
-/** What `node -e` runs in the router's namespace: sends a datagram with a TTL. */
+/** A program for `node -e` in the router's namespace. It sends a datagram with a TTL. */
 const sender = `
 const [octets, address, port, ttl, source] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket(address.includes(':') ? 'udp6' : 'udp4');
@@ -26,7 +26,7 @@ socket.bind({ port: 0, ...(source ? { address: source } : {}) }, () => {
   socket.send(Buffer.from(octets, 'hex'), Number(port), address, () => socket.close());
 });`;
 
-/** Sends the datagram with TTL 255 as fast as it can. */
+/** The same, with TTL 255 and as fast as it can. */
 const flooder = `
 const [octets, address] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket('udp4');
@@ -81,7 +81,7 @@ describe('the BFD process', { concurrency: false }, () => {
     ['IPv4', ourIpv4, theirIpv4],
     ['IPv6', ourIpv6, theirIpv6],
   ] as const)
-    test(`takes single-hop packets over ${family} only with TTL 255`, async () => {
+    test(`accepts single-hop packets over ${family} only with TTL 255`, async () => {
       const cable = await connected();
       const bfd = start();
       bfd.setSessions([{ ...base, peerAddress: theirs, interface: cable.device }]);
@@ -96,7 +96,7 @@ describe('the BFD process', { concurrency: false }, () => {
       await eventually('the packet with TTL 255', () => state(bfd) === 'Init');
     });
 
-  test('takes multihop packets from the minimum TTL on', async () => {
+  test('accepts multihop packets with the minimum TTL or a larger one', async () => {
     const cable = await connected();
     const bfd = start();
     const multihop = { ...base, localAddress: ourIpv4, mode: { kind: 'multihop', minimumTtl: 200 } } as const;

@@ -2,17 +2,18 @@
  * Watches for a silent peer (RFC 5880 section 6.8.4). The time counts from the last accepted packet. After a Detection Time the peer is silent.
  * After twice the Detection Time its sequence number is forgotten, too (section 6.8.1, bfd.AuthSeqKnown).
  *
- * When this process wakes late, the peer gets as much time again from then on, once. During a pause of the whole machine, packets are lost
- * that the peer did send.
+ * A process that wakes late may have missed packets that the peer did send, for instance while the whole machine was paused. The peer then
+ * gets a reprieve. It counts from the late wake, and is as long as the process was late, but at most a Detection Time. The next one is
+ * possible only after a packet has arrived.
  */
 
-/** A timer of Node is late by up to 2 ms on an idle machine. */
+/** Smaller delays give no reprieve: a timer of Node is late by up to 2 ms on an idle machine. */
 const ordinaryLatenessMs = 5;
 
 export class Detection {
   #lastReceivedMs: number | undefined;
   #timeMs = 0;
-  /** Whether the peer's discriminator is known, so that its silence would be news. */
+  /** Whether the peer's discriminator is known. A peer without one already counts as silent. */
   #isWatching = false;
   #isWindowOpen = false;
   #lateMs = 0;
@@ -22,7 +23,7 @@ export class Detection {
     return this.#lastReceivedMs;
   }
 
-  /** The lateness that was granted last. */
+  /** How late the process was at the last reprieve, but at most a Detection Time. */
   get lateMs(): number {
     return this.#lateMs;
   }
@@ -61,7 +62,7 @@ export class Detection {
     this.#isWindowOpen = false;
   }
 
-  /** Judges the silence: `late` when the deadline moved because of our own lateness, `silent` when it has passed. */
+  /** Judges the silence: `late` when our own lateness moves the deadline, `silent` when the deadline has passed. */
   expire(nowMs: number): 'late' | 'silent' | undefined {
     const silentAtMs = this.#silentAtMs;
     if (nowMs < silentAtMs) return undefined;

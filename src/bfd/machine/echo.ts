@@ -1,7 +1,7 @@
 /**
  * The echo function of one session (RFC 5880 section 6.8.9, RFC 5881 section 4). We send Echo packets to ourselves through the peer's
- * forwarding. The session goes down when as many as Detect Mult in a row do not return until the next one is due. Packets are counted, not
- * time, so that a pause of this process is no silence.
+ * forwarding. The session goes down when Detect Mult packets in a row have not returned by the time that the next one is due. The machine
+ * counts packets, not time, so a pause of this process does not count as silence.
  *
  * Silence counts only after a first packet has returned. A router may offer the echo function and yet not forward a packet to the link that
  * it came from. The session would otherwise flap for ever.
@@ -14,7 +14,7 @@ export class Echo {
   #detectMultiplier = 0;
   /** The number of the last packet that was sent. */
   #sequence = 0;
-  /** The highest number that has returned since packets are sent. */
+  /** The highest number that has returned since the sending began. */
   #lastReturned: number | undefined;
 
   constructor(random: () => number) {
@@ -26,7 +26,7 @@ export class Echo {
     return this.#intervalMs !== undefined;
   }
 
-  /** Whether the peer has returned an Echo packet since they are sent. */
+  /** Whether the peer has returned an Echo packet since the sending began. */
   get isProven(): boolean {
     return this.#lastReturned !== undefined;
   }
@@ -53,10 +53,10 @@ export class Echo {
     this.#schedule.setInterval(intervalMs, nowMs);
   }
 
-  /** A packet with this sequence number has returned. Returns false for a number that was never sent. */
+  /** A packet with this sequence number has returned. Returns false for a number that was never sent, and while no packets are sent. */
   returned(sequence: number): boolean {
     if (!this.isActive || sequence === 0 || sequence > this.#sequence) return false;
-    // The first packet that returns proves the way. Those that were sent before it do not count.
+    // The first packet that returns proves the path. Packets that were sent before its return never count as missing.
     this.#lastReturned =
       this.#lastReturned === undefined ? this.#sequence : Math.max(this.#lastReturned, sequence);
     return true;

@@ -39,8 +39,8 @@ export class Intervals {
   }
 
   /**
-   * Sets new values. Outside the state Up they are in force at once and nothing is polled, because every packet until then is slow and
-   * carries them.
+   * Sets new values. Outside the state Up they are in force at once, without a Poll Sequence. The packets before Up are slow and carry
+   * them anyway.
    */
   set(next: IntervalPair, isUp: boolean): void {
     const isSame =

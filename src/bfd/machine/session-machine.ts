@@ -37,7 +37,7 @@ export type SessionAction =
   /** The state, the diagnostic, or what the peer says of itself has changed. */
   | { readonly kind: 'changed'; readonly from: BfdState }
   | { readonly kind: 'poll'; readonly is: 'started' | 'ended' }
-  /** The peer seemed silent, but this process was late itself. The peer gets as much time again, once. */
+  /** The peer seemed silent, but this process was late itself, so the peer gets a reprieve. */
   | { readonly kind: 'reprieve'; readonly lateMs: number }
   | { readonly kind: 'drop'; readonly reason: SessionDropReason; readonly detail: string };
 
@@ -151,7 +151,7 @@ export class SessionMachine {
     return this.#echo;
   }
 
-  /** Whether `wake` would judge the peer silent. The caller first delivers the packets that have already arrived. */
+  /** Whether `wake` may judge the peer silent. The caller first delivers the packets that have already arrived. */
   isDetectionDue(nowMs: number): boolean {
     return nowMs >= this.#detection.dueMs || this.#echo.isDetectionDue(nowMs);
   }
@@ -251,7 +251,7 @@ export class SessionMachine {
 
   /** The Detection Time has passed without a packet (section 6.8.4). The peer's discriminator is forgotten in every state (section 6.8.1). */
   #peerIsSilent(nowMs: number): void {
-    // A peer that said "send nothing" and then went away would otherwise never be reached again.
+    // Required Min RX 0 means "send nothing". A peer that sent it and then went away would never get a packet again.
     this.#remote = {
       ...this.#remote,
       state: 'Down',

@@ -1,6 +1,6 @@
 /**
- * A packet socket for Echo packets on one interface. An ordinary socket cannot send a packet to an address of this node over a cable, and the
- * kernel takes a packet from such an address for a forgery. The socket needs CAP_NET_RAW.
+ * A packet socket for Echo packets on one interface. An ordinary socket cannot send a packet to an address of this node over a link, and the
+ * kernel drops a received packet whose source is such an address. The socket needs CAP_NET_RAW.
  */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';

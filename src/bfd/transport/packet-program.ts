@@ -14,7 +14,7 @@ import type { PacketFilter } from './transport.ts';
 
 /** Offset of Your Discriminator from the UDP header. */
 const yourDiscriminatorAt = 8 + 8;
-/** The kernel takes at most 4096 instructions. With more discriminators than this, all pass. */
+/** The kernel takes at most 4096 instructions. With more discriminators than this, the filter checks only the TTL. */
 const maxDiscriminators = 2000;
 
 /**

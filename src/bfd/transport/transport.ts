@@ -1,9 +1,9 @@
-/** What the BFD process needs from the network. Tests replace it. */
+/** The sockets of the BFD process, as interfaces. Tests replace them. */
 
 /** Where packets are received. One socket serves all sessions with the same key. */
 export interface ListenKey {
   readonly family: 4 | 6;
-  /** 3784 for single hop (RFC 5881 section 4), 4784 for multihop (RFC 5883 section 5), 3785 for Echo packets. */
+  /** 3784 for single hop (RFC 5881 section 4), 4784 for multihop (RFC 5883 section 5). */
   readonly port: number;
   /** The interface that the socket is bound to. */
   readonly interface?: string;

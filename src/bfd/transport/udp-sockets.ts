@@ -246,7 +246,7 @@ function setPrecedence(fd: number, family: 4 | 6): void {
   try {
     libc.setIntegerOption(fd, 'SO_PRIORITY', SOL_SOCKET, SO_PRIORITY, queuePriority);
   } catch {
-    // The priority needs CAP_NET_ADMIN. Without it, IP_TOS has set the highest priority that is allowed.
+    // This priority needs CAP_NET_ADMIN. Without it, packets keep the priority 0: the kernel derives none from CS6.
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What BFD says about a peer, and what follows from it for the BGP session (RFC 5882 section 4). Pure.
+ * The state of BFD with a peer, and its effect on the BGP session (RFC 5882 section 4). Pure.
  *
  * - Only the loss of a BFD session that was Up is a failure of the peer. A BFD session that was never Up says nothing.
  * - AdminDown of either end says nothing about the path (RFC 5882 sections 4.1 and 4.2).
@@ -8,7 +8,7 @@
  */
 import type { BfdReadiness } from './connection-state.ts';
 
-/** What BFD reports about its session with the peer. The states and diagnostics are those of RFC 5880 section 4.1. */
+/** A report of BFD about its session with the peer. The states and diagnostics are those of RFC 5880 section 4.1. */
 export interface BfdReport {
   readonly state: 'AdminDown' | 'Down' | 'Init' | 'Up';
   /** The state that the peer's last packet carried. */
@@ -43,7 +43,7 @@ export const initialBfdWatch: BfdWatch = {
 
 /**
  * Damping begins when BFD has ended the session this often within the window. A link that fails once or twice in ten minutes is common
- * during maintenance. With five failures, the routers reroute more often than they forward.
+ * during maintenance. Each further one makes the routers reroute all traffic twice more.
  */
 export const dampingLosses = 5;
 export const dampingWindowMs = 600_000;
@@ -60,7 +60,7 @@ export function observeBfd(
   nowMs: number,
 ): { readonly watch: BfdWatch; readonly isLost: boolean } {
   const view = viewOf(report);
-  // What the peer said while the session was Up tells what its loss means.
+  // The C bit that the peer sent while the session was Up decides what a loss means.
   const { remoteControlPlaneIndependent } = view === 'up' ? report : watch;
   const upAtMs = view === 'up' ? (watch.upAtMs ?? nowMs) : undefined;
   // A new session that takes the place of one that was Up begins in Down without a diagnostic. That is no loss.
@@ -83,7 +83,7 @@ export function endDamping(watch: BfdWatch): BfdWatch {
   return { ...watch, endedAtMs: [], isDamped: false };
 }
 
-/** Whether BFD lets the session come up. AdminDown of either end lets it (draft-ietf-idr-bgp-bfd-strict-mode). */
+/** Whether BFD lets the session come up. With AdminDown at either end, it does (draft-ietf-idr-bgp-bfd-strict-mode). */
 export function bfdReadiness({ view, upAtMs }: BfdWatch, holdDownMs: number, nowMs: number): BfdReadiness {
   if (view === 'admin-down') return { kind: 'ready' };
   if (upAtMs === undefined) return { kind: 'not-ready' };

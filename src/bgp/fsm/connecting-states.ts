@@ -7,8 +7,8 @@ import type { Transition } from './transition.ts';
 export const openSentHoldMs = 240_000;
 
 /**
- * Longest wait for BFD before the session connects (`bfd-strict: local`). Some routers start BFD only when BGP connects, so an unlimited
- * wait could last for ever.
+ * Longest wait for BFD before the session connects (`bfd-strict: local`). Some routers start BFD only when BGP connects. With such
+ * a router, BFD never comes up during the wait.
  */
 export const startWaitMs = 30_000;
 /** BfdHoldTimer of draft-ietf-idr-bgp-bfd-strict-mode: the longest wait in OpenSent for BFD when there is no hold timer. */

@@ -223,7 +223,7 @@ class PeerTransition {
     this.#draft.set({ bfd: initialBfdWatch });
   }
 
-  /** Tells the connections that wait for BFD what it allows now. */
+  /** Tells the connections that wait for BFD whether they may go on. */
   #readinessChanged(): void {
     const { primary, contender } = this.#draft.state;
     for (const connection of [primary, contender])
@@ -231,7 +231,7 @@ class PeerTransition {
         this.#feed(connection.id, { kind: 'bfd-readiness', readiness: this.#readiness });
   }
 
-  /** What BFD allows now. Without strict mode, nothing waits. */
+  /** Whether BFD lets a connection go on now. Without strict mode, nothing waits. */
   get #readiness(): BfdReadiness {
     const { settings, bfd } = this.#draft.state;
     if (!settings.bfd || settings.bfd.strict === 'off') return { kind: 'ready' };

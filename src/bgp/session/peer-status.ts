@@ -68,7 +68,7 @@ function warningsOf({ peer, carried, negotiated, routesRefused, isBfdDamped }: S
   ];
 }
 
-/** Says that BFD ends the session no more for now, and when that changes. */
+/** Says that BFD does not end the session for now, and until when. */
 export function describeDamping(): string {
   const minutes = (ms: number) => `${ms / 60_000} minutes`;
   return `BFD has ended the session ${dampingLosses} times within ${minutes(dampingWindowMs)}; only the hold timer ends it until BFD has lost nothing for ${minutes(dampingQuietMs)}`;

@@ -160,7 +160,7 @@ export const bfdProfileSchema = z.strictObject(
     name: text('a name of up to 253 characters', 253).meta({ description: 'Unique name.' }),
     'receive-interval': key(
       bfdInterval('an interval'),
-      'Shortest interval at which we accept packets, in milliseconds.',
+      'Shortest interval at which the peer may send, in milliseconds.',
       300,
     ),
     'transmit-interval': key(
@@ -170,7 +170,7 @@ export const bfdProfileSchema = z.strictObject(
     ),
     'detect-multiplier': key(
       wholeNumber(2, 255, 'a multiplier (2 to 255)'),
-      'Number of missing packets after which the session is down.',
+      'Number of our packets in a row that the peer must miss before it declares the session down.',
       3,
     ),
     'echo-interval': key(
@@ -186,7 +186,7 @@ export const bfdProfileSchema = z.strictObject(
     'passive-mode': key(flag(), 'Sends nothing before the peer does.', false),
     'minimum-ttl': key(
       wholeNumber(1, 254, 'a TTL (1 to 254)'),
-      'Packets with a smaller TTL are dropped. Only for peers with ebgp-multihop.',
+      'Packets with a smaller TTL are dropped. Only for multihop sessions.',
       254,
     ),
     authentication: key(

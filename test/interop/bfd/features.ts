@@ -99,7 +99,7 @@ async function scene(
   }
 }
 
-interface Ground {
+interface Topology {
   readonly wire: Wire;
   /** Where the daemon runs. */
   readonly namespace: NetworkNamespace;
@@ -107,25 +107,25 @@ interface Ground {
   readonly theirs: string;
 }
 
-type Network = () => Promise<Ground>;
+type Network = () => Promise<Topology>;
 
-async function overIpv4(): Promise<Ground> {
+async function overIpv4(): Promise<Topology> {
   const direct = await wire();
   return { wire: direct, namespace: direct.namespace, ours: ourIpv4, theirs: theirIpv4 };
 }
 
-async function overIpv6(): Promise<Ground> {
+async function overIpv6(): Promise<Topology> {
   return { ...(await overIpv4()), ours: ourIpv6, theirs: theirIpv6 };
 }
 
-async function overLinkLocal(): Promise<Ground> {
+async function overLinkLocal(): Promise<Topology> {
   const [ours, theirs] = ['fe80::b:1', 'fe80::b:2'];
   const direct = await wire({ ours: [ours, ourIpv4], theirs: [theirs, theirIpv4] });
   return { wire: direct, namespace: direct.namespace, ours, theirs };
 }
 
 /** The daemon is behind a router, two hops away. */
-async function overTwoHops(): Promise<Ground> {
+async function overTwoHops(): Promise<Topology> {
   const theirs = '10.99.0.2';
   const near = await wire();
   const namespace = await NetworkNamespace.create(`far-${near.namespace.name}`);
@@ -164,8 +164,8 @@ async function comesUp(daemon: BfdDaemon, network: Network, setting: Setting = {
       const { remoteDetectMultiplier, transmitIntervalMs, detectionTimeMs } = status(running);
       return remoteDetectMultiplier === 20 && transmitIntervalMs === 200 && detectionTimeMs === 200 * 20;
     });
-    const hops = new Set(sentBy(running, 'us').map(({ ttl }) => ttl));
-    assert.deepEqual([...hops], [255]);
+    const ttls = new Set(sentBy(running, 'us').map(({ ttl }) => ttl));
+    assert.deepEqual([...ttls], [255]);
   });
 }
 
@@ -294,10 +294,10 @@ export const bfdBodies: Record<BfdFeature, (daemon: BfdDaemon) => Promise<void>>
       theirs: { echoIntervalMs: 100 },
     };
     const network = async () => {
-      const ground = await overIpv4();
-      await ground.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
-      await run('sysctl', ['-qw', `net.ipv4.conf.${ground.wire.device}.forwarding=1`]);
-      return ground;
+      const topology = await overIpv4();
+      await topology.namespace.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+      await run('sysctl', ['-qw', `net.ipv4.conf.${topology.wire.device}.forwarding=1`]);
+      return topology;
     };
     await scene(daemon, network, setting, async (running) => {
       await up(running);

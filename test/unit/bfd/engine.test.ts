@@ -86,7 +86,7 @@ function deliver({ transport }: Node, octets: Uint8Array, source = theirs): void
 }
 
 describe('BfdEngine', () => {
-  test('two nodes come up, and count and report it', () => {
+  test('two nodes bring their session up, count it and report it', () => {
     const { a } = pair();
     const status = only(a);
     assert.equal(status.ups, 1);
@@ -128,7 +128,7 @@ describe('BfdEngine', () => {
     assert.equal(only(a).downs, 0);
   });
 
-  test('a pause of the whole machine is granted once', () => {
+  test('the peer gets one reprieve after a pause of the whole machine', () => {
     const { clock, a, b } = pair();
     b.transport.onSent = () => undefined;
     clock.stall(400);

@@ -96,7 +96,7 @@ for (const { name, hex, means, type } of captures)
   describe(name, () => {
     const octets = Buffer.from(hex, 'hex');
 
-    test('means what the sender was configured to say', () => {
+    test('decodes to what its sender was configured to send', () => {
       const packet = decoded(octets);
       for (const [field, value] of Object.entries(means))
         assert.equal(packet[field as keyof BfdPacket], value, field);

@@ -21,7 +21,7 @@ function errorOf(octets: Uint8Array): string {
 }
 
 describe('decodePacket', () => {
-  /** The checks of RFC 5880 section 6.8.6, in its order, as far as they concern the packet alone. */
+  /** The checks of RFC 5880 section 6.8.6 that need only the packet, in the order of that section. */
   const rows: readonly (readonly [name: string, octets: Uint8Array, error: RegExp])[] = [
     ['a short datagram', plain.subarray(0, 23), /23 octets/],
     ['version 0', changed(plain, 0, 0x00), /version is 0/],

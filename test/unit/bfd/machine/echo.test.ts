@@ -72,7 +72,7 @@ describe('the echo function', () => {
     assert.equal(bench.echoes.length, length);
   });
 
-  test('lets control packets be slow only when packets have returned', () => {
+  test('asks for slow control packets only after an Echo packet has returned', () => {
     const bench = new Bench();
     bench.returns = false;
     bench.runTo(500);
@@ -82,7 +82,7 @@ describe('the echo function', () => {
     assert.equal(bench.machine.intervals.advertised.requiredMinRx, 1_000_000);
   });
 
-  test('takes the session down when as many as Detect Mult do not return', () => {
+  test('takes the session down when Detect Mult packets in a row do not return', () => {
     const bench = new Bench();
     bench.runTo(500);
     bench.returns = false;
@@ -96,7 +96,7 @@ describe('the echo function', () => {
     assert.equal(bench.echoes.length, length);
   });
 
-  test('never takes a session down whose peer returns nothing', () => {
+  test('keeps a session up whose peer has never returned a packet', () => {
     const bench = new Bench();
     bench.returns = false;
     bench.runTo(5000);

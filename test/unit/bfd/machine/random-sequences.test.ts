@@ -97,7 +97,7 @@ class World {
       else
         for (const end of [this.a, this.b])
           if (end.machine.wakeAtMs <= this.nowMs) {
-            // A change of state can shorten the Detection Time, so that there is more to do.
+            // A change of state can shorten the Detection Time, so the next wake may be due already.
             this.take(end, end.machine.wake(this.nowMs));
             this.take(end, end.machine.wake(this.nowMs));
             assert.ok(end.machine.wakeAtMs > this.nowMs, 'the machine would be woken for ever');
@@ -165,7 +165,7 @@ test('two machines keep the rules under random events, and come up when the link
         end.isAdminDown = false;
         world.take(end, end.machine.setAdminDown(false, world.nowMs));
       }
-      // The largest Detection Time, twice, for the sequence numbers, and some slow packets.
+      // Twice the largest Detection Time, so that the sequence numbers are forgotten, and time for some slow packets.
       world.run(2 * 10 * 3000 + 20_000);
       assert.deepEqual([world.a.machine.state, world.b.machine.state], ['Up', 'Up']);
       assert.deepEqual(

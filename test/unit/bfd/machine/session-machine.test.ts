@@ -418,7 +418,7 @@ describe('detection, RFC 5880 section 6.8.4', () => {
     assert.ok(bench.sent.length >= 5);
   });
 
-  test('a process that wakes late grants the peer as much time again, once', () => {
+  test('a process that wakes late gives the peer one reprieve of the same length', () => {
     const bench = new Bench().to('Up');
     bench.runTo(200);
     const actions = bench.stallTo(450);
