@@ -19,7 +19,7 @@ export interface BfdSessionSettings {
   readonly detectMultiplier: number;
   /** Sends nothing before the peer does (RFC 5880 section 6.1). */
   readonly passive: boolean;
-  /** Runs the echo function (RFC 5881 section 4). Single-hop sessions only. */
+  /** Asks for the echo function (RFC 5881 section 4). A session over several hops or over IPv6 warns in its status that it has none. */
   readonly echo?: { readonly intervalMs: number };
   readonly authentication?: BfdAuthentication;
 }

@@ -127,8 +127,6 @@ function settingsOf(id: string, peer: PeerConfig, profile: BfdProfile, mode: Bfd
     receiveIntervalMs: profile.receiveIntervalMs,
     detectMultiplier: profile.detectMultiplier,
     passive: profile.passiveMode,
-    ...(profile.echoMode && mode.kind === 'single-hop'
-      ? { echo: { intervalMs: profile.echoIntervalMs } }
-      : {}),
+    ...(profile.echoMode ? { echo: { intervalMs: profile.echoIntervalMs } } : {}),
   };
 }

@@ -345,6 +345,19 @@ describe('BfdEngine', () => {
     assert.match(only(b).warning ?? '', /does not forward IPv4/);
   });
 
+  test('a session over several hops or over IPv6 sends no Echo packets, and says so', () => {
+    const one = node(new VirtualClock());
+    const { interface: _, ...settings } = { ...base, echo: { intervalMs: 50 } };
+    one.engine.setSessions([
+      { ...settings, id: 'far', name: 'far', mode: { kind: 'multihop', minimumTtl: 254 } },
+      { ...settings, id: 'ipv6', name: 'ipv6', peerAddress: '2001:db8::2' },
+    ]);
+    const [far, ipv6] = one.engine.status();
+    assert.deepEqual([far?.echo, ipv6?.echo], [undefined, undefined]);
+    assert.equal(far?.warning, 'Echo packets need a single-hop session');
+    assert.equal(ipv6?.warning, 'Echo packets work over IPv4 only');
+  });
+
   test('a session without an interface receives on the socket of one with an interface', () => {
     const one = node(new VirtualClock());
     const { interface: _, ...free } = base;

@@ -80,11 +80,13 @@ describe('BfdSessions', () => {
     assert.deepEqual(replaced, []);
   });
 
-  test('echo runs over one hop only', () => {
+  test('every session with echo-mode asks for the echo function, and warns where it cannot run', () => {
     const echo = { ...profile, echoMode: true };
     const { resolve } = resolver();
-    assert.deepEqual(resolve([peer('router', { bfd })], echo).sessions[0]?.echo, { intervalMs: 50 });
-    assert.equal(resolve([peer('router', { bfd, ebgpMultihop: 9 })], echo).sessions[0]?.echo, undefined);
+    const echoOf = (over: Partial<PeerConfig>) => resolve([peer('router', over)], echo).sessions[0]?.echo;
+    assert.deepEqual(echoOf({ bfd }), { intervalMs: 50 });
+    assert.deepEqual(echoOf({ bfd, ebgpMultihop: 9 }), { intervalMs: 50 });
+    assert.equal(resolve([peer('router', { bfd })]).sessions[0]?.echo, undefined);
   });
 
   test('two peers at one address share a session; a warning tells when their profiles differ', () => {
