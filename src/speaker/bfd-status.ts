@@ -4,7 +4,7 @@ import type { PeerBfdBody } from '../cluster/status.ts';
 
 /** After this many packets without an answer, the answer is missing and not only late. */
 const unansweredPackets = 3;
-/** A session that has been in Init for this long does not come up any more. Packets are sent every second at least. */
+/** A session that stays in Init for this long does not come up: without long intervals, each end sends about once a second. */
 const initProblemMs = 5000;
 
 /** The BFD session of a peer as `/status` shows it. */
@@ -54,11 +54,12 @@ export function problemOf(session: BfdSessionStatus, nowEpochMs: number): string
   const { state, remoteState, sent, received, dropped, fault, lastReceivedAgoMs, detectionTimeMs } = session;
   if (fault !== undefined) return fault;
   if (state === 'Up' || state === 'AdminDown') return undefined;
-  const isHeard =
-    lastReceivedAgoMs !== undefined && lastReceivedAgoMs <= Math.max(detectionTimeMs, initProblemMs);
+  // With intervals of many seconds, an exchange takes as long as the Detection Time.
+  const patienceMs = Math.max(detectionTimeMs, initProblemMs);
+  const isHeard = lastReceivedAgoMs !== undefined && lastReceivedAgoMs <= patienceMs;
   if (isHeard) {
     if (remoteState === 'AdminDown') return 'the peer has shut its BFD session down';
-    return state === 'Init' && nowEpochMs - session.sinceMs >= initProblemMs
+    return state === 'Init' && nowEpochMs - session.sinceMs >= patienceMs
       ? 'packets of the peer arrive, but the peer does not receive ours'
       : undefined;
   }

@@ -73,6 +73,11 @@ describe('problemOf(): why a session is not Up', () => {
     ],
     ['Init for a moment', { ...heard, state: 'Init', sinceMs: 59_000 }, undefined],
     [
+      'Init for some seconds, at intervals of ten',
+      { ...heard, detectionTimeMs: 30_000, state: 'Init', sinceMs: 52_000 },
+      undefined,
+    ],
+    [
       'Init for long',
       { ...heard, state: 'Init' },
       'packets of the peer arrive, but the peer does not receive ours',
