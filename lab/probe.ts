@@ -8,6 +8,12 @@ export interface ProbeResult {
   readonly longestGapMs: number;
 }
 
+/** An HTTP request may also be open at the end. It is neither answered nor failed. */
+export interface HttpProbeResult extends ProbeResult {
+  /** Counts of failed requests by cause: `timeout`, or the code of the error, such as `ECONNREFUSED`. */
+  readonly failures: Readonly<Record<string, number>>;
+}
+
 export interface Probe<T> {
   /** Resolves once the probe sends requests. */
   readonly ready: Promise<void>;
@@ -15,7 +21,7 @@ export interface Probe<T> {
 }
 
 /** Sends an HTTP request to an address every 10 ms from a host, until stopped. */
-export function probeHttp(host: NetworkNamespace, address: string): Probe<ProbeResult> {
+export function probeHttp(host: NetworkNamespace, address: string): Probe<HttpProbeResult> {
   return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
 }
 

@@ -1,6 +1,6 @@
 /**
  * A client that sends an HTTP request every 10 ms, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
- * that are in transit, and prints as JSON how many requests were sent and answered, and the longest time without an answer.
+ * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, and how many failed by which cause.
  *   node lab/prober.ts URL
  */
 import { get } from 'node:http';
@@ -15,6 +15,11 @@ let isStopping = false;
 let answered = 0;
 let lastAnswerAt = performance.now();
 let longestGapMs = 0;
+const failures: Record<string, number> = {};
+
+function countFailure(cause: string): void {
+  failures[cause] = (failures[cause] ?? 0) + 1;
+}
 
 function ask(): void {
   asked++;
@@ -28,8 +33,8 @@ function ask(): void {
       lastAnswerAt = now;
     });
   });
-  request.on('timeout', () => request.destroy());
-  request.on('error', () => {});
+  request.on('timeout', () => request.destroy(Object.assign(new Error(), { code: 'timeout' })));
+  request.on('error', ({ code = 'error' }: NodeJS.ErrnoException) => countFailure(code));
   request.on('close', () => {
     inTransit--;
     if (isStopping && inTransit === 0) report();
@@ -38,7 +43,7 @@ function ask(): void {
 
 function report(): void {
   const gapMs = Math.round(Math.max(longestGapMs, performance.now() - lastAnswerAt));
-  process.stdout.write(`${JSON.stringify({ asked, answered, longestGapMs: gapMs })}\n`, () =>
+  process.stdout.write(`${JSON.stringify({ asked, answered, longestGapMs: gapMs, failures })}\n`, () =>
     process.exit(0),
   );
 }

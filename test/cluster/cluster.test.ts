@@ -120,9 +120,10 @@ async function underTraffic(what: string, work: () => Promise<void>): Promise<vo
       probes.map(async ({ address, probe }) => ({ address, ...(await probe.stop()) })),
     );
     say(`${what} took ${seconds} s; requests every 10 ms, each on a new connection:`);
-    for (const { address, asked, answered, longestGapMs } of results) {
+    for (const { address, asked, answered, longestGapMs, failures } of results) {
       const share = ((100 * (asked - answered)) / asked).toFixed(2);
-      const lost = `${asked - answered} not answered (${share} %)`;
+      const causes = Object.entries(failures).map(([cause, count]) => `, ${count} ${cause}`);
+      const lost = `${asked - answered} not answered (${share} %${causes.join('')})`;
       say(`${address}: ${asked} requests, ${lost}, longest gap ${longestGapMs} ms`);
       assert.ok(answered > asked / 2, `${address} was answered most of the time`);
     }
