@@ -1,7 +1,8 @@
 /**
- * Reads the fields of an object so that none is forgotten. Each field that is read must be given an outcome, and each field that nothing
- * reads gets the outcome `not carried`. A field of the wrong type is a fault. An absent field, `null`, and an empty text, list or
- * mapping read as `undefined` and get no row, because the API servers and the tools of all sources write them for absent fields.
+ * Reads the fields of an object so that none is forgotten. The converter gives each field that it reads an outcome. `dropOthers` gives each
+ * field that nothing reads the outcome `not carried`. A field of the wrong type is a fault. An absent field, `null`, and an empty text,
+ * list or mapping read as `undefined` and get no row, because the API servers and the tools of all sources write them for absent fields.
+ * Only an empty label selector is a value.
  */
 import type { Report, SourceField } from './report.ts';
 import { readSelector, type Selector } from './selectors.ts';
@@ -26,7 +27,10 @@ export class Field<T> {
     return this.value;
   }
 
-  /** The configuration says the field at these places in another way, which `how` explains. Returns the value. */
+  /**
+   * The configuration has the field at these places in another form, which `how` explains. With an empty place, `how` explains why the
+   * configuration does not need the field. Returns the value.
+   */
   changed(to: string | readonly string[], how: string): T {
     this.#place(to);
     const places = joined(to);
@@ -34,7 +38,7 @@ export class Field<T> {
     return this.value;
   }
 
-  /** The configuration does not say the field. */
+  /** The configuration cannot express the field. */
   dropped(why: string): void {
     this.#report.row(this.at, 'not carried', why);
   }
@@ -59,6 +63,8 @@ export class Fields {
   readonly report: Report;
   readonly #values: Readonly<Record<string, unknown>>;
   readonly #read = new Set<string>();
+  /** Names of the fields whose type is wrong. */
+  readonly #refused = new Set<string>();
   readonly #children: Fields[] = [];
 
   constructor(value: Readonly<Record<string, unknown>>, at: SourceField, report: Report) {
@@ -162,17 +168,19 @@ export class Fields {
     }
     return list.flatMap((item, i) => {
       if (isMapping(item)) return this.#child(item, `${name}[${i}]`);
+      this.#refused.add(name);
       this.#refuseType(`${name}[${i}]`, 'keys and values', item);
       return [];
     });
   }
 
-  /** Refuses the object because a field that it needs is absent. */
+  /** Refuses the object because a field that it needs is absent. Does nothing when the field is there and has the wrong type. */
   lacks(name: string, expected: string): void {
+    if (this.#refused.has(name)) return;
     this.report.refuse(this.#at(name), `missing; expected ${expected}`);
   }
 
-  /** Whether the field is there. Does not count as reading it. */
+  /** Whether the field is there. The call does not count as reading it. */
   has(name: string): boolean {
     return this.#valueOf(name) !== undefined;
   }
@@ -229,6 +237,7 @@ export class Fields {
   }
 
   #refuseType(name: string, expected: string, value: unknown): void {
+    this.#refused.add(name);
     this.report.refuse(this.#at(name), `expected ${expected}, not ${show(value)}`);
   }
 }
@@ -241,7 +250,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
-/** Largest number of rows about the parts of one field. */
+/** Largest number of rows for one field that nothing reads. */
 const maxLeaves = 50;
 
 /** Paths of the scalars and of the lists of scalars inside a value. */

@@ -206,8 +206,10 @@ function convertPeer(
   const conf = spec.object('conf');
   const address = conf?.text('neighborAddress');
   const asn = conf?.number('peerAs');
-  if (!address) return spec.lacks('conf.neighborAddress', 'the address of the router');
-  if (!asn) return spec.lacks('conf.peerAs', "the router's AS number");
+  const lacks = (name: string, expected: string) =>
+    conf ? conf.lacks(name, expected) : spec.lacks(`conf.${name}`, expected);
+  if (!address) return lacks('neighborAddress', 'the address of the router');
+  if (!asn) return lacks('peerAs', "the router's AS number");
   const nodes = spec.selector('nodeSelector');
   const racks = racksOf(nodes?.value, shared);
   const restart = spec.object('gracefulRestart');

@@ -2,8 +2,8 @@
  * PureLB: ServiceGroup and LBNodeAgent, v1 and v2.
  *
  * A group becomes a pool. A `local` group of v2 puts its addresses on the subnet of the nodes, which is layer 2 here. A `remote` group
- * leaves them to a routing daemon, which is BGP here. In v1 PureLB decides by the subnet of each node; the aggregation tells the author's
- * intention: a length like `/32` is only of use to a routing daemon.
+ * leaves them to a routing daemon, which is BGP here. In v1 PureLB decides by the subnet of each node. There the aggregation shows
+ * which of the two is meant: only a routing daemon can use a length like `/32`.
  */
 import type { IpRange } from '../address/index.ts';
 import type { RawLayer2Advertisement, RawPool } from '../config/index.ts';
@@ -49,7 +49,7 @@ function dropOther(object: SourceObject, report: Report): void {
   spec.dropOthers(why);
 }
 
-/** The name of the group from which a Service gets an address that names no group. */
+/** The name of the group that serves Services that name no group. */
 const defaultGroup = 'default';
 
 /** A list of addresses with the fields that say where it is and how its routes are aggregated. */
@@ -73,7 +73,7 @@ function convertGroup(object: SourceObject, draft: Draft, report: Report): void 
   }
   const at = draft.nextPool;
   report.cameFrom(at, placeOf(object));
-  const lists = addressListsOf(body, spec);
+  const lists = addressListsOf(body);
   const isRemote =
     remote !== undefined ||
     (object.apiVersion.endsWith('/v1') &&
@@ -106,7 +106,7 @@ function carriedPool(pool: Field<string>, to: string): string {
   return written === pool.value ? pool.carried(to) : pool.changed(to, `written as ${written}`);
 }
 
-function addressListsOf(body: Fields, spec: Fields): AddressList[] {
+function addressListsOf(body: Fields): AddressList[] {
   const holders = [
     ...(body.has('pool') ? [body] : []),
     ...['v4pool', 'v6pool'].flatMap((name) => body.object(name) ?? []),
@@ -125,7 +125,7 @@ function addressListsOf(body: Fields, spec: Fields): AddressList[] {
       },
     ];
   });
-  if (holders.length === 0) spec.lacks('local.v4pool', 'at least one pool of addresses');
+  if (holders.length === 0) body.lacks('v4pool', 'at least one pool of addresses');
   return lists;
 }
 
@@ -136,8 +136,8 @@ function lengthOf(aggregation: Field<string> | undefined): number | undefined {
 }
 
 /**
- * Converts the aggregations of all ranges together, because a pool has one length for each family. A length that is shorter than a range
- * allows would announce foreign addresses.
+ * Converts the aggregations of all ranges together, because a pool has one length for each family. A length shorter than
+ * that of the largest prefix in a range would also announce addresses outside the range.
  */
 function convertAggregation(lists: readonly AddressList[], pool: PlacedPool, isRemote: boolean): void {
   const lengths = new Map<4 | 6, Set<number>>();
@@ -226,8 +226,8 @@ function convertAgent(object: SourceObject, pools: readonly PlacedPool[], report
     ...(names && names.length > 0 ? { interfaces: names } : {}),
     ...(nodes ? { 'node-selectors': [nodes.value] } : {}),
   };
-  const says = Object.keys(advertisement).length > 0;
-  const places = says ? pools.map((pool) => addLayer2Advertisement(pool, advertisement)) : [];
+  const hasSettings = Object.keys(advertisement).length > 0;
+  const places = hasSettings ? pools.map((pool) => addLayer2Advertisement(pool, advertisement)) : [];
   const to = (key: string) => places.map((place) => `${place}.${key}`);
   const noPool = 'no pool is announced in layer 2';
   if (pools.length === 0) {

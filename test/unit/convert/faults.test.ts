@@ -33,10 +33,7 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
   [
     'a list that is a text',
     pool.replace('[192.0.2.0/24]', '192.0.2.0/24'),
-    [
-      'IPAddressPool m/a: spec.addresses: expected a list of texts, not 192.0.2.0/24',
-      'IPAddressPool m/a: spec.addresses: missing; expected a list of prefixes and ranges',
-    ],
+    'IPAddressPool m/a: spec.addresses: expected a list of texts, not 192.0.2.0/24',
   ],
   [
     'a pool without addresses',
@@ -159,6 +156,17 @@ const rows: readonly (readonly [string, string, string | RegExp | readonly strin
     'a group without addresses',
     object('purelb.io/v2', 'ServiceGroup', 'local: {multiPool: true}'),
     /ServiceGroup x: spec.local.v4pool: missing; expected at least one pool of addresses/,
+  ],
+  [
+    'a remote group without addresses',
+    object('purelb.io/v2', 'ServiceGroup', 'remote: {multiPool: true}'),
+    /ServiceGroup x: spec.remote.v4pool: missing; expected at least one pool of addresses/,
+  ],
+  [
+    'a peer whose address is a list',
+    object(openelb, 'BgpConf', 'as: 64512', 'default') +
+      object(openelb, 'BgpPeer', 'conf: {peerAs: 64513, neighborAddress: [192.0.2.1]}'),
+    'BgpPeer x: spec.conf.neighborAddress: expected a text, not a list',
   ],
   [
     'a group with nothing',
