@@ -213,7 +213,8 @@ function convertPeer(
   const nodes = spec.selector('nodeSelector');
   const racks = racksOf(nodes?.value, shared);
   const restart = spec.object('gracefulRestart');
-  const restartTime = readRestart(restart) ?? sharedRestart;
+  const isOwn = restart?.boolean('enabled') !== undefined;
+  const restartTime = isOwn ? readRestart(restart) : sharedRestart;
   const times = timesOf(spec.object('timers')?.object('config'));
   const transport = spec.object('transport');
   const [port, passive] = [transport?.number('remotePort'), transport?.boolean('passiveMode')];

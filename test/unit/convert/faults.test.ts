@@ -330,6 +330,23 @@ test('two advertisements with the same effect are written once', () => {
   assert.equal(result.value.config.pools[0]?.bgpAdvertisements.length, 1);
 });
 
+test('graceful restart of a BgpPeer overrides that of the BgpConf', () => {
+  const textOf = (spec: string) => {
+    const objects = readObjects(
+      'f',
+      object(openelb, 'BgpConf', 'as: 64512, gracefulRestart: {enabled: true, restartTime: 60}', 'default') +
+        object(openelb, 'BgpPeer', `conf: {peerAs: 64513, neighborAddress: 192.0.2.1}${spec}`),
+    );
+    assert.ok(objects.ok);
+    const result = convert(objects.value, { from: 'openelb' });
+    assert.ok(result.ok);
+    return result.value.text;
+  };
+  assert.match(textOf(''), /restart-time: 60s/);
+  assert.match(textOf(', gracefulRestart: {enabled: true, restartTime: 90}'), /restart-time: 90s/);
+  assert.doesNotMatch(textOf(', gracefulRestart: {enabled: false}'), /graceful-restart/);
+});
+
 test('a source that asks for millions of advertisements is refused before they are made', () => {
   const many = (count: number, make: (i: number) => unknown) =>
     Array.from({ length: count }, (_, i) => make(i));
