@@ -1,7 +1,8 @@
 import type { Host, Processes } from './processes.ts';
 
 /**
- * Faults of an API server, and their end. Each means the same for both servers; only the means differ.
+ * What a test can do to an API server: cause faults, end them, and reset the counts. A client meets the same fault with both servers. The
+ * servers cause it in different ways.
  *
  * | knob | embedded | Kubernetes |
  * |---|---|---|
@@ -11,7 +12,7 @@ import type { Host, Processes } from './processes.ts';
  * | cut-watches | breaks all open watches | breaks all connections |
  * | compact | forgets history: watches that resume get 410 Gone | compacts etcd while kube-apiserver restarts |
  * | serve | ends refuse, pause and forbid | starts kube-apiserver, SIGCONT, applies the manifests |
- * | reset | resets the counts of requests | the same, of the audit log |
+ * | reset | resets the counts of requests | resets the counts of requests in the audit log |
  */
 export type Knob = 'reset' | 'cut-watches' | 'compact' | 'refuse' | 'pause' | 'forbid' | 'serve';
 
@@ -20,9 +21,9 @@ export type Account = 'controller' | 'speaker';
 
 export interface ApiServer {
   readonly url: string;
-  /** Credentials of a user who may do everything. */
+  /** The path of a kubeconfig, for a user who may do everything. */
   readonly kubeconfig: string;
-  /** The command `kubectl` of this server's version. */
+  /** The command `kubectl` in this server's version. */
   readonly kubectl: string;
   turn(knob: Knob): Promise<void>;
   /** Counts of requests since the last reset, by `AGENT VERB RESOURCE`, such as `kubectl LIST services`. */
@@ -32,7 +33,7 @@ export interface ApiServer {
    * admission policies.
    */
   token(account: Account, pod?: string): Promise<string>;
-  /** PEM. */
+  /** The server's certificate, PEM. */
   readonly certificate: string;
 }
 

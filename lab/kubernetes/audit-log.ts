@@ -6,7 +6,7 @@ export interface AuditEvent {
   readonly stage: 'ResponseStarted' | 'ResponseComplete' | 'Panic';
   readonly verb: string;
   readonly requestURI: string;
-  /** Without a name when the token names no account. */
+  /** `username` is absent when the token names no account. */
   readonly user: { readonly username?: string };
   readonly userAgent?: string;
   readonly objectRef?: {
@@ -18,7 +18,7 @@ export interface AuditEvent {
   };
   readonly responseStatus?: { readonly code?: number; readonly message?: string };
   readonly requestReceivedTimestamp: string;
-  /** Only of the kinds that `audit-policy.yaml` logs with bodies. */
+  /** Only for the resources that `audit-policy.yaml` logs with bodies. */
   readonly responseObject?: unknown;
 }
 
@@ -62,7 +62,7 @@ export class AuditLog {
         this.#offset += count;
         chunks.push(chunk.subarray(0, count));
       }
-      // kube-apiserver appends whole lines, so the text does not end inside of a character.
+      // kube-apiserver appends whole lines, so the text does not end inside a character.
       return Buffer.concat(chunks).toString('utf8');
     } finally {
       closeSync(file);

@@ -1,8 +1,8 @@
 /**
  * Judges the audit logs of a test run: which requests of Bellman the API server refused, and which rights of the manifests were used.
  *   node lab/kubernetes/audit-report.ts [--complete] FOLDER
- * Exits with 1 if a request was refused without a cause that the test made. With --complete, the run was that of all tests, so a right that
- * was not used is an error too.
+ * Exits with 1 if there is no audit log, or if a request was refused for a reason that the test did not cause. `--complete` says that all
+ * tests ran, so that a right that was not used is an error too.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { selfSigned } from '../apiserver/certificate.ts';
 import { kubeconfigText } from '../apiserver/kubeconfig.ts';
 
-/** The users with static tokens, and the group of each; `admin` may do everything. RBAC knows the others by name. */
+/** The users with static tokens, and the group of each. `admin` may do everything. The standard roles name the others. */
 const commonGroups = {
   admin: 'system:masters',
   'system:kube-controller-manager': '',
@@ -14,7 +14,7 @@ const commonGroups = {
 /** A kubelet is the user `system:node:NODE` of the group `system:nodes`. */
 export type User = keyof typeof commonGroups | `system:node:${string}`;
 
-/** The files that say who is who in a control plane: keys, certificates, tokens and kubeconfigs. */
+/** The files by which a control plane and its clients identify each other: keys, certificates, tokens and kubeconfigs. */
 export class Credentials {
   readonly #folder: string;
   readonly #tokens: ReadonlyMap<string, string>;

@@ -61,7 +61,7 @@ export function grantsOf(manifests: readonly Manifest[]): readonly Grant[] {
   });
 }
 
-/** One request as a right allows it. */
+/** One request, with the fields by which a right allows it. */
 export interface Use {
   readonly account: string;
   readonly verb: string;
@@ -102,7 +102,7 @@ export function accountOf(username = ''): string {
   return username.replace(/^system:serviceaccount:([^:]+):([^:]+)$/, '$1/$2');
 }
 
-/** Whether the grant allows the use. A create has no name in the path, and RBAC judges it by that. */
+/** Whether the grant allows the use. The path of a create has no name, so a right that is limited to names does not allow it. */
 export function allows(grant: Grant, use: Use): boolean {
   const matches = grant.resource.endsWith('/*')
     ? use.resource.startsWith(grant.resource.slice(0, -1))

@@ -3,8 +3,8 @@
  * kube-controller-manager. Nothing here needs root.
  *
  * Without kubelets, the lab itself starts the processes of Bellman, and the manifests of this project are applied as they are. Three
- * controllers are then off. The node-lifecycle controller would call the lab's nodes Unknown. Those of Deployments and DaemonSets would make
- * Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
+ * controllers are then off. The node-lifecycle controller would mark the lab's nodes as Unknown. Those of Deployments and DaemonSets would
+ * make Pods that no kubelet runs. With kubelets (see `lab/cluster/`), all controllers run, and a kube-scheduler too.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -21,7 +21,7 @@ import { Credentials, type User } from './credentials.ts';
 
 const run = promisify(execFile);
 const manifests = fileURLToPath(new URL('../../manifests/', import.meta.url));
-/** A folder outside the world that keeps the audit logs, so that `audit-report.ts` can judge them; by default, they end with the world. */
+/** A folder outside the world for the audit logs, so that `audit-report.ts` can judge them. Without it, they disappear with the world. */
 const { BELLMAN_AUDIT: auditFolder } = process.env;
 
 /** The networks of Services. The stand-in for kube-proxy and the tutorial use the same ones. */
@@ -30,8 +30,8 @@ const firstServiceIp = '10.96.0.1';
 const allPrograms = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
 const clusterPrograms = ['kube-scheduler', 'kubelet'];
 
-/** HTTP methods of the verbs in an audit log, where the names differ from the verb in capitals. */
-const methods: Readonly<Record<string, string>> = {
+/** Names of verbs in the counts of requests, where they are not the verb of the audit log in capitals. */
+const countedVerbs: Readonly<Record<string, string>> = {
   create: 'POST',
   update: 'PUT',
   deletecollection: 'DELETE',
@@ -269,7 +269,7 @@ export class Kubernetes implements ApiServer {
     await this.#onHost('ss', '--kill', '--tcp', 'sport', '=', `:${this.#options.port}`);
   }
 
-  /** The server's own memory would serve watches that resume, so it restarts. */
+  /** Restarts the server, because otherwise it would serve resumed watches from its own memory. */
   async #compact(): Promise<void> {
     await this.#stopServer();
     const ask = async (path: string, body: object) =>
@@ -289,7 +289,7 @@ export class Kubernetes implements ApiServer {
       const resource = resourceOf(event);
       if (resource === undefined || !isFirstOfRequest(event)) continue;
       const [agent = ''] = (event.userAgent ?? '').split('/');
-      const verb = methods[event.verb] ?? event.verb.toUpperCase();
+      const verb = countedVerbs[event.verb] ?? event.verb.toUpperCase();
       const key = `${agent} ${verb} ${resource}`;
       this.#requests.set(key, (this.#requests.get(key) ?? 0) + 1);
     }
@@ -334,7 +334,7 @@ export class Kubernetes implements ApiServer {
   }
 }
 
-/** The server enters its address into the Service `kubernetes`. It refuses one of the loopback network, so it then enters none. */
+/** The server enters its address into the Service `kubernetes`. It refuses a loopback address. With one, it enters no address. */
 function advertisement(address: string): readonly string[] {
   return address.startsWith('127.')
     ? ['--advertise-address', '192.0.2.1', '--endpoint-reconciler-type', 'none']

@@ -1,17 +1,17 @@
-/** Finds the requests of Bellman that a Kubernetes API server refused without a cause that the test itself made. */
+/** Finds the requests of Bellman that a Kubernetes API server refused for a reason that the test did not cause. */
 import { type AuditEvent, isFirstOfRequest } from './audit-log.ts';
 
 /** A line of the `.faults.jsonl` beside an audit log: something that a test did to the server. */
 export interface Fault {
   /** ISO 8601. */
   readonly at: string;
-  /** `start`: the server's process starts. `ready`: it is ready and has the roles of the manifests. Others are the names of knobs. */
+  /** `start`: the server's process starts. `ready`: the server is ready, or has the roles of the manifests again. Others are the names of knobs. */
   readonly what: string;
 }
 
 /**
- * The server denies a request of a valid account before it has read the roles, some seconds after it is up. It reads changed roles within a
- * second too. On a machine with a load of 30 both take longer.
+ * For some seconds after its start, the server denies requests of valid accounts, because it has not read the roles yet. It reads changed
+ * roles within a second. On a machine with a load of 30, both take longer.
  */
 const rolesUnknownMs = 20_000;
 /** Refusals that are part of a conversation: 404 for an object that does not exist yet, 409 for a conflict, and 410 for an old version. */

@@ -14,8 +14,8 @@ export interface Library {
 }
 
 /**
- * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when none of the packages has a needed
- * library, and when a package has none that is needed: then the list is wrong, or an addon is not linked as it should be.
+ * Returns the libraries that the files need, directly or through other libraries, sorted by name. Throws when no package has a needed
+ * library, and when a package has no needed library. In both cases the list of packages is wrong, or an addon is linked to wrong libraries.
  */
 export function neededLibraries(
   target: Target,

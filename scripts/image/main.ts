@@ -94,7 +94,7 @@ function prepare(target: Target): void {
   prepareModules(target, join(cacheFolder(target), 'development'));
 }
 
-/** The time of the commit, or SOURCE_DATE_EPOCH where there is no Git. */
+/** SOURCE_DATE_EPOCH where it is set, otherwise the time of the commit. In seconds since 1970. */
 function commitSeconds(): number {
   const text = process.env.SOURCE_DATE_EPOCH ?? git('log', '-1', '--format=%ct');
   const seconds = Number(text);

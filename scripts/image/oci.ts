@@ -44,7 +44,7 @@ export interface WrittenImage {
   readonly compressedOctets: number;
 }
 
-/** Blobs of one layout, stored by digest. */
+/** Writes one OCI layout, which stores its blobs by digest. */
 export class OciLayout {
   readonly #folder: string;
   readonly #settings: ImageSettings;

@@ -14,8 +14,8 @@ interface Bom {
 }
 
 /**
- * The packages of npm, Node and Debian as CycloneDX. What npm adds of its own is left out or replaced, so that two builds of one commit are equal: a
- * random number, the time, npm's version, and the name of the folder. `createdSeconds` is the time of the commit, in seconds since 1970.
+ * The packages of npm, Node and Debian as CycloneDX. npm adds a random number, the time, its version, and the name of the folder. They are left out
+ * or replaced, so that two builds of one commit are equal. `createdSeconds` is the time of the commit, in seconds since 1970.
  */
 export function sbom(target: Target, packages: readonly DebianPackage[], createdSeconds: number): string {
   const bom = npmBom(target);

@@ -35,8 +35,8 @@ export interface ChildProcessOptions<ToChild extends object, FromChild> {
 }
 
 /**
- * The delay doubles with each restart, from `firstMs` to `maxMs`. It begins at `firstMs` again when a process has run for `calmMs`, because
- * a cause that lasts ends a process sooner.
+ * The delay doubles with each restart, from `firstMs` to `maxMs`. After a run of more than `calmMs` it begins at
+ * `firstMs` again, because a lasting fault ends a process sooner.
  */
 const restart = { firstMs: 100, maxMs: 5000, calmMs: 10_000 } as const;
 
@@ -79,7 +79,7 @@ export class ChildProcess<ToChild extends object, FromChild> {
     return this.#isWanted;
   }
 
-  /** Sends messages in order. Without a running process they are lost, because `onStarted` sends what a new process needs. */
+  /** Sends messages in order. Without a running process they are lost. `onStarted` sends what a new process needs. */
   send(...messages: readonly ToChild[]): void {
     for (const message of messages) if (this.#child?.connected) this.#child.send(message);
   }

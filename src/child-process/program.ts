@@ -5,7 +5,7 @@ export interface ChildProgram {
   readonly bundle: string;
 }
 
-/** The program of a child process, from source or from a build, like the module `importer`. */
+/** The program of a child process: from source when the module `importer` is a source file, otherwise from a build. */
 export function childProgram(importer: string, { source, bundle }: ChildProgram): URL {
   return new URL(importer.endsWith('.ts') ? source : bundle, importer);
 }

@@ -13,8 +13,8 @@ interface ConvertFlags {
 
 /**
  * `bellman convert`: converts the configuration of another program to one ConfigMap. The ConfigMap goes to standard output, and the table
- * of all fields to standard error. Exit codes: 0 when the ConfigMap was written and holds every address in use, 1 when an address in use
- * is missing or `--strict` found a field that is not carried, 2 when the source could not be read or converted.
+ * of all fields to standard error. Exit codes: 0 when the ConfigMap was written and its pools hold every address in use, 1 when no pool
+ * holds an address in use or `--strict` found a field that is not carried, 2 when the source could not be read or converted.
  */
 export function convertCommand(): Command {
   return new Command('convert')
@@ -32,7 +32,7 @@ export function convertCommand(): Command {
     .addOption(new Option('-f, --file <file...>', 'manifests of the objects; - for standard input'))
     .addOption(
       kubeconfigFlag(
-        'cluster whose objects to read when no file is given; every address that a Service holds must then lie in a converted pool',
+        'cluster whose objects to read when no file is given; every address that a Service of the cluster holds must lie in a converted pool',
       ),
     )
     .addOption(new Option('--strict', 'print no ConfigMap when a field is not carried').default(false))

@@ -70,8 +70,8 @@ export class Draft {
 }
 
 /**
- * Adds an advertisement to a pool and returns its path. An advertisement that the pool has already is not added again, because two equal
- * ones have no other effect than one, and the gate refuses them. `aliases` are the names for communities.
+ * Adds an advertisement to a pool and returns its path. When the pool already has an equal one, returns the path of that one, because the
+ * gate refuses two equal advertisements. `aliases` are the `bgp-communities` of the configuration: values by name.
  */
 export function addBgpAdvertisement(
   { at, value: pool }: PlacedPool,
@@ -92,7 +92,7 @@ export function addLayer2Advertisement(
   return `${at}.l2-advertisements[${indexIn(pool['l2-advertisements'], advertisement, (each) => each)}]`;
 }
 
-/** The advertisement as the gate compares it: with defaults, and with its communities as sorted numbers. */
+/** The advertisement in the form in which the gate compares it: with defaults, and with its communities as sorted numbers instead of names. */
 function effectOf(
   advertisement: RawBgpAdvertisement,
   aliases: Readonly<Record<string, string>>,
@@ -112,17 +112,17 @@ function effectOf(
   };
 }
 
-/** Places of the items of a list by what identifies them. */
-const placesOfItems = new WeakMap<readonly unknown[], Map<string, number>>();
+/** For each list, the index of each item by the item's identity. */
+const indexesOfLists = new WeakMap<readonly unknown[], Map<string, number>>();
 
 function indexIn<T>(list: T[], item: T, effectOfItem: (item: T) => T): number {
-  const places = placesOfItems.get(list) ?? new Map<string, number>();
-  placesOfItems.set(list, places);
+  const indexes = indexesOfLists.get(list) ?? new Map<string, number>();
+  indexesOfLists.set(list, indexes);
   const identity = JSON.stringify(withoutAbsent(effectOfItem(item)));
-  const known = places.get(identity);
+  const known = indexes.get(identity);
   if (known !== undefined) return known;
   const index = list.push(item) - 1;
-  places.set(identity, index);
+  indexes.set(identity, index);
   return index;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The names that a regular expression for interfaces matches, when they can be listed: `eth0`, `^eth0$`, `^(eth0|bond0\.100)$`. Returns
- * `undefined` for a real pattern. An expression without anchors also matches longer names, and such names are seldom meant.
+ * `undefined` for a real pattern. An expression without anchors also matches longer names, but its author seldom means them.
  */
 export function literalNames(pattern: string): string[] | undefined {
   const [, bare = pattern] = /^\^?(.*?)\$?$/.exec(pattern) ?? [];

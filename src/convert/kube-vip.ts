@@ -58,7 +58,7 @@ function convertConfigMap(object: SourceObject, draft: Draft, report: Report): v
   );
   const lists = data.names().flatMap((key) => listOf(data, key));
   const skipsEnds = data.boolean('skip-end-ips-in-cidr');
-  // A key that an earlier one hides is never used, but an address may have been assigned before the earlier one was written.
+  // kube-vip takes no address from a hidden key. It may have taken some before somebody wrote the key that hides it.
   const hasGlobalCidr = lists.some(({ namespace, kind }) => namespace === allNamespaces && kind === 'cidr');
   const isHidden = ({ namespace, kind }: AddressList) =>
     kind === 'range' &&
@@ -138,7 +138,7 @@ function listOf(data: Fields, key: string): AddressList[] {
   return [{ field, namespace, kind, ranges }];
 }
 
-/** The namespace, or with a suffix when the namespace has both kinds of key. */
+/** The name of the pool: the namespace, with the kind as a suffix when the namespace has both kinds of key. */
 function nameOf({ namespace, kind }: AddressList, lists: readonly AddressList[]): string {
   const isOnly = lists.filter((list) => list.namespace === namespace).length === 1;
   return isOnly ? namespace : `${namespace}-${kind}`;

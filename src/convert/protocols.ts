@@ -26,12 +26,12 @@ export function settleProtocols(pools: readonly SourcePool[], report: Report): v
   }
 }
 
-/** Largest number of advertisements in all pools together. A ConfigMap has no room for as many. */
+/** Largest number of advertisements in all pools together. A ConfigMap has no room for so many. */
 const maxPlaced = 100_000;
 
 /**
- * Whether the advertisements of a source can be written into its pools. Each of them may go into each pool, so a hostile source could ask
- * for very many. Refuses the source when it does.
+ * Whether the advertisements of a source can be written into its pools. Each advertisement may go into each pool, so a hostile
+ * source could cost much memory. Refuses such a source.
  */
 export function canPlaceAll(pools: number, advertisements: number, report: Report): boolean {
   if (pools * advertisements <= maxPlaced) return true;

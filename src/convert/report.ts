@@ -10,8 +10,8 @@ export interface SourceField {
 }
 
 /**
- * `carried`: the field has the same meaning in the configuration. `changed`: the configuration says it in another way, or not entirely.
- * `not carried`: the configuration does not say it.
+ * `carried`: the field has the same meaning in the configuration. `changed`: the configuration has it in another form, has only a
+ * part of it, or does not need it. `not carried`: the configuration cannot express it.
  */
 export type Outcome = 'carried' | 'changed' | 'not carried';
 

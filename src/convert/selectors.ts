@@ -16,9 +16,9 @@ const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 /** Reads a `metav1.LabelSelector` with the keys `matchLabels` and `matchExpressions`. The gate judges keys and values of labels. */
 export function readSelector(value: unknown): Result<Selector, string> {
   if (!isRecord(value)) return fail(`expected a label selector, not ${show(value)}`);
-  const stranger = Object.keys(value).find((key) => key !== 'matchLabels' && key !== 'matchExpressions');
-  if (stranger !== undefined)
-    return fail(`unknown key ${show(stranger)}; a label selector has matchLabels and matchExpressions`);
+  const unknown = Object.keys(value).find((key) => key !== 'matchLabels' && key !== 'matchExpressions');
+  if (unknown !== undefined)
+    return fail(`unknown key ${show(unknown)}; a label selector has matchLabels and matchExpressions`);
   const { matchLabels = {}, matchExpressions = [] } = value;
   const labels = matchLabels ?? {};
   const expressions = matchExpressions ?? [];

@@ -14,10 +14,10 @@ export interface ListPath {
   readonly path: string;
 }
 
-/** The outcome of a converter. */
+/** The result of a converter. */
 export type SourceResult =
   | { readonly kind: 'draft'; readonly draft: Draft }
-  /** The source is a text in the format of the configuration, which stays as it is. */
+  /** The text of the configuration, when the source already has its format. */
   | { readonly kind: 'text'; readonly text: string };
 
 export interface Source {
@@ -27,7 +27,7 @@ export interface Source {
   /** Whether the object belongs to the configuration of this program. */
   reads(object: SourceObject): boolean;
   /**
-   * Where the API server has the objects. Each entry is a list of alternatives, newest first. The first one that the server has is read,
+   * The paths of the objects in the API server. Each entry is a list of alternatives, newest first. The first one that the server has is read,
    * because the server shows the same objects under each version.
    */
   readonly lists: readonly (readonly ListPath[])[];

@@ -1,6 +1,6 @@
 /**
- * What the speaker keeps in memory of Services and EndpointSlices. There may be tens of thousands of both, so it keeps only the fields that
- * plans and the announcing record need, and shares equal parts. An object that no plan needs is left out.
+ * The parts of Services and EndpointSlices that the speaker keeps in memory. There may be tens of thousands of both, so it keeps only the
+ * fields that plans and the announcing record need, and shares equal parts. It leaves out Services that neither of them needs.
  */
 import { annotations } from '../cluster/names.ts';
 import type { Endpoint, EndpointSlice, Service } from '../kubernetes/model.ts';
@@ -28,13 +28,13 @@ export interface KeptSlice extends Pick<EndpointSlice, 'namespace' | 'name' | 's
   readonly endpoints: readonly KeptEndpoint[];
 }
 
-/** One string for all Services. The parser makes one for each. */
+/** All Services share this string. The parser makes a string for each. */
 const loadBalancer = 'LoadBalancer';
 const noAnnotations: KeptService['annotations'] = {};
 
 /**
- * Returns `undefined` for a Service that is neither a load balancer nor carries an announcing record. A Service that was a load balancer
- * may carry one, which the speaker removes.
+ * Returns `undefined` for a Service that neither is a load balancer nor carries an announcing record. A Service that was a load balancer
+ * may still carry a record, which the speaker removes.
  */
 export function keptService(service: Service): KeptService | undefined {
   const record = service.annotations[annotations.announcing];
@@ -56,7 +56,7 @@ export function keptService(service: Service): KeptService | undefined {
   };
 }
 
-/** Most slices have the same few lists of endpoints. When there are more lists than this, sharing starts again. */
+/** Most slices have the same few lists of endpoints. When there are this many lists, the map is emptied to bound its memory. */
 const maxLists = 10_000;
 
 /** Makes slices that share equal lists of endpoints. */

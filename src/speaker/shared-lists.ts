@@ -1,4 +1,4 @@
-/** When there are more lists than this, sharing starts again. */
+/** When there are this many lists, the map is emptied to bound its memory. */
 const maxLists = 1000;
 
 /** Returns one list for equal lists. Thousands of Services have the same few lists of peers and of candidates. */

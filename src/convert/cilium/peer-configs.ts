@@ -35,7 +35,7 @@ const times = [
   ['connectRetryTimeSeconds', 'connect-time'],
 ] as const;
 
-/** Graceful restart without a time, which is the default of Cilium. */
+/** Cilium's default for the restart time. */
 const defaultRestartSeconds = 120;
 
 export function readPeerConfigs(

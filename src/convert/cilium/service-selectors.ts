@@ -5,15 +5,15 @@ import { isEmptySelector, partsOf, type Requirement, type Selector, selectorOf }
 const namespaceLabel = 'io.kubernetes.service.namespace';
 const nameLabel = 'io.kubernetes.service.name';
 
-/** A selector in parts that the configuration can say. */
+/** A selector in parts that the configuration can express. */
 interface SplitSelector {
   /** The namespaces that the selector allows; `undefined` when it allows all. */
   readonly namespaces: string[] | undefined;
-  /** What the selector asks of the labels of the Service. */
+  /** What the selector requires of the labels of the Service. */
   readonly rest: Selector;
 }
 
-/** Splits a selector of Services. Returns `undefined` when it asks for the name of a Service, or excludes namespaces. */
+/** Splits a selector of Services. Returns `undefined` when it requires the name of a Service, excludes namespaces, or allows none. */
 export function splitServiceSelector(selector: Selector): SplitSelector | undefined {
   const { labels, requirements } = partsOf(selector);
   const { [namespaceLabel]: namespace, ...others } = labels;
@@ -33,13 +33,13 @@ export function splitServiceSelector(selector: Selector): SplitSelector | undefi
   return { namespaces, rest: selectorOf(others, own) };
 }
 
-/** What an advertisement of the configuration can say of a selector of Services, which has no namespaces. */
+/** A selector of Services as an advertisement can express it: by labels only, not by namespaces. `beyond`: it cannot. */
 export type AdvertisementSelector =
   | { readonly kind: 'all' }
   | { readonly kind: 'labels'; readonly selectors: Selector[] }
   | { readonly kind: 'beyond' };
 
-/** Reads the selector of a policy or of an advertisement. An absent one of a policy selects every Service. */
+/** Reads the selector of a policy or of an advertisement. Without a selector, a policy selects every Service. */
 export function advertisementSelector(selector: Selector | undefined): AdvertisementSelector {
   if (selector === undefined || isEmptySelector(selector)) return { kind: 'all' };
   const split = splitServiceSelector(selector);

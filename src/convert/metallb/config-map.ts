@@ -1,6 +1,6 @@
 /**
  * The ConfigMap of MetalLB v0.9 to v0.12. The configuration extends its format, so the text stays as it is, with its comments and its
- * order. Only the key for excluded nodes is added. Every key gets a row all the same, so that the reader sees what the gate has understood.
+ * order. Only the key for excluded nodes is added. Every key gets a row too, so that the reader sees what Bellman understands.
  */
 import { defaultNamespace, excludeFromLoadBalancersLabel } from '../../cluster/names.ts';
 import { parseConfig } from '../../config/index.ts';
@@ -13,7 +13,7 @@ import type { SourceResult } from '../source.ts';
 import { show } from '../text.ts';
 
 const key = 'config';
-/** The text was judged to be a configuration, which nests at most this deeply. */
+/** The text has been parsed as a configuration, which nests at most this deeply. */
 const maxDepth = 20;
 
 /**

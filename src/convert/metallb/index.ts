@@ -2,7 +2,7 @@
  * MetalLB v0.13 and newer: IPAddressPool, L2Advertisement, BGPAdvertisement, BGPPeer (v1beta1, v1beta2), BFDProfile, Community. MetalLB
  * before v0.13: the ConfigMap, whose format the configuration extends (`config-map.ts`).
  *
- * In MetalLB an advertisement names its pools. In the configuration a pool holds its advertisements. Each advertisement is therefore
+ * In MetalLB, an advertisement names its pools. In the configuration, a pool holds its advertisements. Each advertisement is therefore
  * written into each pool that it selects.
  */
 import { Draft } from '../draft.ts';

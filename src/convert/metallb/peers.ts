@@ -90,7 +90,7 @@ function timesOf(
 ): Pick<RawPeer, 'hold-time' | 'keepalive-time' | 'connect-time'> {
   const hold = spec.text('holdTime');
   const keepalive = spec.text('keepaliveTime');
-  // In v1beta1 the zero of a duration is an absent one. Keepalives at an interval of zero make no sense in either version.
+  // In v1beta1 a duration of zero means that the field is absent. A keepalive time of zero makes no sense in either version.
   const absent = 'left out; MetalLB reads 0s as absent';
   const isAbsent = (field: Field<string> | undefined) => field !== undefined && /^0s?$/.test(field.value);
   return {
