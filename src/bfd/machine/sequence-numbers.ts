@@ -41,10 +41,6 @@ export class ReceiveWindow {
     return distance >= (isMeticulous ? 1 : 0) && distance <= 3 * detectMultiplier;
   }
 
-  get isKnown(): boolean {
-    return this.#last !== undefined;
-  }
-
   /**
    * Stores the number of a packet whose digest is correct. The RFC's text sets bfd.AuthSeqKnown before the digest is checked. One forged
    * packet would then shut the peer out.

@@ -45,8 +45,11 @@ const UDP_NO_CHECK6_RX = 102;
 const sentTtl = 255;
 /** DSCP CS6, network control (RFC 4594 section 3.1). */
 const trafficClass = 0xc0;
-/** The priority of network control within the node's queues (TC_PRIO_CONTROL). */
-const queuePriority = 7;
+/**
+ * The highest priority that needs no CAP_NET_ADMIN (TC_PRIO_INTERACTIVE). The kernel's default queue sends it before ordinary traffic, like
+ * the priority of network control. The kernel derives no priority from CS6.
+ */
+const queuePriority = 6;
 /** Source ports (RFC 5881 section 4). */
 const sourcePorts = { first: 49152, count: 16384 } as const;
 /** Holds thousands of packets, so that a flood displaces few of the good ones. */
@@ -243,11 +246,7 @@ function setPrecedence(fd: number, family: 4 | 6): void {
     libc.setIntegerOption(fd, 'IPV6_UNICAST_HOPS', IPPROTO_IPV6, IPV6_UNICAST_HOPS, sentTtl);
     libc.setIntegerOption(fd, 'IPV6_TCLASS', IPPROTO_IPV6, IPV6_TCLASS, trafficClass);
   }
-  try {
-    libc.setIntegerOption(fd, 'SO_PRIORITY', SOL_SOCKET, SO_PRIORITY, queuePriority);
-  } catch {
-    // This priority needs CAP_NET_ADMIN. Without it, packets keep the priority 0: the kernel derives none from CS6.
-  }
+  libc.setIntegerOption(fd, 'SO_PRIORITY', SOL_SOCKET, SO_PRIORITY, queuePriority);
 }
 
 function bindFault(
