@@ -32,9 +32,10 @@ printf 'bellman set-up: installing Debian packages:%s\n' "$missing"
 # The routing daemons run only in the lab, so their packages must not start them on this machine.
 policy=/usr/sbin/policy-rc.d
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT INT TERM
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
 if [ ! -e "$policy" ]; then
-  trap 'rm -f "$log" "$policy"' EXIT INT TERM
+  trap 'rm -f "$log" "$policy"' EXIT
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod +x "$policy"
 fi
