@@ -30,6 +30,7 @@ import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, type Plugin } from 'esbuild';
+import { nodeFlags } from './node-flags.ts';
 import { modulesFolder, root, runner, targetNamed, tool } from './target.ts';
 
 const { values, positionals } = parseArgs({
@@ -90,8 +91,6 @@ const koffiFiles = [
   ),
 ];
 
-/** V8 refuses compiled code that other flags have made, so the launcher and the last step of the build share them. */
-const flags = ['--max-semi-space-size=1', '--expose-gc'];
 /** The user of the controller in its Pod: `runAsUser` in manifests/controller.yaml, and the user of the image. */
 const controllerUser = 65532;
 
@@ -149,7 +148,7 @@ cpSync(join(modules, `node-linux-${target.arch}/bin/node`), join(dist, 'bin/node
 execFileSync(tool(target, 'strip'), [join(dist, 'bin/node')]);
 execFileSync(tool(target, 'gcc'), [
   ...['-Wall', '-Werror', '-O2', '-s', '-D_GNU_SOURCE'],
-  `-DFLAGS=${flags.map((flag) => `${JSON.stringify(flag)},`).join('')}`,
+  `-DFLAGS=${nodeFlags.map((flag) => `${JSON.stringify(flag)},`).join('')}`,
   ...['-o', join(dist, 'bellman'), join(root, 'scripts/launcher.c')],
 ]);
 
@@ -161,7 +160,7 @@ const entered = Object.entries(metafile.outputs).flatMap(([file, { entryPoint }]
 const [command = '', ...options] = [
   ...runner(target, values.root),
   join(home, 'bin/node'),
-  ...[...flags, '--random-seed=1'],
+  ...[...nodeFlags, '--random-seed=1'],
 ];
 for (const file of entered)
   spawnSync(command, [...options, join(home, file)], {

@@ -8,6 +8,7 @@ import { copyFileSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { nodeFlags } from '../../scripts/node-flags.ts';
 import { emulatorInRoot, isHost, root, type Target, targets } from '../../scripts/target.ts';
 
 const output = join(root, 'dist/image');
@@ -129,7 +130,7 @@ for (const target of targets)
         const { stderr } = run(
           user,
           '/usr/lib/bellman/bin/node',
-          ['--max-semi-space-size=1', '/usr/lib/bellman/app/bellman.js', '--version'],
+          [...nodeFlags, '/usr/lib/bellman/app/bellman.js', '--version'],
           {
             NODE_COMPILE_CACHE: '/usr/lib/bellman/compiled',
             NODE_COMPILE_CACHE_PORTABLE: '1',
