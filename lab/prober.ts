@@ -1,6 +1,7 @@
 /**
  * A client that sends an HTTP request every 10 ms, each on a new connection. On SIGTERM or SIGINT it sends no more, waits for the requests
- * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, and how many failed by which cause.
+ * that are in transit, and prints as JSON how many requests were sent and answered, the longest time without an answer, and how many failed by
+ * which cause.
  *   node lab/prober.ts URL
  */
 import { get } from 'node:http';
