@@ -3,9 +3,9 @@ import type { ProbeResult } from '../../lab/probe.ts';
 
 /**
  * A connection that is open while its address moves may break, because the new node does not know it. The client opens one every 10 ms, and
- * on a busy machine each is open for up to 100 ms.
+ * each takes a few milliseconds.
  */
-const openAtHandover = 10;
+const openAtHandover = 2;
 
 /** Fails when a client lost more requests than the handover of an address explains. */
 export function assertOnlyOpenConnectionsBroke(result: ProbeResult): void {
