@@ -14,7 +14,7 @@ state = "/run/containerd"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${pauseImage}"
   disable_apparmor = true
-  # A container on this machine may lack CAP_SYS_RESOURCE, without which nobody lowers the OOM score of a process.
+  # A container on this machine may lack CAP_SYS_RESOURCE, which lowering the OOM score of a process needs.
   restrict_oom_score_adj = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".cni]

@@ -6,7 +6,7 @@ import type { BfdTransport, EchoKey, EchoSocket } from './transport/transport.ts
 export interface EchoFunctionOptions {
   readonly settings: BfdSessionSettings;
   readonly discriminator: number;
-  /** 8 octets that nobody can guess. */
+  /** 8 unpredictable octets. */
   readonly cookie: Uint8Array;
   readonly transport: Pick<BfdTransport, 'openEcho'>;
   readonly onReadable: () => void;

@@ -32,7 +32,7 @@ export interface EngineOptions {
   readonly onChange: (change: BfdChange) => void;
   /** From 0 to below 1. */
   readonly random: () => number;
-  /** Octets that nobody can guess. */
+  /** Unpredictable octets. */
   readonly randomOctets: (length: number) => Uint8Array;
   /** Gives the rest of the node a moment when packets arrive faster than they can be handled. */
   readonly pause: () => void;

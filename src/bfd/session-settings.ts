@@ -6,7 +6,7 @@ export interface BfdSessionSettings {
   readonly name: string;
   /** Canonical text, without a zone. */
   readonly peerAddress: string;
-  /** The source address, as canonical text. When absent, the kernel chooses one. Multihop sessions are told apart by it (RFC 5883 section 4.1). */
+  /** The source address, as canonical text. When absent, the kernel chooses one. It distinguishes multihop sessions (RFC 5883 section 4.1). */
   readonly localAddress?: string;
   /** Sockets are bound to this interface. A link-local address needs it. */
   readonly interface?: string;

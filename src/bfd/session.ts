@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly transport: Pick<BfdTransport, 'openSender' | 'openEcho'>;
-  /** 8 octets that nobody can guess. */
+  /** 8 unpredictable octets. */
   readonly echoCookie: Uint8Array;
   /** Echo packets wait to be read. */
   readonly onEcho: (session: BfdSession) => void;

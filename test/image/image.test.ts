@@ -157,7 +157,7 @@ for (const target of targets)
       }
     });
 
-    test('has no shell and no other programs, and nobody but root may write', () => {
+    test('has no shell and no other programs, and only root may write', () => {
       const programs = files()
         .filter((entry) => entry.isFile())
         .map(({ parentPath, name }) => join(parentPath, name))
