@@ -38,34 +38,37 @@ interface DownLabels extends Record<string, string> {
   readonly side: string;
 }
 
+/** The value of a session's metric; `undefined` leaves the metric out. */
+type SessionValue = (session: BfdSessionStatus) => number | undefined;
+
 export function registerBfdMetrics(registry: Registry, bfd: Source, downs: BfdDowns): void {
   const registers = [registry];
-  const gauge = (name: string, help: string, value: (session: BfdSessionStatus) => number | undefined) =>
+  const perPeer = (name: string, help: string) => ({
+    name: `bellman_bfd_${name}`,
+    help,
+    labelNames: ['peer'],
+    registers,
+  });
+  const forEachPeer = (value: SessionValue, report: (labels: { peer: string }, now: number) => void) => {
+    for (const session of bfd.status()) {
+      const now = value(session);
+      if (now !== undefined) report({ peer: session.name }, now);
+    }
+  };
+  const gauge = (name: string, help: string, value: SessionValue) =>
     new Gauge({
-      name: `bellman_bfd_${name}`,
-      help,
-      labelNames: ['peer'],
-      registers,
+      ...perPeer(name, help),
       collect() {
         this.reset();
-        for (const session of bfd.status()) {
-          const now = value(session);
-          if (now !== undefined) this.set({ peer: session.name }, now);
-        }
+        forEachPeer(value, (labels, now) => this.set(labels, now));
       },
     });
-  const counter = (name: string, help: string, value: (session: BfdSessionStatus) => number | undefined) =>
+  const counter = (name: string, help: string, value: SessionValue) =>
     new Counter({
-      name: `bellman_bfd_${name}`,
-      help,
-      labelNames: ['peer'],
-      registers,
+      ...perPeer(name, help),
       collect() {
         this.reset();
-        for (const session of bfd.status()) {
-          const now = value(session);
-          if (now !== undefined) this.inc({ peer: session.name }, now);
-        }
+        forEachPeer(value, (labels, now) => this.inc(labels, now));
       },
     });
   gauge('session_up', '1 while the session is Up.', ({ state }) => (state === 'Up' ? 1 : 0));
