@@ -1,3 +1,4 @@
+import { maxKeyOctets } from '../bfd/codec/authentication.ts';
 import type { BfdAuthentication, BfdKey } from '../bfd/session-settings.ts';
 import { peerPasswordLabel } from '../cluster/names.ts';
 import type { BfdAuthenticationConfig } from '../config/config.ts';
@@ -11,8 +12,6 @@ export interface ResolvedAuthentication {
   readonly warning?: string;
 }
 
-/** RFC 5880 sections 4.3 and 4.4: octets of the longest key. */
-const maxKeyOctets = { md5: 16, sha1: 20 } as const;
 const maxKeyId = 255;
 
 /**
@@ -73,7 +72,7 @@ function readKeys(
   { data }: Secret,
   { type, keyId }: BfdAuthenticationConfig,
 ): { readonly keys: readonly BfdKey[] } | { readonly fault: string } {
-  const longest = maxKeyOctets[type.endsWith('md5') ? 'md5' : 'sha1'];
+  const longest = maxKeyOctets(type);
   const keys: BfdKey[] = [];
   for (const [name, octets] of Object.entries(data)) {
     const id = /^(0|[1-9]\d{0,2})$/.test(name) ? Number(name) : undefined;
