@@ -88,13 +88,18 @@ describe('hosts', () => {
   });
 
   test('nodes and pods appear in the API', async () => {
-    assert.match(
-      await lab.kubectl('get', 'nodes', '-o', 'wide'),
-      /node-1 +Ready .* 192\.0\.2\.11\b.*\nnode-2 +Ready/,
+    await lab.until('the nodes are ready', async () =>
+      /node-1 +Ready .* 192\.0\.2\.11\b.*\nnode-2 +Ready/.test(
+        await lab.kubectl('get', 'nodes', '-o', 'wide'),
+      ),
     );
-    const pods = await lab.kubectl('get', 'pods', '-o', 'wide', '-l', 'app=web');
-    assert.equal(pods.match(/1\/1 +Running .* 10\.244\.\d\.\d+ +node-\d/g)?.length, 3);
-    assert.match(await lab.kubectl('describe', 'service', 'web'), /Endpoints: +10\.244\.\d\.\d+:8080/);
+    await lab.until('three pods run', async () => {
+      const pods = await lab.kubectl('get', 'pods', '-o', 'wide', '-l', 'app=web');
+      return pods.match(/1\/1 +Running .* 10\.244\.\d\.\d+ +node-\d/g)?.length === 3;
+    });
+    await lab.until('the Service has endpoints', async () =>
+      /Endpoints: +10\.244\.\d\.\d+:8080/.test(await lab.kubectl('describe', 'service', 'web')),
+    );
   });
 });
 
