@@ -1,13 +1,16 @@
 /**
- * A client that sends a datagram to UDP port 80 every millisecond, to one address after another, and counts the echoes. On SIGTERM or
- * SIGINT it prints JSON: for each address, the number of datagrams sent and answered, and the longest time without an answer.
- *   node lab/datagram-prober.ts ADDRESS…
+ * A client that sends a datagram to UDP port 80 at an interval, to one address after another, and counts the echoes. On SIGTERM or SIGINT it
+ * sends no more, waits for the echoes in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest
+ * time without an answer.
+ *   node lab/datagram-prober.ts INTERVAL_MS ADDRESS…
  */
 import { createSocket } from 'node:dgram';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Time to wait for the last answers at the end. */
-const graceMs = 300;
-const addresses = process.argv.slice(2);
+/** Longest time to wait for the last echoes. */
+const graceMs = 3000;
+const [interval = '', ...addresses] = process.argv.slice(2);
+const intervalMs = Number(interval);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
 const socket = createSocket('udp4');
 let sent = 0;
@@ -37,20 +40,22 @@ const beganAt = performance.now();
 for (const count of counts) count.lastAt = beganAt;
 const sending = setInterval(() => {
   // When the timer fires late, this sends all datagrams that are due.
-  while (sent < performance.now() - beganAt) send();
-}, 1);
-for (const signal of ['SIGTERM', 'SIGINT'] as const)
-  process.on(signal, () => {
-    clearInterval(sending);
-    setTimeout(() => {
-      const endedAt = performance.now() - graceMs;
-      const result = counts.map(({ address, asked, answered, lastAt, longestGapMs }) => ({
-        address,
-        asked,
-        answered,
-        longestGapMs: Math.round(Math.max(longestGapMs, endedAt - lastAt)),
-      }));
-      process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
-    }, graceMs);
-  });
+  while (sent * intervalMs < performance.now() - beganAt) send();
+}, intervalMs);
+
+const inTransit = () => counts.some(({ asked, answered }) => answered < asked);
+
+async function report(): Promise<void> {
+  clearInterval(sending);
+  const endedAt = performance.now();
+  while (inTransit() && performance.now() < endedAt + graceMs) await sleep(10);
+  const result = counts.map(({ address, asked, answered, lastAt, longestGapMs }) => ({
+    address,
+    asked,
+    answered,
+    longestGapMs: Math.round(Math.max(longestGapMs, endedAt - lastAt)),
+  }));
+  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, report);
 process.stdout.write('ready\n');

@@ -378,12 +378,13 @@ export class Lab {
     return probeHttp(host, address);
   }
 
-  /** Sends a datagram every millisecond from a host to one address after another, until stopped. */
+  /** Sends datagrams from a host to one address after another, until stopped. */
   probeDatagrams(
     host: NetworkNamespace,
     addresses: readonly string[],
+    intervalMs = 1,
   ): Probe<readonly (ProbeResult & { readonly address: string })[]> {
-    return probeDatagrams(host, addresses);
+    return probeDatagrams(host, addresses, intervalMs);
   }
 
   /** Waits for a condition. After the deadline it throws an error with the condition, the last error and the last lines of every log. */

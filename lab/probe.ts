@@ -25,12 +25,13 @@ export function probeHttp(host: NetworkNamespace, address: string): Probe<HttpPr
   return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
 }
 
-/** Sends a datagram every millisecond from a host to one address after another, until stopped. */
+/** Sends datagrams from a host to one address after another, until stopped. */
 export function probeDatagrams(
   host: NetworkNamespace,
   addresses: readonly string[],
+  intervalMs: number,
 ): Probe<readonly (ProbeResult & { readonly address: string })[]> {
-  return startProbe(host, 'datagram-prober.ts', addresses);
+  return startProbe(host, 'datagram-prober.ts', [String(intervalMs), ...addresses]);
 }
 
 function startProbe<T>(host: NetworkNamespace, script: string, args: readonly string[]): Probe<T> {

@@ -8,7 +8,7 @@ import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { bridge, NetworkNamespace, plug } from '../../lab/netns.ts';
 import { ownerOf } from '../../lab/steps.ts';
-import { assertOnlyOpenConnectionsBroke } from '../support/handover-loss.ts';
+import { assertNoDatagramLost, exposeEcho } from '../support/handover.ts';
 
 let lab: Lab;
 let v4 = '';
@@ -22,6 +22,7 @@ before(async () => {
 `);
   await lab.addPods('printer', lab.fabric.nodes);
   await lab.applyExample('printer');
+  await exposeEcho(lab, 'printer');
   await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
   [v4 = '', v6 = ''] = await lab.addressesOf('printer');
   await lab.until('printer answers', () => isAnswered());
@@ -205,13 +206,12 @@ test('with --leave-when-cordoned a cordoned node hands over without a lost reque
     return views.every((view) => JSON.stringify(view).match(/"state":"alive"/g)?.length === 2);
   });
   const before = await owner();
-  const prober = lab.probe(lab.fabric.near, v4);
-  await prober.ready;
   const cordon = (unschedulable: boolean) =>
     lab.kubectl('patch', 'node', before.name, '-p', JSON.stringify({ spec: { unschedulable } }));
-  await cordon(true);
-  await lab.until('another node answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
-  assertOnlyOpenConnectionsBroke(await prober.stop());
+  await assertNoDatagramLost(lab, v4, async () => {
+    await cordon(true);
+    await lab.until('another node answers', async () => (await ownerOf(lab, v4))?.name !== before.name);
+  });
   const now = await owner();
   await cordon(false);
   await lab.until('the node is eligible again', async () =>

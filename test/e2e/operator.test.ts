@@ -1,6 +1,6 @@
 /**
  * The operator's view: `bellman status`, events and records that stay correct, and configuration edits that move addresses without a lost
- * request.
+ * datagram.
  */
 
 import assert from 'node:assert/strict';
@@ -10,7 +10,7 @@ import type { LabNode } from '../../lab/fabric.ts';
 import { kubeconfigPath, Lab, speakerPod } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { peerPasswordLabel } from '../../src/cluster/names.ts';
-import { assertOnlyOpenConnectionsBroke } from '../support/handover-loss.ts';
+import { assertNoDatagramLost, exposeEcho } from '../support/handover.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 const office = '192.0.2.240-192.0.2.250';
@@ -28,6 +28,7 @@ describe('the view of an operator', { concurrency: false }, () => {
       loadBalancer('web', { 'bellman.dev/address-pool': 'public' }, { selector: { app: 'printer' } }),
       loadBalancer('theirs', {}, { loadBalancerClass: 'example.org/other' }),
     );
+    await exposeEcho(lab, 'printer');
     await lab.addPods('web', lab.fabric.nodes.slice(0, 1));
     await lab.until('printer has an address', async () => (await lab.addressesOf('printer')).length === 1);
     [printer = ''] = await lab.addressesOf('printer');
@@ -211,15 +212,14 @@ describe('the view of an operator', { concurrency: false }, () => {
     await lab.kubectl('delete', 'node', 'without');
   });
 
-  test('an edit of node-selectors hands over to a selected node without a lost request', async () => {
+  test('an edit of node-selectors hands over to a selected node without a lost datagram', async () => {
     const old = await owner();
-    const prober = lab.probe(lab.fabric.near, printer);
-    await prober.ready;
     const expression = { key: 'kubernetes.io/hostname', operator: 'NotIn', values: [old.name] };
     const selectors = [{ 'match-expressions': [expression] }];
-    await lab.configure(config({}, { 'l2-advertisements': [{ 'node-selectors': selectors }] }));
-    await lab.until('another node answers', async () => (await ownerOf(lab, printer))?.name !== old.name);
-    assertOnlyOpenConnectionsBroke(await prober.stop());
+    await assertNoDatagramLost(lab, printer, async () => {
+      await lab.configure(config({}, { 'l2-advertisements': [{ 'node-selectors': selectors }] }));
+      await lab.until('another node answers', async () => (await ownerOf(lab, printer))?.name !== old.name);
+    });
     const now = await owner();
     await lab.until(
       'the record names the new owner',

@@ -1,0 +1,36 @@
+/**
+ * A client that follows an address while it moves to another node. It sends datagrams, because each of them stands for itself: a TCP connection
+ * that is open at the move breaks, and a busy machine has many of them open.
+ */
+import assert from 'node:assert/strict';
+import type { Lab } from '../../lab/lab.ts';
+
+/** Far apart, so that the buffer of a pod's socket holds all datagrams that arrive while a busy machine does not run the pod. */
+const intervalMs = 10;
+
+/** Gives a Service of the lab a UDP port that its pods echo. */
+export async function exposeEcho(lab: Lab, service: string): Promise<void> {
+  const ports = [
+    { name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 },
+    { name: 'echo', protocol: 'UDP', port: 80, targetPort: 8080 },
+  ];
+  const patch = JSON.stringify([{ op: 'replace', path: '/spec/ports', value: ports }]);
+  await lab.kubectl('patch', 'service', service, '--type=json', '-p', patch);
+}
+
+/** Sends datagrams from the near client to the address while `move` runs. Fails when one of them gets no answer. */
+export async function assertNoDatagramLost(
+  lab: Lab,
+  address: string,
+  move: () => Promise<void>,
+): Promise<void> {
+  const probe = lab.probeDatagrams(lab.fabric.near, [address], intervalMs);
+  await probe.ready;
+  try {
+    await move();
+  } finally {
+    const [result] = await probe.stop();
+    assert.ok(result && result.asked > 0);
+    assert.equal(result.asked - result.answered, 0, `lost datagrams: ${JSON.stringify(result)}`);
+  }
+}
