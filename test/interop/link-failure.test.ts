@@ -1,6 +1,7 @@
 /** A link that fails and returns, under sessions with real routers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { BgpSpeaker } from '../../src/bgp/index.ts';
@@ -69,12 +70,13 @@ describe('a link that fails', () => {
 
   const states = () => speaker.status().map(({ state }) => state);
   const status = () => speaker.status().find(({ name }) => name === 'router');
+  const linkDown = () => `link ${cable.device} is down or has no address left`;
   const routes = async () => (await daemon.routes()).map((route) => route.prefix).sort();
 
   test('ends the session of the directly connected peer long before the hold time, and no other session', async () => {
     const started = performance.now();
     await run('ip', ['link', 'set', cable.device, 'down']);
-    await eventually('the end of the session', () => status()?.lastError === `link ${cable.device} is down`);
+    await eventually('the end of the session', () => status()?.lastError === linkDown());
     assert.ok(performance.now() - started < 45_000, `${performance.now() - started} ms`);
     assert.equal(speaker.status().find(({ name }) => name === 'other')?.state, 'Established');
   });
@@ -98,8 +100,20 @@ describe('a link that fails', () => {
   });
 
   test('ends the session whose local address is removed, and no other session', async () => {
+    await eventually(
+      'the link-local address, which the kernel adds up to a second after the link is up',
+      () => networkInterfaces()[cable.device]?.some((one) => one.family === 'IPv6'),
+    );
     await run('ip', ['address', 'del', `${ourIpv4}/24`, 'dev', cable.device]);
     await eventually('the end of the session', () => status()?.lastError === lostAddress);
+    assert.equal(speaker.status().find(({ name }) => name === 'other')?.state, 'Established');
+    await run('ip', ['address', 'add', `${ourIpv4}/24`, 'dev', cable.device]);
+    await eventually('the session', () => status()?.state === 'Established');
+  });
+
+  test('ends the session whose link loses its last address, and no other session', async () => {
+    await run('ip', ['address', 'flush', 'dev', cable.device]);
+    await eventually('the end of the session', () => status()?.lastError === linkDown());
     assert.equal(speaker.status().find(({ name }) => name === 'other')?.state, 'Established');
     await run('ip', ['address', 'add', `${ourIpv4}/24`, 'dev', cable.device]);
     await eventually('the session', () => status()?.state === 'Established');

@@ -82,7 +82,10 @@ class PeerTransition {
       case 'link-down':
         // No NOTIFICATION: the link cannot carry one now. If one reached the peer after the link returned, the peer would drop the routes
         // that it had kept (RFC 4724).
-        this.#endEstablished({ kind: 'reset', because: `link ${event.interface} is down` });
+        this.#endEstablished({
+          kind: 'reset',
+          because: `link ${event.interface} is down or has no address left`,
+        });
         break;
       case 'address-lost':
         // No NOTIFICATION, because TCP cannot send from an address that the node does not have.

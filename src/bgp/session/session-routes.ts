@@ -41,8 +41,9 @@ export class SessionRoutes {
   }
 
   /**
-   * The loss that ends the session: its link is gone, or the node has lost its local address. An interface without a carrier is missing
-   * from the list although it keeps its addresses. The address therefore counts as lost only while its interface is in the list.
+   * The loss that ends the session: its link is gone, or the node has lost its local address. The list leaves out interfaces without a
+   * carrier, although they keep their addresses, and interfaces without an address. The address therefore counts as lost only while its
+   * interface is in the list.
    */
   lossOf(
     interfaces: readonly NodeInterface[],

@@ -392,7 +392,7 @@ describe('a session in virtual time', () => {
     speaker.interfacesChanged();
     const states = () => speaker.status().map(({ state }) => state);
     assert.deepEqual(states(), ['Idle', 'Established']);
-    assert.equal(speaker.status()[0]?.lastError, 'link eth0 is down');
+    assert.equal(speaker.status()[0]?.lastError, 'link eth0 is down or has no address left');
     assert.equal(transport.streams[0]?.isOpen, false);
     interfaces = [eth0, eth1];
     clock.advance(1001);
