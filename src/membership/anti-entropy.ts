@@ -2,13 +2,18 @@
  * Anti-entropy: finds members whose knowledge differs, and exchanges the records that differ. Records are divided into buckets by the hash
  * of their name. Each packet carries a summary, which is one hash of all that its sender knows. When several packets in a row carry a
  * summary that differs from the receiver's own, the receiver sends a digest, which holds one hash for each bucket. The answering member
- * sends its records in the buckets that differ, in as many packets as necessary:
+ * sends its records in the buckets that differ, in as many packets as necessary. For a bucket with many records, it first sends the hashes
+ * of the bucket's leaves (hash-tree.ts), and then only the records in the leaves that differ:
  *
  *     asker                               answerer
  *     digest, wants reply ──────────────→
+ *                         ←────────────── branches, want reply
  *                         ←────────────── records, records, … in steps that fit the asker's socket buffer
  *                         ←────────────── digest
- *     records, …          ──────────────→
+ *     records, branches   ──────────────→
+ *                         ←────────────── records in the leaves that differ
+ *
+ * An earlier release does not know branches. It gets all records of the buckets that differ.
  *
  * A member that has just started exchanges digests with one member after another. It is synced when its summary equals that of several
  * members and no exchange is under way.
@@ -18,7 +23,7 @@ import { updateSize } from './codec.ts';
 import { type Draft, updateOctets } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Knowledge, RecordName } from './knowledge.ts';
-import type { Body, Update } from './packet.ts';
+import { type Body, type Branch, maxBranches, type Update } from './packet.ts';
 
 /** Minimum time between the starts of two exchanges. An exchange is given up when no records arrive for this time. */
 export const syncIntervalMs = 300;
@@ -51,9 +56,13 @@ const packetsPerStep = 20;
 const stepMs = 10;
 /** Maximum number of answers under way. Members that ask in the meantime get no answer and ask again later. */
 const maxAnswers = 32;
+/** Maximum number of records that wait in one answer when branches ask for more. The next exchange finds the rest. */
+const maxWaiting = 20_000;
 
 interface Exchange {
   readonly partner: string;
+  /** The buckets, by `bucketKey`, for which the partner has sent branches. */
+  readonly branched: Set<string>;
   progressAt: number;
 }
 
@@ -65,12 +74,15 @@ interface Unmet {
 /** Records still to be sent to one member. */
 interface Answer {
   readonly endpoint: Endpoint;
-  readonly records: readonly RecordName[];
+  readonly records: RecordName[];
   readonly wantsReply: boolean;
   next: number;
 }
 
 type Digest = Extract<Body, { kind: 'digest' }>;
+type Branches = Extract<Body, { kind: 'branches' }>;
+
+const bucketKey = ({ tree, bucket }: Pick<Branch, 'tree' | 'bucket'>) => `${tree} ${bucket}`;
 
 export class AntiEntropy {
   readonly #knowledge: Knowledge;
@@ -111,15 +123,38 @@ export class AntiEntropy {
     this.#nextExchangeAt = now + syncIntervalMs;
   }
 
-  /** Answers a digest with the records that differ, and then with this member's own digest if the sender wants one. */
-  answer(name: string, endpoint: Endpoint, digest: Digest, now: number): Draft[] {
+  /**
+   * Answers a digest with the records or branches that differ, and then with this member's own digest if the sender wants one.
+   * `readsBranches` says whether the sender reads branches.
+   */
+  answer(name: string, endpoint: Endpoint, digest: Digest, readsBranches: boolean, now: number): Draft[] {
+    const branched = (this.#exchange?.partner === name && this.#exchange.branched) || new Set<string>();
     if (!digest.wantsReply) this.#finished(name, digest, now);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
-    const records = [...this.#knowledge.differingFrom(digest)].filter(
-      (record) => record.kind !== 'member' || record.name !== name,
+    const { records, branches } = this.#knowledge.compare(digest, readsBranches);
+    // The partner waits for no second comparison of a bucket for which it has sent its branch.
+    const drafts = this.#branches(
+      name,
+      endpoint,
+      branches.filter((branch) => !branched.has(bucketKey(branch))),
+      true,
     );
-    this.#answers.set(name, { endpoint, records, wantsReply: digest.wantsReply, next: 0 });
-    return this.#advance(name, packetsAtOnce, now);
+    const others = records.filter((record) => record.kind !== 'member' || record.name !== name);
+    this.#answers.set(name, { endpoint, records: others, wantsReply: digest.wantsReply, next: 0 });
+    return [...drafts, ...this.#advance(name, packetsAtOnce - drafts.length, now)];
+  }
+
+  /** Answers branches with the records in the leaves that differ, and with this member's own branches if the sender wants them. */
+  answerBranches(name: string, endpoint: Endpoint, { branches, wantsReply }: Branches, now: number): Draft[] {
+    this.progress(name, now);
+    if (this.#exchange?.partner === name)
+      for (const branch of branches) this.#exchange.branched.add(bucketKey(branch));
+    const own = branches.map((branch) => this.#knowledge.branch(branch));
+    const records = branches
+      .flatMap((branch) => this.#knowledge.compareLeaves(branch))
+      .filter((record) => record.kind !== 'member' || record.name !== name);
+    const drafts = wantsReply ? this.#branches(name, endpoint, own, false) : [];
+    return [...drafts, ...this.#answerFurther(name, endpoint, records, now)];
   }
 
   wake(now: number): Draft[] {
@@ -181,7 +216,7 @@ export class AntiEntropy {
     this.#nextExchangeAt = now + syncIntervalMs;
     this.#differences = 0;
     this.#agreed.delete(name);
-    this.#exchange = { partner: name, progressAt: now };
+    this.#exchange = { partner: name, branched: new Set(), progressAt: now };
     return [this.#digest(name, endpoint, true)];
   }
 
@@ -203,6 +238,28 @@ export class AntiEntropy {
       return this.#ask(name, endpoint, now);
     }
     return [];
+  }
+
+  /** Adds records to the answer under way, or starts an answer. */
+  #answerFurther(name: string, endpoint: Endpoint, records: RecordName[], now: number): Draft[] {
+    if (records.length === 0) return [];
+    const answer = this.#answers.get(name);
+    if (answer) {
+      if (answer.records.length - answer.next < maxWaiting) answer.records.push(...records);
+      return [];
+    }
+    if (this.#answers.size >= maxAnswers) return [];
+    this.#answers.set(name, { endpoint, records, wantsReply: false, next: 0 });
+    return this.#advance(name, packetsAtOnce, now);
+  }
+
+  #branches(to: string, endpoint: Endpoint, branches: readonly Branch[], wantsReply: boolean): Draft[] {
+    const drafts: Draft[] = [];
+    for (let at = 0; at < branches.length; at += maxBranches) {
+      const body = { kind: 'branches', branches: branches.slice(at, at + maxBranches), wantsReply } as const;
+      drafts.push({ to, endpoint, body });
+    }
+    return drafts;
   }
 
   #advance(name: string, packets: number, now: number): Draft[] {

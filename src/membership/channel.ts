@@ -15,6 +15,9 @@
  * Versions of the seal: every release opens version 1. A member sends version 1 until it knows that the other member opens
  * version 2. In a datagram of version 1, kind 2 says that the sender opens version 2. Releases that know only version 1 read kind 2
  * as kind 0. When every speaker runs a release with version 2, all datagrams after the first contact are of version 2.
+ *
+ * In a datagram of version 2, kind 2 says that the sender reads packets of the kind `branches`. Releases that do not read them take kind 2
+ * for kind 0 here too, and send kind 0.
  */
 
 import { Admission } from './admission.ts';
@@ -55,7 +58,7 @@ export interface Instant {
   readonly epochMs: number;
 }
 
-const kinds = { packet: 0, challenge: 1, packetOfVersion2: 2 } as const;
+const kinds = { packet: 0, challenge: 1, packetOfLater: 2 } as const;
 /** Packets kept for each member in case a challenge asks for them again. */
 const keptForChallenge = 8;
 
@@ -144,7 +147,8 @@ export class Channel {
     const token = plaintext.toString('hex', nameEnd, bodyAt);
     const body = plaintext.subarray(bodyAt);
     if (kind === kinds.challenge) return this.#challenged(from, token, body, version);
-    const opensVersion2 = version === 2 || kind === kinds.packetOfVersion2;
+    const opensVersion2 = version === 2 || kind === kinds.packetOfLater;
+    const readsBranches = version === 2 && kind === kinds.packetOfLater;
     const verdict = this.#guard.judge(from, session, sequence, token);
     if (verdict.kind === 'replayed') {
       this.#refused.add(identity);
@@ -159,7 +163,7 @@ export class Channel {
     }
     this.#admission.prove(source.host);
     this.#setVersion(from, opensVersion2);
-    const packet = decodePacket(body, { payloads: this.#payloads, epochMs });
+    const packet = decodePacket(body, { payloads: this.#payloads, epochMs, readsBranches });
     if (!packet.ok || packet.value.from !== from) return drop('malformed');
     return { packet: packet.value, transmissions: [] };
   }
@@ -188,8 +192,8 @@ export class Channel {
   #packet(to: string, endpoint: Endpoint, packet: Packet): Transmission {
     const token = this.#tokens.get(to) ?? noToken;
     const version = this.#opensVersion2.has(to) ? 2 : 1;
-    const kind = version === 2 ? kinds.packet : kinds.packetOfVersion2;
-    const datagram = this.#seal.seal(this.#plaintext(kind, token, encodePacket(packet)), to, version);
+    const plaintext = this.#plaintext(kinds.packetOfLater, token, encodePacket(packet));
+    const datagram = this.#seal.seal(plaintext, to, version);
     return { datagram, endpoint };
   }
 

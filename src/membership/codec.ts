@@ -7,9 +7,11 @@
  *     request  u32 sequence │ text target │ endpoint
  *     verify   text target │ u48 incarnation
  *     digest   u8 wants reply │ 64 × u32 members │ 64 × u32 payloads
+ *     branches u8 wants reply │ u8 count │ branch…
  *     gossip, records: nothing
  *     member   u8 state (0 alive, 1 suspect, 2 dead, 3 left) │ text name │ u48 incarnation │ endpoint │ u16 length, metadata
  *     payload  u8 4 │ a record, whose end `PayloadFormat` finds
+ *     branch   u8 tree (0 members, 1 payloads) │ u8 bucket │ 64 × u32 leaves
  *     endpoint text host │ u16 port
  *     text     u8 length │ octets
  *
@@ -18,13 +20,24 @@
  */
 import { fail, ok, type Result } from '../result.ts';
 import { type Endpoint, isDeliverable } from './endpoint.ts';
+import { treeWidth } from './hash-tree.ts';
 import { OctetReader, OctetWriter } from './octets.ts';
-import { type Body, type MemberState, maxMetadataOctets, type Packet, type Update } from './packet.ts';
-import { digestBuckets, maxPayloadOctets, type PayloadFormat } from './payload.ts';
+import {
+  type Body,
+  type Branch,
+  type MemberState,
+  maxBranches,
+  maxMetadataOctets,
+  type Packet,
+  type TreeName,
+  type Update,
+} from './packet.ts';
+import { maxPayloadOctets, type PayloadFormat } from './payload.ts';
 
 const states: readonly MemberState[] = ['alive', 'suspect', 'dead', 'left'];
 const payloadTag = 4;
-const kinds = ['ping', 'ack', 'ping-request', 'verify', 'gossip', 'digest', 'records'] as const;
+const kinds = ['ping', 'ack', 'ping-request', 'verify', 'gossip', 'digest', 'records', 'branches'] as const;
+const trees: readonly TreeName[] = ['members', 'payloads'];
 const dayMs = 86_400_000;
 /** Half the range of 48 bits. As milliseconds since 1970 it lies beyond the year 6000. */
 const maxIncarnation = 2 ** 47 - 1;
@@ -35,6 +48,7 @@ export interface DecodeContext {
    * The wall clock. A member's first incarnation is the time at which it started, so the decoder refuses an incarnation far in the future.
    */
   readonly epochMs: number;
+  readonly readsBranches: boolean;
 }
 
 /** The number of octets that an update takes in a packet. */
@@ -66,6 +80,7 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
   const kind = kinds[reader.uint(1)];
   if (kind === undefined) return fail('unknown packet kind');
   const body = readBody(reader, kind);
+  if (!body) return fail('malformed branches');
   const updates: Update[] = [];
   while (!reader.isShort && !reader.isAtEnd) {
     const update = readUpdate(reader, context.payloads);
@@ -80,7 +95,7 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
   if (incarnation > Math.min(maxIncarnation, context.epochMs + 2 * dayMs))
     return fail('incarnation out of bounds');
   if (body.kind === 'ping-request' && !isDeliverable(body.endpoint)) return fail('no address to ping');
-  return ok({ from, incarnation, summary, body, updates });
+  return ok({ from, incarnation, summary, readsBranches: context.readsBranches, body, updates });
 }
 
 function isInBounds(update: Update): boolean {
@@ -126,13 +141,18 @@ function writeBody(writer: OctetWriter, body: Body): void {
       for (const hash of body.members) writer.uint(hash, 4);
       for (const hash of body.payloads) writer.uint(hash, 4);
       return;
+    case 'branches':
+      writer.uint(body.wantsReply ? 1 : 0, 1);
+      writer.uint(body.branches.length, 1);
+      for (const branch of body.branches) writeBranch(writer, branch);
+      return;
     case 'gossip':
     case 'records':
       return;
   }
 }
 
-function readBody(reader: OctetReader, kind: Body['kind']): Body {
+function readBody(reader: OctetReader, kind: Body['kind']): Body | undefined {
   switch (kind) {
     case 'ping':
       return { kind, sequence: reader.uint(4) };
@@ -146,13 +166,39 @@ function readBody(reader: OctetReader, kind: Body['kind']): Body {
       return {
         kind,
         wantsReply: reader.uint(1) === 1,
-        members: Uint32Array.from({ length: digestBuckets }, () => reader.uint(4)),
-        payloads: Uint32Array.from({ length: digestBuckets }, () => reader.uint(4)),
+        members: readHashes(reader),
+        payloads: readHashes(reader),
       };
+    case 'branches':
+      return readBranches(reader);
     case 'gossip':
     case 'records':
       return { kind };
   }
+}
+
+function readHashes(reader: OctetReader): Uint32Array {
+  return Uint32Array.from({ length: treeWidth }, () => reader.uint(4));
+}
+
+function writeBranch(writer: OctetWriter, { tree, bucket, leaves }: Branch): void {
+  writer.uint(trees.indexOf(tree), 1);
+  writer.uint(bucket, 1);
+  for (const hash of leaves) writer.uint(hash, 4);
+}
+
+function readBranches(reader: OctetReader): Body | undefined {
+  const wantsReply = reader.uint(1) === 1;
+  const count = reader.uint(1);
+  if (count > maxBranches) return undefined;
+  const branches: Branch[] = [];
+  for (let i = 0; i < count; i++) {
+    const tree = trees[reader.uint(1)];
+    const bucket = reader.uint(1);
+    if (tree === undefined || bucket >= treeWidth) return undefined;
+    branches.push({ tree, bucket, leaves: readHashes(reader) });
+  }
+  return { kind: 'branches', branches, wantsReply };
 }
 
 function writeUpdate(writer: OctetWriter, update: Update): void {

@@ -1,25 +1,32 @@
+import { bucketOf, leavesOf, treeWidth } from './hash-tree.ts';
 import type { LocalMember } from './local-member.ts';
-import { brief, isLive, type MemberTable, memberBucket, memberHash, updateOf } from './member-table.ts';
-import type { Update } from './packet.ts';
-import { digestBuckets, type PayloadStore } from './payload.ts';
+import { brief, type MemberTable, updateOf } from './member-table.ts';
+import type { Branch, TreeName, Update } from './packet.ts';
+import type { PayloadStore } from './payload.ts';
 
 /** The identity of a record. It is enough to find the newest version of the record later. */
 export type RecordName =
   | { readonly kind: 'member'; readonly name: string }
   | { readonly kind: 'payload'; readonly key: string };
 
-export interface Digests {
-  readonly members: Uint32Array;
-  readonly payloads: Uint32Array;
+/** One hash for each bucket of the two trees. */
+export type Digests = Readonly<Record<TreeName, Uint32Array>>;
+
+/** The records that another member may lack, or the leaves to compare before that is known. */
+export interface Difference {
+  readonly records: readonly RecordName[];
+  readonly branches: readonly Branch[];
 }
+
+const treeNames: readonly TreeName[] = ['members', 'payloads'];
+/** A branch has 258 octets, as many as five records. It saves octets only where a bucket has more records than that. */
+const branchAbove = 16;
 
 /** What this member knows and other members may lack: its own description, the other members, and payload records. */
 export class Knowledge {
   readonly #self: LocalMember;
   readonly #table: MemberTable;
   readonly #payloads: PayloadStore;
-  #summary = { versions: '', value: 0 };
-  #digests: { versions: string; value: Digests } | undefined;
 
   constructor(self: LocalMember, table: MemberTable, payloads: PayloadStore) {
     this.#self = self;
@@ -27,48 +34,70 @@ export class Knowledge {
     this.#payloads = payloads;
   }
 
-  /**
-   * One hash over this member, the live members that it knows at first hand, and the payload records of live members. The value is cached
-   * until a change, because each packet carries it.
-   */
+  /** One hash over this member, the live members that it knows at first hand, and the payload records of live members. */
   summary(): number {
-    const versions = this.#versions();
-    if (this.#summary.versions !== versions) {
-      const payloads = this.#payloads.digest(this.#liveNames());
-      const value = (this.#table.summary() ^ this.#self.hash ^ xorOf(payloads)) >>> 0;
-      this.#summary = { versions, value };
-    }
-    return this.#summary.value;
+    return (this.#table.tree.root ^ this.#self.hash ^ this.#payloads.tree.root) >>> 0;
   }
 
   /** One hash for each bucket of records. */
   digests(): Digests {
-    const versions = this.#versions();
-    if (this.#digests?.versions !== versions) {
-      const value = { members: this.#memberDigest(), payloads: this.#payloads.digest(this.#liveNames()) };
-      this.#digests = { versions, value };
-    }
-    return this.#digests.value;
+    const members = this.#table.tree.buckets();
+    const own = bucketOf(this.#self.leaf);
+    members[own] = (members[own] ?? 0) ^ this.#self.hash;
+    return { members, payloads: this.#payloads.tree.buckets() };
+  }
+
+  /** One hash for each leaf of a bucket. */
+  branch({ tree, bucket }: Pick<Branch, 'tree' | 'bucket'>): Branch {
+    if (tree === 'payloads') return { tree, bucket, leaves: this.#payloads.tree.leaves(bucket) };
+    const leaves = this.#table.tree.leaves(bucket);
+    const own = leavesOf(bucket).indexOf(this.#self.leaf);
+    if (own >= 0) leaves[own] = (leaves[own] ?? 0) ^ this.#self.hash;
+    return { tree, bucket, leaves };
   }
 
   /**
-   * The records in the buckets where the given digest differs from this member's own. Deaths and hearsay are left out. A recorded death may
-   * be a wrong belief from a partition. The news of a death spreads when it happens, and a member that misses the news detects the death
-   * itself.
+   * Compares the buckets of another member with this member's own. A bucket that differs gives its records, or its branch when the bucket
+   * holds many records, the other member holds some of them, and `mayBranch` allows it.
    */
-  *differingFrom(digest: Digests): Iterable<RecordName> {
+  compare(digests: Digests, mayBranch: boolean): Difference {
     const own = this.digests();
-    const isDifferent = (name: string) => {
-      const bucket = memberBucket(name);
-      return own.members[bucket] !== digest.members[bucket];
-    };
-    if (isDifferent(this.#self.name)) yield { kind: 'member', name: this.#self.name };
-    for (const { name, state, isHearsay } of this.#table.all())
-      if (state !== 'dead' && !isHearsay && isDifferent(name)) yield { kind: 'member', name };
-    const buckets = new Set<number>();
-    for (let bucket = 0; bucket < digestBuckets; bucket++)
-      if (own.payloads[bucket] !== digest.payloads[bucket]) buckets.add(bucket);
-    for (const key of this.#payloads.keysIn(buckets)) yield { kind: 'payload', key };
+    const records: RecordName[] = [];
+    const branches: Branch[] = [];
+    for (const tree of treeNames)
+      for (let bucket = 0; bucket < treeWidth; bucket++) {
+        const theirs = digests[tree][bucket];
+        if (own[tree][bucket] === theirs) continue;
+        const inBucket = this.#recordsIn(tree, new Set(leavesOf(bucket)));
+        if (mayBranch && theirs !== 0 && inBucket.length > branchAbove)
+          branches.push(this.branch({ tree, bucket }));
+        else records.push(...inBucket);
+      }
+    return { records, branches };
+  }
+
+  /** The records in the leaves that differ. */
+  compareLeaves(branch: Branch): RecordName[] {
+    const own = this.branch(branch);
+    const differing = leavesOf(branch.bucket).filter((_, i) => own.leaves[i] !== branch.leaves[i]);
+    return this.#recordsIn(branch.tree, new Set(differing));
+  }
+
+  /**
+   * The records in these leaves that other members should receive. Deaths and hearsay are left out. A recorded death may be a wrong belief
+   * from a partition. The news of a death spreads when it happens, and a member that misses the news detects the death itself.
+   */
+  #recordsIn(tree: TreeName, leaves: ReadonlySet<number>): RecordName[] {
+    if (tree === 'payloads')
+      return [...leaves].flatMap((leaf) =>
+        [...this.#payloads.keysIn(leaf)].map((key) => ({ kind: 'payload', key }) as const),
+      );
+    const names: RecordName[] = leaves.has(this.#self.leaf)
+      ? [{ kind: 'member', name: this.#self.name }]
+      : [];
+    for (const { name, state, isHearsay } of this.#table.inLeaves(leaves))
+      if (state !== 'dead' && !isHearsay) names.push({ kind: 'member', name });
+    return names;
   }
 
   /**
@@ -83,28 +112,4 @@ export class Knowledge {
     const update = updateOf(member);
     return member.state === 'left' ? brief(update) : { ...update, state: 'alive' };
   }
-
-  #versions(): string {
-    return `${this.#self.incarnation} ${this.#table.version} ${this.#payloads.version}`;
-  }
-
-  #memberDigest(): Uint32Array {
-    const digest = new Uint32Array(digestBuckets);
-    const add = (member: { name: string; incarnation: number }) => {
-      const bucket = memberBucket(member.name);
-      digest[bucket] = (digest[bucket] ?? 0) ^ memberHash(member);
-    };
-    add(this.#self);
-    for (const member of this.#table.all()) if (isLive(member) && !member.isHearsay) add(member);
-    return digest;
-  }
-
-  *#liveNames(): Iterable<string> {
-    yield this.#self.name;
-    for (const member of this.#table.all()) if (isLive(member)) yield member.name;
-  }
-}
-
-function xorOf(hashes: Uint32Array): number {
-  return hashes.reduce((sum, hash) => sum ^ hash, 0);
 }

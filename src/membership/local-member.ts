@@ -1,16 +1,20 @@
 import type { Endpoint } from './endpoint.ts';
+import { leafOf } from './hash-tree.ts';
 import { memberHash } from './member-table.ts';
 import type { MemberState, MemberUpdate } from './packet.ts';
 
 /** This member, as it describes itself to the others. */
 export class LocalMember {
   readonly name: string;
+  /** The leaf of its record in the tree of hashes. */
+  readonly leaf: number;
   #incarnation: number;
   #endpoint: Endpoint;
   #metadata: string;
 
   constructor(update: Pick<MemberUpdate, 'name' | 'incarnation' | 'endpoint' | 'metadata'>) {
     this.name = update.name;
+    this.leaf = leafOf(update.name);
     this.#incarnation = update.incarnation;
     this.#endpoint = update.endpoint;
     this.#metadata = update.metadata;

@@ -1,7 +1,8 @@
 import { hash32 } from '../hash.ts';
 import type { Endpoint } from './endpoint.ts';
+import { HashTree, leafOf } from './hash-tree.ts';
 import type { MemberState, MemberUpdate } from './packet.ts';
-import { digestBuckets, type MergeOrder } from './payload.ts';
+import type { MergeOrder } from './payload.ts';
 import { firstRtt, type RttEstimate } from './timing.ts';
 
 const rank: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 };
@@ -9,6 +10,8 @@ const rank: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead
 /** Another member. Times are monotonic milliseconds. */
 export interface Member {
   readonly name: string;
+  /** The leaf of its record in the tree of hashes. */
+  readonly leaf: number;
   state: MemberState;
   incarnation: number;
   endpoint: Endpoint;
@@ -42,10 +45,10 @@ export function brief(update: MemberUpdate): MemberUpdate {
 /** All known members except this one. Updates are merged by incarnation and state, so their order of arrival does not matter. */
 export class MemberTable {
   readonly #members = new Map<string, Member>();
-  #summary = 0;
+  readonly #tree = new HashTree();
+  /** Names by leaf of the tree. */
+  readonly #leaves = new Map<number, Set<string>>();
   #liveCount = 0;
-  /** Grows with each change. */
-  version = 0;
 
   get liveCount(): number {
     return this.#liveCount;
@@ -61,6 +64,15 @@ export class MemberTable {
 
   live(): Member[] {
     return [...this.#members.values()].filter(isLive);
+  }
+
+  /** The members whose records belong to these leaves of the tree. */
+  *inLeaves(leaves: ReadonlySet<number>): Iterable<Member> {
+    for (const leaf of leaves)
+      for (const name of this.#leaves.get(leaf) ?? []) {
+        const member = this.#members.get(name);
+        if (member) yield member;
+      }
   }
 
   /** Merges an update. `isHearsay` applies only to a new name. */
@@ -97,12 +109,14 @@ export class MemberTable {
     if (!known) return;
     this.#uncount(known);
     this.#members.delete(name);
-    this.version++;
+    const inLeaf = this.#leaves.get(known.leaf);
+    inLeaf?.delete(name);
+    if (inLeaf?.size === 0) this.#leaves.delete(known.leaf);
   }
 
-  /** XOR of the hashes of the other live members. Members known only by hearsay are left out. */
-  summary(): number {
-    return this.#summary;
+  /** Hashes of the other live members. Members known only by hearsay are left out. */
+  get tree(): Pick<HashTree, 'root' | 'buckets' | 'leaves'> {
+    return this.#tree;
   }
 
   #add(
@@ -112,29 +126,25 @@ export class MemberTable {
   ): void {
     const member: Member = {
       ...{ name, state, incarnation, endpoint, metadata },
+      leaf: leafOf(name),
       ...{ since: now, heardAt: now, answeredAt: now, rtt: firstRtt, isHearsay },
     };
     this.#members.set(name, member);
+    this.#leaves.set(member.leaf, (this.#leaves.get(member.leaf) ?? new Set()).add(name));
     this.#count(member);
   }
 
   #count(member: Member): void {
-    this.version++;
     if (!isLive(member)) return;
     this.#liveCount++;
-    if (!member.isHearsay) this.#summary ^= memberHash(member);
+    if (!member.isHearsay) this.#tree.toggle(member.leaf, memberHash(member));
   }
 
   #uncount(member: Member): void {
     if (!isLive(member)) return;
     this.#liveCount--;
-    if (!member.isHearsay) this.#summary ^= memberHash(member);
+    if (!member.isHearsay) this.#tree.toggle(member.leaf, memberHash(member));
   }
-}
-
-/** The digest bucket of a member. */
-export function memberBucket(name: string): number {
-  return hash32(name) % digestBuckets;
 }
 
 export function memberHash({ name, incarnation }: { name: string; incarnation: number }): number {

@@ -85,6 +85,7 @@ export class Membership {
     this.#settings = { ...defaultMembershipSettings, ...options.settings };
     this.#self = new LocalMember(options);
     this.#payloads = payloads;
+    payloads.setLive(options.name, true);
     this.#detector = new FailureDetector(this.#settings, this.#table, random);
     this.#urgent = new UrgentNews(random);
     this.#knowledge = new Knowledge(this.#self, this.#table, payloads);
@@ -237,7 +238,7 @@ export class Membership {
     sender.endpoint = source;
   }
 
-  #answer({ from, body }: Packet, source: Endpoint, isAboutSelf: boolean, now: number): void {
+  #answer({ from, body, readsBranches }: Packet, source: Endpoint, isAboutSelf: boolean, now: number): void {
     switch (body.kind) {
       case 'ping': {
         const ack = { kind: 'ack', sequence: body.sequence, target: this.name } as const;
@@ -253,7 +254,9 @@ export class Membership {
       case 'verify':
         return this.#run(this.#detector.verify(from, body.target, body.incarnation, now), now);
       case 'digest':
-        return this.#outbox.sendAll(this.#antiEntropy.answer(from, source, body, now));
+        return this.#outbox.sendAll(this.#antiEntropy.answer(from, source, body, readsBranches, now));
+      case 'branches':
+        return this.#outbox.sendAll(this.#antiEntropy.answerBranches(from, source, body, now));
       case 'records':
         return this.#antiEntropy.progress(from, now);
       case 'gossip':
@@ -351,6 +354,7 @@ export class Membership {
     const order = this.#table.merge(update, now, this.#unlisted.has(update.name));
     const member = this.#table.get(update.name);
     if (order !== 'newer' || !member) return order;
+    this.#payloads.setLive(member.name, isLive(member));
     this.#changes.noteMember(member, before, now);
     if (!isLive(member)) this.#antiEntropy.forget(member.name);
     else if (before?.state === 'dead') this.#reprobeDead(now);
@@ -386,6 +390,7 @@ export class Membership {
 
   #forget(name: string): void {
     this.#table.forget(name);
+    this.#payloads.setLive(name, false);
     this.#detector.forget(name);
     this.#joinList.forget(name);
     this.#antiEntropy.forget(name);

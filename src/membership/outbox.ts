@@ -29,7 +29,14 @@ export class Outbox {
     if (endpoint.host === '') return;
     const all = carriesGossip ? [...this.#aboutReceiver(to), ...updates, ...this.#gossipFor(to)] : updates;
     const { name: from, incarnation } = this.#self;
-    const packet = { from, incarnation, summary: this.#knowledge.summary(), body, updates: all };
+    const packet = {
+      from,
+      incarnation,
+      summary: this.#knowledge.summary(),
+      readsBranches: true,
+      body,
+      updates: all,
+    };
     this.#packets.push({ to, endpoint, packet });
   }
 

@@ -43,8 +43,30 @@ export type Body =
       /** Whether the receiver should send its own digest after its records. */
       readonly wantsReply: boolean;
     }
-  /** Part of the answer to a digest. */
+  /**
+   * Hashes of single leaves, for buckets that differ. The receiver answers with its own records in the leaves whose hashes differ. Only
+   * members whose packets say `readsBranches` receive it.
+   */
+  | {
+      readonly kind: 'branches';
+      readonly branches: readonly Branch[];
+      /** Whether the receiver should send its own hashes of these leaves too. */
+      readonly wantsReply: boolean;
+    }
+  /** Part of the answer to a digest or to branches. */
   | { readonly kind: 'records' };
+
+/** One bucket of a tree of hashes, with the hash of each of its leaves. */
+export interface Branch {
+  readonly tree: TreeName;
+  readonly bucket: number;
+  readonly leaves: Uint32Array;
+}
+
+export type TreeName = 'members' | 'payloads';
+
+/** Maximum number of branches in one packet, so that the datagram stays below 1,400 octets. */
+export const maxBranches = 4;
 
 /** The content of one datagram. */
 export interface Packet {
@@ -52,6 +74,8 @@ export interface Packet {
   readonly incarnation: number;
   /** Hash of all that the sender knows. Members with equal hashes know the same. */
   readonly summary: number;
+  /** Whether the sender reads packets of the kind `branches`. Earlier releases drop them. The channel carries this flag. */
+  readonly readsBranches: boolean;
   readonly body: Body;
   readonly updates: readonly Update[];
 }

@@ -1,5 +1,4 @@
-/** Buckets of a digest. All members must use the same number. */
-export const digestBuckets = 64;
+import type { HashTree } from './hash-tree.ts';
 
 /** How a received update compares with what this member already holds. */
 export type MergeOrder = 'newer' | 'same' | 'older';
@@ -27,15 +26,15 @@ export interface PayloadFormat {
  * total order, so members that have received the same records keep the same versions, in whatever order the records arrived.
  */
 export interface PayloadStore extends PayloadFormat {
-  /** Grows with each change. */
-  readonly version: number;
+  /** Hashes of the records that belong to live members. Members compare them to find missing records. */
+  readonly tree: Pick<HashTree, 'root' | 'buckets' | 'leaves'>;
   merge(record: PayloadRecord): MergeOrder;
   /** The newest record with the key. */
   newest(key: string): PayloadRecord | undefined;
-  /** Keys of the records in these buckets that other members should receive. */
-  keysIn(buckets: ReadonlySet<number>): Iterable<string>;
-  /** One hash per bucket, over the records that belong to these members. Members compare digests to find missing records. */
-  digest(members: Iterable<string>): Uint32Array;
+  /** Notes that the member is live or no longer live. No member is live at first. */
+  setLive(member: string, isLive: boolean): void;
+  /** Keys of the records in this leaf of the tree that other members should receive, also of members that are not live. */
+  keysIn(leaf: number): Iterable<string>;
   /** Drops records that are no longer needed. */
   expire(nowMs: number): void;
 }

@@ -1,15 +1,15 @@
 /** Fuzzes the decoder of opened membership datagrams with packets, mutated packets and random octets. */
 import assert from 'node:assert/strict';
 import { decodePacket, encodePacket } from '../../src/membership/codec.ts';
-import type { Body, Packet, Update } from '../../src/membership/packet.ts';
-import { digestBuckets } from '../../src/membership/payload.ts';
+import { treeWidth } from '../../src/membership/hash-tree.ts';
+import { type Body, maxBranches, type Packet, type Update } from '../../src/membership/packet.ts';
 import { textPayload, textPayloads } from '../support/text-payloads.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 import type { FuzzTarget } from './target.ts';
 
 const epochMs = 1_700_000_000_000;
-const context = { payloads: textPayloads, epochMs };
+const context = { payloads: textPayloads, epochMs, readsBranches: true };
 const states = ['alive', 'suspect', 'dead', 'left'] as const;
 const hosts = ['', '192.0.2.1', '2001:db8::1', 'fe80::1%eth0', '0.0.0.0', 'ff02::1', 'no address'];
 
@@ -41,6 +41,7 @@ export function nextPacket(random: Random): Packet {
     from: text(random),
     incarnation: incarnation(random),
     summary: random.uint32(),
+    readsBranches: true,
     body: body(random),
     updates: Array.from({ length: random.below(6) }, () => update(random)),
   };
@@ -48,8 +49,8 @@ export function nextPacket(random: Random): Packet {
 
 function body(random: Random): Body {
   const sequence = random.uint32();
-  const hashes = () => Uint32Array.from({ length: digestBuckets }, () => random.uint32());
-  switch (random.below(6)) {
+  const hashes = () => Uint32Array.from({ length: treeWidth }, () => random.uint32());
+  switch (random.below(7)) {
     case 0:
       return { kind: 'ping', sequence };
     case 1:
@@ -60,6 +61,16 @@ function body(random: Random): Body {
       return { kind: 'verify', target: text(random), incarnation: incarnation(random) };
     case 4:
       return { kind: 'digest', members: hashes(), payloads: hashes(), wantsReply: random.oneIn(2) };
+    case 5:
+      return {
+        kind: 'branches',
+        branches: Array.from({ length: random.below(maxBranches + 1) }, () => ({
+          tree: random.pick(['members', 'payloads'] as const),
+          bucket: random.below(treeWidth),
+          leaves: hashes(),
+        })),
+        wantsReply: random.oneIn(2),
+      };
     default:
       return { kind: random.oneIn(2) ? 'gossip' : 'records' };
   }

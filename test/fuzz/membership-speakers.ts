@@ -52,7 +52,9 @@ export const membershipSpeakers: FuzzTarget = {
       forward(name, changes);
     };
     for (let left = 1 + random.below(maxSteps); left > 0; left--) {
-      const read = decodePacket(encodePacket(hostilePacket(random)), { payloads, epochMs: net.now });
+      const read = decodePacket(encodePacket(hostilePacket(random)), {
+        ...{ payloads, epochMs: net.now, readsBranches: true },
+      });
       if (read.ok) {
         sent = 0;
         const source = {

@@ -1,11 +1,6 @@
 import { hash32 } from '../../src/hash.ts';
-import {
-  digestBuckets,
-  type MergeOrder,
-  type PayloadFormat,
-  type PayloadRecord,
-  type PayloadStore,
-} from '../../src/membership/payload.ts';
+import { HashTree, leafOf } from '../../src/membership/hash-tree.ts';
+import type { MergeOrder, PayloadFormat, PayloadRecord, PayloadStore } from '../../src/membership/payload.ts';
 
 /** A payload that holds one text, which is also its key. It is encoded as a length octet and ASCII. */
 export function textPayload(text: string): PayloadRecord {
@@ -23,8 +18,8 @@ export const textPayloads: PayloadFormat = {
 /** A set of texts as payload records: the simplest payload that members can replicate. */
 export class TextStore implements PayloadStore {
   readonly #records = new Map<string, PayloadRecord>();
-  readonly #digest = new Uint32Array(digestBuckets);
-  version = 0;
+  readonly #leaves = new Map<number, string[]>();
+  readonly tree = new HashTree();
 
   readonly read = textPayloads.read;
 
@@ -34,11 +29,12 @@ export class TextStore implements PayloadStore {
 
   merge(record: PayloadRecord): MergeOrder {
     if (this.#records.has(record.key)) return 'same';
-    const hash = hash32(record.key);
-    const bucket = hash % digestBuckets;
     this.#records.set(record.key, record);
-    this.#digest[bucket] = (this.#digest[bucket] ?? 0) ^ hash;
-    this.version++;
+    const leaf = leafOf(record.key);
+    const keys = this.#leaves.get(leaf);
+    if (keys) keys.push(record.key);
+    else this.#leaves.set(leaf, [record.key]);
+    this.tree.toggle(leaf, hash32(record.key));
     return 'newer';
   }
 
@@ -46,12 +42,11 @@ export class TextStore implements PayloadStore {
     return this.#records.get(key);
   }
 
-  keysIn(buckets: ReadonlySet<number>): Iterable<string> {
-    return [...this.#records.keys()].filter((key) => buckets.has(hash32(key) % digestBuckets));
-  }
+  /** The records belong to no member. */
+  setLive(): void {}
 
-  digest(): Uint32Array {
-    return Uint32Array.from(this.#digest);
+  keysIn(leaf: number): Iterable<string> {
+    return this.#leaves.get(leaf) ?? [];
   }
 
   expire(): void {}

@@ -22,8 +22,8 @@ export class ClaimPayloads implements PayloadStore {
     this.#claims = claims;
   }
 
-  get version(): number {
-    return this.#claims.version;
+  get tree(): PayloadStore['tree'] {
+    return this.#claims.tree;
   }
 
   read(bytes: Buffer, offset: number): { readonly key: string; readonly end: number } | undefined {
@@ -41,12 +41,12 @@ export class ClaimPayloads implements PayloadStore {
     return claim && payloadOf(claim);
   }
 
-  *keysIn(buckets: ReadonlySet<number>): Iterable<string> {
-    for (const { address } of this.#claims.inBuckets(buckets)) yield address;
+  setLive(member: string, isLive: boolean): void {
+    this.#claims.setLive(member, isLive);
   }
 
-  digest(members: Iterable<string>): Uint32Array {
-    return this.#claims.digest(members);
+  *keysIn(leaf: number): Iterable<string> {
+    for (const { address } of this.#claims.inLeaf(leaf)) yield address;
   }
 
   expire(nowMs: number): void {

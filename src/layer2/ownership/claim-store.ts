@@ -1,17 +1,13 @@
 import { hash32 } from '../../hash.ts';
-import { digestBuckets, type MergeOrder } from '../../membership/payload.ts';
+import { HashTree, leafCount, leafOf } from '../../membership/hash-tree.ts';
+import type { MergeOrder } from '../../membership/payload.ts';
 import { type Claim, compareClaims } from './claim.ts';
 
 interface Held {
   readonly claim: Claim;
+  /** As a signed number, which takes less memory than an unsigned one. */
   readonly hash: number;
-  readonly bucket: number;
-}
-
-/** The addresses of one owner, and the XOR of its claims' hashes in each digest bucket. */
-interface Holdings {
-  readonly addresses: Set<string>;
-  readonly digest: Uint32Array;
+  readonly leaf: number;
 }
 
 /** How long a release is remembered. A partition that lasts longer may bring a released address back. */
@@ -29,12 +25,15 @@ export const releaseToldMs = 3_600_000;
  */
 export class ClaimStore {
   readonly #held = new Map<string, Held>();
-  readonly #holdings = new Map<string, Holdings>();
+  /** The claims and releases in each leaf of the tree. */
+  readonly #leaves: Held[][] = new Array(leafCount);
+  /** The addresses of each owner. */
+  readonly #holdings = new Map<string, Set<string>>();
+  readonly #live = new Set<string>();
+  readonly #tree = new HashTree();
   /** When `expire` first saw each release. */
   readonly #releasedAtMs = new Map<string, number>();
   #nowMs = 0;
-  /** Grows with each change. */
-  version = 0;
 
   /** The newest claim; undefined when the address was never claimed or was released. */
   get(address: string): Claim | undefined {
@@ -71,11 +70,11 @@ export class ClaimStore {
 
   /** The number of addresses that the node owns. */
   load(owner: string): number {
-    return this.#holdings.get(owner)?.addresses.size ?? 0;
+    return this.#holdings.get(owner)?.size ?? 0;
   }
 
   addressesOf(owner: string): ReadonlySet<string> {
-    return this.#holdings.get(owner)?.addresses ?? new Set();
+    return this.#holdings.get(owner) ?? new Set();
   }
 
   /** Every claim and release. */
@@ -83,25 +82,25 @@ export class ClaimStore {
     for (const { claim } of this.#held.values()) yield claim;
   }
 
-  /** The claims in these digest buckets. A release is among them for about `releaseToldMs` after it arrived. */
-  *inBuckets(buckets: ReadonlySet<number>): Iterable<Claim> {
-    for (const { claim, bucket } of this.#held.values()) {
-      if (!buckets.has(bucket)) continue;
+  /** The claims in this leaf of the tree. A release is among them for about `releaseToldMs` after it arrived. */
+  *inLeaf(leaf: number): Iterable<Claim> {
+    for (const { claim } of this.#leaves[leaf] ?? []) {
       const releasedAtMs = this.#releasedAtMs.get(claim.address) ?? this.#nowMs;
       if (this.#nowMs - releasedAtMs <= releaseToldMs) yield claim;
     }
   }
 
-  /** XOR of the hashes of these owners' claims, in each digest bucket. */
-  digest(owners: Iterable<string>): Uint32Array {
-    const digest = new Uint32Array(digestBuckets);
-    for (const owner of owners) {
-      const holdings = this.#holdings.get(owner);
-      if (!holdings) continue;
-      for (let bucket = 0; bucket < digestBuckets; bucket++)
-        digest[bucket] = (digest[bucket] ?? 0) ^ (holdings.digest[bucket] ?? 0);
-    }
-    return digest;
+  /** Hashes of the claims of live owners. */
+  get tree(): Pick<HashTree, 'root' | 'buckets' | 'leaves'> {
+    return this.#tree;
+  }
+
+  /** Adds the claims of the owner to the tree, or removes them from it. */
+  setLive(owner: string, isLive: boolean): void {
+    if (isLive === this.#live.has(owner)) return;
+    for (const held of this.#holdingsOf(owner)) this.#tree.toggle(held.leaf, held.hash);
+    if (isLive) this.#live.add(owner);
+    else this.#live.delete(owner);
   }
 
   *#holdingsOf(owner: string): Iterable<Held> {
@@ -113,40 +112,27 @@ export class ClaimStore {
 
   #add(claim: Claim): void {
     const { address, owner, epoch } = claim;
-    const held = {
-      claim,
-      hash: hash32(`${address}\n${owner}\n${epoch}`),
-      bucket: hash32(address) % digestBuckets,
-    };
+    const leaf = leafOf(address);
+    const held = { claim, hash: hash32(`${address}\n${owner}\n${epoch}`) | 0, leaf };
     this.#held.set(address, held);
-    const holdings = this.#holdings.get(owner) ?? {
-      addresses: new Set(),
-      digest: new Uint32Array(digestBuckets),
-    };
-    this.#holdings.set(owner, holdings);
-    holdings.addresses.add(address);
-    toggle(holdings, held);
-    this.version++;
+    this.#leaves[leaf] = [...(this.#leaves[leaf] ?? []), held];
+    this.#holdings.set(owner, (this.#holdings.get(owner) ?? new Set()).add(address));
+    if (this.#live.has(owner)) this.#tree.toggle(leaf, held.hash);
   }
 
   #remove(held: Held): void {
     const { address, owner } = held.claim;
     this.#held.delete(address);
     this.#releasedAtMs.delete(address);
+    this.#leaves[held.leaf] = (this.#leaves[held.leaf] ?? []).filter((each) => each !== held);
+    if (this.#live.has(owner)) this.#tree.toggle(held.leaf, held.hash);
     const holdings = this.#holdings.get(owner);
-    if (!holdings) return;
-    holdings.addresses.delete(address);
-    toggle(holdings, held);
-    if (holdings.addresses.size === 0) this.#holdings.delete(owner);
-    this.version++;
+    holdings?.delete(address);
+    if (holdings?.size === 0) this.#holdings.delete(owner);
   }
 
   #forget(address: string): void {
     const held = this.#held.get(address);
     if (held) this.#remove(held);
   }
-}
-
-function toggle({ digest }: Holdings, { bucket, hash }: Held): void {
-  digest[bucket] = (digest[bucket] ?? 0) ^ hash;
 }

@@ -63,7 +63,7 @@ class Fixture {
 
   set(name: string, state: Member['state'], metadata = facts({ host: name.charCodeAt(0) - 96 })): void {
     this.members.set(name, {
-      ...{ name, state, metadata },
+      ...{ name, state, metadata, leaf: 0 },
       incarnation: 1,
       endpoint: { host: '192.0.2.9', port: 7946 },
       since: 0,

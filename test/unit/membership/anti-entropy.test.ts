@@ -14,6 +14,8 @@ class Side {
   readonly table = new MemberTable();
   readonly knowledge: Knowledge;
   readonly stage: AntiEntropy;
+  /** Whether the other side reads branches. */
+  readsBranches = true;
 
   /** Each side already knows the other as a live member, so that only records differ. */
   constructor(name: string, other: string, keys: readonly string[]) {
@@ -28,23 +30,38 @@ class Side {
   }
 }
 
-/** Delivers drafts between the two sides until neither side sends any more. The nth packet is lost if `loses(n)` is true. */
-function settle(a: Side, b: Side, first: readonly Draft[], now: number, loses: (n: number) => boolean): void {
+function answersOf({ stage, readsBranches }: Side, from: string, { body }: Draft, at: number): Draft[] {
+  if (body.kind === 'digest') return stage.answer(from, endpoint, body, readsBranches, at);
+  if (body.kind === 'branches') return stage.answerBranches(from, endpoint, body, at);
+  return [];
+}
+
+/**
+ * Delivers drafts between the two sides until neither side sends any more. The nth packet is lost if `loses(n)` is true. Returns the number
+ * of updates that were sent.
+ */
+function settle(
+  a: Side,
+  b: Side,
+  first: readonly Draft[],
+  now: number,
+  loses: (n: number) => boolean,
+): number {
   let packets = 0;
+  let updates = 0;
   const queue = first.map((draft) => ({ to: b, draft }));
   for (let at = now; ; ) {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const { to, draft } = next;
+      updates += draft.updates?.length ?? 0;
       if (loses(++packets)) continue;
       const [from, back] = to === a ? ['b', b] : ['a', a];
       for (const update of draft.updates ?? []) if (update.kind === 'payload') to.store.merge(update);
       if (draft.body.kind === 'records') to.stage.progress(from, at);
-      if (draft.body.kind === 'digest')
-        for (const answer of to.stage.answer(from, endpoint, draft.body, at))
-          queue.push({ to: back, draft: answer });
+      for (const answer of answersOf(to, from, draft, at)) queue.push({ to: back, draft: answer });
     }
     const wakeAt = Math.min(a.stage.wakeAt(), b.stage.wakeAt());
-    if (wakeAt > at + syncIntervalMs / 2) return;
+    if (wakeAt > at + syncIntervalMs / 2) return updates;
     at = wakeAt;
     for (const [side, other] of [
       [a, b],
@@ -80,15 +97,57 @@ describe('AntiEntropy', () => {
     assert.equal(a.store.size, keys.length);
   });
 
+  describe('when few of 50,000 records differ', () => {
+    const keys = Array.from({ length: 50_000 }, (_, i) => `record ${i}`);
+    const exchange = (readsBranches: boolean) => {
+      const [a, b] = [new Side('a', 'b', keys), new Side('b', 'a', keys)];
+      for (const side of [a, b]) side.readsBranches = readsBranches;
+      for (const key of ['x', 'y']) a.store.merge(textPayload(key));
+      for (const key of ['p', 'q', 'r']) b.store.merge(textPayload(key));
+      const updates = settle(a, b, a.stage.meet('b', endpoint, 0), 0, () => false);
+      assert.equal(a.store.size, keys.length + 5);
+      assert.equal(a.knowledge.summary(), b.knowledge.summary());
+      return updates;
+    };
+
+    test('an exchange sends only the records in the leaves that differ', () => {
+      const updates = exchange(true);
+      assert.ok(updates < 300, `${updates} records`);
+    });
+
+    test('a member of an earlier release gets all records of the buckets that differ, and no branches', () => {
+      const updates = exchange(false);
+      assert.ok(updates > 3000, `${updates} records`);
+    });
+  });
+
+  test('branches make an answer that is under way longer, but only up to a limit', () => {
+    const keys = Array.from({ length: 50_000 }, (_, i) => `record ${i}`);
+    const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
+    const [digest] = a.stage.meet('b', endpoint, 0);
+    assert.ok(digest?.body.kind === 'digest');
+    b.stage.answer('a', endpoint, digest.body, true, 0);
+    const branch = a.knowledge.branch({ tree: 'payloads', bucket: 1 });
+    const body = { kind: 'branches', branches: [branch], wantsReply: false } as const;
+    for (let i = 0; i < 1000; i++) b.stage.answerBranches('a', endpoint, body, 1);
+    let packets = 0;
+    while (b.stage.wakeAt() < 10_000) packets += b.stage.wake(b.stage.wakeAt()).length;
+    assert.ok(packets < 1500, `${packets} packets`);
+  });
+
   test('an answer is sent in pieces that fit into a socket buffer', () => {
     const keys = Array.from({ length: 20_000 }, (_, i) => `record ${i}`);
     const [a, b] = [new Side('a', 'b', []), new Side('b', 'a', keys)];
     const [digest] = a.stage.meet('b', endpoint, 0);
     assert.ok(digest?.body.kind === 'digest');
-    assert.equal(b.stage.answer('a', endpoint, digest.body, 0).length, 64);
+    assert.equal(b.stage.answer('a', endpoint, digest.body, true, 0).length, 64);
     assert.equal(b.stage.wakeAt(), 10);
     assert.ok(b.stage.wake(10).length <= 20);
-    assert.deepEqual(b.stage.answer('a', endpoint, digest.body, 11), [], 'an answer is already under way');
+    assert.deepEqual(
+      b.stage.answer('a', endpoint, digest.body, true, 11),
+      [],
+      'an answer is already under way',
+    );
   });
 
   test('an exchange starts after three differing summaries in a row, because one or two may differ only by news in transit', () => {

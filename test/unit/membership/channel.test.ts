@@ -20,7 +20,7 @@ function randomOctets(length: number): Buffer {
 }
 
 function packet(from: string): Packet {
-  return { from, incarnation: 1, summary: 0, body: { kind: 'gossip' }, updates: [] };
+  return { from, incarnation: 1, summary: 0, readsBranches: false, body: { kind: 'gossip' }, updates: [] };
 }
 
 interface SeenDatagram {
@@ -32,6 +32,7 @@ interface SeenDatagram {
 /** Channels of a, b and c, and all datagrams between them. */
 class Wire {
   readonly delivered: string[] = [];
+  readonly packets: Packet[] = [];
   readonly dropped: string[] = [];
   readonly seen: SeenDatagram[] = [];
   /** Endpoints that have no channel and to which a datagram was sent. */
@@ -65,6 +66,7 @@ class Wire {
     const instant = { nowMs: this.nowMs, epochMs: 1_700_000_000_000 };
     const known = (name: string) => (hosts[name] === undefined ? [] : [at(name)]);
     const received = this.#channels.get(to)?.receive(datagram, source, instant, known);
+    if (received?.packet) this.packets.push(received.packet);
     if (received?.packet)
       this.delivered.push(`${to} heard ${received.packet.from}: ${received.packet.body.kind}`);
     if (received?.dropped) this.dropped.push(`${to}: ${received.dropped}`);
@@ -333,6 +335,29 @@ describe('Channel, versions of the seal', () => {
     const [answer] = b.send('a', at('a'), packet('b'));
     assert.ok(answer);
     assert.notEqual(open(answer.datagram)[0], 1);
+  });
+
+  test('a member learns from a datagram of version 2 whether its sender reads branches', () => {
+    const { wire, b } = acquainted();
+    wire.send('a', 'b');
+    assert.equal(wire.packets.at(-1)?.readsBranches, true);
+    const old = new Seal('c', new Keyring([key(1)]), randomOctets(16));
+    const send = (kind: number, token: Buffer) => {
+      const body = encodePacket(packet('c'));
+      const plaintext = Buffer.concat([Buffer.from([kind, 1]), Buffer.from('c'), token, body]);
+      return b.receive(old.seal(plaintext, 'b', 2), at('c'), { nowMs: 0, epochMs: 2 }, () => [at('c')]);
+    };
+    const [challenge] = send(0, Buffer.alloc(8)).transmissions;
+    const sealed = new Seal('c', new Keyring([key(1)]), randomOctets(16)).inspect(
+      challenge?.datagram ?? Buffer.alloc(0),
+      0,
+    );
+    assert.ok(sealed.ok);
+    const opened = old.open(sealed.value);
+    assert.ok(opened.ok);
+    const token = opened.value.plaintext.subarray(3, 11);
+    assert.equal(send(0, token).packet?.readsBranches, false, 'an earlier release sends kind 0');
+    assert.equal(send(2, token).packet?.readsBranches, true);
   });
 
   test('a member that is downgraded to an old release gets version 1 again', () => {

@@ -3,8 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodePacket, encodePacket, updateSize } from '../../../src/membership/codec.ts';
 import { isDeliverable } from '../../../src/membership/endpoint.ts';
-import type { Body, Packet, Update } from '../../../src/membership/packet.ts';
-import { digestBuckets } from '../../../src/membership/payload.ts';
+import { treeWidth } from '../../../src/membership/hash-tree.ts';
+import {
+  type Body,
+  type Branch,
+  maxBranches,
+  type Packet,
+  type Update,
+} from '../../../src/membership/packet.ts';
 import { textPayload, textPayloads } from '../../support/text-payloads.ts';
 
 const text = fc.string({
@@ -15,12 +21,12 @@ const text = fc.string({
 const u32 = fc.nat(0xffff_ffff);
 const epochMs = 1_700_000_000_000;
 const dayMs = 86_400_000;
-const context = { payloads: textPayloads, epochMs };
+const context = { payloads: textPayloads, epochMs, readsBranches: true };
 const incarnation = fc.nat(epochMs + dayMs);
 const host = fc.oneof(fc.ipV4(), fc.ipV6()).filter((each) => isDeliverable({ host: each, port: 1 }));
 const endpoint = fc.record({ host, port: fc.integer({ min: 1, max: 65_535 }) });
 const hashes = fc
-  .array(u32, { minLength: digestBuckets, maxLength: digestBuckets })
+  .array(u32, { minLength: treeWidth, maxLength: treeWidth })
   .map((all) => Uint32Array.from(all));
 const body: fc.Arbitrary<Body> = fc.oneof(
   fc.record({ kind: fc.constant('ping' as const), sequence: u32 }),
@@ -31,6 +37,18 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     kind: fc.constant('digest' as const),
     members: hashes,
     payloads: hashes,
+    wantsReply: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('branches' as const),
+    branches: fc.array(
+      fc.record({
+        tree: fc.constantFrom('members' as const, 'payloads' as const),
+        bucket: fc.nat(treeWidth - 1),
+        leaves: hashes,
+      }),
+      { maxLength: maxBranches },
+    ),
     wantsReply: fc.boolean(),
   }),
   fc.record({ kind: fc.constantFrom('gossip' as const, 'records' as const) }),
@@ -50,6 +68,7 @@ const packet: fc.Arbitrary<Packet> = fc.record({
   from: text,
   incarnation,
   summary: u32,
+  readsBranches: fc.constant(true),
   body,
   updates: fc.array(update),
 });
@@ -97,6 +116,21 @@ test('no input makes the decoder throw', () => {
   );
 });
 
+test('the decoder refuses a packet with more branches than fit, or with a bucket that no tree has', () => {
+  const branch = { tree: 'members', bucket: treeWidth - 1, leaves: new Uint32Array(treeWidth) } as const;
+  const decodes = (branches: readonly Branch[]) =>
+    decodePacket(
+      encodePacket({
+        ...{ from: 'a', incarnation: 1, summary: 0, readsBranches: true, updates: [] },
+        body: { kind: 'branches', branches, wantsReply: true },
+      }),
+      context,
+    ).ok;
+  assert.ok(decodes(Array.from({ length: maxBranches }, () => branch)));
+  assert.equal(decodes(Array.from({ length: maxBranches + 1 }, () => branch)), false);
+  assert.equal(decodes([{ ...branch, bucket: treeWidth }]), false);
+});
+
 test('the decoder refuses values beyond their bounds', () => {
   const member = {
     kind: 'member',
@@ -110,13 +144,14 @@ test('the decoder refuses values beyond their bounds', () => {
     from: 'a',
     incarnation: 1,
     summary: 0,
+    readsBranches: true,
     body: { kind: 'gossip' },
     updates: [member],
   } as const;
   const decodes = (over: Partial<Packet>) => decodePacket(encodePacket({ ...plain, ...over }), context).ok;
   const keeps = (incarnation: number, now = epochMs) => {
     const packet = encodePacket({ ...plain, updates: [{ ...member, incarnation }, textPayload('kept')] });
-    const read = decodePacket(packet, { payloads: textPayloads, epochMs: now });
+    const read = decodePacket(packet, { ...context, epochMs: now });
     assert.ok(read.ok, 'the packet is decoded even if one of its updates is refused');
     return read.value.updates.length === 2;
   };

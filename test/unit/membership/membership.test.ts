@@ -21,7 +21,7 @@ function memberA(payloads: PayloadStore = new TextStore()): Membership {
 }
 
 function packetOfB(body: Body, ...updates: readonly Update[]): Packet {
-  return { from: 'b', incarnation: 1, summary: 0, body, updates };
+  return { from: 'b', incarnation: 1, summary: 0, readsBranches: true, body, updates };
 }
 
 /** Wakes the member, but at most once in `leastMs`, and returns the names that it forgets. No other member answers. */

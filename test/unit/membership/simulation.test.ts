@@ -32,7 +32,11 @@ function deliver(
 ): void {
   net.do('node-0', (machine, now) => {
     const incarnation = machine.member(from)?.incarnation ?? 1;
-    machine.receive({ from, incarnation, summary: 0, body, updates }, { host: from, port: 1 }, now);
+    machine.receive(
+      { from, incarnation, summary: 0, readsBranches: true, body, updates },
+      { host: from, port: 1 },
+      now,
+    );
   });
 }
 

@@ -5,7 +5,7 @@ import { type Claim, compareClaims } from '../../../../src/layer2/ownership/clai
 import { decodeClaim, encodeClaim } from '../../../../src/layer2/ownership/claim-codec.ts';
 import { ClaimPayloads, payloadOf } from '../../../../src/layer2/ownership/claim-payloads.ts';
 import { ClaimStore, releaseKeptMs, releaseToldMs } from '../../../../src/layer2/ownership/claim-store.ts';
-import { digestBuckets } from '../../../../src/membership/payload.ts';
+import { bucketOf, leafOf, leavesOf, treeWidth } from '../../../../src/membership/hash-tree.ts';
 
 const claim: fc.Arbitrary<Claim> = fc.record({
   address: fc.constantFrom('192.0.2.1', '192.0.2.2', '2001:db8::1'),
@@ -16,6 +16,13 @@ const claim: fc.Arbitrary<Claim> = fc.record({
   inConflict: fc.constant(false),
 });
 const owners = ['a', 'b', 'c'];
+
+function assertSameTree(one: ClaimStore, other: ClaimStore): void {
+  assert.equal(one.tree.root, other.tree.root);
+  assert.deepEqual(one.tree.buckets(), other.tree.buckets());
+  for (let bucket = 0; bucket < treeWidth; bucket++)
+    assert.deepEqual(one.tree.leaves(bucket), other.tree.leaves(bucket));
+}
 
 test('stores that merge the same claims, in any order and with repetitions, hold the same claims', () => {
   fc.assert(
@@ -30,12 +37,54 @@ test('stores that merge the same claims, in any order and with repetitions, hold
         const held = (store: ClaimStore) =>
           [...store.all()].map(({ address, owner, epoch }) => `${address} ${owner} ${epoch}`).sort();
         assert.deepEqual(held(other), held(one));
-        assert.deepEqual(other.digest(owners), one.digest(owners));
+        for (const owner of owners) one.setLive(owner, true);
+        for (const owner of owners) other.setLive(owner, true);
+        assertSameTree(other, one);
         for (const owner of owners)
           assert.equal(one.load(owner), [...one.all()].filter((each) => each.owner === owner).length);
       },
     ),
   );
+});
+
+test('the tree holds the claims of live owners, in whatever order owners and claims come and go', () => {
+  const step = fc.oneof(claim, fc.record({ live: fc.constantFrom(...owners), isLive: fc.boolean() }));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const [store, plain] = [new ClaimStore(), new ClaimStore()];
+      const live = new Set<string>();
+      for (const each of steps) {
+        if ('address' in each) store.merge(each);
+        else {
+          store.setLive(each.live, each.isLive);
+          if (each.isLive) live.add(each.live);
+          else live.delete(each.live);
+        }
+      }
+      for (const each of store.all()) if (live.has(each.owner)) plain.merge(each);
+      for (const owner of owners) plain.setLive(owner, true);
+      assertSameTree(store, plain);
+    }),
+  );
+});
+
+test('a leaf holds the claims on its addresses, and the bucket of the leaf has its hash', () => {
+  const store = new ClaimStore();
+  store.setLive('a', true);
+  const each = {
+    address: '192.0.2.1',
+    owner: 'a',
+    epoch: 1,
+    from: '',
+    observedVersion: 0,
+    inConflict: false,
+  };
+  store.merge(each);
+  const leaf = leafOf(each.address);
+  assert.deepEqual([...store.inLeaf(leaf)], [each]);
+  const bucket = bucketOf(leaf);
+  assert.equal(store.tree.buckets()[bucket], store.tree.root);
+  assert.equal(store.tree.leaves(bucket)[leavesOf(bucket).indexOf(leaf)], store.tree.root);
 });
 
 test('claims have a total order: by epoch, then by kind (a takeover beats a final release, which beats a release whose owner keeps answering), then by owner', () => {
@@ -102,18 +151,18 @@ test('a release is repeated for an hour, stops older claims for a day, and is th
     observedVersion: 0,
     inConflict: false,
   };
-  const buckets = new Set(Array.from({ length: digestBuckets }, (_, bucket) => bucket));
+  const leaf = leafOf(held.address);
   store.expire(0);
   store.merge(held);
   store.merge({ ...held, owner: '', epoch: 2, from: 'a' });
   store.expire(1000);
-  assert.equal([...store.inBuckets(buckets)].length, 1);
+  assert.equal([...store.inLeaf(leaf)].length, 1);
   store.expire(1001 + releaseToldMs);
-  assert.equal([...store.inBuckets(buckets)].length, 0);
+  assert.equal([...store.inLeaf(leaf)].length, 0);
   assert.equal(store.merge(held), 'older');
   store.expire(1001 + releaseKeptMs);
   assert.equal([...store.all()].length, 0);
-  assert.deepEqual(store.digest(['']), new Uint32Array(digestBuckets));
+  assert.deepEqual([...store.inLeaf(leaf)], []);
 });
 
 test('a received claim is ignored if its epoch leaves no room for a greater epoch', () => {
