@@ -47,6 +47,7 @@ const fields: Readonly<Record<string, string>> = {
   remoteReason: 'why it happened, as the peer says',
   resource: 'path of the API resource',
   retryInMs: 'milliseconds until the next attempt',
+  waiting: 'number of Services whose status is to be written',
   server: 'address of the API server',
   service: 'namespace and name of the Service',
   services: 'number of Services',

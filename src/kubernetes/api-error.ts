@@ -4,11 +4,19 @@ export class ApiError extends Error {
   readonly status: number;
   /** `reason` of the Status object, e.g. `Conflict` or `Expired`. Without a response, the system's error code. */
   readonly reason: string;
+  /** How long the server asks its clients to wait before they try again; `undefined` when it says nothing about that. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(status: number, reason: string, message: string, cause?: unknown) {
+  constructor(
+    status: number,
+    reason: string,
+    message: string,
+    { cause, retryAfterMs }: { readonly cause?: unknown; readonly retryAfterMs?: number | undefined } = {},
+  ) {
     super(message, { cause });
     this.status = status;
     this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -22,6 +30,11 @@ export class UnusableResponse extends ApiError {
     super(status, 'UnusableResponse', message);
     this.isTooLarge = isTooLarge;
   }
+}
+
+/** How long the server asked to wait; `undefined` for errors of other kinds. */
+export function retryAfterOf(error: unknown): number | undefined {
+  return error instanceof ApiError ? error.retryAfterMs : undefined;
 }
 
 export function isConflict(error: unknown): boolean {

@@ -175,8 +175,10 @@ export class KubernetesClient implements Api {
     const response = await this.#exchange(url, options, payload).catch((cause: unknown) => {
       throw noAnswer(method, url.pathname, cause);
     });
-    if ((response.statusCode ?? 0) < 300) return response;
-    throw await refusalOf(response, `${method} ${url.pathname}`);
+    const { statusCode = 0 } = response;
+    if (statusCode < 300) return response;
+    const hint = statusCode === 401 ? this.#credentials.refused?.() : undefined;
+    throw await refusalOf(response, `${method} ${url.pathname}`, hint);
   }
 
   #exchange(url: URL, options: RequestOptions, payload: string | undefined): Promise<IncomingMessage> {

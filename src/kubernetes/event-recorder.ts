@@ -1,6 +1,6 @@
 /**
  * Writes events in the background. Events of one object are written in order, and events of different objects in parallel. Events wait
- * while the API server does not answer. The name of an event is a digest of its content. A repeated event therefore only raises the count
+ * while the API server does not answer or asks its clients to wait. The name of an event is a digest of its content. A repeated event therefore only raises the count
  * of the first event, even after a restart of the process. Events are only advice. An event that the server keeps refusing is logged and
  * dropped.
  */
@@ -90,7 +90,8 @@ export class EventRecorder {
       try {
         await this.#send(next);
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status === 0) throw error;
+        if (!(error instanceof ApiError) || error.status === 0 || error.retryAfterMs !== undefined)
+          throw error;
         if (isPassing(error.status) && clock.now() - next.recordedMs < refusedForMs) throw error;
         const { reason, regarding } = next.record;
         logger.warn(

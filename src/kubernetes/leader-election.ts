@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Api } from './api.ts';
-import { ApiError, isConflict, isNotFound } from './api-error.ts';
+import { ApiError, isConflict, isNotFound, retryAfterOf } from './api-error.ts';
 import { FencedApi } from './fenced-api.ts';
 import {
   type Candidate,
@@ -52,6 +52,8 @@ export class LeaderElection {
   #lease: ReadLease | undefined;
   #leader: string | undefined;
   #refusal: Refusal | undefined;
+  /** The pause that the server asked for in the last round; 0 if it asked for none. */
+  #retryAfterMs = 0;
 
   constructor(options: LeaderElectionOptions) {
     this.#options = options;
@@ -72,7 +74,12 @@ export class LeaderElection {
     const { client, clock, logger, identity, random = systemRandom } = this.#options;
     while (!signal.aborted) {
       if (!(await this.#attempt(signal))) {
-        await pauseForRetry(clock, campaignDelayMs(random()), client.reachability, signal);
+        await pauseForRetry(
+          clock,
+          campaignDelayMs(random(), this.#retryAfterMs),
+          client.reachability,
+          signal,
+        );
         continue;
       }
       logger.info({ lease: this.#path, identity }, 'leading');
@@ -95,7 +102,7 @@ export class LeaderElection {
     const { client, clock } = this.#options;
     let isRenewed = true;
     for (;;) {
-      const delayMs = renewalDelayMs(this.#candidate, isRenewed, clock.now());
+      const delayMs = renewalDelayMs(this.#candidate, isRenewed, this.#retryAfterMs, clock.now());
       await pauseForRetry(clock, delayMs, client.reachability, end);
       if (end.aborted) return;
       if (!mayWrite(this.#candidate, clock.now())) return term.abort();
@@ -106,6 +113,7 @@ export class LeaderElection {
   /** One round: reads the Lease if necessary, then creates, renews or takes it. Resolves to true when the round obtained the Lease. */
   async #attempt(signal: AbortSignal): Promise<boolean> {
     const { clock, identity } = this.#options;
+    this.#retryAfterMs = 0;
     try {
       if (this.#lease?.record.holder !== identity) await this.#read(signal);
       const move = nextLeaseMove(this.#candidate, this.#lease?.record, clock.now());
@@ -127,6 +135,7 @@ export class LeaderElection {
 
   #failed(error: unknown): void {
     const { clock, logger } = this.#options;
+    this.#retryAfterMs = retryAfterOf(error) ?? 0;
     const state = mayWrite(this.#candidate, clock.now()) ? 'leading' : 'following';
     this.#record(state, { kind: 'failed', reason: String(error) });
     // Another candidate wrote the Lease, or an earlier write succeeded although its answer was lost. The next round reads the Lease.

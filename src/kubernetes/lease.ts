@@ -94,13 +94,21 @@ export function writeTimeoutMs(candidate: Candidate, nowMs: number): number {
   return Math.floor(candidate.writesUntilMs + leaseTiming.writeGraceMs - nowMs);
 }
 
-/** Pause before the next attempt to renew. It ends at the deadline at the latest, when the leader must stop. */
-export function renewalDelayMs(candidate: Candidate, lastSucceeded: boolean, nowMs: number): number {
+/**
+ * Pause before the next attempt to renew. It ends at the deadline at the latest, when the leader must stop. `retryAfterMs` is the pause that
+ * the server asked for when it refused the last attempt; 0 if it asked for none.
+ */
+export function renewalDelayMs(
+  candidate: Candidate,
+  lastSucceeded: boolean,
+  retryAfterMs: number,
+  nowMs: number,
+): number {
   const delayMs = lastSucceeded ? leaseTiming.retryMs : leaseTiming.renewRetryMs;
-  return Math.min(delayMs, candidate.writesUntilMs - nowMs);
+  return Math.min(Math.max(delayMs, retryAfterMs), candidate.writesUntilMs - nowMs);
 }
 
 /** Pause of a candidate that does not lead. `random` is in [0, 1). */
-export function campaignDelayMs(random: number): number {
-  return leaseTiming.retryMs * (1 + random / 5);
+export function campaignDelayMs(random: number, retryAfterMs: number): number {
+  return Math.max(leaseTiming.retryMs, retryAfterMs) * (1 + random / 5);
 }

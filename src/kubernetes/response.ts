@@ -11,11 +11,14 @@ export function noAnswer(method: string, path: string, cause: unknown): ApiError
   const { code, name, message } = cause as NodeJS.ErrnoException;
   // The error of an aborted or broken connection has a code or at least a name. The error has no message when each of several addresses
   // refused the connection.
-  return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, cause);
+  return new ApiError(0, code ?? name, `${method} ${path.split('?')[0]}: ${message || code}`, { cause });
 }
 
-/** The error in a response with a status of 300 or more. The body may be no Status object, for instance a page of a proxy. */
-export async function refusalOf(response: IncomingMessage, what: string): Promise<ApiError> {
+/**
+ * The error in a response with a status of 300 or more. The body may be no Status object, for instance a page of a proxy. `hint` is added to
+ * the server's message.
+ */
+export async function refusalOf(response: IncomingMessage, what: string, hint?: string): Promise<ApiError> {
   const status = response.statusCode ?? 0;
   const body = await readText(response)
     .then(JSON.parse)
@@ -24,12 +27,29 @@ export async function refusalOf(response: IncomingMessage, what: string): Promis
     string,
     unknown
   >;
+  const said =
+    typeof message === 'string'
+      ? message.slice(0, maxMessageLength)
+      : response.statusMessage || 'no reason given';
   return new ApiError(
     status,
     typeof reason === 'string' ? reason.slice(0, maxReasonLength) : String(status),
-    `${what}: ${typeof message === 'string' ? message.slice(0, maxMessageLength) : response.statusMessage || 'no reason given'}`,
+    `${what}: ${said}${hint === undefined ? '' : `; ${hint}`}`,
+    { retryAfterMs: retryAfterMs(response.headers['retry-after']) },
   );
 }
+
+/**
+ * The pause in a Retry-After header (RFC 9110 section 10.2.3). The API server sends whole seconds: 1 for a request that priority and fairness
+ * refuses, more while it refuses many, and more while it shuts down. A date, which only a proxy sends, is ignored.
+ */
+function retryAfterMs(header: string | undefined): number | undefined {
+  if (header === undefined || !/^\d{1,9}$/.test(header)) return undefined;
+  return Math.min(Number(header) * 1000, maxRetryAfterMs);
+}
+
+/** Twice the longest pause that the API server sends. A proxy may not silence this process for longer. */
+const maxRetryAfterMs = 64_000;
 
 const maxReasonLength = 64;
 const maxMessageLength = 1024;

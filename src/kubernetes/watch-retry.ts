@@ -22,7 +22,7 @@ export type WatchOutcome =
   | { readonly kind: 'unanswered' }
   /** The history or the page is gone: 410. */
   | { readonly kind: 'expired' }
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string; readonly retryAfterMs?: number | undefined }
   /** The response could not be read, so a change may have been missed. */
   | { readonly kind: 'unusable'; readonly isTooLarge: boolean };
 
@@ -30,6 +30,8 @@ export interface WatchRetryStep {
   readonly state: WatchRetryState;
   /** Pause before the next request. */
   readonly delayMs: number;
+  /** Whether the pause ends early when the server answers again after an outage. The server's own request to wait is kept. */
+  readonly endsOnReturn: boolean;
   /** Whether the next request lists, instead of resuming the watch. */
   readonly relist: boolean;
   readonly report: 'refused' | 'granted' | undefined;
@@ -55,7 +57,7 @@ export function nextWatchTry(
   nowMs: number,
   random: number,
 ): WatchRetryStep {
-  const onward = { delayMs: 0, relist: false, report: undefined };
+  const onward = { delayMs: 0, endsOnReturn: true, relist: false, report: undefined };
   switch (outcome.kind) {
     case 'accepted':
       return {
@@ -81,7 +83,14 @@ export function nextWatchTry(
     case 'refused': {
       const { refusal, isWorthLogging } = refused(state.refusal, outcome.reason, nowMs);
       const step = failed({ ...state, refusal }, random);
-      return { ...step, relist: false, report: isWorthLogging ? 'refused' : undefined };
+      const { retryAfterMs } = outcome;
+      return {
+        ...step,
+        delayMs: Math.max(step.delayMs, (retryAfterMs ?? 0) * (1 + random / 2)),
+        endsOnReturn: retryAfterMs === undefined,
+        relist: false,
+        report: isWorthLogging ? 'refused' : undefined,
+      };
     }
     case 'unusable': {
       const pageSize = outcome.isTooLarge ? Math.max(1, Math.floor(state.pageSize / 2)) : state.pageSize;
@@ -95,6 +104,7 @@ function failed(state: WatchRetryState, random: number): WatchRetryStep {
   return {
     state: { ...state, failures: state.failures + 1 },
     delayMs: delayMs * jitter(random),
+    endsOnReturn: true,
     relist: true,
     report: undefined,
   };

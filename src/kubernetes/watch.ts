@@ -14,9 +14,9 @@ import { systemRandom } from '../random.ts';
 import { Guard } from '../telemetry/guard.ts';
 import type { Api, RawObject } from './api.ts';
 import { ApiError, isExpired, UnusableResponse } from './api-error.ts';
-import { pauseForRetry } from './retry.ts';
+import { pause, pauseForRetry } from './retry.ts';
 import { readListPage, readRawObject, readWatchEvent, type WatchEvent } from './watch-event.ts';
-import { initialWatchRetry, nextWatchTry, type WatchOutcome } from './watch-retry.ts';
+import { initialWatchRetry, nextWatchTry, type WatchOutcome, type WatchRetryStep } from './watch-retry.ts';
 
 export interface WatchHandler<T> {
   changed(key: string, object: T | undefined): void;
@@ -84,8 +84,10 @@ class CollectionWatch<T> {
     while (!signal.aborted) {
       const outcome = await this.#listAndFollow();
       if (signal.aborted) break;
-      const delayMs = this.#note(outcome);
-      if (delayMs > 0) await pauseForRetry(clock, delayMs, client.reachability, signal);
+      const { delayMs, endsOnReturn } = this.#note(outcome);
+      if (delayMs <= 0) continue;
+      if (endsOnReturn) await pauseForRetry(clock, delayMs, client.reachability, signal);
+      else await pause(clock, delayMs, signal);
     }
     this.#redoTimer?.cancel();
   }
@@ -112,27 +114,23 @@ class CollectionWatch<T> {
     if (error instanceof ApiError && !(error instanceof UnusableResponse)) {
       if (isExpired(error)) return { kind: 'expired' };
       if (error.status === 0) return { kind: 'unanswered' };
-      return { kind: 'refused', reason: error.message };
+      return { kind: 'refused', reason: error.message, retryAfterMs: error.retryAfterMs };
     }
     this.#report(error);
     return { kind: 'unusable', isTooLarge: error instanceof UnusableResponse && error.isTooLarge };
   }
 
-  /** Notes an outcome. Returns the pause before the next request. */
-  #note(outcome: WatchOutcome): number {
+  /** Notes an outcome. Returns what it means for the pause before the next request. */
+  #note(outcome: WatchOutcome): WatchRetryStep {
     const { path, clock, logger } = this.#options;
-    const { state, delayMs, relist, report } = nextWatchTry(
-      this.#retry,
-      outcome,
-      clock.now(),
-      this.#random(),
-    );
+    const step = nextWatchTry(this.#retry, outcome, clock.now(), this.#random());
+    const { state, relist, report } = step;
     this.#retry = state;
     if (relist) this.#resourceVersion = undefined;
     if (report === 'granted') logger.info({ resource: path }, 'API server grants access again');
     if (report === 'refused')
       logger.warn({ resource: path, reason: state.refusal?.logged }, 'API server refuses, retrying');
-    return delayMs;
+    return step;
   }
 
   async #list(): Promise<void> {

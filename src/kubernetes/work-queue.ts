@@ -1,9 +1,14 @@
 /**
  * A queue of keys to work on. Only one worker at a time works on a key. A key that is added while a worker is busy with it gets
- * one more run afterwards. A failed key waits with exponential back-off and holds up no other key.
+ * one more run afterwards. A failed key waits with exponential back-off and holds up no other key. When the API server asks its clients to
+ * wait, the whole queue waits: otherwise each key would send a request only to receive the same refusal.
  */
 import type { Clock, Timer } from '../clock.ts';
+import { retryAfterOf } from './api-error.ts';
 import type { Reachability } from './reachability.ts';
+
+/** A hold grows no longer than this by itself, so that the work goes on soon after the server has capacity again. */
+const maxHoldMs = 16_000;
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
@@ -26,6 +31,10 @@ export class WorkQueue {
   readonly #running = new Set<Promise<void>>();
   readonly #failures = new Map<string, number>();
   readonly #retries = new Map<string, Timer>();
+  /** Runs while the queue waits because the API server asked for it. */
+  #hold: { readonly timer: Timer; readonly untilMs: number } | undefined;
+  /** Consecutive holds without a success between them. */
+  #holds = 0;
   #stopWaiting: (() => void) | undefined;
   #stopped = false;
 
@@ -47,6 +56,7 @@ export class WorkQueue {
     this.#stopWaiting?.();
     for (const timer of this.#retries.values()) timer.cancel();
     this.#retries.clear();
+    this.#hold?.timer.cancel();
   }
 
   /** Resolves once no work is under way. */
@@ -59,6 +69,7 @@ export class WorkQueue {
   }
 
   #fill(): void {
+    if (this.#hold !== undefined) return;
     for (const key of this.#waiting) {
       if (this.#active.size >= this.#options.concurrency) return;
       this.#waiting.delete(key);
@@ -74,16 +85,41 @@ export class WorkQueue {
     try {
       await work(key);
       this.#failures.delete(key);
+      this.#holds = 0;
     } catch (error) {
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
-      const delay = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 20));
+      const retryAfterMs = retryAfterOf(error) ?? 0;
+      if (retryAfterMs > 0) this.#holdFor(retryAfterMs);
+      const heldMs = Math.max(0, (this.#hold?.untilMs ?? 0) - this.#options.clock.now());
+      const backoffMs = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 20));
+      const delay = retryAfterMs > 0 ? heldMs : Math.max(heldMs, backoffMs);
       onError(key, error, delay);
       this.#retryAfter(key, delay);
     }
     this.#active.delete(key);
     if (this.#again.delete(key)) this.add(key);
     else this.#fill();
+  }
+
+  /**
+   * Starts no work for the time that the server asks for, and for longer if it keeps refusing. The answers to several requests that were under
+   * way together make one hold.
+   */
+  #holdFor(retryAfterMs: number): void {
+    if (this.#stopped || this.#hold !== undefined) return;
+    const { clock } = this.#options;
+    const durationMs = Math.max(
+      retryAfterMs,
+      Math.min(maxHoldMs, retryAfterMs * 2 ** Math.min(this.#holds, 10)),
+    );
+    this.#holds++;
+    const untilMs = clock.now() + durationMs;
+    const timer = clock.after(durationMs, () => {
+      this.#hold = undefined;
+      this.#fill();
+    });
+    this.#hold = { timer, untilMs };
   }
 
   #retryAfter(key: string, delayMs: number): void {

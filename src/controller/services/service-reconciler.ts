@@ -21,6 +21,7 @@ import { ApiError, isConflict, isNotFound } from '../../kubernetes/api-error.ts'
 import { decodeService } from '../../kubernetes/decode.ts';
 import type { EventRecorder } from '../../kubernetes/event-recorder.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
+import { type Refusal, refused } from '../../kubernetes/retry.ts';
 import { WorkQueue } from '../../kubernetes/work-queue.ts';
 import { patchServiceStatus } from '../../kubernetes/write.ts';
 import type { Logger } from '../../log.ts';
@@ -69,6 +70,8 @@ export class ServiceReconciler {
   readonly #changed = new Set<string>();
   /** Consecutive failed decisions, by Service. */
   readonly #failures = new Map<string, number>();
+  /** Since when the server asks to wait. */
+  #throttling: Refusal | undefined;
   #phase: Phase = 'gathering';
   #nextPass: Timer | undefined;
 
@@ -239,6 +242,7 @@ export class ServiceReconciler {
     try {
       const written = await patchServiceStatus(client, service, service.resourceVersion, change);
       metrics.writes.inc({ object: 'service', result: 'ok' });
+      this.#throttling = undefined;
       if (change.ingress) this.#reporter.written(key, service, assigned, lackingSinceMs);
       this.setService(key, keptService(decodeService(written)));
     } catch (error) {
@@ -253,8 +257,25 @@ export class ServiceReconciler {
     if (isConflict(error)) return;
     if (!(error instanceof ApiError))
       guard.failed({ entrance: 'watch', source: `Service ${service}` }, error);
+    else if (error.retryAfterMs !== undefined) this.#throttled(error);
     else if (error.status !== 0)
       logger.warn({ service, reason: error.message, retryInMs }, 'status not written');
+  }
+
+  /** Thousands of Services may wait while the server asks its clients to wait, so this gives one log line and not one for each Service. */
+  #throttled(error: ApiError): void {
+    const { logger, clock } = this.#options;
+    const { refusal, isWorthLogging } = refused(
+      this.#throttling,
+      `${error.status} ${error.reason}`,
+      clock.now(),
+    );
+    this.#throttling = refusal;
+    if (isWorthLogging)
+      logger.warn(
+        { reason: error.message, waiting: this.queued },
+        'API server asks to wait, Services get their addresses later',
+      );
   }
 
   /** Whether one of the addresses is still in the status of a Service that no longer holds it. That status must be written first. */

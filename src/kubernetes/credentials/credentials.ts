@@ -7,4 +7,6 @@ export interface Credentials {
   readonly isProxied: boolean;
   /** Adds the authorization header, TLS material and, for a proxy, the agent. Rejects when a file or a plugin yields no credentials. */
   apply(options: RequestOptions): Promise<void>;
+  /** Notes that the server refused these credentials with 401. Returns what is wrong with them, if that is known. */
+  refused?(): string | undefined;
 }

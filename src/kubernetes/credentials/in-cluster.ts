@@ -8,6 +8,7 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
 import type { Credentials } from './credentials.ts';
+import { tokenExpiryMs } from './token-expiry.ts';
 
 export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The kubelet rotates a token when a fifth of its life is left, so a token read within the last minute is always valid. */
@@ -39,6 +40,19 @@ export class InClusterCredentials implements Credentials {
     const { token, certificate } = this.#read();
     options.headers = { ...options.headers, authorization: `Bearer ${token}` };
     if (this.server.protocol === 'https:') options.ca = certificate;
+  }
+
+  /**
+   * Reads the files again, because the kubelet may have replaced an expired token since the last reading. The next request then carries the
+   * new token.
+   */
+  refused(): string | undefined {
+    const before = this.#files?.token;
+    if (this.#files) this.#files = { ...this.#files, readAtMs: Number.NEGATIVE_INFINITY };
+    const { token } = this.#read();
+    const expiryMs = tokenExpiryMs(token);
+    if (token !== before || expiryMs === undefined || expiryMs > this.#clock.epochMs()) return undefined;
+    return `the token in ${join(this.#directory, 'token')} expired at ${new Date(expiryMs).toISOString()}; the kubelet of this node should have replaced it, see its log`;
   }
 
   /** A file that cannot be read does no harm while the last token lives; after that, the server's refusal names the cause. */

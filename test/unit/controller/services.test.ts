@@ -108,6 +108,29 @@ test('a freed address goes to waiting Services in request order, before a new Se
   await harness.stop();
 });
 
+test('while the server asks to wait, thousands of Services cause few requests and one warning', async () => {
+  const harness = await started(pool('a', '10.0.0.0/16'));
+  let requests = 0;
+  let isThrottled = true;
+  harness.api.before = ({ method, path }) => {
+    if (!isThrottled || method !== 'PATCH' || !path.includes('/services/')) return;
+    requests++;
+    throw new ApiError(429, 'TooManyRequests', 'too many requests', { retryAfterMs: 1000 });
+  };
+  for (let i = 0; i < 2000; i++) harness.service(`s${i}`);
+  await harness.pass(30_000);
+  assert.ok(requests <= 6 * 8, `${requests} requests in 30 s`);
+  assert.deepEqual(
+    harness.logLines.filter(({ level }) => level === 'warn').map(({ msg }) => msg),
+    ['API server asks to wait, Services get their addresses later'],
+  );
+  isThrottled = false;
+  await harness.pass(20_000);
+  assert.equal(await harness.metric('bellman_controller_queue_depth'), 0);
+  assert.equal(harness.addresses('s1999').length, 1);
+  await harness.stop();
+});
+
 test('an address is written to the status of its next Service only after the previous Service no longer shows it', async () => {
   const harness = await started(pool('a', '192.0.2.0-192.0.2.0'), pool('b', '198.51.100.0/28'));
   harness.service('mover', { annotations: { 'bellman.dev/address-pool': 'a' } });

@@ -122,6 +122,23 @@ test('request() rejects with status, reason and message of a refusal', async () 
   );
 });
 
+test('request() passes on how long the server asks to wait, up to a minute', async () => {
+  for (const { header, retryAfterMs } of [
+    { header: '1', retryAfterMs: 1000 },
+    { header: '32', retryAfterMs: 32_000 },
+    { header: '86400', retryAfterMs: 64_000 },
+    { header: '-1', retryAfterMs: undefined },
+    { header: 'Fri, 31 Dec 1999 23:59:59 GMT', retryAfterMs: undefined },
+    { header: undefined, retryAfterMs: undefined },
+  ])
+    await served(
+      (_, response) =>
+        response.writeHead(429, header === undefined ? {} : { 'retry-after': header }).end('{}'),
+      (client) =>
+        assert.rejects(client.request({ method: 'GET', path: '/' }), { status: 429, retryAfterMs }),
+    );
+});
+
 test('request() rejects with status 0 when there is no server, when the response breaks off, and after the time limit', async () => {
   const unreachable = await connect(kubeconfig('unreachable', configFor('http://127.0.0.1:1')), 'agent');
   await assert.rejects(unreachable.request({ method: 'GET', path: '/' }), {

@@ -80,6 +80,23 @@ test('EventRecorder retries a refused event for ten seconds, then drops it with 
   );
 });
 
+test('EventRecorder keeps events while the server asks its clients to wait', async () => {
+  const { api, clock, recorder, written, lines } = setUp();
+  api.before = () => {
+    if (clock.now() < 30_000)
+      throw new ApiError(429, 'TooManyRequests', 'too many requests', { retryAfterMs: 1000 });
+  };
+  recorder.record(event('one'));
+  await pass(clock, 29_000, 500);
+  assert.deepEqual(written(), []);
+  await pass(clock, 20_000, 500);
+  assert.deepEqual(written(), ['IPAllocated one ×1']);
+  assert.deepEqual(
+    lines.filter(({ level }) => level !== 'debug'),
+    [],
+  );
+});
+
 test('EventRecorder writes an event once the server stops refusing it after a few seconds', async () => {
   const { api, clock, recorder, written } = setUp();
   api.before = () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { InClusterCredentials, type PodEnvironment } from '../../../src/kubernetes/credentials/in-cluster.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
+import { VirtualClock, virtualEpochMs } from '../../support/virtual-clock.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bellman-pod-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -55,6 +55,39 @@ test('InClusterCredentials uses a rotated token within a minute', async () => {
   assert.equal(await tokenOf(credentials), 'Bearer first');
   clock.advance(1000);
   assert.equal(await tokenOf(credentials), 'Bearer second');
+});
+
+/** A token of a ServiceAccount that expires at this time of the virtual clock. The signature is not read. */
+function tokenUntil(expiryMs: number): string {
+  const claims = { iss: 'https://kubernetes.default.svc', exp: (virtualEpochMs + expiryMs) / 1000 };
+  return `header.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`;
+}
+
+test('InClusterCredentials reads a rotated token at once after the server refused the old one', async () => {
+  mount(tokenUntil(10_000));
+  const clock = new VirtualClock();
+  const credentials = new InClusterCredentials(environment, clock, folder);
+  clock.advance(20_000);
+  const rotated = tokenUntil(60_000);
+  mount(rotated);
+  assert.equal(credentials.refused(), undefined, 'the new token is not tried yet');
+  assert.equal(await tokenOf(credentials), `Bearer ${rotated}`);
+});
+
+test('InClusterCredentials says that a refused token has expired, and where the token lies', () => {
+  mount(tokenUntil(10_000));
+  const clock = new VirtualClock();
+  const credentials = new InClusterCredentials(environment, clock, folder);
+  assert.equal(credentials.refused(), undefined, 'the token is refused for another reason');
+  clock.advance(10_000);
+  assert.equal(
+    credentials.refused(),
+    `the token in ${file('token')} expired at 2026-01-01T00:00:10.000Z; the kubelet of this node should have replaced it, see its log`,
+  );
+  for (const token of ['no JWT', 'a.b.c', `a.${Buffer.from('{"exp":1e300}').toString('base64url')}.c`]) {
+    mount(token);
+    assert.equal(new InClusterCredentials(environment, clock, folder).refused(), undefined, token);
+  }
 });
 
 test('InClusterCredentials keeps the last token while the file is missing', async () => {

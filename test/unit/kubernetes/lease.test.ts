@@ -109,12 +109,20 @@ test('writeTimeoutMs() ends a write before another candidate may take the Lease'
 
 test('renewalDelayMs() retries sooner after a failure and never sleeps past the deadline', () => {
   const leader = leaseGranted(newCandidate('me'), '5', 1000);
-  assert.equal(renewalDelayMs(leader, true, 1000), leaseTiming.retryMs);
-  assert.equal(renewalDelayMs(leader, false, 1000), leaseTiming.renewRetryMs);
-  assert.equal(renewalDelayMs(leader, true, 1000 + leaseTiming.renewDeadlineMs - 100), 100);
+  assert.equal(renewalDelayMs(leader, true, 0, 1000), leaseTiming.retryMs);
+  assert.equal(renewalDelayMs(leader, false, 0, 1000), leaseTiming.renewRetryMs);
+  assert.equal(renewalDelayMs(leader, true, 0, 1000 + leaseTiming.renewDeadlineMs - 100), 100);
 });
 
 test('campaignDelayMs() adds up to a fifth to the pause, to spread the candidates', () => {
-  assert.equal(campaignDelayMs(0), leaseTiming.retryMs);
-  assert.equal(campaignDelayMs(1), leaseTiming.retryMs * 1.2);
+  assert.equal(campaignDelayMs(0, 0), leaseTiming.retryMs);
+  assert.equal(campaignDelayMs(1, 0), leaseTiming.retryMs * 1.2);
+});
+
+test('renewalDelayMs() and campaignDelayMs() wait as long as the server asks, but a leader never waits past its deadline', () => {
+  const leader = leaseGranted(newCandidate('me'), '5', 1000);
+  assert.equal(renewalDelayMs(leader, false, 3000, 1000), 3000);
+  assert.equal(renewalDelayMs(leader, false, 8000, 1000), leaseTiming.renewDeadlineMs);
+  assert.equal(campaignDelayMs(0, 8000), 8000);
+  assert.equal(campaignDelayMs(1, 8000), 9600);
 });

@@ -71,3 +71,12 @@ test('nextWatchTry() halves the page after a body that is too large, down to one
   assert.equal(repeat({ kind: 'unusable', isTooLarge: true }, 1).state.pageSize, 250);
   assert.equal(repeat({ kind: 'unusable', isTooLarge: true }, 20).state.pageSize, 1);
 });
+
+test('nextWatchTry() waits at least as long as the server asks, and keeps this pause when an outage ends', () => {
+  const throttled: WatchOutcome = { ...refusal, retryAfterMs: 4000 };
+  const first = nextWatchTry(initialWatchRetry, throttled, 0, 0);
+  assert.deepEqual([first.delayMs, first.endsOnReturn], [4000, false]);
+  assert.equal(nextWatchTry(initialWatchRetry, throttled, 0, 1).delayMs, 6000, 'jitter only adds');
+  assert.equal(repeat(throttled, 50).delayMs, 10_000, 'the own delay still grows');
+  assert.equal(nextWatchTry(initialWatchRetry, refusal, 0, 0).endsOnReturn, true);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError } from '../../../src/kubernetes/api-error.ts';
 import { Reachability } from '../../../src/kubernetes/reachability.ts';
 import { WorkQueue } from '../../../src/kubernetes/work-queue.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
@@ -102,4 +103,79 @@ test('WorkQueue retries all failed keys at once when an outage ends, but none af
   reachability.answered();
   await pass(clock, 60_000, 500);
   assert.deepEqual(worked, ['a', 'b', 'c']);
+});
+
+function throttle(): never {
+  throw new ApiError(429, 'TooManyRequests', 'too many requests', { retryAfterMs: 1000 });
+}
+
+test('WorkQueue sends only as many requests as its concurrency while the server asks to wait, and then waits longer and longer', async () => {
+  const clock = new VirtualClock();
+  const begunAtMs: number[] = [];
+  let isThrottled = true;
+  const queue = new WorkQueue({
+    clock,
+    concurrency: 4,
+    work: async () => {
+      begunAtMs.push(clock.now());
+      if (isThrottled) throttle();
+    },
+    onError: () => {},
+  });
+  for (let key = 0; key < 1000; key++) queue.add(String(key));
+  await settle();
+  await pass(clock, 14_900, 100);
+  assert.deepEqual(
+    begunAtMs,
+    [0, 1000, 3000, 7000].flatMap((ms) => Array.from({ length: 4 }, () => ms)),
+  );
+  await pass(clock, 100_000, 100);
+  const pauses = [...new Set(begunAtMs)].map((ms, i, all) => ms - (all[i - 1] ?? ms));
+  assert.equal(Math.max(...pauses), 16_000);
+  isThrottled = false;
+  await pass(clock, 17_000, 100);
+  assert.equal(queue.depth, 0, 'all work is done soon after the server has capacity');
+});
+
+test('WorkQueue keeps the pause that the server asks for when an outage ends and when keys are added', async () => {
+  const clock = new VirtualClock();
+  const reachability = new Reachability({ clock, logger: memoryLogger().logger });
+  let begun = 0;
+  const queue = new WorkQueue({
+    clock,
+    concurrency: 1,
+    reachability,
+    work: async () => {
+      if (begun++ === 0) throttle();
+    },
+    onError: () => {},
+  });
+  queue.add('a');
+  await settle();
+  reachability.missed('away');
+  reachability.answered();
+  queue.add('b');
+  await pass(clock, 900);
+  assert.equal(begun, 1);
+  await pass(clock, 200);
+  assert.equal(begun, 3);
+});
+
+test('WorkQueue starts nothing after stop() when a pause of the server ends', async () => {
+  const clock = new VirtualClock();
+  let begun = 0;
+  const queue = new WorkQueue({
+    clock,
+    concurrency: 1,
+    work: async () => {
+      begun++;
+      throttle();
+    },
+    onError: () => {},
+  });
+  queue.add('a');
+  await settle();
+  queue.stop();
+  await pass(clock, 5000, 100);
+  assert.equal(begun, 1);
 });

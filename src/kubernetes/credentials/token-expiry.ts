@@ -1,0 +1,19 @@
+/** The largest number of milliseconds that a Date holds (ECMAScript, Time Values). */
+const maxTimeMs = 8.64e15;
+
+/**
+ * Time of expiry in a token of a ServiceAccount, in milliseconds since 1970: claim `exp` (RFC 7519 section 4.1.4, in seconds). `undefined` for
+ * a token that is no JWT or does not expire. The signature is not checked.
+ */
+export function tokenExpiryMs(token: string): number | undefined {
+  const [, payload = ''] = token.split('.');
+  let claims: unknown;
+  try {
+    claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof claims !== 'object' || claims === null || !('exp' in claims)) return undefined;
+  const expiryMs = Number(claims.exp) * 1000;
+  return typeof claims.exp === 'number' && Math.abs(expiryMs) <= maxTimeMs ? expiryMs : undefined;
+}
