@@ -2,6 +2,7 @@
 import type { Knob } from '../../lab/api-server.ts';
 import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
+import { isKubernetes } from '../../lab/start-api-server.ts';
 import type { Random } from '../fuzz/random.ts';
 import { localService, printers, toggledService } from './cluster.ts';
 
@@ -105,6 +106,10 @@ function apiFault(name: string, begin: Knob, end?: Knob): MakeFault {
   });
 }
 
+const refuseApi = apiFault('refuse every request to the API server', 'refuse', 'serve');
+const pauseApi = apiFault('pause the API server', 'pause', 'serve');
+const compactHistory = apiFault('forget the history of watches', 'compact');
+
 const killController: MakeFault = (lab) => ({
   name: 'kill the controller',
   begin: () => lab.stop('controller', 'SIGKILL'),
@@ -186,10 +191,10 @@ const makers: readonly MakeFault[] = [
   cut('udp 7946', 'the other speakers', true),
   cut('tcp 6443', 'the API server', false),
   notReady,
-  apiFault('refuse every request to the API server', 'refuse', 'serve'),
-  apiFault('pause the API server', 'pause', 'serve'),
+  refuseApi,
+  pauseApi,
   apiFault('break every watch', 'cut-watches'),
-  apiFault('forget the history of watches', 'compact'),
+  compactHistory,
   killController,
   breakConfig,
   localEndpoints,
@@ -199,7 +204,8 @@ const makers: readonly MakeFault[] = [
 
 /** Faults that write to the API server cannot begin or end while another fault silences it. */
 const needsApi = new Set<MakeFault>([notReady, breakConfig, localEndpoints, allEndpoints, deleteService]);
-const silencesApi = new Set<MakeFault>(makers.slice(8, 10));
+// Kubernetes restarts for a compaction, see `Knob`.
+const silencesApi = new Set<MakeFault>([refuseApi, pauseApi, ...(isKubernetes ? [compactHistory] : [])]);
 
 /** Picks one to four faults of different kinds, no two of them with the same victim. */
 export function pickFaults(lab: Lab, random: Random): Fault[] {

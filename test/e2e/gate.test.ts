@@ -137,16 +137,11 @@ describe('the gate under faults', { concurrency: false }, () => {
     changingNothing(async () => {
       await lab.configure(config('- {name: public, protocol: bgp, addresses: [203.0.113.0/24]}\n'));
       await becomes('stale');
-      const events = await lab.kubectl(
-        'get',
-        'events',
-        '-n',
-        'bellman-system',
-        '--field-selector',
-        'reason=ConfigStale',
-      );
-      for (const named of ['default/web', v4, v6])
-        assert.ok(events.includes(named), `the event names ${named}`);
+      await lab.until('the event names the Service and its addresses', async () => {
+        const inNamespace = ['-n', 'bellman-system', '--field-selector', 'reason=ConfigStale'];
+        const events = await lab.kubectl('get', 'events', ...inNamespace);
+        return ['default/web', v4, v6].every((named) => events.includes(named));
+      });
       await lab.configure(whole);
       await becomes('active');
     }));
@@ -229,7 +224,9 @@ describe('the gate under faults', { concurrency: false }, () => {
     await becomes('active');
     const described = await lab.kubectl('describe', 'configmap', 'config', '-n', 'bellman-system');
     assert.match(described, /config-status: active/);
-    const events = await lab.kubectl('get', 'events', '-n', 'bellman-system');
-    for (const reason of ['ConfigAccepted', 'ConfigStale']) assert.match(events, new RegExp(reason));
+    await lab.until('events of both kinds', async () => {
+      const events = await lab.kubectl('get', 'events', '-n', 'bellman-system');
+      return ['ConfigAccepted', 'ConfigStale'].every((reason) => events.includes(reason));
+    });
   });
 });

@@ -167,7 +167,9 @@ describe('what an operator sees of a fault', { concurrency: false }, () => {
     const prefixes = { 'bellman.dev/address-pool': 'offices' };
     await lab.apply(loadBalancer('starved', prefixes));
     await shows('the reason', 1, /^default\/starved +<pending> .*offices/m);
-    assert.match(await events('AllocationFailed'), /service\/starved .*offices/);
+    await lab.until('the event', async () =>
+      /service\/starved .*offices/.test(await events('AllocationFailed')),
+    );
     assert.match(
       await lab.metrics(lab.fabric.control),
       /^bellman_controller_services_waiting\{cause="no-such-pool"\} 1$/m,
