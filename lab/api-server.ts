@@ -42,6 +42,8 @@ export interface ApiServerOptions {
   readonly host: Host;
   /** The address at which clients reach the server. */
   readonly address: string;
+  /** Further addresses for the server's certificate. */
+  readonly otherAddresses?: readonly string[];
   /** A free port of the host; by default, the server chooses one. */
   readonly port?: number;
   /** A folder for this server's files. */

@@ -37,6 +37,10 @@ export const addresses = {
   near: ['192.0.2.100', '2001:db8:2::100'],
   far: ['203.0.113.2', '2001:db8:f::2'],
   control: '10.255.0.1',
+  /** A second host for an API server. */
+  secondControl: '10.255.0.2',
+  /** An address that moves between the hosts of API servers. */
+  virtualControl: '10.255.0.3',
 } as const;
 
 const routerAsn = 64500;

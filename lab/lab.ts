@@ -14,6 +14,7 @@ import type { Account, ApiServer, Knob } from './api-server.ts';
 import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from './fabric.ts';
 import { startKubeProxy } from './kubernetes/kube-proxy.ts';
 import { Kubernetes } from './kubernetes/kubernetes.ts';
+import { SecondServer } from './kubernetes/second-server.ts';
 import type { NetworkNamespace } from './netns.ts';
 import { Pods, podStatus } from './pods.ts';
 import { type Probe, type ProbeResult, probeDatagrams, probeHttp } from './probe.ts';
@@ -41,6 +42,11 @@ export interface LabOptions {
   readonly nodes?: number;
   /** False for a lab without controller and speakers. */
   readonly bellman?: boolean;
+  /**
+   * With true, which needs Kubernetes, there is a second kube-apiserver on a host of its own. The processes of Bellman reach the servers at a
+   * virtual address. The second server has it at first. See {@link Lab.secondServer}.
+   */
+  readonly hasSecondServer?: boolean;
 }
 
 /** The Pod that a DaemonSet would create. The lab itself starts the process. */
@@ -69,9 +75,22 @@ export class Lab {
   readonly client: KubernetesClient;
   readonly processes: Processes;
   readonly server: ApiServer;
+  /** The second kube-apiserver; `undefined` if the lab has none. */
+  readonly secondServer: SecondServer | undefined;
   readonly #pods: Pods;
 
-  private constructor(fabric: Fabric, processes: Processes, server: ApiServer, client: KubernetesClient) {
+  private constructor(
+    fabric: Fabric,
+    processes: Processes,
+    server: ApiServer,
+    client: KubernetesClient,
+    secondServer: SecondServer | undefined,
+  ) {
+    this.secondServer = secondServer;
+    this.podEnvironment = podEnvironment({
+      host: secondServer ? addresses.virtualControl : addresses.control,
+      port: apiPort,
+    });
     this.fabric = fabric;
     this.processes = processes;
     this.server = server;
@@ -97,12 +116,17 @@ export class Lab {
       processes,
       host: fabric.control,
       address: addresses.control,
+      otherAddresses: [addresses.secondControl, addresses.virtualControl],
       port: apiPort,
       folder,
       embeddedFlags: ['--tls', '--token', apiToken],
     });
     copyFileSync(server.kubeconfig, kubeconfigPath);
-    const lab = new Lab(fabric, processes, server, await connect(kubeconfigPath, 'lab'));
+    const secondServer =
+      options.hasSecondServer && server instanceof Kubernetes
+        ? await SecondServer.start(server, processes, fabric)
+        : undefined;
+    const lab = new Lab(fabric, processes, server, await connect(kubeconfigPath, 'lab'), secondServer);
     writeFileSync(join(folder, 'bird.conf'), birdConfig(fabric));
     lab.processes.start('bird', fabric.router, 'bird', [
       '-f',
@@ -154,7 +178,7 @@ export class Lab {
   }
 
   /** The variables with which a Pod finds the API server. */
-  readonly podEnvironment = podEnvironment({ host: addresses.control, port: apiPort });
+  readonly podEnvironment: Readonly<Record<string, string>>;
 
   node(name: string): LabNode {
     const node = this.fabric.nodes.find((each) => each.name === name);
@@ -192,10 +216,24 @@ export class Lab {
     return host.exec('env', ...variables, ...withServiceAccount(tokenFolder(account), command));
   }
 
-  /** Writes a token of the account, bound to the Pod if there is one. */
-  async #issueToken(account: Account, pod?: string): Promise<void> {
-    const token = await this.server.token(account, pod);
+  /**
+   * Writes a token of the account, bound to the Pod if there is one, into the place where the process reads it, as the kubelet does. A life in
+   * seconds needs Kubernetes; without it, the token lives for two hours.
+   */
+  async #issueToken(account: Account, pod?: string, lifeSeconds?: number): Promise<void> {
+    const { server } = this;
+    const token =
+      lifeSeconds !== undefined && server instanceof Kubernetes
+        ? await server.tokenFor(lifeSeconds, account, pod)
+        : await server.token(account, pod);
     writeServiceAccount(tokenFolder(pod ?? account), { token, certificate: this.server.certificate });
+  }
+
+  /** Replaces the tokens of all processes of Bellman by tokens that live for this long. */
+  async rotateTokens(lifeSeconds?: number): Promise<void> {
+    await this.#issueToken('controller', undefined, lifeSeconds);
+    for (const { name } of this.fabric.nodes)
+      await this.#issueToken('speaker', `speaker-${name}`, lifeSeconds);
   }
 
   /** Reports a Pod as the kubelet does. */
@@ -305,7 +343,8 @@ export class Lab {
   async apply(...objects: readonly object[]): Promise<void> {
     const file = join(folder, `apply-${process.pid}-${Math.random().toString(36).slice(2)}.json`);
     writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
-    await this.kubectl('apply', '-f', file);
+    // Without validation, because kubectl would first load the schemas of all objects, for which a busy server needs too long.
+    await this.kubectl('apply', '--validate=false', '-f', file);
   }
 
   /** Writes a configuration into the ConfigMap. */
@@ -330,7 +369,7 @@ export class Lab {
 
   /** Applies one of `lab/examples`. */
   applyExample(name: string): Promise<string> {
-    return this.kubectl('apply', '-f', join(root, 'lab/examples', `${name}.yaml`));
+    return this.kubectl('apply', '--validate=false', '-f', join(root, 'lab/examples', `${name}.yaml`));
   }
 
   /** The addresses in a Service's status. */

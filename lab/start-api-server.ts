@@ -17,6 +17,11 @@ export function skippedOnKubernetes(reason: string): string | false {
   return isKubernetes && `not on Kubernetes: ${reason}`;
 }
 
+/** Why a test applies only to Kubernetes; `false` with Kubernetes. For the option `skip` of a test. */
+export function skippedOnEmbedded(reason: string): string | false {
+  return !isKubernetes && `only on Kubernetes: ${reason}`;
+}
+
 /** Resolves once the server answers. */
 export function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   return isKubernetes

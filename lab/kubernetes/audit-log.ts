@@ -7,8 +7,14 @@ export interface AuditEvent {
   readonly verb: string;
   readonly requestURI: string;
   /** `username` is absent when the token names no account. */
-  readonly user: { readonly username?: string };
+  readonly user: {
+    readonly username?: string;
+    /** A token of a ServiceAccount has its `jti` under `authentication.kubernetes.io/credential-id`. */
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
   readonly userAgent?: string;
+  /** The client, and proxies before it. */
+  readonly sourceIPs?: readonly string[];
   readonly objectRef?: {
     readonly apiGroup?: string;
     readonly resource: string;

@@ -16,7 +16,8 @@ import { connect, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import type { Account, ApiServer, ApiServerOptions, Knob } from '../api-server.ts';
-import { AuditLog, isFirstOfRequest, resourceOf } from './audit-log.ts';
+import type { Host } from '../processes.ts';
+import { type AuditEvent, AuditLog, isFirstOfRequest, resourceOf } from './audit-log.ts';
 import { Credentials, type User } from './credentials.ts';
 
 const run = promisify(execFile);
@@ -44,6 +45,15 @@ export interface KubernetesOptions extends ApiServerOptions {
   readonly kubelets?: readonly string[];
 }
 
+/** One kube-apiserver. */
+interface Server {
+  /** The name of its process. */
+  readonly name: string;
+  readonly host: Host;
+  readonly address: string;
+  readonly auditPath: string;
+}
+
 export class Kubernetes implements ApiServer {
   readonly url: string;
   readonly kubectl: string;
@@ -53,6 +63,9 @@ export class Kubernetes implements ApiServer {
   readonly #credentials: Credentials;
   readonly #auditPath: string;
   readonly #audit: AuditLog;
+  /** The whole log, for {@link auditEvents}; `#audit` counts. */
+  readonly #history: AuditLog[] = [];
+  readonly #events: AuditEvent[] = [];
   readonly #requests = new Map<string, number>();
   #isPaused = false;
   #isForbidding = false;
@@ -62,20 +75,26 @@ export class Kubernetes implements ApiServer {
     options: KubernetesOptions & { readonly port: number },
     ports: { readonly etcd: number; readonly etcdPeer: number },
   ) {
-    const { address, port, folder, programs, kubelets = [] } = options;
+    const { address, otherAddresses = [], port, folder, programs, kubelets = [] } = options;
     this.#options = options;
     this.#ports = ports;
     this.#folder = join(folder, 'kubernetes');
     this.url = `https://${address}:${port}`;
     this.kubectl = join(programs, 'kubectl');
-    this.#credentials = new Credentials(this.#folder, [address, firstServiceIp, '127.0.0.1'], kubelets);
-    this.#auditPath = join(
-      auditFolder ?? this.#folder,
-      `${basename(process.argv[1] ?? 'lab')}-${randomUUID().slice(0, 8)}.audit.jsonl`,
-    );
-    mkdirSync(auditFolder ?? this.#folder, { recursive: true });
-    writeFileSync(this.#auditPath, '');
+    const certified = [address, ...otherAddresses, firstServiceIp, '127.0.0.1'];
+    this.#credentials = new Credentials(this.#folder, certified, kubelets);
+    this.#auditPath = this.#newAuditLog();
     this.#audit = new AuditLog(this.#auditPath);
+  }
+
+  #newAuditLog(): string {
+    const folder = auditFolder ?? this.#folder;
+    const name = `${basename(process.argv[1] ?? 'lab')}-${randomUUID().slice(0, 8)}.audit.jsonl`;
+    const path = join(folder, name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path, '');
+    this.#history.push(new AuditLog(path));
+    return path;
   }
 
   static async start(options: KubernetesOptions): Promise<Kubernetes> {
@@ -169,6 +188,25 @@ export class Kubernetes implements ApiServer {
     return Promise.resolve(new Map(this.#requests));
   }
 
+  /** All requests to all servers so far, in the order of each server's log. */
+  auditEvents(): readonly AuditEvent[] {
+    for (const log of this.#history) this.#events.push(...log.read());
+    return this.#events;
+  }
+
+  /** Like {@link token}, but the token lives for any number of seconds. */
+  async tokenFor(lifeSeconds: number, account: Account, pod?: string): Promise<string> {
+    return this.#credentials.reissued(await this.token(account, pod), lifeSeconds);
+  }
+
+  /**
+   * Starts a further kube-apiserver on another host, with the same etcd and the same files. The first server must have an address that this
+   * host can reach. Resolves once the new server is ready. `name` is the name of its process.
+   */
+  async addServer(name: string, host: Host, address: string): Promise<void> {
+    await this.#startServer({ name, host, address, auditPath: this.#newAuditLog() });
+  }
+
   async token(account: Account, pod?: string): Promise<string> {
     const client = this.#client;
     if (!client) throw new Error('the API server has not started');
@@ -192,29 +230,40 @@ export class Kubernetes implements ApiServer {
     return status.token;
   }
 
-  /** The caller takes rights of Bellman away by other means than a knob. Refusals from now on are no errors. */
+  /**
+   * The caller makes the server refuse Bellman by other means than a knob. Refusals from now on are no errors, until {@link expectGrants}.
+   */
   expectRefusals(): void {
     this.#note('forbid');
+  }
+
+  /** Undoes {@link expectRefusals}. */
+  expectGrants(): void {
+    this.#note('ready');
   }
 
   #startEtcd(): void {
     const { etcd, etcdPeer } = this.#ports;
     const [client, peer] = [`http://127.0.0.1:${etcd}`, `http://127.0.0.1:${etcdPeer}`];
+    // A further API server, on another host, reaches etcd at this host's address.
+    const clients = [...new Set([client, `http://${this.#options.address}:${etcd}`])].join(',');
     this.#startProgram('etcd', [
       ...['--data-dir', join(this.#folder, 'etcd'), '--unsafe-no-fsync', '--log-level', 'warn'],
-      ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ...['--listen-client-urls', clients, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
       ...['--initial-cluster', `default=${peer}`],
     ]);
   }
 
   /** Resolves once the server is ready. It then has the standard roles. */
-  async #startServer(): Promise<void> {
-    const { address, port } = this.#options;
+  async #startServer(server: Server = this.#firstServer()): Promise<void> {
+    const { processes, port } = this.#options;
+    const { name, host, address, auditPath } = server;
     const file = this.#credentials.path.bind(this.#credentials);
-    this.#note('start');
-    this.#startProgram('kube-apiserver', [
-      ...['--etcd-servers', `http://127.0.0.1:${this.#ports.etcd}`],
+    this.#note('start', auditPath);
+    const etcdAddress = host === this.#options.host ? '127.0.0.1' : this.#options.address;
+    processes.start(name, host, this.program('kube-apiserver'), [
+      ...['--etcd-servers', `http://${etcdAddress}:${this.#ports.etcd}`],
       ...advertisement(address),
       ...['--bind-address', '0.0.0.0', '--secure-port', String(port)],
       ...['--tls-cert-file', file('api.crt'), '--tls-private-key-file', file('api.key')],
@@ -227,14 +276,19 @@ export class Kubernetes implements ApiServer {
       // `kubectl exec` and `kubectl logs` go through the kubelet. No DNS knows the names of the nodes.
       '--kubelet-preferred-address-types=InternalIP',
       ...['--audit-policy-file', join(import.meta.dirname, 'audit-policy.yaml')],
-      ...['--audit-log-path', this.#auditPath],
+      ...['--audit-log-path', auditPath],
     ]);
-    await this.#until('kube-apiserver is ready', async () => {
-      if (!this.#options.processes.isRunning('kube-apiserver')) throw new Error('kube-apiserver has ended');
-      const { stdout } = await run('curl', ['-sk', '--max-time', '2', `${this.url}/readyz`]);
+    await this.#until(`${name} is ready`, async () => {
+      if (!processes.isRunning(name)) throw new Error(`${name} has ended`);
+      const { stdout } = await run('curl', ['-sk', '--max-time', '2', `https://${address}:${port}/readyz`]);
       return stdout === 'ok';
     });
-    this.#note('ready');
+    this.#note('ready', auditPath);
+  }
+
+  #firstServer(): Server {
+    const { host, address } = this.#options;
+    return { name: 'kube-apiserver', host, address, auditPath: this.#auditPath };
   }
 
   async #stopServer(): Promise<void> {
@@ -296,9 +350,9 @@ export class Kubernetes implements ApiServer {
   }
 
   /** Writes what was done to the server beside its audit log, for the judgement of refused requests. */
-  #note(what: Knob | 'start' | 'ready'): void {
+  #note(what: Knob | 'start' | 'ready', auditPath = this.#auditPath): void {
     const line = JSON.stringify({ at: new Date().toISOString(), what });
-    appendFileSync(this.#auditPath.replace(/\.audit\.jsonl$/, '.faults.jsonl'), `${line}\n`);
+    appendFileSync(auditPath.replace(/\.audit\.jsonl$/, '.faults.jsonl'), `${line}\n`);
   }
 
   #startProgram(program: string, flags: readonly string[]): void {

@@ -41,10 +41,10 @@ export function isOurs({ user, userAgent = '' }: AuditEvent): boolean {
   return username.startsWith('system:serviceaccount:bellman-system:') || userAgent.startsWith('bellman');
 }
 
-/** Whether the refusal follows from what a test did: a start of the server, or rights that the test took away. */
+/** Whether the refusal follows from what a test did: a start of the server, or rights, tokens or capacity that the test took away. */
 export function isExcused(event: AuditEvent, faults: readonly Fault[]): boolean {
   const { code } = event.responseStatus ?? {};
-  if (code !== 401 && code !== 403) return false;
+  if (code !== 401 && code !== 403 && code !== 429) return false;
   const atMs = Date.parse(event.requestReceivedTimestamp);
   let hasRoles = true;
   let readyMs = Number.NEGATIVE_INFINITY;

@@ -134,8 +134,7 @@ test('request() passes on how long the server asks to wait, up to a minute', asy
     await served(
       (_, response) =>
         response.writeHead(429, header === undefined ? {} : { 'retry-after': header }).end('{}'),
-      (client) =>
-        assert.rejects(client.request({ method: 'GET', path: '/' }), { status: 429, retryAfterMs }),
+      (client) => assert.rejects(client.request({ method: 'GET', path: '/' }), { status: 429, retryAfterMs }),
     );
 });
 

@@ -50,3 +50,8 @@ for (const [name, code, faults, expected] of cases)
   test(`a refusal is ${expected ? '' : 'not '}excused when ${name}`, () => {
     assert.equal(isExcused(event(code), faults), expected);
   });
+
+test('a request that priority and fairness refuses is excused only while a test takes the capacity away', () => {
+  assert.ok(isExcused(event(429), [at('03:00:00', 'ready'), at('03:00:30', 'forbid')]));
+  assert.ok(!isExcused(event(429), [at('03:00:00', 'ready')]));
+});

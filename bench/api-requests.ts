@@ -1,0 +1,116 @@
+/**
+ * Requests that each process of Bellman sends to Kubernetes while nothing happens, and for each kind of event. The audit log counts them. The
+ * program prints two tables for docs/design/api-server.md.
+ *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-requests.ts [--minutes N] [--repeat N]
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Kubernetes } from '../lab/kubernetes/kubernetes.ts';
+import { countRequests, type ProcessRequests } from '../lab/kubernetes/request-counts.ts';
+import { Lab } from '../lab/lab.ts';
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '10' }, repeat: { type: 'string', default: '10' } },
+});
+const minutes = Number(values.minutes);
+const repeat = Number(values.repeat);
+/** Longer than any process waits before it writes a record or an event. */
+const quietMs = 15_000;
+/** Requests that come without an event: renewals of the Lease and of watches, and checks of the membership Secret. */
+const isPeriodic = (kind: string) => /^(list|watch) | leases$| secrets$/.test(kind);
+
+const lab = await Lab.start();
+if (!(lab.server instanceof Kubernetes))
+  throw new Error('BELLMAN_KUBERNETES is not set: the audit log of kube-apiserver counts the requests');
+const { server } = lab;
+
+function service(name: string, pool: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': pool } },
+    spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+  };
+}
+
+async function assigned(name: string): Promise<void> {
+  await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
+}
+
+/** The requests of the controller, and those of all speakers together, while the action runs `repeat` times, and for some seconds more. */
+async function requestsOf(action: (i: number) => Promise<unknown>) {
+  const fromMs = Date.now();
+  for (let i = 0; i < repeat; i++) await action(i);
+  await sleep(quietMs);
+  const all = countRequests(server.auditEvents(), { fromMs, toMs: Date.now() });
+  const of = (program: string) => all.filter(({ process }) => process.startsWith(`${program} `));
+  return { controller: of('bellman-controller'), speakers: of('bellman-speaker') };
+}
+
+/** The requests that an event causes, each kind with its number per event. */
+function perEvent(processes: readonly ProcessRequests[]): string {
+  const sums = new Map<string, number>();
+  for (const { byKind } of processes)
+    for (const [kind, count] of byKind) if (!isPeriodic(kind)) sums.set(kind, (sums.get(kind) ?? 0) + count);
+  const parts = [...sums].sort().map(([kind, count]) => `${Number((count / repeat).toFixed(2))} ${kind}`);
+  return parts.join(', ') || 'none';
+}
+
+try {
+  await lab.applyExample('config');
+  await lab.addPods('web', lab.fabric.nodes);
+  for (const [name, pool] of [
+    ['web', 'public'],
+    ['printer', 'office'],
+  ] as const) {
+    await lab.apply(service(name, pool));
+    await assigned(name);
+  }
+  await sleep(2 * quietMs);
+
+  const fromMs = Date.now();
+  await sleep(minutes * 60_000);
+  const toMs = Date.now();
+  console.log(`Requests per minute of each process, over ${minutes} minutes without an event:\n`);
+  console.log('| process | all | of which |\n|---|---|---|');
+  for (const { process, total, byKind } of countRequests(server.auditEvents(), { fromMs, toMs })) {
+    const perMinute = (count: number) => Number((count / minutes).toFixed(1));
+    const kinds = [...byKind].sort(([, a], [, b]) => b - a).map(([kind, n]) => `${perMinute(n)} ${kind}`);
+    console.log(`| ${process.replace('bellman-', '')} | ${perMinute(total)} | ${kinds.join(', ')} |`);
+  }
+
+  const byBgp = (i: number) => `bgp-${i}`;
+  const byLayer2 = (i: number) => `layer2-${i}`;
+  const rows: readonly (readonly [string, (i: number) => Promise<unknown>])[] = [
+    [
+      'a Service gets an address of a BGP pool',
+      (i) => lab.apply(service(byBgp(i), 'public')).then(() => assigned(byBgp(i))),
+    ],
+    [
+      'a Service gets an address of a layer-2 pool',
+      (i) => lab.apply(service(byLayer2(i), 'office')).then(() => assigned(byLayer2(i))),
+    ],
+    [
+      'a label of a Service changes',
+      (i) => lab.kubectl('label', 'service', byBgp(i), 'colour=blue').then(() => sleep(200)),
+    ],
+    [
+      'an endpoint of three Services comes or goes',
+      (i) =>
+        i % 2 === 0
+          ? lab.removePods('web', lab.node('node-3')).then(() => sleep(2000))
+          : lab.addPods('web', [lab.node('node-3')]).then(() => sleep(2000)),
+    ],
+    ['a Node reports its status', () => lab.markReady(lab.node('node-2')).then(() => sleep(200))],
+    ['a Service of a BGP pool is deleted', (i) => lab.kubectl('delete', 'service', byBgp(i))],
+    ['a Service of a layer-2 pool is deleted', (i) => lab.kubectl('delete', 'service', byLayer2(i))],
+  ];
+  console.log(`\nRequests per event, mean of ${repeat}, with three speakers:\n`);
+  console.log('| event | controller | all speakers together |\n|---|---|---|');
+  for (const [event, action] of rows) {
+    const { controller, speakers } = await requestsOf(action);
+    console.log(`| ${event} | ${perEvent(controller)} | ${perEvent(speakers)} |`);
+  }
+} finally {
+  await lab.close();
+}
