@@ -22,7 +22,7 @@ export class SessionRoutes {
   #session: Established | undefined;
   #carried: CarriedFamilies | undefined;
   #link: string | undefined;
-  /** The interface that had the session's local address when the session came up. */
+  /** The interface that has the session's local address. */
   #addressInterface: string | undefined;
 
   constructor(output: RouteOutput, log: SessionLog) {
@@ -66,8 +66,7 @@ export class SessionRoutes {
     const carried = carriedFamilies(stream.localAddress, negotiated, settings, interfaces);
     this.#session = session;
     this.#carried = carried;
-    this.#link = directLink(stream.localAddress, settings.address, settings.interface, interfaces);
-    this.#addressInterface = interfaceWith(stream.localAddress, interfaces);
+    this.#findLink(stream.localAddress, settings, interfaces);
     this.#log.established(negotiated, carried);
     const { internal, fourOctetAs, sendLimit, enhancedRouteRefresh } = negotiated;
     this.#output.up({
@@ -85,10 +84,21 @@ export class SessionRoutes {
     const local = this.#session?.stream.localAddress;
     if (!this.#session || !before || !local) return;
     const { negotiated, settings } = this.#session;
+    this.#findLink(local, settings, interfaces);
     const carried = carriedFamilies(local, negotiated, settings, interfaces, before);
     this.#carried = carried;
     this.#output.recarry(carried.families, carried.nextHops);
     this.#log.familiesChanged(before, carried);
+  }
+
+  /** A session can come up before its interface is in the list: the kernel reports a carrier up to a second after it carries packets. */
+  #findLink(
+    local: IpAddress,
+    { address, interface: zone }: PeerSettings,
+    interfaces: readonly NodeInterface[],
+  ): void {
+    this.#link ??= directLink(local, address, zone, interfaces);
+    this.#addressInterface ??= interfaceWith(local, interfaces);
   }
 
   down(): void {

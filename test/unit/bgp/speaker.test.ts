@@ -399,6 +399,23 @@ describe('a session in virtual time', () => {
     assert.deepEqual(states(), ['Connect', 'Established'], 'the session is retried');
   });
 
+  test('a session that comes up before its interface is listed ends with its link', () => {
+    const eth0 = { name: 'eth0', addresses: [ip('192.0.2.1')], subnets: [prefix('192.0.2.0/24')] };
+    let interfaces: (typeof eth0)[] = [];
+    const { speaker, clock, transport } = fixture({ interfaces: () => interfaces });
+    speaker.setPeers([peer()]);
+    transport.streams[0]?.connected();
+    transport.streams[0]?.send(open(), keepalive);
+    const state = () => speaker.status()[0]?.state;
+    interfaces = [eth0];
+    speaker.interfacesChanged();
+    clock.advance(20);
+    assert.equal(state(), 'Established');
+    interfaces = [];
+    speaker.interfacesChanged();
+    assert.equal(state(), 'Idle');
+  });
+
   test('a local address that goes ends the sessions that use it, and no others', () => {
     const address = (text: string) => ({ addresses: [ip(text)], subnets: [prefix('192.0.2.0/24')] });
     const both = {
