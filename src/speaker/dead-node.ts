@@ -3,7 +3,7 @@ import type { KnownSpeakers, MemberStatus } from '../layer2/messages.ts';
 /** What a node knows about other nodes when it decides whether to act for a dead node. */
 export interface DeadNodeView {
   readonly self: string;
-  /** All other members. */
+  /** All other members. The list does not change; a change makes a new list. */
   readonly members: readonly Pick<MemberStatus, 'node' | 'state'>[];
   /** Whether Kubernetes rules the node out as an announcer. */
   readonly isOut: (node: string) => boolean;
@@ -15,11 +15,39 @@ export interface DeadNodeView {
  * node out as an announcer.
  */
 export function actsForDeadNode(node: string, { self, members, isOut }: DeadNodeView): boolean {
-  const present = members.filter(({ state }) => state !== 'left');
-  const alive = present.filter(({ state }) => state !== 'dead').map((member) => member.node);
-  if (node === self || alive.includes(node) || alive.some((other) => other < self)) return false;
-  const isMajority = 2 * (alive.length + 1) > present.length + 1;
+  const { alive, firstAlive, present } = countsOf(members);
+  if (node === self || alive.has(node) || (firstAlive !== undefined && firstAlive < self)) return false;
+  const isMajority = 2 * (alive.size + 1) > present + 1;
   return isMajority || isOut(node);
+}
+
+interface MemberCounts {
+  readonly alive: ReadonlySet<string>;
+  /** The live member that comes first by name. */
+  readonly firstAlive: string | undefined;
+  /** Number of members that have not left. */
+  readonly present: number;
+}
+
+/**
+ * The counts of each list of members. A sweep asks about thousands of records with the same list. Without this, it would go through all
+ * members for each of them.
+ */
+const counted = new WeakMap<DeadNodeView['members'], MemberCounts>();
+
+function countsOf(members: DeadNodeView['members']): MemberCounts {
+  const known = counted.get(members);
+  if (known) return known;
+  const present = members.filter(({ state }) => state !== 'left');
+  const names = present.filter(({ state }) => state !== 'dead').map((member) => member.node);
+  const firstAlive = names.reduce((first, name) => (name < first ? name : first), names[0] ?? '');
+  const counts = {
+    alive: new Set(names),
+    firstAlive: names.length > 0 ? firstAlive : undefined,
+    present: present.length,
+  };
+  counted.set(members, counts);
+  return counts;
 }
 
 /**
