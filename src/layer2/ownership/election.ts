@@ -1,4 +1,4 @@
-import { rendezvousWeight } from '../../hash.ts';
+import { LoadHeap, LoadRanking } from './load-ranking.ts';
 import type { Steps } from './steps.ts';
 
 /** An address that has lost its owner, or never had one. */
@@ -32,7 +32,10 @@ export interface Standing {
  * Elects an owner for each vacant address, group by group. Nodes that own an address of the same group come first. Among several nodes, the
  * node with the fewest addresses wins. Among nodes with equally many addresses, the greatest rendezvous weight (Thaler and Ravishankar,
  * 1998) wins. The result depends only on state that all members share, so all members elect the same owners without asking each other.
- * Addresses without an eligible node are missing from the result. The cost is O(vacant addresses × eligible nodes).
+ * Addresses without an eligible node are missing from the result.
+ *
+ * Vacant addresses with the same list object of eligible nodes share one ranking of these nodes. An address then costs only the comparison of
+ * the nodes with the fewest addresses.
  *
  * Recorded owners matter when all speakers have started together. They get their addresses first, so that they count as load when the
  * addresses of nodes that are gone are placed. Then the node with the most of them gives a group to the node with the fewest, while it still
@@ -81,9 +84,10 @@ function* groupsOf(sorted: readonly VacantAddress[]): Iterable<readonly VacantAd
 class Election {
   readonly owners = new Map<string, string>();
   readonly #standing: Standing;
-  readonly #added = new Map<string, number>();
+  readonly #loads = new Map<string, number>();
   readonly #ownersOfGroup = new Map<string, Set<string>>();
-  readonly #load = (node: string) => this.#standing.load(node) + (this.#added.get(node) ?? 0);
+  readonly #rankings = new Map<readonly string[], LoadRanking>();
+  readonly #load = (node: string) => this.#loads.get(node) ?? this.#standing.load(node);
 
   constructor(standing: Standing) {
     this.#standing = standing;
@@ -98,42 +102,56 @@ class Election {
   best({ address, group, eligible }: VacantAddress): string | undefined {
     const groupOwners = this.#groupOwners(group);
     const preferred = groupOwners.size === 0 ? [] : eligible.filter((node) => groupOwners.has(node));
-    return leastLoaded(preferred.length > 0 ? preferred : eligible, address, this.#load);
+    if (preferred.length > 0) return new LoadRanking(preferred, this.#load).best(address);
+    const ranking = this.#rankings.get(eligible) ?? new LoadRanking(eligible, this.#load);
+    this.#rankings.set(eligible, ranking);
+    return ranking.best(address);
   }
 
   /** Lets recorded owners give groups away. `groups` holds the groups of each recorded owner. */
   *relieve(groups: ReadonlyMap<string, (readonly VacantAddress[])[]>): Steps<void> {
+    const left = new Map([...groups].map(([owner, all]) => [owner, { all, next: 0 }] as const));
+    const most = new LoadHeap('greatest', left.keys(), this.#load);
+    const least = new LoadHeap('least', eligibleIn(groups), this.#load);
     for (;;) {
       yield;
-      const owner = this.#mostLoaded(groups);
-      const group = owner === undefined ? undefined : groups.get(owner)?.shift();
-      if (owner === undefined || !group) return;
-      this.#giveAway(group, owner);
+      const owner = most.first();
+      const queue = owner === undefined ? undefined : left.get(owner);
+      const group = queue?.all[queue.next];
+      if (owner === undefined || !queue || !group) return;
+      queue.next++;
+      if (queue.next === queue.all.length) most.removeFirst();
+      const leastNode = least.first();
+      const leastLoad = leastNode === undefined ? Number.POSITIVE_INFINITY : this.#load(leastNode);
+      // No node has so few addresses that the owner still has more after it gives the group away.
+      if (leastLoad + group.length >= this.#load(owner) - group.length) continue;
+      const next = this.#giveAway(group, owner);
+      if (next === undefined) continue;
+      most.note(next);
+      least.note(owner);
     }
   }
 
-  #mostLoaded(groups: ReadonlyMap<string, readonly unknown[]>): string | undefined {
-    let most: string | undefined;
-    for (const [node, left] of groups)
-      if (left.length > 0 && (most === undefined || this.#load(node) > this.#load(most))) most = node;
-    return most;
-  }
-
-  #giveAway(group: readonly VacantAddress[], owner: string): void {
+  /** Gives the group to the node with the fewest addresses, if the owner still has more afterwards. Returns the node. */
+  #giveAway(group: readonly VacantAddress[], owner: string): string | undefined {
     const [first] = group;
-    if (!first || group.some(({ recordedOwner }) => recordedOwner !== owner)) return;
-    if (this.#groupOwners(first.group).size > 1) return;
-    const able = first.eligible.filter((node) => group.every(({ eligible }) => eligible.includes(node)));
-    const next = leastLoaded(able, first.address, this.#load);
+    if (!first || group.some(({ recordedOwner }) => recordedOwner !== owner)) return undefined;
+    if (this.#groupOwners(first.group).size > 1) return undefined;
+    const others = new Set(group.slice(1).map((each) => each.eligible));
+    others.delete(first.eligible);
+    const sets = [...others].map((nodes) => new Set(nodes));
+    const able = first.eligible.filter((node) => sets.every((nodes) => nodes.has(node)));
+    const next = new LoadRanking(able, this.#load).best(first.address);
     const count = group.length;
-    if (next === undefined || this.#load(next) + count >= this.#load(owner) - count) return;
+    if (next === undefined || this.#load(next) + count >= this.#load(owner) - count) return undefined;
     for (const { address } of group) this.owners.set(address, next);
     this.#add(owner, -count);
     this.#add(next, count);
+    return next;
   }
 
   #add(node: string, count: number): void {
-    this.#added.set(node, (this.#added.get(node) ?? 0) + count);
+    this.#loads.set(node, this.#load(node) + count);
   }
 
   #groupOwners(group: string): Set<string> {
@@ -143,27 +161,14 @@ class Election {
   }
 }
 
-function leastLoaded(
-  nodes: readonly string[],
-  address: string,
-  load: (node: string) => number,
-): string | undefined {
-  let best: string | undefined;
-  let bestLoad = 0;
-  for (const node of nodes) {
-    const nodeLoad = load(node);
-    const isBetter =
-      best === undefined || nodeLoad < bestLoad || (nodeLoad === bestLoad && outweighs(node, best, address));
-    if (!isBetter) continue;
-    best = node;
-    bestLoad = nodeLoad;
-  }
-  return best;
-}
-
-function outweighs(node: string, other: string, address: string): boolean {
-  const difference = rendezvousWeight(node, address) - rendezvousWeight(other, address);
-  return difference > 0 || (difference === 0 && node < other);
+/** All nodes that are eligible for an address of the groups. */
+function eligibleIn(groups: ReadonlyMap<string, readonly (readonly VacantAddress[])[]>): Set<string> {
+  const lists = new Set<readonly string[]>();
+  for (const all of groups.values())
+    for (const group of all) for (const { eligible } of group) lists.add(eligible);
+  const nodes = new Set<string>();
+  for (const list of lists) for (const node of list) nodes.add(node);
+  return nodes;
 }
 
 /** Sorts by group, so that the election places all addresses of one group before the next group. */
