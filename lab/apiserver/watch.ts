@@ -91,12 +91,17 @@ export function serveWatch(store: Store, response: ServerResponse, options: Watc
   for (const change of history) send(change);
   const stopListening = store.listen(kind, send);
   const bookmarks = options.bookmarkMs === undefined ? undefined : setInterval(bookmark, options.bookmarkMs);
-  const limit = setTimeout(() => response.end(), options.timeoutMs);
-  response.on('close', () => {
+  const stop = () => {
     stopListening();
     clearInterval(bookmarks);
     clearTimeout(limit);
-  });
+  };
+  // A client that reads slowly closes long after the end. Nothing may be written in between.
+  const limit = setTimeout(() => {
+    stop();
+    response.end();
+  }, options.timeoutMs);
+  response.on('close', stop);
 }
 
 /** A change as a watcher with a selector sees it. An object that starts to match appears as added, one that stops matching as deleted. */

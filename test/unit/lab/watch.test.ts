@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { test } from 'node:test';
+import { resources, storageKey } from '../../../lab/apiserver/resources.ts';
+import { Store } from '../../../lab/apiserver/store.ts';
+import { serveWatch } from '../../../lab/apiserver/watch.ts';
+import { eventually } from '../../support/eventually.ts';
+
+test('a watch that is over sends nothing more to a client that has not read its end yet', async () => {
+  const resource = resources.find(({ plural }) => plural === 'configmaps');
+  assert.ok(resource);
+  const store = new Store();
+  // Without a socket, the response keeps what is written, like one to a client that does not read.
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const errors: Error[] = [];
+  response.on('error', (error) => errors.push(error));
+  serveWatch(store, response, {
+    ...{ resource, matches: () => true, asTable: undefined, from: '', sendInitialEvents: false },
+    ...{ bookmarkMs: 1, timeoutMs: 20 },
+  });
+  store.put(storageKey(resource), 'a', { metadata: { name: 'a' } });
+  await eventually('the watch ends', async () => response.writableEnded);
+  store.put(storageKey(resource), 'b', { metadata: { name: 'b' } });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  response.emit('close');
+  assert.deepEqual(errors, []);
+});
