@@ -49,6 +49,7 @@ import {
   type NeighbourResponder,
   type PlacedAddress,
 } from './responder/responder.ts';
+import { ViewUpdates } from './view-updates.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
@@ -82,6 +83,7 @@ export class Layer2Agent {
   readonly #pendingEntries = new PendingEntries();
   readonly #entriesCoalescer: Coalescer;
   readonly #claimsCoalescer: Coalescer;
+  readonly #viewUpdates: ViewUpdates;
   #readiness: Readiness | undefined;
   #hasEntries = false;
   #isLeaving = false;
@@ -125,6 +127,7 @@ export class Layer2Agent {
       answers: this.#answers,
       publish: (claims) => this.#membership.publish(claims),
       drainCaptures,
+      beforeTick: () => this.#viewUpdates.refresh(),
       onAnswer: (action) => this.#observeTakeover(action),
     });
     this.#members = new MemberView({
@@ -153,6 +156,7 @@ export class Layer2Agent {
     this.#handover = new Handover(clock);
     this.#entriesCoalescer = new Coalescer(clock, () => this.#applyEntries());
     this.#claimsCoalescer = new Coalescer(clock, () => this.#decideOnClaims());
+    this.#viewUpdates = new ViewUpdates(clock, () => this.#updateView());
   }
 
   /**
@@ -207,6 +211,7 @@ export class Layer2Agent {
       this.#entriesCoalescer.request();
       return;
     }
+    this.#viewUpdates.refresh();
     this.#pendingEntries.clear();
     this.#runner.send({ kind: 'table', entries: message.upsert });
     this.#entriesChanged();
@@ -215,6 +220,7 @@ export class Layer2Agent {
   }
 
   #applyEntries(): void {
+    this.#viewUpdates.refresh();
     this.#runner.send({ kind: 'change', ...this.#pendingEntries.take() });
     this.#entriesChanged();
   }
@@ -249,13 +255,18 @@ export class Layer2Agent {
   #membershipChanged({ members, payloads, lost }: Omit<Changes, 'packets'>): void {
     const { machine } = this.#membership;
     if (machine) this.#members.logLosses(lost, machine);
+    this.#viewUpdates.request(members);
     if (payloads.size > 0) {
+      this.#viewUpdates.refreshFor(this.#ownersOf(payloads));
       this.#runner.send({ kind: 'claims-received', addresses: payloads });
       this.#claimsCoalescer.request();
     }
-    if (members) this.#updateView();
     this.#tryToStart();
     this.#checkHandover();
+  }
+
+  *#ownersOf(addresses: Iterable<string>): Iterable<string> {
+    for (const address of addresses) yield this.#claims.get(address)?.owner ?? '';
   }
 
   // Stage 3: the view of ownership, and this node's own facts
@@ -302,6 +313,7 @@ export class Layer2Agent {
   // Stage 4: claims
 
   #decideOnClaims(): void {
+    this.#viewUpdates.refresh();
     this.#runner.send({ kind: 'tick' });
     this.#checkHandover();
   }
@@ -336,6 +348,7 @@ export class Layer2Agent {
         this.#readinessTimer = this.#clock.after(atMs - nowMs, () => this.#tryToStart());
       return;
     }
+    this.#viewUpdates.refresh();
     this.#runner.send({ kind: 'started' });
     // The facts now say that this node is ready. Other nodes that answered for its addresses then stop. This node already answers.
     this.#tellFacts();
@@ -358,7 +371,8 @@ export class Layer2Agent {
     this.#checkHandover();
     await handedOver;
     this.#runner.stop();
-    for (const pending of [this.#entriesCoalescer, this.#claimsCoalescer]) pending.cancel();
+    for (const pending of [this.#entriesCoalescer, this.#claimsCoalescer, this.#viewUpdates])
+      pending.cancel();
     for (const timer of [this.#readinessTimer, this.#quorumTimer, this.#kernelTimer]) timer?.cancel();
     this.#membership.leave();
     this.#responder.close();

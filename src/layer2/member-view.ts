@@ -27,6 +27,7 @@ export class MemberView {
   readonly #quorum = new Quorum();
   /** Members whose loss was logged. */
   readonly #lost = new Set<string>();
+  readonly #facts = new ParsedFacts();
   /** When each lost member was last heard. The duration of a takeover is measured from this time. */
   readonly #lastHeardAtMs = new Map<string, number>();
 
@@ -68,7 +69,7 @@ export class MemberView {
     const live = others.filter(isLive);
     this.#logReturns(live);
     // Dead members are included. Such a member may be alive on the other side of a partition, and is then still a speaker.
-    setSpeakers(new Set(others.flatMap(({ metadata }) => parseFacts(metadata).links.map(({ mac }) => mac))));
+    setSpeakers(new Set(others.flatMap((member) => this.#facts.of(member).links.map(({ mac }) => mac))));
     report({ kind: 'members', members: others.map((member) => this.#statusOf(member)) });
     const quorum = {
       live: new Set(live.map(({ name }) => name)),
@@ -76,8 +77,9 @@ export class MemberView {
       missing: missing(membership, isCertain),
       isStarted,
     };
-    const nodes = new Map<string, NodeFacts>(live.map(({ name, metadata }) => [name, parseFacts(metadata)]));
-    nodes.set(nodeName, { ...parseFacts(ownFacts), isStarting: false });
+    const nodes = new Map<string, NodeFacts>(live.map((member) => [member.name, this.#facts.of(member)]));
+    nodes.set(nodeName, this.#facts.of({ name: nodeName, metadata: ownFacts }, { isStarting: false }));
+    this.#facts.keep(others, nodeName);
     return { nodes, claiming: this.#quorum.judge(quorum, clock.now()) };
   }
 
@@ -93,6 +95,26 @@ export class MemberView {
     const { clock } = this.#options;
     const sinceEpochMs = clock.epochMs() - (clock.now() - since);
     return { node, state, address: endpoint.host, since: new Date(sinceEpochMs).toISOString() };
+  }
+}
+
+/** The facts of each member, parsed once. Equal facts of a member are the same object, so that users can see which facts have changed. */
+class ParsedFacts {
+  readonly #parsed = new Map<string, { readonly text: string; readonly facts: NodeFacts }>();
+
+  of({ name, metadata }: Pick<Member, 'name' | 'metadata'>, over: Partial<NodeFacts> = {}): NodeFacts {
+    const known = this.#parsed.get(name);
+    if (known?.text === metadata) return known.facts;
+    const facts = { ...parseFacts(metadata), ...over };
+    this.#parsed.set(name, { text: metadata, facts });
+    return facts;
+  }
+
+  /** Drops the facts of all other members. */
+  keep(members: readonly Pick<Member, 'name'>[], self: string): void {
+    if (this.#parsed.size <= members.length + 1) return;
+    const kept = new Set([...members.map(({ name }) => name), self]);
+    for (const name of this.#parsed.keys()) if (!kept.has(name)) this.#parsed.delete(name);
   }
 }
 

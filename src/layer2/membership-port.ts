@@ -54,8 +54,7 @@ export class MembershipPort {
 
   /** Number of live members other than this node. */
   get liveMembers(): number {
-    const others = [...(this.machine?.members() ?? [])].filter(({ name }) => name !== this.#options.nodeName);
-    return others.filter(isLive).length;
+    return this.machine?.liveCount ?? 0;
   }
 
   isLive(node: string): boolean {

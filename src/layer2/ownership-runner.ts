@@ -15,6 +15,8 @@ export interface OwnershipRunnerOptions {
   readonly publish: (claims: readonly Claim[]) => void;
   /** Called between steps and actions, so that neighbours are answered meanwhile. */
   readonly drainCaptures: () => void;
+  /** Called before a decision that is due by its time. */
+  readonly beforeTick?: () => void;
   readonly onAnswer: (action: AnswerAction) => void;
 }
 
@@ -82,6 +84,9 @@ export class OwnershipRunner {
     this.#timer =
       atMs === Number.POSITIVE_INFINITY
         ? undefined
-        : clock.after(atMs - clock.now(), () => this.send({ kind: 'tick' }));
+        : clock.after(atMs - clock.now(), () => {
+            this.#options.beforeTick?.();
+            this.send({ kind: 'tick' });
+          });
   }
 }

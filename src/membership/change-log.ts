@@ -17,8 +17,8 @@ export interface LostMember {
 /** Changes of a membership since the last `take`. */
 export interface Changes {
   readonly packets: readonly Outgoing[];
-  /** A member or its metadata changed. */
-  readonly members: boolean;
+  /** Members whose state, metadata or suspicion changed. */
+  readonly members: ReadonlySet<string>;
   /** `isSynced` changed. */
   readonly sync: boolean;
   /** Keys of payload records for which another member sent a newer version. */
@@ -32,7 +32,7 @@ export interface Changes {
 
 /** Collects the changes of members and of payload records, for the rest of the program. */
 export class ChangeLog {
-  #members = false;
+  #members = new Set<string>();
   #sync = false;
   #isSynced = false;
   #payloads = new Set<string>();
@@ -42,14 +42,14 @@ export class ChangeLog {
 
   /** Notes that the membership has dropped the name. */
   noteForgotten(name: string): void {
-    this.#members = true;
+    this.#members.add(name);
     this.#forgotten.push(name);
   }
 
   /** `before` is a copy of the member before the change. */
   noteMember(member: Member, before: Member | undefined, now: number): void {
     const { name, state, incarnation, heardAt } = member;
-    this.#members = true;
+    this.#members.add(name);
     if (isLive(member)) {
       if (before?.state === 'suspect') this.#events.push({ kind: 'refuted', member: name, incarnation });
       else if (!isLive(before)) this.#events.push({ kind: 'joined', member: name, incarnation });
@@ -62,7 +62,7 @@ export class ChangeLog {
   }
 
   noteSuspicion(member: string, confirmedBy: readonly string[]): void {
-    this.#members = true;
+    this.#members.add(member);
     this.#events.push({ kind: 'suspected', member, confirmedBy });
   }
 
@@ -84,7 +84,7 @@ export class ChangeLog {
       forgotten: this.#forgotten,
       events: this.#events,
     };
-    this.#members = false;
+    this.#members = new Set();
     this.#sync = false;
     this.#payloads = new Set();
     this.#lost = [];

@@ -158,7 +158,7 @@ export class MembershipNode {
     }
     this.#timer?.cancel();
     this.#timer = this.#clock.after(this.machine.wakeAt() - this.#clock.now(), () => this.#wakeSoon());
-    if (changes.members || changes.sync || changes.payloads.size > 0) this.#options.changed(changes);
+    if (changes.members.size > 0 || changes.sync || changes.payloads.size > 0) this.#options.changed(changes);
   }
 
   #record(events: readonly MembershipEvent[]): void {

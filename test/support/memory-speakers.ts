@@ -12,6 +12,7 @@ import { formatFacts } from '../../src/layer2/ownership/node-facts.ts';
 import { Ownership } from '../../src/layer2/ownership/ownership.ts';
 import { Readiness } from '../../src/layer2/ownership/readiness.ts';
 import { OwnershipRunner } from '../../src/layer2/ownership-runner.ts';
+import { ViewUpdates } from '../../src/layer2/view-updates.ts';
 import type { Logger } from '../../src/log.ts';
 import type { Changes } from '../../src/membership/change-log.ts';
 import { addressEntry } from './layer2-cluster.ts';
@@ -34,6 +35,7 @@ export class MemorySpeaker {
   readonly #runner: OwnershipRunner;
   readonly #readiness: Readiness;
   readonly #decideOnClaims: Coalescer;
+  readonly #viewUpdates: ViewUpdates;
   readonly #clock: Clock;
   #timer: Timer | undefined;
   #readinessTimer: Timer | undefined;
@@ -72,9 +74,14 @@ export class MemorySpeaker {
       },
       publish: (claims) => this.#publish(claims),
       drainCaptures: () => {},
+      beforeTick: () => this.#viewUpdates.refresh(),
       onAnswer: () => {},
     });
-    this.#decideOnClaims = new Coalescer(clock, () => this.#runner.send({ kind: 'tick' }));
+    this.#decideOnClaims = new Coalescer(clock, () => {
+      this.#viewUpdates.refresh();
+      this.#runner.send({ kind: 'tick' });
+    });
+    this.#viewUpdates = new ViewUpdates(clock, () => this.#updateView());
     const entries = addresses.map((address) => addressEntry(address, net.names, { observedVersion: 1 }));
     this.#runner.send({ kind: 'table', entries });
   }
@@ -82,13 +89,14 @@ export class MemorySpeaker {
   changed({ members, sync, payloads, lost }: Changes): void {
     const machine = this.#net.machine(this.name);
     if (machine) this.#view.logLosses(lost, machine);
-    if (!members && !sync && payloads.size === 0 && this.#isJoined) return;
+    if (members.size === 0 && !sync && payloads.size === 0 && this.#isJoined) return;
     this.#isJoined = true;
+    this.#viewUpdates.request(members);
     if (payloads.size > 0) {
+      this.#viewUpdates.refreshFor([...payloads].map((address) => this.claims.get(address)?.owner ?? ''));
       this.#runner.send({ kind: 'claims-received', addresses: payloads });
       this.#decideOnClaims.request();
     }
-    if (members) this.#updateView();
     this.#tryToStart();
   }
 
@@ -133,6 +141,7 @@ export class MemorySpeaker {
     const nowMs = this.#clock.now();
     const isReady = this.#readiness.isReady(input, nowMs);
     this.#readinessTimer?.cancel();
+    this.#viewUpdates.refresh();
     if (isReady) this.#runner.send({ kind: 'started' });
     else
       this.#readinessTimer = this.#clock.after(this.#readiness.wakeAtMs(nowMs) - nowMs, () =>

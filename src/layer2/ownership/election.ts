@@ -110,7 +110,8 @@ class Election {
 
   /** Lets recorded owners give groups away. `groups` holds the groups of each recorded owner. */
   *relieve(groups: ReadonlyMap<string, (readonly VacantAddress[])[]>): Steps<void> {
-    const left = new Map([...groups].map(([owner, all]) => [owner, { all, next: 0 }] as const));
+    const left = new Map<string, { readonly all: readonly (readonly VacantAddress[])[]; next: number }>();
+    for (const [owner, all] of groups) left.set(owner, { all, next: 0 });
     const most = new LoadHeap('greatest', left.keys(), this.#load);
     const least = new LoadHeap('least', eligibleIn(groups), this.#load);
     for (;;) {

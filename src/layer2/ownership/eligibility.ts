@@ -15,6 +15,14 @@ export class Eligibility {
    */
   readonly #cache = new Map<readonly string[], Map<string, readonly string[]>>();
 
+  /** The nodes of each list of eligible nodes. */
+  readonly #sets = new Map<readonly string[], ReadonlySet<string>>();
+  /** The ready nodes of each list, and the node itself if it is in the list. Each list is filtered once. */
+  readonly #ready = new Map<
+    readonly string[],
+    { readonly claiming: number; readonly nodes: readonly string[] }
+  >();
+
   /** `nodes` holds the live nodes, and `claiming` the starting nodes that have begun to claim. */
   constructor(nodes: ReadonlyMap<string, NodeFacts>, claiming: ReadonlySet<string> = new Set()) {
     this.#nodes = nodes;
@@ -36,8 +44,20 @@ export class Eligibility {
     return facts !== undefined && (!facts.isStarting || this.#claiming.has(node));
   }
 
+  /** The nodes of the list that are ready, and `self` if it is in the list. */
+  ready(nodes: readonly string[], self: string): readonly string[] {
+    const known = this.#ready.get(nodes);
+    if (known?.claiming === this.#claiming.size) return known.nodes;
+    const ready = nodes.filter((node) => node === self || this.isReady(node));
+    this.#ready.set(nodes, { claiming: this.#claiming.size, nodes: ready });
+    return ready;
+  }
+
   isEligible(node: string, address: IpAddress, entry: AddressEntry): boolean {
-    return this.eligible(address, entry).includes(node);
+    const nodes = this.eligible(address, entry);
+    const set = this.#sets.get(nodes) ?? new Set(nodes);
+    this.#sets.set(nodes, set);
+    return set.has(node);
   }
 
   /** The nodes among these that the entry prefers most. */

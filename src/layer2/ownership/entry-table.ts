@@ -16,6 +16,7 @@ export class EntryTable<T extends TrackedEntry> {
   readonly #groups = new Map<string, Set<string>>();
   /** Number of entries that name each interface for this node. */
   readonly #named = new Map<string, number>();
+  #preferring = 0;
   readonly #candidateLists = new Map<string, readonly string[]>();
 
   /** `track` creates the tracked entry for a new address. */
@@ -53,6 +54,11 @@ export class EntryTable<T extends TrackedEntry> {
     return new Set(this.#named.keys());
   }
 
+  /** Whether an entry prefers some nodes to others. */
+  get havePreferences(): boolean {
+    return this.#preferring > 0;
+  }
+
   /** Whether a subnet of the link holds any of the addresses. */
   carriesAny({ subnets }: Pick<Link, 'subnets'>): boolean {
     for (const { address } of this.#tracked.values())
@@ -77,6 +83,7 @@ export class EntryTable<T extends TrackedEntry> {
     this.#tracked.set(text, tracked);
     this.#groups.set(entry.group, (this.#groups.get(entry.group) ?? new Set()).add(text));
     this.#countInterfaces(shared, 1);
+    if (shared.preferences) this.#preferring++;
     const interfaces = (of: AddressEntry) => interfacesOf(of, this.#self).join();
     return { tracked, hasMoved: before !== undefined && interfaces(before) !== interfaces(entry) };
   }
@@ -91,6 +98,7 @@ export class EntryTable<T extends TrackedEntry> {
 
   #unlink(text: string, entry: AddressEntry): void {
     this.#countInterfaces(entry, -1);
+    if (entry.preferences) this.#preferring--;
     const members = this.#groups.get(entry.group);
     members?.delete(text);
     if (members?.size === 0) this.#groups.delete(entry.group);

@@ -103,8 +103,7 @@ export class Ownership {
         yield* this.#change(event.upsert, event.remove, decision);
         break;
       case 'view':
-        this.#see(event.view);
-        yield* this.#decide(this.#entries.texts(), decision);
+        yield* this.#decide(this.#see(event.view), decision);
         break;
       case 'claims-received':
         this.#note(event.addresses, nowMs);
@@ -190,13 +189,20 @@ export class Ownership {
     );
   }
 
-  #see({ nodes, claiming }: OwnershipView): void {
+  /**
+   * Takes a view. Returns the addresses whose owner may now keep them or no longer keep them: those that the changed nodes own, and all
+   * addresses if a change of one node may move an address of another.
+   */
+  #see({ nodes, claiming }: OwnershipView): Iterable<string> {
+    const changed = changedNodes(this.#nodes, nodes);
     for (const node of this.#starters) if (!nodes.get(node)?.isStarting) this.#starters.delete(node);
     this.#nodes = nodes;
     this.#eligibility = new Eligibility(nodes, this.#starters);
     const wasRefused = this.#claiming === 'refused';
     this.#claiming = claiming;
     if (wasRefused !== (claiming === 'refused')) this.#vacancies.forgetSilence();
+    if (this.#entries.havePreferences) return this.#entries.texts();
+    return changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
   }
 
   #note(addresses: Iterable<string>, nowMs: number): void {
@@ -373,6 +379,13 @@ export class Ownership {
     const claim = this.#claims.get(address);
     if (claim?.owner === this.#self) claims.push(release(claim, observedVersion));
   }
+}
+
+/** Nodes that have appeared or disappeared, or whose facts are another object. */
+function changedNodes(before: OwnershipView['nodes'], after: OwnershipView['nodes']): string[] {
+  const changed = [...after].filter(([node, facts]) => before.get(node) !== facts).map(([node]) => node);
+  for (const node of before.keys()) if (!after.has(node)) changed.push(node);
+  return changed;
 }
 
 function answer(owned: OwnedAddress, reason: TakeoverReason, from: string, mustProbe: boolean): AnswerAction {

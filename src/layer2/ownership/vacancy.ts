@@ -51,8 +51,7 @@ export function successors(
   const all = eligibility.eligible(address, entry);
   // A first placement can wait until nodes that start together are ready. An address that has lost its owner cannot wait, so only ready
   // nodes may take it.
-  const eligible =
-    owner === undefined ? all : all.filter((node) => node === self || eligibility.isReady(node));
+  const eligible = owner === undefined ? all : eligibility.ready(all, self);
   const ownerAnswers = owner !== undefined && eligible.includes(owner);
   const among = ownerAnswers ? eligibility.preferred(eligible, entry) : eligible;
   const remaining = passedOver.size === 0 ? among : among.filter((node) => !passedOver.has(node));
