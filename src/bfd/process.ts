@@ -21,7 +21,7 @@ const scheduling = scheduleBeforeOthers();
 if (scheduling.schedulingFault !== undefined)
   logger.warn(
     { reason: scheduling.schedulingFault },
-    'BFD runs without real-time scheduling; intervals shorter than 100 ms are raised',
+    'BFD runs without real-time scheduling; intervals below 100 ms and multipliers below 3 are raised',
   );
 
 const recorder = createRecorder({ clock: systemClock, logger });

@@ -22,6 +22,12 @@ export const eventReasons = {
     meaning:
       'The `key-secret` of a BFD profile does not exist, or lacks the label or the key. BFD of the peer does not run, or keeps its last keys.',
   },
+  BfdSessionShared: {
+    object: 'ConfigMap',
+    type: 'Warning',
+    meaning:
+      'Two peers have the same address and different BFD profiles. There is one BFD session for each address, so the profile that the message names first is in force for both.',
+  },
   BfdUp: {
     object: 'Node',
     type: 'Normal',

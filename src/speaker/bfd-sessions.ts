@@ -11,8 +11,15 @@ import type { IdentifiedPeer } from './peer-identities.ts';
 export interface PeerBfdState {
   /** Id of the session that watches the peer. Absent while no session can run. */
   readonly sessionId?: string;
-  /** How the session differs from what the configuration asks for, in a sentence. */
-  readonly warning?: string;
+  /** How the session differs from what the configuration asks for. */
+  readonly warning?: BfdWarning;
+}
+
+export interface BfdWarning {
+  /** The keys are missing or unusable, or the session follows the profile of another peer. */
+  readonly subject: 'bfd-keys' | 'bfd-sharing';
+  /** A sentence. */
+  readonly text: string;
 }
 
 export interface BfdSessionSet {
@@ -21,6 +28,11 @@ export interface BfdSessionSet {
   readonly peers: ReadonlyMap<string, PeerBfdState>;
   /** Ids of the peers whose session is new, is another one than before, or is gone. Earlier reports about these peers no longer apply. */
   readonly replaced: readonly string[];
+}
+
+interface WantedSession {
+  readonly settings: BfdSessionSettings;
+  readonly profile: BfdProfile;
 }
 
 export class BfdSessions {
@@ -44,7 +56,7 @@ export class BfdSessions {
   resolve(config: Config, peers: readonly IdentifiedPeer[]): BfdSessionSet {
     const profiles = new Map(config.bfdProfiles.map((profile) => [profile.name, profile]));
     this.#keys.keepOnly(config.bfdProfiles.flatMap(({ authentication }) => authentication ?? []));
-    const sessions = new Map<string, BfdSessionSettings>();
+    const sessions = new Map<string, WantedSession>();
     const states = new Map<string, PeerBfdState>();
     const paths = new Map<string, string>();
     for (const { id, config: peer } of peers) {
@@ -53,27 +65,31 @@ export class BfdSessions {
       const mode = this.#modeOf(peer, profile);
       const key = pathOf(peer, mode);
       const shared = sessions.get(key);
+      const settings = settingsOf(id, peer, profile, mode);
       if (shared) {
         paths.set(id, key);
-        states.set(id, sharing(shared, profile));
+        states.set(id, sharing(shared, { settings, profile }));
         continue;
       }
-      const { authentication, warning } = profile.authentication
+      const { authentication, warning: text } = profile.authentication
         ? this.#keys.resolve(profile.authentication)
         : {};
       const canRun = !profile.authentication || authentication !== undefined;
-      states.set(id, { ...(canRun ? { sessionId: id } : {}), ...(warning === undefined ? {} : { warning }) });
+      states.set(id, {
+        ...(canRun ? { sessionId: id } : {}),
+        ...(text === undefined ? {} : { warning: { subject: 'bfd-keys', text } }),
+      });
       if (!canRun) continue;
       paths.set(id, key);
       sessions.set(key, {
-        ...settingsOf(id, peer, profile, mode),
-        ...(authentication ? { authentication } : {}),
+        settings: { ...settings, ...(authentication ? { authentication } : {}) },
+        profile,
       });
     }
     const before = this.#paths;
     this.#paths = paths;
     const replaced = peers.map(({ id }) => id).filter((id) => before.get(id) !== paths.get(id));
-    return { sessions: [...sessions.values()], peers: states, replaced };
+    return { sessions: [...sessions.values()].map(({ settings }) => settings), peers: states, replaced };
   }
 
   /**
@@ -104,14 +120,18 @@ function pathOf({ address, interface: device, sourceAddress }: PeerConfig, { kin
 }
 
 /** Two BGP peers at one address, for instance with two ports, share the BFD session of the first. */
-function sharing(session: BfdSessionSettings, profile: BfdProfile): PeerBfdState {
-  const isSame =
-    session.transmitIntervalMs === profile.transmitIntervalMs &&
-    session.receiveIntervalMs === profile.receiveIntervalMs &&
-    session.detectMultiplier === profile.detectMultiplier;
-  if (isSame) return { sessionId: session.id };
-  const warning = `BFD runs with the profile of peer ${session.name}, which has the same address`;
-  return { sessionId: session.id, warning };
+function sharing(shared: WantedSession, own: WantedSession): PeerBfdState {
+  const { id, name } = shared.settings;
+  if (requestOf(shared) === requestOf(own)) return { sessionId: id };
+  const text =
+    `BFD runs with bfd-profile ${shared.profile.name} of peer ${name}, which has the same address, and not with ` +
+    `bfd-profile ${own.profile.name}; give both peers the same profile`;
+  return { sessionId: id, warning: { subject: 'bfd-sharing', text } };
+}
+
+/** The settings that the configuration asks for, as text, without the peer that they belong to. Fields that do not matter to the session are left out. */
+function requestOf({ settings, profile }: WantedSession): string {
+  return JSON.stringify({ ...settings, id: '', name: '', authentication: profile.authentication });
 }
 
 function settingsOf(id: string, peer: PeerConfig, profile: BfdProfile, mode: BfdMode): BfdSessionSettings {

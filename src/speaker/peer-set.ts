@@ -3,7 +3,7 @@ import type { ResolvedPeer } from '../bgp/index.ts';
 import type { Config } from '../config/config.ts';
 import type { Node, Secret } from '../kubernetes/model.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
-import { type BfdSessionSet, BfdSessions } from './bfd-sessions.ts';
+import { type BfdSessionSet, BfdSessions, type BfdWarning } from './bfd-sessions.ts';
 import { type IdentifiedPeer, identifyPeers } from './peer-identities.ts';
 import { PeerPasswords } from './peer-passwords.ts';
 import { peersOfNode } from './peer-routes.ts';
@@ -13,8 +13,8 @@ import { routerIdOf } from './router-id.ts';
 /** A fault that lies in the cluster and not in the configuration's text, such as a missing Secret. */
 export interface PeerTrouble {
   readonly peer: string;
-  /** What is missing: the password of the session, or the keys of its BFD. */
-  readonly subject: 'password' | 'bfd-keys';
+  /** What it is about: the password of the session, or its BFD. */
+  readonly subject: 'password' | BfdWarning['subject'];
   readonly reason: string;
 }
 
@@ -58,7 +58,7 @@ export class PeerSet {
     const passwords = this.#passwords.resolve(this.#peers);
     const bfd = this.#bfd.resolve(config, this.#peers);
     const peers = this.#peers.map(({ id, config: peer }, i): ResolvedPeer => {
-      const bfdWarning = bfd.peers.get(id)?.warning;
+      const bfdWarning = bfd.peers.get(id)?.warning?.text;
       return {
         id,
         settings: peerSettingsOf(peer),
@@ -73,7 +73,7 @@ export class PeerSet {
     if (text === this.#resolved) return undefined;
     this.#resolved = text;
     this.#peersOfSession = watchedPeers(peers, bfd);
-    return { peers, bfd, troubles: this.#newTroubles(peers) };
+    return { peers, bfd, troubles: this.#newTroubles(peers, bfd) };
   }
 
   /** The peers that a BFD session watches. */
@@ -97,11 +97,14 @@ export class PeerSet {
     return this.#lastNode;
   }
 
-  #newTroubles(peers: readonly ResolvedPeer[]): PeerTrouble[] {
-    const troubles = peers.flatMap(({ settings, waitingFor, warning, bfdWarning }) => [
-      ...troubleOf(settings.name, 'password', waitingFor ?? warning),
-      ...troubleOf(settings.name, 'bfd-keys', bfdWarning),
-    ]);
+  #newTroubles(peers: readonly ResolvedPeer[], bfd: BfdSessionSet): PeerTrouble[] {
+    const troubles = peers.flatMap(({ id, settings, waitingFor, warning }) => {
+      const bfdWarning = bfd.peers.get(id)?.warning;
+      return [
+        ...troubleOf(settings.name, 'password', waitingFor ?? warning),
+        ...(bfdWarning ? troubleOf(settings.name, bfdWarning.subject, bfdWarning.text) : []),
+      ];
+    });
     const before = this.#troubles;
     this.#troubles = new Set(troubles.map((trouble) => JSON.stringify(trouble)));
     return troubles.filter((trouble) => !before.has(JSON.stringify(trouble)));

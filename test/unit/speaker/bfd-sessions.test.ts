@@ -101,9 +101,35 @@ describe('BfdSessions', () => {
     assert.deepEqual(states.get('id-b'), { sessionId: 'id-a' });
     assert.deepEqual(states.get('id-c'), {
       sessionId: 'id-a',
-      warning: 'BFD runs with the profile of peer a, which has the same address',
+      warning: {
+        subject: 'bfd-sharing',
+        text: 'BFD runs with bfd-profile fast of peer a, which has the same address, and not with bfd-profile slow; give both peers the same profile',
+      },
     });
   });
+
+  const keys = { type: 'keyed-sha1', keySecret: 'bfd', keyId: 1 } as const;
+  for (const [what, differing, hops, warns] of [
+    ['receive interval', { receiveIntervalMs: 50 }, 1, true],
+    ['detect multiplier', { detectMultiplier: 9 }, 1, true],
+    ['passive mode', { passiveMode: true }, 1, true],
+    ['echo mode', { echoMode: true }, 1, true],
+    ['authentication', { authentication: keys }, 1, true],
+    ['minimum TTL of a multihop session', { minimumTtl: 1 }, 9, true],
+    ['minimum TTL of a single-hop session, which has none', { minimumTtl: 1 }, 1, false],
+    ['echo interval without echo mode', { echoIntervalMs: 99 }, 1, false],
+    ['name only', {}, 1, false],
+  ] as const)
+    test(`peers at one address whose profiles differ in this get ${warns ? 'a' : 'no'} warning: ${what}`, () => {
+      const other = { ...profile, ...differing, name: 'other' };
+      const peers = [
+        peer('a', { bfd, ebgpMultihop: hops }),
+        peer('b', { bfd: { ...bfd, profile: 'other' }, ebgpMultihop: hops, port: 1179 }),
+      ];
+      const { peers: states } = resolver().resolve(peers, profile, other);
+      assert.equal(states.get('id-b')?.sessionId, 'id-a');
+      assert.equal(states.get('id-b')?.warning?.subject, warns ? 'bfd-sharing' : undefined);
+    });
 
   test('a session with authentication waits for its keys', () => {
     const { sessions, resolve } = resolver();
@@ -114,7 +140,9 @@ describe('BfdSessions', () => {
     const peers = [peer('router', { bfd })];
     const without = resolve(peers, secured);
     assert.deepEqual(without.sessions, []);
-    assert.match(without.peers.get('id-router')?.warning ?? '', /BFD does not run/);
+    const { subject, text } = without.peers.get('id-router')?.warning ?? {};
+    assert.equal(subject, 'bfd-keys');
+    assert.match(text ?? '', /BFD does not run/);
     const data = { '1': new TextEncoder().encode('key') };
     sessions.setSecret('bfd', { namespace: 'bellman-system', name: 'bfd', data });
     const secret = Buffer.from('key').toString('base64');
