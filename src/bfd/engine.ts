@@ -149,6 +149,7 @@ export class BfdEngine {
       returning.setAdminDown(false);
       return;
     }
+    this.#endFarewells(settings);
     const { transport, recorder, logger, onChange, random } = this.#options;
     const session = new BfdSession({
       settings,
@@ -163,6 +164,20 @@ export class BfdEngine {
     this.#sessions.set(settings.id, session);
     this.#byDiscriminator.set(session.machine.localDiscriminator, session);
     this.#join(session);
+  }
+
+  /**
+   * The peer has one session for a path (RFC 5881 section 2). So AdminDown packets of a session that leaves would take down the new session
+   * on the same path.
+   */
+  #endFarewells(settings: BfdSessionSettings): void {
+    const own = listenKeyOf(settings);
+    for (const session of [...this.#leaving.keys()])
+      if (
+        session.settings.peerAddress === settings.peerAddress &&
+        mayReceive(listenKeyOf(session.settings), own)
+      )
+        this.#forget(session);
   }
 
   #configure(session: BfdSession, settings: BfdSessionSettings): void {

@@ -137,6 +137,18 @@ describe('BfdEngine', () => {
     assert.equal(only(a).state, 'Down');
   });
 
+  for (const [what, changes] of [
+    ['id', { id: 'other' }],
+    ['local address', { localAddress: ours }],
+  ] as const)
+    test(`a session that takes the place of another on its path is not disturbed by the farewell: another ${what}`, () => {
+      const { clock, a, b } = pair();
+      a.engine.setSessions([{ ...base, ...changes }]);
+      clock.advance(10_000);
+      assert.deepEqual([only(a).state, only(b).state], ['Up', 'Up']);
+      assert.deepEqual([only(a).ups, only(a).downs, only(b).downs], [1, 0, 1]);
+    });
+
   test('no forged packet moves a session', () => {
     const { clock, a } = pair();
     const { localDiscriminator, remoteDiscriminator } = only(a);
@@ -329,7 +341,8 @@ describe('BfdEngine', () => {
     clock.advance(60);
     assert.equal(only(a).echo?.received, 0);
     a.transport.echoes.push(genuine);
-    // The engine reads Echo packets before it judges a peer.
+    // The engine reads Echo packets before it judges a peer that is silent.
+    b.transport.onSent = () => undefined;
     clock.stall(400);
     assert.deepEqual([only(a).echo?.received, only(a).warning], [1, undefined]);
   });
