@@ -27,20 +27,32 @@ export class BfdReports {
   readonly #options: BfdReportsOptions;
   /** Ids of the sessions that are Up. */
   readonly #up = new Set<string>();
+  /** The last change of each session, by its id. */
+  readonly #last = new Map<string, BfdChange>();
 
   constructor(options: BfdReportsOptions) {
     this.#options = options;
   }
 
-  /** Takes the sessions of the configuration, and forgets all others. */
-  configured(sessions: readonly BfdSessionSettings[]): void {
+  /**
+   * Takes the sessions of the configuration, and forgets all others. `joined` are the ids of the peers whose session is another one than before.
+   * A peer may join a session that watches another peer at the same address and is already Up. No change would report that.
+   */
+  configured(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void {
+    const { bgp, downs, peersOf } = this.#options;
     const ids = new Set(sessions.map(({ id }) => id));
     for (const id of this.#up) if (!ids.has(id)) this.#up.delete(id);
-    this.#options.downs.keepOnly(new Set(sessions.map(({ name }) => name)));
+    for (const id of this.#last.keys()) if (!ids.has(id)) this.#last.delete(id);
+    const watched = sessions.flatMap(({ id }) =>
+      peersOf(id).map((peer) => ({ ...peer, last: this.#last.get(id) })),
+    );
+    downs.keepOnly(new Set(watched.map(({ name }) => name)));
+    for (const { id, last } of watched) if (last && joined.includes(id)) bgp.bfdChanged(id, last);
   }
 
   handle(change: BfdChange): void {
     const { bgp, peersOf } = this.#options;
+    this.#last.set(change.id, change);
     const peers = peersOf(change.id);
     // BGP comes first, because routes wait for it.
     for (const { id } of peers) bgp.bfdChanged(id, change);

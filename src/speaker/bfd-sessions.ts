@@ -9,7 +9,7 @@ import type { IdentifiedPeer } from './peer-identities.ts';
 
 /** What BFD does for one peer. */
 export interface PeerBfdState {
-  /** Id of the session that watches the peer. Absent while no session can run. */
+  /** Id of the session that watches the peer, which identifies the path. Absent while no session can run. */
   readonly sessionId?: string;
   /** How the session differs from what the configuration asks for. */
   readonly warning?: BfdWarning;
@@ -65,7 +65,7 @@ export class BfdSessions {
       const mode = this.#modeOf(peer, profile);
       const key = pathOf(peer, mode);
       const shared = sessions.get(key);
-      const settings = settingsOf(id, peer, profile, mode);
+      const settings = settingsOf(key, peer, profile, mode);
       if (shared) {
         paths.set(id, key);
         states.set(id, sharing(shared, { settings, profile }));
@@ -76,7 +76,7 @@ export class BfdSessions {
         : {};
       const canRun = !profile.authentication || authentication !== undefined;
       states.set(id, {
-        ...(canRun ? { sessionId: id } : {}),
+        ...(canRun ? { sessionId: key } : {}),
         ...(text === undefined ? {} : { warning: { subject: 'bfd-keys', text } }),
       });
       if (!canRun) continue;
@@ -114,7 +114,10 @@ function isInternal({ peerAsn, localAsn, myAsn }: PeerConfig): boolean {
   return peerAsn === 'internal' || peerAsn === (localAsn ?? myAsn);
 }
 
-/** Identifies the path. There is one session for each path (RFC 5881 section 2, RFC 5883 section 4.1). */
+/**
+ * Identifies the path, and its session: there is one session for each path (RFC 5881 section 2, RFC 5883 section 4.1). Peers that share it come and
+ * go without an end of the session.
+ */
 function pathOf({ address, interface: device, sourceAddress }: PeerConfig, { kind }: BfdMode): string {
   return JSON.stringify([formatIp(address), device, sourceAddress && formatIp(sourceAddress), kind]);
 }
@@ -131,7 +134,7 @@ function sharing(shared: WantedSession, own: WantedSession): PeerBfdState {
 
 /** The settings that the configuration asks for, as text, without the peer that they belong to. Fields that do not matter to the session are left out. */
 function requestOf({ settings, profile }: WantedSession): string {
-  return JSON.stringify({ ...settings, id: '', name: '', authentication: profile.authentication });
+  return JSON.stringify({ ...settings, name: '', authentication: profile.authentication });
 }
 
 function settingsOf(id: string, peer: PeerConfig, profile: BfdProfile, mode: BfdMode): BfdSessionSettings {

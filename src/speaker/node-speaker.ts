@@ -41,7 +41,8 @@ export interface Layer2Sink {
 
 /** Receives the BFD sessions of the node. */
 export interface BfdSink {
-  setSessions(sessions: readonly BfdSessionSettings[]): void;
+  /** `joined` are the ids of the peers whose session is another one than before. */
+  setSessions(sessions: readonly BfdSessionSettings[], joined: readonly string[]): void;
 }
 
 export interface NodeSpeakerOptions {
@@ -266,7 +267,7 @@ export class NodeSpeaker {
     if (!change) return;
     bgp.setPeers(change.peers);
     for (const peer of change.bfd.replaced) bgp.bfdChanged(peer, unknownToBfd);
-    bfd.setSessions(change.bfd.sessions);
+    bfd.setSessions(change.bfd.sessions, change.bfd.replaced);
     for (const trouble of change.troubles) onPeerTrouble(trouble);
   }
 

@@ -112,8 +112,8 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     namespace,
     bgp,
     bfd: {
-      setSessions: (sessions) => {
-        bfdReports.configured(sessions);
+      setSessions: (sessions, joined) => {
+        bfdReports.configured(sessions, joined);
         bfd.setSessions(sessions);
       },
     },
@@ -121,7 +121,8 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     onPeerTrouble: (trouble) => {
       const { peer, subject, reason } = trouble;
       if (subject === 'password') logger.warn({ peer, reason }, 'password-secret not usable');
-      else logger.warn({ peer, reason }, 'key-secret not usable');
+      else if (subject === 'bfd-keys') logger.warn({ peer, reason }, 'key-secret not usable');
+      else logger.warn({ peer, reason }, 'bfd-profile not in force');
       events.record(peerTroubleEvent(trouble, { namespace, uid: accepted.uid }));
     },
     logger,

@@ -55,6 +55,17 @@ test('BfdReports tells every peer of the session about each change', () => {
   assert.deepEqual(toBgp, ['id-a Init', 'id-b Init', 'id-a Up', 'id-b Up']);
 });
 
+test('BfdReports tells a peer that joins a session what the session has reported last', () => {
+  const { reports, toBgp } = fixture(['a', 'b']);
+  reports.handle(up);
+  toBgp.length = 0;
+  reports.configured([session], ['id-b']);
+  assert.deepEqual(toBgp, ['id-b Up']);
+  reports.configured([], []);
+  reports.configured([session], ['id-a', 'id-b']);
+  assert.deepEqual(toBgp, ['id-b Up'], 'nothing is known about the new session on this path');
+});
+
 test('BfdReports records an event when a session comes up and when it goes down after that, and counts by diagnostic', () => {
   const { reports, downs, take } = fixture();
   reports.handle(change({ diagnostic: 1 }));
@@ -88,9 +99,9 @@ test('BfdReports records nothing when a session ends on purpose, is replaced, or
   reports.handle(change({ state: 'Init' }));
   assert.deepEqual(take(), []);
   reports.handle(up);
-  reports.configured([]);
+  reports.configured([], []);
   take();
-  reports.configured([session]);
+  reports.configured([session], []);
   reports.handle(change({ diagnostic: 1 }));
   assert.deepEqual(take(), []);
 });

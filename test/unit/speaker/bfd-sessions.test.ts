@@ -35,9 +35,10 @@ describe('BfdSessions', () => {
   test('maps the profile and the peer to one session for each peer with BFD', () => {
     const optional = { interface: 'eth0', sourceAddress: ip('10.0.0.9') };
     const { sessions, peers } = resolver().resolve([peer('router', { bfd, ...optional }), peer('other')]);
+    const [{ id = '' } = {}] = sessions;
     assert.deepEqual(sessions, [
       {
-        id: 'id-router',
+        id,
         name: 'router',
         peerAddress: '10.0.0.1',
         localAddress: '10.0.0.9',
@@ -49,7 +50,7 @@ describe('BfdSessions', () => {
         passive: false,
       },
     ]);
-    assert.deepEqual([...peers], [['id-router', { sessionId: 'id-router' }]]);
+    assert.deepEqual([...peers], [['id-router', { sessionId: id }]]);
   });
 
   const modeOf = (over: Partial<PeerConfig>, onLink: readonly string[] = []) =>
@@ -98,9 +99,10 @@ describe('BfdSessions', () => {
     ];
     const { sessions, peers: states } = resolver().resolve(peers, profile, slow);
     assert.equal(sessions.length, 1);
-    assert.deepEqual(states.get('id-b'), { sessionId: 'id-a' });
+    const [{ id = '' } = {}] = sessions;
+    assert.deepEqual(states.get('id-b'), { sessionId: id });
     assert.deepEqual(states.get('id-c'), {
-      sessionId: 'id-a',
+      sessionId: id,
       warning: {
         subject: 'bfd-sharing',
         text: 'BFD runs with bfd-profile fast of peer a, which has the same address, and not with bfd-profile slow; give both peers the same profile',
@@ -126,10 +128,20 @@ describe('BfdSessions', () => {
         peer('a', { bfd, ebgpMultihop: hops }),
         peer('b', { bfd: { ...bfd, profile: 'other' }, ebgpMultihop: hops, port: 1179 }),
       ];
-      const { peers: states } = resolver().resolve(peers, profile, other);
-      assert.equal(states.get('id-b')?.sessionId, 'id-a');
+      const { sessions, peers: states } = resolver().resolve(peers, profile, other);
+      assert.equal(states.get('id-b')?.sessionId, sessions[0]?.id);
       assert.equal(states.get('id-b')?.warning?.subject, warns ? 'bfd-sharing' : undefined);
     });
+
+  test('peers that share a session come and go without an end of the session', () => {
+    const { resolve } = resolver();
+    const [a, b] = [peer('a', { bfd }), peer('b', { bfd, port: 1179 })];
+    const [first] = resolve([a]).sessions;
+    const both = resolve([a, b]);
+    assert.deepEqual([both.sessions[0]?.id, both.replaced], [first?.id, ['id-b']]);
+    const last = resolve([b]);
+    assert.deepEqual([last.sessions[0]?.id, last.sessions[0]?.name, last.replaced], [first?.id, 'b', []]);
+  });
 
   test('a session with authentication waits for its keys', () => {
     const { sessions, resolve } = resolver();

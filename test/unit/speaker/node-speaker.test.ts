@@ -28,6 +28,8 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     status: () => [],
     stop: () => Promise.resolve(),
   };
+  /** Ids of the BFD sessions as they are. */
+  const sessionIds: string[] = [];
   const speaker = new NodeSpeaker({
     nodeName: 'node-1',
     isOurs: ({ name }) => {
@@ -35,7 +37,12 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
       return true;
     },
     isOnLink: () => links.isOnLink,
-    bfd: { setSessions: (all) => void sessions.push(all.map(({ id, mode }) => `${id} ${mode.kind}`).join()) },
+    bfd: {
+      setSessions: (all) => {
+        sessions.push(all.map(({ name, mode }) => `${name} ${mode.kind}`).join());
+        sessionIds.splice(0, Number.POSITIVE_INFINITY, ...all.map(({ id }) => id));
+      },
+    },
     leavesWhenCordoned: false,
     ignoresExcludeLabel: over.ignoresExcludeLabel ?? false,
     bgp,
@@ -52,7 +59,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     logger: pino({ level: 'silent' }),
     guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void lines.push('guarded') }),
   });
-  return { speaker, peers, uses, sessions, toBgp, links, take: () => lines.splice(0) };
+  return { speaker, peers, uses, sessions, sessionIds, toBgp, links, take: () => lines.splice(0) };
 }
 
 const both = config([
@@ -246,7 +253,7 @@ test('NodeSpeaker says with each configuration whether layer 2 is used, also bef
 });
 
 test('NodeSpeaker sends the BFD sessions of its peers, and tells BGP when a session is another one', () => {
-  const { speaker, sessions, toBgp, links } = recorded();
+  const { speaker, sessions, sessionIds, toBgp, links } = recorded();
   const bfdProfiles = [
     {
       ...{ name: 'fast', receiveIntervalMs: 300, transmitIntervalMs: 300, detectMultiplier: 3 },
@@ -270,10 +277,11 @@ test('NodeSpeaker sends the BFD sessions of its peers, and tells BGP when a sess
   speaker.interfacesChanged();
   assert.deepEqual(sessions.splice(0), ['router single-hop']);
   assert.deepEqual(toBgp.splice(0), ['router Down']);
-  assert.deepEqual(speaker.peersOfBfdSession('router'), [{ id: 'router', name: 'router' }]);
+  const [id = ''] = sessionIds;
+  assert.deepEqual(speaker.peersOfBfdSession(id), [{ id: 'router', name: 'router' }]);
   speaker.setConfig(withPeer({ peerAsn: 'internal', name: 'tor' }));
   assert.deepEqual(
-    speaker.peersOfBfdSession('router'),
+    speaker.peersOfBfdSession(id),
     [{ id: 'router', name: 'tor' }],
     'a new name keeps the session',
   );
