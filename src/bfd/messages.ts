@@ -83,6 +83,8 @@ export interface BfdSessionStatus extends BfdChange {
   readonly transmitIntervalMs: number;
   /** The session goes down after this time without a packet; 0 while nothing has arrived. */
   readonly detectionTimeMs: number;
+  /** Whether this end sends nothing before the peer does. */
+  readonly passive: boolean;
   /** Whether a Poll Sequence is running (RFC 5880 section 6.5). */
   readonly isPolling: boolean;
   /** Since the process started. */

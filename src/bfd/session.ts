@@ -200,6 +200,7 @@ export class BfdSession {
       remoteDemandMode: remote.demand,
       transmitIntervalMs: this.machine.transmitInterval / 1000,
       detectionTimeMs: this.machine.detectionTime / 1000,
+      passive: settings.passive,
       isPolling: intervals.isPolling,
       sent: this.#sent,
       received: this.#received,

@@ -65,6 +65,8 @@ export function problemOf(session: BfdSessionStatus, nowEpochMs: number): string
   }
   const [reason] = Object.entries(dropped).sort(([, a], [, b]) => b - a)[0] ?? [];
   if (reason !== undefined) return `packets arrive and are dropped: ${reason}`;
+  if (session.passive && session.remoteDiscriminator === 0)
+    return 'this end is passive and waits for the peer, which sends nothing; one end must not be passive';
   if (sent < unansweredPackets) return undefined;
   return received === 0
     ? 'we send, and nothing returns: the peer has no BFD session with this address, or a firewall drops the packets'

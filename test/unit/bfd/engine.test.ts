@@ -149,6 +149,19 @@ describe('BfdEngine', () => {
       assert.deepEqual([only(a).ups, only(a).downs, only(b).downs], [1, 0, 1]);
     });
 
+  test('two passive ends send nothing, and one that is not passive is enough', () => {
+    const clock = new VirtualClock();
+    const [a, b] = [node(clock), node(clock)];
+    connect([a.transport, ours], [b.transport, theirs]);
+    a.engine.setSessions([{ ...base, passive: true }]);
+    b.engine.setSessions([{ ...base, peerAddress: ours, passive: true }]);
+    clock.advance(5000);
+    assert.deepEqual([only(a).sent, only(b).sent, only(a).passive], [0, 0, true]);
+    b.engine.setSessions([{ ...base, peerAddress: ours }]);
+    clock.advance(5000);
+    assert.deepEqual([only(a).state, only(b).state], ['Up', 'Up']);
+  });
+
   test('no forged packet moves a session', () => {
     const { clock, a } = pair();
     const { localDiscriminator, remoteDiscriminator } = only(a);

@@ -26,6 +26,7 @@ const session = (over: Partial<BfdSessionStatus> = {}): BfdSessionStatus => ({
   remoteDemandMode: false,
   transmitIntervalMs: 1000,
   detectionTimeMs: 0,
+  passive: false,
   isPolling: false,
   sent: 0,
   received: 0,
@@ -59,6 +60,16 @@ describe('problemOf(): why a session is not Up', () => {
     [
       'no answer any more',
       { sent: 9, received: 5, lastReceivedAgoMs: 60_000 },
+      'we send, and nothing returns any more',
+    ],
+    [
+      'both ends are passive',
+      { passive: true },
+      'this end is passive and waits for the peer, which sends nothing; one end must not be passive',
+    ],
+    [
+      'a passive end whose packets are not answered',
+      { passive: true, remoteDiscriminator: 7, sent: 9, received: 5, lastReceivedAgoMs: 60_000 },
       'we send, and nothing returns any more',
     ],
     [
