@@ -174,7 +174,10 @@ describe('load balancer traffic', () => {
     const [, node] = lab.fabric.nodes;
     assert.ok(node);
     const clusterIp = await lab.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
-    assert.equal(nodesIn(await heard(node.namespace, clusterIp, 24)).size, 3);
+    await lab.until(
+      'the pods of all nodes answer',
+      async () => nodesIn(await heard(node.namespace, clusterIp, 24)).size === 3,
+    );
   });
 });
 
