@@ -1,7 +1,7 @@
 /**
  * What speakers cost kube-apiserver: requests, octets and CPU time per speaker and per event, beside many Services on many nodes. The speakers
  * are simulated in this process: each has its own connections and runs the watches of the real speaker, with parts that ignore the objects.
- *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-server-scale.ts [--services N] [--nodes N] [--speakers N] [--events N]
+ *   BELLMAN_KUBERNETES=$(lab/kubernetes/build.sh) lab/world .cache/bin/node bench/api-server-scale.ts [--services N] [--nodes N] [--speakers N] [--events N] [--idle-seconds N]
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
@@ -33,6 +33,7 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '1000' },
     speakers: { type: 'string', default: '50' },
     events: { type: 'string', default: '200' },
+    'idle-seconds': { type: 'string', default: '300' },
   },
 });
 const counts = {
@@ -164,7 +165,8 @@ async function fill(): Promise<void> {
         path: services,
         timeoutMs: 120_000,
       });
-      return items.every(({ status }) => status.loadBalancer.ingress);
+      // The Service `kubernetes` is in the same namespace.
+      return items.filter(({ status }) => status.loadBalancer.ingress).length === counts.services;
     },
     { deadlineMs },
   );
@@ -286,7 +288,7 @@ try {
   console.log(
     `| start | ${perSpeaker(started.requests)} | ${perSpeaker(started.octets / 1e6)} MB | ${perSpeaker(started.cpuSeconds, 2)} s |`,
   );
-  const idle = await costOf(() => sleep(300_000));
+  const idle = await costOf(() => sleep(Number(values['idle-seconds']) * 1000));
   const minute = 60 / idle.seconds;
   console.log(
     `| one minute without an event | ${perSpeaker(idle.requests * minute)} | ${perSpeaker((idle.octets * minute) / 1e3)} kB | ${perSpeaker(idle.cpuSeconds * minute, 4)} s |`,
