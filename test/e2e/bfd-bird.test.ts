@@ -3,12 +3,22 @@
  * hangs keeps BFD up.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
-import { birdSocketPath, kubeconfigPath, type Lab } from '../../lab/lab.ts';
-import { events, isUp, nextHops, sessionOf, silence, startWithoutRouter, unsilence } from './bfd-fixtures.ts';
+import { addresses, type LabNode } from '../../lab/fabric.ts';
+import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import {
+  bfdProcessOf,
+  configureBird,
+  events,
+  isUp,
+  nextHops,
+  sessionOf,
+  silence,
+  startWithoutRouter,
+  unsilence,
+} from './bfd-fixtures.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
@@ -39,14 +49,7 @@ describe('BFD with BIRD', { concurrency: false }, () => {
     await lab.until('the speaker says that nothing returns', async () =>
       /we send, and nothing returns/.test((await sessionOf(lab, node('node-1')))?.bfd?.problem ?? ''),
     );
-    const file = '/run/lab/bird-bfd.conf';
-    writeFileSync(
-      file,
-      `${birdConfig(lab.fabric).replaceAll('  connect retry time', '  bfd on;\n  connect retry time')}
-protocol bfd { interface "eth0" { min rx interval 300 ms; min tx interval 300 ms; multiplier 10; }; }
-`,
-    );
-    lab.processes.start('bird', lab.fabric.router, 'bird', ['-f', '-c', file, '-s', birdSocketPath]);
+    await configureBird(lab, 'min rx interval 300 ms; min tx interval 300 ms; multiplier 10;');
     for (const each of lab.fabric.nodes)
       await lab.until(`BFD and BGP of ${each.name}`, () => isUp(lab, each));
     await lab.until('both routes', async () => (await nextHops(lab, address)).length === 2);
@@ -81,9 +84,12 @@ protocol bfd { interface "eth0" { min rx interval 300 ms; min tx interval 300 ms
     assert.match(before ?? '', / Up /);
     lab.processes.signal('speaker-node-2', 'SIGSTOP');
     // The time is longer than the detection time of 3 s, and shorter than the hold time.
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await sleep(5000);
     const during = await birdSession(node('node-2'));
+    const answer = lab.status(node('node-2').namespace);
+    assert.equal(await Promise.race([answer, sleep(1000)]), undefined, 'the speaker process does not answer');
     lab.processes.signal('speaker-node-2', 'SIGCONT');
+    await answer;
     assert.equal(during, before, 'the session of BIRD did not change its state');
     const session = await sessionOf(lab, node('node-2'));
     assert.equal(session?.state, 'Established');
@@ -114,6 +120,25 @@ protocol bfd { interface "eth0" { min rx interval 300 ms; min tx interval 300 ms
     await unsilence(lab, node('node-1'));
     await lab.until('the session again', () => isUp(lab, node('node-1')));
     await lab.until('both routes again', async () => (await nextHops(lab, address)).length === 2);
+  });
+
+  test('a BFD process that is killed starts again, and only the sessions of its node notice', async () => {
+    const [own, other] = [node('node-1'), node('node-2')];
+    const before = await sessionOf(lab, own);
+    const untouched = await sessionOf(lab, other);
+    process.kill(await bfdProcessOf(lab, own), 'SIGKILL');
+    await lab.until('a new BFD session', async () => {
+      const { state, localDiscriminator } = (await sessionOf(lab, own))?.bfd ?? {};
+      return state === 'Up' && localDiscriminator !== before?.bfd?.localDiscriminator;
+    });
+    assert.match(
+      lab.log('speaker-node-1'),
+      /"BFD process","reason":"SIGKILL".*"child process ended; restarting it"/,
+    );
+    // The router takes the new session for a failure of the old one, as it must, and ends BGP once.
+    await lab.until('BGP and BFD again', () => isUp(lab, own));
+    await lab.until('both routes again', async () => (await nextHops(lab, address)).length === 2);
+    assert.equal((await sessionOf(lab, other))?.since, untouched?.since);
   });
 
   test('the removal of the profile ends BFD, and an added one starts it again', async () => {

@@ -1,24 +1,36 @@
 /** A lab whose router has no routing daemon yet, and what the BFD tests ask of it. */
 import assert from 'node:assert/strict';
-import type { LabNode } from '../../lab/fabric.ts';
-import { Lab } from '../../lab/lab.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { birdConfig, type LabNode } from '../../lab/fabric.ts';
+import { birdSocketPath, Lab } from '../../lab/lab.ts';
 
 interface PeerView {
   readonly name: string;
   readonly state: string;
+  /** Present while the session waits for BFD. */
+  readonly subState?: string;
   readonly since: string;
+  readonly capabilities: readonly string[];
   readonly lastError?: string;
+  readonly warnings: readonly string[];
   readonly bfd?: {
     readonly state: string;
     readonly since: string;
     readonly remoteState: string;
+    readonly transmitIntervalMs: number;
+    readonly detectionTimeMs: number;
+    readonly local: { readonly detectMultiplier: number };
+    readonly sent: number;
+    readonly received: number;
+    readonly downs: number;
+    readonly dropped: Readonly<Record<string, number>>;
     readonly localDiscriminator: number;
     readonly remoteDiscriminator: number;
     readonly problem?: string;
   };
 }
 
-/** The session of a node with the router. */
+/** The session of a node with its only peer. */
 export async function sessionOf(lab: Lab, node: LabNode): Promise<PeerView | undefined> {
   const status = (await lab.status(node.namespace)) as { readonly peers: readonly PeerView[] };
   return status.peers[0];
@@ -27,6 +39,26 @@ export async function sessionOf(lab: Lab, node: LabNode): Promise<PeerView | und
 export async function isUp(lab: Lab, node: LabNode): Promise<boolean> {
   const session = await sessionOf(lab, node);
   return session?.state === 'Established' && session.bfd?.state === 'Up';
+}
+
+/** The process id of a node's BFD process. */
+export async function bfdProcessOf(lab: Lab, node: LabNode): Promise<number> {
+  const pids = (await lab.fabric.control.exec('ip', 'netns', 'pids', node.name))
+    .trim()
+    .split('\n')
+    .map(Number);
+  const found = pids.find((pid) => /bfd[/-]process\.[jt]s/.test(commandOf(pid)));
+  assert.ok(found !== undefined, `${node.name} has no BFD process`);
+  return found;
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    // The process has ended.
+    return '';
+  }
 }
 
 /** Pulls the cable of a node on the far side of a switch: frames are lost, and the node keeps its carrier. */
@@ -60,9 +92,19 @@ export async function nextHops(lab: Lab, address: string): Promise<string[]> {
   return (route?.nexthops?.map(({ gateway }) => gateway) ?? (route?.gateway ? [route.gateway] : [])).sort();
 }
 
-export async function events(lab: Lab, reason: string): Promise<string> {
+export async function events(lab: Lab, reason: string, namespace = 'default'): Promise<string> {
   const columns = 'custom-columns=O:.involvedObject.kind,N:.involvedObject.name,T:.type,M:.message';
-  return lab.kubectl('get', 'events', '-n', 'default', '--field-selector', `reason=${reason}`, '-o', columns);
+  const selector = `reason=${reason}`;
+  return lab.kubectl('get', 'events', '-n', namespace, '--field-selector', selector, '-o', columns);
+}
+
+/** Starts BIRD on the router of the lab, or lets it read its configuration again. `options` are those of its BFD. */
+export async function configureBird(lab: Lab, options: string): Promise<void> {
+  const file = '/run/lab/bird-bfd.conf';
+  const bgp = birdConfig(lab.fabric).replaceAll('  connect retry time', '  bfd on;\n  connect retry time');
+  writeFileSync(file, `${bgp}\nprotocol bfd { interface "eth0" { ${options} }; }\n`);
+  if (lab.isRunning('bird')) await lab.fabric.router.exec('birdc', '-s', birdSocketPath, 'configure');
+  else lab.processes.start('bird', lab.fabric.router, 'bird', ['-f', '-c', file, '-s', birdSocketPath]);
 }
 
 /** A lab of two nodes and the Service `web`. No routing daemon runs on the router. */

@@ -1,26 +1,25 @@
 /** A configuration of MetalLB v0.12 with BFD, unchanged, with the unmodified speaker and FRR. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { addresses } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
-import { parseConfig } from '../../src/config/index.ts';
-import { frrPrivileges } from '../support/frr-privileges.ts';
+import { annotations } from '../../src/cluster/names.ts';
+import { startFrr, vtysh } from '../support/lab-frr.ts';
 import { isUp, nextHops, sessionOf, silence, startWithoutRouter, unsilence } from './bfd-fixtures.ts';
 
 describe('the BFD configuration of MetalLB v0.12, with FRR', { concurrency: false }, () => {
   let lab: Lab;
   let address = '';
-  let privileges: Awaited<ReturnType<typeof frrPrivileges>>;
-  /** As in the documentation of MetalLB v0.12: FRR's profile is called by its name from the peer. */
-  const config = `
+  /** As in the documentation of MetalLB v0.12. A profile with its name alone has the defaults of FRR. */
+  const config = (profile: 'default' | 'full') => `
 peers:
 - my-asn: 64512
   peer-asn: 64500
   peer-address: ${addresses.router[0]}
-  bfd-profile: bfdprofile
+  bfd-profile: ${profile}
 bfd-profiles:
-- name: bfdprofile
+- name: default
+- name: full
   receive-interval: 280
   transmit-interval: 270
   detect-multiplier: 10
@@ -36,10 +35,7 @@ address-pools:
 `;
 
   before(async () => {
-    const parsed = parseConfig(config);
-    assert.ok(parsed.ok);
-    assert.deepEqual(parsed.warnings, []);
-    ({ lab, address } = await startWithoutRouter(config));
+    ({ lab, address } = await startWithoutRouter(config('full')));
     const neighbors = lab.fabric.nodes.flatMap(({ addresses: [v4] }) => [
       ` neighbor ${v4} remote-as 64512`,
       ` neighbor ${v4} bfd`,
@@ -50,48 +46,34 @@ address-pools:
       '  detect-multiplier 10',
       ' !',
     ]);
-    privileges = await frrPrivileges();
-    startFrr('zebra', []);
-    startFrr('bfdd', ['bfd', ...peers, '!'], '--bfdctl', '/run/lab/bfdd.sock');
-    startFrr('bgpd', [
-      'router bgp 64500',
-      ` bgp router-id ${addresses.router[0]}`,
-      ' no bgp ebgp-requires-policy',
-      ' maximum-paths 8',
-      ...neighbors,
-    ]);
+    await startFrr(lab, {
+      bfdd: ['bfd', ...peers, '!'],
+      bgpd: [
+        'router bgp 64500',
+        ` bgp router-id ${addresses.router[0]}`,
+        ' no bgp ebgp-requires-policy',
+        ' maximum-paths 8',
+        ...neighbors,
+      ],
+    });
     for (const each of lab.fabric.nodes)
       await lab.until(`BFD and BGP of ${each.name}`, () => isUp(lab, each));
     await lab.until('both routes', async () => (await nextHops(lab, address)).length === 2);
   });
   after(() => lab.close());
 
-  function startFrr(daemon: string, lines: readonly string[], ...options: readonly string[]): void {
-    const file = `/run/lab/${daemon}.conf`;
-    writeFileSync(file, `${['log stdout', ...lines].join('\n')}\n`);
-    lab.processes.start(
-      daemon,
-      lab.fabric.router,
-      `/usr/lib/frr/${daemon}`,
-      [
-        ...['-f', file, '-i', `/run/lab/${daemon}.pid`, '--vty_socket', '/run/lab', '-z', '/run/lab/zserv'],
-        ...['-P', '0', ...privileges.options, ...options],
-      ],
-      { LD_PRELOAD: privileges.environment.LD_PRELOAD ?? '' },
-    );
-  }
-
-  const vtysh = (...commands: readonly string[]) =>
-    lab.fabric.router.exec(
-      'vtysh',
-      '--vty_socket',
-      '/run/lab',
-      ...commands.flatMap((command) => ['-c', command]),
-    );
+  test('the controller accepts the text without a warning', async () => {
+    const map = JSON.parse(
+      await lab.kubectl('get', 'configmap', 'config', '-n', 'bellman-system', '-o', 'json'),
+    ) as { data: { config: string }; metadata: { annotations: Record<string, string> } };
+    assert.equal(map.data.config, config('full'));
+    assert.equal(map.metadata.annotations[annotations.configStatus], 'active');
+    assert.equal(map.metadata.annotations[annotations.configWarnings], undefined);
+  });
 
   test('both ends have the same session, with the discriminators exchanged', async () => {
     const peers: { peer: string; id: number; 'remote-id': number; status: string }[] = JSON.parse(
-      await vtysh('show bfd peers json'),
+      await vtysh(lab, 'show bfd peers json'),
     );
     for (const node of lab.fabric.nodes) {
       const theirs = peers.find(({ peer }) => peer === node.addresses[0]);
@@ -107,7 +89,7 @@ address-pools:
     assert.ok(node);
     const before = await sessionOf(lab, node);
     const peer = ['configure terminal', 'bfd', `peer ${node.addresses[0]} interface eth0`];
-    await vtysh(...peer, 'shutdown');
+    await vtysh(lab, ...peer, 'shutdown');
     await lab.until('AdminDown is seen', async () => {
       const bfd = (await sessionOf(lab, node))?.bfd;
       return bfd?.remoteState === 'AdminDown' && bfd.problem === 'the peer has shut its BFD session down';
@@ -115,7 +97,7 @@ address-pools:
     const during = await sessionOf(lab, node);
     assert.equal(during?.state, 'Established');
     assert.equal(during?.since, before?.since, 'it is still the same session');
-    await vtysh(...peer, 'no shutdown');
+    await vtysh(lab, ...peer, 'no shutdown');
     await lab.until('BFD again', () => isUp(lab, node));
   });
 
@@ -136,5 +118,26 @@ address-pools:
     await unsilence(lab, first);
     await lab.until('the session again', () => isUp(lab, first));
     await lab.until('both routes again', async () => (await nextHops(lab, address)).length === 2);
+  });
+
+  test('an edit to a profile with the defaults changes the timers of the session that is up', async () => {
+    const multipliers = async () =>
+      (
+        JSON.parse(await vtysh(lab, 'show bfd peers json')) as {
+          peer: string;
+          'remote-detect-multiplier': number;
+        }[]
+      ).map((peer) => peer['remote-detect-multiplier']);
+    assert.deepEqual(await multipliers(), [10, 10]);
+    const before = await Promise.all(lab.fabric.nodes.map((node) => sessionOf(lab, node)));
+    await lab.configure(config('default'));
+    for (const [i, node] of lab.fabric.nodes.entries()) {
+      await lab.until(`the defaults on ${node.name}`, async () => {
+        const bfd = (await sessionOf(lab, node))?.bfd;
+        return bfd?.state === 'Up' && bfd.transmitIntervalMs === 300 && bfd.local.detectMultiplier === 3;
+      });
+      assert.equal((await sessionOf(lab, node))?.bfd?.localDiscriminator, before[i]?.bfd?.localDiscriminator);
+    }
+    await lab.until('the defaults in FRR', async () => (await multipliers()).every((value) => value === 3));
   });
 });
