@@ -17,6 +17,8 @@ export interface FrameAttack {
   readonly targets: readonly { readonly mac: string; readonly address: string }[];
   /** Membership datagrams seen on the segment, in hex, with the address of their sender. */
   readonly recorded: readonly { readonly source: string; readonly hex: string }[];
+  /** The address that ARP requests ask for. Without it, they ask for random addresses of the segment. */
+  readonly asked?: string;
   /** Frames per second to each target. */
   readonly rate: number;
   readonly seconds: number;
@@ -74,7 +76,7 @@ function frameFor(attack: FrameAttack, target: FrameAttack['targets'][number]): 
         operation: 'request',
         senderMac: mac(attack.from),
         senderIp: ip(`192.0.2.${randomInt(60, 90)}`),
-        targetIp: ip(`192.0.2.${randomInt(1, 255)}`),
+        targetIp: ip(attack.asked ?? `192.0.2.${randomInt(1, 255)}`),
       });
   }
 }
