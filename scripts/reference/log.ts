@@ -68,7 +68,10 @@ const parts: readonly (readonly [string, readonly string[]])[] = [
   ['BFD', ['bfd']],
   ['Layer 2', ['layer2', 'arp', 'ndp', 'link', 'membership']],
   ['Kubernetes API, in both daemons', ['kubernetes']],
-  ['All processes', ['child-process', 'telemetry', 'cli', 'cluster', 'config', 'linux', 'main.ts', 'log.ts']],
+  [
+    'All processes',
+    ['child-process', 'memory', 'telemetry', 'cli', 'cluster', 'config', 'linux', 'main.ts', 'log.ts'],
+  ],
 ];
 
 interface Located extends LogCall {

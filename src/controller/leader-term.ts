@@ -15,7 +15,6 @@ import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
-import { collectStartGarbage } from '../telemetry/start-garbage.ts';
 import { Allocator } from './allocator/allocator.ts';
 import { ConfigReconciler } from './config/config-reconciler.ts';
 import { MembershipSecretKeeper } from './membership-secret.ts';
@@ -149,7 +148,6 @@ export class LeaderTerm {
     this.#options.logger.info(known, 'in sync');
     this.#services.setNamespaces(this.#namespaces);
     this.#config.start();
-    collectStartGarbage(this.#options.clock);
   }
 
   #setNamespace(name: string, labels: Labels | undefined): void {

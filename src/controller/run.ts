@@ -28,6 +28,7 @@ import { LeaderElection } from '../kubernetes/leader-election.ts';
 import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
 import type { Logger } from '../log.ts';
+import { keepMemorySmall } from '../memory/keeper.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
@@ -61,6 +62,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   registerProcessMetrics(registry, clock, version);
   const metrics = new ControllerMetrics(registry);
   endOnCrash({ logger, recorder, clock });
+  keepMemorySmall({ clock, logger, signal });
   const identity = `${hostname()}_${randomUUID()}`;
   const component = 'bellman-controller';
   // Events use the unrestricted client, so that they report what has happened even after the Lease is lost.

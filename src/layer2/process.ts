@@ -7,6 +7,7 @@ import { Registry } from 'prom-client';
 import { sendToParent, serveParent } from '../child-process/parent-process.ts';
 import { systemClock } from '../clock.ts';
 import { createLogger, type LogLevel } from '../log.ts';
+import { keepMemorySmall } from '../memory/keeper.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { Layer2Agent } from './agent.ts';
@@ -35,5 +36,6 @@ function reportCounters(): void {
   systemClock.after(metricsEveryMs, reportCounters);
 }
 reportCounters();
+keepMemorySmall({ clock: systemClock, logger });
 
 serveParent<ToLayer2>((message) => agent.handle(message), { kind: 'stop' });

@@ -1,6 +1,6 @@
 /**
- * The system calls that Node lacks, from the C library through koffi. Only this file binds C functions. Other folders define the
- * options and lay out the structures that they need.
+ * The system calls that Node lacks, from the C library through koffi. Only this file and `memory.ts` bind C functions. Other folders define
+ * the options and lay out the structures that they need.
  *
  * A call that fails throws a SystemError, unless its comment says otherwise. Descriptors are plain numbers. The caller that opens a
  * descriptor closes it.

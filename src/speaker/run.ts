@@ -25,11 +25,11 @@ import type { FromLayer2 } from '../layer2/messages.ts';
 import { createLayer2, type Layer2 } from '../layer2/parent.ts';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
+import { keepMemorySmall } from '../memory/keeper.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
 import type { ListenAddress } from '../telemetry/http-server.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
-import { collectStartGarbage } from '../telemetry/start-garbage.ts';
 import { version } from '../version.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
@@ -188,7 +188,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     speaker.start();
     reconciler.start();
     logger.info({ node: nodeName, services: services.size }, 'in sync');
-    collectStartGarbage(clock);
+    keepMemorySmall({ clock, logger, signal });
   };
   const watching = new AbortController();
   const watches = new SpeakerWatches({

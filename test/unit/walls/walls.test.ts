@@ -31,6 +31,7 @@ interface Plant {
 const plants: readonly Plant[] = [
   { folder: 'src/address', line: "export * from '../log.ts';", says: 'src/address/**' },
   { folder: 'src/linux', line: "export * from '../log.ts';", says: 'src/linux/**' },
+  { folder: 'src/memory', line: "export * from '../telemetry/guard.ts';", says: 'src/memory/**' },
   { folder: 'src/link', line: "export * from '../arp/packet.ts';", says: 'src/link/**' },
   { folder: 'src/arp', line: "export * from '../clock.ts';", says: 'src/arp/**' },
   { folder: 'src/ndp', line: "export * from '../log.ts';", says: 'src/ndp/**' },

@@ -1,0 +1,25 @@
+/**
+ * Two calls by which a process gives memory back. They are bound apart from `libc.ts`, because a process may need only them, long after its
+ * start.
+ */
+import koffi from 'koffi';
+
+const library = koffi.load('libc.so.6');
+const mallocTrim = library.func('int malloc_trim(size_t pad)');
+const madvise = library.func('int madvise(uintptr_t address, size_t length, int advice)');
+
+const MADV_DONTNEED = 4;
+
+/** Gives free pages of the C heap back. The C library otherwise gives only the end of the heap back (malloc_trim(3)). */
+export function trimHeap(): void {
+  mallocTrim(0);
+}
+
+/**
+ * Takes the pages out of the process, from address `start` up to but not including `end` (madvise(2), MADV_DONTNEED). The process reads a
+ * page of a file again when it next uses the page. Other pages are lost, so the caller must be sure that the mapping holds only pages of a
+ * file. Ignores a failure.
+ */
+export function dropPages(start: number, end: number): void {
+  madvise(start, end - start, MADV_DONTNEED);
+}

@@ -1,0 +1,44 @@
+/**
+ * Decides when a process collects its garbage and gives memory back.
+ *
+ * When a process is in sync, it has read thousands of objects, and most of the memory that this took is garbage. V8 keeps the garbage until
+ * the process allocates as much again, which may take days. It also keeps pages that are almost empty. The same holds after a burst of
+ * changes. The process therefore collects once after its start, and again whenever its heap has grown. It does so only while it is calm,
+ * because a collection pauses it. A busy process allocates, so V8 collects its garbage anyway.
+ */
+
+/** What a process knows about itself at a check. */
+export interface MemoryReading {
+  /** On a monotonic clock. */
+  readonly atMs: number;
+  /** CPU time that the process has used since its start. */
+  readonly cpuMs: number;
+  /** Memory that V8's heap takes, with garbage and almost empty pages. */
+  readonly heapOctets: number;
+}
+
+/** State of the schedule after a check. */
+export interface CollectionSchedule {
+  readonly checked: MemoryReading;
+  /** What the process knew right after the last collection; `undefined` before the first one. */
+  readonly collected: Pick<MemoryReading, 'atMs' | 'heapOctets'> | undefined;
+}
+
+export const checkEveryMs = 5000;
+/** A process is calm when it has used at most this part of a processor since the last check. */
+const calmShare = 0.1;
+/** The heap has grown when it is larger than after the last collection by this factor and this many octets. */
+const growth = { factor: 1.15, octets: 2e6 } as const;
+/** Least time between two collections. A collection of 20 MB takes 0.1 s of CPU. */
+const pauseMs = 60_000;
+
+/** Whether to collect now. Call it every `checkEveryMs`. */
+export function isCollectionDue(
+  { checked, collected }: CollectionSchedule,
+  { atMs, cpuMs, heapOctets }: MemoryReading,
+): boolean {
+  if (cpuMs - checked.cpuMs > calmShare * (atMs - checked.atMs)) return false;
+  if (!collected) return true;
+  const hasGrown = heapOctets > collected.heapOctets * growth.factor + growth.octets;
+  return hasGrown && atMs - collected.atMs >= pauseMs;
+}

@@ -1,0 +1,68 @@
+/**
+ * Keeps the memory of a process small. When `collection-schedule.ts` says so, it collects garbage and gives three kinds of memory back:
+ *
+ * - Pages of V8's heap. A plain major collection frees objects, but V8 keeps their pages.
+ * - Free pages of the C heap. The start allocates megabytes there, for compiled code, compilers and OpenSSL.
+ * - Pages of the Node binary. A start maps tens of megabytes of it, and later work needs little of that. The pages stay in the page cache of
+ *   the kernel. A page that is needed again costs about a microsecond, and the kernel can drop the others when memory is short.
+ */
+import { readFile, readlink } from 'node:fs/promises';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import {
+  type CollectionSchedule,
+  checkEveryMs,
+  isCollectionDue,
+  type MemoryReading,
+} from './collection-schedule.ts';
+import { programPages } from './program-pages.ts';
+
+export interface MemoryKeeperOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Ends the checks. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Call it when the process is in sync. The first collection follows at the first calm check. Each collection pauses the process, with 10,000
+ * Services for some 0.2 s. That is less than the interval of keepalives for the shortest hold time. The function needs the flag
+ * `--expose-gc`, which `dist/bellman` sets. Without the flag it does nothing.
+ */
+export function keepMemorySmall({ clock, logger, signal }: MemoryKeeperOptions): void {
+  const collect = globalThis.gc;
+  if (!collect) return;
+  let schedule: CollectionSchedule = { checked: readMemory(clock), collected: undefined };
+  const check = (): void => {
+    if (signal?.aborted) return;
+    const reading = readMemory(clock);
+    let { collected } = schedule;
+    if (isCollectionDue(schedule, reading)) {
+      collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      collected = readMemory(clock);
+      givePagesBack().catch((error: Error) =>
+        logger.debug({ reason: error.message }, 'memory not given back'),
+      );
+    }
+    schedule = { checked: reading, collected };
+    clock.after(checkEveryMs, check);
+  };
+  clock.after(checkEveryMs, check);
+}
+
+function readMemory(clock: Clock): MemoryReading {
+  const { user, system } = process.cpuUsage();
+  return {
+    atMs: clock.now(),
+    cpuMs: (user + system) / 1000,
+    heapOctets: process.memoryUsage().heapTotal,
+  };
+}
+
+async function givePagesBack(): Promise<void> {
+  const { dropPages, trimHeap } = await import('../linux/memory.ts');
+  trimHeap();
+  const program = await readlink('/proc/self/exe');
+  for (const { start, end } of programPages(await readFile('/proc/self/smaps', 'utf8'), program))
+    dropPages(start, end);
+}

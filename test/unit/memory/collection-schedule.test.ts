@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { isCollectionDue } from '../../../src/memory/collection-schedule.ts';
+
+const before = { atMs: 1000, cpuMs: 700, heapOctets: 30e6 };
+const reading = (after: { cpuMs?: number; heapMb?: number }) => ({
+  atMs: before.atMs + 5000,
+  cpuMs: before.cpuMs + (after.cpuMs ?? 0),
+  heapOctets: (after.heapMb ?? 30) * 1e6,
+});
+
+const cases = [
+  { name: 'calm, before the first collection', collected: undefined, after: {}, isDue: true },
+  { name: 'busy, before the first collection', collected: undefined, after: { cpuMs: 501 }, isDue: false },
+  { name: 'at the limit of calm', collected: undefined, after: { cpuMs: 500 }, isDue: true },
+  { name: 'calm, with the heap as it was', collected: { heapMb: 30 }, after: {}, isDue: false },
+  {
+    name: 'calm, with a heap that has grown little',
+    collected: { heapMb: 30 },
+    after: { heapMb: 36 },
+    isDue: false,
+  },
+  { name: 'calm, with a heap that has grown', collected: { heapMb: 30 }, after: { heapMb: 37 }, isDue: true },
+  {
+    name: 'busy, with a heap that has grown',
+    collected: { heapMb: 30 },
+    after: { heapMb: 90, cpuMs: 600 },
+    isDue: false,
+  },
+  {
+    name: 'calm, with a small heap that has grown',
+    collected: { heapMb: 6 },
+    after: { heapMb: 8 },
+    isDue: false,
+  },
+  {
+    name: 'soon after the last one',
+    collected: { heapMb: 30, agoMs: 59_999 },
+    after: { heapMb: 90 },
+    isDue: false,
+  },
+] as const satisfies readonly {
+  readonly name: string;
+  readonly collected: { readonly heapMb: number; readonly agoMs?: number } | undefined;
+  readonly after: Parameters<typeof reading>[0];
+  readonly isDue: boolean;
+}[];
+
+for (const { name, collected, after, isDue } of cases)
+  test(`a collection is ${isDue ? '' : 'not '}due: ${name}`, () => {
+    const now = reading(after);
+    const agoMs = collected && 'agoMs' in collected ? collected.agoMs : 60_000;
+    const schedule = {
+      checked: before,
+      collected: collected && { atMs: now.atMs - agoMs, heapOctets: collected.heapMb * 1e6 },
+    };
+    assert.equal(isCollectionDue(schedule, now), isDue);
+  });

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * Runs the keeper with a clock that passes a check in a millisecond. Prints the memory before the keeper and after its first collection, and
+ * then uses much of Node, to show that the process still works without its pages.
+ */
+const program = `
+  import { createHash } from 'node:crypto';
+  import { readFileSync } from 'node:fs';
+  import { setTimeout as pause } from 'node:timers/promises';
+  import { gzipSync } from 'node:zlib';
+  import { keepMemorySmall } from ${JSON.stringify(fileURLToPath(new URL('../../../src/memory/keeper.ts', import.meta.url)))};
+
+  const residentKb = (kind) => Number(new RegExp('^Rss' + kind + ':\\\\s+(\\\\d+)', 'm').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+  let garbage = Array.from({ length: 300_000 }, (_, index) => ({ index, text: 'garbage ' + index }));
+  // Objects that survive a collection are in the old generation, where garbage stays.
+  gc();
+  garbage = undefined;
+  const before = { anonymous: residentKb('Anon'), file: residentKb('File') };
+  const failures = [];
+  let nowMs = 0;
+  const clock = { now: () => nowMs, after: (delayMs, run) => setTimeout(() => { nowMs += delayMs * 1000; run(); }, 1) };
+  const end = new AbortController();
+  keepMemorySmall({ clock, logger: { debug: (fields) => failures.push(fields) }, signal: end.signal });
+  const limit = performance.now() + 240_000;
+  while (residentKb('File') > before.file - 5000 && performance.now() < limit) await pause(2);
+  end.abort();
+  const after = { anonymous: residentKb('Anon'), file: residentKb('File') };
+  const digest = createHash('sha256').update(gzipSync(JSON.stringify(process.report.getReport()))).digest('hex');
+  console.log(JSON.stringify({ before, after, failures, digest, intl: new Intl.DateTimeFormat('de', { timeZone: 'UTC' }).format(0) }));
+`;
+
+function run(...flags: readonly string[]) {
+  return spawnSync(process.execPath, [...flags, '--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+  });
+}
+
+test('keepMemorySmall gives garbage and pages of the program back, and the process still works', () => {
+  const { stdout, stderr, status } = run('--expose-gc');
+  assert.equal(status, 0, stderr);
+  const { before, after, failures, digest, intl } = JSON.parse(stdout);
+  assert.deepEqual(failures, []);
+  assert.ok(after.file < before.file - 5000, `${before.file} kB of files, then ${after.file}`);
+  assert.ok(after.anonymous < before.anonymous - 10_000, `${before.anonymous} kB, then ${after.anonymous}`);
+  assert.match(digest, /^[0-9a-f]{64}$/);
+  assert.equal(intl, '1.1.1970');
+});
