@@ -13,11 +13,12 @@ export class EntryTable<T extends TrackedEntry> {
   readonly #self: string;
   readonly #track: (entry: AddressEntry, address: IpAddress) => T;
   readonly #tracked = new Map<string, T>();
-  readonly #groups = new Map<string, Set<string>>();
+  /** Few addresses form a group, and a short array takes less memory than a Set. */
+  readonly #groups = new Map<string, readonly string[]>();
   /** Number of entries that name each interface for this node. */
   readonly #named = new Map<string, number>();
   #preferring = 0;
-  readonly #candidateLists = new Map<string, readonly string[]>();
+  readonly #lists = new Map<string, readonly string[]>();
 
   /** `track` creates the tracked entry for a new address. */
   constructor(self: string, track: (entry: AddressEntry, address: IpAddress) => T) {
@@ -73,15 +74,23 @@ export class EntryTable<T extends TrackedEntry> {
   put(entry: AddressEntry): { readonly tracked: T; readonly hasMoved: boolean } | undefined {
     const address = parseIp(entry.address);
     if (!address) return undefined;
-    const text = formatIp(address);
+    const canonical = formatIp(address);
+    // Equal strings count twice in memory, so the maps share the string of the entry.
+    const text = canonical === entry.address ? entry.address : canonical;
     const known = this.#tracked.get(text);
     const before = known?.entry;
     if (before) this.#unlink(text, before);
-    const shared = { ...entry, candidates: this.#sharedList(entry.candidates) };
+    const shared = {
+      ...entry,
+      candidates: this.#sharedList(entry.candidates),
+      interfaces: this.#sharedList(entry.interfaces),
+    };
     const tracked = known ?? this.#track(shared, address);
     tracked.entry = shared;
     this.#tracked.set(text, tracked);
-    this.#groups.set(entry.group, (this.#groups.get(entry.group) ?? new Set()).add(text));
+    const members = this.#groups.get(entry.group) ?? [];
+    // A spread would leave room for 16 more addresses.
+    this.#groups.set(entry.group, members.length === 0 ? [text] : [...members, text]);
     this.#countInterfaces(shared, 1);
     if (shared.preferences) this.#preferring++;
     const interfaces = (of: AddressEntry) => interfacesOf(of, this.#self).join();
@@ -99,9 +108,9 @@ export class EntryTable<T extends TrackedEntry> {
   #unlink(text: string, entry: AddressEntry): void {
     this.#countInterfaces(entry, -1);
     if (entry.preferences) this.#preferring--;
-    const members = this.#groups.get(entry.group);
-    members?.delete(text);
-    if (members?.size === 0) this.#groups.delete(entry.group);
+    const members = (this.#groups.get(entry.group) ?? []).filter((member) => member !== text);
+    if (members.length === 0) this.#groups.delete(entry.group);
+    else this.#groups.set(entry.group, members);
   }
 
   #countInterfaces(entry: AddressEntry, by: 1 | -1): void {
@@ -112,18 +121,15 @@ export class EntryTable<T extends TrackedEntry> {
     }
   }
 
-  /** Returns one list object for equal lists, because `Eligibility` caches by candidate list. */
-  #sharedList(candidates: readonly string[]): readonly string[] {
-    const key = candidates.join();
-    const known = this.#candidateLists.get(key) ?? candidates;
-    if (this.#candidateLists.size > maxCandidateLists) this.#candidateLists.clear();
-    this.#candidateLists.set(key, known);
+  /** Returns one list object for equal lists, which saves memory. Also, `Eligibility` caches by candidate list. */
+  #sharedList(list: readonly string[]): readonly string[] {
+    const key = list.join();
+    const known = this.#lists.get(key) ?? list;
+    if (this.#lists.size > maxLists) this.#lists.clear();
+    this.#lists.set(key, known);
     return known;
   }
 }
 
-/**
- * Maximum number of candidate lists to share. A cluster has only a few lists at a time, but new lists appear for as long as the process
- * runs.
- */
-const maxCandidateLists = 1000;
+/** Maximum number of lists to share. A cluster has only a few lists at a time, but new lists appear for as long as the process runs. */
+const maxLists = 1000;

@@ -11,6 +11,11 @@ export interface AddressCounts {
   readonly conflicts: number;
 }
 
+export type ProbeListener = (mac: string, interfaceName: string) => void;
+
+/** Thousands of addresses share this list. A list or a Set for each would take 150 octets. */
+const noProbes: readonly ProbeListener[] = [];
+
 /** State of one address. All links share the object, so a frame finds everything with one lookup. */
 export interface AddressState extends AddressCounts {
   readonly address: IpAddress;
@@ -19,7 +24,7 @@ export interface AddressState extends AddressCounts {
   /** False while the address is only probed. */
   answering: boolean;
   /** Listeners of running probes. Each conflicting packet of a host that is not a speaker is passed to them. */
-  readonly probes: Set<(mac: string, interfaceName: string) => void>;
+  probes: readonly ProbeListener[];
   /** Recent conflicts, for rate limits. */
   conflictHistory: ConflictHistory | undefined;
   requests: number;
@@ -38,7 +43,7 @@ export function newAddressState(
     text,
     interfaces,
     answering: false,
-    probes: new Set(),
+    probes: noProbes,
     conflictHistory: undefined,
     requests: 0,
     responses: 0,

@@ -44,7 +44,7 @@ export class ConflictHandler {
     const interfaceName = port.link.name;
     const isSpeaker = this.#speakers.has(mac);
     // Probes look for hosts outside the membership. The ownership claims settle conflicts between speakers.
-    if (!isSpeaker) for (const notifyProbe of [...state.probes]) notifyProbe(mac, interfaceName);
+    if (!isSpeaker) for (const notifyProbe of state.probes) notifyProbe(mac, interfaceName);
     if (!state.answering) return;
     state.conflicts++;
     const { clock, policy, log } = this.#options;

@@ -28,7 +28,7 @@ export async function probe(
   const { promise, resolve } = Promise.withResolvers<ProbeOutcome>();
   const onConflict = (mac: string, interfaceName: string) =>
     resolve({ kind: 'in-use', mac, interface: interfaceName });
-  state.probes.add(onConflict);
+  state.probes = [...state.probes, onConflict];
   let sent = 0;
   let reached = 0;
   let dueAtMs = clock.now();
@@ -59,6 +59,6 @@ export async function probe(
     return await promise;
   } finally {
     timer.cancel();
-    state.probes.delete(onConflict);
+    state.probes = state.probes.filter((listener) => listener !== onConflict);
   }
 }

@@ -229,7 +229,7 @@ class Responder implements NeighbourResponder {
   }
 
   #forgetUnused(state: AddressState): void {
-    if (state.answering || state.probes.size > 0) return;
+    if (state.answering || state.probes.length > 0) return;
     this.#states.delete(state.text);
     this.#ports.remove(state);
   }
