@@ -1,89 +1,74 @@
 /**
  * The memory and CPU time of all processes of Bellman, by number of Services.
- *   lab/world .cache/bin/node bench/footprint.ts [--services 0,1000,10000] [--protocol bgp|layer2] [--settle-seconds 30]
+ *   lab/world .cache/bin/node bench/footprint.ts [--services 0,1000,10000] [--protocol bgp|layer2] [--settle-seconds 30] [--parts]
  * The lab has one node. Its speaker and the controller are restarted after the Services have their addresses. The speaker includes its
- * layer-2 process, if there is one. BELLMAN_PROGRAM names the program that `make build` wrote.
+ * layer-2 process, if there is one. `--parts` also shows what the memory of each process consists of, beside a Node process that does
+ * nothing. BELLMAN_PROGRAM names the program that `make build` wrote.
  */
-import { dirname, join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { LabNode } from '../lab/fabric.ts';
-import { Lab } from '../lab/lab.ts';
-import { makeManyServices } from './many-services.ts';
-import { processesOf, type Usage, usageOf } from './processes.ts';
+import { nodeFlags } from '../scripts/node-flags.ts';
+import { BuiltLab, executable, processesByRole, protocolOf } from './built-lab.ts';
+import { type MemoryParts, memoryParts, memoryPartsOf, probedEnvironment } from './memory-parts.ts';
+import { usageOf } from './processes.ts';
 
 const { values } = parseArgs({
   options: {
     services: { type: 'string' },
     protocol: { type: 'string', default: 'bgp' },
     'settle-seconds': { type: 'string', default: '30' },
+    parts: { type: 'boolean', default: false },
   },
 });
-
-const { protocol } = values;
+const protocol = protocolOf(values.protocol);
 const { services = protocol === 'bgp' ? '0,1000,10000' : '0,1000,5000' } = values;
-const { BELLMAN_PROGRAM: program } = process.env;
-if (program === undefined)
-  throw new Error('BELLMAN_PROGRAM does not name the program that `make build` wrote');
-const executable = join(dirname(program), 'bin/node');
-const isLayer2 = (command: readonly string[]) => command.some((part) => part.endsWith('/layer2-process.js'));
-const roles: Readonly<Record<string, (command: readonly string[]) => boolean>> = {
-  controller: (command) => command.includes('controller'),
-  speaker: (command) => command.includes('speaker') || isLayer2(command),
-  'its layer-2 process': isLayer2,
-};
-
-function usageByRole(): Map<string, Usage> {
-  return new Map(
-    Object.entries(roles).flatMap(([role, matches]) => {
-      const pids = processesOf(executable, matches);
-      return pids.length > 0 ? [[role, usageOf(pids)] as const] : [];
-    }),
-  );
+const probes = '/run/heap-probes';
+if (values.parts) {
+  mkdirSync(probes, { recursive: true });
+  Object.assign(process.env, probedEnvironment(probes));
 }
 
-async function announced(lab: Lab, node: LabNode, protocol: string): Promise<number> {
-  if (protocol === 'layer2')
-    return Object.keys(((await lab.status(node.namespace)) as { announcing: object }).announcing).length;
-  return Number(/(\d+) of \d+ routes for/.exec(await lab.birdc('show', 'route', 'count'))?.[1]);
-}
-
-const lab = await Lab.start({ nodes: 1 });
-const [node] = lab.fabric.nodes;
-if (!node) throw new Error('a lab without nodes');
-// The stand-in for kube-proxy cannot handle so many Services, and this bench sends no packets to them.
-await lab.stop('kube-proxy');
-// A node answers only for addresses of its subnets.
-if (protocol === 'layer2') await node.namespace.ip('address', 'add', '10.32.0.1/15', 'dev', 'eth0');
-await lab.configure(`peers:
-- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}
-address-pools:
-- {name: big, protocol: ${protocol}, addresses: [10.32.0.0/15]}
-`);
+const lab = await BuiltLab.start(protocol);
 console.log(
   '| protocol | Services | process | PSS, MB | not shared, MB | CPU until announced, s | announced after, s |',
 );
 console.log('|---|---|---|---|---|---|---|');
-let made = 0;
 for (const count of services.split(',').map(Number)) {
-  await makeManyServices(lab, node, { from: made, to: count });
-  made = count;
-  await lab.stop('speaker-node-1');
-  await lab.stop('controller');
-  lab.startController();
-  const startedAt = performance.now();
-  lab.startSpeaker(node);
-  await lab.until(
-    'every address is announced',
-    async () => (await announced(lab, node, protocol).catch(() => -1)) >= count,
-    300_000,
-  );
-  const announcedSeconds = (performance.now() - startedAt) / 1000;
-  const atStart = usageByRole();
-  await new Promise((resolve) => setTimeout(resolve, Number(values['settle-seconds']) * 1000));
-  for (const [role, { pssMb, anonymousMb }] of usageByRole()) {
+  const announcedSeconds = await lab.restartWith(count);
+  const atStart = new Map([...processesByRole()].map(([role, pids]) => [role, usageOf(pids)]));
+  const bare = values.parts ? startBareNode() : undefined;
+  await pause(Number(values['settle-seconds']) * 1000);
+  const roles = processesByRole();
+  for (const [role, pids] of roles) {
+    const { pssMb, anonymousMb } = usageOf(pids);
     const cells = [protocol, count, role, pssMb.toFixed(1), anonymousMb.toFixed(1)];
     const cpuSeconds = atStart.get(role)?.cpuSeconds.toFixed(2);
     console.log(`| ${[...cells, cpuSeconds, announcedSeconds.toFixed(1)].join(' | ')} |`);
   }
+  if (!bare) continue;
+  await printParts(roles, bare.pid);
+  bare.kill();
 }
 await lab.close();
+
+function startBareNode() {
+  return spawn(executable, [...nodeFlags, '--eval', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
+}
+
+async function printParts(roles: Map<string, readonly number[]>, bare: number | undefined): Promise<void> {
+  const columns: [name: string, parts: MemoryParts][] = [];
+  const read = async (name: string, pid: number) => columns.push([name, await memoryPartsOf(pid, probes)]);
+  const layer2 = new Set(roles.get('its layer-2 process'));
+  for (const [role, pids] of roles)
+    for (const pid of pids)
+      if (role !== 'speaker') await read(role, pid);
+      else if (!layer2.has(pid)) await read('speaker, main process', pid);
+  if (bare !== undefined) await read('Node that does nothing', bare);
+  console.log(`\n| part, MB of PSS | ${columns.map(([name]) => name).join(' | ')} |`);
+  console.log(`|---|${columns.map(() => '---|').join('')}`);
+  for (const part of memoryParts)
+    console.log(`| ${part} | ${columns.map(([, parts]) => parts[part].toFixed(1)).join(' | ')} |`);
+  console.log();
+}

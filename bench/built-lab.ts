@@ -1,0 +1,97 @@
+/**
+ * A lab with one node that runs the program that `make build` wrote, for benches of memory and CPU time. BELLMAN_PROGRAM names the program.
+ */
+import { dirname, join } from 'node:path';
+import type { LabNode } from '../lab/fabric.ts';
+import { Lab } from '../lab/lab.ts';
+import { makeManyServices } from './many-services.ts';
+import { processesOf } from './processes.ts';
+
+export type Protocol = 'bgp' | 'layer2';
+
+const announcedPatienceMs = 300_000;
+const { BELLMAN_PROGRAM: program } = process.env;
+if (program === undefined)
+  throw new Error('BELLMAN_PROGRAM does not name the program that `make build` wrote');
+export const executable = join(dirname(program), 'bin/node');
+
+const isLayer2 = (command: readonly string[]) => command.some((part) => part.endsWith('/layer2-process.js'));
+const roles: Readonly<Record<string, (command: readonly string[]) => boolean>> = {
+  controller: (command) => command.includes('controller'),
+  speaker: (command) => command.includes('speaker') || isLayer2(command),
+  'its layer-2 process': isLayer2,
+};
+
+/** The processes of Bellman by role. The speaker includes its layer-2 process. */
+export function processesByRole(): Map<string, readonly number[]> {
+  return new Map(
+    Object.entries(roles).flatMap(([role, matches]) => {
+      const pids = processesOf(executable, matches);
+      return pids.length > 0 ? [[role, pids] as const] : [];
+    }),
+  );
+}
+
+export class BuiltLab {
+  readonly #lab: Lab;
+  readonly #node: LabNode;
+  readonly #protocol: Protocol;
+  #made = 0;
+
+  private constructor(lab: Lab, node: LabNode, protocol: Protocol) {
+    this.#lab = lab;
+    this.#node = node;
+    this.#protocol = protocol;
+  }
+
+  static async start(protocol: Protocol): Promise<BuiltLab> {
+    const lab = await Lab.start({ nodes: 1 });
+    const [node] = lab.fabric.nodes;
+    if (!node) throw new Error('a lab without nodes');
+    // The stand-in for kube-proxy cannot handle so many Services, and these benches send no packets to them.
+    await lab.stop('kube-proxy');
+    // A node answers only for addresses of its subnets.
+    if (protocol === 'layer2') await node.namespace.ip('address', 'add', '10.32.0.1/15', 'dev', 'eth0');
+    await lab.configure(`peers:
+- {my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}
+address-pools:
+- {name: big, protocol: ${protocol}, addresses: [10.32.0.0/15]}
+`);
+    return new BuiltLab(lab, node, protocol);
+  }
+
+  /** Makes Services until there are `count`, and restarts both daemons. Returns the seconds until every address is announced. */
+  async restartWith(count: number): Promise<number> {
+    await makeManyServices(this.#lab, this.#node, { from: this.#made, to: count });
+    this.#made = count;
+    await this.#lab.stop('speaker-node-1');
+    await this.#lab.stop('controller');
+    this.#lab.startController();
+    const startedAtMs = performance.now();
+    this.#lab.startSpeaker(this.#node);
+    await this.#lab.until(
+      'every address is announced',
+      async () => (await this.#announced().catch(() => -1)) >= count,
+      announcedPatienceMs,
+    );
+    return (performance.now() - startedAtMs) / 1000;
+  }
+
+  close(): Promise<void> {
+    return this.#lab.close();
+  }
+
+  async #announced(): Promise<number> {
+    if (this.#protocol === 'layer2') {
+      const { announcing } = (await this.#lab.status(this.#node.namespace)) as { announcing: object };
+      return Object.keys(announcing).length;
+    }
+    return Number(/(\d+) of \d+ routes for/.exec(await this.#lab.birdc('show', 'route', 'count'))?.[1]);
+  }
+}
+
+/** Reads the flag `--protocol`. */
+export function protocolOf(text: string): Protocol {
+  if (text !== 'bgp' && text !== 'layer2') throw new Error(`--protocol ${text}: use bgp or layer2`);
+  return text;
+}
