@@ -1,0 +1,59 @@
+/**
+ * Memory and CPU time of all processes of Bellman at rest.
+ *   lab/world .cache/bin/node bench/idle.ts [--services 10000] [--protocol bgp|layer2] [--minutes 60]
+ * The daemons are restarted when the Services have their addresses. The measurement begins 90 seconds after the last address is announced,
+ * when the garbage of the start is collected. Fails when a process uses a hundredth of a processor, or when its memory grows by more than
+ * 1 MB an hour beyond twice the error of the slope. BELLMAN_PROGRAM names the program that `make build` wrote.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { BuiltLab, processesByRole, protocolOf } from './built-lab.ts';
+import { usageOf } from './processes.ts';
+import { type Sample, slopeOf } from './slope.ts';
+
+const { values } = parseArgs({
+  options: {
+    services: { type: 'string' },
+    protocol: { type: 'string', default: 'bgp' },
+    minutes: { type: 'string', default: '60' },
+  },
+});
+const protocol = protocolOf(values.protocol);
+const count = Number(values.services ?? (protocol === 'bgp' ? 10_000 : 5000));
+const seconds = Number(values.minutes) * 60;
+const settleSeconds = 90;
+const samplesWanted = 240;
+const cpuLimitPercent = 1;
+const growthLimitMb = 1;
+
+const lab = await BuiltLab.start(protocol);
+await lab.restartWith(count);
+await pause(settleSeconds * 1000);
+const pids = processesByRole();
+const firstCpuSeconds = new Map([...pids].map(([role, its]) => [role, usageOf(its).cpuSeconds]));
+const samples = new Map([...pids.keys()].map((role) => [role, [] as Sample[]]));
+const startedAtMs = performance.now();
+const everyMs = Math.max(1000, (seconds * 1000) / samplesWanted);
+while (performance.now() - startedAtMs < seconds * 1000) {
+  await pause(everyMs);
+  const at = (performance.now() - startedAtMs) / 3_600_000;
+  for (const [role, its] of pids) samples.get(role)?.push({ at, value: usageOf(its).pssMb });
+}
+const elapsedSeconds = (performance.now() - startedAtMs) / 1000;
+
+console.log(
+  '| protocol | Services | process | minutes | PSS, MB | slope, MB an hour | its error | CPU, % of a core |',
+);
+console.log('|---|---|---|---|---|---|---|---|');
+for (const [role, its] of pids) {
+  const { mean, slope, standardError } = slopeOf(samples.get(role) ?? []);
+  const cpuSeconds = usageOf(its).cpuSeconds - (firstCpuSeconds.get(role) ?? 0);
+  const cpuPercent = (cpuSeconds / elapsedSeconds) * 100;
+  const cells = [
+    ...[protocol, count, role, (elapsedSeconds / 60).toFixed(0), mean.toFixed(1)],
+    ...[slope.toFixed(2), standardError.toFixed(2), cpuPercent.toFixed(2)],
+  ];
+  console.log(`| ${cells.join(' | ')} |`);
+  if (cpuPercent >= cpuLimitPercent || slope - 2 * standardError > growthLimitMb) process.exitCode = 1;
+}
+await lab.close();
