@@ -19,7 +19,6 @@ import { Allocator } from './allocator/allocator.ts';
 import { ConfigReconciler } from './config/config-reconciler.ts';
 import { MembershipSecretKeeper } from './membership-secret.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import { keptService } from './services/kept-service.ts';
 import { ServiceReconciler } from './services/service-reconciler.ts';
 
 export interface LeaderTermOptions {
@@ -119,7 +118,7 @@ export class LeaderTerm {
       this.#follow(
         'Services',
         paths.services,
-        (raw) => keptService(decodeService(raw)),
+        (raw) => this.#services.kept(decodeService(raw)),
         (key, service) => this.#services.setService(key, service),
       ),
     ];

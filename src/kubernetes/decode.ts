@@ -42,7 +42,6 @@ export function decodeService(raw: RawObject): Service {
     type: spec.text('type') ?? 'ClusterIP',
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
     ...(loadBalancerIP ? { loadBalancerIP } : {}),
-    clusterIPs: clusterIPs(spec),
     ipFamilies: spec.has('ipFamilies')
       ? spec.texts('ipFamilies').map((family): IpFamilyName => oneOf(ipFamilies, family, 'spec.ipFamilies'))
       : ['IPv4'],
@@ -54,14 +53,9 @@ export function decodeService(raw: RawObject): Service {
     externalTrafficPolicy: spec.text('externalTrafficPolicy') === 'Local' ? 'Local' : 'Cluster',
     ports: spec.objects('ports').map(decodePort),
     selector: spec.textMap('selector'),
-    ingress: object.object('status').object('loadBalancer').objects('ingress').flatMap(decodeIngress),
+    // `flatMap` leaves room for 16 more entries, which `slice` does not.
+    ingress: object.object('status').object('loadBalancer').objects('ingress').flatMap(decodeIngress).slice(),
   };
-}
-
-function clusterIPs(spec: ObjectReader): readonly string[] {
-  if (spec.has('clusterIPs')) return spec.texts('clusterIPs');
-  const only = spec.text('clusterIP');
-  return only ? [only] : [];
 }
 
 function decodePort(port: ObjectReader): ServicePort {

@@ -4,9 +4,12 @@ export interface ObjectKey {
   readonly name: string;
 }
 
-/** `namespace/name`. */
+/**
+ * `namespace/name`. The result is kept in many maps. `join` makes a plain string. V8 would keep the result of a template as a pair of strings,
+ * and as a plain string too once it is used as a key.
+ */
 export function objectKey(object: ObjectKey): string {
-  return `${object.namespace}/${object.name}`;
+  return [object.namespace, object.name].join('/');
 }
 
 export type IpFamilyName = 'IPv4' | 'IPv6';
@@ -35,7 +38,6 @@ export interface Service extends ObjectKey {
   readonly type: string;
   readonly loadBalancerClass?: string;
   readonly loadBalancerIP?: string;
-  readonly clusterIPs: readonly string[];
   readonly ipFamilies: readonly IpFamilyName[];
   readonly ipFamilyPolicy: IpFamilyPolicy;
   readonly externalTrafficPolicy: 'Cluster' | 'Local';

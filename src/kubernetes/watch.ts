@@ -14,6 +14,7 @@ import { systemRandom } from '../random.ts';
 import { Guard } from '../telemetry/guard.ts';
 import type { Api, RawObject } from './api.ts';
 import { ApiError, isExpired, UnusableResponse } from './api-error.ts';
+import { objectKey } from './model.ts';
 import { pause, pauseForRetry } from './retry.ts';
 import { readListPage, readRawObject, readWatchEvent, type WatchEvent } from './watch-event.ts';
 import { initialWatchRetry, nextWatchTry, type WatchOutcome, type WatchRetryStep } from './watch-retry.ts';
@@ -267,5 +268,5 @@ class UnreadableLine extends Error {
 }
 
 function keyOf({ metadata: { namespace, name } }: RawObject): string {
-  return namespace === undefined ? name : `${namespace}/${name}`;
+  return namespace === undefined ? name : objectKey({ namespace, name });
 }

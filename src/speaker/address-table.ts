@@ -34,10 +34,10 @@ export class AddressTable {
     for (const address of touched) this.#wanted.set(address, this.#othersOf(address, service));
     for (const entry of entries) {
       const shared = { ...entry, candidates: this.#lists.shared(entry.candidates) };
-      this.#wanted.set(entry.address, [
-        ...this.#othersOf(entry.address, service),
-        { service, entry: shared },
-      ]);
+      const others = this.#othersOf(entry.address, service);
+      const wanted = { service, entry: shared };
+      // A spread would leave room for 16 more.
+      this.#wanted.set(entry.address, others.length === 0 ? [wanted] : [...others, wanted]);
       touched.add(entry.address);
     }
     if (entries.length > 0)

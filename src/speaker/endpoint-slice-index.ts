@@ -1,3 +1,4 @@
+import { objectKey } from '../kubernetes/model.ts';
 import type { KeptSlice } from './kept-objects.ts';
 
 /** EndpointSlices, found by their Service. */
@@ -21,7 +22,9 @@ export class EndpointSliceIndex {
 
   #add(key: string, slice: KeptSlice): string {
     const service = serviceOf(slice);
-    this.#ofService.set(service, [...this.slicesOf(service), slice]);
+    const others = this.slicesOf(service);
+    // A spread would leave room for 16 more slices.
+    this.#ofService.set(service, others.length === 0 ? [slice] : [...others, slice]);
     this.#slices.set(key, slice);
     return service;
   }
@@ -37,5 +40,5 @@ export class EndpointSliceIndex {
 }
 
 function serviceOf({ namespace, serviceName }: KeptSlice): string {
-  return `${namespace}/${serviceName}`;
+  return objectKey({ namespace, name: serviceName });
 }

@@ -30,7 +30,7 @@ export interface KeptSlice extends Pick<EndpointSlice, 'namespace' | 'name' | 's
 
 /** All Services share this string. The parser makes a string for each. */
 const loadBalancer = 'LoadBalancer';
-const noAnnotations: KeptService['annotations'] = {};
+const nothing: Readonly<Record<string, string>> = {};
 
 /**
  * Returns `undefined` for a Service that neither is a load balancer nor carries an announcing record. A Service that was a load balancer
@@ -46,8 +46,8 @@ export function keptService(service: Service): KeptService | undefined {
     name,
     uid,
     resourceVersion,
-    labels,
-    annotations: record === undefined ? noAnnotations : { [annotations.announcing]: record },
+    labels: Object.keys(labels).length === 0 ? nothing : labels,
+    annotations: record === undefined ? nothing : { [annotations.announcing]: record },
     deleting,
     type: type === loadBalancer ? loadBalancer : type,
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),

@@ -40,21 +40,24 @@ export class RouteTable {
   update(service: string, wanted: readonly PeerRoute[]): RouteChange[] {
     const now = new Map<string, Wanted[]>();
     for (const { peer, prefix, attributes } of wanted) {
-      const key = `${peer} ${formatPrefix(prefix)}`;
+      // `join` makes a plain string. V8 would keep the result of a template as a tree of strings.
+      const key = [peer, formatPrefix(prefix)].join(' ');
       if (!this.#routes.has(key)) this.#routes.set(key, { peer, prefix, wanted: [], announced: undefined });
       const mine = now.get(key);
       if (mine) mine.push({ service, attributes });
       else now.set(key, [{ service, attributes }]);
     }
     const before = this.#keysOfService.get(service) ?? noKeys;
-    if (now.size > 0) this.#keysOfService.set(service, [...now.keys()]);
+    if (now.size > 0) this.#keysOfService.set(service, [...now.keys()].slice());
     else this.#keysOfService.delete(service);
     const changes: RouteChange[] = [];
     for (const key of new Set([...before, ...now.keys()])) {
       const route = this.#routes.get(key);
       if (!route) continue;
       const others = route.wanted.filter((each) => each.service !== service);
-      route.wanted = [...others, ...(now.get(key) ?? [])];
+      const mine = now.get(key) ?? [];
+      // A spread would leave room for 16 more.
+      route.wanted = others.length === 0 ? mine : [...others, ...mine];
       const { peer, prefix } = route;
       if (route.wanted.length === 0) {
         this.#routes.delete(key);

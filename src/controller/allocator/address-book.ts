@@ -23,10 +23,17 @@ export interface Holding {
   readonly since: readonly number[];
 }
 
-/** Services that hold an address, with their seniority. */
-type Holders = ReadonlyMap<string, number>;
+interface Holder {
+  /** `namespace/name`. */
+  readonly service: string;
+  /** A Service with a lower number has held the address for longer. */
+  readonly seniority: number;
+}
 
-const noHolders: Holders = new Map();
+/** Services that hold an address. Few share an address, and a short array takes less memory than a map. */
+type Holders = readonly Holder[];
+
+const noHolders: Holders = [];
 /** Seniority of a Service that does not hold the address yet. */
 const newcomer = Number.POSITIVE_INFINITY;
 
@@ -40,7 +47,7 @@ export class AddressBook {
   #index = new PoolIndex<PoolState>([]);
   /** Holdings by Service. */
   readonly #holdings = new Map<string, Holding>();
-  readonly #holders: Readonly<Record<Family, Map<bigint, Map<string, number>>>> = {
+  readonly #holders: Readonly<Record<Family, Map<bigint, Holders>>> = {
     4: new Map(),
     6: new Map(),
   };
@@ -122,9 +129,9 @@ export class AddressBook {
     if (!holding) return [];
     const displaced = new Set<string>();
     for (const { address } of holding.assigned)
-      for (const [other, since] of this.holdersOf(address)) {
+      for (const { service: other, seniority } of this.holdersOf(address)) {
         const theirs = this.#holdings.get(other)?.terms;
-        const isYounger = since > seniorityIn(holding, address);
+        const isYounger = seniority > seniorityIn(holding, address);
         if (theirs && isYounger && sharingRefusal(theirs, holding.terms, { acrossNamespaces: true }))
           displaced.add(other);
       }
@@ -135,15 +142,14 @@ export class AddressBook {
   sharedAcrossWithoutPermission(key: string): Assigned[] {
     return this.holdingOf(key).filter(({ address }) => {
       const holders = this.holdersOf(address);
-      if (holders.size < 2 || this.#allowsAcross(address)) return false;
-      return [...holders.keys()].some((other) => namespaceOf(other) !== namespaceOf(key));
+      if (holders.length < 2 || this.#allowsAcross(address)) return false;
+      return holders.some(({ service }) => namespaceOf(service) !== namespaceOf(key));
     });
   }
 
   /** Whether a Service of the namespace holds the address. */
   isHeldIn(namespace: string, address: IpAddress): boolean {
-    for (const holder of this.holdersOf(address).keys()) if (namespaceOf(holder) === namespace) return true;
-    return false;
+    return this.holdersOf(address).some(({ service }) => namespaceOf(service) === namespace);
   }
 
   /** Replaces what a Service holds. An address that is also in `before` keeps its seniority. */
@@ -164,8 +170,10 @@ export class AddressBook {
       const known = before && seniorityIn(before, address);
       const seniority = known === undefined || known === newcomer ? ++this.#lastSeniority : known;
       since.push(seniority);
-      const holders = this.#holders[family].get(value) ?? new Map<string, number>();
-      this.#holders[family].set(value, holders.set(key, seniority));
+      const others = this.holdersOf(address);
+      const holder = { service: key, seniority };
+      // A spread would leave room for 16 more holders.
+      this.#holders[family].set(value, others.length === 0 ? [holder] : [...others, holder]);
       for (const scope of scopesOf(terms, this.#allowsAcross(address))) {
         const shared = this.#shared.get(scope) ?? { 4: new Set(), 6: new Set() };
         shared[family].add(value);
@@ -173,7 +181,7 @@ export class AddressBook {
       }
       return { address, pool: pool?.config.name ?? '', allocatedFrom };
     });
-    this.#holdings.set(key, { assigned: placed, terms, since });
+    this.#holdings.set(key, { assigned: placed, terms, since: since.slice() });
   }
 
   /** Removes a Service and returns what it held. */
@@ -184,12 +192,12 @@ export class AddressBook {
     const { namespace } = holding.terms;
     for (const { address } of holding.assigned) {
       const { family, value } = address;
-      const holders = this.#holders[family].get(value);
-      holders?.delete(key);
+      const holders = this.holdersOf(address).filter(({ service }) => service !== key);
+      this.#holders[family].set(value, holders);
       const pool = this.poolOf(address);
       if (pool && !this.isHeldIn(namespace, address)) pool.count(namespace, -1);
       for (const scope of scopesOf(holding.terms, true)) this.#unshare(scope, address);
-      if (holders && holders.size > 0) continue;
+      if (holders.length > 0) continue;
       this.#holders[family].delete(value);
       pool?.free(family).put(value);
     }
@@ -202,7 +210,7 @@ export class AddressBook {
     seniority: number,
     acrossNamespaces: boolean,
   ): string | undefined {
-    for (const [holder, since] of this.holdersOf(address)) {
+    for (const { service: holder, seniority: since } of this.holdersOf(address)) {
       const theirs = this.#holdings.get(holder)?.terms;
       if (!theirs || holder === terms.service || since > seniority) continue;
       const refusal = sharingRefusal(terms, theirs, { acrossNamespaces });
@@ -218,7 +226,7 @@ export class AddressBook {
   /** Removes the address from a scope, unless a remaining holder of the address has a sharing key in that scope. */
   #unshare(scope: string, address: IpAddress): void {
     const acrossNamespaces = this.#allowsAcross(address);
-    for (const holder of this.holdersOf(address).keys()) {
+    for (const { service: holder } of this.holdersOf(address)) {
       const theirs = this.#holdings.get(holder)?.terms;
       if (theirs && scopesOf(theirs, acrossNamespaces).includes(scope)) return;
     }

@@ -306,7 +306,7 @@ export class Allocator {
     if (notAllowed !== undefined) return refusals.about(address, refusals.notAllowed(notAllowed));
     const taken = this.#book.joinRefusal(address, terms);
     if (taken !== undefined) return refusals.inUse(address, taken);
-    const isHeld = this.#book.holdersOf(address).size > 0;
+    const isHeld = this.#book.holdersOf(address).length > 0;
     if (!isHeld && !pool.free(address.family).has(address.value))
       return refusals.buggy(address, name, avoidBuggyIps);
     const overLimit = this.#limitRefusal(pool, service.namespace, address, others);

@@ -1,20 +1,66 @@
+/**
+ * The parts of Services that the controller keeps in memory. There may be tens of thousands of Services, so it keeps only the fields that
+ * decisions need, and shares equal parts. The parser makes a string, a list and a map for each Service.
+ */
 import { requestPrefixes } from '../../cluster/names.ts';
 import type { Service } from '../../kubernetes/model.ts';
 
-/** One string for all Services. The parser makes one for each. */
 const loadBalancer = 'LoadBalancer';
+const nothing: Readonly<Record<string, string>> = {};
+/** When there are this many different values, the map is emptied to bound its memory. */
+const maxShared = 10_000;
 
-/**
- * What the controller keeps in memory of a Service: no annotations of others, which may be large. Returns `undefined` for a Service that is
- * no load balancer and shows nothing of Bellman or MetalLB.
- */
-export function keptService(service: Service): Service | undefined {
-  const annotations = Object.fromEntries(
-    Object.entries(service.annotations).filter(([name]) =>
-      requestPrefixes.some((prefix) => name.startsWith(prefix)),
-    ),
+export class ServiceKeeper {
+  readonly #namespaces = new Map<string, string>();
+  readonly #ports = new Map<string, Service['ports']>();
+  readonly #families = new Map<string, Service['ipFamilies']>();
+
+  /**
+   * What to keep of a Service. Returns `undefined` for a Service that is no load balancer and shows nothing of Bellman or MetalLB.
+   * Annotations of others, which may be large, are left out. The selector counts only with `externalTrafficPolicy: Local`.
+   */
+  kept(service: Service): Service | undefined {
+    const { type, ports, ipFamilies, externalTrafficPolicy, loadBalancerClass, loadBalancerIP } = service;
+    const annotations = requestsOf(service.annotations);
+    if (type !== loadBalancer && service.ingress.length === 0 && annotations === nothing) return undefined;
+    // V8 keeps the fields of a literal within the object, and those that a spread adds outside, with room for more.
+    return {
+      namespace: shared(this.#namespaces, service.namespace, service.namespace),
+      name: service.name,
+      uid: service.uid,
+      resourceVersion: service.resourceVersion,
+      labels: isEmpty(service.labels) ? nothing : service.labels,
+      annotations,
+      createdAtMs: service.createdAtMs,
+      deleting: service.deleting,
+      type: type === loadBalancer ? loadBalancer : type,
+      ipFamilies: shared(this.#families, ipFamilies.join(), ipFamilies),
+      ipFamilyPolicy: service.ipFamilyPolicy,
+      externalTrafficPolicy,
+      ports: shared(this.#ports, JSON.stringify(ports), ports),
+      selector: externalTrafficPolicy === 'Local' ? service.selector : nothing,
+      ingress: service.ingress,
+      ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+      ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }),
+    };
+  }
+}
+
+function requestsOf(annotations: Service['annotations']): Service['annotations'] {
+  const own = Object.entries(annotations).filter(([name]) =>
+    requestPrefixes.some((prefix) => name.startsWith(prefix)),
   );
-  const isPlain = service.type !== loadBalancer && service.ingress.length === 0;
-  if (isPlain && Object.keys(annotations).length === 0) return undefined;
-  return { ...service, type: service.type === loadBalancer ? loadBalancer : service.type, annotations };
+  return own.length === 0 ? nothing : Object.fromEntries(own);
+}
+
+function isEmpty(map: Service['labels']): boolean {
+  return Object.keys(map).length === 0;
+}
+
+function shared<T>(values: Map<string, T>, key: string, value: T): T {
+  const known = values.get(key);
+  if (known !== undefined) return known;
+  if (values.size >= maxShared) values.clear();
+  values.set(key, value);
+  return value;
 }

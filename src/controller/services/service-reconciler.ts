@@ -31,7 +31,7 @@ import { type Assigned, includesIp } from '../allocator/address-book.ts';
 import type { Allocator } from '../allocator/allocator.ts';
 import type { ControllerMetrics } from '../metrics.ts';
 import { decisionRecord } from './decision-record.ts';
-import { keptService } from './kept-service.ts';
+import { ServiceKeeper } from './kept-service.ts';
 import { farewellChange, isMarked, isRecorded, serviceChange } from './service-change.ts';
 import { type Decision, ServiceDecider } from './service-decider.ts';
 import { ServiceReporter } from './service-reporter.ts';
@@ -62,6 +62,7 @@ const retry = { firstMs: 100, maxMs: 30_000 } as const;
 export class ServiceReconciler {
   readonly #options: ServiceReconcilerOptions;
   readonly #services = new ServiceStore();
+  readonly #keeper = new ServiceKeeper();
   readonly #decider: ServiceDecider;
   readonly #reporter: ServiceReporter;
   readonly #writeOrder = new WriteOrder();
@@ -86,6 +87,11 @@ export class ServiceReconciler {
       work: (key) => this.#write(key),
       onError: (key, error, retryInMs) => this.#writeFailed(key, error, retryInMs),
     });
+  }
+
+  /** What to pass to `setService`; `undefined` for a Service that no decision needs. */
+  kept(service: Service): Service | undefined {
+    return this.#keeper.kept(service);
   }
 
   /** Takes the newest state of a Service; `undefined` when it is gone. */
@@ -244,7 +250,7 @@ export class ServiceReconciler {
       metrics.writes.inc({ object: 'service', result: 'ok' });
       this.#throttling = undefined;
       if (change.ingress) this.#reporter.written(key, service, assigned, lackingSinceMs);
-      this.setService(key, keptService(decodeService(written)));
+      this.setService(key, this.kept(decodeService(written)));
     } catch (error) {
       metrics.writes.inc({ object: 'service', result: isConflict(error) ? 'conflict' : 'error' });
       // The Service was deleted meanwhile. The watch will report the deletion.

@@ -38,7 +38,11 @@ export class ServiceStore {
     }
     if (!service) return this.#services.delete(key);
     this.#services.set(key, service);
-    for (const { ip } of service.ingress) this.#byAddress.set(ip, [...this.#othersShowing(ip, key), key]);
+    for (const { ip } of service.ingress) {
+      const others = this.#othersShowing(ip, key);
+      // A spread would leave room for 16 more keys.
+      this.#byAddress.set(ip, others.length === 0 ? [key] : [...others, key]);
+    }
     return true;
   }
 

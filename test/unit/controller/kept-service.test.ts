@@ -1,28 +1,65 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keptService } from '../../../src/controller/services/kept-service.ts';
+import { ServiceKeeper } from '../../../src/controller/services/kept-service.ts';
 import { decodeService } from '../../../src/kubernetes/decode.ts';
 
-function service(type: string, annotations: Readonly<Record<string, string>>, status: object = {}) {
+function service(
+  type: string,
+  annotations: Readonly<Record<string, string>>,
+  status: object = {},
+  spec: object = {},
+) {
   return decodeService({
     metadata: { name: 'web', namespace: 'default', annotations },
-    ...{ spec: { type }, status },
+    ...{ spec: { type, ...spec }, status },
   } as Parameters<typeof decodeService>[0]);
 }
 
-test('keptService() keeps the annotations of Bellman and MetalLB, and no others', () => {
+const kept = (of: ReturnType<typeof service>) => new ServiceKeeper().kept(of);
+
+test('ServiceKeeper keeps the annotations of Bellman and MetalLB, and no others', () => {
   const own = {
     'bellman.dev/address-pool': 'a',
     'metallb.universe.tf/allow-shared-ip': 'b',
     'metallb.io/loadBalancerIPs': 'c',
   };
   const applied = { 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'bellman.example.org/x': 'y' };
-  assert.deepEqual(keptService(service('LoadBalancer', { ...own, ...applied }))?.annotations, own);
-  assert.deepEqual(keptService(service('LoadBalancer', applied))?.annotations, {});
+  assert.deepEqual(kept(service('LoadBalancer', { ...own, ...applied }))?.annotations, own);
+  assert.deepEqual(kept(service('LoadBalancer', applied))?.annotations, {});
 });
 
-test('keptService() leaves out a Service that is no load balancer, unless it shows something to remove', () => {
-  assert.equal(keptService(service('ClusterIP', { other: 'x' })), undefined);
-  assert.ok(keptService(service('ClusterIP', { 'bellman.dev/ip-allocated-from-pool': 'public' })));
-  assert.ok(keptService(service('ClusterIP', {}, { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } })));
+test('ServiceKeeper leaves out a Service that is no load balancer, unless it shows something to remove', () => {
+  assert.equal(kept(service('ClusterIP', { other: 'x' })), undefined);
+  assert.ok(kept(service('ClusterIP', { 'bellman.dev/ip-allocated-from-pool': 'public' })));
+  assert.ok(kept(service('ClusterIP', {}, { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } })));
+});
+
+test('ServiceKeeper keeps all other fields', () => {
+  const spec = {
+    ...{ loadBalancerClass: 'c', loadBalancerIP: '192.0.2.1', externalTrafficPolicy: 'Local' },
+    ...{ ports: [{ name: 'http', port: 80, protocol: 'TCP' }], selector: { app: 'web' } },
+    ...{ ipFamilies: ['IPv6', 'IPv4'], ipFamilyPolicy: 'PreferDualStack' },
+  };
+  const full = service(
+    'LoadBalancer',
+    { 'bellman.dev/address-pool': 'a' },
+    { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } },
+    spec,
+  );
+  assert.deepEqual(kept(full), full);
+});
+
+test('ServiceKeeper leaves out the selector of a Service whose traffic may go to any node', () => {
+  const of = service('LoadBalancer', {}, {}, { selector: { app: 'web' } });
+  assert.deepEqual(kept(of)?.selector, {});
+});
+
+test('ServiceKeeper shares equal parts', () => {
+  const keeper = new ServiceKeeper();
+  const one = keeper.kept(service('LoadBalancer', {}, {}, { ports: [{ port: 80 }] }));
+  const two = keeper.kept(service('LoadBalancer', {}, {}, { ports: [{ port: 80 }] }));
+  const other = keeper.kept(service('LoadBalancer', {}, {}, { ports: [{ port: 81 }] }));
+  assert.equal(one?.ports, two?.ports);
+  assert.equal(one?.ipFamilies, two?.ipFamilies);
+  assert.notDeepEqual(one?.ports, other?.ports);
 });

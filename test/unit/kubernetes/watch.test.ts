@@ -381,7 +381,7 @@ test('watch() asks for smaller pages when a page is too large', async () => {
 test('watch() survives arbitrary events and afterwards holds what the server holds', async () => {
   const anything = fc.anything({ withNullPrototype: false, maxDepth: 4 });
   const service = fc.record(
-    { type: anything, ports: anything, clusterIPs: anything, ipFamilies: anything, selector: anything },
+    { type: anything, ports: anything, ipFamilies: anything, selector: anything },
     { requiredKeys: [] },
   );
   const event = fc.oneof(

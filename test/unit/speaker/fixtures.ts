@@ -39,7 +39,6 @@ export function service(name: string, ips: readonly string[], over: Partial<Serv
     createdAtMs: 0,
     deleting: false,
     type: 'LoadBalancer',
-    clusterIPs: [],
     ipFamilies: ['IPv4'],
     ipFamilyPolicy: 'SingleStack',
     externalTrafficPolicy: 'Cluster',
