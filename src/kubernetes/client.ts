@@ -81,9 +81,15 @@ export class KubernetesClient implements Api {
   request<T>(request: ApiRequest): Promise<T> {
     return this.#observe(request.signal, async () => {
       const { signal: outer, timeoutMs = requestTimeoutMs } = request;
-      const limit = AbortSignal.timeout(timeoutMs);
-      const response = await this.#send(request, outer ? AbortSignal.any([outer, limit]) : limit);
-      return (await readJson(response, request)) as T;
+      // `AbortSignal.timeout` cannot be cancelled. After thousands of writes, thousands of signals would abort for nothing.
+      const late = new AbortController();
+      const limit = this.#clock.after(timeoutMs, () => late.abort(new Error('no answer in time')));
+      try {
+        const signal = outer ? AbortSignal.any([outer, late.signal]) : late.signal;
+        return (await readJson(await this.#send(request, signal), request)) as T;
+      } finally {
+        limit.cancel();
+      }
     });
   }
 
