@@ -255,7 +255,7 @@ test('only the node with the subnet answers for an address in it, and after the 
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'annex', namespace: 'default', annotations: { 'bellman.dev/address-pool': 'annex' } },
-    spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], selector: { app: 'printer' } },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], selector: { app: 'annex' } },
   });
   await lab.addPods('annex', [third]);
   await lab.until('annex has an address', async () => (await lab.addressesOf('annex')).length === 1);
