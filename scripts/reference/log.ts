@@ -44,10 +44,11 @@ const fields: Readonly<Record<string, string>> = {
   port: 'port number',
   process: 'name of the child process, such as `layer-2 process`',
   reason: 'why it happened; read this text first',
+  remaining: 'number of steps that are left',
   remoteReason: 'why it happened, as the peer says',
   resource: 'path of the API resource',
   retryInMs: 'milliseconds until the next attempt',
-  waiting: 'number of Services whose status is to be written',
+  seconds: 'how long the work has taken',
   server: 'address of the API server',
   service: 'namespace and name of the Service',
   services: 'number of Services',
@@ -57,7 +58,9 @@ const fields: Readonly<Record<string, string>> = {
   stack: 'stack of the exception',
   state: 'state of the machine after the event',
   treatment: 'treatment by RFC 7606',
+  waiting: 'number of Services whose status is to be written',
   whom: 'the affected peers',
+  work: 'what is done in slices, such as `plans of Services`',
 };
 
 /** The parts of the program, in the order of the page, each with the folders of `src/` that belong to it. */

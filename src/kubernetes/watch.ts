@@ -12,12 +12,19 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { systemRandom } from '../random.ts';
 import { Guard } from '../telemetry/guard.ts';
+import type { Turns } from '../turns.ts';
 import type { Api, RawObject } from './api.ts';
 import { ApiError, isExpired, UnusableResponse } from './api-error.ts';
 import { objectKey } from './model.ts';
 import { pause, pauseForRetry } from './retry.ts';
 import { readListPage, readRawObject, readWatchEvent, type WatchEvent } from './watch-event.ts';
-import { initialWatchRetry, nextWatchTry, type WatchOutcome, type WatchRetryStep } from './watch-retry.ts';
+import {
+  initialWatchRetry,
+  nextWatchTry,
+  type WatchOutcome,
+  type WatchRetryState,
+  type WatchRetryStep,
+} from './watch-retry.ts';
 
 export interface WatchHandler<T> {
   changed(key: string, object: T | undefined): void;
@@ -38,6 +45,10 @@ export interface WatchOptions<T> {
   readonly handler: WatchHandler<T>;
   readonly guard?: Guard;
   readonly clock: Clock;
+  /** When given, many changes that arrive together are spread over several turns of the event loop. */
+  readonly turns?: Turns;
+  /** Objects in one page of a list. A page of large objects takes long to parse, and parsing cannot be interrupted. */
+  readonly pageSize?: number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** In [0, 1). */
@@ -72,12 +83,13 @@ class CollectionWatch<T> {
   /** The version that the watch has reached; `undefined` when a list is due. */
   #resourceVersion: string | undefined;
   #isSynced = false;
-  #retry = initialWatchRetry;
+  #retry: WatchRetryState;
 
   constructor(options: WatchOptions<T>) {
     this.#options = options;
     this.#guard = options.guard ?? new Guard({ logger: options.logger });
     this.#random = options.random ?? systemRandom;
+    this.#retry = { ...initialWatchRetry, pageSize: options.pageSize ?? initialWatchRetry.pageSize };
   }
 
   async run(): Promise<void> {
@@ -104,7 +116,10 @@ class CollectionWatch<T> {
       const lines = await this.#open();
       const openedMs = clock.now();
       this.#note({ kind: 'accepted' });
-      for await (const line of lines) this.#handleLine(line);
+      for await (const line of lines) {
+        this.#handleLine(line);
+        await this.#yieldTurn();
+      }
       return { kind: 'ended', openForMs: clock.now() - openedMs };
     } catch (error) {
       return this.#outcomeOf(error);
@@ -149,12 +164,14 @@ class CollectionWatch<T> {
       );
       client.reachability.receivedEvent();
       this.#guarded(() => handler.reached?.(page.resourceVersion));
-      for (const item of page.items)
+      for (const item of page.items) {
         this.#guarded(() => {
           const object = readRawObject(item);
           listed.add(keyOf(object));
           this.#apply(keyOf(object), object);
         });
+        await this.#yieldTurn();
+      }
       next = page.next;
       if (next !== '') continue;
       for (const key of [...this.#known.keys()]) if (!listed.has(key)) this.#apply(key, undefined);
@@ -165,6 +182,12 @@ class CollectionWatch<T> {
       return;
     }
     throw new UnusableResponse(200, `the list has more than ${maxPages} pages`);
+  }
+
+  /** Waits for the next turn of the event loop when this one has no time left. */
+  async #yieldTurn(): Promise<void> {
+    const { turns } = this.#options;
+    while (turns && !turns.hasTime) await turns.next();
   }
 
   #open(): Promise<AsyncIterable<string>> {

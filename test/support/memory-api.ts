@@ -23,7 +23,8 @@ interface Watcher {
 }
 
 /**
- * An API server in memory, for tests in virtual time. It supports lists and watches, also with a selector of a name or of label values. It
+ * An API server in memory, for tests in virtual time. It supports lists and watches, also with a selector of a name, of label values, or of
+ * the absence of a label. It
  * supports creation, replacement and merge patches, counts resourceVersions, and reports conflicts. `before` may delay a request or make it
  * fail.
  */
@@ -141,8 +142,11 @@ function selects(listPath: string, objectPath: string, object: StoredObject): bo
   const field = selectors.get('fieldSelector');
   if (field !== null && field !== `metadata.name=${name}`) return false;
   const pairs = selectors.get('labelSelector')?.split(',') ?? [];
-  if (pairs.some((pair) => !Object.entries(labels).some(([key, value]) => pair === `${key}=${value}`)))
-    return false;
+  const holds = (pair: string) =>
+    pair.startsWith('!')
+      ? !(pair.slice(1) in labels)
+      : Object.entries(labels).some(([key, value]) => pair === `${key}=${value}`);
+  if (!pairs.every(holds)) return false;
   const [, kind] = /\/([^/]+)$/.exec(collection) ?? [];
   const everywhere = collection.replace(/\/[^/]+$/, '');
   return (
