@@ -15,6 +15,7 @@ import { paths } from '../kubernetes/write.ts';
 import type { Logger } from '../log.ts';
 import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
+import type { Turns } from '../turns.ts';
 import { Allocator } from './allocator/allocator.ts';
 import { ConfigReconciler } from './config/config-reconciler.ts';
 import { MembershipSecretKeeper } from './membership-secret.ts';
@@ -30,6 +31,7 @@ export interface LeaderTermOptions {
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly turns: Turns;
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
   readonly signal: AbortSignal;
@@ -74,6 +76,7 @@ export class LeaderTerm {
       }),
       services: this.#services.status(),
       waiting: this.#allocator.waiting(),
+      longWork: this.#options.turns.status(),
     };
   }
 
@@ -131,7 +134,7 @@ export class LeaderTerm {
     changed: (key: string, object: T | undefined) => void,
     fieldSelector?: string,
   ): Promise<void> {
-    const { client, clock, logger, guard, signal } = this.#options;
+    const { client, clock, turns, logger, guard, signal } = this.#options;
     this.#unsynced.add(kind);
     const synced = () => {
       this.#unsynced.delete(kind);
@@ -139,7 +142,7 @@ export class LeaderTerm {
     };
     const selected = fieldSelector === undefined ? {} : { fieldSelector };
     const handler = { changed, synced };
-    return watch({ client, path, decode, handler, guard, clock, logger, signal, ...selected });
+    return watch({ client, path, decode, handler, guard, clock, turns, logger, signal, ...selected });
   }
 
   #begin(): void {
@@ -153,7 +156,6 @@ export class LeaderTerm {
     const before = JSON.stringify(this.#namespaces.get(name));
     if (labels) this.#namespaces.set(name, labels);
     else this.#namespaces.delete(name);
-    if (this.#unsynced.size === 0 && JSON.stringify(labels) !== before)
-      this.#services.setNamespaces(this.#namespaces);
+    if (this.#unsynced.size === 0 && JSON.stringify(labels) !== before) this.#services.namespaceChanged(name);
   }
 }

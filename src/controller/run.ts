@@ -32,7 +32,9 @@ import { keepMemorySmall } from '../memory/keeper.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
+import { logLongWork } from '../telemetry/long-work-log.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
+import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
 import { LeaderTerm } from './leader-term.ts';
 import { ControllerMetrics } from './metrics.ts';
@@ -55,6 +57,7 @@ const flushDeadlineMs = 2000;
 export async function runController(options: RunControllerOptions): Promise<void> {
   const { namespace, loadBalancerClass, logger, signal } = options;
   const clock = systemClock;
+  const turns = new Turns(clock, logLongWork(logger));
   const registry = new Registry();
   const { recorder, guard } = createDiagnostics({ clock, logger, registry });
   const client = await connect(options.kubeconfig, 'bellman-controller', { logger, recorder });
@@ -78,6 +81,7 @@ export async function runController(options: RunControllerOptions): Promise<void
       metrics,
       logger,
       clock,
+      turns,
       guard,
       recorder,
       signal: until,

@@ -1,5 +1,6 @@
 import { type Family, type IpAddress, sameIp } from '../../address/index.ts';
 import { comparePools, type PoolConfig, PoolIndex } from '../../config/index.ts';
+import { Crowd, type Holder } from './crowd.ts';
 import { PoolState } from './pool-state.ts';
 import { type SharingTerms, sharingRefusal } from './sharing.ts';
 
@@ -23,17 +24,12 @@ export interface Holding {
   readonly since: readonly number[];
 }
 
-interface Holder {
-  /** `namespace/name`. */
-  readonly service: string;
-  /** A Service with a lower number has held the address for longer. */
-  readonly seniority: number;
-}
-
 /** Services that hold an address. Few share an address, and a short array takes less memory than a map. */
-type Holders = readonly Holder[];
+type Holders = readonly Holder[] | Crowd;
 
 const noHolders: Holders = [];
+/** From this number of holders on, they are a crowd. Fewer are faster compared one by one. */
+const crowdSize = 16;
 /** Seniority of a Service that does not hold the address yet. */
 const newcomer = Number.POSITIVE_INFINITY;
 
@@ -51,6 +47,10 @@ export class AddressBook {
     4: new Map(),
     6: new Map(),
   };
+  /** Pools that only the namespaces in their list may use, by namespace, and all others. Both are in the order in which they are tried. */
+  #poolsByNamespace: ReadonlyMap<string, readonly PoolState[]> = new Map();
+  #openPools: readonly PoolState[] = [];
+  #rankOfPool: ReadonlyMap<PoolState, number> = new Map();
   /** For each scope of a sharing key (see `scopesOf`), the addresses whose holders have that key. */
   readonly #shared = new Map<string, Record<Family, Set<bigint>>>();
   #lastSeniority = 0;
@@ -63,6 +63,9 @@ export class AddressBook {
       .sort((a, b) => comparePools(a.config, b.config));
     this.#poolsByName = new Map(this.#pools.map((pool) => [pool.config.name, pool]));
     this.#index = new PoolIndex(this.#pools);
+    this.#rankOfPool = new Map(this.#pools.map((pool, rank) => [pool, rank]));
+    this.#openPools = this.#pools.filter((pool) => !isForListedNamespaces(pool));
+    this.#poolsByNamespace = byNamespace(this.#pools.filter(isForListedNamespaces));
     for (const [key, holding] of holdings)
       if (holding) this.hold(key, holding.assigned, holding.terms, holding);
   }
@@ -70,6 +73,27 @@ export class AddressBook {
   /** The pools, in the order in which they are tried. */
   get pools(): readonly PoolState[] {
     return this.#pools;
+  }
+
+  /** The pools that a Service of the namespace might use, in the order in which they are tried. */
+  *poolsFor(namespace: string): Iterable<PoolState> {
+    const open = this.#openPools;
+    let at = 0;
+    for (const pool of this.#poolsByNamespace.get(namespace) ?? []) {
+      for (let next = open[at]; next && this.#rank(next) < this.#rank(pool); next = open[at]) {
+        yield next;
+        at++;
+      }
+      yield pool;
+    }
+    for (; at < open.length; at++) {
+      const next = open[at];
+      if (next) yield next;
+    }
+  }
+
+  #rank(pool: PoolState): number {
+    return this.#rankOfPool.get(pool) ?? 0;
   }
 
   pool(name: string): PoolState | undefined {
@@ -91,6 +115,10 @@ export class AddressBook {
   *assigned(): Iterable<Assigned & { readonly service: string }> {
     for (const [service, { assigned }] of this.#holdings)
       for (const each of assigned) yield { service, ...each };
+  }
+
+  isHeld({ family, value }: IpAddress): boolean {
+    return this.#holders[family].has(value);
   }
 
   holdersOf({ family, value }: IpAddress): Holders {
@@ -128,13 +156,16 @@ export class AddressBook {
     const holding = this.#holdings.get(key);
     if (!holding) return [];
     const displaced = new Set<string>();
-    for (const { address } of holding.assigned)
-      for (const { service: other, seniority } of this.holdersOf(address)) {
+    for (const { address } of holding.assigned) {
+      const holders = this.holdersOf(address);
+      if (holders instanceof Crowd && holders.agreesWith(holding.terms, { acrossNamespaces: true })) continue;
+      for (const { service: other, seniority } of holders) {
         const theirs = this.#holdings.get(other)?.terms;
         const isYounger = seniority > seniorityIn(holding, address);
         if (theirs && isYounger && sharingRefusal(theirs, holding.terms, { acrossNamespaces: true }))
           displaced.add(other);
       }
+    }
     return [...displaced];
   }
 
@@ -142,14 +173,18 @@ export class AddressBook {
   sharedAcrossWithoutPermission(key: string): Assigned[] {
     return this.holdingOf(key).filter(({ address }) => {
       const holders = this.holdersOf(address);
-      if (holders.length < 2 || this.#allowsAcross(address)) return false;
+      if (this.#allowsAcross(address)) return false;
+      if (holders instanceof Crowd) return holders.hasOtherNamespace(namespaceOf(key));
       return holders.some(({ service }) => namespaceOf(service) !== namespaceOf(key));
     });
   }
 
   /** Whether a Service of the namespace holds the address. */
   isHeldIn(namespace: string, address: IpAddress): boolean {
-    return this.holdersOf(address).some(({ service }) => namespaceOf(service) === namespace);
+    const holders = this.holdersOf(address);
+    return holders instanceof Crowd
+      ? holders.hasNamespace(namespace)
+      : holders.some(({ service }) => namespaceOf(service) === namespace);
   }
 
   /** Replaces what a Service holds. An address that is also in `before` keeps its seniority. */
@@ -170,10 +205,10 @@ export class AddressBook {
       const known = before && seniorityIn(before, address);
       const seniority = known === undefined || known === newcomer ? ++this.#lastSeniority : known;
       since.push(seniority);
-      const others = this.holdersOf(address);
-      const holder = { service: key, seniority };
-      // A spread would leave room for 16 more holders.
-      this.#holders[family].set(value, others.length === 0 ? [holder] : [...others, holder]);
+      this.#holders[family].set(
+        value,
+        this.#with(this.holdersOf(address), { service: key, seniority }, terms),
+      );
       for (const scope of scopesOf(terms, this.#allowsAcross(address))) {
         const shared = this.#shared.get(scope) ?? { 4: new Set(), 6: new Set() };
         shared[family].add(value);
@@ -192,13 +227,13 @@ export class AddressBook {
     const { namespace } = holding.terms;
     for (const { address } of holding.assigned) {
       const { family, value } = address;
-      const holders = this.holdersOf(address).filter(({ service }) => service !== key);
-      this.#holders[family].set(value, holders);
+      const holders = without(this.holdersOf(address), key, holding.terms);
+      if (holders) this.#holders[family].set(value, holders);
+      else this.#holders[family].delete(value);
       const pool = this.poolOf(address);
       if (pool && !this.isHeldIn(namespace, address)) pool.count(namespace, -1);
       for (const scope of scopesOf(holding.terms, true)) this.#unshare(scope, address);
-      if (holders.length > 0) continue;
-      this.#holders[family].delete(value);
+      if (holders) continue;
       pool?.free(family).put(value);
     }
     return holding;
@@ -210,7 +245,9 @@ export class AddressBook {
     seniority: number,
     acrossNamespaces: boolean,
   ): string | undefined {
-    for (const { service: holder, seniority: since } of this.holdersOf(address)) {
+    const holders = this.holdersOf(address);
+    if (holders instanceof Crowd && holders.agreesWith(terms, { acrossNamespaces })) return undefined;
+    for (const { service: holder, seniority: since } of holders) {
       const theirs = this.#holdings.get(holder)?.terms;
       if (!theirs || holder === terms.service || since > seniority) continue;
       const refusal = sharingRefusal(terms, theirs, { acrossNamespaces });
@@ -219,21 +256,65 @@ export class AddressBook {
     return undefined;
   }
 
+  #with(holders: Holders, holder: Holder, terms: SharingTerms): Holders {
+    if (holders instanceof Crowd) {
+      holders.add(holder, terms);
+      return holders;
+    }
+    // A spread would leave room for 16 more holders.
+    if (holders.length === 0) return [holder];
+    if (holders.length + 1 < crowdSize) return [...holders, holder];
+    const crowd = new Crowd();
+    for (const other of holders) {
+      const theirs = this.#holdings.get(other.service)?.terms;
+      if (theirs) crowd.add(other, theirs);
+    }
+    crowd.add(holder, terms);
+    return crowd;
+  }
+
   #allowsAcross(address: IpAddress): boolean {
     return this.poolOf(address)?.config.shareAcrossNamespaces ?? false;
   }
 
   /** Removes the address from a scope, unless a remaining holder of the address has a sharing key in that scope. */
   #unshare(scope: string, address: IpAddress): void {
+    const shared = this.#shared.get(scope);
+    if (!shared?.[address.family].has(address.value)) return;
     const acrossNamespaces = this.#allowsAcross(address);
     for (const { service: holder } of this.holdersOf(address)) {
       const theirs = this.#holdings.get(holder)?.terms;
       if (theirs && scopesOf(theirs, acrossNamespaces).includes(scope)) return;
     }
-    const shared = this.#shared.get(scope);
-    shared?.[address.family].delete(address.value);
-    if (shared && shared[4].size + shared[6].size === 0) this.#shared.delete(scope);
+    shared[address.family].delete(address.value);
+    if (shared[4].size + shared[6].size === 0) this.#shared.delete(scope);
   }
+}
+
+/** The holders without a Service; `undefined` when none is left. */
+function without(holders: Holders, service: string, terms: SharingTerms): Holders | undefined {
+  if (holders instanceof Crowd) {
+    holders.remove(service, terms);
+    return holders.size < crowdSize / 2 ? [...holders] : holders;
+  }
+  const left = holders.filter((holder) => holder.service !== service);
+  return left.length > 0 ? left : undefined;
+}
+
+/** Whether only the namespaces in the pool's list may use it, so that no label matters. */
+function isForListedNamespaces({ config: { namespaces, namespaceSelectors } }: PoolState): boolean {
+  return namespaces.length > 0 && namespaceSelectors.length === 0;
+}
+
+function byNamespace(pools: readonly PoolState[]): ReadonlyMap<string, readonly PoolState[]> {
+  const found = new Map<string, PoolState[]>();
+  for (const pool of pools)
+    for (const namespace of new Set(pool.config.namespaces)) {
+      const known = found.get(namespace);
+      if (known) known.push(pool);
+      else found.set(namespace, [pool]);
+    }
+  return found;
 }
 
 function seniorityIn({ assigned, since }: Holding, address: IpAddress): number {

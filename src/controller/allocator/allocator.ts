@@ -74,6 +74,7 @@ export class Allocator {
     this.#book.setPools(config.pools);
   }
 
+  /** The allocator reads the map whenever it decides, so the caller may change it. */
   setNamespaces(labelsByName: ReadonlyMap<string, Labels>): void {
     this.#namespaces = labelsByName;
   }
@@ -306,7 +307,7 @@ export class Allocator {
     if (notAllowed !== undefined) return refusals.about(address, refusals.notAllowed(notAllowed));
     const taken = this.#book.joinRefusal(address, terms);
     if (taken !== undefined) return refusals.inUse(address, taken);
-    const isHeld = this.#book.holdersOf(address).length > 0;
+    const isHeld = this.#book.isHeld(address);
     if (!isHeld && !pool.free(address.family).has(address.value))
       return refusals.buggy(address, name, avoidBuggyIps);
     const overLimit = this.#limitRefusal(pool, service.namespace, address, others);
@@ -342,22 +343,26 @@ export class Allocator {
       : refusals.limitReached(namespace, held, name, limitPerNamespace);
   }
 
-  #candidates({ service, namespaceLabels, request }: Demand): PoolState[] {
-    if (request.pools.length > 0) return request.pools.flatMap((name) => this.#book.pool(name) ?? []);
-    return this.#book.pools.filter(
-      (pool) => pool.config.autoAssign && pool.admissionRefusal(service, namespaceLabels) === undefined,
-    );
+  /** The pools to try, in order. A Service usually gets an address from the first one, so the others are not looked at. */
+  *#candidates({ service, namespaceLabels, request }: Demand): Iterable<PoolState> {
+    if (request.pools.length > 0) {
+      for (const name of request.pools) {
+        const pool = this.#book.pool(name);
+        if (pool) yield pool;
+      }
+      return;
+    }
+    for (const pool of this.#book.poolsFor(service.namespace))
+      if (pool.config.autoAssign && pool.admissionRefusal(service, namespaceLabels) === undefined) yield pool;
   }
 
   #noCandidate({ service, namespaceLabels, request }: Demand, reasons: readonly Refusal[]): Refusal {
     if (reasons.length > 0) return refusals.together(reasons);
     if (request.pools.length > 0) return refusals.noSuchPool(request.pools, this.#poolNames());
-    return refusals.noPool(
-      this.#book.pools.map((pool) =>
-        pool.config.autoAssign
-          ? (pool.refusal(service, namespaceLabels) ?? '')
-          : `pool ${pool.config.name} has auto-assign false: name it in an annotation`,
-      ),
+    return refusals.noPool(this.#book.pools, (pool) =>
+      pool.config.autoAssign
+        ? (pool.refusal(service, namespaceLabels) ?? '')
+        : `pool ${pool.config.name} has auto-assign false: name it in an annotation`,
     );
   }
 

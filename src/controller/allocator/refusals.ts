@@ -32,6 +32,16 @@ function refusal(cause: RefusalCause, message: string): Refusal {
   return { cause, message: printable(message, maxMessageCharacters) };
 }
 
+/** A refusal whose message is made when it is read. A Service may be refused by thousands of pools, and few of these messages are read. */
+function lazyRefusal(cause: RefusalCause, message: () => string): Refusal {
+  return {
+    cause,
+    get message() {
+      return printable(message(), maxMessageCharacters);
+    },
+  };
+}
+
 export function invalidRequest(error: string): Refusal {
   return refusal('invalid-request', error);
 }
@@ -46,12 +56,13 @@ export function noSuchPool(named: readonly string[], pools: readonly string[]): 
   return refusal('no-such-pool', `there is no pool ${list(named, ', ')}; pools: ${list(pools, ', ')}`);
 }
 
-export function noPool(reasons: readonly string[]): Refusal {
+/** `reasonOf` says why a pool is not for the Service; empty when there is nothing to say. */
+export function noPool<Pool>(pools: readonly Pool[], reasonOf: (pool: Pool) => string): Refusal {
   return refusal(
     'no-pool',
-    reasons.length === 0
+    pools.length === 0
       ? 'the configuration has no address pools'
-      : `no pool is for this Service: ${list(reasons, '; ')}`,
+      : `no pool is for this Service: ${list(pools, '; ', reasonOf)}`,
   );
 }
 
@@ -60,11 +71,14 @@ export function notAllowed(reason: string): Refusal {
 }
 
 export function noSuchFamily(pool: string, family: Family): Refusal {
-  return notAllowed(`pool ${pool} has no IPv${family} addresses`);
+  return lazyRefusal('pool-not-allowed', () => `pool ${pool} has no IPv${family} addresses`);
 }
 
 export function exhausted(pool: string, family: Family, size: bigint): Refusal {
-  return refusal('pool-exhausted', `pool ${pool} is full: all ${size} IPv${family} addresses are in use`);
+  return lazyRefusal(
+    'pool-exhausted',
+    () => `pool ${pool} is full: all ${size} IPv${family} addresses are in use`,
+  );
 }
 
 export function limitReached(namespace: string, held: number, pool: string, limit: number): Refusal {
@@ -110,12 +124,18 @@ export function about(address: IpAddress, { cause, message }: Refusal): Refusal 
 export function together(reasons: readonly Refusal[]): Refusal {
   const order: readonly RefusalCause[] = ['pool-exhausted', 'limit-reached'];
   const cause = order.find((each) => reasons.some((reason) => reason.cause === each)) ?? 'pool-not-allowed';
-  const messages = reasons.map(({ message }) => message);
-  return refusal(cause, list(messages, '; '));
+  return refusal(
+    cause,
+    list(reasons, '; ', ({ message }) => message),
+  );
 }
 
-function list(items: readonly string[], separator: string): string {
+/** Makes the text of the listed items only. */
+function list<T>(items: readonly T[], separator: string, textOf: (item: T) => string = String): string {
   const rest = items.length - maxListed;
-  const shown = items.slice(0, maxListed).filter((item) => item !== '');
+  const shown = items
+    .slice(0, maxListed)
+    .map((item) => textOf(item))
+    .filter((text) => text !== '');
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(separator) || 'none';
 }

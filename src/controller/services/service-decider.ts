@@ -50,36 +50,46 @@ export class ServiceDecider {
 
   /** Decides about the changed Services, and about the Services that these decisions affect. A Service may get several decisions. */
   decide(changed: Iterable<string>): Decision[] {
-    const decisions: Decision[] = [];
-    let hasOpened = false;
-    const settle = (key: string) => {
-      for (const queue = [key]; queue.length > 0; ) {
-        const next = queue.shift() ?? '';
-        const decision = this.#decideOne(next);
-        decisions.push(decision);
-        if (decision.kind === 'released' && decision.freed.length > 0) hasOpened = true;
-        if (decision.kind !== 'reconciled') continue;
-        if (decision.outcome.opensAddresses) hasOpened = true;
-        queue.push(...decision.outcome.displaced);
-      }
-    };
-    const serveWaiting = () => {
-      while (hasOpened) {
-        hasOpened = false;
-        for (const key of this.#allocator.waiting()) settle(key);
-      }
-    };
-    const { departures, waiting, others } = this.#inOrder(changed);
-    for (const key of departures) settle(key);
-    for (const key of [...waiting, ...others]) {
-      serveWaiting();
-      settle(key);
-    }
-    serveWaiting();
-    return decisions;
+    return [...this.steps(new Set(changed))];
   }
 
-  #inOrder(changed: Iterable<string>): Record<'departures' | 'waiting' | 'others', readonly string[]> {
+  /**
+   * Decides step by step, so that a long pass can be interrupted. Each step takes its Service out of `pending`. A Service that changes in the
+   * middle of the pass is decided about by its newest state. The caller may drop the rest, and begin again with what is left in `pending`.
+   */
+  *steps(pending: Set<string>): Generator<Decision> {
+    const opened = { has: false };
+    const { departures, waiting, others } = this.#inOrder(pending);
+    for (const key of departures) yield* this.#settle(key, pending, opened);
+    for (const key of [...waiting, ...others]) {
+      yield* this.#serveWaiting(pending, opened);
+      yield* this.#settle(key, pending, opened);
+    }
+    yield* this.#serveWaiting(pending, opened);
+  }
+
+  *#serveWaiting(pending: Set<string>, opened: { has: boolean }): Generator<Decision> {
+    while (opened.has) {
+      opened.has = false;
+      for (const key of this.#allocator.waiting()) yield* this.#settle(key, pending, opened);
+    }
+  }
+
+  /** Decides about a Service, and about those that it displaces. Notes in `opened` whether Services that wait may succeed now. */
+  *#settle(key: string, pending: Set<string>, opened: { has: boolean }): Generator<Decision> {
+    pending.delete(key);
+    for (const queue = [key]; queue.length > 0; ) {
+      const decision = this.#decideOne(queue.shift() ?? '');
+      if (decision.kind === 'released' && decision.freed.length > 0) opened.has = true;
+      if (decision.kind === 'reconciled') {
+        if (decision.outcome.opensAddresses) opened.has = true;
+        queue.push(...decision.outcome.displaced);
+      }
+      yield decision;
+    }
+  }
+
+  #inOrder(changed: ReadonlySet<string>): Record<'departures' | 'waiting' | 'others', readonly string[]> {
     const keys = new Set(changed);
     const departures = [...keys].filter((key) => {
       const service = this.#services.get(key);

@@ -3,8 +3,8 @@
  *
  *   watch ──→ store ──→ decide (in memory, in order) ──→ report ──→ queue ──→ compare, patch status and annotation together
  *
- * One decision pass runs to its end before anything else happens, so two passes cannot hand out the same address. The number of
- * concurrent writes is bounded. Each write sends only the difference. After a conflict, the write starts again from the new state.
+ * A decision about one Service runs to its end before anything else happens, so two Services cannot get the same address. A pass about many
+ * Services is made in slices (`turns.ts`). Changes that arrive meanwhile wait for the next pass. The number of concurrent writes is bounded. Each write sends only the difference. After a conflict, the write starts again from the new state.
  *
  * The phases:
  *
@@ -27,6 +27,7 @@ import { patchServiceStatus } from '../../kubernetes/write.ts';
 import type { Logger } from '../../log.ts';
 import type { FlightRecorder } from '../../telemetry/flight-recorder.ts';
 import type { Guard } from '../../telemetry/guard.ts';
+import type { TurnHandle, Turns } from '../../turns.ts';
 import { type Assigned, includesIp } from '../allocator/address-book.ts';
 import type { Allocator } from '../allocator/allocator.ts';
 import type { ControllerMetrics } from '../metrics.ts';
@@ -45,6 +46,7 @@ export interface ServiceReconcilerOptions {
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly turns: Turns;
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
   readonly loadBalancerClass: string | undefined;
@@ -53,6 +55,17 @@ export interface ServiceReconcilerOptions {
 }
 
 type Phase = 'gathering' | 'deciding' | 'held' | 'stopped';
+
+/** Decisions about some Services, one after another. */
+interface Pass {
+  /** Services about which this pass has yet to decide. */
+  readonly pending: Set<string>;
+  readonly steps: Iterator<Decision>;
+  /** Whether this is the first pass of the term. */
+  readonly isFirst: boolean;
+  /** Whether a decision handed out or gave back an address. */
+  hasMoved: boolean;
+}
 
 /** Number of concurrent writes. It is high enough to use the API server fully, and low enough to leave room for its other clients. */
 const concurrency = 8;
@@ -75,11 +88,20 @@ export class ServiceReconciler {
   #throttling: Refusal | undefined;
   #phase: Phase = 'gathering';
   #nextPass: Timer | undefined;
+  /** The pass that is not finished. */
+  #pass: Pass | undefined;
+  #isFirstPass = true;
+  readonly #deciding: TurnHandle;
 
   constructor(options: ServiceReconcilerOptions) {
     this.#options = options;
     this.#decider = new ServiceDecider(options.allocator, this.#services, options.loadBalancerClass);
     this.#reporter = new ServiceReporter(options);
+    this.#deciding = options.turns.task({
+      name: 'decisions about Services',
+      step: () => this.#step(),
+      remaining: () => this.#changed.size + (this.#pass?.pending.size ?? 0),
+    });
     this.#writes = new WorkQueue({
       clock: options.clock,
       concurrency,
@@ -112,12 +134,19 @@ export class ServiceReconciler {
     for (const service of byAge) if (this.#decider.isOurs(service)) allocator.learn(service);
     this.#phase = 'deciding';
     for (const service of byAge) this.#changed.add(objectKey(service));
-    this.#pass({ isFirst: true });
+    this.#deciding.request();
   }
 
+  /** Sets the map of all namespaces. Call `namespaceChanged` after each change of it. */
   setNamespaces(labelsByName: ReadonlyMap<string, Labels>): void {
     this.#options.allocator.setNamespaces(labelsByName);
     this.#decideAll();
+  }
+
+  /** The labels of the namespace have changed, so other pools may be for its Services. */
+  namespaceChanged(name: string): void {
+    for (const key of this.#services.inNamespace(name)) this.#changed.add(key);
+    this.#passSoon();
   }
 
   /** Suspends decisions. Changes that arrive meanwhile wait for `release`. */
@@ -128,7 +157,7 @@ export class ServiceReconciler {
   release(): void {
     if (this.#phase !== 'held') return;
     this.#phase = 'deciding';
-    this.#pass();
+    this.#deciding.request();
   }
 
   /** Number of known Services, including those that are not ours. */
@@ -147,7 +176,7 @@ export class ServiceReconciler {
    */
   assigned(): Iterable<AssignedAddress> {
     if (this.#phase === 'gathering') return this.#recordedAddresses();
-    this.#pass();
+    this.#finishPasses();
     return this.#options.allocator.assigned();
   }
 
@@ -169,6 +198,7 @@ export class ServiceReconciler {
   /** Makes no more decisions and starts no new write. Resolves when the writes under way are done. */
   async stop(): Promise<void> {
     this.#phase = 'stopped';
+    this.#deciding.end();
     this.#writes.stop();
     await this.#writes.settled();
   }
@@ -182,30 +212,56 @@ export class ServiceReconciler {
         }
   }
 
+  /** Begins again with all Services. What is left of an unfinished pass is among them, or is gone and must be released. */
   #decideAll(): void {
+    for (const key of this.#pass?.pending ?? []) this.#changed.add(key);
+    if (this.#pass?.isFirst) this.#isFirstPass = true;
+    this.#pass = undefined;
     for (const key of this.#services.keys()) this.#changed.add(key);
-    this.#pass();
+    this.#deciding.request();
   }
 
   /** Schedules a pass. Changes that arrive together share one pass. */
   #passSoon(): void {
     if (this.#phase !== 'deciding' || this.#nextPass) return;
-    this.#nextPass = this.#options.clock.after(0, () => this.#pass());
+    this.#nextPass = this.#options.clock.after(0, () => this.#deciding.request());
   }
 
-  #pass({ isFirst } = { isFirst: false }): void {
+  /** Makes one decision. Returns false when none is due. */
+  #step(): boolean {
+    if (this.#phase !== 'deciding') return false;
+    const pass = this.#pass ?? this.#beginPass();
+    if (!pass) return false;
+    const step = pass.steps.next();
+    if (step.done) {
+      this.#pass = undefined;
+      if (pass.hasMoved) this.#options.onAddressesChanged();
+      return this.#changed.size > 0;
+    }
+    const decision = step.value;
+    const isNews = this.#reporter.decided(decision, pass.isFirst);
+    const hasMoved = movesAddresses(decision);
+    if (hasMoved) pass.hasMoved = true;
+    if (isNews || hasMoved) this.#record(decision);
+    this.#follow(decision);
+    return true;
+  }
+
+  #beginPass(): Pass | undefined {
     this.#nextPass?.cancel();
     this.#nextPass = undefined;
-    if (this.#phase !== 'deciding' || this.#changed.size === 0) return;
-    const changed = [...this.#changed];
+    if (this.#changed.size === 0) return undefined;
+    const pending = new Set(this.#changed);
     this.#changed.clear();
-    const decisions = this.#decider.decide(changed);
-    for (const decision of decisions) {
-      const isNews = this.#reporter.decided(decision, isFirst);
-      if (isNews || movesAddresses(decision)) this.#record(decision);
-      this.#follow(decision);
-    }
-    if (decisions.some(movesAddresses)) this.#options.onAddressesChanged();
+    const steps = this.#decider.steps(pending);
+    this.#pass = { pending, steps, isFirst: this.#isFirstPass, hasMoved: false };
+    this.#isFirstPass = false;
+    return this.#pass;
+  }
+
+  /** Makes all decisions that are due, because the caller needs the result now. */
+  #finishPasses(): void {
+    while (this.#step());
   }
 
   #record(decision: Decision): void {

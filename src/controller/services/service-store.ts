@@ -7,6 +7,9 @@ export class ServiceStore {
   /** Keys of Services. Few share an address, and a short array takes less memory than a set. */
   readonly #byAddress = new Map<string, readonly string[]>();
 
+  /** Keys of Services by namespace. */
+  readonly #byNamespace = new Map<string, Set<string>>();
+
   get(key: string): Service | undefined {
     return this.#services.get(key);
   }
@@ -36,8 +39,12 @@ export class ServiceStore {
       if (others.length > 0) this.#byAddress.set(ip, others);
       else this.#byAddress.delete(ip);
     }
-    if (!service) return this.#services.delete(key);
+    if (!service) {
+      this.#leaveNamespace(key, before);
+      return this.#services.delete(key);
+    }
     this.#services.set(key, service);
+    if (!before) this.#joinNamespace(key, service);
     for (const { ip } of service.ingress) {
       const others = this.#othersShowing(ip, key);
       // A spread would leave room for 16 more keys.
@@ -49,6 +56,22 @@ export class ServiceStore {
   /** Keys of the Services whose status shows the address. */
   showing(ip: string): Iterable<string> {
     return this.#byAddress.get(ip) ?? [];
+  }
+
+  /** Keys of the Services in the namespace. */
+  inNamespace(namespace: string): Iterable<string> {
+    return this.#byNamespace.get(namespace) ?? [];
+  }
+
+  #joinNamespace(key: string, { namespace }: Service): void {
+    this.#byNamespace.set(namespace, (this.#byNamespace.get(namespace) ?? new Set()).add(key));
+  }
+
+  #leaveNamespace(key: string, service: Service | undefined): void {
+    if (!service) return;
+    const keys = this.#byNamespace.get(service.namespace);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#byNamespace.delete(service.namespace);
   }
 
   #othersShowing(ip: string, key: string): readonly string[] {

@@ -10,6 +10,7 @@ import { ServiceReconciler } from '../../../src/controller/services/service-reco
 import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
 import type { ConfigMap, Service } from '../../../src/kubernetes/model.ts';
 import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
+import { Turns } from '../../../src/turns.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -42,7 +43,16 @@ function parts() {
   const metrics = new ControllerMetrics(registry);
   const diagnostics = createDiagnostics({ clock, logger, registry });
   const events = new EventRecorder({ client, component: 'test', host: 'test', logger, clock });
-  const shared = { client, clock, logger, metrics, events, ...diagnostics, namespace };
+  const shared = {
+    client,
+    clock,
+    turns: new Turns(clock),
+    logger,
+    metrics,
+    events,
+    ...diagnostics,
+    namespace,
+  };
   const services = new ServiceReconciler({
     ...shared,
     allocator: new Allocator(),

@@ -4,6 +4,7 @@ import { ControllerMetrics } from '../../../src/controller/metrics.ts';
 import { EventRecorder } from '../../../src/kubernetes/event-recorder.ts';
 import { createDiagnostics } from '../../../src/telemetry/diagnostics.ts';
 import type { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
+import { Turns } from '../../../src/turns.ts';
 import { MemoryApi, type StoredObject } from '../../support/memory-api.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
@@ -68,6 +69,7 @@ export class ControllerHarness {
       metrics: this.#metrics,
       logger,
       clock: this.clock,
+      turns: new Turns(this.clock),
       ...this.#diagnostics,
       signal: stop.signal,
     });
