@@ -22,6 +22,7 @@ import { AcceptedConfigTracker } from '../src/speaker/accepted-config-tracker.ts
 import type { AwaitedKind } from '../src/speaker/initial-sync.ts';
 import { SpeakerWatches } from '../src/speaker/watches.ts';
 import { Guard } from '../src/telemetry/guard.ts';
+import { Turns } from '../src/turns.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { usageOf } from './processes.ts';
@@ -184,6 +185,7 @@ async function startSpeaker(kubeconfig: string, signal: AbortSignal): Promise<Ku
       namespace: 'bellman-system',
       client,
       clock: systemClock,
+      turns: new Turns(systemClock),
       logger,
       guard: new Guard({ logger }),
       signal,

@@ -14,6 +14,7 @@ import { Registry } from 'prom-client';
 import { encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
 import { localOpen } from '../src/bgp/negotiation.ts';
 import { createBgpSpeaker } from '../src/bgp/speaker.ts';
+import { systemClock } from '../src/clock.ts';
 import { parseConfig } from '../src/config/index.ts';
 import type { RawObject } from '../src/kubernetes/api.ts';
 import { decodeEndpointSlice, decodeNode, decodeService } from '../src/kubernetes/decode.ts';
@@ -22,6 +23,7 @@ import { readWatchEvent } from '../src/kubernetes/watch-event.ts';
 import { createLogger } from '../src/log.ts';
 import { NodeSpeaker } from '../src/speaker/node-speaker.ts';
 import { Guard } from '../src/telemetry/guard.ts';
+import { Turns } from '../src/turns.ts';
 
 const { values } = parseArgs({
   options: { services: { type: 'string', default: '10000' }, changes: { type: 'string', default: '2000' } },
@@ -115,6 +117,7 @@ const speaker = new NodeSpeaker({
   layer2: { use: () => undefined, table: () => {}, change: () => {} },
   logger: createLogger('speaker', 'error'),
   guard: new Guard({ logger: createLogger('speaker', 'error') }),
+  turns: new Turns(systemClock),
 });
 speaker.setConfig(config.value);
 speaker.setNode('node-1', decodeNode(nodeObject as unknown as RawObject));

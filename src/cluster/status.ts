@@ -119,6 +119,8 @@ const speakerStatus = z.object({
   ),
   /** Faults because of which the speaker cannot do what the configuration asks for. */
   troubles: texts.default([]),
+  /** Work that is done in slices and is not finished, with the number of steps that are left. */
+  longWork: z.array(z.object({ work: text, remaining: z.number(), seconds: z.number() })).default([]),
 });
 
 const controllerStatus = z.object({

@@ -1,7 +1,5 @@
-/** An address that exactly one node should answer for. `AddressEntry` adds `observedVersion`. */
-export interface UnversionedEntry {
-  /** Canonical text. It is the key of the entry. */
-  readonly address: string;
+/** Nodes that may answer for an address, and how each of them may. */
+export interface CandidateNodes {
   /** Nodes that may answer, according to node and pool selectors, readiness and endpoints. Sorted. */
   readonly candidates: readonly string[];
   /** Interfaces named by the pool's advertisements. An empty list means every interface whose subnet holds the address. */
@@ -10,26 +8,55 @@ export interface UnversionedEntry {
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   /** How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. */
   readonly preferences?: Readonly<Record<string, number>>;
+}
+
+/** What is said about an address besides its candidates. */
+interface AddressFacts {
+  /** Canonical text. It is the key of the entry. */
+  readonly address: string;
   /** Addresses of one group prefer the same node. The two families of a dual-stack Service form a group. */
   readonly group: string;
   /** The last owner, according to the Service's annotation. */
   readonly recordedOwner?: string;
 }
 
-/** An entry with the version of the cluster state that it was made from. */
-export interface AddressEntry extends UnversionedEntry {
+/** An address that exactly one node should answer for. */
+export interface AddressEntry extends AddressFacts, CandidateNodes, Versioned {}
+
+/**
+ * Where the candidates of an address come from: the number of a set that many addresses share, or the nodes themselves. A node that one
+ * source allows may answer.
+ */
+export type CandidateSource = number | CandidateNodes;
+
+/** An entry whose candidates are named by their sources. `SourcedEntry` adds `observedVersion`. */
+export interface UnversionedEntry extends AddressFacts {
+  /** Empty when no node may answer. */
+  readonly sources: readonly CandidateSource[];
+}
+
+/** An entry as the speaker process sends it. */
+export interface SourcedEntry extends UnversionedEntry, Versioned {}
+
+/** A change of a set of candidates. */
+export type CandidateSetChange =
+  /** Removes some nodes, and then adds or replaces others. An unknown set begins empty. */
+  | ({ readonly set: number; readonly remove: readonly string[]; readonly put: CandidateNodes } & Versioned)
+  /** No entry names the set any more. */
+  | { readonly set: number; readonly isDropped: true };
+
+/** The version of the cluster state that something was made from. */
+interface Versioned {
   /** Newest resourceVersion that the speaker had observed. A greater version is newer. 0 means unknown. */
   readonly observedVersion: number;
 }
 
 /** An address that no Service uses any longer. */
-export interface AddressRemoval {
+export interface AddressRemoval extends Versioned {
   readonly address: string;
-  /** As in `AddressEntry`. */
-  readonly observedVersion: number;
 }
 
-type Interfaces = Pick<UnversionedEntry, 'interfaces' | 'nodeInterfaces'>;
+type Interfaces = Pick<CandidateNodes, 'interfaces' | 'nodeInterfaces'>;
 
 /** Names of the interfaces that the node may answer on. An empty list means every interface whose subnet holds the address. */
 export function interfacesOf({ interfaces, nodeInterfaces }: Interfaces, node: string): readonly string[] {
@@ -45,8 +72,32 @@ export function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfa
 }
 
 /** Stores preferences in one order, so that equal ones give equal entries. Leaves out nodes without a preference. */
-export function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<UnversionedEntry, 'preferences'> {
+export function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes, 'preferences'> {
   const positive = [...byNode].filter(([, preference]) => preference > 0);
   if (positive.length === 0) return {};
   return { preferences: Object.fromEntries(positive.sort(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
+/**
+ * Joins the candidates of several sources. A node may answer if one source allows it, on the interfaces of all sources that do. Its preference
+ * is the greatest.
+ */
+export function joinCandidates(all: readonly CandidateNodes[]): CandidateNodes {
+  const [only, another] = all;
+  if (only && !another) return only;
+  const interfaces = new Map<string, readonly string[]>();
+  const preferences = new Map<string, number>();
+  for (const each of all) {
+    for (const node of each.candidates) {
+      const known = interfaces.get(node);
+      const names = interfacesOf(each, node);
+      const isAnyLink = known?.length === 0 || names.length === 0;
+      interfaces.set(node, isAnyLink ? [] : [...new Set([...(known ?? []), ...names])]);
+    }
+    for (const [node, preference] of Object.entries(each.preferences ?? {}))
+      preferences.set(node, Math.max(preference, preferences.get(node) ?? 0));
+  }
+  const candidates = [...interfaces.keys()].sort();
+  const sorted = new Map(candidates.map((node) => [node, interfaces.get(node) ?? []]));
+  return { candidates, ...perNode(sorted), ...preferencesOf(preferences) };
 }

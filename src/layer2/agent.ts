@@ -25,12 +25,13 @@ import type { Changes } from '../membership/change-log.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import { Answers } from './answers.ts';
+import { CandidateSets, type ResolvedEntries } from './candidate-sets.ts';
 import { Coalescer } from './coalescer.ts';
 import { CountsReport } from './counts-report.ts';
 import { Handover } from './handover.ts';
 import { MemberView } from './member-view.ts';
 import { MembershipPort } from './membership-port.ts';
-import { type EntriesMessage, MessageAssembler } from './message-parts.ts';
+import { MessageAssembler } from './message-parts.ts';
 import type { FromLayer2, Layer2Settings, ToLayer2 } from './messages.ts';
 import { Layer2Metrics } from './metrics.ts';
 import { OwnFacts } from './own-facts.ts';
@@ -80,6 +81,7 @@ export class Layer2Agent {
   readonly #membership: MembershipPort;
   readonly #handover: Handover;
   readonly #assembler = new MessageAssembler();
+  readonly #candidateSets = new CandidateSets();
   readonly #pendingEntries = new PendingEntries();
   readonly #entriesCoalescer: Coalescer;
   readonly #claimsCoalescer: Coalescer;
@@ -170,7 +172,7 @@ export class Layer2Agent {
       case 'table':
       case 'change': {
         const whole = this.#assembler.take(message);
-        if (whole) this.#takeEntries(whole);
+        if (whole) this.#takeEntries(this.#candidateSets.resolve(whole));
         return;
       }
       case 'speakers':
@@ -205,7 +207,7 @@ export class Layer2Agent {
 
   // Stage 1: entries
 
-  #takeEntries(message: EntriesMessage): void {
+  #takeEntries(message: ResolvedEntries): void {
     if (message.kind === 'change') {
       this.#pendingEntries.add(message);
       this.#entriesCoalescer.request();

@@ -7,31 +7,44 @@ const maxEntries = 200;
 export type EntriesMessage = Extract<ToLayer2, { kind: 'table' | 'change' }>;
 
 /** Splits a message into parts that are parsed without a noticeable pause. */
-export function splitMessage({ kind, upsert, remove }: EntriesMessage): EntriesMessage[] {
-  const parts: EntriesMessage[] = [];
+export function* splitMessage({ kind, sets, upsert, remove }: EntriesMessage): Iterable<EntriesMessage> {
   const length = Math.max(upsert.length, remove.length);
   for (let at = 0; at === 0 || at < length; at += maxEntries) {
     const end = at + maxEntries;
-    parts.push({
+    yield {
       kind,
+      // A set has at most as many nodes as the cluster, and there are few sets. They come before the entries that name them.
+      sets: at === 0 ? sets : [],
       upsert: upsert.slice(at, end),
       remove: remove.slice(at, end),
       ...(end < length ? { hasMore: true } : {}),
-    });
+    };
   }
-  return parts;
 }
 
 /** Joins the parts of a message, so that one message leads to one decision. */
 export class MessageAssembler {
+  readonly #sets: EntriesMessage['sets'][number][] = [];
   readonly #upsert: EntriesMessage['upsert'][number][] = [];
   readonly #remove: EntriesMessage['remove'][number][] = [];
+  #kind: EntriesMessage['kind'] | undefined;
 
-  /** Takes a part. Returns the whole message after its last part, and `undefined` before that. */
-  take({ kind, upsert, remove, hasMore }: EntriesMessage): EntriesMessage | undefined {
+  /**
+   * Takes a part. Returns the whole message after its last part, and `undefined` before that. A table replaces everything, so its first part
+   * drops the parts of an unfinished change.
+   */
+  take({ kind, sets, upsert, remove, hasMore }: EntriesMessage): EntriesMessage | undefined {
+    if (kind !== this.#kind) for (const parts of [this.#sets, this.#upsert, this.#remove]) parts.length = 0;
+    this.#kind = kind;
+    this.#sets.push(...sets);
     this.#upsert.push(...upsert);
     this.#remove.push(...remove);
     if (hasMore) return undefined;
-    return { kind, upsert: this.#upsert.splice(0), remove: this.#remove.splice(0) };
+    return {
+      kind,
+      sets: this.#sets.splice(0),
+      upsert: this.#upsert.splice(0),
+      remove: this.#remove.splice(0),
+    };
   }
 }

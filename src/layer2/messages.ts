@@ -3,7 +3,7 @@
  * The two are separate processes so that answers and membership never wait behind a resync of Kubernetes objects.
  */
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
-import type { AddressEntry, AddressRemoval } from './address-entry.ts';
+import type { AddressRemoval, CandidateSetChange, SourcedEntry } from './address-entry.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import type { DefencePolicy } from './responder/defence.ts';
 
@@ -31,15 +31,20 @@ export interface KnownSpeakers {
   readonly areCertain: boolean;
 }
 
+/** Changes of address entries. */
+export interface EntriesChange {
+  readonly sets: readonly CandidateSetChange[];
+  readonly upsert: readonly SourcedEntry[];
+  readonly remove: readonly AddressRemoval[];
+}
+
 /** A message to the layer-2 process. */
 export type ToLayer2 =
-  /** `table` replaces all entries, and `change` updates some. A long message is sent in parts. All parts except the last have `hasMore`. */
-  | {
-      readonly kind: 'table' | 'change';
-      readonly upsert: readonly AddressEntry[];
-      readonly remove: readonly AddressRemoval[];
-      readonly hasMore?: boolean;
-    }
+  /**
+   * `table` replaces all sets of candidates and all entries, and `change` updates some. A change of a set also changes the entries that name
+   * it, before the other changes of the message. A long message is sent in parts. All parts except the last have `hasMore`.
+   */
+  | ({ readonly kind: 'table' | 'change'; readonly hasMore?: boolean } & EntriesChange)
   | ({ readonly kind: 'speakers' } & KnownSpeakers)
   /** Membership keys, base64 of 32 octets each. The first key encrypts and every key decrypts, so that keys can be rotated. */
   | { readonly kind: 'keys'; readonly keys: readonly string[] }

@@ -9,10 +9,10 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Logger, LogLevel } from '../log.ts';
 import type { Result } from '../result.ts';
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
-import type { AddressEntry, AddressRemoval } from './address-entry.ts';
+import { type TurnHandle, Turns } from '../turns.ts';
 import { KeyFaultLog } from './key-fault-log.ts';
-import { splitMessage } from './message-parts.ts';
-import type { FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
+import { type EntriesMessage, splitMessage } from './message-parts.ts';
+import type { EntriesChange, FromLayer2, KnownSpeakers, Layer2Settings, ToLayer2 } from './messages.ts';
 import type { AddressCounts } from './responder/address-state.ts';
 import { registerAddressMetrics } from './responder/metrics.ts';
 
@@ -26,9 +26,11 @@ export interface Layer2Options {
    */
   readonly registry: Registry;
   readonly onMessage: (message: FromLayer2) => void;
-  /** The present entries, for a new process; `undefined` while they are not known yet. */
-  readonly entries: () => readonly AddressEntry[] | undefined;
+  /** All present sets and entries, for a new process; `undefined` while they are not known yet. */
+  readonly entries: () => EntriesChange | undefined;
   readonly clock?: Clock;
+  /** Shares the turns of the event loop with the other long work of the process. */
+  readonly turns?: Turns;
   /** Tests run another program. */
   readonly program?: URL;
 }
@@ -40,8 +42,9 @@ export interface Layer2 {
    * claimed, and there are no events.
    */
   use(isUsed: boolean): void;
-  table(entries: readonly AddressEntry[]): void;
-  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
+  /** Replaces all entries. */
+  table(all: EntriesChange): void;
+  change(change: EntriesChange): void;
   /** Speakers that Kubernetes knows. */
   setSpeakers(speakers: KnownSpeakers): void;
   /**
@@ -83,6 +86,9 @@ class Layer2Parent implements Layer2 {
   readonly #counts = new Map<string, AddressCounts>();
   readonly #clock: Clock;
   readonly #process: ChildProcess<ToLayer2, FromLayer2>;
+  /** Messages of which not all parts are sent. */
+  readonly #unsent: Iterator<EntriesMessage>[] = [];
+  readonly #sending: TurnHandle;
   #keys: readonly string[] = [];
   #keyFault: string | undefined;
   readonly #keyFaultLog: KeyFaultLog;
@@ -92,11 +98,16 @@ class Layer2Parent implements Layer2 {
   #calm: Timer | undefined;
 
   constructor(options: Layer2Options) {
-    const { settings, logLevel, logger, registry, clock = systemClock } = options;
+    const { settings, logLevel, logger, registry, clock = systemClock, turns = new Turns(clock) } = options;
     this.#options = options;
     this.#clock = clock;
     this.#keyFaultLog = new KeyFaultLog(clock, logger);
     registerAddressMetrics(registry, () => this.#counts.values());
+    this.#sending = turns.task({
+      name: 'entries for the layer-2 process',
+      step: () => this.#sendPart(),
+      remaining: () => this.#unsent.length,
+    });
     this.#process = new ChildProcess({
       name: 'layer-2 process',
       program: options.program ?? program,
@@ -123,12 +134,13 @@ class Layer2Parent implements Layer2 {
       });
   }
 
-  table(entries: readonly AddressEntry[]): void {
-    this.#process.send(...splitMessage({ kind: 'table', upsert: entries, remove: [] }));
+  table(all: EntriesChange): void {
+    this.#unsent.length = 0;
+    this.#send({ kind: 'table', ...all });
   }
 
-  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void {
-    this.#process.send(...splitMessage({ kind: 'change', upsert, remove }));
+  change(change: EntriesChange): void {
+    this.#send({ kind: 'change', ...change });
   }
 
   setSpeakers(speakers: KnownSpeakers): void {
@@ -175,6 +187,21 @@ class Layer2Parent implements Layer2 {
     return this.#process.stop();
   }
 
+  #send(message: EntriesMessage): void {
+    if (!this.#process.isWanted) return;
+    this.#unsent.push(splitMessage(message)[Symbol.iterator]());
+    this.#sending.request();
+  }
+
+  /** Sends one part of the oldest message. Returns false when nothing is left to send. */
+  #sendPart(): boolean {
+    const [message] = this.#unsent;
+    const part = message?.next();
+    if (part && !part.done) this.#process.send(part.value);
+    else this.#unsent.shift();
+    return this.#unsent.length > 0;
+  }
+
   #logKeyFault(): void {
     this.#keyFaultLog.update(this.keyFault(), this.#keys.length > 0);
   }
@@ -188,6 +215,7 @@ class Layer2Parent implements Layer2 {
 
   #ended(): void {
     this.#metrics = [];
+    this.#unsent.length = 0;
     this.#counts.clear();
     this.#options.onMessage({ kind: 'stopped' });
   }

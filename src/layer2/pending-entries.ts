@@ -1,5 +1,5 @@
 import type { AddressEntry, AddressRemoval } from './address-entry.ts';
-import type { EntriesMessage } from './message-parts.ts';
+import type { ResolvedEntries } from './candidate-sets.ts';
 
 /** Changes to address entries that the agent has not applied yet. Only the newest change for each address is kept. */
 export class PendingEntries {
@@ -8,7 +8,7 @@ export class PendingEntries {
     { readonly upsert: AddressEntry } | { readonly remove: AddressRemoval }
   >();
 
-  add({ upsert, remove }: EntriesMessage): void {
+  add({ upsert, remove }: Pick<ResolvedEntries, 'upsert' | 'remove'>): void {
     for (const entry of upsert) this.#changes.set(entry.address, { upsert: entry });
     for (const removal of remove) this.#changes.set(removal.address, { remove: removal });
   }

@@ -1,10 +1,14 @@
-import type { AddressEntry, AddressRemoval, UnversionedEntry } from '../layer2/address-entry.ts';
-import { interfacesOf, perNode, preferencesOf } from '../layer2/address-entry.ts';
-import { SharedLists } from './shared-lists.ts';
+import type {
+  AddressRemoval,
+  CandidateNodes,
+  CandidateSource,
+  SourcedEntry,
+  UnversionedEntry,
+} from '../layer2/address-entry.ts';
 
 /** A difference to send to the layer-2 process. */
 export interface AddressChange {
-  readonly upsert: readonly AddressEntry[];
+  readonly upsert: readonly SourcedEntry[];
   readonly remove: readonly AddressRemoval[];
 }
 
@@ -14,6 +18,8 @@ interface Wanted {
   readonly entry: UnversionedEntry;
 }
 
+const noChange: AddressChange = { upsert: [], remove: [] };
+
 /**
  * Layer-2 addresses with the Services that use them. Services may share an address, but only one node answers for it. The table therefore
  * merges the entries of all these Services into one entry.
@@ -22,20 +28,22 @@ export class AddressTable {
   /** Wanted entries by address. Few Services share an address, and a short array takes less memory than a map. */
   readonly #wanted = new Map<string, readonly Wanted[]>();
   readonly #addressesOfService = new Map<string, readonly string[]>();
-  readonly #sent = new Map<string, AddressEntry>();
-  readonly #lists = new SharedLists();
+  readonly #sent = new Map<string, SourcedEntry>();
+  /** Number of sent entries that name each set of candidates. */
+  readonly #naming = new Map<number, number>();
 
   /**
    * Replaces the entries of a Service. Returns the changes that follow for the layer-2 process, marked with the resourceVersion that the
    * speaker has observed.
    */
   update(service: string, entries: readonly UnversionedEntry[], observedVersion: number): AddressChange {
-    const touched = new Set(this.#addressesOfService.get(service) ?? []);
+    const before = this.#addressesOfService.get(service);
+    if (!before && entries.length === 0) return noChange;
+    const touched = new Set(before);
     for (const address of touched) this.#wanted.set(address, this.#othersOf(address, service));
     for (const entry of entries) {
-      const shared = { ...entry, candidates: this.#lists.shared(entry.candidates) };
       const others = this.#othersOf(entry.address, service);
-      const wanted = { service, entry: shared };
+      const wanted = { service, entry };
       // A spread would leave room for 16 more.
       this.#wanted.set(entry.address, others.length === 0 ? [wanted] : [...others, wanted]);
       touched.add(entry.address);
@@ -47,23 +55,22 @@ export class AddressTable {
       );
     else this.#addressesOfService.delete(service);
 
-    const upsert: AddressEntry[] = [];
+    const upsert: SourcedEntry[] = [];
     const remove: AddressRemoval[] = [];
     for (const address of touched) {
       const merged = mergeEntries((this.#wanted.get(address) ?? []).map(({ entry }) => entry));
+      const sent = this.#sent.get(address);
       if (!merged) {
         this.#wanted.delete(address);
         this.#sent.delete(address);
+        this.#countNamed(sent, -1);
         remove.push({ address, observedVersion });
         continue;
       }
-      const sent = this.#sent.get(address);
+      if (sent && isSame(sent, merged)) continue;
       const entry = { ...merged, observedVersion };
-      if (
-        sent &&
-        JSON.stringify({ ...entry, observedVersion: sent.observedVersion }) === JSON.stringify(sent)
-      )
-        continue;
+      this.#countNamed(sent, -1);
+      this.#countNamed(entry, 1);
       this.#sent.set(address, entry);
       upsert.push(entry);
     }
@@ -71,8 +78,13 @@ export class AddressTable {
   }
 
   /** All entries, for a layer-2 process that has just started. */
-  entries(): AddressEntry[] {
+  entries(): SourcedEntry[] {
     return [...this.#sent.values()];
+  }
+
+  /** Whether an entry names the set of candidates. */
+  names(set: number): boolean {
+    return this.#naming.has(set);
   }
 
   /** Services that use the address. */
@@ -83,6 +95,15 @@ export class AddressTable {
   #othersOf(address: string, service: string): readonly Wanted[] {
     return (this.#wanted.get(address) ?? []).filter((each) => each.service !== service);
   }
+
+  #countNamed(entry: SourcedEntry | undefined, by: 1 | -1): void {
+    for (const source of entry?.sources ?? []) {
+      if (typeof source !== 'number') continue;
+      const count = (this.#naming.get(source) ?? 0) + by;
+      if (count > 0) this.#naming.set(source, count);
+      else this.#naming.delete(source);
+    }
+  }
 }
 
 /**
@@ -91,27 +112,40 @@ export class AddressTable {
  * endpoint of each Service that has endpoints.
  */
 function mergeEntries(entries: readonly UnversionedEntry[]): UnversionedEntry | undefined {
-  const [first, ...rest] = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));
-  if (!first || rest.length === 0) return first;
-  const all = [first, ...rest];
+  if (entries.length < 2) return entries[0];
+  const all = [...entries].sort((a, b) => (a.group < b.group ? -1 : 1));
+  const [first] = all;
+  if (!first) return undefined;
   const owner = all.find(({ recordedOwner }) => recordedOwner !== undefined)?.recordedOwner;
-  const interfaces = new Map<string, readonly string[]>();
-  for (const node of [...new Set(all.flatMap(({ candidates }) => candidates))].sort()) {
-    const lists = all
-      .filter(({ candidates }) => candidates.includes(node))
-      .map((each) => interfacesOf(each, node));
-    interfaces.set(node, lists.some((names) => names.length === 0) ? [] : [...new Set(lists.flat())]);
-  }
-  const preferences = new Map<string, number>();
-  for (const { preferences: own = {} } of all)
-    for (const [node, preference] of Object.entries(own))
-      preferences.set(node, Math.max(preference, preferences.get(node) ?? 0));
   return {
     address: first.address,
-    candidates: [...interfaces.keys()],
-    ...perNode(interfaces),
-    ...preferencesOf(preferences),
+    sources: distinct(all.flatMap(({ sources }) => sources)),
     group: first.group,
     ...(owner === undefined ? {} : { recordedOwner: owner }),
   };
+}
+
+/** Numbers of sets first, in ascending order, so that equal sources give equal entries. */
+function distinct(sources: readonly CandidateSource[]): CandidateSource[] {
+  const numbers = new Set(sources.filter((source): source is number => typeof source === 'number'));
+  const nodes = new Map(
+    sources
+      .filter((source): source is CandidateNodes => typeof source !== 'number')
+      .map((source) => [JSON.stringify(source), source]),
+  );
+  const inOrder = [...nodes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, source]) => source);
+  return [...[...numbers].sort((a, b) => a - b), ...inOrder];
+}
+
+function isSame(sent: SourcedEntry, entry: UnversionedEntry): boolean {
+  return (
+    sent.group === entry.group &&
+    sent.recordedOwner === entry.recordedOwner &&
+    sent.sources.length === entry.sources.length &&
+    sent.sources.every((source, i) => isSameSource(source, entry.sources[i]))
+  );
+}
+
+function isSameSource(a: CandidateSource, b: CandidateSource | undefined): boolean {
+  return a === b || (typeof a !== 'number' && JSON.stringify(a) === JSON.stringify(b));
 }

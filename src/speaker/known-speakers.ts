@@ -6,17 +6,24 @@ import type { KnownSpeakers } from '../layer2/messages.ts';
  * when no speaker Pod is visible, all nodes count.
  */
 export class KnownSpeakerList {
-  readonly #nodes = new Map<string, Node>();
+  /** Addresses by node. */
+  readonly #nodes = new Map<string, readonly string[]>();
   readonly #pods = new Map<string, SpeakerPod>();
 
-  setNode(name: string, node: Node | undefined): void {
-    if (node) this.#nodes.set(name, node);
+  /** Returns true when the speakers may have changed. A heartbeat changes nothing. */
+  setNode(name: string, node: Node | undefined): boolean {
+    const before = this.#nodes.get(name);
+    if (node) this.#nodes.set(name, node.internalIPs);
     else this.#nodes.delete(name);
+    return before?.join() !== node?.internalIPs.join();
   }
 
-  setPod(key: string, pod: SpeakerPod | undefined): void {
+  /** Returns true when the speakers may have changed. */
+  setPod(key: string, pod: SpeakerPod | undefined): boolean {
+    const before = this.#pods.get(key);
     if (pod) this.#pods.set(key, pod);
     else this.#pods.delete(key);
+    return JSON.stringify(before) !== JSON.stringify(pod);
   }
 
   /**
@@ -31,7 +38,7 @@ export class KnownSpeakerList {
     };
     for (const { nodeName, podIPs } of this.#pods.values()) if (nodeName !== undefined) add(nodeName, podIPs);
     const withPod = new Set([...this.#pods.values()].flatMap(({ nodeName }) => nodeName ?? []));
-    for (const [name, { internalIPs }] of this.#nodes)
+    for (const [name, internalIPs] of this.#nodes)
       if (withPod.size === 0 || withPod.has(name)) add(name, internalIPs);
     const sorted = [...known].sort(([a], [b]) => (a < b ? -1 : 1));
     return {

@@ -1,12 +1,20 @@
 /**
  * `NodeSpeaker` decides what this node announces. It keeps the cluster's objects, plans each Service for this node, and sends only
- * differences to BGP and to the layer-2 process. A change of one Service replans that Service only. A change of the configuration or of a
- * node replans all Services. `NodeSpeaker` uses neither sockets nor the Kubernetes API. `watches.ts` sets its inputs, and its constructor
- * receives its outputs.
+ * differences to BGP and to the layer-2 process. `NodeSpeaker` uses neither sockets nor the Kubernetes API. `watches.ts` sets its inputs,
+ * and its constructor receives its outputs.
  *
  *   setService, setEndpointSlice ──→ plan of one Service ──┬─→ RouteTable ───→ BgpSpeaker
- *   setConfig, setNode ────────────→ plans of all ─────────┴─→ AddressTable ─→ Layer2Sink
+ *   setConfig, setNode ────────────→ plans of the others ──┴─→ AddressTable ─→ Layer2Sink
  *   setSecret, setConfig, setNode ─→ PeerSet ────────────────→ BgpSpeaker, BfdSink
+ *
+ * An event costs what it changes:
+ *
+ *   a Service, its endpoints     the plan of the Service, at once
+ *   another node                 the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
+ *   the own node, configuration  the plans of all Services
+ *
+ * Plans of several Services are made in slices (`turns.ts`). Each plan follows from the newest state, so events in between need no special
+ * care. The layer-2 process gets the results of all slices in one message, because all nodes must elect owners from the same entries.
  *
  * Nothing is announced before `start()`, which is called when all objects have been read. An earlier announcement would be incomplete, and
  * peers would drop routes that are still needed.
@@ -16,18 +24,22 @@ import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
-import type { AddressEntry, AddressRemoval } from '../layer2/address-entry.ts';
+import type { EntriesChange } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
+import type { TurnHandle, Turns } from '../turns.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
+import { CandidateSetTable } from './candidate-set-table.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
 import type { KeptService, KeptSlice } from './kept-objects.ts';
 import { type NodeRefusalRules, nodeRefusal, planningKey } from './node-refusal.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
 import { PeerSet, type PeerTrouble } from './peer-set.ts';
+import { PendingPlans } from './pending-plans.ts';
 import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
 import { RouteTable } from './route-table.ts';
+import { ServiceDependents } from './service-dependents.ts';
 import { SharedLists } from './shared-lists.ts';
 import { unansweredReason } from './unanswered-reason.ts';
 
@@ -35,8 +47,9 @@ import { unansweredReason } from './unanswered-reason.ts';
 export interface Layer2Sink {
   /** Says whether any pool is announced in layer 2. */
   use(isUsed: boolean): void;
-  table(entries: readonly AddressEntry[]): void;
-  change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): void;
+  /** Replaces everything. */
+  table(all: EntriesChange): void;
+  change(change: EntriesChange): void;
 }
 
 /** Receives the BFD sessions of the node. */
@@ -61,7 +74,11 @@ export interface NodeSpeakerOptions {
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
   readonly logger: Logger;
   readonly guard: Guard;
+  readonly turns: Turns;
 }
+
+/** Before `start()`, then until the first plans are made, then for ever. */
+type Phase = 'reading' | 'planning' | 'running';
 
 /** What BGP knows about a peer before its BFD session reports anything. */
 const unknownToBfd = {
@@ -85,14 +102,26 @@ export class NodeSpeaker {
   /** Advertised addresses by Service. */
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   readonly #lists = new SharedLists();
+  readonly #dependents = new ServiceDependents();
+  readonly #candidateSets: CandidateSetTable;
+  readonly #pendingPlans = new PendingPlans(() => [this.#services.keys(), this.#routes.services()]);
+  readonly #planning: TurnHandle;
+  /** Changes for the layer-2 process from plans that are being made, by address. */
+  readonly #unsent = new Map<string, AddressChange>();
   #config: Config = emptyConfig;
   #observedVersion = 0;
-  #isStarted = false;
+  #phase: Phase = 'reading';
 
   constructor(options: NodeSpeakerOptions) {
     this.#options = options;
     this.#peers = new PeerSet(options.nodeName, options.namespace, options.isOnLink);
     this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
+    this.#candidateSets = new CandidateSetTable(this.#nodes, this.#rules());
+    this.#planning = options.turns.task({
+      name: 'plans of Services',
+      step: () => this.#step(),
+      remaining: () => this.#pendingPlans.remaining(this.#services.size),
+    });
   }
 
   /** Notes the resourceVersion of the objects that the next calls set. All kinds of objects share one sequence of versions. */
@@ -104,11 +133,11 @@ export class NodeSpeaker {
   setService(key: string, service: KeptService | undefined): void {
     if (service) this.#services.set(key, service);
     else this.#services.delete(key);
-    this.#replan([key]);
+    this.#planNow(key);
   }
 
   setEndpointSlice(key: string, slice: KeptSlice | undefined): void {
-    for (const service of this.#slices.set(key, slice)) this.#replan([service]);
+    for (const service of this.#slices.set(key, slice)) this.#planNow(service);
   }
 
   setNode(name: string, node: Node | undefined): void {
@@ -117,36 +146,40 @@ export class NodeSpeaker {
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
     if (before === planningKey(name, node, rules)) return;
-    if (name === this.#options.nodeName) this.#logRefusal();
-    this.#replanAll();
+    this.#candidateSets.nodeChanged(name, this.#observedVersion);
+    if (name === this.#options.nodeName) {
+      this.#logRefusal();
+      this.#planAll();
+    } else if (this.#phase !== 'reading') {
+      this.#pendingPlans.add(this.#dependents.of(name));
+      this.#planning.request();
+    }
   }
 
   setSecret(name: string, secret: Secret | undefined): void {
     this.#peers.setSecret(name, secret);
-    if (this.#isStarted) this.#applyPeers();
+    if (this.#phase !== 'reading') this.#applyPeers();
   }
 
   setConfig(config: Config): void {
     this.#config = config;
     this.#options.layer2.use(this.usesLayer2);
+    this.#candidateSets.setRules(this.#rules(), this.#observedVersion);
     this.#logRefusal();
-    this.#replanAll();
+    this.#planAll();
   }
 
   /** Links or addresses of the node have changed. A peer may be on a link of the node now. */
   interfacesChanged(): void {
-    if (this.#isStarted && this.#config.bfdProfiles.length > 0) this.#applyPeers();
+    if (this.#phase !== 'reading' && this.#config.bfdProfiles.length > 0) this.#applyPeers();
   }
 
   /** Announces what all objects read so far ask for. Every later change is announced at once. */
   start(): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
+    if (this.#phase !== 'reading') return;
+    this.#phase = 'planning';
     this.#logRefusal();
-    this.#applyPeers();
-    for (const key of this.#services.keys()) this.#replanRoutesAndAddresses(key);
-    this.#options.layer2.table(this.#addresses.entries());
-    this.#options.bgp.synced();
+    this.#planAll();
   }
 
   /** Services that use a layer-2 address. */
@@ -159,9 +192,9 @@ export class NodeSpeaker {
     return this.#config.pools.some(({ protocols }) => protocols.includes('layer2'));
   }
 
-  /** All layer-2 entries, for a layer-2 process that has just started; `undefined` before `start()`. */
-  layer2Entries(): AddressEntry[] | undefined {
-    return this.#isStarted ? this.#addresses.entries() : undefined;
+  /** All layer-2 entries, for a layer-2 process that has just started; `undefined` before the first plans are made. */
+  layer2Entries(): EntriesChange | undefined {
+    return this.#phase === 'running' ? this.#allEntries() : undefined;
   }
 
   /** For each address that this node announces by BGP, the names of the peers that should receive it. */
@@ -199,24 +232,63 @@ export class NodeSpeaker {
     return this.#nodes.get(name);
   }
 
-  #replanAll(): void {
-    if (!this.#isStarted) return;
+  #planAll(): void {
+    if (this.#phase === 'reading') return;
     this.#applyPeers();
-    this.#replan([...new Set([...this.#services.keys(), ...this.#routes.services()])]);
+    this.#candidateSets.beginUse();
+    this.#pendingPlans.addAll();
+    this.#planning.request();
   }
 
-  #replan(keys: readonly string[]): void {
-    if (!this.#isStarted) return;
-    const changes = keys.map((key) => this.#replanRoutesAndAddresses(key));
-    const upsert = changes.flatMap((change) => change.upsert);
-    const remove = changes.flatMap((change) => change.remove);
-    if (upsert.length + remove.length > 0) this.#options.layer2.change(upsert, remove);
+  /** Plans one Service. While other plans are being made, the layer-2 process gets the result together with theirs. */
+  #planNow(key: string): void {
+    if (this.#phase === 'reading') return;
+    this.#plan(key);
+    this.#planning.request();
   }
 
-  #replanRoutesAndAddresses(key: string): AddressChange {
+  /** Makes one plan that is due. Returns false when all are made and their results are sent. */
+  #step(): boolean {
+    const { isSweeping } = this.#pendingPlans;
+    const key = this.#pendingPlans.next();
+    if (key !== undefined) {
+      this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () => this.#plan(key));
+      return true;
+    }
+    if (isSweeping) this.#candidateSets.dropUnused((set) => this.#addresses.names(set));
+    if (this.#phase === 'running') this.#sendChanges();
+    else this.#finishStart();
+    return false;
+  }
+
+  #finishStart(): void {
+    this.#phase = 'running';
+    this.#unsent.clear();
+    this.#options.layer2.table(this.#allEntries());
+    this.#options.bgp.synced();
+  }
+
+  #allEntries(): EntriesChange {
+    this.#candidateSets.takeChanges();
+    return { sets: this.#candidateSets.all(), upsert: this.#addresses.entries(), remove: [] };
+  }
+
+  #sendChanges(): void {
+    const sets = this.#candidateSets.takeChanges();
+    if (this.#unsent.size + sets.length === 0) return;
+    const changes = [...this.#unsent.values()];
+    this.#unsent.clear();
+    this.#options.layer2.change({
+      sets,
+      upsert: changes.flatMap(({ upsert }) => upsert),
+      remove: changes.flatMap(({ remove }) => remove),
+    });
+  }
+
+  #plan(key: string): void {
     const { bgp } = this.#options;
     const plan = this.#guardedPlan(key);
-    if (!plan) return { upsert: [], remove: [] };
+    if (!plan) return;
     const routes = plan.routes.map((route) => ({ ...route, peer: this.#peers.idOf(route.peer) }));
     for (const { peer, prefix, attributes } of this.#routes.update(key, routes)) {
       if (attributes) bgp.announce(peer, prefix, attributes);
@@ -226,14 +298,21 @@ export class NodeSpeaker {
     else this.#refusals.delete(key);
     if (plan.advertised.length > 0) this.#advertised.set(key, this.#withSharedPeers(plan.advertised));
     else this.#advertised.delete(key);
-    return this.#addresses.update(key, plan.layer2, this.#observedVersion);
+    this.#dependents.set(key, plan.dependsOn);
+    this.#note(this.#addresses.update(key, plan.layer2, this.#observedVersion));
+  }
+
+  /** Keeps changes of addresses until they are sent. Only the last change of each address counts. */
+  #note({ upsert, remove }: AddressChange): void {
+    for (const entry of upsert) this.#unsent.set(entry.address, { upsert: [entry], remove: [] });
+    for (const removal of remove) this.#unsent.set(removal.address, { upsert: [], remove: [removal] });
   }
 
   /** `undefined` when planning raised an exception. The earlier plan of the Service then stays, and the other Services are planned. */
   #guardedPlan(key: string): ServicePlan | undefined {
     let plan: ServicePlan | undefined;
     this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () => {
-      plan = this.#plan(key);
+      plan = this.#planOf(key);
     });
     return plan;
   }
@@ -242,7 +321,7 @@ export class NodeSpeaker {
     return advertised.map(({ address, peers }) => ({ address, peers: this.#lists.shared(peers) }));
   }
 
-  #plan(key: string): ServicePlan {
+  #planOf(key: string): ServicePlan {
     const service = this.#services.get(key);
     if (!service) return emptyPlan;
     return planService(service, this.#slices.slicesOf(objectKey(service)), this.#planContext());
@@ -250,7 +329,14 @@ export class NodeSpeaker {
 
   #planContext(): PlanContext {
     const { nodeName, isOurs } = this.#options;
-    return { config: this.#config, nodeName, nodes: this.#nodes, isOurs, ...this.#rules() };
+    return {
+      config: this.#config,
+      nodeName,
+      nodes: this.#nodes,
+      candidateSets: this.#candidateSets,
+      isOurs,
+      ...this.#rules(),
+    };
   }
 
   #rules(): NodeRefusalRules {
@@ -273,7 +359,7 @@ export class NodeSpeaker {
 
   #logRefusal(): void {
     const { nodeName } = this.#options;
-    if (this.#isStarted)
+    if (this.#phase !== 'reading')
       this.#refusalLog.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.#rules()));
   }
 }

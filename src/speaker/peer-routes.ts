@@ -1,4 +1,4 @@
-import { hostPrefix, type IpAddress, type Prefix, prefixOf } from '../address/index.ts';
+import { type Family, hostPrefix, type IpAddress, type Prefix, prefixOf } from '../address/index.ts';
 import type { RouteAttributes } from '../bgp/index.ts';
 import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../config/config.ts';
 import { anySelectorMatches } from '../config/selector.ts';
@@ -12,9 +12,21 @@ export interface PeerRoute {
   readonly attributes: RouteAttributes;
 }
 
+/** Results of `peersOfNode`. Configurations and Nodes are immutable, and each address of a plan asks for the same list. */
+const peersByNode = new WeakMap<readonly PeerConfig[], WeakMap<Node, readonly PeerConfig[]>>();
+
 /** Peers with which a node has sessions, chosen by the peers' node selectors. */
-export function peersOfNode(config: Config, node: Node | undefined): PeerConfig[] {
-  return config.peers.filter((peer) => anySelectorMatches(peer.nodeSelectors, node?.labels ?? {}));
+export function peersOfNode({ peers }: Config, node: Node | undefined): readonly PeerConfig[] {
+  if (!node) return matchingPeers(peers, {});
+  const ofNodes = peersByNode.get(peers) ?? new WeakMap<Node, readonly PeerConfig[]>();
+  peersByNode.set(peers, ofNodes);
+  const known = ofNodes.get(node) ?? matchingPeers(peers, node.labels);
+  ofNodes.set(node, known);
+  return known;
+}
+
+function matchingPeers(peers: readonly PeerConfig[], labels: Node['labels']): readonly PeerConfig[] {
+  return peers.filter((peer) => anySelectorMatches(peer.nodeSelectors, labels));
 }
 
 /** Routes by which a node announces an address of a pool for a Service: one per advertisement and peer. */
@@ -33,14 +45,36 @@ export function peerRoutes(
     const length = address.family === 4 ? advertisement.aggregationLength : advertisement.aggregationLengthV6;
     const host = hostPrefix(address);
     const prefix = length >= host.length ? host : prefixOf(address, length);
-    for (const { name, families } of peers)
-      if (
-        (families?.includes(address.family) ?? true) &&
-        (advertisement.peers.length === 0 || advertisement.peers.includes(name))
-      )
-        routes.push({ peer: name, prefix, attributes: attributesOf(advertisement) });
+    for (const name of receiversOf(advertisement, peers, address.family))
+      routes.push({ peer: name, prefix, attributes: attributesOf(advertisement) });
   }
   return routes;
+}
+
+/** Names of the peers that receive routes of the family by an advertisement. Thousands of addresses ask for the same few lists. */
+const receivers = new WeakMap<
+  readonly PeerConfig[],
+  WeakMap<BgpAdvertisement, Partial<Record<Family, readonly string[]>>>
+>();
+
+function receiversOf(
+  advertisement: BgpAdvertisement,
+  peers: readonly PeerConfig[],
+  family: Family,
+): readonly string[] {
+  const ofPeers =
+    receivers.get(peers) ?? new WeakMap<BgpAdvertisement, Partial<Record<Family, readonly string[]>>>();
+  receivers.set(peers, ofPeers);
+  const known = ofPeers.get(advertisement) ?? {};
+  ofPeers.set(advertisement, known);
+  known[family] ??= peers
+    .filter(
+      ({ name, families }) =>
+        (families?.includes(family) ?? true) &&
+        (advertisement.peers.length === 0 || advertisement.peers.includes(name)),
+    )
+    .map(({ name }) => name);
+  return known[family];
 }
 
 /** One set for each advertisement, which thousands of routes share. */

@@ -4,7 +4,7 @@
  *
  *   Service ─┐                         ┌─ routes: peer, prefix, attributes → RouteTable → BGP
  *   endpoints┼→ planService(…, context)┤
- *   nodes,   │                         └─ layer2: address, candidates     → AddressTable → layer-2 process
+ *   nodes,   │                         └─ layer2: address, sources        → AddressTable → layer-2 process
  *   config  ─┘
  *
  * A node may announce if it is Ready and its network is available, unless a label or a cordon excludes it (`nodeRefusal`). A Service needs
@@ -17,8 +17,9 @@ import type { RefusalCause } from '../cluster/status.ts';
 import type { Config, LabelSelector, PoolConfig } from '../config/config.ts';
 import { poolIndexOf } from '../config/pool-index.ts';
 import { anySelectorMatches } from '../config/selector.ts';
-import { type Node, objectKey } from '../kubernetes/model.ts';
+import { type IpFamilyName, type Node, objectKey } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
+import type { CandidateSetTable } from './candidate-set-table.ts';
 import type { KeptService, KeptSlice } from './kept-objects.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
 import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
@@ -30,6 +31,8 @@ export interface PlanContext extends NodeRefusalRules {
   /** The node of this speaker. */
   readonly nodeName: string;
   readonly nodes: ReadonlyMap<string, Node>;
+  /** The nodes that may answer in layer 2, made from `nodes`. */
+  readonly candidateSets: CandidateSetTable;
   /** Whether the Service's load balancer class is Bellman's. */
   readonly isOurs: (service: KeptService) => boolean;
 }
@@ -49,9 +52,11 @@ export interface ServicePlan {
   readonly advertised: readonly { readonly address: string; readonly peers: readonly string[] }[];
   /** Addresses that this node neither announces by BGP nor may answer for in layer 2. */
   readonly refusals: readonly Refusal[];
+  /** Nodes with endpoints. When one of them changes, the plan may change. All other plans depend on the own node only. */
+  readonly dependsOn: readonly string[];
 }
 
-export const emptyPlan: ServicePlan = { routes: [], layer2: [], advertised: [], refusals: [] };
+export const emptyPlan: ServicePlan = { routes: [], layer2: [], advertised: [], refusals: [], dependsOn: [] };
 
 export function planService(
   service: KeptService,
@@ -72,7 +77,13 @@ export function planService(
     layer2: plans.flatMap(({ layer2 }) => layer2),
     advertised: plans.flatMap(({ advertised }) => advertised),
     refusals: plans.flatMap(({ refusals }) => refusals),
+    dependsOn:
+      plans.length > 0 && service.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(serving) : [],
   };
+}
+
+function nodesWithEndpoints({ IPv4, IPv6 }: Record<IpFamilyName, ServingNodes>): readonly string[] {
+  return IPv6.nodes.size === 0 ? [...IPv4.nodes] : [...new Set([...IPv4.nodes, ...IPv6.nodes])];
 }
 
 /** Plans an address by each protocol of its pool. A node refuses the address only if it refuses it by all of them. */
@@ -93,6 +104,7 @@ function planAddress(
   if (!second) return plan;
   const [one, other] = [plan.refusals[0], second.refusals[0]];
   return {
+    ...emptyPlan,
     routes: [...plan.routes, ...second.routes],
     layer2: [...plan.layer2, ...second.layer2],
     advertised: [...plan.advertised, ...second.advertised],
@@ -148,18 +160,17 @@ function planLayer2(
   context: PlanContext,
 ): ServicePlan {
   const address = textOf(ip, service);
-  const where = layer2Candidates(service, pool, endpoints, context);
+  const candidates = layer2Candidates(service, pool, endpoints, context.candidateSets);
   const recordedOwner = parseAnnouncing(service).get(address)?.node;
   const entry: UnversionedEntry = {
     address,
-    ...where,
+    sources: candidates.sources,
     group: service.ingress[0]?.ip ?? objectKey(service),
     ...(recordedOwner === undefined ? {} : { recordedOwner }),
   };
-  if (where.candidates.includes(context.nodeName)) return { ...emptyPlan, layer2: [entry] };
-  const mayAnnounce = (name: string) => where.candidates.includes(name);
+  if (candidates.has(context.nodeName)) return { ...emptyPlan, layer2: [entry] };
   const refusal = unselected('layer 2', pool.l2Advertisements, service, address) ??
-    refusalOf(service, address, endpoints, mayAnnounce, context) ?? {
+    refusalOf(service, address, endpoints, (name) => candidates.has(name), context) ?? {
       address,
       cause: 'not-selected',
       reason: 'no layer 2 advertisement selects this node',

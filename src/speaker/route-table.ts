@@ -9,86 +9,118 @@ export interface RouteChange {
   readonly attributes?: RouteAttributes;
 }
 
-/** Attributes that a Service wants a prefix to have. */
-interface Wanted {
-  readonly service: string;
-  readonly attributes: RouteAttributes;
-}
-
+/** A route, with the attributes that Services want it to have. */
 interface Route {
+  readonly key: string;
   readonly peer: string;
   readonly prefix: Prefix;
-  /** Several Services may share a prefix, or their addresses may be aggregated into it. */
-  wanted: readonly Wanted[];
+  /** How often each set of attributes is wanted. `undefined` while only one Service wants the route, as for most routes. */
+  counts: Map<RouteAttributes, number> | undefined;
+  /** The attributes while only one Service wants the route. */
+  only: RouteAttributes | undefined;
   announced: RouteAttributes | undefined;
 }
 
-const noKeys: readonly string[] = [];
+/** What one Service wants of one route. */
+interface Wanted {
+  readonly route: Route;
+  readonly attributes: RouteAttributes;
+}
+
+const nothing: readonly Wanted[] = [];
 
 /**
  * Prefixes that each peer should receive, with the Services that need them. A prefix is withdrawn when no Service needs it any more.
- * The cost of an update is proportional to the routes of one Service, and to the Services that share their prefixes. There is one route
- * for each Service and peer, so a route consists of short arrays, which take less memory than maps and sets.
+ * Several Services may share a prefix, or their addresses may be aggregated into it. A route counts how often each set of attributes is
+ * wanted, so the cost of an update is proportional to the routes of one Service, whatever the number of Services that share them. The routes of
+ * one advertisement share one set of attributes, so a route has only a few.
  */
 export class RouteTable {
   readonly #routes = new Map<string, Route>();
-  readonly #keysOfService = new Map<string, readonly string[]>();
+  readonly #wantedOfService = new Map<string, readonly Wanted[]>();
   /** Results of `mergeAttributes` for a single set, so that the routes of one advertisement share one set. */
   readonly #merged = new WeakMap<RouteAttributes, RouteAttributes>();
 
   /** Replaces the routes of a Service. Returns the changes to make at the peers. */
   update(service: string, wanted: readonly PeerRoute[]): RouteChange[] {
-    const now = new Map<string, Wanted[]>();
-    for (const { peer, prefix, attributes } of wanted) {
-      // `join` makes a plain string. V8 would keep the result of a template as a tree of strings.
-      const key = [peer, formatPrefix(prefix)].join(' ');
-      if (!this.#routes.has(key)) this.#routes.set(key, { peer, prefix, wanted: [], announced: undefined });
-      const mine = now.get(key);
-      if (mine) mine.push({ service, attributes });
-      else now.set(key, [{ service, attributes }]);
-    }
-    const before = this.#keysOfService.get(service) ?? noKeys;
-    if (now.size > 0) this.#keysOfService.set(service, [...now.keys()].slice());
-    else this.#keysOfService.delete(service);
+    const before = this.#wantedOfService.get(service) ?? nothing;
+    const now = wanted.map(
+      ({ peer, prefix, attributes }): Wanted => ({ route: this.#route(peer, prefix), attributes }),
+    );
+    if (now.length > 0) this.#wantedOfService.set(service, now);
+    else this.#wantedOfService.delete(service);
+    for (const { route, attributes } of now) add(route, attributes);
+    for (const { route, attributes } of before) remove(route, attributes);
     const changes: RouteChange[] = [];
-    for (const key of new Set([...before, ...now.keys()])) {
-      const route = this.#routes.get(key);
-      if (!route) continue;
-      const others = route.wanted.filter((each) => each.service !== service);
-      const mine = now.get(key) ?? [];
-      // A spread would leave room for 16 more.
-      route.wanted = others.length === 0 ? mine : [...others, ...mine];
-      const { peer, prefix } = route;
-      if (route.wanted.length === 0) {
-        this.#routes.delete(key);
-        changes.push({ peer, prefix });
-        continue;
-      }
-      const attributes = this.#merge(route.wanted);
-      if (isSame(attributes, route.announced)) continue;
-      route.announced = attributes;
-      changes.push({ peer, prefix, attributes });
+    for (const route of new Set([...before, ...now].map(({ route }) => route))) {
+      const change = this.#changeOf(route);
+      if (change) changes.push(change);
     }
     return changes;
   }
 
-  #merge(wanted: readonly Wanted[]): RouteAttributes {
-    const [first] = wanted;
-    if (!first || wanted.length > 1) return mergeAttributes(wanted.map(({ attributes }) => attributes));
-    const known = this.#merged.get(first.attributes) ?? mergeAttributes([first.attributes]);
-    this.#merged.set(first.attributes, known);
-    return known;
-  }
-
   /** Services that have routes. */
   services(): Iterable<string> {
-    return this.#keysOfService.keys();
+    return this.#wantedOfService.keys();
   }
 
   /** Number of (peer, prefix) pairs. */
   get size(): number {
     return this.#routes.size;
   }
+
+  #route(peer: string, prefix: Prefix): Route {
+    // `join` makes a plain string. V8 would keep the result of a template as a tree of strings.
+    const key = [peer, formatPrefix(prefix)].join(' ');
+    const known = this.#routes.get(key);
+    if (known) return known;
+    const route: Route = { key, peer, prefix, counts: undefined, only: undefined, announced: undefined };
+    this.#routes.set(key, route);
+    return route;
+  }
+
+  #changeOf(route: Route): RouteChange | undefined {
+    const { key, peer, prefix, counts, only } = route;
+    if (!only && !counts) {
+      this.#routes.delete(key);
+      return { peer, prefix };
+    }
+    const attributes = only ? this.#mergedOne(only) : mergeAttributes([...(counts?.keys() ?? [])]);
+    if (isSame(attributes, route.announced)) return undefined;
+    route.announced = attributes;
+    return { peer, prefix, attributes };
+  }
+
+  #mergedOne(attributes: RouteAttributes): RouteAttributes {
+    const known = this.#merged.get(attributes) ?? mergeAttributes([attributes]);
+    this.#merged.set(attributes, known);
+    return known;
+  }
+}
+
+function add(route: Route, attributes: RouteAttributes): void {
+  if (!route.only && !route.counts) {
+    route.only = attributes;
+    return;
+  }
+  route.counts ??= new Map(route.only ? [[route.only, 1]] : []);
+  route.only = undefined;
+  route.counts.set(attributes, (route.counts.get(attributes) ?? 0) + 1);
+}
+
+function remove(route: Route, attributes: RouteAttributes): void {
+  const { counts } = route;
+  if (!counts) {
+    route.only = undefined;
+    return;
+  }
+  const left = (counts.get(attributes) ?? 0) - 1;
+  if (left > 0) counts.set(attributes, left);
+  else counts.delete(attributes);
+  const [last, another] = counts;
+  if (another || (last?.[1] ?? 0) > 1) return;
+  route.only = last?.[0];
+  route.counts = undefined;
 }
 
 /**

@@ -29,7 +29,9 @@ import { keepMemorySmall } from '../memory/keeper.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
 import type { ListenAddress } from '../telemetry/http-server.ts';
+import { logLongWork } from '../telemetry/long-work-log.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
+import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
@@ -79,6 +81,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const registry = new Registry();
   const diagnostics = createDiagnostics({ clock, logger, registry });
   const { recorder } = diagnostics;
+  const turns = new Turns(clock, logLongWork(logger));
   const client = await connect(options.kubeconfig, 'bellman-speaker', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
   registerProcessMetrics(registry, clock, version);
@@ -100,6 +103,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   });
   registerBfdMetrics(registry, bfd, bfdDowns);
   const layer2 = createLayer2Handle(options, registry, {
+    turns,
     onMessage: (message) => reports.handle(message),
     entries: () => speaker.layer2Entries(),
   });
@@ -127,6 +131,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     },
     logger,
     guard: diagnostics.guard,
+    turns,
   });
   const bfdReports = new BfdReports({
     bgp,
@@ -178,6 +183,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       bfd,
       speaker,
       layer2: reports,
+      turns,
       troubles: () => layer2Troubles(layer2),
     },
   });
@@ -195,6 +201,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     namespace,
     client,
     clock,
+    turns,
     logger,
     guard: diagnostics.guard,
     signal: watching.signal,
@@ -243,6 +250,7 @@ function createLayer2Handle(
   options: RunSpeakerOptions,
   registry: Registry,
   handlers: {
+    readonly turns: Turns;
     readonly onMessage: (message: FromLayer2) => void;
     readonly entries: () => ReturnType<NodeSpeaker['layer2Entries']>;
   },

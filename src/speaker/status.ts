@@ -4,6 +4,7 @@ import type { BgpSpeaker } from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
 import { type SpeakerStatusBody, statusVersion } from '../cluster/status.ts';
 import type { Reachability } from '../kubernetes/reachability.ts';
+import type { Turns } from '../turns.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { peerBfd } from './bfd-status.ts';
 import type { InitialSync } from './initial-sync.ts';
@@ -20,6 +21,7 @@ export interface StatusSources {
   readonly bfd: Pick<Bfd, 'status' | 'processStatus'>;
   readonly speaker: NodeSpeaker;
   readonly layer2: Layer2Reports;
+  readonly turns: Pick<Turns, 'status'>;
   readonly troubles: () => readonly string[];
 }
 
@@ -40,6 +42,7 @@ export function speakerStatus(sources: StatusSources) {
     members: layer2.members ?? [],
     notAnnounced: speaker.refusals(),
     troubles: sources.troubles(),
+    longWork: sources.turns.status(),
   } satisfies SpeakerStatusBody;
 }
 

@@ -22,6 +22,7 @@ import { paths } from '../kubernetes/write.ts';
 import type { Layer2 } from '../layer2/parent.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
+import type { Turns } from '../turns.ts';
 import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import type { AnnouncingReconciler } from './announcing-reconciler.ts';
 import type { ConfigMemory } from './config-memory.ts';
@@ -34,6 +35,7 @@ export interface SpeakerWatchesOptions {
   readonly namespace: string;
   readonly client: Api;
   readonly clock: Clock;
+  readonly turns: Turns;
   readonly logger: Logger;
   readonly guard: Guard;
   /** Ends all watches. */
@@ -53,6 +55,11 @@ export interface SpeakerWatchesOptions {
   /** Called when all objects of a kind have been read. */
   readonly arrived: (kind: AwaitedKind) => void;
 }
+
+/** A Node has 8 KB and more, most of it about images. */
+const nodePageSize = 100;
+/** A slice has up to 100 endpoints of 0.3 KB each. */
+const slicePageSize = 250;
 
 /** The watches of a speaker: each feeds the objects of one kind to the parts that need them. */
 export class SpeakerWatches {
@@ -138,6 +145,7 @@ export class SpeakerWatches {
     );
   }
 
+  /** A headless Service has no address to announce, so the server leaves its slices out. It labels them itself. */
   #watchEndpointSlices(): Promise<void> {
     const slices = new SliceKeeper();
     const { speaker, arrived } = this.#options;
@@ -149,6 +157,7 @@ export class SpeakerWatches {
       },
       (key, slice) => speaker.setEndpointSlice(key, slice),
       () => arrived('endpoints'),
+      { labelSelector: '!service.kubernetes.io/headless', pageSize: slicePageSize },
     );
   }
 
@@ -159,10 +168,10 @@ export class SpeakerWatches {
       decodeNode,
       (name, node) => {
         speaker.setNode(name, node);
-        knownSpeakers.setNode(name, node);
-        this.#sendSpeakers();
+        if (knownSpeakers.setNode(name, node)) this.#sendSpeakers();
       },
       () => arrived('nodes'),
+      { pageSize: nodePageSize },
     );
   }
 
@@ -173,8 +182,7 @@ export class SpeakerWatches {
       paths.pods(namespace),
       decodeSpeakerPod,
       (key, pod) => {
-        knownSpeakers.setPod(key, pod);
-        this.#sendSpeakers();
+        if (knownSpeakers.setPod(key, pod)) this.#sendSpeakers();
       },
       () => undefined,
       { labelSelector: speakerPodSelector },
@@ -231,9 +239,9 @@ export class SpeakerWatches {
     decode: (raw: RawObject) => T | undefined,
     changed: (key: string, object: T | undefined) => void,
     synced: () => void,
-    selector: Pick<WatchOptions<T>, 'fieldSelector' | 'labelSelector'> = {},
+    more: Pick<WatchOptions<T>, 'fieldSelector' | 'labelSelector' | 'pageSize'> = {},
   ): Promise<void> {
-    const { client, clock, logger, guard, signal, speaker } = this.#options;
+    const { client, clock, turns, logger, guard, signal, speaker } = this.#options;
     return watch({
       client,
       path,
@@ -241,9 +249,10 @@ export class SpeakerWatches {
       handler: { changed, synced, reached: (version) => speaker.reached(version) },
       guard,
       clock,
+      turns,
       logger,
       signal,
-      ...selector,
+      ...more,
     });
   }
 }

@@ -28,6 +28,8 @@ import { InvalidObject } from '../../src/kubernetes/object-reader.ts';
 import { AcceptedConfigTracker } from '../../src/speaker/accepted-config-tracker.ts';
 import { NodeSpeaker } from '../../src/speaker/node-speaker.ts';
 import { Guard } from '../../src/telemetry/guard.ts';
+import { Turns } from '../../src/turns.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 import { config, peer, pool } from '../unit/speaker/fixtures.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -95,6 +97,7 @@ class Scenario {
       onPeerTrouble: ({ reason }) => checkText(reason),
       logger,
       guard,
+      turns: new Turns(new VirtualClock()),
     });
     this.#speaker.setConfig(configuration);
     this.#speaker.setNode('node-1', decodeNode(node('node-1')));

@@ -41,6 +41,7 @@ function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
     members: [],
     notAnnounced: [],
     troubles: [],
+    longWork: [],
     ...over,
   };
 }

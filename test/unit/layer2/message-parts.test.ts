@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { MessageAssembler, splitMessage } from '../../../src/layer2/message-parts.ts';
-import { addressEntry } from '../../support/layer2-cluster.ts';
 
 const entries = (count: number) =>
-  Array.from({ length: count }, (_, i) => addressEntry(`10.0.0.${i}`, ['a']));
+  Array.from({ length: count }, (_, i) => ({
+    address: `10.0.0.${i}`,
+    sources: [1],
+    group: `10.0.0.${i}`,
+    observedVersion: i,
+  }));
+const sets = [{ set: 1, observedVersion: 3, remove: [], put: { candidates: ['a'], interfaces: [] } }];
 
 describe('MessageAssembler', () => {
   for (const [upserted, removed] of [
@@ -19,8 +24,8 @@ describe('MessageAssembler', () => {
         address: `10.1.0.${i}`,
         observedVersion: i,
       }));
-      const message = { kind: 'change', upsert: entries(upserted), remove } as const;
-      const parts = splitMessage(message);
+      const message = { kind: 'change', sets, upsert: entries(upserted), remove } as const;
+      const parts = [...splitMessage(message)];
       assert.ok(parts.every((part) => part.upsert.length <= 200 && part.remove.length <= 200));
       const assembler = new MessageAssembler();
       const results = parts.map((part) => assembler.take(JSON.parse(JSON.stringify(part))));
@@ -31,13 +36,17 @@ describe('MessageAssembler', () => {
   test('restores one message after another', () => {
     const assembler = new MessageAssembler();
     for (const count of [250, 2]) {
-      const message = { kind: 'table', upsert: entries(count), remove: [] } as const;
-      assert.deepEqual(
-        splitMessage(message)
-          .map((part) => assembler.take(part))
-          .pop(),
-        message,
-      );
+      const message = { kind: 'table', sets, upsert: entries(count), remove: [] } as const;
+      assert.deepEqual([...splitMessage(message)].map((part) => assembler.take(part)).pop(), message);
     }
+  });
+
+  test('drops the parts of an unfinished change when a table begins', () => {
+    const assembler = new MessageAssembler();
+    const [first] = splitMessage({ kind: 'change', sets, upsert: entries(250), remove: [] });
+    assert.ok(first?.hasMore);
+    assembler.take(first);
+    const table = { kind: 'table', sets, upsert: entries(1), remove: [] } as const;
+    assert.deepEqual(assembler.take(table), table);
   });
 });

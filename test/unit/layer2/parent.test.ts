@@ -5,12 +5,16 @@ import type { ToLayer2 } from '../../../src/layer2/messages.ts';
 import { createLayer2 } from '../../../src/layer2/parent.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { eventually } from '../../support/eventually.ts';
-import { addressEntry } from '../../support/layer2-cluster.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const calmMs = 15_000;
 const address = '192.0.2.1';
+const all = {
+  sets: [{ set: 1, observedVersion: 1, remove: [], put: { candidates: ['node-1'], interfaces: [] } }],
+  upsert: [{ address, sources: [1], group: address, observedVersion: 1 }],
+  remove: [],
+};
 
 /** A handle on a process that records what it receives, in virtual time. */
 function setUp(t: TestContext) {
@@ -23,7 +27,7 @@ function setUp(t: TestContext) {
     logger,
     registry: new Registry(),
     onMessage: ({ kind }) => void reports.push(kind),
-    entries: () => [addressEntry(address, ['node-1'])],
+    entries: () => all,
     clock,
     program: new URL('../../support/recording-layer2.ts', import.meta.url),
   });
@@ -36,7 +40,7 @@ describe('the handle on the layer-2 process', () => {
   test('runs no process before the first use, is healthy, and claims nothing', async (t) => {
     const { layer2, lines, clock } = setUp(t);
     layer2.setKeys(fail('Secret bellman-membership does not exist'));
-    layer2.change([addressEntry(address, ['node-1'])], []);
+    layer2.change(all);
     clock.advance(60_000);
     assert.deepEqual(layer2.unhealthy(), []);
     assert.equal(layer2.keyFault(), undefined);
@@ -51,7 +55,7 @@ describe('the handle on the layer-2 process', () => {
     layer2.setKeys(ok(['key']));
     layer2.use(true);
     layer2.use(true);
-    layer2.change([], [{ address, observedVersion: 7 }]);
+    layer2.change({ sets: [], upsert: [], remove: [{ address, observedVersion: 7 }] });
     assert.deepEqual(
       (await received()).map(({ kind }) => kind),
       ['speakers', 'keys', 'table', 'change'],

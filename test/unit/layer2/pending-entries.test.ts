@@ -10,10 +10,10 @@ test('PendingEntries keeps only the newest change of each address', () => {
   );
   assert.ok(first && second && third);
   const gone = { address: first.address, observedVersion: 5 };
-  pending.add({ kind: 'change', upsert: [first, second], remove: [] });
-  pending.add({ kind: 'change', upsert: [third], remove: [gone] });
+  pending.add({ upsert: [first, second], remove: [] });
+  pending.add({ upsert: [third], remove: [gone] });
   const changed = { ...second, observedVersion: 6 };
-  pending.add({ kind: 'change', upsert: [changed], remove: [] });
+  pending.add({ upsert: [changed], remove: [] });
   assert.deepEqual(pending.take(), { upsert: [changed, third], remove: [gone] });
   assert.deepEqual(pending.take(), { upsert: [], remove: [] });
 });

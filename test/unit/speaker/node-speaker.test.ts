@@ -3,8 +3,12 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { BgpSpeaker, ResolvedPeer } from '../../../src/bgp/index.ts';
+import { CandidateSets } from '../../../src/layer2/candidate-sets.ts';
+import type { EntriesChange } from '../../../src/layer2/messages.ts';
 import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
+import { Turns } from '../../../src/turns.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
 
 /** A NodeSpeaker that records each of its outputs as one line. */
@@ -15,6 +19,7 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
   const sessions: string[] = [];
   const toBgp: string[] = [];
   const links = { isOnLink: true };
+  const sets = new CandidateSets();
   const bgp: BgpSpeaker = {
     setPeers: (all) => {
       peers.push([...all]);
@@ -48,16 +53,22 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
     bgp,
     layer2: {
       use: (isUsed) => void uses.push(isUsed),
-      table: (entries) => void lines.push(`table ${entries.map(({ address }) => address).join(' ')}`.trim()),
-      change: (upsert, remove) =>
-        void lines.push(
+      table: (all) => {
+        const { upsert } = sets.resolve({ kind: 'table', ...all });
+        lines.push(`table ${upsert.map(({ address }) => address).join(' ')}`.trim());
+      },
+      change: (change: EntriesChange) => {
+        const { upsert, remove } = sets.resolve({ kind: 'change', ...change });
+        lines.push(
           `change ${upsert.map((e) => `${e.address}:${e.candidates}`).join(' ')} -${remove.map(({ address }) => address)}`,
-        ),
+        );
+      },
     },
     namespace: 'bellman-system',
     onPeerTrouble: ({ peer: name, reason }) => void lines.push(`trouble ${name}: ${reason}`),
     logger: pino({ level: 'silent' }),
     guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void lines.push('guarded') }),
+    turns: new Turns(new VirtualClock()),
   });
   return { speaker, peers, uses, sessions, sessionIds, toBgp, links, take: () => lines.splice(0) };
 }

@@ -3,26 +3,43 @@ import { test } from 'node:test';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { LabelSelector } from '../../../src/config/config.ts';
 import type { Node } from '../../../src/kubernetes/model.ts';
+import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
+import { CandidateSets } from '../../../src/layer2/candidate-sets.ts';
+import { CandidateSetTable } from '../../../src/speaker/candidate-set-table.ts';
 import { type PlanContext, planService } from '../../../src/speaker/plan.ts';
 import { advertisement, config, node, peer, pool, service, slice } from './fixtures.ts';
 
 const rack = (name: string): LabelSelector => ({ matchLabels: { rack: name }, matchExpressions: [] });
 
 function context(over: Partial<PlanContext> & { nodeList?: Node[] } = {}): PlanContext {
-  const nodes = over.nodeList ?? [
+  const list = over.nodeList ?? [
     node('node-1', { labels: { rack: 'a' } }),
     node('node-2', { labels: { rack: 'b' } }),
     node('node-3'),
   ];
+  const rules = { leavesWhenCordoned: false, ignoresExcludeLabel: false };
+  const nodes = new Map(list.map((each) => [each.name, each]));
   return {
     config: config([pool('public', ['198.51.100.0/24', '2001:db8:100::/112'])]),
     nodeName: 'node-1',
-    nodes: new Map(nodes.map((each) => [each.name, each])),
+    nodes,
+    candidateSets: new CandidateSetTable(nodes, { ...rules, ...over }),
     isOurs: () => true,
-    leavesWhenCordoned: false,
-    ignoresExcludeLabel: false,
+    ...rules,
     ...over,
   };
+}
+
+/** The first layer-2 entry of a plan, as the layer-2 process sees it. */
+function entryOf(
+  ...[service, slices, planContext]: Parameters<typeof planService>
+): AddressEntry | undefined {
+  const upsert = planService(service, slices, planContext).layer2.map((entry) => ({
+    ...entry,
+    observedVersion: 0,
+  }));
+  const sets = planContext.candidateSets.all();
+  return new CandidateSets().resolve({ kind: 'table', sets, upsert, remove: [] }).upsert[0];
 }
 
 function prefixes(plan: ReturnType<typeof planService>): string[] {
@@ -170,7 +187,7 @@ test('planService() lists a node whose endpoints terminate as a layer-2 candidat
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocols: ['layer2'] })]);
   const candidates = (nodeList: Node[]) =>
-    planService(local, draining, context({ config: office, nodeList })).layer2[0]?.candidates;
+    entryOf(local, draining, context({ config: office, nodeList }))?.candidates;
   assert.deepEqual(candidates([node('node-1'), node('node-2')]), ['node-2']);
   assert.deepEqual(candidates([node('node-1'), node('node-2', { unschedulable: true, ready: false })]), [
     'node-1',
@@ -204,23 +221,22 @@ const office = config([pool('office', ['192.0.2.240/28'], { protocols: ['layer2'
 const printer = service('printer', ['192.0.2.241']);
 
 test('planService() lists every node that may announce as a layer-2 candidate', () => {
-  const plan = planService(printer, [slice('printer', ['node-2'])], context({ config: office }));
-  assert.deepEqual(plan.layer2, [
-    {
-      address: '192.0.2.241',
-      candidates: ['node-1', 'node-2', 'node-3'],
-      interfaces: [],
-      group: '192.0.2.241',
-    },
-  ]);
-  assert.deepEqual(plan.routes, []);
+  const input = [printer, [slice('printer', ['node-2'])], context({ config: office })] as const;
+  assert.deepEqual(entryOf(...input), {
+    address: '192.0.2.241',
+    candidates: ['node-1', 'node-2', 'node-3'],
+    interfaces: [],
+    group: '192.0.2.241',
+    observedVersion: 0,
+  });
+  assert.deepEqual(planService(...input).routes, []);
 });
 
 test('planService() lists only nodes with ready endpoints as layer-2 candidates under externalTrafficPolicy Local', () => {
   const local = { ...printer, externalTrafficPolicy: 'Local' as const };
-  const plan = planService(local, [slice('printer', ['node-2'])], context({ config: office }));
-  assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);
-  assert.match(plan.refusals[0]?.reason ?? '', /Local/);
+  const input = [local, [slice('printer', ['node-2'])], context({ config: office })] as const;
+  assert.deepEqual(entryOf(...input)?.candidates, ['node-2']);
+  assert.match(planService(...input).refusals[0]?.reason ?? '', /Local/);
 });
 
 test('planService() copies the recorded owner into the layer-2 entry', () => {
@@ -234,7 +250,7 @@ test('planService() copies the recorded owner into the layer-2 entry', () => {
 
 test('planService() applies the interfaces of an advertisement only to the nodes that the advertisement selects', () => {
   const of = (other: readonly string[]) =>
-    planService(
+    entryOf(
       printer,
       [slice('printer', ['node-1'])],
       context({
@@ -248,7 +264,7 @@ test('planService() applies the interfaces of an advertisement only to the nodes
           }),
         ]),
       }),
-    ).layer2[0];
+    );
   for (const [other, expected] of [
     [['eth0'], { interfaces: [], nodeInterfaces: { 'node-1': ['eth0'], 'node-2': ['eth1'] } }],
     [[], { interfaces: [], nodeInterfaces: { 'node-1': [], 'node-2': ['eth1'] } }],
@@ -268,18 +284,19 @@ test('planService() restricts layer 2 to the nodes and interfaces of the adverti
       ],
     }),
   ]);
-  const plan = planService(printer, [slice('printer', ['node-1'])], context({ config: restricted }));
-  assert.deepEqual(plan.layer2[0]?.candidates, ['node-2']);
-  assert.deepEqual(plan.layer2[0]?.interfaces, ['eth1']);
-  assert.match(plan.refusals[0]?.reason ?? '', /no layer 2 advertisement selects this node/);
+  const input = [printer, [slice('printer', ['node-1'])], context({ config: restricted })] as const;
+  const entry = entryOf(...input);
+  assert.deepEqual([entry?.candidates, entry?.interfaces], [['node-2'], ['eth1']]);
+  assert.match(planService(...input).refusals[0]?.reason ?? '', /no layer 2 advertisement selects this node/);
 });
 
 const twice = config([pool('twice', ['192.0.2.240/28'], { protocols: ['bgp', 'layer2'] })]);
 
 test('planService() announces an address of a pool with two protocols by both', () => {
-  const plan = planService(printer, [slice('printer', ['node-2'])], context({ config: twice }));
+  const input = [printer, [slice('printer', ['node-2'])], context({ config: twice })] as const;
+  const plan = planService(...input);
   assert.deepEqual(prefixes(plan), ['router 192.0.2.241/32']);
-  assert.deepEqual(plan.layer2[0]?.candidates, ['node-1', 'node-2', 'node-3']);
+  assert.deepEqual(entryOf(...input)?.candidates, ['node-1', 'node-2', 'node-3']);
   assert.deepEqual(plan.refusals, []);
 });
 
@@ -337,23 +354,25 @@ test('planService() announces a Service only by the advertisements that select i
       ],
     }),
   ]);
-  const planOf = (labels: Record<string, string>) =>
-    planService(
+  const planOf = (labels: Record<string, string>) => {
+    const input = [
       { ...printer, labels },
       [slice('printer', ['node-2'])],
       context({ config: selective, nodeName: 'node-2' }),
-    );
+    ] as const;
+    return { ...planService(...input), entry: entryOf(...input) };
+  };
   const edgeOnly = planOf({ tier: 'edge' });
   assert.deepEqual(
     edgeOnly.routes.map(({ attributes }) => attributes.localPref),
     [200],
   );
-  assert.deepEqual([edgeOnly.layer2[0]?.candidates, edgeOnly.layer2[0]?.interfaces], [['node-2'], ['eth1']]);
+  assert.deepEqual([edgeOnly.entry?.candidates, edgeOnly.entry?.interfaces], [['node-2'], ['eth1']]);
   const both = planOf({ tier: 'edge', rack: 'a' });
   assert.equal(both.routes.length, 2);
-  assert.deepEqual(both.layer2[0]?.candidates, ['node-1', 'node-2', 'node-3']);
+  assert.deepEqual(both.entry?.candidates, ['node-1', 'node-2', 'node-3']);
   const neither = planOf({ tier: 'inner' });
-  assert.deepEqual([neither.routes, neither.layer2[0]?.candidates], [[], []]);
+  assert.deepEqual([neither.routes, neither.entry?.candidates], [[], []]);
   assert.deepEqual(neither.refusals, [
     {
       address: '192.0.2.241',
@@ -407,11 +426,8 @@ test('planService() adds up the weights of the preferences that a node meets, in
     }),
   ]);
   const preferences = (labels: Record<string, string>, over = {}) =>
-    planService(
-      { ...printer, labels, ...over },
-      [slice('printer', ['node-2'])],
-      context({ config: preferring }),
-    ).layer2[0]?.preferences;
+    entryOf({ ...printer, labels, ...over }, [slice('printer', ['node-2'])], context({ config: preferring }))
+      ?.preferences;
   assert.deepEqual(preferences({}), { 'node-1': 65, 'node-2': 55, 'node-3': 5 });
   assert.deepEqual(preferences({ tier: 'edge' }), { 'node-1': 65, 'node-2': 75, 'node-3': 5 });
   assert.deepEqual(preferences({}, { externalTrafficPolicy: 'Local' }), { 'node-2': 55 });

@@ -87,25 +87,63 @@ test('RouteTable gives a peer the union of the routes of all Services, whatever 
   );
 });
 
-const entry = { address: '192.0.2.241', candidates: ['node-1'], interfaces: [], group: 'a' };
+test('RouteTable merges what all Services want for a prefix, whatever the order of updates', () => {
+  const sets = [1, 2, 3].map((med) => ({ ...plain, med, communities: [med] }));
+  const update = fc.record({
+    service: fc.constantFrom('a', 'b', 'c', 'd'),
+    indexes: fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(update, { maxLength: 60 }), (updates) => {
+      const table = new RouteTable();
+      const wanted = new Map<string, number[]>();
+      let atPeer: unknown;
+      for (const { service, indexes } of updates) {
+        wanted.set(service, indexes);
+        const routes = indexes.map((i) => ({
+          peer: 'router',
+          prefix: prefix('198.51.100.0/24'),
+          attributes: sets[i] ?? plain,
+        }));
+        for (const change of table.update(service, routes)) atPeer = change.attributes;
+        const all = [...wanted.values()].flat().map((i) => sets[i] ?? plain);
+        assert.deepEqual(atPeer, all.length > 0 ? mergeAttributes(all) : undefined);
+      }
+    }),
+  );
+});
+
+const entry = { address: '192.0.2.241', sources: [1], group: 'a' };
 
 test('AddressTable merges the entries of Services that share an address', () => {
   const table = new AddressTable();
+  const second = { ...entry, sources: [2], group: 'b' };
   assert.deepEqual(table.update('a', [entry], 7), { upsert: [{ ...entry, observedVersion: 7 }], remove: [] });
-  assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 9).upsert, [
-    { ...entry, candidates: ['node-1', 'node-2'], observedVersion: 9 },
+  assert.deepEqual(table.update('b', [second], 9).upsert, [
+    { ...entry, sources: [1, 2], observedVersion: 9 },
   ]);
-  assert.deepEqual(table.update('b', [{ ...entry, candidates: ['node-2'], group: 'b' }], 10).upsert, []);
+  assert.deepEqual(table.update('b', [second], 10).upsert, []);
   assert.equal(table.entries()[0]?.observedVersion, 9, 'the version of the last change');
   assert.deepEqual(table.servicesOf('192.0.2.241').toSorted(), ['a', 'b']);
-  assert.deepEqual(table.update('a', [], 11).upsert, [
-    { ...entry, candidates: ['node-2'], group: 'b', observedVersion: 11 },
-  ]);
+  assert.deepEqual([table.names(1), table.names(2), table.names(3)], [true, true, false]);
+  assert.deepEqual(table.update('a', [], 11).upsert, [{ ...second, observedVersion: 11 }]);
+  assert.deepEqual([table.names(1), table.names(2)], [false, true]);
   assert.deepEqual(table.update('b', [], 12), {
     upsert: [],
     remove: [{ address: '192.0.2.241', observedVersion: 12 }],
   });
-  assert.deepEqual(table.entries(), []);
+  assert.deepEqual([table.entries(), table.names(2)], [[], false]);
+});
+
+test('AddressTable compares candidates that an entry lists itself', () => {
+  const table = new AddressTable();
+  const listed = (...candidates: string[]) => ({ ...entry, sources: [{ candidates, interfaces: [] }] });
+  table.update('a', [listed('node-1')], 7);
+  assert.deepEqual(table.update('a', [listed('node-1')], 8).upsert, []);
+  assert.deepEqual(table.update('b', [listed('node-1')], 9).upsert, []);
+  assert.deepEqual(table.update('b', [listed('node-2')], 10).upsert, [
+    { ...entry, sources: [...listed('node-1').sources, ...listed('node-2').sources], observedVersion: 10 },
+  ]);
 });
 
 test('AddressTable returns no change for an unchanged entry', () => {

@@ -8,6 +8,7 @@ import type { AwaitedKind } from '../../../src/speaker/initial-sync.ts';
 import { KnownSpeakerList } from '../../../src/speaker/known-speakers.ts';
 import { SpeakerWatches } from '../../../src/speaker/watches.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
+import { Turns } from '../../../src/turns.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass } from '../../support/virtual-run.ts';
@@ -40,6 +41,7 @@ async function setUp(t: TestContext, { put = () => {}, remembered }: SetUpOption
     namespace: 'bellman-system',
     client: api,
     clock,
+    turns: new Turns(clock),
     logger,
     guard: new Guard({ logger }),
     signal: ended.signal,

@@ -1,0 +1,55 @@
+/**
+ * The Services that wait for a new plan. After a change that concerns all of them, they are visited one after another, without a list of
+ * their own. A change of a single Service comes first.
+ */
+export class PendingPlans {
+  readonly #all: () => Iterable<Iterable<string>>;
+  readonly #single = new Set<string>();
+  #sweep: Iterator<string> | undefined;
+  #visited = 0;
+
+  /** `all` returns the collections that together hold all Services. A Service that is added or removed meanwhile may be missed. */
+  constructor(all: () => Iterable<Iterable<string>>) {
+    this.#all = all;
+  }
+
+  add(services: Iterable<string>): void {
+    for (const service of services) this.#single.add(service);
+  }
+
+  /** All Services wait from now on. */
+  addAll(): void {
+    this.#single.clear();
+    this.#sweep = chained(this.#all());
+    this.#visited = 0;
+  }
+
+  /** Whether all Services have waited since `addAll`, and some still do. */
+  get isSweeping(): boolean {
+    return this.#sweep !== undefined;
+  }
+
+  /** The next Service, which no longer waits. */
+  next(): string | undefined {
+    for (const service of this.#single) {
+      this.#single.delete(service);
+      return service;
+    }
+    const next = this.#sweep?.next();
+    if (!next || next.done) {
+      this.#sweep = undefined;
+      return undefined;
+    }
+    this.#visited++;
+    return next.value;
+  }
+
+  /** Number of Services that wait, when there are `total` in all. */
+  remaining(total: number): number {
+    return this.#single.size + (this.#sweep ? Math.max(0, total - this.#visited) : 0);
+  }
+}
+
+function* chained(all: Iterable<Iterable<string>>): Generator<string> {
+  for (const each of all) yield* each;
+}

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { CandidateSets } from '../../../src/layer2/candidate-sets.ts';
+
+const nodes = (...candidates: string[]) => ({ candidates, interfaces: [] });
+const entry = (address: string, ...sources: (number | ReturnType<typeof nodes>)[]) => ({
+  address,
+  sources,
+  group: address,
+  observedVersion: 5,
+});
+const set = (
+  number: number,
+  put: ReturnType<typeof nodes>,
+  remove: readonly string[] = [],
+  observedVersion = 1,
+) => ({
+  set: number,
+  observedVersion,
+  remove,
+  put,
+});
+const [web, dns] = ['192.0.2.1', '192.0.2.2'] as const;
+
+describe('CandidateSets', () => {
+  test('gives all entries that name one set the same list', () => {
+    const sets = new CandidateSets();
+    const { upsert } = sets.resolve({
+      kind: 'table',
+      sets: [set(1, nodes('a', 'b'))],
+      upsert: [entry(web, 1), entry(dns, 1)],
+      remove: [],
+    });
+    assert.deepEqual(upsert[0], { address: web, ...nodes('a', 'b'), group: web, observedVersion: 5 });
+    assert.equal(upsert[0]?.candidates, upsert[1]?.candidates);
+  });
+
+  test('turns a change of a set into a change of the entries that name it, with the later version', () => {
+    const sets = new CandidateSets();
+    sets.resolve({
+      kind: 'table',
+      sets: [set(1, nodes('a', 'b')), set(2, nodes('c'))],
+      upsert: [entry(web, 1), entry(dns, 2)],
+      remove: [],
+    });
+    const change = { kind: 'change', sets: [set(1, nodes('d'), ['a'], 9)], upsert: [], remove: [] } as const;
+    assert.deepEqual(sets.resolve(change).upsert, [
+      { address: web, ...nodes('b', 'd'), group: web, observedVersion: 9 },
+    ]);
+  });
+
+  test('joins the sources of an address that Services share', () => {
+    const sets = new CandidateSets();
+    const { upsert } = sets.resolve({
+      kind: 'table',
+      sets: [
+        set(1, { ...nodes('a', 'b'), interfaces: ['eth0'] } as never),
+        set(2, nodes('b')),
+        set(3, { ...nodes('a'), interfaces: ['eth1'] } as never),
+      ],
+      upsert: [entry(web, 1, 2), entry(dns, 1, 3, nodes('x'))],
+      remove: [],
+    });
+    assert.deepEqual(
+      upsert.map(({ candidates, interfaces, nodeInterfaces }) => ({
+        candidates,
+        interfaces,
+        nodeInterfaces,
+      })),
+      [
+        { candidates: ['a', 'b'], interfaces: [], nodeInterfaces: { a: ['eth0'], b: [] } },
+        {
+          candidates: ['a', 'b', 'x'],
+          interfaces: [],
+          nodeInterfaces: { a: ['eth0', 'eth1'], b: ['eth0'], x: [] },
+        },
+      ],
+    );
+  });
+
+  test('forgets an entry that is removed, moved to another set, or replaced by a table', () => {
+    const sets = new CandidateSets();
+    const change = (version: number) =>
+      sets
+        .resolve({ kind: 'change', sets: [set(1, nodes(), ['a'], version)], upsert: [], remove: [] })
+        .upsert.map(({ address }) => address);
+    sets.resolve({
+      kind: 'table',
+      sets: [set(1, nodes('a'))],
+      upsert: [entry(web, 1), entry(dns, 1)],
+      remove: [],
+    });
+    assert.deepEqual(change(2), [web, dns]);
+    sets.resolve({
+      kind: 'change',
+      sets: [],
+      upsert: [entry(web, nodes('b'))],
+      remove: [{ address: dns, observedVersion: 6 }],
+    });
+    assert.deepEqual(change(3), []);
+    sets.resolve({ kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
+    assert.deepEqual(change(4), [web]);
+    sets.resolve({ kind: 'table', sets: [], upsert: [], remove: [] });
+    assert.deepEqual(change(5), []);
+  });
+
+  test('leaves out no node when a set that was dropped is named again', () => {
+    const sets = new CandidateSets();
+    sets.resolve({ kind: 'table', sets: [set(1, nodes('a'))], upsert: [], remove: [] });
+    sets.resolve({ kind: 'change', sets: [{ set: 1, isDropped: true }], upsert: [], remove: [] });
+    const { upsert } = sets.resolve({ kind: 'change', sets: [], upsert: [entry(web, 1)], remove: [] });
+    assert.deepEqual(upsert[0]?.candidates, []);
+  });
+});

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { formatPrefix } from '../../../src/address/index.ts';
+import type { BgpSpeaker } from '../../../src/bgp/index.ts';
+import type { Clock } from '../../../src/clock.ts';
+import type { Node, Service } from '../../../src/kubernetes/model.ts';
+import { CandidateSets, type ResolvedEntries } from '../../../src/layer2/candidate-sets.ts';
+import { MessageAssembler, splitMessage } from '../../../src/layer2/message-parts.ts';
+import type { EntriesChange } from '../../../src/layer2/messages.ts';
+import type { KeptSlice } from '../../../src/speaker/kept-objects.ts';
+import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
+import { Turns } from '../../../src/turns.ts';
+import { SlicingClock } from '../../support/slicing-clock.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { advertisement, config, node, peer, pool, service, slice } from './fixtures.ts';
+
+const logger = pino({ level: 'silent' });
+
+/** A NodeSpeaker, with what BGP and the layer-2 process know in the end. */
+class Announcer {
+  readonly speaker: NodeSpeaker;
+  readonly routes = new Map<string, unknown>();
+  readonly entries = new Map<string, unknown>();
+  readonly #sets = new CandidateSets();
+  readonly #assembler = new MessageAssembler();
+
+  constructor(clock: Clock) {
+    const bgp: BgpSpeaker = {
+      setPeers: () => {},
+      announce: (name, prefix, attributes) =>
+        void this.routes.set(`${name} ${formatPrefix(prefix)}`, attributes),
+      withdraw: (name, prefix) => void this.routes.delete(`${name} ${formatPrefix(prefix)}`),
+      synced: () => {},
+      bfdChanged: () => {},
+      interfacesChanged: () => {},
+      status: () => [],
+      stop: () => Promise.resolve(),
+    };
+    this.speaker = new NodeSpeaker({
+      nodeName: 'node-1',
+      namespace: 'bellman-system',
+      isOurs: () => true,
+      isOnLink: () => true,
+      leavesWhenCordoned: true,
+      ignoresExcludeLabel: false,
+      bgp,
+      bfd: { setSessions: () => {} },
+      layer2: {
+        use: () => {},
+        table: (all) => this.#receive('table', all),
+        change: (change) => this.#receive('change', change),
+      },
+      onPeerTrouble: () => {},
+      logger,
+      guard: new Guard({ logger }),
+      turns: new Turns(clock),
+    });
+  }
+
+  #receive(kind: 'table' | 'change', change: EntriesChange): void {
+    for (const part of splitMessage({ kind, ...change })) {
+      const whole = this.#assembler.take(JSON.parse(JSON.stringify(part)));
+      if (whole) this.#apply(this.#sets.resolve(whole));
+    }
+  }
+
+  #apply({ kind, upsert, remove }: ResolvedEntries): void {
+    if (kind === 'table') this.entries.clear();
+    for (const { observedVersion: _, ...entry } of upsert) this.entries.set(entry.address, entry);
+    for (const { address } of remove) this.entries.delete(address);
+  }
+
+  state() {
+    const sorted = (map: ReadonlyMap<string, unknown>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      routes: sorted(this.routes),
+      entries: sorted(this.entries),
+      refusals: this.speaker
+        .refusals()
+        .map((each) => JSON.stringify(each))
+        .sort(),
+      advertised: sorted(this.speaker.advertised()),
+    };
+  }
+}
+
+const rack = (name: string) => ({ matchLabels: { rack: name }, matchExpressions: [] });
+const l2 = (interfaces: string[], nodes: string[], services: string[] = []) => ({
+  interfaces,
+  nodeSelectors: nodes.map(rack),
+  serviceSelectors: services.map(rack),
+  preferredNodes: [{ weight: 5, selector: rack('a') }],
+});
+const configs = [
+  config([pool('public', ['198.51.100.0/24']), pool('office', ['192.0.2.0/24'], { protocols: ['layer2'] })]),
+  config([
+    pool('public', ['198.51.100.0/24'], {
+      bgpAdvertisements: [
+        advertisement({ aggregationLength: 28, localPref: 50 }),
+        advertisement({ serviceSelectors: [rack('a')], med: 7 }),
+      ],
+    }),
+    pool('office', ['192.0.2.0/24'], {
+      protocols: ['bgp', 'layer2'],
+      l2Advertisements: [l2(['eth0'], ['a']), l2(['eth1'], ['a', 'b'], ['b'])],
+    }),
+  ]),
+  config([pool('small', ['192.0.2.0/29'], { protocols: ['layer2'] })], [peer('router'), peer('spine')]),
+] as const;
+
+const places = ['node-1', 'node-2', 'node-3', 'node-4'] as const;
+const racks = fc.constantFrom('a', 'b', 'c');
+const change = fc.oneof(
+  fc.record({
+    kind: fc.constant('service' as const),
+    name: fc.constantFrom('s1', 's2', 's3', 's4', 's5', 's6'),
+    isGone: fc.boolean(),
+    addresses: fc.uniqueArray(
+      fc.constantFrom('192.0.2.1', '192.0.2.2', '192.0.2.9', '198.51.100.1', '198.51.100.2'),
+      { maxLength: 2 },
+    ),
+    policy: fc.constantFrom('Cluster' as const, 'Local' as const),
+    rack: racks,
+  }),
+  fc.record({
+    kind: fc.constant('slice' as const),
+    name: fc.constantFrom('s1', 's2', 's3', 's4', 's5', 's6'),
+    nodes: fc.uniqueArray(fc.constantFrom(...places), { maxLength: 3 }),
+    terminating: fc.subarray([...places]),
+  }),
+  fc.record({
+    kind: fc.constant('node' as const),
+    name: fc.constantFrom(...places),
+    isGone: fc.boolean(),
+    ready: fc.boolean(),
+    rack: racks,
+  }),
+  fc.record({ kind: fc.constant('config' as const), which: fc.constantFrom(0, 1, 2) }),
+  fc.record({ kind: fc.constant('turns' as const), turns: fc.integer({ min: 1, max: 8 }) }),
+  fc.record({ kind: fc.constant('start' as const) }),
+);
+type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
+
+/** The objects of the cluster after all changes. */
+class World {
+  readonly services = new Map<string, Service>();
+  readonly slices = new Map<string, KeptSlice>();
+  readonly nodes = new Map<string, Node>();
+  which = 0;
+
+  apply(step: Change, { speaker }: Announcer): void {
+    switch (step.kind) {
+      case 'service': {
+        const object = service(step.name, step.addresses, {
+          externalTrafficPolicy: step.policy,
+          labels: { rack: step.rack },
+        });
+        if (step.isGone) this.services.delete(step.name);
+        else this.services.set(step.name, object);
+        return speaker.setService(`default/${step.name}`, this.services.get(step.name));
+      }
+      case 'slice': {
+        const whole = slice(step.name, step.nodes);
+        const endpoints = whole.endpoints.map((endpoint, i) => {
+          const terminating = step.terminating.includes(step.nodes[i] ?? 'node-1');
+          return { ...endpoint, terminating, ready: !terminating };
+        });
+        this.slices.set(step.name, { ...whole, endpoints });
+        return speaker.setEndpointSlice(`default/${step.name}-1`, this.slices.get(step.name));
+      }
+      case 'node':
+        if (step.isGone) this.nodes.delete(step.name);
+        else this.nodes.set(step.name, node(step.name, { ready: step.ready, labels: { rack: step.rack } }));
+        return speaker.setNode(step.name, this.nodes.get(step.name));
+      case 'config':
+        this.which = step.which;
+        return speaker.setConfig(configs[step.which] ?? configs[0]);
+      case 'start':
+        return speaker.start();
+      case 'turns':
+        return;
+    }
+  }
+
+  /** What a speaker announces that learns everything at once, in one slice. */
+  expected(): ReturnType<Announcer['state']> {
+    const announcer = new Announcer(new VirtualClock());
+    const { speaker } = announcer;
+    speaker.setConfig(configs[this.which] ?? configs[0]);
+    for (const [name, each] of this.nodes) speaker.setNode(name, each);
+    for (const [name, each] of this.slices) speaker.setEndpointSlice(`default/${name}-1`, each);
+    for (const [name, each] of this.services) speaker.setService(`default/${name}`, each);
+    speaker.start();
+    return announcer.state();
+  }
+}
+
+test('NodeSpeaker announces the same when events arrive in the middle of plans in slices as when it plans all at once', () => {
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 5, maxLength: 60 }), (steps) => {
+      const clock = new SlicingClock();
+      const sliced = new Announcer(clock);
+      const world = new World();
+      sliced.speaker.setConfig(configs[0]);
+      for (const step of steps) {
+        world.apply(step, sliced);
+        if (step.kind === 'turns') clock.run(step.turns);
+      }
+      sliced.speaker.start();
+      while (clock.run(1));
+      assert.deepEqual(sliced.state(), world.expected());
+    }),
+    { numRuns: 200 },
+  );
+});
