@@ -1,0 +1,45 @@
+/**
+ * How the cost of each part grows with the size of the cluster: sweeps of size, and for each the exponent of the power law that fits best.
+ *   .cache/bin/node --expose-gc bench/scale.ts [--quick] [--only REGEX]
+ * The cost of an event must not grow with the size of the cluster, and work about everything may only be proportional to it. The bench
+ * fails when an exponent is above its bound. All figures are CPU times of pure parts. `--quick` takes small sizes and generous bounds.
+ */
+import { parseArgs } from 'node:util';
+import { bounds, quickBounds } from './scale/bounds.ts';
+import { fullEffort, measureSweep, quickEffort } from './scale/sweep.ts';
+import { sweeps } from './scale/sweeps.ts';
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+});
+const limits = values.quick ? quickBounds : bounds;
+const only = new RegExp(values.only);
+const tooSteep: string[] = [];
+
+console.log('| part | work | by | CPU time at each size | exponent | at most |');
+console.log('|---|---|---|---|---|---|');
+for (const sweep of sweeps) {
+  const { part, work, by, kind } = sweep;
+  const title = `${part}: ${work}, by ${by}`;
+  if (!only.test(title)) continue;
+  const result = values.quick
+    ? measureSweep(sweep, sweep.quickSizes, quickEffort)
+    : measureSweep(sweep, sweep.sizes, fullEffort);
+  const points = result.points.map(
+    ({ size, microseconds }) => `${size.toLocaleString('en')}: ${duration(microseconds)}`,
+  );
+  const limit = limits[kind];
+  const cells = [part, work, by, points.join(', '), result.exponent.toFixed(2), limit];
+  console.log(`| ${cells.join(' | ')} |`);
+  if (!(result.exponent <= limit)) tooSteep.push(`${title}: ${result.exponent.toFixed(2)}, at most ${limit}`);
+}
+if (tooSteep.length > 0) {
+  console.error(`\nThe cost grows too fast:\n${tooSteep.join('\n')}`);
+  process.exitCode = 1;
+}
+
+function duration(microseconds: number): string {
+  if (microseconds < 1000) return `${microseconds.toPrecision(2)} µs`;
+  if (microseconds < 1_000_000) return `${(microseconds / 1000).toPrecision(3)} ms`;
+  return `${(microseconds / 1_000_000).toPrecision(3)} s`;
+}

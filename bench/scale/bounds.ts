@@ -1,0 +1,12 @@
+import type { Sweep } from './sweep.ts';
+
+type Bounds = Readonly<Record<Sweep['kind'], number>>;
+
+/** The greatest exponents that pass. */
+export const bounds: Bounds = { event: 0.1, whole: 1.05 };
+
+/**
+ * The greatest exponents of the quick run, which measures small sizes on machines that do other work. They still tell an event that costs
+ * O(n), with an exponent near 1, and a table that costs O(n²), with one near 2.
+ */
+export const quickBounds: Bounds = { event: 0.5, whole: 1.4 };

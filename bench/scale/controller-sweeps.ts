@@ -1,0 +1,208 @@
+import type { Config } from '../../src/config/config.ts';
+import { Allocator } from '../../src/controller/allocator/allocator.ts';
+import { ServiceDecider } from '../../src/controller/services/service-decider.ts';
+import { ServiceStore } from '../../src/controller/services/service-store.ts';
+import { objectKey, type Service } from '../../src/kubernetes/model.ts';
+import { service } from '../../test/unit/speaker/fixtures.ts';
+import { addressOf, namespaceOf, parsed, poolConfig, serviceAt } from './fixtures.ts';
+import type { Sweep, Work } from './sweep.ts';
+
+const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
+const quickServices = [200, 800, 3200] as const;
+const units = 16;
+
+/** The controller's decisions about Services that have their addresses. */
+class ScaledController {
+  readonly allocator = new Allocator();
+  readonly store = new ServiceStore();
+  readonly decider = new ServiceDecider(this.allocator, this.store, undefined);
+
+  constructor(config: Config, services: readonly Service[]) {
+    this.allocator.setConfig(config);
+    for (const each of services) {
+      this.store.set(objectKey(each), each);
+      this.allocator.learn(each);
+    }
+    this.decide(this.store.keys());
+  }
+
+  decide(keys: Iterable<string>): void {
+    this.decider.decide(keys);
+  }
+}
+
+const held = (count: number) => Array.from({ length: count }, (_, i) => serviceAt(i));
+const wanting = (count: number, over: Partial<Service> = {}) =>
+  Array.from({ length: count }, (_, i) => service(`new-${i}`, [], { namespace: namespaceOf(i), ...over }));
+
+/** Services that come and go while the others stay. */
+function arrivals(
+  config: Config,
+  others: readonly Service[],
+  over: (guest: number) => Partial<Service> = () => ({}),
+): Work {
+  const controller = new ScaledController(config, others);
+  const guests = Array.from({ length: units }, (_, i) => service(`guest-${i}`, [], over(i)));
+  return {
+    units,
+    run: () => {
+      for (const guest of guests) {
+        controller.store.set(objectKey(guest), guest);
+        controller.decide([objectKey(guest)]);
+      }
+      for (const guest of guests) {
+        controller.store.set(objectKey(guest), undefined);
+        controller.decide([objectKey(guest)]);
+      }
+    },
+  };
+}
+
+function poolsConfig(count: number, more: (i: number) => string): Config {
+  const pools = Array.from(
+    { length: count },
+    (_, i) =>
+      `- {name: p${i}, protocol: bgp, addresses: [10.${i >> 8}.${i & 255}.0/24]${more(i) && `, ${more(i)}`}}`,
+  );
+  return parsed(`address-pools:\n${pools.join('\n')}\n`);
+}
+
+const tinyPools = (count: number) =>
+  parsed(
+    `address-pools:\n${Array.from({ length: count }, (_, i) => `- {name: p${i}, protocol: bgp, addresses: [10.0.${i >> 8}.${i & 255}/32]}`).join('\n')}\n`,
+  );
+
+/** Every Service wants an address, and none is free. */
+function waiting(services: number, pools: number): Work {
+  const all = held(pools);
+  const controller = new ScaledController(tinyPools(pools), all);
+  for (const each of wanting(services)) controller.store.set(objectKey(each), each);
+  return { units: 1, run: () => controller.decide(controller.store.keys()) };
+}
+
+const sharing = (i: number): Partial<Service> => ({
+  namespace: 'default',
+  annotations: { 'bellman.dev/allow-shared-ip': 'all' },
+  ports: [{ protocol: i % 2 === 0 ? 'TCP' : 'UDP', port: 1 + (i >> 1) }],
+});
+
+const byServices = {
+  part: 'controller',
+  by: 'Services',
+  sizes: serviceSizes,
+  quickSizes: quickServices,
+} as const;
+const byPools = {
+  part: 'controller',
+  by: 'pools',
+  sizes: [1, 10, 100, 1000, 4000],
+  quickSizes: [10, 50, 250],
+} as const;
+
+export const controllerSweeps: readonly Sweep[] = [
+  {
+    ...byServices,
+    work: 'one Service comes and goes',
+    kind: 'event',
+    prepare: (services) => arrivals(poolConfig('bgp'), held(services)),
+  },
+  {
+    ...byServices,
+    work: 'addresses for all new Services',
+    kind: 'whole',
+    prepare: (services) => {
+      const all = wanting(services);
+      return {
+        units: 1,
+        run: () => {
+          const allocator = new Allocator();
+          allocator.setConfig(poolConfig('bgp'));
+          for (const each of all) allocator.reconcile(each);
+        },
+      };
+    },
+  },
+  {
+    ...byServices,
+    work: 'a configuration edit: decisions about all Services',
+    kind: 'whole',
+    prepare: (services) => {
+      const controller = new ScaledController(poolConfig('bgp'), held(services));
+      const config = poolConfig('bgp', 'avoid-buggy-ips: true');
+      return {
+        units: 1,
+        run: () => {
+          controller.allocator.setConfig(config);
+          controller.decide(controller.store.keys());
+        },
+      };
+    },
+  },
+  {
+    ...byPools,
+    work: 'one Service comes and goes, all pools are for all',
+    kind: 'event',
+    prepare: (pools) =>
+      arrivals(
+        poolsConfig(pools, () => ''),
+        [],
+      ),
+  },
+  {
+    ...byPools,
+    work: 'one Service comes and goes, each pool is for a namespace',
+    kind: 'event',
+    prepare: (pools) =>
+      arrivals(
+        poolsConfig(pools, (i) => `namespaces: [${namespaceOf(i)}]`),
+        [],
+        () => ({ namespace: namespaceOf(pools - 1) }),
+      ),
+  },
+  {
+    ...byPools,
+    work: 'one pass about 500 Services that wait, all pools are full',
+    kind: 'whole',
+    prepare: (pools) => waiting(500, pools),
+  },
+  {
+    part: 'controller',
+    by: 'Services',
+    sizes: [500, 1000, 2000, 4000],
+    quickSizes: [125, 250, 500, 1000],
+    work: 'one pass about Services that wait, 100 pools are full',
+    kind: 'whole',
+    prepare: (services) => waiting(services, 100),
+  },
+  {
+    part: 'controller',
+    by: 'Services',
+    sizes: [500, 1000, 2000, 4000, 8000],
+    quickSizes: [125, 250, 500, 1000],
+    work: 'all Services share one address: addresses for all',
+    kind: 'whole',
+    prepare: (services) => {
+      const all = Array.from({ length: services }, (_, i) => service(`s${i}`, [], sharing(i)));
+      return {
+        units: 1,
+        run: () => {
+          const allocator = new Allocator();
+          allocator.setConfig(poolConfig('bgp'));
+          for (const each of all) allocator.reconcile(each);
+        },
+      };
+    },
+  },
+  {
+    part: 'controller',
+    by: 'Services',
+    sizes: [500, 1000, 2000, 4000, 8000],
+    quickSizes: [125, 250, 500, 1000],
+    work: 'all other Services share one address: one more comes and goes',
+    kind: 'event',
+    prepare: (services) => {
+      const all = Array.from({ length: services }, (_, i) => service(`s${i}`, [addressOf(1)], sharing(i)));
+      return arrivals(poolConfig('bgp'), all, (guest) => sharing(60_000 + guest));
+    },
+  },
+];

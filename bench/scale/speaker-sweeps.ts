@@ -1,0 +1,257 @@
+import { KnownSpeakerList } from '../../src/speaker/known-speakers.ts';
+import { node } from '../../test/unit/speaker/fixtures.ts';
+import { addressOf, nodeName, parsed, poolConfig, ScaledSpeaker, type SpeakerSize } from './fixtures.ts';
+import type { Sweep, Work } from './sweep.ts';
+
+const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
+const quickServices = [200, 800, 3200] as const;
+const nodeSizes = [10, 100, 1000, 5000] as const;
+const quickNodes = [10, 50, 250] as const;
+const units = 16;
+
+/** Spreads the events over the objects, as a cluster does, so that no cache holds them all. */
+function spread(i: number, size: number): number {
+  return (i * 7919) % size;
+}
+
+function events(size: number, handle: (i: number, round: number) => void): Work {
+  let round = 0;
+  return {
+    units,
+    run: () => {
+      round++;
+      for (let i = 0; i < units; i++) handle(spread(i + round * units, size), round);
+    },
+  };
+}
+
+type Layout = Omit<SpeakerSize, 'services' | 'nodes'>;
+
+const bgp: Layout = { config: poolConfig('bgp') };
+const layer2: Layout = { config: poolConfig('layer2') };
+const bgpLocal: Layout = { config: poolConfig('bgp'), policy: 'Local' };
+const layer2Local: Layout = { config: poolConfig('layer2'), policy: 'Local' };
+
+function serviceEvents(size: SpeakerSize): Work {
+  const scaled = new ScaledSpeaker(size);
+  return events(size.services, (i, round) => {
+    scaled.setService(i, { labels: { round: String(round) }, ingress: [{ ip: addressOf(i ^ (round & 1)) }] });
+  });
+}
+
+function sliceEvents(size: SpeakerSize): Work {
+  const scaled = new ScaledSpeaker(size);
+  const serving = new Map<number, boolean>();
+  return events(size.services, (i) => {
+    const next = !(serving.get(i) ?? true);
+    serving.set(i, next);
+    scaled.setServing(i, next);
+  });
+}
+
+/** Readiness of another node changes. */
+function nodeEvents(size: SpeakerSize): Work {
+  const scaled = new ScaledSpeaker(size);
+  let ready = true;
+  const one = (round: number) => {
+    ready = !ready;
+    scaled.setReady(1 + (round % (size.nodes - 1)), ready);
+  };
+  let round = 0;
+  return {
+    units: 2,
+    run: () => {
+      round++;
+      one(round);
+      one(round);
+    },
+  };
+}
+
+function ownNodeEvents(size: SpeakerSize): Work {
+  const scaled = new ScaledSpeaker(size);
+  let ready = true;
+  return {
+    units: 1,
+    run: () => {
+      ready = !ready;
+      scaled.setReady(0, ready);
+    },
+  };
+}
+
+function edits(size: SpeakerSize, other: SpeakerSize['config']): Work {
+  const scaled = new ScaledSpeaker(size);
+  let round = 0;
+  return {
+    units: 1,
+    run: () => {
+      round++;
+      scaled.setConfig(round % 2 === 0 ? size.config : other);
+    },
+  };
+}
+
+/** A Node object changes in nothing that matters here, as with every heartbeat. */
+function heartbeats(nodes: number): Work {
+  const scaled = new ScaledSpeaker({ services: 100, nodes, ...bgp });
+  const known = new KnownSpeakerList();
+  for (let i = 0; i < nodes; i++) known.setNode(nodeName(i), node(nodeName(i)));
+  return events(nodes, (i, round) => {
+    scaled.setReady(i, true, { heartbeat: String(round) });
+    if (known.setNode(nodeName(i), node(nodeName(i)))) JSON.stringify(known.speakers());
+  });
+}
+
+const manyPools = (count: number) =>
+  parsed(
+    `address-pools:\n${Array.from({ length: count }, (_, i) => `- {name: p${i}, protocol: bgp, addresses: [10.${i >> 8}.${i & 255}.0/24]}`).join('\n')}\npeers: [{my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}]\n`,
+  );
+
+const manyPeers = (count: number) =>
+  parsed(
+    `address-pools: [{name: big, protocol: bgp, addresses: [10.0.0.0/8], bgp-advertisements: [{peers: [p0]}]}]\npeers:\n${Array.from({ length: count }, (_, i) => `- {name: p${i}, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.${2 + (i >> 7)}.${1 + (i & 127)}}`).join('\n')}\n`,
+  );
+
+const aggregated = { config: poolConfig('bgp', 'bgp-advertisements: [{aggregation-length: 8}]') };
+const aggregatedOther = poolConfig('bgp', 'bgp-advertisements: [{aggregation-length: 9}]');
+
+const byServices = {
+  part: 'speaker',
+  by: 'Services',
+  sizes: serviceSizes,
+  quickSizes: quickServices,
+} as const;
+const byNodes = { part: 'speaker', by: 'nodes', sizes: nodeSizes, quickSizes: quickNodes } as const;
+
+export const speakerSweeps: readonly Sweep[] = [
+  {
+    ...byServices,
+    work: 'BGP: one Service event',
+    kind: 'event',
+    prepare: (services) => serviceEvents({ services, nodes: 10, ...bgp }),
+  },
+  {
+    ...byServices,
+    work: 'BGP: one EndpointSlice event',
+    kind: 'event',
+    prepare: (services) => sliceEvents({ services, nodes: 10, ...bgp }),
+  },
+  {
+    ...byServices,
+    work: 'BGP: another node turns NotReady',
+    kind: 'event',
+    prepare: (services) => nodeEvents({ services, nodes: 10, ...bgp }),
+  },
+  {
+    ...byNodes,
+    work: 'BGP: another node turns NotReady',
+    kind: 'event',
+    prepare: (nodes) => nodeEvents({ services: 2000, nodes, ...bgp }),
+  },
+  {
+    ...byServices,
+    work: 'BGP, policy Local, 10 endpoints of Services on each node: another node turns NotReady',
+    kind: 'event',
+    prepare: (services) => nodeEvents({ services, nodes: services / 10, ...bgpLocal }),
+  },
+  {
+    ...byServices,
+    work: 'BGP: the own node turns NotReady',
+    kind: 'whole',
+    prepare: (services) => ownNodeEvents({ services, nodes: 10, ...bgp }),
+  },
+  {
+    ...byServices,
+    work: 'BGP: a configuration edit that changes all routes',
+    kind: 'whole',
+    prepare: (services) =>
+      edits({ services, nodes: 10, ...bgp }, poolConfig('bgp', 'bgp-advertisements: [{localpref: 50}]')),
+  },
+  {
+    ...byServices,
+    work: 'BGP, all Services in one aggregated prefix: one Service event',
+    kind: 'event',
+    prepare: (services) => serviceEvents({ services, nodes: 10, ...aggregated }),
+  },
+  {
+    ...byServices,
+    work: 'BGP, all Services in one aggregated prefix: a configuration edit',
+    kind: 'whole',
+    prepare: (services) => edits({ services, nodes: 10, ...aggregated }, aggregatedOther),
+  },
+  {
+    part: 'speaker',
+    by: 'pools',
+    sizes: [1, 10, 100, 1000, 4000],
+    quickSizes: [10, 50, 250],
+    work: 'BGP: one Service event',
+    kind: 'event',
+    prepare: (pools) => serviceEvents({ services: 2000, nodes: 10, config: manyPools(pools) }),
+  },
+  {
+    part: 'speaker',
+    by: 'peers',
+    sizes: [1, 10, 100, 500],
+    quickSizes: [10, 50, 250],
+    work: 'BGP, an advertisement for one peer: one Service event',
+    kind: 'event',
+    prepare: (peers) => serviceEvents({ services: 2000, nodes: 10, config: manyPeers(peers) }),
+  },
+  { ...byNodes, work: 'one Node heartbeat', kind: 'event', prepare: heartbeats },
+  {
+    ...byNodes,
+    part: 'layer 2',
+    work: 'plan: one Service event',
+    kind: 'event',
+    prepare: (nodes) => serviceEvents({ services: 1000, nodes, ...layer2 }),
+  },
+  {
+    ...byServices,
+    part: 'layer 2',
+    work: 'plan: one Service event',
+    kind: 'event',
+    prepare: (services) => serviceEvents({ services, nodes: 100, ...layer2 }),
+  },
+  {
+    ...byServices,
+    part: 'layer 2',
+    work: 'plan: another node turns NotReady',
+    kind: 'event',
+    prepare: (services) => nodeEvents({ services, nodes: 100, ...layer2 }),
+  },
+  {
+    ...byNodes,
+    part: 'layer 2',
+    work: 'plan: another node turns NotReady',
+    kind: 'event',
+    prepare: (nodes) => nodeEvents({ services: 1000, nodes, ...layer2 }),
+  },
+  {
+    ...byServices,
+    part: 'layer 2',
+    work: 'plan, policy Local, 10 endpoints of Services on each node: another node turns NotReady',
+    kind: 'event',
+    prepare: (services) => nodeEvents({ services, nodes: services / 10, ...layer2Local }),
+  },
+  {
+    ...byServices,
+    part: 'layer 2',
+    work: 'plan: a configuration edit',
+    kind: 'whole',
+    prepare: (services) =>
+      edits(
+        { services, nodes: 100, ...layer2 },
+        poolConfig('layer2', 'l2-advertisements: [{interfaces: [eth1]}]'),
+      ),
+  },
+  {
+    ...byServices,
+    work: 'lists of advertised and refused addresses for /status',
+    kind: 'whole',
+    prepare: (services) => {
+      const { speaker } = new ScaledSpeaker({ services, nodes: 10, ...bgp });
+      return { units: 1, run: () => void [speaker.advertised(), speaker.refusals()] };
+    },
+  },
+];

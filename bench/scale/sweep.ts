@@ -1,0 +1,97 @@
+import { exponent, median, type Point } from './fit.ts';
+
+/** Work whose cost is measured. */
+export interface Work {
+  /** Does `units` units of work. A measured cost is the cost of one unit. */
+  readonly run: () => void;
+  readonly units: number;
+}
+
+/** One path of the product, and the size with which its cost may grow. */
+export interface Sweep {
+  readonly part: 'speaker' | 'controller' | 'layer 2' | 'membership';
+  /** One unit of work, for example `one Service event`. */
+  readonly work: string;
+  /** The size, for example `Services`. */
+  readonly by: string;
+  /**
+   * `event`: the cost of one unit must not grow with the size. `whole`: one unit handles everything, so its cost may be proportional to
+   * the size.
+   */
+  readonly kind: 'event' | 'whole';
+  readonly sizes: readonly number[];
+  /** The sizes of the quick run. */
+  readonly quickSizes: readonly number[];
+  readonly prepare: (size: number) => Work;
+}
+
+export interface SweepResult {
+  readonly points: readonly Point[];
+  readonly exponent: number;
+}
+
+/** How thoroughly a cost is measured. */
+export interface Effort {
+  /** One sample lasts at least this long, so that the CPU clock is exact enough. */
+  readonly sampleMicroseconds: number;
+  readonly fewestSamples: number;
+  readonly mostSamples: number;
+  /** No more samples than the fewest are taken once they have lasted this long together. */
+  readonly enoughMicroseconds: number;
+}
+
+export const fullEffort: Effort = {
+  sampleMicroseconds: 20_000,
+  fewestSamples: 7,
+  mostSamples: 40,
+  enoughMicroseconds: 300_000,
+};
+
+export const quickEffort: Effort = {
+  sampleMicroseconds: 8000,
+  fewestSamples: 3,
+  mostSamples: 3,
+  enoughMicroseconds: 0,
+};
+
+/** A sweep ends early at a size whose unit costs more than this. The sizes measured so far decide. */
+const tooLongMicroseconds = 20_000_000;
+
+/** Measures the work at each size. All times are CPU times of the main thread, because a busy machine stretches wall times. */
+export function measureSweep(sweep: Sweep, sizes: readonly number[], effort: Effort): SweepResult {
+  const points: Point[] = [];
+  for (const size of sizes) {
+    const microseconds = costOf(sweep.prepare(size), effort);
+    points.push({ size, microseconds });
+    if (microseconds > tooLongMicroseconds) break;
+  }
+  return { points, exponent: exponent(points) };
+}
+
+/** CPU time of one unit: the median of several samples. The first runs warm up, and do not count. */
+function costOf({ run, units }: Work, effort: Effort): number {
+  const { sampleMicroseconds, fewestSamples, mostSamples, enoughMicroseconds } = effort;
+  globalThis.gc?.();
+  let spent = 0;
+  const sample = () => {
+    const { microseconds, runs } = runFor(run, sampleMicroseconds);
+    spent += microseconds;
+    return microseconds / runs / units;
+  };
+  const samples = [sample()];
+  while (samples.length <= mostSamples && spent < tooLongMicroseconds) {
+    if (samples.length > fewestSamples && spent > enoughMicroseconds) break;
+    samples.push(sample());
+  }
+  return median(samples.length > 1 ? samples.slice(1) : samples);
+}
+
+/** Runs until the CPU clock has advanced this far. The clock may advance in steps of milliseconds. */
+function runFor(run: () => void, atLeastMicroseconds: number): { microseconds: number; runs: number } {
+  const before = process.threadCpuUsage();
+  for (let runs = 1; ; runs++) {
+    run();
+    const { user, system } = process.threadCpuUsage(before);
+    if (user + system >= atLeastMicroseconds) return { microseconds: user + system, runs };
+  }
+}

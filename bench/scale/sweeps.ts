@@ -1,0 +1,6 @@
+import { controllerSweeps } from './controller-sweeps.ts';
+import { speakerSweeps } from './speaker-sweeps.ts';
+import type { Sweep } from './sweep.ts';
+
+/** All sweeps, in the order of the table. */
+export const sweeps: readonly Sweep[] = [...speakerSweeps, ...controllerSweeps];
