@@ -77,6 +77,12 @@ export const eventReasons = {
     type: 'Normal',
     meaning: 'A node has begun to answer for an address in layer 2.',
   },
+  ManyAssigned: {
+    object: 'Node',
+    type: 'Normal',
+    meaning:
+      'The node has begun to answer for many addresses in layer 2 at once. The first 100 of them have an event `NodeAssigned`, and this event gives the number of the others.',
+  },
   NodeUnassigned: {
     object: 'Service',
     type: 'Normal',

@@ -35,6 +35,7 @@ import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
+import { AssignmentEvents } from './assignment-events.ts';
 import { BfdDowns, registerBfdMetrics } from './bfd-metrics.ts';
 import { BfdReports } from './bfd-reports.ts';
 import { ConfigMemory } from './config-memory.ts';
@@ -145,7 +146,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     nodeName,
     clock,
     client,
-    events,
+    events: new AssignmentEvents({ clock, events, node: () => speaker.node(nodeName) }),
     logger,
     guard: diagnostics.guard,
     services,
