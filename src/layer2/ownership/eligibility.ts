@@ -108,11 +108,20 @@ export class Eligibility {
    * are unambiguous.
    */
   #keyOf(address: IpAddress, { interfaces, nodeInterfaces }: AddressEntry): string {
-    const perNode = nodeInterfaces ? `${JSON.stringify(nodeInterfaces)}/` : '';
+    const perNode = nodeInterfaces ? `${textOf(nodeInterfaces)}/` : '';
     const common =
       interfaces.length > 0
         ? `/${interfaces.join('/')}`
         : this.#subnets.map((subnet) => (prefixContains(subnet, address) ? '1' : '0')).join('');
     return perNode + common;
   }
+}
+
+/** Texts of interfaces by node. All entries of a candidate set share one object, which may have thousands of nodes. */
+const texts = new WeakMap<object, string>();
+
+function textOf(nodeInterfaces: NonNullable<AddressEntry['nodeInterfaces']>): string {
+  const text = texts.get(nodeInterfaces) ?? JSON.stringify(nodeInterfaces);
+  texts.set(nodeInterfaces, text);
+  return text;
 }
