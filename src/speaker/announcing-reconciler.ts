@@ -7,7 +7,7 @@
  *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
  *   Service lost the address → its line is removed after `patienceMs`, without an event
  *
- * A sweep compares the record with the facts every two seconds, so the record is soon correct again after an API server outage. Before this
+ * A sweep compares the record with the facts every two seconds, for the Services that have a line or an address of this node, so the record is soon correct again after an API server outage. Before this
  * node removes a line, it asks the layer-2 process whether a live node claims the address. If a live node does, the line stays until that
  * node overwrites it, and no event reports the address as unanswered.
  */
@@ -80,6 +80,8 @@ export class AnnouncingReconciler {
   /** Contests by owned address. */
   readonly #contests = new Map<string, RecordContest>();
   #stale: StaleLines = new Map();
+  /** Services that have a line, or an address that this node answers for. No other Service can need a change. */
+  readonly #concerned = new Set<string>();
   /** Parsed records. Each sweep reads all Services but few of them change, so each record is parsed only once. */
   readonly #lines = new WeakMap<KeptService, readonly Line[]>();
   readonly #queue: WorkQueue;
@@ -120,7 +122,10 @@ export class AnnouncingReconciler {
   started({ address, interfaces }: Announcing, services: readonly KeptService[]): void {
     this.#owned.set(address, { node: this.#options.nodeName, interfaces });
     this.#contests.set(address, newContest);
-    for (const service of services) this.#queue.add(objectKey(service));
+    for (const service of services) {
+      this.#concerned.add(objectKey(service));
+      this.#queue.add(objectKey(service));
+    }
   }
 
   /** This node has stopped answering for an address. */
@@ -136,6 +141,7 @@ export class AnnouncingReconciler {
 
   /** A Service has changed, so its record may lack a line of this node. */
   serviceChanged(service: KeptService): void {
+    if (this.#concerns(service)) this.#concerned.add(objectKey(service));
     if (this.#mayTouch(service) && this.#isOverdue(service)) this.#queue.add(objectKey(service));
   }
 
@@ -148,8 +154,13 @@ export class AnnouncingReconciler {
       return;
     }
     const stale = new Map<string, readonly string[]>();
-    for (const [key, service] of services)
+    for (const key of this.#concerned)
       guard.run({ entrance: 'watch', source: `Service ${key}` }, () => {
+        const service = services.get(key);
+        if (!service || !this.#concerns(service)) {
+          this.#concerned.delete(key);
+          return;
+        }
         if (!this.#mayTouch(service)) return;
         if (this.#isOverdue(service)) this.#queue.add(key);
         const addresses = this.#linesOf(service)
@@ -160,6 +171,10 @@ export class AnnouncingReconciler {
     this.#stale = nextStaleLines(this.#stale, stale, clock.now());
     for (const [key, since] of this.#stale)
       if ([...since.values()].some((at) => this.#isDue(at))) this.#queue.add(key);
+  }
+
+  #concerns(service: KeptService): boolean {
+    return this.#linesOf(service).length > 0 || service.ingress.some(({ ip }) => this.#owned.has(ip));
   }
 
   /**

@@ -278,12 +278,34 @@ test('AnnouncingReconciler overwrites a newer version of the Service only after 
   assert.equal(o.line(), undefined);
 });
 
+test('AnnouncingReconciler reads no Service in a sweep that has neither a line nor an address of this node', async () => {
+  const o = setUp();
+  let reads = 0;
+  for (let i = 0; i < 50; i++) {
+    const other = service(`other-${i}`, [`192.0.2.${i}`]);
+    const watched = {
+      ...other,
+      get ingress() {
+        reads++;
+        return other.ingress;
+      },
+    };
+    o.services.set(`default/other-${i}`, watched);
+    o.reconciler.serviceChanged(watched);
+  }
+  reads = 0;
+  await o.pass(10_000);
+  assert.equal(reads, 0);
+});
+
 test('AnnouncingReconciler keeps the records of other Services correct when one Service raises an exception', async () => {
   const o = setUp({ line: '192.0.2.241=node-9/eth0', dead: ['node-9'] });
   const good = o.services.get('default/web');
   assert.ok(good);
   o.services.clear();
-  o.services.set('default/bad', service('bad', ['192.0.2.242']));
+  const bad = service('bad', ['192.0.2.242'], { annotations: { [annotation]: '192.0.2.242=node-9/eth0' } });
+  o.services.set('default/bad', bad);
+  assert.throws(() => o.reconciler.serviceChanged(bad), /bug/);
   o.services.set('default/web', good);
   await o.pass(20_000);
   assert.equal(o.line(), undefined);
