@@ -25,6 +25,9 @@ export type Decision =
   /** The allocator threw, which is a bug. The Service keeps its addresses, and the decision must be retried. */
   | { readonly kind: 'failed'; readonly key: string; readonly error: unknown };
 
+/** Number of Services that one step sorts. */
+const sortedPerStep = 500;
+
 /**
  * Decides about Services, in memory and in a fixed order: departures first, then waiting Services in the order of their first request,
  * then all others. A new Service therefore never takes an address that an older Service waits for. A Service that loses a shared
@@ -50,16 +53,17 @@ export class ServiceDecider {
 
   /** Decides about the changed Services, and about the Services that these decisions affect. A Service may get several decisions. */
   decide(changed: Iterable<string>): Decision[] {
-    return [...this.steps(new Set(changed))];
+    return [...this.steps(new Set(changed))].filter((step) => step !== undefined);
   }
 
   /**
    * Decides step by step, so that a long pass can be interrupted. Each step takes its Service out of `pending`. A Service that changes in the
-   * middle of the pass is decided about by its newest state. The caller may drop the rest, and begin again with what is left in `pending`.
+   * middle of the pass is decided about by its newest state. The caller may drop the rest, and begin again with what is left in `pending`. A
+   * step without a decision only sorts some Services.
    */
-  *steps(pending: Set<string>): Generator<Decision> {
+  *steps(pending: Set<string>): Generator<Decision | undefined> {
     const opened = { has: false };
-    const { departures, waiting, others } = this.#inOrder(pending);
+    const { departures, waiting, others } = yield* this.#inOrder(pending);
     for (const key of departures) yield* this.#settle(key, pending, opened);
     for (const key of [...waiting, ...others]) {
       yield* this.#serveWaiting(pending, opened);
@@ -89,15 +93,21 @@ export class ServiceDecider {
     }
   }
 
-  #inOrder(changed: ReadonlySet<string>): Record<'departures' | 'waiting' | 'others', readonly string[]> {
-    const keys = new Set(changed);
-    const departures = [...keys].filter((key) => {
+  *#inOrder(
+    pending: ReadonlySet<string>,
+  ): Generator<undefined, Record<'departures' | 'waiting' | 'others', readonly string[]>> {
+    const departures: string[] = [];
+    const rest = new Set<string>();
+    let sorted = 0;
+    for (const key of pending) {
       const service = this.#services.get(key);
-      return !service || !this.isOurs(service);
-    });
-    for (const key of departures) keys.delete(key);
-    const waiting = this.#allocator.waiting().filter((key) => keys.delete(key));
-    return { departures, waiting, others: [...keys] };
+      if (!service || !this.isOurs(service)) departures.push(key);
+      else rest.add(key);
+      sorted++;
+      if (sorted % sortedPerStep === 0) yield undefined;
+    }
+    const waiting = this.#allocator.waiting().filter((key) => rest.delete(key));
+    return { departures, waiting, others: [...rest] };
   }
 
   #decideOne(key: string): Decision {

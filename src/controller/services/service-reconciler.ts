@@ -60,7 +60,7 @@ type Phase = 'gathering' | 'deciding' | 'held' | 'stopped';
 interface Pass {
   /** Services about which this pass has yet to decide. */
   readonly pending: Set<string>;
-  readonly steps: Iterator<Decision>;
+  readonly steps: Iterator<Decision | undefined>;
   /** Whether this is the first pass of the term. */
   readonly isFirst: boolean;
   /** Whether a decision handed out or gave back an address. */
@@ -81,7 +81,7 @@ export class ServiceReconciler {
   readonly #writeOrder = new WriteOrder();
   readonly #writes: WorkQueue;
   /** Services to decide about in the next pass. */
-  readonly #changed = new Set<string>();
+  #changed = new Set<string>();
   /** Consecutive failed decisions, by Service. */
   readonly #failures = new Map<string, number>();
   /** Since when the server asks to wait. */
@@ -239,6 +239,7 @@ export class ServiceReconciler {
       return this.#changed.size > 0;
     }
     const decision = step.value;
+    if (!decision) return true;
     const isNews = this.#reporter.decided(decision, pass.isFirst);
     const hasMoved = movesAddresses(decision);
     if (hasMoved) pass.hasMoved = true;
@@ -251,8 +252,8 @@ export class ServiceReconciler {
     this.#nextPass?.cancel();
     this.#nextPass = undefined;
     if (this.#changed.size === 0) return undefined;
-    const pending = new Set(this.#changed);
-    this.#changed.clear();
+    const pending = this.#changed;
+    this.#changed = new Set();
     const steps = this.#decider.steps(pending);
     this.#pass = { pending, steps, isFirst: this.#isFirstPass, hasMoved: false };
     this.#isFirstPass = false;
