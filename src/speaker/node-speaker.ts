@@ -24,6 +24,7 @@ import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
+import type { AddressRemoval, SourcedEntry } from '../layer2/address-entry.ts';
 import type { EntriesChange } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
@@ -107,7 +108,7 @@ export class NodeSpeaker {
   readonly #pendingPlans = new PendingPlans(() => [this.#services.keys(), this.#routes.services()]);
   readonly #planning: TurnHandle;
   /** Changes for the layer-2 process from plans that are being made, by address. */
-  readonly #unsent = new Map<string, AddressChange>();
+  readonly #unsent = new Map<string, SourcedEntry | AddressRemoval>();
   #config: Config = emptyConfig;
   #observedVersion = 0;
   #phase: Phase = 'reading';
@@ -276,13 +277,14 @@ export class NodeSpeaker {
   #sendChanges(): void {
     const sets = this.#candidateSets.takeChanges();
     if (this.#unsent.size + sets.length === 0) return;
-    const changes = [...this.#unsent.values()];
+    const upsert: SourcedEntry[] = [];
+    const remove: AddressRemoval[] = [];
+    for (const change of this.#unsent.values()) {
+      if ('sources' in change) upsert.push(change);
+      else remove.push(change);
+    }
     this.#unsent.clear();
-    this.#options.layer2.change({
-      sets,
-      upsert: changes.flatMap(({ upsert }) => upsert),
-      remove: changes.flatMap(({ remove }) => remove),
-    });
+    this.#options.layer2.change({ sets, upsert, remove });
   }
 
   #plan(key: string): void {
@@ -304,8 +306,8 @@ export class NodeSpeaker {
 
   /** Keeps changes of addresses until they are sent. Only the last change of each address counts. */
   #note({ upsert, remove }: AddressChange): void {
-    for (const entry of upsert) this.#unsent.set(entry.address, { upsert: [entry], remove: [] });
-    for (const removal of remove) this.#unsent.set(removal.address, { upsert: [], remove: [removal] });
+    for (const entry of upsert) this.#unsent.set(entry.address, entry);
+    for (const removal of remove) this.#unsent.set(removal.address, removal);
   }
 
   /** `undefined` when planning raised an exception. The earlier plan of the Service then stays, and the other Services are planned. */
