@@ -98,6 +98,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     unhealthy: () => [],
     events: () => Promise.resolve(recorder.events()),
     guard,
+    turns,
     access: accessByToken(client, clock, viewerAudience),
     status: (): ControllerStatusBody => ({
       version: statusVersion,

@@ -8,6 +8,7 @@ import type { AccessControl } from '../telemetry/access.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
+import type { Turns } from '../turns.ts';
 import { bfdProcessMetrics } from './bfd-metrics.ts';
 import { unreadyReasons } from './readiness.ts';
 import { type StatusSources, speakerStatus } from './status.ts';
@@ -19,6 +20,7 @@ export interface SpeakerHttpOptions {
   readonly bfd: Pick<Bfd, 'processStatus' | 'unhealthy' | 'events'>;
   readonly diagnostics: Diagnostics;
   readonly access: AccessControl;
+  readonly turns?: Turns;
   readonly status: StatusSources;
 }
 
@@ -35,6 +37,7 @@ export function serveSpeaker({
   bfd,
   diagnostics: { recorder, guard },
   access,
+  turns,
   status,
 }: SpeakerHttpOptions): Promise<HttpEndpoint> {
   const { nodeName, sync, speaker, bgp } = status;
@@ -56,6 +59,7 @@ export function serveSpeaker({
     events: () => mergedEvents(recorder, [layer2, bfd]),
     machinesOf: (address) => peerMachines(bgp.status(), address),
     guard,
+    turns,
     access,
   });
 }

@@ -175,6 +175,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     bfd,
     diagnostics,
     access: accessByToken(client, clock, viewerAudience),
+    turns,
     status: {
       nodeName,
       sync,

@@ -13,10 +13,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { Turns } from '../turns.ts';
 import type { AccessControl } from './access.ts';
 import { type EventFilter, matchesFilter } from './event-filter.ts';
 import type { RecordedEvent } from './flight-recorder.ts';
 import type { Guard } from './guard.ts';
+import { jsonText } from './json-text.ts';
 
 /** What a process serves over HTTP. */
 export interface Endpoints {
@@ -31,6 +33,8 @@ export interface Endpoints {
   /** Names of the machines that belong to an address although their events need not mention it. */
   readonly machinesOf?: (address: string) => readonly string[];
   readonly guard: Guard;
+  /** When given, a long `/status` is written in slices. */
+  readonly turns?: Turns | undefined;
   /** Allows or refuses requests for the paths that show internal state. */
   readonly access: Pick<AccessControl, 'check'>;
 }
@@ -145,7 +149,7 @@ async function replyTo(url: string, endpoints: Endpoints): Promise<Reply> {
       return {
         status: 200,
         type: 'application/json',
-        body: `${JSON.stringify(endpoints.status(), null, 2)}\n`,
+        body: `${await jsonText(endpoints.status(), endpoints.turns)}\n`,
       };
     case '/debug/events':
       return eventLines(await endpoints.events(), filterOf(new URLSearchParams(query), endpoints));
