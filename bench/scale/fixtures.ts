@@ -12,7 +12,7 @@ import { Turns } from '../../src/turns.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { node, service, slice } from '../../test/unit/speaker/fixtures.ts';
 
-const silent = pino({ level: 'silent' });
+export const silent = pino({ level: 'silent' });
 export const nodeName = (i: number) => `node-${String(i).padStart(5, '0')}`;
 const self = nodeName(0);
 export const addressOf = (i: number) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
@@ -45,6 +45,10 @@ export function serviceAt(i: number, over: Partial<Service> = {}): Service {
     labels: { app: `s${i % 7}` },
     ...over,
   });
+}
+
+export function keptServiceAt(i: number): KeptService {
+  return kept(serviceAt(i));
 }
 
 function kept(service: Service): KeptService {

@@ -1,0 +1,134 @@
+import type { CandidateNodes } from '../../src/layer2/address-entry.ts';
+import { CandidateSets } from '../../src/layer2/candidate-sets.ts';
+import { splitMessage } from '../../src/layer2/message-parts.ts';
+import { EntryTable } from '../../src/layer2/ownership/entry-table.ts';
+import { AnnouncingReconciler } from '../../src/speaker/announcing-reconciler.ts';
+import { Guard } from '../../src/telemetry/guard.ts';
+import { MemoryApi } from '../../test/support/memory-api.ts';
+import { VirtualClock } from '../../test/support/virtual-clock.ts';
+import { addressOf, keptServiceAt, nodeName, silent } from './fixtures.ts';
+import type { Sweep, Work } from './sweep.ts';
+
+const entryCount = 1000;
+
+const entries = Array.from({ length: entryCount }, (_, i) => ({
+  address: addressOf(i),
+  sources: [1],
+  group: addressOf(i),
+  observedVersion: 1,
+}));
+
+const nodesOf = (count: number): CandidateNodes => ({
+  candidates: Array.from({ length: count }, (_, i) => nodeName(i)),
+  interfaces: [],
+});
+
+/** The layer-2 process receives entries that name one set of this many nodes: from the text of the messages to its table. */
+function received(nodes: number): Work {
+  const sets = new CandidateSets();
+  const table = new EntryTable('node', (entry, address) => ({ entry, address }));
+  sets.resolve({
+    kind: 'table',
+    sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
+    upsert: entries,
+    remove: [],
+  });
+  const texts = [...splitMessage({ kind: 'change', sets: [], upsert: entries, remove: [] })].map((part) =>
+    JSON.stringify(part),
+  );
+  return {
+    units: entryCount,
+    run: () => {
+      for (const text of texts) for (const entry of sets.resolve(JSON.parse(text)).upsert) table.put(entry);
+    },
+  };
+}
+
+/** One node of a set changes, and with it all entries that name the set. */
+function setChanges(nodes: number): Work {
+  const sets = new CandidateSets();
+  const table = new EntryTable('node', (entry, address) => ({ entry, address }));
+  sets.resolve({
+    kind: 'table',
+    sets: [{ set: 1, observedVersion: 1, remove: [], put: nodesOf(nodes) }],
+    upsert: entries,
+    remove: [],
+  });
+  const name = nodeName(0);
+  let isIn = true;
+  return {
+    units: entryCount,
+    run: () => {
+      isIn = !isIn;
+      const put = isIn ? { candidates: [name], interfaces: [] } : { candidates: [], interfaces: [] };
+      const { upsert } = sets.resolve({
+        kind: 'change',
+        sets: [{ set: 1, observedVersion: 2, remove: isIn ? [] : [name], put }],
+        upsert: [],
+        remove: [],
+      });
+      for (const entry of upsert) table.put(entry);
+    },
+  };
+}
+
+/** The announcing record is checked every two seconds, while no address is announced in layer 2. */
+function restingSweeps(services: number): Work {
+  const clock = new VirtualClock();
+  const reconciler = new AnnouncingReconciler({
+    nodeName: nodeName(0),
+    clock,
+    client: new MemoryApi(clock),
+    events: { record: () => {} },
+    logger: silent,
+    guard: new Guard({ logger: silent }),
+    services: new Map(
+      Array.from({ length: services }, (_, i) => {
+        const service = keptServiceAt(i);
+        return [`${service.namespace}/${service.name}`, service] as const;
+      }),
+    ),
+    isOurs: () => true,
+    actsForDeadNode: () => false,
+    claimed: () => Promise.resolve(new Set()),
+    unansweredReason: () => '',
+  });
+  for (let i = 0; i < services; i++) reconciler.serviceChanged(keptServiceAt(i));
+  reconciler.start();
+  return {
+    units: 16,
+    run: () => {
+      for (let i = 0; i < 16; i++) clock.advance(2000);
+    },
+  };
+}
+
+export const layer2Sweeps: readonly Sweep[] = [
+  {
+    part: 'layer 2',
+    work: 'entries that name one candidate set: to receive one of them',
+    by: 'nodes of the set',
+    kind: 'event',
+    sizes: [10, 100, 1000, 5000],
+    quickSizes: [10, 50, 250],
+    prepare: received,
+  },
+  {
+    part: 'layer 2',
+    work: 'one node of a candidate set changes: cost for each entry that names it',
+    by: 'nodes of the set',
+    kind: 'event',
+    sizes: [10, 100, 1000],
+    quickSizes: [10, 50, 250],
+    prepare: setChanges,
+  },
+  {
+    part: 'speaker',
+    work: 'check of the announcing records, no address in layer 2',
+    by: 'Services',
+    kind: 'event',
+    sizes: [1000, 10_000, 100_000],
+    quickSizes: [200, 800, 3200],
+    prepare: restingSweeps,
+  },
+];
