@@ -18,6 +18,8 @@ const logger = createLogger('layer2', logLevel as LogLevel);
 const registry = new Registry();
 const { recorder, guard } = createDiagnostics({ clock: systemClock, logger, registry });
 const metricsEveryMs = 1000;
+/** Other speakers declare this node dead after some 300 ms of silence (docs/design/failover.md). */
+const longestPauseMs = 200;
 
 const report: (message: FromLayer2) => void = sendToParent;
 const agent = new Layer2Agent({
@@ -36,6 +38,6 @@ function reportCounters(): void {
   systemClock.after(metricsEveryMs, reportCounters);
 }
 reportCounters();
-keepMemorySmall({ clock: systemClock, logger });
+keepMemorySmall({ clock: systemClock, logger, longestPauseMs });
 
 serveParent<ToLayer2>((message) => agent.handle(message), { kind: 'stop' });

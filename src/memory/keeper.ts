@@ -7,6 +7,7 @@
  *   the kernel. A page that is needed again costs about a microsecond, and the kernel can drop the others when memory is short.
  */
 import { readFile, readlink } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import {
@@ -20,6 +21,8 @@ import { programPages } from './program-pages.ts';
 export interface MemoryKeeperOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The process does not collect while that would pause it for longer. No limit by default. */
+  readonly longestPauseMs?: number;
   /** Ends the checks. */
   readonly signal?: AbortSignal;
 }
@@ -29,7 +32,12 @@ export interface MemoryKeeperOptions {
  * Services for some 0.2 s. That is less than the interval of keepalives for the shortest hold time. The function needs the flag
  * `--expose-gc`, which `dist/bellman` sets. Without the flag it does nothing.
  */
-export function keepMemorySmall({ clock, logger, signal }: MemoryKeeperOptions): void {
+export function keepMemorySmall({
+  clock,
+  logger,
+  longestPauseMs = Number.POSITIVE_INFINITY,
+  signal,
+}: MemoryKeeperOptions): void {
   const collect = globalThis.gc;
   if (!collect) return;
   let schedule: CollectionSchedule = { checked: readMemory(clock), collected: undefined };
@@ -37,7 +45,7 @@ export function keepMemorySmall({ clock, logger, signal }: MemoryKeeperOptions):
     if (signal?.aborted) return;
     const reading = readMemory(clock);
     let { collected } = schedule;
-    if (isCollectionDue(schedule, reading)) {
+    if (isCollectionDue(schedule, reading, longestPauseMs)) {
       collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
       collected = readMemory(clock);
       givePagesBack().catch((error: Error) =>
@@ -56,6 +64,7 @@ function readMemory(clock: Clock): MemoryReading {
     atMs: clock.now(),
     cpuMs: (user + system) / 1000,
     heapOctets: process.memoryUsage().heapTotal,
+    loadPerProcessor: (loadavg()[0] ?? 0) / availableParallelism(),
   };
 }
 

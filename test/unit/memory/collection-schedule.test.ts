@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { isCollectionDue } from '../../../src/memory/collection-schedule.ts';
 
-const before = { atMs: 1000, cpuMs: 700, heapOctets: 30e6 };
-const reading = (after: { cpuMs?: number; heapMb?: number }) => ({
+const before = { atMs: 1000, cpuMs: 700, heapOctets: 30e6, loadPerProcessor: 0.5 };
+const longestPauseMs = 600;
+const reading = (after: { cpuMs?: number; heapMb?: number; load?: number }) => ({
   atMs: before.atMs + 5000,
   cpuMs: before.cpuMs + (after.cpuMs ?? 0),
   heapOctets: (after.heapMb ?? 30) * 1e6,
+  loadPerProcessor: after.load ?? before.loadPerProcessor,
 });
 
 const cases = [
@@ -39,6 +41,24 @@ const cases = [
     after: { heapMb: 90 },
     isDue: false,
   },
+  {
+    name: 'on a machine with work for four processes a processor',
+    collected: undefined,
+    after: { load: 4 },
+    isDue: true,
+  },
+  {
+    name: 'on a busier machine, where the pause would be too long',
+    collected: undefined,
+    after: { load: 4.1 },
+    isDue: false,
+  },
+  {
+    name: 'with a heap so large that the pause would be too long',
+    collected: undefined,
+    after: { heapMb: 121 },
+    isDue: false,
+  },
 ] as const satisfies readonly {
   readonly name: string;
   readonly collected: { readonly heapMb: number; readonly agoMs?: number } | undefined;
@@ -54,5 +74,5 @@ for (const { name, collected, after, isDue } of cases)
       checked: before,
       collected: collected && { atMs: now.atMs - agoMs, heapOctets: collected.heapMb * 1e6 },
     };
-    assert.equal(isCollectionDue(schedule, now), isDue);
+    assert.equal(isCollectionDue(schedule, now, longestPauseMs), isDue);
   });
