@@ -19,8 +19,8 @@ export class EntryTable<T extends TrackedEntry> {
   readonly #named = new Map<string, number>();
   #preferring = 0;
   readonly #lists = new Map<string, readonly string[]>();
-  /** Lists that are shared already. To compare the list of a candidate set would cost its length for each entry that names the set. */
-  readonly #sharedLists = new WeakSet<readonly string[]>();
+  /** The shared list of each list. To compare the list of a candidate set would cost its length for each entry that names the set. */
+  readonly #sharedLists = new WeakMap<readonly string[], readonly string[]>();
 
   /** `track` creates the tracked entry for a new address. */
   constructor(self: string, track: (entry: AddressEntry, address: IpAddress) => T) {
@@ -125,12 +125,13 @@ export class EntryTable<T extends TrackedEntry> {
 
   /** Returns one list object for equal lists, which saves memory. Also, `Eligibility` caches by candidate list. */
   #sharedList(list: readonly string[]): readonly string[] {
-    if (this.#sharedLists.has(list)) return list;
+    const shared = this.#sharedLists.get(list);
+    if (shared) return shared;
     const key = list.join();
     const known = this.#lists.get(key) ?? list;
     if (this.#lists.size > maxLists) this.#lists.clear();
     this.#lists.set(key, known);
-    this.#sharedLists.add(known);
+    this.#sharedLists.set(list, known);
     return known;
   }
 }
