@@ -7,8 +7,10 @@ import { decodeService } from '../../../src/kubernetes/decode.ts';
 import { Reachability } from '../../../src/kubernetes/reachability.ts';
 import { watch } from '../../../src/kubernetes/watch.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
+import { Turns } from '../../../src/turns.ts';
 import { LineStream } from '../../support/line-stream.ts';
 import { memoryLogger } from '../../support/memory-logger.ts';
+import { SlicingClock } from '../../support/slicing-clock.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
@@ -77,9 +79,15 @@ function list(resourceVersion: string, items: readonly unknown[], next?: string)
 interface FollowOptions {
   readonly decode?: (raw: RawObject) => RawObject | undefined;
   readonly changed?: (key: string) => void;
+  readonly pageSize?: number;
+  readonly turns?: Turns;
 }
 
-function follow(api: ScriptedApi, seen: string[], { decode = (raw) => raw, changed }: FollowOptions = {}) {
+function follow(
+  api: ScriptedApi,
+  seen: string[],
+  { decode = (raw) => raw, changed, ...more }: FollowOptions = {},
+) {
   const stop = new AbortController();
   const drops: string[] = [];
   const { logger, lines } = api.log;
@@ -99,6 +107,7 @@ function follow(api: ScriptedApi, seen: string[], { decode = (raw) => raw, chang
     logger,
     signal: stop.signal,
     random: () => 1,
+    ...more,
   });
   return {
     clock: api.clock,
@@ -362,6 +371,42 @@ for (const [what, body] of Object.entries({
     assert.deepEqual(drops, ['watch ERR_UNUSABLE_RESPONSE']);
     await stop();
   });
+
+test('watch() asks for pages of the given size', async () => {
+  const api = new ScriptedApi();
+  api.lists.push(list('7', []));
+  const { stop } = follow(api, [], { pageSize: 100 });
+  await settle();
+  assert.match(api.requested[0] ?? '', /limit=100\b/);
+  await stop();
+});
+
+test('watch() handles many changes in several turns, in order', async () => {
+  const api = new ScriptedApi();
+  const names = Array.from({ length: 40 }, (_, i) => `n${i}`);
+  api.lists.push(
+    list(
+      '7',
+      names.map((name) => object(name, '3')),
+    ),
+  );
+  api.watches.push((lines) => {
+    for (const name of names) lines.send({ type: 'MODIFIED', object: object(name, '8') });
+  });
+  const seen: string[] = [];
+  const clock = new SlicingClock();
+  const { stop } = follow(api, seen, { turns: new Turns(clock) });
+  await settle();
+  const atOnce = seen.length;
+  assert.ok(atOnce > 0 && atOnce < 20, String(atOnce));
+  for (let turns = 0; turns < 100 && seen.length < 81; turns++) {
+    clock.run(1);
+    await settle();
+  }
+  const expected = [...names.map((name) => `a/${name}=3`), 'synced', ...names.map((name) => `a/${name}=8`)];
+  assert.deepEqual(seen, expected);
+  await stop();
+});
 
 test('watch() asks for smaller pages when a page is too large', async () => {
   const api = new ScriptedApi();
