@@ -7,7 +7,8 @@ const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickServices = [200, 800, 3200] as const;
 const nodeSizes = [10, 100, 1000, 5000] as const;
 const quickNodes = [10, 50, 250] as const;
-const units = 16;
+/** Few enough that the objects of the smallest size are each touched once in a run. */
+const units = 8;
 
 /** Spreads the events over the objects, as a cluster does, so that no cache holds them all. */
 function spread(i: number, size: number): number {
