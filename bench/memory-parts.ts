@@ -19,6 +19,7 @@ export const memoryParts = [
   'libraries and addons',
   'C heap: OpenSSL, HTTP, compiled code, compilers',
   'stacks',
+  'ring of captured frames',
   'machine code of V8',
   'V8 heap: live',
   'V8 heap: garbage and slack',
@@ -64,6 +65,7 @@ export async function memoryPartsOf(pid: number, folder: string): Promise<Memory
       parts['Node binary: code and constants, shared'] += pss - mapping.anonymous;
     } else if (path === '' && mappings[index - 1]?.path === executable) parts['Node binary: own data'] += pss;
     else if (path.startsWith('/') || path.startsWith('[v')) parts['libraries and addons'] += pss;
+    else if (path.startsWith('socket:')) parts['ring of captured frames'] += pss;
     else if (path === '[heap]') parts['C heap: OpenSSL, HTTP, compiled code, compilers'] += pss;
     else if (path === '[stack]' || isThreadStack(mapping, mappings[index - 1])) parts.stacks += pss;
     else if (permissions.includes('x')) parts['machine code of V8'] += pss;
