@@ -9,6 +9,8 @@ export interface Draft {
   readonly updates?: readonly Update[];
   /** Set in packets of the failure detector. A member sends about the same number of such packets in a large and in a small cluster. */
   readonly carriesGossip?: boolean;
+  /** Set in a ping that repeats an unanswered one. It carries no gossip, because its receiver is probably dead. */
+  readonly isRepeated?: boolean;
 }
 
 /** Maximum number of octets of updates in a packet. With the IP and UDP headers and the seal, the datagram stays below 1,400 octets. */

@@ -213,8 +213,14 @@ export class FailureDetector {
   #runOne(action: ProberAction, now: number): DetectorAction[] {
     switch (action.kind) {
       case 'ping': {
-        const { target, endpoint, sequence } = action;
-        return [send(target, endpoint, { kind: 'ping', sequence })];
+        const { target, endpoint, sequence, isRepeated } = action;
+        const draft = {
+          to: target,
+          endpoint,
+          body: { kind: 'ping', sequence },
+          carriesGossip: true,
+        } as const;
+        return [{ kind: 'send', draft: { ...draft, isRepeated } }];
       }
       case 'ask-relays':
         return this.#askRelays(action.probe);

@@ -18,12 +18,14 @@ export function subjectOf(update: Update): string {
 }
 
 /**
- * Updates that travel in packets sent for other reasons. Each update is sent a limited number of times. Updates that were sent least often
- * go first.
+ * Updates that travel in packets sent for other reasons. Each update is sent a limited number of times. Deaths and departures go first, and
+ * then the updates that were sent least often.
  *
  *     #bySent[0]: never sent    #bySent[1]: sent once    …    take() moves each taken item one list to the right
  */
 export class GossipQueue {
+  /** Deaths and departures. They go first, because the long descriptions of live members would hold them up for seconds. */
+  readonly #ends: Map<string, QueuedUpdate>[] = [];
   readonly #bySent: Map<string, QueuedUpdate>[] = [];
   readonly #current = new Map<string, QueuedUpdate>();
 
@@ -52,7 +54,7 @@ export class GossipQueue {
     const taken: [string, QueuedUpdate][] = [];
     let room = octets;
     let skipped = 0;
-    for (const queue of this.#bySent) {
+    for (const queue of [...this.#ends, ...this.#bySent]) {
       for (const entry of queue) {
         if (room < leastOctets || skipped > maxSkipped) break;
         const size = updateSize(entry[1].update);
@@ -65,7 +67,7 @@ export class GossipQueue {
       }
     }
     for (const [subject, queued] of taken) {
-      this.#bySent[queued.sent]?.delete(subject);
+      this.#listsOf(queued)[queued.sent]?.delete(subject);
       queued.sent++;
       if (queued.sent >= limit) this.#current.delete(subject);
       else this.#put(subject, queued);
@@ -74,14 +76,20 @@ export class GossipQueue {
   }
 
   #put(subject: string, queued: QueuedUpdate): void {
-    const queue = this.#bySent[queued.sent] ?? new Map<string, QueuedUpdate>();
-    this.#bySent[queued.sent] = queue.set(subject, queued);
+    const lists = this.#listsOf(queued);
+    const queue = lists[queued.sent] ?? new Map<string, QueuedUpdate>();
+    lists[queued.sent] = queue.set(subject, queued);
+  }
+
+  #listsOf({ update }: QueuedUpdate): Map<string, QueuedUpdate>[] {
+    const isEnd = update.kind === 'member' && (update.state === 'dead' || update.state === 'left');
+    return isEnd ? this.#ends : this.#bySent;
   }
 
   #drop(subject: string): void {
     const queued = this.#current.get(subject);
     if (!queued) return;
-    this.#bySent[queued.sent]?.delete(subject);
+    this.#listsOf(queued)[queued.sent]?.delete(subject);
     this.#current.delete(subject);
   }
 }

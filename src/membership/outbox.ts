@@ -3,7 +3,7 @@ import { type Draft, gossipOctets } from './draft.ts';
 import type { GossipQueue } from './gossip-queue.ts';
 import type { Knowledge } from './knowledge.ts';
 import type { LocalMember } from './local-member.ts';
-import { brief, isLive, type MemberTable, updateOf } from './member-table.ts';
+import { brief, type MemberTable, updateOf } from './member-table.ts';
 import type { MemberUpdate, Update } from './packet.ts';
 
 /** Turns drafts into packets: adds the sender's header, gossip, and a statement about the receiver if the receiver should refute it. */
@@ -25,9 +25,10 @@ export class Outbox {
     for (const draft of drafts) this.send(draft);
   }
 
-  send({ to, endpoint, body, updates = [], carriesGossip = false }: Draft): void {
+  send({ to, endpoint, body, updates = [], carriesGossip = false, isRepeated = false }: Draft): void {
     if (endpoint.host === '') return;
-    const all = carriesGossip ? [...this.#aboutReceiver(to), ...updates, ...this.#gossipFor(to)] : updates;
+    const gossip = carriesGossip && !isRepeated ? this.#gossipFor(to) : [];
+    const all = carriesGossip ? [...this.#aboutReceiver(to), ...updates, ...gossip] : updates;
     const { name: from, incarnation } = this.#self;
     const packet = {
       from,
@@ -55,10 +56,11 @@ export class Outbox {
 
   /**
    * Gossip for a live receiver. A receiver that is not live gets none. Such a receiver may be coming back from a partition, and the gossip
-   * may hold wrong beliefs from that partition.
+   * may hold wrong beliefs from that partition. A suspect gets none either. An update is sent a limited number of times, and when many members
+   * die at once, most packets go to suspects.
    */
   #gossipFor(to: string): Update[] {
-    if (!isLive(this.#table.get(to))) return [];
+    if (this.#table.get(to)?.state !== 'alive') return [];
     const transmissions = 3 * Math.ceil(Math.log2(this.#table.liveCount + 2));
     return this.#gossip.take(gossipOctets, transmissions);
   }

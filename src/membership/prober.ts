@@ -43,7 +43,14 @@ interface Relay {
 }
 
 export type ProberAction =
-  | { readonly kind: 'ping'; readonly target: string; readonly endpoint: Endpoint; readonly sequence: number }
+  | {
+      readonly kind: 'ping';
+      readonly target: string;
+      readonly endpoint: Endpoint;
+      readonly sequence: number;
+      /** Whether an earlier ping of the same probe or relay has no answer yet. */
+      readonly isRepeated: boolean;
+    }
   | { readonly kind: 'ask-relays'; readonly probe: Probe }
   | { readonly kind: 'failed'; readonly probe: Probe };
 
@@ -162,7 +169,7 @@ export class Prober {
     probe.sent++;
     const isLast = probe.sent >= pings;
     probe.dueAt = now + (isLast ? Math.max(40, 2 * probe.retransmitMs) : probe.retransmitMs);
-    const ping = { kind: 'ping', target, endpoint, sequence } as const;
+    const ping = { kind: 'ping', target, endpoint, sequence, isRepeated: probe.sent > 1 } as const;
     return isLast && purpose === 'routine' ? [ping, { kind: 'ask-relays', probe }] : [ping];
   }
 
@@ -175,7 +182,7 @@ export class Prober {
     const isDone = relay.sent === relayPings;
     relay.dueAt = now + (isDone ? relayPatienceMs : relayIntervalMs);
     relay.sent++;
-    return isDone ? [] : [{ kind: 'ping', target, endpoint, sequence }];
+    return isDone ? [] : [{ kind: 'ping', target, endpoint, sequence, isRepeated: true }];
   }
 
   #nextSequence(): number {

@@ -1,7 +1,7 @@
 import { type Draft, updateOctets } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
 import { subjectOf } from './gossip-queue.ts';
-import type { Update } from './packet.ts';
+import type { MemberState, Update } from './packet.ts';
 import { shuffle } from './shuffle.ts';
 import { packUpdates } from './update-packing.ts';
 
@@ -14,12 +14,12 @@ const overflowPauseMs = 10;
 /** In clusters up to this size, a member sends its own news to all others. */
 const smallCluster = 16;
 
-type Receiver = { readonly name: string; readonly endpoint: Endpoint };
+type Receiver = { readonly name: string; readonly endpoint: Endpoint; readonly state: MemberState };
 
 /**
  * News that cannot wait for the next ping: deaths, joins, departures and payload records. A member sends its own news to all other members
- * of a small cluster, or to some members of a large one. It passes other members' news on to a few. When a packet is lost, gossip and
- * anti-entropy deliver its news. News that does not fit in one batch goes out in the next batch.
+ * of a small cluster, or to some members of a large one that it does not suspect. It passes other members' news on to a few. When a packet is
+ * lost, gossip and anti-entropy deliver its news. News that does not fit in one batch goes out in the next batch.
  */
 export class UrgentNews {
   readonly #random: () => number;
@@ -63,7 +63,9 @@ export class UrgentNews {
     if (news.size === 0) return [];
     const packets = packUpdates(news.values(), updateOctets).slice(0, maxPacketsAtOnce);
     for (const update of packets.flat()) news.delete(subjectOf(update));
-    return shuffle([...live], this.#random)
+    // When many members die at once, most of those chosen at random would be suspects, and the news would not spread.
+    const among = receivers < live.length ? live.filter(({ state }) => state === 'alive') : [...live];
+    return shuffle(among, this.#random)
       .slice(0, receivers)
       .flatMap(({ name, endpoint }) =>
         packets.map((updates) => ({ to: name, endpoint, body: { kind: 'gossip' }, updates }) as const),

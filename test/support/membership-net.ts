@@ -80,6 +80,8 @@ export interface NetOptions {
   readonly loss: number;
   readonly seed: number;
   readonly settings?: Partial<MembershipSettings>;
+  /** The metadata with which each member starts; empty by default. */
+  readonly metadata?: string;
   /** Whether Kubernetes' list of speakers is complete. */
   readonly isListCertain?: boolean;
   /** The payload store of each member; a text store by default. */
@@ -112,6 +114,7 @@ export class MembershipNet {
   readonly #names: readonly string[];
   readonly #parted = new Set<string>();
   readonly losses: Loss[] = [];
+  #listed: ReadonlyMap<string, readonly Endpoint[]> | undefined;
   now = 0;
   packets = 0;
   /** Called after each step of a member. */
@@ -145,7 +148,7 @@ export class MembershipNet {
       payloads: store,
       incarnation: Math.round(this.now) + 1,
       endpoint: { host: name, port: 1 },
-      metadata: '',
+      metadata: this.#options.metadata ?? '',
       random: this.#random,
       ...(this.#options.settings ? { settings: this.#options.settings } : {}),
     });
@@ -239,6 +242,7 @@ export class MembershipNet {
   }
 
   #endpoints(): ReadonlyMap<string, readonly Endpoint[]> {
-    return new Map(this.#names.map((name) => [name, [{ host: name, port: 1 }]]));
+    this.#listed ??= new Map(this.#names.map((name) => [name, [{ host: name, port: 1 }]]));
+    return this.#listed;
   }
 }

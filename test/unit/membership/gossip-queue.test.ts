@@ -23,6 +23,14 @@ describe('GossipQueue', () => {
     assert.equal(queue.size, 0);
   });
 
+  test('hands out deaths before anything else, however often they were sent', () => {
+    const queue = new GossipQueue();
+    queue.add(member('dead', { state: 'dead' }));
+    assert.deepEqual(names(queue.take(700, 3)), ['dead']);
+    for (const name of ['a', 'b', 'c']) queue.add(member(name, { metadata: 'x'.repeat(230) }));
+    assert.deepEqual(names(queue.take(700, 3)), ['dead', 'a', 'b']);
+  });
+
   test('replaces an older update about the same subject', () => {
     const queue = new GossipQueue();
     queue.add(member('a'));

@@ -87,6 +87,13 @@ describe('Membership, deaths', () => {
     assert.ok(large < 30, `${large} datagrams a second`);
   });
 
+  test('when 40 of 100 members with long descriptions die at once, all others know it within three seconds', () => {
+    const net = acquainted({ nodes: 100, loss: 0, seed: 3, metadata: 'x'.repeat(230) });
+    for (const name of net.names.slice(0, 40)) net.kill(name);
+    assert.ok(net.runUntil(() => net.allAgree(), 3000));
+    assert.ok(net.losses.every(({ isFalse }) => !isFalse));
+  });
+
   test('a member whose own timers ran late declares no other member dead', () => {
     const net = acquainted({ nodes: 5, loss: 0, seed: 6 });
     const late = net.machine('node-0');

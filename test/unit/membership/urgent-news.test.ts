@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { MemberState } from '../../../src/membership/packet.ts';
 import { UrgentNews } from '../../../src/membership/urgent-news.ts';
 import { seededRandom } from '../../support/membership-net.ts';
 import { textPayload } from '../../support/text-payloads.ts';
@@ -8,9 +9,19 @@ const receivers = (count: number) =>
   Array.from({ length: count }, (_, i) => ({
     name: `node-${i}`,
     endpoint: { host: `192.0.2.${i}`, port: 1 },
+    state: 'alive' as MemberState,
   }));
 
 describe('UrgentNews', () => {
+  test('goes to no suspect where it goes to some members only', () => {
+    const all = receivers(40).map((each, i) => (i < 35 ? { ...each, state: 'suspect' as const } : each));
+    const urgent = new UrgentNews(seededRandom(1));
+    urgent.add(textPayload('a'), false, 0);
+    const told = urgent.wake(all, 2).map(({ to }) => to);
+    assert.equal(told.length, 4);
+    for (const name of told) assert.match(name, /^node-3[5-9]$/);
+  });
+
   test('collects for two milliseconds, then sends its own news to all members of a small cluster', () => {
     const urgent = new UrgentNews(seededRandom(1));
     urgent.add(textPayload('a'), true, 0);
