@@ -38,7 +38,9 @@ export const membershipSpeakers: FuzzTarget = {
   run(random, meter) {
     const lines: string[] = [];
     const logger = pino({ base: null }, { write: (line) => void lines.push(line) });
-    const speakers = new MemorySpeakers(3, random.uint32(), addressCount, [], logger);
+    const speakers = new MemorySpeakers({
+      ...{ nodes: 3, seed: random.uint32(), addresses: addressCount, logger },
+    });
     const { net } = speakers;
     net.run(3000);
     const forward = net.onChanges;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import { formatIp, parsePrefix } from '../../src/address/index.ts';
 import type { Clock, Timer } from '../../src/clock.ts';
+import type { AddressEntry } from '../../src/layer2/address-entry.ts';
 import { Coalescer } from '../../src/layer2/coalescer.ts';
 import { MemberView } from '../../src/layer2/member-view.ts';
 import type { Claim } from '../../src/layer2/ownership/claim.ts';
@@ -15,14 +16,25 @@ import { OwnershipRunner } from '../../src/layer2/ownership-runner.ts';
 import { ViewUpdates } from '../../src/layer2/view-updates.ts';
 import type { Logger } from '../../src/log.ts';
 import type { Changes } from '../../src/membership/change-log.ts';
+import type { MergeOrder, PayloadRecord } from '../../src/membership/payload.ts';
+import { AnswerLedger } from './answer-ledger.ts';
 import { addressEntry } from './layer2-cluster.ts';
 import { MembershipNet } from './membership-net.ts';
 
 const subnets = [parsePrefix('10.0.0.0/8') ?? assert.fail()];
-const link = { index: 1, name: 'eth0', mac: Uint8Array.of(2, 0, 0, 0, 0, 1), subnets, epoch: 0 };
-export const addressOf = (i: number) => `10.0.${i >> 8}.${i & 255}`;
+/** Links of a node with several networks. Their facts have some 230 octets, as on a usual node. */
+const links = ['eth0', 'bond0.120', 'storage0'].map((name, index) => ({
+  ...{ index, name, subnets, epoch: 0 },
+  mac: Uint8Array.of(2, 0, 0, 0, 0, index),
+}));
+export const addressOf = (i: number) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
 
 const silent = pino({ enabled: false });
+
+interface SpeakerOptions {
+  readonly logger?: Logger;
+  readonly ledger?: AnswerLedger;
+}
 
 /** One speaker without its shells. Its machines are connected as in the layer-2 process. */
 export class MemorySpeaker {
@@ -31,6 +43,7 @@ export class MemorySpeaker {
   readonly answering = new Set<string>();
   readonly ownership: Ownership;
   readonly #net: MembershipNet;
+  readonly #ledger: AnswerLedger | undefined;
   readonly #view: MemberView;
   readonly #runner: OwnershipRunner;
   readonly #readiness: Readiness;
@@ -40,10 +53,17 @@ export class MemorySpeaker {
   #timer: Timer | undefined;
   #readinessTimer: Timer | undefined;
   #isJoined = false;
+  #isStopped = false;
 
-  constructor(net: MembershipNet, name: string, addresses: readonly string[], logger: Logger = silent) {
+  constructor(
+    net: MembershipNet,
+    name: string,
+    entries: readonly AddressEntry[],
+    { logger = silent, ledger }: SpeakerOptions = {},
+  ) {
     this.name = name;
     this.#net = net;
+    this.#ledger = ledger;
     const clock: Clock = {
       now: () => net.now,
       epochMs: () => net.now,
@@ -66,11 +86,11 @@ export class MemorySpeaker {
       recorder: { *record() {} },
       answers: {
         answer: ({ address, mustProbe }) => {
-          if (!mustProbe) this.answering.add(formatIp(address));
+          if (!mustProbe) this.#begin(formatIp(address));
           else clock.after(300, () => this.#probed(formatIp(address)));
         },
         adjust: () => {},
-        silence: ({ address }) => void this.answering.delete(formatIp(address)),
+        silence: ({ address }) => this.#end(formatIp(address)),
       },
       publish: (claims) => this.#publish(claims),
       drainCaptures: () => {},
@@ -82,11 +102,16 @@ export class MemorySpeaker {
       this.#runner.send({ kind: 'tick' });
     });
     this.#viewUpdates = new ViewUpdates(clock, () => this.#updateView());
-    const entries = addresses.map((address) => addressEntry(address, net.names, { observedVersion: 1 }));
+    this.show(entries);
+  }
+
+  /** Replaces the entries. */
+  show(entries: readonly AddressEntry[]): void {
     this.#runner.send({ kind: 'table', entries });
   }
 
   changed({ members, sync, payloads, lost }: Changes): void {
+    if (this.#isStopped) return;
     const machine = this.#net.machine(this.name);
     if (machine) this.#view.logLosses(lost, machine);
     if (members.size === 0 && !sync && payloads.size === 0 && this.#isJoined) return;
@@ -104,18 +129,36 @@ export class MemorySpeaker {
     this.#net.do(this.name, (machine, now) => machine.publish(claims.map(payloadOf), now));
   }
 
+  /** Ends as a process that is killed. Call `MembershipNet.kill` too. */
+  stop(): void {
+    this.#runner.stop();
+    for (const address of this.answering) this.#ledger?.ended(address, this.name);
+    this.answering.clear();
+    this.#isStopped = true;
+  }
+
   #probed(address: string): void {
-    if (this.ownership.isAnswering(address)) this.answering.add(address);
+    if (this.ownership.isAnswering(address)) this.#begin(address);
+  }
+
+  #begin(address: string): void {
+    if (this.#isStopped) return;
+    this.answering.add(address);
+    this.#ledger?.began(address, this.name);
+  }
+
+  #end(address: string): void {
+    if (this.answering.delete(address)) this.#ledger?.ended(address, this.name);
   }
 
   #facts(): string {
     const phase = { isLeaving: false, isStarting: !this.ownership.isStarted };
-    return formatFacts([link], () => true, phase).text;
+    return formatFacts(links, () => true, phase).text;
   }
 
   #updateView(): void {
     const machine = this.#net.machine(this.name);
-    if (!machine) return;
+    if (!machine || this.#isStopped) return;
     this.#runner.send({
       kind: 'view',
       view: this.#view.update(machine, this.#facts(), {
@@ -131,7 +174,7 @@ export class MemorySpeaker {
 
   #tryToStart(): void {
     const machine = this.#net.machine(this.name);
-    if (this.ownership.isStarted || !machine) return;
+    if (this.ownership.isStarted || !machine || this.#isStopped) return;
     const input = {
       hasEntries: true,
       isSynced: machine.isSynced,
@@ -154,33 +197,74 @@ export class MemorySpeaker {
   }
 }
 
-/** Speakers that share these addresses. Each starts with the claims in `held`. */
+export interface SpeakersOptions {
+  readonly nodes: number;
+  readonly seed: number;
+  readonly addresses: number;
+  /** The claims with which each speaker starts. */
+  readonly held?: readonly Claim[];
+  /** Whether the speakers start without entries and get them from `place`. */
+  readonly startsEmpty?: boolean;
+  /**
+   * Number of nodes that may answer for the same addresses, by default all. A speaker then has only the entries of its own rack, because it
+   * never answers for others. It has all claims.
+   */
+  readonly rack?: number;
+  readonly loss?: number;
+  readonly logger?: Logger;
+}
+
+/** Speakers that share addresses. */
 export class MemorySpeakers {
   readonly net: MembershipNet;
   readonly all = new Map<string, MemorySpeaker>();
   readonly addresses: readonly string[];
+  readonly ledger: AnswerLedger;
+  readonly #options: SpeakersOptions;
+  readonly #entriesOfRack: readonly (readonly AddressEntry[])[];
 
-  constructor(
-    nodes: number,
-    seed: number,
-    addressCount: number,
-    held: readonly Claim[] = [],
-    logger: Logger = silent,
-  ) {
-    this.addresses = Array.from({ length: addressCount }, (_, i) => addressOf(i));
+  constructor(options: SpeakersOptions) {
+    const { nodes, seed, addresses, loss = 0, rack = nodes } = options;
+    this.#options = options;
+    this.addresses = Array.from({ length: addresses }, (_, i) => addressOf(i));
     this.net = new MembershipNet({
-      nodes,
-      loss: 0,
-      seed,
-      isListCertain: true,
-      storeOf: (name) => {
-        const speaker = new MemorySpeaker(this.net, name, this.addresses, logger);
-        for (const claim of held) speaker.claims.merge(claim);
-        this.all.set(name, speaker);
-        return new ClaimPayloads(speaker.claims);
-      },
+      ...{ nodes, loss, seed, isListCertain: true },
+      storeOf: (name) => this.#storeOf(name, options.held ?? [], options.startsEmpty),
+    });
+    this.ledger = new AnswerLedger(() => this.net.now);
+    this.#entriesOfRack = Array.from({ length: Math.ceil(nodes / rack) }, (_, i) => {
+      const candidates = this.net.names.slice(i * rack, (i + 1) * rack).sort();
+      return this.addresses
+        .filter((_address, at) => this.rackOf(at) === i)
+        .map((address) => ({ ...addressEntry(address, [], { observedVersion: 1 }), candidates }));
     });
     this.net.onChanges = (name, changes) => this.all.get(name)?.changed(changes);
+  }
+
+  /** The rack of the address with this index. */
+  rackOf(address: number): number {
+    const { nodes, rack = nodes } = this.#options;
+    return address % Math.ceil(nodes / rack);
+  }
+
+  /** Gives each running speaker these claims and its entries, as if the claims had been made long ago. */
+  place(claims: readonly Claim[]): void {
+    for (const [name, speaker] of this.all) {
+      for (const claim of claims) speaker.claims.merge(claim);
+      speaker.show(this.#entriesOf(name));
+    }
+  }
+
+  /** Kills the node's speaker. The other speakers are not told. */
+  kill(name: string): void {
+    this.net.kill(name);
+    this.all.get(name)?.stop();
+    this.all.delete(name);
+  }
+
+  /** Starts a speaker that knows nothing. */
+  start(name: string): void {
+    this.net.start(name, this.#storeOf(name, []));
   }
 
   answerers(address: string): string[] {
@@ -189,5 +273,52 @@ export class MemorySpeakers {
 
   owners(): Map<string, string> {
     return new Map(this.addresses.map((address) => [address, this.answerers(address).join()]));
+  }
+
+  #entriesOf(name: string): readonly AddressEntry[] {
+    const { nodes, rack = nodes } = this.#options;
+    return this.#entriesOfRack[Math.floor(this.net.names.indexOf(name) / rack)] ?? [];
+  }
+
+  #storeOf(name: string, held: readonly Claim[], isEmpty = false): ClaimPayloads {
+    const { logger } = this.#options;
+    const entries = isEmpty ? [] : this.#entriesOf(name);
+    const speaker = new MemorySpeaker(this.net, name, entries, {
+      ledger: this.ledger,
+      ...(logger ? { logger } : {}),
+    });
+    for (const claim of held) speaker.claims.merge(claim);
+    this.all.set(name, speaker);
+    return new SharedClaims(speaker.claims);
+  }
+}
+
+/** Claims of which all speakers share one object and one encoding. Thousands of speakers would else hold thousands of copies. */
+class SharedClaims extends ClaimPayloads {
+  static readonly #decoded = new WeakMap<Uint8Array, Claim>();
+  static readonly #encoded = new WeakMap<Claim, PayloadRecord>();
+  readonly #claims: ClaimStore;
+
+  constructor(claims: ClaimStore) {
+    super(claims);
+    this.#claims = claims;
+  }
+
+  override merge(record: PayloadRecord): MergeOrder {
+    const known = SharedClaims.#decoded.get(record.octets);
+    if (known) return this.#claims.merge(known);
+    const order = super.merge(record);
+    const claim = this.#claims.newest(record.key);
+    if (order === 'newer' && claim) SharedClaims.#decoded.set(record.octets, claim);
+    return order;
+  }
+
+  override newest(key: string): PayloadRecord | undefined {
+    const claim = this.#claims.newest(key);
+    if (!claim) return undefined;
+    const known = SharedClaims.#encoded.get(claim) ?? payloadOf(claim);
+    SharedClaims.#encoded.set(claim, known);
+    SharedClaims.#decoded.set(known.octets, claim);
+    return known;
   }
 }

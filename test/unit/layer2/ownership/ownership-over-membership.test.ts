@@ -2,15 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
-import { ClaimPayloads } from '../../../../src/layer2/ownership/claim-payloads.ts';
-import { addressOf, MemorySpeaker, MemorySpeakers } from '../../../support/memory-speakers.ts';
+import { addressOf, MemorySpeakers } from '../../../support/memory-speakers.ts';
 
 describe('Ownership over the membership', () => {
   for (const nodes of [3, 5])
     test(`cutting off one of ${nodes} nodes for any time moves no address between the other nodes`, () => {
       for (const cutMs of [200, 400, 600, 800, 1000, 1400, 2000, 14_000])
         for (const seed of [1, 2, 3]) {
-          const speakers = new MemorySpeakers(nodes, seed, 20);
+          const speakers = new MemorySpeakers({ nodes, seed, addresses: 20 });
           const { net } = speakers;
           net.run(8000);
           const before = speakers.owners();
@@ -39,21 +38,65 @@ describe('Ownership over the membership', () => {
       const owner = `node-${i % 3}`;
       return { address: addressOf(i), owner, epoch: 3, from: '', observedVersion: 1, inConflict: false };
     });
-    const speakers = new MemorySpeakers(4, 1, 5000, held);
+    const speakers = new MemorySpeakers({ nodes: 4, seed: 1, addresses: 5000, held });
     const { net } = speakers;
     net.run(6000);
     const newcomer = 'node-3';
-    net.kill(newcomer);
-    speakers.all.delete(newcomer);
+    speakers.kill(newcomer);
     net.run(5000);
-    const fresh = new MemorySpeaker(net, newcomer, speakers.addresses);
-    speakers.all.set(newcomer, fresh);
-    net.start(newcomer, new ClaimPayloads(fresh.claims));
+    speakers.start(newcomer);
+    const fresh = speakers.all.get(newcomer);
+    assert.ok(fresh);
     for (let ms = 0; ms < 10_000; ms += 500) {
       net.run(500);
       assert.equal(fresh.answering.size, 0, `${ms} ms`);
     }
     assert.equal(fresh.ownership.isStarted, true);
     for (const [address, owner] of speakers.owners()) assert.match(owner, /^node-[012]$/, address);
+  });
+
+  test('30 nodes with 600 addresses: while nodes restart, die and return, no address keeps two answerers for longer than a takeover', () => {
+    const nodes = 30;
+    const rack = 10;
+    const speakers = new MemorySpeakers({ nodes, seed: 2, addresses: 600, rack, startsEmpty: true });
+    const { net, ledger } = speakers;
+    net.run(4000);
+    speakers.place(
+      speakers.addresses.map((address, i): Claim => {
+        const owner = `node-${speakers.rackOf(i) * rack + (Math.floor(i / 3) % rack)}`;
+        return { address, owner, epoch: 3, from: '', observedVersion: 1, inConflict: false };
+      }),
+    );
+    const settles = (what: string) => {
+      const isSettled = () =>
+        ledger.answered === 600 &&
+        ledger.doubled === 0 &&
+        net.allAgree() &&
+        [...speakers.all].every(
+          ([name, { ownership }]) => ownership.isStarted && net.machine(name)?.isSynced,
+        );
+      assert.ok(net.runUntil(isSettled, 5000), what);
+      net.run(2000);
+      assert.ok(isSettled(), `${what}, later`);
+      assert.ok(ledger.longestDoubledMs <= 1500, `${what}: ${ledger.longestDoubledMs} ms`);
+      ledger.reset();
+    };
+    settles('claims known');
+    for (const names of [['node-1'], ['node-3', 'node-13', 'node-14']]) {
+      for (const name of names) speakers.kill(name);
+      net.run(500);
+      for (const name of names) speakers.start(name);
+      settles(`${names} restarted`);
+    }
+    const some = net.names.filter((_, i) => i % 10 === 5);
+    for (const name of some) speakers.kill(name);
+    settles('a tenth died');
+    for (const name of some) speakers.start(name);
+    settles('they returned');
+    net.part(some);
+    net.run(6000);
+    net.part([]);
+    ledger.reset();
+    settles('a partition healed');
   });
 });
