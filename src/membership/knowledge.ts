@@ -68,10 +68,11 @@ export class Knowledge {
       for (let bucket = 0; bucket < treeWidth; bucket++) {
         const theirs = digests[tree][bucket];
         if (own[tree][bucket] === theirs) continue;
-        const inBucket = this.#recordsIn(tree, new Set(leavesOf(bucket)));
-        if (mayBranch && theirs !== 0 && inBucket.length > branchAbove)
+        if (mayBranch && theirs !== 0 && this.#isFull(tree, bucket)) {
           branches.push(this.branch({ tree, bucket }));
-        else records.push(...inBucket);
+          continue;
+        }
+        for (const leaf of leavesOf(bucket)) records.push(...this.#recordsIn(tree, leaf));
       }
     return { records, branches };
   }
@@ -80,22 +81,28 @@ export class Knowledge {
   compareLeaves(branch: Branch): RecordName[] {
     const own = this.branch(branch);
     const differing = leavesOf(branch.bucket).filter((_, i) => own.leaves[i] !== branch.leaves[i]);
-    return this.#recordsIn(branch.tree, new Set(differing));
+    return differing.flatMap((leaf) => this.#recordsIn(branch.tree, leaf));
+  }
+
+  /** Whether the bucket holds so many records that its branch saves octets. */
+  #isFull(tree: TreeName, bucket: number): boolean {
+    let count = 0;
+    for (const leaf of leavesOf(bucket)) {
+      count += this.#recordsIn(tree, leaf).length;
+      if (count > branchAbove) return true;
+    }
+    return false;
   }
 
   /**
-   * The records in these leaves that other members should receive. Deaths and hearsay are left out. A recorded death may be a wrong belief
+   * The records in this leaf that other members should receive. Deaths and hearsay are left out. A recorded death may be a wrong belief
    * from a partition. The news of a death spreads when it happens, and a member that misses the news detects the death itself.
    */
-  #recordsIn(tree: TreeName, leaves: ReadonlySet<number>): RecordName[] {
+  #recordsIn(tree: TreeName, leaf: number): RecordName[] {
     if (tree === 'payloads')
-      return [...leaves].flatMap((leaf) =>
-        [...this.#payloads.keysIn(leaf)].map((key) => ({ kind: 'payload', key }) as const),
-      );
-    const names: RecordName[] = leaves.has(this.#self.leaf)
-      ? [{ kind: 'member', name: this.#self.name }]
-      : [];
-    for (const { name, state, isHearsay } of this.#table.inLeaves(leaves))
+      return [...this.#payloads.keysIn(leaf)].map((key) => ({ kind: 'payload', key }) as const);
+    const names: RecordName[] = leaf === this.#self.leaf ? [{ kind: 'member', name: this.#self.name }] : [];
+    for (const { name, state, isHearsay } of this.#table.inLeaf(leaf))
       if (state !== 'dead' && !isHearsay) names.push({ kind: 'member', name });
     return names;
   }

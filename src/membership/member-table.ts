@@ -66,13 +66,12 @@ export class MemberTable {
     return [...this.#members.values()].filter(isLive);
   }
 
-  /** The members whose records belong to these leaves of the tree. */
-  *inLeaves(leaves: ReadonlySet<number>): Iterable<Member> {
-    for (const leaf of leaves)
-      for (const name of this.#leaves.get(leaf) ?? []) {
-        const member = this.#members.get(name);
-        if (member) yield member;
-      }
+  /** The members whose records belong to this leaf of the tree. */
+  *inLeaf(leaf: number): Iterable<Member> {
+    for (const name of this.#leaves.get(leaf) ?? []) {
+      const member = this.#members.get(name);
+      if (member) yield member;
+    }
   }
 
   /** Merges an update. `isHearsay` applies only to a new name. */

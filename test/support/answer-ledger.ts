@@ -42,7 +42,7 @@ export class AnswerLedger {
     this.longestDoubledMs = Math.max(this.longestDoubledMs, this.#now() - since);
   }
 
-  /** Begins to count anew from now on. */
+  /** Forgets what it has counted so far, except the present answerers. */
   reset(): void {
     this.mostDoubled = this.#doubledSince.size;
     this.longestDoubledMs = 0;

@@ -50,8 +50,7 @@ export class ClaimStore {
     const known = this.#held.get(claim.address);
     const order = known === undefined ? 1 : compareClaims(claim, known.claim);
     if (order <= 0) return order === 0 ? 'same' : 'older';
-    if (known) this.#remove(known);
-    this.#add(claim);
+    this.#put(claim, known);
     return 'newer';
   }
 
@@ -110,22 +109,29 @@ export class ClaimStore {
     }
   }
 
-  #add(claim: Claim): void {
+  /** Adds the claim, in the place of the known one if there is one. */
+  #put(claim: Claim, known: Held | undefined): void {
     const { address, owner, epoch } = claim;
-    const leaf = leafOf(address);
+    const leaf = known?.leaf ?? leafOf(address);
     const held = { claim, hash: hash32(`${address}\n${owner}\n${epoch}`) | 0, leaf };
     this.#held.set(address, held);
-    this.#leaves[leaf] = [...(this.#leaves[leaf] ?? []), held];
+    const inLeaf = this.#leaves[leaf] ?? [];
+    this.#leaves[leaf] = inLeaf;
+    inLeaf[known ? inLeaf.indexOf(known) : inLeaf.length] = held;
+    if (known) this.#toggle(known);
+    this.#toggle(held);
+    this.#releasedAtMs.delete(address);
+    if (known?.claim.owner === owner) return;
+    if (known) this.#take(known);
     this.#holdings.set(owner, (this.#holdings.get(owner) ?? new Set()).add(address));
-    if (this.#live.has(owner)) this.#tree.toggle(leaf, held.hash);
   }
 
-  #remove(held: Held): void {
-    const { address, owner } = held.claim;
-    this.#held.delete(address);
-    this.#releasedAtMs.delete(address);
-    this.#leaves[held.leaf] = (this.#leaves[held.leaf] ?? []).filter((each) => each !== held);
-    if (this.#live.has(owner)) this.#tree.toggle(held.leaf, held.hash);
+  #toggle({ claim, leaf, hash }: Held): void {
+    if (this.#live.has(claim.owner)) this.#tree.toggle(leaf, hash);
+  }
+
+  /** Takes the address out of its owner's holdings. */
+  #take({ claim: { address, owner } }: Held): void {
     const holdings = this.#holdings.get(owner);
     holdings?.delete(address);
     if (holdings?.size === 0) this.#holdings.delete(owner);
@@ -133,6 +139,11 @@ export class ClaimStore {
 
   #forget(address: string): void {
     const held = this.#held.get(address);
-    if (held) this.#remove(held);
+    if (!held) return;
+    this.#held.delete(address);
+    this.#releasedAtMs.delete(address);
+    this.#leaves[held.leaf] = (this.#leaves[held.leaf] ?? []).filter((each) => each !== held);
+    this.#toggle(held);
+    this.#take(held);
   }
 }

@@ -1,0 +1,216 @@
+import type { AddressEntry } from '../../src/layer2/address-entry.ts';
+import type { Claim } from '../../src/layer2/ownership/claim.ts';
+import { ClaimPayloads } from '../../src/layer2/ownership/claim-payloads.ts';
+import { ClaimStore } from '../../src/layer2/ownership/claim-store.ts';
+import { electOwners } from '../../src/layer2/ownership/election.ts';
+import type { OwnershipEvent } from '../../src/layer2/ownership/event.ts';
+import type { NodeFacts } from '../../src/layer2/ownership/node-facts.ts';
+import { Ownership } from '../../src/layer2/ownership/ownership.ts';
+import { complete } from '../../src/layer2/ownership/steps.ts';
+import { Knowledge } from '../../src/membership/knowledge.ts';
+import { LocalMember } from '../../src/membership/local-member.ts';
+import { MemberTable } from '../../src/membership/member-table.ts';
+import { addressEntry, nodeFacts } from '../../test/support/layer2-cluster.ts';
+import { addressOf, nodeName } from './fixtures.ts';
+import type { Sweep, Work } from './sweep.ts';
+
+const addressSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
+const quickAddresses = [200, 800, 3200] as const;
+const memberSizes = [10, 100, 1000, 5000] as const;
+const quickMembers = [10, 50, 250] as const;
+const units = 16;
+const self = nodeName(0);
+const endpoint = { host: '192.0.2.1', port: 7946 };
+const subnets = ['10.0.0.0/8'];
+
+function claimOf(i: number, owner: string, epoch = 1): Claim {
+  return { address: addressOf(i), owner, epoch, from: '', observedVersion: 1, inConflict: false };
+}
+
+/** What a member knows of `members` live members and `claims` claims, which belong to node 1. */
+function knowledgeOf(members: number, claims: number) {
+  const store = new ClaimStore();
+  const table = new MemberTable();
+  for (let i = 1; i < members; i++) {
+    const update = { kind: 'member', name: nodeName(i), state: 'alive', incarnation: 1 } as const;
+    table.merge({ ...update, endpoint, metadata: '' }, 0);
+    store.setLive(nodeName(i), true);
+  }
+  for (let i = 0; i < claims; i++) store.merge(claimOf(i, nodeName(1)));
+  const local = new LocalMember({ name: self, incarnation: 1, endpoint, metadata: '' });
+  return { store, table, knowledge: new Knowledge(local, table, new ClaimPayloads(store)) };
+}
+
+/** A newer claim on one address, and the summary that the next packet carries. */
+function claimMerges(claims: number): Work {
+  const { store, knowledge } = knowledgeOf(10, claims);
+  let epoch = 1;
+  return {
+    units,
+    run: () => {
+      epoch++;
+      for (let i = 0; i < units; i++) {
+        store.merge(claimOf((i * 7919) % claims, nodeName(1), epoch));
+        knowledge.summary();
+      }
+    },
+  };
+}
+
+/** A newer statement about one member, and the summary that the next packet carries. */
+function memberMerges(members: number): Work {
+  const { table, knowledge } = knowledgeOf(members, 1000);
+  let incarnation = 1;
+  return {
+    units,
+    run: () => {
+      incarnation++;
+      for (let i = 0; i < units; i++) {
+        const name = nodeName(1 + ((i * 7919) % (members - 1)));
+        table.merge({ kind: 'member', name, state: 'alive', incarnation, endpoint, metadata: '' }, 0);
+        knowledge.summary();
+      }
+    },
+  };
+}
+
+/** Two members of which one lacks one claim compare their digests, and then the leaves of the bucket that differs. */
+function comparisons(claims: number): Work {
+  const { store, knowledge } = knowledgeOf(10, claims);
+  const digests = knowledge.digests();
+  const claim = claimOf(claims, nodeName(1));
+  const before = new Map(Array.from(digests.payloads.keys(), (bucket) => [bucket, branchOf(bucket)]));
+  function branchOf(bucket: number) {
+    return knowledge.branch({ tree: 'payloads', bucket });
+  }
+  store.merge(claim);
+  return {
+    units,
+    run: () => {
+      for (let i = 0; i < units; i++)
+        for (const { bucket } of knowledge.compare(digests, true).branches) {
+          const branch = before.get(bucket);
+          if (branch) knowledge.compareLeaves(branch);
+        }
+    },
+  };
+}
+
+/** The ownership machine of node 0 in a cluster whose addresses belong to nodes 2 and above, except ten of node 1. */
+class ScaledOwnership {
+  readonly claims = new ClaimStore();
+  readonly #ownership = new Ownership(self, this.claims);
+  readonly #facts = new Map<string, NodeFacts>();
+  #nowMs = 0;
+
+  constructor(addresses: number, nodes: number) {
+    for (let i = 0; i < nodes; i++) this.#facts.set(nodeName(i), nodeFacts({ subnets }));
+    const candidates = [...this.#facts.keys()];
+    const entries = Array.from({ length: addresses }, (_, i): AddressEntry => {
+      return { ...addressEntry(addressOf(i), [], { observedVersion: 1 }), candidates };
+    });
+    for (let i = 0; i < addresses; i++)
+      this.claims.merge(claimOf(i, nodeName(i < 10 ? 1 : 2 + (i % (nodes - 2)))));
+    this.handle({ kind: 'table', entries });
+    this.#showView();
+    this.handle({ kind: 'started' });
+  }
+
+  handle(event: OwnershipEvent): void {
+    complete(this.#ownership.handle(event, this.#nowMs++));
+  }
+
+  /** Node 1 replaces its facts. */
+  changeFacts(): void {
+    this.#facts.set(nodeName(1), nodeFacts({ subnets }));
+    this.#showView();
+  }
+
+  #showView(): void {
+    this.handle({ kind: 'view', view: { nodes: new Map(this.#facts), claiming: 'allowed' } });
+  }
+}
+
+/** Another node takes an address over. */
+function takeovers(addresses: number): Work {
+  const ownership = new ScaledOwnership(addresses, 20);
+  let epoch = 1;
+  return {
+    units,
+    run: () => {
+      epoch++;
+      for (let i = 0; i < units; i++) {
+        const at = (i * 7919) % addresses;
+        ownership.claims.merge(claimOf(at, nodeName(2 + ((at + epoch) % 18)), epoch));
+        ownership.handle({ kind: 'claims-received', addresses: [addressOf(at)] });
+        ownership.handle({ kind: 'tick' });
+      }
+    },
+  };
+}
+
+function factChanges(addresses: number, nodes: number): Work {
+  const ownership = new ScaledOwnership(addresses, nodes);
+  return {
+    units,
+    run: () => {
+      for (let i = 0; i < units; i++) ownership.changeFacts();
+    },
+  };
+}
+
+function elections(addresses: number, nodes: number): Work {
+  const eligible = Array.from({ length: nodes }, (_, i) => nodeName(i));
+  const vacant = Array.from({ length: addresses }, (_, i) => {
+    return { address: addressOf(i), group: addressOf(i), eligible };
+  });
+  return {
+    units: 1,
+    run: () => void complete(electOwners(vacant, { load: () => 0, ownersOf: () => [] })),
+  };
+}
+
+const byAddresses = { by: 'addresses', sizes: addressSizes, quickSizes: quickAddresses } as const;
+const byMembers = { by: 'members', sizes: memberSizes, quickSizes: quickMembers } as const;
+
+export const membershipSweeps: readonly Sweep[] = [
+  { ...byAddresses, part: 'membership', work: 'one claim', kind: 'event', prepare: claimMerges },
+  {
+    ...byMembers,
+    part: 'membership',
+    work: 'one statement about a member',
+    kind: 'event',
+    prepare: memberMerges,
+  },
+  {
+    ...{ ...byAddresses, part: 'membership', kind: 'event', prepare: comparisons },
+    work: 'a comparison of two members, one of which lacks one claim',
+  },
+  {
+    ...byAddresses,
+    part: 'layer 2',
+    work: 'one takeover by another node',
+    kind: 'event',
+    prepare: takeovers,
+  },
+  {
+    ...{ ...byAddresses, part: 'layer 2', kind: 'event' },
+    work: 'a node with ten addresses changes its links',
+    prepare: (size) => factChanges(size, 20),
+  },
+  {
+    ...{ ...byMembers, part: 'layer 2', kind: 'whole' },
+    work: 'a node with ten addresses changes its links',
+    prepare: (size) => factChanges(1000, size),
+  },
+  {
+    ...{ ...byAddresses, part: 'layer 2', kind: 'whole' },
+    work: 'the placement of all addresses on 100 nodes',
+    prepare: (size) => elections(size, 100),
+  },
+  {
+    ...{ ...byMembers, part: 'layer 2', kind: 'whole' },
+    work: 'the placement of 1,000 addresses',
+    prepare: (size) => elections(1000, size),
+  },
+];
