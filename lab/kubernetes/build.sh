@@ -2,7 +2,8 @@
 # Builds the programs of a Kubernetes control plane (tool lines of go.mod) with Go, and prints the folder that holds them.
 #   lab/kubernetes/build.sh [--folder | --cluster]
 # With --folder, it only prints where the folder is or will be. With --cluster, it builds kubelet and kube-scheduler too, which only
-# `make cluster` needs.
+# `make cluster` needs. KUBERNETES_VERSION chooses one of the versions whose modules lie beside this script. Without it, the script takes
+# the newest one.
 # The folder lies outside the clone and is named for the version: ${BELLMAN_CACHE:-~/.cache/bellman}/kubernetes/VERSION. The script builds only the
 # programs that the folder lacks, so a second run takes milliseconds, and a run after an interrupted one goes on where that one stopped. Two runs
 # at a time do not collide: the second one waits for the first. The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot
@@ -13,13 +14,28 @@ readonly unavailable=69
 
 say() { printf 'kubernetes: %s\n' "$*" >&2; }
 
-version=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$here/go.mod")
+version_of() { awk '$1 == "k8s.io/kubernetes" { print $2 }' "$1/go.mod"; }
+
+module=$here
+if [ -n "${KUBERNETES_VERSION:-}" ]; then
+  module=
+  versions=
+  for each in "$here" "$here"/v*; do
+    versions="$versions $(version_of "$each")"
+    [ "$(version_of "$each")" != "$KUBERNETES_VERSION" ] || module=$each
+  done
+  [ -n "$module" ] || {
+    say "KUBERNETES_VERSION is '$KUBERNETES_VERSION', and lab/kubernetes has no module for it; set it to one of:$versions"
+    exit 1
+  }
+fi
+version=$(version_of "$module")
 folder=${BELLMAN_CACHE:-$HOME/.cache/bellman}/kubernetes/$version
 if [ "${1:-}" = --folder ]; then
   echo "$folder"
   exit 0
 fi
-packages=$(awk '$1 == "tool" { inside = 1; next } $1 == ")" { inside = 0 } inside { print $1 }' "$here/go.mod")
+packages=$(awk '$1 == "tool" { inside = 1; next } $1 == ")" { inside = 0 } inside { print $1 }' "$module/go.mod")
 if [ "${1:-}" != --cluster ]; then
   packages=$(echo "$packages" | grep -v -e '/kubelet$' -e '/kube-scheduler$')
 fi
@@ -63,7 +79,7 @@ export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
 
 # The build runs on a copy of the module, so that a change of branch in the clone does not break it.
 mkdir -p "$folder/.module"
-cp "$here/go.mod" "$here/go.sum" "$folder/.module/"
+cp "$module/go.mod" "$module/go.sum" "$folder/.module/"
 cd "$folder/.module"
 
 say "building Kubernetes $version from its Go modules into $folder, once."

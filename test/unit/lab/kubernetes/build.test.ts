@@ -101,3 +101,20 @@ test('exits with 69 and says so when the modules cannot be downloaded', async ()
   assert.equal(code, 69);
   assert.match(stderr, /no route\nkubernetes: Go cannot download the modules of Kubernetes \(see above\)\n$/);
 });
+
+test('builds the version that KUBERNETES_VERSION names, and names the versions that it has for any other', async () => {
+  const { code, stderr } = await build({ KUBERNETES_VERSION: 'v1.2.3' });
+  assert.equal(code, 1);
+  const [newest = '', oldest = '', ...others] =
+    /set it to one of: (.*)\n$/.exec(stderr)?.[1]?.split(' ') ?? [];
+  assert.deepEqual(others, [], stderr);
+  const built = await Promise.all(
+    [{}, { KUBERNETES_VERSION: newest }, { KUBERNETES_VERSION: oldest }].map((environment) =>
+      build(environment),
+    ),
+  );
+  assert.deepEqual(
+    built.map(({ stdout }) => stdout.split('/').at(-1)),
+    [newest, newest, oldest],
+  );
+});
