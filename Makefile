@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build image image-test chart-test check fix test kubernetes cluster demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup build image image-test chart-test check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller failover footprint link-loss membership neighbour resync scale service-latency
 
 help: ## print this list of targets
@@ -48,6 +48,11 @@ kubernetes: setup ## run the end-to-end tests with etcd, kube-apiserver and kube
 cluster: ## as root: install Bellman in a cluster with kubelets and containerd, and test it there; INSTALL=helm takes the chart
 	@rm -rf "$(AUDIT)-cluster"; BELLMAN_AUDIT="$(AUDIT)-cluster" BELLMAN_CLUSTER_INSTALL="$(INSTALL)" \
 	lab/cluster/run $(NODE) --test --test-reporter=spec test/cluster/*.test.ts && $(NODE) lab/kubernetes/audit-report.ts "$(AUDIT)-cluster"
+
+# Not after `setup`, for the same reason.
+conformance: ## as root: run Kubernetes' own tests of Services in such a cluster, and write docs/reference/conformance.md; FOCUS=REGEX runs only these
+	@rm -rf "$(AUDIT)-conformance"; BELLMAN_AUDIT="$(AUDIT)-conformance" lab/conformance/run $(if $(FOCUS),--focus '$(FOCUS)') && \
+	$(NODE) lab/kubernetes/audit-report.ts "$(AUDIT)-conformance"
 
 image: ## build the image for amd64 and arm64 into dist/image; ARCH=amd64 builds only this one, IMAGE=registry.example/bellman names it
 	@scripts/image/build.sh $(if $(ARCH),--arch $(ARCH)) $(if $(IMAGE),--name $(IMAGE))

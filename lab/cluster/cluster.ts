@@ -9,6 +9,7 @@ import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from '.
 import { startKubeProxy } from '../kubernetes/kube-proxy.ts';
 import { Kubernetes } from '../kubernetes/kubernetes.ts';
 import { Processes } from '../processes.ts';
+import type { ClusterDns } from './kubelet.ts';
 import { ClusterNode } from './node.ts';
 import { buildPauseImage } from './pause-image.ts';
 
@@ -16,6 +17,13 @@ import { buildPauseImage } from './pause-image.ts';
 const folder = '/tmp/cluster';
 const birdSocket = join(folder, 'bird.ctl');
 const apiPort = 6443;
+
+export interface ClusterOptions {
+  /** Archives of images that every node has, beside that of Bellman. */
+  readonly images?: readonly string[];
+  /** The cluster DNS that Pods use. By default, Pods have no DNS. */
+  readonly dns?: ClusterDns;
+}
 
 export class Cluster {
   readonly fabric: Fabric;
@@ -29,7 +37,7 @@ export class Cluster {
   }
 
   /** Resolves once all nodes are Ready. */
-  static async start(nodeCount: number): Promise<Cluster> {
+  static async start(nodeCount: number, { images = [], dns }: ClusterOptions = {}): Promise<Cluster> {
     const { BELLMAN_KUBERNETES: programs, BELLMAN_CLUSTER_GROUP: group } = process.env;
     const { BELLMAN_CLUSTER_IMAGE: imageFolder } = process.env;
     if (programs === undefined || group === undefined || imageFolder === undefined)
@@ -52,8 +60,10 @@ export class Cluster {
     });
     const cluster = new Cluster(fabric, processes, kubernetes);
     const image = readdirSync(imageFolder).find((file) => file.endsWith('.tar')) ?? '';
-    const archives = [buildPauseImage(folder), join(imageFolder, image)];
-    await Promise.all(fabric.nodes.map((node) => cluster.#startNode(node, join(group, node.name), archives)));
+    const archives = [buildPauseImage(folder), join(imageFolder, image), ...images];
+    await Promise.all(
+      fabric.nodes.map((node) => cluster.#startNode(node, join(group, node.name), archives, dns)),
+    );
     cluster.#startRouter();
     await cluster.until(
       'all nodes are Ready',
@@ -63,10 +73,15 @@ export class Cluster {
     return cluster;
   }
 
-  async #startNode(host: LabNode, group: string, archives: readonly string[]): Promise<void> {
+  async #startNode(
+    host: LabNode,
+    group: string,
+    archives: readonly string[],
+    dns: ClusterDns | undefined,
+  ): Promise<void> {
     const node = await ClusterNode.create(this.#processes, host, { folder: join(folder, host.name), group });
     await node.startContainerd(archives);
-    node.startKubelet(this.#kubernetes);
+    node.startKubelet(this.#kubernetes, dns);
     startKubeProxy(this.#kubernetes, this.#processes, host, folder);
   }
 
@@ -79,6 +94,11 @@ export class Cluster {
   /** The path of a kubeconfig of a user who may do everything. */
   get kubeconfig(): string {
     return this.#kubernetes.kubeconfig;
+  }
+
+  /** The path of one of the programs of Kubernetes. */
+  program(name: string): string {
+    return this.#kubernetes.program(name);
   }
 
   kubectl(...args: string[]): Promise<string> {

@@ -1,5 +1,10 @@
+export interface ClusterDns {
+  readonly address: string;
+  readonly domain: string;
+}
+
 /** The KubeletConfiguration of a node. `folder` holds the files of the node. `group` is the path of its control group. */
-export function kubeletConfig(folder: string, group: string): object {
+export function kubeletConfig(folder: string, group: string, dns: ClusterDns | undefined): object {
   // A machine with a full disk or little memory must not evict the Pods of a test.
   const never = { 'memory.available': '0%', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%' };
   return {
@@ -13,11 +18,11 @@ export function kubeletConfig(folder: string, group: string): object {
     enforceNodeAllocatable: [],
     failCgroupV1: false,
     failSwapOn: false,
-    localStorageCapacityIsolation: false,
     evictionHard: { ...never, 'imagefs.available': '0%' },
     imageGCHighThresholdPercent: 100,
     volumePluginDir: `${folder}/volume-plugins`,
-    // The lab has no DNS.
+    // The lab has no DNS outside the cluster.
     resolvConf: '',
+    ...(dns && { clusterDNS: [dns.address], clusterDomain: dns.domain }),
   };
 }

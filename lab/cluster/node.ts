@@ -8,7 +8,7 @@ import type { LabNode } from '../fabric.ts';
 import type { Kubernetes } from '../kubernetes/kubernetes.ts';
 import type { Host, Processes } from '../processes.ts';
 import { containerdConfig, podNetwork } from './containerd.ts';
-import { kubeletConfig } from './kubelet.ts';
+import { type ClusterDns, kubeletConfig } from './kubelet.ts';
 
 const run = promisify(execFile);
 
@@ -76,10 +76,10 @@ export class ClusterNode implements Host {
   }
 
   /** Starts the kubelet, which registers the node. */
-  startKubelet(kubernetes: Kubernetes): void {
+  startKubelet(kubernetes: Kubernetes, dns: ClusterDns | undefined): void {
     const { name, addresses } = this.#host;
     const config = join(this.#folder, 'kubelet.json');
-    writeFileSync(config, JSON.stringify(kubeletConfig(this.#folder, this.#group)));
+    writeFileSync(config, JSON.stringify(kubeletConfig(this.#folder, this.#group, dns)));
     this.#processes.start(`kubelet-${name}`, this, kubernetes.program('kubelet'), [
       ...['--config', config, '--kubeconfig', kubernetes.kubeconfigOf(`system:node:${name}`)],
       ...['--hostname-override', name, '--node-ip', addresses.join(',')],

@@ -19,8 +19,16 @@ export interface DebianPackage {
 /** The release whose names of packages and libraries this project uses. */
 const release = 'bookworm';
 
-/** Downloads packages in the version that this machine's sources offer, and unpacks each to a folder below `cache`. */
-export function fetchPackages(target: Target, names: readonly string[], cache: string): DebianPackage[] {
+/**
+ * Downloads packages in the version that this machine's sources offer, and unpacks each to a folder below `cache`. With `dependencies`, the packages
+ * that these depend on are among them.
+ */
+export function fetchPackages(
+  target: Target,
+  names: readonly string[],
+  cache: string,
+  { dependencies = false } = {},
+): DebianPackage[] {
   const osRelease = readFileSync('/etc/os-release', 'utf8');
   if (!osRelease.includes(`VERSION_CODENAME=${release}`))
     throw new Error(
@@ -45,7 +53,8 @@ export function fetchPackages(target: Target, names: readonly string[], cache: s
     `Dir::Cache=${join(apt, 'cache')}`,
   ].flatMap((option) => ['-o', option]);
   run('apt-get', ['-q', ...options, 'update'], archives);
-  run('apt-get', ['-q', ...options, 'download', ...names], archives);
+  const wanted = dependencies ? withDependencies(names, options) : names;
+  run('apt-get', ['-q', ...options, 'download', ...wanted], archives);
   return readdirSync(archives)
     .sort()
     .map((file) => {
@@ -58,6 +67,13 @@ export function fetchPackages(target: Target, names: readonly string[], cache: s
       const control = execFileSync('dpkg-deb', ['--field', archive], { encoding: 'utf8' });
       return { name, version: field('Version'), control, folder };
     });
+}
+
+/** The names, and those of all packages that apt would install with them on a machine without packages. */
+function withDependencies(names: readonly string[], options: readonly string[]): readonly string[] {
+  const install = ['--simulate', '--no-install-recommends', 'install', ...names];
+  const text = execFileSync('apt-get', ['-q', ...options, ...install], { encoding: 'utf8' });
+  return Array.from(text.matchAll(/^Inst (\S+)/gm), ([, name = '']) => name);
 }
 
 /** Runs a command, and shows what it printed only if it fails. */

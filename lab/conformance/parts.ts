@@ -1,0 +1,40 @@
+/** How the tests are divided, and which of them cannot pass for a reason outside Bellman. */
+
+/** Tests that run together, in one state of the lab. */
+export interface Part {
+  /** Names the files of the results. */
+  readonly name: string;
+  /** Whether the part has the tests of session affinity, or all others. */
+  readonly isOfAffinity: boolean;
+  /** `fib_multipath_hash_policy` of the router: 0 hashes the addresses of a packet, 1 its ports too. */
+  readonly hashPolicy: 0 | 1;
+  /** How many of the three nodes take new Pods. */
+  readonly schedulableNodes: 1 | 3;
+}
+
+export const parts: readonly Part[] = [
+  { name: 'connections', isOfAffinity: false, hashPolicy: 1, schedulableNodes: 3 },
+  // A router that hashes ports sends the connections of one client to several nodes, and each node has its own table of clients. With the
+  // policy Local, a client of a router that hashes addresses reaches the Pods of one node, so all Pods are on one node.
+  { name: 'clients', isOfAffinity: true, hashPolicy: 0, schedulableNodes: 1 },
+];
+
+/** The groups of tests that concern Services, in the order of the page. */
+export const groups = ['LoadBalancers', 'LoadBalancers ExternalTrafficPolicy: Local', 'Services'] as const;
+
+/** Tests that are left out, and the reason, which the page gives. */
+export const leftOut: Readonly<Record<string, string>> = {
+  'should handle load balancer cleanup finalizer for service':
+    'it tests the finalizer `service.kubernetes.io/load-balancer-cleanup` of a cloud provider’s service controller, which must delete a load balancer of the cloud. Bellman leaves nothing outside the cluster to delete, so it sets no finalizer.',
+};
+
+/** The names of those tests that belong to the part. `names` are the names of all tests that the program has. */
+export function testsOf({ isOfAffinity }: Part, names: readonly string[], focus = /./): readonly string[] {
+  return names.filter(
+    (name) =>
+      groups.some((group) => name.startsWith(`[sig-network] ${group} `)) &&
+      /session affinity .*LoadBalancer service/.test(name) === isOfAffinity &&
+      !Object.keys(leftOut).some((left) => name.includes(left)) &&
+      focus.test(name),
+  );
+}
