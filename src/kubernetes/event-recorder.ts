@@ -1,8 +1,8 @@
 /**
  * Writes events in the background. Events of one object are written in order, and events of different objects in parallel. Events wait
- * while the API server does not answer or asks its clients to wait. The name of an event is a digest of its content. A repeated event therefore only raises the count
- * of the first event, even after a restart of the process. Events are only advice. An event that the server keeps refusing is logged and
- * dropped.
+ * while the API server does not answer or asks its clients to wait. The name of an event is a digest of its content. A repeated event
+ * therefore only raises the count of the first event, even after a restart of the process. Events are only advice. An event that the server
+ * keeps refusing is logged and dropped.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';

@@ -63,8 +63,18 @@ export function interfacesOf({ interfaces, nodeInterfaces }: Interfaces, node: s
   return nodeInterfaces?.[node] ?? interfaces;
 }
 
+/** Nodes with their interfaces and preferences, in one order, so that equal nodes give equal values. */
+export function candidateNodes(
+  interfaces: ReadonlyMap<string, readonly string[]>,
+  preferences: ReadonlyMap<string, number>,
+): CandidateNodes {
+  const candidates = [...interfaces.keys()].sort();
+  const sorted = new Map(candidates.map((node) => [node, interfaces.get(node) ?? []]));
+  return { candidates, ...perNode(sorted), ...preferencesOf(preferences) };
+}
+
 /** Stores each node's interfaces in the shortest form: a single list when all nodes have the same interfaces. */
-export function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfaces {
+function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfaces {
   const lists = new Map([...byNode].map(([node, names]) => [node, [...names].sort()]));
   const [first = []] = lists.values();
   const isOne = [...lists.values()].every((names) => names.join('/') === first.join('/'));
@@ -72,7 +82,7 @@ export function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfa
 }
 
 /** Stores preferences in one order, so that equal ones give equal entries. Leaves out nodes without a preference. */
-export function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes, 'preferences'> {
+function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes, 'preferences'> {
   const positive = [...byNode].filter(([, preference]) => preference > 0);
   if (positive.length === 0) return {};
   return { preferences: Object.fromEntries(positive.sort(([a], [b]) => (a < b ? -1 : 1))) };
@@ -97,7 +107,5 @@ export function joinCandidates(all: readonly CandidateNodes[]): CandidateNodes {
     for (const [node, preference] of Object.entries(each.preferences ?? {}))
       preferences.set(node, Math.max(preference, preferences.get(node) ?? 0));
   }
-  const candidates = [...interfaces.keys()].sort();
-  const sorted = new Map(candidates.map((node) => [node, interfaces.get(node) ?? []]));
-  return { candidates, ...perNode(sorted), ...preferencesOf(preferences) };
+  return candidateNodes(interfaces, preferences);
 }

@@ -5,7 +5,7 @@ import type {
   CandidateSource,
   SourcedEntry,
 } from './address-entry.ts';
-import { interfacesOf, joinCandidates, perNode, preferencesOf } from './address-entry.ts';
+import { candidateNodes, interfacesOf, joinCandidates } from './address-entry.ts';
 import type { EntriesMessage } from './message-parts.ts';
 
 /** Entries with their candidates. */
@@ -131,7 +131,5 @@ function withChange(
       interfaces.set(node, interfacesOf(each, node));
       preferences.set(node, each.preferences?.[node] ?? 0);
     }
-  const candidates = [...interfaces.keys()].sort();
-  const sorted = new Map(candidates.map((node) => [node, interfaces.get(node) ?? []]));
-  return { candidates, ...perNode(sorted), ...preferencesOf(preferences) };
+  return candidateNodes(interfaces, preferences);
 }

@@ -1,12 +1,7 @@
 import type { Layer2Advertisement, PoolConfig } from '../config/config.ts';
 import { anySelectorMatches, type Labels } from '../config/selector.ts';
 import type { Node } from '../kubernetes/model.ts';
-import {
-  type CandidateNodes,
-  type CandidateSetChange,
-  perNode,
-  preferencesOf,
-} from '../layer2/address-entry.ts';
+import { type CandidateNodes, type CandidateSetChange, candidateNodes } from '../layer2/address-entry.ts';
 import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
 
 /** How a node of a set may answer. */
@@ -24,7 +19,6 @@ export interface CandidateSet {
 }
 
 interface TrackedSet extends CandidateSet {
-  readonly key: string;
   /** The advertisements that select the Services. */
   readonly advertisements: readonly Layer2Advertisement[];
   /** Whether the pool has no advertisements, and every node may answer. */
@@ -97,9 +91,7 @@ export class CandidateSetTable {
       interfaces.set(node, candidate.interfaces);
       preferences.set(node, candidate.preference);
     }
-    const candidates = [...interfaces.keys()].sort();
-    const sorted = new Map(candidates.map((node) => [node, interfaces.get(node) ?? []]));
-    return { candidates, ...perNode(sorted), ...preferencesOf(preferences) };
+    return candidateNodes(interfaces, preferences);
   }
 
   /** Changes for the layer-2 process since the last call. */
@@ -154,7 +146,6 @@ export class CandidateSetTable {
     const known = this.#sets.get(key);
     if (known) return known;
     const set: TrackedSet = {
-      key,
       number: ++this.#lastNumber,
       advertisements,
       isOpen,

@@ -4,7 +4,8 @@
  *   watch ──→ store ──→ decide (in memory, in order) ──→ report ──→ queue ──→ compare, patch status and annotation together
  *
  * A decision about one Service runs to its end before anything else happens, so two Services cannot get the same address. A pass about many
- * Services is made in slices (`turns.ts`). Changes that arrive meanwhile wait for the next pass. The number of concurrent writes is bounded. Each write sends only the difference. After a conflict, the write starts again from the new state.
+ * Services is made in slices (`turns.ts`). Changes that arrive meanwhile wait for the next pass. The number of concurrent writes is bounded.
+ * Each write sends only the difference. After a conflict, the write starts again from the new state.
  *
  * The phases:
  *
