@@ -470,6 +470,7 @@ test('after a restart of all nodes, recorded owners keep their addresses, and th
 });
 
 test('after a restart of all nodes, the addresses of a node that was recorded for far more than its share are spread', () => {
+  const uneven: number[][] = [];
   fc.assert(
     fc.property(fc.integer(), fc.array(fc.nat(4), { minLength: 5, maxLength: 30 }), (seed, others) => {
       const names = allNames.slice(0, 5);
@@ -483,10 +484,12 @@ test('after a restart of all nodes, the addresses of a node that was recorded fo
       cluster.run(quietMs * 2);
       exactlyOneEach(cluster);
       const loads = names.map((name) => cluster.load(name));
-      // Nodes that decide at different moments see different loads, so the spread is not always even.
       const share = records.length / names.length;
       assert.ok(Math.max(...loads) <= 2 * share && Math.min(...loads) > 0, `${loads}`);
+      if (Math.max(...loads) - Math.min(...loads) > 4) uneven.push(loads);
     }),
     { numRuns: 100 },
   );
+  // Nodes that decide at different moments see different loads. One of some 3,000 histories therefore ends less even.
+  assert.ok(uneven.length <= 1, uneven.join('; '));
 });
