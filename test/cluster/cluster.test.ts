@@ -22,7 +22,7 @@ const manifests = join(root, 'manifests');
 const exampleConfig = join(root, 'lab/examples/config.yaml');
 
 const started = performance.now();
-/** Tells the person who waits what happens, as it happens. */
+/** Prints progress at once, because the test takes minutes. */
 function say(text: string): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${seconds.padStart(6)} s  ${text.trimEnd().replaceAll('\n', '\n          ')}`);
