@@ -17,7 +17,7 @@ import { birdSocketPath, Lab } from '../lab/lab.ts';
 import { floors } from '../src/bfd/floor.ts';
 import { isUp, nextHops } from '../test/e2e/bfd-fixtures.ts';
 import { startFrr, stopFrr } from '../test/support/lab-frr.ts';
-import { now, realtime, watchKernelOf } from './realtime.ts';
+import { now, realtime, watchKernelOf } from './support/realtime.ts';
 
 const { values } = parseArgs({
   options: {

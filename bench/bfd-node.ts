@@ -18,9 +18,9 @@ import { Lab } from '../lab/lab.ts';
 import { NetworkNamespace, plug } from '../lab/netns.ts';
 import { bfdProcessOf } from '../test/e2e/bfd-fixtures.ts';
 import type { FrameAttack } from './attackers/frames.ts';
-import { makeManyServices } from './many-services.ts';
-import { usageOf } from './processes.ts';
-import { realtime } from './realtime.ts';
+import { makeManyServices } from './support/many-services.ts';
+import { usageOf } from './support/processes.ts';
+import { realtime } from './support/realtime.ts';
 
 const { values } = parseArgs({
   options: {

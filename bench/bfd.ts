@@ -23,7 +23,7 @@ import { bfdNodeFlags } from '../src/bfd/parent.ts';
 import type { BfdSessionSettings } from '../src/bfd/session-settings.ts';
 import { wire } from '../test/interop/scenario.ts';
 import { eventually } from '../test/support/eventually.ts';
-import { usageOf } from './processes.ts';
+import { usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
   options: {

@@ -37,7 +37,7 @@ function ours(kind: 'speaker' | 'bare', name: string): Sender {
   return {
     name,
     async start(namespace) {
-      const script = fileURLToPath(new URL('bgp-sender.ts', import.meta.url));
+      const script = fileURLToPath(new URL('support/bgp-sender.ts', import.meta.url));
       const child = namespace.spawn(process.execPath, [script, kind, String(routeCount)], {
         stdio: ['pipe', 'inherit', 'inherit'],
       });

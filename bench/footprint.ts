@@ -10,9 +10,9 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { nodeFlags } from '../scripts/node-flags.ts';
-import { BuiltLab, executable, processesByRole, protocolOf } from './built-lab.ts';
-import { type MemoryParts, memoryParts, memoryPartsOf, probedEnvironment } from './memory-parts.ts';
-import { usageOf } from './processes.ts';
+import { BuiltLab, executable, processesByRole, protocolOf } from './support/built-lab.ts';
+import { type MemoryParts, memoryParts, memoryPartsOf, probedEnvironment } from './support/memory-parts.ts';
+import { usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
   options: {

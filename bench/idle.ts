@@ -7,9 +7,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { BuiltLab, processesByRole, protocolOf } from './built-lab.ts';
-import { usageOf } from './processes.ts';
-import { type Sample, slopeOf } from './slope.ts';
+import { BuiltLab, processesByRole, protocolOf } from './support/built-lab.ts';
+import { usageOf } from './support/processes.ts';
+import { type Sample, slopeOf } from './support/slope.ts';
 
 const { values } = parseArgs({
   options: {

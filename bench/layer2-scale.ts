@@ -12,9 +12,9 @@ import { parseArgs } from 'node:util';
 import type { LabNode } from '../lab/fabric.ts';
 import { Lab } from '../lab/lab.ts';
 import { formatIp, type IpAddress } from '../src/address/index.ts';
-import type { CensusRound } from './arp-census.ts';
-import { makeManyServices } from './many-services.ts';
-import { usageOf } from './processes.ts';
+import type { CensusRound } from './support/arp-census.ts';
+import { makeManyServices } from './support/many-services.ts';
+import { usageOf } from './support/processes.ts';
 
 const { values } = parseArgs({
   options: {
@@ -44,7 +44,7 @@ const rounds: CensusRound[] = [];
 const asker = lab.fabric.near.spawn(
   process.execPath,
   [
-    fileURLToPath(new URL('arp-census.ts', import.meta.url)),
+    fileURLToPath(new URL('support/arp-census.ts', import.meta.url)),
     ...['eth0', formatIp(firstIp), String(count), values['per-second']],
   ],
   { stdio: ['ignore', 'pipe', 'inherit'] },

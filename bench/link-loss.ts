@@ -23,7 +23,7 @@ import {
   wire,
 } from '../test/interop/scenario.ts';
 import { eventually } from '../test/support/eventually.ts';
-import { now, realtime, watchKernel } from './realtime.ts';
+import { now, realtime, watchKernel } from './support/realtime.ts';
 
 const rounds = Number(process.argv[2] ?? 20);
 const limitMs = 50;

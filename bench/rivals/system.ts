@@ -1,7 +1,7 @@
 /** The systems that are compared. Each runs unmodified in the lab, as its manifests start it. */
 import type { LabNode } from '../../lab/fabric.ts';
 import type { Lab } from '../../lab/lab.ts';
-import { processesOf } from '../processes.ts';
+import { processesOf } from '../support/processes.ts';
 import { bellmanNode, metalLbPrograms } from './paths.ts';
 
 /** Something that announces addresses from a node. */

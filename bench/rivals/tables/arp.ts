@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { Lab } from '../../../lab/lab.ts';
-import { usageOf } from '../../processes.ts';
+import { usageOf } from '../../support/processes.ts';
 import { Figures } from '../figures.ts';
 import { configure, makePods, makeServices } from '../ground.ts';
 import { parseAsker } from '../parse.ts';

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../../lab/lab.ts';
-import { usageOf } from '../../processes.ts';
+import { usageOf } from '../../support/processes.ts';
 import { BirdControl, RouteWatch } from '../bird.ts';
 import { type Figure, Figures, quantile, unfinished } from '../figures.ts';
 import { bgpConfig, configure, makePods, makeServices, setAddress } from '../ground.ts';

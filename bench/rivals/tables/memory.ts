@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from '../../../lab/lab.ts';
-import { usageOf } from '../../processes.ts';
+import { usageOf } from '../../support/processes.ts';
 import { BirdControl } from '../bird.ts';
 import { type Figure, Figures, unfinished } from '../figures.ts';
 import { configure, deleteServices, makePods, makeServices } from '../ground.ts';

@@ -3,7 +3,7 @@
  *   lab/world .cache/bin/node bench/rivals/tables/start.ts [--rounds 3] [--out FILE] [--services 10]
  */
 import { Lab } from '../../../lab/lab.ts';
-import { usageOf } from '../../processes.ts';
+import { usageOf } from '../../support/processes.ts';
 import { BirdControl, RouteWatch } from '../bird.ts';
 import { Figures } from '../figures.ts';
 import { bgpConfig, configure, makePods, makeServices } from '../ground.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { slopeOf } from '../../../bench/slope.ts';
+import { slopeOf } from '../../../bench/support/slope.ts';
 
 const samples = (...values: readonly number[]) => values.map((value, at) => ({ at, value }));
 

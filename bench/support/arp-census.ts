@@ -4,11 +4,11 @@
  *   node arp-census.ts INTERFACE FIRST COUNT PER-SECOND
  */
 import { networkInterfaces } from 'node:os';
-import { type IpAddress, parseIp } from '../src/address/index.ts';
-import { arpField, arpFrameLength, encodeArp } from '../src/arp/packet.ts';
-import { systemClock } from '../src/clock.ts';
-import { openCapture } from '../src/link/capture.ts';
-import { broadcastMac, ethernetHeaderLength, formatMac } from '../src/link/frame.ts';
+import { type IpAddress, parseIp } from '../../src/address/index.ts';
+import { arpField, arpFrameLength, encodeArp } from '../../src/arp/packet.ts';
+import { systemClock } from '../../src/clock.ts';
+import { openCapture } from '../../src/link/capture.ts';
+import { broadcastMac, ethernetHeaderLength, formatMac } from '../../src/link/frame.ts';
 
 /** The answers to one request for each address. */
 export interface CensusRound {

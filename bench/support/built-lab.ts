@@ -2,8 +2,8 @@
  * A lab with one node that runs the program that `make build` wrote, for benches of memory and CPU time. BELLMAN_PROGRAM names the program.
  */
 import { dirname, join } from 'node:path';
-import type { LabNode } from '../lab/fabric.ts';
-import { Lab } from '../lab/lab.ts';
+import type { LabNode } from '../../lab/fabric.ts';
+import { Lab } from '../../lab/lab.ts';
 import { makeManyServices } from './many-services.ts';
 import { processesOf } from './processes.ts';
 

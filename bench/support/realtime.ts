@@ -3,7 +3,7 @@
  * world permits it, and the kernel's reports are dated by such a program.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import type { NetworkNamespace } from '../lab/netns.ts';
+import type { NetworkNamespace } from '../../lab/netns.ts';
 
 /** A command that runs its arguments as a command with real-time scheduling, or as they are. */
 export const realtime: readonly string[] =

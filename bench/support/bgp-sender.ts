@@ -1,23 +1,23 @@
 /**
  * A child of `bgp-convergence.ts`: connects to the router, sends routes, and withdraws them after a line on standard input.
- *   .cache/bin/node bench/bgp-sender.ts speaker|bare ROUTES
+ *   .cache/bin/node bench/support/bgp-sender.ts speaker|bare ROUTES
  * `speaker` runs all of Bellman's BGP. `bare` is a socket that replays the same bytes, encoded in advance.
  */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Registry } from 'prom-client';
-import { type IpAddress, type Prefix, parseIp } from '../src/address/index.ts';
-import { encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
-import { localOpen } from '../src/bgp/negotiation.ts';
-import { AdjRibOut } from '../src/bgp/rib/adj-rib-out.ts';
-import { AttributeTable } from '../src/bgp/rib/attribute-table.ts';
-import { PrefixTable } from '../src/bgp/rib/prefix-table.ts';
-import { UpdateWriter } from '../src/bgp/rib/update-writer.ts';
-import { createBgpSpeaker } from '../src/bgp/speaker.ts';
-import type { RouteAttributes } from '../src/bgp/speaker-api.ts';
-import { warmUp } from '../src/bgp/warm-up.ts';
-import { systemClock } from '../src/clock.ts';
-import { createLogger } from '../src/log.ts';
+import { type IpAddress, type Prefix, parseIp } from '../../src/address/index.ts';
+import { encodeMessage, FrameReader } from '../../src/bgp/codec/index.ts';
+import { localOpen } from '../../src/bgp/negotiation.ts';
+import { AdjRibOut } from '../../src/bgp/rib/adj-rib-out.ts';
+import { AttributeTable } from '../../src/bgp/rib/attribute-table.ts';
+import { PrefixTable } from '../../src/bgp/rib/prefix-table.ts';
+import { UpdateWriter } from '../../src/bgp/rib/update-writer.ts';
+import { createBgpSpeaker } from '../../src/bgp/speaker.ts';
+import type { RouteAttributes } from '../../src/bgp/speaker-api.ts';
+import { warmUp } from '../../src/bgp/warm-up.ts';
+import { systemClock } from '../../src/clock.ts';
+import { createLogger } from '../../src/log.ts';
 
 const [, , kind, countText] = process.argv;
 const count = Number(countText);

@@ -1,5 +1,5 @@
-import type { LabNode } from '../lab/fabric.ts';
-import type { Lab } from '../lab/lab.ts';
+import type { LabNode } from '../../lab/fabric.ts';
+import type { Lab } from '../../lab/lab.ts';
 
 const atOnce = 50;
 
