@@ -1,6 +1,6 @@
 /**
  * Builds the image of Bellman without a container engine and without a registry: see docs/guides/install.md.
- *   node scripts/image/main.ts [--arch amd64,arm64] [--name bellman] [--output dist/image]
+ *   node scripts/image/main.ts [--arch amd64,arm64] [--name bellman] [--output dist/image] [--compression 9]
  * Writes to the output folder, which it replaces:
  *   oci/                                  the image for all architectures, in the OCI layout
  *   bellman-VERSION-ARCH.tar              for `docker load` and `ctr images import`
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     arch: { type: 'string', default: 'amd64,arm64' },
     name: { type: 'string', default: 'bellman' },
     output: { type: 'string', default: join(root, 'dist/image') },
+    compression: { type: 'string', default: '9' },
     root: { type: 'string' },
   },
 });
@@ -64,6 +65,7 @@ function buildImages(): void {
     },
     user: '65532:65532',
     entrypoint: ['/usr/bin/bellman'],
+    compression: Number(values.compression),
   });
   const images = chosen.map((target) => {
     say(`building ${reference} for ${target.debian}`);

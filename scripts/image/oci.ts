@@ -36,6 +36,10 @@ export interface ImageSettings {
   readonly labels: Readonly<Record<string, string>>;
   readonly user: string;
   readonly entrypoint: readonly string[];
+  /** The arguments of the entry point; none by default. */
+  readonly command?: readonly string[];
+  /** The level of gzip, 1 to 9; 9 by default. */
+  readonly compression?: number;
 }
 
 export interface WrittenImage {
@@ -59,7 +63,7 @@ export class OciLayout {
 
   /** Adds the image of one architecture, whose root directory is `root`. */
   addImage(target: Target, root: string, layers: readonly LayerPaths[]): WrittenImage {
-    const { createdSeconds, labels, user, entrypoint } = this.#settings;
+    const { createdSeconds, labels, user, entrypoint, command } = this.#settings;
     const created = new Date(createdSeconds * 1000).toISOString();
     const written = layers.map((layer) => this.#addLayer(root, layer));
     const config = this.#addJson('application/vnd.oci.image.config.v1+json', {
@@ -70,6 +74,7 @@ export class OciLayout {
         User: user,
         Env: ['PATH=/usr/bin'],
         Entrypoint: entrypoint,
+        ...(command && { Cmd: command }),
         WorkingDir: '/',
         Labels: labels,
       },
@@ -135,7 +140,7 @@ export class OciLayout {
     try {
       const file = join(folder, 'layer.tar');
       tar(root, layer, this.#settings.createdSeconds, file);
-      execFileSync('gzip', ['--no-name', '-9', file]);
+      execFileSync('gzip', ['--no-name', `-${this.#settings.compression ?? 9}`, file]);
       const compressed = readFileSync(`${file}.gz`);
       const descriptor = this.#add('application/vnd.oci.image.layer.v1.tar+gzip', compressed);
       return { ...descriptor, diffId: digestOf(gunzipSync(compressed)) };
