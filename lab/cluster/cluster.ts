@@ -9,7 +9,7 @@ import { addresses, birdConfig, buildFabric, type Fabric, type LabNode } from '.
 import { startKubeProxy } from '../kubernetes/kube-proxy.ts';
 import { Kubernetes } from '../kubernetes/kubernetes.ts';
 import { Processes } from '../processes.ts';
-import type { ClusterDns } from './kubelet.ts';
+import type { KubeletOptions } from './kubelet.ts';
 import { ClusterNode } from './node.ts';
 import { buildPauseImage } from './pause-image.ts';
 
@@ -18,11 +18,9 @@ const folder = '/tmp/cluster';
 const birdSocket = join(folder, 'bird.ctl');
 const apiPort = 6443;
 
-export interface ClusterOptions {
+export interface ClusterOptions extends KubeletOptions {
   /** Archives of images that every node has, beside that of Bellman. */
   readonly images?: readonly string[];
-  /** The cluster DNS that Pods use. By default, Pods have no DNS. */
-  readonly dns?: ClusterDns;
 }
 
 export class Cluster {
@@ -37,7 +35,7 @@ export class Cluster {
   }
 
   /** Resolves once all nodes are Ready. */
-  static async start(nodeCount: number, { images = [], dns }: ClusterOptions = {}): Promise<Cluster> {
+  static async start(nodeCount: number, { images = [], ...kubelet }: ClusterOptions = {}): Promise<Cluster> {
     const { BELLMAN_KUBERNETES: programs, BELLMAN_CLUSTER_GROUP: group } = process.env;
     const { BELLMAN_CLUSTER_IMAGE: imageFolder } = process.env;
     if (programs === undefined || group === undefined || imageFolder === undefined)
@@ -62,7 +60,7 @@ export class Cluster {
     const image = readdirSync(imageFolder).find((file) => file.endsWith('.tar')) ?? '';
     const archives = [buildPauseImage(folder), join(imageFolder, image), ...images];
     await Promise.all(
-      fabric.nodes.map((node) => cluster.#startNode(node, join(group, node.name), archives, dns)),
+      fabric.nodes.map((node) => cluster.#startNode(node, join(group, node.name), archives, kubelet)),
     );
     cluster.#startRouter();
     await cluster.until(
@@ -77,11 +75,11 @@ export class Cluster {
     host: LabNode,
     group: string,
     archives: readonly string[],
-    dns: ClusterDns | undefined,
+    kubelet: KubeletOptions,
   ): Promise<void> {
     const node = await ClusterNode.create(this.#processes, host, { folder: join(folder, host.name), group });
     await node.startContainerd(archives);
-    node.startKubelet(this.#kubernetes, dns);
+    node.startKubelet(this.#kubernetes, kubelet);
     startKubeProxy(this.#kubernetes, this.#processes, host, folder);
   }
 

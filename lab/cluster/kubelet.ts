@@ -3,6 +3,13 @@ export interface ClusterDns {
   readonly domain: string;
 }
 
+export interface KubeletOptions {
+  /** The cluster DNS that Pods use. By default, Pods have no DNS. */
+  readonly dns?: ClusterDns;
+  /** Whether the node reports its IPv6 address beside its IPv4 address; true by default. */
+  readonly reportsIpv6?: boolean;
+}
+
 /** The KubeletConfiguration of a node. `folder` holds the files of the node. `group` is the path of its control group. */
 export function kubeletConfig(folder: string, group: string, dns: ClusterDns | undefined): object {
   // A machine with a full disk or little memory must not evict the Pods of a test.

@@ -8,7 +8,7 @@ import type { LabNode } from '../fabric.ts';
 import type { Kubernetes } from '../kubernetes/kubernetes.ts';
 import type { Host, Processes } from '../processes.ts';
 import { containerdConfig, podNetwork } from './containerd.ts';
-import { type ClusterDns, kubeletConfig } from './kubelet.ts';
+import { type KubeletOptions, kubeletConfig } from './kubelet.ts';
 
 const run = promisify(execFile);
 
@@ -76,13 +76,14 @@ export class ClusterNode implements Host {
   }
 
   /** Starts the kubelet, which registers the node. */
-  startKubelet(kubernetes: Kubernetes, dns: ClusterDns | undefined): void {
+  startKubelet(kubernetes: Kubernetes, { dns, reportsIpv6 = true }: KubeletOptions): void {
     const { name, addresses } = this.#host;
+    const reported = reportsIpv6 ? addresses : [addresses[0]];
     const config = join(this.#folder, 'kubelet.json');
     writeFileSync(config, JSON.stringify(kubeletConfig(this.#folder, this.#group, dns)));
     this.#processes.start(`kubelet-${name}`, this, kubernetes.program('kubelet'), [
       ...['--config', config, '--kubeconfig', kubernetes.kubeconfigOf(`system:node:${name}`)],
-      ...['--hostname-override', name, '--node-ip', addresses.join(',')],
+      ...['--hostname-override', name, '--node-ip', reported.join(',')],
       ...['--root-dir', join(this.#folder, 'kubelet'), '--cert-dir', join(this.#folder, 'kubelet/pki')],
     ]);
   }

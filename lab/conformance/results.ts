@@ -23,7 +23,7 @@ export interface TestResult {
   readonly reason: string;
 }
 
-/** The result of each test of the groups, in the order of the groups and of the reports. A test that ran in one report is skipped in the others. */
+/** The result of each test of the groups, in the order of the groups and of the names. A test that ran in one report is skipped in the others. */
 export function resultsOf(reports: readonly Report[]): readonly TestResult[] {
   const results = new Map<string, TestResult>();
   const specs = reports.flatMap((report) => report.flatMap(({ SpecReports }) => SpecReports ?? []));
@@ -34,7 +34,8 @@ export function resultsOf(reports: readonly Report[]): readonly TestResult[] {
     const known = results.get(key);
     if (known === undefined || rank(result) > rank(known)) results.set(key, result);
   }
-  return groups.flatMap((group) => [...results.values()].filter((result) => result.group === group));
+  const sorted = [...results.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return groups.flatMap((group) => sorted.filter((result) => result.group === group));
 }
 
 /** A failure outside the tests: in a hook of the suite, for instance because the cluster is not ready. */

@@ -30,7 +30,7 @@ const services = '[sig-network] Services';
 const balancers = '[sig-network] LoadBalancers [Feature:LoadBalancer]';
 const local = '[sig-network] LoadBalancers ExternalTrafficPolicy: Local [Feature:LoadBalancer] [Slow]';
 
-test('resultsOf() takes the part in which a test ran, in the order of the groups', () => {
+test('resultsOf() takes the part in which a test ran, in the order of the groups and of the names', () => {
   const first = reportOf(
     spec(services, 'should serve a basic endpoint from pods [Conformance]', 'passed'),
     spec(balancers, 'should have affinity [Slow] [LinuxOnly]', 'skipped'),
@@ -59,16 +59,16 @@ test('a skipped test has the reason of upstream or of this project, and one with
       spec(services, 'should work after restarting kube-proxy [Disruptive]', 'skipped', 'needs a Pod of it'),
       spec(balancers, `${finalizerTest} [Slow]`, 'skipped'),
       spec(services, 'should be new', 'skipped'),
-      spec(services, 'should crash', 'panicked', 'nil pointer'),
+      spec(services, 'should crash the program', 'panicked', 'nil pointer'),
     ),
   ]);
   assert.deepEqual(
     results.map(({ reason }) => reason),
-    [leftOut[finalizerTest], 'needs a Pod of it', '', 'nil pointer'],
+    [leftOut[finalizerTest], '', 'nil pointer', 'needs a Pod of it'],
   );
   assert.deepEqual(problemsIn(results), [
     'Services: should be new: did not run, for no known reason',
-    'Services: should crash: failed: nil pointer',
+    'Services: should crash the program: failed: nil pointer',
   ]);
 });
 
