@@ -11,7 +11,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here"
-readonly unavailable=69
+# shellcheck source=../../scripts/go-programs.sh
+. "$here/../../scripts/go-programs.sh"
 programs='coredns agnhost ginkgo e2e.test'
 
 say() { printf 'conformance: %s\n' "$*" >&2; }
@@ -33,10 +34,7 @@ mkdir -p "$folder"
 exec 9>"$folder/.lock"
 flock 9
 
-go=$("$here/../../scripts/go.sh") || exit $unavailable
-# Go keeps compiled packages in its cache, which a clone must not hold: the next clone would compile all of them again.
-unset XDG_CACHE_HOME GOFLAGS
-export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
+go_prepare ../../scripts
 
 # Go builds a copy of the module, so that a change of branch in the clone does not break it.
 rm -rf "$folder/.module"
@@ -48,38 +46,19 @@ todo=$(missing)
 [ -z "$todo" ] || {
   say "building the network tests of Kubernetes $version from their Go modules into $folder, once."
   say 'Two idle cores need about six minutes after make cluster has built Kubernetes.'
-  "$go" mod download >/dev/null 2>"$folder/.download.log" || {
-    tail -5 "$folder/.download.log" >&2
-    say 'Go cannot download the modules of the tests (see above)'
-    exit $unavailable
-  }
-  rm -f "$folder/.download.log"
+  go_download 'the tests'
 }
 
-# The tests ask for this version, and without it they call themselves v0.0.0.
-rest=${version#v}
-minor=${rest#*.}
-flags='-s -w'
-for variables in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-  flags="$flags -X $variables.gitVersion=$version -X $variables.gitMajor=${rest%%.*} -X $variables.gitMinor=${minor%%.*}"
-done
+flags=$(kubernetes_flags "$version")
 
 for program in $todo; do
   started=$(date +%s)
   case $program in
-    e2e.test) what='test -c -vet=off' package=./e2e ;;
-    coredns) what=build package=./dns ;;
-    ginkgo) what=build package=github.com/onsi/ginkgo/v2/ginkgo ;;
-    agnhost) what=build package=k8s.io/kubernetes/test/images/agnhost ;;
+    e2e.test) go_build e2e.test ./e2e test -c -vet=off ;;
+    coredns) go_build coredns ./dns build ;;
+    ginkgo) go_build ginkgo github.com/onsi/ginkgo/v2/ginkgo build ;;
+    agnhost) go_build agnhost k8s.io/kubernetes/test/images/agnhost build ;;
   esac
-  # shellcheck disable=SC2086 # two words
-  "$go" $what -trimpath -ldflags "$flags" -o "$folder/.$program.new" "$package" >&2 || {
-    rm -f "$folder/.$program.new"
-    say "building $program failed (see above)"
-    exit 1
-  }
-  # Only a finished program gets its name.
-  mv "$folder/.$program.new" "$folder/$program"
   say "$program is built, $(($(date +%s) - started)) s"
 done
 rm -rf "$folder/.module"

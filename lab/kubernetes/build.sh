@@ -10,7 +10,8 @@
 # be had, and 1 when a build fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-readonly unavailable=69
+# shellcheck source=../../scripts/go-programs.sh
+. "$here/../../scripts/go-programs.sh"
 
 say() { printf 'kubernetes: %s\n' "$*" >&2; }
 
@@ -71,11 +72,7 @@ if [ -z "$todo" ]; then
   exit 0
 fi
 
-go=$("$here/../../scripts/go.sh") || exit $unavailable
-
-# Go keeps compiled packages in its cache, which a clone must not hold: the next clone would compile all of them again.
-unset XDG_CACHE_HOME GOFLAGS
-export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
+go_prepare "$here/../../scripts"
 
 # The build runs on a copy of the module, so that a change of branch in the clone does not break it.
 mkdir -p "$folder/.module"
@@ -84,22 +81,8 @@ cd "$folder/.module"
 
 say "building Kubernetes $version from its Go modules into $folder, once."
 say "Two idle cores need about 12 minutes, and about 5 GB for Go's own caches. An interrupted build goes on where it stopped."
-"$go" mod download >/dev/null 2>"$folder/.download.log" || {
-  tail -5 "$folder/.download.log" >&2
-  say "Go cannot download the modules of Kubernetes (see above)"
-  exit $unavailable
-}
-rm -f "$folder/.download.log"
-
-rest=${version#v}
-major=${rest%%.*}
-rest=${rest#*.}
-minor=${rest%%.*}
-flags='-s -w'
-# Without these, every program calls itself v0.0.0.
-for variables in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-  flags="$flags -X $variables.gitVersion=$version -X $variables.gitMajor=$major -X $variables.gitMinor=$minor"
-done
+go_download Kubernetes
+flags=$(kubernetes_flags "$version")
 
 count=$(echo "$todo" | wc -w)
 number=0
@@ -108,13 +91,7 @@ for package in $todo; do
   program=$(program_of "$package")
   started=$(date +%s)
   say "$number of $count: $program"
-  "$go" build -trimpath -ldflags "$flags" -o "$folder/.$program.new" "$package" >&2 || {
-    rm -f "$folder/.$program.new"
-    say "building $program failed (see above)"
-    exit 1
-  }
-  # Only a finished program gets its name.
-  mv "$folder/.$program.new" "$folder/$program"
+  go_build "$program" "$package" build
   say "$number of $count: $program is built, $(($(date +%s) - started)) s"
 done
 rm -rf "$folder/.module"

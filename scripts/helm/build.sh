@@ -7,7 +7,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here"
-readonly unavailable=69
+# shellcheck source=../go-programs.sh
+. ../go-programs.sh
 
 say() { printf 'helm: %s\n' "$*" >&2; }
 
@@ -20,23 +21,10 @@ if [ ! -x "$folder/helm" ]; then
   flock 9
 fi
 if [ ! -x "$folder/helm" ]; then
-  go=$("$here/../go.sh") || exit $unavailable
-  # Go keeps compiled packages in its cache, which a clone must not hold: the next clone would compile all of them again.
-  unset XDG_CACHE_HOME GOFLAGS
-  export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
+  go_prepare ..
   say "building Helm $version from its Go modules into $folder, once. Two idle cores need about three minutes."
-  "$go" mod download >/dev/null 2>"$folder/.download.log" || {
-    tail -5 "$folder/.download.log" >&2
-    say "Go cannot download the modules of Helm (see above)"
-    exit $unavailable
-  }
-  rm -f "$folder/.download.log"
-  nice -n 10 "$go" build -trimpath -ldflags '-s -w' -o "$folder/.helm.new" helm.sh/helm/v4/cmd/helm >&2 || {
-    rm -f "$folder/.helm.new"
-    say "building Helm failed (see above)"
-    exit 1
-  }
-  # Only a finished program gets its name.
-  mv "$folder/.helm.new" "$folder/helm"
+  go_download Helm
+  flags='-s -w'
+  go_build helm helm.sh/helm/v4/cmd/helm build
 fi
 echo "$folder/helm"

@@ -1,0 +1,47 @@
+# shellcheck shell=sh
+# What the scripts that build programs from Go modules share. They source this file, define `say`, and set:
+#   folder   where the finished programs go, outside the clone
+#   flags    the flags of the linker
+# The exit code is 69 (EX_UNAVAILABLE of sysexits.h) when Go or its modules cannot be had, and 1 when a build fails.
+readonly unavailable=69
+
+# Finds or installs Go. The argument is the path of `scripts`.
+go_prepare() {
+  go=$("$1/go.sh") || exit $unavailable
+  # Go keeps compiled packages in its cache, which a clone must not hold: the next clone would compile all of them again.
+  unset XDG_CACHE_HOME GOFLAGS
+  export CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
+}
+
+# Downloads the modules of the folder in which the script is. The argument names them in the message.
+go_download() {
+  "$go" mod download >/dev/null 2>"$folder/.download.log" || {
+    tail -5 "$folder/.download.log" >&2
+    say "Go cannot download the modules of $1 (see above)"
+    exit $unavailable
+  }
+  rm -f "$folder/.download.log"
+}
+
+# go_build PROGRAM PACKAGE VERB [OPTION…], for example: go_build helm helm.sh/helm/v4/cmd/helm build
+go_build() {
+  program=$1 package=$2
+  shift 2
+  "$go" "$@" -trimpath -ldflags "$flags" -o "$folder/.$program.new" "$package" >&2 || {
+    rm -f "$folder/.$program.new"
+    say "building $program failed (see above)"
+    exit 1
+  }
+  # Only a finished program gets its name.
+  mv "$folder/.$program.new" "$folder/$program"
+}
+
+# The flags of the linker for a program of Kubernetes. Without its version, it calls itself v0.0.0.
+kubernetes_flags() {
+  rest=${1#v}
+  minor=${rest#*.}
+  printf %s '-s -w'
+  for variables in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    printf %s " -X $variables.gitVersion=$1 -X $variables.gitMajor=${rest%%.*} -X $variables.gitMinor=${minor%%.*}"
+  done
+}
