@@ -1,10 +1,16 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { Lab } from '../../lab/lab.ts';
 import { frrPrivileges } from './frr-privileges.ts';
 
 const daemons = ['zebra', 'bfdd', 'bgpd'] as const;
-const flags: Readonly<Partial<Record<(typeof daemons)[number], readonly string[]>>> = {
+type Daemon = (typeof daemons)[number];
+const flags: Readonly<Partial<Record<Daemon, readonly string[]>>> = {
   bfdd: ['--bfdctl', '/run/lab/bfdd.sock'],
+};
+/** The socket that a daemon opens when others can connect to it. */
+const sockets: Readonly<Partial<Record<Daemon, string>>> = {
+  zebra: '/run/lab/zserv',
+  bfdd: '/run/lab/bfdd.sock',
 };
 
 export interface FrrOptions {
@@ -14,13 +20,18 @@ export interface FrrOptions {
   readonly runBy?: readonly string[];
 }
 
-/** Starts zebra, bfdd and bgpd of FRR on the router of a lab, with these lines of configuration. */
+/**
+ * Starts zebra, bfdd and bgpd of FRR on the router of a lab, with these lines of configuration, one after another. A bgpd that does not reach
+ * zebra at its start tries again after ten seconds, and may never learn what BFD says about its peers.
+ */
 export async function startFrr(lab: Lab, { bfdd, bgpd, runBy = ['env'] }: FrrOptions): Promise<void> {
   const privileges = await frrPrivileges();
   const lines = { zebra: [], bfdd, bgpd };
   for (const daemon of daemons) {
     const file = `/run/lab/${daemon}.conf`;
     writeFileSync(file, `${['log stdout', ...lines[daemon]].join('\n')}\n`);
+    const socket = sockets[daemon];
+    if (socket !== undefined) rmSync(socket, { force: true });
     const [command = '', ...rest] = runBy;
     lab.processes.start(
       daemon,
@@ -33,6 +44,7 @@ export async function startFrr(lab: Lab, { bfdd, bgpd, runBy = ['env'] }: FrrOpt
       ],
       { LD_PRELOAD: privileges.environment.LD_PRELOAD ?? '' },
     );
+    if (socket !== undefined) await lab.until(`${daemon} runs`, async () => existsSync(socket));
   }
 }
 
