@@ -94,13 +94,15 @@ const koffiFiles = [
 /** The user of the controller in its Pod: `runAsUser` in manifests/controller.yaml, and the user of the image. */
 const controllerUser = 65532;
 
-if (existsSync(dist) && readdirSync(dist).length > 0 && !existsSync(join(dist, 'app/bellman.js'))) {
+/** `make image` writes here. The build leaves it. */
+const imageFolder = 'image';
+const isForeign = (entry: string) => entry !== imageFolder;
+if (existsSync(dist) && readdirSync(dist).some(isForeign) && !existsSync(join(dist, 'app/bellman.js'))) {
   process.stderr.write(
     `build: ${dist} is not empty and holds no build, so it is not replaced; name another folder\n`,
   );
   process.exit(1);
 }
-// `make image` writes dist/image, which stays.
 for (const part of ['app', 'bin', 'bellman', 'compiled'])
   rmSync(join(dist, part), { recursive: true, force: true });
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
