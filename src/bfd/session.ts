@@ -260,7 +260,7 @@ export class BfdSession {
       switch (action.kind) {
         case 'send':
           this.#send(action.octets);
-          if (action.lateMs !== undefined) this.#options.lateness.add(action.lateMs);
+          if (action.lateMs !== undefined) this.#options.lateness.add(action.lateMs, this.#options.clock.now());
           break;
         case 'echo':
           this.#echo?.send(action.sequence);
@@ -311,7 +311,7 @@ export class BfdSession {
   }
 
   #changed(from: SessionMachine['state']): void {
-    const { clock, logger, onChange } = this.#options;
+    const { clock, lateness, logger, onChange } = this.#options;
     const { state, diagnostic, remote } = this.machine;
     if (state !== from) {
       this.#sinceMs = clock.epochMs();
@@ -326,7 +326,11 @@ export class BfdSession {
         this.#downs++;
         // A session that is removed, or ends with the process, is no fault.
         if (state === 'AdminDown') logger.info({ peer, reason }, 'BFD session ended');
-        else logger.warn({ peer, reason, remoteReason }, 'BFD session went down');
+        else {
+          // A peer also declares this node silent when the packets of this process were late.
+          const sentLateMs = Math.round(lateness.recentMaxMs(clock.now()));
+          logger.warn({ peer, reason, remoteReason, sentLateMs }, 'BFD session went down');
+        }
       }
     }
     onChange(this.change());

@@ -137,6 +137,25 @@ describe('BfdEngine', () => {
     assert.equal(only(a).state, 'Down');
   });
 
+  test('a session that goes down logs how late the last packets of this node were', () => {
+    const { clock, a, b } = pair();
+    b.transport.onSent = () => undefined;
+    clock.stall(400);
+    clock.advance(200);
+    const down = a.lines.find(({ msg }) => msg === 'BFD session went down');
+    assert.ok(Number(down?.sentLateMs) >= 340 && Number(down?.sentLateMs) <= 400, JSON.stringify(down));
+  });
+
+  test('a session that goes down on a quiet node logs a delay of zero, however late packets were a minute ago', () => {
+    const { clock, a, b } = pair();
+    clock.stall(140);
+    clock.advance(60_000);
+    b.transport.onSent = () => undefined;
+    clock.advance(200);
+    const down = a.lines.findLast(({ msg }) => msg === 'BFD session went down');
+    assert.equal(down?.sentLateMs, 0);
+  });
+
   for (const [what, changes] of [
     ['id', { id: 'other' }],
     ['local address', { localAddress: ours }],
