@@ -260,7 +260,8 @@ export class BfdSession {
       switch (action.kind) {
         case 'send':
           this.#send(action.octets);
-          if (action.lateMs !== undefined) this.#options.lateness.add(action.lateMs, this.#options.clock.now());
+          if (action.lateMs !== undefined)
+            this.#options.lateness.add(action.lateMs, this.#options.clock.now());
           break;
         case 'echo':
           this.#echo?.send(action.sequence);
