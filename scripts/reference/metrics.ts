@@ -2,6 +2,7 @@
 import { Registry } from 'prom-client';
 import { BgpMetrics } from '../../src/bgp/metrics.ts';
 import { systemClock } from '../../src/clock.ts';
+import { refusalCauses } from '../../src/cluster/status.ts';
 import { ControllerMetrics } from '../../src/controller/metrics.ts';
 import { registerKubernetesMetrics } from '../../src/kubernetes/metrics.ts';
 import { Reachability } from '../../src/kubernetes/reachability.ts';
@@ -11,7 +12,9 @@ import {
   registerAddressMetrics,
   registerNeighbourMetrics,
 } from '../../src/layer2/responder/metrics.ts';
+import { registerAnnouncedMetrics } from '../../src/speaker/announced-metrics.ts';
 import { BfdDowns, registerBfdMetrics } from '../../src/speaker/bfd-metrics.ts';
+import { registerConfigMetrics } from '../../src/telemetry/config-metrics.ts';
 import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
 import { entrances } from '../../src/telemetry/guard.ts';
 import { registerInputFailures } from '../../src/telemetry/input-failures.ts';
@@ -42,15 +45,32 @@ const processes: readonly Process[] = [
     title: 'Controller and speaker: the process',
     text: 'The failures that a speaker counts include those of its layer-2 process and of its BFD process. All other metrics describe the process\nwithout its child processes.',
     register: (registry) => {
-      registerProcessMetrics(registry, systemClock, '');
+      registerProcessMetrics(registry, systemClock, { component: 'speaker', version: '' });
       registerInputFailures(registry);
       registerLostLogLines(registry);
     },
   },
   {
+    title: 'Controller and speaker: configuration',
+    text: 'Of the replicas of the controller, only the leader has a configuration.',
+    register: (registry) => registerConfigMetrics(registry, () => undefined),
+  },
+  {
     title: 'Controller',
     text: 'Only the leader has the metrics of pools and Services.',
     register: (registry) => void new ControllerMetrics(registry),
+  },
+  {
+    title: 'Speaker: addresses',
+    text: "`bellman_speaker_announced` has MetalLB's name with another prefix.",
+    register: (registry) =>
+      registerAnnouncedMetrics(registry, {
+        nodeName: '',
+        sync: { missing: [] },
+        speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalCauses: () => [] },
+        establishedPeers: () => new Set(),
+        owned: () => [],
+      }),
   },
   {
     title: 'Speaker: BGP',
@@ -77,6 +97,10 @@ const processes: readonly Process[] = [
 /** The meaning of each label. A label that has another meaning on one metric is listed with the name of that metric. */
 const labels: Readonly<Record<string, string>> = {
   peer: 'name of the peer',
+  component: '`controller`, `speaker`',
+  service: 'the Service as `namespace/name`',
+  node: 'name of the node',
+  hash: 'the first 16 hexadecimal digits of the SHA-256 of the text, as in `bellman status`',
   entrance: entrances.map(code).join(', '),
   version: 'version of Bellman',
   node_version: 'version of Node',
@@ -85,6 +109,8 @@ const labels: Readonly<Record<string, string>> = {
   family: '`ipv4`, `ipv6`',
   namespace: 'name of the namespace',
   ip: 'the address',
+  'bellman_speaker_announced protocol': '`bgp`, `layer2`',
+  'bellman_speaker_refusals cause': refusalCauses.map(code).join(', '),
   cause: 'see [refusals](../design/allocation.md#refusals)',
   object: '`configmap`, `service`',
   result: '`ok`, `conflict`, `error`',

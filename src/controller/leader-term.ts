@@ -5,6 +5,7 @@
  * nothing before all first lists are complete: both ConfigMaps, the namespaces and the Services.
  */
 import type { Clock } from '../clock.ts';
+import type { AcceptedConfig } from '../cluster/accepted-config.ts';
 import { acceptedConfigMapName, configMapName } from '../cluster/names.ts';
 import { type Labels, protocolText } from '../config/index.ts';
 import type { Api, RawObject } from '../kubernetes/api.ts';
@@ -54,6 +55,10 @@ export class LeaderTerm {
       onAddressesChanged: () => this.#config.addressesChanged(),
     });
     this.#config = new ConfigReconciler({ ...options, services: this.#services });
+  }
+
+  get configInForce(): AcceptedConfig | undefined {
+    return this.#config.accepted;
   }
 
   /** The term's part of `/status`. */

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { formatIp } from '../address/index.ts';
 import type { PoolConfig } from '../config/index.ts';
+import { registerCollected, type Sample } from '../telemetry/collected-metric.ts';
 import type { Allocator } from './allocator/allocator.ts';
 
 /** The state from which the gauges take their values when Prometheus collects them. */
@@ -9,8 +11,6 @@ export interface GaugeSource {
   /** Services whose status waits to be written. */
   readonly queued: () => number;
 }
-
-type Sample = readonly [labels: Record<string, string>, value: number];
 
 /** A gauge whose samples are computed on collection. */
 interface CollectedGauge {
@@ -54,6 +54,12 @@ const collectedGauges: readonly CollectedGauge[] = [
     help: 'Addresses of the pool that the namespace holds, for pools with a limit per namespace.',
     labelNames: ['pool', 'namespace'],
     samples: heldPerNamespace,
+  },
+  {
+    name: 'bellman_allocator_address_assigned',
+    help: 'Always 1. The labels name an address, the Service that holds it, and its pool.',
+    labelNames: ['service', 'ip', 'pool'],
+    samples: assignedAddresses,
   },
 ];
 
@@ -120,16 +126,11 @@ export class ControllerMetrics {
     this.#source = undefined;
   }
 
-  #register(registry: Registry, { name, help, labelNames, samples }: CollectedGauge): void {
-    const gauge: Gauge = new Gauge({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [registry],
-      collect: () => {
-        gauge.reset();
-        if (this.#source) for (const [labels, value] of samples(this.#source)) gauge.set(labels, value);
-      },
+  #register(registry: Registry, { samples, ...metric }: CollectedGauge): void {
+    registerCollected(registry, {
+      ...metric,
+      type: 'gauge',
+      samples: () => (this.#source ? samples(this.#source) : []),
     });
   }
 }
@@ -162,4 +163,9 @@ function* heldPerNamespace({ pools, allocator }: GaugeSource): Iterable<Sample> 
   if (limited.size === 0) return;
   for (const { pool, namespace, held } of allocator.heldByNamespace())
     if (limited.has(pool)) yield [{ pool, namespace }, held];
+}
+
+function* assignedAddresses({ allocator }: GaugeSource): Iterable<Sample> {
+  for (const { service, address, pool } of allocator.assigned())
+    yield [{ service, ip: formatIp(address), pool }, 1];
 }

@@ -29,6 +29,7 @@ import { registerKubernetesMetrics } from '../kubernetes/metrics.ts';
 import { accessByToken } from '../kubernetes/token-review.ts';
 import type { Logger } from '../log.ts';
 import { keepMemorySmall } from '../memory/keeper.ts';
+import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
@@ -62,7 +63,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   const { recorder, guard } = createDiagnostics({ clock, logger, registry });
   const client = await connect(options.kubeconfig, 'bellman-controller', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
-  registerProcessMetrics(registry, clock, version);
+  registerProcessMetrics(registry, clock, { component: 'controller', version });
   const metrics = new ControllerMetrics(registry);
   endOnCrash({ logger, recorder, clock });
   keepMemorySmall({ clock, logger, signal });
@@ -71,6 +72,7 @@ export async function runController(options: RunControllerOptions): Promise<void
   // Events use the unrestricted client, so that they report what has happened even after the Lease is lost.
   const events = new EventRecorder({ client, component, host: hostname(), logger, clock });
   let term: LeaderTerm | undefined;
+  registerConfigMetrics(registry, () => term?.configInForce);
 
   const serve = async (api: Api, until: AbortSignal) => {
     term = new LeaderTerm({

@@ -88,6 +88,11 @@ export function registerBfdMetrics(registry: Registry, bfd: Source, downs: BfdDo
     'The session goes down after this time without a packet. Missing until the peer has sent one.',
     ({ detectionTimeMs }) => (detectionTimeMs === 0 ? undefined : detectionTimeMs / 1000),
   );
+  gauge(
+    'profile_in_force',
+    '1 while the session runs with the settings of its profile, 0 while they are changed, for instance because this node does not grant BFD real-time scheduling.',
+    ({ warning }) => (warning === undefined ? 1 : 0),
+  );
   registerDowns(registry, downs);
   registerDrops(registry, bfd);
   registerProcess(registry, bfd);

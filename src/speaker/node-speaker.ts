@@ -207,6 +207,21 @@ export class NodeSpeaker {
     return peersOf;
   }
 
+  /** For each Service, the addresses that this node announces by BGP, with the names of the peers that should receive them. */
+  advertisedByService(): Iterable<readonly [string, ServicePlan['advertised']]> {
+    return this.#advertised;
+  }
+
+  /** Services that use a layer-2 address, as `namespace/name`. */
+  serviceKeysOf(address: string): readonly string[] {
+    return this.#addresses.servicesOf(address);
+  }
+
+  /** The cause of each refusal. */
+  *refusalCauses(): Iterable<Refusal['cause']> {
+    for (const refusals of this.#refusals.values()) for (const { cause } of refusals) yield cause;
+  }
+
   /** Addresses that this node does not announce, with their Services. */
   refusals(): (Refusal & { readonly service: string })[] {
     return [...this.#refusals].flatMap(([service, refusals]) =>

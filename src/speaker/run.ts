@@ -26,6 +26,7 @@ import { createLayer2, type Layer2 } from '../layer2/parent.ts';
 import type { DefencePolicy } from '../layer2/responder/defence.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { keepMemorySmall } from '../memory/keeper.ts';
+import { registerConfigMetrics } from '../telemetry/config-metrics.ts';
 import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics, type Diagnostics } from '../telemetry/diagnostics.ts';
 import type { ListenAddress } from '../telemetry/http-server.ts';
@@ -34,6 +35,7 @@ import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
 import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
 import { AcceptedConfigTracker } from './accepted-config-tracker.ts';
+import { registerAnnouncedMetrics } from './announced-metrics.ts';
 import { AnnouncingReconciler } from './announcing-reconciler.ts';
 import { AssignmentEvents } from './assignment-events.ts';
 import { BfdDowns, registerBfdMetrics } from './bfd-metrics.ts';
@@ -85,11 +87,12 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const turns = new Turns(clock, logLongWork(logger));
   const client = await connect(options.kubeconfig, 'bellman-speaker', { logger, recorder });
   registerKubernetesMetrics(registry, client.reachability);
-  registerProcessMetrics(registry, clock, version);
+  registerProcessMetrics(registry, clock, { component: 'speaker', version });
   endOnCrash({ logger, recorder, clock });
   const services = new Map<string, KeptService>();
   const knownSpeakers = new KnownSpeakerList();
   const accepted = new AcceptedConfigTracker();
+  registerConfigMetrics(registry, () => accepted.current);
   const sync = new InitialSync();
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger, clock });
   const isOurs = (service: KeptService) => loadBalancerClassMatches(service, options.loadBalancerClass);
@@ -166,6 +169,15 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     configMap: () => ({ namespace, uid: accepted.uid }),
     servicesOf: (address) => speaker.servicesOf(address),
     reconciler,
+  });
+
+  registerAnnouncedMetrics(registry, {
+    nodeName,
+    sync,
+    speaker,
+    establishedPeers: () =>
+      new Set(bgp.status().flatMap(({ name, state }) => (state === 'Established' ? name : []))),
+    owned: () => reports.owned.keys(),
   });
 
   const server = await serveSpeaker({

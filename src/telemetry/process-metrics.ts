@@ -6,7 +6,11 @@ import type { Clock } from '../clock.ts';
  * Registers the metrics that Prometheus' own client libraries give every process, under their usual names, and the version of the program.
  * They describe this process alone, without its child processes.
  */
-export function registerProcessMetrics(registry: Registry, clock: Clock, version: string): void {
+export function registerProcessMetrics(
+  registry: Registry,
+  clock: Clock,
+  { component, version }: { readonly component: 'controller' | 'speaker'; readonly version: string },
+): void {
   const registers = [registry];
   const gauge = (name: string, help: string, value: () => number | undefined) =>
     new Gauge({
@@ -21,10 +25,10 @@ export function registerProcessMetrics(registry: Registry, clock: Clock, version
     });
   new Gauge({
     name: 'bellman_build_info',
-    help: 'Always 1. The labels say which version runs.',
-    labelNames: ['version', 'node_version'],
+    help: 'Always 1. The labels say which process and version runs.',
+    labelNames: ['component', 'version', 'node_version'],
     registers,
-  }).set({ version, node_version: process.version }, 1);
+  }).set({ component, version, node_version: process.version }, 1);
   new Counter({
     name: 'process_cpu_seconds_total',
     help: 'CPU time of the process, in seconds.',

@@ -95,6 +95,11 @@ export class ConfigReconciler {
     };
   }
 
+  /** The configuration in force. */
+  get accepted(): AcceptedConfig | undefined {
+    return this.#accepted;
+  }
+
   /** The pools in force. */
   get pools(): readonly PoolConfig[] {
     return this.#accepted?.config.pools ?? [];

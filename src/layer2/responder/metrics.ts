@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DropReason } from '../../link/frame.ts';
+import { registerCollected, type Sample } from '../../telemetry/collected-metric.ts';
 import type { AddressCounts } from './address-state.ts';
 import type { Protocol } from './link-port.ts';
 
@@ -30,7 +31,7 @@ export class NeighbourCounters {
   }
 }
 
-/** Registers the counters of each address. With 10,000 addresses, a scrape costs tens of milliseconds. */
+/** Registers the counters of each address. */
 export function registerAddressMetrics(registry: Registry, counts: () => Iterable<AddressCounts>): void {
   const perAddress = [
     [neighbourMetric.requestsReceived, 'Layer 2 requests received for an owned address', 'requests'],
@@ -38,18 +39,11 @@ export function registerAddressMetrics(registry: Registry, counts: () => Iterabl
     [neighbourMetric.gratuitousSent, 'Gratuitous layer 2 packets sent for an owned address', 'gratuitous'],
     [neighbourMetric.conflicts, 'Layer 2 packets in which another host used an owned address', 'conflicts'],
   ] as const;
-  for (const [name, help, field] of perAddress) {
-    new Counter({
-      name,
-      help,
-      labelNames: ['ip'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const each of counts()) this.inc({ ip: each.text }, each[field]);
-      },
+  for (const [name, help, field] of perAddress)
+    registerCollected(registry, {
+      ...{ name, help, type: 'counter', labelNames: ['ip'] },
+      samples: () => Array.from(counts(), (each): Sample => [{ ip: each.text }, each[field]]),
     });
-  }
 }
 
 /** Registers the responder's counters of frames and links. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { peerMachines } from '../../../src/speaker/http.ts';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { mergedMetrics, peerMachines } from '../../../src/speaker/http.ts';
 import { ip } from './fixtures.ts';
 
 test('peerMachines() names the machine of each peer with the address', () => {
@@ -17,4 +18,35 @@ test('peerMachines() names the machine of each peer with the address', () => {
   ]);
   assert.deepEqual(peerMachines(peers, '2001:db8::1'), ['peer rack', 'bfd rack']);
   assert.deepEqual(peerMachines(peers, '192.0.2.10'), []);
+});
+
+test('mergedMetrics() adds up what both processes report and keeps the rest', async () => {
+  const registry = new Registry();
+  const failures = new Counter({
+    name: 'failures_total',
+    help: 'Failures.',
+    labelNames: ['kind'],
+    registers: [registry],
+  });
+  failures.inc({ kind: 'a' }, 2);
+  new Gauge({ name: 'own', help: 'Own.', registers: [registry] }).set(5);
+  const child = (name: string, labels: object, value: number) => ({
+    ...{ name, help: `${name}.`, type: 'counter', aggregator: 'sum', values: [{ labels, value }] },
+  });
+  const text = await mergedMetrics(registry, [
+    child('failures_total', { kind: 'a' }, 1),
+    child('child_total', {}, 4),
+  ]);
+  const lines = text.split('\n').filter((line) => line !== '');
+  assert.deepEqual(lines.toSorted(), [
+    '# HELP child_total child_total.',
+    '# HELP failures_total Failures.',
+    '# HELP own Own.',
+    '# TYPE child_total counter',
+    '# TYPE failures_total counter',
+    '# TYPE own gauge',
+    'child_total 4',
+    'failures_total{kind="a"} 3',
+    'own 5',
+  ]);
 });

@@ -6,9 +6,9 @@ import { registerProcessMetrics } from '../../../src/telemetry/process-metrics.t
 
 test('registerProcessMetrics() reports version, CPU time, memory, start and descriptors of the process', async () => {
   const registry = new Registry();
-  registerProcessMetrics(registry, systemClock, '1.2.3');
+  registerProcessMetrics(registry, systemClock, { component: 'speaker', version: '1.2.3' });
   const text = await registry.metrics();
-  const build = `bellman_build_info{version="1.2.3",node_version="${process.version}"} 1`;
+  const build = `bellman_build_info{component="speaker",version="1.2.3",node_version="${process.version}"} 1`;
   assert.ok(text.includes(build), text);
   const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   const { user, system } = process.cpuUsage();

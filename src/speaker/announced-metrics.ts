@@ -1,0 +1,62 @@
+/**
+ * What this node announces, as metrics. They are made from the present state when they are read, so that no event costs more because of
+ * them.
+ */
+import type { Registry } from 'prom-client';
+import { refusalCauses } from '../cluster/status.ts';
+import { registerCollected, type Sample } from '../telemetry/collected-metric.ts';
+import type { InitialSync } from './initial-sync.ts';
+import type { NodeSpeaker } from './node-speaker.ts';
+
+export interface AnnouncedSources {
+  readonly nodeName: string;
+  readonly sync: Pick<InitialSync, 'missing'>;
+  readonly speaker: Pick<NodeSpeaker, 'advertisedByService' | 'serviceKeysOf' | 'refusalCauses'>;
+  /** Names of the peers whose session is Established. */
+  readonly establishedPeers: () => ReadonlySet<string>;
+  /** Layer-2 addresses that this node answers for. */
+  readonly owned: () => Iterable<string>;
+}
+
+export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedSources): void {
+  const { nodeName, sync, speaker } = sources;
+  registerCollected(registry, {
+    name: 'bellman_speaker_announced',
+    help: '1 while this node announces the address of the Service. 0 while it should announce it by BGP and no session with a peer for it is Established.',
+    type: 'gauge',
+    labelNames: ['service', 'protocol', 'node', 'ip'],
+    samples: () => announced(sources),
+  });
+  registerCollected(registry, {
+    name: 'bellman_speaker_refusals',
+    help: 'Addresses of Services that this node does not announce, by cause.',
+    type: 'gauge',
+    labelNames: ['node', 'cause'],
+    samples: () => {
+      const counts = new Map<string, number>(refusalCauses.map((cause) => [cause, 0]));
+      for (const cause of speaker.refusalCauses()) counts.set(cause, (counts.get(cause) ?? 0) + 1);
+      return Array.from(counts, ([cause, count]): Sample => [{ node: nodeName, cause }, count]);
+    },
+  });
+  registerCollected(registry, {
+    name: 'bellman_speaker_in_sync',
+    help: '1 when the speaker has read all objects that it needs. Before that it announces nothing.',
+    type: 'gauge',
+    labelNames: ['node'],
+    samples: () => [[{ node: nodeName }, sync.missing.length === 0 ? 1 : 0]],
+  });
+}
+
+function* announced({
+  nodeName: node,
+  speaker,
+  establishedPeers,
+  owned,
+}: AnnouncedSources): Iterable<Sample> {
+  const established = establishedPeers();
+  for (const [service, addresses] of speaker.advertisedByService())
+    for (const { address: ip, peers } of addresses)
+      yield [{ service, protocol: 'bgp', node, ip }, peers.some((peer) => established.has(peer)) ? 1 : 0];
+  for (const ip of owned())
+    for (const service of speaker.serviceKeysOf(ip)) yield [{ service, protocol: 'layer2', node, ip }, 1];
+}

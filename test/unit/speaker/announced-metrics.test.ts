@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import type { RefusalCause } from '../../../src/cluster/status.ts';
+import { type AnnouncedSources, registerAnnouncedMetrics } from '../../../src/speaker/announced-metrics.ts';
+
+/** The samples of a speaker in this state whose name has the prefix. */
+async function samples(prefix: string, state: Partial<AnnouncedSources>): Promise<string[]> {
+  const registry = new Registry();
+  registerAnnouncedMetrics(registry, {
+    nodeName: 'node-1',
+    sync: { missing: [] },
+    speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalCauses: () => [] },
+    establishedPeers: () => new Set(),
+    owned: () => [],
+    ...state,
+  });
+  return (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${prefix}{`));
+}
+
+test('an address that BGP should announce is 1 while a session with one of its peers is Established, else 0', async () => {
+  const advertised = [
+    ['default/web', [{ address: '198.51.100.1', peers: ['a', 'b'] }]],
+    ['default/mail', [{ address: '198.51.100.2', peers: ['a'] }]],
+  ] as const;
+  const lines = await samples('bellman_speaker_announced', {
+    speaker: { advertisedByService: () => advertised, serviceKeysOf: () => [], refusalCauses: () => [] },
+    establishedPeers: () => new Set(['b']),
+  });
+  assert.deepEqual(lines, [
+    'bellman_speaker_announced{service="default/web",protocol="bgp",node="node-1",ip="198.51.100.1"} 1',
+    'bellman_speaker_announced{service="default/mail",protocol="bgp",node="node-1",ip="198.51.100.2"} 0',
+  ]);
+});
+
+test('an address that this node answers for has a sample for each Service that shares it', async () => {
+  const lines = await samples('bellman_speaker_announced', {
+    speaker: {
+      advertisedByService: () => [],
+      serviceKeysOf: () => ['default/dns-tcp', 'default/dns-udp'],
+      refusalCauses: () => [],
+    },
+    owned: () => ['192.0.2.1'],
+  });
+  assert.deepEqual(lines, [
+    'bellman_speaker_announced{service="default/dns-tcp",protocol="layer2",node="node-1",ip="192.0.2.1"} 1',
+    'bellman_speaker_announced{service="default/dns-udp",protocol="layer2",node="node-1",ip="192.0.2.1"} 1',
+  ]);
+});
+
+test('refusals are counted by cause, with a zero for each cause that does not occur', async () => {
+  const causes: RefusalCause[] = ['no-endpoint', 'no-endpoint', 'node'];
+  const lines = await samples('bellman_speaker_refusals', {
+    speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalCauses: () => causes },
+  });
+  assert.ok(
+    lines.includes('bellman_speaker_refusals{node="node-1",cause="no-endpoint"} 2'),
+    lines.join('\n'),
+  );
+  assert.ok(lines.includes('bellman_speaker_refusals{node="node-1",cause="node"} 1'));
+  assert.ok(lines.includes('bellman_speaker_refusals{node="node-1",cause="no-peer"} 0'));
+});
+
+test('a speaker is in sync when no kind of objects is missing', async () => {
+  for (const [missing, value] of [
+    [[], 1],
+    [['services'], 0],
+  ] as const)
+    assert.deepEqual(await samples('bellman_speaker_in_sync', { sync: { missing } }), [
+      `bellman_speaker_in_sync{node="node-1"} ${value}`,
+    ]);
+});
