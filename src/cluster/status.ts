@@ -115,8 +115,19 @@ const speakerStatus = z.object({
       reason: text,
       /** Absent in a status without a version. */
       cause: z.enum(refusalCauses).optional().catch(undefined),
+      /** The kind of the object and its field that decide. Absent in a status of an older release. */
+      field: text.optional(),
     }),
   ),
+  /** The flags of the speaker that decide whether a node may announce. Absent in a status of an older release. */
+  nodeRules: z.object({ leavesWhenCordoned: z.boolean(), ignoresExcludeLabel: z.boolean() }).optional(),
+  /** The class of the Services that the speaker serves. Absent when it serves Services without a class. */
+  loadBalancerClass: text.optional(),
+  /**
+   * The links on which the node can answer in layer 2, with the subnets of each. Absent while the layer-2 process does not run, and in a
+   * status of an older release.
+   */
+  links: z.array(z.object({ name: text, subnets: texts })).optional(),
   /** Faults because of which the speaker cannot do what the configuration asks for. */
   troubles: texts.default([]),
   /** Work that is done in slices and is not finished, with the number of steps that are left. */

@@ -142,7 +142,7 @@ export class Layer2Agent {
       unreachable: () => this.#membership.machine?.unreachable().length ?? 0,
       owned: () => this.#answers.count,
     });
-    this.#ownFacts = new OwnFacts(this.#ownership.entries, logger);
+    this.#ownFacts = new OwnFacts(this.#ownership.entries, logger, report);
     this.#kernelAnswers = new KernelAnswerWarnings(this.#responder, logger);
     this.#counts = new CountsReport(this.#responder, report);
     this.#membership = new MembershipPort({

@@ -63,6 +63,13 @@ export interface Announcing {
   readonly since: string;
 }
 
+/** A link on which this node can answer. */
+export interface LinkStatus {
+  readonly name: string;
+  /** As text, such as `192.0.2.0/24`. */
+  readonly subnets: readonly string[];
+}
+
 export interface MemberStatus {
   readonly node: string;
   readonly state: 'alive' | 'suspect' | 'dead' | 'left';
@@ -90,6 +97,8 @@ export type FromLayer2 =
   /** The speaker of this node uses a membership key that this node does not know. Sent at most every ten minutes for each node. */
   | { readonly kind: 'unknown-key'; readonly node: string }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }
+  /** The links that carry addresses have changed. */
+  | { readonly kind: 'links'; readonly links: readonly LinkStatus[] }
   /** Sent every second. Carries the counters that have changed, with their totals. */
   | { readonly kind: 'counts'; readonly counts: readonly AddressCounts[] }
   /** Sent every second. Carries the process's registry as prom-client's JSON. The speaker merges it into its own metrics. */

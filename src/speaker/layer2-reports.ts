@@ -1,6 +1,6 @@
 import { configMapName, membershipSecretName } from '../cluster/names.ts';
 import type { EventRecord } from '../kubernetes/events.ts';
-import type { Announcing, FromLayer2, MemberStatus } from '../layer2/messages.ts';
+import type { Announcing, FromLayer2, LinkStatus, MemberStatus } from '../layer2/messages.ts';
 import type { KeptService } from './kept-objects.ts';
 
 export interface Layer2ReportsOptions {
@@ -26,6 +26,7 @@ export class Layer2Reports {
   readonly #owned = new Map<string, string>();
   readonly #inUse = new Map<string, string>();
   #members: readonly MemberStatus[] | undefined;
+  #links: readonly LinkStatus[] | undefined;
 
   constructor(options: Layer2ReportsOptions) {
     this.#options = options;
@@ -49,6 +50,11 @@ export class Layer2Reports {
     return this.#members;
   }
 
+  /** The links on which this node can answer; `undefined` while the layer-2 process does not run. */
+  get links(): readonly LinkStatus[] | undefined {
+    return this.#links;
+  }
+
   handle(message: FromLayer2): void {
     switch (message.kind) {
       case 'announcing':
@@ -61,10 +67,14 @@ export class Layer2Reports {
         return this.#unknownKey(message.node);
       case 'members':
         return this.#membersChanged(message.members);
+      case 'links':
+        this.#links = message.links;
+        return;
       case 'stopped':
         for (const address of [...this.#owned.keys()]) this.#stopped(address);
         this.#inUse.clear();
         this.#members = undefined;
+        this.#links = undefined;
         return;
       case 'counts':
       case 'metrics':

@@ -117,7 +117,7 @@ export class NodeSpeaker {
     this.#options = options;
     this.#peers = new PeerSet(options.nodeName, options.namespace, options.isOnLink);
     this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
-    this.#candidateSets = new CandidateSetTable(this.#nodes, this.#rules());
+    this.#candidateSets = new CandidateSetTable(this.#nodes, this.nodeRules);
     this.#planning = options.turns.task({
       name: 'plans of Services',
       step: () => this.#step(),
@@ -142,7 +142,7 @@ export class NodeSpeaker {
   }
 
   setNode(name: string, node: Node | undefined): void {
-    const rules = this.#rules();
+    const rules = this.nodeRules;
     const before = planningKey(name, this.#nodes.get(name), rules);
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
@@ -165,7 +165,7 @@ export class NodeSpeaker {
   setConfig(config: Config): void {
     this.#config = config;
     this.#options.layer2.use(this.usesLayer2);
-    this.#candidateSets.setRules(this.#rules(), this.#observedVersion);
+    this.#candidateSets.setRules(this.nodeRules, this.#observedVersion);
     this.#logRefusal();
     this.#planAll();
   }
@@ -234,6 +234,15 @@ export class NodeSpeaker {
     return this.#peers.peersOfBfdSession(sessionId);
   }
 
+  /** The rules by which this speaker rules nodes out as announcers. */
+  get nodeRules(): NodeRefusalRules {
+    const { leavesWhenCordoned, ignoresExcludeLabel } = this.#options;
+    return {
+      leavesWhenCordoned,
+      ignoresExcludeLabel: ignoresExcludeLabel || this.#config.ignoreExcludedNodes,
+    };
+  }
+
   /** Why no node answers for an address in layer 2. */
   unansweredReason(service: KeptService, address: string): string {
     return unansweredReason(service, address, this.#slices.slicesOf(objectKey(service)), this.#planContext());
@@ -241,7 +250,7 @@ export class NodeSpeaker {
 
   /** Whether Kubernetes rules the node out as an announcer. */
   isOut(name: string): boolean {
-    return nodeRefusal(name, this.#nodes.get(name), this.#rules()) !== undefined;
+    return nodeRefusal(name, this.#nodes.get(name), this.nodeRules) !== undefined;
   }
 
   node(name: string): Node | undefined {
@@ -352,15 +361,7 @@ export class NodeSpeaker {
       nodes: this.#nodes,
       candidateSets: this.#candidateSets,
       isOurs,
-      ...this.#rules(),
-    };
-  }
-
-  #rules(): NodeRefusalRules {
-    const { leavesWhenCordoned, ignoresExcludeLabel } = this.#options;
-    return {
-      leavesWhenCordoned,
-      ignoresExcludeLabel: ignoresExcludeLabel || this.#config.ignoreExcludedNodes,
+      ...this.nodeRules,
     };
   }
 
@@ -377,6 +378,6 @@ export class NodeSpeaker {
   #logRefusal(): void {
     const { nodeName } = this.#options;
     if (this.#phase !== 'reading')
-      this.#refusalLog.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.#rules()));
+      this.#refusalLog.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.nodeRules)?.reason);
   }
 }

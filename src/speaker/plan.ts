@@ -43,7 +43,20 @@ export interface Refusal {
   readonly cause: RefusalCause;
   /** The cause in words. */
   readonly reason: string;
+  /** The kind of the object and its field that decide, such as `Service spec.externalTrafficPolicy`. */
+  readonly field: string;
 }
+
+/** Fields that decide. They are constants, because a speaker may keep a refusal for each of ten thousand Services. */
+const fields = {
+  protocol: 'ConfigMap address-pools[].protocol',
+  peers: 'ConfigMap peers[].node-selectors, address-pools[].bgp-advertisements[]',
+  bgpServices: 'ConfigMap address-pools[].bgp-advertisements[].service-selectors',
+  layer2Services: 'ConfigMap address-pools[].l2-advertisements[].service-selectors',
+  layer2Nodes: 'ConfigMap address-pools[].l2-advertisements[].node-selectors',
+  endpoints: 'EndpointSlice endpoints[].conditions',
+  policy: 'Service spec.externalTrafficPolicy',
+} as const;
 
 export interface ServicePlan {
   readonly routes: readonly PeerRoute[];
@@ -99,7 +112,10 @@ function planAddress(
   );
   if (!plan) {
     const reason = `pool ${pool.name} has the protocol none`;
-    return { ...emptyPlan, refusals: [{ address: formatIp(ip), cause: 'no-protocol', reason }] };
+    return {
+      ...emptyPlan,
+      refusals: [{ address: formatIp(ip), cause: 'no-protocol', reason, field: fields.protocol }],
+    };
   }
   if (!second) return plan;
   const [one, other] = [plan.refusals[0], second.refusals[0]];
@@ -115,7 +131,8 @@ function planAddress(
 /** One refusal with the reasons of both protocols. */
 function bothRefusals(ofBgp: Refusal, ofLayer2: Refusal): Refusal {
   if (ofBgp.reason === ofLayer2.reason) return ofBgp;
-  return { ...ofBgp, reason: `${ofBgp.reason}; ${ofLayer2.reason}` };
+  const field = ofBgp.field === ofLayer2.field ? ofBgp.field : `${ofBgp.field}; ${ofLayer2.field}`;
+  return { ...ofBgp, reason: `${ofBgp.reason}; ${ofLayer2.reason}`, field };
 }
 
 /** The canonical text of an address. It is the string of the Service where that is canonical too, so that there is only one in memory. */
@@ -146,7 +163,7 @@ function planBgp(
   const routes = peerRoutes(ip, pool, service, config, nodes.get(nodeName));
   if (routes.length === 0) {
     const reason = `no peer of node ${nodeName} receives it`;
-    return { ...emptyPlan, refusals: [{ address, cause: 'no-peer', reason }] };
+    return { ...emptyPlan, refusals: [{ address, cause: 'no-peer', reason, field: fields.peers }] };
   }
   const peers = [...new Set(routes.map(({ peer }) => peer))];
   return { ...emptyPlan, routes, advertised: [{ address, peers }] };
@@ -174,13 +191,14 @@ function planLayer2(
       address,
       cause: 'not-selected',
       reason: 'no layer 2 advertisement selects this node',
+      field: fields.layer2Nodes,
     };
   return { ...emptyPlan, layer2: [entry], refusals: [refusal] };
 }
 
 /** The refusal when a pool has advertisements and none of them selects the Service. */
 function unselected(
-  protocol: string,
+  protocol: 'BGP' | 'layer 2',
   advertisements: readonly { readonly serviceSelectors: readonly LabelSelector[] }[],
   { labels }: KeptService,
   address: string,
@@ -189,7 +207,9 @@ function unselected(
     anySelectorMatches(serviceSelectors, labels),
   );
   if (isSelected || advertisements.length === 0) return undefined;
-  return { address, cause: 'not-selected', reason: `no ${protocol} advertisement selects this Service` };
+  const reason = `no ${protocol} advertisement selects this Service`;
+  const field = protocol === 'BGP' ? fields.bgpServices : fields.layer2Services;
+  return { address, cause: 'not-selected', reason, field };
 }
 
 /**
@@ -205,12 +225,17 @@ function refusalOf(
 ): Refusal | undefined {
   const { nodeName, nodes } = context;
   if (!endpoints.any)
-    return { address, cause: 'no-endpoint', reason: 'no endpoint of this address family is ready' };
+    return {
+      address,
+      cause: 'no-endpoint',
+      reason: 'no endpoint of this address family is ready',
+      field: fields.endpoints,
+    };
   if (service.externalTrafficPolicy === 'Local' && !localNodes(endpoints, mayAnnounce).has(nodeName)) {
     const lack = endpoints.nodes.has(nodeName) ? 'has only terminating endpoints' : 'has no ready endpoint';
     const reason = `externalTrafficPolicy is Local and node ${nodeName} ${lack}`;
-    return { address, cause: 'no-local-endpoint', reason };
+    return { address, cause: 'no-local-endpoint', reason, field: fields.policy };
   }
-  const reason = nodeRefusal(nodeName, nodes.get(nodeName), context);
-  return reason === undefined ? undefined : { address, cause: 'node', reason };
+  const refusal = nodeRefusal(nodeName, nodes.get(nodeName), context);
+  return refusal && { address, cause: 'node', ...refusal };
 }

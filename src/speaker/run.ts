@@ -190,6 +190,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     turns,
     status: {
       nodeName,
+      loadBalancerClass: options.loadBalancerClass,
       sync,
       accepted,
       reachability: client.reachability,

@@ -14,6 +14,8 @@ import type { NodeSpeaker } from './node-speaker.ts';
 /** The parts of the speaker that its status reports on. */
 export interface StatusSources {
   readonly nodeName: string;
+  /** Class of the Services that the speaker serves; `undefined` for Services without a class. */
+  readonly loadBalancerClass: string | undefined;
   readonly sync: InitialSync;
   readonly accepted: AcceptedConfigTracker;
   readonly reachability: Reachability;
@@ -41,6 +43,9 @@ export function speakerStatus(sources: StatusSources) {
     usesLayer2: speaker.usesLayer2,
     members: layer2.members ?? [],
     notAnnounced: speaker.refusals(),
+    nodeRules: speaker.nodeRules,
+    ...(sources.loadBalancerClass === undefined ? {} : { loadBalancerClass: sources.loadBalancerClass }),
+    ...(layer2.links && { links: layer2.links }),
     troubles: sources.troubles(),
     longWork: sources.turns.status(),
   } satisfies SpeakerStatusBody;

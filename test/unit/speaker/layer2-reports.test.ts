@@ -49,6 +49,15 @@ describe('Layer2Reports', () => {
     assert.deepEqual(lines, [`started ${address} web`, `stopped ${address}`]);
   });
 
+  test('keeps the links that the layer-2 process reports, until that process ends', () => {
+    const { reports } = setUp();
+    assert.equal(reports.links, undefined);
+    reports.handle({ kind: 'links', links: [{ name: 'eth0', subnets: ['192.0.2.0/24'] }] });
+    assert.deepEqual(reports.links, [{ name: 'eth0', subnets: ['192.0.2.0/24'] }]);
+    reports.handle({ kind: 'stopped' });
+    assert.equal(reports.links, undefined);
+  });
+
   test('shows which foreign host uses an address until this node answers for the address', () => {
     const { reports, lines, conflict, announce } = setUp();
     conflict('yielded');

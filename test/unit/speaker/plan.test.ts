@@ -71,6 +71,7 @@ test('planService() counts only endpoints of the family of the address', () => {
       address: '2001:db8:100::7',
       cause: 'no-endpoint',
       reason: 'no endpoint of this address family is ready',
+      field: 'EndpointSlice endpoints[].conditions',
     },
   ]);
 });
@@ -321,6 +322,8 @@ test('planService() refuses an address of a pool with two protocols only if both
       address: '192.0.2.241',
       cause: 'no-peer',
       reason: 'no peer of node node-1 receives it; no layer 2 advertisement selects this node',
+      field:
+        'ConfigMap peers[].node-selectors, address-pools[].bgp-advertisements[]; ConfigMap address-pools[].l2-advertisements[].node-selectors',
     },
   ]);
   const silent = planService(printer, [], context({ config: twice })).refusals;
@@ -335,7 +338,12 @@ test('planService() announces nothing from a pool with the protocol none, and sa
   const plan = planService(printer, [slice('printer', ['node-1'])], context({ config: none }));
   assert.deepEqual([plan.routes, plan.layer2, plan.advertised], [[], [], []]);
   assert.deepEqual(plan.refusals, [
-    { address: '192.0.2.241', cause: 'no-protocol', reason: 'pool silent has the protocol none' },
+    {
+      address: '192.0.2.241',
+      cause: 'no-protocol',
+      reason: 'pool silent has the protocol none',
+      field: 'ConfigMap address-pools[].protocol',
+    },
   ]);
 });
 
@@ -378,6 +386,8 @@ test('planService() announces a Service only by the advertisements that select i
       address: '192.0.2.241',
       cause: 'not-selected',
       reason: 'no BGP advertisement selects this Service; no layer 2 advertisement selects this Service',
+      field:
+        'ConfigMap address-pools[].bgp-advertisements[].service-selectors; ConfigMap address-pools[].l2-advertisements[].service-selectors',
     },
   ]);
 });
