@@ -134,7 +134,7 @@ export class Layer2Agent {
     });
     this.#members = new MemberView({
       ...{ nodeName, clock, logger, report },
-      setSpeakers: (macs) => this.#responder.setSpeakers(macs),
+      setSpeakerMacs: (macs) => this.#responder.setSpeakerMacs(macs),
       onReturn: (node) => this.#announceAfterReturn(node),
     });
     this.#metrics = new Layer2Metrics(registry, {

@@ -14,7 +14,7 @@ export interface MemberViewOptions {
   readonly logger: Logger;
   readonly report: (message: FromLayer2) => void;
   /** Receives the MACs of all other speakers, lower case and colon separated. */
-  readonly setSpeakers: (macs: ReadonlySet<string>) => void;
+  readonly setSpeakerMacs: (macs: ReadonlySet<string>) => void;
   /** Called when a member that was lost is live again. */
   readonly onReturn: (node: string) => void;
 }
@@ -64,12 +64,12 @@ export class MemberView {
     ownFacts: string,
     { isCertain, isStarted }: { readonly isCertain: boolean; readonly isStarted: boolean },
   ): OwnershipView {
-    const { nodeName, clock, report, setSpeakers } = this.#options;
+    const { nodeName, clock, report, setSpeakerMacs } = this.#options;
     const others = [...membership.members()].filter(({ name }) => name !== nodeName);
     const live = others.filter(isLive);
     this.#logReturns(live);
     // Dead members are included. Such a member may be alive on the other side of a partition, and is then still a speaker.
-    setSpeakers(new Set(others.flatMap((member) => this.#facts.of(member).links.map(({ mac }) => mac))));
+    setSpeakerMacs(new Set(others.flatMap((member) => this.#facts.of(member).links.map(({ mac }) => mac))));
     report({ kind: 'members', members: others.map((member) => this.#statusOf(member)) });
     const quorum = {
       live: new Set(live.map(({ name }) => name)),
@@ -98,7 +98,7 @@ export class MemberView {
   }
 }
 
-/** The facts of each member, parsed once. Equal facts of a member are the same object, so that users can see which facts have changed. */
+/** The facts of each member, parsed once. Equal facts of a member are the same object, so a comparison of references shows a change. */
 class ParsedFacts {
   readonly #parsed = new Map<string, { readonly text: string; readonly facts: NodeFacts }>();
 

@@ -77,7 +77,7 @@ export class MemorySpeaker {
       clock,
       logger,
       report: () => {},
-      setSpeakers: () => {},
+      setSpeakerMacs: () => {},
       onReturn: () => {},
     });
     this.#runner = new OwnershipRunner({

@@ -24,7 +24,7 @@ const responder = createNeighbourResponder({
   onLinksChanged: () => tell({ kind: 'links', links: responder.links().map(({ name }) => name) }),
 });
 registerAddressMetrics(registry, () => responder.counts());
-responder.setSpeakers(new Set(settings.speakers ?? []));
+responder.setSpeakerMacs(new Set(settings.speakers ?? []));
 
 function address(text: string): IpAddress {
   const parsed = parseIp(text);

@@ -36,7 +36,7 @@ export class ConflictHandler {
     this.#options = options;
   }
 
-  setSpeakers(macs: ReadonlySet<string>): void {
+  setSpeakerMacs(macs: ReadonlySet<string>): void {
     this.#speakers = macs;
   }
 

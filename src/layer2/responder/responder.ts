@@ -86,7 +86,7 @@ export interface NeighbourResponder {
   /** Links that can answer neighbours now. */
   links(): readonly Link[];
   /** MACs of the other speakers, lower case and colon separated. Conflicts with them are reported but never defended. */
-  setSpeakers(macs: ReadonlySet<string>): void;
+  setSpeakerMacs(macs: ReadonlySet<string>): void;
   /** Finds the addresses that this host's own kernel answers for. */
   kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[];
   /** Counters of every address that is answered. The object of an address stays the same for as long as the address is answered. */
@@ -198,8 +198,8 @@ class Responder implements NeighbourResponder {
     return this.#links.links();
   }
 
-  setSpeakers(macs: ReadonlySet<string>): void {
-    this.#conflicts.setSpeakers(macs);
+  setSpeakerMacs(macs: ReadonlySet<string>): void {
+    this.#conflicts.setSpeakerMacs(macs);
   }
 
   kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[] {

@@ -49,7 +49,7 @@ class Fixture {
       },
     ),
     report: (message) => this.reported.push(message),
-    setSpeakers: (macs) => {
+    setSpeakerMacs: (macs) => {
       this.speakers = macs;
     },
     onReturn: (node) => this.returned.push(node),

@@ -163,7 +163,7 @@ test('NeighbourResponder yields under the policy `yield`, and reports a conflict
   assert.equal(yielding.captures.size, 0);
 
   const host = new MemoryHost();
-  host.responder.setSpeakers(new Set(['02:00:00:00:00:0b']));
+  host.responder.setSpeakerMacs(new Set(['02:00:00:00:00:0b']));
   host.responder.add(ip('192.0.2.2'));
   host.clock.advance(10_000);
   host.times();
@@ -182,7 +182,7 @@ test('NeighbourResponder warns of a conflict with a foreign host, and logs a con
   ] as const) {
     const { logger, lines } = memoryLogger();
     const host = new MemoryHost({ log: logger });
-    host.responder.setSpeakers(new Set(speakers));
+    host.responder.setSpeakerMacs(new Set(speakers));
     host.responder.add(ip('192.0.2.2'));
     host.hear(captured.arpGratuitousReply);
     assert.deepEqual(
