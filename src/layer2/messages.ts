@@ -2,10 +2,11 @@
  * Messages between the speaker process and its layer-2 process. They are plain JSON over the IPC channel of the child process.
  * The two are separate processes so that answers and membership never wait behind a resync of Kubernetes objects.
  */
+import type { MemberState } from '../membership/packet.ts';
 import type { RecordedEvent } from '../telemetry/flight-recorder.ts';
 import type { AddressRemoval, CandidateSetChange, SourcedEntry } from './address-entry.ts';
 import type { AddressCounts } from './responder/address-state.ts';
-import type { DefencePolicy } from './responder/defence.ts';
+import type { ConflictAction, DefencePolicy } from './responder/defence.ts';
 
 /** Settings with which the layer-2 process starts. */
 export interface Layer2Settings {
@@ -72,7 +73,7 @@ export interface LinkStatus {
 
 export interface MemberStatus {
   readonly node: string;
-  readonly state: 'alive' | 'suspect' | 'dead' | 'left';
+  readonly state: MemberState;
   readonly address: string;
   /** RFC 3339. */
   readonly since: string;
@@ -92,7 +93,7 @@ export type FromLayer2 =
       readonly address: string;
       readonly mac: string;
       readonly interface: string;
-      readonly action: 'defended' | 'yielded' | 'waiting';
+      readonly action: ConflictAction;
     }
   /** The speaker of this node uses a membership key that this node does not know. Sent at most every ten minutes for each node. */
   | { readonly kind: 'unknown-key'; readonly node: string }
