@@ -37,9 +37,9 @@ export function readCommunity(text: string): Result<Community, string> {
   return fail(`${show(text)} is not a community like 64512:1 or 64512:1:2${sexagesimalHint(text)}`);
 }
 
-/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1, and a tool that rewrites the file writes that number. */
+/** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1. A tool that reads YAML 1.1 and rewrites the file writes that number. */
 function sexagesimalHint(text: string): string {
   const number = /^\d{1,10}$/.test(text) ? Number(text) : 0;
   if (number < 60) return '';
-  return `; YAML 1.1 reads ${Math.floor(number / 60)}:${number % 60} as ${text}: quote communities where other tools read the file`;
+  return `; YAML 1.1 reads ${Math.floor(number / 60)}:${number % 60} as the number ${text}; put communities in quotes, so that tools with YAML 1.1 keep them`;
 }

@@ -23,11 +23,11 @@ export function resolveSelector(
       if (!requirement) return [];
       const { key, operator, values } = requirement;
       const named = (values ?? []).flatMap((value) => value ?? []);
-      const keyWrong = key === undefined ? undefined : labelKeyFault(key);
-      if (keyWrong !== undefined) findings.error([...at, 'key'], () => keyWrong);
+      const keyFault = key === undefined ? undefined : labelKeyFault(key);
+      if (keyFault !== undefined) findings.error([...at, 'key'], () => keyFault);
       named.forEach((value, n) => {
-        const wrong = labelValueFault(value);
-        if (wrong !== undefined) findings.error([...at, 'values', n], () => wrong);
+        const fault = labelValueFault(value);
+        if (fault !== undefined) findings.error([...at, 'values', n], () => fault);
       });
       const takesValues = operator === 'In' || operator === 'NotIn';
       if (takesValues && (values ?? []).length === 0)
@@ -46,10 +46,10 @@ function resolveLabels(
 ): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const [key, value] of Object.entries(raw)) {
-    const keyWrong = labelKeyFault(key);
-    if (keyWrong !== undefined) findings.error([...path, key], () => keyWrong, 'key');
-    const valueWrong = value === undefined ? undefined : labelValueFault(value);
-    if (valueWrong !== undefined) findings.error([...path, key], () => valueWrong);
+    const keyFault = labelKeyFault(key);
+    if (keyFault !== undefined) findings.error([...path, key], () => keyFault, 'key');
+    const valueFault = value === undefined ? undefined : labelValueFault(value);
+    if (valueFault !== undefined) findings.error([...path, key], () => valueFault);
     if (value !== undefined) labels[key] = value;
   }
   return labels;
