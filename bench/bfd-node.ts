@@ -3,9 +3,14 @@
  * burn the CPUs, and a neighbour asks for a layer-2 address thousands of times a second.
  *   sudo BELLMAN_WORLD_AS_ROOT=1 lab/world .cache/bin/node bench/bfd-node.ts [--minutes 10] [--services 10000] [--loops 6] [--arp 10000]
  *                                                                            [--interval 50] [--scheduling fifo,nice,normal]
- * `--scheduling` names what the kernel grants the BFD process, and the load lasts as long for each: `fifo` everything that this program may have,
- * `nice` the nice value -20 and no real-time scheduling, `normal` neither, so that BFD has the nice value of this program. The kernel ties both to one
- * capability, so for `nice` this program gives the nice value. Without sudo the kernel refuses everything. BFD then raises its intervals to its floor. The routers get real-time scheduling where the kernel permits it.
+ * `--scheduling` lists kinds of scheduling for the BFD process. The load lasts for `--minutes` with each kind:
+ *
+ * - `fifo`: everything that this program may have.
+ * - `nice`: the nice value -20, but no real-time scheduling. One capability grants both, so this program sets the nice value itself.
+ * - `normal`: neither. BFD has the nice value of this program.
+ *
+ * Without sudo the kernel refuses everything, and BFD raises its intervals to its floor. The routers get real-time scheduling where the kernel
+ * permits it.
  *
  * Prints how late packets were, as a histogram. Fails when a BFD session goes down.
  */

@@ -1,8 +1,8 @@
 import type { Host, Processes } from './processes.ts';
 
 /**
- * What a test can do to an API server: cause faults, end them, and reset the counts. A client meets the same fault with both servers. The
- * servers cause it in different ways.
+ * The handle of a test on an API server: it causes faults, ends them, and resets the counts. A client meets the same fault with both
+ * servers. The servers cause it in different ways.
  *
  * | knob | embedded | Kubernetes |
  * |---|---|---|

@@ -1,7 +1,7 @@
 /**
  * A BGP peer that waits for speakers to connect, then floods each of them with UPDATEs of 63 KB that repeat an attribute 21,000 times.
  *   node updates.ts ADDRESS ASN SECONDS OCTETS_PER_SECOND
- * Prints `ready`, floods each session until its time is over, then prints the number of UPDATEs sent.
+ * Prints `ready`, floods all sessions for SECONDS, then prints the number of UPDATEs sent.
  */
 import { createServer, type Socket } from 'node:net';
 
@@ -9,7 +9,7 @@ const [address = '', asnText = '', secondsText = '30', rateText = '1000000'] = p
 const asn = Number(asnText);
 const marker = Buffer.alloc(16, 0xff);
 
-/** RFC 4271 section 4.1. */
+/** A message with its header (RFC 4271 section 4.1). */
 function message(type: number, body: Buffer): Buffer {
   const header = Buffer.alloc(3);
   header.writeUInt16BE(19 + body.length, 0);
@@ -46,10 +46,10 @@ function flood(socket: Socket): void {
       socket.write(update);
       sent++;
     }, intervalMs);
-    const alive = setInterval(() => socket.write(keepalive), 20_000);
+    const keepalives = setInterval(() => socket.write(keepalive), 20_000);
     socket.once('close', () => {
       clearInterval(timer);
-      clearInterval(alive);
+      clearInterval(keepalives);
     });
     socket.resume();
   });

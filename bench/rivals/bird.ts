@@ -1,4 +1,4 @@
-/** What the router knows: BIRD's control socket, and the kernel's routing table that BIRD fills. */
+/** The router's view: BIRD's control socket, and the kernel's routing table that BIRD fills. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import type { LabNode } from '../../lab/fabric.ts';

@@ -1,4 +1,4 @@
-/** What both systems find in the cluster: the same configuration text, and the same Services, which have their addresses already. */
+/** The cluster that both systems find: the same configuration text, and the same Services, which already have their addresses. */
 import type { LabNode } from '../../lab/fabric.ts';
 import { type Lab, speakerPod } from '../../lab/lab.ts';
 import { put } from '../../lab/put.ts';

@@ -13,7 +13,7 @@ export interface Circumstances {
   readonly date: string;
   /** The machine in plain words. */
   readonly machine: string;
-  /** What was compared, with versions. */
+  /** The compared programs, with versions. */
   readonly systems: readonly string[];
 }
 

@@ -140,7 +140,7 @@ export const controllerSweeps: readonly Sweep[] = [
   },
   {
     ...byPools,
-    work: 'one Service comes and goes, all pools are for all',
+    work: 'one Service comes and goes, no pool is restricted',
     kind: 'event',
     prepare: (pools) =>
       arrivals(
@@ -150,7 +150,7 @@ export const controllerSweeps: readonly Sweep[] = [
   },
   {
     ...byPools,
-    work: 'one Service comes and goes, each pool is for a namespace',
+    work: 'one Service comes and goes, each pool is restricted to one namespace',
     kind: 'event',
     prepare: (pools) =>
       arrivals(

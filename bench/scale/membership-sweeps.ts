@@ -27,7 +27,7 @@ function claimOf(i: number, owner: string, epoch = 1): Claim {
   return { address: addressOf(i), owner, epoch, from: '', observedVersion: 1, inConflict: false };
 }
 
-/** What a member knows of `members` live members and `claims` claims, which belong to node 1. */
+/** The knowledge of a member in a cluster of `members` live members, with `claims` claims of node 1. */
 function knowledgeOf(members: number, claims: number) {
   const store = new ClaimStore();
   const table = new MemberTable();
@@ -74,7 +74,7 @@ function memberMerges(members: number): Work {
   };
 }
 
-/** Two members of which one lacks one claim compare their digests, and then the leaves of the bucket that differs. */
+/** Two members compare their digests, and then the leaves of the bucket that differs, because one of the members lacks one claim. */
 function comparisons(claims: number): Work {
   const { store, knowledge } = knowledgeOf(10, claims);
   const digests = knowledge.digests();
@@ -184,7 +184,7 @@ export const membershipSweeps: readonly Sweep[] = [
   },
   {
     ...{ ...byAddresses, part: 'membership', kind: 'event', prepare: comparisons },
-    work: 'a comparison of two members, one of which lacks one claim',
+    work: 'a comparison with a member that lacks one claim',
   },
   {
     ...byAddresses,

@@ -7,7 +7,7 @@ const serviceSizes = [1000, 3000, 10_000, 30_000, 100_000] as const;
 const quickServices = [200, 800, 3200] as const;
 const nodeSizes = [10, 100, 1000, 5000] as const;
 const quickNodes = [10, 50, 250] as const;
-/** Few enough that the objects of the smallest size are each touched once in a run. */
+/** Number of events in a run. The smallest size has more objects, so no event of a run touches the same object as another. */
 const units = 8;
 
 /** Spreads the events over the objects, as a cluster does, so that no cache holds them all. */
@@ -93,7 +93,7 @@ function edits(size: SpeakerSize, other: SpeakerSize['config']): Work {
   };
 }
 
-/** A Node object changes in nothing that matters here, as with every heartbeat. */
+/** Each event changes only an annotation of a Node. Like a heartbeat of the kubelet, it changes nothing that matters to a speaker. */
 function heartbeats(nodes: number): Work {
   const scaled = new ScaledSpeaker({ services: 100, nodes, ...bgp });
   const known = new KnownSpeakerList();
@@ -158,7 +158,7 @@ export const speakerSweeps: readonly Sweep[] = [
   },
   {
     ...byServices,
-    work: 'BGP: the own node turns NotReady',
+    work: "BGP: the speaker's node turns NotReady",
     kind: 'whole',
     prepare: (services) => ownNodeEvents({ services, nodes: 10, ...bgp }),
   },

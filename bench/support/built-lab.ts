@@ -12,7 +12,7 @@ export type Protocol = 'bgp' | 'layer2';
 const announcedPatienceMs = 300_000;
 const { BELLMAN_PROGRAM: program } = process.env;
 if (program === undefined)
-  throw new Error('BELLMAN_PROGRAM does not name the program that `make build` wrote');
+  throw new Error('BELLMAN_PROGRAM is not set; run `make build` and set it to dist/bellman');
 export const executable = join(dirname(program), 'bin/node');
 
 const isLayer2 = (command: readonly string[]) => command.some((part) => part.endsWith('/layer2-process.js'));

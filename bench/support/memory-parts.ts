@@ -1,4 +1,4 @@
-/** What the memory of a process consists of, from /proc/PID/smaps and V8's statistics. */
+/** The parts of the memory of a process, from /proc/PID/smaps and V8's statistics. */
 import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
- * Times that do not depend on how busy the machine is: programs that only measure, or that play a router, get real-time scheduling where the
- * world permits it, and the kernel's reports are dated by such a program.
+ * Keeps a busy machine from distorting measured times. Programs that only measure, or that play a router, get real-time scheduling where the
+ * world permits it. One such program, `ip monitor`, records the times of the kernel's reports.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import type { NetworkNamespace } from '../../lab/netns.ts';
@@ -21,11 +21,12 @@ export interface KernelWatch {
   stop(): void;
 }
 
-/** Dates the reports of the kernel about the objects that `ip monitor` names, in this namespace or in another one. */
+/** Records the times of the kernel's reports in this network namespace. `what` are kinds of objects of `ip monitor`, such as `link`. */
 export function watchKernel(...what: readonly string[]): KernelWatch {
   return watch(spawn, what);
 }
 
+/** Does the same in another network namespace. */
 export function watchKernelOf(namespace: NetworkNamespace, ...what: readonly string[]): KernelWatch {
   return watch((command, args, options) => namespace.spawn(command, args, options), what);
 }

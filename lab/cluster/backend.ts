@@ -1,4 +1,4 @@
-/** What a user runs in the cluster: HTTP servers, and a Service of type LoadBalancer in front of them. */
+/** The application of a user in the cluster: HTTP servers, and a Service of type LoadBalancer in front of them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** What containerd 1.6 of Debian reads: its own configuration, and that of the network of Pods. */
+/** The configuration of containerd 1.6 of Debian, and of the network of Pods. */
 import type { LabNode } from '../fabric.ts';
 import { pauseImage } from './pause-image.ts';
 

@@ -23,7 +23,10 @@ import { OciLayout } from '../../scripts/image/oci.ts';
 import { hostTarget } from '../../scripts/target.ts';
 import { dnsImage } from './dns.ts';
 
-/** What the tests run in a Pod beside agnhost: a shell with its usual commands, curl, wget, nc and ss. The wget of Debian's busybox crashes. */
+/**
+ * Packages of the programs that the tests run in a Pod beside agnhost: a shell with its usual commands, curl, wget, nc and ss. The wget of
+ * Debian's busybox crashes.
+ */
 const packages = ['busybox', 'curl', 'wget', 'netcat-openbsd', 'iproute2'];
 
 /** The name under which the tests ask for the image of agnhost. */

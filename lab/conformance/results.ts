@@ -74,7 +74,7 @@ function firstLine(text: string): string {
   return text.trim().split('\n')[0] ?? '';
 }
 
-/** What must not be: failed tests, and skipped ones without a reason. */
+/** Failed tests, and tests that were skipped without a reason. */
 export function problemsIn(results: readonly TestResult[]): readonly string[] {
   return results.flatMap(({ group, name, state, reason }) => {
     if (state === 'failed') return [`${group}: ${name}: failed: ${reason}`];

@@ -31,7 +31,7 @@ export interface Manifest {
   }[];
 }
 
-/** What the built-in ClusterRole of this name grants. Its rules are not in the manifests. */
+/** Rules of built-in ClusterRoles, by name. The manifests bind these roles but do not contain their rules. */
 const builtIn: Readonly<Record<string, Manifest['rules']>> = {
   'system:auth-delegator': [
     { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },

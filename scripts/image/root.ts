@@ -44,7 +44,10 @@ const files: Readonly<Record<string, string>> = {
   '/etc/nsswitch.conf': 'hosts: files dns\n',
 };
 
-/** Replaces `folder`. `createdSeconds` is the time that the list of packages gives, in seconds since 1970. `cache` is a folder for files of Debian. */
+/**
+ * Replaces `folder`. `createdSeconds` is the time that the list of packages gives, in seconds since 1970. `cache` is a folder for files of
+ * Debian.
+ */
 export function writeRoot(target: Target, folder: string, createdSeconds: number, cache: string): void {
   rmSync(folder, { recursive: true, force: true });
   const write = (path: string, text: string) => {

@@ -18,7 +18,10 @@ export const floors: Readonly<Record<'realtime' | 'ordinary', Floor>> = {
   ordinary: { minimumIntervalMs: 100, minimumDetectMultiplier: 3 },
 };
 
-/** Translates the settings for the machine. `returnsEcho` says whether this node returns Echo packets. The warning names the settings that the floor raises. */
+/**
+ * Translates the settings for the machine. `returnsEcho` says whether this node returns Echo packets. The warning names the settings that
+ * the floor raises.
+ */
 export function machineSettings(
   settings: BfdSessionSettings,
   floor: Floor,

@@ -1,6 +1,9 @@
 /** The settings of one BFD session. They are plain JSON, because they go to the BFD process over a pipe. */
 export interface BfdSessionSettings {
-  /** The id of the BGP peer. A session keeps its state while its settings change, as long as the id, the addresses, the interface and the kind of mode stay. */
+  /**
+   * The id of the BGP peer. A session keeps its state while its settings change, as long as the id, the addresses, the interface and the
+   * kind of mode stay.
+   */
   readonly id: string;
   /** The name of the BGP peer, for logs and metrics. */
   readonly name: string;

@@ -12,15 +12,14 @@ export class LabelledCounter<L extends string> {
     this.#counter = new Counter({ name, help, labelNames: ['peer', ...labels], registers: [registry] });
   }
 
-  inc(name: string, labels: Record<L, string>): void {
-    this.#counter.inc({ peer: name, ...labels });
-    const seen = this.#seen.get(name) ?? new Map<string, Record<L, string>>();
-    this.#seen.set(name, seen.set(JSON.stringify(labels), labels));
+  inc(peer: string, labels: Record<L, string>): void {
+    this.#counter.inc({ peer, ...labels });
+    const seen = this.#seen.get(peer) ?? new Map<string, Record<L, string>>();
+    this.#seen.set(peer, seen.set(JSON.stringify(labels), labels));
   }
 
-  remove({ peer: name }: { peer: string }): void {
-    for (const labels of this.#seen.get(name)?.values() ?? [])
-      this.#counter.remove({ peer: name, ...labels });
-    this.#seen.delete(name);
+  remove({ peer }: { peer: string }): void {
+    for (const labels of this.#seen.get(peer)?.values() ?? []) this.#counter.remove({ peer, ...labels });
+    this.#seen.delete(peer);
   }
 }

@@ -33,15 +33,15 @@ export interface SessionAddress {
 export function nextHopsOf(family: Family, session: SessionAddress): readonly IpAddress[] | undefined {
   const { local, extendedNextHop } = session;
   if (isLoopback(local)) {
-    const elsewhere = session.interfaces.flatMap(({ addresses }) => addresses);
-    return firstGlobal(family, elsewhere);
+    const ofAllInterfaces = session.interfaces.flatMap(({ addresses }) => addresses);
+    return firstGlobal(family, ofAllInterfaces);
   }
-  const beside = interfaceOf(session)?.addresses ?? [];
-  if (family === 6 && isLinkLocal(local)) return [...(firstGlobal(6, beside) ?? []), local];
+  const ofInterface = interfaceOf(session)?.addresses ?? [];
+  if (family === 6 && isLinkLocal(local)) return [...(firstGlobal(6, ofInterface) ?? []), local];
   if (family === local.family) return [local];
-  const other = firstGlobal(family, beside);
+  const other = firstGlobal(family, ofInterface);
   if (other || family === 6 || !extendedNextHop) return other;
-  return isLinkLocal(local) ? [...(firstGlobal(6, beside) ?? []), local] : [local];
+  return isLinkLocal(local) ? [...(firstGlobal(6, ofInterface) ?? []), local] : [local];
 }
 
 function interfaceOf({ local, interfaces, interfaceName }: SessionAddress): InterfaceAddresses | undefined {

@@ -23,7 +23,7 @@ export interface ConvertRequest {
   readonly usesCluster: boolean;
 }
 
-/** What was read from a cluster. */
+/** Objects and addresses read from a cluster. */
 export interface ClusterState {
   readonly objects: readonly SourceObject[];
   /** Addresses of all Services of type LoadBalancer. */

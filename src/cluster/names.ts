@@ -38,7 +38,7 @@ export const annotations = {
   configWarnings: `${prefix}config-warnings`,
   /** Written on a Service by the controller: the pool of its addresses. Two addresses from two pools give two names, comma separated. */
   pool: `${prefix}ip-allocated-from-pool`,
-  /** Written on a Service by the speaker that answers: `address=node/interface`, comma separated. */
+  /** Written on a Service by the speaker that answers: `address=node/interface[+interface…]`, comma separated. */
   announcing: `${prefix}announcing`,
 } as const;
 

@@ -11,7 +11,7 @@ export interface ConfigError {
   readonly line: number;
   /** From 1. */
   readonly column: number;
-  /** What is wrong, and what to write instead. */
+  /** The fault and its remedy. */
   readonly message: string;
 }
 

@@ -12,7 +12,7 @@ import type {
 } from './config.ts';
 import { printRange } from './resolve/index.ts';
 
-/** YAML that parses to the same configuration, with every default written out. */
+/** YAML that parses to the same configuration, with most defaults written out. */
 export function formatConfig({ peers, pools, bfdProfiles, ignoreExcludedNodes }: Config): string {
   const plain = {
     ...(peers.length > 0 ? { peers: peers.map(plainPeer) } : {}),

@@ -23,7 +23,7 @@ export interface Conversion {
   readonly config: Config;
   /** The manifest of the ConfigMap. */
   readonly manifest: string;
-  /** What became of each field of the source, object by object. */
+  /** The outcome of each field of the source, object by object. */
   readonly rows: readonly Row[];
   /** Addresses in use that no converted pool holds. */
   readonly orphans: readonly AssignedAddress[];

@@ -1,4 +1,4 @@
-/** What became of each field of the source: the rows of the table, and the reasons why a source cannot be converted. */
+/** The outcome of a conversion: a row of the table for each field of the source, and the reasons why a source cannot be converted. */
 import type { ConfigError } from '../config/index.ts';
 
 /** A field of the source. */

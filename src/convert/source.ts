@@ -1,4 +1,4 @@
-/** What every source has: the kinds that it reads, where the API server lists them, and its converter. */
+/** The parts of a source: the kinds that it reads, their paths on the API server, and its converter. */
 import type { Draft } from './draft.ts';
 import type { SourceObject } from './objects.ts';
 import type { Report } from './report.ts';

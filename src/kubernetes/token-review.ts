@@ -64,7 +64,7 @@ export async function judgeToken(
   return access?.allowed === true ? 'allowed' : 'forbidden';
 }
 
-/** Short enough to answer within the client's time limit. The client then learns from our answer that the API server is silent. */
+/** Our answer then arrives within the client's time limit, and tells the client that the API server is silent. */
 const reviewTimeoutMs = 600;
 
 /** Access control by tokens of one audience. */

@@ -10,7 +10,7 @@ export interface CandidateNodes {
   readonly preferences?: Readonly<Record<string, number>>;
 }
 
-/** What is said about an address besides its candidates. */
+/** The fields of an entry besides its candidates. */
 interface AddressFacts {
   /** Canonical text. It is the key of the entry. */
   readonly address: string;

@@ -90,7 +90,7 @@ export function decodePacket(bytes: Uint8Array, context: DecodeContext): Result<
     if (isCredible(update, context.epochMs)) updates.push(update);
   }
   if (reader.isShort) return fail('truncated');
-  if (!isName(from)) return fail('no sender');
+  if (!isName(from)) return fail('no valid name of the sender');
   // The sender's own incarnation may exceed the limit for updates, because the sender may just have refuted an update at that limit.
   if (incarnation > Math.min(maxIncarnation, context.epochMs + 2 * dayMs))
     return fail('incarnation out of bounds');

@@ -22,7 +22,7 @@ const treeNames: readonly TreeName[] = ['members', 'payloads'];
 /** A branch has 258 octets, as many as five records. It saves octets only where a bucket has more records than that. */
 const branchAbove = 16;
 
-/** What this member knows and other members may lack: its own description, the other members, and payload records. */
+/** The records of this member that other members may lack: its own description, the other members, and payload records. */
 export class Knowledge {
   readonly #self: LocalMember;
   readonly #table: MemberTable;

@@ -35,7 +35,10 @@ export type Body =
   /** The sender cannot reach the target and asks the receiver to probe the target too. */
   | { readonly kind: 'verify'; readonly target: string; readonly incarnation: number }
   | { readonly kind: 'gossip' }
-  /** Hashes of the sender's knowledge, bucket by bucket. The receiver answers with its own records in the buckets whose hashes differ. */
+  /**
+   * Hashes of the sender's knowledge, bucket by bucket. For each bucket whose hash differs, the receiver answers with its own records, or with
+   * the branch of a bucket that holds many records.
+   */
   | {
       readonly kind: 'digest';
       readonly members: Uint32Array;

@@ -7,7 +7,7 @@
  * because a collection pauses it. A busy process allocates, so V8 collects its garbage anyway.
  */
 
-/** What a process knows about itself at a check. */
+/** The measurements of a process at a check. */
 export interface MemoryReading {
   /** On a monotonic clock. */
   readonly atMs: number;
@@ -22,7 +22,7 @@ export interface MemoryReading {
 /** State of the schedule after a check. */
 export interface CollectionSchedule {
   readonly checked: MemoryReading;
-  /** What the process knew right after the last collection; `undefined` before the first one. */
+  /** The measurements right after the last collection; `undefined` before the first one. */
   readonly collected: Pick<MemoryReading, 'atMs' | 'heapOctets'> | undefined;
 }
 

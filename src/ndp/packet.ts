@@ -61,7 +61,7 @@ export function solicitedNodeGroup(address: IpAddress): Uint8Array {
   return group;
 }
 
-/** What is wrong with a message; a subset of the drop reasons. */
+/** The fault of a message; a subset of the drop reasons. */
 type Problem = Extract<DropReason, 'malformed' | 'hop-limit' | 'checksum'>;
 
 /** A view of one message within a frame. `read` fills the view. One view is reused for all messages, so answering allocates nothing. */

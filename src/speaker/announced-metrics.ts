@@ -1,5 +1,5 @@
 /**
- * What this node announces, as metrics. They are made from the present state when they are read, so that no event costs more because of
+ * The announcements of this node as metrics. They are made from the present state when they are read, so that no event costs more because of
  * them.
  */
 import type { Registry } from 'prom-client';

@@ -7,9 +7,9 @@
  *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
  *   Service lost the address → its line is removed after `patienceMs`, without an event
  *
- * A sweep compares the record with the facts every two seconds, for the Services that have a line or an address of this node, so the record is soon correct again after an API server outage. Before this
- * node removes a line, it asks the layer-2 process whether a live node claims the address. If a live node does, the line stays until that
- * node overwrites it, and no event reports the address as unanswered.
+ * A sweep compares the record with the facts every two seconds, for the Services that have a line or an address of this node, so the record is soon
+ * correct again after an API server outage. Before this node removes a line, it asks the layer-2 process whether a live node claims the address. If a
+ * live node does, the line stays until that node overwrites it, and no event reports the address as unanswered.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { type Announcer, parseAnnouncing, recordAnnouncing } from '../cluster/announcing.ts';

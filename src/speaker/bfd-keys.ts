@@ -8,7 +8,7 @@ import type { Secret } from '../kubernetes/model.ts';
 export interface ResolvedAuthentication {
   /** Absent while no usable Secret has been seen. Then the BFD session must not run. */
   readonly authentication?: BfdAuthentication;
-  /** What is wrong with the Secret, in a sentence. */
+  /** The fault of the Secret, in a sentence. */
   readonly warning?: string;
 }
 

@@ -7,7 +7,7 @@ import type { Secret } from '../kubernetes/model.ts';
 import { BfdKeys } from './bfd-keys.ts';
 import type { IdentifiedPeer } from './peer-identities.ts';
 
-/** What BFD does for one peer. */
+/** The use of BFD for one peer. */
 export interface PeerBfdState {
   /** Id of the session that watches the peer, which identifies the path. Absent while no session can run. */
   readonly sessionId?: string;
@@ -132,7 +132,10 @@ function sharing(shared: WantedSession, own: WantedSession): PeerBfdState {
   return { sessionId: id, warning: { subject: 'bfd-sharing', text } };
 }
 
-/** The settings that the configuration asks for, as text, without the peer that they belong to. Fields that do not matter to the session are left out. */
+/**
+ * The settings that the configuration asks for, as text, without the peer that they belong to. Fields that do not matter to the session are
+ * left out.
+ */
 function requestOf({ settings, profile }: WantedSession): string {
   return JSON.stringify({ ...settings, name: '', authentication: profile.authentication });
 }

@@ -1,6 +1,6 @@
 import type { KnownSpeakers, MemberStatus } from '../layer2/messages.ts';
 
-/** What a node knows about other nodes when it decides whether to act for a dead node. */
+/** The knowledge about other nodes by which a node decides whether to act for a dead one. */
 export interface DeadNodeView {
   readonly self: string;
   /** All other members. The list does not change; a change makes a new list. */

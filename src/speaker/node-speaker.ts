@@ -81,7 +81,7 @@ export interface NodeSpeakerOptions {
 /** Before `start()`, then until the first plans are made, then for ever. */
 type Phase = 'reading' | 'planning' | 'running';
 
-/** What BGP knows about a peer before its BFD session reports anything. */
+/** The BFD state of a peer before its BFD session reports anything. */
 const unknownToBfd = {
   state: 'Down',
   remoteState: 'Down',

@@ -12,7 +12,7 @@ export interface PeerPassword {
   readonly password?: string;
   /** Why the session may not start, in a sentence. */
   readonly waitingFor?: string;
-  /** What is wrong with the Secret while the session runs with an earlier password, in a sentence. */
+  /** The fault of the Secret while the session runs with an earlier password, in a sentence. */
   readonly warning?: string;
 }
 

@@ -13,7 +13,7 @@ import { routerIdOf } from './router-id.ts';
 /** A fault that lies in the cluster and not in the configuration's text, such as a missing Secret. */
 export interface PeerTrouble {
   readonly peer: string;
-  /** What it is about: the password of the session, or its BFD. */
+  /** The part of the peer that has the fault: the password of the session, or its BFD. */
   readonly subject: 'password' | BfdWarning['subject'];
   readonly reason: string;
 }

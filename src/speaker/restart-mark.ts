@@ -6,7 +6,7 @@ const bootIdPath = '/proc/sys/kernel/random/boot_id';
 /**
  * Returns whether a speaker has already run on this node since the node booted, and leaves a mark for the next speaker. If a speaker has
  * already run, the node's forwarding state has survived the restart, and the speaker sets the Forwarding State bit of graceful restart (RFC
- * 4724, section 3). If the directory cannot be written, returns false. Peers may then drop routes that the node could still serve, but they
+ * 4724, section 3). If the mark cannot be written, returns false. Peers may then drop routes that the node could still serve, but they
  * never keep routes that it cannot serve.
  */
 export function markRestart(directory: string, nodeName: string): boolean {

@@ -21,7 +21,7 @@ interface Route {
   announced: RouteAttributes | undefined;
 }
 
-/** What one Service wants of one route. */
+/** A route with the attributes that one Service wants for it. */
 interface Wanted {
   readonly route: Route;
   readonly attributes: RouteAttributes;

@@ -64,7 +64,8 @@ const slicePageSize = 250;
 /** The watches of a speaker: each feeds the objects of one kind to the parts that need them. */
 export class SpeakerWatches {
   readonly #options: SpeakerWatchesOptions;
-  #sendsSpeakers = false;
+  /** Whether the list of speakers is to be sent in the next turn. */
+  #isSendPending = false;
   #unlistedConfigMaps = 2;
   #unlistedSecrets = 2;
   #hasMembershipSecret = false;
@@ -145,7 +146,7 @@ export class SpeakerWatches {
     );
   }
 
-  /** A headless Service has no address to announce, so the server leaves its slices out. It labels them itself. */
+  /** Kubernetes labels the slices of headless Services. The selector leaves them out, because such a Service has no address to announce. */
   #watchEndpointSlices(): Promise<void> {
     const slices = new SliceKeeper();
     const { speaker, arrived } = this.#options;
@@ -225,11 +226,11 @@ export class SpeakerWatches {
 
   /** Nodes and Pods change in bursts, so at most one list is sent per turn of the event loop. */
   #sendSpeakers(): void {
-    if (this.#sendsSpeakers) return;
+    if (this.#isSendPending) return;
     const { clock, layer2, knownSpeakers } = this.#options;
-    this.#sendsSpeakers = true;
+    this.#isSendPending = true;
     clock.after(0, () => {
-      this.#sendsSpeakers = false;
+      this.#isSendPending = false;
       layer2.setSpeakers(knownSpeakers.speakers());
     });
   }

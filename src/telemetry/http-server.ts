@@ -20,7 +20,7 @@ import type { RecordedEvent } from './flight-recorder.ts';
 import type { Guard } from './guard.ts';
 import { jsonText } from './json-text.ts';
 
-/** What a process serves over HTTP. */
+/** The content of a process's HTTP endpoint. */
 export interface Endpoints {
   readonly registry: Pick<Registry, 'metrics' | 'contentType'>;
   /** Why the process does not work. Empty while it works. */

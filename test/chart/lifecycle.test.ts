@@ -77,7 +77,7 @@ function config(): { readonly text: string; readonly annotations: Readonly<Recor
 
 const names = () => kubectl('get', 'deployments,daemonsets,configmaps,secrets', '--output=name').split('\n');
 
-/** What the controller writes must be there after each step. */
+/** The objects that the controller writes must be there after each step. */
 function assertNothingIsLost(): void {
   const present = names();
   assert.ok(present.includes(`secret/${membershipSecretName}`));

@@ -43,7 +43,7 @@ describe('faults of Kubernetes', { concurrency: false, skip }, () => {
   });
   after(() => lab?.close());
 
-  /** What no fault may change. */
+  /** The state that no fault may change. */
   async function picture() {
     const protocols = await lab.birdc('show', 'protocols');
     const statuses = await Promise.all(lab.fabric.nodes.map(({ namespace }) => lab.status(namespace)));

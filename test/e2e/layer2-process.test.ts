@@ -1,4 +1,4 @@
-/** What the network sees when the layer-2 process stands still for seconds, and when it or its speaker ends because of a bug. */
+/** The network's view when the layer-2 process stands still for seconds, and when it or its speaker ends because of a bug. */
 import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';

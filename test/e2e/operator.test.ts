@@ -76,12 +76,12 @@ describe('the view of an operator', { concurrency: false }, () => {
   }
 
   /** Waits until the output of `bellman status` matches the pattern. */
-  async function shows(what: string, start: RegExp, ...flags: string[]): Promise<void> {
+  async function shows(what: string, pattern: RegExp, ...flags: string[]): Promise<void> {
     let last = '';
     await lab
       .until(what, async () => {
         last = (await status(...flags)).text;
-        return start.test(last);
+        return pattern.test(last);
       })
       .catch((error: unknown) => {
         throw new Error(`${error instanceof Error ? error.message : String(error)}\n${last}`);
@@ -230,12 +230,12 @@ describe('the view of an operator', { concurrency: false }, () => {
 
   test('the interfaces of l2-advertisements limit where an address is answered', async () => {
     await lab.configure(config({}, { 'l2-advertisements': [{ interfaces: ['eth9'] }] }));
-    const asked = () =>
+    const isAnswered = () =>
       lab.fabric.near.exec('arping', '-c', '1', '-w', '1', '-I', 'eth0', printer).then(
         () => true,
         () => false,
       );
-    await lab.until('no node answers', async () => !(await asked()));
+    await lab.until('no node answers', async () => !(await isAnswered()));
     await lab.until('the record is empty', async () => (await record()) === '');
     await lab.until('an event says why', async () =>
       /NodeUnassigned .*no node answers for 192\.0\.2\.240 any more: no live speaker that may announce it has a link/.test(

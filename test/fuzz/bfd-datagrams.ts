@@ -185,7 +185,7 @@ class Target {
   }
 }
 
-/** What a dropped datagram must not change. */
+/** The part of the status that a dropped datagram must not change. */
 function essence({ dropped: _, ...rest }: BfdSessionStatus): object {
   return rest;
 }

@@ -115,7 +115,7 @@ await runTable(flags, async (values, rounds) => {
     }
     await makeServices(lab, { from: made, to: count, addressOf, pods: ['10.244.1.2'], node });
     made = count;
-    // What a controller writes to Services that it sees for the first time is written before the first round.
+    // Each controller writes to Services that it sees for the first time, so these writes are made before the first round.
     for (const system of systems) {
       system.startController();
       await untilNoWrites(lab);

@@ -43,7 +43,7 @@ export type SessionAction =
 
 export type SessionDropReason = 'no-discriminator' | 'authentication' | 'sequence' | 'admin-down';
 
-/** What the peer's last packet says of the peer. */
+/** The peer's state and settings, from its last packet. */
 export interface RemoteFacts {
   readonly state: BfdState;
   readonly diagnostic: number;

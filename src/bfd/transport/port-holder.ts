@@ -7,7 +7,10 @@ export function openDescriptorsOnPort(port: number): number[] {
   return descriptorsOf('self').flatMap(({ fd, inode }) => (inodes.has(inode) ? [fd] : []));
 }
 
-/** Other processes with a socket on the port, for instance `bfdd (process 812)`. `another process` stands for a process whose descriptors we may not read. */
+/**
+ * Other processes with a socket on the port, for instance `bfdd (process 812)`. `another process` stands for a process whose descriptors we
+ * may not read.
+ */
 export function processesOnPort(port: number): string[] {
   const foreign = inodesOnPort(port);
   for (const { inode } of descriptorsOf('self')) foreign.delete(inode);

@@ -11,8 +11,8 @@ const unexplained: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What ended or prevented the last session. A reason that explains nothing does not overwrite one that explains the failure: `Bad Peer AS`
- * stays when `connection reset` follows. Once a session has come up, any reason may overwrite the last one.
+ * The reason why the last session ended or did not come up. A reason that explains nothing does not overwrite one that explains the failure:
+ * `Bad Peer AS` stays when `connection reset` follows. Once a session has come up, any reason may overwrite the last one.
  */
 export class LastError {
   readonly #clock: Clock;

@@ -61,7 +61,7 @@ export class SessionReport {
         this.#ended(action.cause);
         return;
       case 'connection-lost':
-        this.#oneEnded(action.cause);
+        this.#connectionEnded(action.cause);
         return;
       case 'capabilities-refused':
         this.log.capabilitiesRefused(action.capabilities);
@@ -121,7 +121,7 @@ export class SessionReport {
   }
 
   /** One of two connections has ended, normally by a collision. A collision counts as an error only when it comes with a text. */
-  #oneEnded(cause: DownCause): void {
+  #connectionEnded(cause: DownCause): void {
     this.metrics.ended(cause);
     if (cause.kind !== 'received' && cause.kind !== 'sent') return;
     const reason = describeCause(cause);

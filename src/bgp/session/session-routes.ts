@@ -41,9 +41,9 @@ export class SessionRoutes {
   }
 
   /**
-   * The loss that ends the session: its link is gone, or the node has lost its local address. The list leaves out interfaces without a
-   * carrier, although they keep their addresses, and interfaces without an address. The address therefore counts as lost only while its
-   * interface is in the list.
+   * The loss that ends the session: its link is gone, or the node has lost its local address. The list holds only interfaces with a carrier
+   * and an address. An interface without a carrier may keep its addresses, so the local address counts as lost only if its interface is in the
+   * list without it.
    */
   lossOf(
     interfaces: readonly NodeInterface[],

@@ -31,7 +31,7 @@ import { SessionReport } from './session-report.ts';
 import { SessionRoutes } from './session-routes.ts';
 import { settingsChange } from './settings-change.ts';
 
-/** What all sessions of a speaker share. */
+/** The objects that all sessions of a speaker share. */
 export interface SessionContext {
   readonly clock: Clock;
   /** Returns numbers in [0, 1). */

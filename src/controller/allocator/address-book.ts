@@ -28,7 +28,7 @@ export interface Holding {
 type Holders = readonly Holder[] | Crowd;
 
 const noHolders: Holders = [];
-/** From this number of holders on, they are a crowd. Fewer are faster compared one by one. */
+/** The smallest crowd. Fewer holders are compared one by one, which is faster. */
 const crowdSize = 16;
 /** Seniority of a Service that does not hold the address yet. */
 const newcomer = Number.POSITIVE_INFINITY;
@@ -261,7 +261,7 @@ export class AddressBook {
       holders.add(holder, terms);
       return holders;
     }
-    // A spread would leave room for 16 more holders.
+    // V8 reserves room for 16 more holders in an array that is made by a spread.
     if (holders.length === 0) return [holder];
     if (holders.length + 1 < crowdSize) return [...holders, holder];
     const crowd = new Crowd();

@@ -20,7 +20,7 @@ import { type AddressRequest, readRequest, readSharingKeys } from './request.ts'
 import { type SharingTerms, sameTerms, sharingTerms } from './sharing.ts';
 
 export interface Outcome {
-  /** What the Service holds now, in the order of its families. */
+  /** The addresses that the Service holds now, in the order of its families. */
   readonly assigned: readonly Assigned[];
   /** Set when the request is invalid, or when the Service lacks an address that it needs or asks for. */
   readonly refusal?: Refusal;

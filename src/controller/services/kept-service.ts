@@ -16,7 +16,7 @@ export class ServiceKeeper {
   readonly #families = new Map<string, Service['ipFamilies']>();
 
   /**
-   * What to keep of a Service. Returns `undefined` for a Service that is no load balancer and shows nothing of Bellman or MetalLB.
+   * The part of a Service to keep. Returns `undefined` for a Service that is no load balancer and shows nothing of Bellman or MetalLB.
    * Annotations of others, which may be large, are left out. The selector counts only with `externalTrafficPolicy: Local`.
    */
   kept(service: Service): Service | undefined {

@@ -112,7 +112,7 @@ export class ServiceReconciler {
     });
   }
 
-  /** What to pass to `setService`; `undefined` for a Service that no decision needs. */
+  /** The part of a Service to pass to `setService`; `undefined` for a Service that no decision needs. */
   kept(service: Service): Service | undefined {
     return this.#keeper.kept(service);
   }
@@ -213,7 +213,7 @@ export class ServiceReconciler {
         }
   }
 
-  /** Begins again with all Services. What is left of an unfinished pass is among them, or is gone and must be released. */
+  /** Begins again with all Services. The Services left of an unfinished pass are among them, or are gone and must be released. */
   #decideAll(): void {
     for (const key of this.#pass?.pending ?? []) this.#changed.add(key);
     if (this.#pass?.isFirst) this.#isFirstPass = true;

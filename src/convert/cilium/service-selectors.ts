@@ -9,7 +9,7 @@ const nameLabel = 'io.kubernetes.service.name';
 interface SplitSelector {
   /** The namespaces that the selector allows; `undefined` when it allows all. */
   readonly namespaces: string[] | undefined;
-  /** What the selector requires of the labels of the Service. */
+  /** The requirements on labels that the Service itself has. */
   readonly rest: Selector;
 }
 
@@ -33,7 +33,7 @@ export function splitServiceSelector(selector: Selector): SplitSelector | undefi
   return { namespaces, rest: selectorOf(others, own) };
 }
 
-/** A selector of Services as an advertisement can express it: by labels only, not by namespaces. `beyond`: it cannot. */
+/** A selector of Services as an advertisement can express it: by labels, not by namespaces. `beyond` means that it cannot express it. */
 export type AdvertisementSelector =
   | { readonly kind: 'all' }
   | { readonly kind: 'labels'; readonly selectors: Selector[] }

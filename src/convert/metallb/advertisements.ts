@@ -7,7 +7,7 @@ import type { Report } from '../report.ts';
 import { type Selector, selects } from '../selectors.ts';
 import { show, showSome } from '../text.ts';
 
-/** What a BGPAdvertisement may refer to. */
+/** Objects that a BGPAdvertisement may refer to. */
 interface References {
   readonly peers: ReadonlySet<string>;
   /** Peers that the configuration cannot have. */

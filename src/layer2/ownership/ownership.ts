@@ -2,9 +2,9 @@
  * Ownership decides which addresses this node answers for. It is a machine: address entries from Kubernetes, live nodes and claims from the
  * membership, and the time go in. Actions to answer, to stop answering and to claim come out.
  *
- * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds that other
- * nodes own its former addresses, and it does not take them back, unless the entry prefers it to the owner. Before the first claim, the owner recorded on the Service counts as the
- * owner.
+ * An address belongs to the node that claims it, as long as that node is alive and eligible. A node that returns therefore finds that other nodes own
+ * its former addresses, and it does not take them back, unless the entry prefers it to the owner. Before the first claim, the owner recorded on the
+ * Service counts as the owner.
  *
  *     owner is alive, eligible, and no        it keeps the address (tenure.ts)
  *     ready node is preferred to it

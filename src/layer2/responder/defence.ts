@@ -1,5 +1,9 @@
-/** What to do when another host uses an address of ours. */
+/** The reaction that the operator chose for the case that another host uses an address of ours. */
 export type DefencePolicy = 'defend' | 'yield';
+/**
+ * The reaction to a conflict. `waiting` means none: the other host is a speaker, the node has defended the address in the last ten seconds,
+ * or the node does not answer for it.
+ */
 export type ConflictAction = 'defended' | 'yielded' | 'waiting';
 
 /** Earlier conflicts over one address. */

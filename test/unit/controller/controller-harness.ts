@@ -88,6 +88,7 @@ export class ControllerHarness {
     await this.#term?.stop();
   }
 
+  /** Lets virtual time pass. */
   pass(ms = 3000): Promise<void> {
     return pass(this.clock, ms, ms > 20_000 ? 500 : 100);
   }

@@ -296,7 +296,7 @@ test('a write that conflicts is retried from the new state', async () => {
   await harness.stop();
 });
 
-test('a namespace that gains a label admits its Services to a pool', async () => {
+test('a label that is added to a namespace admits its Services to a pool', async () => {
   const harness = await started(
     pool('a', '192.0.2.0/28', 'namespace-selectors: [{match-labels: {team: blue}}]'),
   );

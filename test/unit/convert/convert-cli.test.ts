@@ -1,4 +1,4 @@
-/** What `bellman convert` prints, and its exit codes. */
+/** The output of `bellman convert`, and its exit codes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp } from '../../../src/address/index.ts';

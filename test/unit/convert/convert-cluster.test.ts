@@ -1,4 +1,4 @@
-/** What `bellman convert` reads from an API server: a small one on the loopback interface that serves fixed lists. */
+/** `bellman convert` reads from an API server: a small one on the loopback interface that serves fixed lists. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -119,7 +119,7 @@ test('campaignDelayMs() adds up to a fifth to the pause, to spread the candidate
   assert.equal(campaignDelayMs(1, 0), leaseTiming.retryMs * 1.2);
 });
 
-test('renewalDelayMs() and campaignDelayMs() wait as long as the server asks, but a leader never waits past its deadline', () => {
+test('renewalDelayMs() and campaignDelayMs() return at least the wait that the server asks for, but a leader never waits past its deadline', () => {
   const leader = leaseGranted(newCandidate('me'), '5', 1000);
   assert.equal(renewalDelayMs(leader, false, 3000, 1000), 3000);
   assert.equal(renewalDelayMs(leader, false, 8000, 1000), leaseTiming.renewDeadlineMs);

@@ -24,7 +24,7 @@ class ScriptedApi implements Api {
   readonly reachability = new Reachability({ clock: this.clock, logger: this.log.logger });
   readonly requested: string[] = [];
   readonly lists: (() => unknown)[] = [];
-  /** What each watch sends. The watch stays open unless the function ends it. */
+  /** Each function sends the lines of one watch. The watch stays open unless the function ends it. */
   readonly watches: ((lines: LineStream) => void)[] = [];
   readonly open: LineStream[] = [];
   isAway = false;

@@ -185,7 +185,7 @@ class World {
     }
   }
 
-  /** What a speaker announces that learns everything at once, in one slice. */
+  /** The announcements of a speaker that learns everything at once, in one slice. */
   expected(): ReturnType<Announcer['state']> {
     const announcer = new Announcer(new VirtualClock());
     const { speaker } = announcer;

@@ -5,7 +5,7 @@ import { SessionMachine } from '../../../../src/bfd/machine/session-machine.ts';
 import { decoded, packet } from '../packets.ts';
 
 /** A session that is Up with a peer that is never silent and offers the echo function, in virtual time. */
-class Bench {
+class EchoSession {
   nowMs = 0;
   readonly machine = new SessionMachine({
     localDiscriminator: 1,
@@ -59,64 +59,64 @@ class Bench {
 
 describe('the echo function', () => {
   test('sends while the session is Up and the peer offers it', () => {
-    const bench = new Bench();
-    bench.runTo(1000);
-    assert.ok(bench.echoes.length > 20);
-    assert.equal(bench.machine.echo.intervalMs, 50);
-    assert.equal(bench.last?.requiredMinEchoRxInterval, 50_000);
-    bench.receive({ requiredMinEchoRxInterval: 200_000 });
-    assert.equal(bench.machine.echo.intervalMs, 200, 'the peer limits the interval');
-    const { length } = bench.echoes;
-    bench.receive({ requiredMinEchoRxInterval: 0 });
-    bench.runTo(2000);
-    assert.equal(bench.echoes.length, length);
+    const session = new EchoSession();
+    session.runTo(1000);
+    assert.ok(session.echoes.length > 20);
+    assert.equal(session.machine.echo.intervalMs, 50);
+    assert.equal(session.last?.requiredMinEchoRxInterval, 50_000);
+    session.receive({ requiredMinEchoRxInterval: 200_000 });
+    assert.equal(session.machine.echo.intervalMs, 200, 'the peer limits the interval');
+    const { length } = session.echoes;
+    session.receive({ requiredMinEchoRxInterval: 0 });
+    session.runTo(2000);
+    assert.equal(session.echoes.length, length);
   });
 
   test('asks for slow control packets only after an Echo packet has returned', () => {
-    const bench = new Bench();
-    bench.returns = false;
-    bench.runTo(500);
-    assert.equal(bench.machine.intervals.advertised.requiredMinRx, 100_000);
-    bench.returns = true;
-    bench.runTo(600);
-    assert.equal(bench.machine.intervals.advertised.requiredMinRx, 1_000_000);
+    const session = new EchoSession();
+    session.returns = false;
+    session.runTo(500);
+    assert.equal(session.machine.intervals.advertised.requiredMinRx, 100_000);
+    session.returns = true;
+    session.runTo(600);
+    assert.equal(session.machine.intervals.advertised.requiredMinRx, 1_000_000);
   });
 
   test('takes the session down when Detect Mult packets in a row do not return', () => {
-    const bench = new Bench();
-    bench.runTo(500);
-    bench.returns = false;
-    bench.runTo(635);
-    assert.equal(bench.machine.state, 'Up');
-    bench.runTo(700);
-    assert.deepEqual([bench.machine.state, bench.machine.diagnostic], ['Down', 2]);
-    assert.equal(bench.machine.intervals.advertised.requiredMinRx, 100_000);
-    const { length } = bench.echoes;
-    bench.runTo(2000);
-    assert.equal(bench.echoes.length, length);
+    const session = new EchoSession();
+    session.runTo(500);
+    session.returns = false;
+    session.runTo(635);
+    assert.equal(session.machine.state, 'Up');
+    session.runTo(700);
+    assert.deepEqual([session.machine.state, session.machine.diagnostic], ['Down', 2]);
+    assert.equal(session.machine.intervals.advertised.requiredMinRx, 100_000);
+    const { length } = session.echoes;
+    session.runTo(2000);
+    assert.equal(session.echoes.length, length);
   });
 
-  test('keeps a session up whose peer has never returned a packet', () => {
-    const bench = new Bench();
-    bench.returns = false;
-    bench.runTo(5000);
-    assert.equal(bench.machine.state, 'Up');
-    assert.ok(bench.echoes.length > 50);
+  test('keeps the session up while the peer has never returned a packet', () => {
+    const session = new EchoSession();
+    session.returns = false;
+    session.runTo(5000);
+    assert.equal(session.machine.state, 'Up');
+    assert.ok(session.echoes.length > 50);
   });
 
   test('does not take a pause of this process for silence', () => {
-    const bench = new Bench();
-    bench.runTo(500);
-    bench.nowMs = 3000;
-    bench.runTo(3200);
-    assert.equal(bench.machine.state, 'Up');
+    const session = new EchoSession();
+    session.runTo(500);
+    session.nowMs = 3000;
+    session.runTo(3200);
+    assert.equal(session.machine.state, 'Up');
   });
 
-  test('ignores a number that was never sent', () => {
-    const bench = new Bench();
-    bench.returns = false;
-    bench.runTo(200);
-    assert.deepEqual(bench.machine.echoReturned(999, 200), []);
-    assert.equal(bench.machine.echo.isProven, false);
+  test('ignores a returned packet whose number was never sent', () => {
+    const session = new EchoSession();
+    session.returns = false;
+    session.runTo(200);
+    assert.deepEqual(session.machine.echoReturned(999, 200), []);
+    assert.equal(session.machine.echo.isProven, false);
   });
 });

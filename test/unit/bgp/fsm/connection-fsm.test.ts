@@ -139,7 +139,7 @@ function outcome(state: FsmState, event: FsmEvent): string {
 const ignored = (name: StateName) => detailedState(states[name]);
 const refusedFromConnect = (tell: string) => `Idle ${tell}drop +idle-hold`;
 
-/** What both sub-states of OpenSent do alike (draft-ietf-idr-bgp-bfd-strict-mode). */
+/** Reactions that both sub-states of OpenSent share (draft-ietf-idr-bgp-bfd-strict-mode). */
 const bfdUpPending: Partial<Record<EventName, string>> = {
   stop: 'Idle N6/2 drop down:stopped',
   'stop silently': 'Idle drop down:stopped',

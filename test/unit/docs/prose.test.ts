@@ -1,0 +1,43 @@
+/** Checks the form of comments and pages. Only a reader can check their content. */
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { test } from 'node:test';
+import { pages, read, root } from './pages.ts';
+
+/** The linter formats code to 110 columns, but it leaves comments and pages as they are. */
+const maxColumns = 150;
+
+const programs = globSync('{src,test,lab,bench,scripts}/**/*.ts', { cwd: root });
+
+/**
+ * The start of a comment whose subject is a question word. The noun is shorter: not "what is wrong with the key" but "the fault of the key".
+ */
+const questionWord = /\/(?:\/|\*\*)(?:\s*\n\s*\*)?\s+(?:What|Who|Nobody|Anybody)\b/g;
+
+/** The places of the matches, as `file:line`. */
+function placesOf(file: string, text: string, pattern: RegExp): readonly string[] {
+  return Array.from(
+    text.matchAll(pattern),
+    ({ index }) => `${file}:${text.slice(0, index).split('\n').length}`,
+  );
+}
+
+test('no comment begins with a question word in place of its subject', () => {
+  assert.deepEqual(placesOf('', '/**\n * What is wrong with the key.\n', questionWord), [':1']);
+  const found = programs.flatMap((file) => placesOf(file, read(file), questionWord));
+  assert.deepEqual(found, []);
+});
+
+test(`no line of a comment is longer than ${maxColumns} columns`, () => {
+  const longLine = new RegExp(`^(?= *(?://|/?\\*)).{${maxColumns + 1}}`, 'gm');
+  const found = programs.flatMap((file) => placesOf(file, read(file), longLine));
+  assert.deepEqual(found, []);
+});
+
+test(`no line of a paragraph of a page is longer than ${maxColumns} columns`, () => {
+  const longLine = new RegExp(`^(?! *\\|).{${maxColumns + 1}}`, 'gm');
+  const code = /^ *```[\s\S]*?^ *```/gm;
+  const withoutCode = (page: string) => page.replace(code, (block) => block.replaceAll(/.+/g, ''));
+  const found = pages.flatMap((file) => placesOf(file, withoutCode(read(file)), longLine));
+  assert.deepEqual(found, []);
+});
