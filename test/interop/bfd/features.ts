@@ -283,7 +283,8 @@ export const bfdBodies: Record<BfdFeature, (daemon: BfdDaemon) => Promise<void>>
       await signalTree(running.daemon.process, 'SIGSTOP');
       await eventually('our end down', () => status(running).state === 'Down');
       assert.equal(status(running).diagnostic, diagnostic.controlDetectionTimeExpired);
-      assert.equal(status(running).remoteDiscriminator, 0);
+      // The whole status follows the change of the state.
+      await eventually('no discriminator of the peer', () => status(running).remoteDiscriminator === 0);
       await signalTree(running.daemon.process, 'SIGCONT');
       await up(running);
     }),
