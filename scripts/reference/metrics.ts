@@ -67,9 +67,10 @@ const processes: readonly Process[] = [
       registerAnnouncedMetrics(registry, {
         nodeName: '',
         sync: { missing: [] },
-        speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalCauses: () => [] },
+        speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalsByService: () => [] },
         establishedPeers: () => new Set(),
         owned: () => [],
+        inConflict: () => [],
       }),
   },
   {

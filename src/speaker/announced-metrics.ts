@@ -11,11 +11,13 @@ import type { NodeSpeaker } from './node-speaker.ts';
 export interface AnnouncedSources {
   readonly nodeName: string;
   readonly sync: Pick<InitialSync, 'missing'>;
-  readonly speaker: Pick<NodeSpeaker, 'advertisedByService' | 'serviceKeysOf' | 'refusalCauses'>;
+  readonly speaker: Pick<NodeSpeaker, 'advertisedByService' | 'serviceKeysOf' | 'refusalsByService'>;
   /** Names of the peers whose session is Established. */
   readonly establishedPeers: () => ReadonlySet<string>;
   /** Layer-2 addresses that this node answers for. */
   readonly owned: () => Iterable<string>;
+  /** Layer-2 addresses that this node would answer for if no other host used them. */
+  readonly inConflict: () => Iterable<string>;
 }
 
 export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedSources): void {
@@ -34,9 +36,24 @@ export function registerAnnouncedMetrics(registry: Registry, sources: AnnouncedS
     labelNames: ['node', 'cause'],
     samples: () => {
       const counts = new Map<string, number>(refusalCauses.map((cause) => [cause, 0]));
-      for (const cause of speaker.refusalCauses()) counts.set(cause, (counts.get(cause) ?? 0) + 1);
+      for (const [, refusals] of speaker.refusalsByService())
+        for (const { cause } of refusals) counts.set(cause, (counts.get(cause) ?? 0) + 1);
       return Array.from(counts, ([cause, count]): Sample => [{ node: nodeName, cause }, count]);
     },
+  });
+  registerCollected(registry, {
+    name: 'bellman_speaker_without_endpoints',
+    help: 'Always 1. The labels name an address that no node announces, because its Service has no ready endpoint.',
+    type: 'gauge',
+    labelNames: ['service', 'node', 'ip'],
+    samples: () => withoutEndpoints(sources),
+  });
+  registerCollected(registry, {
+    name: 'bellman_speaker_in_conflict',
+    help: 'Always 1. The labels name an address that this node does not answer for, because another host uses it.',
+    type: 'gauge',
+    labelNames: ['node', 'ip'],
+    samples: () => Array.from(sources.inConflict(), (ip): Sample => [{ node: nodeName, ip }, 1]),
   });
   registerCollected(registry, {
     name: 'bellman_speaker_in_sync',
@@ -59,4 +76,10 @@ function* announced({
       yield [{ service, protocol: 'bgp', node, ip }, peers.some((peer) => established.has(peer)) ? 1 : 0];
   for (const ip of owned())
     for (const service of speaker.serviceKeysOf(ip)) yield [{ service, protocol: 'layer2', node, ip }, 1];
+}
+
+function* withoutEndpoints({ nodeName: node, speaker }: AnnouncedSources): Iterable<Sample> {
+  for (const [service, refusals] of speaker.refusalsByService())
+    for (const { address: ip, cause } of refusals)
+      if (cause === 'no-endpoint') yield [{ service, node, ip }, 1];
 }

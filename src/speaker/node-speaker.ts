@@ -217,9 +217,9 @@ export class NodeSpeaker {
     return this.#addresses.servicesOf(address);
   }
 
-  /** The cause of each refusal. */
-  *refusalCauses(): Iterable<Refusal['cause']> {
-    for (const refusals of this.#refusals.values()) for (const { cause } of refusals) yield cause;
+  /** For each Service, the addresses that this node does not announce. */
+  refusalsByService(): Iterable<readonly [string, readonly Refusal[]]> {
+    return this.#refusals;
   }
 
   /** Addresses that this node does not announce, with their Services. */

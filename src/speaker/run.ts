@@ -178,6 +178,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     establishedPeers: () =>
       new Set(bgp.status().flatMap(({ name, state }) => (state === 'Established' ? name : []))),
     owned: () => reports.owned.keys(),
+    inConflict: () => reports.inUse.keys(),
   });
 
   const server = await serveSpeaker({

@@ -10,9 +10,10 @@ async function samples(prefix: string, state: Partial<AnnouncedSources>): Promis
   registerAnnouncedMetrics(registry, {
     nodeName: 'node-1',
     sync: { missing: [] },
-    speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalCauses: () => [] },
+    speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalsByService: () => [] },
     establishedPeers: () => new Set(),
     owned: () => [],
+    inConflict: () => [],
     ...state,
   });
   return (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${prefix}{`));
@@ -24,7 +25,7 @@ test('an address that BGP should announce is 1 while a session with one of its p
     ['default/mail', [{ address: '198.51.100.2', peers: ['a'] }]],
   ] as const;
   const lines = await samples('bellman_speaker_announced', {
-    speaker: { advertisedByService: () => advertised, serviceKeysOf: () => [], refusalCauses: () => [] },
+    speaker: { advertisedByService: () => advertised, serviceKeysOf: () => [], refusalsByService: () => [] },
     establishedPeers: () => new Set(['b']),
   });
   assert.deepEqual(lines, [
@@ -38,7 +39,7 @@ test('an address that this node answers for has a sample for each Service that s
     speaker: {
       advertisedByService: () => [],
       serviceKeysOf: () => ['default/dns-tcp', 'default/dns-udp'],
-      refusalCauses: () => [],
+      refusalsByService: () => [],
     },
     owned: () => ['192.0.2.1'],
   });
@@ -48,17 +49,39 @@ test('an address that this node answers for has a sample for each Service that s
   ]);
 });
 
+const refusal = (address: string, cause: RefusalCause) => ({ address, cause, reason: '', field: '' });
+const refusing: Partial<AnnouncedSources> = {
+  speaker: {
+    advertisedByService: () => [],
+    serviceKeysOf: () => [],
+    refusalsByService: () => [
+      ['default/web', [refusal('192.0.2.1', 'no-endpoint'), refusal('2001:db8::1', 'no-endpoint')]],
+      ['default/mail', [refusal('192.0.2.2', 'node')]],
+    ],
+  },
+};
+
 test('refusals are counted by cause, with a zero for each cause that does not occur', async () => {
-  const causes: RefusalCause[] = ['no-endpoint', 'no-endpoint', 'node'];
-  const lines = await samples('bellman_speaker_refusals', {
-    speaker: { advertisedByService: () => [], serviceKeysOf: () => [], refusalCauses: () => causes },
-  });
+  const lines = await samples('bellman_speaker_refusals', refusing);
   assert.ok(
     lines.includes('bellman_speaker_refusals{node="node-1",cause="no-endpoint"} 2'),
     lines.join('\n'),
   );
   assert.ok(lines.includes('bellman_speaker_refusals{node="node-1",cause="node"} 1'));
   assert.ok(lines.includes('bellman_speaker_refusals{node="node-1",cause="no-peer"} 0'));
+});
+
+test('each address of a Service without a ready endpoint has a sample', async () => {
+  assert.deepEqual(await samples('bellman_speaker_without_endpoints', refusing), [
+    'bellman_speaker_without_endpoints{service="default/web",node="node-1",ip="192.0.2.1"} 1',
+    'bellman_speaker_without_endpoints{service="default/web",node="node-1",ip="2001:db8::1"} 1',
+  ]);
+});
+
+test('an address that another host uses has a sample', async () => {
+  assert.deepEqual(await samples('bellman_speaker_in_conflict', { inConflict: () => ['192.0.2.1'] }), [
+    'bellman_speaker_in_conflict{node="node-1",ip="192.0.2.1"} 1',
+  ]);
 });
 
 test('a speaker is in sync when no kind of objects is missing', async () => {
