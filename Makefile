@@ -5,7 +5,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 # Node keeps compiled code here. A daemon that runs from source then starts with a quarter of the CPU time.
 export NODE_COMPILE_CACHE := $(CURDIR)/.cache/compiled
 .DEFAULT_GOAL := help
-.PHONY: help setup build image image-test chart-test check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
+.PHONY: help setup build image image-test chart-test monitoring check fix test kubernetes cluster conformance demo lab bench rivals chaos fuzz interop schema docs clean
 BENCHES := allocator attack bfd bfd-cut bfd-node bgp-codec bgp-convergence bgp-memory config controller failover footprint link-loss membership neighbour resync scale service-latency
 
 help: ## print this list of targets
@@ -63,6 +63,10 @@ image-test: image ## build the image twice, and test it with programs of other p
 
 chart-test: setup ## check the Helm chart with Helm, which is built once with Go
 	@HELM=$$(scripts/helm/build.sh) && export HELM && BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh --folder) $(NODE) test/run.ts test/chart/*.test.ts
+
+monitoring: setup ## test the alerts and metrics with Prometheus itself, which it installs
+	@scripts/debian.sh prometheus:prometheus promtool:prometheus
+	@$(NODE) test/run.ts test/monitoring/*.test.ts
 
 build: setup ## write the program as it is shipped to dist/
 	@$(NODE) scripts/build.ts

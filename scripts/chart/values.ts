@@ -126,9 +126,18 @@ export const chartValues = z.strictObject({
     .describe('For clusters with the Prometheus operator.'),
   prometheusRule: z
     .strictObject({
-      enabled: enabled(false, "Whether the chart makes the Prometheus operator's PrometheusRule."),
+      enabled: enabled(
+        false,
+        "Whether the chart makes the Prometheus operator's PrometheusRule with the alerts of manifests/monitoring/alerts.yaml.",
+      ),
       labels: labels.default({}).describe('Labels by which Prometheus selects the rules.'),
-      groups: z.array(object).default([]).describe('Groups of alerting and recording rules.'),
+      disabled: z.array(text).default([]).describe('Names of alerts to leave out.'),
+      runbooks: text
+        .default('docs/guides/runbooks.md')
+        .describe(
+          'Address of the page of runbooks, to which the annotation runbook_url of each alert points.',
+        ),
+      groups: z.array(object).default([]).describe('More groups of alerting and recording rules.'),
     })
     .describe('Alerts on metrics of Bellman, for clusters with the Prometheus operator.'),
   global: object.optional().describe('Values that Helm shares between charts. Bellman reads none of them.'),

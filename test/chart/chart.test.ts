@@ -110,7 +110,6 @@ test('an unknown or wrong value is refused with its name', () => {
     [{ controller: { replicas: 0 } }, /replicas/],
     [{ image: { digest: 'sha256:1' } }, /digest/],
     [{ config: { peers: [{ 'my-asn': 64512, 'peer-asm': 64500 }] } }, /peer-asm/],
-    [{ prometheusRule: { enabled: true } }, /prometheusRule\.groups/],
   ] as const) {
     const { status, stderr } = template(values);
     assert.notEqual(status, 0, JSON.stringify(values));
@@ -251,15 +250,50 @@ test('values change the Pods as they say', () => {
 });
 
 test('monitoring objects appear on request', () => {
-  const groups = [{ name: 'bellman', rules: [{ alert: 'Example', expr: 'up == 0' }] }];
+  const component = objects(
+    execFileSync('kubectl', ['kustomize', join(root, 'test/chart/with-monitoring')], {
+      encoding: 'utf8',
+    }),
+  );
+  const shipped = one(component, 'PrometheusRule', 'bellman') as PrometheusRule;
+  assert.ok(shipped.spec.groups.length > 3);
+  assert.deepEqual(
+    byIdentity(render({ podMonitor: { enabled: true }, prometheusRule: { enabled: true } })),
+    byIdentity(component.filter(({ kind }) => kind !== 'Namespace')),
+  );
+
+  const groups = [{ name: 'own', rules: [{ alert: 'Example', expr: 'up == 0' }] }];
   const list = render({
     podMonitor: { enabled: true, labels: { release: 'prometheus' } },
-    prometheusRule: { enabled: true, groups },
+    prometheusRule: {
+      enabled: true,
+      groups,
+      disabled: ['BellmanConfigStale'],
+      runbooks: 'https://example.com/runbooks',
+    },
   });
   const monitor = one(list, 'PodMonitor', 'bellman') as KubernetesObject & {
     metadata: { labels: Record<string, string> };
   };
   assert.equal(monitor.metadata.labels.release, 'prometheus');
-  const rule = one(list, 'PrometheusRule', 'bellman') as { spec: { groups: unknown } };
-  assert.deepEqual(rule.spec.groups, groups);
+  const rule = one(list, 'PrometheusRule', 'bellman') as PrometheusRule;
+  assert.deepEqual(rule.spec.groups.at(-1), groups[0]);
+  const alerts = rule.spec.groups.flatMap((group) => group.rules);
+  assert.ok(!alerts.some(({ alert }) => alert === 'BellmanConfigStale'));
+  assert.equal(
+    alerts.find(({ alert }) => alert === 'BellmanConfigMissing')?.annotations?.runbook_url,
+    'https://example.com/runbooks#bellmanconfigmissing',
+  );
 });
+
+interface PrometheusRule {
+  readonly spec: {
+    readonly groups: readonly {
+      readonly name: string;
+      readonly rules: readonly {
+        readonly alert: string;
+        readonly annotations?: { readonly runbook_url: string };
+      }[];
+    }[];
+  };
+}
