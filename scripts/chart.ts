@@ -1,6 +1,7 @@
 /**
  * Writes the generated files in manifests/. Of the Helm chart these are the values and their schema, from scripts/chart/values.ts, the templates that
- * differ from the manifests only in the namespace, and a copy of the alerts. `make schema` runs it.
+ * differ from the manifests only in the namespace, and copies of the alerts
+ * and dashboards. `make schema` runs it.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -9,13 +10,15 @@ import { generatedFiles } from './chart/files.ts';
 import { root } from './target.ts';
 
 const folder = join(root, 'manifests');
-for (const [name, text] of Object.entries(generatedFiles())) {
+const files = generatedFiles();
+for (const [name, text] of Object.entries(files)) {
   const file = join(folder, name);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
 }
+const json = Object.keys(files).filter((name) => name.endsWith('.json'));
 execFileSync(join(root, 'node_modules/.bin/biome'), [
   'format',
   '--write',
-  join(folder, 'chart/values.schema.json'),
+  ...json.map((name) => join(folder, name)),
 ]);

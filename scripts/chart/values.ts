@@ -140,5 +140,13 @@ export const chartValues = z.strictObject({
       groups: z.array(object).default([]).describe('More groups of alerting and recording rules.'),
     })
     .describe('Alerts on metrics of Bellman, for clusters with the Prometheus operator.'),
+  dashboards: z
+    .strictObject({
+      enabled: enabled(false, 'Whether the chart makes a ConfigMap for each dashboard.'),
+      labels: labels
+        .default({ grafana_dashboard: '1' })
+        .describe("Labels by which Grafana's sidecar selects the ConfigMaps."),
+    })
+    .describe('Dashboards for Grafana.'),
   global: object.optional().describe('Values that Helm shares between charts. Bellman reads none of them.'),
 });

@@ -258,7 +258,13 @@ test('monitoring objects appear on request', () => {
   const shipped = one(component, 'PrometheusRule', 'bellman') as PrometheusRule;
   assert.ok(shipped.spec.groups.length > 3);
   assert.deepEqual(
-    byIdentity(render({ podMonitor: { enabled: true }, prometheusRule: { enabled: true } })),
+    byIdentity(
+      render({
+        podMonitor: { enabled: true },
+        prometheusRule: { enabled: true },
+        dashboards: { enabled: true },
+      }),
+    ),
     byIdentity(component.filter(({ kind }) => kind !== 'Namespace')),
   );
 
