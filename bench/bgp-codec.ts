@@ -5,13 +5,14 @@
  * first checks and counts the prefixes, as a session does. The second makes a value for each prefix. Fails when a figure is below one
  * million.
  */
-import { type Family, type Prefix, parseIp } from '../src/address/index.ts';
+import type { Family, Prefix } from '../src/address/index.ts';
 import { decodeMessage, encodeMessage, FrameReader } from '../src/bgp/codec/index.ts';
 import type { UpdateMessage } from '../src/bgp/message.ts';
 import { AdjRibOut } from '../src/bgp/rib/adj-rib-out.ts';
 import { AttributeTable } from '../src/bgp/rib/attribute-table.ts';
 import { PrefixTable } from '../src/bgp/rib/prefix-table.ts';
 import { UpdateWriter } from '../src/bgp/rib/update-writer.ts';
+import { ip } from '../test/support/addresses.ts';
 
 const routes = 100_000;
 const rounds = 15;
@@ -30,14 +31,8 @@ const attributes = {
   largeCommunities: [[64512, 1, 2]],
 } as const;
 
-function address(text: string) {
-  const parsed = parseIp(text);
-  if (!parsed) throw new Error(`not an address: ${text}`);
-  return parsed;
-}
-
 function hostRoutes(family: Family): Prefix[] {
-  const { value } = address(family === 4 ? '10.0.0.0' : '2001:db8::');
+  const { value } = ip(family === 4 ? '10.0.0.0' : '2001:db8::');
   const length = family === 4 ? 32 : 128;
   return Array.from({ length: routes }, (_, index) => ({ family, value: value + BigInt(index), length }));
 }
@@ -59,7 +54,7 @@ class Output {
       localAsn: 64512,
       fourOctetAs: true,
       sendLimit: 4096,
-      nextHops: { 4: [address('192.0.2.1')], 6: [address('2001:db8::1')] },
+      nextHops: { 4: [ip('192.0.2.1')], 6: [ip('2001:db8::1')] },
     });
   }
 

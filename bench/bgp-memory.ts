@@ -4,12 +4,13 @@
  * Measures the growth of heap and array buffers, with a garbage collection before and after.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Family, type IpAddress, parseIp } from '../src/address/index.ts';
+import type { Family } from '../src/address/index.ts';
 import { AdjRibOut } from '../src/bgp/rib/adj-rib-out.ts';
 import { AttributeTable } from '../src/bgp/rib/attribute-table.ts';
 import { PrefixTable } from '../src/bgp/rib/prefix-table.ts';
 import { UpdateWriter } from '../src/bgp/rib/update-writer.ts';
 import type { RouteAttributes } from '../src/bgp/speaker-api.ts';
+import { ip } from '../test/support/addresses.ts';
 
 const routeCount = 100_000;
 const peerCount = 4;
@@ -26,13 +27,7 @@ async function used(): Promise<number> {
   return heapUsed + arrayBuffers;
 }
 
-function address(text: string): IpAddress {
-  const parsed = parseIp(text);
-  if (!parsed) throw new Error(`not an address: ${text}`);
-  return parsed;
-}
-
-const nextHops = { 4: [address('192.0.2.1')], 6: [address('2001:db8::1')] };
+const nextHops = { 4: [ip('192.0.2.1')], 6: [ip('2001:db8::1')] };
 const attributes: RouteAttributes = { asPathPrepend: 0, communities: [0xfc000001], largeCommunities: [] };
 
 /** Measures one family. This is a function of its own, so that no object of one measurement survives into the next. */

@@ -12,16 +12,8 @@ import { watchLinks } from '../src/link/link-watcher.ts';
 import { createLogger } from '../src/log.ts';
 import { Guard } from '../src/telemetry/guard.ts';
 import { bird } from '../test/interop/daemons/bird.ts';
-import {
-  address,
-  endProcess,
-  ourIpv4,
-  ourSide,
-  peer,
-  router,
-  startRouter,
-  wire,
-} from '../test/interop/scenario.ts';
+import { endProcess, ourIpv4, ourSide, peer, router, startRouter, wire } from '../test/interop/scenario.ts';
+import { ip } from '../test/support/addresses.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { now, realtime, watchKernel } from './support/realtime.ts';
 
@@ -47,7 +39,7 @@ links.onChange(() => {
   speaker.interfacesChanged();
   noteEnd();
 });
-const [measured, other] = [peer(), peer({ name: 'other', address: address(otherTheirs) })];
+const [measured, other] = [peer(), peer({ name: 'other', address: ip(otherTheirs) })];
 speaker.setPeers([measured, other]);
 speaker.synced();
 const stateOf = (name: string) => speaker.status().find((one) => one.name === name)?.state;

@@ -17,8 +17,9 @@ import { ArpResponder } from '../src/arp/responder.ts';
 import { AddressIndex } from '../src/link/address-index.ts';
 import { broadcastMac } from '../src/link/frame.ts';
 import { NdpResponder } from '../src/ndp/responder.ts';
+import { ip } from '../test/support/addresses.ts';
 import { NeighbourHost } from '../test/support/neighbour-client.ts';
-import { captured, frame, ip, mac as macFrom, withChecksum } from '../test/support/neighbour-frames.ts';
+import { captured, frame, mac as macFrom, withChecksum } from '../test/support/neighbour-frames.ts';
 
 const { values } = parseArgs({
   options: {

@@ -8,7 +8,8 @@ import { encodeArp } from '../../src/arp/packet.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openCapture } from '../../src/link/capture.ts';
 import { broadcastMac } from '../../src/link/frame.ts';
-import { ip, mac } from '../../test/support/neighbour-frames.ts';
+import { ip } from '../../test/support/addresses.ts';
+import { mac } from '../../test/support/neighbour-frames.ts';
 
 export interface FrameAttack {
   readonly kind: 'random' | 'forged' | 'replayed' | 'arp';

@@ -6,7 +6,7 @@
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Registry } from 'prom-client';
-import { type IpAddress, type Prefix, parseIp } from '../../src/address/index.ts';
+import type { Prefix } from '../../src/address/index.ts';
 import { encodeMessage, FrameReader } from '../../src/bgp/codec/index.ts';
 import { localOpen } from '../../src/bgp/negotiation.ts';
 import { AdjRibOut } from '../../src/bgp/rib/adj-rib-out.ts';
@@ -18,11 +18,12 @@ import type { RouteAttributes } from '../../src/bgp/speaker-api.ts';
 import { warmUp } from '../../src/bgp/warm-up.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createLogger } from '../../src/log.ts';
+import { ip } from '../../test/support/addresses.ts';
 
 const [, , kind, countText] = process.argv;
 const count = Number(countText);
-const ourAddress = address('192.0.2.1');
-const routerAddress = address('192.0.2.2');
+const ourAddress = ip('192.0.2.1');
+const routerAddress = ip('192.0.2.2');
 const routerId = 0xc0000201;
 const attributes: RouteAttributes = { asPathPrepend: 0, communities: [0xfc000001], largeCommunities: [] };
 const routes: readonly Prefix[] = Array.from({ length: count }, (_, i) => ({
@@ -30,12 +31,6 @@ const routes: readonly Prefix[] = Array.from({ length: count }, (_, i) => ({
   value: 0x0a000000n + BigInt(i),
   length: 32,
 }));
-
-function address(text: string): IpAddress {
-  const parsed = parseIp(text);
-  if (!parsed) throw new Error(`not an address: ${text}`);
-  return parsed;
-}
 
 /** Calls `withdraw` when a line arrives on standard input. */
 function onLine(withdraw: () => void): void {

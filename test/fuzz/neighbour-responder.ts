@@ -6,8 +6,9 @@
  * hosts causes only a few log lines.
  */
 import assert from 'node:assert/strict';
+import { ip } from '../support/addresses.ts';
 import { eth0, MemoryHost } from '../support/memory-host.ts';
-import { captured, frame, hex, ip, tagged, withChecksum } from '../support/neighbour-frames.ts';
+import { captured, frame, hex, tagged, withChecksum } from '../support/neighbour-frames.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 import type { FuzzTarget } from './target.ts';

@@ -3,18 +3,17 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerSettings } from '../../src/bgp/peer.ts';
+import { ip, prefix } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
 import type { RunningDaemon } from './daemons/daemon.ts';
 import {
-  address,
   endProcess,
   type OurSide,
   ourIpv4,
   ourSide,
   peer,
   plain,
-  prefix,
   router,
   startRouter,
   theirAsn,
@@ -34,7 +33,7 @@ describe('an edit of a peer', () => {
   let current: Partial<PeerSettings> & { interface?: string } = {};
   let password: string | undefined;
 
-  const otherPeer = peer({ name: 'other', address: address(otherIpv4) });
+  const otherPeer = peer({ name: 'other', address: ip(otherIpv4) });
 
   before(async () => {
     cable = await wire({ ours: [ourIpv4, '192.0.2.4'], theirs: [theirIpv4, otherIpv4] });
@@ -101,7 +100,7 @@ describe('an edit of a peer', () => {
   for (const [key, changes] of [
     ['hold-time', { holdTimeSeconds: 60 }],
     ['graceful-restart', { gracefulRestart: { restartTimeSeconds: 30 } }],
-    ['source-address', { sourceAddress: address(ourIpv4) }],
+    ['source-address', { sourceAddress: ip(ourIpv4) }],
     ['peer-asn external', { peerAsn: 'external' }],
     ['peer-asn by number again', { peerAsn: theirAsn }],
   ] as const satisfies readonly (readonly [string, Partial<PeerSettings>])[])
@@ -125,7 +124,7 @@ describe('an edit of a peer', () => {
 
   test('peer-address: a wrong address ends the session, and the right address restores it', async () => {
     const heard = edited.log().length;
-    our.speaker.setPeers([peer({ ...current, address: address('192.0.2.77') }), otherPeer]);
+    our.speaker.setPeers([peer({ ...current, address: ip('192.0.2.77') }), otherPeer]);
     await eventually('the NOTIFICATION', () =>
       edited.log().slice(heard).includes('Other configuration change'),
     );

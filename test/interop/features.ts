@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { formatIp } from '../../src/address/index.ts';
 import type { PeerStatus } from '../../src/bgp/speaker-api.ts';
+import { ip, prefix } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Daemon, Feature, RouterConfig, RunningDaemon, SeenRoute } from './daemons/daemon.ts';
 import {
-  address,
   endProcess,
   type OurSide,
   ourAsn,
@@ -14,7 +14,6 @@ import {
   ourSide,
   peer,
   plain,
-  prefix,
   router,
   signalTree,
   startRouter,
@@ -106,7 +105,7 @@ async function sample(our: OurSide, name: string, labels: Record<string, string>
 }
 
 const overIpv6: Setting = {
-  ours: { address: address(theirIpv6) },
+  ours: { address: ip(theirIpv6) },
   theirs: { localAddress: theirIpv6 },
   neighbor: { address: ourIpv6 },
 };
@@ -114,7 +113,7 @@ const overIpv6: Setting = {
 const shortHold = { holdTimeSeconds: 3, keepaliveTimeSeconds: 1 };
 
 /** A passive peer, which keeps our listener open. */
-const passivePeer = peer({ name: 'passive', address: address('192.0.2.99'), passive: true });
+const passivePeer = peer({ name: 'passive', address: ip('192.0.2.99'), passive: true });
 
 /** Announces one route of each family with these attributes and checks how the daemon shows them. */
 async function attributes(

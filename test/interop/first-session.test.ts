@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { prefix } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
-import {
-  endProcess,
-  ourIpv4,
-  ourIpv6,
-  ourSide,
-  peer,
-  plain,
-  prefix,
-  router,
-  startRouter,
-  wire,
-} from './scenario.ts';
+import { endProcess, ourIpv4, ourIpv6, ourSide, peer, plain, router, startRouter, wire } from './scenario.ts';
 
 test('a session with BIRD comes up, carries routes of both families, withdraws one, and ends with a NOTIFICATION when we stop', async () => {
   const cable = await wire();

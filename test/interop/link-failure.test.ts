@@ -8,18 +8,17 @@ import type { BgpSpeaker } from '../../src/bgp/index.ts';
 import { watchLinks } from '../../src/link/link-watcher.ts';
 import { createLogger } from '../../src/log.ts';
 import { Guard } from '../../src/telemetry/guard.ts';
+import { ip, prefix } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
 import type { RunningDaemon } from './daemons/daemon.ts';
 import {
-  address,
   endProcess,
   ourIpv4,
   ourIpv6,
   ourSide,
   peer,
   plain,
-  prefix,
   router,
   startRouter,
   type Wire,
@@ -52,7 +51,7 @@ describe('a link that fails', () => {
     );
     speaker = ourSide().speaker;
     links.onChange(() => speaker.interfacesChanged());
-    speaker.setPeers([peer(), peer({ name: 'other', address: address(otherTheirs) })]);
+    speaker.setPeers([peer(), peer({ name: 'other', address: ip(otherTheirs) })]);
     for (const route of [ipv4Route, ipv6Route]) speaker.announce('router', prefix(route), plain);
     speaker.synced();
     await eventually('both sessions', () => states().every((state) => state === 'Established'));

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp } from '../../src/address/index.ts';
+import { ip, prefix } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
 import {
-  address,
   endProcess,
   ourIpv4,
   ourIpv6,
   ourSide,
   peer,
   plain,
-  prefix,
   router,
   startRouter,
   theirIpv4,
@@ -32,9 +31,9 @@ test('a session over link-local addresses is bound to its interface and has glob
   const { speaker } = ourSide();
   speaker.setPeers([
     peer({
-      address: address('fe80::2'),
+      address: ip('fe80::2'),
       interface: cable.device,
-      sourceAddress: address('fe80::1'),
+      sourceAddress: ip('fe80::1'),
     }),
   ]);
   speaker.announce('router', prefix('198.51.100.1/32'), plain);
@@ -59,7 +58,7 @@ test('a connecting link-local peer is identified by its address and its interfac
     router({ localAddress: "fe80::2%'eth0'" }, { address: "fe80::1%'eth0'", passive: false }),
   );
   const { speaker } = ourSide();
-  speaker.setPeers([peer({ address: address('fe80::2'), interface: cable.device, passive: true })]);
+  speaker.setPeers([peer({ address: ip('fe80::2'), interface: cable.device, passive: true })]);
   await eventually('the session', () => daemon.isEstablished());
   await speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
   await endProcess(daemon);

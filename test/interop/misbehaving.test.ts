@@ -9,28 +9,18 @@ import { encodeMessage } from '../../src/bgp/codec/index.ts';
 import type { ResolvedPeer } from '../../src/bgp/peer.ts';
 import { createBgpSpeaker } from '../../src/bgp/speaker.ts';
 import type { BgpSpeaker } from '../../src/bgp/speaker-api.ts';
+import { ip, prefix } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
 import type { RunningDaemon } from './daemons/daemon.ts';
-import {
-  address,
-  endProcess,
-  peer,
-  plain,
-  prefix,
-  router,
-  startRouter,
-  theirAsn,
-  type Wire,
-  wire,
-} from './scenario.ts';
+import { endProcess, peer, plain, router, startRouter, theirAsn, type Wire, wire } from './scenario.ts';
 
 const badPort = 1790;
 const listenPort = 1179;
 const bad = (changes: Partial<ResolvedPeer['settings']> = {}) =>
   peer({
     name: 'bad',
-    address: address('127.0.0.1'),
+    address: ip('127.0.0.1'),
     port: badPort,
     holdTimeSeconds: 3,
     keepaliveTimeSeconds: 1,
@@ -65,7 +55,7 @@ function routes(n: number): Uint8Array {
       attributes: {
         origin: 'igp',
         asPath: [{ type: 'sequence', asns: [theirAsn] }],
-        nextHop: address('127.0.0.1'),
+        nextHop: ip('127.0.0.1'),
       },
       nlri: Array.from(
         { length: 800 },
@@ -307,7 +297,7 @@ describe('a misbehaving peer', () => {
   });
 
   test('that is not configured has its connection closed without a message', async () => {
-    speaker.setPeers([good, bad({ passive: true, address: address('127.0.0.9') })]);
+    speaker.setPeers([good, bad({ passive: true, address: ip('127.0.0.9') })]);
     const socket = connect(listenPort, '127.0.0.1');
     socket.on('error', () => undefined);
     let heard = 0;

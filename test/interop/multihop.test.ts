@@ -4,9 +4,10 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { cable, NetworkNamespace } from '../../lab/netns.ts';
+import { ip } from '../support/addresses.ts';
 import { eventually } from '../support/eventually.ts';
 import { bird } from './daemons/bird.ts';
-import { address, endProcess, ourSide, peer, router, startRouter, theirIpv4, wire } from './scenario.ts';
+import { endProcess, ourSide, peer, router, startRouter, theirIpv4, wire } from './scenario.ts';
 
 const run = promisify(execFile);
 const farAddress = '10.99.0.2';
@@ -27,7 +28,7 @@ test('an eBGP peer two hops away is up without ebgp-multihop, and unreachable wi
     router({ localAddress: farAddress }, { multihop: true }),
   );
   const { speaker } = ourSide();
-  const behind = { address: address(farAddress) };
+  const behind = { address: ip(farAddress) };
   const state = () => speaker.status()[0];
 
   speaker.setPeers([peer({ ...behind, ebgpHops: 1 })]);

@@ -4,11 +4,11 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { Registry } from 'prom-client';
 import { NetworkNamespace } from '../../lab/netns.ts';
-import { type Prefix, parseIp, parsePrefix } from '../../src/address/index.ts';
 import type { PeerSettings, ResolvedPeer } from '../../src/bgp/peer.ts';
 import { type BgpSpeakerOptions, createBgpSpeaker } from '../../src/bgp/speaker.ts';
 import type { BgpSpeaker, RouteAttributes } from '../../src/bgp/speaker-api.ts';
 import { createLogger } from '../../src/log.ts';
+import { ip } from '../support/addresses.ts';
 import type { Daemon, RouterConfig, RunningDaemon } from './daemons/daemon.ts';
 
 const run = promisify(execFile);
@@ -23,18 +23,6 @@ const ourRouterId = 0xc0000201;
 
 export const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 
-export function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed) throw new Error(`not a prefix: ${text}`);
-  return parsed;
-}
-
-export function address(text: string) {
-  const parsed = parseIp(text);
-  if (!parsed) throw new Error(`not an address: ${text}`);
-  return parsed;
-}
-
 /** A peer with the defaults of the configuration and short timers. */
 export function peer(changes: Partial<PeerSettings> = {}, password?: string): ResolvedPeer {
   return {
@@ -42,7 +30,7 @@ export function peer(changes: Partial<PeerSettings> = {}, password?: string): Re
       name: 'router',
       localAsn: ourAsn,
       peerAsn: theirAsn,
-      address: address(theirIpv4),
+      address: ip(theirIpv4),
       port: 179,
       holdTimeSeconds: 90,
       keepaliveTimeSeconds: 30,

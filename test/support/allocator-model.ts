@@ -8,7 +8,8 @@ import { type Family, formatIp, type IpAddress, rangeContains, sameIp } from '..
 import { anySelectorMatches, type PoolConfig } from '../../src/config/index.ts';
 import { Allocator, type Outcome } from '../../src/controller/allocator/allocator.ts';
 import { objectKey, type Service } from '../../src/kubernetes/model.ts';
-import { config, ip, pool, service } from '../unit/speaker/fixtures.ts';
+import { config, pool, service } from '../unit/speaker/fixtures.ts';
+import { ip } from './addresses.ts';
 
 const production = { matchLabels: { env: 'production' }, matchExpressions: [] };
 const web = { matchLabels: { tier: 'web' }, matchExpressions: [] };

@@ -9,7 +9,8 @@ import { arpField, arpFrameLength, encodeArp } from '../../src/arp/packet.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openCapture } from '../../src/link/capture.ts';
 import { broadcastMac, ethernetHeaderLength, formatMac } from '../../src/link/frame.ts';
-import { ip, mac as macFrom } from './neighbour-frames.ts';
+import { ip } from './addresses.ts';
+import { mac as macFrom } from './neighbour-frames.ts';
 
 export type ArpEvent =
   | { readonly kind: 'request'; readonly id: number; readonly atMs: number }

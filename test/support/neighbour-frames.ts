@@ -1,5 +1,3 @@
-import { type IpAddress, parseIp } from '../../src/address/index.ts';
-
 /**
  * Frames that Linux 6 and iputils sent between `02:00:00:00:00:0a` (192.0.2.1, 2001:db8::a) and `02:00:00:00:00:0b`
  * (192.0.2.2, 2001:db8::b), captured on a veth pair.
@@ -34,12 +32,6 @@ export function frame(hex: string): Buffer {
 
 export function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
-}
-
-export function ip(text: string): IpAddress {
-  const address = parseIp(text);
-  if (!address) throw new Error(`not an address: ${text}`);
-  return address;
 }
 
 /** Six colon-separated octets. */

@@ -5,9 +5,9 @@
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { type IpAddress, parseIp } from '../../src/address/index.ts';
 import { registerAddressMetrics } from '../../src/layer2/responder/metrics.ts';
 import { createNeighbourResponder } from '../../src/layer2/responder/responder.ts';
+import { ip } from './addresses.ts';
 import type { HostCommand, HostEvent } from './neighbour-client.ts';
 
 const registry = new Registry();
@@ -26,35 +26,29 @@ const responder = createNeighbourResponder({
 registerAddressMetrics(registry, () => responder.counts());
 responder.setSpeakerMacs(new Set(settings.speakers ?? []));
 
-function address(text: string): IpAddress {
-  const parsed = parseIp(text);
-  if (!parsed) throw new Error(`not an address: ${text}`);
-  return parsed;
-}
-
 async function runCommand(command: HostCommand): Promise<void> {
   const { id } = command;
   switch (command.do) {
     case 'add':
-      for (const text of command.addresses) responder.add(address(text), command.interfaces);
+      for (const text of command.addresses) responder.add(ip(text), command.interfaces);
       return tell({ kind: 'answer', id, value: null });
     case 'remove':
-      for (const text of command.addresses) responder.remove(address(text));
+      for (const text of command.addresses) responder.remove(ip(text));
       return tell({ kind: 'answer', id, value: null });
     case 'probe':
-      return tell({ kind: 'answer', id, value: await responder.probe(address(command.address)) });
+      return tell({ kind: 'answer', id, value: await responder.probe(ip(command.address)) });
     case 'carriers':
       return tell({
         kind: 'answer',
         id,
-        value: responder.carriers(address(command.address), command.interfaces),
+        value: responder.carriers(ip(command.address), command.interfaces),
       });
     case 'kernel-answers':
       return tell({
         kind: 'answer',
         id,
         value: responder
-          .kernelAnswers([{ address: address(command.address), interfaces: [] }])
+          .kernelAnswers([{ address: ip(command.address), interfaces: [] }])
           .map(({ configuredOn, answeredOn }) => ({ configuredOn, answeredOn })),
       });
     case 'metrics':

@@ -6,7 +6,8 @@ import { arpFrameLength, encodeArp } from '../../src/arp/packet.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openCapture } from '../../src/link/capture.ts';
 import { broadcastMac } from '../../src/link/frame.ts';
-import { ip, mac as macFrom, tagged } from './neighbour-frames.ts';
+import { ip } from './addresses.ts';
+import { mac as macFrom, tagged } from './neighbour-frames.ts';
 
 const [interfaceName = '', macText = '', target = '', vlan = '0'] = process.argv.slice(2);
 const mac = macFrom(macText);

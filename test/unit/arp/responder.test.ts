@@ -5,7 +5,8 @@ import { encodeArp, encodeArpAnnouncement, encodeArpProbe } from '../../../src/a
 import { ArpResponder } from '../../../src/arp/responder.ts';
 import { AddressIndex } from '../../../src/link/address-index.ts';
 import { formatMac } from '../../../src/link/frame.ts';
-import { captured, changed, frame, hex, ip, mac as macFrom, tagged } from '../../support/neighbour-frames.ts';
+import { ip } from '../../support/addresses.ts';
+import { captured, changed, frame, hex, mac as macFrom, tagged } from '../../support/neighbour-frames.ts';
 
 const ownMac = macFrom('02:00:00:00:00:0a');
 

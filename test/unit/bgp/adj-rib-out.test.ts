@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { formatPrefix, type Prefix, parsePrefix } from '../../../src/address/index.ts';
+import { formatPrefix, type Prefix } from '../../../src/address/index.ts';
 import { AdjRibOut, type Outgoing } from '../../../src/bgp/rib/adj-rib-out.ts';
 import { AttributeTable } from '../../../src/bgp/rib/attribute-table.ts';
 import { PrefixTable } from '../../../src/bgp/rib/prefix-table.ts';
 import type { RouteAttributes } from '../../../src/bgp/speaker-api.ts';
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  assert.ok(parsed, text);
-  return parsed;
-}
+import { prefix } from '../../support/addresses.ts';
 
 const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 const preferred: RouteAttributes = { ...plain, med: 5 };

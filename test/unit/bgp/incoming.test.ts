@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ip } from '../speaker/fixtures.ts';
+import { ip } from '../../support/addresses.ts';
 import {
   fixture,
   gracefulRestart,

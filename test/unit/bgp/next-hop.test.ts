@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts';
+import { formatIp } from '../../../src/address/index.ts';
 import { type InterfaceAddresses, nextHopsOf } from '../../../src/bgp/next-hop.ts';
-
-function ip(text: string): IpAddress {
-  const parsed = parseIp(text);
-  assert.ok(parsed, text);
-  return parsed;
-}
+import { ip } from '../../support/addresses.ts';
 
 const interfaces: readonly InterfaceAddresses[] = [
   { name: 'lo', addresses: [ip('127.0.0.1'), ip('::1')] },

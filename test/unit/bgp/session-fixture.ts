@@ -6,8 +6,8 @@ import type { Capability, Message, OpenMessage } from '../../../src/bgp/message.
 import type { PeerSettings, ResolvedPeer } from '../../../src/bgp/peer.ts';
 import { type BgpSpeakerOptions, createBgpSpeaker } from '../../../src/bgp/speaker.ts';
 import type { RouteAttributes } from '../../../src/bgp/speaker-api.ts';
+import { ip, prefix } from '../../support/addresses.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { ip, prefix } from '../speaker/fixtures.ts';
 import { type MemoryStream, MemoryTransport } from './memory-transport.ts';
 
 export const routerAddress = ip('192.0.2.2');

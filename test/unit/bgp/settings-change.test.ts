@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { PeerSettings, ResolvedPeer } from '../../../src/bgp/peer.ts';
 import { type SettingsChange, settingsChange } from '../../../src/bgp/session/settings-change.ts';
 import { peerSettingsOf } from '../../../src/speaker/peer-settings.ts';
-import { ip, peer } from '../speaker/fixtures.ts';
+import { ip } from '../../support/addresses.ts';
+import { peer } from '../speaker/fixtures.ts';
 
 const before: ResolvedPeer = { id: 'a', settings: peerSettingsOf(peer('router')), routerId: 1 };
 

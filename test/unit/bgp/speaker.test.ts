@@ -5,7 +5,7 @@ import { dampingLosses } from '../../../src/bgp/fsm/bfd-watch.ts';
 import type { Message } from '../../../src/bgp/message.ts';
 import type { PeerBfdSettings } from '../../../src/bgp/peer.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
-import { ip, prefix } from '../speaker/fixtures.ts';
+import { ip, prefix } from '../../support/addresses.ts';
 import type { MemoryStream } from './memory-transport.ts';
 import {
   fixture,

@@ -3,21 +3,15 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { type IpAddress, parseIp } from '../../../src/address/index.ts';
 import { createTcpTransport } from '../../../src/bgp/transport/tcp.ts';
 import { TcpStream } from '../../../src/bgp/transport/tcp-stream.ts';
 import type { Incoming, ListenFailure, StreamHandler } from '../../../src/bgp/transport/transport.ts';
 import { systemClock } from '../../../src/clock.ts';
+import { ip } from '../../support/addresses.ts';
 import { patienceMs } from '../../support/eventually.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const tcpTransport = createTcpTransport(systemClock);
-
-function ip(text: string): IpAddress {
-  const address = parseIp(text);
-  assert.ok(address, text);
-  return address;
-}
 
 /** A port that nothing listens on. */
 async function freePort(): Promise<number> {

@@ -1,31 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  type Family,
-  formatIp,
-  formatPrefix,
-  type Prefix,
-  parseIp,
-  parsePrefix,
-} from '../../../src/address/index.ts';
+import { type Family, formatIp, formatPrefix, type Prefix } from '../../../src/address/index.ts';
 import { decodeMessage, FrameReader } from '../../../src/bgp/codec/index.ts';
 import { AdjRibOut } from '../../../src/bgp/rib/adj-rib-out.ts';
 import { AttributeTable } from '../../../src/bgp/rib/attribute-table.ts';
 import { PrefixTable } from '../../../src/bgp/rib/prefix-table.ts';
 import { UpdateWriter, type WireSession } from '../../../src/bgp/rib/update-writer.ts';
 import type { RouteAttributes } from '../../../src/bgp/speaker-api.ts';
-
-function ip(text: string) {
-  const parsed = parseIp(text);
-  assert.ok(parsed);
-  return parsed;
-}
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  assert.ok(parsed);
-  return parsed;
-}
+import { ip, prefix } from '../../support/addresses.ts';
 
 const plain: RouteAttributes = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 const external: WireSession = {

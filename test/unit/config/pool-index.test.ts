@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { rangeContains } from '../../../src/address/index.ts';
 import { comparePools, PoolIndex, poolIndexOf, usableSize } from '../../../src/config/index.ts';
-import { ip, pool } from '../speaker/fixtures.ts';
+import { ip } from '../../support/addresses.ts';
+import { pool } from '../speaker/fixtures.ts';
 
 test('PoolIndex agrees with a linear search', () => {
   /** A range: the gap before it, its size, its pool and its family. */

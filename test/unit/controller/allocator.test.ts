@@ -6,7 +6,8 @@ import type { PoolConfig } from '../../../src/config/index.ts';
 import { Allocator, type Outcome } from '../../../src/controller/allocator/allocator.ts';
 import { FreeList } from '../../../src/controller/allocator/free-list.ts';
 import type { Service } from '../../../src/kubernetes/model.ts';
-import { config, ip, pool, service } from '../speaker/fixtures.ts';
+import { ip } from '../../support/addresses.ts';
+import { config, pool, service } from '../speaker/fixtures.ts';
 
 function allocator(pools: readonly PoolConfig[]): Allocator {
   const made = new Allocator();

@@ -1,24 +1,19 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { pino } from 'pino';
-import { formatIp, type IpAddress, parseIp } from '../../../src/address/index.ts';
+import { formatIp } from '../../../src/address/index.ts';
 import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { Answers } from '../../../src/layer2/answers.ts';
 import type { Announcing, FromLayer2 } from '../../../src/layer2/messages.ts';
 import type { AnswerAction } from '../../../src/layer2/ownership/event.ts';
 import type { ProbeOutcome } from '../../../src/layer2/responder/probe.ts';
+import { ip } from '../../support/addresses.ts';
 import { addressEntry } from '../../support/layer2-cluster.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const mac = '02:00:00:00:00:09';
 const text = '192.0.2.1';
 const inUse: ProbeOutcome = { kind: 'in-use', mac, interface: 'eth0' };
-
-function ip(address: string): IpAddress {
-  const parsed = parseIp(address);
-  assert.ok(parsed);
-  return parsed;
-}
 
 describe('Answers', () => {
   let clock: VirtualClock;

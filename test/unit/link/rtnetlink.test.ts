@@ -11,7 +11,8 @@ import {
   requestType,
   splitDatagram,
 } from '../../../src/link/rtnetlink-message.ts';
-import { frame, hex, ip } from '../../support/neighbour-frames.ts';
+import { ip } from '../../support/addresses.ts';
+import { frame, hex } from '../../support/neighbour-frames.ts';
 
 /** Decodes all messages of a datagram. */
 function decodeMessages(datagram: Uint8Array): RtnetlinkMessage[] {

@@ -11,12 +11,12 @@ import {
   solicitedNodeGroup,
 } from '../../../src/ndp/packet.ts';
 import { NdpResponder } from '../../../src/ndp/responder.ts';
+import { ip } from '../../support/addresses.ts';
 import {
   captured,
   changed,
   frame,
   hex,
-  ip,
   mac as macFrom,
   tagged,
   withChecksum,

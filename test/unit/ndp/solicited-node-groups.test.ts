@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SolicitedNodeGroups } from '../../../src/ndp/solicited-node-groups.ts';
-import { hex, ip } from '../../support/neighbour-frames.ts';
+import { ip } from '../../support/addresses.ts';
+import { hex } from '../../support/neighbour-frames.ts';
 
 /** A group socket in memory. Like the kernel, it fails when a group is joined twice. */
 class MemoryGroupSocket {

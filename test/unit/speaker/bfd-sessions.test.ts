@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { formatIp } from '../../../src/address/index.ts';
 import type { BfdProfile, PeerConfig } from '../../../src/config/config.ts';
 import { BfdSessions } from '../../../src/speaker/bfd-sessions.ts';
-import { config, ip, peer } from './fixtures.ts';
+import { ip } from '../../support/addresses.ts';
+import { config, peer } from './fixtures.ts';
 
 const profile: BfdProfile = {
   name: 'fast',

@@ -1,18 +1,7 @@
-import { parseIp, parsePrefix, rangeOfPrefix } from '../../../src/address/index.ts';
+import { rangeOfPrefix } from '../../../src/address/index.ts';
 import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../../../src/config/config.ts';
 import type { EndpointSlice, Node, Service } from '../../../src/kubernetes/model.ts';
-
-export function ip(text: string) {
-  const address = parseIp(text);
-  if (!address) throw new Error(`bad address in a test: ${text}`);
-  return address;
-}
-
-export function prefix(text: string) {
-  const parsed = parsePrefix(text);
-  if (!parsed) throw new Error(`bad prefix in a test: ${text}`);
-  return parsed;
-}
+import { ip, prefix } from '../../support/addresses.ts';
 
 export function node(name: string, over: Partial<Node> = {}): Node {
   return {

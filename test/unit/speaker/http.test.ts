@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { mergedMetrics, peerMachines } from '../../../src/speaker/http.ts';
-import { ip } from './fixtures.ts';
+import { ip } from '../../support/addresses.ts';
 
 test('peerMachines() names the machine of each peer with the address', () => {
   const peers = [

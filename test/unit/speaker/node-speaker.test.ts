@@ -8,8 +8,9 @@ import type { EntriesChange } from '../../../src/layer2/messages.ts';
 import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
 import { Turns } from '../../../src/turns.ts';
+import { ip } from '../../support/addresses.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
-import { config, ip, node, peer, pool, service, slice } from './fixtures.ts';
+import { config, node, peer, pool, service, slice } from './fixtures.ts';
 
 /** A NodeSpeaker that records each of its outputs as one line. */
 function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {

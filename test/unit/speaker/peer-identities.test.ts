@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PeerConfig } from '../../../src/config/config.ts';
 import { identifyPeers } from '../../../src/speaker/peer-identities.ts';
-import { ip, peer as peerConfig } from './fixtures.ts';
+import { ip } from '../../support/addresses.ts';
+import { peer as peerConfig } from './fixtures.ts';
 
 /** Parses `name@address` or `name@address<source`. */
 function peer(text: string): PeerConfig {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { peerSettingsOf } from '../../../src/speaker/peer-settings.ts';
-import { ip, peer } from './fixtures.ts';
+import { ip } from '../../support/addresses.ts';
+import { peer } from './fixtures.ts';
 
 describe('peerSettingsOf()', () => {
   test('maps the defaults, and leaves out settings that BGP does not use', () => {

@@ -6,7 +6,8 @@ import { formatAnnouncing, parseAnnouncing, recordAnnouncing } from '../../../sr
 import { AddressTable } from '../../../src/speaker/address-table.ts';
 import { mergeAttributes, RouteTable } from '../../../src/speaker/route-table.ts';
 import { routerIdOf } from '../../../src/speaker/router-id.ts';
-import { ip, node, prefix } from './fixtures.ts';
+import { ip, prefix } from '../../support/addresses.ts';
+import { node } from './fixtures.ts';
 
 const plain = { asPathPrepend: 0, communities: [], largeCommunities: [] };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { directLink } from '../../../../src/bgp/session/direct-link.ts';
-import { ip, prefix } from '../../speaker/fixtures.ts';
+import { ip, prefix } from '../../../support/addresses.ts';
 
 describe('directLink()', () => {
   const interfaces = [

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { parsePrefix } from '../../../../src/address/index.ts';
 import { KernelAnswerWarnings } from '../../../../src/layer2/responder/kernel-answer-warnings.ts';
 import { findKernelAnswers, type KernelAnswer } from '../../../../src/layer2/responder/kernel-answers.ts';
-import { ip } from '../../../support/neighbour-frames.ts';
+import { ip } from '../../../support/addresses.ts';
 
 const subnets = ['192.0.2.0/24', '2001:db8::/64'].map((text) => parsePrefix(text) ?? assert.fail());
 const link = { index: 2, name: 'eth0', mac: new Uint8Array(6), subnets, epoch: 0 };

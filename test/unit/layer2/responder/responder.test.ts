@@ -3,9 +3,10 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { parsePrefix } from '../../../../src/address/index.ts';
 import type { Link } from '../../../../src/link/link-table.ts';
+import { ip } from '../../../support/addresses.ts';
 import { eth0, MemoryHost } from '../../../support/memory-host.ts';
 import { memoryLogger } from '../../../support/memory-logger.ts';
-import { captured, frame, hex, ip } from '../../../support/neighbour-frames.ts';
+import { captured, frame, hex } from '../../../support/neighbour-frames.ts';
 
 const eth1: Link = {
   ...eth0,
