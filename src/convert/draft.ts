@@ -8,7 +8,7 @@ import type {
   RawPeer,
   RawPool,
 } from '../config/index.ts';
-import { isMapping } from './fields.ts';
+import { isMapping } from './mapping.ts';
 
 /** A part of the draft with its path in the configuration, for example `address-pools[0]`. */
 export interface Placed<T> {

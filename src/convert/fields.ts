@@ -4,6 +4,7 @@
  * list or mapping read as `undefined` and get no row, because the API servers and the tools of all sources write them for absent fields.
  * Only an empty label selector is a value.
  */
+import { isMapping } from './mapping.ts';
 import type { Report, SourceField } from './report.ts';
 import { readSelector, type Selector } from './selectors.ts';
 import { show } from './text.ts';
@@ -240,10 +241,6 @@ export class Fields {
     this.#refused.add(name);
     this.report.refuse(this.#at(name), `expected ${expected}, not ${show(value)}`);
   }
-}
-
-export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -6,11 +6,12 @@
  * the global pool. kube-vip looks for `cidr-NAMESPACE`, then `cidr-global`, then `range-NAMESPACE`, then `range-global`.
  */
 import { familyBits, type IpRange } from '../address/index.ts';
-import type { RawPool } from '../config/index.ts';
+import { printRange, type RawPool } from '../config/index.ts';
 import { addLayer2Advertisement, Draft } from './draft.ts';
-import { type Field, Fields, isMapping } from './fields.ts';
+import { type Field, Fields } from './fields.ts';
+import { isMapping } from './mapping.ts';
 import { placeOf, type SourceObject } from './objects.ts';
-import { printRange, readRange, subtract, union } from './ranges.ts';
+import { readRange, subtract, union } from './ranges.ts';
 import type { Report } from './report.ts';
 import { configMap, type Source } from './source.ts';
 import { show } from './text.ts';

@@ -1,7 +1,8 @@
 /** Objects of the Kubernetes API as the converters read them, from manifests or from the API server. */
 import { LineIndex, readYaml, type YamlNode } from '../config/text/index.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { Fields, isMapping } from './fields.ts';
+import { Fields } from './fields.ts';
+import { isMapping } from './mapping.ts';
 import type { Report, SourceFault, SourceField } from './report.ts';
 import { show } from './text.ts';
 

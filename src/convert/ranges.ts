@@ -2,8 +2,6 @@
 import {
   familyBits,
   formatIp,
-  formatPrefix,
-  formatRange,
   type IpRange,
   parseIp,
   prefixesOfRange,
@@ -25,12 +23,6 @@ export function readRange(text: string): IpRange | undefined {
   if (!address) return undefined;
   const length = lengthText === '' ? familyBits(address.family) : Number(lengthText);
   return length > familyBits(address.family) ? undefined : rangeOfPrefix(prefixOf(address, length));
-}
-
-/** Formats a range as the configuration writes it: as a prefix if it is exactly one prefix, else as `first-last`. */
-export function printRange(range: IpRange): string {
-  const [prefix, ...more] = prefixesOfRange(range);
-  return prefix && more.length === 0 ? formatPrefix(prefix) : formatRange(range);
 }
 
 /** An address without a length gets the length of a single address. Any other text stays, and the gate judges it. */

@@ -1,5 +1,6 @@
 import { anySelectorMatches, type RawSelector } from '../config/index.ts';
 import { fail, ok, type Result } from '../result.ts';
+import { isMapping } from './mapping.ts';
 import { show } from './text.ts';
 
 /** A label selector with the keys of the configuration. */
@@ -15,14 +16,14 @@ const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 
 /** Reads a `metav1.LabelSelector` with the keys `matchLabels` and `matchExpressions`. The gate judges keys and values of labels. */
 export function readSelector(value: unknown): Result<Selector, string> {
-  if (!isRecord(value)) return fail(`expected a label selector, not ${show(value)}`);
+  if (!isMapping(value)) return fail(`expected a label selector, not ${show(value)}`);
   const unknown = Object.keys(value).find((key) => key !== 'matchLabels' && key !== 'matchExpressions');
   if (unknown !== undefined)
     return fail(`unknown key ${show(unknown)}; a label selector has matchLabels and matchExpressions`);
   const { matchLabels = {}, matchExpressions = [] } = value;
   const labels = matchLabels ?? {};
   const expressions = matchExpressions ?? [];
-  if (!isRecord(labels) || !Object.values(labels).every(isText))
+  if (!isMapping(labels) || !Object.values(labels).every(isText))
     return fail(`matchLabels: expected labels, not ${show(labels)}`);
   if (!Array.isArray(expressions)) return fail(`matchExpressions: expected a list, not ${show(expressions)}`);
   const requirements: Requirement[] = [];
@@ -81,7 +82,7 @@ export function selects(selector: Selector, labels: Readonly<Record<string, stri
 }
 
 function readRequirement(value: unknown): Result<Requirement, string> {
-  if (!isRecord(value)) return fail(`expected key and operator, not ${show(value)}`);
+  if (!isMapping(value)) return fail(`expected key and operator, not ${show(value)}`);
   const { key, operator, values } = value;
   if (typeof key !== 'string') return fail(`key: expected a label, not ${show(key)}`);
   const known = operators.find((each) => each === operator);
@@ -95,8 +96,4 @@ function readRequirement(value: unknown): Result<Requirement, string> {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import type { RawBgpAdvertisement } from '../../config/index.ts';
 import { addBgpAdvertisement, type Draft } from '../draft.ts';
-import { type Field, type Fields, isMapping } from '../fields.ts';
+import type { Field, Fields } from '../fields.ts';
+import { isMapping } from '../mapping.ts';
 import { placeOf, type SourceObject, specOf } from '../objects.ts';
 import type { SourcePool } from '../protocols.ts';
 import { readRange, shortestLength } from '../ranges.ts';

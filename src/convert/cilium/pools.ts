@@ -1,10 +1,10 @@
 import type { IpRange } from '../../address/index.ts';
-import type { RawPool } from '../../config/index.ts';
+import { printRange, type RawPool } from '../../config/index.ts';
 import type { Draft } from '../draft.ts';
 import type { Field, Fields } from '../fields.ts';
 import { placeOf, type SourceObject, specOf } from '../objects.ts';
 import type { SourcePool } from '../protocols.ts';
-import { printRange, readRange } from '../ranges.ts';
+import { readRange } from '../ranges.ts';
 import type { Report } from '../report.ts';
 import { isEmptySelector, type Selector } from '../selectors.ts';
 import { show } from '../text.ts';

@@ -6,7 +6,7 @@ import { defaultNamespace, excludeFromLoadBalancersLabel } from '../../cluster/n
 import { parseConfig } from '../../config/index.ts';
 import { readYaml, type YamlNode } from '../../config/text/index.ts';
 import { Draft } from '../draft.ts';
-import { isMapping } from '../fields.ts';
+import { isMapping } from '../mapping.ts';
 import { placeOf, type SourceObject } from '../objects.ts';
 import type { Report } from '../report.ts';
 import type { SourceResult } from '../source.ts';

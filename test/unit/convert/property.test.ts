@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { IpRange } from '../../../src/address/index.ts';
-import { judge } from '../../../src/config/index.ts';
+import { judge, printRange } from '../../../src/config/index.ts';
 import {
   type Conversion,
   convert,
@@ -17,7 +17,7 @@ import {
   type SourceName,
   type SourceObject,
 } from '../../../src/convert/index.ts';
-import { printRange, readRange, subtract, union } from '../../../src/convert/ranges.ts';
+import { readRange, subtract, union } from '../../../src/convert/ranges.ts';
 
 interface GeneratedSource {
   readonly from: SourceName;
