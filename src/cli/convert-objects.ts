@@ -12,6 +12,7 @@ import {
 } from '../convert/index.ts';
 import { printable } from '../printable.ts';
 import type { Result } from '../result.ts';
+import { counted } from './counted.ts';
 import { exitCodes } from './exit-codes.ts';
 import { formatTable } from './status/table.ts';
 
@@ -130,8 +131,4 @@ function reportOn({ source, config, rows, orphans }: Conversion, cluster: Cluste
 
 function line(text: string): string {
   return printable(text, maxLineCharacters);
-}
-
-function counted(count: number, noun: string, plural = 's'): string {
-  return `${count} ${noun}${count === 1 ? '' : plural}`;
 }

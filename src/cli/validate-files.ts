@@ -3,6 +3,7 @@ import { formatIp } from '../address/index.ts';
 import { encodeAcceptedConfig } from '../cluster/accepted-config.ts';
 import { configMapKey, configMapName } from '../cluster/names.ts';
 import { type AssignedAddress, type ConfigError, findConfigs, judge } from '../config/index.ts';
+import { counted } from './counted.ts';
 
 export interface ValidateIo {
   /** All of standard input. */
@@ -83,8 +84,4 @@ function formatError(file: string, { path, line, column, message }: ConfigError)
 
 function formatWarning(file: string, warning: ConfigError): string {
   return formatError(file, { ...warning, path: `warning: ${warning.path}` });
-}
-
-function counted(count: number, noun: string, plural = 's'): string {
-  return `${count} ${noun}${count === 1 ? '' : plural}`;
 }
