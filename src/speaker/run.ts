@@ -49,7 +49,7 @@ import { KnownSpeakerList } from './known-speakers.ts';
 import { Layer2Reports } from './layer2-reports.ts';
 import { sendLinkHints } from './link-hints.ts';
 import { NodeSpeaker } from './node-speaker.ts';
-import { peerTroubleEvent } from './peer-trouble-report.ts';
+import { reportPeerTrouble } from './peer-trouble-report.ts';
 import { markRestart } from './restart-mark.ts';
 import { SpeakerWatches } from './watches.ts';
 
@@ -126,13 +126,8 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       },
     },
     layer2,
-    onPeerTrouble: (trouble) => {
-      const { peer, subject, reason } = trouble;
-      if (subject === 'password') logger.warn({ peer, reason }, 'password-secret not usable');
-      else if (subject === 'bfd-keys') logger.warn({ peer, reason }, 'key-secret not usable');
-      else logger.warn({ peer, reason }, 'bfd-profile not in force');
-      events.record(peerTroubleEvent(trouble, { namespace, uid: accepted.uid }));
-    },
+    onPeerTrouble: (trouble) =>
+      reportPeerTrouble(trouble, { configMap: { namespace, uid: accepted.uid }, events, logger }),
     logger,
     guard: diagnostics.guard,
     turns,
