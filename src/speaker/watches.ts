@@ -121,8 +121,8 @@ export class SpeakerWatches {
       this.#apply(remembered);
     }
     if (accepted.current) return arrived('config');
-    const reason = `no accepted configuration on ConfigMap ${namespace}/${configMapName} yet`;
-    logger.warn({ reason }, 'waiting');
+    const reason = `ConfigMap ${namespace}/${configMapName} carries no accepted configuration`;
+    logger.warn({ reason }, 'no configuration yet');
   }
 
   #apply({ config, hash }: AcceptedConfig): void {
