@@ -119,12 +119,12 @@ const routers: Readonly<Record<string, Router>> = {
   },
 };
 
-/** The time of the speaker's first log line after `sinceMs` with this message, in milliseconds since the epoch. */
-function loggedAt(sinceMs: number, message: RegExp): number | undefined {
+/** The time of the speaker's first log line after `sinceEpochMs` with this message, in milliseconds since the epoch. */
+function loggedAt(sinceEpochMs: number, message: RegExp): number | undefined {
   for (const line of lab.log(speaker).split('\n')) {
     if (!message.test(line)) continue;
     const at = Date.parse((JSON.parse(line) as { ts: string }).ts);
-    if (at >= Math.floor(sinceMs)) return at;
+    if (at >= Math.floor(sinceEpochMs)) return at;
   }
   return undefined;
 }

@@ -173,8 +173,8 @@ async function silence(timers: Timers, rounds: number): Promise<boolean> {
     await eventually('the session up', () => bfd.areUp());
     await sleep(500);
     const down = new Promise<number>((resolve) => {
-      bfd.onChange = ({ state, sinceMs }) => {
-        if (state === 'Down') resolve(sinceMs);
+      bfd.onChange = ({ state, sinceEpochMs }) => {
+        if (state === 'Down') resolve(sinceEpochMs);
       };
     });
     const stoppedMs = Date.now();

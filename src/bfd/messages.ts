@@ -38,8 +38,8 @@ export interface BfdChange {
   /** The diagnostic codes of RFC 5880 section 4.1. `diagnosticText` in `codec/diagnostic.ts` names them. */
   readonly diagnostic: number;
   readonly remoteDiagnostic: number;
-  /** Wall clock at which the session entered `state`, in milliseconds since the Unix epoch. */
-  readonly sinceMs: number;
+  /** When the session entered `state`, by the wall clock. */
+  readonly sinceEpochMs: number;
   /** The C bit of the peer: its BFD does not share fate with its control plane (RFC 5882 section 4.3.1). */
   readonly remoteControlPlaneIndependent: boolean;
 }

@@ -142,9 +142,9 @@ class BfdParent implements Bfd {
     this.#sessions.clear();
     for (const { id, state, remoteState, remoteDiagnostic, remoteControlPlaneIndependent } of known) {
       if (state === 'AdminDown') continue;
-      const sinceMs = (this.#options.clock ?? systemClock).epochMs();
+      const sinceEpochMs = (this.#options.clock ?? systemClock).epochMs();
       this.#options.onChange({
-        ...{ id, remoteState, remoteDiagnostic, remoteControlPlaneIndependent, sinceMs },
+        ...{ id, remoteState, remoteDiagnostic, remoteControlPlaneIndependent, sinceEpochMs },
         state: 'AdminDown',
         diagnostic: diagnostic.none,
       });

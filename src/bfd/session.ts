@@ -53,7 +53,7 @@ export class BfdSession {
   #sendFault: string | undefined;
   /** Why nothing can be received. */
   #receiveFault: string | undefined;
-  #sinceMs: number;
+  #sinceEpochMs: number;
   #sent = 0;
   #received = 0;
   #ups = 0;
@@ -77,7 +77,7 @@ export class BfdSession {
       random,
       nowMs: clock.now(),
     });
-    this.#sinceMs = clock.epochMs();
+    this.#sinceEpochMs = clock.epochMs();
     this.openSender();
   }
 
@@ -176,7 +176,7 @@ export class BfdSession {
       remoteState: remote.state,
       diagnostic,
       remoteDiagnostic: remote.diagnostic,
-      sinceMs: this.#sinceMs,
+      sinceEpochMs: this.#sinceEpochMs,
       remoteControlPlaneIndependent: remote.controlPlaneIndependent,
     };
   }
@@ -315,7 +315,7 @@ export class BfdSession {
     const { clock, lateness, logger, onChange } = this.#options;
     const { state, diagnostic, remote } = this.machine;
     if (state !== from) {
-      this.#sinceMs = clock.epochMs();
+      this.#sinceEpochMs = clock.epochMs();
       this.#recordedDrops.clear();
       const peer = this.#settings.name;
       const reason = diagnosticText(diagnostic);

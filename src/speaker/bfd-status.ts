@@ -23,7 +23,7 @@ export function peerBfd(
   return {
     state: session.state,
     remoteState: session.remoteState,
-    since: new Date(session.sinceMs).toISOString(),
+    since: new Date(session.sinceEpochMs).toISOString(),
     diagnostic: diagnosticText(session.diagnostic),
     remoteDiagnostic: diagnosticText(session.remoteDiagnostic),
     localDiscriminator: session.localDiscriminator,
@@ -59,7 +59,7 @@ export function problemOf(session: BfdSessionStatus, nowEpochMs: number): string
   const isHeard = lastReceivedAgoMs !== undefined && lastReceivedAgoMs <= patienceMs;
   if (isHeard) {
     if (remoteState === 'AdminDown') return 'the peer has shut its BFD session down';
-    return state === 'Init' && nowEpochMs - session.sinceMs >= patienceMs
+    return state === 'Init' && nowEpochMs - session.sinceEpochMs >= patienceMs
       ? 'packets of the peer arrive, but the peer does not receive ours'
       : undefined;
   }

@@ -12,7 +12,7 @@ const change = (over: Partial<BfdChange>): BfdChange => ({
   remoteState: 'Down',
   diagnostic: 0,
   remoteDiagnostic: 0,
-  sinceMs: 0,
+  sinceEpochMs: 0,
   remoteControlPlaneIndependent: false,
   ...over,
 });

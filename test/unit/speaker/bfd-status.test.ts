@@ -13,7 +13,7 @@ const session = (over: Partial<BfdSessionStatus> = {}): BfdSessionStatus => ({
   remoteState: 'Down',
   diagnostic: 0,
   remoteDiagnostic: 0,
-  sinceMs: 1000,
+  sinceEpochMs: 1000,
   remoteControlPlaneIndependent: false,
   localDiscriminator: 17,
   remoteDiscriminator: 0,
@@ -82,10 +82,10 @@ describe('problemOf(): why a session is not Up', () => {
       { ...heard, remoteState: 'AdminDown' },
       'the peer has shut its BFD session down',
     ],
-    ['Init for a moment', { ...heard, state: 'Init', sinceMs: 59_000 }, undefined],
+    ['Init for a moment', { ...heard, state: 'Init', sinceEpochMs: 59_000 }, undefined],
     [
       'Init for some seconds, at intervals of ten',
-      { ...heard, detectionTimeMs: 30_000, state: 'Init', sinceMs: 52_000 },
+      { ...heard, detectionTimeMs: 30_000, state: 'Init', sinceEpochMs: 52_000 },
       undefined,
     ],
     [
