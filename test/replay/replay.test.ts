@@ -11,7 +11,7 @@ import { parseRecording, type ReplayedMachine, replay } from '../support/replay.
 
 const folder = new URL('.', import.meta.url);
 
-/** Returns a new machine of the kind that the recorded name stands for. */
+/** Returns a new machine of the kind that the recorded name stands for. Only the machines of peers can be replayed. */
 function machineNamed(name: string): ReplayedMachine<never> {
   if (name.startsWith('peer ')) return peerMachine();
   throw new Error(`no machine can replay ${name}`);
