@@ -1,4 +1,4 @@
-/** Defaults and validation of all kinds except Services, as `test/e2e/apiserver-answers.json` shows them of Kubernetes. */
+/** Defaults and validation of all kinds except Services. `test/e2e/apiserver-answers.json` has the answers of Kubernetes that they follow. */
 import { isIPv4, isIPv6 } from 'node:net';
 import { invalid, requireOneOf, undecodable } from './invalid.ts';
 import { field, type KubernetesObject, type Resource } from './resources.ts';
@@ -82,11 +82,11 @@ const admitLease: Admit = (resource, object) => {
   return object;
 };
 
-/** The namespace of an event is that of its object; that of an object without one is `default`. */
+/** An event must be in the namespace of its object, if the object has one. */
 const admitEvent: Admit = (resource, object) => {
   const { name, namespace } = object.metadata;
   const about = field(object, 'involvedObject', 'namespace');
-  if ((about ?? 'default') !== namespace && about !== undefined)
+  if (about !== undefined && about !== namespace)
     throw invalid(resource, name, 'involvedObject.namespace: Invalid value: does not match event.namespace');
   return { eventTime: null, reportingComponent: '', reportingInstance: '', ...object };
 };
@@ -121,9 +121,9 @@ const admitEndpointSlice: Admit = (resource, object, before) => {
   const endpoints = (object.endpoints ?? []) as readonly { readonly addresses?: readonly string[] }[];
   const fits = addressType === 'IPv4' ? isIPv4 : addressType === 'IPv6' ? isIPv6 : () => true;
   for (const [index, { addresses = [] }] of endpoints.entries())
-    for (const address of addresses)
+    for (const [at, address] of addresses.entries())
       if (!fits(address))
-        throw invalid(resource, name, `endpoints[${index}].addresses[0]: Invalid value: "${address}"`);
+        throw invalid(resource, name, `endpoints[${index}].addresses[${at}]: Invalid value: "${address}"`);
   // The server writes an empty list of endpoints as `null`.
   return { ...object, endpoints: endpoints.length > 0 ? endpoints : null };
 };

@@ -17,7 +17,7 @@ export interface InterfaceWatchOptions {
 
 /**
  * Hints come in bursts, for instance while many addresses are added. The first hint causes a reading at once. Further hints within a
- * pause share one reading at its end. A link that is lost in the middle of a burst is noticed after the pause, so it is short. A node with
+ * pause share one reading at its end. A link that is lost in the middle of a burst is noticed after the pause, so the pause is short. A node with
  * thousands of addresses takes longer to read, so the pause is also at least twice as long as the reading.
  */
 const hintPauseMs = 20;

@@ -1,7 +1,7 @@
 /**
  * The form in which annotations keep the accepted configuration. They stand on the ConfigMap that the user edits, and on a copy of it that
- * outlives its deletion. A small text is stored as it is, so that `kubectl describe` shows it.
- * A large text is compressed, because Kubernetes refuses a write if all annotations of the object together exceed 256 KiB.
+ * outlives its deletion. A small text is stored as it is, so that `kubectl describe` shows it. A large text is compressed, because Kubernetes
+ * refuses a write if all annotations of the object together exceed 256 KiB.
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -26,11 +26,11 @@ export interface AcceptedConfig {
 }
 
 const gzipMark = 'gzip:';
-const plainLimit = 16 * 1024;
+const plainLimitOctets = 16 * 1024;
 /** Kubernetes' TotalAnnotationSizeLimitB: the limit for all keys and values together. */
-const totalLimit = 256 * 1024;
+const totalLimitOctets = 256 * 1024;
 /** Room for Bellman's other annotations: hash, generation, time, status, warnings, and an error that names ten causes. */
-const reserved = 24 * 1024;
+const reservedOctets = 24 * 1024;
 const own: ReadonlySet<string> = new Set([
   annotations.acceptedConfig,
   annotations.acceptedHash,
@@ -42,7 +42,7 @@ const own: ReadonlySet<string> = new Set([
 ]);
 
 /** Largest number of octets that the accepted configuration may take on an object without foreign annotations. */
-export const annotationLimit = totalLimit - reserved;
+export const annotationLimit = totalLimitOctets - reservedOctets;
 
 /**
  * Octets that foreign annotations leave for the accepted configuration. `kubectl apply`, for instance, keeps a copy of the manifest in an
@@ -57,7 +57,7 @@ export function annotationRoom(present: Annotations): number {
 
 /** Encodes the text for storage in at most `room` octets. Fails when the text does not fit. */
 export function encodeAcceptedConfig(text: string, room: number = annotationLimit): Result<string, string> {
-  const isPlain = Buffer.byteLength(text) <= plainLimit && !text.startsWith(gzipMark);
+  const isPlain = Buffer.byteLength(text) <= plainLimitOctets && !text.startsWith(gzipMark);
   const stored = isPlain ? text : gzipMark + gzipSync(text).toString('base64');
   const octets = Buffer.byteLength(stored);
   if (octets <= room) return ok(stored);

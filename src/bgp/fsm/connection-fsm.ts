@@ -21,7 +21,7 @@
  * - A NOTIFICATION is never answered by a NOTIFICATION.
  *
  * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft is served there too:
- * our KEEPALIVE waits for it, so no end is Established early. `bfd-strict: local` waits in Idle instead (connecting-states.ts).
+ * our KEEPALIVE waits for it, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead (connecting-states.ts).
  */
 import { connectOrActive, idle } from './connecting-states.ts';
 import type { FsmEvent, FsmStep } from './connection-events.ts';

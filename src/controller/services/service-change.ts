@@ -48,7 +48,7 @@ export function serviceChange(service: Service, assigned: readonly Assigned[]): 
  * The change that removes our annotations from a Service that is no longer ours. It clears the status only if the type is no longer
  * LoadBalancer. If the type is still LoadBalancer, the class has changed, and another implementation may be writing the status.
  */
-export function farewellChange(service: Service): ServiceChange | undefined {
+export function removalChange(service: Service): ServiceChange | undefined {
   if (!isMarked(service)) return undefined;
   const isCleared = service.type !== 'LoadBalancer' && service.ingress.length > 0;
   return {

@@ -34,7 +34,7 @@ import type { Allocator } from '../allocator/allocator.ts';
 import type { ControllerMetrics } from '../metrics.ts';
 import { decisionRecord } from './decision-record.ts';
 import { ServiceKeeper } from './kept-service.ts';
-import { farewellChange, isMarked, isRecorded, serviceChange } from './service-change.ts';
+import { isMarked, isRecorded, removalChange, serviceChange } from './service-change.ts';
 import { type Decision, ServiceDecider } from './service-decider.ts';
 import { ServiceReporter } from './service-reporter.ts';
 import { ServiceStore } from './service-store.ts';
@@ -144,7 +144,7 @@ export class ServiceReconciler {
     this.#decideAll();
   }
 
-  /** The labels of the namespace have changed, so other pools may be for its Services. */
+  /** The labels of the namespace have changed, so its Services may be allowed to use other pools. */
   namespaceChanged(name: string): void {
     for (const key of this.#services.inNamespace(name)) this.#changed.add(key);
     this.#passSoon();
@@ -299,7 +299,7 @@ export class ServiceReconciler {
     const service = this.#services.get(key);
     if (!service || service.deleting) return;
     const assigned = this.#decider.isOurs(service) ? allocator.holdingOf(key) : [];
-    const change = this.#decider.isOurs(service) ? serviceChange(service, assigned) : farewellChange(service);
+    const change = this.#decider.isOurs(service) ? serviceChange(service, assigned) : removalChange(service);
     if (!change || this.#mustWait(key, assigned)) return;
     // This must be read before the request, because the watch may deliver our own write before the response arrives.
     const lackingSinceMs = this.#reporter.lackingSinceMs(key);

@@ -8,9 +8,8 @@ export interface VacantAddress {
   /** Nodes that could answer for the address. */
   readonly eligible: readonly string[];
   /**
-   * The node that has already claimed the address after the same loss. Nodes that learned of the loss earlier elected owners for all its
-   * addresses together. The election therefore includes the claimed addresses, so that this node elects the same owners for the remaining
-   * addresses.
+   * The node that has already claimed the address after the same loss. Nodes that learned of the loss earlier elected owners for all lost
+   * addresses together. This node must elect the same owners for the remaining addresses, so its election includes those already claimed.
    */
   readonly takenBy?: string;
   /**
@@ -37,9 +36,10 @@ export interface Standing {
  * Vacant addresses with the same list object of eligible nodes share one ranking of these nodes. An address then costs only the comparison of
  * the nodes with the fewest addresses.
  *
- * Recorded owners matter when all speakers have started together. They get their addresses first, so that they count as load when the
- * addresses of nodes that are gone are placed. Then the node with the most of them gives a group to the node with the fewest, while it still
- * has more afterwards. The last speaker that stopped may have been recorded for all addresses.
+ * Recorded owners matter when all speakers have started together. They get their addresses first, so that these count as load when the
+ * addresses of nodes that are gone are placed. One node may be recorded for all addresses, because it was the last to stop. The recorded
+ * owner with the most addresses therefore gives a group to the node with the fewest, again and again, as long as the giver still has more
+ * afterwards.
  */
 export function* electOwners(
   vacant: readonly VacantAddress[],
@@ -58,7 +58,7 @@ export function* electOwners(
     const owner = each.takenBy ?? election.best(each);
     if (owner !== undefined) election.place(each.address, each.group, owner);
   }
-  // A group of which another address has no record stays where that address went.
+  // Only a group whose addresses all have a record may move. Any other group stays with the owner that its unrecorded address got.
   const whole = [...groupsOf(sorted)].filter((group) =>
     group.every((each) => each.recordedOwner !== undefined),
   );
@@ -124,7 +124,7 @@ class Election {
       if (queue.next === queue.all.length) most.removeFirst();
       const leastNode = least.first();
       const leastLoad = leastNode === undefined ? Number.POSITIVE_INFINITY : this.#load(leastNode);
-      // No node has so few addresses that the owner still has more after it gives the group away.
+      // After the move, even the node with the fewest addresses would have as many as the owner, or more.
       if (leastLoad + group.length >= this.#load(owner) - group.length) continue;
       const next = this.#giveAway(group, owner);
       if (next === undefined) continue;
