@@ -5,8 +5,19 @@ import type { Incoming } from './transport/transport.ts';
 
 type Ends = Pick<Incoming, 'remoteAddress' | 'localAddress' | 'interface'>;
 
-/** True when a connection between these addresses comes from the peer. */
-export function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
+/**
+ * The session whose peer made a connection between these addresses. Several peers may share an address. A passive peer then takes
+ * precedence, because its session comes up in no other way.
+ */
+export function sessionOf<T extends { readonly peer: ResolvedPeer }>(
+  sessions: readonly T[],
+  ends: Ends,
+): T | undefined {
+  const expecting = sessions.filter(({ peer }) => isFromPeer(peer, ends));
+  return expecting.find(({ peer }) => peer.settings.passive) ?? expecting[0];
+}
+
+function isFromPeer({ settings }: ResolvedPeer, ends: Ends): boolean {
   const { address, interface: zone, sourceAddress } = settings;
   if (!sameIp(address, ends.remoteAddress)) return false;
   if (sourceAddress && !sameIp(sourceAddress, ends.localAddress)) return false;

@@ -26,7 +26,7 @@ import type { FlightRecorder } from '../telemetry/flight-recorder.ts';
 import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
 import type { BfdReport } from './fsm/bfd-watch.ts';
-import { describeWrongTarget, isFromPeer } from './incoming-peer.ts';
+import { describeWrongTarget, sessionOf } from './incoming-peer.ts';
 import { InterfaceWatch, systemInterfaces } from './interface-watch.ts';
 import { BgpMetrics } from './metrics.ts';
 import { PassiveListener } from './passive-listener.ts';
@@ -222,11 +222,10 @@ class Speaker implements BgpSpeaker {
     if (output.desiredCount === 0 && !this.#sessions.has(peerId)) this.#outputs.delete(peerId);
   }
 
-  /** Hands the connection to the session of the peer that made it. When several peers share an address, a passive peer takes precedence. */
+  /** Hands the connection to the session of the peer that made it. */
   #incoming(incoming: Incoming): void {
     const sessions = [...this.#sessions.values()];
-    const expecting = sessions.filter(({ peer }) => isFromPeer(peer, incoming));
-    const session = expecting.find(({ peer }) => peer.settings.passive) ?? expecting[0];
+    const session = sessionOf(sessions, incoming);
     if (session) {
       session.incoming(incoming);
       return;
