@@ -106,7 +106,7 @@ function restingSweeps(services: number): Work {
 export const layer2Sweeps: readonly Sweep[] = [
   {
     part: 'layer 2',
-    work: 'entries that name one candidate set: to receive one of them',
+    work: 'the layer-2 process receives an entry that names a candidate set',
     by: 'nodes of the set',
     kind: 'event',
     sizes: [10, 100, 1000, 5000],

@@ -97,7 +97,7 @@ await runTable(flags, async (values, rounds) => {
     const servedAt = performance.now();
     const changed = watch.next('removed', addressOf(0));
     await setAddress(lab, 0, undefined);
-    add('API server back until a change is heeded, s', ((await changed) - servedAt) / 1000);
+    add('API server back until a change takes effect, s', ((await changed) - servedAt) / 1000);
     await change(0, 'added');
     const stoppedAt = performance.now();
     const stop = system.stopSpeaker(node);

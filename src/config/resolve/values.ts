@@ -98,14 +98,14 @@ export interface ReadRange {
 /** Reads a CIDR prefix or a `first-last` range of addresses that Services can have. */
 export function readRange(text: string): Result<ReadRange, string> {
   const read = readAnyRange(text);
-  const wrong = read.ok
+  const overlap = read.ok
     ? unusableRanges.find(({ range }) => rangesOverlap(range, read.value.range))
     : undefined;
-  if (!wrong) return read;
+  if (!overlap) return read;
   return fail(
-    wrong.text === text
-      ? `${text} cannot serve Services: ${wrong.what}`
-      : `${text} holds addresses of ${wrong.text}, which cannot serve Services: ${wrong.what}`,
+    overlap.text === text
+      ? `${text} cannot serve Services: ${overlap.what}`
+      : `${text} holds addresses of ${overlap.text}, which cannot serve Services: ${overlap.what}`,
   );
 }
 
@@ -192,8 +192,8 @@ export function readPeerAddress(text: string): Result<{ address: IpAddress; zone
   if (percent < 0) return ok({ address });
   const zone = text.slice(percent + 1);
   if (!isLinkLocal(address)) return fail(`${show(text)}: %interface goes with a link-local address only`);
-  const wrong = interfaceNameFault(zone);
-  return wrong === undefined ? ok({ address, zone }) : fail(wrong);
+  const fault = interfaceNameFault(zone);
+  return fault === undefined ? ok({ address, zone }) : fail(fault);
 }
 
 /** True for IPv4 addresses in 0.0.0.0/8 or from 224.0.0.0 upwards, and for the unspecified and multicast addresses of IPv6. */
