@@ -12,7 +12,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     validate: 'All files are valid.',
     convert: 'The ConfigMap was printed. Its pools hold every address in use.',
     status:
-      'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced.',
+      'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced. With `--problems`: nothing is wrong, and no session is down.',
+    explain: 'Every address of the Service is announced.',
     trace: 'Events were printed.',
   },
   negative: {
@@ -21,7 +22,10 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     validate: 'A file is not valid.',
     convert:
       'The ConfigMap was printed, but no pool holds some address in use; or a field is not carried and `--strict` was given, and no ConfigMap was printed.',
-    status: 'A condition of code 0 does not hold, or could not be checked because a speaker was not reached.',
+    status:
+      'A condition of code 0 does not hold, or could not be checked because a speaker was not reached. Without `--problems`, a session that is down while another node announces its addresses does not count.',
+    explain:
+      'The Service or the address does not exist, or is none of Bellman’s; the Service has no address; or one of its addresses is not announced.',
     trace: 'No events were found.',
   },
   failed: {
@@ -31,6 +35,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     convert:
       'The source could not be read or converted, or the API server could not be reached. No ConfigMap was printed.',
     status: 'The API server could not be reached.',
+    explain:
+      'The API server could not be reached; or no speaker says that it announces the address, and a speaker that may announce it was not reached.',
     trace: 'The API server or a speaker could not be reached.',
   },
   bug: {
@@ -41,6 +47,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     validate: 'Not used.',
     convert: 'Not used.',
     status: 'Not used.',
+    explain: 'Not used.',
     trace: 'Not used.',
   },
 };
@@ -85,7 +92,8 @@ function commandSection(command: Command): string[] {
 }
 
 function argumentUsage(argument: Command['registeredArguments'][number]): string {
-  return `<${argument.name()}${argument.variadic ? '...' : ''}>`;
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
 }
 
 function flagRow(option: Option): string[] {

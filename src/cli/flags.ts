@@ -61,6 +61,23 @@ export function namespaceFlag(): Option {
     .default(defaultNamespace);
 }
 
+/** Flags of the commands that ask the daemons for their state. */
+export const daemonPortFlags = {
+  speaker: () =>
+    new Option('--speaker-port <port>', 'TCP port on which speakers serve their state on their nodes')
+      .argParser(parsePort)
+      .default(defaultHttpPort.speaker),
+  controller: () =>
+    new Option('--controller-port <port>', 'TCP port on which the controller serves /status in its Pod')
+      .argParser(parsePort)
+      .default(defaultHttpPort.controller),
+} as const;
+
+/** `-n` names the namespace of Services, as in kubectl. Bellman's own namespace is `--namespace`. */
+export function serviceNamespaceFlag(description: string): Option {
+  return new Option('-n, --service-namespace <name>', description);
+}
+
 export function loadBalancerClassFlag(description: string): Option {
   return new Option('--load-balancer-class <class>', description).env('BELLMAN_LOAD_BALANCER_CLASS');
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { controllerCommand } from './controller.ts';
 import { convertCommand } from './convert.ts';
+import { explainCommand } from './explain.ts';
 import { speakerCommand } from './speaker.ts';
 import { statusCommand } from './status.ts';
 import { traceCommand } from './trace.ts';
@@ -13,7 +14,8 @@ import { validateCommand } from './validate.ts';
  *   controller, speaker   run the daemons (`daemon.ts`: failures to start; `stop-signal.ts`: SIGTERM)
  *   validate              judges files with the gate of the controller
  *   convert               converts the configuration of another program (`src/convert/`)
- *   status, trace         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
+ *   status, explain, trace
+ *                         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
  *
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
  */
@@ -29,6 +31,7 @@ export function bellmanProgram(version: string): Command {
     validateCommand(),
     convertCommand(),
     statusCommand(),
+    explainCommand(),
     traceCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

@@ -3,6 +3,7 @@ import type { RefusalCause, SpeakerStatus } from '../../cluster/status.ts';
 import type { Protocol } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import type { SpeakerView } from './view.ts';
+import { namedNodes, nodeList } from './words.ts';
 
 /** The nodes that announce an address, or the reason why none does. */
 export interface Announcers {
@@ -18,9 +19,6 @@ interface NodeStatus {
   readonly node: string;
   readonly status: SpeakerStatus;
 }
-
-/** Number of nodes or reasons that a long list shows before it counts the others. */
-const namedNodes = 3;
 
 /**
  * Causes, the most significant one first. A node that has an endpoint but is excluded explains more than a node without an endpoint.
@@ -138,11 +136,20 @@ interface NodeRefusal {
 function refusalsOf(service: string, address: string, reached: readonly NodeStatus[]): NodeRefusal[] {
   return reached
     .flatMap(({ node, status }) =>
-      status.notAnnounced
-        .filter((each) => each.service === service && each.address === address)
+      refusalsBy(status, address)
+        .filter((each) => each.service === service)
         .map(({ cause, reason }) => ({ node, cause, reason })),
     )
     .sort((a, b) => significance.indexOf(a.cause) - significance.indexOf(b.cause));
+}
+
+/** Refusals of a speaker by address. A speaker may refuse all addresses of the cluster, so each list is read once. */
+const refusalIndexes = new WeakMap<SpeakerStatus, ReadonlyMap<string, SpeakerStatus['notAnnounced']>>();
+
+function refusalsBy(status: SpeakerStatus, address: string): SpeakerStatus['notAnnounced'] {
+  const index = refusalIndexes.get(status) ?? Map.groupBy(status.notAnnounced, (each) => each.address);
+  refusalIndexes.set(status, index);
+  return index.get(address) ?? [];
 }
 
 /** Gives the reasons of the most significant cause, and the number of nodes with other causes. */
@@ -159,10 +166,4 @@ function refusalText(refusals: readonly NodeRefusal[]): string {
 
 function isEstablished(status: SpeakerStatus, peer: string): boolean {
   return status.peers.some(({ name, state }) => name === peer && state === 'Established');
-}
-
-/** Names the nodes. Of five or more nodes, names only three and counts the others. */
-function nodeList(nodes: readonly string[]): string {
-  if (nodes.length <= namedNodes + 1) return nodes.join(', ');
-  return `${nodes.slice(0, namedNodes).join(', ')} and ${nodes.length - namedNodes} more`;
 }

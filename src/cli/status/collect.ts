@@ -5,12 +5,12 @@ import { type ControllerStatus, decodeControllerStatus, decodeSpeakerStatus } fr
 import type { Api, RawObject } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
 import { decodeConfigMap, decodeNode, decodeService } from '../../kubernetes/decode.ts';
-import type { ConfigMap, Node } from '../../kubernetes/model.ts';
+import type { ConfigMap, Node, Service } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { printable } from '../../printable.ts';
 import { readObject, readOptional } from '../api-read.ts';
 import { queryDaemon } from '../daemon-query.ts';
-import { requestViewerToken } from '../viewer-token.ts';
+import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
 import type { ClusterView, LeaderLease, SpeakerView } from './view.ts';
 
 export interface StatusSource {
@@ -20,6 +20,12 @@ export interface StatusSource {
   readonly controllerPort: number;
   readonly loadBalancerClass?: string;
   readonly clock: Clock;
+}
+
+interface CollectedBefore {
+  readonly services: readonly Service[];
+  readonly nodes: readonly Node[];
+  readonly viewer: ViewerToken;
 }
 
 interface RawLease {
@@ -48,38 +54,55 @@ const failedAllocations = '/api/v1/events?fieldSelector=reason%3DAllocationFaile
 
 /** Reads what the API server and the reachable daemons report. Rejects when the API server cannot be reached. */
 export async function collectStatus(source: StatusSource): Promise<ClusterView> {
-  const { namespace, clock } = source;
+  const { namespace } = source;
   const client = await connect(source.kubeconfig, 'bellman-status');
   try {
-    const [configMap, acceptedCopy, rawLease, services, failures, nodes, viewer] = await Promise.all([
-      readConfigMap(client, namespace, configMapName),
-      readConfigMap(client, namespace, acceptedConfigMapName),
-      readOptional<RawLease>(client, `${paths.leases(namespace)}/${controllerLeaseName}`),
+    const [services, nodes, viewer] = await Promise.all([
       list(client, paths.services),
-      readOptional<RawEvents>(client, failedAllocations),
       list(client, paths.nodes),
       requestViewerToken(client, namespace),
     ]);
-    const lease = rawLease && decodeLease(rawLease, clock.epochMs());
-    return {
-      namespace,
-      configMap,
-      acceptedCopy,
-      lease,
-      controller: lease && (await controllerOf(client, lease, source, viewer.token)),
-      services: services
-        .map(decodeService)
-        .filter(
-          (service) =>
-            service.type === 'LoadBalancer' && loadBalancerClassMatches(service, source.loadBalancerClass),
-        ),
-      failures: newestFailures(failures),
-      speakers: await collectSpeakers(nodes.map(decodeNode), source.speakerPort, viewer.token),
-      viewerProblem: viewer.problem,
-    };
+    const served = services
+      .map(decodeService)
+      .filter(
+        (service) =>
+          service.type === 'LoadBalancer' && loadBalancerClassMatches(service, source.loadBalancerClass),
+      );
+    return await collectView(client, source, { services: served, nodes: nodes.map(decodeNode), viewer });
   } finally {
     client.close();
   }
+}
+
+/** Reads everything of the view except the Services and the nodes, which the caller has read. */
+export async function collectView(
+  client: Api,
+  source: StatusSource,
+  { services, nodes, viewer }: CollectedBefore,
+): Promise<ClusterView> {
+  const { namespace, clock } = source;
+  const [configMap, acceptedCopy, rawLease, failures] = await Promise.all([
+    readConfigMap(client, namespace, configMapName),
+    readConfigMap(client, namespace, acceptedConfigMapName),
+    readOptional<RawLease>(client, `${paths.leases(namespace)}/${controllerLeaseName}`),
+    readOptional<RawEvents>(client, failedAllocations),
+  ]);
+  const lease = rawLease && decodeLease(rawLease, clock.epochMs());
+  const [controller, speakers] = await Promise.all([
+    lease && controllerOf(client, lease, source, viewer.token),
+    collectSpeakers(nodes, source.speakerPort, viewer.token),
+  ]);
+  return {
+    namespace,
+    configMap,
+    acceptedCopy,
+    lease,
+    controller,
+    services,
+    failures: newestFailures(failures),
+    speakers,
+    viewerProblem: viewer.problem,
+  };
 }
 
 async function readConfigMap(client: Api, namespace: string, name: string): Promise<ConfigMap | undefined> {

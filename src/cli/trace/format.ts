@@ -22,18 +22,18 @@ function textOf({ at, node, machine, state, event, actions }: TracedEvent): stri
   return [head, ...actions.map((action) => `    → ${shortened(describe(action))}`)];
 }
 
-function shortened(text: string): string {
+export function shortened(text: string): string {
   return text.length > maxDescriptionLength ? `${text.slice(0, maxDescriptionLength)}…` : text;
 }
 
 /** Formats a time. A number that is too large for a date stays a number. */
-function timeOf(epochMs: number): string {
+export function timeOf(epochMs: number): string {
   const date = new Date(epochMs);
   return Number.isNaN(date.getTime()) ? String(epochMs) : date.toISOString();
 }
 
 /** Writes an object with a `kind` as `kind key=value …`, and any other value as JSON. */
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (typeof value !== 'object' || value === null || !('kind' in value) || typeof value.kind !== 'string')
     return JSON.stringify(value) ?? '';
   const { kind, ...rest } = value;

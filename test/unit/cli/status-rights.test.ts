@@ -1,4 +1,4 @@
-/** `bellman status` in a Pod of the controller or of a speaker, against a server that grants only the rights of the manifests. */
+/** `bellman status` and `bellman explain` in a Pod of the controller or of a speaker, against a server that grants only the rights of the manifests. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadAll } from 'js-yaml';
+import { collectFacts } from '../../../src/cli/explain/collect.ts';
 import { collectStatus } from '../../../src/cli/status/collect.ts';
 import { systemClock } from '../../../src/clock.ts';
 
@@ -73,6 +74,9 @@ function bodyOf(url: string): object | undefined {
   if (url.endsWith('/leases/bellman-controller')) return { spec: { holderIdentity: holder } };
   if (url.endsWith('/pods/controller-abc')) return { status: { podIPs: [] } };
   if (url.startsWith('/api/v1/nodes')) return { items: [{ metadata: { name: 'node-1' } }] };
+  if (/\/namespaces\/default\/services\?/.test(url))
+    return { items: [{ metadata: { namespace: 'default', name: 'web' }, spec: { type: 'LoadBalancer' } }] };
+  if (/\/endpointslices\?labelSelector=kubernetes.io%2Fservice-name%3Dweb$/.test(url)) return { items: [] };
   if (/\/(services|events)(\?|$)/.test(url)) return { items: [] };
   if (/\/configmaps\/(config|bellman-accepted-config)$/.test(url))
     return { metadata: { namespace: 'bellman-system', name: url.split('/').at(-1) } };
@@ -80,7 +84,7 @@ function bodyOf(url: string): object | undefined {
 }
 
 for (const account of ['controller', 'speaker'])
-  test(`collectStatus() reads the configuration, the leader and the speakers with the rights of the ServiceAccount ${account}`, async () => {
+  test(`collectStatus() and collectFacts() read all that they need with the rights of the ServiceAccount ${account}`, async () => {
     const refused: string[] = [];
     const server = createServer((request, response) => {
       const { url = '' } = request;
@@ -106,10 +110,13 @@ for (const account of ['controller', 'speaker'])
       }),
     );
     try {
-      const view = await collectStatus({
+      const source = {
         ...{ kubeconfig, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7471 },
         clock: systemClock,
-      });
+      };
+      const view = await collectStatus(source);
+      const facts = await collectFacts({ kind: 'service', namespace: 'default', name: 'web' }, source);
+      assert.deepEqual([facts.service?.name, facts.slices, facts.nodes.length], ['web', [], 1]);
       assert.deepEqual(
         [view.configMap?.name, view.acceptedCopy?.name],
         ['config', 'bellman-accepted-config'],

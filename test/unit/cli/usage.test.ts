@@ -42,7 +42,7 @@ for (const [name, args, message] of refused) {
 test('bellman --help names every command and exits 0', () => {
   const { status, stdout } = bellman('--help');
   assert.equal(status, 0);
-  for (const command of ['controller', 'speaker', 'validate', 'convert', 'status', 'trace'])
+  for (const command of ['controller', 'speaker', 'validate', 'convert', 'status', 'explain', 'trace'])
     assert.match(stdout, new RegExp(command));
 });
 

@@ -1,0 +1,62 @@
+import { Argument, Command, Option } from 'commander';
+import { systemClock } from '../clock.ts';
+import { exitCodes } from './exit-codes.ts';
+import {
+  daemonPortFlags,
+  kubeconfigFlag,
+  loadBalancerClassFlag,
+  namespaceFlag,
+  serviceNamespaceFlag,
+} from './flags.ts';
+
+interface ExplainFlags {
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly serviceNamespace: string;
+  readonly speakerPort: number;
+  readonly controllerPort: number;
+  readonly loadBalancerClass?: string;
+  readonly output: 'text' | 'json';
+}
+
+/** Exit code of each verdict. */
+const codes = {
+  announced: exitCodes.success,
+  'not announced': exitCodes.negative,
+  unknown: exitCodes.failed,
+} as const;
+
+/**
+ * `bellman explain`: says why an address is announced or not. Exit codes: 0 when every address of the subject is announced; 1 when one is not;
+ * 2 when that is unknown because a speaker that may announce it was not reached, or because the API server could not be reached.
+ */
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description(
+      'say for each address of a Service who announces it, to which peers and since when, or why not',
+    )
+    .addArgument(new Argument('<subject>', 'namespace/name or name of a Service, or an address'))
+    .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
+    .addOption(namespaceFlag())
+    .addOption(serviceNamespaceFlag('namespace of a Service that is named without one').default('default'))
+    .addOption(daemonPortFlags.speaker())
+    .addOption(daemonPortFlags.controller())
+    .addOption(loadBalancerClassFlag('class that the daemons serve, if no speaker can be asked'))
+    .addOption(new Option('-o, --output <format>', 'format').choices(['text', 'json']).default('text'))
+    .action(async (text: string, { output, serviceNamespace, ...source }: ExplainFlags) => {
+      const { collectFacts } = await import('./explain/collect.ts');
+      const { subjectOf } = await import('./subject.ts');
+      const { explain } = await import('./explain/explain.ts');
+      const { formatExplanation } = await import('./explain/text.ts');
+      const subject = subjectOf(text, serviceNamespace);
+      if (!subject)
+        throw new Error(
+          `${JSON.stringify(text)} is neither an address nor the name of a Service; give namespace/name, name or an address`,
+        );
+      const explanation = explain(await collectFacts(subject, { ...source, clock: systemClock }));
+      process.stdout.write(
+        output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation),
+      );
+      process.exitCode = codes[explanation.verdict];
+    });
+}

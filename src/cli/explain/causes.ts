@@ -1,0 +1,166 @@
+/** Why an address is not announced, and what is wrong although it is. The most important cause comes first. Pure. */
+import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
+import type { Protocol } from '../../config/index.ts';
+import { clusterProblems, type Problem, sessionProblems } from '../status/problems.ts';
+import type { ClusterView } from '../status/view.ts';
+import { namedNodes, nodeList } from '../status/words.ts';
+import type { Cause, NodeExplanation, NodeRefusalExplanation, Verdict } from './explanation.ts';
+import { remedyFor } from './remedies.ts';
+
+/** Causes, the most significant one first. A node that has an endpoint but is excluded explains more than a node without an endpoint. */
+const significance: readonly string[] = [
+  'no-protocol',
+  'no-link',
+  'node',
+  'not-selected',
+  'no-peer',
+  'unknown',
+  'no-endpoint',
+  'no-local-endpoint',
+];
+
+export interface CauseInput {
+  readonly verdict: Verdict;
+  readonly nodes: readonly NodeExplanation[];
+  readonly view: ClusterView;
+  readonly accepted: AcceptedConfig | undefined;
+}
+
+export function causesOf(input: CauseInput): Cause[] {
+  const own = input.verdict === 'announced' ? flawsOf(input.nodes) : obstaclesOf(input);
+  const known = new Set(own.map(({ text }) => text));
+  const others = relatedProblems(input).filter(({ text }) => !known.has(text));
+  return [...own, ...others.map(({ text }) => ({ text }))];
+}
+
+/** What is wrong with an address that is announced. */
+function flawsOf(nodes: readonly NodeExplanation[]): Cause[] {
+  const owners = nodes.filter(({ layer2 }) => layer2?.ownerSince !== undefined).map(({ node }) => node);
+  if (owners.length < 2) return [];
+  return [
+    {
+      text: `${nodeList(owners)} answer for it at the same time, because their speakers do not hear each other`,
+      remedy: 'open UDP port 7946 between all nodes, and look at bellman trace membership',
+    },
+  ];
+}
+
+function obstaclesOf({ nodes, view }: CauseInput): Cause[] {
+  const unreached = nodes.filter(({ notReached, ...node }) => notReached !== undefined && mayAnnounce(node));
+  const conflict = nodes.find(({ layer2 }) => layer2?.usedBy !== undefined);
+  const waiting = nodes.filter(({ notReached, ...node }) => notReached === undefined && mayAnnounce(node));
+  const peers = new Set(waiting.flatMap(({ bgp }) => (bgp?.peers ?? []).map(({ peer }) => peer)));
+  const found: Cause[] = [];
+  if (unreached.length > 0)
+    found.push({
+      text: `the speakers of nodes that may announce it were not reached: ${nodeList(unreached.map(({ node, notReached }) => `${node} (${notReached})`))}`,
+      remedy: 'look at the Pods of the speakers: kubectl -n bellman-system get pods -o wide',
+    });
+  if (conflict)
+    found.push({
+      text: `another host uses the address: ${conflict.layer2?.usedBy} of node ${conflict.node}`,
+      remedy: 'remove the address from that host, or take it out of the pool',
+    });
+  for (const { object, text } of sessionProblems(view.speakers))
+    if (peers.has(object)) found.push({ text, field: 'ConfigMap peers[]' });
+  const refused = nodes.flatMap(refusalsOf);
+  if (waiting.length === 0) found.push(...refusalCauses(refused));
+  else if (found.length === 0) found.push(...stalledCauses(waiting, view));
+  return found;
+}
+
+/** Why no node answers although some may: the layer-2 processes have not decided yet, or cannot. */
+function stalledCauses(waiting: readonly NodeExplanation[], view: ClusterView): Cause[] {
+  const troubles = view.speakers.flatMap(({ node, status }) =>
+    status.ok && waiting.some((each) => each.node === node)
+      ? [
+          ...status.value.troubles,
+          ...status.value.waitingFor.map((kind) => `it has not read all ${kind}`),
+        ].map((text) => ({ text: `node ${node}: ${text}` }))
+      : [],
+  );
+  if (troubles.length > 0) return troubles;
+  return [
+    {
+      text: `${nodeList(waiting.map(({ node }) => node))} may announce it and ${waiting.length > 1 ? 'do' : 'does'} not yet: the speakers elect an owner, or too few speakers hear each other`,
+      remedy: 'run the command again in a few seconds; then look at bellman trace membership',
+    },
+  ];
+}
+
+/** Whether a protocol allows the node to announce the address. */
+export function mayAnnounce({ layer2, bgp }: Pick<NodeExplanation, 'layer2' | 'bgp'>): boolean {
+  return layer2?.eligible === true || bgp?.eligible === true;
+}
+
+interface NodeRefusal extends NodeRefusalExplanation {
+  readonly node: string;
+  readonly protocol: Protocol;
+}
+
+function refusalsOf({ node, layer2, bgp }: NodeExplanation): NodeRefusal[] {
+  return [
+    ...(layer2?.refusal ? [{ node, protocol: 'layer2' as const, ...layer2.refusal }] : []),
+    ...(bgp?.refusal ? [{ node, protocol: 'bgp' as const, ...bgp.refusal }] : []),
+  ];
+}
+
+/** The refusals, one cause for each kind of refusal. */
+function refusalCauses(refusals: readonly NodeRefusal[]): Cause[] {
+  const groups = Map.groupBy(refusals, ({ cause, field }) => `${cause}\n${field}`);
+  return [...groups.values()]
+    .sort((a, b) => rank(a) - rank(b))
+    .flatMap((group) => {
+      const [first] = group;
+      if (!first) return [];
+      const remedy = remedyFor(first);
+      const { field } = first;
+      return [
+        {
+          text: refusalText(group),
+          ...(field === undefined ? {} : { field }),
+          ...(remedy === undefined ? {} : { remedy }),
+        },
+      ];
+    });
+}
+
+function rank([first]: readonly NodeRefusal[]): number {
+  const at = significance.indexOf(first?.cause ?? '');
+  return at < 0 ? significance.length : at;
+}
+
+/** The different reasons of a group. Reasons that do not name their node get its name. */
+function refusalText(group: readonly NodeRefusal[]): string {
+  const reasons = [...new Set(group.map(({ reason }) => reason))];
+  const [only] = reasons;
+  if (reasons.length === 1 && only !== undefined) {
+    const nodes = [...new Set(group.map(({ node }) => node))];
+    return nodes.some((node) => only.includes(node)) ? only : `${only} (${nodeList(nodes)})`;
+  }
+  const texts = [
+    ...new Set(group.map(({ node, reason }) => (reason.includes(node) ? reason : `${node}: ${reason}`))),
+  ];
+  const more = texts.length > namedNodes ? `; and ${texts.length - namedNodes} more nodes` : '';
+  return `${texts.slice(0, namedNodes).join('; ')}${more}`;
+}
+
+/** Problems of the cluster that concern the address: those of the whole cluster, and those of its nodes and peers. */
+function relatedProblems({ nodes, view, accepted }: CauseInput): Problem[] {
+  const concerned = new Set(nodes.filter((node) => mayAnnounce(node)).map(({ node }) => node));
+  const peers = new Set(nodes.flatMap(({ bgp }) => (bgp?.peers ?? []).map(({ peer }) => peer)));
+  const usesLayer2 = nodes.some(({ layer2 }) => layer2 !== undefined);
+  return clusterProblems(view, accepted).filter(({ kind, object, nodes: at }) => {
+    switch (kind) {
+      case 'session':
+      case 'bfd':
+        return peers.has(object);
+      case 'membership':
+        return usesLayer2;
+      case 'speaker':
+        return at.length === 0 || at.some((node) => concerned.has(node));
+      default:
+        return true;
+    }
+  });
+}

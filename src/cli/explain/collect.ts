@@ -1,0 +1,106 @@
+import { parseIp } from '../../address/index.ts';
+import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
+import { serviceNameLabel } from '../../cluster/names.ts';
+import { poolIndexOf } from '../../config/index.ts';
+import type { Api, RawObject } from '../../kubernetes/api.ts';
+import { connect } from '../../kubernetes/client.ts';
+import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
+import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
+import { paths } from '../../kubernetes/write.ts';
+import { decodeEvents } from '../../telemetry/event-codec.ts';
+import { readObject, readOptional } from '../api-read.ts';
+import { queryDaemon } from '../daemon-query.ts';
+import { collectView, type StatusSource } from '../status/collect.ts';
+import type { ClusterView } from '../status/view.ts';
+import type { Subject } from '../subject.ts';
+import type { TracedEvent } from '../trace/format.ts';
+import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
+import type { ExplainFacts } from './facts.ts';
+
+interface RawList {
+  readonly items: readonly RawObject[];
+}
+
+/** Reads all that the explanation follows from. Rejects when the API server cannot be reached. */
+export async function collectFacts(subject: Subject, source: StatusSource): Promise<ExplainFacts> {
+  const client = await connect(source.kubeconfig, 'bellman-explain');
+  try {
+    const [service, nodes, viewer] = await Promise.all([
+      readService(client, subject),
+      readNodes(client),
+      requestViewerToken(client, source.namespace),
+    ]);
+    const [slices, cluster] = await Promise.all([
+      service ? readSlices(client, service) : [],
+      collectView(client, source, { services: service ? [service] : [], nodes, viewer }),
+    ]);
+    return {
+      subject: subject.kind === 'address' ? subject.address : `${subject.namespace}/${subject.name}`,
+      address: subject.kind === 'address' ? subject.address : undefined,
+      service,
+      slices,
+      nodes,
+      loadBalancerClass: source.loadBalancerClass,
+      cluster,
+      events: service ? await readEvents(service, nodes, cluster, { source, viewer }) : [],
+    };
+  } finally {
+    client.close();
+  }
+}
+
+async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
+  // The daemons' accounts may list Services, and not get one.
+  const path =
+    subject.kind === 'address'
+      ? paths.services
+      : `/api/v1/namespaces/${subject.namespace}/services?fieldSelector=metadata.name%3D${subject.name}`;
+  const list = await readObject<RawList>(client, path);
+  return (list?.items ?? [])
+    .map(decodeService)
+    .find((service) =>
+      subject.kind === 'address'
+        ? service.ingress.some(({ ip }) => ip === subject.address)
+        : service.name === subject.name,
+    );
+}
+
+async function readNodes(client: Api): Promise<Node[]> {
+  return ((await readObject<RawList>(client, paths.nodes))?.items ?? []).map(decodeNode);
+}
+
+/** `undefined` when the user may not read them. */
+async function readSlices(client: Api, { namespace, name }: Service): Promise<EndpointSlice[] | undefined> {
+  const selector = `labelSelector=${encodeURIComponent(`${serviceNameLabel}=${name}`)}`;
+  const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?${selector}`;
+  const list = await readOptional<RawList>(client, path);
+  return list?.items.flatMap((raw) => decodeEndpointSlice(raw) ?? []);
+}
+
+/** Asks each speaker for what it has recorded about the addresses and their peers. A speaker that does not answer is left out. */
+async function readEvents(
+  { ingress }: Service,
+  nodes: readonly Node[],
+  { configMap, acceptedCopy, speakers }: ClusterView,
+  { source, viewer }: { readonly source: StatusSource; readonly viewer: ViewerToken },
+): Promise<TracedEvent[]> {
+  const accepted = recallAcceptedConfig(configMap, acceptedCopy);
+  const usesBgp = ingress.some(({ ip }) => {
+    const address = parseIp(ip);
+    return address && accepted && poolIndexOf(accepted.config).poolOf(address)?.protocols.includes('bgp');
+  });
+  const machines = new URLSearchParams();
+  for (const { ip } of ingress) machines.append('machine', `address ${ip}`);
+  for (const { name } of usesBgp ? (accepted?.config.peers ?? []) : [])
+    machines.append('machine', `peer ${name}`);
+  const reached = new Set(speakers.flatMap(({ node, status }) => (status.ok ? [node] : [])));
+  const query = { port: source.speakerPort, path: `/debug/events?${machines}`, token: viewer.token };
+  const answers = await Promise.all(
+    nodes.map(async ({ name, internalIPs }) => {
+      if (!reached.has(name)) return [];
+      const answer = await queryDaemon(internalIPs, query, decodeEvents);
+      return answer.ok ? answer.value.map((event) => ({ node: name, ...event })) : [];
+    }),
+  );
+  return answers.flat().sort((a, b) => a.at - b.at);
+}

@@ -1,0 +1,21 @@
+import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
+import type { ClusterView } from '../status/view.ts';
+import type { TracedEvent } from '../trace/format.ts';
+
+/** All that an explanation follows from. */
+export interface ExplainFacts {
+  /** `namespace/name`, or an address in canonical text. */
+  readonly subject: string;
+  /** Set when the subject is an address. */
+  readonly address: string | undefined;
+  /** The Service, of any type and class; `undefined` when there is none. */
+  readonly service: Service | undefined;
+  /** The EndpointSlices of the Service; `undefined` when the user may not read them. */
+  readonly slices: readonly EndpointSlice[] | undefined;
+  readonly nodes: readonly Node[];
+  /** The class that `--load-balancer-class` names, for speakers that do not report theirs. */
+  readonly loadBalancerClass: string | undefined;
+  readonly cluster: ClusterView;
+  /** What the speakers have recorded about the addresses and their peers, oldest first. */
+  readonly events: readonly TracedEvent[];
+}

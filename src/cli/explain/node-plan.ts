@@ -1,0 +1,91 @@
+/** What a node may do with an address, by the speaker's own plan. Pure. */
+import { type IpAddress, parseIp, parsePrefix } from '../../address/index.ts';
+import type { SpeakerStatus } from '../../cluster/status.ts';
+import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../config/index.ts';
+import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
+import { carries } from '../../link/link-table.ts';
+import { CandidateSetTable } from '../../speaker/candidate-set-table.ts';
+import type { NodeRefusalRules } from '../../speaker/node-refusal.ts';
+import type { PeerRoute } from '../../speaker/peer-routes.ts';
+import { planService, type Refusal } from '../../speaker/plan.ts';
+
+export interface ProtocolPlan {
+  readonly refusal: Refusal | undefined;
+  /** Empty for layer 2. */
+  readonly routes: readonly PeerRoute[];
+  /** Interfaces that the advertisements name; empty for every interface whose subnet holds the address, and for BGP. */
+  readonly interfaces: readonly string[];
+}
+
+/** Rules of a speaker that does not report its own. */
+const defaultRules: NodeRefusalRules = { leavesWhenCordoned: false, ignoresExcludeLabel: false };
+
+export interface PlannedState {
+  readonly config: Config;
+  readonly service: Service;
+  readonly slices: readonly EndpointSlice[];
+  readonly nodes: readonly Node[];
+}
+
+/** Plans one address by one protocol, for one node after another. */
+export class AddressPlanner {
+  readonly #state: PlannedState;
+  readonly #config: Config;
+  readonly #pool: PoolConfig | undefined;
+  readonly #nodes: ReadonlyMap<string, Node>;
+  readonly #service: Service;
+  /** Tables by the rules that they follow. */
+  readonly #tables = new Map<string, CandidateSetTable>();
+
+  constructor(state: PlannedState, address: string, protocol: Protocol) {
+    const ip = parseIp(address);
+    const pool = ip && poolIndexOf(state.config).poolOf(ip);
+    this.#state = state;
+    // A plan refuses an address only when all protocols of its pool do. With one protocol, it gives the reason of this protocol.
+    const pools = state.config.pools.map((each) =>
+      each === pool ? { ...each, protocols: [protocol] } : each,
+    );
+    this.#config = { ...state.config, pools };
+    this.#pool = ip && poolIndexOf(this.#config).poolOf(ip);
+    this.#nodes = new Map(state.nodes.map((node) => [node.name, node]));
+    this.#service = { ...state.service, ingress: [{ ip: address }] };
+  }
+
+  plan(node: string, rules: NodeRefusalRules = this.#rules()): ProtocolPlan {
+    const candidateSets = this.#tableFor(rules);
+    const { slices } = this.#state;
+    const { refusals, routes } = planService(this.#service, slices, {
+      config: this.#config,
+      nodeName: node,
+      nodes: this.#nodes,
+      candidateSets,
+      isOurs: () => true,
+      ...rules,
+    });
+    const set = this.#pool && candidateSets.setFor(this.#pool, this.#service.labels);
+    return { refusal: refusals[0], routes, interfaces: set?.nodes.get(node)?.interfaces ?? [] };
+  }
+
+  #rules(): NodeRefusalRules {
+    return { ...defaultRules, ignoresExcludeLabel: this.#config.ignoreExcludedNodes };
+  }
+
+  #tableFor(rules: NodeRefusalRules): CandidateSetTable {
+    const key = JSON.stringify(rules);
+    const table = this.#tables.get(key) ?? new CandidateSetTable(this.#nodes, rules);
+    this.#tables.set(key, table);
+    return table;
+  }
+}
+
+/** The links of a node that carry an address; `undefined` when the speaker does not report its links. */
+export function carryingLinks(
+  links: SpeakerStatus['links'],
+  address: IpAddress,
+  interfaces: readonly string[],
+): readonly string[] | undefined {
+  return links
+    ?.map(({ name, subnets }) => ({ name, subnets: subnets.flatMap((text) => parsePrefix(text) ?? []) }))
+    .filter((link) => carries(link, address, interfaces))
+    .map(({ name }) => name);
+}

@@ -1,0 +1,180 @@
+/** What is wrong in a cluster, as a list. `bellman status --problems` prints it, and `bellman explain` names what concerns its address. Pure. */
+import { parseIp } from '../../address/index.ts';
+import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
+import type { SpeakerStatus } from '../../cluster/status.ts';
+import { poolIndexOf } from '../../config/index.ts';
+import { objectKey } from '../../kubernetes/model.ts';
+import { announcersOf } from './announcers.ts';
+import { describeConfiguration, describeController } from './control.ts';
+import type { ClusterView, SpeakerView } from './view.ts';
+import { nodeList, waitingReason } from './words.ts';
+
+export const problemKinds = [
+  'configuration',
+  'controller',
+  'speaker',
+  'membership',
+  'session',
+  'bfd',
+  'service',
+  'address',
+] as const;
+export type ProblemKind = (typeof problemKinds)[number];
+
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** The name of the node, peer, Service or address; `namespace/name` for objects in a namespace. */
+  readonly object: string;
+  /** One sentence, without a full stop. */
+  readonly text: string;
+  /** Nodes that report the problem. Empty for problems of the whole cluster. */
+  readonly nodes: readonly string[];
+}
+
+/** All problems. The problems of the whole cluster come first, because they often cause the others. */
+export function problemsOf(view: ClusterView): Problem[] {
+  const accepted = recallAcceptedConfig(view.configMap, view.acceptedCopy);
+  return [...clusterProblems(view, accepted), ...serviceProblems(view, accepted)];
+}
+
+/** The problems that do not belong to one Service. */
+export function clusterProblems(view: ClusterView, accepted: AcceptedConfig | undefined): Problem[] {
+  return [
+    ...controlProblems(view, accepted),
+    ...view.speakers.flatMap((speaker) => speakerProblems(speaker, accepted)),
+    ...viewerProblems(view),
+    ...membershipProblems(view.speakers),
+    ...sessionProblems(view.speakers),
+    ...bfdProblems(view.speakers),
+  ];
+}
+
+function controlProblems(view: ClusterView, accepted: AcceptedConfig | undefined): Problem[] {
+  const configuration = describeConfiguration(view, accepted);
+  const controller = describeController(view);
+  return [
+    ...(configuration.isAsDesired
+      ? []
+      : [problem('configuration', `${view.namespace}/config`, oneLine(configuration.text))]),
+    ...(controller.isAsDesired ? [] : [problem('controller', view.namespace, controller.text)]),
+  ];
+}
+
+function speakerProblems({ node, status }: SpeakerView, accepted: AcceptedConfig | undefined): Problem[] {
+  if (!status.ok)
+    return [problem('speaker', node, `the speaker of node ${node} was not reached: ${status.error}`, [node])];
+  return troublesOf(status.value, accepted).map((trouble) =>
+    problem('speaker', node, `node ${node}: ${trouble}`, [node]),
+  );
+}
+
+function viewerProblems({ viewerProblem, speakers, namespace }: ClusterView): Problem[] {
+  return viewerProblem !== undefined && speakers.some(({ status }) => !status.ok)
+    ? [problem('speaker', namespace, viewerProblem)]
+    : [];
+}
+
+/** What a speaker cannot do, or does otherwise than the cluster asks for, in sentences without a full stop. */
+export function troublesOf(status: SpeakerStatus, accepted: AcceptedConfig | undefined): string[] {
+  const { config, apiServer, waitingFor, troubles } = status;
+  const found = [...troubles];
+  if (waitingFor.length > 0) found.push(`not in sync: it waits for ${waitingFor.join(', ')}`);
+  if (apiServer !== 'reached') found.push('it cannot reach the API server');
+  if (config && accepted && config.hash !== accepted.hash)
+    found.push(
+      `it runs configuration ${config.hash}, accepted at ${config.acceptedAt}, instead of ${accepted.hash}`,
+    );
+  return found;
+}
+
+/** Speakers that others do not hear although this command has reached them. A speaker that was not reached is a problem by itself. */
+function membershipProblems(speakers: readonly SpeakerView[]): Problem[] {
+  const deafTo = new Map<string, string[]>();
+  for (const { node, status } of speakers)
+    if (status.ok)
+      for (const member of status.value.members)
+        if (member.state === 'dead' || member.state === 'suspect')
+          deafTo.set(member.node, [...(deafTo.get(member.node) ?? []), node]);
+  return speakers.flatMap(({ node, status }) => {
+    const by = deafTo.get(node);
+    if (!status.ok || !by) return [];
+    const text = `the speaker of node ${node} runs, but ${nodeList(by)} ${by.length > 1 ? 'do' : 'does'} not hear it; UDP port 7946 must be open between all nodes`;
+    return [problem('membership', node, text, by)];
+  });
+}
+
+type Peer = SpeakerStatus['peers'][number];
+
+/** The sessions that are not up. Sessions with one peer that fail for one reason on several nodes are one problem. */
+export function sessionProblems(speakers: readonly SpeakerView[]): Problem[] {
+  return grouped(speakers, 'session', (peer) => {
+    if (peer.state === 'Established') {
+      const { routesSent, routesDesired = routesSent } = peer;
+      return routesSent < routesDesired
+        ? [
+            `only ${routesSent} of ${routesDesired} routes are sent${peer.warnings.map((text) => `; ${text}`).join('')}`,
+          ]
+        : [];
+    }
+    const reasons = [...peer.warnings, ...(peer.lastError === undefined ? [] : [peer.lastError])];
+    const reason = reasons.length === 0 ? 'no error is recorded yet' : reasons.join('; ');
+    return [`the session is ${peer.subState ?? peer.state}: ${reason}`];
+  });
+}
+
+function bfdProblems(speakers: readonly SpeakerView[]): Problem[] {
+  return grouped(speakers, 'bfd', ({ bfd }) => {
+    if (!bfd || bfd.state === 'Up') return [];
+    const reason = bfd.problem ?? `${bfd.diagnostic} (peer: ${bfd.remoteState}, ${bfd.remoteDiagnostic})`;
+    return [`BFD is ${bfd.state}: ${reason}`];
+  });
+}
+
+/** Problems of peers, one for each peer and text. */
+function grouped(
+  speakers: readonly SpeakerView[],
+  kind: 'session' | 'bfd',
+  textsOf: (peer: Peer) => readonly string[],
+): Problem[] {
+  const found = new Map<string, { peer: string; text: string; nodes: string[] }>();
+  for (const { node, status } of speakers)
+    if (status.ok)
+      for (const peer of status.value.peers)
+        for (const text of textsOf(peer)) {
+          const key = `${peer.name}\n${text}`;
+          const group = found.get(key) ?? { peer: peer.name, text, nodes: [] };
+          group.nodes.push(node);
+          found.set(key, group);
+        }
+  return [...found.values()].map(({ peer, text, nodes }) =>
+    problem(kind, peer, `peer ${peer} at ${nodeList(nodes)}: ${text}`, nodes),
+  );
+}
+
+function serviceProblems(view: ClusterView, accepted: AcceptedConfig | undefined): Problem[] {
+  const index = accepted && poolIndexOf(accepted.config);
+  return view.services.flatMap((service): Problem[] => {
+    const key = objectKey(service);
+    if (service.ingress.length === 0) {
+      const reason = waitingReason(key, view) || 'no controller has decided about it';
+      return [problem('service', key, `Service ${key} waits for an address: ${reason}`)];
+    }
+    return service.ingress.flatMap(({ ip }) => {
+      const address = parseIp(ip);
+      const protocols = (address && index?.poolOf(address)?.protocols) ?? [];
+      const { text, isAsDesired } = announcersOf(service, ip, view.speakers, protocols);
+      return isAsDesired ? [] : [problem('address', ip, `${ip} of Service ${key} is announced by ${text}`)];
+    });
+  });
+}
+
+function problem(kind: ProblemKind, object: string, text: string, nodes: readonly string[] = []): Problem {
+  return { kind, object, text, nodes };
+}
+
+function oneLine(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .join('; ');
+}

@@ -1,0 +1,33 @@
+/** Texts that several parts of the report use. */
+import type { ControllerStatus } from '../../cluster/status.ts';
+import type { ClusterView } from './view.ts';
+
+/** Number of nodes or reasons that a long list shows before it counts the others. */
+export const namedNodes = 3;
+
+/** Names the nodes. Of five or more nodes, names only three and counts the others. */
+export function nodeList(nodes: readonly string[]): string {
+  if (nodes.length <= namedNodes + 1) return nodes.join(', ');
+  return `${nodes.slice(0, namedNodes).join(', ')} and ${nodes.length - namedNodes} more`;
+}
+
+/** Why a Service has no address: the reason that the leader reports, or else the message of the last event. */
+export function waitingReason(service: string, { controller, failures }: ClusterView): string {
+  const refusal = controller && refusalsBy(controller).get(service);
+  return refusal ?? failures.get(service) ?? '';
+}
+
+/** Messages of the refusals of a controller by Service. All Services of the cluster may wait, so each list is read once. */
+const messages = new WeakMap<ControllerStatus, ReadonlyMap<string, string>>();
+
+function refusalsBy(controller: ControllerStatus): ReadonlyMap<string, string> {
+  const known = messages.get(controller);
+  if (known) return known;
+  const found = new Map(
+    controller.services.flatMap(({ service, refusal }) =>
+      refusal ? [[service, refusal.message] as const] : [],
+    ),
+  );
+  messages.set(controller, found);
+  return found;
+}

@@ -1,0 +1,488 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { explain } from '../../../src/cli/explain/explain.ts';
+import type { ExplainFacts } from '../../../src/cli/explain/facts.ts';
+import { formatExplanation } from '../../../src/cli/explain/text.ts';
+import type { ClusterView } from '../../../src/cli/status/view.ts';
+import { subjectOf } from '../../../src/cli/subject.ts';
+import { configHash } from '../../../src/cluster/accepted-config.ts';
+import type { SpeakerStatus } from '../../../src/cluster/status.ts';
+import type { ConfigMap, EndpointSlice, Node, Service } from '../../../src/kubernetes/model.ts';
+import { fail, ok } from '../../../src/result.ts';
+import { node, service, slice } from '../speaker/fixtures.ts';
+
+const since = '2026-01-02T03:04:05.000Z';
+const exclude = 'node.kubernetes.io/exclude-from-external-load-balancers';
+
+const configText = `
+peers:
+- {name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1}
+address-pools:
+- {name: office, protocol: layer2, addresses: [192.0.2.240/28]}
+- name: rack
+  protocol: layer2
+  addresses: [192.0.2.128/28]
+  l2-advertisements: [{node-selectors: [{match-labels: {rack: a}}]}]
+- name: public
+  protocol: bgp
+  addresses: [198.51.100.0/24]
+  bgp-advertisements: [{localpref: 200, med: 5, communities: [64512:7]}]
+- name: both
+  protocol: [bgp, layer2]
+  addresses: [203.0.113.0/24]
+- {name: silent, protocol: none, addresses: [100.64.0.0/24]}
+`;
+
+function configMap(over: Readonly<Record<string, string>> = {}): ConfigMap {
+  return {
+    namespace: 'bellman-system',
+    name: 'config',
+    uid: 'u',
+    resourceVersion: '1',
+    annotations: {
+      'bellman.dev/accepted-config': configText,
+      'bellman.dev/accepted-hash': configHash(configText),
+      'bellman.dev/accepted-at': since,
+      'bellman.dev/config-status': 'active',
+      ...over,
+    },
+    data: { config: configText },
+  };
+}
+
+function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
+  return {
+    version: 1,
+    node: '',
+    waitingFor: [],
+    apiServer: 'reached',
+    peers: [],
+    announcing: {},
+    inUse: {},
+    advertised: {},
+    members: [],
+    notAnnounced: [],
+    troubles: [],
+    longWork: [],
+    nodeRules: { leavesWhenCordoned: false, ignoresExcludeLabel: false },
+    links: [{ name: 'eth0', subnets: ['192.0.2.0/24', '203.0.113.0/24'] }],
+    ...over,
+  };
+}
+
+function router(state: string, over: Partial<SpeakerStatus['peers'][number]> = {}) {
+  return { name: 'router', state, since, routesSent: 1, routesDesired: 1, warnings: [], ...over };
+}
+
+type Speakers = Readonly<Record<string, SpeakerStatus | string>>;
+
+interface Over {
+  readonly service?: Service | undefined;
+  readonly slices?: readonly EndpointSlice[] | undefined;
+  readonly nodes?: readonly Node[];
+  readonly speakers?: Speakers;
+  readonly cluster?: Partial<ClusterView>;
+  readonly address?: string;
+  readonly events?: ExplainFacts['events'];
+}
+
+const office = service('web', ['192.0.2.241']);
+const everywhere = [slice('web', ['node-1', 'node-2'])];
+
+function facts(over: Over = {}): ExplainFacts {
+  const subject = 'service' in over ? over.service : office;
+  return {
+    subject: over.address ?? 'default/web',
+    address: over.address,
+    service: subject,
+    slices: 'slices' in over ? over.slices : everywhere,
+    nodes: over.nodes ?? [node('node-1'), node('node-2')],
+    loadBalancerClass: undefined,
+    events: over.events ?? [],
+    cluster: {
+      namespace: 'bellman-system',
+      configMap: configMap(),
+      acceptedCopy: undefined,
+      services: subject ? [subject] : [],
+      lease: { holder: 'controller-0_uuid', ageMs: 2000, durationMs: 10_000 },
+      controller: undefined,
+      failures: new Map(),
+      speakers: Object.entries(over.speakers ?? { 'node-1': speaker(), 'node-2': speaker() }).map(
+        ([name, status]) => ({ node: name, status: typeof status === 'string' ? fail(status) : ok(status) }),
+      ),
+      ...over.cluster,
+    },
+  };
+}
+
+const refused = (cause: SpeakerStatus['notAnnounced'][number]['cause'], reason: string, field: string) => ({
+  notAnnounced: ['192.0.2.241', '192.0.2.129', '198.51.100.7', '203.0.113.7', '100.64.0.1'].map(
+    (address) => ({
+      service: 'default/web',
+      address,
+      cause,
+      reason,
+      field,
+    }),
+  ),
+});
+const bgpService = service('web', ['198.51.100.7']);
+const advertising = { advertised: { '198.51.100.7': ['router'] } };
+
+/** Name of the case, the facts, and the first lines of the text. */
+const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'unknown', ...RegExp[]])[] = [
+  [
+    'a Service that does not exist',
+    { service: undefined },
+    'not announced',
+    /^default\/web: not announced: Service default\/web does not exist$/,
+  ],
+  [
+    'an address that no Service has',
+    { service: undefined, address: '192.0.2.250' },
+    'not announced',
+    /no Service has the address 192\.0\.2\.250; pool office holds it/,
+  ],
+  [
+    'a Service of another type',
+    { service: { ...office, type: 'ClusterIP' } },
+    'not announced',
+    /the type ClusterIP; .* \(Service spec\.type\)/,
+  ],
+  [
+    'a Service of a foreign class',
+    { service: { ...office, loadBalancerClass: 'other' } },
+    'not announced',
+    /has the class other; Bellman serves only Services without a class \(Service spec\.loadBalancerClass\)/,
+  ],
+  [
+    'a Service that is being deleted',
+    { service: { ...office, deleting: true } },
+    'not announced',
+    /the Service is being deleted/,
+  ],
+  [
+    'a full pool',
+    { service: service('web', []), cluster: { failures: new Map([['default/web', 'pool office is full']]) } },
+    'not announced',
+    /^default\/web: not announced: pool office is full/,
+  ],
+  [
+    'a Service without an address, and no leader',
+    {
+      service: service('web', []),
+      cluster: { lease: { holder: 'controller-0_uuid', ageMs: 60_000, durationMs: 10_000 } },
+    },
+    'not announced',
+    /no replica leads: controller-0_uuid last renewed its Lease 60 s ago \(Lease spec\.renewTime\)/,
+  ],
+  [
+    'a Service without an address after a rejected edit',
+    {
+      service: service('web', []),
+      cluster: {
+        failures: new Map([['default/web', 'there is no pool new']]),
+        configMap: configMap({
+          'bellman.dev/config-status': 'stale',
+          'bellman.dev/config-error': 'line 3: bad',
+        }),
+      },
+    },
+    'not announced',
+    /there is no pool new/,
+    /stale .*line 3: bad/,
+  ],
+  [
+    'an address that no pool holds',
+    { service: service('web', ['192.0.2.1']) },
+    'not announced',
+    /^192\.0\.2\.1: not announced: no pool of the accepted configuration holds it/,
+  ],
+  [
+    'an address before a configuration is accepted',
+    { cluster: { configMap: undefined } },
+    'not announced',
+    /no configuration has been accepted yet/,
+    /ConfigMap bellman-system\/config does not exist/,
+  ],
+  [
+    'a pool with the protocol none',
+    { service: service('web', ['100.64.0.1']) },
+    'not announced',
+    /pool silent has the protocol none \(ConfigMap address-pools\[\]\.protocol\)/,
+  ],
+  [
+    'no endpoints',
+    {
+      slices: [],
+      speakers: {
+        'node-1': speaker(
+          refused('no-endpoint', 'no endpoint is ready', 'EndpointSlice endpoints[].conditions'),
+        ),
+      },
+    },
+    'not announced',
+    /no endpoint is ready \(node-1\) \(EndpointSlice endpoints\[\]\.conditions\)/,
+  ],
+  [
+    'the node with the endpoint is excluded, and the other has no endpoint',
+    {
+      service: { ...office, externalTrafficPolicy: 'Local' },
+      nodes: [node('node-1', { labels: { [exclude]: '' } }), node('node-2')],
+      speakers: {
+        'node-1': speaker(
+          refused('node', `node node-1 is labelled ${exclude}`, `Node metadata.labels[${exclude}]`),
+        ),
+        'node-2': speaker(
+          refused('no-local-endpoint', 'node-2 has no ready endpoint', 'Service spec.externalTrafficPolicy'),
+        ),
+      },
+    },
+    'not announced',
+    /node node-1 is labelled .* \(Node metadata\.labels/,
+    /node-2 has no ready endpoint \(Service spec\.externalTrafficPolicy\)/,
+  ],
+  [
+    'no node matches the node selectors',
+    {
+      service: service('web', ['192.0.2.129']),
+      speakers: {
+        'node-1': speaker(refused('not-selected', 'no layer 2 advertisement selects this node', 'f')),
+      },
+    },
+    'not announced',
+    /no layer 2 advertisement selects this node \(node-1\)/,
+  ],
+  [
+    'no node has a link for the address',
+    { speakers: { 'node-1': speaker({ links: [{ name: 'eth0', subnets: ['10.0.0.0/24'] }] }) } },
+    'not announced',
+    /no link of the node has a subnet with the address \(its subnets: 10\.0\.0\.0\/24\) \(node-1\)/,
+  ],
+  [
+    'a foreign host uses the address',
+    {
+      speakers: {
+        'node-1': speaker({ inUse: { '192.0.2.241': '02:00:00:00:00:09 on eth0' } }),
+        'node-2': speaker(),
+      },
+    },
+    'not announced',
+    /another host uses the address: 02:00:00:00:00:09 on eth0 of node node-1/,
+  ],
+  [
+    'every session is down',
+    {
+      service: bgpService,
+      speakers: {
+        'node-1': speaker({ ...advertising, peers: [router('Active', { lastError: 'Bad Peer AS' })] }),
+      },
+    },
+    'not announced',
+    /peer router at node-1: the session is Active: Bad Peer AS \(ConfigMap peers\[\]\)/,
+  ],
+  [
+    'BFD keeps the session down',
+    {
+      service: bgpService,
+      speakers: {
+        'node-1': speaker({
+          ...advertising,
+          peers: [router('Idle', { bfd: bfd('Down', 'we send, and nothing returns') })],
+        }),
+      },
+    },
+    'not announced',
+    /peer router at node-1: the session is Idle/,
+    /BFD is Down: we send, and nothing returns/,
+  ],
+  [
+    'the speaker lacks keys',
+    { speakers: { 'node-1': speaker({ troubles: ['layer 2: Secret bellman-membership does not exist'] }) } },
+    'not announced',
+    /node node-1: layer 2: Secret bellman-membership does not exist/,
+  ],
+  [
+    'a speaker that may announce was not reached',
+    { speakers: { 'node-1': 'ECONNREFUSED', 'node-2': speaker() } },
+    'unknown',
+    /^192\.0\.2\.241: unknown: the speakers of nodes that may announce it were not reached: node-1 \(ECONNREFUSED\)/,
+  ],
+  [
+    'only a speaker that may not announce was not reached',
+    {
+      nodes: [node('node-1', { ready: false }), node('node-2')],
+      speakers: {
+        'node-1': 'ECONNREFUSED',
+        'node-2': speaker(refused('node', 'node node-2 is cordoned', 'Node spec.unschedulable')),
+      },
+    },
+    'not announced',
+    /node node-1 is not Ready/,
+    /node node-2 is cordoned/,
+  ],
+  [
+    'an owner',
+    { speakers: { 'node-1': speaker({ announcing: { '192.0.2.241': since } }), 'node-2': speaker() } },
+    'announced',
+    /^192\.0\.2\.241: announced by node-1 on eth0 since 2026-01-02T03:04:05\.000Z in layer 2$/,
+    / {2}pool office, layer2/,
+  ],
+  [
+    'two owners in a partition',
+    {
+      speakers: {
+        'node-1': speaker({
+          announcing: { '192.0.2.241': since },
+          members: [{ node: 'node-2', state: 'dead' }],
+        }),
+        'node-2': speaker({ announcing: { '192.0.2.241': since } }),
+      },
+    },
+    'announced',
+    /announced by node-1 .* and node-2/,
+    /node-1, node-2 answer for it at the same time, because their speakers do not hear each other/,
+  ],
+  [
+    'an owner that cannot reach the API server',
+    { speakers: { 'node-1': speaker({ announcing: { '192.0.2.241': since }, apiServer: 'not reached' }) } },
+    'announced',
+    /announced by node-1/,
+    /node node-1: it cannot reach the API server/,
+  ],
+  [
+    'a session of one node is down while another announces',
+    {
+      service: bgpService,
+      speakers: {
+        'node-1': speaker({ ...advertising, peers: [router('Established')] }),
+        'node-2': speaker({ ...advertising, peers: [router('Active', { lastError: 'connection refused' })] }),
+      },
+    },
+    'announced',
+    /^198\.51\.100\.7: announced by node-1 by BGP$/,
+    /peer router at node-2: the session is Active: connection refused/,
+  ],
+];
+
+function bfd(state: string, problem: string): NonNullable<SpeakerStatus['peers'][number]['bfd']> {
+  const end = { desiredTransmitIntervalMs: 50, requiredReceiveIntervalMs: 50, detectMultiplier: 3 };
+  return {
+    ...{
+      state,
+      since,
+      problem,
+      remoteState: 'Down',
+      diagnostic: 'none',
+      remoteDiagnostic: 'none',
+      warnings: [],
+    },
+    ...{ localDiscriminator: 1, remoteDiscriminator: 0, transmitIntervalMs: 1000, detectionTimeMs: 0 },
+    ...{ local: end, remote: end, sent: 3, received: 0, downs: 0, dropped: {} },
+  };
+}
+
+describe('explain()', () => {
+  for (const [name, over, verdict, ...patterns] of rows)
+    test(`names the cause in the first lines: ${name}`, () => {
+      const explanation = explain(facts(over));
+      assert.equal(explanation.verdict, verdict);
+      const lines = formatExplanation(explanation).split('\n');
+      for (const [i, pattern] of patterns.entries()) assert.match(lines[i] ?? '', pattern, lines.join('\n'));
+    });
+
+  test('gives each refusal the reason and the field of the speaker’s own plan when the speaker was not reached', () => {
+    const [address] = explain(
+      facts({ nodes: [node('node-1', { ready: false })], speakers: { 'node-1': 'ECONNREFUSED' } }),
+    ).addresses;
+    assert.deepEqual(address?.nodes[0]?.layer2?.refusal, {
+      cause: 'node',
+      reason: 'node node-1 is not Ready',
+      field: 'Node status.conditions[type=Ready]',
+    });
+  });
+
+  test('judges each node by the flags of its own speaker', () => {
+    const cordoned = [node('node-1', { unschedulable: true })];
+    const eligible = (leavesWhenCordoned: boolean) =>
+      explain(
+        facts({
+          service: service('web', ['203.0.113.7']),
+          nodes: cordoned,
+          speakers: { 'node-1': speaker({ nodeRules: { leavesWhenCordoned, ignoresExcludeLabel: false } }) },
+        }),
+      ).addresses[0]?.nodes[0]?.layer2?.eligible;
+    assert.deepEqual([eligible(false), eligible(true)], [true, false]);
+  });
+
+  test('shows the attributes of each route, and what the peer has done with the session', () => {
+    const text = formatExplanation(
+      explain(
+        facts({
+          service: bgpService,
+          speakers: {
+            'node-1': speaker({
+              ...advertising,
+              peers: [router('Established', { lastError: 'Hold Timer Expired', lastErrorAt: since })],
+            }),
+          },
+        }),
+      ),
+    );
+    assert.match(
+      text,
+      /peer router: Established since .*, 1 of 1 routes of all Services sent; last error .* Hold Timer Expired/,
+    );
+    assert.match(
+      text,
+      /sends 198\.51\.100\.7\/32, LOCAL_PREF 200 \(internal peers\), MED 5, communities 64512:7/,
+    );
+  });
+
+  test('lists the last five changes of the address and of the sessions', () => {
+    const event = (at: number, machine: string, actions: readonly unknown[]) => ({
+      ...{ node: 'node-1', machine, at, state: 's', event: { kind: 'tick' }, actions },
+    });
+    const [address] = explain(
+      facts({
+        events: [
+          event(1, 'address 192.0.2.241', [{ kind: 'answer', reason: 'failover', from: 'node-2' }]),
+          event(2, 'address 192.0.2.242', [{ kind: 'answer', reason: 'first', from: '' }]),
+          event(3, 'address 192.0.2.241', [{ kind: 'claim' }, { kind: 'silence', reason: 'lost' }]),
+          event(4, 'peer router', [{ kind: 'session-up', connection: 1 }]),
+          event(5, 'peer router', [{ kind: 'session-down', cause: { kind: 'hold-timer' } }]),
+          event(6, 'peer router', ['…']),
+        ],
+      }),
+    ).addresses;
+    assert.deepEqual(
+      address?.transitions.map(({ text }) => text),
+      [
+        'starts to answer (failover from node-2)',
+        'stops answering (lost)',
+        'the session is up',
+        'the session ends: hold-timer',
+      ],
+    );
+  });
+
+  test('says what an operator can do', () => {
+    const text = formatExplanation(explain(facts({ service: { ...office, type: 'ClusterIP' } })));
+    assert.match(text, / {2}what would change this:\n {4}- set type: LoadBalancer\n$/);
+  });
+
+  test('works without the endpoints, by what the speakers say', () => {
+    const { verdict, addresses } = explain(
+      facts({ slices: undefined, speakers: { 'node-1': speaker({ announcing: { '192.0.2.241': since } }) } }),
+    );
+    assert.equal(verdict, 'announced');
+    assert.deepEqual(addresses[0]?.causes, []);
+  });
+});
+
+test('subjectOf() reads an address, a name, and a name with its namespace', () => {
+  assert.deepEqual(subjectOf('2001:DB8::1', 'x'), { kind: 'address', address: '2001:db8::1' });
+  assert.deepEqual(subjectOf('web', 'x'), { kind: 'service', namespace: 'x', name: 'web' });
+  assert.deepEqual(subjectOf('a/web', 'x'), { kind: 'service', namespace: 'a', name: 'web' });
+  for (const text of ['a/b/c', 'Web?', '../x', '', 'a/']) assert.equal(subjectOf(text, 'x'), undefined, text);
+});
