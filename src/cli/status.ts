@@ -1,44 +1,60 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { exitCodes } from './exit-codes.ts';
-import { defaultHttpPort, kubeconfigFlag, loadBalancerClassFlag, namespaceFlag, parsePort } from './flags.ts';
+import {
+  daemonPortFlags,
+  kubeconfigFlag,
+  loadBalancerClassFlag,
+  namespaceFlag,
+  serviceNamespaceFlag,
+} from './flags.ts';
 
 interface StatusFlags {
   readonly kubeconfig?: string;
   readonly namespace: string;
+  readonly serviceNamespace?: string;
   readonly speakerPort: number;
   readonly controllerPort: number;
   readonly loadBalancerClass?: string;
+  readonly output: 'text' | 'wide' | 'json' | 'yaml';
+  readonly problems: boolean;
 }
 
 /**
  * `bellman status`: prints the state of the cluster as the API server and the daemons report it. Exit codes: 0 when everything is as
  * desired, 1 when something is not, 2 when the API server could not be reached. An example of code 1 is an address that should be
- * announced and is not.
+ * announced and is not. A session that is down while another node announces the same addresses does not change the code, except with
+ * `--problems`, which exits with 1 for each problem that it prints.
  */
 export function statusCommand(): Command {
   return new Command('status')
     .description(
       'print the configuration, pools, addresses with the nodes that announce them, BGP sessions, and members',
     )
+    .addArgument(
+      new Argument('[service]', 'show only this Service: namespace/name, name, or one of its addresses'),
+    )
     .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
     .addOption(namespaceFlag())
-    .addOption(
-      new Option('--speaker-port <port>', 'TCP port on which speakers serve /status on their nodes')
-        .argParser(parsePort)
-        .default(defaultHttpPort.speaker),
-    )
-    .addOption(
-      new Option('--controller-port <port>', 'TCP port on which the controller serves /status in its Pod')
-        .argParser(parsePort)
-        .default(defaultHttpPort.controller),
-    )
+    .addOption(serviceNamespaceFlag('show only Services of this namespace'))
+    .addOption(daemonPortFlags.speaker())
+    .addOption(daemonPortFlags.controller())
     .addOption(loadBalancerClassFlag('class that the daemons serve'))
-    .action(async (flags: StatusFlags) => {
-      const { collectStatus } = await import('./status/collect.ts');
-      const { statusReport } = await import('./status/report.ts');
-      const { text, healthy } = statusReport(await collectStatus({ ...flags, clock: systemClock }));
-      process.stdout.write(text);
-      process.exitCode = healthy ? exitCodes.success : exitCodes.negative;
-    });
+    .addOption(
+      new Option('-o, --output <format>', 'format; wide adds columns')
+        .choices(['text', 'wide', 'json', 'yaml'])
+        .default('text'),
+    )
+    .addOption(new Option('--problems', 'print only what is wrong, one line each').default(false))
+    .action(
+      async (service: string | undefined, { output, problems, serviceNamespace, ...source }: StatusFlags) => {
+        const { runStatus } = await import('./status/run.ts');
+        const { text, healthy } = await runStatus({
+          ...{ service, serviceNamespace, output, problems },
+          source: { ...source, clock: systemClock },
+        });
+        process.stdout.write(text);
+        process.exitCode = healthy ? exitCodes.success : exitCodes.negative;
+      },
+    );
 }

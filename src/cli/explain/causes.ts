@@ -33,7 +33,7 @@ export function causesOf(input: CauseInput): Cause[] {
   return [...own, ...others.map(({ text }) => ({ text }))];
 }
 
-/** What is wrong with an address that is announced. */
+/** The flaws of an address that is announced. */
 function flawsOf(nodes: readonly NodeExplanation[]): Cause[] {
   const owners = nodes.filter(({ layer2 }) => layer2?.ownerSince !== undefined).map(({ node }) => node);
   if (owners.length < 2) return [];

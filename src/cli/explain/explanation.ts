@@ -1,5 +1,5 @@
 /**
- * What `bellman explain -o json` prints. The format only grows: a field is never removed and never changes its meaning.
+ * The value that `bellman explain -o json` prints. The format only grows: a field is never removed and never changes its meaning.
  * `docs/reference/explain.md` describes it.
  */
 import type { Protocol } from '../../config/index.ts';
@@ -15,13 +15,13 @@ export interface Cause {
   readonly text: string;
   /** The kind of the object and its field that decide. */
   readonly field?: string;
-  /** What an operator can do, as an order. */
+  /** The step that an operator can take, as an order. */
   readonly remedy?: string;
 }
 
 export interface Explanation {
   readonly version: typeof explanationVersion;
-  /** What the user asked about. */
+  /** The Service or the address in the question. */
   readonly subject: string;
   /** `namespace/name`; absent when no Service has the address. */
   readonly service?: string;

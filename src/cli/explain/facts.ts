@@ -16,6 +16,6 @@ export interface ExplainFacts {
   /** The class that `--load-balancer-class` names, for speakers that do not report theirs. */
   readonly loadBalancerClass: string | undefined;
   readonly cluster: ClusterView;
-  /** What the speakers have recorded about the addresses and their peers, oldest first. */
+  /** The events that the speakers have recorded about the addresses and their peers, oldest first. */
   readonly events: readonly TracedEvent[];
 }

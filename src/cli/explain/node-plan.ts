@@ -1,4 +1,4 @@
-/** What a node may do with an address, by the speaker's own plan. Pure. */
+/** Says by the speaker's own plan how a node may announce an address. Pure. */
 import { type IpAddress, parseIp, parsePrefix } from '../../address/index.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../config/index.ts';

@@ -1,4 +1,4 @@
-/** What an operator can do about a refusal. */
+/** The steps that end a refusal, by the field that decides. */
 const byField: Readonly<Record<string, string>> = {
   'Node metadata.name': 'register the node in Kubernetes, or correct --node-name of its speaker',
   'Node status.conditions[type=Ready]': 'look at the kubelet of the node: kubectl describe node',

@@ -1,4 +1,4 @@
-/** What is wrong in a cluster, as a list. `bellman status --problems` prints it, and `bellman explain` names what concerns its address. Pure. */
+/** The list of all problems of a cluster. `bellman status --problems` prints it, and `bellman explain` names those of its address. Pure. */
 import { parseIp } from '../../address/index.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
@@ -74,7 +74,7 @@ function viewerProblems({ viewerProblem, speakers, namespace }: ClusterView): Pr
     : [];
 }
 
-/** What a speaker cannot do, or does otherwise than the cluster asks for, in sentences without a full stop. */
+/** The faults that a speaker reports, and its differences from the cluster, in sentences without a full stop. */
 export function troublesOf(status: SpeakerStatus, accepted: AcceptedConfig | undefined): string[] {
   const { config, apiServer, waitingFor, troubles } = status;
   const found = [...troubles];

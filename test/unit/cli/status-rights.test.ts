@@ -1,4 +1,7 @@
-/** `bellman status` and `bellman explain` in a Pod of the controller or of a speaker, against a server that grants only the rights of the manifests. */
+/**
+ * `bellman status` and `bellman explain` in a Pod of the controller or of a speaker, against a server that grants only the rights of the
+ * manifests.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,0 +1,85 @@
+/** The work of `bellman status`: reads the cluster, selects what the user asked for, and writes it in the format. */
+import { dump } from 'js-yaml';
+import { objectKey, type Service } from '../../kubernetes/model.ts';
+import { type Subject, subjectOf } from '../subject.ts';
+import { collectStatus, type StatusSource } from './collect.ts';
+import { type Problem, problemsOf } from './problems.ts';
+import { formatProblems, formatStatus } from './report.ts';
+import { type StatusValue, statusValue } from './value.ts';
+import type { ClusterView } from './view.ts';
+
+export interface StatusRequest {
+  readonly service: string | undefined;
+  readonly serviceNamespace: string | undefined;
+  readonly output: 'text' | 'wide' | 'json' | 'yaml';
+  readonly problems: boolean;
+  readonly source: StatusSource;
+}
+
+export interface StatusAnswer {
+  readonly text: string;
+  readonly healthy: boolean;
+}
+
+/** Rejects when the API server cannot be reached, or the argument cannot be read. */
+export async function runStatus({ source, ...request }: StatusRequest): Promise<StatusAnswer> {
+  const isShown = serviceFilter(request.service, request.serviceNamespace);
+  return answerOf(await collectStatus(source), isShown, request);
+}
+
+/** Pure. */
+export function answerOf(
+  view: ClusterView,
+  isShown: (service: Service) => boolean,
+  { output, problems }: Pick<StatusRequest, 'output' | 'problems'>,
+): StatusAnswer {
+  if (problems) {
+    const found = problemsOf({ ...view, services: view.services.filter(isShown) });
+    return { text: problemText(found, output), healthy: found.length === 0 };
+  }
+  const value = statusValue(view, isShown);
+  const isTable = output === 'text' || output === 'wide';
+  return { text: isTable ? formatStatus(value, output) : structured(value, output), healthy: value.healthy };
+}
+
+function problemText(found: readonly Problem[], output: StatusRequest['output']): string {
+  return output === 'json' || output === 'yaml'
+    ? structured({ version: 1, problems: found }, output)
+    : formatProblems(found);
+}
+
+function structured(
+  value: StatusValue | { readonly version: 1; readonly problems: readonly Problem[] },
+  output: 'json' | 'yaml',
+): string {
+  return output === 'json'
+    ? `${JSON.stringify(value, null, 2)}\n`
+    : dump(value, { lineWidth: -1, noRefs: true });
+}
+
+/** Selects Services by the argument and by `-n`. A name without a namespace selects the Services with this name of all namespaces. */
+export function serviceFilter(
+  text: string | undefined,
+  namespace: string | undefined,
+): (service: Service) => boolean {
+  const subject = text === undefined ? undefined : wanted(text);
+  return (service) =>
+    (namespace === undefined || service.namespace === namespace) &&
+    (subject === undefined || isMeant(service, subject));
+}
+
+function wanted(text: string): Subject {
+  const subject = subjectOf(text, '');
+  if (!subject)
+    throw new Error(
+      `${JSON.stringify(text)} is neither an address nor the name of a Service; give namespace/name, name or an address`,
+    );
+  return subject;
+}
+
+function isMeant(service: Service, subject: Subject): boolean {
+  if (subject.kind === 'address') return service.ingress.some(({ ip }) => ip === subject.address);
+  return subject.namespace === ''
+    ? service.name === subject.name
+    : objectKey(service) === `${subject.namespace}/${subject.name}`;
+}

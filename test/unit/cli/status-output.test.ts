@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load } from 'js-yaml';
+import { problemsOf } from '../../../src/cli/status/problems.ts';
+import { answerOf, serviceFilter } from '../../../src/cli/status/run.ts';
+import type { ClusterView } from '../../../src/cli/status/view.ts';
+import { configHash } from '../../../src/cluster/accepted-config.ts';
+import { decodeSpeakerStatus, type SpeakerStatus } from '../../../src/cluster/status.ts';
+import { fail, ok } from '../../../src/result.ts';
+import { service } from '../speaker/fixtures.ts';
+
+const text = 'address-pools:\n- {name: b, protocol: bgp, addresses: [198.51.100.0/24, "2001:db8::/64"]}\n';
+const since = '2026-01-02T03:04:05.000Z';
+
+function speaker(over: object = {}): SpeakerStatus {
+  const body = {
+    peers: [],
+    announcing: {},
+    inUse: {},
+    advertised: {},
+    members: [],
+    notAnnounced: [],
+    ...over,
+  };
+  const decoded = decodeSpeakerStatus(JSON.stringify(body));
+  assert.ok(decoded.ok);
+  return decoded.value;
+}
+
+const router = (state: string, over: object = {}) => ({
+  name: 'router',
+  state,
+  since,
+  routesSent: 1,
+  ...over,
+});
+const web = service('web', ['198.51.100.1']);
+const other = service('web', ['198.51.100.2'], { namespace: 'shop' });
+const announces = (state: string, over: object = {}) =>
+  speaker({
+    advertised: { '198.51.100.1': ['router'], '198.51.100.2': ['router'] },
+    peers: [router(state, over)],
+  });
+
+function view(
+  speakers: Readonly<Record<string, SpeakerStatus | undefined>>,
+  over: Partial<ClusterView> = {},
+): ClusterView {
+  return {
+    namespace: 'bellman-system',
+    configMap: {
+      ...{
+        namespace: 'bellman-system',
+        name: 'config',
+        uid: 'u',
+        resourceVersion: '1',
+        data: { config: text },
+      },
+      annotations: {
+        'bellman.dev/accepted-config': text,
+        'bellman.dev/accepted-hash': configHash(text),
+        'bellman.dev/config-status': 'active',
+      },
+    },
+    acceptedCopy: undefined,
+    services: [web, other],
+    lease: { holder: 'c_u', ageMs: 1000, durationMs: 10_000 },
+    controller: undefined,
+    failures: new Map(),
+    speakers: Object.entries(speakers).map(([node, status]) => ({
+      node,
+      status: status ? ok(status) : fail('ECONNREFUSED'),
+    })),
+    ...over,
+  };
+}
+
+const all = () => true;
+const healthy = view({ 'node-1': announces('Established') });
+const halfDown = view({
+  'node-1': announces('Established'),
+  'node-2': announces('Active', { lastError: 'connection refused' }),
+  'node-3': announces('Active', { lastError: 'connection refused' }),
+});
+
+test('answerOf() exits with 0 while one node announces, and with 1 when --problems lists the session that is down', () => {
+  assert.equal(answerOf(halfDown, all, { output: 'text', problems: false }).healthy, true);
+  const { text: shown, healthy: isHealthy } = answerOf(halfDown, all, { output: 'text', problems: true });
+  assert.equal(isHealthy, false);
+  assert.match(
+    shown,
+    /^PROBLEM +OBJECT +DETAIL\nsession +router +peer router at node-2, node-3: the session is Active: connection refused\n$/,
+  );
+});
+
+test('answerOf() says that there are no problems', () => {
+  assert.deepEqual(answerOf(healthy, all, { output: 'text', problems: true }), {
+    text: 'no problems\n',
+    healthy: true,
+  });
+});
+
+test('answerOf() writes the same value as JSON and as YAML', () => {
+  for (const problems of [true, false]) {
+    const json: unknown = JSON.parse(answerOf(halfDown, all, { output: 'json', problems }).text);
+    assert.deepEqual(load(answerOf(halfDown, all, { output: 'yaml', problems }).text), json);
+  }
+  const value = JSON.parse(answerOf(halfDown, all, { output: 'json', problems: false }).text);
+  assert.deepEqual(
+    [value.version, value.healthy, value.addresses[0].address, value.nodes[1].peers[0].state],
+    [1, true, '198.51.100.1', 'Active'],
+  );
+  assert.deepEqual(value.pools[1], {
+    ...{ pool: 'b', protocol: 'bgp', family: 'IPv6', addresses: String(2n ** 64n), inUse: '0' },
+    ...{ free: String(2n ** 64n), draining: false },
+  });
+});
+
+test('answerOf() adds columns with wide', () => {
+  assert.match(
+    answerOf(healthy, all, { output: 'wide', problems: false }).text,
+    /^SERVICE +ADDRESS +POOL +POLICY +AS DESIRED +ANNOUNCED BY\ndefault\/web +198\.51\.100\.1 +Cluster +yes +node-1 by BGP$/m,
+  );
+});
+
+test('serviceFilter() selects by namespace, name and address', () => {
+  const selected = (argument: string | undefined, namespace?: string) =>
+    [web, other].filter(serviceFilter(argument, namespace)).map((each) => each.namespace);
+  assert.deepEqual(selected(undefined), ['default', 'shop']);
+  assert.deepEqual(selected('web'), ['default', 'shop']);
+  assert.deepEqual(selected('web', 'shop'), ['shop']);
+  assert.deepEqual(selected('shop/web'), ['shop']);
+  assert.deepEqual(selected('198.51.100.1'), ['default']);
+  assert.deepEqual(selected('mail'), []);
+  assert.throws(() => serviceFilter('We b', undefined), /neither an address nor the name of a Service/);
+});
+
+/** Name of the case, the view, and the problems as `kind object`. */
+const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
+  ['nothing', healthy],
+  [
+    'no leader and an edit that was rejected',
+    view(
+      { 'node-1': announces('Established') },
+      {
+        lease: { holder: 'c_u', ageMs: 60_000, durationMs: 10_000 },
+        configMap: undefined,
+      },
+    ),
+    'configuration bellman-system/config',
+    'controller bellman-system',
+  ],
+  [
+    'a Service without an address',
+    view({ 'node-1': announces('Established') }, { services: [service('new', [])] }),
+    'service default/new',
+  ],
+  [
+    'a speaker that was not reached, but not its dead membership',
+    view({
+      'node-1': speaker({ ...announces('Established'), members: [{ node: 'node-2', state: 'dead' }] }),
+      'node-2': undefined,
+    }),
+    'speaker node-2',
+  ],
+  [
+    'a speaker that runs and that others do not hear',
+    view({
+      'node-1': speaker({ ...announces('Established'), members: [{ node: 'node-2', state: 'dead' }] }),
+      'node-2': announces('Established'),
+    }),
+    'membership node-2',
+  ],
+  [
+    'routes that are not sent',
+    view({ 'node-1': announces('Established', { routesDesired: 2 }) }),
+    'session router',
+  ],
+  [
+    'an address that no node announces',
+    view({ 'node-1': speaker() }, { services: [web] }),
+    'address 198.51.100.1',
+  ],
+  [
+    'a speaker without the API server',
+    view({ 'node-1': { ...announces('Established'), apiServer: 'not reached' } }),
+    'speaker node-1',
+  ],
+];
+for (const [name, cluster, ...expected] of rows)
+  test(`problemsOf() lists ${name}`, () => {
+    assert.deepEqual(
+      problemsOf(cluster).map(({ kind, object }) => `${kind} ${object}`),
+      expected,
+    );
+  });
