@@ -1,5 +1,5 @@
-export { isOnLink } from './interface-watch.ts';
 export { type PeerSettings, peerMachine, type ResolvedPeer } from './peer.ts';
 export { createBgpSpeaker } from './speaker.ts';
 export type { BgpSpeaker, RouteAttributes, StopMode } from './speaker-api.ts';
+export { isOnLink } from './system-interfaces.ts';
 export { warmUp } from './warm-up.ts';

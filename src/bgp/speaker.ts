@@ -27,7 +27,7 @@ import { Guard } from '../telemetry/guard.ts';
 import { Cease, cease } from './cease.ts';
 import type { BfdReport } from './fsm/bfd-watch.ts';
 import { describeWrongTarget, sessionOf } from './incoming-peer.ts';
-import { InterfaceWatch, systemInterfaces } from './interface-watch.ts';
+import { InterfaceWatch } from './interface-watch.ts';
 import { BgpMetrics } from './metrics.ts';
 import { PassiveListener } from './passive-listener.ts';
 import type { ResolvedPeer } from './peer.ts';
@@ -37,6 +37,7 @@ import type { NodeInterface } from './session/direct-link.ts';
 import { RouteOutput } from './session/route-output.ts';
 import { Session, type SessionContext } from './session/session.ts';
 import type { BgpSpeaker, PeerStatus, RouteAttributes, StopMode } from './speaker-api.ts';
+import { systemInterfaces } from './system-interfaces.ts';
 import { createTcpTransport } from './transport/tcp.ts';
 import type { Incoming, Transport } from './transport/transport.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pino } from 'pino';
-import { InterfaceWatch, systemInterfaces } from '../../../src/bgp/interface-watch.ts';
+import { InterfaceWatch } from '../../../src/bgp/interface-watch.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function fixture() {
@@ -70,13 +70,4 @@ describe('InterfaceWatch', () => {
     clock.advance(1000);
     assert.deepEqual(changes, ['eth2']);
   });
-});
-
-test('systemInterfaces() lists the loopback interface with its subnet', () => {
-  const loopback = systemInterfaces().find(({ name }) => name === 'lo');
-  assert.ok(
-    loopback?.subnets?.some(
-      ({ family, value, length }) => family === 4 && value === 0x7f000000n && length === 8,
-    ),
-  );
 });
