@@ -1,6 +1,6 @@
 import { viewerAudience, viewerServiceAccount } from '../cluster/viewer.ts';
 import type { Api } from '../kubernetes/api.ts';
-import { requestToken } from '../kubernetes/token-review.ts';
+import { requestToken } from '../kubernetes/token-request.ts';
 
 export interface ViewerToken {
   readonly token?: string;

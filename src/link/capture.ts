@@ -11,6 +11,7 @@
  */
 import pcap from 'pcap';
 import type { Clock, Timer } from '../clock.ts';
+import { CaptureLiveness } from './capture-liveness.ts';
 import { openingPacketSocket, wakePacketSocket } from './packet-socket.ts';
 
 export interface CaptureOptions {
@@ -190,23 +191,4 @@ function endSession(session: PcapSession, fd: number, attempts: number): void {
   const isEnded = session.session.dispatch(session.buf, session.header) === -2;
   if (!isEnded && attempts > 1) setImmediate(() => endSession(session, fd, attempts - 1));
   else closed.push(session);
-}
-
-/**
- * Distinguishes a deaf capture from an idle link. A capture is deaf when, in two checks in a row, the kernel counted frames and none
- * was delivered.
- */
-export class CaptureLiveness {
-  #received = 0;
-  #delivered = 0;
-  #silentChecks = 0;
-
-  /** Compares both counters, which never decrease, with those of the last check. */
-  check(received: number, delivered: number): 'alive' | 'deaf' {
-    const isSilent = received > this.#received && delivered === this.#delivered;
-    this.#silentChecks = isSilent ? this.#silentChecks + 1 : 0;
-    this.#received = received;
-    this.#delivered = delivered;
-    return this.#silentChecks >= 2 ? 'deaf' : 'alive';
-  }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Api, ApiRequest } from '../../../src/kubernetes/api.ts';
-import { accessByToken, judgeToken, requestToken } from '../../../src/kubernetes/token-review.ts';
+import { requestToken } from '../../../src/kubernetes/token-request.ts';
+import { accessByToken, judgeToken } from '../../../src/kubernetes/token-review.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 /** An API server with fixed answers. The last segment of the path of a request selects the answer. */

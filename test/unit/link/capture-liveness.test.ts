@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CaptureLiveness } from '../../../src/link/capture.ts';
+import { CaptureLiveness } from '../../../src/link/capture-liveness.ts';
 
 test('CaptureLiveness treats an hour of silence as an idle link', () => {
   const liveness = new CaptureLiveness();
