@@ -217,9 +217,9 @@ export class Allocator {
   #fulfil(demand: Demand): Allocation {
     const { service, request, families, kept } = demand;
     const inOrder = this.#plan(demand, families);
-    // The first family may use up a limit in the only pool that serves the second family. The reverse order may then succeed.
+    // The first family may use up a limit in the only pool that serves the second family. The reverse order may then give more.
     const reversed = inOrder.refused.size === 0 ? inOrder : this.#plan(demand, families.toReversed());
-    const { assigned, refused } = reversed.refused.size === 0 ? reversed : inOrder;
+    const { assigned, refused } = givesMore(reversed, inOrder) ? reversed : inOrder;
     const isMissing = (family: Family) => !assigned.some(({ address }) => address.family === family);
     const isNeeded = service.ipFamilyPolicy !== 'PreferDualStack' || assigned.length === 0;
     const [refusal] = [...refused]
@@ -369,6 +369,12 @@ export class Allocator {
   #poolNames(): string[] {
     return this.#book.pools.map(({ config }) => config.name);
   }
+}
+
+/** Whether a plan has addresses of more families than another plan, or of as many with fewer refusals. */
+function givesMore(plan: Plan, other: Plan): boolean {
+  const more = plan.assigned.length - other.assigned.length;
+  return more > 0 || (more === 0 && plan.refused.size < other.refused.size);
 }
 
 /** The families that a Service wants addresses of, in the order of `ipFamilies`. */

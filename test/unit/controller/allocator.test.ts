@@ -393,6 +393,16 @@ test('Allocator tries the families in reverse order when a limit requires it', (
   assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
 });
 
+test('Allocator completes a Service in reverse order, although one of its addresses is not from the pool it asks for', () => {
+  const a = allocator([four, pool('limited', ['192.0.2.4/31', '2001:db8::/124'], { limitPerNamespace: 1 })]);
+  assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
+  const asked = plain('a', { ...dual, annotations: { 'bellman.dev/address-pool': 'limited' } });
+  const outcome = a.reconcile(asked);
+  assert.deepEqual(ips(outcome), ['192.0.2.0', '2001:db8::']);
+  assert.equal(outcome.refusal?.cause, 'limit-reached');
+  assert.deepEqual(a.waiting(), ['default/a']);
+});
+
 test('Allocator counts both families of a Service against one limit', () => {
   const a = allocator([pool('p', ['192.0.2.0/28', '2001:db8::/124'], { limitPerNamespace: 1 })]);
   assert.equal(a.reconcile(plain('a', dual)).refusal?.cause, 'limit-reached');
