@@ -8,10 +8,57 @@ export interface Config {
   readonly bfdProfiles: readonly BfdProfile[];
   /** When true, nodes labelled `node.kubernetes.io/exclude-from-external-load-balancers` announce like all others. */
   readonly ignoreExcludedNodes: boolean;
+  /** A node with a taint that one of these matches leaves. */
+  readonly leaveOnTaints: readonly TaintMatch[];
+  /** Nodes leave an address only while at least this many other nodes announce it. */
+  readonly minAnnouncers: number;
+  readonly drain: DrainConfig;
 }
 
 /** The meaning of an empty document. */
-export const emptyConfig: Config = { peers: [], pools: [], bfdProfiles: [], ignoreExcludedNodes: false };
+export const emptyConfig: Config = {
+  peers: [],
+  pools: [],
+  bfdProfiles: [],
+  ignoreExcludedNodes: false,
+  leaveOnTaints: [],
+  minAnnouncers: 1,
+  drain: { delaySeconds: 10, communities: [0xffff0000], largeCommunities: [], asPathPrepend: 0 },
+};
+
+/** The effects of taints that can make a node leave. A taint with `PreferNoSchedule` never does. */
+export type LeavingTaintEffect = 'NoSchedule' | 'NoExecute';
+
+/** The taints of nodes that leave. What is absent may have any value. */
+export interface TaintMatch {
+  readonly key?: string;
+  readonly value?: string;
+  readonly effect?: LeavingTaintEffect;
+  /** A taint that one of these tolerates does not make the node leave. */
+  readonly tolerations: readonly Toleration[];
+}
+
+/** Has the meaning of a toleration of a Pod (`core/v1`). Without a key it tolerates every taint, and without an effect every effect. */
+export interface Toleration {
+  readonly key?: string;
+  readonly operator: 'Exists' | 'Equal';
+  /** Only for `Equal`; empty for `Exists`. */
+  readonly value: string;
+  readonly effect?: LeavingTaintEffect;
+}
+
+/** What the routes of a leaving node look like, and when they are withdrawn. */
+export interface DrainConfig {
+  /** Time between the announcement as a leaving node and the withdrawal. */
+  readonly delaySeconds: number;
+  /** One community in this list or in the other. Routers recognize it. By default GRACEFUL_SHUTDOWN (RFC 8326). */
+  readonly communities: readonly number[];
+  readonly largeCommunities: readonly LargeCommunity[];
+  /** The least MULTI_EXIT_DISC of the routes. */
+  readonly med?: number;
+  /** Number of times that our AS number is prepended on top. */
+  readonly asPathPrepend: number;
+}
 
 /** Has the meaning of `metav1.LabelSelectorRequirement`. */
 export interface LabelRequirement {

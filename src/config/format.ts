@@ -4,6 +4,7 @@ import type {
   BfdProfile,
   BgpAdvertisement,
   Config,
+  DrainConfig,
   LabelSelector,
   PeerBfd,
   PeerConfig,
@@ -13,12 +14,16 @@ import type {
 import { printRange } from './resolve/index.ts';
 
 /** YAML that parses to the same configuration, with most defaults written out. */
-export function formatConfig({ peers, pools, bfdProfiles, ignoreExcludedNodes }: Config): string {
+export function formatConfig({ peers, pools, bfdProfiles, ...rest }: Config): string {
   const plain = {
     ...(peers.length > 0 ? { peers: peers.map(plainPeer) } : {}),
     ...(pools.length > 0 ? { 'address-pools': pools.map(plainPool) } : {}),
     ...(bfdProfiles.length > 0 ? { 'bfd-profiles': bfdProfiles.map(plainBfdProfile) } : {}),
-    'ignore-excluded-nodes': ignoreExcludedNodes,
+    'ignore-excluded-nodes': rest.ignoreExcludedNodes,
+    ...(rest.leaveOnTaints.length > 0 ? { 'leave-on-taints': rest.leaveOnTaints } : {}),
+    'min-announcers': rest.minAnnouncers,
+    'drain-delay': `${rest.drain.delaySeconds}s`,
+    drain: plainDrain(rest.drain),
   };
   return dump(plain, { noRefs: true, lineWidth: -1, seqNoIndent: true });
 }
@@ -125,11 +130,27 @@ function plainProtocol(protocols: readonly Protocol[]): string | readonly Protoc
   return second === undefined ? (only ?? 'none') : protocols;
 }
 
-function plainBgpAdvertisement(advertisement: BgpAdvertisement): object {
-  const communities = [
-    ...advertisement.communities.map((value) => `${value >>> 16}:${value & 0xffff}`),
-    ...advertisement.largeCommunities.map((value) => value.join(':')),
+function plainDrain(drain: DrainConfig): object {
+  const [community] = plainCommunities(drain);
+  return {
+    community,
+    ...(drain.med === undefined ? {} : { med: drain.med }),
+    'as-path-prepend': drain.asPathPrepend,
+  };
+}
+
+function plainCommunities({
+  communities,
+  largeCommunities,
+}: Pick<BgpAdvertisement, 'communities' | 'largeCommunities'>): string[] {
+  return [
+    ...communities.map((value) => `${value >>> 16}:${value & 0xffff}`),
+    ...largeCommunities.map((value) => value.join(':')),
   ];
+}
+
+function plainBgpAdvertisement(advertisement: BgpAdvertisement): object {
+  const communities = plainCommunities(advertisement);
   return {
     'aggregation-length': advertisement.aggregationLength,
     'aggregation-length-v6': advertisement.aggregationLengthV6,

@@ -3,7 +3,7 @@ import type { BgpAdvertisement, LargeCommunity } from '../config.ts';
 import { type Path, show, showSome } from '../errors.ts';
 import type { Findings, RawBgpAdvertisement, Sound } from '../schema/index.ts';
 import { spellingHint } from '../spelling.ts';
-import { type Community, readCommunity } from './communities.ts';
+import { type Community, resolveCommunity } from './communities.ts';
 import { resolveSelectors } from './selectors.ts';
 import { printRange } from './values.ts';
 
@@ -134,7 +134,7 @@ function resolveCommunities(
     if (text === undefined) return;
     if (written.has(text)) findings.error([...path, i], () => `${show(text)} is listed twice`);
     written.add(text);
-    const community = names.get(text) ?? readOrComplain(text, [...path, i], names, findings);
+    const community = resolveCommunity(text, [...path, i], names, findings);
     if (community?.kind === 'standard') standard.add(community.value);
     else if (community) large.set(community.value.join(':'), community.value);
   });
@@ -142,22 +142,4 @@ function resolveCommunities(
     communities: [...standard].sort((a, b) => a - b),
     largeCommunities: [...large.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]),
   };
-}
-
-function readOrComplain(
-  text: string,
-  path: Path,
-  names: ReadonlyMap<string, Community>,
-  findings: Findings,
-): Community | undefined {
-  const read = readCommunity(text);
-  if (read.ok) return read.value;
-  findings.error(path, () => {
-    if (/^[\d:]+$/.test(text) || text.startsWith('large:')) return read.error;
-    const meant = spellingHint(text, [...names.keys()]);
-    const known =
-      meant === undefined ? `known: ${showSome([...names.keys()], 20)}` : `did you mean ${show(meant)}?`;
-    return `${show(text)} is neither a community like 64512:1 nor the name of a community; ${known}`;
-  });
-  return undefined;
 }

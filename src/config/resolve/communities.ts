@@ -1,6 +1,8 @@
 import { fail, ok, type Result } from '../../result.ts';
 import type { LargeCommunity } from '../config.ts';
-import { show } from '../errors.ts';
+import { type Path, show, showSome } from '../errors.ts';
+import type { Findings } from '../schema/index.ts';
+import { spellingHint } from '../spelling.ts';
 
 export type Community =
   | { readonly kind: 'standard'; readonly value: number }
@@ -35,6 +37,27 @@ export function readCommunity(text: string): Result<Community, string> {
     return fail(`${show(text)} is not a large community of three numbers from 0 to 4294967295`);
   }
   return fail(`${show(text)} is not a community like 64512:1 or 64512:1:2${sexagesimalHint(text)}`);
+}
+
+/** Reads a community or one of the names. Complains about any other text. */
+export function resolveCommunity(
+  text: string,
+  path: Path,
+  names: ReadonlyMap<string, Community>,
+  findings: Findings,
+): Community | undefined {
+  const named = names.get(text);
+  if (named) return named;
+  const read = readCommunity(text);
+  if (read.ok) return read.value;
+  findings.error(path, () => {
+    if (/^[\d:]+$/.test(text) || text.startsWith('large:')) return read.error;
+    const meant = spellingHint(text, [...names.keys()]);
+    const known =
+      meant === undefined ? `known: ${showSome([...names.keys()], 20)}` : `did you mean ${show(meant)}?`;
+    return `${show(text)} is neither a community like 64512:1 nor the name of a community; ${known}`;
+  });
+  return undefined;
 }
 
 /** YAML 1.1 reads an unquoted 64512:1 as 64512 × 60 + 1. A tool that reads YAML 1.1 and rewrites the file writes that number. */

@@ -3,10 +3,11 @@
  * references and overlaps.
  */
 
-import type { Config } from '../config.ts';
+import { type Config, emptyConfig } from '../config.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 import { resolveBfdProfiles } from './bfd.ts';
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
+import { resolveDrain, resolveTaintMatches } from './leaving.ts';
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
 
@@ -30,5 +31,8 @@ export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config
     pools: resolvePools(raw['address-pools'] ?? [], { communities, peers: peers.names }, findings),
     bfdProfiles: bfdProfiles.configs,
     ignoreExcludedNodes: raw['ignore-excluded-nodes'] ?? false,
+    leaveOnTaints: resolveTaintMatches(raw['leave-on-taints'] ?? [], findings),
+    minAnnouncers: raw['min-announcers'] ?? emptyConfig.minAnnouncers,
+    drain: resolveDrain(raw, communities, findings),
   };
 }

@@ -58,7 +58,7 @@ function resolveLabels(
 const word = /^[A-Za-z0-9]([-\w.]*[A-Za-z0-9])?$/;
 const domain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-function labelKeyFault(key: string): string | undefined {
+export function labelKeyFault(key: string): string | undefined {
   const slash = key.indexOf('/');
   const prefix = slash < 0 ? 'a' : key.slice(0, slash);
   const name = key.slice(slash + 1);
@@ -66,7 +66,7 @@ function labelKeyFault(key: string): string | undefined {
   return `${show(key)} is not a label key: an optional domain and a slash, then up to 63 of A-Z, a-z, 0-9, -, _ and .`;
 }
 
-function labelValueFault(value: string): string | undefined {
+export function labelValueFault(value: string): string | undefined {
   if (value === '' || (value.length <= 63 && word.test(value))) return undefined;
   return `${show(value)} is not a label value: up to 63 of A-Z, a-z, 0-9, -, _ and .`;
 }

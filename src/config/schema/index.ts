@@ -13,5 +13,7 @@ export {
   type RawPeer,
   type RawPool,
   type RawSelector,
+  type RawTaintMatch,
+  type RawToleration,
   type Sound,
 } from './schema.ts';

@@ -332,6 +332,55 @@ export const poolSchema = z.strictObject(
   'a pool with name, protocol and addresses',
 );
 
+const taintEffect = z.enum(['NoSchedule', 'NoExecute'], 'NoSchedule or NoExecute');
+
+export const tolerationSchema = z.strictObject(
+  {
+    key: key(labelKey, 'Key of the taint. By default every taint, which needs the operator Exists.'),
+    operator: key(
+      z.enum(['Exists', 'Equal'], 'Exists or Equal'),
+      'Equal compares the value as well.',
+      'Equal',
+    ),
+    value: key(labelValue, 'Value of the taint, for Equal.'),
+    effect: key(taintEffect, 'Effect of the taint. By default both.'),
+  },
+  'a toleration',
+);
+
+export const taintMatchSchema = z.strictObject(
+  {
+    key: key(labelKey, 'Key of the taint. By default every taint.'),
+    value: key(labelValue, 'Value of the taint. By default any value.'),
+    effect: key(
+      taintEffect,
+      'Effect of the taint. By default both. A taint with PreferNoSchedule never matches.',
+    ),
+    tolerations: key(
+      list(tolerationSchema, 'a list of tolerations'),
+      'Taints that do not make the node leave, in the notation of a Pod.',
+    ),
+  },
+  'a match with key or effect',
+);
+
+export const drainSchema = z.strictObject(
+  {
+    community: key(
+      text('a community'),
+      'Community that the routes of a leaving node carry, as in an advertisement.',
+      'graceful-shutdown',
+    ),
+    med: key(uint32, 'Least MULTI_EXIT_DISC of the routes of a leaving node. By default it stays.'),
+    'as-path-prepend': key(
+      wholeNumber(0, 10, 'a number from 0 to 10'),
+      'Number of additional times that our AS number is prepended towards eBGP peers.',
+      0,
+    ),
+  },
+  'community, med and as-path-prepend',
+);
+
 export const configSchema = z
   .strictObject(
     {
@@ -346,6 +395,17 @@ export const configSchema = z
         'Announces also from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers.',
         false,
       ),
+      'leave-on-taints': key(
+        list(taintMatchSchema, 'a list of taints'),
+        'Taints that make a node leave: it stops announcing without a lost packet.',
+      ),
+      'min-announcers': key(
+        wholeNumber(1, 1000, 'a number from 1 to 1000'),
+        'Leaving nodes go on to announce an address when fewer other nodes could announce it.',
+        1,
+      ),
+      'drain-delay': duration('How long a leaving node still announces its routes, 0s to 3600s.', '10s'),
+      drain: key(drainSchema, 'What the routes of a leaving node look like.'),
       'bfd-profiles': key(
         list(bfdProfileSchema, 'a list of profiles'),
         'Settings of BFD sessions, by name. Peers refer to them by bfd-profile.',
@@ -363,6 +423,8 @@ export type RawPool = z.infer<typeof poolSchema>;
 export type RawBgpAdvertisement = z.infer<typeof bgpAdvertisementSchema>;
 export type RawLayer2Advertisement = z.infer<typeof l2AdvertisementSchema>;
 export type RawSelector = z.infer<typeof selectorSchema>;
+export type RawTaintMatch = z.infer<typeof taintMatchSchema>;
+export type RawToleration = z.infer<typeof tolerationSchema>;
 
 /** A document without its values of the wrong shape. Each value has the type of the schema or is missing. */
 export type Sound<T> = T extends readonly (infer E)[]

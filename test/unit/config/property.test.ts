@@ -8,6 +8,7 @@ import {
   type LabelSelector,
   type PeerBfd,
   parseConfig,
+  type Toleration,
 } from '../../../src/config/index.ts';
 import { documentCases } from './cases.ts';
 
@@ -248,6 +249,32 @@ function bfdOf(profile: string, strict: PeerBfd['strict'], holdTimeSeconds: numb
   return { profile, strict, holdDownSeconds: strict === 'off' ? 0 : Math.floor(holdTimeSeconds / 2) };
 }
 
+const effect = fc.constantFrom('NoSchedule' as const, 'NoExecute' as const);
+const toleration: fc.Arbitrary<Toleration> = fc.oneof(
+  record({ key: word, operator: fc.constant('Equal' as const), value: word, effect }),
+  record({ operator: fc.constant('Exists' as const), value: fc.constant('') }),
+);
+
+/** The keys about nodes. */
+const leaving = fc.record({
+  ignoreExcludedNodes: fc.boolean(),
+  leaveOnTaints: fc.array(
+    fc.oneof(
+      record({ key: word, value: word, tolerations: fc.array(toleration, { maxLength: 2 }) }),
+      record({ effect, tolerations: fc.array(toleration, { minLength: 1, maxLength: 2 }) }),
+    ),
+    { maxLength: 2 },
+  ),
+  minAnnouncers: fc.integer({ min: 1, max: 1000 }),
+  drain: record({
+    delaySeconds: fc.nat({ max: 3600 }),
+    communities: fc.tuple(uint32).map((values): readonly number[] => values),
+    largeCommunities: fc.constant([]),
+    med: uint32,
+    asPathPrepend: fc.nat({ max: 10 }),
+  }),
+});
+
 /** A valid configuration as the parser returns it: unique names, disjoint ranges, sorted lists. */
 const config: fc.Arbitrary<Config> = fc
   .tuple(
@@ -255,9 +282,9 @@ const config: fc.Arbitrary<Config> = fc
     fc.array(pool, { maxLength: 4 }),
     fc.uniqueArray(anyName, { minLength: 8, maxLength: 8 }),
     bfdProfile,
-    fc.boolean(),
+    leaving,
   )
-  .map(([peers, pools, names, profile, ignoreExcludedNodes]): Config => {
+  .map(([peers, pools, names, profile, rest]): Config => {
     const bfdProfiles = [{ ...profile, name: names[0] ?? '' }];
     let next = 0x0a000000n;
     return {
@@ -320,7 +347,7 @@ const config: fc.Arbitrary<Config> = fc
         }),
       ),
       bfdProfiles,
-      ignoreExcludedNodes,
+      ...rest,
     };
   })
   .filter(({ pools }) => new Set(pools.map(({ name }) => name)).size === pools.length);

@@ -14,10 +14,13 @@ import {
   bfdProfileSchema,
   bgpAdvertisementSchema,
   configSchema,
+  drainSchema,
   l2AdvertisementSchema,
   peerSchema,
   poolSchema,
   selectorSchema,
+  taintMatchSchema,
+  tolerationSchema,
 } from '../../../src/config/schema/schema.ts';
 
 const root = new URL('../../../', import.meta.url);
@@ -106,6 +109,7 @@ const peerWith = (example: string) => {
   return `${peer(withKey(around, example))}bfd-profiles: [{name: fast}]\n`;
 };
 const profile = (keys: string) => `bfd-profiles: [{${keys}}]\n`;
+const taints = (keys: string) => `leave-on-taints: [{${keys}}]\n`;
 const pool = (keys: string) => `address-pools:\n- {${keys}}\n`;
 const advertisement = (keys: string) =>
   `peers: [{name: tor-a, ${required.peer.join(', ')}}]\n${pool(`name: a, protocol: bgp, addresses: [192.0.2.0/24, '2001:db8::/64'], bgp-advertisements: [{${keys}}]`)}`;
@@ -124,6 +128,16 @@ const sections: readonly (readonly [string, z.ZodObject, (example: string) => st
     inner(peerSchema, 'graceful-restart'),
     (example) => peer(`${required.peer.join(', ')}, graceful-restart: {${example}}`),
   ],
+  ['## `leave-on-taints`', taintMatchSchema, (example) => taints(withKey(['key: a'], example))],
+  [
+    '### `tolerations`',
+    tolerationSchema,
+    (example) => {
+      const operator = example.startsWith('key:') || example.startsWith('value:') ? 'Equal' : 'Exists';
+      return taints(`key: a, tolerations: [{${withKey(['key: b', `operator: ${operator}`], example)}}]`);
+    },
+  ],
+  ['## `drain`', drainSchema, (example) => `drain: {${example}}\n`],
   ['## `bfd-profiles`', bfdProfileSchema, (example) => profile(withKey(['name: fast'], example))],
   [
     '### `authentication`',
