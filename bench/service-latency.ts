@@ -113,6 +113,8 @@ const speaker = new NodeSpeaker({
   ignoresExcludeLabel: false,
   namespace: 'bellman-system',
   onPeerTrouble: () => undefined,
+  onLeaving: () => undefined,
+  clock: systemClock,
   bgp,
   layer2: { use: () => undefined, table: () => {}, change: () => {} },
   logger: createLogger('speaker', 'error'),

@@ -94,6 +94,8 @@ export class ScaledSpeaker {
       bfd: { setSessions: () => {} },
       layer2: { use: () => {}, table: () => {}, change: () => {} },
       onPeerTrouble: () => {},
+      onLeaving: () => {},
+      clock: new VirtualClock(),
       logger: silent,
       guard: new Guard({ logger: silent }),
       // Virtual time stands still during a slice, so each request runs to its end.

@@ -14,6 +14,8 @@ import {
 } from '../../src/layer2/responder/metrics.ts';
 import { registerAnnouncedMetrics } from '../../src/speaker/announced-metrics.ts';
 import { BfdDowns, registerBfdMetrics } from '../../src/speaker/bfd-metrics.ts';
+import { leavingCauses } from '../../src/speaker/leaving.ts';
+import { registerLeavingMetrics } from '../../src/speaker/leaving-metrics.ts';
 import { registerConfigMetrics } from '../../src/telemetry/config-metrics.ts';
 import { registerLostLogLines } from '../../src/telemetry/diagnostics.ts';
 import { entrances } from '../../src/telemetry/guard.ts';
@@ -85,6 +87,11 @@ const processes: readonly Process[] = [
       registerBfdMetrics(registry, { status: () => [], processStatus: () => undefined }, new BfdDowns()),
   },
   {
+    title: 'Speaker: the node',
+    text: 'A node leaves before it stops or is worked on. See [maintenance](../guides/maintenance.md).',
+    register: (registry) => registerLeavingMetrics(registry, '', () => ({ leaving: undefined })),
+  },
+  {
     title: 'Speaker: layer 2',
     text: 'The names of the metrics per address come from MetalLB.',
     register: (registry) => {
@@ -126,6 +133,7 @@ const labels: Readonly<Record<string, string>> = {
   state: '`alive`, `suspect`, `dead`, `left`',
   diag: 'diagnostic code of RFC 5880 section 4.1: 1 detection time expired, 2 echo failed, 3 neighbor signaled session down',
   side: '`local`: this node noticed the fault; `remote`: the peer noticed it',
+  'bellman_node_leaving reason': leavingCauses.map(code).join(', '),
   'bellman_bfd_dropped_total reason':
     '`ttl`, `malformed`, `no-session`, `wrong-source`, `no-discriminator`, `authentication`, `sequence`, `admin-down`',
   'bellman_layer2_requests_dropped_total reason':

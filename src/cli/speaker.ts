@@ -30,7 +30,10 @@ export function speakerCommand(): Command {
         .default(7946),
     )
     .addOption(
-      new Option('--leave-when-cordoned', 'stop announcing while the node is cordoned')
+      new Option(
+        '--leave-when-cordoned',
+        'let a cordoned node leave: it announces only while no other node could',
+      )
         .env('BELLMAN_LEAVE_WHEN_CORDONED')
         .default(false),
     )

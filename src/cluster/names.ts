@@ -42,9 +42,14 @@ export const annotations = {
   announcing: `${prefix}announcing`,
 } as const;
 
+/** Annotation of a Node that leaves. A user or `bellman drain` writes it. The value is the reason, for people to read. */
+export const maintenanceAnnotation = `${prefix}maintenance`;
+
 /** Prefixes of the annotations with which a Service requests something. MetalLB's prefixes mean the same as Bellman's. */
 export const requestPrefixes = [prefix, 'metallb.universe.tf/', 'metallb.io/'] as const;
 
 /** Labels that Kubernetes defines. */
 export const excludeFromLoadBalancersLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
+/** Taint by which an administrator says that a node is dead. */
+export const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
 export const serviceNameLabel = 'kubernetes.io/service-name';

@@ -27,6 +27,7 @@ export const refusalCauses = [
   'no-endpoint',
   'no-local-endpoint',
   'node',
+  'leaving',
   'not-selected',
   'no-peer',
 ] as const;
@@ -128,6 +129,21 @@ const speakerStatus = z.object({
    * status of an older release.
    */
   links: z.array(z.object({ name: text, subnets: texts })).optional(),
+  /** Present while the node of the speaker leaves. */
+  leaving: z
+    .object({
+      /** A word from a fixed list, such as `maintenance` or `taint`. */
+      cause: text,
+      /** The cause in words, after the name of the node. */
+      reason: text,
+      /** RFC 3339. */
+      since: text,
+      /** Addresses whose routes are marked and not withdrawn yet. */
+      draining: texts,
+      /** Addresses that the node goes on to announce, because too few other nodes could. */
+      heldByFloor: texts,
+    })
+    .optional(),
   /** Faults because of which the speaker cannot do what the configuration asks for. */
   troubles: texts.default([]),
   /** Work that is done in slices and is not finished, with the number of steps that are left. */

@@ -3,18 +3,21 @@
  * code has to know them. Fields of the wrong type throw {@link InvalidObject}.
  */
 import type { RawObject } from './api.ts';
-import type {
-  ConfigMap,
-  EndpointSlice,
-  IngressAddress,
-  IpFamilyName,
-  Namespace,
-  Node,
-  ObjectKey,
-  Secret,
-  Service,
-  ServicePort,
-  SpeakerPod,
+import {
+  type ConfigMap,
+  type EndpointSlice,
+  type IngressAddress,
+  type IpFamilyName,
+  keptNodeConditions,
+  type Namespace,
+  type Node,
+  type NodeCondition,
+  type ObjectKey,
+  type Secret,
+  type Service,
+  type ServicePort,
+  type SpeakerPod,
+  type Taint,
 } from './model.ts';
 import { InvalidObject, ObjectReader } from './object-reader.ts';
 
@@ -78,21 +81,46 @@ export function decodeNode(raw: RawObject): Node {
   const object = new ObjectReader(raw);
   const metadata = object.object('metadata');
   const status = object.object('status');
-  const conditions = new Map(
-    status.objects('conditions').map((condition) => [condition.text('type'), condition.text('status')]),
-  );
+  const spec = object.object('spec');
+  const deletedAt = metadata.text('deletionTimestamp');
+  const all = status.objects('conditions').map(decodeNodeCondition);
+  const isTrue = (type: string) => all.some((each) => each.type === type && each.status === 'True');
   return {
     name: metadata.requiredText('name'),
     uid: metadata.text('uid') ?? '',
     labels: metadata.textMap('labels'),
     annotations: metadata.textMap('annotations'),
-    ready: conditions.get('Ready') === 'True',
-    networkUnavailable: conditions.get('NetworkUnavailable') === 'True',
-    unschedulable: object.object('spec').boolean('unschedulable') === true,
+    ready: isTrue('Ready'),
+    networkUnavailable: isTrue('NetworkUnavailable'),
+    unschedulable: spec.boolean('unschedulable') === true,
+    taints: spec.objects('taints').map(decodeTaint),
+    conditions: all.filter(({ type }) => keptNodeConditions.some((kept) => kept === type)),
+    ...(deletedAt === undefined ? {} : { deletedAt }),
     internalIPs: status
       .objects('addresses')
       .filter((entry) => entry.text('type') === 'InternalIP')
       .map((entry) => entry.requiredText('address')),
+  };
+}
+
+function decodeTaint(taint: ObjectReader): Taint {
+  const timeAdded = taint.text('timeAdded');
+  return {
+    key: taint.text('key') ?? '',
+    value: taint.text('value') ?? '',
+    effect: taint.text('effect') ?? '',
+    ...(timeAdded === undefined ? {} : { timeAdded }),
+  };
+}
+
+function decodeNodeCondition(condition: ObjectReader): NodeCondition {
+  const lastTransitionTime = condition.text('lastTransitionTime');
+  return {
+    type: condition.text('type') ?? '',
+    status: condition.text('status') ?? '',
+    reason: condition.text('reason') ?? '',
+    message: condition.text('message') ?? '',
+    ...(lastTransitionTime === undefined ? {} : { lastTransitionTime }),
   };
 }
 

@@ -39,6 +39,23 @@ export const eventReasons = {
     meaning:
       'The BFD session of the node with a peer was up and went down. The message gives the diagnostic.',
   },
+  NodeLeaving: {
+    object: 'Node',
+    type: 'Normal',
+    meaning:
+      'The node leaves: other nodes take its layer-2 addresses over, and its routes are marked and then withdrawn. The message says why.',
+  },
+  NodeReturned: {
+    object: 'Node',
+    type: 'Normal',
+    meaning: 'The node does not leave any more, and announces as before.',
+  },
+  DrainBlocked: {
+    object: 'Node',
+    type: 'Warning',
+    meaning:
+      'The node leaves, but goes on to announce addresses that too few other nodes could announce. The message names some of them.',
+  },
   UnknownMembershipKey: {
     object: 'ConfigMap',
     type: 'Warning',

@@ -47,6 +47,33 @@ export interface Service extends ObjectKey {
   readonly ingress: readonly IngressAddress[];
 }
 
+export interface Taint {
+  readonly key: string;
+  readonly value: string;
+  /** `NoSchedule`, `NoExecute` or `PreferNoSchedule`. */
+  readonly effect: string;
+  /** RFC 3339. */
+  readonly timeAdded?: string;
+}
+
+export interface NodeCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  /** RFC 3339. */
+  readonly lastTransitionTime?: string;
+}
+
+/** The conditions of a Node that Bellman keeps. All but `Ready` are those of the life cycle of a node (KEP-5683). */
+export const keptNodeConditions = [
+  'Ready',
+  'MaintenanceInProgress',
+  'DrainInProgress',
+  'Drained',
+  'GracefulNodeShutdownInProgress',
+] as const;
+
 export interface Node {
   readonly name: string;
   readonly uid: string;
@@ -55,6 +82,11 @@ export interface Node {
   readonly ready: boolean;
   readonly networkUnavailable: boolean;
   readonly unschedulable: boolean;
+  readonly taints: readonly Taint[];
+  /** Only those of `keptNodeConditions`. */
+  readonly conditions: readonly NodeCondition[];
+  /** `metadata.deletionTimestamp`, RFC 3339. */
+  readonly deletedAt?: string;
   /** `status.addresses` of type InternalIP. */
   readonly internalIPs: readonly string[];
 }

@@ -6,7 +6,7 @@ export interface CandidateNodes {
   readonly interfaces: readonly string[];
   /** Interfaces by node, if the nodes do not all have the same list. A node that is missing here uses `interfaces`. */
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
-  /** How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. */
+  /** How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A node that leaves has less. */
   readonly preferences?: Readonly<Record<string, number>>;
 }
 
@@ -83,9 +83,9 @@ function perNode(byNode: ReadonlyMap<string, readonly string[]>): Interfaces {
 
 /** Stores preferences in one order, so that equal ones give equal entries. Leaves out nodes without a preference. */
 function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes, 'preferences'> {
-  const positive = [...byNode].filter(([, preference]) => preference > 0);
-  if (positive.length === 0) return {};
-  return { preferences: Object.fromEntries(positive.sort(([a], [b]) => (a < b ? -1 : 1))) };
+  const unequal = [...byNode].filter(([, preference]) => preference !== 0);
+  if (unequal.length === 0) return {};
+  return { preferences: Object.fromEntries(unequal.sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
 /**
@@ -103,9 +103,9 @@ export function joinCandidates(all: readonly CandidateNodes[]): CandidateNodes {
       const names = interfacesOf(each, node);
       const isAnyLink = known?.length === 0 || names.length === 0;
       interfaces.set(node, isAnyLink ? [] : [...new Set([...(known ?? []), ...names])]);
+      const preference = each.preferences?.[node] ?? 0;
+      preferences.set(node, Math.max(preference, preferences.get(node) ?? preference));
     }
-    for (const [node, preference] of Object.entries(each.preferences ?? {}))
-      preferences.set(node, Math.max(preference, preferences.get(node) ?? 0));
   }
   return candidateNodes(interfaces, preferences);
 }

@@ -2,20 +2,31 @@ import type { Layer2Advertisement, PoolConfig } from '../config/config.ts';
 import { anySelectorMatches, type Labels } from '../config/selector.ts';
 import type { Node } from '../kubernetes/model.ts';
 import { type CandidateNodes, type CandidateSetChange, candidateNodes } from '../layer2/address-entry.ts';
-import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
+import { leavingOf } from './leaving.ts';
+import { type NodeRules, nodeRefusal } from './node-refusal.ts';
 
 /** How a node of a set may answer. */
 interface Candidate {
   /** Empty for every interface whose subnet holds the address. */
   readonly interfaces: readonly string[];
+  /** Negative while the node leaves. */
   readonly preference: number;
+  readonly isLeaving: boolean;
 }
+
+/**
+ * Is subtracted from the preference of a node that leaves, so that it answers only while no other node could. It is more than any sum of weights
+ * of preferences.
+ */
+const leavingPenalty = 1_000_000_000;
 
 /** The nodes that may answer for the addresses of some Services. */
 export interface CandidateSet {
   /** Names the set in messages to the layer-2 process. */
   readonly number: number;
   readonly nodes: ReadonlyMap<string, Candidate>;
+  /** Number of the nodes that leave. */
+  readonly leaving: number;
 }
 
 interface TrackedSet extends CandidateSet {
@@ -29,12 +40,16 @@ interface TrackedSet extends CandidateSet {
   /** resourceVersion that the speaker had observed at the last change. */
   observedVersion: number;
   isUsed: boolean;
+  leaving: number;
 }
 
 /**
  * The nodes that may answer for addresses in layer 2. They follow from the nodes and from the advertisements that select a Service, and all
  * Services with equal advertisements share one set, also across pools and configurations. A change of one node therefore costs one step for
  * each set, whatever the number of Services and nodes.
+ *
+ * A node that leaves stays in the set, with a preference below those of all other nodes. Where no other node could answer, because of its links
+ * or because it is dead, the leaving node therefore still does.
  *
  * A node that several advertisements select may use all their interfaces. An advertisement without interfaces allows every interface. Each
  * preference of these advertisements adds its weight to the nodes that meet it.
@@ -45,16 +60,16 @@ export class CandidateSetTable {
   /** Sets by pool, then by the advertisements that select the Service, as bits in text. */
   #byPool = new WeakMap<PoolConfig, Map<string, TrackedSet>>();
   readonly #dropped: number[] = [];
-  #rules: NodeRefusalRules;
+  #rules: NodeRules;
   #lastNumber = 0;
 
   /** `nodes` are all nodes. Call `nodeChanged` after each change of them. */
-  constructor(nodes: ReadonlyMap<string, Node>, rules: NodeRefusalRules) {
+  constructor(nodes: ReadonlyMap<string, Node>, rules: NodeRules) {
     this.#nodes = nodes;
     this.#rules = rules;
   }
 
-  setRules(rules: NodeRefusalRules, observedVersion: number): void {
+  setRules(rules: NodeRules, observedVersion: number): void {
     const before = JSON.stringify(this.#rules);
     this.#rules = rules;
     if (JSON.stringify(rules) === before) return;
@@ -153,6 +168,7 @@ export class CandidateSetTable {
       changed: new Set(),
       observedVersion: 0,
       isUsed: true,
+      leaving: 0,
     };
     this.#sets.set(key, set);
     for (const name of this.#nodes.keys()) this.#update(set, name, 0);
@@ -165,6 +181,7 @@ export class CandidateSetTable {
     if (before === now || (before && now && isSame(before, now))) return;
     if (now) set.nodes.set(name, now);
     else set.nodes.delete(name);
+    set.leaving += Number(now?.isLeaving ?? false) - Number(before?.isLeaving ?? false);
     set.changed.add(name);
     set.observedVersion = observedVersion;
   }
@@ -178,7 +195,9 @@ export class CandidateSetTable {
     if (matching.length === 0 && !isOpen) return undefined;
     const allowsAll = matching.length === 0 || matching.some((each) => each.interfaces.length === 0);
     const interfaces = allowsAll ? [] : [...new Set(matching.flatMap((each) => each.interfaces))].sort();
-    return { interfaces, preference: preferenceOf(node, matching) };
+    const isLeaving = leavingOf(node, this.#rules) !== undefined;
+    const preference = preferenceOf(node, matching) - (isLeaving ? leavingPenalty : 0);
+    return { interfaces, preference, isLeaving };
   }
 }
 

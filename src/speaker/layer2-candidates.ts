@@ -9,11 +9,13 @@ export interface Layer2Candidates {
   /** In the form in which the layer-2 process takes them. */
   readonly sources: readonly CandidateSource[];
   readonly isEmpty: boolean;
+  /** Whether no node would be left if all leaving nodes left. */
+  readonly allLeave: boolean;
   /** Whether the node may answer. */
   has(node: string): boolean;
 }
 
-const none: Layer2Candidates = { sources: [], isEmpty: true, has: () => false };
+const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, has: () => false };
 
 /**
  * Nodes that may answer for an address in layer 2. With `externalTrafficPolicy: Cluster` they are a set that many Services share, and the
@@ -28,9 +30,19 @@ export function layer2Candidates(
   if (!endpoints.any) return none;
   const set = candidateSets.setFor(pool, service.labels);
   if (service.externalTrafficPolicy !== 'Local')
-    return { sources: [set.number], isEmpty: set.nodes.size === 0, has: (node) => set.nodes.has(node) };
+    return {
+      sources: [set.number],
+      isEmpty: set.nodes.size === 0,
+      allLeave: set.leaving === set.nodes.size,
+      has: (node) => set.nodes.has(node),
+    };
   const local = localNodes(endpoints, (node) => set.nodes.has(node));
   const nodes = candidateSets.candidatesOf(set, local);
   if (nodes.candidates.length === 0) return none;
-  return { sources: [nodes], isEmpty: false, has: (node) => local.has(node) && set.nodes.has(node) };
+  return {
+    sources: [nodes],
+    isEmpty: false,
+    allLeave: nodes.candidates.every((node) => set.nodes.get(node)?.isLeaving),
+    has: (node) => local.has(node) && set.nodes.has(node),
+  };
 }

@@ -12,6 +12,8 @@
  *   a Service, its endpoints     the plan of the Service, at once
  *   another node                 the sets of candidates for layer 2, and the plans of the Services with policy Local that have an endpoint there
  *   the own node, configuration  the plans of all Services
+ *   another node, while the own  the plans of all Services, because the floor counts all nodes
+ *   node leaves
  *
  * Plans of several Services are made in slices (`turns.ts`). Each plan follows from the newest state, so events in between need no special
  * care. The layer-2 process gets the results of all slices in one message, because all nodes must elect owners from the same entries.
@@ -22,6 +24,7 @@
 import type { IpAddress } from '../address/index.ts';
 import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
 import type { AddressRemoval, SourcedEntry } from '../layer2/address-entry.ts';
@@ -32,9 +35,11 @@ import type { TurnHandle, Turns } from '../turns.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
 import { CandidateSetTable } from './candidate-set-table.ts';
+import { DrainSchedule } from './drain-schedule.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
 import type { KeptService, KeptSlice } from './kept-objects.ts';
-import { type NodeRefusalRules, nodeRefusal, planningKey } from './node-refusal.ts';
+import { type Leaving, leavingOf } from './leaving.ts';
+import { type NodeRules, nodeRefusal, planningKey } from './node-refusal.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
 import { PeerSet, type PeerTrouble } from './peer-set.ts';
 import { PendingPlans } from './pending-plans.ts';
@@ -73,9 +78,22 @@ export interface NodeSpeakerOptions {
   readonly bfd: BfdSink;
   readonly layer2: Layer2Sink;
   readonly onPeerTrouble: (trouble: PeerTrouble) => void;
+  /** Called when plans have been made, with the state of this node that follows from them. */
+  readonly onLeaving: (state: LeavingState) => void;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Guard;
   readonly turns: Turns;
+}
+
+/** Whether this node leaves, and what it still announces. */
+export interface LeavingState {
+  /** `undefined` when the node does not leave. */
+  readonly leaving: Leaving | undefined;
+  /** Addresses that the node announces as a leaving node, until the drain delay has passed. */
+  readonly draining: readonly string[];
+  /** Addresses that the node goes on to announce, because too few other nodes could. */
+  readonly heldByFloor: readonly string[];
 }
 
 /** Before `start()`, then until the first plans are made, then for ever. */
@@ -102,6 +120,12 @@ export class NodeSpeaker {
   readonly #refusals = new Map<string, readonly Refusal[]>();
   /** Advertised addresses by Service. */
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
+  /** By Service. Both are empty while this node does not leave. */
+  readonly #draining = new Map<string, readonly string[]>();
+  readonly #heldByFloor = new Map<string, readonly string[]>();
+  readonly #leaving = new Map<string, Leaving>();
+  readonly #drains = new DrainSchedule();
+  #drainTimer: Timer | undefined;
   readonly #lists = new SharedLists();
   readonly #dependents = new ServiceDependents();
   readonly #candidateSets: CandidateSetTable;
@@ -147,8 +171,10 @@ export class NodeSpeaker {
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
     if (before === planningKey(name, node, rules)) return;
+    this.#noteLeaving(name, node);
     this.#candidateSets.nodeChanged(name, this.#observedVersion);
-    if (name === this.#options.nodeName) {
+    const { nodeName } = this.#options;
+    if (name === nodeName || this.#leaving.has(nodeName)) {
       this.#logRefusal();
       this.#planAll();
     } else if (this.#phase !== 'reading') {
@@ -166,6 +192,7 @@ export class NodeSpeaker {
     this.#config = config;
     this.#options.layer2.use(this.usesLayer2);
     this.#candidateSets.setRules(this.nodeRules, this.#observedVersion);
+    for (const [name, node] of this.#nodes) this.#noteLeaving(name, node);
     this.#logRefusal();
     this.#planAll();
   }
@@ -235,11 +262,12 @@ export class NodeSpeaker {
   }
 
   /** The rules by which this speaker rules nodes out as announcers. */
-  get nodeRules(): NodeRefusalRules {
+  get nodeRules(): NodeRules {
     const { leavesWhenCordoned, ignoresExcludeLabel } = this.#options;
     return {
       leavesWhenCordoned,
       ignoresExcludeLabel: ignoresExcludeLabel || this.#config.ignoreExcludedNodes,
+      leaveOnTaints: this.#config.leaveOnTaints,
     };
   }
 
@@ -251,6 +279,15 @@ export class NodeSpeaker {
   /** Whether Kubernetes rules the node out as an announcer. */
   isOut(name: string): boolean {
     return nodeRefusal(name, this.#nodes.get(name), this.nodeRules) !== undefined;
+  }
+
+  /** What is known about this node's leaving. */
+  get leavingState(): LeavingState {
+    return {
+      leaving: this.#leaving.get(this.#options.nodeName),
+      draining: [...new Set([...this.#draining.values()].flat())],
+      heldByFloor: [...new Set([...this.#heldByFloor.values()].flat())],
+    };
   }
 
   node(name: string): Node | undefined {
@@ -283,7 +320,31 @@ export class NodeSpeaker {
     if (isSweeping) this.#candidateSets.dropUnused((set) => this.#addresses.names(set));
     if (this.#phase === 'running') this.#sendChanges();
     else this.#finishStart();
+    this.#awaitDrains();
+    this.#options.onLeaving(this.leavingState);
     return false;
+  }
+
+  /** Plans the Services again whose drains are over. */
+  #awaitDrains(): void {
+    const { clock } = this.#options;
+    this.#drainTimer?.cancel();
+    const { firstMs } = this.#drains;
+    if (firstMs === undefined) return;
+    this.#drainTimer = clock.after(firstMs + this.#drainDelayMs() - clock.now(), () => {
+      this.#pendingPlans.add(this.#drains.due(clock.now(), this.#drainDelayMs()));
+      this.#planning.request();
+    });
+  }
+
+  #drainDelayMs(): number {
+    return this.#config.drain.delaySeconds * 1000;
+  }
+
+  #noteLeaving(name: string, node: Node | undefined): void {
+    const leaving = node && leavingOf(node, this.nodeRules);
+    if (leaving) this.#leaving.set(name, leaving);
+    else this.#leaving.delete(name);
   }
 
   #finishStart(): void {
@@ -322,6 +383,9 @@ export class NodeSpeaker {
     }
     if (plan.refusals.length > 0) this.#refusals.set(key, plan.refusals);
     else this.#refusals.delete(key);
+    this.#drains.keep(key, plan.draining);
+    putOrDelete(this.#draining, key, plan.draining);
+    putOrDelete(this.#heldByFloor, key, plan.heldByFloor);
     if (plan.advertised.length > 0) this.#advertised.set(key, this.#withSharedPeers(plan.advertised));
     else this.#advertised.delete(key);
     this.#dependents.set(key, plan.dependsOn);
@@ -361,8 +425,19 @@ export class NodeSpeaker {
       nodes: this.#nodes,
       candidateSets: this.#candidateSets,
       isOurs,
+      leaving: this.#leaving,
+      isDrainOver: (service, address) => this.#isDrainOver(service, address),
       ...this.nodeRules,
     };
+  }
+
+  #isDrainOver(service: KeptService, address: string): boolean {
+    const key = objectKey(service);
+    return this.#drains.isOver(key, address, {
+      isAnnounced: this.#advertised.get(key)?.some((each) => each.address === address) ?? false,
+      nowMs: this.#options.clock.now(),
+      delayMs: this.#drainDelayMs(),
+    });
   }
 
   #applyPeers(): void {
@@ -380,4 +455,9 @@ export class NodeSpeaker {
     if (this.#phase !== 'reading')
       this.#refusalLog.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.nodeRules)?.reason);
   }
+}
+
+function putOrDelete(lists: Map<string, readonly string[]>, key: string, list: readonly string[]): void {
+  if (list.length > 0) lists.set(key, list);
+  else lists.delete(key);
 }

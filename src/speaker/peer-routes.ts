@@ -9,7 +9,13 @@ export interface PeerRoute {
   /** Name of the peer. */
   readonly peer: string;
   readonly prefix: Prefix;
-  readonly attributes: RouteAttributes;
+  readonly attributes: WantedAttributes;
+}
+
+/** The attributes that one Service wants a route to have. */
+export interface WantedAttributes extends RouteAttributes {
+  /** Set when this node leaves the address. */
+  readonly isDraining?: true;
 }
 
 /** Results of `peersOfNode`. Configurations and Nodes are immutable, and each address of a plan asks for the same list. */

@@ -7,9 +7,12 @@
  *   nodes,   │                         └─ layer2: address, sources        → AddressTable → layer-2 process
  *   config  ─┘
  *
- * A node may announce if it is Ready and its network is available, unless a label or a cordon excludes it (`nodeRefusal`). A Service needs
- * an endpoint that serves. With `externalTrafficPolicy: Local`, the endpoint must be on the announcing node (`localNodes`). With `Cluster`,
- * the endpoint may be on any node.
+ * A node may announce if it is Ready and its network is available, unless a label excludes it (`nodeRefusal`). A Service needs an endpoint
+ * that serves. With `externalTrafficPolicy: Local`, the endpoint must be on the announcing node (`localNodes`). With `Cluster`, the endpoint
+ * may be on any node.
+ *
+ * A node that leaves (`leaving.ts`) may announce too. In BGP it marks its routes for the drain delay and then withdraws them, unless too few
+ * other nodes could announce the address (`floor.ts`). In layer 2 it is the candidate that is preferred least.
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
@@ -20,13 +23,16 @@ import { anySelectorMatches } from '../config/selector.ts';
 import { type IpFamilyName, type Node, objectKey } from '../kubernetes/model.ts';
 import type { UnversionedEntry } from '../layer2/address-entry.ts';
 import type { CandidateSetTable } from './candidate-set-table.ts';
+import { drainingRoutes } from './draining-routes.ts';
+import { mayLeave } from './floor.ts';
 import type { KeptService, KeptSlice } from './kept-objects.ts';
 import { layer2Candidates } from './layer2-candidates.ts';
-import { type NodeRefusalRules, nodeRefusal } from './node-refusal.ts';
+import type { Leaving } from './leaving.ts';
+import { type NodeRules, nodeRefusal } from './node-refusal.ts';
 import { type PeerRoute, peerRoutes } from './peer-routes.ts';
 import { localNodes, type ServingNodes, servingNodes } from './serving-nodes.ts';
 
-export interface PlanContext extends NodeRefusalRules {
+export interface PlanContext extends NodeRules {
   readonly config: Config;
   /** The node of this speaker. */
   readonly nodeName: string;
@@ -35,6 +41,10 @@ export interface PlanContext extends NodeRefusalRules {
   readonly candidateSets: CandidateSetTable;
   /** Whether the Service's load balancer class is Bellman's. */
   readonly isOurs: (service: KeptService) => boolean;
+  /** The nodes that leave. */
+  readonly leaving: ReadonlyMap<string, Leaving>;
+  /** Whether this node, which leaves, has announced the address as a leaving node for long enough. */
+  readonly isDrainOver: (service: KeptService, address: string) => boolean;
 }
 
 /** An address that this node does not announce. */
@@ -65,11 +75,23 @@ export interface ServicePlan {
   readonly advertised: readonly { readonly address: string; readonly peers: readonly string[] }[];
   /** Addresses that this node neither announces by BGP nor may answer for in layer 2. */
   readonly refusals: readonly Refusal[];
+  /** Addresses whose routes are marked, because this node leaves. They are withdrawn when the drain is over. */
+  readonly draining: readonly string[];
+  /** Addresses that this node keeps although it leaves, because too few other nodes could announce them. */
+  readonly heldByFloor: readonly string[];
   /** Nodes with endpoints. When one of them changes, the plan may change. All other plans depend on the own node only. */
   readonly dependsOn: readonly string[];
 }
 
-export const emptyPlan: ServicePlan = { routes: [], layer2: [], advertised: [], refusals: [], dependsOn: [] };
+export const emptyPlan: ServicePlan = {
+  routes: [],
+  layer2: [],
+  advertised: [],
+  refusals: [],
+  draining: [],
+  heldByFloor: [],
+  dependsOn: [],
+};
 
 export function planService(
   service: KeptService,
@@ -90,6 +112,8 @@ export function planService(
     layer2: plans.flatMap(({ layer2 }) => layer2),
     advertised: plans.flatMap(({ advertised }) => advertised),
     refusals: plans.flatMap(({ refusals }) => refusals),
+    draining: plans.flatMap(({ draining }) => draining),
+    heldByFloor: plans.flatMap(({ heldByFloor }) => heldByFloor),
     dependsOn:
       plans.length > 0 && service.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(serving) : [],
   };
@@ -125,6 +149,8 @@ function planAddress(
     layer2: [...plan.layer2, ...second.layer2],
     advertised: [...plan.advertised, ...second.advertised],
     refusals: one && other ? [bothRefusals(one, other)] : [],
+    draining: plan.draining,
+    heldByFloor: [...new Set([...plan.heldByFloor, ...second.heldByFloor])],
   };
 }
 
@@ -165,8 +191,31 @@ function planBgp(
     const reason = `no peer of node ${nodeName} receives it`;
     return { ...emptyPlan, refusals: [{ address, cause: 'no-peer', reason, field: fields.peers }] };
   }
-  const peers = [...new Set(routes.map(({ peer }) => peer))];
-  return { ...emptyPlan, routes, advertised: [{ address, peers }] };
+  const announcing: ServicePlan = {
+    ...emptyPlan,
+    routes,
+    advertised: [{ address, peers: [...new Set(routes.map(({ peer }) => peer))] }],
+  };
+  const leaving = context.leaving.get(nodeName);
+  if (!leaving) return announcing;
+  const candidates = bgpCandidates(service, endpoints, mayAnnounce, nodes);
+  if (!mayLeave(candidates, (name) => context.leaving.has(name), config.minAnnouncers))
+    return { ...announcing, heldByFloor: [address] };
+  if (!context.isDrainOver(service, address))
+    return { ...announcing, routes: drainingRoutes(routes, config.drain), draining: [address] };
+  const reason = `node ${nodeName} leaves: it ${leaving.reason}`;
+  return { ...emptyPlan, refusals: [{ address, cause: 'leaving', reason, field: leaving.field }] };
+}
+
+/** The nodes that may announce the address by BGP. */
+function* bgpCandidates(
+  { externalTrafficPolicy }: KeptService,
+  endpoints: ServingNodes,
+  mayAnnounce: (node: string) => boolean,
+  nodes: PlanContext['nodes'],
+): Iterable<string> {
+  const all = externalTrafficPolicy === 'Local' ? localNodes(endpoints, mayAnnounce) : nodes.keys();
+  for (const node of all) if (mayAnnounce(node)) yield node;
 }
 
 function planLayer2(
@@ -185,7 +234,10 @@ function planLayer2(
     group: service.ingress[0]?.ip ?? objectKey(service),
     ...(recordedOwner === undefined ? {} : { recordedOwner }),
   };
-  if (candidates.has(context.nodeName)) return { ...emptyPlan, layer2: [entry] };
+  if (candidates.has(context.nodeName)) {
+    const isHeld = context.leaving.has(context.nodeName) && candidates.allLeave;
+    return { ...emptyPlan, layer2: [entry], ...(isHeld ? { heldByFloor: [address] } : {}) };
+  }
   const refusal = unselected('layer 2', pool.l2Advertisements, service, address) ??
     refusalOf(service, address, endpoints, (name) => candidates.has(name), context) ?? {
       address,

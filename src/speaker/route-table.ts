@@ -1,6 +1,6 @@
 import { formatPrefix, type Prefix } from '../address/index.ts';
 import type { RouteAttributes } from '../bgp/index.ts';
-import type { PeerRoute } from './peer-routes.ts';
+import type { PeerRoute, WantedAttributes } from './peer-routes.ts';
 
 /** A change to make at a peer. Without attributes the prefix is withdrawn. */
 export interface RouteChange {
@@ -15,16 +15,16 @@ interface Route {
   readonly peer: string;
   readonly prefix: Prefix;
   /** How often each set of attributes is wanted. `undefined` while only one Service wants the route, as for most routes. */
-  counts: Map<RouteAttributes, number> | undefined;
+  counts: Map<WantedAttributes, number> | undefined;
   /** The attributes while only one Service wants the route. */
-  only: RouteAttributes | undefined;
+  only: WantedAttributes | undefined;
   announced: RouteAttributes | undefined;
 }
 
 /** A route with the attributes that one Service wants for it. */
 interface Wanted {
   readonly route: Route;
-  readonly attributes: RouteAttributes;
+  readonly attributes: WantedAttributes;
 }
 
 const nothing: readonly Wanted[] = [];
@@ -91,14 +91,14 @@ export class RouteTable {
     return { peer, prefix, attributes };
   }
 
-  #mergedOne(attributes: RouteAttributes): RouteAttributes {
+  #mergedOne(attributes: WantedAttributes): RouteAttributes {
     const known = this.#merged.get(attributes) ?? mergeAttributes([attributes]);
     this.#merged.set(attributes, known);
     return known;
   }
 }
 
-function add(route: Route, attributes: RouteAttributes): void {
+function add(route: Route, attributes: WantedAttributes): void {
   if (!route.only && !route.counts) {
     route.only = attributes;
     return;
@@ -108,7 +108,7 @@ function add(route: Route, attributes: RouteAttributes): void {
   route.counts.set(attributes, (route.counts.get(attributes) ?? 0) + 1);
 }
 
-function remove(route: Route, attributes: RouteAttributes): void {
+function remove(route: Route, attributes: WantedAttributes): void {
   const { counts } = route;
   if (!counts) {
     route.only = undefined;
@@ -125,9 +125,12 @@ function remove(route: Route, attributes: RouteAttributes): void {
 
 /**
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
- * lowest MED, fewest prepends) and all communities are sent. The result does not depend on the order.
+ * lowest MED, fewest prepends) and all communities are sent. Attributes of a drain count only when all of them are, because the route stays
+ * otherwise. The result does not depend on the order.
  */
-export function mergeAttributes(all: readonly RouteAttributes[]): RouteAttributes {
+export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
+  const lasting = wanted.filter(({ isDraining }) => !isDraining);
+  const all = lasting.length > 0 ? lasting : wanted;
   const defined = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined);
   const localPrefs = defined(all.map(({ localPref }) => localPref));
   const meds = defined(all.map(({ med }) => med));

@@ -47,6 +47,8 @@ import { type AwaitedKind, InitialSync } from './initial-sync.ts';
 import type { KeptService } from './kept-objects.ts';
 import { KnownSpeakerList } from './known-speakers.ts';
 import { Layer2Reports } from './layer2-reports.ts';
+import { registerLeavingMetrics } from './leaving-metrics.ts';
+import { LeavingReport } from './leaving-report.ts';
 import { sendLinkHints } from './link-hints.ts';
 import { NodeSpeaker } from './node-speaker.ts';
 import { reportPeerTrouble } from './peer-trouble-report.ts';
@@ -128,10 +130,14 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     layer2,
     onPeerTrouble: (trouble) =>
       reportPeerTrouble(trouble, { configMap: { namespace, uid: accepted.uid }, events, logger }),
+    onLeaving: (state) => leaving.update(state),
+    clock,
     logger,
     guard: diagnostics.guard,
     turns,
   });
+  const leaving = new LeavingReport({ clock, events, node: () => speaker.node(nodeName), logger });
+  registerLeavingMetrics(registry, nodeName, () => speaker.leavingState);
   const bfdReports = new BfdReports({
     bgp,
     events,
@@ -194,6 +200,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
       bfd,
       speaker,
       layer2: reports,
+      leaving,
       turns,
       troubles: () => layer2Troubles(layer2),
     },
@@ -286,9 +293,9 @@ function layer2Troubles(layer2: Layer2): string[] {
   return fault === undefined ? [] : [`layer 2: ${fault}`];
 }
 
-/** On a cordoned node, no new speaker starts soon. On any other node, the next speaker starts within seconds. */
+/** On a node that leaves or is cordoned, no new speaker starts soon. On any other node, the next speaker starts within seconds. */
 function stopMode(nodeName: string, speaker: NodeSpeaker): StopMode {
-  return speaker.node(nodeName)?.unschedulable
+  return speaker.leavingState.leaving || speaker.node(nodeName)?.unschedulable
     ? { kind: 'shutdown', reason: `node drain: ${nodeName}` }
     : { kind: 'restart' };
 }

@@ -9,6 +9,7 @@ import type { AcceptedConfigTracker } from './accepted-config-tracker.ts';
 import { peerBfd } from './bfd-status.ts';
 import type { InitialSync } from './initial-sync.ts';
 import type { Layer2Reports } from './layer2-reports.ts';
+import type { LeavingReport } from './leaving-report.ts';
 import type { NodeSpeaker } from './node-speaker.ts';
 
 /** The parts of the speaker that its status reports on. */
@@ -23,6 +24,7 @@ export interface StatusSources {
   readonly bfd: Pick<Bfd, 'status' | 'processStatus'>;
   readonly speaker: NodeSpeaker;
   readonly layer2: Layer2Reports;
+  readonly leaving: Pick<LeavingReport, 'since'>;
   readonly turns: Pick<Turns, 'status'>;
   readonly troubles: () => readonly string[];
 }
@@ -43,12 +45,26 @@ export function speakerStatus(sources: StatusSources) {
     usesLayer2: speaker.usesLayer2,
     members: layer2.members ?? [],
     notAnnounced: speaker.refusals(),
-    nodeRules: speaker.nodeRules,
+    nodeRules: nodeRules(speaker),
     ...(sources.loadBalancerClass === undefined ? {} : { loadBalancerClass: sources.loadBalancerClass }),
     ...(layer2.links && { links: layer2.links }),
+    ...leavingPart(sources),
     troubles: sources.troubles(),
     longWork: sources.turns.status(),
   } satisfies SpeakerStatusBody;
+}
+
+function nodeRules({ nodeRules: rules }: NodeSpeaker): SpeakerStatusBody['nodeRules'] {
+  const { leavesWhenCordoned, ignoresExcludeLabel } = rules;
+  return { leavesWhenCordoned, ignoresExcludeLabel };
+}
+
+function leavingPart({ speaker, leaving }: StatusSources): Pick<SpeakerStatusBody, 'leaving'> {
+  const state = speaker.leavingState;
+  if (!state.leaving) return {};
+  const { cause, reason } = state.leaving;
+  const { draining, heldByFloor } = state;
+  return { leaving: { cause, reason, since: leaving.since, draining, heldByFloor } };
 }
 
 /** The BGP sessions, each with the BFD session that watches its peer. */

@@ -95,6 +95,8 @@ class Scenario {
       bfd: { setSessions: () => undefined },
       layer2: { use: () => undefined, table: () => undefined, change: () => undefined },
       onPeerTrouble: ({ reason }) => checkText(reason),
+      onLeaving: () => undefined,
+      clock: new VirtualClock(),
       logger,
       guard,
       turns: new Turns(new VirtualClock()),

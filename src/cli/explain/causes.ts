@@ -12,6 +12,7 @@ const significance: readonly string[] = [
   'no-protocol',
   'no-link',
   'node',
+  'leaving',
   'not-selected',
   'no-peer',
   'unknown',

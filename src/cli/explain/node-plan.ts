@@ -5,7 +5,8 @@ import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../
 import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
 import { carries } from '../../link/link-table.ts';
 import { CandidateSetTable } from '../../speaker/candidate-set-table.ts';
-import type { NodeRefusalRules } from '../../speaker/node-refusal.ts';
+import { type Leaving, leavingOf } from '../../speaker/leaving.ts';
+import type { NodeRules } from '../../speaker/node-refusal.ts';
 import type { PeerRoute } from '../../speaker/peer-routes.ts';
 import { planService, type Refusal } from '../../speaker/plan.ts';
 
@@ -18,7 +19,14 @@ export interface ProtocolPlan {
 }
 
 /** Rules of a speaker that does not report its own. */
-const defaultRules: NodeRefusalRules = { leavesWhenCordoned: false, ignoresExcludeLabel: false };
+const defaultRules = { leavesWhenCordoned: false, ignoresExcludeLabel: false } as const;
+
+/** What a speaker reports about itself and about the address. */
+export interface ReportedNode {
+  readonly rules?: SpeakerStatus['nodeRules'];
+  /** Whether the speaker announces the address by BGP. */
+  readonly isAdvertised: boolean;
+}
 
 export interface PlannedState {
   readonly config: Config;
@@ -51,7 +59,8 @@ export class AddressPlanner {
     this.#service = { ...state.service, ingress: [{ ip: address }] };
   }
 
-  plan(node: string, rules: NodeRefusalRules = this.#rules()): ProtocolPlan {
+  plan(node: string, { rules: reportedRules, isAdvertised }: ReportedNode): ProtocolPlan {
+    const rules = this.#rules(reportedRules);
     const candidateSets = this.#tableFor(rules);
     const { slices } = this.#state;
     const { refusals, routes } = planService(this.#service, slices, {
@@ -60,17 +69,30 @@ export class AddressPlanner {
       nodes: this.#nodes,
       candidateSets,
       isOurs: () => true,
+      leaving: this.#leaving(rules),
+      isDrainOver: () => !isAdvertised,
       ...rules,
     });
     const set = this.#pool && candidateSets.setFor(this.#pool, this.#service.labels);
     return { refusal: refusals[0], routes, interfaces: set?.nodes.get(node)?.interfaces ?? [] };
   }
 
-  #rules(): NodeRefusalRules {
-    return { ...defaultRules, ignoresExcludeLabel: this.#config.ignoreExcludedNodes };
+  #rules(reported: ReportedNode['rules']): NodeRules {
+    const { ignoreExcludedNodes, leaveOnTaints } = this.#config;
+    const own = reported ?? { ...defaultRules, ignoresExcludeLabel: ignoreExcludedNodes };
+    return { ...own, leaveOnTaints };
   }
 
-  #tableFor(rules: NodeRefusalRules): CandidateSetTable {
+  #leaving(rules: NodeRules): ReadonlyMap<string, Leaving> {
+    const leaving = new Map<string, Leaving>();
+    for (const [name, node] of this.#nodes) {
+      const found = leavingOf(node, rules);
+      if (found) leaving.set(name, found);
+    }
+    return leaving;
+  }
+
+  #tableFor(rules: NodeRules): CandidateSetTable {
     const key = JSON.stringify(rules);
     const table = this.#tables.get(key) ?? new CandidateSetTable(this.#nodes, rules);
     this.#tables.set(key, table);

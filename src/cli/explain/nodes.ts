@@ -26,7 +26,10 @@ export interface ExplainedAddress {
 export function explainNode({ node, status }: SpeakerView, address: ExplainedAddress): NodeExplanation {
   const reported = status.ok ? status.value : undefined;
   const planOf = (protocol: Protocol) =>
-    address.planners.get(protocol)?.plan(node, ...(reported?.nodeRules ? [reported.nodeRules] : []));
+    address.planners.get(protocol)?.plan(node, {
+      ...(reported?.nodeRules ? { rules: reported.nodeRules } : {}),
+      isAdvertised: reported?.advertised[address.text] !== undefined,
+    });
   return {
     node,
     ...(status.ok ? {} : { notReached: status.error }),

@@ -6,6 +6,8 @@ const byField: Readonly<Record<string, string>> = {
   'Node spec.unschedulable': 'uncordon the node, or run the speaker without --leave-when-cordoned',
   'Node metadata.labels[node.kubernetes.io/exclude-from-external-load-balancers]':
     'remove the label from the node, or set ignore-excluded-nodes: true',
+  'Node spec.taints[key=node.kubernetes.io/out-of-service]':
+    'remove the taint when the node runs again: kubectl taint nodes NODE node.kubernetes.io/out-of-service-',
   'ConfigMap address-pools[].bgp-advertisements[].service-selectors':
     'let service-selectors of a bgp-advertisement match the labels of the Service',
   'ConfigMap address-pools[].l2-advertisements[].service-selectors':
@@ -18,6 +20,8 @@ const byField: Readonly<Record<string, string>> = {
 
 const byCause: Readonly<Record<string, string>> = {
   'no-protocol': 'set protocol of the pool, if Bellman is to announce its addresses',
+  leaving:
+    'end what makes the node leave; bellman undrain ends what bellman drain began',
   'no-endpoint':
     'look at the Pods that spec.selector of the Service selects, and at their readiness probes: kubectl get endpointslices',
   'no-local-endpoint':

@@ -27,6 +27,7 @@ interface NodeStatus {
 const significance: readonly (RefusalCause | undefined)[] = [
   'no-protocol',
   'node',
+  'leaving',
   'not-selected',
   'no-peer',
   undefined,

@@ -28,6 +28,7 @@ export function formatStatus(value: StatusValue, format: 'text' | 'wide'): strin
     ),
     formatTable(['node', 'peer', 'state', 'since', 'routes', 'last error'], nodes.flatMap(sessionRows)),
     ...bfdSection(nodes),
+    ...leavingSection(nodes),
     formatTable(['node', 'other speakers'], nodes.flatMap(memberRows)),
     ...(troubles.length > 0 ? [troubles.join('\n')] : []),
   ];
@@ -90,6 +91,21 @@ function bfdSection(nodes: readonly NodeValue[]): string[] {
   );
   if (rows.length === 0) return [];
   return [formatTable(['node', 'peer', 'bfd', 'since', 'interval', 'detection', 'downs', 'notes'], rows)];
+}
+
+/** The table of nodes that leave; absent while none does. */
+function leavingSection(nodes: readonly NodeValue[]): string[] {
+  const rows = nodes.flatMap(({ node, leaving }) => {
+    if (!leaving) return [];
+    const { cause, reason, since, draining, heldByFloor } = leaving;
+    const counts = [
+      ...(draining.length > 0 ? [`drains ${draining.length}`] : []),
+      ...(heldByFloor.length > 0 ? [`keeps ${heldByFloor.length}: too few other nodes`] : []),
+    ];
+    return [[node, cause, since, counts.join(', '), `it ${reason}`]];
+  });
+  if (rows.length === 0) return [];
+  return [formatTable(['node', 'leaving', 'since', 'addresses', 'reason'], rows)];
 }
 
 type PeerBfd = NonNullable<SpeakerStatus['peers'][number]['bfd']>;

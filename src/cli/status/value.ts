@@ -62,6 +62,8 @@ export interface NodeValue {
   readonly usesLayer2?: boolean;
   readonly peers: readonly Peer[];
   readonly members: SpeakerStatus['members'];
+  /** Present while the node leaves. */
+  readonly leaving?: SpeakerStatus['leaving'];
 }
 
 /**
@@ -101,6 +103,7 @@ export function statusValue(
             ...(status.value.usesLayer2 === undefined ? {} : { usesLayer2: status.value.usesLayer2 }),
             peers: status.value.peers,
             members: status.value.members,
+            ...(status.value.leaving && { leaving: status.value.leaving }),
           }
         : { node, notReached: status.error, peers: [], members: [] },
     ),

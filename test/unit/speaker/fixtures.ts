@@ -1,5 +1,11 @@
 import { rangeOfPrefix } from '../../../src/address/index.ts';
-import type { BgpAdvertisement, Config, PeerConfig, PoolConfig } from '../../../src/config/config.ts';
+import {
+  type BgpAdvertisement,
+  type Config,
+  emptyConfig,
+  type PeerConfig,
+  type PoolConfig,
+} from '../../../src/config/config.ts';
 import type { EndpointSlice, Node, Service } from '../../../src/kubernetes/model.ts';
 import { ip, prefix } from '../../support/addresses.ts';
 
@@ -12,6 +18,8 @@ export function node(name: string, over: Partial<Node> = {}): Node {
     ready: true,
     networkUnavailable: false,
     unschedulable: false,
+    taints: [],
+    conditions: [],
     internalIPs: [],
     ...over,
   };
@@ -113,5 +121,5 @@ export function config(
   pools: readonly PoolConfig[],
   peers: readonly PeerConfig[] = [peer('router')],
 ): Config {
-  return { peers, pools, bfdProfiles: [], ignoreExcludedNodes: false };
+  return { ...emptyConfig, peers, pools };
 }

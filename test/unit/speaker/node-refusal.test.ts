@@ -4,8 +4,9 @@ import { nodeRefusal } from '../../../src/speaker/node-refusal.ts';
 import { node } from './fixtures.ts';
 
 const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
-const strict = { leavesWhenCordoned: true, ignoresExcludeLabel: false };
-const lenient = { leavesWhenCordoned: false, ignoresExcludeLabel: true };
+const outOfService = 'node.kubernetes.io/out-of-service';
+const strict = { ignoresExcludeLabel: false };
+const lenient = { ignoresExcludeLabel: true };
 
 /** Name of the case, the node, the field that decides by the strict rules, and whether the lenient rules refuse the node too. */
 const rows: readonly (readonly [string, ReturnType<typeof node> | undefined, string | undefined, boolean])[] =
@@ -19,7 +20,12 @@ const rows: readonly (readonly [string, ReturnType<typeof node> | undefined, str
       'Node status.conditions[type=NetworkUnavailable]',
       true,
     ],
-    ['a cordoned node', node('a', { unschedulable: true }), 'Node spec.unschedulable', false],
+    [
+      'a node that is out of service',
+      node('a', { taints: [{ key: outOfService, value: '', effect: 'NoExecute' }] }),
+      `Node spec.taints[key=${outOfService}]`,
+      true,
+    ],
     ['an excluded node', node('a', { labels: { [label]: '' } }), `Node metadata.labels[${label}]`, false],
   ];
 for (const [name, object, field, isRefusedAnyway] of rows)

@@ -54,6 +54,8 @@ class Announcer {
         change: (change) => this.#receive('change', change),
       },
       onPeerTrouble: () => {},
+      onLeaving: () => {},
+      clock,
       logger,
       guard: new Guard({ logger }),
       turns: new Turns(clock),

@@ -66,6 +66,8 @@ function recorded(over: { readonly ignoresExcludeLabel?: boolean } = {}) {
       },
     },
     namespace: 'bellman-system',
+    onLeaving: () => undefined,
+    clock: new VirtualClock(),
     onPeerTrouble: ({ peer: name, reason }) => void lines.push(`trouble ${name}: ${reason}`),
     logger: pino({ level: 'silent' }),
     guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void lines.push('guarded') }),

@@ -6,6 +6,7 @@ import type { Node } from '../../../src/kubernetes/model.ts';
 import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
 import { CandidateSets } from '../../../src/layer2/candidate-sets.ts';
 import { CandidateSetTable } from '../../../src/speaker/candidate-set-table.ts';
+import { leavingOf } from '../../../src/speaker/leaving.ts';
 import { type PlanContext, planService } from '../../../src/speaker/plan.ts';
 import { advertisement, config, node, peer, pool, service, slice } from './fixtures.ts';
 
@@ -17,14 +18,20 @@ function context(over: Partial<PlanContext> & { nodeList?: Node[] } = {}): PlanC
     node('node-2', { labels: { rack: 'b' } }),
     node('node-3'),
   ];
-  const rules = { leavesWhenCordoned: false, ignoresExcludeLabel: false };
+  const rules = { leavesWhenCordoned: false, ignoresExcludeLabel: false, leaveOnTaints: [] };
   const nodes = new Map(list.map((each) => [each.name, each]));
+  const leaving = list.flatMap((each) => {
+    const found = leavingOf(each, { ...rules, ...over });
+    return found ? [[each.name, found] as const] : [];
+  });
   return {
     config: config([pool('public', ['198.51.100.0/24', '2001:db8:100::/112'])]),
     nodeName: 'node-1',
     nodes,
     candidateSets: new CandidateSetTable(nodes, { ...rules, ...over }),
     isOurs: () => true,
+    leaving: new Map(leaving),
+    isDrainOver: () => true,
     ...rules,
     ...over,
   };
@@ -111,13 +118,33 @@ const silent: readonly (readonly [string, Parameters<typeof planService>, RegExp
     /labelled node\.kubernetes\.io/,
   ],
   [
-    'a cordoned node when leavesWhenCordoned is set',
+    'a cordoned node when leavesWhenCordoned is set and another node may announce',
     [
       web,
       everywhere,
-      context({ nodeList: [node('node-1', { unschedulable: true })], leavesWhenCordoned: true }),
+      context({
+        nodeList: [node('node-1', { unschedulable: true }), node('node-2')],
+        leavesWhenCordoned: true,
+      }),
     ],
-    /node-1 is cordoned/,
+    /node-1 leaves: it is cordoned/,
+  ],
+  [
+    'a node that is out of service',
+    [
+      web,
+      everywhere,
+      context({
+        nodeList: [
+          node('node-1', {
+            taints: [
+              { key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' },
+            ],
+          }),
+        ],
+      }),
+    ],
+    /tainted node\.kubernetes\.io\/out-of-service/,
   ],
   ['a node that Kubernetes does not know', [web, everywhere, context({ nodeList: [] })], /not known/],
 ];

@@ -1,0 +1,27 @@
+/**
+ * The floor: leaving nodes go on to announce an address when too few other nodes could announce it. All nodes judge by the same Nodes, slices
+ * and configuration, so they come to the same result without asking each other. If nodes see a change at different times, the drain delay
+ * outlasts the difference.
+ *
+ * When the floor would be broken, no node leaves the address. If only some of them stayed, the others would announce it again whenever the
+ * order of the nodes changes.
+ */
+
+/**
+ * Whether the leaving nodes among the candidates may leave: at least `minAnnouncers` candidates stay, or all candidates if there are fewer.
+ * Stops at the first nodes that decide it, because there may be thousands.
+ */
+export function mayLeave(
+  candidates: Iterable<string>,
+  isLeaving: (node: string) => boolean,
+  minAnnouncers: number,
+): boolean {
+  let staying = 0;
+  let leaving = 0;
+  for (const node of candidates) {
+    if (isLeaving(node)) leaving++;
+    else staying++;
+    if (staying >= minAnnouncers) return true;
+  }
+  return leaving === 0;
+}

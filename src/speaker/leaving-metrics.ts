@@ -1,0 +1,21 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { LeavingState } from './node-speaker.ts';
+
+/** Registers the gauge of a node that leaves. It has no sample while the node does not. */
+export function registerLeavingMetrics(
+  registry: Registry,
+  nodeName: string,
+  state: () => Pick<LeavingState, 'leaving'>,
+): void {
+  new Gauge({
+    name: 'bellman_node_leaving',
+    help: 'Is 1 while the node leaves, with the reason as a label.',
+    labelNames: ['node', 'reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const { leaving } = state();
+      if (leaving) this.set({ node: nodeName, reason: leaving.cause }, 1);
+    },
+  });
+}

@@ -1,0 +1,237 @@
+/** A node that leaves and returns, in virtual time: what the peers receive, and what people learn. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { formatPrefix } from '../../../src/address/index.ts';
+import type { RouteAttributes } from '../../../src/bgp/index.ts';
+import type { Config } from '../../../src/config/config.ts';
+import type { EventRecord } from '../../../src/kubernetes/events.ts';
+import type { Node } from '../../../src/kubernetes/model.ts';
+import { LeavingReport } from '../../../src/speaker/leaving-report.ts';
+import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
+import { Guard } from '../../../src/telemetry/guard.ts';
+import { Turns } from '../../../src/turns.ts';
+import { memoryLogger } from '../../support/memory-logger.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
+import { config, node, pool, service, slice } from './fixtures.ts';
+
+const gracefulShutdown = 0xffff0000;
+const leaves = { annotations: { 'bellman.dev/maintenance': 'new kernel' } };
+const settings = config([pool('public', ['198.51.100.0/24'])]);
+const all = ['node-1', 'node-2', 'node-3'];
+
+function shown({ localPref, med, asPathPrepend, communities }: RouteAttributes): string {
+  const isMarked = communities.includes(gracefulShutdown);
+  return [
+    isMarked ? 'marked' : 'plain',
+    ...(localPref === undefined ? [] : [`localpref ${localPref}`]),
+    ...(med === undefined ? [] : [`med ${med}`]),
+    ...(asPathPrepend === 0 ? [] : [`prepend ${asPathPrepend}`]),
+  ].join(' ');
+}
+
+class Scene {
+  readonly clock = new VirtualClock();
+  readonly events: EventRecord[] = [];
+  readonly report: LeavingReport;
+  readonly speaker: NodeSpeaker;
+  readonly #lines: string[] = [];
+
+  constructor(startsAs: Partial<Node> = {}, inForce: Config = settings) {
+    const { clock } = this;
+    const logger = pino({ level: 'silent' });
+    this.speaker = new NodeSpeaker({
+      nodeName: 'node-1',
+      namespace: 'bellman-system',
+      isOurs: () => true,
+      isOnLink: () => true,
+      leavesWhenCordoned: false,
+      ignoresExcludeLabel: false,
+      bgp: {
+        setPeers: () => undefined,
+        announce: (_, prefix, attributes) =>
+          void this.#lines.push(`announce ${formatPrefix(prefix)} ${shown(attributes)}`),
+        withdraw: (_, prefix) => void this.#lines.push(`withdraw ${formatPrefix(prefix)}`),
+        synced: () => undefined,
+        bfdChanged: () => undefined,
+        interfacesChanged: () => undefined,
+        status: () => [],
+        stop: () => Promise.resolve(),
+      },
+      bfd: { setSessions: () => undefined },
+      layer2: { use: () => undefined, table: () => undefined, change: () => undefined },
+      onPeerTrouble: () => undefined,
+      onLeaving: (state) => this.report.update(state),
+      clock,
+      logger,
+      guard: new Guard({ logger }),
+      turns: new Turns(clock),
+    });
+    this.report = new LeavingReport({
+      clock,
+      events: { record: (event) => void this.events.push(event) },
+      node: () => this.speaker.node('node-1'),
+      logger: memoryLogger().logger,
+    });
+    this.speaker.setConfig(inForce);
+    for (const name of all) this.set(name, name === 'node-1' ? startsAs : {});
+    this.add('web', '198.51.100.7');
+    this.speaker.start();
+  }
+
+  set(name: string, over: Partial<Node>): void {
+    this.speaker.setNode(name, node(name, over));
+  }
+
+  add(
+    name: string,
+    address: string,
+    nodes: readonly string[] = all,
+    policy: 'Cluster' | 'Local' = 'Cluster',
+  ) {
+    this.speaker.setEndpointSlice(`default/${name}-1`, slice(name, nodes));
+    const object = service(name, [address], { externalTrafficPolicy: policy });
+    this.speaker.setService(`default/${name}`, object);
+  }
+
+  take(): string[] {
+    return this.#lines.splice(0);
+  }
+
+  reasons(): string[] {
+    return this.events.splice(0).map(({ reason }) => reason);
+  }
+}
+
+test('A node that leaves marks its routes, withdraws them after the drain delay, and announces them again when it returns', () => {
+  const scene = new Scene();
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
+  scene.set('node-1', leaves);
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
+  assert.deepEqual(scene.speaker.leavingState.draining, ['198.51.100.7']);
+  scene.clock.advance(9_999);
+  assert.deepEqual(scene.take(), []);
+  scene.clock.advance(1);
+  assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
+  assert.deepEqual(scene.speaker.leavingState.draining, []);
+  assert.equal(scene.speaker.advertised().size, 0);
+  assert.match(scene.speaker.refusals()[0]?.reason ?? '', /node-1 leaves: it is in maintenance.*new kernel/);
+  scene.clock.advance(3_600_000);
+  assert.deepEqual(scene.take(), []);
+  scene.set('node-1', {});
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
+});
+
+test('A node that returns during the drain delay announces its routes as before', () => {
+  const scene = new Scene();
+  scene.set('node-1', leaves);
+  scene.clock.advance(5_000);
+  scene.take();
+  scene.set('node-1', {});
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
+  scene.clock.advance(60_000);
+  assert.deepEqual(scene.take(), []);
+  scene.set('node-1', leaves);
+  scene.take();
+  scene.clock.advance(9_999);
+  assert.deepEqual(scene.take(), []);
+});
+
+test('The drain adds MED and prepends as configured, and takes the delay of the configuration', () => {
+  const drain = { ...settings.drain, delaySeconds: 2, med: 500, asPathPrepend: 3 };
+  const scene = new Scene({}, { ...settings, drain });
+  scene.take();
+  scene.set('node-1', leaves);
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0 med 500 prepend 3']);
+  scene.clock.advance(2_000);
+  assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
+});
+
+test('With a drain delay of zero a node that leaves withdraws at once', () => {
+  const scene = new Scene({}, { ...settings, drain: { ...settings.drain, delaySeconds: 0 } });
+  scene.take();
+  scene.set('node-1', leaves);
+  assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
+});
+
+test('A speaker that starts on a node that leaves announces nothing, and neither does a Service that is new then', () => {
+  const scene = new Scene(leaves);
+  scene.add('late', '198.51.100.8');
+  assert.deepEqual(scene.take(), []);
+  assert.deepEqual(scene.reasons(), ['NodeLeaving']);
+});
+
+test('When all nodes leave, none does: routes are plain again, and the event DrainBlocked says why', () => {
+  const scene = new Scene();
+  scene.take();
+  for (const name of all) scene.set(name, leaves);
+  assert.equal(scene.take().at(-1), 'announce 198.51.100.7/32 plain');
+  scene.clock.advance(60_000);
+  assert.deepEqual(scene.take(), []);
+  assert.deepEqual(scene.speaker.leavingState.heldByFloor, ['198.51.100.7']);
+  assert.deepEqual(scene.reasons(), ['NodeLeaving', 'DrainBlocked']);
+});
+
+test('An address that the floor has held drains for the whole delay when another node stays again', () => {
+  const scene = new Scene();
+  for (const name of all) scene.set(name, leaves);
+  scene.clock.advance(60_000);
+  scene.take();
+  scene.set('node-3', {});
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
+  scene.clock.advance(10_000);
+  assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
+});
+
+test('A node that has left announces again when no other node can any more', () => {
+  const scene = new Scene();
+  scene.set('node-1', leaves);
+  scene.clock.advance(10_000);
+  scene.take();
+  scene.set('node-2', { ready: false });
+  assert.deepEqual(scene.take(), []);
+  scene.set('node-3', { ready: false });
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 plain']);
+});
+
+test('A node that leaves keeps a Local Service whose only endpoints it has, and leaves the others', () => {
+  const scene = new Scene();
+  scene.add('own', '198.51.100.8', ['node-1'], 'Local');
+  scene.take();
+  scene.set('node-1', leaves);
+  assert.deepEqual(scene.take(), ['announce 198.51.100.7/32 marked localpref 0']);
+  scene.clock.advance(10_000);
+  assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
+  assert.deepEqual(scene.speaker.leavingState.heldByFloor, ['198.51.100.8']);
+  scene.add('own', '198.51.100.8', ['node-1', 'node-2'], 'Local');
+  assert.deepEqual(scene.take(), ['announce 198.51.100.8/32 marked localpref 0']);
+});
+
+test('A route that two Services share stays plain while one of them stays', () => {
+  const aggregated = pool('public', ['198.51.100.0/24']);
+  const bgpAdvertisements = aggregated.bgpAdvertisements.map((each) => ({ ...each, aggregationLength: 24 }));
+  const scene = new Scene({}, config([{ ...aggregated, bgpAdvertisements }]));
+  scene.add('own', '198.51.100.8', ['node-1'], 'Local');
+  scene.take();
+  scene.set('node-1', leaves);
+  scene.clock.advance(60_000);
+  assert.deepEqual(scene.take(), []);
+});
+
+test('The report gives the time at which the node began to leave, and one event for each change', () => {
+  const scene = new Scene();
+  scene.clock.advance(1_000);
+  scene.set('node-1', leaves);
+  assert.equal(scene.report.since, '2026-01-01T00:00:01.000Z');
+  scene.set('node-1', { ...leaves, labels: { rack: 'a' } });
+  scene.set('node-1', {});
+  assert.deepEqual(
+    scene.events.map(({ reason, type, message }) => [reason, type, message]),
+    [
+      ['NodeLeaving', 'Normal', 'node node-1 leaves: it is in maintenance by annotation: new kernel'],
+      ['NodeReturned', 'Normal', 'node node-1 does not leave any more'],
+    ],
+  );
+  scene.set('node-1', { deletedAt: '2025-12-31T23:00:00Z' });
+  assert.equal(scene.report.since, '2025-12-31T23:00:00Z');
+});
