@@ -2,6 +2,7 @@
 import {
   annotations,
   excludeFromLoadBalancersLabel,
+  maintenanceAnnotation,
   peerPasswordLabel,
   requestPrefixes,
 } from '../../src/cluster/names.ts';
@@ -81,6 +82,17 @@ export function annotationsPage(): string {
         requests[key].value,
         requests[key].meaning,
       ]),
+    ),
+    '## What a Node may ask for',
+    table(
+      ['annotation', 'value', 'meaning'],
+      [
+        [
+          code(maintenanceAnnotation),
+          'the reason, for people to read',
+          'The node leaves until the annotation is removed. `bellman drain` writes it, and `bellman undrain` removes it. See [maintenance](../guides/maintenance.md).',
+        ],
+      ],
     ),
     '## What Bellman writes',
     'Do not edit these annotations.',

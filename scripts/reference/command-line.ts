@@ -15,6 +15,9 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
       'The configuration is in force as written, a controller leads, every Service has its addresses, and every address that should be announced is announced. With `--problems`: nothing is wrong, and no session is down.',
     explain: 'Every address of the Service is announced.',
     trace: 'Events were printed.',
+    drain:
+      'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
+    undrain: 'The node has no such annotation any more.',
   },
   negative: {
     controller: 'A second signal ended the process before it had stopped.',
@@ -27,6 +30,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     explain:
       'The Service or the address does not exist, or is none of Bellman’s; the Service has no address; or one of its addresses is not announced.',
     trace: 'No events were found.',
+    drain: 'The annotation is written, but the condition of code 0 did not hold before the timeout.',
+    undrain: 'Not used.',
   },
   failed: {
     controller: 'The process could not start, for instance because a flag is wrong or its port is taken.',
@@ -38,6 +43,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     explain:
       'The API server could not be reached; or no speaker says that it announces the address, and a speaker that may announce it was not reached.',
     trace: 'The API server or a speaker could not be reached.',
+    drain: 'The node does not exist, you may not change it, or the API server could not be reached.',
+    undrain: 'The node does not exist, you may not change it, or the API server could not be reached.',
   },
   bug: {
     controller:
@@ -49,6 +56,8 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     status: 'Not used.',
     explain: 'Not used.',
     trace: 'Not used.',
+    drain: 'Not used.',
+    undrain: 'Not used.',
   },
 };
 

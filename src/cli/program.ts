@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { controllerCommand } from './controller.ts';
 import { convertCommand } from './convert.ts';
+import { drainCommand, undrainCommand } from './drain.ts';
 import { explainCommand } from './explain.ts';
 import { speakerCommand } from './speaker.ts';
 import { statusCommand } from './status.ts';
@@ -14,6 +15,7 @@ import { validateCommand } from './validate.ts';
  *   controller, speaker   run the daemons (`daemon.ts`: failures to start; `stop-signal.ts`: SIGTERM)
  *   validate              judges files with the gate of the controller
  *   convert               converts the configuration of another program (`src/convert/`)
+ *   drain, undrain        write the annotation of a Node by which the node leaves
  *   status, explain, trace
  *                         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
  *
@@ -33,6 +35,8 @@ export function bellmanProgram(version: string): Command {
     statusCommand(),
     explainCommand(),
     traceCommand(),
+    drainCommand(),
+    undrainCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;

@@ -403,16 +403,16 @@ describe('explain()', () => {
   });
 
   test('judges each node by the flags of its own speaker', () => {
-    const cordoned = [node('node-1', { unschedulable: true })];
-    const eligible = (leavesWhenCordoned: boolean) =>
+    const excluded = [node('node-1', { labels: { [exclude]: '' } })];
+    const eligible = (ignoresExcludeLabel: boolean) =>
       explain(
         facts({
           service: service('web', ['203.0.113.7']),
-          nodes: cordoned,
-          speakers: { 'node-1': speaker({ nodeRules: { leavesWhenCordoned, ignoresExcludeLabel: false } }) },
+          nodes: excluded,
+          speakers: { 'node-1': speaker({ nodeRules: { leavesWhenCordoned: false, ignoresExcludeLabel } }) },
         }),
       ).addresses[0]?.nodes[0]?.layer2?.eligible;
-    assert.deepEqual([eligible(false), eligible(true)], [true, false]);
+    assert.deepEqual([eligible(false), eligible(true)], [false, true]);
   });
 
   test('shows the attributes of each route, and what the peer has done with the session', () => {

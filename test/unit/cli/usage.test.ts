@@ -27,6 +27,7 @@ const refused: readonly (readonly [string, string[], RegExp])[] = [
   ['invalid seconds', ['speaker', '--node-name', 'a', '--announce-every', '1m'], /expected seconds/],
   ['an unknown log level', ['speaker', '--node-name', 'a', '--log-level', 'loud'], /Allowed choices are/],
   ['validate without a file', ['validate'], /missing required argument 'file'/],
+  ['drain without a node', ['drain'], /missing required argument 'node'/],
   ['an unknown program to convert', ['convert', '--from', 'metalb'], /Allowed choices are auto, metallb/],
   ['convert without a source', ['convert'], /give files with --file, or a cluster with --kubeconfig/],
 ];
@@ -42,7 +43,17 @@ for (const [name, args, message] of refused) {
 test('bellman --help names every command and exits 0', () => {
   const { status, stdout } = bellman('--help');
   assert.equal(status, 0);
-  for (const command of ['controller', 'speaker', 'validate', 'convert', 'status', 'explain', 'trace'])
+  for (const command of [
+    'controller',
+    'speaker',
+    'validate',
+    'convert',
+    'status',
+    'explain',
+    'trace',
+    'drain',
+    'undrain',
+  ])
     assert.match(stdout, new RegExp(command));
 });
 

@@ -10,6 +10,7 @@ import {
   annotations,
   configMapKey,
   configMapName,
+  maintenanceAnnotation,
   peerPasswordLabel,
   requestPrefixes,
 } from '../../../src/cluster/names.ts';
@@ -84,6 +85,7 @@ for (const page of checkedPages)
       assert.ok(metrics.includes(name), `${name}: no such metric`);
     const keys: readonly string[] = [
       ...Object.values(annotations),
+      maintenanceAnnotation,
       peerPasswordLabel.replace(/=.*/, ''),
       ...requestPrefixes.flatMap((prefix) => Object.values(requestNames).map((name) => prefix + name)),
     ];

@@ -1,0 +1,27 @@
+import type { SpeakerStatus } from '../../cluster/status.ts';
+
+/** How far a drain is, according to the speaker of the node. */
+export interface DrainProgress {
+  readonly isDone: boolean;
+  /** The state in a sentence. */
+  readonly text: string;
+}
+
+/** Judges a status of the node's speaker. Pure. */
+export function drainProgress({ leaving, announcing, advertised, peers }: SpeakerStatus): DrainProgress {
+  if (!leaving) return { isDone: false, text: 'the speaker does not know yet that the node leaves' };
+  const inLayer2 = Object.keys(announcing).length;
+  const byBgp = Object.keys(advertised).length;
+  const unsent = peers.filter(({ routesSent }) => routesSent > 0).length;
+  if (inLayer2 + byBgp + unsent === 0) return { isDone: true, text: 'the node announces nothing' };
+  const held = leaving.heldByFloor;
+  if (held.length > 0)
+    return {
+      isDone: false,
+      text: `the node goes on to announce ${held.slice(0, 3).join(', ')}${held.length > 3 ? ` and ${held.length - 3} more` : ''}, because too few other nodes could`,
+    };
+  return {
+    isDone: false,
+    text: `the node still announces ${inLayer2} addresses in layer 2 and ${byBgp} by BGP`,
+  };
+}
