@@ -1,5 +1,6 @@
 /**
- * A client that sends a datagram to UDP port 80 at an interval, to one address after another, and counts the echoes. On SIGTERM or SIGINT it
+ * A client that sends a datagram to UDP port 80 at an interval, to one address after another, and counts the echoes. It sends from one of several
+ * ports after another, because a router with several next hops chooses one for each pair of ports. On SIGTERM or SIGINT it
  * sends no more, waits for the echoes in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest
  * time without an answer.
  *   node lab/datagram-prober.ts INTERVAL_MS ADDRESS…
@@ -12,18 +13,19 @@ const graceMs = 3000;
 const [interval = '', ...addresses] = process.argv.slice(2);
 const intervalMs = Number(interval);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
-const socket = createSocket('udp4');
+/** A prime, so that each address gets datagrams from each port. */
+const sockets = Array.from({ length: 31 }, () => createSocket('udp4'));
 let sent = 0;
 
-socket.on('message', (datagram) => {
+function receive(datagram: Buffer): void {
   const count = counts[datagram.readUInt32BE(0)];
   if (!count) return;
   const now = performance.now();
   count.answered++;
   count.longestGapMs = Math.max(count.longestGapMs, now - count.lastAt);
   count.lastAt = now;
-});
-socket.on('error', () => {});
+}
+for (const socket of sockets) socket.on('message', receive).on('error', () => {});
 
 function send(): void {
   const index = sent++ % counts.length;
@@ -33,7 +35,7 @@ function send(): void {
   const datagram = Buffer.alloc(8);
   datagram.writeUInt32BE(index, 0);
   datagram.writeUInt32BE(sent, 4);
-  socket.send(datagram, 80, count.address, () => {});
+  sockets[sent % sockets.length]?.send(datagram, 80, count.address, () => {});
 }
 
 const beganAt = performance.now();

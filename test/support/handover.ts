@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/lab.ts';
+import type { NetworkNamespace } from '../../lab/netns.ts';
 
 /** Far apart, so that the buffer of a pod's socket holds all datagrams that arrive while a busy machine does not run the pod. */
 const intervalMs = 10;
@@ -18,13 +19,14 @@ export async function exposeEcho(lab: Lab, service: string): Promise<void> {
   await lab.kubectl('patch', 'service', service, '--type=json', '-p', patch);
 }
 
-/** Sends datagrams from the near client to the address while `move` runs. Fails when one of them gets no answer. */
+/** Sends datagrams from a client to the address while `move` runs. Fails when one of them gets no answer. */
 export async function assertNoDatagramLost(
   lab: Lab,
   address: string,
   move: () => Promise<void>,
+  client: NetworkNamespace = lab.fabric.near,
 ): Promise<void> {
-  const probe = lab.probeDatagrams(lab.fabric.near, [address], intervalMs);
+  const probe = lab.probeDatagrams(client, [address], intervalMs);
   await probe.ready;
   try {
     await move();

@@ -1,0 +1,154 @@
+/** A node leaves by each signal and returns, with BIRD and with FRR on the router, and in layer 2. No datagram may be lost. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { LabNode } from '../../lab/fabric.ts';
+import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { ownerOf } from '../../lab/steps.ts';
+import {
+  bird,
+  frr,
+  type Router,
+  rebootTaint,
+  replaceBirdByFrr,
+  type Signal,
+  signals,
+  startDrainLab,
+} from '../support/drain.ts';
+import { assertNoDatagramLost } from '../support/handover.ts';
+import { nextHops } from './bfd-fixtures.ts';
+
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
+
+describe('a node that leaves', { concurrency: false }, () => {
+  let lab: Lab;
+  let routed = '';
+  let local = '';
+  let first: LabNode;
+
+  before(async () => {
+    ({ lab, routed, local } = await startDrainLab());
+    const [node] = lab.fabric.nodes;
+    assert.ok(node);
+    first = node;
+    await lab.until('all nodes announce web', () => hasNextHops(3));
+  });
+  after(() => lab.close());
+
+  const hasNextHops = async (count: number) => (await nextHops(lab, routed)).length === count;
+
+  /** The node leaves by the signal, the router forgets it, and it returns. */
+  async function leaveAndReturn(router: Router, signal: Signal): Promise<void> {
+    await signal.begin(lab, first);
+    await lab.until('the router sends nothing to the node', () => hasNextHops(2));
+    assert.ok(!(await nextHops(lab, routed)).includes(first.addresses[0]));
+    await lab.until(
+      'the router has no route from the node',
+      async () => !(await router.hasRoute(lab, routed, first)),
+    );
+    await signal.end(lab, first);
+    await lab.until('all nodes announce web again', () => hasNextHops(3));
+  }
+
+  for (const signal of signals)
+    test(`by ${signal.name}, BIRD with a filter: no datagram is lost`, () =>
+      assertNoDatagramLost(lab, routed, () => leaveAndReturn(bird, signal), lab.fabric.far));
+
+  test('in layer 2, by the annotation: no datagram is lost, and another node answers', async () => {
+    const owner = await ownerOf(lab, local);
+    assert.ok(owner);
+    const [annotation] = signals;
+    assert.ok(annotation);
+    await assertNoDatagramLost(lab, local, async () => {
+      await annotation.begin(lab, owner);
+      await lab.until('another node answers', async () => (await ownerOf(lab, local))?.name !== owner.name);
+      await annotation.end(lab, owner);
+      await lab.until('the node has returned', async () => (await leavingOf(owner)) === undefined);
+    });
+  });
+
+  test('bellman drain --wait ends when the node announces nothing, and bellman undrain ends the drain', async () => {
+    const run = (...args: readonly string[]) =>
+      lab.fabric.control.exec(bellman, ...args, '--kubeconfig', kubeconfigPath);
+    const output = await run('drain', first.name, '--wait', '--timeout', '300', '--reason', 'new kernel');
+    assert.match(output, /leaves: new kernel/);
+    assert.match(output, /the node announces nothing\n$/);
+    assert.equal(await bird.hasRoute(lab, routed, first), false);
+    assert.equal((await leavingOf(first))?.cause, 'maintenance');
+    const status = await run('status').catch(({ stdout }: { stdout: string }) => stdout);
+    assert.match(status, /NODE +LEAVING +SINCE[^\n]*\nnode-1 +maintenance /);
+    assert.match(
+      await lab.metrics(first.namespace),
+      /bellman_node_leaving\{node="node-1",reason="maintenance"\} 1/,
+    );
+    await run('undrain', first.name);
+    await lab.until('all nodes announce web again', () => hasNextHops(3));
+    assert.doesNotMatch(await lab.metrics(first.namespace), /bellman_node_leaving\{/);
+  });
+
+  test('all nodes are tainted: nothing happens but an event on each', async () => {
+    await assertNoDatagramLost(
+      lab,
+      routed,
+      async () => {
+        for (const node of lab.fabric.nodes) await rebootTaint.begin(lab, node);
+        await lab.until('every node has the event', async () => {
+          const blocked = await eventsOf('DrainBlocked');
+          return lab.fabric.nodes.every(({ name }) => blocked.includes(name));
+        });
+        for (const node of lab.fabric.nodes)
+          await lab.until(`${node.name} keeps both addresses and drains none`, async () => {
+            const leaving = await leavingOf(node);
+            return (
+              leaving?.draining.length === 0 &&
+              [routed, local].every((address) => leaving.heldByFloor.includes(address))
+            );
+          });
+        await lab.until('all nodes announce web', () => hasNextHops(3));
+        assert.ok(await ownerOf(lab, local), 'a node answers for printer');
+        for (const node of lab.fabric.nodes) await rebootTaint.end(lab, node);
+        for (const node of lab.fabric.nodes)
+          await lab.until(`${node.name} has returned`, async () => (await leavingOf(node)) === undefined);
+      },
+      lab.fabric.far,
+    );
+    assert.ok((await eventsOf('NodeReturned')).includes(first.name));
+  });
+
+  describe('with FRR on the router', { concurrency: false }, () => {
+    before(async () => {
+      await replaceBirdByFrr(lab);
+      await lab.until('all nodes announce web', () => hasNextHops(3));
+    });
+
+    for (const signal of signals.slice(0, 2))
+      test(`by ${signal.name}, FRR: no datagram is lost`, () =>
+        assertNoDatagramLost(lab, routed, () => leaveAndReturn(frr, signal), lab.fabric.far));
+  });
+
+  interface Leaving {
+    readonly cause: string;
+    readonly draining: readonly string[];
+    readonly heldByFloor: readonly string[];
+  }
+
+  async function leavingOf({ namespace }: LabNode): Promise<Leaving | undefined> {
+    return ((await lab.status(namespace)) as { readonly leaving?: Leaving }).leaving;
+  }
+
+  /** Names of the nodes that have an event with this reason. */
+  async function eventsOf(reason: string): Promise<readonly string[]> {
+    const selector = `reason=${reason}`;
+    const columns = 'custom-columns=N:.involvedObject.name';
+    const text = await lab.kubectl(
+      'get',
+      'events',
+      '--field-selector',
+      selector,
+      '--no-headers',
+      '-o',
+      columns,
+    );
+    return text.split('\n').map((line) => line.trim());
+  }
+});

@@ -1,0 +1,178 @@
+/** What the test and the bench of leaving nodes share: a lab with a Service by BGP and one in layer 2, routers, and the signals. */
+import { writeFileSync } from 'node:fs';
+import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
+import { birdSocketPath, Lab } from '../../lab/lab.ts';
+import { ownerOf } from '../../lab/steps.ts';
+import { paths } from '../../src/kubernetes/write.ts';
+import { startFrr, vtysh } from './lab-frr.ts';
+
+export const drainDelaySeconds = 2;
+
+const config = `
+peers:
+- my-asn: 64512
+  peer-asn: 64500
+  peer-address: ${addresses.router[0]}
+leave-on-taints:
+- key: example.com/reboot
+drain-delay: ${drainDelaySeconds}s
+address-pools:
+- name: public
+  protocol: bgp
+  addresses: [198.51.100.0/24]
+- name: office
+  protocol: layer2
+  auto-assign: false
+  addresses: [192.0.2.240-192.0.2.250]
+`;
+
+function service(name: string, pool: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': pool } },
+    spec: {
+      type: 'LoadBalancer',
+      ports: [{ name: 'echo', protocol: 'UDP', port: 80, targetPort: 8080 }],
+      selector: { app: name },
+    },
+  };
+}
+
+export interface DrainLab {
+  readonly lab: Lab;
+  /** Address of the Service that is announced by BGP. */
+  readonly routed: string;
+  /** Address of the Service in layer 2. */
+  readonly local: string;
+}
+
+/** A lab of three nodes with the Services `web` (BGP) and `printer` (layer 2), and a pod of each on every node. BIRD runs on the router. */
+export async function startDrainLab(): Promise<DrainLab> {
+  const lab = await Lab.start();
+  await configureBird(lab);
+  await lab.configure(config);
+  await lab.apply(service('web', 'public'), service('printer', 'office'));
+  for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
+  const addressOf = async (name: string) => {
+    await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
+    return (await lab.addressesOf(name))[0] ?? '';
+  };
+  const [routed, local] = [await addressOf('web'), await addressOf('printer')];
+  await lab.until('a node answers for printer', async () => {
+    // The near client asks for the owner when it has something to send.
+    await lab.fabric.near.exec('bash', '-c', `echo > /dev/udp/${local}/9`);
+    return (await ownerOf(lab, local)) !== undefined;
+  });
+  return { lab, routed, local };
+}
+
+/** Lets BIRD prefer other routes to those with GRACEFUL_SHUTDOWN, as RFC 8326 section 4 asks. */
+async function configureBird(lab: Lab): Promise<void> {
+  const file = '/run/lab/bird-drain.conf';
+  const filter = 'import filter { if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; };';
+  writeFileSync(file, birdConfig(lab.fabric).replaceAll('import all;', filter));
+  await lab.stop('bird');
+  lab.processes.start('bird', lab.fabric.router, 'bird', ['-f', '-c', file, '-s', birdSocketPath]);
+}
+
+/** A routing daemon of the lab's router. */
+export interface Router {
+  readonly name: string;
+  /** Whether the router has a route to the address from the node, preferred or not. */
+  hasRoute(lab: Lab, address: string, node: LabNode): Promise<boolean>;
+}
+
+export const bird: Router = {
+  name: 'BIRD with a filter',
+  hasRoute: async (lab, address, { addresses: [v4] }) =>
+    (await lab.birdc('show', 'route', 'for', `${address}/32`, 'all')).includes(`via ${v4} `),
+};
+
+export const frr: Router = {
+  name: 'FRR',
+  hasRoute: async (lab, address, { addresses: [v4] }) =>
+    (await vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`)).includes(`"ip":"${v4}"`),
+};
+
+/** Replaces BIRD on the router by FRR, which acts on GRACEFUL_SHUTDOWN by itself. */
+export async function replaceBirdByFrr(lab: Lab): Promise<void> {
+  await lab.stop('bird');
+  await startFrr(lab, {
+    bfdd: [],
+    bgpd: [
+      'router bgp 64500',
+      ` bgp router-id ${addresses.router[0]}`,
+      ' no bgp ebgp-requires-policy',
+      ' maximum-paths 8',
+      ...lab.fabric.nodes.flatMap(({ addresses: [v4] }) => [
+        ` neighbor ${v4} remote-as 64512`,
+        ` neighbor ${v4} timers connect 1`,
+      ]),
+    ],
+  });
+}
+
+/** A way to tell that a node leaves. */
+export interface Signal {
+  readonly name: string;
+  begin(lab: Lab, node: LabNode): Promise<unknown>;
+  end(lab: Lab, node: LabNode): Promise<unknown>;
+}
+
+const strategic = 'application/strategic-merge-patch+json';
+const merge = 'application/merge-patch+json';
+
+function patch(
+  lab: Lab,
+  { name }: LabNode,
+  body: object,
+  contentType: typeof strategic | typeof merge,
+  subresource = '',
+): Promise<unknown> {
+  const path = `${paths.nodes}/${name}${subresource}`;
+  return lab.client.request({ method: 'PATCH', path, contentType, body });
+}
+
+function taint(key: string): Signal {
+  return {
+    name: `the taint ${key}`,
+    begin: (lab, node) => patch(lab, node, { spec: { taints: [{ key, effect: 'NoSchedule' }] } }, merge),
+    end: (lab, node) => patch(lab, node, { spec: { taints: null } }, merge),
+  };
+}
+
+function condition(name: string, on: object, off: object): Signal {
+  const set = (one: object) => (lab: Lab, node: LabNode) =>
+    patch(lab, node, { status: { conditions: [one] } }, strategic, '/status');
+  return { name, begin: set(on), end: set(off) };
+}
+
+export const rebootTaint = taint('example.com/reboot');
+
+export const signals: readonly Signal[] = [
+  {
+    name: 'the annotation',
+    begin: (lab, { name }) => lab.kubectl('annotate', 'node', name, 'bellman.dev/maintenance=new kernel'),
+    end: (lab, { name }) => lab.kubectl('annotate', 'node', name, 'bellman.dev/maintenance-'),
+  },
+  rebootTaint,
+  taint('ToBeDeletedByClusterAutoscaler'),
+  condition(
+    'the condition DrainInProgress',
+    { type: 'DrainInProgress', status: 'True', reason: 'AdminRequested' },
+    { type: 'DrainInProgress', status: 'False', reason: 'AdminRequested' },
+  ),
+  condition(
+    'the shutdown of the kubelet',
+    { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'node is shutting down' },
+    { type: 'Ready', status: 'True', reason: 'Lab', message: '' },
+  ),
+  {
+    name: 'the exclude label',
+    begin: (lab, { name }) =>
+      lab.kubectl('label', 'node', name, 'node.kubernetes.io/exclude-from-external-load-balancers='),
+    end: (lab, { name }) =>
+      lab.kubectl('label', 'node', name, 'node.kubernetes.io/exclude-from-external-load-balancers-'),
+  },
+];
