@@ -293,11 +293,14 @@ function layer2Troubles(layer2: Layer2): string[] {
   return fault === undefined ? [] : [`layer 2: ${fault}`];
 }
 
-/** On a node that leaves or is cordoned, no new speaker starts soon. On any other node, the next speaker starts within seconds. */
+/**
+ * On a node that leaves or is cordoned, no new speaker starts soon. On any other node, the next speaker starts within seconds. So it may on a
+ * node that leaves but keeps addresses: routers that keep them meanwhile must not drop them.
+ */
 function stopMode(nodeName: string, speaker: NodeSpeaker): StopMode {
-  return speaker.leavingState.leaving || speaker.node(nodeName)?.unschedulable
-    ? { kind: 'shutdown', reason: `node drain: ${nodeName}` }
-    : { kind: 'restart' };
+  const { leaving, heldByFloor } = speaker.leavingState;
+  const leaves = leaving ? heldByFloor.length === 0 : speaker.node(nodeName)?.unschedulable;
+  return leaves ? { kind: 'shutdown', reason: `node drain: ${nodeName}` } : { kind: 'restart' };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
