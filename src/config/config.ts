@@ -47,7 +47,7 @@ export interface Toleration {
   readonly effect?: LeavingTaintEffect;
 }
 
-/** What the routes of a leaving node look like, and when they are withdrawn. */
+/** Attributes of the routes of a leaving node, and the time of their withdrawal. */
 export interface DrainConfig {
   /** Time between the announcement as a leaving node and the withdrawal. */
   readonly delaySeconds: number;

@@ -10,7 +10,7 @@ export interface NodeRefusalRules {
   readonly ignoresExcludeLabel: boolean;
 }
 
-/** What decides about nodes, except the Nodes themselves. */
+/** The rules by which a speaker judges nodes. */
 export interface NodeRules extends NodeRefusalRules, LeavingRules {}
 
 /** Why a node may not carry load balancer traffic. */

@@ -281,7 +281,7 @@ export class NodeSpeaker {
     return nodeRefusal(name, this.#nodes.get(name), this.nodeRules) !== undefined;
   }
 
-  /** What is known about this node's leaving. */
+  /** Whether this node leaves, and which addresses it still announces. */
   get leavingState(): LeavingState {
     return {
       leaving: this.#leaving.get(this.#options.nodeName),

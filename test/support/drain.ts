@@ -1,4 +1,4 @@
-/** What the test and the bench of leaving nodes share: a lab with a Service by BGP and one in layer 2, routers, and the signals. */
+/** Common parts of the test and the bench of leaving nodes: a lab with a Service by BGP and one in layer 2, routers, and the signals. */
 import { writeFileSync } from 'node:fs';
 import { addresses, birdConfig, type LabNode } from '../../lab/fabric.ts';
 import { birdSocketPath, Lab } from '../../lab/lab.ts';
@@ -6,7 +6,7 @@ import { ownerOf } from '../../lab/steps.ts';
 import { paths } from '../../src/kubernetes/write.ts';
 import { startFrr, vtysh } from './lab-frr.ts';
 
-export const drainDelaySeconds = 2;
+const drainDelaySeconds = 2;
 
 const config = `
 peers:

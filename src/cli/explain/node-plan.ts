@@ -21,7 +21,7 @@ export interface ProtocolPlan {
 /** Rules of a speaker that does not report its own. */
 const defaultRules = { leavesWhenCordoned: false, ignoresExcludeLabel: false } as const;
 
-/** What a speaker reports about itself and about the address. */
+/** The report of a speaker about itself and about the address. */
 export interface ReportedNode {
   readonly rules?: SpeakerStatus['nodeRules'];
   /** Whether the speaker announces the address by BGP. */
