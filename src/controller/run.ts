@@ -34,6 +34,7 @@ import { endOnCrash } from '../telemetry/crash.ts';
 import { createDiagnostics } from '../telemetry/diagnostics.ts';
 import { type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
 import { logLongWork } from '../telemetry/long-work-log.ts';
+import { metricsText } from '../telemetry/metrics-text.ts';
 import { registerProcessMetrics } from '../telemetry/process-metrics.ts';
 import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
@@ -96,7 +97,7 @@ export async function runController(options: RunControllerOptions): Promise<void
     : undefined;
 
   const server = await serveHttp(options.metricsAddress, {
-    registry,
+    registry: { contentType: registry.contentType, metrics: () => metricsText(registry, turns) },
     unhealthy: () => [],
     events: () => Promise.resolve(recorder.events()),
     guard,

@@ -8,6 +8,7 @@ import type { AccessControl } from '../telemetry/access.ts';
 import type { Diagnostics } from '../telemetry/diagnostics.ts';
 import type { FlightRecorder, RecordedEvent } from '../telemetry/flight-recorder.ts';
 import { type HttpEndpoint, type ListenAddress, serveHttp } from '../telemetry/http-server.ts';
+import { metricsText } from '../telemetry/metrics-text.ts';
 import type { Turns } from '../turns.ts';
 import { bfdProcessMetrics } from './bfd-metrics.ts';
 import { unreadyReasons } from './readiness.ts';
@@ -48,7 +49,7 @@ export function serveSpeaker({
     registry: {
       contentType: registry.contentType,
       metrics: () =>
-        mergedMetrics(registry, [...layer2.metrics(), ...bfdProcessMetrics(bfd.processStatus())]),
+        mergedMetrics(registry, [...layer2.metrics(), ...bfdProcessMetrics(bfd.processStatus())], turns),
     },
     unhealthy: () => [...layer2.unhealthy(), ...bfd.unhealthy()],
     notReady: () =>
@@ -71,7 +72,11 @@ export function serveSpeaker({
  * Metrics of this process together with those that its child processes have reported. Only metrics that both report are added up, because
  * that takes several times as long as writing them.
  */
-export async function mergedMetrics(registry: Registry, reported: readonly object[]): Promise<string> {
+export async function mergedMetrics(
+  registry: Registry,
+  reported: readonly object[],
+  turns?: Turns,
+): Promise<string> {
   const names = new Set(reported.map((metric) => ('name' in metric ? metric.name : undefined)));
   const rest = new Registry();
   const both: object[] = [];
@@ -79,7 +84,7 @@ export async function mergedMetrics(registry: Registry, reported: readonly objec
     if (names.has(metric.name)) both.push(await metric.get());
     else rest.registerMetric(metric);
   const merged = AggregatorRegistry.aggregate([both, [...reported]]);
-  return `${await rest.metrics()}\n${await merged.metrics()}`;
+  return `${await metricsText(rest, turns)}\n${await merged.metrics()}`;
 }
 
 /** Machines of the peers with this address. The events of a peer hold its name, but not always its address. */

@@ -2,7 +2,7 @@ import type { Gauge, Registry } from 'prom-client';
 
 export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
-export interface CollectedMetric {
+export interface CollectedMetricOptions {
   readonly name: string;
   readonly help: string;
   readonly type: 'gauge' | 'counter';
@@ -12,18 +12,38 @@ export interface CollectedMetric {
 }
 
 /**
- * Registers a metric whose samples are made for each reading of the registry, and are not kept. prom-client's own classes keep each series
- * with a text that identifies it: about 1 KB for each series, which is too much for a metric with a series for each address.
+ * A metric whose samples are made for each reading of the registry, and are not kept. prom-client's own classes keep each series with a text that
+ * identifies it: about 1 KB for each series, which is too much for a metric with a series for each address.
  */
-export function registerCollected(
-  registry: Registry,
-  { name, help, type, labelNames, samples }: CollectedMetric,
-): void {
-  const get = async () => ({
-    ...{ name, help, type, aggregator: 'sum' },
-    values: Array.from(samples(), ([labels, value]) => ({ labels, value })),
-  });
-  // This object has only what a registry asks of a metric.
-  const metric: object = { name, help, type, labelNames, get, reset: () => undefined };
-  registry.registerMetric(metric as Gauge);
+export class CollectedMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames: readonly string[];
+  readonly samples: () => Iterable<Sample>;
+
+  constructor({ name, help, type, labelNames, samples }: CollectedMetricOptions) {
+    this.name = name;
+    this.help = help;
+    this.type = type;
+    this.labelNames = labelNames;
+    this.samples = samples;
+  }
+
+  /** The metric as prom-client's JSON. A registry calls this. */
+  async get(): Promise<object> {
+    const { name, help, type } = this;
+    return {
+      ...{ name, help, type, aggregator: 'sum' },
+      values: Array.from(this.samples(), ([labels, value]) => ({ labels, value })),
+    };
+  }
+
+  /** A registry calls this when it resets all its metrics. There is nothing to reset. */
+  reset(): void {}
+}
+
+export function registerCollected(registry: Registry, options: CollectedMetricOptions): void {
+  // The class has what a registry asks of a metric.
+  registry.registerMetric(new CollectedMetric(options) as object as Gauge);
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { registerCollected, type Sample } from '../../../src/telemetry/collected-metric.ts';
 import { type ConfigInForce, registerConfigMetrics } from '../../../src/telemetry/config-metrics.ts';
+import { metricsText } from '../../../src/telemetry/metrics-text.ts';
 
 const samplesOf = async (registry: Registry) =>
   (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -17,6 +18,7 @@ test('registerCollected() writes the samples of the moment and escapes the value
   const text = await registry.metrics();
   assert.ok(text.startsWith('# HELP example An example.\n# TYPE example gauge\n'), text);
   assert.deepEqual(await samplesOf(registry), ['example{name="a \\"quoted\\" \\\\ name\\n"} 2']);
+  assert.deepEqual(await metricsText(registry, undefined), `${text.trimEnd()}\n\n\n`);
   samples = [];
   assert.deepEqual(await samplesOf(registry), []);
 });
@@ -31,4 +33,28 @@ test('registerConfigMetrics() names the configuration in force, and nothing whil
     'bellman_config_generation 7',
     'bellman_config_info{hash="0123456789abcdef"} 1',
   ]);
+});
+
+test('metricsText() writes long metrics in several turns, all samples of one moment, and other metrics as prom-client does', async () => {
+  const registry = new Registry();
+  new Gauge({ name: 'other', help: 'Another.', registers: [registry] }).set(1);
+  let value = 1;
+  registerCollected(registry, {
+    ...{ name: 'long', help: 'A long one.', type: 'counter', labelNames: ['n'] },
+    samples: () => Array.from({ length: 1000 }, (_, n): Sample => [{ n: String(n) }, value]),
+  });
+  let waits = 0;
+  const turns = {
+    get hasTime() {
+      return waits++ % 2 === 1;
+    },
+    next: async () => {
+      value = 2;
+    },
+  };
+  const lines = (await metricsText(registry, turns)).split('\n').filter((line) => line !== '');
+  assert.ok(waits > 4);
+  assert.deepEqual(lines.slice(0, 3), ['# HELP long A long one.', '# TYPE long counter', 'long{n="0"} 1']);
+  assert.equal(lines.filter((line) => /^long\{n="\d+"\} 1$/.test(line)).length, 1000);
+  assert.deepEqual(lines.slice(-3), ['# HELP other Another.', '# TYPE other gauge', 'other 1']);
 });

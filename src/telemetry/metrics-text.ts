@@ -1,0 +1,50 @@
+import { type Gauge, Registry } from 'prom-client';
+import type { Turns } from '../turns.ts';
+import { CollectedMetric, type Sample } from './collected-metric.ts';
+
+/** Samples in one piece. Writing them takes well under a millisecond. */
+const pieceSamples = 250;
+
+/**
+ * The metrics of a registry in Prometheus' text format. Metrics that may have a sample for each address are written in slices when `turns` is
+ * given.
+ */
+export async function metricsText(
+  registry: Registry,
+  turns: Pick<Turns, 'hasTime' | 'next'> | undefined,
+): Promise<string> {
+  const others = new Registry();
+  const pieces: string[] = [];
+  for (const metric of registry.getMetricsAsArray() as readonly object[])
+    if (metric instanceof CollectedMetric)
+      for (const piece of metricPieces(metric)) {
+        pieces.push(piece);
+        while (turns && !turns.hasTime) await turns.next();
+      }
+    else others.registerMetric(metric as Gauge);
+  return pieces.join('') + (await others.metrics());
+}
+
+/** The text of one metric, in pieces. All samples are of the moment when the first piece is made. */
+function* metricPieces({ name, help, type, samples }: CollectedMetric): Generator<string> {
+  const all = [...samples()];
+  yield `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n`;
+  for (let from = 0; from < all.length; from += pieceSamples)
+    yield all
+      .slice(from, from + pieceSamples)
+      .map((sample) => line(name, sample))
+      .join('');
+  yield '\n';
+}
+
+function line(name: string, [labels, value]: Sample): string {
+  let text = '';
+  for (const label in labels) text += `${text === '' ? '' : ','}${label}="${escaped(labels[label] ?? '')}"`;
+  return text === '' ? `${name} ${value}\n` : `${name}{${text}} ${value}\n`;
+}
+
+function escaped(value: string): string {
+  return /[\\"\n]/.test(value)
+    ? value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+    : value;
+}
