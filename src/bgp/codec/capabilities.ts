@@ -228,11 +228,16 @@ const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * The text; `undefined` when the octets are not UTF-8. A decoder that throws would cost 15 µs for each of the 500 names that an OPEN can
- * hold, so this function looks for the replacement character instead. A name that really contains that character counts as malformed, too.
+ * hold, so this function looks for the replacement character instead.
  */
 function utf8(bytes: Uint8Array): string | undefined {
   const text = textDecoder.decode(bytes);
-  return text.includes('\ufffd') ? undefined : text;
+  return !text.includes('\ufffd') || encodesAs(text, bytes) ? text : undefined;
+}
+
+function encodesAs(text: string, bytes: Uint8Array): boolean {
+  const encoded = new TextEncoder().encode(text);
+  return encoded.length === bytes.length && encoded.every((octet, i) => octet === bytes[i]);
 }
 
 /** Writes `length 1 | name`; a long name is cut at a character boundary. */

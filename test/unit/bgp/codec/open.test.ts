@@ -154,6 +154,7 @@ const capabilities: readonly [code: number, value: string, means: Capability | '
   [70, '00', 'malformed'],
   [73, '03 666f6f 03 62c3a9', { kind: 'fqdn', host: 'foo', domain: 'bé' }],
   [73, '00 00', { kind: 'fqdn', host: '', domain: '' }],
+  [73, '03 efbfbd 00', { kind: 'fqdn', host: '\ufffd', domain: '' }],
   [73, '', 'unknown'],
   [73, '03 666f6f', 'unknown'],
   [73, '04 666f6f 00', 'unknown'],
