@@ -18,6 +18,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
     undrain: 'The node has no such annotation any more.',
+    completion: 'The completion was printed.',
   },
   negative: {
     controller: 'A second signal ended the process before it had stopped.',
@@ -32,6 +33,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     trace: 'No events were found.',
     drain: 'The annotation is written, but the condition of code 0 did not hold before the timeout.',
     undrain: 'Not used.',
+    completion: 'Not used.',
   },
   failed: {
     controller: 'The process could not start, for instance because a flag is wrong or its port is taken.',
@@ -45,6 +47,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     trace: 'The API server or a speaker could not be reached.',
     drain: 'The node does not exist, you may not change it, or the API server could not be reached.',
     undrain: 'The node does not exist, you may not change it, or the API server could not be reached.',
+    completion: 'The shell is unknown.',
   },
   bug: {
     controller:
@@ -58,6 +61,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     trace: 'Not used.',
     drain: 'Not used.',
     undrain: 'Not used.',
+    completion: 'Not used.',
   },
 };
 

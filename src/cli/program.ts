@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { completionCommand } from './completion.ts';
 import { controllerCommand } from './controller.ts';
 import { convertCommand } from './convert.ts';
 import { drainCommand, undrainCommand } from './drain.ts';
@@ -18,6 +19,7 @@ import { validateCommand } from './validate.ts';
  *   drain, undrain        write the annotation of a Node by which the node leaves
  *   status, explain, trace
  *                         read the API server and the HTTP endpoints of the daemons (`daemon-query.ts`), then format the answers
+ *   completion            prints the completion for a shell, made from the definitions of the commands
  *
  * Data from other hosts is decoded, bounded in size, and made printable before it reaches the terminal.
  */
@@ -37,6 +39,7 @@ export function bellmanProgram(version: string): Command {
     traceCommand(),
     drainCommand(),
     undrainCommand(),
+    completionCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   return program;

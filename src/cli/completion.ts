@@ -1,0 +1,13 @@
+import { Argument, Command } from 'commander';
+import { shells } from './completion/shells.ts';
+
+/** `bellman completion`: prints the completion of a shell, made from the flags of all commands. */
+export function completionCommand(): Command {
+  return new Command('completion')
+    .description('print the completion for a shell, of bellman and of kubectl bellman')
+    .addArgument(new Argument('<shell>', 'shell').choices(shells))
+    .action(async (shell: (typeof shells)[number], _, command: Command) => {
+      const { completionScript } = await import('./completion/scripts.ts');
+      process.stdout.write(completionScript(shell, command.parent ?? command));
+    });
+}
