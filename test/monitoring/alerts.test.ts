@@ -184,6 +184,24 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
     description:
       'The speaker of the node node-1 announces nothing, because it has not read all objects that it needs.',
   },
+  BellmanNodeLeavingLong: {
+    series: { 'bellman_node_leaving{node="node-1",reason="maintenance"}': '_x5 1x270 stale' },
+    ...{ quietAt: 240, firesAt: 250, resolvedAt: 285, labels: { node: 'node-1', reason: 'maintenance' } },
+    description: 'The node node-1 has been leaving for four hours. Reason: maintenance.',
+  },
+  BellmanDrainBlocked: {
+    series: {
+      'bellman_node_leaving{node="node-1",reason="maintenance"}': '1x40',
+      'bellman_speaker_announced{service="default/web",protocol="bgp",node="node-1",ip="192.0.2.1"}':
+        '1x20 stale',
+      // The routes of this node are withdrawn.
+      'bellman_node_leaving{node="node-2",reason="maintenance"}': '1x40',
+      'bellman_speaker_announced{service="default/web",protocol="bgp",node="node-3",ip="192.0.2.1"}': '1x40',
+    },
+    ...{ quietAt: 9, firesAt: 12, resolvedAt: 30, labels: { node: 'node-1', reason: 'maintenance' } },
+    description:
+      'The node node-1 leaves and still announces addresses, because too few other nodes can announce them.',
+  },
   BellmanMembershipPartitioned: {
     series: { [`bellman_membership_unreachable{${a}}`]: '0x5 2x10 0x10' },
     ...{ quietAt: 7, firesAt: 9, resolvedAt: 20, labels: { instance: 'a' } },
