@@ -63,9 +63,18 @@ function controlProblems(view: ClusterView, accepted: AcceptedConfig | undefined
 function speakerProblems({ node, status }: SpeakerView, accepted: AcceptedConfig | undefined): Problem[] {
   if (!status.ok)
     return [problem('speaker', node, `the speaker of node ${node} was not reached: ${status.error}`, [node])];
-  return troublesOf(status.value, accepted).map((trouble) =>
+  return [...troublesOf(status.value, accepted), ...drainTroubles(status.value)].map((trouble) =>
     problem('speaker', node, `node ${node}: ${trouble}`, [node]),
   );
+}
+
+/** A drain that the floor holds up. It is no fault of the speaker, and all addresses are announced. */
+function drainTroubles({ leaving }: SpeakerStatus): string[] {
+  const held = leaving?.heldByFloor ?? [];
+  if (held.length === 0) return [];
+  return [
+    `it leaves, but goes on to announce ${nodeList(held)}, because too few other nodes could announce ${held.length > 1 ? 'them' : 'it'}`,
+  ];
 }
 
 function viewerProblems({ viewerProblem, speakers, namespace }: ClusterView): Problem[] {

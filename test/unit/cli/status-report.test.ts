@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { problemsOf } from '../../../src/cli/status/problems.ts';
 import { statusReport } from '../../../src/cli/status/report.ts';
 import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
@@ -408,4 +409,34 @@ test('statusReport() is healthy when an address of a pool with the protocol none
   assert.deepEqual(line(report, 'default/silent').at(-1), `none: ${reason}`);
   assert.equal(report.healthy, true);
   assert.deepEqual(line(report, 'n ').slice(0, 2), ['n', 'none']);
+});
+
+test('statusReport() shows the nodes that leave, with the reason, the time and the addresses', () => {
+  const leaving = {
+    cause: 'taint',
+    reason: 'is tainted reboot:NoSchedule',
+    since: '2026-01-02T03:04:05Z',
+    draining: ['198.51.100.1', '198.51.100.2'],
+    heldByFloor: ['192.0.2.1'],
+  };
+  const report = statusReport(view([], { 'node-1': speaker({ leaving }), 'node-2': speaker() }));
+  assert.equal(report.healthy, true);
+  assert.match(report.text, /^NODE +LEAVING +SINCE +ADDRESSES +REASON$/m);
+  assert.deepEqual(line(report, 'node-1'), [
+    'node-1',
+    'taint',
+    '2026-01-02T03:04:05Z',
+    'drains 2, keeps 1: too few other nodes',
+    'it is tainted reboot:NoSchedule',
+  ]);
+  assert.doesNotMatch(statusReport(view([], { 'node-1': speaker() })).text, /LEAVING/);
+});
+
+test('problemsOf() lists a drain that the floor holds up', () => {
+  const leaving = { cause: 'taint', reason: '', since: '', draining: [], heldByFloor: ['192.0.2.1'] };
+  const [problem] = problemsOf(view([], { 'node-1': speaker({ leaving }) }));
+  assert.match(problem?.text ?? '', /node-1: it leaves, but goes on to announce 192\.0\.2\.1/);
+  assert.deepEqual(problem?.nodes, ['node-1']);
+  const held = { ...leaving, heldByFloor: [] };
+  assert.deepEqual(problemsOf(view([], { 'node-1': speaker({ leaving: held }) })), []);
 });
