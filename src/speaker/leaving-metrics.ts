@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { LeavingState } from './node-speaker.ts';
+import type { LeavingState } from './leaving-nodes.ts';
 
 /** Registers the gauge of a node that leaves. It has no sample while the node does not. */
 export function registerLeavingMetrics(

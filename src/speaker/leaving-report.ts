@@ -5,7 +5,7 @@ import type { EventRecord } from '../kubernetes/events.ts';
 import type { Node } from '../kubernetes/model.ts';
 import type { Logger } from '../log.ts';
 import type { Leaving } from './leaving.ts';
-import type { LeavingState } from './node-speaker.ts';
+import type { LeavingState } from './leaving-nodes.ts';
 
 /** Number of addresses that a message names. */
 const namedAddresses = 3;

@@ -24,7 +24,7 @@
 import type { IpAddress } from '../address/index.ts';
 import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { type Config, emptyConfig } from '../config/config.ts';
 import { type Node, objectKey, type Secret } from '../kubernetes/model.ts';
 import type { AddressRemoval, SourcedEntry } from '../layer2/address-entry.ts';
@@ -35,10 +35,9 @@ import type { TurnHandle, Turns } from '../turns.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
 import { CandidateSetTable } from './candidate-set-table.ts';
-import { DrainSchedule } from './drain-schedule.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
 import type { KeptService, KeptSlice } from './kept-objects.ts';
-import { type Leaving, leavingOf } from './leaving.ts';
+import { LeavingNodes, type LeavingState } from './leaving-nodes.ts';
 import { type NodeRules, nodeRefusal, planningKey } from './node-refusal.ts';
 import { NodeRefusalLog } from './node-refusal-log.ts';
 import { PeerSet, type PeerTrouble } from './peer-set.ts';
@@ -86,16 +85,6 @@ export interface NodeSpeakerOptions {
   readonly turns: Turns;
 }
 
-/** Whether this node leaves, and what it still announces. */
-export interface LeavingState {
-  /** `undefined` when the node does not leave. */
-  readonly leaving: Leaving | undefined;
-  /** Addresses that the node announces as a leaving node, until the drain delay has passed. */
-  readonly draining: readonly string[];
-  /** Addresses that the node goes on to announce, because too few other nodes could. */
-  readonly heldByFloor: readonly string[];
-}
-
 /** Before `start()`, then until the first plans are made, then for ever. */
 type Phase = 'reading' | 'planning' | 'running';
 
@@ -120,12 +109,7 @@ export class NodeSpeaker {
   readonly #refusals = new Map<string, readonly Refusal[]>();
   /** Advertised addresses by Service. */
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
-  /** By Service. Both are empty while this node does not leave. */
-  readonly #draining = new Map<string, readonly string[]>();
-  readonly #heldByFloor = new Map<string, readonly string[]>();
-  readonly #leaving = new Map<string, Leaving>();
-  readonly #drains = new DrainSchedule();
-  #drainTimer: Timer | undefined;
+  readonly #leaving: LeavingNodes;
   readonly #lists = new SharedLists();
   readonly #dependents = new ServiceDependents();
   readonly #candidateSets: CandidateSetTable;
@@ -141,6 +125,15 @@ export class NodeSpeaker {
     this.#options = options;
     this.#peers = new PeerSet(options.nodeName, options.namespace, options.isOnLink);
     this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
+    this.#leaving = new LeavingNodes({
+      nodeName: options.nodeName,
+      clock: options.clock,
+      delayMs: () => this.#config.drain.delaySeconds * 1000,
+      onDrainsOver: (services) => {
+        this.#pendingPlans.add(services);
+        this.#planning.request();
+      },
+    });
     this.#candidateSets = new CandidateSetTable(this.#nodes, this.nodeRules);
     this.#planning = options.turns.task({
       name: 'plans of Services',
@@ -171,10 +164,10 @@ export class NodeSpeaker {
     if (node) this.#nodes.set(name, node);
     else this.#nodes.delete(name);
     if (before === planningKey(name, node, rules)) return;
-    this.#noteLeaving(name, node);
+    this.#leaving.setNode(name, node, rules);
     this.#candidateSets.nodeChanged(name, this.#observedVersion);
     const { nodeName } = this.#options;
-    if (name === nodeName || this.#leaving.has(nodeName)) {
+    if (name === nodeName || this.#leaving.nodes.has(nodeName)) {
       this.#logRefusal();
       this.#planAll();
     } else if (this.#phase !== 'reading') {
@@ -192,7 +185,7 @@ export class NodeSpeaker {
     this.#config = config;
     this.#options.layer2.use(this.usesLayer2);
     this.#candidateSets.setRules(this.nodeRules, this.#observedVersion);
-    for (const [name, node] of this.#nodes) this.#noteLeaving(name, node);
+    for (const [name, node] of this.#nodes) this.#leaving.setNode(name, node, this.nodeRules);
     this.#logRefusal();
     this.#planAll();
   }
@@ -283,11 +276,7 @@ export class NodeSpeaker {
 
   /** Whether this node leaves, and which addresses it still announces. */
   get leavingState(): LeavingState {
-    return {
-      leaving: this.#leaving.get(this.#options.nodeName),
-      draining: [...new Set([...this.#draining.values()].flat())],
-      heldByFloor: [...new Set([...this.#heldByFloor.values()].flat())],
-    };
+    return this.#leaving.state;
   }
 
   node(name: string): Node | undefined {
@@ -320,31 +309,9 @@ export class NodeSpeaker {
     if (isSweeping) this.#candidateSets.dropUnused((set) => this.#addresses.names(set));
     if (this.#phase === 'running') this.#sendChanges();
     else this.#finishStart();
-    this.#awaitDrains();
+    this.#leaving.awaitDrains();
     this.#options.onLeaving(this.leavingState);
     return false;
-  }
-
-  /** Plans the Services again whose drains are over. */
-  #awaitDrains(): void {
-    const { clock } = this.#options;
-    this.#drainTimer?.cancel();
-    const { firstMs } = this.#drains;
-    if (firstMs === undefined) return;
-    this.#drainTimer = clock.after(firstMs + this.#drainDelayMs() - clock.now(), () => {
-      this.#pendingPlans.add(this.#drains.due(clock.now(), this.#drainDelayMs()));
-      this.#planning.request();
-    });
-  }
-
-  #drainDelayMs(): number {
-    return this.#config.drain.delaySeconds * 1000;
-  }
-
-  #noteLeaving(name: string, node: Node | undefined): void {
-    const leaving = node && leavingOf(node, this.nodeRules);
-    if (leaving) this.#leaving.set(name, leaving);
-    else this.#leaving.delete(name);
   }
 
   #finishStart(): void {
@@ -383,9 +350,7 @@ export class NodeSpeaker {
     }
     if (plan.refusals.length > 0) this.#refusals.set(key, plan.refusals);
     else this.#refusals.delete(key);
-    this.#drains.keep(key, plan.draining);
-    putOrDelete(this.#draining, key, plan.draining);
-    putOrDelete(this.#heldByFloor, key, plan.heldByFloor);
+    this.#leaving.planned(key, plan);
     if (plan.advertised.length > 0) this.#advertised.set(key, this.#withSharedPeers(plan.advertised));
     else this.#advertised.delete(key);
     this.#dependents.set(key, plan.dependsOn);
@@ -425,7 +390,7 @@ export class NodeSpeaker {
       nodes: this.#nodes,
       candidateSets: this.#candidateSets,
       isOurs,
-      leaving: this.#leaving,
+      leaving: this.#leaving.nodes,
       isDrainOver: (service, address) => this.#isDrainOver(service, address),
       ...this.nodeRules,
     };
@@ -433,11 +398,8 @@ export class NodeSpeaker {
 
   #isDrainOver(service: KeptService, address: string): boolean {
     const key = objectKey(service);
-    return this.#drains.isOver(key, address, {
-      isAnnounced: this.#advertised.get(key)?.some((each) => each.address === address) ?? false,
-      nowMs: this.#options.clock.now(),
-      delayMs: this.#drainDelayMs(),
-    });
+    const isAnnounced = this.#advertised.get(key)?.some((each) => each.address === address) ?? false;
+    return this.#leaving.isDrainOver(key, address, isAnnounced);
   }
 
   #applyPeers(): void {
@@ -455,9 +417,4 @@ export class NodeSpeaker {
     if (this.#phase !== 'reading')
       this.#refusalLog.update(nodeRefusal(nodeName, this.#nodes.get(nodeName), this.nodeRules)?.reason);
   }
-}
-
-function putOrDelete(lists: Map<string, readonly string[]>, key: string, list: readonly string[]): void {
-  if (list.length > 0) lists.set(key, list);
-  else lists.delete(key);
 }
