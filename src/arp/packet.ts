@@ -1,10 +1,11 @@
-import { type IpAddress, ipToBytes } from '../address/index.ts';
+import { type IpAddress, ipFromBytes, ipToBytes } from '../address/index.ts';
 import {
   broadcastMac,
   ethernetHeaderLength,
   etherType,
   isStationMac,
   macLength,
+  payloadOffset,
   readInt32,
   readUint16,
 } from '../link/frame.ts';
@@ -65,6 +66,23 @@ export function encodeArp(arp: ArpFrame): Buffer {
 /** Encodes an ARP Probe, which asks whether the address is in use without claiming it (RFC 5227 section 2.1.1). */
 export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, targetIp: address });
+}
+
+/** Encodes a request by a host for the address of another host (RFC 826). Receivers learn only what they may know anyway. */
+export function encodeArpRequest(mac: Uint8Array, senderIp: IpAddress, targetIp: IpAddress): Buffer {
+  return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, senderIp, targetIp });
+}
+
+/** Reads a reply. Returns the sender's address and where its MAC is, or undefined when the frame is no valid reply. */
+export function readArpReply(
+  frame: Uint8Array,
+  length: number,
+): { readonly address: IpAddress; readonly macAt: number } | undefined {
+  const at = payloadOffset(frame, length);
+  if (at < 0 || readUint16(frame, at - 2) !== etherType.arp || !isArp(frame, length, at)) return undefined;
+  if (readUint16(frame, at + arpField.operation) !== arpOperation.reply) return undefined;
+  const address = ipFromBytes(frame.subarray(at + arpField.senderIp, at + arpField.senderIp + 4));
+  return { address, macAt: at + arpField.senderMac };
 }
 
 /**

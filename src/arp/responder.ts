@@ -5,6 +5,8 @@
  * Answered: requests for our addresses, broadcast or unicast (a neighbour's refresh), and probes by hosts that are about to take one of
  * our addresses (RFC 5227). A reply goes to the requesting station alone, from the interface's own MAC.
  *
+ * An address on trial is answered to other speakers only, so that they can find out whether the answers arrive.
+ *
  * Dropped: malformed frames, frames for other stations or VLANs, and frames of our own.
  *
  * In conflict with us: a packet from another host with one of our addresses as the sender address, and a probe by another host for an
@@ -18,6 +20,7 @@ import {
   equalBytes,
   ethernetHeaderLength,
   etherType,
+  formatMac,
   isAddressedTo,
   macLength,
   otherVlan,
@@ -41,10 +44,17 @@ export class ArpResponder<T extends Answerable> {
   matched: T | undefined;
   readonly #mac: Uint8Array;
   readonly #addresses: AddressIndex<T>;
+  readonly #isSpeaker: (mac: string) => boolean;
 
-  constructor(mac: Uint8Array, addresses: AddressIndex<T>) {
+  /** `isSpeaker` says whether a MAC, in lower case with colons, belongs to another speaker. */
+  constructor(
+    mac: Uint8Array,
+    addresses: AddressIndex<T>,
+    isSpeaker: (mac: string) => boolean = () => false,
+  ) {
     this.#mac = mac;
     this.#addresses = addresses;
+    this.#isSpeaker = isSpeaker;
     this.reply = encodeArp({ destination: mac, operation: 'reply', senderMac: mac, targetIp: placeholder });
   }
 
@@ -64,8 +74,9 @@ export class ArpResponder<T extends Answerable> {
     if (!target) return 'unknown-address';
     if (!target.answering) {
       // RFC 5227 section 2.1.1: a probe has the sender address 0.0.0.0.
-      const isProbe = readInt32(frame, at + arpField.senderIp) === 0;
-      return isProbe ? this.#conflict(target, frame, at) : 'unknown-address';
+      if (readInt32(frame, at + arpField.senderIp) === 0) return this.#conflict(target, frame, at);
+      if (!target.isOnTrial || !this.#isSpeaker(formatMac(frame, at + arpField.senderMac)))
+        return 'unknown-address';
     }
     const { reply } = this;
     copyBytes(frame, at + arpField.senderMac, reply, 0, macLength);

@@ -5,6 +5,8 @@ import { readInt32 } from './frame.ts';
 export interface Answerable {
   /** False while the address is only probed: conflicts are detected, but requests stay unanswered. */
   readonly answering: boolean;
+  /** Whether requests of other speakers are answered although `answering` is false. */
+  readonly isOnTrial?: boolean;
 }
 
 interface Slot<T> {

@@ -24,6 +24,8 @@ export interface CaptureOptions {
    * kernel took the frame in; it is negative when the wall clock was set back in between. Must not throw.
    */
   readonly onFrame: (frame: Uint8Array, length: number, ageMs: number) => void;
+  /** Size of the kernel's buffer. By default it holds the frames of half a second at 20,000 frames per second. */
+  readonly bufferBytes?: number;
   /** Called once when the capture has failed. It has closed itself by then. */
   readonly onLost: (reason: string) => void;
 }
@@ -44,8 +46,7 @@ export type OpenCapture = (options: CaptureOptions) => Capture;
 
 /** No valid request or solicitation is longer. */
 const snapLength = 512;
-/** Holds the frames of half a second at 20,000 frames per second. */
-const bufferBytes = 8 * 1024 * 1024;
+const defaultBufferBytes = 8 * 1024 * 1024;
 const livenessIntervalMs = 1000;
 /** Maximum number of dispatches to end a session. The first ones may return a link error, or run before the waking frame arrives. */
 const closeAttempts = 20;
@@ -101,7 +102,7 @@ class PcapCapture implements Capture {
         filter: options.filter,
         promiscuous: false,
         buffer_timeout: 0,
-        buffer_size: bufferBytes,
+        buffer_size: options.bufferBytes ?? defaultBufferBytes,
         snap_length: snapLength,
       }),
     );

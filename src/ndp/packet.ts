@@ -1,10 +1,11 @@
-import { type IpAddress, ipToBytes } from '../address/index.ts';
+import { type IpAddress, ipFromBytes, ipToBytes } from '../address/index.ts';
 import {
   copyBytes,
   type DropReason,
   ethernetHeaderLength,
   etherType,
   macLength,
+  payloadOffset,
   readInt32,
   readUint16,
 } from '../link/frame.ts';
@@ -212,6 +213,38 @@ export function encodeDuplicateAddressProbe(mac: Uint8Array, address: IpAddress)
   frame.set(group, ethernetHeaderLength + ndpField.destination);
   frame.set(ipToBytes(address), ethernetHeaderLength + ndpField.target);
   return seal(frame);
+}
+
+/**
+ * A solicitation for the address of another host (RFC 4861 section 7.2.2): 86 octets, with the source link-layer address, so that the
+ * receiver can answer at once.
+ */
+export function encodeSolicitation(mac: Uint8Array, source: IpAddress, target: IpAddress): Buffer {
+  const frame = encodeMessage(solicitationLength + linkLayerOptionLength, icmpType.solicitation, mac);
+  const group = solicitedNodeGroup(target);
+  const at = ethernetHeaderLength;
+  frame.set(groupMac(group), 0);
+  frame.set(ipToBytes(source), at + ndpField.source);
+  frame.set(group, at + ndpField.destination);
+  frame.set(ipToBytes(target), at + ndpField.target);
+  frame[at + ndpField.options] = optionType.sourceLinkLayer;
+  frame[at + ndpField.options + 1] = 1;
+  frame.set(mac, at + ndpField.options + 2);
+  return seal(frame);
+}
+
+/** Reads an advertisement. Returns its target and where the target's MAC is, or undefined when the frame is no valid advertisement. */
+export function readAdvertisement(
+  frame: Uint8Array,
+  length: number,
+): { readonly address: IpAddress; readonly macAt: number } | undefined {
+  const at = payloadOffset(frame, length);
+  if (at < 0 || readUint16(frame, at - 2) !== etherType.ipv6) return undefined;
+  const message = new NeighbourMessage();
+  if (message.read(frame, length, at) !== undefined || message.type !== icmpType.advertisement)
+    return undefined;
+  const address = ipFromBytes(frame.subarray(at + ndpField.target, at + ndpField.target + 16));
+  return { address, macAt: message.linkLayerAt || macLength };
 }
 
 /** An unsolicited advertisement to all nodes (RFC 4861 section 7.2.6). The flag override is set, and the flag solicited is clear. */

@@ -7,6 +7,8 @@
  * link-layer option. Without that option, the reply goes to the frame's source MAC. Duplicate address detection by another host is
  * answered with an advertisement to all nodes.
  *
+ * An address on trial is answered to other speakers only, so that they can find out whether the answers arrive.
+ *
  * Dropped: messages that are invalid by RFC 4861 section 7.1 (hop limit, checksum, options), frames for other stations or VLANs, and
  * frames of our own.
  *
@@ -20,6 +22,7 @@ import {
   copyBytes,
   equalBytes,
   etherType,
+  formatMac,
   isAddressedTo,
   isStationMac,
   macLength,
@@ -37,12 +40,19 @@ export class NdpResponder<T extends Answerable> {
   matched: T | undefined;
   readonly #mac: Uint8Array;
   readonly #addresses: AddressIndex<T>;
+  readonly #isSpeaker: (mac: string) => boolean;
   readonly #message = new NeighbourMessage();
   readonly #advertisement: Advertisement;
 
-  constructor(mac: Uint8Array, addresses: AddressIndex<T>) {
+  /** `isSpeaker` says whether a MAC, in lower case with colons, belongs to another speaker. */
+  constructor(
+    mac: Uint8Array,
+    addresses: AddressIndex<T>,
+    isSpeaker: (mac: string) => boolean = () => false,
+  ) {
     this.#mac = mac;
     this.#addresses = addresses;
+    this.#isSpeaker = isSpeaker;
     this.#advertisement = new Advertisement(mac);
   }
 
@@ -71,7 +81,10 @@ export class NdpResponder<T extends Answerable> {
     const source = hasSource ? this.#addresses.find6(frame, at + ndpField.source) : undefined;
     if (source) return this.#conflict(source, frame);
     if (!target) return 'unknown-address';
-    if (!target.answering) return hasSource ? 'unknown-address' : this.#conflict(target, frame);
+    if (!target.answering) {
+      if (!hasSource) return this.#conflict(target, frame);
+      if (!target.isOnTrial || !this.#isSpeaker(formatMac(frame, macLength))) return 'unknown-address';
+    }
     this.#advertisement.setTarget(frame, at + ndpField.target);
     // RFC 4861 section 7.2.4: without a source address, the advertisement goes to all nodes with the Solicited flag clear.
     if (hasSource) this.#advertisement.toSolicitor(frame, this.#senderMacAt(frame), at + ndpField.source);

@@ -23,6 +23,8 @@ export interface AddressState extends AddressCounts {
   interfaces: readonly string[];
   /** False while the address is only probed. */
   answering: boolean;
+  /** Whether other speakers get answers although `answering` is false. */
+  isOnTrial: boolean;
   /** Listeners of running probes. Each conflicting packet of a host that is not a speaker is passed to them. */
   probes: readonly ProbeListener[];
   /** Recent conflicts, for rate limits. */
@@ -43,6 +45,7 @@ export function newAddressState(
     text,
     interfaces,
     answering: false,
+    isOnTrial: false,
     probes: noProbes,
     conflictHistory: undefined,
     requests: 0,

@@ -40,6 +40,11 @@ export class ConflictHandler {
     this.#speakers = macs;
   }
 
+  /** Whether the MAC, lower case and colon separated, belongs to another speaker. */
+  isSpeaker(mac: string): boolean {
+    return this.#speakers.has(mac);
+  }
+
   handle(state: AddressState, mac: string, port: LinkPort): void {
     const interfaceName = port.link.name;
     const isSpeaker = this.#speakers.has(mac);

@@ -23,6 +23,8 @@ export interface LinkPortOptions {
   readonly onDrop: (protocol: Protocol, reason: DropReason) => void;
   readonly onConflict: (state: AddressState, mac: string, port: LinkPort) => void;
   readonly onLost: (port: LinkPort, reason: string) => void;
+  /** Whether the MAC, lower case and colon separated, belongs to another speaker. */
+  readonly isSpeaker: (mac: string) => boolean;
 }
 
 /**
@@ -52,8 +54,8 @@ export class LinkPort {
     this.link = link;
     this.#options = options;
     this.#groups = new SolicitedNodeGroups(options.groupSocket, link.index);
-    this.#arp = new ArpResponder(link.mac, this.#addresses);
-    this.#ndp = new NdpResponder(link.mac, this.#addresses);
+    this.#arp = new ArpResponder(link.mac, this.#addresses, options.isSpeaker);
+    this.#ndp = new NdpResponder(link.mac, this.#addresses, options.isSpeaker);
     this.#backlog = new FrameBacklog(options.clock, (...held) => this.#guarded(...held));
     this.#capture = options.openCapture({
       interface: link.name,

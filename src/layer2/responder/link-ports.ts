@@ -22,6 +22,7 @@ export interface LinkPortsOptions {
   /** Called when a link begins to carry an address because the link has changed or its capture was reopened. */
   readonly onPlaced: (state: AddressState) => void;
   readonly onConflict: (state: AddressState, mac: string, port: LinkPort) => void;
+  readonly isSpeaker: (mac: string) => boolean;
   /** Called after links or their subnets have changed. */
   readonly onLinksChanged: () => void;
 }
@@ -115,6 +116,7 @@ export class LinkPorts {
         guard,
         onDrop: (protocol, reason) => counters.drop(protocol, reason),
         onConflict,
+        isSpeaker: this.#options.isSpeaker,
         onLost: (lost, reason) => this.#lost(lost, reason),
       });
       this.#ports.set(link.index, port);

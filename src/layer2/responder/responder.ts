@@ -35,6 +35,7 @@ import { findKernelAnswers, type KernelAnswer, readArpIgnore } from './kernel-an
 import { LinkPorts } from './link-ports.ts';
 import { NeighbourCounters, registerNeighbourMetrics } from './metrics.ts';
 import { type ProbeOutcome, probe } from './probe.ts';
+import { type NeighbourAnswer, QuestionPorts } from './question-ports.ts';
 
 const defaultAnnouncements: AnnouncementPolicy = {
   offsetsMs: [0, 50, 200, 500, 1000, 2000, 4000],
@@ -55,6 +56,8 @@ export interface NeighbourResponderOptions {
   readonly onConflict?: (conflict: Conflict) => void;
   /** Called after links or their subnets have changed. The results of `carriers` may then differ. */
   readonly onLinksChanged?: () => void;
+  /** Called for each answer to a question of this node. */
+  readonly onAnswer?: (answer: NeighbourAnswer) => void;
   /** Checked before each announcement. */
   readonly isOwner?: (address: IpAddress) => boolean;
   readonly clock?: Clock;
@@ -91,6 +94,15 @@ export interface NeighbourResponder {
   kernelAnswers(addresses: Iterable<PlacedAddress>): readonly KernelAnswer[];
   /** Counters of every address that is answered. The object of an address stays the same for as long as the address is answered. */
   counts(): Iterable<AddressCounts>;
+  /** Replaces the addresses that are answered to other speakers only. */
+  setTrials(trials: Iterable<PlacedAddress>): void;
+  /**
+   * Asks on the link for the address of another host, by ARP or Neighbour Discovery from an address of this host on that link. Returns false
+   * when the question could not be sent.
+   */
+  ask(interfaceName: string, address: IpAddress): boolean;
+  /** Stops listening for answers on all other links. */
+  keepQuestionLinks(interfaces: ReadonlySet<string>): void;
   /** Handles the frames that have arrived. Long tasks call it between items so that neighbours do not wait. */
   drainCaptures(): void;
   /** Stops answering and closes every socket. */
@@ -110,6 +122,8 @@ class Responder implements NeighbourResponder {
   readonly #ports: LinkPorts;
   readonly #announcer: Announcer;
   readonly #conflicts: ConflictHandler;
+  readonly #questions: QuestionPorts;
+  #trials = new Set<AddressState>();
 
   constructor(options: NeighbourResponderOptions) {
     const { log, registry, clock = systemClock, isOwner = () => true, onConflict = () => {} } = options;
@@ -131,6 +145,7 @@ class Responder implements NeighbourResponder {
       states: () => this.#states.values(),
       onPlaced: (state) => this.#announcer.start(state),
       onConflict: (state, mac, port) => this.#conflicts.handle(state, mac, port),
+      isSpeaker: (mac) => this.#conflicts.isSpeaker(mac),
       onLinksChanged: () => options.onLinksChanged?.(),
     });
     this.#announcer = new Announcer({
@@ -146,6 +161,13 @@ class Responder implements NeighbourResponder {
       policy: options.defence ?? 'defend',
       yieldAddress: (address) => this.remove(address),
       onConflict,
+    });
+    this.#questions = new QuestionPorts({
+      ...{ log, clock, guard },
+      links: this.#links,
+      ...(options.openCapture ? { openCapture: options.openCapture } : {}),
+      onAnswer: (answer) => options.onAnswer?.(answer),
+      onDrop: (protocol, reason) => counters.drop(protocol, reason),
     });
     if (registry) registerNeighbourMetrics(registry, counters, () => this.#ports.count);
   }
@@ -212,13 +234,39 @@ class Responder implements NeighbourResponder {
 
   drainCaptures(): void {
     this.#ports.drain();
+    this.#questions.drain();
   }
 
   close(): void {
     this.#announcer.close();
     this.#links.close();
     this.#ports.close();
+    this.#questions.close();
     this.#groupSocket.close();
+  }
+
+  setTrials(trials: Iterable<PlacedAddress>): void {
+    const before = this.#trials;
+    this.#trials = new Set();
+    for (const { address, interfaces } of trials) {
+      const state = this.#state(address, interfaces);
+      state.isOnTrial = true;
+      this.#trials.add(state);
+      this.#ports.place(state);
+    }
+    for (const state of before) {
+      if (this.#trials.has(state)) continue;
+      state.isOnTrial = false;
+      this.#forgetUnused(state);
+    }
+  }
+
+  ask(interfaceName: string, address: IpAddress): boolean {
+    return this.#questions.ask(interfaceName, address);
+  }
+
+  keepQuestionLinks(interfaces: ReadonlySet<string>): void {
+    this.#questions.keep(interfaces);
   }
 
   #state(address: IpAddress, interfaces: readonly string[]): AddressState {
@@ -229,7 +277,7 @@ class Responder implements NeighbourResponder {
   }
 
   #forgetUnused(state: AddressState): void {
-    if (state.answering || state.probes.length > 0) return;
+    if (state.answering || state.isOnTrial || state.probes.length > 0) return;
     this.#states.delete(state.text);
     this.#ports.remove(state);
   }

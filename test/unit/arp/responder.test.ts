@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { encodeArp, encodeArpAnnouncement, encodeArpProbe } from '../../../src/arp/packet.ts';
+import {
+  encodeArp,
+  encodeArpAnnouncement,
+  encodeArpProbe,
+  encodeArpRequest,
+  readArpReply,
+} from '../../../src/arp/packet.ts';
 import { ArpResponder } from '../../../src/arp/responder.ts';
 import { AddressIndex } from '../../../src/link/address-index.ts';
 import { formatMac } from '../../../src/link/frame.ts';
@@ -17,6 +23,32 @@ function responder(...addresses: { text: string; answering: boolean }[]) {
 }
 
 const owner = () => responder({ text: '192.0.2.1', answering: true });
+
+test('encodeArpRequest() writes a request octet for octet like the kernel', () => {
+  const request = encodeArpRequest(macFrom('02:00:00:00:00:0b'), ip('192.0.2.2'), ip('192.0.2.1'));
+  assert.equal(hex(request), captured.arpRequest);
+});
+
+test('readArpReply() reads a reply of the kernel, and no other frame', () => {
+  const reply = frame(captured.arpReply);
+  const read = readArpReply(reply, reply.length);
+  assert.deepEqual(read?.address, ip('192.0.2.1'));
+  assert.equal(formatMac(reply, read?.macAt), '02:00:00:00:00:0a');
+  for (const other of [captured.arpRequest, captured.arpProbe, captured.advertisement])
+    assert.equal(readArpReply(frame(other), other.length / 2), undefined);
+  for (let length = 0; length < reply.length; length++) assert.equal(readArpReply(reply, length), undefined);
+});
+
+test('ArpResponder answers requests of other speakers for an address on trial, and no others', () => {
+  const index = new AddressIndex<{ answering: boolean; isOnTrial: boolean }>();
+  index.set(ip('192.0.2.1'), { answering: false, isOnTrial: true });
+  const request = frame(captured.arpRequest);
+  const speaker = '02:00:00:00:00:0b';
+  const verdict = (mac: string) =>
+    new ArpResponder(ownMac, index, (each) => each === mac).receive(request, request.length);
+  assert.equal(verdict(speaker), 'answer');
+  assert.equal(verdict('02:00:00:00:00:0c'), 'unknown-address');
+});
 
 describe('ArpResponder answers octet for octet like the kernel:', () => {
   for (const [name, request, reply] of [

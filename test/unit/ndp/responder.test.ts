@@ -6,8 +6,10 @@ import { AddressIndex } from '../../../src/link/address-index.ts';
 import { formatMac } from '../../../src/link/frame.ts';
 import {
   encodeDuplicateAddressProbe,
+  encodeSolicitation,
   encodeUnsolicitedAdvertisement,
   groupMac,
+  readAdvertisement,
   solicitedNodeGroup,
 } from '../../../src/ndp/packet.ts';
 import { NdpResponder } from '../../../src/ndp/responder.ts';
@@ -32,6 +34,31 @@ function responder(text: string, answering = true, mac = ownMac) {
   index.set(ip(text), { text, answering });
   return new NdpResponder(mac, index);
 }
+
+test('encodeSolicitation() writes a solicitation octet for octet like the kernel', () => {
+  const sender = macFrom('02:00:00:00:00:0b');
+  assert.equal(hex(encodeSolicitation(sender, ip('2001:db8::b'), ip('2001:db8::a'))), captured.solicitation);
+});
+
+test('readAdvertisement() reads an advertisement of the kernel, and no other frame', () => {
+  const advertisement = frame(captured.advertisement);
+  const read = readAdvertisement(advertisement, advertisement.length);
+  assert.deepEqual(read?.address, ip('2001:db8::a'));
+  assert.equal(formatMac(advertisement, read?.macAt), '02:00:00:00:00:0a');
+  for (const other of [captured.solicitation, captured.arpReply])
+    assert.equal(readAdvertisement(frame(other), other.length / 2), undefined);
+  for (let length = 0; length < advertisement.length; length++)
+    assert.equal(readAdvertisement(advertisement, length), undefined);
+});
+
+test('NdpResponder answers solicitations of other speakers for an address on trial, and no others', () => {
+  const index = new AddressIndex<{ answering: boolean; isOnTrial: boolean }>();
+  index.set(ip('2001:db8::a'), { answering: false, isOnTrial: true });
+  const verdict = (speaker: string) =>
+    new NdpResponder(ownMac, index, (each) => each === speaker).receive(solicitation, solicitation.length);
+  assert.equal(verdict('02:00:00:00:00:0b'), 'answer');
+  assert.equal(verdict('02:00:00:00:00:0c'), 'unknown-address');
+});
 
 const owner = () => responder('2001:db8::a');
 
