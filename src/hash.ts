@@ -33,6 +33,11 @@ export function weightFrom(state: number, key: string): number {
   return finish(extend(state, key));
 }
 
+/** A weight from the `rendezvousState` of a node and the hash of a key. It costs the same for a key of any length. */
+export function weightFromHash(state: number, keyHash: number): number {
+  return finish(state ^ keyHash);
+}
+
 /** The `count` heaviest nodes for the key, heaviest first. */
 export function rendezvousWinners(nodes: Iterable<string>, key: string, count: number): string[] {
   return [...nodes]

@@ -2,9 +2,11 @@ import { type IpAddress, type Prefix, prefixContains } from '../../address/index
 import { carries } from '../../link/link-table.ts';
 import { type AddressEntry, interfacesOf } from '../address-entry.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { names } from './witness-facts.ts';
 
 /**
- * Decides which nodes could answer for an address: the entry's candidates that are alive, are not leaving, and have a link for the address.
+ * Decides which nodes could answer for an address: the entry's candidates that are alive, are not leaving, have a link for the address, and
+ * are not mute for it. If all of them are mute, muteness does not count, because the address is best left where it is.
  */
 export class Eligibility {
   readonly #nodes: ReadonlyMap<string, NodeFacts>;
@@ -14,6 +16,11 @@ export class Eligibility {
    * Results by candidate list, then by a key of the relevant interfaces and subnets. Entries with equal candidates share one list object.
    */
   readonly #cache = new Map<readonly string[], Map<string, readonly string[]>>();
+
+  /** Live nodes that are mute for some address. */
+  readonly #mute: readonly string[];
+  /** The lists that remain of a list without its mute nodes, by these nodes. */
+  readonly #audible = new Map<readonly string[], Map<string, readonly string[]>>();
 
   /** The nodes of each list of eligible nodes. */
   readonly #sets = new Map<readonly string[], ReadonlySet<string>>();
@@ -27,6 +34,7 @@ export class Eligibility {
   constructor(nodes: ReadonlyMap<string, NodeFacts>, claiming: ReadonlySet<string> = new Set()) {
     this.#nodes = nodes;
     this.#claiming = claiming;
+    this.#mute = [...nodes].filter(([, { mute }]) => mute !== undefined).map(([node]) => node);
     const subnets = new Map<string, Prefix>();
     for (const { links } of nodes.values())
       for (const link of links)
@@ -80,14 +88,21 @@ export class Eligibility {
    */
   couldAnswer(node: string, address: IpAddress, entry: AddressEntry): boolean {
     const facts = this.#nodes.get(node);
-    if (!facts || facts.isLeaving) return false;
+    if (!facts || facts.isLeaving || names(facts.mute, entry.address)) return false;
     const interfaces = interfacesOf(entry, node);
     return facts.links.some((link) => carries(link, address, []) || carries(link, address, interfaces));
   }
 
   /** The eligible nodes, in the order of the candidates. */
   eligible(address: IpAddress, entry: AddressEntry): readonly string[] {
-    const { candidates } = entry;
+    const able = this.carriersAmong(entry.candidates, address, entry);
+    if (this.#mute.length === 0) return able;
+    const mute = this.#mute.filter((node) => names(this.#nodes.get(node)?.mute, entry.address));
+    return mute.length === 0 ? able : this.#without(mute, able);
+  }
+
+  /** The nodes of the list that are alive, are not leaving, and have a link for the address. Pass the same list object for equal lists. */
+  carriersAmong(candidates: readonly string[], address: IpAddress, entry: AddressEntry): readonly string[] {
     const cached = this.#cache.get(candidates) ?? new Map<string, readonly string[]>();
     this.#cache.set(candidates, cached);
     const key = this.#keyOf(address, entry);
@@ -101,6 +116,16 @@ export class Eligibility {
     });
     cached.set(key, nodes);
     return nodes;
+  }
+
+  /** The list without the mute nodes; the whole list if no node remains. */
+  #without(mute: readonly string[], nodes: readonly string[]): readonly string[] {
+    const cached = this.#audible.get(nodes) ?? new Map<string, readonly string[]>();
+    this.#audible.set(nodes, cached);
+    const key = mute.join();
+    const remaining = cached.get(key) ?? nodes.filter((node) => !mute.includes(node));
+    cached.set(key, remaining);
+    return remaining.length > 0 ? remaining : nodes;
   }
 
   /**

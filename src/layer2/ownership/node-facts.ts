@@ -1,6 +1,7 @@
 import { formatPrefix, parsePrefix } from '../../address/index.ts';
 import { formatMac } from '../../link/frame.ts';
 import type { Link } from '../../link/link-table.ts';
+import { parseWitnessFacts, type WitnessFacts, witnessToJson } from './witness-facts.ts';
 
 /** The part of a link that other nodes need to know. */
 export interface NodeLink extends Pick<Link, 'name' | 'subnets'> {
@@ -9,7 +10,7 @@ export interface NodeLink extends Pick<Link, 'name' | 'subnets'> {
 }
 
 /** Facts that each node tells all others about itself, so that every node can judge which nodes could answer for an address. */
-export interface NodeFacts {
+export interface NodeFacts extends WitnessFacts {
   readonly links: readonly NodeLink[];
   /** The node hands over its addresses and must not receive new ones. */
   readonly isLeaving: boolean;
@@ -18,7 +19,7 @@ export interface NodeFacts {
 }
 
 /** All facts except the links. */
-export type NodePhase = Pick<NodeFacts, 'isLeaving' | 'isStarting'>;
+export type NodePhase = Omit<NodeFacts, 'links'>;
 
 /** The text for other nodes, and the names of links that do not fit in it. */
 export interface FormattedFacts {
@@ -34,28 +35,32 @@ const maxLength = 900;
  *
  *     {"leaving":true,"starting":true,"links":[["eth0","02:00:00:00:00:01",["192.0.2.0/24"]]]}
  *
- * If not all links fit, as on a node with many container networks, only the links that `isNeeded` selects are included.
+ * What the node says as a witness follows in the form of witness-facts.ts. If the text is too long, a shorter form of that comes first, then
+ * none of it. If not all links fit then, as on a node with many container networks, only the links that `isNeeded` selects are included.
  */
 export function formatFacts(
   links: readonly Link[],
   isNeeded: (link: Link) => boolean,
   phase: NodePhase,
 ): FormattedFacts {
-  const all = toJson(links, phase);
-  if (all.length <= maxLength) return { text: all, leftOut: [] };
+  for (const form of ['long', 'short', 'none'] as const) {
+    const all = toJson(links, phase, form);
+    if (all.length <= maxLength) return { text: all, leftOut: [] };
+  }
   const needed = links.filter(isNeeded);
   for (let count = needed.length; ; count--) {
-    const text = toJson(needed.slice(0, count), phase);
+    const text = toJson(needed.slice(0, count), phase, 'none');
     if (text.length <= maxLength || count === 0)
       return { text, leftOut: needed.slice(count).map(({ name }) => name) };
   }
 }
 
-function toJson(links: readonly Link[], { isLeaving, isStarting }: NodePhase): string {
+function toJson(links: readonly Link[], phase: NodePhase, witness: 'long' | 'short' | 'none'): string {
   return toAscii(
     JSON.stringify({
-      ...(isLeaving ? { leaving: true } : {}),
-      ...(isStarting ? { starting: true } : {}),
+      ...(phase.isLeaving ? { leaving: true } : {}),
+      ...(phase.isStarting ? { starting: true } : {}),
+      ...(witness === 'none' ? {} : witnessToJson(phase, witness === 'short')),
       links: links.map(({ name, mac, subnets }) => [name, formatMac(mac), subnets.map(formatPrefix)]),
     }),
   );
@@ -81,6 +86,7 @@ export function parseFacts(text: string): NodeFacts {
   return {
     isLeaving: leaving === true,
     isStarting: starting === true,
+    ...parseWitnessFacts(raw),
     links: (Array.isArray(links) ? links : []).flatMap((link: unknown) => parseLink(link) ?? []),
   };
 }

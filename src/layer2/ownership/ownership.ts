@@ -142,7 +142,10 @@ export class Ownership {
   }
 
   /** All entries, whichever node owns their addresses. */
-  get entries(): Pick<EntryTable<TrackedEntry>, 'addresses' | 'namedInterfaces' | 'carriesAny'> {
+  get entries(): Pick<
+    EntryTable<TrackedEntry>,
+    'addresses' | 'namedInterfaces' | 'carriesAny' | 'tracked' | 'get'
+  > {
     return this.#entries;
   }
 

@@ -117,3 +117,23 @@ test('preferred() returns the nodes with the greatest preference, and all nodes 
   assert.deepEqual(eligibility.preferred([], entry), []);
   assert.deepEqual(eligibility.preferred(['a', 'd'], addressEntry('192.0.2.1', [])), ['a', 'd']);
 });
+
+test('a node that is mute for an address is not eligible for it, unless all candidates are', () => {
+  const address = parseIp('192.0.2.1');
+  const entry = addressEntry('192.0.2.1', ['a', 'b']);
+  assert.ok(address);
+  const judge = (...mute: readonly (readonly string[])[]) => {
+    const facts = mute.map((each) => ({
+      ...nodeFacts(),
+      ...(each.length > 0 ? { mute: new Set(each) } : {}),
+    }));
+    return new Eligibility(new Map(facts.map((each, i) => ['ab'.charAt(i), each])));
+  };
+  const one = judge(['192.0.2.1'], []);
+  assert.deepEqual(one.eligible(address, entry), ['b']);
+  assert.equal(one.eligible(address, entry), one.eligible(address, entry), 'equal lists are one object');
+  assert.equal(one.couldAnswer('a', address, entry), false);
+  assert.deepEqual(judge(['192.0.2.2'], []).eligible(address, entry), ['a', 'b']);
+  assert.deepEqual(judge(['*'], []).eligible(address, entry), ['b']);
+  assert.deepEqual(judge(['*'], ['192.0.2.1']).eligible(address, entry), ['a', 'b']);
+});

@@ -80,3 +80,38 @@ test('parseFacts() reads the parts that it knows and ignores all others', () => 
     },
   );
 });
+
+test('formatFacts() and parseFacts() keep what a node says as a witness', () => {
+  const phase = {
+    ...answering,
+    witness: {
+      unanswered: new Map([['node-1', new Set(['192.0.2.240', '2001:db8::f0'])]]),
+      answered: new Map([['node-2', new Set(['192.0.2.241'])]]),
+      isDeaf: false,
+    },
+    mute: new Set(['192.0.2.242']),
+  };
+  const { links: _, ...facts } = parseFacts(formatFacts([link('eth0')], all, phase).text);
+  assert.deepEqual(facts, phase);
+});
+
+test('formatFacts() never leaves out a link for what a node says as a witness, and names all addresses as mute before it leaves some out', () => {
+  const mute = new Set(Array.from({ length: 16 }, (_, i) => `2001:db8:1:2:3:4:5:${i}`));
+  const unanswered = new Map([['node-1', mute]]);
+  const phase = { ...answering, mute, witness: { unanswered, answered: new Map(), isDeaf: false } };
+  const links = Array.from({ length: 10 }, (_, i) => link(`eth${i}`, `10.${i}.0.0/16`));
+  const { text, leftOut } = formatFacts(links, all, phase);
+  assert.deepEqual(leftOut, []);
+  assert.deepEqual(parseFacts(text).mute, new Set(['*']));
+  assert.equal(parseFacts(text).witness?.unanswered.get('node-1')?.size, 3);
+});
+
+for (const text of [
+  '{"links":[],"witness":7,"mute":"all"}',
+  '{"links":[],"witness":{"unanswered":[1],"answered":{"a":"b"},"deaf":1},"mute":[1,{}]}',
+])
+  test(`parseFacts() ignores malformed statements of a witness: ${text}`, () => {
+    const { mute, witness } = parseFacts(text);
+    assert.equal(mute, undefined);
+    assert.equal((witness?.unanswered.get('0')?.size ?? 0) + (witness?.answered.size ?? 0), 0);
+  });

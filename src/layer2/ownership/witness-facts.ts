@@ -1,0 +1,90 @@
+/**
+ * Statements of a node about answers on the wire: as a witness about the addresses of other nodes, and about addresses that it
+ * does not answer for any more because witnesses got no answer. It is a part of the node's facts (node-facts.ts):
+ *
+ *     "witness":{"unanswered":{"node-1":["192.0.2.240"]},"answered":{"node-2":["192.0.2.241"]},"deaf":true},"mute":["192.0.2.242"]
+ *
+ * A node that is no witness has no `witness`. A release that does not know these parts ignores them.
+ */
+
+/** Addresses in canonical text. `everyAddress` stands for all addresses of the node in question. */
+export type AddressNames = ReadonlySet<string>;
+export const everyAddress = '*';
+
+/** Whether the names include the address. */
+export function names(set: AddressNames | undefined, address: string): boolean {
+  return set !== undefined && (set.has(address) || set.has(everyAddress));
+}
+
+export interface WitnessReport {
+  /** By owner: the addresses for which the owner gives this witness no answer. */
+  readonly unanswered: ReadonlyMap<string, AddressNames>;
+  /** By node: the addresses on trial for which the node has answered this witness. */
+  readonly answered: ReadonlyMap<string, AddressNames>;
+  /** The witness gets no answer from any node, so it is at fault itself. It makes no statements about other nodes. */
+  readonly isDeaf: boolean;
+}
+
+export interface WitnessFacts {
+  /** `undefined` for a node that asks no questions. */
+  readonly witness?: WitnessReport;
+  /** Addresses that other nodes should answer for, because witnesses got no answer from this node. */
+  readonly mute?: AddressNames;
+}
+
+export const emptyReport: WitnessReport = { unanswered: new Map(), answered: new Map(), isDeaf: false };
+
+/** Number of addresses of each node in a short report. */
+const shortLength = 3;
+
+/**
+ * The JSON parts. With `isShort`, a report names only some of the addresses. A short list of mute addresses is `everyAddress`, because an
+ * address that the list left out could return to the node.
+ */
+export function witnessToJson({ witness, mute }: WitnessFacts, isShort: boolean): Record<string, unknown> {
+  const list = (set: AddressNames) => (isShort ? [...set].slice(0, shortLength) : [...set]);
+  const lists = (by: ReadonlyMap<string, AddressNames>) =>
+    by.size === 0 ? undefined : Object.fromEntries([...by].map(([node, set]) => [node, list(set)]));
+  // JSON leaves `undefined` out.
+  return {
+    ...(witness
+      ? {
+          witness: {
+            unanswered: lists(witness.unanswered),
+            answered: lists(witness.answered),
+            deaf: witness.isDeaf || undefined,
+          },
+        }
+      : {}),
+    ...(mute && mute.size > 0 ? { mute: isShort ? [everyAddress] : [...mute] } : {}),
+  };
+}
+
+/** Longest list that is accepted from another node. */
+const maxNames = 64;
+
+/** Reads the parts that `witnessToJson` writes. Malformed parts are ignored. */
+export function parseWitnessFacts(raw: object): WitnessFacts {
+  const { witness, mute } = raw as { readonly witness?: unknown; readonly mute?: unknown };
+  const muted = parseNames(mute);
+  return {
+    ...(typeof witness === 'object' && witness !== null ? { witness: parseReport(witness) } : {}),
+    ...(muted.size > 0 ? { mute: muted } : {}),
+  };
+}
+
+function parseReport(raw: object): WitnessReport {
+  const { unanswered, answered, deaf } = raw as Record<string, unknown>;
+  return { unanswered: parseLists(unanswered), answered: parseLists(answered), isDeaf: deaf === true };
+}
+
+function parseLists(raw: unknown): Map<string, AddressNames> {
+  if (typeof raw !== 'object' || raw === null) return new Map();
+  const lists = Object.entries(raw).map(([node, list]) => [node, parseNames(list)] as const);
+  return new Map(lists.filter(([, set]) => set.size > 0));
+}
+
+function parseNames(raw: unknown): AddressNames {
+  if (!Array.isArray(raw)) return new Set();
+  return new Set(raw.slice(0, maxNames).filter((each: unknown) => typeof each === 'string'));
+}
