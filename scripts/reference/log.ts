@@ -28,7 +28,8 @@ const fields: Readonly<Record<string, string>> = {
   lease: 'path of the Lease',
   lines: 'number of log lines that were lost',
   mac: 'MAC of the other host',
-  machine: 'name of the state machine, such as `peer NAME`, `bfd NAME`, `ownership` or `membership`',
+  machine:
+    'name of the state machine, such as `peer NAME`, `bfd NAME`, `ownership`, `membership` or `witness`',
   metricsPort: 'port of the HTTP endpoint',
   namespaces: 'number of Namespaces',
   node: 'name of the node',
@@ -62,6 +63,7 @@ const fields: Readonly<Record<string, string>> = {
   waiting: 'number of Services whose status is to be written',
   whom: 'the affected peers',
   work: 'what is done in slices, such as `plans of Services`',
+  witnesses: 'nodes whose speakers ask for the address',
 };
 
 /** The parts of the program, in the order of the page, each with the folders of `src/` that belong to it. */

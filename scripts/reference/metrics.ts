@@ -97,7 +97,12 @@ const processes: readonly Process[] = [
     register: (registry) => {
       registerAddressMetrics(registry, () => []);
       registerNeighbourMetrics(registry, new NeighbourCounters(), () => 0);
-      new Layer2Metrics(registry, { members: () => [], unreachable: () => 0, owned: () => 0 });
+      new Layer2Metrics(registry, {
+        members: () => [],
+        unreachable: () => 0,
+        owned: () => 0,
+        witness: () => ({ unverified: 0, asked: 0 }),
+      });
     },
   },
 ];

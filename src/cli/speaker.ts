@@ -12,6 +12,7 @@ interface SpeakerFlags extends DaemonFlags {
   readonly ignoreExcludeLabel: boolean;
   readonly conflictPolicy: DefencePolicy;
   readonly announceEvery: number;
+  readonly witnessEvery: number;
   readonly stateDirectory: string;
 }
 
@@ -59,6 +60,15 @@ export function speakerCommand(): Command {
         .env('BELLMAN_ANNOUNCE_EVERY')
         .argParser(parseSeconds)
         .default(0),
+    )
+    .addOption(
+      new Option(
+        '--witness-every <seconds>',
+        'interval at which this speaker asks for each address of another node that it is a witness of; 0 asks for none',
+      )
+        .env('BELLMAN_WITNESS_EVERY')
+        .argParser(parseSeconds)
+        .default(5),
     )
     .addOption(
       new Option(

@@ -103,6 +103,8 @@ const speakerStatus = z.object({
   announcing: z.record(text, text),
   /** Layer-2 addresses that a foreign host uses, with the MAC of that host and the interface on which it was seen. */
   inUse: z.record(text, text),
+  /** Layer-2 addresses that the speaker answers for and whose witnesses get no answer, with the nodes of the witnesses. */
+  unverified: z.record(text, text).default({}),
   /** Addresses announced by BGP, with the names of the peers. */
   advertised: z.record(text, texts),
   /** Whether any pool is announced in layer 2. Without one, the speaker has no members. Absent in a status of an older release. */

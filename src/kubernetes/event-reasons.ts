@@ -111,6 +111,12 @@ export const eventReasons = {
     meaning:
       'Another host uses the address. The message names the MAC of that host, and says what the node does about it.',
   },
+  AddressNotVerified: {
+    object: 'Service',
+    type: 'Warning',
+    meaning:
+      'A node announces an address in layer 2, but the speakers that ask for it get no answer. The message names these speakers, and says whether another node takes the address over.',
+  },
 } as const satisfies Record<string, EventMeaning>;
 
 export type EventReason = keyof typeof eventReasons;

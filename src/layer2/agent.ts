@@ -51,6 +51,7 @@ import {
   type PlacedAddress,
 } from './responder/responder.ts';
 import { ViewUpdates } from './view-updates.ts';
+import { WitnessRunner } from './witness-runner.ts';
 
 export interface Layer2AgentOptions extends Layer2Settings {
   readonly logger: Logger;
@@ -86,6 +87,7 @@ export class Layer2Agent {
   readonly #entriesCoalescer: Coalescer;
   readonly #claimsCoalescer: Coalescer;
   readonly #viewUpdates: ViewUpdates;
+  readonly #witness: WitnessRunner;
   #readiness: Readiness | undefined;
   #hasEntries = false;
   #isLeaving = false;
@@ -107,6 +109,7 @@ export class Layer2Agent {
       defence: options.conflictPolicy,
       isOwner: (address) => this.#ownership.isAnswering(formatIp(address)),
       onConflict: (conflict) => this.#answers.conflict(conflict),
+      onAnswer: (answer) => this.#witness.answered(answer),
       onLinksChanged: () => this.#linksChanged(),
     });
     const drainCaptures = () => this.#responder.drainCaptures();
@@ -141,6 +144,7 @@ export class Layer2Agent {
       members: () => [...(this.#membership.machine?.members() ?? [])].map(({ state }) => state),
       unreachable: () => this.#membership.machine?.unreachable().length ?? 0,
       owned: () => this.#answers.count,
+      witness: () => this.#witness,
     });
     this.#ownFacts = new OwnFacts(this.#ownership.entries, logger, report);
     this.#kernelAnswers = new KernelAnswerWarnings(this.#responder, logger);
@@ -154,6 +158,17 @@ export class Layer2Agent {
       metrics: this.#metrics,
       onJoined: () => this.#joined(),
       onChanged: (changes) => this.#membershipChanged(changes),
+    });
+    this.#witness = new WitnessRunner({
+      ...{ nodeName, clock, logger, report },
+      everySeconds: options.witnessEverySeconds,
+      recorder: options.recorder,
+      responder: this.#responder,
+      entries: this.#ownership.entries,
+      claim: (address) => this.#claims.get(address),
+      answering: this.#answers.sinceMs,
+      hosts: () => this.#membership.hosts(),
+      onFacts: () => this.#tellFacts(),
     });
     this.#handover = new Handover(clock);
     this.#entriesCoalescer = new Coalescer(clock, () => this.#applyEntries());
@@ -229,6 +244,7 @@ export class Layer2Agent {
 
   #entriesChanged(): void {
     this.#tellFacts();
+    this.#witness.changed();
     this.#checkKernelSoon();
   }
 
@@ -262,6 +278,7 @@ export class Layer2Agent {
       this.#viewUpdates.refreshFor(this.#ownersOf(payloads));
       this.#runner.send({ kind: 'claims-received', addresses: payloads });
       this.#claimsCoalescer.request();
+      this.#witness.changed();
     }
     this.#tryToStart();
     this.#checkHandover();
@@ -281,6 +298,7 @@ export class Layer2Agent {
       isStarted: this.#ownership.isStarted,
     });
     this.#runner.send({ kind: 'view', view });
+    this.#witness.see(view);
     this.#quorumTimer?.cancel();
     const atMs = this.#members.wakeAtMs();
     this.#quorumTimer =
@@ -290,7 +308,11 @@ export class Layer2Agent {
   }
 
   #formatFacts(): string {
-    const phase = { isLeaving: this.#isLeaving, isStarting: !this.#ownership.isStarted };
+    const phase = {
+      isLeaving: this.#isLeaving,
+      isStarting: !this.#ownership.isStarted,
+      ...this.#witness.facts,
+    };
     return this.#ownFacts.format(this.#responder.links(), phase);
   }
 
@@ -368,6 +390,7 @@ export class Layer2Agent {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     this.#answers.end();
+    this.#witness.stop();
     const handedOver = this.#handover.wait();
     this.#tellFacts();
     this.#checkHandover();

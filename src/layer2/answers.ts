@@ -47,6 +47,8 @@ const maxProbes = 250;
 export class Answers {
   readonly #options: AnswersOptions;
   readonly #announced = new Map<string, Announcing>();
+  /** When this node began to answer for each address. */
+  readonly #sinceMs = new Map<string, number>();
   /** Owned addresses that another host uses. */
   readonly #inConflict = new Set<string>();
   /** Probes that wait until other probes end. Thousands may wait, so each keeps only two references. */
@@ -61,6 +63,11 @@ export class Answers {
   /** Number of addresses that this node answers for. */
   get count(): number {
     return this.#announced.size;
+  }
+
+  /** The addresses that this node answers for, each with the time since when it has. */
+  get sinceMs(): ReadonlyMap<string, number> {
+    return this.#sinceMs;
   }
 
   /** Prevents the node from answering for any further address. */
@@ -85,6 +92,7 @@ export class Answers {
     const text = formatIp(address);
     this.#options.responder.remove(address);
     const wasInConflict = this.#inConflict.delete(text);
+    this.#sinceMs.delete(text);
     if (!this.#announced.delete(text) && !wasInConflict) return;
     this.#options.logger.info({ ip: text, reason }, 'stopped answering');
     this.#options.report({ kind: 'announcing', started: [], stopped: [text] });
@@ -110,6 +118,7 @@ export class Answers {
     const text = formatIp(address);
     const { report, ownership } = this.#options;
     const hasYielded = action === 'yielded' && this.#announced.delete(text);
+    if (hasYielded) this.#sinceMs.delete(text);
     if (hasYielded) report({ kind: 'announcing', started: [], stopped: [text] });
     report({ kind: 'conflict', address: text, mac, interface: link, action });
     if (!hasYielded) return;
@@ -181,6 +190,7 @@ export class Answers {
     const since = new Date(clock.epochMs()).toISOString();
     const announced = { address: entry.address, interfaces, since };
     this.#announced.set(entry.address, announced);
+    this.#sinceMs.set(entry.address, clock.now());
     this.#inConflict.delete(entry.address);
     logger.info({ ip: entry.address, interface: interfaces.join(','), ...takeover }, 'answering');
     report({ kind: 'announcing', started: [announced], stopped: [] });

@@ -85,6 +85,11 @@ export class MembershipPort {
     return true;
   }
 
+  /** Hosts of the other members' sockets. */
+  *hosts(): Iterable<readonly [node: string, host: string]> {
+    for (const { name, endpoint } of this.machine?.members() ?? []) yield [name, endpoint.host];
+  }
+
   publish(claims: readonly Claim[]): void {
     this.#node?.publish(claims.map(payloadOf));
   }

@@ -17,6 +17,8 @@ export interface Layer2Settings {
   readonly conflictPolicy: DefencePolicy;
   /** Interval of repeated announcements, for switches that forget addresses. 0 means announcements only after a takeover. */
   readonly announceEverySeconds: number;
+  /** Interval at which this node asks for each address of another node that it is a witness of. 0 means that it is no witness. */
+  readonly witnessEverySeconds: number;
 }
 
 /** A speaker that Kubernetes knows, whether or not the membership has heard it. */
@@ -95,6 +97,15 @@ export type FromLayer2 =
       readonly interface: string;
       readonly action: ConflictAction;
     }
+  /** The witnesses of an address that this node answers for get no answer. With `isGivenUp`, this node hands it to another node. */
+  | {
+      readonly kind: 'unverified';
+      readonly address: string;
+      readonly witnesses: readonly string[];
+      readonly isGivenUp: boolean;
+    }
+  /** A witness gets an answer again, or this node does not answer for the address any more. */
+  | { readonly kind: 'verified'; readonly address: string }
   /** The speaker of this node uses a membership key that this node does not know. Sent at most every ten minutes for each node. */
   | { readonly kind: 'unknown-key'; readonly node: string }
   | { readonly kind: 'members'; readonly members: readonly MemberStatus[] }

@@ -12,6 +12,7 @@ export class Layer2Metrics {
       readonly members: () => readonly string[];
       readonly unreachable: () => number;
       readonly owned: () => number;
+      readonly witness: () => { readonly unverified: number; readonly asked: number };
     },
   ) {
     const registers = [registry];
@@ -58,6 +59,25 @@ export class Layer2Metrics {
       registers,
       collect() {
         this.set(state.owned());
+      },
+    });
+    new Gauge({
+      name: 'bellman_layer2_addresses_unverified',
+      help: 'Addresses that this node answers for and whose witnesses get no answer.',
+      registers,
+      collect() {
+        this.set(state.witness().unverified);
+      },
+    });
+    let counted = 0;
+    new Counter({
+      name: 'bellman_layer2_witness_questions_total',
+      help: 'ARP requests and neighbour solicitations by which this node asked whether another node answers for an address.',
+      registers,
+      collect() {
+        const { asked } = state.witness();
+        this.inc(asked - counted);
+        counted = asked;
       },
     });
   }

@@ -25,6 +25,7 @@ export class Layer2Reports {
   readonly #options: Layer2ReportsOptions;
   readonly #owned = new Map<string, string>();
   readonly #inUse = new Map<string, string>();
+  readonly #unverified = new Map<string, string>();
   #members: readonly MemberStatus[] | undefined;
   #links: readonly LinkStatus[] | undefined;
 
@@ -45,6 +46,11 @@ export class Layer2Reports {
     return this.#inUse;
   }
 
+  /** Addresses that this node answers for and whose witnesses get no answer, each with the nodes of the witnesses. */
+  get unverified(): ReadonlyMap<string, string> {
+    return this.#unverified;
+  }
+
   /** All other members; `undefined` before this node has joined the membership. */
   get members(): readonly MemberStatus[] | undefined {
     return this.#members;
@@ -63,6 +69,11 @@ export class Layer2Reports {
         return;
       case 'conflict':
         return this.#conflict(message);
+      case 'unverified':
+        return this.#addressUnverified(message);
+      case 'verified':
+        this.#unverified.delete(message.address);
+        return;
       case 'unknown-key':
         return this.#unknownKey(message.node);
       case 'members':
@@ -73,6 +84,7 @@ export class Layer2Reports {
       case 'stopped':
         for (const address of [...this.#owned.keys()]) this.#stopped(address);
         this.#inUse.clear();
+        this.#unverified.clear();
         this.#members = undefined;
         this.#links = undefined;
         return;
@@ -92,6 +104,7 @@ export class Layer2Reports {
   #stopped(address: string): void {
     this.#owned.delete(address);
     this.#inUse.delete(address);
+    this.#unverified.delete(address);
     this.#options.reconciler.stopped(address);
   }
 
@@ -112,6 +125,21 @@ export class Layer2Reports {
     this.#members = members;
     if (members.some(({ node, state }) => state === 'alive' && dead.has(node)))
       this.#options.reconciler.partitionEnded();
+  }
+
+  #addressUnverified({ address, witnesses, isGivenUp }: Extract<FromLayer2, { kind: 'unverified' }>): void {
+    const { events, nodeName, servicesOf } = this.#options;
+    if (this.#owned.has(address)) this.#unverified.set(address, witnesses.join(' and '));
+    const outcome = isGivenUp
+      ? 'another node takes the address over'
+      : 'the node still announces the address';
+    for (const { namespace, name, uid } of servicesOf(address))
+      events.record({
+        regarding: { kind: 'Service', namespace, name, uid },
+        type: 'Warning',
+        reason: 'AddressNotVerified',
+        message: `node ${nodeName} announces ${address}, but no answer from it reaches ${witnesses.join(' and ')}: ${outcome}`,
+      });
   }
 
   #conflict(conflict: Extract<FromLayer2, { kind: 'conflict' }>): void {

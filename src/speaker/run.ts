@@ -67,6 +67,8 @@ export interface RunSpeakerOptions {
   readonly conflictPolicy: DefencePolicy;
   /** Seconds between two announcements of an owned address. 0 means announcements only after a takeover. */
   readonly announceEvery: number;
+  /** Seconds; 0 for a speaker that asks no other node for its addresses. */
+  readonly witnessEvery: number;
   /** Directory of the state that the next speaker on this node reads: the restart mark and the accepted configuration. */
   readonly stateDirectory: string;
   readonly logLevel: LogLevel;
@@ -273,13 +275,14 @@ function createLayer2Handle(
     readonly entries: () => ReturnType<NodeSpeaker['layer2Entries']>;
   },
 ): Layer2 {
-  const { nodeName, membershipPort, conflictPolicy, announceEvery, logLevel } = options;
+  const { nodeName, membershipPort, conflictPolicy, announceEvery, witnessEvery, logLevel } = options;
   return createLayer2({
     settings: {
       nodeName,
       port: membershipPort,
       conflictPolicy,
       announceEverySeconds: announceEvery,
+      witnessEverySeconds: witnessEvery,
     },
     logLevel,
     logger: createLogger('layer2', logLevel),

@@ -41,6 +41,7 @@ export function speakerStatus(sources: StatusSources) {
     peers: peersWithBfd(sources),
     announcing: Object.fromEntries(layer2.owned),
     inUse: Object.fromEntries(layer2.inUse),
+    unverified: Object.fromEntries(layer2.unverified),
     advertised: Object.fromEntries(speaker.advertised()),
     usesLayer2: speaker.usesLayer2,
     members: layer2.members ?? [],

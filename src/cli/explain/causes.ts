@@ -37,8 +37,20 @@ export function causesOf(input: CauseInput): Cause[] {
 /** The flaws of an address that is announced. */
 function flawsOf(nodes: readonly NodeExplanation[]): Cause[] {
   const owners = nodes.filter(({ layer2 }) => layer2?.ownerSince !== undefined).map(({ node }) => node);
-  if (owners.length < 2) return [];
+  const unverified = nodes.flatMap(({ node, layer2 }) =>
+    layer2?.unverifiedBy === undefined
+      ? []
+      : [
+          {
+            text: `node ${node} answers for it, but no answer reaches ${layer2.unverifiedBy}`,
+            remedy:
+              'look for a filter on that node, or at its port of the switch, that drops ARP or Neighbour Discovery',
+          },
+        ],
+  );
+  if (owners.length < 2) return unverified;
   return [
+    ...unverified,
     {
       text: `${nodeList(owners)} answer for it at the same time, because their speakers do not hear each other`,
       remedy: 'open UDP port 7946 between all nodes, and look at bellman trace membership',

@@ -70,6 +70,8 @@ export interface Layer2Explanation {
   readonly links?: readonly string[];
   /** Time since which the node answers, RFC 3339; absent when it does not. */
   readonly ownerSince?: string;
+  /** The nodes whose speakers ask for the address and get no answer from this node. */
+  readonly unverifiedBy?: string;
   /** The foreign host because of which the node does not answer. */
   readonly usedBy?: string;
 }

@@ -47,6 +47,7 @@ function explainLayer2(
 ): Layer2Explanation {
   const ownerSince = reported?.announcing[address.text];
   const usedBy = reported?.inUse[address.text];
+  const unverifiedBy = reported?.unverified[address.text];
   const links = carryingLinks(reported?.links, address.ip, plan?.interfaces ?? []);
   const refusal = refusalOf(plan, reported, address) ?? linkRefusal(links, plan?.interfaces ?? [], reported);
   return {
@@ -54,6 +55,7 @@ function explainLayer2(
     ...(refusal && ownerSince === undefined ? { refusal } : {}),
     ...(links ? { links } : {}),
     ...(ownerSince === undefined ? {} : { ownerSince }),
+    ...(unverifiedBy === undefined ? {} : { unverifiedBy }),
     ...(usedBy === undefined ? {} : { usedBy }),
   };
 }

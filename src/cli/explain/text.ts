@@ -87,9 +87,12 @@ function oneNode({ node, notReached, layer2, bgp }: NodeExplanation): string[] {
   ];
 }
 
-function layer2Text({ ownerSince, usedBy, refusal, links }: Layer2Explanation): string {
+function layer2Text({ ownerSince, unverifiedBy, usedBy, refusal, links }: Layer2Explanation): string {
   const where = links && links.length > 0 ? `; its link ${links.join(', ')} carries the address` : '';
-  if (ownerSince !== undefined) return `answers since ${ownerSince}${where}`;
+  if (ownerSince !== undefined) {
+    const fault = unverifiedBy === undefined ? '' : `, but no answer from it reaches ${unverifiedBy}`;
+    return `answers since ${ownerSince}${where}${fault}`;
+  }
   if (usedBy !== undefined) return `does not answer, because another host uses the address: ${usedBy}`;
   if (refusal) return `may not announce: ${refusalText(refusal)}`;
   return `may announce, another node is the owner or none is${where}`;

@@ -82,6 +82,9 @@ function layer2Announcers(
       const nodes = answering.map(({ node }) => node).join(' and ');
       return { text: `${nodes}: more than one node answers`, isAsDesired: false };
     }
+    const witnesses = first.status.unverified[address];
+    if (witnesses !== undefined)
+      return { text: `${first.node}: no answer from it reaches ${witnesses}`, isAsDesired: false };
     const where = recorded?.node === first.node ? ` on ${recorded.interfaces.join(', ')}` : '';
     return { text: `${first.node}${where}`, isAsDesired: true };
   }

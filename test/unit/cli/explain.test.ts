@@ -59,6 +59,7 @@ function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
     peers: [],
     announcing: {},
     inUse: {},
+    unverified: {},
     advertised: {},
     members: [],
     notAnnounced: [],
@@ -327,6 +328,21 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     'announced',
     /^192\.0\.2\.241: announced by node-1 on eth0 since 2026-01-02T03:04:05\.000Z in layer 2$/,
     / {2}pool office, layer2/,
+  ],
+  [
+    'an owner whose answers reach no witness',
+    {
+      speakers: {
+        'node-1': speaker({
+          announcing: { '192.0.2.241': since },
+          unverified: { '192.0.2.241': 'node-2 and node-3' },
+        }),
+        'node-2': speaker(),
+      },
+    },
+    'announced',
+    /announced by node-1/,
+    /node node-1 answers for it, but no answer reaches node-2 and node-3/,
   ],
   [
     'two owners in a partition',

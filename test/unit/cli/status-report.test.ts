@@ -38,6 +38,7 @@ function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
     peers: [],
     announcing: {},
     inUse: {},
+    unverified: {},
     advertised: {},
     members: [],
     notAnnounced: [],
@@ -92,6 +93,18 @@ const refusal = (reason: string, cause: RefusalCause = 'no-endpoint') => [
 type Speakers = Readonly<Record<string, SpeakerStatus | undefined>>;
 /** Name of the case, the speakers, the expected column of announcers, and the exit code. */
 const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
+  [
+    'an owner whose answers reach no witness',
+    {
+      'node-1': speaker(),
+      'node-2': speaker({
+        announcing: { '192.0.2.1': '2026-07-30T12:00:00Z' },
+        unverified: { '192.0.2.1': 'node-1 and node-3' },
+      }),
+    },
+    'node-2: no answer from it reaches node-1 and node-3',
+    1,
+  ],
   [
     'another host that uses the address',
     { 'node-1': speaker(), 'node-2': speaker({ inUse: { '192.0.2.1': '02:00:00:00:00:09 on eth0' } }) },

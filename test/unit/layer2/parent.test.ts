@@ -22,7 +22,13 @@ function setUp(t: TestContext) {
   const { logger, lines } = memoryLogger();
   const reports: string[] = [];
   const layer2 = createLayer2({
-    settings: { nodeName: 'node-1', port: 7946, conflictPolicy: 'defend', announceEverySeconds: 0 },
+    settings: {
+      nodeName: 'node-1',
+      port: 7946,
+      conflictPolicy: 'defend',
+      announceEverySeconds: 0,
+      witnessEverySeconds: 0,
+    },
     logLevel: 'info',
     logger,
     registry: new Registry(),

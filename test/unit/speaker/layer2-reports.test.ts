@@ -72,6 +72,21 @@ describe('Layer2Reports', () => {
     assert.deepEqual([...reports.inUse], [], 'the node defends the address and keeps answering');
   });
 
+  test('shows and records that the witnesses of an address get no answer, until one does or the node stops answering', () => {
+    const { reports, lines, announce } = setUp();
+    const unverified = { kind: 'unverified', address, witnesses: ['node-2', 'node-3'] } as const;
+    announce(true);
+    reports.handle({ ...unverified, isGivenUp: false });
+    assert.deepEqual([...reports.unverified], [[address, 'node-2 and node-3']]);
+    assert.match(lines.at(-1) ?? '', /^AddressNotVerified .*: the node still announces the address/);
+    reports.handle({ kind: 'verified', address });
+    assert.deepEqual([...reports.unverified], []);
+    reports.handle({ ...unverified, isGivenUp: true });
+    assert.match(lines.at(-1) ?? '', /: another node takes the address over/);
+    announce(false);
+    assert.deepEqual([...reports.unverified], []);
+  });
+
   test('tells the reconciler of the record when a dead member is alive again', () => {
     const { reports, lines } = setUp();
     const seen = (...states: readonly MemberStatus['state'][]) => {

@@ -94,6 +94,7 @@ const plants: readonly Plant[] = [
   { folder: 'src/layer2/responder', line: "export * from 'node:https';", says: 'src/layer2/responder/**' },
   { folder: 'src/layer2', line: "export * from '../kubernetes/model.ts';", says: 'src/layer2/*.ts' },
   { folder: 'src/layer2', line: "export * from 'node:http';", says: 'src/layer2/*.ts' },
+  { folder: 'src/layer2/witness', line: "export * from '../../clock.ts';", says: 'src/layer2/witness/**' },
   { folder: 'src/layer2', line: "export * from '../telemetry/http-server.ts';", says: 'src/layer2/*.ts' },
   { folder: 'src/layer2', line: "export * from '../telemetry/event-codec.ts';", says: 'src/layer2/*.ts' },
   {

@@ -1,0 +1,300 @@
+/**
+ * The questioner asks other nodes for addresses by ARP or Neighbour Discovery, and counts the questions that stay unanswered. It is a
+ * machine: subjects, answers and the time go in, questions and a report come out.
+ *
+ *     every interval ──→ question ── answer ──→ next interval
+ *                           │ none within 250 ms
+ *                           ↓
+ *                       question again, six times ── answer ──→ next interval
+ *                           │ none, but another node answers on the segment
+ *                           ↓
+ *                       reported as unanswered; one question a second ── answer ──→ next interval
+ *
+ * While a question stays unanswered, the questioner also asks other nodes of the segment. If none of them answers either, this node cannot
+ * hear anybody. It then says that it is deaf, and says nothing about other nodes.
+ *
+ * A process that was stopped for a while finds its timers due before it has read the answers. Questions that were open across such a stall
+ * therefore do not count.
+ *
+ * The number of questions in a second is bounded. If there are more subjects than that, the interval grows.
+ */
+import { everyAddress, type WitnessReport } from '../ownership/witness-facts.ts';
+import { Pace } from './pace.ts';
+
+/** An address that this node asks another node for. */
+export interface Subject {
+  readonly address: string;
+  /** The node that should answer. */
+  readonly node: string;
+  /** The link and the family by which this node asks. Nodes that answer on one segment prove that this node can hear there. */
+  readonly segment: string;
+  /** `owner`: the node owns the address. `trial`: the node has given the address away, and answers witnesses only. */
+  readonly role: 'owner' | 'trial';
+  /** The first question is due at once, because another witness got no answer. */
+  readonly isUrgent: boolean;
+}
+
+/** An address of another node that its kernel answers for. It shows whether this node can hear. */
+export interface Control {
+  readonly address: string;
+  readonly node: string;
+  readonly segment: string;
+}
+
+export type Question = Pick<Subject, 'address' | 'node' | 'segment'>;
+
+interface State {
+  subject: Subject;
+  /** When the open question is to be answered by, and then when the next question is due. Unused between regular questions. */
+  dueAtMs: number;
+  /** Questions since the last answer, with the open one. */
+  asked: number;
+  /** Answers in a row. */
+  hits: number;
+}
+
+/** An answer takes well below a millisecond. A loaded host may take longer, and a late answer counts too. */
+const answerWithinMs = 250;
+/**
+ * With 20 % of all packets lost in each direction, a question fails with a probability of 36 %. Six in a row then fail in 0.2 % of all
+ * checks, and those of two witnesses in 0.0005 %.
+ */
+const missesToReport = 6;
+const hitsToReport = 3;
+const reportedIntervalMs = 1000;
+/** Longest list of addresses of one node in the report. If more stay unanswered, the report names all addresses of the node. */
+export const maxListed = 16;
+/** How long an answer shows that this node can hear on the segment. */
+const hearingMs = 10_000;
+const deafMs = 30_000;
+/** A tick that comes later than this follows a stall. */
+const stallMs = 200;
+
+export class Questioner {
+  readonly #intervalMs: number;
+  /** Subjects that wait for their next question, in the order in which they are asked. */
+  readonly #regular = new Map<string, State>();
+  /** Subjects with an open regular question, in the order in which they were asked. */
+  readonly #open = new Map<string, State>();
+  /** Subjects whose last question was not answered, and urgent ones. At most `maxListed + 1` for each node. */
+  readonly #pressed = new Map<string, State>();
+  readonly #pressedOf = new Map<string, number>();
+  /** Keys of the subjects on trial. */
+  readonly #trials = new Set<string>();
+  /** When each node last answered on each segment. */
+  readonly #heardAtMs = new Map<string, Map<string, number>>();
+  #controls = new Map<string, Control[]>();
+  /** Nodes that can be asked on each segment. */
+  #nodesOn = new Map<string, ReadonlySet<string>>();
+  #nextControl = 0;
+  #nextRegularAtMs = 0;
+  #pace: Pace;
+  #expectedAtMs = Number.POSITIVE_INFINITY;
+  #deafUntilMs = Number.NEGATIVE_INFINITY;
+
+  /** `intervalMs` is the time between two questions for the same address while they are answered. */
+  constructor(intervalMs: number) {
+    this.#intervalMs = intervalMs;
+    this.#pace = new Pace(1);
+  }
+
+  /** Number of addresses that this node asks for. */
+  get subjects(): number {
+    return this.#regular.size + this.#open.size + this.#pressed.size;
+  }
+
+  /** The segments of the subjects. */
+  *segments(): Iterable<string> {
+    const seen = new Set<string>();
+    for (const states of [this.#regular, this.#open, this.#pressed])
+      for (const { subject } of states.values())
+        if (!seen.has(subject.segment)) {
+          seen.add(subject.segment);
+          yield subject.segment;
+        }
+  }
+
+  /** Replaces the subjects and the controls. `perSecond` is the greatest number of questions in a second, of all kinds together. */
+  watch(subjects: Iterable<Subject>, controls: readonly Control[], perSecond: number, nowMs: number): void {
+    this.#pace.perSecond = perSecond;
+    const wanted = new Set<string>();
+    const nodesOn = new Map<string, Set<string>>();
+    const note = ({ segment, node }: Question) =>
+      nodesOn.set(segment, (nodesOn.get(segment) ?? new Set()).add(node));
+    this.#trials.clear();
+    for (const subject of subjects) {
+      const key = keyOf(subject);
+      wanted.add(key);
+      if (subject.role === 'trial') this.#trials.add(key);
+      this.#put(subject, nowMs);
+      note(subject);
+    }
+    for (const key of [...this.#regular.keys(), ...this.#open.keys(), ...this.#pressed.keys()])
+      if (!wanted.has(key)) this.#remove(key);
+    for (const control of controls) note(control);
+    this.#controls = Map.groupBy(controls, ({ segment }) => segment);
+    this.#nodesOn = nodesOn;
+    for (const segment of this.#heardAtMs.keys()) if (!nodesOn.has(segment)) this.#heardAtMs.delete(segment);
+  }
+
+  /** Returns the questions to send now. Call it at `wakeAtMs()`, after the answers that have arrived were handled. */
+  tick(nowMs: number): Question[] {
+    if (nowMs - this.#expectedAtMs > stallMs) this.#extendOpen(nowMs);
+    for (const [key, state] of this.#open) {
+      if (state.dueAtMs > nowMs) break;
+      this.#open.delete(key);
+      this.#missRegular(key, state, nowMs);
+    }
+    return [...this.#askPressed(nowMs), ...this.#askRegular(nowMs)];
+  }
+
+  /** Handles an answer of the node for the address. An answer to an earlier question counts too. */
+  answered({ address, node, segment }: Question, nowMs: number): void {
+    const heard = this.#heardAtMs.get(segment) ?? new Map<string, number>();
+    this.#heardAtMs.set(segment, heard.set(node, nowMs));
+    const key = keyOf({ address, node });
+    const state = this.#open.get(key) ?? this.#pressed.get(key);
+    if (!state) return;
+    this.#remove(key);
+    state.hits++;
+    state.asked = 0;
+    this.#regular.set(key, state);
+  }
+
+  /** The report for the other nodes. */
+  report(nowMs: number): WitnessReport {
+    if (nowMs < this.#deafUntilMs) return { unanswered: new Map(), answered: new Map(), isDeaf: true };
+    const unanswered = new Map<string, Set<string>>();
+    for (const { subject, asked } of this.#pressed.values())
+      if (asked > missesToReport) add(unanswered, subject);
+    const answered = new Map<string, Set<string>>();
+    for (const key of this.#trials) {
+      const state = this.#regular.get(key) ?? this.#open.get(key);
+      if (state && state.hits >= hitsToReport) add(answered, state.subject);
+    }
+    for (const [node, all] of unanswered)
+      if (all.size > maxListed) unanswered.set(node, new Set([everyAddress]));
+    return { unanswered, answered, isDeaf: false };
+  }
+
+  /** When to call `tick` next; infinite for never. */
+  wakeAtMs(): number {
+    let atMs = this.#regular.size > 0 ? this.#nextRegularAtMs : Number.POSITIVE_INFINITY;
+    for (const { dueAtMs } of this.#open.values()) {
+      atMs = Math.min(atMs, dueAtMs);
+      break;
+    }
+    for (const { dueAtMs } of this.#pressed.values()) atMs = Math.min(atMs, dueAtMs);
+    this.#expectedAtMs = Math.max(atMs, this.#pace.readyAtMs());
+    return this.#expectedAtMs;
+  }
+
+  #put(subject: Subject, nowMs: number): void {
+    const key = keyOf(subject);
+    const known = this.#regular.get(key) ?? this.#open.get(key) ?? this.#pressed.get(key);
+    if (known && known.subject.role === subject.role && known.subject.segment === subject.segment) {
+      const becomesUrgent = subject.isUrgent && !known.subject.isUrgent;
+      known.subject = subject;
+      if (becomesUrgent && this.#regular.has(key)) this.#press(key, known, nowMs);
+      return;
+    }
+    this.#remove(key);
+    const state = { subject, dueAtMs: nowMs, asked: 0, hits: 0 };
+    if (!subject.isUrgent || !this.#press(key, state, nowMs)) this.#regular.set(key, state);
+  }
+
+  /** Asks for the subject at once, and again and again while it is not answered. Returns false when the node has enough such subjects. */
+  #press(key: string, state: State, nowMs: number): boolean {
+    const { node, role } = state.subject;
+    const count = this.#pressedOf.get(node) ?? 0;
+    if (role === 'trial' || count > maxListed) return false;
+    this.#regular.delete(key);
+    this.#pressed.set(key, state);
+    this.#pressedOf.set(node, count + 1);
+    state.dueAtMs = nowMs;
+    return true;
+  }
+
+  #remove(key: string): void {
+    this.#regular.delete(key);
+    this.#open.delete(key);
+    const pressed = this.#pressed.get(key);
+    if (!pressed) return;
+    this.#pressed.delete(key);
+    const { node } = pressed.subject;
+    const count = (this.#pressedOf.get(node) ?? 1) - 1;
+    if (count === 0) this.#pressedOf.delete(node);
+    else this.#pressedOf.set(node, count);
+  }
+
+  /** Gives all open questions more time, because their answers may still be unread. */
+  #extendOpen(nowMs: number): void {
+    for (const states of [this.#open, this.#pressed])
+      for (const state of states.values()) state.dueAtMs = Math.max(state.dueAtMs, nowMs + answerWithinMs);
+  }
+
+  #missRegular(key: string, state: State, nowMs: number): void {
+    state.hits = 0;
+    if (!this.#press(key, state, nowMs)) this.#regular.set(key, state);
+  }
+
+  #askPressed(nowMs: number): Question[] {
+    const questions: Question[] = [];
+    for (const state of this.#pressed.values()) {
+      if (state.dueAtMs > nowMs || !this.#pace.take(nowMs)) continue;
+      const { subject } = state;
+      questions.push(subject, ...this.#control(subject, nowMs));
+      state.asked++;
+      const isUnanswered = state.asked > missesToReport;
+      state.dueAtMs = nowMs + (isUnanswered ? reportedIntervalMs : answerWithinMs);
+      if (isUnanswered && !this.#canHear(subject, nowMs)) this.#deafUntilMs = nowMs + deafMs;
+    }
+    return questions;
+  }
+
+  #askRegular(nowMs: number): Question[] {
+    const questions: Question[] = [];
+    const spacingMs = Math.max(1000 / this.#pace.perSecond, this.#intervalMs / Math.max(1, this.subjects));
+    // After a pause, the missed questions are not asked all at once.
+    this.#nextRegularAtMs = Math.max(this.#nextRegularAtMs, nowMs - spacingMs);
+    for (const [key, state] of this.#regular) {
+      if (this.#nextRegularAtMs > nowMs || !this.#pace.take(nowMs)) break;
+      this.#nextRegularAtMs += spacingMs;
+      questions.push(state.subject);
+      state.asked = 1;
+      this.#regular.delete(key);
+      state.dueAtMs = nowMs + answerWithinMs;
+      this.#open.set(key, state);
+    }
+    return questions;
+  }
+
+  /** A question to another node of the segment, unless one has answered just now. */
+  #control(subject: Subject, nowMs: number): Control[] {
+    const heard = this.#heardAtMs.get(subject.segment) ?? new Map<string, number>();
+    for (const [node, atMs] of heard) if (node !== subject.node && nowMs - atMs < answerWithinMs) return [];
+    const others = (this.#controls.get(subject.segment) ?? []).filter(({ node }) => node !== subject.node);
+    const control = others[this.#nextControl++ % Math.max(1, others.length)];
+    return control && this.#pace.take(nowMs) ? [control] : [];
+  }
+
+  /** Whether another node than that of the subject has answered lately. Where there is no other node, this node cannot tell. */
+  #canHear({ segment, node }: Subject, nowMs: number): boolean {
+    const heard = this.#heardAtMs.get(segment);
+    let hasOther = false;
+    for (const other of this.#nodesOn.get(segment) ?? []) {
+      if (other === node) continue;
+      hasOther = true;
+      if (nowMs - (heard?.get(other) ?? Number.NEGATIVE_INFINITY) < hearingMs) return true;
+    }
+    return !hasOther;
+  }
+}
+
+function keyOf({ address, node }: Pick<Subject, 'address' | 'node'>): string {
+  return `${node} ${address}`;
+}
+
+function add(lists: Map<string, Set<string>>, { node, address }: Subject): void {
+  lists.set(node, (lists.get(node) ?? new Set()).add(address));
+}

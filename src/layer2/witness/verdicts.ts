@@ -1,0 +1,183 @@
+/**
+ * Verdicts decide what this node does about addresses that it owns and that witnesses do not hear it answer. It is a machine: reports of
+ * witnesses and the time go in, verdicts and the addresses to give away come out.
+ *
+ *     verified ── all witnesses report it as unanswered ──→ unverified ── two witnesses, for 5 s ──→ mute: another node takes it over
+ *        ↑                    one witness answered             │                                       │
+ *        └─────────────────────────────────────────────────────┘        a witness got three answers    │
+ *     may own the address again ←───────────────────────────────── on trial, after a minute or longer ─┘
+ *
+ * Two witnesses must agree before an address moves, so one faulty node moves nothing. With one witness, as in a cluster of two nodes, an
+ * unverified address is reported and stays. An address also stays if no other node could take it.
+ *
+ * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, the shortest
+ * trial doubles, up to an hour. An address therefore cannot go back and forth.
+ */
+import { type AddressNames, everyAddress, names } from '../ownership/witness-facts.ts';
+import { maxListed } from './questioner.ts';
+
+/** An address that this node answers for. */
+export interface OwnAddress {
+  readonly address: string;
+  /** The nodes that ask this node for the address, at most two. */
+  readonly witnesses: readonly string[];
+  /** Since when this node has answered. */
+  readonly sinceMs: number;
+  /** Whether another node could take the address over. */
+  readonly hasSuccessor: boolean;
+}
+
+/** The part of a witness's report that concerns this node. */
+export interface Opinion {
+  readonly unanswered: AddressNames;
+  /** Addresses on trial. */
+  readonly answered: AddressNames;
+}
+
+export interface VerdictsInput {
+  /** The opinions of the live nodes about this node, by node. */
+  readonly opinions: ReadonlyMap<string, Opinion>;
+  /** The addresses that this node answers for, among those that opinions name as unanswered. */
+  readonly own: Iterable<OwnAddress>;
+  /** Whether this node answers for the address and has a witness of it. */
+  readonly isWitnessed: (address: string) => boolean;
+  /** Whether this node may give addresses away. In a minority it may not. */
+  readonly canHandOver: boolean;
+}
+
+/** A verdict that has changed. */
+export type VerdictChange =
+  | { readonly kind: 'unverified'; readonly address: string; readonly witnesses: readonly string[] }
+  | { readonly kind: 'verified'; readonly address: string }
+  | { readonly kind: 'mute'; readonly address: string; readonly witnesses: readonly string[] }
+  | { readonly kind: 'audible'; readonly address: string };
+
+interface Unverified {
+  readonly sinceMs: number;
+  witnesses: readonly string[];
+  isReported: boolean;
+}
+
+interface Mute {
+  readonly sinceMs: number;
+  readonly trialMs: number;
+}
+
+/** A node that has begun to answer may still probe the address, and witnesses may still report its earlier owner. */
+const settleMs = 10_000;
+/** One witness asks longer before its word counts, because there is no second opinion. */
+const loneWitnessMs = 5000;
+const handoverMs = 5000;
+const shortestTrialMs = 60_000;
+const longestTrialMs = 3_600_000;
+/** After this time without a further fault, trials are short again. */
+const forgiveMs = 24 * 3_600_000;
+
+export class Verdicts {
+  readonly #unverified = new Map<string, Unverified>();
+  readonly #mute = new Map<string, Mute>();
+  /** The last trial of each address that has been mute. */
+  readonly #past = new Map<string, { readonly trialMs: number; readonly endedAtMs: number }>();
+  /** Whether more addresses were mute than the facts can name. This node then stays mute for all addresses until the named ones are answered. */
+  #isOverfull = false;
+
+  /** Addresses whose witnesses get no answer, with the witnesses. */
+  *unverified(): Iterable<readonly [address: string, witnesses: readonly string[]]> {
+    for (const [address, { witnesses, isReported }] of this.#unverified)
+      if (isReported) yield [address, witnesses];
+  }
+
+  /** The addresses that the facts name as mute. `everyAddress` is added when the facts cannot name all. */
+  mute(): ReadonlySet<string> {
+    const named = [...this.#mute.keys()].slice(0, maxListed);
+    return new Set(this.#isOverfull ? [everyAddress, ...named] : named);
+  }
+
+  /** Judges the reports. Call it when the reports or the owned addresses have changed, and at `wakeAtMs()`. */
+  judge({ opinions, own, isWitnessed, canHandOver }: VerdictsInput, nowMs: number): VerdictChange[] {
+    const changes: VerdictChange[] = [];
+    const unanswered = new Set<string>();
+    for (const each of own) {
+      const { address, witnesses } = each;
+      if (!isUnanswered(each, opinions) || nowMs - each.sinceMs < settleMs) continue;
+      unanswered.add(address);
+      const state = this.#unverified.get(address) ?? { sinceMs: nowMs, witnesses, isReported: false };
+      state.witnesses = witnesses;
+      this.#unverified.set(address, state);
+      const forMs = nowMs - state.sinceMs;
+      const isAgreed = witnesses.length > 1;
+      if (!state.isReported && (isAgreed || forMs >= loneWitnessMs)) {
+        state.isReported = true;
+        changes.push({ kind: 'unverified', address, witnesses });
+      }
+      const mustMove = isAgreed && forMs >= handoverMs && canHandOver && each.hasSuccessor;
+      if (mustMove && !this.#mute.has(address)) {
+        this.#silence(address, nowMs);
+        changes.push({ kind: 'mute', address, witnesses });
+      }
+    }
+    for (const [address, { isReported }] of this.#unverified) {
+      if (unanswered.has(address)) continue;
+      this.#unverified.delete(address);
+      if (isReported) changes.push({ kind: 'verified', address });
+    }
+    changes.push(
+      ...this.#endTrials((address) => isWitnessed(address) || isAnswered(address, opinions), nowMs),
+    );
+    return changes;
+  }
+
+  /** When to judge again although nothing has changed; infinite for never. */
+  wakeAtMs(nowMs: number): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { sinceMs } of this.#unverified.values())
+      for (const waitMs of [loneWitnessMs, handoverMs])
+        if (sinceMs + waitMs > nowMs) atMs = Math.min(atMs, sinceMs + waitMs);
+    for (const { sinceMs, trialMs } of this.#mute.values())
+      if (sinceMs + trialMs > nowMs) atMs = Math.min(atMs, sinceMs + trialMs);
+    return atMs;
+  }
+
+  /** Forgets addresses that no Service uses any longer. */
+  forget(isUsed: (address: string) => boolean): void {
+    for (const address of this.#mute.keys()) if (!isUsed(address)) this.#mute.delete(address);
+    for (const address of this.#past.keys()) if (!isUsed(address)) this.#past.delete(address);
+    if (this.#mute.size === 0) this.#isOverfull = false;
+  }
+
+  #silence(address: string, nowMs: number): void {
+    const past = this.#past.get(address);
+    const isRecent = past !== undefined && nowMs - past.endedAtMs < forgiveMs;
+    const trialMs = isRecent ? Math.min(past.trialMs * 2, longestTrialMs) : shortestTrialMs;
+    this.#mute.set(address, { sinceMs: nowMs, trialMs });
+    if (this.#mute.size > maxListed) this.#isOverfull = true;
+  }
+
+  #endTrials(isHeard: (address: string) => boolean, nowMs: number): VerdictChange[] {
+    const named = [...this.#mute.keys()].slice(0, maxListed);
+    const passed = named.filter((address) => {
+      const { sinceMs, trialMs } = this.#mute.get(address) ?? { sinceMs: nowMs, trialMs: 1 };
+      return nowMs - sinceMs >= trialMs && !this.#unverified.has(address) && isHeard(address);
+    });
+    if (!this.#isOverfull) return passed.map((address) => this.#restore(address, nowMs));
+    if (passed.length < named.length) return [];
+    this.#isOverfull = false;
+    return [...this.#mute.keys()].map((address) => this.#restore(address, nowMs));
+  }
+
+  #restore(address: string, nowMs: number): VerdictChange {
+    const { trialMs } = this.#mute.get(address) ?? { trialMs: shortestTrialMs };
+    this.#past.set(address, { trialMs, endedAtMs: nowMs });
+    this.#mute.delete(address);
+    return { kind: 'audible', address };
+  }
+}
+
+function isAnswered(address: string, opinions: ReadonlyMap<string, Opinion>): boolean {
+  return [...opinions.values()].some(({ answered }) => answered.has(address));
+}
+
+/** Whether every witness of the address says that this node does not answer. */
+function isUnanswered({ address, witnesses }: OwnAddress, opinions: ReadonlyMap<string, Opinion>): boolean {
+  return witnesses.length > 0 && witnesses.every((node) => names(opinions.get(node)?.unanswered, address));
+}

@@ -1,0 +1,70 @@
+/** Speakers check on the wire that addresses are answered. A filter on a node drops the answers of its speaker, which does not notice. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { LabNode } from '../../lab/fabric.ts';
+import { Lab } from '../../lab/lab.ts';
+import { ownerOf } from '../../lab/steps.ts';
+
+let lab: Lab;
+let v4 = '';
+let v6 = '';
+
+before(async () => {
+  lab = await Lab.start();
+  await lab.configure(`address-pools:
+- {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250, "2001:db8:2::f0-2001:db8:2::fa"]}
+`);
+  await lab.addPods('printer', lab.fabric.nodes);
+  await lab.applyExample('printer');
+  await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
+  [v4 = '', v6 = ''] = await lab.addressesOf('printer');
+  await lab.until('printer answers', () => isAnswered());
+});
+after(() => lab.close());
+
+async function isAnswered(): Promise<boolean> {
+  const bodies = await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
+  return bodies.every((body) => body.includes('printer-'));
+}
+
+async function recordedOwner(address: string): Promise<string> {
+  const record = await lab.kubectl(
+    ...(['get', 'service', 'printer', '-o'] as const),
+    'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
+  );
+  const line = record.split(',').find((each) => each.startsWith(`${address}=`)) ?? '';
+  return line.slice(address.length + 1).split('/')[0] ?? '';
+}
+
+/** Drops all that the node's speaker says about the addresses. The kernel of the node still answers for its own address. */
+async function dropAnswers(node: LabNode): Promise<void> {
+  await node.namespace.exec(
+    'nft',
+    `add table netdev mute; add chain netdev mute out { type filter hook egress device eth0 priority 0; }; add rule netdev mute out arp saddr ip ${v4} drop; add rule netdev mute out ip6 saddr ${v6} icmpv6 type nd-neighbor-advert drop`,
+  );
+}
+
+test('when the answers of the owner are dropped, other speakers notice, an event says so, and another node answers', async () => {
+  const { nodes, near } = lab.fabric;
+  const old = await ownerOf(lab, v4);
+  assert.ok(old, 'the near client has resolved the address');
+  // The owner must have answered for a while, so that witnesses may judge it.
+  await lab.until('a speaker asks for addresses', async () => {
+    const texts = await Promise.all(nodes.map(({ namespace }) => lab.metrics(namespace)));
+    return texts.some((text) => /bellman_layer2_witness_questions_total [1-9]/.test(text));
+  });
+  await dropAnswers(old);
+  await near.ip('neigh', 'flush', 'dev', 'eth0');
+  for (const address of [v4, v6])
+    await lab.until(`an event says that ${address} is not verified`, async () => {
+      const events = await lab.kubectl('get', 'events');
+      return events.includes(`node ${old.name} announces ${address}, but no answer from it reaches`);
+    });
+  for (const address of [v4, v6])
+    await lab.until(`another node owns ${address}`, async () => {
+      const owner = await recordedOwner(address);
+      return owner !== '' && owner !== old.name;
+    });
+  await lab.until('printer answers from another node', () => isAnswered());
+  assert.notEqual((await ownerOf(lab, v4))?.name, old.name);
+});

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Question, Questioner, type Subject } from '../../../../src/layer2/witness/questioner.ts';
+
+const segment = 'eth0/4';
+const subject = (i: number, over: Partial<Subject> = {}): Subject => ({
+  ...{ address: `a${i}`, node: 'node-1', segment, role: 'owner', isUrgent: false },
+  ...over,
+});
+const subjects = (count: number) => Array.from({ length: count }, (_, i) => subject(i));
+const controls = [{ address: 'host-2', node: 'node-2', segment }];
+
+/** Runs the machine until `endMs`. `answer` says whether a question gets its answer. Returns the questions with their times. */
+function run(
+  questioner: Questioner,
+  endMs: number,
+  answer: (question: Question, nowMs: number) => boolean,
+): { readonly atMs: number; readonly question: Question }[] {
+  const asked: { atMs: number; question: Question }[] = [];
+  for (let nowMs = questioner.wakeAtMs(); nowMs <= endMs; nowMs = Math.max(nowMs + 1, questioner.wakeAtMs()))
+    for (const question of questioner.tick(nowMs)) {
+      asked.push({ atMs: nowMs, question });
+      if (answer(question, nowMs)) questioner.answered(question, nowMs);
+    }
+  return asked;
+}
+
+describe('Questioner', () => {
+  test('asks for each address once in each interval while it is answered', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(10), [], 50, 0);
+    const asked = run(questioner, 60_000, () => true);
+    const times = asked.filter(({ question }) => question.address === 'a3').map(({ atMs }) => atMs);
+    assert.ok(times.length === 12 || times.length === 13, `${times.length} questions`);
+    for (const [i, atMs] of times.slice(1).entries()) assert.equal(atMs - (times[i] ?? 0), 5000);
+  });
+
+  for (const [name, answers] of [
+    ['are answered', true],
+    ['stay unanswered', false],
+  ] as const)
+    test(`sends at most 50 questions in a second for 10,000 addresses that ${name}`, () => {
+      const questioner = new Questioner(5000);
+      questioner.watch(subjects(10_000), controls, 50, 0);
+      const asked = run(questioner, 20_000, () => answers);
+      const perSecond = Map.groupBy(asked, ({ atMs }) => Math.floor(atMs / 1000));
+      for (const questions of perSecond.values()) assert.ok(questions.length <= 55, `${questions.length}`);
+      assert.ok(asked.length >= 900 && asked.length <= 1005, `${asked.length} questions`);
+    });
+
+  test('reports an address after six questions without an answer, and no longer after one answer', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(2), controls, 50, 0);
+    const hears = ({ address }: Question) => address !== 'a1';
+    // The first question for a1 is due after half an interval. The seventh follows 1.5 s later.
+    run(questioner, 3900, hears);
+    assert.deepEqual([...questioner.report(3900).unanswered], []);
+    run(questioner, 4100, hears);
+    assert.deepEqual([...questioner.report(4100).unanswered], [['node-1', new Set(['a1'])]]);
+    questioner.answered(subject(1), 4101);
+    assert.deepEqual([...questioner.report(4101).unanswered], []);
+  });
+
+  test('reports all addresses of a node with more than 16 unanswered ones', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(40), controls, 50, 0);
+    run(questioner, 30_000, ({ node }) => node === 'node-2');
+    assert.deepEqual([...questioner.report(30_000).unanswered], [['node-1', new Set(['*'])]]);
+  });
+
+  test('asks at once for an urgent address', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(1), controls, 50, 0);
+    run(questioner, 1000, () => true);
+    questioner.watch([subject(0), subject(1, { isUrgent: true })], controls, 50, 1000);
+    const asked = run(questioner, 3000, ({ node }) => node === 'node-2');
+    assert.equal(asked[0]?.atMs, 1000);
+    assert.deepEqual([...questioner.report(3000).unanswered], [['node-1', new Set(['a1'])]]);
+  });
+
+  test('says that it is deaf, and reports nothing, when no node answers', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(1), controls, 50, 0);
+    run(questioner, 30_000, () => false);
+    assert.deepEqual(questioner.report(30_000), { unanswered: new Map(), answered: new Map(), isDeaf: true });
+  });
+
+  test('counts no question that was open while the process was stopped', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch(subjects(1), controls, 50, 0);
+    for (let nowMs = questioner.wakeAtMs(); nowMs < 60_000; nowMs = questioner.wakeAtMs() + 3000)
+      for (const question of questioner.tick(nowMs))
+        if (question.node === 'node-2') questioner.answered(question, nowMs);
+    assert.deepEqual(questioner.report(60_000), {
+      unanswered: new Map(),
+      answered: new Map(),
+      isDeaf: false,
+    });
+  });
+
+  test('reports an address on trial after three answers in a row', () => {
+    const questioner = new Questioner(5000);
+    questioner.watch([subject(0, { role: 'trial' })], controls, 50, 0);
+    run(questioner, 14_000, (_, nowMs) => nowMs > 4000);
+    assert.deepEqual([...questioner.report(14_000).answered], []);
+    run(questioner, 16_000, () => true);
+    assert.deepEqual([...questioner.report(16_000).answered], [['node-1', new Set(['a0'])]]);
+    run(questioner, 21_000, () => false);
+    assert.deepEqual([...questioner.report(21_000).answered], []);
+  });
+});
