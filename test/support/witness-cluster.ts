@@ -150,6 +150,7 @@ export class WitnessCluster {
           entries: member.ownership.entries,
           claim: (address) => member.claims.get(address),
           answering: sinceMs,
+          isStarved: false,
           hosts: this.names.flatMap((node, i) => {
             const text = `192.0.2.${i + 1}`;
             const address = parseIp(text);

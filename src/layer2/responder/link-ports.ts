@@ -114,7 +114,10 @@ export class LinkPorts {
         groupSocket,
         clock,
         guard,
-        onDrop: (protocol, reason) => counters.drop(protocol, reason),
+        onDrop: (protocol, reason) => {
+          counters.drop(protocol, reason);
+          if (reason === 'late') counters.lateAtMs = clock.now();
+        },
         onConflict,
         isSpeaker: this.#options.isSpeaker,
         onLost: (lost, reason) => this.#lost(lost, reason),

@@ -101,6 +101,8 @@ export interface NeighbourResponder {
    * when the question could not be sent.
    */
   ask(interfaceName: string, address: IpAddress): boolean;
+  /** When a request was last dropped because this process came to it too late; negative infinity for never. */
+  lateAtMs(): number;
   /** Stops listening for answers on all other links. */
   keepQuestionLinks(interfaces: ReadonlySet<string>): void;
   /** Handles the frames that have arrived. Long tasks call it between items so that neighbours do not wait. */
@@ -123,12 +125,13 @@ class Responder implements NeighbourResponder {
   readonly #announcer: Announcer;
   readonly #conflicts: ConflictHandler;
   readonly #questions: QuestionPorts;
+  readonly #counters = new NeighbourCounters();
   #trials = new Set<AddressState>();
 
   constructor(options: NeighbourResponderOptions) {
     const { log, registry, clock = systemClock, isOwner = () => true, onConflict = () => {} } = options;
     const guard = options.guard ?? new Guard({ logger: log });
-    const counters = new NeighbourCounters();
+    const counters = this.#counters;
     this.#clock = clock;
     this.#groupSocket =
       options.groupSocket ??
@@ -263,6 +266,10 @@ class Responder implements NeighbourResponder {
 
   ask(interfaceName: string, address: IpAddress): boolean {
     return this.#questions.ask(interfaceName, address);
+  }
+
+  lateAtMs(): number {
+    return this.#counters.lateAtMs;
   }
 
   keepQuestionLinks(interfaces: ReadonlySet<string>): void {

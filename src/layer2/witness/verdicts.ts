@@ -10,6 +10,8 @@
  * Two witnesses must agree before an address moves, so one faulty node moves nothing. With one witness, as in a cluster of two nodes, an
  * unverified address is reported and stays. An address also stays if no other node could take it.
  *
+ * A node whose process lacks CPU time judges nothing: it sees itself that it comes to requests too late.
+ *
  * A mute address is on trial: this node answers other speakers for it, and only them. Each time that an address becomes mute, the shortest
  * trial doubles, up to an hour. An address therefore cannot go back and forth.
  */
@@ -43,6 +45,8 @@ export interface VerdictsInput {
   readonly isWitnessed: (address: string) => boolean;
   /** Whether this node may give addresses away. In a minority it may not. */
   readonly canHandOver: boolean;
+  /** Whether this node's process comes to requests too late. Answers are then missing for a lack of CPU, and another node may fare no better. */
+  readonly isStarved: boolean;
 }
 
 /** A verdict that has changed. */
@@ -53,7 +57,7 @@ export type VerdictChange =
   | { readonly kind: 'audible'; readonly address: string };
 
 interface Unverified {
-  readonly sinceMs: number;
+  sinceMs: number;
   witnesses: readonly string[];
   isReported: boolean;
 }
@@ -94,7 +98,14 @@ export class Verdicts {
   }
 
   /** Judges the reports. Call it when the reports or the owned addresses have changed, and at `wakeAtMs()`. */
-  judge({ opinions, own, isWitnessed, canHandOver }: VerdictsInput, nowMs: number): VerdictChange[] {
+  judge(
+    { opinions, own, isWitnessed, canHandOver, isStarved }: VerdictsInput,
+    nowMs: number,
+  ): VerdictChange[] {
+    if (isStarved) {
+      for (const state of this.#unverified.values()) state.sinceMs = nowMs;
+      return [];
+    }
     const changes: VerdictChange[] = [];
     const unanswered = new Set<string>();
     for (const each of own) {

@@ -32,6 +32,8 @@ export interface WitnessInput {
   readonly claim: (address: string) => Claim | undefined;
   /** Addresses that this node answers for, each with the time since when it has. */
   readonly answering: ReadonlyMap<string, number>;
+  /** Whether this node's process comes to requests too late. */
+  readonly isStarved: boolean;
   /** The address of each node's host. */
   readonly hosts: Iterable<readonly [node: string, text: string, address: IpAddress]>;
 }
@@ -85,7 +87,7 @@ export class Witness {
     const own = yield* this.#unansweredAddresses(input, { opinions, ranking, eligibility });
     return this.#verdicts.judge(
       {
-        ...{ opinions, own },
+        ...{ opinions, own, isStarved: input.isStarved },
         canHandOver: view.claiming === 'allowed',
         isWitnessed: (address) => {
           const tracked = entries.get(address);

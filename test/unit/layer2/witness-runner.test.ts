@@ -20,6 +20,7 @@ function setUp(owner: string, everySeconds = 5) {
   const clock = new VirtualClock();
   const asked: string[] = [];
   const trials: string[] = [];
+  const late = { atMs: Number.NEGATIVE_INFINITY };
   const messages: FromLayer2[] = [];
   const answering = new Map(owner === 'node-1' ? [[text, 0]] : []);
   const entries = new EntryTable('node-1', (entry, address) => ({ entry, address }));
@@ -34,6 +35,7 @@ function setUp(owner: string, everySeconds = 5) {
     hosts: () => [],
     responder: {
       ask: (link, address) => asked.push(`${link} ${address.value === ip(text).value}`) > 0,
+      lateAtMs: () => late.atMs,
       keepQuestionLinks: () => {},
       setTrials: (placed) => {
         trials.splice(0, trials.length, ...[...placed].map(({ interfaces }) => interfaces.join()));
@@ -57,7 +59,7 @@ function setUp(owner: string, everySeconds = 5) {
     runner.see({ nodes: new Map(facts), claiming: 'allowed' });
   };
   const answer = (mac: string) => runner.answered({ address: text, family: 4, mac, interface: 'eth0' });
-  return { clock, asked, trials, messages, recorder, runner, see, answer };
+  return { clock, asked, trials, late, messages, recorder, runner, see, answer };
 }
 
 test('WitnessRunner asks for the address of another node, and takes only an answer of that node', () => {
@@ -105,6 +107,21 @@ test('WitnessRunner reports an address whose witnesses get no answer, gives it u
   assert.deepEqual(messages[2], { kind: 'verified', address: text });
   assert.deepEqual(trials, [], 'this node still owns the address');
   assert.ok(recorder.events('witness').length > 0);
+});
+
+test('WitnessRunner gives no address up while its process comes to requests too late, and judges ten seconds later', () => {
+  const { see, clock, messages, late } = setUp('node-1');
+  see(emptyReport);
+  clock.advance(20_000);
+  const unanswered = { ...emptyReport, unanswered: new Map([['node-1', new Set([text])]]) };
+  for (let i = 0; i < 12; i++) {
+    late.atMs = clock.now();
+    see(unanswered);
+    clock.advance(5000);
+  }
+  assert.equal(messages.length, 0);
+  clock.advance(6000);
+  assert.equal(messages[0]?.kind, 'unverified');
 });
 
 test('WitnessRunner with an interval of 0 asks for nothing and says that it is no witness', () => {
