@@ -29,7 +29,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     status:
       'A condition of code 0 does not hold, or could not be checked because a speaker was not reached. Without `--problems`, a session that is down while another node announces its addresses does not count.',
     explain:
-      'The Service or the address does not exist, or is none of Bellman’s; the Service has no address; or one of its addresses is not announced.',
+      'The Service or the address does not exist, or does not belong to Bellman; the Service has no address; or one of its addresses is not announced.',
     trace: 'No events were found.',
     drain: 'The annotation is written, but the condition of code 0 did not hold before the timeout.',
     undrain: 'Not used.',

@@ -4,7 +4,7 @@ import { shells } from './completion/shells.ts';
 /** `bellman completion`: prints the completion of a shell, made from the flags of all commands. */
 export function completionCommand(): Command {
   return new Command('completion')
-    .description('print the completion for a shell, of bellman and of kubectl bellman')
+    .description('print the completion of bellman and kubectl-bellman for a shell')
     .addArgument(new Argument('<shell>', 'shell').choices(shells))
     .action(async (shell: (typeof shells)[number], _, command: Command) => {
       const { completionScript } = await import('./completion/scripts.ts');

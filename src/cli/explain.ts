@@ -33,7 +33,7 @@ const codes = {
 export function explainCommand(): Command {
   return new Command('explain')
     .description(
-      'say for each address of a Service who announces it, to which peers and since when, or why not',
+      'say for each address of a Service which nodes announce it, to which peers and since when, or why none does',
     )
     .addArgument(new Argument('<subject>', 'namespace/name or name of a Service, or an address'))
     .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))

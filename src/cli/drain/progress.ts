@@ -1,4 +1,5 @@
 import type { SpeakerStatus } from '../../cluster/status.ts';
+import { counted } from '../counted.ts';
 
 /** How far a drain is, according to the speaker of the node. */
 export interface DrainProgress {
@@ -22,6 +23,6 @@ export function drainProgress({ leaving, announcing, advertised, peers }: Speake
     };
   return {
     isDone: false,
-    text: `the node still announces ${inLayer2} addresses in layer 2 and ${byBgp} by BGP`,
+    text: `the node still announces ${counted(inLayer2, 'address', 'es')} in layer 2 and ${byBgp} by BGP`,
   };
 }

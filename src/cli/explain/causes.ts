@@ -67,7 +67,7 @@ function obstaclesOf({ nodes, view }: CauseInput): Cause[] {
   if (unreached.length > 0)
     found.push({
       text: `the speakers of nodes that may announce it were not reached: ${nodeList(unreached.map(({ node, notReached }) => `${node} (${notReached})`))}`,
-      remedy: 'look at the Pods of the speakers: kubectl -n bellman-system get pods -o wide',
+      remedy: `look at the Pods of the speakers: kubectl -n ${view.namespace} get pods -o wide`,
     });
   if (conflict)
     found.push({
@@ -95,7 +95,7 @@ function stalledCauses(waiting: readonly NodeExplanation[], view: ClusterView): 
   if (troubles.length > 0) return troubles;
   return [
     {
-      text: `${nodeList(waiting.map(({ node }) => node))} may announce it and ${waiting.length > 1 ? 'do' : 'does'} not yet: the speakers elect an owner, or too few speakers hear each other`,
+      text: `${nodeList(waiting.map(({ node }) => node))} may announce it but ${waiting.length > 1 ? 'do' : 'does'} not yet: the speakers elect an owner, or too few speakers hear each other`,
       remedy: 'run the command again in a few seconds; then look at bellman trace membership',
     },
   ];

@@ -5,8 +5,8 @@
  *   what each speaker reports ───────────────┼→ nodes.ts ─→ verdict ─→ causes.ts ─→ Explanation
  *   configuration, Lease, Service, events ───┘
  *
- * Whether a node may announce follows from `planService`, which the speakers run too. A speaker that was reached has the last word about
- * itself, because it may not have seen the newest state of the cluster.
+ * Whether a node may announce follows from `planService`, which the speakers run too. If a speaker was reached, its report overrides this
+ * plan, because it may not have seen the newest state of the cluster.
  */
 import { formatIp, parseIp } from '../../address/index.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
@@ -68,7 +68,7 @@ function absentCause({ subject, address }: ExplainFacts, accepted: AcceptedConfi
   };
 }
 
-/** Why the Service is none of Bellman's. */
+/** Why the Service does not belong to Bellman. */
 function foreignCause(service: Service, { cluster, loadBalancerClass }: ExplainFacts): Cause | undefined {
   if (service.deleting)
     return { text: 'the Service is being deleted', field: 'Service metadata.deletionTimestamp' };
@@ -94,7 +94,7 @@ function servedClass(speakers: ExplainFacts['cluster']['speakers']): string | un
   return undefined;
 }
 
-/** Why the Service has no address. A controller that does not lead cannot give one, so its absence comes first. */
+/** Why the Service has no address. Without a leader no Service gets one, so the lack of a leader comes first. */
 function waitingCauses(
   service: Service,
   { cluster }: ExplainFacts,
@@ -107,7 +107,7 @@ function waitingCauses(
   const noLeader = of('controller').map((cause) => ({
     ...cause,
     field: 'Lease spec.renewTime',
-    remedy: 'look at the Pods of the controller: kubectl -n bellman-system get pods',
+    remedy: `look at the Pods of the controller: kubectl -n ${cluster.namespace} get pods`,
   }));
   const own: Cause[] =
     refusal === ''
@@ -115,7 +115,7 @@ function waitingCauses(
       : [
           {
             text: refusal,
-            remedy: 'each refusal and its remedy: kubectl describe service, docs/design/allocation.md',
+            remedy: 'look for the refusal in docs/design/allocation.md, which gives the remedy of each',
           },
         ];
   const found = [...noLeader, ...own, ...of('configuration')];
@@ -185,7 +185,10 @@ function explainAddress(
   return { ...named, summary: `${verdict}: ${causes[0]?.text ?? 'no cause was found'}`, causes };
 }
 
-/** An address is announced when a speaker says so. Otherwise each speaker that was not reached and may announce it makes the verdict unknown. */
+/**
+ * An address is announced when a speaker says so. Otherwise the verdict is unknown if a speaker was not reached that may announce the address, or
+ * that the announcing record names.
+ */
 function verdictOf(nodes: readonly NodeExplanation[], recordedOwner: string | undefined): Verdict {
   if (nodes.some(isAnnouncing)) return 'announced';
   const isUnknown = nodes.some(

@@ -88,14 +88,18 @@ function oneNode({ node, notReached, layer2, bgp }: NodeExplanation): string[] {
 }
 
 function layer2Text({ ownerSince, unverifiedBy, usedBy, refusal, links }: Layer2Explanation): string {
-  const where = links && links.length > 0 ? `; its link ${links.join(', ')} carries the address` : '';
+  const where = links && links.length > 0 ? `; ${linksText(links)} the address` : '';
   if (ownerSince !== undefined) {
     const fault = unverifiedBy === undefined ? '' : `, but no answer from it reaches ${unverifiedBy}`;
     return `answers since ${ownerSince}${where}${fault}`;
   }
   if (usedBy !== undefined) return `does not answer, because another host uses the address: ${usedBy}`;
   if (refusal) return `may not announce: ${refusalText(refusal)}`;
-  return `may announce, another node is the owner or none is${where}`;
+  return `may announce, but does not own the address${where}`;
+}
+
+function linksText(links: readonly string[]): string {
+  return links.length === 1 ? `its link ${links[0]} carries` : `its links ${links.join(' and ')} carry`;
 }
 
 function refusalText({ reason, field }: NodeRefusalExplanation): string {

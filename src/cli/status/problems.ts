@@ -172,7 +172,9 @@ function serviceProblems(view: ClusterView, accepted: AcceptedConfig | undefined
       const address = parseIp(ip);
       const protocols = (address && index?.poolOf(address)?.protocols) ?? [];
       const { text, isAsDesired } = announcersOf(service, ip, view.speakers, protocols);
-      return isAsDesired ? [] : [problem('address', ip, `${ip} of Service ${key} is announced by ${text}`)];
+      return isAsDesired
+        ? []
+        : [problem('address', ip, `nodes that announce ${ip} of Service ${key}: ${text}`)];
     });
   });
 }

@@ -31,7 +31,7 @@ const peer = { name: 'router', state: 'Established', since: '2026-01-01T00:00:00
 const held = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'];
 const cases: readonly (readonly [string, object, boolean, RegExp])[] = [
   ['has not seen the annotation', { leaving: undefined }, false, /does not know yet/],
-  ['answers in layer 2', { announcing: { '192.0.2.1': '' } }, false, /1 addresses in layer 2 and 0 by BGP/],
+  ['answers in layer 2', { announcing: { '192.0.2.1': '' } }, false, /1 address in layer 2 and 0 by BGP/],
   [
     'announces by BGP',
     { advertised: { '192.0.2.1': ['router'] } },
