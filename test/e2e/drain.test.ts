@@ -1,4 +1,4 @@
-/** A node leaves by each signal and returns, with BIRD and with FRR on the router, and in layer 2. No datagram may be lost. */
+/** A node leaves and returns: by each signal with BIRD on the router, by two signals with FRR, and by one in layer 2. No datagram may be lost. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';

@@ -47,7 +47,7 @@ export interface DrainLab {
   readonly local: string;
 }
 
-/** A lab of three nodes with the Services `web` (BGP) and `printer` (layer 2), and a pod of each on every node. BIRD runs on the router. */
+/** A lab of three nodes with the Services `web` (BGP) and `printer` (layer 2), and a Pod of each on every node. BIRD runs on the router. */
 export async function startDrainLab(): Promise<DrainLab> {
   const lab = await Lab.start();
   await configureBird(lab);
@@ -113,7 +113,7 @@ export async function replaceBirdByFrr(lab: Lab): Promise<void> {
   });
 }
 
-/** A way to tell that a node leaves. */
+/** A change of a Node that makes the node leave, or stop announcing at once. */
 export interface Signal {
   readonly name: string;
   begin(lab: Lab, node: LabNode): Promise<unknown>;

@@ -139,7 +139,7 @@ test('serviceFilter() selects by namespace, name and address', () => {
 const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
   ['nothing', healthy],
   [
-    'no leader and an edit that was rejected',
+    'no leader and a ConfigMap that was deleted',
     view(
       { 'node-1': announces('Established') },
       {
@@ -156,7 +156,7 @@ const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
     'service default/new',
   ],
   [
-    'a speaker that was not reached, but not its dead membership',
+    'a speaker that was not reached, without a second problem for its membership',
     view({
       'node-1': speaker({ ...announces('Established'), members: [{ node: 'node-2', state: 'dead' }] }),
       'node-2': undefined,

@@ -63,7 +63,7 @@ function setUp(owner: string, everySeconds = 5) {
 }
 
 test('WitnessRunner asks for the address of another node, and takes only an answer of that node', () => {
-  // Which of the two other nodes is the first witness follows from the hash. With each owner in turn, this node is one of them.
+  // A hash makes one of the two other nodes the first witness. With at least one of these owners, it is this node.
   const worlds = ['node-2', 'node-3'].map((owner) => ({ owner, ...setUp(owner) }));
   for (const { see, clock } of worlds) {
     see(emptyReport);
@@ -88,7 +88,7 @@ test('WitnessRunner asks for the address of another node, and takes only an answ
   assert.deepEqual(state(), []);
 });
 
-test('WitnessRunner reports an address whose witnesses get no answer, gives it up after five seconds, and answers its witnesses', () => {
+test('WitnessRunner reports an address whose witnesses get no answer, gives it up after five seconds, and starts no trial while it owns the address', () => {
   const { see, clock, messages, runner, trials, recorder } = setUp('node-1');
   see(emptyReport);
   clock.advance(20_000);
