@@ -15,7 +15,7 @@ const { lab, routed, local } = await startDrainLab();
 const { nodes, far, near } = lab.fabric;
 let lost = 0;
 
-/** The part of the list that the round uses. */
+/** The element of the list whose turn it is in the round. */
 function inTurn<T>(list: readonly T[], round: number): T {
   const one = list[round % list.length];
   if (one === undefined) throw new Error('an empty list');

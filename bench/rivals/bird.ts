@@ -28,7 +28,7 @@ export class BirdControl {
     return control;
   }
 
-  /** Sends a command and resolves to the lines of the answer, without their codes. One at a time. */
+  /** Sends a command and resolves to the lines of the answer, without their codes. Only one command may run at a time. */
   ask(command: string): Promise<string[]> {
     this.#socket.write(`${command}\n`);
     return this.#answer();
@@ -97,8 +97,8 @@ export class RouteWatch {
   }
 
   /**
-   * Resolves to the time (`performance.now`) of the next such change, of the address or of any. One waiter for each. Rejects after the
-   * deadline.
+   * Resolves to the time (`performance.now`) at which the route of the address next changes in this way. The address `any` stands for every
+   * route. Only one caller may wait for the same change of the same address. Rejects after the deadline.
    */
   next(change: 'added' | 'removed', address: string): Promise<number> {
     return new Promise((resolve, reject) => {

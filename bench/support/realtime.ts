@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import type { NetworkNamespace } from '../../lab/netns.ts';
 
-/** A command that runs its arguments as a command with real-time scheduling, or as they are. */
+/** The words to put before a command: they run it with real-time scheduling where that is permitted, and change nothing elsewhere. */
 export const realtime: readonly string[] =
   spawnSync('chrt', ['-f', '20', 'true']).status === 0 ? ['chrt', '-f', '20'] : ['env'];
 

@@ -15,7 +15,7 @@ export function systemInterfaces(): readonly NodeInterface[] {
   });
 }
 
-/** True when an interface of the system has a subnet with the address. */
+/** True when the address is in a subnet of one of the system's interfaces. */
 export function isOnLink(address: IpAddress): boolean {
   return systemInterfaces().some(({ subnets = [] }) =>
     subnets.some((subnet) => prefixContains(subnet, address)),

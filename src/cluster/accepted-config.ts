@@ -1,7 +1,7 @@
 /**
- * The form in which annotations keep the accepted configuration. They stand on the ConfigMap that the user edits, and on a copy of it that
- * outlives its deletion. A small text is stored as it is, so that `kubectl describe` shows it. A large text is compressed, because Kubernetes
- * refuses a write if all annotations of the object together exceed 256 KiB.
+ * The form in which annotations keep the accepted configuration. The ConfigMap that the user edits has these annotations. So has a copy,
+ * which stays when the user deletes the ConfigMap. A small text is stored as it is, so that `kubectl describe` shows it. A large text is
+ * compressed, because Kubernetes refuses a write if all annotations of the object together exceed 256 KiB.
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';

@@ -4,7 +4,10 @@ import type { PeerBfdBody } from '../cluster/status.ts';
 
 /** After this many packets without an answer, the answer is missing and not only late. */
 const unansweredPackets = 3;
-/** A session that stays in Init for this long does not come up: without long intervals, each end sends about once a second. */
+/**
+ * A session that stays in Init for this long has a problem. A session that is not Up sends about once a second, unless its interval is longer
+ * (RFC 5880 section 6.8.3), so one exchange takes two seconds at most.
+ */
 const initProblemMs = 5000;
 
 /** The BFD session of a peer as `/status` shows it. */

@@ -1,4 +1,4 @@
-/** Tells people that this node leaves: log lines, events on the Node, and the time since when it does. */
+/** Reports that this node leaves: in the log, by events on the Node, and with the time since which it leaves. */
 import type { Clock } from '../clock.ts';
 import type { EventReason } from '../kubernetes/event-reasons.ts';
 import type { EventRecord } from '../kubernetes/events.ts';

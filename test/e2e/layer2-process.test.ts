@@ -1,4 +1,4 @@
-/** The network's view when the layer-2 process stands still for seconds, and when it or its speaker ends because of a bug. */
+/** Checks what the network sees when the layer-2 process stands still for seconds, and when it or its speaker ends because of a bug. */
 import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
@@ -141,7 +141,7 @@ describe('the layer-2 process', { concurrency: false }, () => {
     await allMeet();
   });
 
-  test('with a bug names itself, hands over, ends with its own exit code and is started again', async () => {
+  test('logs a bug, hands over, ends with the exit code of a crash, and is started again', async () => {
     const old = await owner();
     const since = lab.log(`speaker-${old.name}`).length;
     await lab.signalLayer2(old, 'SIGUSR2');

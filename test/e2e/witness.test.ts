@@ -36,7 +36,10 @@ async function recordedOwner(address: string): Promise<string> {
   return line.slice(address.length + 1).split('/')[0] ?? '';
 }
 
-/** Drops all that the node's speaker says about the addresses. The kernel of the node still answers for its own address. */
+/**
+ * Drops every ARP packet and advertisement that the node's speaker sends for the addresses. The kernel of the node still answers for its own
+ * address.
+ */
 async function dropAnswers(node: LabNode): Promise<void> {
   await node.namespace.exec(
     'nft',

@@ -12,7 +12,7 @@ import { alertsPath, shippedAlerts } from './shipped-alerts.ts';
 
 interface Row {
   readonly series: Readonly<Record<string, string>>;
-  /** Minutes. The alert must not be active before. */
+  /** Minutes at which the alert is not active yet, is active, and is not active any more. */
   readonly quietAt: number;
   readonly firesAt: number;
   readonly resolvedAt: number;

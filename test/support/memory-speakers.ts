@@ -255,7 +255,7 @@ export class MemorySpeakers {
     }
   }
 
-  /** Kills the node's speaker. The other speakers are not told. */
+  /** Kills the node's speaker. The other speakers receive no message about it. */
   kill(name: string): void {
     this.net.kill(name);
     this.all.get(name)?.stop();
@@ -293,7 +293,9 @@ export class MemorySpeakers {
   }
 }
 
-/** Claims of which all speakers share one object and one encoding. Thousands of speakers would else hold thousands of copies. */
+/**
+ * Keeps one object and one encoding of each claim, which all speakers share. Otherwise thousands of speakers would hold thousands of copies.
+ */
 class SharedClaims extends ClaimPayloads {
   static readonly #decoded = new WeakMap<Uint8Array, Claim>();
   static readonly #encoded = new WeakMap<Claim, PayloadRecord>();

@@ -21,7 +21,7 @@ interface RawList {
   readonly items: readonly RawObject[];
 }
 
-/** Reads all that the explanation follows from. Rejects when the API server cannot be reached. */
+/** Collects the facts on which the explanation is based. Rejects when the API server cannot be reached. */
 export async function collectFacts(subject: Subject, source: StatusSource): Promise<ExplainFacts> {
   const client = await connect(source.kubeconfig, 'bellman-explain');
   try {
@@ -50,7 +50,7 @@ export async function collectFacts(subject: Subject, source: StatusSource): Prom
 }
 
 async function readService(client: Api, subject: Subject): Promise<Service | undefined> {
-  // The daemons' accounts may list Services, and not get one.
+  // The daemons' accounts have the right to list Services, but not to get one.
   const path =
     subject.kind === 'address'
       ? paths.services

@@ -21,13 +21,13 @@ export interface Cause {
 
 export interface Explanation {
   readonly version: typeof explanationVersion;
-  /** The Service or the address in the question. */
+  /** The Service or the address that the command was asked about. */
   readonly subject: string;
   /** `namespace/name`; absent when no Service has the address. */
   readonly service?: string;
   /** The worst verdict of all addresses. */
   readonly verdict: Verdict;
-  /** Why the Service has no address, or is none of Bellman's. The most important cause comes first. Empty when the Service has addresses. */
+  /** Why the Service has no address, or does not belong to Bellman. The most important cause comes first. Empty when the Service has addresses. */
   readonly causes: readonly Cause[];
   readonly addresses: readonly AddressExplanation[];
 }
@@ -72,7 +72,7 @@ export interface Layer2Explanation {
   readonly ownerSince?: string;
   /** The nodes whose speakers ask for the address and get no answer from this node. */
   readonly unverifiedBy?: string;
-  /** The foreign host because of which the node does not answer. */
+  /** The foreign host that uses the address, so that the node does not answer. */
   readonly usedBy?: string;
 }
 

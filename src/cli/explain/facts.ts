@@ -2,7 +2,7 @@ import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
 import type { ClusterView } from '../status/view.ts';
 import type { TracedEvent } from '../trace/format.ts';
 
-/** All that an explanation follows from. */
+/** The facts on which an explanation is based. */
 export interface ExplainFacts {
   /** `namespace/name`, or an address in canonical text. */
   readonly subject: string;

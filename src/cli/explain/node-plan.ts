@@ -1,4 +1,4 @@
-/** Says by the speaker's own plan how a node may announce an address. Pure. */
+/** Finds with the speaker's own plan how a node may announce an address. Pure. */
 import { type IpAddress, parseIp, parsePrefix } from '../../address/index.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { type Config, type PoolConfig, type Protocol, poolIndexOf } from '../../config/index.ts';
@@ -14,7 +14,9 @@ export interface ProtocolPlan {
   readonly refusal: Refusal | undefined;
   /** Empty for layer 2. */
   readonly routes: readonly PeerRoute[];
-  /** Interfaces that the advertisements name; empty for every interface whose subnet holds the address, and for BGP. */
+  /**
+   * Interfaces that the advertisements name. Empty for BGP, and when they name none. Every interface whose subnet holds the address then counts.
+   */
   readonly interfaces: readonly string[];
 }
 

@@ -96,8 +96,8 @@ function explainBgp(
 }
 
 /**
- * Why the node does not announce the address. A speaker that was reached knows best, so its own words count. It reports one refusal for both
- * protocols of a pool, and then the plan says which reason belongs to which protocol.
+ * Why the node does not announce the address. If the speaker was reached, its report overrides the plan. It reports one refusal for both protocols
+ * of a pool. For such a pool, the plan says which reason belongs to which protocol.
  */
 function refusalOf(
   plan: ProtocolPlan | undefined,

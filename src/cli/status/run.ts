@@ -1,4 +1,4 @@
-/** The work of `bellman status`: reads the cluster, selects what the user asked for, and writes it in the format. */
+/** The work of `bellman status`: reads the cluster, selects what the user asked for, and writes it in the chosen format. */
 import { dump } from 'js-yaml';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { type Subject, subjectOf } from '../subject.ts';

@@ -1,6 +1,6 @@
 /**
- * The ConfigMap of MetalLB v0.9 to v0.12. The configuration extends its format, so the text stays as it is, with its comments and its
- * order. Only the key for excluded nodes is added. Every key gets a row too, so that the reader sees what Bellman understands.
+ * Converts the ConfigMap of MetalLB v0.9 to v0.12. Bellman's format extends the format of this ConfigMap, so the text stays as it is, with
+ * its comments and its order. Only the key for excluded nodes is added. The report has a row for every key, to show what Bellman understands.
  */
 import { defaultNamespace, excludeFromLoadBalancersLabel } from '../../cluster/names.ts';
 import { parseConfig } from '../../config/index.ts';
@@ -17,8 +17,8 @@ const key = 'config';
 const maxDepth = 20;
 
 /**
- * Whether the object is a ConfigMap with a configuration of MetalLB. Its name can be any, and other programs also keep a text under
- * `config`, so the text must have a key of MetalLB.
+ * Whether the object is a ConfigMap with a configuration of MetalLB. MetalLB accepts any name, and other programs also keep a text under
+ * `config`. Unless namespace and name are MetalLB's defaults, the text must therefore have a key of MetalLB.
  */
 export function isConfigMap({ apiVersion, kind, namespace, name, body }: SourceObject): boolean {
   if (apiVersion !== 'v1' || kind !== 'ConfigMap' || !isMapping(body.data) || !Object.hasOwn(body.data, key))

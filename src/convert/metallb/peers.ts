@@ -6,7 +6,7 @@ import type { Report } from '../report.ts';
 import { secretAdvice } from '../secrets.ts';
 import { show, showSome } from '../text.ts';
 
-/** Converts a BGPPeer. Returns whether the configuration has the peer. */
+/** Converts a BGPPeer. Returns false when the configuration cannot express the peer, which is then left out. */
 export function convertPeer(
   object: SourceObject,
   profiles: ReadonlySet<string>,

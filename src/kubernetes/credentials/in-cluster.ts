@@ -55,7 +55,7 @@ export class InClusterCredentials implements Credentials {
     return `the token in ${join(this.#directory, 'token')} expired at ${new Date(expiryMs).toISOString()}; the kubelet of this node should have replaced it, see its log`;
   }
 
-  /** A file that cannot be read does no harm while the last token lives; after that, the server's refusal names the cause. */
+  /** A file that cannot be read does no harm while the last token is valid. After that, the server's refusal names the cause. */
   #read(): { readonly token: string; readonly certificate: string } {
     const now = this.#clock.now();
     if (this.#files && now - this.#files.readAtMs < rereadMs) return this.#files;

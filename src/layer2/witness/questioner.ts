@@ -10,8 +10,8 @@
  *                           ↓
  *                       reported as unanswered; one question a second ── answer ──→ next interval
  *
- * While a question stays unanswered, the questioner also asks other nodes of the segment. If none of them answers either, this node cannot
- * hear anybody. It then says that it is deaf, and says nothing about other nodes.
+ * While a question stays unanswered, the questioner also asks other nodes of the segment. If none of them answers either, this node does
+ * not hear any node. It then reports that it is deaf, and reports nothing about other nodes.
  *
  * A process that was stopped for a while finds its timers due before it has read the answers. Questions that were open across such a stall
  * therefore do not count.
@@ -45,9 +45,9 @@ export type Question = Pick<Subject, 'address' | 'node' | 'segment'>;
 
 interface State {
   subject: Subject;
-  /** When the open question is to be answered by, and then when the next question is due. Unused between regular questions. */
+  /** In `#open`, the deadline of the answer. In `#pressed`, the time of the next question. Unused in `#regular`. */
   dueAtMs: number;
-  /** Questions since the last answer, with the open one. */
+  /** Questions since the last answer, including the open one. */
   asked: number;
   /** Answers in a row. */
   hits: number;
@@ -203,7 +203,10 @@ export class Questioner {
     if (!subject.isUrgent || !this.#press(key, state, nowMs)) this.#regular.set(key, state);
   }
 
-  /** Asks for the subject at once, and again and again while it is not answered. Returns false when the node has enough such subjects. */
+  /**
+   * Asks for the subject at once, and again and again while it is not answered. Returns false for a subject on trial, and when the node has
+   * enough such subjects.
+   */
   #press(key: string, state: State, nowMs: number): boolean {
     const { node, role } = state.subject;
     const count = this.#pressedOf.get(node) ?? 0;
@@ -278,7 +281,7 @@ export class Questioner {
     return control && this.#pace.take(nowMs) ? [control] : [];
   }
 
-  /** Whether another node than that of the subject has answered lately. Where there is no other node, this node cannot tell. */
+  /** Whether a node other than that of the subject has answered lately. True when there is no other node, because this node then cannot tell. */
   #canHear({ segment, node }: Subject, nowMs: number): boolean {
     const heard = this.#heardAtMs.get(segment);
     let hasOther = false;

@@ -68,12 +68,12 @@ export function* chooseSubjects({ self, nodes, ranking, entries, claim }: Subjec
   return subjects;
 }
 
-/** Addresses of a node for which it gave no answers and that it names itself. `everyAddress` is none of them. */
+/** The addresses that a node names as mute. `everyAddress` does not count, because it names none. */
 export function trialAddresses(mute: ReadonlySet<string> | undefined): string[] {
   return [...(mute ?? [])].filter((address) => address !== everyAddress);
 }
 
-/** The addresses of other nodes by which this node can tell that it hears. `hosts` gives the address of each node. */
+/** The addresses of other nodes that this node asks for to find out whether it hears. `hosts` gives the address of each node. */
 export function chooseControls(
   self: string,
   nodes: ReadonlyMap<string, NodeFacts>,

@@ -1,5 +1,5 @@
 /**
- * Verdicts decide what this node does about addresses that it owns and that witnesses do not hear it answer. It is a machine: reports of
+ * The verdicts decide what this node does about its own addresses for which witnesses get no answer. It is a machine: reports of
  * witnesses and the time go in, verdicts and the addresses to give away come out.
  *
  *     verified ── all witnesses report it as unanswered ──→ unverified ── two witnesses, for 5 s ──→ mute: another node takes it over
@@ -41,7 +41,7 @@ export interface VerdictsInput {
   readonly opinions: ReadonlyMap<string, Opinion>;
   /** The addresses that this node answers for, among those that opinions name as unanswered. */
   readonly own: Iterable<OwnAddress>;
-  /** Whether this node answers for the address and has a witness of it. */
+  /** Whether this node answers for the address and the address has a witness. */
   readonly isWitnessed: (address: string) => boolean;
   /** Whether this node may give addresses away. In a minority it may not. */
   readonly canHandOver: boolean;
@@ -69,7 +69,7 @@ interface Mute {
 
 /** A node that has begun to answer may still probe the address, and witnesses may still report its earlier owner. */
 const settleMs = 10_000;
-/** One witness asks longer before its word counts, because there is no second opinion. */
+/** A single witness must report for longer before its report counts, because there is no second opinion. */
 const loneWitnessMs = 5000;
 const handoverMs = 5000;
 const shortestTrialMs = 60_000;

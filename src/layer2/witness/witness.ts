@@ -1,6 +1,6 @@
 /**
  * The witness checks that addresses are answered on the wire. A node that owns an address believes that it answers, but a card, a switch or
- * a filter may drop its answers. Another speaker of the same link therefore asks for the address from its own address.
+ * a filter may drop its answers. Another speaker on the same link therefore asks for the address, with its own address as the sender.
  *
  *     entries, claims, view ──→ subjects.ts ──→ Questioner ──questions──→ link
  *                                                   ↑ └──report──→ facts ──→ other nodes

@@ -21,9 +21,9 @@ describe('sessionOf()', () => {
   for (const [name, settings, ends, isTaken] of [
     ['takes the peer with the address', { address: ip('192.0.2.2') }, toSource, true],
     ['takes no peer with another address', { address: ip('192.0.2.3') }, toSource, false],
-    ['takes a peer whose source-address was called', sourced, toSource, true],
+    ['takes a peer that connected to its source-address', sourced, toSource, true],
     [
-      'takes no peer whose source-address was not called',
+      'takes no peer that connected to an address other than its source-address',
       sourced,
       { ...toSource, localAddress: ip('192.0.2.9') },
       false,
@@ -50,7 +50,7 @@ describe('sessionOf()', () => {
   });
 });
 
-test('describeWrongTarget() names both addresses when the peer calls another one than source-address', () => {
+test('describeWrongTarget() names both addresses when the peer connects to an address other than source-address', () => {
   const called = { ...toSource, localAddress: ip('192.0.2.9') };
   assert.equal(
     describeWrongTarget(peer(sourced), called),

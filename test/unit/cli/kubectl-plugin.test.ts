@@ -11,7 +11,7 @@ const plugin = fileURLToPath(new URL('../../../bin/kubectl-bellman', import.meta
 const folder = mkdtempSync(join(tmpdir(), 'bellman-plugin-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Answers `get pods` with a Pod of each component in RUNNING, and prints the arguments of `exec`, one in a line. */
+/** Answers `get pods` with a Pod of each component in RUNNING, and prints the arguments of `exec`, each in angle brackets. */
 const kubectl = join(folder, 'kubectl');
 writeFileSync(
   kubectl,

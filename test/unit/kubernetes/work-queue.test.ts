@@ -161,7 +161,7 @@ test('WorkQueue keeps the pause that the server asks for when an outage ends and
   assert.equal(begun, 3);
 });
 
-test('WorkQueue starts nothing after stop() when a pause of the server ends', async () => {
+test('WorkQueue starts nothing after stop() when the pause ends that the server asked for', async () => {
   const clock = new VirtualClock();
   let begun = 0;
   const queue = new WorkQueue({

@@ -26,7 +26,7 @@ function setUp(node: { name: string; uid: string } | null = { name: 'node-1', ui
   return { clock, recorded, events, event, assign, count };
 }
 
-test('a hundred addresses at once have an event each', async () => {
+test('each of a hundred addresses at once has an event', async () => {
   const { assign, recorded, clock, count } = setUp();
   assign(100);
   await pass(clock, 60_000);
@@ -34,7 +34,7 @@ test('a hundred addresses at once have an event each', async () => {
   assert.equal(recorded.length, 100);
 });
 
-test('of more addresses at once, the Node has one event with the number of the others', async () => {
+test('each of the first hundred addresses has an event, and one event on the Node counts the others', async () => {
   const { assign, recorded, clock, count } = setUp();
   assign(3000);
   await pass(clock, 4000);
@@ -53,7 +53,7 @@ test('of more addresses at once, the Node has one event with the number of the o
   assert.equal(count('ManyAssigned'), 1);
 });
 
-test('other events pass in any number', () => {
+test('events with other reasons are not limited', () => {
   const { events, event, count, assign } = setUp();
   assign(200);
   for (let index = 0; index < 300; index++) events.record(event('NodeUnassigned', index));

@@ -106,7 +106,7 @@ function plansOf({ nodes: flags, endpoints, policy, protocol, minAnnouncers }: W
 const announcersByBgp = (plans: ReturnType<typeof plansOf>) =>
   plans.filter(({ plan }) => plan.routes.length > 0).map(({ name }) => name);
 
-test('whatever nodes leave, at least min-announcers of the candidates announce by BGP, or all of them if there are fewer', () => {
+test('no matter which nodes leave, at least min-announcers of the candidates announce by BGP, or all of them if there are fewer', () => {
   fc.assert(
     fc.property(world, (drawn) => {
       const input = { ...drawn, protocol: 'bgp' as const };
@@ -138,7 +138,7 @@ function layer2Owners({ plan, candidateSets }: ReturnType<typeof plansOf>[number
   return (entry?.candidates ?? []).filter((name) => preference(name) === best);
 }
 
-test('whatever nodes leave, all nodes elect the layer-2 owner among the same nodes, and a leaving node only when all candidates leave', () => {
+test('no matter which nodes leave, all nodes elect the layer-2 owner among the same nodes, and a leaving node only when all candidates leave', () => {
   fc.assert(
     fc.property(world, (drawn) => {
       const input = { ...drawn, protocol: 'layer2' as const };

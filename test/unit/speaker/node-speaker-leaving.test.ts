@@ -154,14 +154,14 @@ test('With a drain delay of zero a node that leaves withdraws at once', () => {
   assert.deepEqual(scene.take(), ['withdraw 198.51.100.7/32']);
 });
 
-test('A speaker that starts on a node that leaves announces nothing, and neither does a Service that is new then', () => {
+test('A speaker that starts on a leaving node announces nothing, not even a Service that is added later', () => {
   const scene = new Scene(leaves);
   scene.add('late', '198.51.100.8');
   assert.deepEqual(scene.take(), []);
   assert.deepEqual(scene.reasons(), ['NodeLeaving']);
 });
 
-test('When all nodes leave, none does: routes are plain again, and the event DrainBlocked says why', () => {
+test('When all nodes should leave, none stops announcing: routes are plain again, and the event DrainBlocked says why', () => {
   const scene = new Scene();
   scene.take();
   for (const name of all) scene.set(name, leaves);

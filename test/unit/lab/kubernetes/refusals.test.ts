@@ -16,19 +16,19 @@ function event(code: number, changes: Partial<AuditEvent> = {}): AuditEvent {
   };
 }
 
-test('an answer that denies or rejects a request is a refusal; an outage and a part of a conversation are none', () => {
+test('an answer that denies or rejects a request is a refusal; an outage, a missing object, a conflict and an old version are not', () => {
   for (const code of [400, 401, 403, 405, 415, 422, 429]) assert.ok(isRefused(event(code)), String(code));
   for (const code of [200, 201, 404, 409, 410, 500, 503, 504])
     assert.ok(!isRefused(event(code)), String(code));
 });
 
-test('only requests of Bellman count, also those whose token names no account', () => {
+test('only requests of Bellman count, including those whose token names no account', () => {
   const other = { username: 'admin' };
   assert.ok(!isRefused(event(403, { user: other, userAgent: 'kubectl/v1.37.2' })));
   assert.ok(isRefused(event(401, { user: {} })));
 });
 
-test('the command status may be denied the events, which it can do without', () => {
+test('a denied list of events is not a refusal of `bellman status`, which works without events', () => {
   const events = { objectRef: { resource: 'events' } };
   assert.ok(!isRefused(event(403, { ...events, userAgent: 'bellman-status/0.1.0' })));
   assert.ok(isRefused(event(403, events)));
@@ -51,7 +51,7 @@ for (const [name, code, faults, expected] of cases)
     assert.equal(isExcused(event(code), faults), expected);
   });
 
-test('a request that priority and fairness refuses is excused only while a test takes the capacity away', () => {
+test('a request that API Priority and Fairness rejects is excused only while a test takes the capacity away', () => {
   assert.ok(isExcused(event(429), [at('03:00:00', 'ready'), at('03:00:30', 'forbid')]));
   assert.ok(!isExcused(event(429), [at('03:00:00', 'ready')]));
 });
