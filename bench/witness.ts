@@ -9,7 +9,7 @@ import { Lab } from '../lab/lab.ts';
 import { systemClock } from '../src/clock.ts';
 import { makeManyServices } from './support/many-services.ts';
 
-const serviceCount = Number(process.argv[2] ?? 300);
+const serviceCount = Number(process.argv[2] ?? 100);
 const seconds = Number(process.argv[3] ?? 30);
 const pool = '10.99.0.0/16';
 const perSecondLimit = 200;
@@ -48,9 +48,7 @@ async function perSecond(): Promise<number> {
 }
 
 await lab.configure(`address-pools:
-- {name: many, protocol: layer2, addresses: [${pool}]}
-l2-advertisements:
-- {interfaces: [eth0]}
+- {name: many, protocol: layer2, addresses: [${pool}], l2-advertisements: [{interfaces: [eth0]}]}
 `);
 await makeManyServices(lab, home, { from: 0, to: serviceCount });
 await lab.until('every address has an owner', async () => (await total()) === serviceCount, patienceMs);

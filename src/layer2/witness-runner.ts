@@ -23,7 +23,7 @@ export interface WitnessRunnerOptions {
   readonly recorder: FlightRecorder;
   readonly responder: Pick<
     NeighbourResponder,
-    'ask' | 'lateAtMs' | 'keepQuestionLinks' | 'setTrials' | 'drainCaptures' | 'links'
+    'ask' | 'isLate' | 'keepQuestionLinks' | 'setTrials' | 'drainCaptures' | 'links'
   >;
   readonly entries: WitnessInput['entries'];
   readonly claim: WitnessInput['claim'];
@@ -37,8 +37,8 @@ export interface WitnessRunnerOptions {
 
 /** Minimum time between two updates. An update costs a pass over all addresses. */
 const updateEveryMs = 250;
-/** A request that was late shows for this long that the process lacks CPU time. */
-const starvedMs = 10_000;
+/** Time until the next judgement when the process lacks CPU time. */
+const starvedMs = 1000;
 /** Updates take at most this share of the time. */
 const updateShare = 0.05;
 
@@ -122,8 +122,7 @@ export class WitnessRunner {
     const { clock, entries, claim, answering, responder } = this.#options;
     if (!this.#witness) return;
     const startMs = clock.now();
-    const fedAtMs = responder.lateAtMs() + starvedMs;
-    const isStarved = startMs < fedAtMs;
+    const isStarved = responder.isLate();
     const input = { view: this.#view, entries, claim, answering, isStarved, hosts: this.#hosts() };
     const drain = () => responder.drainCaptures();
     const changes = complete(this.#witness.update(input, startMs), drain);
@@ -136,7 +135,7 @@ export class WitnessRunner {
     this.#askTimer?.cancel();
     this.#ask();
     this.#judgeTimer?.cancel();
-    const judgeAtMs = isStarved ? fedAtMs : this.#witness.judgeAtMs(this.#updatedAtMs);
+    const judgeAtMs = isStarved ? this.#updatedAtMs + starvedMs : this.#witness.judgeAtMs(this.#updatedAtMs);
     if (judgeAtMs < Number.POSITIVE_INFINITY)
       this.#judgeTimer = clock.after(judgeAtMs - clock.now(), () => this.changed());
   }

@@ -25,6 +25,8 @@ export interface LinkPortOptions {
   readonly onLost: (port: LinkPort, reason: string) => void;
   /** Whether the MAC, lower case and colon separated, belongs to another speaker. */
   readonly isSpeaker: (mac: string) => boolean;
+  /** `isLate` says whether the last request for an answered address had waited too long. */
+  readonly lateness: { isLate: boolean };
 }
 
 /**
@@ -131,6 +133,7 @@ export class LinkPort {
     const { matched } = responder;
     if (verdict === 'answer' && matched) {
       matched.requests++;
+      this.#options.lateness.isLate = ageMs > answerWithinMs;
       if (ageMs > answerWithinMs) this.#options.onDrop(protocol, 'late');
       else if (this.#capture.send(responder.reply)) matched.responses++;
       else this.#options.onDrop(protocol, 'send-failed');

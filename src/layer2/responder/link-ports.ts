@@ -114,10 +114,8 @@ export class LinkPorts {
         groupSocket,
         clock,
         guard,
-        onDrop: (protocol, reason) => {
-          counters.drop(protocol, reason);
-          if (reason === 'late') counters.lateAtMs = clock.now();
-        },
+        onDrop: (protocol, reason) => counters.drop(protocol, reason),
+        lateness: counters,
         onConflict,
         isSpeaker: this.#options.isSpeaker,
         onLost: (lost, reason) => this.#lost(lost, reason),

@@ -101,8 +101,8 @@ export interface NeighbourResponder {
    * when the question could not be sent.
    */
   ask(interfaceName: string, address: IpAddress): boolean;
-  /** When a request was last dropped because this process came to it too late; negative infinity for never. */
-  lateAtMs(): number;
+  /** Whether this process came too late to the last request that it should have answered. */
+  isLate(): boolean;
   /** Stops listening for answers on all other links. */
   keepQuestionLinks(interfaces: ReadonlySet<string>): void;
   /** Handles the frames that have arrived. Long tasks call it between items so that neighbours do not wait. */
@@ -268,8 +268,8 @@ class Responder implements NeighbourResponder {
     return this.#questions.ask(interfaceName, address);
   }
 
-  lateAtMs(): number {
-    return this.#counters.lateAtMs;
+  isLate(): boolean {
+    return this.#counters.isLate;
   }
 
   keepQuestionLinks(interfaces: ReadonlySet<string>): void {

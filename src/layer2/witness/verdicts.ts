@@ -72,6 +72,8 @@ const settleMs = 10_000;
 /** A single witness must report for longer before its report counts, because there is no second opinion. */
 const loneWitnessMs = 5000;
 const handoverMs = 5000;
+/** An address does not move for this long after the process has lacked CPU time, so that new reports can arrive. */
+const starvedMs = 1000;
 const shortestTrialMs = 60_000;
 const longestTrialMs = 3_600_000;
 /** After this time without a further fault, trials are short again. */
@@ -103,7 +105,8 @@ export class Verdicts {
     nowMs: number,
   ): VerdictChange[] {
     if (isStarved) {
-      for (const state of this.#unverified.values()) state.sinceMs = nowMs;
+      for (const state of this.#unverified.values())
+        state.sinceMs = Math.max(state.sinceMs, nowMs - handoverMs + starvedMs);
       return [];
     }
     const changes: VerdictChange[] = [];
