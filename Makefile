@@ -64,7 +64,7 @@ image-test: image ## build the image twice, and test it with programs of other p
 chart-test: setup ## check the Helm chart with Helm, which is built once with Go
 	@HELM=$$(scripts/helm/build.sh) && export HELM && BELLMAN_KUBERNETES=$$(lab/kubernetes/build.sh --folder) $(NODE) test/run.ts test/chart/*.test.ts
 
-monitoring: setup ## test the alerts and metrics with Prometheus itself, which it installs
+monitoring: setup ## test metrics, alerts and dashboards with Prometheus, which it installs, also in the lab
 	@scripts/debian.sh prometheus:prometheus promtool:prometheus
 	@$(NODE) test/run.ts test/monitoring/*.test.ts
 

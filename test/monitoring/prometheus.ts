@@ -1,0 +1,80 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Lab } from '../../lab/lab.ts';
+import { shippedAlerts } from './shipped-alerts.ts';
+
+const folder = '/run/prometheus';
+const listen = '127.0.0.1:9090';
+/** The port that the lab gives to all processes of Bellman. */
+const metricsPort = 7472;
+/** Instead of the minutes of the shipped rules. */
+const pendingTime = '2s';
+
+interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [number, string];
+}
+
+/** A Prometheus in the lab that scrapes the controller and all speakers, and evaluates the shipped alerts with a shorter `for`. */
+export class Prometheus {
+  readonly #lab: Lab;
+
+  private constructor(lab: Lab) {
+    this.#lab = lab;
+  }
+
+  /** Resolves when Prometheus answers queries. */
+  static async start(lab: Lab): Promise<Prometheus> {
+    mkdirSync(folder, { recursive: true });
+    const targets = [
+      `127.0.0.1:${metricsPort}`,
+      ...lab.fabric.nodes.map(({ addresses: [v4] }) => `${v4}:${metricsPort}`),
+    ];
+    const rules = join(folder, 'alerts.yaml');
+    const config = join(folder, 'prometheus.yaml');
+    // JSON is YAML.
+    writeFileSync(rules, JSON.stringify(alertsWithShortPending()));
+    writeFileSync(
+      config,
+      JSON.stringify({
+        global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
+        rule_files: [rules],
+        scrape_configs: [{ job_name: 'bellman', static_configs: [{ targets }] }],
+      }),
+    );
+    lab.processes.start('prometheus', lab.fabric.control, 'prometheus', [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=${listen}`,
+      '--log.level=warn',
+    ]);
+    const prometheus = new Prometheus(lab);
+    await lab.until('Prometheus answers', async () => (await prometheus.query('vector(1)')).length === 1);
+    return prometheus;
+  }
+
+  /** The samples of an instant query. */
+  async query(expr: string): Promise<readonly Sample[]> {
+    const url = `http://${listen}/api/v1/query`;
+    const body = await this.#lab.fabric.control.exec('curl', '-sS', '--data-urlencode', `query=${expr}`, url);
+    const answer = JSON.parse(body) as { status: string; error?: string; data?: { result: Sample[] } };
+    if (!answer.data) throw new Error(`Prometheus refuses ${expr}: ${answer.error}`);
+    return answer.data.result;
+  }
+
+  /** Names of the alerts that fire. */
+  async firing(): Promise<ReadonlySet<string>> {
+    const samples = await this.query('ALERTS{alertstate="firing"}');
+    return new Set(samples.map(({ metric }) => metric.alertname ?? ''));
+  }
+}
+
+function alertsWithShortPending(): object {
+  const { groups } = shippedAlerts();
+  return {
+    groups: groups.map((group) => ({
+      ...group,
+      rules: group.rules.map((rule) => (rule.for === undefined ? rule : { ...rule, for: pendingTime })),
+    })),
+  };
+}
