@@ -54,7 +54,7 @@ ${own.map((address) => `    ${address}/32`).join('\n')}
     stopSpeaker: async (node, signal) => {
       await lab.stop(name(node), signal);
       if (signal !== 'SIGKILL') return;
-      // The addresses of a machine that dies do not outlive it.
+      // A killed process leaves its addresses on the interface. They would be gone if the machine had died.
       for (const address of addresses)
         await node.namespace.ip('address', 'del', `${address}/32`, 'dev', 'eth0').catch(() => undefined);
     },

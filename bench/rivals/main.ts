@@ -43,7 +43,7 @@ const busy = (loadavg()[0] ?? 0) / cpus().length;
 if (busy > quietLoad)
   console.error(`rivals: the machine is busy (load ${loadavg()[0]?.toFixed(1)}), so expect no good figures`);
 
-/** A result and what it is a result of. */
+/** A result, with the commit and the number of rounds that it was measured with. */
 interface Stored extends Result {
   readonly commit: string;
   readonly rounds: string;

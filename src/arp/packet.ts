@@ -68,12 +68,12 @@ export function encodeArpProbe(mac: Uint8Array, address: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, targetIp: address });
 }
 
-/** Encodes a request by a host for the address of another host (RFC 826). Receivers learn only what they may know anyway. */
+/** Encodes a request by a host for the address of another host (RFC 826). Receivers learn from it only the sender's own address. */
 export function encodeArpRequest(mac: Uint8Array, senderIp: IpAddress, targetIp: IpAddress): Buffer {
   return encodeArp({ destination: broadcastMac, operation: 'request', senderMac: mac, senderIp, targetIp });
 }
 
-/** Reads a reply. Returns the sender's address and where its MAC is, or undefined when the frame is no valid reply. */
+/** Reads a reply. Returns the sender's address and the offset of its MAC, or undefined when the frame is no valid reply. */
 export function readArpReply(
   frame: Uint8Array,
   length: number,

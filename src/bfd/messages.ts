@@ -50,7 +50,7 @@ export type BfdDropReason =
   | 'ttl'
   /** The packet breaks a rule of RFC 5880 section 6.8.6 that does not depend on a session. */
   | 'malformed'
-  /** No session has Your Discriminator. When that is 0: no session is with the sender. */
+  /** No session has Your Discriminator; or it is 0, and there is no session with the sender. */
   | 'no-session'
   /** Your Discriminator belongs to a session with another peer, or on another interface or local address. */
   | 'wrong-source'
@@ -118,7 +118,7 @@ export interface BfdProcessStatus {
   /** The shortest interval and the smallest multiplier that are allowed with this scheduling. */
   readonly minimumIntervalMs: number;
   readonly minimumDetectMultiplier: number;
-  /** How long after their time packets were sent. `counts` has one more element than `boundsMs`, for delays above the last bound. */
+  /** Delays with which packets were sent. `counts` has one more element than `boundsMs`, for delays above the last bound. */
   readonly lateness: {
     readonly boundsMs: readonly number[];
     readonly counts: readonly number[];

@@ -23,7 +23,10 @@ export async function assignedAddresses(kubeconfig: string): Promise<AssignedAdd
   }
 }
 
-/** Reads the addresses of all Services of type LoadBalancer, whichever program assigned them, or of some of these Services. */
+/**
+ * Reads the addresses of the Services of type LoadBalancer that `isWanted` selects, by default of all. It does not matter which program assigned
+ * them.
+ */
 export async function addressesOfServices(
   client: Api,
   isWanted: (service: Service) => boolean = () => true,

@@ -71,7 +71,7 @@ export function nextLeaseMove(
   return isStale ? 'take' : 'wait';
 }
 
-/** The state after the write that was sent at `sentMs` succeeded. The candidate leads from that moment. */
+/** The state after the write that was sent at `sentMs` succeeded. The candidate leads now, and its deadline counts from `sentMs`. */
 export function leaseGranted(candidate: Candidate, version: string, sentMs: number): Candidate {
   return {
     ...candidate,

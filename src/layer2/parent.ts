@@ -70,7 +70,7 @@ const program = childProgram(import.meta.url, { source: './process.ts', bundle: 
 /** A handover takes at most 3 s (docs/design/failover.md). */
 const stopMs = 6000;
 /**
- * The process goes on for this long after the last pool has gone. An edit that is soon reverted then costs no new start of all speakers, and
+ * The process goes on for this long after the last pool has gone. An edit that is soon reverted then stops no layer-2 process, and
  * the process still answers the questions that precede the removal of lines from the announcing record (`AnnouncingReconciler`).
  */
 const calmMs = 15_000;

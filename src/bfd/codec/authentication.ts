@@ -1,8 +1,10 @@
 /**
  * The authentication section (RFC 5880 sections 4.2 to 4.4). It follows the mandatory section, at octet 24 of the packet.
  *
- *   simple password:  type 1 | length 3–19 | key id 1 | password 1–16
- *   MD5 and SHA1:     type 2–5 | length 24 or 28 | key id 1 | reserved 1 | sequence 4 | digest 16 or 20
+ *   simple password:  type = 1   | length = 4–19     | key id | password (1–16 octets)
+ *   MD5 and SHA1:     type = 2–5 | length = 24 or 28 | key id | reserved | sequence (4 octets) | digest (16 or 20 octets)
+ *
+ * The fields without a size have one octet. The length is that of the whole section.
  *
  * The digest is taken over the whole packet, with the key in place of the digest. The key is padded with zeros to the digest's length.
  */

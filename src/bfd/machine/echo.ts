@@ -14,7 +14,7 @@ export class Echo {
   #detectMultiplier = 0;
   /** The number of the last packet that was sent. */
   #sequence = 0;
-  /** The highest number that has returned since the sending began. */
+  /** All packets up to this number count as returned; `undefined` until one has returned since the sending began. */
   #lastReturned: number | undefined;
 
   constructor(random: () => number) {
@@ -39,7 +39,7 @@ export class Echo {
     return this.#schedule.dueMs;
   }
 
-  /** Whether the peer must be called silent now. The caller first delivers the packets that have already arrived. */
+  /** Whether the peer counts as silent now. The caller first delivers the packets that have already arrived. */
   isDetectionDue(nowMs: number): boolean {
     if (this.#lastReturned === undefined || nowMs < this.#schedule.dueMs) return false;
     return this.#sequence - this.#lastReturned >= this.#detectMultiplier;

@@ -20,8 +20,8 @@
  *   ConnectRetryTime, and later delays do not grow. A router that was away is therefore found soon after it returns.
  * - A NOTIFICATION is never answered by a NOTIFICATION.
  *
- * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft is served there too:
- * our KEEPALIVE waits for it, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead (connecting-states.ts).
+ * draft-ietf-idr-bgp-bfd-strict-mode adds two sub-states to OpenSent (session-states.ts). The hold-down of the draft runs there too:
+ * our KEEPALIVE waits for its end, so neither end is Established before the other. `bfd-strict: local` waits in Idle instead (connecting-states.ts).
  */
 import { connectOrActive, idle } from './connecting-states.ts';
 import type { FsmEvent, FsmStep } from './connection-events.ts';

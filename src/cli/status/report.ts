@@ -35,7 +35,7 @@ export function formatStatus(value: StatusValue, format: 'text' | 'wide'): strin
   return `${sections.join('\n\n')}\n`;
 }
 
-/** The list of problems; one line says that there are none. */
+/** The list of problems, or one line if there are none. */
 export function formatProblems(problems: readonly Problem[]): string {
   if (problems.length === 0) return 'no problems\n';
   return `${formatTable(

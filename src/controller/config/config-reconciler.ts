@@ -5,10 +5,10 @@
  *   edit ──→ judge ──accepted──→ annotations ──→ in force ──→ event ConfigAccepted ──→ copy
  *              └────rejected──→ annotations status and error, event ConfigStale; the accepted text stays in force
  *
- * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, whatever
- * the text of the ConfigMap is by then. Only when the ConfigMap is deleted during the write is the configuration in force before the copy
- * stores it. While a new configuration is judged and stored, no address is handed out, because the new
- * configuration may have no pool for that address.
+ * A configuration is stored before it is put in force. After a restart at any moment, the controller therefore finds it again, even
+ * if the text of the ConfigMap has changed. There is one exception: if the ConfigMap is deleted during the write, the configuration is in
+ * force before the copy stores it. While a new configuration is stored, no address is assigned, because the new configuration may have no
+ * pool for that address.
  *
  * The loop is level-triggered: it compares the annotations and the copy with what they should say. The loop therefore also repairs the
  * annotations and the copy after another client has changed them.

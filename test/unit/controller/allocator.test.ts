@@ -393,7 +393,7 @@ test('Allocator tries the families in reverse order when a limit requires it', (
   assert.deepEqual(ips(a.reconcile(plain('a', dual))), ['198.51.100.0', '2001:db8::']);
 });
 
-test('Allocator completes a Service in reverse order, although one of its addresses is not from the pool it asks for', () => {
+test('Allocator adds the second family first when the address of the first family is not from the requested pool and a limit allows only one', () => {
   const a = allocator([four, pool('limited', ['192.0.2.4/31', '2001:db8::/124'], { limitPerNamespace: 1 })]);
   assert.deepEqual(ips(a.reconcile(plain('a'))), ['192.0.2.0']);
   const asked = plain('a', { ...dual, annotations: { 'bellman.dev/address-pool': 'limited' } });

@@ -1,4 +1,4 @@
-/** Every field of the API of each source stands in the table, with the outcome that the list of fields says. */
+/** Every field of the API of each source stands in the table, with the outcome that the list of fields names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { convert, formatFault, type Row, sources } from '../../../src/convert/index.ts';
@@ -35,7 +35,7 @@ for (const { name } of sources)
     });
 
 for (const { name, title } of sources)
-  test(`${title}: a field that nothing knows stands in the table as not carried`, () => {
+  test(`${title}: an unknown field stands in the table as not carried`, () => {
     const [kind, apiVersion] = name === 'kube-vip' ? ['ConfigMap', 'v1'] : [undefined, undefined];
     const objects = baseObjects(name);
     for (const object of objects) {

@@ -59,7 +59,7 @@ const rangeText = (i: number) =>
       .map(([a, b]) => `10.${i >> 8}.${i & 255}.${Math.min(a, b)}-10.${i >> 8}.${i & 255}.${Math.max(a, b)}`),
     fc.integer({ min: 112, max: 127 }).map((length) => `2001:db8:${i.toString(16)}::/${length}`),
   );
-/** Lists of ranges, one for each pool, no two of which overlap. */
+/** A list of ranges for each pool. No two ranges overlap. */
 const disjoint = (pools: number) =>
   fc.array(fc.nat({ max: 2 }), { minLength: pools, maxLength: pools }).chain((extra) => {
     let next = 0;
@@ -437,7 +437,7 @@ function converted({ from, objects }: GeneratedSource): Conversion {
   return result.value;
 }
 
-/** Whether nothing is in a value, at any depth. */
+/** Whether a value is empty, or holds only empty values. */
 function isEmpty(value: unknown): boolean {
   if (typeof value !== 'object' || value === null)
     return value === null || value === '' || value === undefined;

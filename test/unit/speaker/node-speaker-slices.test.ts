@@ -200,7 +200,7 @@ class World {
   }
 }
 
-test('NodeSpeaker announces the same when events arrive in the middle of plans in slices as when it plans all at once', () => {
+test('NodeSpeaker comes to the same announcements, whether events arrive between the slices of its plans or all before one plan', () => {
   fc.assert(
     fc.property(fc.array(change, { minLength: 5, maxLength: 60 }), (steps) => {
       const clock = new SlicingClock();

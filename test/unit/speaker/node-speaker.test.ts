@@ -266,7 +266,7 @@ test('NodeSpeaker says with each configuration whether layer 2 is used, also bef
   assert.deepEqual([uses, take()], [[false], ['change  -192.0.2.241']]);
 });
 
-test('NodeSpeaker sends the BFD sessions of its peers, and tells BGP when a session is another one', () => {
+test('NodeSpeaker sends the BFD sessions of its peers, and reports to BGP when a peer gets a new session', () => {
   const { speaker, sessions, sessionIds, toBgp, links } = recorded();
   const bfdProfiles = [
     {

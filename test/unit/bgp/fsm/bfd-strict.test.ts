@@ -333,7 +333,7 @@ describe('two speakers with bfd-strict: negotiate', () => {
     }
   });
 
-  test('are Established together when both serve a hold-down, and stay so', () => {
+  test('are Established together when both have a hold-down, and stay so', () => {
     const { node, router, pass } = pair(4000, 2000);
     node.bfd(up);
     router.bfd(up);
@@ -356,7 +356,7 @@ describe('two speakers with bfd-strict: negotiate', () => {
 });
 
 describe('bfd-hold-down', () => {
-  test('is served before the KEEPALIVE, and counts from the change of BFD to Up', () => {
+  test('delays the KEEPALIVE, and begins when BFD comes Up', () => {
     const peer = new Peer(negotiate(10_000));
     peer.bfd(up);
     peer.clock.advance(4000);
@@ -391,7 +391,7 @@ describe('bfd-strict: local', () => {
     assert.deepEqual(peer.done(), ['connect']);
   });
 
-  test('waits for a bounded time, says so, and does not wait for AdminDown', () => {
+  test('waits for a bounded time, reports that BFD did not come up, and does not wait when the peer is AdminDown', () => {
     const peer = new Peer(local());
     peer.clock.advance(startWaitMs);
     assert.deepEqual(peer.done(), ['no-bfd', 'connect']);
