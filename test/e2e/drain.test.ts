@@ -7,6 +7,7 @@ import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import {
   bird,
+  drainConfig,
   frr,
   type Router,
   rebootTaint,
@@ -16,7 +17,7 @@ import {
   startDrainLab,
 } from '../support/drain.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
-import { nextHops } from './bfd-fixtures.ts';
+import { nextHops, sessionOf } from './bfd-fixtures.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
 
@@ -25,6 +26,8 @@ describe('a node that leaves', { concurrency: false }, () => {
   let routed = '';
   let local = '';
   let first: LabNode;
+  /** Hash of the configuration with the short drain delay. */
+  let shortDrain = '';
 
   before(async () => {
     ({ lab, routed, local } = await startDrainLab());
@@ -32,6 +35,7 @@ describe('a node that leaves', { concurrency: false }, () => {
     assert.ok(node);
     first = node;
     await lab.until('all nodes announce web', () => hasNextHops(3));
+    shortDrain = await configOf(first);
   });
   after(() => lab.close());
 
@@ -49,6 +53,30 @@ describe('a node that leaves', { concurrency: false }, () => {
     await signal.end(lab, first);
     await lab.until('all nodes announce web again', () => hasNextHops(3));
   }
+
+  /** During the drain delay the route is there and marked, and the router prefers the others. The session stays up. */
+  async function drainForLong(router: Router): Promise<void> {
+    await lab.configure(drainConfig(3600));
+    await lab.until('the speaker has the configuration', async () => (await configOf(first)) !== shortDrain);
+    const before = await sessionOf(lab, first);
+    await rebootTaint.begin(lab, first);
+    await lab.until('the router sends nothing to the node', () => hasNextHops(2));
+    assert.ok(await router.hasRoute(lab, routed, first));
+    assert.ok(await router.hasMarkedRoute(lab, routed));
+    await rebootTaint.end(lab, first);
+    await lab.until('all nodes announce web again', () => hasNextHops(3));
+    assert.equal(await router.hasMarkedRoute(lab, routed), false);
+    const after = await sessionOf(lab, first);
+    assert.deepEqual([after?.state, after?.since], ['Established', before?.since]);
+    await lab.configure(drainConfig());
+    await lab.until(
+      'the speaker has the first configuration',
+      async () => (await configOf(first)) === shortDrain,
+    );
+  }
+
+  test('during the drain delay BIRD keeps the marked route and prefers the others', () =>
+    assertNoDatagramLost(lab, routed, () => drainForLong(bird), lab.fabric.far));
 
   for (const signal of signals)
     test(`by ${signal.name}, BIRD with a filter: no datagram is lost`, () =>
@@ -121,10 +149,18 @@ describe('a node that leaves', { concurrency: false }, () => {
       await lab.until('all nodes announce web', () => hasNextHops(3));
     });
 
+    test('during the drain delay FRR keeps the marked route and prefers the others', () =>
+      assertNoDatagramLost(lab, routed, () => drainForLong(frr), lab.fabric.far));
+
     for (const signal of signals.slice(0, 2))
       test(`by ${signal.name}, FRR: no datagram is lost`, () =>
         assertNoDatagramLost(lab, routed, () => leaveAndReturn(frr, signal), lab.fabric.far));
   });
+
+  /** Hash of the configuration that the speaker runs. */
+  async function configOf({ namespace }: LabNode): Promise<string> {
+    return ((await lab.status(namespace)) as { readonly config: { readonly hash: string } }).config.hash;
+  }
 
   interface Leaving {
     readonly cause: string;

@@ -6,9 +6,8 @@ import { ownerOf } from '../../lab/steps.ts';
 import { paths } from '../../src/kubernetes/write.ts';
 import { startFrr, vtysh } from './lab-frr.ts';
 
-const drainDelaySeconds = 2;
-
-const config = `
+/** `drainDelaySeconds` is short, so that the routers soon lose the routes. A test that looks at the drain itself takes a long one. */
+export const drainConfig = (drainDelaySeconds = 2) => `
 peers:
 - my-asn: 64512
   peer-asn: 64500
@@ -51,7 +50,7 @@ export interface DrainLab {
 export async function startDrainLab(): Promise<DrainLab> {
   const lab = await Lab.start();
   await configureBird(lab);
-  await lab.configure(config);
+  await lab.configure(drainConfig());
   await lab.apply(service('web', 'public'), service('printer', 'office'));
   for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
   const addressOf = async (name: string) => {
@@ -81,18 +80,24 @@ export interface Router {
   readonly name: string;
   /** Whether the router has a route to the address from the node, preferred or not. */
   hasRoute(lab: Lab, address: string, node: LabNode): Promise<boolean>;
+  /** Whether a route to the address carries GRACEFUL_SHUTDOWN. */
+  hasMarkedRoute(lab: Lab, address: string): Promise<boolean>;
 }
 
 export const bird: Router = {
   name: 'BIRD with a filter',
   hasRoute: async (lab, address, { addresses: [v4] }) =>
     (await lab.birdc('show', 'route', 'for', `${address}/32`, 'all')).includes(`via ${v4} `),
+  hasMarkedRoute: async (lab, address) =>
+    (await lab.birdc('show', 'route', 'for', `${address}/32`, 'all')).includes('(65535,0)'),
 };
 
 export const frr: Router = {
   name: 'FRR',
   hasRoute: async (lab, address, { addresses: [v4] }) =>
     (await vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`)).includes(`"ip":"${v4}"`),
+  hasMarkedRoute: async (lab, address) =>
+    /graceful-?shutdown/i.test(await vtysh(lab, `show bgp ipv4 unicast ${address}/32 json`)),
 };
 
 /** Replaces BIRD on the router by FRR, which acts on GRACEFUL_SHUTDOWN by itself. */
