@@ -127,7 +127,7 @@ export function sessionProblems(speakers: readonly SpeakerView[]): Problem[] {
     }
     const reasons = [...peer.warnings, ...(peer.lastError === undefined ? [] : [peer.lastError])];
     const reason = reasons.length === 0 ? 'no error is recorded yet' : reasons.join('; ');
-    return [`the session is ${peer.subState ?? peer.state}: ${reason}`];
+    return [`the session is not up: ${reason}`];
   });
 }
 

@@ -280,7 +280,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
       },
     },
     'not announced',
-    /peer router at node-1: the session is Active: Bad Peer AS \(ConfigMap peers\[\]\)/,
+    /peer router at node-1: the session is not up: Bad Peer AS \(ConfigMap peers\[\]\)/,
   ],
   [
     'BFD keeps the session down',
@@ -294,7 +294,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
       },
     },
     'not announced',
-    /peer router at node-1: the session is Idle/,
+    /peer router at node-1: the session is not up/,
     /BFD is Down: we send, and nothing returns/,
   ],
   [
@@ -377,7 +377,7 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     },
     'announced',
     /^198\.51\.100\.7: announced by node-1 by BGP$/,
-    /peer router at node-2: the session is Active: connection refused/,
+    /peer router at node-2: the session is not up: connection refused/,
   ],
 ];
 

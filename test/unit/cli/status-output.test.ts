@@ -89,7 +89,7 @@ test('answerOf() exits with 0 while one node announces, and with 1 when --proble
   assert.equal(isHealthy, false);
   assert.match(
     shown,
-    /^PROBLEM +OBJECT +DETAIL\nsession +router +peer router at node-2, node-3: the session is Active: connection refused\n$/,
+    /^PROBLEM +OBJECT +DETAIL\nsession +router +peer router at node-2, node-3: the session is not up: connection refused\n$/,
   );
 });
 
