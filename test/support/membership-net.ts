@@ -86,6 +86,8 @@ export interface NetOptions {
   readonly isListCertain?: boolean;
   /** The payload store of each member; a text store by default. */
   readonly storeOf?: (name: string) => PayloadStore;
+  /** CPU time of each received and of each sent datagram; 0 by default. */
+  readonly datagramMs?: number;
 }
 
 export interface Loss {
@@ -100,6 +102,23 @@ interface NetMember {
   readonly machine: Membership;
   readonly store: PayloadStore;
   wakeAt: number;
+  isWakeDue: boolean;
+}
+
+/** Number of datagrams that a socket buffer holds: 425,984 octets, of which each datagram of 1,400 octets takes 2,304. */
+const socketBuffer = 184;
+
+/** Number of datagrams that libuv reads in one turn. */
+const datagramsAtOnce = 32;
+
+/** When the process of a member runs again, and what waits until then. */
+class Schedule {
+  freeAt = 0;
+  isWaiting = false;
+  /** The rest of the present turn of the event loop. */
+  readonly phase: (() => void)[] = [];
+  readonly timers: (() => void)[] = [];
+  readonly datagrams: (() => void)[] = [];
 }
 
 /** One-way delay in milliseconds: at least that of a switch, plus a random part for processes that are busy now and then. */
@@ -113,10 +132,13 @@ export class MembershipNet {
   readonly #members = new Map<string, NetMember>();
   readonly #names: readonly string[];
   readonly #parted = new Set<string>();
+  readonly #schedules = new Map<string, Schedule>();
   readonly losses: Loss[] = [];
   #listed: ReadonlyMap<string, readonly Endpoint[]> | undefined;
   now = 0;
   packets = 0;
+  /** Datagrams that found a full socket buffer. */
+  overflows = 0;
   /** Called after each step of a member. */
   onChanges: (name: string, changes: Changes) => void = () => {};
 
@@ -152,13 +174,14 @@ export class MembershipNet {
       random: this.#random,
       ...(this.#options.settings ? { settings: this.#options.settings } : {}),
     });
-    this.#members.set(name, { machine, store, wakeAt: Number.POSITIVE_INFINITY });
+    this.#members.set(name, { machine, store, wakeAt: Number.POSITIVE_INFINITY, isWakeDue: false });
     this.do(name, (each, now) => each.know(this.#endpoints(), now, this.#options.isListCertain));
   }
 
   /** Stops the member without announcing its departure. */
   kill(name: string): void {
     this.#members.delete(name);
+    this.#schedules.delete(name);
   }
 
   /** Splits the network: these members hear only each other, and the other members hear only each other. Without names, the split ends. */
@@ -182,16 +205,83 @@ export class MembershipNet {
     member.wakeAt = wakeAt;
     this.#agenda.add(wakeAt, () => {
       if (this.#members.get(name) !== member || member.wakeAt !== wakeAt) return;
-      member.wakeAt = Number.POSITIVE_INFINITY;
-      this.do(name, (machine, now) => machine.wake(now));
+      if (this.isBusy(name)) {
+        member.isWakeDue = true;
+        this.#resumeLater(name);
+        return;
+      }
+      this.#wake(name, member);
     });
   }
 
-  /** Runs the callback after a delay. */
-  after(delayMs: number, callback: () => void): Timer {
+  #wake(name: string, member: NetMember): void {
+    member.wakeAt = Number.POSITIVE_INFINITY;
+    member.isWakeDue = false;
+    this.do(name, (machine, now) => machine.wake(now));
+  }
+
+  /** The process of the member does something else for this time, or gets no CPU. Its timers and datagrams wait. */
+  spend(name: string, ms: number): void {
+    const schedule = this.#schedule(name);
+    schedule.freeAt = Math.max(schedule.freeAt, this.now) + ms;
+  }
+
+  /** The time as the process of the member reads it while it works. */
+  timeOf(name: string): number {
+    return Math.max(this.now, this.#schedules.get(name)?.freeAt ?? 0);
+  }
+
+  isBusy(name: string): boolean {
+    const schedule = this.#schedules.get(name);
+    return schedule !== undefined && (schedule.isWaiting || schedule.freeAt > this.now);
+  }
+
+  #schedule(name: string): Schedule {
+    const schedule = this.#schedules.get(name) ?? new Schedule();
+    this.#schedules.set(name, schedule);
+    return schedule;
+  }
+
+  #resumeLater(name: string): void {
+    const schedule = this.#schedule(name);
+    if (schedule.isWaiting) return;
+    schedule.isWaiting = true;
+    this.#agenda.add(schedule.freeAt, () => {
+      if (this.#schedules.get(name) !== schedule) return;
+      schedule.isWaiting = false;
+      this.#resume(name, schedule);
+    });
+  }
+
+  /** Runs what waits, in the order of an event loop: timers, then some datagrams, and then the wake of the machine, again and again. */
+  #resume(name: string, schedule: Schedule): void {
+    const member = this.#members.get(name);
+    for (;;) {
+      if (schedule.freeAt > this.now) return this.#resumeLater(name);
+      const next = schedule.phase.shift();
+      if (next) next();
+      else {
+        schedule.phase.push(...schedule.timers.splice(0), ...schedule.datagrams.splice(0, datagramsAtOnce));
+        if (member?.isWakeDue) {
+          member.isWakeDue = false;
+          schedule.phase.push(() => this.#wake(name, member));
+        }
+        if (schedule.phase.length === 0) return;
+      }
+    }
+  }
+
+  /** Runs the callback after a delay, in the process of the member if there is a name. */
+  after(delayMs: number, callback: () => void, name = ''): Timer {
     let isCancelled = false;
-    this.#agenda.add(this.now + Math.max(0, delayMs), () => {
+    const run = () => {
       if (!isCancelled) callback();
+    };
+    this.#agenda.add(this.timeOf(name) + Math.max(0, delayMs), () => {
+      if (isCancelled) return;
+      if (!this.isBusy(name)) return run();
+      this.#schedule(name).timers.push(run);
+      this.#resumeLater(name);
     });
     return {
       cancel: () => {
@@ -236,9 +326,20 @@ export class MembershipNet {
     this.packets++;
     if (this.#random() < this.#options.loss || this.#parted.has(from) !== this.#parted.has(host)) return;
     const delay = delayMs.least - delayMs.mean * Math.log(1 - this.#random());
-    this.#agenda.add(this.now + delay, () =>
-      this.do(host, (machine, now) => machine.receive(packet, { host: from, port: 1 }, now)),
-    );
+    const { datagramMs = 0 } = this.#options;
+    if (datagramMs > 0) this.spend(from, datagramMs);
+    const receive = () => {
+      if (datagramMs > 0) this.spend(host, datagramMs);
+      this.do(host, (machine, now) => machine.receive(packet, { host: from, port: 1 }, now));
+    };
+    const departsAt = Math.max(this.now, this.#schedules.get(from)?.freeAt ?? 0);
+    this.#agenda.add(departsAt + delay, () => {
+      if (!this.isBusy(host)) return receive();
+      const { datagrams } = this.#schedule(host);
+      if (datagrams.length < socketBuffer) datagrams.push(receive);
+      else this.overflows++;
+      this.#resumeLater(host);
+    });
   }
 
   #endpoints(): ReadonlyMap<string, readonly Endpoint[]> {
