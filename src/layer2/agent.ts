@@ -90,6 +90,10 @@ export class Layer2Agent {
   readonly #witness: WitnessRunner;
   #readiness: Readiness | undefined;
   #hasEntries = false;
+  /** The first decision is under way, or made. */
+  #hasBegun = false;
+  /** The first decision is made, and its answers have begun. */
+  #isReady = false;
   #isLeaving = false;
   #readinessTimer: Timer | undefined;
   #quorumTimer: Timer | undefined;
@@ -230,16 +234,16 @@ export class Layer2Agent {
     }
     this.#viewUpdates.refresh();
     this.#pendingEntries.clear();
-    this.#runner.send({ kind: 'table', entries: message.upsert });
-    this.#entriesChanged();
-    this.#hasEntries = true;
-    this.#tryToStart();
+    this.#runner.send({ kind: 'table', entries: message.upsert }, () => {
+      this.#entriesChanged();
+      this.#hasEntries = true;
+      this.#tryToStart();
+    });
   }
 
   #applyEntries(): void {
     this.#viewUpdates.refresh();
-    this.#runner.send({ kind: 'change', ...this.#pendingEntries.take() });
-    this.#entriesChanged();
+    this.#runner.send({ kind: 'change', ...this.#pendingEntries.take() }, () => this.#entriesChanged());
   }
 
   #entriesChanged(): void {
@@ -297,7 +301,7 @@ export class Layer2Agent {
       isCertain: areSpeakersCertain,
       isStarted: this.#ownership.isStarted,
     });
-    this.#runner.send({ kind: 'view', view });
+    this.#runner.send({ kind: 'view', view }, () => this.#checkHandover());
     this.#witness.see(view);
     this.#quorumTimer?.cancel();
     const atMs = this.#members.wakeAtMs();
@@ -310,7 +314,7 @@ export class Layer2Agent {
   #formatFacts(): string {
     const phase = {
       isLeaving: this.#isLeaving,
-      isStarting: !this.#ownership.isStarted,
+      isStarting: !this.#isReady,
       ...this.#witness.facts,
     };
     return this.#ownFacts.format(this.#responder.links(), phase);
@@ -338,8 +342,7 @@ export class Layer2Agent {
 
   #decideOnClaims(): void {
     this.#viewUpdates.refresh();
-    this.#runner.send({ kind: 'tick' });
-    this.#checkHandover();
+    this.#runner.send({ kind: 'tick' }, () => this.#checkHandover());
   }
 
   /** Whether a live node claims the address and answers for it. */
@@ -354,7 +357,7 @@ export class Layer2Agent {
 
   #tryToStart(): void {
     const { machine, liveMembers } = this.#membership;
-    if (this.#ownership.isStarted || this.#isLeaving || !machine || !this.#readiness) return;
+    if (this.#hasBegun || this.#isLeaving || !machine || !this.#readiness) return;
     const nowMs = this.#clock.now();
     const isReady = this.#readiness.isReady(
       {
@@ -372,10 +375,13 @@ export class Layer2Agent {
         this.#readinessTimer = this.#clock.after(atMs - nowMs, () => this.#tryToStart());
       return;
     }
+    this.#hasBegun = true;
     this.#viewUpdates.refresh();
-    this.#runner.send({ kind: 'started' });
-    // The facts now say that this node is ready. Other nodes that answered for its addresses then stop. This node already answers.
-    this.#tellFacts();
+    this.#runner.send({ kind: 'started' }, () => {
+      this.#isReady = true;
+      // The facts now say that this node is ready. Other nodes that answered for its addresses then stop. This node already answers.
+      this.#tellFacts();
+    });
   }
 
   #observeTakeover({ reason, from, mustProbe }: AnswerAction): void {
@@ -406,6 +412,6 @@ export class Layer2Agent {
 
   #checkHandover(): void {
     if (this.#handover.isWaiting)
-      this.#handover.check(this.#ownership.answered().length, this.#membership.liveMembers);
+      this.#handover.check(this.#ownership.answeredCount, this.#membership.liveMembers);
   }
 }

@@ -1,14 +1,15 @@
 import type { Clock, Timer } from '../clock.ts';
+import { type TurnHandle, Turns } from '../turns.ts';
 import type { Answers } from './answers.ts';
 import type { Claim } from './ownership/claim.ts';
-import type { AnswerAction, OwnershipAction, OwnershipEvent } from './ownership/event.ts';
+import type { AnswerAction, NotedEvent, OwnershipAction, OwnershipEvent } from './ownership/event.ts';
 import type { Ownership } from './ownership/ownership.ts';
-import { complete } from './ownership/steps.ts';
+import type { Steps } from './ownership/steps.ts';
 import type { OwnershipRecorder } from './ownership-recorder.ts';
 
 export interface OwnershipRunnerOptions {
   readonly clock: Clock;
-  readonly ownership: Pick<Ownership, 'handle' | 'wakeAtMs'>;
+  readonly ownership: Pick<Ownership, 'handle' | 'note' | 'setTime' | 'takeActions' | 'wakeAtMs'>;
   readonly recorder: Pick<OwnershipRecorder, 'record'>;
   readonly answers: Pick<Answers, 'answer' | 'adjust' | 'silence'>;
   /** Merges the claims into the store and sends them to the other members. */
@@ -18,50 +19,131 @@ export interface OwnershipRunnerOptions {
   /** Called before a decision that is due by its time. */
   readonly beforeTick?: () => void;
   readonly onAnswer: (action: AnswerAction) => void;
+  /** Shares the turns of the event loop with the other long work of the process. */
+  readonly turns?: Turns;
 }
 
 /**
- * Passes events to the ownership machine, runs its actions and wakes it when it is due. While one event is handled, another event may
- * arrive, for instance from a frame between two steps. The new event is handled afterwards.
+ * The claims of a long decision are published in groups of this size, soon after the answers that they belong to. The other members pass a
+ * node over that has not claimed within a second.
+ */
+const claimsAtOnce = 100;
+
+interface QueuedEvent {
+  readonly event: OwnershipEvent;
+  /** The actions that have been run so far. */
+  readonly actions: OwnershipAction[];
+  readonly whenHandled: (() => void) | undefined;
+}
+
+/** An event whose steps are not complete. */
+interface CurrentEvent extends QueuedEvent {
+  /** `undefined` when there is nothing to decide yet. */
+  readonly steps: Steps<readonly OwnershipAction[]> | undefined;
+}
+
+/**
+ * Passes events to the ownership machine, runs its actions and wakes it when it is due. A decision about thousands of addresses is made in
+ * slices (`turns.ts`). Between them, the process hears the other members and answers their probes. Otherwise they would declare this node
+ * dead because of its own work, and take its addresses over, which is work of the same size for each of them.
+ *
+ * Events are handled one after another. Views and claims do not wait: the machine notes them at once, and decides about them in their turn.
  */
 export class OwnershipRunner {
   readonly #options: OwnershipRunnerOptions;
-  readonly #queue: OwnershipEvent[] = [];
-  #isRunning = false;
+  readonly #queue: QueuedEvent[] = [];
+  readonly #task: TurnHandle;
+  #current: CurrentEvent | undefined;
+  #recording: Steps<void> | undefined;
+  #claims: Claim[] = [];
   #timer: Timer | undefined;
 
   constructor(options: OwnershipRunnerOptions) {
     this.#options = options;
+    this.#task = (options.turns ?? new Turns(options.clock)).task({
+      name: 'decisions about addresses',
+      step: () => this.#step(),
+      remaining: () => this.#queue.length,
+    });
   }
 
-  send(event: OwnershipEvent): void {
-    this.#queue.push(event);
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    try {
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#handle(next);
-    } finally {
-      this.#isRunning = false;
-    }
-    this.#schedule();
+  /** Handles the event, at once if nothing else is under way and it is short. `whenHandled` is called when its actions have been run. */
+  send(event: OwnershipEvent, whenHandled?: () => void): void {
+    const actions = isNoted(event) ? this.#note(event) : [];
+    this.#queue.push({ event, actions, whenHandled });
+    this.#task.request();
   }
 
   stop(): void {
     this.#timer?.cancel();
+    this.#task.end();
   }
 
-  #handle(event: OwnershipEvent): void {
-    const { ownership, clock, recorder, drainCaptures } = this.#options;
-    const actions = complete(ownership.handle(event, clock.now()), drainCaptures);
+  #note(event: NotedEvent): OwnershipAction[] {
+    const { ownership, clock } = this.#options;
+    ownership.note(event, clock.now());
+    const actions = [...ownership.takeActions()];
+    this.#runAll(actions);
+    return actions;
+  }
+
+  /** Does one step. Returns false when nothing is left to do. */
+  #step(): boolean {
+    const { ownership, clock, drainCaptures } = this.#options;
+    drainCaptures();
+    if (this.#recording) {
+      if (this.#recording.next().done) this.#recording = undefined;
+      return true;
+    }
+    this.#current ??= this.#begin();
+    const current = this.#current;
+    if (!current) {
+      this.#schedule();
+      return false;
+    }
+    let isDone = true;
+    try {
+      ownership.setTime(clock.now());
+      const { done = false, value } = current.steps?.next() ?? { done: true, value: [] };
+      const actions = value ?? ownership.takeActions();
+      for (const action of actions) current.actions.push(action);
+      this.#runAll(actions);
+      isDone = done;
+    } finally {
+      if (isDone) this.#current = undefined;
+    }
+    if (isDone) this.#handled(current);
+    return true;
+  }
+
+  #begin(): CurrentEvent | undefined {
+    const next = this.#queue.shift();
+    return next && { ...next, steps: this.#stepsOf(next.event) };
+  }
+
+  #stepsOf(event: OwnershipEvent): CurrentEvent['steps'] {
+    const { ownership, clock } = this.#options;
+    // The next tick decides about all claims that were received until then.
+    if (event.kind === 'claims-received') return undefined;
+    // The machine has noted the event already.
+    return ownership.handle(isNoted(event) ? { kind: 'tick' } : event, clock.now());
+  }
+
+  #handled({ event, actions, whenHandled }: CurrentEvent): void {
+    this.#publish();
+    this.#recording = this.#options.recorder.record(event, actions);
+    whenHandled?.();
+  }
+
+  #runAll(actions: readonly OwnershipAction[]): void {
     for (const action of actions) {
-      drainCaptures();
+      this.#options.drainCaptures();
       this.#run(action);
     }
-    complete(recorder.record(event, actions), drainCaptures);
   }
 
   #run(action: OwnershipAction): void {
-    const { answers, publish, onAnswer } = this.#options;
+    const { answers, onAnswer } = this.#options;
     switch (action.kind) {
       case 'answer':
         answers.answer(action);
@@ -71,10 +153,18 @@ export class OwnershipRunner {
       case 'silence':
         return answers.silence(action);
       case 'claim':
-        publish(action.claims);
-        // These addresses count as load in the election of the remaining vacancies, on this node as on the other nodes.
-        this.send({ kind: 'claims-published', addresses: action.claims.map(({ address }) => address) });
+        for (const claim of action.claims) this.#claims.push(claim);
+        if (this.#claims.length >= claimsAtOnce) this.#publish();
     }
+  }
+
+  #publish(): void {
+    if (this.#claims.length === 0) return;
+    const claims = this.#claims;
+    this.#claims = [];
+    this.#options.publish(claims);
+    // These addresses count as load in the election of the remaining vacancies, on this node as on the other nodes.
+    this.send({ kind: 'claims-published', addresses: claims.map(({ address }) => address) });
   }
 
   #schedule(): void {
@@ -89,4 +179,8 @@ export class OwnershipRunner {
             this.send({ kind: 'tick' });
           });
   }
+}
+
+function isNoted(event: OwnershipEvent): event is NotedEvent {
+  return event.kind === 'view' || event.kind === 'claims-received' || event.kind === 'claims-published';
 }

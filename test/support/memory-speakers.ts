@@ -16,6 +16,7 @@ import { OwnershipRunner } from '../../src/layer2/ownership-runner.ts';
 import { ViewUpdates } from '../../src/layer2/view-updates.ts';
 import type { Logger } from '../../src/log.ts';
 import type { Changes } from '../../src/membership/change-log.ts';
+import type { Membership } from '../../src/membership/membership.ts';
 import type { MergeOrder, PayloadRecord } from '../../src/membership/payload.ts';
 import { AnswerLedger } from './answer-ledger.ts';
 import { addressEntry } from './layer2-cluster.ts';
@@ -34,6 +35,16 @@ const silent = pino({ enabled: false });
 interface SpeakerOptions {
   readonly logger?: Logger;
   readonly ledger?: AnswerLedger;
+  readonly costs?: ProcessCosts;
+}
+
+/** CPU times of a process, in milliseconds. */
+export interface ProcessCosts {
+  /** One step of a decision. */
+  readonly stepMs: number;
+  /** The beginning or the end of the answers for an address, with its lines in the log and its report to the parent. */
+  readonly actionMs: number;
+  readonly datagramMs: number;
 }
 
 /** One speaker without its shells. Its machines are connected as in the layer-2 process. */
@@ -53,21 +64,24 @@ export class MemorySpeaker {
   #timer: Timer | undefined;
   #readinessTimer: Timer | undefined;
   #isJoined = false;
+  #stalledUntilMs = 0;
+  #hasBegun = false;
+  #isReady = false;
   #isStopped = false;
 
   constructor(
     net: MembershipNet,
     name: string,
     entries: readonly AddressEntry[],
-    { logger = silent, ledger }: SpeakerOptions = {},
+    { logger = silent, ledger, costs }: SpeakerOptions = {},
   ) {
     this.name = name;
     this.#net = net;
     this.#ledger = ledger;
     const clock: Clock = {
-      now: () => net.now,
+      now: () => net.timeOf(name),
       epochMs: () => net.now,
-      after: (delayMs, callback) => net.after(delayMs, callback),
+      after: (delayMs, callback) => net.after(delayMs, callback, name),
     };
     this.#clock = clock;
     this.ownership = new Ownership(name, this.claims);
@@ -86,14 +100,18 @@ export class MemorySpeaker {
       recorder: { *record() {} },
       answers: {
         answer: ({ address, mustProbe }) => {
+          this.#spend(costs?.actionMs);
           if (!mustProbe) this.#begin(formatIp(address));
           else clock.after(300, () => this.#probed(formatIp(address)));
         },
         adjust: () => {},
-        silence: ({ address }) => this.#end(formatIp(address)),
+        silence: ({ address }) => {
+          this.#spend(costs?.actionMs);
+          this.#end(formatIp(address));
+        },
       },
       publish: (claims) => this.#publish(claims),
-      drainCaptures: () => {},
+      drainCaptures: () => this.#spend(costs?.stepMs),
       beforeTick: () => this.#viewUpdates.refresh(),
       onAnswer: () => {},
     });
@@ -129,12 +147,30 @@ export class MemorySpeaker {
     this.#net.do(this.name, (machine, now) => machine.publish(claims.map(payloadOf), now));
   }
 
+  /** Gets no CPU for this time. It answers no neighbours meanwhile, and the kernel keeps what arrives as long as there is room. */
+  stall(ms: number): void {
+    this.#net.spend(this.name, ms);
+    const untilMs = this.#net.timeOf(this.name);
+    if (this.#stalledUntilMs <= this.#net.now)
+      for (const address of this.answering) this.#ledger?.ended(address, this.name);
+    this.#stalledUntilMs = untilMs;
+    this.#net.after(untilMs - this.#net.now, () => {
+      if (this.#stalledUntilMs !== untilMs || this.#isStopped) return;
+      this.#stalledUntilMs = 0;
+      for (const address of this.answering) this.#ledger?.began(address, this.name);
+    });
+  }
+
   /** Ends as a process that is killed. Call `MembershipNet.kill` too. */
   stop(): void {
     this.#runner.stop();
     for (const address of this.answering) this.#ledger?.ended(address, this.name);
     this.answering.clear();
     this.#isStopped = true;
+  }
+
+  #spend(ms = 0): void {
+    if (ms > 0) this.#net.spend(this.name, ms);
   }
 
   #probed(address: string): void {
@@ -152,7 +188,7 @@ export class MemorySpeaker {
   }
 
   #facts(): string {
-    const phase = { isLeaving: false, isStarting: !this.ownership.isStarted };
+    const phase = { isLeaving: false, isStarting: !this.#isReady };
     return formatFacts(links, () => true, phase).text;
   }
 
@@ -174,7 +210,7 @@ export class MemorySpeaker {
 
   #tryToStart(): void {
     const machine = this.#net.machine(this.name);
-    if (this.ownership.isStarted || !machine || this.#isStopped) return;
+    if (this.#hasBegun || !machine || this.#isStopped) return;
     const input = {
       hasEntries: true,
       isSynced: machine.isSynced,
@@ -185,11 +221,21 @@ export class MemorySpeaker {
     const isReady = this.#readiness.isReady(input, nowMs);
     this.#readinessTimer?.cancel();
     this.#viewUpdates.refresh();
-    if (isReady) this.#runner.send({ kind: 'started' });
-    else
-      this.#readinessTimer = this.#clock.after(this.#readiness.wakeAtMs(nowMs) - nowMs, () =>
-        this.#tryToStart(),
-      );
+    if (isReady) {
+      this.#hasBegun = true;
+      this.#runner.send({ kind: 'started' }, () => {
+        this.#isReady = true;
+        this.#tellFacts(machine);
+      });
+      return;
+    }
+    this.#readinessTimer = this.#clock.after(this.#readiness.wakeAtMs(nowMs) - nowMs, () =>
+      this.#tryToStart(),
+    );
+    this.#tellFacts(machine);
+  }
+
+  #tellFacts(machine: Membership): void {
     const facts = this.#facts();
     if (facts === machine.metadata) return;
     this.#net.do(this.name, (each, now) => each.setMetadata(facts, now));
@@ -212,6 +258,8 @@ export interface SpeakersOptions {
   readonly rack?: number;
   readonly loss?: number;
   readonly logger?: Logger;
+  /** CPU times of the work of a speaker; none by default. */
+  readonly costs?: ProcessCosts;
 }
 
 /** Speakers that share addresses. */
@@ -229,6 +277,7 @@ export class MemorySpeakers {
     this.addresses = Array.from({ length: addresses }, (_, i) => addressOf(i));
     this.net = new MembershipNet({
       ...{ nodes, loss, seed, isListCertain: true },
+      ...(options.costs ? { datagramMs: options.costs.datagramMs } : {}),
       storeOf: (name) => this.#storeOf(name, options.held ?? [], options.startsEmpty),
     });
     this.ledger = new AnswerLedger(() => this.net.now);
@@ -281,11 +330,12 @@ export class MemorySpeakers {
   }
 
   #storeOf(name: string, held: readonly Claim[], isEmpty = false): ClaimPayloads {
-    const { logger } = this.#options;
+    const { logger, costs } = this.#options;
     const entries = isEmpty ? [] : this.#entriesOf(name);
     const speaker = new MemorySpeaker(this.net, name, entries, {
       ledger: this.ledger,
       ...(logger ? { logger } : {}),
+      ...(costs ? { costs } : {}),
     });
     for (const claim of held) speaker.claims.merge(claim);
     this.all.set(name, speaker);

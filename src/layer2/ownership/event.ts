@@ -32,6 +32,12 @@ export type OwnershipEvent =
   /** Time has passed. The tick is due at `wakeAtMs()`, and is harmless at any other time. */
   | { readonly kind: 'tick' };
 
+/** The events that may take effect between two steps of another event. */
+export type NotedEvent = Extract<
+  OwnershipEvent,
+  { readonly kind: 'view' | 'claims-received' | 'claims-published' }
+>;
+
 /**
  * Why this node starts answering for an address. Either the address never had an owner (`first`), or the Service records this node as its
  * owner (`recorded`), or its owner is gone (`failover`), or its owner is alive and hands it over (`handover`).

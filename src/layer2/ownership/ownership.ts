@@ -23,6 +23,11 @@
  * therefore stand when a partition heals. Because no node in a minority claims, an old owner there stops at once and does not wait for its
  * successor's claim.
  *
+ * A decision about thousands of addresses takes longer than the other members wait for a sign of life. Its steps may therefore run with
+ * pauses, and its actions may be run as they come (`takeActions`). Views and claims that arrive in the pauses take effect at once (`note`): the rest
+ * of the decision looks at the newest claim on each address before it takes the address, and an address that another node has claimed is
+ * given up before anything else is decided.
+ *
  * Nothing is decided before the event `started`, because a node that has just started knows neither claims nor members
  * (readiness.ts).
  */
@@ -32,30 +37,16 @@ import type { ClaimStore } from './claim-store.ts';
 import { electOwners, type VacantAddress } from './election.ts';
 import { Eligibility } from './eligibility.ts';
 import { EntryTable, type TrackedEntry } from './entry-table.ts';
-import type {
-  AnswerAction,
-  OwnershipAction,
-  OwnershipEvent,
-  OwnershipView,
-  SilenceAction,
-  TakeoverReason,
-} from './event.ts';
+import type { NotedEvent, OwnershipAction, OwnershipEvent, OwnershipView, TakeoverReason } from './event.ts';
 import type { Claiming } from './quorum.ts';
 import { RecentTakeovers } from './recent-takeovers.ts';
 import type { Steps } from './steps.ts';
 import { isReleasedSince, mayKeep } from './tenure.ts';
-import { awaitClaim, Vacancies } from './vacancies.ts';
+import { Vacancies } from './vacancies.ts';
 import { type OwnedAddress, successors } from './vacancy.ts';
 
-/** One decision while it is being made. */
-interface Decision {
-  readonly nowMs: number;
-  readonly actions: OwnershipAction[];
-  /** Claims to publish after the other actions. */
-  readonly claims: Claim[];
-}
-
 const unusedReason = 'no Service uses it any more';
+const noActions: readonly OwnershipAction[] = [];
 
 export class Ownership {
   readonly #self: string;
@@ -73,7 +64,14 @@ export class Ownership {
   #nodes: OwnershipView['nodes'] = new Map();
   #eligibility = new Eligibility(this.#nodes);
   #claiming: Claiming = 'refused';
+  /** Whether a node has changed since the last election. */
+  #haveNodesChanged = false;
   #isStarted = false;
+  #nowMs = 0;
+  #answeredCount = 0;
+  #actions: OwnershipAction[] = [];
+  /** Claims to publish after the other actions. */
+  #newClaims: Claim[] = [];
 
   /** `claims` is shared with the membership, which merges the claims of other nodes into it. */
   constructor(self: string, claims: ClaimStore) {
@@ -88,38 +86,70 @@ export class Ownership {
     this.#vacancies = new Vacancies(this.#entries, claims);
   }
 
-  /** Handles an event and returns the actions to run, in order. */
+  /**
+   * Handles an event and returns the actions to run, in order, except those that `takeActions` has returned before. No other event may be
+   * handled until the steps are complete, but `note` may be called between two steps.
+   */
   *handle(event: OwnershipEvent, nowMs: number): Steps<readonly OwnershipAction[]> {
-    const decision: Decision = { nowMs, actions: [], claims: [] };
+    this.#nowMs = nowMs;
     switch (event.kind) {
       case 'started':
         this.#isStarted = true;
-        yield* this.#decide([...this.#entries.texts(), ...this.#claims.addressesOf(this.#self)], decision);
+        yield* this.#decide([...this.#entries.texts(), ...this.#claims.addressesOf(this.#self)]);
         break;
       case 'table':
-        yield* this.#replaceAll(event.entries, decision);
+        yield* this.#replaceAll(event.entries);
         break;
       case 'change':
-        yield* this.#change(event.upsert, event.remove, decision);
+        yield* this.#change(event.upsert, event.remove);
         break;
       case 'view':
-        yield* this.#decide(this.#see(event.view), decision);
+      case 'claims-published':
+        this.note(event, nowMs);
+        yield* this.#decide([]);
         break;
       case 'claims-received':
-        this.#note(event.addresses, nowMs);
-        break;
-      case 'claims-published':
-        this.#note(event.addresses, nowMs);
-        yield* this.#decide([], decision);
+        this.note(event, nowMs);
         break;
       case 'conflict':
-        this.#setConflict(event.address, event.inConflict, decision);
+        this.#setConflict(event.address, event.inConflict);
         break;
       case 'tick':
-        yield* this.#decide([], decision);
+        yield* this.#decide([]);
         break;
     }
-    const { actions, claims } = decision;
+    return this.takeActions();
+  }
+
+  /**
+   * Takes a view or claims into account without a decision, also between two steps of another event. Addresses that another node has claimed
+   * are given up. A `tick` decides about the rest.
+   */
+  note(event: NotedEvent, nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (event.kind === 'view') {
+      const affected = this.#see(event.view);
+      if (this.#isStarted) for (const address of affected) this.#undecided.add(address);
+      return;
+    }
+    for (const address of event.addresses) {
+      this.#note(address);
+      if (event.kind === 'claims-received') this.#giveUp(address);
+    }
+  }
+
+  /** Tells the machine the time of the next steps. */
+  setTime(nowMs: number): void {
+    this.#nowMs = nowMs;
+  }
+
+  /** Returns the actions since the last call, in order. Claims come last. */
+  takeActions(): readonly OwnershipAction[] {
+    if (this.#actions.length === 0 && this.#newClaims.length === 0) return noActions;
+    const actions = this.#actions;
+    const claims = this.#newClaims;
+    this.#actions = [];
+    this.#newClaims = [];
     return claims.length > 0 ? [...actions, { kind: 'claim', claims }] : actions;
   }
 
@@ -135,6 +165,11 @@ export class Ownership {
   /** Addresses that this node answers for, or would answer for if no other host used them. */
   answered(): string[] {
     return [...this.#entries.tracked()].filter(([, { isAnswering }]) => isAnswering).map(([text]) => text);
+  }
+
+  /** Number of addresses in `answered`. */
+  get answeredCount(): number {
+    return this.#answeredCount;
   }
 
   isAnswering(address: string): boolean {
@@ -158,38 +193,31 @@ export class Ownership {
     return `${this.#isStarted ? 'started' : 'starting'}, claiming ${this.#claiming}, ${this.#vacancies.count} vacant`;
   }
 
-  *#replaceAll(entries: readonly AddressEntry[], decision: Decision): Steps<void> {
+  *#replaceAll(entries: readonly AddressEntry[]): Steps<void> {
     const kept = new Set(entries.map(({ address }) => address));
     // A table has no version of its own. The removals therefore have version 0, which binds no other node.
     const removals = [...this.#entries.texts()]
       .filter((address) => !kept.has(address))
       .map((address) => ({ address, observedVersion: 0 }));
-    yield* this.#change(entries, removals, decision);
+    yield* this.#change(entries, removals);
   }
 
-  *#change(
-    upsert: readonly AddressEntry[],
-    remove: readonly AddressRemoval[],
-    decision: Decision,
-  ): Steps<void> {
+  *#change(upsert: readonly AddressEntry[], remove: readonly AddressRemoval[]): Steps<void> {
     for (const { address, observedVersion } of remove) {
       yield;
       const removed = this.#entries.remove(address);
       if (!removed) continue;
       this.#vacancies.close(address, removed);
-      if (removed.isAnswering) decision.actions.push(silence(removed, unusedReason));
-      this.#release(address, observedVersion, decision);
+      this.#silence(removed, unusedReason);
+      this.#release(address, observedVersion);
     }
     for (const entry of upsert) {
       yield;
       const put = this.#entries.put(entry);
       if (put?.hasMoved && put.tracked.isAnswering)
-        decision.actions.push({ kind: 'adjust', entry: put.tracked.entry, address: put.tracked.address });
+        this.#actions.push({ kind: 'adjust', entry: put.tracked.entry, address: put.tracked.address });
     }
-    yield* this.#decide(
-      upsert.map(({ address }) => address),
-      decision,
-    );
+    yield* this.#decide(upsert.map(({ address }) => address));
   }
 
   /**
@@ -198,6 +226,7 @@ export class Ownership {
    */
   #see({ nodes, claiming }: OwnershipView): Iterable<string> {
     const changed = changedNodes(this.#nodes, nodes);
+    if (changed.length > 0) this.#haveNodesChanged = true;
     for (const node of this.#starters) if (!nodes.get(node)?.isStarting) this.#starters.delete(node);
     this.#nodes = nodes;
     this.#eligibility = new Eligibility(nodes, this.#starters);
@@ -208,54 +237,61 @@ export class Ownership {
     return changed.flatMap((node) => [...this.#claims.addressesOf(node)]);
   }
 
-  #note(addresses: Iterable<string>, nowMs: number): void {
-    for (const address of addresses) {
-      if (this.#isStarted) {
-        this.#takeovers.note(address, nowMs);
-        const owner = this.#claims.get(address)?.owner ?? '';
-        if (this.#nodes.get(owner)?.isStarting) this.#starters.add(owner);
-      }
-      this.#undecided.add(address);
+  #note(address: string): void {
+    if (this.#isStarted) {
+      this.#takeovers.note(address, this.#nowMs);
+      const owner = this.#claims.get(address)?.owner ?? '';
+      if (this.#nodes.get(owner)?.isStarting) this.#starters.add(owner);
     }
+    this.#undecided.add(address);
   }
 
-  #setConflict(address: string, inConflict: boolean, { claims }: Decision): void {
+  /** Stops answering for an address that another node rightly claims. This cannot wait for the next decision: two nodes answer meanwhile. */
+  #giveUp(address: string): void {
+    const owned = this.#entries.get(address);
+    const claim = owned?.isAnswering ? this.#claims.get(address) : undefined;
+    if (owned && claim && claim.owner !== this.#self) this.#keepsOwner(address, owned, claim);
+  }
+
+  #setConflict(address: string, inConflict: boolean): void {
     const claim = this.#claims.get(address);
     if (claim?.owner !== this.#self || claim.inConflict === inConflict) return;
-    if (this.#claiming === 'allowed') claims.push(withConflict(claim, inConflict));
+    if (this.#claiming === 'allowed') this.#newClaims.push(withConflict(claim, inConflict));
   }
 
-  *#decide(addresses: Iterable<string>, decision: Decision): Steps<void> {
+  *#decide(addresses: Iterable<string>): Steps<void> {
     if (!this.#isStarted) return;
-    // All claims received so far count before any vacancy is filled.
-    const all = new Set([...this.#undecided, ...addresses]);
-    this.#undecided.clear();
-    for (const text of all) {
+    for (const address of addresses) this.#undecided.add(address);
+    // All claims received so far count before any vacancy is filled. The loop also visits addresses that are added meanwhile.
+    for (const text of this.#undecided) {
       yield;
+      this.#undecided.delete(text);
       const owned = this.#entries.get(text);
-      if (owned) this.#judge(text, owned, decision);
-      else this.#release(text, 0, decision);
+      if (owned) this.#judge(text, owned);
+      else this.#release(text, 0);
     }
-    if (this.#vacancies.count > 0) yield* this.#fillVacancies(decision);
+    if (this.#vacancies.count > 0) yield* this.#fillVacancies();
   }
 
   /** Compares the address with its newest claim. The address stays with its owner, is no longer in use, or becomes vacant. */
-  #judge(text: string, owned: OwnedAddress, { nowMs, actions }: Decision): void {
+  #judge(text: string, owned: OwnedAddress): void {
     const claim = this.#claims.get(text);
     if (isReleasedSince(this.#claims.newest(text), owned)) {
       this.#vacancies.close(text, owned);
-      if (owned.isAnswering) actions.push(silence(owned, unusedReason));
+      this.#silence(owned, unusedReason);
       return;
     }
-    if (!claim || !this.#mayKeep(claim, owned)) {
-      this.#vacancies.open(text, owned, nowMs);
-      return;
-    }
+    if (claim && this.#keepsOwner(text, owned, claim)) return;
+    this.#vacancies.open(text, owned, this.#nowMs);
+  }
+
+  /** Whether the owner may keep the address. If so, this node answers for it exactly if it is the owner. */
+  #keepsOwner(text: string, owned: OwnedAddress, claim: Claim): boolean {
+    if (!this.#mayKeep(claim, owned)) return false;
     this.#vacancies.close(text, owned);
-    const { owner } = claim;
-    if (owner !== this.#self && owned.isAnswering) actions.push(silence(owned, `${owner} owns it`));
-    if (owner === this.#self && !owned.isAnswering)
-      actions.push(answer(owned, 'failover', owner, claim.inConflict));
+    if (claim.owner !== this.#self) this.#silence(owned, `${claim.owner} owns it`);
+    else this.#answer(owned, 'failover', claim.owner, claim.inConflict);
+    return true;
   }
 
   /** Only a majority moves an address to a preferred node, because the old owner in a minority stops without waiting for a claim. */
@@ -263,32 +299,44 @@ export class Ownership {
     return mayKeep(claim, owned, this.#self, this.#eligibility, this.#claiming === 'allowed');
   }
 
-  *#fillVacancies(decision: Decision): Steps<void> {
+  *#fillVacancies(): Steps<void> {
+    const haveNodesChanged = this.#haveNodesChanged;
+    this.#haveNodesChanged = false;
+    const due = yield* this.#vacancies.due({ ...this.#situation, haveNodesChanged });
+    if (due.length === 0) return;
     const vacant: VacantAddress[] = [];
-    for (const { text, owned, vacancy, claim, isLate } of yield* this.#vacancies.due(decision.nowMs)) {
+    const known: (Claim | undefined)[] = [];
+    for (const { text, owned, vacancy, claim, isLate } of due) {
       yield;
       if (isLate && claim?.owner === this.#self && claim.observedVersion > 0)
-        decision.claims.push(releaseToSuccessor(claim));
+        this.#newClaims.push(releaseToSuccessor(claim));
       const { address, entry } = owned;
       const input = { self: this.#self, address, entry, vacancy, owner: claim?.owner };
       vacant.push({ address: text, group: entry.group, ...successors(input, this.#eligibility) });
+      known.push(claim);
     }
-    const elected = yield* this.#elect(vacant, decision.nowMs);
-    for (const { address } of vacant) {
+    const elected = yield* this.#elect(vacant);
+    for (const [at, { address }] of vacant.entries()) {
       yield;
       const owned = this.#entries.get(address);
-      if (owned) this.#applyElection(address, owned, elected.get(address), decision);
+      if (owned?.vacancy) this.#applyElection(address, owned, elected.get(address), known[at]);
     }
   }
 
-  *#elect(vacant: readonly VacantAddress[], nowMs: number): Steps<Map<string, string>> {
-    const taken = this.#takenSince(vacant, nowMs);
+  get #situation() {
+    return { self: this.#self, nowMs: this.#nowMs, claiming: this.#claiming };
+  }
+
+  *#elect(vacant: readonly VacantAddress[]): Steps<Map<string, string>> {
+    const taken = this.#takenSince(vacant, this.#nowMs);
     const loadTaken = new Map<string, number>();
     for (const { takenBy = '' } of taken) loadTaken.set(takenBy, (loadTaken.get(takenBy) ?? 0) + 1);
     const takenAddresses = new Set(taken.map(({ address }) => address));
+    const electing = new Set(vacant.map(({ address }) => address));
     return yield* electOwners([...vacant, ...taken], {
-      load: (node) => this.#claims.load(node) - (loadTaken.get(node) ?? 0),
-      ownersOf: (group) => this.#ownersOf(group, takenAddresses),
+      load: (node) =>
+        this.#claims.load(node) + this.#vacancies.expectedLoad(node) - (loadTaken.get(node) ?? 0),
+      ownersOf: (group) => this.#ownersOf(group, takenAddresses, electing),
     });
   }
 
@@ -314,39 +362,48 @@ export class Ownership {
     return taken;
   }
 
-  *#ownersOf(group: string, except: ReadonlySet<string>): Iterable<string> {
+  *#ownersOf(group: string, taken: ReadonlySet<string>, electing: ReadonlySet<string>): Iterable<string> {
     for (const text of this.#entries.group(group)) {
-      const claim = this.#claims.get(text);
-      if (claim && !this.#vacancies.has(text) && !except.has(text)) yield claim.owner;
+      if (taken.has(text) || electing.has(text)) continue;
+      const owner = this.#vacancies.has(text)
+        ? this.#vacancies.expectedOwner(text)
+        : this.#claims.get(text)?.owner;
+      if (owner !== undefined) yield owner;
     }
   }
 
-  #applyElection(text: string, owned: OwnedAddress, successor: string | undefined, decision: Decision): void {
-    const { nowMs, actions } = decision;
-    if (!owned.vacancy) return;
-    const isAwaited = successor !== this.#self && this.#claiming !== 'refused';
-    awaitClaim(owned.vacancy, isAwaited ? successor : undefined, nowMs);
-    if (successor === this.#self) {
-      this.#take(text, owned, decision);
-    } else if (successor === undefined) {
+  /** `known` is the claim on the address when the election began. */
+  #applyElection(
+    text: string,
+    owned: OwnedAddress,
+    successor: string | undefined,
+    known: Claim | undefined,
+  ): void {
+    const claim = this.#claims.get(text);
+    // A claim may have arrived during the election, or the owner may have returned.
+    if (claim && this.#keepsOwner(text, owned, claim)) return;
+    if (!owned.vacancy || claim !== known) return;
+    if (successor === this.#self) this.#take(text, owned);
+    this.#vacancies.elected(text, owned, successor, this.#situation);
+    if (successor === this.#self) return;
+    if (successor === undefined) {
       if (!owned.isAnswering) return;
       // This node is not eligible either, so its answers would mislead neighbours.
-      actions.push(silence(owned, 'no node is eligible'));
-      this.#release(text, 0, decision);
+      this.#silence(owned, 'no node is eligible');
+      this.#release(text, 0);
     } else if (owned.isAnswering) {
-      const isOldOwner = this.#claims.get(text)?.owner === this.#self;
-      if (!isOldOwner || this.#claiming === 'refused') actions.push(silence(owned, `${successor} answers`));
+      const isOldOwner = claim?.owner === this.#self;
+      if (!isOldOwner || this.#claiming === 'refused') this.#silence(owned, `${successor} answers`);
     }
   }
 
-  #take(text: string, owned: OwnedAddress, { nowMs, actions, claims }: Decision): void {
+  #take(text: string, owned: OwnedAddress): void {
     const claim = this.#claims.get(text);
     const before = claim?.owner ?? owned.entry.recordedOwner ?? '';
     const reason = this.#reasonAfter(before);
-    if (!owned.isAnswering)
-      actions.push(answer(owned, reason, before, this.#mustProbe(claim, reason, nowMs)));
+    if (!owned.isAnswering) this.#answer(owned, reason, before, this.#mustProbe(claim, reason));
     if (this.#claiming !== 'allowed') return;
-    claims.push(
+    this.#newClaims.push(
       takeOver(text, this.#claims.newest(text), {
         owner: this.#self,
         from: before,
@@ -367,20 +424,35 @@ export class Ownership {
    * Whether to probe the address before answering (RFC 5227 section 2.1, RFC 4862 section 5.4). The address may be in use by a host outside
    * the membership, or by a node whose claim has not arrived here.
    */
-  #mustProbe(claim: Claim | undefined, reason: TakeoverReason, nowMs: number): boolean {
+  #mustProbe(claim: Claim | undefined, reason: TakeoverReason): boolean {
     if (claim?.inConflict) return true;
     if (reason === 'recorded') return false;
     // Without a claim, nothing shows that a node has used the address before. In a handover from the recorded owner, that owner is alive
     // and its claim may still be on its way.
     if (!claim) return true;
     // The owner of a new address may have died before it had probed the address.
-    return reason === 'failover' && claim.from === '' && this.#takeovers.isRecent(claim.address, nowMs);
+    return reason === 'failover' && claim.from === '' && this.#takeovers.isRecent(claim.address, this.#nowMs);
   }
 
   /** Releases an address that this node has claimed. */
-  #release(address: string, observedVersion: number, { claims }: Decision): void {
+  #release(address: string, observedVersion: number): void {
     const claim = this.#claims.get(address);
-    if (claim?.owner === this.#self) claims.push(release(claim, observedVersion));
+    if (claim?.owner === this.#self) this.#newClaims.push(release(claim, observedVersion));
+  }
+
+  #answer(owned: OwnedAddress, reason: TakeoverReason, from: string, mustProbe: boolean): void {
+    if (owned.isAnswering) return;
+    owned.isAnswering = true;
+    this.#answeredCount++;
+    const { entry, address } = owned;
+    this.#actions.push({ kind: 'answer', entry, address, reason, from, mustProbe });
+  }
+
+  #silence(owned: OwnedAddress, reason: string): void {
+    if (!owned.isAnswering) return;
+    owned.isAnswering = false;
+    this.#answeredCount--;
+    this.#actions.push({ kind: 'silence', address: owned.address, reason });
   }
 }
 
@@ -389,14 +461,4 @@ function changedNodes(before: OwnershipView['nodes'], after: OwnershipView['node
   const changed = [...after].filter(([node, facts]) => before.get(node) !== facts).map(([node]) => node);
   for (const node of before.keys()) if (!after.has(node)) changed.push(node);
   return changed;
-}
-
-function answer(owned: OwnedAddress, reason: TakeoverReason, from: string, mustProbe: boolean): AnswerAction {
-  owned.isAnswering = true;
-  return { kind: 'answer', entry: owned.entry, address: owned.address, reason, from, mustProbe };
-}
-
-function silence(owned: OwnedAddress, reason: string): SilenceAction {
-  owned.isAnswering = false;
-  return { kind: 'silence', address: owned.address, reason };
 }

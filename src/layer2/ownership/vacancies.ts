@@ -5,11 +5,16 @@
  * Before an election, addresses that never had an owner wait until no further such address has arrived for 100 ms. They are then placed
  * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
  * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
- * address, is passed over.
+ * address, is passed over. While this node's own claims are paused, it passes no node over: that node's claims may be paused too, and this
+ * node would answer beside it without a claim.
+ *
+ * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
+ * The claims of a takeover arrive in many datagrams, and an election of all vacancies after each would cost the square of their number.
  */
 import type { Claim } from './claim.ts';
 import type { ClaimStore } from './claim-store.ts';
 import type { EntryTable } from './entry-table.ts';
+import type { Claiming } from './quorum.ts';
 import type { Steps } from './steps.ts';
 import { newVacancy, type OwnedAddress, type Vacancy } from './vacancy.ts';
 
@@ -30,10 +35,25 @@ export interface DueVacancy {
   readonly isLate: boolean;
 }
 
+/** The facts that decide whether a vacancy is settled. */
+export interface VacancySituation {
+  readonly self: string;
+  readonly nowMs: number;
+  readonly claiming: Claiming;
+  /** Whether a node has changed since the last election. */
+  readonly haveNodesChanged: boolean;
+}
+
 export class Vacancies {
   readonly #entries: Pick<EntryTable<OwnedAddress>, 'get'>;
   readonly #claims: Pick<ClaimStore, 'get'>;
   readonly #vacant = new Set<string>();
+  readonly #unsettled = new Set<string>();
+  /** Number of settled vacancies by elected node. */
+  readonly #expected = new Map<string, number>();
+  /** No wait of a settled vacancy ends earlier. */
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #claiming: Claiming | undefined;
 
   constructor(entries: Pick<EntryTable<OwnedAddress>, 'get'>, claims: Pick<ClaimStore, 'get'>) {
     this.#entries = entries;
@@ -48,53 +68,132 @@ export class Vacancies {
     return this.#vacant.has(address);
   }
 
+  /** The next election includes the address, also if it has been vacant before. */
   open(address: string, owned: OwnedAddress, nowMs: number): void {
     owned.vacancy ??= newVacancy(nowMs);
     this.#vacant.add(address);
+    this.#unsettle(address, owned.vacancy);
+    owned.vacancy.elected = undefined;
   }
 
   close(address: string, owned: OwnedAddress): void {
+    if (!owned.vacancy) return;
+    this.#unsettle(address, owned.vacancy);
     owned.vacancy = undefined;
     this.#vacant.delete(address);
+    this.#unsettled.delete(address);
   }
 
-  /** When the next wait ends; infinite for never. */
+  /** When the next wait ends, or earlier; infinite for never. */
   wakeAtMs(): number {
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const [, , { wakeAtMs }] of this.#all()) atMs = Math.min(atMs, wakeAtMs);
-    return atMs;
+    return this.#vacant.size === 0 ? Number.POSITIVE_INFINITY : this.#wakeAtMs;
   }
 
   /** Stops waiting for claims and readmits the nodes that were passed over, because the lack of claims in a minority means nothing. */
   forgetSilence(): void {
-    for (const [, , vacancy] of this.#all()) {
+    for (const [text, , vacancy] of this.#all(this.#vacant)) {
+      this.#unsettle(text, vacancy);
       vacancy.passedOver.clear();
+      vacancy.elected = undefined;
       vacancy.awaited = undefined;
     }
   }
 
-  /** Returns all vacancies but the first placements that still wait. Passes over nodes that are late with their claim. */
-  *due(nowMs: number): Steps<DueVacancy[]> {
+  /** The node that a settled vacancy waits for. */
+  expectedOwner(address: string): string | undefined {
+    const vacancy = this.#entries.get(address)?.vacancy;
+    return vacancy?.isSettled ? vacancy.elected : undefined;
+  }
+
+  /** Number of settled vacancies that wait for the node. */
+  expectedLoad(node: string): number {
+    return this.#expected.get(node) ?? 0;
+  }
+
+  /**
+   * Returns the vacancies that need an election: all but the settled ones and the first placements that still wait. Passes over nodes that
+   * are late with their claim.
+   */
+  *due(situation: VacancySituation): Steps<DueVacancy[]> {
+    const { nowMs, claiming, haveNodesChanged } = situation;
     const due: DueVacancy[] = [];
-    const firstAtMs = this.#firstPlacementAtMs();
-    for (const [text, owned, vacancy] of this.#all()) {
+    const mustReviewAll = haveNodesChanged || claiming !== this.#claiming || nowMs >= this.#wakeAtMs;
+    const wasPaused = this.#claiming === 'paused';
+    this.#claiming = claiming;
+    if (mustReviewAll) {
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      for (const [text, , vacancy] of this.#all(this.#vacant)) {
+        yield;
+        // The claims of the awaited node may have been paused as well.
+        if (wasPaused && vacancy.awaited !== undefined) vacancy.wakeAtMs = nowMs + patienceMs;
+        if (mayWait(vacancy, situation)) this.#settle(text, vacancy);
+        else this.#unsettle(text, vacancy);
+      }
+    }
+    const firstAtMs = yield* this.#firstPlacementAtMs();
+    for (const [text, owned, vacancy] of this.#all(this.#unsettled)) {
       yield;
       const claim = this.#claims.get(text);
       if (nowMs < firstAtMs && isFirstPlacement(owned, claim)) {
-        vacancy.wakeAtMs = firstAtMs;
         vacancy.awaited = undefined;
+        this.#wakeAtMs = Math.min(this.#wakeAtMs, firstAtMs);
         continue;
       }
-      due.push({ text, owned, vacancy, claim, isLate: passOverLate(vacancy, nowMs) });
+      due.push({
+        text,
+        owned,
+        vacancy,
+        claim,
+        isLate: claiming === 'allowed' && passOverLate(vacancy, nowMs),
+      });
     }
     return due;
   }
 
+  /**
+   * Notes the elected node, and whether its claim is awaited. The time limit counts from the first call with the same node.
+   */
+  elected(
+    text: string,
+    owned: OwnedAddress,
+    node: string | undefined,
+    situation: Omit<VacancySituation, 'haveNodesChanged'>,
+  ): void {
+    const { vacancy } = owned;
+    if (!vacancy) return;
+    const { self, nowMs, claiming } = situation;
+    const awaited = node !== self && claiming !== 'refused' ? node : undefined;
+    if (awaited === undefined) vacancy.wakeAtMs = Number.POSITIVE_INFINITY;
+    else if (awaited !== vacancy.awaited) vacancy.wakeAtMs = nowMs + patienceMs;
+    vacancy.awaited = awaited;
+    this.#unsettle(text, vacancy);
+    vacancy.elected = node;
+    if (mayWait(vacancy, { ...situation, haveNodesChanged: false })) this.#settle(text, vacancy);
+  }
+
+  #settle(text: string, vacancy: Vacancy): void {
+    const { elected } = vacancy;
+    this.#wakeAtMs = Math.min(this.#wakeAtMs, vacancy.wakeAtMs);
+    if (vacancy.isSettled || elected === undefined) return;
+    vacancy.isSettled = true;
+    this.#unsettled.delete(text);
+    this.#expected.set(elected, this.expectedLoad(elected) + 1);
+  }
+
+  #unsettle(text: string, vacancy: Vacancy): void {
+    this.#unsettled.add(text);
+    if (!vacancy.isSettled) return;
+    vacancy.isSettled = false;
+    const { elected = '' } = vacancy;
+    this.#expected.set(elected, this.expectedLoad(elected) - 1);
+  }
+
   /** When the addresses that never had an owner are placed. */
-  #firstPlacementAtMs(): number {
+  *#firstPlacementAtMs(): Steps<number> {
     let oldestMs = Number.POSITIVE_INFINITY;
     let newestMs = Number.NEGATIVE_INFINITY;
-    for (const [text, owned, { sinceMs }] of this.#all()) {
+    for (const [text, owned, { sinceMs }] of this.#all(this.#unsettled)) {
+      yield;
       if (!isFirstPlacement(owned, this.#claims.get(text))) continue;
       oldestMs = Math.min(oldestMs, sinceMs);
       newestMs = Math.max(newestMs, sinceMs);
@@ -102,8 +201,8 @@ export class Vacancies {
     return Math.min(newestMs + settleMs, oldestMs + longestSettleMs);
   }
 
-  *#all(): Iterable<readonly [text: string, owned: OwnedAddress, vacancy: Vacancy]> {
-    for (const text of this.#vacant) {
+  *#all(texts: Iterable<string>): Iterable<readonly [text: string, owned: OwnedAddress, vacancy: Vacancy]> {
+    for (const text of texts) {
       const owned = this.#entries.get(text);
       if (owned?.vacancy) yield [text, owned, owned.vacancy];
     }
@@ -111,13 +210,16 @@ export class Vacancies {
 }
 
 /**
- * Sets the node whose claim is awaited. When `node` is `undefined`, no claim is awaited. The time limit counts from the first call with the
- * same node.
+ * Whether the vacancy only waits for its successor's claim. After a change of any node, and while this node may not claim, every vacancy is
+ * elected again: nodes with the same knowledge must elect the same successors, whatever they have learned first, and no claims settle a
+ * difference.
  */
-export function awaitClaim(vacancy: Vacancy, node: string | undefined, nowMs: number): void {
-  if (node === undefined) vacancy.wakeAtMs = Number.POSITIVE_INFINITY;
-  else if (node !== vacancy.awaited) vacancy.wakeAtMs = nowMs + patienceMs;
-  vacancy.awaited = node;
+function mayWait(
+  { elected, awaited, wakeAtMs }: Vacancy,
+  { nowMs, claiming, haveNodesChanged }: VacancySituation,
+): boolean {
+  if (claiming !== 'allowed' || haveNodesChanged) return false;
+  return elected !== undefined && awaited === elected && nowMs < wakeAtMs;
 }
 
 /** Whether the address never had an owner, as far as this node knows. */

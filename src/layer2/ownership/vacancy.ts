@@ -9,6 +9,10 @@ export interface Vacancy {
   readonly sinceMs: number;
   /** Nodes that did not claim in time. */
   readonly passedOver: Set<string>;
+  /** The node that was elected last. */
+  elected: string | undefined;
+  /** Whether the vacancy waits for the elected node and takes part in no election. */
+  isSettled: boolean;
   /** The node whose claim is awaited. It is never this node. */
   awaited: string | undefined;
   wakeAtMs: number;
@@ -25,6 +29,8 @@ export function newVacancy(nowMs: number): Vacancy {
   return {
     sinceMs: nowMs,
     passedOver: new Set(),
+    elected: undefined,
+    isSettled: false,
     awaited: undefined,
     wakeAtMs: Number.POSITIVE_INFINITY,
   };

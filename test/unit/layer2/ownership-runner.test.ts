@@ -7,6 +7,7 @@ import { OwnershipRecorder } from '../../../src/layer2/ownership-recorder.ts';
 import { OwnershipRunner } from '../../../src/layer2/ownership-runner.ts';
 import { FlightRecorder } from '../../../src/telemetry/flight-recorder.ts';
 import { addressEntry, firstClaim, nodeFacts } from '../../support/layer2-cluster.ts';
+import { SlicingClock } from '../../support/slicing-clock.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const web = '192.0.2.1';
@@ -75,6 +76,85 @@ describe('OwnershipRunner', () => {
     });
     runner.send({ kind: 'started' });
     assert.deepEqual(seen, [`answer ${web}`, 'failover', `claim ${web} 2 in conflict`]);
+  });
+});
+
+describe('OwnershipRunner in slices', () => {
+  const addresses = Array.from({ length: 300 }, (_, i) => `192.0.${2 + (i >> 8)}.${i & 255}`);
+  const facts = nodeFacts({ subnets: ['192.0.0.0/16'] });
+  const view = (...live: string[]) =>
+    ({
+      kind: 'view',
+      view: { nodes: new Map(live.map((name) => [name, facts])), claiming: 'allowed' },
+    }) as const;
+
+  /** The node `a` on a slow machine. Node `b` owns the addresses. */
+  function newSlowNode() {
+    const clock = new SlicingClock(0.1);
+    const claims = new ClaimStore();
+    const ownership = new Ownership('a', claims);
+    const published: number[] = [];
+    const answering = new Set<string>();
+    const runner = new OwnershipRunner({
+      clock,
+      ownership,
+      recorder: { *record() {} },
+      answers: {
+        answer: ({ address }) => void answering.add(formatIp(address)),
+        adjust: () => {},
+        silence: ({ address }) => void answering.delete(formatIp(address)),
+      },
+      publish: (all) => {
+        published.push(all.length);
+        for (const claim of all) claims.merge(claim);
+      },
+      drainCaptures: () => {},
+      onAnswer: () => {},
+    });
+    for (const address of addresses) claims.merge(firstClaim(address, 'b'));
+    runner.send(view('a', 'b'));
+    runner.send({
+      kind: 'table',
+      entries: addresses.map((address) => addressEntry(address, ['a', 'b', 'c'])),
+    });
+    runner.send({ kind: 'started' });
+    while (clock.run(1));
+    return { clock, claims, runner, published, answering };
+  }
+
+  test('a takeover of many addresses leaves time for other work, and publishes its claims on the way', () => {
+    const { clock, runner, published, answering } = newSlowNode();
+    let isHandled = false;
+    runner.send(view('a'), () => {
+      isHandled = true;
+    });
+    let turns = 0;
+    let publishedBeforeEnd = 0;
+    for (; !isHandled && clock.run(1); turns++) publishedBeforeEnd = published.length;
+    assert.ok(turns > 20, `${turns} turns`);
+    assert.ok(publishedBeforeEnd >= 2, `${publishedBeforeEnd} groups of claims before the end`);
+    while (clock.run(1));
+    assert.equal(answering.size, addresses.length);
+  });
+
+  test('a member that returns during the takeover of its addresses keeps those that are not taken', () => {
+    const { clock, runner, answering } = newSlowNode();
+    runner.send(view('a'));
+    while (answering.size < 10 && clock.run(1));
+    runner.send(view('a', 'b'));
+    while (clock.run(1));
+    assert.ok(answering.size < 20, `${answering.size} taken`);
+  });
+
+  test('a claim of another node ends the answers for its address during another decision', () => {
+    const { clock, claims, runner, answering } = newSlowNode();
+    runner.send(view('a', 'c'));
+    while (answering.size < 10 && clock.run(1));
+    const [first = ''] = answering;
+    runner.send({ kind: 'table', entries: [addressEntry(first, ['a', 'c'])] });
+    claims.merge({ ...firstClaim(first, 'c'), epoch: 9, from: 'b' });
+    runner.send({ kind: 'claims-received', addresses: [first] });
+    assert.ok(!answering.has(first));
   });
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Claim } from '../../../../src/layer2/ownership/claim.ts';
+import { seededRandom } from '../../../support/membership-net.ts';
 import { addressOf, MemorySpeakers } from '../../../support/memory-speakers.ts';
 
 describe('Ownership over the membership', () => {
@@ -98,5 +99,67 @@ describe('Ownership over the membership', () => {
     net.part([]);
     ledger.reset();
     settles('a partition healed');
+  });
+
+  /** A machine on which the work of a speaker takes some two hundred times as long as on an idle one. */
+  const slow = { stepMs: 0.2, actionMs: 10, datagramMs: 2 };
+  const claimsOf = (count: number) =>
+    Array.from({ length: count }, (_, i): Claim => {
+      const owner = `node-${i % 5}`;
+      return { address: addressOf(i), owner, epoch: 3, from: '', observedVersion: 1, inConflict: false };
+    });
+
+  test('on slow machines, no node is declared dead because it takes over the addresses of another', () => {
+    const count = 2500;
+    const speakers = new MemorySpeakers({
+      nodes: 5,
+      seed: 1,
+      addresses: count,
+      startsEmpty: true,
+      costs: slow,
+    });
+    const { net, ledger } = speakers;
+    net.run(6000);
+    speakers.place(claimsOf(count));
+    net.run(20_000);
+    ledger.reset();
+    net.losses.length = 0;
+    speakers.kill('node-1');
+    net.run(1500);
+    speakers.start('node-1');
+    const isSettled = () => ledger.answered === count && ledger.doubled === 0;
+    assert.ok(net.runUntil(isSettled, 20_000), `${ledger.answered} answered, ${ledger.doubled} twice`);
+    net.run(5000);
+    assert.ok(isSettled());
+    assert.deepEqual(
+      net.losses.filter(({ isFalse }) => isFalse),
+      [],
+    );
+    assert.ok(ledger.longestDoubledMs <= 1500, `${ledger.longestDoubledMs} ms`);
+  });
+
+  test('while nodes get no CPU for seconds, no address keeps two answerers for longer than a takeover', () => {
+    const count = 500;
+    const random = seededRandom(3);
+    const speakers = new MemorySpeakers({ nodes: 5, seed: 3, addresses: count, startsEmpty: true });
+    const { net, ledger } = speakers;
+    net.run(6000);
+    speakers.place(claimsOf(count));
+    net.run(5000);
+    ledger.reset();
+    // A majority runs at any time. A minority makes no claims, so differences between its members last as long as it does.
+    for (let stalls = 0; stalls < 15; stalls++) {
+      for (const name of [`node-${stalls % 5}`, `node-${(stalls + 1 + Math.floor(random() * 4)) % 5}`])
+        speakers.all.get(name)?.stall(1000 + random() * 4000);
+      net.run(5000 + random() * 2000);
+    }
+    assert.ok(
+      net.losses.some(({ isFalse }) => isFalse),
+      'some stalls look like deaths',
+    );
+    net.run(10_000);
+    assert.equal(ledger.answered, count);
+    assert.equal(ledger.doubled, 0);
+    assert.ok(ledger.longestDoubledMs <= 1500, `${ledger.longestDoubledMs} ms`);
   });
 });
