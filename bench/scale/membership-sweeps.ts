@@ -159,6 +159,52 @@ function factChanges(addresses: number, nodes: number): Work {
   };
 }
 
+/** Claims in one datagram. */
+const claimsPerDatagram = 20;
+
+/** Node 1 dies with all addresses. Nodes 0 to 3 take them over, and their claims arrive at node 0 in datagrams. */
+function wholeTakeovers(addresses: number): Work {
+  const claims = new ClaimStore();
+  const ownership = new Ownership(self, claims);
+  const facts = nodeFacts({ subnets });
+  const all = Array.from({ length: addresses }, (_, i) => addressOf(i));
+  const candidates = [0, 1, 2, 3].map(nodeName);
+  let nowMs = 0;
+  let epoch = 1;
+  const handle = (event: OwnershipEvent) => {
+    for (const action of complete(ownership.handle(event, nowMs)))
+      if (action.kind === 'claim') for (const claim of action.claims) claims.merge(claim);
+  };
+  const see = (...live: number[]) => {
+    const nodes = new Map(live.map((i) => [nodeName(i), facts]));
+    handle({ kind: 'view', view: { nodes, claiming: 'allowed' } });
+  };
+  const receive = (some: readonly string[], owner: (i: number) => string) => {
+    for (const [i, address] of some.entries())
+      claims.merge({ address, owner: owner(i), epoch, from: '', observedVersion: 1, inConflict: false });
+    handle({ kind: 'claims-received', addresses: some });
+    handle({ kind: 'tick' });
+  };
+  receive(all, () => nodeName(1));
+  handle({ kind: 'table', entries: all.map((address) => addressEntry(address, candidates)) });
+  see(0, 1, 2, 3);
+  handle({ kind: 'started' });
+  return {
+    units: 1,
+    run: () => {
+      nowMs += 10_000;
+      epoch++;
+      see(0, 2, 3);
+      const others = all.filter((address) => !ownership.isAnswering(address));
+      for (let at = 0; at < others.length; at += claimsPerDatagram)
+        receive(others.slice(at, at + claimsPerDatagram), (i) => nodeName(2 + (i % 2)));
+      epoch++;
+      see(0, 1, 2, 3);
+      receive(all, () => nodeName(1));
+    },
+  };
+}
+
 function elections(addresses: number, nodes: number): Work {
   const eligible = Array.from({ length: nodes }, (_, i) => nodeName(i));
   const vacant = Array.from({ length: addresses }, (_, i) => {
@@ -192,6 +238,10 @@ export const membershipSweeps: readonly Sweep[] = [
     work: 'one takeover by another node',
     kind: 'event',
     prepare: takeovers,
+  },
+  {
+    ...{ ...byAddresses, part: 'layer 2', kind: 'whole', prepare: wholeTakeovers },
+    work: 'a node dies, and the claims on all its addresses arrive in datagrams',
   },
   {
     ...{ ...byAddresses, part: 'layer 2', kind: 'event' },
