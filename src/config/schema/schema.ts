@@ -139,7 +139,7 @@ export const peerSchema = z.strictObject(
     ),
     'bfd-strict': key(
       z.enum(['off', 'negotiate', 'local'], 'off, negotiate or local'),
-      'Whether the session waits until BFD is Up: never, if the peer agrees in the OPEN, or before TCP connects.',
+      'off: the session does not wait for BFD. negotiate: if the peer agrees in its OPEN, the session waits until BFD is Up. local: TCP connects only when BFD is Up.',
       'off',
     ),
     'bfd-hold-down': duration(
@@ -358,7 +358,7 @@ export const taintMatchSchema = z.strictObject(
     ),
     tolerations: key(
       list(tolerationSchema, 'a list of tolerations'),
-      'Taints that do not make the node leave, in the notation of a Pod.',
+      'Taints that match, but do not make the node leave. The notation is that of the tolerations of a Pod.',
     ),
   },
   'a match with key or effect',
@@ -371,7 +371,10 @@ export const drainSchema = z.strictObject(
       'Community that the routes of a leaving node carry, as in an advertisement.',
       'graceful-shutdown',
     ),
-    med: key(uint32, 'Least MULTI_EXIT_DISC of the routes of a leaving node. By default it stays.'),
+    med: key(
+      uint32,
+      'Least MULTI_EXIT_DISC of the routes of a leaving node. By default the value does not change.',
+    ),
     'as-path-prepend': key(
       wholeNumber(0, 10, 'a number from 0 to 10'),
       'Number of additional times that our AS number is prepended towards eBGP peers.',
@@ -405,7 +408,7 @@ export const configSchema = z
         1,
       ),
       'drain-delay': duration('How long a leaving node still announces its routes, 0s to 3600s.', '10s'),
-      drain: key(drainSchema, 'What the routes of a leaving node look like.'),
+      drain: key(drainSchema, 'Attributes of the routes of a leaving node.'),
       'bfd-profiles': key(
         list(bfdProfileSchema, 'a list of profiles'),
         'Settings of BFD sessions, by name. Peers refer to them by bfd-profile.',
