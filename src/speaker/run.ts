@@ -297,8 +297,8 @@ function layer2Troubles(layer2: Layer2): string[] {
 }
 
 /**
- * On a node that leaves or is cordoned, no new speaker starts soon. On any other node, the next speaker starts within seconds. So it may on a
- * node that leaves but keeps addresses: routers that keep them meanwhile must not drop them.
+ * On a node that leaves or is cordoned, no new speaker starts soon. On any other node, the next speaker starts within seconds. A node that leaves
+ * but still announces addresses counts as such a node, so that the routers keep its routes.
  */
 function stopMode(nodeName: string, speaker: NodeSpeaker): StopMode {
   const { leaving, heldByFloor } = speaker.leavingState;

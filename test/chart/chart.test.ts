@@ -1,4 +1,4 @@
-/** The Helm chart, as Helm itself reads it. `make chart-test` names the program in HELM; Helm has to be built first, so `make test` does without. */
+/** The Helm chart, as Helm itself reads it. `make chart-test` builds Helm and names it in HELM. `make test` leaves this file out, because it builds no Helm. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -55,11 +55,11 @@ function render(values: object = {}, namespace?: string): KubernetesObject[] {
   return objects(stdout);
 }
 
-/** The objects by their identity, so that the order of files and of objects does not matter. */
 function objects(text: string): KubernetesObject[] {
   return (loadAll(text) as (KubernetesObject | null)[]).filter((each) => each !== null);
 }
 
+/** The objects by their identity, so that the order of files and of objects does not matter. */
 function byIdentity(list: readonly KubernetesObject[]): Record<string, KubernetesObject> {
   const named = list.map((each) => [
     `${each.apiVersion} ${each.kind} ${each.metadata.namespace ?? ''}/${each.metadata.name}`,
@@ -97,7 +97,7 @@ test('the chart has the version of the program', () => {
   assert.deepEqual({ ofChart, appVersion }, { ofChart: version, appVersion: version });
 });
 
-test('no object names another namespace than that of the release', () => {
+test('no object names a namespace other than that of the release', () => {
   const { stdout } = template({ podMonitor: { enabled: true } }, 'elsewhere');
   assert.doesNotMatch(stdout, /bellman-system/);
   assert.match(stdout, /system:serviceaccount:elsewhere:speaker/);
@@ -183,7 +183,7 @@ interface Workload {
   };
 }
 
-test('values change the Pods as they say', () => {
+test('the values of the chart reach the Pods', () => {
   const digest = `sha256:${'0'.repeat(64)}`;
   const tolerations = [{ key: 'example', operator: 'Exists' }];
   const process = {

@@ -83,7 +83,7 @@ function service(name: string): object {
   };
 }
 
-/** The nodes that the router's kernel forwards packets for the address to. */
+/** The addresses of the nodes to which the router's kernel forwards packets for the address. */
 export async function nextHops(lab: Lab, address: string): Promise<string[]> {
   const [route] = JSON.parse(await lab.fabric.router.ip('-j', 'route', 'show', `${address}/32`)) as {
     gateway?: string;

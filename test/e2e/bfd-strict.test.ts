@@ -1,6 +1,6 @@
 /**
  * `bfd-strict: negotiate` between two speakers, with real BFD and TCP. No router that the tests can install has capability 74, so a speaker
- * plays the router: its configuration differs from that of the node only in the AS number.
+ * plays the router. It has another AS number, and waits for the node to connect.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -129,7 +129,7 @@ test('a host that claims the address is reported in an event, the log and a metr
   await near.ip('address', 'del', `${v4}/32`, 'dev', 'eth0');
 });
 
-test('no node answers for an address that another host uses, not even after the node that found the host has left', async () => {
+test('no node answers for an address that another host uses, not even after the speaker that found the host is killed', async () => {
   const { near, nodes, router } = lab.fabric;
   const held = '192.0.2.245';
   await near.ip('address', 'add', `${held}/32`, 'dev', 'eth0');

@@ -16,7 +16,7 @@ const sockets: Readonly<Partial<Record<Daemon, string>>> = {
 export interface FrrOptions {
   readonly bfdd: readonly string[];
   readonly bgpd: readonly string[];
-  /** A command that runs its arguments as a command, for instance with another priority. */
+  /** The words to put before the command of each daemon, for instance to give it another priority. */
   readonly runBy?: readonly string[];
 }
 

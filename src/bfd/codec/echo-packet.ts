@@ -1,5 +1,5 @@
 /**
- * The Echo packet. Its contents are a local matter (RFC 5880 section 5), because only its sender reads it:
+ * The Echo packet. Its contents are a local matter (RFC 5880 section 5), because only its sender reads it. With lengths in octets:
  *
  *   discriminator 4 | sequence 4 | cookie 8
  *

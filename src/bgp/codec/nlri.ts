@@ -2,7 +2,7 @@
  * A prefix on the wire (RFC 4271 section 4.3). The path identifier is present only with ADD-PATH (RFC 7911 section 3):
  *
  *    0                  4
- *   | path identifier | length in bits 1 | prefix, in as few octets as possible …
+ *   | path identifier | length in bits (1 octet) | prefix, in as few octets as possible …
  *
  * Bits beyond the length have no meaning.
  */

@@ -58,7 +58,7 @@ export class ServiceDecider {
 
   /**
    * Decides step by step, so that a long pass can be interrupted. Each step takes its Service out of `pending`. A Service that changes in the
-   * middle of the pass is decided about by its newest state. The caller may drop the rest, and begin again with what is left in `pending`. A
+   * middle of the pass is judged by its newest state. The caller may drop the rest, and begin again with what is left in `pending`. A
    * step without a decision only sorts some Services.
    */
   *steps(pending: Set<string>): Generator<Decision | undefined> {

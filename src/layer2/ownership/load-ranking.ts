@@ -7,8 +7,8 @@ interface RankedNode {
 }
 
 /**
- * Ranks a list of nodes whose loads only grow. A node moves to a later level when it is chosen and its load is found to have grown, so a
- * choice looks up the loads of few nodes.
+ * Ranks a list of nodes whose loads only grow. A choice looks up only the load of the node that it is about to choose. If that load has grown,
+ * the node moves to a later level, and the choice continues.
  */
 export class LoadRanking {
   readonly #levels = new Map<number, RankedNode[]>();

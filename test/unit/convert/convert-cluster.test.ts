@@ -119,7 +119,7 @@ test('readCluster() falls back to an older version, and reads the ConfigMaps of 
   );
 });
 
-test('readCluster() with a program left out reads only the addresses in use', async () => {
+test('readCluster() without a program reads only the addresses in use', async () => {
   const asked = await withServer(
     { [services]: [service('web', 'LoadBalancer', '192.0.2.7')] },
     async (kubeconfig) => {
@@ -130,7 +130,7 @@ test('readCluster() with a program left out reads only the addresses in use', as
   assert.deepEqual(asked, [services]);
 });
 
-test('readCluster() names the list that is none', async () => {
+test('readCluster() names the list that holds an invalid object', async () => {
   await withServer(
     { [services]: [], '/apis/metallb.io/v1beta1/ipaddresspools': [{ spec: {} }] },
     async (kubeconfig) => {

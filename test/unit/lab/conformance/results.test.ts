@@ -30,7 +30,7 @@ const services = '[sig-network] Services';
 const balancers = '[sig-network] LoadBalancers [Feature:LoadBalancer]';
 const local = '[sig-network] LoadBalancers ExternalTrafficPolicy: Local [Feature:LoadBalancer] [Slow]';
 
-test('resultsOf() takes the part in which a test ran, in the order of the groups and of the names', () => {
+test('resultsOf() takes each result from the part in which the test ran, and sorts by group and name', () => {
   const first = reportOf(
     spec(services, 'should serve a basic endpoint from pods [Conformance]', 'passed'),
     spec(balancers, 'should have affinity [Slow] [LinuxOnly]', 'skipped'),

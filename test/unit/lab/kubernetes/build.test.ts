@@ -102,7 +102,7 @@ test('exits with 69 and says so when the modules cannot be downloaded', async ()
   assert.match(stderr, /no route\nkubernetes: Go cannot download the modules of Kubernetes \(see above\)\n$/);
 });
 
-test('builds the version that KUBERNETES_VERSION names, and names the versions that it has for any other', async () => {
+test('builds the version that KUBERNETES_VERSION names, and refuses an unknown version with the list of known ones', async () => {
   const { code, stderr } = await build({ KUBERNETES_VERSION: 'v1.2.3' });
   assert.equal(code, 1);
   const [newest = '', oldest = '', ...others] =
