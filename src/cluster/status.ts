@@ -146,7 +146,7 @@ const speakerStatus = z.object({
       heldByFloor: texts,
     })
     .optional(),
-  /** Faults because of which the speaker cannot do what the configuration asks for. */
+  /** Faults that keep the speaker from doing what the configuration asks for. */
   troubles: texts.default([]),
   /** Work that is done in slices and is not finished, with the number of steps that are left. */
   longWork: z.array(z.object({ work: text, remaining: z.number(), seconds: z.number() })).default([]),

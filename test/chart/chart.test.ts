@@ -1,4 +1,7 @@
-/** The Helm chart, as Helm itself reads it. `make chart-test` builds Helm and names it in HELM. `make test` leaves this file out, because it builds no Helm. */
+/**
+ * The Helm chart, as Helm itself reads it. `make chart-test` builds Helm and names it in HELM. `make test` leaves this file out, because it
+ * builds no Helm.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

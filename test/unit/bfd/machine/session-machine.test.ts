@@ -452,7 +452,7 @@ describe('detection, RFC 5880 section 6.8.4', () => {
 });
 
 describe('AdminDown, RFC 5880 section 6.8.16', () => {
-  test('goes out at once with diagnostic 7, and goes on slowly', () => {
+  test('is sent at once with diagnostic 7, and then about once a second', () => {
     const bench = new Bench().to('Up');
     bench.adminDown(true);
     assert.deepEqual([bench.last.state, bench.last.diagnostic], ['AdminDown', 7]);
@@ -484,7 +484,7 @@ describe('authentication, RFC 5880 section 6.7', () => {
     return bench;
   }
 
-  test('a packet without it, with another type, with an unknown key or a wrong digest is refused', () => {
+  test('a packet without authentication, with another type, with an unknown key or with a wrong digest is refused', () => {
     const unknownKey = { id: 9, octets: Buffer.from('nine') };
     const wrongKey = { id: 1, octets: Buffer.from('eno') };
     const rows: Uint8Array[] = [
@@ -501,7 +501,7 @@ describe('authentication, RFC 5880 section 6.7', () => {
     }
   });
 
-  test('a packet with it is refused when we have no keys', () => {
+  test('an authenticated packet is refused when we have no keys', () => {
     const bench = new Bench();
     assert.equal(dropOf(bench.receiveOctets(up(1, { state: 'Down' }))), 'authentication');
   });
