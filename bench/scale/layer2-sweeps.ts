@@ -23,7 +23,7 @@ const nodesOf = (count: number): CandidateNodes => ({
   interfaces: [],
 });
 
-/** The layer-2 process receives entries that name one set of this many nodes: from the text of the messages to its table. */
+/** The layer-2 process parses messages with entries that name one set of this many nodes, and puts the entries into its table. */
 function received(nodes: number): Work {
   const sets = new CandidateSets();
   const table = new EntryTable('node', (entry, address) => ({ entry, address }));

@@ -11,8 +11,8 @@ export interface Allowance {
 
 /**
  * A node that begins to answer for an address writes a record and an event. The record is needed. An event costs as much, so thousands of
- * them double the work of a first placing, for this process and for the API server. More than `burst` at once are therefore one event on
- * the Node. The allowance grows again by `perSecond`.
+ * them double the work of a first placing, for this process and for the API server. Once `burst` is used up, further events are therefore
+ * joined in one event on the Node. The allowance grows again by `perSecond`.
  */
 const allowed = { burst: 100, perSecond: 1 } as const;
 /** The event on the Node waits until this much time has passed without a further address. */

@@ -1,4 +1,4 @@
-/** The reaction that the operator chose for the case that another host uses an address of ours. */
+/** The operator's choice of the reaction when another host uses one of our addresses. */
 export type DefencePolicy = 'defend' | 'yield';
 /**
  * The reaction to a conflict. `waiting` means none: the other host is a speaker, the node has defended the address in the last ten seconds,

@@ -490,6 +490,6 @@ test('after a restart of all nodes, the addresses of a node that was recorded fo
     }),
     { numRuns: 100 },
   );
-  // Nodes that decide at different moments see different loads. One of some 3,000 histories therefore ends less even.
+  // Nodes that decide at different moments see different loads. About one in 3,000 histories therefore ends less evenly.
   assert.ok(uneven.length <= 1, uneven.join('; '));
 });
