@@ -86,6 +86,8 @@ export class Verdicts {
   readonly #past = new Map<string, { readonly trialMs: number; readonly endedAtMs: number }>();
   /** Whether more addresses were mute than the facts can name. This node then stays mute for all addresses until the named ones are answered. */
   #isOverfull = false;
+  /** When an unanswered address has been owned for long enough to be judged. */
+  #settledAtMs = Number.POSITIVE_INFINITY;
 
   /** Addresses whose witnesses get no answer, with the witnesses. */
   *unverified(): Iterable<readonly [address: string, witnesses: readonly string[]]> {
@@ -109,11 +111,16 @@ export class Verdicts {
         state.sinceMs = Math.max(state.sinceMs, nowMs - handoverMs + starvedMs);
       return [];
     }
+    this.#settledAtMs = Number.POSITIVE_INFINITY;
     const changes: VerdictChange[] = [];
     const unanswered = new Set<string>();
     for (const each of own) {
       const { address, witnesses } = each;
-      if (!isUnanswered(each, opinions) || nowMs - each.sinceMs < settleMs) continue;
+      if (!isUnanswered(each, opinions)) continue;
+      if (nowMs - each.sinceMs < settleMs) {
+        this.#settledAtMs = Math.min(this.#settledAtMs, each.sinceMs + settleMs);
+        continue;
+      }
       unanswered.add(address);
       const state = this.#unverified.get(address) ?? { sinceMs: nowMs, witnesses, isReported: false };
       state.witnesses = witnesses;
@@ -143,7 +150,7 @@ export class Verdicts {
 
   /** When to judge again although nothing has changed; infinite for never. */
   wakeAtMs(nowMs: number): number {
-    let atMs = Number.POSITIVE_INFINITY;
+    let atMs = this.#settledAtMs;
     for (const { sinceMs } of this.#unverified.values())
       for (const waitMs of [loneWitnessMs, handoverMs])
         if (sinceMs + waitMs > nowMs) atMs = Math.min(atMs, sinceMs + waitMs);

@@ -41,6 +41,18 @@ describe('Witness', () => {
     }
   });
 
+  test('an owner whose answers are dropped from the beginning loses its addresses within half a minute', () => {
+    const world = new WitnessCluster({
+      nodes: 3,
+      addresses: 6,
+      seed: 1,
+      entry: { preferences: { 'node-2': 1 } },
+    });
+    dropAnswersOf(world, 'node-2');
+    world.run(30_000);
+    for (const address of world.addresses) assert.ok(!['', 'node-2'].includes(world.owner(address)));
+  });
+
   test('a preferred node whose answers are dropped does not get its addresses back until witnesses hear it, and then once', () => {
     const world = settled({ entry: { preferences: { 'node-2': 1 } } });
     const count = world.addresses.length;
