@@ -1,0 +1,269 @@
+/**
+ * Faults in a running lab. `bellman explain` names the cause of each in its first two lines, and `bellman status --problems` lists it and nothing
+ * else. The tests call the code of the commands in this process, because each start of a command from source takes a second of CPU time. The
+ * first test runs the commands themselves.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+import { collectFacts } from '../../src/cli/explain/collect.ts';
+import { explain } from '../../src/cli/explain/explain.ts';
+import { formatExplanation } from '../../src/cli/explain/text.ts';
+import { collectStatus } from '../../src/cli/status/collect.ts';
+import { problemsOf } from '../../src/cli/status/problems.ts';
+import { subjectOf } from '../../src/cli/subject.ts';
+import { systemClock } from '../../src/clock.ts';
+
+const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
+const source = {
+  ...{ kubeconfig: kubeconfigPath, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7472 },
+  clock: systemClock,
+};
+
+const peer = '{name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s}';
+const pools = `
+address-pools:
+- {name: public, protocol: bgp, addresses: [198.51.100.0/24]}
+- {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250]}
+- {name: tiny, protocol: layer2, auto-assign: false, addresses: [192.0.2.200/32]}
+- {name: elsewhere, protocol: layer2, auto-assign: false, addresses: [10.9.9.0/29]}
+- name: rack
+  protocol: layer2
+  auto-assign: false
+  addresses: [192.0.2.208/29]
+  l2-advertisements: [{node-selectors: [{match-labels: {rack: z}}]}]
+- name: gold
+  protocol: bgp
+  auto-assign: false
+  addresses: [198.18.0.0/29]
+  bgp-advertisements: [{service-selectors: [{match-labels: {tier: gold}}]}]
+- {name: silent, protocol: none, auto-assign: false, addresses: [100.64.0.0/29]}
+`;
+const config = (peers = peer, rest = pools) => `peers: [${peers}]${rest}`;
+
+interface ServiceOver {
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly spec?: object;
+  /** Nodes with an endpoint. */
+  readonly nodes?: readonly string[];
+}
+
+/** A Service without a selector, and the EndpointSlice that a controller would write for one. No fault needs a Pod that runs. */
+function serviceObjects(name: string, pool: string, over: ServiceOver = {}): object[] {
+  const { annotations = {}, spec = {}, nodes = ['node-1', 'node-2'] } = over;
+  const metadata = { name, namespace: 'default' };
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { ...metadata, annotations: { 'bellman.dev/address-pool': pool, ...annotations } },
+      spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], ...spec },
+    },
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      ports: [{ port: 8080, protocol: 'TCP' }],
+      endpoints: nodes.map((nodeName, i) => ({
+        addresses: [`10.244.${i + 1}.9`],
+        nodeName,
+        conditions: { ready: true },
+      })),
+    },
+  ];
+}
+
+describe('faults in a lab', { concurrency: false }, () => {
+  let lab: Lab;
+  before(async () => {
+    lab = await Lab.start({ nodes: 2 });
+    // This process reaches the nodes as the control host does.
+    execFileSync('ip', ['route', 'add', '192.0.2.0/24', 'via', '10.255.0.11']);
+    await lab.configure(config());
+    await lab.apply(...serviceObjects('web', 'public'), ...serviceObjects('printer', 'office'));
+    await explained('web', 'announced', /announced by node-1, node-2 by BGP/);
+    await explained('printer', 'announced', /announced by node-\d on eth0 since \S+ in layer 2/);
+    await problems();
+  });
+  after(() => lab.close());
+
+  const explanationOf = async (subject: string) => {
+    const parsed = subjectOf(subject, 'default');
+    assert.ok(parsed);
+    return explain(await collectFacts(parsed, source));
+  };
+
+  /** Waits until the first two lines of the explanation match. */
+  async function explained(subject: string, verdict: string, pattern: RegExp): Promise<void> {
+    let shown = '';
+    await lab
+      .until(`the explanation of ${subject} matches ${pattern}`, async () => {
+        const explanation = await explanationOf(subject);
+        const text = formatExplanation(explanation);
+        shown = `${explanation.verdict}\n${text}`;
+        return explanation.verdict === verdict && pattern.test(text.split('\n').slice(0, 2).join('\n'));
+      })
+      .catch((error: unknown) => {
+        throw new Error(`the explanation of ${subject} is:\n${shown}`, { cause: error });
+      });
+  }
+
+  /** Waits until the list of problems matches the patterns, one line each, in any order. */
+  async function problems(...patterns: readonly RegExp[]): Promise<void> {
+    let found: string[] = [];
+    await lab
+      .until(`the problems are ${patterns.join(', ')}`, async () => {
+        found = problemsOf(await collectStatus(source)).map(({ kind, text }) => `${kind}: ${text}`);
+        return (
+          found.every((line) => patterns.some((pattern) => pattern.test(line))) &&
+          patterns.every((pattern) => found.some((line) => pattern.test(line)))
+        );
+      })
+      .catch((error: unknown) => {
+        throw new Error(`the problems are:\n${found.join('\n')}`, { cause: error });
+      });
+  }
+
+  const remove = (...names: readonly string[]) =>
+    lab.kubectl('delete', 'service,endpointslice', ...names).then(() => undefined);
+
+  test('the commands print the same, and their exit codes tell the verdicts apart', async () => {
+    await lab.apply(...serviceObjects('empty', 'office', { nodes: [] }));
+    await explained(
+      'empty',
+      'not announced',
+      /no endpoint of this address family is ready.*\(EndpointSlice endpoints/,
+    );
+    const run = (...args: readonly string[]) =>
+      spawnSync(bellman, [...args, '--kubeconfig', kubeconfigPath, '--controller-port', '7472'], {
+        encoding: 'utf8',
+      });
+    const announced = run('explain', 'default/web');
+    assert.equal(announced.status, 0, announced.stderr);
+    assert.match(announced.stdout, /sends 198\.51\.100\.\d+\/32/);
+    const empty = run('explain', 'empty', '-n', 'default', '-o', 'json');
+    assert.equal(empty.status, 1, empty.stderr);
+    assert.equal(JSON.parse(empty.stdout).addresses[0].nodes[0].layer2.refusal.cause, 'no-endpoint');
+    assert.equal(run('explain', 'nothing').status, 1);
+    // The account of the controller may read everything that the explanation needs.
+    const inPod = await lab.execAs('controller', lab.fabric.control, bellman, 'explain', 'default/web');
+    assert.match(inPod, /announced by node-1, node-2 by BGP/);
+    // An address without a ready endpoint is not a problem of Bellman's.
+    await problems();
+    await remove('empty');
+  });
+
+  test('Services that get no address, or an address that no node may announce', async () => {
+    await lab.apply(
+      ...serviceObjects('first', 'tiny'),
+      ...serviceObjects('unknown-pool', 'nowhere'),
+      ...serviceObjects('foreign', 'office', { spec: { loadBalancerClass: 'example.com/other' } }),
+      ...serviceObjects('internal', 'office', { spec: { type: 'ClusterIP' } }),
+      ...serviceObjects('elsewhere', 'elsewhere'),
+      ...serviceObjects('rack', 'rack'),
+      ...serviceObjects('gold', 'gold'),
+      ...serviceObjects('silent', 'silent'),
+    );
+    await explained('first', 'announced', /in layer 2/);
+    await lab.apply(...serviceObjects('second', 'tiny'));
+    await explained('second', 'not announced', /pool tiny is full/);
+    await explained('unknown-pool', 'not announced', /there is no pool nowhere/);
+    await explained('foreign', 'not announced', /the class example\.com\/other.*spec\.loadBalancerClass/);
+    await explained('internal', 'not announced', /the type ClusterIP.*spec\.type/);
+    await explained('elsewhere', 'not announced', /no link of the node has a subnet with the address/);
+    await explained('rack', 'not announced', /no layer 2 advertisement selects this node.*node-selectors/);
+    await explained('gold', 'not announced', /no BGP advertisement selects this Service.*service-selectors/);
+    await explained('silent', 'not announced', /pool silent has the protocol none/);
+    await problems(
+      /^service: .*second waits .*tiny is full/,
+      /^service: .*unknown-pool waits .*no pool nowhere/,
+      /^address: .*10\.9\.9\.\d of Service default\/elsewhere/,
+      /^address: .*192\.0\.2\.20\d of Service default\/rack/,
+      /^address: .*198\.18\.0\.\d of Service default\/gold/,
+    );
+    await remove(
+      ...['first', 'second', 'unknown-pool', 'foreign', 'internal', 'elsewhere', 'rack', 'gold', 'silent'],
+    );
+    await problems();
+  });
+
+  const sessionFaults: readonly (readonly [string, string, RegExp])[] = [
+    ['a wrong AS number', peer.replace('64500', '64599'), /Bad Peer AS/],
+    ['a wrong password', peer.replace('}', ', password: wrong}'), /password/],
+    [
+      'a missing password Secret',
+      peer.replace('}', ', password-secret: {name: absent}}'),
+      /Secret bellman-system\/absent .*the session waits for its password/,
+    ],
+  ];
+  for (const [name, faulty, pattern] of sessionFaults)
+    test(`a session with ${name}`, async () => {
+      await lab.configure(config(faulty));
+      await explained('web', 'not announced', pattern);
+      await problems(
+        /^(session|bfd): peer router at node-\d/,
+        /^address: .*198\.51\.100\.\d+ of Service default\/web/,
+      );
+      await lab.configure(config());
+      await explained('web', 'announced', /node-1, node-2 by BGP/);
+      await problems();
+    });
+
+  test('BFD packets that the router does not answer', async () => {
+    const profile = '\nbfd-profiles: [{name: fast}]';
+    await lab.configure(config(peer.replace('}', ', bfd-profile: fast}'), `${profile}${pools}`));
+    // The session goes on, because BFD has never been Up.
+    await explained('web', 'announced', /BFD is Down: we send, and nothing returns/);
+    await problems(/^bfd: peer router at node-1, node-2: BFD is Down/);
+    await lab.configure(config());
+    await problems();
+  });
+
+  test('an edit of the ConfigMap that was rejected', async () => {
+    await lab.configure(
+      config(peer, `${pools}- {name: late, protocol: layer3, addresses: [192.0.2.216/29]}\n`),
+    );
+    await lab.apply(...serviceObjects('late', 'late'));
+    await explained('late', 'not announced', /there is no pool late[\s\S]*stale.*layer3/);
+    await problems(/^configuration: stale/, /^service: Service default\/late waits/);
+    await remove('late');
+    await lab.configure(config());
+    await problems();
+  });
+
+  test('the only node with an endpoint is excluded, and later not Ready', async () => {
+    const [first] = lab.fabric.nodes;
+    assert.ok(first);
+    const spec = { externalTrafficPolicy: 'Local' };
+    await lab.apply(...serviceObjects('local', 'office', { nodes: ['node-1'], spec }));
+    await explained('local', 'announced', /announced by node-1/);
+    const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
+    await lab.kubectl('label', 'node', 'node-1', `${label}=`);
+    await explained('local', 'not announced', /node node-1 is labelled .*\(Node metadata\.labels/);
+    await problems(/^address: .*local.* none: node node-1 is labelled/);
+    await lab.kubectl('label', 'node', 'node-1', `${label}-`);
+    await lab.markReady(first, false);
+    await explained('local', 'not announced', /node node-1 is not Ready \(Node status\.conditions/);
+    await problems(/^address: .*local.* none: node node-1 is not Ready/);
+    await lab.markReady(first);
+    await explained('local', 'announced', /announced by node-1/);
+    await remove('local');
+    await problems();
+  });
+
+  test('another host uses the address', async () => {
+    const address = '192.0.2.249';
+    await lab.fabric.near.ip('address', 'add', `${address}/24`, 'dev', 'eth0');
+    await lab.apply(
+      ...serviceObjects('taken', 'office', { annotations: { 'bellman.dev/loadBalancerIPs': address } }),
+    );
+    await explained(address, 'not announced', /another host uses the address: \S+ on eth0 of node node-\d/);
+    await problems(/^address: .*192\.0\.2\.249 of Service default\/taken.* none: node-\d sees another host/);
+    await remove('taken');
+    await lab.fabric.near.ip('address', 'del', `${address}/24`, 'dev', 'eth0');
+    await problems();
+  });
+});
