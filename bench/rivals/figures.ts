@@ -66,7 +66,7 @@ export function quantile(list: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))] ?? Number.NaN;
 }
 
-/** Three digits or more, without digits that only pretend accuracy. */
+/** The value with at most two decimals. A larger value has fewer, because more would only pretend accuracy. */
 export function format(value: number): string {
   if (!Number.isFinite(value)) return 'none';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

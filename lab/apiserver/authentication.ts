@@ -11,7 +11,7 @@ interface Issued {
   readonly audiences: readonly string[];
 }
 
-/** That of the API server itself. */
+/** The audience of the API server itself. */
 const defaultAudience = 'https://kubernetes.default.svc';
 const reviewsPath = '/apis/authentication.k8s.io/v1/tokenreviews';
 const accessPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews';

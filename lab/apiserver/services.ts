@@ -13,7 +13,7 @@ const protocols = ['SCTP', 'TCP', 'UDP'];
 const familyPolicies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'];
 const families = ['IPv4', 'IPv6'];
 
-/** Completes the spec of a Service. In an update, `before` is the stored object. The status is {@link admitServiceStatus}'s. */
+/** Completes the spec of a Service. In an update, `before` is the stored object. {@link admitServiceStatus} completes the status. */
 export function admitService(
   resource: Resource,
   object: KubernetesObject,

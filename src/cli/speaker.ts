@@ -33,7 +33,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--leave-when-cordoned',
-        'let a cordoned node leave: it announces only while no other node could',
+        'let a cordoned node leave: it announces only while too few other nodes could',
       )
         .env('BELLMAN_LEAVE_WHEN_CORDONED')
         .default(false),
@@ -64,7 +64,7 @@ export function speakerCommand(): Command {
     .addOption(
       new Option(
         '--witness-every <seconds>',
-        'interval at which this speaker asks for each address of another node that it is a witness of; 0 asks for none',
+        'interval at which this speaker asks for each address of which it is a witness; 0 asks for none',
       )
         .env('BELLMAN_WITNESS_EVERY')
         .argParser(parseSeconds)

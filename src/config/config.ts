@@ -8,9 +8,9 @@ export interface Config {
   readonly bfdProfiles: readonly BfdProfile[];
   /** When true, nodes labelled `node.kubernetes.io/exclude-from-external-load-balancers` announce like all others. */
   readonly ignoreExcludedNodes: boolean;
-  /** A node with a taint that one of these matches leaves. */
+  /** Taints that make a node leave. */
   readonly leaveOnTaints: readonly TaintMatch[];
-  /** Nodes leave an address only while at least this many other nodes announce it. */
+  /** Nodes leave an address only while at least this many other nodes could announce it. */
   readonly minAnnouncers: number;
   readonly drain: DrainConfig;
 }
@@ -29,7 +29,7 @@ export const emptyConfig: Config = {
 /** The effects of taints that can make a node leave. A taint with `PreferNoSchedule` never does. */
 export type LeavingTaintEffect = 'NoSchedule' | 'NoExecute';
 
-/** The taints of nodes that leave. What is absent may have any value. */
+/** Matches taints that make a node leave. An absent field matches every value. */
 export interface TaintMatch {
   readonly key?: string;
   readonly value?: string;
@@ -51,12 +51,12 @@ export interface Toleration {
 export interface DrainConfig {
   /** Time between the announcement as a leaving node and the withdrawal. */
   readonly delaySeconds: number;
-  /** One community in this list or in the other. Routers recognize it. By default GRACEFUL_SHUTDOWN (RFC 8326). */
+  /** This list or the other holds one community, by which routers recognize the routes. By default GRACEFUL_SHUTDOWN (RFC 8326). */
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
   /** The least MULTI_EXIT_DISC of the routes. */
   readonly med?: number;
-  /** Number of times that our AS number is prepended on top. */
+  /** Number of additional times that our AS number is prepended. */
   readonly asPathPrepend: number;
 }
 

@@ -9,7 +9,7 @@ export function registerLeavingMetrics(
 ): void {
   new Gauge({
     name: 'bellman_node_leaving',
-    help: 'Is 1 while the node leaves, with the reason as a label.',
+    help: '1 while the node leaves, with the reason as a label.',
     labelNames: ['node', 'reason'],
     registers: [registry],
     collect() {

@@ -2,8 +2,8 @@
  * Fuzzes the BFD engine with datagrams. Some sessions authenticate, and some do not. A datagram comes from the peer or from elsewhere. It is a
  * packet with random fields, signed with the key or not, most of them mutated.
  *
- * No datagram raises an exception, and none gets more than one answer. A datagram that was not signed with the key changes nothing. A datagram
- * from elsewhere changes nothing. Only a datagram with our discriminator changes a session that is Up.
+ * No datagram raises an exception, and none gets more than one answer. In a session that authenticates, a datagram that was not signed with
+ * the key changes nothing. A datagram from elsewhere changes nothing. Only a datagram with our discriminator changes a session that is Up.
  */
 import assert from 'node:assert/strict';
 import { sectionOctets, sign } from '../../src/bfd/codec/authentication.ts';
@@ -56,7 +56,7 @@ export const bfdDatagrams: FuzzTarget = {
 interface Datagram {
   readonly octets: Uint8Array;
   readonly source: string;
-  /** Whether a sender without the key, or with changed octets, made it. */
+  /** Whether it lacks the signature with the key, or was changed after it was signed. */
   readonly isForged: boolean;
 }
 
@@ -160,7 +160,9 @@ class Target {
     assert.ok(answers <= 1, 'a datagram gets two answers');
     const after = this.#session();
     const reason = [...this.#drops()].find(([name, count]) => count !== (drops.get(name) ?? 0))?.[0];
-    const isHarmless = source !== peer || (this.#isAuthenticated && isForged) || reason !== undefined;
+    const isForOthers = before.state === 'Up' && !yourDiscriminatorOf(octets).equals(discriminatorOctets);
+    const isHarmless =
+      source !== peer || isForOthers || (this.#isAuthenticated && isForged) || reason !== undefined;
     if (isHarmless && reason !== 'admin-down') {
       assert.deepEqual(essence(after), essence(before), 'a dropped datagram changes the session');
       assert.equal(answers, 0, 'a dropped datagram is answered');
@@ -183,6 +185,10 @@ class Target {
     const all = { ...this.#engine.processStatus().dropped, ...this.#session().dropped };
     return new Map(Object.entries(all) as [BfdDropReason, number][]);
   }
+}
+
+function yourDiscriminatorOf(octets: Uint8Array): Buffer {
+  return Buffer.from(octets.subarray(8, 12));
 }
 
 /** The part of the status that a dropped datagram must not change. */

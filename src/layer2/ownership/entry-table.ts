@@ -19,7 +19,7 @@ export class EntryTable<T extends TrackedEntry> {
   readonly #named = new Map<string, number>();
   #preferring = 0;
   readonly #lists = new Map<string, readonly string[]>();
-  /** The shared list of each list. To compare the list of a candidate set would cost its length for each entry that names the set. */
+  /** The shared list for each list that was seen. Without it, every entry that names a candidate set would cost a comparison of the whole list. */
   readonly #sharedLists = new WeakMap<readonly string[], readonly string[]>();
 
   /** `track` creates the tracked entry for a new address. */

@@ -95,7 +95,7 @@ describe('decodePacket', () => {
 describe('authentication', () => {
   const key = { id: 7, octets: Buffer.from('correct horse') };
   for (const type of ['keyed-md5', 'meticulous-md5', 'keyed-sha1', 'meticulous-sha1'] as DigestType[])
-    test(`${type} detects a change of every octet`, () => {
+    test(`${type} detects a change of any octet`, () => {
       const octets = signed({}, type, key, 0x01020304);
       assert.equal(octets.length, 24 + sectionOctets(type));
       assert.deepEqual(decoded(octets).authentication, { type, keyId: 7, sequence: 0x01020304 });
@@ -111,7 +111,7 @@ describe('authentication', () => {
     });
 });
 
-test('diagnosticText names every code', () => {
+test('diagnosticText names defined and reserved codes', () => {
   assert.equal(diagnosticText(1), 'control detection time expired');
   assert.equal(diagnosticText(8), 'reverse concatenated path down');
   assert.equal(diagnosticText(31), 'reserved diagnostic 31');

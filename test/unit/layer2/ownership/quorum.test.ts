@@ -51,7 +51,7 @@ describe('Quorum', () => {
     assert.equal(quorum.judge(members(3, 0, 1), 200), 'allowed');
   });
 
-  test('a node that starts in a minority waits after it as any other', () => {
+  test('a node that started in a minority waits after the minority ends, like any other node', () => {
     const quorum = new Quorum();
     assert.equal(quorum.judge(members(0, 0, 4, false), 0), 'refused');
     assert.equal(quorum.judge(members(0, 0, 4), 3000), 'refused');
