@@ -17,7 +17,7 @@
  * 1 MiB of text, 20 levels, 200,000 values after aliases are followed, and 1000 reported errors.
  *
  * `gate.ts` judges an edit against the addresses in use. `pool-index.ts` finds the pool of an address, `pool-order.ts` holds the order
- * in which pools are tried, and `usable-addresses.ts` says which addresses a pool may hand out.
+ * in which pools are tried, and `usable-addresses.ts` says which addresses of a pool may be assigned.
  */
 export * from './config.ts';
 export { type ConfigError, formatConfigError } from './errors.ts';

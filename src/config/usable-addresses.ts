@@ -1,5 +1,5 @@
 /**
- * Which addresses of a pool may be handed out. With `avoid-buggy-ips` a pool skips IPv4 addresses that end in .0 or .255, because old
+ * Which addresses of a pool may be assigned. With `avoid-buggy-ips` a pool skips IPv4 addresses that end in .0 or .255, because old
  * firewalls drop them as broadcast traffic (smurf attacks). The remaining 254 addresses of each /24 are numbered without gaps: an
  * address's rank is the number of usable addresses below it.
  */
@@ -34,7 +34,7 @@ export function usableInterval(
   return { first: rankOf(first), last: rankOf(last + 1n) - 1n };
 }
 
-/** Number of addresses of a family that a pool may hand out. */
+/** Number of addresses of the pool and of the family that may be assigned. */
 export function usableSize({ ranges, avoidBuggyIps }: PoolConfig, family: Family): bigint {
   return ranges
     .filter((range) => range.family === family)

@@ -132,7 +132,7 @@ export class AntiEntropy {
     if (!digest.wantsReply) this.#finished(name, digest, now);
     if (this.#answers.has(name) || this.#answers.size >= maxAnswers) return [];
     const { records, branches } = this.#knowledge.compare(digest, readsBranches);
-    // The partner waits for no second comparison of a bucket for which it has sent its branch.
+    // If the partner has already sent its branch of a bucket, the two need no second comparison of that bucket.
     const drafts = this.#branches(
       name,
       endpoint,

@@ -23,7 +23,7 @@ export interface Member {
   /** When the member last answered a ping, directly or through a relay. */
   answeredAt: number;
   rtt: RttEstimate;
-  /** Only other members have mentioned this member. Its record is not passed on, and digests leave it out. */
+  /** This member is known only from other members. Its record is not passed on, and digests leave it out. */
   isHearsay: boolean;
 }
 

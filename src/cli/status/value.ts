@@ -129,7 +129,7 @@ function poolValues(config: Config | undefined, services: readonly Service[]): P
       const size = usableSize(pool, family);
       if (size === 0n) return [];
       const used = BigInt(inUse.get(`${pool.name} ${family}`)?.size ?? 0);
-      // A draining pool hands out none of its free addresses.
+      // A draining pool assigns none of its free addresses.
       const free = pool.draining || used > size ? 0n : size - used;
       return [
         {

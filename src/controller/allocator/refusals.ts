@@ -108,7 +108,7 @@ export function inUse(address: IpAddress, reason: string): Refusal {
 
 export function buggy(address: IpAddress, pool: string, avoidBuggyIps: boolean): Refusal {
   return notAllowed(
-    `the requested address ${formatIp(address)} ends in .0 or .255, which pool ${pool} does not hand out (avoid-buggy-ips ${avoidBuggyIps})`,
+    `the requested address ${formatIp(address)} ends in .0 or .255, which pool ${pool} does not assign (avoid-buggy-ips ${avoidBuggyIps})`,
   );
 }
 

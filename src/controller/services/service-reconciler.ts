@@ -12,7 +12,7 @@
  *   gathering ──first configuration: learn, decide──→ deciding ⇄ held      any ──→ stopped
  *
  * While gathering, nothing is decided because the addresses in use are not known yet. While held, nothing is decided because a new
- * configuration is accepted but not written yet. An address that is handed out now might be in no pool of that configuration.
+ * configuration is accepted but not written yet. An address that is assigned now might be in no pool of that configuration.
  */
 import { formatIp, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
@@ -51,7 +51,7 @@ export interface ServiceReconcilerOptions {
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
   readonly loadBalancerClass: string | undefined;
-  /** Runs after addresses were handed out or given back. */
+  /** Runs after addresses were assigned or taken back. */
   readonly onAddressesChanged: () => void;
 }
 
@@ -64,7 +64,7 @@ interface Pass {
   readonly steps: Iterator<Decision | undefined>;
   /** Whether this is the first pass of the term. */
   readonly isFirst: boolean;
-  /** Whether a decision handed out or gave back an address. */
+  /** Whether a decision assigned an address or took one back. */
   hasMoved: boolean;
 }
 
@@ -359,7 +359,7 @@ export class ServiceReconciler {
   }
 }
 
-/** Whether a decision handed out or gave back an address. */
+/** Whether the decision assigned an address or took one back. */
 function movesAddresses(decision: Decision): boolean {
   if (decision.kind === 'released') return decision.freed.length > 0;
   if (decision.kind !== 'reconciled') return false;
