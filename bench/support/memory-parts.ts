@@ -49,8 +49,8 @@ const probePatienceMs = 60_000;
 const stackSizes = new Set([8192 * kilobyte, 4096 * kilobyte]);
 
 /**
- * Reads the parts of a process that was started with `probedEnvironment(folder)`. The process collects its garbage afterwards, so read its
- * usage before.
+ * Reads the parts of a process that was started with `probedEnvironment(folder)`. The process then collects its garbage, so read its usage
+ * first.
  */
 export async function memoryPartsOf(pid: number, folder: string): Promise<MemoryParts> {
   const mappings = parseSmaps(readFileSync(`/proc/${pid}/smaps`, 'utf8'));

@@ -69,7 +69,7 @@ async function prepare(cluster: Cluster, { hashPolicy, schedulableNodes }: Part)
 
 /** The names of all tests that the program has. */
 function allTests(program: string): readonly string[] {
-  // The program wants a kubeconfig also to print a list, and does not read it.
+  // The program wants a kubeconfig even to print a list, but does not read it.
   const text = execFileSync(program, ['--list-tests', '--kubeconfig=/dev/null'], { encoding: 'utf8' });
   return Array.from(text.matchAll(/^ +\S+\.go:\d+: (.+)$/gm), ([, name = '']) => name);
 }

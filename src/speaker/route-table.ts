@@ -125,8 +125,8 @@ function remove(route: Route, attributes: WantedAttributes): void {
 
 /**
  * Merges the attributes of one prefix where Services or advertisements differ. The strongest preference wins (highest LOCAL_PREF,
- * lowest MED, fewest prepends) and all communities are sent. Attributes of a drain count only when all of them are, because the route stays
- * otherwise. The result does not depend on the order.
+ * lowest MED, fewest prepends) and all communities are sent. Attributes of a drain count only when all attributes are of a drain. Otherwise the
+ * route stays. The result does not depend on the order.
  */
 export function mergeAttributes(wanted: readonly WantedAttributes[]): RouteAttributes {
   const lasting = wanted.filter(({ isDraining }) => !isDraining);

@@ -154,7 +154,7 @@ function refusalText(group: readonly NodeRefusal[]): string {
   const texts = [
     ...new Set(group.map(({ node, reason }) => (reason.includes(node) ? reason : `${node}: ${reason}`))),
   ];
-  const more = texts.length > namedNodes ? `; and ${texts.length - namedNodes} more nodes` : '';
+  const more = texts.length > namedNodes ? `; and ${texts.length - namedNodes} more` : '';
   return `${texts.slice(0, namedNodes).join('; ')}${more}`;
 }
 

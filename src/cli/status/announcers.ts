@@ -161,7 +161,7 @@ function refusalText(refusals: readonly NodeRefusal[]): string {
   const significant = refusals.filter(({ cause }) => cause === refusals[0]?.cause);
   const reasons = [...new Set(significant.map(({ reason }) => reason))];
   const shown = reasons.slice(0, namedNodes).join('; ');
-  const hidden = reasons.length > namedNodes ? `; and ${reasons.length - namedNodes} more nodes` : '';
+  const hidden = reasons.length > namedNodes ? `; and ${reasons.length - namedNodes} more` : '';
   const others = refusals.length - significant.length;
   const rest =
     others === 0 ? '' : `; ${others} other ${others === 1 ? 'node gives' : 'nodes give'} another reason`;

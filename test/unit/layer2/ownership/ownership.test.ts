@@ -928,7 +928,7 @@ test('a takeover costs each node steps in proportion to its addresses, however m
   assert.ok(many < 11 * few, `${few} steps for 400 addresses, ${many} for 4,000`);
 });
 
-test('a node passes no successor over while its own claims are paused', () => {
+test('a node does not pass a successor over while its own claims are paused', () => {
   const subject = new Subject({ entries: [entry(forB)], claims: { [forB]: 'd' }, suspicion: true });
   assert.deepEqual(subject.start(), []);
   assert.deepEqual(subject.pass(5 * patienceMs), []);
@@ -944,7 +944,7 @@ test('a preferred node takes the address over from an eligible owner, in a hando
   assert.deepEqual(subject.start(), [`answer ${web} handover from b`, `claim ${web} 2 by a from b`]);
 });
 
-test('an owner answers until the preferred node that has returned claims the address', () => {
+test('when the preferred node returns, the owner answers until that node claims the address', () => {
   const subject = new Subject({ live: ['a', 'c'], entries: [prefersB], claims: { [web]: 'a' } });
   assert.deepEqual(subject.start(), [`answer ${web} failover from a`]);
   assert.deepEqual(subject.see({}), []);
