@@ -24,7 +24,7 @@ export class PendingPlans {
     this.#visited = 0;
   }
 
-  /** Whether all Services have waited since `addAll`, and some still do. */
+  /** Whether the visits to all Services that `addAll` began have not ended yet. */
   get isSweeping(): boolean {
     return this.#sweep !== undefined;
   }

@@ -77,6 +77,6 @@ test('nextWatchTry() waits at least as long as the server asks, and keeps this p
   const first = nextWatchTry(initialWatchRetry, throttled, 0, 0);
   assert.deepEqual([first.delayMs, first.endsOnReturn], [4000, false]);
   assert.equal(nextWatchTry(initialWatchRetry, throttled, 0, 1).delayMs, 6000, 'jitter only adds');
-  assert.equal(repeat(throttled, 50).delayMs, 10_000, 'the own delay still grows');
+  assert.equal(repeat(throttled, 50).delayMs, 10_000, 'our own delay still grows');
   assert.equal(nextWatchTry(initialWatchRetry, refusal, 0, 0).endsOnReturn, true);
 });
