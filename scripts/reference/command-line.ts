@@ -17,7 +17,7 @@ const exitMeanings: Record<keyof typeof exitCodes, Readonly<Record<string, strin
     trace: 'Events were printed.',
     drain:
       'The annotation is written. With `--wait`: the speaker of the node runs, knows that the node leaves, and announces nothing.',
-    undrain: 'The node has no such annotation any more.',
+    undrain: 'The node does not have the annotation of `drain` any more.',
     completion: 'The completion was printed.',
   },
   negative: {
@@ -92,15 +92,18 @@ export function commandLinePage(): string {
 
 function commandSection(command: Command): string[] {
   const name = `bellman ${command.name()}`;
-  const usage = [name, '[flags]', ...command.registeredArguments.map(argumentUsage)].join(' ');
+  const hasFlags = command.options.length > 0;
+  const flags = hasFlags ? ['[flags]'] : [];
+  const usage = [name, ...flags, ...command.registeredArguments.map(argumentUsage)].join(' ');
   const operands = command.registeredArguments.map(
-    (argument) => `${code(argumentUsage(argument))}: ${sentence(argument.description)}`,
+    (argument) =>
+      `${code(argumentUsage(argument))}: ${sentence(argument.description)}${choices(argument.argChoices)}`,
   );
   return [
     `## ${name}`,
     `${sentence(command.description())}\n\n    ${usage}`,
     ...operands,
-    table(['flag', 'environment', 'default', 'meaning'], command.options.map(flagRow)),
+    ...(hasFlags ? [table(['flag', 'environment', 'default', 'meaning'], command.options.map(flagRow))] : []),
   ];
 }
 
@@ -114,9 +117,12 @@ function flagRow(option: Option): string[] {
     code(option.flags),
     option.envVar === undefined ? '' : code(option.envVar),
     defaultText(option),
-    sentence(option.description) +
-      (option.argChoices ? ` One of ${option.argChoices.map(code).join(', ')}.` : ''),
+    sentence(option.description) + choices(option.argChoices),
   ];
+}
+
+function choices(values: readonly string[] | undefined): string {
+  return values ? ` One of ${values.map(code).join(', ')}.` : '';
 }
 
 function defaultText(option: Option): string {

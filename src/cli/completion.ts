@@ -5,7 +5,7 @@ import { shells } from './completion/shells.ts';
 export function completionCommand(): Command {
   return new Command('completion')
     .description('print the completion of bellman and kubectl-bellman for a shell')
-    .addArgument(new Argument('<shell>', 'shell').choices(shells))
+    .addArgument(new Argument('<shell>', 'shell that reads the completion').choices(shells))
     .action(async (shell: (typeof shells)[number], _, command: Command) => {
       const { completionScript } = await import('./completion/scripts.ts');
       process.stdout.write(completionScript(shell, command.parent ?? command));

@@ -155,7 +155,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return nodes.length === 2 && nodes[0] === nodes[1] && nodes[0] !== old.name;
     });
     const followed = await record();
-    // This is longer than an old owner waits before it corrects its item of the record.
+    // This is longer than an old owner waits before it corrects its line of the record.
     await sleep(12_000);
     assert.equal(await record(), followed);
     assert.deepEqual(await unassigned(), before);

@@ -10,9 +10,9 @@ import { Lab } from '../../lab/lab.ts';
 import { parseAnnouncing } from '../../src/cluster/announcing.ts';
 
 const services = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
-/** Longer than speakers take to declare a death, and than a node waits before it overwrites another node's item of a record. */
+/** Longer than speakers take to declare a death, and than a node waits before it overwrites another node's line of a record. */
 const partitionMs = 14_000;
-/** Longer than a node waits before it removes an item that it believes to be stale. */
+/** Longer than a node waits before it removes a line that it believes to be stale. */
 const aftermathMs = 14_000;
 
 let lab: Lab;

@@ -5,7 +5,7 @@
  * Before an election, addresses that never had an owner wait until no further such address has arrived for 100 ms. They are then placed
  * together, because the result depends on which addresses are placed together, and all nodes must get the same result. After an election,
  * the successor has a second to claim the address. A successor that does not claim in time, for instance because it has not learned of the
- * address, is passed over. While this node's own claims are paused, it passes no node over: that node's claims may be paused too, and this
+ * address, is passed over. While this node's own claims are paused, it does not pass a node over: that node's claims may be paused too, and this
  * node would answer beside it without a claim.
  *
  * A vacancy that waits for its successor is settled, and takes part in no further election until its time is up or a node changes.
@@ -68,7 +68,7 @@ export class Vacancies {
     return this.#vacant.has(address);
   }
 
-  /** The next election includes the address, also if it has been vacant before. */
+  /** The next election includes the address, even if the address was vacant before. */
   open(address: string, owned: OwnedAddress, nowMs: number): void {
     owned.vacancy ??= newVacancy(nowMs);
     this.#vacant.add(address);
