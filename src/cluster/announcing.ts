@@ -8,6 +8,9 @@ export interface Announcer {
   readonly interfaces: readonly string[];
 }
 
+/** A line without the white space around it. No two neighbouring parts match the same character, so that matching takes linear time. */
+const announcingLine = /^([^=\s]+)=([^/=\s]+)(?:\/(\S*))?$/;
+
 /**
  * Parses the announcing record: `address=node/interface[+interface…]`, comma separated. The keys of the result are addresses in canonical
  * text. Skips a line that does not parse, because the record is only advice and the next owner of the address rewrites the line.
@@ -15,7 +18,7 @@ export interface Announcer {
 export function parseAnnouncing(service: Pick<Service, 'annotations'>): Map<string, Announcer> {
   const announcers = new Map<string, Announcer>();
   for (const line of (service.annotations[annotations.announcing] ?? '').split(',')) {
-    const [, text, node, interfaces] = /^\s*([^=]+)=([^/=\s]+)(?:\/(\S*))?\s*$/.exec(line) ?? [];
+    const [, text, node, interfaces] = announcingLine.exec(line.trim()) ?? [];
     const address = text === undefined ? undefined : parseIp(text);
     if (!address || node === undefined) continue;
     announcers.set(formatIp(address), { node, interfaces: interfaces?.split('+').filter(Boolean) ?? [] });

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAnnouncing } from '../../../src/cluster/announcing.ts';
+import { annotations } from '../../../src/cluster/names.ts';
+import { withinCpuTime } from '../../support/cpu-time.ts';
+
+const parsed = (record: string) => [
+  ...parseAnnouncing({ annotations: { [annotations.announcing]: record } }),
+];
+
+const records: readonly (readonly [string, string, ReturnType<typeof parsed>])[] = [
+  [
+    'one line',
+    '192.0.2.1=node-1/eth0+eth1',
+    [['192.0.2.1', { node: 'node-1', interfaces: ['eth0', 'eth1'] }]],
+  ],
+  ['a line without interfaces', '192.0.2.1=node-1', [['192.0.2.1', { node: 'node-1', interfaces: [] }]]],
+  ['white space around lines', ' 2001:DB8::1=n/e , x', [['2001:db8::1', { node: 'n', interfaces: ['e'] }]]],
+  ['lines that do not parse', '192.0.2.1, =n/e, 192.0.2.1=, 192.0.2.1=a b/e, 1=2=3, ,', []],
+];
+for (const [name, record, expected] of records)
+  test(`parseAnnouncing() reads ${name}`, () => assert.deepEqual(parsed(record), expected));
+
+// A pattern that takes quadratic time would need many seconds of CPU time for these. An annotation may hold four times as much.
+for (const [name, record] of [
+  ['white space', ' '.repeat(65_536)],
+  ['white space before and behind a character', `${' '.repeat(32_768)}x${' '.repeat(32_768)}`],
+  ['an address without an end', 'a'.repeat(65_536)],
+  ['equal signs', '='.repeat(65_536)],
+] as const)
+  test(`parseAnnouncing() takes linear time for a record of ${name}`, () =>
+    assert.deepEqual(
+      withinCpuTime(1000, () => parsed(record)),
+      [],
+    ));
