@@ -11,8 +11,10 @@
 
 /** A line that opens a flow collection: indent and dashes, an optional key, an optional anchor, the bracket. */
 const opening = /^( *(?:- +)*)(?:(?:"[^"\n]*"|'[^'\n]*'|[^\s#"'[{&*!|>-][^:\n]*): +)?(?:&\S+ +)?[[{]/;
-/** A line whose value is a block scalar, which may hold anything. */
-const blockScalar = /^( *(?:- +)*)(?:[^#\n]*: +|- +)?[|>][-+0-9]*\s*(?:#.*)?$/;
+/** Indent and dashes of a line. They are matched alone, because a pattern that may give dashes back takes quadratic time. */
+const indentOf = /^ *(?:- +)*/;
+/** The rest of a line whose value is a block scalar, which may hold anything. */
+const blockScalar = /^(?:[^#\n]*: +)?[|>][-+0-9]*\s*(?:#.*)?$/;
 
 /** Joins the underindented flow lines of a text. Returns `undefined` when there is no such line, or a bracket is never closed. */
 export function joinFlowLines(text: string): string | undefined {
@@ -22,9 +24,9 @@ export function joinFlowLines(text: string): string | undefined {
   while (lineStart < text.length) {
     const lineEnd = endOfLine(text, lineStart);
     const line = text.slice(lineStart, lineEnd);
-    const [scalarHead, scalarIndent = ''] = blockScalar.exec(line) ?? [];
-    if (scalarHead !== undefined) {
-      lineStart = endOfBlockScalar(text, lineEnd + 1, scalarIndent.length);
+    const scalarIndent = indentOf.exec(line)?.[0].length ?? 0;
+    if (blockScalar.test(line.slice(scalarIndent))) {
+      lineStart = endOfBlockScalar(text, lineEnd + 1, scalarIndent);
       continue;
     }
     const [head, indent = ''] = opening.exec(line) ?? [];
