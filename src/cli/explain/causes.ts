@@ -149,13 +149,18 @@ function refusalText(group: readonly NodeRefusal[]): string {
   const [only] = reasons;
   if (reasons.length === 1 && only !== undefined) {
     const nodes = [...new Set(group.map(({ node }) => node))];
-    return nodes.some((node) => only.includes(node)) ? only : `${only} (${nodeList(nodes)})`;
+    return nodes.some((node) => isNamedIn(only, node)) ? only : `${only} (${nodeList(nodes)})`;
   }
   const texts = [
-    ...new Set(group.map(({ node, reason }) => (reason.includes(node) ? reason : `${node}: ${reason}`))),
+    ...new Set(group.map(({ node, reason }) => (isNamedIn(reason, node) ? reason : `${node}: ${reason}`))),
   ];
   const more = texts.length > namedNodes ? `; and ${texts.length - namedNodes} more` : '';
   return `${texts.slice(0, namedNodes).join('; ')}${more}`;
+}
+
+/** Whether a text contains the name of a node as a whole word, perhaps at the end of a sentence. */
+function isNamedIn(text: string, node: string): boolean {
+  return text.split(/[^a-z0-9.-]+/).some((word) => word === node || word === `${node}.`);
 }
 
 /** Problems of the cluster that concern the address: those of the whole cluster, and those of its nodes and peers. */

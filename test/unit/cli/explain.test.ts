@@ -244,6 +244,14 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     /node-2 has no ready endpoint \(Service spec\.externalTrafficPolicy\)/,
   ],
   [
+    'a reason that names a node whose name begins with the name of this node',
+    {
+      speakers: { 'node-1': speaker(refused('no-endpoint', 'node-10 has no ready endpoint', 'f')) },
+    },
+    'not announced',
+    /node-10 has no ready endpoint \(node-1\)/,
+  ],
+  [
     'no node matches the node selectors',
     {
       service: service('web', ['192.0.2.129']),
