@@ -81,17 +81,18 @@ export async function collectView(
   { services, nodes, viewer }: CollectedBefore,
 ): Promise<ClusterView> {
   const { namespace, clock } = source;
-  const [configMap, acceptedCopy, rawLease, failures] = await Promise.all([
+  const [configMap, acceptedCopy, rawLease] = await Promise.all([
     readConfigMap(client, namespace, configMapName),
     readConfigMap(client, namespace, acceptedConfigMapName),
     readOptional<RawLease>(client, `${paths.leases(namespace)}/${controllerLeaseName}`),
-    readOptional<RawEvents>(client, failedAllocations),
   ]);
   const lease = rawLease && decodeLease(rawLease, clock.epochMs());
   const [controller, speakers] = await Promise.all([
     lease && controllerOf(client, lease, source, viewer.token),
     collectSpeakers(nodes, source.speakerPort, viewer.token),
   ]);
+  // The leader says by itself why a Service waits. A list of events costs the API server more, and the daemons' own accounts may not read it.
+  const failures = controller ? undefined : await readOptional<RawEvents>(client, failedAllocations);
   return {
     namespace,
     configMap,
