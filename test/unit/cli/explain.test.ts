@@ -5,11 +5,11 @@ import type { ExplainFacts } from '../../../src/cli/explain/facts.ts';
 import { formatExplanation } from '../../../src/cli/explain/text.ts';
 import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { subjectOf } from '../../../src/cli/subject.ts';
-import { configHash } from '../../../src/cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
-import type { ConfigMap, EndpointSlice, Node, Service } from '../../../src/kubernetes/model.ts';
+import type { EndpointSlice, Node, Service } from '../../../src/kubernetes/model.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { node, service, slice } from '../speaker/fixtures.ts';
+import { acceptedConfigMap, speakerStatus } from './fixtures.ts';
 
 const since = '2026-01-02T03:04:05.000Z';
 const exclude = 'node.kubernetes.io/exclude-from-external-load-balancers';
@@ -33,42 +33,15 @@ address-pools:
 - {name: silent, protocol: none, addresses: [100.64.0.0/24]}
 `;
 
-function configMap(over: Readonly<Record<string, string>> = {}): ConfigMap {
-  return {
-    namespace: 'bellman-system',
-    name: 'config',
-    uid: 'u',
-    resourceVersion: '1',
-    annotations: {
-      'bellman.dev/accepted-config': configText,
-      'bellman.dev/accepted-hash': configHash(configText),
-      'bellman.dev/accepted-at': since,
-      'bellman.dev/config-status': 'active',
-      ...over,
-    },
-    data: { config: configText },
-  };
-}
+const configMap = (annotations: Readonly<Record<string, string>> = {}) =>
+  acceptedConfigMap(configText, annotations);
 
 function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
-  return {
-    version: 1,
-    node: '',
-    waitingFor: [],
-    apiServer: 'reached',
-    peers: [],
-    announcing: {},
-    inUse: {},
-    unverified: {},
-    advertised: {},
-    members: [],
-    notAnnounced: [],
-    troubles: [],
-    longWork: [],
+  return speakerStatus({
     nodeRules: { leavesWhenCordoned: false, ignoresExcludeLabel: false },
     links: [{ name: 'eth0', subnets: ['192.0.2.0/24', '203.0.113.0/24'] }],
     ...over,
-  };
+  });
 }
 
 function router(state: string, over: Partial<SpeakerStatus['peers'][number]> = {}) {

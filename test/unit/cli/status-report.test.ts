@@ -5,48 +5,16 @@ import { statusReport } from '../../../src/cli/status/report.ts';
 import type { ClusterView } from '../../../src/cli/status/view.ts';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
 import type { RefusalCause, SpeakerStatus } from '../../../src/cluster/status.ts';
-import type { ConfigMap, Service } from '../../../src/kubernetes/model.ts';
+import type { Service } from '../../../src/kubernetes/model.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { service } from '../speaker/fixtures.ts';
+import { acceptedConfigMap, speakerStatus } from './fixtures.ts';
 
 const text =
   'address-pools:\n- {name: p, protocol: layer2, addresses: [192.0.2.0/30, 2001:db8::/127]}\n- {name: b, protocol: bgp, addresses: [198.51.100.0/24]}\n';
 
-function configMap(over: Readonly<Record<string, string>> = {}): ConfigMap {
-  return {
-    namespace: 'bellman-system',
-    name: 'config',
-    uid: 'u',
-    resourceVersion: '1',
-    annotations: {
-      'bellman.dev/accepted-config': text,
-      'bellman.dev/accepted-hash': configHash(text),
-      'bellman.dev/accepted-at': '2026-01-02T03:04:05Z',
-      'bellman.dev/config-status': 'active',
-      ...over,
-    },
-    data: { config: text },
-  };
-}
-
-function speaker(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
-  return {
-    version: 1,
-    node: '',
-    waitingFor: [],
-    apiServer: 'reached',
-    peers: [],
-    announcing: {},
-    inUse: {},
-    unverified: {},
-    advertised: {},
-    members: [],
-    notAnnounced: [],
-    troubles: [],
-    longWork: [],
-    ...over,
-  };
-}
+const configMap = (annotations: Readonly<Record<string, string>> = {}) =>
+  acceptedConfigMap(text, annotations);
 
 function router(state: string): SpeakerStatus['peers'][number] {
   return { name: 'router', state, since: '2026-01-02T03:04:05.000Z', routesSent: 1, warnings: [] };
@@ -96,8 +64,8 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'an owner whose answers reach no witness',
     {
-      'node-1': speaker(),
-      'node-2': speaker({
+      'node-1': speakerStatus(),
+      'node-2': speakerStatus({
         announcing: { '192.0.2.1': '2026-07-30T12:00:00Z' },
         unverified: { '192.0.2.1': 'node-1 and node-3' },
       }),
@@ -107,38 +75,46 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   ],
   [
     'another host that uses the address',
-    { 'node-1': speaker(), 'node-2': speaker({ inUse: { '192.0.2.1': '02:00:00:00:00:09 on eth0' } }) },
+    {
+      'node-1': speakerStatus(),
+      'node-2': speakerStatus({ inUse: { '192.0.2.1': '02:00:00:00:00:09 on eth0' } }),
+    },
     'none: node-2 sees another host use it: 02:00:00:00:00:09 on eth0',
     1,
   ],
-  ['the node that answers', { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) }, 'node-1 on eth0', 0],
+  [
+    'the node that answers',
+    { 'node-1': speakerStatus({ announcing: { '192.0.2.1': 'x' } }) },
+    'node-1 on eth0',
+    0,
+  ],
   [
     'the node that answers when the record is out of date',
-    { 'node-1': speaker(), 'node-2': speaker({ announcing: { '192.0.2.1': 'x' } }) },
+    { 'node-1': speakerStatus(), 'node-2': speakerStatus({ announcing: { '192.0.2.1': 'x' } }) },
     'node-2',
     0,
   ],
   [
     'two nodes that answer',
     {
-      'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }),
-      'node-2': speaker({ announcing: { '192.0.2.1': 'x' } }),
+      'node-1': speakerStatus({ announcing: { '192.0.2.1': 'x' } }),
+      'node-2': speakerStatus({ announcing: { '192.0.2.1': 'x' } }),
     },
     'node-1 and node-2: more than one node answers',
     1,
   ],
   [
     'that no node answers, whatever the record says, and is healthy when there are no endpoints',
-    { 'node-1': speaker({ notAnnounced: refusal('no endpoint is ready') }) },
+    { 'node-1': speakerStatus({ notAnnounced: refusal('no endpoint is ready') }) },
     'none: no endpoint is ready',
     0,
   ],
   [
     'the reason of the node that has the endpoint',
     {
-      'node-1': speaker({ notAnnounced: refusal('node-1 has no endpoint', 'no-local-endpoint') }),
-      'node-2': speaker({ notAnnounced: refusal('node-2 is not Ready', 'node') }),
-      'node-3': speaker({ notAnnounced: refusal('node-3 has no endpoint', 'no-local-endpoint') }),
+      'node-1': speakerStatus({ notAnnounced: refusal('node-1 has no endpoint', 'no-local-endpoint') }),
+      'node-2': speakerStatus({ notAnnounced: refusal('node-2 is not Ready', 'node') }),
+      'node-3': speakerStatus({ notAnnounced: refusal('node-3 has no endpoint', 'no-local-endpoint') }),
     },
     'none: node-2 is not Ready; 2 other nodes give another reason',
     1,
@@ -146,8 +122,8 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   [
     'only one copy of a reason that several nodes give',
     {
-      'node-1': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
-      'node-2': speaker({ notAnnounced: refusal('not selected', 'not-selected') }),
+      'node-1': speakerStatus({ notAnnounced: refusal('not selected', 'not-selected') }),
+      'node-2': speakerStatus({ notAnnounced: refusal('not selected', 'not-selected') }),
     },
     'none: not selected',
     1,
@@ -160,22 +136,22 @@ const rows: readonly (readonly [string, Speakers, string, 0 | 1])[] = [
   ],
   [
     'that the announcers are unknown when a speaker was not reached',
-    { 'node-1': speaker(), 'node-2': undefined },
+    { 'node-1': speakerStatus(), 'node-2': undefined },
     'unknown: node-2 not reached',
     1,
   ],
   [
     'only the BGP nodes that have a session',
     {
-      'node-1': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] }),
-      'node-2': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }),
+      'node-1': speakerStatus({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] }),
+      'node-2': speakerStatus({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }),
     },
     'node-1 by BGP',
     0,
   ],
   [
     'that no node announces by BGP while all sessions are down',
-    { 'node-1': speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }) },
+    { 'node-1': speakerStatus({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Active')] }) },
     'none: every BGP session that would announce it is down',
     1,
   ],
@@ -202,13 +178,13 @@ test('statusReport() shows the BFD sessions, and the sub-state of a session that
     problem: 'we send, and nothing returns',
   };
   const peers = [{ ...router('OpenSent'), subState: 'OpenSentBfdUpPending', bfd }];
-  const { text } = statusReport(view([], { 'node-1': speaker({ peers }) }));
+  const { text } = statusReport(view([], { 'node-1': speakerStatus({ peers }) }));
   assert.match(text, /^node-1 +router +OpenSentBfdUpPending /m);
   assert.match(
     text,
     /^node-1 +router +Down +2026-01-02T03:04:05\.000Z +1000 ms +2 +we send, and nothing returns; no real-time scheduling: not permitted; control detection time expired \(peer: Down, no diagnostic\)$/m,
   );
-  assert.doesNotMatch(statusReport(view([], { 'node-1': speaker() })).text, / bfd /);
+  assert.doesNotMatch(statusReport(view([], { 'node-1': speakerStatus() })).text, / bfd /);
 });
 
 for (const [name, speakers, announcers, code] of rows) {
@@ -223,7 +199,7 @@ test('statusReport() counts nodes that it does not name', () => {
   const speakers = Object.fromEntries(
     Array.from({ length: 9 }, (_, i) => [
       `node-${i}`,
-      speaker({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] }),
+      speakerStatus({ advertised: { '192.0.2.1': ['router'] }, peers: [router('Established')] }),
     ]),
   );
   const [, , , announcers] = line(statusReport(view([web], speakers)), 'default/web');
@@ -238,7 +214,7 @@ test('statusReport() counts the used addresses of each pool by family, and count
   assert.match(report.text, /^b +bgp +IPv4 +256 +0 +256$/m);
 });
 
-const answered = { 'node-1': speaker({ announcing: { '192.0.2.1': 'x' } }) };
+const answered = { 'node-1': speakerStatus({ announcing: { '192.0.2.1': 'x' } }) };
 
 test('statusReport() is healthy when the configuration is in force and each address is announced', () => {
   assert.equal(statusReport(view([web], answered)).healthy, true);
@@ -312,7 +288,7 @@ test('statusReport() takes the reason why a Service waits from the leader, or fr
 test('statusReport() names speakers that run another configuration, or cannot reach the API server', () => {
   const config = { hash: 'abc', acceptedAt: '2026-01-01T00:00:00Z' };
   const report = statusReport(
-    view([], { 'node-1': speaker({ config, apiServer: 'not reached', waitingFor: ['nodes'] }) }),
+    view([], { 'node-1': speakerStatus({ config, apiServer: 'not reached', waitingFor: ['nodes'] }) }),
   );
   assert.match(
     report.text,
@@ -328,7 +304,7 @@ test('statusReport() shows a draining pool without free addresses, and routes th
   const report = statusReport(
     view(
       [],
-      { 'node-1': speaker({ peers: [{ ...router('Established'), routesDesired: 2 }] }) },
+      { 'node-1': speakerStatus({ peers: [{ ...router('Established'), routesDesired: 2 }] }) },
       {
         configMap: {
           ...configMap({
@@ -367,19 +343,19 @@ test('statusReport() dates the last error and shows warnings of a session', () =
       lastErrorAt: '2026-01-02T03:04:05.000Z',
     },
   ];
-  const report = statusReport(view([], { 'node-1': speaker({ peers }) }));
+  const report = statusReport(view([], { 'node-1': speakerStatus({ peers }) }));
   assert.match(report.text, /no IPv6; 2026-01-02T03:04:05.000Z Secret a\/b does not exist/);
 });
 
 test('statusReport() counts members that are alive and names the others', () => {
   const members = ['c', 'b', 'a', 'd'].map((node) => ({ node, state: node === 'b' ? 'dead' : 'alive' }));
-  const report = statusReport(view([], { 'node-1': speaker({ members }) }));
+  const report = statusReport(view([], { 'node-1': speakerStatus({ members }) }));
   assert.match(report.text, /^node-1 +3 alive, b dead$/m);
 });
 
 test('statusReport() says that a speaker has no members because layer 2 is not used', () => {
   const members = (usesLayer2?: boolean) =>
-    statusReport(view([], { 'node-1': speaker({ usesLayer2 }) })).text.match(/^node-1 +(.*)$/m)?.[1];
+    statusReport(view([], { 'node-1': speakerStatus({ usesLayer2 }) })).text.match(/^node-1 +(.*)$/m)?.[1];
   assert.deepEqual([members(false), members(true), members()], ['layer 2 is not used', '0 alive', '0 alive']);
 });
 
@@ -396,7 +372,7 @@ test('statusReport() shows both ways of a pool with two protocols, and is health
   const both = service('both', ['192.0.2.1']);
   const announced = { announcing: { '192.0.2.1': 'eth0' }, advertised: { '192.0.2.1': ['router'] } };
   const report = (over: Partial<SpeakerStatus>) =>
-    statusReport(view([both], { 'node-1': speaker(over) }, configured));
+    statusReport(view([both], { 'node-1': speakerStatus(over) }, configured));
   const works = report({ ...announced, peers: [router('Established')] });
   assert.deepEqual(line(works, 'default/both').at(-1), 'node-1; node-1 by BGP');
   assert.equal(works.healthy, true);
@@ -412,7 +388,7 @@ test('statusReport() is healthy when an address of a pool with the protocol none
     view(
       [service('silent', ['192.0.2.9'])],
       {
-        'node-1': speaker({
+        'node-1': speakerStatus({
           notAnnounced: [{ service: 'default/silent', address: '192.0.2.9', cause: 'no-protocol', reason }],
         }),
       },
@@ -432,7 +408,7 @@ test('statusReport() shows the nodes that leave, with the reason, the time and t
     draining: ['198.51.100.1', '198.51.100.2'],
     heldByFloor: ['192.0.2.1'],
   };
-  const report = statusReport(view([], { 'node-1': speaker({ leaving }), 'node-2': speaker() }));
+  const report = statusReport(view([], { 'node-1': speakerStatus({ leaving }), 'node-2': speakerStatus() }));
   assert.equal(report.healthy, true);
   assert.match(report.text, /^NODE +LEAVING +SINCE +ADDRESSES +REASON$/m);
   assert.deepEqual(line(report, 'node-1'), [
@@ -442,14 +418,14 @@ test('statusReport() shows the nodes that leave, with the reason, the time and t
     'drains 2, keeps 1: too few other nodes',
     'it is tainted reboot:NoSchedule',
   ]);
-  assert.doesNotMatch(statusReport(view([], { 'node-1': speaker() })).text, /LEAVING/);
+  assert.doesNotMatch(statusReport(view([], { 'node-1': speakerStatus() })).text, /LEAVING/);
 });
 
 test('problemsOf() lists a drain that the floor holds up', () => {
   const leaving = { cause: 'taint', reason: '', since: '', draining: [], heldByFloor: ['192.0.2.1'] };
-  const [problem] = problemsOf(view([], { 'node-1': speaker({ leaving }) }));
+  const [problem] = problemsOf(view([], { 'node-1': speakerStatus({ leaving }) }));
   assert.match(problem?.text ?? '', /node-1: it leaves, but goes on to announce 192\.0\.2\.1/);
   assert.deepEqual(problem?.nodes, ['node-1']);
   const held = { ...leaving, heldByFloor: [] };
-  assert.deepEqual(problemsOf(view([], { 'node-1': speaker({ leaving: held }) })), []);
+  assert.deepEqual(problemsOf(view([], { 'node-1': speakerStatus({ leaving: held }) })), []);
 });

@@ -1,0 +1,44 @@
+import { configHash } from '../../../src/cluster/accepted-config.ts';
+import type { SpeakerStatus } from '../../../src/cluster/status.ts';
+import type { ConfigMap } from '../../../src/kubernetes/model.ts';
+
+/** The ConfigMap whose text the controller has accepted. */
+export function acceptedConfigMap(
+  text: string,
+  annotations: Readonly<Record<string, string>> = {},
+): ConfigMap {
+  return {
+    namespace: 'bellman-system',
+    name: 'config',
+    uid: 'u',
+    resourceVersion: '1',
+    annotations: {
+      'bellman.dev/accepted-config': text,
+      'bellman.dev/accepted-hash': configHash(text),
+      'bellman.dev/accepted-at': '2026-01-02T03:04:05Z',
+      'bellman.dev/config-status': 'active',
+      ...annotations,
+    },
+    data: { config: text },
+  };
+}
+
+/** The status of a speaker that does nothing. */
+export function speakerStatus(over: Partial<SpeakerStatus> = {}): SpeakerStatus {
+  return {
+    version: 1,
+    node: '',
+    waitingFor: [],
+    apiServer: 'reached',
+    peers: [],
+    announcing: {},
+    inUse: {},
+    unverified: {},
+    advertised: {},
+    members: [],
+    notAnnounced: [],
+    troubles: [],
+    longWork: [],
+    ...over,
+  };
+}
