@@ -113,8 +113,9 @@ export class WitnessCluster {
     return this.#observer(name).witness.facts(this.nowMs).mute ?? new Set();
   }
 
+  /** Whether the facts of the node say that it is deaf. */
   isDeaf(name: string): boolean {
-    return this.#observer(name).witness.facts(this.nowMs).witness?.isDeaf ?? false;
+    return this.cluster.members.get(name)?.view.nodes.get(name)?.witness?.isDeaf ?? false;
   }
 
   /** Forges the report of a node: none of the addresses of any other node is answered. */
@@ -161,10 +162,14 @@ export class WitnessCluster {
       );
       for (const change of complete(update)) this.changes.push({ ...change, node: name, atMs: this.nowMs });
     }
-    if (witness.askAtMs() <= this.nowMs)
+    // A process takes the facts of its witness only when it has worked with it.
+    let hasWorked = observer.updatedAtMs === this.nowMs || observer.unread.length > 0;
+    if (witness.askAtMs() <= this.nowMs) {
+      hasWorked = true;
       for (const question of witness.ask(this.nowMs)) this.#ask(name, question);
+    }
     for (const question of observer.unread.splice(0)) witness.answered(question, this.nowMs);
-    this.#tellFacts(name);
+    if (hasWorked) this.#tellFacts(name);
   }
 
   #ask(from: string, question: Question): void {

@@ -139,6 +139,7 @@ export class Questioner {
 
   /** Returns the questions to send now. Call it at `wakeAtMs()`, after the answers that have arrived were handled. */
   tick(nowMs: number): Question[] {
+    if (nowMs >= this.#deafUntilMs) this.#deafUntilMs = Number.NEGATIVE_INFINITY;
     if (nowMs - this.#expectedAtMs > stallMs) this.#extendOpen(nowMs);
     for (const [key, state] of this.#open) {
       if (state.dueAtMs > nowMs) break;
@@ -185,6 +186,8 @@ export class Questioner {
       break;
     }
     for (const { dueAtMs } of this.#pressed.values()) atMs = Math.min(atMs, dueAtMs);
+    // A deaf node is no witness and has no subjects, so nothing else would end its deafness.
+    if (this.#deafUntilMs !== Number.NEGATIVE_INFINITY) atMs = Math.min(atMs, this.#deafUntilMs);
     this.#expectedAtMs = Math.max(atMs, this.#pace.readyAtMs());
     return this.#expectedAtMs;
   }
