@@ -23,7 +23,7 @@ export interface WitnessRunnerOptions {
   readonly recorder: FlightRecorder;
   readonly responder: Pick<
     NeighbourResponder,
-    'ask' | 'isLate' | 'keepQuestionLinks' | 'setTrials' | 'drainCaptures' | 'links'
+    'ask' | 'isLate' | 'keepQuestionLinks' | 'setTrials' | 'drainCaptures'
   >;
   readonly entries: WitnessInput['entries'];
   readonly claim: WitnessInput['claim'];

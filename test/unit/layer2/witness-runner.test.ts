@@ -41,7 +41,6 @@ function setUp(owner: string, everySeconds = 5) {
         trials.splice(0, trials.length, ...[...placed].map(({ interfaces }) => interfaces.join()));
       },
       drainCaptures: () => {},
-      links: () => [],
     },
     report: (message) => messages.push(message),
     onFacts: () => {},
