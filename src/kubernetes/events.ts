@@ -1,5 +1,5 @@
 import type { EventReason } from './event-reasons.ts';
-import type { ObjectKey } from './model.ts';
+import type { Node, ObjectKey } from './model.ts';
 
 /** An event on an object, recorded only when an outcome changes. */
 export interface EventRecord {
@@ -9,4 +9,9 @@ export interface EventRecord {
   readonly message: string;
   /** Set when an earlier process may have recorded the same outcome. The count of an equal event is then not raised. */
   readonly onlyIfNew?: boolean;
+}
+
+/** The part of an event on a Node that names the Node. */
+export function regardingNode({ name, uid }: Pick<Node, 'name' | 'uid'>): EventRecord['regarding'] {
+  return { kind: 'Node', namespace: '', name, uid };
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../clock.ts';
 import { annotations } from '../cluster/names.ts';
-import type { EventRecord } from '../kubernetes/events.ts';
+import { type EventRecord, regardingNode } from '../kubernetes/events.ts';
 import type { Node } from '../kubernetes/model.ts';
 
 /** How many events `NodeAssigned` may be recorded now. */
@@ -61,12 +61,11 @@ export class AssignmentEvents {
     const { events, node: findNode } = this.#options;
     const node = findNode();
     if (!node) return;
-    const { name, uid } = node;
     events.record({
-      regarding: { kind: 'Node', namespace: '', name, uid },
+      regarding: regardingNode(node),
       type: 'Normal',
       reason: 'ManyAssigned',
-      message: `node ${name} answers for ${this.#leftOut} more addresses; the annotation ${annotations.announcing} of each Service names the node`,
+      message: `node ${node.name} answers for ${this.#leftOut} more addresses; the annotation ${annotations.announcing} of each Service names the node`,
     });
     this.#leftOut = 0;
   }

@@ -4,7 +4,7 @@ import { diagnostic as diagnostics, diagnosticText } from '../bfd/codec/diagnost
 import type { BfdChange } from '../bfd/messages.ts';
 import type { BfdSessionSettings } from '../bfd/session-settings.ts';
 import type { BgpSpeaker } from '../bgp/index.ts';
-import type { EventRecord } from '../kubernetes/events.ts';
+import { type EventRecord, regardingNode } from '../kubernetes/events.ts';
 import type { Node } from '../kubernetes/model.ts';
 import type { BfdDowns } from './bfd-metrics.ts';
 
@@ -85,13 +85,6 @@ export class BfdReports {
 
   #record(type: EventRecord['type'], reason: 'BfdUp' | 'BfdDown', message: string): void {
     const node = this.#options.node();
-    if (!node) return;
-    const { name, uid } = node;
-    this.#options.events.record({
-      regarding: { kind: 'Node', namespace: '', name, uid },
-      type,
-      reason,
-      message,
-    });
+    if (node) this.#options.events.record({ regarding: regardingNode(node), type, reason, message });
   }
 }

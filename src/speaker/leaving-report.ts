@@ -1,7 +1,7 @@
 /** Reports that this node leaves: in the log, by events on the Node, and with the time since which it leaves. */
 import type { Clock } from '../clock.ts';
 import type { EventReason } from '../kubernetes/event-reasons.ts';
-import type { EventRecord } from '../kubernetes/events.ts';
+import { type EventRecord, regardingNode } from '../kubernetes/events.ts';
 import type { Node } from '../kubernetes/model.ts';
 import type { Logger } from '../log.ts';
 import type { Leaving } from './leaving.ts';
@@ -78,13 +78,6 @@ export class LeavingReport {
 
   #record(type: EventRecord['type'], reason: EventReason, message: string): void {
     const node = this.#options.node();
-    if (!node) return;
-    const { name, uid } = node;
-    this.#options.events.record({
-      regarding: { kind: 'Node', namespace: '', name, uid },
-      type,
-      reason,
-      message,
-    });
+    if (node) this.#options.events.record({ regarding: regardingNode(node), type, reason, message });
   }
 }
