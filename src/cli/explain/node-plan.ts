@@ -37,6 +37,12 @@ export interface PlannedState {
   readonly nodes: readonly Node[];
 }
 
+/** The results of one set of rules for all nodes. */
+interface RuleResults {
+  readonly candidateSets: CandidateSetTable;
+  readonly leaving: ReadonlyMap<string, Leaving>;
+}
+
 /** Plans one address by one protocol, for one node after another. */
 export class AddressPlanner {
   readonly #state: PlannedState;
@@ -44,8 +50,8 @@ export class AddressPlanner {
   readonly #pool: PoolConfig | undefined;
   readonly #nodes: ReadonlyMap<string, Node>;
   readonly #service: Service;
-  /** Tables by the rules that they follow. */
-  readonly #tables = new Map<string, CandidateSetTable>();
+  /** Results by the rules. The speakers of a cluster usually have the same rules. */
+  readonly #byRules = new Map<string, RuleResults>();
 
   constructor(state: PlannedState, address: string, protocol: Protocol) {
     const ip = parseIp(address);
@@ -63,7 +69,7 @@ export class AddressPlanner {
 
   plan(node: string, { rules: reportedRules, isAdvertised }: ReportedNode): ProtocolPlan {
     const rules = this.#rules(reportedRules);
-    const candidateSets = this.#tableFor(rules);
+    const { candidateSets, leaving } = this.#resultsOf(rules);
     const { slices } = this.#state;
     const { refusals, routes } = planService(this.#service, slices, {
       config: this.#config,
@@ -71,7 +77,7 @@ export class AddressPlanner {
       nodes: this.#nodes,
       candidateSets,
       isOurs: () => true,
-      leaving: this.#leaving(rules),
+      leaving,
       isDrainOver: () => !isAdvertised,
       ...rules,
     });
@@ -85,20 +91,18 @@ export class AddressPlanner {
     return { ...own, leaveOnTaints };
   }
 
-  #leaving(rules: NodeRules): ReadonlyMap<string, Leaving> {
+  #resultsOf(rules: NodeRules): RuleResults {
+    const key = JSON.stringify(rules);
+    const known = this.#byRules.get(key);
+    if (known) return known;
     const leaving = new Map<string, Leaving>();
     for (const [name, node] of this.#nodes) {
       const found = leavingOf(node, rules);
       if (found) leaving.set(name, found);
     }
-    return leaving;
-  }
-
-  #tableFor(rules: NodeRules): CandidateSetTable {
-    const key = JSON.stringify(rules);
-    const table = this.#tables.get(key) ?? new CandidateSetTable(this.#nodes, rules);
-    this.#tables.set(key, table);
-    return table;
+    const results = { candidateSets: new CandidateSetTable(this.#nodes, rules), leaving };
+    this.#byRules.set(key, results);
+    return results;
   }
 }
 
