@@ -1,4 +1,4 @@
-import type { Api } from '../kubernetes/api.ts';
+import type { Api, RawObject } from '../kubernetes/api.ts';
 import { ApiError } from '../kubernetes/api-error.ts';
 
 const timeoutMs = 60_000;
@@ -21,4 +21,18 @@ export async function readOptional<T>(client: Api, path: string): Promise<T | un
     if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return undefined;
     throw error;
   }
+}
+
+/** Reads all objects of a list. */
+export async function readList(client: Api, path: string): Promise<readonly RawObject[]> {
+  return (await readObject<RawList>(client, path))?.items ?? [];
+}
+
+/** Reads all objects of a list that the report can do without. Returns `undefined` when the user may not read them. */
+export async function readOptionalList(client: Api, path: string): Promise<readonly RawObject[] | undefined> {
+  return (await readOptional<RawList>(client, path))?.items;
+}
+
+interface RawList {
+  readonly items: readonly RawObject[];
 }

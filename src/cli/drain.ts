@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { exitCodes } from './exit-codes.ts';
-import { defaultHttpPort, kubeconfigFlag, namespaceFlag, parsePort, parseSeconds } from './flags.ts';
+import { clusterFlag, daemonPortFlags, namespaceFlag, parseSeconds } from './flags.ts';
 
 interface DrainFlags {
   readonly kubeconfig?: string;
@@ -13,7 +13,6 @@ interface DrainFlags {
 }
 
 const nodeArgument = () => new Argument('<node>', 'name of the Node object');
-const kubeconfig = () => kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG');
 
 /**
  * `bellman drain`: makes a node leave, by an annotation of its Node object. The rights of the user decide whether this is allowed. Exit codes: 0
@@ -24,18 +23,14 @@ export function drainCommand(): Command {
   return new Command('drain')
     .description('make a node leave: other nodes announce its addresses, then it stops announcing')
     .addArgument(nodeArgument())
-    .addOption(kubeconfig())
+    .addOption(clusterFlag())
     .addOption(namespaceFlag())
     .addOption(
       new Option('--reason <text>', 'why the node leaves, for people to read').default('bellman drain'),
     )
     .addOption(new Option('--wait', 'wait until the node announces nothing').default(false))
     .addOption(new Option('--timeout <seconds>', 'longest time to wait').argParser(parseSeconds).default(120))
-    .addOption(
-      new Option('--speaker-port <port>', 'TCP port on which speakers serve /status on their nodes')
-        .argParser(parsePort)
-        .default(defaultHttpPort.speaker),
-    )
+    .addOption(daemonPortFlags.speaker())
     .action(async (node: string, flags: DrainFlags) => {
       const { drainNode } = await import('./drain/drain-node.ts');
       const isDone = await drainNode(node, {
@@ -52,7 +47,7 @@ export function undrainCommand(): Command {
   return new Command('undrain')
     .description('end what drain began: the node announces as before')
     .addArgument(nodeArgument())
-    .addOption(kubeconfig())
+    .addOption(clusterFlag())
     .action(async (node: string, flags: Pick<DrainFlags, 'kubeconfig'>) => {
       const { undrainNode } = await import('./drain/drain-node.ts');
       await undrainNode(node, flags.kubeconfig);

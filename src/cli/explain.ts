@@ -2,8 +2,8 @@ import { Argument, Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { exitCodes } from './exit-codes.ts';
 import {
+  clusterFlag,
   daemonPortFlags,
-  kubeconfigFlag,
   loadBalancerClassFlag,
   namespaceFlag,
   serviceNamespaceFlag,
@@ -36,7 +36,7 @@ export function explainCommand(): Command {
       'say for each address of a Service which nodes announce it, to which peers and since when, or why none does',
     )
     .addArgument(new Argument('<subject>', 'namespace/name or name of a Service, or an address'))
-    .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
+    .addOption(clusterFlag())
     .addOption(namespaceFlag())
     .addOption(serviceNamespaceFlag('namespace of a Service that is named without one').default('default'))
     .addOption(daemonPortFlags.speaker())
@@ -45,14 +45,10 @@ export function explainCommand(): Command {
     .addOption(new Option('-o, --output <format>', 'format').choices(['text', 'json']).default('text'))
     .action(async (text: string, { output, serviceNamespace, ...source }: ExplainFlags) => {
       const { collectFacts } = await import('./explain/collect.ts');
-      const { subjectOf } = await import('./subject.ts');
+      const { parseSubject } = await import('./subject.ts');
       const { explain } = await import('./explain/explain.ts');
       const { formatExplanation } = await import('./explain/text.ts');
-      const subject = subjectOf(text, serviceNamespace);
-      if (!subject)
-        throw new Error(
-          `${JSON.stringify(text)} is neither an address nor the name of a Service; give namespace/name, name or an address`,
-        );
+      const subject = parseSubject(text, serviceNamespace);
       const explanation = explain(await collectFacts(subject, { ...source, clock: systemClock }));
       process.stdout.write(
         output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation),

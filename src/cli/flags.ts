@@ -55,6 +55,11 @@ export function kubeconfigFlag(description: string): Option {
   return new Option('--kubeconfig <file>', description);
 }
 
+/** The kubeconfig of a command that needs a cluster. */
+export function clusterFlag(): Option {
+  return kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG');
+}
+
 export function namespaceFlag(): Option {
   return new Option('--namespace <name>', 'namespace of the ConfigMap')
     .env('BELLMAN_NAMESPACE')

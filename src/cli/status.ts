@@ -2,8 +2,8 @@ import { Argument, Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import { exitCodes } from './exit-codes.ts';
 import {
+  clusterFlag,
   daemonPortFlags,
-  kubeconfigFlag,
   loadBalancerClassFlag,
   namespaceFlag,
   serviceNamespaceFlag,
@@ -34,7 +34,7 @@ export function statusCommand(): Command {
     .addArgument(
       new Argument('[service]', 'show only this Service: namespace/name, name, or one of its addresses'),
     )
-    .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
+    .addOption(clusterFlag())
     .addOption(namespaceFlag())
     .addOption(serviceNamespaceFlag('show only Services of this namespace'))
     .addOption(daemonPortFlags.speaker())

@@ -1,6 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { exitCodes } from './exit-codes.ts';
-import { defaultHttpPort, kubeconfigFlag, namespaceFlag, parsePort } from './flags.ts';
+import { clusterFlag, daemonPortFlags, namespaceFlag } from './flags.ts';
 
 interface TraceFlags {
   readonly kubeconfig?: string;
@@ -20,14 +20,10 @@ export function traceCommand(): Command {
     .addArgument(
       new Argument('<subject>', 'name or IP address of a peer, an address, or the word membership'),
     )
-    .addOption(kubeconfigFlag('kubeconfig of the API server').env('KUBECONFIG'))
+    .addOption(clusterFlag())
     .addOption(namespaceFlag())
     .addOption(new Option('--node <node>', 'ask only the speaker of this node; by default, ask all speakers'))
-    .addOption(
-      new Option('--speaker-port <port>', 'TCP port on which speakers serve /debug/events on their nodes')
-        .argParser(parsePort)
-        .default(defaultHttpPort.speaker),
-    )
+    .addOption(daemonPortFlags.speaker())
     .addOption(new Option('-o, --output <format>', 'format').choices(['text', 'json']).default('text'))
     .action(async (subject: string, { output, ...source }: TraceFlags) => {
       const { collectTrace } = await import('./trace/collect.ts');

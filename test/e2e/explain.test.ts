@@ -13,7 +13,7 @@ import { explain } from '../../src/cli/explain/explain.ts';
 import { formatExplanation } from '../../src/cli/explain/text.ts';
 import { collectStatus } from '../../src/cli/status/collect.ts';
 import { problemsOf } from '../../src/cli/status/problems.ts';
-import { subjectOf } from '../../src/cli/subject.ts';
+import { parseSubject } from '../../src/cli/subject.ts';
 import { systemClock } from '../../src/clock.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
@@ -91,9 +91,7 @@ describe('faults in a lab', { concurrency: false }, () => {
   after(() => lab.close());
 
   const explanationOf = async (subject: string) => {
-    const parsed = subjectOf(subject, 'default');
-    assert.ok(parsed);
-    return explain(await collectFacts(parsed, source));
+    return explain(await collectFacts(parseSubject(subject, 'default'), source));
   };
 
   /** Waits until the first two lines of the explanation match. */

@@ -1,5 +1,6 @@
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { counted } from '../counted.ts';
+import { shortList } from '../status/words.ts';
 
 /** How far a drain is, according to the speaker of the node. */
 export interface DrainProgress {
@@ -19,7 +20,7 @@ export function drainProgress({ leaving, announcing, advertised, peers }: Speake
   if (held.length > 0)
     return {
       isDone: false,
-      text: `the node goes on to announce ${held.slice(0, 3).join(', ')}${held.length > 3 ? ` and ${held.length - 3} more` : ''}, because too few other nodes could`,
+      text: `the node goes on to announce ${shortList(held)}, because too few other nodes could`,
     };
   return {
     isDone: false,

@@ -2,23 +2,11 @@
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { Protocol } from '../../config/index.ts';
 import { clusterProblems, type Problem, sessionProblems } from '../status/problems.ts';
+import { significanceOf } from '../status/significance.ts';
 import type { ClusterView } from '../status/view.ts';
-import { namedNodes, nodeList } from '../status/words.ts';
+import { namedItems, shortList } from '../status/words.ts';
 import type { Cause, NodeExplanation, NodeRefusalExplanation, Verdict } from './explanation.ts';
 import { remedyFor } from './remedies.ts';
-
-/** Causes, the most significant one first. A node that has an endpoint but is excluded explains more than a node without an endpoint. */
-const significance: readonly string[] = [
-  'no-protocol',
-  'no-link',
-  'node',
-  'leaving',
-  'not-selected',
-  'no-peer',
-  'unknown',
-  'no-endpoint',
-  'no-local-endpoint',
-];
 
 export interface CauseInput {
   readonly verdict: Verdict;
@@ -52,7 +40,7 @@ function flawsOf(nodes: readonly NodeExplanation[]): Cause[] {
   return [
     ...unverified,
     {
-      text: `${nodeList(owners)} answer for it at the same time, because their speakers do not hear each other`,
+      text: `${shortList(owners)} answer for it at the same time, because their speakers do not hear each other`,
       remedy: 'open UDP port 7946 between all nodes, and look at bellman trace membership',
     },
   ];
@@ -66,7 +54,7 @@ function obstaclesOf({ nodes, view }: CauseInput): Cause[] {
   const found: Cause[] = [];
   if (unreached.length > 0)
     found.push({
-      text: `the speakers of nodes that may announce it were not reached: ${nodeList(unreached.map(({ node, notReached }) => `${node} (${notReached})`))}`,
+      text: `the speakers of nodes that may announce it were not reached: ${shortList(unreached.map(({ node, notReached }) => `${node} (${notReached})`))}`,
       remedy: `look at the Pods of the speakers: kubectl -n ${view.namespace} get pods -o wide`,
     });
   if (conflict)
@@ -95,7 +83,7 @@ function stalledCauses(waiting: readonly NodeExplanation[], view: ClusterView): 
   if (troubles.length > 0) return troubles;
   return [
     {
-      text: `${nodeList(waiting.map(({ node }) => node))} may announce it but ${waiting.length > 1 ? 'do' : 'does'} not yet: the speakers elect an owner, or too few speakers hear each other`,
+      text: `${shortList(waiting.map(({ node }) => node))} may announce it but ${waiting.length > 1 ? 'do' : 'does'} not yet: the speakers elect an owner, or too few speakers hear each other`,
       remedy: 'run the command again in a few seconds; then look at bellman trace membership',
     },
   ];
@@ -122,7 +110,7 @@ function refusalsOf({ node, layer2, bgp }: NodeExplanation): NodeRefusal[] {
 function refusalCauses(refusals: readonly NodeRefusal[]): Cause[] {
   const groups = Map.groupBy(refusals, ({ cause, field }) => `${cause}\n${field}`);
   return [...groups.values()]
-    .sort((a, b) => rank(a) - rank(b))
+    .sort(([a], [b]) => significanceOf(a?.cause) - significanceOf(b?.cause))
     .flatMap((group) => {
       const [first] = group;
       if (!first) return [];
@@ -138,24 +126,19 @@ function refusalCauses(refusals: readonly NodeRefusal[]): Cause[] {
     });
 }
 
-function rank([first]: readonly NodeRefusal[]): number {
-  const at = significance.indexOf(first?.cause ?? '');
-  return at < 0 ? significance.length : at;
-}
-
 /** The different reasons of a group. Reasons that do not name their node get its name. */
 function refusalText(group: readonly NodeRefusal[]): string {
   const reasons = [...new Set(group.map(({ reason }) => reason))];
   const [only] = reasons;
   if (reasons.length === 1 && only !== undefined) {
     const nodes = [...new Set(group.map(({ node }) => node))];
-    return nodes.some((node) => isNamedIn(only, node)) ? only : `${only} (${nodeList(nodes)})`;
+    return nodes.some((node) => isNamedIn(only, node)) ? only : `${only} (${shortList(nodes)})`;
   }
   const texts = [
     ...new Set(group.map(({ node, reason }) => (isNamedIn(reason, node) ? reason : `${node}: ${reason}`))),
   ];
-  const more = texts.length > namedNodes ? `; and ${texts.length - namedNodes} more` : '';
-  return `${texts.slice(0, namedNodes).join('; ')}${more}`;
+  const more = texts.length > namedItems ? `; and ${texts.length - namedItems} more` : '';
+  return `${texts.slice(0, namedItems).join('; ')}${more}`;
 }
 
 /** Whether a text contains the name of a node as a whole word, perhaps at the end of a sentence. */

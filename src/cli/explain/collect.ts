@@ -2,13 +2,13 @@ import { parseIp } from '../../address/index.ts';
 import { recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import { serviceNameLabel } from '../../cluster/names.ts';
 import { poolIndexOf } from '../../config/index.ts';
-import type { Api, RawObject } from '../../kubernetes/api.ts';
+import type { Api } from '../../kubernetes/api.ts';
 import { connect } from '../../kubernetes/client.ts';
 import { decodeEndpointSlice, decodeNode, decodeService } from '../../kubernetes/decode.ts';
 import type { EndpointSlice, Node, Service } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { decodeEvents } from '../../telemetry/event-codec.ts';
-import { readObject, readOptional } from '../api-read.ts';
+import { readList, readOptionalList } from '../api-read.ts';
 import { queryDaemon } from '../daemon-query.ts';
 import { collectView, type StatusSource } from '../status/collect.ts';
 import type { ClusterView } from '../status/view.ts';
@@ -17,19 +17,16 @@ import type { TracedEvent } from '../trace/format.ts';
 import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
 import type { ExplainFacts } from './facts.ts';
 
-interface RawList {
-  readonly items: readonly RawObject[];
-}
-
 /** Collects the facts on which the explanation is based. Rejects when the API server cannot be reached. */
 export async function collectFacts(subject: Subject, source: StatusSource): Promise<ExplainFacts> {
   const client = await connect(source.kubeconfig, 'bellman-explain');
   try {
-    const [service, nodes, viewer] = await Promise.all([
+    const [service, rawNodes, viewer] = await Promise.all([
       readService(client, subject),
-      readNodes(client),
+      readList(client, paths.nodes),
       requestViewerToken(client, source.namespace),
     ]);
+    const nodes = rawNodes.map(decodeNode);
     const [slices, cluster] = await Promise.all([
       service ? readSlices(client, service) : [],
       collectView(client, source, { services: service ? [service] : [], nodes, viewer }),
@@ -55,8 +52,8 @@ async function readService(client: Api, subject: Subject): Promise<Service | und
     subject.kind === 'address'
       ? paths.services
       : `/api/v1/namespaces/${subject.namespace}/services?fieldSelector=metadata.name%3D${subject.name}`;
-  const list = await readObject<RawList>(client, path);
-  return (list?.items ?? [])
+  const services = await readList(client, path);
+  return services
     .map(decodeService)
     .find((service) =>
       subject.kind === 'address'
@@ -65,16 +62,12 @@ async function readService(client: Api, subject: Subject): Promise<Service | und
     );
 }
 
-async function readNodes(client: Api): Promise<Node[]> {
-  return ((await readObject<RawList>(client, paths.nodes))?.items ?? []).map(decodeNode);
-}
-
 /** `undefined` when the user may not read them. */
 async function readSlices(client: Api, { namespace, name }: Service): Promise<EndpointSlice[] | undefined> {
   const selector = `labelSelector=${encodeURIComponent(`${serviceNameLabel}=${name}`)}`;
   const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices?${selector}`;
-  const list = await readOptional<RawList>(client, path);
-  return list?.items.flatMap((raw) => decodeEndpointSlice(raw) ?? []);
+  const slices = await readOptionalList(client, path);
+  return slices?.flatMap((raw) => decodeEndpointSlice(raw) ?? []);
 }
 
 /** Asks each speaker for what it has recorded about the addresses and their peers. A speaker that does not answer is left out. */

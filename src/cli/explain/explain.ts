@@ -15,7 +15,7 @@ import { loadBalancerClassMatches } from '../../cluster/service-class.ts';
 import { poolIndexOf } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
 import { clusterProblems } from '../status/problems.ts';
-import { nodeList, waitingReason } from '../status/words.ts';
+import { shortList, waitingReason } from '../status/words.ts';
 import { causesOf, mayAnnounce } from './causes.ts';
 import {
   type AddressExplanation,
@@ -217,6 +217,6 @@ function announcerText(
   const byBgp = nodes.filter(isAnnouncingByBgp).map(({ node }) => node);
   return [
     ...(owners.length > 0 ? [`${owners.join(' and ')} in layer 2`] : []),
-    ...(byBgp.length > 0 ? [`${nodeList(byBgp)} by BGP`] : []),
+    ...(byBgp.length > 0 ? [`${shortList(byBgp)} by BGP`] : []),
   ].join('; ');
 }

@@ -1,5 +1,5 @@
 /** Writes an explanation for people: the verdict of each address, its causes, then a tree of nodes and peers. Pure. */
-import { nodeList } from '../status/words.ts';
+import { shortList } from '../status/words.ts';
 import type {
   AddressExplanation,
   BgpExplanation,
@@ -74,7 +74,7 @@ function nodeLines(nodes: readonly NodeExplanation[]): string[] {
   return [
     ...[...shown, ...refused.slice(0, maxRefusedNodes)].flatMap(oneNode),
     ...(hidden.length > 0
-      ? [`  ${nodeList(hidden.map(({ node }) => node))}: may not announce; -o json shows each reason`]
+      ? [`  ${shortList(hidden.map(({ node }) => node))}: may not announce; -o json shows each reason`]
       : []),
   ];
 }

@@ -1,9 +1,11 @@
+import { parseIp } from '../../address/index.ts';
 import { parseAnnouncing } from '../../cluster/announcing.ts';
 import type { RefusalCause, SpeakerStatus } from '../../cluster/status.ts';
-import type { Protocol } from '../../config/index.ts';
+import type { PoolIndex, Protocol } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import type { SpeakerView } from './view.ts';
-import { namedNodes, nodeList } from './words.ts';
+import { significanceOf } from './significance.ts';
+import type { ClusterView, SpeakerView } from './view.ts';
+import { namedItems, shortList } from './words.ts';
 
 /** The nodes that announce an address, or the reason why none does. */
 export interface Announcers {
@@ -20,30 +22,28 @@ interface NodeStatus {
   readonly status: SpeakerStatus;
 }
 
-/**
- * Causes, the most significant one first. A node that has an endpoint but is excluded explains more than a node without an endpoint.
- * `undefined` is the cause in a status of an old speaker.
- */
-const significance: readonly (RefusalCause | undefined)[] = [
-  'no-protocol',
-  'node',
-  'leaving',
-  'not-selected',
-  'no-peer',
-  undefined,
-  'no-endpoint',
-  'no-local-endpoint',
-];
+/** The addresses of a Service, each with the nodes that announce it. */
+export function addressFindings(
+  service: Service,
+  { speakers }: Pick<ClusterView, 'speakers'>,
+  index: PoolIndex | undefined,
+): readonly (Announcers & { readonly address: string })[] {
+  return service.ingress.map(({ ip }) => {
+    const address = parseIp(ip);
+    const protocols = (address && index?.poolOf(address)?.protocols) ?? [];
+    return { address: ip, ...announcersOf(service, ip, speakers, protocols) };
+  });
+}
 
 /**
  * Uses the reports of the speakers first. Uses the announcing record only when it names a node whose speaker did not answer. An address of
  * a pool with two protocols is as desired only when both announce it.
  */
-export function announcersOf(
+function announcersOf(
   service: Service,
   address: string,
   speakers: readonly SpeakerView[],
-  protocols: readonly Protocol[] = [],
+  protocols: readonly Protocol[],
 ): Announcers {
   const reached = speakers.flatMap(({ node, status }) => (status.ok ? [{ node, status: status.value }] : []));
   const unreached = speakers.flatMap(({ node, status }) => (status.ok ? [] : [node]));
@@ -99,7 +99,7 @@ function bgpAnnouncers(address: string, reached: readonly NodeStatus[]): Announc
     status.advertised[address]?.some((peer) => isEstablished(status, peer)),
   );
   if (up.length === 0) return undefined;
-  return { text: `${nodeList(up.map(({ node }) => node))} by BGP`, isAsDesired: true };
+  return { text: `${shortList(up.map(({ node }) => node))} by BGP`, isAsDesired: true };
 }
 
 function unknownAnnouncers(
@@ -112,7 +112,7 @@ function unknownAnnouncers(
   const text =
     recorded && unreached.includes(recorded.node)
       ? `${recorded.node} on ${recorded.interfaces.join(', ')} according to the last record; its speaker was not reached`
-      : `unknown: ${nodeList(unreached)} not reached`;
+      : `unknown: ${shortList(unreached)} not reached`;
   return { text, isAsDesired: false };
 }
 
@@ -144,7 +144,7 @@ function refusalsOf(service: string, address: string, reached: readonly NodeStat
         .filter((each) => each.service === service)
         .map(({ cause, reason }) => ({ node, cause, reason })),
     )
-    .sort((a, b) => significance.indexOf(a.cause) - significance.indexOf(b.cause));
+    .sort((a, b) => significanceOf(a.cause) - significanceOf(b.cause));
 }
 
 /** Refusals of a speaker by address. A speaker may refuse all addresses of the cluster, so each list is read once. */
@@ -160,8 +160,8 @@ function refusalsBy(status: SpeakerStatus, address: string): SpeakerStatus['notA
 function refusalText(refusals: readonly NodeRefusal[]): string {
   const significant = refusals.filter(({ cause }) => cause === refusals[0]?.cause);
   const reasons = [...new Set(significant.map(({ reason }) => reason))];
-  const shown = reasons.slice(0, namedNodes).join('; ');
-  const hidden = reasons.length > namedNodes ? `; and ${reasons.length - namedNodes} more` : '';
+  const shown = reasons.slice(0, namedItems).join('; ');
+  const hidden = reasons.length > namedItems ? `; and ${reasons.length - namedItems} more` : '';
   const others = refusals.length - significant.length;
   const rest =
     others === 0 ? '' : `; ${others} other ${others === 1 ? 'node gives' : 'nodes give'} another reason`;

@@ -8,7 +8,7 @@ import { decodeConfigMap, decodeNode, decodeService } from '../../kubernetes/dec
 import type { ConfigMap, Node, Service } from '../../kubernetes/model.ts';
 import { paths } from '../../kubernetes/write.ts';
 import { printable } from '../../printable.ts';
-import { readObject, readOptional } from '../api-read.ts';
+import { readList, readObject, readOptional } from '../api-read.ts';
 import { queryDaemon } from '../daemon-query.ts';
 import { requestViewerToken, type ViewerToken } from '../viewer-token.ts';
 import type { ClusterView, LeaderLease, SpeakerView } from './view.ts';
@@ -58,8 +58,8 @@ export async function collectStatus(source: StatusSource): Promise<ClusterView> 
   const client = await connect(source.kubeconfig, 'bellman-status');
   try {
     const [services, nodes, viewer] = await Promise.all([
-      list(client, paths.services),
-      list(client, paths.nodes),
+      readList(client, paths.services),
+      readList(client, paths.nodes),
       requestViewerToken(client, namespace),
     ]);
     const served = services
@@ -109,10 +109,6 @@ export async function collectView(
 async function readConfigMap(client: Api, namespace: string, name: string): Promise<ConfigMap | undefined> {
   const raw = await readObject<RawObject>(client, `${paths.configMaps(namespace)}/${name}`);
   return raw && decodeConfigMap(raw);
-}
-
-async function list(client: Api, path: string): Promise<readonly RawObject[]> {
-  return (await readObject<{ readonly items: readonly RawObject[] }>(client, path))?.items ?? [];
 }
 
 function collectSpeakers(

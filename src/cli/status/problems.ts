@@ -1,13 +1,12 @@
 /** The list of all problems of a cluster. `bellman status --problems` prints it, and `bellman explain` names those of its address. Pure. */
-import { parseIp } from '../../address/index.ts';
 import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { poolIndexOf } from '../../config/index.ts';
 import { objectKey } from '../../kubernetes/model.ts';
-import { announcersOf } from './announcers.ts';
+import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController } from './control.ts';
 import type { ClusterView, SpeakerView } from './view.ts';
-import { nodeList, waitingReason } from './words.ts';
+import { shortList, waitingReason } from './words.ts';
 
 export const problemKinds = [
   'configuration',
@@ -42,7 +41,7 @@ export function clusterProblems(view: ClusterView, accepted: AcceptedConfig | un
   return [
     ...controlProblems(view, accepted),
     ...view.speakers.flatMap((speaker) => speakerProblems(speaker, accepted)),
-    ...viewerProblems(view),
+    ...viewerTroubles(view).map((text) => problem('speaker', view.namespace, text)),
     ...membershipProblems(view.speakers),
     ...sessionProblems(view.speakers),
     ...bfdProblems(view.speakers),
@@ -73,14 +72,13 @@ function drainTroubles({ leaving }: SpeakerStatus): string[] {
   const held = leaving?.heldByFloor ?? [];
   if (held.length === 0) return [];
   return [
-    `it leaves, but goes on to announce ${nodeList(held)}, because too few other nodes could announce ${held.length > 1 ? 'them' : 'it'}`,
+    `it leaves, but goes on to announce ${shortList(held)}, because too few other nodes could announce ${held.length > 1 ? 'them' : 'it'}`,
   ];
 }
 
-function viewerProblems({ viewerProblem, speakers, namespace }: ClusterView): Problem[] {
-  return viewerProblem !== undefined && speakers.some(({ status }) => !status.ok)
-    ? [problem('speaker', namespace, viewerProblem)]
-    : [];
+/** Why this command has no token of the viewer, if a speaker was not reached. Otherwise the token was not needed. */
+export function viewerTroubles({ viewerProblem, speakers }: ClusterView): string[] {
+  return viewerProblem !== undefined && speakers.some(({ status }) => !status.ok) ? [viewerProblem] : [];
 }
 
 /** The faults that a speaker reports, and its differences from the cluster, in sentences without a full stop. */
@@ -107,7 +105,7 @@ function membershipProblems(speakers: readonly SpeakerView[]): Problem[] {
   return speakers.flatMap(({ node, status }) => {
     const by = deafTo.get(node);
     if (!status.ok || !by) return [];
-    const text = `the speaker of node ${node} runs, but ${nodeList(by)} ${by.length > 1 ? 'do' : 'does'} not hear it; UDP port 7946 must be open between all nodes`;
+    const text = `the speaker of node ${node} runs, but ${shortList(by)} ${by.length > 1 ? 'do' : 'does'} not hear it; UDP port 7946 must be open between all nodes`;
     return [problem('membership', node, text, by)];
   });
 }
@@ -156,7 +154,7 @@ function grouped(
           found.set(key, group);
         }
   return [...found.values()].map(({ peer, text, nodes }) =>
-    problem(kind, peer, `peer ${peer} at ${nodeList(nodes)}: ${text}`, nodes),
+    problem(kind, peer, `peer ${peer} at ${shortList(nodes)}: ${text}`, nodes),
   );
 }
 
@@ -168,14 +166,11 @@ function serviceProblems(view: ClusterView, accepted: AcceptedConfig | undefined
       const reason = waitingReason(key, view) || 'no controller has decided about it';
       return [problem('service', key, `Service ${key} waits for an address: ${reason}`)];
     }
-    return service.ingress.flatMap(({ ip }) => {
-      const address = parseIp(ip);
-      const protocols = (address && index?.poolOf(address)?.protocols) ?? [];
-      const { text, isAsDesired } = announcersOf(service, ip, view.speakers, protocols);
-      return isAsDesired
+    return addressFindings(service, view, index).flatMap(({ address, text, isAsDesired }) =>
+      isAsDesired
         ? []
-        : [problem('address', ip, `nodes that announce ${ip} of Service ${key}: ${text}`)];
-    });
+        : [problem('address', address, `nodes that announce ${address} of Service ${key}: ${text}`)],
+    );
   });
 }
 

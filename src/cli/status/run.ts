@@ -1,12 +1,15 @@
 /** The work of `bellman status`: reads the cluster, selects what the user asked for, and writes it in the chosen format. */
 import { dump } from 'js-yaml';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { type Subject, subjectOf } from '../subject.ts';
+import { parseSubject, type Subject } from '../subject.ts';
 import { collectStatus, type StatusSource } from './collect.ts';
 import { type Problem, problemsOf } from './problems.ts';
 import { formatProblems, formatStatus } from './report.ts';
 import { type StatusValue, statusValue } from './value.ts';
 import type { ClusterView } from './view.ts';
+
+/** Version of the JSON and YAML that `bellman status --problems -o` prints. The format only grows. */
+const problemsVersion = 1;
 
 export interface StatusRequest {
   readonly service: string | undefined;
@@ -44,12 +47,12 @@ export function answerOf(
 
 function problemText(found: readonly Problem[], output: StatusRequest['output']): string {
   return output === 'json' || output === 'yaml'
-    ? structured({ version: 1, problems: found }, output)
+    ? structured({ version: problemsVersion, problems: found }, output)
     : formatProblems(found);
 }
 
 function structured(
-  value: StatusValue | { readonly version: 1; readonly problems: readonly Problem[] },
+  value: StatusValue | { readonly version: typeof problemsVersion; readonly problems: readonly Problem[] },
   output: 'json' | 'yaml',
 ): string {
   return output === 'json'
@@ -62,19 +65,10 @@ export function serviceFilter(
   text: string | undefined,
   namespace: string | undefined,
 ): (service: Service) => boolean {
-  const subject = text === undefined ? undefined : wanted(text);
+  const subject = text === undefined ? undefined : parseSubject(text, '');
   return (service) =>
     (namespace === undefined || service.namespace === namespace) &&
     (subject === undefined || isMeant(service, subject));
-}
-
-function wanted(text: string): Subject {
-  const subject = subjectOf(text, '');
-  if (!subject)
-    throw new Error(
-      `${JSON.stringify(text)} is neither an address nor the name of a Service; give namespace/name, name or an address`,
-    );
-  return subject;
 }
 
 function isMeant(service: Service, subject: Subject): boolean {

@@ -12,9 +12,9 @@ import {
   usableSize,
 } from '../../config/index.ts';
 import { objectKey, type Service } from '../../kubernetes/model.ts';
-import { announcersOf } from './announcers.ts';
+import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController, type Finding } from './control.ts';
-import { troublesOf } from './problems.ts';
+import { troublesOf, viewerTroubles } from './problems.ts';
 import type { ClusterView } from './view.ts';
 import { waitingReason } from './words.ts';
 
@@ -84,9 +84,7 @@ export function statusValue(
     ...view.speakers.flatMap(({ node, status }) =>
       status.ok ? troublesOf(status.value, accepted).map((trouble) => `${node}: ${trouble}`) : [],
     ),
-    ...(view.viewerProblem !== undefined && view.speakers.some(({ status }) => !status.ok)
-      ? [view.viewerProblem]
-      : []),
+    ...viewerTroubles(view),
   ];
   const findings = [configuration, controller, ...addresses];
   return {
@@ -149,11 +147,8 @@ function addressValues(service: Service, view: ClusterView, index: PoolIndex | u
       { service: key, pool: '', text: waitingReason(key, view), isAsDesired: false, externalTrafficPolicy },
     ];
   const pools = (service.annotations[annotations.pool] ?? '').split(',');
-  return service.ingress.map(({ ip }, i) => {
-    const address = parseIp(ip);
-    const protocols = (address && index?.poolOf(address)?.protocols) ?? [];
-    const announcers = announcersOf(service, ip, view.speakers, protocols);
+  return addressFindings(service, view, index).map((finding, i) => {
     const pool = pools[i] ?? pools[0] ?? '';
-    return { service: key, address: ip, pool, ...announcers, externalTrafficPolicy };
+    return { service: key, pool, ...finding, externalTrafficPolicy };
   });
 }

@@ -2,13 +2,13 @@
 import type { ControllerStatus } from '../../cluster/status.ts';
 import type { ClusterView } from './view.ts';
 
-/** Number of nodes or reasons that a long list shows before it counts the others. */
-export const namedNodes = 3;
+/** Number of items that a long list shows before it counts the others. */
+export const namedItems = 3;
 
-/** Names the nodes. Of five or more nodes, names only three and counts the others. */
-export function nodeList(nodes: readonly string[]): string {
-  if (nodes.length <= namedNodes + 1) return nodes.join(', ');
-  return `${nodes.slice(0, namedNodes).join(', ')} and ${nodes.length - namedNodes} more`;
+/** Names the items. Of five or more items, names only three and counts the others. */
+export function shortList(items: readonly string[]): string {
+  if (items.length <= namedItems + 1) return items.join(', ');
+  return `${items.slice(0, namedItems).join(', ')} and ${items.length - namedItems} more`;
 }
 
 /** Why a Service has no address: the reason that the leader reports, or else the message of the last event. */

@@ -4,7 +4,7 @@ import { explain } from '../../../src/cli/explain/explain.ts';
 import type { ExplainFacts } from '../../../src/cli/explain/facts.ts';
 import { formatExplanation } from '../../../src/cli/explain/text.ts';
 import type { ClusterView } from '../../../src/cli/status/view.ts';
-import { subjectOf } from '../../../src/cli/subject.ts';
+import { parseSubject } from '../../../src/cli/subject.ts';
 import type { SpeakerStatus } from '../../../src/cluster/status.ts';
 import type { EndpointSlice, Node, Service } from '../../../src/kubernetes/model.ts';
 import { fail, ok } from '../../../src/result.ts';
@@ -477,9 +477,10 @@ describe('explain()', () => {
   });
 });
 
-test('subjectOf() reads an address, a name, and a name with its namespace', () => {
-  assert.deepEqual(subjectOf('2001:DB8::1', 'x'), { kind: 'address', address: '2001:db8::1' });
-  assert.deepEqual(subjectOf('web', 'x'), { kind: 'service', namespace: 'x', name: 'web' });
-  assert.deepEqual(subjectOf('a/web', 'x'), { kind: 'service', namespace: 'a', name: 'web' });
-  for (const text of ['a/b/c', 'Web?', '../x', '', 'a/']) assert.equal(subjectOf(text, 'x'), undefined, text);
+test('parseSubject() reads an address, a name, and a name with its namespace', () => {
+  assert.deepEqual(parseSubject('2001:DB8::1', 'x'), { kind: 'address', address: '2001:db8::1' });
+  assert.deepEqual(parseSubject('web', 'x'), { kind: 'service', namespace: 'x', name: 'web' });
+  assert.deepEqual(parseSubject('a/web', 'x'), { kind: 'service', namespace: 'a', name: 'web' });
+  for (const text of ['a/b/c', 'Web?', '../x', '', 'a/'])
+    assert.throws(() => parseSubject(text, 'x'), /is neither an address nor the name of a Service/, text);
 });

@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { configHash } from '../../../src/cluster/accepted-config.ts';
-import type { SpeakerStatus } from '../../../src/cluster/status.ts';
+import { decodeSpeakerStatus, type SpeakerStatus } from '../../../src/cluster/status.ts';
 import type { ConfigMap } from '../../../src/kubernetes/model.ts';
 
 /** The ConfigMap whose text the controller has accepted. */
@@ -41,4 +42,20 @@ export function speakerStatus(over: Partial<SpeakerStatus> = {}): SpeakerStatus 
     longWork: [],
     ...over,
   };
+}
+
+/** The status of a speaker that answers with these fields and the few that every release sends. */
+export function decodedStatus(fields: object = {}): SpeakerStatus {
+  const body = {
+    peers: [],
+    announcing: {},
+    inUse: {},
+    advertised: {},
+    members: [],
+    notAnnounced: [],
+    ...fields,
+  };
+  const decoded = decodeSpeakerStatus(JSON.stringify(body));
+  assert.ok(decoded.ok, decoded.ok ? '' : decoded.error);
+  return decoded.value;
 }

@@ -4,28 +4,13 @@ import { load } from 'js-yaml';
 import { problemsOf } from '../../../src/cli/status/problems.ts';
 import { answerOf, serviceFilter } from '../../../src/cli/status/run.ts';
 import type { ClusterView } from '../../../src/cli/status/view.ts';
-import { configHash } from '../../../src/cluster/accepted-config.ts';
-import { decodeSpeakerStatus, type SpeakerStatus } from '../../../src/cluster/status.ts';
+import type { SpeakerStatus } from '../../../src/cluster/status.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { service } from '../speaker/fixtures.ts';
+import { acceptedConfigMap, decodedStatus } from './fixtures.ts';
 
 const text = 'address-pools:\n- {name: b, protocol: bgp, addresses: [198.51.100.0/24, "2001:db8::/64"]}\n';
 const since = '2026-01-02T03:04:05.000Z';
-
-function speaker(over: object = {}): SpeakerStatus {
-  const body = {
-    peers: [],
-    announcing: {},
-    inUse: {},
-    advertised: {},
-    members: [],
-    notAnnounced: [],
-    ...over,
-  };
-  const decoded = decodeSpeakerStatus(JSON.stringify(body));
-  assert.ok(decoded.ok);
-  return decoded.value;
-}
 
 const router = (state: string, over: object = {}) => ({
   name: 'router',
@@ -37,7 +22,7 @@ const router = (state: string, over: object = {}) => ({
 const web = service('web', ['198.51.100.1']);
 const other = service('web', ['198.51.100.2'], { namespace: 'shop' });
 const announces = (state: string, over: object = {}) =>
-  speaker({
+  decodedStatus({
     advertised: { '198.51.100.1': ['router'], '198.51.100.2': ['router'] },
     peers: [router(state, over)],
   });
@@ -48,20 +33,7 @@ function view(
 ): ClusterView {
   return {
     namespace: 'bellman-system',
-    configMap: {
-      ...{
-        namespace: 'bellman-system',
-        name: 'config',
-        uid: 'u',
-        resourceVersion: '1',
-        data: { config: text },
-      },
-      annotations: {
-        'bellman.dev/accepted-config': text,
-        'bellman.dev/accepted-hash': configHash(text),
-        'bellman.dev/config-status': 'active',
-      },
-    },
+    configMap: acceptedConfigMap(text),
     acceptedCopy: undefined,
     services: [web, other],
     lease: { holder: 'c_u', ageMs: 1000, durationMs: 10_000 },
@@ -158,7 +130,7 @@ const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
   [
     'a speaker that was not reached, without a second problem for its membership',
     view({
-      'node-1': speaker({ ...announces('Established'), members: [{ node: 'node-2', state: 'dead' }] }),
+      'node-1': decodedStatus({ ...announces('Established'), members: [{ node: 'node-2', state: 'dead' }] }),
       'node-2': undefined,
     }),
     'speaker node-2',
@@ -166,7 +138,7 @@ const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
   [
     'a speaker that runs and that others do not hear',
     view({
-      'node-1': speaker({ ...announces('Established'), members: [{ node: 'node-2', state: 'dead' }] }),
+      'node-1': decodedStatus({ ...announces('Established'), members: [{ node: 'node-2', state: 'dead' }] }),
       'node-2': announces('Established'),
     }),
     'membership node-2',
@@ -178,7 +150,7 @@ const rows: readonly (readonly [string, ClusterView, ...string[]])[] = [
   ],
   [
     'an address that no node announces',
-    view({ 'node-1': speaker() }, { services: [web] }),
+    view({ 'node-1': decodedStatus() }, { services: [web] }),
     'address 198.51.100.1',
   ],
   [
