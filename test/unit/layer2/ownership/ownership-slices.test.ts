@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatIp } from '../../../../src/address/index.ts';
+import { ClaimStore } from '../../../../src/layer2/ownership/claim-store.ts';
+import type { OwnershipEvent } from '../../../../src/layer2/ownership/event.ts';
+import { Ownership } from '../../../../src/layer2/ownership/ownership.ts';
+import { complete } from '../../../../src/layer2/ownership/steps.ts';
+import { addressEntry, firstClaim, nodeFacts } from '../../../support/layer2-cluster.ts';
+import { entry, settleMs, textOf, web } from './subject.ts';
+
+test('Ownership yields during each decision about many addresses, and its state is consistent at each yield', () => {
+  const ownership = new Ownership('a', new ClaimStore());
+  const entries = Array.from({ length: 500 }, (_, i) => addressEntry(`192.0.2.${i % 250}`, ['a', 'b']));
+  const view = (...live: string[]): OwnershipEvent => ({
+    kind: 'view',
+    view: { nodes: new Map(live.map((name) => [name, nodeFacts()])), claiming: 'allowed' },
+  });
+  complete(ownership.handle(view('a', 'b'), 0));
+  for (const [event, nowMs] of [
+    [{ kind: 'table', entries }, 0],
+    [{ kind: 'started' }, 0],
+    [{ kind: 'tick' }, settleMs],
+    [view('a'), 2 * settleMs],
+  ] as const) {
+    let yields = 0;
+    complete(ownership.handle(event, nowMs), () => {
+      yields++;
+      for (const address of ownership.answered()) assert.ok(ownership.entry(address));
+    });
+    assert.ok(yields >= 250, `${yields} yields`);
+  }
+  assert.equal(ownership.answered().length, 250);
+});
+
+test('a claim of another node ends the answers when it arrives, before the next decision', () => {
+  const claims = new ClaimStore();
+  const ownership = new Ownership('a', claims);
+  const nodes = new Map(['a', 'b'].map((name) => [name, nodeFacts()]));
+  claims.merge(firstClaim(web, 'a'));
+  complete(ownership.handle({ kind: 'view', view: { nodes, claiming: 'allowed' } }, 0));
+  complete(ownership.handle({ kind: 'table', entries: [entry(web)] }, 0));
+  complete(ownership.handle({ kind: 'started' }, 0));
+  assert.deepEqual(ownership.answered(), [web]);
+  claims.merge({ ...firstClaim(web, 'b'), epoch: 2, from: 'a' });
+  ownership.note({ kind: 'claims-received', addresses: [web] }, 0);
+  assert.deepEqual(ownership.takeActions().flatMap(textOf), [`silence ${web}: b owns it`]);
+});
+
+test('a takeover that is under way takes no address of an owner that has returned, and none that another node has claimed', () => {
+  const claims = new ClaimStore();
+  const ownership = new Ownership('a', claims);
+  const addresses = Array.from({ length: 60 }, (_, i) => `192.0.2.${i + 1}`);
+  const view = (...live: string[]) => {
+    const nodes = new Map(live.map((name) => [name, nodeFacts()]));
+    return { kind: 'view', view: { nodes, claiming: 'allowed' } } as const;
+  };
+  for (const [i, address] of addresses.entries()) claims.merge(firstClaim(address, i < 30 ? 'b' : 'c'));
+  complete(ownership.handle(view('a', 'b', 'c'), 0));
+  complete(ownership.handle({ kind: 'table', entries: addresses.map((address) => entry(address)) }, 0));
+  complete(ownership.handle({ kind: 'started' }, 0));
+  const steps = ownership.handle(view('a'), 0);
+  const taken = new Set<string>();
+  const take = () => {
+    for (const action of ownership.takeActions())
+      if (action.kind === 'answer') taken.add(formatIp(action.address));
+  };
+  while (taken.size < 5 && !steps.next().done) take();
+  assert.equal(taken.size, 5);
+  const ofC = addresses.slice(30).filter((address) => !taken.has(address));
+  const [claimed = ''] = ofC;
+  claims.merge({ ...firstClaim(claimed, 'd'), epoch: 2, from: 'c' });
+  ownership.note(view('a', 'b', 'd'), 1);
+  ownership.note({ kind: 'claims-received', addresses: [claimed] }, 1);
+  const ofB = addresses.slice(0, 30).filter((address) => !taken.has(address));
+  complete(steps);
+  for (const address of [...ofB, claimed]) assert.ok(!ownership.isAnswering(address), address);
+  for (const address of ofC.slice(1)) assert.ok(ownership.isAnswering(address), address);
+});
+
+test('a takeover costs each node steps in proportion to its addresses, however many datagrams carry the claims', () => {
+  const stepsFor = (count: number) => {
+    const addresses = Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+    const claims = new ClaimStore();
+    const ownership = new Ownership('a', claims);
+    const facts = nodeFacts({ subnets: ['10.0.0.0/8'] });
+    let steps = 0;
+    const handle = (event: OwnershipEvent) => complete(ownership.handle(event, 0), () => steps++);
+    const see = (...live: string[]) =>
+      handle({
+        kind: 'view',
+        view: { nodes: new Map(live.map((name) => [name, facts])), claiming: 'allowed' },
+      });
+    for (const address of addresses) claims.merge(firstClaim(address, 'b'));
+    see('a', 'b', 'c');
+    handle({ kind: 'table', entries: addresses.map((address) => addressEntry(address, ['a', 'b', 'c'])) });
+    handle({ kind: 'started' });
+    steps = 0;
+    see('a', 'c');
+    const others = addresses.filter((address) => !ownership.isAnswering(address));
+    for (let at = 0; at < others.length; at += 20) {
+      const carried = others.slice(at, at + 20);
+      for (const address of carried) claims.merge({ ...firstClaim(address, 'c'), epoch: 2, from: 'b' });
+      handle({ kind: 'claims-received', addresses: carried });
+      handle({ kind: 'tick' });
+    }
+    assert.equal(ownership.wakeAtMs(), Number.POSITIVE_INFINITY);
+    return steps;
+  };
+  const [few, many] = [stepsFor(400), stepsFor(4000)];
+  assert.ok(many < 11 * few, `${few} steps for 400 addresses, ${many} for 4,000`);
+});
