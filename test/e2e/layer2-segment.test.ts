@@ -8,7 +8,8 @@ import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { bridge, NetworkNamespace, plug } from '../../lab/netns.ts';
 import { ownerOf } from '../../lab/steps.ts';
-import { assertNoDatagramLost, exposeEcho } from '../support/handover.ts';
+import { assertNoDatagramLost } from '../support/handover.ts';
+import { printerAnswers, startPrinter } from '../support/printer.ts';
 
 let lab: Lab;
 let v4 = '';
@@ -20,19 +21,11 @@ before(async () => {
 - {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250, "2001:db8:2::f0-2001:db8:2::fa"]}
 - {name: annex, protocol: layer2, auto-assign: false, addresses: [192.0.3.240-192.0.3.250]}
 `);
-  await lab.addPods('printer', lab.fabric.nodes);
-  await lab.applyExample('printer');
-  await exposeEcho(lab, 'printer');
-  await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
-  [v4 = '', v6 = ''] = await lab.addressesOf('printer');
-  await lab.until('printer answers', () => isAnswered());
+  [v4, v6] = await startPrinter(lab, { withEcho: true });
 });
 after(() => lab.close());
 
-async function isAnswered(): Promise<boolean> {
-  const bodies = await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
-  return bodies.every((body) => body.includes('printer-'));
-}
+const isAnswered = () => printerAnswers(lab, [v4, v6]);
 
 async function owner(): Promise<LabNode> {
   const node = await ownerOf(lab, v4);

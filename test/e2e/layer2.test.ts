@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
-import { assertNoDatagramLost, exposeEcho } from '../support/handover.ts';
+import { assertNoDatagramLost } from '../support/handover.ts';
+import { printerAnswers, startPrinter } from '../support/printer.ts';
 
 let lab: Lab;
 let v4 = '';
@@ -17,19 +18,11 @@ let v6 = '';
 before(async () => {
   lab = await Lab.start();
   await lab.applyExample('config');
-  await lab.addPods('printer', lab.fabric.nodes);
-  await lab.applyExample('printer');
-  await exposeEcho(lab, 'printer');
-  await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
-  [v4 = '', v6 = ''] = await lab.addressesOf('printer');
-  await lab.until('printer answers', () => isAnswered());
+  [v4, v6] = await startPrinter(lab, { withEcho: true });
 });
 after(() => lab.close());
 
-async function isAnswered(): Promise<boolean> {
-  const bodies = await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
-  return bodies.every((body) => body.includes('printer-'));
-}
+const isAnswered = () => printerAnswers(lab, [v4, v6]);
 
 async function owner(): Promise<LabNode> {
   const node = await ownerOf(lab, v4);

@@ -4,6 +4,9 @@ import { after, before, test } from 'node:test';
 import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
+import { parseAnnouncing } from '../../src/cluster/announcing.ts';
+import { annotations } from '../../src/cluster/names.ts';
+import { printerAnswers, startPrinter } from '../support/printer.ts';
 
 let lab: Lab;
 let v4 = '';
@@ -14,26 +17,18 @@ before(async () => {
   await lab.configure(`address-pools:
 - {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250, "2001:db8:2::f0-2001:db8:2::fa"]}
 `);
-  await lab.addPods('printer', lab.fabric.nodes);
-  await lab.applyExample('printer');
-  await lab.until('printer has addresses', async () => (await lab.addressesOf('printer')).length === 2);
-  [v4 = '', v6 = ''] = await lab.addressesOf('printer');
-  await lab.until('printer answers', () => isAnswered());
+  [v4, v6] = await startPrinter(lab);
 });
 after(() => lab.close());
 
-async function isAnswered(): Promise<boolean> {
-  const bodies = await Promise.all([v4, v6].map((address) => lab.curl(lab.fabric.near, address)));
-  return bodies.every((body) => body.includes('printer-'));
-}
+const isAnswered = () => printerAnswers(lab, [v4, v6]);
 
-async function recordedOwner(address: string): Promise<string> {
+async function recordedOwner(address: string): Promise<string | undefined> {
   const record = await lab.kubectl(
     ...(['get', 'service', 'printer', '-o'] as const),
-    'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
+    `jsonpath={.metadata.annotations.${annotations.announcing.replaceAll('.', '\\.')}}`,
   );
-  const line = record.split(',').find((each) => each.startsWith(`${address}=`)) ?? '';
-  return line.slice(address.length + 1).split('/')[0] ?? '';
+  return parseAnnouncing({ annotations: { [annotations.announcing]: record } }).get(address)?.node;
 }
 
 /**
@@ -66,7 +61,7 @@ test('when the answers of the owner are dropped, other speakers notice, an event
   for (const address of [v4, v6])
     await lab.until(`another node owns ${address}`, async () => {
       const owner = await recordedOwner(address);
-      return owner !== '' && owner !== old.name;
+      return owner !== undefined && owner !== old.name;
     });
   await lab.until('printer answers from another node', () => isAnswered());
   assert.notEqual((await ownerOf(lab, v4))?.name, old.name);
