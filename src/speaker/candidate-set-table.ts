@@ -20,6 +20,12 @@ interface Candidate {
  */
 const leavingPenalty = 1_000_000_000;
 
+/**
+ * Is subtracted from the preference of a node that comes after others because of its endpoints. It is more than `leavingPenalty`: a leaving node
+ * whose endpoints stay serves for longer than a node whose endpoints terminate.
+ */
+export const behindPenalty = 10_000_000_000;
+
 /** The nodes that may answer for the addresses of some Services. */
 export interface CandidateSet {
   /** Names the set in messages to the layer-2 process. */
@@ -96,15 +102,19 @@ export class CandidateSetTable {
     return set;
   }
 
-  /** Of the given nodes, those that are in the set. */
-  candidatesOf(set: CandidateSet, nodes: Iterable<string>): CandidateNodes {
+  /** Of the given nodes, those that are in the set, with their preferences less the penalties. */
+  candidatesOf(
+    set: CandidateSet,
+    nodes: Iterable<string>,
+    penaltyOf: (node: string) => number = () => 0,
+  ): CandidateNodes {
     const interfaces = new Map<string, readonly string[]>();
     const preferences = new Map<string, number>();
     for (const node of nodes) {
       const candidate = set.nodes.get(node);
       if (!candidate) continue;
       interfaces.set(node, candidate.interfaces);
-      preferences.set(node, candidate.preference);
+      preferences.set(node, candidate.preference - penaltyOf(node));
     }
     return candidateNodes(interfaces, preferences);
   }

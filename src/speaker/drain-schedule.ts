@@ -1,5 +1,5 @@
 /**
- * Which addresses a leaving node still announces, and until when. Each address has a time of its own: a node that had to go on announcing an
+ * Which addresses a node still announces while it leaves them to others, and until when. Each address has a time of its own: a node that had to go on announcing an
  * address (`floor.ts`) drains it for the whole delay once it may leave it.
  */
 export class DrainSchedule {

@@ -1,6 +1,6 @@
 import type { PoolConfig } from '../config/config.ts';
 import type { CandidateSource } from '../layer2/address-entry.ts';
-import type { CandidateSetTable } from './candidate-set-table.ts';
+import { behindPenalty, type CandidateSetTable } from './candidate-set-table.ts';
 import type { KeptService } from './kept-objects.ts';
 import { localNodes, type ServingNodes } from './serving-nodes.ts';
 
@@ -11,7 +11,7 @@ export interface Layer2Candidates {
   readonly isEmpty: boolean;
   /** Whether no node would be left if all leaving nodes left. */
   readonly allLeave: boolean;
-  /** Whether the node may answer. */
+  /** Whether the node may answer, and no other node comes before it because of its endpoints. */
   has(node: string): boolean;
 }
 
@@ -19,7 +19,8 @@ const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, ha
 
 /**
  * Nodes that may answer for an address in layer 2. With `externalTrafficPolicy: Cluster` they are a set that many Services share, and the
- * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint.
+ * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate are
+ * preferred less, so that they answer until another node does.
  */
 export function layer2Candidates(
   service: KeptService,
@@ -37,12 +38,15 @@ export function layer2Candidates(
       has: (node) => set.nodes.has(node),
     };
   const local = localNodes(endpoints, (node) => set.nodes.has(node));
-  const nodes = candidateSets.candidatesOf(set, local);
+  const nodes = candidateSets.candidatesOf(set, endpoints.nodes, (node) =>
+    local.has(node) ? 0 : behindPenalty,
+  );
   if (nodes.candidates.length === 0) return none;
+  const has = (node: string) => local.has(node) && set.nodes.has(node);
   return {
     sources: [nodes],
     isEmpty: false,
-    allLeave: nodes.candidates.every((node) => set.nodes.get(node)?.isLeaving),
-    has: (node) => local.has(node) && set.nodes.has(node),
+    allLeave: nodes.candidates.every((node) => !has(node) || set.nodes.get(node)?.isLeaving),
+    has,
   };
 }

@@ -8,7 +8,7 @@ import type { ServicePlan } from './plan.ts';
 export interface LeavingState {
   /** `undefined` when the node does not leave. */
   readonly leaving: Leaving | undefined;
-  /** Addresses that the node announces as a leaving node, until the drain delay has passed. */
+  /** Addresses that the node announces by marked routes, until the drain delay has passed. */
   readonly draining: readonly string[];
   /** Addresses that the node goes on to announce, because too few other nodes could. */
   readonly heldByFloor: readonly string[];
@@ -23,13 +23,14 @@ export interface LeavingNodesOptions {
   readonly onDrainsOver: (services: readonly string[]) => void;
 }
 
-/** The nodes that leave, and the addresses that this node therefore drains or keeps. */
+/** The nodes that leave, and the addresses that this node drains or keeps. */
 export class LeavingNodes {
   readonly #options: LeavingNodesOptions;
   readonly #nodes = new Map<string, Leaving>();
   readonly #drains = new DrainSchedule();
-  /** By Service. Both are empty while this node does not leave. */
+  /** By Service. A node also drains the addresses of a Service whose endpoints on it terminate. */
   readonly #draining = new Map<string, readonly string[]>();
+  /** By Service. It is empty while this node does not leave. */
   readonly #heldByFloor = new Map<string, readonly string[]>();
   #timer: Timer | undefined;
 

@@ -12,7 +12,8 @@
  * may be on any node.
  *
  * A node that leaves (`leaving.ts`) may announce too. In BGP it marks its routes for the drain delay and then withdraws them, unless too few
- * other nodes could announce the address (`floor.ts`). In layer 2 it is the candidate that is preferred least.
+ * other nodes could announce the address (`floor.ts`). In layer 2 other candidates are preferred to it. A node whose endpoints of a Service
+ * with `Local` all terminate does the same with the addresses of this Service, while another node has an endpoint that stays.
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
@@ -43,7 +44,7 @@ export interface PlanContext extends NodeRules {
   readonly isOurs: (service: KeptService) => boolean;
   /** The nodes that leave. */
   readonly leaving: ReadonlyMap<string, Leaving>;
-  /** Whether this node, which leaves, has announced the address as a leaving node for long enough. */
+  /** Whether this node, which leaves the address to others, has announced the marked routes for long enough. */
   readonly isDrainOver: (service: KeptService, address: string) => boolean;
 }
 
@@ -75,7 +76,7 @@ export interface ServicePlan {
   readonly advertised: readonly { readonly address: string; readonly peers: readonly string[] }[];
   /** Addresses that this node neither announces by BGP nor may answer for in layer 2. */
   readonly refusals: readonly Refusal[];
-  /** Addresses whose routes are marked, because this node leaves. They are withdrawn when the drain is over. */
+  /** Addresses whose routes are marked, because this node leaves them to others. They are withdrawn when the drain is over. */
   readonly draining: readonly string[];
   /** Addresses that this node keeps although it leaves, because too few other nodes could announce them. */
   readonly heldByFloor: readonly string[];
@@ -184,7 +185,7 @@ function planBgp(
   };
   const refusal =
     unselected('BGP', pool.bgpAdvertisements, service, address) ??
-    refusalOf(service, address, endpoints, mayAnnounce, context);
+    refusalOf(service, address, endpoints, context);
   if (refusal) return { ...emptyPlan, refusals: [refusal] };
   const routes = peerRoutes(ip, pool, service, config, nodes.get(nodeName));
   if (routes.length === 0) {
@@ -196,15 +197,19 @@ function planBgp(
     routes,
     advertised: [{ address, peers: [...new Set(routes.map(({ peer }) => peer))] }],
   };
+  const drained = (because: Refusal): ServicePlan =>
+    context.isDrainOver(service, address)
+      ? { ...emptyPlan, refusals: [because] }
+      : { ...announcing, routes: drainingRoutes(routes, config.drain), draining: [address] };
+  const behind = behindOthers(service, address, endpoints, mayAnnounce, nodeName);
+  if (behind) return drained(behind);
   const leaving = context.leaving.get(nodeName);
   if (!leaving) return announcing;
   const candidates = bgpCandidates(service, endpoints, mayAnnounce, nodes);
   if (!mayLeave(candidates, (name) => context.leaving.has(name), config.minAnnouncers))
     return { ...announcing, heldByFloor: [address] };
-  if (!context.isDrainOver(service, address))
-    return { ...announcing, routes: drainingRoutes(routes, config.drain), draining: [address] };
   const reason = `node ${nodeName} leaves: it ${leaving.reason}`;
-  return { ...emptyPlan, refusals: [{ address, cause: 'leaving', reason, field: leaving.field }] };
+  return drained({ address, cause: 'leaving', reason, field: leaving.field });
 }
 
 /** The nodes that may announce the address by BGP. */
@@ -239,7 +244,8 @@ function planLayer2(
     return { ...emptyPlan, layer2: [entry], ...(isHeld ? { heldByFloor: [address] } : {}) };
   }
   const refusal = unselected('layer 2', pool.l2Advertisements, service, address) ??
-    refusalOf(service, address, endpoints, (name) => candidates.has(name), context) ?? {
+    refusalOf(service, address, endpoints, context) ??
+    behindOthers(service, address, endpoints, (name) => candidates.has(name), context.nodeName) ?? {
       address,
       cause: 'not-selected',
       reason: 'no layer 2 advertisement selects this node',
@@ -264,15 +270,11 @@ function unselected(
   return { address, cause: 'not-selected', reason, field };
 }
 
-/**
- * Why this node may not announce the address. This covers the reasons common to both protocols. `mayAnnounce` is asked
- * about nodes with an endpoint that does not terminate. While one of them may announce, nodes with only terminating endpoints may not.
- */
+/** Why this node may not announce the address, whatever other nodes do. This covers the reasons common to both protocols. */
 function refusalOf(
   service: KeptService,
   address: string,
   endpoints: ServingNodes,
-  mayAnnounce: (node: string) => boolean,
   context: PlanContext,
 ): Refusal | undefined {
   const { nodeName, nodes } = context;
@@ -283,11 +285,25 @@ function refusalOf(
       reason: 'no endpoint of this address family is ready',
       field: fields.endpoints,
     };
-  if (service.externalTrafficPolicy === 'Local' && !localNodes(endpoints, mayAnnounce).has(nodeName)) {
-    const lack = endpoints.nodes.has(nodeName) ? 'has only terminating endpoints' : 'has no ready endpoint';
-    const reason = `externalTrafficPolicy is Local and node ${nodeName} ${lack}`;
-    return { address, cause: 'no-local-endpoint', reason, field: fields.policy };
-  }
+  if (service.externalTrafficPolicy === 'Local' && !endpoints.nodes.has(nodeName))
+    return noLocalEndpoint(address, `node ${nodeName} has no ready endpoint`);
   const refusal = nodeRefusal(nodeName, nodes.get(nodeName), context);
   return refusal && { address, cause: 'node', ...refusal };
+}
+
+/** Why this node, which has an endpoint, leaves the address to other nodes. `mayAnnounce` is asked about nodes with an endpoint. */
+function behindOthers(
+  { externalTrafficPolicy }: KeptService,
+  address: string,
+  endpoints: ServingNodes,
+  mayAnnounce: (node: string) => boolean,
+  nodeName: string,
+): Refusal | undefined {
+  if (externalTrafficPolicy !== 'Local' || localNodes(endpoints, mayAnnounce).has(nodeName)) return undefined;
+  return noLocalEndpoint(address, `node ${nodeName} has only terminating endpoints`);
+}
+
+function noLocalEndpoint(address: string, lack: string): Refusal {
+  const reason = `externalTrafficPolicy is Local and ${lack}`;
+  return { address, cause: 'no-local-endpoint', reason, field: fields.policy };
 }

@@ -28,7 +28,7 @@ export function servingNodes(slices: Iterable<KeptSlice>): Record<IpFamilyName, 
 }
 
 /**
- * Nodes that may announce a Service with `externalTrafficPolicy: Local`. A node whose endpoints are all terminating counts only while no
+ * Nodes that should announce a Service with `externalTrafficPolicy: Local`. A node whose endpoints are all terminating counts only while no
  * node with a lasting endpoint may announce, because new connections through such a node would end with its last Pod.
  */
 export function localNodes(

@@ -1,107 +1,10 @@
 /** A node that leaves and returns, in virtual time: what the peers receive, and what people learn. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pino } from 'pino';
-import { formatPrefix } from '../../../src/address/index.ts';
-import type { RouteAttributes } from '../../../src/bgp/index.ts';
-import type { Config } from '../../../src/config/config.ts';
-import type { EventRecord } from '../../../src/kubernetes/events.ts';
-import type { Node } from '../../../src/kubernetes/model.ts';
-import { LeavingReport } from '../../../src/speaker/leaving-report.ts';
-import { NodeSpeaker } from '../../../src/speaker/node-speaker.ts';
-import { Guard } from '../../../src/telemetry/guard.ts';
-import { Turns } from '../../../src/turns.ts';
-import { memoryLogger } from '../../support/memory-logger.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
-import { config, node, pool, service, slice } from './fixtures.ts';
+import { config, pool } from './fixtures.ts';
+import { all, Scene, settings } from './scene.ts';
 
-const gracefulShutdown = 0xffff0000;
 const leaves = { annotations: { 'bellman.dev/maintenance': 'new kernel' } };
-const settings = config([pool('public', ['198.51.100.0/24'])]);
-const all = ['node-1', 'node-2', 'node-3'];
-
-function shown({ localPref, med, asPathPrepend, communities }: RouteAttributes): string {
-  const isMarked = communities.includes(gracefulShutdown);
-  return [
-    isMarked ? 'marked' : 'plain',
-    ...(localPref === undefined ? [] : [`localpref ${localPref}`]),
-    ...(med === undefined ? [] : [`med ${med}`]),
-    ...(asPathPrepend === 0 ? [] : [`prepend ${asPathPrepend}`]),
-  ].join(' ');
-}
-
-class Scene {
-  readonly clock = new VirtualClock();
-  readonly events: EventRecord[] = [];
-  readonly report: LeavingReport;
-  readonly speaker: NodeSpeaker;
-  readonly #lines: string[] = [];
-
-  constructor(startsAs: Partial<Node> = {}, inForce: Config = settings) {
-    const { clock } = this;
-    const logger = pino({ level: 'silent' });
-    this.speaker = new NodeSpeaker({
-      nodeName: 'node-1',
-      namespace: 'bellman-system',
-      isOurs: () => true,
-      isOnLink: () => true,
-      leavesWhenCordoned: false,
-      ignoresExcludeLabel: false,
-      bgp: {
-        setPeers: () => undefined,
-        announce: (_, prefix, attributes) =>
-          void this.#lines.push(`announce ${formatPrefix(prefix)} ${shown(attributes)}`),
-        withdraw: (_, prefix) => void this.#lines.push(`withdraw ${formatPrefix(prefix)}`),
-        synced: () => undefined,
-        bfdChanged: () => undefined,
-        interfacesChanged: () => undefined,
-        status: () => [],
-        stop: () => Promise.resolve(),
-      },
-      bfd: { setSessions: () => undefined },
-      layer2: { use: () => undefined, table: () => undefined, change: () => undefined },
-      onPeerTrouble: () => undefined,
-      onLeaving: (state) => this.report.update(state),
-      clock,
-      logger,
-      guard: new Guard({ logger }),
-      turns: new Turns(clock),
-    });
-    this.report = new LeavingReport({
-      clock,
-      events: { record: (event) => void this.events.push(event) },
-      node: () => this.speaker.node('node-1'),
-      logger: memoryLogger().logger,
-    });
-    this.speaker.setConfig(inForce);
-    for (const name of all) this.set(name, name === 'node-1' ? startsAs : {});
-    this.add('web', '198.51.100.7');
-    this.speaker.start();
-  }
-
-  set(name: string, over: Partial<Node>): void {
-    this.speaker.setNode(name, node(name, over));
-  }
-
-  add(
-    name: string,
-    address: string,
-    nodes: readonly string[] = all,
-    policy: 'Cluster' | 'Local' = 'Cluster',
-  ) {
-    this.speaker.setEndpointSlice(`default/${name}-1`, slice(name, nodes));
-    const object = service(name, [address], { externalTrafficPolicy: policy });
-    this.speaker.setService(`default/${name}`, object);
-  }
-
-  take(): string[] {
-    return this.#lines.splice(0);
-  }
-
-  reasons(): string[] {
-    return this.events.splice(0).map(({ reason }) => reason);
-  }
-}
 
 test('A node that leaves marks its routes, withdraws them after the drain delay, and announces them again when it returns', () => {
   const scene = new Scene();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix } from '../../../src/address/index.ts';
+import { maintenanceAnnotation } from '../../../src/cluster/names.ts';
 import type { LabelSelector } from '../../../src/config/config.ts';
 import type { Node } from '../../../src/kubernetes/model.ts';
 import type { AddressEntry } from '../../../src/layer2/address-entry.ts';
@@ -202,6 +203,15 @@ test('planService() leaves a Local Service to nodes whose endpoints stay when al
   assert.equal(prefixes(planService(web, draining, context())).length, 1);
 });
 
+test('planService() marks the routes of a Local Service until the drain is over when all endpoints of this node terminate', () => {
+  const local = { ...web, externalTrafficPolicy: 'Local' as const };
+  const plan = planService(local, draining, context({ isDrainOver: () => false }));
+  assert.deepEqual(prefixes(plan), ['router 198.51.100.7/32']);
+  assert.equal(plan.routes[0]?.attributes.isDraining, true);
+  assert.deepEqual(plan.draining, ['198.51.100.7']);
+  assert.deepEqual(plan.refusals, []);
+});
+
 test('planService() counts terminating endpoints of a Local Service while no node whose endpoints stay may announce the Service', () => {
   const local = { ...web, externalTrafficPolicy: 'Local' as const };
   const nodeList = [node('node-1'), node('node-2', { ready: false })];
@@ -211,15 +221,20 @@ test('planService() counts terminating endpoints of a Local Service while no nod
   assert.equal(prefixes(planService(local, draining, context({ config: onlyRackA }))).length, 1);
 });
 
-test('planService() lists a node whose endpoints terminate as a layer-2 candidate for a Local Service only if no node whose endpoints stay may announce', () => {
+test('planService() prefers nodes whose endpoints stay as layer-2 candidates for a Local Service, even if they leave', () => {
   const local = service('web', ['192.0.2.241'], { externalTrafficPolicy: 'Local' });
   const office = config([pool('office', ['192.0.2.240/28'], { protocols: ['layer2'] })]);
-  const candidates = (nodeList: Node[]) =>
-    entryOf(local, draining, context({ config: office, nodeList }))?.candidates;
-  assert.deepEqual(candidates([node('node-1'), node('node-2')]), ['node-2']);
-  assert.deepEqual(candidates([node('node-1'), node('node-2', { unschedulable: true, ready: false })]), [
-    'node-1',
-  ]);
+  const entry = (nodeList: Node[]) => entryOf(local, draining, context({ config: office, nodeList }));
+  const both = [node('node-1'), node('node-2')];
+  assert.deepEqual(entry(both)?.candidates, ['node-1', 'node-2']);
+  assert.ok((entry(both)?.preferences?.['node-1'] ?? 0) < 0);
+  const leaving = entry([node('node-1'), node('node-2', { annotations: { [maintenanceAnnotation]: '' } })]);
+  assert.ok((leaving?.preferences?.['node-1'] ?? 0) < (leaving?.preferences?.['node-2'] ?? 0));
+  const plan = planService(local, draining, context({ config: office, nodeList: both }));
+  assert.match(plan.refusals[0]?.reason ?? '', /node-1 has only terminating endpoints/);
+  const alone = entry([node('node-1'), node('node-2', { ready: false })]);
+  assert.deepEqual(alone?.candidates, ['node-1']);
+  assert.equal(alone?.preferences, undefined);
 });
 
 test('planService() applies each advertisement, with its aggregation, only to its peers and its nodes', () => {
