@@ -26,6 +26,7 @@ export const refusalCauses = [
   'no-protocol',
   'no-endpoint',
   'no-local-endpoint',
+  'announce-delay',
   'node',
   'leaving',
   'not-selected',

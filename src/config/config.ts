@@ -13,6 +13,8 @@ export interface Config {
   /** Nodes leave an address only while at least this many other nodes could announce it. */
   readonly minAnnouncers: number;
   readonly drain: DrainConfig;
+  /** How long a node waits after its first endpoint of a Service has become ready, while other nodes serve. 0 for no wait. */
+  readonly announceDelaySeconds: number;
 }
 
 /** The meaning of an empty document. */
@@ -24,6 +26,7 @@ export const emptyConfig: Config = {
   leaveOnTaints: [],
   minAnnouncers: 1,
   drain: { delaySeconds: 10, communities: [0xffff0000], largeCommunities: [], asPathPrepend: 0 },
+  announceDelaySeconds: 0,
 };
 
 /** The effects of taints that can make a node leave. A taint with `PreferNoSchedule` never does. */

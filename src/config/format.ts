@@ -24,6 +24,7 @@ export function formatConfig({ peers, pools, bfdProfiles, ...rest }: Config): st
     'min-announcers': rest.minAnnouncers,
     'drain-delay': `${rest.drain.delaySeconds}s`,
     drain: plainDrain(rest.drain),
+    'announce-delay': `${rest.announceDelaySeconds}s`,
   };
   return dump(plain, { noRefs: true, lineWidth: -1, seqNoIndent: true });
 }

@@ -1,6 +1,6 @@
 /**
- * Which addresses a node still announces while it leaves them to others, and until when. Each address has a time of its own: a node that had to go on announcing an
- * address (`floor.ts`) drains it for the whole delay once it may leave it.
+ * Which addresses a node still announces while it leaves them to others, and until when. Each address has a time of its own: a leaving node
+ * that had to go on announcing an address (`floor.ts`) drains it for the whole delay once it may leave it.
  */
 export class DrainSchedule {
   /** When the drain of each address began, by Service. */

@@ -7,35 +7,37 @@ export class EndpointSliceIndex {
   /** By `namespace/name` of the Service. Most Services have one slice for each family, and a short array takes less memory than a Set. */
   readonly #ofService = new Map<string, readonly KeptSlice[]>();
 
-  /** Stores or removes a slice. Returns the Services whose slices changed. A slice that moves from one Service to another changes both. */
-  set(key: string, slice: KeptSlice | undefined): ReadonlySet<string> {
-    const services = new Set<string>();
+  /**
+   * Stores or removes a slice. Returns the Services whose slices changed, with the slices that they had before. A slice that moves from one Service
+   * to another changes both.
+   */
+  set(key: string, slice: KeptSlice | undefined): ReadonlyMap<string, readonly KeptSlice[]> {
     const before = this.#slices.get(key);
-    if (before) services.add(this.#remove(key, before));
-    if (slice) services.add(this.#add(key, slice));
-    return services;
+    const changed = [before, slice].flatMap((each) => (each ? serviceOf(each) : []));
+    const slicesBefore = new Map(changed.map((service) => [service, this.slicesOf(service)]));
+    if (before) this.#remove(key, before);
+    if (slice) this.#add(key, slice);
+    return slicesBefore;
   }
 
   slicesOf(service: string): readonly KeptSlice[] {
     return this.#ofService.get(service) ?? [];
   }
 
-  #add(key: string, slice: KeptSlice): string {
+  #add(key: string, slice: KeptSlice): void {
     const service = serviceOf(slice);
     const others = this.slicesOf(service);
     // A spread would leave room for 16 more slices.
     this.#ofService.set(service, others.length === 0 ? [slice] : [...others, slice]);
     this.#slices.set(key, slice);
-    return service;
   }
 
-  #remove(key: string, slice: KeptSlice): string {
+  #remove(key: string, slice: KeptSlice): void {
     const service = serviceOf(slice);
     const others = this.slicesOf(service).filter((other) => other !== slice);
     if (others.length > 0) this.#ofService.set(service, others);
     else this.#ofService.delete(service);
     this.#slices.delete(key);
-    return service;
   }
 }
 

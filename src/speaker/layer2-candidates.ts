@@ -19,8 +19,8 @@ const none: Layer2Candidates = { sources: [], isEmpty: true, allLeave: false, ha
 
 /**
  * Nodes that may answer for an address in layer 2. With `externalTrafficPolicy: Cluster` they are a set that many Services share, and the
- * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate are
- * preferred less, so that they answer until another node does.
+ * layer-2 process gets its number. With `Local` they are the nodes of the set that have an endpoint. Those whose endpoints all terminate, and
+ * those whose first endpoint is new, are preferred less: they answer while no other node can.
  */
 export function layer2Candidates(
   service: KeptService,
@@ -39,7 +39,7 @@ export function layer2Candidates(
     };
   const local = localNodes(endpoints, (node) => set.nodes.has(node));
   const nodes = candidateSets.candidatesOf(set, endpoints.nodes, (node) =>
-    local.has(node) ? 0 : behindPenalty,
+    local.has(node) ? 0 : behindPenalty * (endpoints.fresh.has(node) ? 2 : 1),
   );
   if (nodes.candidates.length === 0) return none;
   const has = (node: string) => local.has(node) && set.nodes.has(node);

@@ -64,6 +64,11 @@ export class LeavingNodes {
     return this.#drains.isOver(service, address, { isAnnounced, nowMs: clock.now(), delayMs: delayMs() });
   }
 
+  /** Whether the routes of the address are marked. */
+  isDraining(service: string, address: string): boolean {
+    return this.#draining.get(service)?.includes(address) ?? false;
+  }
+
   /** Takes the plan of a Service. */
   planned(service: string, { draining, heldByFloor }: ServicePlan): void {
     this.#drains.keep(service, draining);

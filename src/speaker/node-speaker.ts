@@ -33,6 +33,7 @@ import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
 import type { TurnHandle, Turns } from '../turns.ts';
 import { type AddressChange, AddressTable } from './address-table.ts';
+import { AnnounceDelays } from './announce-delays.ts';
 import type { WatchedPeer } from './bfd-reports.ts';
 import { CandidateSetTable } from './candidate-set-table.ts';
 import { EndpointSliceIndex } from './endpoint-slice-index.ts';
@@ -110,6 +111,7 @@ export class NodeSpeaker {
   /** Advertised addresses by Service. */
   readonly #advertised = new Map<string, ServicePlan['advertised']>();
   readonly #leaving: LeavingNodes;
+  readonly #delays: AnnounceDelays;
   readonly #lists = new SharedLists();
   readonly #dependents = new ServiceDependents();
   readonly #candidateSets: CandidateSetTable;
@@ -125,14 +127,21 @@ export class NodeSpeaker {
     this.#options = options;
     this.#peers = new PeerSet(options.nodeName, options.namespace, options.isOnLink);
     this.#refusalLog = new NodeRefusalLog(options.nodeName, options.logger);
+    const { nodeName, clock } = options;
+    const planAgain = (services: Iterable<string>) => {
+      this.#pendingPlans.add(services);
+      this.#planning.request();
+    };
     this.#leaving = new LeavingNodes({
-      nodeName: options.nodeName,
-      clock: options.clock,
+      nodeName,
+      clock,
       delayMs: () => this.#config.drain.delaySeconds * 1000,
-      onDrainsOver: (services) => {
-        this.#pendingPlans.add(services);
-        this.#planning.request();
-      },
+      onDrainsOver: planAgain,
+    });
+    this.#delays = new AnnounceDelays({
+      clock,
+      delayMs: () => this.#config.announceDelaySeconds * 1000,
+      onOver: planAgain,
     });
     this.#candidateSets = new CandidateSetTable(this.#nodes, this.nodeRules);
     this.#planning = options.turns.task({
@@ -155,7 +164,10 @@ export class NodeSpeaker {
   }
 
   setEndpointSlice(key: string, slice: KeptSlice | undefined): void {
-    for (const service of this.#slices.set(key, slice)) this.#planNow(service);
+    for (const [service, before] of this.#slices.set(key, slice)) {
+      this.#noteFreshEndpoints(service, before);
+      this.#planNow(service);
+    }
   }
 
   setNode(name: string, node: Node | undefined): void {
@@ -310,6 +322,7 @@ export class NodeSpeaker {
     if (this.#phase === 'running') this.#sendChanges();
     else this.#finishStart();
     this.#leaving.awaitDrains();
+    this.#delays.awaitFirst();
     this.#options.onLeaving(this.leavingState);
     return false;
   }
@@ -391,15 +404,27 @@ export class NodeSpeaker {
       candidateSets: this.#candidateSets,
       isOurs,
       leaving: this.#leaving.nodes,
-      isDrainOver: (service, address) => this.#isDrainOver(service, address),
+      fresh: (service) => this.#delays.of(objectKey(service)),
+      isAnnounced: (service, address) => {
+        const key = objectKey(service);
+        return this.#isAdvertised(key, address) && !this.#leaving.isDraining(key, address);
+      },
+      isDrainOver: (service, address) => {
+        const key = objectKey(service);
+        return this.#leaving.isDrainOver(key, address, this.#isAdvertised(key, address));
+      },
       ...this.nodeRules,
     };
   }
 
-  #isDrainOver(service: KeptService, address: string): boolean {
-    const key = objectKey(service);
-    const isAnnounced = this.#advertised.get(key)?.some((each) => each.address === address) ?? false;
-    return this.#leaving.isDrainOver(key, address, isAnnounced);
+  #isAdvertised(service: string, address: string): boolean {
+    return this.#advertised.get(service)?.some((each) => each.address === address) ?? false;
+  }
+
+  /** Endpoints that a starting speaker finds have been ready before. */
+  #noteFreshEndpoints(service: string, before: readonly KeptSlice[]): void {
+    if (this.#phase === 'reading' || this.#services.get(service)?.externalTrafficPolicy !== 'Local') return;
+    this.#delays.slicesChanged(service, before, this.#slices.slicesOf(service));
   }
 
   #applyPeers(): void {

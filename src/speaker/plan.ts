@@ -13,7 +13,8 @@
  *
  * A node that leaves (`leaving.ts`) may announce too. In BGP it marks its routes for the drain delay and then withdraws them, unless too few
  * other nodes could announce the address (`floor.ts`). In layer 2 other candidates are preferred to it. A node whose endpoints of a Service
- * with `Local` all terminate does the same with the addresses of this Service, while another node has an endpoint that stays.
+ * with `Local` all terminate does the same with the addresses of this Service, while another node has an endpoint that stays. A node whose
+ * first endpoint is new waits for `announce-delay` (`fresh-endpoints.ts`).
  */
 import { formatIp, type IpAddress, parseIp } from '../address/index.ts';
 import { parseAnnouncing } from '../cluster/announcing.ts';
@@ -31,7 +32,7 @@ import { layer2Candidates } from './layer2-candidates.ts';
 import type { Leaving } from './leaving.ts';
 import { type NodeRules, nodeRefusal } from './node-refusal.ts';
 import { type PeerRoute, peerRoutes } from './peer-routes.ts';
-import { localNodes, type ServingNodes, servingNodes } from './serving-nodes.ts';
+import { type FreshNodes, localNodes, type ServingNodes, servingNodes } from './serving-nodes.ts';
 
 export interface PlanContext extends NodeRules {
   readonly config: Config;
@@ -44,6 +45,10 @@ export interface PlanContext extends NodeRules {
   readonly isOurs: (service: KeptService) => boolean;
   /** The nodes that leave. */
   readonly leaving: ReadonlyMap<string, Leaving>;
+  /** The nodes of the Service that wait for `announce-delay`; `undefined` when none does. */
+  readonly fresh: (service: KeptService) => FreshNodes | undefined;
+  /** Whether this node announces the address by BGP, and does not drain it. */
+  readonly isAnnounced: (service: KeptService, address: string) => boolean;
   /** Whether this node, which leaves the address to others, has announced the marked routes for long enough. */
   readonly isDrainOver: (service: KeptService, address: string) => boolean;
 }
@@ -67,6 +72,7 @@ const fields = {
   layer2Nodes: 'ConfigMap address-pools[].l2-advertisements[].node-selectors',
   endpoints: 'EndpointSlice endpoints[].conditions',
   policy: 'Service spec.externalTrafficPolicy',
+  announceDelay: 'ConfigMap announce-delay',
 } as const;
 
 export interface ServicePlan {
@@ -100,7 +106,7 @@ export function planService(
   context: PlanContext,
 ): ServicePlan {
   if (service.type !== 'LoadBalancer' || service.deleting || !context.isOurs(service)) return emptyPlan;
-  const serving = servingNodes(slices);
+  const serving = servingNodes(slices, context.fresh(service));
   const plans = service.ingress.flatMap(({ ip }) => {
     const address = parseIp(ip);
     const pool = address && poolIndexOf(context.config).poolOf(address);
@@ -202,7 +208,8 @@ function planBgp(
       ? { ...emptyPlan, refusals: [because] }
       : { ...announcing, routes: drainingRoutes(routes, config.drain), draining: [address] };
   const behind = behindOthers(service, address, endpoints, mayAnnounce, nodeName);
-  if (behind) return drained(behind);
+  const hasBegun = behind?.cause === 'announce-delay' && context.isAnnounced(service, address);
+  if (behind && !hasBegun) return drained(behind);
   const leaving = context.leaving.get(nodeName);
   if (!leaving) return announcing;
   const candidates = bgpCandidates(service, endpoints, mayAnnounce, nodes);
@@ -285,8 +292,10 @@ function refusalOf(
       reason: 'no endpoint of this address family is ready',
       field: fields.endpoints,
     };
-  if (service.externalTrafficPolicy === 'Local' && !endpoints.nodes.has(nodeName))
-    return noLocalEndpoint(address, `node ${nodeName} has no ready endpoint`);
+  if (service.externalTrafficPolicy === 'Local' && !endpoints.nodes.has(nodeName)) {
+    const reason = `externalTrafficPolicy is Local and node ${nodeName} has no ready endpoint`;
+    return { address, cause: 'no-local-endpoint', reason, field: fields.policy };
+  }
   const refusal = nodeRefusal(nodeName, nodes.get(nodeName), context);
   return refusal && { address, cause: 'node', ...refusal };
 }
@@ -300,10 +309,11 @@ function behindOthers(
   nodeName: string,
 ): Refusal | undefined {
   if (externalTrafficPolicy !== 'Local' || localNodes(endpoints, mayAnnounce).has(nodeName)) return undefined;
-  return noLocalEndpoint(address, `node ${nodeName} has only terminating endpoints`);
-}
-
-function noLocalEndpoint(address: string, lack: string): Refusal {
-  const reason = `externalTrafficPolicy is Local and ${lack}`;
+  const until = endpoints.fresh.get(nodeName);
+  if (until !== undefined) {
+    const reason = `node ${nodeName} waits until ${new Date(until).toISOString()} for announce-delay`;
+    return { address, cause: 'announce-delay', reason, field: fields.announceDelay };
+  }
+  const reason = `externalTrafficPolicy is Local and node ${nodeName} has only terminating endpoints`;
   return { address, cause: 'no-local-endpoint', reason, field: fields.policy };
 }

@@ -78,6 +78,9 @@ export class AddressPlanner {
       candidateSets,
       isOurs: () => true,
       leaving,
+      // Only the speaker knows since when it has seen an endpoint. Its report has the wait.
+      fresh: () => undefined,
+      isAnnounced: () => isAdvertised,
       isDrainOver: () => !isAdvertised,
       ...rules,
     });

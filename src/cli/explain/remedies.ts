@@ -21,6 +21,7 @@ const byField: Readonly<Record<string, string>> = {
 const byCause: Readonly<Record<string, string>> = {
   'no-protocol': 'set protocol of the pool, if Bellman is to announce its addresses',
   leaving: 'end what makes the node leave; bellman undrain ends what bellman drain began',
+  'announce-delay': 'wait, or shorten announce-delay',
   'no-endpoint':
     'look at the Pods that spec.selector of the Service selects, and at their readiness probes: kubectl get endpointslices',
   'no-local-endpoint':

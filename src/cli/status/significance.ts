@@ -4,6 +4,7 @@ const causes: readonly string[] = [
   'no-link',
   'node',
   'leaving',
+  'announce-delay',
   'not-selected',
   'no-peer',
   'unknown',

@@ -7,7 +7,7 @@ import { type Config, emptyConfig } from '../config.ts';
 import type { Findings, RawConfig, Sound } from '../schema/index.ts';
 import { resolveBfdProfiles } from './bfd.ts';
 import { type Community, readCommunity, wellKnownCommunities } from './communities.ts';
-import { resolveDrain, resolveTaintMatches } from './leaving.ts';
+import { resolveAnnounceDelay, resolveDrain, resolveTaintMatches } from './leaving.ts';
 import { resolvePeers } from './peers.ts';
 import { resolvePools } from './pools.ts';
 
@@ -34,5 +34,6 @@ export function resolveConfig(raw: Sound<RawConfig>, findings: Findings): Config
     leaveOnTaints: resolveTaintMatches(raw['leave-on-taints'] ?? [], findings),
     minAnnouncers: raw['min-announcers'] ?? emptyConfig.minAnnouncers,
     drain: resolveDrain(raw, communities, findings),
+    announceDelaySeconds: resolveAnnounceDelay(raw, findings),
   };
 }

@@ -1,4 +1,4 @@
-/** The keys about nodes that leave: `leave-on-taints`, `drain-delay` and `drain`. */
+/** The keys about nodes that leave an address or join in: `leave-on-taints`, `drain-delay`, `drain` and `announce-delay`. */
 import { type DrainConfig, emptyConfig, type TaintMatch, type Toleration } from '../config.ts';
 import type { Path } from '../errors.ts';
 import type { Findings, RawConfig, RawTaintMatch, RawToleration, Sound } from '../schema/index.ts';
@@ -7,6 +7,7 @@ import { labelKeyFault, labelValueFault } from './selectors.ts';
 import { readSeconds } from './values.ts';
 
 const maxDelaySeconds = 3600;
+const maxAnnounceDelaySeconds = 300;
 
 export function resolveTaintMatches(
   raw: readonly (Sound<RawTaintMatch> | undefined)[],
@@ -76,9 +77,7 @@ export function resolveDrain(
   findings: Findings,
 ): DrainConfig {
   const { community: text, med, 'as-path-prepend': asPathPrepend = 0 } = raw.drain ?? {};
-  const delaySeconds = readSeconds(raw['drain-delay'], ['drain-delay'], findings);
-  if (delaySeconds !== undefined && delaySeconds > maxDelaySeconds)
-    findings.error(['drain-delay'], () => `${delaySeconds}s is not allowed: 0s to ${maxDelaySeconds}s`);
+  const delaySeconds = readDelay('drain-delay', maxDelaySeconds, raw, findings);
   const community =
     text === undefined ? undefined : resolveCommunity(text, ['drain', 'community'], communities, findings);
   return {
@@ -88,6 +87,23 @@ export function resolveDrain(
     ...(med === undefined ? {} : { med }),
     asPathPrepend,
   };
+}
+
+export function resolveAnnounceDelay(raw: Sound<RawConfig>, findings: Findings): number {
+  const delaySeconds = readDelay('announce-delay', maxAnnounceDelaySeconds, raw, findings);
+  return delaySeconds ?? emptyConfig.announceDelaySeconds;
+}
+
+function readDelay(
+  key: 'drain-delay' | 'announce-delay',
+  maxSeconds: number,
+  raw: Sound<RawConfig>,
+  findings: Findings,
+): number | undefined {
+  const seconds = readSeconds(raw[key], [key], findings);
+  if (seconds !== undefined && seconds > maxSeconds)
+    findings.error([key], () => `${seconds}s is not allowed: 0s to ${maxSeconds}s`);
+  return seconds;
 }
 
 function communitiesOf(community: Community | undefined): readonly number[] {

@@ -409,6 +409,10 @@ export const configSchema = z
       ),
       'drain-delay': duration('How long a leaving node still announces its routes, 0s to 3600s.', '10s'),
       drain: key(drainSchema, 'Attributes of the routes of a leaving node.'),
+      'announce-delay': duration(
+        'How long a node waits after its first endpoint of a Service has become ready, 0s to 300s.',
+        '0s',
+      ),
       'bfd-profiles': key(
         list(bfdProfileSchema, 'a list of profiles'),
         'Settings of BFD sessions, by name. Peers refer to them by bfd-profile.',

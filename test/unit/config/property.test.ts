@@ -273,6 +273,7 @@ const leaving = fc.record({
     med: uint32,
     asPathPrepend: fc.nat({ max: 10 }),
   }),
+  announceDelaySeconds: fc.nat({ max: 300 }),
 });
 
 /** A valid configuration as the parser returns it: unique names, disjoint ranges, sorted lists. */

@@ -96,6 +96,8 @@ function plansOf({ nodes: flags, endpoints, policy, protocol, minAnnouncers }: W
       candidateSets,
       isOurs: () => true,
       leaving,
+      fresh: () => undefined,
+      isAnnounced: () => true,
       isDrainOver: () => true,
       ...rules,
     };

@@ -32,6 +32,8 @@ function context(over: Partial<PlanContext> & { nodeList?: Node[] } = {}): PlanC
     candidateSets: new CandidateSetTable(nodes, { ...rules, ...over }),
     isOurs: () => true,
     leaving: new Map(leaving),
+    fresh: () => undefined,
+    isAnnounced: () => true,
     isDrainOver: () => true,
     ...rules,
     ...over,

@@ -1,4 +1,4 @@
-/** A speaker on node-1 of three nodes in virtual time, what its router receives, and what people learn. */
+/** A speaker on one of three nodes in virtual time, what its router receives, and what people learn. */
 import { pino } from 'pino';
 import { formatPrefix } from '../../../src/address/index.ts';
 import type { RouteAttributes } from '../../../src/bgp/index.ts';
@@ -33,12 +33,14 @@ export class Scene {
   readonly report: LeavingReport;
   readonly speaker: NodeSpeaker;
   readonly #lines: string[] = [];
+  readonly #routes = new Map<string, string>();
 
-  constructor(startsAs: Partial<Node> = {}, inForce: Config = settings) {
+  /** `startsAs` is the state of the speaker's node. */
+  constructor(startsAs: Partial<Node> = {}, inForce: Config = settings, nodeName = 'node-1') {
     const { clock } = this;
     const logger = pino({ level: 'silent' });
     this.speaker = new NodeSpeaker({
-      nodeName: 'node-1',
+      nodeName,
       namespace: 'bellman-system',
       isOurs: () => true,
       isOnLink: () => true,
@@ -46,9 +48,14 @@ export class Scene {
       ignoresExcludeLabel: false,
       bgp: {
         setPeers: () => undefined,
-        announce: (_, prefix, attributes) =>
-          void this.#lines.push(`announce ${formatPrefix(prefix)} ${shown(attributes)}`),
-        withdraw: (_, prefix) => void this.#lines.push(`withdraw ${formatPrefix(prefix)}`),
+        announce: (_, prefix, attributes) => {
+          this.#lines.push(`announce ${formatPrefix(prefix)} ${shown(attributes)}`);
+          this.#routes.set(formatPrefix(prefix), shown(attributes));
+        },
+        withdraw: (_, prefix) => {
+          this.#lines.push(`withdraw ${formatPrefix(prefix)}`);
+          this.#routes.delete(formatPrefix(prefix));
+        },
         synced: () => undefined,
         bfdChanged: () => undefined,
         interfacesChanged: () => undefined,
@@ -67,11 +74,11 @@ export class Scene {
     this.report = new LeavingReport({
       clock,
       events: { record: (event) => void this.events.push(event) },
-      node: () => this.speaker.node('node-1'),
+      node: () => this.speaker.node(nodeName),
       logger: memoryLogger().logger,
     });
     this.speaker.setConfig(inForce);
-    for (const name of all) this.set(name, name === 'node-1' ? startsAs : {});
+    for (const name of all) this.set(name, name === nodeName ? startsAs : {});
     this.add('web', '198.51.100.7');
     this.speaker.start();
   }
@@ -99,6 +106,11 @@ export class Scene {
       return { addresses: ['10.1.0.1'], nodeName, ready: !terminating, serving: true, terminating };
     });
     this.speaker.setEndpointSlice(`default/${name}-1`, slice(name, [], { endpoints }));
+  }
+
+  /** The route as the router has it now. */
+  route(prefix: string): string | undefined {
+    return this.#routes.get(prefix);
   }
 
   take(): string[] {
