@@ -1,9 +1,13 @@
+import { annotations } from '../../src/cluster/names.ts';
+import { objectKey } from '../../src/kubernetes/model.ts';
 import type { CandidateNodes } from '../../src/layer2/address-entry.ts';
 import { CandidateSets } from '../../src/layer2/candidate-sets.ts';
 import { splitMessage } from '../../src/layer2/message-parts.ts';
 import { EntryTable } from '../../src/layer2/ownership/entry-table.ts';
 import { AnnouncingReconciler } from '../../src/speaker/announcing-reconciler.ts';
+import type { KeptService } from '../../src/speaker/kept-objects.ts';
 import { Guard } from '../../src/telemetry/guard.ts';
+import { Turns } from '../../src/turns.ts';
 import { MemoryApi } from '../../test/support/memory-api.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { addressOf, keptServiceAt, nodeName, silent } from './fixtures.ts';
@@ -72,9 +76,14 @@ function setChanges(nodes: number): Work {
   };
 }
 
-/** The announcing record is checked every two seconds, while no address is announced in layer 2. */
-function restingSweeps(services: number): Work {
+/** The announcing records are checked every two seconds. All are right, and a fifth of the addresses belongs to this node. */
+function restingSweeps(count: number): Work {
   const clock = new VirtualClock();
+  const services = Array.from({ length: count }, (_, i): KeptService => {
+    const service = keptServiceAt(i);
+    const record = service.ingress.map(({ ip }) => `${ip}=${nodeName(i % 5)}/eth0`).join();
+    return { ...service, annotations: { [annotations.announcing]: record } };
+  });
   const reconciler = new AnnouncingReconciler({
     nodeName: nodeName(0),
     clock,
@@ -82,19 +91,21 @@ function restingSweeps(services: number): Work {
     events: { record: () => {} },
     logger: silent,
     guard: new Guard({ logger: silent }),
-    services: new Map(
-      Array.from({ length: services }, (_, i) => {
-        const service = keptServiceAt(i);
-        return [`${service.namespace}/${service.name}`, service] as const;
-      }),
-    ),
+    turns: new Turns(clock),
+    services: new Map(services.map((service) => [objectKey(service), service])),
     isOurs: () => true,
     actsForDeadNode: () => false,
     claimed: () => Promise.resolve(new Set()),
     unansweredReason: () => '',
   });
-  for (let i = 0; i < services; i++) reconciler.serviceChanged(keptServiceAt(i));
+  for (const [i, service] of services.entries()) {
+    if (i % 5 === 0)
+      for (const { ip } of service.ingress)
+        reconciler.started({ address: ip, interfaces: ['eth0'], since: '' }, []);
+    reconciler.serviceChanged(service);
+  }
   reconciler.start();
+  clock.advance(10_000);
   return {
     units: 16,
     run: () => {
@@ -124,7 +135,7 @@ export const layer2Sweeps: readonly Sweep[] = [
   },
   {
     part: 'speaker',
-    work: 'check of the announcing records, no address in layer 2',
+    work: 'check of the announcing records, all of them right',
     by: 'Services',
     kind: 'event',
     sizes: [1000, 10_000, 100_000],

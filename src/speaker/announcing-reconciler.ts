@@ -7,9 +7,10 @@
  *   node dead ─────────────→ one live node removes the dead node's line, also after `patienceMs`
  *   Service lost the address → its line is removed after `patienceMs`, without an event
  *
- * A sweep compares the record with the facts every two seconds, for the Services that have a line or an address of this node, so the record is soon
- * correct again after an API server outage. Before this node removes a line, it asks the layer-2 process whether a live node claims the address. If a
- * live node does, the line stays until that node overwrites it, and no event reports the address as unanswered.
+ * An event makes the records that it concerns unsettled. Every two seconds, a sweep compares the unsettled records with the facts, in slices,
+ * until they are right. The record is therefore soon correct again after an API server outage, and a record that is right costs nothing.
+ * Before this node removes a line, it asks the layer-2 process whether a live node claims the address. If a live node does, the line stays
+ * until that node overwrites it, and no event reports the address as unanswered.
  */
 import type { Clock, Timer } from '../clock.ts';
 import { type Announcer, parseAnnouncing, recordAnnouncing } from '../cluster/announcing.ts';
@@ -23,6 +24,7 @@ import { patchServiceAnnotations } from '../kubernetes/write.ts';
 import type { Announcing } from '../layer2/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Guard } from '../telemetry/guard.ts';
+import type { TurnHandle, Turns } from '../turns.ts';
 import type { KeptService } from './kept-objects.ts';
 import {
   lineSeen,
@@ -33,7 +35,7 @@ import {
   type RecordContest,
   type SeenLine,
 } from './record-contest.ts';
-import { nextStaleLines, type StaleLines } from './stale-lines.ts';
+import { ServiceIndex } from './service-index.ts';
 
 /**
  * How long a stale line stays before it is removed. The time is longer than a successor needs to answer and to write its line, so a
@@ -53,6 +55,7 @@ export interface AnnouncingReconcilerOptions {
   readonly events: { record(event: EventRecord): void };
   readonly logger: Logger;
   readonly guard: Guard;
+  readonly turns: Turns;
   /** By `namespace/name`. */
   readonly services: ReadonlyMap<string, KeptService>;
   /** Whether the Service's load balancer class is Bellman's. */
@@ -79,16 +82,31 @@ export class AnnouncingReconciler {
   readonly #owned = new Map<string, Announcer>();
   /** Contests by owned address. */
   readonly #contests = new Map<string, RecordContest>();
-  #stale: StaleLines = new Map();
-  /** Services that have a line, or an address that this node answers for. No other Service can need a change. */
-  readonly #concerned = new Set<string>();
-  /** Parsed records. Each sweep reads all Services but few of them change, so each record is parsed only once. */
+  /** The time at which each line that is no longer true became stale, by Service, then by address. */
+  readonly #stale = new Map<string, ReadonlyMap<string, number>>();
+  /** Services whose record may be wrong. */
+  readonly #unsettled = new Set<string>();
+  /** Services by the nodes in their records. */
+  readonly #byNode = new ServiceIndex();
+  /** Services by the addresses in the lines of this node. */
+  readonly #byOwnAddress = new ServiceIndex();
+  /** Nodes in records for which this node acts. */
+  #deadNodes: ReadonlySet<string> = new Set();
+  readonly #task: TurnHandle;
+  /** Services that the current sweep has not reached yet. */
+  #toSweep: string[] = [];
+  /** Parsed records. A record is read several times before it is settled. */
   readonly #lines = new WeakMap<KeptService, readonly Line[]>();
   readonly #queue: WorkQueue;
   #sweep: Timer | undefined;
 
   constructor(options: AnnouncingReconcilerOptions) {
     this.#options = options;
+    this.#task = options.turns.task({
+      name: 'announcing records',
+      step: () => this.#sweepNext(),
+      remaining: () => this.#toSweep.length,
+    });
     this.#queue = new WorkQueue({
       clock: options.clock,
       concurrency: writers,
@@ -108,13 +126,14 @@ export class AnnouncingReconciler {
   start(): void {
     this.#sweep ??= this.#options.clock.after(sweepMs, () => {
       this.#sweep = undefined;
-      this.#sweepAll();
+      this.#beginSweep();
       this.start();
     });
   }
 
   stop(): void {
     this.#sweep?.cancel();
+    this.#task.end();
     this.#queue.stop();
   }
 
@@ -123,7 +142,7 @@ export class AnnouncingReconciler {
     this.#owned.set(address, { node: this.#options.nodeName, interfaces });
     this.#contests.set(address, newContest);
     for (const service of services) {
-      this.#concerned.add(objectKey(service));
+      this.#unsettled.add(objectKey(service));
       this.#queue.add(objectKey(service));
     }
   }
@@ -132,6 +151,7 @@ export class AnnouncingReconciler {
   stopped(address: string): void {
     this.#owned.delete(address);
     this.#contests.delete(address);
+    for (const key of this.#byOwnAddress.of(address)) this.#unsettled.add(key);
   }
 
   /** A member that was dead is alive again. */
@@ -141,40 +161,77 @@ export class AnnouncingReconciler {
 
   /** A Service has changed, so its record may lack a line of this node. */
   serviceChanged(service: KeptService): void {
-    if (this.#concerns(service)) this.#concerned.add(objectKey(service));
-    if (this.#mayTouch(service) && this.#isOverdue(service)) this.#queue.add(objectKey(service));
+    const key = objectKey(service);
+    const lines = this.#linesOf(service);
+    this.#byNode.set(key, [...new Set(lines.map(([, { node }]) => node))]);
+    this.#byOwnAddress.set(
+      key,
+      lines.flatMap(([address, { node }]) => (node === this.#options.nodeName ? [address] : [])),
+    );
+    if (lines.length === 0 && !service.ingress.some(({ ip }) => this.#owned.has(ip)))
+      return this.#settle(key);
+    this.#unsettled.add(key);
+    if (this.#mayTouch(service) && this.#missingLines(service).includes('may be written'))
+      this.#queue.add(key);
   }
 
-  #sweepAll(): void {
-    const { client, services, clock, guard } = this.#options;
+  serviceGone(key: string): void {
+    this.#byNode.set(key, []);
+    this.#byOwnAddress.set(key, []);
+    this.#settle(key);
+  }
+
+  #settle(key: string): void {
+    this.#unsettled.delete(key);
+    this.#stale.delete(key);
+  }
+
+  #beginSweep(): void {
     // While the API server does not answer, no successor can write its line. Once the server answers again, each successor gets the full
     // `patienceMs`.
-    if (!client.reachability.isAnswering) {
-      this.#stale = new Map();
+    if (!this.#options.client.reachability.isAnswering) {
+      this.#stale.clear();
+      this.#toSweep = [];
       return;
     }
-    const stale = new Map<string, readonly string[]>();
-    for (const key of this.#concerned)
-      guard.run({ entrance: 'watch', source: `Service ${key}` }, () => {
-        const service = services.get(key);
-        if (!service || !this.#concerns(service)) {
-          this.#concerned.delete(key);
-          return;
-        }
-        if (!this.#mayTouch(service)) return;
-        if (this.#isOverdue(service)) this.#queue.add(key);
-        const addresses = this.#linesOf(service)
-          .filter(([address, { node }]) => this.#isStale(service, address, node))
-          .map(([address]) => address);
-        if (addresses.length > 0) stale.set(key, addresses);
-      });
-    this.#stale = nextStaleLines(this.#stale, stale, clock.now());
-    for (const [key, since] of this.#stale)
-      if ([...since.values()].some((at) => this.#isDue(at))) this.#queue.add(key);
+    this.#noticeDeadNodes();
+    if (this.#toSweep.length > 0) return;
+    this.#toSweep = [...this.#unsettled];
+    if (this.#toSweep.length > 0) this.#task.request();
   }
 
-  #concerns(service: KeptService): boolean {
-    return this.#linesOf(service).length > 0 || service.ingress.some(({ ip }) => this.#owned.has(ip));
+  #noticeDeadNodes(): void {
+    const { actsForDeadNode, nodeName } = this.#options;
+    const dead = new Set<string>();
+    for (const node of this.#byNode.terms()) if (node !== nodeName && actsForDeadNode(node)) dead.add(node);
+    for (const node of dead.symmetricDifference(this.#deadNodes))
+      for (const key of this.#byNode.of(node)) this.#unsettled.add(key);
+    this.#deadNodes = dead;
+  }
+
+  /** Compares one record with the facts. Returns false after the last one of a sweep. */
+  #sweepNext(): boolean {
+    const key = this.#toSweep.pop();
+    if (key === undefined) return false;
+    this.#options.guard.run({ entrance: 'watch', source: `Service ${key}` }, () => this.#compare(key));
+    return this.#toSweep.length > 0;
+  }
+
+  #compare(key: string): void {
+    const service = this.#options.services.get(key);
+    if (!service || !this.#mayTouch(service)) return this.#settle(key);
+    const nowMs = this.#options.clock.now();
+    const before = this.#stale.get(key);
+    const stale = new Map(
+      this.#linesOf(service).flatMap(([address, { node }]) =>
+        this.#isStale(service, address, node) ? [[address, before?.get(address) ?? nowMs] as const] : [],
+      ),
+    );
+    const missing = this.#missingLines(service);
+    if (missing.length === 0 && stale.size === 0) return this.#settle(key);
+    this.#stale.set(key, stale);
+    if (missing.includes('may be written') || [...stale.values()].some((at) => this.#isDue(at)))
+      this.#queue.add(key);
   }
 
   /**
@@ -186,13 +243,16 @@ export class AnnouncingReconciler {
     return service.type !== 'LoadBalancer' || this.#options.isOurs(service);
   }
 
-  /** Whether the record lacks a line that this node may write now. */
-  #isOverdue(service: KeptService): boolean {
+  /** Lines of this node that the record lacks. */
+  #missingLines(service: KeptService): ('may be written' | 'must wait')[] {
     const lines = new Map(this.#linesOf(service));
-    return service.ingress.some(({ ip }) => {
+    return service.ingress.flatMap(({ ip }) => {
       const own = this.#owned.get(ip);
+      if (!own) return [];
       const line = lines.get(ip);
-      return own !== undefined && this.#mayWrite(ip, line) && !isSameLine(line, own);
+      const mayWrite = this.#mayWrite(ip, line);
+      if (isSameLine(line, own)) return [];
+      return mayWrite ? 'may be written' : 'must wait';
     });
   }
 

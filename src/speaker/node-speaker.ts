@@ -45,7 +45,7 @@ import { PeerSet, type PeerTrouble } from './peer-set.ts';
 import { PendingPlans } from './pending-plans.ts';
 import { emptyPlan, type PlanContext, planService, type Refusal, type ServicePlan } from './plan.ts';
 import { RouteTable } from './route-table.ts';
-import { ServiceDependents } from './service-dependents.ts';
+import { ServiceIndex } from './service-index.ts';
 import { SharedLists } from './shared-lists.ts';
 import { unansweredReason } from './unanswered-reason.ts';
 
@@ -113,7 +113,8 @@ export class NodeSpeaker {
   readonly #leaving: LeavingNodes;
   readonly #delays: AnnounceDelays;
   readonly #lists = new SharedLists();
-  readonly #dependents = new ServiceDependents();
+  /** Services whose plans depend on other nodes, by node. Only Services with `externalTrafficPolicy: Local` do, on the nodes with their endpoints. */
+  readonly #dependents = new ServiceIndex();
   readonly #candidateSets: CandidateSetTable;
   readonly #pendingPlans = new PendingPlans(() => [this.#services.keys(), this.#routes.services()]);
   readonly #planning: TurnHandle;

@@ -155,6 +155,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     events: new AssignmentEvents({ clock, events, node: () => speaker.node(nodeName) }),
     logger,
     guard: diagnostics.guard,
+    turns,
     services,
     isOurs,
     actsForDeadNode: (node) =>

@@ -51,7 +51,7 @@ export interface SpeakerWatchesOptions {
     'setConfig' | 'setService' | 'setEndpointSlice' | 'setNode' | 'setSecret' | 'reached'
   >;
   readonly layer2: Pick<Layer2, 'setSpeakers' | 'setKeys'>;
-  readonly reconciler: Pick<AnnouncingReconciler, 'serviceChanged'>;
+  readonly reconciler: Pick<AnnouncingReconciler, 'serviceChanged' | 'serviceGone'>;
   /** Called when all objects of a kind have been read. */
   readonly arrived: (kind: AwaitedKind) => void;
 }
@@ -141,6 +141,7 @@ export class SpeakerWatches {
         else services.delete(key);
         speaker.setService(key, service);
         if (service) reconciler.serviceChanged(service);
+        else reconciler.serviceGone(key);
       },
       () => arrived('services'),
     );

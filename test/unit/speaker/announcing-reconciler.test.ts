@@ -5,6 +5,7 @@ import type { EventRecord } from '../../../src/kubernetes/events.ts';
 import type { Service } from '../../../src/kubernetes/model.ts';
 import { AnnouncingReconciler } from '../../../src/speaker/announcing-reconciler.ts';
 import { Guard } from '../../../src/telemetry/guard.ts';
+import { Turns } from '../../../src/turns.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
@@ -51,6 +52,7 @@ function setUp({ line, service: over = {}, dead = [] }: SetUpOptions = {}) {
     events: { record: (event) => void events.push(event) },
     logger: pino({ level: 'silent' }),
     guard: new Guard({ logger: pino({ level: 'silent' }), count: () => void failures++ }),
+    turns: new Turns(clock),
     services,
     isOurs: ({ name, loadBalancerClass }) => {
       if (name === 'bad') throw new TypeError('bug');
@@ -278,11 +280,18 @@ test('AnnouncingReconciler overwrites a newer version of the Service only after 
   assert.equal(o.line(), undefined);
 });
 
-test('AnnouncingReconciler reads no Service in a sweep that has neither a line nor an address of this node', async () => {
+test('AnnouncingReconciler reads no Service in a sweep whose record is right', async () => {
   const o = setUp();
   let reads = 0;
-  for (let i = 0; i < 50; i++) {
-    const other = service(`other-${i}`, [`192.0.2.${i}`]);
+  o.answer('192.0.2.9');
+  const records = {
+    '192.0.2.9': '192.0.2.9=node-1/eth0',
+    '192.0.2.10': '192.0.2.10=node-2/eth0',
+    '192.0.2.11': '',
+  };
+  for (const [address, record] of Object.entries(records)) {
+    const annotations: Record<string, string> = record === '' ? {} : { [annotation]: record };
+    const other = service(`with-${address}`, [address], { annotations });
     const watched = {
       ...other,
       get ingress() {
@@ -290,12 +299,38 @@ test('AnnouncingReconciler reads no Service in a sweep that has neither a line n
         return other.ingress;
       },
     };
-    o.services.set(`default/other-${i}`, watched);
+    o.services.set(`default/with-${address}`, watched);
     o.reconciler.serviceChanged(watched);
   }
-  reads = 0;
   await o.pass(10_000);
+  assert.ok(reads > 0);
+  reads = 0;
+  await o.pass(60_000);
   assert.equal(reads, 0);
+});
+
+test('AnnouncingReconciler forgets a Service that is gone, and corrects the record of its successor by the same name', async () => {
+  const o = setUp({ line: '192.0.2.241=node-1/eth0' });
+  o.answer();
+  await o.pass(10_000);
+  o.services.clear();
+  o.reconciler.serviceGone('default/web');
+  o.reconciler.stopped('192.0.2.241');
+  await o.pass(60_000);
+  assert.equal(o.writes(), 0);
+  o.see();
+  await o.pass(20_000);
+  assert.equal(o.line(), undefined);
+});
+
+test('AnnouncingReconciler removes the line of a node that dies long after the record was right', async () => {
+  const dead: string[] = [];
+  const o = setUp({ line: '192.0.2.241=node-9/eth0', dead });
+  await o.pass(600_000);
+  assert.equal(o.writes(), 0);
+  dead.push('node-9');
+  await o.pass(20_000);
+  assert.equal(o.line(), undefined);
 });
 
 test('AnnouncingReconciler keeps the records of other Services correct when one Service raises an exception', async () => {
