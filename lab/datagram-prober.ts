@@ -3,21 +3,50 @@
  * ports after another, because a router with several next hops chooses one for each pair of ports. On SIGTERM or SIGINT it
  * sends no more, waits for the echoes in transit, and prints JSON: for each address, the number of datagrams sent and answered, and the longest
  * time without an answer.
- *   node lab/datagram-prober.ts INTERVAL_MS ADDRESS…
+ *   node lab/datagram-prober.ts [--new-flows] INTERVAL_MS ADDRESS…
+ * With `--new-flows`, each datagram comes from a port of its own: kube-proxy chooses an endpoint for each flow, and keeps it.
  */
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 
 /** Longest time to wait for the last echoes. */
 const graceMs = 3000;
 /** Most datagrams that one timer sends. */
 const maxBurst = 50;
-const [interval = '', ...addresses] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  options: { 'new-flows': { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [interval = '', ...addresses] = positionals;
 const intervalMs = Number(interval);
 const counts = addresses.map((address) => ({ address, asked: 0, answered: 0, lastAt: 0, longestGapMs: 0 }));
+/** The ports of new flows, in order. A port is used again only when the nodes have forgotten its last flow, which takes 30 s. */
+const firstPort = 20_000;
+const flowCount = 40_000;
 /** A prime, so that each address gets datagrams from each port. */
-const sockets = Array.from({ length: 31 }, () => createSocket('udp4'));
+const portCount = 31;
+const sockets = { udp4: listOf('udp4'), udp6: listOf('udp6') };
 let sent = 0;
+
+function listOf(type: 'udp4' | 'udp6'): Socket[] {
+  return values['new-flows'] ? [] : Array.from({ length: portCount }, () => receiving(createSocket(type)));
+}
+
+function receiving(socket: Socket): Socket {
+  return socket.on('message', receive).on('error', () => {});
+}
+
+/** The socket of the next datagram to an address. */
+function nextSocket(address: string): Socket {
+  const type = address.includes(':') ? 'udp6' : 'udp4';
+  const shared = sockets[type][sent % portCount];
+  if (shared) return shared;
+  const socket = receiving(createSocket(type));
+  socket.bind(firstPort + (sent % flowCount));
+  setTimeout(() => socket.close(), graceMs);
+  return socket;
+}
 
 function receive(datagram: Buffer): void {
   const count = counts[datagram.readUInt32BE(0)];
@@ -27,8 +56,6 @@ function receive(datagram: Buffer): void {
   count.longestGapMs = Math.max(count.longestGapMs, now - count.lastAt);
   count.lastAt = now;
 }
-for (const socket of sockets) socket.on('message', receive).on('error', () => {});
-
 function send(): void {
   const index = sent++ % counts.length;
   const count = counts[index];
@@ -37,7 +64,7 @@ function send(): void {
   const datagram = Buffer.alloc(8);
   datagram.writeUInt32BE(index, 0);
   datagram.writeUInt32BE(sent, 4);
-  sockets[sent % sockets.length]?.send(datagram, 80, count.address, () => {});
+  nextSocket(count.address).send(datagram, 80, count.address, () => {});
 }
 
 const beganAt = performance.now();

@@ -23,6 +23,8 @@ export interface ProxiedEndpoint {
   readonly service: string;
   readonly address: string;
   readonly node: string | undefined;
+  /** False for an endpoint that terminates and still serves. */
+  readonly isReady: boolean;
 }
 
 /** Marks the packets that the node forwards with its own address as the source, so that the answers return through the node. */
@@ -30,7 +32,7 @@ const masqueradeMark = '0x4000';
 
 /**
  * The complete ruleset of a node, which `nft -f` loads in one transaction. Each flow goes to a random endpoint. A flow without an endpoint
- * is dropped.
+ * is dropped. As in Kubernetes (KEP-1669), endpoints that terminate get traffic only while there are no others.
  */
 export function rulesetOf(
   node: string,
@@ -51,7 +53,7 @@ export function rulesetOf(
         for (const { protocol, port, targetPort } of service.ports) {
           const family = familyOf(address);
           const match = `${family} daddr ${address} ${protocol.toLowerCase()} dport ${port}`;
-          const backends = candidates.filter((endpoint) => familyOf(endpoint.address) === family);
+          const backends = usable(candidates.filter((endpoint) => familyOf(endpoint.address) === family));
           if (backends.length === 0) {
             drops.push(`${match} drop`);
             continue;
@@ -75,6 +77,11 @@ ${chain('output', 'nat hook output priority -100', ['jump services'])}
 ${chain('postrouting', 'nat hook postrouting priority srcnat', [`meta mark ${masqueradeMark} masquerade`])}
 }
 `;
+}
+
+function usable(endpoints: readonly ProxiedEndpoint[]): readonly ProxiedEndpoint[] {
+  const ready = endpoints.filter(({ isReady }) => isReady);
+  return ready.length > 0 ? ready : endpoints;
 }
 
 function familyOf(address: string): 'ip' | 'ip6' {

@@ -1,7 +1,7 @@
 /**
  * Stands in for kube-proxy on all nodes of the lab. It follows Services and EndpointSlices, and maintains one nftables ruleset per node.
- *   node lab/kube-proxy.ts --kubeconfig FILE --node NAME…
- * One process serves all nodes: it runs `nft` in the network namespace of each.
+ *   node lab/kube-proxy.ts --kubeconfig FILE --node NAME… [--late MS]
+ * One process serves all nodes: it runs `nft` in the network namespace of each. With `--late`, each ruleset is loaded this much later.
  */
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -19,7 +19,11 @@ import { type ProxiedEndpoint, type ProxiedService, rulesetOf } from './kube-pro
 const settleMs = 5;
 
 const { values } = parseArgs({
-  options: { kubeconfig: { type: 'string' }, node: { type: 'string', multiple: true, default: [] } },
+  options: {
+    kubeconfig: { type: 'string' },
+    node: { type: 'string', multiple: true, default: [] },
+    late: { type: 'string', default: '0' },
+  },
 });
 const client = await connect(values.kubeconfig, 'kube-proxy');
 const logger = createLogger('kube-proxy', 'warn');
@@ -46,38 +50,59 @@ function endpointsOf(raw: RawObject): ProxiedEndpoint[] | undefined {
   const slice = decodeEndpointSlice(raw);
   return slice?.endpoints
     .filter(({ serving }) => serving)
-    .flatMap(({ addresses: [address], nodeName }) =>
+    .flatMap(({ addresses: [address], nodeName, ready }) =>
       address === undefined
         ? []
-        : [{ service: `${slice.namespace}/${slice.serviceName}`, address, node: nodeName }],
+        : [
+            {
+              service: `${slice.namespace}/${slice.serviceName}`,
+              address,
+              node: nodeName,
+              isReady: ready,
+            },
+          ],
     );
 }
 
-const applied = new Map<string, string>();
+/** The newest ruleset of each node, loaded or not. */
+const wanted = new Map<string, string>();
+/** The rulesets that are to be loaded next. */
+const due = new Map<string, string>();
 const busy = new Set<string>();
+let isSettling = false;
 
-/** Runs `nft` on each node, one at a time per node and always with the newest state. */
 function schedule(): void {
-  for (const node of values.node) {
-    if (busy.has(node)) continue;
-    busy.add(node);
-    setTimeout(() => applyTo(node), settleMs);
-  }
+  if (isSettling) return;
+  isSettling = true;
+  setTimeout(() => {
+    isSettling = false;
+    for (const node of values.node) {
+      const ruleset = rulesetOf(node, [...services.values()], [...slices.values()].flat());
+      if (wanted.get(node) === ruleset) continue;
+      wanted.set(node, ruleset);
+      setTimeout(() => {
+        due.set(node, ruleset);
+        if (!busy.has(node)) load(node);
+      }, Number(values.late));
+    }
+  }, settleMs);
 }
 
-function applyTo(node: string): void {
-  const ruleset = rulesetOf(node, [...services.values()], [...slices.values()].flat());
-  if (applied.get(node) === ruleset) {
+/** Runs `nft` on a node, one at a time and always with the newest ruleset that is due. */
+function load(node: string): void {
+  const ruleset = due.get(node);
+  if (ruleset === undefined) {
     busy.delete(node);
     return;
   }
-  applied.set(node, ruleset);
+  due.delete(node);
+  busy.add(node);
   const nft = spawn('ip', ['netns', 'exec', node, 'nft', '-f', '-'], {
     stdio: ['pipe', 'inherit', 'inherit'],
   });
   nft.on('close', (code) => {
     if (code !== 0) logger.error({ node, code }, 'nft refused the ruleset');
-    applyTo(node);
+    load(node);
   });
   nft.stdin.end(ruleset);
 }

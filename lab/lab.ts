@@ -16,8 +16,8 @@ import { startKubeProxy } from './kubernetes/kube-proxy.ts';
 import { Kubernetes } from './kubernetes/kubernetes.ts';
 import { SecondServer } from './kubernetes/second-server.ts';
 import type { NetworkNamespace } from './netns.ts';
-import { Pods, podStatus } from './pods.ts';
-import { type Probe, type ProbeResult, probeDatagrams, probeHttp } from './probe.ts';
+import { Pods, podStatus, type TerminatingPods } from './pods.ts';
+import { type DatagramOptions, type Probe, type ProbeResult, probeDatagrams, probeHttp } from './probe.ts';
 import { Processes } from './processes.ts';
 import { type NamedObject, put } from './put.ts';
 import { podEnvironment, withServiceAccount, writeServiceAccount } from './service-account.ts';
@@ -47,6 +47,8 @@ export interface LabOptions {
    * virtual address. The second server has it at first. See {@link Lab.secondServer}.
    */
   readonly hasSecondServer?: boolean;
+  /** How late the stand-in of kube-proxy loads its rules, beside the time that it needs. 0 by default. */
+  readonly kubeProxyLateMs?: number;
 }
 
 /** The Pod that a DaemonSet would create. The lab itself starts the process. */
@@ -137,7 +139,7 @@ export class Lab {
     ]);
     await Promise.all(fabric.nodes.map((node) => put(lab.client, paths.nodes, nodeObject(node))));
     if (server instanceof Kubernetes) await lab.#joinNodes(server);
-    else await lab.#standIn();
+    else await lab.#standIn(options.kubeProxyLateMs ?? 0);
     await Promise.all([lab.#issueToken('controller'), lab.#issueToken('speaker')]);
     if (options.bellman ?? true) {
       await Promise.all(
@@ -154,13 +156,14 @@ export class Lab {
   }
 
   /** Plays what the embedded API server lacks. */
-  async #standIn(): Promise<void> {
+  async #standIn(kubeProxyLateMs: number): Promise<void> {
     await put(this.client, paths.namespaces, { metadata: { name: 'bellman-system' } });
     for (const name of ['controller', 'speaker', 'viewer'])
       await put(this.client, `${paths.namespaces}/bellman-system/serviceaccounts`, { metadata: { name } });
     this.processes.start('kube-proxy', this.fabric.control, process.execPath, [
       join(root, 'lab/kube-proxy.ts'),
-      ...['--kubeconfig', kubeconfigPath, ...this.fabric.nodes.flatMap(({ name }) => ['--node', name])],
+      ...['--kubeconfig', kubeconfigPath, '--late', String(kubeProxyLateMs)],
+      ...this.fabric.nodes.flatMap(({ name }) => ['--node', name]),
     ]);
   }
 
@@ -367,6 +370,11 @@ export class Lab {
     return this.#pods.remove(service, node);
   }
 
+  /** Lets the Service's pods on a node terminate. See {@link Pods.terminate}. */
+  terminatePods(service: string, node: LabNode): Promise<TerminatingPods> {
+    return this.#pods.terminate(service, node);
+  }
+
   /** Applies one of `lab/examples`. */
   applyExample(name: string): Promise<string> {
     return this.kubectl('apply', '--validate=false', '-f', join(root, 'lab/examples', `${name}.yaml`));
@@ -422,8 +430,9 @@ export class Lab {
     host: NetworkNamespace,
     addresses: readonly string[],
     intervalMs = 1,
+    options: DatagramOptions = {},
   ): Probe<readonly (ProbeResult & { readonly address: string })[]> {
-    return probeDatagrams(host, addresses, intervalMs);
+    return probeDatagrams(host, addresses, intervalMs, options);
   }
 
   /** Waits for a condition. After the deadline it throws an error with the condition, the last error and the last lines of every log. */

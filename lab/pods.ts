@@ -23,6 +23,13 @@ interface Pod {
   readonly addresses: readonly [v4: string, v6: string];
 }
 
+/** Pods of a Service on a node that terminate and still serve. */
+export interface TerminatingPods {
+  readonly addresses: readonly string[];
+  /** Ends the processes, and then removes the endpoints. */
+  end(): Promise<void>;
+}
+
 interface Slice {
   /** `null` without endpoints. */
   readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null;
@@ -33,6 +40,7 @@ export class Pods {
   readonly #processes: Processes;
   readonly #publishes: boolean;
   #pods: readonly Pod[] = [];
+  readonly #terminating = new Set<Pod>();
   #made = 0;
 
   /** `publishes`: whether this object writes the EndpointSlices. Otherwise the cluster has a controller that does. */
@@ -73,6 +81,28 @@ export class Pods {
     for (const { name } of gone) await this.#processes.stop(name);
   }
 
+  /**
+   * Lets the Service's pods on a node terminate, as the deletion of a Pod does that has a `preStop` hook: their endpoints are no longer ready, and
+   * still serve until they are ended. Kubernetes has this only with kubelets, which the lab does not have.
+   */
+  async terminate(service: string, node: LabNode): Promise<TerminatingPods> {
+    if (!this.#publishes) throw new Error('pods of the lab cannot terminate slowly with Kubernetes');
+    const gone = this.#pods.filter((pod) => pod.service === service && pod.node === node);
+    for (const pod of gone) this.#terminating.add(pod);
+    await this.#publish(service);
+    return {
+      addresses: gone.flatMap((pod) => pod.addresses),
+      end: async () => {
+        for (const { name } of gone) await this.#processes.stop(name);
+        this.#pods = this.#pods.filter((pod) => !gone.includes(pod));
+        for (const pod of gone) this.#terminating.delete(pod);
+        await this.#publish(service);
+        for (const { name } of gone)
+          await this.#client.request({ method: 'DELETE', path: `${podsPath}/${name}` });
+      },
+    };
+  }
+
   /** Whether a slice of the Service has the address of one of the pods. */
   async #arePublished(service: string, pods: readonly Pod[]): Promise<boolean> {
     const { items } = await this.#client.request<{ items: readonly Slice[] }>({
@@ -111,11 +141,15 @@ export class Pods {
       },
       addressType: family,
       ports: [{ name: '', port, protocol: 'TCP' }],
-      endpoints: own.map(({ name, node, addresses }) => ({
-        addresses: [addresses[index]],
-        nodeName: node.name,
-        conditions: { ready: true, serving: true, terminating: false },
-        targetRef: { kind: 'Pod', namespace, name },
+      endpoints: own.map((pod) => ({
+        addresses: [pod.addresses[index]],
+        nodeName: pod.node.name,
+        conditions: {
+          ready: !this.#terminating.has(pod),
+          serving: true,
+          terminating: this.#terminating.has(pod),
+        },
+        targetRef: { kind: 'Pod', namespace, name: pod.name },
       })),
     }));
     // Old versions of `kubectl describe service` show Endpoints, which hold one family.

@@ -25,13 +25,20 @@ export function probeHttp(host: NetworkNamespace, address: string): Probe<HttpPr
   return startProbe(host, 'prober.ts', [`http://${address.includes(':') ? `[${address}]` : address}/`]);
 }
 
+export interface DatagramOptions {
+  /** Whether each datagram comes from a port of its own, so that kube-proxy chooses an endpoint for it. */
+  readonly newFlows?: boolean;
+}
+
 /** Sends datagrams from a host to one address after another, until stopped. */
 export function probeDatagrams(
   host: NetworkNamespace,
   addresses: readonly string[],
   intervalMs: number,
+  { newFlows = false }: DatagramOptions = {},
 ): Probe<readonly (ProbeResult & { readonly address: string })[]> {
-  return startProbe(host, 'datagram-prober.ts', [String(intervalMs), ...addresses]);
+  const flags = newFlows ? ['--new-flows'] : [];
+  return startProbe(host, 'datagram-prober.ts', [...flags, String(intervalMs), ...addresses]);
 }
 
 function startProbe<T>(host: NetworkNamespace, script: string, args: readonly string[]): Probe<T> {

@@ -7,7 +7,7 @@ import { paths } from '../../src/kubernetes/write.ts';
 import { startFrr, vtysh } from './lab-frr.ts';
 
 /** `drainDelaySeconds` is short, so that the routers soon lose the routes. A test that looks at the drain itself takes a long one. */
-export const drainConfig = (drainDelaySeconds = 2) => `
+export const drainConfig = (drainDelaySeconds = 2, announceDelaySeconds = 0) => `
 peers:
 - my-asn: 64512
   peer-asn: 64500
@@ -15,6 +15,7 @@ peers:
 leave-on-taints:
 - key: example.com/reboot
 drain-delay: ${drainDelaySeconds}s
+announce-delay: ${announceDelaySeconds}s
 address-pools:
 - name: public
   protocol: bgp
@@ -25,14 +26,19 @@ address-pools:
   addresses: [192.0.2.240-192.0.2.250]
 `;
 
-function service(name: string, pool: string): object {
+/** A Service whose pods echo datagrams and answer HTTP requests. */
+export function echoService(name: string, pool: string, policy: 'Cluster' | 'Local' = 'Cluster'): object {
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace: 'default', annotations: { 'bellman.dev/address-pool': pool } },
     spec: {
       type: 'LoadBalancer',
-      ports: [{ name: 'echo', protocol: 'UDP', port: 80, targetPort: 8080 }],
+      externalTrafficPolicy: policy,
+      ports: [
+        { name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 },
+        { name: 'echo', protocol: 'UDP', port: 80, targetPort: 8080 },
+      ],
       selector: { app: name },
     },
   };
@@ -51,23 +57,30 @@ export async function startDrainLab(): Promise<DrainLab> {
   const lab = await Lab.start();
   await configureBird(lab);
   await lab.configure(drainConfig());
-  await lab.apply(service('web', 'public'), service('printer', 'office'));
+  await lab.apply(echoService('web', 'public'), echoService('printer', 'office'));
   for (const name of ['web', 'printer']) await lab.addPods(name, lab.fabric.nodes);
-  const addressOf = async (name: string) => {
-    await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
-    return (await lab.addressesOf(name))[0] ?? '';
-  };
-  const [routed, local] = [await addressOf('web'), await addressOf('printer')];
-  await lab.until('a node answers for printer', async () => {
-    // The near client asks for the owner when it has something to send.
-    await lab.fabric.near.exec('bash', '-c', `echo > /dev/udp/${local}/9`);
-    return (await ownerOf(lab, local)) !== undefined;
-  });
+  const [routed, local] = [await addressOf(lab, 'web'), await addressOf(lab, 'printer')];
+  await untilAnswered(lab, local);
   return { lab, routed, local };
 }
 
+/** Waits for the address of a Service. */
+export async function addressOf(lab: Lab, name: string): Promise<string> {
+  await lab.until(`${name} has an address`, async () => (await lab.addressesOf(name)).length === 1);
+  return (await lab.addressesOf(name))[0] ?? '';
+}
+
+/** Waits until a node answers for an address in layer 2. */
+export function untilAnswered(lab: Lab, address: string): Promise<void> {
+  return lab.until(`a node answers for ${address}`, async () => {
+    // The near client asks for the owner when it has something to send.
+    await lab.fabric.near.exec('bash', '-c', `echo > /dev/udp/${address}/9`);
+    return (await ownerOf(lab, address)) !== undefined;
+  });
+}
+
 /** Lets BIRD prefer other routes to those with GRACEFUL_SHUTDOWN, as RFC 8326 section 4 asks. */
-async function configureBird(lab: Lab): Promise<void> {
+export async function configureBird(lab: Lab): Promise<void> {
   const file = '/run/lab/bird-drain.conf';
   const filter = 'import filter { if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; };';
   writeFileSync(file, birdConfig(lab.fabric).replaceAll('import all;', filter));

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/lab.ts';
 import type { NetworkNamespace } from '../../lab/netns.ts';
+import type { DatagramOptions } from '../../lab/probe.ts';
 
 /** Far apart, so that the buffer of a pod's socket holds all datagrams that arrive while a busy machine does not run the pod. */
 const intervalMs = 10;
@@ -25,8 +26,9 @@ export async function assertNoDatagramLost(
   address: string,
   move: () => Promise<void>,
   client: NetworkNamespace = lab.fabric.near,
+  options: DatagramOptions = {},
 ): Promise<void> {
-  const probe = lab.probeDatagrams(client, [address], intervalMs);
+  const probe = lab.probeDatagrams(client, [address], intervalMs, options);
   await probe.ready;
   try {
     await move();

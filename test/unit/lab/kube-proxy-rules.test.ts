@@ -10,16 +10,16 @@ const web: ProxiedService = {
   ports: [{ protocol: 'TCP', port: 80, targetPort: 8080 }],
 };
 const endpoints = [
-  { service: 'default/web', address: '10.244.1.2', node: 'node-1' },
-  { service: 'default/web', address: '10.244.2.3', node: 'node-2' },
-  { service: 'default/web', address: 'fd00:244:1::2', node: 'node-1' },
-  { service: 'default/other', address: '10.244.1.9', node: 'node-1' },
+  { service: 'default/web', address: '10.244.1.2', node: 'node-1', isReady: true },
+  { service: 'default/web', address: '10.244.2.3', node: 'node-2', isReady: true },
+  { service: 'default/web', address: 'fd00:244:1::2', node: 'node-1', isReady: true },
+  { service: 'default/other', address: '10.244.1.9', node: 'node-1', isReady: true },
 ];
 
-function rules(node: string, service: ProxiedService): string[] {
+function rules(node: string, service: ProxiedService, among = endpoints): string[] {
   return [
     ...new Set(
-      rulesetOf(node, [service], endpoints)
+      rulesetOf(node, [service], among)
         .split('\n')
         .map((line) => line.trim())
         .filter((line) => / daddr /.test(line)),
@@ -44,6 +44,16 @@ describe('rulesetOf()', () => {
       'ip daddr 10.96.0.1 tcp dport 80 meta mark set 0x4000 dnat ip to numgen random mod 2 map { 0 : 10.244.1.2, 1 : 10.244.2.3 } : 8080',
     ]);
     assert.ok(rules('node-3', local).includes('ip daddr 198.51.100.0 tcp dport 80 drop'));
+  });
+
+  test('endpoints that terminate get traffic only while there are no others', () => {
+    const terminating = endpoints.map((each) => ({ ...each, isReady: each.node === 'node-2' }));
+    assert.deepEqual(rules('node-1', { ...web, local: true, clusterIps: [] }, terminating), [
+      'ip daddr 198.51.100.0 tcp dport 80 dnat ip to numgen random mod 1 map { 0 : 10.244.1.2 } : 8080',
+      'ip6 daddr 2001:db8:100:: tcp dport 80 dnat ip6 to numgen random mod 1 map { 0 : fd00:244:1::2 } : 8080',
+    ]);
+    const [cluster] = rules('node-1', web, terminating);
+    assert.match(cluster ?? '', /mod 1 map { 0 : 10\.244\.2\.3 }/);
   });
 
   test('without Services the ruleset only removes the previous rules', () => {

@@ -1,0 +1,104 @@
+/** Common parts of the test and the bench of rolling updates: a lab whose kube-proxy is late, Services, and the replacement of one pod. */
+import type { LabNode } from '../../lab/fabric.ts';
+import { Lab } from '../../lab/lab.ts';
+import { ownerOf } from '../../lab/steps.ts';
+import { nextHops } from '../e2e/bfd-fixtures.ts';
+import { addressOf, bird, configureBird, drainConfig, echoService, untilAnswered } from './drain.ts';
+
+/** How late kube-proxy loads its rules. */
+const kubeProxyLateMs = 1000;
+
+export interface RollingLab {
+  readonly lab: Lab;
+  /** Address of the Service `web`: by BGP, with the policy Local. */
+  readonly web: string;
+  /** Address of the Service `shop`: by BGP, with the policy Cluster. */
+  readonly shop: string;
+  /** Address of the Service `printer`: in layer 2, with the policy Local. */
+  readonly printer: string;
+}
+
+/**
+ * A lab of three nodes. `web` and `shop` have a pod on the first and the second node, and `printer` has one on the first. BIRD runs on the
+ * router.
+ */
+export async function startRollingLab(announceDelaySeconds: number): Promise<RollingLab> {
+  const lab = await Lab.start({ kubeProxyLateMs });
+  await configureBird(lab);
+  await lab.configure(drainConfig(2, announceDelaySeconds));
+  await lab.apply(
+    echoService('web', 'public', 'Local'),
+    echoService('shop', 'public'),
+    echoService('printer', 'office', 'Local'),
+  );
+  const { nodes } = lab.fabric;
+  for (const [name, count] of [
+    ['web', 2],
+    ['shop', 2],
+    ['printer', 1],
+  ] as const)
+    await lab.addPods(name, nodes.slice(0, count));
+  const [web, shop, printer] = [
+    await addressOf(lab, 'web'),
+    await addressOf(lab, 'shop'),
+    await addressOf(lab, 'printer'),
+  ];
+  await lab.until('web has two nodes', async () => (await nextHops(lab, web)).length === 2);
+  await lab.until('shop has all nodes', async () => (await nextHops(lab, shop)).length === nodes.length);
+  await untilAnswered(lab, printer);
+  for (const [client, address] of [
+    [lab.fabric.far, web],
+    [lab.fabric.far, shop],
+    [lab.fabric.near, printer],
+  ] as const)
+    await lab.until(`${address} answers`, async () => (await lab.curl(client, address)) !== '');
+  return { lab, web, shop, printer };
+}
+
+/** A Service of the lab, and how a pod of it is replaced. */
+interface Replacement {
+  readonly service: string;
+  readonly address: string;
+  readonly from: LabNode;
+  readonly to: LabNode;
+}
+
+/**
+ * Replaces a pod as a Deployment with `maxUnavailable: 0` does: when the new pod is ready, the old one terminates, and both serve. The old pod
+ * ends when `isMoved` is true.
+ */
+async function replacePod(
+  lab: Lab,
+  { service, from, to }: Replacement,
+  isMoved: (old: readonly string[]) => Promise<boolean>,
+): Promise<void> {
+  await lab.addPods(service, [to]);
+  const old = await lab.terminatePods(service, from);
+  await lab.until(`nothing is sent to the old pod of ${service}`, () => isMoved(old.addresses));
+  await old.end();
+}
+
+/** The old pod ends when the router has no route to its node, and has one to the new node. */
+export async function replaceRouted(lab: Lab, replacement: Replacement): Promise<void> {
+  const { address, from, to } = replacement;
+  await replacePod(lab, replacement, async () => {
+    const hops = await nextHops(lab, address);
+    return hops.includes(to.addresses[0]) && !(await bird.hasRoute(lab, address, from));
+  });
+}
+
+/** The old pod ends when kube-proxy sends to it from no node. */
+export async function replaceAnywhere(lab: Lab, replacement: Replacement): Promise<void> {
+  await replacePod(lab, replacement, async (old) => {
+    const rules = await Promise.all(
+      lab.fabric.nodes.map(({ namespace }) => namespace.exec('nft', 'list', 'table', 'inet', 'kube-proxy')),
+    );
+    return !rules.some((text) => old.some((address) => new RegExp(`${address}\\b`).test(text)));
+  });
+}
+
+/** The old pod ends when another node answers for the address. */
+export async function replaceAnswered(lab: Lab, replacement: Replacement): Promise<void> {
+  const { address, to } = replacement;
+  await replacePod(lab, replacement, async () => (await ownerOf(lab, address))?.name === to.name);
+}
