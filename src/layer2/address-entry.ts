@@ -8,6 +8,8 @@ export interface CandidateNodes {
   readonly nodeInterfaces?: Readonly<Record<string, readonly string[]>>;
   /** How much each node is preferred as the owner. The greatest number wins. A node that is missing here has 0. A node that leaves has less. */
   readonly preferences?: Readonly<Record<string, number>>;
+  /** Nodes that become the owner only if no other node can. They keep what they own. Sorted; absent when there is none. */
+  readonly avoided?: readonly string[];
 }
 
 /** The fields of an entry besides its candidates. */
@@ -67,10 +69,16 @@ export function interfacesOf({ interfaces, nodeInterfaces }: Interfaces, node: s
 export function candidateNodes(
   interfaces: ReadonlyMap<string, readonly string[]>,
   preferences: ReadonlyMap<string, number>,
+  avoided: readonly string[],
 ): CandidateNodes {
   const candidates = [...interfaces.keys()].sort();
   const sorted = new Map(candidates.map((node) => [node, interfaces.get(node) ?? []]));
-  return { candidates, ...perNode(sorted), ...preferencesOf(preferences) };
+  return {
+    candidates,
+    ...perNode(sorted),
+    ...preferencesOf(preferences),
+    ...(avoided.length > 0 ? { avoided: [...new Set(avoided)].sort() } : {}),
+  };
 }
 
 /** Stores each node's interfaces in the shortest form: a single list when all nodes have the same interfaces. */
@@ -90,7 +98,7 @@ function preferencesOf(byNode: ReadonlyMap<string, number>): Pick<CandidateNodes
 
 /**
  * Joins the candidates of several sources. A node may answer if one source allows it, on the interfaces of all sources that do. Its preference
- * is the greatest.
+ * is the greatest. A node that one source avoids is avoided.
  */
 export function joinCandidates(all: readonly CandidateNodes[]): CandidateNodes {
   const [only, another] = all;
@@ -107,5 +115,9 @@ export function joinCandidates(all: readonly CandidateNodes[]): CandidateNodes {
       preferences.set(node, Math.max(preference, preferences.get(node) ?? preference));
     }
   }
-  return candidateNodes(interfaces, preferences);
+  return candidateNodes(
+    interfaces,
+    preferences,
+    all.flatMap(({ avoided = [] }) => avoided),
+  );
 }

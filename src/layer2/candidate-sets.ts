@@ -131,5 +131,7 @@ function withChange(
       interfaces.set(node, interfacesOf(each, node));
       preferences.set(node, each.preferences?.[node] ?? 0);
     }
-  return candidateNodes(interfaces, preferences);
+  const replaced = new Set([...gone, ...put.candidates]);
+  const avoided = (before.avoided ?? []).filter((node) => !replaced.has(node));
+  return candidateNodes(interfaces, preferences, [...avoided, ...(put.avoided ?? [])]);
 }

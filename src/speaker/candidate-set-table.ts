@@ -2,7 +2,7 @@ import type { Layer2Advertisement, PoolConfig } from '../config/config.ts';
 import { anySelectorMatches, type Labels } from '../config/selector.ts';
 import type { Node } from '../kubernetes/model.ts';
 import { type CandidateNodes, type CandidateSetChange, candidateNodes } from '../layer2/address-entry.ts';
-import { leavingOf } from './leaving.ts';
+import { isMaintenancePlanned, leavingOf } from './leaving.ts';
 import { type NodeRules, nodeRefusal } from './node-refusal.ts';
 
 /** How a node of a set may answer. */
@@ -12,6 +12,8 @@ interface Candidate {
   /** Negative while the node leaves. */
   readonly preference: number;
   readonly isLeaving: boolean;
+  /** Whether the node gets no new addresses while other nodes can have them. */
+  readonly isAvoided: boolean;
 }
 
 /**
@@ -110,13 +112,15 @@ export class CandidateSetTable {
   ): CandidateNodes {
     const interfaces = new Map<string, readonly string[]>();
     const preferences = new Map<string, number>();
+    const avoided: string[] = [];
     for (const node of nodes) {
       const candidate = set.nodes.get(node);
       if (!candidate) continue;
       interfaces.set(node, candidate.interfaces);
       preferences.set(node, candidate.preference - penaltyOf(node));
+      if (candidate.isAvoided) avoided.push(node);
     }
-    return candidateNodes(interfaces, preferences);
+    return candidateNodes(interfaces, preferences, avoided);
   }
 
   /** Changes for the layer-2 process since the last call. */
@@ -207,12 +211,16 @@ export class CandidateSetTable {
     const interfaces = allowsAll ? [] : [...new Set(matching.flatMap((each) => each.interfaces))].sort();
     const isLeaving = leavingOf(node, this.#rules) !== undefined;
     const preference = preferenceOf(node, matching) - (isLeaving ? leavingPenalty : 0);
-    return { interfaces, preference, isLeaving };
+    return { interfaces, preference, isLeaving, isAvoided: isMaintenancePlanned(node) };
   }
 }
 
 function isSame(a: Candidate, b: Candidate): boolean {
-  return a.preference === b.preference && a.interfaces.join('/') === b.interfaces.join('/');
+  return (
+    a.preference === b.preference &&
+    a.isAvoided === b.isAvoided &&
+    a.interfaces.join('/') === b.interfaces.join('/')
+  );
 }
 
 /** Sum of the weights of all preferences that the node meets, in the advertisements that select it. */

@@ -60,6 +60,11 @@ export function isShuttingDown(node: Node): boolean {
   return shutdownOf(node) !== undefined;
 }
 
+/** Whether maintenance is planned (KEP-5683). Such a node does not leave, but it gets no new layer-2 addresses while other nodes can have them. */
+export function isMaintenancePlanned({ conditions }: Node): boolean {
+  return conditions.some(({ type, status }) => type === 'MaintenancePlanned' && status === 'True');
+}
+
 /** Why the node leaves, or `undefined` when it does not. */
 export function leavingOf(node: Node, rules: LeavingRules): Leaving | undefined {
   const reason = node.annotations[maintenanceAnnotation];

@@ -1,6 +1,6 @@
 import { excludeFromLoadBalancersLabel, outOfServiceTaint } from '../cluster/names.ts';
 import type { Node } from '../kubernetes/model.ts';
-import { isShuttingDown, type LeavingRules, leavingOf } from './leaving.ts';
+import { isMaintenancePlanned, isShuttingDown, type LeavingRules, leavingOf } from './leaving.ts';
 
 const excludeLabelField = `Node metadata.labels[${excludeFromLoadBalancersLabel}]`;
 const outOfServiceField = `Node spec.taints[key=${outOfServiceTaint}]`;
@@ -52,6 +52,7 @@ export function planningKey(name: string, node: Node | undefined, rules: NodeRul
   return JSON.stringify([
     refusal?.reason,
     leavingOf(node, rules),
+    isMaintenancePlanned(node),
     Object.entries(node.labels).sort(),
     node.internalIPs,
   ]);

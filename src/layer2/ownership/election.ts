@@ -7,6 +7,8 @@ export interface VacantAddress {
   readonly group: string;
   /** Nodes that could answer for the address. */
   readonly eligible: readonly string[];
+  /** Those of the eligible nodes that may get the address although they own no other address of its group. Absent when all of them may. */
+  readonly placeable?: readonly string[];
   /**
    * The node that has already claimed the address after the same loss. Nodes that learned of the loss earlier elected owners for all lost
    * addresses together. This node must elect the same owners for the remaining addresses, so its election includes those already claimed.
@@ -99,12 +101,12 @@ class Election {
     this.#groupOwners(group).add(owner);
   }
 
-  best({ address, group, eligible }: VacantAddress): string | undefined {
+  best({ address, group, eligible, placeable = eligible }: VacantAddress): string | undefined {
     const groupOwners = this.#groupOwners(group);
     const preferred = groupOwners.size === 0 ? [] : eligible.filter((node) => groupOwners.has(node));
     if (preferred.length > 0) return new LoadRanking(preferred, this.#load).best(address);
-    const ranking = this.#rankings.get(eligible) ?? new LoadRanking(eligible, this.#load);
-    this.#rankings.set(eligible, ranking);
+    const ranking = this.#rankings.get(placeable) ?? new LoadRanking(placeable, this.#load);
+    this.#rankings.set(placeable, ranking);
     return ranking.best(address);
   }
 
@@ -113,7 +115,7 @@ class Election {
     const left = new Map<string, { readonly all: readonly (readonly VacantAddress[])[]; next: number }>();
     for (const [owner, all] of groups) left.set(owner, { all, next: 0 });
     const most = new LoadHeap('greatest', left.keys(), this.#load);
-    const least = new LoadHeap('least', eligibleIn(groups), this.#load);
+    const least = new LoadHeap('least', placeableIn(groups), this.#load);
     for (;;) {
       yield;
       const owner = most.first();
@@ -138,10 +140,11 @@ class Election {
     const [first] = group;
     if (!first || group.some(({ recordedOwner }) => recordedOwner !== owner)) return undefined;
     if (this.#groupOwners(first.group).size > 1) return undefined;
-    const others = new Set(group.slice(1).map((each) => each.eligible));
-    others.delete(first.eligible);
+    const others = new Set(group.slice(1).map(placeableFor));
+    const own = placeableFor(first);
+    others.delete(own);
     const sets = [...others].map((nodes) => new Set(nodes));
-    const able = first.eligible.filter((node) => sets.every((nodes) => nodes.has(node)));
+    const able = own.filter((node) => sets.every((nodes) => nodes.has(node)));
     const next = new LoadRanking(able, this.#load).best(first.address);
     const count = group.length;
     if (next === undefined || this.#load(next) + count >= this.#load(owner) - count) return undefined;
@@ -162,11 +165,15 @@ class Election {
   }
 }
 
-/** All nodes that are eligible for an address of the groups. */
-function eligibleIn(groups: ReadonlyMap<string, readonly (readonly VacantAddress[])[]>): Set<string> {
+function placeableFor({ eligible, placeable = eligible }: VacantAddress): readonly string[] {
+  return placeable;
+}
+
+/** All nodes that may get an address of the groups. */
+function placeableIn(groups: ReadonlyMap<string, readonly (readonly VacantAddress[])[]>): Set<string> {
   const lists = new Set<readonly string[]>();
   for (const all of groups.values())
-    for (const group of all) for (const { eligible } of group) lists.add(eligible);
+    for (const group of all) for (const each of group) lists.add(placeableFor(each));
   const nodes = new Set<string>();
   for (const list of lists) for (const node of list) nodes.add(node);
   return nodes;

@@ -22,6 +22,9 @@ export class Eligibility {
   /** The lists that remain of a list without its mute nodes, by these nodes. */
   readonly #audible = new Map<readonly string[], Map<string, readonly string[]>>();
 
+  /** The lists that remain of a list without the nodes that an entry avoids, by these nodes. */
+  readonly #placeable = new Map<readonly string[], Map<string, readonly string[]>>();
+
   /** The nodes of each list of eligible nodes. */
   readonly #sets = new Map<readonly string[], ReadonlySet<string>>();
   /** The ready nodes of each list, and the node itself if it is in the list. Each list is filtered once. */
@@ -73,6 +76,17 @@ export class Eligibility {
     if (!preferences || nodes.length < 2) return nodes;
     const greatest = Math.max(...nodes.map((node) => preferences[node] ?? 0));
     return nodes.filter((node) => (preferences[node] ?? 0) === greatest);
+  }
+
+  /** The nodes of the list that may become the owner: all but those that the entry avoids, or all if it avoids all of them. */
+  placeable(nodes: readonly string[], { avoided }: AddressEntry): readonly string[] {
+    if (!avoided) return nodes;
+    const cached = this.#placeable.get(nodes) ?? new Map<string, readonly string[]>();
+    this.#placeable.set(nodes, cached);
+    const key = avoided.join();
+    const remaining = cached.get(key) ?? nodes.filter((node) => !avoided.includes(node));
+    cached.set(key, remaining);
+    return remaining.length > 0 ? remaining : nodes;
   }
 
   /** Whether no other node that is eligible and ready is preferred to this eligible node. */

@@ -48,12 +48,13 @@ export interface SuccessorInput {
 /**
  * The nodes that the election chooses from, and the recorded owner if it is one of them and the address has no claim. These are the most
  * preferred nodes that are eligible. Nodes that were passed over are left out. When all of them were passed over, less preferred nodes
- * follow, unless the owner still answers: it then goes on to wait for a preferred node.
+ * follow, unless the owner still answers: it then goes on to wait for a preferred node. A node that the entry avoids
+ * is not placeable, but an owner and a recorded owner keep the address although they are avoided.
  */
 export function successors(
   { self, address, entry, vacancy: { passedOver }, owner }: SuccessorInput,
   eligibility: Eligibility,
-): Pick<VacantAddress, 'eligible' | 'recordedOwner'> {
+): Pick<VacantAddress, 'eligible' | 'placeable' | 'recordedOwner'> {
   const all = eligibility.eligible(address, entry);
   // A first placement can wait until nodes that start together are ready. An address that has lost its owner cannot wait, so only ready
   // nodes may take it.
@@ -68,5 +69,10 @@ export function successors(
     recordedOwner !== undefined &&
     remaining.length > 0 &&
     chosen.includes(recordedOwner);
-  return { eligible: chosen, ...(isRecordedNext ? { recordedOwner } : {}) };
+  const placeable = eligibility.placeable(chosen, entry);
+  return {
+    eligible: chosen,
+    ...(placeable === chosen ? {} : { placeable }),
+    ...(isRecordedNext ? { recordedOwner } : {}),
+  };
 }

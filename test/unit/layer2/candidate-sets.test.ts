@@ -49,6 +49,20 @@ describe('CandidateSets', () => {
     ]);
   });
 
+  test('keeps the avoided nodes of a set through its changes', () => {
+    const sets = new CandidateSets();
+    const put = { ...nodes('a', 'b', 'c'), avoided: ['a', 'b'] };
+    sets.resolve({ kind: 'table', sets: [set(1, put)], upsert: [entry(web, 1)], remove: [] });
+    const avoidedAfter = (next: ReturnType<typeof nodes>, remove: string[] = []) =>
+      sets.resolve({ kind: 'change', sets: [set(1, next, remove)], upsert: [], remove: [] }).upsert[0]
+        ?.avoided;
+    assert.deepEqual(avoidedAfter(nodes('d')), ['a', 'b']);
+    assert.deepEqual(avoidedAfter(nodes('a')), ['b']);
+    assert.deepEqual(avoidedAfter({ ...nodes('c'), avoided: ['c'] } as never), ['b', 'c']);
+    assert.deepEqual(avoidedAfter(nodes(), ['b']), ['c']);
+    assert.equal(avoidedAfter(nodes('c')), undefined);
+  });
+
   test('joins the sources of an address that Services share', () => {
     const sets = new CandidateSets();
     const { upsert } = sets.resolve({

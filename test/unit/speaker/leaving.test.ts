@@ -57,6 +57,7 @@ const signals: readonly (readonly [string, Partial<Node>, string?])[] = [
         } (${type}, AdminRequested) since ${at}`,
       ] as const,
   ),
+  ['the condition MaintenancePlanned', { conditions: [condition({ type: 'MaintenancePlanned' })] }],
   ['a condition that is False', { conditions: [condition({ type: 'Drained', status: 'False' })] }],
   ['a condition that is Unknown', { conditions: [condition({ type: 'Drained', status: 'Unknown' })] }],
   ['the condition Ready', { conditions: [condition({})] }],
@@ -174,4 +175,6 @@ test('planningKey() changes when the node begins to leave', () => {
   const before = planningKey('n', node('n'), rules);
   assert.notEqual(planningKey('n', node('n', { deletedAt: at }), rules), before);
   assert.equal(planningKey('n', node('n', { taints: [taint('dedicated')] }), rules), before);
+  const planned = node('n', { conditions: [condition({ type: 'MaintenancePlanned' })] });
+  assert.notEqual(planningKey('n', planned, rules), before);
 });

@@ -277,6 +277,21 @@ test('planService() lists every node that may announce as a layer-2 candidate', 
   assert.deepEqual(planService(...input).routes, []);
 });
 
+test('planService() avoids a layer-2 candidate whose maintenance is planned, and does not make it leave', () => {
+  const planned = {
+    type: 'MaintenancePlanned',
+    status: 'True',
+    reason: '',
+    message: '',
+  };
+  const nodeList = [node('node-1', { conditions: [planned] }), node('node-2')];
+  const plan = context({ config: office, nodeList });
+  const entry = entryOf(printer, [slice('printer', ['node-2'])], plan);
+  assert.deepEqual([entry?.candidates, entry?.avoided], [['node-1', 'node-2'], ['node-1']]);
+  assert.equal(entry?.preferences, undefined);
+  assert.deepEqual(planService(printer, [slice('printer', ['node-2'])], plan).refusals, []);
+});
+
 test('planService() lists only nodes with ready endpoints as layer-2 candidates under externalTrafficPolicy Local', () => {
   const local = { ...printer, externalTrafficPolicy: 'Local' as const };
   const input = [local, [slice('printer', ['node-2'])], context({ config: office })] as const;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { firstClaim } from '../../../support/layer2-cluster.ts';
-import { entry, patienceMs, Subject, settleMs, web } from './subject.ts';
+import { entry, mail, patienceMs, Subject, settleMs, web } from './subject.ts';
 
 const prefersA = entry(web, { preferences: { a: 50 } });
 const prefersB = entry(web, { preferences: { b: 50 } });
@@ -40,6 +40,43 @@ test('when the owner is dead and the preferred node does not claim, the other no
   const subject = new Subject({ live: ['a', 'b'], entries: [prefersB], claims: { [web]: 'c' } });
   assert.deepEqual(subject.start(), []);
   assert.deepEqual(subject.pass(patienceMs), [`answer ${web} failover from c`, `claim ${web} 2 by a from c`]);
+});
+
+test('a first placement avoids a node, and so does a failover', () => {
+  const placed = new Subject({ entries: [entry(web, { avoided: ['b', 'c'] })] });
+  placed.start();
+  assert.deepEqual(placed.pass(settleMs), [
+    `probe ${web} first from no owner`,
+    `claim ${web} 1 by a from no owner`,
+  ]);
+  const entries = [entry(web, { avoided: ['b'] })];
+  const lost = new Subject({ live: ['a', 'b'], entries, claims: { [web]: 'c' } });
+  assert.deepEqual(lost.start(), [`answer ${web} failover from c`, `claim ${web} 2 by a from c`]);
+});
+
+test('an avoided node keeps what it owns, and takes an address over when no other node can', () => {
+  const owner = new Subject({ entries: [entry(web, { avoided: ['a'] })], claims: { [web]: 'a' } });
+  assert.deepEqual(owner.start(), [`answer ${web} failover from a`]);
+  assert.deepEqual(owner.pass(5000), []);
+  const recorded = new Subject({ entries: [entry(web, { avoided: ['a'], recordedOwner: 'a' })] });
+  assert.equal(recorded.start()[0], `answer ${web} recorded from a`);
+  const alone = new Subject({
+    live: ['a'],
+    entries: [entry(web, { avoided: ['a'] })],
+    claims: { [web]: 'c' },
+  });
+  assert.deepEqual(alone.start().slice(0, 1), [`answer ${web} failover from c`]);
+});
+
+test('an avoided node gets the other address of a group of which it owns one', () => {
+  const avoided = ['a'];
+  const entries = [entry(web, { avoided, group: 'dual' }), entry(mail, { avoided, group: 'dual' })];
+  const subject = new Subject({ entries, claims: { [web]: 'a' } });
+  subject.start();
+  assert.deepEqual(subject.pass(settleMs), [
+    `probe ${mail} first from no owner`,
+    `claim ${mail} 1 by a from no owner`,
+  ]);
 });
 
 test('a first placement goes to a preferred node', () => {

@@ -22,6 +22,7 @@ type Happening =
       readonly hasSibling: boolean;
       readonly recorded: number;
       readonly preferred: number;
+      readonly avoided: number;
     }
   | { readonly kind: 'remove'; readonly host: number }
   | { readonly kind: 'part'; readonly nodes: number }
@@ -48,6 +49,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       hasSibling: fc.boolean(),
       recorded: fc.nat(20),
       preferred: fc.oneof(fc.constant(0), mask),
+      avoided: fc.oneof(fc.constant(0), mask),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove'), host }) },
@@ -88,7 +90,7 @@ function act(cluster: Layer2Cluster, happening: Happening): void {
       );
     }
     case 'put': {
-      const { candidates, recorded, hasSibling, preferred } = happening;
+      const { candidates, recorded, hasSibling, preferred, avoided } = happening;
       const preferences = Object.fromEntries(
         picked(names, preferred).map((name, i) => [name, i < 2 ? 50 : 20]),
       );
@@ -97,6 +99,7 @@ function act(cluster: Layer2Cluster, happening: Happening): void {
         ...(hasSibling ? { group: `pair ${happening.host >> 1}` } : {}),
         ...(recordedOwner === undefined ? {} : { recordedOwner }),
         ...(preferred === 0 ? {} : { preferences }),
+        ...(avoided === 0 ? {} : { avoided: picked(names, avoided) }),
       };
       return cluster.change([addressEntry(`192.0.2.${happening.host}`, picked(names, candidates), over)]);
     }
