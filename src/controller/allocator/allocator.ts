@@ -300,7 +300,7 @@ export class Allocator {
     const { service, namespaceLabels, request, terms } = demand;
     const pool = this.#book.poolOf(address);
     if (!pool) return refusals.inNoPool(address, this.#poolNames());
-    const { name, avoidBuggyIps } = pool.config;
+    const { name } = pool.config;
     if (request.pools.length > 0 && !request.pools.includes(name))
       return refusals.inOtherPool(address, name, request.pools);
     const notAllowed = pool.refusal(service, namespaceLabels);
@@ -308,8 +308,7 @@ export class Allocator {
     const taken = this.#book.joinRefusal(address, terms);
     if (taken !== undefined) return refusals.inUse(address, taken);
     const isHeld = this.#book.isHeld(address);
-    if (!isHeld && !pool.free(address.family).has(address.value))
-      return refusals.buggy(address, name, avoidBuggyIps);
+    if (!isHeld && !pool.free(address.family).has(address.value)) return refusals.buggy(address, name);
     const overLimit = this.#limitRefusal(pool, service.namespace, address, others);
     return overLimit ? refusals.about(address, overLimit) : { address, pool: name, allocatedFrom: name };
   }

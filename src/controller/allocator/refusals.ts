@@ -106,9 +106,10 @@ export function inUse(address: IpAddress, reason: string): Refusal {
   return about(address, refusal('address-in-use', reason));
 }
 
-export function buggy(address: IpAddress, pool: string, avoidBuggyIps: boolean): Refusal {
+/** An address that the pool does not assign, although its ranges contain the address. */
+export function buggy(address: IpAddress, pool: string): Refusal {
   return notAllowed(
-    `the requested address ${formatIp(address)} ends in .0 or .255, which pool ${pool} does not assign (avoid-buggy-ips ${avoidBuggyIps})`,
+    `the requested address ${formatIp(address)} ends in .0 or .255, which pool ${pool} does not assign because of avoid-buggy-ips`,
   );
 }
 
