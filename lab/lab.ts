@@ -392,6 +392,17 @@ export class Lab {
     return text.split(' ').filter((ip) => ip !== '');
   }
 
+  /** The Service's announcing record; empty without one. */
+  announcingRecordOf(service: string): Promise<string> {
+    return this.kubectl(
+      'get',
+      'service',
+      service,
+      '-o',
+      'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
+    );
+  }
+
   async markReady(node: LabNode, ready = true): Promise<void> {
     await this.client.request({
       method: 'PATCH',

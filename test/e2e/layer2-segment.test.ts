@@ -256,9 +256,8 @@ test('only the node with the subnet answers for an address in it, and after the 
   await lab.until('annex answers in its subnet', async () =>
     (await lab.curl(client, address)).includes('annex-'),
   );
-  const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
   await lab.until('the record names node and interface', async () =>
-    (await lab.kubectl('get', 'service', 'annex', '-o', path)).includes(`${address}=${third.name}/eth1`),
+    (await lab.announcingRecordOf('annex')).includes(`${address}=${third.name}/eth1`),
   );
   const elsewhere = near.exec('arping', '-c', '2', '-w', '2', '-I', 'eth0', address);
   await assert.rejects(elsewhere, 'no answer in the other subnet');

@@ -69,12 +69,7 @@ describe('the layer-2 process runs while a pool is announced in layer 2', { conc
     });
   }
 
-  async function record(): Promise<string> {
-    return lab.kubectl(
-      ...['get', 'service', 'printer', '-o'],
-      'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
-    );
-  }
+  const record = () => lab.announcingRecordOf('printer');
 
   test('with BGP pools only, no speaker has one, and each is ready without a complaint', async () => {
     await lab.until('every node announces web', async () =>

@@ -70,15 +70,8 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.deepEqual(await answerers(), [await lab.macOf(node)]);
     const answers6 = await lab.fabric.near.exec('ndisc6', '-q', '-m', v6, 'eth0');
     assert.deepEqual([...new Set(answers6.toLowerCase().match(/[0-9a-f:]{17}/g))], [await lab.macOf(node)]);
-    const annotation = [
-      'get',
-      'service',
-      'printer',
-      '-o',
-      'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
-    ];
     await lab.until('the record names the owner', async () => {
-      const record = await lab.kubectl(...annotation);
+      const record = await lab.announcingRecordOf('printer');
       return record.includes(`${v4}=${node.name}/eth0`) && record.includes(`${v6}=${node.name}/eth0`);
     });
   });
@@ -97,8 +90,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     await lab.until('each address is answered', async () => {
       owners.clear();
       for (const name of ['printer', ...names]) {
-        const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
-        const record = await lab.kubectl('get', 'service', name, '-o', path);
+        const record = await lab.announcingRecordOf(name);
         const nodes = [...record.matchAll(/=(node-\d)\//g)].map(([, node]) => node ?? '');
         if (nodes.length === 0) return false;
         for (const node of nodes) owners.set(node, (owners.get(node) ?? 0) + 1);
@@ -131,14 +123,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
   test('a node that is no longer Ready hands over both families, and the record follows without a false event', async () => {
     await allMeet();
     const old = await owner();
-    const record = () =>
-      lab.kubectl(
-        'get',
-        'service',
-        'printer',
-        '-o',
-        'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
-      );
+    const record = () => lab.announcingRecordOf('printer');
     const unassigned = async () =>
       (await lab.kubectl('get', 'events')).split('\n').filter((line) => line.includes('NodeUnassigned'));
     const before = await unassigned();
@@ -176,15 +161,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.equal((await owner()).name, now.name);
     assert.deepEqual(await answerers(), [await lab.macOf(now)]);
     await lab.until('the record names the new owner', async () =>
-      (
-        await lab.kubectl(
-          'get',
-          'service',
-          'printer',
-          '-o',
-          'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
-        )
-      ).includes(`${v4}=${now.name}/`),
+      (await lab.announcingRecordOf('printer')).includes(`${v4}=${now.name}/`),
     );
   });
 

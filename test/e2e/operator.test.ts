@@ -88,10 +88,7 @@ describe('the view of an operator', { concurrency: false }, () => {
       });
   }
 
-  async function record(service = 'printer'): Promise<string> {
-    const path = 'jsonpath={.metadata.annotations.bellman\\.dev/announcing}';
-    return lab.kubectl('get', 'service', service, '-o', path);
-  }
+  const record = (service = 'printer') => lab.announcingRecordOf(service);
 
   async function owner(): Promise<LabNode> {
     const node = await ownerOf(lab, printer);

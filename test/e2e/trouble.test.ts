@@ -107,14 +107,7 @@ describe('faults in a running lab', { concurrency: false }, () => {
       },
       spec: { type: 'LoadBalancer', selector: { app: 'lonely' }, ports: [{ port: 80, targetPort: 8080 }] },
     });
-    const record = () =>
-      lab.kubectl(
-        'get',
-        'service',
-        'lonely',
-        '-o',
-        'jsonpath={.metadata.annotations.bellman\\.dev/announcing}',
-      );
+    const record = () => lab.announcingRecordOf('lonely');
     await lab.until('a node answers for the Service', async () => (await record()) !== '');
     const log = () =>
       lab
