@@ -9,6 +9,7 @@ import type { LabNode } from '../../lab/fabric.ts';
 import { Lab } from '../../lab/lab.ts';
 import { ownerOf } from '../../lab/steps.ts';
 import { assertNoDatagramLost } from '../support/handover.ts';
+import { membersSeenBy, speakersMeet } from '../support/members.ts';
 import { printerAnswers, startPrinter } from '../support/printer.ts';
 
 let lab: Lab;
@@ -47,21 +48,6 @@ async function successorOf(node: LabNode): Promise<string> {
     return macs.length === 1 && macs[0] !== mac;
   });
   return macs[0] ?? '';
-}
-
-async function membersSeenBy(node: LabNode): Promise<string> {
-  const { members } = (await lab.status(node.namespace)) as { members: { node: string; state: string }[] };
-  return members
-    .map((member) => `${member.node}:${member.state}`)
-    .sort()
-    .join(' ');
-}
-
-async function allMeet(): Promise<void> {
-  await lab.until('every speaker sees the others alive', async () => {
-    const views = await Promise.all(lab.fabric.nodes.map(membersSeenBy));
-    return views.every((view) => view.match(/:alive/g)?.length === lab.fabric.nodes.length - 1);
-  });
 }
 
 describe('an address in layer 2', { concurrency: false }, () => {
@@ -115,13 +101,13 @@ describe('an address in layer 2', { concurrency: false }, () => {
     assert.equal((await answerers()).length, 1);
     const now = await owner();
     lab.startSpeaker(before);
-    await allMeet();
+    await speakersMeet(lab);
     assert.equal((await owner()).name, now.name, 'a returning node takes no address back');
     assert.deepEqual(await answerers(), [await lab.macOf(now)]);
   });
 
   test('a node that is no longer Ready hands over both families, and the record follows without a false event', async () => {
-    await allMeet();
+    await speakersMeet(lab);
     const old = await owner();
     const record = () => lab.announcingRecordOf('printer');
     const unassigned = async () =>
@@ -157,7 +143,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
     await lab.api('serve');
-    await allMeet();
+    await speakersMeet(lab);
     assert.equal((await owner()).name, now.name);
     assert.deepEqual(await answerers(), [await lab.macOf(now)]);
     await lab.until('the record names the new owner', async () =>
@@ -170,7 +156,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
     await lab.fabric.segment.ip('link', 'set', before.name, 'down');
     const successor = await successorOf(before);
     await lab.fabric.segment.ip('link', 'set', before.name, 'up');
-    await allMeet();
+    await speakersMeet(lab);
     await lab.until('only the node that took over answers', async () => {
       const macs = await answerers();
       return macs.length === 1 && macs[0] === successor;
@@ -185,10 +171,12 @@ describe('an address in layer 2', { concurrency: false }, () => {
       /bellman_membership_unreachable 2/.test(await lab.metrics(first.namespace)),
     );
     await lab.until('the others see the first as dead', async () =>
-      (await Promise.all(others.map(membersSeenBy))).every((view) => /node-1:dead/.test(view)),
+      (await Promise.all(others.map((node) => membersSeenBy(lab, node)))).every(
+        (view) => view.get(first.name) === 'dead',
+      ),
     );
     await heal();
-    await allMeet();
+    await speakersMeet(lab);
     await lab.until('exactly one node answers', async () => (await answerers()).length === 1);
     await lab.until('no member is missing', async () =>
       /bellman_membership_unreachable 0/.test(await lab.metrics(first.namespace)),
@@ -217,7 +205,7 @@ describe('an address in layer 2', { concurrency: false }, () => {
       return v4 in inUse || (await holders([first])).length === 1;
     });
     await heal();
-    await allMeet();
+    await speakersMeet(lab);
     await lab.until('one node answers', async () => (await answerers()).length === 1);
     assert.deepEqual(await holders(lab.fabric.nodes), before);
   });

@@ -1,11 +1,16 @@
 import type { Lab } from '../../lab/lab.ts';
 import { exposeEcho } from './handover.ts';
+import { speakersMeet } from './members.ts';
 
 /** The addresses of the Service `printer`, one of each family. */
 export type PrinterAddresses = readonly [v4: string, v6: string];
 
-/** Starts the Service `printer` with a Pod on each node, and waits until both of its addresses are answered on the link. */
+/**
+ * Starts the Service `printer` with a Pod on each node, and waits until one node answers for both of its addresses. The speakers meet first. If one
+ * joined during the first election, two nodes could be elected, and each could keep one of the addresses.
+ */
 export async function startPrinter(lab: Lab, { withEcho = false } = {}): Promise<PrinterAddresses> {
+  await speakersMeet(lab);
   await lab.addPods('printer', lab.fabric.nodes);
   await lab.applyExample('printer');
   if (withEcho) await exposeEcho(lab, 'printer');
