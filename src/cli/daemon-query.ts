@@ -9,6 +9,15 @@ export interface DaemonQuery {
   readonly token: string | undefined;
 }
 
+/** The fault of a daemon that runs but cannot reach the API server. It cannot check the token of the query. */
+export const withoutApiServer = 'it runs, but cannot reach the API server, and so cannot check our token';
+
+/** The fault of a daemon that refuses a query because we have no token. */
+export const withoutToken = 'it shows its state to other hosts only with a token';
+
+/** Status of the answers of such daemons (`telemetry/access.ts`). */
+const refusals = { withoutApiServer: 503, withoutToken: 401 } as const;
+
 /**
  * Queries a daemon at one address after another until an answer decodes. If none decodes, fails with the first fault of an address that
  * answered, or else with the fault of the first address. A daemon often listens on only one of its node's addresses.
@@ -27,5 +36,7 @@ export async function queryDaemon<T>(
     else if (decoded) faults.push({ reason: decoded.error, hasAnswered: true });
   }
   const fault = faults.find(({ hasAnswered }) => hasAnswered) ?? faults[0];
+  if (fault?.status === refusals.withoutApiServer) return fail(withoutApiServer);
+  if (fault?.status === refusals.withoutToken && token === undefined) return fail(withoutToken);
   return fail(fault?.reason ?? 'it has no address');
 }

@@ -20,6 +20,8 @@ export interface HttpFault {
   readonly reason: string;
   /** Whether the server has sent a response. */
   readonly hasAnswered: boolean;
+  /** HTTP status of a response that was read. */
+  readonly status?: number;
 }
 
 /**
@@ -42,7 +44,7 @@ export function httpGet(url: string, token?: string): Promise<Result<string, Htt
         const body = Buffer.concat(chunks).toString('utf8');
         if (response.statusCode === 200) return resolve(ok(body));
         const reason = `HTTP status ${response.statusCode}: ${printable(body, maxReasonCharacters)}`;
-        resolve(fail({ reason, hasAnswered: true }));
+        resolve(fail({ reason, hasAnswered: true, status: response.statusCode ?? 0 }));
       });
     });
     request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));

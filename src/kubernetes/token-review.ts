@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.ts';
 import { AccessControl } from '../telemetry/access.ts';
 import type { Api } from './api.ts';
+import { ApiError } from './api-error.ts';
 
 /** The user of a token, as the API server knows it. */
 interface TokenUser {
@@ -71,6 +72,7 @@ const reviewTimeoutMs = 600;
 export function accessByToken(client: Api, clock: Clock, audience: string): AccessControl {
   return new AccessControl({
     clock,
+    isRefusal: (error) => error instanceof ApiError && error.status > 0,
     judge: async (token, path) => {
       if (!client.reachability.isAnswering) throw new Error('it does not answer');
       return judgeToken(client, token, audience, path);

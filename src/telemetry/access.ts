@@ -9,12 +9,14 @@ import type { Clock } from '../clock.ts';
 /** The verdict on a request. A refusal has an HTTP status and a reason. */
 export type Access =
   | { readonly allowed: true }
-  | { readonly allowed: false; readonly status: 401 | 403 | 429 | 503; readonly reason: string };
+  | { readonly allowed: false; readonly status: 401 | 403 | 429 | 502 | 503; readonly reason: string };
 
 export interface AccessOptions {
   readonly clock: Clock;
   /** Judges a token for a path. Rejects when it cannot be judged now. */
   readonly judge: (token: string, path: string) => Promise<'allowed' | 'unauthenticated' | 'forbidden'>;
+  /** Whether the API server answered when `judge` rejected with this error. By default, it did not. */
+  readonly isRefusal?: (error: unknown) => boolean;
 }
 
 const grantedMs = 60_000;
@@ -61,8 +63,14 @@ export class AccessControl {
       return access;
     } catch (error) {
       const cause = error instanceof Error ? error.message : error;
-      const reason = `this process cannot ask the API server about the token: ${cause}`;
-      return { allowed: false, status: 503, reason };
+      // Clients tell the two apart by the status: an outage of the API server, and an account of this process without the right to ask.
+      return this.#options.isRefusal?.(error)
+        ? { allowed: false, status: 502, reason: `the API server does not judge the token: ${cause}` }
+        : {
+            allowed: false,
+            status: 503,
+            reason: `this process cannot ask the API server about the token: ${cause}`,
+          };
     } finally {
       this.#pending--;
     }

@@ -1,132 +1,29 @@
 /**
- * Faults in a running lab. `bellman explain` names the cause of each in its first two lines, and `bellman status --problems` lists it and nothing
- * else. The tests call the code of the commands in this process, because each start of a command from source takes a second of CPU time. The
- * first test runs the commands themselves.
+ * Faults of the configuration, of objects and of peers in a running lab; `explain-processes.test.ts` has those of processes and networks.
+ * `bellman explain` names the cause of each in its first two lines, and `bellman status --problems` lists it and nothing else. The tests call
+ * the code of the commands in this process, because each start of a command from source takes a second of CPU time. The first test runs the
+ * commands themselves.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { kubeconfigPath, Lab } from '../../lab/lab.ts';
-import { collectFacts } from '../../src/cli/explain/collect.ts';
-import { explain } from '../../src/cli/explain/explain.ts';
-import { formatExplanation } from '../../src/cli/explain/text.ts';
-import { collectStatus } from '../../src/cli/status/collect.ts';
-import { problemsOf } from '../../src/cli/status/problems.ts';
-import { parseSubject } from '../../src/cli/subject.ts';
-import { systemClock } from '../../src/clock.ts';
+import { kubeconfigPath, type Lab } from '../../lab/lab.ts';
+import { config, ExplainedLab, peer, pools, serviceObjects } from './explain-fixtures.ts';
 
 const bellman = fileURLToPath(new URL('../../bin/bellman', import.meta.url));
-const source = {
-  ...{ kubeconfig: kubeconfigPath, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7472 },
-  clock: systemClock,
-};
-
-const peer = '{name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s}';
-const pools = `
-address-pools:
-- {name: public, protocol: bgp, addresses: [198.51.100.0/24]}
-- {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250]}
-- {name: tiny, protocol: layer2, auto-assign: false, addresses: [192.0.2.200/32]}
-- {name: elsewhere, protocol: layer2, auto-assign: false, addresses: [10.9.9.0/29]}
-- name: rack
-  protocol: layer2
-  auto-assign: false
-  addresses: [192.0.2.208/29]
-  l2-advertisements: [{node-selectors: [{match-labels: {rack: z}}]}]
-- name: gold
-  protocol: bgp
-  auto-assign: false
-  addresses: [198.18.0.0/29]
-  bgp-advertisements: [{service-selectors: [{match-labels: {tier: gold}}]}]
-- {name: silent, protocol: none, auto-assign: false, addresses: [100.64.0.0/29]}
-`;
-const config = (peers = peer, rest = pools) => `peers: [${peers}]${rest}`;
-
-interface ServiceOver {
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly spec?: object;
-  /** Nodes with an endpoint. */
-  readonly nodes?: readonly string[];
-}
-
-/** A Service without a selector, and the EndpointSlice that a controller would write for one. No fault needs a Pod that runs. */
-function serviceObjects(name: string, pool: string, over: ServiceOver = {}): object[] {
-  const { annotations = {}, spec = {}, nodes = ['node-1', 'node-2'] } = over;
-  const metadata = { name, namespace: 'default' };
-  return [
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { ...metadata, annotations: { 'bellman.dev/address-pool': pool, ...annotations } },
-      spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], ...spec },
-    },
-    {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } },
-      addressType: 'IPv4',
-      ports: [{ port: 8080, protocol: 'TCP' }],
-      endpoints: nodes.map((nodeName, i) => ({
-        addresses: [`10.244.${i + 1}.9`],
-        nodeName,
-        conditions: { ready: true },
-      })),
-    },
-  ];
-}
-
 describe('faults in a lab', { concurrency: false }, () => {
+  let explainedLab: ExplainedLab;
   let lab: Lab;
   before(async () => {
-    lab = await Lab.start({ nodes: 2 });
-    // This process reaches the nodes as the control host does.
-    execFileSync('ip', ['route', 'add', '192.0.2.0/24', 'via', '10.255.0.11']);
-    await lab.configure(config());
-    await lab.apply(...serviceObjects('web', 'public'), ...serviceObjects('printer', 'office'));
-    await explained('web', 'announced', /announced by node-1, node-2 by BGP/);
-    await explained('printer', 'announced', /announced by node-\d on eth0 since \S+ in layer 2/);
-    await problems();
+    explainedLab = await ExplainedLab.start();
+    lab = explainedLab.lab;
   });
-  after(() => lab.close());
-
-  const explanationOf = async (subject: string) => {
-    return explain(await collectFacts(parseSubject(subject, 'default'), source));
-  };
-
-  /** Waits until the first two lines of the explanation match. */
-  async function explained(subject: string, verdict: string, pattern: RegExp): Promise<void> {
-    let shown = '';
-    await lab
-      .until(`the explanation of ${subject} matches ${pattern}`, async () => {
-        const explanation = await explanationOf(subject);
-        const text = formatExplanation(explanation);
-        shown = `${explanation.verdict}\n${text}`;
-        return explanation.verdict === verdict && pattern.test(text.split('\n').slice(0, 2).join('\n'));
-      })
-      .catch((error: unknown) => {
-        throw new Error(`the explanation of ${subject} is:\n${shown}`, { cause: error });
-      });
-  }
-
-  /** Waits until the list of problems matches the patterns, one line each, in any order. */
-  async function problems(...patterns: readonly RegExp[]): Promise<void> {
-    let found: string[] = [];
-    await lab
-      .until(`the problems are ${patterns.join(', ')}`, async () => {
-        found = problemsOf(await collectStatus(source)).map(({ kind, text }) => `${kind}: ${text}`);
-        return (
-          found.every((line) => patterns.some((pattern) => pattern.test(line))) &&
-          patterns.every((pattern) => found.some((line) => pattern.test(line)))
-        );
-      })
-      .catch((error: unknown) => {
-        throw new Error(`the problems are:\n${found.join('\n')}`, { cause: error });
-      });
-  }
-
-  const remove = (...names: readonly string[]) =>
-    lab.kubectl('delete', 'service,endpointslice', ...names).then(() => undefined);
+  after(() => explainedLab.close());
+  const explained = (subject: string, verdict: string, pattern: RegExp) =>
+    explainedLab.explained(subject, verdict, pattern);
+  const problems = (...patterns: readonly RegExp[]) => explainedLab.problems(...patterns);
+  const remove = (...names: readonly string[]) => explainedLab.remove(...names);
 
   test('the commands print the same, and their exit codes tell the verdicts apart', async () => {
     await lab.apply(...serviceObjects('empty', 'office', { nodes: [] }));

@@ -1,6 +1,7 @@
 /** Why an address is not announced, and what is wrong although it is. The most important cause comes first. Pure. */
 import type { AcceptedConfig } from '../../cluster/accepted-config.ts';
 import type { Protocol } from '../../config/index.ts';
+import { withoutApiServer, withoutToken } from '../daemon-query.ts';
 import { clusterProblems, type Problem, sessionProblems } from '../status/problems.ts';
 import { significanceOf } from '../status/significance.ts';
 import type { ClusterView } from '../status/view.ts';
@@ -51,12 +52,7 @@ function obstaclesOf({ nodes, view }: CauseInput): Cause[] {
   const conflict = nodes.find(({ layer2 }) => layer2?.usedBy !== undefined);
   const waiting = nodes.filter(({ notReached, ...node }) => notReached === undefined && mayAnnounce(node));
   const peers = new Set(waiting.flatMap(({ bgp }) => (bgp?.peers ?? []).map(({ peer }) => peer)));
-  const found: Cause[] = [];
-  if (unreached.length > 0)
-    found.push({
-      text: `the speakers of nodes that may announce it were not reached: ${shortList(unreached.map(({ node, notReached }) => `${node} (${notReached})`))}`,
-      remedy: `look at the Pods of the speakers: kubectl -n ${view.namespace} get pods -o wide`,
-    });
+  const found: Cause[] = unreachedCauses(unreached, view);
   if (conflict)
     found.push({
       text: `another host uses the address: ${conflict.layer2?.usedBy} of node ${conflict.node}`,
@@ -67,6 +63,37 @@ function obstaclesOf({ nodes, view }: CauseInput): Cause[] {
   const refused = nodes.flatMap(refusalsOf);
   if (waiting.length === 0) found.push(...refusalCauses(refused));
   else if (found.length === 0) found.push(...stalledCauses(waiting, view));
+  return found;
+}
+
+/** Why the state of an address is unknown: the speakers that do not say whether they announce it. */
+function unreachedCauses(
+  nodes: readonly NodeExplanation[],
+  { namespace, viewerProblem }: ClusterView,
+): Cause[] {
+  const isCutOff = ({ notReached }: NodeExplanation) => notReached === withoutApiServer;
+  const cutOff = nodes.filter(isCutOff).map(({ node }) => node);
+  const isRefusing = ({ notReached }: NodeExplanation) =>
+    viewerProblem !== undefined && notReached === withoutToken;
+  const silent = nodes.filter((node) => !isCutOff(node) && !isRefusing(node));
+  const found: Cause[] = [];
+  if (viewerProblem !== undefined && nodes.some(isRefusing))
+    found.push({
+      text: viewerProblem,
+      remedy: `get the right to create tokens of this account, or run the command in a Pod of Bellman, as kubectl bellman does`,
+    });
+  if (cutOff.length > 0) {
+    const speakers = cutOff.length > 1 ? 'their speakers run' : 'its speaker runs';
+    found.push({
+      text: `${shortList(cutOff)} cannot reach the API server: ${speakers}, but cannot check our token`,
+      remedy: `open the way from there to the API server; meanwhile, run the command in a Pod of these speakers with kubectl -n ${namespace} exec`,
+    });
+  }
+  if (silent.length > 0)
+    found.push({
+      text: `the speakers of nodes that may announce it were not reached: ${shortList(silent.map(({ node, notReached }) => `${node} (${notReached})`))}`,
+      remedy: `look at the Pods of the speakers: kubectl -n ${namespace} get pods -o wide`,
+    });
   return found;
 }
 

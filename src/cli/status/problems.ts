@@ -3,6 +3,7 @@ import { type AcceptedConfig, recallAcceptedConfig } from '../../cluster/accepte
 import type { SpeakerStatus } from '../../cluster/status.ts';
 import { poolIndexOf } from '../../config/index.ts';
 import { objectKey } from '../../kubernetes/model.ts';
+import { withoutApiServer, withoutToken } from '../daemon-query.ts';
 import { addressFindings } from './announcers.ts';
 import { describeConfiguration, describeController } from './control.ts';
 import type { ClusterView, SpeakerView } from './view.ts';
@@ -40,7 +41,9 @@ export function problemsOf(view: ClusterView): Problem[] {
 export function clusterProblems(view: ClusterView, accepted: AcceptedConfig | undefined): Problem[] {
   return [
     ...controlProblems(view, accepted),
-    ...view.speakers.flatMap((speaker) => speakerProblems(speaker, accepted)),
+    ...view.speakers
+      .filter((speaker) => !isExplainedByViewer(speaker, view))
+      .flatMap((speaker) => speakerProblems(speaker, accepted)),
     ...viewerTroubles(view).map((text) => problem('speaker', view.namespace, text)),
     ...membershipProblems(view.speakers),
     ...sessionProblems(view.speakers),
@@ -60,8 +63,13 @@ function controlProblems(view: ClusterView, accepted: AcceptedConfig | undefined
 }
 
 function speakerProblems({ node, status }: SpeakerView, accepted: AcceptedConfig | undefined): Problem[] {
-  if (!status.ok)
-    return [problem('speaker', node, `the speaker of node ${node} was not reached: ${status.error}`, [node])];
+  if (!status.ok) {
+    const text =
+      status.error === withoutApiServer
+        ? `node ${node} cannot reach the API server; its speaker runs, but cannot check our token`
+        : `the speaker of node ${node} was not reached: ${status.error}`;
+    return [problem('speaker', node, text, [node])];
+  }
   return [...troublesOf(status.value, accepted), ...drainTroubles(status.value)].map((trouble) =>
     problem('speaker', node, `node ${node}: ${trouble}`, [node]),
   );
@@ -74,6 +82,14 @@ function drainTroubles({ leaving }: SpeakerStatus): string[] {
   return [
     `it leaves, but goes on to announce ${shortList(held)}, because too few other nodes could announce ${held.length > 1 ? 'them' : 'it'}`,
   ];
+}
+
+/** Whether a speaker was not reached only because this command has no token. The reason for that is one problem for all nodes. */
+function isExplainedByViewer(
+  { status }: SpeakerView,
+  { viewerProblem }: Pick<ClusterView, 'viewerProblem'>,
+): boolean {
+  return viewerProblem !== undefined && !status.ok && status.error === withoutToken;
 }
 
 /** Why this command has no token of the viewer, if a speaker was not reached. Otherwise the token was not needed. */

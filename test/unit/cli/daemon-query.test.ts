@@ -3,12 +3,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { queryDaemon } from '../../../src/cli/daemon-query.ts';
+import { queryDaemon, withoutApiServer, withoutToken } from '../../../src/cli/daemon-query.ts';
 import { fail, ok, type Result } from '../../../src/result.ts';
 
 const server = createServer((request, response) => {
   if (request.url === '/body') response.end('body');
-  else response.writeHead(503).end('not now');
+  else if (request.url === '/away') response.writeHead(503).end('no API server');
+  else response.writeHead(request.url === '/token' ? 401 : 403).end('not you');
 });
 before(() => once(server.listen(0, '127.0.0.1'), 'listening'));
 after(() => server.close());
@@ -31,7 +32,7 @@ test('queryDaemon() returns the decoded answer of the first address that gives o
 });
 
 test('queryDaemon() fails with the fault of an address that answered, wherever it stands', async () => {
-  const answered = fail('HTTP status 503: not now');
+  const answered = fail('HTTP status 403: not you');
   assert.deepEqual(await query([listening, silent], '/status'), answered);
   assert.deepEqual(await query([silent, listening], '/status'), answered);
 });
@@ -43,4 +44,12 @@ test('queryDaemon() fails with the fault of the decoder', async () => {
 test('queryDaemon() fails with the fault of the first address when none answers, and without any address', async () => {
   assert.deepEqual(await query([silent, '127.0.0.3'], '/body'), fail('ECONNREFUSED'));
   assert.deepEqual(await query([], '/body'), fail('it has no address'));
+});
+
+test('queryDaemon() says that a daemon cannot reach the API server', async () => {
+  assert.deepEqual(await query([silent, listening], '/away'), fail(withoutApiServer));
+});
+
+test('queryDaemon() says that a daemon needs a token', async () => {
+  assert.deepEqual(await query([silent, listening], '/token'), fail(withoutToken));
 });

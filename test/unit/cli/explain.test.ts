@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { withoutApiServer, withoutToken } from '../../../src/cli/daemon-query.ts';
 import { explain } from '../../../src/cli/explain/explain.ts';
 import type { ExplainFacts } from '../../../src/cli/explain/facts.ts';
 import { formatExplanation } from '../../../src/cli/explain/text.ts';
@@ -289,6 +290,37 @@ const rows: readonly (readonly [string, Over, 'announced' | 'not announced' | 'u
     { speakers: { 'node-1': 'ECONNREFUSED', 'node-2': speaker() } },
     'unknown',
     /^192\.0\.2\.241: unknown: the speakers of nodes that may announce it were not reached: node-1 \(ECONNREFUSED\)/,
+  ],
+  [
+    'a speaker that may announce cannot reach the API server',
+    { speakers: { 'node-1': withoutApiServer, 'node-2': speaker() } },
+    'unknown',
+    /^192\.0\.2\.241: unknown: node-1 cannot reach the API server: its speaker runs, but cannot check our token/,
+  ],
+  [
+    'a speaker that cannot reach the API server, while another node announces',
+    {
+      speakers: {
+        'node-1': withoutApiServer,
+        'node-2': speaker({ announcing: { '192.0.2.241': since } }),
+      },
+    },
+    'announced',
+    /announced by node-2/,
+    /^ {2}node node-1 cannot reach the API server; its speaker runs, but cannot check our token/,
+  ],
+  [
+    'this command gets no token',
+    { speakers: { 'node-1': withoutToken }, cluster: { viewerProblem: 'the request for a token failed' } },
+    'unknown',
+    /^192\.0\.2\.241: unknown: the request for a token failed$/,
+    /pool office/,
+  ],
+  [
+    'the account of the viewer lacks its right',
+    { speakers: { 'node-1': 'HTTP status 403: RBAC does not allow this user to get /status' } },
+    'unknown',
+    /were not reached: node-1 \(HTTP status 403: RBAC does not allow this user to get \/status\)/,
   ],
   [
     'only a speaker that may not announce was not reached',

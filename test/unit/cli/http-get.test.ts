@@ -35,7 +35,7 @@ test('httpGet() gives up on an endless body', async (t) => {
 
 test('httpGet() reports an HTTP error, and a port that nothing listens on', async (t) => {
   const url = await serve(t, (_, response) => response.writeHead(500).end('no\u001b[2J way\n'));
-  const answered = { reason: 'HTTP status 500: no [2J way', hasAnswered: true };
+  const answered = { reason: 'HTTP status 500: no [2J way', hasAnswered: true, status: 500 };
   assert.deepEqual(await httpGet(url), { ok: false, error: answered });
   const refused = { reason: 'ECONNREFUSED', hasAnswered: false };
   assert.deepEqual(await httpGet('http://127.0.0.1:9/status'), { ok: false, error: refused });

@@ -71,6 +71,21 @@ describe('AccessControl.check()', () => {
     assert.equal(await check('token'), 200);
   });
 
+  test('tells a refusal by the API server from an outage', async () => {
+    const refusal = new Error('forbidden');
+    const access = new AccessControl({
+      clock: new VirtualClock(),
+      judge: (token) => Promise.reject(token === 'refused' ? refusal : new Error('silence')),
+      isRefusal: (error) => error === refusal,
+    });
+    const statusOf = async (token: string) => {
+      const result = await access.check('192.0.2.1', `Bearer ${token}`, '/status');
+      return result.allowed ? 200 : result.status;
+    };
+    assert.equal(await statusOf('refused'), 502);
+    assert.equal(await statusOf('away'), 503);
+  });
+
   test('bounds the number of requests that wait for a verdict', async () => {
     const { promise, resolve } = Promise.withResolvers<Verdict>();
     const { check, asked } = control(() => promise);

@@ -1,0 +1,135 @@
+/** A lab with faults, and what `bellman explain` and `bellman status --problems` say about them. The code of the commands runs in this process. */
+import { execFileSync } from 'node:child_process';
+import { kubeconfigPath, Lab } from '../../lab/lab.ts';
+import { collectFacts } from '../../src/cli/explain/collect.ts';
+import { explain } from '../../src/cli/explain/explain.ts';
+import { formatExplanation } from '../../src/cli/explain/text.ts';
+import { collectStatus } from '../../src/cli/status/collect.ts';
+import { problemsOf } from '../../src/cli/status/problems.ts';
+import { parseSubject } from '../../src/cli/subject.ts';
+import { systemClock } from '../../src/clock.ts';
+
+const source = {
+  ...{ kubeconfig: kubeconfigPath, namespace: 'bellman-system', speakerPort: 7472, controllerPort: 7472 },
+  clock: systemClock,
+};
+
+export const peer = '{name: router, my-asn: 64512, peer-asn: 64500, peer-address: 192.0.2.1, hold-time: 9s}';
+export const pools = `
+address-pools:
+- {name: public, protocol: bgp, addresses: [198.51.100.0/24]}
+- {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.250]}
+- {name: tiny, protocol: layer2, auto-assign: false, addresses: [192.0.2.200/32]}
+- {name: elsewhere, protocol: layer2, auto-assign: false, addresses: [10.9.9.0/29]}
+- name: rack
+  protocol: layer2
+  auto-assign: false
+  addresses: [192.0.2.208/29]
+  l2-advertisements: [{node-selectors: [{match-labels: {rack: z}}]}]
+- name: gold
+  protocol: bgp
+  auto-assign: false
+  addresses: [198.18.0.0/29]
+  bgp-advertisements: [{service-selectors: [{match-labels: {tier: gold}}]}]
+- {name: silent, protocol: none, auto-assign: false, addresses: [100.64.0.0/29]}
+`;
+export const config = (peers = peer, rest = pools) => `peers: [${peers}]${rest}`;
+
+interface ServiceOver {
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly spec?: object;
+  /** Nodes with an endpoint. */
+  readonly nodes?: readonly string[];
+}
+
+/** A Service without a selector, and the EndpointSlice that a controller would write for one. No fault needs a Pod that runs. */
+export function serviceObjects(name: string, pool: string, over: ServiceOver = {}): object[] {
+  const { annotations = {}, spec = {}, nodes = ['node-1', 'node-2'] } = over;
+  const metadata = { name, namespace: 'default' };
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { ...metadata, annotations: { 'bellman.dev/address-pool': pool, ...annotations } },
+      spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: 8080 }], ...spec },
+    },
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      ports: [{ port: 8080, protocol: 'TCP' }],
+      endpoints: nodes.map((nodeName, i) => ({
+        addresses: [`10.244.${i + 1}.9`],
+        nodeName,
+        conditions: { ready: true },
+      })),
+    },
+  ];
+}
+
+export class ExplainedLab {
+  readonly lab: Lab;
+
+  private constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  /** A lab of two nodes that announces `web` by BGP and `printer` in layer 2, and has no problem. */
+  static async start(): Promise<ExplainedLab> {
+    const lab = await Lab.start({ nodes: 2 });
+    const explained = new ExplainedLab(lab);
+    // This process reaches the nodes as the control host does.
+    execFileSync('ip', ['route', 'add', '192.0.2.0/24', 'via', '10.255.0.11']);
+    await lab.configure(config());
+    await lab.apply(...serviceObjects('web', 'public'), ...serviceObjects('printer', 'office'));
+    await explained.heals();
+    return explained;
+  }
+
+  /** Waits until both Services are announced and there is no problem. */
+  async heals(): Promise<void> {
+    await this.explained('web', 'announced', /announced by node-1, node-2 by BGP/);
+    await this.explained('printer', 'announced', /announced by node-\d on eth0 since \S+ in layer 2/);
+    await this.problems();
+  }
+
+  /** Waits until the first two lines of the explanation match. */
+  async explained(subject: string, verdict: string, pattern: RegExp): Promise<void> {
+    let shown = '';
+    await this.lab
+      .until(`the explanation of ${subject} matches ${pattern}`, async () => {
+        const explanation = explain(await collectFacts(parseSubject(subject, 'default'), source));
+        const text = formatExplanation(explanation);
+        shown = `${explanation.verdict}\n${text}`;
+        return explanation.verdict === verdict && pattern.test(text.split('\n').slice(0, 2).join('\n'));
+      })
+      .catch((error: unknown) => {
+        throw new Error(`the explanation of ${subject} is:\n${shown}`, { cause: error });
+      });
+  }
+
+  /** Waits until the list of problems matches the patterns, in any order. Each line matches a pattern, and each pattern a line. */
+  async problems(...patterns: readonly RegExp[]): Promise<void> {
+    let found: string[] = [];
+    await this.lab
+      .until(`the problems are ${patterns.join(', ')}`, async () => {
+        found = problemsOf(await collectStatus(source)).map(({ kind, text }) => `${kind}: ${text}`);
+        return (
+          found.every((line) => patterns.some((pattern) => pattern.test(line))) &&
+          patterns.every((pattern) => found.some((line) => pattern.test(line)))
+        );
+      })
+      .catch((error: unknown) => {
+        throw new Error(`the problems are:\n${found.join('\n')}`, { cause: error });
+      });
+  }
+
+  async remove(...names: readonly string[]): Promise<void> {
+    await this.lab.kubectl('delete', 'service,endpointslice', ...names);
+  }
+
+  close(): Promise<void> {
+    return this.lab.close();
+  }
+}
