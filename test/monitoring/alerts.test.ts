@@ -114,6 +114,12 @@ const rows: Readonly<Record<string, Row | readonly Row[]>> = {
       description: 'Another host uses 192.0.2.1.',
     },
   ],
+  BellmanAddressNotVerified: {
+    series: { [`bellman_layer2_addresses_unverified{${a}}`]: '0x5 2x10 0x10' },
+    ...{ quietAt: 6, firesAt: 8, resolvedAt: 20, labels: { instance: 'a' } },
+    description:
+      'The node a answers for 2 addresses in layer 2, but no answer reaches the speakers that ask for them.',
+  },
   BellmanBgpSessionDown: {
     series: { [`bellman_bgp_session_up{peer="router",${a}}`]: '1x5 0x10 1x10' },
     ...{ quietAt: 7, firesAt: 9, resolvedAt: 20, labels: { instance: 'a', peer: 'router' } },
