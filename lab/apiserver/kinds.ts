@@ -1,5 +1,6 @@
 /** Defaults and validation of all kinds except Services. `test/e2e/apiserver-answers.json` has the answers of Kubernetes that they follow. */
 import { isIPv4, isIPv6 } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { invalid, requireOneOf, undecodable } from './invalid.ts';
 import { field, type KubernetesObject, type Resource } from './resources.ts';
 
@@ -82,8 +83,28 @@ const admitLease: Admit = (resource, object) => {
   return object;
 };
 
+/** An event of `events.k8s.io`, in its stored form. Only its series may change. */
+const admitNewEvent: Admit = (resource, object, before) => {
+  const { name } = object.metadata;
+  const fail = (message: string) => invalid(resource, name, message);
+  const { eventTime, message, type, series } = object;
+  if (eventTime === undefined || eventTime === null) throw fail('eventTime: Required value');
+  if (!microTime.test(String(eventTime)))
+    throw undecodable(`eventTime: parsing time "${eventTime}" as a time with microseconds`);
+  for (const key of ['reportingComponent', 'reportingInstance', 'action', 'reason'])
+    if (!object[key]) throw fail(`${key}: Required value`);
+  requireOneOf(resource, name, 'type', type, ['Normal', 'Warning']);
+  if (Buffer.byteLength(String(message ?? '')) > 1024) throw fail('note: Too long');
+  if (series !== undefined && Number(field(series, 'count')) < 2)
+    throw fail('series.count: Invalid value: should be at least 2');
+  const fixed = ({ metadata: _, series: __, ...rest }: KubernetesObject) => rest;
+  if (before && !isDeepStrictEqual(fixed(before), fixed(object))) throw fail('field is immutable');
+  return object;
+};
+
 /** An event must be in the namespace of its object, if the object has one. */
-const admitEvent: Admit = (resource, object) => {
+const admitEvent: Admit = (resource, object, before) => {
+  if (resource.group === 'events.k8s.io') return admitNewEvent(resource, object, before);
   const { name, namespace } = object.metadata;
   const about = field(object, 'involvedObject', 'namespace');
   if (about !== undefined && about !== namespace)

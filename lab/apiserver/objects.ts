@@ -8,7 +8,14 @@ import { admit, admitStatus } from './defaults.ts';
 import { invalid } from './invalid.ts';
 import { present, storedForm } from './presentation.ts';
 import { ApiProblem, notFound } from './problem.ts';
-import { apiVersionOf, type KubernetesObject, type Resource, resources, storageKey } from './resources.ts';
+import {
+  apiVersionOf,
+  field,
+  type KubernetesObject,
+  type Resource,
+  resources,
+  storageKey,
+} from './resources.ts';
 import type { Matcher } from './selectors.ts';
 import type { Store } from './store.ts';
 import { mergePatch, strategicMerge } from './strategic-merge.ts';
@@ -37,8 +44,14 @@ export interface ListOptions {
   readonly isSelection: boolean;
 }
 
+interface Condition {
+  readonly type: string;
+}
+
 export class Objects {
   readonly #store: Store;
+  /** The types of the conditions that an owner has applied, by the uid of the object and the owner. */
+  readonly #applied = new Map<string, readonly string[]>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -176,6 +189,40 @@ export class Objects {
     }
   }
 
+  /**
+   * Server-side apply (KEP-555), as far as Bellman uses it: an owner applies conditions to the status of a Service, and takes those over that
+   * another owner has. Conditions that the owner applied before and leaves out now are removed.
+   */
+  applyConditions(target: Target, owner: string, body: KubernetesObject): KubernetesObject {
+    const { resource, name = '' } = target;
+    if (owner === '')
+      throw invalid(resource, name, 'fieldManager: Required value: is required for apply patch');
+    if (body.apiVersion === undefined || body.kind === undefined)
+      throw new ApiProblem(400, 'BadRequest', 'invalid object type: apiVersion and kind must be set');
+    checkKind(resource, body);
+    if (!this.has(target)) throw goneOrInvalid(target, body);
+    const before = this.get(target);
+    const { uid = '' } = before.metadata;
+    if (body.metadata.uid !== undefined && body.metadata.uid !== uid)
+      throw invalid(resource, name, 'metadata.uid: Invalid value: field is immutable');
+    const conditions = (field(body, 'status', 'conditions') ?? []) as readonly Condition[];
+    const key = `${uid} ${owner}`;
+    const dropped = new Set(this.#applied.get(key) ?? []).difference(
+      new Set(conditions.map(({ type }) => type)),
+    );
+    const present = (field(before, 'status', 'conditions') ?? []) as readonly Condition[];
+    const kept = appliedOver(present, conditions).filter(({ type }) => !dropped.has(type));
+    const { conditions: _, ...status } = (before.status ?? {}) as Record<string, unknown>;
+    const after = { ...status, ...(kept.length > 0 ? { conditions: kept } : {}) };
+    const applied = this.#replace(target, before, { ...before, status: after });
+    if (!target.dryRun)
+      this.#applied.set(
+        key,
+        conditions.map(({ type }) => type),
+      );
+    return applied;
+  }
+
   /** Deletes an object. An object with finalizers is only marked, and the update that removes the last finalizer deletes it. */
   delete(target: Target, preconditions: { readonly uid?: string } = {}): KubernetesObject {
     const object = this.get(target);
@@ -288,7 +335,24 @@ function patched(shown: KubernetesObject, contentType: string, patch: unknown): 
   }
 }
 
-/** Server-side apply is unsupported, because it needs a record of the manager of each field. */
+/** Applied conditions take the places of those of their types, in the order in which they are applied. New ones stand at the end. */
+function appliedOver(present: readonly Condition[], applied: readonly Condition[]): Condition[] {
+  const isIn = (list: readonly Condition[], { type }: Condition) => list.some((each) => each.type === type);
+  const known = applied.filter((each) => isIn(present, each));
+  return [
+    ...present.map((each) => (isIn(applied, each) ? (known.shift() ?? each) : each)),
+    ...applied.filter((each) => !isIn(present, each)),
+  ];
+}
+
+/** An apply to the status of an object that does not exist. Without a uid, the server tries to create it. */
+function goneOrInvalid({ resource, name = '' }: Target, { metadata }: KubernetesObject): ApiProblem {
+  return metadata.uid === undefined
+    ? invalid(resource, name, 'spec.ports: Required value')
+    : new ApiProblem(409, 'Conflict', `uid mismatch: there is no ${resource.plural} "${name}"`);
+}
+
+/** Server-side apply is supported only for conditions of Services, because it needs a record of the manager of each field. */
 export function unsupportedPatch(contentType: string): ApiProblem {
   return new ApiProblem(
     415,

@@ -49,16 +49,15 @@ export function storedForm(resource: Resource, object: KubernetesObject): Kubern
     deprecatedCount,
     ...rest
   } = bare;
-  const time = rest.eventTime ?? new Date().toISOString();
   return {
     ...rest,
     involvedObject: regarding,
     message: note,
     reportingComponent: reportingController,
-    source: deprecatedSource ?? { component: reportingController },
-    firstTimestamp: deprecatedFirstTimestamp ?? time,
-    lastTimestamp: deprecatedLastTimestamp ?? time,
-    count: deprecatedCount ?? 1,
+    source: deprecatedSource ?? {},
+    firstTimestamp: deprecatedFirstTimestamp ?? null,
+    lastTimestamp: deprecatedLastTimestamp ?? null,
+    ...(deprecatedCount === undefined ? {} : { count: deprecatedCount }),
   };
 }
 

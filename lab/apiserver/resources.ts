@@ -94,7 +94,14 @@ const servicePorts = (object: KubernetesObject) =>
 const eventColumns: readonly Column[] = [
   {
     name: 'Last Seen',
-    cell: (event) => age(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp),
+    cell: (event) =>
+      age(
+        field(event, 'series', 'lastObservedTime') ??
+          event.lastTimestamp ??
+          event.deprecatedLastTimestamp ??
+          event.eventTime ??
+          event.metadata.creationTimestamp,
+      ),
   },
   { name: 'Type', cell: (event) => text(event.type) },
   { name: 'Reason', cell: (event) => text(event.reason) },

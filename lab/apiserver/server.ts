@@ -188,7 +188,14 @@ export class ApiServer {
       }
       case 'PATCH': {
         const type = headers['content-type'] ?? '';
-        // Server-side apply sends YAML: refuse it before parsing the body.
+        if (type.startsWith('application/apply-patch') && isConditionsApply(target, url)) {
+          const owner = url.searchParams.get('fieldManager') ?? '';
+          return show(
+            200,
+            this.#objects.applyConditions(target, owner, (await readBody(request)) as KubernetesObject),
+          );
+        }
+        // Other uses of server-side apply may send YAML: refuse them before parsing the body.
         if (!type.includes('json')) throw unsupportedPatch(type);
         return show(200, this.#objects.patch(target, type, await readBody(request)));
       }
@@ -277,6 +284,10 @@ export class ApiServer {
     const key = `${agent} ${verb} ${resource.plural}${status ? '/status' : ''}`;
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
+}
+
+function isConditionsApply({ resource, status }: Target, { searchParams }: URL): boolean {
+  return resource.kind === 'Service' && status && searchParams.get('force') === 'true';
 }
 
 function isKnownGroup(path: string): boolean {

@@ -23,6 +23,7 @@ const json = 'application/json';
 const merge = 'application/merge-patch+json';
 const strategic = 'application/strategic-merge-patch+json';
 const jsonPatch = 'application/json-patch+json';
+const apply = 'application/apply-patch+yaml';
 
 export type Ask = (
   name: string,
@@ -360,6 +361,68 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
     );
   },
 
+  async 'conditions of a Service by server-side apply'(ask) {
+    const { body } = await ask('a Service', 'POST', services, loadBalancer('applied'));
+    const { uid } = (body as { metadata: { uid: string } }).metadata;
+    const path = `${services}/applied/status`;
+    const condition = (type: string, status = 'True', over: object = {}) => ({
+      ...{ type: `example.com/${type}`, status, reason: 'Lab', message: 'A text.' },
+      lastTransitionTime: '2026-01-02T03:04:05Z',
+      ...over,
+    });
+    const applied = (...conditions: object[]) => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'applied', namespace: 'default', uid },
+      status: conditions.length === 0 ? {} : { conditions },
+    });
+    const as = (manager: string) => `${path}?fieldManager=${manager}&force=true`;
+    await ask('two conditions', 'PATCH', as('one'), applied(condition('A'), condition('B')), apply);
+    await ask('one changes', 'PATCH', as('one'), applied(condition('B', 'False'), condition('A')), apply);
+    await ask('of another owner', 'PATCH', as('two'), applied(condition('C', 'Unknown')), apply);
+    await ask('one is left out', 'PATCH', as('one'), applied(condition('B', 'False')), apply);
+    await ask(
+      'an address beside them',
+      'PATCH',
+      path,
+      { status: { loadBalancer: { ingress: [{ ip: '198.51.100.20' }] } } },
+      merge,
+    );
+    await ask('all are left out', 'PATCH', as('one'), applied(), apply);
+    await ask('nothing is left', 'PATCH', as('two'), applied(), apply);
+    await ask('an unknown status', 'PATCH', as('one'), applied(condition('A', 'Perhaps')), apply);
+    await ask(
+      'a bad reason',
+      'PATCH',
+      as('one'),
+      applied(condition('A', 'True', { reason: 'not camel' })),
+      apply,
+    );
+    await ask('without an owner', 'PATCH', `${path}?force=true`, applied(condition('A')), apply);
+    await ask(
+      'another uid',
+      'PATCH',
+      as('one'),
+      { ...applied(condition('A')), metadata: { name: 'applied', uid: '0' } },
+      apply,
+    );
+    await ask('without a kind', 'PATCH', as('one'), { metadata: { name: 'applied' }, status: {} }, apply);
+    const absent = (metadata: object) => ({
+      ...applied(condition('A')),
+      metadata: { name: 'absent', ...metadata },
+    });
+    const absentPath = as('one').replace('applied', 'absent');
+    await ask('a Service that is gone', 'PATCH', absentPath, absent({ uid }), apply);
+    await ask(
+      'a Service that does not exist',
+      'PATCH',
+      as('one').replace('applied', 'absent'),
+      { ...applied(condition('A')), metadata: { name: 'absent' } },
+      apply,
+    );
+    await ask('in the end', 'GET', `${services}/applied`);
+  },
+
   async 'changes of a Service'(ask) {
     const path = `${services}/plain`;
     await ask('another policy', 'PATCH', path, { spec: { externalTrafficPolicy: 'Local' } }, merge);
@@ -556,6 +619,44 @@ export const conversation: Readonly<Record<string, (ask: Ask) => Promise<void>>>
       'GET',
       `${path}?fieldSelector=reason%3DTested,involvedObject.name%3Dweb,type%3DNormal`,
     );
+  },
+
+  async 'Events of events.k8s.io'(ask) {
+    const path = '/apis/events.k8s.io/v1/namespaces/default/events';
+    const web = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web', uid: 'u' };
+    const event = (name: string, over: object = {}) => ({
+      metadata: { name, namespace: 'default' },
+      eventTime: '2026-01-02T03:04:05.000000Z',
+      ...{ reportingController: 'example.com/lab', reportingInstance: 'host', action: 'Test' },
+      ...{ regarding: web, type: 'Normal', reason: 'Seen', note: 'a text' },
+      ...over,
+    });
+    const series = (count: number) => ({
+      series: { count, lastObservedTime: '2026-01-02T03:05:05.000000Z' },
+    });
+    await ask('create', 'POST', path, event('new.1'));
+    await ask('create twice', 'POST', path, event('new.1'));
+    await ask('a series', 'PATCH', `${path}/new.1`, series(2), merge);
+    await ask('a longer series', 'PATCH', `${path}/new.1`, series(3), merge);
+    await ask('a series of one', 'PATCH', `${path}/new.1`, series(1), merge);
+    await ask('another note', 'PATCH', `${path}/new.1`, { note: 'other' }, merge);
+    await ask('read', 'GET', `${path}/new.1`);
+    await ask('by the older API', 'GET', `${core}/events/new.1`);
+    await ask('by reason', 'GET', `${core}/events?fieldSelector=reason%3DSeen`);
+    await ask('of a Node', 'POST', path, event('new.2', { regarding: { kind: 'Node', name: 'node-1' } }));
+    await ask('without a time', 'POST', path, event('new.3', { eventTime: undefined }));
+    await ask('without an action', 'POST', path, event('new.4', { action: undefined }));
+    await ask('without a reporter', 'POST', path, event('new.5', { reportingController: undefined }));
+    await ask('without an instance', 'POST', path, event('new.6', { reportingInstance: undefined }));
+    await ask('of an unknown type', 'POST', path, event('new.7', { type: 'Odd' }));
+    await ask('with a long note', 'POST', path, event('new.8', { note: 'x'.repeat(1025) }));
+    await ask(
+      'in another namespace',
+      'POST',
+      path,
+      event('new.9', { regarding: { ...web, namespace: 'kube-system' } }),
+    );
+    await ask('without microseconds', 'POST', path, event('new.10', { eventTime: '2026-01-02T03:04:05Z' }));
   },
 
   async 'Secrets, Namespaces and ServiceAccounts'(ask) {
