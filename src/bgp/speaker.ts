@@ -36,6 +36,7 @@ import { PrefixTable } from './rib/prefix-table.ts';
 import type { NodeInterface } from './session/direct-link.ts';
 import { RouteOutput } from './session/route-output.ts';
 import { Session, type SessionContext } from './session/session.ts';
+import type { SessionObserver } from './session/session-report.ts';
 import type { BgpSpeaker, PeerStatus, RouteAttributes, StopMode } from './speaker-api.ts';
 import { systemInterfaces } from './system-interfaces.ts';
 import { createTcpTransport } from './transport/tcp.ts';
@@ -67,6 +68,8 @@ export interface BgpSpeakerOptions {
   readonly interfaces?: () => readonly NodeInterface[];
   /** Called after the sessions have taken a change of the node's interfaces or addresses into account. */
   readonly onInterfacesChanged?: () => void;
+  /** Called when a session becomes Established, and when an Established one goes down and nobody intended it. */
+  readonly onSessionChange?: SessionObserver;
 }
 
 /** IANA's port for BGP. */
@@ -104,6 +107,7 @@ class Speaker implements BgpSpeaker {
       hostName: options.hostName,
       interfaces,
       restarting: options.restarting ?? false,
+      onSessionChange: options.onSessionChange,
     };
     this.#interfaceWatch = new InterfaceWatch({
       clock,

@@ -4,7 +4,8 @@ import type { Reachability } from './reachability.ts';
 type PatchType =
   | 'application/merge-patch+json'
   | 'application/strategic-merge-patch+json'
-  | 'application/json-patch+json';
+  | 'application/json-patch+json'
+  | 'application/apply-patch+yaml';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -15,8 +15,10 @@ import {
   type ObjectKey,
   type Secret,
   type Service,
+  type ServiceCondition,
   type ServicePort,
   type SpeakerPod,
+  serviceConditionTypes,
   type Taint,
 } from './model.ts';
 import { InvalidObject, ObjectReader } from './object-reader.ts';
@@ -34,6 +36,8 @@ export function decodeService(raw: RawObject): Service {
   const spec = object.object('spec');
   const loadBalancerClass = spec.text('loadBalancerClass');
   const loadBalancerIP = spec.text('loadBalancerIP');
+  const status = object.object('status');
+  const conditions = status.objects('conditions').flatMap(decodeServiceCondition);
   return {
     ...keyOf(metadata),
     uid: metadata.text('uid') ?? '',
@@ -57,8 +61,25 @@ export function decodeService(raw: RawObject): Service {
     ports: spec.objects('ports').map(decodePort),
     selector: spec.textMap('selector'),
     // `flatMap` leaves room for 16 more entries, which `slice` does not.
-    ingress: object.object('status').object('loadBalancer').objects('ingress').flatMap(decodeIngress).slice(),
+    ingress: status.object('loadBalancer').objects('ingress').flatMap(decodeIngress).slice(),
+    ...(conditions.length === 0 ? {} : { conditions }),
   };
+}
+
+/** Returns nothing for a condition of another program. */
+function decodeServiceCondition(condition: ObjectReader): ServiceCondition[] {
+  const type = serviceConditionTypes.find((each) => each === condition.text('type'));
+  const status = (['True', 'False', 'Unknown'] as const).find((each) => each === condition.text('status'));
+  if (type === undefined || status === undefined) return [];
+  return [
+    {
+      type,
+      status,
+      reason: condition.text('reason') ?? '',
+      message: condition.text('message') ?? '',
+      lastTransitionTime: condition.text('lastTransitionTime') ?? '',
+    },
+  ];
 }
 
 function decodePort(port: ObjectReader): ServicePort {

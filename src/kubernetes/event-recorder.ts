@@ -1,14 +1,17 @@
 /**
- * Writes events in the background. Events of one object are written in order, and events of different objects in parallel. Events wait
- * while the API server does not answer or asks its clients to wait. The name of an event is a digest of its content. A repeated event
- * therefore only raises the count of the first event, even after a restart of the process. Events are only advice. An event that the server
- * keeps refusing is logged and dropped.
+ * Writes events of `events.k8s.io/v1` in the background. Events of one object are written in order, and events of different objects in
+ * parallel. Events wait while the API server does not answer or asks its clients to wait. The name of an event is a digest of its content. A
+ * repeated event therefore only lengthens the series of the first event, even after a restart of the process. A budget for each object and
+ * reason (`event-budget.ts`) limits the events of something that changes all the time. Events are only advice. An event that the server keeps
+ * refusing is logged and dropped.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Api } from './api.ts';
 import { ApiError, isConflict } from './api-error.ts';
+import { EventBudget } from './event-budget.ts';
+import { eventReasons } from './event-reasons.ts';
 import type { EventRecord } from './events.ts';
 import { objectKey } from './model.ts';
 import { ObjectReader } from './object-reader.ts';
@@ -21,8 +24,8 @@ const maxWaitingObjects = 20_000;
 /** Maximum number of waiting events of one object. The object may change often while the API server does not answer. */
 const maxEventsPerObject = 64;
 const concurrency = 4;
-/** The API refuses longer messages. */
-const maxMessageLength = 1024;
+/** The API refuses longer notes. */
+const maxNoteOctets = 1024;
 /** A starting API server refuses valid accounts for some seconds, so a refused event is retried for this long. */
 const refusedForMs = 10_000;
 const flushPollMs = 10;
@@ -48,6 +51,7 @@ export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #pending = new Map<string, PendingEvent[]>();
   readonly #queue: WorkQueue;
+  readonly #budget = new EventBudget();
   #isFull = false;
 
   constructor(options: EventRecorderOptions) {
@@ -65,6 +69,8 @@ export class EventRecorder {
   record(record: EventRecord): void {
     const { clock } = this.#options;
     const key = `${record.regarding.kind} ${objectKey(record.regarding)}`;
+    const permission = this.#budget.spend(`${key} ${record.reason}`, clock.now());
+    if (permission !== 'granted') return this.#limited(record, permission);
     const event = { record, recordedMs: clock.now(), epochMs: clock.epochMs() };
     const waiting = this.#pending.get(key);
     if (waiting && waiting.length < maxEventsPerObject) waiting.push(event);
@@ -104,6 +110,11 @@ export class EventRecorder {
     if (this.#pending.delete(key)) this.#isFull = false;
   }
 
+  #limited({ reason, regarding }: EventRecord, permission: 'refused first' | 'refused'): void {
+    if (permission === 'refused') return;
+    this.#options.logger.info({ event: reason, object: objectKey(regarding) }, 'events are limited');
+  }
+
   /** Logs that events are lost. Logs it only once until events are sent again. */
   #lose(waiting: string): void {
     if (this.#isFull) return;
@@ -116,17 +127,18 @@ export class EventRecorder {
     const { regarding, type, reason, message } = record;
     // The API requires that events about objects without a namespace are in `default`.
     const namespace = regarding.namespace || 'default';
-    const time = new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    const time = microTime(epochMs);
     const name = eventName(record, component);
     try {
       await client.request({
         method: 'POST',
         path: paths.events(namespace),
         body: {
-          apiVersion: 'v1',
+          apiVersion: 'events.k8s.io/v1',
           kind: 'Event',
           metadata: { name, namespace },
-          involvedObject: {
+          eventTime: time,
+          regarding: {
             apiVersion: 'v1',
             kind: regarding.kind,
             name: regarding.name,
@@ -135,30 +147,28 @@ export class EventRecorder {
           },
           type,
           reason,
-          message:
-            message.length > maxMessageLength ? `${message.slice(0, maxMessageLength - 2)} …` : message,
-          source: { component, host },
-          reportingComponent: component,
+          action: eventReasons[reason].action,
+          note: cut(message),
+          reportingController: component,
           reportingInstance: host,
-          firstTimestamp: time,
-          lastTimestamp: time,
-          count: 1,
         },
       });
     } catch (error) {
       if (!isConflict(error)) throw error;
-      if (!record.onlyIfNew) await this.#raiseCount(`${paths.events(namespace)}/${name}`, time);
+      if (!record.onlyIfNew) await this.#lengthenSeries(`${paths.events(namespace)}/${name}`, time);
     }
   }
 
-  async #raiseCount(path: string, time: string): Promise<void> {
+  /** An event with a series stands for at least two. */
+  async #lengthenSeries(path: string, lastObservedTime: string): Promise<void> {
     const { client } = this.#options;
-    const count = new ObjectReader(await client.request({ method: 'GET', path })).number('count') ?? 1;
+    const event = new ObjectReader(await client.request({ method: 'GET', path }));
+    const count = event.object('series').number('count') ?? 1;
     await client.request({
       method: 'PATCH',
       path,
       contentType: 'application/merge-patch+json',
-      body: { count: count + 1, lastTimestamp: time },
+      body: { series: { count: count + 1, lastObservedTime } },
     });
   }
 }
@@ -170,4 +180,17 @@ function eventName({ regarding, type, reason, message }: EventRecord, component:
   const content = JSON.stringify([component, regarding.kind, regarding.uid, type, reason, message]);
   const digest = createHash('sha256').update(content).digest('hex').slice(0, 16);
   return `${regarding.name.slice(0, 230)}.${digest}`;
+}
+
+/** A time with microseconds, the only form that the API takes here. */
+function microTime(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace('Z', '000Z');
+}
+
+/** Cuts a text to the limit of the API, at the end of a character. */
+function cut(text: string): string {
+  if (Buffer.byteLength(text) <= maxNoteOctets) return text;
+  const mark = ' …';
+  const octets = Buffer.from(text).subarray(0, maxNoteOctets - Buffer.byteLength(mark));
+  return `${octets.toString('utf8').replace(/\uFFFD+$/u, '')}${mark}`;
 }

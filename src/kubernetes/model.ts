@@ -27,6 +27,21 @@ export interface IngressAddress {
   readonly ipMode?: string;
 }
 
+/** A condition in the status of a Service. */
+export interface ServiceCondition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** A word in CamelCase. */
+  readonly reason: string;
+  readonly message: string;
+  /** RFC 3339. */
+  readonly lastTransitionTime: string;
+}
+
+/** The conditions of a Service that Bellman writes and keeps. */
+export const serviceConditionTypes = ['bellman.dev/AddressAssigned', 'bellman.dev/Announced'] as const;
+export type ServiceConditionType = (typeof serviceConditionTypes)[number];
+
 export interface Service extends ObjectKey {
   readonly uid: string;
   readonly resourceVersion: string;
@@ -45,6 +60,8 @@ export interface Service extends ObjectKey {
   readonly selector: Readonly<Record<string, string>>;
   /** `status.loadBalancer.ingress` entries that carry an address. */
   readonly ingress: readonly IngressAddress[];
+  /** Only those of `serviceConditionTypes`. Absent when there are none. */
+  readonly conditions?: readonly ServiceCondition[];
 }
 
 export interface Taint {

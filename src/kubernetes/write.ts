@@ -1,6 +1,6 @@
 /** Paths and patches of the objects that Bellman writes. */
 import type { Api, RawObject } from './api.ts';
-import type { IngressAddress, ObjectKey } from './model.ts';
+import type { IngressAddress, ObjectKey, ServiceCondition } from './model.ts';
 
 export const paths = {
   services: '/api/v1/services',
@@ -11,7 +11,7 @@ export const paths = {
   pods: (namespace: string) => `/api/v1/namespaces/${namespace}/pods`,
   secrets: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
   leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
-  events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
+  events: (namespace: string) => `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
 } as const;
 
 function servicePath({ namespace, name }: ObjectKey): string {
@@ -42,6 +42,31 @@ export function patchServiceStatus(
       ...(ingress === undefined
         ? {}
         : { status: { loadBalancer: { ingress: ingress.length > 0 ? ingress : null } } }),
+    },
+  });
+}
+
+/**
+ * Applies conditions of a Service on the server, as the owner `fieldManager`. Conditions of other owners stay, and those that this owner
+ * applied earlier and leaves out now are removed. Rejects with 409 when the Service is gone, and with 422 when it has another uid.
+ */
+export function applyServiceConditions(
+  client: Api,
+  key: ObjectKey & { readonly uid: string },
+  fieldManager: string,
+  conditions: readonly ServiceCondition[],
+): Promise<RawObject> {
+  const { namespace, name, uid } = key;
+  return client.request({
+    method: 'PATCH',
+    // With `force`, this owner takes a condition of its type over from another owner. No other program has a reason to write it.
+    path: `${servicePath(key)}/status?fieldManager=${fieldManager}&force=true`,
+    contentType: 'application/apply-patch+yaml',
+    body: {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace, name, uid },
+      status: conditions.length === 0 ? {} : { conditions },
     },
   });
 }

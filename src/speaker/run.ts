@@ -13,7 +13,14 @@
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { createBfd } from '../bfd/parent.ts';
-import { type BgpSpeaker, createBgpSpeaker, isOnLink, type StopMode, warmUp } from '../bgp/index.ts';
+import {
+  type BgpSpeaker,
+  createBgpSpeaker,
+  isOnLink,
+  type SessionChange,
+  type StopMode,
+  warmUp,
+} from '../bgp/index.ts';
 import { systemClock } from '../clock.ts';
 import { loadBalancerClassMatches } from '../cluster/service-class.ts';
 import { viewerAudience } from '../cluster/viewer.ts';
@@ -53,6 +60,7 @@ import { sendLinkHints } from './link-hints.ts';
 import { NodeSpeaker } from './node-speaker.ts';
 import { reportPeerTrouble } from './peer-trouble-report.ts';
 import { markRestart } from './restart-mark.ts';
+import { SessionEvents } from './session-events.ts';
 import { SpeakerWatches } from './watches.ts';
 
 export interface RunSpeakerOptions {
@@ -101,7 +109,10 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
   const events = new EventRecorder({ client, component: 'bellman-speaker', host: nodeName, logger, clock });
   const isOurs = (service: KeptService) => loadBalancerClassMatches(service, options.loadBalancerClass);
 
-  const bgp = startBgp(options, registry, diagnostics, () => speaker.interfacesChanged());
+  const bgp = startBgp(options, registry, diagnostics, {
+    onInterfacesChanged: () => speaker.interfacesChanged(),
+    onSessionChange: (change) => sessionEvents.handle(change),
+  });
   const linkHints = sendLinkHints(bgp, diagnostics.guard, logger);
   const bfdDowns = new BfdDowns();
   const bfd = createBfd({
@@ -147,6 +158,7 @@ export async function runSpeaker(options: RunSpeakerOptions): Promise<void> {
     peersOf: (session) => speaker.peersOfBfdSession(session),
     node: () => speaker.node(nodeName),
   });
+  const sessionEvents = new SessionEvents({ events, node: () => speaker.node(nodeName) });
   const isOut = (name: string) => speaker.isOut(name);
   const reconciler = new AnnouncingReconciler({
     nodeName,
@@ -253,7 +265,10 @@ function startBgp(
   options: RunSpeakerOptions,
   registry: Registry,
   { guard, recorder }: Diagnostics,
-  onInterfacesChanged: () => void,
+  handlers: {
+    readonly onInterfacesChanged: () => void;
+    readonly onSessionChange: (change: SessionChange) => void;
+  },
 ): BgpSpeaker {
   return createBgpSpeaker({
     logger: createLogger('bgp', options.logLevel),
@@ -261,7 +276,7 @@ function startBgp(
     hostName: hostname(),
     restarting: markRestart(options.stateDirectory, options.nodeName),
     afterFirstPeers: () => systemClock.after(warmUpAfterMs, () => void warmUp(systemClock)),
-    onInterfacesChanged,
+    ...handlers,
     guard,
     recorder,
   });

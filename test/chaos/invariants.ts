@@ -43,13 +43,14 @@ export async function takePicture(lab: Lab): Promise<Picture> {
     if (layer2Services.includes(metadata.name))
       for (const { ip } of status?.loadBalancer?.ingress ?? []) services.set(ip, metadata.name);
   const unassigned = new Map<string, number>();
-  const events = await getList<{ reason: string; count?: number; involvedObject: { name: string } }>(
-    lab,
-    'events',
-  );
-  for (const { reason, count = 1, involvedObject } of events)
+  const events = await getList<{
+    reason: string;
+    series?: { count: number };
+    involvedObject: { name: string };
+  }>(lab, 'events');
+  for (const { reason, series, involvedObject } of events)
     if (reason === 'NodeUnassigned')
-      unassigned.set(involvedObject.name, (unassigned.get(involvedObject.name) ?? 0) + count);
+      unassigned.set(involvedObject.name, (unassigned.get(involvedObject.name) ?? 0) + (series?.count ?? 1));
   return { owners, services, unassigned };
 }
 

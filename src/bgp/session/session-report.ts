@@ -12,6 +12,13 @@ import { LastError } from './last-error.ts';
 import { SessionLog } from './session-log.ts';
 import { SessionMetrics } from './session-metrics.ts';
 
+/** A session that became Established, or that was Established and went down. */
+export type SessionChange =
+  | { readonly kind: 'up'; readonly peer: string }
+  | { readonly kind: 'down'; readonly peer: string; readonly reason: string };
+
+export type SessionObserver = (change: SessionChange) => void;
+
 /** Reports the events of a session to operators: in the log, in the metrics, and as the last error in the status. */
 export class SessionReport {
   readonly log: SessionLog;
@@ -22,8 +29,16 @@ export class SessionReport {
   #state: BgpState = 'Idle';
   #sinceEpochMs: number;
   #isBfdDamped = false;
+  readonly #onChange: SessionObserver | undefined;
 
-  constructor(name: string, clock: Clock, logger: Logger, metrics: BgpMetrics) {
+  constructor(
+    name: string,
+    clock: Clock,
+    logger: Logger,
+    metrics: BgpMetrics,
+    onChange: SessionObserver | undefined,
+  ) {
+    this.#onChange = onChange;
     this.#name = name;
     this.#clock = clock;
     this.#sinceEpochMs = clock.epochMs();
@@ -55,8 +70,14 @@ export class SessionReport {
         return;
       case 'session-up':
         this.lastError.sessionUp();
+        this.#onChange?.({ kind: 'up', peer: this.#name });
         return;
       case 'session-down':
+        // An intended end is no news.
+        if (action.cause.kind !== 'stopped')
+          this.#onChange?.({ kind: 'down', peer: this.#name, reason: describeCause(action.cause) });
+        this.#ended(action.cause);
+        return;
       case 'attempt-failed':
         this.#ended(action.cause);
         return;

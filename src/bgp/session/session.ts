@@ -27,7 +27,7 @@ import { eventOfError, eventOfMessage } from './message-event.ts';
 import { peerStatus } from './peer-status.ts';
 import type { Received } from './receiver.ts';
 import type { RouteOutput } from './route-output.ts';
-import { SessionReport } from './session-report.ts';
+import { type SessionObserver, SessionReport } from './session-report.ts';
 import { SessionRoutes } from './session-routes.ts';
 import { settingsChange } from './settings-change.ts';
 
@@ -45,6 +45,7 @@ export interface SessionContext {
   readonly interfaces: () => readonly NodeInterface[];
   /** This process took over from an earlier one while the node kept forwarding (RFC 4724). */
   readonly restarting: boolean;
+  readonly onSessionChange: SessionObserver | undefined;
 }
 
 /** Deadline for a stopping session to flush its withdrawals. */
@@ -73,7 +74,7 @@ export class Session implements ConnectionOwner {
     this.random = random;
     this.#peer = peer;
     this.#context = context;
-    this.#report = new SessionReport(peer.settings.name, clock, logger, metrics);
+    this.#report = new SessionReport(peer.settings.name, clock, logger, metrics, context.onSessionChange);
     this.#output = output;
     this.#routes = new SessionRoutes(output, this.#report.log);
     this.#damping = new DeadlineTimer(clock, () => this.#handle({ kind: 'bfd-damping-expired' }));

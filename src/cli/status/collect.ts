@@ -45,7 +45,8 @@ interface RawEvents {
     readonly involvedObject?: { readonly namespace?: string; readonly name?: string };
     readonly reason?: string;
     readonly message?: string;
-    readonly lastTimestamp?: string;
+    readonly eventTime?: string | null;
+    readonly series?: { readonly lastObservedTime?: string };
   }[];
 }
 
@@ -152,11 +153,16 @@ function newestFailures(events: RawEvents | undefined): Map<string, string> {
   const byTime = (events?.items ?? [])
     // A server that does not support the field selector sends all events.
     .filter(({ reason }) => reason === 'AllocationFailed')
-    .sort((a, b) => ((a.lastTimestamp ?? '') < (b.lastTimestamp ?? '') ? -1 : 1));
+    .sort((a, b) => (lastTimeOf(a) < lastTimeOf(b) ? -1 : 1));
   return new Map(
     byTime.map(({ involvedObject, message }) => [
       `${involvedObject?.namespace}/${involvedObject?.name}`,
       printable(message ?? '', maxMessageCharacters),
     ]),
   );
+}
+
+/** The time of the last event of a series, RFC 3339 with microseconds. */
+function lastTimeOf({ eventTime, series }: RawEvents['items'][number]): string {
+  return series?.lastObservedTime ?? eventTime ?? '';
 }

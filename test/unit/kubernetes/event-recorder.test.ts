@@ -8,6 +8,10 @@ import { memoryLogger } from '../../support/memory-logger.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { pass, settle } from '../../support/virtual-run.ts';
 
+interface Series {
+  readonly count: number;
+}
+
 function setUp() {
   const clock = new VirtualClock();
   const { logger, lines } = memoryLogger();
@@ -15,8 +19,8 @@ function setUp() {
   const recorder = new EventRecorder({ client: api, component: 'me', host: 'h', logger, clock });
   const written = () =>
     api
-      .under('/api/v1/namespaces/a/events')
-      .map(({ reason, message, count }) => `${reason} ${message} ×${count}`);
+      .under('/apis/events.k8s.io/v1/namespaces/a/events')
+      .map(({ reason, note, series }) => `${reason} ${note} ×${(series as Series | undefined)?.count ?? 1}`);
   return { api, clock, lines, recorder, written };
 }
 
@@ -32,7 +36,7 @@ test('EventRecorder writes the events of an object in order', async () => {
   assert.deepEqual(written(), ['IPAllocated one ×1', 'IPAllocated two ×1', 'IPAllocated three ×1']);
 });
 
-test('EventRecorder raises the count of a repeated event, unless the event asks to be recorded only if it is new', async () => {
+test('EventRecorder lengthens the series of a repeated event, unless the event asks to be recorded only if it is new', async () => {
   const { recorder, written } = setUp();
   recorder.record(event('one'));
   await settle();
@@ -65,8 +69,7 @@ test('EventRecorder keeps events during an outage and sends them as soon as the 
 test('EventRecorder retries a refused event for ten seconds, then drops it with a log line and sends the next', async () => {
   const { api, clock, recorder, written, lines } = setUp();
   api.before = ({ body }) => {
-    if ((body as { message: string }).message === 'one')
-      throw new ApiError(403, 'Forbidden', 'no permission');
+    if ((body as { note: string }).note === 'one') throw new ApiError(403, 'Forbidden', 'no permission');
   };
   recorder.record(event('one'));
   recorder.record(event('two'));
@@ -110,7 +113,7 @@ test('EventRecorder writes an event once the server stops refusing it after a fe
 test('EventRecorder immediately drops an event that the server rejects as invalid', async () => {
   const { api, recorder, written } = setUp();
   api.before = ({ body }) => {
-    if ((body as { message: string }).message === 'one') throw new ApiError(422, 'Invalid', 'no');
+    if ((body as { note: string }).note === 'one') throw new ApiError(422, 'Invalid', 'no');
   };
   recorder.record(event('one'));
   recorder.record(event('two'));
@@ -124,8 +127,8 @@ test('EventRecorder cuts a message to the limit of the API and puts events of cl
     event('x'.repeat(3000), { regarding: { kind: 'Node', namespace: '', name: 'node-1', uid: 'n' } }),
   );
   await settle();
-  const [written] = api.under('/api/v1/namespaces/default/events');
-  assert.equal(String(written?.message).length, 1024);
+  const [written] = api.under('/apis/events.k8s.io/v1/namespaces/default/events');
+  assert.equal(Buffer.byteLength(String(written?.note)), 1024);
 });
 
 test('EventRecorder bounds the events of one object during an outage, and logs once that it drops some', async () => {
@@ -134,11 +137,52 @@ test('EventRecorder bounds the events of one object during an outage, and logs o
   api.before = () => {
     if (isAway) throw new ApiError(0, 'ECONNREFUSED', 'away');
   };
-  for (let i = 0; i < 200; i++) recorder.record(event(`number ${i}`));
+  const reasons = ['IPAllocated', 'IPReleased', 'AllocationFailed', 'UnknownAnnotation'] as const;
+  const recordMany = (word: string) => {
+    for (let i = 0; i < 25; i++)
+      for (const reason of reasons) recorder.record(event(`${word} ${i}`, { reason }));
+  };
+  recordMany('number');
   await pass(clock, 5000);
-  for (let i = 0; i < 200; i++) recorder.record(event(`late ${i}`));
+  recordMany('late');
   assert.equal(lines.filter(({ msg }) => msg === 'events are lost').length, 1);
   isAway = false;
   await pass(clock, 60_000);
   assert.equal(written().length, 64);
+});
+
+test('EventRecorder limits the events of one object and reason, and logs the limit once', async () => {
+  const { clock, recorder, written, lines } = setUp();
+  for (let i = 0; i < 40; i++) recorder.record(event(`number ${i}`));
+  recorder.record(event('another reason', { reason: 'IPReleased' }));
+  recorder.record(
+    event('the same reason', { regarding: { kind: 'ConfigMap', namespace: 'a', name: 'web', uid: 'v' } }),
+  );
+  await settle();
+  assert.equal(written().length, 27);
+  assert.equal(lines.filter(({ msg }) => msg === 'events are limited').length, 1);
+  clock.advance(600_000);
+  for (let i = 0; i < 3; i++) recorder.record(event(`late ${i}`));
+  await settle();
+  assert.equal(written().filter((line) => line.includes('late')).length, 2);
+});
+
+test('EventRecorder writes an event with the fields that the API requires', async () => {
+  const { api, recorder } = setUp();
+  recorder.record(event('one'));
+  await settle();
+  const [written = {}] = api.under('/apis/events.k8s.io/v1/namespaces/a/events');
+  const { metadata: _, ...event1 } = written as Record<string, unknown>;
+  assert.deepEqual(event1, {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    eventTime: '2026-01-01T00:00:00.000000Z',
+    regarding: { apiVersion: 'v1', kind: 'Service', namespace: 'a', name: 'web', uid: 'u' },
+    type: 'Normal',
+    reason: 'IPAllocated',
+    action: 'Assign',
+    note: 'one',
+    reportingController: 'me',
+    reportingInstance: 'h',
+  });
 });

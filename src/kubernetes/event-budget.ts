@@ -1,0 +1,40 @@
+/**
+ * Limits the events about one object with one reason, as client-go does: a bucket of 25 tokens that gains one in five minutes. Pure.
+ */
+const burst = 25;
+const msPerToken = 300_000;
+/** Buckets that are kept. The one that was used longest ago is forgotten first, and then begins full. */
+const maxBuckets = 4096;
+
+interface Bucket {
+  tokens: number;
+  /** Time of the last event. */
+  atMs: number;
+  isRefusing: boolean;
+}
+
+export class EventBudget {
+  /** The bucket that was used longest ago comes first. */
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** Takes a token for an event. `refused first` is the first refusal since an event was granted. */
+  spend(key: string, nowMs: number): 'granted' | 'refused first' | 'refused' {
+    const bucket = this.#buckets.get(key) ?? { tokens: burst, atMs: nowMs, isRefusing: false };
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    for (const oldest of this.#buckets.keys()) {
+      if (this.#buckets.size <= maxBuckets) break;
+      this.#buckets.delete(oldest);
+    }
+    bucket.tokens = Math.min(burst, bucket.tokens + (nowMs - bucket.atMs) / msPerToken);
+    bucket.atMs = nowMs;
+    if (bucket.tokens < 1) {
+      const isFirst = !bucket.isRefusing;
+      bucket.isRefusing = true;
+      return isFirst ? 'refused first' : 'refused';
+    }
+    bucket.tokens--;
+    bucket.isRefusing = false;
+    return 'granted';
+  }
+}
