@@ -7,6 +7,7 @@ import {
   requestPrefixes,
 } from '../../src/cluster/names.ts';
 import { requestNames } from '../../src/controller/allocator/request.ts';
+import { type ServiceConditionType, serviceConditionTypes } from '../../src/kubernetes/model.ts';
 import { code, page, table } from './markdown.ts';
 
 interface Row {
@@ -14,6 +15,27 @@ interface Row {
   readonly writer: string;
   readonly meaning: string;
 }
+
+const [addressAssigned, announced]: readonly ServiceConditionType[] = serviceConditionTypes;
+const conditionRows: readonly (readonly [ServiceConditionType | undefined, string, string, string])[] = [
+  [addressAssigned, 'True', '`Assigned`', 'The Service has the addresses that it asks for.'],
+  [
+    addressAssigned,
+    'False',
+    'a [cause](../design/allocation.md#refusals) as one word, such as `PoolExhausted`',
+    'The Service lacks an address. The message says why, as the event `AllocationFailed` does.',
+  ],
+  [addressAssigned, 'False', '`NotDecided`', 'The controller has not decided yet.'],
+  [announced, 'True', '`Answered`', 'A node answers for each address in layer 2.'],
+  [announced, 'False', '`NoNodeAnswers`', 'No node answers for an address of a layer-2 pool.'],
+  [announced, 'False', '`NoAddress`, `ProtocolNone`', 'There is nothing to announce.'],
+  [
+    announced,
+    'Unknown',
+    '`AnnouncedByBGP`',
+    'An address is announced by BGP. Each node knows only of its own sessions, and no node writes them to a Service.',
+  ],
+];
 
 const written: Record<keyof typeof annotations, Row> = {
   acceptedConfig: {
@@ -103,6 +125,13 @@ export function annotationsPage(): string {
         return [code(annotations[key]), object, writer, meaning];
       }),
     ),
+    '## Conditions of a Service',
+    'With the flag `--service-conditions` of the controller, the status of each Service of Bellman has two\nconditions. The controller writes them by server-side apply, as the owner `bellman-controller`, one Service at a time and only when one changes.\nEach change is one more write of the Service, which every watch of Services receives. The flag is therefore off by default.',
+    table(
+      ['condition', 'status', 'reason', 'meaning'],
+      conditionRows.map(([type, status, reason, meaning]) => [code(type ?? ''), status, reason, meaning]),
+    ),
+    'The record of the node that answers may be older than the death of the last speaker, and then Announced is True for too long.\n`bellman explain` asks the speakers themselves.',
     '## Labels that Bellman reads',
     table(
       ['label', 'object', 'meaning'],

@@ -4,6 +4,11 @@ import { runDaemon } from './daemon.ts';
 import { type DaemonFlags, daemonCommand } from './flags.ts';
 import { stopSignal } from './stop-signal.ts';
 
+interface ControllerFlags extends DaemonFlags {
+  readonly leaderElection: boolean;
+  readonly serviceConditions: boolean;
+}
+
 /** `bellman controller`: the daemon that accepts or rejects configurations and assigns addresses. */
 export function controllerCommand(): Command {
   return daemonCommand('controller', 'accept or reject configurations, and assign addresses to Services')
@@ -12,7 +17,15 @@ export function controllerCommand(): Command {
         'BELLMAN_LEADER_ELECTION',
       ),
     )
-    .action(async ({ logLevel, ...options }: DaemonFlags & { readonly leaderElection: boolean }) => {
+    .addOption(
+      new Option(
+        '--service-conditions',
+        'show the conditions bellman.dev/AddressAssigned and bellman.dev/Announced on Services; costs a write for each change of one',
+      )
+        .env('BELLMAN_SERVICE_CONDITIONS')
+        .default(false),
+    )
+    .action(async ({ logLevel, ...options }: ControllerFlags) => {
       const { runController } = await import('../controller/run.ts');
       const logger = createLogger('controller', logLevel);
       await runDaemon(logger, () => runController({ ...options, logger, signal: stopSignal() }));

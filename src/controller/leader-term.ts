@@ -28,6 +28,8 @@ export interface LeaderTermOptions {
   readonly client: Api;
   readonly namespace: string;
   readonly loadBalancerClass: string | undefined;
+  /** Whether Services show conditions. */
+  readonly showsConditions: boolean;
   readonly events: EventRecorder;
   readonly metrics: ControllerMetrics;
   readonly logger: Logger;

@@ -46,6 +46,8 @@ export interface RunControllerOptions {
   readonly namespace: string;
   readonly metricsAddress: readonly ListenAddress[];
   readonly loadBalancerClass?: string;
+  /** Whether Services show conditions. */
+  readonly serviceConditions: boolean;
   /** False is safe only when no other replica can run. */
   readonly leaderElection: boolean;
   readonly logger: Logger;
@@ -80,6 +82,7 @@ export async function runController(options: RunControllerOptions): Promise<void
       client: api,
       namespace,
       loadBalancerClass,
+      showsConditions: options.serviceConditions,
       events,
       metrics,
       logger,

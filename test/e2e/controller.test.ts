@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadAll } from 'js-yaml';
+import { applyServiceConditions } from '../../src/kubernetes/write.ts';
 import { ControlPlane, Daemon } from '../support/control-plane.ts';
 import { eventually, soonMs } from '../support/eventually.ts';
 import {
@@ -26,6 +27,12 @@ const good = `address-pools:
 - {name: office, protocol: layer2, addresses: [192.0.2.240-192.0.2.241], auto-assign: false}
 `;
 const bad = good.replace('layer2', 'pigeon');
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+}
 
 interface Role {
   readonly metadata: { readonly name: string };
@@ -108,6 +115,57 @@ const requests: [string, object, Record<string, string>, RegExp | string[]][] = 
   ],
   ['nonsense', {}, { 'bellman.dev/loadBalancerIPs': 'localhost' }, /localhost is not an IP address/],
 ];
+
+test('Services show conditions, and lose them when they are no longer ours', async () => {
+  const controller = plane.controller('--service-conditions');
+  await writeConfig(plane, good);
+  await makeService(plane, 'shown', {}, { 'bellman.dev/address-pool': 'office' });
+  await makeService(plane, 'refused', {}, { 'bellman.dev/address-pool': 'nowhere' });
+  const conditions = async (name: string) => {
+    const { status } = await plane.get<{ status?: { conditions?: readonly Condition[] } }>(
+      `${services}/${name}`,
+    );
+    return (status?.conditions ?? []).map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+  };
+  const uidOf = async (name: string) =>
+    (await plane.get<{ metadata: { uid: string } }>(`${services}/${name}`)).metadata.uid;
+  const shows = (name: string, ...expected: string[]) =>
+    eventually(
+      `${name} to show ${expected}`,
+      async () => `${(await conditions(name)).sort()}` === `${expected}`,
+    );
+  const other = 'example.com/Other True Here';
+  await applyServiceConditions(
+    plane.client,
+    { namespace: 'default', name: 'shown', uid: await uidOf('shown') },
+    'other',
+    [
+      {
+        type: 'example.com/Other',
+        status: 'True',
+        reason: 'Here',
+        message: '',
+        lastTransitionTime: '2026-01-02T03:04:05Z',
+      },
+    ],
+  );
+  const assigned = 'bellman.dev/AddressAssigned True Assigned';
+  await shows('shown', assigned, 'bellman.dev/Announced False NoNodeAnswers', other);
+  await shows(
+    'refused',
+    'bellman.dev/AddressAssigned False NoSuchPool',
+    'bellman.dev/Announced False NoAddress',
+  );
+  const [address = ''] = await addresses(plane, 'shown');
+  await plane.merge(`${services}/shown/status`, {
+    metadata: { annotations: { 'bellman.dev/announcing': `${address}=node-1/eth0` } },
+  });
+  await shows('shown', assigned, 'bellman.dev/Announced True Answered', other);
+  await plane.merge(`${services}/shown`, { spec: { type: 'ClusterIP' } });
+  await shows('shown', other);
+  assert.equal(await controller.stop(), 0);
+  await plane.kubectl('delete', 'service', 'shown', 'refused');
+});
 
 test('each kind of request is fulfilled, or refused with a cause', async (t) => {
   const controller = plane.controller();

@@ -3,7 +3,7 @@
  * decisions need, and shares equal parts. The parser makes a string, a list and a map for each Service.
  */
 import { requestPrefixes } from '../../cluster/names.ts';
-import type { Service } from '../../kubernetes/model.ts';
+import type { Service, ServiceCondition } from '../../kubernetes/model.ts';
 
 const loadBalancer = 'LoadBalancer';
 const nothing: Readonly<Record<string, string>> = {};
@@ -14,6 +14,7 @@ export class ServiceKeeper {
   readonly #namespaces = new Map<string, string>();
   readonly #ports = new Map<string, Service['ports']>();
   readonly #families = new Map<string, Service['ipFamilies']>();
+  readonly #texts = new Map<string, string>();
 
   /**
    * The part of a Service to keep. Returns `undefined` for a Service that is no load balancer and shows nothing of Bellman or MetalLB.
@@ -22,7 +23,8 @@ export class ServiceKeeper {
   kept(service: Service): Service | undefined {
     const { type, ports, ipFamilies, externalTrafficPolicy, loadBalancerClass, loadBalancerIP } = service;
     const annotations = requestsOf(service.annotations);
-    if (type !== loadBalancer && service.ingress.length === 0 && annotations === nothing) return undefined;
+    const isPlain = service.ingress.length === 0 && service.conditions === undefined;
+    if (type !== loadBalancer && isPlain && annotations === nothing) return undefined;
     // V8 keeps the fields of a literal within the object, and those that a spread adds outside, with room for more.
     return {
       namespace: shared(this.#namespaces, service.namespace, service.namespace),
@@ -40,10 +42,20 @@ export class ServiceKeeper {
       ports: shared(this.#ports, JSON.stringify(ports), ports),
       selector: externalTrafficPolicy === 'Local' ? service.selector : nothing,
       ingress: service.ingress,
+      ...(service.conditions === undefined ? {} : { conditions: service.conditions.map(this.#condition) }),
       ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
       ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }),
     };
   }
+
+  /** Thousands of Services have conditions with the same few texts. */
+  readonly #condition = ({ type, status, reason, message, lastTransitionTime }: ServiceCondition) => ({
+    type,
+    status,
+    reason: shared(this.#texts, reason, reason),
+    message: shared(this.#texts, message, message),
+    lastTransitionTime,
+  });
 }
 
 function requestsOf(annotations: Service['annotations']): Service['annotations'] {

@@ -16,7 +16,7 @@
  */
 import { formatIp, parseIp, sameIp } from '../../address/index.ts';
 import type { Clock, Timer } from '../../clock.ts';
-import type { AssignedAddress, Config, Labels } from '../../config/index.ts';
+import type { AssignedAddress, Config, Labels, Protocol } from '../../config/index.ts';
 import type { Api } from '../../kubernetes/api.ts';
 import { ApiError, isConflict, isNotFound } from '../../kubernetes/api-error.ts';
 import { decodeService } from '../../kubernetes/decode.ts';
@@ -32,9 +32,11 @@ import type { TurnHandle, Turns } from '../../turns.ts';
 import { type Assigned, includesIp } from '../allocator/address-book.ts';
 import type { Allocator } from '../allocator/allocator.ts';
 import type { ControllerMetrics } from '../metrics.ts';
+import { ConditionWriter } from './condition-writer.ts';
 import { decisionRecord } from './decision-record.ts';
 import { ServiceKeeper } from './kept-service.ts';
 import { isMarked, isRecorded, removalChange, serviceChange } from './service-change.ts';
+import type { JudgedService } from './service-conditions.ts';
 import { type Decision, ServiceDecider } from './service-decider.ts';
 import { ServiceReporter } from './service-reporter.ts';
 import { ServiceStore } from './service-store.ts';
@@ -51,6 +53,8 @@ export interface ServiceReconcilerOptions {
   readonly guard: Guard;
   readonly recorder: FlightRecorder;
   readonly loadBalancerClass: string | undefined;
+  /** Whether Services show conditions. */
+  readonly showsConditions: boolean;
   /** Runs after addresses were assigned or taken back. */
   readonly onAddressesChanged: () => void;
 }
@@ -81,12 +85,15 @@ export class ServiceReconciler {
   readonly #reporter: ServiceReporter;
   readonly #writeOrder = new WriteOrder();
   readonly #writes: WorkQueue;
+  readonly #conditions: ConditionWriter | undefined;
   /** Services to decide about in the next pass. */
   #changed = new Set<string>();
   /** Consecutive failed decisions, by Service. */
   readonly #failures = new Map<string, number>();
   /** Since when the server asks to wait. */
   #throttling: Refusal | undefined;
+  /** The protocols of each pool. */
+  #protocols: ReadonlyMap<string, readonly Protocol[]> = new Map();
   #phase: Phase = 'gathering';
   #nextPass: Timer | undefined;
   /** The pass that is not finished. */
@@ -110,6 +117,13 @@ export class ServiceReconciler {
       work: (key) => this.#write(key),
       onError: (key, error, retryInMs) => this.#writeFailed(key, error, retryInMs),
     });
+    this.#conditions = options.showsConditions
+      ? new ConditionWriter({
+          ...options,
+          service: (key) => this.#services.get(key),
+          judge: (service) => this.#judged(service),
+        })
+      : undefined;
   }
 
   /** The part of a Service to pass to `setService`; `undefined` for a Service that no decision needs. */
@@ -130,6 +144,7 @@ export class ServiceReconciler {
   setConfig(config: Config): void {
     const { allocator } = this.#options;
     allocator.setConfig(config);
+    this.#protocols = new Map(config.pools.map(({ name, protocols }) => [name, protocols]));
     if (this.#phase !== 'gathering') return this.#decideAll();
     const byAge = this.#services.byAge();
     for (const service of byAge) if (this.#decider.isOurs(service)) allocator.learn(service);
@@ -201,7 +216,20 @@ export class ServiceReconciler {
     this.#phase = 'stopped';
     this.#deciding.end();
     this.#writes.stop();
-    await this.#writes.settled();
+    await Promise.all([this.#writes.settled(), this.#conditions?.stop()]);
+  }
+
+  /** The facts for the conditions of a Service; `undefined` for a Service that is not ours. */
+  #judged(service: Service): JudgedService | undefined {
+    const { allocator } = this.#options;
+    if (!this.#decider.isOurs(service)) return undefined;
+    const key = objectKey(service);
+    return {
+      service,
+      assigned: allocator.holdingOf(key),
+      refusal: allocator.refusalOf(key),
+      protocolsOf: ({ pool }) => this.#protocols.get(pool) ?? [],
+    };
   }
 
   *#recordedAddresses(): Iterable<AssignedAddress> {
@@ -280,6 +308,8 @@ export class ServiceReconciler {
     if (decision.kind === 'released' && decision.service && isMarked(decision.service)) this.#writes.add(key);
     if (decision.kind === 'reconciled' && serviceChange(decision.service, decision.outcome.assigned))
       this.#writes.add(key);
+    // A write of the addresses comes back by the watch, and then follows another decision.
+    else this.#conditions?.consider(key);
   }
 
   #decisionFailed(key: string, error: unknown): void {

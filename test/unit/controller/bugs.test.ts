@@ -57,6 +57,7 @@ function parts() {
     ...shared,
     allocator: new Allocator(),
     loadBalancerClass: undefined,
+    showsConditions: false,
     onAddressesChanged: () => {},
   });
   return { shared, services, lines, registry };

@@ -65,6 +65,7 @@ export class ControllerHarness {
       client: this.api,
       namespace,
       loadBalancerClass,
+      showsConditions: false,
       events,
       metrics: this.#metrics,
       logger,
@@ -110,20 +111,20 @@ export class ControllerHarness {
   events(of = ''): string[] {
     return [
       ...['default', 'other', namespace].flatMap((each) =>
-        this.api.under(`/api/v1/namespaces/${each}/events`),
+        this.api.under(`/apis/events.k8s.io/v1/namespaces/${each}/events`),
       ),
     ]
       .map(
         (event) =>
           event as StoredObject & {
             reason: string;
-            message: string;
-            count: number;
-            involvedObject: { name: string };
+            note: string;
+            series?: { count: number };
+            regarding: { name: string };
           },
       )
-      .filter(({ involvedObject }) => of === '' || involvedObject.name === of)
-      .map(({ reason, message, count }) => `${reason}: ${message}${count > 1 ? ` ×${count}` : ''}`);
+      .filter(({ regarding }) => of === '' || regarding.name === of)
+      .map(({ reason, note, series }) => `${reason}: ${note}${series ? ` ×${series.count}` : ''}`);
   }
 
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number | undefined> {

@@ -16,6 +16,7 @@ import {
 } from '../../../src/cluster/names.ts';
 import { findConfigs, formatConfigError, parseConfig } from '../../../src/config/index.ts';
 import { requestNames } from '../../../src/controller/allocator/request.ts';
+import { serviceConditionTypes } from '../../../src/kubernetes/model.ts';
 import { codeBlocks, pages, read, root } from './pages.ts';
 
 /** All pages except the changelog, because the changelog also names things that were removed. */
@@ -85,6 +86,7 @@ for (const page of checkedPages)
       assert.ok(metrics.includes(name), `${name}: no such metric`);
     const keys: readonly string[] = [
       ...Object.values(annotations),
+      ...serviceConditionTypes,
       maintenanceAnnotation,
       peerPasswordLabel.replace(/=.*/, ''),
       ...requestPrefixes.flatMap((prefix) => Object.values(requestNames).map((name) => prefix + name)),

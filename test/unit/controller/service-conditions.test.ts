@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseIp } from '../../../src/address/index.ts';
+import type { Assigned } from '../../../src/controller/allocator/address-book.ts';
+import {
+  changedConditions,
+  type JudgedService,
+} from '../../../src/controller/services/service-conditions.ts';
+import type { ServiceCondition } from '../../../src/kubernetes/model.ts';
+
+const now = '2026-01-02T03:04:05Z';
+const later = '2026-01-02T04:00:00Z';
+
+function held(text: string, pool: string): Assigned {
+  const address = parseIp(text);
+  assert.ok(address);
+  return { address, pool, allocatedFrom: pool };
+}
+
+const protocols = { office: ['layer2'], public: ['bgp'], both: ['bgp', 'layer2'], silent: [] } as const;
+
+function judged(assigned: readonly Assigned[], over: Partial<JudgedService> = {}): JudgedService {
+  return {
+    service: { annotations: {} },
+    assigned,
+    refusal: undefined,
+    protocolsOf: ({ pool }) => protocols[pool as keyof typeof protocols] ?? [],
+    ...over,
+  };
+}
+
+const record = (text: string) => ({ service: { annotations: { 'bellman.dev/announcing': text } } });
+const office = held('192.0.2.241', 'office');
+
+/** Each condition as `status reason`. */
+function texts(conditions: readonly ServiceCondition[] | undefined): string[] | undefined {
+  return conditions?.map(({ status, reason }) => `${status} ${reason}`);
+}
+
+describe('changedConditions()', () => {
+  const rows: readonly (readonly [string, JudgedService, assigned: string, announced: string])[] = [
+    [
+      'a refusal',
+      judged([], { refusal: { cause: 'pool-exhausted', message: 'pool office is full' } }),
+      'False PoolExhausted',
+      'False NoAddress',
+    ],
+    ['no decision yet', judged([]), 'False NotDecided', 'False NoAddress'],
+    ['an address that no node answers for', judged([office]), 'True Assigned', 'False NoNodeAnswers'],
+    [
+      'an address that a node answers for',
+      judged([office], record('192.0.2.241=node-1/eth0')),
+      'True Assigned',
+      'True Answered',
+    ],
+    [
+      'a record of another address',
+      judged([office], record('192.0.2.242=node-1/eth0')),
+      'True Assigned',
+      'False NoNodeAnswers',
+    ],
+    [
+      'one of two addresses without a node',
+      judged([office, held('2001:db8::1', 'office')], record('192.0.2.241=node-1/eth0')),
+      'True Assigned',
+      'False NoNodeAnswers',
+    ],
+    ['BGP', judged([held('198.51.100.1', 'public')]), 'True Assigned', 'Unknown AnnouncedByBGP'],
+    [
+      'both protocols, and no node',
+      judged([held('203.0.113.1', 'both')]),
+      'True Assigned',
+      'False NoNodeAnswers',
+    ],
+    [
+      'both protocols',
+      judged([held('203.0.113.1', 'both')], record('203.0.113.1=node-1/eth0')),
+      'True Assigned',
+      'Unknown AnnouncedByBGP',
+    ],
+    ['the protocol none', judged([held('100.64.0.1', 'silent')]), 'True Assigned', 'False ProtocolNone'],
+    [
+      'an address and a refusal of another one',
+      judged([office], { refusal: { cause: 'pool-exhausted', message: 'no IPv6 address' } }),
+      'False PoolExhausted',
+      'False NoNodeAnswers',
+    ],
+  ];
+  for (const [name, service, assigned, announced] of rows)
+    test(`tells of ${name}`, () => {
+      assert.deepEqual(texts(changedConditions([], service, now)), [assigned, announced]);
+    });
+
+  test('returns nothing while nothing changes, and keeps the time while only a text changes', () => {
+    const shown = changedConditions([], judged([office]), now) ?? [];
+    assert.equal(changedConditions(shown, judged([office]), later), undefined);
+    assert.equal(changedConditions([...shown].reverse(), judged([office]), later), undefined);
+    const other = changedConditions(shown, judged([held('192.0.2.242', 'office')]), later) ?? [];
+    assert.deepEqual(
+      other.map(({ lastTransitionTime }) => lastTransitionTime),
+      [now, now],
+    );
+    const answered = changedConditions(shown, judged([office], record('192.0.2.241=node-1/eth0')), later);
+    assert.deepEqual(
+      answered?.map(({ status, lastTransitionTime }) => `${status} ${lastTransitionTime}`),
+      [`True ${now}`, `True ${later}`],
+    );
+  });
+
+  test('removes the conditions of a Service that is not ours, once', () => {
+    const shown = changedConditions([], judged([office]), now) ?? [];
+    assert.deepEqual(changedConditions(shown, undefined, later), []);
+    assert.equal(changedConditions([], undefined, later), undefined);
+  });
+});
