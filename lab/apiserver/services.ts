@@ -67,8 +67,8 @@ export function admitService(
   if (spec.clusterIP === 'None') spec.clusterIPs = ['None'];
   else completeClusterIps(spec, before);
   // The server itself clears the addresses of a Service that becomes one of another type.
-  const status = isLoadBalancer || !wasLoadBalancer ? object.status : undefined;
-  return { ...object, spec, status: status ?? { loadBalancer: {} } };
+  const cleared = isLoadBalancer || !wasLoadBalancer ? {} : { loadBalancer: {} };
+  return { ...object, spec, status: { ...((object.status ?? { loadBalancer: {} }) as Spec), ...cleared } };
 }
 
 /** Completes the addresses in the status of a Service. */
