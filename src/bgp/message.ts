@@ -32,6 +32,14 @@ export type Capability =
       readonly restartTimeSeconds: number;
       readonly families: readonly (AddressFamily & { readonly forwarding: boolean })[];
     }
+  | {
+      readonly kind: 'long-lived-graceful-restart';
+      readonly families: readonly (AddressFamily & {
+        readonly forwarding: boolean;
+        /** Long-Lived Stale Time. */
+        readonly staleTimeSeconds: number;
+      })[];
+    }
   | { readonly kind: 'four-octet-as'; readonly asn: number }
   | {
       readonly kind: 'add-path';

@@ -2,8 +2,8 @@
  * Negotiation of a session: our OPEN, and the features that two OPENs agree on (RFC 4271 sections 4.2 and 6.2, RFC 5492). Pure.
  *
  * Our OPEN offers these capabilities, except those that the peer has refused: families (RFC 4760), route refresh (RFC 2918 and 7313),
- * four-octet AS numbers (RFC 6793), long messages (RFC 8654), the host name (FQDN), graceful restart where configured (RFC 4724 and 8538),
- * BFD strict mode where configured, and over IPv6 also IPv6 next hops for IPv4 routes (RFC 8950).
+ * four-octet AS numbers (RFC 6793), long messages (RFC 8654), the host name (FQDN), graceful restart where configured (RFC 4724, 8538 and
+ * 9494), BFD strict mode where configured, and over IPv6 also IPv6 next hops for IPv4 routes (RFC 8950).
  */
 import type { Family } from '../address/index.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -40,6 +40,8 @@ export interface LocalEnd {
 
 export interface GracefulRestartOffer {
   readonly restartTimeSeconds: number;
+  /** Long-Lived Stale Time (RFC 9494): how long the peer keeps our routes after the restart time, as the last choice. */
+  readonly longLivedStaleTimeSeconds?: number;
   /** Restart State, the R bit (RFC 4724 section 3): this process has restarted. */
   readonly restarting: boolean;
   /** Forwarding State, the F bit (RFC 4724 section 3): the node kept forwarding while the session was down. */
@@ -143,9 +145,23 @@ function offeredCapabilities(local: LocalEnd): Capability[] {
           } as const,
         ]
       : []),
+    ...(gracefulRestart?.longLivedStaleTimeSeconds === undefined
+      ? []
+      : [longLived(gracefulRestart, gracefulRestart.longLivedStaleTimeSeconds, offered)]),
     ...(local.bfdStrict ? [{ kind: 'bfd-strict' } as const] : []),
     ...(hostName === '' ? [] : [{ kind: 'fqdn', host: hostName, domain: '' } as const]),
   ];
+}
+
+function longLived(
+  { forwarding }: GracefulRestartOffer,
+  staleTimeSeconds: number,
+  offered: readonly Family[],
+): Capability {
+  return {
+    kind: 'long-lived-graceful-restart',
+    families: offered.map((family) => ({ ...unicast[family], forwarding, staleTimeSeconds })),
+  };
 }
 
 /**

@@ -28,9 +28,15 @@ export interface PeerSettings {
   /** Families that the session may carry; all when absent. */
   readonly families?: readonly Family[];
   /** Offers graceful restart (RFC 4724). */
-  readonly gracefulRestart?: { readonly restartTimeSeconds: number };
+  readonly gracefulRestart?: GracefulRestartSettings;
   /** Present when BFD watches the peer. */
   readonly bfd?: PeerBfdSettings;
+}
+
+export interface GracefulRestartSettings {
+  readonly restartTimeSeconds: number;
+  /** How long the peer keeps our routes after the restart time (RFC 9494). Absent when it drops them. */
+  readonly longLivedStaleTimeSeconds?: number;
 }
 
 export interface PeerBfdSettings {

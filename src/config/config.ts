@@ -110,11 +110,18 @@ export interface PeerConfig {
   /** Accepts only packets that crossed no router (RFC 5082). */
   readonly ttlSecurity: boolean;
   readonly passive: boolean;
-  readonly gracefulRestart?: { readonly restartTimeSeconds: number };
+  readonly gracefulRestart?: GracefulRestartConfig;
   /** Families that the session may carry, sorted. When absent, it carries every family that the peer speaks. */
   readonly families?: readonly Family[];
   readonly bfd?: PeerBfd;
   readonly nodeSelectors: readonly LabelSelector[];
+}
+
+export interface GracefulRestartConfig {
+  /** How long the peer keeps our routes while a speaker restarts (RFC 4724). */
+  readonly restartTimeSeconds: number;
+  /** How long it keeps them after that, as the last choice (RFC 9494). Absent when it drops them. */
+  readonly longLivedStaleTimeSeconds?: number;
 }
 
 /** How a peer uses BFD. */

@@ -5,6 +5,7 @@ import type {
   BgpAdvertisement,
   Config,
   DrainConfig,
+  GracefulRestartConfig,
   LabelSelector,
   PeerBfd,
   PeerConfig,
@@ -52,9 +53,7 @@ function plainPeer(peer: PeerConfig): object {
       : { 'ebgp-multihop': peer.ebgpMultihop === 1 ? false : peer.ebgpMultihop }),
     'ttl-security': peer.ttlSecurity,
     passive: peer.passive,
-    ...(gracefulRestart
-      ? { 'graceful-restart': { 'restart-time': `${gracefulRestart.restartTimeSeconds}s` } }
-      : {}),
+    ...(gracefulRestart ? { 'graceful-restart': plainGracefulRestart(gracefulRestart) } : {}),
     ...(peer.bfd ? plainBfd(peer.bfd) : {}),
     ...(peer.families ? { families: peer.families.map((family) => `ipv${family}`) } : {}),
     ...plainSelectors('node-selectors', peer.nodeSelectors),
@@ -129,6 +128,16 @@ function plainPool(pool: PoolConfig): object {
 function plainProtocol(protocols: readonly Protocol[]): string | readonly Protocol[] {
   const [only, second] = protocols;
   return second === undefined ? (only ?? 'none') : protocols;
+}
+
+function plainGracefulRestart(restart: GracefulRestartConfig): object {
+  const { restartTimeSeconds, longLivedStaleTimeSeconds } = restart;
+  return {
+    'restart-time': `${restartTimeSeconds}s`,
+    ...(longLivedStaleTimeSeconds === undefined
+      ? {}
+      : { 'long-lived-stale-time': `${longLivedStaleTimeSeconds}s` }),
+  };
 }
 
 function plainDrain(drain: DrainConfig): object {

@@ -33,6 +33,7 @@ import type { Leaving } from './leaving.ts';
 import { type NodeRules, nodeRefusal } from './node-refusal.ts';
 import { type PeerRoute, peerRoutes } from './peer-routes.ts';
 import { type FreshNodes, localNodes, type ServingNodes, servingNodes } from './serving-nodes.ts';
+import { shortLivedRoutes } from './short-lived-routes.ts';
 
 export interface PlanContext extends NodeRules {
   readonly config: Config;
@@ -193,7 +194,8 @@ function planBgp(
     unselected('BGP', pool.bgpAdvertisements, service, address) ??
     refusalOf(service, address, endpoints, context);
   if (refusal) return { ...emptyPlan, refusals: [refusal] };
-  const routes = peerRoutes(ip, pool, service, config, nodes.get(nodeName));
+  const own = peerRoutes(ip, pool, service, config, nodes.get(nodeName));
+  const routes = service.externalTrafficPolicy === 'Local' ? shortLivedRoutes(own, config.peers) : own;
   if (routes.length === 0) {
     const reason = `no peer of node ${nodeName} receives it`;
     return { ...emptyPlan, refusals: [{ address, cause: 'no-peer', reason, field: fields.peers }] };

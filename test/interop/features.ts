@@ -24,6 +24,8 @@ import {
 
 const host4 = '198.51.100.1/32';
 const host6 = '2001:db8:100::1/128';
+/** NO_LLGR (RFC 9494 section 3.3). */
+const noLongLived = 0xffff0007;
 
 interface Session extends OurSide {
   readonly daemon: RunningDaemon;
@@ -357,6 +359,35 @@ export const bodies: Record<Feature, (daemon: Daemon) => Promise<void>> = {
         }
       },
     );
+  },
+
+  'long-lived graceful restart': async (daemon) => {
+    const ours = { gracefulRestart: { restartTimeSeconds: 1, longLivedStaleTimeSeconds: 3600 } };
+    const theirs = { gracefulRestartSeconds: 1, longLivedGracefulRestart: true };
+    const local = '198.51.100.2/32';
+    await session(daemon, { ours, neighbor: theirs }, async (first) => {
+      first.speaker.announce('router', prefix(local), { ...plain, communities: [noLongLived] });
+      await established(first);
+      await held(first.daemon, host4, host6, local);
+      await first.speaker.stop({ kind: 'restart' });
+      // After the restart time the router drops the route with NO_LLGR, and marks the others with LLGR_STALE.
+      await held(first.daemon, host4, host6);
+      for (const route of await first.daemon.routes())
+        assert.ok(
+          route.communities.some((text) => /^(?:65535:6|llgr-?stale|LLGR_STALE)$/i.test(text)),
+          `the communities of ${route.prefix} are ${route.communities.join(' ')}`,
+        );
+      const second = ourSide({ restarting: true });
+      try {
+        for (const route of [host4, local]) second.speaker.announce('router', prefix(route), plain);
+        second.speaker.setPeers([peer(ours)]);
+        await established({ ...first, ...second });
+        second.speaker.synced();
+        await held(first.daemon, host4, local);
+      } finally {
+        await second.speaker.stop({ kind: 'shutdown', reason: 'end of the test' });
+      }
+    });
   },
 
   'hold timer expiry': (daemon) =>

@@ -117,6 +117,33 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
       for (const { afi, safi, mode } of tuples) writer.uint16(afi).uint8(safi).uint8(mode);
     },
   },
+  /** RFC 9494 section 3.1: tuples of `AFI 2 | SAFI 1 | F 1 bit | reserved 7 bits | Long-Lived Stale Time 3`. */
+  'long-lived-graceful-restart': {
+    code: 71,
+    decode: (value) =>
+      value.length % 7 === 0
+        ? {
+            kind: 'long-lived-graceful-restart',
+            families: steps(value, 0, 7).map((at) => ({
+              afi: readUint16(value, at),
+              safi: readUint8(value, at + 2),
+              forwarding: (readUint8(value, at + 3) & 0x80) !== 0,
+              staleTimeSeconds: readUint32(value, at + 3) & longestStaleTime,
+            })),
+          }
+        : undefined,
+    encode: ({ families }, writer) => {
+      for (const { afi, safi, forwarding, staleTimeSeconds } of families) {
+        const time = Math.min(staleTimeSeconds, longestStaleTime);
+        writer
+          .uint16(afi)
+          .uint8(safi)
+          .uint8(forwarding ? 0x80 : 0)
+          .uint8(time >>> 16)
+          .uint16(time & 0xffff);
+      }
+    },
+  },
   /** RFC 7313 section 3.1. */
   'enhanced-route-refresh': bare('enhanced-route-refresh', 70),
   /** draft-ietf-idr-bgp-bfd-strict-mode section 3: no value. */
@@ -142,6 +169,8 @@ const rows: { readonly [K in Known['kind']]: Row<K> } = {
 
 /** RFC 4724 section 3: the restart time has twelve bits. */
 const longestRestartTime = 0xfff;
+/** RFC 9494 section 3.1: the Long-Lived Stale Time has 24 bits. */
+const longestStaleTime = 0xffffff;
 /** Octets of the longest name that we send. Two such names and their lengths fit into a capability of 255 octets. */
 const longestName = 64;
 

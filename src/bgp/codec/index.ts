@@ -16,7 +16,8 @@
  *
  * Implements RFC 4271 (messages), 4760 (multiprotocol), 2545 and 8950 (next hops), 5492 (capabilities), 9072 (long OPENs), 8654 (long
  * messages), 6793 (four-octet AS numbers), 7607 (AS 0), 6286 (BGP Identifier), 7606 (error handling), 7911 (path identifiers), 2918 and
- * 7313 (route refresh), 4724 and 8538 (graceful restart), 1997, 4360 and 8092 (communities), 4456 (route reflection), 9234 (roles).
+ * 7313 (route refresh), 4724 and 8538 (graceful restart), 9494 (long-lived graceful restart), 1997, 4360 and 8092 (communities), 4456
+ * (route reflection), 9234 (roles).
  */
 export { asTrans } from './as-path.ts';
 export type { AttributeFault } from './attribute-list.ts';

@@ -452,14 +452,12 @@ function hasBothOpens({ fsm: { name, bfdWait } }: ConnectionState): boolean {
 }
 
 function localEndOf({ settings, refusedCapabilities, restarting, hasBeenUp }: PeerState): LocalEnd {
-  const { localEnd, restartTimeSeconds } = settings;
+  const { localEnd, gracefulRestart } = settings;
   const forwarding = restarting || hasBeenUp;
   return {
     ...localEnd,
     refusedCapabilities,
     bfdStrict: settings.bfd?.strict === 'negotiate',
-    ...(restartTimeSeconds === undefined
-      ? {}
-      : { gracefulRestart: { restartTimeSeconds, restarting, forwarding } }),
+    ...(gracefulRestart ? { gracefulRestart: { ...gracefulRestart, restarting, forwarding } } : {}),
   };
 }

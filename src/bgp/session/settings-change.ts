@@ -14,7 +14,8 @@ export function settingsChange(before: ResolvedPeer, after: ResolvedPeer): Setti
 function settledAtOpen({ settings, password, routerId, waitingFor }: ResolvedPeer): string {
   const { address, sourceAddress, gracefulRestart, holdTimeSeconds, port, peerAsn, localAsn } = settings;
   return JSON.stringify([
-    [localAsn, peerAsn, routerId, holdTimeSeconds, gracefulRestart?.restartTimeSeconds],
+    [localAsn, peerAsn, routerId, holdTimeSeconds],
+    [gracefulRestart?.restartTimeSeconds, gracefulRestart?.longLivedStaleTimeSeconds],
     settings.families,
     settings.bfd?.strict === 'negotiate',
     [address.family, String(address.value), settings.interface, port, password],

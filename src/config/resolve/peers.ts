@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Family, formatIp, type IpAddress, isLinkLocal } from '../../address/index.ts';
 import { maxPasswordOctets } from '../../linux/limits.ts';
-import type { PeerConfig } from '../config.ts';
+import type { GracefulRestartConfig, PeerConfig } from '../config.ts';
 import { type Path, show } from '../errors.ts';
 import type { Findings, RawPeer, Sound } from '../schema/index.ts';
 import { type BfdProfiles, resolvePeerBfd } from './bfd.ts';
@@ -118,7 +118,7 @@ function draftPeer(
     ...(multihop === undefined ? {} : { ebgpMultihop: multihop }),
     ttlSecurity: raw['ttl-security'] ?? false,
     passive: raw.passive ?? false,
-    ...(restart === undefined ? {} : { gracefulRestart: { restartTimeSeconds: restart } }),
+    ...(restart === undefined ? {} : { gracefulRestart: restart }),
     ...(families === undefined ? {} : { families }),
     ...(bfd === undefined ? {} : { bfd }),
     nodeSelectors,
@@ -213,20 +213,31 @@ function resolveMultihop(raw: Sound<RawPeer>, path: Path, findings: Findings): n
   return hops;
 }
 
-/** Seconds for which the peer keeps our routes while the speaker restarts; `undefined` without graceful restart. */
+/** RFC 9494 section 3.1: a Long-Lived Stale Time has 24 bits. This is the last whole hour. */
+const maxStaleHours = 4660;
+
+/** How the peer keeps our routes while the speaker restarts; `undefined` without graceful restart. */
 function resolveRestart(
   raw: Sound<RawPeer>,
   holdTimeSeconds: number,
   path: Path,
   findings: Findings,
-): number | undefined {
+): GracefulRestartConfig | undefined {
   const written = raw['graceful-restart'];
   if (written === undefined || written === false) return undefined;
   const at = [...path, 'restart-time'];
   const time = written === true ? undefined : readSeconds(written['restart-time'], at, findings);
   if (time !== undefined && (time < 1 || time > 4095))
     findings.error(at, () => `${time}s is not allowed: 1s to 4095s (RFC 4724)`);
-  return time ?? Math.min(4095, holdTimeSeconds || defaults.holdTimeSeconds);
+  const staleAt = [...path, 'long-lived-stale-time'];
+  const stale =
+    written === true ? 0 : (readSeconds(written['long-lived-stale-time'], staleAt, findings) ?? 0);
+  if (stale > maxStaleHours * 3600)
+    findings.error(staleAt, () => `${stale}s is not allowed: 0s to ${maxStaleHours}h (RFC 9494)`);
+  return {
+    restartTimeSeconds: time ?? Math.min(4095, holdTimeSeconds || defaults.holdTimeSeconds),
+    ...(stale === 0 ? {} : { longLivedStaleTimeSeconds: stale }),
+  };
 }
 
 /** The families of a session, sorted; `undefined` when the key is absent. */

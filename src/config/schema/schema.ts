@@ -122,9 +122,15 @@ export const peerSchema = z.strictObject(
       z.union(
         [
           flag(),
-          z.strictObject({ 'restart-time': duration('How long the peer keeps the routes, 1s to 4095s.') }),
+          z.strictObject({
+            'restart-time': duration('How long the peer keeps the routes, 1s to 4095s.'),
+            'long-lived-stale-time': duration(
+              'How long the peer keeps the routes after that, as the last choice (RFC 9494), 0s to 4660h.',
+              '0s',
+            ),
+          }),
         ],
-        'true, false, or restart-time',
+        'true, false, or restart-time and long-lived-stale-time',
       ),
       'Makes the peer keep the routes while the speaker restarts (RFC 4724), by default for hold-time.',
       false,

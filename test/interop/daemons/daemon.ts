@@ -19,6 +19,8 @@ export interface RouterConfig {
     readonly holdTimeSeconds?: number;
     /** Seconds for which the router keeps our routes while we restart (RFC 4724). */
     readonly gracefulRestartSeconds?: number;
+    /** Whether the router keeps our routes for long after that (RFC 9494). */
+    readonly longLivedGracefulRestart?: boolean;
     /** Whether the router accepts IPv4 routes with an IPv6 next hop (RFC 8950). */
     readonly extendedNextHop?: boolean;
     readonly extendedMessages?: boolean;
@@ -73,6 +75,7 @@ export const features = [
   'withdrawal',
   'route refresh',
   'graceful restart without a lost route',
+  'long-lived graceful restart',
   'hold timer expiry',
   'shutdown message from the peer',
   'shutdown message to the peer',

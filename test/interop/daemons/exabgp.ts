@@ -106,6 +106,7 @@ export const exabgp: Daemon = {
   name: 'ExaBGP',
   cannot: {
     'graceful restart without a lost route': 'the daemon has no table to keep routes in',
+    'long-lived graceful restart': 'the daemon has no table to keep routes in',
     'shutdown message from the peer': 'an operator cannot give the daemon a shutdown message',
     collision: 'the daemon either listens or connects',
     'shutdown message to the peer': 'the daemon fails on a NOTIFICATION that carries a message',

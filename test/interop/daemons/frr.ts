@@ -24,6 +24,7 @@ function configText({ asn, routerId, localAddress, neighbor }: RouterConfig): st
     ' no bgp ebgp-requires-policy',
     ' no bgp default ipv4-unicast',
     ' no bgp network import-check',
+    ...(neighbor.longLivedGracefulRestart ? [' bgp long-lived-graceful-restart stale-time 3600'] : []),
     line(`remote-as ${neighbor.asn}`),
     line(`update-source ${localAddress}`),
     line(`timers ${Math.max(1, Math.floor(hold / 3))} ${hold}`),

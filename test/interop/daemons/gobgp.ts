@@ -17,6 +17,13 @@ function configText({ asn, routerId, localAddress, neighbor }: RouterConfig): st
     ...(restart === undefined
       ? []
       : ['    [neighbors.afi-safis.mp-graceful-restart.config]', '      enabled = true']),
+    ...(neighbor.longLivedGracefulRestart
+      ? [
+          '    [neighbors.afi-safis.long-lived-graceful-restart.config]',
+          '      enabled = true',
+          '      restart-time = 3600',
+        ]
+      : []),
   ];
   return [
     '[global.config]',
@@ -47,6 +54,7 @@ function configText({ asn, routerId, localAddress, neighbor }: RouterConfig): st
           '    enabled = true',
           `    restart-time = ${restart}`,
           '    helper-only = true',
+          ...(neighbor.longLivedGracefulRestart ? ['    long-lived-enabled = true'] : []),
         ]),
     ...family('ipv4-unicast'),
     ...family('ipv6-unicast'),

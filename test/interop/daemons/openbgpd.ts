@@ -85,6 +85,7 @@ export const openbgpd: Daemon = {
     'TCP MD5': 'with a password, the listener of the daemon accepts no connection on Linux',
     'IPv4 with an IPv6 next hop': 'this version does not implement RFC 8950',
     'extended messages': 'this version does not implement RFC 8654',
+    'long-lived graceful restart': 'this version does not implement RFC 9494',
   },
   async version() {
     const { stdout, stderr } = await run('bgpd', ['-V']);

@@ -84,6 +84,22 @@ describe('localOpen()', () => {
     assert.ok(!localOpen(local).capabilities.some(({ kind }) => kind === 'graceful-restart'));
   });
 
+  test('offers long-lived graceful restart when it is configured (RFC 9494)', () => {
+    const restart = { restartTimeSeconds: 120, restarting: true, forwarding: true };
+    const offered = (gracefulRestart: LocalEnd['gracefulRestart']) =>
+      localOpen({
+        ...local,
+        families: [6],
+        ...(gracefulRestart ? { gracefulRestart } : {}),
+      }).capabilities.find(({ kind }) => kind === 'long-lived-graceful-restart');
+    assert.deepEqual(offered({ ...restart, longLivedStaleTimeSeconds: 3600 }), {
+      kind: 'long-lived-graceful-restart',
+      families: [{ afi: 2, safi: 1, forwarding: true, staleTimeSeconds: 3600 }],
+    });
+    assert.equal(offered(restart), undefined);
+    assert.equal(offered(undefined), undefined);
+  });
+
   test('leaves out capabilities that the peer has refused', () => {
     const kinds = (refusedCapabilities: LocalEnd['refusedCapabilities']) =>
       localOpen({ ...local, refusedCapabilities }).capabilities.map(({ kind }) => kind);

@@ -196,9 +196,13 @@ const peer = fc
         ebgpMultihop: fc.constant(1),
         routerId: fc.integer({ min: 1, max: 4294967295 }),
         password: fc.string({ minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed()),
-        gracefulRestart: fc
-          .integer({ min: 1, max: 4095 })
-          .map((restartTimeSeconds) => ({ restartTimeSeconds })),
+        gracefulRestart: fc.record(
+          {
+            restartTimeSeconds: fc.integer({ min: 1, max: 4095 }),
+            longLivedStaleTimeSeconds: fc.integer({ min: 1, max: 4660 * 3600 }),
+          },
+          { requiredKeys: ['restartTimeSeconds'], noNullPrototype: true },
+        ),
         interface: word,
       },
       { requiredKeys: [] },

@@ -187,6 +187,27 @@ test('planService() counts a terminating endpoint while it serves', () => {
   assert.deepEqual(prefixes(planService(local, gone, context())), []);
 });
 
+test('planService() keeps peers from holding routes of a Local Service for long after a restart', () => {
+  const peers = [
+    peer('router', { gracefulRestart: { restartTimeSeconds: 60, longLivedStaleTimeSeconds: 3600 } }),
+    peer('spine', { gracefulRestart: { restartTimeSeconds: 60 } }),
+  ];
+  const ads = [advertisement({ communities: [1] })];
+  const inForce = config([pool('public', ['198.51.100.0/24'], { bgpAdvertisements: ads })], peers);
+  const communities = (externalTrafficPolicy: 'Cluster' | 'Local') =>
+    planService({ ...web, externalTrafficPolicy }, everywhere, context({ config: inForce })).routes.map(
+      (route) => [route.peer, route.attributes.communities],
+    );
+  assert.deepEqual(communities('Local'), [
+    ['router', [1, 0xffff0007]],
+    ['spine', [1]],
+  ]);
+  assert.deepEqual(communities('Cluster'), [
+    ['router', [1]],
+    ['spine', [1]],
+  ]);
+});
+
 const draining = [
   slice('web', [], {
     endpoints: [

@@ -55,6 +55,18 @@ const gracefulRestart: fc.Arbitrary<Capability> = record({
   restartTimeSeconds: fc.nat(4095),
   families: fc.array(record({ afi: uint16, safi: uint8, forwarding: fc.boolean() }), { maxLength: 5 }),
 });
+const longLived: fc.Arbitrary<Capability> = record({
+  kind: fc.constant('long-lived-graceful-restart' as const),
+  families: fc.array(
+    record({
+      afi: uint16,
+      safi: uint8,
+      forwarding: fc.boolean(),
+      staleTimeSeconds: fc.nat(0xffffff),
+    }),
+    { maxLength: 5 },
+  ),
+});
 const role: fc.Arbitrary<Capability> = record({ kind: fc.constant('role' as const), role: uint8 });
 
 const message: fc.Arbitrary<Message> = fc.oneof(
@@ -68,6 +80,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
       .tuple(
         fc.array(capability, { maxLength: 12 }),
         fc.array(gracefulRestart, { maxLength: 1 }),
+        fc.array(longLived, { maxLength: 1 }),
         fc.array(role, { maxLength: 1 }),
       )
       .map((lists) => lists.flat()),

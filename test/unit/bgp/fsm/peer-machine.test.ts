@@ -36,7 +36,7 @@ function settings(changes: Partial<PeerMachineSettings> = {}, passive = false): 
       hostName: 'node-1',
       overIpv6: false,
     },
-    restartTimeSeconds: 120,
+    gracefulRestart: { restartTimeSeconds: 120 },
     bfd: { strict: 'off', holdDownMs: 0 },
     ...changes,
   };
